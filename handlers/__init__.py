@@ -1,0 +1,19 @@
+"""The domains of Parley, in the order of a person's journey: the table of contents.
+
+`kit` is the language they are written in; each of the others is one package with the same files.
+"""
+
+DOMAINS = (
+    "signup",
+    "profile",
+    "auth",
+    "consultants",
+    "availability",
+    "booking",
+    "chat",
+    "waiting_room",
+    "call",
+    "presence",
+    "notifications",
+    "send",
+)

@@ -1,0 +1,107 @@
+"""What is said about signing in."""
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from handlers.kit.contract import Change, Event, Moment, Request, View
+from handlers.kit.errors import Refusal
+from handlers.profile.contracts import Email, UserView
+
+Password = Annotated[str, Meta(min_length=1, max_length=256)]
+RefreshToken = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class CredentialsWrong(Refusal):
+    """The address or the password is wrong."""
+
+    KEEPS = True
+
+
+class PasswordWeak(Refusal):
+    """This password is too short or too common."""
+
+
+class RefreshReused(Refusal):
+    """This refresh token was spent before; the session is over."""
+
+    KEEPS = True
+
+
+class TokenInvalid(Refusal):
+    """This token is not one of ours."""
+
+
+class TokenExpired(Refusal):
+    """This token is too old."""
+
+
+class SessionRevoked(Refusal):
+    """This session is over."""
+
+
+class Login(Request):
+    email: Email
+    password: Password
+
+
+class Refresh(Request):
+    refresh_token: RefreshToken
+
+
+class Logout(Request):
+    refresh_token: RefreshToken
+
+
+class ChangePassword(Change):
+    current_password: Password
+    new_password: Password
+
+
+class SessionView(View):
+    """A session's tokens and its person."""
+
+    access_token: str
+    access_expires_in_s: int
+    refresh_token: str
+    user: UserView
+
+
+class _OfUser(Event):
+    user_id: str
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+
+class AuthSuccess(_OfUser):
+    """Somebody signed in."""
+
+    NAME: ClassVar[str] = "AUTH_SUCCESS"
+    session_id: str
+    device: str
+
+
+class AuthFailure(Event):
+    """Somebody tried to sign in and could not; the address is kept only as a fingerprint."""
+
+    NAME: ClassVar[str] = "AUTH_FAILURE"
+    email_fingerprint: str
+    user_id: str | None = None
+
+    def key(self) -> str:
+        return f"auth:{self.email_fingerprint}"
+
+
+class NewPasswordSet(_OfUser):
+    """A password was set; there is no secret in this."""
+
+    NAME: ClassVar[str] = "NEW_PASSWORD_SET"
+
+
+class SessionDue(_OfUser):
+    """A session was not refreshed for its whole life."""
+
+    NAME: ClassVar[str] = "SESSION_DUE"
+    session_id: str
+    expires_at: Moment

@@ -1,0 +1,170 @@
+"""Decisions about sessions."""
+
+from handlers.auth import tokens
+from handlers.auth.contracts import (
+    AuthFailure,
+    AuthSuccess,
+    CredentialsWrong,
+    NewPasswordSet,
+    RefreshReused,
+    SessionDue,
+    SessionRevoked,
+    SessionView,
+    TokenInvalid,
+)
+from handlers.kit.context import Actor, Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.life import SessionEnded
+from handlers.profile import public as profiles
+from storage import auth as store
+from storage.auth import SessionRow, TokenRow
+
+
+def find_login(tx: Transaction, email: str) -> tuple[str, str | None] | None:
+    """`(user id, password hash)` of the account behind an address, if there is one."""
+    user = profiles.find_user_by_email(tx, email)
+    return (user.id, store.find_password(tx, user.id)) if user else None
+
+
+def log_in(tx: Transaction, email: str, user_id: str | None, right: bool) -> SessionView:
+    """Open a session, or record the failure; raises CredentialsWrong (kept)."""
+    if user_id is None or not right:
+        fingerprint = tx.keys.fingerprint("login", profiles.normal_email(email))
+        tx.publish(AuthFailure(email_fingerprint=fingerprint, user_id=user_id))
+        raise CredentialsWrong
+    view = open_session(tx, user_id)
+    session_id = tokens.read_access_token(tx.keys, view.access_token, tx.now).sid
+    tx.publish(AuthSuccess(user_id=user_id, session_id=session_id, device=tx.origin.device))
+    return view
+
+
+def open_session(tx: Transaction, user_id: str) -> SessionView:
+    """A new session on the device that asks."""
+    session = SessionRow(
+        id=tx.new_id(),
+        user_id=user_id,
+        device=tx.origin.device,
+        address=tx.origin.address,
+        created_at=tx.now,
+        refreshed_at=tx.now,
+        expires_at=tx.now + tx.rules.span("refresh_token_life_days"),
+        ended_at=None,
+        end_reason=None,
+    )
+    store.insert_session(tx, session)
+    refresh_token = tokens.make_refresh_token()
+    store.insert_token(tx, tokens.hash_of(refresh_token), session.id, tx.now)
+    _expire_later(tx, session)
+    return _view(tx, session, refresh_token)
+
+
+def refresh(tx: Transaction, refresh_token: str) -> SessionView:
+    """Spend a refresh token for the next one.
+
+    Only within `refresh_repeat_s`, and while the next one is unused, the same next one again, so
+    that a lost answer logs nobody out; any other reuse ends the session (ASVS 10.4.5).
+    """
+    token, session = _token_and_session(tx, refresh_token)
+    if session.ended_at is not None:
+        raise SessionRevoked
+    if token.used_at is None:
+        successor = tokens.make_refresh_token()
+        spent = store.spend_token(
+            tx, token.hash, tx.now, tokens.hash_of(successor), tx.keys.seal(successor)
+        )
+        if spent:
+            store.insert_token(tx, tokens.hash_of(successor), session.id, tx.now)
+            _prolong(tx, session)
+            return _view(tx, session, successor)
+        token, session = _token_and_session(tx, refresh_token)  # somebody was a moment faster
+    if _may_repeat(tx, token):
+        return _view(tx, session, tx.keys.open(token.successor_sealed or ""))
+    end_session(tx, session.id, session.user_id, "refresh_reused")
+    raise RefreshReused
+
+
+def log_out(tx: Transaction, refresh_token: str) -> Empty:
+    _, session = _token_and_session(tx, refresh_token)
+    end_session(tx, session.id, session.user_id, "logout")
+    return Empty()
+
+
+def end_session(tx: Transaction, session_id: str, user_id: str, reason: str) -> None:
+    """End a session, once; its connections are told and closed everywhere."""
+    if store.end_session(tx, session_id, tx.now, reason):
+        tx.cancel_timer(f"session:{session_id}")
+        tx.publish(SessionEnded(session_id=session_id, user_id=user_id, reason=reason))
+
+
+def get_password_hash(tx: Transaction) -> str | None:
+    return store.find_password(tx, tx.actor.id)
+
+
+def change_password(tx: Transaction, right: bool, new_hash: str) -> Empty:
+    """Set the new password and end every other session."""
+    if not right:
+        raise CredentialsWrong
+    set_password(tx, tx.actor.id, new_hash)
+    for session_id in store.list_live_sessions(tx, tx.actor.id):
+        if session_id != tx.actor.session_id:
+            end_session(tx, session_id, tx.actor.id, "password_changed")
+    return Empty()
+
+
+def set_password(tx: Transaction, user_id: str, password_hash: str) -> None:
+    store.set_password(tx, user_id, password_hash, tx.now)
+    tx.publish(NewPasswordSet(user_id=user_id))
+
+
+def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | None) -> Actor:
+    """The person of a token's session, with their roles as they are now."""
+    if session_id is not None and claims.sid != session_id:
+        raise TokenInvalid("This connection belongs to another session.")
+    session = store.find_session(tx, claims.sid)
+    if session is None or session.user_id != claims.sub:
+        raise TokenInvalid
+    if session.ended_at is not None or session.expires_at <= tx.now:
+        raise SessionRevoked
+    user = profiles.get_user(tx, session.user_id)
+    return Actor(user.id, session.id, frozenset(user.roles))
+
+
+def _token_and_session(tx: Transaction, refresh_token: str) -> tuple[TokenRow, SessionRow]:
+    token = store.find_token(tx, tokens.hash_of(refresh_token))
+    session = store.find_session(tx, token.session_id) if token else None
+    if token is None or session is None:
+        raise TokenInvalid
+    return token, session
+
+
+def _may_repeat(tx: Transaction, token: TokenRow) -> bool:
+    if token.used_at is None or token.successor_hash is None:
+        return False
+    successor = store.find_token(tx, token.successor_hash)
+    recent = tx.now - token.used_at <= tx.rules.span("refresh_repeat_s")
+    return recent and successor is not None and successor.used_at is None
+
+
+def _prolong(tx: Transaction, session: SessionRow) -> None:
+    session.expires_at = tx.now + tx.rules.span("refresh_token_life_days")
+    store.prolong_session(tx, session.id, tx.now, session.expires_at)
+    _expire_later(tx, session)
+
+
+def _expire_later(tx: Transaction, session: SessionRow) -> None:
+    due = SessionDue(
+        user_id=session.user_id, session_id=session.id, expires_at=session.expires_at
+    )
+    tx.publish_later(due, session.expires_at, f"session:{session.id}")
+
+
+def _view(tx: Transaction, session: SessionRow, refresh_token: str) -> SessionView:
+    life = tx.rules.span("access_token_life_s")
+    return SessionView(
+        access_token=tokens.make_access_token(
+            tx.keys, session.user_id, session.id, tx.now, life
+        ),
+        access_expires_in_s=tx.rules.access_token_life_s,
+        refresh_token=refresh_token,
+        user=profiles.get_user(tx, session.user_id),
+    )

@@ -1,0 +1,25 @@
+"""When consultants can be booked: weeks, blocks and their places, waiting lists, "available now".
+
+It never knows what a booking is: places are held under ids that others give.
+"""
+
+from handlers.consultants import public as consultants
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Actor, Transaction
+from rooms import names
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """One's own offers, and one's own public room."""
+    return [Belonging(names.user(actor.id)), Belonging(names.consultant(actor.id))]
+
+
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> bool:
+    """Anybody may watch a consultant's blocks."""
+    kind, _, consultant_id = room.partition(":")
+    return kind == "consultant" and consultants.exists(tx, consultant_id)
+
+
+availability = Domain(
+    "availability", "/availability", visitors=True, rooms_of=rooms_of, may_watch=may_watch
+)

@@ -1,0 +1,47 @@
+"""How calls, timers and changes of consultants move availability."""
+
+from handlers.availability import availability
+from handlers.availability.contracts import OfferDue, TopUpDue
+from handlers.availability.service import lists, now, weeks
+from handlers.call.contracts import CallEnded, CallStarted
+from handlers.consultants.contracts import ConsultantDeactivated, ConsultantOnboarded
+from handlers.kit.context import Transaction
+from storage import holds
+
+
+@availability.consumer(CallStarted)
+def pause_available_now(tx: Transaction, event: CallStarted) -> None:
+    """A consultant in a call is not available now."""
+    now.pause_for_call(tx, event.call.consultant_id, event.call.id)
+
+
+@availability.consumer(CallEnded)
+def resume_available_now(tx: Transaction, event: CallEnded) -> None:
+    """After the call they are again, if they wished so."""
+    now.resume_after_call(tx, event.call.consultant_id, event.call.id)
+
+
+@availability.consumer(OfferDue)
+def offer_the_place_on(tx: Transaction, event: OfferDue) -> None:
+    """An offer that was not taken up goes to the next."""
+    holds.lock_pool(tx, event.block_id)
+    lists.expire_and_tell(tx, event.block_id)
+
+
+@availability.consumer(TopUpDue)
+def make_blocks_ahead(tx: Transaction, event: TopUpDue) -> None:
+    """Every day the weeks in sight get their blocks."""
+    weeks.top_up(tx, event.consultant_id)
+
+
+@availability.consumer(ConsultantDeactivated)
+def withdraw_the_week(tx: Transaction, event: ConsultantDeactivated) -> None:
+    """Who stopped offers nothing more; what is booked stays."""
+    now.withdraw(tx, event.consultant.id)
+    weeks.withdraw_free(tx, event.consultant.id)
+
+
+@availability.consumer(ConsultantOnboarded)
+def bring_the_week_back(tx: Transaction, event: ConsultantOnboarded) -> None:
+    """Who begins again has their old week again."""
+    weeks.top_up(tx, event.consultant.id)

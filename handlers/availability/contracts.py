@@ -1,0 +1,284 @@
+"""What is said about blocks, waiting lists and being available now."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from handlers.consultants.contracts import Zone
+from handlers.kit.contract import Change, Event, Id, Moment, Nothing, Request, View
+from handlers.kit.errors import Refusal
+from rooms import names
+
+MaxCalls = Annotated[int, Meta(ge=1, le=60)]
+
+
+class BlockFull(Refusal):
+    """Every place in this block is taken."""
+
+
+class BlockPast(Refusal):
+    """This block is over."""
+
+
+class OwnBlock(Refusal):
+    """This block is your own."""
+
+
+class BlockNotFull(Refusal):
+    """This block has a free place; ask for it."""
+
+
+class AlreadyHolds(Refusal):
+    """You hold a place in this block already."""
+
+
+class WeeklyBlock(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One hour of every week, in the schedule's zone; Monday is 0."""
+
+    weekday: Annotated[int, Meta(ge=0, le=6)]
+    hour: Annotated[int, Meta(ge=0, le=23)]
+    max_calls: MaxCalls
+
+
+WeeklyBlocks = Annotated[list[WeeklyBlock], Meta(max_length=168)]
+IsoWeek = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}$")]
+
+
+class SetDefaultSchedule(Change, kw_only=True):
+    time_zone: Zone
+    blocks: WeeklyBlocks
+
+
+class OverrideWeek(Change, kw_only=True):
+    week: IsoWeek
+    blocks: WeeklyBlocks
+    cancel_bookings: bool = False
+
+
+class ClearOverride(Change, kw_only=True):
+    week: IsoWeek
+    cancel_bookings: bool = False
+
+
+class GetSchedule(Nothing):
+    """Ask for one's own schedule."""
+
+
+class SetAvailableNow(Change, kw_only=True):
+    available: bool
+    back_after_call: bool | UnsetType = UNSET
+
+
+class ListBlocks(Request, kw_only=True):
+    consultant_id: Id
+    from_: Moment = msgspec.field(name="from")
+    to: Moment
+
+
+class CheckAvailability(Request, kw_only=True):
+    consultant_id: Id
+    at: Moment
+
+
+class WatchBlocks(Request):
+    consultant_id: Id
+
+
+class UnwatchBlocks(Request):
+    consultant_id: Id
+
+
+class JoinWaitingList(Change, kw_only=True):
+    block_id: Id
+
+
+class LeaveWaitingList(Change, kw_only=True):
+    block_id: Id
+
+
+class BlockView(View):
+    """One bookable hour and its places."""
+
+    id: str
+    consultant_id: str
+    starts_at: datetime
+    ends_at: datetime
+    max_calls: int
+    taken: int
+    status: Literal["available", "full", "cancelled"]
+
+
+class BlocksView(View):
+    blocks: list[BlockView]
+
+
+class ListedBlocksView(BlocksView, kw_only=True):
+    """Blocks, and the number of the consultant's room that they reflect."""
+
+    seq: int
+
+
+class OverrideView(View):
+    week: str
+    blocks: list[WeeklyBlock]
+
+
+class ScheduleView(View):
+    """A consultant's own week; `default` and `overrides` are in local hours of `time_zone`."""
+
+    time_zone: str | None
+    default: list[WeeklyBlock]
+    overrides: list[OverrideView]
+
+
+class AvailableNowView(View):
+    available: bool
+
+
+class WatchedNowView(View):
+    available_now: bool
+    seq: int
+
+
+class AvailabilityStatus(View):
+    status: Literal["available", "full", "unavailable"]
+
+
+class PositionView(View):
+    """One's position on a waiting list, from 1."""
+
+    position: int
+
+
+class _OfConsultant(Event):
+    NAMESPACE: ClassVar[str | None] = "/availability"
+
+    def consultant(self) -> str:
+        raise NotImplementedError
+
+    def key(self) -> str:
+        return f"consultant:{self.consultant()}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.consultant(self.consultant()),)
+
+
+class _AboutBlocks(_OfConsultant):
+    blocks: list[BlockView]
+
+    def consultant(self) -> str:
+        return self.blocks[0].consultant_id
+
+
+class DefaultScheduleSet(_AboutBlocks):
+    """Blocks changed by the default week, or were made ahead by it."""
+
+    NAME: ClassVar[str] = "DEFAULT_SCHEDULE_SET"
+
+
+class WeeklyScheduleUpdated(_AboutBlocks):
+    """Blocks changed by one week's override."""
+
+    NAME: ClassVar[str] = "WEEKLY_SCHEDULE_UPDATED"
+
+
+class _AboutBlock(_OfConsultant):
+    block: BlockView
+
+    def consultant(self) -> str:
+        return self.block.consultant_id
+
+
+class AvailabilityUpdated(_AboutBlock):
+    """A block's count or status changed."""
+
+    NAME: ClassVar[str] = "AVAILABILITY_UPDATED"
+
+
+class AvailabilityBlockFull(_AboutBlock):
+    """A block's last place was taken."""
+
+    NAME: ClassVar[str] = "AVAILABILITY_BLOCK_FULL"
+
+
+class AvailabilityBlockAvailable(_AboutBlock):
+    """A full block has a place again."""
+
+    NAME: ClassVar[str] = "AVAILABILITY_BLOCK_AVAILABLE"
+
+
+class AvailableNowStatusChanged(Event):
+    """A consultant takes calls right now, or does not any more."""
+
+    NAME: ClassVar[str] = "AVAILABLE_NOW_STATUS_CHANGED"
+    NAMESPACE: ClassVar[str | None] = "/availability"
+    consultant_id: str
+    available: bool
+
+    def key(self) -> str:
+        return f"consultant:{self.consultant_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.consultant(self.consultant_id),)
+
+
+class _Offer(Event):
+    """`user_id` is whom it is offered to."""
+
+    NAMESPACE: ClassVar[str | None] = "/availability"
+    PRIVATE: ClassVar[tuple[str, ...]] = ("user_id",)
+    block: BlockView
+    expires_at: datetime
+    user_id: str
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.user(self.user_id),)
+
+
+class WaitingListOffered(_Offer):
+    """A freed place is kept for the first on the waiting list."""
+
+    NAME: ClassVar[str] = "WAITING_LIST_OFFERED"
+
+
+class WaitingListOfferExpired(_Offer):
+    """The offered place was not taken up in time."""
+
+    NAME: ClassVar[str] = "WAITING_LIST_OFFER_EXPIRED"
+
+
+class OfferDue(Event):
+    """It is time to look whether an offer was taken up."""
+
+    NAME: ClassVar[str] = "OFFER_DUE"
+    block_id: str
+
+    def key(self) -> str:
+        return f"block:{self.block_id}"
+
+
+class TopUpDue(Event):
+    """It is time to make more blocks ahead."""
+
+    NAME: ClassVar[str] = "SCHEDULE_TOP_UP_DUE"
+    consultant_id: str
+
+    def key(self) -> str:
+        return f"consultant:{self.consultant_id}"
+
+
+class PlacesWithdrawn(Event):
+    """A consultant withdrew places that were held; their bookings are to be cancelled."""
+
+    NAME: ClassVar[str] = "PLACES_WITHDRAWN"
+    block_id: str
+    consultant_id: str
+    booking_ids: list[str]
+
+    def key(self) -> str:
+        return f"block:{self.block_id}"

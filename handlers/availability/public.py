@@ -1,0 +1,23 @@
+"""What neighbours need of blocks inside their own transaction."""
+
+from handlers.availability.contracts import BlockView
+from handlers.availability.service import now, places
+from handlers.availability.service.places import free_place, hold_place
+from handlers.kit.context import Transaction
+from storage import holds
+
+__all__ = ["find_block", "free_place", "hold_place", "is_available_now", "keep_place"]
+
+
+def find_block(tx: Transaction, block_id: str) -> BlockView:
+    """Raises NotFound."""
+    return places.view_of(places.get_row(tx, block_id))
+
+
+def keep_place(tx: Transaction, block_id: str, for_id: str) -> bool:
+    """Let a held place stay for good; False when it is gone."""
+    return holds.make_firm(tx, block_id, for_id)
+
+
+def is_available_now(tx: Transaction, consultant_id: str) -> bool:
+    return now.get_row(tx, consultant_id).available

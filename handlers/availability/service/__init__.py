@@ -1,0 +1,1 @@
+"""Decisions about availability, by noun: weeks, places, waiting lists, and now."""

@@ -1,0 +1,244 @@
+"""Default weeks and overrides become blocks, ahead of time; what is booked is never lost unasked."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from handlers.availability.contracts import (
+    BlocksView,
+    BlockView,
+    ClearOverride,
+    DefaultScheduleSet,
+    OverrideView,
+    OverrideWeek,
+    PlacesWithdrawn,
+    ScheduleView,
+    SetDefaultSchedule,
+    TopUpDue,
+    WeeklyBlock,
+    WeeklyScheduleUpdated,
+)
+from handlers.availability.service import lists, places
+from handlers.availability.service.hours import (
+    WEEK,
+    instants_of,
+    monday_of,
+    week_of,
+    weeks_from,
+)
+from handlers.consultants import public as consultants
+from handlers.kit.codes import check_zone
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Conflict, Invalid
+from storage import availability as store
+from storage import holds
+from storage.availability import BlockRow, OverrideRow, ScheduleRow
+
+BLOCK = timedelta(hours=1)
+TOP_UP_EVERY = timedelta(days=1)
+OVERRIDES_AHEAD_WEEKS = 53
+
+
+@dataclass
+class Wish:
+    """How far a change of weeks may go against what is booked."""
+
+    keeps_booked: bool
+    cancels: bool = False
+
+
+def set_default(tx: Transaction, ask: SetDefaultSchedule) -> BlocksView:
+    """Keep the default week and bring the coming weeks in line; booked blocks stay."""
+    check_zone("$.time_zone", ask.time_zone)
+    consultants.lock_consultant(tx, tx.actor.id)
+    hours = msgspec.to_builtins(ask.blocks)
+    store.keep_schedule(tx, ScheduleRow(tx.actor.id, ask.time_zone, hours))
+    weeks = weeks_from(week_of(tx.now, ask.time_zone), tx.rules.weeks_ahead + 1)
+    changed = rebuild(tx, tx.actor.id, weeks, Wish(keeps_booked=True))
+    if changed:
+        tx.publish(DefaultScheduleSet(blocks=changed))
+    top_up_later(tx, tx.actor.id)
+    return list_weeks(tx, tx.actor.id, weeks)
+
+
+def override(tx: Transaction, ask: OverrideWeek) -> BlocksView:
+    """Keep one week's own hours; raises Conflict with the bookings that would lose their place."""
+    consultants.lock_consultant(tx, tx.actor.id)
+    zone = get_own_schedule(tx, tx.actor.id).time_zone
+    _check_week(tx, ask.week, zone)
+    hours = msgspec.to_builtins(ask.blocks)
+    store.keep_override(tx, OverrideRow(tx.actor.id, ask.week, hours))
+    return _change_week(tx, ask.week, ask.cancel_bookings)
+
+
+def clear(tx: Transaction, ask: ClearOverride) -> BlocksView:
+    consultants.lock_consultant(tx, tx.actor.id)
+    _check_week(tx, ask.week, get_own_schedule(tx, tx.actor.id).time_zone)
+    store.clear_override(tx, tx.actor.id, ask.week)
+    return _change_week(tx, ask.week, ask.cancel_bookings)
+
+
+def top_up(tx: Transaction, consultant_id: str) -> None:
+    """Make the blocks of the weeks that came into sight."""
+    consultants.lock_consultant(tx, consultant_id)
+    if not consultants.is_active(tx, consultant_id):
+        return
+    zone = get_own_schedule(tx, consultant_id).time_zone
+    weeks = weeks_from(week_of(tx.now, zone), tx.rules.weeks_ahead + 1)
+    changed = rebuild(tx, consultant_id, weeks, Wish(keeps_booked=True))
+    if changed:
+        tx.publish(DefaultScheduleSet(blocks=changed))
+    top_up_later(tx, consultant_id)
+
+
+def top_up_later(tx: Transaction, consultant_id: str) -> None:
+    due = TopUpDue(consultant_id=consultant_id)
+    tx.publish_later(due, tx.now + TOP_UP_EVERY, f"top_up:{consultant_id}")
+
+
+def withdraw_free(tx: Transaction, consultant_id: str) -> None:
+    """Take every future block away that nobody booked."""
+    consultants.lock_consultant(tx, consultant_id)
+    tx.cancel_timer(f"top_up:{consultant_id}")
+    far = tx.now + timedelta(weeks=OVERRIDES_AHEAD_WEEKS + 1)
+    rows = store.list_blocks(tx, consultant_id, tx.now, far, places.BLOCKS_MAX * 4)
+    changed = [_fit(tx, row, 0, Wish(keeps_booked=True)) for row in rows]
+    told = [view for view in changed if view is not None]
+    if told:
+        tx.publish(DefaultScheduleSet(blocks=told))
+
+
+def get_schedule(tx: Transaction) -> ScheduleView:
+    row = store.find_schedule(tx, tx.actor.id)
+    if row is None:
+        return ScheduleView(time_zone=None, default=[], overrides=[])
+    overrides = store.list_overrides(tx, tx.actor.id, week_of(tx.now, row.time_zone))
+    return ScheduleView(
+        time_zone=row.time_zone,
+        default=hours_of(row),
+        overrides=[OverrideView(week=one.week, blocks=hours_of(one)) for one in overrides],
+    )
+
+
+def rebuild(
+    tx: Transaction, consultant_id: str, weeks: list[str], wish: Wish
+) -> list[BlockView]:
+    """Bring the blocks of `weeks` in line with the schedule; gives those that changed."""
+    schedule = get_own_schedule(tx, consultant_id)
+    wanted = _wanted(tx, schedule, weeks)
+    first, end = _bounds(schedule.time_zone, weeks)
+    there = {
+        row.starts_at: row
+        for row in store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX)
+        if first <= row.starts_at < end
+    }
+    changed = [_fit(tx, row, wanted.get(start, 0), wish) for start, row in there.items()]
+    for start, max_calls in wanted.items():
+        if start not in there and start + BLOCK > tx.now:
+            changed.append(_make(tx, consultant_id, start, max_calls))
+    views = [view for view in changed if view is not None]
+    return sorted(views, key=lambda view: view.starts_at)
+
+
+def list_weeks(tx: Transaction, consultant_id: str, weeks: list[str]) -> BlocksView:
+    """The blocks of these weeks that are not over, without cancelled ones."""
+    first, end = _bounds(get_own_schedule(tx, consultant_id).time_zone, weeks)
+    rows = store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX)
+    here = [row for row in rows if row.starts_at >= first and not row.cancelled]
+    return BlocksView(blocks=[places.view_of(row) for row in here])
+
+
+def get_own_schedule(tx: Transaction, consultant_id: str) -> ScheduleRow:
+    """The schedule; an empty one in the consultant's zone while none is set."""
+    found = store.find_schedule(tx, consultant_id)
+    if found is not None:
+        return found
+    empty = ScheduleRow(consultant_id, consultants.get_time_zone(tx, consultant_id), [])
+    store.keep_schedule(tx, empty)
+    return empty
+
+
+def hours_of(row: ScheduleRow | OverrideRow) -> list[WeeklyBlock]:
+    return msgspec.convert(row.hours, list[WeeklyBlock])
+
+
+def _change_week(tx: Transaction, week: str, cancels: bool) -> BlocksView:
+    changed = rebuild(tx, tx.actor.id, [week], Wish(keeps_booked=False, cancels=cancels))
+    if changed:
+        tx.publish(WeeklyScheduleUpdated(blocks=changed))
+    return list_weeks(tx, tx.actor.id, [week])
+
+
+def _wanted(tx: Transaction, schedule: ScheduleRow, weeks: list[str]) -> dict[datetime, int]:
+    own = {o.week: o for o in store.list_overrides(tx, schedule.consultant_id, weeks[0])}
+    wanted: dict[datetime, int] = {}
+    for week in weeks:
+        hours = hours_of(own.get(week, schedule))
+        for start, max_calls in instants_of(hours, schedule.time_zone, monday_of(week)).items():
+            wanted[start] = max(max_calls, wanted.get(start, 0))
+    return wanted
+
+
+def _bounds(zone: str, weeks: list[str]) -> tuple[datetime, datetime]:
+    midnight = time(tzinfo=ZoneInfo(zone))
+    first = datetime.combine(monday_of(weeks[0]), midnight)
+    end = datetime.combine(monday_of(weeks[-1]) + WEEK, midnight)
+    return first.astimezone(UTC), end.astimezone(UTC)
+
+
+def _make(tx: Transaction, consultant_id: str, start: datetime, max_calls: int) -> BlockView:
+    block_id = tx.new_id()
+    store.insert_block(tx, block_id, consultant_id, start, start + BLOCK, max_calls)
+    return places.view_of(places.get_row(tx, block_id))
+
+
+def _fit(tx: Transaction, row: BlockRow, max_calls: int, wish: Wish) -> BlockView | None:
+    """Bring one block to `max_calls` (0: away); gives it when that changed it."""
+    before = places.view_of(row)
+    holds.lock_pool(tx, row.id)
+    lists.expire_offers(tx, row.id)
+    _make_room(tx, row.id, max_calls, wish)
+    taken = places.get_row(tx, row.id).taken
+    away = max_calls == 0 and taken == 0
+    if away:
+        lists.withdraw_offers(tx, row.id)
+    else:
+        holds.resize_pool(tx, row.id, max(max_calls, taken))
+    if away != row.cancelled:
+        store.set_cancelled(tx, row.id, away)
+    lists.offer_free_places(tx, row.id)
+    after = places.view_of(places.get_row(tx, row.id))
+    return after if after != before else None
+
+
+def _make_room(tx: Transaction, block_id: str, max_calls: int, wish: Wish) -> None:
+    """Release what is held beyond `max_calls`: offers first, then the newest bookings, if wished."""
+    held = holds.list_holds(tx, block_id)
+    if len(held) <= max_calls:
+        return
+    lists.withdraw_offers(tx, block_id)
+    booked = [hold for hold in held if hold.kind == places.BOOKING]
+    beyond = [] if wish.keeps_booked else booked[max_calls:]
+    if not beyond:
+        return
+    booking_ids = [hold.for_id for hold in beyond]
+    if not wish.cancels:
+        raise Conflict("Bookings would lose their place.", details={"bookings": booking_ids})
+    for booking_id in booking_ids:
+        holds.release(tx, block_id, booking_id)
+    block = places.get_row(tx, block_id)
+    tx.publish(
+        PlacesWithdrawn(
+            block_id=block_id, consultant_id=block.consultant_id, booking_ids=booking_ids
+        )
+    )
+
+
+def _check_week(tx: Transaction, week: str, zone: str) -> None:
+    monday = monday_of(week)
+    this = monday_of(week_of(tx.now, zone))
+    if not this <= monday <= this + WEEK * OVERRIDES_AHEAD_WEEKS:
+        expected = f"this week or one of the next {OVERRIDES_AHEAD_WEEKS}"
+        raise Invalid(details={"path": "$.week", "expected": expected})

@@ -1,0 +1,13 @@
+"""Who meets whom and when: requests, answers, changes. Never how many places there are."""
+
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Actor, Transaction
+from rooms import names
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """One's own bookings, in either role."""
+    return [Belonging(names.user(actor.id))]
+
+
+booking = Domain("booking", "/booking", rooms_of=rooms_of)

@@ -1,0 +1,69 @@
+"""The doors of /booking."""
+
+from handlers.availability.contracts import BlockFull, BlockPast, OwnBlock
+from handlers.booking import booking
+from handlers.booking.contracts import (
+    AnswerBooking,
+    BookingPage,
+    BookingView,
+    GetBooking,
+    ListBookings,
+    NotAvailable,
+    Overlaps,
+    RequestBooking,
+    RequestNow,
+    RescheduleBooking,
+    TopicNotOffered,
+    WrongState,
+)
+from handlers.booking.service import answers, lists, requests
+from handlers.call.contracts import InCall
+from handlers.kit.context import Context
+
+
+@booking.command(refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock))
+async def request(ctx: Context, ask: RequestBooking) -> BookingView:
+    """Ask for a place in a consultant's block; it is held until the answer."""
+    return await ctx.transact(requests.request_booking, ask)
+
+
+@booking.command(refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock))
+async def request_now(ctx: Context, ask: RequestNow) -> BookingView:
+    """Ask a consultant who is available now for a call at once."""
+    return await ctx.transact(requests.request_now, ask)
+
+
+@booking.command(roles=("consultant",), refuses=(WrongState, InCall))
+async def approve(ctx: Context, ask: AnswerBooking) -> BookingView:
+    """Say yes to a request."""
+    return await ctx.transact(answers.approve, ask)
+
+
+@booking.command(roles=("consultant",), refuses=(WrongState,))
+async def reject(ctx: Context, ask: AnswerBooking) -> BookingView:
+    """Say no to a request; its place is free again."""
+    return await ctx.transact(answers.reject, ask)
+
+
+@booking.command(refuses=(WrongState,))
+async def cancel(ctx: Context, ask: AnswerBooking) -> BookingView:
+    """Call a booking off, as either party; its place is free again."""
+    return await ctx.transact(answers.cancel, ask)
+
+
+@booking.command(refuses=(BlockFull, BlockPast, Overlaps, WrongState))
+async def reschedule(ctx: Context, ask: RescheduleBooking) -> BookingView:
+    """Move a booking to another block of the same consultant; its status is kept."""
+    return await ctx.transact(answers.reschedule, ask)
+
+
+@booking.command()
+async def get(ctx: Context, ask: GetBooking) -> BookingView:
+    """One of your bookings."""
+    return await ctx.read(lists.get_booking, ask.booking_id)
+
+
+@booking.command(name="list")
+async def list_bookings(ctx: Context, ask: ListBookings) -> BookingPage:
+    """Your bookings in either role, the newest first."""
+    return await ctx.read(lists.list_bookings, ask)

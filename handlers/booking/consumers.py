@@ -1,0 +1,40 @@
+"""How timers, calls and withdrawn blocks move bookings."""
+
+from handlers.availability.contracts import PlacesWithdrawn
+from handlers.booking import booking
+from handlers.booking.contracts import BlockEndDue, HoldDue
+from handlers.booking.service import answers, expiry
+from handlers.call.contracts import CallEnded, CallStarted
+from handlers.kit.context import Transaction
+
+
+@booking.consumer(HoldDue)
+def expire_the_request(tx: Transaction, event: HoldDue) -> None:
+    """A request that nobody answered expires."""
+    expiry.expire_if_overdue(tx, event.booking_id)
+
+
+@booking.consumer(BlockEndDue)
+def complete_with_the_block(tx: Transaction, event: BlockEndDue) -> None:
+    """When its block is over, a booking whose call was held is completed."""
+    answers.complete_if_held(tx, event.booking_id)
+
+
+@booking.consumer(CallStarted)
+def note_the_call(tx: Transaction, event: CallStarted) -> None:
+    """From here on the call counts as held."""
+    answers.note_held(tx, event.call.booking_id)
+
+
+@booking.consumer(CallEnded)
+def complete_after_the_call(tx: Transaction, event: CallEnded) -> None:
+    """A held call that ended completes its booking."""
+    if event.call.started_at is not None:
+        answers.complete(tx, event.call.booking_id)
+
+
+@booking.consumer(PlacesWithdrawn)
+def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
+    """Bookings whose place was withdrawn are cancelled."""
+    for booking_id in event.booking_ids:
+        answers.cancel_withdrawn(tx, booking_id)

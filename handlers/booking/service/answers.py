@@ -1,0 +1,164 @@
+"""Answers to requests, and changes of what stands: approve, reject, cancel, reschedule, complete."""
+
+from handlers.availability import public as availability
+from handlers.booking.contracts import (
+    AnswerBooking,
+    BlockEndDue,
+    BookingApproved,
+    BookingCancelled,
+    BookingCompleted,
+    BookingCreated,
+    BookingRejected,
+    BookingRescheduled,
+    BookingView,
+    HoldDue,
+    Overlaps,
+    RescheduleBooking,
+    WrongState,
+)
+from handlers.booking.service import expiry
+from handlers.booking.service.lists import view_of
+from handlers.booking.service.requests import free_overdue_time
+from handlers.call import public as calls
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Conflict, NotFound
+from storage import booking as store
+from storage.booking import LIVE, BookingRow
+
+
+def approve(tx: Transaction, ask: AnswerBooking) -> BookingView:
+    """Make the place firm; for a "now" its call is initiated at once."""
+    row = get_as_consultant(tx, ask, ("requested",))
+    row.status, row.hold_expires_at, row.reason = "approved", None, ask.reason
+    row.version += 1
+    store.update_booking(tx, row)
+    tx.cancel_timer(f"hold:{row.id}")
+    view = view_of(row)
+    tx.publish(BookingApproved(booking=view))
+    tx.publish(BookingCreated(booking=view))
+    if row.block_id is None:
+        calls.initiate(tx, row.id, row.student_id, row.consultant_id)
+    else:
+        availability.keep_place(tx, row.block_id, row.id)
+        end_with_block(tx, row)
+    return view
+
+
+def reject(tx: Transaction, ask: AnswerBooking) -> BookingView:
+    row = get_as_consultant(tx, ask, ("requested",))
+    return expiry.end(tx, row, "rejected", ask.reason, BookingRejected)
+
+
+def cancel(tx: Transaction, ask: AnswerBooking) -> BookingView:
+    row = get_as_party(tx, ask, LIVE)
+    view = expiry.end(tx, row, "cancelled", ask.reason, BookingCancelled)
+    calls.end_for_booking(tx, row.id)
+    return view
+
+
+def cancel_withdrawn(tx: Transaction, booking_id: str) -> None:
+    """The consultant withdrew the place of a live booking."""
+    row = store.lock_booking(tx, booking_id)
+    if row is not None and row.status in LIVE:
+        reason = "The consultant withdrew this hour."
+        expiry.end(tx, row, "cancelled", reason, BookingCancelled)
+        calls.end_for_booking(tx, row.id)
+
+
+def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
+    """Take the new place first, then free the old one; refused, nothing has changed."""
+    row = get_as_party(tx, ask, LIVE)
+    block = availability.find_block(tx, ask.block_id)
+    if row.block_id is None or calls.is_going_on(tx, row.id):
+        raise WrongState
+    if block.consultant_id != row.consultant_id:
+        raise NotFound
+    if block.id == row.block_id:
+        return view_of(row)
+    old_block_id = row.block_id
+    _move(tx, row, block.id)
+    store.free_time(tx, row.id)
+    free_overdue_time(tx, row, block.starts_at, block.ends_at)
+    if not store.take_quarters(tx, row.student_id, row.id, block.starts_at, block.ends_at):
+        raise Overlaps
+    row.starts_at, row.ends_at, row.block_id = block.starts_at, block.ends_at, block.id
+    row.version += 1
+    store.update_booking(tx, row)
+    availability.free_place(tx, old_block_id, row.id)
+    view = view_of(row)
+    tx.publish(BookingRescheduled(booking=view))
+    return view
+
+
+def _move(tx: Transaction, row: BookingRow, block_id: str) -> None:
+    """Hold a place in the new block as it was held in the old one."""
+    expiry.expire_overdue(tx, block_id)
+    block = availability.find_block(tx, block_id)
+    expires_at = row.hold_expires_at or block.ends_at
+    expires_at = min(expires_at, block.ends_at)
+    availability.hold_place(tx, block_id, row.id, row.student_id, expires_at)
+    if row.status == "approved":
+        availability.keep_place(tx, block_id, row.id)
+        row.ends_at = block.ends_at
+        end_with_block(tx, row)
+    else:
+        row.hold_expires_at = expires_at
+        tx.publish_later(HoldDue(booking_id=row.id), expires_at, f"hold:{row.id}")
+
+
+def complete(tx: Transaction, booking_id: str) -> None:
+    """Its call was held and is over."""
+    row = store.lock_booking(tx, booking_id)
+    if row is not None and row.status == "approved":
+        expiry.end(tx, row, "completed", None, BookingCompleted)
+
+
+def note_held(tx: Transaction, booking_id: str) -> None:
+    """Both were in its call."""
+    row = store.lock_booking(tx, booking_id)
+    if row is not None and not row.call_held:
+        row.call_held = True
+        store.update_booking(tx, row)
+
+
+def complete_if_held(tx: Transaction, booking_id: str) -> None:
+    """The block is over: complete what was held, unless its call still goes on."""
+    row = store.find_booking(tx, booking_id)
+    if row is not None and row.call_held and not calls.is_going_on(tx, booking_id):
+        complete(tx, booking_id)
+
+
+def end_with_block(tx: Transaction, row: BookingRow) -> None:
+    tx.publish_later(BlockEndDue(booking_id=row.id), row.ends_at, f"block_end:{row.id}")
+
+
+def get_as_consultant(
+    tx: Transaction, ask: AnswerBooking, states: tuple[str, ...]
+) -> BookingRow:
+    row = store.lock_booking(tx, ask.booking_id)
+    if row is None or row.consultant_id != tx.actor.id:
+        raise NotFound
+    return _checked(tx, row, ask.version, states)
+
+
+def get_as_party(
+    tx: Transaction, ask: AnswerBooking | RescheduleBooking, states: tuple[str, ...]
+) -> BookingRow:
+    row = store.lock_booking(tx, ask.booking_id)
+    if row is None or tx.actor.id not in (row.student_id, row.consultant_id):
+        raise NotFound
+    return _checked(tx, row, ask.version, states)
+
+
+def _checked(
+    tx: Transaction, row: BookingRow, version: int | None, states: tuple[str, ...]
+) -> BookingRow:
+    """The row in one of `states`; raises WrongState, or Conflict for a stale version."""
+    if expiry.is_overdue(tx, row):
+        expiry.expire_if_overdue(tx, row.id)
+        raise WrongState(details={"status": "expired"}).kept()
+    if row.status not in states:
+        raise WrongState(details={"status": row.status})
+    if version is not None and version != row.version:
+        raise Conflict("The booking changed meanwhile.", details={"version": row.version})
+    return row

@@ -1,0 +1,45 @@
+"""The doors of /call."""
+
+from handlers.call import call, service
+from handlers.call.contracts import (
+    CallOver,
+    CallView,
+    EndCall,
+    JoinCall,
+    LeaveCall,
+    Signal,
+)
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from rooms import names
+
+
+@call.command(refuses=(CallOver,))
+async def join(ctx: Context, ask: JoinCall) -> CallView:
+    """Be in a call, with this device, until it leaves or its connection is lost."""
+    ctx.request_id = None  # being in is about this very socket: a repeat is done again
+    stay_id = ctx.new_id()
+    ctx.attend(f"{ask.call_id} {stay_id}")
+    view = await ctx.transact(service.join, ask, stay_id)
+    ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
+    return view
+
+
+@call.command()
+async def signal(ctx: Context, ask: Signal) -> Empty:
+    """Carry something to the other participant."""
+    whisper = await ctx.read(service.signal, ask)
+    ctx.whisper("/call", names.call(ask.call_id, ask.to), "signal", whisper)
+    return Empty()
+
+
+@call.command()
+async def leave(ctx: Context, ask: LeaveCall) -> CallView:
+    """Leave a call; it ends when nobody comes back."""
+    return await ctx.transact(service.leave, ask)
+
+
+@call.command()
+async def end(ctx: Context, ask: EndCall) -> CallView:
+    """End a call for both."""
+    return await ctx.transact(service.end_as_party, ask)

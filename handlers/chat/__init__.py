@@ -1,0 +1,29 @@
+"""Conversations: who is in them and what is said. A card shows something of another domain."""
+
+from handlers.chat.contracts import TypingWhisper
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Actor, Transaction
+from rooms import names
+from storage import chat as store
+
+ROOMS_MAX = 1_000
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """One's own room, then one's conversations, the liveliest first."""
+    memberships = store.list_memberships(tx, actor.id, ROOMS_MAX)
+    chats = [Belonging(names.chat(one.conversation_id), one.from_seq) for one in memberships]
+    return [Belonging(names.user(actor.id)), *chats]
+
+
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> bool:
+    """A conversation beyond the liveliest ones, when its member names it."""
+    kind, _, conversation_id = room.partition(":")
+    if actor is None or kind != "chat":
+        return False
+    return store.find_membership(tx, conversation_id, actor.id) is not None
+
+
+chat = Domain(
+    "chat", "/chat", rooms_of=rooms_of, may_watch=may_watch, whispers={"typing": TypingWhisper}
+)

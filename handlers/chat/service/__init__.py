@@ -1,0 +1,1 @@
+"""Decisions about conversations, by noun: members, messages, marks, history, cards."""

@@ -1,0 +1,60 @@
+"""Bookings inside a conversation: asked for there, shown there, kept current there."""
+
+import msgspec
+
+from handlers.availability import public as availability
+from handlers.booking import public as bookings
+from handlers.booking.contracts import BookingView, RequestBooking
+from handlers.chat.contracts import ChatBookingRequested, MessageEdited, RequestBookingInChat
+from handlers.chat.service.members import check_member
+from handlers.chat.service.messages import say
+from handlers.chat.service.views import message_view
+from handlers.kit.context import Transaction
+from handlers.kit.errors import NotFound
+from storage import chat as store
+from storage.chat import MessageRow
+
+BOOKING = "booking"
+
+
+def request_booking(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
+    """Ask for it as anywhere, and show it; the block's consultant must be in the conversation."""
+    check_member(tx, ask.conversation_id)
+    block = availability.find_block(tx, ask.block_id)
+    if store.find_membership(tx, ask.conversation_id, block.consultant_id) is None:
+        raise NotFound
+    booking = bookings.request_booking(
+        tx, RequestBooking(block_id=ask.block_id, topic_id=ask.topic_id, note=ask.note)
+    )
+    tx.publish(ChatBookingRequested(conversation_id=ask.conversation_id, booking=booking))
+    say(tx, _card(tx, ask.conversation_id, booking))
+    return booking
+
+
+def keep_current(tx: Transaction, booking: BookingView) -> None:
+    """Show a booking as it is now, wherever it is shown."""
+    data = msgspec.to_builtins(booking)
+    for row in store.list_cards(tx, BOOKING, booking.id):
+        if row.deleted or row.card_data.get("version", 0) >= booking.version:
+            continue
+        row.card_data, row.edited_at = data, tx.now
+        store.update_message(tx, row)
+        tx.publish(MessageEdited(message=message_view(row)))
+
+
+def _card(tx: Transaction, conversation_id: str, booking: BookingView) -> MessageRow:
+    return MessageRow(
+        id=tx.new_id(),
+        conversation_id=conversation_id,
+        seq=0,
+        sender_id=tx.actor.id,
+        client_id=None,
+        kind="card",
+        text="",
+        card_kind=BOOKING,
+        card_id=booking.id,
+        card_data=msgspec.to_builtins(booking),
+        sent_at=tx.now,
+        edited_at=None,
+        deleted=False,
+    )

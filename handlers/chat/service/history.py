@@ -1,0 +1,95 @@
+"""What one may read: conversations one is in, and what was said while one was in them."""
+
+from datetime import UTC, datetime
+
+from msgspec import structs
+
+from handlers.chat.contracts import (
+    ConversationPage,
+    ConversationView,
+    HistoryView,
+    ListConversations,
+    ListedConversationView,
+    ReadHistory,
+)
+from handlers.chat.service.members import check_member
+from handlers.chat.service.views import conversation_views, message_view
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Invalid, NotFound
+from rooms import names
+from storage import chat as store
+from storage.chat import ConversationRow, Interval, MessageRow
+from storage.columns import instant_text
+
+UNREAD_MAX = 1_000
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
+    """A page of messages before `before_seq`, only of the times when the actor was in."""
+    intervals = store.list_intervals(tx, ask.conversation_id, tx.actor.id)
+    if not intervals:
+        raise NotFound
+    head = tx.head("/chat", names.chat(ask.conversation_id))
+    last = head if ask.before_seq is None else ask.before_seq - 1
+    rows = _newest(tx, intervals, last, ask.limit + 1)
+    page = rows[: ask.limit]
+    return HistoryView(
+        messages=[message_view(row) for row in reversed(page)],
+        has_more=len(rows) > ask.limit,
+        seq=head if intervals[-1].to_seq is None else intervals[-1].to_seq,
+    )
+
+
+def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
+    before, before_id = _position(ask.before)
+    rows = store.list_conversations(tx, tx.actor.id, before, before_id, ask.limit + 1)
+    page = rows[: ask.limit]
+    views = conversation_views(tx, page)
+    listed = [_listed(tx, view) for view in views]
+    return ConversationPage(
+        conversations=listed,
+        next=_cursor(page[-1]) if len(rows) > ask.limit else None,
+        seq=tx.head("/chat", names.user(tx.actor.id)),
+    )
+
+
+def _newest(
+    tx: Transaction, intervals: list[Interval], last: int, limit: int
+) -> list[MessageRow]:
+    """Messages numbered up to `last` within the intervals, the newest first."""
+    found: list[MessageRow] = []
+    for interval in reversed(intervals):
+        upto = last if interval.to_seq is None else min(last, interval.to_seq)
+        if len(found) < limit and interval.from_seq <= upto:
+            found += store.list_messages(
+                tx, interval.conversation_id, interval.from_seq, upto, limit - len(found)
+            )
+    return found
+
+
+def _listed(tx: Transaction, view: ConversationView) -> ListedConversationView:
+    from_seq = check_member(tx, view.id)
+    read = store.find_mark(tx, view.id, tx.actor.id, "read").seq
+    after = max(read, from_seq - 1)
+    newest = store.list_messages(tx, view.id, from_seq, view.seq, 1)
+    return ListedConversationView(
+        **structs.asdict(view),
+        unread=store.count_unread(tx, view.id, after, tx.actor.id, UNREAD_MAX),
+        last_message=message_view(newest[0]) if newest else None,
+    )
+
+
+def _cursor(row: ConversationRow) -> str:
+    return f"{instant_text(row.active_at)} {row.id}"
+
+
+def _position(before: str | None) -> tuple[datetime, str]:
+    """Where a page begins: `(active at, id)` of the last conversation of the page before."""
+    if before is None:
+        return LATEST, "~"
+    moment, _, conversation_id = before.partition(" ")
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC), conversation_id
+    except ValueError:
+        raise Invalid(details={"path": "$.before", "expected": "a `next`"}) from None

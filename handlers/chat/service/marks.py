@@ -1,0 +1,60 @@
+"""How far a person has read or got a conversation.
+
+A mark is kept at once and told at most once in a while: the first at once, the latest by a timer.
+"""
+
+from typing import Literal
+
+from handlers.chat.contracts import MarkDue, MessageDelivered, MessageRead, MoveMark
+from handlers.chat.service.members import check_member
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.errors import Invalid
+from rooms import names
+from storage import chat as store
+from storage.chat import Mark
+
+MarkKind = Literal["read", "delivered"]
+EVENTS: dict[str, type[MessageRead] | type[MessageDelivered]] = {
+    "read": MessageRead,
+    "delivered": MessageDelivered,
+}
+
+
+def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
+    """Raise the actor's mark; a lower one changes nothing."""
+    check_member(tx, ask.conversation_id)
+    if ask.seq > tx.head("/chat", names.chat(ask.conversation_id)):
+        raise Invalid(details={"path": "$.seq", "expected": "a number that was given"})
+    mark = store.find_mark(tx, ask.conversation_id, tx.actor.id, kind)
+    if ask.seq > mark.seq:
+        mark.seq = ask.seq
+        _tell_or_wait(tx, mark, kind)
+    return Empty()
+
+
+def tell_due(tx: Transaction, event: MarkDue) -> None:
+    """Tell the latest mark."""
+    mark = store.find_mark(tx, event.conversation_id, event.user_id, event.kind)
+    if mark.seq > mark.told_seq:
+        _tell(tx, mark)
+
+
+def _tell_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
+    every = tx.rules.span("read_mark_every_s")
+    if mark.told_at is None or mark.told_at + every <= tx.now:
+        _tell(tx, mark)
+        return
+    store.keep_mark(tx, mark)
+    due = MarkDue(conversation_id=mark.conversation_id, user_id=mark.user_id, kind=kind)
+    timer = f"mark:{kind}:{mark.conversation_id}:{mark.user_id}"
+    tx.publish_later(due, mark.told_at + every, timer)
+
+
+def _tell(tx: Transaction, mark: Mark) -> None:
+    mark.told_seq, mark.told_at = mark.seq, tx.now
+    store.keep_mark(tx, mark)
+    event = EVENTS[mark.kind]
+    tx.publish(
+        event(conversation_id=mark.conversation_id, user_id=mark.user_id, seq=mark.seq)
+    )

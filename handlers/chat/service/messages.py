@@ -1,0 +1,90 @@
+"""What is said: sent, edited, deleted."""
+
+from handlers.chat.contracts import (
+    DeleteMessage,
+    EditMessage,
+    MessageDeleted,
+    MessageEdited,
+    MessageSent,
+    MessageView,
+    SendMessage,
+)
+from handlers.chat.service.members import check_member
+from handlers.chat.service.views import message_view
+from handlers.kit.context import Transaction
+from handlers.kit.contract import encode
+from handlers.kit.errors import NotFound
+from rooms import names
+from storage import chat as store
+from storage.chat import MessageRow
+from storage.events import rewrite_subject
+
+
+def send(tx: Transaction, ask: SendMessage) -> MessageView:
+    """Once for each client id of this sender.
+
+    The stream's number is taken first: it locks the conversation, so a repeat that runs at the same
+    moment finds the first message.
+    """
+    check_member(tx, ask.conversation_id)
+    before = store.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
+    if before is not None:
+        return message_view(before)
+    return say(
+        tx,
+        MessageRow(
+            id=tx.new_id(),
+            conversation_id=ask.conversation_id,
+            seq=0,
+            sender_id=tx.actor.id,
+            client_id=ask.client_id,
+            kind="text",
+            text=ask.text,
+            card_kind=None,
+            card_id=None,
+            card_data=None,
+            sent_at=tx.now,
+            edited_at=None,
+            deleted=False,
+        ),
+    )
+
+
+def say(tx: Transaction, row: MessageRow) -> MessageView:
+    """Give the message its number, keep it and tell the conversation."""
+    row.seq = tx.take_number("/chat", names.chat(row.conversation_id))
+    store.insert_message(tx, row)
+    store.touch(tx, row.conversation_id, tx.now)
+    view = message_view(row)
+    tx.publish(MessageSent(message=view))
+    return view
+
+
+def edit(tx: Transaction, ask: EditMessage) -> MessageView:
+    row = get_own(tx, ask.message_id)
+    row.text, row.edited_at = ask.text, tx.now
+    store.update_message(tx, row)
+    view = message_view(row)
+    tx.publish(MessageEdited(message=view))
+    return view
+
+
+def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
+    """Wipe the text here and from every event that carried it; numbers and names stay."""
+    row = get_own(tx, ask.message_id)
+    row.text, row.deleted, row.edited_at = "", True, tx.now
+    store.update_message(tx, row)
+    view = message_view(row)
+    event = MessageDeleted(message=view)
+    rewrite_subject(tx, event.about() or "", encode(event))
+    tx.publish(event)
+    return view
+
+
+def get_own(tx: Transaction, message_id: str) -> MessageRow:
+    """A text of the actor's that is not deleted, in a conversation they are in; else NotFound."""
+    row = store.lock_message(tx, message_id)
+    if row is None or row.sender_id != tx.actor.id or row.deleted or row.kind != "text":
+        raise NotFound
+    check_member(tx, row.conversation_id)
+    return row

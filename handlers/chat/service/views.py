@@ -1,0 +1,76 @@
+"""Rows as people see them."""
+
+from collections import defaultdict
+
+from handlers.chat.contracts import Card, ConversationView, MessageView
+from handlers.kit.context import Transaction
+from rooms import names
+from storage import chat as store
+from storage.chat import ConversationRow, Mark, MessageRow
+from storage.events import list_heads
+
+MARKS_BY_PERSON_MAX = 32
+
+
+def message_view(row: MessageRow) -> MessageView:
+    card = None
+    if row.card_kind is not None and not row.deleted:
+        card = Card(row.card_kind, row.card_id or "", row.card_data)
+    return MessageView(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        sender_id=row.sender_id,
+        client_id=row.client_id,
+        kind=row.kind,
+        text=row.text,
+        card=card,
+        sent_at=row.sent_at,
+        edited_at=row.edited_at,
+        deleted=row.deleted,
+    )
+
+
+def conversation_view(tx: Transaction, row: ConversationRow, seq: int) -> ConversationView:
+    """The conversation as of number `seq`."""
+    return conversation_views(tx, [row], {row.id: seq})[0]
+
+
+def conversation_views(
+    tx: Transaction, rows: list[ConversationRow], seqs: dict[str, int] | None = None
+) -> list[ConversationView]:
+    """Several at once: two queries, however many; `seqs` are their heads when known."""
+    ids = [row.id for row in rows]
+    members: dict[str, list[str]] = defaultdict(list)
+    for member in store.list_members(tx, ids):
+        members[member.conversation_id].append(member.user_id)
+    marks: dict[str, list[Mark]] = defaultdict(list)
+    for mark in store.list_marks(tx, ids):
+        marks[mark.conversation_id].append(mark)
+    heads = seqs if seqs is not None else _heads(tx, ids)
+    return [
+        ConversationView(
+            id=row.id,
+            kind=row.kind,
+            name=row.name,
+            member_ids=members[row.id],
+            seq=heads[row.id],
+            read=_told(marks[row.id], "read", members[row.id], heads[row.id]),
+            delivered=_told(marks[row.id], "delivered", members[row.id], heads[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def _heads(tx: Transaction, ids: list[str]) -> dict[str, int]:
+    streams = {names.stream("/chat", names.chat(one)): one for one in ids}
+    return {streams[name]: seq for name, seq in list_heads(tx, list(streams)).items()}
+
+
+def _told(marks: list[Mark], kind: str, members: list[str], head: int) -> dict[str, int] | int:
+    """Marks as they were told by events, so that a snapshot and later events agree."""
+    here = {mark.user_id: mark.told_seq for mark in marks if mark.kind == kind and mark.told_seq}
+    told = {user_id: here[user_id] for user_id in members if user_id in here}
+    if len(members) <= MARKS_BY_PERSON_MAX:
+        return told
+    return sum(1 for seq in told.values() if seq >= head)

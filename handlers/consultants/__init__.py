@@ -1,0 +1,22 @@
+"""Who offers what: consultants and their topics. Never when (availability)."""
+
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Actor, Transaction
+from rooms import names
+from storage import consultants as store
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """One's own public room, so that all devices of a consultant agree."""
+    return [Belonging(names.consultant(actor.id))]
+
+
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> bool:
+    """Anybody may watch a consultant who exists."""
+    kind, _, consultant_id = room.partition(":")
+    return kind == "consultant" and store.find_consultant(tx, consultant_id) is not None
+
+
+consultants = Domain(
+    "consultants", "/consultants", visitors=True, rooms_of=rooms_of, may_watch=may_watch
+)

@@ -1,0 +1,17 @@
+"""What follows from changes of the person behind a consultant."""
+
+import msgspec
+
+from handlers.consultants import consultants, service
+from handlers.kit.context import Transaction
+from handlers.profile.contracts import UserUpdated
+from storage import consultants as store
+
+
+@consultants.consumer(UserUpdated)
+def carry_the_name(tx: Transaction, event: UserUpdated) -> None:
+    """Keep a consultant's name as the person's is."""
+    row = store.lock_consultant(tx, event.user.id)
+    name = {"first_name": event.user.first_name, "last_name": event.user.last_name}
+    if row is not None and (row.first_name, row.last_name) != tuple(name.values()):
+        service.save(tx, msgspec.structs.replace(row, **name))

@@ -1,0 +1,200 @@
+"""What is said about consultants and topics."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from handlers.kit.contract import (
+    Change,
+    Cursor,
+    Event,
+    HttpsUrl,
+    Id,
+    Limit,
+    LongText,
+    Money,
+    Name,
+    Request,
+    View,
+)
+from handlers.kit.errors import Refusal
+from rooms import names
+
+Gender = Literal["female", "male", "nonbinary", "undisclosed"]
+LanguageCodes = Annotated[
+    list[Annotated[str, Meta(pattern="^[a-z]{2}$")]], Meta(min_length=1, max_length=20)
+]
+CountryCode = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+Zone = Annotated[str, Meta(min_length=1, max_length=64)]
+Age = Annotated[int, Meta(ge=16, le=120)]
+Minutes = Annotated[int, Meta(ge=1, le=60)]
+
+
+class AlreadyConsultant(Refusal):
+    """You are a consultant already."""
+
+
+class NotAConsultant(Refusal):
+    """Become a consultant first."""
+
+
+class BecomeConsultant(Change, kw_only=True):
+    about_me: LongText
+    languages: LanguageCodes
+    country: CountryCode
+    time_zone: Zone
+    age: Age | None | UnsetType = UNSET
+    gender: Gender | None | UnsetType = UNSET
+    profile_picture_url: HttpsUrl | None | UnsetType = UNSET
+
+
+class UpdateConsultant(Change, kw_only=True):
+    about_me: LongText | UnsetType = UNSET
+    languages: LanguageCodes | UnsetType = UNSET
+    country: CountryCode | UnsetType = UNSET
+    time_zone: Zone | UnsetType = UNSET
+    age: Age | None | UnsetType = UNSET
+    gender: Gender | None | UnsetType = UNSET
+    profile_picture_url: HttpsUrl | None | UnsetType = UNSET
+
+
+class StopConsulting(Change):
+    """Stop being found and booked."""
+
+
+class GetConsultant(Request):
+    consultant_id: Id
+
+
+class WatchConsultant(Request):
+    consultant_id: Id
+
+
+class UnwatchConsultant(Request):
+    consultant_id: Id
+
+
+class ListConsultants(Request):
+    limit: Limit = 50
+    before: Cursor | None = None
+
+
+class AddTopic(Change, kw_only=True):
+    name: Name
+    description: LongText
+    hourly_rate: Money
+    minimal_duration_minutes: Minutes
+    icon_url: HttpsUrl | None | UnsetType = UNSET
+
+
+class UpdateTopic(Change, kw_only=True):
+    topic_id: Id
+    name: Name | UnsetType = UNSET
+    description: LongText | UnsetType = UNSET
+    hourly_rate: Money | UnsetType = UNSET
+    minimal_duration_minutes: Minutes | UnsetType = UNSET
+    icon_url: HttpsUrl | None | UnsetType = UNSET
+
+
+class RemoveTopic(Change, kw_only=True):
+    topic_id: Id
+
+
+class TopicView(View):
+    """What a consultant talks about, and at what rate."""
+
+    id: str
+    consultant_id: str
+    name: str
+    description: str
+    hourly_rate: Money
+    minimal_duration_minutes: int
+    icon_url: str | None
+    active: bool
+
+
+class ConsultantView(View):
+    """A consultant as anybody sees them."""
+
+    id: str
+    first_name: str
+    last_name: str
+    about_me: str
+    languages: list[str]
+    country: str
+    time_zone: str
+    age: int | None
+    gender: Gender | None
+    profile_picture_url: str | None
+    status: Literal["pending", "active", "stopped"]
+    available_now: bool
+    topics: list[TopicView]
+
+
+class WatchedConsultantView(ConsultantView, kw_only=True):
+    """A consultant, and the number of their room that this reflects."""
+
+    seq: int
+
+
+class ConsultantPage(View):
+    consultants: list[ConsultantView]
+    next: str | None
+
+
+class _AboutConsultant(Event):
+    NAMESPACE: ClassVar[str | None] = "/consultants"
+    consultant: ConsultantView
+
+    def key(self) -> str:
+        return f"consultant:{self.consultant.id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.consultant(self.consultant.id),)
+
+
+class ConsultantOnboarded(_AboutConsultant):
+    """Somebody became a consultant."""
+
+    NAME: ClassVar[str] = "CONSULTANT_ONBOARDED"
+
+
+class ConsultantProfileUpdated(_AboutConsultant):
+    """A consultant's own data changed."""
+
+    NAME: ClassVar[str] = "CONSULTANT_PROFILE_UPDATED"
+
+
+class ConsultantDeactivated(_AboutConsultant):
+    """A consultant stopped."""
+
+    NAME: ClassVar[str] = "CONSULTANT_DEACTIVATED"
+
+
+class _AboutTopic(Event):
+    NAMESPACE: ClassVar[str | None] = "/consultants"
+    topic: TopicView
+
+    def key(self) -> str:
+        return f"consultant:{self.topic.consultant_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.consultant(self.topic.consultant_id),)
+
+
+class TopicAdded(_AboutTopic):
+    """A consultant offers a new topic."""
+
+    NAME: ClassVar[str] = "TOPIC_ADDED"
+
+
+class TopicUpdated(_AboutTopic):
+    """A topic changed."""
+
+    NAME: ClassVar[str] = "TOPIC_UPDATED"
+
+
+class TopicRemoved(_AboutTopic):
+    """A topic is not offered any more."""
+
+    NAME: ClassVar[str] = "TOPIC_REMOVED"

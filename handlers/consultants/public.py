@@ -1,0 +1,44 @@
+"""What neighbours need of consultants inside their own transaction."""
+
+import msgspec
+
+from handlers.consultants import service
+from handlers.consultants.contracts import TopicView
+from handlers.kit.context import Transaction
+from storage import consultants as store
+
+
+def is_active(tx: Transaction, consultant_id: str) -> bool:
+    """Whether this consultant can be booked."""
+    row = store.find_consultant(tx, consultant_id)
+    return row is not None and row.status == "active"
+
+
+def find_offered_topic(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView | None:
+    """The topic, if this consultant offers it now."""
+    topic = store.find_topic(tx, topic_id)
+    if topic is None or not topic.active or topic.consultant_id != consultant_id:
+        return None
+    return service.topic_view(topic) if is_active(tx, consultant_id) else None
+
+
+def get_time_zone(tx: Transaction, consultant_id: str) -> str:
+    """Raises NotFound for somebody who is no consultant."""
+    return service.get_row(tx, consultant_id).time_zone
+
+
+def lock_consultant(tx: Transaction, consultant_id: str) -> None:
+    """Hold a consultant against parallel changes of their week until the commit."""
+    store.lock_consultant(tx, consultant_id)
+
+
+def show_available_now(tx: Transaction, consultant_id: str, available: bool) -> None:
+    """Show on the profile whether they take calls right now."""
+    row = store.lock_consultant(tx, consultant_id)
+    if row is not None and row.available_now != available:
+        service.save(tx, msgspec.structs.replace(row, available_now=available))
+
+
+def exists(tx: Transaction, consultant_id: str) -> bool:
+    """Whether this person is or was a consultant."""
+    return store.find_consultant(tx, consultant_id) is not None

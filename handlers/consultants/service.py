@@ -1,0 +1,201 @@
+"""Decisions about consultants and topics."""
+
+from typing import Any
+
+import msgspec
+
+from handlers.consultants.contracts import (
+    AddTopic,
+    AlreadyConsultant,
+    BecomeConsultant,
+    ConsultantDeactivated,
+    ConsultantOnboarded,
+    ConsultantPage,
+    ConsultantProfileUpdated,
+    ConsultantView,
+    ListConsultants,
+    NotAConsultant,
+    RemoveTopic,
+    TopicAdded,
+    TopicRemoved,
+    TopicUpdated,
+    TopicView,
+    UpdateConsultant,
+    UpdateTopic,
+    WatchedConsultantView,
+)
+from handlers.kit.codes import check_country, check_currency, check_language, check_zone
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty, Money, given
+from handlers.kit.errors import NotFound
+from handlers.profile import public as profiles
+from rooms import names
+from storage import consultants as store
+from storage.consultants import ConsultantRow, TopicRow
+
+NAMESPACE = "/consultants"
+AFTER_ALL_IDS = "~"
+
+
+def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
+    """Make the actor a consultant; who stopped may begin again."""
+    before = store.find_consultant(tx, tx.actor.id)
+    if before is not None and before.status != "stopped":
+        raise AlreadyConsultant
+    fields = dict(given(ask))
+    check_fields(fields)
+    user = profiles.add_role(tx, tx.actor.id, "consultant")
+    row = ConsultantRow(
+        id=user.id,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        **{"age": None, "gender": None, "profile_picture_url": None, **fields},
+        status="active" if tx.rules.consultants_start_active else "pending",
+        available_now=False,
+        onboarded_at=tx.now,
+    )
+    store.keep_consultant(tx, row)
+    view = view_of(tx, row)
+    tx.publish(ConsultantOnboarded(consultant=view))
+    return view
+
+
+def update(tx: Transaction, ask: UpdateConsultant) -> ConsultantView:
+    fields = given(ask)
+    check_fields(fields)
+    row = msgspec.structs.replace(get_own(tx), **fields)
+    return save(tx, row)
+
+
+def save(tx: Transaction, row: ConsultantRow) -> ConsultantView:
+    """Keep a changed consultant and tell who watches."""
+    store.keep_consultant(tx, row)
+    view = view_of(tx, row)
+    tx.publish(ConsultantProfileUpdated(consultant=view))
+    return view
+
+
+def stop(tx: Transaction) -> ConsultantView:
+    row = get_own(tx)
+    row.status, row.available_now = "stopped", False
+    store.keep_consultant(tx, row)
+    view = view_of(tx, row)
+    tx.publish(ConsultantDeactivated(consultant=view))
+    return view
+
+
+def get_consultant(tx: Transaction, consultant_id: str) -> ConsultantView:
+    """Raises NotFound."""
+    return view_of(tx, get_row(tx, consultant_id))
+
+
+def get_watched(tx: Transaction, consultant_id: str) -> WatchedConsultantView:
+    view = get_consultant(tx, consultant_id)
+    seq = tx.head(NAMESPACE, names.consultant(consultant_id))
+    return WatchedConsultantView(**msgspec.structs.asdict(view), seq=seq)
+
+
+def list_consultants(tx: Transaction, ask: ListConsultants) -> ConsultantPage:
+    rows = store.list_active(tx, ask.before or AFTER_ALL_IDS, ask.limit + 1)
+    page, more = rows[: ask.limit], len(rows) > ask.limit
+    topics: dict[str, list[TopicView]] = {row.id: [] for row in page}
+    for topic in store.list_topics(tx, list(topics)):
+        topics[topic.consultant_id].append(topic_view(topic))
+    return ConsultantPage(
+        consultants=[_view(row, topics[row.id]) for row in page],
+        next=page[-1].id if more else None,
+    )
+
+
+def add_topic(tx: Transaction, ask: AddTopic) -> TopicView:
+    consultant = get_own(tx)
+    fields = _topic_fields(given(ask))
+    row = TopicRow(
+        id=tx.new_id(), consultant_id=consultant.id, **{"icon_url": None, **fields}, active=True
+    )
+    store.insert_topic(tx, row)
+    view = topic_view(row)
+    tx.publish(TopicAdded(topic=view))
+    return view
+
+
+def update_topic(tx: Transaction, ask: UpdateTopic) -> TopicView:
+    changes = _topic_fields(given(ask, but=("request_id", "topic_id")))
+    row = msgspec.structs.replace(get_own_topic(tx, ask.topic_id), **changes)
+    store.update_topic(tx, row)
+    view = topic_view(row)
+    tx.publish(TopicUpdated(topic=view))
+    return view
+
+
+def remove_topic(tx: Transaction, ask: RemoveTopic) -> Empty:
+    row = msgspec.structs.replace(get_own_topic(tx, ask.topic_id), active=False)
+    store.update_topic(tx, row)
+    tx.publish(TopicRemoved(topic=topic_view(row)))
+    return Empty()
+
+
+def get_row(tx: Transaction, consultant_id: str) -> ConsultantRow:
+    row = store.find_consultant(tx, consultant_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def get_own(tx: Transaction) -> ConsultantRow:
+    """The actor as a consultant who has not stopped; raises NotAConsultant."""
+    row = store.lock_consultant(tx, tx.actor.id)
+    if row is None or row.status == "stopped":
+        raise NotAConsultant
+    return row
+
+
+def get_own_topic(tx: Transaction, topic_id: str) -> TopicRow:
+    get_own(tx)
+    topic = store.find_topic(tx, topic_id)
+    if topic is None or topic.consultant_id != tx.actor.id or not topic.active:
+        raise NotFound
+    return topic
+
+
+def check_fields(fields: Any) -> None:
+    """Codes that a pattern cannot check; raises Invalid."""
+    for number, language in enumerate(fields.get("languages", ())):
+        check_language(f"$.languages[{number}]", language)
+    if "country" in fields:
+        check_country("$.country", fields["country"])
+    if "time_zone" in fields:
+        check_zone("$.time_zone", fields["time_zone"])
+
+
+def _topic_fields(fields: Any) -> dict[str, Any]:
+    """Contract fields as columns."""
+    columns = dict(fields)
+    rate: Money | None = columns.pop("hourly_rate", None)
+    if rate is not None:
+        check_currency("$.hourly_rate.currency", rate.currency)
+        columns |= {"rate_amount": rate.amount, "rate_currency": rate.currency}
+    return columns
+
+
+def view_of(tx: Transaction, row: ConsultantRow) -> ConsultantView:
+    return _view(row, [topic_view(topic) for topic in store.list_topics(tx, [row.id])])
+
+
+def _view(row: ConsultantRow, topics: list[TopicView]) -> ConsultantView:
+    fields = msgspec.structs.asdict(row)
+    del fields["onboarded_at"]
+    return ConsultantView(**fields, topics=topics)
+
+
+def topic_view(row: TopicRow) -> TopicView:
+    return TopicView(
+        id=row.id,
+        consultant_id=row.consultant_id,
+        name=row.name,
+        description=row.description,
+        hourly_rate=Money(row.rate_amount, row.rate_currency),
+        minimal_duration_minutes=row.minimal_duration_minutes,
+        icon_url=row.icon_url,
+        active=row.active,
+    )

@@ -1,0 +1,1 @@
+"""The language that domains are written in: contracts, commands, consumers, context, refusals."""

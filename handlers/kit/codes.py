@@ -1,0 +1,41 @@
+"""The public lists that fields are checked against: ISO 639-1, ISO 3166-1, ISO 4217, IANA zones."""
+
+import zoneinfo
+
+from babel import Locale
+from babel.numbers import list_currencies
+
+from handlers.kit.errors import Invalid
+
+_ENGLISH = Locale("en")
+# CLDR also knows groupings and private codes; these are not ISO 3166-1's.
+_NOT_COUNTRIES = {"EU", "EZ", "UN", "QO", "XA", "XB", "XK", "ZZ", "AC", "CP", "CQ", "DG", "EA", "IC"}
+_NOT_COUNTRIES |= {"TA"}
+
+LANGUAGES = frozenset(code for code in _ENGLISH.languages if len(code) == 2)
+COUNTRIES = frozenset(
+    code for code in _ENGLISH.territories if len(code) == 2 and code not in _NOT_COUNTRIES
+)
+CURRENCIES = frozenset(list_currencies())
+ZONES = frozenset(zoneinfo.available_timezones())
+
+
+def check_language(path: str, code: str) -> None:
+    _check(path, code, LANGUAGES, "an ISO 639-1 language")
+
+
+def check_country(path: str, code: str) -> None:
+    _check(path, code, COUNTRIES, "an ISO 3166-1 alpha-2 country")
+
+
+def check_currency(path: str, code: str) -> None:
+    _check(path, code, CURRENCIES, "an ISO 4217 currency")
+
+
+def check_zone(path: str, name: str) -> None:
+    _check(path, name, ZONES, "an IANA time zone")
+
+
+def _check(path: str, value: str, known: frozenset[str], expected: str) -> None:
+    if value not in known:
+        raise Invalid(details={"path": path, "expected": expected})

@@ -1,0 +1,199 @@
+"""Commands, consumers and room rules are registered beside their code, on their `Domain`."""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from handlers.kit.context import Actor, Context, Transaction
+from handlers.kit.contract import Change, Event, Request, View
+from handlers.kit.errors import Refusal
+
+CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
+Rate = Literal["commands", "messages", "attempts", "whispers"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """A room that a person belongs to, and the number from which on they may hear it."""
+
+    room: str
+    from_seq: int = 0
+
+
+RoomsOf = Callable[[Transaction, Actor], list[Belonging]]
+MayWatch = Callable[[Transaction, Actor | None, str], bool]
+Departure = Callable[[Context, str], Awaitable[None]]
+Device = Callable[[Context], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One door: everything that dispatching, the catalog and the tests need to know of it."""
+
+    namespace: str
+    name: str
+    run: CommandFunction
+    request: type[Request]
+    view: type[View]
+    roles: frozenset[str]
+    visitors: bool
+    rate: Rate
+    refuses: tuple[type[Refusal], ...]
+    decoder: msgspec.json.Decoder[Request]
+
+    @property
+    def changes(self) -> bool:
+        """Whether it takes a `request_id`."""
+        return issubclass(self.request, Change)
+
+    @property
+    def purpose(self) -> str:
+        return inspect.getdoc(self.run) or ""
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A reaction to events of other domains.
+
+    A plain one runs in a transaction of its own with the claim on its delivery; an `outbound` one
+    is async, may call outside, and hears an event at least once.
+    """
+
+    name: str
+    events: tuple[type[Event], ...]
+    run: Callable[..., Any]
+    outbound: bool
+    backfill: bool
+
+
+@dataclass
+class Domain:
+    """One domain's name, namespace and what is registered on it."""
+
+    name: str
+    namespace: str | None = None
+    visitors: bool = False
+    rooms_of: RoomsOf = lambda tx, actor: []
+    may_watch: MayWatch = lambda tx, actor, room: False
+    whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)
+    consumers: list[Consumer] = field(default_factory=list)
+    arrival: Device | None = None
+    departure: Departure | None = None
+    first_device: Device | None = None
+    last_device: Device | None = None
+
+    def command(
+        self,
+        *,
+        name: str | None = None,
+        namespace: str | None = None,
+        roles: Iterable[str] = (),
+        visitors: bool = False,
+        rate: Rate = "commands",
+        refuses: tuple[type[Refusal], ...] = (),
+    ) -> Callable[[F], F]:
+        """Register an `async def (ctx, request) -> view` as a command.
+
+        `namespace` is for the rare door that stands in another domain's namespace.
+        """
+
+        def register(run: F) -> F:
+            hints = typing.get_type_hints(run)
+            request = next(hint for key, hint in hints.items() if key not in ("ctx", "return"))
+            command = Command(
+                namespace=namespace or self.namespace or "",
+                name=name or run.__name__,
+                run=run,
+                request=request,
+                view=hints["return"],
+                roles=frozenset(roles),
+                visitors=visitors,
+                rate=rate,
+                refuses=refuses,
+                decoder=msgspec.json.Decoder(request),
+            )
+            if command.name in self.commands:
+                raise TypeError(f"{self.namespace} {command.name} is declared twice")
+            self.commands[command.name] = command
+            return run
+
+        return register
+
+    def consumer(
+        self, *events: type[Event], outbound: bool = False, backfill: bool = False
+    ) -> Callable[[F], F]:
+        """Register a reaction to `events`; `backfill` lets a new one hear what is stored already."""
+
+        def register(run: F) -> F:
+            name = f"{self.name}.{run.__name__}"
+            self.consumers.append(Consumer(name, events, run, outbound, backfill))
+            return run
+
+        return register
+
+    def arrives(self, run: F) -> F:
+        """Register what happens when a signed-in socket has entered its rooms here."""
+        self.arrival = run
+        return run
+
+    def departs(self, run: F) -> F:
+        """Register what happens when a socket that attended something is gone."""
+        self.departure = run
+        return run
+
+    def arrives_first(self, run: F) -> F:
+        """Register what happens when a person's first device on this instance is there."""
+        self.first_device = run
+        return run
+
+    def leaves_last(self, run: F) -> F:
+        """Register what happens when a person's last device here stayed away for the grace."""
+        self.last_device = run
+        return run
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All domains, and lookups over them."""
+
+    domains: tuple[Domain, ...]
+
+    @property
+    def namespaces(self) -> dict[str, Domain]:
+        return {d.namespace: d for d in self.domains if d.namespace is not None}
+
+    @property
+    def commands(self) -> dict[tuple[str, str], Command]:
+        return {(c.namespace, c.name): c for d in self.domains for c in d.commands.values()}
+
+    @property
+    def consumers(self) -> dict[str, Consumer]:
+        return {c.name: c for d in self.domains for c in d.consumers}
+
+    def hearers(self) -> dict[str, tuple[str, ...]]:
+        """Event name → names of the consumers that hear it."""
+        heard: dict[str, list[str]] = {}
+        for consumer in self.consumers.values():
+            for event in consumer.events:
+                heard.setdefault(event.NAME, []).append(consumer.name)
+        return {name: tuple(consumers) for name, consumers in heard.items()}
+
+
+def load_domains(names: Iterable[str]) -> Registry:
+    """Import the domains `names` with whatever files they have."""
+    domains = []
+    for name in names:
+        package = import_module(f"handlers.{name}")
+        for part in ("contracts", "commands", "consumers"):
+            if find_spec(f"handlers.{name}.{part}"):
+                import_module(f"handlers.{name}.{part}")
+        domains.append(getattr(package, name))
+    return Registry(tuple(domains))

@@ -1,0 +1,325 @@
+"""What a command, a consumer and the plain functions inside a transaction have at hand.
+
+Invariants:
+- A plain function has no effect but through its `Transaction`: statements run at once, events,
+  timers and whispers are handed on after the commit. It may be run again from the start.
+- Numbers are taken when the function is done (`flush`), so the locks on stream heads are short.
+- With a `request_id`, the claim, the change and its answer are one transaction.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+import msgspec
+from sqlalchemy import Executable
+
+from storage.clock import Clock
+from handlers.kit.contract import Event, Request, encode
+from handlers.kit.errors import Conflict, Refusal
+from handlers.kit.ids import new_id
+from handlers.kit.keys import Keys
+from handlers.kit.rules import Rules
+from rooms.names import stream
+from storage import answers, events, timers
+from storage.engine import Database, Queries
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a signed-in person, by one session."""
+
+    id: str
+    session_id: str
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a command came from: for logs, events and limits."""
+
+    address: str = ""
+    device: str = ""
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True)
+class Whisper:
+    """Something said to a room that is not stored and carries no number."""
+
+    namespace: str
+    room: str
+    name: str
+    data: Any
+    skip: object | None = None
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Work for the relay that a commit made: queues to serve, or a timer that is due at `due`."""
+
+    consumers: tuple[str, ...] = ()
+    order_key: str = ""
+    due: datetime | None = None
+
+
+class Audience(Protocol):
+    """What a context needs of the rooms and of its own socket."""
+
+    def whisper(self, whisper: Whisper) -> None: ...
+
+    async def follow(
+        self, socket: object, stream_name: str, read: Callable[[], Awaitable[int]]
+    ) -> Callable[[], None]: ...
+
+    def unfollow(self, socket: object, stream_name: str) -> None: ...
+
+    def listen(self, socket: object, stream_name: str) -> None: ...
+
+
+class Mailer(Protocol):
+    """The mail channel, as the send domain made it."""
+
+    async def send(self, content: Any) -> None: ...
+
+
+@dataclass
+class Kernel:
+    """What every context stands on; made once, in the composition root."""
+
+    database: Database
+    clock: Clock
+    rules: Rules
+    keys: Keys
+    hearers: dict[str, tuple[str, ...]]
+    instance_id: str
+    mailer: Mailer
+    audience: Audience | None = None
+
+
+class Transaction:
+    """One transaction: its statements (as `Queries`), its time, its actor, and what it says."""
+
+    def __init__(
+        self, queries: Queries, kernel: Kernel, actor: Actor | None, origin: Origin
+    ) -> None:
+        self.one, self.all = queries.one, queries.all
+        self.scalar, self.scalars = queries.scalar, queries.scalars
+        self.run, self.run_many = queries.run, queries.run_many
+        self.effects = queries.effects
+        self.kernel = kernel
+        self.rules = kernel.rules
+        self.keys = kernel.keys
+        self.instance_id = kernel.instance_id
+        self.now = kernel.clock.now()
+        self.origin = origin
+        self.cause: events.StoredEvent | None = None
+        """The stored event that this transaction reacts to, in a consumer's."""
+        self._actor = actor
+        self._said: list[Event] = []
+        self._taken: dict[str, list[int]] = {}
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts; consumers and visitors have none, and must not ask."""
+        if self._actor is None:
+            raise RuntimeError("nobody acts in this transaction")
+        return self._actor
+
+    @property
+    def visitor(self) -> bool:
+        return self._actor is None
+
+    def new_id(self) -> str:
+        return new_id(self.now)
+
+    def publish(self, event: Event) -> None:
+        """Announce a fact, once this transaction commits."""
+        self._said.append(event)
+
+    def publish_later(self, event: Event, due: datetime, timer: str) -> None:
+        """Announce it at `due`, unless `timer` is set again or cancelled before."""
+        timers.set_timer(self, timer, due, event.NAME, encode(event))
+        self.effects.append(Wake(due=due))
+
+    def cancel_timer(self, timer: str) -> None:
+        timers.cancel_timer(self, timer)
+
+    def take_number(self, namespace: str, room: str) -> int:
+        """The number that the next event published in this room will have."""
+        name = stream(namespace, room)
+        number = events.take_number(self, name, self.now)
+        self._taken.setdefault(name, []).append(number)
+        return number
+
+    def head(self, namespace: str, room: str) -> int:
+        """The last number of a room: what a query that returns its state reflects."""
+        return events.get_head(self, stream(namespace, room))
+
+    def whisper(self, namespace: str, room: str, name: str, data: Any) -> None:
+        """Say something unstored to a room, after the commit."""
+        self.effects.append(Whisper(namespace, room, name, data))
+
+    def flush(self) -> None:
+        """Store what was said, with its numbers; called once, at the end."""
+        if not self._said:
+            if self._taken:
+                raise RuntimeError(f"numbers taken but not used: {sorted(self._taken)}")
+            return
+        records = [self._record(event) for event in self._said]
+        self.effects.extend(events.insert_events(self, records, self._taken))
+        self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
+
+    def _record(self, event: Event) -> events.Record:
+        private = {name: getattr(event, name) for name in event.PRIVATE} or None
+        data = encode(event)
+        if private is not None:
+            fields = msgspec.structs.asdict(event)
+            data = encode({n: value for n, value in fields.items() if n not in private})
+        return events.Record(
+            id=new_id(self.now),
+            name=event.NAME,
+            version=event.VERSION,
+            at=self.now,
+            data=self.keys.seal(data) if event.SEALED else data,
+            private=private,
+            sealed=event.SEALED,
+            subject=event.about(),
+            order_key=event.key(),
+            streams=tuple(stream(event.NAMESPACE or "", room) for room in event.rooms()),
+            consumers=self.kernel.hearers.get(event.NAME, ()),
+            membership=event.membership(),
+            actor_id=self._actor.id if self._actor else None,
+            address=self.origin.address or None,
+            correlation_id=self.origin.correlation_id or None,
+        )
+
+
+Plain = Callable[Concatenate[Transaction, P], T]
+
+
+@dataclass
+class Context:
+    """What a command has: its caller, its socket, and the doors to the database and the rooms."""
+
+    kernel: Kernel
+    actor: Actor | None = None
+    origin: Origin = field(default_factory=Origin)
+    command: str = ""
+    socket: Any = None
+    request_id: str | None = None
+    payload: bytes = b""
+    after_ack: list[Callable[[], None]] = field(default_factory=list)
+
+    async def transact(self, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the plain function `work(tx, …)` in one transaction and commit it."""
+
+        def run(queries: Queries) -> Any:
+            tx = Transaction(queries, self.kernel, self.actor, self.origin)
+            try:
+                answer = self._answer(tx, work, *args, **kwargs)
+            except Refusal as refusal:
+                if refusal.keeps:
+                    tx.flush()
+                raise
+            return answer
+
+        return cast(T, await self.kernel.database.transact(run))
+
+    async def read(self, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the plain function on one snapshot; it must not change anything."""
+        return await self.kernel.database.read(
+            lambda queries: work(
+                Transaction(queries, self.kernel, self.actor, self.origin), *args, **kwargs
+            )
+        )
+
+    async def follow(
+        self, namespace: str, room: str, read: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Let this socket hear `room` from what `read` returns (its `seq`) on, after the ack."""
+        answer: list[T] = []
+
+        async def snapshot() -> int:
+            answer.append(await read())
+            return int(getattr(answer[0], "seq"))  # noqa: B009 - T is any view that carries a seq
+
+        release = await self._audience.follow(self.socket, stream(namespace, room), snapshot)
+        self.after_ack.append(release)
+        return answer[0]
+
+    @property
+    def user_id(self) -> str:
+        """Who acts; only for commands that visitors cannot use."""
+        assert self.actor is not None
+        return self.actor.id
+
+    def new_id(self) -> str:
+        return new_id(self.kernel.clock.now())
+
+    def unfollow(self, namespace: str, room: str) -> None:
+        self._audience.unfollow(self.socket, stream(namespace, room))
+
+    def listen(self, namespace: str, room: str) -> None:
+        """Let this socket hear the whispers of `room`."""
+        self._audience.listen(self.socket, stream(namespace, room))
+
+    def whisper(self, namespace: str, room: str, name: str, data: Any) -> None:
+        """Say something unstored to a room, but not to this socket."""
+        self._audience.whisper(Whisper(namespace, room, name, data, skip=self.socket))
+
+    def attend(self, subject: str) -> None:
+        """Tell the domain (`@domain.departs`) about `subject` when this socket is gone."""
+        self.socket.attends.add(subject)
+
+    def unattend(self, subject: str) -> None:
+        self.socket.attends.discard(subject)
+
+    @property
+    def _audience(self) -> Audience:
+        assert self.kernel.audience is not None
+        return self.kernel.audience
+
+    def _answer(self, tx: Transaction, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> Any:
+        if self.request_id is None or self.actor is None:
+            value: Any = work(tx, *args, **kwargs)
+            tx.flush()
+            return value
+        key = (self.actor.id, self.command, self.request_id)
+        digest = hashlib.sha256(self.payload).hexdigest()
+        before = answers.claim(tx, *key, digest, tx.now)
+        if before is not None:
+            if before.payload_hash != digest or before.answer is None:
+                raise Conflict("This request id was used with another payload.")
+            return msgspec.Raw(before.answer.encode())
+        try:
+            value = work(tx, *args, **kwargs)
+        except Refusal:
+            answers.drop_claim(tx, *key)
+            raise
+        tx.flush()
+        answers.keep_answer(tx, *key, encode(value))
+        return value
+
+
+def ask_of(request: Request) -> str | None:
+    """The request id that a changing command came with, if any."""
+    request_id = getattr(request, "request_id", None)
+    return request_id if isinstance(request_id, str) else None
+
+
+__all__: Sequence[str] = (
+    "Actor",
+    "Audience",
+    "Context",
+    "Kernel",
+    "Origin",
+    "Transaction",
+    "Wake",
+    "Whisper",
+)

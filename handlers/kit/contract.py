@@ -1,0 +1,118 @@
+"""What may be said: requests, views and events are declared here once; all else is derived.
+
+A request is decoded straight from the packet's bytes and refuses unknown fields. A view is what a
+command answers. An event is a fact: its name, who hears it (`rooms` in `NAMESPACE`) and its order
+key are part of its class.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from storage.events import Membership
+
+Id = Annotated[str, Meta(min_length=36, max_length=36, pattern=r"^[0-9a-f-]+$")]
+RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
+ShortText = Annotated[str, Meta(max_length=500)]
+Text = Annotated[str, Meta(min_length=1, max_length=8_000, pattern=r"\S")]
+LongText = Annotated[str, Meta(max_length=8_000)]
+HttpsUrl = Annotated[str, Meta(max_length=2_000, pattern=r"^https://[^\s<>\"']+$")]
+Limit = Annotated[int, Meta(ge=1, le=100)]
+Cursor = Annotated[str, Meta(min_length=1, max_length=200)]
+Version = Annotated[int, Meta(ge=0)]
+Seq = Annotated[int, Meta(ge=0)]
+Moment = Annotated[datetime, Meta(tz=True)]
+PAGE = 50
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a command takes."""
+
+
+class Change(Request, kw_only=True):
+    """What a changing command takes: the same `request_id` again changes nothing."""
+
+    request_id: RequestId | UnsetType = UNSET
+
+
+class Nothing(Request, kw_only=True):
+    """A command that takes no fields."""
+
+
+class ChangeNothing(Change, kw_only=True):
+    """A changing command that takes no fields of its own."""
+
+
+class View(msgspec.Struct, kw_only=True):
+    """What a command answers."""
+
+
+class Empty(View):
+    """An answer that says no more than that it was done."""
+
+
+class Money(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An amount in minor units of an ISO 4217 currency."""
+
+    amount: Annotated[int, Meta(ge=0, le=10_000_000_00)]
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """A fact. Its JSON is its data on the wire and in storage; new fields must have defaults."""
+
+    NAME: ClassVar[str]
+    NAMESPACE: ClassVar[str | None] = None
+    VERSION: ClassVar[int] = 1
+    SEALED: ClassVar[bool] = False
+    PRIVATE: ClassVar[tuple[str, ...]] = ()
+    """Fields that consumers and `rooms` need and that nobody outside is sent."""
+
+    def key(self) -> str:
+        """The order key: consumers hear events of one key in order."""
+        raise NotImplementedError(type(self).__name__)
+
+    def rooms(self) -> tuple[str, ...]:
+        """The rooms of `NAMESPACE` that hear it; none for internal events."""
+        return ()
+
+    def about(self) -> str | None:
+        """What it is about, when what it says may have to be rewritten later."""
+        return None
+
+    def membership(self) -> tuple[Membership, ...]:
+        """Who joins or leaves a stream by it."""
+        return ()
+
+
+EVENTS: dict[str, type[Event]] = {}
+
+
+def event_named(name: str) -> type[Event]:
+    """The class of the event `name`; KeyError when nobody declares it."""
+    if name not in EVENTS:
+        EVENTS.update({cls.NAME: cls for cls in _declared(Event)})
+    return EVENTS[name]
+
+
+def _declared(cls: type[Event]) -> list[type[Event]]:
+    found = []
+    for child in cls.__subclasses__():
+        found += [child] if "NAME" in child.__dict__ else []
+        found += _declared(child)
+    return found
+
+
+def encode(value: Any) -> str:
+    """`value` as JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+def given(request: Request, *, but: tuple[str, ...] = ("request_id",)) -> Mapping[str, Any]:
+    """The fields of `request` that its sender gave, for changes where all fields are optional."""
+    values = {name: getattr(request, name) for name in request.__struct_fields__}
+    return {n: value for n, value in values.items() if value is not UNSET and n not in but}

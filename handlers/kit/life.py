@@ -1,0 +1,50 @@
+"""Facts of the kernel itself that domains react to, or that every instance follows."""
+
+from typing import ClassVar
+
+from handlers.kit.contract import Event, Moment
+
+CONTROL_NAMESPACE = "/"
+CONTROL_ROOM = "control"
+
+
+class InstanceLost(Event):
+    """An instance is gone; what it held (calls, places, devices) ended when it last confirmed."""
+
+    NAME: ClassVar[str] = "INSTANCE_LOST"
+    instance_id: str
+    at: Moment
+
+    def key(self) -> str:
+        return f"instance:{self.instance_id}"
+
+
+class SessionEnded(Event):
+    """A session is over: every instance ends its connections."""
+
+    NAME: ClassVar[str] = "SESSION_ENDED"
+    NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
+    session_id: str
+    user_id: str
+    reason: str
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (CONTROL_ROOM,)
+
+
+class RolesChanged(Event):
+    """What a person may do changed: every instance tells its connections of them."""
+
+    NAME: ClassVar[str] = "ROLES_CHANGED"
+    NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
+    user_id: str
+    roles: list[str]
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (CONTROL_ROOM,)

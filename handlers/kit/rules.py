@@ -1,0 +1,73 @@
+"""The rules of time and the sizes that domains go by; every one of them is a setting."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A STUN or TURN server, as browsers take it."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Durations in seconds (`_s`), days (`_days`) or weeks; counts otherwise."""
+
+    pincode_life_s: Annotated[int, Meta(ge=1, description="how long a pincode lives")] = 600
+    pincode_tries: Annotated[int, Meta(ge=1, description="wrong tries that kill a pincode")] = 5
+    pincodes_per_hour: Annotated[int, Meta(ge=1, description="pincodes an address may get")] = 10
+    password_length_min: Annotated[int, Meta(ge=8, le=64, description="shortest password")] = 8
+    access_token_life_s: Annotated[int, Meta(ge=5, description="life of an access token")] = 900
+    refresh_token_life_days: Annotated[int, Meta(ge=1, description="life of an unused session")] = (
+        60
+    )
+    refresh_repeat_s: Annotated[
+        int, Meta(ge=0, description="how long a spent refresh token repeats its answer")
+    ] = 30
+    consultants_start_active: Annotated[
+        bool, Meta(description="whether become ends in active (else pending)")
+    ] = True
+    weeks_ahead: Annotated[int, Meta(ge=1, le=26, description="weeks of blocks made ahead")] = 4
+    request_hold_s: Annotated[int, Meta(ge=1, description="how long a request holds a place")] = (
+        86_400
+    )
+    instant_hold_s: Annotated[int, Meta(ge=1, description="how long a request_now waits")] = 120
+    offer_s: Annotated[int, Meta(ge=1, description="how long a waiting-list offer stands")] = 900
+    waiting_room_opens_s: Annotated[
+        int, Meta(ge=0, description="how long before its block a waiting room opens")
+    ] = 900
+    place_kept_s: Annotated[int, Meta(ge=1, description="how long a lost place is kept")] = 60
+    call_unheld_s: Annotated[int, Meta(ge=1, description="how long a call waits for both")] = 60
+    call_lost_s: Annotated[int, Meta(ge=1, description="how long a call waits for one")] = 60
+    usual_call_s: Annotated[
+        int, Meta(ge=1, description="a call's length for the ETA before any has finished")
+    ] = 600
+    presence_grace_s: Annotated[
+        float, Meta(ge=0, description="offline this long after the last device left")
+    ] = 10.0
+    read_mark_every_s: Annotated[
+        float, Meta(ge=0, description="at most one mark event a person in this time")
+    ] = 1.0
+    mail_tries: Annotated[int, Meta(ge=1, description="attempts to send a mail")] = 5
+    mail_backoff_s: Annotated[float, Meta(ge=0, description="first pause after a failed mail")] = (
+        2.0
+    )
+    group_members_max: Annotated[int, Meta(ge=2, description="largest group")] = 1_000
+    answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
+    events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7
+    ice_servers: Annotated[
+        tuple[IceServer, ...], Meta(description="STUN and TURN servers for calls, as JSON")
+    ] = ()
+    public_url: Annotated[str, Meta(description="where people reach this server, for links")] = (
+        "http://localhost:8000"
+    )
+
+    def span(self, name: str) -> timedelta:
+        """The rule `name` (one that ends in `_s` or `_days`) as a duration."""
+        value = getattr(self, name)
+        return timedelta(days=value) if name.endswith("_days") else timedelta(seconds=value)

@@ -1,0 +1,13 @@
+"""What a person is told about their affairs, in the app and by mail. Never how a mail is sent."""
+
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Actor, Transaction
+from rooms import names
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """One's own notifications."""
+    return [Belonging(names.user(actor.id))]
+
+
+notifications = Domain("notifications", "/notifications", rooms_of=rooms_of)

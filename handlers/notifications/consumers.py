@@ -1,0 +1,177 @@
+"""Which facts are told to whom, and in what words."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from handlers.auth.contracts import NewPasswordSet
+from handlers.availability.contracts import WaitingListOffered, WaitingListOfferExpired
+from handlers.booking.contracts import (
+    AboutBooking,
+    BookingApproved,
+    BookingCancelled,
+    BookingExpired,
+    BookingRejected,
+    BookingRequested,
+    BookingRescheduled,
+    BookingView,
+)
+from handlers.call.contracts import CallDurationRecorded, CallInitiated
+from handlers.consultants.contracts import ConsultantOnboarded
+from handlers.kit.context import Transaction
+from handlers.notifications import notifications
+from handlers.notifications.service import Notice, note_mail, tell
+from handlers.profile import public as profiles
+from handlers.profile.contracts import UserCreated
+from handlers.send.contracts import DeliveryFailed, DeliverySucceeded
+
+
+@notifications.consumer(UserCreated)
+def welcome(tx: Transaction, event: UserCreated) -> None:
+    """A new user is welcome."""
+    notice = Notice("welcome", "Welcome to Parley", "Your account is ready.", "/consultants")
+    tell(tx, event.user.id, notice, {})
+
+
+@notifications.consumer(NewPasswordSet)
+def warn_of_the_password(tx: Transaction, event: NewPasswordSet) -> None:
+    """A password was set: its owner should know."""
+    notice = Notice("password_set", "Your password was set", "If it was not you, act.", "/profile")
+    tell(tx, event.user_id, notice, {})
+
+
+@notifications.consumer(ConsultantOnboarded)
+def confirm_the_onboarding(tx: Transaction, event: ConsultantOnboarded) -> None:
+    """A consultant is told what comes next."""
+    body = "Add topics and set your week, so that students can book you."
+    notice = Notice("consultant_onboarded", "You are a consultant", body, "/week")
+    tell(tx, event.consultant.id, notice, {})
+
+
+@notifications.consumer(BookingRequested)
+def tell_of_the_request(tx: Transaction, event: BookingRequested) -> None:
+    """The consultant has a request to answer."""
+    who = _name(tx, event.booking.student_id)
+    _tell_about(tx, event, event.booking.consultant_id, "New request", f"{who} asks for")
+
+
+@notifications.consumer(BookingApproved)
+def tell_of_the_approval(tx: Transaction, event: BookingApproved) -> None:
+    """The student's request was approved."""
+    who = _name(tx, event.booking.consultant_id)
+    said = f"{who} approved your booking of"
+    _tell_about(tx, event, event.booking.student_id, "Booking approved", said, mails=True)
+
+
+@notifications.consumer(BookingRejected)
+def tell_of_the_rejection(tx: Transaction, event: BookingRejected) -> None:
+    """The student's request was rejected."""
+    who = _name(tx, event.booking.consultant_id)
+    said = f"{who} cannot take your booking of"
+    _tell_about(tx, event, event.booking.student_id, "Booking rejected", said, mails=True)
+
+
+@notifications.consumer(BookingCancelled)
+def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> None:
+    """Whoever did not call it off themselves is told."""
+    for user_id in _others(tx, event.booking):
+        said = "Called off: the booking of"
+        _tell_about(tx, event, user_id, "Booking cancelled", said, mails=True)
+
+
+@notifications.consumer(BookingRescheduled)
+def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> None:
+    """Both are told of the new time."""
+    for user_id in (event.booking.student_id, event.booking.consultant_id):
+        _tell_about(tx, event, user_id, "Booking moved", "The new time is", mails=True)
+
+
+@notifications.consumer(BookingExpired)
+def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> None:
+    """Nobody answered the student."""
+    said = "Nobody answered in time your request for"
+    _tell_about(tx, event, event.booking.student_id, "Request expired", said)
+
+
+@notifications.consumer(WaitingListOffered)
+def tell_of_the_offer(tx: Transaction, event: WaitingListOffered) -> None:
+    """A place is kept for the first on the list."""
+    when = _when(tx, event.user_id, event.block.starts_at)
+    until = _when(tx, event.user_id, event.expires_at)
+    body = f"A place on {when} is free; it is kept for you until {until}."
+    link = f"/consultants/{event.block.consultant_id}"
+    notice = Notice("waiting_list_offered", "A place is free", body, link, mails=True)
+    tell(tx, event.user_id, notice, {"block_id": event.block.id})
+
+
+@notifications.consumer(WaitingListOfferExpired)
+def tell_that_the_offer_is_over(tx: Transaction, event: WaitingListOfferExpired) -> None:
+    """The place was not taken up."""
+    when = _when(tx, event.user_id, event.block.starts_at)
+    body = f"The place on {when} is no longer kept for you."
+    link = f"/consultants/{event.block.consultant_id}"
+    notice = Notice("waiting_list_offer_expired", "The offer is over", body, link)
+    tell(tx, event.user_id, notice, {"block_id": event.block.id})
+
+
+@notifications.consumer(CallInitiated)
+def call_the_participants(tx: Transaction, event: CallInitiated) -> None:
+    """The call is open: both are called to it."""
+    for user_id in (event.call.student_id, event.call.consultant_id):
+        body = "Your call is open. Join it within a minute."
+        notice = Notice("call_initiated", "Your call is open", body, f"/calls/{event.call.id}")
+        tell(tx, user_id, notice, {"call_id": event.call.id})
+
+
+@notifications.consumer(CallDurationRecorded)
+def tell_the_minutes(tx: Transaction, event: CallDurationRecorded) -> None:
+    """Both are told how long they talked."""
+    minutes, seconds = divmod(event.call.talked_s, 60)
+    body = f"You talked for {minutes} min {seconds} s."
+    for user_id in (event.call.student_id, event.call.consultant_id):
+        notice = Notice("call_ended", "Your call is over", body, f"/calls/{event.call.id}")
+        tell(tx, user_id, notice, {"call_id": event.call.id, "talked_s": event.call.talked_s})
+
+
+@notifications.consumer(DeliverySucceeded)
+def note_the_delivery(tx: Transaction, event: DeliverySucceeded) -> None:
+    """A notification's mail went out."""
+    note_mail(tx, event.notification_id, "sent")
+
+
+@notifications.consumer(DeliveryFailed)
+def note_the_failure(tx: Transaction, event: DeliveryFailed) -> None:
+    """A notification's mail was given up."""
+    note_mail(tx, event.notification_id, "failed")
+
+
+def _tell_about(
+    tx: Transaction,
+    event: AboutBooking,
+    user_id: str,
+    title: str,
+    said: str,
+    *,
+    mails: bool = False,
+) -> None:
+    booking = event.booking
+    body = f"{said} {_when(tx, user_id, booking.starts_at)}."
+    link = f"/bookings/{booking.id}"
+    notice = Notice(event.NAME.lower(), title, body, link, mails)
+    tell(tx, user_id, notice, {"booking_id": booking.id, "status": booking.status})
+
+
+def _others(tx: Transaction, booking: BookingView) -> list[str]:
+    """The parties who did not do it; both, when the server did."""
+    actor_id = tx.cause.actor_id if tx.cause else None
+    return [one for one in (booking.student_id, booking.consultant_id) if one != actor_id]
+
+
+def _name(tx: Transaction, user_id: str) -> str:
+    user = profiles.get_user(tx, user_id)
+    return f"{user.first_name} {user.last_name}"
+
+
+def _when(tx: Transaction, user_id: str, moment: datetime) -> str:
+    """A moment in the person's own zone, in words."""
+    zone = profiles.get_user(tx, user_id).time_zone
+    return moment.astimezone(ZoneInfo(zone)).strftime("%A %-d %B, %H:%M") + f" ({zone})"

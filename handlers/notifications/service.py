@@ -1,0 +1,101 @@
+"""Decisions about notifications."""
+
+from typing import Any
+
+import msgspec
+
+from handlers.kit.context import Transaction
+from handlers.notifications.contracts import (
+    ListNotifications,
+    MarkNotificationsRead,
+    NotificationDispatched,
+    NotificationPage,
+    NotificationRead,
+    NotificationView,
+    UnreadView,
+)
+from handlers.profile import public as profiles
+from handlers.send import public as mails
+from rooms import names
+from storage import notifications as store
+from storage.notifications import NotificationRow
+
+AFTER_ALL_IDS = "~"
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What is to be told about an event, whoever hears it."""
+
+    kind: str
+    title: str
+    body: str
+    link: str
+    mails: bool = False
+
+
+def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationPage:
+    before = ask.before or AFTER_ALL_IDS
+    rows = store.list_notifications(tx, tx.actor.id, before, ask.limit + 1)
+    page = rows[: ask.limit]
+    return NotificationPage(
+        notifications=[view_of(row) for row in page],
+        unread=store.count_unread(tx, tx.actor.id),
+        next=page[-1].id if len(rows) > ask.limit else None,
+        seq=tx.head("/notifications", names.user(tx.actor.id)),
+    )
+
+
+def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
+    """Others' ids and those read before change nothing."""
+    fresh = [one for one in ask.ids if store.mark_read(tx, tx.actor.id, one, tx.now)]
+    unread = store.count_unread(tx, tx.actor.id)
+    if fresh:
+        tx.publish(NotificationRead(user_id=tx.actor.id, ids=fresh, unread=unread))
+    return UnreadView(unread=unread)
+
+
+def tell(tx: Transaction, user_id: str, notice: Notice, data: dict[str, Any]) -> None:
+    """Tell a person in the app, and by mail where that kind of news asks for it."""
+    row = NotificationRow(
+        id=tx.new_id(),
+        user_id=user_id,
+        kind=notice.kind,
+        title=notice.title,
+        body=notice.body,
+        link=notice.link,
+        data=data,
+        created_at=tx.now,
+        read_at=None,
+        mail_status="pending" if notice.mails else "none",
+    )
+    store.insert_notification(tx, row)
+    tx.publish(NotificationDispatched(user_id=user_id, notification=view_of(row)))
+    if notice.mails:
+        _mail(tx, row)
+
+
+def note_mail(tx: Transaction, notification_id: str | None, status: str) -> None:
+    """How the mail of a notification went."""
+    if notification_id is not None:
+        store.set_mail_status(tx, notification_id, status)
+
+
+def view_of(row: NotificationRow) -> NotificationView:
+    fields = msgspec.structs.asdict(row)
+    del fields["user_id"], fields["mail_status"]
+    return NotificationView(**fields)
+
+
+def _mail(tx: Transaction, row: NotificationRow) -> None:
+    user = profiles.get_user(tx, row.user_id)
+    mail = mails.compose(
+        tx,
+        "notice",
+        user.email,
+        notification_id=row.id,
+        title=row.title,
+        body=row.body,
+        link=row.link,
+        first_name=user.first_name,
+    )
+    tx.publish(mail)

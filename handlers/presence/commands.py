@@ -1,0 +1,31 @@
+"""The doors of /presence."""
+
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.presence import presence, service
+from handlers.presence.contracts import SetStatus, StatesView, UnwatchPeople, WatchPeople
+from rooms import names
+
+NAMESPACE = "/presence"
+
+
+@presence.command()
+async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
+    """Whether these people are there, and from then on when that changes."""
+    for user_id in ask.user_ids:
+        ctx.listen(NAMESPACE, names.presence(user_id))
+    return await ctx.read(service.get_states, ask.user_ids)
+
+
+@presence.command()
+async def unwatch(ctx: Context, ask: UnwatchPeople) -> StatesView:
+    """Stop hearing of these people; answers how they are now."""
+    for user_id in ask.user_ids:
+        ctx.unfollow(NAMESPACE, names.presence(user_id))
+    return await ctx.read(service.get_states, ask.user_ids)
+
+
+@presence.command()
+async def set_status(ctx: Context, ask: SetStatus) -> Empty:
+    """Say how you are there."""
+    return await ctx.transact(service.set_status, ask)

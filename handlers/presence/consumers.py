@@ -1,0 +1,26 @@
+"""How devices and lost instances move presence."""
+
+from handlers.kit.context import Context, Transaction
+from handlers.kit.life import InstanceLost
+from handlers.presence import presence, service
+from storage import presence as store
+
+
+@presence.arrives_first
+async def come_online(ctx: Context) -> None:
+    """A person's first device on this instance is there."""
+    await ctx.transact(service.come_online)
+
+
+@presence.leaves_last
+async def go_offline(ctx: Context) -> None:
+    """A person's last device on this instance stayed away for the grace."""
+    kernel = ctx.kernel
+    await ctx.transact(service.go_offline, ctx.user_id, kernel.instance_id, kernel.clock.now())
+
+
+@presence.consumer(InstanceLost)
+def let_its_people_go(tx: Transaction, event: InstanceLost) -> None:
+    """Who was only on a dead instance is offline."""
+    for user_id in store.list_held(tx, event.instance_id):
+        service.go_offline(tx, user_id, event.instance_id, event.at)

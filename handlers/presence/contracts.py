@@ -1,0 +1,66 @@
+"""What is said about presence."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from handlers.kit.contract import Change, Event, Id, Request, View
+
+Status = Literal["active", "away", "busy"]
+People = Annotated[list[Id], Meta(min_length=1, max_length=500)]
+
+
+class WatchPeople(Request):
+    user_ids: People
+
+
+class UnwatchPeople(Request):
+    user_ids: People
+
+
+class SetStatus(Change, kw_only=True):
+    status: Status
+
+
+class StateView(View):
+    online: bool
+    status: Status
+    last_seen_at: datetime | None
+
+
+class StatesView(View):
+    """States by user id; people who do not exist are left out."""
+
+    states: dict[str, StateView]
+
+
+class PresenceWhisper(msgspec.Struct):
+    user_id: str
+    at: datetime
+
+
+class StatusWhisper(msgspec.Struct):
+    user_id: str
+    status: Status
+
+
+class _OfUser(Event):
+    user_id: str
+    at: datetime
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+
+class UserOnline(_OfUser):
+    """A person's first device is there. Stored for consumers, whispered to those who watch."""
+
+    NAME: ClassVar[str] = "USER_ONLINE"
+
+
+class UserOffline(_OfUser):
+    """A person's last device stayed away for the grace."""
+
+    NAME: ClassVar[str] = "USER_OFFLINE"

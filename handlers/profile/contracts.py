@@ -1,0 +1,69 @@
+"""What is said about users."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from msgspec import UNSET, Meta, UnsetType
+
+from handlers.kit.contract import Change, Event, Name, Nothing, View
+from rooms import names
+
+Email = Annotated[
+    str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,]+\.[^@\s<>,]+$")
+]
+SettingName = Annotated[str, Meta(min_length=1, max_length=64)]
+SettingValue = bool | int | float | Annotated[str, Meta(max_length=500)] | None
+SettingMap = Annotated[dict[SettingName, SettingValue], Meta(max_length=64)]
+
+
+class Me(Nothing):
+    """Ask for one's own user."""
+
+
+class UpdateProfile(Change):
+    """The fields to change; `settings` replaces all of them."""
+
+    first_name: Name | UnsetType = UNSET
+    last_name: Name | UnsetType = UNSET
+    language: Annotated[str, Meta(pattern="^[a-z]{2}$")] | UnsetType = UNSET
+    time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    settings: SettingMap | UnsetType = UNSET
+
+
+class UserView(View):
+    """A person, as they see themselves."""
+
+    id: str
+    email: str
+    email_verified: bool
+    first_name: str
+    last_name: str
+    language: str
+    time_zone: str
+    roles: list[str]
+    settings: dict[str, SettingValue]
+    created_at: datetime
+    updated_at: datetime
+
+
+class _AboutUser(Event):
+    user: UserView
+
+    def key(self) -> str:
+        return f"user:{self.user.id}"
+
+
+class UserCreated(_AboutUser):
+    """Somebody signed up."""
+
+    NAME: ClassVar[str] = "USER_CREATED"
+
+
+class UserUpdated(_AboutUser):
+    """A person's own data changed."""
+
+    NAME: ClassVar[str] = "USER_UPDATED"
+    NAMESPACE: ClassVar[str | None] = "/profile"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.user(self.user.id),)

@@ -1,0 +1,66 @@
+"""What neighbours need of users inside their own transaction."""
+
+import msgspec
+
+from handlers.kit.context import Transaction
+from handlers.kit.life import RolesChanged
+from handlers.profile import service
+from handlers.profile.contracts import UserCreated, UserView
+from storage import profile as store
+from storage.profile import UserRow
+
+ROLES = ("student", "consultant", "moderator", "admin")
+
+
+def create_user(
+    tx: Transaction, email: str, first_name: str, last_name: str
+) -> UserView | None:
+    """A new student with a verified address; None when the address is taken."""
+    row = UserRow(
+        id=tx.new_id(),
+        email=normal_email(email),
+        email_verified=True,
+        first_name=first_name.strip(),
+        last_name=last_name.strip(),
+        language="en",
+        time_zone="UTC",
+        roles=["student"],
+        settings={},
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    if not store.insert_user(tx, row):
+        return None
+    user = service.view_of(row)
+    tx.publish(UserCreated(user=user))
+    return user
+
+
+def normal_email(email: str) -> str:
+    """The one form in which an address is kept and compared."""
+    return email.strip().lower()
+
+
+def get_user(tx: Transaction, user_id: str) -> UserView:
+    """Raises NotFound."""
+    return service.view_of(service.get_row(tx, user_id))
+
+
+def find_user_by_email(tx: Transaction, email: str) -> UserView | None:
+    row = store.find_user_by_email(tx, normal_email(email))
+    return service.view_of(row) if row else None
+
+
+def list_users(tx: Transaction, user_ids: list[str]) -> dict[str, UserView]:
+    """The users of these ids that exist, by id."""
+    return {row.id: service.view_of(row) for row in store.list_users(tx, user_ids)}
+
+
+def add_role(tx: Transaction, user_id: str, role: str) -> UserView:
+    """Give a role; connections of the person know of it at once. Raises NotFound."""
+    row = service.get_row(tx, user_id)
+    if role in row.roles:
+        return service.view_of(row)
+    roles = sorted({*row.roles, role}, key=ROLES.index)
+    tx.publish(RolesChanged(user_id=user_id, roles=roles))
+    return service.save(tx, msgspec.structs.replace(row, roles=roles))

@@ -1,0 +1,46 @@
+"""Decisions about users."""
+
+import msgspec
+
+from handlers.kit.codes import check_language, check_zone
+from handlers.kit.context import Transaction
+from handlers.kit.contract import given
+from handlers.kit.errors import NotFound
+from handlers.profile.contracts import UpdateProfile, UserUpdated, UserView
+from storage import profile as store
+from storage.profile import UserRow
+
+
+def get_me(tx: Transaction) -> UserView:
+    return view_of(get_row(tx, tx.actor.id))
+
+
+def get_row(tx: Transaction, user_id: str) -> UserRow:
+    """The user's row; raises NotFound."""
+    row = store.find_user(tx, user_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def update_me(tx: Transaction, ask: UpdateProfile) -> UserView:
+    changes = given(ask)
+    if "language" in changes:
+        check_language("$.language", changes["language"])
+    if "time_zone" in changes:
+        check_zone("$.time_zone", changes["time_zone"])
+    row = get_row(tx, tx.actor.id)
+    return save(tx, msgspec.structs.replace(row, **changes))
+
+
+def save(tx: Transaction, row: UserRow) -> UserView:
+    """Keep a changed user and tell them."""
+    row.updated_at = tx.now
+    store.update_user(tx, row)
+    user = view_of(row)
+    tx.publish(UserUpdated(user=user))
+    return user
+
+
+def view_of(row: UserRow) -> UserView:
+    return UserView(**msgspec.structs.asdict(row))

@@ -1,0 +1,35 @@
+"""The doors of /signup."""
+
+from handlers.auth import public as accounts
+from handlers.auth.contracts import PasswordWeak, SessionView
+from handlers.kit.context import Context
+from handlers.signup import service, signup
+from handlers.signup.contracts import (
+    CompleteSignup,
+    EmailTaken,
+    PincodeExpired,
+    PincodeLocked,
+    PincodeWrong,
+    SignupStarted,
+    StartSignup,
+)
+
+
+@signup.command(visitors=True, rate="attempts")
+async def start(ctx: Context, ask: StartSignup) -> SignupStarted:
+    """Ask for a pincode by mail."""
+    return await ctx.transact(service.start, ask)
+
+
+@signup.command(
+    visitors=True,
+    rate="attempts",
+    refuses=(PincodeWrong, PincodeExpired, PincodeLocked, EmailTaken, PasswordWeak),
+)
+async def complete(ctx: Context, ask: CompleteSignup) -> SessionView:
+    """Prove the address and become a user."""
+    accounts.check_strength(
+        ask.password, ctx.kernel.rules.password_length_min, ask.email, ask.email.split("@")[0]
+    )
+    password_hash = await accounts.hash_password(ask.password)
+    return await ctx.transact(service.complete, ask, password_hash)

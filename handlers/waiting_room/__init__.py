@@ -1,0 +1,13 @@
+"""Where students wait for their call: who is next, and how long it may take. Never the call itself."""
+
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Actor, Transaction
+from rooms import names
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """A student's own place, a consultant's own queue."""
+    return [Belonging(names.user(actor.id))]
+
+
+waiting_room = Domain("waiting_room", "/waiting-room", rooms_of=rooms_of)

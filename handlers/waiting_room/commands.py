@@ -1,0 +1,43 @@
+"""The doors of /waiting-room."""
+
+from handlers.booking.contracts import WrongState
+from handlers.call.contracts import CallView, InCall
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.waiting_room import service, waiting_room
+from handlers.waiting_room.contracts import (
+    AdmitStudent,
+    EnterRoom,
+    GetQueue,
+    LeaveRoom,
+    PlaceView,
+    QueueView,
+    TooEarly,
+)
+
+
+@waiting_room.command(refuses=(TooEarly, WrongState))
+async def enter(ctx: Context, ask: EnterRoom) -> PlaceView:
+    """Wait for your call; the place is yours while this device (or another of yours) is here."""
+    ctx.request_id = None  # being here is about this very socket: a repeat is done again
+    stay_id = ctx.new_id()
+    ctx.attend(f"{ask.booking_id} {stay_id}")
+    return await ctx.transact(service.enter, ask, stay_id)
+
+
+@waiting_room.command()
+async def leave(ctx: Context, ask: LeaveRoom) -> Empty:
+    """Wait no more."""
+    return await ctx.transact(service.leave, ask)
+
+
+@waiting_room.command()
+async def queue(ctx: Context, ask: GetQueue) -> QueueView:
+    """Who waits for you in a block, in order of arrival."""
+    return await ctx.read(service.get_queue, ask)
+
+
+@waiting_room.command(refuses=(WrongState, InCall))
+async def admit(ctx: Context, ask: AdmitStudent) -> CallView:
+    """Take a waiting student into a call."""
+    return await ctx.transact(service.admit, ask)

@@ -1,0 +1,62 @@
+"""How connections, timers, bookings and calls move the queue."""
+
+from handlers.booking.contracts import (
+    AboutBooking,
+    BookingCancelled,
+    BookingCompleted,
+    BookingRescheduled,
+)
+from handlers.call.contracts import AboutCall, CallEnded, CallStarted
+from handlers.kit.context import Context, Transaction
+from handlers.kit.life import InstanceLost
+from handlers.waiting_room import service, waiting_room
+from handlers.waiting_room.contracts import PlaceDue, RoomCloseDue
+from storage import waiting_room as store
+
+
+@waiting_room.arrives
+async def take_the_place_again(ctx: Context) -> None:
+    """Who reconnects has their place again, without asking."""
+    stay_id_of = {booking_id: ctx.new_id() for booking_id in await ctx.read(service.list_my_places)}
+    for booking_id, stay_id in stay_id_of.items():
+        ctx.attend(f"{booking_id} {stay_id}")
+    if stay_id_of:
+        await ctx.transact(service.come_back_to_all, stay_id_of)
+
+
+@waiting_room.departs
+async def note_the_lost_device(ctx: Context, subject: str) -> None:
+    """A waiting student's device is gone."""
+    booking_id, _, stay_id = subject.partition(" ")
+    await ctx.transact(service.lose, booking_id, stay_id, ctx.kernel.clock.now())
+
+
+@waiting_room.consumer(InstanceLost)
+def keep_places_for_a_while(tx: Transaction, event: InstanceLost) -> None:
+    """Students of a dead instance have the same time to come back."""
+    for stay in store.list_stays_of_instance(tx, event.instance_id):
+        service.lose(tx, stay.booking_id, stay.id, event.at)
+
+
+@waiting_room.consumer(PlaceDue)
+def give_the_place_up(tx: Transaction, event: PlaceDue) -> None:
+    """A lost student did not come back."""
+    service.remove_if_lost(tx, event.booking_id)
+
+
+@waiting_room.consumer(RoomCloseDue)
+def close_the_room(tx: Transaction, event: RoomCloseDue) -> None:
+    """The block is over."""
+    service.close(tx, event.block_id)
+
+
+@waiting_room.consumer(BookingCancelled, BookingRescheduled, BookingCompleted)
+def free_the_place(tx: Transaction, event: AboutBooking) -> None:
+    """A booking that is over, or elsewhere, waits no more."""
+    service.remove(tx, event.booking.id)
+
+
+@waiting_room.consumer(CallStarted, CallEnded)
+def tell_the_new_wait(tx: Transaction, event: AboutCall) -> None:
+    """A call that starts or ends changes how long the others wait."""
+    service.note_call(tx, event.call)

@@ -1,0 +1,222 @@
+"""Decisions about waiting: order of arrival, positions, and how long it may take.
+
+A change of a block's queue runs under the lock of its room, so positions are never worked out from
+a queue that is just changing.
+"""
+
+from datetime import datetime
+
+from handlers.availability import public as availability
+from handlers.booking import public as bookings
+from handlers.booking.contracts import BookingView, WrongState
+from handlers.call import public as calls
+from handlers.call.contracts import CallView
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.errors import NotFound
+from handlers.waiting_room.contracts import (
+    AdmitStudent,
+    EnterRoom,
+    GetQueue,
+    LeaveRoom,
+    PlaceDue,
+    PlaceView,
+    QueueView,
+    RoomCloseDue,
+    TooEarly,
+    WaitingRoomEntered,
+    WaitingRoomLeft,
+    WaitingRoomMoved,
+)
+from rooms import names
+from storage import waiting_room as store
+from storage.waiting_room import PlaceRow, RoomRow, Stay
+
+
+def enter(tx: Transaction, ask: EnterRoom, stay_id: str) -> PlaceView:
+    """Take a place at the end, or come back to one's own; raises TooEarly or WrongState."""
+    booking = bookings.get_booking(tx, ask.booking_id)
+    if booking.student_id != tx.actor.id:
+        raise NotFound
+    room = _open(tx, booking)
+    if store.find_place(tx, booking.id) is None:
+        place = PlaceRow(booking.id, room.block_id, tx.actor.id, tx.now, None)
+        store.insert_place(tx, place)
+        view = _view_in(tx, room, booking.id)
+        tx.publish(WaitingRoomEntered(place=view, consultant_id=room.consultant_id))
+    come_back(tx, booking.id, stay_id)
+    return _view_in(tx, room, booking.id)
+
+
+def come_back(tx: Transaction, booking_id: str, stay_id: str) -> None:
+    """A device of the student is here (again)."""
+    store.insert_stay(tx, Stay(stay_id, booking_id, tx.instance_id))
+    store.set_lost(tx, booking_id, None)
+    tx.cancel_timer(f"place:{booking_id}")
+
+
+def come_back_to_all(tx: Transaction, stay_id_of: dict[str, str]) -> None:
+    """The student is back: these places are theirs again."""
+    for booking_id, stay_id in stay_id_of.items():
+        if store.find_place(tx, booking_id) is not None:
+            come_back(tx, booking_id, stay_id)
+
+
+def list_my_places(tx: Transaction) -> list[str]:
+    """The bookings for which the actor has a place."""
+    return [place.booking_id for place in store.list_places_of(tx, tx.actor.id)]
+
+
+def leave(tx: Transaction, ask: LeaveRoom) -> Empty:
+    booking = bookings.get_booking(tx, ask.booking_id)
+    if booking.student_id != tx.actor.id:
+        raise NotFound
+    remove(tx, booking.id)
+    return Empty()
+
+
+def lose(tx: Transaction, booking_id: str, stay_id: str, at: datetime) -> None:
+    """A device is gone since `at`; the last one leaves the place waiting for a while."""
+    if not store.end_stay(tx, stay_id) or store.count_stays(tx, booking_id):
+        return
+    if store.find_place(tx, booking_id) is not None:
+        store.set_lost(tx, booking_id, at)
+        due = at + tx.rules.span("place_kept_s")
+        tx.publish_later(PlaceDue(booking_id=booking_id), due, f"place:{booking_id}")
+
+
+def remove_if_lost(tx: Transaction, booking_id: str) -> None:
+    """Nobody came back in time."""
+    place = store.find_place(tx, booking_id)
+    if place is None or place.lost_at is None:
+        return
+    if place.lost_at + tx.rules.span("place_kept_s") <= tx.now:
+        remove(tx, booking_id)
+
+
+def remove(tx: Transaction, booking_id: str) -> bool:
+    """Take a place away, if there is one; those behind move up."""
+    place = store.find_place(tx, booking_id)
+    room = store.find_room(tx, place.block_id) if place else None
+    if place is None or room is None:
+        return False
+    before = views_of(tx, room)
+    left = next((view for view in before if view.booking_id == booking_id), None)
+    if left is None:
+        return False
+    store.delete_place(tx, booking_id)
+    tx.cancel_timer(f"place:{booking_id}")
+    tx.publish(WaitingRoomLeft(place=left, consultant_id=room.consultant_id))
+    tell_moves(tx, room, before)
+    return True
+
+
+def get_queue(tx: Transaction, ask: GetQueue) -> QueueView:
+    block = availability.find_block(tx, ask.block_id)
+    if block.consultant_id != tx.actor.id:
+        raise NotFound
+    room = store.find_room(tx, block.id)
+    return QueueView(
+        places=views_of(tx, room) if room else [],
+        seq=tx.head("/waiting-room", names.user(tx.actor.id)),
+    )
+
+
+def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
+    """Initiate the student's call; raises WrongState when they do not wait, InCall."""
+    booking = bookings.get_booking(tx, ask.booking_id)
+    if booking.consultant_id != tx.actor.id or booking.block_id is None:
+        raise NotFound
+    if booking.status != "approved" or not remove(tx, booking.id):
+        raise WrongState
+    call = calls.initiate(tx, booking.id, booking.student_id, booking.consultant_id)
+    room = store.find_room(tx, booking.block_id)
+    if room is not None:
+        room.call_id, room.call_started_at = call.id, None
+        store.update_room(tx, room)
+    return call
+
+
+def note_call(tx: Transaction, call: CallView) -> None:
+    """A call of the room started or ended: waits change."""
+    room = store.find_room_of_call(tx, call.consultant_id, call.id)
+    if room is None:
+        return
+    before = views_of(tx, room)
+    if call.status == "ended":
+        held = call.started_at is not None
+        room.finished_calls += 1 if held else 0
+        room.talked_s += call.talked_s
+        room.call_id = room.call_started_at = None
+    else:
+        room.call_started_at = call.started_at
+    store.update_room(tx, room)
+    tell_moves(tx, room, before)
+
+
+def close(tx: Transaction, block_id: str) -> None:
+    """The block is over: nobody waits any more."""
+    room = store.find_room(tx, block_id)
+    if room is not None and room.closes_at <= tx.now:
+        for place in store.list_places(tx, block_id):
+            remove(tx, place.booking_id)
+
+
+def tell_moves(tx: Transaction, room: RoomRow, before: list[PlaceView]) -> None:
+    """Tell each waiting student whose position or wait changed."""
+    was = {view.booking_id: (view.position, view.eta_s) for view in before}
+    for view in views_of(tx, room):
+        if was.get(view.booking_id) != (view.position, view.eta_s):
+            tx.publish(WaitingRoomMoved(place=view))
+
+
+def views_of(tx: Transaction, room: RoomRow) -> list[PlaceView]:
+    """The queue as it is now: here positions and waits are worked out."""
+    return [
+        PlaceView(
+            booking_id=place.booking_id,
+            block_id=place.block_id,
+            student_id=place.student_id,
+            position=ahead + 1,
+            ahead=ahead,
+            eta_s=wait_s(tx, room, ahead),
+            entered_at=place.entered_at,
+        )
+        for ahead, place in enumerate(store.list_places(tx, room.block_id))
+    ]
+
+
+def wait_s(tx: Transaction, room: RoomRow, ahead: int) -> int:
+    """Seconds until it is somebody's turn: the rest of the call that goes on, and those ahead.
+
+    A call is taken to last as long as this block's finished ones did on average.
+    """
+    usual = tx.rules.usual_call_s
+    if room.finished_calls:
+        usual = room.talked_s // room.finished_calls
+    rest = 0
+    if room.call_id is not None:
+        since = room.call_started_at or tx.now
+        rest = max(usual - int((tx.now - since).total_seconds()), 0)
+    return rest + ahead * usual
+
+
+def _open(tx: Transaction, booking: BookingView) -> RoomRow:
+    """The room of a booking's block, locked; raises TooEarly or WrongState."""
+    if booking.status != "approved" or booking.block_id is None or booking.ends_at <= tx.now:
+        raise WrongState
+    opens_at = booking.starts_at - tx.rules.span("waiting_room_opens_s")
+    if tx.now < opens_at:
+        raise TooEarly(details={"opens_at": opens_at})
+    if calls.is_going_on(tx, booking.id):
+        raise WrongState("The call goes on already.")
+    fresh = RoomRow(
+        booking.block_id, booking.consultant_id, booking.ends_at, 0, 0, None, None
+    )
+    close_due = RoomCloseDue(block_id=booking.block_id)
+    tx.publish_later(close_due, booking.ends_at, f"room:{booking.block_id}")
+    return store.open_room(tx, fresh)
+
+
+def _view_in(tx: Transaction, room: RoomRow, booking_id: str) -> PlaceView:
+    return next(view for view in views_of(tx, room) if view.booking_id == booking_id)

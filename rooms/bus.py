@@ -1,0 +1,47 @@
+"""How instances tell each other what they committed.
+
+A bus is best effort: whatever it loses is found again by number in the database. With one instance
+there is nobody to tell.
+"""
+
+from typing import Protocol
+
+from storage.events import Numbered
+
+
+class Bus(Protocol):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def publish(self, event: Numbered) -> None:
+        """Tell the other instances; never waits."""
+
+    def publish_whisper(self, stream: str, packet: bytes) -> None: ...
+
+    async def subscribe(self, stream: str) -> None:
+        """Hear `stream` from here on; returns when that is certain."""
+
+    def unsubscribe(self, stream: str) -> None: ...
+
+
+class InProcessBus:
+    """One instance alone: its own commits reach its rooms directly."""
+
+    async def start(self) -> None:
+        """Nothing to open."""
+
+    async def stop(self) -> None:
+        """Nothing to close."""
+
+    def publish(self, event: Numbered) -> None:
+        """Nobody else listens."""
+
+    def publish_whisper(self, stream: str, packet: bytes) -> None:
+        """Nobody else listens."""
+
+    async def subscribe(self, stream: str) -> None:
+        """Local commits arrive without it."""
+
+    def unsubscribe(self, stream: str) -> None:
+        """Nothing was subscribed."""

@@ -1,0 +1,65 @@
+"""A packet is encoded once, for all of a room's members."""
+
+from typing import Any
+
+import msgspec
+
+from rooms.names import split
+from storage.columns import instant_text
+from storage.events import Numbered
+
+
+class Packet:
+    """One Socket.IO EVENT packet as Engine.IO text, and, once asked for, as a websocket frame."""
+
+    __slots__ = ("_frame", "shed", "text")
+
+    def __init__(self, text: bytes, *, shed: bool = False) -> None:
+        self.text = text
+        self.shed = shed
+        self._frame: bytes | None = None
+
+    @property
+    def frame(self) -> bytes:
+        """The unmasked, unfragmented text frame that a server sends (RFC 6455, 5.2)."""
+        if self._frame is None:
+            self._frame = text_frame(self.text)
+        return self._frame
+
+
+def text_frame(text: bytes) -> bytes:
+    """`text` as one websocket text frame."""
+    size = len(text)
+    if size < 126:
+        head = bytes((0x81, size))
+    elif size < 65_536:
+        head = b"\x81\x7e" + size.to_bytes(2, "big")
+    else:
+        head = b"\x81\x7f" + size.to_bytes(8, "big")
+    return head + text
+
+
+def event_packet(event: Numbered) -> Packet:
+    """A stored event as its audience gets it: `NAME, data, {room, seq, id, at}`."""
+    namespace, room = split(event.stream)
+    meta = msgspec.json.encode(
+        {"room": room, "seq": event.seq, "id": event.id, "at": instant_text(event.at)}
+    )
+    text = b'42%b,["%b",%b,%b]' % (
+        namespace.encode(),
+        event.name.encode(),
+        event.data.encode(),
+        meta,
+    )
+    return Packet(text)
+
+
+def whisper_packet(namespace: str, room: str, name: str, data: Any) -> Packet:
+    """A whisper: it has a room, but no number; it is the first to be shed."""
+    body = msgspec.json.encode([name, data, {"room": room}])
+    return Packet(b"42%b,%b" % (namespace.encode(), body), shed=True)
+
+
+def notice_packet(namespace: str, name: str, data: Any) -> Packet:
+    """Something said to one socket alone (`synced`, `session_ended`)."""
+    return Packet(b"42%b,%b" % (namespace.encode(), msgspec.json.encode([name, data])))

@@ -1,0 +1,132 @@
+"""Parley's composition root: settings → app → serve; and the operator's commands."""
+
+import asyncio
+import signal
+import sys
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+
+from handlers import DOMAINS
+from handlers.kit.command import load_domains
+from handlers.profile.public import ROLES
+from server import operator
+from server.app import App, serve
+from server.catalog import Catalog
+from server.demo import fill
+from server.fixture import make_fixture
+from server.settings import Settings, WrongSetting, describe_settings, read_settings
+from server.telemetry import set_up_logs
+from storage.deliveries import Queue
+
+
+class Help(click.Group):
+    """Help that ends with every setting."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write("\n" + describe_settings() + "\n")
+
+
+def settings_or_exit() -> Settings:
+    """The settings, or one clear line and exit code 2."""
+    try:
+        settings = read_settings()
+    except WrongSetting as error:
+        click.echo(f"parley: {error}", err=True)
+        sys.exit(2)
+    set_up_logs(settings.environment.log)
+    return settings
+
+
+@click.group(cls=Help, invoke_without_command=True)
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Serve Parley (the default), or run one of the commands below."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(start)
+
+
+@main.command(name="serve")
+def start() -> None:
+    """Serve until a signal stops it."""
+    settings = settings_or_exit()
+
+    async def run() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await serve(App(settings), stopped)
+
+    try:
+        uvloop.run(run())
+    except OSError as error:
+        click.echo(f"parley: cannot start: {error}", err=True)
+        sys.exit(1)
+
+
+def once(work: Callable[[App], Awaitable[Any]]) -> Any:
+    """Run `work` on an instance that serves nobody."""
+    return uvloop.run(operator.with_app(settings_or_exit(), work))
+
+
+@main.command()
+@click.argument("email")
+@click.argument("role", type=click.Choice(ROLES))
+def grant(email: str, role: str) -> None:
+    """Give EMAIL a ROLE."""
+    if not once(lambda app: operator.grant(app, email, role)):
+        click.echo(f"parley: nobody has the address {email}", err=True)
+        sys.exit(1)
+    click.echo(f"{email} is {role} now (after their next connection)")
+
+
+@main.command()
+@click.argument("action", type=click.Choice(["list", "retry", "skip"]), default="list")
+@click.argument("consumer", default="")
+@click.argument("order_key", default="")
+def parked(action: str, consumer: str, order_key: str) -> None:
+    """List deliveries that gave up; retry or skip those of CONSUMER ORDER_KEY."""
+    if action == "list":
+        for one in once(operator.list_parked):
+            click.echo(f"{one.consumer} {one.order_key} {one.attempts} attempts {one.error}")
+        return
+    act = operator.retry_parked if action == "retry" else operator.skip_parked
+    count = once(lambda app: act(app, Queue(consumer, order_key)))
+    click.echo(f"{count} deliveries")
+    sys.exit(0 if count else 1)
+
+
+@main.command()
+def demo() -> None:
+    """Fill an empty database with a believable small world."""
+    click.echo(once(fill))
+
+
+@main.command()
+@click.option("--users", type=click.IntRange(1), required=True, help="how many users")
+@click.option("--conversations", type=click.IntRange(1), required=True, help="user i is in i mod R")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="token<TAB>conversation")
+def fixture(users: int, conversations: int, out: Path) -> None:
+    """Make users with tokens and conversations, for load tests."""
+    click.echo(once(lambda app: make_fixture(app, users, conversations, out)))
+
+
+@main.command(name="renew-epoch")
+def renew_epoch() -> None:
+    """After restoring a backup: let every client fetch afresh."""
+    once(lambda app: operator.renew(app, str(uuid.uuid4())))
+
+
+@main.command()
+def catalog() -> None:
+    """Write static/client/contracts.d.ts from the contracts."""
+    file = Path(__file__).parent / "static" / "client" / "contracts.d.ts"
+    file.write_text(Catalog(load_domains(DOMAINS)).contracts())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The shell: bytes in, bytes out. It knows sockets and requests, and no domain."""

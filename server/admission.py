@@ -1,0 +1,32 @@
+"""From a token to a person: what the auth domain offers the shell, behind one small door."""
+
+from handlers.auth.public import read_access_token, get_live_actor
+from handlers.kit.context import Actor, Context, Kernel
+from handlers.kit.errors import Refusal, Unavailable
+from storage.engine import StorageUnavailable
+
+
+class TokenMissing(Refusal):
+    """This namespace needs a token."""
+
+
+class UnknownNamespace(Refusal):
+    """There is no such namespace."""
+
+
+class Admission:
+    """Reads tokens and looks their sessions up."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    async def identify(self, token: str, session_id: str | None) -> Actor:
+        """The person behind `token`; it must be of `session_id` when that is given.
+
+        Raises the connect refusals TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED, UNAVAILABLE.
+        """
+        claims = read_access_token(self._kernel.keys, token, self._kernel.clock.now())
+        try:
+            return await Context(self._kernel).read(get_live_actor, claims, session_id)
+        except StorageUnavailable as error:
+            raise Unavailable(retry_after_s=1) from error

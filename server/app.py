@@ -1,0 +1,189 @@
+"""Puts one instance together and fixes the order in which its parts start and stop."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from handlers import DOMAINS
+from handlers.kit.command import Registry, load_domains
+from handlers.kit.context import Actor, Context, Kernel, Origin, Wake, Whisper
+from handlers.kit.ids import new_id
+from handlers.kit.keys import Keys
+from handlers.send.mail import Mailer, by_smtp, to_folder
+from rooms.bus import InProcessBus
+from rooms.replay import ReplayLimits
+from rooms.rooms import Rooms
+from server.admission import Admission
+from server.control import Control
+from server.dispatch import Dispatcher
+from server.doorman import Doorman
+from server.heartbeat import Heartbeat
+from server.housekeeping import Housekeeping
+from server.http import build_web
+from server.limits import Limits, RateLimit
+from server.relay import Patience, Relay
+from server.settings import Settings
+from server.socket import Sockets
+from server.telemetry import Metrics
+from storage.clock import Clock, SystemClock
+from storage.engine import open_database
+from storage.epoch import get_epoch
+from storage.events import Numbered
+from storage.migrate import migrate
+
+log = structlog.get_logger("app")
+
+
+class App:
+    """One instance of Parley."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.database = open_database(settings.database_url)
+        self.registry: Registry = load_domains(DOMAINS)
+        self.metrics = Metrics()
+        self.kernel = self._make_kernel()
+        self.limits = make_limits(settings)
+        environment = settings.environment
+        self.rooms = Rooms(
+            self.database,
+            InProcessBus(),
+            self.clock,
+            ReplayLimits(environment.replay_stream_max, environment.replay_connection_max),
+        )
+        self.kernel.audience = Audience(self.rooms)
+        self.relay = Relay(
+            self.kernel,
+            self.registry,
+            self.metrics,
+            Patience(environment.consumer_tries, environment.consumer_backoff_s),
+        )
+        self.doorman = Doorman(
+            self.kernel,
+            self.registry,
+            self.rooms,
+            self.limits,
+            Admission(self.kernel),
+            environment.sockets_per_person,
+        )
+        self.dispatcher = Dispatcher(self.kernel, self.registry, self.limits, self.metrics)
+        self.sockets = Sockets(settings, self.dispatcher, self.doorman, self.metrics)
+        self.doorman.end = self.sockets.end
+        self.control = Control(self.doorman)
+        self.heartbeat = Heartbeat(self.kernel)
+        self.housekeeping = Housekeeping(self.kernel)
+        self.database.committed = self._committed
+        self.web = build_web(self)
+        self.sockets.attach(self.web)
+
+    def _make_kernel(self) -> Kernel:
+        settings = self.settings
+        folder = settings.mail_folder()
+        carry = by_smtp(settings.environment.mail_url) if folder is None else to_folder(folder)
+        return Kernel(
+            database=self.database,
+            clock=self.clock,
+            rules=settings.rules,
+            keys=Keys(settings.secret()),
+            hearers=self.registry.hearers(),
+            instance_id=new_id(self.clock.now()),
+            mailer=Mailer(carry, settings.environment.mail_from, self.clock),
+        )
+
+    async def start(self) -> None:
+        """Bring the parts up, each on those before it; the door opens last."""
+        await migrate(self.database)
+        await self.database.start()
+        fresh = str(uuid.uuid4())
+        self.doorman.epoch = await self.database.transact(lambda tx: get_epoch(tx, fresh))
+        await self.rooms.start()
+        await self.control.start(self.rooms)
+        await self.heartbeat.start()
+        await self.relay.start()
+        await self.housekeeping.start()
+        log.info("started", instance=self.kernel.instance_id)
+
+    async def stop(self) -> None:
+        """Close the door first, then the parts in the reverse order."""
+        await self.doorman.stop()
+        for connection in self.sockets.connections:
+            connection.cut()
+        await self.sockets.shutdown()
+        await self.housekeeping.stop()
+        await self.heartbeat.stop()
+        await self.relay.stop()
+        await self.rooms.stop()
+        await self.database.stop()
+        log.info("stopped")
+
+    def context(self, actor: Actor | None = None) -> Context:
+        """A context outside any socket: for the command line, the demo and tests."""
+        return Context(self.kernel, actor, Origin())
+
+    def _committed(self, effects: list[Any]) -> None:
+        """What a commit leaves to do on this instance, in its order. Never raises."""
+        for effect in effects:
+            if isinstance(effect, Numbered):
+                self._tell(effect)
+            elif isinstance(effect, Wake):
+                self.relay.wake(effect)
+            elif isinstance(effect, Whisper):
+                self.kernel.audience.whisper(effect)  # type: ignore[union-attr]
+
+    def _tell(self, event: Numbered) -> None:
+        self.metrics.events.labels(event.name).inc()
+        self.control.committed(event)
+        self.rooms.committed(event)
+
+
+class Audience:
+    """What contexts may do with rooms."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self.follow = rooms.follow
+        self.listen = rooms.listen
+        self.unfollow = rooms.leave
+
+    def whisper(self, whisper: Whisper) -> None:
+        self._rooms.whisper(
+            whisper.namespace, whisper.room, whisper.name, whisper.data, whisper.skip
+        )
+
+
+def make_limits(settings: Settings) -> Limits:
+    """The rates of PROTOCOL.md's default limits, as set."""
+    environment = settings.environment
+    attempts = environment.attempts_per_minute
+    rates = {
+        "messages": RateLimit(environment.messages_burst, environment.messages_per_s),
+        "commands": RateLimit(environment.commands_burst, environment.commands_per_s),
+        "attempts": RateLimit(attempts, attempts / 60),
+        "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
+    }
+    return Limits(rates, on=environment.limits == "default")
+
+
+async def serve(app: App, stopped: asyncio.Event) -> None:
+    """Run one instance until `stopped` is set."""
+    await app.start()
+    runner = web.AppRunner(app.web, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    site = web.TCPSite(runner, app.settings.environment.host, app.settings.environment.port)
+    try:
+        await site.start()
+        for address in addresses(runner):
+            log.info("serving", url=address)
+        await stopped.wait()
+    finally:
+        await app.stop()
+        await runner.cleanup()
+
+
+def addresses(runner: web.AppRunner) -> Sequence[str]:
+    return [f"http://{host}:{port}" for host, port, *_ in runner.addresses]

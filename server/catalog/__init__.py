@@ -1,0 +1,53 @@
+"""AsyncAPI, JSON Schema, TypeScript and the docs page: all derived from what domains declare."""
+
+import json
+from functools import cached_property
+from typing import Any
+
+from handlers.kit.command import Registry
+from server.catalog.asyncapi import describe, list_schemas
+from server.catalog.page import write_page
+from server.catalog.typescript import write_contracts
+from server.catalog.vocabulary import Vocabulary
+
+
+class Catalog:
+    """What may be said to this server and what it says, in four forms, each made when asked for."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def page(self) -> str:
+        """A page for people."""
+        return self._page
+
+    def asyncapi_json(self) -> str:
+        """An AsyncAPI 3.0 document."""
+        return self._asyncapi
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema: `{commands: {ns: {name: {request, reply}}}, events: {ns: {NAME: data}}}`.
+
+        Its `components.schemas` are those that the others refer to.
+        """
+        return list_schemas(self._vocabulary)
+
+    def contracts(self) -> str:
+        """`contracts.d.ts`, for clients in TypeScript or checked JavaScript."""
+        return self._contracts
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self._registry)
+
+    @cached_property
+    def _page(self) -> str:
+        return write_page(self._vocabulary)
+
+    @cached_property
+    def _asyncapi(self) -> str:
+        return json.dumps(describe(self._vocabulary), indent=2, ensure_ascii=False) + "\n"
+
+    @cached_property
+    def _contracts(self) -> str:
+        return write_contracts(self._vocabulary)

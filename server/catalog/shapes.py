@@ -1,0 +1,202 @@
+"""The structs of the contracts: which there are, what they are called outside, what they hold."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from msgspec import NODEFAULT, Struct, inspect
+from msgspec.json import schema_components
+
+from handlers.kit.contract import View
+
+REF = "#/components/schemas/{name}"
+Named = inspect.StructType | inspect.EnumType
+
+
+@dataclass(frozen=True)
+class Member:
+    """A field as it is on the wire."""
+
+    name: str
+    type: inspect.Type
+    optional: bool
+
+
+class Shapes:
+    """Every struct and enum that is reached from what comes in and from what goes out.
+
+    `own` are the shell's structs by the names that they keep; nobody else gets a name in `taken`.
+    """
+
+    def __init__(
+        self,
+        incoming: Iterable[Any],
+        outgoing: Iterable[Any],
+        own: Mapping[str, type],
+        taken: Iterable[str],
+    ) -> None:
+        self._incoming = set(reach(incoming))
+        self._found = reach([*incoming, *outgoing, *own.values()])
+        own_names = {cls: name for name, cls in own.items()}
+        others = [cls for cls in self._found if cls not in own_names]
+        self.names = own_names | name_classes(others, {*own, *taken})
+        self.choices = name_choices(self._found, {*self.names.values(), *taken})
+
+    @property
+    def classes(self) -> list[type]:
+        """All of them, by the names that they have outside."""
+        return sorted(self._found, key=lambda cls: self.names[cls])
+
+    def choices_of(self, cls: type) -> tuple[Any, ...] | None:
+        """The values of an enum; None when `cls` is a struct."""
+        found = self._found[cls]
+        return tuple(m.value for m in found.cls) if isinstance(found, inspect.EnumType) else None
+
+    def members(self, cls: type) -> list[Member]:
+        """The fields of a struct."""
+        found = self._found[cls]
+        if isinstance(found, inspect.EnumType):
+            raise TypeError(f"{cls.__name__} has choices, not fields")
+        fields = [self._member(found.cls, field) for field in found.fields]
+        if found.tag_field is None:
+            return fields
+        return [Member(found.tag_field, inspect.LiteralType((found.tag,)), optional=False), *fields]
+
+    def schema_of(self, kind: Any) -> dict[str, Any]:
+        """JSON Schema of any type, by reference where it has a name."""
+        (*refs, schema), _ = schema_components([*self.classes, kind], ref_template=REF)
+        named: dict[str, Any] = renamed(schema, self._names_by_ref(refs))
+        return named
+
+    def schemas(self) -> dict[str, Any]:
+        """JSON Schema of each, by name."""
+        refs, components = schema_components(self.classes, ref_template=REF)
+        names = self._names_by_ref(refs)
+        schemas = {
+            names[REF.format(name=inside)]: renamed(schema, names)
+            for inside, schema in components.items()
+        }
+        for cls in self.classes:
+            if self.choices_of(cls) is None:
+                schemas[self.names[cls]] |= {"title": self.names[cls]} | self._required(cls)
+        return {name: schemas[name] for name in sorted(schemas)}
+
+    def _names_by_ref(self, refs: Iterable[dict[str, str]]) -> dict[str, str]:
+        # msgspec names what shares a name by its module, which is nobody's business outside.
+        pairs = zip(refs, self.classes, strict=True)
+        return {ref["$ref"]: self.names[cls] for ref, cls in pairs}
+
+    def _required(self, cls: type) -> dict[str, Any]:
+        """A default lets the sender leave a field out; the server itself leaves out only UNSET."""
+        return {"required": [m.name for m in self.members(cls) if not m.optional]}
+
+    def _member(self, cls: type[Struct], field: inspect.Field) -> Member:
+        unset = field.default is NODEFAULT and field.default_factory is NODEFAULT
+        comes_in = cls in self._incoming
+        sparse = cls.__struct_config__.omit_defaults
+        optional = not field.required and (unset or comes_in or sparse)
+        # What is left out when it is None is never sent as null.
+        never_null = sparse and not comes_in and field.default is None
+        kind = without_none(field.type) if never_null else field.type
+        return Member(field.encode_name, kind, optional)
+
+
+def reach(roots: Iterable[Any]) -> dict[type, Named]:
+    """The structs and enums in `roots`, their fields, and so on."""
+    found: dict[type, Named] = {}
+    waiting = list(inspect.multi_type_info(roots))
+    while waiting:
+        kind = waiting.pop()
+        if isinstance(kind, Named):
+            if kind.cls in found:
+                continue
+            found[kind.cls] = kind
+        waiting += parts(kind)
+    return found
+
+
+def without_none(kind: inspect.Type) -> inspect.Type:
+    if not isinstance(kind, inspect.UnionType):
+        return kind
+    rest = tuple(inner for inner in kind.types if not isinstance(inner, inspect.NoneType))
+    return rest[0] if len(rest) == 1 else inspect.UnionType(rest)
+
+
+def parts(kind: inspect.Type) -> Iterable[inspect.Type]:
+    """The types that `kind` is made of."""
+    match kind:
+        case inspect.StructType():
+            return [field.type for field in kind.fields]
+        case inspect.UnionType():
+            return kind.types
+        case inspect.DictType():
+            return [kind.key_type, kind.value_type]
+        case inspect.TupleType():
+            return kind.item_types
+        case inspect.CollectionType():
+            return [kind.item_type]
+        case inspect.Metadata():
+            return [kind.type]
+    return []
+
+
+def name_classes(classes: Iterable[type], taken: set[str]) -> dict[type, str]:
+    """Names without `View`; of those that would share one, all but a lone view get their domain's.
+
+    Raises ValueError when even that does not tell two of them apart.
+    """
+    wanted: dict[str, list[type]] = defaultdict(list)
+    for cls in classes:
+        wanted[cls.__name__.removesuffix("View")].append(cls)
+    names = {}
+    for name, sharing in wanted.items():
+        views = [cls for cls in sharing if issubclass(cls, View)]
+        first = sharing if len(sharing) == 1 else views if len(views) == 1 else []
+        for cls in sharing:
+            plain = cls in first and name not in taken
+            names[cls] = name if plain else domain_of(cls.__module__) + name
+    doubles = {n for n in names.values() if list(names.values()).count(n) > 1 or n in taken}
+    if doubles:
+        raise ValueError(f"several contracts are called {', '.join(sorted(doubles))}")
+    return names
+
+
+def name_choices(classes: Iterable[type], taken: set[str]) -> dict[frozenset[Any], str]:
+    """The names that contracts give to their literals (`Gender = Literal[…]`), by their values.
+
+    Two literals with one name get their domains'; without a name of its own one is written out.
+    """
+    found: dict[str, dict[frozenset[Any], str]] = defaultdict(dict)
+    for module in sorted({cls.__module__ for cls in classes}):
+        for name, value in vars(sys.modules.get(module, object)).items():
+            if get_origin(value) is Literal and not name.startswith("_"):
+                found[name].setdefault(frozenset(get_args(value)), module)
+    names: dict[frozenset[Any], str] = {}
+    for name, sharing in sorted(found.items()):
+        for values, module in sharing.items():
+            plain = len(sharing) == 1 and name not in taken
+            label = name if plain else domain_of(module) + name
+            if label not in taken and label not in names.values():
+                names.setdefault(values, label)
+    return names
+
+
+def domain_of(module: str) -> str:
+    """`WaitingRoom` of `handlers.waiting_room.contracts`; nothing outside of handlers."""
+    package, _, rest = module.partition(".")
+    words = rest.partition(".")[0].split("_") if package == "handlers" else []
+    return "".join(word.capitalize() for word in words)
+
+
+def renamed(schema: Any, names: dict[str, str]) -> Any:
+    """`schema` with its references by the names that its structs have outside."""
+    if isinstance(schema, list):
+        return [renamed(item, names) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: REF.format(name=names[value]) if key == "$ref" else renamed(value, names)
+        for key, value in schema.items()
+    }

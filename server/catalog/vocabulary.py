@@ -1,0 +1,178 @@
+"""Who may say what, by namespace: commands, events, whispers, and the shell's own few words."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from handlers.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
+from handlers.kit.command import Command, Domain, Registry
+from handlers.kit.contract import Event
+from handlers.kit.errors import ALWAYS_POSSIBLE, RateLimited, Refusal, Unavailable
+from server.admission import TokenMissing, UnknownNamespace
+from server.catalog.shapes import Shapes
+from server.dispatch import Error
+from server.settings import Environment
+
+CONNECT_REFUSALS: tuple[type[Refusal], ...] = (
+    TokenMissing,
+    TokenInvalid,
+    TokenExpired,
+    SessionRevoked,
+    UnknownNamespace,
+    RateLimited,
+    Unavailable,
+)
+# What the generated files call things themselves.
+TAKEN = ("Commands", "ErrorCode", "Events", "Notices", "Record", "Partial", "Whispers")
+
+
+class Meta(Struct):
+    """Where and when a stored event was said: its room, and its number there."""
+
+    room: str
+    seq: int
+    id: str
+    at: datetime
+
+
+class WhisperMeta(Struct):
+    """Where a whisper was said; it has no number."""
+
+    room: str
+
+
+class RoomState(Struct):
+    """Where a room stands: its latest number, and whether all since yours was replayed."""
+
+    seq: int
+    recovered: bool
+
+
+class Synced(Struct):
+    """Sent once after a namespace connects and what was missed is replayed."""
+
+    epoch: str
+    rooms: dict[str, RoomState]
+
+
+class SessionOver(Struct):
+    """The last words on a connection whose session is over."""
+
+    session_id: str
+    reason: str
+
+
+NOTICES: dict[str, type[Struct]] = {"synced": Synced, "session_ended": SessionOver}
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """One namespace and what is said in it, sorted by name."""
+
+    name: str
+    purpose: str
+    visitors: bool
+    commands: tuple[Command, ...]
+    events: tuple[type[Event], ...]
+    whispers: dict[str, type[Struct]]
+
+    @property
+    def heard(self) -> dict[str, type[Struct]]:
+        """Data of events and whispers by name."""
+        named = {event.NAME: event for event in self.events}
+        return dict(sorted({**self.whispers, **named}.items()))
+
+
+class Vocabulary:
+    """Everything that is said, and the shapes of it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.namespaces = tuple(
+            self._namespace(registry, name, domain)
+            for name, domain in sorted(registry.namespaces.items())
+        )
+        self.codes = tuple(sorted({refusal.CODE for refusal in self._refusals()}))
+        self.failure = failure_of(self.codes)
+        own: tuple[type, ...] = (Meta, WhisperMeta, RoomState, Synced, SessionOver, self.failure)
+        self.shapes = Shapes(
+            incoming=[c.request for n in self.namespaces for c in n.commands],
+            outgoing=[
+                *(c.view for n in self.namespaces for c in n.commands),
+                *(data for n in self.namespaces for data in n.heard.values()),
+            ],
+            own={cls.__name__: cls for cls in own},
+            taken=TAKEN,
+        )
+        self.shapes.choices[frozenset(self.codes)] = "ErrorCode"
+
+    @staticmethod
+    def _namespace(registry: Registry, name: str, domain: Domain) -> Namespace:
+        said = {event.NAME: event for event in declared_events() if name == event.NAMESPACE}
+        whispers: dict[str, type[Struct]] = getattr(domain, "whispers", {})
+        return Namespace(
+            name=name,
+            purpose=purpose_of(domain),
+            visitors=domain.visitors,
+            commands=tuple(c for (of, _), c in sorted(registry.commands.items()) if of == name),
+            events=tuple(event for _, event in sorted(said.items())),
+            whispers={n: cls for n, cls in sorted(whispers.items()) if n not in said},
+        )
+
+    def _refusals(self) -> Iterator[type[Refusal]]:
+        yield from ALWAYS_POSSIBLE
+        yield from CONNECT_REFUSALS
+        for namespace in self.namespaces:
+            for command in namespace.commands:
+                yield from command.refuses
+
+
+def declared_events(cls: type[Event] = Event) -> Iterator[type[Event]]:
+    """The events of handlers that somebody may hear; tests declare others, which are not ours."""
+    for child in cls.__subclasses__():
+        heard = child.rooms is not Event.rooms and "NAME" in child.__dict__
+        if heard and child.__module__.startswith("handlers."):
+            yield child
+        yield from declared_events(child)
+
+
+def purpose_of(domain: Domain) -> str:
+    """The first line of what the domain's package says of itself."""
+    package = sys.modules.get(f"handlers.{domain.name}")
+    return ((package.__doc__ if package else None) or "").strip().partition("\n")[0]
+
+
+def purpose_in(cls: type) -> str:
+    """What a class says of itself, on one line; nothing is taken from its bases."""
+    return " ".join((cls.__doc__ or "").split())
+
+
+def refusals_of(command: Command) -> dict[str, str]:
+    """Code → meaning of what `command` itself may refuse, apart from what any command may."""
+    return {r.CODE: purpose_in(r) for r in sorted(command.refuses, key=lambda r: r.CODE)}
+
+
+def rate_of(command: Command) -> dict[str, Any]:
+    """The rate that counts `command`, with its defaults: `{name, burst, per_s}` or `per_minute`."""
+    prefix = f"{command.rate}_"
+    fields = msgspec.structs.fields(Environment)
+    sizes = {f.name.removeprefix(prefix): f.default for f in fields if f.name.startswith(prefix)}
+    return {"name": command.rate, **sizes}
+
+
+def failure_of(codes: tuple[str, ...]) -> type[Struct]:
+    """The error of an answer, its code one of those that there are."""
+    rest = [(f.name, f.type, f.default) for f in msgspec.structs.fields(Error) if f.name != "code"]
+    head = ("code", Literal[codes], msgspec.NODEFAULT)
+    fields = [(name, kind, msgspec.field(default=default)) for name, kind, default in (head, *rest)]
+    return msgspec.defstruct(
+        "Failure",
+        fields,
+        omit_defaults=True,
+        module=__name__,
+        namespace={"__doc__": "Why a command was refused."},
+    )

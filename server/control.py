@@ -1,0 +1,53 @@
+"""Facts that every instance follows: sessions that ended, roles that changed.
+
+They are events of a stream like any other, so that what the bus loses is found by number. Applying
+one twice changes nothing, so this instance applies its own commits at once and hears them again.
+"""
+
+import msgspec
+
+from handlers.kit.contract import event_named
+from handlers.kit.life import CONTROL_NAMESPACE, CONTROL_ROOM, RolesChanged, SessionEnded
+from rooms.names import stream
+from rooms.packets import Packet
+from rooms.replay import Wanted
+from rooms.rooms import Rooms
+from server.doorman import Doorman
+from storage.events import Numbered
+
+STREAM = stream(CONTROL_NAMESPACE, CONTROL_ROOM)
+
+
+class Control:
+    """The instance itself, as a member of the control stream."""
+
+    namespace = CONTROL_NAMESPACE
+    user_id = None
+
+    def __init__(self, doorman: Doorman) -> None:
+        self._doorman = doorman
+
+    async def start(self, rooms: Rooms) -> None:
+        """Follow the control stream from its head on."""
+        await rooms.enter(self, lambda tx: [Wanted(STREAM)], lambda entered: None)
+
+    def committed(self, event: Numbered) -> None:
+        """A control event of this very instance: apply it before its caller is answered."""
+        if event.stream == STREAM:
+            self.apply(event.name, event.data)
+
+    def send(self, packet: Packet) -> None:
+        """A control event by its number, from wherever."""
+        _, _, body = packet.text.partition(b",")
+        name, data, _ = msgspec.json.decode(body, type=tuple[str, msgspec.Raw, msgspec.Raw])
+        self.apply(name, bytes(data).decode())
+
+    def apply(self, name: str, data: str) -> None:
+        event = msgspec.json.decode(data, type=event_named(name))
+        if isinstance(event, SessionEnded):
+            self._doorman.session_ended(event.session_id, event.reason)
+        elif isinstance(event, RolesChanged):
+            self._doorman.people.set_roles(event.user_id, frozenset(event.roles))
+
+    def cut(self, reason: str) -> None:
+        """There is no connection to cut: the next number or the sweep finds what was missed."""

@@ -1,0 +1,178 @@
+"""A command's way: find → authorise → limit → decode → run → answer. It knows no transport."""
+
+import re
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import structlog
+
+from handlers.kit.command import Command, Registry
+from handlers.kit.context import Actor, Context, Kernel, Origin, ask_of
+from handlers.kit.contract import encode
+from handlers.kit.errors import (
+    Forbidden,
+    Internal,
+    Invalid,
+    RateLimited,
+    Refusal,
+    Unavailable,
+    UnknownCommand,
+)
+from server.limits import Limits
+from server.telemetry import Metrics
+from storage.engine import StorageUnavailable
+
+log = structlog.get_logger("dispatch")
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+NESTING_MAX = 32
+
+
+class Error(msgspec.Struct, omit_defaults=True):
+    """The error of an answer, as PROTOCOL.md fixes it."""
+
+    code: str
+    message: str
+    details: Any = None
+    retry_after_s: float | None = None
+
+
+@dataclass
+class Incoming:
+    """One command as it came in."""
+
+    namespace: str
+    name: str
+    payload: bytes
+    actor: Actor | None
+    origin: Origin
+    socket: Any = None
+
+
+@dataclass
+class Answer:
+    """The body of the acknowledgement, and what is to be done once it is written."""
+
+    body: bytes
+    context: Context
+
+
+class Dispatcher:
+    """Answers commands; one a server."""
+
+    def __init__(
+        self, kernel: Kernel, registry: Registry, limits: Limits, metrics: Metrics
+    ) -> None:
+        self._kernel = kernel
+        self._commands = registry.commands
+        self._namespaces = set(registry.namespaces)
+        self._limits = limits
+        self._metrics = metrics
+
+    async def answer(self, incoming: Incoming) -> Answer:
+        """The answer to `incoming`; every refusal and every bug becomes one."""
+        started = time.perf_counter()
+        origin = replace(incoming.origin, correlation_id=str(uuid.uuid4()))
+        context = Context(self._kernel, incoming.actor, origin, socket=incoming.socket)
+        with structlog.contextvars.bound_contextvars(correlation_id=origin.correlation_id):
+            try:
+                view = await self._run(incoming, context)
+                code, body = "OK", b'{"ok":true,"data":%b}' % msgspec.json.encode(view)
+            except Exception as raised:
+                refusal = self._refusal_of(raised, incoming)
+                code, body = refusal.CODE, error_body(refusal)
+        self._count(incoming, code, time.perf_counter() - started)
+        return Answer(body, context)
+
+    async def _run(self, incoming: Incoming, context: Context) -> Any:
+        command = self._find(incoming)
+        authorise(command, incoming.actor)
+        self._limit(command, incoming)
+        request = decode(command, incoming.payload)
+        context.command = f"{command.namespace} {command.name}"
+        context.request_id = ask_of(request) if command.changes else None
+        if context.request_id is not None:
+            context.payload = msgspec.json.encode(request, order="deterministic")
+        return await command.run(context, request)
+
+    def _find(self, incoming: Incoming) -> Command:
+        command = self._commands.get((incoming.namespace, incoming.name))
+        if command is None:
+            raise UnknownCommand
+        return command
+
+    def _limit(self, command: Command, incoming: Incoming) -> None:
+        by_person = incoming.actor is not None and command.rate != "attempts"
+        key = incoming.actor.id if by_person and incoming.actor else incoming.origin.address
+        wait = self._limits.take(command.rate, key)
+        if wait:
+            raise RateLimited(retry_after_s=round(wait, 3))
+
+    def _refusal_of(self, raised: Exception, incoming: Incoming) -> Refusal:
+        if isinstance(raised, Refusal):
+            return raised
+        if isinstance(raised, StorageUnavailable | TimeoutError):
+            log.warning("unavailable", command=incoming.name, error=type(raised).__name__)
+            return Unavailable(retry_after_s=1)
+        log.error(
+            "command_failed",
+            namespace=incoming.namespace,
+            command=incoming.name,
+            error=type(raised).__name__,
+            where=where(raised),
+        )
+        return Internal()
+
+    def _count(self, incoming: Incoming, code: str, seconds: float) -> None:
+        known = (incoming.namespace, incoming.name) in self._commands
+        name = incoming.name if known else "unknown"
+        self._metrics.commands.labels(incoming.namespace, name, code).inc()
+        self._metrics.seconds.labels(incoming.namespace).observe(seconds)
+
+
+def authorise(command: Command, actor: Actor | None) -> None:
+    """Raises Forbidden unless `actor` (None: a visitor) may use `command` at all."""
+    if actor is None:
+        if not command.visitors:
+            raise Forbidden("Sign in first.")
+    elif command.roles and not command.roles & actor.roles:
+        raise Forbidden
+
+
+def decode(command: Command, payload: bytes) -> Any:
+    """The payload as the command's request; raises Invalid with the path and what was expected."""
+    try:
+        request = command.decoder.decode(payload)
+    except msgspec.ValidationError as error:
+        raise Invalid(details=explain(str(error))) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise Invalid(details={"path": "$", "expected": "well-formed JSON"}) from None
+    if b"\\u0000" in payload and "\x00" in str(msgspec.to_builtins(request)).replace("\\x00", "\0"):
+        raise Invalid(details={"path": "$", "expected": "text without NUL characters"})
+    return request
+
+
+def explain(message: str) -> dict[str, str]:
+    """msgspec's sentence, taken apart: where, and what was expected."""
+    match = _AT.match(message)
+    if match is None:
+        return {"path": "$", "expected": message}
+    return {"path": match["path"] or "$", "expected": match["what"]}
+
+
+def where(raised: BaseException) -> list[str]:
+    """The places that an exception passed, without any values: those may be secrets."""
+    places = []
+    traceback = raised.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        places.append(f"{code.co_filename}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
+    return places[-12:]
+
+
+def error_body(refusal: Refusal) -> bytes:
+    error = Error(refusal.CODE, str(refusal), refusal.details, refusal.retry_after_s)
+    return b'{"ok":false,"error":%b}' % encode(error).encode()

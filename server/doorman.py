@@ -1,0 +1,229 @@
+"""Who may come in, which rooms they enter, and what follows when they leave or must go.
+
+Invariants:
+- `admit` decides for a whole connection once: the session of its first token is the session of all
+  its namespaces. Roles are read from the database at that moment, and follow later changes.
+- A person's presence is told by one task a person, which looks at what is so now: arrivals and
+  departures cannot overtake each other, and a reconnect inside the grace tells nothing.
+- A session that ended is ended here within a second: by its own commit, or by its event's number in
+  the control stream, which this instance follows like any member.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from handlers.kit.command import Domain, Registry
+from handlers.kit.context import Actor, Context, Kernel, Transaction
+from handlers.kit.errors import RateLimited, Unavailable
+from rooms.names import stream
+from rooms.packets import notice_packet
+from rooms.replay import Entered, Wanted
+from rooms.rooms import Rooms, room_of
+from server.admission import Admission, TokenMissing, UnknownNamespace
+from server.limits import Limits
+from server.session import Connection, People, Socket, since_of
+from storage.engine import Queries, StorageUnavailable
+
+log = structlog.get_logger("doorman")
+
+SYNCED_ROOMS_MAX = 200
+
+
+class Doorman:
+    """The door between connections and rooms; one an instance."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        registry: Registry,
+        rooms: Rooms,
+        limits: Limits,
+        admission: Admission,
+        sockets_per_person: int,
+    ) -> None:
+        self.people = People()
+        self.epoch = ""
+        self.end: Callable[[Connection], Awaitable[None]] | None = None
+        self._kernel = kernel
+        self._namespaces = registry.namespaces
+        self._domains = registry.domains
+        self._rooms = rooms
+        self._limits = limits
+        self._admission = admission
+        self._sockets_per_person = sockets_per_person
+        self._telling: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing = False
+
+    # Coming in.
+
+    def knock(self, address: str) -> float:
+        """Seconds that `address` has to wait before it may connect again; 0.0 if it may now."""
+        return self._limits.take("connections", address)
+
+    async def admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> bool:
+        """Whether this socket is a signed-in person's (else a visitor's); raises Refusals."""
+        if self._closing:
+            raise Unavailable(retry_after_s=1)
+        if connection.attempt_refused:
+            raise RateLimited(retry_after_s=round(connection.attempt_refused, 3))
+        domain = self._namespaces.get(namespace)
+        if domain is None:
+            raise UnknownNamespace
+        token = auth.get("token")
+        if token is None and domain.visitors:
+            return False
+        if not isinstance(token, str) or not token:
+            raise TokenMissing
+        await self._identify(connection, token)
+        return True
+
+    async def _identify(self, connection: Connection, token: str) -> None:
+        session_id = connection.actor.session_id if connection.actor else None
+        actor = await self._admission.identify(token, session_id)
+        if connection.actor is not None:
+            return
+        if self.people.count(actor.id) >= self._sockets_per_person:
+            raise RateLimited("Too many devices are connected.", retry_after_s=10)
+        connection.actor = actor
+        if self.people.add(actor, connection):
+            self._tell_presence(actor)
+
+    async def let_in(self, socket: Socket, auth: dict[str, Any]) -> None:
+        """Enter the rooms of a socket's namespace: replay, `synced`, then live."""
+        domain, connection = self._namespaces[socket.namespace], socket.connection
+        since = since_of(auth) if auth.get("epoch", self.epoch) == self.epoch else {}
+        stale = set(since_of(auth)) - set(since)
+        actor = socket.actor
+
+        def wants(queries: Queries) -> list[Wanted]:
+            tx = Transaction(queries, self._kernel, actor, connection.origin)
+            return wanted_streams(tx, domain, actor, since, stale)
+
+        def greet(entered: dict[str, Entered]) -> None:
+            named = set(since) | stale
+            socket.send(notice_packet(socket.namespace, "synced", self._synced(entered, named)))
+
+        try:
+            await self._rooms.enter(socket, wants, greet)
+        except StorageUnavailable as error:
+            log.warning("rooms_not_read", error=str(error))
+            raise Unavailable from error
+        if actor is not None and domain.arrival is not None:
+            await domain.arrival(Context(self._kernel, actor, connection.origin, socket=socket))
+        if connection.gone or connection.sockets.get(socket.namespace) is not socket:
+            self.left(socket)  # it went away meanwhile
+
+    def _synced(self, entered: dict[str, Entered], named: set[str]) -> dict[str, Any]:
+        newest = list(entered.items())[:SYNCED_ROOMS_MAX]
+        listed = dict(newest) | {n: e for n, e in entered.items() if room_of(n) in named}
+        rooms = {
+            room_of(n): {"seq": entry.head, "recovered": entry.recovered}
+            for n, entry in listed.items()
+        }
+        return {"epoch": self.epoch, "rooms": rooms}
+
+    # Going out.
+
+    def left(self, socket: Socket) -> None:
+        """A socket is gone: it leaves its rooms, and domains hear of what it attended."""
+        self._rooms.leave_all(socket)
+        domain = self._namespaces.get(socket.namespace)
+        if domain is not None and domain.departure is not None and not self._closing:
+            for subject in socket.attends:
+                self._spawn(self._depart(domain, socket, subject))
+
+    async def _depart(self, domain: Domain, socket: Socket, subject: str) -> None:
+        assert domain.departure is not None
+        await domain.departure(self._context(socket.actor, socket.connection), subject)
+
+    def gone(self, connection: Connection) -> None:
+        """A connection is gone."""
+        actor = connection.actor
+        if self.people.remove(connection) and actor is not None and not self._closing:
+            self._tell_presence(actor)
+
+    def session_ended(self, session_id: str, reason: str) -> None:
+        """Tell and end every connection of a session."""
+        for connection in self.people.of_session(session_id):
+            for socket in connection.sockets.values():
+                notice = {"session_id": session_id, "reason": reason}
+                socket.send(notice_packet(socket.namespace, "session_ended", notice))
+                self._rooms.leave_all(socket)
+            if self.end is not None:
+                self._spawn(self.end(connection))
+
+    async def stop(self) -> None:
+        """No more departures are told: the instance's own end tells them all."""
+        self._closing = True
+        for task in self._telling.values():
+            task.cancel()
+        await asyncio.gather(*self._telling.values(), *self._tasks, return_exceptions=True)
+
+    # Presence.
+
+    def _tell_presence(self, actor: Actor) -> None:
+        if actor.id not in self._telling:
+            self._telling[actor.id] = asyncio.ensure_future(self._keep_presence(actor))
+
+    async def _keep_presence(self, actor: Actor) -> None:
+        try:
+            await self._follow_presence(actor)
+        finally:
+            # Not in a done callback: an arrival in between would find a task that looks no more.
+            self._telling.pop(actor.id, None)
+
+    async def _follow_presence(self, actor: Actor) -> None:
+        """Tell the domains that the person is there; later, after the grace, that they are not."""
+        if self.people.count(actor.id):
+            await self._tell(actor, "first_device")
+        while not self.people.count(actor.id):
+            await asyncio.sleep(self._kernel.rules.presence_grace_s)
+            if self.people.count(actor.id):
+                return
+            await self._tell(actor, "last_device")
+            if not self.people.count(actor.id):
+                return
+            await self._tell(actor, "first_device")
+
+    async def _tell(self, actor: Actor, hook: str) -> None:
+        for domain in self._domains:
+            run = getattr(domain, hook)
+            if run is None:
+                continue
+            try:
+                await run(self._context(actor, None))
+            except StorageUnavailable as error:
+                log.warning("presence_not_told", error=str(error))
+
+    def _context(self, actor: Actor | None, connection: Connection | None) -> Context:
+        return Context(self._kernel, actor, *([connection.origin] if connection else []))
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def wanted_streams(
+    tx: Transaction, domain: Domain, actor: Actor | None, since: dict[str, int], stale: set[str]
+) -> list[Wanted]:
+    """A person's rooms in a domain, then those that the client names and may (still) watch.
+
+    A room named with another epoch's number (`stale`) is entered as not recovered.
+    """
+    namespace = domain.namespace or ""
+    beyond = 2**60
+    numbers = since | dict.fromkeys(stale, beyond)
+    own = domain.rooms_of(tx, actor) if actor is not None else []
+    wanted = [
+        Wanted(stream(namespace, one.room), one.from_seq, numbers.get(one.room)) for one in own
+    ]
+    known = {one.room for one in own}
+    for room in sorted(set(numbers) - known)[:SYNCED_ROOMS_MAX]:
+        if domain.may_watch(tx, actor, room):
+            wanted.append(Wanted(stream(namespace, room), since=numbers[room]))
+    return wanted

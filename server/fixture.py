@@ -1,0 +1,46 @@
+"""Many users, tokens and conversations at once, for load tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from handlers.auth import public as accounts
+from handlers.chat import public as chats
+from handlers.kit.context import Transaction
+from handlers.profile import public as profiles
+from server.app import App
+
+AT_ONCE = 200
+
+
+async def make_fixture(app: App, users: int, conversations: int, out: Path) -> str:
+    """User i is a member of conversation i mod `conversations`; `out` gets a line for each."""
+    context = app.context()
+    made: list[tuple[str, str]] = []
+    for first in range(0, users, AT_ONCE):
+        numbers = range(first, min(first + AT_ONCE, users))
+        made += await context.transact(make_users, list(numbers))
+    ids = [user_id for user_id, _ in made]
+    conversation_ids = [
+        await context.transact(chats.make_group, f"Load {number}", ids[number::conversations])
+        for number in range(min(conversations, users))
+    ]
+    out.write_text("".join(lines(made, conversation_ids)))
+    return f"{users} users in {len(conversation_ids)} conversations: {out}"
+
+
+def make_users(tx: Transaction, numbers: list[int]) -> list[tuple[str, str]]:
+    """`(user id, access token)` of new users with these numbers."""
+    made = []
+    for number in numbers:
+        user = profiles.create_user(tx, f"load-{tx.new_id()}@example.org", "Load", str(number))
+        assert user is not None  # the address is fresh
+        made.append((user.id, accounts.open_session(tx, user.id).access_token))
+    return made
+
+
+def lines(made: list[tuple[str, str]], conversation_ids: list[str]) -> Iterator[str]:
+    for number, (_, token) in enumerate(made):
+        auth = msgspec.json.encode({"token": token}).decode()
+        yield f"{auth}\t{conversation_ids[number % len(conversation_ids)]}\n"

@@ -1,0 +1,77 @@
+"""This instance confirms that it lives, and finds those that do not any more.
+
+A dead instance's row is taken by exactly one other, in the transaction that publishes
+`INSTANCE_LOST` with the time of its last confirmation: calls, places and devices that it held end
+there, never later.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+
+from handlers.kit.context import Kernel, Origin, Transaction
+from handlers.kit.life import InstanceLost
+from storage.engine import Queries, StorageUnavailable
+from storage.instances import confirm_instance, list_silent, take_instance
+
+log = structlog.get_logger("heartbeat")
+
+CONFIRM_EVERY_S = 5.0
+SILENT_AFTER = timedelta(seconds=15)
+
+
+class Heartbeat:
+    """One an instance."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Be known; an embedded database has one instance, so any other is dead at once."""
+        database = self._kernel.database
+        await database.transact(self._confirm)
+        now = self._kernel.clock.now()
+        await self.bury(now - SILENT_AFTER if database.shared else now + timedelta(days=1))
+        self._task = asyncio.create_task(self._beat())
+
+    async def stop(self) -> None:
+        """Leave in order: whatever is held here ends now."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            now = self._kernel.clock.now()
+            await self._kernel.database.transact(
+                lambda queries: self._lost(queries, self._kernel.instance_id, now)
+            )
+
+    async def bury(self, before: datetime) -> None:
+        """Publish the loss of every other instance that is silent since `before`."""
+        own = self._kernel.instance_id
+        silent = await self._kernel.database.read(
+            lambda queries: list_silent(queries, before, own)
+        )
+        for instance in silent:
+            log.warning("instance_lost", instance=instance.id)
+            await self._kernel.database.transact(
+                lambda queries, one=instance: self._lost(queries, one.id, one.confirmed_at)
+            )
+
+    def _confirm(self, queries: Queries) -> None:
+        confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
+
+    def _lost(self, queries: Queries, instance_id: str, at: datetime) -> None:
+        if take_instance(queries, instance_id):
+            tx = Transaction(queries, self._kernel, None, Origin())
+            tx.publish(InstanceLost(instance_id=instance_id, at=at))
+            tx.flush()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(CONFIRM_EVERY_S)
+            try:
+                await self._kernel.database.transact(self._confirm)
+                await self.bury(self._kernel.clock.now() - SILENT_AFTER)
+            except StorageUnavailable as error:
+                log.warning("not_confirmed", error=str(error))

@@ -1,0 +1,156 @@
+"""The few REST endpoints, and the page with its files."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from server.catalog import Catalog
+
+if TYPE_CHECKING:
+    from server.app import App
+
+ROOT = Path(__file__).parent.parent
+CLIENT = ROOT / "static" / "client"
+TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".ts": "text/plain",
+    ".png": "image/png",
+}
+IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
+
+
+def build_web(app: "App") -> web.Application:
+    """The aiohttp application around the sockets."""
+    site = Site(app)
+    application = web.Application(middlewares=[harden], client_max_size=65_536)
+    application.router.add_get("/", site.page)
+    application.router.add_get("/client/{path:.+}", site.client_file)
+    application.router.add_get("/vendor/{path:.+}", site.vendor_file)
+    application.router.add_get("/health", site.ready)
+    application.router.add_get("/health/live", site.live)
+    application.router.add_get("/health/ready", site.ready)
+    application.router.add_get("/metrics", site.metrics)
+    application.router.add_get("/docs", site.docs)
+    application.router.add_get("/docs/asyncapi.json", site.asyncapi)
+    application.router.add_get("/docs/contracts.d.ts", site.contracts)
+    return application
+
+
+@web.middleware
+async def harden(request: web.Request, handler: "web.Handler") -> web.StreamResponse:
+    """Errors are `{error: {code, message}}`; every page is told what it may do."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except web.HTTPException as error:
+        response = error_response(error.status, error.reason)
+    if not response.prepared:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+    return response
+
+
+def error_response(status: int, reason: str) -> web.Response:
+    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}.get(status, "INVALID")
+    return web.json_response({"error": {"code": code, "message": reason}}, status=status)
+
+
+class Site:
+    """Handlers with what they need of the instance."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+        self._catalog = Catalog(app.registry)
+        self._vendor = self._read_vendor()
+
+    async def live(self, request: web.Request) -> web.Response:
+        """The process answers."""
+        return web.json_response({"status": "live"})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """The instance can serve: its database answers."""
+        if await self._app.database.ready():
+            return web.json_response({"status": "ready"})
+        return web.json_response(
+            {"error": {"code": "UNAVAILABLE", "message": "the database does not answer"}},
+            status=503,
+        )
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        body = generate_latest(self._app.metrics.registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def docs(self, request: web.Request) -> web.Response:
+        return self._html(self._catalog.page(), "default-src 'none'; style-src 'self'")
+
+    async def asyncapi(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._catalog.asyncapi_json(), content_type="application/json")
+
+    async def contracts(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._catalog.contracts(), content_type="text/plain")
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The page; its one inline script (the import map) is allowed by its hash."""
+        page = (CLIENT / "index.html").read_text()
+        return self._html(page, page_policy(page))
+
+    async def client_file(self, request: web.Request) -> web.StreamResponse:
+        path = (CLIENT / request.match_info["path"]).resolve()
+        if not path.is_relative_to(CLIENT) or not path.is_file() or path.suffix not in TYPES:
+            raise web.HTTPNotFound
+        return self._file(path)
+
+    async def vendor_file(self, request: web.Request) -> web.StreamResponse:
+        """A file of an npm package that the page is known to need; no other."""
+        path = self._vendor.get(request.path)
+        if path is None or not path.is_file():
+            raise web.HTTPNotFound
+        return self._file(path)
+
+    def _file(self, path: Path) -> web.StreamResponse:
+        headers = {"Content-Type": f"{TYPES[path.suffix]}; charset=utf-8", "Cache-Control": "no-cache"}
+        return web.FileResponse(path, headers=headers)
+
+    def _html(self, page: str, policy: str) -> web.Response:
+        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+        return web.Response(text=page, content_type="text/html", headers=headers)
+
+    def _read_vendor(self) -> dict[str, Path]:
+        file = CLIENT / "vendor.json"
+        listed = json.loads(file.read_text()) if file.exists() else {}
+        return {url: ROOT / path for url, path in listed.items()}
+
+
+def page_policy(page: str) -> str:
+    """The content security policy of a page with one import map."""
+    found = IMPORT_MAP.search(page)
+    digest = hashlib.sha256((found[1] if found else "").encode()).digest()
+    inline = f"'sha256-{base64.b64encode(digest).decode()}'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {inline}",
+            "style-src 'self'",
+            "connect-src 'self' ws: wss:",
+            "img-src 'self' https: data:",
+            "media-src 'self' blob:",
+            "font-src 'self'",
+            "manifest-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )

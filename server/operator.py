@@ -1,0 +1,59 @@
+"""What an operator can do from the command line besides serving."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from handlers.kit.context import Transaction
+from handlers.profile import public as profiles
+from server.app import App
+from server.settings import Settings
+from storage import deliveries
+from storage.deliveries import Parked, Queue
+from storage.epoch import renew_epoch
+from storage.migrate import migrate
+
+T = TypeVar("T")
+PARKED_SHOWN_MAX = 1_000
+
+
+async def with_app(settings: Settings, work: Callable[[App], Awaitable[T]]) -> T:
+    """Run `work` on an instance that is open but serves nobody."""
+    app = App(settings)
+    await migrate(app.database)
+    await app.database.start()
+    try:
+        return await work(app)
+    finally:
+        await app.database.stop()
+
+
+async def grant(app: App, email: str, role: str) -> bool:
+    """Give a role; False when nobody has this address."""
+
+    def work(tx: Transaction) -> bool:
+        user = profiles.find_user_by_email(tx, email)
+        if user is not None:
+            profiles.add_role(tx, user.id, role)
+        return user is not None
+
+    return await app.context().transact(work)
+
+
+async def list_parked(app: App) -> list[Parked]:
+    return await app.database.read(lambda tx: deliveries.list_parked(tx, PARKED_SHOWN_MAX))
+
+
+async def retry_parked(app: App, queue: Queue) -> int:
+    """Put a parked queue back to work; a running instance finds it within seconds."""
+    now = app.clock.now()
+    return await app.database.transact(lambda tx: deliveries.retry_parked(tx, queue, now))
+
+
+async def skip_parked(app: App, queue: Queue) -> int:
+    """Give up a parked delivery, so that those behind it get their turn."""
+    return await app.database.transact(lambda tx: deliveries.skip_parked(tx, queue))
+
+
+async def renew(app: App, fresh: str) -> None:
+    """After restoring a backup: clients' numbers from before count no more."""
+    await app.database.transact(lambda tx: renew_epoch(tx, fresh))

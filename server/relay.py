@@ -1,0 +1,320 @@
+"""Stored events → consumers, and timers that come due.
+
+Invariants:
+- A queue is one (consumer, order key). At most one worker of this instance serves a queue, lowest
+  delivery first; another instance's worker waits for the row lock and then finds the next one.
+- A plain consumer's effect and the deletion of its delivery are one transaction: once in effect.
+- An outbound consumer leases its delivery (commit), acts outside, then commits the outcome: at
+  least once, with the event's id as the idempotency key. A dead worker's lease runs out.
+- A failure is counted on the delivery and postpones it, doubling up to a cap; the last one parks
+  it. A parked or postponed delivery holds its own key and no other.
+- Whoever commits deliveries serves them; a sweep serves what is due and was left behind.
+- A timer's row is deleted in the transaction that publishes its event: it fires once.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from handlers.kit.command import Consumer, Registry
+from handlers.kit.context import Context, Kernel, Origin, Transaction, Wake
+from handlers.kit.contract import Event, event_named
+from server.dispatch import where
+from server.telemetry import Metrics
+from storage import deliveries, events, timers
+from storage.consumers import meet_consumer
+from storage.deliveries import Queue, insert_deliveries
+from storage.engine import Queries, StorageUnavailable
+from storage.events import StoredEvent
+
+log = structlog.get_logger("relay")
+
+WORKERS_MAX = 32
+SWEEP_EVERY_S = 5.0
+SWEEP_LIMIT = 500
+BACKOFF_MAX_S = 60.0
+LEASE_S = 60.0
+TIMERS_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often a delivery is tried, and the first pause between two tries."""
+
+    tries: int
+    backoff_s: float
+
+    def pause_s(self, attempts: int) -> float:
+        return min(self.backoff_s * 2 ** (attempts - 1), BACKOFF_MAX_S)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a look at a queue found: an outbound event to act on, a wait, or nothing more."""
+
+    again: bool = False
+    wait_until: datetime | None = None
+    number: int = 0
+    attempts: int = 0
+    event: StoredEvent | None = None
+
+
+class Relay:
+    """The workers of one instance."""
+
+    def __init__(
+        self, kernel: Kernel, registry: Registry, metrics: Metrics, patience: Patience
+    ) -> None:
+        self._kernel = kernel
+        self._consumers = registry.consumers
+        self._metrics = metrics
+        self._patience = patience
+        self._active: dict[Queue, bool] = {}
+        self._slots = asyncio.Semaphore(WORKERS_MAX)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timer_set = asyncio.Event()
+        self._next_timer: datetime | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        await self._kernel.database.transact(self._meet_consumers)
+        self._spawn(self._keep_sweeping())
+        self._spawn(self._keep_timing())
+
+    async def stop(self) -> None:
+        """Stop taking turns; those under way are finished or rolled back whole."""
+        self._stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def wake(self, wake: Wake) -> None:
+        """Serve what a commit left to do."""
+        for consumer in wake.consumers:
+            self.serve(Queue(consumer, wake.order_key))
+        if wake.due is not None and (self._next_timer is None or wake.due < self._next_timer):
+            self._timer_set.set()
+
+    def serve(self, queue: Queue) -> None:
+        """See to it that somebody works on `queue` (again)."""
+        if self._stopping or queue.consumer not in self._consumers:
+            return
+        if queue in self._active:
+            self._active[queue] = True
+        else:
+            self._active[queue] = False
+            self._spawn(self._work(queue))
+
+    async def idle(self) -> None:
+        """Wait until no queue is being served; for tests and for the demo."""
+        while self._active:
+            await asyncio.sleep(0.001)
+
+    # One queue.
+
+    async def _work(self, queue: Queue) -> None:
+        try:
+            while True:
+                self._active[queue] = False
+                async with self._slots:
+                    again = await self._take_turn(queue)
+                if not again and not self._active[queue]:
+                    return
+        finally:
+            del self._active[queue]
+
+    async def _take_turn(self, queue: Queue) -> bool:
+        """Work on the lowest delivery; True when there may be another."""
+        consumer = self._consumers[queue.consumer]
+        try:
+            turn = await self._kernel.database.transact(
+                lambda queries: self._take(queries, queue, consumer)
+            )
+            if turn.event is not None:
+                await self._act_outside(queue, consumer, turn, turn.event)
+        except StorageUnavailable as error:
+            log.warning("delivery_waits", consumer=queue.consumer, error=str(error))
+            self._later(queue, 1.0)
+            return False
+        except Exception as raised:
+            return await self._failed(queue, raised)
+        if turn.wait_until is not None:
+            self._later(queue, (turn.wait_until - self._kernel.clock.now()).total_seconds())
+        return turn.again
+
+    def _take(self, queries: Queries, queue: Queue, consumer: Consumer) -> Turn:
+        now = self._kernel.clock.now()
+        lowest = deliveries.find_lowest(queries, queue)
+        if lowest is None or lowest.parked:
+            return Turn()
+        if lowest.ready_at > now:
+            return Turn(wait_until=lowest.ready_at)
+        stored = events.find_event(queries, lowest.event_id)
+        if stored is None or not stored.data:  # forgotten or wiped: there is nothing left to tell
+            deliveries.delete_delivery(queries, queue, lowest.number)
+            return Turn(again=True)
+        if consumer.outbound:
+            lease = now + timedelta(seconds=LEASE_S)
+            deliveries.postpone(
+                queries, queue, lowest.number, attempts=lowest.attempts + 1, ready_at=lease
+            )
+            return Turn(True, None, lowest.number, lowest.attempts + 1, stored)
+        deliveries.delete_delivery(queries, queue, lowest.number)
+        tx = Transaction(queries, self._kernel, None, _origin_of(stored))
+        tx.cause = stored
+        consumer.run(tx, self._decode(stored))
+        tx.flush()
+        return Turn(again=True)
+
+    async def _act_outside(
+        self, queue: Queue, consumer: Consumer, turn: Turn, stored: StoredEvent
+    ) -> None:
+        context = Context(self._kernel, None, _origin_of(stored))
+        await consumer.run(context, self._decode(stored))
+        await self._kernel.database.transact(
+            lambda queries: deliveries.delete_delivery(queries, queue, turn.number)
+        )
+
+    async def _failed(self, queue: Queue, raised: Exception) -> bool:
+        """Count the failure; False, for the queue is to be looked at after the pause."""
+        self._metrics.failed.labels(queue.consumer).inc()
+        log.warning(
+            "delivery_failed",
+            consumer=queue.consumer,
+            order_key=queue.order_key,
+            error=type(raised).__name__,
+            where=where(raised),
+        )
+        error = type(raised).__name__
+        try:
+            pause_s = await self._kernel.database.transact(
+                lambda queries: self._postpone(queries, queue, error)
+            )
+        except StorageUnavailable:
+            pause_s = 1.0
+        if pause_s is not None:
+            self._later(queue, pause_s)
+        return False
+
+    def _postpone(self, queries: Queries, queue: Queue, error: str) -> float | None:
+        lowest = deliveries.find_lowest(queries, queue)
+        if lowest is None:
+            return None
+        outbound = self._consumers[queue.consumer].outbound
+        attempts = lowest.attempts + (0 if outbound else 1)  # its lease has counted it already
+        parked = attempts >= self._patience.tries
+        pause_s = self._patience.pause_s(attempts)
+        deliveries.postpone(
+            queries,
+            queue,
+            lowest.number,
+            attempts=attempts,
+            ready_at=self._kernel.clock.now() + timedelta(seconds=pause_s),
+            parked=parked,
+            error=error,
+        )
+        if parked:
+            log.error("delivery_parked", consumer=queue.consumer, order_key=queue.order_key)
+        return None if parked else pause_s
+
+    def _decode(self, stored: StoredEvent) -> Event:
+        data = self._kernel.keys.open(stored.data) if stored.sealed else stored.data
+        if stored.private is None:
+            return msgspec.json.decode(data, type=event_named(stored.name))
+        fields = msgspec.json.decode(data) | stored.private
+        return msgspec.convert(fields, event_named(stored.name))
+
+    def _later(self, queue: Queue, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(max(seconds, 0.001), self.serve, queue)
+
+    # What was left behind.
+
+    async def sweep(self) -> None:
+        """Serve every queue that is due; also what a dead instance left."""
+        now = self._kernel.clock.now()
+        due, parked, waiting = await self._kernel.database.read(
+            lambda queries: (
+                deliveries.list_due(queries, now, SWEEP_LIMIT),
+                deliveries.count_parked(queries),
+                deliveries.count_waiting(queries),
+            )
+        )
+        self._metrics.parked.set(parked)
+        self._metrics.waiting.set(waiting)
+        for queue in due:
+            self.serve(queue)
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await _unless_away(self.sweep())
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    def _meet_consumers(self, queries: Queries) -> None:
+        """A consumer that is new to this database, and wants it, hears what is stored already."""
+        now = self._kernel.clock.now()
+        for consumer in self._consumers.values():
+            if meet_consumer(queries, consumer.name, now) and consumer.backfill:
+                names = [event.NAME for event in consumer.events]
+                told = events.list_events_named(queries, names)
+                insert_deliveries(
+                    queries, [(one.id, one.order_key, now, (consumer.name,)) for one in told]
+                )
+
+    # Timers.
+
+    async def fire_timers(self) -> int:
+        """Publish the events of all timers that are due; how many there were."""
+        now = self._kernel.clock.now()
+        due = await self._kernel.database.read(
+            lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE)
+        )
+        for timer in due:
+            await self._kernel.database.transact(lambda queries, t=timer: self._fire(queries, t))
+        return len(due)
+
+    def _fire(self, queries: Queries, timer: timers.Timer) -> None:
+        if timers.take_timer(queries, timer):
+            tx = Transaction(queries, self._kernel, None, Origin())
+            tx.publish(msgspec.json.decode(timer.data, type=event_named(timer.name)))
+            tx.flush()
+
+    async def _keep_timing(self) -> None:
+        while True:
+            self._timer_set.clear()
+            await _unless_away(self._fire_until_next())
+            wait_s = SWEEP_EVERY_S
+            if self._next_timer is not None:
+                until = (self._next_timer - self._kernel.clock.now()).total_seconds()
+                wait_s = min(max(until, 0.0), SWEEP_EVERY_S)
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._timer_set.wait()
+            except TimeoutError:
+                continue
+
+    async def _fire_until_next(self) -> None:
+        while await self.fire_timers() == TIMERS_AT_ONCE:
+            pass
+        self._next_timer = await self._kernel.database.read(timers.find_next_timer)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _origin_of(stored: StoredEvent) -> Origin:
+    return Origin(correlation_id=stored.correlation_id or "")
+
+
+async def _unless_away(work: Awaitable[None]) -> None:
+    """A database that is away now is asked again at the next round."""
+    try:
+        await work
+    except StorageUnavailable as error:
+        log.warning("database_away", error=str(error))

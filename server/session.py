@@ -1,0 +1,141 @@
+"""Who a connection belongs to: one authentication for all its namespaces, ended when revoked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from handlers.kit.context import Actor, Origin
+from rooms.packets import Packet
+from server.transport import Outgoing
+
+if TYPE_CHECKING:
+    from server.wire import ClientPacket
+
+WAITING_COMMANDS_MAX = 100
+
+
+class Connection:
+    """One Engine.IO connection: at most one session, and a socket for each namespace."""
+
+    __slots__ = (
+        "actor",
+        "admitting",
+        "attempt_refused",
+        "gone",
+        "origin",
+        "outgoing",
+        "reaper",
+        "sid",
+        "sockets",
+        "strikes",
+        "__weakref__",
+    )
+
+    def __init__(self, sid: str, outgoing: Outgoing, origin: Origin) -> None:
+        self.sid = sid
+        self.outgoing = outgoing
+        self.origin = origin
+        self.actor: Actor | None = None
+        self.sockets: dict[str, Socket] = {}
+        self.strikes = 0
+        self.gone = False
+        self.attempt_refused = 0.0
+        self.admitting = asyncio.Lock()
+        self.reaper: asyncio.TimerHandle | None = None
+
+    def cut(self) -> None:
+        """End it at once."""
+        self.outgoing.abort()
+
+
+class Socket:
+    """One namespace of a connection: a member of rooms, with a queue of commands in order."""
+
+    __slots__ = ("attends", "connection", "known", "namespace", "sid", "waiting", "worker")
+
+    def __init__(self, connection: Connection, namespace: str, sid: str, *, known: bool) -> None:
+        self.connection = connection
+        self.namespace = namespace
+        self.sid = sid
+        self.known = known
+        self.attends: set[str] = set()
+        self.waiting: deque[ClientPacket] = deque()
+        self.worker: asyncio.Task[None] | None = None
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who acts here; a visitor's socket stays a visitor's."""
+        return self.connection.actor if self.known else None
+
+    @property
+    def user_id(self) -> str | None:
+        actor = self.actor
+        return actor.id if actor else None
+
+    def send(self, packet: Packet) -> None:
+        if not self.connection.gone and not self.connection.outgoing.send(packet):
+            self.connection.cut()
+
+    def cut(self, reason: str) -> None:
+        self.connection.cut()
+
+
+class People:
+    """The connections of this instance by person and by session."""
+
+    def __init__(self) -> None:
+        self._of_person: dict[str, set[Connection]] = {}
+        self._of_session: dict[str, set[Connection]] = {}
+
+    def add(self, actor: Actor, connection: Connection) -> bool:
+        """Note the connection; True when it is the person's first here."""
+        mine = self._of_person.setdefault(actor.id, set())
+        mine.add(connection)
+        self._of_session.setdefault(actor.session_id, set()).add(connection)
+        return len(mine) == 1
+
+    def remove(self, connection: Connection) -> bool:
+        """Forget the connection; True when it was the person's last here."""
+        actor = connection.actor
+        if actor is None:
+            return False
+        self._discard(self._of_session, actor.session_id, connection)
+        return self._discard(self._of_person, actor.id, connection)
+
+    def count(self, user_id: str) -> int:
+        return len(self._of_person.get(user_id, ()))
+
+    def of_session(self, session_id: str) -> list[Connection]:
+        return list(self._of_session.get(session_id, ()))
+
+    def set_roles(self, user_id: str, roles: frozenset[str]) -> None:
+        """What a person may do changed: every open connection knows at once."""
+        for connection in self._of_person.get(user_id, ()):
+            if connection.actor is not None:
+                actor = connection.actor
+                connection.actor = Actor(actor.id, actor.session_id, roles)
+
+    @staticmethod
+    def _discard(index: dict[str, set[Connection]], key: str, connection: Connection) -> bool:
+        held = index.get(key)
+        if held is None or connection not in held:
+            return False
+        held.discard(connection)
+        if held:
+            return False
+        del index[key]
+        return True
+
+
+def since_of(auth: dict[str, Any]) -> dict[str, int]:
+    """`auth.since` as room → number; anything that is not one is left out."""
+    since = auth.get("since")
+    if not isinstance(since, dict):
+        return {}
+    return {
+        room: seq
+        for room, seq in since.items()
+        if isinstance(room, str) and type(seq) is int and 0 <= seq < 2**53
+    }

@@ -1,0 +1,191 @@
+"""The only reader of the environment: every setting, its default, and what it is for."""
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from handlers.kit.rules import Rules
+
+PREFIX = "PARLEY_"
+SECRET_LENGTH_MIN = 32
+
+
+class WrongSetting(Exception):
+    """A setting that cannot be used; its text is the one line that the operator sees."""
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """Where and how this instance runs."""
+
+    host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on")] = 8000
+    data_dir: Annotated[str, Meta(description="folder of the database, mail and secret")] = "var"
+    database_url: Annotated[
+        str, Meta(description="sqlite:///FILE or postgresql://… (default: SQLite in the data dir)")
+    ] = ""
+    redis_url: Annotated[str, Meta(description="Redis between instances (default: none)")] = ""
+    mail_url: Annotated[
+        str, Meta(description="file: (into <data>/mail), file:FOLDER, or smtp://user:pass@host:port")
+    ] = "file:"
+    mail_from: Annotated[str, Meta(description="sender of mails")] = "Parley <parley@localhost>"
+    secret: Annotated[
+        str, Meta(description="server's secret, 32 characters or more (default: made and kept)")
+    ] = ""
+    limits: Annotated[
+        Literal["default", "off"], Meta(description="off lifts the rates, for load tests")
+    ] = "default"
+    log: Annotated[Literal["text", "json"], Meta(description="how logs are written")] = "text"
+    origins: Annotated[
+        tuple[str, ...], Meta(description="other web origins that may connect, with commas")
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="networks whose X-Forwarded-For counts, with commas")
+    ] = ()
+    messages_burst: Annotated[int, Meta(ge=1, description="chat messages at once, a person")] = 20
+    messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
+    commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
+    commands_per_s: Annotated[float, Meta(gt=0, description="commands a second after")] = 20
+    connections_per_s: Annotated[int, Meta(ge=1, description="connections a second, an address")] = (
+        30
+    )
+    attempts_per_minute: Annotated[
+        int, Meta(ge=1, description="sign-up and log-in attempts a minute, an address")
+    ] = 20
+    sockets_per_person: Annotated[int, Meta(ge=1, description="connections of one person")] = 16
+    replay_stream_max: Annotated[int, Meta(ge=0, description="events replayed in a stream")] = 1_000
+    replay_connection_max: Annotated[int, Meta(ge=0, description="and to a connection")] = 10_000
+    consumer_tries: Annotated[int, Meta(ge=1, description="attempts before a delivery parks")] = 8
+    consumer_backoff_s: Annotated[float, Meta(gt=0, description="first pause of a consumer")] = 0.5
+
+
+class Settings:
+    """All settings of one instance, checked."""
+
+    def __init__(self, environment: Environment, rules: Rules) -> None:
+        self.environment = environment
+        self.rules = rules
+        self.data_dir = Path(environment.data_dir)
+        self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
+        self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
+        self._proxies = [_network(text) for text in environment.trusted_proxies]
+        _check(self)
+
+    def secret(self) -> str:
+        """The given secret, or the one that is made at the first start and kept in the data dir."""
+        if self.environment.secret:
+            return self.environment.secret
+        file = self.data_dir / "secret"
+        if not file.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(48))
+        return file.read_text().strip()
+
+    def mail_folder(self) -> Path | None:
+        """Where mails are written as files; None when they go out by SMTP."""
+        scheme, _, folder = self.environment.mail_url.partition(":")
+        if scheme != "file":
+            return None
+        return Path(folder) if folder else self.data_dir / "mail"
+
+    def allows_origin(self, origin: str, environ: Mapping[str, Any]) -> bool:
+        """Whether a page of `origin` may connect: our own, or one that is listed."""
+        own = urlsplit(origin).netloc
+        return origin in self.environment.origins or (
+            own != "" and own == environ.get("HTTP_HOST", "")
+        )
+
+    def address_of(self, request: web.Request) -> str:
+        """The client's address; X-Forwarded-For counts only behind trusted proxies."""
+        address = request.remote or ""
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        while hops and hops[-1] and self._trusts(address):
+            address = hops.pop()
+        return address[:64]
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            known = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(known in network for network in self._proxies)
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of `environ`; raises WrongSetting with one clear line."""
+    known = {variable_of(name) for shape in (Environment, Rules) for name in _fields(shape)}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise WrongSetting(f"{variable} is not a setting (run.py --help lists them)")
+    return Settings(_read(Environment, environ), _read(Rules, environ))
+
+
+def describe_settings() -> str:
+    """Every setting with its default, for `run.py --help`."""
+    lines = ["Settings (environment variables):", ""]
+    for shape in (Environment, Rules):
+        for name, kind in _fields(shape).items():
+            default = getattr(shape(), name)
+            shown = f" [{default}]" if default not in ("", ()) else ""
+            lines.append(f"  {variable_of(name):<34} {_description(kind)}{shown}")
+    return "\n".join(lines)
+
+
+def variable_of(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _fields(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    hints = get_type_hints(shape, include_extras=True)
+    return {name: hints[name] for name in shape.__struct_fields__}
+
+
+def _read(shape: type[Any], environ: Mapping[str, str]) -> Any:
+    values = {}
+    for name, kind in _fields(shape).items():
+        text = environ.get(variable_of(name), "")
+        if text:
+            values[name] = _value(variable_of(name), kind, text)
+    return shape(**values)
+
+
+def _value(variable: str, kind: Any, text: str) -> Any:
+    try:
+        if get_origin(get_args(kind)[0]) is tuple:
+            if text.lstrip().startswith("["):
+                return msgspec.json.decode(text, type=kind)
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        return msgspec.convert(text, kind, strict=False)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise WrongSetting(f"{variable}={text!r}: {error}") from None
+
+
+def _description(kind: Any) -> str:
+    return next(part.description for part in get_args(kind) if isinstance(part, Meta)) or ""
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise WrongSetting(f"PARLEY_TRUSTED_PROXIES: {error}") from None
+
+
+def _check(settings: Settings) -> None:
+    environment = settings.environment
+    if not settings.database_url.startswith(("sqlite:///", "postgresql")):
+        raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
+    if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
+        raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
+    if settings.shared and not environment.secret:
+        raise WrongSetting("PARLEY_SECRET must be given with PostgreSQL or Redis (all share it)")
+    if environment.secret and len(environment.secret) < SECRET_LENGTH_MIN:
+        raise WrongSetting(f"PARLEY_SECRET needs {SECRET_LENGTH_MIN} characters or more")

@@ -1,0 +1,282 @@
+"""The socket shell on python-socketio: connect, every event, disconnect.
+
+Invariants:
+- python-socketio keeps the protocol; its rooms, its emit and its event handlers are not used. An
+  event from a client can only become a command: `connect` and `disconnect` sent as events are
+  unknown commands like any other.
+- Commands of one socket run one after the other, in their order, from a bounded queue; PINGs and
+  other namespaces do not wait for them. Entering its rooms is each socket's first job.
+- A connection has one session: its first namespace with a token decides, the others must match.
+- A connection hears nothing before its authentication, is closed after 10 s without one, and its
+  connect handler is bounded in time; who went away meanwhile is cleaned up all the same.
+- A disconnect handler never waits for anything: what has to be written is left to a task.
+"""
+
+import asyncio
+from typing import Any
+
+import engineio
+import socketio
+import structlog
+from engineio.async_drivers import aiohttp as engineio_driver
+from socketio import packet as socketio_packet
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from handlers.kit.context import Origin
+from handlers.kit.errors import RateLimited, Refusal, Unavailable
+from rooms.packets import Packet
+from server.dispatch import Dispatcher, Incoming, error_body
+from server.doorman import Doorman
+from server.session import WAITING_COMMANDS_MAX, Connection, Socket
+from server.settings import Settings
+from server.telemetry import Metrics, transport_logger
+from server.transport import STRIKES_MAX, Outgoing, WebSocket
+from server.wire import ClientPacket, MalformedPacket, ack_text, auth_of
+
+log = structlog.get_logger("socket")
+
+FRAME_MAX = 65_536
+CONNECT_WITHIN_S = 10.0
+ADMIT_WITHIN_S = 5.0
+END_WITHIN_S = 0.5
+PING_EVERY_S = 10
+PING_TIMEOUT_S = 6
+NO_ENVIRON: dict[str, Any] = {}
+
+
+class Engine(engineio.AsyncServer):  # type: ignore[misc]  # untyped
+    """Engine.IO with a queue that knows what is unsent, and our websocket driver."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._async = {**engineio_driver._async, "websocket": WebSocket}
+
+    def create_queue(self, *args: Any, **options: Any) -> Outgoing:
+        return Outgoing()
+
+
+class Members(socketio.AsyncManager):  # type: ignore[misc]
+    """The stock manager without a room for each client, so that leaving is not a scan."""
+
+    async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        in_namespace = self.rooms.get(namespace, {}).get(None)
+        if in_namespace is not None and eio_sid in in_namespace.inverse:
+            return None
+        sid: str = self.server.eio.generate_id()
+        self.basic_enter_room(sid, namespace, None, eio_sid=eio_sid)
+        self.pending_connect.setdefault(namespace, []).append(sid)
+        return sid
+
+
+class Sockets(socketio.AsyncServer):  # type: ignore[misc]
+    """All connections of this instance."""
+
+    def __init__(
+        self, settings: Settings, dispatcher: Dispatcher, doorman: Doorman, metrics: Metrics
+    ) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            client_manager=Members(),
+            serializer=ClientPacket,
+            logger=transport_logger(),
+            engineio_logger=transport_logger(),
+            namespaces="*",
+            max_http_buffer_size=FRAME_MAX,
+            ping_interval=PING_EVERY_S,
+            ping_timeout=PING_TIMEOUT_S,
+            cors_allowed_origins=settings.allows_origin,
+            http_compression=False,
+        )
+        self._settings = settings
+        self._dispatcher = dispatcher
+        self._doorman = doorman
+        self._metrics = metrics
+        self._connections: dict[str, Connection] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.on("connect", self._connect_namespace, namespace="*")
+        self.on("disconnect", self._disconnect_namespace, namespace="*")
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
+
+    @property
+    def connections(self) -> list[Connection]:
+        return list(self._connections.values())
+
+    # A connection comes and goes.
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, NO_ENVIRON)
+        request = environ["aiohttp.request"]
+        origin = Origin(
+            address=self._settings.address_of(request),
+            device=request.headers.get("User-Agent", "")[:200],
+        )
+        outgoing = self.eio.sockets[eio_sid].queue
+        connection = self._connections[eio_sid] = Connection(eio_sid, outgoing, origin)
+        connection.attempt_refused = self._doorman.knock(origin.address)
+        connection.reaper = asyncio.get_running_loop().call_later(
+            CONNECT_WITHIN_S, self._reap, connection
+        )
+        self._metrics.connections.inc()
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        connection = self._connections.pop(eio_sid, None)
+        if connection is not None:
+            connection.gone = True
+            self._metrics.connections.dec()
+            if connection.reaper is not None:
+                connection.reaper.cancel()
+            for socket in list(connection.sockets.values()):
+                self._forget(socket)
+            self._doorman.gone(connection)
+        for namespace in list(self.manager.get_namespaces()):
+            sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+            if sid is not None:
+                await self.manager.disconnect(sid, namespace, ignore_queue=True)
+        self.environ.pop(eio_sid, None)
+
+    def _reap(self, connection: Connection) -> None:
+        """Nobody may stay without having said who they are (or that they are a visitor)."""
+        if not connection.sockets:
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        """End a connection in order: what was sent before still goes out."""
+        self._spawn(self.end(connection))
+
+    # A packet comes in.
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        connection = self._connections.get(eio_sid)
+        if connection is None:
+            return
+        try:
+            packet = ClientPacket(encoded_packet=data)
+        except (*MalformedPacket, TypeError):
+            self._strike(connection)
+            return
+        if packet.packet_type == socketio_packet.EVENT:
+            self._take(connection, packet)
+        elif packet.packet_type == socketio_packet.CONNECT:
+            await self._handle_connect(eio_sid, packet.namespace, packet.data)
+        elif packet.packet_type == socketio_packet.DISCONNECT:
+            if packet.namespace in connection.sockets:
+                await self._handle_disconnect(eio_sid, packet.namespace)
+
+    def _strike(self, connection: Connection) -> None:
+        """A malformed packet is refused; repeated, the connection is closed."""
+        connection.strikes += 1
+        if connection.strikes >= STRIKES_MAX:
+            log.info("closed_for_malformed_packets")
+            self._close(connection)
+
+    # A namespace is entered and left.
+
+    async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
+        await super()._handle_connect(eio_sid, namespace, data or {})
+        connection = self._connections.get(eio_sid)
+        socket = connection.sockets.get(namespace) if connection else None
+        if socket is not None and socket.worker is None:
+            socket.worker = self._spawn(self._work(socket, auth_of(data)))
+
+    async def _connect_namespace(
+        self, namespace: str, sid: str, environ: dict[str, Any], auth: Any
+    ) -> None:
+        """Admit a socket or refuse it; raises what python-socketio makes a CONNECT_ERROR of."""
+        connection = self._connections.get(self.manager.eio_sid_from_sid(sid, namespace))
+        if connection is None:
+            raise Refused("gone")
+        try:
+            async with asyncio.timeout(ADMIT_WITHIN_S), connection.admitting:
+                known = await self._doorman.admit(connection, namespace, auth_of(auth))
+        except TimeoutError:
+            raise refused(Unavailable(retry_after_s=1)) from None
+        except Refusal as refusal:
+            raise refused(refusal) from None
+        if connection.gone:
+            self._doorman.gone(connection)
+            raise Refused("gone")
+        connection.sockets[namespace] = Socket(connection, namespace, sid, known=known)
+        self._metrics.sockets.inc()
+
+    async def _disconnect_namespace(self, namespace: str, sid: str, reason: str) -> None:
+        connection = self._connections.get(self.manager.eio_sid_from_sid(sid, namespace))
+        if connection is not None and namespace in connection.sockets:
+            self._forget(connection.sockets[namespace])
+
+    def _forget(self, socket: Socket) -> None:
+        socket.connection.sockets.pop(socket.namespace, None)
+        socket.waiting.clear()
+        self._metrics.sockets.dec()
+        self._doorman.left(socket)
+
+    # Commands run.
+
+    def _take(self, connection: Connection, packet: ClientPacket) -> None:
+        """Queue a command of its socket, in order; a full queue refuses at once."""
+        socket = connection.sockets.get(packet.namespace)
+        if socket is None:
+            self._strike(connection)
+            return
+        if len(socket.waiting) >= WAITING_COMMANDS_MAX:
+            self._acknowledge(socket, packet.id, error_body(RateLimited(retry_after_s=1)))
+            return
+        socket.waiting.append(packet)
+        if socket.worker is None:
+            socket.worker = self._spawn(self._work(socket, None))
+
+    async def _work(self, socket: Socket, entering: dict[str, Any] | None) -> None:
+        """Serve a socket until nothing waits; its first job is to enter its rooms."""
+        try:
+            if entering is not None:
+                await self._doorman.let_in(socket, entering)
+            while socket.waiting:
+                await self._answer(socket, socket.waiting.popleft())
+        except Refusal:
+            socket.connection.cut()  # its rooms could not be read; the client comes back
+        finally:
+            socket.worker = None
+
+    async def _answer(self, socket: Socket, packet: ClientPacket) -> None:
+        name, payload = packet.data
+        incoming = Incoming(
+            socket.namespace, name, payload, socket.actor, socket.connection.origin, socket
+        )
+        answer = await self._dispatcher.answer(incoming)
+        self._acknowledge(socket, packet.id, answer.body)
+        for afterwards in answer.context.after_ack:
+            afterwards()
+
+    def _acknowledge(self, socket: Socket, packet_id: int | None, body: bytes) -> None:
+        if packet_id is not None:
+            socket.send(Packet(ack_text(socket.namespace, packet_id, body)))
+
+    async def end(self, connection: Connection) -> None:
+        """End a connection in order: what was sent before still goes out, each namespace is told."""
+        for socket in list(connection.sockets.values()):
+            socket.send(Packet(b"41%b," % socket.namespace.encode()))
+        engine_socket = self.eio.sockets.get(connection.sid)
+        if connection.outgoing.websocket is not None:
+            connection.outgoing.finish()
+        elif engine_socket is not None:
+            await engine_socket.close(wait=False)
+        asyncio.get_running_loop().call_later(END_WITHIN_S, self._cut_if_there, connection)
+
+    def _cut_if_there(self, connection: Connection) -> None:
+        if not connection.gone:
+            connection.cut()
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def refused(refusal: Refusal) -> Refused:
+    """A refusal as a CONNECT_ERROR: `err.message`, `err.data.code`."""
+    data: dict[str, Any] = {"code": refusal.CODE}
+    if refusal.retry_after_s is not None:
+        data["retry_after_s"] = refusal.retry_after_s
+    return Refused(str(refusal), data)

@@ -1,0 +1,75 @@
+"""Socket.IO packets from clients: decoded by hand as far as needed, the payload kept as bytes."""
+
+from typing import Any
+
+import msgspec
+from socketio import packet as socketio_packet
+
+MalformedPacket = (ValueError, RecursionError, msgspec.DecodeError)
+_ARGUMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_NAME = msgspec.json.Decoder(str)
+ID_DIGITS_MAX = 15
+NAME_MAX = 64
+
+
+class ClientPacket(socketio_packet.Packet):  # type: ignore[misc]  # python-socketio is untyped
+    """A packet whose event payload stays `msgspec.Raw`, so that it is decoded once, by its type.
+
+    `data` is `(name, payload)` for an event. Binary packets are refused.
+    """
+
+    uses_binary_events = False
+
+    def decode(self, encoded_packet: str) -> int:
+        kind, rest = encoded_packet[:1], encoded_packet[1:]
+        if kind not in ("0", "1", "2", "3"):
+            raise ValueError("not a packet that clients send")
+        self.packet_type = int(kind)
+        self.namespace, rest = _split_namespace(rest)
+        self.id, rest = _split_id(rest)
+        self.data = None
+        if self.packet_type == socketio_packet.EVENT:
+            self.data = _event(rest)
+        elif self.packet_type == socketio_packet.CONNECT and rest:
+            self.data = msgspec.json.decode(rest)
+        return 0
+
+
+def _split_namespace(rest: str) -> tuple[str, str]:
+    if not rest.startswith("/"):
+        return "/", rest
+    namespace, _, rest = rest.partition(",")
+    return namespace.partition("?")[0], rest
+
+
+def _split_id(rest: str) -> tuple[int | None, str]:
+    end = 0
+    while end < len(rest) and rest[end].isascii() and rest[end].isdigit():
+        end += 1
+    if end > ID_DIGITS_MAX:
+        raise ValueError("the packet's id is too long")
+    return (int(rest[:end]) if end else None), rest[end:]
+
+
+def _event(rest: str) -> tuple[str, bytes]:
+    arguments = _ARGUMENTS.decode(rest)
+    if not arguments:
+        raise ValueError("an event has a name")
+    name = _NAME.decode(arguments[0])
+    if len(name) > NAME_MAX:
+        raise ValueError("the event's name is too long")
+    if len(arguments) == 1:
+        return name, b"{}"
+    # More than one payload is answered INVALID like any other payload that is not an object.
+    return name, bytes(arguments[1]) if len(arguments) == 2 else b"[]"
+
+
+def ack_text(namespace: str, packet_id: int, body: bytes) -> bytes:
+    """The Engine.IO text of an acknowledgement whose one argument is the JSON `body`."""
+    where = b"" if namespace == "/" else namespace.encode() + b","
+    return b"43%b%d[%b]" % (where, packet_id, body)
+
+
+def auth_of(data: Any) -> dict[str, Any]:
+    """The `auth` object of a CONNECT packet; anything else counts as none."""
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,80 @@
+/** The page: its frame, which page is shown, and what is said across all of them. */
+
+import { html, render } from "htm/preact";
+import { effect } from "@preact/signals";
+import { Shell } from "./parts/shell.js";
+import { startChats } from "./chats.js";
+import { startNotices } from "./notices.js";
+import { path } from "./router.js";
+import { me } from "./state.js";
+import { Page } from "./parts/page.js";
+import { Bookings } from "./pages/bookings.js";
+import { CallPage } from "./pages/call.js";
+import { Chat } from "./pages/chat.js";
+import { Chats } from "./pages/chats.js";
+import { Consultant } from "./pages/consultant.js";
+import { Consultants } from "./pages/consultants.js";
+import { Consulting } from "./pages/consulting.js";
+import { Login } from "./pages/login.js";
+import { Notifications } from "./pages/notifications.js";
+import { Profile } from "./pages/profile.js";
+import { SchedulePage } from "./pages/schedule.js";
+import { Signup } from "./pages/signup.js";
+import { QueuePage, WaitingRoom } from "./pages/waiting_room.js";
+
+const Lost = () => html`
+  <${Page} title="Not found"><p>There is no such page. <a href="#/">Consultants</a></p><//>`;
+
+/** @typedef {(id: string, more: string) => any} Show */
+
+/** @type {Record<string, Show>} */
+const FOR_ALL = {
+  "": () => html`<${Consultants} />`,
+  consultants: (id, block_id) => (id
+    ? html`<${Consultant} id=${id} block_id=${block_id} />` : html`<${Consultants} />`),
+  login: () => html`<${Login} />`,
+  signup: () => html`<${Signup} />`,
+};
+
+/** @type {Record<string, Show>} */
+const FOR_PEOPLE = {
+  bookings: () => html`<${Bookings} />`,
+  calls: (id) => html`<${CallPage} id=${id} />`,
+  chats: (id) => (id ? html`<${Chat} id=${id} />` : html`<${Chats} />`),
+  consulting: () => html`<${Consulting} />`,
+  notifications: () => html`<${Notifications} />`,
+  profile: () => html`<${Profile} />`,
+  queue: (id) => html`<${QueuePage} id=${id} />`,
+  schedule: () => html`<${SchedulePage} />`,
+  "waiting-room": (id) => html`<${WaitingRoom} id=${id} />`,
+};
+
+function shown() {
+  const [name = "", id = "", more = ""] = path.value;
+  if (name in FOR_ALL) return FOR_ALL[name](id, more);
+  if (!(name in FOR_PEOPLE)) return html`<${Lost} />`;
+  return me.value ? FOR_PEOPLE[name](id, more) : html`<${Login} />`;
+}
+
+/** Another person or another place is another page: nothing of the last one stays. */
+const App = () => html`
+  <${Shell}>
+    <main id="main" key=${`${me.value?.id} ${path.value.join("/")}`}>${shown()}</main>
+  <//>`;
+
+/** @type {string | undefined} */
+let served;
+effect(() => {
+  const id = me.value?.id;
+  if (id === served) return;
+  served = id;
+  // Read outside the effect: what these load must not start them again.
+  queueMicrotask(() => {
+    startChats();
+    startNotices();
+  });
+});
+
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${App} />`, root);

@@ -1,0 +1,171 @@
+/** The viewer's conversations, live: last messages, unread counts, marks, who is typing. */
+
+import { computed, signal } from "@preact/signals";
+import { withOne } from "./live.js";
+import { go } from "./router.js";
+import { me, myId, parley } from "./state.js";
+
+/** @import { Conversation, ListedConversation, Message } from "./contracts.js" */
+/** @import { Meta } from "./parley/typing.js" */
+
+export const chats = signal(/** @type {ListedConversation[] | null} */ (null));
+export const chatsRefusal = signal(/** @type {any} */ (null));
+/** When each person was last seen typing, by `conversation/user`. */
+export const typing = signal(/** @type {ReadonlyMap<string, number>} */ (new Map()));
+
+export const unreadMessages = computed(() =>
+  (chats.value ?? []).reduce((sum, { unread }) => sum + unread, 0));
+
+const DELIVERED_AFTER_MS = 400;
+const TYPING_MS = 5_000;
+let loads = 0;
+
+/** Newest first. @param {ListedConversation[]} list */
+const sorted = (list) => list.toSorted((a, b) =>
+  (b.last_message?.sent_at ?? "").localeCompare(a.last_message?.sent_at ?? ""));
+
+/** @returns {Promise<ListedConversation[]>} */
+async function everyPage() {
+  const all = [];
+  /** @type {string | null | undefined} */
+  let before;
+  do {
+    const page = await parley.call("/chat", "list", { limit: 50, ...(before && { before }) });
+    all.push(...page.conversations);
+    before = page.next;
+  } while (before && all.length < 500);
+  return all;
+}
+
+export async function loadChats() {
+  const load = ++loads;
+  try {
+    const fresh = await everyPage();
+    if (load !== loads) return;
+    // A message may have come while the list was on its way.
+    chats.value = sorted(fresh.map((chat) => {
+      const had = chats.value?.find(({ id }) => id === chat.id);
+      return had && had.seq > chat.seq ? had : chat;
+    }));
+    chatsRefusal.value = null;
+    for (const chat of fresh) parley.begin("/chat", `chat:${chat.id}`, chat.seq);
+  } catch (refusal) {
+    chatsRefusal.value = refusal;
+  }
+}
+
+export function startChats() {
+  loads++;
+  chats.value = null;
+  if (me.value) void loadChats();
+}
+
+/** @param {string} id */
+export const chatOf = (id) => chats.value?.find((chat) => chat.id === id);
+
+/** @param {string} id @param {(chat: ListedConversation) => ListedConversation} change */
+function update(id, change) {
+  const chat = chatOf(id);
+  if (chat) chats.value = sorted(withOne(chats.value ?? [], change(chat)));
+  else if (chats.value) void loadChats();
+}
+
+/** @param {Conversation} conversation */
+export function noteConversation(conversation) {
+  const had = chatOf(conversation.id) ?? { unread: 0, last_message: null };
+  if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
+  chats.value = sorted(withOne(chats.value ?? [],
+    { ...conversation, unread: had.unread, last_message: had.last_message }));
+}
+
+/** The one conversation with this person, old or new. @param {string} user_id */
+export async function openChat(user_id) {
+  const conversation = await parley.call("/chat", "open", { user_id });
+  noteConversation(conversation);
+  go(`/chats/${conversation.id}`);
+}
+
+/** @param {string} id */
+export function dropChat(id) {
+  chats.value = (chats.value ?? []).filter((chat) => chat.id !== id);
+}
+
+const delivered = new Map();
+
+/** Telling is put off a little, so that a burst of messages is one mark.
+ * @param {Message} message */
+function tellDelivered({ conversation_id, seq }) {
+  clearTimeout(delivered.get(conversation_id));
+  delivered.set(conversation_id, setTimeout(() => {
+    parley.call("/chat", "mark_delivered", { conversation_id, seq }).catch(() => {});
+  }, DELIVERED_AFTER_MS));
+}
+
+parley.on("/chat", "MESSAGE_SENT", ({ message }, meta) => {
+  stopTyping(message.conversation_id, message.sender_id);
+  const mine = message.sender_id === me.value?.id;
+  if (!mine) tellDelivered(message);
+  update(message.conversation_id, (chat) => {
+    const seq = meta.seq ?? message.seq;
+    if (seq <= chat.seq) return chat;
+    return { ...chat, seq, last_message: message, unread: chat.unread + (mine ? 0 : 1) };
+  });
+});
+
+/** @param {{message: Message}} data @param {Meta} meta */
+const changed = ({ message }, { seq = 0 }) =>
+  update(message.conversation_id, (chat) => ({
+    ...chat, seq: Math.max(seq, chat.seq),
+    last_message: chat.last_message?.id === message.id ? message : chat.last_message,
+  }));
+parley.on("/chat", "MESSAGE_EDITED", changed);
+parley.on("/chat", "MESSAGE_DELETED", changed);
+
+/** Large groups have counts in place of marks by person; those come with the next list.
+ * @param {Record<string, number> | number} marks @param {{user_id: string, seq: number}} data */
+function withMark(marks, { user_id, seq }) {
+  if (typeof marks === "number") return marks;
+  return { ...marks, [user_id]: Math.max(seq, marks[user_id] ?? 0) };
+}
+
+/** @param {"read" | "delivered"} mark */
+const marked = (mark) =>
+  (/** @type {{conversation_id: string, user_id: string, seq: number}} */ data,
+    /** @type {Meta} */ meta) =>
+    update(data.conversation_id, (chat) => {
+      const allRead = mark === "read" && data.user_id === me.value?.id
+        && data.seq >= (chat.last_message?.seq ?? 0);
+      return {
+        ...chat, seq: Math.max(meta.seq ?? 0, chat.seq), unread: allRead ? 0 : chat.unread,
+        [mark]: withMark(chat[mark], data),
+      };
+    });
+parley.on("/chat", "MESSAGE_READ", marked("read"));
+parley.on("/chat", "MESSAGE_DELIVERED", marked("delivered"));
+
+/** @param {{conversation: Conversation, user_id: string}} data */
+const members = ({ conversation }) => void (me.value && noteConversation(conversation));
+parley.on("/chat", "CONVERSATION_OPENED", members);
+parley.on("/chat", "MEMBER_ADDED", members);
+parley.on("/chat", "MEMBER_REMOVED", ({ conversation, user_id }) => {
+  if (user_id === me.value?.id) dropChat(conversation.id);
+  else members({ conversation, user_id });
+});
+
+parley.on("/chat", "typing", ({ conversation_id, user_id }) => {
+  typing.value = new Map(typing.value).set(`${conversation_id}/${user_id}`, Date.now());
+  setTimeout(() => {
+    const at = typing.value.get(`${conversation_id}/${user_id}`) ?? 0;
+    if (Date.now() - at >= TYPING_MS) stopTyping(conversation_id, user_id);
+  }, TYPING_MS + 50);
+});
+
+/** @param {string} conversation_id @param {string | null} user_id */
+function stopTyping(conversation_id, user_id) {
+  const left = new Map(typing.value);
+  if (left.delete(`${conversation_id}/${user_id}`)) typing.value = left;
+}
+
+parley.on("unrecovered", ({ namespace }) => {
+  if (namespace === "/chat" && me.value) void loadChats();
+});

@@ -1,0 +1,94 @@
+/** One conversation's messages, live, and what is still on its way out. */
+
+import { signal } from "@preact/signals";
+import { useLive, withOne } from "./live.js";
+import { newId } from "./parley.js";
+import { parley } from "./state.js";
+
+/** @import { Message } from "./contracts.js" */
+/** @typedef {{messages: Message[], has_more: boolean}} History */
+/** @typedef {{client_id: string, conversation_id: string, text: string, refusal: any}} Outgoing */
+
+const PAGE = 50;
+
+/** @param {Message[]} messages */
+const inOrder = (messages) => messages.toSorted((a, b) => a.seq - b.seq);
+
+/** @param {History} history @param {{message: Message}} data */
+const sent = (history, { message }) =>
+  ({ ...history, messages: inOrder(withOne(history.messages, message)) });
+
+/** An old card may change that is not loaded here. @param {History} history
+ * @param {{message: Message}} data */
+const edited = (history, { message }) => ({
+  ...history,
+  messages: history.messages.map((one) => (one.id === message.id ? message : one)),
+});
+
+/** @param {string} conversation_id */
+async function load(conversation_id) {
+  const page = await parley.call("/chat", "history", { conversation_id, limit: PAGE });
+  return { ...page, messages: inOrder(page.messages) };
+}
+
+/** @param {string} conversation_id */
+export const useMessages = (conversation_id) => useLive(() => ({
+  namespace: "/chat", room: `chat:${conversation_id}`,
+  load: () => load(conversation_id),
+  events: { MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited },
+}), [conversation_id]);
+
+/**
+ * @param {string} conversation_id
+ * @param {import("@preact/signals").Signal<History | null>} state
+ */
+export async function loadOlder(conversation_id, state) {
+  const before_seq = state.value?.messages[0]?.seq;
+  if (before_seq === undefined) return;
+  const page = await parley.call("/chat", "history",
+    { conversation_id, before_seq, limit: PAGE });
+  const { messages } = /** @type {History} */ (state.value);
+  state.value = {
+    has_more: page.has_more,
+    messages: inOrder(page.messages.reduce(withOne, messages)),
+  };
+}
+
+export const outgoing = signal(/** @type {Outgoing[]} */ ([]));
+parley.on("signed_out", () => (outgoing.value = []));
+
+/** @param {string} client_id */
+export const takeOut = (client_id) => {
+  outgoing.value = outgoing.value.filter((one) => one.client_id !== client_id);
+};
+
+/** Messages of a conversation leave one after the other, so that they arrive in order. */
+const lines = new Map();
+
+/** @param {Outgoing} one */
+function enqueue(one) {
+  const { conversation_id, client_id, text } = one;
+  const line = (lines.get(conversation_id) ?? Promise.resolve())
+    .then(() => parley.call("/chat", "send", { conversation_id, client_id, text }))
+    .catch((/** @type {any} */ refusal) => {
+      outgoing.value = withRefusal(client_id, refusal);
+    });
+  lines.set(conversation_id, line);
+}
+
+/** @param {string} client_id @param {any} refusal */
+const withRefusal = (client_id, refusal) =>
+  outgoing.value.map((one) => (one.client_id === client_id ? { ...one, refusal } : one));
+
+/** @param {string} conversation_id @param {string} text */
+export function send(conversation_id, text) {
+  const one = { conversation_id, text, client_id: newId(), refusal: null };
+  outgoing.value = [...outgoing.value, one];
+  enqueue(one);
+}
+
+/** With the same `client_id`, so that it cannot appear twice. @param {Outgoing} one */
+export function sendAgain(one) {
+  outgoing.value = withRefusal(one.client_id, null);
+  enqueue(one);
+}

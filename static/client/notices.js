@@ -1,0 +1,58 @@
+/** The viewer's notifications, live: the badge, the list, and what is read aloud. */
+
+import { signal } from "@preact/signals";
+import { live } from "./live.js";
+import { me, myRoom, parley } from "./state.js";
+
+/** @import { Notification } from "./contracts.js" */
+/** @import { Live } from "./live.js" */
+/** @typedef {{notifications: Notification[], unread: number, next: string | null}} Notices */
+
+/** @type {import("@preact/signals").Signal<Live<Notices> | null>} */
+export const notices = signal(null);
+/** The one that came last, until it is put away. */
+export const newest = signal(/** @type {Notification | null} */ (null));
+
+const load = () => parley.call("/notifications", "list", { limit: 50 });
+
+/** @param {Notices} state @param {{notification: Notification}} data */
+const withNew = (state, { notification }) => ({
+  ...state,
+  notifications: [notification, ...state.notifications.filter(({ id }) => id !== notification.id)],
+  unread: state.unread + 1,
+});
+
+/** @param {Notices} state @param {{ids: string[], unread: number}} data */
+const withRead = (state, { ids, unread }) => ({
+  ...state, unread,
+  notifications: state.notifications.map((one) =>
+    ids.includes(one.id) && !one.read_at ? { ...one, read_at: new Date().toISOString() } : one),
+});
+
+export function startNotices() {
+  notices.value?.stop();
+  newest.value = null;
+  notices.value = me.value && live({
+    namespace: "/notifications", room: myRoom(), load,
+    events: { NOTIFICATION_DISPATCHED: withNew, NOTIFICATION_READ: withRead },
+  });
+}
+
+parley.on("/notifications", "NOTIFICATION_DISPATCHED", ({ notification }) => {
+  newest.value = notification;
+});
+
+/** @param {string[]} ids */
+export const markRead = (ids) => parley.call("/notifications", "mark_read", { ids });
+
+export async function loadOlder() {
+  const state = notices.value?.state;
+  if (!state?.value?.next) return;
+  const older = await parley.call("/notifications", "list", { before: state.value.next });
+  const { notifications } = state.value;
+  state.value = { ...state.value, next: older.next,
+    notifications: [...notifications, ...older.notifications] };
+}
+
+/** Links come as paths of this page. @param {Notification} notification */
+export const linkOf = ({ link }) => (link ? `#${link.replace(/^\/?#?/, "")}` : "#/notifications");

@@ -1,0 +1,383 @@
+/**
+ * The client library of Parley: one connection, typed commands that survive reconnects, events
+ * in order and once, and a session that renews itself. Runs in browsers and in Node 18 and later.
+ */
+
+import { Manager } from "socket.io-client";
+import { askUntilAnswered } from "./parley/asking.js";
+import {
+  CHANGING, FOR_VISITORS, ONLY_ONCE, WHISPERED, WITHOUT_TOKEN, lists,
+} from "./parley/commands.js";
+import { ParleyError } from "./parley/error.js";
+import { Listeners } from "./parley/listeners.js";
+import { Namespace } from "./parley/namespace.js";
+import { KEY, Tokens, inMemory } from "./parley/tokens.js";
+import { Watches, roomOf } from "./parley/watches.js";
+
+export { CHANGING, ParleyError };
+
+/** @import { Session, User } from "./contracts.js" */
+/** @import * as Typed from "./parley/typing.js" */
+/**
+ * @typedef {object} Options
+ * @property {import("./parley/tokens.js").Storage} [storage] where the session is kept
+ * @property {Partial<import("socket.io-client").ManagerOptions>} [io] for the connection
+ * @property {number} [deadline_ms] how long a command may look for its answer
+ */
+
+const DEADLINE_MS = 30_000;
+const MAX_WAITING = 200;
+/** Refusals of a refresh that say nothing about the session. */
+const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "QUEUE_FULL"];
+
+/** Unique, not secret; `randomUUID` is missing where the page came without TLS. */
+export const newId = () =>
+  globalThis.crypto?.randomUUID?.() ??
+  Array.from({ length: 4 }, () => Math.random().toString(36).slice(2, 10)).join("-");
+
+/** @returns {import("./parley/tokens.js").Storage} */
+const defaultStorage = () => globalThis.localStorage ?? inMemory();
+
+export class Parley {
+  #manager;
+  #tokens;
+  #deadline_ms;
+  #listeners = new Listeners();
+  #watches = new Watches();
+  /** @type {Map<string, Namespace>} */
+  #namespaces = new Map();
+  /** @type {Map<string, string | null>} The token that each namespace came with last. */
+  #shown = new Map();
+  /** @type {Set<string>} Tokens refused since the last welcome. */
+  #distrusted = new Set();
+  #waiting = 0;
+  /** @type {string | null} */
+  #actor;
+  /** @type {(event: {key: string | null}) => void} */
+  #otherTab = ({ key }) => void (key === KEY && this.#followStorage());
+
+  /**
+   * @param {string} url
+   * @param {Options} [options]
+   */
+  constructor(url, { storage = defaultStorage(), io = {}, deadline_ms = DEADLINE_MS } = {}) {
+    this.#deadline_ms = deadline_ms;
+    this.#tokens = new Tokens(storage, (refresh_token) =>
+      this.call("/auth", "refresh", { refresh_token }));
+    this.#actor = this.user?.id ?? null;
+    this.#manager = new Manager(url, {
+      autoConnect: false, reconnectionDelay: 300, reconnectionDelayMax: 5_000,
+      transports: ["websocket", "polling"], tryAllTransports: true, ...io,
+    });
+    globalThis.addEventListener?.("storage", /** @type {any} */ (this.#otherTab));
+  }
+
+  /** @returns {User | null} as of the last session; null for a visitor */
+  get user() {
+    return this.#tokens?.kept?.user ?? null;
+  }
+
+  /** A token for a request outside the socket. @returns {Promise<string | null>} */
+  token() {
+    return this.#tokens.fresh();
+  }
+
+  /** @param {string} email */
+  startSignup(email) {
+    return this.call("/signup", "start", { email });
+  }
+
+  /** @param {Typed.Payload<"/signup", "complete">} form */
+  async completeSignup(form) {
+    return this.#signIn(await this.call("/signup", "complete", form));
+  }
+
+  /**
+   * @param {string} email
+   * @param {string} password
+   */
+  async login(email, password) {
+    return this.#signIn(await this.call("/auth", "login", { email, password }));
+  }
+
+  /** Signs out here at once; the server is told as far as it can be reached. */
+  async logout() {
+    const refresh_token = this.#tokens.kept?.refresh_token;
+    if (!refresh_token) return;
+    this.#signOut("LOGGED_OUT");
+    await this.call("/auth", "logout", { refresh_token }).catch(() => {});
+  }
+
+  /**
+   * Asks for a command and gives its data, or throws a ParleyError. What changes something
+   * carries a `request_id`, so that asking again after a lost answer changes nothing twice.
+   * @template {Typed.Namespace} N
+   * @template {Typed.Command<N>} C
+   * @param {N} namespace
+   * @param {C} command
+   * @param {Typed.Payload<N, C>} payload
+   * @param {{deadline_ms?: number, request_id?: string}} [options]
+   * @returns {Promise<Typed.Data<N, C>>}
+   */
+  async call(namespace, command, payload, options = {}) {
+    const to = this.#namespace(namespace);
+    if (!this.#mayEnter(namespace)) throw new ParleyError("SIGNED_OUT");
+    // A late whisper is worth nothing, so it is not kept for a better connection.
+    if (lists(WHISPERED, namespace, command) && !to.connected) return /** @type {any} */ ({});
+    if (this.#waiting >= MAX_WAITING) throw new ParleyError("QUEUE_FULL");
+    this.#waiting++;
+    try {
+      const data = await askUntilAnswered(to, this.#ask(namespace, command, payload, options));
+      this.#noteWatch(to, namespace, command, payload, data);
+      return data;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /**
+   * Hears an event of a namespace, or one of the library's own (`signed_in`, `signed_out`,
+   * `connection`, `unrecovered`, `watched`).
+   * @template {Typed.Speaking} N
+   * @template {Typed.EventName<N>} E
+   * @overload
+   * @param {N} namespace
+   * @param {E} event
+   * @param {(data: Typed.Heard<N, E>, meta: Typed.Meta) => void} listener
+   * @returns {() => void} stops hearing it
+   */
+  /**
+   * @template {Typed.OwnEvent} E
+   * @overload
+   * @param {E} event
+   * @param {(said: Typed.OwnEvents[E]) => void} listener
+   * @returns {() => void}
+   */
+  /** @param {any[]} args */
+  on(...args) {
+    const listener = args.pop();
+    const event = args.join(" ");
+    this.#listeners.add(event, listener);
+    if (args.length === 2) this.#listenIn(args[0]);
+    return () => this.#listeners.remove(event, listener);
+  }
+
+  /**
+   * Stops hearing: the same arguments as for `on`.
+   * @param {...any} args
+   */
+  off(...args) {
+    const listener = args.pop();
+    this.#listeners.remove(args.join(" "), listener);
+  }
+
+  /**
+   * How far a room has been heard.
+   * @param {string} namespace
+   * @param {string} room
+   */
+  seq(namespace, room) {
+    return this.#namespaces.get(namespace)?.streams.last(room);
+  }
+
+  /**
+   * Tells how far a snapshot of a room goes, so that a gap right after it shows.
+   * @param {string} namespace
+   * @param {string} room
+   * @param {number} seq
+   */
+  begin(namespace, room, seq) {
+    this.#namespace(namespace).streams.begin(room, seq);
+  }
+
+  /** Lets go of the connection; the session stays. */
+  close() {
+    globalThis.removeEventListener?.("storage", /** @type {any} */ (this.#otherTab));
+    for (const namespace of this.#namespaces.values()) {
+      namespace.giveUp(new ParleyError("NO_ANSWER"));
+      namespace.close();
+    }
+  }
+
+  /**
+   * @param {string} namespace
+   * @param {string} command
+   * @param {any} payload
+   * @param {{deadline_ms?: number, request_id?: string}} options
+   */
+  #ask(namespace, command, payload, { deadline_ms = this.#deadline_ms, request_id = newId() }) {
+    const actor = this.#actor;
+    const check = () => {
+      if (actor && actor !== this.#actor && !WITHOUT_TOKEN.includes(namespace)) {
+        throw new ParleyError("SIGNED_OUT");
+      }
+    };
+    return {
+      command, check,
+      payload: lists(CHANGING, namespace, command) ? { request_id, ...payload } : payload,
+      repeatable: !lists(ONLY_ONCE, namespace, command),
+      until_ms: Date.now() + deadline_ms,
+    };
+  }
+
+  /** @param {string} name */
+  #namespace(name) {
+    const known = this.#namespaces.get(name);
+    if (known) return known;
+    const namespace = new Namespace(name, this.#manager, {
+      token: (of) => this.#tokenFor(of),
+      refused: (of, code) => this.#refused(of, code),
+      heard: (of, event, data, meta) => this.#heard(of, event, data, meta),
+      unrecovered: (of, room, seq) => this.#unrecovered(of, room, seq),
+      changed: (of, connected) => this.#changed(of, connected),
+      watched: (of, room) => this.#watches.has(of, room),
+    });
+    this.#namespaces.set(name, namespace);
+    return namespace;
+  }
+
+  /** @param {string} name */
+  #listenIn(name) {
+    const namespace = this.#namespace(name);
+    if (this.#mayEnter(name)) namespace.open();
+  }
+
+  /** @param {string} namespace */
+  #mayEnter(namespace) {
+    return WITHOUT_TOKEN.includes(namespace) || FOR_VISITORS.includes(namespace) || !!this.user;
+  }
+
+  /** @param {string} namespace */
+  async #tokenFor(namespace) {
+    if (WITHOUT_TOKEN.includes(namespace)) return null;
+    const token = await this.#tokens.fresh().catch((error) => {
+      if (!PASSING.includes(error.code)) this.#signOut(error.code);
+      return this.#tokens.kept?.access_token ?? null;
+    });
+    this.#shown.set(namespace, token);
+    return token;
+  }
+
+  /**
+   * @param {string} namespace
+   * @param {string} code
+   */
+  #refused(namespace, code) {
+    if (code === "SESSION_REVOKED") this.#signOut(code);
+    else if (code.startsWith("TOKEN_")) this.#distrust(namespace, code);
+    return this.#mayEnter(namespace);
+  }
+
+  /**
+   * A refused token is exchanged once; when the new one is refused too, the session is over.
+   * @param {string} namespace
+   * @param {string} code
+   */
+  #distrust(namespace, code) {
+    const shown = this.#shown.get(namespace);
+    if (!shown || shown !== this.#tokens.kept?.access_token) return;
+    if (this.#distrusted.size && !this.#distrusted.has(shown)) return this.#signOut(code);
+    this.#distrusted.add(shown);
+    this.#tokens.spoil(shown);
+  }
+
+  /**
+   * @param {string} namespace
+   * @param {string} event
+   * @param {any} data
+   * @param {Typed.Meta} meta
+   */
+  #heard(namespace, event, data, meta) {
+    if (event === "session_ended") return this.#signOut(data?.reason ?? "SESSION_REVOKED");
+    this.#listeners.tell(`${namespace} ${event}`, data, meta);
+  }
+
+  /**
+   * @param {string} namespace
+   * @param {string} room
+   * @param {number} seq
+   */
+  #unrecovered(namespace, room, seq) {
+    this.#listeners.tell("unrecovered", { namespace, room, seq });
+  }
+
+  /**
+   * @param {string} namespace
+   * @param {boolean} connected
+   */
+  #changed(namespace, connected) {
+    if (connected && this.#shown.get(namespace)) this.#distrusted.clear();
+    this.#listeners.tell("connection", { namespace, connected });
+    if (!connected) return;
+    for (const watch of this.#watches.of(namespace)) void this.#watchAgain(watch);
+  }
+
+  /** @param {import("./parley/watches.js").Watch} watch */
+  async #watchAgain(watch) {
+    const { namespace, payload } = watch;
+    try {
+      await this.call(/** @type {any} */ (namespace), "watch", payload);
+    } catch (error) {
+      const { code } = /** @type {ParleyError} */ (error);
+      if (!PASSING.includes(code)) this.#watches.drop(watch);
+    }
+  }
+
+  /**
+   * @param {Namespace} to
+   * @param {string} namespace
+   * @param {string} command
+   * @param {any} payload
+   * @param {any} data
+   */
+  #noteWatch(to, namespace, command, payload, data) {
+    this.#watches.note(namespace, command, payload);
+    if (command !== "watch") return;
+    const room = roomOf(namespace, payload);
+    if (room && to.streams.reach(room, data.seq)) this.#unrecovered(namespace, room, data.seq);
+    this.#listeners.tell("watched", { namespace, payload, data });
+  }
+
+  /** @param {Session} session */
+  #signIn(session) {
+    this.#tokens.keep(session);
+    this.#become(session.user.id);
+    this.#listeners.tell("signed_in", { user: session.user });
+    return session;
+  }
+
+  /** @param {string} reason */
+  #signOut(reason) {
+    if (!this.#actor) return;
+    this.#tokens.drop();
+    this.#become(null);
+    this.#listeners.tell("signed_out", { reason });
+  }
+
+  /** Another tab signed in or out: this one follows. */
+  #followStorage() {
+    const user = this.user;
+    if ((user?.id ?? null) === this.#actor) return;
+    this.#become(user?.id ?? null);
+    if (user) this.#listeners.tell("signed_in", { user });
+    else this.#listeners.tell("signed_out", { reason: "LOGGED_OUT" });
+  }
+
+  /**
+   * A connection belongs to one session, so another person needs another connection.
+   * @param {string | null} actor
+   */
+  #become(actor) {
+    this.#actor = actor;
+    this.#watches.clear();
+    this.#distrusted.clear();
+    for (const namespace of this.#namespaces.values()) {
+      namespace.close();
+      namespace.streams.forget();
+    }
+    for (const [name, namespace] of this.#namespaces) {
+      if (this.#mayEnter(name)) namespace.open();
+      else namespace.giveUp(new ParleyError("SIGNED_OUT"));
+    }
+  }
+}

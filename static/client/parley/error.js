@@ -1,0 +1,20 @@
+/** The one error that the library throws: a refusal by the server, or the lack of an answer. */
+
+/**
+ * Codes are the protocol's, and three that only the client can know:
+ * `NO_ANSWER` (the outcome is unknown), `QUEUE_FULL` and `SIGNED_OUT` (never sent).
+ */
+export class ParleyError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} [message]
+   * @param {{details?: unknown, retry_after_s?: number}} [more]
+   */
+  constructor(code, message = code, more = {}) {
+    super(message);
+    this.name = "ParleyError";
+    this.code = code;
+    this.details = more.details;
+    this.retry_after_s = more.retry_after_s;
+  }
+}

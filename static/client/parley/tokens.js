@@ -1,0 +1,108 @@
+/** The session that the client keeps: stored, shared between tabs, refreshed early and once. */
+
+/** @import { Session, User } from "../contracts.js" */
+
+/**
+ * @typedef {object} Storage
+ * @property {(key: string) => string | null} getItem
+ * @property {(key: string, value: string) => void} setItem
+ * @property {(key: string) => void} removeItem
+ */
+/**
+ * @typedef {object} Kept
+ * @property {string} access_token
+ * @property {string} refresh_token
+ * @property {number} refresh_at_ms when the access token should be exchanged
+ * @property {User} user
+ */
+
+export const KEY = "parley.session";
+const EARLY_SHARE = 0.2;
+const EARLY_MS = 60_000;
+
+/** @returns {Storage} */
+export function inMemory() {
+  const kept = new Map();
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+    removeItem: (key) => void kept.delete(key),
+  };
+}
+
+/**
+ * Refresh tokens rotate, so two tabs refreshing at once would look like theft.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+function oneTabAtATime(work) {
+  const locks = globalThis.navigator?.locks;
+  return locks ? locks.request(KEY, work) : work();
+}
+
+export class Tokens {
+  #storage;
+  #exchange;
+  /** @type {Promise<string | null> | null} */
+  #inFlight = null;
+
+  /**
+   * @param {Storage} storage
+   * @param {(refresh_token: string) => Promise<Session>} exchange
+   */
+  constructor(storage, exchange) {
+    this.#storage = storage;
+    this.#exchange = exchange;
+  }
+
+  /** Read anew each time: another tab may have rotated or dropped it. @returns {Kept | null} */
+  get kept() {
+    try {
+      return JSON.parse(this.#storage.getItem(KEY) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  /** @param {Session} session */
+  keep({ access_token, access_expires_in_s, refresh_token, user }) {
+    const life_ms = access_expires_in_s * 1000;
+    const refresh_at_ms = Date.now() + life_ms - Math.min(EARLY_MS, life_ms * EARLY_SHARE);
+    this.#write({ access_token, refresh_token, refresh_at_ms, user });
+  }
+
+  drop() {
+    this.#storage.removeItem(KEY);
+  }
+
+  /** The server says that this token no longer does: exchange it at the next need.
+   * @param {string | undefined} access_token */
+  spoil(access_token) {
+    const kept = this.kept;
+    if (kept && kept.access_token === access_token) this.#write({ ...kept, refresh_at_ms: 0 });
+  }
+
+  /** @returns {Promise<string | null>} an access token good for now; null when signed out */
+  async fresh() {
+    const kept = this.kept;
+    if (!kept || Date.now() < kept.refresh_at_ms) return kept?.access_token ?? null;
+    this.#inFlight ??= oneTabAtATime(() => this.#refresh()).finally(() => (this.#inFlight = null));
+    return this.#inFlight;
+  }
+
+  async #refresh() {
+    const kept = this.kept;
+    if (!kept || Date.now() < kept.refresh_at_ms) return kept?.access_token ?? null;
+    const session = await this.#exchange(kept.refresh_token);
+    // Signing out while the answer was under way must not sign in again.
+    if (this.kept?.refresh_token !== kept.refresh_token) return this.kept?.access_token ?? null;
+    this.keep(session);
+    return session.access_token;
+  }
+
+  /** @param {Kept} kept */
+  #write(kept) {
+    this.#storage.setItem(KEY, JSON.stringify(kept));
+  }
+}

@@ -1,0 +1,67 @@
+/** What is being watched, so that it can be watched again after a reconnect. */
+
+import { WATCHED_ROOM } from "./commands.js";
+
+/** @typedef {{namespace: string, payload: any}} Watch */
+
+export class Watches {
+  /** @type {Map<string, Watch>} */
+  #kept = new Map();
+
+  /**
+   * Keeps or drops a watch, when the command is one.
+   * @param {string} namespace
+   * @param {string} command
+   * @param {any} payload
+   */
+  note(namespace, command, payload) {
+    if (!(namespace in WATCHED_ROOM)) return;
+    for (const one of each(payload)) {
+      const key = `${namespace} ${JSON.stringify(one)}`;
+      if (command === "watch") this.#kept.set(key, { namespace, payload: one });
+      if (command === "unwatch") this.#kept.delete(key);
+    }
+  }
+
+  /** @param {string} namespace */
+  of(namespace) {
+    const watches = [...this.#kept.values()].filter((watch) => watch.namespace === namespace);
+    return namespace === "/presence" ? together(watches) : watches;
+  }
+
+  /**
+   * @param {string} namespace
+   * @param {string} room
+   */
+  has(namespace, room) {
+    return this.of(namespace).some(({ payload }) => roomOf(namespace, payload) === room);
+  }
+
+  /** @param {Watch} watch */
+  drop({ namespace, payload }) {
+    this.note(namespace, "unwatch", payload);
+  }
+
+  clear() {
+    this.#kept.clear();
+  }
+}
+
+/** People are watched several at a time and let go one by one. @param {any} payload */
+function each(payload) {
+  if (!payload.user_ids) return [payload];
+  return payload.user_ids.map((/** @type {string} */ id) => ({ user_ids: [id] }));
+}
+
+/** @param {Watch[]} watches */
+function together(watches) {
+  if (!watches.length) return [];
+  const user_ids = watches.flatMap(({ payload }) => payload.user_ids);
+  return [{ namespace: "/presence", payload: { user_ids } }];
+}
+
+/**
+ * @param {string} namespace
+ * @param {any} payload
+ */
+export const roomOf = (namespace, payload) => WATCHED_ROOM[namespace]?.(payload) ?? null;

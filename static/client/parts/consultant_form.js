@@ -1,0 +1,53 @@
+/** The fields of a consultant's profile. */
+
+import { html } from "htm/preact";
+import { Area, Field, Select } from "./form.js";
+import { countryOptions, languageOptions, zoneOptions } from "./places.js";
+import { me } from "../state.js";
+import { zone } from "../when.js";
+
+/** @import { Consultant, Gender } from "../contracts.js" */
+
+/** @type {[Gender, string][]} */
+const GENDERS = [
+  ["undisclosed", "I prefer not to say"], ["female", "Female"], ["male", "Male"],
+  ["nonbinary", "Non-binary"],
+];
+
+/** What was left empty is taken away. @param {FormData} data */
+export function consultantForm(data) {
+  const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
+  return {
+    about_me: text("about_me"), country: text("country"), time_zone: text("time_zone"),
+    languages: data.getAll("languages").map(String),
+    gender: /** @type {Gender} */ (text("gender")),
+    age: text("age") ? Number(text("age")) : null,
+    profile_picture_url: text("profile_picture_url") || null,
+  };
+}
+
+/** @param {{chosen: string[]}} props */
+const Languages = ({ chosen }) => html`
+  <fieldset class="many">
+    <legend>Languages</legend>
+    ${languageOptions().map(([code, name]) => html`
+      <label key=${code}>
+        <input type="checkbox" name="languages" value=${code} checked=${chosen.includes(code)} />
+        ${" "}${name}</label>`)}
+  </fieldset>`;
+
+/** @param {{person?: Consultant}} props */
+export const ConsultantFields = ({ person }) => html`
+  <${Area} label="About you" name="about_me" value=${person?.about_me} maxlength="5000" />
+  <${Languages} chosen=${person?.languages ?? [me.value?.language ?? "en"]} />
+  <${Select} label="Country" name="country" options=${countryOptions()}
+    value=${person?.country ?? "US"} />
+  <${Select} label="Time zone" name="time_zone" options=${zoneOptions()}
+    value=${person?.time_zone ?? zone} />
+  <${Field} label="Age" name="age" type="number" min="18" max="120" required=${false}
+    value=${person?.age ?? ""} />
+  <${Select} label="Gender" name="gender" options=${GENDERS}
+    value=${person?.gender ?? "undisclosed"} />
+  <${Field} label="Address of your picture" name="profile_picture_url" type="url"
+    pattern="https://.*" required=${false} value=${person?.profile_picture_url ?? ""}
+    hint="It begins with https://" />`;

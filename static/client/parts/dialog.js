@@ -1,0 +1,24 @@
+/** A modal dialog that gives the focus back to what opened it. */
+
+import { html } from "htm/preact";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+
+/** @param {{title: string, onClose: () => void, children?: any}} props */
+export function Dialog({ title, onClose, children }) {
+  const id = useId();
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useLayoutEffect(() => {
+    const { current } = dialog;
+    current?.showModal();
+    // Closing before the element goes is what makes the browser return the focus.
+    return () => current?.close();
+  }, []);
+  return html`
+    <dialog ref=${dialog} aria-labelledby=${id} onCancel=${onClose}>
+      <div class="page-head">
+        <h2 id=${id}>${title}</h2>
+        <button type="button" class="plain" aria-label="Close" onClick=${onClose}>✕</button>
+      </div>
+      ${children}
+    </dialog>`;
+}

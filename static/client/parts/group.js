@@ -1,0 +1,81 @@
+/** Making a group, and who is in it. */
+
+import { html } from "htm/preact";
+import { Dialog } from "./dialog.js";
+import { Do, Field, Form, Select } from "./form.js";
+import { Empty } from "./page.js";
+import { chats, dropChat, noteConversation } from "../chats.js";
+import { Name, nameOf, useConsultants } from "../people.js";
+import { Dot } from "../presence.js";
+import { go } from "../router.js";
+import { me, myId, parley } from "../state.js";
+
+/** @import { ListedConversation } from "../contracts.js" */
+
+/** People whom the viewer has talked with. */
+function acquaintances() {
+  const people = new Set((chats.value ?? []).flatMap(({ member_ids }) => member_ids));
+  return [...people].filter((id) => id !== me.value?.id);
+}
+
+/** @param {{onClose: () => void}} props */
+export function NewGroup({ onClose }) {
+  const people = acquaintances();
+  useConsultants(people);
+  const submit = async (/** @type {any} */ { name }, /** @type {FormData} */ data) => {
+    const member_ids = data.getAll("member_ids").map(String);
+    const group = await parley.call("/chat", "create_group", { name, member_ids });
+    noteConversation(group);
+    go(`/chats/${group.id}`);
+  };
+  return html`
+    <${Dialog} title="New group" onClose=${onClose}>
+      <${Form} submit="Create group" onSubmit=${submit}>
+        <${Field} label="Name" name="name" maxlength="100" />
+        <fieldset class="many">
+          <legend>Members</legend>
+          ${!people.length && html`<${Empty}>People whom you talked with appear here.<//>`}
+          ${people.map((id) => html`
+            <label key=${id}><input type="checkbox" name="member_ids" value=${id} />
+              ${" "}${nameOf(id)}</label>`)}
+        </fieldset>
+      <//>
+    <//>`;
+}
+
+/** @param {{chat: ListedConversation}} props */
+function AddMember({ chat }) {
+  const people = acquaintances().filter((id) => !chat.member_ids.includes(id));
+  useConsultants(people);
+  if (!people.length) return null;
+  const submit = async (/** @type {any} */ { user_id }) =>
+    noteConversation(await parley.call("/chat", "add_member",
+      { conversation_id: chat.id, user_id }));
+  return html`
+    <${Form} submit="Add member" onSubmit=${submit} quiet>
+      <${Select} label="Person" name="user_id" options=${people.map((id) => [id, nameOf(id)])} />
+    <//>`;
+}
+
+/** @param {{chat: ListedConversation, onClose: () => void}} props */
+export function Members({ chat, onClose }) {
+  const conversation_id = chat.id;
+  const remove = (/** @type {string} */ user_id) => async () =>
+    noteConversation(await parley.call("/chat", "remove_member", { conversation_id, user_id }));
+  const leave = async () => {
+    await parley.call("/chat", "leave", { conversation_id });
+    dropChat(conversation_id);
+    go("/chats");
+  };
+  return html`
+    <${Dialog} title="Members" onClose=${onClose}>
+      <ul class="list">${chat.member_ids.map((id) => html`
+        <li key=${id} data-test="member" data-id=${id}>
+          <span><${Name} id=${id} /> <${Dot} id=${id} /></span>
+          ${id !== myId() && html`<${Do} action=${remove(id)}
+            aria-label=${`Remove ${nameOf(id)}`}>Remove<//>`}
+        </li>`)}</ul>
+      <${AddMember} chat=${chat} />
+      <p><${Do} action=${leave}>Leave the group<//></p>
+    <//>`;
+}

@@ -1,0 +1,86 @@
+/** One message: text, a booking's card, or a word from the system; with what its writer may do. */
+
+import { html } from "htm/preact";
+import { useSignal } from "@preact/signals";
+import { BookingCard } from "./booking.js";
+import { Dialog } from "./dialog.js";
+import { Area, Do, Form } from "./form.js";
+import { Name } from "../people.js";
+import { moment } from "../when.js";
+import { me, parley } from "../state.js";
+
+/** @import { ListedConversation, Message as Said } from "../contracts.js" */
+
+/** @param {{message: Said, onClose: () => void}} props */
+function Edit({ message, onClose }) {
+  const submit = async (/** @type {any} */ { text }) => {
+    await parley.call("/chat", "edit", { message_id: message.id, text });
+    onClose();
+  };
+  return html`
+    <${Dialog} title="Edit message" onClose=${onClose}>
+      <${Form} submit="Save" onSubmit=${submit}>
+        <${Area} label="Message" name="text" value=${message.text} maxlength="4000" />
+      <//>
+    <//>`;
+}
+
+/** How far a message got; a large group counts only its newest message.
+ * @param {Said} message @param {ListedConversation | undefined} chat */
+function reached({ seq }, chat) {
+  if (!chat) return "Sent";
+  const newest = chat.last_message?.seq === seq;
+  const count = (/** @type {Record<string, number> | number} */ marks) => {
+    if (typeof marks === "number") return newest ? marks : 0;
+    return Object.entries(marks).filter(([id, mark]) => id !== me.value?.id && mark >= seq).length;
+  };
+  const read = count(chat.read);
+  if (read) return chat.kind === "group" ? `Read by ${read}` : "Read";
+  return count(chat.delivered) ? "Delivered" : "Sent";
+}
+
+/** @param {{message: Said, chat?: ListedConversation}} props */
+function Foot({ message, chat }) {
+  const editing = useSignal(false);
+  const mine = message.sender_id === me.value?.id && !message.deleted;
+  const remove = () => parley.call("/chat", "delete", { message_id: message.id });
+  return html`
+    <footer class="quiet">
+      <time datetime=${message.sent_at}>${moment(message.sent_at)}</time>
+      ${message.edited_at && !message.deleted && html`<span>edited</span>`}
+      ${mine && html`<span data-test="mark">${reached(message, chat)}</span>`}
+      ${mine && message.kind === "text" && html`
+        <button type="button" class="plain" onClick=${() => (editing.value = true)}>Edit</button>
+        <${Do} class="plain" action=${remove}>Delete<//>`}
+      ${editing.value && html`
+        <${Edit} message=${message} onClose=${() => (editing.value = false)} />`}
+    </footer>`;
+}
+
+/** @param {{message: Said}} props */
+function Body({ message }) {
+  const { deleted, kind, card, text } = message;
+  if (deleted) return html`<p class="quiet">This message was deleted.</p>`;
+  if (kind === "card" && card?.kind === "booking" && card.data?.hourly_rate) {
+    // Card and booking are two streams: the card shows what its own says, and follows soon.
+    return html`<${BookingCard} booking=${card.data} changed=${() => {}} inChat />`;
+  }
+  return html`<p class="prose">${text || `(${card?.kind ?? kind})`}</p>`;
+}
+
+/** @param {{message: Said, chat?: ListedConversation}} props */
+export function Message({ message, chat }) {
+  const { sender_id, kind } = message;
+  const mine = sender_id === me.value?.id;
+  if (kind === "system") {
+    return html`<li class="system quiet" data-test="message" data-id=${message.id}>
+      ${message.text}</li>`;
+  }
+  return html`
+    <li class=${`message ${mine ? "mine" : ""}`} data-test="message" data-id=${message.id}>
+      ${sender_id && !mine && chat?.kind === "group"
+        && html`<strong><${Name} id=${sender_id} /></strong>`}
+      <${Body} message=${message} />
+      <${Foot} message=${message} chat=${chat} />
+    </li>`;
+}

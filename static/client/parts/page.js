@@ -1,0 +1,44 @@
+/** The frame of every page: one heading, which takes the focus when the viewer comes here. */
+
+import { html } from "htm/preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { words } from "../words.js";
+
+let arrived = false;
+
+/** @param {{title: string, children?: any, actions?: any}} props */
+export function Page({ title, children, actions }) {
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => {
+    // Not on the first page: who has just opened the address starts at its top.
+    if (arrived) heading.current?.focus();
+    arrived = true;
+  }, []);
+  useEffect(() => void (document.title = `${title} – Parley`), [title]);
+  return html`
+    <div class="page">
+      <div class="page-head">
+        <h1 ref=${heading} tabindex="-1">${title}</h1>
+        ${actions && html`<div class="actions">${actions}</div>`}
+      </div>
+      ${children}
+    </div>`;
+}
+
+/**
+ * What is shown until a query has answered, or in place of what it could not bring.
+ * @param {{error: any, retry?: () => void}} props
+ */
+export function Pending({ error, retry }) {
+  if (!error) return html`<p class="quiet" role="status">Loading …</p>`;
+  return html`<${Refusal} error=${error} />
+    ${retry && html`<p><button type="button" onClick=${retry}>Try again</button></p>`}`;
+}
+
+/** @param {{error: any}} props */
+export const Refusal = ({ error }) =>
+  html`<p class="refusal" role="alert" data-test="error" data-code=${error?.code}>
+    ${error ? words(error) : ""}</p>`;
+
+/** @param {{children?: any}} props */
+export const Empty = ({ children }) => html`<p class="quiet">${children}</p>`;

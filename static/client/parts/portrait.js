@@ -1,0 +1,15 @@
+/** A person's picture, or their initials. */
+
+import { html } from "htm/preact";
+
+/** @param {{person: {first_name: string, last_name: string,
+ *   profile_picture_url: string | null}}} props */
+export function Portrait({ person }) {
+  const { first_name, last_name, profile_picture_url } = person;
+  if (profile_picture_url) {
+    return html`<img class="portrait" src=${profile_picture_url} alt="" loading="lazy"
+      referrerpolicy="no-referrer" />`;
+  }
+  return html`<span class="portrait" aria-hidden="true">
+    ${first_name.slice(0, 1)}${last_name.slice(0, 1)}</span>`;
+}

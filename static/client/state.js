@@ -1,0 +1,49 @@
+/** The one connection of the page, who is signed in, and whether the server can be heard. */
+
+import { signal } from "@preact/signals";
+import { Parley } from "./parley.js";
+
+/** @import { Signal } from "@preact/signals" */
+/** @import { User } from "./contracts.js" */
+
+export const parley = new Parley(location.origin);
+
+/** @type {Signal<User | null>} */
+export const me = signal(parley.user);
+export const connected = signal(true);
+/** What the shell says once, such as why somebody was signed out. @type {Signal<string>} */
+export const said = signal("");
+
+const PATIENCE_MS = 1500;
+/** @type {Set<string>} */
+const down = new Set();
+
+parley.on("connection", ({ namespace, connected: up }) => {
+  if (up) down.delete(namespace);
+  else down.add(namespace);
+  if (!down.size) connected.value = true;
+  else setTimeout(() => (connected.value = !down.size), PATIENCE_MS);
+});
+
+parley.on("signed_in", ({ user }) => {
+  down.clear();
+  connected.value = true;
+  said.value = "";
+  me.value = user;
+});
+
+parley.on("signed_out", ({ reason }) => {
+  down.clear();
+  connected.value = true;
+  said.value = reason === "LOGGED_OUT" ? "You are logged out." : "Your session has ended.";
+  me.value = null;
+});
+
+parley.on("/profile", "USER_UPDATED", ({ user }) => {
+  if (user.id === me.value?.id) me.value = user;
+});
+
+/** The id of who is signed in, for pages that only exist for them. */
+export const myId = () => /** @type {User} */ (me.value).id;
+export const myRoom = () => `user:${myId()}`;
+export const isConsultant = () => !!me.value?.roles.includes("consultant");

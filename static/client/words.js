@@ -1,0 +1,52 @@
+/** Plain words for every refusal. */
+
+/** @type {Record<string, string>} */
+const WORDS = {
+  ALREADY_CONSULTANT: "You are a consultant already.",
+  BLOCK_FULL: "This block is full. You can join its waiting list.",
+  BLOCK_PAST: "This block is over.",
+  CALL_OVER: "This call is over.",
+  CONFLICT: "This was changed meanwhile. Look at it again, then decide.",
+  CREDENTIALS_WRONG: "The address or the password is wrong.",
+  EMAIL_TAKEN: "There is an account with this address. Log in instead.",
+  FORBIDDEN: "You are not allowed to do this.",
+  IN_CALL: "You are in a call already. End it first.",
+  INTERNAL: "Something went wrong on our side. Please try again.",
+  INVALID: "Something in the form is not right.",
+  NOT_A_CONSULTANT: "Only consultants can do this.",
+  NOT_AVAILABLE: "The consultant is not available right now.",
+  NOT_FOUND: "This does not exist, or it is not yours.",
+  NO_ANSWER: "The server did not answer. Check your connection and try again.",
+  OVERLAPS: "You have another booking at this time.",
+  OWN_BLOCK: "You cannot book yourself.",
+  PASSWORD_WEAK: "This password is too short or too common. Choose another.",
+  PINCODE_EXPIRED: "This pincode is too old. Ask for a new one.",
+  PINCODE_LOCKED: "Too many wrong tries. Ask for a new pincode.",
+  PINCODE_WRONG: "This pincode is wrong.",
+  QUEUE_FULL: "Too much is waiting to be sent. Try again in a moment.",
+  SESSION_REVOKED: "Your session has ended. Log in again.",
+  SIGNED_OUT: "Log in to do this.",
+  TOO_EARLY: "The waiting room opens 15 minutes before the block.",
+  TOPIC_NOT_OFFERED: "This topic is no longer offered.",
+  UNAVAILABLE: "The server is busy. Please try again.",
+  WRONG_STATE: "This is no longer possible.",
+};
+
+/** @param {unknown} details */
+function place(details) {
+  const first = Array.isArray(details) ? details[0] : details;
+  if (typeof first === "string") return ` (${first})`;
+  if (!first || typeof first !== "object" || !("path" in first)) return "";
+  const expected = "expected" in first ? `: ${first.expected}` : "";
+  return ` (${first.path}${expected})`;
+}
+
+/** @param {any} error */
+export function words(error) {
+  const { code, details, retry_after_s } = error ?? {};
+  if (code === "RATE_LIMITED") {
+    return `Too fast. Try again in ${Math.max(1, Math.ceil(retry_after_s ?? 1))} seconds.`;
+  }
+  if (code === "INVALID") return WORDS.INVALID + place(details);
+  return WORDS[code] ?? "Something went wrong. Please try again.";
+}

@@ -1,0 +1,156 @@
+"""Credentials, sessions and refresh tokens. Tokens are kept only as hashes."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, ForeignKey, String, Table, Text, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, metadata
+from storage.engine import Queries
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), nullable=False, index=True),
+    Column("device", String(200), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("refreshed_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("end_reason", String(40)),
+)
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("session_id", String(36), ForeignKey("sessions.id"), nullable=False, index=True),
+    Column("issued_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("successor_hash", String(64)),
+    Column("successor_sealed", Text),
+)
+
+
+class SessionRow(msgspec.Struct):
+    id: str
+    user_id: str
+    device: str
+    address: str
+    created_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+class TokenRow(msgspec.Struct):
+    hash: str
+    session_id: str
+    issued_at: datetime
+    used_at: datetime | None
+    successor_hash: str | None
+    successor_sealed: str | None
+
+
+_credential = insert(credentials)
+_SET_PASSWORD = _credential.on_conflict_do_update(
+    index_elements=[credentials.c.user_id],
+    set_={
+        "password_hash": _credential.excluded.password_hash,
+        "set_at": _credential.excluded.set_at,
+    },
+)
+_PASSWORD = select(credentials.c.password_hash).where(
+    credentials.c.user_id == bindparam("of_user")
+)
+_s = sessions.c
+_INSERT_SESSION = insert(sessions)
+_SESSION = select(sessions).where(_s.id == bindparam("session_id"))
+_LIVE_OF_USER = select(_s.id).where(_s.user_id == bindparam("of_user"), _s.ended_at.is_(None))
+_END = (
+    update(sessions)
+    .where(_s.id == bindparam("session_id"), _s.ended_at.is_(None))
+    .values(ended_at=bindparam("new_ended_at"), end_reason=bindparam("new_reason"))
+)
+_PROLONG = (
+    update(sessions)
+    .where(_s.id == bindparam("session_id"))
+    .values(refreshed_at=bindparam("now"), expires_at=bindparam("new_expires_at"))
+)
+_t = refresh_tokens.c
+_INSERT_TOKEN = insert(refresh_tokens)
+_TOKEN = select(refresh_tokens).where(_t.hash == bindparam("token_hash"))
+_SPEND = (
+    update(refresh_tokens)
+    .where(_t.hash == bindparam("token_hash"), _t.used_at.is_(None))
+    .values(
+        used_at=bindparam("now"),
+        successor_hash=bindparam("new_successor_hash"),
+        successor_sealed=bindparam("new_successor_sealed"),
+    )
+)
+
+
+def set_password(tx: Queries, user_id: str, password_hash: str, now: datetime) -> None:
+    tx.run(_SET_PASSWORD, user_id=user_id, password_hash=password_hash, set_at=now)
+
+
+def find_password(tx: Queries, user_id: str) -> str | None:
+    """The hash, or None for a person without a password."""
+    found: str | None = tx.scalar(_PASSWORD, of_user=user_id)
+    return found
+
+
+def insert_session(tx: Queries, session: SessionRow) -> None:
+    tx.run(_INSERT_SESSION, **msgspec.structs.asdict(session))
+
+
+def find_session(tx: Queries, session_id: str) -> SessionRow | None:
+    return tx.one(SessionRow, _SESSION, session_id=session_id)
+
+
+def list_live_sessions(tx: Queries, user_id: str) -> list[str]:
+    return tx.scalars(_LIVE_OF_USER, of_user=user_id)
+
+
+def end_session(tx: Queries, session_id: str, now: datetime, reason: str) -> bool:
+    """Whether it was still going on."""
+    return tx.run(_END, session_id=session_id, new_ended_at=now, new_reason=reason) == 1
+
+
+def prolong_session(tx: Queries, session_id: str, now: datetime, expires_at: datetime) -> None:
+    tx.run(_PROLONG, session_id=session_id, now=now, new_expires_at=expires_at)
+
+
+def insert_token(tx: Queries, token_hash: str, session_id: str, now: datetime) -> None:
+    tx.run(_INSERT_TOKEN, hash=token_hash, session_id=session_id, issued_at=now)
+
+
+def find_token(tx: Queries, token_hash: str) -> TokenRow | None:
+    return tx.one(TokenRow, _TOKEN, token_hash=token_hash)
+
+
+def spend_token(
+    tx: Queries, token_hash: str, now: datetime, successor_hash: str, successor_sealed: str
+) -> bool:
+    """Spend it for its successor; False when it was spent already."""
+    return (
+        tx.run(
+            _SPEND,
+            token_hash=token_hash,
+            now=now,
+            new_successor_hash=successor_hash,
+            new_successor_sealed=successor_sealed,
+        )
+        == 1
+    )

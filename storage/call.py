@@ -1,0 +1,152 @@
+"""Calls and who was in them when. A consultant has at most one live call; the database sees to it."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, metadata
+from storage.engine import Queries
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("booking_id", String(36), nullable=False, index=True),
+    Column("consultant_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("student_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("initiated_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("interrupted_at", Instant),
+    Column("ended_at", Instant),
+    Column("talked_s", Integer, nullable=False),
+)
+_LIVE = calls.c.status != "ended"
+Index(
+    "ix_calls_live_consultant_id",
+    calls.c.consultant_id,
+    unique=True,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+stays = Table(
+    "call_stays",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("call_id", String(36), ForeignKey("calls.id"), nullable=False, index=True),
+    Column("user_id", String(36), nullable=False),
+    Column("instance_id", String(36), nullable=False),
+    Column("joined_at", Instant, nullable=False),
+    Column("left_at", Instant),
+    Index("ix_call_stays_instance_id_left_at", "instance_id", "left_at"),
+)
+
+
+class CallRow(msgspec.Struct):
+    id: str
+    booking_id: str
+    consultant_id: str
+    student_id: str
+    status: str
+    initiated_at: datetime
+    started_at: datetime | None
+    interrupted_at: datetime | None
+    ended_at: datetime | None
+    talked_s: int
+
+
+class Stay(msgspec.Struct):
+    """One device of one person in a call, until it left."""
+
+    id: str
+    call_id: str
+    user_id: str
+    instance_id: str
+    joined_at: datetime
+    left_at: datetime | None
+
+
+_c, _s = calls.c, stays.c
+_CHANGING = ("status", "started_at", "interrupted_at", "ended_at", "talked_s")
+_INSERT = insert(calls).on_conflict_do_nothing().returning(_c.id)
+_FIND = select(calls).where(_c.id == bindparam("call_id"))
+_LOCK = _FIND.with_for_update()
+_UPDATE = (
+    update(calls)
+    .where(_c.id == bindparam("call_id"))
+    .values(**{name: bindparam(f"new_{name}") for name in _CHANGING})
+)
+_LIVE_OF_BOOKING = select(calls).where(_c.booking_id == bindparam("of_booking"), _LIVE)
+_INSERT_STAY = insert(stays)
+_STAYS = select(stays).where(_s.call_id == bindparam("of_call")).order_by(_s.joined_at)
+_LEAVE = (
+    update(stays)
+    .where(_s.id == bindparam("stay_id"), _s.left_at.is_(None))
+    .values(left_at=bindparam("new_left_at"))
+)
+_OF_INSTANCE = select(stays).where(
+    _s.instance_id == bindparam("of_instance"), _s.left_at.is_(None)
+)
+_LIVE_STAYS = select(func.count()).where(
+    _s.call_id == bindparam("of_call"),
+    _s.user_id == bindparam("of_user"),
+    _s.left_at.is_(None),
+)
+
+
+def insert_call(tx: Queries, row: CallRow) -> bool:
+    """False when the consultant has a live call already."""
+    return tx.scalar(_INSERT, **msgspec.structs.asdict(row)) is not None
+
+
+def find_call(tx: Queries, call_id: str) -> CallRow | None:
+    return tx.one(CallRow, _FIND, call_id=call_id)
+
+
+def lock_call(tx: Queries, call_id: str) -> CallRow | None:
+    """Found, and held against other changes until the commit."""
+    return tx.one(CallRow, _LOCK, call_id=call_id)
+
+
+def find_live_of_booking(tx: Queries, booking_id: str) -> CallRow | None:
+    return tx.one(CallRow, _LIVE_OF_BOOKING, of_booking=booking_id)
+
+
+def update_call(tx: Queries, row: CallRow) -> None:
+    tx.run(_UPDATE, call_id=row.id, **{f"new_{name}": getattr(row, name) for name in _CHANGING})
+
+
+def insert_stay(tx: Queries, stay: Stay) -> None:
+    tx.run(_INSERT_STAY, **msgspec.structs.asdict(stay))
+
+
+def list_stays(tx: Queries, call_id: str) -> list[Stay]:
+    return tx.all(Stay, _STAYS, of_call=call_id)
+
+
+def list_stays_of_instance(tx: Queries, instance_id: str) -> list[Stay]:
+    """Stays that an instance held and nobody ended."""
+    return tx.all(Stay, _OF_INSTANCE, of_instance=instance_id)
+
+
+def end_stay(tx: Queries, stay_id: str, at: datetime) -> bool:
+    """Whether it was still going on."""
+    return tx.run(_LEAVE, stay_id=stay_id, new_left_at=at) == 1
+
+
+def is_there(tx: Queries, call_id: str, user_id: str) -> bool:
+    """Whether a device of this person is in the call."""
+    return bool(tx.scalar(_LIVE_STAYS, of_call=call_id, of_user=user_id))

@@ -1,0 +1,159 @@
+"""Consultants and the topics that they offer."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, Json, metadata
+from storage.engine import Queries
+
+consultants = Table(
+    "consultants",
+    metadata,
+    Column("id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("first_name", String(100), nullable=False),
+    Column("last_name", String(100), nullable=False),
+    Column("about_me", Text, nullable=False),
+    Column("languages", Json, nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("age", Integer),
+    Column("gender", String(20)),
+    Column("profile_picture_url", Text),
+    Column("status", String(20), nullable=False),
+    Column("available_now", Boolean, nullable=False),
+    Column("onboarded_at", Instant, nullable=False),
+    Index("ix_consultants_status_id", "status", "id"),
+)
+topics = Table(
+    "topics",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("consultant_id", String(36), ForeignKey("consultants.id"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("rate_amount", BigInteger, nullable=False),
+    Column("rate_currency", String(3), nullable=False),
+    Column("minimal_duration_minutes", Integer, nullable=False),
+    Column("icon_url", Text),
+    Column("active", Boolean, nullable=False),
+    Index("ix_topics_consultant_id_id", "consultant_id", "id"),
+)
+
+
+class ConsultantRow(msgspec.Struct):
+    id: str
+    first_name: str
+    last_name: str
+    about_me: str
+    languages: list[str]
+    country: str
+    time_zone: str
+    age: int | None
+    gender: str | None
+    profile_picture_url: str | None
+    status: str
+    available_now: bool
+    onboarded_at: datetime
+
+
+class TopicRow(msgspec.Struct):
+    id: str
+    consultant_id: str
+    name: str
+    description: str
+    rate_amount: int
+    rate_currency: str
+    minimal_duration_minutes: int
+    icon_url: str | None
+    active: bool
+
+
+_c, _t = consultants.c, topics.c
+_insert = insert(consultants)
+_KEEP = _insert.on_conflict_do_update(
+    index_elements=[_c.id],
+    set_={c.name: _insert.excluded[c.name] for c in consultants.columns if c.name != "id"},
+)
+_FIND = select(consultants).where(_c.id == bindparam("consultant_id"))
+_LOCK = _FIND.with_for_update()
+_LIST = (
+    select(consultants)
+    .where(_c.status == "active", _c.id < bindparam("before"))
+    .order_by(_c.id.desc())
+    .limit(bindparam("limit"))
+)
+_INSERT_TOPIC = insert(topics)
+_FIND_TOPIC = select(topics).where(_t.id == bindparam("topic_id"))
+_TOPICS = (
+    select(topics)
+    .where(
+        _t.consultant_id.in_(bindparam("consultant_ids", expanding=True)), _t.active.is_(True)
+    )
+    .order_by(_t.id)
+)
+_UPDATE_TOPIC = (
+    update(topics)
+    .where(_t.id == bindparam("topic_id"))
+    .values(
+        **{
+            c.name: bindparam(f"new_{c.name}")
+            for c in topics.columns
+            if c.name not in ("id", "consultant_id")
+        }
+    )
+)
+
+
+def keep_consultant(tx: Queries, row: ConsultantRow) -> None:
+    """Insert or replace."""
+    tx.run(_KEEP, **msgspec.structs.asdict(row))
+
+
+def find_consultant(tx: Queries, consultant_id: str) -> ConsultantRow | None:
+    return tx.one(ConsultantRow, _FIND, consultant_id=consultant_id)
+
+
+def lock_consultant(tx: Queries, consultant_id: str) -> ConsultantRow | None:
+    """Found, and held against other changes until the commit."""
+    return tx.one(ConsultantRow, _LOCK, consultant_id=consultant_id)
+
+
+def list_active(tx: Queries, before: str, limit: int) -> list[ConsultantRow]:
+    """Active consultants, the newest ids first."""
+    return tx.all(ConsultantRow, _LIST, before=before, limit=limit)
+
+
+def insert_topic(tx: Queries, row: TopicRow) -> None:
+    tx.run(_INSERT_TOPIC, **msgspec.structs.asdict(row))
+
+
+def find_topic(tx: Queries, topic_id: str) -> TopicRow | None:
+    return tx.one(TopicRow, _FIND_TOPIC, topic_id=topic_id)
+
+
+def list_topics(tx: Queries, consultant_ids: list[str]) -> list[TopicRow]:
+    """The active topics of these consultants, oldest first."""
+    return tx.all(TopicRow, _TOPICS, consultant_ids=consultant_ids)
+
+
+def update_topic(tx: Queries, row: TopicRow) -> None:
+    values = msgspec.structs.asdict(row)
+    values.pop("consultant_id")
+    topic_id = values.pop("id")
+    tx.run(_UPDATE_TOPIC, topic_id=topic_id, **{f"new_{k}": v for k, v in values.items()})

@@ -1,0 +1,85 @@
+"""What a database must offer, and how one is opened from its URL.
+
+Work is a plain function that takes `Queries`. It runs whole in one transaction, off the event
+loop's thread (SQLite) or in a greenlet (PostgreSQL), so there is nothing to await in it.
+
+Invariants that both databases keep:
+- a work that raises leaves nothing behind, unless what it raised says `keeps = True`;
+- a caller is answered only after the commit; when the commit fails, every work in it is refused;
+- what a work put into `Queries.effects` reaches `Database.committed` after its commit and before
+  its caller is answered, on the event loop's thread, in commit order (SQLite) or near it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Executable
+
+T = TypeVar("T")
+Work = Callable[["Queries"], T]
+Committed = Callable[[list[Any]], None]
+
+
+class StorageUnavailable(Exception):
+    """The database cannot take this now (full, read-only, away, overloaded); nothing was kept."""
+
+
+class Queries(Protocol):
+    """One transaction's statements. Values are bound by name; rows come back as the given shape."""
+
+    effects: list[Any]
+
+    def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
+        """The only row as `shape` (its fields are the columns, in order), or None."""
+
+    def all(self, shape: type[T], statement: Executable, /, **values: Any) -> list[T]:
+        """Every row as `shape`."""
+
+    def scalar(self, statement: Executable, /, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+
+    def scalars(self, statement: Executable, /, **values: Any) -> list[Any]:
+        """The first column of every row."""
+
+    def run(self, statement: Executable, /, **values: Any) -> int:
+        """Execute for effect; the number of rows that it changed."""
+
+    def run_many(self, statement: Executable, rows: Sequence[dict[str, Any]], /) -> None:
+        """Execute once for each row of values (all with the same names)."""
+
+
+class Database(Protocol):
+    """A database that is open: `transact` changes, `read` sees one consistent snapshot."""
+
+    shared: bool
+    """Whether other instances may be using it too."""
+
+    committed: Committed
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def transact(self, work: Work[T]) -> T:
+        """Run `work` in a transaction of its own and commit it.
+
+        Raises what `work` raises, and StorageUnavailable when nothing could be kept.
+        """
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one snapshot; it must not write."""
+
+    async def ready(self) -> bool:
+        """Whether a trivial read succeeds now."""
+
+
+def open_database(url: str) -> Database:
+    """The database behind `url`: `sqlite:///path` or `postgresql://user@host/name`."""
+    from storage.postgres import PostgresDatabase
+    from storage.sqlite import SqliteDatabase
+
+    if url.startswith("sqlite:///"):
+        return SqliteDatabase(url.removeprefix("sqlite:///"))
+    if url.startswith(("postgresql://", "postgresql+asyncpg://")):
+        return PostgresDatabase("postgresql+asyncpg://" + url.split("://", 1)[1])
+    raise ValueError("a database URL begins with sqlite:/// or postgresql://")

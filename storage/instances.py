@@ -1,0 +1,49 @@
+"""The instances that run: each confirms itself every few seconds; a silent one is dead."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, String, Table, bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, metadata
+from storage.engine import Queries
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("confirmed_at", Instant, nullable=False),
+)
+
+
+class Instance(msgspec.Struct):
+    id: str
+    confirmed_at: datetime
+
+
+_i = instances.c
+_INSERT = insert(instances).on_conflict_do_nothing(index_elements=[_i.id])
+_CONFIRM = (
+    update(instances).where(_i.id == bindparam("of_id")).values(confirmed_at=bindparam("now"))
+)
+_SILENT = select(_i.id, _i.confirmed_at).where(
+    _i.confirmed_at < bindparam("before"), _i.id != bindparam("but")
+)
+_TAKE = delete(instances).where(_i.id == bindparam("of_id"))
+
+
+def confirm_instance(tx: Queries, instance_id: str, now: datetime) -> None:
+    """Say that this instance lives."""
+    if tx.run(_CONFIRM, of_id=instance_id, now=now) == 0:
+        tx.run(_INSERT, id=instance_id, confirmed_at=now)
+
+
+def list_silent(tx: Queries, before: datetime, but: str) -> list[Instance]:
+    """Other instances that confirmed themselves last before `before`."""
+    return tx.all(Instance, _SILENT, before=before, but=but)
+
+
+def take_instance(tx: Queries, instance_id: str) -> bool:
+    """Remove an instance; True for the one who did it first."""
+    return tx.run(_TAKE, of_id=instance_id) == 1

@@ -1,0 +1,105 @@
+"""What a person was told in the app, and whether they have read it."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, Json, metadata
+from storage.engine import Queries
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("read_at", Instant),
+    Column("mail_status", String(10), nullable=False),
+    Index("ix_notifications_user_id_id", "user_id", "id"),
+)
+_UNREAD = notifications.c.read_at.is_(None)
+Index(
+    "ix_notifications_unread",
+    notifications.c.user_id,
+    sqlite_where=_UNREAD,
+    postgresql_where=_UNREAD,
+)
+
+
+class NotificationRow(msgspec.Struct):
+    """`mail_status`: none, pending, sent or failed."""
+
+    id: str
+    user_id: str
+    kind: str
+    title: str
+    body: str
+    link: str
+    data: dict[str, Any]
+    created_at: datetime
+    read_at: datetime | None
+    mail_status: str
+
+
+_n = notifications.c
+_INSERT = insert(notifications)
+_LIST = (
+    select(notifications)
+    .where(_n.user_id == bindparam("of_user"), _n.id < bindparam("before"))
+    .order_by(_n.id.desc())
+    .limit(bindparam("limit"))
+)
+_COUNT = select(func.count()).where(_n.user_id == bindparam("of_user"), _UNREAD)
+_READ = (
+    update(notifications)
+    .where(_n.id == bindparam("notification_id"), _n.user_id == bindparam("of_user"), _UNREAD)
+    .values(read_at=bindparam("now"))
+)
+_MAIL = (
+    update(notifications)
+    .where(_n.id == bindparam("notification_id"))
+    .values(mail_status=bindparam("new_status"))
+)
+
+
+def insert_notification(tx: Queries, row: NotificationRow) -> None:
+    tx.run(_INSERT, **msgspec.structs.asdict(row))
+
+
+def list_notifications(
+    tx: Queries, user_id: str, before: str, limit: int
+) -> list[NotificationRow]:
+    """The newest first."""
+    return tx.all(NotificationRow, _LIST, of_user=user_id, before=before, limit=limit)
+
+
+def count_unread(tx: Queries, user_id: str) -> int:
+    return int(tx.scalar(_COUNT, of_user=user_id))
+
+
+def mark_read(tx: Queries, user_id: str, notification_id: str, now: datetime) -> bool:
+    """Whether it was unread."""
+    return tx.run(_READ, notification_id=notification_id, of_user=user_id, now=now) == 1
+
+
+def set_mail_status(tx: Queries, notification_id: str, status: str) -> None:
+    tx.run(_MAIL, notification_id=notification_id, new_status=status)

@@ -1,0 +1,85 @@
+"""SQLAlchemy Core statements compiled once for SQLite: text, how to bind, how to read a row."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy.sql.compiler import SQLCompiler
+
+DIALECT = pysqlite.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy does not type it
+PLANS_MAX = 2_000
+
+Convert = Callable[[Any], Any]
+_plans: dict[tuple[int, tuple[str, ...]], "Plan"] = {}
+
+
+class Plan:
+    """One statement with one set of value names, ready for sqlite3."""
+
+    __slots__ = ("_binders", "_compiled", "_expands", "_readers", "_sql", "statement")
+
+    def __init__(self, statement: Executable, names: tuple[str, ...]) -> None:
+        self.statement = statement  # kept, so that its id stays its own
+        columns = list(names) if getattr(statement, "is_insert", False) else None
+        compiled = statement.compile(dialect=DIALECT, column_keys=columns)  # type: ignore[attr-defined]
+        self._compiled: SQLCompiler = compiled
+        self._sql: str = compiled.string
+        self._expands = bool(compiled.post_compile_params)
+        self._binders = [
+            (name, _binder(compiled, name), compiled.params.get(name))
+            for name in compiled.positiontup or ()
+        ]
+        readers = _readers(statement)
+        self._readers = readers if any(readers) else None
+        _check_names(statement, compiled, names)
+
+    def bind(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
+        """The SQL and its positional parameters for `values`."""
+        if self._expands:
+            state = self._compiled.construct_expanded_state({**self._compiled.params, **values})
+            return state.statement, [state.parameters[n] for n in state.positiontup or ()]
+        bound = []
+        for name, convert, default in self._binders:
+            value = values.get(name, default)
+            bound.append(value if convert is None else convert(value))
+        return self._sql, bound
+
+    def read(self, row: tuple[Any, ...]) -> tuple[Any, ...] | list[Any]:
+        """A row with its values converted to Python's types."""
+        if self._readers is None:
+            return row
+        return [
+            value if convert is None else convert(value)
+            for value, convert in zip(row, self._readers, strict=True)
+        ]
+
+
+def plan_for(statement: Executable, values: dict[str, Any]) -> Plan:
+    """The plan of `statement` for these value names, compiled at its first use."""
+    key = (id(statement), tuple(values))
+    plan = _plans.get(key)
+    if plan is None:
+        if len(_plans) >= PLANS_MAX:
+            raise RuntimeError("statements must be built once, at import, not in each call")
+        plan = _plans[key] = Plan(statement, key[1])
+    return plan
+
+
+def _binder(compiled: SQLCompiler, name: str) -> Convert | None:
+    kind = compiled.binds[name].type.dialect_impl(DIALECT)
+    return kind.bind_processor(DIALECT)
+
+
+def _readers(statement: Executable) -> list[Convert | None]:
+    columns = getattr(statement, "exported_columns", ())
+    return [
+        column.type.dialect_impl(DIALECT).result_processor(DIALECT, None) for column in columns
+    ]
+
+
+def _check_names(statement: Executable, compiled: SQLCompiler, names: tuple[str, ...]) -> None:
+    """A misspelt value name is a bug that must not pass in silence."""
+    unknown = set(names) - set(compiled.binds)
+    if unknown:
+        raise TypeError(f"values {sorted(unknown)} are not in the statement: {statement}")

@@ -1,0 +1,169 @@
+"""PostgreSQL through asyncpg: each work is one transaction, run in a greenlet by `run_sync`.
+
+Invariants:
+- READ COMMITTED for changes, REPEATABLE READ for reads (one snapshot a read).
+- A serialization failure or a deadlock reruns the work from its start, so a work has no effect but
+  through its `Queries`; its effects are handed on only after the commit. So does a unique
+  violation, a few times: whoever lost that race finds the winner's row on the next run.
+- A transaction that takes longer than its cap is rolled back and refused.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Executable
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from storage.engine import Committed, StorageUnavailable, Work
+
+T = TypeVar("T")
+log = structlog.get_logger("storage")
+
+POOL = 20
+POOL_TIMEOUT_S = 5.0
+TRANSACTION_MAX_S = 5.0
+RERUNS_MAX = 20
+UNIQUE_RERUNS_MAX = 3
+_RERUN = {"40001", "40P01"}
+_UNIQUE = "23505"
+_AWAY = {"53100", "53200", "53300", "57P01", "57P02", "57P03", "25006", "08006", "08003"}
+
+
+class PostgresQueries:
+    """Statements on a SQLAlchemy connection; its compiled cache makes each text once."""
+
+    __slots__ = ("_connection", "effects")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.effects: list[Any] = []
+
+    def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
+        row = self._connection.execute(statement, values).first()
+        return None if row is None else shape(*row)
+
+    def all(self, shape: type[T], statement: Executable, /, **values: Any) -> list[T]:
+        return [shape(*row) for row in self._connection.execute(statement, values)]
+
+    def scalar(self, statement: Executable, /, **values: Any) -> Any:
+        return self._connection.execute(statement, values).scalar()
+
+    def scalars(self, statement: Executable, /, **values: Any) -> list[Any]:
+        return list(self._connection.execute(statement, values).scalars())
+
+    def run(self, statement: Executable, /, **values: Any) -> int:
+        return self._connection.execute(statement, values).rowcount
+
+    def run_many(self, statement: Executable, rows: Sequence[dict[str, Any]], /) -> None:
+        if rows:
+            self._connection.execute(statement, list(rows))
+
+
+class Kept(Exception):
+    """Carries out of the transaction what a work raised after saying that it keeps."""
+
+    def __init__(self, raised: Exception) -> None:
+        self.raised = raised
+
+
+class PostgresDatabase:
+    """A pool of connections to one PostgreSQL database."""
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.committed: Committed = lambda effects: None
+        self._engine = create_async_engine(
+            url,
+            pool_size=POOL,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_S,
+            pool_pre_ping=False,
+            isolation_level="READ COMMITTED",
+        )
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ")
+
+    async def start(self) -> None:
+        async with self._engine.connect():
+            pass
+
+    async def stop(self) -> None:
+        await self._engine.dispose()
+
+    async def transact(self, work: Work[T]) -> T:
+        for attempt in range(RERUNS_MAX):
+            try:
+                return await self._commit(work)
+            except DBAPIError as error:
+                lost_race = sqlstate_of(error) == _UNIQUE and attempt < UNIQUE_RERUNS_MAX
+                if sqlstate_of(error) not in _RERUN and not lost_race:
+                    raise refusal_of(error) from error
+                await asyncio.sleep(0.002 * attempt)  # let the other one finish first
+            except (OSError, TimeoutError, PoolTimeout) as error:
+                raise StorageUnavailable(str(error)) from error
+        raise StorageUnavailable("the transaction kept colliding with others")
+
+    async def _commit(self, work: Work[T]) -> T:
+        raised: Exception | None = None
+        async with asyncio.timeout(TRANSACTION_MAX_S), self._engine.connect() as connection:
+            try:
+                value, effects = await connection.run_sync(_run, work)
+            except Kept as kept:
+                raised, effects = kept.raised, kept.args[1]
+            await connection.commit()
+        if effects:
+            self.committed(effects)
+        if raised is not None:
+            raise raised
+        return value
+
+    async def read(self, work: Work[T]) -> T:
+        try:
+            async with asyncio.timeout(TRANSACTION_MAX_S), self._snapshots.connect() as connection:
+                value, _ = await connection.run_sync(_run, work)
+                return value
+        except DBAPIError as error:
+            raise refusal_of(error) from error
+        except (OSError, TimeoutError, PoolTimeout) as error:
+            raise StorageUnavailable(str(error)) from error
+
+    async def ready(self) -> bool:
+        try:
+            async with self._engine.connect() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        except (DBAPIError, OSError, TimeoutError, PoolTimeout):
+            return False
+        return True
+
+    def connect(self) -> AsyncConnection:
+        """A bare connection, for migrations."""
+        return self._engine.connect()
+
+
+def _run(connection: Connection, work: Work[T]) -> tuple[T, list[Any]]:
+    queries = PostgresQueries(connection)
+    try:
+        return work(queries), queries.effects
+    except Exception as raised:
+        if getattr(raised, "keeps", False):
+            kept = Kept(raised)
+            kept.args = (raised, queries.effects)
+            raise kept from raised
+        raise
+
+
+def sqlstate_of(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", "") or "")
+
+
+def refusal_of(error: DBAPIError) -> Exception:
+    """What the caller of a work that failed with `error` shall see."""
+    away = isinstance(error, InterfaceError | OperationalError) or error.connection_invalidated
+    if away or sqlstate_of(error) in _AWAY:
+        return StorageUnavailable(str(error.orig))
+    return error

@@ -1,0 +1,89 @@
+"""Who is there: a person's status, and the instances that hold their devices."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, metadata
+from storage.engine import Queries
+
+presences = Table(
+    "presences",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("online", Boolean, nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("last_seen_at", Instant),
+)
+holdings = Table(
+    "presence_holdings",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("instance_id", String(36), primary_key=True, index=True),
+)
+
+
+class PresenceRow(msgspec.Struct):
+    user_id: str
+    online: bool
+    status: str
+    last_seen_at: datetime | None
+
+
+_p, _h = presences.c, holdings.c
+_insert = insert(presences)
+_KEEP = _insert.on_conflict_do_update(
+    index_elements=[_p.user_id],
+    set_={name: _insert.excluded[name] for name in ("online", "status", "last_seen_at")},
+)
+_FIND = select(presences).where(_p.user_id == bindparam("of_user")).with_for_update()
+_LIST = select(presences).where(_p.user_id.in_(bindparam("user_ids", expanding=True)))
+_HOLD = insert(holdings).on_conflict_do_nothing(index_elements=[_h.user_id, _h.instance_id])
+_LET_GO = delete(holdings).where(
+    _h.user_id == bindparam("of_user"), _h.instance_id == bindparam("of_instance")
+)
+_COUNT = select(func.count()).where(_h.user_id == bindparam("of_user"))
+_HELD = select(_h.user_id).where(_h.instance_id == bindparam("of_instance"))
+
+
+def find_presence(tx: Queries, user_id: str) -> PresenceRow:
+    """Locked; a fresh one for somebody who was never there."""
+    return tx.one(PresenceRow, _FIND, of_user=user_id) or PresenceRow(
+        user_id, False, "active", None
+    )
+
+
+def keep_presence(tx: Queries, row: PresenceRow) -> None:
+    tx.run(_KEEP, **msgspec.structs.asdict(row))
+
+
+def list_presences(tx: Queries, user_ids: list[str]) -> dict[str, PresenceRow]:
+    return {row.user_id: row for row in tx.all(PresenceRow, _LIST, user_ids=user_ids)}
+
+
+def hold_person(tx: Queries, user_id: str, instance_id: str) -> None:
+    """This instance has devices of the person."""
+    tx.run(_HOLD, user_id=user_id, instance_id=instance_id)
+
+
+def let_go(tx: Queries, user_id: str, instance_id: str) -> int:
+    """It has none any more; on how many instances the person still is."""
+    tx.run(_LET_GO, of_user=user_id, of_instance=instance_id)
+    return int(tx.scalar(_COUNT, of_user=user_id))
+
+
+def list_held(tx: Queries, instance_id: str) -> list[str]:
+    """Whose devices an instance holds."""
+    return tx.scalars(_HELD, of_instance=instance_id)

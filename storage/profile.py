@@ -1,0 +1,93 @@
+"""Users: who a person is. Addresses are kept in lower case and are unique."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Boolean, Column, String, Table, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, Json, metadata
+from storage.engine import Queries
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("email_verified", Boolean, nullable=False),
+    Column("first_name", String(100), nullable=False),
+    Column("last_name", String(100), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("roles", Json, nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+
+class UserRow(msgspec.Struct):
+    id: str
+    email: str
+    email_verified: bool
+    first_name: str
+    last_name: str
+    language: str
+    time_zone: str
+    roles: list[str]
+    settings: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+_u = users.c
+_ALL = select(users)
+_BY_ID = _ALL.where(_u.id == bindparam("user_id"))
+_BY_EMAIL = _ALL.where(_u.email == bindparam("address"))
+_BY_IDS = _ALL.where(_u.id.in_(bindparam("user_ids", expanding=True)))
+_INSERT = insert(users).on_conflict_do_nothing(index_elements=[_u.email]).returning(_u.id)
+_UPDATE = (
+    update(users)
+    .where(_u.id == bindparam("user_id"))
+    .values(
+        first_name=bindparam("new_first_name"),
+        last_name=bindparam("new_last_name"),
+        language=bindparam("new_language"),
+        time_zone=bindparam("new_time_zone"),
+        roles=bindparam("new_roles"),
+        settings=bindparam("new_settings"),
+        updated_at=bindparam("new_updated_at"),
+    )
+)
+
+
+def insert_user(tx: Queries, user: UserRow) -> bool:
+    """False when the address is somebody's already."""
+    return tx.scalar(_INSERT, **msgspec.structs.asdict(user)) is not None
+
+
+def find_user(tx: Queries, user_id: str) -> UserRow | None:
+    return tx.one(UserRow, _BY_ID, user_id=user_id)
+
+
+def find_user_by_email(tx: Queries, email: str) -> UserRow | None:
+    return tx.one(UserRow, _BY_EMAIL, address=email)
+
+
+def list_users(tx: Queries, user_ids: list[str]) -> list[UserRow]:
+    return tx.all(UserRow, _BY_IDS, user_ids=user_ids)
+
+
+def update_user(tx: Queries, user: UserRow) -> None:
+    tx.run(
+        _UPDATE,
+        user_id=user.id,
+        new_first_name=user.first_name,
+        new_last_name=user.last_name,
+        new_language=user.language,
+        new_time_zone=user.time_zone,
+        new_roles=user.roles,
+        new_settings=user.settings,
+        new_updated_at=user.updated_at,
+    )

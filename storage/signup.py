@@ -1,0 +1,68 @@
+"""Pincodes on their way: at most one live one for an address."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, Integer, String, Table, bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, metadata
+from storage.engine import Queries
+
+pincodes = Table(
+    "pincodes",
+    metadata,
+    Column("email", String(254), primary_key=True),
+    Column("purpose", String(20), primary_key=True),
+    Column("request_id", String(36), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("sent_since", Instant, nullable=False),
+)
+
+
+class Pincode(msgspec.Struct):
+    email: str
+    purpose: str
+    request_id: str
+    fingerprint: str
+    tries: int
+    expires_at: datetime
+    sent: int
+    sent_since: datetime
+
+
+_p = pincodes.c
+_insert = insert(pincodes)
+_KEEP = _insert.on_conflict_do_update(
+    index_elements=[_p.email, _p.purpose],
+    set_={
+        name: _insert.excluded[name]
+        for name in ("request_id", "fingerprint", "tries", "expires_at", "sent", "sent_since")
+    },
+)
+_THIS = (_p.email == bindparam("address"), _p.purpose == bindparam("of_purpose"))
+_FIND = select(pincodes).where(*_THIS).with_for_update()
+_TRY = update(pincodes).where(*_THIS).values(tries=_p.tries + 1).returning(_p.tries)
+_DELETE = delete(pincodes).where(*_THIS)
+
+
+def keep_pincode(tx: Queries, pincode: Pincode) -> None:
+    """Replace what there was for this address and purpose."""
+    tx.run(_KEEP, **msgspec.structs.asdict(pincode))
+
+
+def find_pincode(tx: Queries, email: str, purpose: str) -> Pincode | None:
+    """Locked, so that parallel guesses are counted one after the other."""
+    return tx.one(Pincode, _FIND, address=email, of_purpose=purpose)
+
+
+def count_try(tx: Queries, email: str, purpose: str) -> int:
+    """Count one wrong try; how many there are now."""
+    return int(tx.scalar(_TRY, address=email, of_purpose=purpose))
+
+
+def delete_pincode(tx: Queries, email: str, purpose: str) -> None:
+    tx.run(_DELETE, address=email, of_purpose=purpose)

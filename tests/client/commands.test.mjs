@@ -1,0 +1,113 @@
+/** Commands find their answer, once in effect, whatever the connection does meanwhile. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { CHANGING } from "../../static/client/parley.js";
+import { FakeServer } from "./fake_server.mjs";
+
+let server;
+beforeEach(async () => (server = await FakeServer.start()));
+afterEach(() => server.stop());
+
+const refused = (code, more = {}) => ({ ok: false, error: { code, message: code, ...more } });
+const topic = { block_id: "b1", topic_id: "t1" };
+
+test("a changing command keeps its request_id over a reconnect", async () => {
+  const client = await server.signedIn();
+  server.answer = () => {
+    if (server.commands("request").length > 1) return { ok: true, data: { id: "booking" } };
+    server.cut();
+  };
+  const booking = await client.call("/booking", "request", topic);
+  const [first, second] = server.commands("request");
+  assert.equal(booking.id, "booking");
+  assert.ok(first.payload.request_id.length <= 64);
+  assert.deepEqual(second.payload, first.payload);
+});
+
+test("two asks for the same thing have two request_ids", async () => {
+  const client = await server.signedIn();
+  await client.call("/booking", "request", topic);
+  await client.call("/booking", "request", topic);
+  const [first, second] = server.commands("request");
+  assert.notEqual(first.payload.request_id, second.payload.request_id);
+});
+
+test("only what changes something carries a request_id", async () => {
+  const client = await server.signedIn();
+  await client.call("/booking", "list", {});
+  await client.call("/chat", "send", { conversation_id: "c", client_id: "m1", text: "hello" });
+  assert.deepEqual(server.commands("list")[0].payload, {});
+  assert.equal("request_id" in server.commands("send")[0].payload, false);
+  assert.ok(CHANGING["/booking"].includes("cancel"));
+});
+
+test("a command asked while offline is sent once the connection is there", async () => {
+  const client = await server.signedIn();
+  server.refuse = ({ namespace }) =>
+    namespace === "/booking" && server.connectsTo("/booking").length === 1 && "UNAVAILABLE";
+  await client.call("/booking", "request", topic);
+  assert.equal(server.commands("request").length, 1);
+});
+
+test("UNAVAILABLE is asked again after a pause that grows", async () => {
+  const client = await server.signedIn();
+  const at = [];
+  server.answer = () => {
+    at.push(Date.now());
+    return at.length < 3 ? refused("UNAVAILABLE") : { ok: true, data: {} };
+  };
+  await client.call("/booking", "request", topic);
+  assert.equal(at.length, 3);
+  assert.ok(at[1] - at[0] >= 240, `first pause ${at[1] - at[0]} ms`);
+  assert.ok(at[2] - at[1] >= 490, `second pause ${at[2] - at[1]} ms`);
+  assert.equal(new Set(server.commands("request").map((r) => r.payload.request_id)).size, 1);
+});
+
+test("a refusal is thrown with its code, details and time to wait", async () => {
+  const client = await server.signedIn();
+  server.answer = () => refused("RATE_LIMITED", { details: { per: "person" }, retry_after_s: 30 });
+  await assert.rejects(client.call("/booking", "list", {}), {
+    name: "ParleyError", code: "RATE_LIMITED", retry_after_s: 30, details: { per: "person" },
+  });
+  assert.equal(server.commands("list").length, 1);
+});
+
+test("a command gives up at its deadline", async () => {
+  const client = await server.signedIn();
+  server.answer = () => undefined;
+  await assert.rejects(client.call("/booking", "list", {}, { deadline_ms: 50 }), {
+    code: "NO_ANSWER",
+  });
+});
+
+test("a login whose answer was lost is not sent twice", async () => {
+  const client = server.client();
+  server.answer = () => void server.cut();
+  await assert.rejects(client.login("ada@example.org", "x"), { code: "NO_ANSWER" });
+  assert.equal(server.commands("login").length, 1);
+});
+
+test("more asks than the queue holds are refused at once", async () => {
+  const client = await server.signedIn();
+  server.answer = () => undefined;
+  const list = () => client.call("/booking", "list", {}, { deadline_ms: 200 });
+  const asks = await Promise.allSettled(Array.from({ length: 201 }, list));
+  assert.equal(asks[200].reason.code, "QUEUE_FULL");
+  assert.equal(asks[199].reason.code, "NO_ANSWER");
+});
+
+test("every namespace shares one connection", async () => {
+  const client = await server.signedIn();
+  await Promise.all([
+    client.call("/booking", "list", {}), client.call("/chat", "list", {}),
+    client.call("/notifications", "list", {}),
+  ]);
+  assert.equal(server.io.engine.clientsCount, 1);
+});
+
+test("typing is dropped while offline", async () => {
+  const client = await server.signedIn();
+  await client.call("/chat", "typing", { conversation_id: "c" });
+  assert.equal(server.commands("typing").length, 0);
+});

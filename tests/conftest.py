@@ -1,0 +1,207 @@
+"""What every test may name in its arguments: databases, a world, a process, logs, real parts."""
+
+import io
+import logging
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import structlog
+import uvloop
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import storage.schema  # noqa: F401 - so that every table is known
+from handlers.kit.command import Domain
+from server.telemetry import set_up_logs
+from storage.columns import metadata
+from storage.migrate import MIGRATIONS
+from tests.parts.postgres import Cluster
+from tests.world import MovableClock, Process, World, environ_of, settings_of
+
+pytest_plugins = ["tests.parts.fixtures"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "settings(**environ): environment variables of the test's world or process"
+    )
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """Tests run on the loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+# Databases. Each test gets one of its own, copied from one that has all the tables.
+
+
+def make_tables(connection: Connection) -> None:
+    """All tables as declared; a test of its own holds the migrations to the same result."""
+    metadata.create_all(connection)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.stamp(config, "head")
+
+
+class Template:
+    """A PostgreSQL database with all tables, and copies of it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._name = ""
+        self._copies = 0
+
+    async def copy(self) -> str:
+        """The URL of a fresh copy."""
+        if not self._name:
+            self._url = await self._make()
+            self._name = self._url.rpartition("/")[2]
+        self._copies += 1
+        copy = f"{self._name}_{self._copies}"
+        await self._sql(f'CREATE DATABASE "{copy}" TEMPLATE "{self._name}"')
+        return self._url.replace(self._name, copy)
+
+    async def drop(self, url: str) -> None:
+        await self._sql(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    async def _make(self) -> str:
+        url = self._cluster.create("template")
+        engine = create_async_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(make_tables)
+        await engine.dispose()
+        return url
+
+    async def _sql(self, statement: str) -> None:
+        server = self._url.replace("+asyncpg", "").rpartition("/")[0]
+        connection = await asyncpg.connect(f"{server}/postgres")
+        await connection.execute(statement)
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Cluster) -> Template:
+    return Template(postgres)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables."""
+    file = tmp_path_factory.mktemp("template") / "parley.db"
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        make_tables(connection)
+    engine.dispose()
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on; each test that touches storage runs on both."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+async def database_url(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[str]:
+    """The URL of a database of the test's own, with all tables and no rows."""
+    if database_kind == "sqlite":
+        file = tmp_path / "parley.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+    else:
+        template: Template = request.getfixturevalue("postgres_template")
+        url = await template.copy()
+        yield url
+        await template.drop(url)
+
+
+# Instances.
+
+
+@pytest.fixture
+def chosen_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What `@pytest.mark.settings(PARLEY_OFFER_S="5")` says; the nearest mark wins."""
+    chosen: dict[str, str] = {}
+    for mark in request.node.iter_markers("settings"):
+        chosen = {**mark.kwargs, **chosen}
+    return chosen
+
+
+@pytest.fixture
+def domains() -> tuple[Domain, ...]:
+    """Domains of the tests' own beside the real ones; a folder's conftest may give some."""
+    return ()
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+MakeWorld = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture
+async def make_world(
+    database_url: str,
+    tmp_path: Path,
+    clock: MovableClock,
+    chosen_settings: dict[str, str],
+    domains: tuple[Domain, ...],
+) -> AsyncIterator[MakeWorld]:
+    """`await make_world(PARLEY_OFFER_S="5")` starts one more instance on the test's database."""
+    made: list[World] = []
+
+    async def make(more: tuple[Domain, ...] = (), **settings: str) -> World:
+        chosen = settings_of(tmp_path / "data", database_url, **{**chosen_settings, **settings})
+        made.append(World(chosen, clock, (*domains, *more)))
+        return await made[-1].start()
+
+    yield make
+    for world in reversed(made):
+        await world.close()
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
+    """One whole instance, serving on loopback, with a clock that moves."""
+    return await make_world()
+
+
+@pytest.fixture
+async def process(
+    database_url: str, tmp_path: Path, chosen_settings: dict[str, str]
+) -> AsyncIterator[Process]:
+    """`python run.py`, serving; it can be killed and started again."""
+    environ = environ_of(tmp_path / "data", database_url, **chosen_settings)
+    running = Process(environ, tmp_path / "data")
+    try:
+        yield await running.start()
+    finally:
+        await running.close()
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Everything that the server logs, as an operator would see it."""
+    written = io.StringIO()
+    before = structlog.get_config()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", written)
+        set_up_logs("text")
+    handler = logging.StreamHandler(written)
+    logging.getLogger().addHandler(handler)
+    yield written
+    logging.getLogger().removeHandler(handler)
+    structlog.configure(**before)

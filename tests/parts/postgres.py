@@ -1,0 +1,222 @@
+"""A PostgreSQL cluster of the tests' own, in a temporary folder and on a free port.
+
+It runs under an account without rights when the tests run as root, because PostgreSQL refuses
+root. It is asked to stop when the tests' process dies, however that happens. Nothing in it is
+kept, so it does not wait for the disk.
+"""
+
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+READY = "database system is ready to accept connections"
+START_LIMIT_S = 30
+STOP_LIMIT_S = 10
+PORTS_TRIED = 5
+OLDEST_VERSION = 13
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "100",
+    "fsync": "off",
+    "full_page_writes": "off",
+}
+
+
+class Cluster:
+    """A running server: where it listens, and making and dropping databases in it."""
+
+    def __init__(self, binaries: Path, port: int, password: str) -> None:
+        self.port = port
+        self._binaries = binaries
+        self._password = password
+
+    def create(self, name: str) -> str:
+        """Create an empty database whose name begins with `name`; give back its URL."""
+        database = f"{re.sub('[^a-z0-9]+', '_', name.lower())[:40]}_{secrets.token_hex(4)}"
+        self._sql(f'CREATE DATABASE "{database}" TEMPLATE template0')
+        return f"postgresql+asyncpg://parley:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def drop(self, url: str) -> None:
+        """Drop a database that `create` made, ending the connections that are still open."""
+        self._sql(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    def _sql(self, statement: str) -> None:
+        subprocess.run(
+            [self._binaries / "psql", "-Xqw", "-v", "ON_ERROR_STOP=1", "-c", statement],
+            env={
+                "PGHOST": "127.0.0.1",
+                "PGPORT": str(self.port),
+                "PGUSER": "parley",
+                "PGPASSWORD": self._password,
+                "PGDATABASE": "postgres",
+            },
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT_S,
+        )
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """Start a cluster, and stop and remove it afterwards.
+
+    Raises FileNotFoundError where PostgreSQL is not installed, RuntimeError where it won't start.
+    """
+    binaries = find_binaries()
+    password = secrets.token_hex(16)
+    folder = Path(tempfile.mkdtemp(prefix="parley-postgres-"))
+    try:
+        _make_cluster(binaries, folder, password)
+        server, port = _start_on_a_free_port(binaries, folder)
+        try:
+            yield Cluster(binaries, port, password)
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_binaries() -> Path:
+    """The newest installed PostgreSQL's folder of programs: Debian keeps them off PATH."""
+    installed = {
+        int(folder.parent.name): folder
+        for folder in Path("/usr/lib/postgresql").glob("*/bin")
+        if folder.parent.name.isdecimal() and (folder / "initdb").exists()
+    }
+    newest = max(installed, default=0)
+    if newest < OLDEST_VERSION:
+        raise FileNotFoundError(f"PostgreSQL >= {OLDEST_VERSION}: run sh scripts/services")
+    return installed[newest]
+
+
+class _Server:
+    """The server's process, and the thread that reads its log."""
+
+    def __init__(self, binaries: Path, data: Path, port: int) -> None:
+        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        self._log: deque[str] = deque(maxlen=50)
+        self._told = threading.Event()
+        self.is_ready = False
+        self._process = subprocess.Popen(
+            [*_unprivileged(), binaries / "postgres", "-D", data, f"--port={port}", *settings],
+            cwd=data,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        """Read to the end, or a full pipe would hold the server up."""
+        assert self._process.stderr
+        for line in self._process.stderr:
+            self._log.append(line)
+            if READY in line:
+                self.is_ready = True
+                self._told.set()
+        self._told.set()
+
+    def wait_until_ready(self) -> bool:
+        """True when it takes connections, False when it ended instead or took too long."""
+        self._told.wait(START_LIMIT_S)
+        return self.is_ready
+
+    @property
+    def log(self) -> str:
+        return "".join(self._log)
+
+    def stop(self) -> None:
+        """Stop at once: nothing here is worth a checkpoint."""
+        self._process.send_signal(signal.SIGQUIT)
+        try:
+            self._process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(STOP_LIMIT_S)
+        if self._process.stderr and not self._reader.is_alive():
+            self._process.stderr.close()
+
+
+def _start_on_a_free_port(binaries: Path, folder: Path) -> tuple[_Server, int]:
+    """A port may be taken between the look and the start, so that several are tried."""
+    for _ in range(PORTS_TRIED):
+        port = _free_port()
+        server = _Server(binaries, folder / "data", port)
+        if server.wait_until_ready():
+            return server, port
+        server.stop()
+    raise RuntimeError(f"PostgreSQL did not start:\n{server.log}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
+    secret = folder / "password"
+    secret.write_text(password)
+    if account := _account():
+        for path in (folder, secret):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    made = subprocess.run(
+        [
+            *_unprivileged(),
+            *(binaries / "initdb", "-D", folder / "data", "--no-sync", "--username=parley"),
+            *("--auth=password", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C"),
+        ],
+        cwd=folder,
+        env=_environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode:
+        raise RuntimeError(f"initdb failed:\n{made.stderr}")
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom to become: nobody else, unless this is root."""
+    if os.geteuid() != 0:
+        return None
+    known = {account.pw_name: account for account in pwd.getpwall()}
+    return known.get("postgres") or known["nobody"]
+
+
+def _unprivileged() -> list[str]:
+    """The words before a command that make it drop root and die with this process."""
+    setpriv = shutil.which("setpriv")
+    account = _account()
+    if not setpriv:
+        if account:
+            raise FileNotFoundError("setpriv (Debian's util-linux), to start PostgreSQL as root")
+        return []
+    identity = (
+        [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+        if account
+        else []
+    )
+    return [setpriv, *identity, "--pdeathsig=QUIT", "--"]
+
+
+def _environment() -> dict[str, str]:
+    """Not the caller's, in which a PGHOST or PGPORT may point elsewhere."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

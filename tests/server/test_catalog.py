@@ -1,0 +1,552 @@
+"""The catalog says what the code does: to the official schema, to a compiler, and to a reader."""
+
+import enum
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+import pytest
+import referencing
+from aiohttp.test_utils import TestClient, TestServer
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+from msgspec import UNSET, UnsetType
+from referencing.jsonschema import DRAFT7
+
+import handlers
+from handlers.auth.contracts import CredentialsWrong
+from handlers.kit.command import Domain, Registry, load_domains
+from handlers.kit.contract import Change, Event, Id, Request, View
+from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
+from handlers.profile.contracts import UserUpdated, UserView
+from rooms.packets import Packet, event_packet, whisper_packet
+from server.catalog import Catalog
+from server.catalog.audience import audience_of
+from server.catalog.shapes import Shapes
+from server.catalog.vocabulary import Meta, WhisperMeta
+from server.dispatch import error_body
+from server.http import build_web
+from storage.events import Numbered
+from tests.parts.node import find_node
+
+ROOT = Path(__file__).parents[2]
+SPECIFICATION = ROOT / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
+TSC = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
+Json = dict[str, Any]
+Flavor = Literal["sweet", "sour"]
+
+
+# An invented domain, with one of everything that a contract may hold.
+
+
+class Size(enum.Enum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+class TooSour(Refusal):
+    """It is <b>too</b> sour."""
+
+
+class Spoon(msgspec.Struct):
+    length_mm: int
+    label: str | None = None
+
+
+class Saucer(msgspec.Struct, omit_defaults=True):
+    crack: str | None = None
+
+
+class Stir(Change):
+    """What to stir, */ and how."""
+
+    cup_id: Id
+    flavor: Flavor | UnsetType = UNSET
+    turns: Annotated[int, msgspec.Meta(ge=1, le=9)] = 1
+    spoon: Spoon | None = None
+    from_: str = msgspec.field(name="from", default="left")
+
+
+class CupView(View):
+    """A cup <script>alert(1)</script>."""
+
+    id: str
+    flavor: Flavor
+    size: Size
+    kind: Literal["mug", "glass"] | None
+    stirred_at: datetime | None
+    notes: list[str | None]
+    sizes: dict[str, int | None]
+    extra: msgspec.Raw
+    spoons: tuple[Spoon, ...] = ()
+    saucer: Saucer | None = None
+    rating: float | UnsetType = UNSET
+
+
+class Steam(msgspec.Struct):
+    """Something rises from a cup."""
+
+    cup_id: str
+
+
+@dataclass
+class Whispering(Domain):
+    whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
+
+
+def invent() -> Registry:
+    """A registry of the invented domain alone."""
+    kitchen = Whispering("kitchen", "/kitchen", whispers={"stir": Steam})
+
+    @kitchen.command(roles=("cook", "admin"), rate="messages", refuses=(TooSour,))
+    async def stir(ctx: Any, ask: Stir) -> CupView:
+        """Stir a cup & wait."""
+        raise NotImplementedError
+
+    @kitchen.command()
+    async def peek(ctx: Any, ask: Stir) -> CupView | msgspec.Raw:
+        """Look at it, or at what was kept of it."""
+        raise NotImplementedError
+
+    return Registry((kitchen,))
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_domains(handlers.DOMAINS)
+
+
+@pytest.fixture(scope="module")
+def document(registry: Registry) -> Json:
+    decoded: Json = json.loads(Catalog(registry).asyncapi_json())
+    return decoded
+
+
+@pytest.fixture(scope="module")
+def invented() -> Json:
+    decoded: Json = json.loads(Catalog(invent()).asyncapi_json())
+    return decoded
+
+
+@pytest.fixture(scope="module")
+def specification() -> Draft7Validator:
+    """The official schema, with the parts that it names by address at hand."""
+    schema = json.loads(SPECIFICATION.read_text())
+    parts = [
+        (address, DRAFT7.create_resource(part)) for address, part in schema["definitions"].items()
+    ]
+    registry: referencing.Registry[Any] = referencing.Registry()
+    return Draft7Validator(schema, registry=registry.with_resources(parts))
+
+
+# AsyncAPI.
+
+
+def test_the_document_is_asyncapi_3(
+    specification: Draft7Validator, document: Json, invented: Json
+) -> None:
+    assert [error.message for error in specification.iter_errors(document)] == []
+    assert [error.message for error in specification.iter_errors(invented)] == []
+
+
+def test_the_official_schema_would_notice_a_wrong_document(
+    specification: Draft7Validator, document: Json
+) -> None:
+    wrong = json.loads(json.dumps(document))
+    wrong["operations"]["profile.update"]["action"] = "hear"
+    assert not specification.is_valid(wrong)
+    wrong = json.loads(json.dumps(document))
+    wrong["components"]["schemas"]["User"]["type"] = "thing"
+    assert not specification.is_valid(wrong)
+
+
+def test_every_reference_leads_somewhere(document: Json, invented: Json) -> None:
+    for whole in (document, invented):
+        for reference in references(whole):
+            found = whole
+            for step in reference.removeprefix("#/").split("/"):
+                found = found[step]
+
+
+def test_every_command_is_an_operation_with_its_answers_and_codes(
+    registry: Registry, document: Json
+) -> None:
+    assert registry.commands
+    for (namespace, name), command in registry.commands.items():
+        key = namespace.strip("/")
+        operation = document["operations"][f"{key}.{name}"]
+        messages = document["channels"][key]["messages"]
+        assert operation["action"] == "receive"
+        assert operation["reply"]["messages"] == [
+            {"$ref": f"#/channels/{key}/messages/{name}.{how}"} for how in ("done", "refused")
+        ]
+        error = messages[f"{name}.refused"]["payload"]["properties"]["error"]
+        codes = error["allOf"][1]["properties"]["code"]["enum"]
+        assert set(codes) == {r.CODE for r in ALWAYS_POSSIBLE} | {r.CODE for r in command.refuses}
+        assert ("security" in operation) is not command.visitors
+
+
+def test_every_event_with_an_audience_is_sent(document: Json) -> None:
+    operation = document["operations"]["profile.on.USER_UPDATED"]
+    assert operation["action"] == "send"
+    assert operation["x-rooms"] == ["user:{user.id}"]
+    message = document["channels"]["profile"]["messages"]["USER_UPDATED"]
+    assert message["headers"] == {"$ref": "#/components/schemas/Meta"}
+    text = json.dumps(document)
+    assert "USER_CREATED" not in text, "an internal event is nobody's outside"
+    assert "ROLES_CHANGED" not in text, "the control stream is no client's"
+
+
+def test_roles_visitors_and_rates_are_extensions(invented: Json, document: Json) -> None:
+    operation = invented["operations"]["kitchen.stir"]
+    assert operation["x-roles"] == ["admin", "cook"]
+    assert operation["x-rate"] == {"name": "messages", "burst": 20, "per_s": 2}
+    assert operation["x-refusals"] == {"TOO_SOUR": "It is <b>too</b> sour."}
+    assert document["operations"]["auth.login"]["x-visitors"] is True
+    assert document["operations"]["auth.login"]["x-rate"]["per_minute"] == 20
+
+
+def test_a_whisper_may_be_called_as_the_command_that_causes_it(invented: Json) -> None:
+    assert invented["operations"]["kitchen.stir"]["action"] == "receive"
+    assert invented["operations"]["kitchen.on.stir"]["x-whisper"] is True
+    message = invented["channels"]["kitchen"]["messages"]["stir"]
+    assert message["headers"] == {"$ref": "#/components/schemas/WhisperMeta"}
+
+
+# The schemas hold for what is really sent.
+
+
+def test_what_the_server_sends_is_what_the_schemas_say(document: Json) -> None:
+    refused = json.loads(error_body(CredentialsWrong()))
+    payload = document["channels"]["auth"]["messages"]["login.refused"]["payload"]
+    check(document, payload, refused)
+    refused["error"]["code"] = "EMAIL_TAKEN"
+    with pytest.raises(ValidationError):
+        check(document, payload, refused)
+
+
+def test_requests_replies_and_events_have_their_json_schema(registry: Registry) -> None:
+    schemas = Catalog(registry).json_schema()
+    user = msgspec.to_builtins(a_user())
+    check(schemas, schemas["commands"]["/profile"]["me"]["reply"], user)
+    check(schemas, schemas["events"]["/profile"]["USER_UPDATED"], {"user": user})
+    asked = schemas["commands"]["/profile"]["update"]["request"]
+    check(schemas, asked, {"first_name": "Ada"})
+    for wrong in ({"first_name": ""}, {"nick_name": "Ada"}):
+        with pytest.raises(ValidationError):
+            check(schemas, asked, wrong)
+
+
+def test_a_view_always_has_what_only_a_sender_may_leave_out() -> None:
+    schemas = Catalog(invent()).json_schema()["components"]["schemas"]
+    assert schemas["Stir"]["required"] == ["cup_id"]
+    assert "spoons" in schemas["Cup"]["required"]
+    assert "rating" not in schemas["Cup"]["required"]
+
+
+def test_meta_is_what_packets_carry() -> None:
+    event = Numbered(
+        id="e", name="X", data="{}", stream="/profile|user:1", seq=3, at=datetime.now(UTC)
+    )
+    assert set(meta_of(event_packet(event))) == set(Meta.__struct_fields__)
+    assert set(meta_of(whisper_packet("/chat", "r", "typing", {}))) == {
+        *WhisperMeta.__struct_fields__
+    }
+
+
+# TypeScript.
+
+
+def test_typescript_takes_the_contracts_and_minds_them(
+    registry: Registry, compile_client: Callable[..., str]
+) -> None:
+    contracts = Catalog(registry).contracts()
+    right = """
+        import type { Commands, ErrorCode, Events, Meta, Synced, User } from "./contracts.js";
+        const asked: Commands["/profile"]["update"]["payload"] = { first_name: "Ada" };
+        const heard: Events["/profile"]["USER_UPDATED"]["user"] = {} as User;
+        const code: ErrorCode = "CREDENTIALS_WRONG";
+        const seq: (meta: Meta, synced: Synced) => number =
+          (meta, synced) => meta.seq - synced.rooms["user:1"].seq;
+        export { asked, heard, code, seq };
+    """
+    assert compile_client(contracts, right) == ""
+    for wrong in (
+        'const a: Commands["/profile"]["update"]["payload"] = { nick_name: "Ada" };',
+        'const a: Commands["/profile"]["me"]["data"] = { id: 1 };',
+        'const a: ErrorCode = "NO_SUCH_CODE";',
+        'const a: Commands["/nowhere"] = {};',
+    ):
+        imports = 'import type { Commands, ErrorCode } from "./contracts.js";'
+        assert "error TS" in compile_client(contracts, f"{imports}\n{wrong}"), wrong
+
+
+def test_each_kind_of_field_has_its_type(compile_client: Callable[..., str]) -> None:
+    contracts = Catalog(invent()).contracts()
+    assert compile_client(contracts, "export {};") == ""
+    assert block(contracts, "interface Cup") == [
+        "id: string;",
+        "flavor: Flavor;",
+        "size: Size;",
+        'kind: "glass" | "mug" | null;',
+        "stirred_at: string | null;",
+        "notes: (string | null)[];",
+        "sizes: Record<string, number | null>;",
+        "extra: unknown;",
+        "spoons: Spoon[];",
+        "saucer: Saucer | null;",
+        "rating?: number;",
+    ]
+    assert sorted(block(contracts, "interface Stir")) == [
+        "cup_id: string;",
+        "flavor?: Flavor;",
+        "from?: string;",
+        "request_id?: string;",
+        "spoon?: Spoon | null;",
+        "turns?: number;",
+    ]
+    assert block(contracts, "interface Saucer") == ["crack?: string;"], "null is never sent"
+    assert 'export type Flavor = "sour" | "sweet";' in contracts
+    assert 'export type Size = "large" | "small";' in contracts
+    assert "stir: { payload: Stir; data: Cup };" in contracts
+    assert "peek: { payload: Stir; data: unknown };" in contracts
+    assert "stir: { cup_id: string };" in contracts, "a whisper is among the events"
+    assert '"/kitchen": "stir";' in contracts, "and among the whispers"
+
+
+def test_the_committed_contracts_are_those_of_the_code(registry: Registry) -> None:
+    committed = (ROOT / "static" / "client" / "contracts.d.ts").read_text()
+    assert committed == Catalog(registry).contracts(), "run.py catalog was not run"
+
+
+def test_every_process_derives_the_same() -> None:
+    script = (
+        "import handlers, sys; from handlers.kit.command import load_domains;"
+        "from server.catalog import Catalog; c = Catalog(load_domains(handlers.DOMAINS));"
+        "sys.stdout.write(c.contracts() + c.asyncapi_json() + c.page())"
+    )
+    derived = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(derived) == 1
+
+
+# Names.
+
+
+def invented_struct(name: str, module: str, *bases: type) -> type:
+    return msgspec.defstruct(name, [("id", str)], bases=bases or None, module=module)
+
+
+def test_of_two_that_share_a_name_a_lone_view_keeps_it() -> None:
+    view = invented_struct("CallView", "handlers.call.contracts", View)
+    asked = invented_struct("Call", "handlers.waiting_room.contracts", Request)
+    other = invented_struct("Leave", "handlers.call.contracts", Request)
+    third = invented_struct("Leave", "handlers.chat.contracts", Request)
+    shapes = Shapes([asked, other, third], [view], own={}, taken=())
+    names = [shapes.names[cls] for cls in (view, asked, other, third)]
+    assert names == ["Call", "WaitingRoomCall", "CallLeave", "ChatLeave"]
+    assert set(shapes.schemas()) == set(names)
+
+
+def test_a_name_that_the_file_itself_uses_is_not_given_away() -> None:
+    events = invented_struct("Events", "handlers.chat.contracts", Request)
+    assert Shapes([events], [], own={}, taken=("Events",)).names[events] == "ChatEvents"
+
+
+def test_two_things_with_one_name_are_refused() -> None:
+    one = invented_struct("Leave", "handlers.chat.contracts", Request)
+    two = invented_struct("Leave", "handlers.chat.more", Request)
+    with pytest.raises(ValueError, match="ChatLeave"):
+        Shapes([one, two], [], own={}, taken=())
+
+
+def test_two_literals_with_one_name_get_their_domains(monkeypatch: pytest.MonkeyPatch) -> None:
+    structs = []
+    for domain, status in (("call", Literal["open"]), ("chat", Literal["shut"])):
+        module = ModuleType(f"handlers.{domain}.invented")
+        vars(module).update(Status=status)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        structs.append(invented_struct(f"{domain.capitalize()}View", module.__name__, View))
+    choices = Shapes([], structs, own={}, taken=()).choices
+    assert choices == {frozenset({"open"}): "CallStatus", frozenset({"shut"}): "ChatStatus"}
+
+
+# The audience.
+
+
+def test_the_audience_is_asked_of_the_event_itself() -> None:
+    class Poured(Event):
+        NAME: ClassVar[str] = "POURED"
+        cup: CupView
+        guests: list[str]
+
+        def rooms(self) -> tuple[str, ...]:
+            return (f"user:{self.cup.id}", *(f"guest:{guest}" for guest in self.guests))
+
+    assert audience_of(UserUpdated) == ("user:{user.id}",)
+    assert audience_of(Poured) == ("user:{cup.id}", "guest:{guests}")
+
+
+def test_an_event_whose_audience_cannot_be_told_says_nothing_of_it() -> None:
+    class Hidden(Event):
+        NAME: ClassVar[str] = "HIDDEN"
+        table: dict[str, str]
+
+        def rooms(self) -> tuple[str, ...]:
+            return (self.table["nobody"],)
+
+    assert audience_of(Hidden) == ()
+
+
+# The page.
+
+
+class Read(HTMLParser):
+    """What a page links to, what can be linked to, what it says, and which tags are open."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in ("meta", "link"):
+            self.open.append(tag)
+        self.links += [value for name, value in attrs if name == "href" and value]
+        self.anchors += [value for name, value in attrs if name == "id" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_shows_every_command_and_leads_everywhere(registry: Registry) -> None:
+    page = Read(Catalog(registry).page())
+    assert page.open == []
+    assert len(page.anchors) == len(set(page.anchors))
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.anchors)
+    assert {f"{namespace}.{name}" for namespace, name in registry.commands} <= set(page.anchors)
+    assert "/profile.on.USER_UPDATED" in page.anchors
+    assert {"/docs/asyncapi.json", "/docs/contracts.d.ts", "/client/docs.css"} <= set(page.links)
+
+
+def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
+    page = Read(Catalog(invent()).page())
+    for said in (
+        "Stir a cup & wait.",
+        "1 to 9",
+        "TOO_SOUR",
+        "It is <b>too</b> sour.",
+        "A cup <script>alert(1)</script>.",
+        "admin or cook",
+        "messages: 20 at once, 2 a second after",
+        "NOT_FOUND",
+    ):
+        assert said in page.text
+    assert not page.tags & {"script", "b", "style", "img"}
+
+
+async def test_all_forms_are_served(registry: Registry) -> None:
+    app: Any = SimpleNamespace(registry=registry)
+    async with TestClient(TestServer(build_web(app))) as client:
+        for path, kind, part in (
+            ("/docs", "text/html", "<h1>"),
+            ("/docs/asyncapi.json", "application/json", '"asyncapi": "3.0.0"'),
+            ("/docs/contracts.d.ts", "text/plain", "export interface Commands"),
+            ("/client/docs.css", "text/css", ":root"),
+        ):
+            answer = await client.get(path)
+            assert (answer.status, answer.content_type) == (200, kind)
+            assert part in await answer.text()
+
+
+# What the tests above stand on.
+
+
+@pytest.fixture
+def compile_client(tmp_path: Path) -> Callable[..., str]:
+    """`compile_client(contracts, code)` gives what the TypeScript compiler has to say."""
+
+    def run(contracts: str, code: str) -> str:
+        (tmp_path / "contracts.d.ts").write_text(contracts)
+        (tmp_path / "client.ts").write_text(code)
+        options = ("--strict", "--noEmit", "--module", "esnext", "--moduleResolution", "bundler")
+        told = subprocess.run(
+            [find_node(), TSC, *options, "contracts.d.ts", "client.ts"],
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        return told.stdout + told.stderr
+
+    return run
+
+
+def check(whole: Json, schema: Json, value: Any) -> None:
+    """Raises ValidationError unless `value` is as `schema`, a part of `whole`, says."""
+    Draft7Validator({**schema, "components": whole["components"]}).validate(value)
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "$ref":
+                yield inner
+            else:
+                yield from references(inner)
+
+
+def block(contracts: str, head: str) -> list[str]:
+    """The lines inside of the interface `head`."""
+    _, _, rest = contracts.partition(f"export {head} {{\n")
+    return [line.strip() for line in rest.partition("\n}")[0].splitlines()]
+
+
+def meta_of(packet: Packet) -> Json:
+    decoded: list[Json] = json.loads(packet.text.partition(b",")[2])
+    return decoded[-1]
+
+
+def a_user() -> UserView:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return UserView(
+        id="u",
+        email="ada@example.org",
+        email_verified=True,
+        first_name="Ada",
+        last_name="Lovelace",
+        language="en",
+        time_zone="UTC",
+        roles=["student"],
+        settings={"dark": True},
+        created_at=moment,
+        updated_at=moment,
+    )

@@ -1,0 +1,425 @@
+"""Stored events reach consumers: once in effect, in the order of their key, whatever fails."""
+
+import asyncio
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from handlers.kit.context import Transaction
+from rooms.names import stream
+from storage import deliveries, timers
+from storage.deliveries import Queue, list_parked, retry_parked, skip_parked
+from storage.events import list_since
+from tests.kit import probe as probes
+from tests.kit.probe import ProbeSaid, Say, Switches, say_it, texts
+from tests.world import World, until
+
+LISTENER = "listener.hear_it"
+CARRIER = "carrier.carry_outside"
+PARKED = "parley_deliveries_parked"
+WAITING = "parley_deliveries_waiting"
+
+
+@pytest.fixture
+def switches():
+    return probes.reset()
+
+
+@pytest.fixture
+def domains(switches):
+    return (probes.probe, probes.listener)
+
+
+async def say(world: World, text: str, key: str = "one", count: int = 1):
+    """Say something without anybody acting."""
+    await world.transact(say_it, Say(text=text, room="hall", key=key, count=count))
+
+
+async def noted(world: World) -> list[str]:
+    return texts(await world.stored("PROBE_NOTED"))
+
+
+def forget_to_wake(world: World, monkeypatch):
+    """Let commits of this instance serve nothing, as if it had died right after them."""
+    monkeypatch.setattr(world.app.relay, "wake", lambda wake: None)
+
+
+async def lowest(world: World, consumer: str = LISTENER, key: str = "one"):
+    """The delivery whose turn it is, or None."""
+    return await world.read(lambda tx: deliveries.find_lowest(tx, Queue(consumer, f"probe:{key}")))
+
+
+# Once, and in order.
+
+
+async def test_an_event_reaches_its_consumer_without_being_asked_for(world):
+    await say(world, "hello")
+    await until(lambda: noted(world))
+    assert await noted(world) == ["hello"]
+
+
+async def test_many_servings_at_once_have_each_effect_once(world, monkeypatch):
+    forget_to_wake(world, monkeypatch)
+    await say(world, "x", count=20)
+    take = world.app.relay._take_turn
+    await asyncio.gather(*(take(Queue(LISTENER, "probe:one")) for _ in range(60)))
+    await world.settle()
+    assert Counter(await noted(world)) == Counter(f"x {n}" for n in range(20))
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_two_instances_have_each_effect_once_and_in_order(make_world, monkeypatch):
+    one, two = [await make_world() for _ in range(2)]
+    for world in (one, two):
+        forget_to_wake(world, monkeypatch)
+    keys = ["a", "b", "c"]
+    for key in keys:
+        await say(one, key, key=key, count=15)
+    for world in (one, two):
+        for key in keys:
+            world.app.relay.serve(Queue(LISTENER, f"probe:{key}"))
+    await asyncio.gather(one.settle(), two.settle())
+    heard = await noted(one)
+    assert len(heard) == 45
+    for key in keys:
+        assert [text for text in heard if text[0] == key] == [f"{key} {n}" for n in range(15)]
+
+
+async def test_events_of_one_key_are_heard_in_the_order_of_their_commits(world):
+    speakers = (say(world, f"{n}", key="one") for n in range(30))
+    await asyncio.gather(*speakers)
+    await world.settle()
+    hall = stream(probes.NAMESPACE, "hall")
+    committed = await world.read(lambda tx: list_since(tx, hall, 0, 30, 30))
+    assert await noted(world) == [json.loads(event.data)["text"] for event in committed]
+
+
+async def test_what_a_dead_instance_left_behind_is_found_by_the_sweep(world, monkeypatch):
+    forget_to_wake(world, monkeypatch)
+    await say(world, "left behind")
+    assert await noted(world) == []
+    await world.app.relay.sweep()
+    await until(lambda: noted(world))
+
+
+async def test_a_restarted_instance_takes_up_what_was_left(world, monkeypatch):
+    forget_to_wake(world, monkeypatch)
+    await say(world, "left behind")
+    await world.restart()
+    await until(lambda: noted(world))
+
+
+# Failures.
+
+
+async def test_a_failing_consumer_has_no_effect_and_is_tried_again(world, switches: Switches):
+    switches.broken.add("hard")
+    await say(world, "hard")
+    await world.settle()
+    assert await noted(world) == []
+    assert (await lowest(world)).attempts == 1
+    switches.broken.clear()
+    world.clock.advance(0.5)
+    await world.settle()
+    assert await noted(world) == ["hard"]
+    assert await lowest(world) is None
+
+
+async def test_it_is_tried_again_by_itself_after_the_pause(make_world, switches: Switches):
+    world = await make_world(PARLEY_CONSUMER_BACKOFF_S="0.05")
+    switches.broken.add("hard")
+    await say(world, "hard")
+    await until(lambda: switches.attempts["hard"] >= 2)
+    switches.broken.clear()
+    await until(lambda: noted(world))
+
+
+async def test_pauses_double_up_to_a_cap(make_world, switches: Switches):
+    world = await make_world(PARLEY_CONSUMER_TRIES="20", PARLEY_CONSUMER_BACKOFF_S="4")
+    switches.broken.add("hard")
+    await say(world, "hard")
+    pauses = []
+    for _ in range(6):
+        await world.settle()
+        pauses.append(((await lowest(world)).ready_at - world.clock.now()).total_seconds())
+        world.clock.advance(pauses[-1] + 0.01)
+    assert pauses == pytest.approx([4, 8, 16, 32, 60, 60], abs=0.5)
+
+
+async def park(world: World, switches: Switches, text: str, key: str = "one"):
+    """Let a consumer fail on `text` until its delivery is parked."""
+    switches.broken.add(text)
+    await say(world, text, key=key)
+    for _ in range(world.settings.environment.consumer_tries):
+        await world.settle()
+        world.clock.advance(61)
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="3")
+async def test_a_delivery_that_gave_up_is_parked_and_shows_in_the_metrics(world, switches):
+    await park(world, switches, "hopeless")
+    await world.settle()
+    assert switches.attempts["hopeless"] == 3
+    metrics = await world.metrics()
+    assert (metrics[PARKED], metrics[WAITING]) == (1, 0)
+    assert metrics[f'parley_deliveries_failed_total{{consumer="{LISTENER}"}}'] == 3
+    parked = await world.read(list_parked, 10)
+    assert [(one.consumer, one.order_key, one.attempts) for one in parked] == [
+        (LISTENER, "probe:one", 3)
+    ]
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
+async def test_a_parked_delivery_holds_its_own_key_and_no_other(world, switches):
+    await park(world, switches, "hopeless")
+    await say(world, "behind it")
+    await say(world, "beside it", key="other")
+    await world.settle()
+    assert await noted(world) == ["beside it"]
+    await world.app.relay.sweep()
+    assert (await world.metrics())[WAITING] == 1
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="8")
+async def test_a_failing_delivery_holds_its_own_key_and_no_other(world, switches):
+    switches.broken.add("hard")
+    await say(world, "hard")
+    await say(world, "behind it")
+    await say(world, "beside it", key="other")
+    await world.settle()
+    assert await noted(world) == ["beside it"]
+    switches.broken.clear()
+    world.clock.advance(1)
+    await world.settle()
+    assert await noted(world) == ["beside it", "hard", "behind it"]
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
+async def test_a_parked_queue_goes_on_when_it_is_retried(world, switches):
+    await park(world, switches, "hopeless")
+    await say(world, "behind it")
+    switches.broken.clear()
+    now = world.clock.now()
+    touched = await world.transact(lambda tx: retry_parked(tx, Queue(LISTENER, "probe:one"), now))
+    assert touched == 1
+    await world.settle()
+    assert await noted(world) == ["hopeless", "behind it"]
+    assert (await world.metrics())[PARKED] == 0
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
+async def test_a_parked_delivery_that_is_skipped_lets_the_next_have_its_turn(world, switches):
+    await park(world, switches, "hopeless")
+    await say(world, "behind it")
+    await world.transact(skip_parked, Queue(LISTENER, "probe:one"))
+    await world.settle()
+    assert await noted(world) == ["behind it"]
+
+
+async def test_an_event_that_was_forgotten_holds_nobody_up(world, monkeypatch):
+    forget_to_wake(world, monkeypatch)
+    await say(world, "old")
+    world.clock.advance(8 * 86_400)
+    await world.app.housekeeping.tidy()
+    await say(world, "new")
+    await world.settle()
+    assert await noted(world) == ["new"]
+
+
+# Outbound.
+
+
+@pytest.fixture
+async def outbound(make_world):
+    return await make_world((probes.carrier,))
+
+
+async def test_an_outbound_consumer_acts_outside_any_transaction(outbound, switches: Switches):
+    await say(outbound, "slow parcel")
+    await until(lambda: switches.waiting)
+    await say(outbound, "the writer is free", key="other")
+    await until(lambda: switches.outside == ["the writer is free"])
+    assert (await lowest(outbound, CARRIER)).attempts == 1, "its lease is committed"
+    switches.open.set()
+    await until(lambda: switches.outside == ["the writer is free", "slow parcel"])
+    await outbound.settle()
+    assert await lowest(outbound, CARRIER) is None
+
+
+async def test_a_leased_delivery_is_nobody_elses_until_the_lease_runs_out(outbound, switches):
+    await say(outbound, "slow parcel")
+    await until(lambda: switches.waiting)
+    await outbound.restart()  # as if it had died while it was acting
+    outbound.clock.advance(50)
+    await outbound.app.relay.sweep()
+    await outbound.app.relay.idle()
+    assert switches.waiting == ["slow parcel"]
+    switches.open.set()
+    outbound.clock.advance(11)
+    await outbound.settle()
+    assert switches.outside == ["slow parcel"]
+    assert await lowest(outbound, CARRIER) is None
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="3")
+async def test_an_outbound_failure_is_tried_again_and_parked_in_the_end(outbound, switches):
+    switches.broken.add("parcel")
+    await say(outbound, "parcel")
+    attempts = []
+    for _ in range(4):
+        await outbound.settle()
+        attempts.append(switches.attempts["parcel"])
+        outbound.clock.advance(59)
+    listened = 3  # the plain consumer fails on the same text
+    assert attempts == [2, 4, 6, 3 + listened]
+    parked = await outbound.read(list_parked, 10)
+    assert [(one.consumer, one.attempts) for one in parked] == [(CARRIER, 3), (LISTENER, 3)]
+
+
+# Timers.
+
+
+async def set_timer(world: World, text: str, after_s: float, timer: str = "t"):
+    def work(tx: Transaction):
+        event = ProbeSaid(text=text, room="hall", by_key="one")
+        tx.publish_later(event, tx.now + timedelta(seconds=after_s), timer)
+
+    await world.transact(work)
+
+
+async def said(world: World) -> list[str]:
+    return texts(await world.stored("PROBE_SAID"))
+
+
+async def test_a_timer_fires_by_itself_when_it_is_due(world):
+    await set_timer(world, "later", 0.15)
+    assert await said(world) == []
+    await until(lambda: said(world), within_s=2)
+
+
+async def test_a_sooner_timer_does_not_wait_for_a_later_one(world):
+    await set_timer(world, "later", 3600, "a")
+    await set_timer(world, "soon", 0.1, "b")
+    await until(lambda: said(world), within_s=2)
+    assert await said(world) == ["soon"]
+
+
+async def test_a_timer_fires_once_though_many_look_at_it(world):
+    await set_timer(world, "later", 60)
+    world.clock.advance(61)
+    await asyncio.gather(*(world.app.relay.fire_timers() for _ in range(10)))
+    await world.settle()
+    assert await said(world) == ["later"]
+    assert await noted(world) == ["later"]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_timer_fires_once_though_two_instances_look_at_it(make_world):
+    one, two = [await make_world() for _ in range(2)]
+    for number in range(20):
+        await set_timer(one, f"{number}", 60, f"t{number}")
+    one.clock.advance(61)
+    await asyncio.gather(*(w.app.relay.fire_timers() for w in (one, two, one, two)))
+    assert sorted(await said(one), key=int) == [f"{n}" for n in range(20)]
+
+
+async def test_a_timer_survives_a_restart(world):
+    await set_timer(world, "later", 3600)
+    await world.restart()
+    world.clock.advance(3601)
+    await world.settle()
+    assert await said(world) == ["later"]
+
+
+async def test_a_timer_that_became_due_while_nobody_ran_fires_at_the_start(world):
+    await set_timer(world, "later", 3600)
+    await world.stop()
+    world.clock.advance(3601)
+    await world.start(world.port)
+    await until(lambda: said(world))
+
+
+async def test_more_timers_than_are_fired_at_once_all_fire(world):
+    for number in range(250):
+        await set_timer(world, f"{number}", 60, f"t{number}")
+    world.clock.advance(61)
+    await world.settle()
+    assert len(await said(world)) == 250
+
+
+async def test_a_timer_that_is_set_again_is_moved_and_says_the_new(world):
+    await set_timer(world, "old", 60)
+    await set_timer(world, "new", 120)
+    world.clock.advance(61)
+    await world.settle()
+    assert await said(world) == []
+    world.clock.advance(60)
+    await world.settle()
+    assert await said(world) == ["new"]
+
+
+async def test_a_cancelled_timer_says_nothing(world):
+    await set_timer(world, "never", 60)
+    await world.transact(lambda tx: tx.cancel_timer("t"))
+    world.clock.advance(61)
+    await world.settle()
+    assert await said(world) == []
+    assert await world.read(timers.find_next_timer) is None
+
+
+async def test_a_timer_that_nobody_can_read_holds_up_no_other(world):
+    now = world.clock.now()
+    await world.transact(lambda tx: timers.set_timer(tx, "odd", now, "REMOVED_EVENT", "{}"))
+    await set_timer(world, "sound", 0.05)
+    await until(lambda: said(world), within_s=2)
+
+
+async def test_a_sweep_that_failed_is_followed_by_the_next(world, monkeypatch):
+    monkeypatch.setattr("server.relay.SWEEP_EVERY_S", 0.01)
+    await world.restart()
+    sweep, failures = world.app.relay.sweep, []
+
+    async def fail_once():
+        if not failures:
+            failures.append(1)
+            raise RuntimeError("what nobody foresaw")
+        await sweep()
+
+    monkeypatch.setattr(world.app.relay, "sweep", fail_once)
+    await until(lambda: failures)
+    forget_to_wake(world, monkeypatch)
+    await say(world, "left behind")
+    await until(lambda: noted(world), within_s=2)
+
+
+# New consumers.
+
+
+async def test_a_new_consumer_that_wants_it_hears_what_was_stored_before(world, make_world):
+    await say(world, "before", count=3)
+    await world.settle()
+    await world.stop()
+    later = World(world.settings, world.clock, (*world.domains, probes.latecomer))
+    await later.start()
+    await later.settle()
+    assert await noted(later) == ["before 0", "before 1", "before 2"] * 2
+    await later.restart()
+    await later.settle()
+    assert len(await noted(later)) == 6, "it is new only once"
+    await later.stop()
+    await world.start()
+
+
+async def test_a_new_consumer_that_does_not_want_it_hears_only_what_comes(world):
+    await say(world, "before")
+    await world.settle()
+    await world.stop()
+    later = World(world.settings, world.clock, (*world.domains, probes.carrier))
+    await later.start()
+    await say(later, "after")
+    await later.settle()
+    assert probes.switches.outside == ["after"]
+    await later.stop()
+    await world.start()

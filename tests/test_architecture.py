@@ -1,0 +1,397 @@
+"""The rules of layers, imports, sizes and names, read off the source: breaches by file:line."""
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from handlers import DOMAINS
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("storage", "rooms", "handlers", "server", "run")
+"""From the lowest to the highest: each may import itself and what is before it."""
+SOURCES = ("run.py", "server", "handlers", "rooms", "storage")
+SCRIPTS = ("js", "mjs", "css", "html")
+FORBIDDEN_NAMES = {"utils", "helpers", "manager", "base", "common", "misc"}
+CONTRACTS_MAY_IMPORT = ("handlers.kit", "rooms.names", "msgspec", "typing", "datetime")
+DISPATCH_MUST_NOT_KNOW = ("aiohttp", "socketio", "engineio", "server.socket", "server.transport")
+FILE_LINES_MAX = 400
+TEST_FILE_LINES_MAX = 600
+LINE_LENGTH_MAX = 100
+FUNCTION_LINES_MAX = 60
+COMMAND_STATEMENTS_MAX = 5
+
+
+@dataclass(frozen=True)
+class Import:
+    """One name that a module imports, as its full dotted name."""
+
+    name: str
+    line: int
+
+    def is_of(self, package: str) -> bool:
+        return self.name == package or self.name.startswith(package + ".")
+
+
+class Module:
+    """One Python file of a tree."""
+
+    def __init__(self, root: Path, file: Path) -> None:
+        self.file = file
+        self.path = file.relative_to(root).as_posix()
+        self.text = file.read_text()
+        parts = list(file.relative_to(root).with_suffix("").parts)
+        self.is_package = parts[-1] == "__init__"
+        self.name = ".".join(parts[:-1] if self.is_package else parts)
+        self.layer = parts[0]
+        self.generated = "migrations/versions" in self.path
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.path)
+
+    @property
+    def domain(self) -> str | None:
+        """The domain that it is a file of."""
+        parts = self.name.split(".")
+        known = self.layer == "handlers" and len(parts) > 1 and parts[1] != "kit"
+        return parts[1] if known else None
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        """All of them, also those inside functions and for type checking only."""
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found += [Import(alias.name, node.lineno) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                source = self._source_of(node)
+                found += [Import(f"{source}.{alias.name}", node.lineno) for alias in node.names]
+        return found
+
+    def _source_of(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        package = self.name.split(".") if self.is_package else self.name.split(".")[:-1]
+        kept = package[: len(package) - node.level + 1]
+        return ".".join([*kept, *([node.module] if node.module else [])])
+
+    @cached_property
+    def functions(self) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+        return [node for node in ast.walk(self.tree) if isinstance(node, kinds)]
+
+    def registered(self, how: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The functions under `@<domain>.command(…)` or `@<domain>.consumer(…)`."""
+        return [
+            function
+            for function in self.functions
+            if any(ast.unparse(one).startswith(f"{self.domain}.{how}") for one in _marks(function))
+        ]
+
+    def at(self, line: int, what: str) -> str:
+        return f"{self.path}:{line}: {what}"
+
+
+class Tree:
+    """The files under a folder that the rules speak of."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.modules = [Module(root, file) for file in self._files(SOURCES, "py")]
+        self.tests = [Module(root, file) for file in self._files(("tests",), "py")]
+        self.scripts = [file for end in SCRIPTS for file in self._files(("static",), end)]
+        self.test_scripts = [file for end in SCRIPTS for file in self._files(("tests",), end)]
+        self.domains = {module.domain for module in self.modules if module.domain}
+
+    def _files(self, places: tuple[str, ...], end: str) -> list[Path]:
+        found: list[Path] = []
+        for place in places:
+            path = self.root / place
+            found += [path] if path.is_file() else sorted(path.rglob(f"*.{end}"))
+        return found
+
+
+def _marks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+    return function.decorator_list
+
+
+Rule = Callable[[Tree], Iterator[str]]
+
+
+def imports_never_go_upward(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        above = LAYERS[LAYERS.index(module.layer) + 1 :]
+        for one in module.imports:
+            if any(one.is_of(layer) for layer in above):
+                yield module.at(one.line, f"{module.layer} imports {one.name}, which is above it")
+
+
+def neighbours_are_met_at_contracts_or_public(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        if module.domain is None:
+            continue
+        for one in module.imports:
+            for other in tree.domains - {module.domain}:
+                doors = (f"handlers.{other}.contracts", f"handlers.{other}.public")
+                if one.is_of(f"handlers.{other}") and not any(map(one.is_of, doors)):
+                    yield module.at(one.line, f"{one.name} is neither contracts nor public")
+
+
+def the_kit_knows_no_domain(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        if module.name.startswith("handlers.kit"):
+            for one in module.imports:
+                if any(one.is_of(f"handlers.{domain}") for domain in tree.domains):
+                    yield module.at(one.line, f"the kit imports {one.name}")
+
+
+def tables_are_touched_by_their_domain_alone(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        for one in module.imports:
+            for domain in tree.domains - {module.domain}:
+                if one.is_of(f"storage.{domain}") and module.name != "storage.schema":
+                    yield module.at(one.line, f"{one.name} is of handlers/{domain} alone")
+
+
+def contracts_import_only_what_contracts_may(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        if module.domain is None or not module.name.startswith(
+            f"handlers.{module.domain}.contracts"
+        ):
+            continue
+        others = tuple(f"handlers.{domain}.contracts" for domain in tree.domains)
+        for one in module.imports:
+            if not any(map(one.is_of, (*CONTRACTS_MAY_IMPORT, *others))):
+                yield module.at(one.line, f"contracts import {one.name}")
+
+
+def public_calls_form_no_circle(tree: Tree) -> Iterator[str]:
+    """Domain a calls domain b when any of its files imports b's `public`."""
+    calls: dict[str, dict[str, str]] = {domain: {} for domain in sorted(tree.domains)}
+    for module in tree.modules:
+        for one in module.imports:
+            for other in tree.domains - {module.domain}:
+                if module.domain and one.is_of(f"handlers.{other}.public"):
+                    calls[module.domain].setdefault(other, module.at(one.line, one.name))
+    for start in calls:
+        circle = _circle(calls, [start])
+        if circle and start == min(circle):
+            steps = [calls[a][b] for a, b in pairwise(circle)]
+            yield "a circle: " + " → ".join(circle) + "\n    " + "\n    ".join(steps)
+
+
+def _circle(calls: dict[str, dict[str, str]], way: list[str]) -> list[str] | None:
+    """A way that leads back to its start, if there is one."""
+    for following in calls[way[-1]]:
+        if following == way[0]:
+            return [*way, following]
+        if following not in way and (found := _circle(calls, [*way, following])):
+            return found
+    return None
+
+
+def the_environment_has_one_reader(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        for node in ast.walk(module.tree):
+            read = isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+            if read and ast.unparse(node).startswith("os.") and module.name != "server.settings":
+                yield module.at(node.lineno, "only server/settings.py reads the environment")
+
+
+def dispatching_knows_no_transport(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        if module.name == "server.dispatch":
+            for one in module.imports:
+                if any(map(one.is_of, DISPATCH_MUST_NOT_KNOW)):
+                    yield module.at(one.line, f"dispatch imports {one.name}")
+
+
+def files_are_short(tree: Tree) -> Iterator[str]:
+    texts = [(module.path, module.text) for module in tree.modules if not module.generated]
+    texts += [(str(file.relative_to(tree.root)), file.read_text()) for file in tree.scripts]
+    yield from _too_long(texts, FILE_LINES_MAX)
+    texts = [(module.path, module.text) for module in tree.tests]
+    texts += [(str(file.relative_to(tree.root)), file.read_text()) for file in tree.test_scripts]
+    yield from _too_long(texts, TEST_FILE_LINES_MAX)
+
+
+def _too_long(texts: list[tuple[str, str]], lines_max: int) -> Iterator[str]:
+    for path, text in texts:
+        lines = text.count("\n")
+        if lines > lines_max:
+            yield f"{path}:{lines_max + 1}: {lines} lines, at most {lines_max}"
+
+
+def lines_are_short(tree: Tree) -> Iterator[str]:
+    files = [module.file for module in (*tree.modules, *tree.tests) if not module.generated]
+    for file in (*files, *tree.scripts, *tree.test_scripts):
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if len(line) > LINE_LENGTH_MAX:
+                yield f"{file.relative_to(tree.root)}:{number}: {len(line)} characters"
+
+
+def functions_are_short(tree: Tree) -> Iterator[str]:
+    for module in (*tree.modules, *tree.tests):
+        for function in [] if module.generated else module.functions:
+            lines = (function.end_lineno or function.lineno) - function.lineno + 1
+            if lines > FUNCTION_LINES_MAX:
+                yield module.at(function.lineno, f"{function.name} has {lines} lines")
+
+
+def commands_are_doors(tree: Tree) -> Iterator[str]:
+    for module in tree.modules:
+        for function in module.registered("command"):
+            body = function.body[1:] if ast.get_docstring(function) else function.body
+            count = sum(isinstance(node, ast.stmt) for one in body for node in ast.walk(one))
+            if count > COMMAND_STATEMENTS_MAX:
+                yield module.at(function.lineno, f"{function.name} has {count} statements")
+
+
+def names_say_something(tree: Tree) -> Iterator[str]:
+    for module in (*tree.modules, *tree.tests):
+        for part in FORBIDDEN_NAMES.intersection(module.name.split(".")):
+            yield module.at(1, f"{part} says nothing")
+
+
+def everything_says_its_purpose(tree: Tree) -> Iterator[str]:
+    for module in (*tree.modules, *tree.tests):
+        if module.text.strip() and not ast.get_docstring(module.tree):
+            yield module.at(1, "a module has a docstring")
+    for module in tree.modules:
+        for function in (*module.registered("command"), *module.registered("consumer")):
+            if not ast.get_docstring(function):
+                yield module.at(function.lineno, f"{function.name} has no docstring")
+
+
+RULES: tuple[Rule, ...] = (
+    imports_never_go_upward,
+    neighbours_are_met_at_contracts_or_public,
+    the_kit_knows_no_domain,
+    tables_are_touched_by_their_domain_alone,
+    contracts_import_only_what_contracts_may,
+    public_calls_form_no_circle,
+    the_environment_has_one_reader,
+    dispatching_knows_no_transport,
+    files_are_short,
+    lines_are_short,
+    functions_are_short,
+    commands_are_doors,
+    names_say_something,
+    everything_says_its_purpose,
+)
+
+
+@pytest.fixture(scope="module")
+def parley() -> Tree:
+    return Tree(ROOT)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_source_keeps_the_rule_that(rule: Rule, parley: Tree) -> None:
+    breaches = list(rule(parley))
+    assert not breaches, f"{rule.__name__} is broken:\n" + "\n".join(breaches)
+
+
+def test_the_rules_are_held_to_all_domains_and_layers(parley: Tree) -> None:
+    assert set(DOMAINS) <= parley.domains
+    assert {module.layer for module in parley.modules} == set(LAYERS)
+    assert sum(len(module.registered("command")) for module in parley.modules) >= 8
+
+
+LONG = "x = 1\n"
+BREACHES: dict[Rule, list[dict[str, str]]] = {
+    imports_never_go_upward: [
+        {"storage/a.py": "from rooms import names"},
+        {"rooms/a.py": "import handlers.kit"},
+        {"handlers/a.py": "def f():\n    from server.app import App"},
+        {"server/a.py": "import run"},
+    ],
+    neighbours_are_met_at_contracts_or_public: [
+        {"handlers/a/service.py": "from handlers.b import service", "handlers/b/service.py": ""},
+        {"handlers/a/service.py": "from handlers.b.service import f", "handlers/b/x.py": ""},
+        {"handlers/a/x.py": "from ..b import service", "handlers/b/service.py": ""},
+    ],
+    the_kit_knows_no_domain: [{"handlers/kit/x.py": "import handlers.a", "handlers/a/x.py": ""}],
+    tables_are_touched_by_their_domain_alone: [
+        {"handlers/b/x.py": "from storage import a", "handlers/a/x.py": ""},
+        {"server/x.py": "from storage.a import find", "handlers/a/x.py": ""},
+        {"storage/b.py": "from storage.a import table", "handlers/a/x.py": ""},
+    ],
+    contracts_import_only_what_contracts_may: [
+        {"handlers/a/contracts.py": "from rooms.rooms import Rooms"},
+        {"handlers/a/contracts.py": "from handlers.a import service"},
+        {"handlers/a/contracts.py": "import sqlalchemy"},
+    ],
+    public_calls_form_no_circle: [
+        {
+            "handlers/a/service.py": "from handlers.b import public",
+            "handlers/b/public.py": "from handlers.c.public import f",
+            "handlers/c/consumers.py": "import handlers.a.public",
+        }
+    ],
+    the_environment_has_one_reader: [{"rooms/a.py": "import os\nx = os.environ['X']"}],
+    dispatching_knows_no_transport: [{"server/dispatch.py": "from aiohttp import web"}],
+    files_are_short: [
+        {"rooms/a.py": LONG * 401},
+        {"static/client/a.js": LONG * 401},
+        {"tests/test_a.py": LONG * 601},
+    ],
+    lines_are_short: [{"rooms/a.py": "#" * 101}, {"tests/a.mjs": "/" * 101}],
+    functions_are_short: [{"rooms/a.py": "def f():\n" + "    x = 1\n" * 60}],
+    commands_are_doors: [
+        {
+            "handlers/a/commands.py": "@a.command()\nasync def f(ctx, ask):\n    'F.'\n"
+            "    if x:\n" + "        y = 1\n" * 5
+        }
+    ],
+    names_say_something: [
+        {"rooms/utils.py": "'A.'"},
+        {"handlers/a/common/x.py": "'A.'"},
+        {"tests/helpers.py": "'A.'"},
+    ],
+    everything_says_its_purpose: [
+        {"rooms/a.py": "x = 1"},
+        {"handlers/a/commands.py": "'A.'\n@a.command()\nasync def f(ctx, ask): ..."},
+        {"handlers/a/consumers.py": "'A.'\n@a.consumer(E)\ndef f(tx, e): ..."},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "files"),
+    [(rule, files) for rule, trees in BREACHES.items() for files in trees],
+    ids=[f"{rule.__name__}-{n}" for rule, trees in BREACHES.items() for n in range(len(trees))],
+)
+def test_a_breach_is_found(rule: Rule, files: dict[str, str], tmp_path: Path) -> None:
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    breaches = list(rule(Tree(tmp_path)))
+    assert len(breaches) == 1
+    assert breaches[0].partition("→")[0].startswith((next(iter(files)), "a circle: a"))
+
+
+def test_every_rule_has_a_breach_that_it_finds() -> None:
+    assert set(BREACHES) == set(RULES)
+
+
+def test_what_is_allowed_breaks_no_rule(tmp_path: Path) -> None:
+    allowed = {
+        "handlers/a/__init__.py": "'A.'\nfrom handlers.kit.command import Domain",
+        "handlers/a/contracts.py": "'A.'\nfrom handlers.b.contracts import B\nimport msgspec",
+        "handlers/a/service.py": "'A.'\nfrom handlers.b import public, contracts\nimport storage.a",
+        "handlers/b/public.py": "'B.'\nfrom handlers.a.contracts import A\nfrom storage import b",
+        "server/app.py": "'S.'\nfrom handlers.a import public\nimport rooms.rooms",
+        "storage/schema.py": "'S.'\nfrom storage import a, b",
+        "storage/migrations/versions/1.py": "'M.'\ndef f():\n" + "    x = 1\n" * 500,
+    }
+    for path, text in allowed.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    tree = Tree(tmp_path)
+    assert [breach for rule in RULES for breach in rule(tree)] == []

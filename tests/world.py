@@ -1,0 +1,424 @@
+"""The world of a test: a whole server on loopback, a clock that moves, and the people in it."""
+
+import asyncio
+import base64
+import email
+import inspect
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Protocol
+from unittest.mock import patch
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from sqlalchemy import bindparam, select
+
+from handlers.auth.public import open_session
+from handlers.auth.tokens import make_access_token
+from handlers.kit.command import Domain, Registry, load_domains
+from handlers.kit.context import Transaction
+from handlers.profile.public import add_role, create_user
+from server.app import App
+from server.settings import Settings, read_settings
+from storage.clock import SystemClock
+from storage.deliveries import list_due
+from storage.events import events
+from tests.wire_client import Client, Heard
+
+ROOT = Path(__file__).parent.parent
+SECRET = "the secret of every test, long enough to be one"
+PASSWORD = "correct horse battery"
+WITHIN_S = 10.0
+one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+"""For a test whose subject never comes near the storage."""
+QUIET_ROUNDS_MAX = 200
+_NAMED = select(events.c.data).where(events.c.name == bindparam("of_name")).order_by(events.c.id)
+_CONSULTANT = {
+    "about_me": "I listen.",
+    "languages": ["en"],
+    "country": "DE",
+    "time_zone": "UTC",
+}
+
+
+async def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
+    """The first true value of `condition()`, which may be async; TimeoutError without one."""
+    async with asyncio.timeout(within_s):
+        while True:
+            value = condition()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
+            await asyncio.sleep(0.002)
+
+
+class MovableClock:
+    """The machine's clock, moved by what the test said."""
+
+    def __init__(self) -> None:
+        self._real = SystemClock()
+        self._offset = timedelta(0)
+
+    def now(self) -> datetime:
+        return self._real.now() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Move on; `World.settle` then lets happen what became due."""
+        self._offset += timedelta(seconds=seconds)
+
+    def move_to(self, moment: datetime) -> None:
+        """Let it be `moment` (aware) now."""
+        self._offset = moment.astimezone(UTC) - self._real.now()
+
+
+class Host(Protocol):
+    """What people need of the server that they are on."""
+
+    @property
+    def url(self) -> str: ...
+
+    async def connect(self, token: str | None = None) -> Client: ...
+
+    def token_of(self, person: "Person") -> str: ...
+
+
+@dataclass(eq=False)
+class Person:
+    """Somebody with a session and one open connection; more devices are made by `device`."""
+
+    host: Host
+    name: str
+    session: dict[str, Any]
+    client: Client
+
+    @property
+    def id(self) -> str:
+        user_id: str = self.session["user"]["id"]
+        return user_id
+
+    @property
+    def email(self) -> str:
+        address: str = self.session["user"]["email"]
+        return address
+
+    @property
+    def token(self) -> str:
+        """An access token that is valid now."""
+        return self.host.token_of(self)
+
+    async def enter(self, *namespaces: str, **auth: Any) -> "Person":
+        """Connect to namespaces and wait for each one's `synced`."""
+        await self.client.enter(*namespaces, **{"token": self.token, **auth})
+        return self
+
+    async def call(self, namespace: str, command: str, **payload: Any) -> Any:
+        """The data of the answer; raises Refused. The namespace is entered when it was not yet."""
+        if namespace not in self.client.synced:
+            await self.enter(namespace)
+        return await self.client.call(namespace, command, **payload)
+
+    async def event(self, name: str, where: Any = None, within_s: float = WITHIN_S) -> Heard:
+        """The first event called `name` (for which `where(data)` holds), heard or to come."""
+        return await self.client.event(name, where, within_s)
+
+    def events(self, name: str) -> list[Heard]:
+        """What was heard so far under this name."""
+        return self.client.events(name)
+
+    async def device(self) -> Client:
+        """Another connection of the same session, in no namespace yet."""
+        return await self.host.connect(self.token)
+
+
+def address_of(name: str) -> str:
+    return f"{name}@example.org"
+
+
+class Mails:
+    """The folder into which mails are written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """The mails to an address so far, oldest first."""
+        read = [
+            email.message_from_bytes(file.read_bytes(), policy=policy.default)
+            for file in sorted(self._folder.glob("*.eml"))
+        ]
+        return [mail for mail in read if mail["To"] == address]
+
+    async def wait_for(self, address: str, count: int = 1) -> EmailMessage:
+        """The newest mail to an address, once there are `count`."""
+        mails = await until(lambda: len(found := self.to(address)) >= count and found)
+        return mails[-1]  # type: ignore[no-any-return]
+
+    async def pincode(self, address: str, count: int = 1) -> str:
+        """The pincode of the newest mail to an address, once there are `count` mails."""
+        mail = await self.wait_for(address, count)
+        found = re.search(r"\b\d{6}\b", str(mail["Subject"]))
+        assert found, mail["Subject"]
+        return found[0]
+
+
+async def sign_up(host: Host, mails: Mails, name: str) -> Person:
+    """Become a user as people do: ask for a pincode, read the mail, complete."""
+    stranger = await host.connect()
+    await stranger.enter("/signup")
+    address = address_of(name)
+    await stranger.call("/signup", "start", email=address)
+    session = await stranger.call(
+        "/signup",
+        "complete",
+        email=address,
+        pincode=await mails.pincode(address),
+        first_name=name.capitalize(),
+        last_name="Example",
+        password=PASSWORD,
+    )
+    await stranger.close()
+    return Person(host, name, session, await host.connect(session["access_token"]))
+
+
+@dataclass
+class World:
+    """One instance, really serving, in the test's own loop."""
+
+    settings: Settings
+    clock: MovableClock
+    domains: tuple[Domain, ...] = ()
+    """Domains of the test's own, beside the real ones."""
+    clients: list[Client] = field(default_factory=list)
+
+    async def start(self, port: int = 0) -> "World":
+        with patch("server.app.load_domains", self._load_domains):
+            self.app = App(self.settings, self.clock)
+        await self.app.start()
+        self._runner = web.AppRunner(self.app.web, access_log=None, shutdown_timeout=2.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        self.port: int = self._runner.addresses[0][1]
+        self.mails = Mails(self.settings.data_dir / "mail")
+        return self
+
+    async def stop(self) -> None:
+        """Stop in the order of `server.app.serve`."""
+        await self.app.stop()
+        await self._runner.cleanup()
+
+    async def restart(self) -> None:
+        """Stop in order and start again at the same address; clients have to come back."""
+        await self.stop()
+        await self.start(self.port)
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await client.close()
+        await self.stop()
+
+    def _load_domains(self, names: tuple[str, ...]) -> Registry:
+        return Registry((*load_domains(names).domains, *self.domains))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    # People.
+
+    async def connect(self, token: str | None = None, **headers: str) -> Client:
+        """A connection that has said nothing yet; closed with the world."""
+        client = Client(self.url, token, headers)
+        self.clients.append(client)
+        return await client.open()
+
+    async def visitor(self, *namespaces: str) -> Client:
+        """Somebody without an account."""
+        client = await self.connect()
+        return await client.enter(*namespaces)
+
+    async def person(self, name: str, *roles: str, consultant: bool = False) -> Person:
+        """Somebody with an account and a session, made without a mail and a password hash."""
+        session = msgspec.to_builtins(await self.transact(_make_person, name, roles))
+        person = await self._arrive(name, session)
+        if consultant:
+            await person.call("/consultants", "become", **_CONSULTANT)
+        return person
+
+    async def sign_up(self, name: str) -> Person:
+        """Somebody who came by the front door: pincode, mail and the password `PASSWORD`."""
+        return await sign_up(self, self.mails, name)
+
+    async def another_session(self, person: Person) -> Person:
+        """The same person, signed in once more."""
+        session = await self.transact(open_session, person.id)
+        return await self._arrive(person.name, msgspec.to_builtins(session))
+
+    async def _arrive(self, name: str, session: dict[str, Any]) -> Person:
+        return Person(self, name, session, await self.connect(session["access_token"]))
+
+    def token_of(self, person: Person) -> str:
+        kernel = self.app.kernel
+        life = kernel.rules.span("access_token_life_s")
+        session_id = session_id_of(person.session["access_token"])
+        return make_access_token(kernel.keys, person.id, session_id, self.clock.now(), life)
+
+    # What is so.
+
+    async def transact(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Run `work(tx, *args)` in one transaction, outside any socket."""
+        return await self.app.context().transact(work, *args)
+
+    async def read(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await self.app.context().read(work, *args)
+
+    async def stored(self, name: str) -> list[dict[str, Any]]:
+        """The data of all stored events of this name, oldest first."""
+        found = await self.read(lambda tx: tx.scalars(_NAMED, of_name=name))
+        return [msgspec.json.decode(data) for data in found]
+
+    async def settle(self) -> None:
+        """Let happen what is due by the clock: timers, consumers, and what they cause."""
+        relay = self.app.relay
+        for _ in range(QUIET_ROUNDS_MAX):
+            fired = await relay.fire_timers()
+            await relay.sweep()
+            await relay.idle()
+            if not fired and not await self.read(list_due, self.clock.now(), 1):
+                return
+        raise AssertionError("the world does not come to rest")
+
+    async def metrics(self) -> dict[str, float]:
+        """What /metrics says, by the names and labels as they are written there."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self.url}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+
+def _make_person(tx: Transaction, name: str, roles: tuple[str, ...]) -> Any:
+    user = create_user(tx, address_of(name), name.capitalize(), "Example")
+    assert user is not None, f"there is a {name} already"
+    for role in roles:
+        add_role(tx, user.id, role)
+    return open_session(tx, user.id)
+
+
+def session_id_of(token: str) -> str:
+    """The session that an access token says, unverified."""
+    payload = token.split(".")[1]
+    claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    session_id: str = claims["sid"]
+    return session_id
+
+
+class Process:
+    """`run.py` as an operator runs it, on a port and a data folder that stay its own."""
+
+    def __init__(self, environ: Mapping[str, str], data_dir: Path) -> None:
+        self.port = free_port()
+        self.environ = {**environ, "PARLEY_PORT": str(self.port)}
+        self.mails = Mails(data_dir / "mail")
+        self.clients: list[Client] = []
+        self._log = data_dir.parent / f"log-{self.port}"
+        self._running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """Everything that it wrote, since its first start."""
+        return self._log.read_text()
+
+    async def start(self) -> "Process":
+        with self._log.open("ab") as log:
+            self._running = subprocess.Popen(
+                [sys.executable, "run.py"],
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"], **self.environ},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        await until(self._ready)
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is put in order."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await client.close()
+        if self._running is not None:
+            self.kill()
+
+    async def connect(self, token: str | None = None) -> Client:
+        client = Client(self.url, token)
+        self.clients.append(client)
+        return await client.open()
+
+    async def sign_up(self, name: str) -> Person:
+        return await sign_up(self, self.mails, name)
+
+    def token_of(self, person: Person) -> str:
+        token: str = person.session["access_token"]
+        return token
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._running is not None
+        self._running.send_signal(number)
+        code = self._running.wait(WITHIN_S)
+        self._running = None
+        return code
+
+    async def _ready(self) -> bool:
+        assert self._running is not None
+        assert self._running.poll() is None, self.log
+        try:
+            async with (
+                aiohttp.ClientSession() as http,
+                http.get(f"{self.url}/health/ready") as answer,
+            ):
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environ_of(data_dir: Path, database_url: str, **settings: str) -> dict[str, str]:
+    """The environment of an instance: rates off, unless `settings` say otherwise."""
+    return {
+        "PARLEY_DATA_DIR": str(data_dir),
+        "PARLEY_DATABASE_URL": database_url,
+        "PARLEY_SECRET": SECRET,
+        "PARLEY_LIMITS": "off",
+        **settings,
+    }
+
+
+def settings_of(data_dir: Path, database_url: str, **settings: str) -> Settings:
+    return read_settings(environ_of(data_dir, database_url, **settings))
