@@ -84,6 +84,10 @@ class MovableClock:
         self._offset = moment.astimezone(UTC) - self._real.now()
 
 
+class Closes(Protocol):
+    async def close(self) -> None: ...
+
+
 class Host(Protocol):
     """What people need of the server that they are on."""
 
@@ -201,7 +205,8 @@ class World:
     clock: MovableClock
     domains: tuple[Domain, ...] = ()
     """Domains of the test's own, beside the real ones."""
-    clients: list[Client] = field(default_factory=list)
+    clients: list[Closes] = field(default_factory=list)
+    """Whatever is to be closed with the world."""
 
     async def start(self, port: int = 0) -> "World":
         with patch("server.app.load_domains", self._load_domains):
@@ -331,7 +336,7 @@ class Process:
         self.port = free_port()
         self.environ = {**environ, "PARLEY_PORT": str(self.port)}
         self.mails = Mails(data_dir / "mail")
-        self.clients: list[Client] = []
+        self.clients: list[Closes] = []
         self._log = data_dir.parent / f"log-{self.port}"
         self._running: subprocess.Popen[bytes] | None = None
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -43,7 +43,7 @@ class Mailer:
         message["To"] = content.to
         message["Subject"] = content.subject
         message["Date"] = format_datetime(self._clock.now())
-        message["Message-ID"] = make_msgid(content.dispatch_id, "parley")
+        message["Message-ID"] = f"<{content.dispatch_id}@parley>"
         message["X-Parley-Dispatch"] = content.dispatch_id
         message.set_content(content.text)
         message.add_alternative(content.html, subtype="html")

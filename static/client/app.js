@@ -38,14 +38,14 @@ const FOR_ALL = {
 
 /** @type {Record<string, Show>} */
 const FOR_PEOPLE = {
-  bookings: () => html`<${Bookings} />`,
+  bookings: (id) => html`<${Bookings} id=${id} />`,
   calls: (id) => html`<${CallPage} id=${id} />`,
   chats: (id) => (id ? html`<${Chat} id=${id} />` : html`<${Chats} />`),
   consulting: () => html`<${Consulting} />`,
   notifications: () => html`<${Notifications} />`,
   profile: () => html`<${Profile} />`,
   queue: (id) => html`<${QueuePage} id=${id} />`,
-  schedule: () => html`<${SchedulePage} />`,
+  week: () => html`<${SchedulePage} />`,
   "waiting-room": (id) => html`<${WaitingRoom} id=${id} />`,
 };
 

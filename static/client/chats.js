@@ -143,6 +143,13 @@ const marked = (mark) =>
 parley.on("/chat", "MESSAGE_READ", marked("read"));
 parley.on("/chat", "MESSAGE_DELIVERED", marked("delivered"));
 
+/** Shows at once what the event will say soon.
+ * @param {string} conversation_id @param {number} seq */
+export function noteRead(conversation_id, seq) {
+  update(conversation_id, (chat) =>
+    (seq >= (chat.last_message?.seq ?? 0) ? { ...chat, unread: 0 } : chat));
+}
+
 /** @param {{conversation: Conversation, user_id: string}} data */
 const members = ({ conversation }) => void (me.value && noteConversation(conversation));
 parley.on("/chat", "CONVERSATION_OPENED", members);

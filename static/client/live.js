@@ -17,70 +17,85 @@ import { parley } from "./state.js";
  * @property {Record<string, (state: S, data: any) => S>} events
  */
 /**
- * @template S
- * @typedef {object} Live
- * @property {Signal<S | null>} state
- * @property {Signal<ParleyError | null>} error
- * @property {() => Promise<void>} reload
- * @property {() => void} stop
- */
-
-/**
  * Events that come while the snapshot is on its way wait, and only those after it count.
  * @template S
- * @param {Source<S>} source
- * @returns {Live<S>}
  */
-export function live({ namespace, room, load, events }) {
+export class Live {
   /** @type {Signal<S | null>} */
-  const state = signal(null);
+  state = signal(null);
   /** @type {Signal<ParleyError | null>} */
-  const error = signal(null);
+  error = signal(null);
+  #source;
+  #seq = -1;
   /** @type {{event: string, data: any, seq: number}[]} */
-  let early = [];
-  let seq = -1;
-  let loading = false;
-  let again = false;
+  #early = [];
+  /** @type {Promise<void> | null} */
+  #loading = null;
+  #again = false;
+  #stops;
 
-  /** @param {{event: string, data: any, seq: number}} heard */
-  function apply(heard) {
-    if (heard.seq <= seq || state.value === null) return;
-    seq = heard.seq;
-    state.value = events[heard.event](state.value, heard.data);
+  /** @param {Source<S>} source */
+  constructor(source) {
+    this.#source = source;
+    this.#stops = this.#listen();
+    void this.reload();
   }
 
-  async function reload() {
-    again = loading;
-    if (loading) return;
-    loading = true;
-    early = [];
+  stop() {
+    this.#stops.forEach((stop) => stop());
+  }
+
+  /** What is lost during a fetch may be missing from it, so that one more follows. */
+  reload = () => {
+    this.#again = true;
+    this.#loading ??= this.#fetchAll();
+    return this.#loading;
+  };
+
+  async #fetchAll() {
+    while (this.#again) {
+      this.#again = false;
+      await this.#fetchAfresh();
+    }
+    this.#loading = null;
+  }
+
+  async #fetchAfresh() {
+    const { namespace, room, load } = this.#source;
+    this.#early = [];
     try {
       const fresh = await load();
-      ({ seq } = fresh);
-      parley.begin(namespace, room, seq);
-      state.value = fresh;
-      error.value = null;
-      early.forEach(apply);
+      this.#seq = fresh.seq;
+      parley.begin(namespace, room, fresh.seq);
+      this.state.value = fresh;
+      this.error.value = null;
+      for (const heard of this.#early) this.#apply(heard);
     } catch (refusal) {
-      error.value = /** @type {ParleyError} */ (refusal);
+      this.error.value = /** @type {ParleyError} */ (refusal);
     }
-    loading = false;
-    if (again) await reload();
   }
 
-  const on = /** @type {any} */ (parley).on.bind(parley);
-  const stops = Object.keys(events).map((event) =>
-    on(namespace, event, (/** @type {any} */ data, /** @type {Meta} */ meta) => {
-      if (meta.room !== room || meta.seq === undefined) return;
-      const heard = { event, data, seq: meta.seq };
-      if (loading) early.push(heard);
-      else apply(heard);
-    }));
-  stops.push(parley.on("unrecovered", (lost) => {
-    if (lost.namespace === namespace && lost.room === room) void reload();
-  }));
-  void reload();
-  return { state, error, reload, stop: () => stops.forEach((stop) => stop()) };
+  /** @param {{event: string, data: any, seq: number}} heard */
+  #apply({ event, data, seq }) {
+    if (seq <= this.#seq || this.state.value === null) return;
+    this.#seq = seq;
+    this.state.value = this.#source.events[event](this.state.value, data);
+  }
+
+  #listen() {
+    const { namespace, room, events } = this.#source;
+    const on = /** @type {any} */ (parley).on.bind(parley);
+    const stops = Object.keys(events).map((event) =>
+      on(namespace, event, (/** @type {any} */ data, /** @type {Meta} */ meta) => {
+        if (meta.room !== room || meta.seq === undefined) return;
+        const heard = { event, data, seq: meta.seq };
+        if (this.#loading) this.#early.push(heard);
+        else this.#apply(heard);
+      }));
+    return [...stops, parley.on("unrecovered", (lost) => {
+      if (lost.namespace === namespace && lost.room === room) void this.reload();
+    })];
+  }
 }
 
 /**
@@ -90,7 +105,7 @@ export function live({ namespace, room, load, events }) {
  * @param {() => void} [leave]
  */
 export function useLive(source, inputs, leave) {
-  const made = useMemo(() => live(source()), inputs);
+  const made = useMemo(() => new Live(source()), inputs);
   useEffect(() => () => {
     made.stop();
     leave?.();

@@ -1,11 +1,10 @@
 /** The viewer's notifications, live: the badge, the list, and what is read aloud. */
 
 import { signal } from "@preact/signals";
-import { live } from "./live.js";
+import { Live } from "./live.js";
 import { me, myRoom, parley } from "./state.js";
 
 /** @import { Notification } from "./contracts.js" */
-/** @import { Live } from "./live.js" */
 /** @typedef {{notifications: Notification[], unread: number, next: string | null}} Notices */
 
 /** @type {import("@preact/signals").Signal<Live<Notices> | null>} */
@@ -32,14 +31,15 @@ const withRead = (state, { ids, unread }) => ({
 export function startNotices() {
   notices.value?.stop();
   newest.value = null;
-  notices.value = me.value && live({
+  notices.value = me.value && new Live({
     namespace: "/notifications", room: myRoom(), load,
     events: { NOTIFICATION_DISPATCHED: withNew, NOTIFICATION_READ: withRead },
   });
 }
 
 parley.on("/notifications", "NOTIFICATION_DISPATCHED", ({ notification }) => {
-  newest.value = notification;
+  // A call at hand has a place of its own.
+  if (notification.kind !== "call_initiated") newest.value = notification;
 });
 
 /** @param {string[]} ids */
@@ -53,6 +53,14 @@ export async function loadOlder() {
   state.value = { ...state.value, next: older.next,
     notifications: [...notifications, ...older.notifications] };
 }
+
+/** The last that was told about something. @param {string} field of the data
+ * @param {string} id */
+export const lastAbout = (field, id) =>
+  notices.value?.state.value?.notifications.find(({ data }) => told(data)[field] === id);
+
+/** @param {unknown} data @returns {Record<string, any>} */
+export const told = (data) => /** @type {any} */ (data ?? {});
 
 /** Links come as paths of this page. @param {Notification} notification */
 export const linkOf = ({ link }) => (link ? `#${link.replace(/^\/?#?/, "")}` : "#/notifications");

@@ -4,10 +4,9 @@
  */
 
 import { Manager } from "socket.io-client";
+import { Admission, PASSING } from "./parley/admission.js";
 import { askUntilAnswered } from "./parley/asking.js";
-import {
-  CHANGING, FOR_VISITORS, ONLY_ONCE, WHISPERED, WITHOUT_TOKEN, lists,
-} from "./parley/commands.js";
+import { CHANGING, ONLY_ONCE, WHISPERED, WITHOUT_TOKEN, lists } from "./parley/commands.js";
 import { ParleyError } from "./parley/error.js";
 import { Listeners } from "./parley/listeners.js";
 import { Namespace } from "./parley/namespace.js";
@@ -27,8 +26,6 @@ export { CHANGING, ParleyError };
 
 const DEADLINE_MS = 30_000;
 const MAX_WAITING = 200;
-/** Refusals of a refresh that say nothing about the session. */
-const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "QUEUE_FULL"];
 
 /** Unique, not secret; `randomUUID` is missing where the page came without TLS. */
 export const newId = () =>
@@ -41,15 +38,12 @@ const defaultStorage = () => globalThis.localStorage ?? inMemory();
 export class Parley {
   #manager;
   #tokens;
+  #admission;
   #deadline_ms;
   #listeners = new Listeners();
   #watches = new Watches();
   /** @type {Map<string, Namespace>} */
   #namespaces = new Map();
-  /** @type {Map<string, string | null>} The token that each namespace came with last. */
-  #shown = new Map();
-  /** @type {Set<string>} Tokens refused since the last welcome. */
-  #distrusted = new Set();
   #waiting = 0;
   /** @type {string | null} */
   #actor;
@@ -64,6 +58,7 @@ export class Parley {
     this.#deadline_ms = deadline_ms;
     this.#tokens = new Tokens(storage, (refresh_token) =>
       this.call("/auth", "refresh", { refresh_token }));
+    this.#admission = new Admission(this.#tokens, (reason) => this.#signOut(reason));
     this.#actor = this.user?.id ?? null;
     this.#manager = new Manager(url, {
       autoConnect: false, reconnectionDelay: 300, reconnectionDelayMax: 5_000,
@@ -74,7 +69,7 @@ export class Parley {
 
   /** @returns {User | null} as of the last session; null for a visitor */
   get user() {
-    return this.#tokens?.kept?.user ?? null;
+    return this.#tokens.kept?.user ?? null;
   }
 
   /** A token for a request outside the socket. @returns {Promise<string | null>} */
@@ -121,7 +116,7 @@ export class Parley {
    */
   async call(namespace, command, payload, options = {}) {
     const to = this.#namespace(namespace);
-    if (!this.#mayEnter(namespace)) throw new ParleyError("SIGNED_OUT");
+    if (!this.#admission.mayEnter(namespace)) throw new ParleyError("SIGNED_OUT");
     // A late whisper is worth nothing, so it is not kept for a better connection.
     if (lists(WHISPERED, namespace, command) && !to.connected) return /** @type {any} */ ({});
     if (this.#waiting >= MAX_WAITING) throw new ParleyError("QUEUE_FULL");
@@ -225,8 +220,8 @@ export class Parley {
     const known = this.#namespaces.get(name);
     if (known) return known;
     const namespace = new Namespace(name, this.#manager, {
-      token: (of) => this.#tokenFor(of),
-      refused: (of, code) => this.#refused(of, code),
+      token: (of) => this.#admission.token(of),
+      refused: (of, code) => this.#admission.refused(of, code),
       heard: (of, event, data, meta) => this.#heard(of, event, data, meta),
       unrecovered: (of, room, seq) => this.#unrecovered(of, room, seq),
       changed: (of, connected) => this.#changed(of, connected),
@@ -239,46 +234,7 @@ export class Parley {
   /** @param {string} name */
   #listenIn(name) {
     const namespace = this.#namespace(name);
-    if (this.#mayEnter(name)) namespace.open();
-  }
-
-  /** @param {string} namespace */
-  #mayEnter(namespace) {
-    return WITHOUT_TOKEN.includes(namespace) || FOR_VISITORS.includes(namespace) || !!this.user;
-  }
-
-  /** @param {string} namespace */
-  async #tokenFor(namespace) {
-    if (WITHOUT_TOKEN.includes(namespace)) return null;
-    const token = await this.#tokens.fresh().catch((error) => {
-      if (!PASSING.includes(error.code)) this.#signOut(error.code);
-      return this.#tokens.kept?.access_token ?? null;
-    });
-    this.#shown.set(namespace, token);
-    return token;
-  }
-
-  /**
-   * @param {string} namespace
-   * @param {string} code
-   */
-  #refused(namespace, code) {
-    if (code === "SESSION_REVOKED") this.#signOut(code);
-    else if (code.startsWith("TOKEN_")) this.#distrust(namespace, code);
-    return this.#mayEnter(namespace);
-  }
-
-  /**
-   * A refused token is exchanged once; when the new one is refused too, the session is over.
-   * @param {string} namespace
-   * @param {string} code
-   */
-  #distrust(namespace, code) {
-    const shown = this.#shown.get(namespace);
-    if (!shown || shown !== this.#tokens.kept?.access_token) return;
-    if (this.#distrusted.size && !this.#distrusted.has(shown)) return this.#signOut(code);
-    this.#distrusted.add(shown);
-    this.#tokens.spoil(shown);
+    if (this.#admission.mayEnter(name)) namespace.open();
   }
 
   /**
@@ -306,7 +262,7 @@ export class Parley {
    * @param {boolean} connected
    */
   #changed(namespace, connected) {
-    if (connected && this.#shown.get(namespace)) this.#distrusted.clear();
+    if (connected) this.#admission.welcomed(namespace);
     this.#listeners.tell("connection", { namespace, connected });
     if (!connected) return;
     for (const watch of this.#watches.of(namespace)) void this.#watchAgain(watch);
@@ -370,13 +326,13 @@ export class Parley {
   #become(actor) {
     this.#actor = actor;
     this.#watches.clear();
-    this.#distrusted.clear();
+    this.#admission.forget();
     for (const namespace of this.#namespaces.values()) {
       namespace.close();
       namespace.streams.forget();
     }
     for (const [name, namespace] of this.#namespaces) {
-      if (this.#mayEnter(name)) namespace.open();
+      if (this.#admission.mayEnter(name)) namespace.open();
       else namespace.giveUp(new ParleyError("SIGNED_OUT"));
     }
   }

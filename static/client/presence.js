@@ -5,7 +5,8 @@ import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { me, parley } from "./state.js";
 
-/** @import { PresenceState } from "./contracts.js" */
+/** @import { Commands } from "./contracts.js" */
+/** @typedef {Commands["/presence"]["watch"]["data"]["states"][string]} PresenceState */
 
 const states = signal(/** @type {Record<string, PresenceState>} */ ({}));
 /** @type {Map<string, number>} How many look at whom. */

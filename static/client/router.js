@@ -9,6 +9,19 @@ export const path = signal(read());
 
 addEventListener("hashchange", () => (path.value = read()));
 
+let wanted = "/";
+
+/** Where a visitor has to log in, and comes back from. */
+export function goToLogin() {
+  wanted = `/${path.value.join("/")}`;
+  go("/login");
+}
+
+export function goWhereWanted() {
+  go(wanted);
+  wanted = "/";
+}
+
 /** @param {string} to such as `/chats/7` */
 export function go(to) {
   location.hash = to;

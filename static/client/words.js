@@ -3,7 +3,9 @@
 /** @type {Record<string, string>} */
 const WORDS = {
   ALREADY_CONSULTANT: "You are a consultant already.",
+  ALREADY_HOLDS: "You hold a place in this block already.",
   BLOCK_FULL: "This block is full. You can join its waiting list.",
+  BLOCK_NOT_FULL: "This block has a free place. You can book it.",
   BLOCK_PAST: "This block is over.",
   CALL_OVER: "This call is over.",
   CONFLICT: "This was changed meanwhile. Look at it again, then decide.",

@@ -59,6 +59,29 @@ test("two clients on one storage do not spend the same refresh token twice", asy
   assert.equal(server.commands("refresh").length, 1);
 });
 
+/** Tabs of one browser: they share the storage, and locks as `navigator.locks` gives them. */
+function shareLocks(t) {
+  let line = Promise.resolve();
+  const request = (_, work) => (line = line.then(work, work));
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  const value = { locks: { request } };
+  Object.defineProperty(globalThis, "navigator", { value, configurable: true });
+  t.after(() => {
+    delete globalThis.navigator;
+    if (before) Object.defineProperty(globalThis, "navigator", before);
+  });
+}
+
+test("tabs that refresh at the same moment spend the token once", async (t) => {
+  shareLocks(t);
+  rotating(0);
+  const first = server.client({ storage });
+  await first.login("ada@example.org", "correct horse");
+  const second = server.client({ storage });
+  await Promise.all([first.call("/profile", "me", {}), second.call("/profile", "me", {})]);
+  assert.equal(server.commands("refresh").length, 1);
+});
+
 test("a refresh that is refused signs out", async () => {
   rotating(0);
   const client = server.client({ storage });

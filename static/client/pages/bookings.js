@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { BookingCard } from "../parts/booking.js";
 import { Do } from "../parts/form.js";
+import { useLoaded } from "../parts/loaded.js";
 import { Empty, Page, Pending } from "../parts/page.js";
 import { useLive, withOne } from "../live.js";
 import { myRoom, parley } from "../state.js";
@@ -39,7 +40,20 @@ const Group = ({ title, bookings, changed }) => bookings.length > 0 && html`
       <${BookingCard} key=${booking.id} booking=${booking} changed=${changed} />`)}</div>
   </section>`;
 
-export function Bookings() {
+/** The one that a link led to. @param {{id: string, bookings: Booking[],
+ *   changed: (booking: Booking) => void}} props */
+function Linked({ id, bookings, changed }) {
+  const listed = bookings.find((booking) => booking.id === id);
+  const { value, error, load, set } = useLoaded(async () =>
+    (listed ? null : parley.call("/booking", "get", { booking_id: id })), [id]);
+  const booking = listed ?? value;
+  const both = (/** @type {Booking} */ to) => (set(to), changed(to));
+  if (!booking) return html`<${Pending} error=${error} retry=${load} />`;
+  return html`<${Group} title="This booking" bookings=${[booking]} changed=${both} />`;
+}
+
+/** @param {{id?: string}} props */
+export function Bookings({ id = "" }) {
   const { state, error, reload } = useLive(() => ({
     namespace: "/booking", room: myRoom(), events: EVENTS,
     load: () => parley.call("/booking", "list", { limit: PAGE }),
@@ -57,14 +71,15 @@ export function Bookings() {
     const now = /** @type {Bookings} */ (state.value);
     state.value = { bookings: page.bookings.reduce(withOne, now.bookings), next: page.next };
   };
-  const { bookings } = list;
+  const bookings = list.bookings.filter((booking) => booking.id !== id);
   const requested = bookings.filter(({ status }) => status === "requested").sort(soonest);
   const approved = bookings.filter(({ status }) => status === "approved").sort(soonest);
   const past = bookings.filter((booking) => !open(booking)).sort((a, b) => soonest(b, a));
   return html`
     <${Page} title="Bookings">
       <p class="quiet">Times in ${zone.replaceAll("_", " ")}</p>
-      ${!bookings.length && html`<${Empty}>No bookings yet.
+      ${id && html`<${Linked} id=${id} bookings=${list.bookings} changed=${changed} />`}
+      ${!list.bookings.length && html`<${Empty}>No bookings yet.
         ${" "}<a href="#/">Find a consultant</a><//>`}
       <${Group} title="Waiting for an answer" bookings=${requested} changed=${changed} />
       <${Group} title="Coming up" bookings=${approved} changed=${changed} />

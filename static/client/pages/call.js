@@ -6,6 +6,7 @@ import { useSignal } from "@preact/signals";
 import { Do } from "../parts/form.js";
 import { Page, Pending, Refusal } from "../parts/page.js";
 import { CallState } from "../call_state.js";
+import { lastAbout, told } from "../notices.js";
 import { Name } from "../people.js";
 import { go } from "../router.js";
 import { myId, parley } from "../state.js";
@@ -44,6 +45,20 @@ function Clock({ base_s, since }) {
   return html`<p class="quiet" data-test="clock">${minutes(talked_s)}</p>`;
 }
 
+/** @param {{talked_s?: number, children?: any}} props */
+const Over = ({ talked_s, children }) => html`
+  <${Page} title="The call has ended">
+    ${talked_s !== undefined && html`
+      <div class="card center" role="status">
+        <p>You talked for</p>
+        <p class="big" data-test="talked" data-seconds=${talked_s}>${minutes(talked_s)}</p>
+      </div>`}
+    <div class="actions">
+      ${children}
+      <a class="button" href="#/bookings">Your bookings</a>
+    </div>
+  <//>`;
+
 /** @param {{call: Call}} props */
 function Ended({ call }) {
   const block = useSignal(/** @type {string | null} */ (null));
@@ -54,17 +69,9 @@ function Ended({ call }) {
       .then((booking) => (block.value = booking.block_id)).catch(() => {});
   }, []);
   return html`
-    <${Page} title="The call has ended">
-      <div class="card center" role="status">
-        <p>You talked for</p>
-        <p class="big" data-test="talked" data-seconds=${call.talked_s}>
-          ${minutes(call.talked_s)}</p>
-      </div>
-      <div class="actions">
-        ${block.value && html`
-          <a class="button primary" href=${`#/queue/${block.value}`}>Back to the queue</a>`}
-        <a class="button" href="#/bookings">Your bookings</a>
-      </div>
+    <${Over} talked_s=${call.talked_s}>
+      ${block.value && html`
+        <a class="button primary" href=${`#/queue/${block.value}`}>Back to the queue</a>`}
     <//>`;
 }
 
@@ -82,6 +89,9 @@ export function CallPage({ id }) {
     return () => state.leavePage();
   }, [state]);
   const call = state.call.value;
+  if (!call && state.error.value?.code === "CALL_OVER") {
+    return html`<${Over} talked_s=${told(lastAbout("call_id", id)?.data).talked_s} />`;
+  }
   if (!call) {
     return html`<${Page} title="Call"><${Pending} error=${state.error.value}
       retry=${() => state.join()} /><//>`;

@@ -9,7 +9,7 @@ import { Do } from "../parts/form.js";
 import { Members } from "../parts/group.js";
 import { Message } from "../parts/message.js";
 import { Page, Pending, Refusal } from "../parts/page.js";
-import { chatOf, chats, loadChats, typing } from "../chats.js";
+import { chatOf, chats, loadChats, noteRead, typing } from "../chats.js";
 import { loadOlder, useMessages } from "../messages.js";
 import { consultant, nameOf, useConsultants } from "../people.js";
 import { Dot } from "../presence.js";
@@ -31,6 +31,7 @@ function useReading(conversation_id, seq) {
   useEffect(() => {
     const mark = () => {
       if (seq <= readUpTo(conversation_id) || document.visibilityState !== "visible") return;
+      noteRead(conversation_id, seq);
       parley.call("/chat", "mark_read", { conversation_id, seq }).catch(() => {});
     };
     mark();

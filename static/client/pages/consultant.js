@@ -14,7 +14,7 @@ import { useBlocks } from "../blocks.js";
 import { openChat } from "../chats.js";
 import { fullName } from "../people.js";
 import { Dot } from "../presence.js";
-import { go } from "../router.js";
+import { goToLogin } from "../router.js";
 import { me, parley } from "../state.js";
 
 /** @import { Block, Consultant as Person, Topic } from "../contracts.js" */
@@ -67,7 +67,7 @@ export function Consultant({ id, block_id = "" }) {
   const block = blocks.state.value?.blocks.find((one) => one.id === asking.value);
   const ask = (/** @type {string} */ what) => () => {
     if (me.value) asking.value = what;
-    else go("/login");
+    else goToLogin();
   };
   const close = () => (asking.value = "");
   const free = blocks.state.value?.available_now;
@@ -87,8 +87,9 @@ export function Consultant({ id, block_id = "" }) {
       <${Topics} topics=${topics} />
       <h2>Times</h2>
       ${!blocks.state.value && html`<${Pending} error=${blocks.error.value} />`}
-      <${Blocks} blocks=${blocks.state.value?.blocks ?? []} bookable=${bookable}
-        book=${(/** @type {Block} */ one) => ask(one.id)()} />
+      ${blocks.state.value && html`
+        <${Blocks} blocks=${blocks.state.value.blocks} bookable=${bookable}
+          book=${(/** @type {Block} */ one) => ask(one.id)()} />`}
       ${block && bookable && me.value
         && html`<${BookBlock} block=${block} topics=${topics} onClose=${close} />`}
       ${asking.value === "now" && html`

@@ -88,7 +88,7 @@ function Own() {
       <h2>Right now</h2>
       <${AvailableNow} />
       <h2>Times</h2>
-      <p><a class="button" href="#/schedule">Set your weekly times</a></p>
+      <p><a class="button" href="#/week">Set your weekly times</a></p>
       <h2>Topics</h2>
       <${EditTopics} topics=${person.topics.filter(({ active }) => active)} />
       <h2>Profile</h2>

@@ -98,12 +98,16 @@ export function SchedulePage() {
   }
   return html`
     <${Page} title="Your times">
-      <h2>Default week</h2>
-      <${DefaultWeek} schedule=${value} reload=${load} />
-      <h2>A week that differs</h2>
-      <${Select} label="Week" name="week" value=${week.value}
-        options=${weeks.map((one) => [one.week, `${one.title} (${one.week})`])}
-        onChange=${(/** @type {any} */ event) => (week.value = event.currentTarget.value)} />
-      <${OneWeek} key=${week.value} schedule=${value} week=${week.value} reload=${load} />
+      <section aria-label="Default week">
+        <h2>Default week</h2>
+        <${DefaultWeek} schedule=${value} reload=${load} />
+      </section>
+      <section aria-label="A week that differs">
+        <h2>A week that differs</h2>
+        <${Select} label="Week" name="week" value=${week.value}
+          options=${weeks.map((one) => [one.week, `${one.title} (${one.week})`])}
+          onChange=${(/** @type {any} */ event) => (week.value = event.currentTarget.value)} />
+        <${OneWeek} key=${week.value} schedule=${value} week=${week.value} reload=${load} />
+      </section>
     <//>`;
 }

@@ -61,7 +61,7 @@ function Foot({ message, chat }) {
 function Body({ message }) {
   const { deleted, kind, card, text } = message;
   if (deleted) return html`<p class="quiet">This message was deleted.</p>`;
-  if (kind === "card" && card?.kind === "booking" && card.data?.hourly_rate) {
+  if (card?.kind === "booking" && card.data) {
     // Card and booking are two streams: the card shows what its own says, and follows soon.
     return html`<${BookingCard} booking=${card.data} changed=${() => {}} inChat />`;
   }

@@ -1,0 +1,78 @@
+/** Who may enter which namespace, with which token, and what a refusal at the door means. */
+
+import { FOR_VISITORS, WITHOUT_TOKEN } from "./commands.js";
+
+/** @import { Tokens } from "./tokens.js" */
+
+/** Refusals that say nothing about the session. */
+export const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "QUEUE_FULL"];
+
+export class Admission {
+  #tokens;
+  #signOut;
+  /** @type {Map<string, string | null>} The token that each namespace came with last. */
+  #shown = new Map();
+  /** @type {Set<string>} Tokens refused since the last welcome. */
+  #distrusted = new Set();
+
+  /**
+   * @param {Tokens} tokens
+   * @param {(reason: string) => void} signOut
+   */
+  constructor(tokens, signOut) {
+    this.#tokens = tokens;
+    this.#signOut = signOut;
+  }
+
+  /** @param {string} namespace */
+  mayEnter(namespace) {
+    if (WITHOUT_TOKEN.includes(namespace) || FOR_VISITORS.includes(namespace)) return true;
+    return this.#tokens.kept !== null;
+  }
+
+  /** @param {string} namespace */
+  async token(namespace) {
+    if (WITHOUT_TOKEN.includes(namespace)) return null;
+    const token = await this.#tokens.fresh().catch((error) => {
+      if (!PASSING.includes(error.code)) this.#signOut(error.code);
+      return this.#tokens.kept?.access_token ?? null;
+    });
+    this.#shown.set(namespace, token);
+    return token;
+  }
+
+  /** @param {string} namespace */
+  welcomed(namespace) {
+    if (this.#shown.get(namespace)) this.#distrusted.clear();
+  }
+
+  /**
+   * @param {string} namespace
+   * @param {string} code
+   * @returns {boolean} whether to knock again
+   */
+  refused(namespace, code) {
+    if (code === "SESSION_REVOKED") this.#signOut(code);
+    else if (code.startsWith("TOKEN_")) this.#distrust(namespace, code);
+    return this.mayEnter(namespace);
+  }
+
+  /** Another person begins with a clean record. */
+  forget() {
+    this.#shown.clear();
+    this.#distrusted.clear();
+  }
+
+  /**
+   * A refused token is exchanged once; when the new one is refused too, the session is over.
+   * @param {string} namespace
+   * @param {string} code
+   */
+  #distrust(namespace, code) {
+    const shown = this.#shown.get(namespace);
+    if (!shown || shown !== this.#tokens.kept?.access_token) return;
+    if (this.#distrusted.size && !this.#distrusted.has(shown)) return this.#signOut(code);
+    this.#distrusted.add(shown);
+    this.#tokens.spoil(shown);
+  }
+}

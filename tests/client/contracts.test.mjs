@@ -1,0 +1,59 @@
+/** What the client knows of the commands agrees with the generated contracts. */
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { before, test } from "node:test";
+import { CHANGING } from "../../static/client/parley.js";
+import { FOR_VISITORS, ONLY_ONCE, WATCHED_ROOM } from "../../static/client/parley/commands.js";
+import { words } from "../../static/client/words.js";
+
+let contracts;
+before(async () => {
+  const file = new URL("../../static/client/contracts.d.ts", import.meta.url);
+  contracts = await readFile(file, "utf8");
+});
+
+/** The generated text between two lines. */
+const between = (start, end) => {
+  const from = contracts.indexOf(start);
+  return contracts.slice(from, contracts.indexOf(end, from));
+};
+
+/** Every command as [namespace, command, name of its payload]. */
+function commands() {
+  let namespace = "";
+  return between("export interface Commands {", "\n}").split("\n").flatMap((line) => {
+    namespace = /^ {2}"(\/[a-z-]+)": \{/.exec(line)?.[1] ?? namespace;
+    const [, name, payload] = /^ {4}(\w+): \{ payload: (\w+);/.exec(line) ?? [];
+    return name ? [[namespace, name, payload]] : [];
+  });
+}
+
+test("the commands that take a request_id are the changing ones", () => {
+  const takes = ([, , payload]) =>
+    between(`export interface ${payload} {`, "}").includes("request_id?");
+  const named = ([namespace, name]) => `${namespace} ${name}`;
+  const expected = commands().filter(takes).map(named).filter((name) => name !== "/chat send");
+  const listed = Object.entries(CHANGING)
+    .flatMap(([namespace, names]) => names.map((name) => `${namespace} ${name}`));
+  assert.ok(expected.length > 20);
+  assert.deepEqual(listed.sort(), expected.sort());
+});
+
+test("the other tables name commands and namespaces that exist", () => {
+  const known = new Set(commands().map(([namespace, name]) => `${namespace} ${name}`));
+  for (const [namespace, names] of Object.entries(ONLY_ONCE)) {
+    for (const name of names) assert.ok(known.has(`${namespace} ${name}`), name);
+  }
+  for (const namespace of Object.keys(WATCHED_ROOM)) assert.ok(known.has(`${namespace} watch`));
+  for (const namespace of FOR_VISITORS) assert.ok(known.has(`${namespace} watch`));
+});
+
+test("every code has its own words", () => {
+  const codes = between("export type ErrorCode", ";").match(/"([A-Z_]+)"/g).map(JSON.parse);
+  const meantForTheLibrary = ["REFRESH_REUSED", "TOKEN_EXPIRED", "TOKEN_INVALID",
+    "TOKEN_MISSING", "UNKNOWN_COMMAND", "UNKNOWN_NAMESPACE"];
+  const unknown = words({ code: "" });
+  const silent = codes.filter((code) => words({ code }) === unknown);
+  assert.deepEqual(silent.filter((code) => !meantForTheLibrary.includes(code)), []);
+});

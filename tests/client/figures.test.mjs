@@ -1,0 +1,36 @@
+/** Money, weeks and refusals as people read them. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { money, price, typed } from "../../static/client/money.js";
+import { comingWeeks, minutes } from "../../static/client/when.js";
+import { words } from "../../static/client/words.js";
+
+test("money is typed in whole units and sent in the smallest", () => {
+  assert.deepEqual(money("60.50", "EUR"), { amount: 6050, currency: "EUR" });
+  assert.deepEqual(money("0.29", "EUR"), { amount: 29, currency: "EUR" });
+  assert.deepEqual(money("500", "JPY"), { amount: 500, currency: "JPY" });
+  assert.deepEqual(money("1.5", "KWD"), { amount: 1500, currency: "KWD" });
+  assert.equal(typed({ amount: 6050, currency: "EUR" }), "60.5");
+  assert.match(price({ amount: 6050, currency: "EUR" }), /60.50/);
+});
+
+test("weeks are ISO weeks, also around the new year", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: new Date(2026, 11, 24, 12) });
+  const weeks = comingWeeks(4).map(({ week }) => week);
+  assert.deepEqual(weeks, ["2026-W52", "2026-W53", "2027-W01", "2027-W02"]);
+});
+
+test("talked time is told in minutes and seconds", () => {
+  assert.equal(minutes(0), "0 minutes 0 seconds");
+  assert.equal(minutes(61), "1 minute 1 second");
+  assert.equal(minutes(754.9), "12 minutes 34 seconds");
+});
+
+test("every refusal has words, and an unknown one too", () => {
+  assert.match(words({ code: "BLOCK_FULL" }), /full/);
+  assert.match(words({ code: "RATE_LIMITED", retry_after_s: 2.2 }), /3 seconds/);
+  const details = [{ path: "$.age", expected: "int" }];
+  assert.match(words({ code: "INVALID", details }), /\$\.age/);
+  assert.match(words(new TypeError("x")), /went wrong/);
+});

@@ -1,0 +1,374 @@
+"""Connections come, enter their rooms, leave, and leave nothing behind."""
+
+import asyncio
+import gc
+import json
+
+import pytest
+
+from handlers.kit.context import Transaction
+from rooms.names import user
+from tests.kit import probe as probes
+from tests.kit.probe import NAMESPACE, Say, Switches, move, say_it
+from tests.kit.wire import Poller, Raw, events_in
+from tests.wire_client import Client, Refused
+from tests.world import World, one_database, until
+
+
+@pytest.fixture
+def switches():
+    return probes.reset()
+
+
+@pytest.fixture
+def domains(switches):
+    return (probes.probe,)
+
+
+@pytest.fixture
+async def ana(world):
+    return await world.person("ana")
+
+
+async def say_to(world: World, room: str, *texts: str):
+    for text in texts:
+        await world.transact(say_it, Say(text=text, room=room))
+
+
+def heard_by(client: Client) -> list[str]:
+    return [heard.data["text"] for heard in client.events("PROBE_SAID")]
+
+
+# Coming in.
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("namespace", "auth", "code"),
+    [
+        ("/profile", {}, "TOKEN_MISSING"),
+        ("/profile", {"token": None}, "TOKEN_MISSING"),
+        ("/profile", {"token": ""}, "TOKEN_MISSING"),
+        ("/profile", {"token": 7}, "TOKEN_MISSING"),
+        ("/profile", {"token": "nonsense"}, "TOKEN_INVALID"),
+        ("/probe", {"token": "nonsense"}, "TOKEN_INVALID"),
+        ("/nowhere", {}, "UNKNOWN_NAMESPACE"),
+        ("/", {}, "UNKNOWN_NAMESPACE"),
+    ],
+)
+async def test_who_may_not_come_in_is_told_why(world, namespace, auth, code):
+    stranger = await world.connect()
+    with pytest.raises(Refused) as refused:
+        await stranger.enter(namespace, **auth)
+    assert refused.value.code == code
+    assert refused.value.error["message"]
+    await stranger.enter("/auth")  # the connection itself goes on
+
+
+async def test_a_connection_belongs_to_one_session(world, ana):
+    await ana.enter("/profile")
+    other = await world.another_session(ana)
+    with pytest.raises(Refused) as refused:
+        await ana.client.enter(NAMESPACE, token=other.token)
+    assert refused.value.code == "TOKEN_INVALID"
+    world.clock.advance(60)  # a newer token of the same session
+    await ana.enter(NAMESPACE)
+
+
+async def test_a_visitors_socket_stays_a_visitors(world, ana):
+    visitor = await world.visitor(NAMESPACE)
+    await visitor.enter("/profile", token=ana.token)
+    with pytest.raises(Refused) as refused:
+        await visitor.call(NAMESPACE, "say", text="as a visitor")
+    assert refused.value.code == "FORBIDDEN"
+    assert visitor.synced[NAMESPACE]["rooms"] == {}
+    assert (await visitor.call("/profile", "me"))["id"] == ana.id
+
+
+async def test_who_was_refused_hears_nothing(world, ana):
+    refused = await world.connect()
+    with pytest.raises(Refused):
+        await refused.enter(NAMESPACE, token="nonsense")
+    await ana.enter(NAMESPACE)
+    await ana.call(NAMESPACE, "say", text="not for everybody")
+    await ana.event("PROBE_SAID")
+    await refused.enter("/auth")
+    assert refused.events("PROBE_SAID") == []
+
+
+@one_database
+async def test_a_command_before_connect_is_not_carried_out(world, ana):
+    await ana.client.ws.send_str(f'42{NAMESPACE},1["say",{{"text":"too early"}}]')
+    await ana.enter(NAMESPACE)
+    assert await world.stored("PROBE_SAID") == []
+
+
+async def test_commands_sent_together_with_connect_are_answered_after_synced(world, ana):
+    token = json.dumps({"token": ana.token})
+    ana.client._connecting[NAMESPACE] = asyncio.get_running_loop().create_future()
+    await ana.client.ws.send_str(f"40{NAMESPACE},{token}")
+    answer = await ana.client.ask(NAMESPACE, "say", {"text": "at once"})
+    assert answer["ok"]
+    names = [frame.partition("[")[2][:10] for frame in ana.client.frames if frame[:2] == "42"]
+    assert names == ['"synced",{', '"PROBE_SAI']
+
+
+@one_database
+async def test_entering_a_namespace_twice_says_nothing_twice(world, ana):
+    await say_to(world, user(ana.id), "one", "two")
+    since = {"since": {user(ana.id): 0}}
+    await ana.enter(NAMESPACE, **since)
+    auth = json.dumps({"token": ana.token, **since})
+    await ana.client.ws.send_str(f"40{NAMESPACE},{auth}")
+    await ana.call(NAMESPACE, "say", text="three")
+    await ana.event("PROBE_SAID", lambda data: data["text"] == "three")
+    assert heard_by(ana.client) == ["one", "two", "three"]
+
+
+@one_database
+async def test_a_room_list_that_cannot_be_read_ends_the_connection(world, ana, monkeypatch):
+    def broken(tx: Transaction, actor):
+        raise KeyError("a bug in rooms_of")
+
+    monkeypatch.setattr(probes.probe, "rooms_of", broken)
+    await ana.client.ws.send_str(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
+    async with asyncio.timeout(2):
+        await ana.client.closed.wait()
+
+
+async def test_who_goes_away_while_being_admitted_leaves_no_ghost(world, ana, monkeypatch):
+    identify = world.app.doorman._admission.identify
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args):
+        actor = await identify(*args)
+        asked.set()
+        await answer.wait()
+        return actor
+
+    monkeypatch.setattr(world.app.doorman._admission, "identify", slowly)
+    before = len(world.app.sockets.connections)
+    raw = await Raw(world).open()
+    raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
+    await asked.wait()
+    await raw.close()
+    answer.set()
+    await until(lambda: len(world.app.sockets.connections) == before)
+    await until(lambda: world.app.doorman.people.count(ana.id) == 0)
+    assert world.app.rooms.counts()["members"] == 1, "only the control stream's own member"
+
+
+@one_database
+async def test_a_slow_admission_is_refused_in_time(world, ana, monkeypatch):
+    async def for_ever(*args):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("server.socket.ADMIT_WITHIN_S", 0.05)
+    monkeypatch.setattr(world.app.doorman._admission, "identify", for_ever)
+    with pytest.raises(Refused) as refused:
+        await ana.enter("/profile")
+    assert refused.value.code == "UNAVAILABLE"
+
+
+# Returning.
+
+
+async def test_who_returns_with_a_number_hears_what_was_missed_before_synced(world, ana):
+    await ana.enter(NAMESPACE)
+    await ana.call(NAMESPACE, "say", text="heard")
+    seq = (await ana.event("PROBE_SAID")).meta["seq"]
+    epoch = ana.client.synced[NAMESPACE]["epoch"]
+    await ana.client.close()
+    await say_to(world, user(ana.id), "missed 1", "missed 2")
+    back = await ana.device()
+    await back.enter(NAMESPACE, since={user(ana.id): seq}, epoch=epoch)
+    assert back.synced[NAMESPACE]["rooms"] == {user(ana.id): {"seq": 3, "recovered": True}}
+    assert [meta["seq"] for _, meta in events_in(back.frames, "PROBE_SAID")] == [2, 3]
+    order = [frame[:2] + frame.partition("[")[2][:5] for frame in back.frames if frame[0] == "4"]
+    assert order == ["40", '42"PROB', '42"PROB', '42"sync']
+    await say_to(world, user(ana.id), "live")
+    await back.until(lambda: heard_by(back) == ["missed 1", "missed 2", "live"])
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"epoch": "another", "since": {"{me}": 1}},
+        {"since": {"{me}": 99}},
+    ],
+    ids=["another epoch", "beyond the head"],
+)
+async def test_a_number_of_another_time_is_not_recovered_and_replays_nothing(world, ana, auth):
+    await say_to(world, user(ana.id), "one", "two")
+    since = {user(ana.id): seq for seq in auth["since"].values()}
+    await ana.enter(NAMESPACE, **{**auth, "since": since})
+    assert ana.client.synced[NAMESPACE]["rooms"] == {user(ana.id): {"seq": 2, "recovered": False}}
+    assert heard_by(ana.client) == []
+
+
+@one_database
+@pytest.mark.parametrize(
+    "since", [None, [], "x", {"room": "1"}, {"room": -1}, {"room": True}, {"room": 2**60}, {"": 1.5}]
+)
+async def test_a_since_that_is_none_counts_as_none(ana, since):
+    await ana.enter(NAMESPACE, since=since)
+    assert ana.client.synced[NAMESPACE]["rooms"] == {user(ana.id): {"seq": 0, "recovered": True}}
+
+
+async def test_a_watched_room_is_entered_again_only_if_it_may_be(world, ana):
+    await say_to(world, "open:hall", "one")
+    await say_to(world, "secret:hall", "one")
+    await ana.enter(NAMESPACE, since={"open:hall": 0, "secret:hall": 0})
+    rooms = ana.client.synced[NAMESPACE]["rooms"]
+    assert rooms["open:hall"] == {"seq": 1, "recovered": True}
+    assert "secret:hall" not in rooms
+    await say_to(world, "secret:hall", "two")
+    await say_to(world, "open:hall", "three")
+    await ana.client.until(lambda: heard_by(ana.client) == ["one", "three"])
+
+
+async def test_synced_lists_the_newest_rooms_and_those_that_were_named(world, ana, monkeypatch):
+    belongings = [probes.Belonging(f"open:{n}") for n in range(300)]
+    monkeypatch.setattr(probes.probe, "rooms_of", lambda tx, actor: belongings)
+    await ana.enter(NAMESPACE, since={"open:299": 0})
+    rooms = ana.client.synced[NAMESPACE]["rooms"]
+    assert len(rooms) == 201
+    assert "open:299" in rooms
+    await say_to(world, "open:250", "heard though it is not listed")
+    await ana.event("PROBE_SAID")
+
+
+# Following and leaving.
+
+
+async def test_who_follows_hears_from_the_answers_number_on(world, ana):
+    await ana.enter(NAMESPACE)
+    await say_to(world, "hall", "before")
+    assert await ana.call(NAMESPACE, "hear", room="hall") == {"seq": 1}
+    await say_to(world, "hall", "after")
+    assert (await ana.event("PROBE_SAID")).meta["seq"] == 2
+    await ana.call(NAMESPACE, "unhear", room="hall")
+    await say_to(world, "hall", "when gone")
+    await ana.call(NAMESPACE, "say", text="own")
+    await ana.event("PROBE_SAID", lambda data: data["text"] == "own")
+    assert heard_by(ana.client) == ["after", "own"]
+
+
+async def test_following_while_events_come_misses_and_repeats_none(world, ana):
+    await ana.enter(NAMESPACE)
+    speaking = asyncio.create_task(say_to(world, "hall", *map(str, range(200))))
+    await asyncio.sleep(0.02)
+    seq = (await ana.call(NAMESPACE, "hear", room="hall"))["seq"]
+    await speaking
+    await ana.client.until(lambda: len(ana.events("PROBE_SAID")) == 200 - seq)
+    assert [heard.meta["seq"] for heard in ana.events("PROBE_SAID")] == list(range(seq + 1, 201))
+    frames = ana.client.frames
+    answered = next(n for n, frame in enumerate(frames) if frame.startswith("43"))
+    assert not events_in(frames[:answered], "PROBE_SAID"), "no event before the answer"
+
+
+async def test_who_leaves_a_namespace_hears_nothing_more_there(world, ana):
+    await ana.enter(NAMESPACE, "/profile")
+    await ana.client.ws.send_str(f"41{NAMESPACE},")
+    await until(lambda: world.app.rooms.counts()["members"] == 2)
+    await say_to(world, user(ana.id), "nobody hears")
+    await ana.call("/profile", "update", first_name="Ana Maria")
+    await ana.event("USER_UPDATED")
+    assert heard_by(ana.client) == []
+
+
+async def test_who_joins_by_an_event_hears_the_room_from_there_and_who_leaves_no_more(world, ana):
+    await ana.enter(NAMESPACE)
+    await say_to(world, "club", "before")
+    await world.transact(move, ana.id, "club", True)
+    await say_to(world, "club", "while in")
+    await ana.event("PROBE_SAID")
+    await world.transact(move, ana.id, "club", False)
+    await say_to(world, "club", "after")
+    await ana.call(NAMESPACE, "say", text="own")
+    await ana.event("PROBE_SAID", lambda data: data["text"] == "own")
+    assert heard_by(ana.client) == ["while in", "own"]
+    in_club = [heard.meta["seq"] for heard in ana.client.heard if heard.meta["room"] == "club"]
+    assert in_club == [2, 3, 4]
+
+
+# Devices.
+
+
+@pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.05")
+async def test_several_devices_arrive_as_one_person(world, ana, switches: Switches):
+    await ana.enter("/profile")
+    second = await ana.device()
+    await second.enter(NAMESPACE)
+    await until(lambda: switches.arrived)
+    await ana.client.close()
+    await asyncio.sleep(0.1)  # longer than the grace
+    assert switches.arrived == [ana.id]
+    await second.close()
+    await until(lambda: not world.app.doorman._telling)
+
+
+async def test_a_socket_that_attended_something_is_missed_when_it_is_gone(ana, switches):
+    await ana.enter(NAMESPACE)
+    await ana.call(NAMESPACE, "attend", text="a call")
+    await ana.client.close()
+    await until(lambda: switches.departed == ["a call"])
+
+
+@one_database
+async def test_a_draining_instance_admits_nobody(world, ana):
+    await world.app.doorman.stop()
+    with pytest.raises(Refused) as refused:
+        await ana.enter("/profile")
+    assert refused.value.code == "UNAVAILABLE"
+
+
+# Nothing is left behind.
+
+
+def counts_of(world: World) -> dict[str, object]:
+    app, manager = world.app, world.app.sockets.manager
+    gc.collect()
+    return {
+        "connections": len(app.sockets.connections),
+        "engine's": len(app.sockets.eio.sockets),
+        "environs": len(app.sockets.environ),
+        "people": len(app.doorman.people._of_person) + len(app.doorman.people._of_session),
+        "rooms": app.rooms.counts(),
+        "manager's": len(manager.rooms) + len(manager.pending_connect) + len(manager.callbacks),
+        "eio to sid": len(manager.eio_to_sid),
+        "tasks": len(asyncio.all_tasks()),
+        "presence": len(app.doorman._telling),
+    }
+
+
+@pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
+async def test_after_all_connections_are_gone_everything_is_as_it_was(world, ana, monkeypatch):
+    monkeypatch.setattr(world.app.sockets.eio, "ping_interval", 0.2)  # its task outlives a socket
+    monkeypatch.setattr(world.app.sockets.eio, "ping_timeout", 0.2)
+    visitor = await world.visitor("/auth")
+    await visitor.close()
+    await ana.client.close()
+    await until(lambda: not world.app.sockets.connections)
+    await asyncio.sleep(0.3)
+    before = counts_of(world)
+    clients: list = [await ana.device() for _ in range(6)]
+    for client in clients[:4]:
+        await client.enter(NAMESPACE, "/profile", since={"open:hall": 0})
+        await client.call(NAMESPACE, "hear", room="hall")
+    with pytest.raises(Refused):
+        await clients[4].enter("/nowhere")
+    clients.append(await world.visitor("/auth", NAMESPACE))
+    clients.append(await (await Raw(world).open()).close())  # gone before it said anything
+    clients.append(await (await Poller(world).open()).enter(NAMESPACE, ana.token))
+    await say_to(world, "hall", "hello")
+    during = counts_of(world)
+    assert during["connections"] == 8
+    clients[0].ws._response.close()  # without a word
+    await clients[8].post("1")
+    for client in clients:
+        if client is not None:
+            await client.close()
+    await until(lambda: counts_of(world) == before, within_s=5)
+    assert (await world.metrics())["parley_connections"] == 0
+    assert (await world.metrics())["parley_sockets"] == 0

@@ -1,0 +1,304 @@
+"""The way out: in order, bounded for who does not read, the same by websocket and by polling."""
+
+import asyncio
+import gc
+import json
+import random
+import weakref
+
+import aiohttp
+import pytest
+import socketio
+from engineio import packet as engineio_packet
+
+from rooms.names import stream, user
+from rooms.packets import Packet, notice_packet
+from server.transport import UNSENT_MAX
+from storage.events import Numbered
+from tests.kit import probe as probes
+from tests.kit.probe import NAMESPACE, Say, say_it
+from tests.kit.wire import Poller, Raw, events_in
+from tests.wire_client import Client
+from tests.world import Person, World, one_database, until
+
+pytestmark = one_database
+CHUNK = 40_000
+
+
+@pytest.fixture
+def domains():
+    probes.reset()
+    return (probes.probe,)
+
+
+@pytest.fixture
+async def ana(world):
+    return await world.person("ana")
+
+
+def connections_of(world: World, person: Person):
+    return [
+        one for one in world.app.sockets.connections if one.actor and one.actor.id == person.id
+    ]
+
+
+async def flood(world: World, person: Person, count: int, heard_by: Client | None = None):
+    """Write so many large events to a person's room, no faster than one client hears them."""
+    for seq in range(1, count + 1):
+        event = Numbered(
+            stream(NAMESPACE, user(person.id)), seq, "", "FLOOD", world.clock.now(),
+            json.dumps({"text": "x" * CHUNK}),
+        )  # fmt: skip
+        world.app.rooms.committed(event)
+        if heard_by is not None:
+            await heard_by.until(lambda n=seq: len(heard_by.events("FLOOD")) >= n)
+        await asyncio.sleep(0)
+
+
+async def stall(world: World, person: Person) -> Raw:
+    """A device that enters and then reads no more."""
+    raw = await Raw(world).open()
+    raw.say(f'40{NAMESPACE},{{"token":"{person.token}"}}')
+    await raw.until(b'"synced"')
+    return raw
+
+
+async def test_a_reader_that_stalls_is_cut_at_its_bound_and_others_hear_everything(world, ana):
+    await stall(world, ana)
+    (connection,) = connections_of(world, ana)
+    reading = await ana.enter(NAMESPACE)
+    sizes = []
+    committed = world.app.rooms.committed
+
+    def committed_and_measured(event):
+        committed(event)
+        sizes.append(connection.outgoing.unsent)
+
+    world.app.rooms.committed = committed_and_measured
+    await flood(world, ana, 250, heard_by=reading.client)
+    assert max(sizes) > UNSENT_MAX // 2, "it was not flooded enough to say anything"
+    assert max(sizes) <= UNSENT_MAX + CHUNK + 200
+    await until(lambda: connection not in connections_of(world, ana))
+    assert len(connections_of(world, ana)) == 1
+    assert [heard.meta["seq"] for heard in reading.events("FLOOD")] == list(range(1, 251))
+
+
+async def test_nothing_of_a_cut_connection_is_kept(world, ana):
+    await stall(world, ana)
+    (kept,) = [weakref.ref(one) for one in connections_of(world, ana)]
+    await flood(world, ana, 250)
+    await until(lambda: not connections_of(world, ana))
+
+    async def collected() -> bool:
+        # A reading thread holds on to its last work until its next one.
+        await asyncio.gather(*(world.stored("NOTHING") for _ in range(4)))
+        gc.collect()
+        return kept() is None
+
+    await until(collected, within_s=2)
+
+
+async def test_a_cut_connection_is_counted(world, ana):
+    await stall(world, ana)
+    await flood(world, ana, 250)
+    await until(lambda: not connections_of(world, ana))
+    assert (await world.metrics())["parley_connections_cut_total"] == 1
+
+
+async def test_whispers_are_shed_first(world, ana):
+    await stall(world, ana)
+    (connection,) = connections_of(world, ana)
+    while connection.outgoing.unsent <= UNSENT_MAX // 2:
+        await flood(world, ana, 1)
+        world.app.rooms._streams[stream(NAMESPACE, user(ana.id))].cursor = 0
+    before = connection.outgoing.unsent
+    for _ in range(100):
+        world.app.rooms.whisper(NAMESPACE, user(ana.id), "typing", {"text": "x" * CHUNK})
+    assert connection.outgoing.unsent <= before
+    assert connections_of(world, ana) == [connection]
+
+
+async def test_a_poller_that_stalls_is_closed_and_never_hears_a_gap(world, ana):
+    poller = await Poller(world).open()
+    await poller.enter(NAMESPACE, ana.token)
+    await flood(world, ana, 40)
+    await flood_on(world, ana, first=41, count=3)
+    with_gap = []
+    for _ in range(4):
+        try:
+            async with asyncio.timeout(1):
+                status = await poller.poll()
+        except TimeoutError:
+            break
+        if status != 200:
+            break
+        await flood_on(world, ana, first=44 + len(with_gap), count=1)
+        with_gap.append(status)
+    heard = [meta["seq"] for _, meta in events_in(poller.frames, "FLOOD")]
+    assert heard == list(range(1, len(heard) + 1))
+    assert not connections_of(world, ana)
+
+
+async def flood_on(world: World, person: Person, first: int, count: int):
+    for seq in range(first, first + count):
+        name = stream(NAMESPACE, user(person.id))
+        world.app.rooms.committed(Numbered(name, seq, "", "FLOOD", world.clock.now(), "{}"))
+        await asyncio.sleep(0)
+
+
+# Polling and upgrading.
+
+
+async def speak(world: World, person: Person, count: int, stopped: asyncio.Event):
+    """Commit real events to a person's room until the test has seen enough."""
+    for number in range(count):
+        say = Say(text=f"{number}", room=user(person.id))
+        await world.transact(say_it, say)
+        await asyncio.sleep(0.003)
+        if stopped.is_set():
+            return
+
+
+async def listen(world: World, person: Person, **options) -> tuple[socketio.AsyncClient, list, dict]:
+    """A stock client with what it heard and its `synced`."""
+    client = socketio.AsyncClient(reconnection=False)
+    heard: list[int] = []
+    synced: dict = {}
+    client.on("PROBE_SAID", lambda data, meta: heard.append(meta["seq"]), namespace=NAMESPACE)
+    client.on("synced", synced.update, namespace=NAMESPACE)
+    await client.connect(
+        world.url, auth={"token": person.token}, namespaces=[NAMESPACE], **options
+    )
+    return client, heard, synced
+
+
+async def check_order_of(world: World, ana: Person, **options) -> list[socketio.AsyncClient]:
+    """Several stock clients that connect while events are being said miss and repeat none."""
+    stopped = asyncio.Event()
+    speaking = asyncio.create_task(speak(world, ana, 2_000, stopped))
+    listeners = await asyncio.gather(*(listen(world, ana, **options) for _ in range(5)))
+    await until(lambda: all(len(heard) >= 40 for _, heard, _ in listeners))
+    stopped.set()
+    await speaking
+    head = len(await world.stored("PROBE_SAID"))
+    await until(lambda: all(heard[-1] == head for _, heard, _ in listeners))
+    for _, heard, synced in listeners:
+        since = synced["rooms"][user(ana.id)]["seq"]
+        assert heard == list(range(since + 1, head + 1))
+    return [client for client, _, _ in listeners]
+
+
+async def test_clients_that_upgrade_while_events_come_hear_each_once_in_order(world, ana):
+    clients = await check_order_of(world, ana)
+    assert {client.transport() for client in clients} == {"websocket"}
+    for client in clients:
+        await client.disconnect()
+
+
+async def test_clients_that_only_poll_hear_each_event_once_in_order(world, ana):
+    stopped = asyncio.Event()
+    speaking = asyncio.create_task(speak(world, ana, 2_000, stopped))
+    pollers = [await Poller(world).open() for _ in range(5)]
+    await asyncio.gather(*(poller.enter(NAMESPACE, ana.token) for poller in pollers))
+    for poller in pollers:
+        while len(events_in(poller.frames, "PROBE_SAID")) < 40:
+            assert await poller.poll() == 200
+    stopped.set()
+    await speaking
+    head = len(await world.stored("PROBE_SAID"))
+    for poller in pollers:
+        while (heard := numbers_in(poller.frames))[-1] < head:
+            assert await poller.poll() == 200
+        synced = next(frame for frame in poller.frames if '"synced"' in frame)
+        since = json.loads(synced.partition(",")[2])[1]["rooms"][user(ana.id)]["seq"]
+        assert heard == list(range(since + 1, head + 1))
+
+
+def numbers_in(frames: list[str]) -> list[int]:
+    return [meta["seq"] for _, meta in events_in(frames, "PROBE_SAID")]
+
+
+async def test_a_poller_asks_and_is_answered(world, ana):
+    poller = await Poller(world).open()
+    await poller.enter(NAMESPACE, ana.token)
+    assert await poller.post(f'42{NAMESPACE},1["echo",{{"text":"by post"}}]') == 200
+    assert await poller.poll() == 200
+    assert poller.frames[-1] == (
+        f'43{NAMESPACE},1[{{"ok":true,"data":{{"text":"by post","at":"127.0.0.1"}}}}]'
+    )
+
+
+async def test_an_upgrade_that_is_given_up_leaves_the_poller_as_it_was(world, ana):
+    poller = await Poller(world).open()
+    await poller.enter(NAMESPACE, ana.token)
+    address = poller.address.replace("transport=polling", "transport=websocket")
+    async with aiohttp.ClientSession() as http, http.ws_connect(address) as websocket:
+        await websocket.send_str("2not a probe")
+    await world.transact(say_it, Say(text="still by polling", room=user(ana.id)))
+    while not events_in(poller.frames, "PROBE_SAID"):
+        assert await poller.poll() == 200
+
+
+# No frame overtakes another.
+
+
+async def test_an_event_comes_before_the_answer_of_its_own_command(world, ana):
+    await ana.enter(NAMESPACE)
+    begun = [await ana.client.begin(NAMESPACE, "say", {"text": f"{n}"}) for n in range(50)]
+    await asyncio.gather(*begun)
+    frames = ana.client.frames[-100:]
+    kinds = [frame[:2] for frame in frames]
+    assert kinds == ["42", "43"] * 50
+    assert [meta["seq"] for _, meta in events_in(frames, "PROBE_SAID")] == list(range(1, 51))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_is_sent_leaves_in_the_order_of_the_calls_whichever_way_it_takes(
+    world, ana, seed
+):
+    await ana.enter(NAMESPACE)
+    (connection,) = connections_of(world, ana)
+    chance = random.Random(seed)  # noqa: S311 - to be repeatable
+    count = 300
+    for number in range(count):
+        packet = notice_packet(NAMESPACE, "number", {"n": number, "fill": "x" * chance.choice(SIZES)})
+        if chance.random() < 0.3:  # as python-socketio itself sends
+            text = packet.text[1:].decode()
+            message = engineio_packet.Packet(engineio_packet.MESSAGE, text)
+            connection.outgoing.put_nowait(message)
+        else:
+            assert connection.outgoing.send(packet)
+        if chance.random() < 0.4:
+            await asyncio.sleep(chance.choice((0, 0, 0.001)))
+        if number % 40 == 39:
+            await ana.client.until(lambda n=number: len(ana.events("number")) == n + 1)
+    await ana.client.until(lambda: len(ana.events("number")) == count)
+    assert [heard.data["n"] for heard in ana.events("number")] == list(range(count))
+
+
+SIZES = (0, 10, 100, 1_000, 20_000)
+
+
+@pytest.mark.parametrize("size", [1, 125, 126, 127, 65_535, 65_536, 200_000])
+async def test_a_frame_of_any_size_arrives_whole(world, ana, size):
+    await ana.enter(NAMESPACE)
+    (connection,) = connections_of(world, ana)
+    empty = len(notice_packet(NAMESPACE, "sized", "").text)
+    connection.outgoing.send(notice_packet(NAMESPACE, "sized", "ü" * ((size - empty) // 2 + 1)))
+    exact = Packet(b"42%b," % NAMESPACE.encode() + b'["exact","' + b"x" * size + b'"]')
+    connection.outgoing.send(exact)
+    assert len((await ana.event("exact")).data) == size
+    assert set((await ana.event("sized")).data) <= {"ü"}
+
+
+async def test_frames_are_not_compressed_even_for_a_client_that_offers_it(world):
+    async with aiohttp.ClientSession() as http:
+        address = f"{world.url}/socket.io/?EIO=4&transport=websocket"
+        async with http.ws_connect(address, compress=15) as websocket:
+            assert websocket.compress == 0
+
+
+async def test_the_handshake_says_how_a_dead_peer_is_noticed(world):
+    opened = (await Poller(world).open()).opened
+    assert (opened["pingInterval"], opened["pingTimeout"]) == (10_000, 6_000)
+    assert opened["maxPayload"] == 65_536
