@@ -17,7 +17,7 @@ from handlers.profile.public import ROLES
 from server import operator
 from server.app import App, serve
 from server.catalog import Catalog
-from server.demo import fill
+from server.demo import NotEmpty, fill
 from server.fixture import make_fixture
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
 from server.telemetry import set_up_logs
@@ -103,13 +103,19 @@ def parked(action: str, consumer: str, order_key: str) -> None:
 @main.command()
 def demo() -> None:
     """Fill an empty database with a believable small world."""
-    click.echo(once(fill))
+    try:
+        click.echo(uvloop.run(fill(settings_or_exit())))
+    except NotEmpty:
+        click.echo("parley: the database is not empty; the demo changed nothing", err=True)
+        sys.exit(1)
 
 
 @main.command()
 @click.option("--users", type=click.IntRange(1), required=True, help="how many users")
 @click.option("--conversations", type=click.IntRange(1), required=True, help="user i is in i mod R")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="token<TAB>conversation")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="token<TAB>conversation"
+)
 def fixture(users: int, conversations: int, out: Path) -> None:
     """Make users with tokens and conversations, for load tests."""
     click.echo(once(lambda app: make_fixture(app, users, conversations, out)))

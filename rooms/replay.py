@@ -33,9 +33,7 @@ class ReplayLimits:
     connection: int = 10_000
 
 
-def read_entries(
-    tx: Queries, wanted: list[Wanted], limits: ReplayLimits
-) -> dict[str, Entered]:
+def read_entries(tx: Queries, wanted: list[Wanted], limits: ReplayLimits) -> dict[str, Entered]:
     """For each wanted stream its head and what was missed there, all from one snapshot."""
     heads = events.list_heads(tx, [one.stream for one in wanted])
     left = limits.connection

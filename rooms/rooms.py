@@ -12,7 +12,8 @@ Invariants:
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ from rooms.stream import Stream
 from storage import events
 from storage.clock import Clock
 from storage.engine import Database, Queries, StorageUnavailable
-from storage.events import Membership, Numbered
+from storage.events import Head, Membership, Numbered
 
 log = structlog.get_logger("rooms")
 
@@ -178,9 +179,9 @@ class Rooms:
         opened: set[str] = set()
         for _ in range(ENTER_ROUNDS):
             for one in wanted:
-                if one.stream not in self._of_member.get(member, ()):
-                    if await self._register(member, one.stream):
-                        opened.add(one.stream)
+                known = one.stream in self._of_member.get(member, ())
+                if not known and await self._register(member, one.stream):
+                    opened.add(one.stream)
             wanted, entered = await self._database.read(
                 lambda tx: (now := wants(tx), read_entries(tx, now, self._limits))
             )
@@ -230,7 +231,7 @@ class Rooms:
                     self._let_follow(found, change)
 
     def _let_follow(self, found: Stream, change: Membership) -> None:
-        """Let a person's sockets into the stream that an event in their own room says they joined."""
+        """Let a person's sockets into a stream that an event in their own room lets them join."""
         for member in found.of_user(change.user_id):
             if change.stream not in self._of_member.get(member, ()):
                 self._spawn(self._enter_live(member, change))
@@ -281,9 +282,7 @@ class Rooms:
                 continue
             since = self._clock.now() - MOVED_WITHIN
             try:
-                moved = await self._database.read(
-                    lambda tx, since=since: events.list_moved_heads(tx, since, SWEEP_LIMIT)
-                )
+                moved = await self._database.read(partial(moved_since, since))
             except StorageUnavailable as error:
                 log.warning("heads_not_read", error=str(error))
                 continue
@@ -303,6 +302,10 @@ class Rooms:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def moved_since(since: datetime, tx: Queries) -> list[Head]:
+    return events.list_moved_heads(tx, since, SWEEP_LIMIT)
 
 
 def room_of(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -146,9 +146,17 @@ class Audience:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self.follow = rooms.follow
-        self.listen = rooms.listen
-        self.unfollow = rooms.leave
+
+    async def follow(
+        self, socket: Any, stream_name: str, read: Callable[[], Awaitable[int]]
+    ) -> Callable[[], None]:
+        return await self._rooms.follow(socket, stream_name, read)
+
+    def unfollow(self, socket: Any, stream_name: str) -> None:
+        self._rooms.leave(socket, stream_name)
+
+    def listen(self, socket: Any, stream_name: str) -> None:
+        self._rooms.listen(socket, stream_name)
 
     def whisper(self, whisper: Whisper) -> None:
         self._rooms.whisper(

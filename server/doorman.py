@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from handlers.kit.command import Domain, Registry
-from handlers.kit.context import Actor, Context, Kernel, Transaction
+from handlers.kit.context import Actor, Context, Kernel, Origin, Transaction
 from handlers.kit.errors import RateLimited, Unavailable
 from rooms.names import stream
 from rooms.packets import notice_packet
@@ -200,7 +200,7 @@ class Doorman:
                 log.warning("presence_not_told", error=str(error))
 
     def _context(self, actor: Actor | None, connection: Connection | None) -> Context:
-        return Context(self._kernel, actor, *([connection.origin] if connection else []))
+        return Context(self._kernel, actor, connection.origin if connection else Origin())
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -1,5 +1,6 @@
 """Many users, tokens and conversations at once, for load tests."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ async def make_fixture(app: App, users: int, conversations: int, out: Path) -> s
         await context.transact(chats.make_group, f"Load {number}", ids[number::conversations])
         for number in range(min(conversations, users))
     ]
-    out.write_text("".join(lines(made, conversation_ids)))
+    await asyncio.to_thread(out.write_text, "".join(lines(made, conversation_ids)))
     return f"{users} users in {len(conversation_ids)} conversations: {out}"
 
 

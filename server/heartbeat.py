@@ -7,6 +7,7 @@ there, never later.
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -42,26 +43,23 @@ class Heartbeat:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             now = self._kernel.clock.now()
-            await self._kernel.database.transact(
-                lambda queries: self._lost(queries, self._kernel.instance_id, now)
-            )
+            own = self._kernel.instance_id
+            await self._kernel.database.transact(partial(self._lost, own, now))
 
     async def bury(self, before: datetime) -> None:
         """Publish the loss of every other instance that is silent since `before`."""
         own = self._kernel.instance_id
-        silent = await self._kernel.database.read(
-            lambda queries: list_silent(queries, before, own)
-        )
+        silent = await self._kernel.database.read(lambda queries: list_silent(queries, before, own))
         for instance in silent:
             log.warning("instance_lost", instance=instance.id)
             await self._kernel.database.transact(
-                lambda queries, one=instance: self._lost(queries, one.id, one.confirmed_at)
+                partial(self._lost, instance.id, instance.confirmed_at)
             )
 
     def _confirm(self, queries: Queries) -> None:
         confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
 
-    def _lost(self, queries: Queries, instance_id: str, at: datetime) -> None:
+    def _lost(self, instance_id: str, at: datetime, queries: Queries) -> None:
         if take_instance(queries, instance_id):
             tx = Transaction(queries, self._kernel, None, Origin())
             tx.publish(InstanceLost(instance_id=instance_id, at=at))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from server.catalog import Catalog
@@ -49,7 +50,7 @@ def build_web(app: "App") -> web.Application:
 
 
 @web.middleware
-async def harden(request: web.Request, handler: "web.Handler") -> web.StreamResponse:
+async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Errors are `{error: {code, message}}`; every page is told what it may do."""
     try:
         response: web.StreamResponse = await handler(request)
@@ -119,7 +120,10 @@ class Site:
         return self._file(path)
 
     def _file(self, path: Path) -> web.StreamResponse:
-        headers = {"Content-Type": f"{TYPES[path.suffix]}; charset=utf-8", "Cache-Control": "no-cache"}
+        headers = {
+            "Content-Type": f"{TYPES[path.suffix]}; charset=utf-8",
+            "Cache-Control": "no-cache",
+        }
         return web.FileResponse(path, headers=headers)
 
     def _html(self, page: str, policy: str) -> web.Response:

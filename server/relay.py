@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -50,7 +51,7 @@ class Patience:
     backoff_s: float
 
     def pause_s(self, attempts: int) -> float:
-        return min(self.backoff_s * 2 ** (attempts - 1), BACKOFF_MAX_S)
+        return float(min(self.backoff_s * 2 ** (attempts - 1), BACKOFF_MAX_S))
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Relay:
         self._patience = patience
         self._active: dict[Queue, bool] = {}
         self._slots = asyncio.Semaphore(WORKERS_MAX)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._working: set[asyncio.Future[Any]] = set()
         self._timer_set = asyncio.Event()
         self._next_timer: datetime | None = None
         self._stopping = False
@@ -108,12 +110,14 @@ class Relay:
             self._active[queue] = True
         else:
             self._active[queue] = False
-            self._spawn(self._work(queue))
+            task = self._spawn(self._work(queue))
+            self._working.add(task)
+            task.add_done_callback(self._working.discard)
 
     async def idle(self) -> None:
         """Wait until no queue is being served; for tests and for the demo."""
-        while self._active:
-            await asyncio.sleep(0.001)
+        while self._working:
+            await asyncio.wait(set(self._working))
 
     # One queue.
 
@@ -274,10 +278,10 @@ class Relay:
             lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE)
         )
         for timer in due:
-            await self._kernel.database.transact(lambda queries, t=timer: self._fire(queries, t))
+            await self._kernel.database.transact(partial(self._fire, timer))
         return len(due)
 
-    def _fire(self, queries: Queries, timer: timers.Timer) -> None:
+    def _fire(self, timer: timers.Timer, queries: Queries) -> None:
         if timers.take_timer(queries, timer):
             tx = Transaction(queries, self._kernel, None, Origin())
             tx.publish(msgspec.json.decode(timer.data, type=event_named(timer.name)))
@@ -302,10 +306,11 @@ class Relay:
             pass
         self._next_timer = await self._kernel.database.read(timers.find_next_timer)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _origin_of(stored: StoredEvent) -> Origin:

@@ -20,6 +20,7 @@ class Connection:
     """One Engine.IO connection: at most one session, and a socket for each namespace."""
 
     __slots__ = (
+        "__weakref__",
         "actor",
         "admitting",
         "attempt_refused",
@@ -30,7 +31,6 @@ class Connection:
         "sid",
         "sockets",
         "strikes",
-        "__weakref__",
     )
 
     def __init__(self, sid: str, outgoing: Outgoing, origin: Origin) -> None:

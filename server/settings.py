@@ -33,7 +33,8 @@ class Environment(msgspec.Struct, frozen=True):
     ] = ""
     redis_url: Annotated[str, Meta(description="Redis between instances (default: none)")] = ""
     mail_url: Annotated[
-        str, Meta(description="file: (into <data>/mail), file:FOLDER, or smtp://user:pass@host:port")
+        str,
+        Meta(description="file: (into <data>/mail), file:FOLDER, or smtp://user:pass@host:port"),
     ] = "file:"
     mail_from: Annotated[str, Meta(description="sender of mails")] = "Parley <parley@localhost>"
     secret: Annotated[
@@ -53,9 +54,9 @@ class Environment(msgspec.Struct, frozen=True):
     messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
     commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
     commands_per_s: Annotated[float, Meta(gt=0, description="commands a second after")] = 20
-    connections_per_s: Annotated[int, Meta(ge=1, description="connections a second, an address")] = (
-        30
-    )
+    connections_per_s: Annotated[
+        int, Meta(ge=1, description="connections a second, an address")
+    ] = 30
     attempts_per_minute: Annotated[
         int, Meta(ge=1, description="sign-up and log-in attempts a minute, an address")
     ] = 20

@@ -44,7 +44,7 @@ PING_TIMEOUT_S = 6
 NO_ENVIRON: dict[str, Any] = {}
 
 
-class Engine(engineio.AsyncServer):  # type: ignore[misc]  # untyped
+class Engine(engineio.AsyncServer):
     """Engine.IO with a queue that knows what is unsent, and our websocket driver."""
 
     def __init__(self, **options: Any) -> None:
@@ -55,7 +55,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # untyped
         return Outgoing()
 
 
-class Members(socketio.AsyncManager):  # type: ignore[misc]
+class Members(socketio.AsyncManager):
     """The stock manager without a room for each client, so that leaving is not a scan."""
 
     async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
@@ -68,7 +68,7 @@ class Members(socketio.AsyncManager):  # type: ignore[misc]
         return sid
 
 
-class Sockets(socketio.AsyncServer):  # type: ignore[misc]
+class Sockets(socketio.AsyncServer):
     """All connections of this instance."""
 
     def __init__(
@@ -161,8 +161,7 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]
         elif packet.packet_type == socketio_packet.CONNECT:
             await self._handle_connect(eio_sid, packet.namespace, packet.data)
         elif packet.packet_type == socketio_packet.DISCONNECT:
-            if packet.namespace in connection.sockets:
-                await self._handle_disconnect(eio_sid, packet.namespace)
+            await self._leave_namespace(connection, packet.namespace)
 
     def _strike(self, connection: Connection) -> None:
         """A malformed packet is refused; repeated, the connection is closed."""
@@ -205,6 +204,11 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]
         if connection is not None and namespace in connection.sockets:
             self._forget(connection.sockets[namespace])
 
+    async def _leave_namespace(self, connection: Connection, namespace: str) -> None:
+        """The client leaves one namespace and stays in the others."""
+        if namespace in connection.sockets:
+            await self._handle_disconnect(connection.sid, namespace)
+
     def _forget(self, socket: Socket) -> None:
         socket.connection.sockets.pop(socket.namespace, None)
         socket.waiting.clear()
@@ -239,6 +243,7 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]
             socket.worker = None
 
     async def _answer(self, socket: Socket, packet: ClientPacket) -> None:
+        assert packet.data is not None  # it was taken in as an event
         name, payload = packet.data
         incoming = Incoming(
             socket.namespace, name, payload, socket.actor, socket.connection.origin, socket
@@ -253,7 +258,7 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]
             socket.send(Packet(ack_text(socket.namespace, packet_id, body)))
 
     async def end(self, connection: Connection) -> None:
-        """End a connection in order: what was sent before still goes out, each namespace is told."""
+        """End a connection in order: what was sent before goes out, each namespace is told."""
         for socket in list(connection.sockets.values()):
             socket.send(Packet(b"41%b," % socket.namespace.encode()))
         engine_socket = self.eio.sockets.get(connection.sid)
@@ -268,7 +273,7 @@ class Sockets(socketio.AsyncServer):  # type: ignore[misc]
             connection.cut()
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
-        task = asyncio.ensure_future(work)
+        task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

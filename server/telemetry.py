@@ -67,12 +67,8 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=self.registry,
         )
-        self.connections = Gauge(
-            "parley_connections", "Open connections.", registry=self.registry
-        )
-        self.sockets = Gauge(
-            "parley_sockets", "Open namespaces on them.", registry=self.registry
-        )
+        self.connections = Gauge("parley_connections", "Open connections.", registry=self.registry)
+        self.sockets = Gauge("parley_sockets", "Open namespaces on them.", registry=self.registry)
         self.events = Counter(
             "parley_events", "Events committed here, by name.", ["name"], registry=self.registry
         )

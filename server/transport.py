@@ -37,7 +37,7 @@ class Outgoing(asyncio.Queue[Any]):
     """Engine.IO's queue of packets for one client, which knows what is unsent."""
 
     def _init(self, maxsize: int) -> None:
-        super()._init(maxsize)  # type: ignore[misc]  # typeshed hides asyncio.Queue's hooks
+        super()._init(maxsize)
         self.messages = 0
         self.bytes = 0
         self.taken = 0
@@ -45,13 +45,13 @@ class Outgoing(asyncio.Queue[Any]):
         self.websocket: WebSocket | None = None
 
     def _put(self, item: Any) -> None:
-        super()._put(item)  # type: ignore[misc]
+        super()._put(item)
         if is_message(item):
             self.messages += 1
             self.bytes += len(item.data)
 
     def _get(self) -> Any:
-        item = super()._get()  # type: ignore[misc]
+        item = super()._get()
         if is_message(item):
             self.messages -= 1
             self.bytes -= len(item.data)
@@ -127,9 +127,7 @@ class WebSocket:
         request: web.Request = environ["aiohttp.request"]
         self._response = web.WebSocketResponse(max_msg_size=self._limit, compress=False)
         await self._response.prepare(request)
-        transport = request.transport
-        assert isinstance(transport, asyncio.Transport) or transport is not None
-        self.transport = transport  # type: ignore[assignment]  # uvloop's is one too
+        self.transport = request.transport
         await self._handler(self)
         return self._response
 

@@ -12,7 +12,7 @@ ID_DIGITS_MAX = 15
 NAME_MAX = 64
 
 
-class ClientPacket(socketio_packet.Packet):  # type: ignore[misc]  # python-socketio is untyped
+class ClientPacket(socketio_packet.Packet):
     """A packet whose event payload stays `msgspec.Raw`, so that it is decoded once, by its type.
 
     `data` is `(name, payload)` for an event. Binary packets are refused.

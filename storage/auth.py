@@ -70,9 +70,7 @@ _SET_PASSWORD = _credential.on_conflict_do_update(
         "set_at": _credential.excluded.set_at,
     },
 )
-_PASSWORD = select(credentials.c.password_hash).where(
-    credentials.c.user_id == bindparam("of_user")
-)
+_PASSWORD = select(credentials.c.password_hash).where(credentials.c.user_id == bindparam("of_user"))
 _s = sessions.c
 _INSERT_SESSION = insert(sessions)
 _SESSION = select(sessions).where(_s.id == bindparam("session_id"))

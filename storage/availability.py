@@ -1,4 +1,4 @@
-"""Schedules, week overrides, blocks (whose places are a pool of holds) and who is free right now."""
+"""Schedules, week overrides, blocks (their places are pools of holds) and who is free now."""
 
 from datetime import datetime
 from typing import Any

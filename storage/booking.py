@@ -1,4 +1,4 @@
-"""Bookings. The database itself refuses a student's second live booking for the same quarter hour."""
+"""Bookings. The database itself refuses a student's second live booking for the same time."""
 
 from datetime import datetime, timedelta
 
@@ -161,9 +161,7 @@ def lock_booking(tx: Queries, booking_id: str) -> BookingRow | None:
 
 def update_booking(tx: Queries, row: BookingRow) -> None:
     """Keep what may change of a booking."""
-    tx.run(
-        _UPDATE, booking_id=row.id, **{f"new_{name}": getattr(row, name) for name in _CHANGING}
-    )
+    tx.run(_UPDATE, booking_id=row.id, **{f"new_{name}": getattr(row, name) for name in _CHANGING})
 
 
 def list_bookings(

@@ -1,6 +1,7 @@
-"""Calls and who was in them when. A consultant has at most one live call; the database sees to it."""
+"""Calls and who was in them when. The database sees to one live call a consultant."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from sqlalchemy import (
@@ -60,7 +61,7 @@ class CallRow(msgspec.Struct):
     booking_id: str
     consultant_id: str
     student_id: str
-    status: str
+    status: Literal["initiated", "active", "ended"]
     initiated_at: datetime
     started_at: datetime | None
     interrupted_at: datetime | None
@@ -97,9 +98,7 @@ _LEAVE = (
     .where(_s.id == bindparam("stay_id"), _s.left_at.is_(None))
     .values(left_at=bindparam("new_left_at"))
 )
-_OF_INSTANCE = select(stays).where(
-    _s.instance_id == bindparam("of_instance"), _s.left_at.is_(None)
-)
+_OF_INSTANCE = select(stays).where(_s.instance_id == bindparam("of_instance"), _s.left_at.is_(None))
 _LIVE_STAYS = select(func.count()).where(
     _s.call_id == bindparam("of_call"),
     _s.user_id == bindparam("of_user"),

@@ -1,7 +1,7 @@
 """Conversations, who is in them from which number to which, messages and marks."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
@@ -86,7 +86,7 @@ marks = Table(
 
 class ConversationRow(msgspec.Struct):
     id: str
-    kind: str
+    kind: Literal["direct", "group"]
     name: str | None
     direct_key: str | None
     created_by: str
@@ -108,7 +108,7 @@ class MessageRow(msgspec.Struct):
     seq: int
     sender_id: str | None
     client_id: str | None
-    kind: str
+    kind: Literal["text", "card", "media", "system"]
     text: str
     card_kind: str | None
     card_id: str | None
@@ -131,9 +131,7 @@ class Mark(msgspec.Struct):
 
 _c, _m, _x, _k = conversations.c, members.c, messages.c, marks.c
 _INSERT_CONVERSATION = (
-    insert(conversations)
-    .on_conflict_do_nothing(index_elements=[_c.direct_key])
-    .returning(_c.id)
+    insert(conversations).on_conflict_do_nothing(index_elements=[_c.direct_key]).returning(_c.id)
 )
 _FIND = select(conversations).where(_c.id == bindparam("conversation_id"))
 _LOCK = _FIND.with_for_update()
@@ -356,9 +354,7 @@ def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:
     return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id)
 
 
-def count_unread(
-    tx: Queries, conversation_id: str, after: int, reader_id: str, limit: int
-) -> int:
+def count_unread(tx: Queries, conversation_id: str, after: int, reader_id: str, limit: int) -> int:
     """Others' messages above number `after`, counted up to `limit`."""
     return int(
         tx.scalar(
@@ -373,9 +369,7 @@ def keep_mark(tx: Queries, mark: Mark) -> None:
 
 def find_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
     """Locked; a fresh one when there is none."""
-    found = tx.one(
-        Mark, _MARK, of_conversation=conversation_id, of_user=user_id, of_kind=kind
-    )
+    found = tx.one(Mark, _MARK, of_conversation=conversation_id, of_user=user_id, of_kind=kind)
     return found or Mark(conversation_id, user_id, kind, 0, 0, None)
 
 

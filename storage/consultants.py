@@ -102,9 +102,7 @@ _INSERT_TOPIC = insert(topics)
 _FIND_TOPIC = select(topics).where(_t.id == bindparam("topic_id"))
 _TOPICS = (
     select(topics)
-    .where(
-        _t.consultant_id.in_(bindparam("consultant_ids", expanding=True)), _t.active.is_(True)
-    )
+    .where(_t.consultant_id.in_(bindparam("consultant_ids", expanding=True)), _t.active.is_(True))
     .order_by(_t.id)
 )
 _UPDATE_TOPIC = (

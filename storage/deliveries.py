@@ -143,9 +143,7 @@ _RETRY = (
 _SKIP = delete(deliveries).where(_d.parked.is_(True), *_THIS_QUEUE)
 
 
-def insert_deliveries(
-    tx: Queries, told: list[tuple[str, str, datetime, tuple[str, ...]]]
-) -> None:
+def insert_deliveries(tx: Queries, told: list[tuple[str, str, datetime, tuple[str, ...]]]) -> None:
     """Queue each `(event id, order key, at, consumers)`; keys are locked in sorted order."""
     for event_id, order_key, at, consumers in sorted(told, key=lambda one: one[1]):
         if not consumers:

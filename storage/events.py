@@ -203,7 +203,7 @@ _FORGET_EVENTS = delete(events).where(events.c.id < bindparam("before_id"))
 
 
 def take_number(tx: Queries, stream: str, at: datetime, count: int = 1) -> int:
-    """Move the head of `stream` by `count` and give its new number; the lock lasts to the commit."""
+    """Move the head of `stream` by `count`; its new number, locked until the commit."""
     number: int = tx.scalar(_MOVE_HEAD, stream=stream, seq=count, moved_at=at)
     return number
 
@@ -265,9 +265,7 @@ def _insert_event(tx: Queries, record: Record) -> None:
 
 
 def _as_numbered(record: Record, stream: str, seq: int) -> Numbered:
-    return Numbered(
-        stream, seq, record.id, record.name, record.at, record.data, record.membership
-    )
+    return Numbered(stream, seq, record.id, record.name, record.at, record.data, record.membership)
 
 
 def get_head(tx: Queries, stream: str) -> int:

@@ -65,9 +65,7 @@ _TAKE = (
     .where(pools.c.id == bindparam("pool"), pools.c.taken < pools.c.capacity)
     .values(taken=pools.c.taken + 1)
 )
-_GIVE_BACK = (
-    update(pools).where(pools.c.id == bindparam("pool")).values(taken=pools.c.taken - 1)
-)
+_GIVE_BACK = update(pools).where(pools.c.id == bindparam("pool")).values(taken=pools.c.taken - 1)
 _RESIZE = (
     update(pools)
     .where(pools.c.id == bindparam("pool"), pools.c.taken <= bindparam("new_capacity"))

@@ -85,9 +85,7 @@ def insert_notification(tx: Queries, row: NotificationRow) -> None:
     tx.run(_INSERT, **msgspec.structs.asdict(row))
 
 
-def list_notifications(
-    tx: Queries, user_id: str, before: str, limit: int
-) -> list[NotificationRow]:
+def list_notifications(tx: Queries, user_id: str, before: str, limit: int) -> list[NotificationRow]:
     """The newest first."""
     return tx.all(NotificationRow, _LIST, of_user=user_id, before=before, limit=limit)
 

@@ -7,7 +7,7 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
-DIALECT = pysqlite.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy does not type it
+DIALECT = pysqlite.dialect()
 PLANS_MAX = 2_000
 
 Convert = Callable[[Any], Any]
@@ -73,9 +73,7 @@ def _binder(compiled: SQLCompiler, name: str) -> Convert | None:
 
 def _readers(statement: Executable) -> list[Convert | None]:
     columns = getattr(statement, "exported_columns", ())
-    return [
-        column.type.dialect_impl(DIALECT).result_processor(DIALECT, None) for column in columns
-    ]
+    return [column.type.dialect_impl(DIALECT).result_processor(DIALECT, None) for column in columns]
 
 
 def _check_names(statement: Executable, compiled: SQLCompiler, names: tuple[str, ...]) -> None:

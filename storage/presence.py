@@ -1,6 +1,7 @@
 """Who is there: a person's status, and the instances that hold their devices."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from sqlalchemy import (
@@ -38,7 +39,7 @@ holdings = Table(
 class PresenceRow(msgspec.Struct):
     user_id: str
     online: bool
-    status: str
+    status: Literal["active", "away", "busy"]
     last_seen_at: datetime | None
 
 

@@ -31,6 +31,7 @@ WAITING_MAX = 20_000
 READERS = 2
 BUSY_TIMEOUT_S = 5.0
 CACHED_STATEMENTS = 512
+CHUNK = 64
 
 _AWAY = {
     sqlite3.SQLITE_FULL,
@@ -106,7 +107,7 @@ class Writer(aiosqlite.Connection):
         return outcomes
 
     async def hop(self, works: list[Work[Any]]) -> list[Outcome]:
-        return cast(list[Outcome], await self._execute(self.run_batch, works))
+        return cast(list[Outcome], await self._execute(self.run_batch, works))  # type: ignore[no-untyped-call]
 
 
 class Reader(aiosqlite.Connection):
@@ -121,7 +122,7 @@ class Reader(aiosqlite.Connection):
             connection.execute("ROLLBACK")
 
     async def hop(self, work: Work[T]) -> T:
-        return cast(T, await self._execute(self.run_read, work))
+        return cast(T, await self._execute(self.run_read, work))  # type: ignore[no-untyped-call]
 
 
 def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
@@ -163,9 +164,12 @@ class SqliteDatabase:
 
     async def start(self) -> None:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        self._writer = await Writer(self._connect, iter_chunk_size=64)
+        self._writer = Writer(self._connect, iter_chunk_size=CHUNK)
+        await self._writer
         for _ in range(READERS):
-            self._readers.put_nowait(await Reader(self._connect, iter_chunk_size=64))
+            reader = Reader(self._connect, iter_chunk_size=CHUNK)
+            await reader
+            self._readers.put_nowait(reader)
 
     async def stop(self) -> None:
         if self._drain is not None:

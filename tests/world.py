@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import policy
@@ -230,9 +231,10 @@ class World:
         await self.start(self.port)
 
     async def close(self) -> None:
-        for client in self.clients:
-            await client.close()
-        await self.stop()
+        async with AsyncExitStack() as stack:  # one that fails keeps none of the others from it
+            stack.push_async_callback(self.stop)
+            for client in self.clients:
+                stack.push_async_callback(client.close)
 
     def _load_domains(self, names: tuple[str, ...]) -> Registry:
         return Registry((*load_domains(names).domains, *self.domains))
@@ -370,10 +372,11 @@ class Process:
         return self._end(signal.SIGTERM)
 
     async def close(self) -> None:
-        for client in self.clients:
-            await client.close()
-        if self._running is not None:
-            self.kill()
+        async with AsyncExitStack() as stack:
+            if self._running is not None:
+                stack.callback(self.kill)
+            for client in self.clients:
+                stack.push_async_callback(client.close)
 
     async def connect(self, token: str | None = None) -> Client:
         client = Client(self.url, token)

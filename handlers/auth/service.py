@@ -152,18 +152,14 @@ def _prolong(tx: Transaction, session: SessionRow) -> None:
 
 
 def _expire_later(tx: Transaction, session: SessionRow) -> None:
-    due = SessionDue(
-        user_id=session.user_id, session_id=session.id, expires_at=session.expires_at
-    )
+    due = SessionDue(user_id=session.user_id, session_id=session.id, expires_at=session.expires_at)
     tx.publish_later(due, session.expires_at, f"session:{session.id}")
 
 
 def _view(tx: Transaction, session: SessionRow, refresh_token: str) -> SessionView:
     life = tx.rules.span("access_token_life_s")
     return SessionView(
-        access_token=tokens.make_access_token(
-            tx.keys, session.user_id, session.id, tx.now, life
-        ),
+        access_token=tokens.make_access_token(tx.keys, session.user_id, session.id, tx.now, life),
         access_expires_in_s=tx.rules.access_token_life_s,
         refresh_token=refresh_token,
         user=profiles.get_user(tx, session.user_id),

@@ -85,9 +85,7 @@ async def check(ctx: Context, ask: CheckAvailability) -> AvailabilityStatus:
 async def watch(ctx: Context, ask: WatchBlocks) -> WatchedNowView:
     """Whether a consultant is available now, and from then on every change of their blocks."""
     room = names.consultant(ask.consultant_id)
-    return await ctx.follow(
-        NAMESPACE, room, partial(ctx.read, now.get_watched, ask.consultant_id)
-    )
+    return await ctx.follow(NAMESPACE, room, partial(ctx.read, now.get_watched, ask.consultant_id))
 
 
 @availability.command(visitors=True)

@@ -34,9 +34,7 @@ from storage.call import CallRow, Stay
 SIGNAL_MAX = 16_384
 
 
-def initiate(
-    tx: Transaction, booking_id: str, student_id: str, consultant_id: str
-) -> CallView:
+def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: str) -> CallView:
     """Open a call; raises InCall while the consultant has one."""
     row = CallRow(
         id=tx.new_id(),

@@ -1,4 +1,4 @@
-"""Talked time: the seconds in which both were connected, however events were doubled or reordered."""
+"""Talked time: the seconds in which both were connected, in whatever order that was heard."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -43,9 +43,9 @@ class BecomeConsultant(Change, kw_only=True):
     languages: LanguageCodes
     country: CountryCode
     time_zone: Zone
-    age: Age | None | UnsetType = UNSET
-    gender: Gender | None | UnsetType = UNSET
-    profile_picture_url: HttpsUrl | None | UnsetType = UNSET
+    age: Age | UnsetType | None = UNSET
+    gender: Gender | UnsetType | None = UNSET
+    profile_picture_url: HttpsUrl | UnsetType | None = UNSET
 
 
 class UpdateConsultant(Change, kw_only=True):
@@ -53,9 +53,9 @@ class UpdateConsultant(Change, kw_only=True):
     languages: LanguageCodes | UnsetType = UNSET
     country: CountryCode | UnsetType = UNSET
     time_zone: Zone | UnsetType = UNSET
-    age: Age | None | UnsetType = UNSET
-    gender: Gender | None | UnsetType = UNSET
-    profile_picture_url: HttpsUrl | None | UnsetType = UNSET
+    age: Age | UnsetType | None = UNSET
+    gender: Gender | UnsetType | None = UNSET
+    profile_picture_url: HttpsUrl | UnsetType | None = UNSET
 
 
 class StopConsulting(Change):
@@ -84,7 +84,7 @@ class AddTopic(Change, kw_only=True):
     description: LongText
     hourly_rate: Money
     minimal_duration_minutes: Minutes
-    icon_url: HttpsUrl | None | UnsetType = UNSET
+    icon_url: HttpsUrl | UnsetType | None = UNSET
 
 
 class UpdateTopic(Change, kw_only=True):
@@ -93,7 +93,7 @@ class UpdateTopic(Change, kw_only=True):
     description: LongText | UnsetType = UNSET
     hourly_rate: Money | UnsetType = UNSET
     minimal_duration_minutes: Minutes | UnsetType = UNSET
-    icon_url: HttpsUrl | None | UnsetType = UNSET
+    icon_url: HttpsUrl | UnsetType | None = UNSET
 
 
 class RemoveTopic(Change, kw_only=True):

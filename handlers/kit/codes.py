@@ -9,12 +9,27 @@ from handlers.kit.errors import Invalid
 
 _ENGLISH = Locale("en")
 # CLDR also knows groupings and private codes; these are not ISO 3166-1's.
-_NOT_COUNTRIES = {"EU", "EZ", "UN", "QO", "XA", "XB", "XK", "ZZ", "AC", "CP", "CQ", "DG", "EA", "IC"}
+_NOT_COUNTRIES = {
+    "EU",
+    "EZ",
+    "UN",
+    "QO",
+    "XA",
+    "XB",
+    "XK",
+    "ZZ",
+    "AC",
+    "CP",
+    "CQ",
+    "DG",
+    "EA",
+    "IC",
+}
 _NOT_COUNTRIES |= {"TA"}
 
-LANGUAGES = frozenset(code for code in _ENGLISH.languages if len(code) == 2)
-COUNTRIES = frozenset(
-    code for code in _ENGLISH.territories if len(code) == 2 and code not in _NOT_COUNTRIES
+LANGUAGES = frozenset(str(code) for code in _ENGLISH.languages if len(str(code)) == 2)
+COUNTRIES = (
+    frozenset(str(code) for code in _ENGLISH.territories if len(str(code)) == 2) - _NOT_COUNTRIES
 )
 CURRENCIES = frozenset(list_currencies())
 ZONES = frozenset(zoneinfo.available_timezones())

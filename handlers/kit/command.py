@@ -130,7 +130,7 @@ class Domain:
     def consumer(
         self, *events: type[Event], outbound: bool = False, backfill: bool = False
     ) -> Callable[[F], F]:
-        """Register a reaction to `events`; `backfill` lets a new one hear what is stored already."""
+        """Register a reaction to `events`; with `backfill` a new one hears what is stored too."""
 
         def register(run: F) -> F:
             name = f"{self.name}.{run.__name__}"

@@ -14,9 +14,7 @@ from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import msgspec
-from sqlalchemy import Executable
 
-from storage.clock import Clock
 from handlers.kit.contract import Event, Request, encode
 from handlers.kit.errors import Conflict, Refusal
 from handlers.kit.ids import new_id
@@ -24,6 +22,7 @@ from handlers.kit.keys import Keys
 from handlers.kit.rules import Rules
 from rooms.names import stream
 from storage import answers, events, timers
+from storage.clock import Clock
 from storage.engine import Database, Queries
 
 P = ParamSpec("P")
@@ -74,12 +73,12 @@ class Audience(Protocol):
     def whisper(self, whisper: Whisper) -> None: ...
 
     async def follow(
-        self, socket: object, stream_name: str, read: Callable[[], Awaitable[int]]
+        self, socket: Any, stream_name: str, read: Callable[[], Awaitable[int]]
     ) -> Callable[[], None]: ...
 
-    def unfollow(self, socket: object, stream_name: str) -> None: ...
+    def unfollow(self, socket: Any, stream_name: str) -> None: ...
 
-    def listen(self, socket: object, stream_name: str) -> None: ...
+    def listen(self, socket: Any, stream_name: str) -> None: ...
 
 
 class Mailer(Protocol):
@@ -239,9 +238,7 @@ class Context:
             )
         )
 
-    async def follow(
-        self, namespace: str, room: str, read: Callable[[], Awaitable[T]]
-    ) -> T:
+    async def follow(self, namespace: str, room: str, read: Callable[[], Awaitable[T]]) -> T:
         """Let this socket hear `room` from what `read` returns (its `seq`) on, after the ack."""
         answer: list[T] = []
 

@@ -17,7 +17,9 @@ class Refusal(Exception):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "CODE" not in cls.__dict__:
-            cls.CODE = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).upper()
+            cls.CODE = re.sub(
+                r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__
+            ).upper()
 
     def __init__(
         self, message: str | None = None, *, details: Any = None, retry_after_s: float | None = None

@@ -16,7 +16,9 @@ def new_id(now: datetime) -> str:
     with _lock:
         # 12 bits behind the milliseconds count up inside one, so that order holds there too
         ticks = max(milliseconds << 12 | random >> 70 & 0xFF, _last + 1)
-        if ticks >> 12 > milliseconds + 1000:  # the clock went back: do not run ahead of it for ever
+        if (
+            ticks >> 12 > milliseconds + 1000
+        ):  # the clock went back: do not run ahead of it for ever
             ticks = milliseconds << 12
         _last = ticks
     value = (ticks >> 12) << 80 | 0x7 << 76 | (ticks & 0xFFF) << 64 | 0b10 << 62

@@ -2,7 +2,7 @@
 
 from handlers.kit.context import Context
 from handlers.profile import profile, service
-from handlers.profile.contracts import Me, UpdateProfile, UserView
+from handlers.profile.contracts import ListPeople, Me, PeopleView, UpdateProfile, UserView
 
 
 @profile.command()
@@ -15,3 +15,9 @@ async def me(ctx: Context, ask: Me) -> UserView:
 async def update(ctx: Context, ask: UpdateProfile) -> UserView:
     """Change your name, language, zone or settings."""
     return await ctx.transact(service.update_me, ask)
+
+
+@profile.command()
+async def people(ctx: Context, ask: ListPeople) -> PeopleView:
+    """What people are called, so that a booking or a message can show a name."""
+    return await ctx.read(service.list_people, ask.user_ids)

@@ -5,11 +5,12 @@ from typing import Annotated, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType
 
-from handlers.kit.contract import Change, Event, Name, Nothing, View
+from handlers.kit.contract import Change, Event, Id, Name, Nothing, Request, View
 from rooms import names
 
 Email = Annotated[
-    str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,]+\.[^@\s<>,]+$")
+    str,
+    Meta(min_length=3, max_length=254, pattern=r"^[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,]+\.[^@\s<>,]+$"),
 ]
 SettingName = Annotated[str, Meta(min_length=1, max_length=64)]
 SettingValue = bool | int | float | Annotated[str, Meta(max_length=500)] | None
@@ -28,6 +29,25 @@ class UpdateProfile(Change):
     language: Annotated[str, Meta(pattern="^[a-z]{2}$")] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
     settings: SettingMap | UnsetType = UNSET
+
+
+class ListPeople(Request):
+    """Ask what people are called."""
+
+    user_ids: Annotated[list[Id], Meta(min_length=1, max_length=200)]
+
+
+class PersonView(View):
+    """What a person is called."""
+
+    first_name: str
+    last_name: str
+
+
+class PeopleView(View):
+    """Names by user id; people who do not exist are left out."""
+
+    people: dict[str, PersonView]
 
 
 class UserView(View):

@@ -12,9 +12,7 @@ from storage.profile import UserRow
 ROLES = ("student", "consultant", "moderator", "admin")
 
 
-def create_user(
-    tx: Transaction, email: str, first_name: str, last_name: str
-) -> UserView | None:
+def create_user(tx: Transaction, email: str, first_name: str, last_name: str) -> UserView | None:
     """A new student with a verified address; None when the address is taken."""
     row = UserRow(
         id=tx.new_id(),

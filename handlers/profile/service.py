@@ -6,7 +6,13 @@ from handlers.kit.codes import check_language, check_zone
 from handlers.kit.context import Transaction
 from handlers.kit.contract import given
 from handlers.kit.errors import NotFound
-from handlers.profile.contracts import UpdateProfile, UserUpdated, UserView
+from handlers.profile.contracts import (
+    PeopleView,
+    PersonView,
+    UpdateProfile,
+    UserUpdated,
+    UserView,
+)
 from storage import profile as store
 from storage.profile import UserRow
 
@@ -40,6 +46,14 @@ def save(tx: Transaction, row: UserRow) -> UserView:
     user = view_of(row)
     tx.publish(UserUpdated(user=user))
     return user
+
+
+def list_people(tx: Transaction, user_ids: list[str]) -> PeopleView:
+    rows = store.list_users(tx, user_ids)
+    people = {
+        row.id: PersonView(first_name=row.first_name, last_name=row.last_name) for row in rows
+    }
+    return PeopleView(people=people)
 
 
 def view_of(row: UserRow) -> UserView:

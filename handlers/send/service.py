@@ -1,6 +1,7 @@
 """Decisions about dispatches: accepted, sent, tried again, given up."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -87,7 +88,7 @@ def _retry(tx: Transaction, event: DispatchDue, attempts: int, reason: str) -> N
     tx.publish_later(DispatchDue(**_about(event)), at, f"dispatch:{event.dispatch_id}")
 
 
-def _about(event: DispatchDue) -> dict[str, str | None]:
+def _about(event: DispatchDue) -> dict[str, Any]:
     return {
         "dispatch_id": event.dispatch_id,
         "channel": event.channel,

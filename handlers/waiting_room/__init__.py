@@ -1,4 +1,4 @@
-"""Where students wait for their call: who is next, and how long it may take. Never the call itself."""
+"""Where students wait for their call: who is next, how long it may take. Never the call."""
 
 from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Actor, Transaction

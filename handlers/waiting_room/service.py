@@ -210,9 +210,7 @@ def _open(tx: Transaction, booking: BookingView) -> RoomRow:
         raise TooEarly(details={"opens_at": opens_at})
     if calls.is_going_on(tx, booking.id):
         raise WrongState("The call goes on already.")
-    fresh = RoomRow(
-        booking.block_id, booking.consultant_id, booking.ends_at, 0, 0, None, None
-    )
+    fresh = RoomRow(booking.block_id, booking.consultant_id, booking.ends_at, 0, 0, None, None)
     close_due = RoomCloseDue(block_id=booking.block_id)
     tx.publish_later(close_due, booking.ends_at, f"room:{booking.block_id}")
     return store.open_room(tx, fresh)

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.wire_client import Client
 from tests.world import World
 
 SMALL_BUFFER = 4_096
@@ -96,6 +97,13 @@ class Poller:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+async def begin_to_enter(client: Client, namespace: str, **auth: Any) -> asyncio.Future[None]:
+    """Send a CONNECT and wait for nothing; the future is its answer."""
+    future = client._connecting[namespace] = asyncio.get_running_loop().create_future()
+    await client.ws.send_str(f"40{namespace},{json.dumps(auth)}")
+    return future
 
 
 def events_in(frames: list[str], name: str) -> list[tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""Default weeks and overrides become blocks, ahead of time; what is booked is never lost unasked."""
+"""Default weeks and overrides become blocks, ahead of time; no booking is lost unasked."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -122,9 +122,7 @@ def get_schedule(tx: Transaction) -> ScheduleView:
     )
 
 
-def rebuild(
-    tx: Transaction, consultant_id: str, weeks: list[str], wish: Wish
-) -> list[BlockView]:
+def rebuild(tx: Transaction, consultant_id: str, weeks: list[str], wish: Wish) -> list[BlockView]:
     """Bring the blocks of `weeks` in line with the schedule; gives those that changed."""
     schedule = get_own_schedule(tx, consultant_id)
     wanted = _wanted(tx, schedule, weeks)
@@ -214,7 +212,7 @@ def _fit(tx: Transaction, row: BlockRow, max_calls: int, wish: Wish) -> BlockVie
 
 
 def _make_room(tx: Transaction, block_id: str, max_calls: int, wish: Wish) -> None:
-    """Release what is held beyond `max_calls`: offers first, then the newest bookings, if wished."""
+    """Release what is held beyond `max_calls`: offers, then (if wished) the newest bookings."""
     held = holds.list_holds(tx, block_id)
     if len(held) <= max_calls:
         return

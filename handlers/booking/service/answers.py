@@ -1,4 +1,4 @@
-"""Answers to requests, and changes of what stands: approve, reject, cancel, reschedule, complete."""
+"""Answers to requests and changes of what stands: approve, reject, cancel, move, complete."""
 
 from handlers.availability import public as availability
 from handlers.booking.contracts import (
@@ -132,9 +132,7 @@ def end_with_block(tx: Transaction, row: BookingRow) -> None:
     tx.publish_later(BlockEndDue(booking_id=row.id), row.ends_at, f"block_end:{row.id}")
 
 
-def get_as_consultant(
-    tx: Transaction, ask: AnswerBooking, states: tuple[str, ...]
-) -> BookingRow:
+def get_as_consultant(tx: Transaction, ask: AnswerBooking, states: tuple[str, ...]) -> BookingRow:
     row = store.lock_booking(tx, ask.booking_id)
     if row is None or row.consultant_id != tx.actor.id:
         raise NotFound

@@ -54,9 +54,7 @@ def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationP
     )
 
 
-def _newest(
-    tx: Transaction, intervals: list[Interval], last: int, limit: int
-) -> list[MessageRow]:
+def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -> list[MessageRow]:
     """Messages numbered up to `last` within the intervals, the newest first."""
     found: list[MessageRow] = []
     for interval in reversed(intervals):

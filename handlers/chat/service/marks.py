@@ -55,6 +55,4 @@ def _tell(tx: Transaction, mark: Mark) -> None:
     mark.told_seq, mark.told_at = mark.seq, tx.now
     store.keep_mark(tx, mark)
     event = EVENTS[mark.kind]
-    tx.publish(
-        event(conversation_id=mark.conversation_id, user_id=mark.user_id, seq=mark.seq)
-    )
+    tx.publish(event(conversation_id=mark.conversation_id, user_id=mark.user_id, seq=mark.seq))

@@ -1,0 +1,161 @@
+"""The people of the demo, what they offer and what they say."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+PASSWORD = "a small world to try"
+STUDENTS = ("Mila", "Jonas", "Aiko", "Tariq")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A consultant's side of the story."""
+
+    first_name: str
+    about_me: str
+    languages: tuple[str, ...]
+    country: str
+    time_zone: str
+    topics: tuple[dict[str, Any], ...]
+    hours: tuple[int, ...]
+    talk: tuple[tuple[bool, str], ...]
+    available_now: bool = False
+
+    def profile(self) -> dict[str, Any]:
+        return {
+            "about_me": self.about_me,
+            "languages": self.languages,
+            "country": self.country,
+            "time_zone": self.time_zone,
+        }
+
+    def week(self) -> dict[str, Any]:
+        blocks = [
+            {"weekday": day, "hour": hour, "max_calls": 3}
+            for day in range(7)
+            for hour in self.hours
+        ]
+        return {"time_zone": self.time_zone, "blocks": blocks}
+
+
+class Teller:
+    """What several acts of a person have in common."""
+
+    id: str
+
+    async def does(self, namespace: str, command: str, **payload: Any) -> Any:
+        raise NotImplementedError
+
+    async def talk_with(
+        self, other: "Teller", conversation_id: str, lines: tuple[tuple[bool, str], ...]
+    ) -> None:
+        """Messages to and fro; the other one reads them all but the last."""
+        seq = 0
+        for number, (mine, text) in enumerate(lines):
+            speaker = self if mine else other
+            fields = {"conversation_id": conversation_id, "client_id": f"demo-{number}"}
+            sent = await speaker.does("/chat", "send", **fields, text=text)
+            if number < len(lines) - 1:
+                seq = sent["seq"]
+        await other.does("/chat", "mark_read", conversation_id=conversation_id, seq=seq)
+
+    async def book(self, consultant: "Teller", skip: int) -> Any:
+        """A request for one of the consultant's coming blocks and their first topic."""
+        now = datetime.now(UTC)
+        listed = await self.does(
+            "/availability",
+            "list_blocks",
+            consultant_id=consultant.id,
+            **{"from": now.isoformat(), "to": (now + timedelta(days=14)).isoformat()},
+        )
+        coming = [block for block in listed["blocks"] if block["starts_at"] > now.isoformat()]
+        offered = await self.does("/consultants", "get", consultant_id=consultant.id)
+        topic_id = offered["topics"][0]["id"]
+        block_id = coming[skip]["id"]
+        note = "I have read the first chapter and have three questions."
+        fields = {"block_id": block_id, "topic_id": topic_id, "note": note}
+        return await self.does("/booking", "request", **fields)
+
+
+def _topic(name: str, description: str, amount: int, currency: str, minutes: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": description,
+        "hourly_rate": {"amount": amount, "currency": currency},
+        "minimal_duration_minutes": minutes,
+    }
+
+
+CONSULTANTS = (
+    Offer(
+        "Ines",
+        "Fifteen years of tax returns for people who work in two countries at once.",
+        ("pt", "en", "fr"),
+        "PT",
+        "Europe/Lisbon",
+        (
+            _topic("Moving to Portugal", "Residency, tax years, what to keep.", 9000, "EUR", 15),
+            _topic("Freelance invoices", "VAT across borders, in plain words.", 7500, "EUR", 10),
+        ),
+        (9, 10, 14, 15),
+        (
+            (True, "Hello! I move in March. Is a call now too early?"),
+            (False, "Not at all: the tax year is what decides. Bring your contract."),
+            (True, "Thank you, I have asked for Thursday's hour."),
+        ),
+        available_now=True,
+    ),
+    Offer(
+        "Kofi",
+        "I teach statistics to people who never wanted to learn it.",
+        ("en",),
+        "GH",
+        "Africa/Accra",
+        (
+            _topic(
+                "Thesis statistics", "Which test, and why; your data on screen.", 4000, "USD", 20
+            ),
+            _topic("R for beginners", "From a spreadsheet to a first plot.", 3500, "USD", 15),
+        ),
+        (8, 12, 18, 19),
+        (
+            (True, "My supervisor wants a mixed model. I have 42 people, two visits each."),
+            (False, "That is enough to begin. Can you share the column names?"),
+            (True, "person, visit, group, score. Nothing else."),
+        ),
+    ),
+    Offer(
+        "Sanna",
+        "Choir conductor and voice coach; beginners are the best part of my week.",
+        ("fi", "sv", "en"),
+        "FI",
+        "Europe/Helsinki",
+        (_topic("Find your range", "Thirty minutes at the piano.", 5500, "EUR", 15),),
+        (11, 16, 17),
+        (
+            (True, "Do I need a quiet room?"),
+            (False, "A coat on the door helps. See you then!"),
+        ),
+        available_now=True,
+    ),
+    Offer(
+        "Mateo",
+        "I have taken apart every bicycle I ever owned. Most ride again.",
+        ("es", "en"),
+        "CL",
+        "America/Santiago",
+        (
+            _topic(
+                "Fix it on camera", "Gears, brakes, wheels: we do it together.", 3000, "EUR", 10
+            ),
+            _topic("Which used bike?", "Send the advert, we look at it.", 2500, "EUR", 10),
+        ),
+        (10, 13, 20),
+        (
+            (True, "It jumps between the third and the fourth gear."),
+            (False, "Cable, nine times out of ten. Have a 5 mm key ready."),
+            (True, "I found one!"),
+        ),
+    ),
+)
