@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-PASSWORD = "a small world to try"
+PASSWORD = "a small world to try"  # noqa: S105 - printed for whoever tries the demo
 STUDENTS = ("Mila", "Jonas", "Aiko", "Tariq")
 
 

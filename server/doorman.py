@@ -133,12 +133,12 @@ class Doorman:
         self._rooms.leave_all(socket)
         domain = self._namespaces.get(socket.namespace)
         if domain is not None and domain.departure is not None and not self._closing:
-            for subject in socket.attends:
-                self._spawn(self._depart(domain, socket, subject))
+            for subject, stay_id in socket.attends:
+                self._spawn(self._depart(domain, socket, subject, stay_id))
 
-    async def _depart(self, domain: Domain, socket: Socket, subject: str) -> None:
+    async def _depart(self, domain: Domain, socket: Socket, subject: str, stay_id: str) -> None:
         assert domain.departure is not None
-        await domain.departure(self._context(socket.actor, socket.connection), subject)
+        await domain.departure(self._context(socket.actor, socket.connection), subject, stay_id)
 
     def gone(self, connection: Connection) -> None:
         """A connection is gone."""

@@ -60,7 +60,7 @@ class Socket:
         self.namespace = namespace
         self.sid = sid
         self.known = known
-        self.attends: set[str] = set()
+        self.attends: set[tuple[str, str]] = set()
         self.waiting: deque[ClientPacket] = deque()
         self.worker: asyncio.Task[None] | None = None
 

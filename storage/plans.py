@@ -1,7 +1,7 @@
 """SQLAlchemy Core statements compiled once for SQLite: text, how to bind, how to read a row."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Executable
 from sqlalchemy.dialects.sqlite import pysqlite
@@ -22,8 +22,8 @@ class Plan:
     def __init__(self, statement: Executable, names: tuple[str, ...]) -> None:
         self.statement = statement  # kept, so that its id stays its own
         columns = list(names) if getattr(statement, "is_insert", False) else None
-        compiled = statement.compile(dialect=DIALECT, column_keys=columns)  # type: ignore[attr-defined]
-        self._compiled: SQLCompiler = compiled
+        compiled: SQLCompiler = cast(Any, statement).compile(dialect=DIALECT, column_keys=columns)
+        self._compiled = compiled
         self._sql: str = compiled.string
         self._expands = bool(compiled.post_compile_params)
         self._binders = [

@@ -12,9 +12,9 @@ Invariants:
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
 import structlog
@@ -90,7 +90,14 @@ class Outcome(NamedTuple):
     effects: list[Any]
 
 
-class Writer(aiosqlite.Connection):
+class Threaded(aiosqlite.Connection):
+    """A connection on whose own thread a plain function runs in one hop."""
+
+    async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await self._execute(work, *args)  # type: ignore[no-untyped-call]
+
+
+class Writer(Threaded):
     """The writing connection; its thread runs a batch of works in one hop."""
 
     def run_batch(self, works: list[Work[Any]]) -> list[Outcome]:
@@ -107,10 +114,11 @@ class Writer(aiosqlite.Connection):
         return outcomes
 
     async def hop(self, works: list[Work[Any]]) -> list[Outcome]:
-        return cast(list[Outcome], await self._execute(self.run_batch, works))  # type: ignore[no-untyped-call]
+        outcomes: list[Outcome] = await self._in_thread(self.run_batch, works)
+        return outcomes
 
 
-class Reader(aiosqlite.Connection):
+class Reader(Threaded):
     """A reading connection: one snapshot a hop."""
 
     def run_read(self, work: Work[T]) -> T:
@@ -122,7 +130,8 @@ class Reader(aiosqlite.Connection):
             connection.execute("ROLLBACK")
 
     async def hop(self, work: Work[T]) -> T:
-        return cast(T, await self._execute(self.run_read, work))  # type: ignore[no-untyped-call]
+        value: T = await self._in_thread(self.run_read, work)
+        return value
 
 
 def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:

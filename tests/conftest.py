@@ -1,5 +1,8 @@
 """What every test may name in its arguments: databases, a world, a process, logs, real parts."""
 
+import asyncio
+import functools
+import inspect
 import io
 import logging
 import shutil
@@ -26,12 +29,26 @@ from tests.parts.postgres import Cluster
 from tests.world import MovableClock, Process, World, environ_of, settings_of
 
 pytest_plugins = ["tests.parts.fixtures"]
+TEST_WITHIN_S = 45.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "settings(**environ): environment variables of the test's world or process"
     )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Bound async tests inside their loop: the signal of pytest-timeout is lost in uvloop."""
+    test = getattr(item, "obj", None)
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(test):
+
+        @functools.wraps(test)
+        async def bounded(*args: Any, **values: Any) -> None:
+            async with asyncio.timeout(TEST_WITHIN_S):
+                await test(*args, **values)
+
+        item.obj = bounded
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:

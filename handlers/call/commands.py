@@ -17,10 +17,7 @@ from rooms import names
 @call.command(refuses=(CallOver,))
 async def join(ctx: Context, ask: JoinCall) -> CallView:
     """Be in a call, with this device, until it leaves or its connection is lost."""
-    ctx.request_id = None  # being in is about this very socket: a repeat is done again
-    stay_id = ctx.new_id()
-    ctx.attend(f"{ask.call_id} {stay_id}")
-    view = await ctx.transact(service.join, ask, stay_id)
+    view = await ctx.transact(service.join, ask, ctx.attend(ask.call_id))
     ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
     return view
 

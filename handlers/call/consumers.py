@@ -8,9 +8,8 @@ from storage import call as store
 
 
 @call.departs
-async def note_the_lost_device(ctx: Context, subject: str) -> None:
+async def note_the_lost_device(ctx: Context, call_id: str, stay_id: str) -> None:
     """A device that was in a call is gone."""
-    call_id, _, stay_id = subject.partition(" ")
     await ctx.transact(service.lose, call_id, stay_id, ctx.kernel.clock.now())
 
 

@@ -13,6 +13,7 @@ from handlers.kit.contract import (
     Event,
     Id,
     Limit,
+    Membership,
     Name,
     Request,
     Seq,
@@ -21,7 +22,6 @@ from handlers.kit.contract import (
 )
 from rooms import names
 from rooms.names import stream
-from storage.events import Membership
 
 ClientId = Annotated[str, Meta(min_length=1, max_length=64)]
 MemberIds = Annotated[list[Id], Meta(min_length=1, max_length=5_000)]

@@ -29,7 +29,7 @@ class Belonging:
 
 RoomsOf = Callable[[Transaction, Actor], list[Belonging]]
 MayWatch = Callable[[Transaction, Actor | None, str], bool]
-Departure = Callable[[Context, str], Awaitable[None]]
+Departure = Callable[[Context, str, str], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
 
 

@@ -256,9 +256,6 @@ class Context:
         assert self.actor is not None
         return self.actor.id
 
-    def new_id(self) -> str:
-        return new_id(self.kernel.clock.now())
-
     def unfollow(self, namespace: str, room: str) -> None:
         self._audience.unfollow(self.socket, stream(namespace, room))
 
@@ -270,12 +267,16 @@ class Context:
         """Say something unstored to a room, but not to this socket."""
         self._audience.whisper(Whisper(namespace, room, name, data, skip=self.socket))
 
-    def attend(self, subject: str) -> None:
-        """Tell the domain (`@domain.departs`) about `subject` when this socket is gone."""
-        self.socket.attends.add(subject)
+    def attend(self, subject: str) -> str:
+        """Be at `subject` with this socket: the domain (`@domain.departs`) hears when it is gone.
 
-    def unattend(self, subject: str) -> None:
-        self.socket.attends.discard(subject)
+        Gives the stay's id. Being there is about this very socket, so a repeated request is not
+        answered from what is kept, but done again.
+        """
+        self.request_id = None
+        stay_id = new_id(self.kernel.clock.now())
+        self.socket.attends.add((subject, stay_id))
+        return stay_id
 
     @property
     def _audience(self) -> Audience:

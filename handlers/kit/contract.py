@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from storage.events import Membership
+from storage.events import Membership as Membership
 
 Id = Annotated[str, Meta(min_length=36, max_length=36, pattern=r"^[0-9a-f-]+$")]
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]

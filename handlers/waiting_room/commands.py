@@ -19,10 +19,7 @@ from handlers.waiting_room.contracts import (
 @waiting_room.command(refuses=(TooEarly, WrongState))
 async def enter(ctx: Context, ask: EnterRoom) -> PlaceView:
     """Wait for your call; the place is yours while this device (or another of yours) is here."""
-    ctx.request_id = None  # being here is about this very socket: a repeat is done again
-    stay_id = ctx.new_id()
-    ctx.attend(f"{ask.booking_id} {stay_id}")
-    return await ctx.transact(service.enter, ask, stay_id)
+    return await ctx.transact(service.enter, ask, ctx.attend(ask.booking_id))
 
 
 @waiting_room.command()

@@ -17,17 +17,15 @@ from storage import waiting_room as store
 @waiting_room.arrives
 async def take_the_place_again(ctx: Context) -> None:
     """Who reconnects has their place again, without asking."""
-    stay_id_of = {booking_id: ctx.new_id() for booking_id in await ctx.read(service.list_my_places)}
-    for booking_id, stay_id in stay_id_of.items():
-        ctx.attend(f"{booking_id} {stay_id}")
+    booking_ids = await ctx.read(service.list_my_places)
+    stay_id_of = {booking_id: ctx.attend(booking_id) for booking_id in booking_ids}
     if stay_id_of:
         await ctx.transact(service.come_back_to_all, stay_id_of)
 
 
 @waiting_room.departs
-async def note_the_lost_device(ctx: Context, subject: str) -> None:
+async def note_the_lost_device(ctx: Context, booking_id: str, stay_id: str) -> None:
     """A waiting student's device is gone."""
-    booking_id, _, stay_id = subject.partition(" ")
     await ctx.transact(service.lose, booking_id, stay_id, ctx.kernel.clock.now())
 
 

@@ -5,7 +5,7 @@ import { effect } from "@preact/signals";
 import { Shell } from "./parts/shell.js";
 import { startChats } from "./chats.js";
 import { startNotices } from "./notices.js";
-import { path } from "./router.js";
+import { path, visit } from "./router.js";
 import { me } from "./state.js";
 import { Page } from "./parts/page.js";
 import { Bookings } from "./pages/bookings.js";
@@ -56,10 +56,10 @@ function shown() {
   return me.value ? FOR_PEOPLE[name](id, more) : html`<${Login} />`;
 }
 
-/** Another person or another place is another page: nothing of the last one stays. */
+/** Another person or another arrival is another page: nothing of the last one stays. */
 const App = () => html`
   <${Shell}>
-    <main id="main" key=${`${me.value?.id} ${path.value.join("/")}`}>${shown()}</main>
+    <main id="main" key=${`${me.value?.id} ${visit.value}`}>${shown()}</main>
   <//>`;
 
 /** @type {string | undefined} */

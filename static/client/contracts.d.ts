@@ -345,6 +345,11 @@ export interface ListNotifications {
   before?: string | null;
 }
 
+/** Ask what people are called. */
+export interface ListPeople {
+  user_ids: string[];
+}
+
 /** Blocks, and the number of the consultant's room that they reflect. */
 export interface ListedBlocks {
   blocks: Block[];
@@ -450,6 +455,17 @@ export interface OverrideWeek {
   week: string;
   blocks: WeeklyBlock[];
   cancel_bookings?: boolean;
+}
+
+/** Names by user id; people who do not exist are left out. */
+export interface People {
+  people: Record<string, Person>;
+}
+
+/** What a person is called. */
+export interface Person {
+  first_name: string;
+  last_name: string;
 }
 
 /** One student's place: `ahead` others come first, in about `eta_s` seconds it is their turn. */
@@ -864,6 +880,8 @@ export interface Commands {
     change_password: { payload: ChangePassword; data: Empty };
     /** Your own user. */
     me: { payload: Me; data: User };
+    /** What people are called, so that a booking or a message can show a name. */
+    people: { payload: ListPeople; data: People };
     /** Change your name, language, zone or settings. */
     update: { payload: UpdateProfile; data: User };
   };

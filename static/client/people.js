@@ -1,33 +1,51 @@
-/** Names of people and what consultants offer, asked for once each. */
+/** What people are called, and what consultants offer: asked for once each. */
 
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { me, parley } from "./state.js";
 
-/** @import { Consultant } from "./contracts.js" */
+/** @import { Consultant, Person } from "./contracts.js" */
 
-/** Consultants by id; null for people who are none. */
-const known = signal(/** @type {ReadonlyMap<string, Consultant | null>} */ (new Map()));
-/** @type {Map<string, Promise<Consultant | null>>} */
-const asked = new Map();
+const TOGETHER = 200;
 
-/** @param {Consultant | null} consultant @param {string} id */
-function learn(id, consultant) {
-  known.value = new Map(known.value).set(id, consultant);
-  return consultant;
+const names = signal(/** @type {ReadonlyMap<string, Person | null>} */ (new Map()));
+/** @type {Set<string>} Whose names were asked for, or will be in a moment. */
+const asked = new Set();
+/** @type {string[]} */
+let fresh = [];
+
+/** A page shows many people at once: their names are asked for together. */
+function askTogether() {
+  const all = fresh;
+  fresh = [];
+  for (let from = 0; from < all.length; from += TOGETHER) {
+    void learn(all.slice(from, from + TOGETHER));
+  }
 }
 
-/** @param {string} id */
-export function consultant(id) {
-  const asking = asked.get(id) ?? parley.call("/consultants", "get", { consultant_id: id })
-    .then((found) => learn(id, found), (refusal) => {
-      // Only a plain no is remembered; a lost answer is asked for again.
-      if (refusal.code !== "NOT_FOUND") asked.delete(id);
-      return learn(id, null);
-    });
-  asked.set(id, asking);
-  return asking;
+/** @param {string[]} user_ids */
+async function learn(user_ids) {
+  try {
+    const { people } = await parley.call("/profile", "people", { user_ids });
+    names.value = new Map([...names.value,
+      ...user_ids.map((id) => /** @type {const} */ ([id, people[id] ?? null]))]);
+  } catch {
+    // Whoever is shown next is asked for again.
+    for (const id of user_ids) asked.delete(id);
+  }
+}
+
+/** @param {(string | null | undefined)[]} ids */
+export function useNames(ids) {
+  useEffect(() => {
+    for (const id of ids) {
+      if (!id || id === me.value?.id || asked.has(id)) continue;
+      asked.add(id);
+      if (!fresh.length) queueMicrotask(askTogether);
+      fresh.push(id);
+    }
+  }, [ids.join()]);
 }
 
 /** @param {{first_name: string, last_name: string}} person */
@@ -37,8 +55,38 @@ export const fullName = ({ first_name, last_name }) => `${first_name} ${last_nam
  * @param {string} id */
 export function nameOf(id) {
   if (id === me.value?.id) return "You";
-  const found = known.value.get(id);
-  return found ? fullName(found) : `Student ${id.slice(-4)}`;
+  const found = names.value.get(id);
+  if (found === undefined) return "…";
+  return found ? fullName(found) : "Somebody";
+}
+
+/** @param {{id: string}} props */
+export function Name({ id }) {
+  useNames([id]);
+  return html`<span class="name">${nameOf(id)}</span>`;
+}
+
+/** Consultants by id; null for people who are none. */
+const known = signal(/** @type {ReadonlyMap<string, Consultant | null>} */ (new Map()));
+/** @type {Map<string, Promise<Consultant | null>>} */
+const looked = new Map();
+
+/** @param {Consultant | null} found @param {string} id */
+function note(id, found) {
+  known.value = new Map(known.value).set(id, found);
+  return found;
+}
+
+/** @param {string} id */
+export function consultant(id) {
+  const looking = looked.get(id) ?? parley.call("/consultants", "get", { consultant_id: id })
+    .then((found) => note(id, found), (refusal) => {
+      // Only a plain no is remembered; a lost answer is asked for again.
+      if (refusal.code !== "NOT_FOUND") looked.delete(id);
+      return note(id, null);
+    });
+  looked.set(id, looking);
+  return looking;
 }
 
 /** @type {Set<string>} Topics that were looked for once more. */
@@ -53,23 +101,9 @@ export function useTopicName(consultant_id, topic_id) {
     if (topic || missed.has(topic_id)) return;
     if (person) {
       missed.add(topic_id);
-      asked.delete(consultant_id);
+      looked.delete(consultant_id);
     }
     void consultant(consultant_id);
   }, [person, topic_id]);
   return topic?.name ?? "A consultation";
-}
-
-/** @param {(string | null | undefined)[]} ids */
-export function useConsultants(ids) {
-  const wanted = ids.filter((id) => id && id !== me.value?.id);
-  useEffect(() => {
-    for (const id of wanted) void consultant(/** @type {string} */ (id));
-  }, [wanted.join()]);
-}
-
-/** @param {{id: string}} props */
-export function Name({ id }) {
-  useConsultants([id]);
-  return html`<span class="name">${nameOf(id)}</span>`;
 }

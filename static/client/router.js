@@ -1,13 +1,25 @@
 /** Where the viewer is, by the hash of the address. */
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 
 const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
 
 /** The parts of the path: `#/chats/7` is `["chats", "7"]`. */
 export const path = signal(read());
+/** Rises at each arrival, also where one already is. */
+export const visit = signal(0);
 
-addEventListener("hashchange", () => (path.value = read()));
+const arrive = () => batch(() => {
+  path.value = read();
+  visit.value++;
+});
+
+addEventListener("hashchange", arrive);
+// The browser says nothing when a link leads to where one is; people who follow it want news.
+addEventListener("click", ({ target }) => {
+  const link = target instanceof Element && target.closest("a");
+  if (link && link.hash && link.hash === location.hash) arrive();
+});
 
 let wanted = "/";
 

@@ -11,7 +11,7 @@ import { Message } from "../parts/message.js";
 import { Page, Pending, Refusal } from "../parts/page.js";
 import { chatOf, chats, loadChats, noteRead, typing } from "../chats.js";
 import { loadOlder, useMessages } from "../messages.js";
-import { consultant, nameOf, useConsultants } from "../people.js";
+import { consultant, nameOf, useNames } from "../people.js";
 import { Dot } from "../presence.js";
 import { useLoaded } from "../parts/loaded.js";
 import { me, parley } from "../state.js";
@@ -44,7 +44,7 @@ function useReading(conversation_id, seq) {
 function Typing({ id }) {
   const who = [...typing.value.keys()].filter((key) => key.startsWith(`${id}/`))
     .map((key) => key.slice(id.length + 1)).filter((user_id) => user_id !== me.value?.id);
-  useConsultants(who);
+  useNames(who);
   return html`<p class="quiet typing" role="status" data-test="typing">
     ${who.length > 0 && `${who.map(nameOf).join(", ")} ${who.length > 1 ? "are" : "is"} typing …`}
   </p>`;
@@ -77,7 +77,7 @@ export function Chat({ id }) {
   const chat = chatOf(id);
   const history = state.value;
   const messages = history?.messages ?? [];
-  useConsultants(chat?.member_ids ?? []);
+  useNames(chat?.member_ids ?? []);
   useReading(id, messages.at(-1)?.seq ?? 0);
   const unknown = !chat && chats.value !== null;
   useEffect(() => void (unknown && loadChats()), [unknown]);

@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals";
 import { Empty, Page, Pending } from "../parts/page.js";
 import { NewGroup } from "../parts/group.js";
 import { chats, chatsRefusal, loadChats } from "../chats.js";
-import { nameOf, useConsultants } from "../people.js";
+import { nameOf, useNames } from "../people.js";
 import { Dot } from "../presence.js";
 import { myId } from "../state.js";
 import { moment } from "../when.js";
@@ -29,7 +29,7 @@ function preview(message) {
 /** @param {{chat: ListedConversation}} props */
 function Entry({ chat }) {
   const other = otherOf(chat);
-  useConsultants([other]);
+  useNames([other]);
   const { last_message, unread } = chat;
   return html`
     <li class="card" data-test="conversation" data-id=${chat.id}>

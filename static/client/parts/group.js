@@ -5,7 +5,7 @@ import { Dialog } from "./dialog.js";
 import { Do, Field, Form, Select } from "./form.js";
 import { Empty } from "./page.js";
 import { chats, dropChat, noteConversation } from "../chats.js";
-import { Name, nameOf, useConsultants } from "../people.js";
+import { Name, nameOf, useNames } from "../people.js";
 import { Dot } from "../presence.js";
 import { go } from "../router.js";
 import { me, myId, parley } from "../state.js";
@@ -21,7 +21,7 @@ function acquaintances() {
 /** @param {{onClose: () => void}} props */
 export function NewGroup({ onClose }) {
   const people = acquaintances();
-  useConsultants(people);
+  useNames(people);
   const submit = async (/** @type {any} */ { name }, /** @type {FormData} */ data) => {
     const member_ids = data.getAll("member_ids").map(String);
     const group = await parley.call("/chat", "create_group", { name, member_ids });
@@ -46,7 +46,7 @@ export function NewGroup({ onClose }) {
 /** @param {{chat: ListedConversation}} props */
 function AddMember({ chat }) {
   const people = acquaintances().filter((id) => !chat.member_ids.includes(id));
-  useConsultants(people);
+  useNames(people);
   if (!people.length) return null;
   const submit = async (/** @type {any} */ { user_id }) =>
     noteConversation(await parley.call("/chat", "add_member",
