@@ -14,6 +14,10 @@ class Member(Protocol):
     def user_id(self) -> str | None:
         """Whose it is; None for a visitor."""
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has left for good: nothing may be entered for it any more."""
+
     def send(self, packet: Packet) -> None:
         """Write `packet` after all that was sent before; never waits, never raises."""
 

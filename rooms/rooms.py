@@ -139,6 +139,7 @@ class Rooms:
         try:
             floor = await read()
         except BaseException:
+            self._abandon({name} if opens else set())
             self.leave(member, name)
             raise
         if opens:
@@ -147,6 +148,8 @@ class Rooms:
 
     def listen(self, member: Member, name: str) -> None:
         """Let `member` hear the whispers of a room."""
+        if member.gone:
+            return
         self._listeners.setdefault(name, {})[member] = None
         self._of_member.setdefault(member, set()).add(name)
 
@@ -175,8 +178,23 @@ class Rooms:
     async def _read_in(
         self, member: Member, wants: Wants
     ) -> tuple[list[Wanted], dict[str, Entered]]:
-        wanted = await self._database.read(wants)
         opened: set[str] = set()
+        try:
+            wanted, entered = await self._read_until_stable(member, wants, opened)
+        except BaseException:
+            self._abandon(opened)
+            raise
+        for name in opened:
+            self._open(name, entered[name].head if name in entered else 0)
+        for name in self._of_member.get(member, set()) - {one.stream for one in wanted}:
+            self.leave(member, name)
+        return wanted, entered
+
+    async def _read_until_stable(
+        self, member: Member, wants: Wants, opened: set[str]
+    ) -> tuple[list[Wanted], dict[str, Entered]]:
+        """Register for every wanted stream, then read; again when that named others."""
+        wanted = await self._database.read(wants)
         for _ in range(ENTER_ROUNDS):
             for one in wanted:
                 known = one.stream in self._of_member.get(member, ())
@@ -186,14 +204,8 @@ class Rooms:
                 lambda tx: (now := wants(tx), read_entries(tx, now, self._limits))
             )
             if all(one.stream in self._of_member.get(member, ()) for one in wanted):
-                break
-        else:
-            raise StorageUnavailable("the member's rooms kept changing")
-        for name in opened:
-            self._open(name, entered[name].head if name in entered else 0)
-        for name in self._of_member.get(member, set()) - {one.stream for one in wanted}:
-            self.leave(member, name)
-        return wanted, entered
+                return wanted, entered
+        raise StorageUnavailable("the member's rooms kept changing")
 
     async def _register(self, member: Member, name: str) -> bool:
         """Put `member` among the joining; True when it must open the stream by its snapshot."""
@@ -210,6 +222,18 @@ class Rooms:
             await asyncio.shield(found.opened)
         return opens
 
+    def _abandon(self, names: set[str]) -> None:
+        """Their opener could not read: whoever waits for them is told, the next one opens anew."""
+        for name in names:
+            found = self._streams.pop(name, None)
+            if found is None or found.opened.done():
+                continue
+            self._bus.unsubscribe(name)
+            found.opened.set_exception(StorageUnavailable("the stream could not be opened"))
+            found.opened.exception()  # nobody may be waiting
+            for member in found.joining:
+                self._of_member.get(member, set()).discard(name)
+
     def _open(self, name: str, head: int) -> None:
         if (found := self._streams.get(name)) is not None and found.cursor is None:
             self._after_writing(found, found.open_at(head))
@@ -220,6 +244,8 @@ class Rooms:
             return  # it left meanwhile
         joining.floor = floor
         found.release(member)
+        if member.gone:
+            self.leave(member, name)
         self._catch_up(found, floor, wait_s=GAP_WAIT_S)
 
     def _after_writing(self, found: Stream, written: list[Numbered]) -> None:
@@ -238,10 +264,16 @@ class Rooms:
 
     async def _enter_live(self, member: Member, change: Membership) -> None:
         wanted = [Wanted(change.stream, change.seq, since=change.seq - 1)]
-        opens = await self._register(member, change.stream)
+        try:
+            opens = await self._register(member, change.stream)
+        except StorageUnavailable:
+            member.cut("its rooms could not be read")
+            return
         try:
             entered = await self._database.read(lambda tx: read_entries(tx, wanted, self._limits))
         except StorageUnavailable:
+            self._abandon({change.stream} if opens else set())
+            self.leave(member, change.stream)
             member.cut("its rooms could not be read")
             return
         entry = entered[change.stream]

@@ -23,6 +23,7 @@ class Control:
 
     namespace = CONTROL_NAMESPACE
     user_id = None
+    gone = False
 
     def __init__(self, doorman: Doorman) -> None:
         self._doorman = doorman

@@ -30,6 +30,7 @@ from storage.engine import Queries, StorageUnavailable
 log = structlog.get_logger("doorman")
 
 SYNCED_ROOMS_MAX = 200
+RETRY_AFTER_S = 1.0
 
 
 class Doorman:
@@ -109,12 +110,12 @@ class Doorman:
 
         try:
             await self._rooms.enter(socket, wants, greet)
+            if actor is not None and domain.arrival is not None:
+                await domain.arrival(Context(self._kernel, actor, connection.origin, socket=socket))
         except StorageUnavailable as error:
             log.warning("rooms_not_read", error=str(error))
             raise Unavailable from error
-        if actor is not None and domain.arrival is not None:
-            await domain.arrival(Context(self._kernel, actor, connection.origin, socket=socket))
-        if connection.gone or connection.sockets.get(socket.namespace) is not socket:
+        if socket.gone:
             self.left(socket)  # it went away meanwhile
 
     def _synced(self, entered: dict[str, Entered], named: set[str]) -> dict[str, Any]:
@@ -137,8 +138,16 @@ class Doorman:
                 self._spawn(self._depart(domain, socket, subject, stay_id))
 
     async def _depart(self, domain: Domain, socket: Socket, subject: str, stay_id: str) -> None:
+        """Tell it until the database takes it: what was left must not count on."""
         assert domain.departure is not None
-        await domain.departure(self._context(socket.actor, socket.connection), subject, stay_id)
+        at = self._kernel.clock.now()
+        context = self._context(socket.connection.actor, socket.connection)
+        while True:
+            try:
+                return await domain.departure(context, subject, stay_id, at)
+            except StorageUnavailable as error:
+                log.warning("departure_not_told", error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
 
     def gone(self, connection: Connection) -> None:
         """A connection is gone."""
@@ -152,6 +161,7 @@ class Doorman:
             for socket in connection.sockets.values():
                 notice = {"session_id": session_id, "reason": reason}
                 socket.send(notice_packet(socket.namespace, "session_ended", notice))
+                socket.known = False
                 self._rooms.leave_all(socket)
             if self.end is not None:
                 self._spawn(self.end(connection))
@@ -159,7 +169,7 @@ class Doorman:
     async def stop(self) -> None:
         """No more departures are told: the instance's own end tells them all."""
         self._closing = True
-        for task in self._telling.values():
+        for task in (*self._telling.values(), *self._tasks):
             task.cancel()
         await asyncio.gather(*self._telling.values(), *self._tasks, return_exceptions=True)
 

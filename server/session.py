@@ -74,6 +74,11 @@ class Socket:
         actor = self.actor
         return actor.id if actor else None
 
+    @property
+    def gone(self) -> bool:
+        """Whether this socket has left: its connection is lost, or its namespace was closed."""
+        return self.connection.gone or self.connection.sockets.get(self.namespace) is not self
+
     def send(self, packet: Packet) -> None:
         if not self.connection.gone and not self.connection.outgoing.send(packet):
             self.connection.cut()

@@ -52,6 +52,7 @@ stays = Table(
     Column("instance_id", String(36), nullable=False),
     Column("joined_at", Instant, nullable=False),
     Column("left_at", Instant),
+    Column("noted_by", String(36)),
     Index("ix_call_stays_instance_id_left_at", "instance_id", "left_at"),
 )
 
@@ -78,6 +79,8 @@ class Stay(msgspec.Struct):
     instance_id: str
     joined_at: datetime
     left_at: datetime | None
+    noted_by: str | None
+    """The instance that noted the end: the one that held the stay knew, another one assumed."""
 
 
 _c, _s = calls.c, stays.c
@@ -96,9 +99,17 @@ _STAYS = select(stays).where(_s.call_id == bindparam("of_call")).order_by(_s.joi
 _LEAVE = (
     update(stays)
     .where(_s.id == bindparam("stay_id"), _s.left_at.is_(None))
-    .values(left_at=bindparam("new_left_at"))
+    .values(left_at=bindparam("new_left_at"), noted_by=bindparam("new_noted_by"))
+)
+_SHORTEN = (
+    update(stays).where(_s.id == bindparam("stay_id")).values(left_at=bindparam("new_left_at"))
 )
 _OF_INSTANCE = select(stays).where(_s.instance_id == bindparam("of_instance"), _s.left_at.is_(None))
+_ASSUMED = select(stays).where(
+    _s.instance_id == bindparam("of_instance"),
+    _s.left_at > bindparam("at"),
+    _s.noted_by != _s.instance_id,
+)
 _LIVE_STAYS = select(func.count()).where(
     _s.call_id == bindparam("of_call"),
     _s.user_id == bindparam("of_user"),
@@ -141,9 +152,19 @@ def list_stays_of_instance(tx: Queries, instance_id: str) -> list[Stay]:
     return tx.all(Stay, _OF_INSTANCE, of_instance=instance_id)
 
 
-def end_stay(tx: Queries, stay_id: str, at: datetime) -> bool:
+def list_assumed_stays(tx: Queries, instance_id: str, at: datetime) -> list[Stay]:
+    """Stays that an instance cannot have held after `at`, and that others took to last longer."""
+    return tx.all(Stay, _ASSUMED, of_instance=instance_id, at=at)
+
+
+def end_stay(tx: Queries, stay_id: str, at: datetime, noted_by: str) -> bool:
     """Whether it was still going on."""
-    return tx.run(_LEAVE, stay_id=stay_id, new_left_at=at) == 1
+    return tx.run(_LEAVE, stay_id=stay_id, new_left_at=at, new_noted_by=noted_by) == 1
+
+
+def shorten_stay(tx: Queries, stay_id: str, at: datetime) -> None:
+    """It ended at `at` already."""
+    tx.run(_SHORTEN, stay_id=stay_id, new_left_at=at)
 
 
 def is_there(tx: Queries, call_id: str, user_id: str) -> bool:

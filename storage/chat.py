@@ -229,15 +229,12 @@ _KEEP_MARK = _mark.on_conflict_do_update(
     index_elements=[_k.conversation_id, _k.user_id, _k.kind],
     set_={name: _mark.excluded[name] for name in ("seq", "told_seq", "told_at")},
 )
-_MARK = (
-    select(marks)
-    .where(
-        _k.conversation_id == bindparam("of_conversation"),
-        _k.user_id == bindparam("of_user"),
-        _k.kind == bindparam("of_kind"),
-    )
-    .with_for_update()
+_MARK = select(marks).where(
+    _k.conversation_id == bindparam("of_conversation"),
+    _k.user_id == bindparam("of_user"),
+    _k.kind == bindparam("of_kind"),
 )
+_LOCK_MARK = _MARK.with_for_update()
 _MARKS = select(marks).where(_k.conversation_id.in_(bindparam("conversation_ids", expanding=True)))
 
 
@@ -368,8 +365,14 @@ def keep_mark(tx: Queries, mark: Mark) -> None:
 
 
 def find_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
-    """Locked; a fresh one when there is none."""
+    """A fresh one when there is none."""
     found = tx.one(Mark, _MARK, of_conversation=conversation_id, of_user=user_id, of_kind=kind)
+    return found or Mark(conversation_id, user_id, kind, 0, 0, None)
+
+
+def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
+    """Found, and held against other changes until the commit."""
+    found = tx.one(Mark, _LOCK_MARK, of_conversation=conversation_id, of_user=user_id, of_kind=kind)
     return found or Mark(conversation_id, user_id, kind, 0, 0, None)
 
 

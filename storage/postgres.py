@@ -86,7 +86,9 @@ class PostgresDatabase:
             pool_pre_ping=False,
             isolation_level="READ COMMITTED",
         )
-        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        self._snapshots = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
     async def start(self) -> None:
         async with self._engine.connect():

@@ -14,6 +14,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -44,10 +45,15 @@ class PresenceRow(msgspec.Struct):
 
 
 _p, _h = presences.c, holdings.c
-_insert = insert(presences)
-_KEEP = _insert.on_conflict_do_update(
-    index_elements=[_p.user_id],
-    set_={name: _insert.excluded[name] for name in ("online", "status", "last_seen_at")},
+_MAKE = insert(presences).on_conflict_do_nothing(index_elements=[_p.user_id])
+_UPDATE = (
+    update(presences)
+    .where(_p.user_id == bindparam("of_user"))
+    .values(
+        online=bindparam("new_online"),
+        status=bindparam("new_status"),
+        last_seen_at=bindparam("new_last_seen_at"),
+    )
 )
 _FIND = select(presences).where(_p.user_id == bindparam("of_user")).with_for_update()
 _LIST = select(presences).where(_p.user_id.in_(bindparam("user_ids", expanding=True)))
@@ -59,15 +65,21 @@ _COUNT = select(func.count()).where(_h.user_id == bindparam("of_user"))
 _HELD = select(_h.user_id).where(_h.instance_id == bindparam("of_instance"))
 
 
-def find_presence(tx: Queries, user_id: str) -> PresenceRow:
-    """Locked; a fresh one for somebody who was never there."""
-    return tx.one(PresenceRow, _FIND, of_user=user_id) or PresenceRow(
-        user_id, False, "active", None
+def lock_presence(tx: Queries, user_id: str) -> PresenceRow:
+    """Held until the commit, also for somebody who was never there: their row is made first."""
+    fresh = PresenceRow(user_id, False, "active", None)
+    tx.run(_MAKE, **msgspec.structs.asdict(fresh))
+    return tx.one(PresenceRow, _FIND, of_user=user_id) or fresh
+
+
+def update_presence(tx: Queries, row: PresenceRow) -> None:
+    tx.run(
+        _UPDATE,
+        of_user=row.user_id,
+        new_online=row.online,
+        new_status=row.status,
+        new_last_seen_at=row.last_seen_at,
     )
-
-
-def keep_presence(tx: Queries, row: PresenceRow) -> None:
-    tx.run(_KEEP, **msgspec.structs.asdict(row))
 
 
 def list_presences(tx: Queries, user_ids: list[str]) -> dict[str, PresenceRow]:

@@ -176,7 +176,7 @@ class SqliteDatabase:
         self._writer = Writer(self._connect, iter_chunk_size=CHUNK)
         await self._writer
         for _ in range(READERS):
-            reader = Reader(self._connect, iter_chunk_size=CHUNK)
+            reader = Reader(self._connect_reader, iter_chunk_size=CHUNK)
             await reader
             self._readers.put_nowait(reader)
 
@@ -236,6 +236,11 @@ class SqliteDatabase:
             future.set_result(outcome.value)
         else:
             future.set_exception(refusal_of(outcome.error))
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only=ON")
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -79,10 +79,8 @@ class Stay(msgspec.Struct):
 
 _r, _p, _s = waiting_rooms.c, places.c, stays.c
 _OPEN = insert(waiting_rooms).on_conflict_do_nothing(index_elements=[_r.block_id])
-_ROOM = select(waiting_rooms).where(_r.block_id == bindparam("of_block")).with_for_update()
-_ROOM_OF_CALL = select(waiting_rooms).where(
-    _r.consultant_id == bindparam("of_consultant"), _r.call_id == bindparam("of_call")
-)
+_ROOM = select(waiting_rooms).where(_r.block_id == bindparam("of_block"))
+_LOCK_ROOM = _ROOM.with_for_update()
 _UPDATE_ROOM = (
     update(waiting_rooms)
     .where(_r.block_id == bindparam("of_block"))
@@ -118,17 +116,16 @@ _OF_INSTANCE = select(stays).where(_s.instance_id == bindparam("of_instance"))
 def open_room(tx: Queries, row: RoomRow) -> RoomRow:
     """The block's room, locked until the commit; made from `row` when there is none yet."""
     tx.run(_OPEN, **msgspec.structs.asdict(row))
-    return find_room(tx, row.block_id) or row
+    return lock_room(tx, row.block_id) or row
 
 
 def find_room(tx: Queries, block_id: str) -> RoomRow | None:
-    """Locked until the commit."""
     return tx.one(RoomRow, _ROOM, of_block=block_id)
 
 
-def find_room_of_call(tx: Queries, consultant_id: str, call_id: str) -> RoomRow | None:
-    """The room out of which this call was admitted."""
-    return tx.one(RoomRow, _ROOM_OF_CALL, of_consultant=consultant_id, of_call=call_id)
+def lock_room(tx: Queries, block_id: str) -> RoomRow | None:
+    """Found, and its queue held against other changes until the commit."""
+    return tx.one(RoomRow, _LOCK_ROOM, of_block=block_id)
 
 
 def update_room(tx: Queries, row: RoomRow) -> None:

@@ -26,14 +26,17 @@ async def join(ctx: Context, ask: JoinCall) -> CallView:
 async def signal(ctx: Context, ask: Signal) -> Empty:
     """Carry something to the other participant."""
     whisper = await ctx.read(service.signal, ask)
-    ctx.whisper("/call", names.call(ask.call_id, ask.to), "signal", whisper)
+    if whisper is not None:
+        ctx.whisper("/call", names.call(ask.call_id, ask.to), "signal", whisper)
     return Empty()
 
 
 @call.command()
 async def leave(ctx: Context, ask: LeaveCall) -> CallView:
     """Leave a call; it ends when nobody comes back."""
-    return await ctx.transact(service.leave, ask)
+    view = await ctx.transact(service.leave, ask)
+    ctx.unfollow("/call", names.call(ask.call_id, ctx.user_id))
+    return view
 
 
 @call.command()

@@ -1,5 +1,7 @@
 """How timers and lost instances move calls."""
 
+from datetime import datetime
+
 from handlers.call import call, service
 from handlers.call.contracts import CallDue
 from handlers.kit.context import Context, Transaction
@@ -8,9 +10,9 @@ from storage import call as store
 
 
 @call.departs
-async def note_the_lost_device(ctx: Context, call_id: str, stay_id: str) -> None:
+async def note_the_lost_device(ctx: Context, call_id: str, stay_id: str, at: datetime) -> None:
     """A device that was in a call is gone."""
-    await ctx.transact(service.lose, call_id, stay_id, ctx.kernel.clock.now())
+    await ctx.transact(service.lose, call_id, stay_id, at)
 
 
 @call.consumer(CallDue)
@@ -26,3 +28,5 @@ def close_what_it_left(tx: Transaction, event: InstanceLost) -> None:
     """Stays of a dead instance end at its last sign of life: no more than that is billed."""
     for stay in store.list_stays_of_instance(tx, event.instance_id):
         service.lose(tx, stay.call_id, stay.id, max(event.at, stay.joined_at))
+    for stay in store.list_assumed_stays(tx, event.instance_id, event.at):
+        service.resolve(tx, stay, event.at)

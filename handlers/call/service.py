@@ -61,7 +61,7 @@ def join(tx: Transaction, ask: JoinCall, stay_id: str) -> CallView:
     end_if_overdue(tx, row)
     if row.status == "ended":
         raise CallOver().kept()
-    stay = Stay(stay_id, row.id, tx.actor.id, tx.instance_id, tx.now, None)
+    stay = Stay(stay_id, row.id, tx.actor.id, tx.instance_id, tx.now, None, None)
     store.insert_stay(tx, stay)
     if _both_there(tx, row):
         _start_or_resume(tx, row)
@@ -75,7 +75,7 @@ def leave(tx: Transaction, ask: LeaveCall) -> CallView:
         return view_of(tx, row)
     for stay in store.list_stays(tx, row.id):
         if stay.user_id == tx.actor.id:
-            store.end_stay(tx, stay.id, tx.now)
+            store.end_stay(tx, stay.id, tx.now, tx.instance_id)
     other = row.student_id if tx.actor.id == row.consultant_id else row.consultant_id
     if row.status == "active" and not store.is_there(tx, row.id, other):
         end(tx, row, tx.now)
@@ -87,7 +87,8 @@ def leave(tx: Transaction, ask: LeaveCall) -> CallView:
 def lose(tx: Transaction, call_id: str, stay_id: str, at: datetime) -> None:
     """A device is gone since `at`."""
     row = store.lock_call(tx, call_id)
-    if row is not None and store.end_stay(tx, stay_id, at) and row.status != "ended":
+    ended = row is not None and store.end_stay(tx, stay_id, at, tx.instance_id)
+    if row is not None and ended and row.status != "ended":
         _note_absence(tx, row, at)
 
 
@@ -116,7 +117,7 @@ def end(tx: Transaction, row: CallRow, at: datetime) -> None:
     if row.status == "ended":
         return
     for stay in store.list_stays(tx, row.id):
-        store.end_stay(tx, stay.id, at)
+        store.end_stay(tx, stay.id, at, tx.instance_id)
     row.status, row.ended_at, row.interrupted_at = "ended", at, None
     row.talked_s = talked_so_far(tx, row, at)
     store.update_call(tx, row)
@@ -126,8 +127,21 @@ def end(tx: Transaction, row: CallRow, at: datetime) -> None:
         _say(tx, CallDurationRecorded, row)
 
 
-def signal(tx: Transaction, ask: Signal) -> SignalWhisper:
-    """What is whispered to the other participant; raises NotFound when they are not that."""
+def resolve(tx: Transaction, stay: Stay, at: datetime) -> None:
+    """A stay that was taken to last longer ended with its instance, at `at`."""
+    row = store.lock_call(tx, stay.call_id)
+    store.shorten_stay(tx, stay.id, max(at, stay.joined_at))
+    if row is None or row.ended_at is None:
+        return
+    talked_s = talked_so_far(tx, row, row.ended_at)
+    if talked_s != row.talked_s:
+        row.talked_s = talked_s
+        store.update_call(tx, row)
+        _say(tx, CallDurationRecorded, row)
+
+
+def signal(tx: Transaction, ask: Signal) -> SignalWhisper | None:
+    """What is whispered to the other participant, None while they are away; raises NotFound."""
     row = store.find_call(tx, ask.call_id)
     parties = (row.student_id, row.consultant_id) if row else ()
     if row is None or tx.actor.id not in parties or row.status == "ended":
@@ -136,6 +150,8 @@ def signal(tx: Transaction, ask: Signal) -> SignalWhisper:
         raise NotFound
     if len(bytes(ask.data)) > SIGNAL_MAX:
         raise Invalid(details={"path": "$.data", "expected": f"at most {SIGNAL_MAX} bytes"})
+    if not store.is_there(tx, row.id, ask.to):
+        return None
     return SignalWhisper(ask.call_id, tx.actor.id, ask.data)
 
 

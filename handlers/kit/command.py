@@ -4,6 +4,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, TypeVar
@@ -29,7 +30,7 @@ class Belonging:
 
 RoomsOf = Callable[[Transaction, Actor], list[Belonging]]
 MayWatch = Callable[[Transaction, Actor | None, str], bool]
-Departure = Callable[[Context, str, str], Awaitable[None]]
+Departure = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
 
 

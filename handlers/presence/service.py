@@ -29,10 +29,10 @@ def get_states(tx: Transaction, user_ids: list[str]) -> StatesView:
 
 
 def set_status(tx: Transaction, ask: SetStatus) -> Empty:
-    row = store.find_presence(tx, tx.actor.id)
+    row = store.lock_presence(tx, tx.actor.id)
     if row.status != ask.status:
         row.status = ask.status
-        store.keep_presence(tx, row)
+        store.update_presence(tx, row)
         whisper = StatusWhisper(tx.actor.id, ask.status)
         tx.whisper(NAMESPACE, names.presence(tx.actor.id), "status_changed", whisper)
     return Empty()
@@ -40,21 +40,21 @@ def set_status(tx: Transaction, ask: SetStatus) -> Empty:
 
 def come_online(tx: Transaction) -> None:
     """The actor's first device on this instance is there."""
-    row = store.find_presence(tx, tx.actor.id)
+    row = store.lock_presence(tx, tx.actor.id)
     store.hold_person(tx, tx.actor.id, tx.instance_id)
     if not row.online:
         row.online, row.last_seen_at = True, tx.now
-        store.keep_presence(tx, row)
+        store.update_presence(tx, row)
         tx.publish(UserOnline(user_id=row.user_id, at=tx.now))
         _whisper(tx, row.user_id, "USER_ONLINE", tx.now)
 
 
 def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) -> None:
     """An instance has no device of this person any more."""
-    row = store.find_presence(tx, user_id)
+    row = store.lock_presence(tx, user_id)
     if store.let_go(tx, user_id, instance_id) == 0 and row.online:
         row.online, row.last_seen_at = False, at
-        store.keep_presence(tx, row)
+        store.update_presence(tx, row)
         tx.publish(UserOffline(user_id=user_id, at=at))
         _whisper(tx, user_id, "USER_OFFLINE", at)
 

@@ -1,5 +1,7 @@
 """How connections, timers, bookings and calls move the queue."""
 
+from datetime import datetime
+
 from handlers.booking.contracts import (
     AboutBooking,
     BookingCancelled,
@@ -24,9 +26,9 @@ async def take_the_place_again(ctx: Context) -> None:
 
 
 @waiting_room.departs
-async def note_the_lost_device(ctx: Context, booking_id: str, stay_id: str) -> None:
+async def note_the_lost_device(ctx: Context, booking_id: str, stay_id: str, at: datetime) -> None:
     """A waiting student's device is gone."""
-    await ctx.transact(service.lose, booking_id, stay_id, ctx.kernel.clock.now())
+    await ctx.transact(service.lose, booking_id, stay_id, at)
 
 
 @waiting_room.consumer(InstanceLost)

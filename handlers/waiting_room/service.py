@@ -39,6 +39,7 @@ def enter(tx: Transaction, ask: EnterRoom, stay_id: str) -> PlaceView:
     if booking.student_id != tx.actor.id:
         raise NotFound
     room = _open(tx, booking)
+    remove_if_lost(tx, booking.id)
     if store.find_place(tx, booking.id) is None:
         place = PlaceRow(booking.id, room.block_id, tx.actor.id, tx.now, None)
         store.insert_place(tx, place)
@@ -58,6 +59,7 @@ def come_back(tx: Transaction, booking_id: str, stay_id: str) -> None:
 def come_back_to_all(tx: Transaction, stay_id_of: dict[str, str]) -> None:
     """The student is back: these places are theirs again."""
     for booking_id, stay_id in stay_id_of.items():
+        remove_if_lost(tx, booking_id)
         if store.find_place(tx, booking_id) is not None:
             come_back(tx, booking_id, stay_id)
 
@@ -94,21 +96,14 @@ def remove_if_lost(tx: Transaction, booking_id: str) -> None:
         remove(tx, booking_id)
 
 
-def remove(tx: Transaction, booking_id: str) -> bool:
+def remove(tx: Transaction, booking_id: str) -> None:
     """Take a place away, if there is one; those behind move up."""
     place = store.find_place(tx, booking_id)
-    room = store.find_room(tx, place.block_id) if place else None
-    if place is None or room is None:
-        return False
-    before = views_of(tx, room)
-    left = next((view for view in before if view.booking_id == booking_id), None)
-    if left is None:
-        return False
-    store.delete_place(tx, booking_id)
-    tx.cancel_timer(f"place:{booking_id}")
-    tx.publish(WaitingRoomLeft(place=left, consultant_id=room.consultant_id))
-    tell_moves(tx, room, before)
-    return True
+    room = store.lock_room(tx, place.block_id) if place else None
+    if room is not None:
+        before = views_of(tx, room)
+        if _take_away(tx, room, before, booking_id):
+            tell_moves(tx, room, before)
 
 
 def get_queue(tx: Transaction, ask: GetQueue) -> QueueView:
@@ -127,36 +122,43 @@ def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
     booking = bookings.get_booking(tx, ask.booking_id)
     if booking.consultant_id != tx.actor.id or booking.block_id is None:
         raise NotFound
-    if booking.status != "approved" or not remove(tx, booking.id):
-        raise WrongState
-    call = calls.initiate(tx, booking.id, booking.student_id, booking.consultant_id)
     room = store.find_room(tx, booking.block_id)
-    if room is not None:
-        room.call_id, room.call_started_at = call.id, None
-        store.update_room(tx, room)
+    if booking.status != "approved" or room is None or room.closes_at <= tx.now:
+        raise WrongState
+    remove_if_lost(tx, booking.id)
+    before = views_of(tx, room)
+    if not _take_away(tx, room, before, booking.id):
+        raise WrongState().kept()
+    call = calls.initiate(tx, booking.id, booking.student_id, booking.consultant_id)
+    room.call_id, room.call_started_at = call.id, None
+    store.update_room(tx, room)
+    tell_moves(tx, room, before)
     return call
 
 
 def note_call(tx: Transaction, call: CallView) -> None:
-    """A call of the room started or ended: waits change."""
-    room = store.find_room_of_call(tx, call.consultant_id, call.id)
+    """A call of the room started or ended: waits change.
+
+    The consultant may have admitted the next student before the news of an end gets here.
+    """
+    block_id = bookings.find_block_id(tx, call.booking_id)
+    room = store.find_room(tx, block_id) if block_id else None
     if room is None:
         return
     before = views_of(tx, room)
     if call.status == "ended":
-        held = call.started_at is not None
-        room.finished_calls += 1 if held else 0
+        room.finished_calls += 1 if call.started_at is not None else 0
         room.talked_s += call.talked_s
-        room.call_id = room.call_started_at = None
-    else:
-        room.call_started_at = call.started_at
+    if room.call_id == call.id:
+        over = call.status == "ended"
+        room.call_id, room.call_started_at = (None, None) if over else (call.id, call.started_at)
     store.update_room(tx, room)
     tell_moves(tx, room, before)
 
 
 def close(tx: Transaction, block_id: str) -> None:
     """The block is over: nobody waits any more."""
-    room = store.find_room(tx, block_id)
+    room = store.lock_room(tx, block_id)
     if room is not None and room.closes_at <= tx.now:
         for place in store.list_places(tx, block_id):
             remove(tx, place.booking_id)
@@ -214,6 +216,17 @@ def _open(tx: Transaction, booking: BookingView) -> RoomRow:
     close_due = RoomCloseDue(block_id=booking.block_id)
     tx.publish_later(close_due, booking.ends_at, f"room:{booking.block_id}")
     return store.open_room(tx, fresh)
+
+
+def _take_away(tx: Transaction, room: RoomRow, before: list[PlaceView], booking_id: str) -> bool:
+    """Whether there was such a place in the queue, which was as `before` says."""
+    left = next((view for view in before if view.booking_id == booking_id), None)
+    if left is None:
+        return False
+    store.delete_place(tx, booking_id)
+    tx.cancel_timer(f"place:{booking_id}")
+    tx.publish(WaitingRoomLeft(place=left, consultant_id=room.consultant_id))
+    return True
 
 
 def _view_in(tx: Transaction, room: RoomRow, booking_id: str) -> PlaceView:

@@ -26,7 +26,7 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
     check_member(tx, ask.conversation_id)
     if ask.seq > tx.head("/chat", names.chat(ask.conversation_id)):
         raise Invalid(details={"path": "$.seq", "expected": "a number that was given"})
-    mark = store.find_mark(tx, ask.conversation_id, tx.actor.id, kind)
+    mark = store.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
     if ask.seq > mark.seq:
         mark.seq = ask.seq
         _tell_or_wait(tx, mark, kind)
@@ -35,7 +35,7 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
 
 def tell_due(tx: Transaction, event: MarkDue) -> None:
     """Tell the latest mark."""
-    mark = store.find_mark(tx, event.conversation_id, event.user_id, event.kind)
+    mark = store.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
     if mark.seq > mark.told_seq:
         _tell(tx, mark)
 

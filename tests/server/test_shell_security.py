@@ -1,0 +1,412 @@
+"""What the shell refuses: strange origins, silence, forged and broken packets, too much of anything."""
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.kit.context import Actor
+from handlers.kit.errors import Forbidden
+from server.dispatch import authorise
+from server.wire import ClientPacket, MalformedPacket
+from tests.kit import probe as probes
+from tests.kit.probe import NAMESPACE
+from tests.kit.wire import Poller, Raw
+from tests.wire_client import Client, Refused
+from tests.world import World, one_database, until
+
+pytestmark = one_database
+ROLES = ("student", "consultant", "moderator", "admin")
+
+
+@pytest.fixture
+def switches():
+    return probes.reset()
+
+
+@pytest.fixture
+def domains(switches):
+    return (probes.probe,)
+
+
+@pytest.fixture
+async def ana(world):
+    return await world.person("ana")
+
+
+async def is_closed(client: Client, within_s: float = 1.0) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            await client.closed.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def status_of(world: World, transport: str = "websocket", **headers: str) -> int:
+    """The handshake's HTTP status for a page with these headers."""
+    address = f"{world.url}/socket.io/?EIO=4&transport={transport}"
+    async with aiohttp.ClientSession() as http:
+        if transport == "polling":
+            async with http.get(address, headers=headers) as answer:
+                return answer.status
+        try:
+            async with http.ws_connect(address, headers=headers):
+                return 101
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+
+
+# 1, 2: who may shake hands, and with what.
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://127.0.0.1",
+        "file://",
+        "http://[",
+        "x",
+    ],
+)
+async def test_an_origin_that_is_not_listed_is_refused_at_the_handshake(
+    world, origin, transport, logs
+):
+    assert await status_of(world, transport, Origin=origin) == 400
+    assert "Traceback" not in logs.getvalue()
+
+
+@pytest.mark.settings(PARLEY_ORIGINS="https://app.example, https://other.example")
+async def test_our_own_origin_a_listed_one_and_none_at_all_may_shake_hands(world):
+    for headers in (
+        {"Origin": world.url},
+        {"Origin": "https://app.example"},
+        {"Origin": "https://other.example"},
+        {},
+    ):
+        assert await status_of(world, **headers) == 101
+    assert await status_of(world, Origin="https://evil.example") == 400
+
+
+async def test_a_token_counts_only_in_auth(world, ana):
+    async with aiohttp.ClientSession(cookies={"token": ana.token}) as http:
+        address = f"{world.url}/socket.io/?EIO=4&transport=websocket&token={ana.token}"
+        headers = {"Authorization": f"Bearer {ana.token}"}
+        async with http.ws_connect(address, headers=headers) as websocket:
+            await websocket.receive_str()
+            await websocket.send_str("40/profile,{}")
+            answer = await websocket.receive_str()
+            await websocket.send_str(f"40/profile?token={ana.token},{{}}")
+            again = await websocket.receive_str()
+    for told in (answer, again):
+        assert told.startswith("44/profile,")
+        assert json.loads(told.partition(",")[2])["data"] == {"code": "TOKEN_MISSING"}
+
+
+# 3: silence.
+
+
+async def test_who_never_connects_is_closed_after_ten_seconds(world, monkeypatch):
+    from server.socket import CONNECT_WITHIN_S
+
+    assert CONNECT_WITHIN_S == 10
+    monkeypatch.setattr("server.socket.CONNECT_WITHIN_S", 0.1)
+    silent, refused, greeted = [await world.connect() for _ in range(3)]
+    poller = await Poller(world).open()
+    with pytest.raises(Refused):
+        await refused.enter("/profile")
+    await greeted.enter("/auth")
+    assert await is_closed(silent)
+    assert await is_closed(refused), "a refusal is no valid CONNECT"
+    await until(lambda: len(world.app.sockets.connections) == 1)
+    await poller.poll()
+    assert await poller.poll() == 400
+    assert not greeted.closed.is_set()
+
+
+# 4: forged events.
+
+
+@pytest.mark.parametrize("name", ["connect", "disconnect"])
+async def test_a_forged_event_runs_no_handler(world, ana, name, switches):
+    await ana.enter(NAMESPACE)
+    await ana.call(NAMESPACE, "attend", text="something")
+    for payload in ({}, "client namespace disconnect"):
+        answer = await ana.client.ask(NAMESPACE, name, payload)
+        assert answer["error"]["code"] == "UNKNOWN_COMMAND"
+    assert (await world.metrics())["parley_sockets"] == 1
+    assert switches.departed == []
+    assert await ana.call(NAMESPACE, "say", text="still here")
+    await ana.event("PROBE_SAID")
+
+
+# 5, 9: every command, every role.
+
+
+def commands_of(world: World):
+    return world.app.registry.commands.values()
+
+
+async def test_every_command_is_open_to_its_own_roles_and_no_others(world):
+    for command in commands_of(world):
+        for role in (None, *ROLES):
+            actor = Actor("u", "s", frozenset({role})) if role else None
+            allowed = command.visitors if role is None else role in (command.roles or ROLES)
+            try:
+                authorise(command, actor)
+            except Forbidden:
+                assert not allowed, f"{command.namespace} {command.name}: {role}"
+            else:
+                assert allowed, f"{command.namespace} {command.name}: {role}"
+
+
+async def test_what_is_open_to_visitors_is_written_down_here(world):
+    """A door that is opened to everybody by mistake must not go unnoticed."""
+    known = {
+        "/signup start", "/signup complete", "/auth login", "/auth refresh", "/auth logout",
+        "/consultants get", "/consultants watch", "/consultants unwatch", "/consultants list",
+        "/availability list_blocks", "/availability check", "/availability watch",
+        "/availability unwatch", "/probe echo",
+    }  # fmt: skip
+    opened = {f"{one.namespace} {one.name}" for one in commands_of(world) if one.visitors}
+    assert opened <= known
+
+
+async def test_every_command_refuses_an_unknown_field(world):
+    everything = await world.person("root", *ROLES[1:])
+    for command in commands_of(world):
+        answer = await ask(everything, command.namespace, command.name, {"role": "admin"})
+        assert answer["ok"] is False, f"{command.namespace} {command.name}"
+        assert answer["error"]["code"] == "INVALID", f"{command.namespace} {command.name}"
+
+
+async def ask(person, namespace: str, name: str, payload: dict):
+    if namespace not in person.client.synced:
+        await person.enter(namespace)
+    return await person.client.ask(namespace, name, payload)
+
+
+@pytest.mark.parametrize("field", ["roles", "email", "email_verified", "id", "created_at"])
+async def test_what_is_the_servers_cannot_be_set_by_a_client(ana, field):
+    answer = await ask(ana, "/profile", "update", {"first_name": "Eve", field: ["admin"]})
+    assert answer["error"]["details"]["expected"].endswith(f"unknown field `{field}`")
+    assert (await ana.call("/profile", "me"))["first_name"] == "Ana"
+
+
+# 10: frames and packets.
+
+
+async def test_a_frame_over_its_limit_closes_the_connection_without_a_traceback(world, logs, ana):
+    await ana.enter(NAMESPACE)
+    await ana.client.ws.send_str(f'42{NAMESPACE},1["echo",{{"text":"{"x" * 70_000}"}}]')
+    assert await is_closed(ana.client)
+    assert "Traceback" not in logs.getvalue()
+
+
+async def test_a_frame_up_to_its_limit_is_welcome(world, ana):
+    assert len((await ana.call(NAMESPACE, "echo", text="x" * 65_000))["text"]) == 65_000
+
+
+async def test_a_frame_over_its_limit_in_many_parts_closes_the_connection(world, logs):
+    raw = await Raw(world).open()
+    raw.say("42" + "x" * 40_000, final=False)
+    raw.say("x" * 40_000, opcode=0, final=False)
+    async with asyncio.timeout(2):
+        while await raw.reader.read(1_024):
+            pass
+    assert "Traceback" not in logs.getvalue()
+
+
+MALFORMED = [
+    "4",
+    "42",
+    "42/probe,",
+    "42/probe,1",
+    '42/probe,{"a":1}',
+    "42/probe,[]",
+    "42/probe,[1,2]",
+    '42/probe,["say",{]',
+    '42/probe,1["say",{"text":01}]',
+    "42/probe," + "9" * 30 + '["say",{}]',
+    '42/probe,1["' + "n" * 65 + '",{}]',
+    '42/elsewhere,1["say",{}]',
+    "45/probe,1-[{}]",
+    "46/probe,1-[{}]",
+    "44/probe,{}",
+    "49/probe,",
+    "4x",
+    '40/probe,{"token"',
+]
+
+
+@pytest.mark.parametrize("frame", MALFORMED)
+async def test_a_malformed_packet_is_a_strike_and_the_third_closes(world, ana, frame, logs):
+    await ana.enter(NAMESPACE)
+    for _ in range(2):
+        await ana.client.ws.send_str(frame)
+    assert await ana.call(NAMESPACE, "echo", text="two are forgiven")
+    await ana.client.ws.send_str(frame)
+    assert await is_closed(ana.client)
+    assert "Traceback" not in logs.getvalue()
+
+
+@pytest.mark.parametrize("frame", ["", "0", "7", "x", "b0000", "9" * 1_000])
+async def test_a_frame_that_is_no_engine_packet_is_a_strike_and_the_third_closes(
+    world, ana, frame, logs
+):
+    await ana.enter(NAMESPACE)
+    for _ in range(2):
+        await ana.client.ws.send_str(frame)
+    assert await ana.call(NAMESPACE, "echo", text="two are forgiven")
+    await ana.client.ws.send_str(frame)
+    assert await is_closed(ana.client)
+    assert "Traceback" not in logs.getvalue()
+
+
+async def test_binary_frames_are_strikes(world, ana, logs):
+    await ana.enter(NAMESPACE)
+    for _ in range(3):
+        await ana.client.ws.send_bytes(b"\x00\xff\xfe")
+    assert await is_closed(ana.client)
+    assert "Traceback" not in logs.getvalue()
+
+
+async def test_polled_binary_and_broken_packets_are_strikes(world, ana, logs):
+    poller = await Poller(world).open()
+    await poller.enter(NAMESPACE, ana.token)
+    for text in ("bAAAA", "b%%%", "42/probe,["):
+        await poller.post(text)
+    await until(lambda: not [one for one in world.app.sockets.connections if one.sockets])
+    assert "Traceback" not in logs.getvalue()
+
+
+async def test_a_post_over_its_limit_is_refused_and_leaves_nothing_behind(world, ana, logs):
+    before = asyncio.all_tasks()
+    poller = await Poller(world).open()
+    await poller.enter(NAMESPACE, ana.token)
+    posting = asyncio.create_task(poller.post("4" + "x" * 70_000))
+    await until(lambda: not [one for one in world.app.sockets.connections if one.sockets])
+    await poller.close()
+    await asyncio.gather(posting, return_exceptions=True)
+    left = "handle_request"
+
+    def stuck() -> set[asyncio.Task]:
+        tasks = asyncio.all_tasks() - before
+        return {task for task in tasks if "RequestHandler" in task.get_coro().__qualname__}
+
+    await until(lambda: not stuck(), within_s=2)
+    assert "Traceback" not in logs.getvalue(), left
+
+
+async def test_a_connection_without_room_for_more_namespaces_goes_on(world, ana):
+    for number in range(30):
+        with pytest.raises(Refused) as refused:
+            await ana.client.enter(f"/nowhere-{number}", token=ana.token)
+        assert refused.value.code == "UNKNOWN_NAMESPACE"
+    manager = world.app.sockets.manager
+    assert not [name for name in manager.rooms if name.startswith("/nowhere")]
+    assert await ana.call(NAMESPACE, "echo", text="still in")
+
+
+@given(st.text(max_size=200) | st.from_regex(r"[0-6](/\w{0,9},)?\d{0,20}[\[\]{}\",:\w\\]{0,60}"))
+def test_any_text_at_all_is_a_packet_or_is_malformed(text):
+    try:
+        packet = ClientPacket(encoded_packet=text)
+    except MalformedPacket:
+        return
+    if packet.packet_type == 2:
+        name, payload = packet.data
+        assert isinstance(name, str)
+        json.loads(payload)
+
+
+# 11: rates.
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_CONNECTIONS_PER_S="5")
+async def test_an_address_has_a_rate_of_connections(world):
+    for _ in range(5):
+        await world.visitor("/auth")
+    one_more = await world.connect()
+    with pytest.raises(Refused) as refused:
+        await one_more.enter("/auth")
+    assert refused.value.code == "RATE_LIMITED"
+    assert 0 < refused.value.error["retry_after_s"] <= 0.2
+
+
+async def try_to_log_in(client: Client) -> str:
+    answer = await client.ask("/auth", "login", {"email": "no@example.org", "password": "x"})
+    return answer["error"]["code"]
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ATTEMPTS_PER_MINUTE="3")
+async def test_an_address_has_a_rate_of_attempts_whatever_its_connections(world):
+    codes = [await try_to_log_in(await world.visitor("/auth")) for _ in range(4)]
+    assert codes == ["CREDENTIALS_WRONG"] * 3 + ["RATE_LIMITED"]
+    visitor = await world.visitor("/signup")
+    answer = await visitor.ask("/signup", "start", {"email": "no@example.org"})
+    assert answer["error"]["code"] == "RATE_LIMITED"
+    assert 0 < answer["error"]["retry_after_s"] <= 20
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ATTEMPTS_PER_MINUTE="1")
+async def test_a_forwarded_address_does_not_count_from_just_anybody(world):
+    for number, expected in enumerate(["CREDENTIALS_WRONG", "RATE_LIMITED"]):
+        client = await world.connect(**{"X-Forwarded-For": f"10.0.0.{number}"})
+        assert await try_to_log_in(await client.enter("/auth")) == expected
+
+
+@pytest.mark.settings(
+    PARLEY_LIMITS="default",
+    PARLEY_ATTEMPTS_PER_MINUTE="1",
+    PARLEY_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8",
+)
+@pytest.mark.parametrize(
+    ("forwarded", "again"),
+    [
+        (("203.0.113.1", "203.0.113.2"), "CREDENTIALS_WRONG"),
+        (("203.0.113.1", "203.0.113.1"), "RATE_LIMITED"),
+        (("1.1.1.1, 203.0.113.1", "2.2.2.2, 203.0.113.1"), "RATE_LIMITED"),
+        (("203.0.113.1, 10.1.1.1", "203.0.113.2, 10.1.1.1"), "CREDENTIALS_WRONG"),
+    ],
+    ids=["two", "the same", "a made-up hop before it", "a proxy of ours after it"],
+)
+async def test_behind_our_proxies_the_address_is_the_last_that_is_not_ours(world, forwarded, again):
+    codes = []
+    for header in forwarded:
+        client = await world.connect(**{"X-Forwarded-For": header})
+        codes.append(await try_to_log_in(await client.enter("/auth")))
+    assert codes == ["CREDENTIALS_WRONG", again]
+
+
+# 12: how many.
+
+
+@pytest.mark.settings(PARLEY_SOCKETS_PER_PERSON="3")
+async def test_a_person_has_so_many_connections_and_no_more(world, ana):
+    devices = [ana.client, *[await ana.device() for _ in range(3)]]
+    for device in devices[:3]:
+        await device.enter("/profile", token=ana.token)
+    with pytest.raises(Refused) as refused:
+        await devices[3].enter("/profile")
+    assert refused.value.code == "RATE_LIMITED"
+    assert refused.value.error["retry_after_s"] > 0
+    await devices[0].close()
+    await until(lambda: world.app.doorman.people.count(ana.id) == 2)
+    await devices[3].enter("/profile")
+
+
+@pytest.mark.settings(PARLEY_SOCKETS_PER_PERSON="3")
+async def test_connections_made_at_once_do_not_get_past_the_cap(world, ana):
+    devices = [await ana.device() for _ in range(8)]
+    entered = await asyncio.gather(
+        *(device.enter("/profile") for device in devices), return_exceptions=True
+    )
+    assert len([one for one in entered if isinstance(one, Client)]) == 3
