@@ -149,9 +149,18 @@ def decode(command: Command, payload: bytes) -> Any:
         raise Invalid(details=explain(str(error))) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Invalid(details={"path": "$", "expected": "well-formed JSON"}) from None
-    if b"\\u0000" in payload and "\x00" in str(msgspec.to_builtins(request)).replace("\\x00", "\0"):
+    if b"\\u0000" in payload and has_nul(msgspec.to_builtins(request)):
         raise Invalid(details={"path": "$", "expected": "text without NUL characters"})
     return request
+
+
+def has_nul(value: Any) -> bool:
+    """Whether a NUL character, which PostgreSQL does not keep, is anywhere in `value`."""
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(has_nul(part) for part in value)
 
 
 def explain(message: str) -> dict[str, str]:

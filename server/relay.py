@@ -41,6 +41,7 @@ SWEEP_LIMIT = 500
 BACKOFF_MAX_S = 60.0
 LEASE_S = 60.0
 TIMERS_AT_ONCE = 100
+TIMER_PUT_OFF_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ class Relay:
 
     async def _keep_sweeping(self) -> None:
         while True:
-            await _unless_away(self.sweep())
+            await _round(self.sweep())
             await asyncio.sleep(SWEEP_EVERY_S)
 
     def _meet_consumers(self, queries: Queries) -> None:
@@ -278,8 +279,19 @@ class Relay:
             lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE)
         )
         for timer in due:
-            await self._kernel.database.transact(partial(self._fire, timer))
+            try:
+                await self._kernel.database.transact(partial(self._fire, timer))
+            except StorageUnavailable:
+                raise
+            except Exception as raised:
+                log.error("timer_failed", timer=timer.key, error=type(raised).__name__)
+                await self._kernel.database.transact(partial(self._put_off, timer))
         return len(due)
+
+    def _put_off(self, timer: timers.Timer, queries: Queries) -> None:
+        """A timer whose event cannot be published (any more) holds up no other."""
+        later = self._kernel.clock.now() + timedelta(seconds=TIMER_PUT_OFF_S)
+        timers.set_timer(queries, timer.key, later, timer.name, timer.data)
 
     def _fire(self, timer: timers.Timer, queries: Queries) -> None:
         if timers.take_timer(queries, timer):
@@ -290,7 +302,7 @@ class Relay:
     async def _keep_timing(self) -> None:
         while True:
             self._timer_set.clear()
-            await _unless_away(self._fire_until_next())
+            await _round(self._fire_until_next())
             wait_s = SWEEP_EVERY_S
             if self._next_timer is not None:
                 until = (self._next_timer - self._kernel.clock.now()).total_seconds()
@@ -317,9 +329,11 @@ def _origin_of(stored: StoredEvent) -> Origin:
     return Origin(correlation_id=stored.correlation_id or "")
 
 
-async def _unless_away(work: Awaitable[None]) -> None:
-    """A database that is away now is asked again at the next round."""
+async def _round(work: Awaitable[None]) -> None:
+    """A round that failed is followed by the next: a database may be away, a row may be odd."""
     try:
         await work
     except StorageUnavailable as error:
         log.warning("database_away", error=str(error))
+    except Exception as raised:
+        log.error("round_failed", error=type(raised).__name__, where=where(raised))

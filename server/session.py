@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from handlers.kit.context import Actor, Origin
@@ -25,6 +26,8 @@ class Connection:
         "admitting",
         "attempt_refused",
         "gone",
+        "is_cut",
+        "on_cut",
         "origin",
         "outgoing",
         "reaper",
@@ -33,8 +36,16 @@ class Connection:
         "strikes",
     )
 
-    def __init__(self, sid: str, outgoing: Outgoing, origin: Origin) -> None:
+    def __init__(
+        self,
+        sid: str,
+        outgoing: Outgoing,
+        origin: Origin,
+        on_cut: Callable[[Connection], None],
+    ) -> None:
         self.sid = sid
+        self.on_cut = on_cut
+        self.is_cut = False
         self.outgoing = outgoing
         self.origin = origin
         self.actor: Actor | None = None
@@ -46,8 +57,10 @@ class Connection:
         self.reaper: asyncio.TimerHandle | None = None
 
     def cut(self) -> None:
-        """End it at once."""
-        self.outgoing.abort()
+        """End it at once, once; it hears nothing more, so that it never hears a gap."""
+        if not self.is_cut:
+            self.is_cut = True
+            self.on_cut(self)
 
 
 class Socket:
@@ -80,8 +93,11 @@ class Socket:
         return self.connection.gone or self.connection.sockets.get(self.namespace) is not self
 
     def send(self, packet: Packet) -> None:
-        if not self.connection.gone and not self.connection.outgoing.send(packet):
-            self.connection.cut()
+        connection = self.connection
+        if connection.gone or connection.is_cut:
+            return
+        if not connection.outgoing.send(packet):
+            connection.cut()
 
     def cut(self, reason: str) -> None:
         self.connection.cut()

@@ -99,7 +99,10 @@ class Settings:
 
     def allows_origin(self, origin: str, environ: Mapping[str, Any]) -> bool:
         """Whether a page of `origin` may connect: our own, or one that is listed."""
-        own = urlsplit(origin).netloc
+        try:
+            own = urlsplit(origin).netloc
+        except ValueError:
+            return False
         return origin in self.environment.origins or (
             own != "" and own == environ.get("HTTP_HOST", "")
         )

@@ -25,7 +25,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from handlers.kit.context import Origin
 from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from rooms.packets import Packet
-from server.dispatch import Dispatcher, Incoming, error_body
+from server.dispatch import Dispatcher, Incoming, error_body, where
 from server.doorman import Doorman
 from server.session import WAITING_COMMANDS_MAX, Connection, Socket
 from server.settings import Settings
@@ -50,6 +50,13 @@ class Engine(engineio.AsyncServer):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._async = {**engineio_driver._async, "websocket": WebSocket}
+
+    async def disconnect(self, sid: str | None = None) -> None:
+        """Close without waiting for the client to fetch what is queued: it may never do so."""
+        socket = self.sockets.get(sid)
+        if socket is not None:
+            await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+            self.sockets.pop(sid, None)
 
     def create_queue(self, *args: Any, **options: Any) -> Outgoing:
         return Outgoing()
@@ -113,7 +120,8 @@ class Sockets(socketio.AsyncServer):
             device=request.headers.get("User-Agent", "")[:200],
         )
         outgoing = self.eio.sockets[eio_sid].queue
-        connection = self._connections[eio_sid] = Connection(eio_sid, outgoing, origin)
+        connection = Connection(eio_sid, outgoing, origin, self._cut)
+        self._connections[eio_sid] = connection
         connection.attempt_refused = self._doorman.knock(origin.address)
         connection.reaper = asyncio.get_running_loop().call_later(
             CONNECT_WITHIN_S, self._reap, connection
@@ -173,10 +181,11 @@ class Sockets(socketio.AsyncServer):
     # A namespace is entered and left.
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
-        await super()._handle_connect(eio_sid, namespace, data or {})
         connection = self._connections.get(eio_sid)
+        before = connection.sockets.get(namespace) if connection else None
+        await super()._handle_connect(eio_sid, namespace, data or {})
         socket = connection.sockets.get(namespace) if connection else None
-        if socket is not None and socket.worker is None:
+        if socket is not None and socket is not before:
             socket.worker = self._spawn(self._work(socket, auth_of(data)))
 
     async def _connect_namespace(
@@ -239,6 +248,9 @@ class Sockets(socketio.AsyncServer):
                 await self._answer(socket, socket.waiting.popleft())
         except Refusal:
             socket.connection.cut()  # its rooms could not be read; the client comes back
+        except Exception as raised:
+            log.error("socket_failed", error=type(raised).__name__, where=where(raised))
+            socket.connection.cut()
         finally:
             socket.worker = None
 
@@ -267,6 +279,13 @@ class Sockets(socketio.AsyncServer):
         elif engine_socket is not None:
             await engine_socket.close(wait=False)
         asyncio.get_running_loop().call_later(END_WITHIN_S, self._cut_if_there, connection)
+
+    def _cut(self, connection: Connection) -> None:
+        """Drop what is unsent and the connection with it; the client comes back by number."""
+        self._metrics.cut.inc()
+        connection.outgoing.abort()
+        if connection.outgoing.websocket is None:
+            self._spawn(self.eio.disconnect(connection.sid))
 
     def _cut_if_there(self, connection: Connection) -> None:
         if not connection.gone:

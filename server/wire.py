@@ -1,5 +1,6 @@
 """Socket.IO packets from clients: decoded by hand as far as needed, the payload kept as bytes."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -52,7 +53,10 @@ def _split_id(rest: str) -> tuple[int | None, str]:
 
 
 def _event(rest: str) -> tuple[str, bytes]:
-    arguments = _ARGUMENTS.decode(rest)
+    try:
+        arguments = _ARGUMENTS.decode(rest)
+    except msgspec.DecodeError:
+        return _name_of_unreadable(rest), b"null"
     if not arguments:
         raise ValueError("an event has a name")
     name = _NAME.decode(arguments[0])
@@ -62,6 +66,18 @@ def _event(rest: str) -> tuple[str, bytes]:
         return name, b"{}"
     # More than one payload is answered INVALID like any other payload that is not an object.
     return name, bytes(arguments[1]) if len(arguments) == 2 else b"[]"
+
+
+def _name_of_unreadable(rest: str) -> str:
+    """The name of an event whose payload is JSON, but no text of Unicode (half a surrogate).
+
+    Browsers do send that. Its payload counts as `null`, which no command takes; raises ValueError
+    for what is no JSON at all.
+    """
+    match json.loads(rest):
+        case [str(name), *_] if len(name) <= NAME_MAX:
+            return name
+    raise ValueError("an event has a name")
 
 
 def ack_text(namespace: str, packet_id: int, body: bytes) -> bytes:

@@ -58,6 +58,7 @@ messages = Table(
     Column("id", String(36), primary_key=True),
     Column("conversation_id", String(36), ForeignKey("conversations.id"), nullable=False),
     Column("seq", BigInteger, nullable=False),
+    Column("said_seq", BigInteger, nullable=False),
     Column("sender_id", String(36)),
     Column("client_id", String(64)),
     Column("kind", String(10), nullable=False),
@@ -103,9 +104,12 @@ class Interval(msgspec.Struct):
 
 
 class MessageRow(msgspec.Struct):
+    """`said_seq` is the number at which it came to say what it says now."""
+
     id: str
     conversation_id: str
     seq: int
+    said_seq: int
     sender_id: str | None
     client_id: str | None
     kind: Literal["text", "card", "media", "system"]
@@ -134,7 +138,7 @@ _INSERT_CONVERSATION = (
     insert(conversations).on_conflict_do_nothing(index_elements=[_c.direct_key]).returning(_c.id)
 )
 _FIND = select(conversations).where(_c.id == bindparam("conversation_id"))
-_LOCK = _FIND.with_for_update()
+_LOCK = _FIND.with_for_update(key_share=True)
 _DIRECT = select(conversations).where(_c.direct_key == bindparam("key"))
 _TOUCH = (
     update(conversations)
@@ -194,6 +198,7 @@ _EDIT = (
     update(messages)
     .where(_x.id == bindparam("message_id"))
     .values(
+        said_seq=bindparam("new_said_seq"),
         text=bindparam("new_text"),
         card_data=bindparam("new_card_data"),
         edited_at=bindparam("new_edited_at"),
@@ -210,6 +215,7 @@ _BETWEEN = (
     .order_by(_x.seq.desc())
     .limit(bindparam("limit"))
 )
+_NEWEST = select(func.max(_x.seq)).where(_x.conversation_id == bindparam("of_conversation"))
 _CARDS = select(messages).where(
     _x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id")
 )
@@ -325,6 +331,7 @@ def update_message(tx: Queries, row: MessageRow) -> None:
     tx.run(
         _EDIT,
         message_id=row.id,
+        new_said_seq=row.said_seq,
         new_text=row.text,
         new_card_data=row.card_data,
         new_edited_at=row.edited_at,
@@ -344,6 +351,12 @@ def list_messages(
         last=last,
         limit=limit,
     )
+
+
+def find_newest_seq(tx: Queries, conversation_id: str) -> int | None:
+    """The number of the newest message; None before the first."""
+    found: int | None = tx.scalar(_NEWEST, of_conversation=conversation_id)
+    return found
 
 
 def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:

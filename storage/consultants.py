@@ -90,6 +90,11 @@ _KEEP = _insert.on_conflict_do_update(
     index_elements=[_c.id],
     set_={c.name: _insert.excluded[c.name] for c in consultants.columns if c.name != "id"},
 )
+_BEGIN = _insert.on_conflict_do_update(
+    index_elements=[_c.id],
+    set_={c.name: _insert.excluded[c.name] for c in consultants.columns if c.name != "id"},
+    where=_c.status == "stopped",
+)
 _FIND = select(consultants).where(_c.id == bindparam("consultant_id"))
 _LOCK = _FIND.with_for_update()
 _LIST = (
@@ -116,6 +121,11 @@ _UPDATE_TOPIC = (
         }
     )
 )
+
+
+def begin_consulting(tx: Queries, row: ConsultantRow) -> bool:
+    """Insert a consultant, or replace one who stopped; False when there is one."""
+    return tx.run(_BEGIN, **msgspec.structs.asdict(row)) == 1
 
 
 def keep_consultant(tx: Queries, row: ConsultantRow) -> None:

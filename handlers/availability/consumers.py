@@ -4,21 +4,22 @@ from handlers.availability import availability
 from handlers.availability.contracts import OfferDue, TopUpDue
 from handlers.availability.service import lists, now, weeks
 from handlers.call.contracts import CallEnded, CallStarted
+from handlers.consultants import public as consultants
 from handlers.consultants.contracts import ConsultantDeactivated, ConsultantOnboarded
 from handlers.kit.context import Transaction
 from storage import holds
 
 
-@availability.consumer(CallStarted)
-def pause_available_now(tx: Transaction, event: CallStarted) -> None:
-    """A consultant in a call is not available now."""
-    now.pause_for_call(tx, event.call.consultant_id, event.call.id)
+@availability.consumer(CallStarted, CallEnded)
+def be_away_during_the_call(tx: Transaction, event: CallStarted | CallEnded) -> None:
+    """A consultant in a call is not available now; after it they are again, if they wished so.
 
-
-@availability.consumer(CallEnded)
-def resume_available_now(tx: Transaction, event: CallEnded) -> None:
-    """After the call they are again, if they wished so."""
-    now.resume_after_call(tx, event.call.consultant_id, event.call.id)
+    One consumer hears both, so that the end is never heard before the start.
+    """
+    if isinstance(event, CallStarted):
+        now.pause_for_call(tx, event.call.consultant_id, event.call.id)
+    else:
+        now.resume_after_call(tx, event.call.consultant_id, event.call.id)
 
 
 @availability.consumer(OfferDue)
@@ -38,6 +39,8 @@ def make_blocks_ahead(tx: Transaction, event: TopUpDue) -> None:
 def withdraw_the_week(tx: Transaction, event: ConsultantDeactivated) -> None:
     """Who stopped offers nothing more; what is booked stays."""
     now.withdraw(tx, event.consultant.id)
+    if consultants.is_active(tx, event.consultant.id):
+        return  # began again before this was heard
     weeks.withdraw_free(tx, event.consultant.id)
 
 

@@ -28,9 +28,11 @@ def note_the_call(tx: Transaction, event: CallStarted) -> None:
 
 @booking.consumer(CallEnded)
 def complete_after_the_call(tx: Transaction, event: CallEnded) -> None:
-    """A held call that ended completes its booking."""
+    """A held call that ended completes its booking; after one not held, one may ask again."""
     if event.call.started_at is not None:
         answers.complete(tx, event.call.booking_id)
+    else:
+        answers.let_ask_again(tx, event.call.booking_id)
 
 
 @booking.consumer(PlacesWithdrawn)

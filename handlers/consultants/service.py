@@ -39,9 +39,6 @@ AFTER_ALL_IDS = "~"
 
 def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
     """Make the actor a consultant; who stopped may begin again."""
-    before = store.find_consultant(tx, tx.actor.id)
-    if before is not None and before.status != "stopped":
-        raise AlreadyConsultant
     fields = dict(given(ask))
     check_fields(fields)
     user = profiles.add_role(tx, tx.actor.id, "consultant")
@@ -54,7 +51,8 @@ def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
         available_now=False,
         onboarded_at=tx.now,
     )
-    store.keep_consultant(tx, row)
+    if not store.begin_consulting(tx, row):
+        raise AlreadyConsultant
     view = view_of(tx, row)
     tx.publish(ConsultantOnboarded(consultant=view))
     return view

@@ -122,7 +122,7 @@ def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
     booking = bookings.get_booking(tx, ask.booking_id)
     if booking.consultant_id != tx.actor.id or booking.block_id is None:
         raise NotFound
-    room = store.find_room(tx, booking.block_id)
+    room = store.lock_room(tx, booking.block_id)
     if booking.status != "approved" or room is None or room.closes_at <= tx.now:
         raise WrongState
     remove_if_lost(tx, booking.id)
@@ -142,7 +142,7 @@ def note_call(tx: Transaction, call: CallView) -> None:
     The consultant may have admitted the next student before the news of an end gets here.
     """
     block_id = bookings.find_block_id(tx, call.booking_id)
-    room = store.find_room(tx, block_id) if block_id else None
+    room = store.lock_room(tx, block_id) if block_id else None
     if room is None:
         return
     before = views_of(tx, room)

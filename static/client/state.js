@@ -43,6 +43,18 @@ parley.on("/profile", "USER_UPDATED", ({ user }) => {
   if (user.id === me.value?.id) me.value = user;
 });
 
+/** What was kept of the viewer may be older than what the server knows of them. */
+function askWhoIAm() {
+  const id = me.value?.id;
+  parley.call("/profile", "me", {})
+    .then((user) => void (id === me.value?.id && (me.value = user)), () => {});
+}
+
+if (me.value) askWhoIAm();
+parley.on("unrecovered", ({ namespace }) => {
+  if (namespace === "/profile" && me.value) askWhoIAm();
+});
+
 /** The id of who is signed in, for pages that only exist for them. */
 export const myId = () => /** @type {User} */ (me.value).id;
 export const myRoom = () => `user:${myId()}`;

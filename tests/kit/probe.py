@@ -237,7 +237,7 @@ async def attend(ctx: Context, ask: Tell) -> Empty:
 
 
 @probe.departs
-async def note_departure(ctx: Context, subject: str) -> None:
+async def note_departure(ctx: Context, subject: str, stay_id: str, at: datetime) -> None:
     switches.departed.append(subject)
 
 

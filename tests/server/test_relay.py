@@ -48,7 +48,8 @@ def forget_to_wake(world: World, monkeypatch):
 
 async def lowest(world: World, consumer: str = LISTENER, key: str = "one"):
     """The delivery whose turn it is, or None."""
-    return await world.read(lambda tx: deliveries.find_lowest(tx, Queue(consumer, f"probe:{key}")))
+    queue = Queue(consumer, f"probe:{key}")
+    return await world.transact(lambda tx: deliveries.find_lowest(tx, queue))
 
 
 # Once, and in order.

@@ -37,8 +37,9 @@ def set_available_now(tx: Transaction, ask: SetAvailableNow) -> AvailableNowView
 def pause_for_call(tx: Transaction, consultant_id: str, call_id: str) -> None:
     consultants.lock_consultant(tx, consultant_id)
     row = get_row(tx, consultant_id)
+    follows = row.call_id is not None and row.resumes
     row.call_id = call_id
-    row.resumes = row.available and row.back_after_call
+    row.resumes = row.back_after_call and (row.available or follows)
     _change(tx, row, False)
 
 

@@ -56,22 +56,24 @@ def hold_place(
     tx: Transaction, block_id: str, for_id: str, holder_id: str, expires_at: datetime
 ) -> BlockView:
     """Take a place for somebody (their offer first); raises NotFound, BlockPast, BlockFull."""
-    before = get_open_block(tx, block_id)
     holds.lock_pool(tx, block_id)
-    lists.expire_offers(tx, block_id)
+    before = get_open_block(tx, block_id)
+    withdrawn = lists.expire_offers(tx, block_id)
+    lists.offer_free_places(tx, block_id)
     lists.use_offer(tx, block_id, holder_id)
     expires_at = min(expires_at, before.ends_at)
     hold = Hold(block_id, for_id, BOOKING, holder_id, tx.now, expires_at)
     if not holds.take_place(tx, hold):
         raise BlockFull
     lists.offer_free_places(tx, block_id)
+    lists.tell_expired(tx, block_id, withdrawn)
     return tell_change(tx, before)
 
 
 def free_place(tx: Transaction, block_id: str, for_id: str) -> None:
     """Give a place back, once; the first on the waiting list is offered it."""
-    before = get_row(tx, block_id)
     holds.lock_pool(tx, block_id)
+    before = get_row(tx, block_id)
     if holds.release(tx, block_id, for_id):
         lists.offer_free_places(tx, block_id)
         tell_change(tx, before)

@@ -1,6 +1,6 @@
 """Default weeks and overrides become blocks, ahead of time; no booking is lost unasked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,8 @@ class Wish:
 
     keeps_booked: bool
     cancels: bool = False
+    lost: list[str] = field(default_factory=list)
+    """The bookings that lose their place by it."""
 
 
 def set_default(tx: Transaction, ask: SetDefaultSchedule) -> BlocksView:
@@ -136,6 +138,8 @@ def rebuild(tx: Transaction, consultant_id: str, weeks: list[str], wish: Wish) -
     for start, max_calls in wanted.items():
         if start not in there and start + BLOCK > tx.now:
             changed.append(_make(tx, consultant_id, start, max_calls))
+    if wish.lost and not wish.cancels:
+        raise Conflict("Bookings would lose their place.", details={"bookings": wish.lost})
     views = [view for view in changed if view is not None]
     return sorted(views, key=lambda view: view.starts_at)
 
@@ -172,6 +176,8 @@ def _change_week(tx: Transaction, week: str, cancels: bool) -> BlocksView:
 def _wanted(tx: Transaction, schedule: ScheduleRow, weeks: list[str]) -> dict[datetime, int]:
     own = {o.week: o for o in store.list_overrides(tx, schedule.consultant_id, weeks[0])}
     wanted: dict[datetime, int] = {}
+    if not consultants.is_active(tx, schedule.consultant_id):
+        return wanted
     for week in weeks:
         hours = hours_of(own.get(week, schedule))
         for start, max_calls in instants_of(hours, schedule.time_zone, monday_of(week)).items():
@@ -194,36 +200,46 @@ def _make(tx: Transaction, consultant_id: str, start: datetime, max_calls: int) 
 
 def _fit(tx: Transaction, row: BlockRow, max_calls: int, wish: Wish) -> BlockView | None:
     """Bring one block to `max_calls` (0: away); gives it when that changed it."""
-    before = places.view_of(row)
+    if row.cancelled == (max_calls == 0) and max_calls in (0, row.max_calls):
+        return None
     holds.lock_pool(tx, row.id)
-    lists.expire_offers(tx, row.id)
-    _make_room(tx, row.id, max_calls, wish)
+    before = places.view_of(places.get_row(tx, row.id))
+    withdrawn = lists.expire_offers(tx, row.id)
+    withdrawn += _make_room(tx, row.id, max_calls, wish)
     taken = places.get_row(tx, row.id).taken
     away = max_calls == 0 and taken == 0
     if away:
-        lists.withdraw_offers(tx, row.id)
+        withdrawn += lists.withdraw_offers(tx, row.id)
     else:
         holds.resize_pool(tx, row.id, max(max_calls, taken))
     if away != row.cancelled:
         store.set_cancelled(tx, row.id, away)
     lists.offer_free_places(tx, row.id)
+    lists.tell_expired(tx, row.id, withdrawn)
     after = places.view_of(places.get_row(tx, row.id))
     return after if after != before else None
 
 
-def _make_room(tx: Transaction, block_id: str, max_calls: int, wish: Wish) -> None:
-    """Release what is held beyond `max_calls`: offers, then (if wished) the newest bookings."""
+def _make_room(
+    tx: Transaction, block_id: str, max_calls: int, wish: Wish
+) -> list[store.WaitingRow]:
+    """Release what is held beyond `max_calls`: offers, then (if wished) the newest bookings.
+
+    Gives the offers that were withdrawn.
+    """
     held = holds.list_holds(tx, block_id)
     if len(held) <= max_calls:
-        return
-    lists.withdraw_offers(tx, block_id)
-    booked = [hold for hold in held if hold.kind == places.BOOKING]
+        return []
+    withdrawn = lists.withdraw_offers(tx, block_id)
+    booked = [hold.for_id for hold in held if hold.kind == places.BOOKING]
     beyond = [] if wish.keeps_booked else booked[max_calls:]
-    if not beyond:
-        return
-    booking_ids = [hold.for_id for hold in beyond]
-    if not wish.cancels:
-        raise Conflict("Bookings would lose their place.", details={"bookings": booking_ids})
+    if beyond:
+        wish.lost += beyond
+        _withdraw_places(tx, block_id, beyond)
+    return withdrawn
+
+
+def _withdraw_places(tx: Transaction, block_id: str, booking_ids: list[str]) -> None:
     for booking_id in booking_ids:
         holds.release(tx, block_id, booking_id)
     block = places.get_row(tx, block_id)

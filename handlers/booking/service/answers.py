@@ -94,8 +94,7 @@ def _move(tx: Transaction, row: BookingRow, block_id: str) -> None:
     """Hold a place in the new block as it was held in the old one."""
     expiry.expire_overdue(tx, block_id)
     block = availability.find_block(tx, block_id)
-    expires_at = row.hold_expires_at or block.ends_at
-    expires_at = min(expires_at, block.ends_at)
+    expires_at = min(row.created_at + tx.rules.span("request_hold_s"), block.ends_at)
     availability.hold_place(tx, block_id, row.id, row.student_id, expires_at)
     if row.status == "approved":
         availability.keep_place(tx, block_id, row.id)
@@ -126,6 +125,13 @@ def complete_if_held(tx: Transaction, booking_id: str) -> None:
     row = store.find_booking(tx, booking_id)
     if row is not None and row.call_held and not calls.is_going_on(tx, booking_id):
         complete(tx, booking_id)
+
+
+def let_ask_again(tx: Transaction, booking_id: str) -> None:
+    """A call at once that nobody held: it stands in the way of no other."""
+    row = store.lock_booking(tx, booking_id)
+    if row is not None and row.block_id is None:
+        store.free_time(tx, row.id)
 
 
 def end_with_block(tx: Transaction, row: BookingRow) -> None:

@@ -5,10 +5,9 @@ import msgspec
 from handlers.availability import public as availability
 from handlers.booking import public as bookings
 from handlers.booking.contracts import BookingView, RequestBooking
-from handlers.chat.contracts import ChatBookingRequested, MessageEdited, RequestBookingInChat
-from handlers.chat.service.members import check_member
-from handlers.chat.service.messages import say
-from handlers.chat.service.views import message_view
+from handlers.chat.contracts import ChatBookingRequested, RequestBookingInChat
+from handlers.chat.service.members import hold_member
+from handlers.chat.service.messages import say, say_anew
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from storage import chat as store
@@ -19,7 +18,7 @@ BOOKING = "booking"
 
 def request_booking(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
     """Ask for it as anywhere, and show it; the block's consultant must be in the conversation."""
-    check_member(tx, ask.conversation_id)
+    hold_member(tx, ask.conversation_id)
     block = availability.find_block(tx, ask.block_id)
     if store.find_membership(tx, ask.conversation_id, block.consultant_id) is None:
         raise NotFound
@@ -37,9 +36,8 @@ def keep_current(tx: Transaction, booking: BookingView) -> None:
     for row in store.list_cards(tx, BOOKING, booking.id):
         if row.deleted or row.card_data.get("version", 0) >= booking.version:
             continue
-        row.card_data, row.edited_at = data, tx.now
-        store.update_message(tx, row)
-        tx.publish(MessageEdited(message=message_view(row)))
+        row.card_data = data
+        say_anew(tx, row)
 
 
 def _card(tx: Transaction, conversation_id: str, booking: BookingView) -> MessageRow:
@@ -47,6 +45,7 @@ def _card(tx: Transaction, conversation_id: str, booking: BookingView) -> Messag
         id=tx.new_id(),
         conversation_id=conversation_id,
         seq=0,
+        said_seq=0,
         sender_id=tx.actor.id,
         client_id=None,
         kind="card",

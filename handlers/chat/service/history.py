@@ -10,6 +10,7 @@ from handlers.chat.contracts import (
     HistoryView,
     ListConversations,
     ListedConversationView,
+    MessageView,
     ReadHistory,
 )
 from handlers.chat.service.members import check_member
@@ -35,7 +36,7 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     rows = _newest(tx, intervals, last, ask.limit + 1)
     page = rows[: ask.limit]
     return HistoryView(
-        messages=[message_view(row) for row in reversed(page)],
+        messages=[_as_heard(intervals, row) for row in reversed(page)],
         has_more=len(rows) > ask.limit,
         seq=head if intervals[-1].to_seq is None else intervals[-1].to_seq,
     )
@@ -64,6 +65,15 @@ def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -
                 tx, interval.conversation_id, interval.from_seq, upto, limit - len(found)
             )
     return found
+
+
+def _as_heard(intervals: list[Interval], row: MessageRow) -> MessageView:
+    """A message without what it came to say or show while its reader was out."""
+    for interval in intervals:
+        upto = row.said_seq if interval.to_seq is None else interval.to_seq
+        if interval.from_seq <= row.said_seq <= upto:
+            return message_view(row)
+    return message_view(structs.replace(row, text="", card_kind=None))
 
 
 def _listed(tx: Transaction, view: ConversationView) -> ListedConversationView:

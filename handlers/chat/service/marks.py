@@ -52,6 +52,10 @@ def _tell_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
 
 
 def _tell(tx: Transaction, mark: Mark) -> None:
+    """Tell a mark, unless its person is out by now."""
+    store.lock_conversation(tx, mark.conversation_id)
+    if store.find_membership(tx, mark.conversation_id, mark.user_id) is None:
+        return
     mark.told_seq, mark.told_at = mark.seq, tx.now
     store.keep_mark(tx, mark)
     event = EVENTS[mark.kind]

@@ -87,6 +87,12 @@ def check_member(tx: Transaction, conversation_id: str) -> int:
     return from_seq
 
 
+def hold_member(tx: Transaction, conversation_id: str) -> None:
+    """`check_member` that stays true until the commit: a removal at this moment waits for it."""
+    store.lock_conversation(tx, conversation_id)
+    check_member(tx, conversation_id)
+
+
 def get_group(tx: Transaction, conversation_id: str) -> ConversationRow:
     """A group that the actor is in, locked; raises NotFound, or Conflict for a direct one."""
     row = store.lock_conversation(tx, conversation_id)

@@ -9,7 +9,7 @@ from handlers.chat.contracts import (
     MessageView,
     SendMessage,
 )
-from handlers.chat.service.members import check_member
+from handlers.chat.service.members import hold_member
 from handlers.chat.service.views import message_view
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
@@ -23,10 +23,10 @@ from storage.events import rewrite_subject
 def send(tx: Transaction, ask: SendMessage) -> MessageView:
     """Once for each client id of this sender.
 
-    The stream's number is taken first: it locks the conversation, so a repeat that runs at the same
-    moment finds the first message.
+    The conversation is locked first, so a repeat that runs at the same moment finds the first
+    message.
     """
-    check_member(tx, ask.conversation_id)
+    hold_member(tx, ask.conversation_id)
     before = store.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
     if before is not None:
         return message_view(before)
@@ -36,6 +36,7 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
             id=tx.new_id(),
             conversation_id=ask.conversation_id,
             seq=0,
+            said_seq=0,
             sender_id=tx.actor.id,
             client_id=ask.client_id,
             kind="text",
@@ -52,7 +53,7 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
 
 def say(tx: Transaction, row: MessageRow) -> MessageView:
     """Give the message its number, keep it and tell the conversation."""
-    row.seq = tx.take_number("/chat", names.chat(row.conversation_id))
+    row.seq = row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
     store.insert_message(tx, row)
     store.touch(tx, row.conversation_id, tx.now)
     view = message_view(row)
@@ -62,7 +63,14 @@ def say(tx: Transaction, row: MessageRow) -> MessageView:
 
 def edit(tx: Transaction, ask: EditMessage) -> MessageView:
     row = get_own(tx, ask.message_id)
-    row.text, row.edited_at = ask.text, tx.now
+    row.text = ask.text
+    return say_anew(tx, row)
+
+
+def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
+    """Keep what a message says or shows from now on, and tell the conversation."""
+    row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
+    row.edited_at = tx.now
     store.update_message(tx, row)
     view = message_view(row)
     tx.publish(MessageEdited(message=view))
@@ -86,5 +94,5 @@ def get_own(tx: Transaction, message_id: str) -> MessageRow:
     row = store.lock_message(tx, message_id)
     if row is None or row.sender_id != tx.actor.id or row.deleted or row.kind != "text":
         raise NotFound
-    check_member(tx, row.conversation_id)
+    hold_member(tx, row.conversation_id)
     return row

@@ -55,8 +55,8 @@ def conversation_views(
             name=row.name,
             member_ids=members[row.id],
             seq=heads[row.id],
-            read=_told(marks[row.id], "read", members[row.id], heads[row.id]),
-            delivered=_told(marks[row.id], "delivered", members[row.id], heads[row.id]),
+            read=_told(tx, row.id, marks[row.id], "read", members[row.id]),
+            delivered=_told(tx, row.id, marks[row.id], "delivered", members[row.id]),
         )
         for row in rows
     ]
@@ -67,10 +67,13 @@ def _heads(tx: Transaction, ids: list[str]) -> dict[str, int]:
     return {streams[name]: seq for name, seq in list_heads(tx, list(streams)).items()}
 
 
-def _told(marks: list[Mark], kind: str, members: list[str], head: int) -> dict[str, int] | int:
+def _told(
+    tx: Transaction, conversation_id: str, marks: list[Mark], kind: str, members: list[str]
+) -> dict[str, int] | int:
     """Marks as they were told by events, so that a snapshot and later events agree."""
     here = {mark.user_id: mark.told_seq for mark in marks if mark.kind == kind and mark.told_seq}
     told = {user_id: here[user_id] for user_id in members if user_id in here}
     if len(members) <= MARKS_BY_PERSON_MAX:
         return told
-    return sum(1 for seq in told.values() if seq >= head)
+    newest = store.find_newest_seq(tx, conversation_id)
+    return 0 if newest is None else sum(1 for seq in told.values() if seq >= newest)

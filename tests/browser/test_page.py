@@ -1,0 +1,195 @@
+"""The page in a browser: safe from what people write, narrow, for the keyboard, and lasting."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Error, expect
+
+from tests.browser.furnished import Furnished, furnish, poison
+from tests.browser.viewer import Viewer, new_viewer
+from tests.world import PASSWORD, ROOT, Person, address_of, one_database
+
+pytestmark = [one_database, pytest.mark.settings(PARLEY_WAITING_ROOM_OPENS_S="7200")]
+
+NARROW = {"width": 360, "height": 740}
+TABS_MAX = 15
+_LOOK = Path(__file__).with_name("look.js").read_text()
+
+Tour = dict[str, tuple[list[str], list[str]]]
+"""By route: which fields have to be seen there, and the names of buttons that open a dialog."""
+
+
+def tour_of_ada(made: Furnished) -> Tour:
+    return {
+        "consultants": (["ada", "about", "topic"], []),
+        f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], []),
+        "bookings": (["ben", "note", "reject reason"], ["Reject", "Reschedule", "Cancel booking"]),
+        f"bookings/{made.booking_id}": (["ben", "topic", "note"], []),
+        "chats": (["ben", "group", "text"], ["New group"]),
+        f"chats/{made.direct_id}": (["ben", "text", "note"], ["Edit"]),
+        f"chats/{made.group_id}": (["group", "text"], ["Members (3)"]),
+        "consulting": (["topic", "description"], ["Add topic", "Edit topic", "Remove topic"]),
+        "notifications": (["ben"], []),
+        "profile": ([], []),
+        f"queue/{made.block_id}": (["ben"], []),
+        "week": ([], []),
+        f"calls/{made.call_id}": (["cleo"], []),
+        "nowhere": ([], []),
+    }
+
+
+def tour_of_ben(made: Furnished) -> Tour:
+    return {
+        "consultants": (["ada", "about", "topic"], []),
+        f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], ["Book"]),
+        "bookings": (["ada", "note", "cancel reason"], ["Reschedule", "Cancel booking"]),
+        f"chats/{made.direct_id}": (["ada", "text", "note"], ["Edit", "Ask for a booking"]),
+        f"chats/{made.group_id}": (["group", "ada", "text"], ["Members (3)"]),
+        "notifications": (["ada"], []),
+        f"waiting-room/{made.booking_id}": ([], []),
+        "consulting": ([], []),
+    }
+
+
+def tour_of_a_visitor(made: Furnished) -> Tour:
+    return {
+        "": (["ada", "about", "topic"], []),
+        f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], []),
+        "login": ([], []),
+        "signup": ([], []),
+    }
+
+
+async def go_round(viewer: Viewer, tour: Tour) -> None:
+    """At each stop: what people wrote is there as text, and nothing is wrong with the page."""
+    for route, (fields, dialogs) in tour.items():
+        await viewer.open(route)
+        for field in fields:
+            await expect(viewer.page.get_by_text(poison(field)).first).to_be_visible()
+        await expect(viewer.page.get_by_text("Loading …")).to_have_count(0)
+        assert await viewer.page.evaluate(_LOOK) == [], route
+        for name in dialogs:
+            await viewer.page.get_by_role("button", name=name).first.click()
+            await expect(viewer.dialog).to_be_visible()
+            await expect(viewer.page.get_by_text("Loading …")).to_have_count(0)
+            assert await viewer.page.evaluate(_LOOK) == [], f"{route}, {name}"
+            await viewer.page.keyboard.press("Escape")
+            await expect(viewer.dialog).to_have_count(0)
+    assert viewer.mistakes == []
+    assert await viewer.violations() == []
+
+
+async def test_what_people_write_is_text_on_every_page_and_fits_a_narrow_screen(world, browser):
+    made = await furnish(world)
+    tours = {made.ada: tour_of_ada(made), made.ben: tour_of_ben(made), None: tour_of_a_visitor(made)}
+    names = set(re.findall(r'^ {2}"?([a-z-]*)"?: \(', _source("app.js"), re.MULTILINE))
+    assert names <= {route.split("/")[0] for tour in tours.values() for route in tour}
+    for person, tour in tours.items():
+        viewer = await new_viewer(browser, world.url, person, viewport=NARROW)
+        await go_round(viewer, tour)
+
+
+def _source(name: str) -> str:
+    return (ROOT / "static" / "client" / name).read_text()
+
+
+async def test_an_address_that_is_a_script_is_refused(world):
+    ada = await world.person("ada", consultant=True)
+    for address in ("javascript:alert(1)", "data:text/html,<script>alert(1)</script>"):
+        ask = {"profile_picture_url": address}
+        answer = await ada.client.ask("/consultants", "update", ask)
+        assert answer["error"]["code"] == "INVALID"
+
+
+async def test_the_policy_forbids_markup_and_code_from_strings(world, browser):
+    viewer = await new_viewer(browser, world.url)
+    await viewer.open()
+    for attempt in (
+        "document.body.innerHTML = '<img src=x onerror=alert(1)>'",
+        "document.body.insertAdjacentHTML('beforeend', '<p>hello</p>')",
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'alert(1)'}))",
+        "document.body.setAttribute('onclick', 'alert(1)')",
+        "trustedTypes.createPolicy('mine', {createHTML: (text) => text})",
+        "new Worker('data:text/javascript,postMessage(1)')",
+    ):
+        with pytest.raises(Error, match=r"TypeError|TrustedHTML|Trusted|Policy"):
+            await viewer.page.evaluate(f"() => {{ {attempt}; return null; }}")
+    assert len(await viewer.violations()) >= 5
+    assert not any("said" in mistake for mistake in viewer.mistakes)
+
+
+async def tab_to(viewer: Viewer, label: str) -> None:
+    """Press Tab until the field or button of this name has the focus."""
+    for _ in range(TABS_MAX):
+        focused = await viewer.page.evaluate(
+            "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"
+        )
+        if focused == label:
+            return
+        await viewer.page.keyboard.press("Tab")
+    raise AssertionError(f"{TABS_MAX} times Tab do not lead to {label}")
+
+
+async def test_the_sign_up_can_be_done_by_keyboard_alone(world, browser):
+    viewer = await new_viewer(browser, world.url)
+    press, write = viewer.page.keyboard.press, viewer.page.keyboard.type
+    await viewer.open()
+    await tab_to(viewer, "Skip to the content")
+    await tab_to(viewer, "Sign up")
+    await press("Enter")
+    await expect(viewer.heading("Sign up")).to_be_focused()
+    await tab_to(viewer, "Email")
+    await write(address_of("ada"))
+    await press("Enter")
+    await expect(viewer.field("Pincode")).to_be_visible()
+    for label, text in (
+        ("Pincode", await world.mails.pincode(address_of("ada"))),
+        ("First name", "Ada"),
+        ("Last name", "Example"),
+        ("Password", PASSWORD),
+    ):
+        await tab_to(viewer, label)
+        await write(text)
+    await tab_to(viewer, "Create account")
+    await press("Space")
+    await expect(viewer.heading("Consultants")).to_be_focused()
+    await expect(viewer.link("Ada")).to_be_visible()
+    assert viewer.mistakes == []
+
+
+async def test_a_link_to_where_one_is_shows_what_is_new(world, browser):
+    viewer = await new_viewer(browser, world.url)
+    await viewer.open()
+    await expect(viewer.page.get_by_text("Nobody offers consultations yet.")).to_be_visible()
+    await world.person("ada", consultant=True)
+    await viewer.link("Consultants").click()
+    await expect(viewer.link("Ada Example")).to_be_visible()
+    await expect(viewer.heading("Consultants")).to_be_focused()
+
+
+async def test_a_page_outlives_a_killed_server(process, browser):
+    """What was written meanwhile arrives once, and what others do is seen again."""
+    ada = await process.sign_up("ada")
+    ben = await process.sign_up("ben")
+    chat = await ada.call("/chat", "open", user_id=ben.id)
+    viewer = await new_viewer(browser, process.url, ben)
+    await viewer.open(f"chats/{chat['id']}")
+    await expect(viewer.heading("Ada Example")).to_be_visible()
+
+    process.kill()
+    await expect(viewer.part("offline")).to_be_visible()
+    await viewer.page.get_by_role("textbox", name="Message").fill("Are you there?")
+    await viewer.button("Send").click()
+    await expect(viewer.part("outgoing")).to_contain_text("Sending …")
+    await process.start()
+    await expect(viewer.part("offline")).to_have_count(0)
+    await expect(viewer.part("message")).to_contain_text("Are you there?")
+    await expect(viewer.part("outgoing")).to_have_count(0)
+
+    ada = Person(process, "ada", ada.session, await process.connect(ada.token))
+    say = {"conversation_id": chat["id"], "client_id": "1", "text": "I am back"}
+    await ada.call("/chat", "send", **say)
+    await expect(viewer.part("message")).to_have_count(2)
+    await expect(viewer.part("message").last).to_contain_text("I am back")
+    await expect(viewer.part("mark")).to_be_visible()

@@ -1,0 +1,149 @@
+"""A place outlives a lost connection for 60 s, and nothing outlives the block."""
+
+import pytest
+
+from storage.waiting_room import list_places
+from tests.handlers.waiting_room.scenes import ROOM, hour_of, refusal_of
+from tests.world import until
+
+
+@pytest.fixture
+async def hour(world):
+    return await hour_of(world)
+
+
+async def lose(hour, *clients):
+    """Let connections be lost, and wait until the server knows."""
+    timers = await lost_places(hour)
+    for client in clients:
+        await client.close()
+    await until(lambda: _changed(hour, timers))
+
+
+async def _changed(hour, before):
+    return await lost_places(hour) != before
+
+
+async def lost_places(hour):
+    """The places that nobody holds at this moment."""
+    places = await hour.world.read(list_places, hour.block["id"])
+    return [place.booking_id for place in places if place.lost_at is not None]
+
+
+@pytest.mark.parametrize("back_by", ["entering again", "reconnecting"])
+async def test_a_reconnect_within_60_s_keeps_the_place(world, hour, back_by):
+    ana, ana_booking = await hour.waiting("ana")
+    ben, ben_booking = await hour.waiting("ben")
+    entered = (await hour.queue())[0]
+    await lose(hour, ana.client)
+    world.clock.advance(58)
+    await world.settle()
+    assert await hour.waiting_ids() == [ana_booking, ben_booking]
+    phone = await ana.device()
+    await phone.enter(ROOM)
+    if back_by == "entering again":
+        assert await phone.call(ROOM, "enter", booking_id=ana_booking) == entered
+    await until(lambda: _changed(hour, [ana_booking]))
+    world.clock.advance(600)
+    await world.settle()
+    assert (await hour.queue())[0] == entered
+    assert hour.consultant.events("WAITING_ROOM_LEFT") == []
+
+
+async def test_a_place_that_is_lost_for_60_s_is_given_up(world, hour):
+    ana, ana_booking = await hour.waiting("ana")
+    ben, ben_booking = await hour.waiting("ben")
+    before = await hour.queue()
+    phone = await ana.device()
+    await phone.enter(ROOM)
+    await phone.call(ROOM, "enter", booking_id=ana_booking)
+    await ana.client.close()  # several devices are one student: the phone keeps the place
+    world.clock.advance(61)
+    await world.settle()
+    assert await hour.queue() == before
+    await lose(hour, phone)
+    world.clock.advance(61)
+    await world.settle()
+    left = await hour.consultant.event("WAITING_ROOM_LEFT")
+    assert left.data == {"place": before[0]}
+    moved = await ben.event("WAITING_ROOM_MOVED")
+    assert moved.data["place"]["position"] == 1
+    assert await hour.waiting_ids() == [ben_booking]
+    back = await ana.device()
+    await back.enter(ROOM)  # reconnecting takes no new place
+    assert await hour.waiting_ids() == [ben_booking]
+    place = await back.call(ROOM, "enter", booking_id=ana_booking)
+    assert place["position"] == 2
+
+
+@pytest.mark.parametrize("back_by", ["entering again", "reconnecting"])
+async def test_a_lost_place_is_gone_after_60_s_even_if_no_timer_ran(
+    world, hour, monkeypatch, back_by
+):
+    async def never() -> bool:
+        return False
+
+    monkeypatch.setattr(world.app.relay, "fire_timers", never)
+    ana, ana_booking = await hour.waiting("ana")
+    ben, ben_booking = await hour.waiting("ben")
+    await hour.queue()
+    await lose(hour, ana.client)
+    world.clock.advance(61)
+    phone = await ana.device()
+    await phone.enter(ROOM)
+    if back_by == "entering again":
+        assert (await phone.call(ROOM, "enter", booking_id=ana_booking))["position"] == 2
+        assert await hour.waiting_ids() == [ben_booking, ana_booking]
+    await hour.consultant.event("WAITING_ROOM_LEFT")
+    if back_by == "reconnecting":
+        assert await hour.waiting_ids() == [ben_booking]
+
+
+async def test_the_room_closes_with_the_block(world, hour):
+    ana, ana_booking = await hour.waiting("ana")
+    ben, ben_booking = await hour.waiting("ben")
+    await hour.queue()
+    hour.move_to(60)
+    admit = {"booking_id": ana_booking}
+    assert await refusal_of(hour.consultant, ROOM, "admit", **admit) == "WRONG_STATE"
+    await world.settle()
+    await hour.consultant.client.until(
+        lambda: len(hour.consultant.events("WAITING_ROOM_LEFT")) == 2
+    )
+    assert await hour.queue() == []
+    assert await refusal_of(hour.consultant, ROOM, "admit", **admit) == "WRONG_STATE"
+    assert await refusal_of(ana, ROOM, "enter", booking_id=ana_booking) == "WRONG_STATE"
+
+
+async def test_a_booking_that_is_called_off_or_moved_waits_no_more(world, hour):
+    ana, ana_booking = await hour.waiting("ana")
+    ben, ben_booking = await hour.waiting("ben")
+    cem, cem_booking = await hour.waiting("cem")
+    await hour.queue()
+    await hour.consultant.call("/booking", "cancel", booking_id=ana_booking)
+    await world.settle()
+    assert await hour.waiting_ids() == [ben_booking, cem_booking]
+    assert await refusal_of(ana, ROOM, "enter", booking_id=ana_booking) == "WRONG_STATE"
+    await ben.call("/booking", "reschedule", booking_id=ben_booking, block_id=hour.later["id"])
+    await world.settle()
+    assert await hour.waiting_ids() == [cem_booking]
+    assert await refusal_of(ben, ROOM, "enter", booking_id=ben_booking) == "TOO_EARLY"
+    await cem.event("WAITING_ROOM_MOVED", lambda data: data["place"]["position"] == 1)
+
+
+async def test_places_outlive_a_restart_of_the_server(world, hour):
+    ana, ana_booking = await hour.waiting("ana")
+    ben, ben_booking = await hour.waiting("ben")
+    await world.restart()
+    consultant, phone = await hour.consultant.device(), await ana.device()
+    for client in (consultant, phone):
+        await client.enter(ROOM)
+    queue = await consultant.call(ROOM, "queue", block_id=hour.block["id"])
+    assert [one["booking_id"] for one in queue["places"]] == [ana_booking, ben_booking]
+    await world.settle()
+    world.clock.advance(61)
+    await world.settle()
+    left = await consultant.event("WAITING_ROOM_LEFT")  # ben did not come back
+    assert left.data["place"]["booking_id"] == ben_booking
+    queue = await consultant.call(ROOM, "queue", block_id=hour.block["id"])
+    assert [one["booking_id"] for one in queue["places"]] == [ana_booking]

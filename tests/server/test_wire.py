@@ -1,0 +1,62 @@
+"""Packets from clients: any text at all is one, or is malformed; the payload stays as it came."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.wire import ClientPacket, MalformedPacket, ack_text, auth_of
+
+NAMES = st.text(st.characters(codec="utf-8"), max_size=64)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@given(st.text(min_size=1, max_size=200) | st.from_regex(r"[0-6](/\w{0,9},)?\d{0,20}[\[\]{}\",:\w\\]{0,60}"))
+def test_any_text_at_all_is_a_packet_or_is_malformed(text):
+    try:
+        packet = ClientPacket(encoded_packet=text)
+    except MalformedPacket:
+        return
+    if packet.packet_type == 2:
+        name, payload = packet.data
+        assert isinstance(name, str)
+        json.loads(payload)
+
+
+@given(NAMES, JSON, st.integers(0, 10**15 - 1) | st.none())
+def test_an_event_is_taken_apart_and_its_payload_stays_as_it_came(name, payload, number):
+    shown = "" if number is None else str(number)
+    packet = ClientPacket(encoded_packet=f"2/chat,{shown}{json.dumps([name, payload])}")
+    assert (packet.packet_type, packet.namespace, packet.id) == (2, "/chat", number)
+    assert packet.data[0] == name
+    assert json.loads(packet.data[1]) == payload
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace"),
+    [
+        ("0", "/"),
+        ("0{}", "/"),
+        ("0/chat", "/chat"),
+        ("0/chat,", "/chat"),
+        ("0/chat?token=x,{}", "/chat"),
+        ("1/chat,", "/chat"),
+    ],
+)
+def test_the_namespace_is_read_in_all_its_forms(text, namespace):
+    assert ClientPacket(encoded_packet=text).namespace == namespace
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 7, True])
+def test_an_auth_that_is_no_object_counts_as_none(data):
+    assert auth_of(data) == {}
+
+
+def test_an_answer_is_written_as_socket_io_wants_it():
+    assert ack_text("/chat", 12, b'{"ok":true}') == b'43/chat,12[{"ok":true}]'
+    assert ack_text("/", 0, b"{}") == b"430[{}]"
