@@ -1,5 +1,6 @@
 """From a token to a person: what the auth domain offers the shell, behind one small door."""
 
+from handlers.auth.contracts import SessionRevoked as SessionRevoked
 from handlers.auth.public import get_live_actor, read_access_token
 from handlers.kit.context import Actor, Context, Kernel
 from handlers.kit.errors import Refusal, Unavailable

@@ -10,6 +10,7 @@ Invariants:
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ from rooms.names import stream
 from rooms.packets import notice_packet
 from rooms.replay import Entered, Wanted
 from rooms.rooms import Rooms, room_of
-from server.admission import Admission, TokenMissing, UnknownNamespace
+from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNamespace
 from server.limits import Limits
 from server.session import Connection, People, Socket, since_of
 from storage.engine import Queries, StorageUnavailable
@@ -31,6 +32,7 @@ log = structlog.get_logger("doorman")
 
 SYNCED_ROOMS_MAX = 200
 RETRY_AFTER_S = 1.0
+ENDED_KEPT_MAX = 10_000
 
 
 class Doorman:
@@ -57,6 +59,7 @@ class Doorman:
         self._sockets_per_person = sockets_per_person
         self._telling: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._ended: OrderedDict[str, None] = OrderedDict()
         self._closing = False
 
     # Coming in.
@@ -89,6 +92,8 @@ class Doorman:
             return
         if self.people.count(actor.id) >= self._sockets_per_person:
             raise RateLimited("Too many devices are connected.", retry_after_s=10)
+        if actor.session_id in self._ended:  # while its token was being read
+            raise SessionRevoked
         connection.actor = actor
         if self.people.add(actor, connection):
             self._tell_presence(actor)
@@ -156,7 +161,10 @@ class Doorman:
             self._tell_presence(actor)
 
     def session_ended(self, session_id: str, reason: str) -> None:
-        """Tell and end every connection of a session."""
+        """Tell and end every connection of a session, and those that are just being admitted."""
+        self._ended[session_id] = None
+        if len(self._ended) > ENDED_KEPT_MAX:
+            self._ended.popitem(last=False)
         for connection in self.people.of_session(session_id):
             for socket in connection.sockets.values():
                 notice = {"session_id": session_id, "reason": reason}

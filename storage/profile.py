@@ -44,6 +44,7 @@ class UserRow(msgspec.Struct):
 _u = users.c
 _ALL = select(users)
 _BY_ID = _ALL.where(_u.id == bindparam("user_id"))
+_LOCK = _BY_ID.with_for_update(key_share=True)
 _BY_EMAIL = _ALL.where(_u.email == bindparam("address"))
 _BY_IDS = _ALL.where(_u.id.in_(bindparam("user_ids", expanding=True)))
 _INSERT = insert(users).on_conflict_do_nothing(index_elements=[_u.email]).returning(_u.id)
@@ -69,6 +70,11 @@ def insert_user(tx: Queries, user: UserRow) -> bool:
 
 def find_user(tx: Queries, user_id: str) -> UserRow | None:
     return tx.one(UserRow, _BY_ID, user_id=user_id)
+
+
+def lock_user(tx: Queries, user_id: str) -> UserRow | None:
+    """Found, and held against other changes until the commit."""
+    return tx.one(UserRow, _LOCK, user_id=user_id)
 
 
 def find_user_by_email(tx: Queries, email: str) -> UserRow | None:

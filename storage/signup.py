@@ -43,6 +43,7 @@ _KEEP = _insert.on_conflict_do_update(
         for name in ("request_id", "fingerprint", "tries", "expires_at", "sent", "sent_since")
     },
 )
+_OPEN = insert(pincodes).on_conflict_do_nothing(index_elements=[_p.email, _p.purpose])
 _THIS = (_p.email == bindparam("address"), _p.purpose == bindparam("of_purpose"))
 _FIND = select(pincodes).where(*_THIS).with_for_update()
 _TRY = update(pincodes).where(*_THIS).values(tries=_p.tries + 1).returning(_p.tries)
@@ -52,6 +53,12 @@ _DELETE = delete(pincodes).where(*_THIS)
 def keep_pincode(tx: Queries, pincode: Pincode) -> None:
     """Replace what there was for this address and purpose."""
     tx.run(_KEEP, **msgspec.structs.asdict(pincode))
+
+
+def open_pincode(tx: Queries, fresh: Pincode) -> Pincode:
+    """What there is for this address and purpose, else `fresh`; locked, even when it is new."""
+    tx.run(_OPEN, **msgspec.structs.asdict(fresh))
+    return find_pincode(tx, fresh.email, fresh.purpose) or fresh
 
 
 def find_pincode(tx: Queries, email: str, purpose: str) -> Pincode | None:

@@ -65,7 +65,7 @@ def refresh(tx: Transaction, refresh_token: str) -> SessionView:
     that a lost answer logs nobody out; any other reuse ends the session (ASVS 10.4.5).
     """
     token, session = _token_and_session(tx, refresh_token)
-    if session.ended_at is not None:
+    if session.ended_at is not None or session.expires_at <= tx.now:
         raise SessionRevoked
     if token.used_at is None:
         successor = tokens.make_refresh_token()

@@ -56,7 +56,7 @@ def list_users(tx: Transaction, user_ids: list[str]) -> dict[str, UserView]:
 
 def add_role(tx: Transaction, user_id: str, role: str) -> UserView:
     """Give a role; connections of the person know of it at once. Raises NotFound."""
-    row = service.get_row(tx, user_id)
+    row = service.lock_row(tx, user_id)
     if role in row.roles:
         return service.view_of(row)
     roles = sorted({*row.roles, role}, key=ROLES.index)

@@ -29,18 +29,26 @@ def get_row(tx: Transaction, user_id: str) -> UserRow:
     return row
 
 
+def lock_row(tx: Transaction, user_id: str) -> UserRow:
+    """The user's row, to be changed: what others change at this moment is in it or waits."""
+    row = store.lock_user(tx, user_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
 def update_me(tx: Transaction, ask: UpdateProfile) -> UserView:
     changes = given(ask)
     if "language" in changes:
         check_language("$.language", changes["language"])
     if "time_zone" in changes:
         check_zone("$.time_zone", changes["time_zone"])
-    row = get_row(tx, tx.actor.id)
+    row = lock_row(tx, tx.actor.id)
     return save(tx, msgspec.structs.replace(row, **changes))
 
 
 def save(tx: Transaction, row: UserRow) -> UserView:
-    """Keep a changed user and tell them."""
+    """Keep a changed user (a locked row) and tell them."""
     row.updated_at = tx.now
     store.update_user(tx, row)
     user = view_of(row)

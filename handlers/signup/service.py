@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 def start(tx: Transaction, ask: StartSignup) -> SignupStarted:
     """Mail a fresh pincode; it replaces the one before. The same for known addresses."""
     email = profiles.normal_email(ask.email)
-    before = store.find_pincode(tx, email, PURPOSE)
+    before = store.open_pincode(tx, Pincode(email, PURPOSE, "", "", 0, tx.now, 0, tx.now))
     sent, sent_since = _count_sent(tx, before)
     pincode = f"{secrets.randbelow(1_000_000):06d}"
     request_id = tx.new_id()
@@ -78,9 +78,9 @@ def spend_pincode(tx: Transaction, email: str, purpose: str, pincode: str) -> No
     store.delete_pincode(tx, email, purpose)
 
 
-def _count_sent(tx: Transaction, before: Pincode | None) -> tuple[int, datetime]:
+def _count_sent(tx: Transaction, before: Pincode) -> tuple[int, datetime]:
     """How many pincodes went to this address within the hour, this one included."""
-    if before is None or tx.now - before.sent_since >= HOUR:
+    if tx.now - before.sent_since >= HOUR:
         return 1, tx.now
     if before.sent >= tx.rules.pincodes_per_hour:
         wait = before.sent_since + HOUR - tx.now

@@ -90,6 +90,7 @@ class Namespace {
 
   #hear(event, data, meta) {
     if (event === "synced") {
+      this.epoch = data.epoch;
       for (const [room, { seq }] of Object.entries(data.rooms)) this.heads[room] = seq;
     } else if (meta?.seq !== undefined) this.#count(event, meta);
     this.#note({ event, data, meta });

@@ -41,9 +41,8 @@ export async function pincode(folder, address) {
     const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".eml"));
     for (const file of files.sort().reverse()) {
       const mail = await readFile(join(folder, file), "utf8");
-      const body = mail.slice(mail.search(/\r?\n\r?\n/));
-      const found = mail.includes(`To: ${address}`) && /\b\d{6}\b/.exec(body);
-      if (found) return found[0];
+      const found = mail.includes(`To: ${address}`) && /^Subject: .*\b(\d{6})\b/m.exec(mail);
+      if (found) return found[1];
     }
     await pause(10);
   }

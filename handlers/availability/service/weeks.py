@@ -56,9 +56,12 @@ def set_default(tx: Transaction, ask: SetDefaultSchedule) -> BlocksView:
     check_zone("$.time_zone", ask.time_zone)
     consultants.lock_consultant(tx, tx.actor.id)
     hours = msgspec.to_builtins(ask.blocks)
+    before = store.find_schedule(tx, tx.actor.id)
     store.keep_schedule(tx, ScheduleRow(tx.actor.id, ask.time_zone, hours))
     weeks = weeks_from(week_of(tx.now, ask.time_zone), tx.rules.weeks_ahead + 1)
     changed = rebuild(tx, tx.actor.id, weeks, Wish(keeps_booked=True))
+    if before is not None and before.time_zone != ask.time_zone:
+        changed += _move_far_overrides(tx, tx.actor.id, weeks)
     if changed:
         tx.publish(DefaultScheduleSet(blocks=changed))
     top_up_later(tx, tx.actor.id)
@@ -127,13 +130,31 @@ def get_schedule(tx: Transaction) -> ScheduleView:
 def rebuild(tx: Transaction, consultant_id: str, weeks: list[str], wish: Wish) -> list[BlockView]:
     """Bring the blocks of `weeks` in line with the schedule; gives those that changed."""
     schedule = get_own_schedule(tx, consultant_id)
-    wanted = _wanted(tx, schedule, weeks)
-    first, end = _bounds(schedule.time_zone, weeks)
-    there = {
-        row.starts_at: row
-        for row in store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX)
-        if first <= row.starts_at < end
-    }
+    bounds = _bounds(schedule.time_zone, weeks)
+    return _bring_in_line(tx, consultant_id, _wanted(tx, schedule, weeks), bounds, wish)
+
+
+def _move_far_overrides(tx: Transaction, consultant_id: str, weeks: list[str]) -> list[BlockView]:
+    """The zone changed: what lies beyond `weeks` is at other instants now."""
+    schedule = get_own_schedule(tx, consultant_id)
+    _, first = _bounds(schedule.time_zone, weeks)
+    after = week_of(first, schedule.time_zone)
+    far = [own.week for own in store.list_overrides(tx, consultant_id, after)]
+    wanted = _wanted(tx, schedule, far)
+    bounds = (first, first + WEEK * OVERRIDES_AHEAD_WEEKS)
+    return _bring_in_line(tx, consultant_id, wanted, bounds, Wish(keeps_booked=True))
+
+
+def _bring_in_line(
+    tx: Transaction,
+    consultant_id: str,
+    wanted: dict[datetime, int],
+    bounds: tuple[datetime, datetime],
+    wish: Wish,
+) -> list[BlockView]:
+    first, end = bounds
+    rows = store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX * 4)
+    there = {row.starts_at: row for row in rows if first <= row.starts_at}
     changed = [_fit(tx, row, wanted.get(start, 0), wish) for start, row in there.items()]
     for start, max_calls in wanted.items():
         if start not in there and start + BLOCK > tx.now:
@@ -174,10 +195,10 @@ def _change_week(tx: Transaction, week: str, cancels: bool) -> BlocksView:
 
 
 def _wanted(tx: Transaction, schedule: ScheduleRow, weeks: list[str]) -> dict[datetime, int]:
-    own = {o.week: o for o in store.list_overrides(tx, schedule.consultant_id, weeks[0])}
     wanted: dict[datetime, int] = {}
-    if not consultants.is_active(tx, schedule.consultant_id):
+    if not weeks or not consultants.is_active(tx, schedule.consultant_id):
         return wanted
+    own = {o.week: o for o in store.list_overrides(tx, schedule.consultant_id, weeks[0])}
     for week in weeks:
         hours = hours_of(own.get(week, schedule))
         for start, max_calls in instants_of(hours, schedule.time_zone, monday_of(week)).items():

@@ -116,8 +116,8 @@ async def test_the_missing_hour_moves_forward_and_merges_and_the_doubled_one_is_
     blocks = await set_week(clara, "Europe/Berlin", sunday)
     spring = [b for b in blocks if b["starts_at"].startswith("2027-03-28")]
     assert [(b["starts_at"], b["max_calls"]) for b in spring] == [("2027-03-28T01:00:00Z", 5)]
-    otto = await world.person("otto", consultant=True)
     world.clock.move_to(datetime(2027, 10, 15, 9, tzinfo=UTC))
+    otto = await world.person("otto", consultant=True)
     blocks = await set_week(otto, "Europe/Berlin", sunday)
     autumn = [b["starts_at"] for b in blocks if b["starts_at"].startswith("2027-10-31")]
     assert autumn == ["2027-10-31T00:00:00Z", "2027-10-31T02:00:00Z"]

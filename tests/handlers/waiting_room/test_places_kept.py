@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.waiting_room import list_places
+from storage.waiting_room import count_stays, list_places
 from tests.handlers.waiting_room.scenes import ROOM, hour_of, refusal_of
 from tests.world import until
 
@@ -28,6 +28,11 @@ async def lost_places(hour):
     """The places that nobody holds at this moment."""
     places = await hour.world.read(list_places, hour.block["id"])
     return [place.booking_id for place in places if place.lost_at is not None]
+
+
+async def devices(hour, booking_id, count):
+    """Whether so many devices hold a place."""
+    return await hour.world.read(count_stays, booking_id) == count
 
 
 @pytest.mark.parametrize("back_by", ["entering again", "reconnecting"])
@@ -58,6 +63,7 @@ async def test_a_place_that_is_lost_for_60_s_is_given_up(world, hour):
     await phone.enter(ROOM)
     await phone.call(ROOM, "enter", booking_id=ana_booking)
     await ana.client.close()  # several devices are one student: the phone keeps the place
+    await until(lambda: devices(hour, ana_booking, 1))
     world.clock.advance(61)
     await world.settle()
     assert await hour.queue() == before

@@ -89,14 +89,15 @@ async def test_places_go_by_arrival_and_those_behind_move_up(hour):
     again = await ana.call(ROOM, "enter", booking_id=ana_booking)
     assert again["position"] == 3  # leaving gave the place up
 
-    heard = [(one.name, one.data["place"]["booking_id"]) for one in hour.consultant.client.heard]
-    assert [one for one in heard if one[0].startswith("WAITING_ROOM")] == [
+    heard = [one for one in hour.consultant.client.heard if one.namespace == ROOM]
+    assert [(one.name, one.data["place"]["booking_id"]) for one in heard] == [
         ("WAITING_ROOM_ENTERED", ana_booking),
         ("WAITING_ROOM_ENTERED", ben_booking),
         ("WAITING_ROOM_ENTERED", late_booking),
         ("WAITING_ROOM_LEFT", ana_booking),
         ("WAITING_ROOM_ENTERED", ana_booking),
     ]
+    assert {one.meta["room"] for one in heard} == {f"user:{hour.consultant.id}"}
     for student in (ana, ben, late):
         kinds = {one.name for one in student.client.heard if one.namespace == ROOM}
         assert kinds <= {"WAITING_ROOM_MOVED"}  # and only about themselves:

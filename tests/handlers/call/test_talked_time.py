@@ -1,0 +1,162 @@
+"""Invariant 4: what counts is the time in which both were connected, and never more."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlers.call.talk import talked_seconds
+from server.heartbeat import SILENT_AFTER
+from tests.handlers.call.scenes import CALL, talk_of
+from tests.world import until
+
+START = datetime(2030, 1, 1, tzinfo=UTC)
+HORIZON_S = 120
+spans_s = st.lists(
+    st.tuples(st.integers(0, HORIZON_S), st.integers(0, HORIZON_S)), max_size=8
+)
+
+
+def as_spans(seconds):
+    return [(START + timedelta(seconds=a), START + timedelta(seconds=b)) for a, b in seconds]
+
+
+def connected_in(seconds):
+    """The seconds in which somebody with these spans was connected, counted one by one."""
+    return {second for start, end in seconds for second in range(start, end)}
+
+
+@given(student=spans_s, consultant=spans_s)
+def test_talked_time_is_the_time_that_both_were_connected(student, consultant):
+    both = connected_in(student) & connected_in(consultant)
+    assert talked_seconds(as_spans(student), as_spans(consultant)) == len(both)
+
+
+@given(student=spans_s, consultant=spans_s, data=st.data())
+def test_doubled_reordered_and_swapped_news_change_nothing(student, consultant, data):
+    once = talked_seconds(as_spans(student), as_spans(consultant))
+    doubled = data.draw(st.permutations([*student, *student[: len(student) // 2]]))
+    reordered = data.draw(st.permutations(consultant))
+    assert talked_seconds(as_spans(doubled), as_spans(reordered)) == once
+    assert talked_seconds(as_spans(reordered), as_spans(doubled)) == once
+
+
+@given(student=spans_s, consultant=spans_s, cut_s=st.integers(0, HORIZON_S))
+def test_less_presence_is_never_more_time(student, consultant, cut_s):
+    cut = [(start, min(end, cut_s)) for start, end in student]
+    before = talked_seconds(as_spans(student), as_spans(consultant))
+    assert talked_seconds(as_spans(cut), as_spans(consultant)) <= before
+
+
+# A story: a party's device joins, leaves, is lost; time goes by in whole seconds in between.
+
+ACTS = ("join", "lose", "wait")
+steps = st.lists(
+    st.tuples(st.sampled_from(ACTS), st.sampled_from((0, 1)), st.integers(1, 25)),
+    min_size=4,
+    max_size=14,
+)
+
+
+async def tell(talk, story):
+    """Act the story out on real sockets; gives the seconds in which both were there."""
+    there = [[], []]
+    expected = 0
+    for act, who, wait_s in story:
+        person = talk.parties[who]
+        if act == "join":
+            there[who].append(await talk.joined_device(person))
+        elif act == "lose" and there[who]:
+            await talk.lose(there[who].pop())
+        await talk.later(wait_s)
+        if await talk.world.stored("CALL_ENDED"):
+            return expected
+        expected += wait_s if there[0] and there[1] else 0
+    return expected
+
+
+@pytest.mark.settings(PARLEY_CALL_UNHELD_S="10000", PARLEY_CALL_LOST_S="10000")
+async def test_a_calls_talked_time_is_what_its_devices_say(world):
+    """Ten stories of comings and goings, drawn once and the same in every run."""
+    talk = await talk_of(world)
+    drawn = []
+
+    @settings(max_examples=1, derandomize=True, database=None)
+    @given(st.lists(steps, min_size=3, max_size=3))
+    def draw(stories):
+        drawn.extend(stories)
+
+    draw()
+    for story in drawn:
+        await tell(talk, story)
+
+
+async def test_news_of_a_departure_twice_or_late_changes_nothing(world):
+    from handlers.call import service
+    from storage.call import list_stays
+
+    talk = await talk_of(world)
+    await talk.join()
+    await talk.later(40)
+    stays = await world.read(list_stays, talk.id)
+    await talk.lose(talk.student.client)
+    for stay in stays:
+        if stay.user_id == talk.student.id:
+            for late_s in (30, 0):
+                at = world.clock.now() + timedelta(seconds=late_s)
+                await world.transact(service.lose, talk.id, stay.id, at)
+    await talk.later(20)
+    over = await talk.consultant.call(CALL, "end", call_id=talk.id)
+    assert over["talked_s"] == 40
+
+
+async def die(world):
+    """Let an instance end as by SIGKILL: nothing is put in order, nobody is told."""
+    heartbeat = world.app.heartbeat
+    heartbeat._task.cancel()
+    with contextlib.suppress(BaseException):
+        await heartbeat._task
+    heartbeat._task = None
+    await world.app.doorman.stop()
+
+
+async def bury(world):
+    """What the heartbeat of a living instance does every few seconds."""
+    await world.app.heartbeat.bury(world.clock.now() - SILENT_AFTER)
+    await world.settle()
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("ended", ["before it is noticed", "by nobody"])
+async def test_what_a_dead_instance_held_counts_up_to_its_last_sign_of_life(make_world, ended):
+    one, two = [await make_world() for _ in range(2)]
+    talk = await talk_of(one)
+    consultant = await talk.consultant.device()
+    await talk.join(talk.student)
+    other = type(consultant)(two.url, talk.consultant.token)
+    two.clients.append(other)
+    await (await other.open()).enter(CALL)
+    await other.call(CALL, "join", call_id=talk.id)
+    one.clock.advance(30)
+    for world in (one, two):
+        await world.app.database.transact(world.app.heartbeat._confirm)
+    await die(one)
+    one.clock.advance(12)
+    await two.app.database.transact(two.app.heartbeat._confirm)
+    if ended == "before it is noticed":
+        assert (await other.call(CALL, "end", call_id=talk.id))["talked_s"] == 42
+    one.clock.advance(5)
+    await two.app.database.transact(two.app.heartbeat._confirm)
+    await bury(two)
+    if ended == "by nobody":
+        assert (await other.event("CALL_INTERRUPTED")).data["call"]["talked_s"] == 30
+        one.clock.advance(60)
+        await two.settle()
+        await other.event("CALL_ENDED")
+    recorded = await two.stored("CALL_DURATION_RECORDED")
+    assert recorded[-1]["call"]["talked_s"] == 30
+    assert (await other.call(CALL, "end", call_id=talk.id))["talked_s"] == 30
+    await other.event("CALL_DURATION_RECORDED", lambda data: data["call"]["talked_s"] == 30)

@@ -1,0 +1,125 @@
+"""Signing up: an address, proved by the pincode of a mail, becomes a user who is signed in."""
+
+import pytest
+
+from tests.wire_client import Client
+from tests.world import PASSWORD, World, address_of, one_database
+
+USER = {
+    "id",
+    "email",
+    "email_verified",
+    "first_name",
+    "last_name",
+    "language",
+    "time_zone",
+    "roles",
+    "settings",
+    "created_at",
+    "updated_at",
+}
+FORM = {
+    "email": address_of("ana"),
+    "pincode": "000000",
+    "first_name": "Ana",
+    "last_name": "Example",
+    "password": PASSWORD,
+}
+
+
+@pytest.fixture
+async def stranger(world) -> Client:
+    return await world.visitor("/signup", "/auth")
+
+
+async def start(world: World, stranger: Client, address: str, count: int = 1) -> str:
+    """Ask for a pincode and read it from the mail."""
+    assert await stranger.call("/signup", "start", email=address) == {"expires_in_s": 600}
+    return await world.mails.pincode(address, count)
+
+
+async def complete(stranger: Client, **changes) -> dict:
+    return await stranger.ask("/signup", "complete", FORM | changes)
+
+
+async def code_of(stranger: Client, **changes) -> str:
+    return (await complete(stranger, **changes))["error"]["code"]
+
+
+async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger):
+    pincode = await start(world, stranger, address_of("ana"))
+    answer = await complete(stranger, email="ANA@example.org", pincode=pincode)
+    session = answer["data"]
+    assert session.keys() == {"access_token", "access_expires_in_s", "refresh_token", "user"}
+    assert session["access_expires_in_s"] == 900
+    user = session["user"]
+    assert user.keys() == USER
+    assert user | {"id": "", "created_at": "", "updated_at": ""} == {
+        "id": "",
+        "email": "ana@example.org",
+        "email_verified": True,
+        "first_name": "Ana",
+        "last_name": "Example",
+        "language": "en",
+        "time_zone": "UTC",
+        "roles": ["student"],
+        "settings": {},
+        "created_at": "",
+        "updated_at": "",
+    }
+    device = await world.connect(session["access_token"])
+    await device.enter("/profile")
+    assert await device.call("/profile", "me") == user
+    again = await stranger.call("/auth", "login", email=FORM["email"], password=PASSWORD)
+    assert again["user"] == user
+    assert await world.stored("USER_CREATED") == [{"user": user}]
+    assert await world.stored("NEW_PASSWORD_SET") == [{"user_id": user["id"]}]
+
+
+async def test_a_pincode_is_refused_for_what_is_wrong_with_it(world, stranger):
+    assert await code_of(stranger, pincode="123456") == "PINCODE_WRONG"
+    pincode = await start(world, stranger, FORM["email"])
+    assert await code_of(stranger, password="short", pincode=pincode) == "PASSWORD_WEAK"
+    for _ in range(5):
+        assert await code_of(stranger, pincode=other_than(pincode)) == "PINCODE_WRONG"
+    assert await code_of(stranger, pincode=pincode) == "PINCODE_LOCKED"
+    pincode = await start(world, stranger, FORM["email"], 2)
+    world.clock.advance(600)
+    assert await code_of(stranger, pincode=pincode) == "PINCODE_EXPIRED"
+    old = pincode
+    pincode = await start(world, stranger, FORM["email"], 3)
+    if old != pincode:
+        assert await code_of(stranger, pincode=old) == "PINCODE_WRONG"
+    assert (await complete(stranger, pincode=pincode))["ok"]
+    assert await code_of(stranger, pincode=pincode) == "PINCODE_WRONG", "it is used up"
+    assert len(await world.stored("USER_CREATED")) == 1
+
+
+def other_than(pincode: str) -> str:
+    return f"{(int(pincode) + 1) % 1_000_000:06d}"
+
+
+async def test_an_address_is_one_persons(world, stranger):
+    ana = await world.person("ana")
+    pincode = await start(world, stranger, ana.email)
+    assert await code_of(stranger, pincode=other_than(pincode)) == "PINCODE_WRONG"
+    assert await code_of(stranger, pincode=pincode) == "EMAIL_TAKEN"
+    assert await code_of(stranger, pincode=pincode) == "PINCODE_WRONG", "that used it up"
+    assert len(await world.stored("USER_CREATED")) == 1
+
+
+@one_database
+async def test_what_is_no_form_is_invalid(stranger):
+    for changes in [
+        {"pincode": "12345"},
+        {"pincode": "1234567"},
+        {"pincode": "１２３４５６"},
+        {"pincode": 123456},
+        {"first_name": " "},
+        {"last_name": "x" * 101},
+        {"email": "ana"},
+        {"password": "x" * 257},
+        {"roles": ["admin"]},
+        {"request_id": "r"},
+    ]:
+        assert await code_of(stranger, **changes) == "INVALID", changes

@@ -1,0 +1,152 @@
+"""The few REST endpoints: health, metrics, files, and errors of one shape."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from tests.world import World, one_database
+
+
+@pytest.fixture
+async def http():
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def error_of(answer: aiohttp.ClientResponse) -> str:
+    """The code of an error body, which says a code and a message and nothing else."""
+    assert answer.content_type == "application/json"
+    body = await answer.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message"}
+    assert body["error"]["message"]
+    return str(body["error"]["code"])
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
+async def test_a_serving_instance_is_healthy(world, http, path):
+    answer = await http.get(world.url + path)
+    assert answer.status == 200
+    assert (await answer.json())["status"] == ("live" if path.endswith("live") else "ready")
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready"])
+async def test_an_instance_whose_database_is_away_lives_but_is_not_ready(world, http, path):
+    await lose_the_database(world)
+    answer = await http.get(world.url + path)
+    assert answer.status == 503
+    assert await error_of(answer) == "UNAVAILABLE"
+    assert (await http.get(world.url + "/health/live")).status == 200
+    await world.app.database.start()
+    assert (await http.get(world.url + path)).status == 200
+
+
+async def lose_the_database(world: World) -> None:
+    await world.app.database.stop()
+    if world.app.database.shared:  # a pool that was disposed of simply connects again
+
+        async def refuse(*args, **kwargs):
+            raise ConnectionRefusedError
+
+        engine = world.app.database._engine
+        engine.dialect.loaded_dbapi.connect, kept = refuse, engine.dialect.loaded_dbapi.connect
+
+        async def start() -> None:
+            engine.dialect.loaded_dbapi.connect = kept
+
+        world.app.database.start = start
+
+
+async def test_metrics_are_in_prometheus_text_and_count_what_is(world, http):
+    ana = await world.person("ana")
+    await ana.call("/profile", "me")
+    answer = await http.get(world.url + "/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    metrics = await world.metrics()
+    assert metrics["parley_connections"] == 1
+    assert metrics["parley_sockets"] == 1
+    assert metrics['parley_commands_total{code="OK",command="me",namespace="/profile"}'] == 1
+    assert metrics['parley_command_seconds_count{namespace="/profile"}'] == 1
+    await ana.call("/profile", "update", first_name="Bea")
+    assert (await world.metrics())['parley_events_total{name="USER_UPDATED"}'] == 1
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing/here", 404, "NOT_FOUND"),
+        ("GET", "/client/", 404, "NOT_FOUND"),
+        ("GET", "/client/none.js", 404, "NOT_FOUND"),
+        ("GET", "/client/%2e%2e/%2e%2e/run.py", 404, "NOT_FOUND"),
+        ("GET", "/client/..%2f..%2frun.py", 404, "NOT_FOUND"),
+        ("GET", "/client//etc/passwd", 404, "NOT_FOUND"),
+        ("GET", "/client/%00", 404, "NOT_FOUND"),
+        ("GET", "/vendor/package.json", 404, "NOT_FOUND"),
+        ("GET", "/vendor/../run.py", 404, "NOT_FOUND"),
+        ("POST", "/health", 405, "METHOD_NOT_ALLOWED"),
+        ("DELETE", "/metrics", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+async def test_an_error_has_its_status_and_one_shape(world, http, method, path, status, code, logs):
+    from yarl import URL
+
+    answer = await http.request(method, URL(world.url + path, encoded=True), allow_redirects=False)
+    assert answer.status == status
+    assert await error_of(answer) == code
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Traceback" not in logs.getvalue()
+
+
+@one_database
+async def test_a_bug_in_a_handler_is_an_error_of_the_same_shape(world, http, monkeypatch, logs):
+    async def broken() -> bool:
+        raise RuntimeError("canary in the mine")
+
+    monkeypatch.setattr(world.app.database, "ready", broken)
+    answer = await http.get(world.url + "/health")
+    assert answer.status == 500
+    assert await error_of(answer) == "INTERNAL"
+    assert "canary" not in logs.getvalue()
+
+
+@one_database
+async def test_the_page_says_what_it_may_do(world, http):
+    answer = await http.get(world.url + "/")
+    assert answer.status == 200
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"].startswith("'self' 'sha256-")
+    assert "unsafe" not in str(policy)
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_a_signal_stops_a_process_in_order_and_it_starts_again(process):
+    ana = await process.sign_up("ana")
+    await ana.enter("/profile")
+    assert await asyncio.to_thread(process.stop) == 0
+    async with asyncio.timeout(2):
+        await ana.client.closed.wait()
+    assert "Traceback" not in process.log
+    await process.start()
+    assert (await ana.device()) is not None
+    back = await ana.device()
+    await back.enter("/profile")
+    assert (await back.call("/profile", "me"))["id"] == ana.id
+
+
+async def test_what_was_acknowledged_is_there_after_a_kill(process):
+    ana = await process.sign_up("ana")
+    await ana.enter("/profile")
+    for number in range(20):
+        await ana.call("/profile", "update", first_name=f"Ana {number}")
+        if number == 19:
+            process.kill()
+    await process.start()
+    back = await ana.device()
+    await back.enter("/profile")
+    assert (await back.call("/profile", "me"))["first_name"] == "Ana 19"

@@ -1,0 +1,328 @@
+"""The documents are true: their examples run as written, and what they name is there."""
+
+import ast
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from handlers import DOMAINS
+from handlers.kit.errors import ALWAYS_POSSIBLE
+from handlers.kit.rules import Rules
+from run import main
+from server.catalog.vocabulary import CONNECT_REFUSALS
+from server.settings import Environment, variable_of
+from tests.test_architecture import RULES, Tree
+from tests.wire_client import Refused
+from tests.world import PASSWORD, ROOT, Person, Process, environ_of, one_database
+
+DOCUMENTS = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
+        *ROOT.glob("docs/**/*.md"),
+    ]
+)
+README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+PROTOCOL = (ROOT / "docs" / "PROTOCOL.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+DECISIONS = sorted(ROOT.glob("docs/adr/*.md"))
+SOURCES = ("run.py", "server", "handlers", "rooms", "storage", "static")
+FILE = re.compile(r"^`([\w/]+\.py)`\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^<!-- example: (\S+) -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PATH = re.compile(
+    r"(?<![\w/])(?:server|handlers|rooms|storage|static|scripts|docs|tests)/[\w./-]*"
+    r"|run\.py|Makefile|requirements\.lock"
+)
+EXAMPLE_LINES_MAX = 19
+ARCHITECTURE_LINES_MAX = 150
+PAGE_LINES_MAX = 50
+
+
+def rows(text: str, head: str) -> Iterator[list[str]]:
+    """The cells of the table whose first line begins with `head`."""
+    lines = text[text.index(f"\n| {head}") + 1 :].splitlines()[2:]
+    for line in lines:
+        if not line.startswith("|"):
+            return
+        yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def coded(cell: str) -> list[str]:
+    return CODE.findall(cell)
+
+
+def is_example(path: str) -> bool:
+    return "greeting" in path
+
+
+# What is named is there.
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in LINK.findall(BLOCK.sub("", document.read_text())):
+        place, _, anchor = link.partition("#")
+        if not place.startswith("http"):
+            target = (document.parent / place).resolve() if place else document
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings of a document as links name them."""
+    heads = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_file_and_folder_that_is_named_is_there(document: Path) -> None:
+    named = PATH.findall(BLOCK.sub("", document.read_text()))
+    for path in {one.rstrip(".") for one in named if not is_example(one)}:
+        assert (ROOT / path).exists(), path
+
+
+def test_every_target_of_make_that_is_named_is_there() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        n for file in DOCUMENTS for n in re.findall(r"(?:`|^)make (\w+)", file.read_text(), re.M)
+    }
+    assert {"run", "test", "demo", "help"} <= named <= targets
+
+
+def test_the_operators_commands_are_those_of_the_command_line() -> None:
+    named = {coded(cells[0])[0].split()[0] for cells in rows(README, "command | what it does")}
+    assert named == set(main.commands)
+    for cells in rows(README, "command | what it does"):
+        command, *words = coded(cells[0])[0].split()
+        options = {word for word in words if word.startswith("--")}
+        assert options <= {o for p in main.commands[command].params for o in p.opts}
+
+
+def test_the_map_names_every_domain_and_layer() -> None:
+    folders = {path for cells in rows(README, "folder or file") for path in coded(cells[0])}
+    assert {f"handlers/{domain}/" for domain in (*DOMAINS, "kit")} <= folders
+    assert {"run.py", "server/", "rooms/", "storage/", "static/client/", "tests/"} <= folders
+
+
+def test_the_map_of_the_domains_says_who_calls_whom() -> None:
+    said = {coded(first)[0]: coded(calls) for first, _, calls in rows(ARCHITECTURE, "domain |")}
+    called: dict[str, set[str]] = {domain: set() for domain in DOMAINS}
+    for module in Tree(ROOT).modules:
+        for one in module.imports:
+            for other in set(DOMAINS) - {module.domain}:
+                if module.domain in called and one.is_of(f"handlers.{other}.public"):
+                    called[module.domain].add(other)
+    assert said == {domain: sorted(others) for domain, others in called.items()}
+
+
+def test_the_settings_are_named_with_their_defaults() -> None:
+    structs = (Environment(), Rules())
+    known = {variable_of(n): getattr(s, n) for s in structs for n in s.__struct_fields__}
+    for name, default, purpose in rows(README, "variable |"):
+        expected = known[coded(name)[0]]
+        assert default == ("–" if expected in ("", ()) else f"`{expected}`"), name
+        assert purpose
+
+
+@pytest.mark.parametrize(
+    ("head", "refusals"),
+    [("code | what to do", CONNECT_REFUSALS), ("code | meaning", ALWAYS_POSSIBLE)],
+)
+def test_the_protocol_names_every_code(head: str, refusals: tuple[type, ...]) -> None:
+    named = [coded(cells[0])[0] for cells in rows(PROTOCOL, head)]
+    assert sorted(named) == sorted(refusal.CODE for refusal in refusals)  # type: ignore[attr-defined]
+
+
+def test_every_promise_has_a_test_that_holds_it() -> None:
+    promises = list(rows(README, "promise |"))
+    assert len(promises) >= 10
+    for promise, held_by in promises:
+        tests = re.findall(r"`([\w/.]+)::(\w+)`", held_by)
+        assert tests, promise
+        for path, name in tests:
+            assert name in names_of_tests(ROOT / path), f"{promise}: {path}::{name}"
+
+
+def names_of_tests(file: Path) -> set[str]:
+    """The names of the test functions of a file, which may not be there."""
+    tree = ast.parse(file.read_text() if file.exists() else "")
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    names = {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+    return {name for name in names if name.startswith("test_")}
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert re.search(
+        rf"^## .*{re.escape(project['version'])}", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )
+
+
+def test_decisions_are_numbered_and_fit_on_a_page() -> None:
+    assert [int(file.name[:4]) for file in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+    for file in DECISIONS:
+        text = file.read_text()
+        heads = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert heads == ["Context", "Decision", "Consequences"], file.name
+        assert text.startswith(f"# {int(file.name[:4])}. ")
+        assert len(text.splitlines()) <= PAGE_LINES_MAX, file.name
+    assert len(ARCHITECTURE.splitlines()) <= ARCHITECTURE_LINES_MAX
+
+
+# How to add to it, as written, in a copy.
+
+
+class Copy:
+    """A copy of the sources, to which the files of a document are added, and its server."""
+
+    def __init__(self, root: Path, data_dir: Path) -> None:
+        self.root = root
+        root.mkdir()
+        for source in SOURCES:
+            whole = ROOT / source
+            if whole.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(whole, root / source, ignore=ignored)
+            else:
+                shutil.copy(whole, root)
+        self.added: list[Path] = []
+        database = f"sqlite:///{data_dir}/parley.db"
+        self.process = Process(environ_of(data_dir, database), data_dir)
+
+    def add(self, document: str) -> None:
+        """Write each file that a document shows, as it shows it."""
+        for path, text in FILE.findall(document):
+            file = self.root / path
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+            self.added.append(file)
+
+    def edit(self, path: str, before: str, after: str) -> None:
+        file = self.root / path
+        assert before in file.read_text(), f"{path} has no {before!r}"
+        file.write_text(file.read_text().replace(before, after))
+
+    def number_migration(self) -> None:
+        """Give the shown migration the number after the newest, as its reader would."""
+        folder = self.root / "storage" / "migrations" / "versions"
+        shown = folder / "0002_greetings.py"
+        newest = max(file.name[:4] for file in folder.glob("*.py") if file != shown)
+        text = shown.read_text().replace("0001", newest).replace("0002", f"{int(newest) + 1:04}")
+        shown.write_text(text)
+
+    def breaches(self) -> list[str]:
+        """What the house rules and the linter say of it."""
+        found = [breach for rule in RULES for breach in rule(Tree(self.root))]
+        for check in (["check", "--quiet"], ["format", "--check", "--quiet"]):
+            ruff = [sys.executable, "-m", "ruff", *check, "--config", ROOT / "pyproject.toml"]
+            done = subprocess.run([*ruff, *self.added], capture_output=True, text=True, check=False)
+            found += done.stdout.splitlines() + done.stderr.splitlines()
+            found += [f"ruff {check[0]}: {done.returncode}"] if done.returncode else []
+        return found
+
+
+@pytest.fixture
+async def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Copy]:
+    made = Copy(tmp_path / "copy", tmp_path / "data")
+    monkeypatch.setattr("tests.world.ROOT", made.root)
+    made.add(README)
+    made.edit("handlers/__init__.py", '    "send",\n', '    "send",\n    "greeting",\n')
+    yield made
+    await made.process.close()
+
+
+async def test_the_readmes_command_works_as_written(copy: Copy) -> None:
+    shown = [text for path, text in FILE.findall(README)]
+    lines = [line for text in shown for line in text.splitlines() if line.strip()]
+    assert len(lines) <= EXAMPLE_LINES_MAX
+    assert copy.breaches() == []
+    process = await copy.process.start()
+    ana = await process.sign_up("ana")
+    answer = await ana.call("/greeting", "greet", user_id=ana.id)
+    assert answer == {"text": "Hello, Ana!"}
+    for payload, code in (({"user_id": "0" * 36}, "NOT_FOUND"), ({"who": 7}, "INVALID")):
+        with pytest.raises(Refused) as refused:
+            await ana.call("/greeting", "greet", **payload)
+        assert refused.value.code == code
+    assert "greet" in (await catalog_of(process))["messages"]
+
+
+async def catalog_of(process: Process) -> Any:
+    async with aiohttp.ClientSession() as http:
+        answer = await http.get(f"{process.url}/docs/asyncapi.json")
+        return (await answer.json())["channels"]["greeting"]
+
+
+async def test_the_whole_domain_of_contributing_works_as_written(copy: Copy) -> None:
+    copy.add(CONTRIBUTING)
+    copy.number_migration()
+    copy.edit("storage/schema.py", "    events,\n", "    events,\n    greeting,\n")
+    assert copy.breaches() == []
+    process = await copy.process.start()
+    ana, ben = await process.sign_up("ana"), await process.sign_up("ben")
+    await ana.enter("/greeting", since={f"user:{ana.id}": 0})
+    assert await greeting(ana, "the house") == {"user_id": ana.id, "times": 1}
+    for _ in range(2):
+        sent = await ben.call("/greeting", "send", user_id=ana.id, request_id="once")
+        assert sent == {"text": "Hello, Ana!"}
+    assert await greeting(ana, ben.id) == {"user_id": ana.id, "times": 2}
+    assert len(ana.events("GREETING_SENT")) == 2
+    with pytest.raises(Refused) as refused:
+        await ana.call("/greeting", "send", user_id=ana.id)
+    assert refused.value.code == "TALKS_TO_ONESELF"
+
+
+async def greeting(person: Person, by: str) -> dict[str, object]:
+    """What a person heard of a greeting, without whose it was."""
+    heard = await person.event("GREETING_SENT", lambda data: data["greeted_by"] == by)
+    return {name: value for name, value in heard.data.items() if name != "greeted_by"}
+
+
+# How to use it, as written.
+
+
+@one_database
+@pytest.mark.parametrize("example", EXAMPLE.findall(README), ids=lambda example: example[0])
+async def test_the_readmes_clients_work_as_written(world, node, example, tmp_path) -> None:
+    name, text = example
+    ana = await world.sign_up("ana")
+    if name.endswith(".py"):
+        (tmp_path / name).write_text(text)
+        command = [sys.executable, str(tmp_path / name)]
+    else:
+        command = [
+            str(node),
+            "--input-type=module",
+            "-",
+        ]  # read from the checkout, as if it lay there
+    client = await asyncio.create_subprocess_exec(
+        *command,
+        world.url,
+        ana.email,
+        PASSWORD,
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, errors = await client.communicate(text.encode())
+    assert (told.decode(), errors.decode()) == ("2: Hello\n", "")
+
+
+def test_there_is_an_example_for_each_way_of_use() -> None:
+    assert [name for name, _ in EXAMPLE.findall(README)] == ["library.mjs", "bare.mjs", "hello.py"]
+    assert "All three print `2: Hello`" in README
