@@ -15,7 +15,7 @@ from handlers import DOMAINS
 from handlers.kit.command import load_domains
 from handlers.profile.public import ROLES
 from server import operator
-from server.app import App, serve
+from server.app import App, FolderInUse, serve
 from server.catalog import Catalog
 from server.demo import NotEmpty, fill
 from server.fixture import make_fixture
@@ -63,7 +63,7 @@ def start() -> None:
 
     try:
         uvloop.run(run())
-    except OSError as error:
+    except (OSError, FolderInUse) as error:
         click.echo(f"parley: cannot start: {error}", err=True)
         sys.exit(1)
 

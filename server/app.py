@@ -1,8 +1,11 @@
 """Puts one instance together and fixes the order in which its parts start and stop."""
 
 import asyncio
+import fcntl
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -177,8 +180,29 @@ def make_limits(settings: Settings) -> Limits:
     return Limits(rates, on=environment.limits == "default")
 
 
+class FolderInUse(Exception):
+    """Another instance serves from this data folder."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold the data folder: the embedded database takes any other instance for dead."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(f"another instance serves from {folder}") from None
+        yield
+
+
 async def serve(app: App, stopped: asyncio.Event) -> None:
-    """Run one instance until `stopped` is set."""
+    """Run one instance until `stopped` is set; raises FolderInUse."""
+    with nullcontext() if app.database.shared else alone_in(app.settings.data_dir):
+        await serve_alone(app, stopped)
+
+
+async def serve_alone(app: App, stopped: asyncio.Event) -> None:
     await app.start()
     runner = web.AppRunner(app.web, access_log=None, shutdown_timeout=2.0)
     await runner.setup()

@@ -31,7 +31,7 @@ class Environment(msgspec.Struct, frozen=True):
     database_url: Annotated[
         str, Meta(description="sqlite:///FILE or postgresql://… (default: SQLite in the data dir)")
     ] = ""
-    redis_url: Annotated[str, Meta(description="Redis between instances (default: none)")] = ""
+    redis_url: Annotated[str, Meta(description="Redis between instances (not yet)")] = ""
     mail_url: Annotated[
         str,
         Meta(description="file: (into <data>/mail), file:FOLDER, or smtp://user:pass@host:port"),
@@ -189,6 +189,8 @@ def _check(settings: Settings) -> None:
         raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
     if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
         raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
+    if environment.redis_url:
+        raise WrongSetting("PARLEY_REDIS_URL: this release has no Redis bus yet; leave it out")
     if settings.shared and not environment.secret:
         raise WrongSetting("PARLEY_SECRET must be given with PostgreSQL or Redis (all share it)")
     if environment.secret and len(environment.secret) < SECRET_LENGTH_MIN:

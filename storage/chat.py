@@ -241,6 +241,9 @@ _MARK = select(marks).where(
     _k.kind == bindparam("of_kind"),
 )
 _LOCK_MARK = _MARK.with_for_update()
+_BEGIN_MARK = insert(marks).on_conflict_do_nothing(
+    index_elements=[_k.conversation_id, _k.user_id, _k.kind]
+)
 _MARKS = select(marks).where(_k.conversation_id.in_(bindparam("conversation_ids", expanding=True)))
 
 
@@ -384,9 +387,14 @@ def find_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mar
 
 
 def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
-    """Found, and held against other changes until the commit."""
-    found = tx.one(Mark, _LOCK_MARK, of_conversation=conversation_id, of_user=user_id, of_kind=kind)
-    return found or Mark(conversation_id, user_id, kind, 0, 0, None)
+    """Found or begun, and held against other changes until the commit."""
+    this = {"of_conversation": conversation_id, "of_user": user_id, "of_kind": kind}
+    found = tx.one(Mark, _LOCK_MARK, **this)
+    if found is None:
+        fresh = Mark(conversation_id, user_id, kind, 0, 0, None)
+        tx.run(_BEGIN_MARK, **msgspec.structs.asdict(fresh))
+        found = tx.one(Mark, _LOCK_MARK, **this) or fresh
+    return found
 
 
 def list_marks(tx: Queries, conversation_ids: list[str]) -> list[Mark]:

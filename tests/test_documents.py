@@ -258,7 +258,7 @@ async def test_the_readmes_command_works_as_written(copy: Copy) -> None:
         with pytest.raises(Refused) as refused:
             await ana.call("/greeting", "greet", **payload)
         assert refused.value.code == code
-    assert "greet" in (await catalog_of(process))["messages"]
+    assert "greet.asked" in (await catalog_of(process))["messages"]
 
 
 async def catalog_of(process: Process) -> Any:

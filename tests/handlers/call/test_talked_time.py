@@ -2,16 +2,17 @@
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from random import Random
 
-import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.call import service
 from handlers.call.talk import talked_seconds
 from server.heartbeat import SILENT_AFTER
-from tests.handlers.call.scenes import CALL, talk_of
-from tests.world import until
+from storage.call import list_stays
+from tests.handlers.call.scenes import CALL, Talk, talk_of
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HORIZON_S = 120
@@ -51,53 +52,51 @@ def test_less_presence_is_never_more_time(student, consultant, cut_s):
     assert talked_seconds(as_spans(cut), as_spans(consultant)) <= before
 
 
-# A story: a party's device joins, leaves, is lost; time goes by in whole seconds in between.
-
-ACTS = ("join", "lose", "wait")
-steps = st.lists(
-    st.tuples(st.sampled_from(ACTS), st.sampled_from((0, 1)), st.integers(1, 25)),
-    min_size=4,
-    max_size=14,
-)
+# A story: devices of both join and are lost; whole seconds go by in between.
 
 
-async def tell(talk, story):
-    """Act the story out on real sockets; gives the seconds in which both were there."""
-    there = [[], []]
-    expected = 0
-    for act, who, wait_s in story:
-        person = talk.parties[who]
-        if act == "join":
-            there[who].append(await talk.joined_device(person))
-        elif act == "lose" and there[who]:
-            await talk.lose(there[who].pop())
+class Stopped:
+    """A clock that goes by what the test says alone."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+
+async def tell(talk, chance):
+    """Act a story out on real sockets; gives the seconds in which both were there."""
+    there: tuple[list, list] = ([], [])
+    both_s = 0
+    for _ in range(12):
+        who = chance.randrange(2)
+        if there[who] and chance.random() < 0.4:
+            await talk.lose(there[who].pop(chance.randrange(len(there[who]))))
+        else:
+            there[who].append(await talk.joined_device(talk.parties[who]))
+        wait_s = chance.randint(1, 25)
         await talk.later(wait_s)
-        if await talk.world.stored("CALL_ENDED"):
-            return expected
-        expected += wait_s if there[0] and there[1] else 0
-    return expected
+        both_s += wait_s if there[0] and there[1] else 0
+    return both_s
 
 
 @pytest.mark.settings(PARLEY_CALL_UNHELD_S="10000", PARLEY_CALL_LOST_S="10000")
-async def test_a_calls_talked_time_is_what_its_devices_say(world):
-    """Ten stories of comings and goings, drawn once and the same in every run."""
-    talk = await talk_of(world)
-    drawn = []
-
-    @settings(max_examples=1, derandomize=True, database=None)
-    @given(st.lists(steps, min_size=3, max_size=3))
-    def draw(stories):
-        drawn.extend(stories)
-
-    draw()
-    for story in drawn:
-        await tell(talk, story)
+async def test_a_call_counts_the_seconds_in_which_devices_of_both_were_in_it(world, monkeypatch):
+    first = await talk_of(world)
+    monkeypatch.setattr(world.clock, "_real", Stopped(world.clock._real.now()))
+    for seed in range(3):
+        student, booking_id = await first.hour.waiting(f"student{seed}")
+        if seed == 0:
+            await first.consultant.call(CALL, "end", call_id=first.id)
+        talk = Talk(first.hour, student, booking_id, await first.hour.admit(booking_id))
+        both_s = await tell(talk, Random(seed))
+        over = await talk.consultant.call(CALL, "end", call_id=talk.id)
+        assert over["talked_s"] == both_s > 0
+        await world.settle()
 
 
 async def test_news_of_a_departure_twice_or_late_changes_nothing(world):
-    from handlers.call import service
-    from storage.call import list_stays
-
     talk = await talk_of(world)
     await talk.join()
     await talk.later(40)
@@ -134,11 +133,9 @@ async def bury(world):
 async def test_what_a_dead_instance_held_counts_up_to_its_last_sign_of_life(make_world, ended):
     one, two = [await make_world() for _ in range(2)]
     talk = await talk_of(one)
-    consultant = await talk.consultant.device()
     await talk.join(talk.student)
-    other = type(consultant)(two.url, talk.consultant.token)
-    two.clients.append(other)
-    await (await other.open()).enter(CALL)
+    other = await two.connect(talk.consultant.token)
+    await other.enter(CALL)
     await other.call(CALL, "join", call_id=talk.id)
     one.clock.advance(30)
     for world in (one, two):

@@ -1,5 +1,7 @@
 """Marks: how far each has read and got a conversation; they only rise, and are told in turn."""
 
+import asyncio
+
 import pytest
 
 from tests.handlers.chat.scenes import say, talk
@@ -69,6 +71,28 @@ async def test_each_person_and_kind_has_its_own_turn(people):
             await mark(person, chat, 2, kind)
     await ana.client.until(lambda: len(marks(ana)) == 2)
     assert marks(ana) == marks(ana, "MESSAGE_DELIVERED") == [(ana.id, 2), (ben.id, 2)]
+
+
+async def test_marks_of_many_devices_at_the_same_moment_only_rise(world, people):
+    ana, ben = people
+    chat = await talk(ana, ben)
+    for text in "abcdefgh":
+        await say(ana, chat, text)
+    devices = [await (await ben.device()).enter("/chat") for _ in range(8)]
+    await asyncio.gather(
+        *[
+            device.call("/chat", "mark_read", conversation_id=chat, seq=9 - number)
+            for number, device in enumerate(devices)
+        ]
+    )
+    assert (await listed(ben))["unread"] == 0
+    world.clock.advance(EVERY_S)
+    await world.settle()
+    told = [one["seq"] for one in await world.stored("MESSAGE_READ")]
+    assert told == sorted(set(told))
+    assert len(told) <= 2
+    assert told[-1] == 9
+    await ana.event("MESSAGE_READ", lambda data: data["seq"] == 9)
 
 
 async def test_the_unread_count_follows_the_mark_at_once_and_a_wrong_number_moves_nothing(people):

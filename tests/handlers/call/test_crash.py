@@ -1,0 +1,85 @@
+"""A server that is killed in the middle of a call bills nothing that it did not confirm."""
+
+import sqlite3
+from datetime import datetime
+
+import pytest
+
+from tests.handlers.call.scenes import CALL
+from tests.world import Process, until
+
+UNHELD_S, LOST_S = 60, 2
+
+
+async def call_on(process: Process):
+    """Two people who talk, by a request of right now."""
+    consultant, student = await process.sign_up("cora"), await process.sign_up("ana")
+    await consultant.call(
+        "/consultants",
+        "become",
+        about_me="I listen.",
+        languages=["en"],
+        country="DE",
+        time_zone="UTC",
+    )
+    topic = await consultant.call(
+        "/consultants",
+        "add_topic",
+        name="Taxes",
+        description="",
+        hourly_rate={"amount": 6000, "currency": "EUR"},
+        minimal_duration_minutes=10,
+    )
+    await consultant.call("/availability", "set_available_now", available=True)
+    asked = await student.call(
+        "/booking", "request_now", consultant_id=consultant.id, topic_id=topic["id"]
+    )
+    await student.enter(CALL)
+    await consultant.call("/booking", "approve", booking_id=asked["id"])
+    call = (await student.event("CALL_INITIATED")).data["call"]
+    for one in (student, consultant):
+        call = await one.call(CALL, "join", call_id=call["id"])
+    return student, consultant, call
+
+
+def confirmed_at(process: Process, database_url: str) -> datetime:
+    """When the server said last that it lives."""
+    with sqlite3.connect(database_url.removeprefix("sqlite:///")) as database:
+        (moment,) = database.execute("SELECT max(confirmed_at) FROM instances").fetchone()
+    return datetime.fromisoformat(moment.replace(" ", "T")).replace(tzinfo=None)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+@pytest.mark.settings(PARLEY_CALL_LOST_S=str(LOST_S), PARLEY_PRESENCE_GRACE_S="0.2")
+async def test_a_killed_server_counts_up_to_its_last_sign_of_life(process, database_url):
+    student, consultant, call = await call_on(process)
+    started_at = moment(call["started_at"])
+    await until(lambda: confirmed_at(process, database_url) > started_at)
+    last_sign = confirmed_at(process, database_url)
+    confirmed_s = (last_sign - started_at).total_seconds()
+    process.kill()
+    await process.start()
+
+    for one in (student, consultant):
+        one.client = await one.device()
+        await one.enter(CALL, since={f"user:{one.id}": 2})  # INITIATED and STARTED were heard
+    for one in (student, consultant):
+        interrupted = (await one.event("CALL_INTERRUPTED")).data["call"]
+        assert interrupted["talked_s"] == int(confirmed_s)
+        over = (await one.event("CALL_ENDED")).data["call"]  # nobody came back in time
+        assert over["talked_s"] == int(confirmed_s)
+        recorded = (await one.event("CALL_DURATION_RECORDED")).data["call"]
+        assert recorded == over
+    states = await student.call("/presence", "watch", user_ids=[student.id, consultant.id])
+    assert {state["online"] for state in states["states"].values()} == {True}
+    completed = lambda: consultant.call("/booking", "get", booking_id=call["booking_id"])  # noqa: E731
+    await until(lambda: _has_status(consultant, call["booking_id"], "completed"))
+
+
+async def _has_status(person, booking_id, status):
+    booking = await person.call("/booking", "get", booking_id=booking_id)
+    return booking["status"] == status
