@@ -82,16 +82,17 @@ class Relay:
         self._working: set[asyncio.Future[Any]] = set()
         self._timer_set = asyncio.Event()
         self._next_timer: datetime | None = None
-        self._stopping = False
+        self._serving = False
 
     async def start(self) -> None:
         await self._kernel.database.transact(self._meet_consumers)
+        self._serving = True
         self._spawn(self._keep_sweeping())
         self._spawn(self._keep_timing())
 
     async def stop(self) -> None:
         """Stop taking turns; those under way are finished or rolled back whole."""
-        self._stopping = True
+        self._serving = False
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -104,8 +105,8 @@ class Relay:
             self._timer_set.set()
 
     def serve(self, queue: Queue) -> None:
-        """See to it that somebody works on `queue` (again)."""
-        if self._stopping or queue.consumer not in self._consumers:
+        """See to it that `queue` is worked on (again); an operator's command leaves it to others."""
+        if not self._serving or queue.consumer not in self._consumers:
             return
         if queue in self._active:
             self._active[queue] = True

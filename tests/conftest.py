@@ -82,12 +82,17 @@ class Template:
             self._url = await self._make()
             self._name = self._url.rpartition("/")[2]
         self._copies += 1
-        copy = f"{self._name}_{self._copies}"
-        await self._sql(f'CREATE DATABASE "{copy}" TEMPLATE "{self._name}"')
-        return self._url.replace(self._name, copy)
+        url = f"{self._url}_{self._copies}"
+        await self.make_again(url)
+        return url
 
     async def drop(self, url: str) -> None:
-        await self._sql(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
+        """Drop a copy, ending the connections that are still open."""
+        await self._sql(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    async def make_again(self, url: str) -> None:
+        """Make a copy of this very name, as if a dropped one had come back."""
+        await self._sql(f'CREATE DATABASE "{url.rpartition("/")[2]}" TEMPLATE "{self._name}"')
 
     async def _make(self) -> str:
         url = self._cluster.create("template")

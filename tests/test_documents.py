@@ -225,11 +225,13 @@ class Copy:
         shown.write_text(text)
 
     def breaches(self) -> list[str]:
-        """What the house rules and the linter say of it."""
-        found = [breach for rule in RULES for breach in rule(Tree(self.root))]
+        """What the house rules and the linter say of what was added."""
+        tree = Tree(self.root)
+        found = [breach for rule in RULES for breach in rule(tree) if is_example(breach)]
         for check in (["check", "--quiet"], ["format", "--check", "--quiet"]):
-            ruff = [sys.executable, "-m", "ruff", *check, "--config", ROOT / "pyproject.toml"]
-            done = subprocess.run([*ruff, *self.added], capture_output=True, text=True, check=False)
+            config = str(ROOT / "pyproject.toml")
+            ruff = [sys.executable, "-m", "ruff", *check, "--config", config, *map(str, self.added)]
+            done = subprocess.run(ruff, capture_output=True, text=True, check=False)
             found += done.stdout.splitlines() + done.stderr.splitlines()
             found += [f"ruff {check[0]}: {done.returncode}"] if done.returncode else []
         return found

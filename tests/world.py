@@ -222,8 +222,10 @@ class World:
 
     async def stop(self) -> None:
         """Stop in the order of `server.app.serve`."""
-        await self.app.stop()
-        await self._runner.cleanup()
+        try:
+            await self.app.stop()
+        finally:  # or the loop, with a server left in it, would never close
+            await self._runner.cleanup()
 
     async def restart(self) -> None:
         """Stop in order and start again at the same address; clients have to come back."""

@@ -46,11 +46,16 @@ def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationP
 
 
 def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
-    """Others' ids and those read before change nothing."""
+    """Others' ids and those read before change nothing.
+
+    The event's number is taken before counting, so that each event counts those before it too.
+    """
     fresh = [one for one in ask.ids if store.mark_read(tx, tx.actor.id, one, tx.now)]
+    if not fresh:
+        return UnreadView(unread=store.count_unread(tx, tx.actor.id))
+    tx.take_number("/notifications", names.user(tx.actor.id))
     unread = store.count_unread(tx, tx.actor.id)
-    if fresh:
-        tx.publish(NotificationRead(user_id=tx.actor.id, ids=fresh, unread=unread))
+    tx.publish(NotificationRead(user_id=tx.actor.id, ids=fresh, unread=unread))
     return UnreadView(unread=unread)
 
 

@@ -86,7 +86,10 @@ def by_smtp(url: str) -> Carry:
             )
         except aiosmtplib.SMTPResponseException as error:
             raise MailRefused(f"SMTP {error.code}", final=error.code >= 500) from error
-        except (aiosmtplib.SMTPRecipientsRefused, ValueError) as error:
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            final = all(one.code >= 500 for one in error.recipients)
+            raise MailRefused("recipient refused", final=final) from error
+        except ValueError as error:
             raise MailRefused("recipient refused", final=True) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise MailRefused(type(error).__name__) from error

@@ -34,6 +34,11 @@ class Namespace {
     this.socket.on("disconnect", (reason) => this.#note({ event: "disconnect", data: reason }));
   }
 
+  /** From now on it says, when it comes back, what it had heard. */
+  rememberItself() {
+    this.auth = { ...this.auth, epoch: this.epoch, since: this.heads };
+  }
+
   /** Resolves to `synced`. */
   async enter() {
     const refused = new Promise((_, reject) => this.socket.once("connect_error", reject));
@@ -67,13 +72,19 @@ class Namespace {
 
   /** The next event, which has to be this one. */
   async next(event) {
-    const come = async () => {
-      while (!this.heard.length) await new Promise((resolve) => (this.#wake = resolve));
-      return this.heard.shift();
-    };
-    const got = await within(come(), () => `${this.name} ${event}`);
+    const got = await this.#take(event);
     assert.equal(got.event, event, `${this.name} heard ${JSON.stringify(got)}`);
     return event === "synced" ? got.data : got;
+  }
+
+  /** As `next`, but notifications may come before it: they come when they come. */
+  async nextOrTold(event) {
+    const told = () => this.heard[0]?.event === "NOTIFICATION_DISPATCHED";
+    do {
+      while (told()) this.heard.shift();
+      if (!this.heard.length) await this.#arrival(event);
+    } while (told());
+    return this.next(event);
   }
 
   /** The next event's data, from this room. */
@@ -88,12 +99,32 @@ class Namespace {
     assert.deepEqual(this.heard, [], `${this.name} heard more`);
   }
 
+  async #take(event) {
+    await this.#arrival(event);
+    return this.heard.shift();
+  }
+
+  #arrival(event) {
+    const come = async () => {
+      while (!this.heard.length) await new Promise((resolve) => (this.#wake = resolve));
+    };
+    return within(come(), () => `${this.name} ${event}`);
+  }
+
   #hear(event, data, meta) {
-    if (event === "synced") {
-      this.epoch = data.epoch;
-      for (const [room, { seq }] of Object.entries(data.rooms)) this.heads[room] = seq;
-    } else if (meta?.seq !== undefined) this.#count(event, meta);
+    if (event === "synced") this.#sync(data);
+    else if (meta?.seq !== undefined) this.#count(event, meta);
     this.#note({ event, data, meta });
+  }
+
+  /** What was replayed before it reaches up to the head. */
+  #sync({ epoch, rooms }) {
+    this.epoch = epoch;
+    const since = this.auth.since ?? {};
+    for (const [room, { seq, recovered }] of Object.entries(rooms)) {
+      if (recovered && room in since) assert.equal(seq, this.heads[room], `replay of ${room}`);
+      this.heads[room] = seq;
+    }
   }
 
   /** Numbers rise by one, with no gap and no repeat. */

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.world import World, one_database
+from tests.world import World, one_database, until
 
 
 @pytest.fixture
@@ -31,31 +31,54 @@ async def test_a_serving_instance_is_healthy(world, http, path):
     assert (await answer.json())["status"] == ("live" if path.endswith("live") else "ready")
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/ready"])
-async def test_an_instance_whose_database_is_away_lives_but_is_not_ready(world, http, path):
-    await lose_the_database(world)
-    answer = await http.get(world.url + path)
-    assert answer.status == 503
-    assert await error_of(answer) == "UNAVAILABLE"
+@pytest.fixture
+def away(world, database_url, request):
+    """`await away(True)` takes the world's database away, `await away(False)` brings it back."""
+
+    async def sqlite(gone: bool) -> None:
+        await (world.app.database.stop() if gone else world.app.database.start())
+
+    async def postgresql(gone: bool) -> None:
+        template = request.getfixturevalue("postgres_template")
+        await (template.drop(database_url) if gone else template.make_again(database_url))
+
+    return postgresql if world.app.database.shared else sqlite
+
+
+async def test_an_instance_whose_database_is_away_lives_but_is_not_ready(world, http, away):
+    await away(True)
+    for path in ("/health", "/health/ready"):
+        answer = await http.get(world.url + path)
+        assert answer.status == 503
+        assert await error_of(answer) == "UNAVAILABLE"
     assert (await http.get(world.url + "/health/live")).status == 200
-    await world.app.database.start()
-    assert (await http.get(world.url + path)).status == 200
+    await away(False)
+    await until(lambda: is_healthy(world, http), within_s=2)
 
 
-async def lose_the_database(world: World) -> None:
-    await world.app.database.stop()
-    if world.app.database.shared:  # a pool that was disposed of simply connects again
+async def is_healthy(world: World, http: aiohttp.ClientSession) -> bool:
+    async with http.get(world.url + "/health") as answer:
+        return answer.status == 200
 
-        async def refuse(*args, **kwargs):
-            raise ConnectionRefusedError
 
-        engine = world.app.database._engine
-        engine.dialect.loaded_dbapi.connect, kept = refuse, engine.dialect.loaded_dbapi.connect
+async def test_a_command_while_the_database_is_away_is_told_to_come_back(world, away):
+    ana = await world.person("ana")
+    await ana.enter("/profile")
+    await away(True)
+    for command in ("me", "update"):
+        answer = await ana.client.ask("/profile", command, {})
+        assert answer["error"]["code"] == "UNAVAILABLE"
+        assert answer["error"]["retry_after_s"] > 0
+    await away(False)
 
-        async def start() -> None:
-            engine.dialect.loaded_dbapi.connect = kept
 
-        world.app.database.start = start
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_process_whose_database_is_away_stops_when_it_is_told_to(
+    process, postgres_template, database_url
+):
+    await postgres_template.drop(database_url)
+    assert await asyncio.to_thread(process.stop) == 0
+    assert "Traceback" not in process.log
 
 
 async def test_metrics_are_in_prometheus_text_and_count_what_is(world, http):

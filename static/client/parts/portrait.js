@@ -2,6 +2,9 @@
 
 import { html } from "htm/preact";
 
+/** @param {string} name */
+const initial = (name) => /^\p{L}/u.exec(name)?.[0].toUpperCase() ?? "";
+
 /** @param {{person: {first_name: string, last_name: string,
  *   profile_picture_url: string | null}}} props */
 export function Portrait({ person }) {
@@ -11,5 +14,5 @@ export function Portrait({ person }) {
       referrerpolicy="no-referrer" />`;
   }
   return html`<span class="portrait" aria-hidden="true">
-    ${first_name.slice(0, 1)}${last_name.slice(0, 1)}</span>`;
+    ${initial(first_name)}${initial(last_name)}</span>`;
 }

@@ -16,9 +16,7 @@ from tests.handlers.call.scenes import CALL, Talk, talk_of
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HORIZON_S = 120
-spans_s = st.lists(
-    st.tuples(st.integers(0, HORIZON_S), st.integers(0, HORIZON_S)), max_size=8
-)
+spans_s = st.lists(st.tuples(st.integers(0, HORIZON_S), st.integers(0, HORIZON_S)), max_size=8)
 
 
 def as_spans(seconds):

@@ -31,9 +31,7 @@ async def chat(ana, ben):
 
 
 async def ask(person: Person, conversation_id: str, **payload):
-    return await person.call(
-        "/chat", "request_booking", conversation_id=conversation_id, **payload
-    )
+    return await person.call("/chat", "request_booking", conversation_id=conversation_id, **payload)
 
 
 async def card_of(person: Person, conversation_id: str):

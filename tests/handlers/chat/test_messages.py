@@ -245,9 +245,7 @@ async def test_history_pages_from_the_newest_to_the_first(ana, ben, chat):
         await say(ana, chat, str(number))
     seen, before = [], None
     while True:
-        page = await ben.call(
-            "/chat", "history", conversation_id=chat, limit=3, before_seq=before
-        )
+        page = await ben.call("/chat", "history", conversation_id=chat, limit=3, before_seq=before)
         seen = [message["text"] for message in page["messages"]] + seen
         before = page["messages"][0]["seq"]
         if not page["has_more"]:

@@ -79,7 +79,12 @@ async def test_a_pincode_is_sealed_on_its_way_and_kept_nowhere_afterwards(world,
 
 @one_database
 async def test_what_people_wrote_stays_text_in_a_page_and_one_line_in_a_subject(world):
-    fields = {"title": "A\n<b>", "body": "<script>alert(1)</script>", "link": "/a", "first_name": "&"}
+    fields = {
+        "title": "A\n<b>",
+        "body": "<script>alert(1)</script>",
+        "link": "/a",
+        "first_name": "&",
+    }
     mail = await world.transact(lambda tx: compose(tx, "notice", ANA, **fields))
     assert (mail.subject, mail.channel, mail.to) == ("A", "email", ANA)
     assert "<script>" not in mail.html

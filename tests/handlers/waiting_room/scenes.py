@@ -76,7 +76,7 @@ class Hour:
 
 
 async def hour_of(world: World, name: str = "cora", max_calls: int = 5) -> Hour:
-    """A consultant whose hour has just begun."""
+    """A consultant whose hour began a minute ago."""
     consultant = await world.person(name, consultant=True)
     topic = await consultant.call(
         "/consultants",
@@ -94,7 +94,7 @@ async def hour_of(world: World, name: str = "cora", max_calls: int = 5) -> Hour:
         blocks=[{"weekday": day.weekday(), "hour": 13, "max_calls": max_calls}],
     )
     hour = Hour(world, consultant, topic, *answer["blocks"][:2])
-    hour.move_to(0)
+    hour.move_to(1)
     return hour
 
 

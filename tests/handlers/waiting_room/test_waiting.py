@@ -212,5 +212,3 @@ async def test_admit_is_for_the_blocks_consultant_and_one_call_at_a_time(world, 
     assert same == await hour.consultant.call(
         ROOM, "admit", booking_id=ana_booking, request_id="one"
     )
-
-

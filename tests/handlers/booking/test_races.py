@@ -1,0 +1,264 @@
+"""Many at once: exactly k of N get a place, and a booking ends once, with each effect once."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from tests.handlers.availability.practice import daily, follow, heard_in, open_practice
+
+NAMESPACE = "/booking"
+LIVE = ("requested", "approved")
+STUDENTS, PLACES = 12, 3
+both_instances = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+
+
+async def students_of(*worlds, count=STUDENTS):
+    """People on connections of their own, spread over the instances."""
+    people = [await worlds[n % len(worlds)].person(f"student{n}") for n in range(count)]
+    for person in people:
+        await person.enter(NAMESPACE)
+    return people
+
+
+async def begin_all(asks):
+    """Send everything at once, one frame after the other; the answers' codes."""
+    futures = [
+        await person.client.begin(NAMESPACE, command, payload) for person, command, payload in asks
+    ]
+    answers = await asyncio.gather(*futures)
+    return [answer["error"]["code"] if not answer["ok"] else "OK" for answer in answers]
+
+
+def asking(practice, people, number=0):
+    asked = {"block_id": practice.blocks[number]["id"], "topic_id": practice.topic["id"]}
+    return [(person, "request", asked) for person in people]
+
+
+async def counts_of(follower, practice):
+    """A block's count after each commit, as its watcher heard it."""
+    await follower.agrees()
+    events = heard_in(follower.client, "/availability", practice.room)
+    return [e.data["block"]["taken"] for e in events if e.name == "AVAILABILITY_UPDATED"]
+
+
+async def test_of_many_requests_at_once_exactly_as_many_succeed_as_there_are_places(world):
+    practice = await open_practice(world, max_calls=PLACES)
+    follower = await follow(practice)
+    people = await students_of(world)
+    codes = await begin_all(asking(practice, people))
+    assert Counter(codes) == {"OK": PLACES, "BLOCK_FULL": STUDENTS - PLACES}
+    assert await counts_of(follower, practice) == list(range(1, PLACES + 1))
+    assert len(follower.client.events("AVAILABILITY_BLOCK_FULL")) == 1
+    assert len(await world.stored("BOOKING_REQUESTED")) == PLACES
+
+
+@both_instances
+async def test_also_when_they_ask_two_instances(make_world):
+    one, two = [await make_world() for _ in range(2)]
+    practice = await open_practice(one, max_calls=PLACES)
+    followers = [await follow(practice)]
+    people = await students_of(one, two)
+    codes = await begin_all(asking(practice, people))
+    assert Counter(codes) == {"OK": PLACES, "BLOCK_FULL": STUDENTS - PLACES}
+    assert await counts_of(followers[0], practice) == list(range(1, PLACES + 1))
+
+
+async def test_two_approvals_at_once_are_one(world):
+    practice = await open_practice(world)
+    sam = await world.person("sam")
+    booking = await practice.ask(sam)
+    devices = [practice.consultant, await world.another_session(practice.consultant)]
+    for device in devices:
+        await device.enter(NAMESPACE) if NAMESPACE not in device.client.synced else None
+    codes = await begin_all([(d, "approve", {"booking_id": booking["id"]}) for d in devices * 2])
+    assert sorted(codes) == ["OK", *["WRONG_STATE"] * 3]
+    assert len(await world.stored("BOOKING_APPROVED")) == 1
+    assert len(await world.stored("BOOKING_CREATED")) == 1
+
+
+async def test_of_two_who_ask_for_the_last_place_one_can_be_approved(world):
+    practice = await open_practice(world)
+    people = await students_of(world, count=2)
+    codes = await begin_all(asking(practice, people))
+    assert sorted(codes) == ["BLOCK_FULL", "OK"]
+    clara = practice.consultant
+    waiting = (await clara.call(NAMESPACE, "list", status="requested"))["bookings"]
+    assert len(waiting) == 1
+    assert (await clara.call(NAMESPACE, "approve", booking_id=waiting[0]["id"]))["version"] == 2
+
+
+@pytest.mark.parametrize("approved", [False, True], ids=["requested", "approved"])
+async def test_whatever_is_answered_at_once_a_booking_ends_once(world, approved):
+    """Approve, reject, cancel and reschedule of one booking; then all once more, with expiry."""
+    practice = await open_practice(world)
+    clara, sam = practice.consultant, await world.person("sam")
+    follower = await follow(practice)
+    for _ in range(4):
+        booking = await (practice.booked(sam) if approved else practice.ask(sam))
+        mine = {"booking_id": booking["id"]}
+        asks = [
+            (clara, "approve", mine),
+            (sam, "cancel", mine),
+            (clara, "reject", mine),
+            (clara, "cancel", mine),
+            (sam, "reschedule", {**mine, "block_id": practice.blocks[1]["id"]}),
+            (sam, "cancel", mine),
+        ]
+        random.shuffle(asks)
+        await begin_all(asks)
+        await world.settle()
+        await ended_once(practice, booking)
+        await follower.agrees()
+
+
+async def ended_once(practice, booking):
+    """The booking's events make sense, and its places are free."""
+    world = practice.world
+    ends = []
+    for name in ("REJECTED", "CANCELLED", "EXPIRED", "COMPLETED"):
+        stored = await world.stored(f"BOOKING_{name}")
+        ends += [name for data in stored if data["booking"]["id"] == booking["id"]]
+    now = await practice.consultant.call(NAMESPACE, "get", booking_id=booking["id"])
+    assert ends == [now["status"].upper()]
+    assert [(await practice.block(number))["taken"] for number in (0, 1)] == [0, 0]
+
+
+async def test_an_answer_that_meets_the_expiry_is_one_end(world):
+    practice = await open_practice(world, max_calls=8)
+    clara = practice.consultant
+    people = await students_of(world, count=8)
+    follower = await follow(practice)
+    bookings = [await practice.ask(person) for person in people]
+    world.clock.advance(86_401)
+    answers = [
+        (clara, "approve", {"booking_id": booking["id"]}) if number % 2 else
+        (person, "cancel", {"booking_id": booking["id"]})
+        for number, (person, booking) in enumerate(zip(people, bookings, strict=True))
+    ]
+    codes, _ = await asyncio.gather(begin_all(answers), world.settle())
+    assert set(codes) == {"WRONG_STATE"}
+    assert len(await world.stored("BOOKING_EXPIRED")) == len(bookings)
+    for booking in bookings:
+        await ended_once(practice, booking)
+    await follower.agrees()
+
+
+async def test_of_two_who_know_one_version_one_succeeds(world):
+    practice = await open_practice(world)
+    sam = await world.person("sam")
+    booking = await practice.ask(sam)
+    moves = [
+        (sam, "reschedule", {"block_id": practice.blocks[number]["id"]}) for number in (1, 2, 3)
+    ]
+    stale = {"booking_id": booking["id"], "version": 1}
+    codes = await begin_all([(who, command, {**more, **stale}) for who, command, more in moves])
+    assert sorted(codes) == ["CONFLICT", "CONFLICT", "OK"]
+    now = await sam.call(NAMESPACE, "get", booking_id=booking["id"])
+    assert now["version"] == 2
+    taken = [(await practice.block(number))["taken"] for number in range(4)]
+    assert sum(taken) == 1
+
+
+async def test_a_student_who_asks_everywhere_at_once_gets_one_hour_once(world):
+    practices = [await open_practice(world, name) for name in ("clara", "otto", "nora")]
+    sam = await world.person("sam")
+    await sam.enter(NAMESPACE)
+    codes = await begin_all([asking(practice, [sam])[0] for practice in practices])
+    assert sorted(codes) == ["OK", "OVERLAPS", "OVERLAPS"]
+    assert sum([(await practice.block())["taken"] for practice in practices]) == 1
+
+
+async def test_two_who_swap_their_blocks_do_not_lock_each_other_out(world):
+    practice = await open_practice(world, max_calls=2)
+    sam, tom = await students_of(world, count=2)
+    first, second = await practice.booked(sam), await practice.booked(tom, 1)
+    blocks = [block["id"] for block in practice.blocks[:2]]
+    for turn in range(4):
+        there = [blocks[(turn + 1) % 2], blocks[turn % 2]]
+        codes = await begin_all(
+            [
+                (sam, "reschedule", {"booking_id": first["id"], "block_id": there[0]}),
+                (tom, "reschedule", {"booking_id": second["id"], "block_id": there[1]}),
+            ]
+        )
+        assert codes == ["OK", "OK"]
+    assert [(await practice.block(number))["taken"] for number in (0, 1)] == [1, 1]
+
+
+async def storm(practice, people, rounds, seed):
+    """Everybody does what comes to their mind, all at once."""
+    chance = random.Random(seed)  # noqa: S311 - a test's dice
+    clara = practice.consultant
+    for _ in range(rounds):
+        known = (await clara.call(NAMESPACE, "list", limit=100))["bookings"]
+        asks = [asking(practice, [person], chance.randrange(3))[0] for person in people]
+        for booking in [one for one in known if one["status"] in LIVE]:
+            student = next(one for one in people if one.id == booking["student_id"])
+            about = {"booking_id": booking["id"]}
+            block = {"block_id": practice.blocks[chance.randrange(3)]["id"]}
+            asks.append(
+                chance.choice(
+                    [
+                        (clara, "approve", about),
+                        (clara, "reject", about),
+                        (student, "cancel", about),
+                        (student, "reschedule", {**about, **block}),
+                    ]
+                )
+            )
+        chance.shuffle(asks)
+        codes = await begin_all(asks)
+        assert not {"INTERNAL", "UNAVAILABLE"} & set(codes)
+
+
+async def places_add_up(practice):
+    """Live bookings and places that are taken are as many, and never too many."""
+    known = (await practice.consultant.call(NAMESPACE, "list", limit=100))["bookings"]
+    live = Counter(one["block_id"] for one in known if one["status"] in LIVE)
+    for number in range(3):
+        block = await practice.block(number)
+        assert block["taken"] == live[block["id"]] <= block["max_calls"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_in_a_storm_the_places_add_up_and_who_watches_knows_it(world, seed):
+    practice = await open_practice(world, max_calls=2)
+    follower = await follow(practice)
+    people = await students_of(world, count=6)
+    await storm(practice, people, rounds=5, seed=seed)
+    await world.settle()
+    await places_add_up(practice)
+    await follower.agrees()
+    assert all(0 <= taken <= 2 for taken in await counts_of(follower, practice))
+
+
+@both_instances
+async def test_in_a_storm_over_two_instances_too(make_world):
+    one, two = [await make_world() for _ in range(2)]
+    practice = await open_practice(one, max_calls=2)
+    follower = await follow(practice)
+    people = await students_of(one, two, count=6)
+    await storm(practice, people, rounds=6, seed=3)
+    for world in (one, two):
+        await world.settle()
+    await places_add_up(practice)
+    await follower.agrees()
+
+
+async def test_requests_that_meet_a_change_of_the_week_are_booked_or_refused(world):
+    """A shrinking week keeps what is booked; what comes too late finds no block or no place."""
+    practice = await open_practice(world, max_calls=6)
+    follower = await follow(practice)
+    people = await students_of(world, count=6)
+    week = {"time_zone": "UTC", "blocks": daily(14)}
+    codes, _ = await asyncio.gather(
+        begin_all(asking(practice, people)),
+        practice.consultant.call("/availability", "set_default_schedule", **week),
+    )
+    assert set(codes) <= {"OK", "NOT_FOUND", "BLOCK_FULL"}
+    block = await practice.block()
+    assert block["taken"] == codes.count("OK")
+    assert block["status"] == ("full" if "OK" in codes else "cancelled")
+    await follower.agrees()

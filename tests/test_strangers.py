@@ -1,0 +1,254 @@
+"""What belongs to others is answered like what does not exist, and stays as it is."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from handlers import DOMAINS
+from handlers.kit.command import load_domains
+from handlers.kit.ids import new_id
+from rooms.names import stream
+from storage.columns import metadata
+from tests.handlers.waiting_room.scenes import hour_of
+from tests.world import Person, World, until
+
+COMMANDS = load_domains(DOMAINS).commands
+NAMESPACES = ("/consultants", "/booking", "/chat", "/waiting-room", "/call", "/notifications")
+EVERY_ROW = {
+    name: select(table).order_by(*table.primary_key.columns)
+    for name, table in metadata.tables.items()
+    if name != "instances"  # which confirm themselves every few seconds
+}
+
+THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("/consultants", "update_topic"): ("topic_id", {"name": "Mine now"}),
+    ("/consultants", "remove_topic"): ("topic_id", {}),
+    ("/booking", "approve"): ("booking_id", {}),
+    ("/booking", "reject"): ("booking_id", {"version": 77}),
+    ("/booking", "cancel"): ("booking_id", {"version": 77}),
+    ("/booking", "reschedule"): ("booking_id", {"block_id": "own_block_id"}),
+    ("/booking", "get"): ("booking_id", {}),
+    ("/chat", "add_member"): ("conversation_id", {"user_id": "own_id"}),
+    ("/chat", "remove_member"): ("conversation_id", {"user_id": "student_id"}),
+    ("/chat", "leave"): ("conversation_id", {}),
+    ("/chat", "send"): ("conversation_id", {"client_id": "one", "text": "let me in"}),
+    ("/chat", "edit"): ("message_id", {"text": "never said"}),
+    ("/chat", "delete"): ("message_id", {}),
+    ("/chat", "mark_read"): ("conversation_id", {"seq": 1}),
+    ("/chat", "mark_delivered"): ("conversation_id", {"seq": 1}),
+    ("/chat", "typing"): ("conversation_id", {}),
+    ("/chat", "history"): ("conversation_id", {}),
+    ("/chat", "request_booking"): (
+        "conversation_id",
+        {"block_id": "block_id", "topic_id": "topic_id"},
+    ),
+    ("/waiting-room", "enter"): ("booking_id", {}),
+    ("/waiting-room", "leave"): ("booking_id", {}),
+    ("/waiting-room", "queue"): ("block_id", {}),
+    ("/waiting-room", "admit"): ("booking_id", {}),
+    ("/call", "join"): ("call_id", {}),
+    ("/call", "signal"): ("call_id", {"to": "student_id", "data": {}}),
+    ("/call", "leave"): ("call_id", {}),
+    ("/call", "end"): ("call_id", {}),
+}
+"""By command: the field that names somebody's object, and what else it takes."""
+
+ANYBODYS = {
+    ("/profile", "people"),  # names, for who knows the id
+    ("/consultants", "get"),
+    ("/consultants", "watch"),
+    ("/consultants", "unwatch"),
+    ("/availability", "list_blocks"),
+    ("/availability", "check"),
+    ("/availability", "watch"),
+    ("/availability", "unwatch"),
+    ("/availability", "join_waiting_list"),  # one's own entry in anybody's list
+    ("/availability", "leave_waiting_list"),
+    ("/booking", "request"),  # what is offered to everybody
+    ("/booking", "request_now"),
+    ("/chat", "open"),
+    ("/chat", "create_group"),
+    ("/presence", "watch"),
+    ("/presence", "unwatch"),
+}
+"""Commands whose ids name what everybody may know of."""
+
+NOT_OBJECTS = {"request_id", "client_id"}
+ELSEWHERE = {("/notifications", "mark_read")}
+"""Answered otherwise: with one's own unread count, whatever was named."""
+
+
+class Row(tuple):
+    """One row of any table."""
+
+    def __new__(cls, *values: Any) -> "Row":
+        return super().__new__(cls, values)
+
+
+def names_an_object(field: str) -> bool:
+    return field not in NOT_OBJECTS and field.endswith(("_id", "ids"))
+
+
+def test_every_command_that_takes_an_objects_id_is_in_the_sweep():
+    taking = {
+        key
+        for key, command in COMMANDS.items()
+        if any(names_an_object(field) for field in command.request.__struct_fields__)
+    }
+    assert taking == set(THEIRS) | ANYBODYS | ELSEWHERE
+    for key, (field, _) in THEIRS.items():
+        assert field in COMMANDS[key].request.__struct_fields__
+
+
+class Belongings:
+    """What a student and a consultant have between them."""
+
+    ids: dict[str, str]
+
+    async def make(self, world: World) -> "Belongings":
+        self.hour = await hour_of(world)
+        self.student, waiting = await self.hour.waiting("ana")
+        talking, talked = await self.hour.waiting("ben")
+        for one in (self.student, self.hour.consultant, talking):
+            await one.enter("/chat")
+        conversation = await self.student.call("/chat", "open", user_id=self.hour.consultant.id)
+        message = await self.student.call(
+            "/chat", "send", conversation_id=conversation["id"], client_id="one", text="secret"
+        )
+        call = await self.hour.admit(talked)
+        self.ids = {
+            "topic_id": self.hour.topic["id"],
+            "block_id": self.hour.block["id"],
+            "booking_id": waiting,
+            "conversation_id": conversation["id"],
+            "message_id": message["id"],
+            "call_id": call["id"],
+            "student_id": self.student.id,
+        }
+        self.call = call
+        return self
+
+    async def end(self, world: World) -> None:
+        """Let everything be over."""
+        consultant = self.hour.consultant
+        await consultant.call("/call", "end", call_id=self.call["id"])
+        await consultant.call("/booking", "cancel", booking_id=self.ids["booking_id"])
+        await self.student.call("/chat", "delete", message_id=self.ids["message_id"])
+        await consultant.call("/consultants", "remove_topic", topic_id=self.ids["topic_id"])
+        self.hour.move_to(61)
+        await world.settle()
+
+
+async def everything(world: World) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    await until(lambda: not world.app.doorman._telling)
+    await world.settle()
+
+    def rows(tx: Any) -> dict[str, list[Any]]:
+        return {name: tx.all(Row, statement) for name, statement in EVERY_ROW.items()}
+
+    return await world.read(rows)  # type: ignore[no-any-return]
+
+
+async def body(person: Person, namespace: str, name: str, payload: dict[str, Any]) -> str:
+    """The answer as it came over the wire, without its number."""
+    before = len(person.client.frames)
+    await person.client.ask(namespace, name, payload)
+    answers = [text for text in person.client.frames[before:] if text.startswith(f"43{namespace},")]
+    assert len(answers) == 1
+    return answers[0][answers[0].index("[") :]
+
+
+@pytest.fixture
+async def stranger(world):
+    """Somebody who is a student and a consultant too, with an own hour."""
+    hour = await hour_of(world, "eve")
+    entered = hour.consultant.client.synced
+    await hour.consultant.enter(*(name for name in NAMESPACES if name not in entered))
+    return hour
+
+
+@pytest.fixture
+async def eve(stranger):
+    return stranger.consultant
+
+
+@pytest.fixture
+async def belongings(world, stranger):
+    return await Belongings().make(world)
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["while it goes on", "when it is over"])
+async def test_a_stranger_cannot_tell_what_exists_and_changes_nothing(
+    world, stranger, eve, belongings, over
+):
+    ids = {**belongings.ids, "own_block_id": stranger.block["id"], "own_id": eve.id}
+    if over:
+        await belongings.end(world)
+    before = await everything(world)
+    for (namespace, name), (field, others) in THEIRS.items():
+        payload = {key: ids.get(str(value), value) for key, value in others.items()}
+        theirs = await body(eve, namespace, name, {**payload, field: ids[field]})
+        missing = await body(eve, namespace, name, {**payload, field: new_id(world.clock.now())})
+        assert theirs == missing, (namespace, name)
+        assert json.loads(theirs)[0]["error"]["code"] == "NOT_FOUND", (namespace, name)
+        assert "details" not in json.loads(theirs)[0]["error"]
+    assert await everything(world) == before
+    for one in belongings.ids.values():
+        assert not [heard for heard in eve.client.heard if one in json.dumps(heard.data)]
+
+
+async def test_parties_of_one_thing_are_strangers_to_another(world, belongings):
+    """The other student of the same hour: a party to much, and to none of this."""
+    other, _ = await belongings.hour.waiting("cem")
+    await other.enter("/call", "/chat")
+    before = await everything(world)
+    for namespace, name in (
+        ("/booking", "get"),
+        ("/booking", "cancel"),
+        ("/waiting-room", "leave"),
+        ("/waiting-room", "queue"),
+        ("/call", "join"),
+        ("/call", "end"),
+        ("/chat", "history"),
+        ("/chat", "delete"),
+    ):
+        field = THEIRS[namespace, name][0]
+        theirs = await body(other, namespace, name, {field: belongings.ids[field]})
+        missing = await body(other, namespace, name, {field: new_id(world.clock.now())})
+        assert theirs == missing
+        assert json.loads(theirs)[0]["error"]["code"] == "NOT_FOUND"
+    assert await everything(world) == before
+
+
+async def test_others_notifications_cannot_be_read_or_marked(world, eve, belongings):
+    await world.settle()
+    listed = await belongings.student.call("/notifications", "list")
+    assert listed["unread"] > 0
+    theirs = [one["id"] for one in listed["notifications"]]
+    before = await everything(world)
+    missing = await body(eve, "/notifications", "mark_read", {"ids": [new_id(world.clock.now())]})
+    assert await body(eve, "/notifications", "mark_read", {"ids": theirs}) == missing
+    assert await everything(world) == before
+    seen = await eve.call("/notifications", "list")
+    assert not {one["id"] for one in seen["notifications"]} & set(theirs)
+
+
+async def test_others_rooms_are_not_entered_by_naming_them(world, eve, belongings):
+    since = {
+        room: 0
+        for room in (
+            f"user:{belongings.student.id}",
+            f"chat:{belongings.ids['conversation_id']}",
+            f"call:{belongings.ids['call_id']}:{belongings.student.id}",
+            stream("/chat", f"chat:{belongings.ids['conversation_id']}"),
+        )
+    }
+    spy = await eve.device()
+    for namespace in ("/booking", "/chat", "/waiting-room", "/call", "/presence", "/notifications"):
+        await spy.enter(namespace, since=since)
+        assert not set(spy.synced[namespace]["rooms"]) & set(since)
+    await belongings.end(world)
+    assert [one for one in spy.heard if one.name != "session_ended"] == []
