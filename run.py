@@ -81,7 +81,7 @@ def grant(email: str, role: str) -> None:
     if not once(lambda app: operator.grant(app, email, role)):
         click.echo(f"parley: nobody has the address {email}", err=True)
         sys.exit(1)
-    click.echo(f"{email} is {role} now (after their next connection)")
+    click.echo(f"{email} is {role} now")
 
 
 @main.command()

@@ -5,7 +5,7 @@ Invariants:
 - Entering: register as joining, confirm the subscription, read the head and what was missed on one
   snapshot, send it, release. Whatever commits meanwhile is held or is in the snapshot, and the
   floor drops what is in both.
-- A gap waits 50 ms for the missing, then is read from the database. Each second the heads that
+- A gap waits 50 ms for the missing, then is read from the database. Twice a second the heads that
   moved lately are compared, since a lost last event shows no gap.
 - Nothing here waits while it writes to members: a slow one is cut off by its own limits.
 """
@@ -32,7 +32,7 @@ from storage.events import Head, Membership, Numbered
 log = structlog.get_logger("rooms")
 
 GAP_WAIT_S = 0.05
-SWEEP_EVERY_S = 1.0
+SWEEP_EVERY_S = 0.5
 MOVED_WITHIN = timedelta(seconds=10)
 FILL_LIMIT = 1_000
 SWEEP_LIMIT = 10_000

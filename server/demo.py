@@ -72,6 +72,8 @@ async def fill(settings: Settings) -> str:
     await migrate(app.database)
     await app.database.start()
     try:
+        if not await app.context().read(profiles.is_empty):
+            raise NotEmpty
         await app.relay.start()
         await tell(app, clock)
         await app.relay.idle()
@@ -100,7 +102,7 @@ def sign_up(tx: Transaction, first_name: str, password_hash: str) -> Actor:
     """A user with a session, in a database that had nobody of the story yet."""
     user = profiles.create_user(tx, address_of(first_name), first_name, "(demo)")
     if user is None:
-        raise NotEmpty
+        raise NotEmpty  # somebody signed up at this very moment
     accounts.set_password(tx, user.id, password_hash)
     view = accounts.open_session(tx, user.id)
     claims = accounts.read_access_token(tx.keys, view.access_token, tx.now)

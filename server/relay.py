@@ -105,7 +105,7 @@ class Relay:
             self._timer_set.set()
 
     def serve(self, queue: Queue) -> None:
-        """See to it that `queue` is worked on (again); an operator's command leaves it to others."""
+        """See to it that `queue` is worked on (again), once this relay is started."""
         if not self._serving or queue.consumer not in self._consumers:
             return
         if queue in self._active:

@@ -1,4 +1,4 @@
-"""Conversations, who is in them from which number to which, messages and marks."""
+"""Conversations, who is in them from which number to which, and messages."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -73,16 +73,6 @@ messages = Table(
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
     Index("ix_messages_card", "card_kind", "card_id"),
 )
-marks = Table(
-    "marks",
-    metadata,
-    Column("conversation_id", String(36), ForeignKey("conversations.id"), primary_key=True),
-    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
-    Column("kind", String(10), primary_key=True),
-    Column("seq", BigInteger, nullable=False),
-    Column("told_seq", BigInteger, nullable=False),
-    Column("told_at", Instant),
-)
 
 
 class ConversationRow(msgspec.Struct):
@@ -122,18 +112,7 @@ class MessageRow(msgspec.Struct):
     deleted: bool
 
 
-class Mark(msgspec.Struct):
-    """How far a person has read (or got) a conversation, and what of it was told to others."""
-
-    conversation_id: str
-    user_id: str
-    kind: str
-    seq: int
-    told_seq: int
-    told_at: datetime | None
-
-
-_c, _m, _x, _k = conversations.c, members.c, messages.c, marks.c
+_c, _m, _x = conversations.c, members.c, messages.c
 _INSERT_CONVERSATION = (
     insert(conversations).on_conflict_do_nothing(index_elements=[_c.direct_key]).returning(_c.id)
 )
@@ -230,21 +209,6 @@ _COUNT = select(func.count()).select_from(
     .limit(bindparam("limit"))
     .subquery()
 )
-_mark = insert(marks)
-_KEEP_MARK = _mark.on_conflict_do_update(
-    index_elements=[_k.conversation_id, _k.user_id, _k.kind],
-    set_={name: _mark.excluded[name] for name in ("seq", "told_seq", "told_at")},
-)
-_MARK = select(marks).where(
-    _k.conversation_id == bindparam("of_conversation"),
-    _k.user_id == bindparam("of_user"),
-    _k.kind == bindparam("of_kind"),
-)
-_LOCK_MARK = _MARK.with_for_update()
-_BEGIN_MARK = insert(marks).on_conflict_do_nothing(
-    index_elements=[_k.conversation_id, _k.user_id, _k.kind]
-)
-_MARKS = select(marks).where(_k.conversation_id.in_(bindparam("conversation_ids", expanding=True)))
 
 
 def insert_conversation(tx: Queries, row: ConversationRow) -> bool:
@@ -374,28 +338,3 @@ def count_unread(tx: Queries, conversation_id: str, after: int, reader_id: str, 
             _COUNT, of_conversation=conversation_id, after=after, but_sender=reader_id, limit=limit
         )
     )
-
-
-def keep_mark(tx: Queries, mark: Mark) -> None:
-    tx.run(_KEEP_MARK, **msgspec.structs.asdict(mark))
-
-
-def find_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
-    """A fresh one when there is none."""
-    found = tx.one(Mark, _MARK, of_conversation=conversation_id, of_user=user_id, of_kind=kind)
-    return found or Mark(conversation_id, user_id, kind, 0, 0, None)
-
-
-def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
-    """Found or begun, and held against other changes until the commit."""
-    this = {"of_conversation": conversation_id, "of_user": user_id, "of_kind": kind}
-    found = tx.one(Mark, _LOCK_MARK, **this)
-    if found is None:
-        fresh = Mark(conversation_id, user_id, kind, 0, 0, None)
-        tx.run(_BEGIN_MARK, **msgspec.structs.asdict(fresh))
-        found = tx.one(Mark, _LOCK_MARK, **this) or fresh
-    return found
-
-
-def list_marks(tx: Queries, conversation_ids: list[str]) -> list[Mark]:
-    return tx.all(Mark, _MARKS, conversation_ids=conversation_ids)

@@ -47,6 +47,7 @@ _BY_ID = _ALL.where(_u.id == bindparam("user_id"))
 _LOCK = _BY_ID.with_for_update(key_share=True)
 _BY_EMAIL = _ALL.where(_u.email == bindparam("address"))
 _BY_IDS = _ALL.where(_u.id.in_(bindparam("user_ids", expanding=True)))
+_ANYBODY = select(_u.id).limit(1)
 _INSERT = insert(users).on_conflict_do_nothing(index_elements=[_u.email]).returning(_u.id)
 _UPDATE = (
     update(users)
@@ -79,6 +80,11 @@ def lock_user(tx: Queries, user_id: str) -> UserRow | None:
 
 def find_user_by_email(tx: Queries, email: str) -> UserRow | None:
     return tx.one(UserRow, _BY_EMAIL, address=email)
+
+
+def is_empty(tx: Queries) -> bool:
+    """Whether nobody has signed up yet."""
+    return tx.scalar(_ANYBODY) is None
 
 
 def list_users(tx: Queries, user_ids: list[str]) -> list[UserRow]:

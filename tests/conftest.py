@@ -8,6 +8,7 @@ import logging
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -183,16 +184,18 @@ async def make_world(
     domains: tuple[Domain, ...],
 ) -> AsyncIterator[MakeWorld]:
     """`await make_world(PARLEY_OFFER_S="5")` starts one more instance on the test's database."""
-    made: list[World] = []
+    async with AsyncExitStack() as stack:
 
-    async def make(more: tuple[Domain, ...] = (), **settings: str) -> World:
-        chosen = settings_of(tmp_path / "data", database_url, **{**chosen_settings, **settings})
-        made.append(World(chosen, clock, (*domains, *more)))
-        return await made[-1].start()
+        async def make(more: tuple[Domain, ...] = (), **settings: str) -> World:
+            chosen = settings_of(
+                tmp_path / "data", database_url, **{**chosen_settings, **settings}
+            )
+            world = World(chosen, clock, (*domains, *more))
+            await world.start()
+            stack.push_async_callback(world.close)
+            return world
 
-    yield make
-    for world in reversed(made):
-        await world.close()
+        yield make
 
 
 @pytest.fixture
@@ -202,16 +205,27 @@ async def world(make_world: MakeWorld) -> World:
 
 
 @pytest.fixture
+async def process_of(
+    tmp_path: Path, chosen_settings: dict[str, str]
+) -> AsyncIterator[Callable[[str], Awaitable[Process]]]:
+    """`await process_of(database_url)` starts `python run.py` in the test's data folder."""
+    async with AsyncExitStack() as stack:
+
+        async def start(url: str) -> Process:
+            environ = environ_of(tmp_path / "data", url, **chosen_settings)
+            process = Process(environ, tmp_path / "data")
+            stack.push_async_callback(process.close)
+            return await process.start()
+
+        yield start
+
+
+@pytest.fixture
 async def process(
-    database_url: str, tmp_path: Path, chosen_settings: dict[str, str]
-) -> AsyncIterator[Process]:
+    database_url: str, process_of: Callable[[str], Awaitable[Process]]
+) -> Process:
     """`python run.py`, serving; it can be killed and started again."""
-    environ = environ_of(tmp_path / "data", database_url, **chosen_settings)
-    running = Process(environ, tmp_path / "data")
-    try:
-        yield await running.start()
-    finally:
-        await running.close()
+    return await process_of(database_url)
 
 
 @pytest.fixture

@@ -138,6 +138,7 @@ class Talk:
         self.id = conversation_id
         self.sent: list[tuple[Person, str]] = []
         self.deleted: set[str] = set()
+        self._texts = itertools.count()
 
     async def go_on(self, some: list[tuple[str, int]]) -> int:
         """Let `some` steps happen; the head afterwards."""
@@ -148,7 +149,7 @@ class Talk:
     async def _step(self, kind: str, person: Person, number: int) -> None:
         mine = [message_id for who, message_id in self.sent if who is person]
         if kind == "send":
-            sent = await say(person, self.id, f"text {len(self.sent)}")
+            sent = await say(person, self.id, f"text {next(self._texts)}")
             self.sent.append((person, sent["id"]))
         elif kind.startswith("mark"):
             await person.call("/chat", kind, conversation_id=self.id, seq=len(self.sent) + 1)
@@ -162,17 +163,27 @@ class Talk:
                 self.deleted.add(chosen)
 
 
+@pytest.fixture
+def begin(people):
+    """Begins one more conversation of the two."""
+
+    async def make() -> Talk:
+        made = await people[0].call("/chat", "create_group", name="G", member_ids=[people[1].id])
+        return Talk(people, made["id"])
+
+    return make
+
+
 @pytest.mark.settings(PARLEY_READ_MARK_EVERY_S="0")
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(before=steps, meanwhile=steps, stopped=st.floats(0, 1))
 async def test_who_returns_hears_what_was_missed_once_and_in_order_wherever_they_stopped(
-    people, before, meanwhile, stopped
+    begin, before, meanwhile, stopped
 ):
-    ana, ben = people
-    made = await ana.call("/chat", "create_group", name="G", member_ids=[ben.id])
-    talk_ = Talk(people, made["id"])
+    talk_ = await begin()
+    ana, ben = talk_.people
     since = round(stopped * await talk_.go_on(before))
     device = await ben.device()
     going_on = asyncio.create_task(talk_.go_on(meanwhile))

@@ -237,15 +237,9 @@ async def test_others_notifications_cannot_be_read_or_marked(world, eve, belongi
 
 
 async def test_others_rooms_are_not_entered_by_naming_them(world, eve, belongings):
-    since = {
-        room: 0
-        for room in (
-            f"user:{belongings.student.id}",
-            f"chat:{belongings.ids['conversation_id']}",
-            f"call:{belongings.ids['call_id']}:{belongings.student.id}",
-            stream("/chat", f"chat:{belongings.ids['conversation_id']}"),
-        )
-    }
+    student_id, chat = belongings.student.id, f"chat:{belongings.ids['conversation_id']}"
+    call = f"call:{belongings.ids['call_id']}:{student_id}"
+    since = {f"user:{student_id}": 0, chat: 0, call: 0, stream("/chat", chat): 0}
     spy = await eve.device()
     for namespace in ("/booking", "/chat", "/waiting-room", "/call", "/presence", "/notifications"):
         await spy.enter(namespace, since=since)

@@ -6,12 +6,25 @@ from handlers.availability.service.places import free_place, hold_place
 from handlers.kit.context import Transaction
 from storage import holds
 
-__all__ = ["find_block", "free_place", "hold_place", "is_available_now", "keep_place"]
+__all__ = [
+    "find_block",
+    "free_place",
+    "hold_place",
+    "is_available_now",
+    "keep_place",
+    "lock_blocks",
+]
 
 
 def find_block(tx: Transaction, block_id: str) -> BlockView:
     """Raises NotFound."""
     return places.view_of(places.get_row(tx, block_id))
+
+
+def lock_blocks(tx: Transaction, *block_ids: str) -> None:
+    """Hold several blocks at once, in one order, so that two who swap do not wait in a circle."""
+    for block_id in sorted(block_ids):
+        holds.lock_pool(tx, block_id)
 
 
 def keep_place(tx: Transaction, block_id: str, for_id: str) -> bool:

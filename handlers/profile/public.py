@@ -49,6 +49,11 @@ def find_user_by_email(tx: Transaction, email: str) -> UserView | None:
     return service.view_of(row) if row else None
 
 
+def is_empty(tx: Transaction) -> bool:
+    """Whether nobody has signed up yet."""
+    return store.is_empty(tx)
+
+
 def list_users(tx: Transaction, user_ids: list[str]) -> dict[str, UserView]:
     """The users of these ids that exist, by id."""
     return {row.id: service.view_of(row) for row in store.list_users(tx, user_ids)}

@@ -60,7 +60,7 @@ def come_back_to_all(tx: Transaction, stay_id_of: dict[str, str]) -> None:
     """The student is back: these places are theirs again."""
     for booking_id, stay_id in stay_id_of.items():
         remove_if_lost(tx, booking_id)
-        if store.find_place(tx, booking_id) is not None:
+        if _lock_place(tx, booking_id) is not None:
             come_back(tx, booking_id, stay_id)
 
 
@@ -79,9 +79,10 @@ def leave(tx: Transaction, ask: LeaveRoom) -> Empty:
 
 def lose(tx: Transaction, booking_id: str, stay_id: str, at: datetime) -> None:
     """A device is gone since `at`; the last one leaves the place waiting for a while."""
+    place = _lock_place(tx, booking_id)
     if not store.end_stay(tx, stay_id) or store.count_stays(tx, booking_id):
         return
-    if store.find_place(tx, booking_id) is not None:
+    if place is not None:
         store.set_lost(tx, booking_id, at)
         due = at + tx.rules.span("place_kept_s")
         tx.publish_later(PlaceDue(booking_id=booking_id), due, f"place:{booking_id}")
@@ -89,7 +90,7 @@ def lose(tx: Transaction, booking_id: str, stay_id: str, at: datetime) -> None:
 
 def remove_if_lost(tx: Transaction, booking_id: str) -> None:
     """Nobody came back in time."""
-    place = store.find_place(tx, booking_id)
+    place = _lock_place(tx, booking_id)
     if place is None or place.lost_at is None:
         return
     if place.lost_at + tx.rules.span("place_kept_s") <= tx.now:
@@ -216,6 +217,15 @@ def _open(tx: Transaction, booking: BookingView) -> RoomRow:
     close_due = RoomCloseDue(block_id=booking.block_id)
     tx.publish_later(close_due, booking.ends_at, f"room:{booking.block_id}")
     return store.open_room(tx, fresh)
+
+
+def _lock_place(tx: Transaction, booking_id: str) -> PlaceRow | None:
+    """A place, read under the lock of its room."""
+    place = store.find_place(tx, booking_id)
+    if place is not None:
+        store.lock_room(tx, place.block_id)
+        place = store.find_place(tx, booking_id)
+    return place
 
 
 def _take_away(tx: Transaction, room: RoomRow, before: list[PlaceView], booking_id: str) -> bool:

@@ -1,7 +1,8 @@
 // What is wrong with the page as it is now, in words; an empty list when nothing is.
 () => {
   const complaints = [];
-  const complain = (what, element) => complaints.push(`${what}: ${element.outerHTML.slice(0, 200)}`);
+  const complain = (what, element) =>
+    complaints.push(`${what}: ${element.outerHTML.slice(0, 200)}`);
   const all = (selector) => [...document.querySelectorAll(selector)];
   for (const details of all("details")) details.open = true;
 

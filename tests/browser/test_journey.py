@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.viewer import Viewer, new_viewer
+from tests.browser.viewer import PATIENCE_MS, Viewer, new_viewer
 from tests.parts.chromium import running_chromium
 from tests.world import one_database
 
@@ -107,7 +107,8 @@ async def wait_and_be_admitted(ada: Viewer, ben: Viewer) -> None:
 
 async def see(viewer: Viewer, picture: str) -> None:
     """Wait until the other's pictures are `moving`, or `dark` because no camera is on."""
-    await viewer.page.evaluate(_PICTURES, picture)
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        await viewer.page.evaluate(_PICTURES, picture)
 
 
 async def see_each_other(ada: Viewer, ben: Viewer) -> None:

@@ -63,8 +63,10 @@ def tour_of_a_visitor(made: Furnished) -> Tour:
 
 async def go_round(viewer: Viewer, tour: Tour) -> None:
     """At each stop: what people wrote is there as text, and nothing is wrong with the page."""
+    await viewer.open("elsewhere")
     for route, (fields, dialogs) in tour.items():
         await viewer.open(route)
+        await expect(viewer.page.locator("h1")).to_be_focused()
         for field in fields:
             await expect(viewer.page.get_by_text(poison(field)).first).to_be_visible()
         await expect(viewer.page.get_by_text("Loading …")).to_have_count(0)
@@ -82,7 +84,11 @@ async def go_round(viewer: Viewer, tour: Tour) -> None:
 
 async def test_what_people_write_is_text_on_every_page_and_fits_a_narrow_screen(world, browser):
     made = await furnish(world)
-    tours = {made.ada: tour_of_ada(made), made.ben: tour_of_ben(made), None: tour_of_a_visitor(made)}
+    tours = {
+        made.ada: tour_of_ada(made),
+        made.ben: tour_of_ben(made),
+        None: tour_of_a_visitor(made),
+    }
     names = set(re.findall(r'^ {2}"?([a-z-]*)"?: \(', _source("app.js"), re.MULTILINE))
     assert names <= {route.split("/")[0] for tour in tours.values() for route in tour}
     for person, tour in tours.items():

@@ -76,6 +76,8 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
     if block.id == row.block_id:
         return view_of(row)
     old_block_id = row.block_id
+    expiry.expire_overdue(tx, block.id)
+    availability.lock_blocks(tx, old_block_id, block.id)
     _move(tx, row, block.id)
     store.free_time(tx, row.id)
     free_overdue_time(tx, row, block.starts_at, block.ends_at)
@@ -92,7 +94,6 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
 
 def _move(tx: Transaction, row: BookingRow, block_id: str) -> None:
     """Hold a place in the new block as it was held in the old one."""
-    expiry.expire_overdue(tx, block_id)
     block = availability.find_block(tx, block_id)
     expires_at = min(row.created_at + tx.rules.span("request_hold_s"), block.ends_at)
     availability.hold_place(tx, block_id, row.id, row.student_id, expires_at)

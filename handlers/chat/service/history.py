@@ -19,6 +19,7 @@ from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from rooms import names
 from storage import chat as store
+from storage import chat_marks
 from storage.chat import ConversationRow, Interval, MessageRow
 from storage.columns import instant_text
 
@@ -78,7 +79,7 @@ def _as_heard(intervals: list[Interval], row: MessageRow) -> MessageView:
 
 def _listed(tx: Transaction, view: ConversationView) -> ListedConversationView:
     from_seq = check_member(tx, view.id)
-    read = store.find_mark(tx, view.id, tx.actor.id, "read").seq
+    read = chat_marks.find_mark(tx, view.id, tx.actor.id, "read").seq
     after = max(read, from_seq - 1)
     newest = store.list_messages(tx, view.id, from_seq, view.seq, 1)
     return ListedConversationView(

@@ -12,7 +12,8 @@ from handlers.kit.contract import Empty
 from handlers.kit.errors import Invalid
 from rooms import names
 from storage import chat as store
-from storage.chat import Mark
+from storage import chat_marks
+from storage.chat_marks import Mark
 
 MarkKind = Literal["read", "delivered"]
 EVENTS: dict[str, type[MessageRead] | type[MessageDelivered]] = {
@@ -26,7 +27,7 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
     check_member(tx, ask.conversation_id)
     if ask.seq > tx.head("/chat", names.chat(ask.conversation_id)):
         raise Invalid(details={"path": "$.seq", "expected": "a number that was given"})
-    mark = store.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
+    mark = chat_marks.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
     if ask.seq > mark.seq:
         mark.seq = ask.seq
         _tell_or_wait(tx, mark, kind)
@@ -35,7 +36,7 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
 
 def tell_due(tx: Transaction, event: MarkDue) -> None:
     """Tell the latest mark."""
-    mark = store.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
+    mark = chat_marks.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
     if mark.seq > mark.told_seq:
         _tell(tx, mark)
 
@@ -45,7 +46,7 @@ def _tell_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
     if mark.told_at is None or mark.told_at + every <= tx.now:
         _tell(tx, mark)
         return
-    store.keep_mark(tx, mark)
+    chat_marks.keep_mark(tx, mark)
     due = MarkDue(conversation_id=mark.conversation_id, user_id=mark.user_id, kind=kind)
     timer = f"mark:{kind}:{mark.conversation_id}:{mark.user_id}"
     tx.publish_later(due, mark.told_at + every, timer)
@@ -57,6 +58,6 @@ def _tell(tx: Transaction, mark: Mark) -> None:
     if store.find_membership(tx, mark.conversation_id, mark.user_id) is None:
         return
     mark.told_seq, mark.told_at = mark.seq, tx.now
-    store.keep_mark(tx, mark)
+    chat_marks.keep_mark(tx, mark)
     event = EVENTS[mark.kind]
     tx.publish(event(conversation_id=mark.conversation_id, user_id=mark.user_id, seq=mark.seq))

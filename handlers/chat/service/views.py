@@ -6,7 +6,9 @@ from handlers.chat.contracts import Card, ConversationView, MessageView
 from handlers.kit.context import Transaction
 from rooms import names
 from storage import chat as store
-from storage.chat import ConversationRow, Mark, MessageRow
+from storage import chat_marks
+from storage.chat import ConversationRow, MessageRow
+from storage.chat_marks import Mark
 from storage.events import list_heads
 
 MARKS_BY_PERSON_MAX = 32
@@ -45,7 +47,7 @@ def conversation_views(
     for member in store.list_members(tx, ids):
         members[member.conversation_id].append(member.user_id)
     marks: dict[str, list[Mark]] = defaultdict(list)
-    for mark in store.list_marks(tx, ids):
+    for mark in chat_marks.list_marks(tx, ids):
         marks[mark.conversation_id].append(mark)
     heads = seqs if seqs is not None else _heads(tx, ids)
     return [

@@ -53,26 +53,24 @@ class Practice:
         self.consultant = consultant
         self.topic = topic
         self.blocks = [
-            block
-            for block in blocks
-            if moment_of(block["starts_at"]) > world.clock.now() + AHEAD
+            block for block in blocks if moment_of(block["starts_at"]) > world.clock.now() + AHEAD
         ]
 
     @property
     def room(self) -> str:
         return f"consultant:{self.consultant.id}"
 
-    async def ask(self, student: Person, number: int = 0, **more: Any) -> dict[str, Any]:
+    async def ask(self, student: Person, number: int = 0, **more: Any) -> Any:
         """Ask for a place in block `number`."""
         asked = {"block_id": self.blocks[number]["id"], "topic_id": self.topic["id"], **more}
         return await student.call("/booking", "request", **asked)
 
-    async def booked(self, student: Person, number: int = 0) -> dict[str, Any]:
+    async def booked(self, student: Person, number: int = 0) -> Any:
         """An approved booking."""
         booking = await self.ask(student, number)
         return await self.consultant.call("/booking", "approve", booking_id=booking["id"])
 
-    async def wait_in_line(self, student: Person, number: int = 0) -> int:
+    async def wait_in_line(self, student: Person, number: int = 0) -> Any:
         """Join the waiting list of block `number`; the position."""
         block_id = self.blocks[number]["id"]
         answer = await student.call("/availability", "join_waiting_list", block_id=block_id)
@@ -91,7 +89,7 @@ class Practice:
         blocks = (await self.list_blocks(self.consultant))["blocks"]
         return next(block for block in blocks if block["id"] == block_id)
 
-    async def list_blocks(self, asker: Any) -> dict[str, Any]:
+    async def list_blocks(self, asker: Any) -> Any:
         """All blocks that can be asked for in one go, with their `seq`."""
         start = self.world.clock.now() - timedelta(days=1)
         return await asker.call(
@@ -124,9 +122,7 @@ def heard_in(client: Client, namespace: str, room: str) -> list[Heard]:
 
 async def caught_up(client: Client, namespace: str, room: str, seq: int) -> list[Heard]:
     """What came by a stream, once number `seq` is there."""
-    await client.until(
-        lambda: any(e.meta["seq"] >= seq for e in heard_in(client, namespace, room))
-    )
+    await client.until(lambda: any(e.meta["seq"] >= seq for e in heard_in(client, namespace, room)))
     return heard_in(client, namespace, room)
 
 

@@ -193,9 +193,7 @@ async def test_check_says_what_is_so_at_a_moment(world):
     assert await check(ends_at) == {"status": "unavailable"}
     await practice.ask(sam)
     assert await check(starts_at) == {"status": "full"}
-    await practice.consultant.call(
-        NAMESPACE, "set_default_schedule", time_zone="UTC", blocks=[]
-    )
+    await practice.consultant.call(NAMESPACE, "set_default_schedule", time_zone="UTC", blocks=[])
     assert await check(practice.blocks[1]["starts_at"]) == {"status": "unavailable"}
     nobody = {"consultant_id": sam.id, "at": starts_at}
     await refused(visitor.call(NAMESPACE, "check", **nobody), "NOT_FOUND")

@@ -174,9 +174,7 @@ async def test_withdrawing_a_block_ends_its_offers(world):
     watcher = await follow(practice)
     await cancel(sam, booking)
     await ada.event(OFFERED)
-    await practice.consultant.call(
-        NAMESPACE, "set_default_schedule", time_zone="UTC", blocks=[]
-    )
+    await practice.consultant.call(NAMESPACE, "set_default_schedule", time_zone="UTC", blocks=[])
     over = await ada.event(EXPIRED)
     assert (over.data["block"]["status"], over.data["block"]["taken"]) == ("cancelled", 0)
     assert ben.events(OFFERED) == []

@@ -36,6 +36,7 @@ async def test_an_approval_is_told_to_both_and_keeps_the_place(world):
     world.clock.advance(86_401)
     await world.settle()
     assert await sam.call(NAMESPACE, "get", booking_id=booking["id"]) == approved
+    await refused(practice.ask(await world.person("tom")), "BLOCK_FULL")
     assert (await practice.block())["taken"] == 1
     assert await world.stored("BOOKING_EXPIRED") == []
 

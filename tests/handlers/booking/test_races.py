@@ -11,7 +11,7 @@ from tests.handlers.availability.practice import daily, follow, heard_in, open_p
 NAMESPACE = "/booking"
 LIVE = ("requested", "approved")
 STUDENTS, PLACES = 12, 3
-both_instances = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 
 
 async def students_of(*worlds, count=STUDENTS):
@@ -24,6 +24,9 @@ async def students_of(*worlds, count=STUDENTS):
 
 async def begin_all(asks):
     """Send everything at once, one frame after the other; the answers' codes."""
+    for person in {person for person, _, _ in asks}:
+        if NAMESPACE not in person.client.synced:
+            await person.enter(NAMESPACE)
     futures = [
         await person.client.begin(NAMESPACE, command, payload) for person, command, payload in asks
     ]
@@ -54,15 +57,15 @@ async def test_of_many_requests_at_once_exactly_as_many_succeed_as_there_are_pla
     assert len(await world.stored("BOOKING_REQUESTED")) == PLACES
 
 
-@both_instances
+@on_postgresql
 async def test_also_when_they_ask_two_instances(make_world):
     one, two = [await make_world() for _ in range(2)]
     practice = await open_practice(one, max_calls=PLACES)
-    followers = [await follow(practice)]
+    follower = await follow(practice)
     people = await students_of(one, two)
     codes = await begin_all(asking(practice, people))
     assert Counter(codes) == {"OK": PLACES, "BLOCK_FULL": STUDENTS - PLACES}
-    assert await counts_of(followers[0], practice) == list(range(1, PLACES + 1))
+    assert await counts_of(follower, practice) == list(range(1, PLACES + 1))
 
 
 async def test_two_approvals_at_once_are_one(world):
@@ -70,8 +73,6 @@ async def test_two_approvals_at_once_are_one(world):
     sam = await world.person("sam")
     booking = await practice.ask(sam)
     devices = [practice.consultant, await world.another_session(practice.consultant)]
-    for device in devices:
-        await device.enter(NAMESPACE) if NAMESPACE not in device.client.synced else None
     codes = await begin_all([(d, "approve", {"booking_id": booking["id"]}) for d in devices * 2])
     assert sorted(codes) == ["OK", *["WRONG_STATE"] * 3]
     assert len(await world.stored("BOOKING_APPROVED")) == 1
@@ -133,8 +134,9 @@ async def test_an_answer_that_meets_the_expiry_is_one_end(world):
     bookings = [await practice.ask(person) for person in people]
     world.clock.advance(86_401)
     answers = [
-        (clara, "approve", {"booking_id": booking["id"]}) if number % 2 else
-        (person, "cancel", {"booking_id": booking["id"]})
+        (clara, "approve", {"booking_id": booking["id"]})
+        if number % 2
+        else (person, "cancel", {"booking_id": booking["id"]})
         for number, (person, booking) in enumerate(zip(people, bookings, strict=True))
     ]
     codes, _ = await asyncio.gather(begin_all(answers), world.settle())
@@ -187,6 +189,21 @@ async def test_two_who_swap_their_blocks_do_not_lock_each_other_out(world):
     assert [(await practice.block(number))["taken"] for number in (0, 1)] == [1, 1]
 
 
+@on_postgresql
+async def test_a_place_that_is_freed_while_another_is_taken_is_told(world):
+    """The count is compared with the one before under the lock, not with an older one."""
+    practice = await open_practice(world, max_calls=2)
+    follower = await follow(practice)
+    holder, other = await students_of(world, count=2)
+    for _ in range(10):
+        booking = await practice.ask(holder)
+        freeing = (holder, "cancel", {"booking_id": booking["id"]})
+        assert await begin_all([*asking(practice, [other]), freeing]) == ["OK", "OK"]
+        await follower.agrees()
+        theirs = (await other.call(NAMESPACE, "list", limit=1))["bookings"][0]
+        await other.call(NAMESPACE, "cancel", booking_id=theirs["id"])
+
+
 async def storm(practice, people, rounds, seed):
     """Everybody does what comes to their mind, all at once."""
     chance = random.Random(seed)  # noqa: S311 - a test's dice
@@ -234,7 +251,7 @@ async def test_in_a_storm_the_places_add_up_and_who_watches_knows_it(world, seed
     assert all(0 <= taken <= 2 for taken in await counts_of(follower, practice))
 
 
-@both_instances
+@on_postgresql
 async def test_in_a_storm_over_two_instances_too(make_world):
     one, two = [await make_world() for _ in range(2)]
     practice = await open_practice(one, max_calls=2)

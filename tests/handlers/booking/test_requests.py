@@ -20,9 +20,7 @@ DAY = timedelta(days=1)
 
 
 async def request(person, block_id, topic_id, **more):
-    return await person.call(
-        NAMESPACE, "request", block_id=block_id, topic_id=topic_id, **more
-    )
+    return await person.call(NAMESPACE, "request", block_id=block_id, topic_id=topic_id, **more)
 
 
 async def test_a_request_holds_a_place_and_both_sides_hear_of_it(world):
@@ -175,7 +173,9 @@ async def test_one_request_id_is_one_booking_however_often_it_is_sent(world):
         "topic_id": practice.topic["id"],
         "request_id": "once",
     }
-    answers = await asyncio.gather(*(devices[n % 2].ask(NAMESPACE, "request", asked) for n in range(10)))
+    answers = await asyncio.gather(
+        *(devices[n % 2].ask(NAMESPACE, "request", asked) for n in range(10))
+    )
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["ok"]
     assert (await practice.block())["taken"] == 1
@@ -205,7 +205,8 @@ async def test_a_list_pages_by_the_newest_in_both_roles_and_by_status(world):
     whole = await clara.call(NAMESPACE, "list")
     assert whole["bookings"] == [asked, *reversed(mine[1:]), cancelled]
     assert whole["next"] is None
-    paged, before = [], {}
+    paged = []
+    before: dict[str, str] = {}
     for _ in range(3):
         page = await clara.call(NAMESPACE, "list", limit=2, **before)
         paged += page["bookings"]

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from handlers.kit.contract import Event, event_named
+from handlers.kit.contract import Event
 from tests.handlers.chat.scenes import offer, say, talk
 from tests.wire_client import Heard
 from tests.world import Person, World
@@ -42,7 +42,7 @@ def kinds_of(namespace: str) -> set[str]:
         return [*children, *[one for child in children for one in below(child)]]
 
     named = [cls for cls in below(Event) if "NAME" in cls.__dict__]
-    return {cls.NAME for cls in named if event_named(cls.NAME).NAMESPACE == namespace}
+    return {cls.NAME for cls in named if namespace == cls.NAMESPACE}
 
 
 async def check(

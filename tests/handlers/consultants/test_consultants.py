@@ -145,9 +145,7 @@ async def test_topics_come_change_and_go(world):
 )
 async def test_what_is_no_public_code_or_not_ones_own_to_say_is_invalid(world, field, value):
     clara = await world.person("clara")
-    refusal = await refused(
-        clara.call(NAMESPACE, "become", **{**ABOUT, field: value}), "INVALID"
-    )
+    refusal = await refused(clara.call(NAMESPACE, "become", **{**ABOUT, field: value}), "INVALID")
     assert field in str(refusal.details)
     await clara.call(NAMESPACE, "become", **ABOUT)
     await refused(clara.call(NAMESPACE, "update", **{field: value}), "INVALID")
@@ -196,7 +194,8 @@ async def test_a_list_pages_from_the_newest_to_the_first(world):
     visitor = await world.visitor(NAMESPACE)
     whole = (await visitor.call(NAMESPACE, "list"))["consultants"]
     assert [c["id"] for c in whole] == [person.id for person in reversed(people)]
-    paged, before = [], {}
+    paged = []
+    before: dict[str, str] = {}
     for size in (2, 2, 1):
         page = await visitor.call(NAMESPACE, "list", limit=2, **before)
         assert len(page["consultants"]) == size
@@ -274,9 +273,7 @@ def replayed(snapshot, events):
 async def test_the_same_request_id_adds_one_topic(world):
     clara = await world.person("clara", consultant=True)
     asked = {**TOPIC, "request_id": "one"}
-    answers = await asyncio.gather(
-        *(clara.call(NAMESPACE, "add_topic", **asked) for _ in range(4))
-    )
+    answers = await asyncio.gather(*(clara.call(NAMESPACE, "add_topic", **asked) for _ in range(4)))
     assert len({topic["id"] for topic in answers}) == 1
     assert len(await world.stored("TOPIC_ADDED")) == 1
     await refused(clara.call(NAMESPACE, "add_topic", **{**asked, "name": "Other"}), "CONFLICT")

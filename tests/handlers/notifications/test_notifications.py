@@ -1,4 +1,4 @@
-"""What people are told of their affairs: who, in which words, by mail or not, and what is unread."""
+"""What people are told of their affairs: who, in what words, by mail or not; what is unread."""
 
 import asyncio
 from datetime import datetime

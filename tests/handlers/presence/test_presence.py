@@ -172,23 +172,18 @@ async def test_after_a_kill_the_states_are_true_again(process):
     ana, ben, cem = [await process.sign_up(name) for name in ("ana", "ben", "cem")]
     for one in (ana, ben, cem):
         await one.enter(PRESENCE)
-    await until(lambda: _online(ana, ben, cem))
+    await until(lambda: _are(ana, {ana: True, ben: True, cem: True}))
     process.kill()
     killed_at = datetime.now(UTC)
     await process.start()
     ana.client, ben.client = await ana.device(), await ben.device()
     await ben.enter(PRESENCE)
-    await until(lambda: _offline(ana, cem))
-    states = (await ana.call(PRESENCE, "watch", user_ids=[ana.id, ben.id, cem.id]))["states"]
-    assert [states[one.id]["online"] for one in (ana, ben, cem)] == [True, True, False]
-    assert datetime.fromisoformat(states[cem.id]["last_seen_at"]) <= killed_at
+    await until(lambda: _are(ana, {ana: True, ben: True, cem: False}))
+    seen = (await state_of(ana, cem))["last_seen_at"]
+    assert datetime.fromisoformat(seen) <= killed_at
 
 
-async def _online(watcher, *people):
-    ids = [one.id for one in people]
-    states = (await watcher.call(PRESENCE, "watch", user_ids=ids))["states"]
-    return all(state["online"] for state in states.values())
-
-
-async def _offline(watcher, person):
-    return not await _online(watcher, person)
+async def _are(watcher, expected):
+    """Whether these people are there, or not, as `expected` says."""
+    answer = await watcher.call(PRESENCE, "watch", user_ids=[one.id for one in expected])
+    return all(answer["states"][one.id]["online"] == there for one, there in expected.items())

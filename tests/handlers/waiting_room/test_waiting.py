@@ -170,7 +170,7 @@ async def test_a_call_that_ended_counts_even_if_the_next_was_admitted_first(
     world, hour, monkeypatch
 ):
     ana, ana_booking = await hour.waiting("ana")
-    ben, ben_booking = await hour.waiting("ben")
+    _, ben_booking = await hour.waiting("ben")
     call = await hour.admit(ana_booking)
     for one in (ana, hour.consultant):
         await one.call("/call", "join", call_id=call["id"])
@@ -196,7 +196,7 @@ async def test_admit_is_for_the_blocks_consultant_and_one_call_at_a_time(world, 
     missing = new_id(world.clock.now())
     assert await refusal_of(hour.consultant, ROOM, "admit", booking_id=missing) == "NOT_FOUND"
     assert await refusal_of(hour.consultant, ROOM, "queue", block_id=missing) == "NOT_FOUND"
-    cem, cem_booking = await hour.booked("cem")  # does not wait
+    _, cem_booking = await hour.booked("cem")  # does not wait
     assert await refusal_of(hour.consultant, ROOM, "admit", booking_id=cem_booking) == "WRONG_STATE"
 
     call = await hour.admit(ben_booking)  # the second in the queue: it is the consultant's choice

@@ -1,0 +1,1 @@
+"""Tests of who hears what: streams, ways in and out, replay, whispers."""

@@ -1,0 +1,20 @@
+"""A hall for each test: rooms over a database of its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.engine import open_database
+from tests.rooms.hall import Hall
+from tests.world import MovableClock
+
+
+@pytest.fixture
+async def hall(database_url: str, clock: MovableClock) -> AsyncIterator[Hall]:
+    database = open_database(database_url)
+    await database.start()
+    hall = Hall(database, clock)
+    await hall.rooms.start()
+    yield hall
+    await hall.rooms.stop()
+    await database.stop()

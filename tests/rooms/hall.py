@@ -1,0 +1,121 @@
+"""Rooms over a real database, with members that only remember what they were sent."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from handlers.kit.ids import new_id
+from rooms.bus import InProcessBus
+from rooms.packets import Packet
+from rooms.replay import Entered, Wanted
+from rooms.rooms import Rooms
+from storage.engine import Database, Queries
+from storage.events import Membership, Numbered, Record, insert_events
+from tests.world import MovableClock
+
+NAMESPACE = "/hall"
+HALL = "/hall|hall"
+CLUB = "/hall|club"
+
+
+class Member:
+    """Remembers what it was sent."""
+
+    namespace = NAMESPACE
+
+    def __init__(self, user_id: str | None = None) -> None:
+        self.user_id = user_id
+        self.sent: list[Any] = []
+        self.cuts: list[str] = []
+
+    def send(self, packet: Packet) -> None:
+        name, _, meta = msgspec.json.decode(packet.text.partition(b",")[2])
+        self.sent.append((meta["room"], meta["seq"]) if "seq" in meta else name)
+
+    def cut(self, reason: str) -> None:
+        self.cuts.append(reason)
+
+    def numbers(self, room: str = "hall") -> list[int]:
+        """The numbers heard in a room, in the order in which they came."""
+        return [one[1] for one in self.sent if isinstance(one, tuple) and one[0] == room]
+
+
+class Hall:
+    """Rooms, their database, and a tap on what the database committed."""
+
+    def __init__(self, database: Database, clock: MovableClock) -> None:
+        self.database = database
+        self.clock = clock
+        self.rooms = Rooms(database, InProcessBus(), clock)
+        self.lose: Callable[[Numbered], bool] = lambda event: False
+        """Which committed events never arrive by themselves."""
+        database.committed = self._committed
+
+    def _committed(self, effects: list[Any]) -> None:
+        for event in effects:
+            if not self.lose(event):
+                self.rooms.committed(event)
+
+    async def say(
+        self, *streams: str, count: int = 1, membership: tuple[Membership, ...] = ()
+    ) -> list[Numbered]:
+        """Commit events to streams (HALL when none is named), each a transaction."""
+        said: list[Numbered] = []
+        for _ in range(count):
+            said += await self.database.transact(
+                lambda queries: self._insert(queries, streams or (HALL,), membership)
+            )
+        return said
+
+    def _insert(
+        self, queries: Queries, streams: tuple[str, ...], membership: tuple[Membership, ...]
+    ) -> list[Numbered]:
+        told = insert_events(queries, [record(self.clock.now(), streams, membership)], {})
+        queries.effects.extend(told)
+        return told
+
+    async def enter(
+        self, member: Member, *wanted: Wanted, greet: Callable[..., None] | None = None
+    ) -> dict[str, Entered]:
+        """Enter streams (HALL when none is named); how that went."""
+        how: dict[str, Entered] = {}
+
+        def greeted(entered: dict[str, Entered]) -> None:
+            how.update(entered)
+            member.sent.append("greeted")
+            if greet is not None:
+                greet(entered)
+
+        streams = list(wanted or (Wanted(HALL),))
+        await self.rooms.enter(member, lambda queries: streams, greeted)
+        return how
+
+
+def record(
+    now: datetime, streams: tuple[str, ...], membership: tuple[Membership, ...] = ()
+) -> Record:
+    return Record(
+        id=new_id(now),
+        name="SAID",
+        version=1,
+        at=now,
+        data="{}",
+        sealed=False,
+        subject=None,
+        order_key="hall",
+        streams=streams,
+        consumers=(),
+        membership=membership,
+        actor_id=None,
+        address=None,
+        correlation_id=None,
+    )
+
+
+async def spin(times: int = 5) -> None:
+    """Let what is ready run."""
+    for _ in range(times):
+        await asyncio.sleep(0)

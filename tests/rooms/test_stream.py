@@ -1,0 +1,208 @@
+"""One stream: each number once, in order, to who is in; what a joining member hears and when."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rooms import stream as streams
+from rooms.packets import whisper_packet
+from rooms.stream import Stream
+from storage.events import Membership, Numbered
+from tests.rooms.hall import HALL, Member
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+def loop():
+    made = asyncio.new_event_loop()
+    yield made
+    made.close()
+
+
+def event(seq: int, membership: tuple[Membership, ...] = ()) -> Numbered:
+    return Numbered(HALL, seq, f"id-{seq}", "SAID", NOW, "{}", membership)
+
+
+def open_stream(loop, head: int = 0) -> Stream:
+    stream = Stream(HALL, loop.create_future())
+    stream.open_at(head)
+    return stream
+
+
+def come_in(stream: Stream, user_id: str | None = None, floor: int | None = None) -> Member:
+    """A member that is in, hearing what is above `floor` (or the cursor)."""
+    member = Member(user_id)
+    stream.join(member).floor = stream.cursor if floor is None else floor
+    stream.release(member)
+    return member
+
+
+def test_numbers_are_written_in_order_whatever_the_order_they_came_in(loop):
+    stream = open_stream(loop)
+    member = come_in(stream)
+    for seq in (3, 2, 5, 1, 4):
+        stream.arrived(event(seq))
+    assert member.numbers() == [1, 2, 3, 4, 5]
+    assert not stream.gap
+
+
+def test_a_number_that_was_written_is_dropped(loop):
+    stream = open_stream(loop, head=2)
+    member = come_in(stream)
+    for seq in (1, 2, 3, 3, 2, 4, 3):
+        stream.arrived(event(seq))
+    assert member.numbers() == [3, 4]
+
+
+def test_a_gap_holds_back_what_is_behind_it(loop):
+    stream = open_stream(loop)
+    member = come_in(stream)
+    stream.arrived(event(1))
+    stream.arrived(event(3))
+    assert stream.gap
+    assert member.numbers() == [1]
+
+
+def test_more_than_may_wait_ahead_is_left_to_the_database(loop, monkeypatch):
+    monkeypatch.setattr(streams, "AHEAD_MAX", 3)
+    stream = open_stream(loop)
+    member = come_in(stream)
+    for seq in range(2, 10):
+        stream.arrived(event(seq))
+    assert len(stream.ahead) == 3
+    stream.arrived(event(1))
+    assert member.numbers() in ([], [1, 2, 3, 4])
+
+
+def test_nothing_is_heard_before_the_release_and_nothing_is_missed_by_it(loop):
+    stream = open_stream(loop, head=5)
+    member = Member()
+    joining = stream.join(member)
+    stream.arrived(event(6))
+    stream.arrived(event(7))
+    assert member.sent == []
+    joining.floor = 6
+    stream.release(member)
+    stream.arrived(event(8))
+    assert member.numbers() == [7, 8]
+
+
+def test_a_floor_ahead_of_the_cursor_is_waited_for(loop):
+    """The snapshot can be ahead of what has arrived: what is in both must not come twice."""
+    stream = open_stream(loop, head=5)
+    member = come_in(stream, floor=7)
+    for seq in (6, 7, 8, 9):
+        stream.arrived(event(seq))
+    assert member.numbers() == [8, 9]
+    assert member in stream.members
+
+
+def test_what_comes_before_a_stream_is_open_is_written_when_it_opens(loop):
+    stream = Stream(HALL, loop.create_future())
+    member = Member()
+    joining = stream.join(member)
+    for seq in (6, 4, 5):
+        stream.arrived(event(seq))
+    assert member.sent == []
+    stream.open_at(4)
+    joining.floor = 4
+    stream.release(member)
+    assert member.numbers() == [5, 6]
+
+
+def test_a_member_that_is_held_too_much_is_cut(loop, monkeypatch):
+    monkeypatch.setattr(streams, "HELD_MAX", 3)
+    stream = open_stream(loop)
+    member = Member()
+    stream.join(member)
+    for seq in range(1, 6):
+        stream.arrived(event(seq))
+    assert member.cuts
+    assert len(stream.joining[member].held) == 3
+
+
+LEAVE = Membership("ana", HALL, False, 0)
+
+
+def test_who_leaves_at_a_number_has_heard_it_and_hears_no_more(loop):
+    stream = open_stream(loop)
+    phone, laptop, other = (come_in(stream, user) for user in ("ana", "ana", "ben"))
+    stream.arrived(event(1))
+    stream.arrived(event(2, (LEAVE,)))
+    stream.arrived(event(3))
+    assert phone.numbers() == laptop.numbers() == [1, 2]
+    assert other.numbers() == [1, 2, 3]
+    assert set(stream.left) == {phone, laptop}
+
+
+def test_who_leaves_at_a_number_while_joining_has_heard_it_too(loop):
+    stream = open_stream(loop)
+    member = Member("ana")
+    stream.join(member).floor = 0
+    stream.arrived(event(1))
+    stream.arrived(event(2, (LEAVE,)))
+    stream.arrived(event(3))
+    stream.release(member)
+    assert member.numbers() == [1, 2]
+
+
+def test_leaving_another_stream_is_not_leaving_this_one(loop):
+    stream = open_stream(loop)
+    member = come_in(stream, "ana")
+    stream.arrived(event(1, (Membership("ana", "/hall|elsewhere", False, 1),)))
+    stream.arrived(event(2))
+    assert member.numbers() == [1, 2]
+
+
+def test_a_whisper_reaches_all_who_are_in_but_its_speaker(loop):
+    stream = open_stream(loop)
+    speaker, hearer = come_in(stream), come_in(stream)
+    joining = Member()
+    stream.join(joining)
+    packet = whisper_packet("/hall", "hall", "typing", {})
+    stream.say(packet, speaker)
+    assert packet.shed
+    assert (speaker.sent, hearer.sent, joining.sent) == ([], ["typing"], [])
+
+
+@st.composite
+def histories(draw):
+    """How numbers 1..n arrive (in any order, some twice), and when members join and are let in."""
+    last = draw(st.integers(1, 12))
+    arrivals = draw(st.permutations(range(1, last + 1)))
+    again = draw(st.lists(st.integers(1, last), max_size=6))
+    steps: list[tuple[str, int]] = [("arrive", seq) for seq in arrivals]
+    for seq in again:
+        steps.insert(draw(st.integers(0, len(steps))), ("arrive", seq))
+    for member in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(steps)))
+        steps.insert(at, ("join", member))
+        steps.insert(draw(st.integers(at + 1, len(steps))), ("release", member))
+    return last, steps, draw(st.lists(st.integers(0, 12), min_size=4, max_size=4))
+
+
+@given(histories())
+def test_every_member_hears_exactly_what_is_above_its_floor_in_order(history):
+    last, steps, ahead = history
+    loop = asyncio.new_event_loop()
+    stream = open_stream(loop)
+    loop.close()
+    members = [Member() for _ in range(4)]
+    floors: dict[int, int] = {}
+    for step, which in steps:
+        if step == "arrive":
+            stream.arrived(event(which))
+        elif step == "join":
+            # The snapshot is read after joining: it has the cursor's number, or a later one.
+            floors[which] = min((stream.cursor or 0) + ahead[which], last)
+            stream.join(members[which])
+        else:
+            stream.joining[members[which]].floor = floors[which]
+            stream.release(members[which])
+    for which, floor in floors.items():
+        assert members[which].numbers() == list(range(floor + 1, last + 1))
+        assert members[which] in stream.members
