@@ -17,6 +17,7 @@ answers = Table(
     Column("request_id", String(64), primary_key=True),
     Column("payload_hash", String(64), nullable=False),
     Column("answer", Text),
+    Column("about", String(100), index=True),
     Column("at", Instant, nullable=False, index=True),
 )
 
@@ -38,7 +39,14 @@ _CLAIM = (
     .returning(_a.request_id)
 )
 _FIND = select(_a.payload_hash, _a.answer).where(*_THIS)
-_KEEP = update(answers).where(*_THIS).values(answer=bindparam("new_answer"))
+_KEEP = (
+    update(answers)
+    .where(*_THIS)
+    .values(answer=bindparam("new_answer"), about=bindparam("new_about"))
+)
+_REWRITE = (
+    update(answers).where(_a.about == bindparam("of_about")).values(answer=bindparam("new_answer"))
+)
 _DROP = delete(answers).where(*_THIS)
 _FORGET = delete(answers).where(_a.at < bindparam("before"))
 
@@ -53,8 +61,23 @@ def claim(
     return tx.one(Answer, _FIND, of_user=user_id, of_command=command, of_request=request_id)
 
 
-def keep_answer(tx: Queries, user_id: str, command: str, request_id: str, answer: str) -> None:
-    tx.run(_KEEP, of_user=user_id, of_command=command, of_request=request_id, new_answer=answer)
+def keep_answer(
+    tx: Queries, user_id: str, command: str, request_id: str, answer: str, about: str | None
+) -> None:
+    """Keep the answer; `about` names what it shows, when that may have to be taken back."""
+    tx.run(
+        _KEEP,
+        of_user=user_id,
+        of_command=command,
+        of_request=request_id,
+        new_answer=answer,
+        new_about=about,
+    )
+
+
+def rewrite_answers(tx: Queries, about: str, answer: str) -> None:
+    """Replace every kept answer about something."""
+    tx.run(_REWRITE, of_about=about, new_answer=answer)
 
 
 def drop_claim(tx: Queries, user_id: str, command: str, request_id: str) -> None:

@@ -110,6 +110,9 @@ class MessageView(View):
     edited_at: datetime | None
     deleted: bool
 
+    def about(self) -> str | None:
+        return f"message:{self.id}"
+
 
 class ConversationView(View):
     """One conversation.
@@ -164,7 +167,7 @@ class _AboutMessage(Event):
         return (names.chat(self.message.conversation_id),)
 
     def about(self) -> str | None:
-        return f"message:{self.message.id}"
+        return self.message.about()
 
 
 class MessageSent(_AboutMessage):

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import msgspec
 
-from handlers.kit.contract import Event, Request, encode
+from handlers.kit.contract import Event, Request, View, encode
 from handlers.kit.errors import Conflict, Refusal
 from handlers.kit.ids import new_id
 from handlers.kit.keys import Keys
@@ -311,7 +311,8 @@ class Context:
                 answers.drop_claim(tx, *key)
             raise
         tx.flush()
-        answers.keep_answer(tx, *key, encode(value))
+        about = value.about() if isinstance(value, View) else None
+        answers.keep_answer(tx, *key, encode(value), about)
         return value
 
 

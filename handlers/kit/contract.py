@@ -50,6 +50,10 @@ class ChangeNothing(Change, kw_only=True):
 class View(msgspec.Struct, kw_only=True):
     """What a command answers."""
 
+    def about(self) -> str | None:
+        """What it shows, when that may have to be taken back from kept answers later."""
+        return None
+
 
 class Empty(View):
     """An answer that says no more than that it was done."""

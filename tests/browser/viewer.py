@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.world import PASSWORD, Mails, Person, address_of
 
@@ -87,13 +87,14 @@ async def new_viewer(
     made.set_default_timeout(PATIENCE_MS)
     viewer = Viewer(await made.new_page(), url)
     viewer.page.on("pageerror", lambda error: viewer.mistakes.append(str(error)))
-    viewer.page.on("console", lambda said: said.type == "error" and _note(viewer, said.text))
+    viewer.page.on("console", lambda said: _listen(viewer, said))
     viewer.page.on("dialog", lambda dialog: _put_away(viewer, dialog))
     return viewer
 
 
-def _note(viewer: Viewer, mistake: str) -> None:
-    viewer.mistakes.append(mistake)
+def _listen(viewer: Viewer, said: ConsoleMessage) -> None:
+    if said.type == "error":
+        viewer.mistakes.append(said.text)
 
 
 async def _put_away(viewer: Viewer, dialog: Any) -> None:

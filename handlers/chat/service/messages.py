@@ -16,6 +16,7 @@ from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
 from rooms import names
 from storage import chat as store
+from storage.answers import rewrite_answers
 from storage.chat import MessageRow
 from storage.events import rewrite_subject
 
@@ -78,13 +79,18 @@ def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
 
 
 def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
-    """Wipe the text here and from every event that carried it; numbers and names stay."""
+    """Wipe the text here, from every event that carried it and from kept answers.
+
+    Numbers and names stay.
+    """
     row = get_own(tx, ask.message_id)
     row.text, row.deleted, row.edited_at = "", True, tx.now
     store.update_message(tx, row)
     view = message_view(row)
     event = MessageDeleted(message=view)
-    rewrite_subject(tx, event.about() or "", encode(event))
+    about = view.about() or ""
+    rewrite_subject(tx, about, encode(event))
+    rewrite_answers(tx, about, encode(view))
     tx.publish(event)
     return view
 

@@ -101,16 +101,20 @@ async def test_a_lost_place_is_gone_after_60_s_even_if_no_timer_ran(
         return False
 
     monkeypatch.setattr(world.app.relay, "fire_timers", never)
-    ana, ana_booking = await hour.waiting("ana")
+    ana, ana_booking = await hour.booked("ana")
+    phone = await ana.device()
+    if back_by == "entering again":
+        await phone.enter(ROOM)  # there all the time, and not waiting
+    await ana.call(ROOM, "enter", booking_id=ana_booking)
     _, ben_booking = await hour.waiting("ben")
     await hour.queue()
     await lose(hour, ana.client)
     world.clock.advance(61)
-    phone = await ana.device()
-    await phone.enter(ROOM)
     if back_by == "entering again":
         assert (await phone.call(ROOM, "enter", booking_id=ana_booking))["position"] == 2
         assert await hour.waiting_ids() == [ben_booking, ana_booking]
+    else:
+        await phone.enter(ROOM)
     await hour.consultant.event("WAITING_ROOM_LEFT")
     if back_by == "reconnecting":
         assert await hour.waiting_ids() == [ben_booking]
