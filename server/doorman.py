@@ -161,7 +161,9 @@ class Doorman:
             self._tell_presence(actor)
 
     def session_ended(self, session_id: str, reason: str) -> None:
-        """Tell and end every connection of a session, and those that are just being admitted."""
+        """Tell and end, once, every connection of a session, also those just being admitted."""
+        if session_id in self._ended:  # its own commit was heard before its number came
+            return
         self._ended[session_id] = None
         if len(self._ended) > ENDED_KEPT_MAX:
             self._ended.popitem(last=False)

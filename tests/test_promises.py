@@ -140,7 +140,7 @@ class Talk:
         self.deleted: set[str] = set()
         self._texts = itertools.count()
 
-    async def go_on(self, some: list[tuple[str, int]]) -> int:
+    async def go_on(self, some: list[tuple[str, int]]) -> Any:
         """Let `some` steps happen; the head afterwards."""
         for kind, number in some:
             await self._step(kind, self.people[number % 2], number)
@@ -268,7 +268,7 @@ async def test_everybody_hears_everything_in_the_one_order_whoever_speaks_at_onc
     for number in range(len(devices)):
         own = [said for _, said in orders[0] if said.startswith(f"{number}.")]
         assert own == [f"{number}.{count}" for count in range(25)], "as it was said"
-    shown = []
+    shown: list[tuple[int, str]] = []
     for before in (202, 102):
         page = await ben.call(
             "/chat", "history", conversation_id=chat, before_seq=before, limit=100

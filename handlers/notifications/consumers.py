@@ -34,7 +34,10 @@ def welcome(tx: Transaction, event: UserCreated) -> None:
 
 @notifications.consumer(NewPasswordSet)
 def warn_of_the_password(tx: Transaction, event: NewPasswordSet) -> None:
-    """A password was set: its owner should know."""
+    """A new password was set: its owner should know. The first one is part of signing up."""
+    user = profiles.get_user(tx, event.user_id)
+    if tx.cause is not None and user.created_at == tx.cause.at:
+        return
     notice = Notice("password_set", "Your password was set", "If it was not you, act.", "/profile")
     tell(tx, event.user_id, notice, {})
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from storage.auth import credentials, refresh_tokens
 from storage.events import events
 from tests.wire_client import Client, Refused
-from tests.world import PASSWORD, address_of, session_id_of
+from tests.world import PASSWORD, World, address_of, session_id_of
 
 DAY_S = 86_400
 NEW = "another horse battery"
@@ -18,7 +18,7 @@ async def ana(world):
 
 
 @pytest.fixture
-async def door(world) -> Client:
+async def door(world: World) -> Client:
     """Somebody who is not signed in yet."""
     return await world.visitor("/auth")
 
@@ -27,7 +27,7 @@ async def log_in(door: Client, password: str = PASSWORD, email: str = address_of
     return await door.call("/auth", "login", email=email, password=password)
 
 
-async def code_of(door: Client, command: str, **payload) -> str:
+async def code_of(door: Client, command: str, **payload):
     return (await door.ask("/auth", command, payload))["error"]["code"]
 
 

@@ -9,7 +9,7 @@ from tests.world import Person, World
 FOREVER = {weekday: range(24) for weekday in range(7)}
 
 
-async def talk(*people: Person) -> str:
+async def talk(*people: Person) -> Any:
     """The direct conversation of two, or a group made by the first of more; all are in /chat."""
     for one in people:
         if "/chat" not in one.client.synced:

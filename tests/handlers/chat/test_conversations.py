@@ -91,7 +91,7 @@ async def test_a_group_begins_with_its_maker_and_those_it_names_once_each(people
 @pytest.mark.settings(PARLEY_GROUP_MEMBERS_MAX="2")
 async def test_a_group_has_a_name_known_members_and_a_bound(people):
     ana, ben, cleo = people
-    wrong = [
+    wrong: list[tuple[dict, str]] = [
         ({"member_ids": [ben.id, cleo.id]}, "INVALID"),
         ({"member_ids": []}, "INVALID"),
         ({"member_ids": [NOBODYS]}, "NOT_FOUND"),

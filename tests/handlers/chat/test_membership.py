@@ -18,7 +18,7 @@ async def move(by: Person, command: str, conversation_id: str, who: Person):
     return await by.call("/chat", command, conversation_id=conversation_id, user_id=who.id)
 
 
-async def code_of(person: Person, command: str, **payload) -> str:
+async def code_of(person: Person, command: str, **payload):
     return (await person.client.ask("/chat", command, payload))["error"]["code"]
 
 

@@ -122,7 +122,7 @@ async def test_only_its_sender_changes_a_message_and_only_while_it_is_there(ana,
     assert ben.events("MESSAGE_EDITED") == []
 
 
-async def rows_with(world, word: str) -> list[str]:
+async def rows_with(world, word: str):
     """The names of the tables in which a text is found."""
 
     def search(tx):
@@ -165,8 +165,8 @@ async def test_a_deleted_text_is_not_kept_as_the_answer_to_a_request_id(world, a
 
 @one_database
 async def test_a_message_that_is_none_is_invalid(ana, chat):
-    right = {"conversation_id": chat, "client_id": "c", "text": "t"}
-    wrong = [
+    right: dict = {"conversation_id": chat, "client_id": "c", "text": "t"}
+    wrong: list[tuple[dict, str]] = [
         ({"text": ""}, "$.text"),
         ({"text": " \n"}, "$.text"),
         ({"text": "x" * 8_001}, "$.text"),
@@ -189,7 +189,7 @@ async def test_a_message_that_is_none_is_invalid(ana, chat):
 
 
 async def test_a_conversation_of_others_is_like_one_that_is_not_there(ana, ben, eva, chat):
-    commands = {
+    commands: dict[str, dict] = {
         "send": {"client_id": "c", "text": "t"},
         "mark_read": {"seq": 1},
         "mark_delivered": {"seq": 1},
@@ -243,7 +243,8 @@ async def test_typing_is_whispered_to_the_others_and_kept_nowhere(world, ana, be
 async def test_history_pages_from_the_newest_to_the_first(ana, ben, chat):
     for number in range(7):
         await say(ana, chat, str(number))
-    seen, before = [], None
+    seen: list[str] = []
+    before = None
     while True:
         page = await ben.call("/chat", "history", conversation_id=chat, limit=3, before_seq=before)
         seen = [message["text"] for message in page["messages"]] + seen

@@ -125,30 +125,32 @@ async def test_topics_come_change_and_go(world):
     await refused(student.call(NAMESPACE, "add_topic", **TOPIC), "NOT_A_CONSULTANT")
 
 
-@one_database
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("languages", ["xx"]),
-        ("languages", []),
-        ("languages", ["EN"]),
-        ("country", "XX"),
-        ("country", "de"),
-        ("time_zone", "Europe/Atlantis"),
-        ("age", 15),
-        ("gender", "other"),
-        ("profile_picture_url", "http://example.org/c.png"),
-        ("profile_picture_url", "javascript:alert(1)"),
-        ("status", "active"),
-        ("first_name", "Other"),
-    ],
+WRONG = (
+    ("languages", ["xx"]),
+    ("languages", []),
+    ("languages", ["EN"]),
+    ("country", "XX"),
+    ("country", "de"),
+    ("time_zone", "Europe/Atlantis"),
+    ("age", 15),
+    ("gender", "other"),
+    ("profile_picture_url", "http://example.org/c.png"),
+    ("profile_picture_url", "javascript:alert(1)"),
+    ("status", "active"),
+    ("first_name", "Other"),
 )
-async def test_what_is_no_public_code_or_not_ones_own_to_say_is_invalid(world, field, value):
+
+
+@one_database
+async def test_what_is_no_public_code_or_not_ones_own_to_say_is_invalid(world):
     clara = await world.person("clara")
-    refusal = await refused(clara.call(NAMESPACE, "become", **{**ABOUT, field: value}), "INVALID")
-    assert field in str(refusal.details)
+    for field, value in WRONG:
+        become = clara.call(NAMESPACE, "become", **{**ABOUT, field: value})
+        refusal = await refused(become, "INVALID")
+        assert field in str(refusal.details)
     await clara.call(NAMESPACE, "become", **ABOUT)
-    await refused(clara.call(NAMESPACE, "update", **{field: value}), "INVALID")
+    for field, value in WRONG:
+        await refused(clara.call(NAMESPACE, "update", **{field: value}), "INVALID")
 
 
 @one_database

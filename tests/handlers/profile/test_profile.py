@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from handlers.profile.public import add_role
-from tests.world import Person, one_database
+from tests.world import Person, World, one_database
 
 
 @pytest.fixture
-async def ana(world) -> Person:
+async def ana(world: World) -> Person:
     return await (await world.person("ana")).enter("/profile")
 
 

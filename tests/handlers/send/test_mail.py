@@ -1,5 +1,7 @@
 """Mails: composed in two parts, handed over at least once, tried again, given up, never kept."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -28,7 +30,7 @@ async def everything(world: World) -> str:
     return repr(await world.read(read))
 
 
-async def sealed(world: World) -> list[str]:
+async def sealed(world: World) -> Any:
     """What the event rows of SEND_NOTIFICATION carry."""
     named = select(events.c.data).where(events.c.name == "SEND_NOTIFICATION")
     return await world.read(lambda tx: tx.scalars(named))

@@ -28,7 +28,7 @@ FORM = {
 
 
 @pytest.fixture
-async def stranger(world) -> Client:
+async def stranger(world: World) -> Client:
     return await world.visitor("/signup", "/auth")
 
 
@@ -42,7 +42,7 @@ async def complete(stranger: Client, **changes) -> dict:
     return await stranger.ask("/signup", "complete", FORM | changes)
 
 
-async def code_of(stranger: Client, **changes) -> str:
+async def code_of(stranger: Client, **changes):
     return (await complete(stranger, **changes))["error"]["code"]
 
 
@@ -110,7 +110,7 @@ async def test_an_address_is_one_persons(world, stranger):
 
 @one_database
 async def test_what_is_no_form_is_invalid(stranger):
-    for changes in [
+    wrong: list[dict] = [
         {"pincode": "12345"},
         {"pincode": "1234567"},
         {"pincode": "１２３４５６"},
@@ -121,5 +121,6 @@ async def test_what_is_no_form_is_invalid(stranger):
         {"password": "x" * 257},
         {"roles": ["admin"]},
         {"request_id": "r"},
-    ]:
+    ]
+    for changes in wrong:
         assert await code_of(stranger, **changes) == "INVALID", changes
