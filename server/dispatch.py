@@ -82,6 +82,8 @@ class Dispatcher:
                 code, body = "OK", b'{"ok":true,"data":%b}' % msgspec.json.encode(view)
             except Exception as raised:
                 refusal = self._refusal_of(raised, incoming)
+                if refusal is raised:  # not where it is unknown what was kept
+                    context.refused()
                 code, body = refusal.CODE, error_body(refusal)
         self._count(incoming, code, time.perf_counter() - started)
         return Answer(body, context)

@@ -58,6 +58,7 @@ class Doorman:
         self._admission = admission
         self._sockets_per_person = sockets_per_person
         self._telling: dict[str, asyncio.Task[None]] = {}
+        self._left_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._closing = False
@@ -139,7 +140,7 @@ class Doorman:
         self._rooms.leave_all(socket)
         domain = self._namespaces.get(socket.namespace)
         if domain is not None and domain.departure is not None and not self._closing:
-            for subject, stay_id in socket.attends:
+            for subject, stay_id in list(socket.attends):
                 self._spawn(self._depart(domain, socket, subject, stay_id))
 
     async def _depart(self, domain: Domain, socket: Socket, subject: str, stay_id: str) -> None:
@@ -158,6 +159,7 @@ class Doorman:
         """A connection is gone."""
         actor = connection.actor
         if self.people.remove(connection) and actor is not None and not self._closing:
+            self._left_at[actor.id] = asyncio.get_running_loop().time()
             self._tell_presence(actor)
 
     def session_ended(self, session_id: str, reason: str) -> None:
@@ -195,19 +197,27 @@ class Doorman:
         finally:
             # Not in a done callback: an arrival in between would find a task that looks no more.
             self._telling.pop(actor.id, None)
+            self._left_at.pop(actor.id, None)
 
     async def _follow_presence(self, actor: Actor) -> None:
         """Tell the domains that the person is there; later, after the grace, that they are not."""
         if self.people.count(actor.id):
             await self._tell(actor, "first_device")
         while not self.people.count(actor.id):
-            await asyncio.sleep(self._kernel.rules.presence_grace_s)
-            if self.people.count(actor.id):
+            if await self._came_back(actor):
                 return
             await self._tell(actor, "last_device")
             if not self.people.count(actor.id):
                 return
             await self._tell(actor, "first_device")
+
+    async def _came_back(self, actor: Actor) -> bool:
+        """Wait for the grace after the last departure, however often they leave meanwhile."""
+        clock = asyncio.get_running_loop().time
+        grace_s = self._kernel.rules.presence_grace_s
+        while (rest_s := self._left_at.get(actor.id, 0.0) + grace_s - clock()) > 0:
+            await asyncio.sleep(rest_s)
+        return bool(self.people.count(actor.id))
 
     async def _tell(self, actor: Actor, hook: str) -> None:
         for domain in self._domains:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from server.wire import ClientPacket
 
 WAITING_COMMANDS_MAX = 100
+STAYS_MAX = 100
 
 
 class Connection:
@@ -73,7 +74,7 @@ class Socket:
         self.namespace = namespace
         self.sid = sid
         self.known = known
-        self.attends: set[tuple[str, str]] = set()
+        self.attends: dict[tuple[str, str], None] = {}
         self.waiting: deque[ClientPacket] = deque()
         self.worker: asyncio.Task[None] | None = None
 
@@ -101,6 +102,12 @@ class Socket:
 
     def cut(self, reason: str) -> None:
         self.connection.cut()
+
+    def attend(self, subject: str, stay_id: str) -> None:
+        """Note a stay; the oldest are long over when there are too many."""
+        self.attends[subject, stay_id] = None
+        if len(self.attends) > STAYS_MAX:
+            del self.attends[next(iter(self.attends))]
 
 
 class People:

@@ -214,6 +214,7 @@ class Context:
     request_id: str | None = None
     payload: bytes = b""
     after_ack: list[Callable[[], None]] = field(default_factory=list)
+    _attended: list[tuple[str, str]] = field(default_factory=list)
     _claimed: bool = False
     _replayed: msgspec.Raw | None = None
 
@@ -281,8 +282,14 @@ class Context:
         """
         self.request_id = None
         stay_id = new_id(self.kernel.clock.now())
-        self.socket.attends.add((subject, stay_id))
+        self.socket.attend(subject, stay_id)
+        self._attended.append((subject, stay_id))
         return stay_id
+
+    def refused(self) -> None:
+        """The command was refused: it attends nothing."""
+        for stay in self._attended:
+            self.socket.attends.pop(stay, None)
 
     @property
     def _audience(self) -> Audience:

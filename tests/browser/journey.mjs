@@ -491,7 +491,7 @@ async function presenceAndNotifications({ ada, ben, cleo }) {
 
   const his = ben.in("/notifications");
   const kinds = ["booking_approved", "booking_rejected", "booking_rejected", "call_ended",
-    "call_initiated", "password_set", "welcome"];
+    "call_initiated", "welcome"];
   let page;
   do page = await his.call("list", {});
   while (page.notifications.length < kinds.length);
