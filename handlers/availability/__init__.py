@@ -14,10 +14,10 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.user(actor.id)), Belonging(names.consultant(actor.id))]
 
 
-def may_watch(tx: Transaction, actor: Actor | None, room: str) -> bool:
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
     """Anybody may watch a consultant's blocks."""
     kind, _, consultant_id = room.partition(":")
-    return kind == "consultant" and consultants.exists(tx, consultant_id)
+    return 0 if kind == "consultant" and consultants.exists(tx, consultant_id) else None
 
 
 availability = Domain(

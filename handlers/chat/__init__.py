@@ -16,12 +16,12 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.user(actor.id)), *chats]
 
 
-def may_watch(tx: Transaction, actor: Actor | None, room: str) -> bool:
-    """A conversation beyond the liveliest ones, when its member names it."""
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
+    """A conversation beyond the liveliest ones, from where its member is in."""
     kind, _, conversation_id = room.partition(":")
     if actor is None or kind != "chat":
-        return False
-    return store.find_membership(tx, conversation_id, actor.id) is not None
+        return None
+    return store.find_membership(tx, conversation_id, actor.id)
 
 
 chat = Domain(

@@ -11,10 +11,11 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.consultant(actor.id))]
 
 
-def may_watch(tx: Transaction, actor: Actor | None, room: str) -> bool:
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
     """Anybody may watch a consultant who exists."""
     kind, _, consultant_id = room.partition(":")
-    return kind == "consultant" and store.find_consultant(tx, consultant_id) is not None
+    there = kind == "consultant" and store.find_consultant(tx, consultant_id) is not None
+    return 0 if there else None
 
 
 consultants = Domain(

@@ -29,7 +29,8 @@ class Belonging:
 
 
 RoomsOf = Callable[[Transaction, Actor], list[Belonging]]
-MayWatch = Callable[[Transaction, Actor | None, str], bool]
+MayWatch = Callable[[Transaction, Actor | None, str], int | None]
+"""From which number on somebody may hear a room that they name; None when they may not."""
 Departure = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
 
@@ -82,7 +83,7 @@ class Domain:
     namespace: str | None = None
     visitors: bool = False
     rooms_of: RoomsOf = lambda tx, actor: []
-    may_watch: MayWatch = lambda tx, actor, room: False
+    may_watch: MayWatch = lambda tx, actor, room: None
     whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
     consumers: list[Consumer] = field(default_factory=list)

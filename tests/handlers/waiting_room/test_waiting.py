@@ -153,6 +153,7 @@ async def test_the_wait_follows_the_blocks_calls(world, hour):
     assert abs(moved.data["place"]["eta_s"] - USUAL_S) <= 1
     for one in (ana, hour.consultant):
         await one.call("/call", "join", call_id=call["id"])
+    await world.settle()
     world.clock.advance(200)
     assert abs((await place_of(cem, cem_booking))["eta_s"] - (USUAL_S - 200 + USUAL_S)) <= 1
     await ana.call("/call", "end", call_id=call["id"])
