@@ -244,6 +244,7 @@ class Rooms:
             return  # it left meanwhile
         joining.floor = floor
         found.release(member)
+        self._after_writing(found, [])
         if member.gone:
             self.leave(member, name)
         self._catch_up(found, floor, wait_s=GAP_WAIT_S)

@@ -24,9 +24,11 @@ HELD_MAX = 2_000
 class Joining:
     """A member on its way in: a replay is being read and sent to it."""
 
-    __slots__ = ("floor", "held", "released")
+    __slots__ = ("floor", "held", "last", "released")
 
     def __init__(self) -> None:
+        self.last: int | None = None
+        """The number at which it was put out again, while it was still joining."""
         self.floor: int | None = None
         self.held: list[tuple[int, Packet]] = []
         self.released = False
@@ -86,7 +88,10 @@ class Stream:
             if seq > (joining.floor or 0):
                 member.send(packet)
         joining.held.clear()
-        self._promote(member, joining)
+        if joining.last is None:
+            self._promote(member, joining)
+        else:
+            self._put_out(member)
 
     def drop(self, member: Member) -> None:
         self.members.pop(member, None)
@@ -119,14 +124,23 @@ class Stream:
             self._write_to_joining(member, joining, event.seq, packet)
         for change in event.membership:
             if change.stream == self.name and not change.joins:
-                self._drop_user(change.user_id)
+                self._drop_user(change.user_id, event.seq)
 
-    def _drop_user(self, user_id: str) -> None:
+    def _drop_user(self, user_id: str, seq: int) -> None:
         for member in self.of_user(user_id):
-            self.drop(member)
-            self.left.append(member)
+            joining = self.joining.get(member)
+            if joining is not None and not joining.released:
+                joining.last = seq  # it is put out once it has heard what was held for it
+            else:
+                self._put_out(member)
+
+    def _put_out(self, member: Member) -> None:
+        self.drop(member)
+        self.left.append(member)
 
     def _write_to_joining(self, member: Member, joining: Joining, seq: int, packet: Packet) -> None:
+        if joining.last is not None:
+            return
         if not joining.released:
             if len(joining.held) >= HELD_MAX:
                 member.cut("too much to hear while joining")

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from handlers import DOMAINS
 from handlers.kit.command import Registry, load_domains
-from handlers.kit.context import Actor, Context, Kernel, Origin, Wake, Whisper
+from handlers.kit.context import Actor, Context, Kernel, Origin, Stored, Wake, Whisper
 from handlers.kit.ids import new_id
 from handlers.kit.keys import Keys
 from handlers.send.mail import Mailer, by_smtp, to_folder
@@ -133,13 +133,14 @@ class App:
         for effect in effects:
             if isinstance(effect, Numbered):
                 self._tell(effect)
+            elif isinstance(effect, Stored):
+                self.metrics.events.labels(effect.name).inc()
             elif isinstance(effect, Wake):
                 self.relay.wake(effect)
             elif isinstance(effect, Whisper):
                 self.kernel.audience.whisper(effect)  # type: ignore[union-attr]
 
     def _tell(self, event: Numbered) -> None:
-        self.metrics.events.labels(event.name).inc()
         self.control.committed(event)
         self.rooms.committed(event)
 

@@ -216,7 +216,7 @@ class Doorman:
         """Wait for the grace after the last departure, however often they leave meanwhile."""
         grace_s = self._kernel.rules.presence_grace_s
         rest_s = grace_s
-        while rest_s > 0:  # noqa: ASYNC110 - time itself is what is waited for
+        while rest_s > 0:
             await asyncio.sleep(rest_s)
             rest_s = self._left_at.get(actor.id, 0.0) + grace_s - monotonic()
         return bool(self.people.count(actor.id))

@@ -44,7 +44,10 @@ class Heartbeat:
             await asyncio.gather(self._task, return_exceptions=True)
             now = self._kernel.clock.now()
             own = self._kernel.instance_id
-            await self._kernel.database.transact(partial(self._lost, own, now))
+            try:
+                await self._kernel.database.transact(partial(self._lost, own, now))
+            except StorageUnavailable as error:  # another one finds the silence
+                log.warning("end_not_told", error=str(error))
 
     async def bury(self, before: datetime) -> None:
         """Publish the loss of every other instance that is silent since `before`."""

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -15,6 +16,8 @@ from server.catalog import Catalog
 
 if TYPE_CHECKING:
     from server.app import App
+
+log = structlog.get_logger("http")
 
 ROOT = Path(__file__).parent.parent
 CLIENT = ROOT / "static" / "client"
@@ -29,6 +32,7 @@ TYPES = {
     ".ts": "text/plain",
     ".png": "image/png",
 }
+CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 500: "INTERNAL"}
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -56,6 +60,9 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
         response = error_response(error.status, error.reason)
+    except Exception as raised:
+        log.error("request_failed", path=request.path, error=type(raised).__name__)
+        response = error_response(500, "Something broke on our side; it has been logged.")
     if not response.prepared:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
@@ -63,7 +70,7 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def error_response(status: int, reason: str) -> web.Response:
-    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}.get(status, "INVALID")
+    code = CODES.get(status, "INVALID")
     return web.json_response({"error": {"code": code, "message": reason}}, status=status)
 
 
@@ -107,6 +114,8 @@ class Site:
         return self._html(page, page_policy(page))
 
     async def client_file(self, request: web.Request) -> web.StreamResponse:
+        if "\x00" in request.match_info["path"]:
+            raise web.HTTPNotFound
         path = (CLIENT / request.match_info["path"]).resolve()
         if not path.is_relative_to(CLIENT) or not path.is_file() or path.suffix not in TYPES:
             raise web.HTTPNotFound

@@ -70,7 +70,10 @@ class Metrics:
         self.connections = Gauge("parley_connections", "Open connections.", registry=self.registry)
         self.sockets = Gauge("parley_sockets", "Open namespaces on them.", registry=self.registry)
         self.events = Counter(
-            "parley_events", "Events committed here, by name.", ["name"], registry=self.registry
+            "parley_events",
+            "Events committed here, by name.",
+            ["name"],
+            registry=self.registry,
         )
         self.cut = Counter(
             "parley_connections_cut", "Connections that were cut off.", registry=self.registry

@@ -59,6 +59,13 @@ class Whisper:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """An event was stored; counted once, however many rooms and consumers hear it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Wake:
     """Work for the relay that a commit made: queues to serve, or a timer that is due at `due`."""
 
@@ -172,6 +179,7 @@ class Transaction:
             return
         records = [self._record(event) for event in self._said]
         self.effects.extend(events.insert_events(self, records, self._taken))
+        self.effects.extend(Stored(r.name) for r in records)
         self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
 
     def _record(self, event: Event) -> events.Record:
@@ -335,6 +343,7 @@ __all__: Sequence[str] = (
     "Context",
     "Kernel",
     "Origin",
+    "Stored",
     "Transaction",
     "Wake",
     "Whisper",

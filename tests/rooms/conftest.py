@@ -10,7 +10,10 @@ from tests.world import MovableClock
 
 
 @pytest.fixture
-async def hall(database_url: str, clock: MovableClock) -> AsyncIterator[Hall]:
+async def hall(
+    database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Hall]:
+    monkeypatch.setattr("rooms.rooms.SWEEP_EVERY_S", 0.1)  # a test must not take seconds
     database = open_database(database_url)
     await database.start()
     hall = Hall(database, clock)

@@ -25,6 +25,7 @@ class Member:
     """Remembers what it was sent."""
 
     namespace = NAMESPACE
+    gone = False
 
     def __init__(self, user_id: str | None = None) -> None:
         self.user_id = user_id
@@ -104,6 +105,7 @@ def record(
         at=now,
         data="{}",
         sealed=False,
+        private=False,
         subject=None,
         order_key="hall",
         streams=streams,

@@ -1,0 +1,291 @@
+"""Events on their way out: whatever is late, doubled or lost, members hear each once, in order."""
+
+import asyncio
+import random
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from rooms import rooms as rooms_module
+from rooms.bus import InProcessBus
+from rooms.packets import event_packet
+from rooms.rooms import MOVED_WITHIN, SWEEP_EVERY_S, Rooms
+from storage import events
+from storage.events import Membership, Numbered
+from storage.postgres import TRANSACTION_MAX_S
+from tests.rooms.hall import CLUB, HALL, Hall, Member
+from tests.world import until
+
+
+@pytest.fixture
+def reads(hall, monkeypatch) -> Counter:
+    """Counts the ranges that were read from the database to fill a gap."""
+    counted: Counter = Counter()
+    list_since = events.list_since
+
+    def count(tx, stream, after, upto, limit):
+        counted[after, upto] += 1
+        return list_since(tx, stream, after, upto, limit)
+
+    monkeypatch.setattr(events, "list_since", count)
+    return counted
+
+
+@pytest.fixture
+async def member(hall):
+    member = Member("ana")
+    await hall.enter(member)
+    return member
+
+
+async def hears(member: Member, *numbers: int, room: str = "hall", within_s: float = 2):
+    """Wait until the member heard exactly these numbers."""
+    try:
+        await until(lambda: len(member.numbers(room)) >= len(numbers), within_s)
+    finally:
+        assert member.numbers(room) == list(numbers)
+
+
+def test_a_sweep_comes_every_second_and_looks_back_over_any_transaction():
+    assert SWEEP_EVERY_S == 1.0
+    assert MOVED_WITHIN >= timedelta(seconds=TRANSACTION_MAX_S + 4 * SWEEP_EVERY_S)
+
+
+async def test_what_is_committed_is_heard_before_its_caller_is_answered(hall, member):
+    await hall.say()
+    assert member.numbers() == [1]
+
+
+async def test_concurrent_transactions_are_heard_in_the_order_of_their_numbers(hall, member):
+    other = Member("ben")
+    await hall.enter(other)
+    await asyncio.gather(*(hall.say() for _ in range(60)))
+    await hears(member, *range(1, 61))
+    assert other.numbers() == member.numbers()
+
+
+async def test_an_event_of_several_streams_is_heard_in_each(hall, member):
+    club = Member("ben")
+    await hall.enter(club, rooms_module.Wanted(CLUB))
+    await hall.say(HALL, CLUB)
+    await hall.say(CLUB)
+    assert (member.numbers(), club.numbers("club")) == ([1], [1, 2])
+
+
+async def test_an_event_that_arrives_twice_is_heard_once(hall, member):
+    (event,) = await hall.say()
+    for _ in range(3):
+        hall.rooms.arrived(event)
+    assert member.numbers() == [1]
+
+
+async def test_a_late_event_is_waited_for_without_asking_the_database(hall, member, reads):
+    hall.lose = lambda event: True
+    first, second, third = await hall.say(count=3)
+    for event in (third, second):
+        hall.rooms.arrived(event)
+    assert member.numbers() == []
+    hall.rooms.arrived(first)
+    assert member.numbers() == [1, 2, 3]
+    await asyncio.sleep(rooms_module.GAP_WAIT_S * 2)
+    assert not reads
+
+
+async def test_a_lost_event_is_read_from_the_database_after_a_moment(hall, member, reads):
+    hall.lose = lambda event: event.seq == 2
+    await hall.say(count=4)
+    assert member.numbers() == [1]
+    await hears(member, 1, 2, 3, 4)
+    assert reads == {(1, 4): 1}
+
+
+async def test_a_lost_last_event_is_found_by_the_sweep(hall, member):
+    hall.lose = lambda event: event.seq >= 2
+    await hall.say(count=3)
+    assert member.numbers() == [1]
+    await hears(member, 1, 2, 3)
+
+
+async def test_a_lost_last_event_is_found_though_the_sweep_was_held_up(hall, member):
+    """A database that was away for longer than the window of the sweep hides nothing for ever."""
+    hall.lose = lambda event: event.seq == 2
+    await hall.say(count=2)
+    hall.clock.advance(MOVED_WITHIN.total_seconds() + 5)
+    await hears(member, 1, 2)
+
+
+async def test_more_than_is_read_at_once_is_all_heard(hall, member, monkeypatch):
+    monkeypatch.setattr(rooms_module, "FILL_LIMIT", 4)
+    hall.lose = lambda event: event.seq < 20
+    await hall.say(count=20)
+    await hears(member, *range(1, 21))
+
+
+async def test_a_sweep_that_failed_is_followed_by_the_next(hall, member, monkeypatch):
+    list_moved, failures = events.list_moved_heads, []
+
+    def fail_once(tx, since, limit):
+        if not failures:
+            failures.append(1)
+            raise RuntimeError("what nobody foresaw")
+        return list_moved(tx, since, limit)
+
+    monkeypatch.setattr(events, "list_moved_heads", fail_once)
+    await until(lambda: failures)
+    hall.lose = lambda event: True
+    await hall.say()
+    await hears(member, 1)
+
+
+async def test_a_database_that_is_away_makes_it_later_and_never_less(hall, member, monkeypatch):
+    read, away = hall.database.read, [True]
+
+    async def read_unless_away(work):
+        if away:
+            raise rooms_module.StorageUnavailable("away")
+        return await read(work)
+
+    monkeypatch.setattr(hall.database, "read", read_unless_away)
+    hall.lose = lambda event: event.seq == 1
+    await hall.say(count=2)
+    await asyncio.sleep(0.2)
+    assert member.numbers() == []
+    away.clear()
+    await hears(member, 1, 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_loss_delay_doubling_and_disorder_is_healed(hall, member, seed):
+    chance = random.Random(seed)  # noqa: S311 - to be repeatable
+    waiting: list[Numbered] = []
+
+    def spoil(event: Numbered) -> bool:
+        waiting.extend([event] * chance.choice((0, 1, 1, 2)))
+        return chance.random() < 0.7
+
+    hall.lose = spoil
+    for _ in range(40):
+        await hall.say(count=chance.randint(1, 3))
+        chance.shuffle(waiting)
+        for _ in range(chance.randint(0, len(waiting))):
+            hall.rooms.arrived(waiting.pop())
+    last = (await hall.say())[-1].seq
+    await hears(member, *range(1, last + 1))
+
+
+async def test_two_instances_over_one_database_hear_the_same_in_the_same_order(hall):
+    """The other one has no bus to hear by: its sweep alone must find everything."""
+    other = Rooms(hall.database, InProcessBus(), hall.clock)
+    await other.start()
+    here, there = Member("ana"), Member("ana")
+    await hall.enter(here)
+    await other.enter(there, lambda tx: [rooms_module.Wanted(HALL)], lambda entered: None)
+    await asyncio.gather(*(hall.say() for _ in range(30)))
+    await hears(there, *range(1, 31))
+    assert here.numbers() == there.numbers()
+    await other.stop()
+
+
+# Membership.
+
+
+def joins(user_id: str, stream: str, seq: int, *, joins: bool = True) -> Membership:
+    return Membership(user_id, stream, joins, seq)
+
+
+async def test_who_joins_by_an_event_hears_it_and_what_follows(hall):
+    phone, laptop, stranger = Member("ana"), Member("ana"), Member("ben")
+    for one in (phone, laptop, stranger):
+        await hall.enter(one)
+    await hall.say(CLUB, count=3)
+    await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 4),))
+    await hall.say(CLUB)
+    await hears(phone, 4, 5, room="club")
+    await hears(laptop, 4, 5, room="club")
+    assert stranger.numbers("club") == []
+
+
+async def test_joining_while_much_is_said_misses_and_repeats_none(hall, member):
+    saying = asyncio.create_task(hall.say(CLUB, count=60))
+    await asyncio.sleep(0.01)
+    told = await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 0),))
+    seq = next(event.seq for event in told if event.stream == CLUB)
+    await saying
+    first = member.numbers("club")[0] if member.numbers("club") else seq
+    await until(lambda: member.numbers("club")[-1:] == [61])
+    assert member.numbers("club") == list(range(first, 62))
+
+
+async def test_who_is_removed_has_heard_it_and_hears_no_more(hall):
+    ana, ben = Member("ana"), Member("ben")
+    for one in (ana, ben):
+        await hall.enter(one, rooms_module.Wanted(CLUB))
+    await hall.say(CLUB)
+    await hall.say(CLUB, membership=(joins("ana", CLUB, 2, joins=False),))
+    await hall.say(CLUB)
+    assert ana.numbers("club") == [1, 2]
+    assert ben.numbers("club") == [1, 2, 3]
+
+
+async def test_a_removal_that_was_lost_takes_effect_at_its_number_all_the_same(hall):
+    ana = Member("ana")
+    await hall.enter(ana, rooms_module.Wanted(CLUB))
+    hall.lose = lambda event: event.seq == 2
+    await hall.say(CLUB)
+    await hall.say(CLUB, membership=(joins("ana", CLUB, 2, joins=False),))
+    await hall.say(CLUB)
+    await hears(ana, 1, 2, room="club")
+    await asyncio.sleep(rooms_module.GAP_WAIT_S * 2)
+    assert ana.numbers("club") == [1, 2]
+
+
+async def test_who_was_removed_and_comes_back_hears_from_there(hall, member):
+    for number in (1, 3, 5):
+        told = joins("ana", CLUB, number)
+        await hall.say(HALL, CLUB, membership=(told,))
+        await until(lambda n=number: member.numbers("club")[-1:] == [n])
+        await hall.say(CLUB, membership=(joins("ana", CLUB, number + 1, joins=False),))
+    await hall.say(CLUB)
+    assert member.numbers("club") == [1, 2, 3, 4, 5, 6]
+
+
+# Whispers.
+
+
+async def test_a_whisper_reaches_members_and_listeners_and_is_not_stored(hall, member):
+    listener, speaker = Member("ben"), Member("cleo")
+    hall.rooms.listen(listener, HALL)
+    await hall.enter(speaker)
+    hall.rooms.whisper("/hall", "hall", "typing", {}, skip=speaker)
+    assert member.sent[-1] == listener.sent[-1] == "typing"
+    assert speaker.sent == ["greeted"]
+    await hall.say()
+    assert member.numbers() == [1]
+    assert listener.sent == ["typing"], "listeners hear whispers only"
+
+
+async def test_nothing_is_left_when_members_are_gone(hall):
+    members = [Member(f"u{n}") for n in range(10)]
+    for one in members:
+        await hall.enter(one, *(rooms_module.Wanted(f"/hall|r{n}") for n in range(5)))
+        hall.rooms.listen(one, "/hall|whispers")
+    await hall.say("/hall|r1", count=3)
+    assert hall.rooms.counts() == {"streams": 5, "members": 10, "listened": 1}
+    for one in members:
+        hall.rooms.leave_all(one)
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+    assert not hall.rooms._bus.__dict__
+
+
+async def test_an_event_says_its_room_number_id_and_time(hall):
+    (event,) = await hall.say()
+    assert event_packet(event).text == (
+        b'42/hall,["SAID",{},{"room":"hall","seq":1,"id":"%b","at":"%b"}]'
+        % (event.id.encode(), at_of(event))
+    )
+
+
+def at_of(event: Numbered) -> bytes:
+    assert event.at.utcoffset() == timedelta(0)
+    return event.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()

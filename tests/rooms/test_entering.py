@@ -1,0 +1,328 @@
+"""Ways in: replay, greeting, then live, with nothing lost between; and who may not have it all."""
+
+import asyncio
+
+import pytest
+
+from handlers.kit.ids import id_at
+from rooms.replay import ReplayLimits, Wanted
+from storage.engine import StorageUnavailable
+from storage.events import Membership, forget_events
+from tests.rooms.hall import CLUB, HALL, Member, spin
+from tests.world import until
+
+WITHIN_S = 1.0
+
+
+async def test_who_enters_without_a_number_hears_from_the_head_on(hall):
+    await hall.say(count=3)
+    member = Member()
+    entered = (await hall.enter(member))[HALL]
+    assert (entered.head, entered.recovered, entered.missed) == (3, True, [])
+    await hall.say()
+    assert member.sent == ["greeted", ("hall", 4)]
+
+
+async def test_who_returns_hears_what_was_missed_then_the_greeting_then_what_comes(hall):
+    await hall.say(count=4)
+    member = Member()
+    entered = (await hall.enter(member, Wanted(HALL, since=2)))[HALL]
+    await hall.say()
+    assert (entered.head, entered.recovered) == (4, True)
+    assert member.sent == [("hall", 3), ("hall", 4), "greeted", ("hall", 5)]
+
+
+async def test_who_missed_nothing_is_recovered(hall):
+    await hall.say(count=2)
+    assert (await hall.enter(Member(), Wanted(HALL, since=2)))[HALL].recovered
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(HALL, since=7),
+        Wanted(HALL, since=2**60),
+        Wanted(HALL, from_seq=4, since=2),
+    ],
+    ids=["beyond the head", "far beyond", "from before it joined"],
+)
+async def test_who_cannot_be_recovered_hears_no_part_of_it(hall, wanted):
+    await hall.say(count=6)
+    member = Member()
+    entered = (await hall.enter(member, wanted))[HALL]
+    assert (entered.head, entered.recovered) == (6, False)
+    assert member.sent == ["greeted"]
+    await hall.say()
+    assert member.numbers() == [7]
+
+
+async def test_who_was_in_since_its_number_is_recovered(hall):
+    await hall.say(count=6)
+    member = Member()
+    entered = (await hall.enter(member, Wanted(HALL, from_seq=4, since=3)))[HALL]
+    assert entered.recovered
+    assert member.numbers() == [4, 5, 6]
+
+
+async def test_what_is_too_old_is_not_replayed_in_part(hall):
+    await hall.say(count=3)
+    hall.clock.advance(100)
+    before = id_at(hall.clock.now())
+    hall.clock.advance(1)
+    await hall.say(count=3)
+    await hall.database.transact(lambda tx: forget_events(tx, before))
+    old, fresh = Member(), Member()
+    assert not (await hall.enter(old, Wanted(HALL, since=1)))[HALL].recovered
+    assert old.numbers() == []
+    assert (await hall.enter(fresh, Wanted(HALL, since=3)))[HALL].recovered
+    assert fresh.numbers() == [4, 5, 6]
+
+
+async def test_what_is_too_much_for_a_stream_is_not_replayed_in_part(hall):
+    hall.rooms._limits = ReplayLimits(stream=5, connection=100)
+    await hall.say(count=6)
+    too_much, just = Member(), Member()
+    assert not (await hall.enter(too_much, Wanted(HALL, since=0)))[HALL].recovered
+    assert too_much.numbers() == []
+    assert (await hall.enter(just, Wanted(HALL, since=1)))[HALL].recovered
+    assert just.numbers() == [2, 3, 4, 5, 6]
+
+
+async def test_what_is_too_much_for_a_connection_is_replayed_stream_by_stream(hall):
+    hall.rooms._limits = ReplayLimits(stream=5, connection=7)
+    streams = [f"/hall|r{n}" for n in range(3)]
+    for stream in streams:
+        await hall.say(stream, count=4)
+    member = Member()
+    entered = await hall.enter(member, *(Wanted(stream, since=0) for stream in streams))
+    assert [entered[stream].recovered for stream in streams] == [True, False, False]
+    assert [len(member.numbers(f"r{n}")) for n in range(3)] == [4, 0, 0]
+
+
+async def test_an_unknown_stream_is_entered_at_zero(hall):
+    member = Member()
+    assert (await hall.enter(member, Wanted("/hall|new")))["/hall|new"].head == 0
+    await hall.say("/hall|new")
+    assert member.numbers("new") == [1]
+
+
+async def test_nothing_is_heard_before_the_greeting_but_the_replay(hall):
+    await hall.say(count=2)
+    member = Member()
+    saying = asyncio.create_task(hall.say(count=40))
+    await asyncio.sleep(0.005)
+    await hall.enter(member, Wanted(HALL, since=0))
+    await saying
+    greeted = member.sent.index("greeted")
+    await until(lambda: member.numbers()[-1:] == [42])
+    assert member.numbers() == list(range(1, 43))
+    assert len(member.sent[:greeted]) >= 2
+
+
+async def test_many_who_enter_while_much_is_said_miss_and_repeat_none(hall):
+    members = [Member(f"u{n}") for n in range(20)]
+    heads: dict[Member, int] = {}
+    stopped = asyncio.Event()
+
+    async def speak():
+        while not stopped.is_set():
+            await asyncio.gather(*(hall.say() for _ in range(3)))
+
+    async def enter(member: Member, after_s: float):
+        await asyncio.sleep(after_s)
+        heads[member] = (await hall.enter(member))[HALL].head
+
+    speaking = asyncio.create_task(speak())
+    await asyncio.gather(*(enter(one, 0.003 * n) for n, one in enumerate(members)))
+    stopped.set()
+    await speaking
+    last = (await hall.say())[-1].seq
+    for member in members:
+        await until(lambda m=member: m.numbers()[-1:] == [last])
+        assert member.numbers() == list(range(heads[member] + 1, last + 1))
+
+
+async def test_a_member_whose_rooms_change_while_it_enters_gets_the_new_ones(hall):
+    rounds = []
+
+    def wants(queries):
+        rounds.append(1)
+        return [Wanted(HALL)] if len(rounds) == 1 else [Wanted(CLUB)]
+
+    member = Member()
+    await hall.rooms.enter(member, wants, lambda entered: None)
+    await hall.say(HALL, CLUB)
+    assert member.sent == [("club", 1)]
+    assert hall.rooms.counts()["streams"] == 1
+
+
+async def test_rooms_that_never_stop_changing_are_refused_and_leave_nothing(hall):
+    rounds = []
+
+    def wants(queries):
+        rounds.append(1)
+        return [Wanted(f"/hall|r{len(rounds)}")]
+
+    with pytest.raises(StorageUnavailable):
+        await hall.rooms.enter(Member(), wants, lambda entered: None)
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+
+
+# Following.
+
+
+async def test_a_follower_hears_nothing_before_it_is_released_and_everything_after(hall):
+    await hall.say(count=2)
+    member = Member()
+
+    async def read() -> int:
+        await hall.say()  # committed after it registered, before its snapshot
+        return 3
+
+    release = await hall.rooms.follow(member, HALL, read)
+    await hall.say(count=2)
+    assert member.sent == []
+    release()
+    await hall.say()
+    assert member.numbers() == [4, 5, 6]
+
+
+async def test_a_snapshot_ahead_of_what_arrived_repeats_nothing(hall):
+    first = Member()
+    await hall.enter(first)
+    hall.lose = lambda event: True
+    told = await hall.say(count=3)
+    member = Member()
+
+    async def read() -> int:
+        return 2
+
+    (await hall.rooms.follow(member, HALL, read))()
+    for event in told:
+        hall.rooms.arrived(event)
+    assert first.numbers() == [1, 2, 3]
+    assert member.numbers() == [3]
+
+
+async def test_following_what_one_is_in_already_changes_nothing(hall):
+    member = Member()
+    await hall.enter(member)
+
+    async def read() -> int:
+        return 0
+
+    (await hall.rooms.follow(member, HALL, read))()
+    await hall.say()
+    assert member.numbers() == [1]
+
+
+# Failures.
+
+
+async def test_a_database_that_is_away_leaves_the_member_in_no_room(hall):
+    def wants(queries):
+        raise StorageUnavailable("away")
+
+    with pytest.raises(StorageUnavailable):
+        await hall.rooms.enter(Member(), wants, lambda entered: None)
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable("away"), ValueError("odd")], ids=str)
+async def test_a_first_follower_that_fails_does_not_keep_the_others_out(hall, error):
+    reading, fail = asyncio.Event(), asyncio.Event()
+
+    async def read_and_fail() -> int:
+        reading.set()
+        await fail.wait()
+        raise error
+
+    async def read() -> int:
+        return 0
+
+    unlucky, lucky, later = Member("ana"), Member("ben"), Member("cleo")
+    first = asyncio.create_task(hall.rooms.follow(unlucky, HALL, read_and_fail))
+    await reading.wait()
+    second = asyncio.create_task(hall.rooms.follow(lucky, HALL, read))
+    await spin()
+    fail.set()
+    async with asyncio.timeout(WITHIN_S):
+        with pytest.raises(type(error)):
+            await first
+        try:
+            (await second)()
+        except StorageUnavailable:  # it may be told to come again, but never be left waiting
+            (await hall.rooms.follow(lucky, HALL, read))()
+        (await hall.rooms.follow(later, HALL, read))()
+    await hall.say()
+    assert lucky.numbers() == later.numbers() == [1]
+    assert unlucky.sent == []
+    for member in (lucky, later):
+        hall.rooms.leave_all(member)
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+
+
+async def test_a_first_follower_that_leaves_does_not_keep_the_others_out(hall):
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def read_slowly() -> int:
+        reading.set()
+        await go_on.wait()
+        return 0
+
+    async def read() -> int:
+        return 0
+
+    gone, here = Member("ana"), Member("ben")
+    first = asyncio.create_task(hall.rooms.follow(gone, HALL, read_slowly))
+    await reading.wait()
+    second = asyncio.create_task(hall.rooms.follow(here, HALL, read))
+    await spin()
+    hall.rooms.leave_all(gone)
+    go_on.set()
+    async with asyncio.timeout(WITHIN_S):
+        (await first)()
+        (await second)()
+    await hall.say()
+    assert here.numbers() == [1]
+    assert gone.sent == []
+
+
+async def test_who_is_gone_when_its_rooms_were_read_is_in_none(hall):
+    member = Member("ana")
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def read() -> int:
+        reading.set()
+        await go_on.wait()
+        return 0
+
+    following = asyncio.create_task(hall.rooms.follow(member, HALL, read))
+    await reading.wait()
+    member.gone = True
+    hall.rooms.leave_all(member)
+    go_on.set()
+    (await following)()
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+
+
+async def test_who_is_gone_before_it_follows_is_in_none(hall):
+    member = Member("ana")
+    member.gone = True
+
+    async def read() -> int:
+        return 0
+
+    (await hall.rooms.follow(member, HALL, read))()
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+
+
+async def test_who_is_gone_before_an_event_lets_it_in_is_in_none(hall):
+    member = Member("ana")
+    await hall.enter(member)
+    told = Membership("ana", CLUB, True, 1)
+    await hall.say(HALL, CLUB, membership=(told,))
+    member.gone = True
+    hall.rooms.leave_all(member)
+    await asyncio.sleep(0.1)
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
