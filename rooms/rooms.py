@@ -156,10 +156,7 @@ class Rooms:
     # Ways out.
 
     def leave(self, member: Member, name: str) -> None:
-        names = self._of_member.get(member, set())
-        names.discard(name)
-        if not names:
-            self._of_member.pop(member, None)
+        self._unlist(member, name)
         if (listeners := self._listeners.get(name)) is not None:
             listeners.pop(member, None)
             if not listeners:
@@ -174,6 +171,12 @@ class Rooms:
             self.leave(member, name)
 
     # How it is done.
+
+    def _unlist(self, member: Member, name: str) -> None:
+        names = self._of_member.get(member, set())
+        names.discard(name)
+        if not names:
+            self._of_member.pop(member, None)
 
     async def _read_in(
         self, member: Member, wants: Wants
@@ -232,7 +235,7 @@ class Rooms:
             found.opened.set_exception(StorageUnavailable("the stream could not be opened"))
             found.opened.exception()  # nobody may be waiting
             for member in found.joining:
-                self._of_member.get(member, set()).discard(name)
+                self._unlist(member, name)
 
     def _open(self, name: str, head: int) -> None:
         if (found := self._streams.get(name)) is not None and found.cursor is None:
@@ -308,21 +311,30 @@ class Rooms:
             found.filling = False
 
     async def _sweep(self) -> None:
-        """Find what was lost without leaving a gap."""
+        """Find what was lost without leaving a gap.
+
+        A round looks back to the last one that succeeded, and over any transaction before it.
+        """
+        looked_at = self._clock.now()
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            if not self._streams:
-                continue
-            since = self._clock.now() - MOVED_WITHIN
+            now = self._clock.now()
             try:
-                moved = await self._database.read(partial(moved_since, since))
+                await self._look(min(looked_at, now) - MOVED_WITHIN)
+                looked_at = now
             except StorageUnavailable as error:
                 log.warning("heads_not_read", error=str(error))
-                continue
-            for head in moved:
-                found = self._streams.get(head.stream)
-                if found is not None:
-                    self._catch_up(found, head.seq, wait_s=0)
+            except Exception as raised:
+                log.error("round_failed", error=type(raised).__name__)
+
+    async def _look(self, since: datetime) -> None:
+        """Catch up with every stream here whose head moved since then."""
+        if not self._streams:
+            return
+        for head in await self._database.read(partial(moved_since, since)):
+            found = self._streams.get(head.stream)
+            if found is not None:
+                self._catch_up(found, head.seq, wait_s=0)
 
     def _forget_if_empty(self, found: Stream) -> None:
         if found.empty and self._streams.get(found.name) is found:

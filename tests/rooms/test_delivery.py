@@ -47,8 +47,8 @@ async def hears(member: Member, *numbers: int, room: str = "hall", within_s: flo
         assert member.numbers(room) == list(numbers)
 
 
-def test_a_sweep_comes_every_second_and_looks_back_over_any_transaction():
-    assert SWEEP_EVERY_S == 1.0
+def test_a_sweep_comes_twice_a_second_and_looks_back_over_any_transaction():
+    assert SWEEP_EVERY_S == 0.5
     assert MOVED_WITHIN >= timedelta(seconds=TRANSACTION_MAX_S + 4 * SWEEP_EVERY_S)
 
 

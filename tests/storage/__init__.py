@@ -1,0 +1,1 @@
+"""Tests of the two databases, and of what the kernel keeps in them."""

@@ -1,0 +1,30 @@
+"""A started database for each test, and what it says it committed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from storage.engine import Database, open_database
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = open_database(database_url)
+    await database.start()
+    yield database
+    await database.stop()
+
+
+@pytest.fixture
+def told(database: Database) -> list[Any]:
+    """The effects that reached `committed`, in order."""
+    told: list[Any] = []
+    database.committed = told.extend
+    return told
+
+
+@pytest.fixture
+def loop(database: Database) -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()

@@ -1,0 +1,28 @@
+"""Rows that tests write and count: timers, which nobody fires here."""
+
+from datetime import UTC, datetime
+
+from storage.engine import Queries
+from storage.timers import list_due_timers, set_timer
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Odd(Exception):
+    """What a work raises when it is told to."""
+
+
+class Kept(Odd):
+    keeps = True
+
+
+def put(queries: Queries, key: str, *, effect: bool = False) -> str:
+    set_timer(queries, key, NOW, "SCRATCH", "{}")
+    if effect:
+        queries.effects.append(key)
+    return key
+
+
+def keys(queries: Queries) -> set[str]:
+    return {timer.key for timer in list_due_timers(queries, FOR_EVER, 10_000)}

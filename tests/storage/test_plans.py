@@ -1,0 +1,80 @@
+"""Statements are compiled once, and a value whose name is wrong never passes in silence."""
+
+import pytest
+from sqlalchemy import bindparam, literal, select, update
+
+from storage import plans
+from storage.timers import timers
+from tests.storage.scratch import NOW, put
+
+BY_KEY = select(timers.c.key).where(timers.c.key == bindparam("of_key"))
+MOVE = update(timers).where(timers.c.key == bindparam("of_key")).values(due_at=bindparam("due"))
+ANY_OF = select(timers.c.key).where(timers.c.key.in_(bindparam("some", expanding=True)))
+INSERT = timers.insert()
+ROW = {"key": "a", "due_at": NOW, "name": "N", "data": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (BY_KEY, {"of_kye": "a"}),
+        (BY_KEY, {"of_key": "a", "more": 1}),
+        (MOVE, {"of_key": "a", "duo": NOW}),
+        (MOVE, {"of_key": "a", "due": NOW, "name": "x"}),
+        (INSERT, {**ROW, "nmae": "x"}),
+    ],
+    ids=["misspelt", "one too many", "misspelt in values", "a column", "no column"],
+)
+async def test_a_value_that_the_statement_does_not_know_raises(database, statement, values):
+    with pytest.raises(Exception, match=r"value|name|kye|more|duo|nmae"):
+        await database.transact(lambda queries: queries.run(statement, **values))
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [(BY_KEY, {}), (MOVE, {"of_key": "a"}), (MOVE, {"due": NOW}), (ANY_OF, {})],
+    ids=["the only one", "the new value", "the row", "the list"],
+)
+async def test_a_value_that_is_missing_raises(database, statement, values):
+    await database.transact(lambda queries: put(queries, "a"))
+    with pytest.raises(Exception, match=r"value|of_key|due|some"):
+        await database.transact(lambda queries: queries.run(statement, **values))
+
+
+async def test_a_list_of_values_may_be_of_any_length(database):
+    for key in "abc":
+        await database.transact(lambda queries, k=key: put(queries, k))
+
+    def among(*some: str):
+        return lambda queries: set(queries.scalars(ANY_OF, some=list(some)))
+
+    assert await database.read(among()) == set()
+    assert await database.read(among("a", "x")) == {"a"}
+    assert await database.read(among("a", "b", "c")) == {"a", "b", "c"}
+
+
+async def test_values_come_back_as_they_went_in(database):
+    await database.transact(lambda queries: queries.run(INSERT, **ROW))
+    (row,) = await database.read(lambda queries: queries.all(tuple_of, select(timers)))
+    assert row == ("a", NOW, "N", "{}")
+
+
+def tuple_of(*values):
+    return values
+
+
+async def test_run_many_runs_once_for_each_row(database):
+    rows = [{**ROW, "key": key} for key in "abc"]
+    await database.transact(lambda queries: queries.run_many(INSERT, rows))
+    await database.transact(lambda queries: queries.run_many(INSERT, []))
+    assert await database.read(lambda queries: len(queries.scalars(select(timers.c.key)))) == 3
+
+
+def test_statements_that_are_built_in_each_call_are_noticed(monkeypatch):
+    monkeypatch.setattr(plans, "_plans", {})
+    monkeypatch.setattr(plans, "PLANS_MAX", 3)
+    built = [select(literal(n)) for n in range(4)]
+    for statement in built[:3]:
+        assert plans.plan_for(statement, {}) is plans.plan_for(statement, {})
+    with pytest.raises(RuntimeError, match="built once"):
+        plans.plan_for(built[3], {})

@@ -1,0 +1,173 @@
+"""What only PostgreSQL does: collisions that are run again, caps in time, connections that go."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.util import await_only
+
+from storage import postgres
+from storage.engine import Queries, StorageUnavailable
+from storage.holds import insert_pool, lock_pool
+from tests.kit.proxy import Proxy
+from tests.storage.scratch import keys, put
+
+_COLLIDE = text(
+    "DO $$ BEGIN RAISE EXCEPTION 'collided' USING ERRCODE = 'serialization_failure'; END $$"
+)
+_SLEEP = text("SELECT pg_sleep(5)")
+_DIE = text("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.fixture(params=["postgresql"])
+def database_kind(request):
+    return request.param
+
+
+def putting(key: str):
+    return lambda queries: put(queries, key, effect=True)
+
+
+async def test_a_collision_is_run_again_from_the_start_with_its_effects_once(database, told):
+    runs = []
+
+    def work(queries: Queries) -> str:
+        runs.append(1)
+        put(queries, f"run {len(runs)}", effect=True)
+        if len(runs) < 3:
+            queries.run(_COLLIDE)
+        return "done"
+
+    assert await database.transact(work) == "done"
+    assert await database.read(keys) == {"run 3"}
+    assert told == ["run 3"]
+
+
+async def test_a_work_that_always_collides_is_refused_in_the_end(database, told, monkeypatch):
+    monkeypatch.setattr(postgres, "RERUNS_MAX", 5)
+
+    def work(queries: Queries):
+        put(queries, "never", effect=True)
+        queries.run(_COLLIDE)
+
+    with pytest.raises(StorageUnavailable):
+        await database.transact(work)
+    assert await database.read(keys) == set()
+    assert told == []
+
+
+async def test_of_two_works_in_a_deadlock_both_are_done_and_told_once(database, told):
+    for pool in ("a", "b"):
+        await database.transact(lambda queries, p=pool: insert_pool(queries, p, 1))
+    holding = {"a": asyncio.Event(), "b": asyncio.Event()}
+    runs = []
+
+    def work(first: str, second: str):
+        def lock_both(queries: Queries):
+            runs.append(first)
+            lock_pool(queries, first)
+            holding[first].set()
+            await_only(holding[second].wait())
+            lock_pool(queries, second)
+            put(queries, first, effect=True)
+
+        return lock_both
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(
+            database.transact(work("a", "b")), database.transact(work("b", "a"))
+        )
+    assert len(runs) == 3, "one of them was run again"
+    assert sorted(told) == ["a", "b"]
+    assert await database.read(keys) == {"a", "b"}
+
+
+async def test_a_transaction_beyond_its_cap_is_rolled_back_and_hurts_no_later_one(
+    database, told, monkeypatch
+):
+    monkeypatch.setattr(postgres, "TRANSACTION_MAX_S", 0.15)
+
+    def slow(queries: Queries):
+        put(queries, "slow", effect=True)
+        queries.scalar(_SLEEP)
+
+    ended = await asyncio.gather(
+        *(database.transact(slow) for _ in range(postgres.POOL + 5)), return_exceptions=True
+    )
+    assert {type(one) for one in ended} == {StorageUnavailable}
+    monkeypatch.undo()
+    await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(50)))
+    assert len(await database.read(keys)) == len(told) == 50
+
+
+async def test_callers_that_go_away_give_their_connections_back(database):
+    def slow(queries: Queries):
+        put(queries, "slow")
+        queries.scalar(_SLEEP)
+
+    tasks = [asyncio.create_task(database.transact(slow)) for _ in range(postgres.POOL)]
+    await asyncio.sleep(0.2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(3):
+        assert await database.transact(putting("after")) == "after"
+        assert await database.read(keys) == {"after"}
+
+
+async def test_more_works_than_connections_wait_for_their_turn(database):
+    def work(queries: Queries):
+        queries.scalar(text("SELECT pg_sleep(0.02)"))
+
+    await asyncio.gather(*(database.transact(work) for _ in range(postgres.POOL * 3)))
+
+
+async def test_a_connection_that_dies_in_a_work_refuses_it_and_no_later_one(database, told):
+    def work(queries: Queries):
+        put(queries, "lost", effect=True)
+        queries.scalar(_DIE)
+
+    for ask in (database.transact, database.read):
+        with pytest.raises(StorageUnavailable):
+            await ask(work if ask == database.transact else lambda queries: queries.scalar(_DIE))
+    assert await database.transact(putting("after")) == "after"
+    assert told == ["after"]
+    assert await database.read(keys) == {"after"}
+
+
+async def test_a_server_that_goes_away_is_unavailable_and_found_again(database_url):
+    wire = Proxy(database_url)
+    await wire.mend()
+    database = postgres.PostgresDatabase(wire.url)
+    await database.start()
+    await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(10)))
+    await wire.cut()
+    for _ in range(12):
+        for ask in (database.transact, database.read):
+            with pytest.raises(StorageUnavailable):
+                await ask(keys)
+    assert not await database.ready()
+    await wire.mend()
+    assert await database.ready()
+    assert len(await database.read(keys)) == 10
+    await database.stop()
+    await wire.cut()
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_taken_for_done(database_url):
+    """Whether it was kept cannot be known: the caller is told to ask again, not that it is done."""
+    wire = Proxy(database_url)
+    await wire.mend()
+    database = postgres.PostgresDatabase(wire.url)
+    told: list[str] = []
+    database.committed = told.extend
+    await database.start()
+
+    def work(queries: Queries):
+        put(queries, "a", effect=True)
+        await_only(wire.cut())
+
+    with pytest.raises(StorageUnavailable):
+        await database.transact(work)
+    assert told == []
+    await database.stop()

@@ -1,0 +1,281 @@
+"""Works are whole or not at all, their effects follow the commit, and reads see one moment."""
+
+import asyncio
+import threading
+
+import pytest
+from sqlalchemy.util import await_only
+
+from storage import sqlite
+from storage.engine import Queries, StorageUnavailable
+from tests.storage.scratch import Kept, Odd, keys, put
+
+
+def putting(key: str):
+    return lambda queries: put(queries, key, effect=True)
+
+
+def failing(key: str, error: Exception):
+    def work(queries: Queries):
+        put(queries, key, effect=True)
+        raise error
+
+    return work
+
+
+async def outcomes(database, *works):
+    return await asyncio.gather(*map(database.transact, works), return_exceptions=True)
+
+
+async def test_a_work_gives_its_value_and_what_it_wrote_stays(database):
+    assert await database.transact(putting("a")) == "a"
+    assert await database.read(keys) == {"a"}
+
+
+async def test_a_work_that_raises_leaves_nothing_and_the_others_go_on(database, told):
+    works = [failing(f"bad {n}", Odd()) if n % 3 == 0 else putting(f"{n}") for n in range(30)]
+    ended = await outcomes(database, *works)
+    good = {f"{n}" for n in range(30) if n % 3}
+    assert {one for one in ended if isinstance(one, str)} == good
+    assert sum(isinstance(one, Odd) for one in ended) == 10
+    assert await database.read(keys) == good
+    assert set(told) == good
+
+
+async def test_a_work_that_raises_to_be_kept_stays(database, told):
+    (raised,) = await outcomes(database, failing("kept", Kept()))
+    assert type(raised) is Kept
+    assert await database.read(keys) == {"kept"}
+    assert told == ["kept"]
+
+
+async def test_an_error_of_the_database_ends_its_own_work_only(database):
+    def wrong(queries: Queries):
+        put(queries, "wrong")
+        put(queries, None)  # type: ignore[arg-type]  # what the database itself refuses
+
+    ended = await outcomes(database, putting("a"), wrong, putting("b"))
+    assert ended[0] == "a"
+    assert ended[2] == "b"
+    assert isinstance(ended[1], Exception)
+    assert not isinstance(ended[1], StorageUnavailable), "it is a bug, not a matter of waiting"
+    assert await database.read(keys) == {"a", "b"}
+
+
+async def test_effects_come_after_the_commit_and_before_the_answer_in_order(database):
+    order: list[str] = []
+    database.committed = lambda effects: order.extend(f"told {key}" for key in effects)
+
+    async def one(key: str):
+        await database.transact(putting(key))
+        order.append(f"answered {key}")
+
+    def two_effects(queries: Queries):
+        for key in ("x", "y"):
+            put(queries, key, effect=True)
+
+    await asyncio.gather(*(one(f"{n}") for n in range(20)))
+    for n in range(20):
+        assert order.index(f"told {n}") < order.index(f"answered {n}")
+    order.clear()
+    await database.transact(two_effects)
+    assert order == ["told x", "told y"]
+
+
+async def test_effects_of_one_writer_come_in_the_order_of_its_commits(database, told):
+    for n in range(20):
+        await database.transact(putting(f"{n}"))
+    assert told == [f"{n}" for n in range(20)]
+
+
+async def test_a_caller_that_goes_away_leaves_a_whole_work(database):
+    tasks = [asyncio.create_task(database.transact(putting(f"{n}"))) for n in range(30)]
+    await asyncio.sleep(0.002)
+    for task in tasks[::2]:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert await database.transact(putting("after")) == "after"
+    kept = await database.read(keys)
+    assert {one for one in ended if isinstance(one, str)} <= kept
+
+
+async def test_many_works_at_once_are_all_done(database, told):
+    await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(600)))
+    assert len(await database.read(keys)) == len(told) == 600
+
+
+async def test_a_read_sees_one_moment_while_others_commit(database):
+    """The work reads, lets somebody else commit, and reads again."""
+    read, committed = threading.Event(), threading.Event()
+
+    def twice(queries: Queries):
+        first = keys(queries)
+        read.set()
+        if database.shared:
+            await_only(database.transact(putting("between")))
+        else:
+            assert committed.wait(5)
+        return first, keys(queries)
+
+    async def commit_between():
+        while not read.is_set():
+            await asyncio.sleep(0.001)
+        if not database.shared:
+            await database.transact(putting("between"))
+        committed.set()
+
+    await database.transact(putting("before"))
+    (first, second), _ = await asyncio.gather(database.read(twice), commit_between())
+    assert first == second == {"before"}
+    assert await database.read(keys) == {"before", "between"}
+
+
+async def test_a_read_cannot_write(database):
+    with pytest.raises(Exception, match=r"readonly|read-only"):
+        await database.read(putting("a"))
+    assert await database.read(keys) == set()
+
+
+async def test_a_work_that_fails_in_a_read_hurts_no_later_read(database):
+    def wrong(queries: Queries):
+        raise Odd
+
+    for _ in range(30):
+        with pytest.raises(Odd):
+            await database.read(wrong)
+    assert await database.read(keys) == set()
+
+
+async def test_a_stopped_database_refuses(database):
+    await database.transact(putting("a"))
+    await database.stop()
+    assert database.shared or not await database.ready()
+    if not database.shared:
+        for ask in (database.transact, database.read):
+            with pytest.raises(StorageUnavailable):
+                await ask(keys)
+    await database.start()
+    assert await database.read(keys) == {"a"}
+
+
+async def test_stopping_waits_for_what_was_asked_for(database):
+    asked = [asyncio.create_task(database.transact(putting(f"{n}"))) for n in range(50)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    await database.stop()
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    await database.start()
+    assert {one for one in ended if isinstance(one, str)} == await database.read(keys)
+
+
+class TestOnSqlite:
+    """What only the embedded database can be put through."""
+
+    @pytest.fixture(params=["sqlite"])
+    def database_kind(self, request):
+        return request.param
+
+    async def test_works_that_wait_share_one_commit(self, database):
+        batches = []
+        run_batch = sqlite.Writer.run_batch
+
+        def count(writer, works):
+            batches.append(len(works))
+            return run_batch(writer, works)
+
+        sqlite.Writer.run_batch = count
+        try:
+            await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(600)))
+        finally:
+            sqlite.Writer.run_batch = run_batch
+        assert len(batches) <= 5
+        assert sum(batches) == 600
+
+    async def test_a_full_disk_leaves_each_work_wholly_done_or_wholly_not(self, database, told):
+        await database.transact(putting("before"))
+        limit_pages(database, more=2)
+        works = [big(f"{n}") for n in range(60)]
+        ended = await outcomes(database, *works)
+        refused = [one for one in ended if isinstance(one, StorageUnavailable)]
+        done = {one for one in ended if isinstance(one, str)}
+        assert refused
+        assert len(refused) + len(done) == 60
+        assert await database.read(keys) == {"before"} | done
+        assert set(told) == {"before"} | done
+        limit_pages(database, more=10_000)
+        assert await database.transact(putting("after")) == "after"
+
+    async def test_a_commit_that_fails_refuses_every_work_of_its_batch(self, database, told):
+        def breaks_the_commit(queries: Queries):
+            connection = queries._connection
+            connection.execute("PRAGMA defer_foreign_keys=ON")
+            connection.execute(
+                "INSERT INTO holds (id, pool_id, kind, holder_id, taken_at)"
+                " VALUES ('h', 'no pool', 'k', 'u', 't')"
+            )
+
+        ended = await outcomes(database, putting("a"), breaks_the_commit, putting("b"))
+        assert [type(one) for one in ended] == [StorageUnavailable] * 3
+        assert await database.read(keys) == set()
+        assert told == []
+        assert await database.transact(putting("after")) == "after"
+
+    async def test_a_file_that_another_process_holds_is_unavailable_until_it_lets_go(
+        self, database
+    ):
+        database._writer._conn.execute("PRAGMA busy_timeout=30")
+        other = database._connect()
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailable):
+            await database.transact(putting("a"))
+        other.execute("ROLLBACK")
+        other.close()
+        assert await database.transact(putting("b")) == "b"
+        assert await database.read(keys) == {"b"}
+
+    async def test_a_read_only_file_is_unavailable(self, database):
+        database._writer._conn.execute("PRAGMA query_only=ON")
+        with pytest.raises(StorageUnavailable):
+            await database.transact(putting("a"))
+
+    async def test_works_beyond_the_waiting_list_are_refused_at_once(self, database, monkeypatch):
+        monkeypatch.setattr(sqlite, "WAITING_MAX", 5)
+        ended = await outcomes(database, *(putting(f"{n}") for n in range(20)))
+        done = {one for one in ended if isinstance(one, str)}
+        assert sum(isinstance(one, StorageUnavailable) for one in ended) == 20 - len(done) > 0
+        assert await database.read(keys) == done
+
+    async def test_what_is_acknowledged_is_synced_to_the_disk(self, database):
+        for pragma, value in (("synchronous", 2), ("journal_mode", "wal"), ("foreign_keys", 1)):
+            (found,) = database._writer._conn.execute(f"PRAGMA {pragma}").fetchone()
+            assert found == value
+
+    async def test_an_effect_that_fails_fails_nobody_else(self, database):
+        """The contract says that `committed` never raises; if it does, callers must not hang."""
+
+        def broken(effects):
+            raise Odd
+
+        database.committed = broken
+        async with asyncio.timeout(2):
+            await asyncio.gather(
+                *(database.transact(putting(f"{n}")) for n in range(3)), return_exceptions=True
+            )
+
+
+def big(key: str):
+    def work(queries: Queries) -> str:
+        from storage.timers import set_timer
+        from tests.storage.scratch import NOW
+
+        set_timer(queries, key, NOW, "SCRATCH", "x" * 3_000)
+        queries.effects.append(key)
+        return key
+
+    return work
+
+
+def limit_pages(database, more: int) -> None:
+    connection = database._writer._conn
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages + more}")
