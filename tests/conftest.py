@@ -187,9 +187,7 @@ async def make_world(
     async with AsyncExitStack() as stack:
 
         async def make(more: tuple[Domain, ...] = (), **settings: str) -> World:
-            chosen = settings_of(
-                tmp_path / "data", database_url, **{**chosen_settings, **settings}
-            )
+            chosen = settings_of(tmp_path / "data", database_url, **{**chosen_settings, **settings})
             world = World(chosen, clock, (*domains, *more))
             await world.start()
             stack.push_async_callback(world.close)
@@ -221,9 +219,7 @@ async def process_of(
 
 
 @pytest.fixture
-async def process(
-    database_url: str, process_of: Callable[[str], Awaitable[Process]]
-) -> Process:
+async def process(database_url: str, process_of: Callable[[str], Awaitable[Process]]) -> Process:
     """`python run.py`, serving; it can be killed and started again."""
     return await process_of(database_url)
 

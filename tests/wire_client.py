@@ -147,7 +147,9 @@ class Client:
             self._settle(namespace, None)
         elif kind == "4":
             data = json.loads(rest)
-            self._settle(namespace, Refused({**(data.get("data") or {}), "message": data["message"]}))
+            self._settle(
+                namespace, Refused({**(data.get("data") or {}), "message": data["message"]})
+            )
         elif kind == "3":
             end = rest.index("[")
             self._acks.pop((namespace, int(rest[:end]))).set_result(json.loads(rest[end:])[0])

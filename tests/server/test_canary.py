@@ -1,4 +1,4 @@
-"""A planted password, pincode, token or text never comes up in logs, error bodies or the database."""
+"""A planted password, pincode, token or text never shows in logs, errors or the database."""
 
 import re
 

@@ -210,7 +210,8 @@ async def test_a_number_of_another_time_is_not_recovered_and_replays_nothing(wor
 
 @one_database
 @pytest.mark.parametrize(
-    "since", [None, [], "x", {"room": "1"}, {"room": -1}, {"room": True}, {"room": 2**60}, {"": 1.5}]
+    "since",
+    [None, [], "x", {"room": "1"}, {"room": -1}, {"room": True}, {"room": 2**60}, {"": 1.5}],
 )
 async def test_a_since_that_is_none_counts_as_none(ana, since):
     await ana.enter(NAMESPACE, since=since)

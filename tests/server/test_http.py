@@ -94,7 +94,9 @@ async def test_a_bug_in_a_handler_is_an_error_of_the_same_shape(world, http, mon
 async def test_the_page_says_what_it_may_do(world, http):
     answer = await http.get(world.url + "/")
     assert answer.status == 200
-    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    policy = dict(
+        part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; ")
+    )
     assert policy["default-src"] == "'none'"
     assert policy["script-src"].startswith("'self' 'sha256-")
     assert "unsafe" not in str(policy)

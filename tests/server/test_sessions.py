@@ -1,4 +1,4 @@
-"""Sessions: what a token must be, how refreshing works, and how a session ends everywhere at once."""
+"""Sessions: what a token must be, how refreshing works, how a session ends everywhere."""
 
 import asyncio
 import base64
@@ -51,7 +51,9 @@ def forge(world: World, header: dict, claims: dict, key: bytes | None = None) ->
     """A token signed as our own are, whatever it says."""
     signed = f"{part(header)}.{part(claims)}"
     secret = world.app.kernel.keys.tokens if key is None else key
-    digest = {"HS512": hashlib.sha512, "HS384": hashlib.sha384}.get(header.get("alg"), hashlib.sha256)
+    digest = {"HS512": hashlib.sha512, "HS384": hashlib.sha384}.get(
+        header.get("alg"), hashlib.sha256
+    )
     mac = hmac.new(secret, signed.encode(), digest).digest()
     return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 

@@ -1,4 +1,4 @@
-"""What the shell refuses: strange origins, silence, forged and broken packets, too much of anything."""
+"""What the shell refuses: strange origins, silence, broken packets, too much of anything."""
 
 import asyncio
 import json

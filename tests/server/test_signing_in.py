@@ -165,7 +165,9 @@ async def test_an_address_gets_so_many_pincodes_an_hour(world, stranger):
 
 async def test_many_starts_at_once_do_not_get_past_the_cap(world, stranger):
     strangers = [await world.visitor("/signup") for _ in range(15)]
-    answers = await asyncio.gather(*(one.ask("/signup", "start", {"email": ANA}) for one in strangers))
+    answers = await asyncio.gather(
+        *(one.ask("/signup", "start", {"email": ANA}) for one in strangers)
+    )
     assert len([answer for answer in answers if answer["ok"]]) == 10
 
 

@@ -37,9 +37,7 @@ async def ana(world):
 
 
 def connections_of(world: World, person: Person):
-    return [
-        one for one in world.app.sockets.connections if one.actor and one.actor.id == person.id
-    ]
+    return [one for one in world.app.sockets.connections if one.actor and one.actor.id == person.id]
 
 
 async def flood(world: World, person: Person, count: int, heard_by: Client | None = None):
@@ -159,16 +157,16 @@ async def speak(world: World, person: Person, count: int, stopped: asyncio.Event
             return
 
 
-async def listen(world: World, person: Person, **options) -> tuple[socketio.AsyncClient, list, dict]:
+async def listen(
+    world: World, person: Person, **options
+) -> tuple[socketio.AsyncClient, list, dict]:
     """A stock client with what it heard and its `synced`."""
     client = socketio.AsyncClient(reconnection=False)
     heard: list[int] = []
     synced: dict = {}
     client.on("PROBE_SAID", lambda data, meta: heard.append(meta["seq"]), namespace=NAMESPACE)
     client.on("synced", synced.update, namespace=NAMESPACE)
-    await client.connect(
-        world.url, auth={"token": person.token}, namespaces=[NAMESPACE], **options
-    )
+    await client.connect(world.url, auth={"token": person.token}, namespaces=[NAMESPACE], **options)
     return client, heard, synced
 
 
@@ -261,7 +259,9 @@ async def test_what_is_sent_leaves_in_the_order_of_the_calls_whichever_way_it_ta
     chance = random.Random(seed)  # noqa: S311 - to be repeatable
     count = 300
     for number in range(count):
-        packet = notice_packet(NAMESPACE, "number", {"n": number, "fill": "x" * chance.choice(SIZES)})
+        packet = notice_packet(
+            NAMESPACE, "number", {"n": number, "fill": "x" * chance.choice(SIZES)}
+        )
         if chance.random() < 0.3:  # as python-socketio itself sends
             text = packet.text[1:].decode()
             message = engineio_packet.Packet(engineio_packet.MESSAGE, text)

@@ -16,7 +16,10 @@ JSON = st.recursive(
 )
 
 
-@given(st.text(min_size=1, max_size=200) | st.from_regex(r"[0-6](/\w{0,9},)?\d{0,20}[\[\]{}\",:\w\\]{0,60}"))
+@given(
+    st.text(min_size=1, max_size=200)
+    | st.from_regex(r"[0-6](/\w{0,9},)?\d{0,20}[\[\]{}\",:\w\\]{0,60}")
+)
 def test_any_text_at_all_is_a_packet_or_is_malformed(text):
     try:
         packet = ClientPacket(encoded_packet=text)
