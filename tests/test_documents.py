@@ -144,7 +144,7 @@ def test_the_settings_are_named_with_their_defaults() -> None:
 )
 def test_the_protocol_names_every_code(head: str, refusals: tuple[type, ...]) -> None:
     named = [coded(cells[0])[0] for cells in rows(PROTOCOL, head)]
-    assert sorted(named) == sorted(refusal.CODE for refusal in refusals)  # type: ignore[attr-defined]
+    assert sorted(named) == sorted(refusal.CODE for refusal in refusals)
 
 
 def test_every_promise_has_a_test_that_holds_it() -> None:
