@@ -1,49 +1,9 @@
-"""Every module that has tables, imported once, so that the metadata is whole."""
+"""Imports every module of this package, so that the metadata knows every table."""
 
-from storage import (
-    answers,
-    auth,
-    availability,
-    booking,
-    call,
-    chat,
-    chat_marks,
-    consultants,
-    consumers,
-    deliveries,
-    epoch,
-    events,
-    holds,
-    instances,
-    notifications,
-    presence,
-    profile,
-    send,
-    signup,
-    timers,
-    waiting_room,
-)
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 
-MODULES = (
-    answers,
-    auth,
-    availability,
-    booking,
-    call,
-    chat,
-    chat_marks,
-    consultants,
-    consumers,
-    deliveries,
-    epoch,
-    events,
-    holds,
-    instances,
-    notifications,
-    presence,
-    profile,
-    send,
-    signup,
-    timers,
-    waiting_room,
-)
+for _found in iter_modules([str(Path(__file__).parent)]):
+    if not _found.ispkg:
+        import_module(f"storage.{_found.name}")

@@ -272,7 +272,6 @@ async def catalog_of(process: Process) -> Any:
 async def test_the_whole_domain_of_contributing_works_as_written(copy: Copy) -> None:
     copy.add(CONTRIBUTING)
     copy.number_migration()
-    copy.edit("storage/schema.py", "    events,\n", "    events,\n    greeting,\n")
     assert copy.breaches() == []
     process = await copy.process.start()
     ana, ben = await process.sign_up("ana"), await process.sign_up("ben")

@@ -9,6 +9,7 @@ from sqlalchemy.util import await_only
 from storage import sqlite
 from storage.engine import Queries, StorageUnavailable
 from tests.storage.scratch import Kept, Odd, keys, put
+from tests.world import until
 
 
 def putting(key: str):
@@ -118,8 +119,7 @@ async def test_a_read_sees_one_moment_while_others_commit(database):
         return first, keys(queries)
 
     async def commit_between():
-        while not read.is_set():
-            await asyncio.sleep(0.001)
+        await until(read.is_set)
         if not database.shared:
             await database.transact(putting("between"))
         committed.set()
@@ -206,13 +206,14 @@ class TestOnSqlite:
         assert await database.transact(putting("after")) == "after"
 
     async def test_a_commit_that_fails_refuses_every_work_of_its_batch(self, database, told):
+        connection = database._writer._conn
+        connection.execute("CREATE TABLE parents (id TEXT PRIMARY KEY)")
+        connection.execute(
+            "CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
+        )
+
         def breaks_the_commit(queries: Queries):
-            connection = queries._connection
-            connection.execute("PRAGMA defer_foreign_keys=ON")
-            connection.execute(
-                "INSERT INTO holds (id, pool_id, kind, holder_id, taken_at)"
-                " VALUES ('h', 'no pool', 'k', 'u', 't')"
-            )
+            queries._connection.execute("INSERT INTO children VALUES ('orphan')")
 
         ended = await outcomes(database, putting("a"), breaks_the_commit, putting("b"))
         assert [type(one) for one in ended] == [StorageUnavailable] * 3
@@ -257,10 +258,11 @@ class TestOnSqlite:
             raise Odd
 
         database.committed = broken
-        async with asyncio.timeout(2):
-            await asyncio.gather(
-                *(database.transact(putting(f"{n}")) for n in range(3)), return_exceptions=True
-            )
+        try:
+            async with asyncio.timeout(2):
+                await outcomes(database, *(putting(f"{n}") for n in range(3)))
+        finally:
+            database._drain = None  # or stopping would wait for what is broken
 
 
 def big(key: str):
