@@ -13,7 +13,10 @@ Invariants that both databases keep:
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+import structlog
 from sqlalchemy import Executable
+
+log = structlog.get_logger("storage")
 
 T = TypeVar("T")
 Work = Callable[["Queries"], T]
@@ -71,6 +74,16 @@ class Database(Protocol):
 
     async def ready(self) -> bool:
         """Whether a trivial read succeeds now."""
+
+
+def hand_on(effects: list[Any], committed: Committed) -> None:
+    """Tell of what was committed. Whatever goes wrong there must not keep callers waiting."""
+    if not effects:
+        return
+    try:
+        committed(effects)
+    except Exception as raised:
+        log.error("effects_lost", error=type(raised).__name__, effects=len(effects))
 
 
 def open_database(url: str) -> Database:

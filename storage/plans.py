@@ -77,7 +77,10 @@ def _readers(statement: Executable) -> list[Convert | None]:
 
 
 def _check_names(statement: Executable, compiled: SQLCompiler, names: tuple[str, ...]) -> None:
-    """A misspelt value name is a bug that must not pass in silence."""
+    """A misspelt or missing value is a bug that must not pass in silence, on either database."""
     unknown = set(names) - set(compiled.binds)
     if unknown:
         raise TypeError(f"values {sorted(unknown)} are not in the statement: {statement}")
+    required = {name for name, bind in compiled.binds.items() if bind.required}
+    if required - set(names):
+        raise TypeError(f"values {sorted(required - set(names))} are missing: {statement}")

@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from storage.engine import Committed, StorageUnavailable, Work
+from storage.engine import Committed, StorageUnavailable, Work, hand_on
+from storage.plans import plan_for
 
 T = TypeVar("T")
 log = structlog.get_logger("storage")
@@ -43,24 +44,29 @@ class PostgresQueries:
         self.effects: list[Any] = []
 
     def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
-        row = self._connection.execute(statement, values).first()
+        row = self._execute(statement, values).first()
         return None if row is None else shape(*row)
 
     def all(self, shape: type[T], statement: Executable, /, **values: Any) -> list[T]:
-        return [shape(*row) for row in self._connection.execute(statement, values)]
+        return [shape(*row) for row in self._execute(statement, values)]
 
     def scalar(self, statement: Executable, /, **values: Any) -> Any:
-        return self._connection.execute(statement, values).scalar()
+        return self._execute(statement, values).scalar()
 
     def scalars(self, statement: Executable, /, **values: Any) -> list[Any]:
-        return list(self._connection.execute(statement, values).scalars())
+        return list(self._execute(statement, values).scalars())
 
     def run(self, statement: Executable, /, **values: Any) -> int:
-        return self._connection.execute(statement, values).rowcount
+        return int(self._execute(statement, values).rowcount)
 
     def run_many(self, statement: Executable, rows: Sequence[dict[str, Any]], /) -> None:
         if rows:
+            plan_for(statement, rows[0])
             self._connection.execute(statement, list(rows))
+
+    def _execute(self, statement: Executable, values: dict[str, Any]) -> Any:
+        plan_for(statement, values)  # for its check of the names: SQLAlchemy drops unknown ones
+        return self._connection.execute(statement, values)
 
 
 class Kept(Exception):
@@ -118,8 +124,7 @@ class PostgresDatabase:
             except Kept as kept:
                 raised, effects = kept.raised, kept.args[1]
             await connection.commit()
-        if effects:
-            self.committed(effects)
+        hand_on(effects, self.committed)
         if raised is not None:
             raise raised
         return value

@@ -20,7 +20,7 @@ import aiosqlite
 import structlog
 from sqlalchemy import Executable
 
-from storage.engine import Committed, StorageUnavailable, Work
+from storage.engine import Committed, StorageUnavailable, Work, hand_on
 from storage.plans import Plan, plan_for
 
 T = TypeVar("T")
@@ -228,8 +228,7 @@ class SqliteDatabase:
                 self._answer(future, outcome)
 
     def _answer(self, future: asyncio.Future[Any], outcome: Outcome) -> None:
-        if outcome.effects:
-            self.committed(outcome.effects)
+        hand_on(outcome.effects, self.committed)
         if future.done():  # its caller was cancelled; what it did stays done
             return
         if outcome.error is None:
