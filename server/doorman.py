@@ -122,8 +122,6 @@ class Doorman:
         except StorageUnavailable as error:
             log.warning("rooms_not_read", error=str(error))
             raise Unavailable from error
-        if socket.gone:
-            self.left(socket)  # it went away meanwhile
 
     def _synced(self, entered: dict[str, Entered], named: set[str]) -> dict[str, Any]:
         newest = list(entered.items())[:SYNCED_ROOMS_MAX]
@@ -137,8 +135,11 @@ class Doorman:
     # Going out.
 
     def left(self, socket: Socket) -> None:
-        """A socket is gone: it leaves its rooms, and domains hear of what it attended."""
+        """A socket is gone: it hears nothing more."""
         self._rooms.leave_all(socket)
+
+    def depart(self, socket: Socket) -> None:
+        """Nothing runs for a socket that is gone: domains hear of what it attended."""
         domain = self._namespaces.get(socket.namespace)
         if domain is not None and domain.departure is not None and not self._closing:
             for subject, stay_id in list(socket.attends):

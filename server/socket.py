@@ -223,6 +223,8 @@ class Sockets(socketio.AsyncServer):
         socket.waiting.clear()
         self._metrics.sockets.dec()
         self._doorman.left(socket)
+        if socket.worker is None:
+            self._doorman.depart(socket)
 
     # Commands run.
 
@@ -253,6 +255,9 @@ class Sockets(socketio.AsyncServer):
             socket.connection.cut()
         finally:
             socket.worker = None
+            if socket.gone:  # it went away meanwhile; what its last command began ends now
+                self._doorman.left(socket)
+                self._doorman.depart(socket)
 
     async def _answer(self, socket: Socket, packet: ClientPacket) -> None:
         assert packet.data is not None  # it was taken in as an event

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import storage.schema  # noqa: F401 - so that every table is known
 from handlers.kit.command import Domain
 from server.telemetry import set_up_logs
+from storage import plans
 from storage.columns import metadata
 from storage.migrate import MIGRATIONS
 from tests.parts.postgres import Cluster
@@ -34,6 +35,7 @@ TEST_WITHIN_S = 45.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    plans.PLANS_MAX = 50_000  # tests look at tables by statements of their own, many times
     config.addinivalue_line(
         "markers", "settings(**environ): environment variables of the test's world or process"
     )

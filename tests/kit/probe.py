@@ -236,6 +236,24 @@ async def attend(ctx: Context, ask: Tell) -> Empty:
     return Empty()
 
 
+@probe.command()
+async def attend_slowly(ctx: Context, ask: Tell) -> Empty:
+    """Be missed when gone, of which the database learns only when the test opens the gate."""
+    ctx.attend(ask.text)
+    switches.waiting.append(ask.text)
+    await switches.open.wait()
+    switches.departed.append(f"{ask.text} was kept")
+    return Empty()
+
+
+@probe.command()
+async def hear_slowly(ctx: Context, ask: Room) -> Seq:
+    """Follow a room, once the test opens the gate."""
+    switches.waiting.append(ask.room)
+    await switches.open.wait()
+    return await ctx.follow(NAMESPACE, ask.room, lambda: ctx.read(head_of, ask.room))
+
+
 @probe.departs
 async def note_departure(ctx: Context, subject: str, stay_id: str, at: datetime) -> None:
     switches.departed.append(subject)

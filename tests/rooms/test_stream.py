@@ -56,6 +56,7 @@ def test_a_number_that_was_written_is_dropped(loop):
     for seq in (1, 2, 3, 3, 2, 4, 3):
         stream.arrived(event(seq))
     assert member.numbers() == [3, 4]
+    assert not stream.gap, "nothing of it may wait for its turn"
 
 
 def test_a_gap_holds_back_what_is_behind_it(loop):

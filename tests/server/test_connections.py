@@ -192,6 +192,21 @@ async def test_who_returns_with_a_number_hears_what_was_missed_before_synced(wor
     await back.until(lambda: heard_by(back) == ["missed 1", "missed 2", "live"])
 
 
+async def test_who_returns_after_a_restart_hears_what_was_missed(world, ana):
+    await ana.enter(NAMESPACE)
+    await ana.call(NAMESPACE, "say", text="heard")
+    epoch = ana.client.synced[NAMESPACE]["epoch"]
+    await world.restart()
+    await say_to(world, user(ana.id), "missed")
+    back = await ana.device()
+    await back.enter(NAMESPACE, since={user(ana.id): 1}, epoch=epoch)
+    assert heard_by(back) == ["missed"]
+    assert back.synced[NAMESPACE] == {
+        "epoch": epoch,
+        "rooms": {user(ana.id): {"seq": 2, "recovered": True}},
+    }
+
+
 @pytest.mark.parametrize(
     "auth",
     [
@@ -316,6 +331,35 @@ async def test_a_socket_that_attended_something_is_missed_when_it_is_gone(ana, s
     await ana.call(NAMESPACE, "attend", text="a call")
     await ana.client.close()
     await until(lambda: switches.departed == ["a call"])
+
+
+@one_database
+async def test_who_goes_away_while_a_command_runs_is_missed_when_it_has_ended(
+    world, ana, switches
+):
+    """Told before, a departure could overtake the arrival that the command is still writing."""
+    await ana.enter(NAMESPACE)
+    await ana.client.begin(NAMESPACE, "attend_slowly", {"text": "a call"})
+    await until(lambda: switches.waiting)
+    await ana.client.close()
+    await until(lambda: not world.app.sockets.connections)
+    await asyncio.sleep(0.05)
+    assert switches.departed == []
+    switches.open.set()
+    await until(lambda: len(switches.departed) == 2)
+    assert switches.departed == ["a call was kept", "a call"]
+
+
+@one_database
+async def test_who_goes_away_before_a_command_follows_a_room_is_not_in_it(world, ana, switches):
+    await ana.enter(NAMESPACE)
+    await ana.client.begin(NAMESPACE, "hear_slowly", {"room": "hall"})
+    await until(lambda: switches.waiting)
+    await ana.client.close()
+    await until(lambda: not world.app.sockets.connections)
+    switches.open.set()
+    await until(lambda: world.app.sockets._tasks == set())
+    assert world.app.rooms.counts() == {"streams": 1, "members": 1, "listened": 0}
 
 
 @one_database

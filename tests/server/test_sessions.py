@@ -376,6 +376,17 @@ async def test_a_session_that_ends_while_it_is_being_admitted_is_ended_all_the_s
     assert refused.value.code == "SESSION_REVOKED"
 
 
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_session_that_ends_on_one_instance_ends_on_all_within_a_second(world, make_world):
+    ana = await world.person("ana")
+    other = await make_world()
+    there = Client(other.url, ana.token)
+    other.clients.append(there)
+    await (await there.open()).enter("/profile", NAMESPACE)
+    await end(world, ana)
+    await check_ended(there, "logout")
+
+
 @one_database
 async def test_a_token_of_a_restarted_server_is_good_and_of_another_secret_is_not(
     world, ana, make_world

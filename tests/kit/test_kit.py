@@ -1,0 +1,131 @@
+"""Refusals, keys, fields that were given, codes, and what is registered on a domain."""
+
+import pytest
+from cryptography.fernet import InvalidToken
+from msgspec import UNSET, UnsetType
+
+from handlers.kit import codes, errors
+from handlers.kit.command import Domain, Registry
+from handlers.kit.contract import Change, Event, Nothing, View, event_named, given
+from handlers.kit.errors import ALWAYS_POSSIBLE, Invalid, Refusal
+from handlers.kit.keys import Keys
+from handlers.kit.rules import Rules
+from tests.kit import probe as probes
+
+SECRET = "a secret that is long enough to be one"
+
+
+def test_a_refusals_code_is_its_name_and_its_message_its_docstring():
+    codes_of = {refusal.CODE for refusal in ALWAYS_POSSIBLE}
+    assert codes_of == {
+        "UNKNOWN_COMMAND", "INVALID", "FORBIDDEN", "NOT_FOUND", "RATE_LIMITED", "CONFLICT",
+        "UNAVAILABLE", "INTERNAL",
+    }  # fmt: skip
+    assert str(errors.NotFound()) == "There is no such thing, or it is not yours."
+    assert str(errors.NotFound("Gone.")) == "Gone."
+
+
+def test_only_a_refusal_that_says_so_is_kept():
+    assert probes.Counted().keeps
+    assert not probes.Full().keeps
+    assert probes.Full().kept().keeps
+    assert not probes.Full().keeps, "one that was kept keeps no other"
+
+
+def test_every_refusal_has_a_sentence_and_a_code_of_its_own():
+    refusals = [cls for cls in Refusal.__subclasses__() if not cls.__module__.startswith("tests.")]
+    assert all((cls.__doc__ or "").strip().endswith(".") for cls in refusals)
+    assert len({cls.CODE for cls in refusals}) == len({cls.__name__ for cls in refusals})
+
+
+def test_what_is_sealed_opens_with_the_same_secret_only():
+    sealed = Keys(SECRET).seal("493201")
+    assert "493201" not in sealed
+    assert Keys(SECRET).open(sealed) == "493201"
+    with pytest.raises(InvalidToken):
+        Keys(SECRET + "!").open(sealed)
+
+
+def test_fingerprints_differ_by_secret_part_and_order():
+    prints = {
+        Keys(SECRET).fingerprint("a", "b"),
+        Keys(SECRET).fingerprint("b", "a"),
+        Keys(SECRET).fingerprint("a", "b", ""),
+        Keys(SECRET).fingerprint("ab"),
+        Keys(SECRET + "!").fingerprint("a", "b"),
+    }
+    assert len(prints) == 5
+    assert Keys(SECRET).fingerprint("a", "b") in prints
+
+
+def test_keys_of_different_purposes_differ():
+    keys = Keys(SECRET)
+    assert keys.tokens != keys._prints
+    assert len(keys.tokens) == len(keys._prints) == 32
+
+
+class Ask(Change):
+    name: str | UnsetType = UNSET
+    note: str | UnsetType | None = UNSET
+
+
+def test_only_the_fields_that_were_given_count():
+    assert dict(given(Ask())) == {}
+    assert dict(given(Ask(name="x", note=None, request_id="r"))) == {"name": "x", "note": None}
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        (codes.check_language, ("en", "de", "ar"), ("xx", "EN", "eng", "")),
+        (codes.check_country, ("DE", "GB", "IN"), ("de", "EU", "XX", "UK", "")),
+        (codes.check_currency, ("EUR", "USD", "JPY"), ("eur", "XYZ", "")),
+        (codes.check_zone, ("UTC", "Europe/Berlin"), ("Berlin", "europe/berlin", "../UTC", "")),
+    ],
+)
+def test_codes_are_those_of_the_public_lists(check, good, bad):
+    for code in good:
+        check("$.field", code)
+    for code in bad:
+        with pytest.raises(Invalid) as refused:
+            check("$.field", code)
+        assert refused.value.details["path"] == "$.field"
+
+
+def test_a_rule_is_a_duration_in_the_unit_of_its_name():
+    rules = Rules()
+    assert rules.span("pincode_life_s").total_seconds() == 600
+    assert rules.span("answers_kept_days").days == 30
+
+
+def test_a_command_is_declared_once_and_known_by_its_namespace_and_name():
+    domain = Domain("tried", "/tried")
+
+    @domain.command(roles=("admin",), rate="messages")
+    async def do(ctx, ask: Nothing) -> View: ...
+
+    command = Registry((domain,)).commands["/tried", "do"]
+    assert command.roles == {"admin"}
+    assert (command.rate, command.changes) == ("messages", False)
+    with pytest.raises(TypeError, match="twice"):
+        domain.command(name="do")(do)
+
+
+def test_the_hearers_of_an_event_are_all_consumers_of_it():
+    registry = Registry((probes.probe, probes.listener, probes.carrier))
+    assert registry.hearers()["PROBE_SAID"] == ("listener.hear_it", "carrier.carry_outside")
+
+
+def test_an_event_is_found_by_its_name():
+    assert event_named("PROBE_SAID") is probes.ProbeSaid
+    with pytest.raises(KeyError):
+        event_named("NOTHING_OF_THE_KIND")
+
+
+def test_every_event_has_a_name_of_its_own():
+    def declared(cls: type[Event]) -> list[type[Event]]:
+        below = [one for child in cls.__subclasses__() for one in declared(child)]
+        return [*([cls] if "NAME" in cls.__dict__ else []), *below]
+
+    names = [event.NAME for event in declared(Event)]
+    assert len(names) == len(set(names))

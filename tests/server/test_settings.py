@@ -1,0 +1,102 @@
+"""Settings: read once, checked at once, refused in one clear line, all of them listed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from server.settings import WrongSetting, describe_settings, read_settings
+from tests.world import ROOT, SECRET
+
+
+def test_everything_has_a_default():
+    settings = read_settings({})
+    assert settings.environment.port == 8000
+    assert settings.database_url == "sqlite:///var/parley.db"
+    assert settings.rules.pincode_tries == 5
+
+
+def test_a_setting_is_read_by_its_type():
+    settings = read_settings(
+        {
+            "PARLEY_PORT": "9000",
+            "PARLEY_MESSAGES_PER_S": "2.5",
+            "PARLEY_ORIGINS": "https://a.example, https://b.example,",
+            "PARLEY_CONSULTANTS_START_ACTIVE": "false",
+            "PARLEY_ICE_SERVERS": '[{"urls":["stun:stun.example"]}]',
+            "HOME": "/root",
+        }
+    )
+    assert settings.environment.port == 9000
+    assert settings.environment.messages_per_s == 2.5
+    assert settings.environment.origins == ("https://a.example", "https://b.example")
+    assert settings.rules.consultants_start_active is False
+    assert settings.rules.ice_servers[0].urls == ["stun:stun.example"]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PARLEY_PROT": "9000"},
+        {"PARLEY_PORT": "http"},
+        {"PARLEY_PORT": "70000"},
+        {"PARLEY_LIMITS": "on"},
+        {"PARLEY_PINCODE_TRIES": "0"},
+        {"PARLEY_PASSWORD_LENGTH_MIN": "4"},
+        {"PARLEY_DATABASE_URL": "mysql://x"},
+        {"PARLEY_MAIL_URL": "pigeon://x"},
+        {"PARLEY_SECRET": "short"},
+        {"PARLEY_DATABASE_URL": "postgresql://u@h/d"},
+        {"PARLEY_REDIS_URL": "redis://h"},
+        {"PARLEY_TRUSTED_PROXIES": "everybody"},
+        {"PARLEY_ICE_SERVERS": "[{"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(environ):
+    (variable,) = environ
+    with pytest.raises(WrongSetting) as refused:
+        read_settings(environ)
+    text = str(refused.value)
+    assert "\n" not in text
+    assert variable in text or "PARLEY_SECRET" in text
+
+
+def test_a_secret_is_not_shown_when_it_is_refused():
+    with pytest.raises(WrongSetting) as refused:
+        read_settings({"PARLEY_SECRET": "canary"})
+    assert "canary" not in str(refused.value)
+
+
+def test_the_secret_is_made_once_and_kept_for_its_owner_only(tmp_path):
+    made = read_settings({"PARLEY_DATA_DIR": str(tmp_path / "data")}).secret()
+    assert len(made) >= 32
+    assert read_settings({"PARLEY_DATA_DIR": str(tmp_path / "data")}).secret() == made
+    assert (tmp_path / "data" / "secret").stat().st_mode & 0o077 == 0
+    given = {"PARLEY_DATA_DIR": str(tmp_path / "data"), "PARLEY_SECRET": SECRET}
+    assert read_settings(given).secret() == SECRET
+
+
+def test_every_setting_is_listed_with_what_it_is_for():
+    shown = describe_settings()
+    for line in shown.splitlines()[2:]:
+        variable, _, purpose = line.strip().partition(" ")
+        assert variable.startswith("PARLEY_")
+        assert purpose.strip()
+    for variable in ("PARLEY_HOST", "PARLEY_REDIS_URL", "PARLEY_PINCODE_LIFE_S", "PARLEY_LOG"):
+        assert variable in shown
+
+
+def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path):
+    started = subprocess.run(
+        [sys.executable, "run.py"],
+        cwd=ROOT,
+        env={"PARLEY_DATA_DIR": str(tmp_path), "PARLEY_PORT": "none"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert started.returncode == 2
+    assert started.stderr.startswith("parley: PARLEY_PORT")
+    assert started.stderr.count("\n") == 1

@@ -1,0 +1,309 @@
+"""Queues of deliveries, timers and holds: what exactly one gets when many reach for it."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from storage.deliveries import (
+    Queue,
+    count_parked,
+    count_waiting,
+    delete_delivery,
+    find_lowest,
+    insert_deliveries,
+    list_due,
+    list_parked,
+    postpone,
+    retry_parked,
+    skip_parked,
+)
+from storage.engine import Queries
+from storage.holds import (
+    Hold,
+    insert_pool,
+    list_holds,
+    make_firm,
+    pools,
+    release,
+    resize_pool,
+    take_place,
+)
+from storage.timers import (
+    cancel_timer,
+    find_next_timer,
+    find_timer,
+    list_due_timers,
+    set_timer,
+    take_timer,
+)
+from tests.storage.scratch import NOW, Odd
+
+LATER = NOW + timedelta(minutes=1)
+A = Queue("hears", "a")
+B = Queue("hears", "b")
+
+
+# Deliveries.
+
+
+def telling(*told: tuple[str, str], consumers: tuple[str, ...] = ("hears",), fail: bool = False):
+    """Queue events `(id, order key)`."""
+
+    def work(queries: Queries):
+        insert_deliveries(queries, [(event, key, NOW, consumers) for event, key in told])
+        if fail:
+            raise Odd
+
+    return work
+
+
+async def heard(database, queue: Queue) -> list[tuple[int, str]]:
+    """Take everything out of a queue: numbers and events in their order."""
+
+    def take(queries: Queries):
+        lowest = find_lowest(queries, queue)
+        if lowest is not None:
+            delete_delivery(queries, queue, lowest.number)
+        return lowest
+
+    taken = []
+    while (lowest := await database.transact(take)) is not None:
+        taken.append((lowest.number, lowest.event_id))
+    return taken
+
+
+async def test_deliveries_of_a_key_are_numbered_in_the_order_of_their_commits(database, told):
+    def work(n: int):
+        def tell(queries: Queries):
+            telling((f"e{n}", "a"), ("x", "b"), fail=n % 5 == 0)(queries)
+            queries.effects.append(f"e{n}")
+
+        return tell
+
+    await asyncio.gather(*(database.transact(work(n)) for n in range(60)), return_exceptions=True)
+    taken = await heard(database, A)
+    assert [number for number, _ in taken] == list(range(1, 49))
+    assert {event for _, event in taken} == set(told)
+    if not database.shared:
+        assert [event for _, event in taken] == told
+
+
+async def test_each_consumer_and_key_is_a_queue_of_its_own(database):
+    await database.transact(telling(("e1", "a"), consumers=("hears", "sends")))
+    await database.transact(telling(("e2", "b")))
+    await database.transact(telling(("e3", "a"), consumers=()))
+    assert await heard(database, A) == [(1, "e1")]
+    assert await heard(database, Queue("sends", "a")) == [(1, "e1")]
+    assert await heard(database, B) == [(1, "e2")]
+
+
+async def due(database, now=NOW) -> set[Queue]:
+    return set(await database.read(lambda queries: list_due(queries, now, 100)))
+
+
+async def test_only_a_queue_whose_lowest_is_ready_is_due(database):
+    await database.transact(telling(("e1", "a"), ("e2", "a"), ("e3", "b")))
+    assert await due(database) == {A, B}
+    await database.transact(lambda q: postpone(q, A, 1, attempts=1, ready_at=LATER))
+    assert await due(database) == {B}
+    assert await due(database, LATER) == {A, B}
+    lowest = await database.transact(lambda queries: find_lowest(queries, A))
+    assert (lowest.number, lowest.attempts, lowest.ready_at) == (1, 1, LATER)
+
+
+async def test_a_parked_delivery_waits_for_an_operator(database):
+    await database.transact(telling(("e1", "a"), ("e2", "a")))
+    await database.transact(
+        lambda q: postpone(q, A, 1, attempts=8, ready_at=NOW, parked=True, error="Late")
+    )
+    assert await due(database, LATER) == set()
+    (parked,) = await database.read(lambda queries: list_parked(queries, 10))
+    assert (parked.order_key, parked.event_id, parked.attempts, parked.error) == (
+        "a",
+        "e1",
+        8,
+        "Late",
+    )
+    assert await database.read(count_parked) == await database.read(count_waiting) == 1
+    assert await database.transact(lambda queries: retry_parked(queries, B, NOW)) == 0
+    assert await database.transact(lambda queries: retry_parked(queries, A, NOW)) == 1
+    assert await due(database) == {A}
+    lowest = await database.transact(lambda queries: find_lowest(queries, A))
+    assert (lowest.attempts, lowest.parked) == (0, False)
+
+
+async def test_skipping_takes_the_parked_one_and_no_other(database):
+    await database.transact(telling(("e1", "a"), ("e2", "a")))
+    assert await database.transact(lambda queries: skip_parked(queries, A)) == 0
+    await database.transact(lambda q: postpone(q, A, 1, attempts=8, ready_at=NOW, parked=True))
+    assert await database.transact(lambda queries: skip_parked(queries, A)) == 1
+    assert await heard(database, A) == [(2, "e2")]
+
+
+# Timers.
+
+
+async def test_a_timer_is_set_moved_and_cancelled(database):
+    async def look():
+        return await database.read(lambda queries: find_timer(queries, "t"))
+
+    await database.transact(lambda queries: set_timer(queries, "t", NOW, "A", "1"))
+    await database.transact(lambda queries: set_timer(queries, "t", LATER, "B", "2"))
+    timer = await look()
+    assert (timer.due_at, timer.name, timer.data) == (LATER, "B", "2")
+    assert await database.read(find_next_timer) == LATER
+    assert await database.transact(lambda queries: cancel_timer(queries, "t")) is True
+    assert await database.transact(lambda queries: cancel_timer(queries, "t")) is False
+    assert await look() is None
+    assert await database.read(find_next_timer) is None
+
+
+async def test_due_timers_come_soonest_first(database):
+    for n in (3, 1, 2, 9):
+        moment = NOW + timedelta(seconds=n)
+        await database.transact(lambda q, n=n, m=moment: set_timer(q, f"t{n}", m, "A", ""))
+    at = NOW + timedelta(seconds=3)
+    timers = await database.read(lambda queries: list_due_timers(queries, at, 100))
+    assert [timer.key for timer in timers] == ["t1", "t2", "t3"]
+    assert len(await database.read(lambda queries: list_due_timers(queries, at, 2))) == 2
+
+
+async def test_a_timer_is_taken_by_exactly_one(database):
+    await database.transact(lambda queries: set_timer(queries, "t", NOW, "A", ""))
+    (timer,) = await database.read(lambda queries: list_due_timers(queries, NOW, 10))
+    taken = await asyncio.gather(
+        *(database.transact(lambda queries: take_timer(queries, timer)) for _ in range(10))
+    )
+    assert sum(taken) == 1
+
+
+async def test_a_timer_that_was_moved_meanwhile_is_not_taken(database):
+    await database.transact(lambda queries: set_timer(queries, "t", NOW, "A", ""))
+    (timer,) = await database.read(lambda queries: list_due_timers(queries, NOW, 10))
+    await database.transact(lambda queries: set_timer(queries, "t", LATER, "A", ""))
+    assert not await database.transact(lambda queries: take_timer(queries, timer))
+
+
+# Holds.
+
+
+@pytest.fixture
+async def pool(database) -> str:
+    await database.transact(lambda queries: insert_pool(queries, "pool", 7))
+    return "pool"
+
+
+def hold(for_id: str, pool_id: str = "pool", expires_at=None) -> Hold:
+    return Hold(pool_id, for_id, "booking", "ana", NOW, expires_at)
+
+
+def taking(for_id: str, *, fail: bool = False):
+    def work(queries: Queries) -> bool:
+        taken = take_place(queries, hold(for_id))
+        if fail:
+            raise Odd
+        return taken
+
+    return work
+
+
+async def taken_of(database) -> int:
+    """How many places are taken, checked against the holds that there are."""
+
+    def read(queries: Queries) -> tuple[int, int, int]:
+        taken = queries.scalar(pools.select().with_only_columns(pools.c.taken))
+        capacity = queries.scalar(pools.select().with_only_columns(pools.c.capacity))
+        return taken, capacity, len(list_holds(queries, "pool"))
+
+    taken, capacity, held = await database.read(read)
+    assert taken == held <= capacity
+    return taken
+
+
+async def test_of_many_who_reach_for_k_places_exactly_k_get_one(database, pool):
+    got = await asyncio.gather(*(database.transact(taking(f"h{n}")) for n in range(40)))
+    assert sum(got) == 7
+    assert await taken_of(database) == 7
+
+
+async def test_a_hold_that_was_rolled_back_takes_no_place(database, pool):
+    await asyncio.gather(
+        *(database.transact(taking(f"h{n}", fail=True)) for n in range(10)), return_exceptions=True
+    )
+    assert await taken_of(database) == 0
+
+
+async def test_releasing_many_times_frees_one_place(database, pool):
+    for n in range(7):
+        await database.transact(taking(f"h{n}"))
+    freed = await asyncio.gather(
+        *(database.transact(lambda queries: release(queries, "pool", "h3")) for _ in range(10))
+    )
+    assert sum(freed) == 1
+    assert await taken_of(database) == 6
+    assert await database.transact(taking("next"))
+    assert not await database.transact(taking("one too many"))
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_is_taken_and_freed_at_once_the_count_is_that_of_the_holds(
+    database, pool, seed
+):
+    chance = random.Random(seed)  # noqa: S311 - to be repeatable
+    stopped = asyncio.Event()
+
+    async def watch():
+        while not stopped.is_set():
+            await taken_of(database)
+
+    def one(n: int):
+        if chance.random() < 0.5:
+            return lambda queries: release(queries, "pool", f"h{chance.randint(0, 60)}")
+        return taking(f"h{n}", fail=chance.random() < 0.2)
+
+    watching = asyncio.create_task(watch())
+    for _ in range(3):
+        works = [one(n) for n in chance.sample(range(10_000), 40)]
+        await asyncio.gather(*map(database.transact, works), return_exceptions=True)
+    stopped.set()
+    await watching
+
+
+async def test_a_pool_never_shrinks_below_what_is_taken(database, pool):
+    for n in range(4):
+        await database.transact(taking(f"h{n}"))
+    assert not await database.transact(lambda queries: resize_pool(queries, "pool", 3))
+    assert await database.transact(lambda queries: resize_pool(queries, "pool", 4))
+    assert not await database.transact(taking("one too many"))
+    assert await database.transact(lambda queries: resize_pool(queries, "pool", 5))
+    assert await database.transact(taking("one more"))
+
+
+async def test_shrinking_and_taking_at_once_never_pass_each_other(database, pool):
+    await asyncio.gather(
+        *(database.transact(taking(f"h{n}")) for n in range(7)),
+        *(database.transact(lambda q, n=n: resize_pool(q, "pool", n)) for n in range(7)),
+    )
+    await taken_of(database)
+
+
+@pytest.mark.parametrize("taken", [-1, 8])
+async def test_the_database_itself_refuses_a_count_out_of_bounds(database, pool, taken):
+    with pytest.raises(Exception, match="taken_within_capacity"):
+        await database.transact(lambda q: q.run(update(pools).values(taken=taken)))
+    assert await taken_of(database) == 0
+
+
+async def test_a_provisional_hold_can_be_made_firm(database, pool):
+    await database.transact(lambda q: take_place(q, hold("h", expires_at=LATER)))
+    assert await database.transact(lambda queries: make_firm(queries, "pool", "h"))
+    (held,) = await database.read(lambda queries: list_holds(queries, "pool"))
+    assert held == hold("h")
+    assert not await database.transact(lambda queries: make_firm(queries, "pool", "gone"))
+
+
+async def test_a_pool_that_is_not_there_has_no_place(database):
+    assert not await database.transact(taking("h"))
