@@ -109,14 +109,13 @@ class App:
         await self.heartbeat.start()
         await self.relay.start()
         await self.housekeeping.start()
+        await self.sockets.start()
         log.info("started", instance=self.kernel.instance_id)
 
     async def stop(self) -> None:
         """Close the door first, then the parts in the reverse order."""
         await self.doorman.stop()
-        for connection in self.sockets.connections:
-            connection.cut()
-        await self.sockets.shutdown()
+        await self.sockets.stop()
         await self.housekeeping.stop()
         await self.heartbeat.stop()
         await self.relay.stop()

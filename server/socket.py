@@ -91,6 +91,7 @@ class Sockets(socketio.AsyncServer):
             max_http_buffer_size=FRAME_MAX,
             ping_interval=PING_EVERY_S,
             ping_timeout=PING_TIMEOUT_S,
+            monitor_clients=False,  # `_tidy` does
             cors_allowed_origins=settings.allows_origin,
             http_compression=False,
         )
@@ -100,6 +101,7 @@ class Sockets(socketio.AsyncServer):
         self._metrics = metrics
         self._connections: dict[str, Connection] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._tidying: asyncio.Task[None] | None = None
         self.on("connect", self._connect_namespace, namespace="*")
         self.on("disconnect", self._disconnect_namespace, namespace="*")
 
@@ -109,6 +111,31 @@ class Sockets(socketio.AsyncServer):
     @property
     def connections(self) -> list[Connection]:
         return list(self._connections.values())
+
+    async def start(self) -> None:
+        """Begin to look after those who are silently gone."""
+        self._tidying = asyncio.create_task(self._tidy())
+
+    async def stop(self) -> None:
+        """End every connection; nobody new is admitted by now."""
+        for connection in self.connections:
+            connection.cut()
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
+
+    async def _tidy(self) -> None:
+        """Notice dead peers and forget closed sockets, all of them in one even pace.
+
+        Engine.IO's own task visits one client at a time and slows down the more there are.
+        """
+        while True:
+            await asyncio.sleep(PING_TIMEOUT_S / 2)
+            for socket in list(self.eio.sockets.values()):
+                if socket.closed:
+                    self.eio.sockets.pop(socket.sid, None)
+                elif not socket.closing:
+                    await socket.check_ping_timeout()
 
     # A connection comes and goes.
 

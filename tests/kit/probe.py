@@ -36,6 +36,7 @@ class Switches:
     """What `wait` and the outbound consumer wait for."""
     waiting: list[str] = field(default_factory=list)
     arrived: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     departed: list[str] = field(default_factory=list)
 
 
@@ -263,6 +264,14 @@ async def note_departure(ctx: Context, subject: str, stay_id: str, at: datetime)
 async def note_arrival(ctx: Context) -> None:
     assert ctx.actor is not None
     switches.arrived.append(ctx.actor.id)
+
+
+@probe.leaves_last
+async def note_leaving(ctx: Context) -> None:
+    switches.attempts["leaving"] += 1
+    if "leaving" in switches.broken:
+        raise StorageUnavailable("away")
+    switches.left.append(ctx.user_id)
 
 
 # Decisions.

@@ -77,7 +77,7 @@ class Poller:
         self.address += f"&sid={self.opened['sid']}"
         return self
 
-    async def post(self, text: str) -> int:
+    async def post(self, text: str | bytes) -> int:
         """Say something; the HTTP status."""
         async with self._http.post(self.address, data=text) as answer:
             return answer.status

@@ -3,9 +3,12 @@
 import re
 
 import pytest
+from sqlalchemy import select
 
 from handlers.send.mail import MailRefused
 from storage.columns import metadata
+from storage.events import events
+from storage.send import dispatches
 from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE
 from tests.wire_client import Client, Refused
@@ -105,6 +108,17 @@ async def test_a_pincode_that_waits_for_its_mail_is_sealed_too(world, monkeypatc
     assert pincodes
     assert found_in(stored, pincodes) == []
     assert found_in(logs.getvalue(), pincodes) == []
+
+
+async def test_a_pincode_is_wiped_once_it_is_on_its_way(world):
+    stranger = await world.visitor("/signup")
+    await stranger.call("/signup", "start", email=ANA)
+    await world.mails.pincode(ANA)
+    await world.settle()
+    said = select(events.c.data).where(events.c.name == "SEND_NOTIFICATION")
+    assert await world.read(lambda tx: tx.scalars(said)) == [""]
+    kept = await world.read(lambda tx: tx.scalars(select(dispatches.c.sealed)))
+    assert kept == [""]
 
 
 async def test_no_text_comes_up_when_everything_breaks(world, logs, switches, monkeypatch):

@@ -1,7 +1,6 @@
 """Connections come, enter their rooms, leave, and leave nothing behind."""
 
 import asyncio
-import gc
 import json
 from collections import Counter
 
@@ -326,6 +325,20 @@ async def test_several_devices_arrive_as_one_person(world, ana, switches: Switch
     await until(lambda: not world.app.doorman._telling)
 
 
+@one_database
+@pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
+async def test_a_departure_is_told_though_the_database_was_away(world, ana, switches, monkeypatch):
+    """Else a person who left in that moment would be online for ever."""
+    monkeypatch.setattr("server.doorman.RETRY_AFTER_S", 0.05)
+    await ana.enter(NAMESPACE)
+    await until(lambda: switches.arrived)
+    switches.broken.add("leaving")
+    await ana.client.close()
+    await until(lambda: switches.attempts["leaving"])
+    switches.broken.clear()
+    await until(lambda: switches.left == [ana.id], within_s=2)
+
+
 async def test_a_socket_that_attended_something_is_missed_when_it_is_gone(ana, switches):
     await ana.enter(NAMESPACE)
     await ana.call(NAMESPACE, "attend", text="a call")
@@ -334,9 +347,7 @@ async def test_a_socket_that_attended_something_is_missed_when_it_is_gone(ana, s
 
 
 @one_database
-async def test_who_goes_away_while_a_command_runs_is_missed_when_it_has_ended(
-    world, ana, switches
-):
+async def test_who_goes_away_while_a_command_runs_is_missed_when_it_has_ended(world, ana, switches):
     """Told before, a departure could overtake the arrival that the command is still writing."""
     await ana.enter(NAMESPACE)
     await ana.client.begin(NAMESPACE, "attend_slowly", {"text": "a call"})
@@ -375,7 +386,6 @@ async def test_a_draining_instance_admits_nobody(world, ana):
 
 def counts_of(world: World) -> dict[str, object]:
     app, manager = world.app, world.app.sockets.manager
-    gc.collect()
     return {
         "connections": len(app.sockets.connections),
         "engine's": len(app.sockets.eio.sockets),

@@ -284,6 +284,15 @@ async def test_polled_binary_and_broken_packets_are_strikes(world, ana, logs):
     assert "Traceback" not in logs.getvalue()
 
 
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"4x\x1e" * 40, b""], ids=["bytes", "40", "none"])
+async def test_a_post_that_is_no_payload_is_refused_without_a_traceback(world, ana, body, logs):
+    poller = await Poller(world).open()
+    await poller.enter(NAMESPACE, ana.token)
+    await poller.post(body)
+    assert "Traceback" not in logs.getvalue()
+    assert await ana.call(NAMESPACE, "echo", text="others go on")
+
+
 async def test_a_post_over_its_limit_is_refused_and_leaves_nothing_behind(world, ana, logs):
     poller = await Poller(world).open()
     await poller.enter(NAMESPACE, ana.token)
