@@ -12,6 +12,7 @@ Invariants:
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -146,16 +147,12 @@ class Doorman:
                 self._spawn(self._depart(domain, socket, subject, stay_id))
 
     async def _depart(self, domain: Domain, socket: Socket, subject: str, stay_id: str) -> None:
-        """Tell it until the database takes it: what was left must not count on."""
-        assert domain.departure is not None
+        """What was left must not count on, even if the database is away just now."""
         at = self._kernel.clock.now()
         context = self._context(socket.connection.actor, socket.connection)
-        while True:
-            try:
-                return await domain.departure(context, subject, stay_id, at)
-            except StorageUnavailable as error:
-                log.warning("departure_not_told", error=str(error))
-                await asyncio.sleep(RETRY_AFTER_S)
+        assert domain.departure is not None
+        tell = partial(domain.departure, context, subject, stay_id, at)
+        await self._until_told(tell, "departure")
 
     def gone(self, connection: Connection) -> None:
         """A connection is gone."""
@@ -225,12 +222,17 @@ class Doorman:
     async def _tell(self, actor: Actor, hook: str) -> None:
         for domain in self._domains:
             run = getattr(domain, hook)
-            if run is None:
-                continue
+            if run is not None:
+                await self._until_told(partial(run, self._context(actor, None)), hook)
+
+    async def _until_told(self, tell: Callable[[], Awaitable[None]], what: str) -> None:
+        """Tell it until the database takes it."""
+        while True:
             try:
-                await run(self._context(actor, None))
+                return await tell()
             except StorageUnavailable as error:
-                log.warning("presence_not_told", error=str(error))
+                log.warning("not_told", what=what, error=str(error))
+                await asyncio.sleep(RETRY_AFTER_S)
 
     def _context(self, actor: Actor | None, connection: Connection | None) -> Context:
         return Context(self._kernel, actor, connection.origin if connection else Origin())

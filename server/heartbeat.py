@@ -63,16 +63,26 @@ class Heartbeat:
         confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
 
     def _lost(self, instance_id: str, at: datetime, queries: Queries) -> None:
-        if take_instance(queries, instance_id):
+        if take_instance(queries, instance_id, at):
             tx = Transaction(queries, self._kernel, None, Origin())
             tx.publish(InstanceLost(instance_id=instance_id, at=at))
             tx.flush()
 
     async def _beat(self) -> None:
+        confirmed_at = self._kernel.clock.now()
         while True:
             await asyncio.sleep(CONFIRM_EVERY_S)
             try:
-                await self._kernel.database.transact(self._confirm)
-                await self.bury(self._kernel.clock.now() - SILENT_AFTER)
+                confirmed_at = await self._confirm_and_bury(confirmed_at)
             except StorageUnavailable as error:
                 log.warning("not_confirmed", error=str(error))
+            except Exception as raised:
+                log.error("beat_failed", error=type(raised).__name__)
+
+    async def _confirm_and_bury(self, confirmed_at: datetime) -> datetime:
+        """Confirm; then bury the silent, unless nobody could confirm for a while."""
+        await self._kernel.database.transact(self._confirm)
+        now = self._kernel.clock.now()
+        if now - confirmed_at < SILENT_AFTER:
+            await self.bury(now - SILENT_AFTER)
+        return now

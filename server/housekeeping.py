@@ -46,3 +46,5 @@ class Housekeeping:
                 await self.tidy()
             except StorageUnavailable as error:
                 log.warning("not_tidied", error=str(error))
+            except Exception as raised:
+                log.error("round_failed", error=type(raised).__name__)

@@ -77,6 +77,7 @@ class Relay:
         self._metrics = metrics
         self._patience = patience
         self._active: dict[Queue, bool] = {}
+        self._trying: dict[Queue, int] = {}
         self._slots = asyncio.Semaphore(WORKERS_MAX)
         self._tasks: set[asyncio.Future[Any]] = set()
         self._working: set[asyncio.Future[Any]] = set()
@@ -133,6 +134,7 @@ class Relay:
                     return
         finally:
             del self._active[queue]
+            self._trying.pop(queue, None)
 
     async def _take_turn(self, queue: Queue) -> bool:
         """Work on the lowest delivery; True when there may be another."""
@@ -165,11 +167,13 @@ class Relay:
             deliveries.delete_delivery(queries, queue, lowest.number)
             return Turn(again=True)
         if consumer.outbound:
+            self._trying[queue] = lowest.number
             lease = now + timedelta(seconds=LEASE_S)
             deliveries.postpone(
                 queries, queue, lowest.number, attempts=lowest.attempts + 1, ready_at=lease
             )
             return Turn(True, None, lowest.number, lowest.attempts + 1, stored)
+        self._trying[queue] = lowest.number
         deliveries.delete_delivery(queries, queue, lowest.number)
         tx = Transaction(queries, self._kernel, None, _origin_of(stored))
         tx.cause = stored
@@ -209,8 +213,8 @@ class Relay:
 
     def _postpone(self, queries: Queries, queue: Queue, error: str) -> float | None:
         lowest = deliveries.find_lowest(queries, queue)
-        if lowest is None:
-            return None
+        if lowest is None or lowest.number != self._trying.get(queue):
+            return None  # another instance has done it meanwhile
         outbound = self._consumers[queue.consumer].outbound
         attempts = lowest.attempts + (0 if outbound else 1)  # its lease has counted it already
         parked = attempts >= self._patience.tries

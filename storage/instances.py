@@ -30,7 +30,9 @@ _CONFIRM = (
 _SILENT = select(_i.id, _i.confirmed_at).where(
     _i.confirmed_at < bindparam("before"), _i.id != bindparam("but")
 )
-_TAKE = delete(instances).where(_i.id == bindparam("of_id"))
+_TAKE = delete(instances).where(
+    _i.id == bindparam("of_id"), _i.confirmed_at <= bindparam("not_after")
+)
 
 
 def confirm_instance(tx: Queries, instance_id: str, now: datetime) -> None:
@@ -44,6 +46,6 @@ def list_silent(tx: Queries, before: datetime, but: str) -> list[Instance]:
     return tx.all(Instance, _SILENT, before=before, but=but)
 
 
-def take_instance(tx: Queries, instance_id: str) -> bool:
-    """Remove an instance; True for the one who did it first."""
-    return tx.run(_TAKE, of_id=instance_id) == 1
+def take_instance(tx: Queries, instance_id: str, not_after: datetime) -> bool:
+    """Remove an instance that has not confirmed itself since; True for who did it first."""
+    return tx.run(_TAKE, of_id=instance_id, not_after=not_after) == 1

@@ -115,6 +115,28 @@ async def test_a_restarted_instance_takes_up_what_was_left(world, monkeypatch):
 # Failures.
 
 
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_failure_is_not_counted_on_the_next_delivery(make_world, monkeypatch, switches):
+    """The one that failed here may meanwhile have had its effect on another instance."""
+    one, two = [await make_world() for _ in range(2)]
+    for world in (one, two):
+        forget_to_wake(world, monkeypatch)
+    await say(one, "hard")
+    await say(one, "next")
+    failed = one.app.relay._failed
+
+    async def after_the_other_had_its_turn(*args):
+        switches.broken.clear()
+        assert await two.app.relay._take_turn(Queue(LISTENER, "probe:one"))
+        return await failed(*args)
+
+    monkeypatch.setattr(one.app.relay, "_failed", after_the_other_had_its_turn)
+    switches.broken.add("hard")
+    await one.app.relay._take_turn(Queue(LISTENER, "probe:one"))
+    assert await noted(one) == ["hard"]
+    assert (await lowest(one)).attempts == 0
+
+
 async def test_a_failing_consumer_has_no_effect_and_is_tried_again(world, switches: Switches):
     switches.broken.add("hard")
     await say(world, "hard")

@@ -1,6 +1,5 @@
 """A started database for each test, and what it says it committed."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,8 +22,3 @@ def told(database: Database) -> list[Any]:
     told: list[Any] = []
     database.committed = told.extend
     return told
-
-
-@pytest.fixture
-def loop(database: Database) -> asyncio.AbstractEventLoop:
-    return asyncio.get_running_loop()

@@ -1,0 +1,118 @@
+"""Instances confirm that they live; a dead one is missed once, a living one never."""
+
+import asyncio
+
+import pytest
+
+from storage.instances import confirm_instance
+from tests.kit import probe as probes
+from tests.world import World, one_database, until
+
+LOST = "INSTANCE_LOST"
+
+
+@pytest.fixture
+def domains():
+    probes.reset()
+    return (probes.probe,)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("server.heartbeat.CONFIRM_EVERY_S", 0.03)
+
+
+async def lost(world: World) -> list[str]:
+    """The ids of the instances whose loss was told."""
+    return [event["instance_id"] for event in await world.stored(LOST)]
+
+
+async def silence(world: World) -> str:
+    """Let an instance confirm nothing more, as if it were dead; its id."""
+    world.app.heartbeat._task.cancel()
+    await asyncio.gather(world.app.heartbeat._task, return_exceptions=True)
+    return str(world.app.kernel.instance_id)
+
+
+async def test_an_instance_that_stops_in_order_tells_its_own_end(world):
+    gone = world.app.kernel.instance_id
+    await world.restart()
+    assert await lost(world) == [gone]
+
+
+@one_database
+async def test_an_embedded_database_takes_any_other_instance_for_dead_at_its_start(world):
+    now = world.clock.now()
+    await world.transact(lambda tx: confirm_instance(tx, "an-instance-that-was-killed", now))
+    own = world.app.kernel.instance_id
+    await world.restart()
+    assert set(await lost(world)) == {own, "an-instance-that-was-killed"}
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+class TestWithOthers:
+    """Several instances over one PostgreSQL database."""
+
+    async def test_a_dead_instance_is_missed_once_and_soon(self, make_world):
+        dead, one, two = [await make_world() for _ in range(3)]
+        gone = await silence(dead)
+        for _ in range(4):  # their own confirmations keep up with the clock
+            one.clock.advance(4.5)
+            await asyncio.sleep(0.15)
+        await until(lambda: lost(one), within_s=2)
+        await asyncio.sleep(0.1)
+        assert await lost(two) == [gone]
+
+    async def test_its_end_was_when_it_last_confirmed(self, make_world):
+        dead, one = [await make_world() for _ in range(2)]
+        before = one.clock.now().isoformat()[:19]
+        await silence(dead)
+        for _ in range(4):
+            one.clock.advance(4.5)
+            await asyncio.sleep(0.1)
+        await until(lambda: lost(one), within_s=2)
+        (told,) = await one.stored(LOST)
+        assert told["at"][:18] == before[:18]
+
+    async def test_a_short_silence_is_no_death(self, make_world):
+        quiet, one = [await make_world() for _ in range(2)]
+        await silence(quiet)
+        one.clock.advance(10)
+        await asyncio.sleep(0.2)
+        assert await lost(one) == []
+
+    async def test_nobody_is_taken_for_dead_after_a_time_in_which_nobody_could_confirm(
+        self, make_world
+    ):
+        """A database that was away for long silences all; who comes back first is not alone."""
+        worlds = [await make_world() for _ in range(3)]
+        worlds[0].clock.advance(60)
+        await asyncio.sleep(0.4)
+        assert await lost(worlds[0]) == []
+
+
+async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list[int]:
+    """Let one method fail once, as nobody foresaw."""
+    work, failures = getattr(owner, name), []
+
+    async def run(*args):
+        if not failures:
+            failures.append(1)
+            raise RuntimeError("what nobody foresaw")
+        failures.append(2)
+        return await work(*args)
+
+    monkeypatch.setattr(owner, name, run)
+    return failures
+
+
+async def test_a_beat_that_failed_is_followed_by_the_next(world, monkeypatch):
+    failures = await fail_once(world, monkeypatch, world.app.heartbeat, "bury")
+    await until(lambda: len(failures) > 2, within_s=2)
+
+
+async def test_housekeeping_that_failed_is_followed_by_the_next(make_world, monkeypatch):
+    monkeypatch.setattr("server.housekeeping.EVERY_S", 0.02)
+    world = await make_world()
+    failures = await fail_once(world, monkeypatch, world.app.housekeeping, "tidy")
+    await until(lambda: len(failures) > 2, within_s=2)
