@@ -21,5 +21,8 @@ class Member(Protocol):
     def send(self, packet: Packet) -> None:
         """Write `packet` after all that was sent before; never waits, never raises."""
 
+    async def caught_up(self) -> None:
+        """Wait, bounded in time, until it has read most of what it was sent; for replays."""
+
     def cut(self, reason: str) -> None:
         """End the connection: what it missed it gets back by number."""

@@ -5,38 +5,35 @@ Invariants:
 - Entering: register as joining, confirm the subscription, read the head and what was missed on one
   snapshot, send it, release. Whatever commits meanwhile is held or is in the snapshot, and the
   floor drops what is in both.
-- A gap waits 50 ms for the missing, then is read from the database. Twice a second the heads that
-  moved lately are compared, since a lost last event shows no gap.
-- Nothing here waits while it writes to members: a slow one is cut off by its own limits.
+- Who enters several streams opens its own before it waits for those that others are opening, so
+  no two can wait for each other; the wait is bounded.
+- Nothing here waits while it writes to members: a slow one is cut off by its own limits. Only a
+  replay waits, for its own member, and while that member is still joining.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
 import structlog
 
 from rooms.bus import Bus
+from rooms.gaps import GAP_WAIT_S, Gaps
 from rooms.member import Member
 from rooms.names import split, stream
 from rooms.packets import Packet, event_packet, whisper_packet
 from rooms.replay import Entered, ReplayLimits, Wanted, read_entries
-from rooms.stream import Stream
+from rooms.stream import Stream, puts_out
 from storage import events
 from storage.clock import Clock
 from storage.engine import Database, Queries, StorageUnavailable
-from storage.events import Head, Membership, Numbered
+from storage.events import Membership, Numbered
 
 log = structlog.get_logger("rooms")
 
-GAP_WAIT_S = 0.05
-SWEEP_EVERY_S = 0.5
-MOVED_WITHIN = timedelta(seconds=10)
-FILL_LIMIT = 1_000
-SWEEP_LIMIT = 10_000
 ENTER_ROUNDS = 5
+OPEN_WITHIN_S = 5.0
 
 Wants = Callable[[Queries], list[Wanted]]
 Greet = Callable[[dict[str, Entered]], None]
@@ -50,16 +47,16 @@ class Rooms:
     ) -> None:
         self._database = database
         self._bus = bus
-        self._clock = clock
         self._limits = limits or ReplayLimits()
         self._streams: dict[str, Stream] = {}
         self._listeners: dict[str, dict[Member, None]] = {}
         self._of_member: dict[Member, set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._gaps = Gaps(database, clock, self._streams, self._after_writing, self._spawn)
 
     async def start(self) -> None:
         await self._bus.start()
-        self._spawn(self._sweep())
+        self._spawn(self._gaps.sweep())
 
     async def stop(self) -> None:
         for task in list(self._tasks):
@@ -89,7 +86,7 @@ class Rooms:
             return
         self._after_writing(found, found.arrived(event))
         if found.gap:
-            self._catch_up(found, event.seq, wait_s=GAP_WAIT_S)
+            self._gaps.catch_up(found, event.seq, wait_s=GAP_WAIT_S)
 
     def whisper(
         self, namespace: str, room: str, name: str, data: Any, skip: object | None = None
@@ -117,12 +114,11 @@ class Rooms:
         """
         try:
             wanted, entered = await self._read_in(member, wants)
+            for one in wanted:
+                await self._replay(member, entered[one.stream].missed)
         except BaseException:
             self.leave_all(member)
             raise
-        for one in wanted:
-            for event in entered[one.stream].missed:
-                member.send(event_packet(event))
         greet(entered)
         for one in wanted:
             self._let_in(member, one.stream, entered[one.stream].head)
@@ -135,8 +131,12 @@ class Rooms:
         if name in self._of_member.get(member, ()):
             await read()
             return lambda: None
-        opens = await self._register(member, name)
+        opens = self._register(member, name)
         try:
+            if opens:
+                await self._bus.subscribe(name)
+            else:
+                await self._others_opened([name])
             floor = await read()
         except BaseException:
             self._abandon({name} if opens else set())
@@ -181,36 +181,68 @@ class Rooms:
     async def _read_in(
         self, member: Member, wants: Wants
     ) -> tuple[list[Wanted], dict[str, Entered]]:
-        opened: set[str] = set()
+        """Register for every wanted stream, then read; again when that named others."""
+        opening: set[str] = set()
         try:
-            wanted, entered = await self._read_until_stable(member, wants, opened)
+            wanted = await self._database.read(wants)
+            for _ in range(ENTER_ROUNDS):
+                await self._register_all(member, wanted, opening)
+                wanted, entered, heads = await self._database.read(
+                    partial(self._read_entries, wants, sorted(opening))
+                )
+                if all(one.stream in self._of_member.get(member, ()) for one in wanted):
+                    break
+            else:
+                raise StorageUnavailable("the member's rooms kept changing")
         except BaseException:
-            self._abandon(opened)
+            self._abandon(opening)
             raise
-        for name in opened:
-            self._open(name, entered[name].head if name in entered else 0)
+        self._open_all(opening, heads)
         for name in self._of_member.get(member, set()) - {one.stream for one in wanted}:
             self.leave(member, name)
         return wanted, entered
 
-    async def _read_until_stable(
-        self, member: Member, wants: Wants, opened: set[str]
-    ) -> tuple[list[Wanted], dict[str, Entered]]:
-        """Register for every wanted stream, then read; again when that named others."""
-        wanted = await self._database.read(wants)
-        for _ in range(ENTER_ROUNDS):
-            for one in wanted:
-                known = one.stream in self._of_member.get(member, ())
-                if not known and await self._register(member, one.stream):
-                    opened.add(one.stream)
-            wanted, entered = await self._database.read(
-                lambda tx: (now := wants(tx), read_entries(tx, now, self._limits))
-            )
-            if all(one.stream in self._of_member.get(member, ()) for one in wanted):
-                return wanted, entered
-        raise StorageUnavailable("the member's rooms kept changing")
+    def _read_entries(
+        self, wants: Wants, opening: list[str], tx: Queries
+    ) -> tuple[list[Wanted], dict[str, Entered], dict[str, int]]:
+        """What is wanted now, how it is entered, and the heads of the streams being opened."""
+        wanted = wants(tx)
+        entered = read_entries(tx, wanted, self._limits)
+        rest = events.list_heads(tx, [name for name in opening if name not in entered])
+        return wanted, entered, {name: entry.head for name, entry in entered.items()} | rest
 
-    async def _register(self, member: Member, name: str) -> bool:
+    async def _register_all(self, member: Member, wanted: list[Wanted], opening: set[str]) -> None:
+        """Be among the joining everywhere; what others are opening is open when this returns."""
+        fresh = [one.stream for one in wanted if one.stream not in self._names_of(member)]
+        for name in fresh:
+            if self._register(member, name):
+                opening.add(name)
+                await self._bus.subscribe(name)
+        others = [name for name in fresh if name not in opening and not self._is_open(name)]
+        if others and opening:
+            names = sorted(opening)
+            heads = await self._database.read(lambda tx: events.list_heads(tx, names))
+            self._open_all(opening, heads)
+        await self._others_opened(others)
+
+    def _names_of(self, member: Member) -> Iterable[str]:
+        return self._of_member.get(member, ())
+
+    def _is_open(self, name: str) -> bool:
+        found = self._streams.get(name)
+        return found is None or found.cursor is not None
+
+    async def _others_opened(self, names: list[str]) -> None:
+        """Wait for those who open these streams; raises StorageUnavailable when they cannot."""
+        waits = [self._streams[name].opened for name in names if name in self._streams]
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_S):
+                for opened in waits:
+                    await asyncio.shield(opened)
+        except TimeoutError:
+            raise StorageUnavailable("a stream was not opened in time") from None
+
+    def _register(self, member: Member, name: str) -> bool:
         """Put `member` among the joining; True when it must open the stream by its snapshot."""
         found = self._streams.get(name)
         opens = found is None
@@ -219,11 +251,12 @@ class Rooms:
             self._streams[name] = found
         found.join(member)
         self._of_member.setdefault(member, set()).add(name)
-        if opens:
-            await self._bus.subscribe(name)
-        else:
-            await asyncio.shield(found.opened)
         return opens
+
+    async def _replay(self, member: Member, missed: list[Numbered]) -> None:
+        for event in missed:
+            await member.caught_up()
+            member.send(event_packet(event))
 
     def _abandon(self, names: set[str]) -> None:
         """Their opener could not read: whoever waits for them is told, the next one opens anew."""
@@ -237,104 +270,78 @@ class Rooms:
             for member in found.joining:
                 self._unlist(member, name)
 
+    def _open_all(self, opening: set[str], heads: dict[str, int]) -> None:
+        for name in opening:
+            self._open(name, heads[name])
+        opening.clear()
+
     def _open(self, name: str, head: int) -> None:
         if (found := self._streams.get(name)) is not None and found.cursor is None:
             self._after_writing(found, found.open_at(head))
 
     def _let_in(self, member: Member, name: str, floor: int) -> None:
         found = self._streams.get(name)
-        if found is None or (joining := found.joining.get(member)) is None:
+        if found is None or member not in found.joining:
             return  # it left meanwhile
-        joining.floor = floor
-        found.release(member)
+        found.release(member, floor)
         self._after_writing(found, [])
         if member.gone:
             self.leave(member, name)
-        self._catch_up(found, floor, wait_s=GAP_WAIT_S)
+        self._gaps.catch_up(found, floor, wait_s=GAP_WAIT_S)
 
     def _after_writing(self, found: Stream, written: list[Numbered]) -> None:
         while found.left:
-            self.leave(found.left.pop(), found.name)
+            self._put_out(found.name, *found.left.pop())
         for event in written:
             for change in event.membership:
                 if change.joins and change.stream != found.name:
                     self._let_follow(found, change)
 
+    def _put_out(self, name: str, member: Member, seq: int) -> None:
+        """A member is out by number `seq`, and in again if it was let in after that."""
+        found = self._streams.get(name)
+        again = found.again.pop(member, None) if found else None
+        self.leave(member, name)
+        if again is not None and again.seq > seq:
+            self._spawn(self._enter_live(member, again))
+
     def _let_follow(self, found: Stream, change: Membership) -> None:
         """Let a person's sockets into a stream that an event in their own room lets them join."""
         for member in found.of_user(change.user_id):
-            if change.stream not in self._of_member.get(member, ()):
+            if change.stream in self._names_of(member):
+                self._streams[change.stream].again[member] = change
+            else:
                 self._spawn(self._enter_live(member, change))
 
     async def _enter_live(self, member: Member, change: Membership) -> None:
-        wanted = [Wanted(change.stream, change.seq, since=change.seq - 1)]
-        try:
-            opens = await self._register(member, change.stream)
-        except StorageUnavailable:
-            member.cut("its rooms could not be read")
+        """Let `member` into a stream from the event on that let it join."""
+        if member.gone or change.stream in self._names_of(member):
             return
+        wanted = [Wanted(change.stream, change.seq, since=change.seq - 1)]
+        entries: dict[str, Entered] = {}
+
+        async def read() -> int:
+            entries.update(
+                await self._database.read(lambda tx: read_entries(tx, wanted, self._limits))
+            )
+            return entries[change.stream].head
+
         try:
-            entered = await self._database.read(lambda tx: read_entries(tx, wanted, self._limits))
-        except StorageUnavailable:
-            self._abandon({change.stream} if opens else set())
+            release = await self.follow(member, change.stream, read)
+            entry = entries[change.stream]
+            if not entry.recovered:
+                raise StorageUnavailable("too much was said since it joined")
+            for event in entry.missed:
+                await member.caught_up()
+                member.send(event_packet(event))
+                if puts_out(event, member.user_id):
+                    self._put_out(change.stream, member, event.seq)
+                    return
+            release()
+        except Exception as raised:
+            log.warning("room_not_entered", stream=change.stream, error=type(raised).__name__)
             self.leave(member, change.stream)
             member.cut("its rooms could not be read")
-            return
-        entry = entered[change.stream]
-        if opens:
-            self._open(change.stream, entry.head)
-        for event in entry.missed:
-            member.send(event_packet(event))
-        self._let_in(member, change.stream, entry.head)
-
-    def _catch_up(self, found: Stream, upto: int, wait_s: float) -> None:
-        """See to it that `found` gets to number `upto`, if it is behind."""
-        if found.cursor is not None and found.cursor < upto and not found.filling:
-            found.filling = True
-            self._spawn(self._fill(found, upto, wait_s))
-
-    async def _fill(self, found: Stream, upto: int, wait_s: float) -> None:
-        """Read what is missing between the cursor and what came ahead of it."""
-        await asyncio.sleep(wait_s)
-        try:
-            cursor = found.cursor or 0
-            last = max([*found.ahead, upto])
-            if last > cursor:
-                missing = await self._database.read(
-                    lambda tx: events.list_since(tx, found.name, cursor, last, FILL_LIMIT)
-                )
-                for event in missing:
-                    self._after_writing(found, found.arrived(event))
-        except StorageUnavailable as error:
-            log.warning("gap_not_filled", stream=found.name, error=str(error))  # the sweep retries
-        finally:
-            found.filling = False
-
-    async def _sweep(self) -> None:
-        """Find what was lost without leaving a gap.
-
-        A round looks back to the last one that succeeded, and over any transaction before it.
-        """
-        looked_at = self._clock.now()
-        while True:
-            await asyncio.sleep(SWEEP_EVERY_S)
-            now = self._clock.now()
-            try:
-                await self._look(min(looked_at, now) - MOVED_WITHIN)
-                looked_at = now
-            except StorageUnavailable as error:
-                log.warning("heads_not_read", error=str(error))
-            except Exception as raised:
-                log.error("round_failed", error=type(raised).__name__)
-
-    async def _look(self, since: datetime) -> None:
-        """Catch up with every stream here whose head moved since then."""
-        if not self._streams:
-            return
-        for head in await self._database.read(partial(moved_since, since)):
-            found = self._streams.get(head.stream)
-            if found is not None:
-                self._catch_up(found, head.seq, wait_s=0)
 
     def _forget_if_empty(self, found: Stream) -> None:
         if found.empty and self._streams.get(found.name) is found:
@@ -347,10 +354,6 @@ class Rooms:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def moved_since(since: datetime, tx: Queries) -> list[Head]:
-    return events.list_moved_heads(tx, since, SWEEP_LIMIT)
 
 
 def room_of(name: str) -> str:

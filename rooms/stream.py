@@ -7,7 +7,10 @@ Invariants:
   From its release on it hears exactly the numbers above its floor, in order.
 - A new stream is opened by its first joiner's snapshot; other joiners read theirs after that, so
   nothing can fall between the cursor and a floor.
-- A member who leaves at number n has heard n and hears nothing after it.
+- A member who is put out by number n has heard n and hears nothing after it. What lies below its
+  floor was in its snapshot and puts nobody out.
+- Who is let in again before it heard that it was put out (rooms are not in step with each other)
+  is noted in `again`, and enters anew once it is out.
 """
 
 import asyncio
@@ -15,7 +18,7 @@ from collections.abc import Iterator
 
 from rooms.member import Member
 from rooms.packets import Packet, event_packet
-from storage.events import Numbered
+from storage.events import Membership, Numbered
 
 AHEAD_MAX = 1_000
 HELD_MAX = 2_000
@@ -24,20 +27,28 @@ HELD_MAX = 2_000
 class Joining:
     """A member on its way in: a replay is being read and sent to it."""
 
-    __slots__ = ("floor", "held", "last", "released")
+    __slots__ = ("floor", "held")
 
     def __init__(self) -> None:
-        self.last: int | None = None
-        """The number at which it was put out again, while it was still joining."""
         self.floor: int | None = None
-        self.held: list[tuple[int, Packet]] = []
-        self.released = False
+        """The number up to which its snapshot told it everything; None before its release."""
+        self.held: list[tuple[Numbered, Packet]] = []
 
 
 class Stream:
     """The local side of one stream."""
 
-    __slots__ = ("ahead", "cursor", "filling", "joining", "left", "members", "name", "opened")
+    __slots__ = (
+        "again",
+        "ahead",
+        "cursor",
+        "filling",
+        "joining",
+        "left",
+        "members",
+        "name",
+        "opened",
+    )
 
     def __init__(self, name: str, opened: asyncio.Future[None]) -> None:
         self.name = name
@@ -46,7 +57,9 @@ class Stream:
         self.members: dict[Member, None] = {}
         self.joining: dict[Member, Joining] = {}
         self.ahead: dict[int, Numbered] = {}
-        self.left: list[Member] = []
+        self.left: list[tuple[Member, int]] = []
+        """Who was put out, by which number, and is still to be told to the rooms."""
+        self.again: dict[Member, Membership] = {}
         self.filling = False
 
     @property
@@ -78,24 +91,29 @@ class Stream:
         joining = self.joining[member] = Joining()
         return joining
 
-    def release(self, member: Member) -> None:
-        """The member's replay is sent: let it hear what was held, then what comes."""
+    def release(self, member: Member, floor: int) -> None:
+        """The member's snapshot up to `floor` is sent: let it hear what was held, then what comes.
+
+        It is put out at once when what was held says so.
+        """
         joining = self.joining.get(member)
         if joining is None:
             return
-        joining.released = True
-        for seq, packet in joining.held:
-            if seq > (joining.floor or 0):
-                member.send(packet)
+        joining.floor = floor
+        for event, packet in joining.held:
+            if event.seq <= floor:
+                continue
+            member.send(packet)
+            if puts_out(event, member.user_id):
+                self._put_out(member, event.seq)
+                return
         joining.held.clear()
-        if joining.last is None:
-            self._promote(member, joining)
-        else:
-            self._put_out(member)
+        self._promote(member, joining)
 
     def drop(self, member: Member) -> None:
         self.members.pop(member, None)
         self.joining.pop(member, None)
+        self.again.pop(member, None)
 
     def of_user(self, user_id: str) -> list[Member]:
         """The members here who are this person's sockets."""
@@ -120,38 +138,37 @@ class Stream:
         self.cursor = event.seq
         for member in self.members:
             member.send(packet)
-        for member, joining in list(self.joining.items()):
-            self._write_to_joining(member, joining, event.seq, packet)
         for change in event.membership:
             if change.stream == self.name and not change.joins:
-                self._drop_user(change.user_id, event.seq)
-
-    def _drop_user(self, user_id: str, seq: int) -> None:
-        for member in self.of_user(user_id):
-            joining = self.joining.get(member)
-            if joining is not None and not joining.released:
-                joining.last = seq  # it is put out once it has heard what was held for it
+                for member in [m for m in self.members if m.user_id == change.user_id]:
+                    self._put_out(member, event.seq)
+        for member, joining in list(self.joining.items()):
+            if joining.floor is None:
+                self._hold(member, joining, event, packet)
             else:
-                self._put_out(member)
+                self._promote(member, joining)
 
-    def _put_out(self, member: Member) -> None:
-        self.drop(member)
-        self.left.append(member)
+    def _hold(self, member: Member, joining: Joining, event: Numbered, packet: Packet) -> None:
+        if len(joining.held) >= HELD_MAX:
+            member.cut("too much to hear while joining")
+        else:
+            joining.held.append((event, packet))
 
-    def _write_to_joining(self, member: Member, joining: Joining, seq: int, packet: Packet) -> None:
-        if joining.last is not None:
-            return
-        if not joining.released:
-            if len(joining.held) >= HELD_MAX:
-                member.cut("too much to hear while joining")
-            else:
-                joining.held.append((seq, packet))
-            return
-        if seq > (joining.floor or 0):
-            member.send(packet)
-        self._promote(member, joining)
+    def _put_out(self, member: Member, seq: int) -> None:
+        self.members.pop(member, None)
+        self.joining.pop(member, None)
+        self.left.append((member, seq))
 
     def _promote(self, member: Member, joining: Joining) -> None:
+        """Below its floor it heard everything; from there on it hears what all hear."""
         if self.cursor is not None and self.cursor >= (joining.floor or 0):
             del self.joining[member]
             self.members[member] = None
+
+
+def puts_out(event: Numbered, user_id: str | None) -> bool:
+    """Whether this person leaves the event's own stream by it."""
+    return any(
+        change.user_id == user_id and change.stream == event.stream and not change.joins
+        for change in event.membership
+    )

@@ -32,7 +32,7 @@ from server.relay import Patience, Relay
 from server.settings import Settings
 from server.socket import Sockets
 from server.telemetry import Metrics
-from storage.clock import Clock, SystemClock
+from storage.clock import Clock, SharedClock, SystemClock
 from storage.engine import open_database
 from storage.epoch import get_epoch
 from storage.events import Numbered
@@ -46,8 +46,9 @@ class App:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
         self.database = open_database(settings.database_url)
+        self.clock = clock or (SharedClock() if self.database.shared else SystemClock())
+        self.stopping = False
         self.registry: Registry = load_domains(DOMAINS)
         self.metrics = Metrics()
         self.kernel = self._make_kernel()
@@ -78,7 +79,7 @@ class App:
         self.sockets = Sockets(settings, self.dispatcher, self.doorman, self.metrics)
         self.doorman.end = self.sockets.end
         self.control = Control(self.doorman)
-        self.heartbeat = Heartbeat(self.kernel)
+        self.heartbeat = Heartbeat(self.kernel, self.sockets.cut_all)
         self.housekeeping = Housekeeping(self.kernel)
         self.database.committed = self._committed
         self.web = build_web(self)
@@ -113,7 +114,8 @@ class App:
         log.info("started", instance=self.kernel.instance_id)
 
     async def stop(self) -> None:
-        """Close the door first, then the parts in the reverse order."""
+        """Close the door first, then the parts in the reverse order; also after half a start."""
+        self.stopping = True
         await self.doorman.stop()
         await self.sockets.stop()
         await self.housekeeping.stop()
@@ -127,17 +129,16 @@ class App:
         """A context outside any socket: for the command line, the demo and tests."""
         return Context(self.kernel, actor, Origin())
 
-    def _committed(self, effects: list[Any]) -> None:
-        """What a commit leaves to do on this instance, in its order. Never raises."""
-        for effect in effects:
-            if isinstance(effect, Numbered):
-                self._tell(effect)
-            elif isinstance(effect, Stored):
-                self.metrics.events.labels(effect.name).inc()
-            elif isinstance(effect, Wake):
-                self.relay.wake(effect)
-            elif isinstance(effect, Whisper):
-                self.kernel.audience.whisper(effect)  # type: ignore[union-attr]
+    def _committed(self, effect: Any) -> None:
+        """One thing that a commit leaves to do on this instance."""
+        if isinstance(effect, Numbered):
+            self._tell(effect)
+        elif isinstance(effect, Stored):
+            self.metrics.events.labels(effect.name).inc()
+        elif isinstance(effect, Wake):
+            self.relay.wake(effect)
+        elif isinstance(effect, Whisper):
+            self.kernel.audience.whisper(effect)  # type: ignore[union-attr]
 
     def _tell(self, event: Numbered) -> None:
         self.control.committed(event)
@@ -203,11 +204,11 @@ async def serve(app: App, stopped: asyncio.Event) -> None:
 
 
 async def serve_alone(app: App, stopped: asyncio.Event) -> None:
-    await app.start()
     runner = web.AppRunner(app.web, access_log=None, shutdown_timeout=2.0)
-    await runner.setup()
-    site = web.TCPSite(runner, app.settings.environment.host, app.settings.environment.port)
     try:
+        await app.start()
+        await runner.setup()
+        site = web.TCPSite(runner, app.settings.environment.host, app.settings.environment.port)
         await site.start()
         for address in addresses(runner):
             log.info("serving", url=address)

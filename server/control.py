@@ -48,7 +48,10 @@ class Control:
         if isinstance(event, SessionEnded):
             self._doorman.session_ended(event.session_id, event.reason)
         elif isinstance(event, RolesChanged):
-            self._doorman.people.set_roles(event.user_id, frozenset(event.roles))
+            self._doorman.roles_changed(event.user_id, frozenset(event.roles))
+
+    async def caught_up(self) -> None:
+        """It reads at once."""
 
     def cut(self, reason: str) -> None:
         """There is no connection to cut: the next number or the sweep finds what was missed."""

@@ -69,9 +69,9 @@ async def fill(settings: Settings) -> str:
     """Fill an empty database; gives what the newcomer needs to know. Raises NotEmpty."""
     clock = StoryClock()
     app = App(settings, clock)
-    await migrate(app.database)
-    await app.database.start()
     try:
+        await migrate(app.database)
+        await app.database.start()
         if not await app.context().read(profiles.is_empty):
             raise NotEmpty
         await app.relay.start()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from handlers.kit.command import Command, Registry
+from handlers.kit.command import Command, Rate, Registry
 from handlers.kit.context import Actor, Context, Kernel, Origin, ask_of
 from handlers.kit.contract import encode
 from handlers.kit.errors import (
@@ -27,7 +27,6 @@ from storage.engine import StorageUnavailable
 
 log = structlog.get_logger("dispatch")
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
-NESTING_MAX = 32
 
 
 class Error(msgspec.Struct, omit_defaults=True):
@@ -89,9 +88,13 @@ class Dispatcher:
         return Answer(body, context)
 
     async def _run(self, incoming: Incoming, context: Context) -> Any:
-        command = self._find(incoming)
-        authorise(command, incoming.actor)
-        self._limit(command, incoming)
+        try:
+            command = self._find(incoming)
+            authorise(command, incoming.actor)
+        except Refusal:
+            self._limit("commands", incoming)  # asking for what one may not have is not free
+            raise
+        self._limit(command.rate, incoming)
         request = decode(command, incoming.payload)
         context.command = f"{command.namespace} {command.name}"
         context.request_id = ask_of(request) if command.changes else None
@@ -105,10 +108,11 @@ class Dispatcher:
             raise UnknownCommand
         return command
 
-    def _limit(self, command: Command, incoming: Incoming) -> None:
-        by_person = incoming.actor is not None and command.rate != "attempts"
-        key = incoming.actor.id if by_person and incoming.actor else incoming.origin.address
-        wait = self._limits.take(command.rate, key)
+    def _limit(self, rate: Rate, incoming: Incoming) -> None:
+        if incoming.actor is not None and rate != "attempts":
+            wait = self._limits.take(rate, incoming.actor.id)
+        else:
+            wait = self._limits.take_from(rate, incoming.origin.address)
         if wait:
             raise RateLimited(retry_after_s=round(wait, 3))
 

@@ -12,6 +12,8 @@ Invariants:
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -63,13 +65,15 @@ class Doorman:
         self._left_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._roles: OrderedDict[str, tuple[float, frozenset[str]]] = OrderedDict()
+        self._present_as: dict[str, str] = {}
         self._closing = False
 
     # Coming in.
 
     def knock(self, address: str) -> float:
         """Seconds that `address` has to wait before it may connect again; 0.0 if it may now."""
-        return self._limits.take("connections", address)
+        return self._limits.take_from("connections", address)
 
     async def admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> bool:
         """Whether this socket is a signed-in person's (else a visitor's); raises Refusals."""
@@ -90,6 +94,7 @@ class Doorman:
 
     async def _identify(self, connection: Connection, token: str) -> None:
         session_id = connection.actor.session_id if connection.actor else None
+        began = monotonic()
         actor = await self._admission.identify(token, session_id)
         if connection.actor is not None:
             return
@@ -97,6 +102,9 @@ class Doorman:
             raise RateLimited("Too many devices are connected.", retry_after_s=10)
         if actor.session_id in self._ended:  # while its token was being read
             raise SessionRevoked
+        changed_at, roles = self._roles.get(actor.id, (0.0, actor.roles))
+        if changed_at >= began:  # likewise
+            actor = replace(actor, roles=roles)
         connection.actor = actor
         if self.people.add(actor, connection):
             self._tell_presence(actor)
@@ -143,12 +151,15 @@ class Doorman:
         """Nothing runs for a socket that is gone: domains hear of what it attended."""
         domain = self._namespaces.get(socket.namespace)
         if domain is not None and domain.departure is not None and not self._closing:
-            for subject, stay_id in list(socket.attends):
+            for subject, stay_id in list(socket.attends.items()):
                 self._spawn(self._depart(domain, socket, subject, stay_id))
 
     async def _depart(self, domain: Domain, socket: Socket, subject: str, stay_id: str) -> None:
-        """What was left must not count on, even if the database is away just now."""
-        at = self._kernel.clock.now()
+        """What was left must not count on, even if the database is away just now.
+
+        It counts up to the last sign of life, not up to the moment when the silence was noticed.
+        """
+        at = self._kernel.clock.now() - timedelta(seconds=socket.connection.silent_s)
         context = self._context(socket.connection.actor, socket.connection)
         assert domain.departure is not None
         tell = partial(domain.departure, context, subject, stay_id, at)
@@ -177,6 +188,14 @@ class Doorman:
             if self.end is not None:
                 self._spawn(self.end(connection))
 
+    def roles_changed(self, user_id: str, roles: frozenset[str]) -> None:
+        """Every connection of a person knows it at once, also those just being admitted."""
+        self._roles[user_id] = (monotonic(), roles)
+        self._roles.move_to_end(user_id)
+        if len(self._roles) > ENDED_KEPT_MAX:
+            self._roles.popitem(last=False)
+        self.people.set_roles(user_id, roles)
+
     async def stop(self) -> None:
         """No more departures are told: the instance's own end tells them all."""
         self._closing = True
@@ -201,14 +220,21 @@ class Doorman:
     async def _follow_presence(self, actor: Actor) -> None:
         """Tell the domains that the person is there; later, after the grace, that they are not."""
         if self.people.count(actor.id):
-            await self._tell(actor, "first_device")
+            await self._tell_first(actor)
         while not self.people.count(actor.id):
             if await self._came_back(actor):
+                if self._present_as.get(actor.id) != self._kernel.instance_id:
+                    await self._tell_first(actor)  # this instance was taken for dead meanwhile
                 return
+            self._present_as.pop(actor.id, None)
             await self._tell(actor, "last_device")
             if not self.people.count(actor.id):
                 return
-            await self._tell(actor, "first_device")
+            await self._tell_first(actor)
+
+    async def _tell_first(self, actor: Actor) -> None:
+        self._present_as[actor.id] = self._kernel.instance_id
+        await self._tell(actor, "first_device")
 
     async def _came_back(self, actor: Actor) -> bool:
         """Wait for the grace after the last departure, however often they leave meanwhile."""
@@ -233,6 +259,9 @@ class Doorman:
             except StorageUnavailable as error:
                 log.warning("not_told", what=what, error=str(error))
                 await asyncio.sleep(RETRY_AFTER_S)
+            except Exception as raised:
+                log.error("telling_failed", what=what, error=type(raised).__name__)
+                return None
 
     def _context(self, actor: Actor | None, connection: Connection | None) -> Context:
         return Context(self._kernel, actor, connection.origin if connection else Origin())

@@ -2,19 +2,23 @@
 
 A dead instance's row is taken by exactly one other, in the transaction that publishes
 `INSTANCE_LOST` with the time of its last confirmation: calls, places and devices that it held end
-there, never later.
+there, never later. Who was taken for dead while it lived (its database was out of reach) begins
+anew under another id and cuts its connections: what they held is gone, and they take it again.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from handlers.kit.context import Kernel, Origin, Transaction
+from handlers.kit.ids import new_id
 from handlers.kit.life import InstanceLost
+from storage.clock import SharedClock
 from storage.engine import Queries, StorageUnavailable
-from storage.instances import confirm_instance, list_silent, take_instance
+from storage.instances import confirm_instance, insert_instance, list_silent, take_instance
 
 log = structlog.get_logger("heartbeat")
 
@@ -25,14 +29,16 @@ SILENT_AFTER = timedelta(seconds=15)
 class Heartbeat:
     """One an instance."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, cut_all: Callable[[], None]) -> None:
         self._kernel = kernel
+        self._cut_all = cut_all
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Be known; an embedded database has one instance, so any other is dead at once."""
         database = self._kernel.database
-        await database.transact(self._confirm)
+        await self._align()
+        await database.transact(self._introduce)
         now = self._kernel.clock.now()
         await self.bury(now - SILENT_AFTER if database.shared else now + timedelta(days=1))
         self._task = asyncio.create_task(self._beat())
@@ -59,8 +65,22 @@ class Heartbeat:
                 partial(self._lost, instance.id, instance.confirmed_at)
             )
 
-    def _confirm(self, queries: Queries) -> None:
-        confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
+    async def _align(self) -> None:
+        if isinstance(self._kernel.clock, SharedClock):
+            await self._kernel.clock.align(self._kernel.database)
+
+    def _introduce(self, queries: Queries) -> None:
+        insert_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
+
+    def _confirm(self, queries: Queries) -> bool:
+        return confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
+
+    async def _begin_anew(self) -> None:
+        """Others ended what this instance held; it must not go on as if nothing had been."""
+        log.error("taken_for_dead", instance=self._kernel.instance_id)
+        self._kernel.instance_id = new_id(self._kernel.clock.now())
+        await self._kernel.database.transact(self._introduce)
+        self._cut_all()
 
     def _lost(self, instance_id: str, at: datetime, queries: Queries) -> None:
         if take_instance(queries, instance_id, at):
@@ -81,7 +101,9 @@ class Heartbeat:
 
     async def _confirm_and_bury(self, confirmed_at: datetime) -> datetime:
         """Confirm; then bury the silent, unless nobody could confirm for a while."""
-        await self._kernel.database.transact(self._confirm)
+        await self._align()
+        if not await self._kernel.database.transact(self._confirm):
+            await self._begin_anew()
         now = self._kernel.clock.now()
         if now - confirmed_at < SILENT_AFTER:
             await self.bury(now - SILENT_AFTER)

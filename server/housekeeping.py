@@ -1,18 +1,59 @@
-"""Forgets what the rules say is old: events beyond the replay, answers beyond their days."""
+"""Forgets what is old, everywhere: events, answers, and what domains needed only for a time."""
 
 import asyncio
+import random
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 import structlog
 
+from handlers.auth.public import forget_ended_sessions, forget_ended_tokens, forget_spent_tokens
 from handlers.kit.context import Kernel
 from handlers.kit.ids import id_at
+from handlers.kit.rules import Rules
+from handlers.send.public import forget_dispatches
+from handlers.signup.public import forget_pincodes
 from storage.answers import forget_answers
-from storage.engine import StorageUnavailable
+from storage.engine import Queries, StorageUnavailable
 from storage.events import forget_events
 
 log = structlog.get_logger("housekeeping")
 
+FIRST_AFTER_S = 60.0
+"""The first time comes one to two of these after the start, so that many instances spread out."""
 EVERY_S = 3600.0
+CHUNK = 1_000
+"""So many rows a transaction, so that nobody waits long for the writer."""
+
+PINCODES_KEPT = timedelta(hours=1)
+"""The addresses of strangers go soon; mails to an address are counted for an hour."""
+SESSIONS_KEPT = timedelta(days=30)
+"""Who finds out late that somebody signed in as them can still see from where."""
+
+
+class Forget(Protocol):
+    """Deletes at most `limit` rows; how many it did."""
+
+    def __call__(self, tx: Queries, /, *, limit: int) -> int: ...
+
+
+def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
+    """All that is to be forgotten at `now`, in an order in which it can be.
+
+    A spent refresh token is kept as long as a session can last, for who brings it again is a
+    thief; the record of a dispatch as long as the events that tell of it.
+    """
+    events_since = now - rules.span("events_kept_days")
+    return [
+        partial(forget_events, before_id=id_at(events_since)),
+        partial(forget_dispatches, before=events_since),
+        partial(forget_answers, before=now - rules.span("answers_kept_days")),
+        partial(forget_pincodes, before=now - PINCODES_KEPT),
+        partial(forget_spent_tokens, before=now - rules.span("refresh_token_life_days")),
+        partial(forget_ended_tokens, before=now - SESSIONS_KEPT),
+        partial(forget_ended_sessions, before=now - SESSIONS_KEPT),
+    ]
 
 
 class Housekeeping:
@@ -32,16 +73,18 @@ class Housekeeping:
 
     async def tidy(self) -> None:
         """Forget once."""
-        now, rules = self._kernel.clock.now(), self._kernel.rules
-        oldest_event = id_at(now - rules.span("events_kept_days"))
-        oldest_answer = now - rules.span("answers_kept_days")
-        database = self._kernel.database
-        await database.transact(lambda tx: forget_events(tx, oldest_event))
-        await database.transact(lambda tx: forget_answers(tx, oldest_answer))
+        for forget in what_is_old(self._kernel.clock.now(), self._kernel.rules):
+            await self._forget_all(forget)
+
+    async def _forget_all(self, forget: Forget) -> None:
+        while await self._kernel.database.transact(partial(forget, limit=CHUNK)) == CHUNK:
+            pass
 
     async def _keep_house(self) -> None:
+        pause_s = FIRST_AFTER_S * random.uniform(1, 2)  # noqa: S311 - no secret
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(pause_s)
+            pause_s = EVERY_S
             try:
                 await self.tidy()
             except StorageUnavailable as error:

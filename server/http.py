@@ -87,8 +87,8 @@ class Site:
         return web.json_response({"status": "live"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """The instance can serve: its database answers."""
-        if await self._app.database.ready():
+        """The instance can serve: its database answers, and it is not about to stop."""
+        if not self._app.stopping and await self._app.database.ready():
             return web.json_response({"status": "ready"})
         return web.json_response(
             {"error": {"code": "UNAVAILABLE", "message": "the database does not answer"}},
@@ -155,7 +155,7 @@ def page_policy(page: str) -> str:
             "default-src 'none'",
             f"script-src 'self' {inline}",
             "style-src 'self'",
-            "connect-src 'self' ws: wss:",
+            "connect-src 'self'",
             "img-src 'self' https: data:",
             "media-src 'self' blob:",
             "font-src 'self'",

@@ -4,6 +4,7 @@ Sizes are bounds of other places (frames in the transport, texts in the contract
 `PARLEY_LIMITS=off` lifts the rates.
 """
 
+import ipaddress
 import time
 from collections import OrderedDict
 from typing import NamedTuple
@@ -48,3 +49,20 @@ class Limits:
     def take(self, rate: str, key: str) -> float:
         """Seconds to wait before `key` may do it; 0.0 when it may now."""
         return self._buckets[rate].take(key) if self._on else 0.0
+
+    def take_from(self, rate: str, address: str) -> float:
+        """The same for an address: all of an IPv6 network of one subscriber count together."""
+        return self.take(rate, network_of(address))
+
+
+def network_of(address: str) -> str:
+    """The address itself, or the /64 around it, of which one subscriber has all addresses."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found.packed, 64), strict=False))

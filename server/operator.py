@@ -19,9 +19,9 @@ PARKED_SHOWN_MAX = 1_000
 async def with_app(settings: Settings, work: Callable[[App], Awaitable[T]]) -> T:
     """Run `work` on an instance that is open but serves nobody."""
     app = App(settings)
-    await migrate(app.database)
-    await app.database.start()
     try:
+        await migrate(app.database)
+        await app.database.start()
         return await work(app)
     finally:
         await app.database.stop()

@@ -5,7 +5,8 @@ Invariants:
   delivery first; another instance's worker waits for the row lock and then finds the next one.
 - A plain consumer's effect and the deletion of its delivery are one transaction: once in effect.
 - An outbound consumer leases its delivery (commit), acts outside, then commits the outcome: at
-  least once, with the event's id as the idempotency key. A dead worker's lease runs out.
+  least once, with the event's id as the idempotency key. A dead worker's lease runs out; a slow
+  one is stopped before. Outbound work has slots of its own: what hangs outside holds up nobody.
 - A failure is counted on the delivery and postpones it, doubling up to a cap; the last one parks
   it. A parked or postponed delivery holds its own key and no other.
 - Whoever commits deliveries serves them; a sweep serves what is due and was left behind.
@@ -36,6 +37,8 @@ from storage.events import StoredEvent
 log = structlog.get_logger("relay")
 
 WORKERS_MAX = 32
+OUTSIDE_MAX = 16
+OUTSIDE_WITHIN_S = 45.0
 SWEEP_EVERY_S = 5.0
 SWEEP_LIMIT = 500
 BACKOFF_MAX_S = 60.0
@@ -79,6 +82,7 @@ class Relay:
         self._active: dict[Queue, bool] = {}
         self._trying: dict[Queue, int] = {}
         self._slots = asyncio.Semaphore(WORKERS_MAX)
+        self._slots_outside = asyncio.Semaphore(OUTSIDE_MAX)
         self._tasks: set[asyncio.Future[Any]] = set()
         self._working: set[asyncio.Future[Any]] = set()
         self._timer_set = asyncio.Event()
@@ -125,10 +129,12 @@ class Relay:
     # One queue.
 
     async def _work(self, queue: Queue) -> None:
+        outbound = self._consumers[queue.consumer].outbound
+        slots = self._slots_outside if outbound else self._slots
         try:
             while True:
                 self._active[queue] = False
-                async with self._slots:
+                async with slots:
                     again = await self._take_turn(queue)
                 if not again and not self._active[queue]:
                     return
@@ -160,7 +166,7 @@ class Relay:
         lowest = deliveries.find_lowest(queries, queue)
         if lowest is None or lowest.parked:
             return Turn()
-        if lowest.ready_at > now:
+        if lowest.attempts and lowest.ready_at > now:
             return Turn(wait_until=lowest.ready_at)
         stored = events.find_event(queries, lowest.event_id)
         if stored is None or not stored.data:  # forgotten or wiped: there is nothing left to tell
@@ -185,7 +191,8 @@ class Relay:
         self, queue: Queue, consumer: Consumer, turn: Turn, stored: StoredEvent
     ) -> None:
         context = Context(self._kernel, None, _origin_of(stored))
-        await consumer.run(context, self._decode(stored))
+        async with asyncio.timeout(OUTSIDE_WITHIN_S):
+            await consumer.run(context, self._decode(stored))
         await self._kernel.database.transact(
             lambda queries: deliveries.delete_delivery(queries, queue, turn.number)
         )
@@ -296,7 +303,8 @@ class Relay:
     def _put_off(self, timer: timers.Timer, queries: Queries) -> None:
         """A timer whose event cannot be published (any more) holds up no other."""
         later = self._kernel.clock.now() + timedelta(seconds=TIMER_PUT_OFF_S)
-        timers.set_timer(queries, timer.key, later, timer.name, timer.data)
+        if timers.take_timer(queries, timer):  # nobody cancelled or moved it meanwhile
+            timers.set_timer(queries, timer.key, later, timer.name, timer.data)
 
     def _fire(self, timer: timers.Timer, queries: Queries) -> None:
         if timers.take_timer(queries, timer):

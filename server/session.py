@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from handlers.kit.context import Actor, Origin
+from handlers.kit.errors import TooMany
 from rooms.packets import Packet
 from server.transport import Outgoing
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 WAITING_COMMANDS_MAX = 100
 STAYS_MAX = 100
+LISTENS_MAX = 1_000
 
 
 class Connection:
@@ -33,6 +35,7 @@ class Connection:
         "outgoing",
         "reaper",
         "sid",
+        "silent_s",
         "sockets",
         "strikes",
     )
@@ -54,6 +57,8 @@ class Connection:
         self.strikes = 0
         self.gone = False
         self.attempt_refused = 0.0
+        self.silent_s = 0.0
+        """How long before its end its client was heard of last, when it just fell silent."""
         self.admitting = asyncio.Lock()
         self.reaper: asyncio.TimerHandle | None = None
 
@@ -67,14 +72,25 @@ class Connection:
 class Socket:
     """One namespace of a connection: a member of rooms, with a queue of commands in order."""
 
-    __slots__ = ("attends", "connection", "known", "namespace", "sid", "waiting", "worker")
+    __slots__ = (
+        "attends",
+        "connection",
+        "known",
+        "listens",
+        "namespace",
+        "sid",
+        "waiting",
+        "worker",
+    )
 
     def __init__(self, connection: Connection, namespace: str, sid: str, *, known: bool) -> None:
         self.connection = connection
         self.namespace = namespace
         self.sid = sid
         self.known = known
-        self.attends: dict[tuple[str, str], None] = {}
+        self.attends: dict[str, str] = {}
+        """The stay's id by what it is at."""
+        self.listens: set[str] = set()
         self.waiting: deque[ClientPacket] = deque()
         self.worker: asyncio.Task[None] | None = None
 
@@ -100,14 +116,26 @@ class Socket:
         if not connection.outgoing.send(packet):
             connection.cut()
 
+    async def caught_up(self) -> None:
+        """Wait until the client has read most of what it was sent; cut it off if it does not."""
+        if not self.gone and not await self.connection.outgoing.caught_up():
+            self.connection.cut()
+
     def cut(self, reason: str) -> None:
         self.connection.cut()
 
-    def attend(self, subject: str, stay_id: str) -> None:
-        """Note a stay; the oldest are long over when there are too many."""
-        self.attends[subject, stay_id] = None
-        if len(self.attends) > STAYS_MAX:
-            del self.attends[next(iter(self.attends))]
+    def attend(self, subject: str, stay_id: str) -> str:
+        """Note a stay, one a subject, and give its id; raises TooMany."""
+        if subject not in self.attends and len(self.attends) >= STAYS_MAX:
+            raise TooMany(details={"limit": STAYS_MAX})
+        return self.attends.setdefault(subject, stay_id)
+
+    def listen(self, streams: list[str]) -> None:
+        """Note the streams whose whispers it hears, all of them or none; raises TooMany."""
+        more = self.listens.union(streams)
+        if len(more) > LISTENS_MAX:
+            raise TooMany(details={"limit": LISTENS_MAX})
+        self.listens = more
 
 
 class People:

@@ -3,7 +3,9 @@
 import ipaddress
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -85,10 +87,11 @@ class Settings:
             return self.environment.secret
         file = self.data_dir / "secret"
         if not file.exists():
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(48))
-        return file.read_text().strip()
+            _make_secret(file)
+        secret = file.read_text().strip()
+        if len(secret) < SECRET_LENGTH_MIN:
+            raise WrongSetting(f"{file} is damaged: it holds no secret; restore it or remove it")
+        return secret
 
     def mail_folder(self) -> Path | None:
         """Where mails are written as files; None when they go out by SMTP."""
@@ -110,7 +113,8 @@ class Settings:
     def address_of(self, request: web.Request) -> str:
         """The client's address; X-Forwarded-For counts only behind trusted proxies."""
         address = request.remote or ""
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+        hops = [hop.strip() for hop in forwarded.split(",")]
         while hops and hops[-1] and self._trusts(address):
             address = hops.pop()
         return address[:64]
@@ -121,6 +125,17 @@ class Settings:
         except ValueError:
             return False
         return any(known in network for network in self._proxies)
+
+
+def _make_secret(file: Path) -> None:
+    """Write it whole or not at all; whoever is first of several makes the one that counts."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=file.parent) as fresh:  # readable by us alone
+        fresh.write(secrets.token_urlsafe(48))
+        fresh.flush()
+        os.fsync(fresh.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh.name, file)
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -13,6 +13,7 @@ Invariants:
 """
 
 import asyncio
+import time
 from typing import Any
 
 import engineio
@@ -39,6 +40,7 @@ FRAME_MAX = 65_536
 CONNECT_WITHIN_S = 10.0
 ADMIT_WITHIN_S = 5.0
 END_WITHIN_S = 0.5
+STOP_WITHIN_S = 5.0
 PING_EVERY_S = 10
 PING_TIMEOUT_S = 6
 NO_ENVIRON: dict[str, Any] = {}
@@ -117,12 +119,17 @@ class Sockets(socketio.AsyncServer):
         self._tidying = asyncio.create_task(self._tidy())
 
     async def stop(self) -> None:
-        """End every connection; nobody new is admitted by now."""
-        for connection in self.connections:
-            connection.cut()
+        """End every connection and what its last commands began; nobody new is admitted by now."""
+        self.cut_all()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=STOP_WITHIN_S)
         if self._tidying is not None:
             self._tidying.cancel()
             await asyncio.gather(self._tidying, return_exceptions=True)
+
+    def cut_all(self) -> None:
+        for connection in self.connections:
+            connection.cut()
 
     async def _tidy(self) -> None:
         """Notice dead peers and forget closed sockets, all of them in one even pace.
@@ -159,6 +166,8 @@ class Sockets(socketio.AsyncServer):
         connection = self._connections.pop(eio_sid, None)
         if connection is not None:
             connection.gone = True
+            if reason == self.eio.reason.PING_TIMEOUT:
+                connection.silent_s = self._silence_of(eio_sid)
             self._metrics.connections.dec()
             if connection.reaper is not None:
                 connection.reaper.cancel()
@@ -170,6 +179,11 @@ class Sockets(socketio.AsyncServer):
             if sid is not None:
                 await self.manager.disconnect(sid, namespace, ignore_queue=True)
         self.environ.pop(eio_sid, None)
+
+    def _silence_of(self, eio_sid: str) -> float:
+        """Seconds since the answer to the PING before the one that was not answered."""
+        asked_at: float = self.eio.sockets[eio_sid].last_ping
+        return time.time() - asked_at + PING_EVERY_S
 
     def _reap(self, connection: Connection) -> None:
         """Nobody may stay without having said who they are (or that they are a visitor)."""

@@ -4,6 +4,8 @@ Invariants:
 - What is sent to a connection leaves in the order of the calls. A frame is written straight to the
   transport only while the connection is an upgraded websocket, no message waits in Engine.IO's
   queue, and its writer holds none that it has taken and not yet sent. Otherwise it joins the queue.
+- Behind a full transport frames join the queue, whose writer waits for it; `caught_up` waits for
+  the queue, so that a long replay goes out at the pace of its reader.
 - A client that does not read costs at most `UNSENT_MAX` bytes: whispers are shed at half of it,
   and at the limit the connection is cut. It recovers by number.
 """
@@ -20,6 +22,9 @@ from rooms.packets import Packet
 log = structlog.get_logger("transport")
 
 UNSENT_MAX = 1_000_000
+UNSENT_WHEN_CAUGHT_UP = UNSENT_MAX // 4
+DIRECT_MAX = 65_536
+CATCH_UP_WITHIN_S = 30.0
 STRIKES_MAX = 3
 _CLIENT_KINDS = frozenset("123456")
 
@@ -43,6 +48,7 @@ class Outgoing(asyncio.Queue[Any]):
         self.taken = 0
         self.socket: EngineSocket | None = None
         self.websocket: WebSocket | None = None
+        self.taken_out = asyncio.Event()
 
     def _put(self, item: Any) -> None:
         super()._put(item)
@@ -57,6 +63,7 @@ class Outgoing(asyncio.Queue[Any]):
             self.bytes -= len(item.data)
             if self.socket is not None and self.socket.upgraded:
                 self.taken += 1
+        self.taken_out.set()
         return item
 
     @property
@@ -64,6 +71,17 @@ class Outgoing(asyncio.Queue[Any]):
         """Bytes that wait here or in the transport."""
         transport = self.websocket.transport if self.websocket else None
         return self.bytes + (transport.get_write_buffer_size() if transport else 0)
+
+    async def caught_up(self) -> bool:
+        """Wait until most of what was sent is read; False when that takes too long."""
+        try:
+            async with asyncio.timeout(CATCH_UP_WITHIN_S):
+                while self.bytes > UNSENT_WHEN_CAUGHT_UP:
+                    self.taken_out.clear()
+                    await self.taken_out.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def send(self, packet: Packet) -> bool:
         """Send `packet` in its turn; False when the client must be cut off."""
@@ -87,7 +105,9 @@ class Outgoing(asyncio.Queue[Any]):
         if self.messages or self.taken or self.socket.closed:
             return None
         transport = self.websocket.transport
-        return None if transport is None or transport.is_closing() else transport
+        if transport is None or transport.is_closing():
+            return None
+        return transport if transport.get_write_buffer_size() < DIRECT_MAX else None
 
     def finish(self) -> None:
         """Close the websocket after what is still to be sent."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, String, Table, Text, bindparam, delete, select, update
+from sqlalchemy import Column, String, Table, Text, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
@@ -48,7 +48,12 @@ _REWRITE = (
     update(answers).where(_a.about == bindparam("of_about")).values(answer=bindparam("new_answer"))
 )
 _DROP = delete(answers).where(*_THIS)
-_FORGET = delete(answers).where(_a.at < bindparam("before"))
+_OLD = (
+    select(_a.user_id, _a.command, _a.request_id)
+    .where(_a.at < bindparam("before"))
+    .limit(bindparam("limit"))
+)
+_FORGET = delete(answers).where(tuple_(_a.user_id, _a.command, _a.request_id).in_(_OLD))
 
 
 def claim(
@@ -85,5 +90,6 @@ def drop_claim(tx: Queries, user_id: str, command: str, request_id: str) -> None
     tx.run(_DROP, of_user=user_id, of_command=command, of_request=request_id)
 
 
-def forget_answers(tx: Queries, before: datetime) -> int:
-    return tx.run(_FORGET, before=before)
+def forget_answers(tx: Queries, before: datetime, limit: int) -> int:
+    """Delete answers given before this; how many."""
+    return tx.run(_FORGET, before=before, limit=limit)

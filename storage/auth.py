@@ -3,7 +3,18 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, ForeignKey, String, Table, Text, bindparam, select, update
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
@@ -26,7 +37,7 @@ sessions = Table(
     Column("created_at", Instant, nullable=False),
     Column("refreshed_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
-    Column("ended_at", Instant),
+    Column("ended_at", Instant, index=True),
     Column("end_reason", String(40)),
 )
 refresh_tokens = Table(
@@ -35,7 +46,7 @@ refresh_tokens = Table(
     Column("hash", String(64), primary_key=True),
     Column("session_id", String(36), ForeignKey("sessions.id"), nullable=False, index=True),
     Column("issued_at", Instant, nullable=False),
-    Column("used_at", Instant),
+    Column("used_at", Instant, index=True),
     Column("successor_hash", String(64)),
     Column("successor_sealed", Text),
 )
@@ -71,9 +82,11 @@ _SET_PASSWORD = _credential.on_conflict_do_update(
     },
 )
 _PASSWORD = select(credentials.c.password_hash).where(credentials.c.user_id == bindparam("of_user"))
+_LOCK_PASSWORD = _PASSWORD.with_for_update()
 _s = sessions.c
 _INSERT_SESSION = insert(sessions)
 _SESSION = select(sessions).where(_s.id == bindparam("session_id"))
+_LOCK_SESSION = _SESSION.with_for_update()
 _LIVE_OF_USER = select(_s.id).where(_s.user_id == bindparam("of_user"), _s.ended_at.is_(None))
 _END = (
     update(sessions)
@@ -97,6 +110,21 @@ _SPEND = (
         successor_sealed=bindparam("new_successor_sealed"),
     )
 )
+_SPENT = select(_t.hash).where(_t.used_at < bindparam("before")).limit(bindparam("limit"))
+_FORGET_SPENT = delete(refresh_tokens).where(_t.hash.in_(_SPENT))
+_OF_ENDED = (
+    select(_t.hash)
+    .join(sessions, _s.id == _t.session_id)
+    .where(_s.ended_at < bindparam("before"))
+    .limit(bindparam("limit"))
+)
+_FORGET_OF_ENDED = delete(refresh_tokens).where(_t.hash.in_(_OF_ENDED))
+_ENDED = (
+    select(_s.id)
+    .where(_s.ended_at < bindparam("before"), ~exists().where(_t.session_id == _s.id))
+    .limit(bindparam("limit"))
+)
+_FORGET_ENDED = delete(sessions).where(_s.id.in_(_ENDED))
 
 
 def set_password(tx: Queries, user_id: str, password_hash: str, now: datetime) -> None:
@@ -109,12 +137,23 @@ def find_password(tx: Queries, user_id: str) -> str | None:
     return found
 
 
+def lock_password(tx: Queries, user_id: str) -> str | None:
+    """Found, and held against a change until the commit."""
+    found: str | None = tx.scalar(_LOCK_PASSWORD, of_user=user_id)
+    return found
+
+
 def insert_session(tx: Queries, session: SessionRow) -> None:
     tx.run(_INSERT_SESSION, **msgspec.structs.asdict(session))
 
 
 def find_session(tx: Queries, session_id: str) -> SessionRow | None:
     return tx.one(SessionRow, _SESSION, session_id=session_id)
+
+
+def lock_session(tx: Queries, session_id: str) -> SessionRow | None:
+    """Found, and held against other changes until the commit."""
+    return tx.one(SessionRow, _LOCK_SESSION, session_id=session_id)
 
 
 def list_live_sessions(tx: Queries, user_id: str) -> list[str]:
@@ -152,3 +191,18 @@ def spend_token(
         )
         == 1
     )
+
+
+def forget_spent_tokens(tx: Queries, before: datetime, limit: int) -> int:
+    """Delete refresh tokens that were spent before this; how many."""
+    return tx.run(_FORGET_SPENT, before=before, limit=limit)
+
+
+def forget_ended_tokens(tx: Queries, before: datetime, limit: int) -> int:
+    """Delete the refresh tokens of sessions that ended before this; how many."""
+    return tx.run(_FORGET_OF_ENDED, before=before, limit=limit)
+
+
+def forget_ended_sessions(tx: Queries, before: datetime, limit: int) -> int:
+    """Delete sessions that ended before this and have no refresh tokens any more; how many."""
+    return tx.run(_FORGET_ENDED, before=before, limit=limit)

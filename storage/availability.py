@@ -9,11 +9,15 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     String,
     Table,
     UniqueConstraint,
+    and_,
     bindparam,
     delete,
+    func,
+    or_,
     select,
     update,
 )
@@ -44,6 +48,7 @@ blocks = Table(
     Column("consultant_id", String(36), ForeignKey("consultants.id"), nullable=False),
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
+    Column("wanted_calls", Integer, nullable=False),
     Column("cancelled", Boolean, nullable=False),
     UniqueConstraint("consultant_id", "starts_at"),
     Index("ix_blocks_consultant_id_ends_at", "consultant_id", "ends_at"),
@@ -83,10 +88,13 @@ class OverrideRow(msgspec.Struct):
 
 
 class BlockRow(msgspec.Struct):
+    """`wanted_calls`: what the schedule says; more may be booked since before it said so."""
+
     id: str
     consultant_id: str
     starts_at: datetime
     ends_at: datetime
+    wanted_calls: int
     cancelled: bool
     max_calls: int
     taken: int
@@ -141,6 +149,7 @@ _COLUMNS = (
     _b.consultant_id,
     _b.starts_at,
     _b.ends_at,
+    _b.wanted_calls,
     _b.cancelled,
     pools.c.capacity,
     pools.c.taken,
@@ -162,6 +171,11 @@ _SET_CANCELLED = (
     .where(_b.id == bindparam("block_id"))
     .values(cancelled=bindparam("new_cancelled"))
 )
+_SET_WANTED = (
+    update(blocks)
+    .where(_b.id == bindparam("block_id"))
+    .values(wanted_calls=bindparam("new_wanted"))
+)
 _n = insert(available_now)
 _KEEP_NOW = _n.on_conflict_do_update(
     index_elements=[available_now.c.consultant_id],
@@ -172,19 +186,35 @@ _KEEP_NOW = _n.on_conflict_do_update(
 _NOW = select(available_now).where(available_now.c.consultant_id == bindparam("of_consultant"))
 
 _w = waiting_list.c
-_JOIN = insert(waiting_list).on_conflict_do_nothing(index_elements=[_w.block_id, _w.user_id])
-_QUEUE = (
+_JOIN = insert(waiting_list)
+_IN_BLOCK = _w.block_id == bindparam("of_block")
+_WAITER = (_IN_BLOCK, _w.user_id == bindparam("of_user"))
+_FIND_WAITING = select(waiting_list).where(*_WAITER)
+_COUNT = select(func.count()).where(_IN_BLOCK)
+_POSITION = _COUNT.where(
+    or_(
+        _w.joined_at < bindparam("joined_at"),
+        and_(_w.joined_at == bindparam("joined_at"), _w.user_id <= bindparam("of_user")),
+    )
+)
+_NEXT = (
     select(waiting_list)
-    .where(_w.block_id == bindparam("of_block"))
+    .where(_IN_BLOCK, _w.offer_id.is_(None))
+    .order_by(_w.joined_at, _w.user_id)
+    .limit(bindparam("limit"))
+)
+_OFFERED = (
+    select(waiting_list)
+    .where(_IN_BLOCK, _w.offer_id.is_not(None))
     .order_by(_w.joined_at, _w.user_id)
 )
-_WAITER = (_w.block_id == bindparam("of_block"), _w.user_id == bindparam("of_user"))
 _OFFER = (
     update(waiting_list)
     .where(*_WAITER)
     .values(offer_id=bindparam("new_offer"), offer_expires_at=bindparam("new_expires_at"))
 )
 _LEAVE = delete(waiting_list).where(*_WAITER)
+_CLOSE = delete(waiting_list).where(_IN_BLOCK)
 
 
 def keep_schedule(tx: Queries, row: ScheduleRow) -> None:
@@ -223,6 +253,7 @@ def insert_block(
         consultant_id=consultant_id,
         starts_at=starts_at,
         ends_at=ends_at,
+        wanted_calls=max_calls,
         cancelled=False,
     )
 
@@ -244,6 +275,10 @@ def set_cancelled(tx: Queries, block_id: str, cancelled: bool) -> None:
     tx.run(_SET_CANCELLED, block_id=block_id, new_cancelled=cancelled)
 
 
+def set_wanted(tx: Queries, block_id: str, wanted_calls: int) -> None:
+    tx.run(_SET_WANTED, block_id=block_id, new_wanted=wanted_calls)
+
+
 def keep_now(tx: Queries, row: NowRow) -> None:
     tx.run(_KEEP_NOW, **msgspec.structs.asdict(row))
 
@@ -252,14 +287,35 @@ def find_now(tx: Queries, consultant_id: str) -> NowRow | None:
     return tx.one(NowRow, _NOW, of_consultant=consultant_id)
 
 
-def join_waiting_list(tx: Queries, block_id: str, user_id: str, now: datetime) -> None:
-    """At the end, unless the person is on it already."""
-    tx.run(_JOIN, block_id=block_id, user_id=user_id, joined_at=now)
+def join_waiting_list(tx: Queries, row: WaitingRow) -> None:
+    tx.run(_JOIN, **msgspec.structs.asdict(row))
 
 
-def list_waiting(tx: Queries, block_id: str) -> list[WaitingRow]:
-    """The waiting list of a block, in order."""
-    return tx.all(WaitingRow, _QUEUE, of_block=block_id)
+def find_waiting(tx: Queries, block_id: str, user_id: str) -> WaitingRow | None:
+    return tx.one(WaitingRow, _FIND_WAITING, of_block=block_id, of_user=user_id)
+
+
+def count_waiting(tx: Queries, block_id: str) -> int:
+    count: int = tx.scalar(_COUNT, of_block=block_id)
+    return count
+
+
+def get_position(tx: Queries, row: WaitingRow) -> int:
+    """Where somebody is on the waiting list, from 1."""
+    position: int = tx.scalar(
+        _POSITION, of_block=row.block_id, of_user=row.user_id, joined_at=row.joined_at
+    )
+    return position
+
+
+def list_next(tx: Queries, block_id: str, limit: int) -> list[WaitingRow]:
+    """The first on the waiting list who have no offer, in order."""
+    return tx.all(WaitingRow, _NEXT, of_block=block_id, limit=limit)
+
+
+def list_offered(tx: Queries, block_id: str) -> list[WaitingRow]:
+    """Who on the waiting list has an offer, in order; never more than the block has places."""
+    return tx.all(WaitingRow, _OFFERED, of_block=block_id)
 
 
 def keep_offer(tx: Queries, row: WaitingRow) -> None:
@@ -274,3 +330,8 @@ def keep_offer(tx: Queries, row: WaitingRow) -> None:
 
 def leave_waiting_list(tx: Queries, block_id: str, user_id: str) -> bool:
     return tx.run(_LEAVE, of_block=block_id, of_user=user_id) == 1
+
+
+def close_waiting_list(tx: Queries, block_id: str) -> None:
+    """Take everybody off."""
+    tx.run(_CLOSE, of_block=block_id)

@@ -1,19 +1,18 @@
-"""Conversations, who is in them from which number to which, and messages."""
+"""Conversations, and who is in them from which number to which."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
+    ScalarSelect,
     String,
     Table,
-    Text,
-    UniqueConstraint,
     bindparam,
     func,
     select,
@@ -21,7 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from storage.columns import Instant, Json, metadata
+from storage.chat_marks import marks
+from storage.chat_messages import MessageRow, messages
+from storage.columns import Instant, metadata
 from storage.engine import Queries
 
 conversations = Table(
@@ -52,27 +53,6 @@ Index(
     sqlite_where=_IN,
     postgresql_where=_IN,
 )
-messages = Table(
-    "messages",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("conversation_id", String(36), ForeignKey("conversations.id"), nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("said_seq", BigInteger, nullable=False),
-    Column("sender_id", String(36)),
-    Column("client_id", String(64)),
-    Column("kind", String(10), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("card_kind", String(40)),
-    Column("card_id", String(36)),
-    Column("card_data", Json),
-    Column("sent_at", Instant, nullable=False),
-    Column("edited_at", Instant),
-    Column("deleted", Boolean, nullable=False),
-    UniqueConstraint("conversation_id", "seq"),
-    UniqueConstraint("conversation_id", "sender_id", "client_id"),
-    Index("ix_messages_card", "card_kind", "card_id"),
-)
 
 
 class ConversationRow(msgspec.Struct):
@@ -93,23 +73,22 @@ class Interval(msgspec.Struct):
     to_seq: int | None
 
 
-class MessageRow(msgspec.Struct):
-    """`said_seq` is the number at which it came to say what it says now."""
-
-    id: str
+class Unread(msgspec.Struct):
     conversation_id: str
-    seq: int
-    said_seq: int
-    sender_id: str | None
-    client_id: str | None
-    kind: Literal["text", "card", "media", "system"]
-    text: str
-    card_kind: str | None
-    card_id: str | None
-    card_data: Any
-    sent_at: datetime
-    edited_at: datetime | None
-    deleted: bool
+    count: int
+
+
+class Newest(msgspec.Struct):
+    """The number of a conversation's newest message, if there is one."""
+
+    conversation_id: str
+    seq: int | None
+
+
+def _newest_in(conversation_id: ColumnElement[str]) -> ScalarSelect[int]:
+    said = messages.alias("said")
+    newest = select(func.max(said.c.seq)).where(said.c.conversation_id == conversation_id)
+    return newest.scalar_subquery()
 
 
 _c, _m, _x = conversations.c, members.c, messages.c
@@ -166,48 +145,46 @@ _LIST = (
     .order_by(_c.active_at.desc(), _c.id.desc())
     .limit(bindparam("limit"))
 )
-_INSERT_MESSAGE = insert(messages)
-_BY_CLIENT_ID = select(messages).where(
-    _x.conversation_id == bindparam("of_conversation"),
-    _x.sender_id == bindparam("of_sender"),
-    _x.client_id == bindparam("of_client_id"),
+_NEWEST = select(_c.id, _newest_in(_c.id)).where(
+    _c.id.in_(bindparam("conversation_ids", expanding=True))
 )
-_MESSAGE = select(messages).where(_x.id == bindparam("message_id")).with_for_update()
-_EDIT = (
-    update(messages)
-    .where(_x.id == bindparam("message_id"))
-    .values(
-        said_seq=bindparam("new_said_seq"),
-        text=bindparam("new_text"),
-        card_data=bindparam("new_card_data"),
-        edited_at=bindparam("new_edited_at"),
-        deleted=bindparam("new_deleted"),
-    )
-)
-_BETWEEN = (
+_LAST = (
     select(messages)
+    .join(members, _m.conversation_id == _x.conversation_id)
     .where(
-        _x.conversation_id == bindparam("of_conversation"),
-        _x.seq >= bindparam("first"),
-        _x.seq <= bindparam("last"),
+        _m.user_id == bindparam("of_user"),
+        _IN,
+        _m.conversation_id.in_(bindparam("conversation_ids", expanding=True)),
+        _x.seq == _newest_in(_m.conversation_id),
+        _x.seq >= _m.from_seq,
     )
-    .order_by(_x.seq.desc())
-    .limit(bindparam("limit"))
 )
-_NEWEST = select(func.max(_x.seq)).where(_x.conversation_id == bindparam("of_conversation"))
-_CARDS = select(messages).where(
-    _x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id")
-)
-_COUNT = select(func.count()).select_from(
+_UNREAD = (
     select(_x.id)
     .where(
-        _x.conversation_id == bindparam("of_conversation"),
-        _x.seq > bindparam("after"),
-        _x.sender_id.is_distinct_from(bindparam("but_sender")),
+        _x.conversation_id == _m.conversation_id,
+        _x.seq > func.coalesce(marks.c.seq, 0),
+        _x.seq >= _m.from_seq,
+        _x.sender_id.is_distinct_from(_m.user_id),
         _x.deleted.is_(False),
     )
     .limit(bindparam("limit"))
+    .correlate(members, marks)
     .subquery()
+)
+_COUNT_UNREAD = (
+    select(_m.conversation_id, select(func.count()).select_from(_UNREAD).scalar_subquery())
+    .outerjoin(
+        marks,
+        (marks.c.conversation_id == _m.conversation_id)
+        & (marks.c.user_id == _m.user_id)
+        & (marks.c.kind == "read"),
+    )
+    .where(
+        _m.user_id == bindparam("of_user"),
+        _m.to_seq.is_(None),
+        _m.conversation_id.in_(bindparam("conversation_ids", expanding=True)),
+    )
 )
 
 
@@ -273,68 +250,25 @@ def list_conversations(
     )
 
 
-def insert_message(tx: Queries, row: MessageRow) -> None:
-    tx.run(_INSERT_MESSAGE, **msgspec.structs.asdict(row))
+def list_last_messages(
+    tx: Queries, user_id: str, conversation_ids: list[str]
+) -> dict[str, MessageRow]:
+    """The newest message of each conversation, where this person was in when it was said."""
+    rows = tx.all(MessageRow, _LAST, of_user=user_id, conversation_ids=conversation_ids)
+    return {row.conversation_id: row for row in rows}
 
 
-def find_sent(
-    tx: Queries, conversation_id: str, sender_id: str, client_id: str
-) -> MessageRow | None:
-    """What this sender sent under this client id."""
-    return tx.one(
-        MessageRow,
-        _BY_CLIENT_ID,
-        of_conversation=conversation_id,
-        of_sender=sender_id,
-        of_client_id=client_id,
+def list_newest_seqs(tx: Queries, conversation_ids: list[str]) -> dict[str, int]:
+    """The number of the newest message of each conversation; none before the first."""
+    rows = tx.all(Newest, _NEWEST, conversation_ids=conversation_ids)
+    return {row.conversation_id: row.seq for row in rows if row.seq is not None}
+
+
+def count_unread(
+    tx: Queries, user_id: str, conversation_ids: list[str], limit: int
+) -> dict[str, int]:
+    """Others' messages above a person's read mark, by conversation, each counted up to `limit`."""
+    rows = tx.all(
+        Unread, _COUNT_UNREAD, of_user=user_id, conversation_ids=conversation_ids, limit=limit
     )
-
-
-def lock_message(tx: Queries, message_id: str) -> MessageRow | None:
-    return tx.one(MessageRow, _MESSAGE, message_id=message_id)
-
-
-def update_message(tx: Queries, row: MessageRow) -> None:
-    tx.run(
-        _EDIT,
-        message_id=row.id,
-        new_said_seq=row.said_seq,
-        new_text=row.text,
-        new_card_data=row.card_data,
-        new_edited_at=row.edited_at,
-        new_deleted=row.deleted,
-    )
-
-
-def list_messages(
-    tx: Queries, conversation_id: str, first: int, last: int, limit: int
-) -> list[MessageRow]:
-    """Messages numbered in [first, last], the newest first."""
-    return tx.all(
-        MessageRow,
-        _BETWEEN,
-        of_conversation=conversation_id,
-        first=first,
-        last=last,
-        limit=limit,
-    )
-
-
-def find_newest_seq(tx: Queries, conversation_id: str) -> int | None:
-    """The number of the newest message; None before the first."""
-    found: int | None = tx.scalar(_NEWEST, of_conversation=conversation_id)
-    return found
-
-
-def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:
-    """Every message that shows this thing."""
-    return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id)
-
-
-def count_unread(tx: Queries, conversation_id: str, after: int, reader_id: str, limit: int) -> int:
-    """Others' messages above number `after`, counted up to `limit`."""
-    return int(
-        tx.scalar(
-            _COUNT, of_conversation=conversation_id, after=after, but_sender=reader_id, limit=limit
-        )
-    )
+    return {row.conversation_id: row.count for row in rows}

@@ -38,12 +38,15 @@ _KEEP_MARK = _mark.on_conflict_do_update(
     index_elements=[_k.conversation_id, _k.user_id, _k.kind],
     set_={name: _mark.excluded[name] for name in ("seq", "told_seq", "told_at")},
 )
-_MARK = select(marks).where(
-    _k.conversation_id == bindparam("of_conversation"),
-    _k.user_id == bindparam("of_user"),
-    _k.kind == bindparam("of_kind"),
+_LOCK_MARK = (
+    select(marks)
+    .where(
+        _k.conversation_id == bindparam("of_conversation"),
+        _k.user_id == bindparam("of_user"),
+        _k.kind == bindparam("of_kind"),
+    )
+    .with_for_update()
 )
-_LOCK_MARK = _MARK.with_for_update()
 _BEGIN_MARK = insert(marks).on_conflict_do_nothing(
     index_elements=[_k.conversation_id, _k.user_id, _k.kind]
 )
@@ -52,12 +55,6 @@ _MARKS = select(marks).where(_k.conversation_id.in_(bindparam("conversation_ids"
 
 def keep_mark(tx: Queries, mark: Mark) -> None:
     tx.run(_KEEP_MARK, **msgspec.structs.asdict(mark))
-
-
-def find_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
-    """A fresh one when there is none."""
-    found = tx.one(Mark, _MARK, of_conversation=conversation_id, of_user=user_id, of_kind=kind)
-    return found or Mark(conversation_id, user_id, kind, 0, 0, None)
 
 
 def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:

@@ -1,7 +1,15 @@
-"""Where time comes from, so that tests can move it."""
+"""Where time comes from, so that instances agree on it and tests can move it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Protocol
+
+from sqlalchemy import DateTime, func, select
+
+from storage.engine import Database, Queries
+
+ALIGNED_WITHIN_S = 1.0
+_NOW = select(func.clock_timestamp(type_=DateTime(timezone=True)))
 
 
 class Clock(Protocol):
@@ -14,3 +22,31 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+class SharedClock:
+    """The database's clock, as every instance on it sees it within a round trip.
+
+    A machine whose own clock is wrong, or steps, then takes nobody for dead and expires nothing
+    early. Between two alignments time passes as measured, whatever the machine's clock does.
+    """
+
+    def __init__(self) -> None:
+        self._at = datetime.now(UTC)
+        self._since = monotonic()
+
+    def now(self) -> datetime:
+        return self._at + timedelta(seconds=monotonic() - self._since)
+
+    async def align(self, database: Database) -> None:
+        """Set it by the database; an answer that took too long says too little."""
+        asked = monotonic()
+        at = await database.read(_read_now)
+        answered = monotonic()
+        if answered - asked < ALIGNED_WITHIN_S:
+            self._at, self._since = at, (asked + answered) / 2
+
+
+def _read_now(tx: Queries) -> datetime:
+    now: datetime = tx.scalar(_NOW)
+    return now.astimezone(UTC)

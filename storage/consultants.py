@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     select,
     update,
 )
@@ -97,6 +98,7 @@ _BEGIN = _insert.on_conflict_do_update(
 )
 _FIND = select(consultants).where(_c.id == bindparam("consultant_id"))
 _LOCK = _FIND.with_for_update()
+_SHARE = _FIND.with_for_update(read=True)
 _LIST = (
     select(consultants)
     .where(_c.status == "active", _c.id < bindparam("before"))
@@ -109,6 +111,9 @@ _TOPICS = (
     select(topics)
     .where(_t.consultant_id.in_(bindparam("consultant_ids", expanding=True)), _t.active.is_(True))
     .order_by(_t.id)
+)
+_COUNT_TOPICS = select(func.count()).where(
+    _t.consultant_id == bindparam("of_consultant"), _t.active.is_(True)
 )
 _UPDATE_TOPIC = (
     update(topics)
@@ -142,9 +147,20 @@ def lock_consultant(tx: Queries, consultant_id: str) -> ConsultantRow | None:
     return tx.one(ConsultantRow, _LOCK, consultant_id=consultant_id)
 
 
+def share_consultant(tx: Queries, consultant_id: str) -> ConsultantRow | None:
+    """Found, and held against changes until the commit, together with others who do so."""
+    return tx.one(ConsultantRow, _SHARE, consultant_id=consultant_id)
+
+
 def list_active(tx: Queries, before: str, limit: int) -> list[ConsultantRow]:
     """Active consultants, the newest ids first."""
     return tx.all(ConsultantRow, _LIST, before=before, limit=limit)
+
+
+def count_topics(tx: Queries, consultant_id: str) -> int:
+    """How many active topics a consultant has."""
+    count: int = tx.scalar(_COUNT_TOPICS, of_consultant=consultant_id)
+    return count
 
 
 def insert_topic(tx: Queries, row: TopicRow) -> None:

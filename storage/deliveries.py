@@ -124,9 +124,6 @@ _DUE = (
     .order_by(_d.ready_at)
     .limit(bindparam("limit"))
 )
-_NEXT_DUE = select(func.min(_d.ready_at)).where(
-    _d.parked.is_(False), _d.ready_at > bindparam("now")
-)
 _PARKED = (
     select(_d.consumer, _d.order_key, _d.number, _d.event_id, _d.attempts, _d.error)
     .where(_d.parked.is_(True))
@@ -197,12 +194,6 @@ def postpone(
 def list_due(tx: Queries, now: datetime, limit: int) -> list[Queue]:
     """Queues whose lowest delivery is ready."""
     return tx.all(Queue, _DUE, now=now, limit=limit)
-
-
-def find_next_due(tx: Queries, now: datetime) -> datetime | None:
-    """When the next delivery that is not ready yet becomes so."""
-    moment: datetime | None = tx.scalar(_NEXT_DUE, now=now)
-    return moment
 
 
 def list_parked(tx: Queries, limit: int) -> list[Parked]:

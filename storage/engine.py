@@ -20,7 +20,7 @@ log = structlog.get_logger("storage")
 
 T = TypeVar("T")
 Work = Callable[["Queries"], T]
-Committed = Callable[[list[Any]], None]
+Committed = Callable[[Any], None]
 
 
 class StorageUnavailable(Exception):
@@ -77,13 +77,13 @@ class Database(Protocol):
 
 
 def hand_on(effects: list[Any], committed: Committed) -> None:
-    """Tell of what was committed. Whatever goes wrong there must not keep callers waiting."""
-    if not effects:
-        return
-    try:
-        committed(effects)
-    except Exception as raised:
-        log.error("effects_lost", error=type(raised).__name__, effects=len(effects))
+    """Tell of what was committed, one by one. What goes wrong with one keeps nobody waiting and
+    takes no other with it."""
+    for effect in effects:
+        try:
+            committed(effect)
+        except Exception as raised:
+            log.error("effect_lost", error=type(raised).__name__, effect=type(effect).__name__)
 
 
 def open_database(url: str) -> Database:

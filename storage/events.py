@@ -26,12 +26,13 @@ from sqlalchemy import (
     bindparam,
     delete,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
-from storage.deliveries import insert_deliveries
+from storage.deliveries import deliveries, insert_deliveries
 from storage.engine import Queries
 
 stream_heads = Table(
@@ -39,7 +40,8 @@ stream_heads = Table(
     metadata,
     Column("stream", String(200), primary_key=True),
     Column("seq", BigInteger, nullable=False),
-    Column("moved_at", Instant, nullable=False, index=True),
+    Column("moved_at", Instant, nullable=False),
+    Index("ix_stream_heads_moved", "moved_at", "stream"),
 )
 events = Table(
     "events",
@@ -135,6 +137,7 @@ class StoredEvent(msgspec.Struct):
 class Head(msgspec.Struct, frozen=True):
     stream: str
     seq: int
+    moved_at: datetime
 
 
 _head_insert = insert(stream_heads)
@@ -148,12 +151,16 @@ _MOVE_HEAD = _head_insert.on_conflict_do_update(
 _INSERT_EVENT = insert(events)
 _INSERT_NUMBER = insert(stream_events)
 _HEAD = select(stream_heads.c.seq).where(stream_heads.c.stream == bindparam("stream"))
-_HEADS = select(stream_heads.c.stream, stream_heads.c.seq).where(
+_HEADS = select(stream_heads.c.stream, stream_heads.c.seq, stream_heads.c.moved_at).where(
     stream_heads.c.stream.in_(bindparam("streams", expanding=True))
 )
 _MOVED = (
-    select(stream_heads.c.stream, stream_heads.c.seq)
-    .where(stream_heads.c.moved_at >= bindparam("since"))
+    select(stream_heads.c.stream, stream_heads.c.seq, stream_heads.c.moved_at)
+    .where(
+        tuple_(stream_heads.c.moved_at, stream_heads.c.stream)
+        > tuple_(bindparam("since", type_=Instant), bindparam("after", type_=String))
+    )
+    .order_by(stream_heads.c.moved_at, stream_heads.c.stream)
     .limit(bindparam("limit"))
 )
 _SINCE = (
@@ -198,8 +205,18 @@ _IDS_NAMED = (
     .where(events.c.name.in_(bindparam("names", expanding=True)))
     .order_by(events.c.id)
 )
-_FORGET_NUMBERS = delete(stream_events).where(stream_events.c.event_id < bindparam("before_id"))
-_FORGET_EVENTS = delete(events).where(events.c.id < bindparam("before_id"))
+_UNDONE = select(deliveries.c.event_id).where(deliveries.c.event_id < bindparam("before_id"))
+_OLD = (
+    select(events.c.id)
+    .where(events.c.id < bindparam("before_id"), events.c.id.not_in(_UNDONE))
+    .order_by(events.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_FORGET_NUMBERS = delete(stream_events).where(
+    stream_events.c.event_id.in_(bindparam("event_ids", expanding=True))
+)
+_FORGET_EVENTS = delete(events).where(events.c.id.in_(bindparam("event_ids", expanding=True)))
 
 
 def take_number(tx: Queries, stream: str, at: datetime, count: int = 1) -> int:
@@ -237,6 +254,8 @@ def _number(
     for stream in sorted(wanted):
         early = taken.get(stream, [])
         rest = wanted[stream] - len(early)
+        if rest < 0:
+            raise RuntimeError(f"more numbers were taken for {stream} than events used")
         last = take_number(tx, stream, records[-1].at, rest) if rest else 0
         numbers[stream] = [*early, *range(last - rest + 1, last + 1)]
     left = set(taken) - set(wanted)
@@ -280,9 +299,9 @@ def list_heads(tx: Queries, streams: list[str]) -> dict[str, int]:
     return heads
 
 
-def list_moved_heads(tx: Queries, since: datetime, limit: int) -> list[Head]:
-    """Streams whose head moved at or after `since`."""
-    return tx.all(Head, _MOVED, since=since, limit=limit)
+def list_moved_heads(tx: Queries, since: datetime, after: str, limit: int) -> list[Head]:
+    """Streams whose head moved after `(since, stream)`, in that order; `""` is before all."""
+    return tx.all(Head, _MOVED, since=since, after=after, limit=limit)
 
 
 def list_since(tx: Queries, stream: str, after: int, upto: int, limit: int) -> list[Numbered]:
@@ -326,7 +345,13 @@ def wipe_event(tx: Queries, event_id: str) -> None:
     tx.run(_WIPE_EVENT, event_id=event_id, new_data="")
 
 
-def forget_events(tx: Queries, before_id: str) -> int:
-    """Delete events with ids (UUIDv7, so times) below `before_id`; heads stay for ever."""
-    tx.run(_FORGET_NUMBERS, before_id=before_id)
-    return tx.run(_FORGET_EVENTS, before_id=before_id)
+def forget_events(tx: Queries, before_id: str, limit: int) -> int:
+    """Delete events with ids (UUIDv7, so times) below `before_id`; how many.
+
+    Heads stay for ever, and so does an event as long as a consumer has still to hear it.
+    """
+    old = tx.scalars(_OLD, before_id=before_id, limit=limit)
+    if old:
+        tx.run(_FORGET_NUMBERS, event_ids=old)
+        tx.run(_FORGET_EVENTS, event_ids=old)
+    return len(old)

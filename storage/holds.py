@@ -65,7 +65,11 @@ _TAKE = (
     .where(pools.c.id == bindparam("pool"), pools.c.taken < pools.c.capacity)
     .values(taken=pools.c.taken + 1)
 )
-_GIVE_BACK = update(pools).where(pools.c.id == bindparam("pool")).values(taken=pools.c.taken - 1)
+_GIVE_BACK = (
+    update(pools)
+    .where(pools.c.id == bindparam("pool"))
+    .values(taken=pools.c.taken - bindparam("places"))
+)
 _RESIZE = (
     update(pools)
     .where(pools.c.id == bindparam("pool"), pools.c.taken <= bindparam("new_capacity"))
@@ -74,7 +78,15 @@ _RESIZE = (
 _INSERT_HOLD = insert(holds)
 _THIS = (_h.pool_id == bindparam("pool"), _h.for_id == bindparam("held_for"))
 _DELETE_HOLD = delete(holds).where(*_THIS)
+_DELETE_EXPIRED = delete(holds).where(
+    _h.pool_id == bindparam("pool"),
+    _h.kind == bindparam("of_kind"),
+    _h.expires_at <= bindparam("now"),
+)
 _FIRM = update(holds).where(*_THIS).values(expires_at=None)
+_FIND = select(_h.pool_id, _h.for_id, _h.kind, _h.holder_id, _h.taken_at, _h.expires_at).where(
+    *_THIS
+)
 _LIST = (
     select(_h.pool_id, _h.for_id, _h.kind, _h.holder_id, _h.taken_at, _h.expires_at)
     .where(_h.pool_id == bindparam("pool"))
@@ -112,8 +124,20 @@ def release(tx: Queries, pool_id: str, for_id: str) -> bool:
     """Give the place back; False when none was held for this (any more)."""
     if tx.run(_DELETE_HOLD, pool=pool_id, held_for=for_id) == 0:
         return False
-    tx.run(_GIVE_BACK, pool=pool_id)
+    tx.run(_GIVE_BACK, pool=pool_id, places=1)
     return True
+
+
+def release_expired(tx: Queries, pool_id: str, kind: str, now: datetime) -> int:
+    """Give the places back whose holds of this kind are over; how many. One made firm stays."""
+    places = tx.run(_DELETE_EXPIRED, pool=pool_id, of_kind=kind, now=now)
+    if places:
+        tx.run(_GIVE_BACK, pool=pool_id, places=places)
+    return places
+
+
+def find_hold(tx: Queries, pool_id: str, for_id: str) -> Hold | None:
+    return tx.one(Hold, _FIND, pool=pool_id, held_for=for_id)
 
 
 def make_firm(tx: Queries, pool_id: str, for_id: str) -> bool:

@@ -35,10 +35,13 @@ _TAKE = delete(instances).where(
 )
 
 
-def confirm_instance(tx: Queries, instance_id: str, now: datetime) -> None:
-    """Say that this instance lives."""
-    if tx.run(_CONFIRM, of_id=instance_id, now=now) == 0:
-        tx.run(_INSERT, id=instance_id, confirmed_at=now)
+def insert_instance(tx: Queries, instance_id: str, now: datetime) -> None:
+    tx.run(_INSERT, id=instance_id, confirmed_at=now)
+
+
+def confirm_instance(tx: Queries, instance_id: str, now: datetime) -> bool:
+    """Say that this instance lives; False when another one took it for dead."""
+    return tx.run(_CONFIRM, of_id=instance_id, now=now) == 1
 
 
 def list_silent(tx: Queries, before: datetime, but: str) -> list[Instance]:

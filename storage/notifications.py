@@ -71,8 +71,9 @@ _LIST = (
 _COUNT = select(func.count()).where(_n.user_id == bindparam("of_user"), _UNREAD)
 _READ = (
     update(notifications)
-    .where(_n.id == bindparam("notification_id"), _n.user_id == bindparam("of_user"), _UNREAD)
+    .where(_n.id.in_(bindparam("ids", expanding=True)), _n.user_id == bindparam("of_user"), _UNREAD)
     .values(read_at=bindparam("now"))
+    .returning(_n.id)
 )
 _MAIL = (
     update(notifications)
@@ -94,9 +95,9 @@ def count_unread(tx: Queries, user_id: str) -> int:
     return int(tx.scalar(_COUNT, of_user=user_id))
 
 
-def mark_read(tx: Queries, user_id: str, notification_id: str, now: datetime) -> bool:
-    """Whether it was unread."""
-    return tx.run(_READ, notification_id=notification_id, of_user=user_id, now=now) == 1
+def mark_read(tx: Queries, user_id: str, ids: list[str], now: datetime) -> list[str]:
+    """Those of them that were a person's own and unread, in the order of their making."""
+    return sorted(tx.scalars(_READ, ids=ids, of_user=user_id, now=now))
 
 
 def set_mail_status(tx: Queries, notification_id: str, status: str) -> None:

@@ -72,8 +72,10 @@ class PostgresQueries:
 class Kept(Exception):
     """Carries out of the transaction what a work raised after saying that it keeps."""
 
-    def __init__(self, raised: Exception) -> None:
+    def __init__(self, raised: Exception, effects: list[Any]) -> None:
+        super().__init__(raised)
         self.raised = raised
+        self.effects = effects
 
 
 class PostgresDatabase:
@@ -91,6 +93,7 @@ class PostgresDatabase:
             pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=False,
             isolation_level="READ COMMITTED",
+            hide_parameters=True,  # an error's text goes to the log
         )
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -122,9 +125,9 @@ class PostgresDatabase:
             try:
                 value, effects = await connection.run_sync(_run, work)
             except Kept as kept:
-                raised, effects = kept.raised, kept.args[1]
+                raised, effects = kept.raised, kept.effects
             await connection.commit()
-        hand_on(effects, self.committed)
+            hand_on(effects, self.committed)  # nothing may come between: it is kept by now
         if raised is not None:
             raise raised
         return value
@@ -158,9 +161,7 @@ def _run(connection: Connection, work: Work[T]) -> tuple[T, list[Any]]:
         return work(queries), queries.effects
     except Exception as raised:
         if getattr(raised, "keeps", False):
-            kept = Kept(raised)
-            kept.args = (raised, queries.effects)
-            raise kept from raised
+            raise Kept(raised, queries.effects) from raised
         raise
 
 

@@ -62,7 +62,9 @@ _LET_GO = delete(holdings).where(
     _h.user_id == bindparam("of_user"), _h.instance_id == bindparam("of_instance")
 )
 _COUNT = select(func.count()).where(_h.user_id == bindparam("of_user"))
-_HELD = select(_h.user_id).where(_h.instance_id == bindparam("of_instance"))
+_HELD = (
+    select(_h.user_id).where(_h.instance_id == bindparam("of_instance")).limit(bindparam("limit"))
+)
 
 
 def lock_presence(tx: Queries, user_id: str) -> PresenceRow:
@@ -97,6 +99,6 @@ def let_go(tx: Queries, user_id: str, instance_id: str) -> int:
     return int(tx.scalar(_COUNT, of_user=user_id))
 
 
-def list_held(tx: Queries, instance_id: str) -> list[str]:
+def list_held(tx: Queries, instance_id: str, limit: int) -> list[str]:
     """Whose devices an instance holds."""
-    return tx.scalars(_HELD, of_instance=instance_id)
+    return tx.scalars(_HELD, of_instance=instance_id, limit=limit)

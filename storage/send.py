@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Integer, String, Table, Text, bindparam, select, update
+from sqlalchemy import Column, Integer, String, Table, Text, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
@@ -20,7 +20,7 @@ dispatches = Table(
     Column("status", String(20), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("done_at", Instant),
+    Column("done_at", Instant, index=True),
 )
 
 
@@ -49,6 +49,8 @@ _UPDATE = (
         done_at=bindparam("new_done_at"),
     )
 )
+_OLD = select(_d.id).where(_d.done_at < bindparam("before")).limit(bindparam("limit"))
+_FORGET = delete(dispatches).where(_d.id.in_(_OLD))
 
 
 def insert_dispatch(tx: Queries, dispatch: Dispatch) -> None:
@@ -68,3 +70,8 @@ def update_dispatch(tx: Queries, dispatch: Dispatch) -> None:
         new_attempts=dispatch.attempts,
         new_done_at=dispatch.done_at,
     )
+
+
+def forget_dispatches(tx: Queries, before: datetime, limit: int) -> int:
+    """Delete those that were sent or given up before this; how many."""
+    return tx.run(_FORGET, before=before, limit=limit)

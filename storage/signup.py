@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Integer, String, Table, bindparam, delete, select, update
+from sqlalchemy import Column, Integer, String, Table, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
@@ -17,7 +17,7 @@ pincodes = Table(
     Column("request_id", String(36), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("expires_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
     Column("sent", Integer, nullable=False),
     Column("sent_since", Instant, nullable=False),
 )
@@ -48,6 +48,10 @@ _THIS = (_p.email == bindparam("address"), _p.purpose == bindparam("of_purpose")
 _FIND = select(pincodes).where(*_THIS).with_for_update()
 _TRY = update(pincodes).where(*_THIS).values(tries=_p.tries + 1).returning(_p.tries)
 _DELETE = delete(pincodes).where(*_THIS)
+_IS_OLD = (_p.expires_at < bindparam("before"), _p.sent_since < bindparam("before"))
+_OLD = select(_p.email, _p.purpose).where(*_IS_OLD).limit(bindparam("limit"))
+# The condition twice: who asks anew meanwhile keeps what replaced the old one.
+_FORGET = delete(pincodes).where(tuple_(_p.email, _p.purpose).in_(_OLD), *_IS_OLD)
 
 
 def keep_pincode(tx: Queries, pincode: Pincode) -> None:
@@ -73,3 +77,8 @@ def count_try(tx: Queries, email: str, purpose: str) -> int:
 
 def delete_pincode(tx: Queries, email: str, purpose: str) -> None:
     tx.run(_DELETE, address=email, of_purpose=purpose)
+
+
+def forget_pincodes(tx: Queries, before: datetime, limit: int) -> int:
+    """Delete those that expired, and whose count of mails began, before this; how many."""
+    return tx.run(_FORGET, before=before, limit=limit)

@@ -141,7 +141,7 @@ def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome
     try:
         value, error = work(queries), None
     except Exception as raised:
-        value, error = None, raised
+        value, error = None, in_a_future(raised)
         if not connection.in_transaction:
             raise
         if not getattr(raised, "keeps", False):
@@ -151,9 +151,18 @@ def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome
     return Outcome(value, error, queries.effects)
 
 
+def in_a_future(raised: Exception) -> Exception:
+    """`raised`, or what stands for it where it is not allowed: a future takes no StopIteration."""
+    if not isinstance(raised, StopIteration):
+        return raised
+    stopped = RuntimeError("a work raised StopIteration")
+    stopped.__cause__ = raised
+    return stopped
+
+
 def refusal_of(error: BaseException) -> BaseException:
     """What the caller of a work that failed with `error` shall see."""
-    if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF in _AWAY:
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _AWAY:
         return StorageUnavailable(str(error))
     return error
 
@@ -168,6 +177,7 @@ class SqliteDatabase:
         self.committed: Committed = lambda effects: None
         self._writer: Writer | None = None
         self._readers: asyncio.Queue[Reader] = asyncio.Queue()
+        self._open_readers = 0
         self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._drain: asyncio.Task[None] | None = None
 
@@ -179,6 +189,7 @@ class SqliteDatabase:
             reader = Reader(self._connect_reader, iter_chunk_size=CHUNK)
             await reader
             self._readers.put_nowait(reader)
+            self._open_readers += 1
 
     async def stop(self) -> None:
         if self._drain is not None:
@@ -186,7 +197,8 @@ class SqliteDatabase:
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.close()
-            for _ in range(READERS):
+            while self._open_readers:
+                self._open_readers -= 1
                 await (await self._readers.get()).close()
 
     async def transact(self, work: Work[T]) -> T:

@@ -46,9 +46,6 @@ _TAKE = delete(timers).where(
     timers.c.key == bindparam("of_key"), timers.c.due_at == bindparam("at_due")
 )
 _NEXT = select(func.min(timers.c.due_at))
-_FIND = select(timers.c.key, timers.c.due_at, timers.c.name, timers.c.data).where(
-    timers.c.key == bindparam("of_key")
-)
 
 
 def set_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> None:
@@ -59,10 +56,6 @@ def set_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> 
 def cancel_timer(tx: Queries, key: str) -> bool:
     """Whether there was such a timer."""
     return tx.run(_CANCEL, of_key=key) == 1
-
-
-def find_timer(tx: Queries, key: str) -> Timer | None:
-    return tx.one(Timer, _FIND, of_key=key)
 
 
 def list_due_timers(tx: Queries, now: datetime, limit: int) -> list[Timer]:

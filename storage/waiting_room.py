@@ -106,11 +106,13 @@ _SET_LOST = (
     .values(lost_at=bindparam("new_lost_at"))
 )
 _DELETE_PLACE = delete(places).where(_p.booking_id == bindparam("of_booking"))
-_INSERT_STAY = insert(stays)
+_INSERT_STAY = insert(stays).on_conflict_do_nothing(index_elements=[_s.id])
 _DELETE_STAY = delete(stays).where(_s.id == bindparam("stay_id"))
 _DELETE_STAYS = delete(stays).where(_s.booking_id == bindparam("of_booking"))
 _COUNT_STAYS = select(func.count()).where(_s.booking_id == bindparam("of_booking"))
-_OF_INSTANCE = select(stays).where(_s.instance_id == bindparam("of_instance"))
+_OF_INSTANCE = (
+    select(stays).where(_s.instance_id == bindparam("of_instance")).limit(bindparam("limit"))
+)
 
 
 def open_room(tx: Queries, row: RoomRow) -> RoomRow:
@@ -121,6 +123,12 @@ def open_room(tx: Queries, row: RoomRow) -> RoomRow:
 
 def find_room(tx: Queries, block_id: str) -> RoomRow | None:
     return tx.one(RoomRow, _ROOM, of_block=block_id)
+
+
+def lock_rooms(tx: Queries, *block_ids: str) -> None:
+    """Hold several queues at once, in one order, so that two who swap do not wait in a circle."""
+    for block_id in sorted(block_ids):
+        lock_room(tx, block_id)
 
 
 def lock_room(tx: Queries, block_id: str) -> RoomRow | None:
@@ -167,6 +175,7 @@ def delete_place(tx: Queries, booking_id: str) -> None:
 
 
 def insert_stay(tx: Queries, stay: Stay) -> None:
+    """Nothing happens while this device holds the place already."""
     tx.run(_INSERT_STAY, **msgspec.structs.asdict(stay))
 
 
@@ -179,5 +188,5 @@ def count_stays(tx: Queries, booking_id: str) -> int:
     return int(tx.scalar(_COUNT_STAYS, of_booking=booking_id))
 
 
-def list_stays_of_instance(tx: Queries, instance_id: str) -> list[Stay]:
-    return tx.all(Stay, _OF_INSTANCE, of_instance=instance_id)
+def list_stays_of_instance(tx: Queries, instance_id: str, limit: int) -> list[Stay]:
+    return tx.all(Stay, _OF_INSTANCE, of_instance=instance_id, limit=limit)

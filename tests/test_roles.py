@@ -84,7 +84,13 @@ MAY_USE = {
         "queue": SIGNED_IN,
         "admit": SIGNED_IN,
     },
-    "/call": {"join": SIGNED_IN, "signal": SIGNED_IN, "leave": SIGNED_IN, "end": SIGNED_IN},
+    "/call": {
+        "current": SIGNED_IN,
+        "join": SIGNED_IN,
+        "signal": SIGNED_IN,
+        "leave": SIGNED_IN,
+        "end": SIGNED_IN,
+    },
     "/presence": {"watch": SIGNED_IN, "unwatch": SIGNED_IN, "set_status": SIGNED_IN},
     "/notifications": {"list": SIGNED_IN, "mark_read": SIGNED_IN},
 }

@@ -23,7 +23,7 @@ async def login(ctx: Context, ask: Login) -> SessionView:
     """Sign in with address and password; unknown and known accounts answer alike."""
     user_id, password_hash = await ctx.read(service.find_login, ask.email) or (None, None)
     right = await verify_password(password_hash, ask.password)
-    return await ctx.transact(service.log_in, ask.email, user_id, right)
+    return await ctx.transact(service.log_in, ask.email, user_id, password_hash if right else None)
 
 
 @auth.command(visitors=True, refuses=(RefreshReused, TokenInvalid, SessionRevoked))
@@ -38,10 +38,11 @@ async def logout(ctx: Context, ask: Logout) -> Empty:
     return await ctx.transact(service.log_out, ask.refresh_token)
 
 
-@auth.command(namespace="/profile", refuses=(CredentialsWrong, PasswordWeak))
+@auth.command(namespace="/profile", rate="attempts", refuses=(CredentialsWrong, PasswordWeak))
 async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
     """Set a new password; every other session ends."""
     check_strength(ask.new_password, ctx.kernel.rules.password_length_min)
     current = await ctx.read(service.get_password_hash)
     right = await verify_password(current, ask.current_password)
-    return await ctx.transact(service.change_password, right, await hash_password(ask.new_password))
+    new_hash = await hash_password(ask.new_password) if right else None
+    return await ctx.transact(service.change_password, current, new_hash)

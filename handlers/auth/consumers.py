@@ -7,5 +7,5 @@ from handlers.kit.context import Transaction
 
 @auth.consumer(SessionDue)
 def end_the_session(tx: Transaction, event: SessionDue) -> None:
-    """End a session that was never refreshed."""
-    service.end_session(tx, event.session_id, event.user_id, "expired")
+    """End a session that was not refreshed in time."""
+    service.end_unless_refreshed(tx, event.session_id)

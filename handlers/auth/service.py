@@ -26,9 +26,13 @@ def find_login(tx: Transaction, email: str) -> tuple[str, str | None] | None:
     return (user.id, store.find_password(tx, user.id)) if user else None
 
 
-def log_in(tx: Transaction, email: str, user_id: str | None, right: bool) -> SessionView:
-    """Open a session, or record the failure; raises CredentialsWrong (kept)."""
-    if user_id is None or not right:
+def log_in(tx: Transaction, email: str, user_id: str | None, proved: str | None) -> SessionView:
+    """Open a session, or record the failure; raises CredentialsWrong (kept).
+
+    `proved` is the hash that the password proved right for, if it did. It must still be the stored
+    one: a change ends the sessions that there are, so none may begin by what was before it.
+    """
+    if user_id is None or not _is_current(tx, user_id, proved):
         fingerprint = tx.keys.fingerprint("login", profiles.normal_email(email))
         tx.publish(AuthFailure(email_fingerprint=fingerprint, user_id=user_id))
         raise CredentialsWrong
@@ -89,6 +93,17 @@ def log_out(tx: Transaction, refresh_token: str) -> Empty:
     return Empty()
 
 
+def end_unless_refreshed(tx: Transaction, session_id: str) -> None:
+    """End a session whose life is over; one that was refreshed meanwhile is looked at later."""
+    session = store.lock_session(tx, session_id)
+    if session is None or session.ended_at is not None:
+        return
+    if session.expires_at > tx.now:
+        _expire_later(tx, session)
+    else:
+        end_session(tx, session.id, session.user_id, "expired")
+
+
 def end_session(tx: Transaction, session_id: str, user_id: str, reason: str) -> None:
     """End a session, once; its connections are told and closed everywhere."""
     if store.end_session(tx, session_id, tx.now, reason):
@@ -100,9 +115,12 @@ def get_password_hash(tx: Transaction) -> str | None:
     return store.find_password(tx, tx.actor.id)
 
 
-def change_password(tx: Transaction, right: bool, new_hash: str) -> Empty:
-    """Set the new password and end every other session."""
-    if not right:
+def change_password(tx: Transaction, current: str | None, new_hash: str | None) -> Empty:
+    """Set the new password and end every other session.
+
+    There is a `new_hash` when the old password proved right for `current`.
+    """
+    if new_hash is None or not _is_current(tx, tx.actor.id, current):
         raise CredentialsWrong
     set_password(tx, tx.actor.id, new_hash)
     for session_id in store.list_live_sessions(tx, tx.actor.id):
@@ -129,9 +147,14 @@ def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | Non
     return Actor(user.id, session.id, frozenset(user.roles))
 
 
+def _is_current(tx: Transaction, user_id: str, proved: str | None) -> bool:
+    """Whether this is still the stored hash; if so, it stays that until the commit."""
+    return proved is not None and store.lock_password(tx, user_id) == proved
+
+
 def _token_and_session(tx: Transaction, refresh_token: str) -> tuple[TokenRow, SessionRow]:
     token = store.find_token(tx, tokens.hash_of(refresh_token))
-    session = store.find_session(tx, token.session_id) if token else None
+    session = store.lock_session(tx, token.session_id) if token else None
     if token is None or session is None:
         raise TokenInvalid
     return token, session

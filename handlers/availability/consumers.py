@@ -27,6 +27,7 @@ def offer_the_place_on(tx: Transaction, event: OfferDue) -> None:
     """An offer that was not taken up goes to the next."""
     holds.lock_pool(tx, event.block_id)
     lists.expire_and_tell(tx, event.block_id)
+    lists.look_again(tx, event.block_id)
 
 
 @availability.consumer(TopUpDue)
@@ -38,10 +39,12 @@ def make_blocks_ahead(tx: Transaction, event: TopUpDue) -> None:
 @availability.consumer(ConsultantDeactivated)
 def withdraw_the_week(tx: Transaction, event: ConsultantDeactivated) -> None:
     """Who stopped offers nothing more; what is booked stays."""
-    now.withdraw(tx, event.consultant.id)
-    if consultants.is_active(tx, event.consultant.id):
-        return  # began again before this was heard
-    weeks.withdraw_free(tx, event.consultant.id)
+    consultant_id = event.consultant.id
+    began_again = consultants.lock_consultant(tx, consultant_id)
+    if not (began_again and consultants.shows_available_now(tx, consultant_id)):
+        now.withdraw(tx, consultant_id)
+    if not began_again:
+        weeks.withdraw_free(tx, consultant_id)
 
 
 @availability.consumer(ConsultantOnboarded)

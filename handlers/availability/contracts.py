@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from handlers.consultants.contracts import Zone
-from handlers.kit.contract import Change, Event, Id, Moment, Nothing, Request, View
+from handlers.kit.contract import END, Change, Event, Id, Moment, Nothing, Request, View
 from handlers.kit.errors import Refusal
 from rooms import names
 
@@ -43,7 +43,7 @@ class WeeklyBlock(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 WeeklyBlocks = Annotated[list[WeeklyBlock], Meta(max_length=168)]
-IsoWeek = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}$")]
+IsoWeek = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}" + END)]
 
 
 class SetDefaultSchedule(Change, kw_only=True):
@@ -247,7 +247,7 @@ class WaitingListOffered(_Offer):
 
 
 class WaitingListOfferExpired(_Offer):
-    """The offered place was not taken up in time."""
+    """The offered place was not taken up in time, or was withdrawn."""
 
     NAME: ClassVar[str] = "WAITING_LIST_OFFER_EXPIRED"
 

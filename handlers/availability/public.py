@@ -2,13 +2,14 @@
 
 from handlers.availability.contracts import BlockView
 from handlers.availability.service import now, places
-from handlers.availability.service.places import free_place, hold_place
+from handlers.availability.service.places import free_place, has_place, hold_place, keep_place
 from handlers.kit.context import Transaction
 from storage import holds
 
 __all__ = [
     "find_block",
     "free_place",
+    "has_place",
     "hold_place",
     "is_available_now",
     "keep_place",
@@ -25,11 +26,6 @@ def lock_blocks(tx: Transaction, *block_ids: str) -> None:
     """Hold several blocks at once, in one order, so that two who swap do not wait in a circle."""
     for block_id in sorted(block_ids):
         holds.lock_pool(tx, block_id)
-
-
-def keep_place(tx: Transaction, block_id: str, for_id: str) -> bool:
-    """Let a held place stay for good; False when it is gone."""
-    return holds.make_firm(tx, block_id, for_id)
 
 
 def is_available_now(tx: Transaction, consultant_id: str) -> bool:

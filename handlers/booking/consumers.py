@@ -11,7 +11,7 @@ from handlers.kit.context import Transaction
 @booking.consumer(HoldDue)
 def expire_the_request(tx: Transaction, event: HoldDue) -> None:
     """A request that nobody answered expires."""
-    expiry.expire_if_overdue(tx, event.booking_id)
+    expiry.expire_when_due(tx, event.booking_id)
 
 
 @booking.consumer(BlockEndDue)
@@ -28,15 +28,15 @@ def note_the_call(tx: Transaction, event: CallStarted) -> None:
 
 @booking.consumer(CallEnded)
 def complete_after_the_call(tx: Transaction, event: CallEnded) -> None:
-    """A held call that ended completes its booking; after one not held, one may ask again."""
+    """A held call that ended completes its booking; one at once that nobody held is cancelled."""
     if event.call.started_at is not None:
         answers.complete(tx, event.call.booking_id)
     else:
-        answers.let_ask_again(tx, event.call.booking_id)
+        answers.cancel_unheld(tx, event.call.booking_id)
 
 
 @booking.consumer(PlacesWithdrawn)
 def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
     """Bookings whose place was withdrawn are cancelled."""
     for booking_id in event.booking_ids:
-        answers.cancel_withdrawn(tx, booking_id)
+        answers.cancel_withdrawn(tx, booking_id, event.block_id)

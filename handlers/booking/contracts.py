@@ -140,7 +140,7 @@ class BookingRejected(AboutBooking):
 
 
 class BookingCancelled(AboutBooking):
-    """One of the two called it off, or its block was withdrawn."""
+    """Called off by one of the two, its hour withdrawn, or its call at once was not held."""
 
     NAME: ClassVar[str] = "BOOKING_CANCELLED"
 

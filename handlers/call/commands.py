@@ -4,19 +4,28 @@ from handlers.call import call, service
 from handlers.call.contracts import (
     CallOver,
     CallView,
+    CurrentCallView,
     EndCall,
     JoinCall,
     LeaveCall,
     Signal,
 )
 from handlers.kit.context import Context
-from handlers.kit.contract import Empty
+from handlers.kit.contract import Empty, Nothing
+from handlers.kit.errors import TooMany
 from rooms import names
 
 
-@call.command(refuses=(CallOver,))
+@call.command()
+async def current(ctx: Context, ask: Nothing) -> CurrentCallView:
+    """Your call that goes on, as a page that was just loaded needs it."""
+    return await ctx.read(service.get_current)
+
+
+@call.command(refuses=(CallOver, TooMany))
 async def join(ctx: Context, ask: JoinCall) -> CallView:
     """Be in a call, with this device, until it leaves or its connection is lost."""
+    await _forget_what_is_over(ctx)
     view = await ctx.transact(service.join, ask, ctx.attend(ask.call_id))
     ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
     return view
@@ -43,3 +52,10 @@ async def leave(ctx: Context, ask: LeaveCall) -> CallView:
 async def end(ctx: Context, ask: EndCall) -> CallView:
     """End a call for both."""
     return await ctx.transact(service.end_as_party, ask)
+
+
+async def _forget_what_is_over(ctx: Context) -> None:
+    """Calls that ended meanwhile, by whomever, are no limit to a device that stays connected."""
+    for call_id in await ctx.read(service.list_over, ctx.attended):
+        ctx.forget(call_id)
+        ctx.unfollow("/call", names.call(call_id, ctx.user_id))

@@ -3,16 +3,18 @@
 from datetime import datetime
 
 from handlers.call import call, service
-from handlers.call.contracts import CallDue
+from handlers.call.contracts import CallDue, MoreStaysLeft
 from handlers.kit.context import Context, Transaction
 from handlers.kit.life import InstanceLost
 from storage import call as store
 
+STAYS_AT_ONCE = 200
+
 
 @call.departs
-async def note_the_lost_device(ctx: Context, call_id: str, stay_id: str, at: datetime) -> None:
+async def note_the_lost_device(ctx: Context, call_id: str, device_id: str, at: datetime) -> None:
     """A device that was in a call is gone."""
-    await ctx.transact(service.lose, call_id, stay_id, at)
+    await ctx.transact(service.lose, call_id, device_id, at)
 
 
 @call.consumer(CallDue)
@@ -23,10 +25,15 @@ def end_the_overdue(tx: Transaction, event: CallDue) -> None:
         service.end_if_overdue(tx, row)
 
 
-@call.consumer(InstanceLost)
+@call.consumer(InstanceLost, MoreStaysLeft)
 def close_what_it_left(tx: Transaction, event: InstanceLost) -> None:
     """Stays of a dead instance end at its last sign of life: no more than that is billed."""
-    for stay in store.list_stays_of_instance(tx, event.instance_id):
-        service.lose(tx, stay.call_id, stay.id, max(event.at, stay.joined_at))
-    for stay in store.list_assumed_stays(tx, event.instance_id, event.at):
+    left = store.list_stays_of_instance(tx, event.instance_id, STAYS_AT_ONCE)
+    for stay in left:
+        service.lose(tx, stay.call_id, stay.device_id, max(event.at, stay.joined_at))
+    rest = STAYS_AT_ONCE - len(left)
+    assumed = store.list_assumed_stays(tx, event.instance_id, event.at, rest)
+    for stay in assumed:
         service.resolve(tx, stay, event.at)
+    if len(left) + len(assumed) == STAYS_AT_ONCE:
+        tx.publish(MoreStaysLeft(instance_id=event.instance_id, at=event.at))

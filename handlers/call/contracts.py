@@ -7,6 +7,7 @@ import msgspec
 
 from handlers.kit.contract import Change, Event, Id, Request, View
 from handlers.kit.errors import Refusal
+from handlers.kit.life import InstanceLost
 from handlers.kit.rules import IceServer
 from rooms import names
 
@@ -60,6 +61,14 @@ class CallView(View):
     started_at: datetime | None
     ended_at: datetime | None
     talked_s: int
+
+
+class CurrentCallView(View):
+    """One's open call, if there is one, and the number of one's own room that it reflects."""
+
+    call: CallView | None
+    interrupted: bool
+    seq: int
 
 
 class AboutCall(Event):
@@ -119,3 +128,9 @@ class CallDue(Event):
 
     def key(self) -> str:
         return f"call:{self.call_id}"
+
+
+class MoreStaysLeft(InstanceLost):
+    """A dead instance left more stays than one transaction ends."""
+
+    NAME: ClassVar[str] = "CALL_MORE_STAYS_LEFT"

@@ -15,6 +15,6 @@ def is_going_on(tx: Transaction, booking_id: str) -> bool:
 
 def end_for_booking(tx: Transaction, booking_id: str) -> None:
     """End the call of a booking that was called off."""
-    row = store.find_live_of_booking(tx, booking_id)
+    row = store.lock_live_of_booking(tx, booking_id)
     if row is not None:
         service.end(tx, row, tx.now)

@@ -7,6 +7,8 @@ that lacks somebody has a timer, and ends when nobody came (back) in time.
 
 from datetime import datetime
 
+import msgspec
+
 from handlers.call.contracts import (
     AboutCall,
     CallDue,
@@ -18,6 +20,7 @@ from handlers.call.contracts import (
     CallResumed,
     CallStarted,
     CallView,
+    CurrentCallView,
     EndCall,
     InCall,
     JoinCall,
@@ -28,10 +31,12 @@ from handlers.call.contracts import (
 from handlers.call.talk import talked_seconds
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
+from rooms import names
 from storage import call as store
 from storage.call import CallRow, Stay
 
 SIGNAL_MAX = 16_384
+LIVE_LOOKED_AT = 10
 
 
 def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: str) -> CallView:
@@ -55,13 +60,13 @@ def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: s
     return view_of(tx, row)
 
 
-def join(tx: Transaction, ask: JoinCall, stay_id: str) -> CallView:
+def join(tx: Transaction, ask: JoinCall, device_id: str) -> CallView:
     """Be in with one device; the call starts (or resumes) when both are."""
     row = get_as_party(tx, ask.call_id)
     end_if_overdue(tx, row)
     if row.status == "ended":
         raise CallOver().kept()
-    stay = Stay(stay_id, row.id, tx.actor.id, tx.instance_id, tx.now, None, None)
+    stay = Stay(tx.new_id(), row.id, device_id, tx.actor.id, tx.instance_id, tx.now, None, None)
     store.insert_stay(tx, stay)
     if _both_there(tx, row):
         _start_or_resume(tx, row)
@@ -75,7 +80,7 @@ def leave(tx: Transaction, ask: LeaveCall) -> CallView:
         return view_of(tx, row)
     for stay in store.list_stays(tx, row.id):
         if stay.user_id == tx.actor.id:
-            store.end_stay(tx, stay.id, tx.now, tx.instance_id)
+            store.end_stay(tx, stay.device_id, tx.now, tx.instance_id)
     other = row.student_id if tx.actor.id == row.consultant_id else row.consultant_id
     if row.status == "active" and not store.is_there(tx, row.id, other):
         end(tx, row, tx.now)
@@ -84,10 +89,10 @@ def leave(tx: Transaction, ask: LeaveCall) -> CallView:
     return view_of(tx, row)
 
 
-def lose(tx: Transaction, call_id: str, stay_id: str, at: datetime) -> None:
+def lose(tx: Transaction, call_id: str, device_id: str, at: datetime) -> None:
     """A device is gone since `at`."""
     row = store.lock_call(tx, call_id)
-    ended = row is not None and store.end_stay(tx, stay_id, at, tx.instance_id)
+    ended = row is not None and store.end_stay(tx, device_id, at, tx.instance_id)
     if row is not None and ended and row.status != "ended":
         _note_absence(tx, row, at)
 
@@ -100,11 +105,8 @@ def end_as_party(tx: Transaction, ask: EndCall) -> CallView:
 
 def end_if_overdue(tx: Transaction, row: CallRow) -> None:
     """End a call that lacks somebody for too long."""
-    if row.status == "initiated":
-        due = row.initiated_at + tx.rules.span("call_unheld_s")
-    elif row.status == "active" and row.interrupted_at is not None:
-        due = row.interrupted_at + tx.rules.span("call_lost_s")
-    else:
+    due = due_of(tx, row)
+    if due is None:
         return
     if due <= tx.now:
         end(tx, row, tx.now)
@@ -112,12 +114,21 @@ def end_if_overdue(tx: Transaction, row: CallRow) -> None:
         _look_later(tx, row.id, due)
 
 
+def due_of(tx: Transaction, row: CallRow) -> datetime | None:
+    """When a call that lacks somebody is over; None while it lacks nobody, or is over."""
+    if row.status == "initiated":
+        return row.initiated_at + tx.rules.span("call_unheld_s")
+    if row.status == "active" and row.interrupted_at is not None:
+        return row.interrupted_at + tx.rules.span("call_lost_s")
+    return None
+
+
 def end(tx: Transaction, row: CallRow, at: datetime) -> None:
     """End it, once; every stay ends with it and the talked time is recorded."""
     if row.status == "ended":
         return
     for stay in store.list_stays(tx, row.id):
-        store.end_stay(tx, stay.id, at, tx.instance_id)
+        store.end_stay(tx, stay.device_id, at, tx.instance_id)
     row.status, row.ended_at, row.interrupted_at = "ended", at, None
     row.talked_s = talked_so_far(tx, row, at)
     store.update_call(tx, row)
@@ -155,6 +166,25 @@ def signal(tx: Transaction, ask: Signal) -> SignalWhisper | None:
     return SignalWhisper(ask.call_id, tx.actor.id, ask.data)
 
 
+def get_current(tx: Transaction) -> CurrentCallView:
+    """The actor's newest call that goes on, its talked time counted up to now.
+
+    One whose time is over goes on no more, even if no timer ran.
+    """
+    rows = store.list_live_of_person(tx, tx.actor.id, LIVE_LOOKED_AT)
+    row = next((row for row in rows if (due_of(tx, row) or tx.now) >= tx.now), None)
+    return CurrentCallView(
+        call=_view_of_now(tx, row) if row else None,
+        interrupted=row is not None and row.interrupted_at is not None,
+        seq=tx.head("/call", names.user(tx.actor.id)),
+    )
+
+
+def list_over(tx: Transaction, call_ids: list[str]) -> list[str]:
+    """Those of `call_ids` that are ended."""
+    return store.list_over(tx, call_ids)
+
+
 def talked_so_far(tx: Transaction, row: CallRow, at: datetime) -> int:
     """Seconds talked until `at`, from the stays."""
     spans: dict[str, list[tuple[datetime, datetime]]] = {row.student_id: [], row.consultant_id: []}
@@ -183,6 +213,10 @@ def view_of(tx: Transaction, row: CallRow) -> CallView:
         ended_at=row.ended_at,
         talked_s=row.talked_s,
     )
+
+
+def _view_of_now(tx: Transaction, row: CallRow) -> CallView:
+    return msgspec.structs.replace(view_of(tx, row), talked_s=talked_so_far(tx, row, tx.now))
 
 
 def _both_there(tx: Transaction, row: CallRow) -> bool:

@@ -10,8 +10,12 @@ ROOMS_MAX = 1_000
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
-    """One's own room, then one's conversations, the liveliest first."""
+    """One's own room, then one's liveliest conversations, the latest begun first.
+
+    Which of them is the liveliest changes all the time; where each stands does not.
+    """
     memberships = store.list_memberships(tx, actor.id, ROOMS_MAX)
+    memberships.sort(key=lambda one: one.conversation_id, reverse=True)
     chats = [Belonging(names.chat(one.conversation_id), one.from_seq) for one in memberships]
     return [Belonging(names.user(actor.id)), *chats]
 

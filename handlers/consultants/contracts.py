@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from handlers.kit.contract import (
+    END,
     Change,
     Cursor,
     Event,
@@ -22,9 +23,9 @@ from rooms import names
 
 Gender = Literal["female", "male", "nonbinary", "undisclosed"]
 LanguageCodes = Annotated[
-    list[Annotated[str, Meta(pattern="^[a-z]{2}$")]], Meta(min_length=1, max_length=20)
+    list[Annotated[str, Meta(pattern=r"^[a-z]{2}" + END)]], Meta(min_length=1, max_length=20)
 ]
-CountryCode = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}" + END)]
 Zone = Annotated[str, Meta(min_length=1, max_length=64)]
 Age = Annotated[int, Meta(ge=16, le=120)]
 Minutes = Annotated[int, Meta(ge=1, le=60)]

@@ -14,12 +14,15 @@ def is_active(tx: Transaction, consultant_id: str) -> bool:
     return row is not None and row.status == "active"
 
 
-def find_offered_topic(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView | None:
-    """The topic, if this consultant offers it now."""
+def lock_offered_topic(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView | None:
+    """The topic, if this consultant offers it, and does not stop to before the commit."""
+    consultant = store.share_consultant(tx, consultant_id)
     topic = store.find_topic(tx, topic_id)
+    if consultant is None or consultant.status != "active":
+        return None
     if topic is None or not topic.active or topic.consultant_id != consultant_id:
         return None
-    return service.topic_view(topic) if is_active(tx, consultant_id) else None
+    return service.topic_view(topic)
 
 
 def get_time_zone(tx: Transaction, consultant_id: str) -> str:
@@ -27,9 +30,16 @@ def get_time_zone(tx: Transaction, consultant_id: str) -> str:
     return service.get_row(tx, consultant_id).time_zone
 
 
-def lock_consultant(tx: Transaction, consultant_id: str) -> None:
-    """Hold a consultant against parallel changes of their week until the commit."""
-    store.lock_consultant(tx, consultant_id)
+def lock_consultant(tx: Transaction, consultant_id: str) -> bool:
+    """Hold a consultant against parallel changes until the commit; whether they can be booked."""
+    row = store.lock_consultant(tx, consultant_id)
+    return row is not None and row.status == "active"
+
+
+def shows_available_now(tx: Transaction, consultant_id: str) -> bool:
+    """What the profile says about it; who stopped and began again has to say it anew."""
+    row = store.find_consultant(tx, consultant_id)
+    return row is not None and row.available_now
 
 
 def show_available_now(tx: Transaction, consultant_id: str, available: bool) -> None:

@@ -27,7 +27,7 @@ from handlers.consultants.contracts import (
 from handlers.kit.codes import check_country, check_currency, check_language, check_zone
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty, Money, given
-from handlers.kit.errors import NotFound
+from handlers.kit.errors import Conflict, NotFound
 from handlers.profile import public as profiles
 from rooms import names
 from storage import consultants as store
@@ -35,6 +35,7 @@ from storage.consultants import ConsultantRow, TopicRow
 
 NAMESPACE = "/consultants"
 AFTER_ALL_IDS = "~"
+TOPICS_MAX = 50
 
 
 def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
@@ -107,6 +108,8 @@ def list_consultants(tx: Transaction, ask: ListConsultants) -> ConsultantPage:
 
 def add_topic(tx: Transaction, ask: AddTopic) -> TopicView:
     consultant = get_own(tx)
+    if store.count_topics(tx, consultant.id) >= TOPICS_MAX:
+        raise Conflict("Remove a topic first.", details={"most": TOPICS_MAX})
     fields = _topic_fields(given(ask))
     row = TopicRow(
         id=tx.new_id(), consultant_id=consultant.id, **{"icon_url": None, **fields}, active=True

@@ -9,27 +9,14 @@ from handlers.kit.errors import Invalid
 
 _ENGLISH = Locale("en")
 # CLDR also knows groupings and private codes; these are not ISO 3166-1's.
-_NOT_COUNTRIES = {
-    "EU",
-    "EZ",
-    "UN",
-    "QO",
-    "XA",
-    "XB",
-    "XK",
-    "ZZ",
-    "AC",
-    "CP",
-    "CQ",
-    "DG",
-    "EA",
-    "IC",
-}
-_NOT_COUNTRIES |= {"TA"}
+_GROUPINGS = {"EU", "EZ", "UN", "QO"}
+_PRIVATE = {"AC", "CP", "CQ", "DG", "EA", "IC", "TA", "XA", "XB", "XK", "ZZ"}
 
 LANGUAGES = frozenset(str(code) for code in _ENGLISH.languages if len(str(code)) == 2)
 COUNTRIES = (
-    frozenset(str(code) for code in _ENGLISH.territories if len(str(code)) == 2) - _NOT_COUNTRIES
+    frozenset(str(code) for code in _ENGLISH.territories if len(str(code)) == 2)
+    - _GROUPINGS
+    - _PRIVATE
 )
 CURRENCIES = frozenset(list_currencies())
 ZONES = frozenset(zoneinfo.available_timezones())

@@ -7,7 +7,6 @@ Invariants:
 - With a `request_id`, the claim, the change and its answer are one transaction.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -222,7 +221,7 @@ class Context:
     request_id: str | None = None
     payload: bytes = b""
     after_ack: list[Callable[[], None]] = field(default_factory=list)
-    _attended: list[tuple[str, str]] = field(default_factory=list)
+    _attended: list[str] = field(default_factory=list)
     _claimed: bool = False
     _replayed: msgspec.Raw | None = None
 
@@ -272,11 +271,16 @@ class Context:
         return self.actor.id
 
     def unfollow(self, namespace: str, room: str) -> None:
-        self._audience.unfollow(self.socket, stream(namespace, room))
+        name = stream(namespace, room)
+        self.socket.listens.discard(name)
+        self._audience.unfollow(self.socket, name)
 
-    def listen(self, namespace: str, room: str) -> None:
-        """Let this socket hear the whispers of `room`."""
-        self._audience.listen(self.socket, stream(namespace, room))
+    def listen(self, namespace: str, *rooms: str) -> None:
+        """Let this socket hear the whispers of `rooms`; raises TooMany, and then of none."""
+        names = [stream(namespace, room) for room in rooms]
+        self.socket.listen(names)
+        for name in names:
+            self._audience.listen(self.socket, name)
 
     def whisper(self, namespace: str, room: str, name: str, data: Any) -> None:
         """Say something unstored to a room, but not to this socket."""
@@ -285,19 +289,30 @@ class Context:
     def attend(self, subject: str) -> str:
         """Be at `subject` with this socket: the domain (`@domain.departs`) hears when it is gone.
 
-        Gives the stay's id. Being there is about this very socket, so a repeated request is not
-        answered from what is kept, but done again.
+        Gives the stay's id, which is the same as long as the socket attends it; raises TooMany.
+        Being there is about this very socket, so a repeated request is not answered from what is
+        kept, but done again.
         """
         self.request_id = None
-        stay_id = new_id(self.kernel.clock.now())
-        self.socket.attend(subject, stay_id)
-        self._attended.append((subject, stay_id))
+        fresh = new_id(self.kernel.clock.now())
+        stay_id: str = self.socket.attend(subject, fresh)
+        if stay_id == fresh:
+            self._attended.append(subject)
         return stay_id
 
+    @property
+    def attended(self) -> list[str]:
+        """The subjects that this socket is at."""
+        return list(self.socket.attends)
+
+    def forget(self, subject: str) -> None:
+        """What this socket attended is over: nobody has to hear when it is gone."""
+        self.socket.attends.pop(subject, None)
+
     def refused(self) -> None:
-        """The command was refused: it attends nothing."""
-        for stay in self._attended:
-            self.socket.attends.pop(stay, None)
+        """The command was refused: it attends nothing that was not attended before."""
+        for subject in self._attended:
+            self.forget(subject)
 
     @property
     def _audience(self) -> Audience:
@@ -310,7 +325,7 @@ class Context:
             tx.flush()
             return value
         key = (self.actor.id, self.command, self.request_id)
-        digest = hashlib.sha256(self.payload).hexdigest()
+        digest = self.kernel.keys.fingerprint("payload", self.payload.decode())
         if self._replayed is not None:
             return self._replayed
         before = None if self._claimed else answers.claim(tx, *key, digest, tx.now)

@@ -14,23 +14,36 @@ from msgspec import UNSET, Meta, UnsetType
 
 from storage.events import Membership as Membership
 
-Id = Annotated[str, Meta(min_length=36, max_length=36, pattern=r"^[0-9a-f-]+$")]
+END = r"$(?!\n)"
+"""The end of a pattern: `$` alone lets a line break follow, and JavaScript knows no `\\Z`."""
+Id = Annotated[str, Meta(min_length=36, max_length=36, pattern=r"^[0-9a-f-]+" + END)]
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
 ShortText = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(min_length=1, max_length=8_000, pattern=r"\S")]
 LongText = Annotated[str, Meta(max_length=8_000)]
-HttpsUrl = Annotated[str, Meta(max_length=2_000, pattern=r"^https://[^\s<>\"']+$")]
+HttpsUrl = Annotated[str, Meta(max_length=2_000, pattern=r"^https://[^\s<>\"']+" + END)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=200)]
-Version = Annotated[int, Meta(ge=0)]
-Seq = Annotated[int, Meta(ge=0)]
+NUMBER_MAX = 2**53 - 1
+"""The largest whole number that JavaScript holds exactly; databases hold it in a BIGINT."""
+Version = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
+Seq = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 Moment = Annotated[datetime, Meta(tz=True)]
+FIRST_YEAR, LAST_YEAR = 1970, 2999
 PAGE = 50
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a command takes."""
+
+    def __post_init__(self) -> None:
+        """Keep moments away from the calendar's ends, beyond which no zone can show them."""
+        for name, sent in zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True):
+            value = getattr(self, name)
+            if isinstance(value, datetime) and not FIRST_YEAR <= value.year <= LAST_YEAR:
+                years = f"{FIRST_YEAR} to {LAST_YEAR}"
+                raise ValueError(f"Expected a moment in the years {years} - at `$.{sent}`")
 
 
 class Change(Request, kw_only=True):
@@ -63,7 +76,7 @@ class Money(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An amount in minor units of an ISO 4217 currency."""
 
     amount: Annotated[int, Meta(ge=0, le=10_000_000_00)]
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}" + END)]
 
 
 class Event(msgspec.Struct, kw_only=True):

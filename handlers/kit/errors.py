@@ -55,6 +55,10 @@ class RateLimited(Refusal):
     """Too many in too short a time."""
 
 
+class TooMany(Refusal):
+    """More at once than one connection may have."""
+
+
 class Conflict(Refusal):
     """It changed meanwhile, or the request id was used for something else."""
 

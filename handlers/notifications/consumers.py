@@ -97,13 +97,14 @@ def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> None:
 
 @notifications.consumer(WaitingListOffered)
 def tell_of_the_offer(tx: Transaction, event: WaitingListOffered) -> None:
-    """A place is kept for the first on the list."""
+    """A place is kept for the first on the list, until `expires_at`."""
     when = _when(tx, event.user_id, event.block.starts_at)
     until = _when(tx, event.user_id, event.expires_at)
     body = f"A place on {when} is free; it is kept for you until {until}."
     link = f"/consultants/{event.block.consultant_id}"
     notice = Notice("waiting_list_offered", "A place is free", body, link, mails=True)
-    tell(tx, event.user_id, notice, {"block_id": event.block.id})
+    data = {"block_id": event.block.id, "expires_at": event.expires_at}
+    tell(tx, event.user_id, notice, data)
 
 
 @notifications.consumer(WaitingListOfferExpired)

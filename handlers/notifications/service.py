@@ -50,7 +50,7 @@ def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
 
     The event's number is taken before counting, so that each event counts those before it too.
     """
-    fresh = [one for one in ask.ids if store.mark_read(tx, tx.actor.id, one, tx.now)]
+    fresh = store.mark_read(tx, tx.actor.id, ask.ids, tx.now)
     if not fresh:
         return UnreadView(unread=store.count_unread(tx, tx.actor.id))
     tx.take_number("/notifications", names.user(tx.actor.id))

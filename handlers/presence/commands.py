@@ -2,6 +2,7 @@
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.errors import TooMany
 from handlers.presence import presence, service
 from handlers.presence.contracts import SetStatus, StatesView, UnwatchPeople, WatchPeople
 from rooms import names
@@ -9,12 +10,12 @@ from rooms import names
 NAMESPACE = "/presence"
 
 
-@presence.command()
+@presence.command(refuses=(TooMany,))
 async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
     """Whether these people are there, and from then on when that changes."""
-    for user_id in ask.user_ids:
-        ctx.listen(NAMESPACE, names.presence(user_id))
-    return await ctx.read(service.get_states, ask.user_ids)
+    known = await ctx.read(service.list_known, ask.user_ids)
+    ctx.listen(NAMESPACE, *(names.presence(user_id) for user_id in known))
+    return await ctx.read(service.get_states, known)  # once it listens: it misses no change
 
 
 @presence.command()

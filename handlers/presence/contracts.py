@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from handlers.kit.contract import Change, Event, Id, Request, View
+from handlers.kit.life import InstanceLost
 
 Status = Literal["active", "away", "busy"]
 People = Annotated[list[Id], Meta(min_length=1, max_length=500)]
@@ -64,3 +65,9 @@ class UserOffline(_OfUser):
     """A person's last device stayed away for the grace."""
 
     NAME: ClassVar[str] = "USER_OFFLINE"
+
+
+class MorePeopleLeft(InstanceLost):
+    """A dead instance left more people than one transaction lets go."""
+
+    NAME: ClassVar[str] = "PRESENCE_MORE_PEOPLE_LEFT"

@@ -21,6 +21,11 @@ from storage.presence import PresenceRow
 NAMESPACE = "/presence"
 
 
+def list_known(tx: Transaction, user_ids: list[str]) -> list[str]:
+    """Those of `user_ids` who exist."""
+    return list(profiles.list_users(tx, user_ids))
+
+
 def get_states(tx: Transaction, user_ids: list[str]) -> StatesView:
     known = profiles.list_users(tx, user_ids)
     rows = store.list_presences(tx, list(known))

@@ -1,4 +1,7 @@
-"""What neighbours need to have something sent: content, composed from a template."""
+"""What neighbours need to have something sent: content, composed from a template.
+
+And what housekeeping needs of what was sent.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from handlers.kit.context import Transaction
 from handlers.send.contracts import SendNotification
+from storage.send import forget_dispatches
+
+__all__ = ["compose", "forget_dispatches"]
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -36,7 +36,7 @@ class StartSignup(Request):
 
 class CompleteSignup(Request):
     email: Email
-    pincode: Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
+    pincode: Annotated[str, Meta(pattern=r"^[0-9]{6}$(?!\n)")]
     first_name: Name
     last_name: Name
     password: Password

@@ -4,6 +4,7 @@ from handlers.booking.contracts import WrongState
 from handlers.call.contracts import CallView, InCall
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.errors import TooMany
 from handlers.waiting_room import service, waiting_room
 from handlers.waiting_room.contracts import (
     AdmitStudent,
@@ -16,9 +17,10 @@ from handlers.waiting_room.contracts import (
 )
 
 
-@waiting_room.command(refuses=(TooEarly, WrongState))
+@waiting_room.command(refuses=(TooEarly, WrongState, TooMany))
 async def enter(ctx: Context, ask: EnterRoom) -> PlaceView:
     """Wait for your call; the place is yours while this device (or another of yours) is here."""
+    await _forget_what_is_over(ctx)
     return await ctx.transact(service.enter, ask, ctx.attend(ask.booking_id))
 
 
@@ -38,3 +40,10 @@ async def queue(ctx: Context, ask: GetQueue) -> QueueView:
 async def admit(ctx: Context, ask: AdmitStudent) -> CallView:
     """Take a waiting student into a call."""
     return await ctx.transact(service.admit, ask)
+
+
+async def _forget_what_is_over(ctx: Context) -> None:
+    """Places that are gone, by whomever, are no limit to a device that stays connected."""
+    mine = await ctx.read(service.list_my_places)
+    for booking_id in set(ctx.attended).difference(mine):
+        ctx.forget(booking_id)

@@ -12,8 +12,10 @@ from handlers.call.contracts import AboutCall, CallEnded, CallStarted
 from handlers.kit.context import Context, Transaction
 from handlers.kit.life import InstanceLost
 from handlers.waiting_room import service, waiting_room
-from handlers.waiting_room.contracts import PlaceDue, RoomCloseDue
+from handlers.waiting_room.contracts import MorePlacesLeft, PlaceDue, RoomCloseDue
 from storage import waiting_room as store
+
+STAYS_AT_ONCE = 200
 
 
 @waiting_room.arrives
@@ -31,11 +33,14 @@ async def note_the_lost_device(ctx: Context, booking_id: str, stay_id: str, at: 
     await ctx.transact(service.lose, booking_id, stay_id, at)
 
 
-@waiting_room.consumer(InstanceLost)
+@waiting_room.consumer(InstanceLost, MorePlacesLeft)
 def keep_places_for_a_while(tx: Transaction, event: InstanceLost) -> None:
     """Students of a dead instance have the same time to come back."""
-    for stay in store.list_stays_of_instance(tx, event.instance_id):
+    left = store.list_stays_of_instance(tx, event.instance_id, STAYS_AT_ONCE)
+    for stay in left:
         service.lose(tx, stay.booking_id, stay.id, event.at)
+    if len(left) == STAYS_AT_ONCE:
+        tx.publish(MorePlacesLeft(instance_id=event.instance_id, at=event.at))
 
 
 @waiting_room.consumer(PlaceDue)
@@ -53,7 +58,7 @@ def close_the_room(tx: Transaction, event: RoomCloseDue) -> None:
 @waiting_room.consumer(BookingCancelled, BookingRescheduled, BookingCompleted)
 def free_the_place(tx: Transaction, event: AboutBooking) -> None:
     """A booking that is over, or elsewhere, waits no more."""
-    service.remove(tx, event.booking.id)
+    service.remove_if_not_there(tx, event.booking.id)
 
 
 @waiting_room.consumer(CallStarted, CallEnded)

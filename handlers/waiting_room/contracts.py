@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from handlers.kit.contract import Change, Event, Id, Request, View
 from handlers.kit.errors import Refusal
+from handlers.kit.life import InstanceLost
 from rooms import names
 
 
@@ -106,3 +107,9 @@ class RoomCloseDue(Event):
 
     def key(self) -> str:
         return f"block:{self.block_id}"
+
+
+class MorePlacesLeft(InstanceLost):
+    """A dead instance left more waiting devices than one transaction sees to."""
+
+    NAME: ClassVar[str] = "WAITING_MORE_PLACES_LEFT"

@@ -1,7 +1,7 @@
 """Decisions about waiting: order of arrival, positions, and how long it may take.
 
 A change of a block's queue runs under the lock of its room, so positions are never worked out from
-a queue that is just changing.
+a queue that is just changing. Who decides by a booking holds it before any room.
 """
 
 from datetime import datetime
@@ -35,8 +35,8 @@ from storage.waiting_room import PlaceRow, RoomRow, Stay
 
 def enter(tx: Transaction, ask: EnterRoom, stay_id: str) -> PlaceView:
     """Take a place at the end, or come back to one's own; raises TooEarly or WrongState."""
-    booking = bookings.get_booking(tx, ask.booking_id)
-    if booking.student_id != tx.actor.id:
+    booking = bookings.lock_booking(tx, ask.booking_id)
+    if booking is None or booking.student_id != tx.actor.id:
         raise NotFound
     room = _open(tx, booking)
     remove_if_lost(tx, booking.id)
@@ -84,8 +84,7 @@ def lose(tx: Transaction, booking_id: str, stay_id: str, at: datetime) -> None:
         return
     if place is not None:
         store.set_lost(tx, booking_id, at)
-        due = at + tx.rules.span("place_kept_s")
-        tx.publish_later(PlaceDue(booking_id=booking_id), due, f"place:{booking_id}")
+        _look_later(tx, booking_id, at + tx.rules.span("place_kept_s"))
 
 
 def remove_if_lost(tx: Transaction, booking_id: str) -> None:
@@ -93,7 +92,19 @@ def remove_if_lost(tx: Transaction, booking_id: str) -> None:
     place = _lock_place(tx, booking_id)
     if place is None or place.lost_at is None:
         return
-    if place.lost_at + tx.rules.span("place_kept_s") <= tx.now:
+    due = place.lost_at + tx.rules.span("place_kept_s")
+    if due <= tx.now:
+        remove(tx, booking_id)
+    else:
+        _look_later(tx, booking_id, due)
+
+
+def remove_if_not_there(tx: Transaction, booking_id: str) -> None:
+    """Take a place away unless its booking stands, and in the place's own block."""
+    booking = bookings.lock_booking(tx, booking_id)
+    block_id = booking.block_id if booking and booking.status == "approved" else None
+    place = store.find_place(tx, booking_id)
+    if place is not None and place.block_id != block_id:
         remove(tx, booking_id)
 
 
@@ -120,8 +131,8 @@ def get_queue(tx: Transaction, ask: GetQueue) -> QueueView:
 
 def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
     """Initiate the student's call; raises WrongState when they do not wait, InCall."""
-    booking = bookings.get_booking(tx, ask.booking_id)
-    if booking.consultant_id != tx.actor.id or booking.block_id is None:
+    booking = bookings.lock_booking(tx, ask.booking_id)
+    if booking is None or booking.consultant_id != tx.actor.id or booking.block_id is None:
         raise NotFound
     room = store.lock_room(tx, booking.block_id)
     if booking.status != "approved" or room is None or room.closes_at <= tx.now:
@@ -160,9 +171,14 @@ def note_call(tx: Transaction, call: CallView) -> None:
 def close(tx: Transaction, block_id: str) -> None:
     """The block is over: nobody waits any more."""
     room = store.lock_room(tx, block_id)
-    if room is not None and room.closes_at <= tx.now:
-        for place in store.list_places(tx, block_id):
-            remove(tx, place.booking_id)
+    if room is None:
+        return
+    if room.closes_at > tx.now:
+        _close_later(tx, room)
+        return
+    before = views_of(tx, room)
+    for place in before:
+        _take_away(tx, room, before, place.booking_id)
 
 
 def tell_moves(tx: Transaction, room: RoomRow, before: list[PlaceView]) -> None:
@@ -213,10 +229,27 @@ def _open(tx: Transaction, booking: BookingView) -> RoomRow:
         raise TooEarly(details={"opens_at": opens_at})
     if calls.is_going_on(tx, booking.id):
         raise WrongState("The call goes on already.")
+    _leave_another_block(tx, booking.id, booking.block_id)
     fresh = RoomRow(booking.block_id, booking.consultant_id, booking.ends_at, 0, 0, None, None)
-    close_due = RoomCloseDue(block_id=booking.block_id)
-    tx.publish_later(close_due, booking.ends_at, f"room:{booking.block_id}")
+    _close_later(tx, fresh)
     return store.open_room(tx, fresh)
+
+
+def _leave_another_block(tx: Transaction, booking_id: str, block_id: str) -> None:
+    """A booking that was moved may still have its place where it was before."""
+    place = store.find_place(tx, booking_id)
+    if place is not None and place.block_id != block_id:
+        store.lock_rooms(tx, place.block_id, block_id)
+        remove(tx, booking_id)
+
+
+def _close_later(tx: Transaction, room: RoomRow) -> None:
+    close_due = RoomCloseDue(block_id=room.block_id)
+    tx.publish_later(close_due, room.closes_at, f"room:{room.block_id}")
+
+
+def _look_later(tx: Transaction, booking_id: str, due: datetime) -> None:
+    tx.publish_later(PlaceDue(booking_id=booking_id), due, f"place:{booking_id}")
 
 
 def _lock_place(tx: Transaction, booking_id: str) -> PlaceRow | None:

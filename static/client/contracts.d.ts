@@ -38,6 +38,7 @@ export type ErrorCode =
   | "TOKEN_INVALID"
   | "TOKEN_MISSING"
   | "TOO_EARLY"
+  | "TOO_MANY"
   | "TOPIC_NOT_OFFERED"
   | "UNAVAILABLE"
   | "UNKNOWN_COMMAND"
@@ -225,6 +226,13 @@ export interface CreateGroup {
   request_id?: string;
   name: string;
   member_ids: string[];
+}
+
+/** One's open call, if there is one, and the number of one's own room that it reflects. */
+export interface CurrentCall {
+  call: Call | null;
+  interrupted: boolean;
+  seq: number;
 }
 
 export interface DeleteMessage {
@@ -419,6 +427,9 @@ export interface MoveMark {
   conversation_id: string;
   seq: number;
 }
+
+/** A command that takes no fields. */
+export interface Nothing {}
 
 /** Something that a person is told; `link` is a place in the page. */
 export interface Notification {
@@ -800,6 +811,8 @@ export interface Commands {
     reschedule: { payload: RescheduleBooking; data: Booking };
   };
   "/call": {
+    /** Your call that goes on, as a page that was just loaded needs it. */
+    current: { payload: Nothing; data: CurrentCall };
     /** End a call for both. */
     end: { payload: EndCall; data: Call };
     /** Be in a call, with this device, until it leaves or its connection is lost. */
@@ -917,7 +930,7 @@ export interface Events {
     DEFAULT_SCHEDULE_SET: { blocks: Block[] };
     /** A freed place is kept for the first on the waiting list. */
     WAITING_LIST_OFFERED: { block: Block; expires_at: string; user_id: string };
-    /** The offered place was not taken up in time. */
+    /** The offered place was not taken up in time, or was withdrawn. */
     WAITING_LIST_OFFER_EXPIRED: { block: Block; expires_at: string; user_id: string };
     /** Blocks changed by one week's override. */
     WEEKLY_SCHEDULE_UPDATED: { blocks: Block[] };
@@ -925,7 +938,7 @@ export interface Events {
   "/booking": {
     /** The consultant said yes. */
     BOOKING_APPROVED: { booking: Booking };
-    /** One of the two called it off, or its block was withdrawn. */
+    /** Called off by one of the two, its hour withdrawn, or its call at once was not held. */
     BOOKING_CANCELLED: { booking: Booking };
     /** Its call was held and is over. */
     BOOKING_COMPLETED: { booking: Booking };

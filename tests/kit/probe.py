@@ -38,6 +38,7 @@ class Switches:
     arrived: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     departed: list[str] = field(default_factory=list)
+    departed_at: list[datetime] = field(default_factory=list)
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
@@ -258,6 +259,7 @@ async def hear_slowly(ctx: Context, ask: Room) -> Seq:
 @probe.departs
 async def note_departure(ctx: Context, subject: str, stay_id: str, at: datetime) -> None:
     switches.departed.append(subject)
+    switches.departed_at.append(at)
 
 
 @probe.arrives_first

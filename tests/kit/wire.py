@@ -89,8 +89,8 @@ class Poller:
                 self.frames += (await answer.text()).split("\x1e")
             return answer.status
 
-    async def enter(self, namespace: str, token: str) -> "Poller":
-        assert await self.post(f"40{namespace},{json.dumps({'token': token})}") == 200
+    async def enter(self, namespace: str, token: str, **auth: Any) -> "Poller":
+        assert await self.post(f"40{namespace},{json.dumps({'token': token, **auth})}") == 200
         while not any('"synced"' in frame for frame in self.frames):
             assert await self.poll() == 200
         return self

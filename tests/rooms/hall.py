@@ -36,6 +36,9 @@ class Member:
         name, _, meta = msgspec.json.decode(packet.text.partition(b",")[2])
         self.sent.append((meta["room"], meta["seq"]) if "seq" in meta else name)
 
+    async def caught_up(self) -> None:
+        """It always reads at once."""
+
     def cut(self, reason: str) -> None:
         self.cuts.append(reason)
 
@@ -55,10 +58,9 @@ class Hall:
         """Which committed events never arrive by themselves."""
         database.committed = self._committed
 
-    def _committed(self, effects: list[Any]) -> None:
-        for event in effects:
-            if not self.lose(event):
-                self.rooms.committed(event)
+    def _committed(self, event: Numbered) -> None:
+        if not self.lose(event):
+            self.rooms.committed(event)
 
     async def say(
         self, *streams: str, count: int = 1, membership: tuple[Membership, ...] = ()

@@ -70,7 +70,7 @@ async def test_what_is_too_old_is_not_replayed_in_part(hall):
     before = id_at(hall.clock.now())
     hall.clock.advance(1)
     await hall.say(count=3)
-    await hall.database.transact(lambda tx: forget_events(tx, before))
+    await hall.database.transact(lambda tx: forget_events(tx, before, 100))
     old, fresh = Member(), Member()
     assert not (await hall.enter(old, Wanted(HALL, since=1)))[HALL].recovered
     assert old.numbers() == []
@@ -166,6 +166,69 @@ async def test_rooms_that_never_stop_changing_are_refused_and_leave_nothing(hall
     with pytest.raises(StorageUnavailable):
         await hall.rooms.enter(Member(), wants, lambda entered: None)
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+
+
+async def test_members_that_open_each_others_rooms_wait_for_nobody_for_ever(hall, monkeypatch):
+    """Each opens one stream and then waits for the other's; the third keeps one from opening."""
+    x, y, z = (f"/hall|{name}" for name in "xyz")
+    held = asyncio.Event()
+
+    async def subscribe(name: str) -> None:
+        await until(lambda: hall.rooms.counts()["streams"] == 3)  # each has begun by then
+
+    monkeypatch.setattr(hall.rooms._bus, "subscribe", subscribe)
+
+    async def open_slowly() -> int:
+        await held.wait()
+        return 0
+
+    third = asyncio.create_task(hall.rooms.follow(Member(), z, open_slowly))
+    await spin()
+    first, second = Member(), Member()
+    entering = asyncio.gather(
+        hall.enter(first, Wanted(x), Wanted(z), Wanted(y)),
+        hall.enter(second, Wanted(y), Wanted(x)),
+    )
+    await until(lambda: hall.rooms.counts()["streams"] == 3)
+    held.set()
+    async with asyncio.timeout(WITHIN_S):
+        await entering
+    (await third)()
+    await hall.say(x, y)
+    assert first.numbers("x") == second.numbers("x") == [1]
+    assert first.numbers("y") == second.numbers("y") == [1]
+
+
+async def test_a_stream_that_is_never_opened_is_refused_in_time(hall, monkeypatch):
+    monkeypatch.setattr("rooms.rooms.OPEN_WITHIN_S", 0.05)
+    never = asyncio.create_task(hall.rooms.follow(Member(), CLUB, asyncio.Event().wait))
+    await spin()
+    late = Member()
+    with pytest.raises(StorageUnavailable):
+        await hall.enter(late, Wanted(HALL), Wanted(CLUB))
+    never.cancel()
+    await asyncio.gather(never, return_exceptions=True)
+    assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
+
+
+async def test_a_replay_goes_at_the_pace_of_its_reader(hall):
+    await hall.say(count=5)
+
+    class Slow(Member):
+        ready = 2
+
+        async def caught_up(self) -> None:
+            await until(lambda: self.ready > 0)
+            self.ready -= 1
+
+    slow = Slow()
+    entering = asyncio.create_task(hall.enter(slow, Wanted(HALL, since=0)))
+    await until(lambda: len(slow.sent) == 2)
+    await hall.say()
+    assert slow.numbers() == [1, 2]
+    slow.ready = 100
+    await entering
+    assert slow.numbers() == [1, 2, 3, 4, 5, 6]
 
 
 # Following.

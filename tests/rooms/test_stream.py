@@ -36,8 +36,8 @@ def open_stream(loop, head: int = 0) -> Stream:
 def come_in(stream: Stream, user_id: str | None = None, floor: int | None = None) -> Member:
     """A member that is in, hearing what is above `floor` (or the cursor)."""
     member = Member(user_id)
-    stream.join(member).floor = stream.cursor if floor is None else floor
-    stream.release(member)
+    stream.join(member)
+    stream.release(member, (stream.cursor or 0) if floor is None else floor)
     return member
 
 
@@ -82,12 +82,11 @@ def test_more_than_may_wait_ahead_is_left_to_the_database(loop, monkeypatch):
 def test_nothing_is_heard_before_the_release_and_nothing_is_missed_by_it(loop):
     stream = open_stream(loop, head=5)
     member = Member()
-    joining = stream.join(member)
+    stream.join(member)
     stream.arrived(event(6))
     stream.arrived(event(7))
     assert member.sent == []
-    joining.floor = 6
-    stream.release(member)
+    stream.release(member, 6)
     stream.arrived(event(8))
     assert member.numbers() == [7, 8]
 
@@ -105,13 +104,12 @@ def test_a_floor_ahead_of_the_cursor_is_waited_for(loop):
 def test_what_comes_before_a_stream_is_open_is_written_when_it_opens(loop):
     stream = Stream(HALL, loop.create_future())
     member = Member()
-    joining = stream.join(member)
+    stream.join(member)
     for seq in (6, 4, 5):
         stream.arrived(event(seq))
     assert member.sent == []
     stream.open_at(4)
-    joining.floor = 4
-    stream.release(member)
+    stream.release(member, 4)
     assert member.numbers() == [5, 6]
 
 
@@ -137,18 +135,47 @@ def test_who_leaves_at_a_number_has_heard_it_and_hears_no_more(loop):
     stream.arrived(event(3))
     assert phone.numbers() == laptop.numbers() == [1, 2]
     assert other.numbers() == [1, 2, 3]
-    assert set(stream.left) == {phone, laptop}
+    assert set(stream.left) == {(phone, 2), (laptop, 2)}
 
 
 def test_who_leaves_at_a_number_while_joining_has_heard_it_too(loop):
     stream = open_stream(loop)
     member = Member("ana")
-    stream.join(member).floor = 0
+    stream.join(member)
     stream.arrived(event(1))
     stream.arrived(event(2, (LEAVE,)))
     stream.arrived(event(3))
-    stream.release(member)
+    stream.release(member, 0)
     assert member.numbers() == [1, 2]
+    assert stream.left == [(member, 2)]
+
+
+@pytest.mark.parametrize("released_first", [False, True])
+def test_who_was_let_in_again_before_its_snapshot_is_not_put_out_by_the_past(loop, released_first):
+    stream = open_stream(loop)
+    member = Member("ana")
+    stream.join(member)
+    if released_first:
+        stream.release(member, 3)
+    stream.arrived(event(1))
+    stream.arrived(event(2, (LEAVE,)))
+    stream.arrived(event(3))
+    stream.arrived(event(4))
+    if not released_first:
+        stream.release(member, 3)
+    assert member.numbers() == [4]
+    assert member in stream.members
+    assert not stream.left
+
+
+def test_who_is_put_out_by_the_last_number_of_its_snapshot_was_let_in_by_it_no_more(loop):
+    """The snapshot at 2 said that it is in; a number up to it puts nobody out."""
+    stream = open_stream(loop)
+    member = come_in(stream, "ana", floor=2)
+    stream.arrived(event(1))
+    stream.arrived(event(2, (LEAVE,)))
+    stream.arrived(event(3))
+    assert member.numbers() == [3]
 
 
 def test_leaving_another_stream_is_not_leaving_this_one(loop):
@@ -202,8 +229,7 @@ def test_every_member_hears_exactly_what_is_above_its_floor_in_order(history):
             floors[which] = min((stream.cursor or 0) + ahead[which], last)
             stream.join(members[which])
         else:
-            stream.joining[members[which]].floor = floors[which]
-            stream.release(members[which])
+            stream.release(members[which], floors[which])
     for which, floor in floors.items():
         assert members[which].numbers() == list(range(floor + 1, last + 1))
         assert members[which] in stream.members

@@ -1,6 +1,7 @@
 """A planted password, pincode, token or text never shows in logs, errors or the database."""
 
 import re
+from email import message_from_bytes, policy
 
 import pytest
 from sqlalchemy import select
@@ -19,11 +20,6 @@ WRONG = "canary wrong 91bd"
 TEXT = "canary text 55e0"
 TOKEN = "canary.token.c0de"
 ANA = address_of("ana")
-
-
-@pytest.fixture
-def switches():
-    return probes.reset()
 
 
 @pytest.fixture
@@ -95,8 +91,9 @@ async def test_no_secret_comes_up_in_logs_error_bodies_or_the_database(world, lo
 async def test_a_pincode_that_waits_for_its_mail_is_sealed_too(world, monkeypatch, logs):
     pincodes = []
 
-    async def refuse(message):
-        pincodes.extend(re.findall(r"\b\d{6}\b", str(message["Subject"])))
+    async def refuse(letter):
+        mail = message_from_bytes(letter.message, policy=policy.default)
+        pincodes.extend(re.findall(r"\b\d{6}\b", str(mail["Subject"])))
         raise MailRefused("away")
 
     monkeypatch.setattr(world.app.kernel.mailer, "_carry", refuse)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
@@ -13,21 +14,6 @@ from tests.kit.probe import NAMESPACE, Say, Switches, move, say_it
 from tests.kit.wire import Poller, Raw, begin_to_enter, events_in
 from tests.wire_client import Client, Refused
 from tests.world import World, one_database, until
-
-
-@pytest.fixture
-def switches():
-    return probes.reset()
-
-
-@pytest.fixture
-def domains(switches):
-    return (probes.probe,)
-
-
-@pytest.fixture
-async def ana(world):
-    return await world.person("ana")
 
 
 async def say_to(world: World, room: str, *texts: str):
@@ -382,6 +368,21 @@ async def test_a_draining_instance_admits_nobody(world, ana):
 
 
 # Nothing is left behind.
+
+
+async def test_who_falls_silent_was_there_up_to_the_last_sign_of_life(
+    make_world, monkeypatch, switches
+):
+    monkeypatch.setattr("server.socket.PING_EVERY_S", 0.3)
+    monkeypatch.setattr("server.socket.PING_TIMEOUT_S", 0.4)
+    world = await make_world()
+    ana = await world.person("ana")
+    poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
+    assert await poller.post(f'42{NAMESPACE},1["attend",{{"text":"desk"}}]') == 200
+    heard_at = world.clock.now()
+    await until(lambda: switches.departed, within_s=5)
+    assert world.clock.now() - heard_at > timedelta(seconds=0.7), "it was noticed too soon"
+    assert switches.departed_at[0] <= heard_at
 
 
 def counts_of(world: World) -> dict[str, object]:

@@ -5,20 +5,9 @@ import json
 
 import pytest
 
-from tests.kit import probe as probes
 from tests.kit.probe import Switches, texts
 from tests.wire_client import Refused
 from tests.world import one_database, until
-
-
-@pytest.fixture
-def switches():
-    return probes.reset()
-
-
-@pytest.fixture
-def domains(switches):
-    return (probes.probe,)
 
 
 @pytest.fixture
@@ -213,6 +202,16 @@ async def test_too_many_commands_are_told_when_to_come_back(world, ana):
     assert (await ana.client.ask("/probe", "echo", {"text": "x"}))["ok"]
     ben = await world.person("ben")
     assert await ben.call("/probe", "echo", text="another person's rate is their own")
+
+
+@one_database
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_COMMANDS_BURST="3", PARLEY_COMMANDS_PER_S="1")
+@pytest.mark.parametrize(
+    ("command", "code"), [("nonsense", "UNKNOWN_COMMAND"), ("rule", "FORBIDDEN")]
+)
+async def test_asking_for_what_is_not_there_or_not_allowed_counts_too(ana, command, code):
+    answers = [await ana.client.ask("/probe", command, {}) for _ in range(4)]
+    assert [answer["error"]["code"] for answer in answers] == [code] * 3 + ["RATE_LIMITED"]
 
 
 @one_database

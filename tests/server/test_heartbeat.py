@@ -1,20 +1,15 @@
 """Instances confirm that they live; a dead one is missed once, a living one never."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
-from storage.instances import confirm_instance
-from tests.kit import probe as probes
+from storage.clock import SharedClock, SystemClock
+from storage.instances import insert_instance
 from tests.world import World, one_database, until
 
 LOST = "INSTANCE_LOST"
-
-
-@pytest.fixture
-def domains():
-    probes.reset()
-    return (probes.probe,)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +38,7 @@ async def test_an_instance_that_stops_in_order_tells_its_own_end(world):
 @one_database
 async def test_an_embedded_database_takes_any_other_instance_for_dead_at_its_start(world):
     now = world.clock.now()
-    await world.transact(lambda tx: confirm_instance(tx, "an-instance-that-was-killed", now))
+    await world.transact(lambda tx: insert_instance(tx, "an-instance-that-was-killed", now))
     own = world.app.kernel.instance_id
     await world.restart()
     assert set(await lost(world)) == {own, "an-instance-that-was-killed"}
@@ -90,6 +85,35 @@ class TestWithOthers:
         await asyncio.sleep(0.4)
         assert await lost(worlds[0]) == []
 
+    @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.3")
+    async def test_who_was_taken_for_dead_begins_anew_and_its_people_are_there_again(
+        self, make_world
+    ):
+        cut_off, one = [await make_world() for _ in range(2)]
+        ana, ben = await cut_off.person("ana"), await one.person("ben")
+        await ana.enter("/presence")
+
+        async def online() -> bool:
+            seen = await ben.call("/presence", "watch", user_ids=[ana.id])
+            return bool(seen["states"][ana.id]["online"])
+
+        await until(online)
+        old = cut_off.app.kernel.instance_id
+        await one.transact(lambda tx: one.app.heartbeat._lost(old, tx.now, tx))
+        await until(lambda: cut_off.app.kernel.instance_id != old, within_s=2)
+        await until(ana.client.closed.is_set, within_s=2)
+        again = await ana.device()
+        await again.enter("/presence", token=ana.token)
+        await one.settle()
+        await until(online, within_s=5)
+
+    async def test_instances_go_by_the_clock_of_their_database(self, make_world):
+        world = await make_world()
+        clock = SharedClock()
+        clock._at += timedelta(hours=1)
+        await clock.align(world.app.database)
+        assert abs(clock.now() - SystemClock().now()) < timedelta(seconds=5)
+
 
 async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list[int]:
     """Let one method fail once, as nobody foresaw."""
@@ -108,11 +132,4 @@ async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list
 
 async def test_a_beat_that_failed_is_followed_by_the_next(world, monkeypatch):
     failures = await fail_once(world, monkeypatch, world.app.heartbeat, "bury")
-    await until(lambda: len(failures) > 2, within_s=2)
-
-
-async def test_housekeeping_that_failed_is_followed_by_the_next(make_world, monkeypatch):
-    monkeypatch.setattr("server.housekeeping.EVERY_S", 0.02)
-    world = await make_world()
-    failures = await fail_once(world, monkeypatch, world.app.housekeeping, "tidy")
     await until(lambda: len(failures) > 2, within_s=2)

@@ -9,6 +9,7 @@ import pytest
 
 from handlers.kit.context import Transaction
 from rooms.names import stream
+from server.relay import OUTSIDE_MAX, WORKERS_MAX
 from storage import deliveries, timers
 from storage.deliveries import Queue, list_parked, retry_parked, skip_parked
 from storage.events import list_since
@@ -20,11 +21,6 @@ LISTENER = "listener.hear_it"
 CARRIER = "carrier.carry_outside"
 PARKED = "parley_deliveries_parked"
 WAITING = "parley_deliveries_waiting"
-
-
-@pytest.fixture
-def switches():
-    return probes.reset()
 
 
 @pytest.fixture
@@ -241,17 +237,22 @@ async def test_a_parked_delivery_that_is_skipped_lets_the_next_have_its_turn(wor
     assert await noted(world) == ["behind it"]
 
 
-async def test_an_event_that_was_forgotten_holds_nobody_up(world, monkeypatch):
+async def test_an_event_is_not_forgotten_before_it_was_heard(world, monkeypatch):
     forget_to_wake(world, monkeypatch)
     await say(world, "old")
     world.clock.advance(8 * 86_400)
     await world.app.housekeeping.tidy()
     await say(world, "new")
     await world.settle()
-    assert await noted(world) == ["new"]
+    assert await noted(world) == ["old", "new"]
 
 
 # Outbound.
+
+
+async def postponed(world: World) -> bool:
+    waiting = await lowest(world, CARRIER)
+    return waiting is not None and waiting.ready_at < world.clock.now() + timedelta(seconds=10)
 
 
 @pytest.fixture
@@ -301,6 +302,37 @@ async def test_an_outbound_failure_is_tried_again_and_parked_in_the_end(outbound
     assert [(one.consumer, one.attempts) for one in parked] == [(CARRIER, 3), (LISTENER, 3)]
 
 
+async def test_what_hangs_outside_is_stopped_before_its_lease_and_tried_again(
+    outbound, switches, monkeypatch
+):
+    monkeypatch.setattr("server.relay.OUTSIDE_WITHIN_S", 0.05)
+    await say(outbound, "slow parcel")
+    await until(lambda: switches.waiting)
+    await until(lambda: postponed(outbound))
+    failed = await lowest(outbound, CARRIER)
+    assert (failed.attempts, failed.parked) == (1, False)
+
+
+async def test_what_hangs_outside_holds_up_no_consumer_inside(outbound, switches):
+    for number in range(WORKERS_MAX):
+        await say(outbound, "slow parcel", key=f"key {number}")
+    await until(lambda: len(switches.waiting) == OUTSIDE_MAX)
+
+    async def all_noted() -> bool:
+        return len(await noted(outbound)) == WORKERS_MAX
+
+    await until(all_noted)
+
+
+async def test_a_clock_that_steps_back_keeps_no_fresh_delivery_waiting(world, monkeypatch):
+    forget_to_wake(world, monkeypatch)
+    await say(world, "said before the step")
+    world.clock.advance(-3600)
+    world.app.relay.serve(Queue(LISTENER, "probe:one"))
+    await until(lambda: noted(world))
+
+
+# Timers.
 # Timers.
 
 
@@ -397,6 +429,13 @@ async def test_a_timer_that_nobody_can_read_holds_up_no_other(world):
     await world.transact(lambda tx: timers.set_timer(tx, "odd", now, "REMOVED_EVENT", "{}"))
     await set_timer(world, "sound", 0.05)
     await until(lambda: said(world), within_s=2)
+
+
+async def test_a_timer_that_was_cancelled_while_it_failed_stays_cancelled(world):
+    now = world.clock.now()
+    odd = timers.Timer("odd", now, "REMOVED_EVENT", "{}")
+    await world.transact(lambda tx: world.app.relay._put_off(odd, tx))
+    assert await world.read(timers.find_next_timer) is None
 
 
 async def test_a_sweep_that_failed_is_followed_by_the_next(world, monkeypatch):

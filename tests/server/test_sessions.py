@@ -23,17 +23,6 @@ WITHIN_S = 1.0
 
 
 @pytest.fixture
-def domains():
-    probes.reset()
-    return (probes.probe,)
-
-
-@pytest.fixture
-async def ana(world):
-    return await world.person("ana")
-
-
-@pytest.fixture
 async def auth(world):
     return await world.visitor("/auth")
 
@@ -398,3 +387,26 @@ async def test_a_token_of_a_restarted_server_is_good_and_of_another_secret_is_no
     session_id = session_id_of(ana.session["access_token"])
     token = make_access_token(keys, ana.id, session_id, world.clock.now(), life)
     assert await code_of(world, token) == "TOKEN_INVALID"
+
+
+# What a socket attends.
+
+
+async def test_a_socket_attends_a_subject_once_however_often_it_says_so(ana):
+    for _ in range(3):
+        await ana.call(NAMESPACE, "attend", text="a call")
+    await ana.client.close()
+    await until(lambda: probes.switches.departed)
+    assert probes.switches.departed == ["a call"]
+
+
+async def test_a_socket_that_attends_too_much_is_refused_and_missed_everywhere(ana, monkeypatch):
+    monkeypatch.setattr("server.session.STAYS_MAX", 2)
+    for text in ("one", "two", "one"):
+        await ana.call(NAMESPACE, "attend", text=text)
+    with pytest.raises(Refused) as refused:
+        await ana.call(NAMESPACE, "attend", text="three")
+    assert refused.value.code == "TOO_MANY"
+    await ana.client.close()
+    await until(lambda: len(probes.switches.departed) == 2)
+    assert sorted(probes.switches.departed) == ["one", "two"]

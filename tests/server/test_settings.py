@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -75,6 +76,20 @@ def test_the_secret_is_made_once_and_kept_for_its_owner_only(tmp_path):
     assert (tmp_path / "data" / "secret").stat().st_mode & 0o077 == 0
     given = {"PARLEY_DATA_DIR": str(tmp_path / "data"), "PARLEY_SECRET": SECRET}
     assert read_settings(given).secret() == SECRET
+
+
+def test_a_damaged_secret_is_refused_and_never_used(tmp_path):
+    (tmp_path / "secret").touch()
+    with pytest.raises(WrongSetting, match="damaged"):
+        read_settings({"PARLEY_DATA_DIR": str(tmp_path)}).secret()
+
+
+def test_whoever_makes_the_secret_at_the_same_moment_uses_the_same(tmp_path):
+    settings = read_settings({"PARLEY_DATA_DIR": str(tmp_path)})
+    with ThreadPoolExecutor(8) as threads:
+        made = set(threads.map(lambda _: settings.secret(), range(8)))
+    assert len(made) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 
 def test_every_setting_is_listed_with_what_it_is_for():

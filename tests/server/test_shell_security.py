@@ -5,11 +5,13 @@ import json
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from handlers.kit.context import Actor
 from handlers.kit.errors import Forbidden
 from server.dispatch import authorise
-from tests.kit import probe as probes
+from server.limits import network_of
 from tests.kit.probe import NAMESPACE
 from tests.kit.wire import Poller, Raw
 from tests.wire_client import Client, Refused
@@ -17,21 +19,6 @@ from tests.world import World, one_database, until
 
 pytestmark = one_database
 ROLES = ("student", "consultant", "moderator", "admin")
-
-
-@pytest.fixture
-def switches():
-    return probes.reset()
-
-
-@pytest.fixture
-def domains(switches):
-    return (probes.probe,)
-
-
-@pytest.fixture
-async def ana(world):
-    return await world.person("ana")
 
 
 async def is_closed(client: Client, within_s: float = 1.0) -> bool:
@@ -378,6 +365,26 @@ async def test_behind_our_proxies_the_address_is_the_last_that_is_not_ours(world
         client = await world.connect(**{"X-Forwarded-For": header})
         codes.append(await try_to_log_in(await client.enter("/auth")))
     assert codes == ["CREDENTIALS_WRONG", again]
+
+
+@pytest.mark.settings(PARLEY_TRUSTED_PROXIES="127.0.0.1")
+async def test_a_line_that_a_proxy_adds_of_its_own_counts_and_the_clients_does_not(world):
+    lines = CIMultiDict([("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "203.0.113.9")])
+    request = make_mocked_request("GET", "/", headers=lines).clone(remote="127.0.0.1")
+    assert world.settings.address_of(request) == "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("nonsense", "nonsense"),
+    ],
+)
+async def test_all_addresses_of_one_subscriber_count_together(world, address, counted_as):
+    assert network_of(address) == counted_as
 
 
 # 12: how many.

@@ -15,7 +15,6 @@ from rooms.names import stream, user
 from rooms.packets import Packet, notice_packet
 from server.transport import UNSENT_MAX
 from storage.events import Numbered
-from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE, Say, say_it
 from tests.kit.wire import Poller, Raw, events_in
 from tests.wire_client import Client
@@ -23,17 +22,6 @@ from tests.world import Person, World, one_database, until
 
 pytestmark = one_database
 CHUNK = 40_000
-
-
-@pytest.fixture
-def domains():
-    probes.reset()
-    return (probes.probe,)
-
-
-@pytest.fixture
-async def ana(world):
-    return await world.person("ana")
 
 
 def connections_of(world: World, person: Person):
@@ -205,6 +193,20 @@ async def test_clients_that_only_poll_hear_each_event_once_in_order(world, ana):
 
 def numbers_in(frames: list[str]) -> list[int]:
     return [meta["seq"] for _, meta in events_in(frames, "PROBE_SAID")]
+
+
+async def test_a_replay_of_more_than_may_wait_goes_out_at_the_pace_of_its_reader(world, ana):
+    """1,000 events of 3 KB: three times what an unread connection may cost."""
+    text = "x" * 3_000
+    for _ in range(10):
+        await world.transact(say_it, Say(text=text, room=user(ana.id), key="k", count=100))
+    poller = await Poller(world).open()
+    await poller.enter(NAMESPACE, ana.token, since={user(ana.id): 0})
+    assert numbers_in(poller.frames) == list(range(1, 1_001))
+    by_websocket = await ana.device()
+    await by_websocket.enter(NAMESPACE, token=ana.token, since={user(ana.id): 0})
+    heard = [event.meta["seq"] for event in by_websocket.events("PROBE_SAID")]
+    assert heard == list(range(1, 1_001))
 
 
 async def test_a_poller_asks_and_is_answered(world, ana):

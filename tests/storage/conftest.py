@@ -20,5 +20,5 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def told(database: Database) -> list[Any]:
     """The effects that reached `committed`, in order."""
     told: list[Any] = []
-    database.committed = told.extend
+    database.committed = told.append
     return told

@@ -158,7 +158,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_taken_for_done(database_url)
     await wire.mend()
     database = postgres.PostgresDatabase(wire.url)
     told: list[str] = []
-    database.committed = told.extend
+    database.committed = told.append
     await database.start()
 
     def work(queries: Queries):

@@ -34,7 +34,6 @@ from storage.holds import (
 from storage.timers import (
     cancel_timer,
     find_next_timer,
-    find_timer,
     list_due_timers,
     set_timer,
     take_timer,
@@ -148,16 +147,16 @@ async def test_skipping_takes_the_parked_one_and_no_other(database):
 
 async def test_a_timer_is_set_moved_and_cancelled(database):
     async def look():
-        return await database.read(lambda queries: find_timer(queries, "t"))
+        return await database.read(lambda queries: list_due_timers(queries, LATER, 9))
 
     await database.transact(lambda queries: set_timer(queries, "t", NOW, "A", "1"))
     await database.transact(lambda queries: set_timer(queries, "t", LATER, "B", "2"))
-    timer = await look()
+    (timer,) = await look()
     assert (timer.due_at, timer.name, timer.data) == (LATER, "B", "2")
     assert await database.read(find_next_timer) == LATER
     assert await database.transact(lambda queries: cancel_timer(queries, "t")) is True
     assert await database.transact(lambda queries: cancel_timer(queries, "t")) is False
-    assert await look() is None
+    assert await look() == []
     assert await database.read(find_next_timer) is None
 
 

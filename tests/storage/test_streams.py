@@ -150,14 +150,14 @@ async def test_heads_of_many_streams_are_read_at_once(database):
     await database.transact(saying(STREAMS[1]))
     heads = await database.read(lambda queries: list_heads(queries, [*STREAMS[:2], "/hall|none"]))
     assert heads == {STREAMS[0]: 1, STREAMS[1]: 2, "/hall|none": 0}
-    moved = await database.read(lambda queries: list_moved_heads(queries, NOW, 100))
+    moved = await database.read(lambda queries: list_moved_heads(queries, NOW, "", 100))
     assert {(head.stream, head.seq) for head in moved} == {(STREAMS[0], 1), (STREAMS[1], 2)}
 
 
 async def test_forgotten_events_leave_the_heads_as_they_are(database):
     (old,) = await database.transact(saying(STREAMS[0]))
     before = id_at(NOW.replace(year=2027))
-    assert await database.transact(lambda queries: forget_events(queries, before)) == 1
+    assert await database.transact(lambda queries: forget_events(queries, before, 100)) == 1
     assert await database.read(all_of(STREAMS[0])) == []
     assert await database.read(lambda queries: find_event(queries, old.id)) is None
     (new,) = await database.transact(saying(STREAMS[0]))

@@ -1,6 +1,7 @@
 """Works are whole or not at all, their effects follow the commit, and reads see one moment."""
 
 import asyncio
+import sqlite3
 import threading
 
 import pytest
@@ -65,7 +66,7 @@ async def test_an_error_of_the_database_ends_its_own_work_only(database):
 
 async def test_effects_come_after_the_commit_and_before_the_answer_in_order(database):
     order: list[str] = []
-    database.committed = lambda effects: order.extend(f"told {key}" for key in effects)
+    database.committed = lambda key: order.append(f"told {key}")
 
     async def one(key: str):
         await database.transact(putting(key))
@@ -263,6 +264,40 @@ class TestOnSqlite:
                 await outcomes(database, *(putting(f"{n}") for n in range(3)))
         finally:
             database._drain = None  # or stopping would wait for what is broken
+
+    async def test_an_error_without_a_code_ends_its_own_work_only(self, database):
+        """The driver itself complains: no result code of SQLite comes with it."""
+
+        def wrong(queries: Queries) -> None:
+            queries.effects.append("never told")
+            queries._connection.execute("SELECT ?", ())
+
+        ended = await outcomes(database, wrong, putting("sound"))
+        assert isinstance(ended[0], sqlite3.ProgrammingError)
+        assert await database.read(keys) == {"sound"}
+
+
+async def test_a_work_that_stops_an_iteration_keeps_nobody_waiting(database):
+    def stops(queries: Queries) -> str:
+        return next(iter(()))
+
+    async with asyncio.timeout(2):
+        ended = await outcomes(database, stops, putting("sound"))
+    assert isinstance(ended[0], RuntimeError)
+    assert await database.read(keys) == {"sound"}
+
+
+async def test_an_effect_that_fails_takes_no_other_with_it(database):
+    heard = []
+
+    def hear(effect: str) -> None:
+        if effect == "broken":
+            raise RuntimeError
+        heard.append(effect)
+
+    database.committed = hear
+    await database.transact(lambda queries: queries.effects.extend(["a", "broken", "b"]))
+    assert heard == ["a", "b"]
 
 
 def big(key: str):

@@ -6,6 +6,8 @@ offer first publishes its expiry and offers the place on; the timer is only the 
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from handlers.availability.contracts import (
     AlreadyHolds,
     BlockNotFull,
@@ -20,38 +22,47 @@ from handlers.availability.contracts import (
 from handlers.availability.service import places
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
-from handlers.kit.errors import NotFound
+from handlers.kit.errors import Conflict, NotFound
 from storage import availability as store
 from storage import holds
 from storage.availability import WaitingRow
 from storage.holds import Hold
 
+WAITING_MAX = 200
+
 
 def join(tx: Transaction, ask: JoinWaitingList) -> PositionView:
+    holds.lock_pool(tx, ask.block_id)
     block = places.get_open_block(tx, ask.block_id)
     if block.consultant_id == tx.actor.id:
         raise OwnBlock
-    holds.lock_pool(tx, block.id)
     expire_and_tell(tx, block.id)
-    if not _waiting(tx, block.id, tx.actor.id):
-        if any(hold.holder_id == tx.actor.id for hold in holds.list_holds(tx, block.id)):
-            raise AlreadyHolds
-        if places.view_of(places.get_row(tx, block.id)).status != "full":
-            raise BlockNotFull
-        store.join_waiting_list(tx, block.id, tx.actor.id, tx.now)
-    order = [row.user_id for row in store.list_waiting(tx, block.id)]
-    return PositionView(position=order.index(tx.actor.id) + 1)
+    row = store.find_waiting(tx, block.id, tx.actor.id) or _stand_in_line(tx, block.id)
+    return PositionView(position=store.get_position(tx, row))
+
+
+def _stand_in_line(tx: Transaction, block_id: str) -> WaitingRow:
+    """Put the actor at the end; raises AlreadyHolds, BlockNotFull, or Conflict for a long list."""
+    if any(hold.holder_id == tx.actor.id for hold in holds.list_holds(tx, block_id)):
+        raise AlreadyHolds
+    if places.view_of(places.get_open_block(tx, block_id)).status != "full":
+        raise BlockNotFull
+    if store.count_waiting(tx, block_id) >= WAITING_MAX:
+        raise Conflict("Too many wait for this block already.", details={"most": WAITING_MAX})
+    row = WaitingRow(block_id, tx.actor.id, tx.now, None, None)
+    store.join_waiting_list(tx, row)
+    return row
 
 
 def leave(tx: Transaction, ask: LeaveWaitingList) -> Empty:
     """Leave the list; who has an offer declines it."""
     holds.lock_pool(tx, ask.block_id)
     before = places.get_row(tx, ask.block_id)
-    row = _waiting(tx, before.id, tx.actor.id)
+    row = store.find_waiting(tx, before.id, tx.actor.id)
     if row is None:
         raise NotFound
     _drop(tx, row)
-    offer_free_places(tx, before.id)
+    places.settle(tx, before.id)
     places.tell_change(tx, before)
     return Empty()
 
@@ -60,7 +71,7 @@ def expire_and_tell(tx: Transaction, block_id: str) -> None:
     """Expire offers that are over, offer their places on, and tell what changed."""
     before = places.get_row(tx, block_id)
     withdrawn = expire_offers(tx, block_id)
-    offer_free_places(tx, block_id)
+    places.settle(tx, block_id)
     tell_expired(tx, block_id, withdrawn)
     places.tell_change(tx, before)
 
@@ -71,25 +82,26 @@ def expire_offers(tx: Transaction, block_id: str) -> list[WaitingRow]:
     A request that nobody answered in time holds its place no more either; that it expired is its
     own domain's to tell.
     """
-    for hold in holds.list_holds(tx, block_id):
-        if hold.kind == places.BOOKING and hold.expires_at and hold.expires_at <= tx.now:
-            holds.release(tx, block_id, hold.for_id)
-    over = [
-        row
-        for row in store.list_waiting(tx, block_id)
-        if row.offer_expires_at is not None and row.offer_expires_at <= tx.now
-    ]
+    holds.release_expired(tx, block_id, places.BOOKING, tx.now)
+    over = [row for row in store.list_offered(tx, block_id) if _is_over(tx, row)]
     for row in over:
         _drop(tx, row)
     return over
 
 
-def withdraw_offers(tx: Transaction, block_id: str) -> list[WaitingRow]:
-    """Take back every offer of a block, to be told with `tell_expired`, and close its list."""
-    waiting = store.list_waiting(tx, block_id)
-    for row in waiting:
-        _drop(tx, row)
-    return [row for row in waiting if row.offer_id is not None]
+def withdraw_offers(tx: Transaction, block_id: str, count: int) -> list[WaitingRow]:
+    """Take back the offers of the last in line, to be told with `tell_expired`; they wait on."""
+    last_first = store.list_offered(tx, block_id)[::-1]
+    for row in last_first[:count]:
+        _free(tx, row)
+        store.keep_offer(tx, replace(row, offer_id=None, offer_expires_at=None))
+    return last_first[:count]
+
+
+def look_again(tx: Transaction, block_id: str) -> None:
+    """Set the timers of the offers that stand: one that fired too early would be lost."""
+    for row in store.list_offered(tx, block_id):
+        _look_later(tx, row)
 
 
 def tell_expired(tx: Transaction, block_id: str, rows: list[WaitingRow]) -> None:
@@ -104,7 +116,7 @@ def tell_expired(tx: Transaction, block_id: str, rows: list[WaitingRow]) -> None
 
 def use_offer(tx: Transaction, block_id: str, user_id: str) -> None:
     """Free the place that was kept for this person, who is about to take one."""
-    row = _waiting(tx, block_id, user_id)
+    row = store.find_waiting(tx, block_id, user_id)
     if row is not None:
         _drop(tx, row)
 
@@ -112,34 +124,41 @@ def use_offer(tx: Transaction, block_id: str, user_id: str) -> None:
 def offer_free_places(tx: Transaction, block_id: str) -> None:
     """Offer what is free to the first on the list, one place each."""
     block = places.get_row(tx, block_id)
-    if block.cancelled or block.ends_at <= tx.now:
-        return
-    waiting = [row for row in store.list_waiting(tx, block_id) if row.offer_id is None]
+    first = store.list_next(tx, block_id, block.max_calls - block.taken)
     expires_at = min(tx.now + tx.rules.span("offer_s"), block.ends_at)
-    first = [row for row in waiting[: block.max_calls - block.taken] if _keep(tx, row, expires_at)]
+    for row in first:
+        _keep(tx, row, expires_at)
     view = places.view_of(places.get_row(tx, block_id))
     for row in first:
         tx.publish(WaitingListOffered(block=view, expires_at=expires_at, user_id=row.user_id))
 
 
-def _keep(tx: Transaction, row: WaitingRow, expires_at: datetime) -> bool:
-    """Keep a place for somebody on the list; False when there is none."""
+def _keep(tx: Transaction, row: WaitingRow, expires_at: datetime) -> None:
+    """Keep a free place for somebody on the list."""
     row.offer_id, row.offer_expires_at = tx.new_id(), expires_at
     hold = Hold(row.block_id, row.offer_id, places.OFFER, row.user_id, tx.now, expires_at)
-    if not holds.take_place(tx, hold):
-        return False
+    holds.take_place(tx, hold)
     store.keep_offer(tx, row)
-    tx.publish_later(OfferDue(block_id=row.block_id), expires_at, f"offer:{row.offer_id}")
-    return True
+    _look_later(tx, row)
+
+
+def _look_later(tx: Transaction, row: WaitingRow) -> None:
+    if row.offer_expires_at is not None:
+        due = OfferDue(block_id=row.block_id)
+        tx.publish_later(due, row.offer_expires_at, f"offer:{row.offer_id}")
+
+
+def _is_over(tx: Transaction, row: WaitingRow) -> bool:
+    return row.offer_expires_at is not None and row.offer_expires_at <= tx.now
 
 
 def _drop(tx: Transaction, row: WaitingRow) -> None:
     store.leave_waiting_list(tx, row.block_id, row.user_id)
+    _free(tx, row)
+
+
+def _free(tx: Transaction, row: WaitingRow) -> None:
+    """Free the place of their offer, if they have one."""
     if row.offer_id is not None:
         holds.release(tx, row.block_id, row.offer_id)
         tx.cancel_timer(f"offer:{row.offer_id}")
-
-
-def _waiting(tx: Transaction, block_id: str, user_id: str) -> WaitingRow | None:
-    rows = (row for row in store.list_waiting(tx, block_id) if row.user_id == user_id)
-    return next(rows, None)

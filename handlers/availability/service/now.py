@@ -20,8 +20,7 @@ NAMESPACE = "/availability"
 
 def set_available_now(tx: Transaction, ask: SetAvailableNow) -> AvailableNowView:
     """During a call it only says what is to be after it."""
-    consultants.lock_consultant(tx, tx.actor.id)
-    if not consultants.is_active(tx, tx.actor.id):
+    if not consultants.lock_consultant(tx, tx.actor.id):
         raise Forbidden
     row = get_row(tx, tx.actor.id)
     if ask.back_after_call is not UNSET:
@@ -44,17 +43,17 @@ def pause_for_call(tx: Transaction, consultant_id: str, call_id: str) -> None:
 
 
 def resume_after_call(tx: Transaction, consultant_id: str, call_id: str) -> None:
-    consultants.lock_consultant(tx, consultant_id)
+    active = consultants.lock_consultant(tx, consultant_id)
     row = get_row(tx, consultant_id)
     if row.call_id != call_id:
         return
     row.call_id = None
     available, row.resumes = row.resumes or row.available, False
-    _change(tx, row, available and consultants.is_active(tx, consultant_id))
+    _change(tx, row, available and active)
 
 
 def withdraw(tx: Transaction, consultant_id: str) -> None:
-    """Who stopped is not available."""
+    """Who stopped is not available; the consultant must be locked."""
     row = get_row(tx, consultant_id)
     row.resumes = False
     _change(tx, row, False)
@@ -81,4 +80,4 @@ def _change(tx: Transaction, row: NowRow, available: bool) -> None:
             consultant_id=row.consultant_id, available=available
         )
         tx.publish(changed_now)
-        consultants.show_available_now(tx, row.consultant_id, available)
+    consultants.show_available_now(tx, row.consultant_id, available)

@@ -53,19 +53,22 @@ def check(tx: Transaction, ask: CheckAvailability) -> AvailabilityStatus:
 
 
 def hold_place(
-    tx: Transaction, block_id: str, for_id: str, holder_id: str, expires_at: datetime
+    tx: Transaction, block_id: str, for_id: str, holder_id: str, expires_at: datetime | None
 ) -> BlockView:
-    """Take a place for somebody (their offer first); raises NotFound, BlockPast, BlockFull."""
+    """Take a place for somebody (their offer first), for good when there is no `expires_at`.
+
+    Raises NotFound, BlockPast, BlockFull.
+    """
     holds.lock_pool(tx, block_id)
-    before = get_open_block(tx, block_id)
+    before = get_row(tx, block_id)
     withdrawn = lists.expire_offers(tx, block_id)
-    lists.offer_free_places(tx, block_id)
+    settle(tx, block_id)
+    block = get_open_block(tx, block_id)
     lists.use_offer(tx, block_id, holder_id)
-    expires_at = min(expires_at, before.ends_at)
-    hold = Hold(block_id, for_id, BOOKING, holder_id, tx.now, expires_at)
-    if not holds.take_place(tx, hold):
+    ends = None if expires_at is None else min(expires_at, block.ends_at)
+    if not holds.take_place(tx, Hold(block_id, for_id, BOOKING, holder_id, tx.now, ends)):
         raise BlockFull
-    lists.offer_free_places(tx, block_id)
+    settle(tx, block_id)
     lists.tell_expired(tx, block_id, withdrawn)
     return tell_change(tx, before)
 
@@ -75,8 +78,39 @@ def free_place(tx: Transaction, block_id: str, for_id: str) -> None:
     holds.lock_pool(tx, block_id)
     before = get_row(tx, block_id)
     if holds.release(tx, block_id, for_id):
-        lists.offer_free_places(tx, block_id)
+        settle(tx, block_id)
         tell_change(tx, before)
+
+
+def keep_place(tx: Transaction, block_id: str, for_id: str) -> bool:
+    """Let a held place stay for good; False when it is gone."""
+    holds.lock_pool(tx, block_id)
+    return holds.make_firm(tx, block_id, for_id)
+
+
+def has_place(tx: Transaction, block_id: str, for_id: str) -> bool:
+    """Whether a place is held for this, and will be until the commit."""
+    holds.lock_pool(tx, block_id)
+    return holds.find_hold(tx, block_id, for_id) is not None
+
+
+def settle(tx: Transaction, block_id: str) -> None:
+    """Bring a block in line after places were freed or another number is wanted.
+
+    It has as many places as are wanted, or as are still held beyond that. Without any it goes away,
+    and its waiting list with it; what is free in it is offered on.
+    """
+    block = get_row(tx, block_id)
+    if block.ends_at <= tx.now:
+        return
+    capacity = max(block.wanted_calls, block.taken)
+    if block.cancelled != (capacity == 0):
+        store.set_cancelled(tx, block_id, capacity == 0)
+    if capacity == 0:
+        store.close_waiting_list(tx, block_id)
+        return
+    holds.resize_pool(tx, block_id, capacity)
+    lists.offer_free_places(tx, block_id)
 
 
 def tell_change(tx: Transaction, before: BlockRow) -> BlockView:

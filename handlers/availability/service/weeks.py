@@ -58,7 +58,7 @@ def set_default(tx: Transaction, ask: SetDefaultSchedule) -> BlocksView:
     hours = msgspec.to_builtins(ask.blocks)
     before = store.find_schedule(tx, tx.actor.id)
     store.keep_schedule(tx, ScheduleRow(tx.actor.id, ask.time_zone, hours))
-    weeks = weeks_from(week_of(tx.now, ask.time_zone), tx.rules.weeks_ahead + 1)
+    weeks = _in_sight(tx, ask.time_zone)
     changed = rebuild(tx, tx.actor.id, weeks, Wish(keeps_booked=True))
     if before is not None and before.time_zone != ask.time_zone:
         changed += _move_far_overrides(tx, tx.actor.id, weeks)
@@ -87,11 +87,10 @@ def clear(tx: Transaction, ask: ClearOverride) -> BlocksView:
 
 def top_up(tx: Transaction, consultant_id: str) -> None:
     """Make the blocks of the weeks that came into sight."""
-    consultants.lock_consultant(tx, consultant_id)
-    if not consultants.is_active(tx, consultant_id):
+    if not consultants.lock_consultant(tx, consultant_id):
         return
     zone = get_own_schedule(tx, consultant_id).time_zone
-    weeks = weeks_from(week_of(tx.now, zone), tx.rules.weeks_ahead + 1)
+    weeks = _in_sight(tx, zone)
     changed = rebuild(tx, consultant_id, weeks, Wish(keeps_booked=True))
     if changed:
         tx.publish(DefaultScheduleSet(blocks=changed))
@@ -104,8 +103,10 @@ def top_up_later(tx: Transaction, consultant_id: str) -> None:
 
 
 def withdraw_free(tx: Transaction, consultant_id: str) -> None:
-    """Take every future block away that nobody booked."""
-    consultants.lock_consultant(tx, consultant_id)
+    """Take every future block away, those that are booked after their last booking.
+
+    The consultant must be locked.
+    """
     tx.cancel_timer(f"top_up:{consultant_id}")
     far = tx.now + timedelta(weeks=OVERRIDES_AHEAD_WEEKS + 1)
     rows = store.list_blocks(tx, consultant_id, tx.now, far, places.BLOCKS_MAX * 4)
@@ -194,12 +195,21 @@ def _change_week(tx: Transaction, week: str, cancels: bool) -> BlocksView:
     return list_weeks(tx, tx.actor.id, [week])
 
 
+def _in_sight(tx: Transaction, zone: str) -> list[str]:
+    """This week and the coming ones, for which the default week makes blocks."""
+    return weeks_from(week_of(tx.now, zone), tx.rules.weeks_ahead + 1)
+
+
 def _wanted(tx: Transaction, schedule: ScheduleRow, weeks: list[str]) -> dict[datetime, int]:
+    """The starts in `weeks` with their `max_calls`; out of sight only overrides have any."""
     wanted: dict[datetime, int] = {}
     if not weeks or not consultants.is_active(tx, schedule.consultant_id):
         return wanted
     own = {o.week: o for o in store.list_overrides(tx, schedule.consultant_id, weeks[0])}
+    in_sight = _in_sight(tx, schedule.time_zone)
     for week in weeks:
+        if week not in own and week not in in_sight:
+            continue
         hours = hours_of(own.get(week, schedule))
         for start, max_calls in instants_of(hours, schedule.time_zone, monday_of(week)).items():
             wanted[start] = max(max_calls, wanted.get(start, 0))
@@ -220,38 +230,34 @@ def _make(tx: Transaction, consultant_id: str, start: datetime, max_calls: int) 
 
 
 def _fit(tx: Transaction, row: BlockRow, max_calls: int, wish: Wish) -> BlockView | None:
-    """Bring one block to `max_calls` (0: away); gives it when that changed it."""
-    if row.cancelled == (max_calls == 0) and max_calls in (0, row.max_calls):
+    """Bring one block to `max_calls` (0: away), as far as bookings that stay let it.
+
+    Gives it when that changed it.
+    """
+    if row.wanted_calls == max_calls and (wish.keeps_booked or row.taken <= max_calls):
         return None
     holds.lock_pool(tx, row.id)
-    before = places.view_of(places.get_row(tx, row.id))
+    before = places.get_row(tx, row.id)
     withdrawn = lists.expire_offers(tx, row.id)
     withdrawn += _make_room(tx, row.id, max_calls, wish)
-    taken = places.get_row(tx, row.id).taken
-    away = max_calls == 0 and taken == 0
-    if away:
-        withdrawn += lists.withdraw_offers(tx, row.id)
-    else:
-        holds.resize_pool(tx, row.id, max(max_calls, taken))
-    if away != row.cancelled:
-        store.set_cancelled(tx, row.id, away)
-    lists.offer_free_places(tx, row.id)
+    store.set_wanted(tx, row.id, max_calls)
+    places.settle(tx, row.id)
     lists.tell_expired(tx, row.id, withdrawn)
-    after = places.view_of(places.get_row(tx, row.id))
-    return after if after != before else None
+    after = places.tell_change(tx, before)
+    return after if after != places.view_of(before) else None
 
 
 def _make_room(
     tx: Transaction, block_id: str, max_calls: int, wish: Wish
 ) -> list[store.WaitingRow]:
-    """Release what is held beyond `max_calls`: offers, then (if wished) the newest bookings.
+    """Release what is held beyond `max_calls`: last offers, then (if wished) newest bookings.
 
     Gives the offers that were withdrawn.
     """
     held = holds.list_holds(tx, block_id)
     if len(held) <= max_calls:
         return []
-    withdrawn = lists.withdraw_offers(tx, block_id)
+    withdrawn = lists.withdraw_offers(tx, block_id, len(held) - max_calls)
     booked = [hold.for_id for hold in held if hold.kind == places.BOOKING]
     beyond = [] if wish.keeps_booked else booked[max_calls:]
     if beyond:

@@ -11,7 +11,6 @@ from handlers.booking.contracts import (
     BookingRejected,
     BookingRescheduled,
     BookingView,
-    HoldDue,
     Overlaps,
     RescheduleBooking,
     WrongState,
@@ -29,6 +28,9 @@ from storage.booking import LIVE, BookingRow
 def approve(tx: Transaction, ask: AnswerBooking) -> BookingView:
     """Make the place firm; for a "now" its call is initiated at once."""
     row = get_as_consultant(tx, ask, ("requested",))
+    if row.block_id is not None and not availability.keep_place(tx, row.block_id, row.id):
+        expiry.expire(tx, row)  # its hold was found to be over while we waited for it
+        raise WrongState(details={"status": "expired"}).kept()
     row.status, row.hold_expires_at, row.reason = "approved", None, ask.reason
     row.version += 1
     store.update_booking(tx, row)
@@ -39,7 +41,6 @@ def approve(tx: Transaction, ask: AnswerBooking) -> BookingView:
     if row.block_id is None:
         calls.initiate(tx, row.id, row.student_id, row.consultant_id)
     else:
-        availability.keep_place(tx, row.block_id, row.id)
         end_with_block(tx, row)
     return view
 
@@ -56,13 +57,16 @@ def cancel(tx: Transaction, ask: AnswerBooking) -> BookingView:
     return view
 
 
-def cancel_withdrawn(tx: Transaction, booking_id: str) -> None:
-    """The consultant withdrew the place of a live booking."""
+def cancel_withdrawn(tx: Transaction, booking_id: str, block_id: str) -> None:
+    """The consultant withdrew a live booking's place in this block, unless it moved meanwhile."""
     row = store.lock_booking(tx, booking_id)
-    if row is not None and row.status in LIVE:
-        reason = "The consultant withdrew this hour."
-        expiry.end(tx, row, "cancelled", reason, BookingCancelled)
-        calls.end_for_booking(tx, row.id)
+    if row is None or row.status not in LIVE or row.block_id != block_id:
+        return
+    if availability.has_place(tx, block_id, row.id):
+        return  # it came back
+    reason = "The consultant withdrew this hour."
+    expiry.end(tx, row, "cancelled", reason, BookingCancelled)
+    calls.end_for_booking(tx, row.id)
 
 
 def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
@@ -95,15 +99,15 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
 def _move(tx: Transaction, row: BookingRow, block_id: str) -> None:
     """Hold a place in the new block as it was held in the old one."""
     block = availability.find_block(tx, block_id)
-    expires_at = min(row.created_at + tx.rules.span("request_hold_s"), block.ends_at)
-    availability.hold_place(tx, block_id, row.id, row.student_id, expires_at)
     if row.status == "approved":
-        availability.keep_place(tx, block_id, row.id)
+        availability.hold_place(tx, block_id, row.id, row.student_id, None)
         row.ends_at = block.ends_at
         end_with_block(tx, row)
     else:
+        expires_at = min(row.created_at + tx.rules.span("request_hold_s"), block.ends_at)
+        availability.hold_place(tx, block_id, row.id, row.student_id, expires_at)
         row.hold_expires_at = expires_at
-        tx.publish_later(HoldDue(booking_id=row.id), expires_at, f"hold:{row.id}")
+        expiry.expire_later(tx, row)
 
 
 def complete(tx: Transaction, booking_id: str) -> None:
@@ -123,16 +127,17 @@ def note_held(tx: Transaction, booking_id: str) -> None:
 
 def complete_if_held(tx: Transaction, booking_id: str) -> None:
     """The block is over: complete what was held, unless its call still goes on."""
-    row = store.find_booking(tx, booking_id)
+    row = store.lock_booking(tx, booking_id)
     if row is not None and row.call_held and not calls.is_going_on(tx, booking_id):
         complete(tx, booking_id)
 
 
-def let_ask_again(tx: Transaction, booking_id: str) -> None:
-    """A call at once that nobody held: it stands in the way of no other."""
+def cancel_unheld(tx: Transaction, booking_id: str) -> None:
+    """The one call of a booking of right now was not held; in a block there can be another."""
     row = store.lock_booking(tx, booking_id)
-    if row is not None and row.block_id is None:
-        store.free_time(tx, row.id)
+    if row is not None and row.status == "approved" and row.block_id is None:
+        reason = "The call did not take place."
+        expiry.end(tx, row, "cancelled", reason, BookingCancelled)
 
 
 def end_with_block(tx: Transaction, row: BookingRow) -> None:

@@ -4,7 +4,7 @@ Whoever finds an expired hold first publishes its expiry and goes on; the timer 
 """
 
 from handlers.availability import public as availability
-from handlers.booking.contracts import AboutBooking, BookingExpired, BookingView
+from handlers.booking.contracts import AboutBooking, BookingExpired, BookingView, HoldDue
 from handlers.booking.service.lists import view_of
 from handlers.kit.context import Transaction
 from storage import booking as store
@@ -22,8 +22,26 @@ def expire_if_overdue(tx: Transaction, booking_id: str) -> bool:
     row = store.lock_booking(tx, booking_id)
     if row is None or not is_overdue(tx, row):
         return False
-    end(tx, row, "expired", None, BookingExpired)
+    expire(tx, row)
     return True
+
+
+def expire_when_due(tx: Transaction, booking_id: str) -> None:
+    """Expire a request whose hold is over, or look again: the clock may have gone back."""
+    row = store.lock_booking(tx, booking_id)
+    if row is not None and row.status == "requested":
+        expire(tx, row) if is_overdue(tx, row) else expire_later(tx, row)
+
+
+def expire_later(tx: Transaction, row: BookingRow) -> None:
+    """Look at the end of its hold whether a request was answered."""
+    if row.hold_expires_at is not None:
+        due = HoldDue(booking_id=row.id)
+        tx.publish_later(due, row.hold_expires_at, f"hold:{row.id}")
+
+
+def expire(tx: Transaction, row: BookingRow) -> None:
+    end(tx, row, "expired", None, BookingExpired)
 
 
 def is_overdue(tx: Transaction, row: BookingRow) -> bool:

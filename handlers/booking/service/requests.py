@@ -7,14 +7,13 @@ from handlers.availability.contracts import OwnBlock
 from handlers.booking.contracts import (
     BookingRequested,
     BookingView,
-    HoldDue,
     NotAvailable,
     Overlaps,
     RequestBooking,
     RequestNow,
     TopicNotOffered,
 )
-from handlers.booking.service.expiry import expire_if_overdue, expire_overdue
+from handlers.booking.service.expiry import expire_if_overdue, expire_later, expire_overdue
 from handlers.booking.service.lists import view_of
 from handlers.consultants import public as consultants
 from handlers.consultants.contracts import TopicView
@@ -58,7 +57,7 @@ def request_now(tx: Transaction, ask: RequestNow) -> BookingView:
 
 
 def get_offered(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView:
-    topic = consultants.find_offered_topic(tx, topic_id, consultant_id)
+    topic = consultants.lock_offered_topic(tx, topic_id, consultant_id)
     if topic is None:
         raise TopicNotOffered
     return topic
@@ -108,7 +107,7 @@ def free_overdue_time(
 def keep_request(tx: Transaction, row: BookingRow, expires_at: datetime) -> BookingView:
     row.hold_expires_at = expires_at
     store.update_booking(tx, row)
-    tx.publish_later(HoldDue(booking_id=row.id), expires_at, f"hold:{row.id}")
+    expire_later(tx, row)
     view = view_of(row)
     tx.publish(BookingRequested(booking=view))
     return view

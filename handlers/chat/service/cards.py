@@ -11,7 +11,8 @@ from handlers.chat.service.messages import say, say_anew
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from storage import chat as store
-from storage.chat import MessageRow
+from storage import chat_messages
+from storage.chat_messages import MessageRow
 
 BOOKING = "booking"
 
@@ -33,7 +34,7 @@ def request_booking(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
 def keep_current(tx: Transaction, booking: BookingView) -> None:
     """Show a booking as it is now, wherever it is shown."""
     data = msgspec.to_builtins(booking)
-    for row in store.list_cards(tx, BOOKING, booking.id):
+    for row in chat_messages.list_cards(tx, BOOKING, booking.id):
         if row.deleted or row.card_data.get("version", 0) >= booking.version:
             continue
         row.card_data = data

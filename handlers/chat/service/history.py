@@ -6,21 +6,20 @@ from msgspec import structs
 
 from handlers.chat.contracts import (
     ConversationPage,
-    ConversationView,
     HistoryView,
     ListConversations,
     ListedConversationView,
     MessageView,
     ReadHistory,
 )
-from handlers.chat.service.members import check_member
 from handlers.chat.service.views import conversation_views, message_view
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from rooms import names
 from storage import chat as store
-from storage import chat_marks
-from storage.chat import ConversationRow, Interval, MessageRow
+from storage import chat_messages
+from storage.chat import ConversationRow, Interval
+from storage.chat_messages import MessageRow
 from storage.columns import instant_text
 
 UNREAD_MAX = 1_000
@@ -47,10 +46,8 @@ def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationP
     before, before_id = _position(ask.before)
     rows = store.list_conversations(tx, tx.actor.id, before, before_id, ask.limit + 1)
     page = rows[: ask.limit]
-    views = conversation_views(tx, page)
-    listed = [_listed(tx, view) for view in views]
     return ConversationPage(
-        conversations=listed,
+        conversations=_listed(tx, page),
         next=_cursor(page[-1]) if len(rows) > ask.limit else None,
         seq=tx.head("/chat", names.user(tx.actor.id)),
     )
@@ -62,7 +59,7 @@ def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -
     for interval in reversed(intervals):
         upto = last if interval.to_seq is None else min(last, interval.to_seq)
         if len(found) < limit and interval.from_seq <= upto:
-            found += store.list_messages(
+            found += chat_messages.list_messages(
                 tx, interval.conversation_id, interval.from_seq, upto, limit - len(found)
             )
     return found
@@ -77,16 +74,19 @@ def _as_heard(intervals: list[Interval], row: MessageRow) -> MessageView:
     return message_view(structs.replace(row, text="", card_kind=None))
 
 
-def _listed(tx: Transaction, view: ConversationView) -> ListedConversationView:
-    from_seq = check_member(tx, view.id)
-    read = chat_marks.find_mark(tx, view.id, tx.actor.id, "read").seq
-    after = max(read, from_seq - 1)
-    newest = store.list_messages(tx, view.id, from_seq, view.seq, 1)
-    return ListedConversationView(
-        **structs.asdict(view),
-        unread=store.count_unread(tx, view.id, after, tx.actor.id, UNREAD_MAX),
-        last_message=message_view(newest[0]) if newest else None,
-    )
+def _listed(tx: Transaction, rows: list[ConversationRow]) -> list[ListedConversationView]:
+    """As the actor sees them: so many queries, however many there are."""
+    ids = [row.id for row in rows]
+    unread = store.count_unread(tx, tx.actor.id, ids, UNREAD_MAX)
+    last = store.list_last_messages(tx, tx.actor.id, ids)
+    return [
+        ListedConversationView(
+            **structs.asdict(view),
+            unread=unread[view.id],
+            last_message=message_view(last[view.id]) if view.id in last else None,
+        )
+        for view in conversation_views(tx, rows)
+    ]
 
 
 def _cursor(row: ConversationRow) -> str:
@@ -100,5 +100,5 @@ def _position(before: str | None) -> tuple[datetime, str]:
     moment, _, conversation_id = before.partition(" ")
     try:
         return datetime.fromisoformat(moment).astimezone(UTC), conversation_id
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Invalid(details={"path": "$.before", "expected": "a `next`"}) from None

@@ -16,8 +16,9 @@ from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
 from rooms import names
 from storage import chat as store
+from storage import chat_messages
 from storage.answers import rewrite_answers
-from storage.chat import MessageRow
+from storage.chat_messages import MessageRow
 from storage.events import rewrite_subject
 
 
@@ -28,7 +29,7 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
     message.
     """
     hold_member(tx, ask.conversation_id)
-    before = store.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
+    before = chat_messages.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
     if before is not None:
         return message_view(before)
     return say(
@@ -55,7 +56,7 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
 def say(tx: Transaction, row: MessageRow) -> MessageView:
     """Give the message its number, keep it and tell the conversation."""
     row.seq = row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
-    store.insert_message(tx, row)
+    chat_messages.insert_message(tx, row)
     store.touch(tx, row.conversation_id, tx.now)
     view = message_view(row)
     tx.publish(MessageSent(message=view))
@@ -72,7 +73,7 @@ def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
     """Keep what a message says or shows from now on, and tell the conversation."""
     row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
     row.edited_at = tx.now
-    store.update_message(tx, row)
+    chat_messages.update_message(tx, row)
     view = message_view(row)
     tx.publish(MessageEdited(message=view))
     return view
@@ -85,7 +86,7 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     """
     row = get_own(tx, ask.message_id)
     row.text, row.deleted, row.edited_at = "", True, tx.now
-    store.update_message(tx, row)
+    chat_messages.update_message(tx, row)
     view = message_view(row)
     event = MessageDeleted(message=view)
     about = view.about() or ""
@@ -97,7 +98,7 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:
     """A text of the actor's that is not deleted, in a conversation they are in; else NotFound."""
-    row = store.lock_message(tx, message_id)
+    row = chat_messages.lock_message(tx, message_id)
     if row is None or row.sender_id != tx.actor.id or row.deleted or row.kind != "text":
         raise NotFound
     hold_member(tx, row.conversation_id)

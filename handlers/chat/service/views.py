@@ -7,8 +7,9 @@ from handlers.kit.context import Transaction
 from rooms import names
 from storage import chat as store
 from storage import chat_marks
-from storage.chat import ConversationRow, MessageRow
+from storage.chat import ConversationRow
 from storage.chat_marks import Mark
+from storage.chat_messages import MessageRow
 from storage.events import list_heads
 
 MARKS_BY_PERSON_MAX = 32
@@ -41,7 +42,7 @@ def conversation_view(tx: Transaction, row: ConversationRow, seq: int) -> Conver
 def conversation_views(
     tx: Transaction, rows: list[ConversationRow], seqs: dict[str, int] | None = None
 ) -> list[ConversationView]:
-    """Several at once: two queries, however many; `seqs` are their heads when known."""
+    """Several at once: so many queries, however many; `seqs` are their heads when known."""
     ids = [row.id for row in rows]
     members: dict[str, list[str]] = defaultdict(list)
     for member in store.list_members(tx, ids):
@@ -49,6 +50,8 @@ def conversation_views(
     marks: dict[str, list[Mark]] = defaultdict(list)
     for mark in chat_marks.list_marks(tx, ids):
         marks[mark.conversation_id].append(mark)
+    large = [one for one in ids if len(members[one]) > MARKS_BY_PERSON_MAX]
+    newest = store.list_newest_seqs(tx, large) if large else {}
     heads = seqs if seqs is not None else _heads(tx, ids)
     return [
         ConversationView(
@@ -57,8 +60,8 @@ def conversation_views(
             name=row.name,
             member_ids=members[row.id],
             seq=heads[row.id],
-            read=_told(tx, row.id, marks[row.id], "read", members[row.id]),
-            delivered=_told(tx, row.id, marks[row.id], "delivered", members[row.id]),
+            read=_told(marks[row.id], "read", members[row.id], newest.get(row.id)),
+            delivered=_told(marks[row.id], "delivered", members[row.id], newest.get(row.id)),
         )
         for row in rows
     ]
@@ -70,12 +73,11 @@ def _heads(tx: Transaction, ids: list[str]) -> dict[str, int]:
 
 
 def _told(
-    tx: Transaction, conversation_id: str, marks: list[Mark], kind: str, members: list[str]
+    marks: list[Mark], kind: str, members: list[str], newest: int | None
 ) -> dict[str, int] | int:
     """Marks as they were told by events, so that a snapshot and later events agree."""
     here = {mark.user_id: mark.told_seq for mark in marks if mark.kind == kind and mark.told_seq}
     told = {user_id: here[user_id] for user_id in members if user_id in here}
     if len(members) <= MARKS_BY_PERSON_MAX:
         return told
-    newest = store.find_newest_seq(tx, conversation_id)
     return 0 if newest is None else sum(1 for seq in told.values() if seq >= newest)

@@ -1,4 +1,4 @@
-"""The first tables."""
+"""the first tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -72,6 +72,9 @@ def upgrade() -> None:
         sa.Column("done_at", storage.columns.Instant(length=27), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dispatches")),
     )
+    with op.batch_alter_table("dispatches", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_dispatches_done_at"), ["done_at"], unique=False)
+
     op.create_table(
         "epochs",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -122,6 +125,9 @@ def upgrade() -> None:
         sa.Column("sent_since", storage.columns.Instant(length=27), nullable=False),
         sa.PrimaryKeyConstraint("email", "purpose", name=op.f("pk_pincodes")),
     )
+    with op.batch_alter_table("pincodes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pincodes_expires_at"), ["expires_at"], unique=False)
+
     op.create_table(
         "pools",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -150,7 +156,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stream", name=op.f("pk_stream_heads")),
     )
     with op.batch_alter_table("stream_heads", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_stream_heads_moved_at"), ["moved_at"], unique=False)
+        batch_op.create_index("ix_stream_heads_moved", ["moved_at", "stream"], unique=False)
 
     op.create_table(
         "timers",
@@ -248,6 +254,13 @@ def upgrade() -> None:
             "ix_calls_live_consultant_id",
             ["consultant_id"],
             unique=True,
+            sqlite_where=sa.text("status != 'ended'"),
+            postgresql_where=sa.text("status != 'ended'"),
+        )
+        batch_op.create_index(
+            "ix_calls_live_student_id",
+            ["student_id"],
+            unique=False,
             sqlite_where=sa.text("status != 'ended'"),
             postgresql_where=sa.text("status != 'ended'"),
         )
@@ -433,6 +446,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sessions_ended_at"), ["ended_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_sessions_user_id"), ["user_id"], unique=False)
 
     op.create_table(
@@ -472,6 +486,7 @@ def upgrade() -> None:
         sa.Column("consultant_id", sa.String(length=36), nullable=False),
         sa.Column("starts_at", storage.columns.Instant(length=27), nullable=False),
         sa.Column("ends_at", storage.columns.Instant(length=27), nullable=False),
+        sa.Column("wanted_calls", sa.Integer(), nullable=False),
         sa.Column("cancelled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["consultant_id"], ["consultants.id"], name=op.f("fk_blocks_consultant_id")
@@ -509,6 +524,7 @@ def upgrade() -> None:
         "call_stays",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("call_id", sa.String(length=36), nullable=False),
+        sa.Column("device_id", sa.String(length=36), nullable=False),
         sa.Column("user_id", sa.String(length=36), nullable=False),
         sa.Column("instance_id", sa.String(length=36), nullable=False),
         sa.Column("joined_at", storage.columns.Instant(length=27), nullable=False),
@@ -521,6 +537,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_call_stays_call_id"), ["call_id"], unique=False)
         batch_op.create_index(
             "ix_call_stays_instance_id_left_at", ["instance_id", "left_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_call_stays_open_device_id",
+            ["device_id"],
+            unique=True,
+            sqlite_where=sa.text("left_at IS NULL"),
+            postgresql_where=sa.text("left_at IS NULL"),
         )
 
     op.create_table(
@@ -571,6 +594,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_refresh_tokens_session_id"), ["session_id"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_refresh_tokens_used_at"), ["used_at"], unique=False)
 
     op.create_table(
         "schedules",

@@ -3,10 +3,12 @@
 import pytest
 from sqlalchemy import select
 
+from handlers.auth import commands
+from handlers.auth.contracts import SessionDue
 from storage.auth import credentials, refresh_tokens
 from storage.events import events
 from tests.wire_client import Client, Refused
-from tests.world import PASSWORD, World, address_of, session_id_of
+from tests.world import PASSWORD, World, address_of, one_database, session_id_of
 
 DAY_S = 86_400
 NEW = "another horse battery"
@@ -121,3 +123,76 @@ async def test_a_new_password_replaces_the_old_and_ends_the_other_sessions(world
     assert await code_of(door, "login", email=ana.email, password=PASSWORD) == "CREDENTIALS_WRONG"
     assert (await log_in(door, NEW))["user"]["id"] == ana.id
     assert await world.stored("NEW_PASSWORD_SET") == [{"user_id": ana.id}] * 2
+
+
+def act_before_it_counts(monkeypatch, act) -> None:
+    """Let `act` happen when the next password has proved right, before anything is made of it."""
+    verify = commands.verify_password
+
+    async def verify_and_act(password_hash, password) -> bool:
+        monkeypatch.setattr(commands, "verify_password", verify)
+        right = await verify(password_hash, password)
+        await act()
+        return right
+
+    monkeypatch.setattr(commands, "verify_password", verify_and_act)
+
+
+async def test_who_signs_in_while_the_password_changes_does_not_stay(world, ana, door, monkeypatch):
+    change = {"current_password": PASSWORD, "new_password": NEW}
+    await ana.enter("/profile")
+    act_before_it_counts(monkeypatch, lambda: ana.call("/profile", "change_password", **change))
+    assert await code_of(door, "login", email=ana.email, password=PASSWORD) == "CREDENTIALS_WRONG"
+    assert (await log_in(door, NEW))["user"]["id"] == ana.id
+
+
+async def test_of_two_changes_at_the_same_moment_one_counts(world, ana, door, monkeypatch):
+    phone = await (await ana.device()).enter("/profile")
+    await ana.enter("/profile")
+    change = {"current_password": PASSWORD, "new_password": NEW}
+    act_before_it_counts(monkeypatch, lambda: ana.call("/profile", "change_password", **change))
+    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        await phone.call("/profile", "change_password", **change | {"new_password": NEW + "!"})
+    assert (await log_in(door, NEW))["user"]["id"] == ana.id
+
+
+async def test_a_wrong_old_password_costs_no_second_hash(ana, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(commands, "hash_password", hashed.append)
+    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        await ana.call("/profile", "change_password", current_password="wrong", new_password=NEW)
+    assert hashed == []
+
+
+@one_database
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ATTEMPTS_PER_MINUTE="2")
+async def test_old_passwords_are_guessed_no_faster_than_at_the_door(world):
+    ana = await (await world.person("ana")).enter("/profile")
+    guess = {"current_password": "wrong", "new_password": NEW}
+    answers = [await ana.client.ask("/profile", "change_password", guess) for _ in range(3)]
+    codes = [answer["error"]["code"] for answer in answers]
+    assert codes == ["CREDENTIALS_WRONG"] * 2 + ["RATE_LIMITED"]
+
+
+async def test_a_timer_that_fires_while_a_session_is_refreshed_does_not_end_it(world, ana, door):
+    session_id = session_id_of(ana.token)
+    world.clock.advance(59 * DAY_S)
+    was_due = world.clock.now()
+    token = ana.session["refresh_token"]
+    token = (await door.call("/auth", "refresh", refresh_token=token))["refresh_token"]
+    due = SessionDue(user_id=ana.id, session_id=session_id, expires_at=was_due)
+
+    def fire(tx):
+        tx.cancel_timer(f"session:{session_id}")
+        tx.publish(due)
+
+    await world.transact(fire)
+    await world.settle()
+    assert await world.stored("SESSION_ENDED") == []
+    assert await door.call("/auth", "refresh", refresh_token=token)
+    await world.transact(fire)
+    await world.settle()
+    world.clock.advance(60 * DAY_S)
+    await world.settle()
+    [ended] = await world.stored("SESSION_ENDED")
+    assert (ended["session_id"], ended["reason"]) == (session_id, "expired")

@@ -216,3 +216,37 @@ async def test_a_watcher_who_arrives_in_the_middle_agrees(world, rounds):
         for student, booking in zip(students, bookings, strict=True):
             await student.call("/booking", "cancel", booking_id=booking["id"])
         await follower.agrees()
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_who_stopped_and_began_again_is_available_when_they_said_so_since(
+    world, monkeypatch, says_so
+):
+    """Also when that they stopped is heard only then."""
+    practice = await open_practice(world)
+    follower = await follow(practice)
+    await set_now(practice, True)
+    about = {"about_me": "Again.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
+    with monkeypatch.context() as patched:
+        patched.setattr(world.app.relay, "wake", lambda wake: None)
+        await practice.consultant.call("/consultants", "stop")
+        await practice.consultant.call("/consultants", "become", **about)
+        if says_so:
+            await set_now(practice, True)
+    await world.settle()
+    await follower.agrees()
+    assert told(follower) == ([True] if says_so else [True, False])
+    assert await profile_says(practice) is says_so
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+@one_database
+async def test_moments_at_the_ends_of_the_calendar_are_invalid(world, moment):
+    practice = await open_practice(world)
+    who = {"consultant_id": practice.consultant.id}
+    visitor = await world.visitor(NAMESPACE)
+    refusal = await refused(visitor.call(NAMESPACE, "check", **who, at=moment), "INVALID")
+    assert (refusal.details or {})["path"] == "$.at"
+    span = {"from": moment, "to": moment}
+    refusal = await refused(visitor.call(NAMESPACE, "list_blocks", **who, **span), "INVALID")
+    assert (refusal.details or {})["path"] == "$.from"

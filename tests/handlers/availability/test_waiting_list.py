@@ -5,6 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.availability.contracts import OfferDue
+from handlers.availability.service import lists
+from storage import availability as store
 from tests.handlers.availability.practice import (
     daily,
     follow,
@@ -12,6 +15,7 @@ from tests.handlers.availability.practice import (
     open_practice,
     refused,
 )
+from tests.handlers.waiting_room.scenes import ask_before_commit
 
 NAMESPACE = "/availability"
 OFFERED, EXPIRED = "WAITING_LIST_OFFERED", "WAITING_LIST_OFFER_EXPIRED"
@@ -243,3 +247,48 @@ async def test_many_who_leave_join_and_ask_at_once_never_overfill_the_block(worl
     await world.settle()
     await watcher.agrees()
     assert (await practice.block())["taken"] <= 1
+
+
+async def test_a_list_takes_only_so_many(world, monkeypatch):
+    monkeypatch.setattr(lists, "WAITING_MAX", 2)
+    practice, _, _, (ada, ben) = await full_practice(world, "ada", "ben")
+    cem = await world.person("cem")
+    refusal = await refused(practice.wait_in_line(cem), "CONFLICT")
+    assert refusal.details == {"most": 2}
+    assert await practice.wait_in_line(ben) == 2, "who is on it stays"
+    await practice.give_up(ada)
+    assert await practice.wait_in_line(cem) == 2
+
+
+async def test_an_offer_whose_timer_fired_before_its_time_still_expires(world):
+    practice, sam, booking, (ada, ben) = await full_practice(world, "ada", "ben")
+    await cancel(sam, booking)
+    await ada.event(OFFERED)
+    await world.transact(fire_early, practice.blocks[0]["id"])
+    await world.settle()
+    assert ada.events(EXPIRED) == []
+    world.clock.advance(QUARTER_S + 1)
+    await world.settle()
+    await ada.event(EXPIRED)
+    await ben.event(OFFERED)
+
+
+def fire_early(tx, block_id):
+    (row,) = store.list_offered(tx, block_id)
+    tx.cancel_timer(f"offer:{row.offer_id}")
+    tx.publish(OfferDue(block_id=block_id))
+
+
+WITHDRAW = """WITH locked AS (UPDATE pools SET taken = taken WHERE id = $1)
+UPDATE blocks SET cancelled = true WHERE id = $1"""
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_who_joins_while_the_block_is_withdrawn_waits_for_what_becomes_of_it(
+    world, database_url
+):
+    practice, *_ = await full_practice(world)
+    ada = await world.person("ada")
+    joining = practice.wait_in_line(ada)
+    block_id = practice.blocks[0]["id"]
+    await refused(ask_before_commit(database_url, WITHDRAW, block_id, joining), "NOT_FOUND")

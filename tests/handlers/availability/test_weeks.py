@@ -228,7 +228,14 @@ async def test_weeks_and_ranges_that_cannot_be_are_invalid(world):
     practice = await open_practice(world)
     clara = practice.consultant
     past = (world.clock.now() - timedelta(weeks=2)).isocalendar()
-    for week in ("2027-W60", "2027-48", "W48", f"{past.year}-W{past.week:02d}", "9999-W01"):
+    for week in (
+        "2027-W60",
+        "2027-48",
+        "W48",
+        "2027-W01\n",
+        f"{past.year}-W{past.week:02d}",
+        "9999-W01",
+    ):
         await refused(override(practice, week, []), "INVALID")
     for wrong in (
         [{"weekday": 7, "hour": 1, "max_calls": 1}],

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.booking.contracts import HoldDue
 from tests.handlers.availability.practice import (
     TOPIC,
     daily,
@@ -159,3 +160,42 @@ async def test_a_hold_expires_after_its_server_was_killed(process):
     await back.enter(NAMESPACE, since={f"user:{sam.id}": seq})
     heard = await back.event("BOOKING_EXPIRED")
     assert heard.data["booking"]["id"] == booking["id"]
+
+
+async def test_an_approval_keeps_no_place_that_another_found_to_be_over(world, without_timers):
+    """Who approves began a little earlier than who found the hold over and took the place."""
+    practice = await open_practice(world)
+    sam, ada = await world.person("sam"), await world.person("ada")
+    follower = await follow(practice)
+    booking = await practice.ask(sam)
+    await practice.wait_in_line(ada)
+    world.clock.advance(DAY_S + 1)
+    assert await practice.wait_in_line(ada) == 1
+    await ada.event("WAITING_LIST_OFFERED")
+    world.clock.advance(-60)
+    approve = practice.consultant.call(NAMESPACE, "approve", booking_id=booking["id"])
+    await refused(approve, "WRONG_STATE")
+    assert await status_of(sam, booking) == "expired"
+    assert (await sam.event("BOOKING_EXPIRED")).data["booking"]["id"] == booking["id"]
+    assert await world.stored("BOOKING_APPROVED") == []
+    assert (await practice.ask(ada))["status"] == "requested"
+    assert (await practice.block())["taken"] == 1
+    await follower.agrees()
+
+
+async def test_a_timer_that_fired_before_its_time_fires_again(world):
+    """The clock of who fired it was ahead, or went back."""
+    practice = await open_practice(world)
+    sam = await world.person("sam")
+    booking = await practice.ask(sam)
+    await world.transact(fire_early, f"hold:{booking['id']}", HoldDue(booking_id=booking["id"]))
+    await world.settle()
+    assert await status_of(sam, booking) == "requested"
+    world.clock.advance(DAY_S + 1)
+    await world.settle()
+    assert (await sam.event("BOOKING_EXPIRED")).data["booking"]["id"] == booking["id"]
+
+
+def fire_early(tx, timer, due):
+    tx.cancel_timer(timer)
+    tx.publish(due)

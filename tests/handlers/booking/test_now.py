@@ -80,7 +80,22 @@ async def test_a_call_that_nobody_held_stands_in_the_way_of_no_other(world, prac
     world.clock.advance(61)
     await world.settle()
     assert await world.stored("BOOKING_COMPLETED") == []
+    for person in (sam, practice.consultant):
+        over = (await person.event("BOOKING_CANCELLED")).data["booking"]
+        assert (over["id"], over["status"]) == (booking["id"], "cancelled")
+        assert over["reason"]
     assert (await request_now(practice, sam))["status"] == "requested"
+
+
+async def test_one_that_was_called_off_in_its_call_is_cancelled_once(world, practice):
+    sam = await world.person("sam")
+    booking = await request_now(practice, sam)
+    await approve(practice, booking)
+    await sam.call(NAMESPACE, "cancel", booking_id=booking["id"], reason="Too late.")
+    await world.settle()
+    assert [b["booking"]["reason"] for b in await world.stored("BOOKING_CANCELLED")] == [
+        "Too late."
+    ]
 
 
 async def test_every_no(world, practice):

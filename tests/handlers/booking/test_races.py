@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tests.handlers.availability.practice import daily, follow, heard_in, open_practice
+from tests.handlers.availability.practice import daily, follow, heard_in, open_practice, refused
+from tests.handlers.waiting_room.scenes import ask_before_commit
 
 NAMESPACE = "/booking"
 LIVE = ("requested", "approved")
@@ -279,3 +280,31 @@ async def test_requests_that_meet_a_change_of_the_week_are_booked_or_refused(wor
     assert block["taken"] == codes.count("OK")
     assert block["status"] == ("full" if "OK" in codes else "cancelled")
     await follower.agrees()
+
+
+STOP = "UPDATE consultants SET status = 'stopped' WHERE id = $1"
+RELEASE = """WITH gone AS (DELETE FROM holds WHERE for_id = $1 RETURNING pool_id)
+UPDATE pools SET taken = taken - 1 WHERE id IN (SELECT pool_id FROM gone)"""
+
+
+@on_postgresql
+@pytest.mark.parametrize("command", ["request", "request_now"])
+async def test_a_request_waits_for_a_consultant_who_is_just_stopping(world, database_url, command):
+    practice = await open_practice(world)
+    sam, clara = await world.person("sam"), practice.consultant
+    await clara.call("/availability", "set_available_now", available=True)
+    about = {"request": {"block_id": practice.blocks[0]["id"]}}
+    asked = about.get(command, {"consultant_id": clara.id})
+    asking = sam.call(NAMESPACE, command, topic_id=practice.topic["id"], **asked)
+    await refused(ask_before_commit(database_url, STOP, clara.id, asking), "TOPIC_NOT_OFFERED")
+
+
+@on_postgresql
+async def test_an_approval_waits_for_who_is_just_releasing_the_hold(world, database_url):
+    practice = await open_practice(world)
+    sam, clara = await world.person("sam"), practice.consultant
+    booking = await practice.ask(sam)
+    approving = clara.call(NAMESPACE, "approve", booking_id=booking["id"])
+    approved = ask_before_commit(database_url, RELEASE, booking["id"], approving)
+    await refused(approved, "WRONG_STATE")
+    await ended_once(practice, booking)

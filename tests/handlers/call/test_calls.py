@@ -1,10 +1,12 @@
 """A call begins when both are in, bears a lost connection for a while, and ends once."""
 
 import pytest
+from sqlalchemy import text
 
 from handlers.kit.ids import new_id
+from storage.call import list_live_of_person
 from tests.handlers.call.scenes import CALL, talk_of
-from tests.handlers.waiting_room.scenes import ROOM, refusal_of
+from tests.handlers.waiting_room.scenes import ROOM, ask_before_commit, refusal_of
 from tests.world import until
 
 VIEW = {"id", "booking_id", "consultant_id", "student_id", "status", "provider", "ice_servers"}
@@ -262,3 +264,89 @@ async def test_approving_a_request_of_now_initiates_its_call(world):
     for one in (student, consultant):
         joined = await one.call(CALL, "join", call_id=call["id"])
     assert joined["status"] == "active"
+
+
+async def test_calls_that_are_over_are_no_limit_to_who_stays_connected(world, talk, monkeypatch):
+    monkeypatch.setattr("server.session.STAYS_MAX", 1)
+    await talk.join()
+    await talk.student.call(CALL, "end", call_id=talk.id)
+    ben, booking_id = await talk.hour.waiting("ben")
+    call = await talk.hour.admit(booking_id)
+    for one in (ben, talk.consultant):
+        joined = await one.call(CALL, "join", call_id=call["id"])
+    assert joined["status"] == "active"
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_call_that_is_just_ending_is_not_ended_again_with_its_booking(
+    world, talk, database_url
+):
+    await talk.join()
+    await ask_before_commit(
+        database_url,
+        "UPDATE calls SET status = 'ended' WHERE id = $1",
+        talk.id,
+        talk.student.call("/booking", "cancel", booking_id=talk.booking_id),
+    )
+    await world.settle()
+    assert await world.stored("CALL_ENDED") == []  # whoever ended it says so
+    assert await world.stored("CALL_DURATION_RECORDED") == []
+
+
+async def current_of(client):
+    answer = await client.call(CALL, "current")
+    return answer["call"], answer["interrupted"]
+
+
+async def test_a_page_that_is_loaded_again_finds_its_open_call(world, talk):
+    assert await current_of(talk.student) == (talk.call, False)
+    stranger = await world.person("eve")
+    assert await stranger.call(CALL, "current") == {"call": None, "interrupted": False, "seq": 0}
+    joined = await talk.join()
+    await talk.later(40)
+    for one in talk.parties:
+        assert await current_of(one) == ({**joined, "talked_s": 40}, False)
+    await talk.lose(talk.student.client)
+    interrupted = await talk.consultant.event("CALL_INTERRUPTED")
+    await talk.later(20)
+    phone = await talk.student.device()
+    await phone.enter(CALL)
+    assert await current_of(phone) == (interrupted.data["call"], True)
+    answer = await talk.consultant.call(CALL, "current")
+    assert answer["seq"] == interrupted.meta["seq"]
+    await phone.call(CALL, "end", call_id=talk.id)
+    assert await current_of(phone) == (None, False)
+
+
+async def test_a_call_whose_time_is_over_is_nobodys_current_one(world, talk, monkeypatch):
+    async def never() -> bool:
+        return False
+
+    monkeypatch.setattr(world.app.relay, "fire_timers", never)
+    world.clock.advance(61)
+    assert await current_of(talk.student) == (None, False)
+    assert await world.stored("CALL_ENDED") == []
+
+
+class Asked:
+    """Keeps the statement that a storage function asks, instead of asking it."""
+
+    def all(self, shape, statement, **values):
+        self.sql, self.values = str(statement), values
+        return []
+
+
+async def test_ones_live_calls_are_found_by_the_indexes_of_live_calls(world, database_kind):
+    asked = Asked()
+    list_live_of_person(asked, "somebody", 10)
+    on_sqlite = database_kind == "sqlite"
+
+    def explain(queries):
+        if not on_sqlite:  # PostgreSQL would read so small a table whole
+            queries.run(text("SET LOCAL enable_seqscan = off"))
+        words = text(f"EXPLAIN {'QUERY PLAN ' if on_sqlite else ''}{asked.sql}")
+        return " ".join(queries.all(lambda *row: str(row[-1]), words, **asked.values))
+
+    plan = await world.transact(explain)
+    assert "ix_calls_live_student_id" in plan, plan
+    assert "ix_calls_live_consultant_id" in plan, plan

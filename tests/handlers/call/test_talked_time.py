@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from handlers.call import service
 from handlers.call.talk import talked_seconds
 from server.heartbeat import SILENT_AFTER
-from storage.call import list_stays
+from storage.call import Stay, insert_stay, list_stays
 from tests.handlers.call.scenes import CALL, Talk, talk_of
+from tests.handlers.waiting_room.scenes import lose_instance
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HORIZON_S = 120
@@ -104,10 +105,45 @@ async def test_news_of_a_departure_twice_or_late_changes_nothing(world):
         if stay.user_id == talk.student.id:
             for late_s in (30, 0):
                 at = world.clock.now() + timedelta(seconds=late_s)
-                await world.transact(service.lose, talk.id, stay.id, at)
+                await world.transact(service.lose, talk.id, stay.device_id, at)
     await talk.later(20)
     over = await talk.consultant.call(CALL, "end", call_id=talk.id)
     assert over["talked_s"] == 40
+
+
+async def test_joining_again_and_again_is_one_stay_that_ends_with_its_device(world, monkeypatch):
+    monkeypatch.setattr("server.session.STAYS_MAX", 3)
+    talk = await talk_of(world)
+    await talk.join()
+    for _ in range(5):
+        await talk.join(talk.student)
+    assert await talk.open_stays() == 2
+    await talk.later(30)
+    await talk.lose(talk.student.client)
+    await talk.later(20)
+    over = await talk.consultant.call(CALL, "end", call_id=talk.id)
+    assert over["talked_s"] == 30
+
+
+@pytest.mark.parametrize("noted", ["by nobody", "as if they had lasted"])
+async def test_what_a_dead_instance_left_is_ended_a_few_stays_at_a_time(world, monkeypatch, noted):
+    monkeypatch.setattr("handlers.call.consumers.STAYS_AT_ONCE", 2)
+    talk = await talk_of(world)
+    at = world.clock.now()
+    world.clock.advance(10)
+    left_at = None if noted == "by nobody" else world.clock.now()
+    for number in range(5):
+        stay = Stay(
+            *(f"stay{number}", talk.id, f"device{number}", talk.student.id, "dead"),
+            joined_at=at - timedelta(seconds=1),
+            left_at=left_at,
+            noted_by=left_at and world.app.kernel.instance_id,
+        )
+        await world.transact(insert_stay, stay)
+    await lose_instance(world, "dead", at)
+    stays = await world.read(list_stays, talk.id)
+    assert {stay.left_at for stay in stays} == {at}
+    assert len(await world.stored("CALL_MORE_STAYS_LEFT")) == 2
 
 
 async def die(world):

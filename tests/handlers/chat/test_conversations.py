@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 
+from handlers.chat import rooms_of
+from handlers.chat.contracts import ListConversations
+from handlers.chat.service import history, views
+from handlers.kit.context import Actor, Transaction
 from tests.handlers.chat.scenes import say, talk
 from tests.wire_client import Refused
-from tests.world import Person, one_database
+from tests.world import Person, World, one_database
 
 NOBODYS = "018f0000-0000-7000-8000-000000000000"
 CONVERSATION = {"id", "kind", "name", "member_ids", "seq", "read", "delivered"}
@@ -143,6 +147,58 @@ async def test_the_list_pages_to_its_end_and_knows_its_own_cursors_only(world, p
         if (before := page["next"]) is None:
             break
     assert seen == ids[::-1]
-    with pytest.raises(Refused) as refused:
-        await ana.call("/chat", "list", before="yesterday")
-    assert refused.value.code == "INVALID"
+    for cursor in ("yesterday", "0001-01-01T00:00:00+14:00 x"):
+        with pytest.raises(Refused) as refused:
+            await ana.call("/chat", "list", before=cursor)
+        assert refused.value.code == "INVALID"
+
+
+async def test_the_list_counts_what_was_said_since_one_is_in_up_to_a_bound(people, monkeypatch):
+    ana, ben, cleo = people
+    monkeypatch.setattr(history, "UNREAD_MAX", 2)
+    group = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
+    await say(ana, group, "before")
+    await ana.call("/chat", "add_member", conversation_id=group, user_id=cleo.id)
+    [listed] = (await cleo.call("/chat", "list"))["conversations"]
+    assert (listed["unread"], listed["last_message"]) == (0, None)
+    for number in range(3):
+        await say(ana, group, str(number))
+    [listed] = (await cleo.call("/chat", "list"))["conversations"]
+    assert (listed["unread"], listed["last_message"]["text"]) == (2, "2")
+
+
+def actor_of(person: Person) -> Actor:
+    return Actor(person.id, "", frozenset())
+
+
+async def queries_of_a_list(world: World, person: Person) -> int:
+    """How many statements one's list of conversations takes."""
+    counted = []
+
+    def list_counted(tx: Transaction) -> None:
+        for name in ("one", "all", "scalar", "scalars"):
+            ask = getattr(tx, name)
+            setattr(tx, name, lambda *a, ask=ask, **values: counted.append(a) or ask(*a, **values))
+        history.list_conversations(tx, ListConversations())
+
+    await world.app.context(actor_of(person)).read(list_counted)
+    return len(counted)
+
+
+async def test_a_long_list_takes_as_many_queries_as_a_short_one(world, people, monkeypatch):
+    monkeypatch.setattr(views, "MARKS_BY_PERSON_MAX", 2)
+    ana, ben, cleo = people
+    await say(ben, await talk(ana, ben, cleo), "a")
+    few = await queries_of_a_list(world, ana)
+    for _ in range(3):
+        await say(ben, await talk(ana, ben, cleo), "a")
+    assert await queries_of_a_list(world, ana) == few
+
+
+async def test_ones_rooms_stand_in_one_order_wherever_something_is_said(world, people):
+    ana, ben, cleo = people
+    first, second = await talk(ana, ben), await talk(ana, cleo)
+    for chat in (first, second):
+        await say(ana, chat, "a")
+        rooms = await world.read(rooms_of, actor_of(ana))
+        assert [one.room for one in rooms] == [f"user:{ana.id}", f"chat:{second}", f"chat:{first}"]

@@ -240,6 +240,15 @@ async def test_typing_is_whispered_to_the_others_and_kept_nowhere(world, ana, be
     assert "typing" not in [event.name for event in back.heard]
 
 
+@one_database
+@pytest.mark.parametrize("number", [-1, 2**53, 2**63, 2**70])
+async def test_a_number_that_no_stream_comes_to_is_invalid(ana, chat, number):
+    there = {"conversation_id": chat}
+    for command, payload in [("history", {"before_seq": number}), ("mark_read", {"seq": number})]:
+        answer = await ana.client.ask("/chat", command, there | payload)
+        assert answer["error"]["code"] == "INVALID"
+
+
 async def test_history_pages_from_the_newest_to_the_first(ana, ben, chat):
     for number in range(7):
         await say(ana, chat, str(number))

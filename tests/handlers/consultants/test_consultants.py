@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from handlers.consultants import service
 from tests.handlers.availability.practice import TOPIC, caught_up, heard_in, refused
 from tests.world import one_database
 
@@ -279,3 +280,13 @@ async def test_the_same_request_id_adds_one_topic(world):
     assert len({topic["id"] for topic in answers}) == 1
     assert len(await world.stored("TOPIC_ADDED")) == 1
     await refused(clara.call(NAMESPACE, "add_topic", **{**asked, "name": "Other"}), "CONFLICT")
+
+
+async def test_a_consultant_offers_only_so_many_topics(world, monkeypatch):
+    monkeypatch.setattr(service, "TOPICS_MAX", 2)
+    clara = await world.person("clara", consultant=True)
+    first, _ = [await clara.call(NAMESPACE, "add_topic", **TOPIC) for _ in range(2)]
+    refusal = await refused(clara.call(NAMESPACE, "add_topic", **TOPIC), "CONFLICT")
+    assert refusal.details == {"most": 2}
+    await clara.call(NAMESPACE, "remove_topic", topic_id=first["id"])
+    assert (await clara.call(NAMESPACE, "add_topic", **TOPIC))["active"]

@@ -140,7 +140,13 @@ async def test_an_offer_of_the_waiting_list_is_mailed_and_its_end_is_only_told(
     await decide(dan, "cancel", booking)
     assert await news(world, ana) == ["waiting_list_offered"]
     told = (await page(ana))["notifications"][0]
-    assert told["data"] == {"block_id": shop.blocks[0]["id"]}
+    [offered] = await world.stored("WAITING_LIST_OFFERED")
+    assert told["data"] == {
+        "block_id": shop.blocks[0]["id"],
+        "expires_at": offered["expires_at"],
+    }
+    heard = [one.data["notification"] for one in ana.events("NOTIFICATION_DISPATCHED")]
+    assert told in heard
     assert told["link"] == f"/consultants/{ben.id}"
     world.clock.advance(900)
     assert await news(world, ana) == ["waiting_list_offered", "waiting_list_offer_expired"]
@@ -223,3 +229,16 @@ async def test_the_list_pages_the_newest_first_and_refuses_what_is_none(world, a
     for ids in ([], ["1"], None):
         with pytest.raises(Refused, match="INVALID"):
             await ben.call(AT, "mark_read", ids=ids)
+
+
+async def test_many_are_read_at_once_and_each_is_told_once(world, ana, ben, shop):
+    for number in range(3):
+        await ana.call("/booking", "request", **shop.ask(number))
+    await world.settle()
+    ids = sorted(one["id"] for one in (await page(ben))["notifications"])
+    others = (await page(ana))["notifications"][0]["id"]
+    await ben.call(AT, "mark_read", ids=ids[:1])
+    answer = await ben.call(AT, "mark_read", ids=[*ids[::-1], ids[1], others])
+    assert answer == {"unread": 0}
+    assert [read["ids"] for read in await world.stored("NOTIFICATION_READ")] == [ids[:1], ids[1:]]
+    assert (await page(ana))["unread"] == 1

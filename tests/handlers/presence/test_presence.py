@@ -7,7 +7,8 @@ import pytest
 
 from handlers.kit.ids import new_id
 from handlers.kit.rules import Rules
-from tests.handlers.waiting_room.scenes import refusal_of
+from storage.presence import hold_person, list_presences, lock_presence, update_presence
+from tests.handlers.waiting_room.scenes import lose_instance, refusal_of
 from tests.world import until
 
 PRESENCE = "/presence"
@@ -181,6 +182,45 @@ async def test_after_a_kill_the_states_are_true_again(process):
     await until(lambda: _are(ana, {ana: True, ben: True, cem: False}))
     seen = (await state_of(ana, cem))["last_seen_at"]
     assert datetime.fromisoformat(seen) <= killed_at
+
+
+async def test_nobody_is_watched_who_does_not_exist(world, ana, ben):
+    nobodies = [new_id(world.clock.now()) for _ in range(50)]
+    await ana.call(PRESENCE, "watch", user_ids=[*nobodies, ben.id])
+    assert world.app.rooms.counts()["listened"] == 1
+
+
+async def test_a_connection_watches_so_many_and_no_more(world, ana, ben, monkeypatch):
+    monkeypatch.setattr("server.session.LISTENS_MAX", 2)
+    cem, dan = await world.person("cem"), await world.person("dan")
+    for _ in range(3):
+        await ana.call(PRESENCE, "watch", user_ids=[ben.id])  # again is not more
+    too_many = {"user_ids": [cem.id, dan.id]}
+    assert await refusal_of(ana, PRESENCE, "watch", **too_many) == "TOO_MANY"
+    assert world.app.rooms.counts()["listened"] == 1
+    await ana.call(PRESENCE, "unwatch", user_ids=[ben.id])
+    answer = await ana.call(PRESENCE, "watch", **too_many)
+    assert set(answer["states"]) == {cem.id, dan.id}
+
+
+def be_held_by(tx, instance_id, person):
+    """Be online by a device on another instance."""
+    row = lock_presence(tx, person.id)
+    row.online = True
+    update_presence(tx, row)
+    hold_person(tx, person.id, instance_id)
+
+
+async def test_people_of_a_dead_instance_are_let_go_a_few_at_a_time(world, monkeypatch):
+    monkeypatch.setattr("handlers.presence.consumers.PEOPLE_AT_ONCE", 2)
+    people = [await world.person(f"person{number}") for number in range(5)]
+    for one in people:
+        await world.transact(be_held_by, "dead", one)
+    at = world.clock.now()
+    await lose_instance(world, "dead", at)
+    states = await world.read(list_presences, [one.id for one in people])
+    assert {(state.online, state.last_seen_at) for state in states.values()} == {(False, at)}
+    assert len(await world.stored("PRESENCE_MORE_PEOPLE_LEFT")) == 2
 
 
 async def _are(watcher, expected):

@@ -1,5 +1,6 @@
 """Mails: composed in two parts, handed over at least once, tried again, given up, never kept."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.wire_client import Client
 from tests.world import World, address_of, free_port, one_database, until
 
 ANA = address_of("ana")
+PINCODE = {"pincode": "123456", "minutes": 10}
 
 
 async def ask_for_pincode(world: World) -> Client:
@@ -100,7 +102,7 @@ async def test_a_mail_goes_out_by_smtp(make_world, mailbox):
     world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
     await ask_for_pincode(world)
     mail = await mailbox.wait_for(to=ANA)
-    assert mail.sender == "parley@localhost"
+    assert (mail.sender, mail.recipients) == ("parley@localhost", (ANA,))
     assert mail.subject.startswith("Your Parley pincode is ")
     assert mail.subject[-6:] in mail.text
     assert mail.subject[-6:] in mail.message.get_body(("html",)).get_content()
@@ -185,3 +187,33 @@ async def test_a_mail_whose_delivery_was_not_noted_comes_twice_under_one_id(
     ids = {mail.message["Message-ID"] for mail in mailbox.mails}
     assert len(mailbox.mails) == 2
     assert ids == {f"<{delivered['dispatch_id']}@parley>"}
+
+
+@one_database
+@pytest.mark.parametrize("address", ["=?utf-8?q?eve=40x.com=2C?=z@y.z", "a@[x.y", "a@(x).y"])
+async def test_an_address_that_headers_read_otherwise_gets_nothing(make_world, mailbox, address):
+    """Doors refuse such an address; one that came in nevertheless is given up at once."""
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    await world.transact(lambda tx: tx.publish(compose(tx, "pincode", address, **PINCODE)))
+    [failed] = (await outcomes(world))["DELIVERY_FAILED"]
+    assert (failed["attempts"], failed["reason"]) == (1, "no mail can be made of it")
+    assert mailbox.mails == []
+
+
+async def test_a_mail_server_that_answers_too_slowly_is_left_and_tried_again(
+    make_world, mailbox, monkeypatch
+):
+    monkeypatch.setattr("handlers.send.mail.SMTP_STEP_S", 1.0)
+    monkeypatch.setattr("handlers.send.mail.SMTP_WHOLE_S", 0.1)
+    answering = asyncio.Event()
+
+    async def refuse_late(*args) -> str:
+        await answering.wait()
+        return "451 come back later"
+
+    mailbox.handle_RCPT = refuse_late
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    await ask_for_pincode(world)
+    [retry] = (await outcomes(world))["RETRY_SCHEDULED"]
+    answering.set()
+    assert retry["reason"] == "TimeoutError"

@@ -124,3 +124,39 @@ async def test_what_is_no_form_is_invalid(stranger):
     ]
     for changes in wrong:
         assert await code_of(stranger, **changes) == "INVALID", changes
+
+
+@one_database
+@pytest.mark.parametrize(
+    "address",
+    [
+        "=?utf-8?q?victim=40x.com=2C?=z@y.z",
+        "ana@[x.y",
+        "ana@(x).y",
+        "ana(home)@x.y",
+        '"ana"@x.y',
+        "ana@x.y, eve@x.y",
+        "ana@x.y.",
+        "ana@x.y\n",
+        " ana@x.y",
+        "ªna@x.y",
+        "ana@ö.de",
+        ".ana@x.y",
+        "an..a@x.y",
+        "ana@x",
+        "ana@-x.y",
+        "ana@127.0.0.1",
+        "a" * 65 + "@x.y",
+        "ana@" + "x" * 64 + ".y",
+        "ana@" + "x." * 125 + "y",
+    ],
+)
+async def test_what_only_looks_like_an_address_is_invalid(stranger, address):
+    answer = await stranger.ask("/signup", "start", {"email": address})
+    assert answer["error"]["code"] == "INVALID"
+
+
+@one_database
+@pytest.mark.parametrize("address", ["o'neil+1@a-b.example.org", "ANA@x.y", "a" * 64 + "@x.xn--p1"])
+async def test_an_unusual_address_gets_its_mail(world, stranger, address):
+    await start(world, stranger, address.lower())

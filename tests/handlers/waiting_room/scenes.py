@@ -1,11 +1,16 @@
 """An hour with a consultant: a block, students with approved bookings in it, and its clock."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
+
+from handlers.kit.life import InstanceLost
 from tests.wire_client import Refused
-from tests.world import Person, World
+from tests.world import Person, World, until
 
 ROOM = "/waiting-room"
 
@@ -41,6 +46,17 @@ class Hour:
         await self.consultant.call("/booking", "approve", booking_id=asked["id"])
         booking_id: str = asked["id"]
         return booking_id
+
+    async def following(self) -> dict[str, Any]:
+        """The block of the hour after this one, opened now."""
+        blocks = [
+            {"weekday": self.starts_at.weekday(), "hour": hour, "max_calls": 5} for hour in (13, 14)
+        ]
+        answer = await self.consultant.call(
+            "/availability", "set_default_schedule", time_zone="UTC", blocks=blocks
+        )
+        starts_at = self.ends_at.isoformat().replace("+00:00", "Z")
+        return next(block for block in answer["blocks"] if block["starts_at"] == starts_at)
 
     def move_to(self, minutes: float) -> None:
         """Let it be so many minutes after the block's start."""
@@ -106,3 +122,31 @@ async def refusal_of(person: Person, namespace: str, command: str, **payload: An
         code: str = refused.code or ""
         return code
     raise AssertionError(f"{command} was not refused")
+
+
+async def ask_before_commit(
+    database_url: str, change: str, key: str, asking: Coroutine[Any, Any, Any]
+) -> Any:
+    """What `asking` gives when it begins before another instance's `change` is committed.
+
+    Whoever decides on what is just changing waits for it; only who does not is done before.
+    """
+    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+    try:
+        async with connection.transaction():
+            await connection.execute(change, key)
+            asked = asyncio.ensure_future(asking)
+            await until(lambda: asked.done() or connection.fetchval(_SOMEBODY_WAITS))
+        return await asked
+    finally:
+        await connection.close()
+
+
+_SOMEBODY_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+
+
+async def lose_instance(world: World, instance_id: str, at: datetime) -> None:
+    """Let an instance be found dead, and all be done that follows."""
+    lost = InstanceLost(instance_id=instance_id, at=at)
+    await world.transact(lambda tx: tx.publish(lost))
+    await world.settle()

@@ -4,8 +4,17 @@ import asyncio
 
 import pytest
 
-from storage.waiting_room import count_stays, list_places
-from tests.handlers.waiting_room.scenes import ROOM, hour_of, refusal_of
+from handlers.waiting_room import consumers
+from handlers.waiting_room.contracts import PlaceDue, RoomCloseDue
+from storage.timers import cancel_timer
+from storage.waiting_room import Stay, count_stays, insert_stay, list_places
+from tests.handlers.waiting_room.scenes import (
+    ROOM,
+    ask_before_commit,
+    hour_of,
+    lose_instance,
+    refusal_of,
+)
 from tests.world import until
 
 
@@ -124,6 +133,7 @@ async def test_the_room_closes_with_the_block(world, hour):
     ana, ana_booking = await hour.waiting("ana")
     await hour.waiting("ben")
     await hour.queue()
+    moved = await world.stored("WAITING_ROOM_MOVED")
     hour.move_to(60)
     admit = {"booking_id": ana_booking}
     assert await refusal_of(hour.consultant, ROOM, "admit", **admit) == "WRONG_STATE"
@@ -131,6 +141,7 @@ async def test_the_room_closes_with_the_block(world, hour):
     await hour.consultant.client.until(
         lambda: len(hour.consultant.events("WAITING_ROOM_LEFT")) == 2
     )
+    assert await world.stored("WAITING_ROOM_MOVED") == moved  # nobody moves up to leave
     assert await hour.queue() == []
     assert await refusal_of(hour.consultant, ROOM, "admit", **admit) == "WRONG_STATE"
     assert await refusal_of(ana, ROOM, "enter", booking_id=ana_booking) == "WRONG_STATE"
@@ -168,3 +179,88 @@ async def test_places_outlive_a_restart_of_the_server(world, hour):
     assert left.data["place"]["booking_id"] == ben_booking
     queue = await consultant.call(ROOM, "queue", block_id=hour.block["id"])
     assert [one["booking_id"] for one in queue["places"]] == [ana_booking]
+
+
+async def test_entering_again_and_again_is_one_stay(world, hour, monkeypatch):
+    monkeypatch.setattr("server.session.STAYS_MAX", 1)
+    ana, ana_booking = await hour.booked("ana")
+    for _ in range(4):
+        await ana.call(ROOM, "enter", booking_id=ana_booking)
+    assert await world.read(count_stays, ana_booking) == 1
+    await lose(hour, ana.client)
+    assert await lost_places(hour) == [ana_booking]
+
+
+async def test_places_that_are_gone_are_no_limit_to_who_stays_connected(hour, monkeypatch):
+    monkeypatch.setattr("server.session.STAYS_MAX", 1)
+    ana, ana_booking = await hour.waiting("ana")
+    hour.block = await hour.following()
+    next_booking = await hour.book(ana)
+    hour.move_to(-10)
+    await ana.call(ROOM, "leave", booking_id=ana_booking)
+    place = await ana.call(ROOM, "enter", booking_id=next_booking)
+    assert place["position"] == 1
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("command", ["enter", "admit"])
+async def test_a_booking_that_is_just_being_cancelled_gets_neither_place_nor_call(
+    world, hour, database_url, command
+):
+    ana, ana_booking = await hour.waiting("ana")
+    asker = ana if command == "enter" else hour.consultant
+    code = await ask_before_commit(
+        database_url,
+        "UPDATE bookings SET status = 'cancelled' WHERE id = $1",
+        ana_booking,
+        refusal_of(asker, ROOM, command, booking_id=ana_booking),
+    )
+    assert code == "WRONG_STATE"
+    assert await world.stored("CALL_INITIATED") == []
+
+
+async def test_who_moved_to_the_next_hour_waits_there_before_the_news_has_come(
+    world, hour, monkeypatch
+):
+    following = await hour.following()
+    ana, ana_booking = await hour.waiting("ana")
+    ben, _ = await hour.waiting("ben")
+    hour.move_to(50)
+    with monkeypatch.context() as late:
+        late.setattr(world.app.relay, "serve", lambda queue: None)  # the news travels slowly
+        await ana.call("/booking", "reschedule", booking_id=ana_booking, block_id=following["id"])
+        place = await ana.call(ROOM, "enter", booking_id=ana_booking)
+    assert (place["block_id"], place["position"]) == (following["id"], 1)
+    await world.settle()
+    queue = await hour.consultant.call(ROOM, "queue", block_id=following["id"])
+    assert queue["places"] == [place]
+    assert [one["position"] for one in await hour.queue()] == [1]
+    await ben.event("WAITING_ROOM_MOVED", lambda data: data["place"]["position"] == 1)
+
+
+async def test_a_timer_that_is_heard_too_early_is_set_again(world, hour):
+    ana, ana_booking = await hour.waiting("ana")
+    _, ben_booking = await hour.waiting("ben")
+    block_id = hour.block["id"]
+    await lose(hour, ana.client)
+    for key in (f"place:{ana_booking}", f"room:{block_id}"):
+        await world.transact(cancel_timer, key)
+    await world.transact(consumers.give_the_place_up, PlaceDue(booking_id=ana_booking))
+    await world.transact(consumers.close_the_room, RoomCloseDue(block_id=block_id))
+    world.clock.advance(61)
+    await world.settle()
+    assert await hour.waiting_ids() == [ben_booking]
+    hour.move_to(60)
+    await world.settle()
+    assert await hour.queue() == []
+
+
+async def test_places_of_a_dead_instance_are_seen_to_a_few_at_a_time(world, hour, monkeypatch):
+    monkeypatch.setattr("handlers.waiting_room.consumers.STAYS_AT_ONCE", 2)
+    _, ana_booking = await hour.waiting("ana")
+    for number in range(5):
+        await world.transact(insert_stay, Stay(f"stay{number}", ana_booking, "dead"))
+    await lose_instance(world, "dead", world.clock.now())
+    assert await world.read(count_stays, ana_booking) == 1
+    assert await lost_places(hour) == []
+    assert len(await world.stored("WAITING_MORE_PLACES_LEFT")) == 2

@@ -1,0 +1,151 @@
+"""What was said in conversations, and under which numbers."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, Json, metadata
+from storage.engine import Queries
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("conversation_id", String(36), ForeignKey("conversations.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("said_seq", BigInteger, nullable=False),
+    Column("sender_id", String(36)),
+    Column("client_id", String(64)),
+    Column("kind", String(10), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("card_kind", String(40)),
+    Column("card_id", String(36)),
+    Column("card_data", Json),
+    Column("sent_at", Instant, nullable=False),
+    Column("edited_at", Instant),
+    Column("deleted", Boolean, nullable=False),
+    UniqueConstraint("conversation_id", "seq"),
+    UniqueConstraint("conversation_id", "sender_id", "client_id"),
+    Index("ix_messages_card", "card_kind", "card_id"),
+)
+
+
+class MessageRow(msgspec.Struct):
+    """`said_seq` is the number at which it came to say what it says now."""
+
+    id: str
+    conversation_id: str
+    seq: int
+    said_seq: int
+    sender_id: str | None
+    client_id: str | None
+    kind: Literal["text", "card", "media", "system"]
+    text: str
+    card_kind: str | None
+    card_id: str | None
+    card_data: Any
+    sent_at: datetime
+    edited_at: datetime | None
+    deleted: bool
+
+
+_x = messages.c
+_INSERT_MESSAGE = insert(messages)
+_BY_CLIENT_ID = select(messages).where(
+    _x.conversation_id == bindparam("of_conversation"),
+    _x.sender_id == bindparam("of_sender"),
+    _x.client_id == bindparam("of_client_id"),
+)
+_MESSAGE = select(messages).where(_x.id == bindparam("message_id")).with_for_update()
+_EDIT = (
+    update(messages)
+    .where(_x.id == bindparam("message_id"))
+    .values(
+        said_seq=bindparam("new_said_seq"),
+        text=bindparam("new_text"),
+        card_data=bindparam("new_card_data"),
+        edited_at=bindparam("new_edited_at"),
+        deleted=bindparam("new_deleted"),
+    )
+)
+_BETWEEN = (
+    select(messages)
+    .where(
+        _x.conversation_id == bindparam("of_conversation"),
+        _x.seq >= bindparam("first"),
+        _x.seq <= bindparam("last"),
+    )
+    .order_by(_x.seq.desc())
+    .limit(bindparam("limit"))
+)
+_CARDS = select(messages).where(
+    _x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id")
+)
+
+
+def insert_message(tx: Queries, row: MessageRow) -> None:
+    tx.run(_INSERT_MESSAGE, **msgspec.structs.asdict(row))
+
+
+def find_sent(
+    tx: Queries, conversation_id: str, sender_id: str, client_id: str
+) -> MessageRow | None:
+    """What this sender sent under this client id."""
+    return tx.one(
+        MessageRow,
+        _BY_CLIENT_ID,
+        of_conversation=conversation_id,
+        of_sender=sender_id,
+        of_client_id=client_id,
+    )
+
+
+def lock_message(tx: Queries, message_id: str) -> MessageRow | None:
+    return tx.one(MessageRow, _MESSAGE, message_id=message_id)
+
+
+def update_message(tx: Queries, row: MessageRow) -> None:
+    tx.run(
+        _EDIT,
+        message_id=row.id,
+        new_said_seq=row.said_seq,
+        new_text=row.text,
+        new_card_data=row.card_data,
+        new_edited_at=row.edited_at,
+        new_deleted=row.deleted,
+    )
+
+
+def list_messages(
+    tx: Queries, conversation_id: str, first: int, last: int, limit: int
+) -> list[MessageRow]:
+    """Messages numbered in [first, last], the newest first."""
+    return tx.all(
+        MessageRow,
+        _BETWEEN,
+        of_conversation=conversation_id,
+        first=first,
+        last=last,
+        limit=limit,
+    )
+
+
+def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:
+    """Every message that shows this thing."""
+    return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id)

@@ -1,0 +1,134 @@
+"""What is old is forgotten, a little at a time; what somebody still needs is kept."""
+
+import pytest
+from sqlalchemy import func, select
+
+from handlers.kit.ids import id_at
+from server import housekeeping
+from storage.answers import answers, forget_answers
+from storage.auth import refresh_tokens, sessions
+from storage.events import events, forget_events
+from storage.send import dispatches
+from storage.signup import pincodes
+from tests.server.test_heartbeat import fail_once
+from tests.wire_client import Client
+from tests.world import World, address_of, one_database, until
+
+HOUR_S = 3_600
+DAY_S = 86_400
+
+
+@pytest.fixture
+async def door(world: World) -> Client:
+    return await world.visitor("/signup", "/auth")
+
+
+async def tidy_after(world: World, seconds: float) -> None:
+    await world.settle()
+    world.clock.advance(seconds)
+    await world.settle()
+    await world.app.housekeeping.tidy()
+
+
+async def count(world: World, table) -> int:
+    counted = await world.read(lambda tx: tx.scalar(select(func.count()).select_from(table)))
+    return int(counted)
+
+
+async def refresh(door: Client, token: str) -> str:
+    return (await door.call("/auth", "refresh", refresh_token=token))["refresh_token"]
+
+
+async def test_the_address_of_who_never_came_is_forgotten_within_hours(world, door):
+    await door.call("/signup", "start", email=address_of("ana"))
+    await tidy_after(world, HOUR_S)
+    assert await count(world, pincodes) == 1, "its hour of mails is still counted"
+    await door.call("/signup", "start", email=address_of("ana"))
+    await tidy_after(world, HOUR_S)
+    assert await count(world, pincodes) == 1, "asked for anew"
+    await tidy_after(world, HOUR_S)
+    assert await count(world, pincodes) == 0
+
+
+async def test_what_was_sent_is_forgotten_with_its_events(world, door):
+    await door.call("/signup", "start", email=address_of("ana"))
+    await tidy_after(world, 6 * DAY_S)
+    assert await count(world, dispatches) == 1
+    await tidy_after(world, 2 * DAY_S)
+    assert await count(world, dispatches) == 0
+
+
+async def test_a_spent_refresh_token_is_known_as_long_as_a_session_can_last(world, door):
+    ana = await world.person("ana")
+    first = ana.session["refresh_token"]
+    token = await refresh(door, first)
+    for _ in range(2):
+        await tidy_after(world, 29 * DAY_S)
+        token = await refresh(door, token)
+    assert await count(world, refresh_tokens) == 4
+    await tidy_after(world, 3 * DAY_S)
+    assert await count(world, refresh_tokens) == 3, "the first is gone"
+    assert await refresh(door, token), "the session goes on"
+
+
+async def test_a_session_that_ended_is_forgotten_with_its_tokens(world, door):
+    ana = await world.person("ana")
+    other = await world.another_session(ana)
+    token = await refresh(door, ana.session["refresh_token"])
+    await door.call("/auth", "logout", refresh_token=token)
+    await tidy_after(world, 29 * DAY_S)
+    assert await count(world, sessions) == 2
+    await tidy_after(world, 2 * DAY_S)
+    assert await count(world, sessions) == 1
+    assert await count(world, refresh_tokens) == 1
+    assert await refresh(door, other.session["refresh_token"])
+
+
+async def test_what_is_much_is_forgotten_a_little_at_a_time(world, monkeypatch):
+    ana = await world.person("ana")
+    for number in range(5):
+        await ana.call("/profile", "update", first_name=str(number), request_id=str(number))
+    await world.settle()
+    many = await count(world, events)
+    world.clock.advance(31 * DAY_S)
+    now = world.clock.now()
+    assert await world.transact(forget_answers, now, 2) == 2
+    assert await world.transact(forget_events, id_at(now), 2) == 2
+    assert (await count(world, answers), await count(world, events)) == (3, many - 2)
+    monkeypatch.setattr(housekeeping, "CHUNK", 2)
+    await world.app.housekeeping.tidy()
+    assert (await count(world, answers), await count(world, events)) == (0, 0)
+
+
+async def test_an_event_is_kept_until_every_consumer_has_heard_it(world, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(world.app.relay, "serve", lambda queue: None)
+        ana = await world.person("ana")
+        world.clock.advance(8 * DAY_S)
+        await world.app.housekeeping.tidy()
+    await world.settle()
+    told = (await ana.call("/notifications", "list"))["notifications"]
+    assert [one["kind"] for one in told] == ["welcome"]
+    await tidy_after(world, 8 * DAY_S)
+    assert await count(world, events) == 0
+
+
+@one_database
+async def test_housekeeping_begins_soon_after_the_start(make_world, monkeypatch):
+    monkeypatch.setattr(housekeeping, "FIRST_AFTER_S", 0.02)
+    tidied = []
+
+    async def tidy(self) -> None:
+        tidied.append(self)
+
+    monkeypatch.setattr(housekeeping.Housekeeping, "tidy", tidy)
+    world = await make_world()
+    await until(lambda: tidied == [world.app.housekeeping])
+
+
+async def test_housekeeping_that_failed_is_followed_by_the_next(make_world, monkeypatch):
+    monkeypatch.setattr(housekeeping, "FIRST_AFTER_S", 0.02)
+    monkeypatch.setattr(housekeeping, "EVERY_S", 0.02)
+    world = await make_world()
+    failures = await fail_once(world, monkeypatch, world.app.housekeeping, "tidy")
+    await until(lambda: len(failures) > 2, within_s=2)
