@@ -3,6 +3,7 @@
 import { html, render } from "htm/preact";
 import { effect } from "@preact/signals";
 import { Shell } from "./parts/shell.js";
+import { startCalls } from "./calls.js";
 import { startChats } from "./chats.js";
 import { startNotices } from "./notices.js";
 import { path, visit } from "./router.js";
@@ -70,6 +71,7 @@ effect(() => {
   served = id;
   // Read outside the effect: what these load must not start them again.
   queueMicrotask(() => {
+    startCalls();
     startChats();
     startNotices();
   });

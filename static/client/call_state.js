@@ -22,7 +22,11 @@ export class CallState {
   since = signal(/** @type {number | null} */ (null));
 
   #id;
+  /** Whether the server may count this device in: from asking to join until it has left. */
   #there = false;
+  #closed = false;
+  /** How often the line changed, so that an older answer cannot undo what was heard since. */
+  #changes = 0;
   /** @type {Peer | null} */
   #peer = null;
   /** @type {(() => void)[]} */
@@ -43,28 +47,53 @@ export class CallState {
     // Who goes elsewhere talks no more, though their connection stays.
     if (this.#there) this.leave().catch(() => {});
     this.#stops.forEach((stop) => stop());
-    this.#stops = [];
     this.#close();
   }
 
   async join() {
     try {
-      const call = await parley.call("/call", "join", { call_id: this.#id });
-      this.#there = call.status !== "ended";
-      this.#see(call);
+      const call = await inTurn(async () => this.#ask());
+      if (!call || this.#closed) return;
+      this.call.value = call;
+      await this.#look(call);
       this.error.value = null;
     } catch (refusal) {
-      this.error.value = refusal;
+      this.#refused(/** @type {any} */ (refusal));
     }
   }
 
+  async #ask() {
+    if (this.#closed) return null;
+    this.#there = true;
+    return parley.call("/call", "join", { call_id: this.#id });
+  }
+
   async leave() {
+    await inTurn(() => parley.call("/call", "leave", { call_id: this.#id }));
     this.#there = false;
-    await parley.call("/call", "leave", { call_id: this.#id });
   }
 
   async end() {
     this.#see(await parley.call("/call", "end", { call_id: this.#id }));
+  }
+
+  /** Joining tells neither whether the other one is there, nor how long the two have talked.
+   * @param {Call} joined */
+  async #look(joined) {
+    const changes = this.#changes;
+    const { call, interrupted } = await parley.call("/call", "current", {});
+    if (this.#closed || changes !== this.#changes) return;
+    if (call?.id !== this.#id) this.#see(joined);
+    else if (interrupted) this.#interrupted(call);
+    else this.#see(call);
+  }
+
+  /** @param {{code?: string}} refusal */
+  #refused(refusal) {
+    this.error.value = refusal;
+    if (refusal.code !== "CALL_OVER") return;
+    this.call.value = null;
+    this.#close();
   }
 
   #listen() {
@@ -80,6 +109,9 @@ export class CallState {
       parley.on("/call", "signal", ({ call_id, data }) => {
         if (call_id === this.#id) this.#peerOrNone()?.hear(data);
       }),
+      parley.on("unrecovered", ({ namespace }) => {
+        if (namespace === "/call") void this.#comeBack();
+      }),
       this.#returnWhenConnected(),
     ];
   }
@@ -89,13 +121,18 @@ export class CallState {
     let there = true;
     return parley.on("connection", ({ namespace, connected }) => {
       if (namespace !== "/call") return;
-      if (connected && !there && this.call.value?.status !== "ended") void this.join();
+      if (connected && !there) void this.#comeBack();
       there = connected;
     });
   }
 
+  async #comeBack() {
+    if (!this.#closed && this.call.value?.status !== "ended") await this.join();
+  }
+
   /** @param {Call} call */
   #see(call) {
+    this.#changes++;
     this.call.value = call;
     if (call.status === "active") this.#talk(call);
     if (call.status === "ended") this.#close();
@@ -104,7 +141,6 @@ export class CallState {
   /** @param {Call} call */
   #talk(call) {
     this.#peerOrNone()?.start();
-    if (this.line.value === "talking") return;
     this.line.value = "talking";
     this.base_s.value = call.talked_s;
     this.since.value = Date.now();
@@ -112,6 +148,7 @@ export class CallState {
 
   /** @param {Call} call */
   #interrupted(call) {
+    this.#changes++;
     this.call.value = call;
     this.line.value = "interrupted";
     this.base_s.value = call.talked_s;
@@ -122,7 +159,7 @@ export class CallState {
   /** None before joining said who the other one is. */
   #peerOrNone() {
     const call = this.call.value;
-    if (this.#peer || !call || call.status === "ended") return this.#peer;
+    if (this.#peer || !call || this.#closed) return this.#peer;
     const student = call.student_id === myId();
     const to = student ? call.consultant_id : call.student_id;
     this.#peer = new Peer({
@@ -138,14 +175,16 @@ export class CallState {
 
   async #openLocal() {
     const { stream, complaint } = await openMedia();
-    if (!this.#stops.length || this.call.value?.status === "ended") return stop(stream);
+    if (this.#closed) return stop(stream);
     this.complaint.value = complaint;
     this.local.value = stream;
     if (stream) this.#peer?.use(stream);
     return undefined;
   }
 
+  /** For good: whoever comes to the page again has another one of these. */
   #close() {
+    this.#closed = true;
     this.#there = false;
     this.#peer?.close();
     this.#peer = null;
@@ -156,3 +195,14 @@ export class CallState {
 
 /** @param {MediaStream | null} stream */
 const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
+
+/** @type {Promise<unknown>} */
+let turn = Promise.resolve();
+
+/** A late leaving must not undo that one has come again, nor a late joining that one has left.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+function inTurn(work) {
+  const mine = turn.then(work);
+  turn = mine.catch(() => {});
+  return mine;
+}

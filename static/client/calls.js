@@ -1,56 +1,33 @@
-/** The call that the viewer could be in now, and the waiting-list places offered to them. */
+/** The call that the viewer could be in now. */
 
-import { signal } from "@preact/signals";
-import { me, parley } from "./state.js";
+import { computed, signal } from "@preact/signals";
+import { Live } from "./live.js";
+import { me, myRoom, parley } from "./state.js";
 
-/** @import { Block, Call } from "./contracts.js" */
-/** @import { EventName } from "./parley/typing.js" */
+/** @import { Call } from "./contracts.js" */
+/** @typedef {{call: Call | null, interrupted: boolean}} AtHand */
 
-export const current = signal(/** @type {Call | null} */ (null));
+/** @type {import("@preact/signals").Signal<Live<AtHand> | null>} */
+const atHand = signal(null);
 
-/** @type {EventName<"/call">[]} */
-const UNDER_WAY = ["CALL_INITIATED", "CALL_STARTED", "CALL_INTERRUPTED", "CALL_RESUMED"];
-for (const event of UNDER_WAY) {
-  parley.on("/call", event, (data) => {
-    if ("call" in data && data.call.status !== "ended") current.value = data.call;
+export const current = computed(() => atHand.value?.state.value?.call ?? null);
+
+/** @param {boolean} interrupted */
+const underWay = (interrupted) =>
+  (/** @type {AtHand} */ _, /** @type {{call: Call}} */ { call }) => ({ call, interrupted });
+
+/** @param {AtHand} at @param {{call: Call}} data @returns {AtHand} */
+const ended = (at, { call }) =>
+  (at.call?.id === call.id ? { call: null, interrupted: false } : at);
+
+export function startCalls() {
+  atHand.value?.stop();
+  atHand.value = me.value && new Live({
+    namespace: "/call", room: myRoom(),
+    load: () => parley.call("/call", "current", {}),
+    events: {
+      CALL_INITIATED: underWay(false), CALL_STARTED: underWay(false),
+      CALL_RESUMED: underWay(false), CALL_INTERRUPTED: underWay(true), CALL_ENDED: ended,
+    },
   });
 }
-parley.on("/call", "CALL_ENDED", ({ call }) => {
-  if (current.value?.id === call.id) current.value = null;
-});
-
-/** @typedef {{block: Block, expires_at: string}} Offer */
-const OFFERS = "parley.offers";
-
-/** Kept over a reload, as no query answers which places are offered. @returns {Offer[]} */
-function keptOffers() {
-  try {
-    return JSON.parse(sessionStorage.getItem(OFFERS) ?? "[]");
-  } catch {
-    return [];
-  }
-}
-
-export const offers = signal(keptOffers());
-
-/** @param {Offer[]} left */
-function setOffers(left) {
-  offers.value = left.filter(({ expires_at }) => Date.parse(expires_at) > Date.now());
-  sessionStorage.setItem(OFFERS, JSON.stringify(offers.value));
-}
-
-/** @param {string} block_id */
-export const withoutOffer = (block_id) =>
-  setOffers(offers.value.filter(({ block }) => block.id !== block_id));
-
-parley.on("/availability", "WAITING_LIST_OFFERED", (offer) =>
-  setOffers([...offers.value.filter(({ block }) => block.id !== offer.block.id), offer]));
-parley.on("/availability", "WAITING_LIST_OFFER_EXPIRED", ({ block }) => withoutOffer(block.id));
-parley.on("/booking", "BOOKING_REQUESTED", ({ booking }) => {
-  if (booking.student_id === me.value?.id && booking.block_id) withoutOffer(booking.block_id);
-});
-
-parley.on("signed_out", () => {
-  current.value = null;
-  setOffers([]);
-});

@@ -49,14 +49,18 @@ export async function loadChats() {
     }));
     chatsRefusal.value = null;
     for (const chat of fresh) parley.begin("/chat", `chat:${chat.id}`, chat.seq);
+    for (const { last_message, unread } of chats.value) {
+      if (last_message && unread) tellDelivered(last_message);
+    }
   } catch (refusal) {
-    chatsRefusal.value = refusal;
+    if (load === loads) chatsRefusal.value = refusal;
   }
 }
 
 export function startChats() {
   loads++;
   chats.value = null;
+  chatsRefusal.value = null;
   if (me.value) void loadChats();
 }
 
@@ -72,8 +76,10 @@ function update(id, change) {
 
 /** @param {Conversation} conversation */
 export function noteConversation(conversation) {
-  const had = chatOf(conversation.id) ?? { unread: 0, last_message: null };
+  const had = chatOf(conversation.id) ?? { seq: -1, unread: 0, last_message: null };
   if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
+  // News may have overtaken it, and its marks with them.
+  if (had.seq > conversation.seq) return undefined;
   chats.value = sorted(withOne(chats.value ?? [],
     { ...conversation, unread: had.unread, last_message: had.last_message }));
 }
@@ -90,11 +96,24 @@ export function dropChat(id) {
   chats.value = (chats.value ?? []).filter((chat) => chat.id !== id);
 }
 
+/** @type {Map<string, ReturnType<typeof setTimeout>>} */
 const delivered = new Map();
+parley.on("signed_out", () => {
+  for (const timer of delivered.values()) clearTimeout(timer);
+  delivered.clear();
+  typing.value = new Map();
+});
+
+/** Up to where this device has got a conversation. @param {string} id */
+function deliveredTo(id) {
+  const marks = chatOf(id)?.delivered;
+  return typeof marks === "object" ? marks[me.value?.id ?? ""] ?? 0 : 0;
+}
 
 /** Telling is put off a little, so that a burst of messages is one mark.
  * @param {Message} message */
-function tellDelivered({ conversation_id, seq }) {
+function tellDelivered({ conversation_id, sender_id, seq }) {
+  if (sender_id === me.value?.id || seq <= deliveredTo(conversation_id)) return;
   clearTimeout(delivered.get(conversation_id));
   delivered.set(conversation_id, setTimeout(() => {
     parley.call("/chat", "mark_delivered", { conversation_id, seq }).catch(() => {});
@@ -104,7 +123,7 @@ function tellDelivered({ conversation_id, seq }) {
 parley.on("/chat", "MESSAGE_SENT", ({ message }, meta) => {
   stopTyping(message.conversation_id, message.sender_id);
   const mine = message.sender_id === me.value?.id;
-  if (!mine) tellDelivered(message);
+  tellDelivered(message);
   update(message.conversation_id, (chat) => {
     const seq = meta.seq ?? message.seq;
     if (seq <= chat.seq) return chat;
@@ -175,4 +194,7 @@ function stopTyping(conversation_id, user_id) {
 
 parley.on("unrecovered", ({ namespace }) => {
   if (namespace === "/chat" && me.value) void loadChats();
+});
+parley.on("connection", ({ namespace, connected }) => {
+  if (namespace === "/chat" && connected && chatsRefusal.value && me.value) void loadChats();
 });

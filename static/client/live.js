@@ -17,7 +17,8 @@ import { parley } from "./state.js";
  * @property {Record<string, (state: S, data: any) => S>} events
  */
 /**
- * Events that come while the snapshot is on its way wait, and only those after it count.
+ * Events that come while the snapshot is on its way wait, and only those after it count. When it
+ * does not come, they go on changing the old state, and the next connection asks for it again.
  * @template S
  */
 export class Live {
@@ -32,6 +33,7 @@ export class Live {
   /** @type {Promise<void> | null} */
   #loading = null;
   #again = false;
+  #stopped = false;
   #stops;
 
   /** @param {Source<S>} source */
@@ -42,6 +44,8 @@ export class Live {
   }
 
   stop() {
+    this.#stopped = true;
+    this.#again = false;
     this.#stops.forEach((stop) => stop());
   }
 
@@ -65,14 +69,15 @@ export class Live {
     this.#early = [];
     try {
       const fresh = await load();
+      if (this.#stopped) return;
       this.#seq = fresh.seq;
       parley.begin(namespace, room, fresh.seq);
       this.state.value = fresh;
       this.error.value = null;
-      for (const heard of this.#early) this.#apply(heard);
     } catch (refusal) {
       this.error.value = /** @type {ParleyError} */ (refusal);
     }
+    for (const heard of this.#early) this.#apply(heard);
   }
 
   /** @param {{event: string, data: any, seq: number}} heard */
@@ -92,9 +97,15 @@ export class Live {
         if (this.#loading) this.#early.push(heard);
         else this.#apply(heard);
       }));
-    return [...stops, parley.on("unrecovered", (lost) => {
-      if (lost.namespace === namespace && lost.room === room) void this.reload();
-    })];
+    return [
+      ...stops,
+      parley.on("unrecovered", (lost) => {
+        if (lost.namespace === namespace && lost.room === room) void this.reload();
+      }),
+      parley.on("connection", (to) => {
+        if (to.namespace === namespace && to.connected && this.error.value) void this.reload();
+      }),
+    ];
   }
 }
 

@@ -2,18 +2,25 @@
 
 const NONE = "Your camera and microphone cannot be used. You can still see and hear.";
 const NO_CAMERA = "Your camera cannot be used. The other person hears you.";
+const NO_MICROPHONE = "Your microphone cannot be used. The other person sees you.";
 
 /** @typedef {{stream: MediaStream | null, complaint: string}} Media */
 
+/** What to ask for, the most first: a browser gives all that is asked for or nothing. */
+const WISHES = [
+  { ask: { audio: true, video: true }, complaint: "" },
+  { ask: { audio: true }, complaint: NO_CAMERA },
+  { ask: { video: true }, complaint: NO_MICROPHONE },
+];
+
 /** @returns {Promise<Media>} */
 export async function openMedia() {
-  const devices = navigator.mediaDevices;
-  if (!devices) return { stream: null, complaint: NONE };
-  try {
-    return { stream: await devices.getUserMedia({ audio: true, video: true }), complaint: "" };
-  } catch {
-    return devices.getUserMedia({ audio: true })
-      .then((stream) => ({ stream, complaint: NO_CAMERA }))
-      .catch(() => ({ stream: null, complaint: NONE }));
+  for (const { ask, complaint } of WISHES) {
+    try {
+      return { stream: await navigator.mediaDevices.getUserMedia(ask), complaint };
+    } catch {
+      // Refused or missing; without TLS there are no `mediaDevices` at all.
+    }
   }
+  return { stream: null, complaint: NONE };
 }

@@ -55,25 +55,38 @@ export async function loadOlder(conversation_id, state) {
 }
 
 export const outgoing = signal(/** @type {Outgoing[]} */ ([]));
-parley.on("signed_out", () => (outgoing.value = []));
+/** @type {Map<string, Promise<void>>} One after the other each, so that they arrive in order. */
+const lines = new Map();
+
+parley.on("signed_out", () => {
+  outgoing.value = [];
+  lines.clear();
+});
+
+/** @param {string} client_id */
+const isOutgoing = (client_id) => outgoing.value.some((one) => one.client_id === client_id);
 
 /** @param {string} client_id */
 export const takeOut = (client_id) => {
   outgoing.value = outgoing.value.filter((one) => one.client_id !== client_id);
 };
 
-/** Messages of a conversation leave one after the other, so that they arrive in order. */
-const lines = new Map();
+/** @param {Outgoing} one */
+async function post({ conversation_id, client_id, text }) {
+  // Whoever wrote it may have gone while it waited.
+  if (!isOutgoing(client_id)) return;
+  try {
+    await parley.call("/chat", "send", { conversation_id, client_id, text });
+    takeOut(client_id);
+  } catch (refusal) {
+    outgoing.value = withRefusal(client_id, refusal);
+  }
+}
 
 /** @param {Outgoing} one */
 function enqueue(one) {
-  const { conversation_id, client_id, text } = one;
-  const line = (lines.get(conversation_id) ?? Promise.resolve())
-    .then(() => parley.call("/chat", "send", { conversation_id, client_id, text }))
-    .catch((/** @type {any} */ refusal) => {
-      outgoing.value = withRefusal(client_id, refusal);
-    });
-  lines.set(conversation_id, line);
+  const before = lines.get(one.conversation_id) ?? Promise.resolve();
+  lines.set(one.conversation_id, before.then(() => post(one)));
 }
 
 /** @param {string} client_id @param {any} refusal */

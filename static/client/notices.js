@@ -12,6 +12,9 @@ export const notices = signal(null);
 /** The one that came last, until it is put away. */
 export const newest = signal(/** @type {Notification | null} */ (null));
 
+/** As many as one `mark_read` takes. */
+const TOGETHER = 200;
+
 const load = () => parley.call("/notifications", "list", { limit: 50 });
 
 /** @param {Notices} state @param {{notification: Notification}} data */
@@ -43,7 +46,11 @@ parley.on("/notifications", "NOTIFICATION_DISPATCHED", ({ notification }) => {
 });
 
 /** @param {string[]} ids */
-export const markRead = (ids) => parley.call("/notifications", "mark_read", { ids });
+export async function markRead(ids) {
+  for (let from = 0; from < ids.length; from += TOGETHER) {
+    await parley.call("/notifications", "mark_read", { ids: ids.slice(from, from + TOGETHER) });
+  }
+}
 
 export async function loadOlder() {
   const state = notices.value?.state;

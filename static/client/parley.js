@@ -6,11 +6,13 @@
 import { Manager } from "socket.io-client";
 import { Admission, PASSING } from "./parley/admission.js";
 import { askUntilAnswered } from "./parley/asking.js";
-import { CHANGING, ONLY_ONCE, WHISPERED, WITHOUT_TOKEN, lists } from "./parley/commands.js";
+import {
+  CHANGING, ONLY_ONCE, UNQUEUED, WHISPERED, WITHOUT_TOKEN, lists,
+} from "./parley/commands.js";
 import { ParleyError } from "./parley/error.js";
 import { Listeners } from "./parley/listeners.js";
 import { Namespace } from "./parley/namespace.js";
-import { KEY, Tokens, inMemory } from "./parley/tokens.js";
+import { KEY, Tokens, usable } from "./parley/tokens.js";
 import { Watches, roomOf } from "./parley/watches.js";
 
 export { CHANGING, ParleyError };
@@ -32,8 +34,7 @@ export const newId = () =>
   globalThis.crypto?.randomUUID?.() ??
   Array.from({ length: 4 }, () => Math.random().toString(36).slice(2, 10)).join("-");
 
-/** @returns {import("./parley/tokens.js").Storage} */
-const defaultStorage = () => globalThis.localStorage ?? inMemory();
+const defaultStorage = () => usable(() => globalThis.localStorage);
 
 export class Parley {
   #manager;
@@ -45,10 +46,13 @@ export class Parley {
   /** @type {Map<string, Namespace>} */
   #namespaces = new Map();
   #waiting = 0;
+  #closed = false;
+  /** @type {string | undefined} The session that the connections belong to. */
+  #session;
   /** @type {string | null} */
   #actor;
-  /** @type {(event: {key: string | null}) => void} */
-  #otherTab = ({ key }) => void (key === KEY && this.#followStorage());
+  /** Without a key all was cleared. @type {(event: {key: string | null}) => void} */
+  #otherTab = ({ key }) => void ((key === KEY || key === null) && this.#sessionChanged());
 
   /**
    * @param {string} url
@@ -58,7 +62,10 @@ export class Parley {
     this.#deadline_ms = deadline_ms;
     this.#tokens = new Tokens(storage, (refresh_token) =>
       this.call("/auth", "refresh", { refresh_token }));
-    this.#admission = new Admission(this.#tokens, (reason) => this.#signOut(reason));
+    this.#admission = new Admission(this.#tokens,
+      () => this.#actor !== null && this.#tokens.kept !== null,
+      (reason) => this.#signOut(reason));
+    this.#session = this.#tokens.kept?.session_id;
     this.#actor = this.user?.id ?? null;
     this.#manager = new Manager(url, {
       autoConnect: false, reconnectionDelay: 300, reconnectionDelayMax: 5_000,
@@ -99,7 +106,8 @@ export class Parley {
   async logout() {
     const refresh_token = this.#tokens.kept?.refresh_token;
     if (!refresh_token) return;
-    this.#signOut("LOGGED_OUT");
+    this.#tokens.drop();
+    this.#sessionChanged();
     await this.call("/auth", "logout", { refresh_token }).catch(() => {});
   }
 
@@ -115,11 +123,13 @@ export class Parley {
    * @returns {Promise<Typed.Data<N, C>>}
    */
   async call(namespace, command, payload, options = {}) {
+    if (this.#closed) throw new ParleyError("CLOSED");
     const to = this.#namespace(namespace);
     if (!this.#admission.mayEnter(namespace)) throw new ParleyError("SIGNED_OUT");
     // A late whisper is worth nothing, so it is not kept for a better connection.
     if (lists(WHISPERED, namespace, command) && !to.connected) return /** @type {any} */ ({});
-    if (this.#waiting >= MAX_WAITING) throw new ParleyError("QUEUE_FULL");
+    const full = this.#waiting >= MAX_WAITING && !lists(UNQUEUED, namespace, command);
+    if (full) throw new ParleyError("QUEUE_FULL");
     this.#waiting++;
     try {
       const data = await askUntilAnswered(to, this.#ask(namespace, command, payload, options));
@@ -185,11 +195,12 @@ export class Parley {
     this.#namespace(namespace).streams.begin(room, seq);
   }
 
-  /** Lets go of the connection; the session stays. */
+  /** Lets go of the connection for good; the session stays for the next client. */
   close() {
+    this.#closed = true;
     globalThis.removeEventListener?.("storage", /** @type {any} */ (this.#otherTab));
     for (const namespace of this.#namespaces.values()) {
-      namespace.giveUp(new ParleyError("NO_ANSWER"));
+      namespace.giveUp(new ParleyError("CLOSED"));
       namespace.close();
     }
   }
@@ -203,6 +214,7 @@ export class Parley {
   #ask(namespace, command, payload, { deadline_ms = this.#deadline_ms, request_id = newId() }) {
     const actor = this.#actor;
     const check = () => {
+      if (this.#closed) throw new ParleyError("CLOSED");
       if (actor && actor !== this.#actor && !WITHOUT_TOKEN.includes(namespace)) {
         throw new ParleyError("SIGNED_OUT");
       }
@@ -234,7 +246,7 @@ export class Parley {
   /** @param {string} name */
   #listenIn(name) {
     const namespace = this.#namespace(name);
-    if (this.#admission.mayEnter(name)) namespace.open();
+    if (!this.#closed && this.#admission.mayEnter(name)) namespace.open();
   }
 
   /**
@@ -296,44 +308,45 @@ export class Parley {
 
   /** @param {Session} session */
   #signIn(session) {
-    this.#tokens.keep(session);
-    this.#become(session.user.id);
-    this.#listeners.tell("signed_in", { user: session.user });
+    this.#tokens.keep(session, newId());
+    this.#sessionChanged();
     return session;
   }
 
-  /** @param {string} reason */
+  /**
+   * This tab's session is over. Another tab may have begun a new one meanwhile: that one stays.
+   * @param {string} reason
+   */
   #signOut(reason) {
-    if (!this.#actor) return;
-    this.#tokens.drop();
-    this.#become(null);
-    this.#listeners.tell("signed_out", { reason });
-  }
-
-  /** Another tab signed in or out: this one follows. */
-  #followStorage() {
-    const user = this.user;
-    if ((user?.id ?? null) === this.#actor) return;
-    this.#become(user?.id ?? null);
-    if (user) this.#listeners.tell("signed_in", { user });
-    else this.#listeners.tell("signed_out", { reason: "LOGGED_OUT" });
+    if (this.#tokens.kept?.session_id === this.#session) this.#tokens.drop();
+    this.#sessionChanged(reason);
   }
 
   /**
-   * A connection belongs to one session, so another person needs another connection.
-   * @param {string | null} actor
+   * Follows what is kept, whichever tab kept or dropped it. A connection belongs to one session,
+   * so another session needs other connections; another person, besides, takes nothing over.
    */
-  #become(actor) {
-    this.#actor = actor;
-    this.#watches.clear();
+  #sessionChanged(reason = "LOGGED_OUT") {
+    const kept = this.#tokens.kept;
+    if (kept?.session_id === this.#session) return;
+    this.#session = kept?.session_id;
     this.#admission.forget();
-    for (const namespace of this.#namespaces.values()) {
-      namespace.close();
-      namespace.streams.forget();
-    }
+    for (const namespace of this.#namespaces.values()) namespace.close();
+    if (this.#actor && this.#actor !== kept?.user.id) this.#sayGoodbye(reason);
+    if (kept) this.#actor = kept.user.id;
+    for (const name of this.#namespaces.keys()) this.#listenIn(name);
+    if (kept) this.#listeners.tell("signed_in", { user: kept.user });
+  }
+
+  /** Nobody is signed in while it is told, so that nothing is done in the next one's name.
+   * @param {string} reason */
+  #sayGoodbye(reason) {
+    this.#actor = null;
+    this.#watches.clear();
     for (const [name, namespace] of this.#namespaces) {
-      if (this.#admission.mayEnter(name)) namespace.open();
-      else namespace.giveUp(new ParleyError("SIGNED_OUT"));
+      namespace.streams.forget();
+      if (!WITHOUT_TOKEN.includes(name)) namespace.giveUp(new ParleyError("SIGNED_OUT"));
     }
+    this.#listeners.tell("signed_out", { reason });
   }
 }

@@ -69,6 +69,8 @@ export class Peer {
   /** @param {string} their the attempt of the other side that this one is for, when known */
   #begin(their) {
     this.#pc?.close();
+    // What is still to be taken was said to the last attempt, and may never be done with.
+    this.#line = Promise.resolve();
     this.#stale = this.#offering = this.#ignoring = false;
     this.#their = their;
     this.#id = newId();

@@ -68,8 +68,10 @@ export function Name({ id }) {
 
 /** Consultants by id; null for people who are none. */
 const known = signal(/** @type {ReadonlyMap<string, Consultant | null>} */ (new Map()));
-/** @type {Map<string, Promise<Consultant | null>>} */
+/** @type {Map<string, {at_ms: number, looking: Promise<Consultant | null>}>} */
 const looked = new Map();
+/** For so long an answer serves all that a page shows; what is opened later asks again. */
+const FRESH_MS = 10_000;
 
 /** @param {Consultant | null} found @param {string} id */
 function note(id, found) {
@@ -79,13 +81,16 @@ function note(id, found) {
 
 /** @param {string} id */
 export function consultant(id) {
-  const looking = looked.get(id) ?? parley.call("/consultants", "get", { consultant_id: id })
+  const before = looked.get(id);
+  if (before && Date.now() - before.at_ms < FRESH_MS) return before.looking;
+  const looking = parley.call("/consultants", "get", { consultant_id: id })
     .then((found) => note(id, found), (refusal) => {
+      if (refusal.code === "NOT_FOUND") return note(id, null);
       // Only a plain no is remembered; a lost answer is asked for again.
-      if (refusal.code !== "NOT_FOUND") looked.delete(id);
-      return note(id, null);
+      looked.delete(id);
+      return known.value.get(id) ?? null;
     });
-  looked.set(id, looking);
+  looked.set(id, { at_ms: Date.now(), looking });
   return looking;
 }
 
@@ -97,12 +102,11 @@ const missed = new Set();
 export function useTopicName(consultant_id, topic_id) {
   const person = known.value.get(consultant_id);
   const topic = person?.topics?.find(({ id }) => id === topic_id);
+  useEffect(() => void consultant(consultant_id), [consultant_id]);
   useEffect(() => {
-    if (topic || missed.has(topic_id)) return;
-    if (person) {
-      missed.add(topic_id);
-      looked.delete(consultant_id);
-    }
+    if (!person || topic || missed.has(topic_id)) return;
+    missed.add(topic_id);
+    looked.delete(consultant_id);
     void consultant(consultant_id);
   }, [person, topic_id]);
   return topic?.name ?? "A consultation";

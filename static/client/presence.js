@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { me, parley } from "./state.js";
+import { me, myId, parley } from "./state.js";
 
 /** @import { Commands } from "./contracts.js" */
 /** @typedef {Commands["/presence"]["watch"]["data"]["states"][string]} PresenceState */
@@ -53,18 +53,30 @@ function lookAway(id) {
   return me.value && parley.call("/presence", "unwatch", { user_ids: [id] }).catch(() => {});
 }
 
+/** How they are there, while somebody looks; undefined until that is known.
+ * @param {string | null} id */
+export function usePresence(id) {
+  useEffect(() => {
+    if (!id) return undefined;
+    look(id);
+    return () => void lookAway(id);
+  }, [id]);
+  return id ? states.value[id] : undefined;
+}
+
+/** @param {PresenceState["status"]} status */
+export async function setStatus(status) {
+  await parley.call("/presence", "set_status", { status });
+  note(myId(), { status });
+}
+
 const TITLES = { active: "Online", away: "Away", busy: "Busy" };
 
 /** @param {{id: string}} props */
 export function Dot({ id }) {
   const seen = me.value && id !== me.value.id;
-  useEffect(() => {
-    if (!seen) return undefined;
-    look(id);
-    return () => void lookAway(id);
-  }, [id, seen]);
+  const state = usePresence(seen ? id : null);
   if (!seen) return null;
-  const state = states.value[id];
   const title = state?.online ? TITLES[state.status] : "Offline";
   return html`<span class=${`dot ${title.toLowerCase()}`} role="img" aria-label=${title}
     title=${title} data-test="presence"></span>`;

@@ -1,8 +1,19 @@
 /** Where the viewer is, by the hash of the address. */
 
+import { useEffect } from "preact/hooks";
 import { batch, signal } from "@preact/signals";
+import { me } from "./state.js";
 
-const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+/** @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decoded);
 
 /** The parts of the path: `#/chats/7` is `["chats", "7"]`. */
 export const path = signal(read());
@@ -32,6 +43,11 @@ export function goToLogin() {
 export function goWhereWanted() {
   go(wanted);
   wanted = "/";
+}
+
+/** Who is signed in, already or since just now, has nothing to do where one signs in. */
+export function useElsewhere() {
+  useEffect(() => void (me.value && goWhereWanted()), []);
 }
 
 /** @param {string} to such as `/chats/7` */

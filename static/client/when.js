@@ -50,8 +50,9 @@ function isoWeek(at) {
 /** @param {number} count @returns {{week: string, title: string}[]} this week and the next */
 export function comingWeeks(count) {
   return Array.from({ length: count }, (_, ahead) => {
-    const monday = new Date(Date.now() + ahead * 7 * DAY_MS);
-    monday.setDate(monday.getDate() - ((monday.getDay() + 6) % 7));
+    // By days of the calendar: in the week when the clocks change they are not all as long.
+    const monday = new Date();
+    monday.setDate(monday.getDate() - ((monday.getDay() + 6) % 7) + 7 * ahead);
     return { week: isoWeek(monday), title: `Week of ${day.format(monday)}` };
   });
 }

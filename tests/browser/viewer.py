@@ -104,6 +104,7 @@ async def _put_away(viewer: Viewer, dialog: Any) -> None:
 
 def _state(url: str, person: Person) -> Any:
     """The session as the client keeps it."""
-    kept = {**person.session, "access_token": person.token, "refresh_at_ms": 2**52}
+    tokens = {**person.session, "access_token": person.token, "refresh_at_ms": 2**52}
+    kept = {"session_id": person.id, **tokens}
     entry = {"name": KEPT_SESSION, "value": json.dumps(kept)}
     return {"origins": [{"origin": url, "localStorage": [entry]}]}

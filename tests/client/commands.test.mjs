@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { CHANGING } from "../../static/client/parley.js";
-import { FakeServer } from "./fake_server.mjs";
+import { inMemory } from "../../static/client/parley/tokens.js";
+import { FakeServer, sessionNumber } from "./fake_server.mjs";
 
 let server;
 beforeEach(async () => (server = await FakeServer.start()));
@@ -110,4 +111,33 @@ test("typing is dropped while offline", async () => {
   const client = await server.signedIn();
   await client.call("/chat", "typing", { conversation_id: "c" });
   assert.equal(server.commands("typing").length, 0);
+});
+
+test("a closed client asks for nothing more, and says so to whoever waits", async () => {
+  const client = await server.signedIn();
+  server.answer = () => undefined;
+  const waiting = client.call("/booking", "request", topic);
+  await server.until(() => server.commands("request").length);
+  server.answer = () => ({ ok: true, data: {} });
+  client.close();
+  await assert.rejects(waiting, { code: "CLOSED" });
+  await assert.rejects(client.call("/booking", "list", {}), { code: "CLOSED" });
+  client.on("/chat", "MESSAGE_SENT", () => {});
+  await server.until(() => !server.io.engine.clientsCount);
+  assert.equal(server.commands("request").length, 1);
+  assert.deepEqual(server.connectsTo("/chat"), []);
+});
+
+test("closing while the token is renewed keeps the session", async () => {
+  const storage = inMemory();
+  server.answer = ({ command }) =>
+    (command === "login" ? { ok: true, data: sessionNumber(1, 0) } : undefined);
+  const client = server.client({ storage });
+  await client.login("ada@example.org", "correct horse");
+  const waiting = client.call("/booking", "list", {});
+  await server.until(() => server.commands("refresh").length);
+  client.close();
+  await assert.rejects(waiting, { code: "CLOSED" });
+  await assert.rejects(client.token(), { code: "CLOSED" });
+  assert.equal(client.user.id, "ada");
 });

@@ -6,11 +6,12 @@ import { Server } from "socket.io";
 import { Parley } from "../../static/client/parley.js";
 
 export const ADA = { id: "ada", first_name: "Ada", last_name: "Lovelace", roles: [] };
+export const BEN = { id: "ben", first_name: "Ben", last_name: "Franklin", roles: [] };
 
 /** @param {number} number */
-export const sessionNumber = (number, access_expires_in_s = 900) => ({
+export const sessionNumber = (number, access_expires_in_s = 900, user = ADA) => ({
   access_token: `access-${number}`, refresh_token: `refresh-${number}`,
-  access_expires_in_s, user: ADA,
+  access_expires_in_s, user,
 });
 
 /** Resolves when the condition holds; looked at each time that something happened. */

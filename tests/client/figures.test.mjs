@@ -21,6 +21,14 @@ test("weeks are ISO weeks, also around the new year", (t) => {
   assert.deepEqual(weeks, ["2026-W52", "2026-W53", "2027-W01", "2027-W02"]);
 });
 
+test("no week is named twice where the clocks change", (t) => {
+  const zone = process.env.TZ;
+  process.env.TZ = "Europe/Berlin";
+  t.after(() => (zone === undefined ? delete process.env.TZ : (process.env.TZ = zone)));
+  t.mock.timers.enable({ apis: ["Date"], now: new Date(2026, 9, 19, 0, 30) });
+  assert.deepEqual(comingWeeks(3).map(({ week }) => week), ["2026-W43", "2026-W44", "2026-W45"]);
+});
+
 test("talked time is told in minutes and seconds", () => {
   assert.equal(minutes(0), "0 minutes 0 seconds");
   assert.equal(minutes(61), "1 minute 1 second");

@@ -28,7 +28,8 @@ beforeEach(async () => {
   loads = [];
   await parley.call("/booking", "list", {});
   list = new Live({
-    namespace: "/booking", room, load: () => new Promise((resolve) => loads.push(resolve)),
+    namespace: "/booking", room,
+    load: () => new Promise((resolve, refuse) => loads.push(Object.assign(resolve, { refuse }))),
     events: { BOOKING_REQUESTED: (state, { id }) => ({ ...state, ids: [...state.ids, id] }) },
   });
 });
@@ -97,4 +98,37 @@ test("a refusal is kept, and asking again clears it", async () => {
   refuse = false;
   await once.reload();
   assert.equal(once.error.value, null);
+});
+
+test("when a fresh query fails the old state goes on, and a connection asks again", async () => {
+  await answer(["old"], head);
+  await emit(1, head + 5);
+  await emit(1);
+  loads.shift().refuse(Object.assign(new Error("busy"), { code: "UNAVAILABLE" }));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(list.state.value.ids, ["old", head - 1, head]);
+  await emit(1);
+  assert.deepEqual(list.state.value.ids, ["old", head - 2, head - 1, head]);
+
+  const again = new Promise((resolve) => {
+    const stop = parley.on("connection", ({ namespace, connected }) => {
+      if (namespace === "/booking" && connected) queueMicrotask(() => resolve(stop()));
+    });
+  });
+  server.cut();
+  await again;
+  loads.shift()({ ids: ["fresh"], seq: head });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(list.state.value.ids, ["fresh"]);
+  assert.equal(list.error.value, null);
+});
+
+test("who is not shown any more asks for nothing more", async () => {
+  const first = loads.shift();
+  void list.reload();
+  list.stop();
+  first({ ids: [], seq: head });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(loads.length, 0);
+  assert.equal(list.state.value, null);
 });

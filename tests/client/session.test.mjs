@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { inMemory } from "../../static/client/parley/tokens.js";
-import { FakeServer, Heard, sessionNumber } from "./fake_server.mjs";
+import { BEN, FakeServer, Heard, sessionNumber } from "./fake_server.mjs";
 
 let server;
 let storage;
@@ -156,3 +156,137 @@ test("signing up ends in a session", async () => {
   assert.equal(into.all[0].user.id, "ada");
   assert.equal("request_id" in server.commands("complete")[0].payload, false);
 });
+
+/** Each login is answered by the next of these sessions. */
+function logins(...sessions) {
+  server.answer = ({ command }) =>
+    ({ ok: true, data: command === "login" ? sessions.shift() : {} });
+}
+
+/** As browsers do between tabs: each is told of what another wrote. */
+function tellTabs(t) {
+  const tabs = new Set();
+  globalThis.addEventListener = (_, listener) => tabs.add(listener);
+  t.after(() => delete globalThis.addEventListener);
+  return () => tabs.forEach((listener) => listener({ key: "parley.session" }));
+}
+
+const login = (client) => client.login("somebody@example.org", "correct horse");
+
+/** What a client tells of its session. */
+function told(client) {
+  const heard = new Heard();
+  client.on("signed_in", ({ user }) => heard.note(`in ${user.id}`));
+  client.on("signed_out", ({ reason }) => heard.note(`out ${reason}`));
+  return heard;
+}
+
+test("a second login as the same person takes the other tab along", async (t) => {
+  const tell = tellTabs(t);
+  logins(sessionNumber(1), sessionNumber(2));
+  const first = server.client({ storage });
+  await login(first);
+  const second = server.client({ storage });
+  await second.call("/booking", "list", {});
+  const heard = told(second);
+  await login(first);
+  tell();
+  await second.call("/booking", "list", {});
+  assert.deepEqual(heard.all, ["in ada"]);
+  assert.equal(server.connectsTo("/booking").at(-1).auth.token, "access-2");
+});
+
+test("the end of an old session leaves alone the one that followed it", async () => {
+  logins(sessionNumber(1), sessionNumber(2));
+  const first = server.client({ storage });
+  await login(first);
+  const second = server.client({ storage });
+  await second.call("/booking", "list", {});
+  const heard = told(second);
+  await login(first);
+  server.emit("/booking", "session_ended", { reason: "ended" });
+  await heard.count(1);
+  await second.call("/booking", "list", {});
+  assert.deepEqual(heard.all, ["in ada"]);
+  assert.equal(server.connectsTo("/booking").at(-1).auth.token, "access-2");
+  assert.equal(first.user.id, "ada");
+});
+
+test("a renewed session is the same session", async (t) => {
+  const tell = tellTabs(t);
+  rotating(0);
+  const first = server.client({ storage });
+  await login(first);
+  const second = server.client({ storage });
+  const heard = told(second);
+  await first.call("/booking", "list", {});
+  tell();
+  assert.equal(server.commands("refresh").length, 1);
+  assert.deepEqual(heard.all, []);
+});
+
+test("whoever was there is told to be gone before another person comes", async () => {
+  logins(sessionNumber(1), sessionNumber(2, 900, BEN));
+  const client = server.client({ storage });
+  await login(client);
+  const heard = told(client);
+  const late = new Heard();
+  client.on("signed_out", () =>
+    late.note(client.call("/chat", "send", { text: "of Ada" }).catch(({ code }) => code)));
+  await login(client);
+  assert.deepEqual(heard.all, ["out LOGGED_OUT", "in ben"]);
+  assert.equal(await late.all[0], "SIGNED_OUT");
+  await client.call("/chat", "list", {});
+  assert.deepEqual(server.commands("send"), []);
+});
+
+test("what one person asked for is not asked for again by the next", async () => {
+  logins(sessionNumber(1), sessionNumber(2, 900, BEN));
+  const client = server.client({ storage });
+  await login(client);
+  const usual = server.answer;
+  server.answer = (asked) => (asked.command === "request" ? undefined : usual(asked));
+  const waiting = client.call("/booking", "request", { block_id: "b", topic_id: "t" });
+  await server.until(() => server.commands("request").length);
+  await Promise.all([assert.rejects(waiting, { code: "SIGNED_OUT" }), login(client)]);
+  await client.call("/booking", "list", {});
+  assert.equal(server.commands("request").length, 1);
+});
+
+test("a full queue lets the refresh pass that it waits for", async () => {
+  rotating(0);
+  const client = server.client({ storage });
+  await login(client);
+  const list = () => client.call("/booking", "list", {});
+  const answers = await Promise.allSettled(Array.from({ length: 200 }, list));
+  assert.deepEqual(answers.filter(({ status }) => status === "rejected"), []);
+  assert.equal(server.connectsTo("/booking")[0].auth.token, "access-2");
+});
+
+/** A browser whose `localStorage` is as given. */
+function withStorage(t, descriptor) {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
+  Object.defineProperty(globalThis, "localStorage", { ...descriptor, configurable: true });
+  t.after(() => {
+    delete globalThis.localStorage;
+    if (before) Object.defineProperty(globalThis, "localStorage", before);
+  });
+}
+
+const forbid = () => {
+  throw new Error("The operation is insecure.");
+};
+
+for (const [what, descriptor] of [
+  ["forbidden", { get: forbid }],
+  ["full", { value: { ...inMemory(), setItem: forbid } }],
+]) {
+  test(`with a storage that is ${what}, a session lasts as long as the page`, async (t) => {
+    withStorage(t, descriptor);
+    logins(sessionNumber(1));
+    const client = server.client();
+    await login(client);
+    await client.call("/booking", "list", {});
+    assert.equal(client.user.id, "ada");
+  });
+}

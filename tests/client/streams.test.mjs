@@ -148,3 +148,12 @@ test("one listener's mistake does not keep the event from the next", async (t) =
   await heard.count(2);
   assert.equal(second.all.length, 1);
 });
+
+test("no room is forgotten of all that the server joins somebody to", async () => {
+  const rooms = Object.fromEntries(Array.from({ length: 1001 }, (_, number) =>
+    [`chat:${number}`, { seq: 1, recovered: true }]));
+  onWelcome(synced("e1", rooms));
+  const client = await server.signedIn();
+  await client.call("/booking", "list", {});
+  assert.equal(client.seq("/booking", "chat:0"), 1);
+});

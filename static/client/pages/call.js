@@ -14,14 +14,22 @@ import { minutes } from "../when.js";
 
 /** @import { Call } from "../contracts.js" */
 
-/** @param {{stream: MediaStream | null, label: string, muted?: boolean, name: string}} props */
+/** Browsers may forbid sound until somebody touches the page, so that there is a button then.
+ * @param {{stream: MediaStream | null, label: string, muted?: boolean, name: string}} props */
 function Video({ stream, label, muted = false, name }) {
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
+  const forbidden = useSignal(false);
+  const play = () => video.current?.play().then(() => (forbidden.value = false),
+    (refusal) => (forbidden.value = refusal.name === "NotAllowedError"));
   useEffect(() => {
-    if (video.current) video.current.srcObject = stream;
+    if (!video.current) return;
+    video.current.srcObject = stream;
+    if (stream) void play();
   }, [stream]);
   return html`<video ref=${video} class=${name} aria-label=${label} data-test=${name}
-    autoplay playsinline muted=${muted}></video>`;
+      autoplay playsinline muted=${muted}></video>
+    ${forbidden.value && html`<button type="button" class="primary play" onClick=${play}>
+      Play picture and sound</button>`}`;
 }
 
 /** @param {{stream: MediaStream | null, kind: "audio" | "video", title: string}} props */

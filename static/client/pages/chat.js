@@ -90,11 +90,13 @@ export function Chat({ id }) {
         <div>
           ${history?.has_more && html`<p><${Do} action=${() => loadOlder(id, state)}>
             Show older messages<//></p>`}
-          <ul class="messages" role="log" aria-label="Messages">
-            ${messages.map((message) => html`
-              <${Message} key=${message.id} message=${message} chat=${chat} />`)}
-            <${OnTheirWay} conversation_id=${id} messages=${messages} />
-          </ul>
+          <div role="log" aria-label="Messages">
+            <ul class="messages">
+              ${messages.map((message) => html`
+                <${Message} key=${message.id} message=${message} chat=${chat} />`)}
+              <${OnTheirWay} conversation_id=${id} messages=${messages} />
+            </ul>
+          </div>
         </div>
       </div>
       <${Typing} id=${id} />

@@ -8,6 +8,7 @@ import { Check, Do, Form, useAction } from "../parts/form.js";
 import { Page, Pending, Refusal } from "../parts/page.js";
 import { EditTopics } from "../parts/topic_form.js";
 import { useBlocks } from "../blocks.js";
+import { current } from "../calls.js";
 import { useConsultant } from "./consultant.js";
 import { isConsultant, me, myId, parley } from "../state.js";
 
@@ -35,6 +36,19 @@ function AvailableNow() {
   const turned = useSignal(/** @type {boolean | null} */ (null));
   const told = state.value?.available_now;
   useEffect(() => void (turned.value = null), [told]);
+  const shown = turned.value ?? !!told;
+  // During a call the first of the two says only what is to be after it.
+  const keep = useAction(async (/** @type {boolean} */ again) => {
+    back.value = again;
+    const available = current.value?.consultant_id === myId() ? again : shown;
+    try {
+      await parley.call("/availability", "set_available_now",
+        { available, back_after_call: again });
+    } catch (refusal) {
+      back.value = !again;
+      throw refusal;
+    }
+  });
   const { run, busy, error } = useAction(async (/** @type {boolean} */ available) => {
     // The switch stays where it was put until the event says so too.
     turned.value = available;
@@ -47,12 +61,15 @@ function AvailableNow() {
     }
   });
   return html`
-    <${Check} label="Available now" role="switch" checked=${turned.value ?? !!told}
-      disabled=${busy.value || !state.value}
+    <${Check} label="Available now" role="switch" checked=${shown}
+      disabled=${!state.value} aria-disabled=${busy.value}
+      onClick=${(/** @type {Event} */ event) => busy.value && event.preventDefault()}
       onChange=${(/** @type {any} */ event) => run(event.currentTarget.checked)} />
     <${Check} label="Available again after each call" checked=${back.value}
-      onChange=${(/** @type {any} */ event) => (back.value = event.currentTarget.checked)} />
-    <${Refusal} error=${error.value} />`;
+      disabled=${!state.value} aria-disabled=${keep.busy.value}
+      onClick=${(/** @type {Event} */ event) => keep.busy.value && event.preventDefault()}
+      onChange=${(/** @type {any} */ event) => keep.run(event.currentTarget.checked)} />
+    <${Refusal} error=${error.value ?? keep.error.value} />`;
 }
 
 /** @param {{person: Consultant}} props */

@@ -3,15 +3,12 @@
 import { html } from "htm/preact";
 import { Field, Form } from "../parts/form.js";
 import { Page } from "../parts/page.js";
-import { goWhereWanted, path } from "../router.js";
+import { useElsewhere } from "../router.js";
 import { parley } from "../state.js";
 
 export function Login() {
-  const submit = async (/** @type {any} */ { email, password }) => {
-    await parley.login(email, password);
-    // Who was sent here from a page that needs a person comes back to that page.
-    if (path.value[0] === "login") goWhereWanted();
-  };
+  const submit = (/** @type {any} */ { email, password }) => parley.login(email, password);
+  useElsewhere();
   return html`
     <${Page} title="Log in">
       <${Form} submit="Log in" onSubmit=${submit} label="Log in">

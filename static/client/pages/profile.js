@@ -5,7 +5,8 @@ import { useSignal } from "@preact/signals";
 import { Do, Field, Form, Select } from "../parts/form.js";
 import { Page } from "../parts/page.js";
 import { languageOptions, zoneOptions } from "../parts/places.js";
-import { isConsultant, me, parley } from "../state.js";
+import { setStatus, usePresence } from "../presence.js";
+import { isConsultant, me, myId, parley } from "../state.js";
 
 function Details() {
   const saved = useSignal(false);
@@ -45,17 +46,14 @@ function Password() {
 }
 
 function Status() {
-  const status = useSignal("active");
-  const set = (/** @type {"active" | "away" | "busy"} */ to) => async () => {
-    await parley.call("/presence", "set_status", { status: to });
-    status.value = to;
-  };
+  const now = usePresence(myId());
   /** @type {["active" | "away" | "busy", string][]} */
   const choices = [["active", "Active"], ["away", "Away"], ["busy", "Busy"]];
   return html`
     <div class="actions" role="group" aria-label="Status">
       ${choices.map(([value, title]) => html`
-        <${Do} key=${value} action=${set(value)} aria-pressed=${status.value === value}>
+        <${Do} key=${value} action=${() => setStatus(value)}
+          aria-pressed=${now?.status === value}>
           ${title}<//>`)}
     </div>`;
 }

@@ -59,6 +59,7 @@ function OneWeek({ schedule, week, reload }) {
   const saved = useSignal(false);
   const booked = useSignal(/** @type {{count: number, again: () => Promise<any>} | null} */ (null));
   const override = schedule.overrides.find((one) => one.week === week);
+  const blocks = override?.blocks ?? schedule.default;
   /** Bookings in the way are the consultant's to decide on.
    * @param {(cancel: {}) => Promise<any>} change */
   const change = (change) => async () => {
@@ -74,14 +75,14 @@ function OneWeek({ schedule, week, reload }) {
       booked.value = { count: countBooked(details), again };
     }
   };
-  const save = (/** @type {WeeklyBlock[]} */ blocks) => change((cancel) =>
-    parley.call("/availability", "override_week", { week, blocks, ...cancel }))();
+  const save = (/** @type {WeeklyBlock[]} */ to) => change((cancel) =>
+    parley.call("/availability", "override_week", { week, blocks: to, ...cancel }))();
   const clear = change((cancel) =>
     parley.call("/availability", "clear_override", { week, ...cancel }));
   return html`
     <p>${override ? "This week differs from the default." : "This week is as the default."}</p>
-    <${Week} key=${JSON.stringify(override?.blocks)} submit="Save this week" onSave=${save}
-      blocks=${override?.blocks ?? schedule.default} />
+    <${Week} key=${JSON.stringify(blocks)} submit="Save this week" onSave=${save}
+      blocks=${blocks} />
     ${override && html`<${Do} action=${clear}>Back to the default<//>`}
     <p role="status" data-test="week-saved">${saved.value ? "Saved." : ""}</p>
     ${booked.value && html`<${BookedDialog} count=${booked.value.count}

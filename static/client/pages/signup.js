@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { Do, Field, Form } from "../parts/form.js";
 import { Page } from "../parts/page.js";
-import { goWhereWanted } from "../router.js";
+import { useElsewhere } from "../router.js";
 import { parley } from "../state.js";
 import { zone } from "../when.js";
 
@@ -17,7 +17,6 @@ function Complete({ email, restart }) {
   const submit = async (/** @type {any} */ form) => {
     await parley.completeSignup({ ...form, email, pincode: form.pincode.trim() });
     void rememberZone();
-    goWhereWanted();
   };
   return html`
     <p role="status">We sent a pincode to <strong>${email}</strong>, if mail can reach it.</p>
@@ -36,6 +35,7 @@ function Complete({ email, restart }) {
 }
 
 export function Signup() {
+  useElsewhere();
   const email = useSignal("");
   const submit = async (/** @type {any} */ form) => {
     await parley.startSignup(form.email);

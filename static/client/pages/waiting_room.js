@@ -7,6 +7,7 @@ import { Do, useAction } from "../parts/form.js";
 import { Empty, Page, Pending, Refusal } from "../parts/page.js";
 import { current } from "../calls.js";
 import { useLive } from "../live.js";
+import { useLoaded } from "../parts/loaded.js";
 import { Name } from "../people.js";
 import { Dot } from "../presence.js";
 import { go } from "../router.js";
@@ -14,6 +15,7 @@ import { myRoom, parley } from "../state.js";
 import { moment } from "../when.js";
 
 /** @import { Place } from "../contracts.js" */
+/** @import { EventName } from "../parley/typing.js" */
 
 /** @param {number | null} eta_s */
 const eta = (eta_s) => {
@@ -28,24 +30,55 @@ function before(ahead) {
   return ahead === 1 ? "One person is before you." : `${ahead} people are before you.`;
 }
 
-/** A place is held for a short while after the connection is lost: entering again keeps it.
- * @param {string} booking_id */
+/** @type {EventName<"/booking">[]} What may end the waiting, or begin it. */
+const ABOUT_BOOKINGS = ["BOOKING_APPROVED", "BOOKING_REJECTED", "BOOKING_CANCELLED",
+  "BOOKING_EXPIRED", "BOOKING_RESCHEDULED", "BOOKING_COMPLETED"];
+/** The server's clock says when a block is over. */
+const CLOCKS_DIFFER_MS = 3_000;
+
+/**
+ * A place is held for a short while after the connection is lost, and goes with its booking:
+ * entering again keeps it, or tells that it is no more.
+ * @param {string} booking_id
+ */
 function usePlace(booking_id) {
   const place = useSignal(/** @type {Place | null} */ (null));
   const { run, error } = useAction(async () => {
-    place.value = await parley.call("/waiting-room", "enter", { booking_id });
+    try {
+      place.value = await parley.call("/waiting-room", "enter", { booking_id });
+    } catch (refusal) {
+      place.value = null;
+      throw refusal;
+    }
   });
   useEffect(() => {
     void run();
-    const moved = parley.on("/waiting-room", "WAITING_ROOM_MOVED", (data) => {
+    const stops = ABOUT_BOOKINGS.map((event) => parley.on("/booking", event, ({ booking }) => {
+      if (booking.id === booking_id) void run();
+    }));
+    stops.push(parley.on("/waiting-room", "WAITING_ROOM_MOVED", (data) => {
       if (data.place.booking_id === booking_id) place.value = data.place;
-    });
-    const again = parley.on("connection", ({ namespace, connected }) => {
-      if (namespace === "/waiting-room" && connected && place.value) void run();
-    });
-    return () => (moved(), again());
+    }));
+    stops.push(parley.on("connection", ({ namespace, connected }) => {
+      if (namespace === "/waiting-room" && connected) void run();
+    }));
+    return () => stops.forEach((stop) => stop());
   }, [booking_id]);
+  useEndOfBlock(place.value && booking_id, run);
   return { place, error, enter: run };
+}
+
+/** Nothing is said to who waits when the block closes.
+ * @param {string | null} booking_id @param {() => void} then */
+function useEndOfBlock(booking_id, then) {
+  const { value } = useLoaded(async () =>
+    (booking_id ? parley.call("/booking", "get", { booking_id }) : null), [booking_id]);
+  useEffect(() => {
+    if (!value) return undefined;
+    const wait_ms = Date.parse(value.ends_at) - Date.now() + CLOCKS_DIFFER_MS;
+    const timer = setTimeout(then, wait_ms);
+    return () => clearTimeout(timer);
+  }, [value]);
 }
 
 /** @param {{id: string}} props */

@@ -5,10 +5,12 @@ import { FOR_VISITORS, WITHOUT_TOKEN } from "./commands.js";
 /** @import { Tokens } from "./tokens.js" */
 
 /** Refusals that say nothing about the session. */
-export const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "QUEUE_FULL"];
+export const PASSING =
+  ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "QUEUE_FULL", "CLOSED"];
 
 export class Admission {
   #tokens;
+  #signedIn;
   #signOut;
   /** @type {Map<string, string | null>} The token that each namespace came with last. */
   #shown = new Map();
@@ -17,17 +19,19 @@ export class Admission {
 
   /**
    * @param {Tokens} tokens
+   * @param {() => boolean} signedIn
    * @param {(reason: string) => void} signOut
    */
-  constructor(tokens, signOut) {
+  constructor(tokens, signedIn, signOut) {
     this.#tokens = tokens;
+    this.#signedIn = signedIn;
     this.#signOut = signOut;
   }
 
   /** @param {string} namespace */
   mayEnter(namespace) {
     if (WITHOUT_TOKEN.includes(namespace) || FOR_VISITORS.includes(namespace)) return true;
-    return this.#tokens.kept !== null;
+    return this.#signedIn();
   }
 
   /** @param {string} namespace */

@@ -33,6 +33,12 @@ export const ONLY_ONCE = {
   "/auth": ["login"],
 };
 
+/**
+ * What the commands that wait may themselves be waiting for: a full queue must not keep it out.
+ * @type {Record<string, readonly string[]>}
+ */
+export const UNQUEUED = { "/auth": ["refresh"] };
+
 /** Whispers: late ones are worth nothing, so they are never kept for a better connection. */
 /** @type {Record<string, readonly string[]>} */
 export const WHISPERED = { "/chat": ["typing"] };

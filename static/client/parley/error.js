@@ -1,8 +1,9 @@
 /** The one error that the library throws: a refusal by the server, or the lack of an answer. */
 
 /**
- * Codes are the protocol's, and three that only the client can know:
- * `NO_ANSWER` (the outcome is unknown), `QUEUE_FULL` and `SIGNED_OUT` (never sent).
+ * Codes are the protocol's, and four that only the client can know: `NO_ANSWER` (the outcome is
+ * unknown), `QUEUE_FULL` and `SIGNED_OUT` (not sent), and `CLOSED` (the client was closed before
+ * an answer came).
  */
 export class ParleyError extends Error {
   /**

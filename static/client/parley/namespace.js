@@ -148,7 +148,8 @@ export class Namespace {
    * @param {number} [at_least_ms]
    */
   #again(soon = false, at_least_ms = 0) {
-    if (!this.#wanted) return;
+    // It may be on its way already, for somebody who signed in while it was refused.
+    if (!this.#wanted || this.#socket.active) return;
     const pause_ms = backoff_ms(this.#refusals++);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {

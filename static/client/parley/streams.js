@@ -1,6 +1,7 @@
 /** The numbers heard so far in each room of one namespace: drops repeats, notices gaps. */
 
-const MAX_ROOMS = 500;
+/** More than the server joins somebody to: their conversations alone may be a thousand. */
+const MAX_ROOMS = 2_000;
 
 /** @typedef {{epoch: string, rooms: Record<string, {seq: number, recovered: boolean}>}} Synced */
 /** @typedef {{room: string, seq: number}} Lost */

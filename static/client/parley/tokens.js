@@ -10,6 +10,7 @@
  */
 /**
  * @typedef {object} Kept
+ * @property {string} session_id made here: stays while the tokens are exchanged for new ones
  * @property {string} access_token
  * @property {string} refresh_token
  * @property {number} refresh_at_ms when the access token should be exchanged
@@ -28,6 +29,23 @@ export function inMemory() {
     setItem: (key, value) => void kept.set(key, value),
     removeItem: (key) => void kept.delete(key),
   };
+}
+
+/**
+ * The storage if it can be used, else one that lasts as long as the page. Browsers that forbid
+ * it, or have no room left, throw on finding it or on writing.
+ * @param {() => Storage | undefined} find
+ * @returns {Storage}
+ */
+export function usable(find) {
+  try {
+    const storage = /** @type {Storage} */ (find());
+    storage.setItem(`${KEY}.trial`, "");
+    storage.removeItem(`${KEY}.trial`);
+    return storage;
+  } catch {
+    return inMemory();
+  }
 }
 
 /**
@@ -65,11 +83,11 @@ export class Tokens {
     }
   }
 
-  /** @param {Session} session */
-  keep({ access_token, access_expires_in_s, refresh_token, user }) {
+  /** @param {Session} session @param {string} session_id */
+  keep({ access_token, access_expires_in_s, refresh_token, user }, session_id) {
     const life_ms = access_expires_in_s * 1000;
     const refresh_at_ms = Date.now() + life_ms - Math.min(EARLY_MS, life_ms * EARLY_SHARE);
-    this.#write({ access_token, refresh_token, refresh_at_ms, user });
+    this.#write({ session_id, access_token, refresh_token, refresh_at_ms, user });
   }
 
   drop() {
@@ -97,7 +115,7 @@ export class Tokens {
     const session = await this.#exchange(kept.refresh_token);
     // Signing out while the answer was under way must not sign in again.
     if (this.kept?.refresh_token !== kept.refresh_token) return this.kept?.access_token ?? null;
-    this.keep(session);
+    this.keep(session, kept.session_id);
     return session.access_token;
   }
 

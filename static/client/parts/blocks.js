@@ -4,8 +4,7 @@ import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { Do } from "./form.js";
 import { Empty } from "./page.js";
-import { offers, withoutOffer } from "../calls.js";
-import { lastAbout } from "../notices.js";
+import { offerOf, settleOffer } from "../offers.js";
 import { clock, date, moment, zone } from "../when.js";
 import { me, parley } from "../state.js";
 
@@ -41,23 +40,13 @@ function WaitingList({ block }) {
     <${Do} action=${leave}>Leave the waiting list<//>`;
 }
 
-/**
- * A place that is kept for the viewer: heard just now, or told before the page was opened.
- * @param {string} block_id
- */
-function offerOf(block_id) {
-  const offer = offers.value.find(({ block }) => block.id === block_id);
-  if (offer) return { until: `until ${moment(offer.expires_at)}` };
-  return lastAbout("block_id", block_id)?.kind === "waiting_list_offered" ? { until: "" } : null;
-}
-
 /** @param {Props & {until: string}} props */
 function Offered({ block, book, until }) {
   const decline = async () => {
     await parley.call("/availability", "leave_waiting_list", { block_id: block.id });
-    withoutOffer(block.id);
+    settleOffer(block.id);
   };
-  return html`<span role="status">A place is kept for you ${until}</span>
+  return html`<span role="status">A place is kept for you until ${until}</span>
     <button type="button" class="primary" onClick=${() => book(block)}>Take the place</button>
     <${Do} action=${decline}>Decline<//>`;
 }
@@ -67,7 +56,7 @@ function Choices(props) {
   const { block, book, bookable } = props;
   if (!bookable) return null;
   const offer = block.status === "full" ? offerOf(block.id) : null;
-  if (offer) return html`<${Offered} ...${props} until=${offer.until} />`;
+  if (offer) return html`<${Offered} ...${props} until=${moment(offer.expires_at)} />`;
   if (block.status === "full") return me.value && html`<${WaitingList} block=${block} />`;
   return html`<button type="button" class="primary" onClick=${() => book(block)}
     aria-label=${`Book ${date(block.starts_at)}, ${clock(block.starts_at)}`}>Book</button>`;

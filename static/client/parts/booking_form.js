@@ -3,8 +3,8 @@
 import { html } from "htm/preact";
 import { Area, Form, Select } from "./form.js";
 import { Dialog } from "./dialog.js";
-import { withoutOffer } from "../calls.js";
 import { price } from "../money.js";
+import { settleOffer } from "../offers.js";
 import { go } from "../router.js";
 import { parley } from "../state.js";
 import { span } from "../when.js";
@@ -24,7 +24,7 @@ export const asked = ({ topic_id, note }) => ({ topic_id, ...(note && { note }) 
 export function BookBlock({ block, topics, onClose }) {
   const submit = async (/** @type {any} */ form) => {
     await parley.call("/booking", "request", { block_id: block.id, ...asked(form) });
-    withoutOffer(block.id);
+    settleOffer(block.id);
     go("/bookings");
   };
   return html`

@@ -6,7 +6,8 @@ import { useSignal } from "@preact/signals";
 import { Refusal } from "./page.js";
 
 /**
- * Runs one action at a time and keeps its refusal.
+ * Runs one action at a time and keeps its refusal. Meanwhile its button is `aria-disabled`:
+ * one that is `disabled` would lose the focus of who works by keyboard.
  * @param {(...args: any[]) => Promise<unknown>} action
  */
 export function useAction(action) {
@@ -44,7 +45,7 @@ export function Form({ submit, onSubmit, children, label, quiet = false }) {
     <form onSubmit=${send} aria-label=${label} aria-busy=${busy.value}>
       ${children}
       <${Refusal} error=${error.value} />
-      <button type="submit" class=${quiet ? "" : "primary"} disabled=${busy.value}>
+      <button type="submit" class=${quiet ? "" : "primary"} aria-disabled=${busy.value}>
         ${submit}</button>
     </form>`;
 }
@@ -106,7 +107,7 @@ export function Check({ label, checked = false, ...more }) {
 export function Do({ action, children, ...more }) {
   const { run, busy, error } = useAction(action);
   return html`
-    <button type="button" disabled=${busy.value} onClick=${() => run()} ...${more}>
+    <button type="button" aria-disabled=${busy.value} onClick=${() => run()} ...${more}>
       ${children}</button>
     ${error.value && html`<${Refusal} error=${error.value} />`}`;
 }
