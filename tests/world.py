@@ -198,6 +198,19 @@ async def sign_up(host: Host, mails: Mails, name: str) -> Person:
     return Person(host, name, session, await host.connect(session["access_token"]))
 
 
+async def add_topic(consultant: Person, name: str = "Taxes") -> dict[str, Any]:
+    """A topic at 60 EUR an hour, of which ten minutes are the least."""
+    topic: dict[str, Any] = await consultant.call(
+        "/consultants",
+        "add_topic",
+        name=name,
+        description="",
+        hourly_rate={"amount": 6000, "currency": "EUR"},
+        minimal_duration_minutes=10,
+    )
+    return topic
+
+
 @dataclass
 class World:
     """One instance, really serving, in the test's own loop."""

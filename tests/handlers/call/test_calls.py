@@ -7,7 +7,7 @@ from handlers.kit.ids import new_id
 from storage.call import list_live_of_person
 from tests.handlers.call.scenes import CALL, talk_of
 from tests.handlers.waiting_room.scenes import ROOM, ask_before_commit, refusal_of
-from tests.world import until
+from tests.world import add_topic, until
 
 VIEW = {"id", "booking_id", "consultant_id", "student_id", "status", "provider", "ice_servers"}
 VIEW |= {"started_at", "ended_at", "talked_s"}
@@ -245,14 +245,7 @@ async def test_a_call_that_outlasts_its_block_completes_the_booking_when_it_ends
 async def test_approving_a_request_of_now_initiates_its_call(world):
     consultant = await world.person("cora", consultant=True)
     student = await world.person("ana")
-    topic = await consultant.call(
-        "/consultants",
-        "add_topic",
-        name="Taxes",
-        description="",
-        hourly_rate={"amount": 6000, "currency": "EUR"},
-        minimal_duration_minutes=10,
-    )
+    topic = await add_topic(consultant)
     await consultant.call("/availability", "set_available_now", available=True)
     await student.enter(CALL)
     asked = await student.call(

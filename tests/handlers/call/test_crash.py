@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from tests.handlers.call.scenes import CALL
-from tests.world import Process, until
+from tests.world import Process, add_topic, until
 
 
 async def call_on(process: Process):
@@ -20,14 +20,7 @@ async def call_on(process: Process):
         country="DE",
         time_zone="UTC",
     )
-    topic = await consultant.call(
-        "/consultants",
-        "add_topic",
-        name="Taxes",
-        description="",
-        hourly_rate={"amount": 6000, "currency": "EUR"},
-        minimal_duration_minutes=10,
-    )
+    topic = await add_topic(consultant)
     await consultant.call("/availability", "set_available_now", available=True)
     asked = await student.call(
         "/booking", "request_now", consultant_id=consultant.id, topic_id=topic["id"]

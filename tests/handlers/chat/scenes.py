@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from tests.world import Person, World
+from tests.world import Person, World, add_topic
 
 FOREVER = {weekday: range(24) for weekday in range(7)}
 
@@ -48,14 +48,7 @@ class Offer:
 
 async def offer(world: World, consultant: Person, max_calls: int = 1) -> Offer:
     """Let a consultant offer a topic, every hour from now on."""
-    topic = await consultant.call(
-        "/consultants",
-        "add_topic",
-        name="Taxes",
-        description="",
-        hourly_rate={"amount": 6000, "currency": "EUR"},
-        minimal_duration_minutes=10,
-    )
+    topic = await add_topic(consultant)
     hours = [
         {"weekday": weekday, "hour": hour, "max_calls": max_calls}
         for weekday, hours in FOREVER.items()

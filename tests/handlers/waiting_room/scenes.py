@@ -10,7 +10,7 @@ import asyncpg
 
 from handlers.kit.life import InstanceLost
 from tests.wire_client import Refused
-from tests.world import Person, World, until
+from tests.world import Person, World, add_topic, until
 
 ROOM = "/waiting-room"
 
@@ -94,14 +94,7 @@ class Hour:
 async def hour_of(world: World, name: str = "cora", max_calls: int = 5) -> Hour:
     """A consultant whose hour began a minute ago."""
     consultant = await world.person(name, consultant=True)
-    topic = await consultant.call(
-        "/consultants",
-        "add_topic",
-        name="Taxes",
-        description="",
-        hourly_rate={"amount": 6000, "currency": "EUR"},
-        minimal_duration_minutes=10,
-    )
+    topic = await add_topic(consultant)
     day = world.clock.now() + timedelta(days=1)
     answer = await consultant.call(
         "/availability",
