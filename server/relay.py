@@ -59,6 +59,14 @@ class Patience:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """The delivery that is being worked on, and what it goes back to."""
+
+    number: int
+    correlation_id: str | None
+
+
+@dataclass(frozen=True)
 class Turn:
     """What a look at a queue found: an outbound event to act on, a wait, or nothing more."""
 
@@ -80,7 +88,7 @@ class Relay:
         self._metrics = metrics
         self._patience = patience
         self._active: dict[Queue, bool] = {}
-        self._trying: dict[Queue, int] = {}
+        self._trying: dict[Queue, Attempt] = {}
         self._slots = asyncio.Semaphore(WORKERS_MAX)
         self._slots_outside = asyncio.Semaphore(OUTSIDE_MAX)
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -172,14 +180,13 @@ class Relay:
         if stored is None or not stored.data:  # forgotten or wiped: there is nothing left to tell
             deliveries.delete_delivery(queries, queue, lowest.number)
             return Turn(again=True)
+        self._trying[queue] = Attempt(lowest.number, stored.correlation_id)
         if consumer.outbound:
-            self._trying[queue] = lowest.number
             lease = now + timedelta(seconds=LEASE_S)
             deliveries.postpone(
                 queries, queue, lowest.number, attempts=lowest.attempts + 1, ready_at=lease
             )
             return Turn(True, None, lowest.number, lowest.attempts + 1, stored)
-        self._trying[queue] = lowest.number
         deliveries.delete_delivery(queries, queue, lowest.number)
         tx = Transaction(queries, self._kernel, None, _origin_of(stored))
         tx.cause = stored
@@ -200,10 +207,12 @@ class Relay:
     async def _failed(self, queue: Queue, raised: Exception) -> bool:
         """Count the failure; False, for the queue is to be looked at after the pause."""
         self._metrics.failed.labels(queue.consumer).inc()
+        attempt = self._trying.get(queue)
         log.warning(
             "delivery_failed",
             consumer=queue.consumer,
             order_key=queue.order_key,
+            correlation_id=attempt.correlation_id if attempt else None,
             error=type(raised).__name__,
             where=where(raised),
         )
@@ -220,7 +229,8 @@ class Relay:
 
     def _postpone(self, queries: Queries, queue: Queue, error: str) -> float | None:
         lowest = deliveries.find_lowest(queries, queue)
-        if lowest is None or lowest.number != self._trying.get(queue):
+        attempt = self._trying.get(queue)
+        if lowest is None or attempt is None or lowest.number != attempt.number:
             return None  # another instance has done it meanwhile
         outbound = self._consumers[queue.consumer].outbound
         attempts = lowest.attempts + (0 if outbound else 1)  # its lease has counted it already

@@ -6,13 +6,14 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from handlers.kit.context import Transaction
 from rooms.names import stream
 from server.relay import OUTSIDE_MAX, WORKERS_MAX
 from storage import deliveries, timers
 from storage.deliveries import Queue, list_parked, retry_parked, skip_parked
-from storage.events import list_since
+from storage.events import events, list_since
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, Switches, say_it, texts
 from tests.world import World, until
@@ -144,6 +145,19 @@ async def test_a_failing_consumer_has_no_effect_and_is_tried_again(world, switch
     await world.settle()
     assert await noted(world) == ["hard"]
     assert await lowest(world) is None
+
+
+async def test_a_failure_is_logged_with_the_command_that_it_goes_back_to(
+    world, ana, switches: Switches, logs
+):
+    switches.broken.add("hard")
+    await ana.call("/probe", "say", text="hard", room="hall")
+    await world.settle()
+    (cause,) = await world.transact(
+        lambda tx: tx.scalars(select(events.c.correlation_id).where(events.c.name == "PROBE_SAID"))
+    )
+    (line,) = [line for line in logs.getvalue().splitlines() if "delivery_failed" in line]
+    assert cause in line
 
 
 async def test_it_is_tried_again_by_itself_after_the_pause(make_world, switches: Switches):
