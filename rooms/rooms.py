@@ -131,19 +131,16 @@ class Rooms:
         if name in self._of_member.get(member, ()):
             await read()
             return lambda: None
-        opens = self._register(member, name)
+        opening: dict[str, Stream] = {}
         try:
-            if opens:
-                await self._bus.subscribe(name)
-            else:
+            if not await self._register(member, name, opening):
                 await self._others_opened([name])
             floor = await read()
         except BaseException:
-            self._abandon({name} if opens else set())
+            self._abandon(opening)
             self.leave(member, name)
             raise
-        if opens:
-            self._open(name, floor)
+        self._open_all(opening, {name: floor})
         return lambda: self._let_in(member, name, floor)
 
     def listen(self, member: Member, name: str) -> None:
@@ -182,7 +179,7 @@ class Rooms:
         self, member: Member, wants: Wants
     ) -> tuple[list[Wanted], dict[str, Entered]]:
         """Register for every wanted stream, then read; again when that named others."""
-        opening: set[str] = set()
+        opening: dict[str, Stream] = {}
         try:
             wanted = await self._database.read(wants)
             for _ in range(ENTER_ROUNDS):
@@ -211,13 +208,13 @@ class Rooms:
         rest = events.list_heads(tx, [name for name in opening if name not in entered])
         return wanted, entered, {name: entry.head for name, entry in entered.items()} | rest
 
-    async def _register_all(self, member: Member, wanted: list[Wanted], opening: set[str]) -> None:
+    async def _register_all(
+        self, member: Member, wanted: list[Wanted], opening: dict[str, Stream]
+    ) -> None:
         """Be among the joining everywhere; what others are opening is open when this returns."""
         fresh = [one.stream for one in wanted if one.stream not in self._names_of(member)]
         for name in fresh:
-            if self._register(member, name):
-                opening.add(name)
-                await self._bus.subscribe(name)
+            await self._register(member, name, opening)
         others = [name for name in fresh if name not in opening and not self._is_open(name)]
         if others and opening:
             names = sorted(opening)
@@ -242,15 +239,17 @@ class Rooms:
         except TimeoutError:
             raise StorageUnavailable("a stream was not opened in time") from None
 
-    def _register(self, member: Member, name: str) -> bool:
+    async def _register(self, member: Member, name: str, opening: dict[str, Stream]) -> bool:
         """Put `member` among the joining; True when it must open the stream by its snapshot."""
         found = self._streams.get(name)
         opens = found is None
         if found is None:
             found = Stream(name, asyncio.get_running_loop().create_future())
-            self._streams[name] = found
+            self._streams[name] = opening[name] = found
         found.join(member)
         self._of_member.setdefault(member, set()).add(name)
+        if opens:
+            await self._bus.subscribe(name)
         return opens
 
     async def _replay(self, member: Member, missed: list[Numbered]) -> None:
@@ -258,26 +257,24 @@ class Rooms:
             await member.caught_up()
             member.send(event_packet(event))
 
-    def _abandon(self, names: set[str]) -> None:
+    def _abandon(self, opening: dict[str, Stream]) -> None:
         """Their opener could not read: whoever waits for them is told, the next one opens anew."""
-        for name in names:
-            found = self._streams.pop(name, None)
-            if found is None or found.opened.done():
-                continue
+        for name, mine in opening.items():
+            if mine.opened.done():
+                continue  # everybody left it meanwhile
+            del self._streams[name]
             self._bus.unsubscribe(name)
-            found.opened.set_exception(StorageUnavailable("the stream could not be opened"))
-            found.opened.exception()  # nobody may be waiting
-            for member in found.joining:
+            mine.opened.set_exception(StorageUnavailable("the stream could not be opened"))
+            mine.opened.exception()  # nobody may be waiting
+            for member in mine.joining:
                 self._unlist(member, name)
 
-    def _open_all(self, opening: set[str], heads: dict[str, int]) -> None:
-        for name in opening:
-            self._open(name, heads[name])
+    def _open_all(self, opening: dict[str, Stream], heads: dict[str, int]) -> None:
+        """Open those that are still there, at their heads."""
+        for name, mine in opening.items():
+            if not mine.opened.done():
+                self._after_writing(mine, mine.open_at(heads[name]))
         opening.clear()
-
-    def _open(self, name: str, head: int) -> None:
-        if (found := self._streams.get(name)) is not None and found.cursor is None:
-            self._after_writing(found, found.open_at(head))
 
     def _let_in(self, member: Member, name: str, floor: int) -> None:
         found = self._streams.get(name)

@@ -225,7 +225,7 @@ class Doorman:
             if await self._came_back(actor):
                 if self._present_as.get(actor.id) != self._kernel.instance_id:
                     await self._tell_first(actor)  # this instance was taken for dead meanwhile
-                return
+                continue  # they may have left while it was told
             self._present_as.pop(actor.id, None)
             await self._tell(actor, "last_device")
             if not self.people.count(actor.id):

@@ -23,7 +23,10 @@ from storage.instances import confirm_instance, insert_instance, list_silent, ta
 log = structlog.get_logger("heartbeat")
 
 CONFIRM_EVERY_S = 5.0
+ALIGN_TRIES = 3
 SILENT_AFTER = timedelta(seconds=15)
+LAST_WORDS = timedelta(seconds=6)
+"""Longer than a transaction may last."""
 
 
 class Heartbeat:
@@ -37,7 +40,7 @@ class Heartbeat:
     async def start(self) -> None:
         """Be known; an embedded database has one instance, so any other is dead at once."""
         database = self._kernel.database
-        await self._align()
+        await align_clock(self._kernel)
         await database.transact(self._introduce)
         now = self._kernel.clock.now()
         await self.bury(now - SILENT_AFTER if database.shared else now + timedelta(days=1))
@@ -65,10 +68,6 @@ class Heartbeat:
                 partial(self._lost, instance.id, instance.confirmed_at)
             )
 
-    async def _align(self) -> None:
-        if isinstance(self._kernel.clock, SharedClock):
-            await self._kernel.clock.align(self._kernel.database)
-
     def _introduce(self, queries: Queries) -> None:
         insert_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
 
@@ -76,11 +75,26 @@ class Heartbeat:
         return confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
 
     async def _begin_anew(self) -> None:
-        """Others ended what this instance held; it must not go on as if nothing had been."""
-        log.error("taken_for_dead", instance=self._kernel.instance_id)
+        """Others ended what this instance held; it must not go on as if nothing had been.
+
+        Whoever came in between, or is coming in just now, may still have been noted under the old
+        id: that is told as lost once more, when nothing of it can be under way any more.
+        """
+        former = self._kernel.instance_id
+        log.error("taken_for_dead", instance=former)
         self._kernel.instance_id = new_id(self._kernel.clock.now())
-        await self._kernel.database.transact(self._introduce)
+        try:
+            await self._kernel.database.transact(partial(self._replace, former))
+        except BaseException:
+            self._kernel.instance_id = former  # the next beat finds it so again
+            raise
         self._cut_all()
+
+    def _replace(self, former: str, queries: Queries) -> None:
+        self._introduce(queries)
+        tx = Transaction(queries, self._kernel, None, Origin())
+        told_at = tx.now + LAST_WORDS
+        tx.publish_later(InstanceLost(instance_id=former, at=tx.now), told_at, f"lost:{former}")
 
     def _lost(self, instance_id: str, at: datetime, queries: Queries) -> None:
         if take_instance(queries, instance_id, at):
@@ -101,10 +115,22 @@ class Heartbeat:
 
     async def _confirm_and_bury(self, confirmed_at: datetime) -> datetime:
         """Confirm; then bury the silent, unless nobody could confirm for a while."""
-        await self._align()
+        if isinstance(self._kernel.clock, SharedClock):
+            await self._kernel.clock.align(self._kernel.database)
         if not await self._kernel.database.transact(self._confirm):
             await self._begin_anew()
         now = self._kernel.clock.now()
         if now - confirmed_at < SILENT_AFTER:
             await self.bury(now - SILENT_AFTER)
         return now
+
+
+async def align_clock(kernel: Kernel) -> None:
+    """Begin to go by the database's clock, where it is shared; raises StorageUnavailable."""
+    clock = kernel.clock
+    if not isinstance(clock, SharedClock):
+        return
+    for _ in range(ALIGN_TRIES):
+        if await clock.align(kernel.database):
+            return
+    raise StorageUnavailable("the database answers too slowly to tell the time")

@@ -41,8 +41,8 @@ class Forget(Protocol):
 def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
     """All that is to be forgotten at `now`, in an order in which it can be.
 
-    A spent refresh token is kept as long as a session can last, for who brings it again is a
-    thief; the record of a dispatch as long as the events that tell of it.
+    A spent refresh token is kept as long as it could have been used, for who brings it again is
+    a thief; the record of a dispatch as long as the events that tell of it.
     """
     events_since = now - rules.span("events_kept_days")
     return [

@@ -6,6 +6,7 @@ from typing import TypeVar
 from handlers.kit.context import Transaction
 from handlers.profile import public as profiles
 from server.app import App
+from server.heartbeat import align_clock
 from server.settings import Settings
 from storage import deliveries
 from storage.deliveries import Parked, Queue
@@ -22,6 +23,7 @@ async def with_app(settings: Settings, work: Callable[[App], Awaitable[T]]) -> T
     try:
         await migrate(app.database)
         await app.database.start()
+        await align_clock(app.kernel)
         return await work(app)
     finally:
         await app.database.stop()

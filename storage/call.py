@@ -136,7 +136,10 @@ _SHORTEN = (
     update(stays).where(_s.id == bindparam("stay_id")).values(left_at=bindparam("new_left_at"))
 )
 _OF_INSTANCE = (
-    select(stays).where(_s.instance_id == bindparam("of_instance"), _OPEN).limit(bindparam("limit"))
+    select(stays)
+    .where(_s.instance_id == bindparam("of_instance"), _OPEN)
+    .order_by(_s.call_id)
+    .limit(bindparam("limit"))
 )
 _ASSUMED = (
     select(stays)
@@ -146,6 +149,7 @@ _ASSUMED = (
         _s.left_at > _s.joined_at,
         _s.noted_by != _s.instance_id,
     )
+    .order_by(_s.call_id)
     .limit(bindparam("limit"))
 )
 _LIVE_STAYS = select(func.count()).where(

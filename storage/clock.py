@@ -38,13 +38,15 @@ class SharedClock:
     def now(self) -> datetime:
         return self._at + timedelta(seconds=monotonic() - self._since)
 
-    async def align(self, database: Database) -> None:
-        """Set it by the database; an answer that took too long says too little."""
+    async def align(self, database: Database) -> bool:
+        """Set it by the database; False when the answer took so long that it says too little."""
         asked = monotonic()
         at = await database.read(_read_now)
         answered = monotonic()
-        if answered - asked < ALIGNED_WITHIN_S:
-            self._at, self._since = at, (asked + answered) / 2
+        if answered - asked >= ALIGNED_WITHIN_S:
+            return False
+        self._at, self._since = at, (asked + answered) / 2
+        return True
 
 
 def _read_now(tx: Queries) -> datetime:

@@ -63,7 +63,10 @@ _LET_GO = delete(holdings).where(
 )
 _COUNT = select(func.count()).where(_h.user_id == bindparam("of_user"))
 _HELD = (
-    select(_h.user_id).where(_h.instance_id == bindparam("of_instance")).limit(bindparam("limit"))
+    select(_h.user_id)
+    .where(_h.instance_id == bindparam("of_instance"))
+    .order_by(_h.user_id)
+    .limit(bindparam("limit"))
 )
 
 

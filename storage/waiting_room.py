@@ -111,7 +111,10 @@ _DELETE_STAY = delete(stays).where(_s.id == bindparam("stay_id"))
 _DELETE_STAYS = delete(stays).where(_s.booking_id == bindparam("of_booking"))
 _COUNT_STAYS = select(func.count()).where(_s.booking_id == bindparam("of_booking"))
 _OF_INSTANCE = (
-    select(stays).where(_s.instance_id == bindparam("of_instance")).limit(bindparam("limit"))
+    select(stays)
+    .where(_s.instance_id == bindparam("of_instance"))
+    .order_by(_s.booking_id)
+    .limit(bindparam("limit"))
 )
 
 

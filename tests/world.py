@@ -312,7 +312,8 @@ class World:
         return [msgspec.json.decode(data) for data in found]
 
     async def settle(self) -> None:
-        """Let happen what is due by the clock: timers, consumers, and what they cause."""
+        """Let happen what was asked for and what is due by the clock, and what that causes."""
+        await until(self._all_answered)
         relay = self.app.relay
         for _ in range(QUIET_ROUNDS_MAX):
             fired = await relay.fire_timers()
@@ -321,6 +322,11 @@ class World:
             if not fired and not await self.read(list_due, self.clock.now(), 1):
                 return
         raise AssertionError("the world does not come to rest")
+
+    def _all_answered(self) -> bool:
+        """Whether every socket has entered its rooms and has its answers."""
+        connections = self.app.sockets.connections
+        return not any(one.worker for each in connections for one in each.sockets.values())
 
     async def metrics(self) -> dict[str, float]:
         """What /metrics says, by the names and labels as they are written there."""

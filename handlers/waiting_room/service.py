@@ -231,8 +231,9 @@ def _open(tx: Transaction, booking: BookingView) -> RoomRow:
         raise WrongState("The call goes on already.")
     _leave_another_block(tx, booking.id, booking.block_id)
     fresh = RoomRow(booking.block_id, booking.consultant_id, booking.ends_at, 0, 0, None, None)
-    _close_later(tx, fresh)
-    return store.open_room(tx, fresh)
+    room = store.open_room(tx, fresh)
+    _close_later(tx, room)
+    return room
 
 
 def _leave_another_block(tx: Transaction, booking_id: str, block_id: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from storage.clock import SharedClock, SystemClock
 from storage.instances import insert_instance
+from storage.presence import hold_person, list_held
 from tests.world import World, one_database, until
 
 LOST = "INSTANCE_LOST"
@@ -106,6 +107,50 @@ class TestWithOthers:
         await again.enter("/presence", token=ana.token)
         await one.settle()
         await until(online, within_s=5)
+
+    async def test_who_came_while_it_was_taken_for_dead_is_there_no_longer_than_they_are(
+        self, make_world
+    ):
+        cut_off, one = [await make_world() for _ in range(2)]
+        old = cut_off.app.kernel.instance_id
+        ben = await one.person("ben")
+
+        async def held_by() -> list[str]:
+            return await one.transact(lambda tx: list_held(tx, old, 9))
+
+        await one.transact(lambda tx: one.app.heartbeat._lost(old, tx.now, tx))
+        await one.settle()
+        await one.transact(lambda tx: hold_person(tx, ben.id, old))
+        await until(lambda: cut_off.app.kernel.instance_id != old, within_s=2)
+        assert await held_by() == [ben.id]
+        one.clock.advance(7)
+        await one.settle()
+        assert await held_by() == []
+
+    @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.2")
+    async def test_who_leaves_while_they_are_told_to_be_there_again_is_told_to_be_gone(
+        self, make_world, monkeypatch
+    ):
+        world = await make_world()
+        ana, doorman, told = await world.person("ana"), world.app.doorman, []
+        await ana.enter("/profile")
+        await until(lambda: ana.id in doorman._present_as and not doorman._telling)
+        back = await ana.device()
+        tell = doorman._tell
+
+        async def leave_meanwhile(actor, hook):
+            told.append(hook)
+            if hook == "first_device":
+                await back.close()
+                await until(lambda: not doorman.people.count(ana.id))
+            await tell(actor, hook)
+
+        monkeypatch.setattr(doorman, "_tell", leave_meanwhile)
+        doorman._present_as[ana.id] = "an instance that was taken for dead"
+        await ana.client.close()
+        await until(lambda: ana.id in doorman._telling)
+        await back.enter("/profile", token=ana.token)
+        await until(lambda: told == ["first_device", "last_device"])
 
     async def test_instances_go_by_the_clock_of_their_database(self, make_world):
         world = await make_world()

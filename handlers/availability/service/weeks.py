@@ -232,7 +232,8 @@ def _make(tx: Transaction, consultant_id: str, start: datetime, max_calls: int) 
 def _fit(tx: Transaction, row: BlockRow, max_calls: int, wish: Wish) -> BlockView | None:
     """Bring one block to `max_calls` (0: away), as far as bookings that stay let it.
 
-    Gives it when that changed it.
+    Gives it when that changed it. One event tells of all blocks of a week that changed; beside it
+    only those are told one by one in which somebody has or had a place.
     """
     if row.wanted_calls == max_calls and (wish.keeps_booked or row.taken <= max_calls):
         return None
@@ -243,7 +244,9 @@ def _fit(tx: Transaction, row: BlockRow, max_calls: int, wish: Wish) -> BlockVie
     store.set_wanted(tx, row.id, max_calls)
     places.settle(tx, row.id)
     lists.tell_expired(tx, row.id, withdrawn)
-    after = places.tell_change(tx, before)
+    after = places.view_of(places.get_row(tx, row.id))
+    if before.taken or after.taken:
+        places.tell_change(tx, before)
     return after if after != places.view_of(before) else None
 
 

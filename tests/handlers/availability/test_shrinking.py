@@ -143,7 +143,7 @@ async def test_an_hour_that_only_bookings_keep_can_be_cleared_with_them(world):
 
 
 async def test_a_change_of_the_week_tells_each_count_and_status(world):
-    practice, (sam, _), _ = await booked_out(world)
+    practice, _, _ = await booked_out(world)
     watcher = await follow(practice)
 
     async def told(name):
@@ -156,10 +156,17 @@ async def test_a_change_of_the_week_tells_each_count_and_status(world):
     await set_week(practice, daily(10, 14, max_calls=1))
     assert await told("AVAILABILITY_BLOCK_FULL") == [(2, 2, "full")]
     assert await told("AVAILABILITY_UPDATED") == [(2, 3, "available"), (2, 2, "full")]
+
+
+async def test_one_event_tells_of_all_free_blocks_that_a_week_loses(world):
+    """Of a full week there are hundreds; one by one they would use up the replay of who watches."""
+    practice, (sam, _), _ = await booked_out(world)
+    watcher = await follow(practice)
     await set_week(practice, [])
     await watcher.agrees()
-    updated = watcher.client.events("AVAILABILITY_UPDATED")
-    gone = [e.data["block"] for e in updated if e.data["block"]["status"] == "cancelled"]
+    assert watcher.client.events("AVAILABILITY_UPDATED") == []
+    (told,) = watcher.client.events("DEFAULT_SCHEDULE_SET")
+    gone = [block for block in told.data["blocks"] if block["status"] == "cancelled"]
     fresh = (await practice.list_blocks(sam))["blocks"]
     assert gone == [block for block in fresh if block["status"] == "cancelled"]
 
