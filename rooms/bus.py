@@ -6,11 +6,26 @@ there is nobody to tell.
 
 from typing import Protocol
 
+from rooms.packets import Packet
 from storage.events import Numbered
 
 
+class Hears(Protocol):
+    """What a bus tells the rooms of this instance."""
+
+    def arrived(self, event: Numbered) -> None:
+        """Another instance committed it; heard twice is harmless."""
+
+    def whispered(self, name: str, packet: Packet) -> None:
+        """Somebody on another instance whispered it in the stream `name`."""
+
+
 class Bus(Protocol):
-    async def start(self) -> None: ...
+    @property
+    def well(self) -> bool:
+        """Whether what others say is heard: an instance that is deaf should get no clients."""
+
+    async def start(self, rooms: Hears) -> None: ...
 
     async def stop(self) -> None: ...
 
@@ -20,7 +35,7 @@ class Bus(Protocol):
     def publish_whisper(self, stream: str, packet: bytes) -> None: ...
 
     async def subscribe(self, stream: str) -> None:
-        """Hear `stream` from here on; returns when that is certain."""
+        """Hear `stream` from here on; returns when that is certain, or cannot be now."""
 
     def unsubscribe(self, stream: str) -> None: ...
 
@@ -28,7 +43,9 @@ class Bus(Protocol):
 class InProcessBus:
     """One instance alone: its own commits reach its rooms directly."""
 
-    async def start(self) -> None:
+    well = True
+
+    async def start(self, rooms: Hears) -> None:
         """Nothing to open."""
 
     async def stop(self) -> None:

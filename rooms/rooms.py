@@ -55,7 +55,7 @@ class Rooms:
         self._gaps = Gaps(database, clock, self._streams, self._after_writing, self._spawn)
 
     async def start(self) -> None:
-        await self._bus.start()
+        await self._bus.start(self)
         self._spawn(self._gaps.sweep())
 
     async def stop(self) -> None:

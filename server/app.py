@@ -17,7 +17,8 @@ from handlers.kit.context import Actor, Context, Kernel, Origin, Stored, Wake, W
 from handlers.kit.ids import new_id
 from handlers.kit.keys import Keys
 from handlers.send.mail import Mailer, by_smtp, to_folder
-from rooms.bus import InProcessBus
+from rooms.bus import Bus, InProcessBus
+from rooms.redis_bus import RedisBus
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
@@ -54,9 +55,10 @@ class App:
         self.kernel = self._make_kernel()
         self.limits = make_limits(settings)
         environment = settings.environment
+        self.bus: Bus = RedisBus(environment.redis_url) if environment.redis_url else InProcessBus()
         self.rooms = Rooms(
             self.database,
-            InProcessBus(),
+            self.bus,
             self.clock,
             ReplayLimits(environment.replay_stream_max, environment.replay_connection_max),
         )

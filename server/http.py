@@ -87,11 +87,12 @@ class Site:
         return web.json_response({"status": "live"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """The instance can serve: its database answers, and it is not about to stop."""
-        if not self._app.stopping and await self._app.database.ready():
+        """The instance can serve: its database answers, it hears others and is not stopping."""
+        app = self._app
+        if not app.stopping and app.bus.well and await app.database.ready():
             return web.json_response({"status": "ready"})
         return web.json_response(
-            {"error": {"code": "UNAVAILABLE", "message": "the database does not answer"}},
+            {"error": {"code": "UNAVAILABLE", "message": "this instance cannot serve now"}},
             status=503,
         )
 

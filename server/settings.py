@@ -18,6 +18,7 @@ from handlers.kit.rules import Rules
 
 PREFIX = "PARLEY_"
 SECRET_LENGTH_MIN = 32
+REDIS_SCHEMES = ("redis://", "rediss://")
 
 
 class WrongSetting(Exception):
@@ -33,7 +34,7 @@ class Environment(msgspec.Struct, frozen=True):
     database_url: Annotated[
         str, Meta(description="sqlite:///FILE or postgresql://… (default: SQLite in the data dir)")
     ] = ""
-    redis_url: Annotated[str, Meta(description="Redis between instances (not yet)")] = ""
+    redis_url: Annotated[str, Meta(description="Redis that joins instances")] = ""
     mail_url: Annotated[
         str,
         Meta(description="file: (into <data>/mail), file:FOLDER, or smtp://user:pass@host:port"),
@@ -204,8 +205,10 @@ def _check(settings: Settings) -> None:
         raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
     if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
         raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
-    if environment.redis_url:
-        raise WrongSetting("PARLEY_REDIS_URL: this release has no Redis bus yet; leave it out")
+    if environment.redis_url and not settings.database_url.startswith("postgresql"):
+        raise WrongSetting("PARLEY_REDIS_URL joins instances, which need PostgreSQL")
+    if environment.redis_url and not environment.redis_url.startswith(REDIS_SCHEMES):
+        raise WrongSetting("PARLEY_REDIS_URL begins with redis:// or rediss://")
     if settings.shared and not environment.secret:
         raise WrongSetting("PARLEY_SECRET must be given with PostgreSQL or Redis (all share it)")
     if environment.secret and len(environment.secret) < SECRET_LENGTH_MIN:

@@ -10,14 +10,14 @@ class Proxy:
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
         self._pipes: set[asyncio.Task[None]] = set()
+        self._muted: set[asyncio.Task[None]] = set()
         self._port = 0
 
     @property
     def url(self) -> str:
         """The server's URL, by way of here."""
-        return self._target._replace(
-            netloc=f"{self._target.username}:{self._target.password}@127.0.0.1:{self._port}"
-        ).geturl()
+        who, at, _ = self._target.netloc.rpartition("@")
+        return self._target._replace(netloc=f"{who}{at}127.0.0.1:{self._port}").geturl()
 
     async def mend(self) -> None:
         """Take connections (again), always on the same port."""
@@ -31,6 +31,10 @@ class Proxy:
             pipe.cancel()
         await asyncio.gather(*self._pipes, return_exceptions=True)
 
+    def mute(self) -> None:
+        """Let the connections that there are stay open, and pass nothing more on."""
+        self._muted |= self._pipes
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = await asyncio.open_connection(self._target.hostname, self._target.port)
         for source, sink in ((reader, target[1]), (target[0], writer)):
@@ -41,7 +45,8 @@ class Proxy:
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
             while chunk := await source.read(65_536):
-                sink.write(chunk)
+                if asyncio.current_task() not in self._muted:
+                    sink.write(chunk)
         except OSError:
             pass
         finally:

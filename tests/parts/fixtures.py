@@ -13,6 +13,7 @@ from tests.parts.chromium import running_chromium
 from tests.parts.mail import Mailbox, running_mailbox
 from tests.parts.node import find_node
 from tests.parts.postgres import Cluster, running_cluster
+from tests.parts.redis import RedisServer, running_redis
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,13 @@ def make_database(postgres: Cluster) -> Iterator[Callable[[str], str]]:
 async def mailbox() -> AsyncIterator[Mailbox]:
     """A mail server on `mailbox.host` and `mailbox.port`."""
     async with running_mailbox() as running:
+        yield running
+
+
+@pytest.fixture
+async def redis_server() -> AsyncIterator[RedisServer]:
+    """A Redis server at `redis_server.url`."""
+    async with running_redis() as running:
         yield running
 
 

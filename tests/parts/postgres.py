@@ -111,7 +111,7 @@ class _Server:
         self._told = threading.Event()
         self.is_ready = False
         self._process = subprocess.Popen(
-            [*_unprivileged(), binaries / "postgres", "-D", data, f"--port={port}", *settings],
+            [*unprivileged(), binaries / "postgres", "-D", data, f"--port={port}", *settings],
             cwd=data,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ class _Server:
 def _start_on_a_free_port(binaries: Path, folder: Path) -> tuple[_Server, int]:
     """A port may be taken between the look and the start, so that several are tried."""
     for _ in range(PORTS_TRIED):
-        port = _free_port()
+        port = free_port()
         server = _Server(binaries, folder / "data", port)
         if server.wait_until_ready():
             return server, port
@@ -164,7 +164,7 @@ def _start_on_a_free_port(binaries: Path, folder: Path) -> tuple[_Server, int]:
     raise RuntimeError(f"PostgreSQL did not start:\n{server.log}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -179,7 +179,7 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
             os.chown(path, account.pw_uid, account.pw_gid)
     made = subprocess.run(
         [
-            *_unprivileged(),
+            *unprivileged(),
             *(binaries / "initdb", "-D", folder / "data", "--no-sync", "--username=parley"),
             *("--auth=password", f"--pwfile={secret}", "--encoding=UTF8", "--locale=C"),
         ],
@@ -201,7 +201,7 @@ def _account() -> pwd.struct_passwd | None:
     return known.get("postgres") or known["nobody"]
 
 
-def _unprivileged() -> list[str]:
+def unprivileged() -> list[str]:
     """The words before a command that make it drop root and die with this process."""
     setpriv = shutil.which("setpriv")
     account = _account()

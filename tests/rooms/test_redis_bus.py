@@ -1,0 +1,168 @@
+"""Rooms of two instances, joined by a real Redis that is killed, frozen and emptied."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rooms import gaps, redis_bus
+from rooms.packets import whisper_packet
+from rooms.redis_bus import RedisBus, channel_of
+from rooms.rooms import Rooms
+from tests.kit.proxy import Proxy
+from tests.parts.redis import RedisServer
+from tests.rooms.hall import HALL, NAMESPACE, Hall, Member
+from tests.world import until
+
+LONG_S = 3_600
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(redis_bus, "RECONNECT_AFTER_S", (0.05, 0.1))
+    monkeypatch.setattr(redis_bus, "SHUT_FOR_S", (0.05, 0.1))
+    monkeypatch.setattr(redis_bus, "ECHO_EVERY_S", 0.05)
+    monkeypatch.setattr(redis_bus, "DEAF_AFTER_S", 0.5)
+    monkeypatch.setattr(redis_bus, "READ_WITHIN_S", 0.1)
+
+
+@pytest.fixture
+def without_sweep(monkeypatch):
+    monkeypatch.setattr(gaps, "SWEEP_EVERY_S", LONG_S)
+    monkeypatch.setattr(gaps, "GAP_WAIT_S", LONG_S)
+
+
+@pytest.fixture
+async def joined(hall: Hall, redis_server: RedisServer) -> AsyncIterator[tuple[Rooms, Rooms]]:
+    """Two instances: the first commits what the hall says, the second hears of it by Redis."""
+    both = [Rooms(hall.database, RedisBus(redis_server.url), hall.clock) for _ in range(2)]
+    for rooms in both:
+        await rooms.start()
+    hall.database.committed = both[0].committed
+    await until(lambda: all(rooms._bus.well for rooms in both))
+    yield both[0], both[1]
+    for rooms in both:
+        await rooms.stop()
+
+
+async def come_in(hall: Hall, rooms: Rooms, user_id: str | None = None) -> Member:
+    member, usual = Member(user_id), hall.rooms
+    hall.rooms = rooms
+    await hall.enter(member)
+    hall.rooms = usual
+    return member
+
+
+@pytest.mark.usefixtures("without_sweep")
+async def test_what_one_commits_the_other_hears_at_once_in_order(hall, joined):
+    here, there = [await come_in(hall, rooms) for rooms in joined]
+    await hall.say(count=50)
+    await until(lambda: there.numbers() == list(range(1, 51)), within_s=2)
+    assert here.numbers() == list(range(1, 51))
+
+
+@pytest.mark.usefixtures("without_sweep")
+async def test_a_whisper_reaches_the_other_instance_once_and_its_own_once(hall, joined):
+    here, there = [await come_in(hall, rooms) for rooms in joined]
+    joined[0].whisper(NAMESPACE, "hall", "typing", {})
+    await hall.say()
+    await until(lambda: there.numbers() == [1])
+    assert there.sent.count("typing") == here.sent.count("typing") == 1
+
+
+async def test_a_stream_is_subscribed_while_somebody_is_in_it(hall, joined, redis_server):
+    async def channels() -> int:
+        ((_, count),) = await redis_server.client.pubsub_numsub(channel_of(HALL))
+        return int(count)
+
+    first, second = [await come_in(hall, joined[0]) for _ in range(2)]
+    other = await come_in(hall, joined[1])
+    assert await channels() == 2, "entering waits for the subscription"
+    joined[0].leave_all(first)
+    joined[1].leave_all(other)
+    await until(lambda: is_count(channels, 1))
+    joined[0].leave_all(second)
+    await until(lambda: is_count(channels, 0))
+
+
+async def is_count(channels, count: int) -> bool:
+    return await channels() == count
+
+
+async def test_while_redis_is_dead_the_database_tells_and_afterwards_redis_again(
+    hall, joined, redis_server, monkeypatch
+):
+    there = await come_in(hall, joined[1])
+    redis_server.kill()
+    await hall.say(count=3)
+    await until(lambda: there.numbers() == [1, 2, 3], within_s=2)
+    late = await come_in(hall, joined[1])
+    await until(lambda: not joined[1]._bus.well, within_s=2)
+    await redis_server.start()
+    await until(lambda: all(rooms._bus.well for rooms in joined), within_s=3)
+    monkeypatch.setattr(gaps.Gaps, "_look", no_look)
+    await hall.say(count=3)
+    await until(lambda: late.numbers()[-3:] == [4, 5, 6], within_s=2)
+
+
+async def no_look(self: gaps.Gaps, since: object) -> None:
+    """The database tells nothing by itself."""
+
+
+async def test_a_frozen_redis_holds_nobody_up_and_shows(hall, joined, redis_server):
+    there = await come_in(hall, joined[1])
+    redis_server.freeze()
+    try:
+        async with asyncio.timeout(1):
+            await hall.say(count=20)
+        await until(lambda: there.numbers() == list(range(1, 21)), within_s=2)
+        await until(lambda: not any(rooms._bus.well for rooms in joined), within_s=2)
+        late = await come_in(hall, joined[0])
+    finally:
+        redis_server.thaw()
+    await until(lambda: all(rooms._bus.well for rooms in joined), within_s=3)
+    await hall.say()
+    await until(lambda: there.numbers()[-1] == late.numbers()[-1] == 21)
+
+
+async def test_a_connection_that_only_looks_alive_is_made_anew(hall, redis_server, monkeypatch):
+    monkeypatch.setattr(gaps, "SWEEP_EVERY_S", LONG_S)
+    wire = Proxy(redis_server.url)
+    await wire.mend()
+    rooms = Rooms(hall.database, RedisBus(wire.url), hall.clock)
+    await rooms.start()
+    others = Rooms(hall.database, RedisBus(redis_server.url), hall.clock)
+    await others.start()
+    await until(lambda: rooms._bus.well and others._bus.well)
+    there = await come_in(hall, rooms)
+    hall.database.committed = others.committed
+    wire.mute()
+    await until(lambda: not rooms._bus.well, within_s=2)
+    await until(lambda: rooms._bus.well, within_s=3)
+    await hall.say()
+    await until(lambda: there.numbers() == [1], within_s=2)
+    for one in (rooms, others):
+        await one.stop()
+    await wire.cut()
+
+
+async def test_instances_start_and_go_on_without_any_redis(hall, redis_server):
+    redis_server.kill()
+    rooms = Rooms(hall.database, RedisBus(redis_server.url), hall.clock)
+    await rooms.start()
+    member = await come_in(hall, rooms)
+    await hall.say()
+    await until(lambda: member.numbers() == [1], within_s=2)
+    assert not rooms._bus.well
+    await rooms.stop()
+
+
+async def test_what_another_release_says_is_left_out(hall, joined, redis_server):
+    there = await come_in(hall, joined[1])
+    await redis_server.client.publish(channel_of(HALL), b"\x93nonsense")
+    await redis_server.client.publish(
+        channel_of(HALL), whisper_packet(NAMESPACE, "hall", "x", 1).text
+    )
+    await hall.say()
+    await until(lambda: there.numbers() == [1])
+    assert there.sent == ["greeted", ("hall", 1)]

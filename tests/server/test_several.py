@@ -1,0 +1,71 @@
+"""Two whole instances over one PostgreSQL and one Redis."""
+
+import aiohttp
+import pytest
+
+from rooms import gaps, redis_bus
+from tests.kit.probe import NAMESPACE
+from tests.world import World, until
+
+pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+async def both(make_world, redis_server, monkeypatch) -> tuple[World, World]:
+    monkeypatch.setattr(redis_bus, "ECHO_EVERY_S", 0.05)
+    monkeypatch.setattr(redis_bus, "DEAF_AFTER_S", 0.6)
+    monkeypatch.setattr(redis_bus, "READ_WITHIN_S", 0.1)
+    monkeypatch.setattr(redis_bus, "RECONNECT_AFTER_S", (0.05, 0.1))
+    monkeypatch.setattr(gaps, "SWEEP_EVERY_S", 3_600)  # the database tells nothing by itself
+    one = await make_world(PARLEY_REDIS_URL=redis_server.url)
+    other = await make_world(PARLEY_REDIS_URL=redis_server.url)
+    await until(lambda: one.app.bus.well and other.app.bus.well)
+    return one, other
+
+
+async def readiness(world: World) -> int:
+    async with aiohttp.ClientSession() as http, http.get(f"{world.url}/health/ready") as answer:
+        return answer.status
+
+
+async def is_readiness(world: World, status: int) -> bool:
+    return await readiness(world) == status
+
+
+async def test_people_on_two_instances_write_and_see_each_other_type(both):
+    one, other = both
+    ana, ben = await one.person("ana"), await other.person("ben")
+    for person in (ana, ben):
+        await person.enter("/chat")
+    conversation = await ana.call("/chat", "open", user_id=ben.id)
+    await ben.event("CONVERSATION_OPENED")
+    here = {"conversation_id": conversation["id"]}
+    await ana.call("/chat", "send", **here, client_id="1", text="Are you there?")
+    heard = await ben.event("MESSAGE_SENT")
+    assert heard.data["message"]["text"] == "Are you there?"
+    await ben.call("/chat", "typing", **here)
+    assert (await ana.event("typing")).data["user_id"] == ben.id
+    assert ben.events("typing") == []
+
+
+async def test_a_session_that_ends_on_one_instance_ends_on_the_other(both):
+    one, other = both
+    ana = await one.person("ana")
+    laptop = await other.connect(ana.token)
+    await laptop.enter("/profile")
+    door = await one.visitor("/auth")
+    await door.call("/auth", "logout", refresh_token=ana.session["refresh_token"])
+    await until(laptop.closed.is_set, within_s=2)
+
+
+async def test_an_instance_that_hears_nobody_is_not_ready_until_it_does(both, redis_server):
+    one, _ = both
+    assert await readiness(one) == 200
+    redis_server.freeze()
+    try:
+        await until(lambda: is_readiness(one, 503), within_s=3)
+        ana = await one.person("ana")
+        assert await ana.call(NAMESPACE, "echo", text="who is here is served all the same")
+    finally:
+        redis_server.thaw()
+    await until(lambda: is_readiness(one, 200), within_s=3)
