@@ -114,7 +114,7 @@ class Dispatcher:
         else:
             wait = self._limits.take_from(rate, incoming.origin.address)
         if wait:
-            raise RateLimited(retry_after_s=round(wait, 3))
+            raise RateLimited(retry_after_s=wait)
 
     def _refusal_of(self, raised: Exception, incoming: Incoming) -> Refusal:
         if isinstance(raised, Refusal):

@@ -80,7 +80,7 @@ class Doorman:
         if self._closing:
             raise Unavailable(retry_after_s=1)
         if connection.attempt_refused:
-            raise RateLimited(retry_after_s=round(connection.attempt_refused, 3))
+            raise RateLimited(retry_after_s=connection.attempt_refused)
         domain = self._namespaces.get(namespace)
         if domain is None:
             raise UnknownNamespace

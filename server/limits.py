@@ -5,6 +5,7 @@ Sizes are bounds of other places (frames in the transport, texts in the contract
 """
 
 import ipaddress
+import math
 import time
 from collections import OrderedDict
 from typing import NamedTuple
@@ -27,12 +28,16 @@ class Buckets:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> float:
-        """Take one token: 0.0 when there was one, else the seconds until there is."""
+        """Take one token: 0.0 when there was one, else the seconds until there is.
+
+        They are whole milliseconds and one more, so that whoever waits them out, by a clock that
+        may round, is not refused again.
+        """
         burst, per_s = self._limit
         now = time.monotonic()
         tokens, at = self._left.pop(key, (burst, now))
         tokens = min(burst, tokens + (now - at) * per_s)
-        wait = 0.0 if tokens >= 1 else (1 - tokens) / per_s
+        wait = 0.0 if tokens >= 1 else (math.ceil((1 - tokens) / per_s * 1000) + 1) / 1000
         self._left[key] = (tokens if wait else tokens - 1, now)
         if len(self._left) > BUCKETS_MAX:
             self._left.popitem(last=False)

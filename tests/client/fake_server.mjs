@@ -53,6 +53,7 @@ export class FakeServer extends Watched {
     server.io = new Server(server.http);
     server.io.of(/^\/.+/).use((socket, next) => server.#admit(socket, next))
       .on("connection", (socket) => server.#serve(socket));
+    server.io.engine.on("connection", (one) => one.on("close", () => server.happened()));
     server.http.listen(0, "127.0.0.1");
     await once(server.http, "listening");
     return server;
