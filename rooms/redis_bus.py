@@ -3,18 +3,19 @@
 Invariants:
 - Best effort. Nothing that waits for a commit or an answer waits for Redis, and nothing lost here
   is sent again: `rooms/gaps.py` finds it by number in the database, within a second.
-- Publishing goes through one bounded queue and one connection of its own. An attempt that takes
-  over 250 ms has failed; after a failure everything is dropped for a second or two.
-- Reading has its own connection and its own loop. A lost connection is made anew after one to two
-  seconds, and every stream with members here is subscribed again.
-- Every few seconds this instance says something to itself. When it does not hear that, it is deaf
-  whatever the connection looks like: not `well`, and the connection is made anew.
+- Publishing has its own line (`rooms/redis_line.py`), bounded in time and in length.
+- Listening has its own connections, one to each server that Redis consists of. When one of them is
+  lost, or is no longer the right one, all are made anew after one to two seconds, and every stream
+  with members here is subscribed again.
+- Every few seconds this instance says something to itself by each of those servers. When it does
+  not hear that, it is deaf whatever the connection looks like: not `well`, and it begins anew.
 - One channel a stream, subscribed while the stream has members here. `subscribe` returns when
   Redis has confirmed it; while Redis is away it returns at once, and the database fills the gaps.
 - What this instance published comes back to it too, and is told by its sender and left out.
 """
 
 import asyncio
+import itertools
 import random
 import secrets
 import time
@@ -25,26 +26,22 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
 
 from rooms.bus import Hears
 from rooms.packets import Packet
+from rooms.redis_line import FAILURES, Line
+from rooms.redis_shards import Shards, find_shards
 from storage.events import Numbered
 
 log = structlog.get_logger("bus")
 
 PREFIX = "parley:"
-QUEUE_MAX = 10_000
-BATCH_MAX = 100
-PUBLISH_WITHIN_S = 0.25
-SHUT_FOR_S = (1.0, 2.0)
 RECONNECT_AFTER_S = (1.0, 2.0)
 SUBSCRIBED_WITHIN_S = 1.0
 SUBSCRIBE_AT_ONCE = 1_000
 ECHO_EVERY_S = 2.0
 DEAF_AFTER_S = 7.0
 READ_WITHIN_S = 1.0
-FAILURES = (RedisError, OSError, TimeoutError)
 
 
 class Told(msgspec.Struct, array_like=True, tag="event"):
@@ -63,13 +60,41 @@ class Whispered(msgspec.Struct, array_like=True, tag="whisper"):
 
 
 class Echo(msgspec.Struct, array_like=True, tag="echo"):
-    """What an instance says to itself."""
+    """What an instance says to itself, and by which channel."""
 
     sender: str
+    channel: str
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Told | Whispered | Echo).decode
+
+
+class Ear:
+    """What is heard from one server."""
+
+    def __init__(self, pubsub: PubSub, echo: str, *, sharded: bool) -> None:
+        self.echo = echo
+        """The channel by which this instance says to itself that it hears."""
+        self._pubsub = pubsub
+        self._sharded = sharded
+
+    async def subscribe(self, *channels: str) -> None:
+        await (self._pubsub.ssubscribe if self._sharded else self._pubsub.subscribe)(*channels)
+
+    async def unsubscribe(self, channel: str) -> None:
+        await (self._pubsub.sunsubscribe if self._sharded else self._pubsub.unsubscribe)(channel)
+
+    async def next(self) -> dict[str, Any] | None:
+        """What comes next, or None when nothing came for a while."""
+        message: dict[str, Any] | None = await self._pubsub.get_message(timeout=READ_WITHIN_S)
+        if message and message["type"] == "sunsubscribe" and self._means(message["channel"]):
+            raise ConnectionError("the channel is kept by another server now")
+        return message
+
+    def _means(self, channel: bytes) -> bool:
+        """Whether it is subscribed as far as we know."""
+        return channel in self._pubsub.shard_channels
 
 
 class RedisBus:
@@ -77,31 +102,35 @@ class RedisBus:
 
     def __init__(self, url: str) -> None:
         self._me = secrets.token_hex(8)
-        self._speaking: Redis = Redis.from_url(url, socket_connect_timeout=PUBLISH_WITHIN_S)
-        self._listening: Redis = Redis.from_url(url, socket_connect_timeout=READ_WITHIN_S)
-        self._outgoing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_MAX)
-        self._shut_until = 0.0
+        self._url = url
+        self._line = Line(url)
         self._streams: dict[str, asyncio.Future[None]] = {}
         """Those subscribed or to be, each with its confirmation."""
-        self._pubsub: PubSub | None = None
-        self._heard_at = 0.0
+        self._shards: Shards | None = None
+        self._ears: dict[Redis, Ear] = {}
+        """Empty while this instance does not listen."""
+        self._heard_at: dict[str, float] = {}
+        """When each echo was heard last."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def well(self) -> bool:
-        return time.monotonic() - self._heard_at < DEAF_AFTER_S
+        echoes = [ear.echo for ear in self._ears.values()]
+        return bool(echoes) and all(self._hears(echo) for echo in echoes)
+
+    def _hears(self, echo: str) -> bool:
+        return time.monotonic() - self._heard_at.get(echo, -DEAF_AFTER_S) < DEAF_AFTER_S
 
     async def start(self, rooms: Hears) -> None:
         self._rooms = rooms
-        work = (self._keep_publishing(), self._keep_listening(), self._keep_echoing())
-        self._tasks = [asyncio.create_task(one) for one in work]
+        await self._line.start()
+        self._tasks = [asyncio.create_task(work) for work in (self._listen(), self._say_echoes())]
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._speaking.aclose()
-        await self._listening.aclose()
+        await self._line.stop()
 
     # Out.
 
@@ -111,102 +140,108 @@ class RedisBus:
     def publish_whisper(self, stream: str, packet: bytes) -> None:
         self._say(stream, Whispered(self._me, stream, packet))
 
-    def _say(self, stream: str, message: Told | Whispered | Echo) -> None:
-        if time.monotonic() < self._shut_until or self._outgoing.full():
-            return  # the others find it in the database
-        self._outgoing.put_nowait((channel_of(stream), _encode(message)))
+    def _say(self, stream: str, message: Told | Whispered) -> None:
+        if self._line.open:
+            self._line.publish(channel_of(stream), _encode(message))
 
-    async def _keep_publishing(self) -> None:
+    async def _say_echoes(self) -> None:
         while True:
-            batch = [await self._outgoing.get()]
-            while not self._outgoing.empty() and len(batch) < BATCH_MAX:
-                batch.append(self._outgoing.get_nowait())
-            try:
-                async with asyncio.timeout(PUBLISH_WITHIN_S):
-                    await self._publish(batch)
-            except FAILURES as error:
-                await self._shut(error)
-
-    async def _publish(self, batch: list[tuple[str, bytes]]) -> None:
-        pipe = self._speaking.pipeline(transaction=False)
-        for channel, message in batch:
-            pipe.publish(channel, message)
-        await pipe.execute()
-
-    async def _shut(self, error: BaseException) -> None:
-        """Say nothing for a while: each attempt would cost its whole time."""
-        log.warning("not_published", error=type(error).__name__)
-        self._shut_until = time.monotonic() + random.uniform(*SHUT_FOR_S)  # noqa: S311
-        while not self._outgoing.empty():
-            self._outgoing.get_nowait()
-        await self._speaking.connection_pool.disconnect()
-
-    async def _keep_echoing(self) -> None:
-        while True:
-            self._say(self._me, Echo(self._me))
+            for ear in self._ears.values():
+                self._say_echo(ear.echo)
             await asyncio.sleep(ECHO_EVERY_S)
+
+    def _say_echo(self, echo: str) -> None:
+        if self._line.open:
+            self._line.publish(echo, _encode(Echo(self._me, echo)))
 
     # In.
 
     async def subscribe(self, stream: str) -> None:
         confirmed = self._streams[stream] = asyncio.get_running_loop().create_future()
-        if self._pubsub is None:
+        if not self._ears:
             return  # with all others, at the next connection
         try:
             async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
-                await self._pubsub.subscribe(channel_of(stream))
+                await self._ear_of(stream).subscribe(channel_of(stream))
                 await asyncio.shield(confirmed)
         except FAILURES as error:
             log.warning("not_subscribed", error=type(error).__name__)
 
     def unsubscribe(self, stream: str) -> None:
-        if self._streams.pop(stream, None) is not None and self._pubsub is not None:
-            self._spawn(self._unsubscribe(self._pubsub, stream))
+        if self._streams.pop(stream, None) is not None and self._ears:
+            self._spawn(self._unsubscribe(stream))
 
-    async def _unsubscribe(self, pubsub: PubSub, stream: str) -> None:
+    async def _unsubscribe(self, stream: str) -> None:
         try:
-            if stream not in self._streams:  # nobody came in meanwhile
-                await pubsub.unsubscribe(channel_of(stream))
+            if self._ears and stream not in self._streams:  # nobody came in meanwhile
+                await self._ear_of(stream).unsubscribe(channel_of(stream))
         except FAILURES as error:
             log.warning("not_unsubscribed", error=type(error).__name__)
 
-    async def _keep_listening(self) -> None:
-        while True:
-            try:
-                await self._listen()
-            except FAILURES as error:
-                log.warning("not_listening", error=type(error).__name__)
-            self._pubsub = None
-            await asyncio.sleep(random.uniform(*RECONNECT_AFTER_S))  # noqa: S311
+    def _ear_of(self, stream: str) -> Ear:
+        assert self._shards is not None  # there are ears
+        return self._ears[self._shards.of(channel_of(stream))]
 
     async def _listen(self) -> None:
-        """Hear what comes by one connection until it fails; raises what it fails of."""
-        async with self._listening.pubsub() as pubsub:
-            await self._subscribe_all(pubsub)
-            began = time.monotonic()
-            while True:
-                message = await pubsub.get_message(timeout=READ_WITHIN_S)
-                if message is not None:
-                    self._take(message)
-                if time.monotonic() - max(self._heard_at, began) > DEAF_AFTER_S:
-                    raise TimeoutError("this instance does not hear itself")
+        while True:
+            try:
+                await self._listen_once()
+            except* FAILURES as errors:
+                log.warning("not_listening", error=type(errors.exceptions[0]).__name__)
+            await asyncio.sleep(random.uniform(*RECONNECT_AFTER_S))  # noqa: S311
 
-    async def _subscribe_all(self, pubsub: PubSub) -> None:
-        """Everything that is wanted by now; what comes to be wanted from here on asks itself."""
-        await pubsub.subscribe(channel_of(self._me))
-        self._pubsub = pubsub
+    async def _listen_once(self) -> None:
+        """Hear what comes until a connection fails; raises what it fails of."""
+        self._shards = await find_shards(self._url, READ_WITHIN_S)
+        try:
+            async with asyncio.TaskGroup() as group:
+                ears = {node: self._ear_to(node, self._shards) for node in self._shards.nodes}
+                for ear in ears.values():
+                    await ear.subscribe(ear.echo)
+                self._ears = ears  # what comes to be wanted from here on asks itself
+                for ear in ears.values():
+                    group.create_task(self._hear_from(ear))
+                await self._subscribe_all(self._shards)
+        finally:
+            self._ears = {}
+            await self._shards.close()
+
+    def _ear_to(self, node: Redis, shards: Shards) -> Ear:
+        """An ear whose echo goes by this very server."""
+        names = (f"{PREFIX}{self._me}:{number}" for number in itertools.count())
+        echo = next(name for name in names if shards.of(name) is node)
+        return Ear(node.pubsub(), echo, sharded=shards.sharded)
+
+    async def _subscribe_all(self, shards: Shards) -> None:
+        """Everything that is wanted by now; one command names channels of one slot only."""
         names = list(self._streams)
-        for start in range(0, len(names), SUBSCRIBE_AT_ONCE):
-            some = names[start : start + SUBSCRIBE_AT_ONCE]
-            await pubsub.subscribe(*(channel_of(name) for name in some))
+        at_once = 1 if shards.clustered else SUBSCRIBE_AT_ONCE
+        for start in range(0, len(names), at_once):
+            some = names[start : start + at_once]
+            await self._ear_of(some[0]).subscribe(*(channel_of(name) for name in some))
+
+    async def _hear_from(self, ear: Ear) -> None:
+        began = time.monotonic()
+        while True:
+            message = await ear.next()
+            if message is not None:
+                self._take(message)
+            if time.monotonic() - max(self._heard_at.get(ear.echo, 0.0), began) > DEAF_AFTER_S:
+                raise TimeoutError("this instance does not hear itself")
 
     def _take(self, message: dict[str, Any]) -> None:
-        if message["type"] == "subscribe":
-            confirmed = self._streams.get(message["channel"].decode().removeprefix(PREFIX))
+        if message["type"] in ("subscribe", "ssubscribe"):
+            channel = message["channel"].decode()
+            if self._is_echo(channel):
+                self._say_echo(channel)
+            confirmed = self._streams.get(channel.removeprefix(PREFIX))
             if confirmed is not None and not confirmed.done():
                 confirmed.set_result(None)
-        elif message["type"] == "message":
+        elif message["type"] in ("message", "smessage"):
             self._hear(message["data"])
+
+    def _is_echo(self, channel: str) -> bool:
+        return channel.startswith(PREFIX + self._me)
 
     def _hear(self, data: bytes) -> None:
         try:
@@ -215,7 +250,7 @@ class RedisBus:
             log.warning("not_understood", error=type(error).__name__)  # another release's
             return
         if isinstance(heard, Echo):
-            self._heard_at = time.monotonic()
+            self._heard_at[heard.channel] = time.monotonic()
         elif heard.sender == self._me:
             return
         elif isinstance(heard, Told):

@@ -4,7 +4,10 @@ import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -13,12 +16,15 @@ from tests.parts.postgres import free_port, unprivileged
 from tests.world import until
 
 START_LIMIT_S = 10
+SLOTS = 16_384
 
 
 class RedisServer:
     """A server that keeps nothing on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = settings
+        self.cluster_port = settings.get("cluster-port", "")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self.client: Redis = Redis.from_url(self.url)
@@ -29,6 +35,7 @@ class RedisServer:
         if program is None:
             raise FileNotFoundError("redis-server: run sh scripts/services")
         settings = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no"}
+        settings |= self._settings
         options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
         self._process = subprocess.Popen(
             [*unprivileged(), program, *options],
@@ -73,3 +80,37 @@ async def running_redis() -> AsyncIterator[RedisServer]:
         yield server
     finally:
         await server.close()
+
+
+@asynccontextmanager
+async def running_cluster(count: int) -> AsyncIterator[list[RedisServer]]:
+    """Start `count` primaries that share the slots of one cluster, and end them afterwards."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        folder.chmod(0o777)  # theirs too
+        servers = []
+        for number in range(count):
+            options = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
+            options |= {"cluster-config-file": f"nodes-{number}.conf", "dir": str(folder)}
+            servers.append(RedisServer(**options))
+            stack.push_async_callback(servers[-1].close)
+            await servers[-1].start()
+        await _join(servers)
+        yield servers
+
+
+async def _join(servers: list[RedisServer]) -> None:
+    bounds = [number * SLOTS // len(servers) for number in range(len(servers) + 1)]
+    for number, server in enumerate(servers):
+        ask = server.client.execute_command
+        await ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        await ask("CLUSTER", "ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
+        await ask("CLUSTER", "MEET", "127.0.0.1", servers[0].port, servers[0].cluster_port)
+    for server in servers:
+        await until(partial(_knows_all, server, len(servers)), within_s=START_LIMIT_S)
+
+
+async def _knows_all(server: RedisServer, count: int) -> bool:
+    about = await server.client.cluster("INFO")
+    state, size = about["cluster_state"], about["cluster_size"]
+    return bool(state == "ok" and int(size) == count)

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
+from redis.crc import key_slot
 
-from rooms import gaps, redis_bus
+from rooms import gaps, redis_bus, redis_line
 from rooms.packets import whisper_packet
 from rooms.redis_bus import RedisBus, channel_of
+from rooms.replay import Wanted
 from rooms.rooms import Rooms
 from tests.kit.proxy import Proxy
-from tests.parts.redis import RedisServer
+from tests.parts.redis import RedisServer, running_cluster
 from tests.rooms.hall import HALL, NAMESPACE, Hall, Member
 from tests.world import until
 
@@ -20,7 +23,7 @@ LONG_S = 3_600
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(redis_bus, "RECONNECT_AFTER_S", (0.05, 0.1))
-    monkeypatch.setattr(redis_bus, "SHUT_FOR_S", (0.05, 0.1))
+    monkeypatch.setattr(redis_line, "SHUT_FOR_S", (0.05, 0.1))
     monkeypatch.setattr(redis_bus, "ECHO_EVERY_S", 0.05)
     monkeypatch.setattr(redis_bus, "DEAF_AFTER_S", 0.5)
     monkeypatch.setattr(redis_bus, "READ_WITHIN_S", 0.1)
@@ -45,10 +48,10 @@ async def joined(hall: Hall, redis_server: RedisServer) -> AsyncIterator[tuple[R
         await rooms.stop()
 
 
-async def come_in(hall: Hall, rooms: Rooms, user_id: str | None = None) -> Member:
-    member, usual = Member(user_id), hall.rooms
+async def come_in(hall: Hall, rooms: Rooms, *streams: str) -> Member:
+    member, usual = Member(), hall.rooms
     hall.rooms = rooms
-    await hall.enter(member)
+    await hall.enter(member, *(Wanted(stream) for stream in streams))
     hall.rooms = usual
     return member
 
@@ -72,7 +75,7 @@ async def test_a_whisper_reaches_the_other_instance_once_and_its_own_once(hall, 
 
 async def test_a_stream_is_subscribed_while_somebody_is_in_it(hall, joined, redis_server):
     async def channels() -> int:
-        ((_, count),) = await redis_server.client.pubsub_numsub(channel_of(HALL))
+        ((_, count),) = await redis_server.client.pubsub_shardnumsub(channel_of(HALL))
         return int(count)
 
     first, second = [await come_in(hall, joined[0]) for _ in range(2)]
@@ -159,10 +162,87 @@ async def test_instances_start_and_go_on_without_any_redis(hall, redis_server):
 
 async def test_what_another_release_says_is_left_out(hall, joined, redis_server):
     there = await come_in(hall, joined[1])
-    await redis_server.client.publish(channel_of(HALL), b"\x93nonsense")
-    await redis_server.client.publish(
+    await redis_server.client.spublish(channel_of(HALL), b"\x93nonsense")
+    await redis_server.client.spublish(
         channel_of(HALL), whisper_packet(NAMESPACE, "hall", "x", 1).text
     )
     await hall.say()
     await until(lambda: there.numbers() == [1])
     assert there.sent == ["greeted", ("hall", 1)]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+class TestCluster:
+    """Redis that consists of three servers."""
+
+    @pytest.fixture
+    async def servers(self) -> AsyncIterator[list[RedisServer]]:
+        async with running_cluster(3) as servers:
+            yield servers
+
+    @pytest.fixture
+    def redis_server(self, servers):
+        return servers[0]
+
+    @pytest.mark.usefixtures("without_sweep")
+    async def test_each_channel_is_carried_by_the_server_that_has_its_slot(
+        self, hall, joined, servers
+    ):
+        streams = [f"{NAMESPACE}|{number}" for number in range(30)]
+        there = await come_in(hall, joined[1], *streams)
+        counts = [
+            len(await server.client.pubsub_shardchannels(channel_of(f"{NAMESPACE}|*")))
+            for server in servers
+        ]
+        assert sum(counts) == len(streams)
+        assert all(counts)
+        for stream in streams:
+            await hall.say(stream)
+        await until(lambda: len(there.sent) == len(streams) + 1, within_s=2)
+
+    async def test_a_server_that_is_lost_is_noticed_and_waited_for(self, hall, joined, servers):
+        there = await come_in(hall, joined[1])
+        servers[1].kill()
+        await until(lambda: not joined[1]._bus.well, within_s=2)
+        await hall.say()
+        await until(lambda: there.numbers() == [1], within_s=2)
+        await servers[1].start()
+        await until(lambda: all(rooms._bus.well for rooms in joined), within_s=10)
+
+    async def test_a_slot_that_moves_is_followed(self, hall, joined, servers, monkeypatch):
+        there = await come_in(hall, joined[1])
+        slot = key_slot(channel_of(HALL).encode())
+        before, after = await owner_and_another(servers, slot)
+        await move(slot, before, after, servers)
+        await until(lambda: is_subscribed(after), within_s=5)
+        monkeypatch.setattr(gaps.Gaps, "_look", no_look)
+        await until(lambda: said_and_heard(hall, there), within_s=5)
+
+
+async def owner_and_another(servers, slot):
+    for first, last, (_, port, *_), *_ in await servers[0].client.execute_command("CLUSTER SLOTS"):
+        if first <= slot <= last:
+            owner = next(server for server in servers if server.port == port)
+    return owner, next(server for server in servers if server is not owner)
+
+
+async def move(slot, before, after, servers):
+    """As an operator moves an empty slot."""
+    old, new = [await server.client.execute_command("CLUSTER MYID") for server in (before, after)]
+    await after.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", old)
+    await before.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", new)
+    for server in (after, before, *servers):
+        await server.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", new)
+
+
+async def is_subscribed(server):
+    ((_, count),) = await server.client.pubsub_shardnumsub(channel_of(HALL))
+    return bool(count)
+
+
+async def said_and_heard(hall, member):
+    """Whether the newest is heard at once; the speaker first has to learn who carries it now."""
+    (event,) = await hall.say()
+    with suppress(TimeoutError):
+        await until(lambda: event.seq in member.numbers(), within_s=0.5)
+    return event.seq in member.numbers()

@@ -1,0 +1,88 @@
+"""The servers that together are Redis: a single one, or a cluster's primaries, each with its slots.
+
+Sharded pub/sub (`SSUBSCRIBE`, Redis 7) is used wherever it is offered: in a cluster a message then
+stays on the one server that has its channel's slot, and each server carries its share.
+"""
+
+import asyncio
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.crc import key_slot
+
+SHARDED_SINCE = 7
+
+
+class Shards:
+    """Connections to the servers, found by key."""
+
+    def __init__(self, seed: Redis, *, sharded: bool) -> None:
+        self.nodes = [seed]
+        self.sharded = sharded
+        self._slots: list[tuple[int, int, Redis]] = []
+
+    @property
+    def clustered(self) -> bool:
+        """Whether a command may name keys of one slot only."""
+        return bool(self._slots)
+
+    def add(self, first: int, last: int, node: Redis) -> None:
+        """The slots from `first` to `last` are kept by `node`."""
+        self._slots.append((first, last, node))
+
+    def of(self, key: str) -> Redis:
+        """The server that keeps `key` (or carries the channel of that name)."""
+        if not self._slots:
+            return self.nodes[0]
+        slot = key_slot(key.encode())
+        for first, last, node in self._slots:
+            if first <= slot <= last:
+                return node
+        raise ConnectionError(f"no server of the cluster has slot {slot}")
+
+    async def close(self) -> None:
+        for node in self.nodes:
+            await node.aclose()
+
+
+async def find_shards(url: str, within_s: float) -> Shards:
+    """Ask the server at `url` what it is part of; raises what redis-py raises, and TimeoutError."""
+    known = dict(parse_url(url))
+    seed = _open(known, within_s)
+    try:
+        async with asyncio.timeout(within_s):
+            about = await seed.info()
+            version = int(str(about["redis_version"]).partition(".")[0])
+            shards = Shards(seed, sharded=version >= SHARDED_SINCE)
+            if about.get("cluster_enabled"):
+                await _find_primaries(shards, known, within_s)
+    except BaseException:
+        await seed.aclose()
+        raise
+    return shards
+
+
+async def _find_primaries(shards: Shards, known: dict[str, Any], within_s: float) -> None:
+    (seed,) = shards.nodes
+    primaries: dict[tuple[str, int], Redis] = {}
+    listed: list[Any] = await seed.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
+    for first, last, (host, port, *_), *_ in listed:
+        place = (_text(host) or known.get("host", "localhost"), int(port))
+        if place not in primaries:
+            primaries[place] = _open({**known, "host": place[0], "port": place[1]}, within_s)
+        shards.add(first, last, primaries[place])
+    shards.nodes = list(primaries.values())
+    await seed.aclose()
+
+
+def _open(known: dict[str, Any], within_s: float) -> Redis:
+    """One attempt each: whoever needs Redis has its own way of trying again."""
+    once = Retry(NoBackoff(), 0)
+    return Redis.from_pool(ConnectionPool(**known, socket_connect_timeout=within_s, retry=once))
+
+
+def _text(host: Any) -> str:
+    return host.decode() if isinstance(host, bytes) else str(host or "")
