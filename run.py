@@ -18,6 +18,7 @@ from server import operator
 from server.app import App, FolderInUse, serve
 from server.catalog import Catalog
 from server.demo import NotEmpty, fill
+from server.drain import Orders
 from server.fixture import make_fixture
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
 from server.telemetry import set_up_logs
@@ -52,14 +53,15 @@ def main(ctx: click.Context) -> None:
 
 @main.command(name="serve")
 def start() -> None:
-    """Serve until a signal stops it."""
+    """Serve until a signal: SIGTERM drains first (a second one does not), SIGINT stops at once."""
     settings = settings_or_exit()
 
     async def run() -> None:
-        stopped = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        await serve(App(settings), stopped)
+        orders = Orders()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, orders.end)
+        loop.add_signal_handler(signal.SIGINT, orders.stop.set)
+        await serve(App(settings), orders)
 
     try:
         uvloop.run(run())

@@ -26,6 +26,11 @@ class Packet:
             self._frame = text_frame(self.text)
         return self._frame
 
+    @property
+    def name(self) -> str:
+        """The name of the event."""
+        return self.text.split(b'"', 2)[1].decode()
+
 
 def text_frame(text: bytes) -> bytes:
     """`text` as one websocket text frame."""

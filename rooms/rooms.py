@@ -39,6 +39,16 @@ Wants = Callable[[Queries], list[Wanted]]
 Greet = Callable[[dict[str, Entered]], None]
 
 
+class Listeners:
+    """Who only hears a room's whispers, and what each kind of whisper said last."""
+
+    __slots__ = ("members", "told")
+
+    def __init__(self) -> None:
+        self.members: dict[Member, None] = {}
+        self.told: dict[str, bytes] = {}
+
+
 class Rooms:
     """Fan-out to the sockets of this instance."""
 
@@ -49,7 +59,7 @@ class Rooms:
         self._bus = bus
         self._limits = limits or ReplayLimits()
         self._streams: dict[str, Stream] = {}
-        self._listeners: dict[str, dict[Member, None]] = {}
+        self._listeners: dict[str, Listeners] = {}
         self._of_member: dict[Member, set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._gaps = Gaps(database, clock, self._streams, self._after_writing, self._spawn)
@@ -101,9 +111,21 @@ class Rooms:
         """A whisper from here or from the bus."""
         if (found := self._streams.get(name)) is not None:
             found.say(packet, skip)
-        for member in self._listeners.get(name, ()):
-            if member is not skip:
-                member.send(packet)
+        listeners = self._listeners.get(name)
+        if listeners:
+            listeners.told[packet.name] = packet.text
+            for member in listeners.members:
+                if member is not skip:
+                    member.send(packet)
+
+    def retell(self, namespace: str, room: str, name: str, data: Any) -> None:
+        """Say to the listeners here what a lost whisper would have said, unless they heard it."""
+        name_of_stream = stream(namespace, room)
+        listeners = self._listeners.get(name_of_stream)
+        if listeners:
+            packet = whisper_packet(namespace, room, name, data)
+            if listeners.told.get(name) != packet.text:
+                self.whispered(name_of_stream, packet)
 
     # Ways in.
 
@@ -147,7 +169,7 @@ class Rooms:
         """Let `member` hear the whispers of a room."""
         if member.gone:
             return
-        self._listeners.setdefault(name, {})[member] = None
+        self._listeners.setdefault(name, Listeners()).members[member] = None
         self._of_member.setdefault(member, set()).add(name)
 
     # Ways out.
@@ -155,8 +177,8 @@ class Rooms:
     def leave(self, member: Member, name: str) -> None:
         self._unlist(member, name)
         if (listeners := self._listeners.get(name)) is not None:
-            listeners.pop(member, None)
-            if not listeners:
+            listeners.members.pop(member, None)
+            if not listeners.members:
                 del self._listeners[name]
         if (found := self._streams.get(name)) is not None:
             found.drop(member)

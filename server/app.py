@@ -1,10 +1,10 @@
 """Puts one instance together and fixes the order in which its parts start and stop."""
 
-import asyncio
 import fcntl
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,29 @@ from handlers.kit.keys import Keys
 from handlers.send.mail import Mailer, by_smtp, to_folder
 from rooms.bus import Bus, InProcessBus
 from rooms.redis_bus import RedisBus
+from rooms.redis_line import Line
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
+from server.collector import spare_what_is_loaded
 from server.control import Control
+from server.devices import Devices
 from server.dispatch import Dispatcher
 from server.doorman import Doorman
-from server.heartbeat import Heartbeat
+from server.drain import Drain, Orders
+from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
-from server.limits import Limits, RateLimit
+from server.limits import Limits
+from server.rates import RateLimit
 from server.relay import Patience, Relay
+from server.retelling import Retelling
+from server.session import People
 from server.settings import Settings
+from server.shared_rates import SharedRates
 from server.socket import Sockets
 from server.telemetry import Metrics
+from server.timers import Timers
 from storage.clock import Clock, SharedClock, SystemClock
 from storage.engine import open_database
 from storage.epoch import get_epoch
@@ -53,9 +62,11 @@ class App:
         self.registry: Registry = load_domains(DOMAINS)
         self.metrics = Metrics()
         self.kernel = self._make_kernel()
-        self.limits = make_limits(settings)
         environment = settings.environment
-        self.bus: Bus = RedisBus(environment.redis_url) if environment.redis_url else InProcessBus()
+        redis_url = environment.redis_url
+        self.bus: Bus = RedisBus(redis_url) if redis_url else InProcessBus()
+        self._line = Line(redis_url) if redis_url else None
+        self.limits = make_limits(settings, self._line)
         self.rooms = Rooms(
             self.database,
             self.bus,
@@ -69,20 +80,28 @@ class App:
             self.metrics,
             Patience(environment.consumer_tries, environment.consumer_backoff_s),
         )
+        self.timers = Timers(self.kernel)
+        people = People()
+        others = partial(list_others, self.kernel)
+        cap = environment.sockets_per_person
+        self.devices = Devices(self.kernel, people, cap, self._line, others)
         self.doorman = Doorman(
             self.kernel,
             self.registry,
             self.rooms,
             self.limits,
             Admission(self.kernel),
-            environment.sockets_per_person,
+            people,
+            self.devices,
         )
         self.dispatcher = Dispatcher(self.kernel, self.registry, self.limits, self.metrics)
         self.sockets = Sockets(settings, self.dispatcher, self.doorman, self.metrics)
         self.doorman.end = self.sockets.end
         self.control = Control(self.doorman)
         self.heartbeat = Heartbeat(self.kernel, self.sockets.cut_all)
+        self._drain = Drain(self.sockets, others, environment.drain_s)
         self.housekeeping = Housekeeping(self.kernel)
+        self.retelling = Retelling(self.kernel, self.registry, self.rooms)
         self.database.committed = self._committed
         self.web = build_web(self)
         self.sockets.attach(self.web)
@@ -108,21 +127,36 @@ class App:
         fresh = str(uuid.uuid4())
         self.doorman.epoch = await self.database.transact(lambda tx: get_epoch(tx, fresh))
         await self.rooms.start()
+        if self._line is not None:
+            await self._line.start()
+        await self.devices.start()
         await self.control.start(self.rooms)
         await self.heartbeat.start()
         await self.relay.start()
+        await self.timers.start()
         await self.housekeeping.start()
+        await self.retelling.start()
         await self.sockets.start()
         log.info("started", instance=self.kernel.instance_id)
+
+    async def drain(self) -> None:
+        """Let nobody in any more, and let who is here move to the other instances."""
+        self.stopping = True
+        await self._drain.run()
 
     async def stop(self) -> None:
         """Close the door first, then the parts in the reverse order; also after half a start."""
         self.stopping = True
         await self.doorman.stop()
         await self.sockets.stop()
+        await self.retelling.stop()
         await self.housekeeping.stop()
         await self.heartbeat.stop()
+        await self.timers.stop()
         await self.relay.stop()
+        await self.devices.stop()
+        if self._line is not None:
+            await self._line.stop()
         await self.rooms.stop()
         await self.database.stop()
         log.info("stopped")
@@ -136,9 +170,10 @@ class App:
         if isinstance(effect, Numbered):
             self._tell(effect)
         elif isinstance(effect, Stored):
-            self.metrics.events.labels(effect.name).inc()
+            self.metrics.events.add(effect.name)
         elif isinstance(effect, Wake):
             self.relay.wake(effect)
+            self.timers.wake(effect)
         elif isinstance(effect, Whisper):
             self.kernel.audience.whisper(effect)  # type: ignore[union-attr]
 
@@ -170,7 +205,7 @@ class Audience:
         )
 
 
-def make_limits(settings: Settings) -> Limits:
+def make_limits(settings: Settings, line: Line | None) -> Limits:
     """The rates of PROTOCOL.md's default limits, as set."""
     environment = settings.environment
     attempts = environment.attempts_per_minute
@@ -180,7 +215,8 @@ def make_limits(settings: Settings) -> Limits:
         "attempts": RateLimit(attempts, attempts / 60),
         "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
     }
-    return Limits(rates, on=environment.limits == "default")
+    shared = SharedRates(line) if line is not None else None
+    return Limits(rates, shared, on=environment.limits == "default")
 
 
 class FolderInUse(Exception):
@@ -199,22 +235,23 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-async def serve(app: App, stopped: asyncio.Event) -> None:
-    """Run one instance until `stopped` is set; raises FolderInUse."""
+async def serve(app: App, orders: Orders) -> None:
+    """Run one instance until it is told to end; raises FolderInUse."""
     with nullcontext() if app.database.shared else alone_in(app.settings.data_dir):
-        await serve_alone(app, stopped)
+        await serve_alone(app, orders)
 
 
-async def serve_alone(app: App, stopped: asyncio.Event) -> None:
+async def serve_alone(app: App, orders: Orders) -> None:
     runner = web.AppRunner(app.web, access_log=None, shutdown_timeout=2.0)
     try:
         await app.start()
+        spare_what_is_loaded()
         await runner.setup()
         site = web.TCPSite(runner, app.settings.environment.host, app.settings.environment.port)
         await site.start()
         for address in addresses(runner):
             log.info("serving", url=address)
-        await stopped.wait()
+        await orders.obey(app.drain)
     finally:
         await app.stop()
         await runner.cleanup()

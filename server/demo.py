@@ -75,9 +75,11 @@ async def fill(settings: Settings) -> str:
         if not await app.context().read(profiles.is_empty):
             raise NotEmpty
         await app.relay.start()
+        await app.timers.start()
         await tell(app, clock)
         await app.relay.idle()
     finally:
+        await app.timers.stop()
         await app.relay.stop()
         await app.database.stop()
     addresses = [address_of(name) for name in (CONSULTANTS[0].first_name, STUDENTS[0])]

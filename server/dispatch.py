@@ -2,7 +2,6 @@
 
 import re
 import time
-import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,8 +20,9 @@ from handlers.kit.errors import (
     Unavailable,
     UnknownCommand,
 )
+from handlers.kit.ids import new_id
 from server.limits import Limits
-from server.telemetry import Metrics
+from server.telemetry import CORRELATION, Metrics
 from storage.engine import StorageUnavailable
 
 log = structlog.get_logger("dispatch")
@@ -73,17 +73,19 @@ class Dispatcher:
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to `incoming`; every refusal and every bug becomes one."""
         started = time.perf_counter()
-        origin = replace(incoming.origin, correlation_id=str(uuid.uuid4()))
+        origin = replace(incoming.origin, correlation_id=new_id(self._kernel.clock.now()))
         context = Context(self._kernel, incoming.actor, origin, socket=incoming.socket)
-        with structlog.contextvars.bound_contextvars(correlation_id=origin.correlation_id):
-            try:
-                view = await self._run(incoming, context)
-                code, body = "OK", b'{"ok":true,"data":%b}' % msgspec.json.encode(view)
-            except Exception as raised:
-                refusal = self._refusal_of(raised, incoming)
-                if refusal is raised:  # not where it is unknown what was kept
-                    context.refused()
-                code, body = refusal.CODE, error_body(refusal)
+        correlation = CORRELATION.set(origin.correlation_id)
+        try:
+            view = await self._run(incoming, context)
+            code, body = "OK", b'{"ok":true,"data":%b}' % msgspec.json.encode(view)
+        except Exception as raised:
+            refusal = self._refusal_of(raised, incoming)
+            if refusal is raised:  # not where it is unknown what was kept
+                context.refused()
+            code, body = refusal.CODE, error_body(refusal)
+        finally:
+            CORRELATION.reset(correlation)
         self._count(incoming, code, time.perf_counter() - started)
         return Answer(body, context)
 
@@ -92,9 +94,9 @@ class Dispatcher:
             command = self._find(incoming)
             authorise(command, incoming.actor)
         except Refusal:
-            self._limit("commands", incoming)  # asking for what one may not have is not free
+            await self._limit("commands", incoming)  # asking for what one may not have is not free
             raise
-        self._limit(command.rate, incoming)
+        await self._limit(command.rate, incoming)
         request = decode(command, incoming.payload)
         context.command = f"{command.namespace} {command.name}"
         context.request_id = ask_of(request) if command.changes else None
@@ -108,11 +110,11 @@ class Dispatcher:
             raise UnknownCommand
         return command
 
-    def _limit(self, rate: Rate, incoming: Incoming) -> None:
+    async def _limit(self, rate: Rate, incoming: Incoming) -> None:
         if incoming.actor is not None and rate != "attempts":
-            wait = self._limits.take(rate, incoming.actor.id)
+            wait = await self._limits.take(rate, incoming.actor.id)
         else:
-            wait = self._limits.take_from(rate, incoming.origin.address)
+            wait = await self._limits.take_from(rate, incoming.origin.address)
         if wait:
             raise RateLimited(retry_after_s=wait)
 
@@ -120,7 +122,8 @@ class Dispatcher:
         if isinstance(raised, Refusal):
             return raised
         if isinstance(raised, StorageUnavailable | TimeoutError):
-            log.warning("unavailable", command=incoming.name, error=type(raised).__name__)
+            why = str(raised) or type(raised).__name__
+            log.warning("unavailable", command=incoming.name, error=why)
             return Unavailable(retry_after_s=1)
         log.error(
             "command_failed",
@@ -134,8 +137,8 @@ class Dispatcher:
     def _count(self, incoming: Incoming, code: str, seconds: float) -> None:
         known = (incoming.namespace, incoming.name) in self._commands
         name = incoming.name if known else "unknown"
-        self._metrics.commands.labels(incoming.namespace, name, code).inc()
-        self._metrics.seconds.labels(incoming.namespace).observe(seconds)
+        self._metrics.commands.add(incoming.namespace, name, code)
+        self._metrics.seconds.add(incoming.namespace, seconds)
 
 
 def authorise(command: Command, actor: Actor | None) -> None:

@@ -28,6 +28,7 @@ from rooms.packets import notice_packet
 from rooms.replay import Entered, Wanted
 from rooms.rooms import Rooms, room_of
 from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNamespace
+from server.devices import Devices
 from server.limits import Limits
 from server.session import Connection, People, Socket, since_of
 from storage.engine import Queries, StorageUnavailable
@@ -49,9 +50,10 @@ class Doorman:
         rooms: Rooms,
         limits: Limits,
         admission: Admission,
-        sockets_per_person: int,
+        people: People,
+        devices: Devices,
     ) -> None:
-        self.people = People()
+        self.people = people
         self.epoch = ""
         self.end: Callable[[Connection], Awaitable[None]] | None = None
         self._kernel = kernel
@@ -60,7 +62,7 @@ class Doorman:
         self._rooms = rooms
         self._limits = limits
         self._admission = admission
-        self._sockets_per_person = sockets_per_person
+        self._devices = devices
         self._telling: dict[str, asyncio.Task[None]] = {}
         self._left_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -71,9 +73,9 @@ class Doorman:
 
     # Coming in.
 
-    def knock(self, address: str) -> float:
+    async def knock(self, address: str) -> float:
         """Seconds that `address` has to wait before it may connect again; 0.0 if it may now."""
-        return self._limits.take_from("connections", address)
+        return await self._limits.take_from("connections", address)
 
     async def admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> bool:
         """Whether this socket is a signed-in person's (else a visitor's); raises Refusals."""
@@ -98,9 +100,10 @@ class Doorman:
         actor = await self._admission.identify(token, session_id)
         if connection.actor is not None:
             return
-        if self.people.count(actor.id) >= self._sockets_per_person:
+        if not await self._devices.admits(actor.id):
             raise RateLimited("Too many devices are connected.", retry_after_s=10)
         if actor.session_id in self._ended:  # while its token was being read
+            self._devices.changed(actor.id)
             raise SessionRevoked
         changed_at, roles = self._roles.get(actor.id, (0.0, actor.roles))
         if changed_at >= began:  # likewise
@@ -168,7 +171,10 @@ class Doorman:
     def gone(self, connection: Connection) -> None:
         """A connection is gone."""
         actor = connection.actor
-        if self.people.remove(connection) and actor is not None and not self._closing:
+        if actor is None:
+            return
+        self._devices.changed(actor.id)
+        if self.people.remove(connection) and not self._closing:
             self._left_at[actor.id] = monotonic()
             self._tell_presence(actor)
 

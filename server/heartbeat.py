@@ -18,7 +18,13 @@ from handlers.kit.ids import new_id
 from handlers.kit.life import InstanceLost
 from storage.clock import SharedClock
 from storage.engine import Queries, StorageUnavailable
-from storage.instances import confirm_instance, insert_instance, list_silent, take_instance
+from storage.instances import (
+    confirm_instance,
+    insert_instance,
+    list_living,
+    list_silent,
+    take_instance,
+)
 
 log = structlog.get_logger("heartbeat")
 
@@ -134,3 +140,10 @@ async def align_clock(kernel: Kernel) -> None:
         if await clock.align(kernel.database):
             return
     raise StorageUnavailable("the database answers too slowly to tell the time")
+
+
+async def list_others(kernel: Kernel) -> list[str]:
+    """The other instances that live; raises StorageUnavailable."""
+    after = kernel.clock.now() - SILENT_AFTER
+    own = kernel.instance_id
+    return await kernel.database.read(lambda queries: list_living(queries, after, own))

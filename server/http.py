@@ -1,5 +1,6 @@
 """The few REST endpoints, and the page with its files."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -21,6 +22,7 @@ log = structlog.get_logger("http")
 
 ROOT = Path(__file__).parent.parent
 CLIENT = ROOT / "static" / "client"
+HANDSHAKE = "/socket.io/"
 TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -32,14 +34,20 @@ TYPES = {
     ".ts": "text/plain",
     ".png": "image/png",
 }
-CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 500: "INTERNAL"}
+CODES = {
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
 def build_web(app: "App") -> web.Application:
     """The aiohttp application around the sockets."""
     site = Site(app)
-    application = web.Application(middlewares=[harden], client_max_size=65_536)
+    application = web.Application(middlewares=[harden, site.turn_away], client_max_size=65_536)
     application.router.add_get("/", site.page)
     application.router.add_get("/client/{path:.+}", site.client_file)
     application.router.add_get("/vendor/{path:.+}", site.vendor_file)
@@ -82,6 +90,16 @@ class Site:
         self._catalog = Catalog(app.registry)
         self._vendor = self._read_vendor()
 
+    @web.middleware
+    async def turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A stopping instance has its connections and no others; a proxy tries another instance."""
+        if self._app.stopping and request.path == HANDSHAKE and not self._knows(request):
+            return error_response(503, "this instance is about to stop")
+        return await handler(request)
+
+    def _knows(self, request: web.Request) -> bool:
+        return request.query.get("sid") in self._app.sockets.eio.sockets
+
     async def live(self, request: web.Request) -> web.Response:
         """The process answers."""
         return web.json_response({"status": "live"})
@@ -91,12 +109,12 @@ class Site:
         app = self._app
         if not app.stopping and app.bus.well and await app.database.ready():
             return web.json_response({"status": "ready"})
-        return web.json_response(
-            {"error": {"code": "UNAVAILABLE", "message": "this instance cannot serve now"}},
-            status=503,
-        )
+        return error_response(503, "this instance cannot serve now")
 
     async def metrics(self, request: web.Request) -> web.Response:
+        held = {**self._app.rooms.counts(), "tasks": len(asyncio.all_tasks())}
+        for what, count in held.items():
+            self._app.metrics.held.labels(what).set(count)
         body = generate_latest(self._app.metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

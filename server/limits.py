@@ -1,63 +1,42 @@
-"""Every bound on rates: token buckets per person, per address and per kind of use.
+"""Every bound on rates, per person, per address and per kind of use.
+
+Each instance counts for itself, and, where Redis joins them, all count together: a token must be
+had from both. So while Redis is away a rate is at most once that of each instance, never without
+bound.
 
 Sizes are bounds of other places (frames in the transport, texts in the contracts); they stay when
 `PARLEY_LIMITS=off` lifts the rates.
 """
 
 import ipaddress
-import math
-import time
-from collections import OrderedDict
-from typing import NamedTuple
 
-BUCKETS_MAX = 200_000
-
-
-class RateLimit(NamedTuple):
-    """`burst` at once, then `per_s` a second."""
-
-    burst: float
-    per_s: float
-
-
-class Buckets:
-    """Token buckets by key; the least recently used are forgotten beyond a bound."""
-
-    def __init__(self, limit: RateLimit) -> None:
-        self._limit = limit
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, key: str) -> float:
-        """Take one token: 0.0 when there was one, else the seconds until there is.
-
-        They are whole milliseconds and one more, so that whoever waits them out, by a clock that
-        may round, is not refused again.
-        """
-        burst, per_s = self._limit
-        now = time.monotonic()
-        tokens, at = self._left.pop(key, (burst, now))
-        tokens = min(burst, tokens + (now - at) * per_s)
-        wait = 0.0 if tokens >= 1 else (math.ceil((1 - tokens) / per_s * 1000) + 1) / 1000
-        self._left[key] = (tokens if wait else tokens - 1, now)
-        if len(self._left) > BUCKETS_MAX:
-            self._left.popitem(last=False)
-        return wait
+from server.rates import Buckets, RateLimit
+from server.shared_rates import SharedRates
 
 
 class Limits:
     """The rates of PROTOCOL's default limits, by name."""
 
-    def __init__(self, rates: dict[str, RateLimit], *, on: bool) -> None:
+    def __init__(
+        self, rates: dict[str, RateLimit], shared: SharedRates | None = None, *, on: bool
+    ) -> None:
         self._buckets = {name: Buckets(rate) for name, rate in rates.items()}
+        self._shared = shared
         self._on = on
 
-    def take(self, rate: str, key: str) -> float:
+    async def take(self, rate: str, key: str) -> float:
         """Seconds to wait before `key` may do it; 0.0 when it may now."""
-        return self._buckets[rate].take(key) if self._on else 0.0
+        if not self._on:
+            return 0.0
+        buckets = self._buckets[rate]
+        wait = buckets.take(key)
+        if wait or self._shared is None:
+            return wait
+        return await self._shared.take(rate, key, buckets.limit) or 0.0
 
-    def take_from(self, rate: str, address: str) -> float:
+    async def take_from(self, rate: str, address: str) -> float:
         """The same for an address: all of an IPv6 network of one subscriber count together."""
-        return self.take(rate, network_of(address))
+        return await self.take(rate, network_of(address))
 
 
 def network_of(address: str) -> str:

@@ -1,23 +1,23 @@
-"""Stored events → consumers, and timers that come due.
+"""Stored events → consumers.
 
 Invariants:
 - A queue is one (consumer, order key). At most one worker of this instance serves a queue, lowest
   delivery first; another instance's worker waits for the row lock and then finds the next one.
 - A plain consumer's effect and the deletion of its delivery are one transaction: once in effect.
 - An outbound consumer leases its delivery (commit), acts outside, then commits the outcome: at
-  least once, with the event's id as the idempotency key. A dead worker's lease runs out; a slow
-  one is stopped before. Outbound work has slots of its own: what hangs outside holds up nobody.
+  least once, with the event's id as the idempotency key. The lease is short and is renewed while
+  the worker acts; who cannot renew it stops before it runs out, and a dead one's runs out. So
+  another instance goes on within `LEASE_S` and a sweep, and no two act at the same time.
+- Outbound work has slots of its own: what hangs outside holds up nobody.
 - A failure is counted on the delivery and postpones it, doubling up to a cap; the last one parks
   it. A parked or postponed delivery holds its own key and no other.
 - Whoever commits deliveries serves them; a sweep serves what is due and was left behind.
-- A timer's row is deleted in the transaction that publishes its event: it fires once.
 """
 
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,8 +27,9 @@ from handlers.kit.command import Consumer, Registry
 from handlers.kit.context import Context, Kernel, Origin, Transaction, Wake
 from handlers.kit.contract import Event, event_named
 from server.dispatch import where
+from server.rounds import take_round
 from server.telemetry import Metrics
-from storage import deliveries, events, timers
+from storage import deliveries, events
 from storage.consumers import meet_consumer
 from storage.deliveries import Queue, insert_deliveries
 from storage.engine import Queries, StorageUnavailable
@@ -39,12 +40,12 @@ log = structlog.get_logger("relay")
 WORKERS_MAX = 32
 OUTSIDE_MAX = 16
 OUTSIDE_WITHIN_S = 45.0
-SWEEP_EVERY_S = 5.0
+SWEEP_EVERY_S = 2.5
 SWEEP_LIMIT = 500
 BACKOFF_MAX_S = 60.0
-LEASE_S = 60.0
-TIMERS_AT_ONCE = 100
-TIMER_PUT_OFF_S = 3600.0
+PAUSE_MAX = timedelta(seconds=BACKOFF_MAX_S)
+LEASE_S = 6.0
+RENEW_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class Turn:
     event: StoredEvent | None = None
 
 
+class LeaseLost(Exception):
+    """Another worker has the delivery by now: its lease could not be renewed in time."""
+
+
 class Relay:
     """The workers of one instance."""
 
@@ -93,15 +98,12 @@ class Relay:
         self._slots_outside = asyncio.Semaphore(OUTSIDE_MAX)
         self._tasks: set[asyncio.Future[Any]] = set()
         self._working: set[asyncio.Future[Any]] = set()
-        self._timer_set = asyncio.Event()
-        self._next_timer: datetime | None = None
         self._serving = False
 
     async def start(self) -> None:
         await self._kernel.database.transact(self._meet_consumers)
         self._serving = True
         self._spawn(self._keep_sweeping())
-        self._spawn(self._keep_timing())
 
     async def stop(self) -> None:
         """Stop taking turns; those under way are finished or rolled back whole."""
@@ -114,8 +116,6 @@ class Relay:
         """Serve what a commit left to do."""
         for consumer in wake.consumers:
             self.serve(Queue(consumer, wake.order_key))
-        if wake.due is not None and (self._next_timer is None or wake.due < self._next_timer):
-            self._timer_set.set()
 
     def serve(self, queue: Queue) -> None:
         """See to it that `queue` is worked on (again), once this relay is started."""
@@ -163,6 +163,9 @@ class Relay:
             log.warning("delivery_waits", consumer=queue.consumer, error=str(error))
             self._later(queue, 1.0)
             return False
+        except LeaseLost:
+            log.warning("lease_lost", consumer=queue.consumer, order_key=queue.order_key)
+            return False  # whoever has it goes on
         except Exception as raised:
             return await self._failed(queue, raised)
         if turn.wait_until is not None:
@@ -174,7 +177,7 @@ class Relay:
         lowest = deliveries.find_lowest(queries, queue)
         if lowest is None or lowest.parked:
             return Turn()
-        if lowest.attempts and lowest.ready_at > now:
+        if lowest.attempts and now < lowest.ready_at <= now + PAUSE_MAX:  # or the clock went back
             return Turn(wait_until=lowest.ready_at)
         stored = events.find_event(queries, lowest.event_id)
         if stored is None or not stored.data:  # forgotten or wiped: there is nothing left to tell
@@ -182,11 +185,10 @@ class Relay:
             return Turn(again=True)
         self._trying[queue] = Attempt(lowest.number, stored.correlation_id)
         if consumer.outbound:
+            attempts = lowest.attempts + 1
             lease = now + timedelta(seconds=LEASE_S)
-            deliveries.postpone(
-                queries, queue, lowest.number, attempts=lowest.attempts + 1, ready_at=lease
-            )
-            return Turn(True, None, lowest.number, lowest.attempts + 1, stored)
+            deliveries.postpone(queries, queue, lowest.number, attempts=attempts, ready_at=lease)
+            return Turn(True, None, lowest.number, attempts, stored)
         deliveries.delete_delivery(queries, queue, lowest.number)
         tx = Transaction(queries, self._kernel, None, _origin_of(stored))
         tx.cause = stored
@@ -199,10 +201,26 @@ class Relay:
     ) -> None:
         context = Context(self._kernel, None, _origin_of(stored))
         async with asyncio.timeout(OUTSIDE_WITHIN_S):
-            await consumer.run(context, self._decode(stored))
+            acting = asyncio.ensure_future(consumer.run(context, self._decode(stored)))
+            try:
+                while not (await asyncio.wait({acting}, timeout=RENEW_EVERY_S))[0]:
+                    await self._renew(queue, turn)
+                acting.result()
+            finally:
+                acting.cancel()
         await self._kernel.database.transact(
             lambda queries: deliveries.delete_delivery(queries, queue, turn.number)
         )
+
+    async def _renew(self, queue: Queue, turn: Turn) -> None:
+        """Keep the delivery for another while; raises LeaseLost, StorageUnavailable."""
+        until = self._kernel.clock.now() + timedelta(seconds=LEASE_S)
+        async with asyncio.timeout(RENEW_EVERY_S):
+            ours = await self._kernel.database.transact(
+                lambda queries: deliveries.renew(queries, queue, turn.number, turn.attempts, until)
+            )
+        if not ours:
+            raise LeaseLost
 
     async def _failed(self, queue: Queue, raised: Exception) -> bool:
         """Count the failure; False, for the queue is to be looked at after the pause."""
@@ -278,7 +296,7 @@ class Relay:
 
     async def _keep_sweeping(self) -> None:
         while True:
-            await _round(self.sweep())
+            await take_round(self.sweep())
             await asyncio.sleep(SWEEP_EVERY_S)
 
     def _meet_consumers(self, queries: Queries) -> None:
@@ -292,55 +310,6 @@ class Relay:
                     queries, [(one.id, one.order_key, now, (consumer.name,)) for one in told]
                 )
 
-    # Timers.
-
-    async def fire_timers(self) -> int:
-        """Publish the events of all timers that are due; how many there were."""
-        now = self._kernel.clock.now()
-        due = await self._kernel.database.read(
-            lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE)
-        )
-        for timer in due:
-            try:
-                await self._kernel.database.transact(partial(self._fire, timer))
-            except StorageUnavailable:
-                raise
-            except Exception as raised:
-                log.error("timer_failed", timer=timer.key, error=type(raised).__name__)
-                await self._kernel.database.transact(partial(self._put_off, timer))
-        return len(due)
-
-    def _put_off(self, timer: timers.Timer, queries: Queries) -> None:
-        """A timer whose event cannot be published (any more) holds up no other."""
-        later = self._kernel.clock.now() + timedelta(seconds=TIMER_PUT_OFF_S)
-        if timers.take_timer(queries, timer):  # nobody cancelled or moved it meanwhile
-            timers.set_timer(queries, timer.key, later, timer.name, timer.data)
-
-    def _fire(self, timer: timers.Timer, queries: Queries) -> None:
-        if timers.take_timer(queries, timer):
-            tx = Transaction(queries, self._kernel, None, Origin())
-            tx.publish(msgspec.json.decode(timer.data, type=event_named(timer.name)))
-            tx.flush()
-
-    async def _keep_timing(self) -> None:
-        while True:
-            self._timer_set.clear()
-            await _round(self._fire_until_next())
-            wait_s = SWEEP_EVERY_S
-            if self._next_timer is not None:
-                until = (self._next_timer - self._kernel.clock.now()).total_seconds()
-                wait_s = min(max(until, 0.0), SWEEP_EVERY_S)
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._timer_set.wait()
-            except TimeoutError:
-                continue
-
-    async def _fire_until_next(self) -> None:
-        while await self.fire_timers() == TIMERS_AT_ONCE:
-            pass
-        self._next_timer = await self._kernel.database.read(timers.find_next_timer)
-
     def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -350,13 +319,3 @@ class Relay:
 
 def _origin_of(stored: StoredEvent) -> Origin:
     return Origin(correlation_id=stored.correlation_id or "")
-
-
-async def _round(work: Awaitable[None]) -> None:
-    """A round that failed is followed by the next: a database may be away, a row may be odd."""
-    try:
-        await work
-    except StorageUnavailable as error:
-        log.warning("database_away", error=str(error))
-    except Exception as raised:
-        log.error("round_failed", error=type(raised).__name__, where=where(raised))

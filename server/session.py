@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from handlers.kit.context import Actor, Origin
@@ -159,6 +159,10 @@ class People:
             return False
         self._discard(self._of_session, actor.session_id, connection)
         return self._discard(self._of_person, actor.id, connection)
+
+    def __iter__(self) -> Iterator[str]:
+        """Everybody who is connected here."""
+        return iter(list(self._of_person))
 
     def count(self, user_id: str) -> int:
         return len(self._of_person.get(user_id, ()))

@@ -66,6 +66,9 @@ class Environment(msgspec.Struct, frozen=True):
     sockets_per_person: Annotated[int, Meta(ge=1, description="connections of one person")] = 16
     replay_stream_max: Annotated[int, Meta(ge=0, description="events replayed in a stream")] = 1_000
     replay_connection_max: Annotated[int, Meta(ge=0, description="and to a connection")] = 10_000
+    drain_s: Annotated[
+        float, Meta(ge=0, le=3600, description="clients move to other instances within it")
+    ] = 10
     consumer_tries: Annotated[int, Meta(ge=1, description="attempts before a delivery parks")] = 8
     consumer_backoff_s: Annotated[float, Meta(gt=0, description="first pause of a consumer")] = 0.5
 

@@ -14,12 +14,11 @@ Invariants:
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
-import engineio
 import socketio
 import structlog
-from engineio.async_drivers import aiohttp as engineio_driver
 from socketio import packet as socketio_packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 
@@ -28,10 +27,11 @@ from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from rooms.packets import Packet
 from server.dispatch import Dispatcher, Incoming, error_body, where
 from server.doorman import Doorman
+from server.engine import Engine, Members
 from server.session import WAITING_COMMANDS_MAX, Connection, Socket
 from server.settings import Settings
 from server.telemetry import Metrics, transport_logger
-from server.transport import STRIKES_MAX, Outgoing, WebSocket
+from server.websocket import STRIKES_MAX
 from server.wire import ClientPacket, MalformedPacket, ack_text, auth_of
 
 log = structlog.get_logger("socket")
@@ -44,37 +44,6 @@ STOP_WITHIN_S = 5.0
 PING_EVERY_S = 10
 PING_TIMEOUT_S = 6
 NO_ENVIRON: dict[str, Any] = {}
-
-
-class Engine(engineio.AsyncServer):
-    """Engine.IO with a queue that knows what is unsent, and our websocket driver."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._async = {**engineio_driver._async, "websocket": WebSocket}
-
-    async def disconnect(self, sid: str | None = None) -> None:
-        """Close without waiting for the client to fetch what is queued: it may never do so."""
-        socket = self.sockets.get(sid)
-        if socket is not None:
-            await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
-            self.sockets.pop(sid, None)
-
-    def create_queue(self, *args: Any, **options: Any) -> Outgoing:
-        return Outgoing()
-
-
-class Members(socketio.AsyncManager):
-    """The stock manager without a room for each client, so that leaving is not a scan."""
-
-    async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
-        in_namespace = self.rooms.get(namespace, {}).get(None)
-        if in_namespace is not None and eio_sid in in_namespace.inverse:
-            return None
-        sid: str = self.server.eio.generate_id()
-        self.basic_enter_room(sid, namespace, None, eio_sid=eio_sid)
-        self.pending_connect.setdefault(namespace, []).append(sid)
-        return sid
 
 
 class Sockets(socketio.AsyncServer):
@@ -102,6 +71,7 @@ class Sockets(socketio.AsyncServer):
         self._doorman = doorman
         self._metrics = metrics
         self._connections: dict[str, Connection] = {}
+        self._deserted = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._tidying: asyncio.Task[None] | None = None
         self.on("connect", self._connect_namespace, namespace="*")
@@ -131,6 +101,16 @@ class Sockets(socketio.AsyncServer):
         for connection in self.connections:
             connection.cut()
 
+    def move(self, connection: Connection) -> None:
+        """Ask a client to come back elsewhere, once its last commands are answered."""
+        self._spawn(self._move(connection))
+
+    async def wait_for_leave(self, within_s: float) -> None:
+        """Wait until nobody is connected any more, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._deserted.wait()
+
     async def _tidy(self) -> None:
         """Notice dead peers and forget closed sockets, all of them in one even pace.
 
@@ -156,24 +136,29 @@ class Sockets(socketio.AsyncServer):
         outgoing = self.eio.sockets[eio_sid].queue
         connection = Connection(eio_sid, outgoing, origin, self._cut)
         self._connections[eio_sid] = connection
-        connection.attempt_refused = self._doorman.knock(origin.address)
+        self._deserted.clear()
         connection.reaper = asyncio.get_running_loop().call_later(
             CONNECT_WITHIN_S, self._reap, connection
         )
         self._metrics.connections.inc()
+        connection.attempt_refused = await self._doorman.knock(origin.address)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         connection = self._connections.pop(eio_sid, None)
         if connection is not None:
             connection.gone = True
+            connection.outgoing.put_nowait(None)  # a websocket ends with it
             if reason == self.eio.reason.PING_TIMEOUT:
                 connection.silent_s = self._silence_of(eio_sid)
+                connection.outgoing.abort()
             self._metrics.connections.dec()
             if connection.reaper is not None:
                 connection.reaper.cancel()
             for socket in list(connection.sockets.values()):
                 self._forget(socket)
             self._doorman.gone(connection)
+            if not self._connections:
+                self._deserted.set()
         for namespace in list(self.manager.get_namespaces()):
             sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
             if sid is not None:
@@ -316,9 +301,19 @@ class Sockets(socketio.AsyncServer):
             socket.send(Packet(ack_text(socket.namespace, packet_id, body)))
 
     async def end(self, connection: Connection) -> None:
-        """End a connection in order: what was sent before goes out, each namespace is told."""
+        """End a connection in order, for good: each namespace is told, clients stay away."""
         for socket in list(connection.sockets.values()):
             socket.send(Packet(b"41%b," % socket.namespace.encode()))
+        await self._finish(connection)
+
+    async def _move(self, connection: Connection) -> None:
+        at_work = [socket.worker for socket in connection.sockets.values() if socket.worker]
+        if at_work:
+            await asyncio.wait(at_work, timeout=STOP_WITHIN_S)
+        await self._finish(connection)
+
+    async def _finish(self, connection: Connection) -> None:
+        """Close the transport after what was sent before."""
         engine_socket = self.eio.sockets.get(connection.sid)
         if connection.outgoing.websocket is not None:
             connection.outgoing.finish()
@@ -338,7 +333,7 @@ class Sockets(socketio.AsyncServer):
             connection.cut()
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.ensure_future(work)
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

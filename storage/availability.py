@@ -1,6 +1,6 @@
 """Schedules, week overrides, blocks (their places are pools of holds) and who is free now."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -8,7 +8,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
-    Index,
     Integer,
     String,
     Table,
@@ -26,6 +25,9 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
 from storage.holds import insert_pool, pools
+
+BLOCK_MAX = timedelta(days=1)
+"""No block is longer, so one index bounds those of a time on both sides, whatever is past."""
 
 schedules = Table(
     "schedules",
@@ -51,7 +53,6 @@ blocks = Table(
     Column("wanted_calls", Integer, nullable=False),
     Column("cancelled", Boolean, nullable=False),
     UniqueConstraint("consultant_id", "starts_at"),
-    Index("ix_blocks_consultant_id_ends_at", "consultant_id", "ends_at"),
 )
 available_now = Table(
     "available_now",
@@ -160,6 +161,7 @@ _BETWEEN = (
     _BLOCKS.where(
         _b.consultant_id == bindparam("of_consultant"),
         _b.ends_at > bindparam("after"),
+        _b.starts_at > bindparam("earliest"),
         _b.starts_at < bindparam("before"),
     )
     .order_by(_b.starts_at)
@@ -267,7 +269,13 @@ def list_blocks(
 ) -> list[BlockRow]:
     """Blocks that end after `after` and start before `before`, in order."""
     return tx.all(
-        BlockRow, _BETWEEN, of_consultant=consultant_id, after=after, before=before, limit=limit
+        BlockRow,
+        _BETWEEN,
+        of_consultant=consultant_id,
+        after=after,
+        earliest=after - BLOCK_MAX,
+        before=before,
+        limit=limit,
     )
 
 

@@ -45,7 +45,7 @@ deliveries = Table(
     Column("consumer", String(100), primary_key=True),
     Column("order_key", String(200), primary_key=True),
     Column("number", BigInteger, primary_key=True),
-    Column("event_id", String(36), nullable=False),
+    Column("event_id", String(36), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     Column("ready_at", Instant, nullable=False),
     Column("parked", Boolean, nullable=False),
@@ -108,6 +108,11 @@ _POSTPONE = (
         parked=bindparam("new_parked"),
         error=bindparam("new_error"),
     )
+)
+_RENEW = (
+    update(deliveries)
+    .where(*_THIS, _d.attempts == bindparam("attempt"))
+    .values(ready_at=bindparam("new_ready_at"))
 )
 _earlier = deliveries.alias("earlier")
 _DUE = (
@@ -189,6 +194,19 @@ def postpone(
         new_parked=parked,
         new_error=error,
     )
+
+
+def renew(tx: Queries, queue: Queue, number: int, attempt: int, ready_at: datetime) -> bool:
+    """Keep a leased delivery until `ready_at`; False when another attempt has begun since."""
+    renewed = tx.run(
+        _RENEW,
+        of_consumer=queue.consumer,
+        of_key=queue.order_key,
+        at_number=number,
+        attempt=attempt,
+        new_ready_at=ready_at,
+    )
+    return renewed == 1
 
 
 def list_due(tx: Queries, now: datetime, limit: int) -> list[Queue]:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    exists,
     select,
     tuple_,
     update,
@@ -205,10 +206,10 @@ _IDS_NAMED = (
     .where(events.c.name.in_(bindparam("names", expanding=True)))
     .order_by(events.c.id)
 )
-_UNDONE = select(deliveries.c.event_id).where(deliveries.c.event_id < bindparam("before_id"))
+_UNDONE = exists().where(deliveries.c.event_id == events.c.id)
 _OLD = (
     select(events.c.id)
-    .where(events.c.id < bindparam("before_id"), events.c.id.not_in(_UNDONE))
+    .where(events.c.id < bindparam("before_id"), ~_UNDONE)
     .order_by(events.c.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)

@@ -30,6 +30,7 @@ _CONFIRM = (
 _SILENT = select(_i.id, _i.confirmed_at).where(
     _i.confirmed_at < bindparam("before"), _i.id != bindparam("but")
 )
+_LIVING = select(_i.id).where(_i.confirmed_at >= bindparam("after"), _i.id != bindparam("but"))
 _TAKE = delete(instances).where(
     _i.id == bindparam("of_id"), _i.confirmed_at <= bindparam("not_after")
 )
@@ -47,6 +48,11 @@ def confirm_instance(tx: Queries, instance_id: str, now: datetime) -> bool:
 def list_silent(tx: Queries, before: datetime, but: str) -> list[Instance]:
     """Other instances that confirmed themselves last before `before`."""
     return tx.all(Instance, _SILENT, before=before, but=but)
+
+
+def list_living(tx: Queries, after: datetime, but: str) -> list[str]:
+    """Other instances that confirmed themselves since `after`."""
+    return tx.scalars(_LIVING, after=after, but=but)
 
 
 def take_instance(tx: Queries, instance_id: str, not_after: datetime) -> bool:

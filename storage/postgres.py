@@ -6,6 +6,8 @@ Invariants:
   through its `Queries`; its effects are handed on only after the commit. So does a unique
   violation, a few times: whoever lost that race finds the winner's row on the next run.
 - A transaction that takes longer than its cap is rolled back and refused.
+- A server that takes no changes (any more) is left: another one may be the first by now, and to
+  this one connections stay as read-only as they were when they began.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, ExceptionContext, Executable, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -31,7 +33,9 @@ RERUNS_MAX = 20
 UNIQUE_RERUNS_MAX = 3
 _RERUN = {"40001", "40P01"}
 _UNIQUE = "23505"
-_AWAY = {"53100", "53200", "53300", "57P01", "57P02", "57P03", "25006", "08006", "08003"}
+_READ_ONLY = "25006"
+_AWAY = ("08", "53", "57", "58", _READ_ONLY)
+"""Classes of trouble that are the server's: connections, resources, an operator, its system."""
 
 
 class PostgresQueries:
@@ -95,6 +99,7 @@ class PostgresDatabase:
             isolation_level="READ COMMITTED",
             hide_parameters=True,  # an error's text goes to the log
         )
+        event.listen(self._engine.sync_engine, "handle_error", leave_if_read_only)
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -165,6 +170,13 @@ def _run(connection: Connection, work: Work[T]) -> tuple[T, list[Any]]:
         raise
 
 
+def leave_if_read_only(context: ExceptionContext) -> None:
+    """Make all connections anew, as if they were lost."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and sqlstate_of(error) == _READ_ONLY:
+        context.is_disconnect = True
+
+
 def sqlstate_of(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", "") or "")
 
@@ -172,6 +184,6 @@ def sqlstate_of(error: DBAPIError) -> str:
 def refusal_of(error: DBAPIError) -> Exception:
     """What the caller of a work that failed with `error` shall see."""
     away = isinstance(error, InterfaceError | OperationalError) or error.connection_invalidated
-    if away or sqlstate_of(error) in _AWAY:
+    if away or sqlstate_of(error).startswith(_AWAY):
         return StorageUnavailable(str(error.orig))
     return error

@@ -28,6 +28,7 @@ presences = Table(
     Column("online", Boolean, nullable=False),
     Column("status", String(10), nullable=False),
     Column("last_seen_at", Instant),
+    Column("changed_at", Instant, nullable=False, index=True),
 )
 holdings = Table(
     "presence_holdings",
@@ -42,6 +43,7 @@ class PresenceRow(msgspec.Struct):
     online: bool
     status: Literal["active", "away", "busy"]
     last_seen_at: datetime | None
+    changed_at: datetime
 
 
 _p, _h = presences.c, holdings.c
@@ -53,10 +55,12 @@ _UPDATE = (
         online=bindparam("new_online"),
         status=bindparam("new_status"),
         last_seen_at=bindparam("new_last_seen_at"),
+        changed_at=bindparam("now"),
     )
 )
 _FIND = select(presences).where(_p.user_id == bindparam("of_user")).with_for_update()
 _LIST = select(presences).where(_p.user_id.in_(bindparam("user_ids", expanding=True)))
+_CHANGED = select(presences).where(_p.changed_at >= bindparam("since"))
 _HOLD = insert(holdings).on_conflict_do_nothing(index_elements=[_h.user_id, _h.instance_id])
 _LET_GO = delete(holdings).where(
     _h.user_id == bindparam("of_user"), _h.instance_id == bindparam("of_instance")
@@ -70,21 +74,27 @@ _HELD = (
 )
 
 
-def lock_presence(tx: Queries, user_id: str) -> PresenceRow:
+def lock_presence(tx: Queries, user_id: str, now: datetime) -> PresenceRow:
     """Held until the commit, also for somebody who was never there: their row is made first."""
-    fresh = PresenceRow(user_id, False, "active", None)
+    fresh = PresenceRow(user_id, False, "active", None, now)
     tx.run(_MAKE, **msgspec.structs.asdict(fresh))
     return tx.one(PresenceRow, _FIND, of_user=user_id) or fresh
 
 
-def update_presence(tx: Queries, row: PresenceRow) -> None:
+def update_presence(tx: Queries, row: PresenceRow, now: datetime) -> None:
     tx.run(
         _UPDATE,
         of_user=row.user_id,
         new_online=row.online,
         new_status=row.status,
         new_last_seen_at=row.last_seen_at,
+        now=now,
     )
+
+
+def list_changed(tx: Queries, since: datetime) -> list[PresenceRow]:
+    """Those whose presence or status changed at `since` or later."""
+    return tx.all(PresenceRow, _CHANGED, since=since)
 
 
 def list_presences(tx: Queries, user_ids: list[str]) -> dict[str, PresenceRow]:

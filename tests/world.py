@@ -230,11 +230,15 @@ class World:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         self.port: int = self._runner.addresses[0][1]
+        self._serving = True
         self.mails = Mails(self.settings.data_dir / "mail")
         return self
 
     async def stop(self) -> None:
-        """Stop in the order of `server.app.serve`."""
+        """Stop in the order of `server.app.serve`; again changes nothing."""
+        if not self._serving:
+            return
+        self._serving = False
         try:
             await self.app.stop()
         finally:  # or the loop, with a server left in it, would never close
@@ -316,7 +320,7 @@ class World:
         await until(self._all_answered)
         relay = self.app.relay
         for _ in range(QUIET_ROUNDS_MAX):
-            fired = await relay.fire_timers()
+            fired = await self.app.timers.fire()
             await relay.sweep()
             await relay.idle()
             if not fired and not await self.read(list_due, self.clock.now(), 1):
@@ -387,6 +391,11 @@ class Process:
     def kill(self) -> None:
         """SIGKILL: nothing is put in order."""
         self._end(signal.SIGKILL)
+
+    def drain(self) -> None:
+        """SIGTERM, and what comes of it is not waited for."""
+        assert self._running is not None
+        self._running.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from handlers.kit.context import Actor, Context, Transaction
+from handlers.kit.context import Actor, Context, Transaction, Whisper
 from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.errors import Refusal
 
@@ -33,6 +33,7 @@ MayWatch = Callable[[Transaction, Actor | None, str], int | None]
 """From which number on somebody may hear a room that they name; None when they may not."""
 Departure = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
+Retell = Callable[[Transaction, datetime], list[Whisper]]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Domain:
     departure: Departure | None = None
     first_device: Device | None = None
     last_device: Device | None = None
+    retell: Retell | None = None
 
     def command(
         self,
@@ -154,6 +156,11 @@ class Domain:
     def arrives_first(self, run: F) -> F:
         """Register what happens when a person's first device on this instance is there."""
         self.first_device = run
+        return run
+
+    def retells(self, run: F) -> F:
+        """Register what whispers should have said since a moment: one may have been lost."""
+        self.retell = run
         return run
 
     def leaves_last(self, run: F) -> F:

@@ -166,9 +166,9 @@ class Transaction:
         """The last number of a room: what a query that returns its state reflects."""
         return events.get_head(self, stream(namespace, room))
 
-    def whisper(self, namespace: str, room: str, name: str, data: Any) -> None:
+    def whisper(self, whisper: Whisper) -> None:
         """Say something unstored to a room, after the commit."""
-        self.effects.append(Whisper(namespace, room, name, data))
+        self.effects.append(whisper)
 
     def flush(self) -> None:
         """Store what was said, with its numbers; called once, at the end."""

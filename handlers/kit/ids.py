@@ -4,16 +4,20 @@ import os
 import threading
 from datetime import datetime
 
+BYTES_AT_ONCE = 4_096
+
 _lock = threading.Lock()
 _last = 0
+_bytes = b""
+_used = 0
 
 
 def new_id(now: datetime) -> str:
     """A fresh id made at `now`; ids of one process never go backwards within a clock tick."""
     global _last
     milliseconds = int(now.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10))
     with _lock:
+        random = int.from_bytes(_random_bytes())
         # 12 bits behind the milliseconds count up inside one, so that order holds there too
         ticks = max(milliseconds << 12 | random >> 70 & 0xFF, _last + 1)
         if (
@@ -28,6 +32,15 @@ def new_id(now: datetime) -> str:
 def id_at(moment: datetime) -> str:
     """The smallest id that could be made at `moment`."""
     return _as_text(int(moment.timestamp() * 1000) << 80)
+
+
+def _random_bytes() -> bytes:
+    """Ten that nobody had; the system is asked for many at once, as each question costs a turn."""
+    global _bytes, _used
+    if _used + 10 > len(_bytes):
+        _bytes, _used = os.urandom(BYTES_AT_ONCE), 0
+    _used += 10
+    return _bytes[_used - 10 : _used]
 
 
 def _as_text(value: int) -> str:

@@ -1,9 +1,11 @@
 """How devices and lost instances move presence."""
 
-from handlers.kit.context import Context, Transaction
+from datetime import datetime, timedelta
+
+from handlers.kit.context import Context, Transaction, Whisper
 from handlers.kit.life import InstanceLost
 from handlers.presence import presence, service
-from handlers.presence.contracts import MorePeopleLeft
+from handlers.presence.contracts import InstanceGone
 from storage import presence as store
 
 PEOPLE_AT_ONCE = 200
@@ -22,11 +24,25 @@ async def go_offline(ctx: Context) -> None:
     await ctx.transact(service.go_offline, ctx.user_id, kernel.instance_id, kernel.clock.now())
 
 
-@presence.consumer(InstanceLost, MorePeopleLeft)
-def let_its_people_go(tx: Transaction, event: InstanceLost) -> None:
-    """Who was only on a dead instance is offline."""
+@presence.retells
+def retell(tx: Transaction, since: datetime) -> list[Whisper]:
+    """Who came and went lately, for those who watch and may not have heard it."""
+    return service.retell(tx, since)
+
+
+@presence.consumer(InstanceLost)
+def wait_out_the_grace(tx: Transaction, event: InstanceLost) -> None:
+    """Who was on a dead instance comes back by another one, or by the same one restarted."""
+    due = event.at + timedelta(seconds=tx.rules.presence_grace_s)
+    gone = InstanceGone(instance_id=event.instance_id, at=event.at)
+    tx.publish_later(gone, due, f"presence:{event.instance_id}")
+
+
+@presence.consumer(InstanceGone)
+def let_its_people_go(tx: Transaction, event: InstanceGone) -> None:
+    """Who was only there is offline; a few at a time."""
     held = store.list_held(tx, event.instance_id, PEOPLE_AT_ONCE)
     for user_id in held:
         service.go_offline(tx, user_id, event.instance_id, event.at)
     if len(held) == PEOPLE_AT_ONCE:
-        tx.publish(MorePeopleLeft(instance_id=event.instance_id, at=event.at))
+        tx.publish(InstanceGone(instance_id=event.instance_id, at=event.at))

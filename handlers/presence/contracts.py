@@ -67,7 +67,7 @@ class UserOffline(_OfUser):
     NAME: ClassVar[str] = "USER_OFFLINE"
 
 
-class MorePeopleLeft(InstanceLost):
-    """A dead instance left more people than one transaction lets go."""
+class InstanceGone(InstanceLost):
+    """A dead instance's people have had the grace to come back by another one."""
 
-    NAME: ClassVar[str] = "PRESENCE_MORE_PEOPLE_LEFT"
+    NAME: ClassVar[str] = "PRESENCE_INSTANCE_GONE"

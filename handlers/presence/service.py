@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from handlers.kit.context import Transaction
+from handlers.kit.context import Transaction, Whisper
 from handlers.kit.contract import Empty
 from handlers.presence.contracts import (
     PresenceWhisper,
@@ -29,44 +29,60 @@ def list_known(tx: Transaction, user_ids: list[str]) -> list[str]:
 def get_states(tx: Transaction, user_ids: list[str]) -> StatesView:
     known = profiles.list_users(tx, user_ids)
     rows = store.list_presences(tx, list(known))
-    nobody = PresenceRow("", False, "active", None)
-    return StatesView(states={user_id: _view(rows.get(user_id, nobody)) for user_id in known})
+    return StatesView(states={user_id: _view(rows.get(user_id)) for user_id in known})
 
 
 def set_status(tx: Transaction, ask: SetStatus) -> Empty:
-    row = store.lock_presence(tx, tx.actor.id)
+    row = store.lock_presence(tx, tx.actor.id, tx.now)
     if row.status != ask.status:
         row.status = ask.status
-        store.update_presence(tx, row)
-        whisper = StatusWhisper(tx.actor.id, ask.status)
-        tx.whisper(NAMESPACE, names.presence(tx.actor.id), "status_changed", whisper)
+        store.update_presence(tx, row, tx.now)
+        tx.whisper(_status(row))
     return Empty()
 
 
 def come_online(tx: Transaction) -> None:
     """The actor's first device on this instance is there."""
-    row = store.lock_presence(tx, tx.actor.id)
+    row = store.lock_presence(tx, tx.actor.id, tx.now)
     store.hold_person(tx, tx.actor.id, tx.instance_id)
     if not row.online:
         row.online, row.last_seen_at = True, tx.now
-        store.update_presence(tx, row)
+        store.update_presence(tx, row, tx.now)
         tx.publish(UserOnline(user_id=row.user_id, at=tx.now))
-        _whisper(tx, row.user_id, "USER_ONLINE", tx.now)
+        tx.whisper(_presence(row.user_id, "USER_ONLINE", tx.now))
 
 
 def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) -> None:
     """An instance has no device of this person any more."""
-    row = store.lock_presence(tx, user_id)
+    row = store.lock_presence(tx, user_id, tx.now)
     if store.let_go(tx, user_id, instance_id) == 0 and row.online:
         row.online, row.last_seen_at = False, at
-        store.update_presence(tx, row)
+        store.update_presence(tx, row, tx.now)
         tx.publish(UserOffline(user_id=user_id, at=at))
-        _whisper(tx, user_id, "USER_OFFLINE", at)
+        tx.whisper(_presence(user_id, "USER_OFFLINE", at))
 
 
-def _whisper(tx: Transaction, user_id: str, name: str, at: datetime) -> None:
-    tx.whisper(NAMESPACE, names.presence(user_id), name, PresenceWhisper(user_id, at))
+def retell(tx: Transaction, since: datetime) -> list[Whisper]:
+    """How those are by now whose presence or status changed since then."""
+    told = []
+    for row in store.list_changed(tx, since):
+        if row.last_seen_at is not None:
+            name = "USER_ONLINE" if row.online else "USER_OFFLINE"
+            told.append(_presence(row.user_id, name, row.last_seen_at))
+        told.append(_status(row))
+    return told
 
 
-def _view(row: PresenceRow) -> StateView:
+def _presence(user_id: str, name: str, at: datetime) -> Whisper:
+    return Whisper(NAMESPACE, names.presence(user_id), name, PresenceWhisper(user_id, at))
+
+
+def _status(row: PresenceRow) -> Whisper:
+    said = StatusWhisper(row.user_id, row.status)
+    return Whisper(NAMESPACE, names.presence(row.user_id), "status_changed", said)
+
+
+def _view(row: PresenceRow | None) -> StateView:
+    if row is None:  # somebody who was never there
+        return StateView(online=False, status="active", last_seen_at=None)
     return StateView(online=row.online, status=row.status, last_seen_at=row.last_seen_at)

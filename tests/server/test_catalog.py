@@ -471,7 +471,7 @@ def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
 
 
 async def test_all_forms_are_served(registry: Registry) -> None:
-    app: Any = SimpleNamespace(registry=registry)
+    app: Any = SimpleNamespace(registry=registry, stopping=False)
     async with TestClient(TestServer(build_web(app))) as client:
         for path, kind, part in (
             ("/docs", "text/html", "<h1>"),

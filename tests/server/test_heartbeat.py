@@ -123,7 +123,7 @@ class TestWithOthers:
         await one.transact(lambda tx: hold_person(tx, ben.id, old))
         await until(lambda: cut_off.app.kernel.instance_id != old, within_s=2)
         assert await held_by() == [ben.id]
-        one.clock.advance(7)
+        one.clock.advance(one.app.kernel.rules.presence_grace_s + 1)
         await one.settle()
         assert await held_by() == []
 

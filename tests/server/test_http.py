@@ -5,7 +5,7 @@ import pytest
 from yarl import URL
 
 from tests.kit import probe as probes
-from tests.world import one_database
+from tests.world import one_database, until
 
 
 @pytest.fixture
@@ -43,6 +43,23 @@ async def test_metrics_are_in_prometheus_text_and_count_what_is(world, http):
     assert metrics['parley_command_seconds_count{namespace="/profile"}'] == 1
     await ana.call("/profile", "update", first_name="Bea")
     assert (await world.metrics())['parley_events_total{name="USER_UPDATED"}'] == 1
+
+
+async def test_metrics_tell_what_is_held_and_that_it_is_given_back(world):
+    def held(metrics):
+        return {name: value for name, value in metrics.items() if name.startswith("parley_held")}
+
+    async def as_before():
+        return held(await world.metrics()) == before
+
+    before = held(await world.metrics())
+    ana = await world.person("ana")
+    await ana.enter("/chat")
+    during = held(await world.metrics())
+    for what in ("streams", "members", "tasks"):
+        assert during[f'parley_held{{what="{what}"}}'] > before[f'parley_held{{what="{what}"}}']
+    await ana.client.close()
+    await until(as_before, within_s=world.app.kernel.rules.presence_grace_s + 5)
 
 
 async def test_metrics_count_an_event_once_however_many_rooms_hear_it(world):

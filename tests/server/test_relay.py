@@ -3,14 +3,14 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from handlers.kit.context import Transaction
 from rooms.names import stream
-from server.relay import OUTSIDE_MAX, WORKERS_MAX
+from server.relay import LEASE_S, OUTSIDE_MAX, WORKERS_MAX
 from storage import deliveries, timers
 from storage.deliveries import Queue, list_parked, retry_parked, skip_parked
 from storage.events import events, list_since
@@ -286,16 +286,54 @@ async def test_an_outbound_consumer_acts_outside_any_transaction(outbound, switc
     assert await lowest(outbound, CARRIER) is None
 
 
+async def test_a_lease_is_kept_up_as_long_as_its_worker_acts(outbound, switches, monkeypatch):
+    monkeypatch.setattr("server.relay.RENEW_EVERY_S", 0.02)
+    await say(outbound, "slow parcel")
+    await until(lambda: leased_until(outbound, outbound.clock.now()))
+    for _ in range(3):
+        outbound.clock.advance(LEASE_S - 1)
+        await until(lambda: leased_until(outbound, outbound.clock.now() + timedelta(seconds=2)))
+    switches.open.set()
+    await outbound.settle()
+    assert switches.outside == ["slow parcel"]
+    assert await lowest(outbound, CARRIER) is None
+
+
+async def test_who_lost_the_lease_stops_and_leaves_the_delivery_alone(
+    outbound, switches, monkeypatch, logs
+):
+    monkeypatch.setattr("server.relay.RENEW_EVERY_S", 0.02)
+    await say(outbound, "slow parcel")
+    await until(lambda: leased_until(outbound, outbound.clock.now()))
+    await outbound.transact(take_over)
+    await until(lambda: "lease_lost" in logs.getvalue())
+    assert switches.outside == []
+    assert (await lowest(outbound, CARRIER)).attempts == 2, "the other worker's"
+
+
+async def leased_until(world: World, moment: datetime) -> bool:
+    leased = await lowest(world, CARRIER)
+    return leased is not None and leased.attempts == 1 and leased.ready_at > moment
+
+
+def take_over(tx: Transaction) -> None:
+    """What another instance does that found the lease run out."""
+    queue = Queue(CARRIER, "probe:one")
+    found = deliveries.find_lowest(tx, queue)
+    later = found.ready_at + timedelta(seconds=LEASE_S)
+    deliveries.postpone(tx, queue, found.number, attempts=found.attempts + 1, ready_at=later)
+
+
 async def test_a_leased_delivery_is_nobody_elses_until_the_lease_runs_out(outbound, switches):
     await say(outbound, "slow parcel")
     await until(lambda: switches.waiting)
     await outbound.restart()  # as if it had died while it was acting
-    outbound.clock.advance(50)
+    outbound.clock.advance(LEASE_S - 1)
     await outbound.app.relay.sweep()
     await outbound.app.relay.idle()
     assert switches.waiting == ["slow parcel"]
     switches.open.set()
-    outbound.clock.advance(11)
+    outbound.clock.advance(2)
     await outbound.settle()
     assert switches.outside == ["slow parcel"]
     assert await lowest(outbound, CARRIER) is None
@@ -378,7 +416,7 @@ async def test_a_sooner_timer_does_not_wait_for_a_later_one(world):
 async def test_a_timer_fires_once_though_many_look_at_it(world):
     await set_timer(world, "later", 60)
     world.clock.advance(61)
-    await asyncio.gather(*(world.app.relay.fire_timers() for _ in range(10)))
+    await asyncio.gather(*(world.app.timers.fire() for _ in range(10)))
     await world.settle()
     assert await said(world) == ["later"]
     assert await noted(world) == ["later"]
@@ -390,7 +428,7 @@ async def test_a_timer_fires_once_though_two_instances_look_at_it(make_world):
     for number in range(20):
         await set_timer(one, f"{number}", 60, f"t{number}")
     one.clock.advance(61)
-    await asyncio.gather(*(w.app.relay.fire_timers() for w in (one, two, one, two)))
+    await asyncio.gather(*(w.app.timers.fire() for w in (one, two, one, two)))
     assert sorted(await said(one), key=int) == [f"{n}" for n in range(20)]
 
 
@@ -448,7 +486,7 @@ async def test_a_timer_that_nobody_can_read_holds_up_no_other(world):
 async def test_a_timer_that_was_cancelled_while_it_failed_stays_cancelled(world):
     now = world.clock.now()
     odd = timers.Timer("odd", now, "REMOVED_EVENT", "{}")
-    await world.transact(lambda tx: world.app.relay._put_off(odd, tx))
+    await world.transact(lambda tx: world.app.timers._put_off(odd, tx))
     assert await world.read(timers.find_next_timer) is None
 
 

@@ -69,3 +69,35 @@ async def test_an_instance_that_hears_nobody_is_not_ready_until_it_does(both, re
     finally:
         redis_server.thaw()
     await until(lambda: is_readiness(one, 200), within_s=3)
+
+
+async def watch(watcher, person) -> None:
+    await watcher.enter("/presence")
+    await watcher.call("/presence", "watch", user_ids=[person.id])
+
+
+async def test_a_whisper_that_was_lost_is_said_again_from_what_is_stored(both, redis_server):
+    one, other = both
+    ana, ben = await one.person("ana"), await other.person("ben")
+    await watch(ben, ana)
+    redis_server.kill()
+    await ana.enter("/presence")
+    await ana.call("/presence", "set_status", status="busy")
+    assert ben.events("USER_ONLINE") == []
+    for _ in range(3):
+        await other.app.retelling.retell()
+    heard = await ben.event("status_changed")
+    assert heard.data == {"user_id": ana.id, "status": "busy"}
+    assert len(ben.events("USER_ONLINE")) == len(ben.events("status_changed")) == 1
+
+
+async def test_a_whisper_that_was_heard_is_not_said_again(both):
+    one, other = both
+    ana, ben = await one.person("ana"), await other.person("ben")
+    await watch(ben, ana)
+    await ana.enter("/presence")
+    await ana.call("/presence", "set_status", status="busy")
+    await ben.event("status_changed")
+    await other.app.retelling.retell()
+    await ben.call("/presence", "watch", user_ids=[ana.id])
+    assert len(ben.events("USER_ONLINE")) == len(ben.events("status_changed")) == 1

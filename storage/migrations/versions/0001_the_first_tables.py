@@ -1,4 +1,4 @@
-"""the first tables."""
+"""The first tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -58,6 +58,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_due", ["parked", "ready_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_deliveries_event_id"), ["event_id"], unique=False)
 
     op.create_table(
         "dispatches",
@@ -428,9 +429,13 @@ def upgrade() -> None:
         sa.Column("online", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("last_seen_at", storage.columns.Instant(length=27), nullable=True),
+        sa.Column("changed_at", storage.columns.Instant(length=27), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_presences_user_id")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_presences")),
     )
+    with op.batch_alter_table("presences", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_presences_changed_at"), ["changed_at"], unique=False)
+
     op.create_table(
         "sessions",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -497,11 +502,6 @@ def upgrade() -> None:
             "consultant_id", "starts_at", name=op.f("uq_blocks_consultant_id_starts_at")
         ),
     )
-    with op.batch_alter_table("blocks", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_blocks_consultant_id_ends_at", ["consultant_id", "ends_at"], unique=False
-        )
-
     op.create_table(
         "booked_quarters",
         sa.Column("student_id", sa.String(length=36), nullable=False),

@@ -74,7 +74,7 @@ async def test_a_session_over_its_days_is_over_though_no_timer_ran(world, ana, d
     async def asleep():
         return 0
 
-    monkeypatch.setattr(world.app.relay, "fire_timers", asleep)
+    monkeypatch.setattr(world.app.timers, "fire", asleep)
     token = (await log_in(door))["refresh_token"]
     world.clock.advance(59 * DAY_S)
     token = (await door.call("/auth", "refresh", refresh_token=token))["refresh_token"]

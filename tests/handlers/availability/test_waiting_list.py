@@ -191,7 +191,7 @@ async def test_the_line_is_kept_even_when_no_timer_ran(world, monkeypatch):
     practice, sam, booking, (ada, ben) = await full_practice(world, "ada", "ben")
     await cancel(sam, booking)
     await ada.event(OFFERED)
-    monkeypatch.setattr(world.app.relay, "fire_timers", no_timers)
+    monkeypatch.setattr(world.app.timers, "fire", no_timers)
     world.clock.advance(QUARTER_S + 1)
     await refused(practice.ask(sam), "BLOCK_FULL")
     assert (await practice.ask(ben))["status"] == "requested"
@@ -206,7 +206,7 @@ async def test_a_hold_that_is_over_does_not_keep_the_list_open(world, monkeypatc
     practice = await open_practice(world)
     sam, ada = [await world.person(name) for name in ("sam", "ada")]
     await practice.ask(sam)
-    monkeypatch.setattr(world.app.relay, "fire_timers", no_timers)
+    monkeypatch.setattr(world.app.timers, "fire", no_timers)
     world.clock.advance(86_401)
     await refused(practice.wait_in_line(ada), "BLOCK_NOT_FULL")
     assert (await practice.ask(ada))["status"] == "requested"

@@ -26,7 +26,7 @@ def without_timers(world, monkeypatch):
     async def fire_none():
         return 0
 
-    monkeypatch.setattr(world.app.relay, "fire_timers", fire_none)
+    monkeypatch.setattr(world.app.timers, "fire", fire_none)
 
 
 async def status_of(person, booking):

@@ -104,7 +104,7 @@ async def test_who_comes_after_the_60_s_finds_the_call_over_even_if_no_timer_ran
 
     await talk.join()
     await talk.lose(talk.student.client)
-    monkeypatch.setattr(world.app.relay, "fire_timers", never)
+    monkeypatch.setattr(world.app.timers, "fire", never)
     world.clock.advance(61)
     phone = await talk.student.device()
     await phone.enter(CALL)
@@ -315,7 +315,7 @@ async def test_a_call_whose_time_is_over_is_nobodys_current_one(world, talk, mon
     async def never() -> bool:
         return False
 
-    monkeypatch.setattr(world.app.relay, "fire_timers", never)
+    monkeypatch.setattr(world.app.timers, "fire", never)
     world.clock.advance(61)
     assert await current_of(talk.student) == (None, False)
     assert await world.stored("CALL_ENDED") == []

@@ -205,9 +205,9 @@ async def test_a_connection_watches_so_many_and_no_more(world, ana, ben, monkeyp
 
 def be_held_by(tx, instance_id, person):
     """Be online by a device on another instance."""
-    row = lock_presence(tx, person.id)
+    row = lock_presence(tx, person.id, tx.now)
     row.online = True
-    update_presence(tx, row)
+    update_presence(tx, row, tx.now)
     hold_person(tx, person.id, instance_id)
 
 
@@ -219,8 +219,12 @@ async def test_people_of_a_dead_instance_are_let_go_a_few_at_a_time(world, monke
     at = world.clock.now()
     await lose_instance(world, "dead", at)
     states = await world.read(list_presences, [one.id for one in people])
+    assert all(state.online for state in states.values())  # they have the grace to come back
+    world.clock.advance(world.app.kernel.rules.presence_grace_s)
+    await world.settle()
+    states = await world.read(list_presences, [one.id for one in people])
     assert {(state.online, state.last_seen_at) for state in states.values()} == {(False, at)}
-    assert len(await world.stored("PRESENCE_MORE_PEOPLE_LEFT")) == 2
+    assert len(await world.stored("PRESENCE_INSTANCE_GONE")) == 3
 
 
 async def _are(watcher, expected):

@@ -109,7 +109,7 @@ async def test_a_lost_place_is_gone_after_60_s_even_if_no_timer_ran(
     async def never() -> bool:
         return False
 
-    monkeypatch.setattr(world.app.relay, "fire_timers", never)
+    monkeypatch.setattr(world.app.timers, "fire", never)
     ana, ana_booking = await hour.booked("ana")
     phone = await ana.device()
     if back_by == "entering again":

@@ -1,0 +1,69 @@
+"""Engine.IO and Socket.IO's bookkeeping, where theirs is too dear for many idle connections."""
+
+import asyncio
+import time
+from typing import Any
+
+import engineio
+import socketio
+import structlog
+from engineio import packet as engineio_packet
+from engineio.async_drivers import aiohttp as engineio_driver
+
+from server.dispatch import where
+from server.transport import Outgoing
+from server.websocket import Round, WebSocket
+
+log = structlog.get_logger("engine")
+
+
+class Engine(engineio.AsyncServer):
+    """Engine.IO with a queue that knows what is unsent, our websockets, and timers for PINGs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.round = Round()
+        self._async = {**engineio_driver._async, "websocket": WebSocket}
+
+    async def disconnect(self, sid: str | None = None) -> None:
+        """Close without waiting for the client to fetch what is queued: it may never do so."""
+        socket = self.sockets.get(sid)
+        if socket is not None:
+            await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+            self.sockets.pop(sid, None)
+
+    async def hear(self, sid: str, text: str) -> None:
+        """A message of a websocket's client; whatever it breaks, the next one is heard too."""
+        try:
+            await self.handlers["message"](sid, text)
+        except Exception as raised:
+            log.error("packet_failed", error=type(raised).__name__, where=where(raised))
+
+    def create_queue(self, *args: Any, **options: Any) -> Outgoing:
+        return Outgoing()
+
+    def start_background_task(self, target: Any, *args: Any, **options: Any) -> Any:
+        """Start a task; but for a PING that is due after a pause there is a timer."""
+        if getattr(target, "__name__", "") != "_send_ping":
+            return super().start_background_task(target, *args, **options)
+        return asyncio.get_running_loop().call_later(self.ping_interval, ping, target.__self__)
+
+
+def ping(socket: Any) -> None:
+    """Ask a client whether it is there; `Sockets._tidy` looks whether it answered."""
+    if not socket.closing and not socket.closed:
+        socket.last_ping = time.time()
+        socket.queue.put_nowait(engineio_packet.Packet(engineio_packet.PING))
+
+
+class Members(socketio.AsyncManager):
+    """The stock manager without a room for each client, so that leaving is not a scan."""
+
+    async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        in_namespace = self.rooms.get(namespace, {}).get(None)
+        if in_namespace is not None and eio_sid in in_namespace.inverse:
+            return None
+        sid: str = self.server.eio.generate_id()
+        self.basic_enter_room(sid, namespace, None, eio_sid=eio_sid)
+        self.pending_connect.setdefault(namespace, []).append(sid)
+        return sid

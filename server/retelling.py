@@ -1,0 +1,53 @@
+"""Whispers that were lost between instances are said again, from what is stored.
+
+Invariants:
+- A whisper is best effort: it is lost when Redis is away, on either side. What it said is stored by
+  its domain, so every few seconds each instance says to its own listeners what changed lately.
+- "Lately" reaches back to the last round that succeeded, and over the longest transaction before
+  it. Listeners who heard it, word for word, do not hear it again.
+"""
+
+import asyncio
+
+from handlers.kit.command import Registry
+from handlers.kit.context import Context, Kernel
+from rooms.gaps import MOVED_WITHIN
+from rooms.rooms import Rooms
+from server.rounds import take_round
+
+RETELL_EVERY_S = 5.0
+
+
+class Retelling:
+    """One an instance; an instance alone loses no whisper."""
+
+    def __init__(self, kernel: Kernel, registry: Registry, rooms: Rooms) -> None:
+        self._kernel = kernel
+        self._retells = [domain.retell for domain in registry.domains if domain.retell]
+        self._rooms = rooms
+        self._since = kernel.clock.now()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._since = self._kernel.clock.now()
+        if self._kernel.database.shared:
+            self._task = asyncio.create_task(self._keep_retelling())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep_retelling(self) -> None:
+        while True:
+            await asyncio.sleep(RETELL_EVERY_S)
+            await take_round(self.retell())
+
+    async def retell(self) -> None:
+        """Say once what changed lately."""
+        now = self._kernel.clock.now()
+        since = min(self._since, now) - MOVED_WITHIN
+        for retell in self._retells:
+            for one in await Context(self._kernel).read(retell, since):
+                self._rooms.retell(one.namespace, one.room, one.name, one.data)
+        self._since = now

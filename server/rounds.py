@@ -1,0 +1,20 @@
+"""Work that is done again and again, whatever happens to one round of it."""
+
+from collections.abc import Awaitable
+
+import structlog
+
+from server.dispatch import where
+from storage.engine import StorageUnavailable
+
+log = structlog.get_logger("rounds")
+
+
+async def take_round(work: Awaitable[None]) -> None:
+    """A round that failed is followed by the next: a database may be away, a row may be odd."""
+    try:
+        await work
+    except StorageUnavailable as error:
+        log.warning("database_away", error=str(error))
+    except Exception as raised:
+        log.error("round_failed", error=type(raised).__name__, where=where(raised))
