@@ -28,9 +28,9 @@ from storage.instances import (
 
 log = structlog.get_logger("heartbeat")
 
-CONFIRM_EVERY_S = 5.0
+CONFIRM_EVERY_S = 4.0
 ALIGN_TRIES = 3
-SILENT_AFTER = timedelta(seconds=15)
+SILENT_AFTER = timedelta(seconds=12)
 LAST_WORDS = timedelta(seconds=6)
 """Longer than a transaction may last."""
 

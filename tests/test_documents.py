@@ -29,6 +29,7 @@ DOCUMENTS = sorted(
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
         ROOT / "CHANGELOG.md",
+        ROOT / "deploy" / "README.md",
         *ROOT.glob("docs/**/*.md"),
     ]
 )

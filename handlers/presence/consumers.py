@@ -33,7 +33,7 @@ def retell(tx: Transaction, since: datetime) -> list[Whisper]:
 @presence.consumer(InstanceLost)
 def wait_out_the_grace(tx: Transaction, event: InstanceLost) -> None:
     """Who was on a dead instance comes back by another one, or by the same one restarted."""
-    due = event.at + timedelta(seconds=tx.rules.presence_grace_s)
+    due = tx.now + timedelta(seconds=tx.rules.presence_grace_s)
     gone = InstanceGone(instance_id=event.instance_id, at=event.at)
     tx.publish_later(gone, due, f"presence:{event.instance_id}")
 

@@ -37,8 +37,9 @@ SETTINGS = {
 class Cluster:
     """A running server: where it listens, and making and dropping databases in it."""
 
-    def __init__(self, binaries: Path, port: int, password: str) -> None:
+    def __init__(self, server: "_Server", binaries: Path, port: int, password: str) -> None:
         self.port = port
+        self._server = server
         self._binaries = binaries
         self._password = password
 
@@ -51,6 +52,16 @@ class Cluster:
     def drop(self, url: str) -> None:
         """Drop a database that `create` made, ending the connections that are still open."""
         self._sql(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    def stop(self) -> None:
+        """Stop at once, as in a crash; `start` goes on with what was committed."""
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.start()
+
+    def wait_until_ready(self) -> bool:
+        return self._server.wait_until_ready()
 
     def _sql(self, statement: str) -> None:
         subprocess.run(
@@ -82,7 +93,7 @@ def running_cluster() -> Iterator[Cluster]:
         _make_cluster(binaries, folder, password)
         server, port = _start_on_a_free_port(binaries, folder)
         try:
-            yield Cluster(binaries, port, password)
+            yield Cluster(server, binaries, port, password)
         finally:
             server.stop()
     finally:
@@ -107,12 +118,17 @@ class _Server:
 
     def __init__(self, binaries: Path, data: Path, port: int) -> None:
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        self._data = data
+        self._command = [binaries / "postgres", "-D", data, f"--port={port}", *settings]
+        self.start()
+
+    def start(self) -> None:
         self._log: deque[str] = deque(maxlen=50)
         self._told = threading.Event()
         self.is_ready = False
         self._process = subprocess.Popen(
-            [*unprivileged(), binaries / "postgres", "-D", data, f"--port={port}", *settings],
-            cwd=data,
+            [*unprivileged(), *self._command],
+            cwd=self._data,
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -201,8 +217,8 @@ def _account() -> pwd.struct_passwd | None:
     return known.get("postgres") or known["nobody"]
 
 
-def unprivileged() -> list[str]:
-    """The words before a command that make it drop root and die with this process."""
+def unprivileged(at_death: str = "QUIT") -> list[str]:
+    """The words before a command that make it drop root and get a signal when this process dies."""
     setpriv = shutil.which("setpriv")
     account = _account()
     if not setpriv:
@@ -214,7 +230,7 @@ def unprivileged() -> list[str]:
         if account
         else []
     )
-    return [setpriv, *identity, "--pdeathsig=QUIT", "--"]
+    return [setpriv, *identity, f"--pdeathsig={at_death}", "--"]
 
 
 def _environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from server.heartbeat import LAST_WORDS
 from storage.clock import SharedClock, SystemClock
 from storage.instances import insert_instance
 from storage.presence import hold_person, list_held
@@ -123,8 +124,9 @@ class TestWithOthers:
         await one.transact(lambda tx: hold_person(tx, ben.id, old))
         await until(lambda: cut_off.app.kernel.instance_id != old, within_s=2)
         assert await held_by() == [ben.id]
-        one.clock.advance(one.app.kernel.rules.presence_grace_s + 1)
-        await one.settle()
+        for seconds in (LAST_WORDS.total_seconds(), one.app.kernel.rules.presence_grace_s):
+            one.clock.advance(seconds)
+            await one.settle()
         assert await held_by() == []
 
     @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.2")

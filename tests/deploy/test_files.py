@@ -1,0 +1,195 @@
+"""The files of deploy/ fit the server: its settings, metrics, paths and times."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from server.app import App
+from server.limits import network_of
+from server.settings import read_settings
+from tests.parts.proxies import HAPROXY, NGINX
+from tests.world import ROOT, SECRET, settings_of
+
+DEPLOY = ROOT / "deploy"
+MANIFESTS = DEPLOY / "kubernetes"
+FINISHING_S = 15
+"""What an instance may need after its drain."""
+
+
+def read_yaml(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
+
+
+COMPOSE = read_yaml(DEPLOY / "compose.yaml")
+KUBERNETES = {
+    manifest["kind"]: manifest for manifest in map(read_yaml, sorted(MANIFESTS.glob("*.yaml")))
+}
+POD = KUBERNETES["Deployment"]["spec"]["template"]["spec"]
+CONTAINER = POD["containers"][0]
+
+
+def given_to(instance: dict[str, Any]) -> dict[str, str]:
+    """The environment of a compose service, with a .env that is filled in."""
+    lines = (DEPLOY / "env.example").read_text().splitlines()
+    filled = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    filled |= {"PARLEY_SECRET": SECRET, "POSTGRES_PASSWORD": "secret"}
+
+    def fill(text: str) -> str:
+        return re.sub(r"\$\{(\w+)[^}]*\}", lambda found: filled[found[1]], text)
+
+    return {name: fill(text) for name, text in instance["environment"].items()}
+
+
+INSTANCES = {name: one for name, one in COMPOSE["services"].items() if name.startswith("parley-")}
+ENVIRONMENTS = {
+    "compose": given_to(INSTANCES["parley-1"]),
+    "kubernetes": {
+        **KUBERNETES["ConfigMap"]["data"],
+        **KUBERNETES["Secret"]["stringData"],
+        "PARLEY_SECRET": SECRET,
+    },
+}
+
+
+@pytest.mark.parametrize("environ", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_an_instance_starts_with_these_settings(environ):
+    settings = read_settings(environ)
+    assert settings.shared
+    assert settings.environment.redis_url
+    assert settings.environment.trusted_proxies
+    assert settings.rules.public_url.startswith("https://")
+
+
+def test_a_secret_that_nobody_filled_in_starts_no_instance():
+    environ = KUBERNETES["Secret"]["stringData"]
+    with pytest.raises(Exception, match="PARLEY_SECRET needs"):
+        read_settings(environ)
+
+
+def test_the_variables_of_the_image_are_settings():
+    line = re.search(r"^ENV (.+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert line
+    read_settings(dict(pair.split("=") for pair in line[1].split()))
+
+
+def test_kubernetes_adds_no_variables_of_its_own():
+    assert POD["enableServiceLinks"] is False
+
+
+def test_there_is_time_to_drain():
+    drain_s = {name: float(environ["PARLEY_DRAIN_S"]) for name, environ in ENVIRONMENTS.items()}
+    for instance in INSTANCES.values():
+        grace_s = int(instance["stop_grace_period"].removesuffix("s"))
+        assert grace_s >= drain_s["compose"] + FINISHING_S
+    before_s = int(CONTAINER["lifecycle"]["preStop"]["exec"]["command"][1])
+    grace_s = POD["terminationGracePeriodSeconds"]
+    assert grace_s >= before_s + drain_s["kubernetes"] + FINISHING_S
+
+
+@pytest.fixture
+def app(tmp_path) -> App:
+    return App(settings_of(tmp_path, f"sqlite:///{tmp_path}/parley.db"))
+
+
+def paths_of(app: App) -> set[str]:
+    """What it serves, each path up to its first variable."""
+    routes = (route.resource.canonical for route in app.web.router.routes() if route.resource)
+    return {route.split("{")[0] for route in routes}
+
+
+def test_what_is_asked_for_is_served(app):
+    probes = ("startupProbe", "readinessProbe", "livenessProbe")
+    asked = {CONTAINER[probe]["httpGet"]["path"] for probe in probes}
+    texts = [file.read_text() for file in (DEPLOY / "Dockerfile", HAPROXY.file)]
+    texts += [str(instance["healthcheck"]) for instance in INSTANCES.values()]
+    asked |= {path for text in texts for path in re.findall(r"/health/\w+", text)}
+    assert asked == {"/health/live", "/health/ready"}
+    assert asked <= paths_of(app)
+
+
+def test_the_ingress_leads_to_all_that_is_for_everybody(app):
+    rules = KUBERNETES["Ingress"]["spec"]["rules"][0]["http"]["paths"]
+
+    def leads(path: str) -> bool:
+        return any(
+            path == rule["path"]
+            or (rule["pathType"] == "Prefix" and path.startswith(rule["path"].rstrip("/") + "/"))
+            for rule in rules
+        )
+
+    assert {path for path in paths_of(app) if not leads(path)} == {"/metrics"}
+
+
+def test_instances_are_counted_by_a_metric_that_there_is(app):
+    target = KUBERNETES["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]
+    names = {metric.name for metric in app.metrics.registry.collect()}
+    assert target["metric"]["name"] in names
+    rule = (MANIFESTS / "autoscaling.yaml").read_text()
+    assert f"seriesQuery: {target['metric']['name']}{{" in rule
+
+
+def test_all_manifests_are_applied_and_speak_of_the_same_pods():
+    listed = KUBERNETES["Kustomization"]["resources"]
+    files = {file.name for file in MANIFESTS.glob("*.yaml")}
+    assert sorted(listed) == sorted(files - {"kustomization.yaml"})
+    deployment = KUBERNETES["Deployment"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    for kind in ("Deployment", "PodDisruptionBudget"):
+        assert KUBERNETES[kind]["spec"]["selector"]["matchLabels"] == labels
+    assert KUBERNETES["Service"]["spec"]["selector"] == labels
+    scaled = KUBERNETES["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
+    assert scaled["name"] == deployment["metadata"]["name"]
+
+
+def test_the_proxies_name_the_instances_of_compose():
+    for file in (NGINX.file, HAPROXY.file):
+        named = set(re.findall(r"\b(parley-\d+):8000", file.read_text()))
+        assert named == set(INSTANCES), file.name
+
+
+def copied() -> Iterator[str]:
+    """What the Dockerfile takes from the checkout."""
+    for line in (DEPLOY / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            yield from line.split()[1:-1]
+
+
+def test_the_image_gets_what_the_server_needs_and_nothing_is_kept_from_it():
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == set(copied())
+    for path in copied():
+        assert (ROOT / path).exists(), path
+    assert set(copied()) >= {"run.py", "server", "handlers", "rooms", "storage", "static"}
+
+
+NETWORK = re.compile(r'^ +"~(\^.+)" \$net;', re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("address", "other"),
+    [
+        ("203.0.113.9", "203.0.113.10"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:3:3:4:5:6"),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1"),
+        ("2001:db8::1", "2001:db8:0:1::1"),
+    ],
+)
+def test_nginx_counts_those_together_whom_the_server_does(address, other):
+    patterns = [
+        text.replace("?<net>", "?P<net>") for text in NETWORK.findall(NGINX.file.read_text())
+    ]
+    assert len(patterns) == 2
+
+    def counted_as(one: str) -> str:
+        found = (re.match(pattern, one) for pattern in patterns)
+        return next((match["net"] for match in found if match), one)
+
+    assert counted_as(address) != counted_as(other)
+    if ":" in address:
+        neighbour = address.rpartition(":")[0] + ":ffff"
+        assert network_of(neighbour) == network_of(address)
+        assert counted_as(neighbour) == counted_as(address)
