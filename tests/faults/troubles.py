@@ -1,0 +1,95 @@
+"""Troubles of a database that can be read but not written, and their end, without a restart."""
+
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from storage.sqlite import SqliteDatabase
+from tests.world import World
+
+DISK_FULL = "53100"
+WRITTEN_LAST = ("stream_events", "presences", "instances")
+
+
+@contextmanager
+def no_file_grows_beyond(size: int) -> Iterator[None]:
+    """Let the kernel refuse what this process writes beyond so many bytes of a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def size_of_log(url: str) -> int:
+    """The bytes of SQLite's write-ahead log, to whose end the next commit is written."""
+    return Path(url.removeprefix("sqlite:///") + "-wal").stat().st_size
+
+
+@asynccontextmanager
+async def full_disk(world: World) -> AsyncIterator[None]:
+    """The disk under the database has no room left.
+
+    PostgreSQL's own disk stays as it is; it is made to say so at what a change writes last.
+    """
+    url = world.settings.database_url
+    if not world.app.database.shared:
+        with no_file_grows_beyond(size_of_log(url)):
+            yield
+        return
+    await run_sql(
+        url,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION "
+        f"'could not extend file: No space left on device' USING ERRCODE = '{DISK_FULL}'; END $$",
+        *(
+            f"CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION refuse()"
+            for table in WRITTEN_LAST
+        ),
+    )
+    try:
+        yield
+    finally:
+        await run_sql(url, "DROP FUNCTION refuse CASCADE")
+
+
+@asynccontextmanager
+async def read_only(world: World) -> AsyncIterator[None]:
+    """The database takes no change: its file is only to be read, its server is a standby now."""
+    url, database = world.settings.database_url, world.app.database
+    if isinstance(database, SqliteDatabase):
+        writer = database._writer
+        assert writer is not None
+        await writer.execute("PRAGMA query_only=ON")
+        yield
+        await writer.execute("PRAGMA query_only=OFF")
+        return
+    name = url.rpartition("/")[2]
+    await run_sql(
+        url,
+        f'ALTER DATABASE "{name}" SET default_transaction_read_only = on',
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    yield
+    await run_sql(
+        url,
+        "SET transaction_read_only = off; "
+        f'ALTER DATABASE "{name}" RESET default_transaction_read_only',
+    )
+
+
+async def run_sql(url: str, *statements: str) -> None:
+    """Change the server itself, by a connection of one's own."""
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+TROUBLES = {"full disk": full_disk, "read-only": read_only}

@@ -1,0 +1,383 @@
+"""An index serves every statement, on both databases, and none works more as its table grows.
+
+The statements are those that the modules of `storage` hand to `Queries`, read off the source, so
+that a new one is looked at without being named here.
+"""
+
+import ast
+import importlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Delete,
+    Executable,
+    Insert,
+    Integer,
+    Table,
+    Text,
+    cast,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import NullType
+
+import storage
+from handlers.kit.ids import id_at
+from storage import (
+    availability,
+    booking,
+    chat,
+    chat_marks,
+    chat_messages,
+    deliveries,
+    events,
+    notifications,
+    plans,
+    timers,
+)
+from storage.columns import metadata
+from storage.profile import users
+from storage.sqlite import SqliteDatabase, SqliteQueries
+from tests.storage.scratch import FOR_EVER, NOW
+
+SCANNED = {
+    "epoch._GET": "the table has one row",
+    "instances._SILENT": "the table has a row for each running instance",
+    "instances._LIVING": "the table has a row for each running instance",
+    "profile._ANYBODY": "it stops at the first row",
+    "events._IDS_NAMED": "it runs once, when a consumer is new to the database",
+    "clock._NOW": "it reads no table",
+}
+"""Statements that no index serves, each with the reason why that does not matter."""
+
+
+# Which statements there are.
+
+
+class Statement(NamedTuple):
+    name: str
+    executable: Executable
+
+
+def statements() -> Iterator[Statement]:
+    """Every statement that is handed to `Queries`, once."""
+    folder = Path(storage.__file__).parent
+    for file in sorted(folder.glob("*.py")):
+        module = importlib.import_module(f"storage.{file.stem}")
+        for name in sorted(set(handed_over(ast.parse(file.read_text()), file.name))):
+            yield Statement(f"{file.stem}.{name}", getattr(module, name))
+
+
+def handed_over(tree: ast.Module, file: str) -> Iterator[str]:
+    """The names of the statements in calls like `tx.all(Shape, STATEMENT, …)`."""
+    places = {"one": 1, "all": 1, "scalar": 0, "scalars": 0, "run": 0, "run_many": 0}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in places
+            and ast.unparse(node.func.value) in ("tx", "queries")
+        ):
+            given = node.args[places[node.func.attr]]
+            where = f"{file}:{node.lineno}"
+            assert isinstance(given, ast.Name), f"{where}: a statement has a name in its module"
+            yield given.id
+
+
+STATEMENTS = [one for one in statements() if one.name not in SCANNED]
+each_statement = pytest.mark.parametrize(
+    "statement", [pytest.param(one.executable, id=one.name) for one in STATEMENTS]
+)
+
+
+def as_sent(statement: Any, dialect: Dialect) -> tuple[str, list[Any]]:
+    """The SQL and values of the right kinds, as they go to the driver."""
+    columns = list(statement.table.columns.keys()) if isinstance(statement, Insert) else None
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
+    values = {name: sample_for(bind) for name, bind in compiled.binds.items()}
+    expanded = compiled.construct_expanded_state(values)
+    return expanded.statement, [expanded.parameters[name] for name in expanded.positiontup or ()]
+
+
+def sample_for(bind: Any) -> Any:
+    sample: Any = "x"
+    if isinstance(bind.type, Boolean):
+        sample = False
+    elif isinstance(bind.type, Integer | NullType):  # a limit has no type
+        sample = MANY
+    return [sample] if bind.expanding else sample
+
+
+# SQLite.
+
+
+@pytest.fixture(scope="module")
+def file(sqlite_template: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"file:{sqlite_template}?mode=ro", uri=True)
+    yield connection
+    connection.close()
+
+
+def scans_of(file: sqlite3.Connection, statement: Executable) -> list[str]:
+    """The steps of SQLite's plan that read a whole table."""
+    sql, values = as_sent(statement, plans.DIALECT)
+    steps = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    return [step for step in steps if step.startswith("SCAN ") and step.split()[1] in TABLES]
+
+
+TABLES = {*metadata.tables, "said", "earlier"}
+"""What a plan calls a table: its name, or its alias in a statement."""
+
+
+@each_statement
+def test_sqlite_finds_the_rows_by_an_index(file, statement):
+    assert scans_of(file, statement) == []
+
+
+@pytest.mark.parametrize("name", [name for name in SCANNED if name != "clock._NOW"])
+def test_what_is_excused_is_scanned_indeed(file, name):
+    (excused,) = [one.executable for one in statements() if one.name == name]
+    assert scans_of(file, excused)
+
+
+def test_every_reference_to_what_may_be_deleted_is_indexed():
+    """Or the database would look through the whole referring table at each deletion."""
+    deleted = {one.executable.table for one in STATEMENTS if isinstance(one.executable, Delete)}
+    assert deleted
+    for table in metadata.sorted_tables:
+        for key in table.foreign_keys:
+            if key.column.table in deleted:
+                assert key.parent.name in leading_columns(table), f"{table.name}.{key.parent.name}"
+
+
+def leading_columns(table: Table) -> set[str]:
+    """The columns with which an index of `table` begins."""
+    indexes = [list(index.columns) for index in table.indexes]
+    indexes += [list(constraint.columns) for constraint in table.constraints]
+    return {columns[0].name for columns in indexes if columns}
+
+
+# PostgreSQL.
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_postgresql_finds_the_rows_by_an_index(database):
+    """Told to avoid reading whole tables, it still must where no index can serve."""
+    found = {}
+    async with database.connect() as connection:
+        await crowd(connection)
+        for way in ("seqscan", "hashjoin", "mergejoin"):
+            await connection.exec_driver_sql(f"SET enable_{way} = off")
+        for name, statement in STATEMENTS:
+            sql, values = as_sent(statement, asyncpg.dialect())
+            answer = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(values))
+            plan = answer.scalar_one()
+            plan = json.loads(plan) if isinstance(plan, str) else plan
+            if whole := [node["Node Type"] for node in nodes(plan[0]["Plan"]) if is_whole(node)]:
+                found[name] = whole
+    assert found == {}
+
+
+async def crowd(connection: AsyncConnection) -> None:
+    """Rows of any kind in every table: a planner takes no trouble over an empty one."""
+    await connection.exec_driver_sql("SET session_replication_role = replica")  # no references
+    number = func.generate_series(1, MANY).column_valued("number")
+    for table in metadata.sorted_tables:
+        row = select(*(made_up(column, number) for column in table.columns))
+        await connection.execute(insert(table).from_select(list(table.columns), row))
+    await connection.exec_driver_sql("ANALYZE")
+
+
+def made_up(column: Column[Any], number: ColumnElement[int]) -> ColumnElement[Any]:
+    """A value that is another one in each row; of the two kinds of a switch, one is rare."""
+    if isinstance(column.type, Boolean):
+        return number % 100 == 0
+    if isinstance(column.type, Integer):
+        return number
+    return func.right(cast(number, Text), column.type.length or 9)
+
+
+OF_SOME_ROWS = {
+    index.name
+    for table in metadata.sorted_tables
+    for index in table.indexes
+    if index.dialect_options["postgresql"]["where"] is not None
+}
+"""Indexes of what is open, unread or live: it may be cheapest to read all of that."""
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def is_whole(node: dict[str, Any]) -> bool:
+    """Whether this step of a plan reads a whole table, or a whole index of all its rows."""
+    if node["Node Type"] == "Seq Scan":
+        return True
+    index = node.get("Index Name")
+    return index is not None and index not in OF_SOME_ROWS and "Index Cond" not in node
+
+
+# Growth, counted in steps of SQLite's virtual machine: the same on every computer.
+
+
+ME, OTHER, HERE, BLOCK = "me", "other", "here", "block"
+FEW, MANY = 200, 2_000
+Rows = Iterator[dict[str, Any]]
+
+
+def name_of(number: int) -> str:
+    return f"{number:06}"
+
+
+def fill(queries: SqliteQueries, count: int) -> None:
+    """So many rows in every table that grows, all of one person, one room, one conversation."""
+    person = {"first_name": "", "last_name": "", "language": "en", "time_zone": "UTC"}
+    person |= {"email_verified": True, "roles": [], "settings": {}}
+    person |= {"created_at": NOW, "updated_at": NOW}
+    names = [ME, OTHER, *(name_of(number) for number in range(count))]
+    queries.run_many(insert(users), [{**person, "id": name, "email": name} for name in names])
+    fill_chat(queries, count)
+    fill_events(queries, count)
+    fill_bookings(queries, count)
+
+
+def fill_chat(queries: SqliteQueries, count: int) -> None:
+    """Messages in one conversation, and more conversations of others."""
+    for number, name in enumerate([HERE, *(name_of(number) for number in range(count))]):
+        at = NOW + timedelta(seconds=number)
+        row = chat.ConversationRow(name, "group", None, None, ME, at)
+        chat.insert_conversation(queries, row)
+        for person in (ME, OTHER) if name == HERE else (OTHER, name):
+            chat.insert_member(queries, name, person, 1)
+    chat_marks.keep_mark(queries, chat_marks.Mark(HERE, ME, "read", count - 20, 0, None))
+    for number in range(1, count + 1):
+        name = name_of(number)
+        row = chat_messages.MessageRow(
+            name, HERE, number, number, OTHER, name, "text", "", None, None, None, NOW, None, False
+        )
+        chat_messages.insert_message(queries, row)
+
+
+def fill_events(queries: SqliteQueries, count: int) -> None:
+    """Events of one room, most of them still to be heard by a consumer, and a timer for each."""
+    for number in range(1, count + 1):
+        name, hearers = name_of(number), ("hears",) if number > 40 else ()
+        record = events.Record(
+            name, "SAID", 1, NOW, "{}", None, False, name, name, (HERE,), hearers, (),
+            None, None, None,
+        )  # fmt: skip
+        events.insert_events(queries, [record], {})
+        timers.set_timer(queries, name, FOR_EVER, "DUE", "{}")
+
+
+def fill_bookings(queries: SqliteQueries, count: int) -> None:
+    """Bookings, notifications and past blocks of one person, whose schedule goes on."""
+    consultant = {column.name: "" for column in CONSULTANTS.columns} | {
+        "id": ME, "languages": [], "age": None, "available_now": False, "onboarded_at": NOW
+    }  # fmt: skip
+    queries.run(insert(CONSULTANTS), **consultant)
+    for number in range(count):
+        name, hour = name_of(number), NOW - timedelta(hours=count - number)
+        end = hour + timedelta(hours=1)
+        availability.insert_block(queries, name, ME, hour, end, 1)
+        row = booking.BookingRow(
+            name, OTHER, ME, "", name, hour, end, "finished", "", None, 1, "EUR", 10, None, 1,
+            NOW, False,
+        )  # fmt: skip
+        booking.insert_booking(queries, row)
+        told = notifications.NotificationRow(name, ME, "", "", "", "", {}, NOW, NOW, "none")
+        notifications.insert_notification(queries, told)
+
+
+CONSULTANTS = metadata.tables["consultants"]
+
+READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
+    "history, the newest": lambda q, n: chat_messages.list_messages(q, HERE, 1, n, 20),
+    "history, an old page": lambda q, n: chat_messages.list_messages(q, HERE, 1, 50, 20),
+    "a message sent before": lambda q, n: chat_messages.find_sent(q, HERE, OTHER, name_of(n)),
+    "the list of conversations": lambda q, n: chat.list_conversations(q, ME, FOR_EVER, "~", 20),
+    "unread": lambda q, n: chat.count_unread(q, ME, [HERE], 1_000),
+    "the last messages": lambda q, n: chat.list_last_messages(q, ME, [HERE]),
+    "the newest numbers": lambda q, n: chat.list_newest_seqs(q, [HERE]),
+    "the rooms of a person": lambda q, n: chat.list_memberships(q, ME, 1_000),
+    "replay": lambda q, n: events.list_since(q, HERE, n - 20, n, 1_000),
+    "the head of a room": lambda q, n: events.list_heads(q, [HERE]),
+    "heads that moved": lambda q, n: events.list_moved_heads(q, NOW + timedelta(1), "", 1_000),
+    "old events": lambda q, n: events.forget_events(q, id_at(NOW), 20),
+    "the next delivery": lambda q, n: deliveries.find_lowest(
+        q, deliveries.Queue("hears", name_of(n))
+    ),
+    "due deliveries": lambda q, n: deliveries.list_due(q, NOW, 20),
+    "due timers": lambda q, n: timers.list_due_timers(q, NOW, 20),
+    "the next timer": lambda q, n: timers.find_next_timer(q),
+    "a consultant's bookings": lambda q, n: booking.list_bookings(q, ME, None, "~", 20),
+    "a student's bookings": lambda q, n: booking.list_bookings(q, OTHER, None, "~", 20),
+    "the coming blocks": lambda q, n: availability.list_blocks(
+        q, ME, NOW - timedelta(hours=5), FOR_EVER, 20
+    ),
+    "the blocks of long ago": lambda q, n: availability.list_blocks(
+        q, ME, NOW - timedelta(hours=n), NOW - timedelta(hours=n - 5), 20
+    ),
+    "notifications": lambda q, n: notifications.list_notifications(q, ME, "~", 20),
+    "unread notifications": lambda q, n: notifications.count_unread(q, ME),
+}
+
+
+@pytest.fixture(scope="module")
+def grown(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
+    """A connection to a small and to a large database, by their sizes."""
+    connections = {}
+    for count in (FEW, MANY):
+        file = tmp_path_factory.mktemp("grown") / "parley.db"
+        file.write_bytes(sqlite_template.read_bytes())
+        connection = connections[count] = SqliteDatabase(str(file))._connect()
+        connection.execute("BEGIN")
+        fill(SqliteQueries(connection), count)
+        connection.execute("COMMIT")
+    yield connections
+    for connection in connections.values():
+        connection.close()
+
+
+def steps_of(connection: sqlite3.Connection, read: Callable[[], Any]) -> int:
+    """How many instructions SQLite carries out."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.execute("BEGIN")
+    connection.set_progress_handler(count, 1)
+    try:
+        read()
+    finally:
+        connection.set_progress_handler(None, 0)
+        connection.execute("ROLLBACK")
+    return steps
+
+
+@pytest.mark.parametrize("read", [pytest.param(read, id=name) for name, read in READS.items()])
+def test_a_read_is_no_more_work_in_a_database_ten_times_as_large(grown, read):
+    few, many = (
+        steps_of(grown[count], lambda n=count: read(SqliteQueries(grown[n]), n))
+        for count in (FEW, MANY)
+    )
+    assert many < few * 1.5
