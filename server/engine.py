@@ -56,6 +56,12 @@ def ping(socket: Any) -> None:
         socket.queue.put_nowait(engineio_packet.Packet(engineio_packet.PING))
 
 
+def never_asked_later(socket: Any) -> None:
+    """A clock that was set back must not give a dead client the time by which it was."""
+    if socket.last_ping:
+        socket.last_ping = min(socket.last_ping, time.time())
+
+
 class Members(socketio.AsyncManager):
     """The stock manager without a room for each client, so that leaving is not a scan."""
 

@@ -27,7 +27,7 @@ from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from rooms.packets import Packet
 from server.dispatch import Dispatcher, Incoming, error_body, where
 from server.doorman import Doorman
-from server.engine import Engine, Members
+from server.engine import Engine, Members, never_asked_later
 from server.session import WAITING_COMMANDS_MAX, Connection, Socket
 from server.settings import Settings
 from server.telemetry import Metrics, transport_logger
@@ -122,6 +122,7 @@ class Sockets(socketio.AsyncServer):
                 if socket.closed:
                     self.eio.sockets.pop(socket.sid, None)
                 elif not socket.closing:
+                    never_asked_later(socket)
                     await socket.check_ping_timeout()
 
     # A connection comes and goes.

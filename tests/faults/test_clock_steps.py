@@ -9,6 +9,7 @@ import pytest
 from storage.instances import list_silent
 from tests.handlers.chat.scenes import say, talk, texts
 from tests.kit.probe import NAMESPACE, Say, say_it
+from tests.kit.wire import Raw
 from tests.world import World, until
 
 HOUR_S = 3_600
@@ -180,3 +181,14 @@ async def all_confirmed_by(world: World) -> bool:
     now = world.clock.now()
     known = await world.read(lambda tx: list_silent(tx, now + timedelta(days=1), ""))
     return all(instance.confirmed_at <= now for instance in known)
+
+
+async def test_a_dead_peer_that_was_asked_before_the_step_is_noticed(make_world, monkeypatch):
+    monkeypatch.setattr("server.socket.PING_EVERY_S", 0.1)
+    monkeypatch.setattr("server.socket.PING_TIMEOUT_S", 0.2)
+    world, real = await make_world(), time.time
+    await Raw(world).open()  # never answers a PING
+    (socket,) = world.app.sockets.eio.sockets.values()
+    await until(lambda: socket.last_ping)
+    monkeypatch.setattr("time.time", lambda: real() - HOUR_S)
+    await until(lambda: not world.app.sockets.connections, within_s=3)
