@@ -50,6 +50,9 @@ from storage.migrate import migrate
 
 log = structlog.get_logger("app")
 
+BACKLOG = 4_096
+"""After a crash all come back at once; who finds no place in it tries again seconds later."""
+
 
 class App:
     """One instance of Parley."""
@@ -247,7 +250,8 @@ async def serve_alone(app: App, orders: Orders) -> None:
         await app.start()
         spare_what_is_loaded()
         await runner.setup()
-        site = web.TCPSite(runner, app.settings.environment.host, app.settings.environment.port)
+        environment = app.settings.environment
+        site = web.TCPSite(runner, environment.host, environment.port, backlog=BACKLOG)
         await site.start()
         for address in addresses(runner):
             log.info("serving", url=address)

@@ -38,7 +38,8 @@ log = structlog.get_logger("socket")
 
 FRAME_MAX = 65_536
 CONNECT_WITHIN_S = 10.0
-ADMIT_WITHIN_S = 5.0
+ADMIT_WITHIN_S = 10.0
+"""After a crash all come back at once; to refuse one for slowness costs as much as to admit it."""
 END_WITHIN_S = 0.5
 STOP_WITHIN_S = 5.0
 PING_EVERY_S = 10
@@ -138,9 +139,7 @@ class Sockets(socketio.AsyncServer):
         connection = Connection(eio_sid, outgoing, origin, self._cut)
         self._connections[eio_sid] = connection
         self._deserted.clear()
-        connection.reaper = asyncio.get_running_loop().call_later(
-            CONNECT_WITHIN_S, self._reap, connection
-        )
+        self._reap_later(connection)
         self._metrics.connections.inc()
         connection.attempt_refused = await self._doorman.knock(origin.address)
 
@@ -173,8 +172,14 @@ class Sockets(socketio.AsyncServer):
 
     def _reap(self, connection: Connection) -> None:
         """Nobody may stay without having said who they are (or that they are a visitor)."""
-        if not connection.sockets:
+        if connection.admitting.locked():
+            self._reap_later(connection)
+        elif not connection.sockets:
             self._close(connection)
+
+    def _reap_later(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        connection.reaper = loop.call_later(CONNECT_WITHIN_S, self._reap, connection)
 
     def _close(self, connection: Connection) -> None:
         """End a connection in order: what was sent before still goes out."""
