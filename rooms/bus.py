@@ -34,8 +34,8 @@ class Bus(Protocol):
 
     def publish_whisper(self, stream: str, packet: bytes) -> None: ...
 
-    async def subscribe(self, stream: str) -> None:
-        """Hear `stream` from here on; returns when that is certain, or cannot be now."""
+    async def subscribe(self, *streams: str) -> None:
+        """Hear `streams` from here on; returns when that is certain, or cannot be now."""
 
     def unsubscribe(self, stream: str) -> None: ...
 
@@ -57,7 +57,7 @@ class InProcessBus:
     def publish_whisper(self, stream: str, packet: bytes) -> None:
         """Nobody else listens."""
 
-    async def subscribe(self, stream: str) -> None:
+    async def subscribe(self, *streams: str) -> None:
         """Local commits arrive without it."""
 
     def unsubscribe(self, stream: str) -> None:

@@ -19,7 +19,9 @@ import itertools
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -76,6 +78,8 @@ class Ear:
     def __init__(self, pubsub: PubSub, echo: str, *, sharded: bool) -> None:
         self.echo = echo
         """The channel by which this instance says to itself that it hears."""
+        self._given_up: Counter[bytes] = Counter()
+        """Channels that we asked to be left out of, as often as that is still to be confirmed."""
         self._pubsub = pubsub
         self._sharded = sharded
 
@@ -83,18 +87,23 @@ class Ear:
         await (self._pubsub.ssubscribe if self._sharded else self._pubsub.subscribe)(*channels)
 
     async def unsubscribe(self, channel: str) -> None:
+        self._given_up[channel.encode()] += 1
         await (self._pubsub.sunsubscribe if self._sharded else self._pubsub.unsubscribe)(channel)
 
     async def next(self) -> dict[str, Any] | None:
         """What comes next, or None when nothing came for a while."""
         message: dict[str, Any] | None = await self._pubsub.get_message(timeout=READ_WITHIN_S)
-        if message and message["type"] == "sunsubscribe" and self._means(message["channel"]):
-            raise ConnectionError("the channel is kept by another server now")
+        if message and message["type"] in ("unsubscribe", "sunsubscribe"):
+            self._confirm(message["channel"])
         return message
 
-    def _means(self, channel: bytes) -> bool:
-        """Whether it is subscribed as far as we know."""
-        return channel in self._pubsub.shard_channels
+    def _confirm(self, channel: bytes) -> None:
+        """A channel is left; raises ConnectionError when nobody here wanted that."""
+        self._given_up[channel] -= 1
+        if self._given_up[channel] < 0:
+            raise ConnectionError("the channel is kept by another server now")
+        if not self._given_up[channel]:
+            del self._given_up[channel]
 
 
 class RedisBus:
@@ -156,14 +165,16 @@ class RedisBus:
 
     # In.
 
-    async def subscribe(self, stream: str) -> None:
-        confirmed = self._streams[stream] = asyncio.get_running_loop().create_future()
-        if not self._ears:
+    async def subscribe(self, *streams: str) -> None:
+        create_future = asyncio.get_running_loop().create_future
+        confirmed = [create_future() for _ in streams]
+        self._streams.update(zip(streams, confirmed, strict=True))
+        if not self._ears or self._shards is None:
             return  # with all others, at the next connection
         try:
             async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
-                await self._ear_of(stream).subscribe(channel_of(stream))
-                await asyncio.shield(confirmed)
+                await self._ask_for(list(streams), self._shards)
+                await asyncio.wait(confirmed)
         except FAILURES as error:
             log.warning("not_subscribed", error=type(error).__name__)
 
@@ -201,10 +212,12 @@ class RedisBus:
                 self._ears = ears  # what comes to be wanted from here on asks itself
                 for ear in ears.values():
                     group.create_task(self._hear_from(ear))
-                await self._subscribe_all(self._shards)
+                # Everything that is wanted by now.
+                await self._ask_for(list(self._streams), self._shards)
         finally:
             self._ears = {}
-            await self._shards.close()
+            with suppress(*FAILURES):
+                await self._shards.close()
 
     def _ear_to(self, node: Redis, shards: Shards) -> Ear:
         """An ear whose echo goes by this very server."""
@@ -212,9 +225,8 @@ class RedisBus:
         echo = next(name for name in names if shards.of(name) is node)
         return Ear(node.pubsub(), echo, sharded=shards.sharded)
 
-    async def _subscribe_all(self, shards: Shards) -> None:
-        """Everything that is wanted by now; one command names channels of one slot only."""
-        names = list(self._streams)
+    async def _ask_for(self, names: list[str], shards: Shards) -> None:
+        """Subscribe these streams; one command names channels of one slot only."""
         at_once = 1 if shards.clustered else SUBSCRIBE_AT_ONCE
         for start in range(0, len(names), at_once):
             some = names[start : start + at_once]

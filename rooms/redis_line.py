@@ -10,6 +10,7 @@ Invariants:
 import asyncio
 import random
 import time
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import structlog
@@ -86,8 +87,8 @@ class Line:
             try:
                 async with asyncio.timeout(ANSWERED_WITHIN_S):
                     await self._say(batch)
-            except FAILURES as error:
-                log.warning("redis_not_reached", error=type(error).__name__)
+            except Exception as raised:  # whatever it is, the next one is asked and answered
+                log.warning("redis_not_reached", error=type(raised).__name__)
                 await self._shut()
             finally:
                 for said in batch:
@@ -116,7 +117,8 @@ class Line:
         """The next attempt looks anew for who keeps what."""
         shards, self._shards = self._shards, None
         if shards is not None:
-            await shards.close()
+            with suppress(*FAILURES):
+                await shards.close()
 
 
 async def _say_to(node: Redis, publish: str, some: list[Said]) -> None:

@@ -1,7 +1,8 @@
 """All streams with members on this instance, and the ways in and out of them.
 
 Invariants:
-- A stream is kept only while somebody local is in it, and is subscribed on the bus as long.
+- A stream is kept only while somebody local is in it, and is subscribed on the bus while somebody
+  is in it or listens to its whispers.
 - Entering: register as joining, confirm the subscription, read the head and what was missed on one
   snapshot, send it, release. Whatever commits meanwhile is held or is in the snapshot, and the
   floor drops what is in both.
@@ -14,12 +15,14 @@ Invariants:
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import structlog
 
 from rooms.bus import Bus
 from rooms.gaps import GAP_WAIT_S, Gaps
+from rooms.listeners import Listeners
 from rooms.member import Member
 from rooms.names import split, stream
 from rooms.packets import Packet, event_packet, whisper_packet
@@ -37,16 +40,6 @@ OPEN_WITHIN_S = 5.0
 
 Wants = Callable[[Queries], list[Wanted]]
 Greet = Callable[[dict[str, Entered]], None]
-
-
-class Listeners:
-    """Who only hears a room's whispers, and what each kind of whisper said last."""
-
-    __slots__ = ("members", "told")
-
-    def __init__(self) -> None:
-        self.members: dict[Member, None] = {}
-        self.told: dict[str, bytes] = {}
 
 
 class Rooms:
@@ -113,19 +106,19 @@ class Rooms:
             found.say(packet, skip)
         listeners = self._listeners.get(name)
         if listeners:
-            listeners.told[packet.name] = packet.text
-            for member in listeners.members:
-                if member is not skip:
-                    member.send(packet)
+            listeners.told_at = monotonic()
+            listeners.tell(packet, skip)
 
-    def retell(self, namespace: str, room: str, name: str, data: Any) -> None:
-        """Say to the listeners here what a lost whisper would have said, unless they heard it."""
-        name_of_stream = stream(namespace, room)
-        listeners = self._listeners.get(name_of_stream)
-        if listeners:
+    def retell(self, namespace: str, room: str, name: str, data: Any, read_at: float) -> None:
+        """Say to the listeners here what a lost whisper would have said, unless they heard it.
+
+        What was read (at `read_at`, monotonic) before they heard anything else may be out of date.
+        """
+        listeners = self._listeners.get(stream(namespace, room))
+        if listeners and listeners.told_at < read_at:
             packet = whisper_packet(namespace, room, name, data)
             if listeners.told.get(name) != packet.text:
-                self.whispered(name_of_stream, packet)
+                listeners.tell(packet)
 
     # Ways in.
 
@@ -165,12 +158,16 @@ class Rooms:
         self._open_all(opening, {name: floor})
         return lambda: self._let_in(member, name, floor)
 
-    def listen(self, member: Member, name: str) -> None:
-        """Let `member` hear the whispers of a room."""
+    async def listen(self, member: Member, names: list[str]) -> None:
+        """Let `member` hear the whispers of rooms; returns when it hears them from everywhere."""
         if member.gone:
             return
-        self._listeners.setdefault(name, Listeners()).members[member] = None
-        self._of_member.setdefault(member, set()).add(name)
+        fresh = [name for name in names if not self._is_heard(name)]
+        for name in names:
+            self._listeners.setdefault(name, Listeners()).members[member] = None
+            self._of_member.setdefault(member, set()).add(name)
+        if fresh:
+            await self._bus.subscribe(*fresh)
 
     # Ways out.
 
@@ -180,6 +177,7 @@ class Rooms:
             listeners.members.pop(member, None)
             if not listeners.members:
                 del self._listeners[name]
+                self._hear_no_more(name)
         if (found := self._streams.get(name)) is not None:
             found.drop(member)
             self._forget_if_empty(found)
@@ -190,6 +188,13 @@ class Rooms:
             self.leave(member, name)
 
     # How it is done.
+
+    def _is_heard(self, name: str) -> bool:
+        return name in self._streams or name in self._listeners
+
+    def _hear_no_more(self, name: str) -> None:
+        if not self._is_heard(name):
+            self._bus.unsubscribe(name)
 
     def _unlist(self, member: Member, name: str) -> None:
         names = self._of_member.get(member, set())
@@ -285,7 +290,7 @@ class Rooms:
             if mine.opened.done():
                 continue  # everybody left it meanwhile
             del self._streams[name]
-            self._bus.unsubscribe(name)
+            self._hear_no_more(name)
             mine.opened.set_exception(StorageUnavailable("the stream could not be opened"))
             mine.opened.exception()  # nobody may be waiting
             for member in mine.joining:
@@ -365,7 +370,7 @@ class Rooms:
     def _forget_if_empty(self, found: Stream) -> None:
         if found.empty and self._streams.get(found.name) is found:
             del self._streams[found.name]
-            self._bus.unsubscribe(found.name)
+            self._hear_no_more(found.name)
             if not found.opened.done():
                 found.opened.set_result(None)
 

@@ -65,6 +65,9 @@ class Devices:
         here = self._people.count(user_id) + self._coming[user_id]
         try:
             return here <= self._cap and await self._admits(user_id, here)
+        except BaseException:
+            self.changed(user_id)
+            raise
         finally:
             self._coming[user_id] -= 1
             if not self._coming[user_id]:
@@ -85,7 +88,10 @@ class Devices:
             ("EXPIRE", key, KEPT_S),
             ("HGETALL", key),
         )
-        counts = {} if answers is None else answers[-1]
+        if answers is None:
+            self.changed(user_id)
+            return True
+        counts = answers[-1]
         if sum(map(int, counts.values())) <= self._cap:
             return True
         living = await self._list_living()

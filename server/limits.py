@@ -44,7 +44,7 @@ def network_of(address: str) -> str:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return address
+        return "unknown"
     if found.version == 4:
         return address
     if found.ipv4_mapped is not None:

@@ -64,6 +64,7 @@ class Attempt:
     """The delivery that is being worked on, and what it goes back to."""
 
     number: int
+    attempts: int
     correlation_id: str | None
 
 
@@ -183,9 +184,9 @@ class Relay:
         if stored is None or not stored.data:  # forgotten or wiped: there is nothing left to tell
             deliveries.delete_delivery(queries, queue, lowest.number)
             return Turn(again=True)
-        self._trying[queue] = Attempt(lowest.number, stored.correlation_id)
+        attempts = lowest.attempts + (1 if consumer.outbound else 0)
+        self._trying[queue] = Attempt(lowest.number, attempts, stored.correlation_id)
         if consumer.outbound:
-            attempts = lowest.attempts + 1
             lease = now + timedelta(seconds=LEASE_S)
             deliveries.postpone(queries, queue, lowest.number, attempts=attempts, ready_at=lease)
             return Turn(True, None, lowest.number, attempts, stored)
@@ -208,6 +209,7 @@ class Relay:
                 acting.result()
             finally:
                 acting.cancel()
+                await asyncio.wait({acting}, timeout=RENEW_EVERY_S)
         await self._kernel.database.transact(
             lambda queries: deliveries.delete_delivery(queries, queue, turn.number)
         )
@@ -215,10 +217,13 @@ class Relay:
     async def _renew(self, queue: Queue, turn: Turn) -> None:
         """Keep the delivery for another while; raises LeaseLost, StorageUnavailable."""
         until = self._kernel.clock.now() + timedelta(seconds=LEASE_S)
-        async with asyncio.timeout(RENEW_EVERY_S):
-            ours = await self._kernel.database.transact(
-                lambda queries: deliveries.renew(queries, queue, turn.number, turn.attempts, until)
-            )
+        try:
+            async with asyncio.timeout(RENEW_EVERY_S):
+                ours = await self._kernel.database.transact(
+                    lambda tx: deliveries.renew(tx, queue, turn.number, turn.attempts, until)
+                )
+        except TimeoutError:
+            raise LeaseLost from None
         if not ours:
             raise LeaseLost
 
@@ -248,8 +253,10 @@ class Relay:
     def _postpone(self, queries: Queries, queue: Queue, error: str) -> float | None:
         lowest = deliveries.find_lowest(queries, queue)
         attempt = self._trying.get(queue)
-        if lowest is None or attempt is None or lowest.number != attempt.number:
-            return None  # another instance has done it meanwhile
+        if lowest is None or attempt is None:
+            return None
+        if (lowest.number, lowest.attempts) != (attempt.number, attempt.attempts):
+            return None  # another instance has done it meanwhile, or is at it
         outbound = self._consumers[queue.consumer].outbound
         attempts = lowest.attempts + (0 if outbound else 1)  # its lease has counted it already
         parked = attempts >= self._patience.tries

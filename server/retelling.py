@@ -8,6 +8,7 @@ Invariants:
 """
 
 import asyncio
+from time import monotonic
 
 from handlers.kit.command import Registry
 from handlers.kit.context import Context, Kernel
@@ -48,6 +49,7 @@ class Retelling:
         now = self._kernel.clock.now()
         since = min(self._since, now) - MOVED_WITHIN
         for retell in self._retells:
+            read_at = monotonic()
             for one in await Context(self._kernel).read(retell, since):
-                self._rooms.retell(one.namespace, one.room, one.name, one.data)
+                self._rooms.retell(one.namespace, one.room, one.name, one.data, read_at)
         self._since = now

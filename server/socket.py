@@ -120,11 +120,17 @@ class Sockets(socketio.AsyncServer):
         while True:
             await asyncio.sleep(PING_TIMEOUT_S / 2)
             for socket in list(self.eio.sockets.values()):
-                if socket.closed:
-                    self.eio.sockets.pop(socket.sid, None)
-                elif not socket.closing:
-                    never_asked_later(socket)
-                    await socket.check_ping_timeout()
+                try:
+                    await self._look_after(socket)
+                except Exception as raised:
+                    log.error("not_looked_after", error=type(raised).__name__)
+
+    async def _look_after(self, socket: Any) -> None:
+        if socket.closed:
+            self.eio.sockets.pop(socket.sid, None)
+        elif not socket.closing:
+            never_asked_later(socket)
+            await socket.check_ping_timeout()
 
     # A connection comes and goes.
 

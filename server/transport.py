@@ -106,7 +106,7 @@ class Outgoing:
         """Wait until most of what was sent is read; False when that takes too long."""
         if self.bytes <= UNSENT_WHEN_CAUGHT_UP:
             return True
-        self._taken_out = asyncio.Event()
+        self._taken_out = self._taken_out or asyncio.Event()
         try:
             async with asyncio.timeout(CATCH_UP_WITHIN_S):
                 while self.bytes > UNSENT_WHEN_CAUGHT_UP:

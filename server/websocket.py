@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
@@ -30,6 +31,8 @@ from server.transport import Outgoing
 log = structlog.get_logger("transport")
 
 STRIKES_MAX = 3
+UPGRADE_WITHIN_S = 5.0
+FLUSHED_WITHIN_S = 5.0
 FULL = 65_536
 """Bytes beyond which a transport asks its writers to pause."""
 _CLIENT_KINDS = frozenset("123456")
@@ -69,7 +72,11 @@ class Round:
     def _end(self) -> None:
         filled, self._filled = self._filled, []
         for websocket in filled:
-            websocket.flush()
+            try:
+                websocket.flush()
+            except Exception as raised:  # whatever is odd with one, the others have their turn
+                log.error("not_written", error=type(raised).__name__)
+                websocket.abort()
 
 
 class WebSocket:
@@ -118,17 +125,21 @@ class WebSocket:
         return self._response
 
     async def _serve(self) -> None:
-        reasons = self._server.reason
-        try:
-            if not await self._begin():
-                return
-            ended_by_client = await self._hear()
-        except OSError:
-            ended_by_client = False
+        reason = self._server.reason.TRANSPORT_CLOSE
+        with suppress(OSError):
+            if await self._begin() and await self._hear():
+                reason = self._server.reason.CLIENT_DISCONNECT
+        if self._socket.queue.websocket is self:
+            await self._give_up(reason)
+
+    async def _give_up(self, reason: str) -> None:
+        """The end of the connection; what the client does not read by then is not waited for."""
         self.idle = False
-        if self._socket.upgraded:
-            reason = reasons.CLIENT_DISCONNECT if ended_by_client else reasons.TRANSPORT_CLOSE
-            await self._socket.close(wait=False, abort=True, reason=reason)
+        await self._socket.close(wait=False, abort=True, reason=reason)
+        self.flush()
+        self._socket.queue.websocket = None  # or each would keep the other
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(FLUSHED_WITHIN_S, self._transport.abort)
 
     # In.
 
@@ -136,24 +147,28 @@ class WebSocket:
         """Whether this websocket carries the connection from now on: at once, or after a probe."""
         socket = self._socket
         if socket.connected:
-            socket.upgrading = True  # what is polled for meanwhile is answered with nothing
-            try:
+            async with asyncio.timeout(UPGRADE_WITHIN_S):  # or nothing would come by polling
                 if not await self._agree():
                     return False
-                socket.upgraded = True
-            finally:
-                socket.upgrading = False
         socket.connected = socket.upgraded = self.idle = True
         socket.queue.websocket = self
         self._write()
         return True
 
     async def _agree(self) -> bool:
-        if await self._next() != _PROBE:
+        """Whether a polling client upgrades; from its probe on, polls are answered with nothing."""
+        socket = self._socket
+        if await self._next() != _PROBE or socket.upgrading or socket.upgraded or socket.closed:
             return False
-        await self._response.send_str(_ANSWER)
-        self._socket.queue.put_nowait(engineio_packet.Packet(engineio_packet.NOOP))  # ends a poll
-        return (await self._next()).startswith(_UPGRADE)
+        socket.upgrading = True
+        try:
+            await self._response.send_str(_ANSWER)
+            socket.queue.put_nowait(engineio_packet.Packet(engineio_packet.NOOP))  # ends a poll
+            agreed = (await self._next()).startswith(_UPGRADE) and not socket.closed
+            socket.upgraded = agreed
+        finally:
+            socket.upgrading = False
+        return agreed
 
     async def _hear(self) -> bool:
         """Handle what comes until the end; True when the client said goodbye. Raises OSError."""

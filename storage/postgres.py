@@ -98,6 +98,7 @@ class PostgresDatabase:
             pool_pre_ping=False,
             isolation_level="READ COMMITTED",
             hide_parameters=True,  # an error's text goes to the log
+            connect_args={"server_settings": {"jit": "off"}},  # costs more than it gives, each time
         )
         event.listen(self._engine.sync_engine, "handle_error", leave_if_read_only)
         self._snapshots = self._engine.execution_options(

@@ -84,7 +84,7 @@ class Audience(Protocol):
 
     def unfollow(self, socket: Any, stream_name: str) -> None: ...
 
-    def listen(self, socket: Any, stream_name: str) -> None: ...
+    async def listen(self, socket: Any, stream_names: list[str]) -> None: ...
 
 
 class Mailer(Protocol):
@@ -275,12 +275,11 @@ class Context:
         self.socket.listens.discard(name)
         self._audience.unfollow(self.socket, name)
 
-    def listen(self, namespace: str, *rooms: str) -> None:
+    async def listen(self, namespace: str, *rooms: str) -> None:
         """Let this socket hear the whispers of `rooms`; raises TooMany, and then of none."""
         names = [stream(namespace, room) for room in rooms]
         self.socket.listen(names)
-        for name in names:
-            self._audience.listen(self.socket, name)
+        await self._audience.listen(self.socket, names)
 
     def whisper(self, namespace: str, room: str, name: str, data: Any) -> None:
         """Say something unstored to a room, but not to this socket."""

@@ -14,7 +14,7 @@ NAMESPACE = "/presence"
 async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
     """Whether these people are there, and from then on when that changes."""
     known = await ctx.read(service.list_known, ask.user_ids)
-    ctx.listen(NAMESPACE, *(names.presence(user_id) for user_id in known))
+    await ctx.listen(NAMESPACE, *(names.presence(user_id) for user_id in known))
     return await ctx.read(service.get_states, known)  # once it listens: it misses no change
 
 

@@ -295,7 +295,7 @@ async def test_what_is_too_much_to_enter_with_cuts_the_member(hall):
 
 async def test_a_whisper_reaches_members_and_listeners_and_is_not_stored(hall, member):
     listener, speaker = Member("ben"), Member("cleo")
-    hall.rooms.listen(listener, HALL)
+    await hall.rooms.listen(listener, [HALL])
     await hall.enter(speaker)
     hall.rooms.whisper("/hall", "hall", "typing", {}, skip=speaker)
     assert member.sent[-1] == listener.sent[-1] == "typing"
@@ -309,7 +309,7 @@ async def test_nothing_is_left_when_members_are_gone(hall):
     members = [Member(f"u{n}") for n in range(10)]
     for one in members:
         await hall.enter(one, *(Wanted(f"/hall|r{n}") for n in range(5)))
-        hall.rooms.listen(one, "/hall|whispers")
+        await hall.rooms.listen(one, ["/hall|whispers"])
     await hall.say("/hall|r1", count=3)
     assert hall.rooms.counts() == {"streams": 5, "members": 10, "listened": 1}
     for one in members:

@@ -173,7 +173,7 @@ async def test_members_that_open_each_others_rooms_wait_for_nobody_for_ever(hall
     x, y, z = (f"/hall|{name}" for name in "xyz")
     held = asyncio.Event()
 
-    async def subscribe(name: str) -> None:
+    async def subscribe(*names: str) -> None:
         await until(lambda: hall.rooms.counts()["streams"] == 3)  # each has begun by then
 
     monkeypatch.setattr(hall.rooms._bus, "subscribe", subscribe)

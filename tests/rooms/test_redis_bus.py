@@ -14,7 +14,7 @@ from rooms.replay import Wanted
 from rooms.rooms import Rooms
 from tests.kit.proxy import Proxy
 from tests.parts.redis import RedisServer, running_cluster
-from tests.rooms.hall import HALL, NAMESPACE, Hall, Member
+from tests.rooms.hall import HALL, NAMESPACE, Hall, Member, spin
 from tests.world import until
 
 LONG_S = 3_600
@@ -86,6 +86,31 @@ async def test_a_stream_is_subscribed_while_somebody_is_in_it(hall, joined, redi
     await until(lambda: is_count(channels, 1))
     joined[0].leave_all(second)
     await until(lambda: is_count(channels, 0))
+
+
+async def test_who_leaves_and_comes_back_at_once_makes_nobody_deaf(hall, joined, logs):
+    for _ in range(20):
+        member = await come_in(hall, joined[1])
+        joined[1].leave_all(member)
+        await spin(2)
+    there = await come_in(hall, joined[1])
+    await hall.say()
+    await until(lambda: there.numbers() == [1], within_s=2)
+    assert "not_listening" not in logs.getvalue()
+
+
+async def test_who_only_listens_hears_what_is_whispered_elsewhere(hall, joined, redis_server):
+    listener = Member()
+    await joined[1].listen(listener, [f"{NAMESPACE}|{number}" for number in range(3)])
+    for number in range(3):
+        joined[0].whisper(NAMESPACE, str(number), f"typing {number}", {})
+    await until(lambda: len(listener.sent) == 3, within_s=2)
+    joined[1].leave_all(listener)
+    await until(lambda: is_quiet(redis_server))
+
+
+async def is_quiet(server: RedisServer) -> bool:
+    return not await server.client.pubsub_shardchannels(channel_of(f"{NAMESPACE}|*"))
 
 
 async def is_count(channels, count: int) -> bool:

@@ -76,6 +76,16 @@ async def watch(watcher, person) -> None:
     await watcher.call("/presence", "watch", user_ids=[person.id])
 
 
+async def test_who_watches_hears_at_once_who_comes_and_goes_elsewhere(both, monkeypatch):
+    one, other = both
+    for world in both:
+        await world.app.retelling.stop()
+    ana, ben = await one.person("ana"), await other.person("ben")
+    await watch(ben, ana)
+    await ana.enter("/presence")
+    await ben.event("USER_ONLINE", within_s=2)
+
+
 async def test_a_whisper_that_was_lost_is_said_again_from_what_is_stored(both, redis_server):
     one, other = both
     ana, ben = await one.person("ana"), await other.person("ben")

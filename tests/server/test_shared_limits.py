@@ -112,6 +112,18 @@ class TestDevices:
         assert [await is_admitted(other, ana) for _ in range(CAP + 1)] == [True] * CAP + [False]
         assert not any(device.closed.is_set() for device in here)
 
+    async def test_who_came_while_redis_was_away_is_counted_when_it_is_back(
+        self, both, redis_server
+    ):
+        one, other = both
+        ana = await one.person("ana")
+        redis_server.freeze()
+        for _ in range(CAP):
+            await enter(one, ana)
+        redis_server.thaw()
+        await until(lambda: redis_server.client.exists(devices.PREFIX + ana.id))
+        assert not await is_admitted(other, ana)
+
     async def test_what_ended_while_redis_was_away_is_told_when_it_is_back(
         self, both, redis_server
     ):
