@@ -12,7 +12,7 @@ from handlers.call.contracts import (
 )
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty, Nothing
-from handlers.kit.errors import Refusal, TooMany
+from handlers.kit.errors import TooMany
 from rooms import names
 
 
@@ -26,14 +26,9 @@ async def current(ctx: Context, ask: Nothing) -> CurrentCallView:
 async def join(ctx: Context, ask: JoinCall) -> CallView:
     """Be in a call, with this device, until it leaves or its connection is lost."""
     await _forget_what_is_over(ctx)
-    stay_id = ctx.attend(ask.call_id)
     # Before the other one learns of it, whose first signals may come at once.
     await ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
-    try:
-        return await ctx.transact(service.join, ask, stay_id)
-    except Refusal:
-        ctx.unfollow("/call", names.call(ask.call_id, ctx.user_id))
-        raise
+    return await ctx.transact(service.join, ask, ctx.attend(ask.call_id))
 
 
 @call.command()

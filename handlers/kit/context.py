@@ -222,6 +222,7 @@ class Context:
     payload: bytes = b""
     after_ack: list[Callable[[], None]] = field(default_factory=list)
     _attended: list[str] = field(default_factory=list)
+    _listened: list[str] = field(default_factory=list)
     _claimed: bool = False
     _replayed: msgspec.Raw | None = None
 
@@ -271,13 +272,12 @@ class Context:
         return self.actor.id
 
     def unfollow(self, namespace: str, room: str) -> None:
-        name = stream(namespace, room)
-        self.socket.listens.discard(name)
-        self._audience.unfollow(self.socket, name)
+        self._stop_hearing(stream(namespace, room))
 
     async def listen(self, namespace: str, *rooms: str) -> None:
         """Let this socket hear the whispers of `rooms`; raises TooMany, and then of none."""
         names = [stream(namespace, room) for room in rooms]
+        self._listened += [name for name in names if name not in self.socket.listens]
         self.socket.listen(names)
         await self._audience.listen(self.socket, names)
 
@@ -309,9 +309,15 @@ class Context:
         self.socket.attends.pop(subject, None)
 
     def refused(self) -> None:
-        """The command was refused: it attends nothing that was not attended before."""
+        """The command was refused: it attends and hears nothing that it did not before."""
         for subject in self._attended:
             self.forget(subject)
+        for name in self._listened:
+            self._stop_hearing(name)
+
+    def _stop_hearing(self, name: str) -> None:
+        self.socket.listens.discard(name)
+        self._audience.unfollow(self.socket, name)
 
     @property
     def _audience(self) -> Audience:

@@ -181,6 +181,14 @@ async def test_a_call_is_none_of_anybody_elses_business(world, talk):
     assert await talk.open_stays() == 0
 
 
+async def test_who_is_refused_hears_no_signal(world, talk):
+    stranger = await world.person("stranger")
+    await stranger.enter(CALL)
+    listened = world.app.rooms.counts()["listened"]
+    assert await refusal_of(stranger, CALL, "join", call_id=talk.id) == "NOT_FOUND"
+    assert world.app.rooms.counts()["listened"] == listened
+
+
 async def test_a_signal_is_whispered_to_the_named_participants_joined_devices(world, talk):
     await talk.join()
     second = await talk.joined_device(talk.consultant)
