@@ -1,8 +1,10 @@
 """A command's way: find → authorise → limit → decode → run → answer. It knows no transport."""
 
+import itertools
 import re
+import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,7 +22,6 @@ from handlers.kit.errors import (
     Unavailable,
     UnknownCommand,
 )
-from handlers.kit.ids import new_id
 from server.limits import Limits
 from server.telemetry import CORRELATION, Metrics
 from storage.engine import StorageUnavailable
@@ -69,11 +70,15 @@ class Dispatcher:
         self._namespaces = set(registry.namespaces)
         self._limits = limits
         self._metrics = metrics
+        self._first = secrets.token_hex(8)
+        self._count_up = itertools.count(1)
+        """Correlation ids: no two instances begin alike, and each counts on."""
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to `incoming`; every refusal and every bug becomes one."""
         started = time.perf_counter()
-        origin = replace(incoming.origin, correlation_id=new_id(self._kernel.clock.now()))
+        came = incoming.origin
+        origin = Origin(came.address, came.device, f"{self._first}-{next(self._count_up):x}")
         context = Context(self._kernel, incoming.actor, origin, socket=incoming.socket)
         correlation = CORRELATION.set(origin.correlation_id)
         try:

@@ -1,6 +1,7 @@
 """The column types that every table is made of, the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -48,6 +49,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else msgspec.json.decode(value)
 
 
+@lru_cache(maxsize=256)  # a transaction has one moment, and writes it many times
 def instant_text(moment: datetime) -> str:
     """`moment` (aware) as `2026-11-21T13:00:00.000000Z`."""
     if moment.tzinfo is not UTC:

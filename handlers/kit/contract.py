@@ -39,10 +39,10 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Keep moments away from the calendar's ends, beyond which no zone can show them."""
-        for name, sent in zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True):
+        for number, name in enumerate(self.__struct_fields__):
             value = getattr(self, name)
             if isinstance(value, datetime) and not FIRST_YEAR <= value.year <= LAST_YEAR:
-                years = f"{FIRST_YEAR} to {LAST_YEAR}"
+                years, sent = f"{FIRST_YEAR} to {LAST_YEAR}", self.__struct_encode_fields__[number]
                 raise ValueError(f"Expected a moment in the years {years} - at `$.{sent}`")
 
 
