@@ -5,7 +5,8 @@ Invariants:
 - A serialization failure or a deadlock reruns the work from its start, so a work has no effect but
   through its `Queries`; its effects are handed on only after the commit. So does a unique
   violation, a few times: whoever lost that race finds the winner's row on the next run.
-- A transaction that takes longer than its cap is rolled back and refused.
+- A transaction that takes longer than its cap is rolled back and refused; the server itself ends
+  one whose machine says nothing any more.
 - A server that takes no changes (any more) is left: another one may be the first by now, and to
   this one connections stay as read-only as they were when they began.
 """
@@ -29,6 +30,15 @@ log = structlog.get_logger("storage")
 POOL = 20
 POOL_TIMEOUT_S = 5.0
 TRANSACTION_MAX_S = 5.0
+SERVER_SETTINGS = {
+    "jit": "off",  # compiling costs more than it gives, each time
+    # A machine that is lost leaves its locks behind, until the server knows that it is lost.
+    "idle_in_transaction_session_timeout": "6000",
+    "tcp_user_timeout": "10000",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
 RERUNS_MAX = 20
 UNIQUE_RERUNS_MAX = 3
 _RERUN = {"40001", "40P01"}
@@ -98,7 +108,7 @@ class PostgresDatabase:
             pool_pre_ping=False,
             isolation_level="READ COMMITTED",
             hide_parameters=True,  # an error's text goes to the log
-            connect_args={"server_settings": {"jit": "off"}},  # costs more than it gives, each time
+            connect_args={"server_settings": SERVER_SETTINGS},
         )
         event.listen(self._engine.sync_engine, "handle_error", leave_if_read_only)
         self._snapshots = self._engine.execution_options(

@@ -169,3 +169,28 @@ async def test_a_commit_whose_answer_is_lost_is_not_taken_for_done(database_url)
         await database.transact(work)
     assert told == []
     await database.stop()
+
+
+async def test_the_locks_of_a_machine_that_is_lost_are_soon_free(
+    database, database_url, monkeypatch
+):
+    monkeypatch.setitem(postgres.SERVER_SETTINGS, "idle_in_transaction_session_timeout", "300")
+    await database.transact(lambda queries: insert_pool(queries, "pool", 1))
+    wire, holds = Proxy(database_url), asyncio.Event()
+    await wire.mend()
+    lost = postgres.PostgresDatabase(wire.url)
+
+    def hold(queries: Queries) -> None:
+        lock_pool(queries, "pool")
+        holds.set()
+        await_only(asyncio.sleep(60))
+
+    holding = asyncio.create_task(lost.transact(hold))
+    await holds.wait()
+    wire.mute()  # neither side learns that the other is gone
+    async with asyncio.timeout(3):
+        await database.transact(lambda queries: lock_pool(queries, "pool"))
+    await wire.cut()
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+    await lost.stop()
