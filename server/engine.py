@@ -7,6 +7,7 @@ from typing import Any
 import engineio
 import socketio
 import structlog
+from aiohttp import web
 from engineio import packet as engineio_packet
 from engineio.async_drivers import aiohttp as engineio_driver
 
@@ -24,6 +25,19 @@ class Engine(engineio.AsyncServer):
         super().__init__(**options)
         self.round = Round()
         self._async = {**engineio_driver._async, "websocket": WebSocket}
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request. What a poll took whose client is gone meanwhile, nobody gets.
+
+        Then the connection is over, and the client comes back by number, even if it (or a proxy)
+        polls again already.
+        """
+        response: web.StreamResponse = await super().handle_request(request)
+        sid = request.query.get("sid")
+        gone = request.transport is None or request.transport.is_closing()
+        if gone and sid in self.sockets and not self.sockets[sid].upgraded:
+            await self.disconnect(sid)
+        return response
 
     async def disconnect(self, sid: str | None = None) -> None:
         """Close without waiting for the client to fetch what is queued: it may never do so."""

@@ -209,6 +209,20 @@ async def test_a_replay_of_more_than_may_wait_goes_out_at_the_pace_of_its_reader
     assert heard == list(range(1, 1_001))
 
 
+async def test_a_poll_whose_client_is_gone_ends_the_connection_and_leaves_no_gap(world, ana):
+    poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
+    (connection,) = connections_of(world, ana)
+    polling = asyncio.create_task(poller.poll())
+    await until(lambda: connection.outgoing._getters)
+    polling.cancel()
+    await poller._http.close()
+    await asyncio.sleep(0.05)  # the end of the connection is read, and nothing shows it
+    await world.transact(say_it, Say(text="nobody reads this", room=user(ana.id)))
+    await until(lambda: connection.gone)
+    async with aiohttp.ClientSession() as http, http.get(poller.address) as answer:
+        assert answer.status == 400, "what comes after it may not be heard without it"
+
+
 async def test_a_poller_asks_and_is_answered(world, ana):
     poller = await Poller(world).open()
     await poller.enter(NAMESPACE, ana.token)
