@@ -1,6 +1,6 @@
 # Thin: each target is one script, so that `sh scripts/NAME` works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format lock catalog
+.PHONY: help setup run demo test chaos bench lint format lock catalog
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,12 @@ demo:  ## Fill the data folder with invented people, then serve
 
 test:  ## Run all tests; ARGS go to pytest, as in ARGS='-k booking'
 	@sh scripts/test $(ARGS)
+
+chaos:  ## Break the parts of a running server and compare what everybody saw; ARGS='--seed 7'
+	@sh scripts/chaos $(ARGS)
+
+bench:  ## Measure this server and its peers; ARGS=--quick is short, ARGS=--growth draws curves
+	@sh scripts/bench $(ARGS)
 
 lint:  ## Check style, format and types
 	@sh scripts/lint

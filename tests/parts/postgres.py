@@ -81,8 +81,8 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Start a cluster, and stop and remove it afterwards.
+def running_cluster(**settings: str) -> Iterator[Cluster]:
+    """Start a cluster with these settings, and stop and remove it afterwards.
 
     Raises FileNotFoundError where PostgreSQL is not installed, RuntimeError where it won't start.
     """
@@ -91,7 +91,7 @@ def running_cluster() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="parley-postgres-"))
     try:
         _make_cluster(binaries, folder, password)
-        server, port = _start_on_a_free_port(binaries, folder)
+        server, port = _start_on_a_free_port(binaries, folder, settings)
         try:
             yield Cluster(server, binaries, port, password)
         finally:
@@ -116,10 +116,10 @@ def find_binaries() -> Path:
 class _Server:
     """The server's process, and the thread that reads its log."""
 
-    def __init__(self, binaries: Path, data: Path, port: int) -> None:
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+    def __init__(self, binaries: Path, data: Path, port: int, settings: dict[str, str]) -> None:
+        options = [f"--{name}={value}" for name, value in settings.items()]
         self._data = data
-        self._command = [binaries / "postgres", "-D", data, f"--port={port}", *settings]
+        self._command = [binaries / "postgres", "-D", data, f"--port={port}", *options]
         self.start()
 
     def start(self) -> None:
@@ -169,11 +169,13 @@ class _Server:
             self._process.stderr.close()
 
 
-def _start_on_a_free_port(binaries: Path, folder: Path) -> tuple[_Server, int]:
+def _start_on_a_free_port(
+    binaries: Path, folder: Path, settings: dict[str, str]
+) -> tuple[_Server, int]:
     """A port may be taken between the look and the start, so that several are tried."""
     for _ in range(PORTS_TRIED):
         port = free_port()
-        server = _Server(binaries, folder / "data", port)
+        server = _Server(binaries, folder / "data", port, SETTINGS | settings)
         if server.wait_until_ready():
             return server, port
         server.stop()

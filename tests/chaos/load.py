@@ -1,0 +1,193 @@
+"""What people do all the time: they talk, change what they said, book, come and go.
+
+Each person's choices come from dice of their own, so a seed makes them again; when their moment
+comes depends on the machine. Now and then a command is asked again on purpose, by any device of its
+person, also while it is still under way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+from tests.chaos.cast import Cast, Conversation, Person, Practice
+from tests.chaos.device import Device
+from tests.chaos.records import Asked
+
+THINKS_S = 0.5
+GROUP_CHANGES_EVERY_S = 1.5
+STAYS_S = (0.5, 6.0)
+AWAY_S = (0.3, 14.0)
+AT_ONCE, AFTERWARDS = 0.04, 0.08
+"""How often a command is asked twice at once, and once more later."""
+LIVE = ("requested", "approved")
+TEXT = "word " * 20
+
+
+class Load:
+    """Everybody's doings, from `start` to `end`."""
+
+    def __init__(self, cast: Cast, seed: str) -> None:
+        self._cast = cast
+        self._seed = seed
+        self._over = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        cast = self._cast
+        for person in cast.stayers:
+            self._keep_doing(person, "talks", self._talk, THINKS_S)
+        for student in cast.students:
+            self._keep_doing(student, "books", self._book, THINKS_S)
+        for practice in cast.practices:
+            self._keep_doing(practice.consultant, "answers", self._answer, THINKS_S / 2)
+        for group in cast.changing:
+            change = self._changing(group)
+            self._keep_doing(group.members[0], f"changes {group.id}", change, GROUP_CHANGES_EVERY_S)
+        for goer in cast.goers:
+            self._spawn(self._come_and_go(goer, self._dice(goer, "goes")))
+
+    async def end(self, within_s: float) -> list[str]:
+        """Let everybody finish what they began; who could not."""
+        self._over.set()
+        _, late = await asyncio.wait(self._tasks, timeout=within_s)
+        for task in late:
+            task.cancel()
+        done = await asyncio.gather(*self._tasks, return_exceptions=True)
+        wrong = [repr(one) for one in done if isinstance(one, Exception)]
+        return [*(task.get_name() for task in late), *wrong]
+
+    # How it is done.
+
+    def _dice(self, person: Person, what: str) -> Random:
+        return Random(f"{self._seed} {person.name} {what}")  # noqa: S311
+
+    def _spawn(self, work: Awaitable[None], name: str = "") -> None:
+        task = asyncio.ensure_future(work)
+        task.set_name(name)  # type: ignore[attr-defined]
+        self._tasks.append(task)  # type: ignore[arg-type]
+
+    def _keep_doing(
+        self, person: Person, what: str, act: Callable[[Person, Random], Awaitable[Any]], s: float
+    ) -> None:
+        async def keep() -> None:
+            dice = self._dice(person, what)
+            while not await self._passes(dice.expovariate(1 / s)):
+                await act(person, dice)
+
+        self._spawn(keep(), f"{person.name} {what}")
+
+    async def _passes(self, seconds: float) -> bool:
+        """Wait so long; True as soon as it is all over."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _ask(
+        self, person: Person, dice: Random, namespace: str, command: str, **payload: Any
+    ) -> Asked:
+        """Ask, and sometimes ask the very same again."""
+        device: Device = dice.choice(person.devices)
+        other: Device = dice.choice(person.devices)
+        chance = dice.random()
+        if namespace not in other.namespaces or namespace not in device.namespaces:
+            device = other = person.device
+        if chance < AT_ONCE:
+            asked = device.begin(namespace, command, **payload)
+            await asyncio.gather(device.ask_until_answered(asked), other.ask_until_answered(asked))
+        else:
+            asked = await device.ask(namespace, command, **payload)
+            if asked.ok and chance < AT_ONCE + AFTERWARDS:
+                await other.ask_until_answered(asked, later=True)
+        return asked
+
+    # Talking.
+
+    async def _talk(self, person: Person, dice: Random) -> None:
+        act = dice.random()
+        if act < 0.7 or not person.own:
+            await self._say(person, dice)
+        elif act < 0.85:
+            _, message_id = dice.choice(person.own)
+            text = {"text": f"{person.new_id()} {TEXT}"}
+            ask = {"message_id": message_id, **text, "request_id": person.new_id()}
+            await self._ask(person, dice, "/chat", "edit", **ask)
+        elif act < 0.92:
+            _, message_id = person.own.pop(dice.randrange(len(person.own)))
+            ask = {"message_id": message_id, "request_id": person.new_id()}
+            await self._ask(person, dice, "/chat", "delete", **ask)
+        else:
+            await self._mark(person, dice)
+
+    async def _say(self, person: Person, dice: Random) -> None:
+        conversation = dice.choice(self._cast.conversations_of(person))
+        ask = {
+            "conversation_id": conversation.id,
+            "client_id": person.new_id(),
+            "text": f"{person.new_id()} {TEXT}",
+        }
+        if dice.random() < 0.3:
+            ask["request_id"] = person.new_id()
+        asked = await self._ask(person, dice, "/chat", "send", **ask)
+        if asked.ok:
+            person.own.append((conversation.id, asked.data["id"]))
+
+    async def _mark(self, person: Person, dice: Random) -> None:
+        conversation = dice.choice(self._cast.conversations_of(person))
+        seq = person.device.numbers.last.get(("/chat", f"chat:{conversation.id}"), 0)
+        ask = {"conversation_id": conversation.id, "seq": seq, "request_id": person.new_id()}
+        await self._ask(person, dice, "/chat", "mark_read", **ask)
+
+    def _changing(self, group: Conversation) -> Callable[[Person, Random], Awaitable[Any]]:
+        """Its maker lets one member in and out."""
+
+        async def change(owner: Person, dice: Random) -> None:
+            member = dice.choice(group.members[1:])
+            command = dice.choice(("remove_member", "add_member"))
+            ask = {"conversation_id": group.id, "user_id": member.id}
+            await self._ask(owner, dice, "/chat", command, **ask, request_id=owner.new_id())
+
+        return change
+
+    # Booking.
+
+    async def _book(self, student: Person, dice: Random) -> None:
+        practice: Practice = dice.choice(self._cast.practices)
+        block_id = dice.choice(practice.block_ids)
+        mine = [one for one in student.device.shown.bookings.values() if one["status"] in LIVE]
+        act = dice.random()
+        request_id = student.new_id()
+        if not mine or act < 0.5:
+            ask = {"block_id": block_id, "topic_id": practice.topic_id, "request_id": request_id}
+            await self._ask(student, dice, "/booking", "request", **ask)
+            return
+        ask = {"booking_id": dice.choice(mine)["id"], "request_id": request_id}
+        if act < 0.8:
+            await self._ask(student, dice, "/booking", "cancel", **ask)
+        else:
+            await self._ask(student, dice, "/booking", "reschedule", **ask, block_id=block_id)
+
+    async def _answer(self, consultant: Person, dice: Random) -> None:
+        shown = consultant.device.shown.bookings.values()
+        open_ones = [one for one in shown if one["status"] in LIVE]
+        if not open_ones:
+            return
+        booking = dice.choice(open_ones)
+        command = dice.choice(("approve", "approve", "reject", "cancel"))
+        ask = {"booking_id": booking["id"], "request_id": consultant.new_id()}
+        if dice.random() < 0.5:
+            ask["version"] = booking["version"]
+        await self._ask(consultant, dice, "/booking", command, **ask)
+
+    # Coming and going.
+
+    async def _come_and_go(self, goer: Person, dice: Random) -> None:
+        """Stays as they are when it is all over."""
+        while not await self._passes(dice.uniform(*STAYS_S)):
+            await goer.device.leave()
+            if await self._passes(dice.uniform(*AWAY_S)):
+                return
+            goer.device.arrive()

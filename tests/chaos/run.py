@@ -1,0 +1,176 @@
+"""One run on one site: people arrive and go about their doings, parts break, all is compared.
+
+Order: parts start and what they hold is noted; people arrive; load and faults; the load ends; all
+devices catch up and presence comes to be right, each within a bound; the database is read;
+everybody leaves; what is held must be as before; then the checker.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from storage.engine import Database, open_database
+from tests.chaos import truth
+from tests.chaos.cast import Cast, assign, make_people, set_the_scene
+from tests.chaos.checker import check, check_flaps, check_held, check_presence
+from tests.chaos.faults import Faults, Suffered
+from tests.chaos.hearing import Screen, streams_behind
+from tests.chaos.load import Load
+from tests.chaos.plan import INSTANCES, make_plan
+from tests.chaos.records import Records
+from tests.chaos.site import Site, running_site
+from tests.world import until
+
+PEOPLE = 30
+SCENE_WITHIN_S = 60.0
+FINISHED_WITHIN_S = 45.0
+CAUGHT_UP_WITHIN_S = 30.0
+PRESENCE_WITHIN_S = 30.0
+GIVEN_BACK_WITHIN_S = 30.0
+LOOK_EVERY_S = 0.2
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    on: str
+    seed: int
+    records: Records = field(default_factory=Records)
+    suffered: list[Suffered] = field(default_factory=list)
+    settled_s: dict[str, float] = field(default_factory=dict)
+    """How long each thing took to come to rest."""
+    logged: Counter[str] = field(default_factory=Counter)
+    """What instances complained of."""
+
+
+async def run_on(on: str, seed: int, seconds: float, people: int = PEOPLE) -> Outcome:
+    """Break the parts of `sqlite` or `several` for about so many seconds."""
+    outcome = Outcome(on, seed)
+    with TemporaryDirectory(prefix="parley-chaos-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        async with running_site(on, INSTANCES[on], folder, outcome.records) as site:
+            await Run(site, outcome).run(seconds, people)
+    return outcome
+
+
+class Run:
+    """The parts of a run, in their order."""
+
+    def __init__(self, site: Site, outcome: Outcome) -> None:
+        self._site = site
+        self._outcome = outcome
+        self._records = outcome.records
+
+    async def run(self, seconds: float, people: int) -> None:
+        site, outcome, records = self._site, self._outcome, self._records
+        seed = f"{outcome.seed} {outcome.on}"
+        made = await make_people(site.settings, people)
+        await site.start()
+        before = await self._steady()
+        cast = assign(made, site.wires, records, seed)
+        try:
+            async with asyncio.timeout(SCENE_WITHIN_S):
+                await set_the_scene(cast, Random(seed))  # noqa: S311
+            await self._break_things(cast, seed, seconds)
+            database = open_database(site.database_url)
+            await database.start()
+            try:
+                await self._settle(cast, database)
+                stored = await database.read(truth.read_truth)
+            finally:
+                await database.stop()
+            screens = screens_of(cast)
+        finally:
+            await asyncio.gather(*(device.leave() for device in cast.devices))
+        await self._give_back(before)
+        records.find_all(check(records.asked, screens, stored))
+        grace_s = site.settings.rules.presence_grace_s
+        away = {person.id: person.away() for person in cast.people}
+        records.find_all(check_flaps(away, stored.offline_events, grace_s))
+        self._read_logs()
+
+    async def _break_things(self, cast: Cast, seed: str, seconds: float) -> None:
+        load = Load(cast, seed)
+        faults = Faults(self._site, cast, self._records)
+        self._outcome.suffered = faults.suffered
+        load.start()
+        await faults.run(make_plan(self._outcome.seed, self._outcome.on, seconds), seconds)
+        for late in await load.end(FINISHED_WITHIN_S):
+            self._records.found("not finished", late)
+
+    async def _steady(self) -> dict[str, float]:
+        """What is held, once it stays the same for a moment."""
+        before: dict[str, float] = {}
+        while (now := await self._site.held()) != before:
+            before = now
+            await asyncio.sleep(LOOK_EVERY_S)
+        return now
+
+    async def _settle(self, cast: Cast, database: Database) -> None:
+        await self._site.until_ready()
+        await asyncio.gather(
+            self._until("presence", PRESENCE_WITHIN_S, self._presence_is_right, cast, database),
+            self._until("devices", CAUGHT_UP_WITHIN_S, self._all_caught_up, cast, database),
+            self._until("consumers", CAUGHT_UP_WITHIN_S, self._all_delivered, database),
+        )
+        there = {person.id: person.there for person in cast.people}
+        online = await database.read(truth.online_of)
+        self._records.find_all(check_presence(there, online, screens_of(cast)))
+
+    async def _until(self, what: str, within_s: float, holds: Any, *args: Any) -> None:
+        """Wait until it holds, at most so long; the checker says what is wrong then."""
+        began = time.monotonic()
+        with suppress(TimeoutError):
+            await until(lambda: holds(*args), within_s)
+        self._outcome.settled_s[what] = time.monotonic() - began
+
+    async def _presence_is_right(self, cast: Cast, database: Database) -> bool:
+        there = {person.id: person.there for person in cast.people}
+        online = await database.read(truth.online_of)
+        return not any(check_presence(there, online, screens_of(cast)))
+
+    async def _all_caught_up(self, cast: Cast, database: Database) -> bool:
+        if not all(device.up.is_set() for device in cast.devices if device.there):
+            return False
+        return not streams_behind(screens_of(cast), await database.read(truth.heads_of))
+
+    async def _all_delivered(self, database: Database) -> bool:
+        return await database.read(truth.undone_of) == []
+
+    async def _give_back(self, before: dict[str, float]) -> None:
+        async def is_as_before() -> bool:
+            await asyncio.sleep(LOOK_EVERY_S)
+            return await self._site.held() == before
+
+        await self._until("gauges", GIVEN_BACK_WITHIN_S, is_as_before)
+        self._records.find_all(check_held(before, await self._site.held()))
+
+    def _read_logs(self) -> None:
+        for instance in self._site.instances:
+            for line in instance.log_lines():
+                self._outcome.logged.update(complaint_of(line))
+
+
+def screens_of(cast: Cast) -> list[Screen]:
+    return [Screen(device.shown, device.there) for device in cast.devices]
+
+
+def complaint_of(line: str) -> list[str]:
+    """What a line of an instance's log complains of, if it does."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return [f"not JSON: {line[:100]}"]
+    if said.get("level") in ("info", "debug"):
+        return []
+    about = said.get("consumer") or said.get("command") or said.get("what") or ""
+    return [" ".join(str(one) for one in (said.get("level"), said.get("event"), about) if one)]

@@ -1,0 +1,94 @@
+"""What a device shows its person: conversations, bookings, blocks, and who is there.
+
+A room whose state has to be fetched keeps its events aside until it was: then those above the
+fetched number are put over it. An event that shows a message that is shown already, or that belongs
+before one that is, is told.
+"""
+
+from typing import Any
+
+from tests.chaos.numbers import Found
+from tests.chaos.records import Event, Fetched, History, Out, Stream
+
+Aside = tuple[int, str, Any]
+
+
+class Shown:
+    """The screen of one device."""
+
+    def __init__(self, history: History, found: Found) -> None:
+        self.history = history
+        self.chats: dict[str, dict[str, dict[str, Any]]] = {}
+        self.bookings: dict[str, dict[str, Any]] = {}
+        self.blocks: dict[str, dict[str, Any]] = {}
+        self.online: dict[str, bool] = {}
+        self.stale: dict[Stream, list[Aside]] = {}
+        """Streams whose state is to be fetched, with what came meanwhile."""
+        self._found = found
+
+    def show(self, stream: Stream, event: Event, data: Any) -> None:
+        """An event whose turn it is."""
+        self.history.note(stream, event)
+        if stream in self.stale:
+            self.stale[stream].append((event.seq, event.name, data))
+        else:
+            self._apply(event.name, data)
+
+    def must_fetch(self, stream: Stream, seq: int) -> None:
+        """The state up to this number is not to be had by events."""
+        self.history.note(stream, Fetched(seq))
+        self.stale.setdefault(stream, [])
+
+    def fetched(self, stream: Stream, seq: int, items: list[dict[str, Any]]) -> None:
+        """The state of a room as of `seq`, whole."""
+        self.history.note(stream, Fetched(seq))
+        namespace, room = stream
+        by_id = {one["id"]: one for one in items}
+        if namespace == "/chat" and room.startswith("chat:"):
+            self.chats[room.removeprefix("chat:")] = by_id
+        elif namespace == "/booking":
+            self.bookings = by_id
+        elif namespace == "/availability":
+            self.blocks |= by_id
+        for number, name, data in self.stale.pop(stream, []):
+            if number > seq:
+                self._apply(name, data)
+
+    def out(self, stream: Stream) -> None:
+        """The person is out of a room by an event: what was shown of it is whole up to there."""
+        self.history.note(stream, Out())
+        self.stale.pop(stream, None)
+
+    def gone(self, stream: Stream) -> None:
+        """The server names a room no more: it is unknown what was missed of it."""
+        self.out(stream)
+        self.chats.pop(stream[1].removeprefix("chat:"), None)
+
+    def whispered(self, name: str, data: Any) -> None:
+        if name in ("USER_ONLINE", "USER_OFFLINE"):
+            self.online[data["user_id"]] = name == "USER_ONLINE"
+
+    def watched(self, states: dict[str, Any]) -> None:
+        """The answer of a presence watch."""
+        self.online |= {user_id: state["online"] for user_id, state in states.items()}
+
+    def _apply(self, name: str, data: Any) -> None:
+        if name.startswith("MESSAGE_") and "message" in data:
+            self._apply_message(name, data["message"])
+        elif "booking" in data:
+            self.bookings[data["booking"]["id"]] = data["booking"]
+        elif "block" in data:
+            self.blocks[data["block"]["id"]] = data["block"]
+        elif "blocks" in data:
+            self.blocks |= {block["id"]: block for block in data["blocks"]}
+
+    def _apply_message(self, name: str, message: dict[str, Any]) -> None:
+        said = self.chats.setdefault(message["conversation_id"], {})
+        if name == "MESSAGE_SENT":
+            where = f"{self.history.device}, conversation {message['conversation_id']}"
+            if message["id"] in said:
+                self._found("shown twice", f"{where}: message {message['id']}")
+            elif said and next(reversed(said.values()))["seq"] > message["seq"]:
+                self._found("out of order", f"{where}: message {message['id']} came late")
+        if name == "MESSAGE_SENT" or message["id"] in said:  # else it was said while one was out
+            said[message["id"]] = message

@@ -1,0 +1,247 @@
+"""The parts of a run: instances of run.py with their wires, and PostgreSQL and Redis for several.
+
+Invariants:
+- Every part is started and ended by its own handle, and dies with this process.
+- An instance that ends without having been told to is started again, as by a supervisor, and is
+  counted: it must live through whatever its database does.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from server.settings import Settings
+from tests.chaos.records import Records
+from tests.chaos.wires import Wire
+from tests.parts.postgres import Cluster, running_cluster
+from tests.parts.redis import RedisServer, running_redis
+from tests.world import ROOT, environ_of, free_port, settings_of, until
+
+READY_WITHIN_S = 30.0
+ENDS_WITHIN_S = 30.0
+RESTARTED_AFTER_S = 0.5
+SETTINGS = {
+    "PARLEY_LOG": "json",
+    "PARLEY_ACCESS_TOKEN_LIFE_S": "86400",
+    "PARLEY_DRAIN_S": "1",  # so that a rolling restart does not take half of the run
+}
+HELD = ("parley_connections", "parley_sockets", "parley_held")
+"""The gauges of what is held only while clients are there."""
+
+
+class Instance:
+    """One `run.py`, the wire by which its clients come, and those to what it needs."""
+
+    def __init__(self, name: str, environ: dict[str, str], folder: Path, records: Records) -> None:
+        self.name = name
+        self.port = free_port()
+        self.wire = Wire(self.port)
+        self.to_database: Wire | None = None
+        self.to_redis: Wire | None = None
+        self._environ = {**environ, "PARLEY_PORT": str(self.port), "PATH": os.environ["PATH"]}
+        self._log = folder / f"{name}.log"
+        self._records = records
+        self._process: subprocess.Popen[bytes] | None = None
+        self._supervising: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def open_wires(self) -> None:
+        """Let clients come, and lead to what it needs by wires of its own."""
+        await self.wire.open()
+        self.to_database = await self._lead("PARLEY_DATABASE_URL")
+        self.to_redis = await self._lead("PARLEY_REDIS_URL")
+
+    async def _lead(self, variable: str) -> Wire | None:
+        """A wire to the server that a setting names, which is then named instead."""
+        server = urlsplit(self._environ.get(variable, ""))
+        if server.port is None:
+            return None
+        wire = await Wire(server.port).open()
+        netloc = server.netloc.removesuffix(str(server.port)) + str(wire.port)
+        self._environ[variable] = server._replace(netloc=netloc).geturl()
+        return wire
+
+    def start(self) -> None:
+        """Begin to start; `until_ready` waits for it."""
+        self._spawn()
+        self._supervising = asyncio.ensure_future(self._supervise())
+
+    async def until_ready(self) -> None:
+        """Wait for it; what is not ready in time is told."""
+        try:
+            await until(self._is_ready, within_s=READY_WITHIN_S)
+        except TimeoutError:
+            self._records.found("not ready", f"{self.name} within {READY_WITHIN_S} s")
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is put in order."""
+        process = self._let_go()
+        process.kill()
+        process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM, and wait until it has ended in order."""
+        process = self._let_go()
+        if process.poll() is not None:  # it could not start, and was about to be started again
+            return
+        process.terminate()
+        try:
+            await until(lambda: process.poll() is not None, within_s=ENDS_WITHIN_S)
+        except TimeoutError:
+            self._records.found("did not stop", f"{self.name} within {ENDS_WITHIN_S} s of SIGTERM")
+            process.kill()
+            process.wait()
+        if process.returncode not in (0, -signal.SIGTERM, -signal.SIGKILL):
+            self._records.found("did not stop", f"{self.name} ended with {process.returncode}")
+
+    def freeze(self) -> None:
+        """It keeps its connections and does nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    async def held(self) -> dict[str, float]:
+        """What it holds for clients, by the gauges."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self.url}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs if name.partition("{")[0] in HELD}
+
+    def log_lines(self) -> list[str]:
+        return self._log.read_text().splitlines() if self._log.exists() else []
+
+    async def close(self) -> None:
+        if self._process is not None:
+            self.kill()
+        for wire in (self.wire, self.to_database, self.to_redis):
+            if wire is not None:
+                await wire.close()
+
+    def _spawn(self) -> None:
+        die_with_us = [] if shutil.which("setpriv") is None else ["setpriv", "--pdeathsig=KILL"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*die_with_us, sys.executable, "run.py"],
+                cwd=ROOT,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def _let_go(self) -> subprocess.Popen[bytes]:
+        """Its end is wanted: nobody starts it again."""
+        assert self._process is not None
+        assert self._supervising is not None
+        self._supervising.cancel()
+        process, self._process = self._process, None
+        return process
+
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.sleep(RESTARTED_AFTER_S)
+            assert self._process is not None
+            if self._process.poll() is not None:
+                self._records.counts["instances that ended by themselves"] += 1
+                self._spawn()
+
+    async def _is_ready(self) -> bool:
+        try:
+            async with (
+                aiohttp.ClientSession() as http,
+                http.get(f"{self.url}/health/ready") as answer,
+            ):
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+class Site:
+    """One set-up: an instance on SQLite, or several on PostgreSQL and Redis."""
+
+    def __init__(
+        self,
+        folder: Path,
+        instances: int,
+        records: Records,
+        cluster: Cluster | None = None,
+        redis: RedisServer | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.redis = redis
+        self.database_url = (
+            cluster.create("chaos") if cluster else f"sqlite:///{folder / 'data' / 'parley.db'}"
+        )
+        environ = environ_of(folder / "data", self.database_url, **SETTINGS)
+        if redis is not None:
+            environ["PARLEY_REDIS_URL"] = redis.url
+        self.settings: Settings = settings_of(folder / "data", self.database_url, **SETTINGS)
+        self.instances = [
+            Instance(f"instance {number}", environ, folder, records) for number in range(instances)
+        ]
+
+    @property
+    def wires(self) -> list[Wire]:
+        return [instance.wire for instance in self.instances]
+
+    async def start(self) -> None:
+        for instance in self.instances:
+            await instance.open_wires()
+            instance.start()
+        await self.until_ready()
+
+    async def until_ready(self) -> None:
+        await asyncio.gather(*(instance.until_ready() for instance in self.instances))
+
+    async def held(self) -> dict[str, float]:
+        """What all instances hold for clients, and what Redis has subscribed for them."""
+        held = {
+            f"{instance.name} {name.removeprefix('parley_')}": value
+            for instance in self.instances
+            for name, value in (await instance.held()).items()
+        }
+        if self.redis is not None:
+            held["channels in Redis"] = len(await self.redis.client.pubsub_channels())
+        return held
+
+    async def close(self) -> None:
+        for instance in self.instances:
+            await instance.close()
+
+
+@asynccontextmanager
+async def running_site(
+    on: str, instances: int, folder: Path, records: Records
+) -> AsyncIterator[Site]:
+    """The parts of `sqlite` or `several`, none of them started but the database and Redis."""
+    several = on == "several"
+    # Sessions of machines that are lost stay, so that there must be room for more.
+    with running_cluster(max_connections="400") if several else nullcontext() as cluster:
+        async with running_redis() if several else _nothing() as redis:
+            site = Site(folder, instances, records, cluster, redis)
+            try:
+                yield site
+            finally:
+                await site.close()
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield None

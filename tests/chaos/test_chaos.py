@@ -1,0 +1,54 @@
+"""A short run of `make chaos` on each set-up, and what a seed decides."""
+
+import subprocess
+import sys
+from itertools import islice
+
+import pytest
+
+from tests.chaos.plan import kinds_on, make_plan
+from tests.world import ROOT
+
+SECONDS = 10
+WITHIN_S = 110
+
+
+@pytest.mark.parametrize(("on", "seed"), [("sqlite", 1), ("several", 2)])
+def test_while_parts_break_nothing_is_lost_doubled_or_out_of_order(on: str, seed: int) -> None:
+    asked = ["--on", on, "--seed", str(seed), "--seconds", str(SECONDS), "--people", "18"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", *asked],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"seed {seed}" in done.stdout
+    assert "violations: 0" in done.stdout
+
+
+@pytest.mark.parametrize("on", ["sqlite", "several"])
+def test_a_seed_makes_the_same_plan_again_and_another_one_another(on: str) -> None:
+    plans = [list(islice(make_plan(seed, on, SECONDS), 30)) for seed in (1, 1, 2)]
+    assert plans[0] == plans[1] != plans[2]
+
+
+def test_every_kind_of_fault_comes_before_any_comes_again() -> None:
+    kinds = kinds_on("several", SECONDS)
+    steps = list(islice(make_plan(7, "several", SECONDS), len(kinds)))
+    assert {step.faults[0].kind for step in steps} == {kind.name for kind in kinds}
+
+
+def test_on_one_instance_nothing_is_broken_that_is_not_there() -> None:
+    steps = islice(make_plan(7, "sqlite", SECONDS), 40)
+    kinds = {fault.kind for step in steps for fault in step.faults}
+    assert not kinds & {kind.name for kind in kinds_on("several", SECONDS) if kind.several_only}
+
+
+def test_what_takes_long_is_for_long_runs() -> None:
+    more = {kind.name for kind in kinds_on("several", 60)} - {
+        kind.name for kind in kinds_on("several", SECONDS)
+    }
+    assert more == {"instance taken for dead"}
