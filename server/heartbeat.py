@@ -29,6 +29,9 @@ from storage.instances import (
 log = structlog.get_logger("heartbeat")
 
 CONFIRM_EVERY_S = 4.0
+BEAT_WITHIN_S = 2.0
+AGAIN_AFTER_S = 0.25
+"""Some connections to the database may be dead without looking so: each has a short time."""
 ALIGN_TRIES = 3
 SILENT_AFTER = timedelta(seconds=12)
 LAST_WORDS = timedelta(seconds=6)
@@ -109,13 +112,16 @@ class Heartbeat:
             tx.flush()
 
     async def _beat(self) -> None:
-        confirmed_at = self._kernel.clock.now()
+        confirmed_at, pause_s = self._kernel.clock.now(), CONFIRM_EVERY_S
         while True:
-            await asyncio.sleep(CONFIRM_EVERY_S)
+            await asyncio.sleep(pause_s)
+            pause_s = AGAIN_AFTER_S
             try:
-                confirmed_at = await self._confirm_and_bury(confirmed_at)
-            except StorageUnavailable as error:
-                log.warning("not_confirmed", error=str(error))
+                async with asyncio.timeout(BEAT_WITHIN_S):
+                    confirmed_at = await self._confirm_and_bury(confirmed_at)
+                pause_s = CONFIRM_EVERY_S
+            except (StorageUnavailable, TimeoutError) as error:
+                log.warning("not_confirmed", error=str(error) or "it took too long")
             except Exception as raised:
                 log.error("beat_failed", error=type(raised).__name__)
 

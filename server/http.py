@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from server.catalog import Catalog
+from server.dispatch import where
 
 if TYPE_CHECKING:
     from server.app import App
@@ -68,8 +69,11 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
         response = error_response(error.status, error.reason)
+    except ConnectionError:
+        raise  # whoever asked is gone
     except Exception as raised:
-        log.error("request_failed", path=request.path, error=type(raised).__name__)
+        error_name, places = type(raised).__name__, where(raised)
+        log.error("request_failed", path=request.path, error=error_name, where=places)
         response = error_response(500, "Something broke on our side; it has been logged.")
     if not response.prepared:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -29,14 +29,9 @@ def check_answers(asked: Iterable[Asked]) -> Iterator[Violation]:
 
 
 def _check_repeats(one: Asked) -> Iterator[Violation]:
-    """A refusal uses up no id, so it may come before the answer that is kept, and not after.
-
-    But a message that was sent without a request's id, by its own alone, is none of its sender's
-    business any more once they are put out.
-    """
+    """A refusal uses up no id, so it may come before the answer that is kept, and not after."""
     for answer in one.later:
-        put_out = not answer["ok"] and answer["error"]["code"] == "NOT_FOUND"
-        if not answer["ok"] and not (put_out and "request_id" not in one.payload):
+        if not answer["ok"]:
             yield Violation("two answers", f"{one}: first done, then {answer['error']}")
     kept = [essence(a["data"]) for a in [*one.answers, *one.later] if a["ok"]]
     if any(answer != kept[0] for answer in kept):

@@ -180,3 +180,19 @@ async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list
 async def test_a_beat_that_failed_is_followed_by_the_next(world, monkeypatch):
     failures = await fail_once(world, monkeypatch, world.app.heartbeat, "bury")
     await until(lambda: len(failures) > 2, within_s=2)
+
+
+@one_database
+async def test_a_beat_that_hangs_is_given_up_and_tried_again_at_once(make_world, monkeypatch):
+    monkeypatch.setattr("server.heartbeat.CONFIRM_EVERY_S", 0.05)
+    monkeypatch.setattr("server.heartbeat.BEAT_WITHIN_S", 0.05)
+    world, beats = await make_world(), []
+
+    async def hang_at_first(confirmed_at):
+        beats.append(1)
+        if len(beats) < 4:
+            await asyncio.sleep(60)
+        return confirmed_at
+
+    monkeypatch.setattr(world.app.heartbeat, "_confirm_and_bury", hang_at_first)
+    await until(lambda: len(beats) > 4, within_s=3)

@@ -26,12 +26,16 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
     """Once for each client id of this sender.
 
     The conversation is locked first, so a repeat that runs at the same moment finds the first
-    message.
+    message. Who was put out since then may still ask what became of it.
     """
-    hold_member(tx, ask.conversation_id)
-    before = chat_messages.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
-    if before is not None:
-        return message_view(before)
+    try:
+        hold_member(tx, ask.conversation_id)
+    except NotFound:
+        if (sent := _find_sent(tx, ask)) is None:
+            raise
+        return sent
+    if (sent := _find_sent(tx, ask)) is not None:
+        return sent
     return say(
         tx,
         MessageRow(
@@ -51,6 +55,11 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
             deleted=False,
         ),
     )
+
+
+def _find_sent(tx: Transaction, ask: SendMessage) -> MessageView | None:
+    row = chat_messages.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
+    return None if row is None else message_view(row)
 
 
 def say(tx: Transaction, row: MessageRow) -> MessageView:

@@ -92,6 +92,16 @@ async def test_a_client_id_is_good_for_one_message_of_its_sender_in_a_conversati
     assert (await say(ana, chat, "once", "same"))["id"] == first["id"]
 
 
+async def test_who_was_put_out_may_ask_again_what_became_of_a_message(ana, ben):
+    group = await ana.call("/chat", "create_group", name="Group", member_ids=[ben.id])
+    sent = await say(ben, group["id"], "before", "first")
+    await ana.call("/chat", "remove_member", conversation_id=group["id"], user_id=ben.id)
+    assert await say(ben, group["id"], "before", "first") == sent
+    with pytest.raises(Refused) as refused:
+        await say(ben, group["id"], "after", "second")
+    assert refused.value.code == "NOT_FOUND"
+
+
 async def test_a_message_is_changed_by_its_sender_and_keeps_its_number(ana, ben, chat):
     sent = await say(ana, chat, "Helo")
     await say(ben, chat, "?")
