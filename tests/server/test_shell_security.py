@@ -380,7 +380,7 @@ async def test_a_line_that_a_proxy_adds_of_its_own_counts_and_the_clients_does_n
         ("203.0.113.9", "203.0.113.9"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("::ffff:203.0.113.9", "203.0.113.9"),
-        ("nonsense", "nonsense"),
+        ("nonsense", "unknown"),
     ],
 )
 async def test_all_addresses_of_one_subscriber_count_together(world, address, counted_as):
