@@ -5,6 +5,7 @@ loop's thread (SQLite) or in a greenlet (PostgreSQL), so there is nothing to awa
 
 Invariants that both databases keep:
 - a work that raises leaves nothing behind, unless what it raised says `keeps = True`;
+- a work may be run again from its start, after a collision or beside one that was undone;
 - a caller is answered only after the commit; when the commit fails, every work in it is refused;
 - what a work put into `Queries.effects` reaches `Database.committed` after its commit and before
   its caller is answered, on the event loop's thread, in commit order (SQLite) or near it.

@@ -2,10 +2,14 @@
 
 Invariants:
 - One thread holds the writing connection. Works that arrive while it is busy wait in a list and go
-  together in its next hop: one BEGIN IMMEDIATE, a savepoint each, one COMMIT, then all the answers.
+  together in its next hop: one BEGIN IMMEDIATE, all the works, one COMMIT, then all the answers.
   No timer is involved, so a lone work waits for nothing and a crowd shares one fsync.
-- A work that raises rolls back to its own savepoint and the others go on. When SQLite itself gave
-  up the transaction (disk full), or the COMMIT fails, every work of the batch is refused.
+- A work that raises leaves nothing behind, and the others go on. Most raise before they changed
+  anything. After one that did, the batch is rolled back and run once more with a savepoint for each
+  work: savepoints for all would cost a third of the time here, since SQLite then copies every page
+  before it changes it.
+- When SQLite itself gave up the transaction (disk full), or the COMMIT fails, every work of the
+  batch is refused.
 - Readers are other connections in WAL mode: each read is one snapshot and never blocks the writer.
 - The waiting list is bounded; beyond it a work is refused at once.
 """
@@ -16,12 +20,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import aiosqlite
 import structlog
 from sqlalchemy import Executable
 
+from storage.checkpoints import PAGES_MAX, Checkpoints
 from storage.engine import Committed, StorageUnavailable, Work, hand_on
 from storage.plans import Plan, plan_for
+from storage.threads import Threaded
 
 T = TypeVar("T")
 log = structlog.get_logger("storage")
@@ -90,48 +95,56 @@ class Outcome(NamedTuple):
     effects: list[Any]
 
 
-class Threaded(aiosqlite.Connection):
-    """A connection on whose own thread a plain function runs in one hop."""
-
-    async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
-        return await self._execute(work, *args)  # type: ignore[no-untyped-call]
+Run = Callable[[sqlite3.Connection, Work[Any]], Outcome]
 
 
-class Writer(Threaded):
-    """The writing connection; its thread runs a batch of works in one hop."""
-
-    def run_batch(self, works: list[Work[Any]]) -> list[Outcome]:
-        """On the connection's thread: all `works` in one transaction."""
-        connection = self._conn
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            outcomes = [run_in_savepoint(connection, work) for work in works]
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return outcomes
-
-    async def hop(self, works: list[Work[Any]]) -> list[Outcome]:
-        outcomes: list[Outcome] = await self._in_thread(self.run_batch, works)
-        return outcomes
+class Undone(Exception):
+    """A work failed after it changed something, with nothing to roll back to but the beginning."""
 
 
-class Reader(Threaded):
-    """A reading connection: one snapshot a hop."""
+def run_read(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """On a reader's thread: `work` on one snapshot."""
+    connection.execute("BEGIN")
+    try:
+        return work(SqliteQueries(connection))
+    finally:
+        connection.execute("ROLLBACK")
 
-    def run_read(self, work: Work[T]) -> T:
-        connection = self._conn
-        connection.execute("BEGIN")
-        try:
-            return work(SqliteQueries(connection))
-        finally:
+
+def run_batch(connection: sqlite3.Connection, works: list[Work[Any]]) -> list[Outcome]:
+    """On the writer's thread: all `works` in one transaction."""
+    try:
+        return run_all(connection, works, run_bare)
+    except Undone:
+        return run_all(connection, works, run_in_savepoint)
+
+
+def run_all(connection: sqlite3.Connection, works: list[Work[Any]], run: Run) -> list[Outcome]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [run(connection, work) for work in works]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
             connection.execute("ROLLBACK")
+        raise
+    return outcomes
 
-    async def hop(self, work: Work[T]) -> T:
-        value: T = await self._in_thread(self.run_read, work)
-        return value
+
+def run_bare(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
+    """One work with nothing around it; Undone if it failed and the transaction has to go."""
+    queries = SqliteQueries(connection)
+    changes = connection.total_changes
+    try:
+        return Outcome(work(queries), None, queries.effects)
+    except Exception as raised:
+        if not connection.in_transaction:
+            raise
+        if getattr(raised, "keeps", False):
+            return Outcome(None, raised, queries.effects)
+        if connection.total_changes != changes:
+            raise Undone from raised
+        return Outcome(None, in_a_future(raised), [])
 
 
 def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
@@ -171,22 +184,26 @@ class SqliteDatabase:
     """The embedded database: a file, one writer, a few readers."""
 
     shared = False
+    _checkpoints: Checkpoints
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.committed: Committed = lambda effects: None
-        self._writer: Writer | None = None
-        self._readers: asyncio.Queue[Reader] = asyncio.Queue()
+        self._writer: Threaded | None = None
+        self._readers: asyncio.Queue[Threaded] = asyncio.Queue()
         self._open_readers = 0
         self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._drain: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        self._writer = Writer(self._connect, iter_chunk_size=CHUNK)
+        self._writer = Threaded(self._connect, iter_chunk_size=CHUNK)
+        beside = Threaded(self._connect, iter_chunk_size=CHUNK)
         await self._writer
+        await beside
+        self._checkpoints = Checkpoints(self._writer, beside)
         for _ in range(READERS):
-            reader = Reader(self._connect_reader, iter_chunk_size=CHUNK)
+            reader = Threaded(self._connect_reader, iter_chunk_size=CHUNK)
             await reader
             self._readers.put_nowait(reader)
             self._open_readers += 1
@@ -196,6 +213,7 @@ class SqliteDatabase:
             await self._drain
         writer, self._writer = self._writer, None
         if writer is not None:
+            await self._checkpoints.stop()
             await writer.close()
             while self._open_readers:
                 self._open_readers -= 1
@@ -215,7 +233,7 @@ class SqliteDatabase:
             raise StorageUnavailable("the database is stopped")
         reader = await self._readers.get()
         try:
-            return await reader.hop(work)
+            return await reader.in_thread(run_read, work)
         except sqlite3.Error as error:
             raise refusal_of(error) from error
         finally:
@@ -228,16 +246,17 @@ class SqliteDatabase:
             return False
         return True
 
-    async def _run_waiting(self, writer: Writer) -> None:
+    async def _run_waiting(self, writer: Threaded) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
-                outcomes = await writer.hop([work for work, _ in batch])
+                outcomes = await writer.in_thread(run_batch, [work for work, _ in batch])
             except Exception as error:
                 log.warning("commit_failed", error=str(error), works=len(batch))
                 outcomes = [Outcome(None, StorageUnavailable(str(error)), [])] * len(batch)
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 self._answer(future, outcome)
+            self._checkpoints.grown(writer.total_changes)
 
     def _answer(self, future: asyncio.Future[Any], outcome: Outcome) -> None:
         hand_on(outcome.effects, self.committed)
@@ -265,4 +284,5 @@ class SqliteDatabase:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-65536")
+        connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_MAX}")
         return connection

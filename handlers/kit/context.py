@@ -28,8 +28,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who acts: a signed-in person, by one session."""
 
     id: str
@@ -37,8 +36,7 @@ class Actor:
     roles: frozenset[str]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a command came from: for logs, events and limits."""
 
     address: str = ""
@@ -46,8 +44,7 @@ class Origin:
     correlation_id: str = ""
 
 
-@dataclass(frozen=True)
-class Whisper:
+class Whisper(msgspec.Struct, frozen=True):
     """Something said to a room that is not stored and carries no number."""
 
     namespace: str
@@ -57,15 +54,13 @@ class Whisper:
     skip: object | None = None
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """An event was stored; counted once, however many rooms and consumers hear it."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Wake:
+class Wake(msgspec.Struct, frozen=True):
     """Work for the relay that a commit made: queues to serve, or a timer that is due at `due`."""
 
     consumers: tuple[str, ...] = ()
@@ -239,11 +234,13 @@ class Context:
                 raise
             return answer
 
-        answer = cast(T, await self.kernel.database.transact(run))
+        answer = await self.kernel.database.transact(run)
+        if isinstance(answer, msgspec.Raw):
+            self._replayed = answer
         # A command of several transactions (an outside answer in between) claims its id in the
         # first; each of them keeps its answer, so the last one's is what a repeat hears.
         self._claimed = True
-        return answer
+        return cast(T, answer)
 
     async def read(self, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the plain function on one snapshot; it must not change anything."""
@@ -337,8 +334,7 @@ class Context:
         if before is not None:
             if before.payload_hash != digest or before.answer is None:
                 raise Conflict("This request id was used with another payload.")
-            self._replayed = msgspec.Raw(before.answer.encode())
-            return self._replayed
+            return msgspec.Raw(before.answer.encode())
         try:
             value = work(tx, *args, **kwargs)
         except Refusal as refusal:

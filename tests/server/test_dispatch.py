@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 
@@ -276,6 +277,26 @@ async def test_ten_concurrent_repeats_change_once_and_hear_one_answer(world, ana
     answers = await asyncio.gather(*(device.ask("/probe", "say", ask) for device in devices))
     assert len({json.dumps(answer) for answer in answers}) == 1
     assert answers[0]["ok"]
+    assert texts(await world.stored("PROBE_SAID")) == ["once"]
+
+
+@one_database
+async def test_repeats_beside_a_bug_hear_the_answer_that_was_kept(world, ana):
+    """What a bug leaves is rolled back, and works of its batch run once more, at another moment."""
+    devices = [await ana.device() for _ in range(6)]
+    await asyncio.gather(*(device.enter("/probe") for device in devices))
+    database, gate = world.app.database, threading.Event()
+    held = asyncio.create_task(database.transact(lambda queries: gate.wait(10)))
+    say = {"text": "once", "request_id": "r1"}
+    asked = [asyncio.create_task(device.ask("/probe", "say", say)) for device in devices[:-1]]
+    broken = {"text": "x", "request_id": "r2"}
+    refused = asyncio.create_task(devices[-1].ask("/probe", "break_inside", broken))
+    await until(lambda: len(database._waiting) == len(devices))
+    gate.set()
+    assert await held
+    assert (await refused)["error"]["code"] == "INTERNAL"
+    kept = await ana.client.ask("/probe", "say", say)
+    assert await asyncio.gather(*asked) == [kept] * len(asked)
     assert texts(await world.stored("PROBE_SAID")) == ["once"]
 
 
