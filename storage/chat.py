@@ -33,7 +33,7 @@ conversations = Table(
     Column("name", String(100)),
     Column("direct_key", String(73), unique=True),
     Column("created_by", String(36), nullable=False),
-    Column("active_at", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
 )
 members = Table(
     "conversation_members",
@@ -61,6 +61,12 @@ class ConversationRow(msgspec.Struct):
     name: str | None
     direct_key: str | None
     created_by: str
+    opened_at: datetime
+
+
+class ListedRow(ConversationRow):
+    """A conversation, and when the last thing was said in it (or it was opened)."""
+
     active_at: datetime
 
 
@@ -71,6 +77,13 @@ class Interval(msgspec.Struct):
     user_id: str
     from_seq: int
     to_seq: int | None
+
+
+class Joined(msgspec.Struct):
+    """A conversation that a person is in, from number `from_seq` on."""
+
+    conversation_id: str
+    from_seq: int
 
 
 class Unread(msgspec.Struct):
@@ -91,6 +104,19 @@ def _newest_in(conversation_id: ColumnElement[str]) -> ScalarSelect[int]:
     return newest.scalar_subquery()
 
 
+def _active_at() -> ColumnElement[datetime]:
+    """When the newest message of `conversations` was sent; before the first, when it began."""
+    said = messages.alias("spoken")
+    newest = (
+        select(said.c.sent_at)
+        .where(said.c.conversation_id == conversations.c.id)
+        .order_by(said.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(newest, conversations.c.opened_at, type_=Instant)
+
+
 _c, _m, _x = conversations.c, members.c, messages.c
 _INSERT_CONVERSATION = (
     insert(conversations).on_conflict_do_nothing(index_elements=[_c.direct_key]).returning(_c.id)
@@ -98,11 +124,6 @@ _INSERT_CONVERSATION = (
 _FIND = select(conversations).where(_c.id == bindparam("conversation_id"))
 _LOCK = _FIND.with_for_update(key_share=True)
 _DIRECT = select(conversations).where(_c.direct_key == bindparam("key"))
-_TOUCH = (
-    update(conversations)
-    .where(_c.id == bindparam("of_conversation"))
-    .values(active_at=bindparam("now"))
-)
 _JOIN = insert(members)
 _LEAVE = (
     update(members)
@@ -121,28 +142,29 @@ _INTERVALS = (
 _IN_NOW = select(_m.from_seq).where(
     _m.conversation_id == bindparam("of_conversation"), _m.user_id == bindparam("of_user"), _IN
 )
+_HOLD_IN = _IN_NOW.with_for_update(key_share=True)
 _MEMBERS = (
     select(_m.conversation_id, _m.user_id, _m.from_seq, _m.to_seq)
     .where(_m.conversation_id.in_(bindparam("conversation_ids", expanding=True)), _IN)
     .order_by(_m.user_id)
 )
-_MINE = (
-    select(members)
-    .join(conversations, _c.id == _m.conversation_id)
+_OF_PERSON = (
+    select(conversations, _active_at().label("active_at"), _m.from_seq)
+    .join(members, _c.id == _m.conversation_id)
     .where(_m.user_id == bindparam("of_user"), _IN)
-    .order_by(_c.active_at.desc(), _c.id.desc())
-    .limit(bindparam("limit"))
+    .subquery("of_person")
+)
+_o = _OF_PERSON.c
+_MINE = (
+    select(_o.id, _o.from_seq).order_by(_o.active_at.desc(), _o.id.desc()).limit(bindparam("limit"))
 )
 _LIST = (
-    select(conversations)
-    .join(members, _c.id == _m.conversation_id)
+    select(*(_o[name] for name in ListedRow.__struct_fields__))
     .where(
-        _m.user_id == bindparam("of_user"),
-        _IN,
-        (_c.active_at < bindparam("before"))
-        | ((_c.active_at == bindparam("before")) & (_c.id < bindparam("before_id"))),
+        (_o.active_at < bindparam("before"))
+        | ((_o.active_at == bindparam("before")) & (_o.id < bindparam("before_id"))),
     )
-    .order_by(_c.active_at.desc(), _c.id.desc())
+    .order_by(_o.active_at.desc(), _o.id.desc())
     .limit(bindparam("limit"))
 )
 _NEWEST = select(_c.id, _newest_in(_c.id)).where(
@@ -206,11 +228,6 @@ def find_direct(tx: Queries, key: str) -> ConversationRow | None:
     return tx.one(ConversationRow, _DIRECT, key=key)
 
 
-def touch(tx: Queries, conversation_id: str, now: datetime) -> None:
-    """Something was said in it: it moves to the top of lists."""
-    tx.run(_TOUCH, of_conversation=conversation_id, now=now)
-
-
 def insert_member(tx: Queries, conversation_id: str, user_id: str, from_seq: int) -> None:
     tx.run(_JOIN, conversation_id=conversation_id, user_id=user_id, from_seq=from_seq)
 
@@ -232,21 +249,28 @@ def find_membership(tx: Queries, conversation_id: str, user_id: str) -> int | No
     return found
 
 
+def hold_membership(tx: Queries, conversation_id: str, user_id: str) -> int | None:
+    """`find_membership` whose end waits until the commit."""
+    found: int | None = tx.scalar(_HOLD_IN, of_conversation=conversation_id, of_user=user_id)
+    return found
+
+
 def list_members(tx: Queries, conversation_ids: list[str]) -> list[Interval]:
     """Who is in these conversations now."""
     return tx.all(Interval, _MEMBERS, conversation_ids=conversation_ids)
 
 
-def list_memberships(tx: Queries, user_id: str, limit: int) -> list[Interval]:
+def list_memberships(tx: Queries, user_id: str, limit: int) -> list[Joined]:
     """Where a person is in now, the liveliest first."""
-    return tx.all(Interval, _MINE, of_user=user_id, limit=limit)
+    return tx.all(Joined, _MINE, of_user=user_id, limit=limit)
 
 
 def list_conversations(
     tx: Queries, user_id: str, before: datetime, before_id: str, limit: int
-) -> list[ConversationRow]:
+) -> list[ListedRow]:
+    """Those that a person is in, the liveliest first, which come after `(before, before_id)`."""
     return tx.all(
-        ConversationRow, _LIST, of_user=user_id, before=before, before_id=before_id, limit=limit
+        ListedRow, _LIST, of_user=user_id, before=before, before_id=before_id, limit=limit
     )
 
 

@@ -42,7 +42,14 @@ messages = Table(
     Column("deleted", Boolean, nullable=False),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
-    Index("ix_messages_card", "card_kind", "card_id"),
+)
+_SHOWS = messages.c.card_id.is_not(None)
+Index(
+    "ix_messages_card",
+    messages.c.card_kind,
+    messages.c.card_id,
+    sqlite_where=_SHOWS,
+    postgresql_where=_SHOWS,
 )
 
 

@@ -1,9 +1,11 @@
 """SQLAlchemy Core statements compiled once for SQLite: text, how to bind, how to read a row."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Executable
+from sqlalchemy import Boolean, Executable, TypeDecorator
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -17,7 +19,16 @@ _plans: dict[tuple[int, tuple[str, ...]], "Plan"] = {}
 class Plan:
     """One statement with one set of value names, ready for sqlite3."""
 
-    __slots__ = ("_binders", "_compiled", "_expands", "_readers", "_sql", "statement")
+    __slots__ = (
+        "_compiled",
+        "_constants",
+        "_converts",
+        "_expands",
+        "_readers",
+        "_sql",
+        "_take",
+        "statement",
+    )
 
     def __init__(self, statement: Executable, names: tuple[str, ...]) -> None:
         self.statement = statement  # kept, so that its id stays its own
@@ -26,10 +37,11 @@ class Plan:
         self._compiled = compiled
         self._sql: str = compiled.string
         self._expands = bool(compiled.post_compile_params)
-        self._binders = [
-            (name, _binder(compiled, name), compiled.params.get(name))
-            for name in compiled.positiontup or ()
-        ]
+        places = list(compiled.positiontup or ())
+        self._take = _taker(places)
+        self._constants = {n: compiled.params[n] for n in places if n not in names}
+        converts = enumerate(_binder(compiled, name) for name in places)
+        self._converts = [(place, convert) for place, convert in converts if convert is not None]
         readers = _readers(statement)
         self._readers = readers if any(readers) else None
         _check_names(statement, compiled, names)
@@ -39,10 +51,11 @@ class Plan:
         if self._expands:
             state = self._compiled.construct_expanded_state({**self._compiled.params, **values})
             return state.statement, [state.parameters[n] for n in state.positiontup or ()]
-        bound = []
-        for name, convert, default in self._binders:
-            value = values.get(name, default)
-            bound.append(value if convert is None else convert(value))
+        bound = self._take({**self._constants, **values} if self._constants else values)
+        for place, convert in self._converts:
+            value = bound[place]
+            if value is not None:
+                bound[place] = convert(value)
         return self._sql, bound
 
     def read(self, row: tuple[Any, ...]) -> tuple[Any, ...] | list[Any]:
@@ -66,9 +79,20 @@ def plan_for(statement: Executable, values: dict[str, Any]) -> Plan:
     return plan
 
 
+def _taker(names: list[str]) -> Callable[[dict[str, Any]], list[Any]]:
+    """Picks the values of `names` out of a dictionary, in their order."""
+    if len(names) < 2:
+        return lambda values: [values[name] for name in names]
+    pick = itemgetter(*names)
+    return lambda values: list(pick(values))
+
+
 def _binder(compiled: SQLCompiler, name: str) -> Convert | None:
+    """How a value that is not None is given to sqlite3; None when as it is, as truth values are."""
     kind = compiled.binds[name].type.dialect_impl(DIALECT)
-    return kind.bind_processor(DIALECT)
+    if isinstance(kind, TypeDecorator) and kind.impl_instance.bind_processor(DIALECT) is None:
+        return partial(kind.process_bind_param, dialect=DIALECT)
+    return None if isinstance(kind, Boolean) else kind.bind_processor(DIALECT)
 
 
 def _readers(statement: Executable) -> list[Convert | None]:

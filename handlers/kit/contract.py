@@ -7,10 +7,11 @@ key are part of its class.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, inspect
 
 from storage.events import Membership as Membership
 
@@ -39,11 +40,26 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Keep moments away from the calendar's ends, beyond which no zone can show them."""
-        for number, name in enumerate(self.__struct_fields__):
+        for number, name in moments_of(type(self)):
             value = getattr(self, name)
             if isinstance(value, datetime) and not FIRST_YEAR <= value.year <= LAST_YEAR:
                 years, sent = f"{FIRST_YEAR} to {LAST_YEAR}", self.__struct_encode_fields__[number]
                 raise ValueError(f"Expected a moment in the years {years} - at `$.{sent}`")
+
+
+@cache
+def moments_of(request: type[Request]) -> list[tuple[int, str]]:
+    """The places and names of the fields that may hold a moment."""
+    shape = inspect.type_info(request)
+    assert isinstance(shape, inspect.StructType)
+    places = enumerate(shape.fields)
+    return [(number, field.name) for number, field in places if _may_be_moment(field.type)]
+
+
+def _may_be_moment(kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.UnionType):
+        return any(_may_be_moment(one) for one in kind.types)
+    return isinstance(kind, inspect.DateTimeType | inspect.AnyType)
 
 
 class Change(Request, kw_only=True):

@@ -6,7 +6,7 @@ from handlers.availability import public as availability
 from handlers.booking import public as bookings
 from handlers.booking.contracts import BookingView, RequestBooking
 from handlers.chat.contracts import ChatBookingRequested, RequestBookingInChat
-from handlers.chat.service.members import hold_member
+from handlers.chat.service.members import check_member
 from handlers.chat.service.messages import say, say_anew
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
@@ -19,7 +19,8 @@ BOOKING = "booking"
 
 def request_booking(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
     """Ask for it as anywhere, and show it; the block's consultant must be in the conversation."""
-    hold_member(tx, ask.conversation_id)
+    store.lock_conversation(tx, ask.conversation_id)
+    check_member(tx, ask.conversation_id)
     block = availability.find_block(tx, ask.block_id)
     if store.find_membership(tx, ask.conversation_id, block.consultant_id) is None:
         raise NotFound

@@ -18,7 +18,7 @@ from handlers.kit.errors import Invalid, NotFound
 from rooms import names
 from storage import chat as store
 from storage import chat_messages
-from storage.chat import ConversationRow, Interval
+from storage.chat import Interval, ListedRow
 from storage.chat_messages import MessageRow
 from storage.columns import instant_text
 
@@ -74,7 +74,7 @@ def _as_heard(intervals: list[Interval], row: MessageRow) -> MessageView:
     return message_view(structs.replace(row, text="", card_kind=None))
 
 
-def _listed(tx: Transaction, rows: list[ConversationRow]) -> list[ListedConversationView]:
+def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:
     """As the actor sees them: so many queries, however many there are."""
     ids = [row.id for row in rows]
     unread = store.count_unread(tx, tx.actor.id, ids, UNREAD_MAX)
@@ -89,7 +89,7 @@ def _listed(tx: Transaction, rows: list[ConversationRow]) -> list[ListedConversa
     ]
 
 
-def _cursor(row: ConversationRow) -> str:
+def _cursor(row: ListedRow) -> str:
     return f"{instant_text(row.active_at)} {row.id}"
 
 

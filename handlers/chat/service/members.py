@@ -89,8 +89,8 @@ def check_member(tx: Transaction, conversation_id: str) -> int:
 
 def hold_member(tx: Transaction, conversation_id: str) -> None:
     """`check_member` that stays true until the commit: a removal at this moment waits for it."""
-    store.lock_conversation(tx, conversation_id)
-    check_member(tx, conversation_id)
+    if store.hold_membership(tx, conversation_id, tx.actor.id) is None:
+        raise NotFound
 
 
 def get_group(tx: Transaction, conversation_id: str) -> ConversationRow:
@@ -117,7 +117,7 @@ def begin(
 
 
 def _remove(tx: Transaction, row: ConversationRow, user_id: str) -> ConversationView:
-    if store.find_membership(tx, row.id, user_id) is None:
+    if store.hold_membership(tx, row.id, user_id) is None:
         raise NotFound
     seq = tx.take_number("/chat", names.chat(row.id))
     store.end_membership(tx, row.id, user_id, seq)

@@ -15,7 +15,6 @@ from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
 from rooms import names
-from storage import chat as store
 from storage import chat_messages
 from storage.answers import rewrite_answers
 from storage.chat_messages import MessageRow
@@ -25,7 +24,7 @@ from storage.events import rewrite_subject
 def send(tx: Transaction, ask: SendMessage) -> MessageView:
     """Once for each client id of this sender.
 
-    The conversation is locked first, so a repeat that runs at the same moment finds the first
+    The sender's membership is held first, so a repeat that runs at the same moment finds the first
     message. Who was put out since then may still ask what became of it.
     """
     try:
@@ -66,7 +65,6 @@ def say(tx: Transaction, row: MessageRow) -> MessageView:
     """Give the message its number, keep it and tell the conversation."""
     row.seq = row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
     chat_messages.insert_message(tx, row)
-    store.touch(tx, row.conversation_id, tx.now)
     view = message_view(row)
     tx.publish(MessageSent(message=view))
     return view

@@ -1,6 +1,7 @@
 """Rows as people see them."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from handlers.chat.contracts import Card, ConversationView, MessageView
 from handlers.kit.context import Transaction
@@ -40,7 +41,7 @@ def conversation_view(tx: Transaction, row: ConversationRow, seq: int) -> Conver
 
 
 def conversation_views(
-    tx: Transaction, rows: list[ConversationRow], seqs: dict[str, int] | None = None
+    tx: Transaction, rows: Sequence[ConversationRow], seqs: dict[str, int] | None = None
 ) -> list[ConversationView]:
     """Several at once: so many queries, however many; `seqs` are their heads when known."""
     ids = [row.id for row in rows]

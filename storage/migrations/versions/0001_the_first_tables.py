@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=100), nullable=True),
         sa.Column("direct_key", sa.String(length=73), nullable=True),
         sa.Column("created_by", sa.String(length=36), nullable=False),
-        sa.Column("active_at", storage.columns.Instant(length=27), nullable=False),
+        sa.Column("opened_at", storage.columns.Instant(length=27), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversations")),
         sa.UniqueConstraint("direct_key", name=op.f("uq_conversations_direct_key")),
     )
@@ -382,7 +382,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("conversation_id", "seq", name=op.f("uq_messages_conversation_id_seq")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.create_index("ix_messages_card", ["card_kind", "card_id"], unique=False)
+        batch_op.create_index(
+            "ix_messages_card",
+            ["card_kind", "card_id"],
+            unique=False,
+            sqlite_where=sa.text("card_id IS NOT NULL"),
+            postgresql_where=sa.text("card_id IS NOT NULL"),
+        )
 
     op.create_table(
         "notifications",
