@@ -32,12 +32,18 @@ class Engine(engineio.AsyncServer):
         Then the connection is over, and the client comes back by number, even if it (or a proxy)
         polls again already.
         """
-        response: web.StreamResponse = await super().handle_request(request)
         sid = request.query.get("sid")
+        self._forget_if_closed(sid)
+        response: web.StreamResponse = await super().handle_request(request)
         gone = request.transport is None or request.transport.is_closing()
         if gone and sid in self.sockets and not self.sockets[sid].upgraded:
             await self.disconnect(sid)
         return response
+
+    def _forget_if_closed(self, sid: str | None) -> None:
+        """Engine.IO breaks at what is posted to a closed connection that is still in its books."""
+        if sid in self.sockets and self.sockets[sid].closed:
+            del self.sockets[sid]
 
     async def disconnect(self, sid: str | None = None) -> None:
         """Close without waiting for the client to fetch what is queued: it may never do so."""

@@ -223,6 +223,13 @@ async def test_a_poll_whose_client_is_gone_ends_the_connection_and_leaves_no_gap
         assert answer.status == 400, "what comes after it may not be heard without it"
 
 
+async def test_what_is_posted_to_a_closed_connection_is_refused(world, ana):
+    poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
+    (connection,) = connections_of(world, ana)
+    await world.app.sockets.eio.sockets[connection.sid].close(wait=False)
+    assert await poller.post(f'42{NAMESPACE},1["echo",{{"text":"too late"}}]') == 400
+
+
 async def test_a_poller_asks_and_is_answered(world, ana):
     poller = await Poller(world).open()
     await poller.enter(NAMESPACE, ana.token)
