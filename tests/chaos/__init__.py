@@ -11,4 +11,5 @@ cast, load    who is there, and what they do all the time
 records    what is noted down meanwhile
 truth, checker    what the database says, and what of the notes does not agree with it
 run, report    one run from its start to its table
+rolling    a run in which nothing breaks: all instances are restarted in turn, behind a proxy
 """

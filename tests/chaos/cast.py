@@ -12,8 +12,8 @@ from server.fixture import make_users
 from server.operator import with_app
 from server.settings import Settings
 from tests.chaos.device import Device, Kind
+from tests.chaos.line import Way
 from tests.chaos.records import Asked, Records
-from tests.chaos.wires import Wire
 
 OFFERING = ("/consultants", "/availability")
 GOING = ("/chat", "/presence")
@@ -127,7 +127,7 @@ async def make_people(settings: Settings, count: int) -> list[tuple[str, str]]:
 
 
 def assign(
-    made: Sequence[tuple[str, str]], wires: Sequence[Wire], records: Records, seed: str
+    made: Sequence[tuple[str, str]], ways: Sequence[Way], records: Records, seed: str
 ) -> Cast:
     """Devices for everybody: by websocket and by polling, some people with two, some watching."""
     ids = tuple(user_id for user_id, _ in made)
@@ -136,7 +136,7 @@ def assign(
     for number, (user_id, token) in enumerate(made):
         kinds = _kinds(number, number >= first_goer, ids)
         devices = [
-            Device(f"person-{number}-device-{n}", user_id, token, kind, wires, records, seed)
+            Device(f"person-{number}-device-{n}", user_id, token, kind, ways, records, seed)
             for n, kind in enumerate(kinds)
         ]
         people.append(Person(user_id, f"person-{number}", devices))

@@ -41,13 +41,16 @@ class Connection:
         self._pongs: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
         self.lost = asyncio.Event()
+        self.place = ""
+        """The instance that a proxy led to."""
 
-    async def open(self, url: str) -> None:
+    async def open(self) -> None:
         """Raises Lost."""
         try:
-            await self._line.open(url)
+            await self._line.open()
         except (Lost, TimeoutError) as error:
             raise Lost(str(error)) from None
+        self.place = self._line.place
         self._reader = asyncio.create_task(self._read())
 
     async def enter(self, namespace: str, auth: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A device that comes back by itself, as real clients do, and notes what it was shown.
 
 Invariants:
-- It has at most one connection. When that is lost it comes back by another wire, says what it has
+- It has at most one connection. When that is lost it comes back by another way, says what it has
   (`since`), and fetches what the server says could not be recovered.
 - A command is sent again with the same ids until it has an answer that is not "try again".
 - It is `up` only while it is connected, has fetched what it must, and watches whom it watches.
@@ -15,11 +15,10 @@ from random import Random
 from typing import Any
 
 from tests.chaos.connection import SYNCED, Connection, NoAnswer
-from tests.chaos.line import ByPolling, ByWebSocket, Lost
+from tests.chaos.line import ByPolling, ByWebSocket, Lost, Way
 from tests.chaos.numbers import Numbers
 from tests.chaos.records import Asked, Event, History, Records, Stream
 from tests.chaos.shown import Shown
-from tests.chaos.wires import Wire
 from tests.wire_client import Refused
 
 AGAIN = ("UNAVAILABLE", "RATE_LIMITED")
@@ -48,7 +47,7 @@ class Device:
         user_id: str,
         token: str,
         kind: Kind,
-        wires: Sequence[Wire],
+        ways: Sequence[Way],
         records: Records,
         seed: str,
     ) -> None:
@@ -57,7 +56,7 @@ class Device:
         self.up = asyncio.Event()
         self._token = token
         self._kind = kind
-        self._wires = wires
+        self._ways = ways
         self._records = records
         self._dice = Random(f"{seed} {name}")  # noqa: S311 - chosen again by the same seed
         self.numbers = Numbers(self._found)
@@ -71,6 +70,10 @@ class Device:
         """When a fault made its connection lead nowhere, which it will notice later."""
         self.spans: list[tuple[datetime, datetime]] = []
         """From when to when it could be reached."""
+        self.places: list[str] = []
+        """At which instance it was in each of its spans, as far as a proxy says it."""
+        self.answered: dict[str, datetime] = {}
+        """When each instance answered it last."""
 
     @property
     def there(self) -> bool:
@@ -116,10 +119,11 @@ class Device:
     async def _try(self, asked: Asked) -> dict[str, Any] | None:
         """The answer, unless it is to be asked again."""
         await self.up.wait()
-        assert self._connection is not None
+        connection = self._connection
+        assert connection is not None
         self._records.counts["sent"] += 1
         try:
-            answer = await self._connection.ask(asked.namespace, asked.command, asked.payload)
+            answer = await connection.ask(asked.namespace, asked.command, asked.payload)
         except Lost:
             return None
         except NoAnswer:
@@ -128,6 +132,7 @@ class Device:
         if not answer["ok"] and answer["error"]["code"] in AGAIN:
             self._records.counts[answer["error"]["code"]] += 1
             return None
+        self.answered[connection.place] = datetime.now(UTC)
         return answer
 
     # Being connected.
@@ -147,10 +152,10 @@ class Device:
 
     async def _connect(self) -> None:
         """Be connected until it is lost; raises Lost, NoAnswer and Refused."""
-        line = ByPolling(self.name) if self._kind.polling else ByWebSocket(self.name)
-        connection = Connection(line, self._hear)
+        transport = ByPolling if self._kind.polling else ByWebSocket
+        connection = Connection(transport(self.name, self._dice.choice(self._ways)), self._hear)
         try:
-            await connection.open(self._dice.choice(self._wires).url)
+            await connection.open()
             self._records.counts["connections"] += 1
             self.numbers.begin()
             self._replaying = True
@@ -170,6 +175,7 @@ class Device:
 
     async def _be_up(self, connection: Connection) -> None:
         began, self.unheard_since = datetime.now(UTC), None
+        self.places.append(connection.place)
         try:
             await connection.lost.wait()
         finally:

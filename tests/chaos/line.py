@@ -5,7 +5,9 @@ A line gives and takes whole Engine.IO packets. Whatever ends it is `Lost`.
 
 import asyncio
 import json
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -15,14 +17,38 @@ SILENT_AFTER_S = 17.0
 FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
 CLOSED = RuntimeError
 """What aiohttp raises for a session that was closed meanwhile."""
+PLACE = "parley"
+"""The cookie in which a proxy says to which instance it leads."""
 
 
 class Lost(Exception):
     """The connection is over; what was asked on it may or may not have been done."""
 
 
+@dataclass(frozen=True)
+class Way:
+    """An address that clients dial, and how they are connected to it."""
+
+    url: str
+    connector: Callable[[], aiohttp.BaseConnector] = aiohttp.TCPConnector
+
+    def http(self, **options: Any) -> aiohttp.ClientSession:
+        """HTTP for one line, with cookies of its own."""
+        cookies = aiohttp.CookieJar(unsafe=True)  # of addresses without a name, too
+        return aiohttp.ClientSession(connector=self.connector(), cookie_jar=cookies, **options)
+
+
+def place_in(http: aiohttp.ClientSession) -> str:
+    """The instance that a proxy led to; nothing where there is no proxy."""
+    return next((cookie.value for cookie in http.cookie_jar if cookie.key == PLACE), "")
+
+
 class Line(Protocol):
-    async def open(self, url: str) -> None: ...
+    @property
+    def place(self) -> str:
+        """The instance that a proxy led to, if there is a proxy."""
+
+    async def open(self) -> None: ...
 
     async def send(self, packet: str) -> None: ...
 
@@ -36,16 +62,19 @@ class Line(Protocol):
 class ByWebSocket:
     """One websocket."""
 
-    def __init__(self, who: str) -> None:
-        self._who = who
-        self._http = aiohttp.ClientSession()
+    def __init__(self, who: str, way: Way) -> None:
+        self._address = f"{way.url}/socket.io/?EIO=4&transport=websocket&who={who}"
+        self._http = way.http()
 
-    async def open(self, url: str) -> None:
-        address = f"{url}/socket.io/?EIO=4&transport=websocket&who={self._who}"
+    @property
+    def place(self) -> str:
+        return place_in(self._http)
+
+    async def open(self) -> None:
         try:
             async with asyncio.timeout(OPEN_WITHIN_S):
                 self._ws = await self._http.ws_connect(
-                    address, max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=0.2)
+                    self._address, max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=0.2)
                 )
         except FAILURES as error:
             raise Lost(f"not connected: {error!r}") from None
@@ -79,16 +108,19 @@ class ByPolling:
     could say so if it were asked again in silence, as aiohttp would.
     """
 
-    def __init__(self, who: str) -> None:
-        self._who = who
-        self._http = aiohttp.ClientSession(
+    def __init__(self, who: str, way: Way) -> None:
+        self._address = f"{way.url}/socket.io/?EIO=4&transport=polling&who={who}"
+        self._http = way.http(
             timeout=aiohttp.ClientTimeout(total=SILENT_AFTER_S, sock_connect=OPEN_WITHIN_S)
         )
         self._http._retry_connection = False
         self._one_at_a_time = asyncio.Lock()
 
-    async def open(self, url: str) -> None:
-        self._address = f"{url}/socket.io/?EIO=4&transport=polling&who={self._who}"
+    @property
+    def place(self) -> str:
+        return place_in(self._http)
+
+    async def open(self) -> None:
         async with asyncio.timeout(OPEN_WITHIN_S):
             opened = json.loads((await self._get())[0][1:])
         self._address += f"&sid={opened['sid']}"

@@ -35,8 +35,7 @@ class Load:
 
     def start(self) -> None:
         cast = self._cast
-        for person in cast.stayers:
-            self._keep_doing(person, "talks", self._talk, THINKS_S)
+        self.talk(THINKS_S)
         for student in cast.students:
             self._keep_doing(student, "books", self._book, THINKS_S)
         for practice in cast.practices:
@@ -46,6 +45,11 @@ class Load:
             self._keep_doing(group.members[0], f"changes {group.id}", change, GROUP_CHANGES_EVERY_S)
         for goer in cast.goers:
             self._spawn(self._come_and_go(goer, self._dice(goer, "goes")))
+
+    def talk(self, thinks_s: float) -> None:
+        """Let people talk and do nothing else; each thinks about so long before the next act."""
+        for person in self._cast.stayers:
+            self._keep_doing(person, "talks", self._talk, thinks_s)
 
     async def end(self, within_s: float) -> list[str]:
         """Let everybody finish what they began; who could not."""

@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -22,6 +24,7 @@ from tests.chaos.cast import Cast, assign, make_people, set_the_scene
 from tests.chaos.checker import check, check_flaps, check_held, check_presence
 from tests.chaos.faults import Faults, Suffered
 from tests.chaos.hearing import Screen, streams_behind
+from tests.chaos.line import Way
 from tests.chaos.load import Load
 from tests.chaos.plan import INSTANCES, make_plan
 from tests.chaos.records import Records
@@ -58,52 +61,66 @@ async def run_on(on: str, seed: int, seconds: float, people: int = PEOPLE) -> Ou
         folder = Path(name)
         folder.chmod(0o755)
         async with running_site(on, INSTANCES[on], folder, outcome.records) as site:
-            await Run(site, outcome).run(seconds, people)
+            await Run(site, outcome, seconds).run(people)
     return outcome
 
 
 class Run:
     """The parts of a run, in their order."""
 
-    def __init__(self, site: Site, outcome: Outcome) -> None:
-        self._site = site
-        self._outcome = outcome
-        self._records = outcome.records
+    put_off_s = 2.0
+    """What is put off for so long, as are marks, belongs to what is waited for in the end."""
 
-    async def run(self, seconds: float, people: int) -> None:
-        site, outcome, records = self._site, self._outcome, self._records
+    def __init__(self, site: Site, outcome: Outcome, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+        self._site = site
+        self.outcome = outcome
+        self._records = outcome.records
+        self.stored = truth.Truth()
+
+    async def run(self, people: int) -> None:
+        site, outcome, records = self._site, self.outcome, self._records
         seed = f"{outcome.seed} {outcome.on}"
         made = await make_people(site.settings, people)
         await site.start()
         before = await self._steady()
-        cast = assign(made, site.wires, records, seed)
+        cast = assign(made, await self.ways(), records, seed)
         try:
             async with asyncio.timeout(SCENE_WITHIN_S):
                 await set_the_scene(cast, Random(seed))  # noqa: S311
-            await self._break_things(cast, seed, seconds)
+            await self.break_things(cast, seed)
             database = open_database(site.database_url)
             await database.start()
             try:
                 await self._settle(cast, database)
-                stored = await database.read(truth.read_truth)
+                self.stored = await database.read(truth.read_truth)
             finally:
                 await database.stop()
             screens = screens_of(cast)
         finally:
             await asyncio.gather(*(device.leave() for device in cast.devices))
         await self._give_back(before)
-        records.find_all(check(records.asked, screens, stored))
+        records.find_all(check(records.asked, screens, self.stored))
         grace_s = site.settings.rules.presence_grace_s
         away = {person.id: person.away() for person in cast.people}
-        records.find_all(check_flaps(away, stored.offline_events, grace_s))
+        records.find_all(check_flaps(away, self.stored.offline_events, grace_s))
         self._read_logs()
 
-    async def _break_things(self, cast: Cast, seed: str, seconds: float) -> None:
+    async def ways(self) -> list[Way]:
+        """Where clients come in, once all is started: here each knows all the instances."""
+        return [Way(wire.url) for wire in self._site.wires]
+
+    async def break_things(self, cast: Cast, seed: str) -> None:
+        """Load and faults, until everybody has finished what they began."""
         load = Load(cast, seed)
         faults = Faults(self._site, cast, self._records)
-        self._outcome.suffered = faults.suffered
+        self.outcome.suffered = faults.suffered
         load.start()
-        await faults.run(make_plan(self._outcome.seed, self._outcome.on, seconds), seconds)
+        plan = make_plan(self.outcome.seed, self.outcome.on, self._seconds)
+        await faults.run(plan, self._seconds)
+        await self._end(load)
+
+    async def _end(self, load: Load) -> None:
         for late in await load.end(FINISHED_WITHIN_S):
             self._records.found("not finished", late)
 
@@ -131,7 +148,7 @@ class Run:
         began = time.monotonic()
         with suppress(TimeoutError):
             await until(lambda: holds(*args), within_s)
-        self._outcome.settled_s[what] = time.monotonic() - began
+        self.outcome.settled_s[what] = time.monotonic() - began
 
     async def _presence_is_right(self, cast: Cast, database: Database) -> bool:
         there = {person.id: person.there for person in cast.people}
@@ -144,7 +161,8 @@ class Run:
         return not streams_behind(screens_of(cast), await database.read(truth.heads_of))
 
     async def _all_delivered(self, database: Database) -> bool:
-        return await database.read(truth.undone_of) == []
+        before = datetime.now(UTC) + timedelta(seconds=self.put_off_s)
+        return not await database.read(partial(truth.is_something_due, before=before))
 
     async def _give_back(self, before: dict[str, float]) -> None:
         async def is_as_before() -> bool:
@@ -157,7 +175,7 @@ class Run:
     def _read_logs(self) -> None:
         for instance in self._site.instances:
             for line in instance.log_lines():
-                self._outcome.logged.update(complaint_of(line))
+                self.outcome.logged.update(complaint_of(line))
 
 
 def screens_of(cast: Cast) -> list[Screen]:

@@ -22,6 +22,8 @@ class Shown:
         self.bookings: dict[str, dict[str, Any]] = {}
         self.blocks: dict[str, dict[str, Any]] = {}
         self.online: dict[str, bool] = {}
+        self.left: list[str] = []
+        """Who was online here and then was not, each time."""
         self.stale: dict[Stream, list[Aside]] = {}
         """Streams whose state is to be fetched, with what came meanwhile."""
         self._found = found
@@ -66,11 +68,17 @@ class Shown:
 
     def whispered(self, name: str, data: Any) -> None:
         if name in ("USER_ONLINE", "USER_OFFLINE"):
-            self.online[data["user_id"]] = name == "USER_ONLINE"
+            self._take_presence(data["user_id"], name == "USER_ONLINE")
 
     def watched(self, states: dict[str, Any]) -> None:
         """The answer of a presence watch."""
-        self.online |= {user_id: state["online"] for user_id, state in states.items()}
+        for user_id, state in states.items():
+            self._take_presence(user_id, state["online"])
+
+    def _take_presence(self, user_id: str, online: bool) -> None:
+        if self.online.get(user_id) and not online:
+            self.left.append(user_id)
+        self.online[user_id] = online
 
     def _apply(self, name: str, data: Any) -> None:
         if name.startswith("MESSAGE_") and "message" in data:

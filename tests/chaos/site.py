@@ -91,11 +91,11 @@ class Instance:
         process.kill()
         process.wait()
 
-    async def stop(self) -> None:
-        """SIGTERM, and wait until it has ended in order."""
+    async def stop(self) -> int:
+        """SIGTERM, and wait until it has ended in order; its exit code."""
         process = self._let_go()
         if process.poll() is not None:  # it could not start, and was about to be started again
-            return
+            return process.returncode
         process.terminate()
         try:
             await until(lambda: process.poll() is not None, within_s=ENDS_WITHIN_S)
@@ -105,6 +105,7 @@ class Instance:
             process.wait()
         if process.returncode not in (0, -signal.SIGTERM, -signal.SIGKILL):
             self._records.found("did not stop", f"{self.name} ended with {process.returncode}")
+        return process.returncode
 
     def freeze(self) -> None:
         """It keeps its connections and does nothing."""
@@ -162,15 +163,19 @@ class Instance:
                 self._records.counts["instances that ended by themselves"] += 1
                 self._spawn()
 
-    async def _is_ready(self) -> bool:
+    async def readiness(self) -> int | None:
+        """The status of /health/ready; None while nobody answers."""
         try:
             async with (
                 aiohttp.ClientSession() as http,
                 http.get(f"{self.url}/health/ready") as answer,
             ):
-                return answer.status == 200
+                return answer.status
         except aiohttp.ClientError:
-            return False
+            return None
+
+    async def _is_ready(self) -> bool:
+        return await self.readiness() == 200
 
 
 class Site:
@@ -183,16 +188,18 @@ class Site:
         records: Records,
         cluster: Cluster | None = None,
         redis: RedisServer | None = None,
+        **settings: str,
     ) -> None:
+        settings = SETTINGS | settings
         self.cluster = cluster
         self.redis = redis
         self.database_url = (
             cluster.create("chaos") if cluster else f"sqlite:///{folder / 'data' / 'parley.db'}"
         )
-        environ = environ_of(folder / "data", self.database_url, **SETTINGS)
+        environ = environ_of(folder / "data", self.database_url, **settings)
         if redis is not None:
             environ["PARLEY_REDIS_URL"] = redis.url
-        self.settings: Settings = settings_of(folder / "data", self.database_url, **SETTINGS)
+        self.settings: Settings = settings_of(folder / "data", self.database_url, **settings)
         self.instances = [
             Instance(f"instance {number}", environ, folder, records) for number in range(instances)
         ]
@@ -228,14 +235,14 @@ class Site:
 
 @asynccontextmanager
 async def running_site(
-    on: str, instances: int, folder: Path, records: Records
+    on: str, instances: int, folder: Path, records: Records, **settings: str
 ) -> AsyncIterator[Site]:
     """The parts of `sqlite` or `several`, none of them started but the database and Redis."""
     several = on == "several"
     # Sessions of machines that are lost stay, so that there must be room for more.
     with running_cluster(max_connections="400") if several else nullcontext() as cluster:
         async with running_redis() if several else _nothing() as redis:
-            site = Site(folder, instances, records, cluster, redis)
+            site = Site(folder, instances, records, cluster, redis, **settings)
             try:
                 yield site
             finally:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 
 from storage.availability import blocks
 from storage.booking import BookingRow, bookings
@@ -17,6 +17,7 @@ from storage.engine import Queries
 from storage.events import events, stream_events, stream_heads
 from storage.holds import Hold, holds, pools
 from storage.presence import PresenceRow, presences
+from storage.timers import timers
 from tests.chaos.records import Stream
 
 
@@ -118,6 +119,7 @@ _UNDONE = select(
     deliveries.c.parked,
     deliveries.c.error,
 )
+_DUE = select(func.count()).select_from(timers).where(timers.c.due_at < bindparam("before"))
 
 
 def read_truth(tx: Queries) -> Truth:
@@ -152,6 +154,11 @@ def online_of(tx: Queries) -> dict[str, bool]:
 
 def undone_of(tx: Queries) -> list[Undone]:
     return tx.all(Undone, _UNDONE)
+
+
+def is_something_due(tx: Queries, before: datetime) -> bool:
+    """Whether a consumer has something to do, or an event was put off to a time before then."""
+    return bool(undone_of(tx) or tx.scalar(_DUE, before=before))
 
 
 def stream_of(name: str) -> Stream:

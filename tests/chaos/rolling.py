@@ -1,0 +1,132 @@
+"""A rolling restart under load, as an operator does it, behind the HAProxy of deploy/.
+
+Everybody talks all the time and comes in by the proxy alone. One instance after the other is told
+to end, ends, is started again and is ready before the next one's turn. Nobody means to go away.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import aiohttp
+
+from tests.chaos.cast import Cast
+from tests.chaos.device import Device
+from tests.chaos.line import Way
+from tests.chaos.load import Load
+from tests.chaos.run import Outcome, Run
+from tests.chaos.site import ENDS_WITHIN_S, Instance, Site
+from tests.deploy.outside import fresh_address
+from tests.parts.proxies import HAPROXY, Changes, Places, changes_of_haproxy, running_proxy
+from tests.world import until
+
+THINKS_S = 0.1
+
+
+def changes_but_bounds(at: Places) -> Changes:
+    """Of this machine's addresses and ports alone: an address may ask as much as in deploy/."""
+    return {old: new for old, new in changes_of_haproxy(at).items() if not old.startswith("sc0_")}
+
+
+@dataclass
+class Restart:
+    """What became of one instance; `place` is what the proxy calls it."""
+
+    place: str
+    told_at: datetime
+    unready_at: datetime | None = None
+    """When it was seen unready, if it was at all."""
+    answered_at: datetime | None = None
+    """When somebody got its last answer."""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """A device lost its connection and came back."""
+
+    device: str
+    at: datetime
+    left: str
+    came_to: str
+
+
+class RollingRestart(Run):
+    """One run in which all instances are restarted in turn."""
+
+    def __init__(self, site: Site, outcome: Outcome, stack: AsyncExitStack) -> None:
+        super().__init__(site, outcome)
+        self.restarts: list[Restart] = []
+        self.devices: list[Device] = []
+        self._stack = stack
+        self.put_off_s = site.settings.rules.presence_grace_s
+
+    async def ways(self) -> list[Way]:
+        """The proxy; every connection comes from another address."""
+        ports = [instance.port for instance in self._site.instances]
+        kind = replace(HAPROXY, changes=changes_but_bounds)
+        proxy = await self._stack.enter_async_context(running_proxy(kind, ports))
+        trust = ssl.create_default_context(cafile=proxy.certificate)
+
+        def connector() -> aiohttp.TCPConnector:
+            return aiohttp.TCPConnector(ssl=trust, local_addr=(fresh_address(), 0))
+
+        return [Way(proxy.url, connector)]
+
+    async def break_things(self, cast: Cast, seed: str) -> None:
+        """Load while one after the other is restarted."""
+        self.devices = cast.devices
+        instances = {str(number): one for number, one in enumerate(self._site.instances, 1)}
+        load = Load(cast, seed)
+        load.talk(THINKS_S)
+        await until(lambda: all(self._last_answer_of(place) for place in instances))
+        for place, instance in instances.items():
+            await self._restart(place, instance)
+        await self._end(load)
+
+    async def _restart(self, place: str, instance: Instance) -> None:
+        restart = Restart(place, datetime.now(UTC))
+        self.restarts.append(restart)
+        stopping = asyncio.create_task(instance.stop())
+
+        async def is_unready_or_ended() -> bool:
+            if await instance.readiness() == 503:
+                restart.unready_at = datetime.now(UTC)
+            return restart.unready_at is not None or stopping.done()
+
+        await until(is_unready_or_ended, within_s=ENDS_WITHIN_S)
+        restart.exit_code = await stopping
+        restart.answered_at = self._last_answer_of(place)
+        instance.start()
+        await instance.until_ready()
+
+    def _last_answer_of(self, place: str) -> datetime | None:
+        found = [device.answered[place] for device in self.devices if place in device.answered]
+        return max(found, default=None)
+
+    async def _give_back(self, before: dict[str, float]) -> None:
+        """Without the proxy, which keeps connections for whoever may come."""
+        await self._stack.aclose()
+        await super()._give_back(before)
+
+    # What it came to, once everybody has left.
+
+    def moves(self) -> list[Move]:
+        """All of them, in no order."""
+        return [move for device in self.devices for move in moves_of(device)]
+
+    def moves_during(self, restart: Restart) -> list[Move]:
+        """Those from when it was told to end until the next one was."""
+        later = [one.told_at for one in self.restarts if one.told_at > restart.told_at]
+        until_when = min(later, default=datetime.max.replace(tzinfo=UTC))
+        return [move for move in self.moves() if restart.told_at <= move.at < until_when]
+
+
+def moves_of(device: Device) -> Iterator[Move]:
+    stays = zip(device.places, device.spans, strict=True)
+    for (left, (_, at)), (came_to, _) in pairwise(stays):
+        yield Move(device.name, at, left, came_to)
