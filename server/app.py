@@ -23,7 +23,6 @@ from rooms.redis_line import Line
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
-from server.collector import spare_what_is_loaded
 from server.control import Control
 from server.devices import Devices
 from server.dispatch import Dispatcher
@@ -32,6 +31,7 @@ from server.drain import Drain, Orders
 from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
+from server.interpreter import spare_what_is_loaded, take_short_turns
 from server.limits import Limits
 from server.rates import RateLimit
 from server.relay import Patience, Relay
@@ -52,6 +52,8 @@ log = structlog.get_logger("app")
 
 BACKLOG = 4_096
 """After a crash all come back at once; who finds no place in it tries again seconds later."""
+KEPT_ALIVE_S = 20
+"""How long an HTTP connection may be idle; longer than a proxy before it keeps one."""
 
 
 class App:
@@ -245,10 +247,13 @@ async def serve(app: App, orders: Orders) -> None:
 
 
 async def serve_alone(app: App, orders: Orders) -> None:
-    runner = web.AppRunner(app.web, access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(
+        app.web, access_log=None, shutdown_timeout=2.0, keepalive_timeout=KEPT_ALIVE_S
+    )
     try:
         await app.start()
         spare_what_is_loaded()
+        take_short_turns()
         await runner.setup()
         environment = app.settings.environment
         site = web.TCPSite(runner, environment.host, environment.port, backlog=BACKLOG)

@@ -4,7 +4,6 @@ import itertools
 import re
 import secrets
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -39,8 +38,7 @@ class Error(msgspec.Struct, omit_defaults=True):
     retry_after_s: float | None = None
 
 
-@dataclass
-class Incoming:
+class Incoming(msgspec.Struct):
     """One command as it came in."""
 
     namespace: str
@@ -51,8 +49,7 @@ class Incoming:
     socket: Any = None
 
 
-@dataclass
-class Answer:
+class Answer(msgspec.Struct):
     """The body of the acknowledgement, and what is to be done once it is written."""
 
     body: bytes

@@ -12,12 +12,12 @@ Invariants:
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
 
+import msgspec
 import structlog
 
 from handlers.kit.command import Domain, Registry
@@ -107,7 +107,7 @@ class Doorman:
             raise SessionRevoked
         changed_at, roles = self._roles.get(actor.id, (0.0, actor.roles))
         if changed_at >= began:  # likewise
-            actor = replace(actor, roles=roles)
+            actor = msgspec.structs.replace(actor, roles=roles)
         connection.actor = actor
         if self.people.add(actor, connection):
             self._tell_presence(actor)

@@ -13,8 +13,8 @@ from time import process_time
 
 import uvloop
 
-from server.collector import spare_what_is_loaded
 from server.fixture import make_fixture
+from server.interpreter import spare_what_is_loaded
 from tests.world import ROOT, MovableClock, World, settings_of, until
 
 CONVERSATION = 20
