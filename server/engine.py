@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import engineio
@@ -11,11 +12,15 @@ from aiohttp import web
 from engineio import packet as engineio_packet
 from engineio.async_drivers import aiohttp as engineio_driver
 
+from server.departures import Departures
 from server.dispatch import where
+from server.frames import Frames
 from server.transport import Outgoing
-from server.websocket import Round, WebSocket
+from server.websocket import Round, Taken, WebSocket
 
 log = structlog.get_logger("engine")
+
+Waiting = Coroutine[Any, Any, None]
 
 
 class Engine(engineio.AsyncServer):
@@ -24,6 +29,9 @@ class Engine(engineio.AsyncServer):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.round = Round()
+        self.frames = Frames(self.max_http_buffer_size)
+        self.departures = Departures()
+        self.on_message: Callable[[str, str], Waiting | None] | None = None
         self._async = {**engineio_driver._async, "websocket": WebSocket}
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
@@ -35,6 +43,8 @@ class Engine(engineio.AsyncServer):
         sid = request.query.get("sid")
         self._forget_if_closed(sid)
         response: web.StreamResponse = await super().handle_request(request)
+        if isinstance(response, Taken):
+            return response
         gone = request.transport is None or request.transport.is_closing()
         if gone and sid in self.sockets and not self.sockets[sid].upgraded:
             await self.disconnect(sid)
@@ -52,12 +62,18 @@ class Engine(engineio.AsyncServer):
             await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
             self.sockets.pop(sid, None)
 
-    async def hear(self, sid: str, text: str) -> None:
-        """A message of a websocket's client; whatever it breaks, the next one is heard too."""
+    def hear(self, sid: str, text: str) -> Waiting | None:
+        """Take a websocket's message; whatever it breaks, the next one is heard too.
+
+        Returns what has to be waited for before the next one, if anything.
+        """
+        assert self.on_message is not None
         try:
-            await self.handlers["message"](sid, text)
+            waiting = self.on_message(sid, text)
         except Exception as raised:
-            log.error("packet_failed", error=type(raised).__name__, where=where(raised))
+            tell_failure(raised)
+            return None
+        return None if waiting is None else wait_for(waiting)
 
     def create_queue(self, *args: Any, **options: Any) -> Outgoing:
         return Outgoing()
@@ -67,6 +83,17 @@ class Engine(engineio.AsyncServer):
         if getattr(target, "__name__", "") != "_send_ping":
             return super().start_background_task(target, *args, **options)
         return asyncio.get_running_loop().call_later(self.ping_interval, ping, target.__self__)
+
+
+async def wait_for(waiting: Waiting) -> None:
+    try:
+        await waiting
+    except Exception as raised:
+        tell_failure(raised)
+
+
+def tell_failure(raised: Exception) -> None:
+    log.error("packet_failed", error=type(raised).__name__, where=where(raised))
 
 
 def ping(socket: Any) -> None:

@@ -14,6 +14,7 @@ Invariants:
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -75,6 +76,7 @@ class Sockets(socketio.AsyncServer):
         self._deserted = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._tidying: asyncio.Task[None] | None = None
+        self.eio.on_message = self._hear
         self.on("connect", self._connect_namespace, namespace="*")
         self.on("disconnect", self._disconnect_namespace, namespace="*")
 
@@ -92,6 +94,7 @@ class Sockets(socketio.AsyncServer):
     async def stop(self) -> None:
         """End every connection and what its last commands began; nobody new is admitted by now."""
         self.cut_all()
+        await self.wait_for_leave(STOP_WITHIN_S)
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=STOP_WITHIN_S)
         if self._tidying is not None:
@@ -108,9 +111,10 @@ class Sockets(socketio.AsyncServer):
 
     async def wait_for_leave(self, within_s: float) -> None:
         """Wait until nobody is connected any more, at most so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._deserted.wait()
+        if self._connections:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._deserted.wait()
 
     async def _tidy(self) -> None:
         """Notice dead peers and forget closed sockets, all of them in one even pace.
@@ -194,20 +198,28 @@ class Sockets(socketio.AsyncServer):
     # A packet comes in.
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        """A message of a polling client."""
+        waiting = self._hear(eio_sid, data)
+        if waiting is not None:
+            await waiting
+
+    def _hear(self, eio_sid: str, data: Any) -> Coroutine[Any, Any, None] | None:
+        """Take a message; returns what has to be waited for before the next one, if anything."""
         connection = self._connections.get(eio_sid)
         if connection is None:
-            return
+            return None
         try:
             packet = ClientPacket(encoded_packet=data)
         except (*MalformedPacket, TypeError):
             self._strike(connection)
-            return
+            return None
         if packet.packet_type == socketio_packet.EVENT:
             self._take(connection, packet)
         elif packet.packet_type == socketio_packet.CONNECT:
-            await self._handle_connect(eio_sid, packet.namespace, packet.data)
+            return self._handle_connect(eio_sid, packet.namespace, packet.data)
         elif packet.packet_type == socketio_packet.DISCONNECT:
-            await self._leave_namespace(connection, packet.namespace)
+            return self._leave_namespace(connection, packet.namespace)
+        return None
 
     def _strike(self, connection: Connection) -> None:
         """A malformed packet is refused; repeated, the connection is closed."""

@@ -1,31 +1,34 @@
-"""One Engine.IO connection over a websocket: our own reader and writer, with nothing idle in them.
+"""One Engine.IO connection over a websocket: our own protocol, with nothing idle in it.
 
-Engine.IO's own handler has a task for the writer, a task and a timer for each packet that is waited
-for, and the request with all its headers, for as long as a connection lasts; aiohttp's default
-negotiates compression with buffers of 100 KB.
+aiohttp answers the handshake, then the transport is taken from it. Its own way would keep the
+request with all its headers and two tasks for as long as a connection lasts, Engine.IO's a task and
+a timer more for each packet that is waited for.
 
 Invariants:
-- One task a connection: it reads, and handles one packet after the other.
+- What comes in is handled at once and in order, without a task. While a packet has to be waited for
+  (a namespace is entered), nothing is read, and what was read already waits.
 - Frames of one round of the loop leave together: a person's answer with the event that it caused,
   and all that one commit said to a room. They wait in `_frames`, and no longer than the next round.
 - What joins the queue is written after those, as long as the transport takes it. Behind a full
   transport all waits until the reader has caught up; meanwhile `idle` is false and nothing passes.
+- After its close frame nothing is sent or heard. What is over leaves once, in its turn.
 - A frame that is no Engine.IO packet is a strike; repeated, it ends the connection.
-- Who is dead is noticed by `Sockets._tidy`; nothing here waits with a time limit.
+- Who is dead is noticed by `Sockets._tidy`. Upgrading and closing alone have timers here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Coroutine
+from enum import Enum, auto
 from typing import Any, Protocol
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 from engineio import packet as engineio_packet
 
 from rooms.packets import text_frame
+from server.frames import OK, PROTOCOL_ERROR, close_frame, pong_frame
 from server.transport import Outgoing
 
 log = structlog.get_logger("transport")
@@ -36,7 +39,7 @@ FLUSHED_WITHIN_S = 5.0
 FULL = 65_536
 """Bytes beyond which a transport asks its writers to pause."""
 _CLIENT_KINDS = frozenset("123456")
-_PROBE, _ANSWER, _UPGRADE = "2probe", "3probe", "5"
+_PROBE, _ANSWER, _UPGRADE = "2probe", b"3probe", "5"
 
 
 class EngineSocket(Protocol):
@@ -79,125 +82,168 @@ class Round:
                 websocket.abort()
 
 
-class WebSocket:
+class Stage(Enum):
+    PROBED = auto()
+    """A polling client tries whether this websocket works."""
+    AGREED = auto()
+    """It works; polls are answered with nothing until the client upgrades."""
+    OPEN = auto()
+    """It carries the connection."""
+    OVER = auto()
+    """Nothing more is sent or heard."""
+
+
+class Taken(web.Response):
+    """Stands where aiohttp has nothing left to write: for it, the client is gone."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        raise ConnectionResetError("the transport was taken")
+
+
+class WebSocket(asyncio.Protocol):
     """Engine.IO's websocket driver on aiohttp, which is its handler too."""
 
     __slots__ = (
         "_awake",
-        "_drain",
+        "_carries",
         "_frames",
-        "_over",
-        "_response",
+        "_full",
+        "_handling",
+        "_reader",
+        "_reason",
         "_server",
         "_size",
         "_socket",
+        "_stage",
         "_strikes",
+        "_timer",
         "_transport",
-        "_waiting",
+        "_unheard",
         "idle",
     )
 
     _transport: asyncio.Transport
-    _drain: Callable[[], Awaitable[None]]
 
     def __init__(self, handler: Any, server: Any) -> None:
         self._server = server
         self._socket: EngineSocket = handler.__self__
-        self._response = web.WebSocketResponse(
-            max_msg_size=server.max_http_buffer_size, compress=False
-        )
+        self._reader = server.frames.reader()
+        self._stage = Stage.PROBED
         self._strikes = 0
         self._frames: list[bytes] = []
         self._size = 0
-        self._waiting: asyncio.Future[Any] | None = None
+        self._unheard: list[WSMessage] = []
+        self._handling: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._reason = server.reason.TRANSPORT_CLOSE
         self._awake = False
-        self._over = False
+        self._full = False
+        self._carries = False
         self.idle = False
         """Whether it is open, and its transport takes what is written."""
 
-    async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
+    async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         request: web.Request = environ["aiohttp.request"]
-        environ.clear()  # it would be kept as long as the connection
-        await self._response.prepare(request)
-        if request.transport is not None:
-            self._transport, self._drain = request.transport, request.writer.drain
-            await self._serve()
-        return self._response
+        await web.WebSocketResponse(compress=False).prepare(request)
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client is gone")
+        take_over(transport, request.protocol, self)
+        self._transport = transport
+        if self._socket.connected:
+            self._set_timer(UPGRADE_WITHIN_S, self._give_up_upgrade)
+        else:
+            self._open()
+        return Taken()
 
-    async def _serve(self) -> None:
-        reason = self._server.reason.TRANSPORT_CLOSE
-        with suppress(OSError):
-            if await self._begin() and await self._hear():
-                reason = self._server.reason.CLIENT_DISCONNECT
-        if self._socket.queue.websocket is self:
-            await self._give_up(reason)
-
-    async def _give_up(self, reason: str) -> None:
-        """The end of the connection; what the client does not read by then is not waited for."""
-        self.idle = False
-        await self._socket.close(wait=False, abort=True, reason=reason)
-        self.flush()
-        self._socket.queue.websocket = None  # or each would keep the other
-        if self._transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(FLUSHED_WITHIN_S, self._transport.abort)
+    def _open(self) -> None:
+        """From now on this websocket carries the connection."""
+        socket = self._socket
+        self._stage = Stage.OPEN
+        socket.connected = socket.upgraded = self._carries = self.idle = True
+        socket.queue.websocket = self
+        self._write()
 
     # In.
 
-    async def _begin(self) -> bool:
-        """Whether this websocket carries the connection from now on: at once, or after a probe."""
-        socket = self._socket
-        if socket.connected:
-            async with asyncio.timeout(UPGRADE_WITHIN_S):  # or nothing would come by polling
-                if not await self._agree():
-                    return False
-        socket.connected = socket.upgraded = self.idle = True
-        socket.queue.websocket = self
-        self._write()
-        return True
+    def data_received(self, data: bytes) -> None:
+        messages, refused = self._server.frames.take_apart(self._reader, data)
+        for message in messages:
+            self._take(message)
+        if refused != OK:
+            self._finish(refused)
+            self._transport.close()  # its answer could not be read either
 
-    async def _agree(self) -> bool:
-        """Whether a polling client upgrades; from its probe on, polls are answered with nothing."""
+    def _take(self, message: WSMessage) -> None:
+        if self._handling is not None:
+            self._unheard.append(message)
+        elif self._stage is Stage.OVER:
+            if message.type is WSMsgType.CLOSE:
+                self._transport.close()
+        elif message.type is WSMsgType.TEXT and message.data[:1] in _CLIENT_KINDS:
+            self._hear(message.data)
+        elif message.type is WSMsgType.PING:
+            self._transport.write(pong_frame(message.data))
+        elif message.type is WSMsgType.CLOSE:
+            self._finish(OK)
+            self._transport.close()
+        elif message.type is not WSMsgType.PONG:
+            self._strike()
+
+    def _hear(self, text: str) -> None:
+        """An Engine.IO packet."""
+        kind = text[0]
+        if self._stage is not Stage.OPEN:
+            self._go_on_upgrading(text)
+        elif self._socket.closed:
+            self._finish(OK)
+        elif kind == "4":
+            waiting = self._server.hear(self._socket.sid, text[1:])
+            if waiting is not None:
+                self._transport.pause_reading()
+                self._handling = asyncio.get_running_loop().create_task(self._handle(waiting))
+        elif kind == "3":
+            self._socket.schedule_ping()
+        elif kind == "1":
+            self._reason = self._server.reason.CLIENT_DISCONNECT
+            self._finish(OK)
+
+    async def _handle(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """Wait for what a packet began, then go on with what came after it."""
+        await waiting
+        self._handling = None
+        unheard, self._unheard = self._unheard, []
+        for message in unheard:
+            self._take(message)
+        if self._stage is Stage.OVER:
+            self._leave_once()
+        if self._handling is None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _strike(self) -> None:
+        self._strikes += 1
+        if self._strikes >= STRIKES_MAX:
+            log.info("closed_for_malformed_frames")
+            self._finish(PROTOCOL_ERROR)
+
+    # A polling client upgrades.
+
+    def _go_on_upgrading(self, text: str) -> None:
         socket = self._socket
-        if await self._next() != _PROBE or socket.upgrading or socket.upgraded or socket.closed:
-            return False
-        socket.upgrading = True
-        try:
-            await self._response.send_str(_ANSWER)
+        if self._stage is Stage.PROBED and text == _PROBE and not taken(socket):
+            self._stage, socket.upgrading = Stage.AGREED, True
+            self._transport.write(text_frame(_ANSWER))
             socket.queue.put_nowait(engineio_packet.Packet(engineio_packet.NOOP))  # ends a poll
-            agreed = (await self._next()).startswith(_UPGRADE) and not socket.closed
-            socket.upgraded = agreed
-        finally:
+        elif self._stage is Stage.AGREED and text.startswith(_UPGRADE) and not socket.closed:
+            self._set_timer()
             socket.upgrading = False
-        return agreed
+            self._open()
+        else:
+            self._give_up_upgrade()
 
-    async def _hear(self) -> bool:
-        """Handle what comes until the end; True when the client said goodbye. Raises OSError."""
-        socket = self._socket
-        while not socket.closed:
-            text = await self._next()
-            kind = text[0]
-            if kind == "4":
-                await self._server.hear(socket.sid, text[1:])
-            elif kind == "3":
-                socket.schedule_ping()
-            elif kind == "1":
-                return True
-        return False
-
-    async def _next(self) -> str:
-        """The next text frame that is an Engine.IO packet; OSError when the connection is over."""
-        while True:
-            message = await self._response.receive()
-            if message.type is WSMsgType.TEXT and message.data[:1] in _CLIENT_KINDS:
-                text: str = message.data
-                return text
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                raise OSError("the websocket is closed")
-            self._strikes += 1
-            if self._strikes >= STRIKES_MAX:
-                log.info("closed_for_malformed_frames")
-                await self._response.close(code=1002)
-                raise OSError("too many malformed frames")
+    def _give_up_upgrade(self) -> None:
+        """The client goes on by polling."""
+        self._finish(OK)
 
     # Out.
 
@@ -223,12 +269,6 @@ class WebSocket:
         self._frames, self._size = [], 0
         if not self._transport.is_closing():
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
-            self._look_whether_full()
-
-    def abort(self) -> None:
-        """End at once; what is unsent is dropped."""
-        self._frames, self._size = [], 0
-        self._transport.abort()
 
     def wake(self) -> None:
         """Something joined the queue."""
@@ -241,31 +281,79 @@ class WebSocket:
         self._awake = False
         self.flush()
         queue = self._socket.queue
-        while self._waiting is None and not queue.empty():
+        while not self._full and not queue.empty():
             packet = queue.get_nowait()
             if packet is None:
-                self._end()
-            elif not self._over and not self._transport.is_closing():
+                self._finish(OK)
+            elif self._stage is Stage.OPEN and not self._transport.is_closing():
                 self._transport.write(text_frame(packet.encode().encode()))
-                self._look_whether_full()
 
-    def _look_whether_full(self) -> None:
-        if self._waiting is None and self._transport.get_write_buffer_size() > FULL:
-            self.idle = False
-            self._waiting = asyncio.ensure_future(self._wait_for_reader())
+    def pause_writing(self) -> None:
+        self._full, self.idle = True, False
 
-    async def _wait_for_reader(self) -> None:
-        """Go on when the transport takes more."""
-        try:
-            await self._drain()
-        except OSError:
-            self._over = True
-        self._waiting = None
-        self.idle = not self._over
+    def resume_writing(self) -> None:
+        self._full, self.idle = False, self._stage is Stage.OPEN
         self._write()
 
-    def _end(self) -> None:
-        """Say goodbye: whatever comes after it is dropped."""
-        self.idle, self._over = False, True
+    # The end.
+
+    def abort(self) -> None:
+        """End at once; what is unsent is dropped."""
+        self._frames, self._size = [], 0
+        self._transport.abort()
+
+    def _finish(self, code: int) -> None:
+        """Say goodbye after what was sent before, and leave; the client has a while to answer."""
+        if self._stage is Stage.OVER:
+            return
+        self.flush()
+        self._be_over()
         if not self._transport.is_closing():
-            self._waiting = asyncio.ensure_future(self._response.close())
+            self._transport.write(close_frame(code))
+            self._set_timer(FLUSHED_WITHIN_S, self._transport.abort)
+        self._leave_once()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._set_timer()
+        self._be_over()
+        self._leave_once()
+
+    def _be_over(self) -> None:
+        if self._stage is Stage.AGREED:
+            self._socket.upgrading = False
+        self._stage, self.idle = Stage.OVER, False
+
+    def _leave_once(self) -> None:
+        """What carried the connection takes it along; but first is handled what came before."""
+        if self._carries and self._handling is None:
+            self._carries = False
+            self._server.departures.add(self)
+
+    async def leave(self) -> None:
+        """The connection is over."""
+        socket = self._socket
+        await socket.close(wait=False, abort=True, reason=self._reason)
+        self._server.sockets.pop(socket.sid, None)
+        socket.queue.websocket = None  # or each would keep the other
+
+    def _set_timer(self, after_s: float = 0.0, call: Any = None) -> None:
+        """There is one at a time; without a call there is none any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(after_s, call) if call is not None else None
+
+
+def taken(socket: EngineSocket) -> bool:
+    """Whether another websocket carries its connection or is about to, or it is over."""
+    return socket.upgrading or socket.upgraded or socket.closed
+
+
+def take_over(
+    transport: asyncio.Transport, former: web.RequestHandler, protocol: asyncio.Protocol
+) -> None:
+    """Give a transport another protocol; for the former one its connection is lost."""
+    transport.set_protocol(protocol)
+    transport.set_write_buffer_limits(high=FULL)
+    former.transport = None
+    former.connection_lost(None)

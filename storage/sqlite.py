@@ -7,7 +7,7 @@ Invariants:
 - A work that raises leaves nothing behind, and the others go on. Most raise before they changed
   anything. After one that did, the batch is rolled back and run once more with a savepoint for each
   work: savepoints for all would cost a third of the time here, since SQLite then copies every page
-  before it changes it.
+  before it changes it. A lone work has one.
 - When SQLite itself gave up the transaction (disk full), or the COMMIT fails, every work of the
   batch is refused.
 - Readers are other connections in WAL mode: each read is one snapshot and never blocks the writer.
@@ -113,6 +113,8 @@ def run_read(connection: sqlite3.Connection, work: Work[T]) -> T:
 
 def run_batch(connection: sqlite3.Connection, works: list[Work[Any]]) -> list[Outcome]:
     """On the writer's thread: all `works` in one transaction."""
+    if len(works) == 1:
+        return run_all(connection, works, run_in_savepoint)
     try:
         return run_all(connection, works, run_bare)
     except Undone:
