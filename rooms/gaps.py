@@ -8,13 +8,14 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from rooms.stream import Stream
+from rooms.tasks import Tasks
 from storage import events
 from storage.clock import Clock
 from storage.engine import Database, Queries, StorageUnavailable
@@ -38,19 +39,19 @@ class Gaps:
         clock: Clock,
         streams: dict[str, Stream],
         written: Callable[[Stream, list[Numbered]], None],
-        spawn: Callable[[Awaitable[None]], None],
+        tasks: Tasks,
     ) -> None:
         self._database = database
         self._clock = clock
         self._streams = streams
         self._written = written
-        self._spawn = spawn
+        self._tasks = tasks
 
     def catch_up(self, found: Stream, upto: int, wait_s: float) -> None:
         """See to it that `found` gets to number `upto`, if it is behind."""
         if found.cursor is not None and found.cursor < upto and not found.filling:
             found.filling = True
-            self._spawn(self._fill(found, upto, wait_s))
+            self._tasks.spawn(self._fill(found, upto, wait_s))
 
     async def _fill(self, found: Stream, upto: int, wait_s: float) -> None:
         """Read what is missing between the cursor and what came ahead of it."""

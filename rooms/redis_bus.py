@@ -20,7 +20,6 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +32,7 @@ from rooms.bus import Hears
 from rooms.packets import Packet
 from rooms.redis_line import FAILURES, Line
 from rooms.redis_shards import Shards, find_shards
+from rooms.tasks import Tasks
 from storage.events import Numbered
 
 log = structlog.get_logger("bus")
@@ -120,7 +120,7 @@ class RedisBus:
         """Empty while this instance does not listen."""
         self._heard_at: dict[str, float] = {}
         """When each echo was heard last."""
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
 
     @property
     def well(self) -> bool:
@@ -133,12 +133,11 @@ class RedisBus:
     async def start(self, rooms: Hears) -> None:
         self._rooms = rooms
         await self._line.start()
-        self._tasks = [asyncio.create_task(work) for work in (self._listen(), self._say_echoes())]
+        self._tasks.spawn(self._listen())
+        self._tasks.spawn(self._say_echoes())
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._line.stop()
 
     # Out.
@@ -180,7 +179,7 @@ class RedisBus:
 
     def unsubscribe(self, stream: str) -> None:
         if self._streams.pop(stream, None) is not None and self._ears:
-            self._spawn(self._unsubscribe(stream))
+            self._tasks.spawn(self._unsubscribe(stream))
 
     async def _unsubscribe(self, stream: str) -> None:
         try:
@@ -269,11 +268,6 @@ class RedisBus:
             self._rooms.arrived(heard.event)
         else:
             self._rooms.whispered(heard.stream, Packet(heard.packet, shed=True))
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
 
 
 def channel_of(stream: str) -> str:

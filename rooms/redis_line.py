@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from rooms.redis_shards import Shards, find_shards
+from rooms.tasks import Tasks
 
 log = structlog.get_logger("redis")
 
@@ -45,7 +46,7 @@ class Line:
         self._waiting: asyncio.Queue[Said] = asyncio.Queue(QUEUE_MAX)
         self._shut_until = 0.0
         self._shards: Shards | None = None
-        self._worker: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     @property
     def open(self) -> bool:
@@ -53,12 +54,10 @@ class Line:
         return time.monotonic() >= self._shut_until and not self._waiting.full()
 
     async def start(self) -> None:
-        self._worker = asyncio.create_task(self._keep_saying())
+        self._tasks.spawn(self._keep_saying())
 
     async def stop(self) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
+        await self._tasks.end()
         self._drop_all()
         await self._hang_up()
 

@@ -28,6 +28,7 @@ from rooms.names import split, stream
 from rooms.packets import Packet, event_packet, whisper_packet
 from rooms.replay import Entered, ReplayLimits, Wanted, read_entries
 from rooms.stream import Stream, puts_out
+from rooms.tasks import Tasks
 from storage import events
 from storage.clock import Clock
 from storage.engine import Database, Queries, StorageUnavailable
@@ -54,17 +55,15 @@ class Rooms:
         self._streams: dict[str, Stream] = {}
         self._listeners: dict[str, Listeners] = {}
         self._of_member: dict[Member, set[str]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._gaps = Gaps(database, clock, self._streams, self._after_writing, self._spawn)
+        self._tasks = Tasks()
+        self._gaps = Gaps(database, clock, self._streams, self._after_writing, self._tasks)
 
     async def start(self) -> None:
         await self._bus.start(self)
-        self._spawn(self._gaps.sweep())
+        self._tasks.spawn(self._gaps.sweep())
 
     async def stop(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._bus.stop()
 
     def counts(self) -> dict[str, int]:
@@ -327,7 +326,7 @@ class Rooms:
         again = found.again.pop(member, None) if found else None
         self.leave(member, name)
         if again is not None and again.seq > seq:
-            self._spawn(self._enter_live(member, again))
+            self._tasks.spawn(self._enter_live(member, again))
 
     def _let_follow(self, found: Stream, change: Membership) -> None:
         """Let a person's sockets into a stream that an event in their own room lets them join."""
@@ -335,7 +334,7 @@ class Rooms:
             if change.stream in self._names_of(member):
                 self._streams[change.stream].again[member] = change
             else:
-                self._spawn(self._enter_live(member, change))
+                self._tasks.spawn(self._enter_live(member, change))
 
     async def _enter_live(self, member: Member, change: Membership) -> None:
         """Let `member` into a stream from the event on that let it join."""
@@ -373,11 +372,6 @@ class Rooms:
             self._hear_no_more(found.name)
             if not found.opened.done():
                 found.opened.set_result(None)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def room_of(name: str) -> str:

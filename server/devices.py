@@ -20,6 +20,7 @@ import structlog
 
 from handlers.kit.context import Kernel
 from rooms.redis_line import Line
+from rooms.tasks import Tasks
 from server.session import People
 from storage.engine import StorageUnavailable
 
@@ -48,16 +49,14 @@ class Devices:
         self._list_others = others
         self._coming: Counter[str] = Counter()
         self._unwritten: dict[str, None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def start(self) -> None:
         if self._line is not None:
-            self._task = asyncio.create_task(self._keep_writing(self._line))
+            self._tasks.spawn(self._keep_writing(self._line))
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.end()
 
     async def admits(self, user_id: str) -> bool:
         """Whether one more connection of this person is within the cap."""

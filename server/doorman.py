@@ -11,7 +11,7 @@ Invariants:
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -27,6 +27,7 @@ from rooms.names import stream
 from rooms.packets import notice_packet
 from rooms.replay import Entered, Wanted
 from rooms.rooms import Rooms, room_of
+from rooms.tasks import Tasks
 from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNamespace
 from server.devices import Devices
 from server.limits import Limits
@@ -55,7 +56,7 @@ class Doorman:
     ) -> None:
         self.people = people
         self.epoch = ""
-        self.end: Callable[[Connection], Awaitable[None]] | None = None
+        self.end: Callable[[Connection], Coroutine[Any, Any, None]] | None = None
         self._kernel = kernel
         self._namespaces = registry.namespaces
         self._domains = registry.domains
@@ -63,9 +64,9 @@ class Doorman:
         self._limits = limits
         self._admission = admission
         self._devices = devices
-        self._telling: dict[str, asyncio.Task[None]] = {}
+        self._telling: set[str] = set()
         self._left_at: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._roles: OrderedDict[str, tuple[float, frozenset[str]]] = OrderedDict()
         self._present_as: dict[str, str] = {}
@@ -155,7 +156,7 @@ class Doorman:
         domain = self._namespaces.get(socket.namespace)
         if domain is not None and domain.departure is not None and not self._closing:
             for subject, stay_id in list(socket.attends.items()):
-                self._spawn(self._depart(domain, socket, subject, stay_id))
+                self._tasks.spawn(self._depart(domain, socket, subject, stay_id))
 
     async def _depart(self, domain: Domain, socket: Socket, subject: str, stay_id: str) -> None:
         """What was left must not count on, even if the database is away just now.
@@ -192,7 +193,7 @@ class Doorman:
                 socket.known = False
                 self._rooms.leave_all(socket)
             if self.end is not None:
-                self._spawn(self.end(connection))
+                self._tasks.spawn(self.end(connection))
 
     def roles_changed(self, user_id: str, roles: frozenset[str]) -> None:
         """Every connection of a person knows it at once, also those just being admitted."""
@@ -205,22 +206,21 @@ class Doorman:
     async def stop(self) -> None:
         """No more departures are told: the instance's own end tells them all."""
         self._closing = True
-        for task in (*self._telling.values(), *self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._telling.values(), *self._tasks, return_exceptions=True)
+        await self._tasks.end()
 
     # Presence.
 
     def _tell_presence(self, actor: Actor) -> None:
         if actor.id not in self._telling:
-            self._telling[actor.id] = asyncio.ensure_future(self._keep_presence(actor))
+            self._telling.add(actor.id)
+            self._tasks.spawn(self._keep_presence(actor))
 
     async def _keep_presence(self, actor: Actor) -> None:
         try:
             await self._follow_presence(actor)
         finally:
             # Not in a done callback: an arrival in between would find a task that looks no more.
-            self._telling.pop(actor.id, None)
+            self._telling.discard(actor.id)
             self._left_at.pop(actor.id, None)
 
     async def _follow_presence(self, actor: Actor) -> None:
@@ -271,11 +271,6 @@ class Doorman:
 
     def _context(self, actor: Actor | None, connection: Connection | None) -> Context:
         return Context(self._kernel, actor, connection.origin if connection else Origin())
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def wanted_streams(

@@ -16,6 +16,7 @@ import structlog
 from handlers.kit.context import Kernel, Origin, Transaction
 from handlers.kit.ids import new_id
 from handlers.kit.life import InstanceLost
+from rooms.tasks import Tasks
 from storage.clock import SharedClock
 from storage.engine import Queries, StorageUnavailable
 from storage.instances import (
@@ -44,7 +45,7 @@ class Heartbeat:
     def __init__(self, kernel: Kernel, cut_all: Callable[[], None]) -> None:
         self._kernel = kernel
         self._cut_all = cut_all
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def start(self) -> None:
         """Be known; an embedded database has one instance, so any other is dead at once."""
@@ -53,19 +54,18 @@ class Heartbeat:
         await database.transact(self._introduce)
         now = self._kernel.clock.now()
         await self.bury(now - SILENT_AFTER if database.shared else now + timedelta(days=1))
-        self._task = asyncio.create_task(self._beat())
+        self._tasks.spawn(self._beat())
 
     async def stop(self) -> None:
         """Leave in order: whatever is held here ends now."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            now = self._kernel.clock.now()
-            own = self._kernel.instance_id
-            try:
-                await self._kernel.database.transact(partial(self._lost, own, now))
-            except StorageUnavailable as error:  # another one finds the silence
-                log.warning("end_not_told", error=str(error))
+        if not self._tasks:
+            return
+        await self._tasks.end()
+        now, own = self._kernel.clock.now(), self._kernel.instance_id
+        try:
+            await self._kernel.database.transact(partial(self._lost, own, now))
+        except StorageUnavailable as error:  # another one finds the silence
+            log.warning("end_not_told", error=str(error))
 
     async def bury(self, before: datetime) -> None:
         """Publish the loss of every other instance that is silent since `before`."""

@@ -14,6 +14,7 @@ from handlers.kit.ids import id_at
 from handlers.kit.rules import Rules
 from handlers.send.public import forget_dispatches
 from handlers.signup.public import forget_pincodes
+from rooms.tasks import Tasks
 from storage.answers import forget_answers
 from storage.engine import Queries, StorageUnavailable
 from storage.events import forget_events
@@ -61,15 +62,13 @@ class Housekeeping:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._keep_house())
+        self._tasks.spawn(self._keep_house())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.end()
 
     async def tidy(self) -> None:
         """Forget once."""

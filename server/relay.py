@@ -15,10 +15,8 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 import structlog
@@ -26,6 +24,7 @@ import structlog
 from handlers.kit.command import Consumer, Registry
 from handlers.kit.context import Context, Kernel, Origin, Transaction, Wake
 from handlers.kit.contract import Event, event_named
+from rooms.tasks import Tasks
 from server.dispatch import where
 from server.rounds import take_round
 from server.telemetry import Metrics
@@ -97,21 +96,20 @@ class Relay:
         self._trying: dict[Queue, Attempt] = {}
         self._slots = asyncio.Semaphore(WORKERS_MAX)
         self._slots_outside = asyncio.Semaphore(OUTSIDE_MAX)
-        self._tasks: set[asyncio.Future[Any]] = set()
-        self._working: set[asyncio.Future[Any]] = set()
+        self._sweeping = Tasks()
+        self._working = Tasks()
         self._serving = False
 
     async def start(self) -> None:
         await self._kernel.database.transact(self._meet_consumers)
         self._serving = True
-        self._spawn(self._keep_sweeping())
+        self._sweeping.spawn(self._keep_sweeping())
 
     async def stop(self) -> None:
         """Stop taking turns; those under way are finished or rolled back whole."""
         self._serving = False
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._sweeping.end()
+        await self._working.end()
 
     def wake(self, wake: Wake) -> None:
         """Serve what a commit left to do."""
@@ -126,14 +124,12 @@ class Relay:
             self._active[queue] = True
         else:
             self._active[queue] = False
-            task = self._spawn(self._work(queue))
-            self._working.add(task)
-            task.add_done_callback(self._working.discard)
+            self._working.spawn(self._work(queue))
 
     async def idle(self) -> None:
         """Wait until no queue is being served; for tests and for the demo."""
         while self._working:
-            await asyncio.wait(set(self._working))
+            await self._working.wait()
 
     # One queue.
 
@@ -316,12 +312,6 @@ class Relay:
                 insert_deliveries(
                     queries, [(one.id, one.order_key, now, (consumer.name,)) for one in told]
                 )
-
-    def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def _origin_of(stored: StoredEvent) -> Origin:

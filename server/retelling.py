@@ -14,6 +14,7 @@ from handlers.kit.command import Registry
 from handlers.kit.context import Context, Kernel
 from rooms.gaps import MOVED_WITHIN
 from rooms.rooms import Rooms
+from rooms.tasks import Tasks
 from server.rounds import take_round
 
 RETELL_EVERY_S = 5.0
@@ -27,17 +28,15 @@ class Retelling:
         self._retells = [domain.retell for domain in registry.domains if domain.retell]
         self._rooms = rooms
         self._since = kernel.clock.now()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def start(self) -> None:
         self._since = self._kernel.clock.now()
         if self._kernel.database.shared:
-            self._task = asyncio.create_task(self._keep_retelling())
+            self._tasks.spawn(self._keep_retelling())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.end()
 
     async def _keep_retelling(self) -> None:
         while True:

@@ -26,6 +26,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from handlers.kit.context import Origin
 from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from rooms.packets import Packet
+from rooms.tasks import Tasks
 from server.dispatch import Dispatcher, Incoming, error_body, where
 from server.doorman import Doorman
 from server.engine import Engine, Members, never_asked_later
@@ -74,8 +75,8 @@ class Sockets(socketio.AsyncServer):
         self._metrics = metrics
         self._connections: dict[str, Connection] = {}
         self._deserted = asyncio.Event()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._tidying: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
+        self._tidying = Tasks()
         self.eio.on_message = self._hear
         self.on("connect", self._connect_namespace, namespace="*")
         self.on("disconnect", self._disconnect_namespace, namespace="*")
@@ -89,17 +90,14 @@ class Sockets(socketio.AsyncServer):
 
     async def start(self) -> None:
         """Begin to look after those who are silently gone."""
-        self._tidying = asyncio.create_task(self._tidy())
+        self._tidying.spawn(self._tidy())
 
     async def stop(self) -> None:
         """End every connection and what its last commands began; nobody new is admitted by now."""
         self.cut_all()
         await self.wait_for_leave(STOP_WITHIN_S)
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=STOP_WITHIN_S)
-        if self._tidying is not None:
-            self._tidying.cancel()
-            await asyncio.gather(self._tidying, return_exceptions=True)
+        await self._tasks.wait(STOP_WITHIN_S)
+        await self._tidying.end()
 
     def cut_all(self) -> None:
         for connection in self.connections:
@@ -107,7 +105,7 @@ class Sockets(socketio.AsyncServer):
 
     def move(self, connection: Connection) -> None:
         """Ask a client to come back elsewhere, once its last commands are answered."""
-        self._spawn(self._move(connection))
+        self._tasks.spawn(self._move(connection))
 
     async def wait_for_leave(self, within_s: float) -> None:
         """Wait until nobody is connected any more, at most so long."""
@@ -193,7 +191,7 @@ class Sockets(socketio.AsyncServer):
 
     def _close(self, connection: Connection) -> None:
         """End a connection in order: what was sent before still goes out."""
-        self._spawn(self.end(connection))
+        self._tasks.spawn(self.end(connection))
 
     # A packet comes in.
 
@@ -236,7 +234,7 @@ class Sockets(socketio.AsyncServer):
         await super()._handle_connect(eio_sid, namespace, data or {})
         socket = connection.sockets.get(namespace) if connection else None
         if socket is not None and socket is not before:
-            socket.worker = self._spawn(self._work(socket, auth_of(data)))
+            socket.worker = self._tasks.spawn(self._work(socket, auth_of(data)))
 
     async def _connect_namespace(
         self, namespace: str, sid: str, environ: dict[str, Any], auth: Any
@@ -289,7 +287,7 @@ class Sockets(socketio.AsyncServer):
             return
         socket.waiting.append(packet)
         if socket.worker is None:
-            socket.worker = self._spawn(self._work(socket, None))
+            socket.worker = self._tasks.spawn(self._work(socket, None))
 
     async def _work(self, socket: Socket, entering: dict[str, Any] | None) -> None:
         """Serve a socket until nothing waits; its first job is to enter its rooms."""
@@ -350,17 +348,11 @@ class Sockets(socketio.AsyncServer):
         self._metrics.cut.inc()
         connection.outgoing.abort()
         if connection.outgoing.websocket is None:
-            self._spawn(self.eio.disconnect(connection.sid))
+            self._tasks.spawn(self.eio.disconnect(connection.sid))
 
     def _cut_if_there(self, connection: Connection) -> None:
         if not connection.gone:
             connection.cut()
-
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def refused(refusal: Refusal) -> Refused:

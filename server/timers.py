@@ -18,6 +18,7 @@ import structlog
 
 from handlers.kit.context import Kernel, Origin, Transaction, Wake
 from handlers.kit.contract import event_named
+from rooms.tasks import Tasks
 from server.rounds import take_round
 from storage import timers
 from storage.engine import Queries, StorageUnavailable
@@ -36,15 +37,13 @@ class Timers:
         self._kernel = kernel
         self._set = asyncio.Event()
         self._next: datetime | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._keep_firing())
+        self._tasks.spawn(self._keep_firing())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.end()
 
     def wake(self, wake: Wake) -> None:
         """A commit has set a timer: look again if it is the next one."""

@@ -355,7 +355,7 @@ async def test_who_goes_away_before_a_command_follows_a_room_is_not_in_it(world,
     await ana.client.close()
     await until(lambda: not world.app.sockets.connections)
     switches.open.set()
-    await until(lambda: world.app.sockets._tasks == set())
+    await until(lambda: not world.app.sockets._tasks)
     assert world.app.rooms.counts() == {"streams": 1, "members": 1, "listened": 0}
 
 

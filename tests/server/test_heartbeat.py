@@ -26,8 +26,7 @@ async def lost(world: World) -> list[str]:
 
 async def silence(world: World) -> str:
     """Let an instance confirm nothing more, as if it were dead; its id."""
-    world.app.heartbeat._task.cancel()
-    await asyncio.gather(world.app.heartbeat._task, return_exceptions=True)
+    await world.app.heartbeat._tasks.end()
     return str(world.app.kernel.instance_id)
 
 
