@@ -183,7 +183,8 @@ class WebSocket(asyncio.Protocol):
         elif message.type is WSMsgType.TEXT and message.data[:1] in _CLIENT_KINDS:
             self._hear(message.data)
         elif message.type is WSMsgType.PING:
-            self._transport.write(pong_frame(message.data))
+            if not self._full:  # or PINGs of one who does not read would fill the memory
+                self._transport.write(pong_frame(message.data))
         elif message.type is WSMsgType.CLOSE:
             self._finish(OK)
             self._transport.close()

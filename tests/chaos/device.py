@@ -68,6 +68,7 @@ class Device:
         self._replaying = False
         self.unheard_since: datetime | None = None
         """When a fault made its connection lead nowhere, which it will notice later."""
+        self._up_since = datetime.now(UTC)
         self.spans: list[tuple[datetime, datetime]] = []
         """From when to when it could be reached."""
         self.places: list[str] = []
@@ -174,12 +175,25 @@ class Device:
             await connection.close()
 
     async def _be_up(self, connection: Connection) -> None:
-        began, self.unheard_since = datetime.now(UTC), None
-        self.places.append(connection.place)
+        self._begin_span(connection)
         try:
             await connection.lost.wait()
         finally:
-            self.spans.append((began, self.unheard_since or datetime.now(UTC)))
+            self._end_span()
+
+    def _begin_span(self, connection: Connection) -> None:
+        self._up_since, self.unheard_since = datetime.now(UTC), None
+        self.places.append(connection.place)
+
+    def _end_span(self) -> None:
+        self.spans.append((self._up_since, self.unheard_since or datetime.now(UTC)))
+
+    def is_heard_again(self) -> None:
+        """The connection that led nowhere is as good as new, unless it was lost meanwhile."""
+        if self.unheard_since is not None and self.up.is_set():
+            assert self._connection is not None
+            self._end_span()
+            self._begin_span(self._connection)
 
     async def _watch(self, connection: Connection) -> None:
         """Watches live as long as their connection."""

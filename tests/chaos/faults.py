@@ -186,7 +186,7 @@ class Faults:
             yield instance.name
             instance.thaw()
             for device in unheard:
-                device.unheard_since = None
+                device.is_heard_again()
 
     # Connections.
 

@@ -35,13 +35,14 @@ class Raw:
         await self.reader.readuntil(b"\r\n\r\n")
         return self
 
-    async def until(self, text: bytes) -> None:
-        """Read until `text` came."""
+    async def until(self, text: bytes) -> bytes:
+        """Read until `text` came; all that came."""
         read = b""
         while text not in read:
             chunk = await self.reader.read(1_024)
             assert chunk, read
             read += chunk
+        return read
 
     def say(self, text: str, *, opcode: int = 1, final: bool = True) -> None:
         """Send one frame, masked with zeros."""

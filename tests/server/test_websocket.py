@@ -92,6 +92,45 @@ class TestEnd:
         await until(lambda: transport.get_write_buffer_size() == 0)
 
 
+@one_database
+class TestControlFrames:
+    @pytest.fixture
+    async def raw(self, world, ana) -> Raw:
+        raw = await Raw(world).open()
+        raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
+        await raw.until(b'"synced"')
+        return raw
+
+    @pytest.fixture
+    def ours(self, world, raw):
+        """The server's end of it."""
+        ends = [one.outgoing.websocket for one in world.app.sockets.connections if one.sockets]
+        port = raw._writer.get_extra_info("sockname")[1]
+        (found,) = [
+            one for one in ends if one and one._transport.get_extra_info("peername")[1] == port
+        ]
+        return found
+
+    async def test_a_ping_is_answered_with_its_own_words(self, raw):
+        raw.say("are you there", opcode=9)
+        await raw.until(b"\x8a\x0dare you there")
+
+    async def test_a_goodbye_is_answered_and_the_connection_closed(self, world, raw, ours):
+        raw.say("", opcode=8)
+        await raw.until(b"\x88\x02\x03\xe8")
+        assert await raw.reader.read() == b""
+        await until(ours._transport.is_closing)
+
+    async def test_pings_of_one_who_does_not_read_are_dropped(self, raw, ours):
+        ours.pause_writing()
+        raw.say("dropped", opcode=9)
+        raw.say(f'42{NAMESPACE},1["echo",{{"text":"behind it"}}]')
+        await until(lambda: ours._socket.queue.messages)
+        ours.resume_writing()
+        raw.say("answered", opcode=9)
+        assert b"dropped" not in await raw.until(b"\x8a\x08answered")
+
+
 class TestCaughtUp:
     async def test_two_who_wait_are_both_told(self):
         outgoing = Outgoing()
