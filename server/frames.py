@@ -1,7 +1,6 @@
 """Websocket frames: what aiohttp's reader finds in bytes, and the few control frames we send."""
 
-import asyncio
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import WSMessage
 from aiohttp._websocket.reader import WebSocketDataQueue
@@ -14,7 +13,7 @@ class Frames(WebSocketDataQueue):
     """Takes what a reader finds; one for all readers, since it is emptied after each read."""
 
     def __init__(self, max_size: int) -> None:
-        super().__init__(None, max_size, loop=asyncio.get_running_loop())  # type: ignore[arg-type]
+        super().__init__(cast(Any, None), max_size, loop=cast(Any, None))  # nobody waits here
         self._max_size = max_size
         self._found: list[WSMessage] = []
         self._code = OK

@@ -45,6 +45,7 @@ async def test_metrics_are_in_prometheus_text_and_count_what_is(world, http):
     assert (await world.metrics())['parley_events_total{name="USER_UPDATED"}'] == 1
 
 
+@pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.5")
 async def test_metrics_tell_what_is_held_and_that_it_is_given_back(world):
     def held(metrics):
         return {name: value for name, value in metrics.items() if name.startswith("parley_held")}
