@@ -4,13 +4,19 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
+import structlog
+
+from server.dispatch import where
+
+log = structlog.get_logger("departures")
+
 AT_ONCE = 50
 """So many leave in one round of the loop, which takes some milliseconds."""
 
 
 class Leaving(Protocol):
     async def leave(self) -> None:
-        """Leave everything; raises nothing, and waits for nothing."""
+        """Leave everything, without waiting for anything."""
 
 
 class Departures:
@@ -28,6 +34,13 @@ class Departures:
     async def _see_off(self) -> None:
         while self._leaving:
             for _ in range(min(AT_ONCE, len(self._leaving))):
-                await self._leaving.popleft().leave()
+                await self._let_go(self._leaving.popleft())
             await asyncio.sleep(0)  # others have their turn
         self._seeing_off = None
+
+    async def _let_go(self, leaving: Leaving) -> None:
+        """Whatever is odd with one, the others leave too."""
+        try:
+            await leaving.leave()
+        except Exception as raised:
+            log.error("departure_failed", error=type(raised).__name__, where=where(raised))

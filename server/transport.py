@@ -135,10 +135,14 @@ class Outgoing:
         self.put_nowait(engineio_packet.Packet(engineio_packet.CLOSE))
         self.put_nowait(None)
 
-    def abort(self) -> None:
-        """Cut the connection at once and forget what was unsent."""
+    def drop(self) -> None:
+        """Forget what was unsent; whoever waits for the reader goes on."""
         while not self.empty():
             self.get_nowait()
+
+    def abort(self) -> None:
+        """Cut the connection at once and forget what was unsent."""
+        self.drop()
         self.put_nowait(None)
         if self.websocket is not None:
             self.websocket.abort()

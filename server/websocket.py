@@ -143,6 +143,7 @@ class WebSocket(asyncio.Protocol):
         """Whether it is open, and its transport takes what is written."""
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
+        """Frames that come before the handshake is answered, against RFC 6455, are not heard."""
         request: web.Request = environ["aiohttp.request"]
         await web.WebSocketResponse(compress=False).prepare(request)
         transport = request.transport
@@ -216,8 +217,6 @@ class WebSocket(asyncio.Protocol):
         unheard, self._unheard = self._unheard, []
         for message in unheard:
             self._take(message)
-        if self._stage is Stage.OVER:
-            self._leave_once()
         if self._handling is None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -282,19 +281,21 @@ class WebSocket(asyncio.Protocol):
         self._awake = False
         self.flush()
         queue = self._socket.queue
-        while not self._full and not queue.empty():
+        while self._stage is Stage.OPEN and not self._full and not queue.empty():
             packet = queue.get_nowait()
             if packet is None:
                 self._finish(OK)
-            elif self._stage is Stage.OPEN and not self._transport.is_closing():
+            elif not self._transport.is_closing():
                 self._transport.write(text_frame(packet.encode().encode()))
 
     def pause_writing(self) -> None:
         self._full, self.idle = True, False
 
     def resume_writing(self) -> None:
-        self._full, self.idle = False, self._stage is Stage.OPEN
-        self._write()
+        self._full = False
+        if self._stage is Stage.OPEN:
+            self.idle = True
+            self._write()
 
     # The end.
 
@@ -311,6 +312,14 @@ class WebSocket(asyncio.Protocol):
         self._be_over()
         if not self._transport.is_closing():
             self._transport.write(close_frame(code))
+        self._set_timer(FLUSHED_WITHIN_S, self._transport.abort)
+        self._leave_once()
+
+    def eof_received(self) -> None:
+        """The client says nothing more; what it does not read by then is not waited for."""
+        self.flush()
+        self._be_over()
+        if self._transport.get_write_buffer_size():
             self._set_timer(FLUSHED_WITHIN_S, self._transport.abort)
         self._leave_once()
 
@@ -325,8 +334,8 @@ class WebSocket(asyncio.Protocol):
         self._stage, self.idle = Stage.OVER, False
 
     def _leave_once(self) -> None:
-        """What carried the connection takes it along; but first is handled what came before."""
-        if self._carries and self._handling is None:
+        """What carried the connection takes it along."""
+        if self._carries:
             self._carries = False
             self._server.departures.add(self)
 
@@ -335,6 +344,7 @@ class WebSocket(asyncio.Protocol):
         socket = self._socket
         await socket.close(wait=False, abort=True, reason=self._reason)
         self._server.sockets.pop(socket.sid, None)
+        socket.queue.drop()
         socket.queue.websocket = None  # or each would keep the other
 
     def _set_timer(self, after_s: float = 0.0, call: Any = None) -> None:

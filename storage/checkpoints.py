@@ -21,7 +21,7 @@ from storage.threads import Threaded
 log = structlog.get_logger("storage")
 
 PAGES = 8_000
-"""32 MB; a row that changes costs about a page of the log."""
+"""Some 32 MB, as a row that changes costs about a page of the log; long ones cost more."""
 PAGES_MAX = 64_000
 
 

@@ -64,9 +64,10 @@ class Database(Protocol):
 
     async def stop(self) -> None: ...
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, apart: bool = False) -> T:
         """Run `work` in a transaction of its own and commit it.
 
+        `apart` says that it often raises after it changed something: others then go on unharmed.
         Raises what `work` raises, and StorageUnavailable when nothing could be kept.
         """
 

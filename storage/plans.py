@@ -49,14 +49,25 @@ class Plan:
     def bind(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
         """The SQL and its positional parameters for `values`."""
         if self._expands:
-            state = self._compiled.construct_expanded_state({**self._compiled.params, **values})
-            return state.statement, [state.parameters[n] for n in state.positiontup or ()]
+            return self._expand(values)
         bound = self._take({**self._constants, **values} if self._constants else values)
         for place, convert in self._converts:
             value = bound[place]
             if value is not None:
                 bound[place] = convert(value)
         return self._sql, bound
+
+    def _expand(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
+        """With as many parameters for a list as it has members."""
+        given = {**self._compiled.params, **values}
+        for name, value in given.items():
+            convert = _binder(self._compiled, name)
+            if convert is None or value is None:
+                continue
+            listed = self._compiled.binds[name].expanding
+            given[name] = [convert(one) for one in value] if listed else convert(value)
+        state = self._compiled.construct_expanded_state(given)
+        return state.statement, [state.parameters[n] for n in state.positiontup or ()]
 
     def read(self, row: tuple[Any, ...]) -> tuple[Any, ...] | list[Any]:
         """A row with its values converted to Python's types."""

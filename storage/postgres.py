@@ -122,7 +122,7 @@ class PostgresDatabase:
     async def stop(self) -> None:
         await self._engine.dispose()
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, apart: bool = False) -> T:
         for attempt in range(RERUNS_MAX):
             try:
                 return await self._commit(work)

@@ -4,10 +4,10 @@ Invariants:
 - One thread holds the writing connection. Works that arrive while it is busy wait in a list and go
   together in its next hop: one BEGIN IMMEDIATE, all the works, one COMMIT, then all the answers.
   No timer is involved, so a lone work waits for nothing and a crowd shares one fsync.
-- A work that raises leaves nothing behind, and the others go on. Most raise before they changed
-  anything. After one that did, the batch is rolled back and run once more with a savepoint for each
-  work: savepoints for all would cost a third of the time here, since SQLite then copies every page
-  before it changes it. A lone work has one.
+- A work that raises leaves nothing behind, and the others go on. Who often raises after a change
+  says so (`apart`) and gets a savepoint; for all it would cost a third of the time here, since
+  SQLite then copies every page before it changes it. After another one that raised so, the batch is
+  rolled back and run once more, with a savepoint for each.
 - When SQLite itself gave up the transaction (disk full), or the COMMIT fails, every work of the
   batch is refused.
 - Readers are other connections in WAL mode: each read is one snapshot and never blocks the writer.
@@ -16,7 +16,7 @@ Invariants:
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -95,7 +95,12 @@ class Outcome(NamedTuple):
     effects: list[Any]
 
 
-Run = Callable[[sqlite3.Connection, Work[Any]], Outcome]
+class Asked(NamedTuple):
+    """A work that waits for the writer."""
+
+    work: Work[Any]
+    apart: bool
+    answer: asyncio.Future[Any]
 
 
 class Undone(Exception):
@@ -111,20 +116,23 @@ def run_read(connection: sqlite3.Connection, work: Work[T]) -> T:
         connection.execute("ROLLBACK")
 
 
-def run_batch(connection: sqlite3.Connection, works: list[Work[Any]]) -> list[Outcome]:
-    """On the writer's thread: all `works` in one transaction."""
-    if len(works) == 1:
-        return run_all(connection, works, run_in_savepoint)
+def run_batch(connection: sqlite3.Connection, batch: list[Asked]) -> list[Outcome]:
+    """On the writer's thread: the whole batch in one transaction."""
+    alone = len(batch) == 1
     try:
-        return run_all(connection, works, run_bare)
+        return run_all(connection, [(one.work, alone or one.apart) for one in batch])
     except Undone:
-        return run_all(connection, works, run_in_savepoint)
+        return run_all(connection, [(one.work, True) for one in batch])
 
 
-def run_all(connection: sqlite3.Connection, works: list[Work[Any]], run: Run) -> list[Outcome]:
+def run_all(connection: sqlite3.Connection, works: list[tuple[Work[Any], bool]]) -> list[Outcome]:
+    """`works` in one transaction, each with whether it is apart."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [run(connection, work) for work in works]
+        outcomes = [
+            run_in_savepoint(connection, work) if apart else run_bare(connection, work)
+            for work, apart in works
+        ]
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -194,7 +202,7 @@ class SqliteDatabase:
         self._writer: Threaded | None = None
         self._readers: asyncio.Queue[Threaded] = asyncio.Queue()
         self._open_readers = 0
-        self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        self._waiting: list[Asked] = []
         self._drain: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -221,11 +229,11 @@ class SqliteDatabase:
                 self._open_readers -= 1
                 await (await self._readers.get()).close()
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, apart: bool = False) -> T:
         if self._writer is None or len(self._waiting) >= WAITING_MAX:
             raise StorageUnavailable("the database is stopped or overloaded")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
+        self._waiting.append(Asked(work, apart, future))
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._run_waiting(self._writer))
         return await future
@@ -252,12 +260,12 @@ class SqliteDatabase:
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
-                outcomes = await writer.in_thread(run_batch, [work for work, _ in batch])
-            except Exception as error:
+                outcomes = await writer.in_thread(run_batch, batch)
+            except BaseException as error:  # whatever a work raises, its callers are answered
                 log.warning("commit_failed", error=str(error), works=len(batch))
                 outcomes = [Outcome(None, StorageUnavailable(str(error)), [])] * len(batch)
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                self._answer(future, outcome)
+            for asked, outcome in zip(batch, outcomes, strict=True):
+                self._answer(asked.answer, outcome)
             self._checkpoints.grown(writer.total_changes)
 
     def _answer(self, future: asyncio.Future[Any], outcome: Outcome) -> None:

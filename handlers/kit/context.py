@@ -234,7 +234,8 @@ class Context:
                 raise
             return answer
 
-        answer = await self.kernel.database.transact(run)
+        # With a request id there is a claim, which is a change, before anything can be refused.
+        answer = await self.kernel.database.transact(run, apart=self.request_id is not None)
         if isinstance(answer, msgspec.Raw):
             self._replayed = answer
         # A command of several transactions (an outside answer in between) claims its id in the

@@ -4,14 +4,17 @@ import asyncio
 import gc
 import json
 import weakref
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
+from rooms.names import user
+from rooms.packets import text_frame
 from server import websocket
 from server.transport import UNSENT_MAX, Outgoing
-from tests.kit.probe import NAMESPACE
-from tests.kit.wire import Poller, Raw
+from tests.kit.probe import NAMESPACE, Say, say_it
+from tests.kit.wire import Poller, Raw, events_in
 from tests.world import one_database, until
 
 
@@ -61,6 +64,28 @@ class TestUpgrade:
             while '"hello"' not in await first.receive_str():
                 pass
 
+    async def test_one_whose_connection_is_over_meanwhile_is_turned_away(self, world, poller, door):
+        async with door() as late:
+            await late.send_str("2probe")
+            assert await late.receive_str() == "3probe"
+            await world.app.sockets.eio.sockets[poller.opened["sid"]].close(wait=False)
+            await late.send_str("5")
+            assert (await late.receive()).type is aiohttp.WSMsgType.CLOSE
+
+    async def test_one_that_only_tries_leaves_the_polls_what_is_theirs(
+        self, world, ana, poller, door
+    ):
+        async with door() as trying:
+            found = [one for one in gc.get_objects() if type(one) is websocket.WebSocket]
+            (ours,) = [one for one in found if one._socket.sid == poller.opened["sid"]]
+            await world.transact(say_it, Say(text="by poll", room=user(ana.id)))
+            ours.pause_writing()
+            ours.resume_writing()
+            assert not ours.idle
+            await trying.close()
+        while not events_in(poller.frames, "PROBE_SAID"):
+            assert await poller.poll() == 200
+
 
 @one_database
 class TestEnd:
@@ -92,25 +117,118 @@ class TestEnd:
         await until(lambda: transport.get_write_buffer_size() == 0)
 
 
+@pytest.fixture
+async def raw(world, ana) -> Raw:
+    """The only one who is connected."""
+    await ana.client.close()
+    await until(lambda: not world.app.sockets.connections)
+    raw = await Raw(world).open()
+    raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
+    await raw.until(b'"synced"')
+    return raw
+
+
+@pytest.fixture
+def connection(world, raw):
+    """The server's end of it."""
+    (connection,) = world.app.sockets.connections
+    return connection
+
+
+@pytest.fixture
+def ours(connection):
+    return connection.outgoing.websocket
+
+
 @one_database
-class TestControlFrames:
+class TestGoodbye:
+    async def test_what_was_sent_in_the_same_round_comes_before_it(self, raw, ours):
+        ours.add(text_frame(b"the last word"))
+        ours._finish(1000)
+        assert b"the last word" in await raw.until(b"\x88\x02\x03\xe8")
+
+    async def test_a_client_that_answers_it_is_let_go_at_once(self, world, raw, connection):
+        await world.app.sockets.end(connection)
+        await raw.until(b"\x88\x02\x03\xe8")
+        raw.say("", opcode=8)
+        async with asyncio.timeout(websocket.FLUSHED_WITHIN_S / 2):
+            assert await raw.reader.read() == b""
+
+    async def test_one_who_says_no_more_and_reads_nothing_is_not_waited_for(
+        self, raw, ours, monkeypatch
+    ):
+        monkeypatch.setattr(websocket, "FLUSHED_WITHIN_S", 0.1)
+        transport = ours._transport
+        while transport.get_write_buffer_size() < 1_000:
+            transport.write(text_frame(b"x" * 100) * 100)
+        raw._writer.write_eof()
+        await until(lambda: transport.get_write_buffer_size() == 0)
+
+    async def test_a_replay_to_one_who_is_gone_ends_with_them(self, world, ana, raw, connection):
+        for _ in range(10):
+            await world.transact(say_it, Say(text="x" * 3_000, room=user(ana.id), count=100))
+        again = await Raw(world).open()
+        auth = {"token": ana.token, "since": {user(ana.id): 0}}
+        again.say(f"40{NAMESPACE},{json.dumps(auth)}")
+        await until(lambda: len(world.app.sockets.connections) == 2)
+        (stalled,) = [one for one in world.app.sockets.connections if one is not connection]
+        await until(lambda: stalled.outgoing.bytes > UNSENT_MAX // 4)
+        (socket,) = stalled.sockets.values()
+        await again.close()
+        await until(lambda: socket.worker is None)
+        assert stalled.outgoing.bytes == 0
+
+
+@one_database
+class TestEntering:
+    """While it is waited for, whatever comes after it waits."""
+
     @pytest.fixture
-    async def raw(self, world, ana) -> Raw:
+    async def held(self, world, monkeypatch) -> AsyncIterator[asyncio.Event]:
+        let_go, admit = asyncio.Event(), world.app.doorman.admit
+
+        async def hold(*args):
+            await let_go.wait()
+            return await admit(*args)
+
+        monkeypatch.setattr(world.app.doorman, "admit", hold)
+        yield let_go
+        let_go.set()
+
+    @pytest.fixture
+    async def entering(self, world, ana, held):
         raw = await Raw(world).open()
         raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
-        await raw.until(b'"synced"')
-        return raw
+        await until(lambda: entering_of(world))
+        return raw, *entering_of(world)
 
-    @pytest.fixture
-    def ours(self, world, raw):
-        """The server's end of it."""
-        ends = [one.outgoing.websocket for one in world.app.sockets.connections if one.sockets]
-        port = raw._writer.get_extra_info("sockname")[1]
-        (found,) = [
-            one for one in ends if one and one._transport.get_extra_info("peername")[1] == port
-        ]
-        return found
+    async def test_one_who_is_cut_meanwhile_is_gone_at_once(self, entering):
+        _, connection = entering
+        connection.cut()
+        await until(lambda: connection.gone)
 
+    async def test_what_comes_behind_it_is_not_read(self, entering):
+        raw, connection = entering
+        for _ in range(1_000):
+            raw.say("2" * 10_000)
+        ours = connection.outgoing.websocket
+        await until(lambda: raw._writer.transport.get_write_buffer_size() > 0)
+        await asyncio.sleep(0.05)  # nothing shows that nothing is read
+        assert len(ours._unheard) < 100
+
+    async def test_what_comes_behind_it_is_heard_after_it(self, entering, held):
+        raw, _ = entering
+        raw.say(f'42{NAMESPACE},7["echo",{{"text":"in time"}}]')
+        held.set()
+        assert b'"synced"' in await raw.until(b'"in time"')
+
+
+def entering_of(world):
+    return [one for one in world.app.sockets.connections if one.admitting.locked()]
+
+
+@one_database
+class TestControlFrames:
     async def test_a_ping_is_answered_with_its_own_words(self, raw):
         raw.say("are you there", opcode=9)
         await raw.until(b"\x8a\x0dare you there")

@@ -1,5 +1,7 @@
 """Statements are compiled once, and a value whose name is wrong never passes in silence."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import bindparam, literal, select, update
 
@@ -9,6 +11,13 @@ from tests.storage.scratch import NOW, put
 
 BY_KEY = select(timers.c.key).where(timers.c.key == bindparam("of_key"))
 MOVE = update(timers).where(timers.c.key == bindparam("of_key")).values(due_at=bindparam("due"))
+MOVE_ANY = (
+    update(timers)
+    .where(timers.c.key.in_(bindparam("some", expanding=True)))
+    .values(due_at=bindparam("later"))
+)
+DUE_AT = select(timers.c.key).where(timers.c.due_at == bindparam("at"))
+DUE_AT_ANY = select(timers.c.key).where(timers.c.due_at.in_(bindparam("at", expanding=True)))
 ANY_OF = select(timers.c.key).where(timers.c.key.in_(bindparam("some", expanding=True)))
 INSERT = timers.insert()
 ROW = {"key": "a", "due_at": NOW, "name": "N", "data": "{}"}
@@ -51,6 +60,14 @@ async def test_a_list_of_values_may_be_of_any_length(database):
     assert await database.read(among()) == set()
     assert await database.read(among("a", "x")) == {"a"}
     assert await database.read(among("a", "b", "c")) == {"a", "b", "c"}
+
+
+async def test_values_beside_a_list_are_kept_like_all_others(database):
+    await database.transact(lambda queries: queries.run(INSERT, **ROW))
+    later = NOW + timedelta(hours=1)
+    await database.transact(lambda queries: queries.run(MOVE_ANY, some=["a", "b"], later=later))
+    assert await database.read(lambda queries: queries.scalars(DUE_AT, at=later)) == ["a"]
+    assert await database.read(lambda queries: queries.scalars(DUE_AT_ANY, at=[later])) == ["a"]
 
 
 async def test_values_come_back_as_they_went_in(database):

@@ -59,6 +59,32 @@ async def test_a_work_that_raises_to_be_kept_stays(database, told):
     assert told == ["kept"]
 
 
+async def test_a_work_that_raises_to_be_kept_stays_among_others(database, told):
+    works = [putting("a"), failing("kept", Kept()), putting("b")]
+    ended = await outcomes(database, *works)
+    assert [type(one) for one in ended] == [str, Kept, str]
+    assert await database.read(keys) == {"a", "kept", "b"}
+    assert sorted(told) == ["a", "b", "kept"]
+
+
+async def test_works_that_are_apart_end_alone(database, told):
+    runs = []
+
+    def counted(queries: Queries):
+        runs.append(put(queries, "good", effect=True))
+
+    apart = database.transact(failing("bad", Odd()), apart=True)
+    assert await asyncio.gather(
+        database.transact(putting("first")),
+        apart,
+        database.transact(counted),
+        return_exceptions=True,
+    )
+    assert runs == ["good"]
+    assert await database.read(keys) == {"first", "good"}
+    assert sorted(told) == ["first", "good"]
+
+
 async def test_an_error_of_the_database_ends_its_own_work_only(database):
     def wrong(queries: Queries):
         put(queries, "wrong")
@@ -263,6 +289,24 @@ class TestOnSqlite:
             await database.transact(putting(f"{number}"))
             await settled(database)
         assert Path(f"{database.path}-wal").stat().st_size < 100 * 4_096
+
+    async def test_the_log_begins_anew_though_many_write(self, database, monkeypatch):
+        monkeypatch.setattr(checkpoints, "PAGES", 10)
+
+        async def keep_writing(name: str):
+            for number in range(200):
+                await database.transact(putting(f"{name} {number}"))
+
+        await asyncio.gather(*(keep_writing(name) for name in "abcdef"))
+        assert Path(f"{database.path}-wal").stat().st_size < 200 * 4_096
+
+    async def test_whatever_a_work_raises_its_callers_are_answered(self, database):
+        def leaves(queries: Queries):
+            raise asyncio.CancelledError
+
+        ended = await outcomes(database, putting("a"), leaves, putting("b"))
+        assert all(isinstance(one, StorageUnavailable) for one in ended)
+        assert await database.transact(putting("after")) == "after"
 
     async def test_a_log_that_cannot_be_copied_is_kept(self, database, monkeypatch):
         monkeypatch.setattr(checkpoints, "PAGES", 1)
