@@ -147,3 +147,22 @@ async def test_the_same_request_id_ten_times_at_once_is_one_booking_and_one_card
     other = await ana.client.ask("/chat", "request_booking", payload | {"note": "another"})
     assert other["error"]["code"] == "CONFLICT"
     assert (await say(ana, chat, "t"))["seq"] == 3
+
+
+async def test_who_is_put_out_at_the_same_moment_is_asked_before_it_or_not_at_all(
+    world, ana, ben, shop
+):
+    cleo = await world.person("cleo")
+    group = await talk(cleo, ana, ben)
+    here = {"conversation_id": group, "user_id": ben.id}
+    for block in range(8):
+        begun = await ana.client.begin(
+            "/chat", "request_booking", {"conversation_id": group, **shop.ask(block)}
+        )
+        removed = await cleo.call("/chat", "remove_member", **here)
+        answer = await begun
+        if answer["ok"]:
+            assert (await card_of(ana, group))[-1]["seq"] < removed["seq"]
+        else:
+            assert answer["error"]["code"] == "NOT_FOUND"
+        await cleo.call("/chat", "add_member", **here)
