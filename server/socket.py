@@ -40,8 +40,9 @@ log = structlog.get_logger("socket")
 
 FRAME_MAX = 65_536
 CONNECT_WITHIN_S = 10.0
-ADMIT_WITHIN_S = 10.0
-"""After a crash all come back at once; to refuse one for slowness costs as much as to admit it."""
+ADMIT_WITHIN_S = 18.0
+"""After a crash all come back at once; to refuse one for slowness costs as much as to admit it.
+The JavaScript client waits for 20 s."""
 END_WITHIN_S = 0.5
 STOP_WITHIN_S = 5.0
 PING_EVERY_S = 10
