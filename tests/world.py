@@ -7,7 +7,6 @@ import inspect
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -36,6 +35,7 @@ from server.settings import Settings, read_settings
 from storage.clock import SystemClock
 from storage.deliveries import list_due
 from storage.events import events
+from tests.parts.ports import free_port
 from tests.wire_client import Client, Heard
 
 ROOT = Path(__file__).parent.parent
@@ -438,13 +438,6 @@ class Process:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environ_of(data_dir: Path, database_url: str, **settings: str) -> dict[str, str]:

@@ -13,8 +13,9 @@ import aiohttp
 
 from tests.parts import postgres
 from tests.parts.node import find_node
+from tests.parts.ports import free_port
 from tests.parts.redis import running_redis
-from tests.world import ROOT, environ_of, free_port, until
+from tests.world import ROOT, environ_of, until
 
 PEERS = Path(__file__).parent / "peers"
 READY_WITHIN_S = 30.0

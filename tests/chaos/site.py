@@ -22,9 +22,10 @@ import aiohttp
 from server.settings import Settings
 from tests.chaos.records import Records
 from tests.chaos.wires import Wire
+from tests.parts.ports import free_port
 from tests.parts.postgres import Cluster, running_cluster
 from tests.parts.redis import RedisServer, running_redis
-from tests.world import ROOT, environ_of, free_port, settings_of, until
+from tests.world import ROOT, environ_of, settings_of, until
 
 READY_WITHIN_S = 30.0
 ENDS_WITHIN_S = 30.0

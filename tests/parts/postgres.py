@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -19,6 +18,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.parts.ports import free_port
 
 READY = "database system is ready to accept connections"
 START_LIMIT_S = 30
@@ -180,13 +181,6 @@ def _start_on_a_free_port(
             return server, port
         server.stop()
     raise RuntimeError(f"PostgreSQL did not start:\n{server.log}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _make_cluster(binaries: Path, folder: Path, password: str) -> None:

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.parts.postgres import free_port, unprivileged
+from tests.parts.ports import free_port
+from tests.parts.postgres import unprivileged
 from tests.world import ROOT, until
 
 START_LIMIT_S = 10

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tests.parts.postgres import free_port, unprivileged
+from tests.parts.ports import free_port
+from tests.parts.postgres import unprivileged
 from tests.world import until
 
 START_LIMIT_S = 10

@@ -1,6 +1,5 @@
 """Invariant 4: what counts is the time in which both were connected, and never more."""
 
-import contextlib
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -148,11 +147,7 @@ async def test_what_a_dead_instance_left_is_ended_a_few_stays_at_a_time(world, m
 
 async def die(world):
     """Let an instance end as by SIGKILL: nothing is put in order, nobody is told."""
-    heartbeat = world.app.heartbeat
-    heartbeat._task.cancel()
-    with contextlib.suppress(BaseException):
-        await heartbeat._task
-    heartbeat._task = None
+    await world.app.heartbeat._tasks.end()
     await world.app.doorman.stop()
 
 

@@ -10,8 +10,9 @@ from handlers.send import service
 from handlers.send.public import compose
 from storage.columns import metadata
 from storage.events import events
+from tests.parts.ports import free_port
 from tests.wire_client import Client
-from tests.world import World, address_of, free_port, one_database, until
+from tests.world import World, address_of, one_database, until
 
 ANA = address_of("ana")
 PINCODE = {"pincode": "123456", "minutes": 10}
