@@ -77,6 +77,8 @@ class Run:
         self.outcome = outcome
         self._records = outcome.records
         self.stored = truth.Truth()
+        self.said_to_have_left: list[str] = []
+        """What watchers were told before everybody really left."""
 
     async def run(self, people: int) -> None:
         site, outcome, records = self._site, self.outcome, self._records
@@ -97,6 +99,7 @@ class Run:
             finally:
                 await database.stop()
             screens = screens_of(cast)
+            self.said_to_have_left = [one for device in cast.devices for one in device.shown.left]
         finally:
             await asyncio.gather(*(device.leave() for device in cast.devices))
         await self._give_back(before)
