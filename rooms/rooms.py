@@ -116,7 +116,7 @@ class Rooms:
         listeners = self._listeners.get(stream(namespace, room))
         if listeners and listeners.told_at < read_at:
             packet = whisper_packet(namespace, room, name, data)
-            if listeners.told.get(name) != packet.text:
+            if listeners.told.get(name, (b"", 0.0))[0] != packet.text:
                 listeners.tell(packet)
 
     # Ways in.
@@ -157,16 +157,29 @@ class Rooms:
         self._open_all(opening, {name: floor})
         return lambda: self._let_in(member, name, floor)
 
-    async def listen(self, member: Member, names: list[str]) -> None:
-        """Let `member` hear the whispers of rooms; returns when it hears them from everywhere."""
+    async def listen(self, member: Member, names: list[str]) -> Callable[[], None]:
+        """Let `member` hear the whispers of rooms; returns when it hears them from everywhere.
+
+        To be called once the member has read how things are: what was whispered since is then said
+        to it again, for what it read may be older.
+        """
+        began = monotonic()
         if member.gone:
-            return
+            return partial(self._say_again, member, [], began)
         fresh = [name for name in names if not self._is_heard(name)]
         for name in names:
             self._listeners.setdefault(name, Listeners()).members[member] = None
             self._of_member.setdefault(member, set()).add(name)
         if fresh:
             await self._bus.subscribe(*fresh)
+        return partial(self._say_again, member, names, began)
+
+    def _say_again(self, member: Member, names: list[str], since: float) -> None:
+        for name in names:
+            listeners = self._listeners.get(name)
+            if listeners is not None and member in listeners.members:
+                for text in listeners.told_since(since):
+                    member.send(Packet(text, shed=True))
 
     # Ways out.
 

@@ -201,8 +201,8 @@ class Audience:
     def unfollow(self, socket: Any, stream_name: str) -> None:
         self._rooms.leave(socket, stream_name)
 
-    async def listen(self, socket: Any, stream_names: list[str]) -> None:
-        await self._rooms.listen(socket, stream_names)
+    async def listen(self, socket: Any, stream_names: list[str]) -> Callable[[], None]:
+        return await self._rooms.listen(socket, stream_names)
 
     def whisper(self, whisper: Whisper) -> None:
         self._rooms.whisper(

@@ -79,7 +79,7 @@ class Audience(Protocol):
 
     def unfollow(self, socket: Any, stream_name: str) -> None: ...
 
-    async def listen(self, socket: Any, stream_names: list[str]) -> None: ...
+    async def listen(self, socket: Any, stream_names: list[str]) -> Callable[[], None]: ...
 
 
 class Mailer(Protocol):
@@ -272,12 +272,16 @@ class Context:
     def unfollow(self, namespace: str, room: str) -> None:
         self._stop_hearing(stream(namespace, room))
 
-    async def listen(self, namespace: str, *rooms: str) -> None:
-        """Let this socket hear the whispers of `rooms`; raises TooMany, and then of none."""
+    async def listen(self, namespace: str, *rooms: str) -> Callable[[], None]:
+        """Let this socket hear the whispers of `rooms`; raises TooMany, and then of none.
+
+        Gives what says again what was whispered since: for whispers that tell how things are, once
+        the answer, which may be older, is written.
+        """
         names = [stream(namespace, room) for room in rooms]
         self._listened += [name for name in names if name not in self.socket.listens]
         self.socket.listen(names)
-        await self._audience.listen(self.socket, names)
+        return await self._audience.listen(self.socket, names)
 
     def whisper(self, namespace: str, room: str, name: str, data: Any) -> None:
         """Say something unstored to a room, but not to this socket."""

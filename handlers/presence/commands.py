@@ -14,7 +14,8 @@ NAMESPACE = "/presence"
 async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
     """Whether these people are there, and from then on when that changes."""
     known = await ctx.read(service.list_known, ask.user_ids)
-    await ctx.listen(NAMESPACE, *(names.presence(user_id) for user_id in known))
+    rooms = [names.presence(user_id) for user_id in known]
+    ctx.after_ack.append(await ctx.listen(NAMESPACE, *rooms))
     return await ctx.read(service.get_states, known)  # once it listens: it misses no change
 
 

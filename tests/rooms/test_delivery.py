@@ -305,6 +305,18 @@ async def test_a_whisper_reaches_members_and_listeners_and_is_not_stored(hall, m
     assert listener.sent == ["typing"], "listeners hear whispers only"
 
 
+async def test_what_is_whispered_while_a_listener_reads_can_be_said_again(hall):
+    early, late = Member("ben"), Member("cleo")
+    await hall.rooms.listen(early, [HALL])
+    hall.rooms.whisper("/hall", "hall", "before", {})
+    say_again = await hall.rooms.listen(late, [HALL])
+    for name in ("came", "went", "came"):
+        hall.rooms.whisper("/hall", "hall", name, {})
+    say_again()
+    assert late.sent == ["came", "went", "came", "went", "came"], "the last one last"
+    assert early.sent == ["before", "came", "went", "came"]
+
+
 async def test_nothing_is_left_when_members_are_gone(hall):
     members = [Member(f"u{n}") for n in range(10)]
     for one in members:

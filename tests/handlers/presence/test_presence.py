@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from handlers.kit.context import Context
 from handlers.kit.ids import new_id
 from handlers.kit.rules import Rules
+from handlers.presence import service
 from storage.presence import hold_person, list_presences, lock_presence, update_presence
 from tests.handlers.waiting_room.scenes import lose_instance, refusal_of
 from tests.world import until
@@ -231,3 +233,21 @@ async def _are(watcher, expected):
     """Whether these people are there, or not, as `expected` says."""
     answer = await watcher.call(PRESENCE, "watch", user_ids=[one.id for one in expected])
     return all(answer["states"][one.id]["online"] == there for one, there in expected.items())
+
+
+async def test_who_comes_while_the_answer_is_read_is_there_in_the_end(world, monkeypatch):
+    """The answer may be older than what was whispered before it: that is said again behind it."""
+    ana, ben = await world.person("ana"), await world.person("ben")
+    await ana.enter(PRESENCE)
+    read = Context.read
+
+    async def read_and_dawdle(ctx, work, *args):
+        states = await read(ctx, work, *args)
+        if work is service.get_states:
+            await ben.enter(PRESENCE)
+            await until(lambda: told(ana))
+        return states
+
+    monkeypatch.setattr(Context, "read", read_and_dawdle)
+    assert not (await state_of(ana, ben))["online"]
+    await until(lambda: told(ana) == [("USER_ONLINE", ben.id)] * 2)
