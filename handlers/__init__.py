@@ -5,6 +5,7 @@
 
 DOMAINS = (
     "signup",
+    "pincodes",
     "profile",
     "auth",
     "consultants",

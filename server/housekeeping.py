@@ -12,8 +12,8 @@ from handlers.auth.public import forget_ended_sessions, forget_ended_tokens, for
 from handlers.kit.context import Kernel
 from handlers.kit.ids import id_at
 from handlers.kit.rules import Rules
+from handlers.pincodes.public import forget_pincodes
 from handlers.send.public import forget_dispatches
-from handlers.signup.public import forget_pincodes
 from rooms.tasks import Tasks
 from storage.answers import forget_answers
 from storage.engine import Queries, StorageUnavailable

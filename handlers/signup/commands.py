@@ -3,28 +3,19 @@
 from handlers.auth import public as accounts
 from handlers.auth.contracts import PasswordWeak, SessionView
 from handlers.kit.context import Context
+from handlers.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 from handlers.signup import service, signup
-from handlers.signup.contracts import (
-    CompleteSignup,
-    EmailTaken,
-    PincodeExpired,
-    PincodeLocked,
-    PincodeWrong,
-    SignupStarted,
-    StartSignup,
-)
+from handlers.signup.contracts import CompleteSignup, EmailTaken, StartSignup
 
 
 @signup.command(visitors=True, rate="attempts")
-async def start(ctx: Context, ask: StartSignup) -> SignupStarted:
+async def start(ctx: Context, ask: StartSignup) -> PincodeSent:
     """Ask for a pincode by mail."""
     return await ctx.transact(service.start, ask)
 
 
 @signup.command(
-    visitors=True,
-    rate="attempts",
-    refuses=(PincodeWrong, PincodeExpired, PincodeLocked, EmailTaken, PasswordWeak),
+    visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, EmailTaken, PasswordWeak)
 )
 async def complete(ctx: Context, ask: CompleteSignup) -> SessionView:
     """Prove the address and become a user."""

@@ -479,6 +479,11 @@ export interface Person {
   last_name: string;
 }
 
+/** How long the pincode lives; the same whether the address is known or not. */
+export interface PincodeSent {
+  expires_in_s: number;
+}
+
 /** One student's place: `ahead` others come first, in about `eta_s` seconds it is their turn. */
 export interface Place {
   booking_id: string;
@@ -601,11 +606,6 @@ export interface Signal {
   call_id: string;
   to: string;
   data: unknown;
-}
-
-/** How long the pincode lives; the same whether the address is known or not. */
-export interface SignupStarted {
-  expires_in_s: number;
 }
 
 export interface StartSignup {
@@ -902,7 +902,7 @@ export interface Commands {
     /** Prove the address and become a user. */
     complete: { payload: CompleteSignup; data: Session };
     /** Ask for a pincode by mail. */
-    start: { payload: StartSignup; data: SignupStarted };
+    start: { payload: StartSignup; data: PincodeSent };
   };
   "/waiting-room": {
     /** Take a waiting student into a call. */

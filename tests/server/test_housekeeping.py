@@ -8,8 +8,8 @@ from server import housekeeping
 from storage.answers import answers, forget_answers
 from storage.auth import refresh_tokens, sessions
 from storage.events import events, forget_events
+from storage.pincodes import pincodes
 from storage.send import dispatches
-from storage.signup import pincodes
 from tests.server.test_heartbeat import fail_once
 from tests.wire_client import Client
 from tests.world import World, address_of, one_database, until

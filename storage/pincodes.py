@@ -23,7 +23,7 @@ pincodes = Table(
 )
 
 
-class Pincode(msgspec.Struct):
+class PincodeRow(msgspec.Struct):
     email: str
     purpose: str
     request_id: str
@@ -54,20 +54,20 @@ _OLD = select(_p.email, _p.purpose).where(*_IS_OLD).limit(bindparam("limit"))
 _FORGET = delete(pincodes).where(tuple_(_p.email, _p.purpose).in_(_OLD), *_IS_OLD)
 
 
-def keep_pincode(tx: Queries, pincode: Pincode) -> None:
+def keep_pincode(tx: Queries, pincode: PincodeRow) -> None:
     """Replace what there was for this address and purpose."""
     tx.run(_KEEP, **msgspec.structs.asdict(pincode))
 
 
-def open_pincode(tx: Queries, fresh: Pincode) -> Pincode:
+def open_pincode(tx: Queries, fresh: PincodeRow) -> PincodeRow:
     """What there is for this address and purpose, else `fresh`; locked, even when it is new."""
     tx.run(_OPEN, **msgspec.structs.asdict(fresh))
     return find_pincode(tx, fresh.email, fresh.purpose) or fresh
 
 
-def find_pincode(tx: Queries, email: str, purpose: str) -> Pincode | None:
+def find_pincode(tx: Queries, email: str, purpose: str) -> PincodeRow | None:
     """Locked, so that parallel guesses are counted one after the other."""
-    return tx.one(Pincode, _FIND, address=email, of_purpose=purpose)
+    return tx.one(PincodeRow, _FIND, address=email, of_purpose=purpose)
 
 
 def count_try(tx: Queries, email: str, purpose: str) -> int:
