@@ -8,6 +8,7 @@ DOMAINS = (
     "pincodes",
     "profile",
     "auth",
+    "identities",
     "consultants",
     "availability",
     "booking",

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from handlers import DOMAINS
+from handlers.identities.public import Providers
 from handlers.kit.command import Registry, load_domains
 from handlers.kit.context import Actor, Context, Kernel, Origin, Stored, Wake, Whisper
 from handlers.kit.ids import new_id
@@ -86,6 +87,7 @@ class App:
             Patience(environment.consumer_tries, environment.consumer_backoff_s),
         )
         self.timers = Timers(self.kernel)
+        self.admission = Admission(self.kernel)
         people = People()
         others = partial(list_others, self.kernel)
         cap = environment.sockets_per_person
@@ -95,7 +97,7 @@ class App:
             self.registry,
             self.rooms,
             self.limits,
-            Admission(self.kernel),
+            self.admission,
             people,
             self.devices,
         )
@@ -123,6 +125,7 @@ class App:
             hearers=self.registry.hearers(),
             instance_id=new_id(self.clock.now()),
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
+            providers=Providers(settings.houses),
         )
 
     async def start(self) -> None:
@@ -163,6 +166,7 @@ class App:
         if self._line is not None:
             await self._line.stop()
         await self.rooms.stop()
+        await self.kernel.providers.stop()
         await self.database.stop()
         log.info("stopped")
 

@@ -194,5 +194,10 @@ def where(raised: BaseException) -> list[str]:
 
 
 def error_body(refusal: Refusal) -> bytes:
+    return b'{"ok":false,"error":%b}' % error_of(refusal)
+
+
+def error_of(refusal: Refusal) -> bytes:
+    """A refusal as JSON."""
     error = Error(refusal.CODE, str(refusal), refusal.details, refusal.retry_after_s)
-    return b'{"ok":false,"error":%b}' % encode(error).encode()
+    return encode(error).encode()

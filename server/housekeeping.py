@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from handlers.auth.public import forget_ended_sessions, forget_ended_tokens, forget_spent_tokens
+from handlers.identities.public import forget_attempts, forget_tickets
 from handlers.kit.context import Kernel
 from handlers.kit.ids import id_at
 from handlers.kit.rules import Rules
@@ -51,6 +52,8 @@ def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
         partial(forget_dispatches, before=events_since),
         partial(forget_answers, before=now - rules.span("answers_kept_days")),
         partial(forget_pincodes, before=now - PINCODES_KEPT),
+        partial(forget_attempts, before=now),
+        partial(forget_tickets, before=now),
         partial(forget_spent_tokens, before=now - rules.span("refresh_token_life_days")),
         partial(forget_ended_tokens, before=now - SESSIONS_KEPT),
         partial(forget_ended_sessions, before=now - SESSIONS_KEPT),

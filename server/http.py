@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from server.catalog import Catalog
 from server.dispatch import where
+from server.rest import Rest
 
 if TYPE_CHECKING:
     from server.app import App
@@ -59,6 +60,7 @@ def build_web(app: "App") -> web.Application:
     application.router.add_get("/docs", site.docs)
     application.router.add_get("/docs/asyncapi.json", site.asyncapi)
     application.router.add_get("/docs/contracts.d.ts", site.contracts)
+    Rest(app).add_to(application)
     return application
 
 

@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from handlers.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.kit.rules import Rules
 
 PREFIX = "PARLEY_"
@@ -53,6 +54,10 @@ class Environment(msgspec.Struct, frozen=True):
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="networks whose X-Forwarded-For counts, with commas")
     ] = ()
+    oauth_providers: Annotated[
+        dict[ProviderName, HouseSettings],
+        Meta(description="google, apple, facebook and others to sign in with, as JSON (README)"),
+    ] = msgspec.field(default_factory=dict)
     messages_burst: Annotated[int, Meta(ge=1, description="chat messages at once, a person")] = 20
     messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
     commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
@@ -82,6 +87,7 @@ class Settings:
         self.data_dir = Path(environment.data_dir)
         self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
+        self.houses = _houses(environment.oauth_providers)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
         _check(self)
 
@@ -157,7 +163,7 @@ def describe_settings() -> str:
     for shape in (Environment, Rules):
         for name, kind in _fields(shape).items():
             default = getattr(shape(), name)
-            shown = f" [{default}]" if default not in ("", ()) else ""
+            shown = f" [{default}]" if default not in ("", (), {}) else ""
             lines.append(f"  {variable_of(name):<34} {_description(kind)}{shown}")
     return "\n".join(lines)
 
@@ -182,6 +188,8 @@ def _read(shape: type[Any], environ: Mapping[str, str]) -> Any:
 
 def _value(variable: str, kind: Any, text: str) -> Any:
     try:
+        if get_origin(get_args(kind)[0]) is dict:
+            return _secret_value(variable, kind, text)
         if get_origin(get_args(kind)[0]) is tuple:
             if text.lstrip().startswith("["):
                 return msgspec.json.decode(text, type=kind)
@@ -189,6 +197,21 @@ def _value(variable: str, kind: Any, text: str) -> Any:
         return msgspec.convert(text, kind, strict=False)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise WrongSetting(f"{variable}={text!r}: {error}") from None
+
+
+def _secret_value(variable: str, kind: Any, text: str) -> Any:
+    """JSON with secrets in it, which no error shows."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise WrongSetting(f"{variable}: {error}") from None
+
+
+def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
+    try:
+        return tuple(house_of(name, said) for name, said in providers.items())
+    except ValueError as error:
+        raise WrongSetting(f"{PREFIX}OAUTH_PROVIDERS: {error}") from None
 
 
 def _description(kind: Any) -> str:

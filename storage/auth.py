@@ -36,6 +36,7 @@ sessions = Table(
     Column("address", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("refreshed_at", Instant, nullable=False),
+    Column("proved_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant, index=True),
     Column("end_reason", String(40)),
@@ -59,6 +60,7 @@ class SessionRow(msgspec.Struct):
     address: str
     created_at: datetime
     refreshed_at: datetime
+    proved_at: datetime
     expires_at: datetime
     ended_at: datetime | None
     end_reason: str | None
@@ -82,6 +84,7 @@ _SET_PASSWORD = _credential.on_conflict_do_update(
     },
 )
 _PASSWORD = select(credentials.c.password_hash).where(credentials.c.user_id == bindparam("of_user"))
+_DELETE_PASSWORD = delete(credentials).where(credentials.c.user_id == bindparam("of_user"))
 _LOCK_PASSWORD = _PASSWORD.with_for_update()
 _s = sessions.c
 _INSERT_SESSION = insert(sessions)
@@ -98,6 +101,7 @@ _PROLONG = (
     .where(_s.id == bindparam("session_id"))
     .values(refreshed_at=bindparam("now"), expires_at=bindparam("new_expires_at"))
 )
+_PROVE = update(sessions).where(_s.id == bindparam("session_id")).values(proved_at=bindparam("now"))
 _t = refresh_tokens.c
 _INSERT_TOKEN = insert(refresh_tokens)
 _TOKEN = select(refresh_tokens).where(_t.hash == bindparam("token_hash"))
@@ -143,6 +147,11 @@ def lock_password(tx: Queries, user_id: str) -> str | None:
     return found
 
 
+def delete_password(tx: Queries, user_id: str) -> bool:
+    """Whether there was one."""
+    return tx.run(_DELETE_PASSWORD, of_user=user_id) == 1
+
+
 def insert_session(tx: Queries, session: SessionRow) -> None:
     tx.run(_INSERT_SESSION, **msgspec.structs.asdict(session))
 
@@ -167,6 +176,11 @@ def end_session(tx: Queries, session_id: str, now: datetime, reason: str) -> boo
 
 def prolong_session(tx: Queries, session_id: str, now: datetime, expires_at: datetime) -> None:
     tx.run(_PROLONG, session_id=session_id, now=now, new_expires_at=expires_at)
+
+
+def note_proof(tx: Queries, session_id: str, now: datetime) -> None:
+    """Who uses the session has just proved who they are."""
+    tx.run(_PROVE, session_id=session_id, now=now)
 
 
 def insert_token(tx: Queries, token_hash: str, session_id: str, now: datetime) -> None:

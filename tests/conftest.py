@@ -188,10 +188,10 @@ async def make_world(
     """`await make_world(PARLEY_OFFER_S="5")` starts one more instance on the test's database."""
     async with AsyncExitStack() as stack:
 
-        async def make(more: tuple[Domain, ...] = (), **settings: str) -> World:
+        async def make(more: tuple[Domain, ...] = (), port: int = 0, **settings: str) -> World:
             chosen = settings_of(tmp_path / "data", database_url, **{**chosen_settings, **settings})
             world = World(chosen, clock, (*domains, *more))
-            await world.start()
+            await world.start(port)
             stack.push_async_callback(world.close)
             return world
 

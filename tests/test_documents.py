@@ -135,7 +135,7 @@ def test_the_settings_are_named_with_their_defaults() -> None:
     known = {variable_of(n): getattr(s, n) for s in structs for n in s.__struct_fields__}
     for name, default, purpose in rows(README, "variable |"):
         expected = known[coded(name)[0]]
-        assert default == ("–" if expected in ("", ()) else f"`{expected}`"), name
+        assert default == ("–" if expected in ("", (), {}) else f"`{expected}`"), name
         assert purpose
 
 
@@ -222,7 +222,7 @@ class Copy:
         folder = self.root / "storage" / "migrations" / "versions"
         shown = folder / "0002_greetings.py"
         newest = max(file.name[:4] for file in folder.glob("*.py") if file != shown)
-        text = shown.read_text().replace("0001", newest).replace("0002", f"{int(newest) + 1:04}")
+        text = shown.read_text().replace("0002", f"{int(newest) + 1:04}").replace("0001", newest)
         shown.write_text(text)
 
     def breaches(self) -> list[str]:

@@ -20,12 +20,24 @@ CONSULTANTS = frozenset({"consultant"})
 
 MAY_USE = {
     "/signup": {"start": ANYBODY, "complete": ANYBODY},
-    "/auth": {"login": ANYBODY, "refresh": ANYBODY, "logout": ANYBODY},
+    "/auth": {
+        "login": ANYBODY,
+        "refresh": ANYBODY,
+        "logout": ANYBODY,
+        "providers": ANYBODY,
+        "oauth": ANYBODY,
+    },
     "/profile": {
         "me": SIGNED_IN,
         "update": SIGNED_IN,
         "people": SIGNED_IN,
         "change_password": SIGNED_IN,
+        "sign_in_methods": SIGNED_IN,
+        "link": SIGNED_IN,
+        "unlink": SIGNED_IN,
+        "remove_password": SIGNED_IN,
+        "send_proof": SIGNED_IN,
+        "prove": SIGNED_IN,
     },
     "/consultants": {
         "become": SIGNED_IN,

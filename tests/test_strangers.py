@@ -1,6 +1,7 @@
 """What belongs to others is answered like what does not exist, and stays as it is."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,11 +12,21 @@ from handlers.kit.command import load_domains
 from handlers.kit.ids import new_id
 from rooms.names import stream
 from storage.columns import metadata
+from storage.identities import IdentityRow, insert_identity
 from tests.handlers.waiting_room.scenes import hour_of
 from tests.world import Person, World, until
 
+pytestmark = pytest.mark.settings(PARLEY_FRESH_PROOF_S="100000000")  # all proofs stay fresh here
 COMMANDS = load_domains(DOMAINS).commands
-NAMESPACES = ("/consultants", "/booking", "/chat", "/waiting-room", "/call", "/notifications")
+NAMESPACES = (
+    "/profile",
+    "/consultants",
+    "/booking",
+    "/chat",
+    "/waiting-room",
+    "/call",
+    "/notifications",
+)
 EVERY_ROW = {
     name: select(table).order_by(*table.primary_key.columns)
     for name, table in metadata.tables.items()
@@ -23,6 +34,7 @@ EVERY_ROW = {
 }
 
 THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("/profile", "unlink"): ("identity_id", {}),
     ("/consultants", "update_topic"): ("topic_id", {"name": "Mine now"}),
     ("/consultants", "remove_topic"): ("topic_id", {}),
     ("/booking", "approve"): ("booking_id", {}),
@@ -102,6 +114,11 @@ def test_every_command_that_takes_an_objects_id_is_in_the_sweep():
         assert field in COMMANDS[key].request.__struct_fields__
 
 
+def identity_of(user_id: str) -> IdentityRow:
+    now = datetime.now(UTC)
+    return IdentityRow(new_id(now), "https://house.example", "ana", user_id, "house", None, now)
+
+
 class Belongings:
     """What a student and a consultant have between them."""
 
@@ -118,7 +135,10 @@ class Belongings:
             "/chat", "send", conversation_id=conversation["id"], client_id="one", text="secret"
         )
         call = await self.hour.admit(talked)
+        identity = identity_of(self.student.id)
+        assert await world.transact(insert_identity, identity)
         self.ids = {
+            "identity_id": identity.id,
             "topic_id": self.hour.topic["id"],
             "block_id": self.hour.block["id"],
             "booking_id": waiting,

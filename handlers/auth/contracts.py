@@ -40,6 +40,10 @@ class SessionRevoked(Refusal):
     """This session is over."""
 
 
+class ProofNeeded(Refusal):
+    """Prove anew that it is you (/profile prove)."""
+
+
 class Login(Request):
     email: Email
     password: Password
@@ -80,23 +84,42 @@ class AuthSuccess(_OfUser):
     NAME: ClassVar[str] = "AUTH_SUCCESS"
     session_id: str
     device: str
+    method: str = "password"
 
 
 class AuthFailure(Event):
     """Somebody tried to sign in and could not; the address is kept only as a fingerprint."""
 
     NAME: ClassVar[str] = "AUTH_FAILURE"
-    email_fingerprint: str
+    email_fingerprint: str = ""
     user_id: str | None = None
+    method: str = "password"
+    reason: str = "CREDENTIALS_WRONG"
 
     def key(self) -> str:
-        return f"auth:{self.email_fingerprint}"
+        return f"auth:{self.email_fingerprint or self.method}"
 
 
 class NewPasswordSet(_OfUser):
     """A password was set; there is no secret in this."""
 
     NAME: ClassVar[str] = "NEW_PASSWORD_SET"
+
+
+class _OfMethod(_OfUser):
+    method: str
+
+
+class AuthMethodAdded(_OfMethod):
+    """A person can sign in by something more: `password`, or the name of a provider."""
+
+    NAME: ClassVar[str] = "AUTH_METHOD_ADDED"
+
+
+class AuthMethodRemoved(_OfMethod):
+    """A person can no longer sign in by something."""
+
+    NAME: ClassVar[str] = "AUTH_METHOD_REMOVED"
 
 
 class SessionDue(_OfUser):

@@ -3,9 +3,11 @@
 from handlers.auth import tokens
 from handlers.auth.contracts import (
     AuthFailure,
+    AuthMethodRemoved,
     AuthSuccess,
     CredentialsWrong,
     NewPasswordSet,
+    ProofNeeded,
     RefreshReused,
     SessionDue,
     SessionRevoked,
@@ -36,9 +38,16 @@ def log_in(tx: Transaction, email: str, user_id: str | None, proved: str | None)
         fingerprint = tx.keys.fingerprint("login", profiles.normal_email(email))
         tx.publish(AuthFailure(email_fingerprint=fingerprint, user_id=user_id))
         raise CredentialsWrong
+    return sign_in(tx, user_id, "password")
+
+
+def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
+    """A session for somebody who proved by `method` (`password`, a provider) who they are."""
     view = open_session(tx, user_id)
     session_id = tokens.read_access_token(tx.keys, view.access_token, tx.now).sid
-    tx.publish(AuthSuccess(user_id=user_id, session_id=session_id, device=tx.origin.device))
+    device = tx.origin.device
+    success = AuthSuccess(user_id=user_id, session_id=session_id, device=device, method=method)
+    tx.publish(success)
     return view
 
 
@@ -51,6 +60,7 @@ def open_session(tx: Transaction, user_id: str) -> SessionView:
         address=tx.origin.address,
         created_at=tx.now,
         refreshed_at=tx.now,
+        proved_at=tx.now,
         expires_at=tx.now + tx.rules.span("refresh_token_life_days"),
         ended_at=None,
         end_reason=None,
@@ -123,15 +133,53 @@ def change_password(tx: Transaction, current: str | None, new_hash: str | None) 
     if new_hash is None or not _is_current(tx, tx.actor.id, current):
         raise CredentialsWrong
     set_password(tx, tx.actor.id, new_hash)
+    end_other_sessions(tx, "password_changed")
+    return Empty()
+
+
+def end_other_sessions(tx: Transaction, reason: str) -> None:
+    """End all sessions of the actor but the one that asks."""
     for session_id in store.list_live_sessions(tx, tx.actor.id):
         if session_id != tx.actor.session_id:
-            end_session(tx, session_id, tx.actor.id, "password_changed")
-    return Empty()
+            end_session(tx, session_id, tx.actor.id, reason)
 
 
 def set_password(tx: Transaction, user_id: str, password_hash: str) -> None:
     store.set_password(tx, user_id, password_hash, tx.now)
     tx.publish(NewPasswordSet(user_id=user_id))
+
+
+def has_password(tx: Transaction, user_id: str) -> bool:
+    return store.find_password(tx, user_id) is not None
+
+
+def remove_password(tx: Transaction, user_id: str) -> None:
+    """Take the password away, if there is one; who calls knows that another way in is left."""
+    if store.delete_password(tx, user_id):
+        tx.publish(AuthMethodRemoved(user_id=user_id, method="password"))
+
+
+def prove_by_password(tx: Transaction, proved: str | None) -> None:
+    """The session's person gave their password, which proved right for the hash `proved`.
+
+    Raises CredentialsWrong (kept) when it was wrong, or is not the stored one any more.
+    """
+    if not _is_current(tx, tx.actor.id, proved):
+        tx.publish(AuthFailure(user_id=tx.actor.id, reason="PROOF_WRONG"))
+        raise CredentialsWrong
+    note_proof(tx)
+
+
+def note_proof(tx: Transaction) -> None:
+    """The session's person has just proved who they are."""
+    store.note_proof(tx, tx.actor.session_id, tx.now)
+
+
+def require_fresh_proof(tx: Transaction) -> None:
+    """Raises ProofNeeded when the session's person proved long ago who they are."""
+    session = store.find_session(tx, tx.actor.session_id)
+    if session is None or session.proved_at + tx.rules.span("fresh_proof_s") <= tx.now:
+        raise ProofNeeded
 
 
 def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | None) -> Actor:

@@ -62,6 +62,22 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Route:
+    """One REST endpoint: for browsers that are sent here, and for bytes that are no messages."""
+
+    method: str
+    path: str
+    run: Callable[[Context, Any], Awaitable[Any]]
+    visitors: bool
+    rate: Rate
+    cross_site: bool
+
+    @property
+    def purpose(self) -> str:
+        return inspect.getdoc(self.run) or ""
+
+
+@dataclass(frozen=True)
 class Consumer:
     """A reaction to events of other domains.
 
@@ -88,6 +104,7 @@ class Domain:
     whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)
     consumers: list[Consumer] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
     arrival: Device | None = None
     departure: Departure | None = None
     first_device: Device | None = None
@@ -127,6 +144,26 @@ class Domain:
             if command.name in self.commands:
                 raise TypeError(f"{self.namespace} {command.name} is declared twice")
             self.commands[command.name] = command
+            return run
+
+        return register
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        visitors: bool = False,
+        rate: Rate = "commands",
+        cross_site: bool = False,
+    ) -> Callable[[F], F]:
+        """Register an `async def (ctx, request) -> response` of aiohttp as a REST endpoint.
+
+        Only with `cross_site` may pages of other sites post to it.
+        """
+
+        def register(run: F) -> F:
+            self.routes.append(Route(method, path, run, visitors, rate, cross_site))
             return run
 
         return register
@@ -187,6 +224,10 @@ class Registry:
     def consumers(self) -> dict[str, Consumer]:
         return {c.name: c for d in self.domains for c in d.consumers}
 
+    @property
+    def routes(self) -> list[Route]:
+        return [route for d in self.domains for route in d.routes]
+
     def hearers(self) -> dict[str, tuple[str, ...]]:
         """Event name → names of the consumers that hear it."""
         heard: dict[str, list[str]] = {}
@@ -201,7 +242,7 @@ def load_domains(names: Iterable[str]) -> Registry:
     domains = []
     for name in names:
         package = import_module(f"handlers.{name}")
-        for part in ("contracts", "commands", "consumers"):
+        for part in ("contracts", "commands", "consumers", "routes"):
             if find_spec(f"handlers.{name}.{part}"):
                 import_module(f"handlers.{name}.{part}")
         domains.append(getattr(package, name))

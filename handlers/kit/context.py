@@ -88,6 +88,16 @@ class Mailer(Protocol):
     async def send(self, content: Any) -> None: ...
 
 
+class Providers(Protocol):
+    """The houses where people sign in, as the identities domain made them."""
+
+    def find(self, name: str) -> Any: ...
+
+    def list(self) -> list[Any]: ...
+
+    async def stop(self) -> None: ...
+
+
 @dataclass
 class Kernel:
     """What every context stands on; made once, in the composition root."""
@@ -99,6 +109,7 @@ class Kernel:
     hearers: dict[str, tuple[str, ...]]
     instance_id: str
     mailer: Mailer
+    providers: Providers
     audience: Audience | None = None
 
 

@@ -29,6 +29,14 @@ class Rules(msgspec.Struct, frozen=True):
     refresh_repeat_s: Annotated[
         int, Meta(ge=0, description="how long a spent refresh token repeats its answer")
     ] = 30
+    fresh_proof_s: Annotated[
+        int, Meta(ge=1, description="how long a proof of who one is counts as fresh")
+    ] = 600
+    oauth_attempt_s: Annotated[int, Meta(ge=1, description="time to sign in at a provider")] = 600
+    oauth_ticket_s: Annotated[int, Meta(ge=1, description="life of a provider's ticket")] = 600
+    oauth_redirects: Annotated[
+        tuple[str, ...], Meta(description="apps' own addresses that tickets may go to, with commas")
+    ] = ()
     consultants_start_active: Annotated[
         bool, Meta(description="whether become ends in active (else pending)")
     ] = True

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from msgspec import UNSET, Meta, UnsetType
 
 from handlers.kit.contract import Change, Event, Id, Name, Nothing, Request, View
+from handlers.kit.errors import Refusal
 from rooms import names
 
 # A dot-atom at a host name, in ASCII (RFC 5321), and no `?`: mail headers read `=?…?=` as an
@@ -19,6 +20,10 @@ Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=_ADDRESS)]
 SettingName = Annotated[str, Meta(min_length=1, max_length=64)]
 SettingValue = bool | int | float | Annotated[str, Meta(max_length=500)] | None
 SettingMap = Annotated[dict[SettingName, SettingValue], Meta(max_length=64)]
+
+
+class EmailTaken(Refusal):
+    """There is an account with this address already."""
 
 
 class Me(Nothing):

@@ -44,6 +44,11 @@ def get_user(tx: Transaction, user_id: str) -> UserView:
     return service.view_of(service.get_row(tx, user_id))
 
 
+def lock_user(tx: Transaction, user_id: str) -> UserView:
+    """The same, held against other changes until the commit. Raises NotFound."""
+    return service.view_of(service.lock_row(tx, user_id))
+
+
 def find_user_by_email(tx: Transaction, email: str) -> UserView | None:
     row = store.find_user_by_email(tx, normal_email(email))
     return service.view_of(row) if row else None

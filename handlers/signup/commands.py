@@ -4,8 +4,9 @@ from handlers.auth import public as accounts
 from handlers.auth.contracts import PasswordWeak, SessionView
 from handlers.kit.context import Context
 from handlers.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
+from handlers.profile.contracts import EmailTaken
 from handlers.signup import service, signup
-from handlers.signup.contracts import CompleteSignup, EmailTaken, StartSignup
+from handlers.signup.contracts import CompleteSignup, StartSignup
 
 
 @signup.command(visitors=True, rate="attempts")

@@ -6,7 +6,8 @@ from handlers.kit.context import Transaction
 from handlers.pincodes import public as pincodes
 from handlers.pincodes.contracts import PincodeSent
 from handlers.profile import public as profiles
-from handlers.signup.contracts import CompleteSignup, EmailTaken, StartSignup
+from handlers.profile.contracts import EmailTaken
+from handlers.signup.contracts import CompleteSignup, StartSignup
 
 PURPOSE = "signup"
 
@@ -22,6 +23,6 @@ def complete(tx: Transaction, ask: CompleteSignup, password_hash: str) -> Sessio
     pincodes.spend_pincode(tx, email, PURPOSE, ask.pincode)
     user = profiles.create_user(tx, email, ask.first_name, ask.last_name)
     if user is None:
-        raise EmailTaken
+        raise EmailTaken().kept()  # the pincode is spent
     accounts.set_password(tx, user.id, password_hash)
     return accounts.open_session(tx, user.id)

@@ -17,6 +17,7 @@ import { Consultant } from "./pages/consultant.js";
 import { Consultants } from "./pages/consultants.js";
 import { Consulting } from "./pages/consulting.js";
 import { Login } from "./pages/login.js";
+import { OAuth } from "./pages/oauth.js";
 import { Notifications } from "./pages/notifications.js";
 import { Profile } from "./pages/profile.js";
 import { SchedulePage } from "./pages/schedule.js";
@@ -34,6 +35,7 @@ const FOR_ALL = {
   consultants: (id, block_id) => (id
     ? html`<${Consultant} id=${id} block_id=${block_id} />` : html`<${Consultants} />`),
   login: () => html`<${Login} />`,
+  oauth: () => html`<${OAuth} />`,
   signup: () => html`<${Signup} />`,
 };
 

@@ -17,11 +17,14 @@ export type ErrorCode =
   | "CALL_OVER"
   | "CONFLICT"
   | "CREDENTIALS_WRONG"
+  | "EMAIL_NEEDED"
   | "EMAIL_TAKEN"
   | "FORBIDDEN"
+  | "IDENTITY_TAKEN"
   | "INTERNAL"
   | "INVALID"
   | "IN_CALL"
+  | "LAST_METHOD"
   | "NOT_AVAILABLE"
   | "NOT_A_CONSULTANT"
   | "NOT_FOUND"
@@ -31,14 +34,17 @@ export type ErrorCode =
   | "PINCODE_EXPIRED"
   | "PINCODE_LOCKED"
   | "PINCODE_WRONG"
+  | "PROOF_NEEDED"
   | "RATE_LIMITED"
   | "REFRESH_REUSED"
   | "SESSION_REVOKED"
+  | "TICKET_INVALID"
   | "TOKEN_EXPIRED"
   | "TOKEN_INVALID"
   | "TOKEN_MISSING"
   | "TOO_EARLY"
   | "TOO_MANY"
+  | "TOO_MANY_METHODS"
   | "TOPIC_NOT_OFFERED"
   | "UNAVAILABLE"
   | "UNKNOWN_COMMAND"
@@ -296,6 +302,15 @@ export interface IceServer {
   credential?: string;
 }
 
+/** A person at another house; `email` is what it said there. */
+export interface Identity {
+  id: string;
+  provider: string;
+  title: string;
+  email: string | null;
+  linked_at: string;
+}
+
 export interface JoinCall {
   request_id?: string;
   call_id: string;
@@ -326,6 +341,13 @@ export interface LeaveWaitingList {
   block_id: string;
 }
 
+/** Add what a ticket stands for; the ticket was started with a challenge. */
+export interface Link {
+  ticket: string;
+  verifier: string;
+  request_id?: string;
+}
+
 export interface ListBlocks {
   consultant_id: string;
   from: string;
@@ -348,6 +370,9 @@ export interface ListConversations {
   before?: string | null;
 }
 
+/** Ask how one can sign in. */
+export interface ListMethods {}
+
 export interface ListNotifications {
   limit?: number;
   before?: string | null;
@@ -357,6 +382,9 @@ export interface ListNotifications {
 export interface ListPeople {
   user_ids: string[];
 }
+
+/** Ask which providers one can sign in with. */
+export interface ListProviders {}
 
 /** Blocks, and the number of the consultant's room that they reflect. */
 export interface ListedBlocks {
@@ -451,6 +479,14 @@ export interface NotificationPage {
   seq: number;
 }
 
+/** Spend a ticket. `email` and `pincode` where the answer was EMAIL_NEEDED. */
+export interface OAuth {
+  ticket: string;
+  verifier?: string;
+  email?: string;
+  pincode?: string;
+}
+
 export interface OpenConversation {
   request_id?: string;
   user_id: string;
@@ -500,6 +536,31 @@ export interface Position {
   position: number;
 }
 
+/** What needs a fresh proof can be done for so long. */
+export interface Proof {
+  fresh_for_s: number;
+}
+
+/** One of the three: the password, a pincode of `send_pincode`, or a ticket made `fresh`. */
+export interface Prove {
+  password?: string;
+  pincode?: string;
+  ticket?: string;
+  verifier?: string;
+  request_id?: string;
+}
+
+/** A provider; one signs in there by going to `/oauth/<name>/start`. */
+export interface Provider {
+  name: string;
+  title: string;
+}
+
+/** The providers that are set up here. */
+export interface Providers {
+  providers: Provider[];
+}
+
 /** A block's queue, and the number of the consultant's room that it reflects. */
 export interface Queue {
   places: Place[];
@@ -514,6 +575,11 @@ export interface ReadHistory {
 
 export interface Refresh {
   refresh_token: string;
+}
+
+/** Sign in no more by password. */
+export interface RemovePassword {
+  request_id?: string;
 }
 
 export interface RemoveTopic {
@@ -570,6 +636,9 @@ export interface SendMessage {
   text: string;
 }
 
+/** Ask for a pincode to oneself. */
+export interface SendProof {}
+
 /** A session's tokens and its person. */
 export interface Session {
   access_token: string;
@@ -599,6 +668,12 @@ export interface SetDefaultSchedule {
 export interface SetStatus {
   request_id?: string;
   status: PresenceStatus;
+}
+
+/** How a person can sign in. */
+export interface SignInMethods {
+  password: boolean;
+  identities: Identity[];
 }
 
 /** Something for the other participant's browser; the server only carries it. */
@@ -648,6 +723,11 @@ export interface Topic {
 
 export interface Type {
   conversation_id: string;
+}
+
+export interface Unlink {
+  identity_id: string;
+  request_id?: string;
 }
 
 export interface Unread {
@@ -765,6 +845,10 @@ export interface Commands {
     login: { payload: Login; data: Session };
     /** End the session of a refresh token, on all its connections. */
     logout: { payload: Logout; data: Empty };
+    /** Turn the ticket of a provider's callback into a session; a stranger becomes a user. */
+    oauth: { payload: OAuth; data: Session };
+    /** The providers that are set up here. */
+    providers: { payload: ListProviders; data: Providers };
     /** Spend a refresh token for a new pair of tokens. */
     refresh: { payload: Refresh; data: Session };
   };
@@ -891,10 +975,22 @@ export interface Commands {
   "/profile": {
     /** Set a new password; every other session ends. */
     change_password: { payload: ChangePassword; data: Empty };
+    /** Sign in by a provider from now on too; needs a fresh proof. */
+    link: { payload: Link; data: SignInMethods };
     /** Your own user. */
     me: { payload: Me; data: User };
     /** What people are called, so that a booking or a message can show a name. */
     people: { payload: ListPeople; data: People };
+    /** Prove anew that it is you: by password, pincode, or a provider's fresh ticket. */
+    prove: { payload: Prove; data: Proof };
+    /** Sign in by password no more; needs a fresh proof, and another way in must be left. */
+    remove_password: { payload: RemovePassword; data: SignInMethods };
+    /** Have a pincode mailed to yourself, for `prove`. */
+    send_proof: { payload: SendProof; data: PincodeSent };
+    /** The ways in which you can sign in. */
+    sign_in_methods: { payload: ListMethods; data: SignInMethods };
+    /** Sign in by a provider no more; needs a fresh proof, and another way in must be left. */
+    unlink: { payload: Unlink; data: SignInMethods };
     /** Change your name, language, zone or settings. */
     update: { payload: UpdateProfile; data: User };
   };

@@ -102,6 +102,14 @@ export class Parley {
     return this.#signIn(await this.call("/auth", "login", { email, password }));
   }
 
+  /**
+   * Signs in by the ticket that a provider's callback gave (see `parley/oauth.js`).
+   * @param {Typed.Payload<"/auth", "oauth">} proof
+   */
+  async signInByTicket(proof) {
+    return this.#signIn(await this.call("/auth", "oauth", proof));
+  }
+
   /** Signs out here at once; the server is told as far as it can be reached. */
   async logout() {
     const refresh_token = this.#tokens.kept?.refresh_token;

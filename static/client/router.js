@@ -13,7 +13,10 @@ function decoded(part) {
   }
 }
 
-const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decoded);
+const read = () => location.hash.replace(/^#\/?/, "").split("?")[0].split("/").map(decoded);
+
+/** What stands behind the `?` of the hash. */
+export const query = () => new URLSearchParams(location.hash.split("?")[1] ?? "");
 
 /** The parts of the path: `#/chats/7` is `["chats", "7"]`. */
 export const path = signal(read());
@@ -48,6 +51,12 @@ export function goWhereWanted() {
 /** Who is signed in, already or since just now, has nothing to do where one signs in. */
 export function useElsewhere() {
   useEffect(() => void (me.value && goWhereWanted()), []);
+}
+
+/** Stay, but let the address (and the browser's history) forget what it said.
+ * @param {string} to */
+export function pretend(to) {
+  history.replaceState(null, "", `#${to}`);
 }
 
 /** @param {string} to such as `/chats/7` */

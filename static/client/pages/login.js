@@ -2,6 +2,7 @@
 
 import { html } from "htm/preact";
 import { Field, Form } from "../parts/form.js";
+import { Providers } from "../parts/providers.js";
 import { Page } from "../parts/page.js";
 import { useElsewhere } from "../router.js";
 import { parley } from "../state.js";
@@ -16,6 +17,7 @@ export function Login() {
         <${Field} label="Password" name="password" type="password"
           autocomplete="current-password" />
       <//>
+      <${Providers} purpose="sign_in" verb="Continue with" />
       <p>New here? <a href="#/signup">Sign up</a></p>
     <//>`;
 }

@@ -5,6 +5,7 @@ import { useSignal } from "@preact/signals";
 import { Do, Field, Form, Select } from "../parts/form.js";
 import { Page } from "../parts/page.js";
 import { languageOptions, zoneOptions } from "../parts/places.js";
+import { SignInMethods } from "../parts/sign_in_methods.js";
 import { setStatus, usePresence } from "../presence.js";
 import { isConsultant, me, myId, parley } from "../state.js";
 
@@ -69,6 +70,8 @@ export const Profile = () => html`
       ${isConsultant() ? "Your consulting" : "Become a consultant"}</a></p>
     <h2>Password</h2>
     <${Password} />
+    <h2>Ways to sign in</h2>
+    <${SignInMethods} />
     <h2>Log out</h2>
     <p><${Do} action=${() => parley.logout()}>Log out<//></p>
   <//>`;

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { Do, Field, Form } from "../parts/form.js";
 import { Page } from "../parts/page.js";
+import { Providers } from "../parts/providers.js";
 import { useElsewhere } from "../router.js";
 import { parley } from "../state.js";
 import { zone } from "../when.js";
@@ -49,6 +50,7 @@ export function Signup() {
           <${Form} submit="Send pincode" onSubmit=${submit} label="Sign up">
             <${Field} label="Email" name="email" type="email" autocomplete="email" />
           <//>
+          <${Providers} purpose="sign_in" verb="Continue with" />
           <p>Have an account? <a href="#/login">Log in</a></p>`}
     <//>`;
 }

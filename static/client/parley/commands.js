@@ -6,7 +6,7 @@
  * @type {Record<string, readonly string[]>}
  */
 export const CHANGING = {
-  "/profile": ["update", "change_password"],
+  "/profile": ["update", "change_password", "link", "unlink", "remove_password", "prove"],
   "/consultants": ["become", "update", "stop", "add_topic", "update_topic", "remove_topic"],
   "/availability": [
     "set_default_schedule", "override_week", "clear_override", "set_available_now",
@@ -30,7 +30,8 @@ export const CHANGING = {
  */
 export const ONLY_ONCE = {
   "/signup": ["start", "complete"],
-  "/auth": ["login"],
+  "/auth": ["login", "oauth"],
+  "/profile": ["send_proof"],
 };
 
 /**

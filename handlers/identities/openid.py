@@ -1,0 +1,269 @@
+"""The client's side of OpenID Connect's code flow (OpenID Connect Core 1.0, RFC 7636, RFC 9207).
+
+What a provider answers is believed only when its signature, issuer, audience, nonce and times are
+right. Its documents and keys are kept for an hour.
+"""
+
+import time
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc7636 import create_s256_code_challenge as s256
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+
+from handlers.identities.houses import House
+from handlers.identities.outside import HouseAway, HouseRefused, Outside
+
+KEPT_S = 3_600.0
+"""How long documents and keys are kept."""
+KEYS_AGAIN_S = 60.0
+"""A key that nobody knows lets the keys be asked for again, at most so often."""
+LEEWAY_S = 60
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
+"""Public keys only: a shared secret or `none` proves nothing."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+APPLE_SECRET_S = 300
+
+
+class Discovered(msgspec.Struct, frozen=True):
+    """What a provider's discovery document says, as far as we ask."""
+
+    issuer: str
+    authorization_endpoint: str
+    jwks_uri: str
+    token_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who somebody is at a provider; `email` only when the provider says that it is theirs."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    email_verified: bool
+    first_name: str
+    last_name: str
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """One way to a provider and back: what was said on the way out is held against the answer."""
+
+    state: str
+    nonce: str
+    verifier: str
+    fresh: bool
+    began_at: datetime
+    redirect_uri: str
+
+
+class Provider:
+    """One provider."""
+
+    def __init__(self, house: House, http: Outside) -> None:
+        self.house = house
+        self._http = http
+        self._discovered: tuple[float, Discovered] | None = None
+        self._keys: tuple[float, KeySet] | None = None
+
+    async def address_for(self, errand: Errand) -> str:
+        """Where the person's browser has to go; raises HouseAway."""
+        about = await self._about()
+        more: dict[str, str] = {"prompt": "login", "max_age": "0"} if errand.fresh else {}
+        if self.house.response_mode:
+            more["response_mode"] = self.house.response_mode
+        place: str = prepare_grant_uri(
+            about.authorization_endpoint,
+            self.house.client_id,
+            "code",
+            redirect_uri=errand.redirect_uri,
+            scope=self.house.scope,
+            state=errand.state,
+            nonce=errand.nonce,
+            code_challenge=s256(errand.verifier),
+            code_challenge_method="S256",
+            **more,
+        )
+        return place
+
+    async def identify(self, errand: Errand, code: str, said_issuer: str | None) -> Identity:
+        """Who came back with `code`; raises HouseAway or HouseRefused."""
+        about = await self._about()
+        required = about.authorization_response_iss_parameter_supported
+        if (said_issuer is not None or required) and said_issuer != about.issuer:
+            raise HouseRefused("another issuer answers")
+        tokens = await self._exchange(about, errand, code)
+        id_token, access_token = tokens.get("id_token"), tokens.get("access_token")
+        if not isinstance(id_token, str):
+            raise HouseRefused("no ID token")
+        claims = await self._read(about, errand, id_token, access_token)
+        if "email" not in claims and about.userinfo_endpoint and isinstance(access_token, str):
+            claims = {**await self._ask_about(about, claims["sub"], access_token), **claims}
+        return identity_of(about.issuer, claims)
+
+    async def _about(self) -> Discovered:
+        if self._discovered is None or time.monotonic() - self._discovered[0] > KEPT_S:
+            url = self.house.issuer.rstrip("/") + "/.well-known/openid-configuration"
+            self._discovered = (time.monotonic(), self._check(await self._http.get(url)))
+        return self._discovered[1]
+
+    def _check(self, document: dict[str, Any]) -> Discovered:
+        try:
+            about = msgspec.convert(document, Discovered)
+        except msgspec.ValidationError as error:
+            raise HouseAway(f"its discovery document is none: {error}") from None
+        if about.token_endpoint is None:
+            about = msgspec.structs.replace(about, token_endpoint=self.house.token_endpoint)
+        places = (about.authorization_endpoint, about.token_endpoint, about.jwks_uri)
+        if about.issuer != self.house.issuer or not all(map(is_safe, places)):
+            raise HouseAway("its discovery document is another's, or without TLS")
+        return about
+
+    async def _exchange(self, about: Discovered, errand: Errand, code: str) -> dict[str, Any]:
+        body = prepare_token_request(
+            "authorization_code",
+            code=code,
+            redirect_uri=errand.redirect_uri,
+            code_verifier=errand.verifier,
+        )
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        place, headers, body = self._client_auth().prepare(
+            "POST", about.token_endpoint, headers, body
+        )
+        return await self._http.post(place, headers, body)
+
+    def _client_auth(self) -> ClientAuth:
+        house = self.house
+        secret = self._apple_secret() if house.apple_key else house.client_secret
+        method = house.client_auth or ("client_secret_basic" if secret else "none")
+        if method == "client_secret_basic":  # RFC 6749, 2.3.1: both are form-encoded first
+            return ClientAuth(quote(house.client_id, safe=""), quote(secret, safe=""), method)
+        return ClientAuth(house.client_id, secret, method)
+
+    def _apple_secret(self) -> str:
+        """Apple takes a JWT by the team's key for a secret."""
+        assert self.house.apple_key is not None
+        team_id, key_id, private_key = self.house.apple_key
+        now = int(time.time())
+        claims = {
+            "iss": team_id,
+            "sub": self.house.client_id,
+            "aud": self.house.issuer,
+            "iat": now,
+            "exp": now + APPLE_SECRET_S,
+        }
+        header = {"alg": "ES256", "kid": key_id}
+        return jwt.encode(header, claims, ECKey.import_key(private_key))
+
+    async def _read(
+        self, about: Discovered, errand: Errand, id_token: str, access_token: Any
+    ) -> dict[str, Any]:
+        """The claims of an ID token that is right in every respect."""
+        house = self.house
+        try:
+            read = await self._verify(about, id_token)
+            claims = CodeIDToken(
+                read.claims,
+                read.header,
+                options={
+                    "iss": {"essential": True, "value": about.issuer},
+                    "aud": {"essential": True, "value": house.client_id},
+                },
+                params={
+                    "nonce": errand.nonce,
+                    "client_id": house.client_id,
+                    "access_token": access_token,
+                },
+            )
+            claims.validate(now=int(time.time()), leeway=LEEWAY_S)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise HouseRefused(f"its ID token is wrong: {type(error).__name__}") from None
+        signed_in_at = claims.get("auth_time")  # a house that does not say is taken at its word
+        since = errand.began_at.timestamp() - LEEWAY_S
+        if errand.fresh and signed_in_at is not None and signed_in_at < since:
+            raise HouseRefused("nobody signed in anew")
+        return dict(claims)
+
+    async def _verify(self, about: Discovered, id_token: str) -> jwt.Token:
+        keys = await self._get_keys(about, older_s=KEPT_S)
+        try:
+            return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
+        except (JoseError, ValueError):  # it may have been signed by a key that is new
+            fresh = await self._get_keys(about, older_s=KEYS_AGAIN_S)
+            if fresh is keys:
+                raise
+            return jwt.decode(id_token, fresh, algorithms=ALGORITHMS)
+
+    async def _get_keys(self, about: Discovered, older_s: float) -> KeySet:
+        if self._keys is None or time.monotonic() - self._keys[0] > older_s:
+            document = await self._http.get(about.jwks_uri)
+            try:
+                self._keys = (time.monotonic(), KeySet.import_key_set(document))  # type: ignore[arg-type]
+            except (JoseError, ValueError, KeyError, TypeError) as error:
+                raise HouseAway(f"its keys are none: {type(error).__name__}") from None
+        return self._keys[1]
+
+    async def _ask_about(self, about: Discovered, subject: str, token: str) -> dict[str, Any]:
+        assert about.userinfo_endpoint is not None
+        if not is_safe(about.userinfo_endpoint):
+            raise HouseRefused("its userinfo is without TLS")
+        said = await self._http.get(about.userinfo_endpoint, {"Authorization": f"Bearer {token}"})
+        if said.get("sub") != subject:
+            raise HouseRefused("its userinfo is somebody else's")
+        return said
+
+
+class Providers:
+    """All providers of this server, by name."""
+
+    def __init__(self, houses: tuple[House, ...]) -> None:
+        self._outside = Outside()
+        self._by_name = {house.name: Provider(house, self._outside) for house in houses}
+
+    def find(self, name: str) -> Provider | None:
+        return self._by_name.get(name)
+
+    def list(self) -> list[House]:
+        return [provider.house for provider in self._by_name.values()]
+
+    async def stop(self) -> None:
+        await self._outside.stop()
+
+
+def is_safe(url: str | None) -> bool:
+    """TLS, or a provider on this very machine, as in development."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
+def identity_of(issuer: str, claims: dict[str, Any]) -> Identity:
+    """The claims that we use; whatever is not as it should be is left out."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+        raise HouseRefused("its subject is none")
+    email = _text(claims, "email", 254) or None
+    first, _, last = _text(claims, "name", 200).partition(" ")
+    return Identity(
+        issuer=issuer,
+        subject=subject,
+        email=email,
+        email_verified=claims.get("email_verified") in (True, "true"),  # Apple's is a string
+        first_name=_text(claims, "given_name", 100) or first[:100],
+        last_name=_text(claims, "family_name", 100) or last[:100],
+    )
+
+
+def _text(claims: dict[str, Any], name: str, length_max: int) -> str:
+    value = claims.get(name)
+    return " ".join(value.split())[:length_max] if isinstance(value, str) else ""

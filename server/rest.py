@@ -1,0 +1,108 @@
+"""The REST endpoints that domains declare: who asks, how often, and what a refusal looks like."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from handlers.kit.command import Route
+from handlers.kit.context import Actor, Context, Origin
+from handlers.kit.errors import Forbidden, RateLimited, Refusal, Unavailable
+from handlers.kit.ids import new_id
+from server.admission import TokenMissing
+from server.dispatch import error_of
+from storage.engine import StorageUnavailable
+
+if TYPE_CHECKING:
+    from server.app import App
+
+log = structlog.get_logger("rest")
+
+STATUS = {
+    "TOKEN_MISSING": 401,
+    "TOKEN_INVALID": 401,
+    "TOKEN_EXPIRED": 401,
+    "SESSION_REVOKED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "CONFLICT": 409,
+    "RATE_LIMITED": 429,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+}
+"""By code; any other refusal is a 400."""
+SAFE = ("GET", "HEAD", "OPTIONS")
+BEARER = "Bearer "
+
+
+class Rest:
+    """Answers the requests to domains' routes; one an instance."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+
+    def add_to(self, application: web.Application) -> None:
+        for route in self._app.registry.routes:
+            application.router.add_route(route.method, route.path, partial(self._serve, route))
+
+    async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
+        try:
+            answer: web.StreamResponse = await self._answer(route, request)
+        except Refusal as refusal:
+            answer = refused(refusal)
+        except (StorageUnavailable, TimeoutError) as error:
+            log.warning("unavailable", path=route.path, error=str(error) or type(error).__name__)
+            answer = refused(Unavailable(retry_after_s=1))
+        self._app.metrics.commands.add("rest", f"{route.method} {route.path}", str(answer.status))
+        return answer
+
+    async def _answer(self, route: Route, request: web.Request) -> web.StreamResponse:
+        address = self._app.settings.address_of(request)
+        device = request.headers.get("User-Agent", "")[:200]
+        origin = Origin(address, device, new_id(self._app.clock.now()))
+        self._refuse_other_sites(route, request)
+        actor = None if route.visitors else await self._identify(request)
+        await self._limit(route, actor, address)
+        response: web.StreamResponse = await route.run(
+            Context(self._app.kernel, actor, origin), request
+        )
+        return response
+
+    def _refuse_other_sites(self, route: Route, request: web.Request) -> None:
+        """Pages of other sites change nothing here, with whatever their visitors carry."""
+        if route.cross_site or request.method in SAFE:
+            return
+        origin = request.headers.get("Origin")
+        environ = {"HTTP_HOST": request.headers.get("Host", "")}
+        if origin is not None and not self._app.settings.allows_origin(origin, environ):
+            raise Forbidden("This page is of another site.")
+
+    async def _identify(self, request: web.Request) -> Actor:
+        """Whoever the bearer token is of; raises the refusals of a connection."""
+        said = request.headers.get("Authorization", "")
+        if not said.startswith(BEARER):
+            raise TokenMissing
+        return await self._app.admission.identify(said.removeprefix(BEARER).strip(), None)
+
+    async def _limit(self, route: Route, actor: Actor | None, address: str) -> None:
+        limits = self._app.limits
+        if actor is not None and route.rate != "attempts":
+            wait = await limits.take(route.rate, actor.id)
+        else:
+            wait = await limits.take_from(route.rate, address)
+        if wait:
+            raise RateLimited(retry_after_s=wait)
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """A refusal as REST says it: `{error: {code, message, …}}` with the fitting status."""
+    headers = {"Cache-Control": "no-store"}
+    if refusal.retry_after_s:
+        headers["Retry-After"] = str(max(1, round(refusal.retry_after_s)))
+    return web.Response(
+        body=b'{"error":%b}' % error_of(refusal),
+        status=STATUS.get(refusal.CODE, 400),
+        content_type="application/json",
+        headers=headers,
+    )
