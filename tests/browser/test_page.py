@@ -57,6 +57,7 @@ def tour_of_a_visitor(made: Furnished) -> Tour:
         "": (["ada", "about", "topic"], []),
         f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], []),
         "login": ([], []),
+        "oauth": ([], []),
         "signup": ([], []),
     }
 
