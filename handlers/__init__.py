@@ -9,6 +9,7 @@ DOMAINS = (
     "profile",
     "auth",
     "identities",
+    "account",
     "consultants",
     "availability",
     "booking",

@@ -34,12 +34,14 @@ from server.housekeeping import Housekeeping
 from server.http import build_web
 from server.interpreter import spare_what_is_loaded, take_short_turns
 from server.limits import Limits
+from server.places import Places
 from server.rates import RateLimit
 from server.relay import Patience, Relay
 from server.retelling import Retelling
 from server.session import People
 from server.settings import Settings
 from server.shared_rates import SharedRates
+from server.sightings import Sightings
 from server.socket import Sockets
 from server.telemetry import Metrics
 from server.timers import Timers
@@ -108,6 +110,7 @@ class App:
         self.heartbeat = Heartbeat(self.kernel, self.sockets.cut_all)
         self._drain = Drain(self.sockets, others, environment.drain_s)
         self.housekeeping = Housekeeping(self.kernel)
+        self.sightings = Sightings(self.kernel, people)
         self.retelling = Retelling(self.kernel, self.registry, self.rooms)
         self.database.committed = self._committed
         self.web = build_web(self)
@@ -126,6 +129,7 @@ class App:
             instance_id=new_id(self.clock.now()),
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
             providers=Providers(settings.houses),
+            places=Places(settings.environment.places_file),
         )
 
     async def start(self) -> None:
@@ -144,6 +148,7 @@ class App:
         await self.timers.start()
         await self.housekeeping.start()
         await self.retelling.start()
+        await self.sightings.start()
         await self.sockets.start()
         log.info("started", instance=self.kernel.instance_id)
 
@@ -157,6 +162,7 @@ class App:
         self.stopping = True
         await self.doorman.stop()
         await self.sockets.stop()
+        await self.sightings.stop()
         await self.retelling.stop()
         await self.housekeeping.stop()
         await self.heartbeat.stop()

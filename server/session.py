@@ -164,6 +164,10 @@ class People:
         """Everybody who is connected here."""
         return iter(list(self._of_person))
 
+    def sessions(self) -> list[str]:
+        """The sessions that have a connection here."""
+        return list(self._of_session)
+
     def count(self, user_id: str) -> int:
         return len(self._of_person.get(user_id, ()))
 

@@ -58,6 +58,9 @@ class Environment(msgspec.Struct, frozen=True):
         dict[ProviderName, HouseSettings],
         Meta(description="google, apple, facebook and others to sign in with, as JSON (README)"),
     ] = msgspec.field(default_factory=dict)
+    places_file: Annotated[
+        str, Meta(description="a MaxMind database (.mmdb) that tells where addresses are")
+    ] = ""
     messages_burst: Annotated[int, Meta(ge=1, description="chat messages at once, a person")] = 20
     messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
     commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
@@ -235,6 +238,8 @@ def _check(settings: Settings) -> None:
         raise WrongSetting("PARLEY_REDIS_URL joins instances, which need PostgreSQL")
     if environment.redis_url and not environment.redis_url.startswith(REDIS_SCHEMES):
         raise WrongSetting("PARLEY_REDIS_URL begins with redis:// or rediss://")
+    if environment.places_file and not Path(environment.places_file).is_file():
+        raise WrongSetting("PARLEY_PLACES_FILE names no file")
     if settings.shared and not environment.secret:
         raise WrongSetting("PARLEY_SECRET must be given with PostgreSQL or Redis (all share it)")
     if environment.secret and len(environment.secret) < SECRET_LENGTH_MIN:

@@ -33,9 +33,12 @@ sessions = Table(
     Column("id", String(36), primary_key=True),
     Column("user_id", String(36), ForeignKey("users.id"), nullable=False, index=True),
     Column("device", String(200), nullable=False),
+    Column("device_name", String(100), nullable=False),
     Column("address", String(64), nullable=False),
+    Column("place", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("refreshed_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
     Column("proved_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant, index=True),
@@ -57,9 +60,12 @@ class SessionRow(msgspec.Struct):
     id: str
     user_id: str
     device: str
+    device_name: str
     address: str
+    place: str
     created_at: datetime
     refreshed_at: datetime
+    seen_at: datetime
     proved_at: datetime
     expires_at: datetime
     ended_at: datetime | None
@@ -91,6 +97,22 @@ _INSERT_SESSION = insert(sessions)
 _SESSION = select(sessions).where(_s.id == bindparam("session_id"))
 _LOCK_SESSION = _SESSION.with_for_update()
 _LIVE_OF_USER = select(_s.id).where(_s.user_id == bindparam("of_user"), _s.ended_at.is_(None))
+_DEVICE_NAMES = select(_s.device_name).where(_s.user_id == bindparam("of_user")).distinct()
+_OPEN_OF_USER = (
+    select(sessions)
+    .where(
+        _s.user_id == bindparam("of_user"),
+        _s.ended_at.is_(None),
+        _s.expires_at > bindparam("now"),
+    )
+    .order_by(_s.seen_at.desc(), _s.id.desc())
+    .limit(bindparam("limit"))
+)
+_SEEN = (
+    update(sessions)
+    .where(_s.id.in_(bindparam("session_ids", expanding=True)))
+    .values(seen_at=bindparam("now"))
+)
 _END = (
     update(sessions)
     .where(_s.id == bindparam("session_id"), _s.ended_at.is_(None))
@@ -99,7 +121,11 @@ _END = (
 _PROLONG = (
     update(sessions)
     .where(_s.id == bindparam("session_id"))
-    .values(refreshed_at=bindparam("now"), expires_at=bindparam("new_expires_at"))
+    .values(
+        refreshed_at=bindparam("now"),
+        seen_at=bindparam("now"),
+        expires_at=bindparam("new_expires_at"),
+    )
 )
 _PROVE = update(sessions).where(_s.id == bindparam("session_id")).values(proved_at=bindparam("now"))
 _t = refresh_tokens.c
@@ -167,6 +193,21 @@ def lock_session(tx: Queries, session_id: str) -> SessionRow | None:
 
 def list_live_sessions(tx: Queries, user_id: str) -> list[str]:
     return tx.scalars(_LIVE_OF_USER, of_user=user_id)
+
+
+def list_open_sessions(tx: Queries, user_id: str, now: datetime, limit: int) -> list[SessionRow]:
+    """Those that go on, the one seen last first."""
+    return tx.all(SessionRow, _OPEN_OF_USER, of_user=user_id, now=now, limit=limit)
+
+
+def list_device_names(tx: Queries, user_id: str) -> list[str]:
+    """What the devices are called from which this person signed in lately."""
+    return tx.scalars(_DEVICE_NAMES, of_user=user_id)
+
+
+def note_seen(tx: Queries, session_ids: list[str], now: datetime) -> None:
+    """Devices of these sessions are connected."""
+    tx.run(_SEEN, session_ids=session_ids, now=now)
 
 
 def end_session(tx: Queries, session_id: str, now: datetime, reason: str) -> bool:

@@ -84,8 +84,10 @@ class TicketRow(msgspec.Struct):
 
 _i, _a, _t = identities.c, oauth_attempts.c, oauth_tickets.c
 _INSERT = insert(identities).on_conflict_do_nothing().returning(_i.id)
-_BY_SUBJECT = select(identities).where(
-    _i.issuer == bindparam("of_issuer"), _i.subject == bindparam("of_subject")
+_LOCK = (
+    select(identities)
+    .where(_i.issuer == bindparam("of_issuer"), _i.subject == bindparam("of_subject"))
+    .with_for_update()
 )
 _OF_USER = select(identities).where(_i.user_id == bindparam("of_user")).order_by(_i.linked_at)
 _MINE = (_i.id == bindparam("identity_id"), _i.user_id == bindparam("of_user"))
@@ -119,8 +121,9 @@ def insert_identity(tx: Queries, identity: IdentityRow) -> bool:
     return tx.scalar(_INSERT, **msgspec.structs.asdict(identity)) is not None
 
 
-def find_identity(tx: Queries, issuer: str, subject: str) -> IdentityRow | None:
-    return tx.one(IdentityRow, _BY_SUBJECT, of_issuer=issuer, of_subject=subject)
+def lock_identity(tx: Queries, issuer: str, subject: str) -> IdentityRow | None:
+    """Found, and held: who takes it away meanwhile finds the session that it opens."""
+    return tx.one(IdentityRow, _LOCK, of_issuer=issuer, of_subject=subject)
 
 
 def list_identities(tx: Queries, user_id: str) -> list[IdentityRow]:

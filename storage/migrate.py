@@ -34,9 +34,9 @@ def _migrate_file(path: str) -> None:
     engine.dispose()
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the database of `connection` to the newest revision, in its transaction."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the database of `connection` to the newest (or that) revision, in its transaction."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -53,6 +53,8 @@ _UPDATE = (
     update(users)
     .where(_u.id == bindparam("user_id"))
     .values(
+        email=bindparam("new_email"),
+        email_verified=bindparam("new_email_verified"),
         first_name=bindparam("new_first_name"),
         last_name=bindparam("new_last_name"),
         language=bindparam("new_language"),
@@ -95,6 +97,8 @@ def update_user(tx: Queries, user: UserRow) -> None:
     tx.run(
         _UPDATE,
         user_id=user.id,
+        new_email=user.email,
+        new_email_verified=user.email_verified,
         new_first_name=user.first_name,
         new_last_name=user.last_name,
         new_language=user.language,

@@ -24,6 +24,8 @@ MAY_USE = {
         "login": ANYBODY,
         "refresh": ANYBODY,
         "logout": ANYBODY,
+        "forgot": ANYBODY,
+        "reset": ANYBODY,
         "providers": ANYBODY,
         "oauth": ANYBODY,
     },
@@ -36,6 +38,12 @@ MAY_USE = {
         "link": SIGNED_IN,
         "unlink": SIGNED_IN,
         "remove_password": SIGNED_IN,
+        "sessions": SIGNED_IN,
+        "end_session": SIGNED_IN,
+        "end_other_sessions": SIGNED_IN,
+        "set_password": SIGNED_IN,
+        "change_email": SIGNED_IN,
+        "confirm_email": SIGNED_IN,
         "send_proof": SIGNED_IN,
         "prove": SIGNED_IN,
     },
@@ -104,7 +112,12 @@ MAY_USE = {
         "end": SIGNED_IN,
     },
     "/presence": {"watch": SIGNED_IN, "unwatch": SIGNED_IN, "set_status": SIGNED_IN},
-    "/notifications": {"list": SIGNED_IN, "mark_read": SIGNED_IN},
+    "/notifications": {
+        "list": SIGNED_IN,
+        "mark_read": SIGNED_IN,
+        "register_device": SIGNED_IN,
+        "unregister_device": SIGNED_IN,
+    },
 }
 """By namespace and command: the roles that are let in. A new command fails until it is here."""
 
@@ -117,6 +130,7 @@ THE_SERVERS = (
 """What clients like to send and only the server decides."""
 
 ASKED_FOR = {
+    "/profile end_session session_id",  # one's own
     "/booking approve version",  # the one that the client has seen
     "/booking reject version",
     "/booking cancel version",

@@ -14,7 +14,7 @@ from rooms.names import stream
 from storage.columns import metadata
 from storage.identities import IdentityRow, insert_identity
 from tests.handlers.waiting_room.scenes import hour_of
-from tests.world import Person, World, until
+from tests.world import Person, World, session_id_of, until
 
 pytestmark = pytest.mark.settings(PARLEY_FRESH_PROOF_S="100000000")  # all proofs stay fresh here
 COMMANDS = load_domains(DOMAINS).commands
@@ -35,6 +35,7 @@ EVERY_ROW = {
 
 THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("/profile", "unlink"): ("identity_id", {}),
+    ("/profile", "end_session"): ("session_id", {}),
     ("/consultants", "update_topic"): ("topic_id", {"name": "Mine now"}),
     ("/consultants", "remove_topic"): ("topic_id", {}),
     ("/booking", "approve"): ("booking_id", {}),
@@ -139,6 +140,7 @@ class Belongings:
         assert await world.transact(insert_identity, identity)
         self.ids = {
             "identity_id": identity.id,
+            "session_id": session_id_of(self.student.token),
             "topic_id": self.hour.topic["id"],
             "block_id": self.hour.block["id"],
             "booking_id": waiting,

@@ -1,48 +1,90 @@
-"""The doors of /auth, and the one to a new password in /profile."""
+"""The doors of /auth, and those to one's own password and sessions in /profile."""
 
-from handlers.auth import auth, service
+from handlers.auth import auth
 from handlers.auth.contracts import (
     ChangePassword,
     CredentialsWrong,
+    EndOtherSessions,
+    EndSession,
+    Forgot,
+    ListSessions,
     Login,
     Logout,
     PasswordWeak,
     Refresh,
     RefreshReused,
+    Reset,
+    SessionList,
     SessionRevoked,
     SessionView,
     TokenInvalid,
 )
 from handlers.auth.passwords import check_strength, hash_password, verify_password
+from handlers.auth.service import passwords, sessions
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 
 
 @auth.command(visitors=True, rate="attempts", refuses=(CredentialsWrong,))
 async def login(ctx: Context, ask: Login) -> SessionView:
     """Sign in with address and password; unknown and known accounts answer alike."""
-    user_id, password_hash = await ctx.read(service.find_login, ask.email) or (None, None)
+    user_id, password_hash = await ctx.read(passwords.find_login, ask.email) or (None, None)
     right = await verify_password(password_hash, ask.password)
-    return await ctx.transact(service.log_in, ask.email, user_id, password_hash if right else None)
+    proved = password_hash if right else None
+    return await ctx.transact(passwords.log_in, ask.email, user_id, proved)
 
 
 @auth.command(visitors=True, refuses=(RefreshReused, TokenInvalid, SessionRevoked))
 async def refresh(ctx: Context, ask: Refresh) -> SessionView:
     """Spend a refresh token for a new pair of tokens."""
-    return await ctx.transact(service.refresh, ask.refresh_token)
+    return await ctx.transact(sessions.refresh, ask.refresh_token)
 
 
 @auth.command(visitors=True, refuses=(TokenInvalid,))
 async def logout(ctx: Context, ask: Logout) -> Empty:
     """End the session of a refresh token, on all its connections."""
-    return await ctx.transact(service.log_out, ask.refresh_token)
+    return await ctx.transact(sessions.log_out, ask.refresh_token)
+
+
+@auth.command(visitors=True, rate="attempts")
+async def forgot(ctx: Context, ask: Forgot) -> PincodeSent:
+    """Ask for a pincode with which to set a new password; the same for unknown addresses."""
+    return await ctx.transact(passwords.forgot, ask)
+
+
+@auth.command(visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, PasswordWeak))
+async def reset(ctx: Context, ask: Reset) -> SessionView:
+    """Set a new password by a pincode of `forgot`; every session before ends."""
+    name = ask.email.split("@")[0]
+    check_strength(ask.new_password, ctx.kernel.rules.password_length_min, ask.email, name)
+    new_hash = await hash_password(ask.new_password)
+    return await ctx.transact(passwords.reset, ask, new_hash)
 
 
 @auth.command(namespace="/profile", rate="attempts", refuses=(CredentialsWrong, PasswordWeak))
 async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
     """Set a new password; every other session ends."""
     check_strength(ask.new_password, ctx.kernel.rules.password_length_min)
-    current = await ctx.read(service.get_password_hash)
+    current = await ctx.read(passwords.get_password_hash)
     right = await verify_password(current, ask.current_password)
     new_hash = await hash_password(ask.new_password) if right else None
-    return await ctx.transact(service.change_password, current, new_hash)
+    return await ctx.transact(passwords.change_password, current, new_hash)
+
+
+@auth.command(namespace="/profile", name="sessions")
+async def list_sessions(ctx: Context, ask: ListSessions) -> SessionList:
+    """Where you are signed in."""
+    return await ctx.read(sessions.list_sessions)
+
+
+@auth.command(namespace="/profile")
+async def end_session(ctx: Context, ask: EndSession) -> Empty:
+    """Sign out one of your devices, from any other."""
+    return await ctx.transact(sessions.end_one, ask.session_id)
+
+
+@auth.command(namespace="/profile")
+async def end_other_sessions(ctx: Context, ask: EndOtherSessions) -> Empty:
+    """Sign out everywhere but here."""
+    return await ctx.transact(sessions.end_others)

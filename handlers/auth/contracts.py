@@ -1,11 +1,22 @@
 """What is said about signing in."""
 
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from handlers.kit.contract import Change, Event, Moment, Request, View
+from handlers.kit.contract import (
+    Change,
+    ChangeNothing,
+    Event,
+    Id,
+    Moment,
+    Nothing,
+    Request,
+    View,
+)
 from handlers.kit.errors import Refusal
+from handlers.pincodes.contracts import Pincode
 from handlers.profile.contracts import Email, UserView
 
 Password = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -57,6 +68,28 @@ class Logout(Request):
     refresh_token: RefreshToken
 
 
+class Forgot(Request):
+    email: Email
+
+
+class Reset(Request):
+    email: Email
+    pincode: Pincode
+    new_password: Password
+
+
+class ListSessions(Nothing):
+    """Ask where one is signed in."""
+
+
+class EndSession(Change):
+    session_id: Id
+
+
+class EndOtherSessions(ChangeNothing):
+    """Sign out everywhere else."""
+
+
 class ChangePassword(Change):
     current_password: Password
     new_password: Password
@@ -69,6 +102,27 @@ class SessionView(View):
     access_expires_in_s: int
     refresh_token: str
     user: UserView
+
+
+class OpenSession(View):
+    """A device that is signed in; `place` is empty where nothing is known of its address.
+
+    `last_seen_at` may be some minutes behind.
+    """
+
+    id: str
+    device: str
+    address: str
+    place: str
+    signed_in_at: datetime
+    last_seen_at: datetime
+    current: bool
+
+
+class SessionList(View):
+    """Where a person is signed in."""
+
+    sessions: list[OpenSession]
 
 
 class _OfUser(Event):
@@ -85,6 +139,8 @@ class AuthSuccess(_OfUser):
     session_id: str
     device: str
     method: str = "password"
+    place: str = ""
+    new_device: bool = False
 
 
 class AuthFailure(Event):

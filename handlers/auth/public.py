@@ -1,26 +1,37 @@
 """What neighbours, the socket shell and housekeeping need of sessions."""
 
 from handlers.auth.passwords import check_strength, hash_password, verify_password
-from handlers.auth.service import (
-    end_other_sessions,
-    get_live_actor,
+from handlers.auth.service.passwords import (
+    add_password,
     get_password_hash,
     has_password,
-    note_proof,
-    open_session,
     prove_by_password,
     remove_password,
-    require_fresh_proof,
     set_password,
+)
+from handlers.auth.service.sessions import (
+    end_other_sessions,
+    end_sessions_of,
+    get_live_actor,
+    note_proof,
+    open_session,
+    require_fresh_proof,
     sign_in,
 )
 from handlers.auth.tokens import Claims, read_access_token
-from storage.auth import forget_ended_sessions, forget_ended_tokens, forget_spent_tokens
+from storage.auth import (
+    forget_ended_sessions,
+    forget_ended_tokens,
+    forget_spent_tokens,
+    note_seen,
+)
 
 __all__ = [
     "Claims",
+    "add_password",
     "check_strength",
     "end_other_sessions",
+    "end_sessions_of",
     "forget_ended_sessions",
     "forget_ended_tokens",
     "forget_spent_tokens",
@@ -29,6 +40,7 @@ __all__ = [
     "has_password",
     "hash_password",
     "note_proof",
+    "note_seen",
     "open_session",
     "prove_by_password",
     "read_access_token",

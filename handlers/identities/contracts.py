@@ -5,8 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from handlers.auth.contracts import Password
-from handlers.kit.contract import Change, ChangeNothing, Event, Id, Nothing, Request, View
+from handlers.kit.contract import Change, Event, Id, Nothing, Request, View
 from handlers.kit.errors import Refusal
 from handlers.pincodes.contracts import Pincode
 from handlers.profile.contracts import Email
@@ -77,23 +76,6 @@ class Unlink(Change):
     identity_id: Id
 
 
-class RemovePassword(ChangeNothing):
-    """Sign in no more by password."""
-
-
-class SendProof(Nothing):
-    """Ask for a pincode to oneself."""
-
-
-class Prove(Change):
-    """One of the three: the password, a pincode of `send_pincode`, or a ticket made `fresh`."""
-
-    password: Password | UnsetType = UNSET
-    pincode: Pincode | UnsetType = UNSET
-    ticket: Ticket | UnsetType = UNSET
-    verifier: Verifier | UnsetType = UNSET
-
-
 class ProviderView(View):
     """A provider; one signs in there by going to `/oauth/<name>/start`."""
 
@@ -122,12 +104,6 @@ class SignInMethods(View):
 
     password: bool
     identities: list[IdentityView]
-
-
-class ProofView(View):
-    """What needs a fresh proof can be done for so long."""
-
-    fresh_for_s: int
 
 
 class _OfUser(Event):

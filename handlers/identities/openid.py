@@ -206,9 +206,10 @@ class Provider:
         if self._keys is None or time.monotonic() - self._keys[0] > older_s:
             document = await self._http.get(about.jwks_uri)
             try:
-                self._keys = (time.monotonic(), KeySet.import_key_set(document))  # type: ignore[arg-type]
+                keys = KeySet.import_key_set(document)  # type: ignore[arg-type]
             except (JoseError, ValueError, KeyError, TypeError) as error:
                 raise HouseAway(f"its keys are none: {type(error).__name__}") from None
+            self._keys = (time.monotonic(), keys)
         return self._keys[1]
 
     async def _ask_about(self, about: Discovered, subject: str, token: str) -> dict[str, Any]:

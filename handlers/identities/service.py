@@ -5,7 +5,7 @@ Invariants:
 - Ways in are added and removed under the lock of the person's row, so one is always left.
 """
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from handlers.auth import public as accounts
 from handlers.auth.contracts import AuthFailure, AuthMethodAdded, AuthMethodRemoved, SessionView
@@ -18,23 +18,19 @@ from handlers.identities.contracts import (
     Link,
     OAuth,
     OAuthLinked,
-    ProofView,
-    Prove,
     SignInMethods,
     TooManyMethods,
 )
 from handlers.identities.tickets import Bearer
-from handlers.kit.context import Providers, Transaction
+from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, NotFound
 from handlers.pincodes import public as pincodes
-from handlers.pincodes.contracts import PincodeSent
 from handlers.profile import public as profiles
 from handlers.profile.contracts import EmailTaken, UserView
 from storage import identities as store
 from storage.identities import IdentityRow
 
 SIGNUP = "signup"
-PROOF = "proof"
 IDENTITIES_MAX = 10
 
 
@@ -46,7 +42,7 @@ def note_failure(tx: Transaction, provider: str, reason: str) -> None:
 def sign_in(tx: Transaction, ask: OAuth) -> SessionView:
     """A session for who the ticket stands for; they become a user when they are none yet."""
     bearer = tickets.look(tx, ask.ticket, ask.verifier)
-    known = store.find_identity(tx, bearer.identity.issuer, bearer.identity.subject)
+    known = store.lock_identity(tx, bearer.identity.issuer, bearer.identity.subject)
     if known is None:
         user_id = _sign_up(tx, ask, bearer).id
     else:
@@ -57,12 +53,12 @@ def sign_in(tx: Transaction, ask: OAuth) -> SessionView:
     return accounts.sign_in(tx, user_id, bearer.provider)
 
 
-def link(tx: Transaction, ask: Link, providers: Providers) -> SignInMethods:
+def link(tx: Transaction, ask: Link) -> SignInMethods:
     """Let the signed-in person sign in by what the ticket stands for, too."""
     accounts.require_fresh_proof(tx)
     bearer = tickets.look(tx, ask.ticket, ask.verifier, bound=True)
     profiles.lock_user(tx, tx.actor.id)
-    known = store.find_identity(tx, bearer.identity.issuer, bearer.identity.subject)
+    known = store.lock_identity(tx, bearer.identity.issuer, bearer.identity.subject)
     if known is not None and known.user_id != tx.actor.id:
         raise IdentityTaken
     if known is None:
@@ -72,10 +68,10 @@ def link(tx: Transaction, ask: Link, providers: Providers) -> SignInMethods:
             raise IdentityTaken
         tx.publish(AuthMethodAdded(user_id=tx.actor.id, method=bearer.provider))
     tickets.tear(tx, ask.ticket)
-    return list_methods(tx, providers)
+    return list_methods(tx)
 
 
-def unlink(tx: Transaction, identity_id: str, providers: Providers) -> SignInMethods:
+def unlink(tx: Transaction, identity_id: str) -> SignInMethods:
     """Sign in no more by this identity; every other session ends, for it may be its work."""
     accounts.require_fresh_proof(tx)
     profiles.lock_user(tx, tx.actor.id)
@@ -87,22 +83,15 @@ def unlink(tx: Transaction, identity_id: str, providers: Providers) -> SignInMet
     store.delete_identity(tx, identity_id, tx.actor.id)
     tx.publish(AuthMethodRemoved(user_id=tx.actor.id, method=mine[identity_id].provider))
     accounts.end_other_sessions(tx, "method_removed")
-    return list_methods(tx, providers)
+    return list_methods(tx)
 
 
-def remove_password(tx: Transaction, providers: Providers) -> SignInMethods:
-    """Sign in no more by password; every other session ends."""
-    accounts.require_fresh_proof(tx)
-    profiles.lock_user(tx, tx.actor.id)
-    if not store.list_identities(tx, tx.actor.id):
-        raise LastMethod
-    accounts.remove_password(tx, tx.actor.id)
-    accounts.end_other_sessions(tx, "method_removed")
-    return list_methods(tx, providers)
+def has_identity(tx: Transaction, user_id: str) -> bool:
+    return bool(store.list_identities(tx, user_id))
 
 
-def list_methods(tx: Transaction, providers: Providers) -> SignInMethods:
-    titles = {house.name: house.title for house in providers.list()}
+def list_methods(tx: Transaction) -> SignInMethods:
+    titles = {house.name: house.title for house in tx.kernel.providers.list()}
     return SignInMethods(
         password=accounts.has_password(tx, tx.actor.id),
         identities=[
@@ -118,33 +107,13 @@ def list_methods(tx: Transaction, providers: Providers) -> SignInMethods:
     )
 
 
-def send_proof(tx: Transaction) -> PincodeSent:
-    """Mail the signed-in person a pincode with which they prove that it is them."""
-    user = profiles.get_user(tx, tx.actor.id)
-    return pincodes.send_pincode(tx, user.email, PROOF, bound_to=user.id)
-
-
-def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
-    """Take a fresh proof; `proved` is the hash that a given password proved right for."""
-    if ask.pincode is not UNSET:
-        user = profiles.get_user(tx, tx.actor.id)
-        pincodes.spend_pincode(tx, user.email, PROOF, ask.pincode, bound_to=user.id)
-        accounts.note_proof(tx)
-    elif ask.ticket is not UNSET:
-        _prove_by_ticket(tx, ask)
-    else:
-        accounts.prove_by_password(tx, proved)
-    return ProofView(fresh_for_s=tx.rules.fresh_proof_s)
-
-
-def _prove_by_ticket(tx: Transaction, ask: Prove) -> None:
-    assert ask.ticket is not UNSET
-    bearer = tickets.look(tx, ask.ticket, ask.verifier, bound=True, fresh=True)
-    known = store.find_identity(tx, bearer.identity.issuer, bearer.identity.subject)
+def spend_for_proof(tx: Transaction, ticket: str, verifier: str | UnsetType) -> None:
+    """Take a ticket for a fresh proof of the actor; raises TicketInvalid or IdentityTaken."""
+    bearer = tickets.look(tx, ticket, verifier, bound=True, fresh=True)
+    known = store.lock_identity(tx, bearer.identity.issuer, bearer.identity.subject)
     if known is None or known.user_id != tx.actor.id:
         raise IdentityTaken("This is not how you sign in.")
-    tickets.tear(tx, ask.ticket)
-    accounts.note_proof(tx)
+    tickets.tear(tx, ticket)
 
 
 def _sign_up(tx: Transaction, ask: OAuth, bearer: Bearer) -> UserView:

@@ -98,6 +98,12 @@ class Providers(Protocol):
     async def stop(self) -> None: ...
 
 
+class Places(Protocol):
+    """Where addresses are, in words."""
+
+    def find(self, address: str) -> str: ...
+
+
 @dataclass
 class Kernel:
     """What every context stands on; made once, in the composition root."""
@@ -110,6 +116,7 @@ class Kernel:
     instance_id: str
     mailer: Mailer
     providers: Providers
+    places: Places
     audience: Audience | None = None
 
 

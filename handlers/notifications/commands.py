@@ -1,12 +1,15 @@
 """The doors of /notifications."""
 
 from handlers.kit.context import Context
-from handlers.notifications import notifications, service
+from handlers.kit.contract import Empty
+from handlers.notifications import devices, notifications, service
 from handlers.notifications.contracts import (
     ListNotifications,
     MarkNotificationsRead,
     NotificationPage,
+    RegisterDevice,
     UnreadView,
+    UnregisterDevice,
 )
 
 
@@ -20,3 +23,15 @@ async def list_notifications(ctx: Context, ask: ListNotifications) -> Notificati
 async def mark_read(ctx: Context, ask: MarkNotificationsRead) -> UnreadView:
     """You have read these."""
     return await ctx.transact(service.mark_read, ask)
+
+
+@notifications.command()
+async def register_device(ctx: Context, ask: RegisterDevice) -> Empty:
+    """Let this app be reached by pushes as long as this session lasts."""
+    return await ctx.transact(devices.register, ask)
+
+
+@notifications.command()
+async def unregister_device(ctx: Context, ask: UnregisterDevice) -> Empty:
+    """Let it be reached by pushes no more."""
+    return await ctx.transact(devices.unregister, ask.token)

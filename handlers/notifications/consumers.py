@@ -3,7 +3,12 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from handlers.auth.contracts import NewPasswordSet
+from handlers.auth.contracts import (
+    AuthMethodAdded,
+    AuthMethodRemoved,
+    AuthSuccess,
+    NewPasswordSet,
+)
 from handlers.availability.contracts import WaitingListOffered, WaitingListOfferExpired
 from handlers.booking.contracts import (
     AboutBooking,
@@ -18,7 +23,8 @@ from handlers.booking.contracts import (
 from handlers.call.contracts import CallDurationRecorded, CallInitiated
 from handlers.consultants.contracts import ConsultantOnboarded
 from handlers.kit.context import Transaction
-from handlers.notifications import notifications
+from handlers.kit.life import SessionEnded
+from handlers.notifications import devices, notifications
 from handlers.notifications.service import Notice, note_mail, tell
 from handlers.profile import public as profiles
 from handlers.profile.contracts import UserCreated
@@ -40,6 +46,34 @@ def warn_of_the_password(tx: Transaction, event: NewPasswordSet) -> None:
         return
     notice = Notice("password_set", "Your password was set", "If it was not you, act.", "/profile")
     tell(tx, event.user_id, notice, {})
+
+
+@notifications.consumer(AuthSuccess)
+def warn_of_the_new_device(tx: Transaction, event: AuthSuccess) -> None:
+    """Somebody signed in from a device that was not seen before: its owner should know."""
+    if not event.new_device:
+        return
+    where = f", {event.place}" if event.place else ""
+    body = f"{event.device}{where}. If it was not you, sign it out and set a new password."
+    notice = Notice("new_device", "New sign-in to your account", body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {"session_id": event.session_id})
+
+
+@notifications.consumer(AuthMethodAdded, AuthMethodRemoved)
+def tell_of_the_ways_in(tx: Transaction, event: AuthMethodAdded | AuthMethodRemoved) -> None:
+    """A way to sign in came or went: its owner should know."""
+    added = isinstance(event, AuthMethodAdded)
+    title = "New way to sign in" if added else "A way to sign in was removed"
+    kind = "method_added" if added else "method_removed"
+    body = f"{event.method.capitalize()}. If it was not you, act."
+    notice = Notice(kind, title, body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {"method": event.method})
+
+
+@notifications.consumer(SessionEnded)
+def forget_the_device(tx: Transaction, event: SessionEnded) -> None:
+    """Who signed out gets no more pushes there."""
+    devices.forget_session(tx, event.session_id)
 
 
 @notifications.consumer(ConsultantOnboarded)

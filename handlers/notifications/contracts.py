@@ -1,13 +1,14 @@
 """What is said about notifications."""
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from handlers.kit.contract import Change, Cursor, Event, Id, Limit, Request, View
 from rooms import names
 
+PushToken = Annotated[str, Meta(min_length=1, max_length=4_096)]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=200)]
 
 
@@ -18,6 +19,17 @@ class ListNotifications(Request):
 
 class MarkNotificationsRead(Change, kw_only=True):
     ids: Ids
+
+
+class RegisterDevice(Change):
+    """What a push service gave this app to be reached by."""
+
+    platform: Literal["ios", "android", "web"]
+    token: PushToken
+
+
+class UnregisterDevice(Change):
+    token: PushToken
 
 
 class NotificationView(View):

@@ -1,6 +1,6 @@
 """What neighbours and housekeeping need of pincodes."""
 
-from handlers.pincodes.service import send_pincode, spend_pincode
+from handlers.pincodes.service import send_pincode, spend_pincode, try_pincode
 from storage.pincodes import forget_pincodes
 
-__all__ = ["forget_pincodes", "send_pincode", "spend_pincode"]
+__all__ = ["forget_pincodes", "send_pincode", "spend_pincode", "try_pincode"]

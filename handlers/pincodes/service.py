@@ -55,7 +55,15 @@ def send_pincode(
 def spend_pincode(
     tx: Transaction, email: str, purpose: str, pincode: str, *, bound_to: str = ""
 ) -> None:
-    """Check a pincode and use it up; a wrong try is counted, the last one kills it."""
+    """Try a pincode and use it up."""
+    try_pincode(tx, email, purpose, pincode, bound_to=bound_to)
+    store.delete_pincode(tx, email, purpose)
+
+
+def try_pincode(
+    tx: Transaction, email: str, purpose: str, pincode: str, *, bound_to: str = ""
+) -> None:
+    """Check a pincode and keep it; a wrong try is counted, the last one kills it."""
     kept = store.find_pincode(tx, email, purpose)
     if kept is None:
         raise PincodeWrong
@@ -67,7 +75,6 @@ def spend_pincode(
     if not hmac.compare_digest(fingerprint, kept.fingerprint):
         store.count_try(tx, email, purpose)
         raise PincodeWrong
-    store.delete_pincode(tx, email, purpose)
 
 
 def _count_sent(tx: Transaction, before: PincodeRow) -> tuple[int, datetime]:

@@ -1,9 +1,9 @@
 """What is said about users."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from handlers.kit.contract import Change, Event, Id, Name, Nothing, Request, View
 from handlers.kit.errors import Refusal
@@ -17,9 +17,8 @@ _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _TOP_LABEL = r"[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = rf"^(?=[^@]{{1,64}}@){_ATOM}(\.{_ATOM})*@({_LABEL}\.)+{_TOP_LABEL}$(?!\n)"
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=_ADDRESS)]
-SettingName = Annotated[str, Meta(min_length=1, max_length=64)]
-SettingValue = bool | int | float | Annotated[str, Meta(max_length=500)] | None
-SettingMap = Annotated[dict[SettingName, SettingValue], Meta(max_length=64)]
+Theme = Literal["system", "light", "dark"]
+Clock = Literal["24h", "12h"]
 
 
 class EmailTaken(Refusal):
@@ -30,14 +29,28 @@ class Me(Nothing):
     """Ask for one's own user."""
 
 
+class SettingsChange(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The settings to change; the others stay."""
+
+    theme: Theme | UnsetType = UNSET
+    clock: Clock | UnsetType = UNSET
+
+
+class UserSettings(View):
+    """How a person likes it."""
+
+    theme: Theme = "system"
+    clock: Clock = "24h"
+
+
 class UpdateProfile(Change):
-    """The fields to change; `settings` replaces all of them."""
+    """The fields to change, of the settings too."""
 
     first_name: Name | UnsetType = UNSET
     last_name: Name | UnsetType = UNSET
     language: Annotated[str, Meta(pattern=r"^[a-z]{2}$(?!\n)")] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
-    settings: SettingMap | UnsetType = UNSET
+    settings: SettingsChange | UnsetType = UNSET
 
 
 class ListPeople(Request):
@@ -70,7 +83,7 @@ class UserView(View):
     language: str
     time_zone: str
     roles: list[str]
-    settings: dict[str, SettingValue]
+    settings: UserSettings
     created_at: datetime
     updated_at: datetime
 

@@ -9,7 +9,9 @@ from handlers.kit.errors import NotFound
 from handlers.profile.contracts import (
     PeopleView,
     PersonView,
+    SettingsChange,
     UpdateProfile,
+    UserSettings,
     UserUpdated,
     UserView,
 )
@@ -38,12 +40,14 @@ def lock_row(tx: Transaction, user_id: str) -> UserRow:
 
 
 def update_me(tx: Transaction, ask: UpdateProfile) -> UserView:
-    changes = given(ask)
+    changes = dict(given(ask))
     if "language" in changes:
         check_language("$.language", changes["language"])
     if "time_zone" in changes:
         check_zone("$.time_zone", changes["time_zone"])
     row = lock_row(tx, tx.actor.id)
+    settings = changes.get("settings", SettingsChange())
+    changes["settings"] = {**row.settings, **msgspec.to_builtins(settings)}
     return save(tx, msgspec.structs.replace(row, **changes))
 
 
@@ -65,4 +69,5 @@ def list_people(tx: Transaction, user_ids: list[str]) -> PeopleView:
 
 
 def view_of(row: UserRow) -> UserView:
-    return UserView(**msgspec.structs.asdict(row))
+    fields = msgspec.structs.asdict(row)
+    return UserView(**{**fields, "settings": msgspec.convert(row.settings, UserSettings)})

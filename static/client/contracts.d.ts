@@ -8,6 +8,8 @@ export type BookingStatus =
   | "rejected"
   | "requested";
 
+export type Clock = "12h" | "24h";
+
 export type ErrorCode =
   | "ALREADY_CONSULTANT"
   | "ALREADY_HOLDS"
@@ -54,6 +56,8 @@ export type ErrorCode =
 export type Gender = "female" | "male" | "nonbinary" | "undisclosed";
 
 export type PresenceStatus = "active" | "away" | "busy";
+
+export type Theme = "dark" | "light" | "system";
 
 export interface AddTopic {
   request_id?: string;
@@ -157,6 +161,11 @@ export interface Card {
   data: unknown;
 }
 
+export interface ChangeEmail {
+  email: string;
+  request_id?: string;
+}
+
 export interface ChangeMember {
   request_id?: string;
   conversation_id: string;
@@ -186,6 +195,14 @@ export interface CompleteSignup {
   first_name: string;
   last_name: string;
   password: string;
+}
+
+/** `pincode` came to the new address, `old_pincode` to the old one. */
+export interface ConfirmEmail {
+  email: string;
+  pincode: string;
+  old_pincode: string;
+  request_id?: string;
 }
 
 /** A consultant as anybody sees them. */
@@ -260,6 +277,16 @@ export interface EndCall {
   call_id: string;
 }
 
+/** Sign out everywhere else. */
+export interface EndOtherSessions {
+  request_id?: string;
+}
+
+export interface EndSession {
+  session_id: string;
+  request_id?: string;
+}
+
 export interface EnterRoom {
   request_id?: string;
   booking_id: string;
@@ -271,6 +298,10 @@ export interface Failure {
   message: string;
   details?: unknown;
   retry_after_s?: number;
+}
+
+export interface Forgot {
+  email: string;
 }
 
 export interface GetBooking {
@@ -386,6 +417,9 @@ export interface ListPeople {
 /** Ask which providers one can sign in with. */
 export interface ListProviders {}
 
+/** Ask where one is signed in. */
+export interface ListSessions {}
+
 /** Blocks, and the number of the consultant's room that they reflect. */
 export interface ListedBlocks {
   blocks: Block[];
@@ -492,6 +526,17 @@ export interface OpenConversation {
   user_id: string;
 }
 
+/** A device that is signed in; `place` is empty where nothing is known of its address. `last_seen_at` may be some minutes behind. */
+export interface OpenSession {
+  id: string;
+  device: string;
+  address: string;
+  place: string;
+  signed_in_at: string;
+  last_seen_at: string;
+  current: boolean;
+}
+
 export interface Override {
   week: string;
   blocks: WeeklyBlock[];
@@ -541,7 +586,7 @@ export interface Proof {
   fresh_for_s: number;
 }
 
-/** One of the three: the password, a pincode of `send_pincode`, or a ticket made `fresh`. */
+/** One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`. */
 export interface Prove {
   password?: string;
   pincode?: string;
@@ -575,6 +620,13 @@ export interface ReadHistory {
 
 export interface Refresh {
   refresh_token: string;
+}
+
+/** What a push service gave this app to be reached by. */
+export interface RegisterDevice {
+  platform: "android" | "ios" | "web";
+  token: string;
+  request_id?: string;
 }
 
 /** Sign in no more by password. */
@@ -616,6 +668,12 @@ export interface RescheduleBooking {
   version?: number | null;
 }
 
+export interface Reset {
+  email: string;
+  pincode: string;
+  new_password: string;
+}
+
 /** Where a room stands: its latest number, and whether all since yours was replayed. */
 export interface RoomState {
   seq: number;
@@ -647,6 +705,11 @@ export interface Session {
   user: User;
 }
 
+/** Where a person is signed in. */
+export interface SessionList {
+  sessions: OpenSession[];
+}
+
 /** The last words on a connection whose session is over. */
 export interface SessionOver {
   session_id: string;
@@ -665,9 +728,22 @@ export interface SetDefaultSchedule {
   blocks: WeeklyBlock[];
 }
 
+/** A first password, or a new one where the old is forgotten; by a pincode of `send_proof`. */
+export interface SetPassword {
+  pincode: string;
+  new_password: string;
+  request_id?: string;
+}
+
 export interface SetStatus {
   request_id?: string;
   status: PresenceStatus;
+}
+
+/** The settings to change; the others stay. */
+export interface SettingsChange {
+  theme?: Theme;
+  clock?: Clock;
 }
 
 /** How a person can sign in. */
@@ -734,6 +810,11 @@ export interface Unread {
   unread: number;
 }
 
+export interface UnregisterDevice {
+  token: string;
+  request_id?: string;
+}
+
 export interface UnwatchBlocks {
   consultant_id: string;
 }
@@ -757,13 +838,13 @@ export interface UpdateConsultant {
   profile_picture_url?: string | null;
 }
 
-/** The fields to change; `settings` replaces all of them. */
+/** The fields to change, of the settings too. */
 export interface UpdateProfile {
   first_name?: string;
   last_name?: string;
   language?: string;
   time_zone?: string;
-  settings?: Record<string, boolean | number | string | null>;
+  settings?: SettingsChange;
   request_id?: string;
 }
 
@@ -787,9 +868,15 @@ export interface User {
   language: string;
   time_zone: string;
   roles: string[];
-  settings: Record<string, boolean | number | string | null>;
+  settings: UserSettings;
   created_at: string;
   updated_at: string;
+}
+
+/** How a person likes it. */
+export interface UserSettings {
+  theme: Theme;
+  clock: Clock;
 }
 
 export interface WatchBlocks {
@@ -841,6 +928,8 @@ export interface WhisperMeta {
 
 export interface Commands {
   "/auth": {
+    /** Ask for a pincode with which to set a new password; the same for unknown addresses. */
+    forgot: { payload: Forgot; data: PincodeSent };
     /** Sign in with address and password; unknown and known accounts answer alike. */
     login: { payload: Login; data: Session };
     /** End the session of a refresh token, on all its connections. */
@@ -851,6 +940,8 @@ export interface Commands {
     providers: { payload: ListProviders; data: Providers };
     /** Spend a refresh token for a new pair of tokens. */
     refresh: { payload: Refresh; data: Session };
+    /** Set a new password by a pincode of `forgot`; every session before ends. */
+    reset: { payload: Reset; data: Session };
   };
   "/availability": {
     /** Whether a consultant has a place at a moment. */
@@ -963,6 +1054,10 @@ export interface Commands {
     list: { payload: ListNotifications; data: NotificationPage };
     /** You have read these. */
     mark_read: { payload: MarkNotificationsRead; data: Unread };
+    /** Let this app be reached by pushes as long as this session lasts. */
+    register_device: { payload: RegisterDevice; data: Empty };
+    /** Let it be reached by pushes no more. */
+    unregister_device: { payload: UnregisterDevice; data: Empty };
   };
   "/presence": {
     /** Say how you are there. */
@@ -973,8 +1068,16 @@ export interface Commands {
     watch: { payload: WatchPeople; data: States };
   };
   "/profile": {
+    /** Ask for a pincode at your address and one at another; needs a fresh proof. */
+    change_email: { payload: ChangeEmail; data: PincodeSent };
     /** Set a new password; every other session ends. */
     change_password: { payload: ChangePassword; data: Empty };
+    /** Move to another address by the pincodes of both; every other session ends. */
+    confirm_email: { payload: ConfirmEmail; data: User };
+    /** Sign out everywhere but here. */
+    end_other_sessions: { payload: EndOtherSessions; data: Empty };
+    /** Sign out one of your devices, from any other. */
+    end_session: { payload: EndSession; data: Empty };
     /** Sign in by a provider from now on too; needs a fresh proof. */
     link: { payload: Link; data: SignInMethods };
     /** Your own user. */
@@ -985,8 +1088,12 @@ export interface Commands {
     prove: { payload: Prove; data: Proof };
     /** Sign in by password no more; needs a fresh proof, and another way in must be left. */
     remove_password: { payload: RemovePassword; data: SignInMethods };
-    /** Have a pincode mailed to yourself, for `prove`. */
+    /** Have a pincode mailed to yourself, for `prove` or `set_password`. */
     send_proof: { payload: SendProof; data: PincodeSent };
+    /** Where you are signed in. */
+    sessions: { payload: ListSessions; data: SessionList };
+    /** Set a password by a pincode of `send_proof`; every other session ends. */
+    set_password: { payload: SetPassword; data: Empty };
     /** The ways in which you can sign in. */
     sign_in_methods: { payload: ListMethods; data: SignInMethods };
     /** Sign in by a provider no more; needs a fresh proof, and another way in must be left. */

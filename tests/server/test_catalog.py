@@ -546,7 +546,7 @@ def a_user() -> UserView:
         language="en",
         time_zone="UTC",
         roles=["student"],
-        settings={"dark": True},
+        settings={"theme": "dark", "clock": "24h"},
         created_at=moment,
         updated_at=moment,
     )

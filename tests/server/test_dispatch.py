@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from server.dispatch import has_nul
 from tests.kit.probe import Switches, texts
 from tests.wire_client import Refused
 from tests.world import one_database, until
@@ -109,9 +110,10 @@ async def test_text_with_a_nul_character_is_invalid(ana, text):
     assert answer["error"]["details"]["expected"] == "text without NUL characters"
 
 
-async def test_a_nul_character_in_the_name_of_a_setting_is_invalid(ana):
-    with pytest.raises(Refused, match="NUL"):
-        await ana.call("/profile", "update", settings={"a\0b": 1})
+def test_a_nul_character_is_found_wherever_it_is():
+    for value in ({"a\0b": 1}, [{"a": ["\0"]}], "a\0"):
+        assert has_nul(value)
+    assert not has_nul({"a": [1, "b", None]})
 
 
 async def test_text_about_nul_characters_is_welcome(ana):

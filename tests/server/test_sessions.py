@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.auth import service
+from handlers.auth.service import sessions
 from handlers.auth.tokens import make_access_token
 from handlers.kit.keys import Keys
 from handlers.profile.public import add_role
@@ -315,7 +315,7 @@ async def test_a_wrong_current_password_changes_nothing(world, auth):
 
 async def end(world: World, person: Person, reason: str = "logout"):
     session_id = session_id_of(person.session["access_token"])
-    await world.transact(service.end_session, session_id, person.id, reason)
+    await world.transact(sessions.end_session, session_id, person.id, reason)
 
 
 @one_database

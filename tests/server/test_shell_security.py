@@ -155,6 +155,7 @@ async def test_what_is_open_to_visitors_is_written_down_here(world):
     """A door that is opened to everybody by mistake must not go unnoticed."""
     known = {
         "/signup start", "/signup complete", "/auth login", "/auth refresh", "/auth logout",
+        "/auth forgot", "/auth reset", "/auth providers", "/auth oauth",
         "/consultants get", "/consultants watch", "/consultants unwatch", "/consultants list",
         "/availability list_blocks", "/availability check", "/availability watch",
         "/availability unwatch", "/probe echo",

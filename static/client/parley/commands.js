@@ -6,7 +6,10 @@
  * @type {Record<string, readonly string[]>}
  */
 export const CHANGING = {
-  "/profile": ["update", "change_password", "link", "unlink", "remove_password", "prove"],
+  "/profile": [
+    "update", "change_password", "link", "unlink", "set_password", "remove_password", "prove",
+    "change_email", "confirm_email", "end_session", "end_other_sessions",
+  ],
   "/consultants": ["become", "update", "stop", "add_topic", "update_topic", "remove_topic"],
   "/availability": [
     "set_default_schedule", "override_week", "clear_override", "set_available_now",
@@ -20,7 +23,7 @@ export const CHANGING = {
   "/waiting-room": ["enter", "leave", "admit"],
   "/call": ["join", "leave", "end"],
   "/presence": ["set_status"],
-  "/notifications": ["mark_read"],
+  "/notifications": ["mark_read", "register_device", "unregister_device"],
 };
 
 /**
@@ -30,7 +33,7 @@ export const CHANGING = {
  */
 export const ONLY_ONCE = {
   "/signup": ["start", "complete"],
-  "/auth": ["login", "oauth"],
+  "/auth": ["login", "oauth", "forgot", "reset"],
   "/profile": ["send_proof"],
 };
 

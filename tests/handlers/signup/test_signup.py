@@ -63,7 +63,7 @@ async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger
         "language": "en",
         "time_zone": "UTC",
         "roles": ["student"],
-        "settings": {},
+        "settings": {"theme": "system", "clock": "24h"},
         "created_at": "",
         "updated_at": "",
     }

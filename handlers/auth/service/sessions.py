@@ -1,75 +1,48 @@
-"""Decisions about sessions."""
+"""Decisions about sessions: opened, refreshed, shown, ended."""
 
 from handlers.auth import tokens
 from handlers.auth.contracts import (
-    AuthFailure,
-    AuthMethodRemoved,
     AuthSuccess,
-    CredentialsWrong,
-    NewPasswordSet,
+    OpenSession,
     ProofNeeded,
     RefreshReused,
     SessionDue,
+    SessionList,
     SessionRevoked,
     SessionView,
     TokenInvalid,
 )
+from handlers.auth.devices import name_of
 from handlers.kit.context import Actor, Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.errors import NotFound
 from handlers.kit.life import SessionEnded
 from handlers.profile import public as profiles
 from storage import auth as store
 from storage.auth import SessionRow, TokenRow
 
-
-def find_login(tx: Transaction, email: str) -> tuple[str, str | None] | None:
-    """`(user id, password hash)` of the account behind an address, if there is one."""
-    user = profiles.find_user_by_email(tx, email)
-    return (user.id, store.find_password(tx, user.id)) if user else None
-
-
-def log_in(tx: Transaction, email: str, user_id: str | None, proved: str | None) -> SessionView:
-    """Open a session, or record the failure; raises CredentialsWrong (kept).
-
-    `proved` is the hash that the password proved right for, if it did. It must still be the stored
-    one: a change ends the sessions that there are, so none may begin by what was before it.
-    """
-    if user_id is None or not _is_current(tx, user_id, proved):
-        fingerprint = tx.keys.fingerprint("login", profiles.normal_email(email))
-        tx.publish(AuthFailure(email_fingerprint=fingerprint, user_id=user_id))
-        raise CredentialsWrong
-    return sign_in(tx, user_id, "password")
+SESSIONS_SHOWN_MAX = 200
 
 
 def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
     """A session for somebody who proved by `method` (`password`, a provider) who they are."""
-    view = open_session(tx, user_id)
-    session_id = tokens.read_access_token(tx.keys, view.access_token, tx.now).sid
-    device = tx.origin.device
-    success = AuthSuccess(user_id=user_id, session_id=session_id, device=device, method=method)
+    known = store.list_device_names(tx, user_id)
+    session = _begin(tx, user_id)
+    success = AuthSuccess(
+        user_id=user_id,
+        session_id=session.id,
+        device=session.device_name,
+        method=method,
+        place=session.place or session.address,
+        new_device=bool(known) and session.device_name not in known,
+    )
     tx.publish(success)
-    return view
+    return _hand_over(tx, session)
 
 
 def open_session(tx: Transaction, user_id: str) -> SessionView:
     """A new session on the device that asks."""
-    session = SessionRow(
-        id=tx.new_id(),
-        user_id=user_id,
-        device=tx.origin.device,
-        address=tx.origin.address,
-        created_at=tx.now,
-        refreshed_at=tx.now,
-        proved_at=tx.now,
-        expires_at=tx.now + tx.rules.span("refresh_token_life_days"),
-        ended_at=None,
-        end_reason=None,
-    )
-    store.insert_session(tx, session)
-    refresh_token = tokens.make_refresh_token()
-    store.insert_token(tx, tokens.hash_of(refresh_token), session.id, tx.now)
-    _expire_later(tx, session)
-    return _view(tx, session, refresh_token)
+    return _hand_over(tx, _begin(tx, user_id))
 
 
 def refresh(tx: Transaction, refresh_token: str) -> SessionView:
@@ -121,22 +94,6 @@ def end_session(tx: Transaction, session_id: str, user_id: str, reason: str) -> 
         tx.publish(SessionEnded(session_id=session_id, user_id=user_id, reason=reason))
 
 
-def get_password_hash(tx: Transaction) -> str | None:
-    return store.find_password(tx, tx.actor.id)
-
-
-def change_password(tx: Transaction, current: str | None, new_hash: str | None) -> Empty:
-    """Set the new password and end every other session.
-
-    There is a `new_hash` when the old password proved right for `current`.
-    """
-    if new_hash is None or not _is_current(tx, tx.actor.id, current):
-        raise CredentialsWrong
-    set_password(tx, tx.actor.id, new_hash)
-    end_other_sessions(tx, "password_changed")
-    return Empty()
-
-
 def end_other_sessions(tx: Transaction, reason: str) -> None:
     """End all sessions of the actor but the one that asks."""
     for session_id in store.list_live_sessions(tx, tx.actor.id):
@@ -144,30 +101,43 @@ def end_other_sessions(tx: Transaction, reason: str) -> None:
             end_session(tx, session_id, tx.actor.id, reason)
 
 
-def set_password(tx: Transaction, user_id: str, password_hash: str) -> None:
-    store.set_password(tx, user_id, password_hash, tx.now)
-    tx.publish(NewPasswordSet(user_id=user_id))
+def end_sessions_of(tx: Transaction, user_id: str, reason: str) -> None:
+    """End all sessions of somebody."""
+    for session_id in store.list_live_sessions(tx, user_id):
+        end_session(tx, session_id, user_id, reason)
 
 
-def has_password(tx: Transaction, user_id: str) -> bool:
-    return store.find_password(tx, user_id) is not None
+def end_one(tx: Transaction, session_id: str) -> Empty:
+    """End one of the actor's own sessions; one that has ended is as good. Raises NotFound."""
+    session = store.find_session(tx, session_id)
+    if session is None or session.user_id != tx.actor.id:
+        raise NotFound
+    end_session(tx, session_id, tx.actor.id, "ended_elsewhere")
+    return Empty()
 
 
-def remove_password(tx: Transaction, user_id: str) -> None:
-    """Take the password away, if there is one; who calls knows that another way in is left."""
-    if store.delete_password(tx, user_id):
-        tx.publish(AuthMethodRemoved(user_id=user_id, method="password"))
+def end_others(tx: Transaction) -> Empty:
+    end_other_sessions(tx, "ended_elsewhere")
+    return Empty()
 
 
-def prove_by_password(tx: Transaction, proved: str | None) -> None:
-    """The session's person gave their password, which proved right for the hash `proved`.
-
-    Raises CredentialsWrong (kept) when it was wrong, or is not the stored one any more.
-    """
-    if not _is_current(tx, tx.actor.id, proved):
-        tx.publish(AuthFailure(user_id=tx.actor.id, reason="PROOF_WRONG"))
-        raise CredentialsWrong
-    note_proof(tx)
+def list_sessions(tx: Transaction) -> SessionList:
+    """The actor's open sessions, the one seen last first."""
+    rows = store.list_open_sessions(tx, tx.actor.id, tx.now, SESSIONS_SHOWN_MAX)
+    return SessionList(
+        sessions=[
+            OpenSession(
+                id=row.id,
+                device=row.device_name,
+                address=row.address,
+                place=row.place,
+                signed_in_at=row.created_at,
+                last_seen_at=row.seen_at,
+                current=row.id == tx.actor.session_id,
+            )
+            for row in rows
+        ]
+    )
 
 
 def note_proof(tx: Transaction) -> None:
@@ -195,9 +165,33 @@ def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | Non
     return Actor(user.id, session.id, frozenset(user.roles))
 
 
-def _is_current(tx: Transaction, user_id: str, proved: str | None) -> bool:
-    """Whether this is still the stored hash; if so, it stays that until the commit."""
-    return proved is not None and store.lock_password(tx, user_id) == proved
+def _begin(tx: Transaction, user_id: str) -> SessionRow:
+    """Keep a new session."""
+    session = SessionRow(
+        id=tx.new_id(),
+        user_id=user_id,
+        device=tx.origin.device,
+        device_name=name_of(tx.origin.device),
+        address=tx.origin.address,
+        place=tx.kernel.places.find(tx.origin.address),
+        created_at=tx.now,
+        refreshed_at=tx.now,
+        seen_at=tx.now,
+        proved_at=tx.now,
+        expires_at=tx.now + tx.rules.span("refresh_token_life_days"),
+        ended_at=None,
+        end_reason=None,
+    )
+    store.insert_session(tx, session)
+    _expire_later(tx, session)
+    return session
+
+
+def _hand_over(tx: Transaction, session: SessionRow) -> SessionView:
+    """The first tokens of a new session."""
+    refresh_token = tokens.make_refresh_token()
+    store.insert_token(tx, tokens.hash_of(refresh_token), session.id, tx.now)
+    return _view(tx, session, refresh_token)
 
 
 def _token_and_session(tx: Transaction, refresh_token: str) -> tuple[TokenRow, SessionRow]:

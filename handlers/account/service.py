@@ -1,0 +1,99 @@
+"""Decisions about one's own account.
+
+Invariant: ways to sign in are taken away under the lock of the person's row (here as in
+identities), so one is always left.
+"""
+
+from msgspec import UNSET
+
+from handlers.account.contracts import ConfirmEmail, ProofView, Prove, SetPassword
+from handlers.auth import public as accounts
+from handlers.identities import public as identities
+from handlers.identities.contracts import LastMethod, SignInMethods
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.pincodes import public as pincodes
+from handlers.pincodes.contracts import PincodeSent
+from handlers.profile import public as profiles
+from handlers.profile.contracts import EmailTaken, UserView
+
+PROOF = "proof"
+OLD_ADDRESS = "old address"
+NEW_ADDRESS = "new address"
+
+
+def send_proof(tx: Transaction) -> PincodeSent:
+    """Mail the actor a pincode with which they prove that it is them."""
+    user = profiles.get_user(tx, tx.actor.id)
+    return pincodes.send_pincode(tx, user.email, PROOF, bound_to=user.id)
+
+
+def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
+    """Take a fresh proof; `proved` is the hash that a given password proved right for."""
+    if ask.pincode is not UNSET:
+        _spend_proof(tx, ask.pincode)
+        accounts.note_proof(tx)
+    elif ask.ticket is not UNSET:
+        identities.spend_for_proof(tx, ask.ticket, ask.verifier)
+        accounts.note_proof(tx)
+    else:
+        accounts.prove_by_password(tx, proved)
+    return ProofView(fresh_for_s=tx.rules.fresh_proof_s)
+
+
+def set_password(tx: Transaction, ask: SetPassword, new_hash: str) -> Empty:
+    """Set a password by a pincode; every other session ends."""
+    _spend_proof(tx, ask.pincode)
+    profiles.lock_user(tx, tx.actor.id)
+    accounts.add_password(tx, tx.actor.id, new_hash)
+    accounts.end_other_sessions(tx, "password_changed")
+    return Empty()
+
+
+def remove_password(tx: Transaction) -> SignInMethods:
+    """Sign in no more by password; every other session ends."""
+    accounts.require_fresh_proof(tx)
+    profiles.lock_user(tx, tx.actor.id)
+    if not identities.has_identity(tx, tx.actor.id):
+        raise LastMethod
+    accounts.remove_password(tx, tx.actor.id)
+    accounts.end_other_sessions(tx, "method_removed")
+    return identities.list_methods(tx)
+
+
+def change_email(tx: Transaction, new: str) -> PincodeSent:
+    """Mail a pincode to the address that is and one to the address that is to be.
+
+    Whether the new one is somebody's already is told only to who proves that it is theirs.
+    """
+    accounts.require_fresh_proof(tx)
+    user = profiles.get_user(tx, tx.actor.id)
+    new = profiles.normal_email(new)
+    pincodes.send_pincode(tx, new, NEW_ADDRESS, bound_to=user.id)
+    return pincodes.send_pincode(
+        tx,
+        user.email,
+        OLD_ADDRESS,
+        mail="leaving_address",
+        bound_to=f"{user.id} {new}",
+        new_email=new,
+    )
+
+
+def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
+    """Move to the new address, which is proved like the old one; raises EmailTaken."""
+    user, new = profiles.lock_user(tx, tx.actor.id), profiles.normal_email(ask.email)
+    bound_to = f"{user.id} {new}"
+    pincodes.try_pincode(tx, new, NEW_ADDRESS, ask.pincode, bound_to=user.id)
+    pincodes.spend_pincode(tx, user.email, OLD_ADDRESS, ask.old_pincode, bound_to=bound_to)
+    pincodes.spend_pincode(tx, new, NEW_ADDRESS, ask.pincode, bound_to=user.id)
+    moved = profiles.change_email(tx, user.id, new)
+    if moved is None:
+        raise EmailTaken
+    accounts.end_other_sessions(tx, "email_changed")
+    return moved
+
+
+def _spend_proof(tx: Transaction, pincode: str) -> None:
+    user = profiles.get_user(tx, tx.actor.id)
+    pincodes.spend_pincode(tx, user.email, PROOF, pincode, bound_to=user.id)

@@ -1,0 +1,1 @@
+"""Decisions about passwords and sessions."""

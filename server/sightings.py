@@ -1,0 +1,50 @@
+"""Notes, now and then, which sessions have a connection here: when a device was seen last."""
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from handlers.auth.public import note_seen
+from handlers.kit.context import Kernel
+from rooms.tasks import Tasks
+from server.session import People
+from storage.engine import StorageUnavailable
+
+log = structlog.get_logger("sightings")
+
+EVERY_S = 240.0
+CHUNK = 500
+"""So many sessions a statement, so that nobody waits long for the writer."""
+
+
+class Sightings:
+    """One an instance."""
+
+    def __init__(self, kernel: Kernel, people: People) -> None:
+        self._kernel = kernel
+        self._people = people
+        self._tasks = Tasks()
+
+    async def start(self) -> None:
+        self._tasks.spawn(self._watch())
+
+    async def stop(self) -> None:
+        await self._tasks.end()
+
+    async def note(self) -> None:
+        """Note everybody who is connected here now."""
+        sessions = self._people.sessions()
+        for start in range(0, len(sessions), CHUNK):
+            some, now = sessions[start : start + CHUNK], self._kernel.clock.now()
+            await self._kernel.database.transact(partial(note_seen, session_ids=some, now=now))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self.note()
+            except StorageUnavailable as error:
+                log.warning("not_noted", error=str(error))
+            except Exception as raised:
+                log.error("round_failed", error=type(raised).__name__)
