@@ -16,6 +16,7 @@ import { Chats } from "./pages/chats.js";
 import { Consultant } from "./pages/consultant.js";
 import { Consultants } from "./pages/consultants.js";
 import { Consulting } from "./pages/consulting.js";
+import { Forgot } from "./pages/forgot.js";
 import { Login } from "./pages/login.js";
 import { OAuth } from "./pages/oauth.js";
 import { Notifications } from "./pages/notifications.js";
@@ -34,6 +35,7 @@ const FOR_ALL = {
   "": () => html`<${Consultants} />`,
   consultants: (id, block_id) => (id
     ? html`<${Consultant} id=${id} block_id=${block_id} />` : html`<${Consultants} />`),
+  forgot: () => html`<${Forgot} />`,
   login: () => html`<${Login} />`,
   oauth: () => html`<${OAuth} />`,
   signup: () => html`<${Signup} />`,
@@ -64,6 +66,8 @@ const App = () => html`
   <${Shell}>
     <main id="main" key=${`${me.value?.id} ${visit.value}`}>${shown()}</main>
   <//>`;
+
+effect(() => void (document.documentElement.dataset.theme = me.value?.settings.theme ?? "system"));
 
 /** @type {string | undefined} */
 let served;

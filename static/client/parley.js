@@ -110,6 +110,12 @@ export class Parley {
     return this.#signIn(await this.call("/auth", "oauth", proof));
   }
 
+  /** Signs in by a new password and the pincode of `/auth forgot`.
+   * @param {Typed.Payload<"/auth", "reset">} form */
+  async resetPassword(form) {
+    return this.#signIn(await this.call("/auth", "reset", form));
+  }
+
   /** Signs out here at once; the server is told as far as it can be reached. */
   async logout() {
     const refresh_token = this.#tokens.kept?.refresh_token;

@@ -62,7 +62,6 @@ async def _poisoned(world: World, name: str, **more: Any) -> Person:
         "update",
         first_name=poison(name),
         last_name=poison("last"),
-        settings={poison("setting")[:64]: poison("value")},
     )
     return person
 

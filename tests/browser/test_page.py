@@ -56,6 +56,7 @@ def tour_of_a_visitor(made: Furnished) -> Tour:
     return {
         "": (["ada", "about", "topic"], []),
         f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], []),
+        "forgot": ([], []),
         "login": ([], []),
         "oauth": ([], []),
         "signup": ([], []),

@@ -2,19 +2,24 @@
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
+import { Address } from "../parts/address.js";
 import { Do, Field, Form, Select } from "../parts/form.js";
 import { Page } from "../parts/page.js";
 import { languageOptions, zoneOptions } from "../parts/places.js";
+import { Sessions } from "../parts/sessions.js";
 import { SignInMethods } from "../parts/sign_in_methods.js";
 import { setStatus, usePresence } from "../presence.js";
 import { isConsultant, me, myId, parley } from "../state.js";
 
+/** @type {[string, string][]} */
+const THEMES = [["system", "As the device has them"], ["light", "Light"], ["dark", "Dark"]];
+
 function Details() {
   const saved = useSignal(false);
   const user = /** @type {import("../contracts.js").User} */ (me.value);
-  const submit = async (/** @type {any} */ form) => {
+  const submit = async (/** @type {any} */ { theme, ...form }) => {
     saved.value = false;
-    me.value = await parley.call("/profile", "update", form);
+    me.value = await parley.call("/profile", "update", { ...form, settings: { theme } });
     saved.value = true;
   };
   return html`
@@ -25,6 +30,7 @@ function Details() {
         options=${languageOptions()} />
       <${Select} label="Time zone of your mails" name="time_zone" value=${user.time_zone}
         options=${zoneOptions()} />
+      <${Select} label="Colours" name="theme" value=${user.settings.theme} options=${THEMES} />
     <//>
     <p role="status">${saved.value ? "Saved." : ""}</p>`;
 }
@@ -72,6 +78,10 @@ export const Profile = () => html`
     <${Password} />
     <h2>Ways to sign in</h2>
     <${SignInMethods} />
+    <h2>Address</h2>
+    <${Address} />
+    <h2>Where you are signed in</h2>
+    <${Sessions} />
     <h2>Log out</h2>
     <p><${Do} action=${() => parley.logout()}>Log out<//></p>
   <//>`;

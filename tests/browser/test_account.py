@@ -1,0 +1,64 @@
+"""One's own account on the page: a lost password, another address, other devices, colours."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.viewer import new_viewer
+from tests.world import PASSWORD, World, one_database
+
+pytestmark = [one_database, pytest.mark.timeout(120)]
+
+NEW = "another horse battery"
+MOVED = "ana@elsewhere.example"
+
+
+async def test_a_lost_password_is_replaced_by_a_mail(world: World, browser: Any) -> None:
+    await world.sign_up("ana")
+    ana = await new_viewer(browser, world.url)
+    await ana.open("login")
+    await ana.link("I lost my password").click()
+    await ana.field("Email").fill("ana@example.org")
+    await ana.button("Send pincode").click()
+    await ana.field("Pincode").fill(await world.mails.pincode("ana@example.org", 2))
+    await ana.page.get_by_role("textbox", name="New password").fill(NEW)
+    await ana.button("Set password").click()
+    await expect(ana.heading("Consultants")).to_be_visible()
+    assert ana.mistakes == []
+
+
+async def test_an_address_and_other_devices_are_looked_after_on_the_profile(
+    world: World, browser: Any
+) -> None:
+    person = await world.sign_up("ana")
+    await world.another_session(person)
+    world.clock.advance(601)  # the proof of signing up is stale
+    ana = await new_viewer(browser, world.url, person)
+    await ana.open("profile")
+    await expect(ana.part("sessions").locator("li")).to_have_count(2)
+    await ana.button("Sign out everywhere else").click()
+    await expect(ana.part("sessions").locator("li")).to_have_count(1)
+    await ana.field("New email").fill(MOVED)
+    await ana.button("Change address").click()
+    await ana.dialog.get_by_label("Your password").fill(PASSWORD)
+    await ana.dialog.get_by_role("button", name="Continue").click()
+    await ana.field("Pincode sent to ana@example.org").fill(
+        await world.mails.pincode("ana@example.org", 2)
+    )
+    await ana.field(f"Pincode sent to {MOVED}").fill(await world.mails.pincode(MOVED))
+    await ana.page.get_by_role("button", name="Move", exact=True).click()
+    await expect(ana.page.get_by_text("Changed. Your other devices")).to_be_visible()
+    await expect(ana.page.get_by_text(MOVED).first).to_be_visible()
+    assert ana.mistakes == []
+
+
+async def test_the_colours_are_those_that_one_chose(world: World, browser: Any) -> None:
+    ana = await new_viewer(browser, world.url, await world.person("ana"))
+    await ana.open("profile")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = await ana.page.evaluate(ground)
+    await ana.field("Colours").select_option("dark")
+    await ana.button("Save").click()
+    await expect(ana.page.get_by_text("Saved.")).to_be_visible()
+    assert await ana.page.evaluate(ground) != light
