@@ -228,6 +228,7 @@ def make_limits(settings: Settings, line: Line | None) -> Limits:
         "messages": RateLimit(environment.messages_burst, environment.messages_per_s),
         "commands": RateLimit(environment.commands_burst, environment.commands_per_s),
         "attempts": RateLimit(attempts, attempts / 60),
+        "journeys": RateLimit(attempts, attempts / 60),
         "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
     }
     shared = SharedRates(line) if line is not None else None

@@ -87,7 +87,7 @@ class Rest:
 
     async def _limit(self, route: Route, actor: Actor | None, address: str) -> None:
         limits = self._app.limits
-        if actor is not None and route.rate != "attempts":
+        if actor is not None and route.rate in ("commands", "messages"):
             wait = await limits.take(route.rate, actor.id)
         else:
             wait = await limits.take_from(route.rate, address)

@@ -4,7 +4,7 @@ from msgspec import UNSET, UnsetType
 
 from handlers.auth.contracts import Password
 from handlers.identities.contracts import Ticket, Verifier
-from handlers.kit.contract import Change, ChangeNothing, Nothing, View
+from handlers.kit.contract import Change, ChangeNothing, Nothing, Request, View
 from handlers.pincodes.contracts import Pincode
 from handlers.profile.contracts import Email
 
@@ -13,7 +13,7 @@ class SendProof(Nothing):
     """Ask for a pincode to oneself."""
 
 
-class Prove(Change):
+class Prove(Request):
     """One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`."""
 
     password: Password | UnsetType = UNSET

@@ -3,10 +3,17 @@
 Google, Apple and Facebook are known by name; any other OpenID provider by its issuer.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
 from msgspec import Meta
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TAKEN_NAMES = ("password", "pincode")
+"""Ways to sign in that are no providers."""
 
 Filled = Annotated[str, Meta(min_length=1, max_length=4_000)]
 ProviderName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)")]
@@ -20,8 +27,8 @@ class HouseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str = ""
     title: str = ""
     scope: str = ""
-    client_auth: str = ""
-    """How the client shows its secret: client_secret_basic, client_secret_post or none."""
+    client_auth: Literal["", "client_secret_basic", "client_secret_post", "none"] = ""
+    """How the client shows its secret."""
     team_id: str = ""
     key_id: str = ""
     private_key: str = ""
@@ -68,8 +75,10 @@ def house_of(name: str, settings: HouseSettings) -> House:
     given = {key: value for key in ("title", "issuer", "scope") if (value := _of(settings, key))}
     known = {"title": name.capitalize(), "scope": "openid email profile", **KNOWN.get(name, {})}
     known |= given
-    if not known.get("issuer"):
-        raise ValueError(f"{name} needs an issuer")
+    if not is_safe(known.get("issuer"), of_loopback=True):
+        raise ValueError(f"{name} needs an issuer, with https")
+    if name in TAKEN_NAMES:
+        raise ValueError(f"no provider can be called {name}")
     if settings.client_auth:
         known["client_auth"] = settings.client_auth
     return House(
@@ -92,4 +101,18 @@ def _apple_key(name: str, settings: HouseSettings) -> tuple[str, str, str] | Non
         return None
     if not all(key):
         raise ValueError(f"{name} needs team_id, key_id and private_key together")
+    try:
+        ECKey.import_key(settings.private_key)
+    except (JoseError, ValueError):
+        raise ValueError(f"the private_key of {name} is none") from None
     return key
+
+
+def is_safe(url: str | None, *, of_loopback: bool) -> bool:
+    """TLS; or, for a provider on this very machine, as in development, on this machine too."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return False
+    local = of_loopback and parts.scheme == "http" and parts.hostname in LOOPBACK
+    return local or (parts.scheme == "https" and bool(parts.hostname))

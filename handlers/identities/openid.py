@@ -4,10 +4,13 @@ What a provider answers is believed only when its signature, issuer, audience, n
 right. Its documents and keys are kept for an hour.
 """
 
+import asyncio
+import re
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from authlib.oauth2.auth import ClientAuth
@@ -18,8 +21,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from handlers.identities.houses import House
+from handlers.identities.houses import House, is_safe
 from handlers.identities.outside import HouseAway, HouseRefused, Outside
+from handlers.profile.contracts import Email
 
 KEPT_S = 3_600.0
 """How long documents and keys are kept."""
@@ -28,8 +32,10 @@ KEYS_AGAIN_S = 60.0
 LEEWAY_S = 60
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 """Public keys only: a shared secret or `none` proves nothing."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 APPLE_SECRET_S = 300
+UNREADABLE = (JoseError, ValueError, RecursionError)
+ODD = re.compile(r"[\x00\ud800-\udfff]")
+"""Characters that no database keeps."""
 
 
 class Discovered(msgspec.Struct, frozen=True):
@@ -73,6 +79,8 @@ class Provider:
         self._http = http
         self._discovered: tuple[float, Discovered] | None = None
         self._keys: tuple[float, KeySet] | None = None
+        self._asking = asyncio.Lock()
+        """Of many who come at once one asks for the documents."""
 
     async def address_for(self, errand: Errand) -> str:
         """Where the person's browser has to go; raises HouseAway."""
@@ -105,15 +113,17 @@ class Provider:
         if not isinstance(id_token, str):
             raise HouseRefused("no ID token")
         claims = await self._read(about, errand, id_token, access_token)
+        more = claims
         if "email" not in claims and about.userinfo_endpoint and isinstance(access_token, str):
-            claims = {**await self._ask_about(about, claims["sub"], access_token), **claims}
-        return identity_of(about.issuer, claims)
+            more = await self._ask_about(about, claims["sub"], access_token)
+        return identity_of(about.issuer, claims, more)
 
     async def _about(self) -> Discovered:
-        if self._discovered is None or time.monotonic() - self._discovered[0] > KEPT_S:
-            url = self.house.issuer.rstrip("/") + "/.well-known/openid-configuration"
-            self._discovered = (time.monotonic(), self._check(await self._http.get(url)))
-        return self._discovered[1]
+        async with self._asking:
+            if self._discovered is None or time.monotonic() - self._discovered[0] > KEPT_S:
+                url = self.house.issuer.rstrip("/") + "/.well-known/openid-configuration"
+                self._discovered = (time.monotonic(), self._check(await self._http.get(url)))
+            return self._discovered[1]
 
     def _check(self, document: dict[str, Any]) -> Discovered:
         try:
@@ -123,9 +133,13 @@ class Provider:
         if about.token_endpoint is None:
             about = msgspec.structs.replace(about, token_endpoint=self.house.token_endpoint)
         places = (about.authorization_endpoint, about.token_endpoint, about.jwks_uri)
-        if about.issuer != self.house.issuer or not all(map(is_safe, places)):
+        if about.issuer != self.house.issuer or not all(map(self._is_safe, places)):
             raise HouseAway("its discovery document is another's, or without TLS")
         return about
+
+    def _is_safe(self, url: str | None) -> bool:
+        """Only a provider on this machine may name what is on it."""
+        return is_safe(url, of_loopback=self.house.issuer.startswith("http:"))
 
     async def _exchange(self, about: Discovered, errand: Errand, code: str) -> dict[str, Any]:
         body = prepare_token_request(
@@ -184,11 +198,9 @@ class Provider:
                 },
             )
             claims.validate(now=int(time.time()), leeway=LEEWAY_S)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (*UNREADABLE, TypeError, KeyError, AttributeError) as error:
             raise HouseRefused(f"its ID token is wrong: {type(error).__name__}") from None
-        signed_in_at = claims.get("auth_time")  # a house that does not say is taken at its word
-        since = errand.began_at.timestamp() - LEEWAY_S
-        if errand.fresh and signed_in_at is not None and signed_in_at < since:
+        if errand.fresh and not signed_in_since(claims, errand.began_at):
             raise HouseRefused("nobody signed in anew")
         return dict(claims)
 
@@ -196,25 +208,22 @@ class Provider:
         keys = await self._get_keys(about, older_s=KEPT_S)
         try:
             return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
-        except (JoseError, ValueError):  # it may have been signed by a key that is new
+        except UNREADABLE:  # it may have been signed by a key that is new
             fresh = await self._get_keys(about, older_s=KEYS_AGAIN_S)
             if fresh is keys:
                 raise
             return jwt.decode(id_token, fresh, algorithms=ALGORITHMS)
 
     async def _get_keys(self, about: Discovered, older_s: float) -> KeySet:
-        if self._keys is None or time.monotonic() - self._keys[0] > older_s:
-            document = await self._http.get(about.jwks_uri)
-            try:
-                keys = KeySet.import_key_set(document)  # type: ignore[arg-type]
-            except (JoseError, ValueError, KeyError, TypeError) as error:
-                raise HouseAway(f"its keys are none: {type(error).__name__}") from None
-            self._keys = (time.monotonic(), keys)
-        return self._keys[1]
+        async with self._asking:
+            if self._keys is None or time.monotonic() - self._keys[0] > older_s:
+                keys = keys_of(await self._http.get(about.jwks_uri))
+                self._keys = (time.monotonic(), keys)
+            return self._keys[1]
 
     async def _ask_about(self, about: Discovered, subject: str, token: str) -> dict[str, Any]:
         assert about.userinfo_endpoint is not None
-        if not is_safe(about.userinfo_endpoint):
+        if not self._is_safe(about.userinfo_endpoint):
             raise HouseRefused("its userinfo is without TLS")
         said = await self._http.get(about.userinfo_endpoint, {"Authorization": f"Bearer {token}"})
         if said.get("sub") != subject:
@@ -239,32 +248,56 @@ class Providers:
         await self._outside.stop()
 
 
-def is_safe(url: str | None) -> bool:
-    """TLS, or a provider on this very machine, as in development."""
-    try:
-        parts = urlsplit(url or "")
-    except ValueError:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+def keys_of(document: dict[str, Any]) -> KeySet:
+    """The keys that we understand; one that we do not is no reason to know none."""
+    said = document.get("keys")
+    keys = []
+    for one in said if isinstance(said, list) else []:
+        try:
+            keys += KeySet.import_key_set({"keys": [one]}).keys
+        except (*UNREADABLE, KeyError, TypeError, AttributeError):
+            continue
+    if not keys:
+        raise HouseAway("it has no keys that we understand")
+    return KeySet(keys)
 
 
-def identity_of(issuer: str, claims: dict[str, Any]) -> Identity:
-    """The claims that we use; whatever is not as it should be is left out."""
+def signed_in_since(claims: dict[str, Any], moment: datetime) -> bool:
+    """A house that does not say when somebody signed in is taken at its word."""
+    at = claims.get("auth_time")
+    return at is None or (isinstance(at, int | float) and at >= moment.timestamp() - LEEWAY_S)
+
+
+def identity_of(issuer: str, claims: dict[str, Any], more: dict[str, Any]) -> Identity:
+    """Who the ID token's subject is; address and name are of `more`, each from one source.
+
+    What is not as it should be is left out; raises HouseRefused without a subject.
+    """
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or ODD.search(subject):
         raise HouseRefused("its subject is none")
-    email = _text(claims, "email", 254) or None
-    first, _, last = _text(claims, "name", 200).partition(" ")
+    email = address_in(more)
+    first, _, last = text_in(more, "name", 200).partition(" ")
     return Identity(
         issuer=issuer,
         subject=subject,
         email=email,
-        email_verified=claims.get("email_verified") in (True, "true"),  # Apple's is a string
-        first_name=_text(claims, "given_name", 100) or first[:100],
-        last_name=_text(claims, "family_name", 100) or last[:100],
+        # Apple's is a string
+        email_verified=email is not None and more.get("email_verified") in (True, "true"),
+        first_name=text_in(more, "given_name", 100) or first[:100],
+        last_name=text_in(more, "family_name", 100) or last[:100],
     )
 
 
-def _text(claims: dict[str, Any], name: str, length_max: int) -> str:
+def address_in(claims: dict[str, Any]) -> str | None:
+    """The address, if it is one as everybody else's has to be."""
+    try:
+        return msgspec.convert(claims.get("email"), Email)
+    except msgspec.ValidationError:
+        return None
+
+
+def text_in(claims: Mapping[str, Any], name: str, length_max: int) -> str:
+    """A claim as a text of one line; empty when it is none."""
     value = claims.get(name)
-    return " ".join(value.split())[:length_max] if isinstance(value, str) else ""
+    return " ".join(ODD.sub("", value).split())[:length_max] if isinstance(value, str) else ""

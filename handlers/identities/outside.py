@@ -56,7 +56,7 @@ class Outside:
             raise HouseAway(f"status {answer.status}")
         try:
             return msgspec.json.decode(read, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise HouseAway("its answer is no JSON object") from None
 
 

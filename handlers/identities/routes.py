@@ -5,8 +5,9 @@ with `ticket` or with `error`. Apple answers by a post from its own site, to whi
 cookie of ours: it is sent on as a GET, which changes nothing before the cookie is there.
 """
 
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import structlog
@@ -15,7 +16,7 @@ from msgspec import UNSET
 
 from handlers.identities import identities, service, tickets
 from handlers.identities.contracts import StartOAuth
-from handlers.identities.openid import Identity, Provider
+from handlers.identities.openid import Identity, Provider, text_in
 from handlers.identities.outside import HouseAway, HouseRefused
 from handlers.identities.tickets import Attempt
 from handlers.kit.context import Context
@@ -23,16 +24,15 @@ from handlers.kit.errors import Invalid, NotFound
 
 log = structlog.get_logger("oauth")
 
-COOKIE = "parley_oauth"
 ANSWERS = ("state", "code", "error", "iss")
 """What a provider says in the query of its answer."""
 
 
-@identities.route("GET", "/oauth/{provider}/start", visitors=True, rate="attempts")
+@identities.route("GET", "/oauth/{provider}/start", visitors=True, rate="journeys")
 async def start(ctx: Context, request: web.Request) -> web.Response:
     """Leave for a provider."""
     provider, ask = find(ctx, request), read_start(ctx, request)
-    browser = request.cookies.get(COOKIE) or tickets.make_secret()
+    browser = request.cookies.get(cookie_of(ctx)) or tickets.make_secret()
     name, back = provider.house.name, None if ask.redirect is UNSET else ask.redirect
     attempt = Attempt(
         provider=name,
@@ -48,23 +48,23 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
     await ctx.transact(tickets.begin, attempt, browser)
     response = send_to(place)
     response.set_cookie(
-        COOKIE,
+        cookie_of(ctx),
         browser,
         max_age=ctx.kernel.rules.oauth_attempt_s,
-        path="/oauth/",
+        path="/",
         httponly=True,
         samesite="Lax",
-        secure=ctx.kernel.rules.public_url.startswith("https:"),
+        secure=has_tls(ctx),
     )
     return response
 
 
-@identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="attempts")
+@identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="journeys")
 async def callback(ctx: Context, request: web.Request) -> web.Response:
     """Come back from a provider."""
     provider, said = find(ctx, request), request.query
     name = provider.house.name
-    state, browser = said.get("state", ""), request.cookies.get(COOKIE, "")
+    state, browser = said.get("state", ""), request.cookies.get(cookie_of(ctx), "")
     attempt = await ctx.transact(tickets.take, name, state, browser)
     if attempt is None:
         return await fail(ctx, name, None, "OAUTH_STATE")
@@ -82,11 +82,11 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
 
 
 @identities.route(
-    "POST", "/oauth/{provider}/callback", visitors=True, rate="attempts", cross_site=True
+    "POST", "/oauth/{provider}/callback", visitors=True, rate="journeys", cross_site=True
 )
 async def posted_callback(ctx: Context, request: web.Request) -> web.Response:
     """The same by a post (`form_post`): sent on as a GET."""
-    provider, form = find(ctx, request), await request.post()
+    provider, form = find(ctx, request), await read_form(request)
     said = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
     said |= names_of(form.get("user"))
     place = f"{callback_of(ctx, provider.house.name)}?{urlencode(said)}"
@@ -102,7 +102,11 @@ def find(ctx: Context, request: web.Request) -> Provider:
 
 
 def read_start(ctx: Context, request: web.Request) -> StartOAuth:
-    """What the query asks for; raises Invalid."""
+    """What the query asks for; raises Invalid. Only a page that is left begins a way."""
+    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        raise Invalid("Go there; this is no picture.")
+    if len(request.query) != len(set(request.query)):
+        raise Invalid("Say everything once.")
     try:
         ask = msgspec.convert(dict(request.query), StartOAuth)
     except msgspec.ValidationError as error:
@@ -114,24 +118,44 @@ def read_start(ctx: Context, request: web.Request) -> StartOAuth:
     return ask
 
 
+def cookie_of(ctx: Context) -> str:
+    """The cookie's name; with TLS one that no other host of the domain can set."""
+    return "__Host-parley_oauth" if has_tls(ctx) else "parley_oauth"
+
+
+def has_tls(ctx: Context) -> bool:
+    return ctx.kernel.rules.public_url.startswith("https:")
+
+
+async def read_form(request: web.Request) -> Mapping[str, Any]:
+    """The posted form; raises Invalid for what is none."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise Invalid("This is no form.")
+    try:
+        return dict(parse_qsl((await request.read()).decode(), max_num_fields=20))
+    except (UnicodeDecodeError, ValueError):
+        raise Invalid("This is no form.") from None
+
+
 def names_of(user: Any) -> dict[str, str]:
     """The name that Apple tells, once, beside its ID token."""
     try:
         name = msgspec.json.decode(user or "{}", type=dict[str, Any]).get("name")
-    except (msgspec.DecodeError, TypeError):
+    except (msgspec.DecodeError, TypeError, RecursionError):
         return {}
     if not isinstance(name, dict):
         return {}
     parts = {"first": "firstName", "last": "lastName"}
-    return {key: str(name[part])[:100] for key, part in parts.items() if name.get(part)}
+    told = {key: text_in(name, part, 100) for key, part in parts.items()}
+    return {key: value for key, value in told.items() if value}
 
 
 def named(identity: Identity, said: Any) -> Identity:
     """With the name that was told beside the ID token, where that has none."""
     return msgspec.structs.replace(
         identity,
-        first_name=identity.first_name or said.get("first", "")[:100],
-        last_name=identity.last_name or said.get("last", "")[:100],
+        first_name=identity.first_name or text_in(said, "first", 100),
+        last_name=identity.last_name or text_in(said, "last", 100),
     )
 
 

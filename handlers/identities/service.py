@@ -78,7 +78,8 @@ def unlink(tx: Transaction, identity_id: str) -> SignInMethods:
     mine = {one.id: one for one in store.list_identities(tx, tx.actor.id)}
     if identity_id not in mine:
         raise NotFound
-    if len(mine) == 1 and not accounts.has_password(tx, tx.actor.id):
+    others = [one for one in mine.values() if one.id != identity_id]
+    if not accounts.has_password(tx, tx.actor.id) and not any(_leads_in(tx, one) for one in others):
         raise LastMethod
     store.delete_identity(tx, identity_id, tx.actor.id)
     tx.publish(AuthMethodRemoved(user_id=tx.actor.id, method=mine[identity_id].provider))
@@ -87,7 +88,8 @@ def unlink(tx: Transaction, identity_id: str) -> SignInMethods:
 
 
 def has_identity(tx: Transaction, user_id: str) -> bool:
-    return bool(store.list_identities(tx, user_id))
+    """Whether this person can sign in at a provider that is set up."""
+    return any(_leads_in(tx, one) for one in store.list_identities(tx, user_id))
 
 
 def list_methods(tx: Transaction) -> SignInMethods:
@@ -114,6 +116,11 @@ def spend_for_proof(tx: Transaction, ticket: str, verifier: str | UnsetType) -> 
     if known is None or known.user_id != tx.actor.id:
         raise IdentityTaken("This is not how you sign in.")
     tickets.tear(tx, ticket)
+
+
+def _leads_in(tx: Transaction, identity: IdentityRow) -> bool:
+    """What an operator took away is no way in, though it may come back."""
+    return any(house.issuer == identity.issuer for house in tx.kernel.providers.list())
 
 
 def _sign_up(tx: Transaction, ask: OAuth, bearer: Bearer) -> UserView:

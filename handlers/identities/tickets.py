@@ -102,7 +102,9 @@ def look(
     row = store.lock_ticket(tx, hash_of(ticket))
     if row is None or row.expires_at <= tx.now:
         raise TicketInvalid
-    if (row.challenge is None and bound) or (fresh and not row.fresh):
+    if row.challenge is None and (bound or verifier is not UNSET):
+        raise TicketInvalid  # who has a verifier began another way than this
+    if fresh and not row.fresh:
         raise TicketInvalid
     if row.challenge is not None and not _opens(row.challenge, verifier):
         raise TicketInvalid
@@ -120,7 +122,7 @@ def make_secret() -> str:
 
 def hash_of(secret: str) -> str:
     """States, tickets and browsers' keys have 256 random bits: a plain hash gives nothing away."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _opens(challenge: str, verifier: str | UnsetType) -> bool:

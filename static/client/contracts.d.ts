@@ -592,7 +592,6 @@ export interface Prove {
   pincode?: string;
   ticket?: string;
   verifier?: string;
-  request_id?: string;
 }
 
 /** A provider; one signs in there by going to `/oauth/<name>/start`. */

@@ -38,6 +38,9 @@ class FakeHouse:
     shown_secrets: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    own_keys: list[Any] | None = None
+    token_body: str | None = None
+    """What the token endpoint says instead of tokens."""
 
     def answer(self, asked: dict[str, str]) -> dict[str, str]:
         """What a browser that came with the query `asked` is sent back with."""
@@ -46,6 +49,7 @@ class FakeHouse:
         return {"state": asked["state"], "code": code}
 
     async def discovery(self, request: web.Request) -> web.Response:
+        self.asked.append("discovery")
         document = {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",
@@ -57,16 +61,20 @@ class FakeHouse:
         return web.json_response(document)
 
     async def keys(self, request: web.Request) -> web.Response:
-        return web.json_response(KeySet([_KEY]).as_dict(private=False))
+        ours = KeySet([_KEY]).as_dict(private=False)
+        return web.json_response(ours if self.own_keys is None else {"keys": self.own_keys})
 
     async def token(self, request: web.Request) -> web.Response:
         """Exchange a code, once, by the rules of PKCE; the client has to show its secret."""
         form = dict(await request.post())
         self.shown_secrets.append(request.headers.get("Authorization") or form["client_secret"])
+        if self.token_body is not None:
+            return web.Response(text=self.token_body, content_type="application/json")
         asked = self.codes.pop(form["code"], None)
         if self.status != 200 or asked is None or not self._is_right(form, asked):
             status = 400 if self.status == 200 else self.status
-            return web.json_response({"error": "invalid_grant"}, status=status)
+            elsewhere = {"Location": "/token"}
+            return web.json_response({"error": "invalid_grant"}, status=status, headers=elsewhere)
         return web.json_response(
             {"access_token": "for userinfo", "id_token": self._id_token(asked)}
         )
@@ -115,6 +123,10 @@ def person(name: str, **claims: Any) -> dict[str, Any]:
         "family_name": "Example",
         **claims,
     }
+
+
+def honest_key() -> RSAKey:
+    return _KEY
 
 
 def another_key() -> RSAKey:

@@ -68,7 +68,12 @@ export function OAuth() {
     forget();
     go("/profile");
   };
-  useEffect(() => void arrive().catch((refusal) => (error.value = refusal)), []);
+  const fail = (/** @type {any} */ refusal) => {
+    // What was not to be had is not waited for: the next ticket would be somebody else's.
+    if (refusal.code !== "EMAIL_NEEDED") forget();
+    error.value = refusal;
+  };
+  useEffect(() => void arrive().catch(fail), []);
   if (error.value?.code === "EMAIL_NEEDED") {
     const suggested = error.value.details?.suggested ?? "";
     return html`<${Page} title="Your address">

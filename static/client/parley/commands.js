@@ -7,7 +7,7 @@
  */
 export const CHANGING = {
   "/profile": [
-    "update", "change_password", "link", "unlink", "set_password", "remove_password", "prove",
+    "update", "change_password", "link", "unlink", "set_password", "remove_password",
     "change_email", "confirm_email", "end_session", "end_other_sessions",
   ],
   "/consultants": ["become", "update", "stop", "add_topic", "update_topic", "remove_topic"],
@@ -34,7 +34,7 @@ export const CHANGING = {
 export const ONLY_ONCE = {
   "/signup": ["start", "complete"],
   "/auth": ["login", "oauth", "forgot", "reset"],
-  "/profile": ["send_proof"],
+  "/profile": ["send_proof", "prove"],
 };
 
 /**

@@ -67,7 +67,8 @@ async def test_the_cookie_that_binds_the_browser_is_for_the_server_alone(ana):
     answer = await ana.get("/oauth/house/start")
     (cookie,) = answer.cookies.values()
     assert (cookie["httponly"], cookie["secure"], cookie["samesite"]) == (True, True, "Lax")
-    assert (cookie["path"], cookie["max-age"]) == ("/oauth/", "600")
+    assert (cookie["path"], cookie["max-age"]) == ("/", "600")
+    assert cookie.key == "__Host-parley_oauth"  # which no other host of the domain can set
     assert answer.headers["Cache-Control"] == "no-store"
 
 
