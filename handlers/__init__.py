@@ -10,6 +10,7 @@ DOMAINS = (
     "auth",
     "identities",
     "account",
+    "uploads",
     "consultants",
     "availability",
     "booking",

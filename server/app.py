@@ -50,6 +50,9 @@ from storage.engine import open_database
 from storage.epoch import get_epoch
 from storage.events import Numbered
 from storage.migrate import migrate
+from storage.objects import ObjectStore
+from storage.objects.folder import Folder
+from storage.objects.s3 import Bucket
 
 log = structlog.get_logger("app")
 
@@ -118,18 +121,20 @@ class App:
 
     def _make_kernel(self) -> Kernel:
         settings = self.settings
+        keys = Keys(settings.secret())
         folder = settings.mail_folder()
         carry = by_smtp(settings.environment.mail_url) if folder is None else to_folder(folder)
         return Kernel(
             database=self.database,
             clock=self.clock,
             rules=settings.rules,
-            keys=Keys(settings.secret()),
+            keys=keys,
             hearers=self.registry.hearers(),
             instance_id=new_id(self.clock.now()),
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
             providers=Providers(settings.houses),
             places=Places(settings.environment.places_file),
+            objects=make_objects(settings, keys),
         )
 
     async def start(self) -> None:
@@ -138,6 +143,7 @@ class App:
         await self.database.start()
         fresh = str(uuid.uuid4())
         self.doorman.epoch = await self.database.transact(lambda tx: get_epoch(tx, fresh))
+        await self.kernel.objects.start()
         await self.rooms.start()
         if self._line is not None:
             await self._line.start()
@@ -173,6 +179,7 @@ class App:
             await self._line.stop()
         await self.rooms.stop()
         await self.kernel.providers.stop()
+        await self.kernel.objects.stop()
         await self.database.stop()
         log.info("stopped")
 
@@ -228,11 +235,27 @@ def make_limits(settings: Settings, line: Line | None) -> Limits:
         "messages": RateLimit(environment.messages_burst, environment.messages_per_s),
         "commands": RateLimit(environment.commands_burst, environment.commands_per_s),
         "attempts": RateLimit(attempts, attempts / 60),
+        "files": RateLimit(environment.files_burst, environment.files_per_s),
         "journeys": RateLimit(attempts, attempts / 60),
         "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
     }
     shared = SharedRates(line) if line is not None else None
     return Limits(rates, shared, on=environment.limits == "default")
+
+
+def make_objects(settings: Settings, keys: Keys) -> ObjectStore:
+    """Where files are kept: a folder, or a bucket of S3."""
+    environment = settings.environment
+    folder = settings.files_folder()
+    if folder is not None:
+        return Folder(folder, settings.rules.public_url, keys.fingerprint)
+    return Bucket(
+        environment.files_url.removeprefix("s3://"),
+        endpoint=environment.s3_endpoint,
+        region=environment.s3_region,
+        key_id=environment.s3_key_id,
+        secret=environment.s3_secret,
+    )
 
 
 class FolderInUse(Exception):

@@ -40,6 +40,15 @@ class Environment(msgspec.Struct, frozen=True):
         str,
         Meta(description="file: (into <data>/mail), file:FOLDER, or smtp://user:pass@host:port"),
     ] = "file:"
+    files_url: Annotated[
+        str, Meta(description="file: (into <data>/files), file:FOLDER, or s3://BUCKET")
+    ] = "file:"
+    s3_endpoint: Annotated[
+        str, Meta(description="where S3 is (default: Amazon's of the region)")
+    ] = ""
+    s3_region: Annotated[str, Meta(description="region of the bucket")] = "us-east-1"
+    s3_key_id: Annotated[str, Meta(description="access key (default: the machine's own)")] = ""
+    s3_secret: Annotated[str, Meta(description="its secret")] = ""
     mail_from: Annotated[str, Meta(description="sender of mails")] = "Parley <parley@localhost>"
     secret: Annotated[
         str, Meta(description="server's secret, 32 characters or more (default: made and kept)")
@@ -65,6 +74,10 @@ class Environment(msgspec.Struct, frozen=True):
     messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
     commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
     commands_per_s: Annotated[float, Meta(gt=0, description="commands a second after")] = 20
+    files_burst: Annotated[
+        int, Meta(ge=1, description="requests for files at once, an address")
+    ] = 200
+    files_per_s: Annotated[float, Meta(gt=0, description="requests for files a second after")] = 50
     connections_per_s: Annotated[
         int, Meta(ge=1, description="connections a second, an address")
     ] = 30
@@ -108,10 +121,17 @@ class Settings:
 
     def mail_folder(self) -> Path | None:
         """Where mails are written as files; None when they go out by SMTP."""
-        scheme, _, folder = self.environment.mail_url.partition(":")
+        return self._folder(self.environment.mail_url, "mail")
+
+    def files_folder(self) -> Path | None:
+        """Where people's files are kept; None when they are in S3."""
+        return self._folder(self.environment.files_url, "files")
+
+    def _folder(self, url: str, name: str) -> Path | None:
+        scheme, _, folder = url.partition(":")
         if scheme != "file":
             return None
-        return Path(folder) if folder else self.data_dir / "mail"
+        return Path(folder) if folder else self.data_dir / name
 
     def allows_origin(self, origin: str, environ: Mapping[str, Any]) -> bool:
         """Whether a page of `origin` may connect: our own, or one that is listed."""
@@ -157,7 +177,10 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
             raise WrongSetting(f"{variable} is not a setting (run.py --help lists them)")
-    return Settings(_read(Environment, environ), _read(Rules, environ))
+    environment, rules = _read(Environment, environ), _read(Rules, environ)
+    if not environ.get(variable_of("public_url")) and environment.port:
+        rules = msgspec.structs.replace(rules, public_url=f"http://localhost:{environment.port}")
+    return Settings(environment, rules)
 
 
 def describe_settings() -> str:
@@ -234,6 +257,8 @@ def _check(settings: Settings) -> None:
         raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
     if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
         raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
+    if not environment.files_url.startswith(("file:", "s3://")):
+        raise WrongSetting("PARLEY_FILES_URL begins with file: or s3://")
     if environment.redis_url and not settings.database_url.startswith("postgresql"):
         raise WrongSetting("PARLEY_REDIS_URL joins instances, which need PostgreSQL")
     if environment.redis_url and not environment.redis_url.startswith(REDIS_SCHEMES):

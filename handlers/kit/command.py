@@ -16,7 +16,7 @@ from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.errors import Refusal
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
-Rate = Literal["commands", "messages", "attempts", "journeys"]
+Rate = Literal["commands", "messages", "attempts", "journeys", "files"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -23,6 +23,7 @@ from rooms.names import stream
 from storage import answers, events, timers
 from storage.clock import Clock
 from storage.engine import Database, Queries
+from storage.objects import ObjectStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,6 +118,7 @@ class Kernel:
     mailer: Mailer
     providers: Providers
     places: Places
+    objects: ObjectStore
     audience: Audience | None = None
 
 

@@ -37,6 +37,14 @@ class Rules(msgspec.Struct, frozen=True):
     oauth_redirects: Annotated[
         tuple[str, ...], Meta(description="apps' own addresses that tickets may go to, with commas")
     ] = ()
+    upload_size_mb: Annotated[int, Meta(ge=1, le=5_120, description="largest file")] = 512
+    upload_quota_mb: Annotated[int, Meta(ge=1, description="room for a person's files")] = 2_048
+    uploads_waiting_max: Annotated[
+        int, Meta(ge=1, description="files that a person may have on their way")
+    ] = 20
+    upload_life_s: Annotated[
+        int, Meta(ge=1, description="how long a file may be on its way, or here without any use")
+    ] = 86_400
     consultants_start_active: Annotated[
         bool, Meta(description="whether become ends in active (else pending)")
     ] = True

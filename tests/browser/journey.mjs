@@ -30,7 +30,8 @@ async function signUp(name, transports) {
   await signup.refuses("complete", weak, "PASSWORD_WEAK");
   const session = is("Session", await signup.call("complete", { ...form, pincode: right }));
   const { user } = session;
-  is("User", user, { email, email_verified: true, roles: ["student"], settings: { theme: "system", clock: "24h" } });
+  const settings = { theme: "system", clock: "24h" };
+  is("User", user, { email, email_verified: true, roles: ["student"], settings });
   assert.equal(stranger.transport, "polling");
   stranger.close();
   const device = new Device(url, transports, session.access_token);

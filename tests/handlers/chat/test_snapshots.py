@@ -261,7 +261,7 @@ async def test_ones_own_user_is_what_the_last_event_says(world):
     story: list[Step] = [
         lambda: ana.call("/profile", "update", first_name="Anna"),
         lambda: ana.call("/consultants", "become", **CONSULTANT),
-        lambda: ana.call("/profile", "update", settings={"dark": True}),
+        lambda: ana.call("/profile", "update", settings={"theme": "dark"}),
     ]
     await check(world, ana, "/profile", Me, story)
     assert (await ana.call("/profile", "me"))["roles"] == ["student", "consultant"]

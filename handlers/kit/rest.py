@@ -1,0 +1,30 @@
+"""What REST endpoints say and are told: the same shapes as commands, as the body of a request."""
+
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from handlers.kit.contract import Request, View
+from handlers.kit.errors import Invalid
+
+R = TypeVar("R", bound=Request)
+
+
+async def read_body(request: web.Request, kind: type[R]) -> R:
+    """The body as a request of this kind; raises Invalid."""
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.ValidationError as error:
+        raise Invalid(str(error)) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise Invalid("Expected a JSON object.") from None
+
+
+def answer(view: View, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(view),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )

@@ -1,0 +1,5 @@
+"""What people bring: signed on its way, checked when it is there, fetched by who may."""
+
+from handlers.kit.command import Domain
+
+uploads = Domain("uploads")

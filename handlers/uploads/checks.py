@@ -1,0 +1,92 @@
+"""Looks at what came before anybody may use it.
+
+What came is moved away from where its signed request could write it once more, and only then is
+looked at. Whatever stops in the middle is done again from the start by the next `complete`.
+"""
+
+import hashlib
+
+from handlers.kit.context import Context
+from handlers.kit.errors import Refusal
+from handlers.uploads import service
+from handlers.uploads.contracts import ChecksumWrong, ContentWrong, NotUploaded, SizeWrong
+from handlers.uploads.kinds import HEAD, is_what_it_says
+from handlers.uploads.pictures import NoPicture, Picture, remake
+from storage.objects import ObjectStore
+from storage.uploads import UploadRow
+
+FAULTS = (SizeWrong, ChecksumWrong, ContentWrong)
+
+
+async def complete(ctx: Context, upload_id: str) -> UploadRow:
+    """Check an upload and let it be used; one that is not what it should be goes at once.
+
+    Raises NotFound, NotUploaded, Conflict, SizeWrong, ChecksumWrong or ContentWrong.
+    """
+    row = await ctx.transact(service.claim, upload_id)
+    if row.status == "ready":
+        return row
+    try:
+        key = await _gather(ctx.kernel.objects, row)
+        picture = await _look(ctx.kernel.objects, row, key)
+        return await ctx.transact(service.accept, row.id, key, picture)
+    except FAULTS:
+        await ctx.transact(service.drop_mine, row.id)
+        raise
+    except (Refusal, OSError):
+        await ctx.transact(service.unclaim, row.id)
+        raise
+
+
+async def _gather(objects: ObjectStore, row: UploadRow) -> str:
+    """Bring what came together, out of the reach of who sent it; raises NotUploaded."""
+    key = service.kept_key(row.id)
+    if await objects.size_of(key) is not None:
+        return key
+    try:
+        if row.parts_id is not None:
+            await _join(objects, row, row.parts_id)
+        await objects.move(row.key, key)
+    except FileNotFoundError:
+        raise NotUploaded from None
+    return key
+
+
+async def _join(objects: ObjectStore, row: UploadRow, parts_id: str) -> None:
+    if await objects.size_of(row.key) is not None:
+        return  # they were joined before
+    there = await objects.list_parts(row.key, parts_id)
+    count = -(-row.size // service.PART_SIZE)
+    missing = [number for number in range(1, count + 1) if number not in there]
+    if missing:
+        raise NotUploaded(details={"missing": missing[:100]})
+    if any(size != service.part_size_of(row, number) for number, size in there.items()):
+        raise SizeWrong
+    await objects.join_parts(row.key, parts_id)
+
+
+async def _look(objects: ObjectStore, row: UploadRow, key: str) -> Picture | None:
+    """The picture that it is, if it is one; raises what is wrong with it."""
+    if await objects.size_of(key) != row.size:
+        raise SizeWrong
+    digest, head, whole = hashlib.sha256(), b"", bytearray()
+    async for chunk in objects.read(key):
+        digest.update(chunk)
+        head = head if len(head) >= HEAD else (head + chunk)[:HEAD]
+        if row.kind == "image":
+            whole += chunk
+    if row.sha256 is not None and digest.hexdigest() != row.sha256:
+        raise ChecksumWrong
+    if not is_what_it_says(row.content_type, head):
+        raise ContentWrong
+    return await _remake(objects, row, bytes(whole)) if row.kind == "image" else None
+
+
+async def _remake(objects: ObjectStore, row: UploadRow, content: bytes) -> Picture:
+    try:
+        picture = await remake(content, row.content_type)
+    except NoPicture as error:
+        raise ContentWrong(details={"reason": str(error)}) from None
+    await objects.write(service.picture_key(row.id), row.content_type, picture.content)
+    await objects.write(service.thumbnail_key(row.id), "image/webp", picture.thumbnail)
+    return picture

@@ -1,0 +1,84 @@
+"""Which types may be brought, and how the first bytes of each have to look.
+
+What browsers run or show as pages (HTML, SVG, XML, scripts) is none of them.
+"""
+
+import re
+from collections.abc import Iterable
+
+import filetype
+
+HEAD = 8_192
+"""So many first bytes tell what a file is."""
+ZIPPED = ("application/zip",)
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_MP4 = ("video/mp4", "video/quicktime", "audio/mp4", "video/x-m4v", "audio/x-m4a", "video/3gpp")
+_WEBM = ("video/webm", "audio/webm", "video/x-matroska")
+_OGG = ("audio/ogg", "video/ogg", "application/ogg")
+
+IMAGES: dict[str, tuple[str, ...]] = {
+    "image/jpeg": ("image/jpeg",),
+    "image/png": ("image/png", "image/apng"),
+    "image/webp": ("image/webp",),
+    "image/gif": ("image/gif",),
+}
+AUDIO: dict[str, tuple[str, ...]] = {
+    "audio/webm": _WEBM,
+    "audio/ogg": _OGG,
+    "audio/mp4": _MP4,
+    "audio/mpeg": ("audio/mpeg",),
+    "audio/wav": ("audio/x-wav", "audio/wav"),
+    "audio/aac": ("audio/aac",),
+}
+VIDEO: dict[str, tuple[str, ...]] = {
+    "video/mp4": _MP4,
+    "video/webm": _WEBM,
+    "video/quicktime": _MP4,
+}
+FILES: dict[str, tuple[str, ...]] = {
+    "application/pdf": ("application/pdf",),
+    "application/zip": ZIPPED,
+    f"{_OFFICE}wordprocessingml.document": (*ZIPPED, f"{_OFFICE}wordprocessingml.document"),
+    f"{_OFFICE}spreadsheetml.sheet": (*ZIPPED, f"{_OFFICE}spreadsheetml.sheet"),
+    f"{_OFFICE}presentationml.presentation": (
+        *ZIPPED,
+        f"{_OFFICE}presentationml.presentation",
+    ),
+    "text/plain": (),
+    "text/csv": (),
+}
+KINDS = {"image": IMAGES, "audio": AUDIO, "video": VIDEO, "file": FILES}
+_MARKUP = re.compile(rb"<\s*(!doctype|html|svg|script|\?xml|body|iframe)", re.IGNORECASE)
+
+
+def plain(content_type: str) -> str:
+    """A type without its parameters: recorders say `audio/webm;codecs=opus`."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def kind_of(content_type: str) -> str | None:
+    """`image`, `audio`, `video` or `file`; None for a type that nobody may bring."""
+    return next((kind for kind, types in KINDS.items() if content_type in types), None)
+
+
+def is_what_it_says(content_type: str, head: bytes) -> bool:
+    """Whether a file of this type may begin with these bytes."""
+    found = filetype.guess_mime(head)
+    if content_type in ("text/plain", "text/csv"):
+        return found is None and is_text(head)
+    expected = _expected(KINDS.values(), content_type)
+    return found in expected
+
+
+def is_text(head: bytes) -> bool:
+    """UTF-8 (cut anywhere) without NUL, and nothing that a browser could take for a page."""
+    try:
+        head[: max(0, len(head) - 3)].decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 8:
+            return False
+    return b"\0" not in head and not _MARKUP.search(head)
+
+
+def _expected(kinds: Iterable[dict[str, tuple[str, ...]]], content_type: str) -> tuple[str, ...]:
+    return next((types[content_type] for types in kinds if content_type in types), ())

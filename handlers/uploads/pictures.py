@@ -1,0 +1,100 @@
+"""Pictures are made anew: no EXIF, no more pixels than we like, nothing hidden behind them.
+
+Invariant: no picture is decoded before its size in pixels is known to be small enough, and at most
+one at a time, off the event loop.
+"""
+
+import asyncio
+import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+PIXELS_MAX = 40_000_000
+FRAMES_MAX = 200
+SIDE_MAX = 4_096
+THUMBNAIL = 320
+QUALITY = 88
+FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF"}
+_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+
+
+class NoPicture(Exception):
+    """These bytes are no picture that we take."""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A picture made anew, and a small one of it (WebP)."""
+
+    content: bytes
+    thumbnail: bytes
+    width: int
+    height: int
+
+
+async def remake(content: bytes, content_type: str) -> Picture:
+    """The same picture with nothing but its pixels; raises NoPicture."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_THREAD, _remake, content, FORMATS[content_type])
+
+
+def _remake(content: bytes, form: str) -> Picture:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=[form]) as image:
+                return _made_anew(image, form)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError) as error:
+        raise NoPicture(type(error).__name__) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise NoPicture("too many pixels") from None
+
+
+def _made_anew(image: Any, form: str) -> Picture:
+    frames = getattr(image, "n_frames", 1)
+    if image.width * image.height * min(frames, FRAMES_MAX) > PIXELS_MAX or frames > FRAMES_MAX:
+        raise NoPicture("too many pixels")
+    if form == "GIF" and frames > 1:
+        return Picture(_moving(image), _small(image), image.width, image.height)
+    upright = ImageOps.exif_transpose(image)
+    upright.thumbnail((SIDE_MAX, SIDE_MAX))
+    bare = _bare(upright, form)
+    return Picture(_encoded(bare, form), _small(bare), bare.width, bare.height)
+
+
+def _bare(image: Any, form: str) -> Any:
+    """A new image with the same pixels, and nothing else that came in the file."""
+    mode = "RGB" if form == "JPEG" else ("RGBA" if "A" in image.getbands() else "RGB")
+    if image.info.get("transparency") is not None and form != "JPEG":
+        mode = "RGBA"
+    pixels = image.convert(mode)
+    bare = Image.new(mode, pixels.size)
+    bare.paste(pixels)
+    return bare
+
+
+def _encoded(image: Any, form: str, **more: Any) -> bytes:
+    made = io.BytesIO()
+    image.save(made, form, quality=QUALITY, **more)
+    return made.getvalue()
+
+
+def _moving(image: Any) -> bytes:
+    """A GIF that moves, frame by frame."""
+    frames, pauses = [], []
+    for number in range(image.n_frames):
+        image.seek(number)
+        frames.append(_bare(image, "GIF"))
+        pauses.append(max(20, int(image.info.get("duration", 100))))
+    image.seek(0)
+    more = {"save_all": True, "append_images": frames[1:], "duration": pauses, "loop": 0}
+    return _encoded(frames[0], "GIF", **more)
+
+
+def _small(image: Any) -> bytes:
+    small = _bare(image, "WEBP")
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    return _encoded(small, "WEBP")

@@ -1,0 +1,225 @@
+"""Decisions about uploads: begun, checked, used, dropped.
+
+Invariants:
+- The sum of a person's sizes stays within their quota: it is looked at under the lock of their row.
+- An upload is checked by one at a time (`checked_until` is its lease) and becomes ready once.
+- Objects are deleted by an event of the transaction that lets go of them, so none is left behind
+  and none that is needed goes.
+"""
+
+import math
+from datetime import timedelta
+
+from msgspec import UNSET
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.errors import Conflict, Invalid, NotFound
+from handlers.profile import public as profiles
+from handlers.uploads.contracts import (
+    ObjectsDropped,
+    QuotaExceeded,
+    StartUpload,
+    TooLarge,
+    TypeNotAllowed,
+    UploadCompleted,
+    UploadDue,
+)
+from handlers.uploads.kinds import kind_of, plain
+from handlers.uploads.pictures import Picture
+from storage import uploads as store
+from storage.uploads import UploadRow
+
+MEGABYTE = 1024**2
+WHOLE_MAX = 16 * MEGABYTE
+"""What is larger comes in parts."""
+PART_SIZE = 8 * MEGABYTE
+IMAGE_MAX = 25 * MEGABYTE
+CHECK_LEASE = timedelta(minutes=2)
+
+
+def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
+    """Keep that a file is coming; raises TypeNotAllowed, TooLarge or QuotaExceeded."""
+    content_type = plain(ask.content_type)
+    kind = check(tx, ask)
+    profiles.lock_user(tx, tx.actor.id)
+    waiting = store.count_waiting(tx, tx.actor.id)
+    held = store.sum_sizes(tx, tx.actor.id)
+    quota = tx.rules.upload_quota_mb * MEGABYTE
+    if held + ask.size > quota or waiting >= tx.rules.uploads_waiting_max:
+        raise QuotaExceeded(details={"held": held, "quota": quota, "waiting": waiting})
+    upload_id = tx.new_id()
+    row = UploadRow(
+        id=upload_id,
+        user_id=tx.actor.id,
+        name=ask.name.strip(),
+        content_type=content_type,
+        kind=kind,
+        size=ask.size,
+        sha256=None if ask.sha256 is UNSET else ask.sha256,
+        status="waiting",
+        key=incoming_key(upload_id),
+        parts_id=None,
+        checked_until=None,
+        thumbnail=False,
+        width=None,
+        height=None,
+        used=False,
+        created_at=tx.now,
+    )
+    store.insert_upload(tx, row)
+    _look_again(tx, row)
+    return row
+
+
+def check(tx: Transaction, ask: StartUpload) -> str:
+    """The kind of what shall come; raises what is wrong with it."""
+    kind = kind_of(plain(ask.content_type))
+    if kind is None:
+        raise TypeNotAllowed
+    most = IMAGE_MAX if kind == "image" else tx.rules.upload_size_mb * MEGABYTE
+    if ask.size > most:
+        raise TooLarge(details={"size_max": most})
+    if ask.size <= WHOLE_MAX and ask.sha256 is UNSET:
+        raise Invalid("What comes in one piece needs its sha256.")
+    return kind
+
+
+def part_size_of(row: UploadRow, number: int) -> int:
+    """The bytes of a part; raises NotFound when there is none of this number."""
+    count = math.ceil(row.size / PART_SIZE)
+    if row.size <= WHOLE_MAX or not 1 <= number <= count:
+        raise NotFound
+    return row.size - (count - 1) * PART_SIZE if number == count else PART_SIZE
+
+
+def find_mine(tx: Transaction, upload_id: str) -> UploadRow:
+    """One's own upload; raises NotFound."""
+    row = store.find_upload(tx, upload_id)
+    if row is None or row.user_id != tx.actor.id:
+        raise NotFound
+    return row
+
+
+def note_parts(tx: Transaction, upload_id: str, parts_id: str) -> UploadRow:
+    """Keep where the parts of an upload are gathered; of two the first counts."""
+    row = _lock_mine(tx, upload_id)
+    if row.parts_id is None:
+        row.parts_id = parts_id
+        store.update_upload(tx, row)
+    return row
+
+
+def claim(tx: Transaction, upload_id: str) -> UploadRow:
+    """Have an upload to oneself, to check it; one that is ready needs no more.
+
+    Raises NotFound, and Conflict while somebody else checks it.
+    """
+    row = _lock_mine(tx, upload_id)
+    if row.status == "ready":
+        return row
+    if row.checked_until is not None and row.checked_until > tx.now:
+        raise Conflict("It is being checked.")
+    row.checked_until = tx.now + CHECK_LEASE
+    store.update_upload(tx, row)
+    return row
+
+
+def unclaim(tx: Transaction, upload_id: str) -> None:
+    """It cannot be checked now; it may be later."""
+    row = store.lock_upload(tx, upload_id)
+    if row is not None and row.status == "waiting":
+        row.checked_until = None
+        store.update_upload(tx, row)
+
+
+def accept(tx: Transaction, upload_id: str, key: str, picture: Picture | None) -> UploadRow:
+    """The bytes are what was promised, and are kept at `key`, or as `picture`."""
+    row = _lock_mine(tx, upload_id)
+    if row.status == "ready":
+        return row
+    if picture is not None:
+        tx.publish(ObjectsDropped(upload_id=row.id, keys=[key]))
+        key = picture_key(row.id)
+        row.size, row.width, row.height = len(picture.content), picture.width, picture.height
+        row.thumbnail = True
+    row.status, row.key, row.parts_id, row.checked_until = "ready", key, None, None
+    store.update_upload(tx, row)
+    tx.publish(UploadCompleted(upload_id=row.id, user_id=row.user_id, kind=row.kind, size=row.size))
+    return row
+
+
+def drop_mine(tx: Transaction, upload_id: str) -> Empty:
+    """Let go of one's own upload that nothing uses; raises NotFound or Conflict."""
+    row = _lock_mine(tx, upload_id)
+    if row.used:
+        raise Conflict("It is in use.")
+    drop(tx, row)
+    return Empty()
+
+
+def drop(tx: Transaction, row: UploadRow) -> None:
+    """Forget an upload, and its objects wherever they may be by now."""
+    keys = {row.key, incoming_key(row.id), kept_key(row.id), picture_key(row.id)}
+    keys.add(thumbnail_key(row.id))
+    store.delete_upload(tx, row.id)
+    tx.cancel_timer(f"upload:{row.id}")
+    tx.publish(ObjectsDropped(upload_id=row.id, keys=sorted(keys), parts_id=row.parts_id))
+
+
+def drop_if_unused(tx: Transaction, upload_id: str) -> None:
+    """What did not come, or was never used, in its time goes."""
+    row = store.lock_upload(tx, upload_id)
+    if row is None or row.used:
+        return
+    if row.checked_until is not None and row.checked_until > tx.now:
+        _look_again(tx, row)
+    else:
+        drop(tx, row)
+
+
+def use(tx: Transaction, upload_id: str, *kinds: str) -> UploadRow:
+    """One's own upload, ready and of one of these kinds, is used from now on; raises NotFound."""
+    row = _lock_mine(tx, upload_id)
+    if row.status != "ready" or (kinds and row.kind not in kinds):
+        raise NotFound
+    if not row.used:
+        row.used = True
+        store.update_upload(tx, row)
+        tx.cancel_timer(f"upload:{row.id}")
+    return row
+
+
+def disuse(tx: Transaction, upload_id: str) -> None:
+    """Nothing uses it any more."""
+    row = store.lock_upload(tx, upload_id)
+    if row is not None:
+        drop(tx, row)
+
+
+def incoming_key(upload_id: str) -> str:
+    return f"incoming/{upload_id}"
+
+
+def kept_key(upload_id: str) -> str:
+    return f"kept/{upload_id}"
+
+
+def picture_key(upload_id: str) -> str:
+    return f"pictures/{upload_id}"
+
+
+def thumbnail_key(upload_id: str) -> str:
+    return f"thumbnails/{upload_id}"
+
+
+def _lock_mine(tx: Transaction, upload_id: str) -> UploadRow:
+    row = store.lock_upload(tx, upload_id)
+    if row is None or row.user_id != tx.actor.id:
+        raise NotFound
+    return row
+
+
+def _look_again(tx: Transaction, row: UploadRow) -> None:
+    due = tx.now + tx.rules.span("upload_life_s")
+    tx.publish_later(UploadDue(upload_id=row.id), due, f"upload:{row.id}")

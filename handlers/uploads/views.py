@@ -1,0 +1,49 @@
+"""How uploads are shown: on their way with what brings them, here with what fetches them."""
+
+from handlers.kit.context import Context
+from handlers.uploads import service
+from handlers.uploads.contracts import SignedPut, UploadView
+from storage.objects import Promise, SignedRequest
+from storage.uploads import UploadRow
+
+
+async def view_of(ctx: Context, row: UploadRow) -> UploadView:
+    """The whole view of one's own upload."""
+    view = _bare(row)
+    objects = ctx.kernel.objects
+    if row.status == "ready":
+        view.url = await objects.sign_get(row.key, row.name, row.content_type)
+        view.thumbnail_url = await thumbnail_of(ctx, row)
+    elif row.parts_id is not None:
+        view.part_size = service.PART_SIZE
+        view.parts = sorted(await objects.list_parts(row.key, row.parts_id))
+    else:
+        promise = Promise(row.content_type, row.size, row.sha256 or "")
+        view.put = put_of(await objects.sign_put(row.key, promise))
+    return view
+
+
+async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
+    """Where its small picture is fetched, if it has one."""
+    if not row.thumbnail:
+        return None
+    key = service.thumbnail_key(row.id)
+    return await ctx.kernel.objects.sign_get(key, f"{row.name}.webp", "image/webp")
+
+
+def put_of(signed: SignedRequest) -> SignedPut:
+    return SignedPut(method=signed.method, url=signed.url, headers=signed.headers)
+
+
+def _bare(row: UploadRow) -> UploadView:
+    return UploadView(
+        id=row.id,
+        name=row.name,
+        content_type=row.content_type,
+        kind=row.kind,  # type: ignore[arg-type]
+        size=row.size,
+        status=row.status,  # type: ignore[arg-type]
+        width=row.width,
+        height=row.height,
+        created_at=row.created_at,
+    )

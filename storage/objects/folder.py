@@ -1,0 +1,212 @@
+"""Objects as files of a folder, put and fetched at this server's own `/files/` by signed addresses.
+
+Invariants:
+- A file appears under its key whole and as promised, or not at all: it is written beside, synced
+  and renamed.
+- Keys are made by the server alone; nothing that a client says is part of a path.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedRequest
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Sign = Callable[..., str]
+CHUNK = 262_144
+
+
+class NotAsPromised(Exception):
+    """What came is not what the put was signed for."""
+
+
+class Folder:
+    """A store in `folder`, reached at `public_url`; `sign` makes a keyed hash of texts."""
+
+    def __init__(self, folder: Path, public_url: str, sign: Sign) -> None:
+        self.origin: str | None = None
+        self._folder = folder
+        self._base = f"{public_url.rstrip('/')}/files"
+        self._sign = sign
+
+    async def start(self) -> None:
+        await self._in_thread(self._folder.mkdir, parents=True, exist_ok=True)
+
+    async def stop(self) -> None:
+        """There is nothing to let go of."""
+
+    # Signed requests.
+
+    async def sign_put(self, key: str, promise: Promise) -> SignedRequest:
+        about = {"type": promise.content_type, "size": str(promise.size), "sha256": promise.sha256}
+        headers = {"Content-Type": promise.content_type}
+        return SignedRequest("PUT", self._address("PUT", key, about), headers)
+
+    async def sign_get(self, key: str, name: str, content_type: str) -> str:
+        return self._address("GET", key, {"name": name, "type": content_type})
+
+    def _address(self, method: str, key: str, about: dict[str, str]) -> str:
+        until = str(int(time.time() + SIGNED_FOR.total_seconds()))
+        query = {**about, "until": until}
+        signed = {**query, "signature": self._seal(method, key, query)}
+        return f"{self._base}/{key}?{urlencode(signed)}"
+
+    def _seal(self, method: str, key: str, query: Mapping[str, str]) -> str:
+        pairs = [f"{name}={value}" for name, value in sorted(query.items())]
+        return self._sign("file", method, key, *pairs)
+
+    def is_signed(self, method: str, key: str, query: Mapping[str, str]) -> bool:
+        """Whether we signed just this request, not too long ago."""
+        about = {name: value for name, value in query.items() if name != "signature"}
+        said, due = query.get("signature", ""), query.get("until", "")
+        right = secrets.compare_digest(
+            self._seal(method, key, about).encode(), said.encode("utf-8", "replace")
+        )
+        return right and due.isdecimal() and time.time() < int(due)
+
+    # Files.
+
+    def path_of(self, key: str) -> Path:
+        return self._folder / key
+
+    async def take(self, key: str, promise: Promise, chunks: AsyncIterator[bytes]) -> None:
+        """Keep what `chunks` bring under `key`; raises NotAsPromised, and then keeps nothing."""
+        path = self.path_of(key)
+        beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
+        digest, size = hashlib.sha256(), 0
+        file = await self._in_thread(_create, beside)
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > promise.size:
+                    raise NotAsPromised("more than was promised")
+                digest.update(chunk)
+                await self._in_thread(file.write, chunk)
+            if (size, digest.hexdigest()) != (promise.size, promise.sha256):
+                raise NotAsPromised("other bytes than were promised")
+            await self._in_thread(_sync_as, file, beside, path)
+        finally:
+            file.close()
+            beside.unlink(missing_ok=True)
+
+    async def write(self, key: str, content_type: str, content: bytes) -> None:
+        async def whole() -> AsyncIterator[bytes]:
+            yield content
+
+        promise = Promise(content_type, len(content), hashlib.sha256(content).hexdigest())
+        await self.take(key, promise, whole())
+
+    async def size_of(self, key: str) -> int | None:
+        return await self._in_thread(_size_of, self.path_of(key))
+
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        file = await self._in_thread(self.path_of(key).open, "rb")
+        try:
+            while chunk := await self._in_thread(file.read, CHUNK):
+                yield chunk
+        finally:
+            file.close()
+
+    async def move(self, key: str, to: str) -> None:
+        await self._in_thread(_move, self.path_of(key), self.path_of(to))
+
+    async def delete(self, key: str) -> None:
+        await self._in_thread(self.path_of(key).unlink, missing_ok=True)
+
+    # Parts: files of a folder beside.
+
+    async def begin_parts(self, key: str, content_type: str) -> str:
+        return "parts"
+
+    async def sign_part(
+        self, key: str, parts_id: str, number: int, promise: Promise
+    ) -> SignedRequest:
+        return await self.sign_put(_part(key, number), promise)
+
+    async def list_parts(self, key: str, parts_id: str) -> dict[int, int]:
+        return await self._in_thread(_sizes_in, self.path_of(f"{key}.parts"))
+
+    async def join_parts(self, key: str, parts_id: str) -> None:
+        await self._in_thread(_join, self.path_of(f"{key}.parts"), self.path_of(key))
+
+    async def drop_parts(self, key: str, parts_id: str) -> None:
+        await self._in_thread(shutil.rmtree, self.path_of(f"{key}.parts"), ignore_errors=True)
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` off the loop; a disk that fails is a store that is away."""
+        try:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ObjectsUnavailable(type(error).__name__) from error
+
+
+def _part(key: str, number: int) -> str:
+    return f"{key}.parts/{number:05}"
+
+
+def _create(path: Path) -> BinaryIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
+
+
+def _sync_as(file: BinaryIO, beside: Path, path: Path) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    beside.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is on disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _size_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _move(path: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.replace(to)
+    except FileNotFoundError:
+        if not to.exists():
+            raise
+    _sync_folder(to.parent)
+
+
+def _sizes_in(folder: Path) -> dict[int, int]:
+    if not folder.is_dir():
+        return {}
+    return {int(one.name): one.stat().st_size for one in folder.iterdir() if one.name.isdecimal()}
+
+
+def _join(folder: Path, path: Path) -> None:
+    """Append the parts one after the other; each is gone when the whole is on disk."""
+    if not folder.is_dir() and path.exists():
+        return
+    beside = path.with_name(f"{path.name}.joined")
+    with beside.open("wb") as whole:
+        for part in sorted(one for one in folder.iterdir() if one.name.isdecimal()):
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, whole, CHUNK)
+        _sync_as(whole, beside, path)
+    shutil.rmtree(folder, ignore_errors=True)
