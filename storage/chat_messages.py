@@ -79,7 +79,8 @@ _BY_CLIENT_ID = select(messages).where(
     _x.sender_id == bindparam("of_sender"),
     _x.client_id == bindparam("of_client_id"),
 )
-_MESSAGE = select(messages).where(_x.id == bindparam("message_id")).with_for_update()
+_FIND = select(messages).where(_x.id == bindparam("message_id"))
+_MESSAGE = _FIND.with_for_update()
 _EDIT = (
     update(messages)
     .where(_x.id == bindparam("message_id"))
@@ -121,6 +122,10 @@ def find_sent(
         of_sender=sender_id,
         of_client_id=client_id,
     )
+
+
+def find_message(tx: Queries, message_id: str) -> MessageRow | None:
+    return tx.one(MessageRow, _FIND, message_id=message_id)
 
 
 def lock_message(tx: Queries, message_id: str) -> MessageRow | None:

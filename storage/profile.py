@@ -22,6 +22,7 @@ users = Table(
     Column("time_zone", String(64), nullable=False),
     Column("roles", Json, nullable=False),
     Column("settings", Json, nullable=False),
+    Column("picture_id", String(36)),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
@@ -37,6 +38,7 @@ class UserRow(msgspec.Struct):
     time_zone: str
     roles: list[str]
     settings: dict[str, Any]
+    picture_id: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -61,6 +63,7 @@ _UPDATE = (
         time_zone=bindparam("new_time_zone"),
         roles=bindparam("new_roles"),
         settings=bindparam("new_settings"),
+        picture_id=bindparam("new_picture_id"),
         updated_at=bindparam("new_updated_at"),
     )
 )
@@ -105,5 +108,6 @@ def update_user(tx: Queries, user: UserRow) -> None:
         new_time_zone=user.time_zone,
         new_roles=user.roles,
         new_settings=user.settings,
+        new_picture_id=user.picture_id,
         new_updated_at=user.updated_at,
     )

@@ -1,6 +1,7 @@
 """Uploads: what people bring, from the first word to the last use. The bytes are elsewhere."""
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from sqlalchemy import (
@@ -21,6 +22,9 @@ from sqlalchemy import (
 from storage.columns import Instant, metadata
 from storage.engine import Queries
 
+Kind = Literal["image", "audio", "video", "file"]
+Status = Literal["waiting", "ready"]
+
 uploads = Table(
     "uploads",
     metadata,
@@ -39,6 +43,7 @@ uploads = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("used", Boolean, nullable=False),
+    Column("public", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -48,10 +53,10 @@ class UploadRow(msgspec.Struct):
     user_id: str
     name: str
     content_type: str
-    kind: str
+    kind: Kind
     size: int
     sha256: str | None
-    status: str
+    status: Status
     key: str
     parts_id: str | None
     checked_until: datetime | None
@@ -59,6 +64,7 @@ class UploadRow(msgspec.Struct):
     width: int | None
     height: int | None
     used: bool
+    public: bool
     created_at: datetime
 
 
@@ -80,7 +86,7 @@ _UPDATE = (
             name: bindparam(f"new_{name}")
             for name in (
                 *("content_type", "size", "status", "key", "parts_id", "checked_until"),
-                *("thumbnail", "width", "height", "used"),
+                *("thumbnail", "width", "height", "used", "public"),
             )
         }
     )
@@ -124,6 +130,7 @@ def update_upload(tx: Queries, upload: UploadRow) -> None:
         new_width=upload.width,
         new_height=upload.height,
         new_used=upload.used,
+        new_public=upload.public,
     )
 
 

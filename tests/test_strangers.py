@@ -13,6 +13,7 @@ from handlers.kit.ids import new_id
 from rooms.names import stream
 from storage.columns import metadata
 from storage.identities import IdentityRow, insert_identity
+from storage.uploads import UploadRow, insert_upload
 from tests.handlers.waiting_room.scenes import hour_of
 from tests.world import Person, World, session_id_of, until
 
@@ -35,6 +36,7 @@ EVERY_ROW = {
 
 THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("/profile", "unlink"): ("identity_id", {}),
+    ("/profile", "set_picture"): ("upload_id", {}),
     ("/profile", "end_session"): ("session_id", {}),
     ("/consultants", "update_topic"): ("topic_id", {"name": "Mine now"}),
     ("/consultants", "remove_topic"): ("topic_id", {}),
@@ -47,6 +49,8 @@ THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("/chat", "remove_member"): ("conversation_id", {"user_id": "student_id"}),
     ("/chat", "leave"): ("conversation_id", {}),
     ("/chat", "send"): ("conversation_id", {"client_id": "one", "text": "let me in"}),
+    ("/chat", "send_media"): ("conversation_id", {"client_id": "two", "upload_id": "own_id"}),
+    ("/chat", "media"): ("message_id", {}),
     ("/chat", "edit"): ("message_id", {"text": "never said"}),
     ("/chat", "delete"): ("message_id", {}),
     ("/chat", "mark_read"): ("conversation_id", {"seq": 1}),
@@ -120,6 +124,33 @@ def identity_of(user_id: str) -> IdentityRow:
     return IdentityRow(new_id(now), "https://house.example", "ana", user_id, "house", None, now)
 
 
+async def ready_picture(world: World, user_id: str) -> str:
+    def make(tx: Any) -> str:
+        row = UploadRow(
+            id=tx.new_id(),
+            user_id=user_id,
+            name="me.png",
+            content_type="image/png",
+            kind="image",
+            size=1,
+            sha256=None,
+            status="ready",
+            key="pictures/one",
+            parts_id=None,
+            checked_until=None,
+            thumbnail=True,
+            width=1,
+            height=1,
+            used=False,
+            public=False,
+            created_at=tx.now,
+        )
+        insert_upload(tx, row)
+        return row.id
+
+    return await world.transact(make)  # type: ignore[no-any-return]
+
+
 class Belongings:
     """What a student and a consultant have between them."""
 
@@ -140,6 +171,7 @@ class Belongings:
         assert await world.transact(insert_identity, identity)
         self.ids = {
             "identity_id": identity.id,
+            "upload_id": await ready_picture(world, self.student.id),
             "session_id": session_id_of(self.student.token),
             "topic_id": self.hour.topic["id"],
             "block_id": self.hour.block["id"],

@@ -11,6 +11,7 @@ from handlers.account.contracts import (
     RemovePassword,
     SendProof,
     SetPassword,
+    SetPicture,
 )
 from handlers.auth import public as accounts
 from handlers.auth.contracts import CredentialsWrong, PasswordWeak, ProofNeeded
@@ -63,6 +64,12 @@ async def change_email(ctx: Context, ask: ChangeEmail) -> PincodeSent:
 async def confirm_email(ctx: Context, ask: ConfirmEmail) -> UserView:
     """Move to another address by the pincodes of both; every other session ends."""
     return await ctx.transact(service.confirm_email, ask)
+
+
+@account.command(namespace="/profile")
+async def set_picture(ctx: Context, ask: SetPicture) -> UserView:
+    """Show an uploaded image as your picture, or none."""
+    return await ctx.transact(service.set_picture, ask.upload_id)
 
 
 async def prove_password(ctx: Context, ask: Prove) -> str | None:

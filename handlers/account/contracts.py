@@ -4,7 +4,7 @@ from msgspec import UNSET, UnsetType
 
 from handlers.auth.contracts import Password
 from handlers.identities.contracts import Ticket, Verifier
-from handlers.kit.contract import Change, ChangeNothing, Nothing, Request, View
+from handlers.kit.contract import Change, ChangeNothing, Id, Nothing, Request, View
 from handlers.pincodes.contracts import Pincode
 from handlers.profile.contracts import Email
 
@@ -43,6 +43,12 @@ class ConfirmEmail(Change):
     email: Email
     pincode: Pincode
     old_pincode: Pincode
+
+
+class SetPicture(Change, kw_only=True):
+    """An uploaded image, or null for none."""
+
+    upload_id: Id | None
 
 
 class ProofView(View):

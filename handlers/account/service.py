@@ -16,6 +16,7 @@ from handlers.pincodes import public as pincodes
 from handlers.pincodes.contracts import PincodeSent
 from handlers.profile import public as profiles
 from handlers.profile.contracts import EmailTaken, UserView
+from handlers.uploads import public as uploads
 
 PROOF = "proof"
 OLD_ADDRESS = "old address"
@@ -92,6 +93,17 @@ def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
         raise EmailTaken
     accounts.end_other_sessions(tx, "email_changed")
     return moved
+
+
+def set_picture(tx: Transaction, upload_id: str | None) -> UserView:
+    """Show another picture of the actor; the one before goes. Raises NotFound."""
+    profiles.lock_user(tx, tx.actor.id)
+    if upload_id is not None:
+        uploads.use(tx, upload_id, "image", public=True)
+    user, before = profiles.change_picture(tx, upload_id)
+    if before is not None:
+        uploads.disuse(tx, before)
+    return user
 
 
 def _spend_proof(tx: Transaction, pincode: str) -> None:

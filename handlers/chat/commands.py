@@ -10,20 +10,24 @@ from handlers.chat.contracts import (
     CreateGroup,
     DeleteMessage,
     EditMessage,
+    GetMedia,
     HistoryView,
     LeaveConversation,
     ListConversations,
+    MediaLinks,
     MessageView,
     MoveMark,
     OpenConversation,
     ReadHistory,
     RequestBookingInChat,
+    SendMedia,
     SendMessage,
     Type,
 )
-from handlers.chat.service import cards, history, marks, members, messages
+from handlers.chat.service import cards, history, marks, media, members, messages
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.uploads import public as uploads
 from rooms import names
 
 
@@ -61,6 +65,20 @@ async def leave(ctx: Context, ask: LeaveConversation) -> ConversationView:
 async def send(ctx: Context, ask: SendMessage) -> MessageView:
     """Say something; the same `client_id` again gets the first message."""
     return await ctx.transact(messages.send, ask)
+
+
+@chat.command(rate="messages")
+async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
+    """Show a file of yours that is ready; the same `client_id` again gets the first message."""
+    return await ctx.transact(media.send_media, ask)
+
+
+@chat.command(name="media")
+async def get_media(ctx: Context, ask: GetMedia) -> MediaLinks:
+    """Where the file of a message is fetched, for who may read the message."""
+    upload_id = await ctx.read(media.find_media, ask.message_id)
+    url, thumbnail_url = await uploads.links_of(ctx, upload_id)
+    return MediaLinks(url=url, thumbnail_url=thumbnail_url)
 
 
 @chat.command(rate="messages")

@@ -13,6 +13,7 @@ from handlers.kit.contract import (
     Event,
     Id,
     Limit,
+    LongText,
     Membership,
     Name,
     Request,
@@ -49,6 +50,20 @@ class SendMessage(Change, kw_only=True):
     conversation_id: Id
     client_id: ClientId
     text: Text
+
+
+class SendMedia(Change, kw_only=True):
+    """`text` is a word to it; `duration_ms` is of a recording or a video."""
+
+    conversation_id: Id
+    client_id: ClientId
+    upload_id: Id
+    text: LongText = ""
+    duration_ms: Annotated[int, Meta(ge=0, le=86_400_000)] | None = None
+
+
+class GetMedia(Request):
+    message_id: Id
 
 
 class EditMessage(Change, kw_only=True):
@@ -95,6 +110,26 @@ class Card(msgspec.Struct):
     data: Any
 
 
+class MediaView(msgspec.Struct):
+    """A file that a message shows; `/chat media` tells where it is fetched."""
+
+    kind: Literal["image", "audio", "video", "file"]
+    name: str
+    content_type: str
+    size: int
+    width: int | None
+    height: int | None
+    duration_ms: int | None
+    thumbnail: bool
+
+
+class MediaLinks(View):
+    """Addresses that are good for five minutes."""
+
+    url: str
+    thumbnail_url: str | None
+
+
 class MessageView(View):
     """One message; `seq` is the number of its MESSAGE_SENT."""
 
@@ -109,6 +144,7 @@ class MessageView(View):
     sent_at: datetime
     edited_at: datetime | None
     deleted: bool
+    media: MediaView | None = None
 
     def about(self) -> str | None:
         return f"message:{self.id}"
@@ -277,6 +313,19 @@ class MarkDue(Event):
 
     def key(self) -> str:
         return f"mark:{self.conversation_id}:{self.user_id}"
+
+
+class MediaShared(Event):
+    """A file was shown in a conversation."""
+
+    NAME: ClassVar[str] = "MEDIA_SHARED"
+    conversation_id: str
+    message_id: str
+    upload_id: str
+    kind: str
+
+    def key(self) -> str:
+        return f"chat:{self.conversation_id}"
 
 
 class ChatBookingRequested(Event):

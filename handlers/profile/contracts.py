@@ -60,10 +60,11 @@ class ListPeople(Request):
 
 
 class PersonView(View):
-    """What a person is called."""
+    """What a person is called, and their picture: at `/pictures/<picture_id>`."""
 
     first_name: str
     last_name: str
+    picture_id: str | None = None
 
 
 class PeopleView(View):
@@ -84,6 +85,7 @@ class UserView(View):
     time_zone: str
     roles: list[str]
     settings: UserSettings
+    picture_id: str | None
     created_at: datetime
     updated_at: datetime
 

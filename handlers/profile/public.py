@@ -24,6 +24,7 @@ def create_user(tx: Transaction, email: str, first_name: str, last_name: str) ->
         time_zone="UTC",
         roles=["student"],
         settings={},
+        picture_id=None,
         created_at=tx.now,
         updated_at=tx.now,
     )
@@ -41,6 +42,13 @@ def change_email(tx: Transaction, user_id: str, email: str) -> UserView | None:
     if owner is not None and owner.id != user_id:
         return None
     return service.save(tx, msgspec.structs.replace(row, email=email, email_verified=True))
+
+
+def change_picture(tx: Transaction, picture_id: str | None) -> tuple[UserView, str | None]:
+    """Give the actor another picture (an upload for everybody), or none; also the one before."""
+    row = service.lock_row(tx, tx.actor.id)
+    before = row.picture_id
+    return service.save(tx, msgspec.structs.replace(row, picture_id=picture_id)), before
 
 
 def normal_email(email: str) -> str:

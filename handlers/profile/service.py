@@ -63,7 +63,10 @@ def save(tx: Transaction, row: UserRow) -> UserView:
 def list_people(tx: Transaction, user_ids: list[str]) -> PeopleView:
     rows = store.list_users(tx, user_ids)
     people = {
-        row.id: PersonView(first_name=row.first_name, last_name=row.last_name) for row in rows
+        row.id: PersonView(
+            first_name=row.first_name, last_name=row.last_name, picture_id=row.picture_id
+        )
+        for row in rows
     }
     return PeopleView(people=people)
 

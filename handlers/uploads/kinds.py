@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 import filetype
 
+from storage.uploads import Kind
+
 HEAD = 8_192
 """So many first bytes tell what a file is."""
 ZIPPED = ("application/zip",)
@@ -47,7 +49,12 @@ FILES: dict[str, tuple[str, ...]] = {
     "text/plain": (),
     "text/csv": (),
 }
-KINDS = {"image": IMAGES, "audio": AUDIO, "video": VIDEO, "file": FILES}
+KINDS: dict[Kind, dict[str, tuple[str, ...]]] = {
+    "image": IMAGES,
+    "audio": AUDIO,
+    "video": VIDEO,
+    "file": FILES,
+}
 _MARKUP = re.compile(rb"<\s*(!doctype|html|svg|script|\?xml|body|iframe)", re.IGNORECASE)
 
 
@@ -56,7 +63,7 @@ def plain(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def kind_of(content_type: str) -> str | None:
+def kind_of(content_type: str) -> Kind | None:
     """`image`, `audio`, `video` or `file`; None for a type that nobody may bring."""
     return next((kind for kind, types in KINDS.items() if content_type in types), None)
 

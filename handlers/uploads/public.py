@@ -1,6 +1,6 @@
 """What neighbours need of uploads: to use one, to let go of it, to let others fetch it."""
 
 from handlers.uploads.service import disuse, use
-from handlers.uploads.views import thumbnail_of
+from handlers.uploads.views import links_of
 
-__all__ = ["disuse", "thumbnail_of", "use"]
+__all__ = ["disuse", "links_of", "use"]

@@ -15,7 +15,7 @@ from handlers.kit.errors import NotFound, Unavailable
 from handlers.kit.rest import answer, read_body
 from handlers.uploads import checks, service, uploads
 from handlers.uploads.contracts import ChecksumWrong, SizeWrong, StartPart, StartUpload
-from handlers.uploads.views import put_of, view_of
+from handlers.uploads.views import links_of, put_of, view_of
 from storage.objects import ObjectsUnavailable, Promise
 from storage.objects.folder import Folder, NotAsPromised
 from storage.uploads import UploadRow
@@ -66,6 +66,16 @@ async def complete(ctx: Context, request: web.Request) -> web.Response:
 async def drop(ctx: Context, request: web.Request) -> web.Response:
     """Let go of a file that nothing uses."""
     return answer(await ctx.transact(service.drop_mine, request.match_info["upload_id"]))
+
+
+@uploads.route("GET", "/pictures/{upload_id}", visitors=True, rate="files")
+async def get_picture(ctx: Context, request: web.Request) -> web.Response:
+    """Go to a picture that is for everybody; with `?small` to the small one."""
+    row = await ctx.read(service.find_picture, request.match_info["upload_id"])
+    url, thumbnail_url = await links_of(ctx, row.id)
+    place = thumbnail_url if "small" in request.query and thumbnail_url else url
+    headers = {"Location": place, "Cache-Control": "public, max-age=240"}
+    return web.Response(status=302, headers=headers)
 
 
 async def with_parts(ctx: Context, row: UploadRow) -> UploadRow:

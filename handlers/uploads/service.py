@@ -28,7 +28,7 @@ from handlers.uploads.contracts import (
 from handlers.uploads.kinds import kind_of, plain
 from handlers.uploads.pictures import Picture
 from storage import uploads as store
-from storage.uploads import UploadRow
+from storage.uploads import Kind, UploadRow
 
 MEGABYTE = 1024**2
 WHOLE_MAX = 16 * MEGABYTE
@@ -65,6 +65,7 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
         width=None,
         height=None,
         used=False,
+        public=False,
         created_at=tx.now,
     )
     store.insert_upload(tx, row)
@@ -72,7 +73,7 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
     return row
 
 
-def check(tx: Transaction, ask: StartUpload) -> str:
+def check(tx: Transaction, ask: StartUpload) -> Kind:
     """The kind of what shall come; raises what is wrong with it."""
     kind = kind_of(plain(ask.content_type))
     if kind is None:
@@ -97,6 +98,22 @@ def find_mine(tx: Transaction, upload_id: str) -> UploadRow:
     """One's own upload; raises NotFound."""
     row = store.find_upload(tx, upload_id)
     if row is None or row.user_id != tx.actor.id:
+        raise NotFound
+    return row
+
+
+def find_ready(tx: Transaction, upload_id: str) -> UploadRow:
+    """Anybody's ready upload; raises NotFound."""
+    row = store.find_upload(tx, upload_id)
+    if row is None or row.status != "ready":
+        raise NotFound
+    return row
+
+
+def find_picture(tx: Transaction, upload_id: str) -> UploadRow:
+    """A picture that is for everybody; raises NotFound."""
+    row = find_ready(tx, upload_id)
+    if not row.public:
         raise NotFound
     return row
 
@@ -178,15 +195,19 @@ def drop_if_unused(tx: Transaction, upload_id: str) -> None:
         drop(tx, row)
 
 
-def use(tx: Transaction, upload_id: str, *kinds: str) -> UploadRow:
-    """One's own upload, ready and of one of these kinds, is used from now on; raises NotFound."""
+def use(tx: Transaction, upload_id: str, *kinds: str, public: bool = False) -> UploadRow:
+    """One's own upload, ready and of one of these kinds, is used from now on, by one thing.
+
+    A `public` one is for everybody. Raises NotFound, and Conflict when it is in use.
+    """
     row = _lock_mine(tx, upload_id)
     if row.status != "ready" or (kinds and row.kind not in kinds):
         raise NotFound
-    if not row.used:
-        row.used = True
-        store.update_upload(tx, row)
-        tx.cancel_timer(f"upload:{row.id}")
+    if row.used:
+        raise Conflict("It is in use.")
+    row.used, row.public = True, public
+    store.update_upload(tx, row)
+    tx.cancel_timer(f"upload:{row.id}")
     return row
 
 

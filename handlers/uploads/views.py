@@ -23,6 +23,16 @@ async def view_of(ctx: Context, row: UploadRow) -> UploadView:
     return view
 
 
+async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
+    """Where a ready file and its small picture are fetched; who asks knows who may.
+
+    Raises NotFound.
+    """
+    row = await ctx.read(service.find_ready, upload_id)
+    url = await ctx.kernel.objects.sign_get(row.key, row.name, row.content_type)
+    return url, await thumbnail_of(ctx, row)
+
+
 async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
     """Where its small picture is fetched, if it has one."""
     if not row.thumbnail:
@@ -40,9 +50,9 @@ def _bare(row: UploadRow) -> UploadView:
         id=row.id,
         name=row.name,
         content_type=row.content_type,
-        kind=row.kind,  # type: ignore[arg-type]
+        kind=row.kind,
         size=row.size,
-        status=row.status,  # type: ignore[arg-type]
+        status=row.status,
         width=row.width,
         height=row.height,
         created_at=row.created_at,

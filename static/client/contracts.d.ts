@@ -312,6 +312,10 @@ export interface GetConsultant {
   consultant_id: string;
 }
 
+export interface GetMedia {
+  message_id: string;
+}
+
 export interface GetQueue {
   block_id: string;
 }
@@ -455,6 +459,24 @@ export interface MarkNotificationsRead {
 /** Ask for one's own user. */
 export interface Me {}
 
+/** A file that a message shows; `/chat media` tells where it is fetched. */
+export interface Media {
+  kind: "audio" | "file" | "image" | "video";
+  name: string;
+  content_type: string;
+  size: number;
+  width: number | null;
+  height: number | null;
+  duration_ms: number | null;
+  thumbnail: boolean;
+}
+
+/** Addresses that are good for five minutes. */
+export interface MediaLinks {
+  url: string;
+  thumbnail_url: string | null;
+}
+
 /** One message; `seq` is the number of its MESSAGE_SENT. */
 export interface Message {
   id: string;
@@ -468,6 +490,7 @@ export interface Message {
   sent_at: string;
   edited_at: string | null;
   deleted: boolean;
+  media: Media | null;
 }
 
 /** Where and when a stored event was said: its room, and its number there. */
@@ -554,10 +577,11 @@ export interface People {
   people: Record<string, Person>;
 }
 
-/** What a person is called. */
+/** What a person is called, and their picture: at `/pictures/<picture_id>`. */
 export interface Person {
   first_name: string;
   last_name: string;
+  picture_id: string | null;
 }
 
 /** How long the pincode lives; the same whether the address is known or not. */
@@ -686,6 +710,16 @@ export interface Schedule {
   overrides: Override[];
 }
 
+/** `text` is a word to it; `duration_ms` is of a recording or a video. */
+export interface SendMedia {
+  request_id?: string;
+  conversation_id: string;
+  client_id: string;
+  upload_id: string;
+  text?: string;
+  duration_ms?: number | null;
+}
+
 export interface SendMessage {
   request_id?: string;
   conversation_id: string;
@@ -732,6 +766,12 @@ export interface SetPassword {
   pincode: string;
   new_password: string;
   request_id?: string;
+}
+
+/** An uploaded image, or null for none. */
+export interface SetPicture {
+  request_id?: string;
+  upload_id: string | null;
 }
 
 export interface SetStatus {
@@ -868,6 +908,7 @@ export interface User {
   time_zone: string;
   roles: string[];
   settings: UserSettings;
+  picture_id: string | null;
   created_at: string;
   updated_at: string;
 }
@@ -1015,6 +1056,8 @@ export interface Commands {
     mark_delivered: { payload: MoveMark; data: Empty };
     /** You have read up to a number; marks only rise. */
     mark_read: { payload: MoveMark; data: Empty };
+    /** Where the file of a message is fetched, for who may read the message. */
+    media: { payload: GetMedia; data: MediaLinks };
     /** Your direct conversation with a person; the same one each time. */
     open: { payload: OpenConversation; data: Conversation };
     /** Put somebody out of a group that you made; they read up to here. */
@@ -1023,6 +1066,8 @@ export interface Commands {
     request_booking: { payload: RequestBookingInChat; data: Booking };
     /** Say something; the same `client_id` again gets the first message. */
     send: { payload: SendMessage; data: Message };
+    /** Show a file of yours that is ready; the same `client_id` again gets the first message. */
+    send_media: { payload: SendMedia; data: Message };
     /** Let the others know that you are typing. */
     typing: { payload: Type; data: Empty };
   };
@@ -1093,6 +1138,8 @@ export interface Commands {
     sessions: { payload: ListSessions; data: SessionList };
     /** Set a password by a pincode of `send_proof`; every other session ends. */
     set_password: { payload: SetPassword; data: Empty };
+    /** Show an uploaded image as your picture, or none. */
+    set_picture: { payload: SetPicture; data: User };
     /** The ways in which you can sign in. */
     sign_in_methods: { payload: ListMethods; data: SignInMethods };
     /** Sign in by a provider no more; needs a fresh proof, and another way in must be left. */

@@ -112,9 +112,16 @@ class Bucket:
         )
 
     async def move(self, key: str, to: str) -> None:
-        source = {"Bucket": self._bucket, "Key": key}
+        """Whatever headers came with the object stay behind: they could say how to read it."""
+        copying = self._s3.copy_object(
+            Bucket=self._bucket,
+            Key=to,
+            CopySource={"Bucket": self._bucket, "Key": key},
+            MetadataDirective="REPLACE",
+            ContentType="application/octet-stream",
+        )
         try:
-            await self._ask(self._s3.copy_object(Bucket=self._bucket, Key=to, CopySource=source))
+            await self._ask(copying)
         except FileNotFoundError:
             if await self.size_of(to) is None:
                 raise

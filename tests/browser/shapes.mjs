@@ -10,7 +10,7 @@ const words = (text) => text.split(" ");
 const FIELDS = {
   Session: words("access_token access_expires_in_s refresh_token user"),
   User: words("id email email_verified first_name last_name language time_zone roles settings " +
-    "created_at updated_at"),
+    "picture_id created_at updated_at"),
   Consultant: words("id first_name last_name about_me languages country time_zone age gender " +
     "profile_picture_url status available_now topics"),
   Topic: words("id consultant_id name description hourly_rate minimal_duration_minutes " +
@@ -20,7 +20,7 @@ const FIELDS = {
     "reason hourly_rate minimal_duration_minutes hold_expires_at version"),
   Conversation: words("id kind name member_ids seq read delivered"),
   Message: words("id conversation_id seq sender_id client_id kind text card sent_at edited_at " +
-    "deleted"),
+    "deleted media"),
   Place: words("booking_id block_id student_id position ahead eta_s entered_at"),
   Call: words("id booking_id consultant_id student_id status provider ice_servers started_at " +
     "ended_at talked_s"),

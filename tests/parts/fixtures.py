@@ -1,6 +1,6 @@
 """The parts as fixtures: name one in a test's arguments and it is there.
 
-`postgres` lives as long as the test run. The others live as long as one test.
+`postgres` and `swift` live as long as the test run. The others live as long as one test.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +14,7 @@ from tests.parts.mail import Mailbox, running_mailbox
 from tests.parts.node import find_node
 from tests.parts.postgres import Cluster, running_cluster
 from tests.parts.redis import RedisServer, running_redis
+from tests.parts.swift import Swift, running_swift
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,13 @@ def postgres() -> Iterator[Cluster]:
     """A PostgreSQL cluster, started when the first test asks for it."""
     with running_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def swift() -> Iterator[Swift]:
+    """An object store that speaks S3 and checks every signature, started when it is asked for."""
+    with running_swift() as running:
+        yield running
 
 
 @pytest.fixture

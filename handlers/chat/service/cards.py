@@ -7,7 +7,7 @@ from handlers.booking import public as bookings
 from handlers.booking.contracts import BookingView, RequestBooking
 from handlers.chat.contracts import ChatBookingRequested, RequestBookingInChat
 from handlers.chat.service.members import check_member
-from handlers.chat.service.messages import say, say_anew
+from handlers.chat.service.messages import new_message, say, say_anew
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from storage import chat as store
@@ -43,19 +43,7 @@ def keep_current(tx: Transaction, booking: BookingView) -> None:
 
 
 def _card(tx: Transaction, conversation_id: str, booking: BookingView) -> MessageRow:
-    return MessageRow(
-        id=tx.new_id(),
-        conversation_id=conversation_id,
-        seq=0,
-        said_seq=0,
-        sender_id=tx.actor.id,
-        client_id=None,
-        kind="card",
-        text="",
-        card_kind=BOOKING,
-        card_id=booking.id,
-        card_data=msgspec.to_builtins(booking),
-        sent_at=tx.now,
-        edited_at=None,
-        deleted=False,
-    )
+    row = new_message(tx, conversation_id, None, "card", "")
+    row.card_kind, row.card_id = BOOKING, booking.id
+    row.card_data = msgspec.to_builtins(booking)
+    return row

@@ -42,6 +42,18 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     )
 
 
+def get_readable(tx: Transaction, message_id: str) -> MessageRow:
+    """A message that the actor may read: said while they were in. Raises NotFound."""
+    row = chat_messages.find_message(tx, message_id)
+    if row is None:
+        raise NotFound
+    for interval in store.list_intervals(tx, row.conversation_id, tx.actor.id):
+        upto = row.said_seq if interval.to_seq is None else interval.to_seq
+        if interval.from_seq <= row.said_seq <= upto:
+            return row
+    raise NotFound
+
+
 def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
     before, before_id = _position(ask.before)
     rows = store.list_conversations(tx, tx.actor.id, before, before_id, ask.limit + 1)

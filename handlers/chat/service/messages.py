@@ -1,5 +1,7 @@
 """What is said: sent, edited, deleted."""
 
+from typing import Literal
+
 from handlers.chat.contracts import (
     DeleteMessage,
     EditMessage,
@@ -14,11 +16,15 @@ from handlers.chat.service.views import message_view
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
+from handlers.uploads import public as uploads
 from rooms import names
 from storage import chat_messages
 from storage.answers import rewrite_answers
 from storage.chat_messages import MessageRow
 from storage.events import rewrite_subject
+
+OWN_KINDS = ("text", "media")
+"""What is its sender's to edit and to take back; a card is its subject's."""
 
 
 def send(tx: Transaction, ask: SendMessage) -> MessageView:
@@ -30,35 +36,44 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
     try:
         hold_member(tx, ask.conversation_id)
     except NotFound:
-        if (sent := _find_sent(tx, ask)) is None:
+        if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is None:
             raise
         return sent
-    if (sent := _find_sent(tx, ask)) is not None:
+    if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
-    return say(
-        tx,
-        MessageRow(
-            id=tx.new_id(),
-            conversation_id=ask.conversation_id,
-            seq=0,
-            said_seq=0,
-            sender_id=tx.actor.id,
-            client_id=ask.client_id,
-            kind="text",
-            text=ask.text,
-            card_kind=None,
-            card_id=None,
-            card_data=None,
-            sent_at=tx.now,
-            edited_at=None,
-            deleted=False,
-        ),
-    )
+    return say(tx, new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text))
 
 
-def _find_sent(tx: Transaction, ask: SendMessage) -> MessageView | None:
-    row = chat_messages.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
+def find_sent(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
+    """What the actor sent under this client id."""
+    row = chat_messages.find_sent(tx, conversation_id, tx.actor.id, client_id)
     return None if row is None else message_view(row)
+
+
+def new_message(
+    tx: Transaction,
+    conversation_id: str,
+    client_id: str | None,
+    kind: Literal["text", "card", "media"],
+    text: str,
+) -> MessageRow:
+    """A message of the actor's, still without a number."""
+    return MessageRow(
+        id=tx.new_id(),
+        conversation_id=conversation_id,
+        seq=0,
+        said_seq=0,
+        sender_id=tx.actor.id,
+        client_id=client_id,
+        kind=kind,
+        text=text,
+        card_kind=None,
+        card_id=None,
+        card_data=None,
+        sent_at=tx.now,
+        edited_at=None,
+        deleted=False,
+    )
 
 
 def say(tx: Transaction, row: MessageRow) -> MessageView:
@@ -87,12 +102,14 @@ def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
 
 
 def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
-    """Wipe the text here, from every event that carried it and from kept answers.
+    """Wipe text and file here, from every event that carried them and from kept answers.
 
     Numbers and names stay.
     """
     row = get_own(tx, ask.message_id)
-    row.text, row.deleted, row.edited_at = "", True, tx.now
+    if row.kind == "media" and row.card_id is not None:
+        uploads.disuse(tx, row.card_id)
+    row.text, row.card_data, row.deleted, row.edited_at = "", None, True, tx.now
     chat_messages.update_message(tx, row)
     view = message_view(row)
     event = MessageDeleted(message=view)
@@ -104,9 +121,9 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
 
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:
-    """A text of the actor's that is not deleted, in a conversation they are in; else NotFound."""
+    """What the actor said and did not take back, in a conversation they are in; else NotFound."""
     row = chat_messages.lock_message(tx, message_id)
-    if row is None or row.sender_id != tx.actor.id or row.deleted or row.kind != "text":
+    if row is None or row.sender_id != tx.actor.id or row.deleted or row.kind not in OWN_KINDS:
         raise NotFound
     hold_member(tx, row.conversation_id)
     return row

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from handlers.chat.contracts import Card, ConversationView, MessageView
+import msgspec
+
+from handlers.chat.contracts import Card, ConversationView, MediaView, MessageView
 from handlers.kit.context import Transaction
 from rooms import names
 from storage import chat as store
@@ -17,9 +19,12 @@ MARKS_BY_PERSON_MAX = 32
 
 
 def message_view(row: MessageRow) -> MessageView:
-    card = None
+    card, media = None, None
     if row.card_kind is not None and not row.deleted:
-        card = Card(row.card_kind, row.card_id or "", row.card_data)
+        if row.kind == "media":
+            media = msgspec.convert(row.card_data, MediaView)
+        else:
+            card = Card(row.card_kind, row.card_id or "", row.card_data)
     return MessageView(
         id=row.id,
         conversation_id=row.conversation_id,
@@ -32,6 +37,7 @@ def message_view(row: MessageRow) -> MessageView:
         sent_at=row.sent_at,
         edited_at=row.edited_at,
         deleted=row.deleted,
+        media=media,
     )
 
 

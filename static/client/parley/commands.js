@@ -9,6 +9,7 @@ export const CHANGING = {
   "/profile": [
     "update", "change_password", "link", "unlink", "set_password", "remove_password",
     "change_email", "confirm_email", "end_session", "end_other_sessions",
+    "set_picture",
   ],
   "/consultants": ["become", "update", "stop", "add_topic", "update_topic", "remove_topic"],
   "/availability": [

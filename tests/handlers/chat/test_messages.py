@@ -24,6 +24,7 @@ MESSAGE = {
     "sent_at",
     "edited_at",
     "deleted",
+    "media",
 }
 
 
@@ -65,6 +66,7 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
         "sent_at": "",
         "edited_at": None,
         "deleted": False,
+        "media": None,
     }
     assert datetime.fromisoformat(sent["sent_at"]).utcoffset() is not None
     for device in (ana.client, phone, ben.client):

@@ -15,6 +15,7 @@ USER = {
     "time_zone",
     "roles",
     "settings",
+    "picture_id",
     "created_at",
     "updated_at",
 }
@@ -64,6 +65,7 @@ async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger
         "time_zone": "UTC",
         "roles": ["student"],
         "settings": {"theme": "system", "clock": "24h"},
+        "picture_id": None,
         "created_at": "",
         "updated_at": "",
     }

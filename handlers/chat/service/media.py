@@ -1,0 +1,57 @@
+"""Pictures, recordings and files inside a conversation.
+
+The message holds what there is to know of the file; the file is its upload's. Who may read the
+message may fetch it, by an address that is made anew each time.
+"""
+
+from handlers.chat.contracts import MediaShared, MediaView, MessageView, SendMedia
+from handlers.chat.service.history import get_readable
+from handlers.chat.service.members import hold_member
+from handlers.chat.service.messages import find_sent, new_message, say
+from handlers.kit.context import Transaction
+from handlers.kit.errors import NotFound
+from handlers.uploads import public as uploads
+
+UPLOAD = "upload"
+
+
+def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
+    """Once for each client id of this sender; the upload is the sender's own, and of nothing else.
+
+    Raises NotFound and Conflict.
+    """
+    try:
+        hold_member(tx, ask.conversation_id)
+    except NotFound:
+        if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is None:
+            raise
+        return sent
+    if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is not None:
+        return sent
+    file = uploads.use(tx, ask.upload_id)
+    row = new_message(tx, ask.conversation_id, ask.client_id, "media", ask.text)
+    row.card_kind, row.card_id = UPLOAD, file.id
+    row.card_data = MediaView(
+        kind=file.kind,
+        name=file.name,
+        content_type=file.content_type,
+        size=file.size,
+        width=file.width,
+        height=file.height,
+        duration_ms=ask.duration_ms if file.kind in ("audio", "video") else None,
+        thumbnail=file.thumbnail,
+    )
+    view = say(tx, row)
+    shared = MediaShared(
+        conversation_id=ask.conversation_id, message_id=row.id, upload_id=file.id, kind=file.kind
+    )
+    tx.publish(shared)
+    return view
+
+
+def find_media(tx: Transaction, message_id: str) -> str:
+    """The upload that a message shows, to somebody who may read it; raises NotFound."""
+    row = get_readable(tx, message_id)
+    if row.deleted or row.card_kind != UPLOAD or row.card_id is None:
+        raise NotFound
+    return row.card_id
