@@ -136,7 +136,7 @@ class Site:
     async def page(self, request: web.Request) -> web.Response:
         """The page; its one inline script (the import map) is allowed by its hash."""
         page = (CLIENT / "index.html").read_text()
-        return self._html(page, page_policy(page))
+        return self._html(page, page_policy(page, self._app.kernel.objects.origin))
 
     async def client_file(self, request: web.Request) -> web.StreamResponse:
         if "\x00" in request.match_info["path"]:
@@ -170,8 +170,9 @@ class Site:
         return {url: ROOT / path for url, path in listed.items()}
 
 
-def page_policy(page: str) -> str:
-    """The content security policy of a page with one import map."""
+def page_policy(page: str, files: str | None = None) -> str:
+    """The content security policy of a page with one import map; `files` are at another origin."""
+    beside = f" {files}" if files else ""
     found = IMPORT_MAP.search(page)
     digest = hashlib.sha256((found[1] if found else "").encode()).digest()
     inline = f"'sha256-{base64.b64encode(digest).decode()}'"
@@ -180,9 +181,9 @@ def page_policy(page: str) -> str:
             "default-src 'none'",
             f"script-src 'self' {inline}",
             "style-src 'self'",
-            "connect-src 'self'",
-            "img-src 'self' https: data:",
-            "media-src 'self' blob:",
+            f"connect-src 'self'{beside}",
+            f"img-src 'self' https: data:{beside}",
+            f"media-src 'self' blob:{beside}",
             "font-src 'self'",
             "manifest-src 'self'",
             "base-uri 'none'",

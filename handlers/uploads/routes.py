@@ -6,7 +6,7 @@ addresses that are signed alike.
 
 import asyncio
 from collections.abc import AsyncIterator
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
@@ -74,6 +74,8 @@ async def get_picture(ctx: Context, request: web.Request) -> web.Response:
     row = await ctx.read(service.find_picture, request.match_info["upload_id"])
     url, thumbnail_url = await links_of(ctx, row.id)
     place = thumbnail_url if "small" in request.query and thumbnail_url else url
+    if ctx.kernel.objects.origin is None:  # it is here, by whatever name this server was reached
+        place = urlsplit(place)._replace(scheme="", netloc="").geturl()
     headers = {"Location": place, "Cache-Control": "public, max-age=240"}
     return web.Response(status=302, headers=headers)
 

@@ -13,6 +13,7 @@ import { ParleyError } from "./parley/error.js";
 import { Listeners } from "./parley/listeners.js";
 import { Namespace } from "./parley/namespace.js";
 import { KEY, Tokens, usable } from "./parley/tokens.js";
+import { Uploads } from "./parley/uploads.js";
 import { Watches, roomOf } from "./parley/watches.js";
 
 export { CHANGING, ParleyError };
@@ -43,6 +44,7 @@ export class Parley {
   #deadline_ms;
   #listeners = new Listeners();
   #watches = new Watches();
+  #uploads;
   /** @type {Map<string, Namespace>} */
   #namespaces = new Map();
   #waiting = 0;
@@ -65,6 +67,7 @@ export class Parley {
     this.#admission = new Admission(this.#tokens,
       () => this.#actor !== null && this.#tokens.kept !== null,
       (reason) => this.#signOut(reason));
+    this.#uploads = new Uploads(url, () => this.token());
     this.#session = this.#tokens.kept?.session_id;
     this.#actor = this.user?.id ?? null;
     this.#manager = new Manager(url, {
@@ -82,6 +85,18 @@ export class Parley {
   /** A token for a request outside the socket. @returns {Promise<string | null>} */
   token() {
     return this.#tokens.fresh();
+  }
+
+  /** Brings a file; gives it when it is ready to be shown.
+   * @param {Blob & {name?: string}} file
+   * @param {import("./parley/uploads.js").UploadOptions} [options] */
+  upload(file, options) {
+    return this.#uploads.bring(file, options);
+  }
+
+  /** Where a file is fetched from here. @param {string} url */
+  address(url) {
+    return this.#uploads.address(url);
   }
 
   /** @param {string} email */

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { Address } from "../parts/address.js";
 import { Do, Field, Form, Select } from "../parts/form.js";
+import { Picture } from "../parts/picture.js";
 import { Page } from "../parts/page.js";
 import { languageOptions, zoneOptions } from "../parts/places.js";
 import { Sessions } from "../parts/sessions.js";
@@ -68,6 +69,7 @@ function Status() {
 export const Profile = () => html`
   <${Page} title="Profile">
     <p class="quiet">${me.value?.email}</p>
+    <${Picture} />
     <${Details} />
     <h2>Status</h2>
     <${Status} />

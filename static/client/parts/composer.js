@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
+import { Attachments } from "./attachments.js";
 import { outgoing, send, sendAgain, takeOut } from "../messages.js";
 import { parley } from "../state.js";
 import { words } from "../words.js";
@@ -38,7 +39,8 @@ export function Composer({ conversation_id }) {
       <textarea id=${id} rows="2" maxlength="4000" placeholder="Message" value=${text.value}
         onInput=${input} onKeyDown=${key}></textarea>
       <button type="submit" class="primary">Send</button>
-    </form>`;
+    </form>
+    <${Attachments} conversation_id=${conversation_id} />`;
 }
 
 /**

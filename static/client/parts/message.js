@@ -5,6 +5,7 @@ import { useSignal } from "@preact/signals";
 import { BookingCard } from "./booking.js";
 import { Dialog } from "./dialog.js";
 import { Area, Do, Form } from "./form.js";
+import { Media } from "./media.js";
 import { Name } from "../people.js";
 import { moment } from "../when.js";
 import { me, parley } from "../state.js";
@@ -49,7 +50,7 @@ function Foot({ message, chat }) {
       <time datetime=${message.sent_at}>${moment(message.sent_at)}</time>
       ${message.edited_at && !message.deleted && html`<span>edited</span>`}
       ${mine && html`<span data-test="mark">${reached(message, chat)}</span>`}
-      ${mine && message.kind === "text" && html`
+      ${mine && (message.kind === "text" || message.kind === "media") && html`
         <button type="button" class="plain" onClick=${() => (editing.value = true)}>Edit</button>
         <${Do} class="plain" action=${remove}>Delete<//>`}
       ${editing.value && html`
@@ -59,12 +60,13 @@ function Foot({ message, chat }) {
 
 /** @param {{message: Said}} props */
 function Body({ message }) {
-  const { deleted, kind, card, text } = message;
+  const { deleted, kind, card, media, text } = message;
   if (deleted) return html`<p class="quiet">This message was deleted.</p>`;
   if (card?.kind === "booking" && card.data) {
     // Card and booking are two streams: the card shows what its own says, and follows soon.
     return html`<${BookingCard} booking=${card.data} changed=${() => {}} inChat />`;
   }
+  if (media) return html`<${Media} message_id=${message.id} media=${media} text=${text} />`;
   return html`<p class="prose">${text || `(${card?.kind ?? kind})`}</p>`;
 }
 

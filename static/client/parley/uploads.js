@@ -1,0 +1,183 @@
+/**
+ * Bringing a file: whole, or in parts that go on where a broken connection left them. What fails on
+ * the way is tried again for a while; what the server refuses is not.
+ */
+
+import { ParleyError } from "./error.js";
+
+/** @typedef {{id: string, status: string, kind: string, [more: string]: any}} Upload */
+/**
+ * @typedef {object} UploadOptions
+ * @property {string} [name] what the file is called, if not as it says itself
+ * @property {(share: number) => void} [onProgress] from 0 to 1
+ * @property {AbortSignal} [signal] gives up
+ * @property {number} [tries] in a row that may fail
+ */
+
+const WHOLE_MAX = 16 * 1024 * 1024;
+const TRIES = 6;
+const PAUSE_MS = 500;
+const PAUSE_MAX_MS = 8_000;
+
+/** @param {Blob} piece */
+async function sha256(piece) {
+  const { subtle } = globalThis.crypto ?? {};
+  if (!subtle) throw new ParleyError("INSECURE", "Files can be brought by https alone.");
+  const digest = new Uint8Array(await subtle.digest("SHA-256", await piece.arrayBuffer()));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
+
+export class Uploads {
+  #url;
+  #token;
+
+  /** @param {string} url @param {() => Promise<string | null>} token */
+  constructor(url, token) {
+    this.#url = url;
+    this.#token = token;
+  }
+
+  /**
+   * Brings `file`; gives it when it is ready.
+   * @param {Blob & {name?: string}} file
+   * @param {UploadOptions} [options]
+   * @returns {Promise<Upload>}
+   */
+  async bring(file, options = {}) {
+    const { name = file.name ?? "file", onProgress = () => {}, signal, tries = TRIES } = options;
+    const again = (/** @type {() => Promise<any>} */ work) => persist(work, tries, signal);
+    const about = { name, content_type: file.type || "application/octet-stream", size: file.size };
+    const whole = file.size <= WHOLE_MAX;
+    const more = whole ? { sha256: await sha256(file) } : {};
+    const begun = await again(() => this.#ask("POST", "/uploads", { ...about, ...more }));
+    if (whole) await again(() => this.#bringWhole(begun.id, file, onProgress, signal));
+    else await this.#bringParts(begun, file, { again, onProgress, signal });
+    return again(() => this.#ask("POST", `/uploads/${begun.id}/complete`));
+  }
+
+  /** An address that grew old meanwhile is asked for anew.
+   * @param {string} id @param {Blob} file @param {(share: number) => void} onProgress
+   * @param {AbortSignal} [signal] */
+  async #bringWhole(id, file, onProgress, signal) {
+    const { put: signed } = await this.#ask("GET", `/uploads/${id}`);
+    await put(this.#ours(signed), file, onProgress, signal);
+  }
+
+  /**
+   * Every part that is not there yet, by what the server says is.
+   * @param {Upload} begun
+   * @param {Blob} file
+   * @param {{again: (work: () => Promise<any>) => Promise<any>,
+   *   onProgress: (share: number) => void, signal?: AbortSignal}} how
+   */
+  async #bringParts({ id, part_size }, file, { again, onProgress, signal }) {
+    const { parts } = await again(() => this.#ask("GET", `/uploads/${id}`));
+    const count = Math.ceil(file.size / part_size);
+    let done = parts.length;
+    for (let number = 1; number <= count; number++) {
+      if (parts.includes(number)) continue;
+      const piece = file.slice((number - 1) * part_size, number * part_size);
+      const digest = await sha256(piece);
+      await again(async () => {
+        const path = `/uploads/${id}/parts/${number}`;
+        const signed = await this.#ask("POST", path, { sha256: digest });
+        await put(this.#ours(signed), piece, (share) => onProgress((done + share) / count), signal);
+      });
+      done++;
+    }
+  }
+
+  /** @template {{url: string}} S @param {S} signed @returns {S} */
+  #ours(signed) {
+    return { ...signed, url: this.address(signed.url) };
+  }
+
+  /** Files in the server's own folder are at the server, by whatever name it was reached.
+   * @param {string} url */
+  address(url) {
+    const { pathname, search } = new URL(url, this.#url);
+    return pathname.startsWith("/files/") ? new URL(pathname + search, this.#url).href : url;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} [body]
+   */
+  async #ask(method, path, body) {
+    const token = await this.#token();
+    if (!token) throw new ParleyError("SIGNED_OUT");
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    const answer = await fetch(new URL(path, this.#url),
+      { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const said = await answer.json().catch(() => ({}));
+    if (answer.ok) return said;
+    const { code = "INTERNAL", message, ...more } = said.error ?? {};
+    throw new ParleyError(code, message, more);
+  }
+}
+
+/** Codes after which it may go better in a moment. */
+const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER"];
+
+/**
+ * @param {() => Promise<any>} work
+ * @param {number} tries
+ * @param {AbortSignal} [signal]
+ */
+async function persist(work, tries, signal) {
+  for (let failed = 0; ; ) {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      const { code, retry_after_s } = /** @type {ParleyError} */ (error);
+      const passing = code === undefined || PASSING.includes(code);
+      if (signal?.aborted || !passing || ++failed >= tries) throw error;
+      await pause(Math.max((retry_after_s ?? 0) * 1_000,
+        Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** (failed - 1))));
+    }
+  }
+}
+
+/**
+ * Makes a signed request. Only `XMLHttpRequest` tells how far it is.
+ * @param {{method: string, url: string, headers: Record<string, string>}} signed
+ * @param {Blob} piece
+ * @param {(share: number) => void} onProgress
+ * @param {AbortSignal} [signal]
+ */
+async function put({ method, url, headers }, piece, onProgress, signal) {
+  const status = globalThis.XMLHttpRequest
+    ? await putByXhr(method, url, headers, piece, onProgress, signal)
+    : (await fetch(url, { method, headers, body: piece, signal })).status;
+  if (status >= 500 || status === 429) throw new ParleyError("UNAVAILABLE");
+  if (status >= 400) throw new ParleyError("UNAVAILABLE", `the store answers ${status}`);
+  onProgress(1);
+}
+
+/**
+ * @param {string} method
+ * @param {string} url
+ * @param {Record<string, string>} headers
+ * @param {Blob} piece
+ * @param {(share: number) => void} onProgress
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<number>}
+ */
+function putByXhr(method, url, headers, piece, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded }) => onProgress(loaded / piece.size);
+    request.onload = () => resolve(request.status);
+    request.onerror = () => reject(new ParleyError("NO_ANSWER"));
+    request.onabort = () => reject(new ParleyError("CLOSED"));
+    signal?.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(piece);
+  });
+}

@@ -1,0 +1,72 @@
+"""Files on the page: a picture and a document in a chat, a voice recording, one's own picture."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.viewer import Viewer, new_viewer
+from tests.handlers.uploads.bringing import PDF, picture
+from tests.world import Person, World, one_database, until
+
+pytestmark = [one_database, pytest.mark.timeout(120)]
+
+
+async def at_chat(world: World, browser: Any, person: Person, chat: str) -> Viewer:
+    viewer = await new_viewer(browser, world.url, person)
+    await viewer.open(f"chats/{chat}")
+    await expect(viewer.button("Attach a file")).to_be_visible()
+    return viewer
+
+
+async def attach(viewer: Viewer, name: str, kind: str, content: bytes) -> None:
+    file = {"name": name, "mimeType": kind, "buffer": content}
+    await viewer.page.get_by_label("Files").set_input_files([file])  # type: ignore[list-item]
+
+
+async def test_files_and_recordings_are_sent_and_shown(world: World, browser: Any) -> None:
+    ada, ben = await world.person("ada"), await world.person("ben")
+    chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
+    hers, his = [await at_chat(world, browser, who, chat) for who in (ada, ben)]
+    await attach(hers, "garden.jpg", "image/jpeg", picture())
+    shown = his.page.locator("[data-test=media] img")
+    await expect(shown).to_be_visible()
+    await until(lambda: shown.evaluate("image => image.complete && image.naturalWidth === 320"))
+    await attach(his, "plan.pdf", "application/pdf", PDF)
+    link = hers.page.get_by_role("link", name="plan.pdf")
+    await expect(link).to_be_visible()
+    async with hers.page.expect_download() as downloading:
+        await link.click()
+    assert (await downloading.value).suggested_filename == "plan.pdf"
+    await attach(hers, "page.html", "text/html", b"<html>")
+    await expect(hers.part("sending")).to_contain_text("Files of this type cannot be sent.")
+    await hers.button("Discard").click()
+    await expect(hers.part("sending")).to_have_count(0)
+    await record(hers)
+    sound = his.page.locator("[data-test=media] audio")
+    await expect(sound).to_be_visible()
+    await until(lambda: sound.evaluate("sound => sound.readyState >= 1"))
+    for viewer in (hers, his):
+        assert await viewer.violations() == []
+    assert his.mistakes == []
+
+
+async def record(viewer: Viewer) -> None:
+    await viewer.button("Record a voice message").click()
+    await expect(viewer.part("recording")).to_contain_text("0:01")
+    await viewer.button("Send the recording").click()
+    await expect(viewer.part("recording")).to_have_count(0)
+    await expect(viewer.part("sending")).to_have_count(0)
+
+
+async def test_a_picture_of_ones_own_is_chosen_and_taken_away(world: World, browser: Any) -> None:
+    ada = await new_viewer(browser, world.url, await world.person("ada"))
+    await ada.open("profile")
+    file = {"name": "me.png", "mimeType": "image/png", "buffer": picture("PNG")}
+    await ada.page.get_by_label("Picture file").set_input_files([file])  # type: ignore[list-item]
+    shown = ada.part("picture")
+    await expect(shown).to_be_visible()
+    await until(lambda: shown.evaluate("image => image.complete && image.naturalWidth === 320"))
+    await ada.button("Remove the picture").click()
+    await expect(shown).to_have_count(0)
+    assert ada.mistakes == []
