@@ -71,6 +71,9 @@ class Route:
     visitors: bool
     rate: Rate
     cross_site: bool
+    takes: type[Request] | None
+    gives: type[View] | None
+    refuses: tuple[type[Refusal], ...]
 
     @property
     def purpose(self) -> str:
@@ -156,14 +159,19 @@ class Domain:
         visitors: bool = False,
         rate: Rate = "commands",
         cross_site: bool = False,
+        takes: type[Request] | None = None,
+        gives: type[View] | None = None,
+        refuses: tuple[type[Refusal], ...] = (),
     ) -> Callable[[F], F]:
         """Register an `async def (ctx, request) -> response` of aiohttp as a REST endpoint.
 
-        Only with `cross_site` may pages of other sites post to it.
+        Only with `cross_site` may pages of other sites post to it. `takes` and `gives` are the
+        JSON of its request and its answer, where it has any.
         """
 
         def register(run: F) -> F:
-            self.routes.append(Route(method, path, run, visitors, rate, cross_site))
+            kept = (visitors, rate, cross_site, takes, gives, refuses)
+            self.routes.append(Route(method, path, run, *kept))
             return run
 
         return register

@@ -11,10 +11,22 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 
 from handlers.kit.context import Context
+from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound, Unavailable
 from handlers.kit.rest import answer, read_body
 from handlers.uploads import checks, service, uploads
-from handlers.uploads.contracts import ChecksumWrong, SizeWrong, StartPart, StartUpload
+from handlers.uploads.contracts import (
+    ChecksumWrong,
+    NotUploaded,
+    QuotaExceeded,
+    SignedPut,
+    SizeWrong,
+    StartPart,
+    StartUpload,
+    TooLarge,
+    TypeNotAllowed,
+    UploadView,
+)
 from handlers.uploads.views import links_of, put_of, view_of
 from storage.objects import ObjectsUnavailable, Promise
 from storage.objects.folder import Folder, NotAsPromised
@@ -26,7 +38,13 @@ PIECE_WITHIN_S = 60
 """Who sends nothing for so long has gone."""
 
 
-@uploads.route("POST", "/uploads")
+@uploads.route(
+    "POST",
+    "/uploads",
+    takes=StartUpload,
+    gives=UploadView,
+    refuses=(TypeNotAllowed, TooLarge, QuotaExceeded),
+)
 async def start(ctx: Context, request: web.Request) -> web.Response:
     """Begin a file."""
     ask = await read_body(request, StartUpload)
@@ -34,14 +52,19 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
     return answer(await view_of(ctx, row), 201)
 
 
-@uploads.route("GET", "/uploads/{upload_id}")
+@uploads.route("GET", "/uploads/{upload_id}", gives=UploadView)
 async def show(ctx: Context, request: web.Request) -> web.Response:
     """Where a file is by now, with fresh signed requests."""
     row = await ctx.read(service.find_mine, request.match_info["upload_id"])
     return answer(await view_of(ctx, await with_parts(ctx, row)))
 
 
-@uploads.route("POST", "/uploads/{upload_id}/parts/{number:\\d{1,5}}")
+@uploads.route(
+    "POST",
+    "/uploads/{upload_id}/parts/{number:\\d{1,5}}",
+    takes=StartPart,
+    gives=SignedPut,
+)
 async def start_part(ctx: Context, request: web.Request) -> web.Response:
     """A signed request for one part; a part may be put again until all is complete."""
     ask = await read_body(request, StartPart)
@@ -55,14 +78,19 @@ async def start_part(ctx: Context, request: web.Request) -> web.Response:
     return answer(put_of(signed))
 
 
-@uploads.route("POST", "/uploads/{upload_id}/complete")
+@uploads.route(
+    "POST",
+    "/uploads/{upload_id}/complete",
+    gives=UploadView,
+    refuses=(NotUploaded, *checks.FAULTS),
+)
 async def complete(ctx: Context, request: web.Request) -> web.Response:
     """The bytes are there: have them checked."""
     row = await checks.complete(ctx, request.match_info["upload_id"])
     return answer(await view_of(ctx, row))
 
 
-@uploads.route("DELETE", "/uploads/{upload_id}")
+@uploads.route("DELETE", "/uploads/{upload_id}", gives=Empty)
 async def drop(ctx: Context, request: web.Request) -> web.Response:
     """Let go of a file that nothing uses."""
     return answer(await ctx.transact(service.drop_mine, request.match_info["upload_id"]))
@@ -94,7 +122,14 @@ async def with_parts(ctx: Context, row: UploadRow) -> UploadRow:
 # The folder's own requests.
 
 
-@uploads.route("PUT", "/files/{key:[a-z]+/.+}", visitors=True, rate="files", cross_site=True)
+@uploads.route(
+    "PUT",
+    "/files/{key:[a-z]+/.+}",
+    visitors=True,
+    rate="files",
+    cross_site=True,
+    refuses=(SizeWrong, ChecksumWrong),
+)
 async def put_file(ctx: Context, request: web.Request) -> web.Response:
     """Bring a file, by a signed address."""
     folder, key = signed_folder(ctx, request)

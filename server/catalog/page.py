@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from msgspec import inspect
 
-from handlers.kit.command import Command
+from handlers.kit.command import Command, Route
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 from server.catalog.audience import audience_of
 from server.catalog.shapes import Member
@@ -42,6 +42,7 @@ class Page:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._shapes = vocabulary.shapes
         self.namespaces = vocabulary.namespaces
+        self.routes = vocabulary.routes
         self.types = [cls for cls in structs(self._shapes) if cls not in self._shown_elsewhere()]
         self.choices = {
             name: [value.strip('"') for value in spell_values(values)]
@@ -58,7 +59,8 @@ class Page:
     audience = staticmethod(audience_of)
 
     def _shown_elsewhere(self) -> set[type]:
-        asked = {c.request for n in self.namespaces for c in n.commands}
+        asked: set[type] = {c.request for n in self.namespaces for c in n.commands}
+        asked |= {route.takes for route in self.routes if route.takes}
         return asked | {data for n in self.namespaces for data in n.heard.values()}
 
     def name(self, cls: type) -> str:
@@ -72,6 +74,14 @@ class Page:
 
     def answer(self, command: Command) -> Markup:
         return self._linked(spell_any(self._shapes, command.view))
+
+    def path(self, route: Route) -> str:
+        """A route's path, without the patterns of its parts."""
+        return re.sub(r":[^{}]*(?:\{[^{}]*\})?[^{}]*\}", "}", route.path)
+
+    def given(self, route: Route) -> Markup:
+        assert route.gives is not None
+        return self._linked(spell_any(self._shapes, route.gives))
 
     def data(self, cls: type) -> Markup:
         return self._linked(spell_inline(self._shapes, cls))

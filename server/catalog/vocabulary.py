@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from handlers.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
-from handlers.kit.command import Command, Domain, Registry
+from handlers.kit.command import Command, Domain, Registry, Route
 from handlers.kit.contract import Event
 from handlers.kit.errors import ALWAYS_POSSIBLE, RateLimited, Refusal, Unavailable
 from server.admission import TokenMissing, UnknownNamespace
@@ -96,13 +96,18 @@ class Vocabulary:
             self._namespace(registry, name, domain)
             for name, domain in sorted(registry.namespaces.items())
         )
+        self.routes = tuple(registry.routes)
         self.codes = tuple(sorted({refusal.CODE for refusal in self._refusals()}))
         self.failure = failure_of(self.codes)
         own: tuple[type, ...] = (Meta, WhisperMeta, RoomState, Synced, SessionOver, self.failure)
         self.shapes = Shapes(
-            incoming=[c.request for n in self.namespaces for c in n.commands],
+            incoming=[
+                *(c.request for n in self.namespaces for c in n.commands),
+                *(route.takes for route in self.routes if route.takes),
+            ],
             outgoing=[
                 *(c.view for n in self.namespaces for c in n.commands),
+                *(route.gives for route in self.routes if route.gives),
                 *(data for n in self.namespaces for data in n.heard.values()),
             ],
             own={cls.__name__: cls for cls in own},
@@ -129,6 +134,8 @@ class Vocabulary:
         for namespace in self.namespaces:
             for command in namespace.commands:
                 yield from command.refuses
+        for route in self.routes:
+            yield from route.refuses
 
 
 def declared_events(cls: type[Event] = Event) -> Iterator[type[Event]]:
@@ -151,9 +158,9 @@ def purpose_in(cls: type) -> str:
     return " ".join((cls.__doc__ or "").split())
 
 
-def refusals_of(command: Command) -> dict[str, str]:
-    """Code → meaning of what `command` itself may refuse, apart from what any command may."""
-    return {r.CODE: purpose_in(r) for r in sorted(command.refuses, key=lambda r: r.CODE)}
+def refusals_of(door: Command | Route) -> dict[str, str]:
+    """Code → meaning of what a door itself may refuse, apart from what any may."""
+    return {r.CODE: purpose_in(r) for r in sorted(door.refuses, key=lambda r: r.CODE)}
 
 
 def rate_of(command: Command) -> dict[str, Any]:

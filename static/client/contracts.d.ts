@@ -17,7 +17,9 @@ export type ErrorCode =
   | "BLOCK_NOT_FULL"
   | "BLOCK_PAST"
   | "CALL_OVER"
+  | "CHECKSUM_WRONG"
   | "CONFLICT"
+  | "CONTENT_WRONG"
   | "CREDENTIALS_WRONG"
   | "EMAIL_NEEDED"
   | "EMAIL_TAKEN"
@@ -30,6 +32,7 @@ export type ErrorCode =
   | "NOT_AVAILABLE"
   | "NOT_A_CONSULTANT"
   | "NOT_FOUND"
+  | "NOT_UPLOADED"
   | "OVERLAPS"
   | "OWN_BLOCK"
   | "PASSWORD_WEAK"
@@ -37,23 +40,29 @@ export type ErrorCode =
   | "PINCODE_LOCKED"
   | "PINCODE_WRONG"
   | "PROOF_NEEDED"
+  | "QUOTA_EXCEEDED"
   | "RATE_LIMITED"
   | "REFRESH_REUSED"
   | "SESSION_REVOKED"
+  | "SIZE_WRONG"
   | "TICKET_INVALID"
   | "TOKEN_EXPIRED"
   | "TOKEN_INVALID"
   | "TOKEN_MISSING"
   | "TOO_EARLY"
+  | "TOO_LARGE"
   | "TOO_MANY"
   | "TOO_MANY_METHODS"
   | "TOPIC_NOT_OFFERED"
+  | "TYPE_NOT_ALLOWED"
   | "UNAVAILABLE"
   | "UNKNOWN_COMMAND"
   | "UNKNOWN_NAMESPACE"
   | "WRONG_STATE";
 
 export type Gender = "female" | "male" | "nonbinary" | "undisclosed";
+
+export type Kind = "audio" | "file" | "image" | "video";
 
 export type PresenceStatus = "active" | "away" | "busy";
 
@@ -461,7 +470,7 @@ export interface Me {}
 
 /** A file that a message shows; `/chat media` tells where it is fetched. */
 export interface Media {
-  kind: "audio" | "file" | "image" | "video";
+  kind: Kind;
   name: string;
   content_type: string;
   size: number;
@@ -798,8 +807,28 @@ export interface Signal {
   data: unknown;
 }
 
+/** A request to make with just these headers, within five minutes. */
+export interface SignedPut {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+}
+
+/** The checksum of one part. */
+export interface StartPart {
+  sha256: string;
+}
+
 export interface StartSignup {
   email: string;
+}
+
+/** `size` in bytes, `sha256` in hexadecimal; what comes in parts may leave the latter out. */
+export interface StartUpload {
+  name: string;
+  content_type: string;
+  size: number;
+  sha256?: string;
 }
 
 export interface State {
@@ -895,6 +924,24 @@ export interface UpdateTopic {
   hourly_rate?: Money;
   minimal_duration_minutes?: number;
   icon_url?: string | null;
+}
+
+/** A file on its way or here. On its way: `put` brings it whole, or there are `part_size` and the numbers of the `parts` that are there. Here: `url` and `thumbnail_url` fetch it, for five minutes. */
+export interface Upload {
+  id: string;
+  name: string;
+  content_type: string;
+  kind: Kind;
+  size: number;
+  status: "ready" | "waiting";
+  width: number | null;
+  height: number | null;
+  created_at: string;
+  put: SignedPut | null;
+  part_size: number | null;
+  parts: number[] | null;
+  url: string | null;
+  thumbnail_url: string | null;
 }
 
 /** A person, as they see themselves. */

@@ -3,6 +3,7 @@
 import enum
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -454,6 +455,21 @@ def test_the_page_shows_every_command_and_leads_everywhere(registry: Registry) -
     assert {"/docs/asyncapi.json", "/docs/contracts.d.ts", "/client/docs.css"} <= set(page.links)
 
 
+def test_the_page_shows_every_rest_endpoint_with_its_shapes(registry: Registry) -> None:
+    page = Catalog(registry).page()
+    assert len(registry.routes) >= 10
+    for route in registry.routes:
+        path = re.sub(r":[^/]*", "}", route.path)
+        assert f"<code>{route.method} {path}</code>" in page
+        assert route.purpose, path
+        for refusal in route.refuses:
+            assert f"<code>{refusal.CODE}</code>" in page
+    contracts = Catalog(registry).contracts()
+    for name in ("StartUpload", "SignedPut", "Upload"):
+        assert f"export interface {name} " in contracts
+    assert '"QUOTA_EXCEEDED"' in contracts
+
+
 def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
     page = Read(Catalog(invent()).page())
     for said in (
@@ -547,6 +563,7 @@ def a_user() -> UserView:
         time_zone="UTC",
         roles=["student"],
         settings={"theme": "dark", "clock": "24h"},
+        picture_id=None,
         created_at=moment,
         updated_at=moment,
     )
