@@ -105,7 +105,7 @@ async function adaOffersHerTime(ada, ben) {
   await profile.refuses("update", { roles: ["admin"] }, "INVALID");
   await profile.refuses("update", { time_zone: "Middle/Earth" }, "INVALID");
   profile.silent();
-  const called = { first_name: "ben", last_name: "Example" };
+  const called = { first_name: "ben", last_name: "Example", picture_id: null };
   assert.deepEqual(await profile.call("people", { user_ids: [ben.id, NOBODY] }),
     { people: { [ben.id]: called } });
 
