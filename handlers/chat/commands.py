@@ -18,13 +18,15 @@ from handlers.chat.contracts import (
     MessageView,
     MoveMark,
     OpenConversation,
+    React,
+    ReactionsView,
     ReadHistory,
     RequestBookingInChat,
     SendMedia,
     SendMessage,
     Type,
 )
-from handlers.chat.service import cards, history, marks, media, members, messages
+from handlers.chat.service import cards, history, marks, media, members, messages, reactions
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.uploads import public as uploads
@@ -79,6 +81,12 @@ async def get_media(ctx: Context, ask: GetMedia) -> MediaLinks:
     upload_id = await ctx.read(media.find_media, ask.message_id)
     url, thumbnail_url = await uploads.links_of(ctx, upload_id)
     return MediaLinks(url=url, thumbnail_url=thumbnail_url)
+
+
+@chat.command(rate="messages")
+async def react(ctx: Context, ask: React) -> ReactionsView:
+    """Put a sign on a message, or take yours away."""
+    return await ctx.transact(reactions.react, ask)
 
 
 @chat.command(rate="messages")

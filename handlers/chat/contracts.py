@@ -66,6 +66,14 @@ class GetMedia(Request):
     message_id: Id
 
 
+class React(Change, kw_only=True):
+    """`on` puts the sign there, else it is taken away."""
+
+    message_id: Id
+    emoji: Annotated[str, Meta(min_length=1, max_length=16)]
+    on: bool = True
+
+
 class EditMessage(Change, kw_only=True):
     message_id: Id
     text: Text
@@ -130,6 +138,20 @@ class MediaLinks(View):
     thumbnail_url: str | None
 
 
+class Reaction(msgspec.Struct):
+    """How many put this sign on a message, and who of them did so first (up to 32)."""
+
+    emoji: str
+    count: int
+    user_ids: list[str]
+
+
+class ReactionsView(View):
+    """The signs on a message, as they came."""
+
+    reactions: list[Reaction]
+
+
 class MessageView(View):
     """One message; `seq` is the number of its MESSAGE_SENT."""
 
@@ -145,6 +167,7 @@ class MessageView(View):
     edited_at: datetime | None
     deleted: bool
     media: MediaView | None = None
+    reactions: list[Reaction] = msgspec.field(default_factory=list)
 
     def about(self) -> str | None:
         return f"message:{self.id}"
@@ -222,6 +245,23 @@ class MessageDeleted(_AboutMessage):
     """What was said is gone."""
 
     NAME: ClassVar[str] = "MESSAGE_DELETED"
+
+
+class MessageReacted(Event):
+    """The signs on a message changed; these are all of them now."""
+
+    NAME: ClassVar[str] = "MESSAGE_REACTED"
+    NAMESPACE: ClassVar[str | None] = "/chat"
+    conversation_id: str
+    message_id: str
+    user_id: str
+    reactions: list[Reaction]
+
+    def key(self) -> str:
+        return f"chat:{self.conversation_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.chat(self.conversation_id),)
 
 
 class _Mark(Event):

@@ -500,6 +500,7 @@ export interface Message {
   edited_at: string | null;
   deleted: boolean;
   media: Media | null;
+  reactions: Reaction[];
 }
 
 /** Where and when a stored event was said: its room, and its number there. */
@@ -642,6 +643,26 @@ export interface Providers {
 export interface Queue {
   places: Place[];
   seq: number;
+}
+
+/** `on` puts the sign there, else it is taken away. */
+export interface React {
+  request_id?: string;
+  message_id: string;
+  emoji: string;
+  on?: boolean;
+}
+
+/** How many put this sign on a message, and who of them did so first (up to 32). */
+export interface Reaction {
+  emoji: string;
+  count: number;
+  user_ids: string[];
+}
+
+/** The signs on a message, as they came. */
+export interface Reactions {
+  reactions: Reaction[];
 }
 
 export interface ReadHistory {
@@ -1107,6 +1128,8 @@ export interface Commands {
     media: { payload: GetMedia; data: MediaLinks };
     /** Your direct conversation with a person; the same one each time. */
     open: { payload: OpenConversation; data: Conversation };
+    /** Put a sign on a message, or take yours away. */
+    react: { payload: React; data: Reactions };
     /** Put somebody out of a group that you made; they read up to here. */
     remove_member: { payload: ChangeMember; data: Conversation };
     /** Ask for a booking inside a conversation, which shows it and keeps it current. */
@@ -1278,6 +1301,8 @@ export interface Events {
     MESSAGE_DELIVERED: { conversation_id: string; user_id: string; seq: number };
     /** What was said changed, or what its card shows. */
     MESSAGE_EDITED: { message: Message };
+    /** The signs on a message changed; these are all of them now. */
+    MESSAGE_REACTED: { conversation_id: string; message_id: string; user_id: string; reactions: Reaction[] };
     /** A person has read up to `seq`. */
     MESSAGE_READ: { conversation_id: string; user_id: string; seq: number };
     /** Something was said. */

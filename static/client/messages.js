@@ -25,6 +25,13 @@ const edited = (history, { message }) => ({
   messages: history.messages.map((one) => (one.id === message.id ? message : one)),
 });
 
+/** @param {History} history
+ * @param {{message_id: string, reactions: Message["reactions"]}} data */
+const reacted = (history, { message_id, reactions }) => ({
+  ...history,
+  messages: history.messages.map((one) => (one.id === message_id ? { ...one, reactions } : one)),
+});
+
 /** @param {string} conversation_id */
 async function load(conversation_id) {
   const page = await parley.call("/chat", "history", { conversation_id, limit: PAGE });
@@ -35,7 +42,9 @@ async function load(conversation_id) {
 export const useMessages = (conversation_id) => useLive(() => ({
   namespace: "/chat", room: `chat:${conversation_id}`,
   load: () => load(conversation_id),
-  events: { MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited },
+  events: {
+    MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited, MESSAGE_REACTED: reacted,
+  },
 }), [conversation_id]);
 
 /**

@@ -10,9 +10,10 @@ from handlers.chat.contracts import (
     ListConversations,
     ListedConversationView,
     MessageView,
+    Reaction,
     ReadHistory,
 )
-from handlers.chat.service.views import conversation_views, message_view
+from handlers.chat.service.views import conversation_views, message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from rooms import names
@@ -35,8 +36,11 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     last = head if ask.before_seq is None else ask.before_seq - 1
     rows = _newest(tx, intervals, last, ask.limit + 1)
     page = rows[: ask.limit]
+    # Who is out heard of no reaction since; they are not told of any.
+    here = page if intervals[-1].to_seq is None else []
+    signs = reactions_of(tx, [row.id for row in here])
     return HistoryView(
-        messages=[_as_heard(intervals, row) for row in reversed(page)],
+        messages=[_as_heard(intervals, row, signs.get(row.id, [])) for row in reversed(page)],
         has_more=len(rows) > ask.limit,
         seq=head if intervals[-1].to_seq is None else intervals[-1].to_seq,
     )
@@ -77,13 +81,13 @@ def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -
     return found
 
 
-def _as_heard(intervals: list[Interval], row: MessageRow) -> MessageView:
+def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction]) -> MessageView:
     """A message without what it came to say or show while its reader was out."""
     for interval in intervals:
         upto = row.said_seq if interval.to_seq is None else interval.to_seq
         if interval.from_seq <= row.said_seq <= upto:
-            return message_view(row)
-    return message_view(structs.replace(row, text="", card_kind=None))
+            return message_view(row, signs)
+    return message_view(structs.replace(row, text="", card_kind=None), signs)
 
 
 def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:
@@ -91,14 +95,19 @@ def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationVi
     ids = [row.id for row in rows]
     unread = store.count_unread(tx, tx.actor.id, ids, UNREAD_MAX)
     last = store.list_last_messages(tx, tx.actor.id, ids)
+    signs = reactions_of(tx, [row.id for row in last.values()])
     return [
         ListedConversationView(
             **structs.asdict(view),
             unread=unread[view.id],
-            last_message=message_view(last[view.id]) if view.id in last else None,
+            last_message=_last(last.get(view.id), signs),
         )
         for view in conversation_views(tx, rows)
     ]
+
+
+def _last(row: MessageRow | None, signs: dict[str, list[Reaction]]) -> MessageView | None:
+    return None if row is None else message_view(row, signs[row.id])
 
 
 def _cursor(row: ListedRow) -> str:

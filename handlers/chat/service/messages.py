@@ -12,13 +12,13 @@ from handlers.chat.contracts import (
     SendMessage,
 )
 from handlers.chat.service.members import hold_member
-from handlers.chat.service.views import message_view
+from handlers.chat.service.views import message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
 from handlers.uploads import public as uploads
 from rooms import names
-from storage import chat_messages
+from storage import chat_messages, chat_reactions
 from storage.answers import rewrite_answers
 from storage.chat_messages import MessageRow
 from storage.events import rewrite_subject
@@ -96,7 +96,7 @@ def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
     row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
     row.edited_at = tx.now
     chat_messages.update_message(tx, row)
-    view = message_view(row)
+    view = message_view(row, reactions_of(tx, [row.id])[row.id])
     tx.publish(MessageEdited(message=view))
     return view
 
@@ -111,6 +111,7 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
         uploads.disuse(tx, row.card_id)
     row.text, row.card_data, row.deleted, row.edited_at = "", None, True, tx.now
     chat_messages.update_message(tx, row)
+    chat_reactions.delete_reactions(tx, row.id)
     view = message_view(row)
     event = MessageDeleted(message=view)
     about = view.about() or ""

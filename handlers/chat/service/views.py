@@ -5,20 +5,22 @@ from collections.abc import Sequence
 
 import msgspec
 
-from handlers.chat.contracts import Card, ConversationView, MediaView, MessageView
+from handlers.chat.contracts import Card, ConversationView, MediaView, MessageView, Reaction
 from handlers.kit.context import Transaction
 from rooms import names
 from storage import chat as store
-from storage import chat_marks
+from storage import chat_marks, chat_reactions
 from storage.chat import ConversationRow
 from storage.chat_marks import Mark
 from storage.chat_messages import MessageRow
 from storage.events import list_heads
 
 MARKS_BY_PERSON_MAX = 32
+NAMED_MAX = 32
+"""So many are named who put a sign on a message."""
 
 
-def message_view(row: MessageRow) -> MessageView:
+def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> MessageView:
     card, media = None, None
     if row.card_kind is not None and not row.deleted:
         if row.kind == "media":
@@ -38,7 +40,19 @@ def message_view(row: MessageRow) -> MessageView:
         edited_at=row.edited_at,
         deleted=row.deleted,
         media=media,
+        reactions=list(reactions),
     )
+
+
+def reactions_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Reaction]]:
+    """The signs on each of these messages, in one query."""
+    found: dict[str, dict[str, Reaction]] = {one: {} for one in message_ids}
+    for row in chat_reactions.list_reactions(tx, message_ids):
+        shown = found[row.message_id].setdefault(row.emoji, Reaction(row.emoji, 0, []))
+        shown.count += 1
+        if len(shown.user_ids) < NAMED_MAX:
+            shown.user_ids.append(row.user_id)
+    return {message_id: list(by_emoji.values()) for message_id, by_emoji in found.items()}
 
 
 def conversation_view(tx: Transaction, row: ConversationRow, seq: int) -> ConversationView:

@@ -19,7 +19,7 @@ export const CHANGING = {
   "/booking": ["request", "request_now", "approve", "reject", "cancel", "reschedule"],
   "/chat": [
     "open", "create_group", "add_member", "remove_member", "leave", "edit", "delete",
-    "mark_read", "mark_delivered", "request_booking", "send_media",
+    "mark_read", "mark_delivered", "request_booking", "send_media", "react",
   ],
   "/waiting-room": ["enter", "leave", "admit"],
   "/call": ["join", "leave", "end"],

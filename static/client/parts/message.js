@@ -6,6 +6,7 @@ import { BookingCard } from "./booking.js";
 import { Dialog } from "./dialog.js";
 import { Area, Do, Form } from "./form.js";
 import { Media } from "./media.js";
+import { Reactions } from "./reactions.js";
 import { Name } from "../people.js";
 import { moment } from "../when.js";
 import { me, parley } from "../state.js";
@@ -83,6 +84,7 @@ export function Message({ message, chat }) {
       ${sender_id && !mine && chat?.kind === "group"
         && html`<strong><${Name} id=${sender_id} /></strong>`}
       <${Body} message=${message} />
+      ${!message.deleted && html`<${Reactions} message=${message} />`}
       <${Foot} message=${message} chat=${chat} />
     </li>`;
 }

@@ -25,6 +25,7 @@ MESSAGE = {
     "edited_at",
     "deleted",
     "media",
+    "reactions",
 }
 
 
@@ -67,6 +68,7 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
         "edited_at": None,
         "deleted": False,
         "media": None,
+        "reactions": [],
     }
     assert datetime.fromisoformat(sent["sent_at"]).utcoffset() is not None
     for device in (ana.client, phone, ben.client):

@@ -102,6 +102,10 @@ class Chats:
             message = heard.data["message"]
             self.messages[message["id"]] = message
             self._of_room(heard)["seq"] = heard.meta["seq"]
+        elif heard.name == "MESSAGE_REACTED":
+            self._of_room(heard)["seq"] = heard.meta["seq"]
+            if heard.data["message_id"] in self.messages:
+                self.messages[heard.data["message_id"]]["reactions"] = heard.data["reactions"]
         else:
             kind = {"MESSAGE_READ": "read", "MESSAGE_DELIVERED": "delivered"}[heard.name]
             self._of_room(heard)["seq"] = heard.meta["seq"]
@@ -165,6 +169,9 @@ async def test_conversations_are_what_their_events_make_of_them(world):
         lambda: tell("three"),
         lambda: ben.call("/chat", "delete", message_id=said["three"]),
         lambda: tell("four"),
+        lambda: ana.call("/chat", "react", message_id=said["one"], emoji="\U0001f44d"),
+        lambda: ben.call("/chat", "react", message_id=said["four"], emoji="\U0001f44d"),
+        lambda: ben.call("/chat", "edit", message_id=said["one"], text="changed again"),
         book,
         lambda: ben.call("/booking", "approve", booking_id=said["booking"]),
         lambda: tell("in the group", where=group),

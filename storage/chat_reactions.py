@@ -1,0 +1,60 @@
+"""Reactions: which sign a person put on a message."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.columns import Instant, metadata
+from storage.engine import Queries
+
+reactions = Table(
+    "message_reactions",
+    metadata,
+    Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
+    Column("user_id", String(36), primary_key=True),
+    Column("emoji", String(40), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+
+class ReactionRow(msgspec.Struct):
+    message_id: str
+    user_id: str
+    emoji: str
+    at: datetime
+
+
+_r = reactions.c
+_INSERT = insert(reactions).on_conflict_do_nothing().returning(_r.emoji)
+_DELETE = delete(reactions).where(
+    _r.message_id == bindparam("of_message"),
+    _r.user_id == bindparam("of_user"),
+    _r.emoji == bindparam("of_emoji"),
+)
+_DELETE_ALL = delete(reactions).where(_r.message_id == bindparam("of_message"))
+_OF_MESSAGES = (
+    select(reactions)
+    .where(_r.message_id.in_(bindparam("message_ids", expanding=True)))
+    .order_by(_r.at, _r.user_id, _r.emoji)
+)
+
+
+def insert_reaction(tx: Queries, reaction: ReactionRow) -> bool:
+    """False when it is there already."""
+    return tx.scalar(_INSERT, **msgspec.structs.asdict(reaction)) is not None
+
+
+def delete_reaction(tx: Queries, message_id: str, user_id: str, emoji: str) -> bool:
+    """Whether it was there."""
+    return tx.run(_DELETE, of_message=message_id, of_user=user_id, of_emoji=emoji) == 1
+
+
+def delete_reactions(tx: Queries, message_id: str) -> None:
+    tx.run(_DELETE_ALL, of_message=message_id)
+
+
+def list_reactions(tx: Queries, message_ids: list[str]) -> list[ReactionRow]:
+    """Those of these messages, the oldest first."""
+    return tx.all(ReactionRow, _OF_MESSAGES, message_ids=message_ids) if message_ids else []

@@ -1,0 +1,27 @@
+"""Signs on messages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+import storage.columns
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "message_reactions",
+        sa.Column("message_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("emoji", sa.String(length=40), nullable=False),
+        sa.Column("at", storage.columns.Instant(length=27), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["messages.id"], name=op.f("fk_message_reactions_message_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "message_id", "user_id", "emoji", name=op.f("pk_message_reactions")
+        ),
+    )
