@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from handlers.kit.command import Route
 from handlers.kit.context import Actor, Context, Origin
-from handlers.kit.errors import Forbidden, RateLimited, Refusal, Unavailable
+from handlers.kit.errors import Forbidden, Invalid, NotFound, RateLimited, Refusal, Unavailable
 from handlers.kit.ids import new_id
 from server.admission import TokenMissing
 from server.dispatch import error_of
@@ -51,6 +52,8 @@ class Rest:
             answer: web.StreamResponse = await self._answer(route, request)
         except Refusal as refusal:
             answer = refused(refusal)
+        except (web.RequestPayloadError, HttpProcessingError):
+            answer = refused(Invalid("The body cannot be read."))
         except (StorageUnavailable, TimeoutError) as error:
             log.warning("unavailable", path=route.path, error=str(error) or type(error).__name__)
             answer = refused(Unavailable(retry_after_s=1))
@@ -61,6 +64,8 @@ class Rest:
         address = self._app.settings.address_of(request)
         device = request.headers.get("User-Agent", "")[:200]
         origin = Origin(address, device, new_id(self._app.clock.now()))
+        if any("\0" in value for value in request.match_info.values()):
+            raise NotFound
         self._refuse_other_sites(route, request)
         actor = None if route.visitors else await self._identify(request)
         await self._limit(route, actor, address)

@@ -7,6 +7,7 @@ Invariants:
 - With a `request_id`, the claim, the change and its answer are one transaction.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,8 @@ from storage import answers, events, timers
 from storage.clock import Clock
 from storage.engine import Database, Queries
 from storage.objects import ObjectStore
+
+LOOKING_MAX = 2
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -119,6 +122,8 @@ class Kernel:
     providers: Providers
     places: Places
     objects: ObjectStore
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKING_MAX))
+    """So many files are looked at a time: a picture is in memory whole."""
     audience: Audience | None = None
 
 

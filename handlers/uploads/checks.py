@@ -7,7 +7,6 @@ looked at. Whatever stops in the middle is done again from the start by the next
 import hashlib
 
 from handlers.kit.context import Context
-from handlers.kit.errors import Refusal
 from handlers.uploads import service
 from handlers.uploads.contracts import ChecksumWrong, ContentWrong, NotUploaded, SizeWrong
 from handlers.uploads.kinds import HEAD, is_what_it_says
@@ -27,14 +26,15 @@ async def complete(ctx: Context, upload_id: str) -> UploadRow:
     if row.status == "ready":
         return row
     try:
-        key = await _gather(ctx.kernel.objects, row)
-        picture = await _look(ctx.kernel.objects, row, key)
-        return await ctx.transact(service.accept, row.id, key, picture)
+        async with ctx.kernel.looking:
+            key = await _gather(ctx.kernel.objects, row)
+            picture = await _look(ctx.kernel.objects, row, key)
+        return await ctx.transact(service.accept, row, key, picture)
     except FAULTS:
-        await ctx.transact(service.drop_mine, row.id)
+        await ctx.transact(service.reject, row)
         raise
-    except (Refusal, OSError):
-        await ctx.transact(service.unclaim, row.id)
+    except Exception:  # whatever stopped it, the next one may begin at once
+        await ctx.transact(service.unclaim, row)
         raise
 
 

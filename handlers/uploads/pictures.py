@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 PIXELS_MAX = 40_000_000
 FRAMES_MAX = 200
@@ -47,22 +47,28 @@ def _remake(content: bytes, form: str) -> Picture:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=[form]) as image:
                 return _made_anew(image, form)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError) as error:
+    except NoPicture:
+        raise
+    except Exception as error:  # decoders raise whatever they stumble over in such bytes
         raise NoPicture(type(error).__name__) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
-        raise NoPicture("too many pixels") from None
 
 
 def _made_anew(image: Any, form: str) -> Picture:
     frames = getattr(image, "n_frames", 1)
-    if image.width * image.height * min(frames, FRAMES_MAX) > PIXELS_MAX or frames > FRAMES_MAX:
-        raise NoPicture("too many pixels")
+    if frames > FRAMES_MAX:
+        raise NoPicture("too many frames")
+    _count_pixels(image, frames if form == "GIF" else 1)
     if form == "GIF" and frames > 1:
         return Picture(_moving(image), _small(image), image.width, image.height)
     upright = ImageOps.exif_transpose(image)
     upright.thumbnail((SIDE_MAX, SIDE_MAX))
     bare = _bare(upright, form)
     return Picture(_encoded(bare, form), _small(bare), bare.width, bare.height)
+
+
+def _count_pixels(image: Any, frames: int) -> None:
+    if image.width * image.height * frames > PIXELS_MAX:
+        raise NoPicture("too many pixels")
 
 
 def _bare(image: Any, form: str) -> Any:
@@ -87,6 +93,7 @@ def _moving(image: Any) -> bytes:
     frames, pauses = [], []
     for number in range(image.n_frames):
         image.seek(number)
+        _count_pixels(image, image.n_frames)  # a later frame may make all of it larger
         frames.append(_bare(image, "GIF"))
         pauses.append(max(20, int(image.info.get("duration", 100))))
     image.seek(0)

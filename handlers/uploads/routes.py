@@ -139,11 +139,14 @@ async def put_file(ctx: Context, request: web.Request) -> web.Response:
         raise SizeWrong
     if "parts/" not in key and request.headers.get("Content-Type", "") != promise.content_type:
         raise NotFound
+    await ctx.read(service.check_waits, key)
     try:
         async with asyncio.timeout(PUT_WITHIN_S):
             await folder.take(key, promise, chunks_of(request))
     except NotAsPromised:
         raise ChecksumWrong from None
+    except FileNotFoundError:  # it was let go of meanwhile
+        raise NotFound from None
     except ObjectsUnavailable:
         raise Unavailable(retry_after_s=5) from None
     return web.Response(status=200)

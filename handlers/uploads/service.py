@@ -2,7 +2,8 @@
 
 Invariants:
 - The sum of a person's sizes stays within their quota: it is looked at under the lock of their row.
-- An upload is checked by one at a time (`checked_until` is its lease) and becomes ready once.
+- An upload is checked by one at a time and becomes ready once. `checked_until` is the lease and its
+  token: whose lease was taken over meanwhile decides nothing any more.
 - Objects are deleted by an event of the transaction that lets go of them, so none is left behind
   and none that is needed goes.
 """
@@ -28,6 +29,7 @@ from handlers.uploads.contracts import (
 from handlers.uploads.kinds import kind_of, plain
 from handlers.uploads.pictures import Picture
 from storage import uploads as store
+from storage.objects import SIGNED_FOR
 from storage.uploads import Kind, UploadRow
 
 MEGABYTE = 1024**2
@@ -35,7 +37,9 @@ WHOLE_MAX = 16 * MEGABYTE
 """What is larger comes in parts."""
 PART_SIZE = 8 * MEGABYTE
 IMAGE_MAX = 25 * MEGABYTE
-CHECK_LEASE = timedelta(minutes=2)
+CHECK_LEASE = timedelta(minutes=10)
+STRAGGLERS_UNTIL = SIGNED_FOR + timedelta(minutes=45)
+"""A signed request may begin until its end, and go on for a while."""
 
 
 def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
@@ -118,6 +122,13 @@ def find_picture(tx: Transaction, upload_id: str) -> UploadRow:
     return row
 
 
+def check_waits(tx: Transaction, key: str) -> None:
+    """Raises NotFound unless the upload that `key` is of still waits for its bytes."""
+    row = store.find_upload(tx, key.removeprefix("incoming/")[:36])
+    if row is None or row.status != "waiting":
+        raise NotFound
+
+
 def note_parts(tx: Transaction, upload_id: str, parts_id: str) -> UploadRow:
     """Keep where the parts of an upload are gathered; of two the first counts."""
     row = _lock_mine(tx, upload_id)
@@ -142,24 +153,32 @@ def claim(tx: Transaction, upload_id: str) -> UploadRow:
     return row
 
 
-def unclaim(tx: Transaction, upload_id: str) -> None:
+def unclaim(tx: Transaction, claimed: UploadRow) -> None:
     """It cannot be checked now; it may be later."""
-    row = store.lock_upload(tx, upload_id)
-    if row is not None and row.status == "waiting":
+    row = store.lock_upload(tx, claimed.id)
+    if row is not None and row.checked_until == claimed.checked_until:
         row.checked_until = None
         store.update_upload(tx, row)
 
 
-def accept(tx: Transaction, upload_id: str, key: str, picture: Picture | None) -> UploadRow:
-    """The bytes are what was promised, and are kept at `key`, or as `picture`."""
-    row = _lock_mine(tx, upload_id)
-    if row.status == "ready":
-        return row
+def reject(tx: Transaction, claimed: UploadRow) -> None:
+    """The bytes are not what was promised; raises Conflict when somebody else checks by now."""
+    drop(tx, _lock_claimed(tx, claimed))
+
+
+def accept(tx: Transaction, claimed: UploadRow, key: str, picture: Picture | None) -> UploadRow:
+    """The bytes are what was promised, and are kept at `key`, or as `picture`.
+
+    Raises Conflict when somebody else checks by now.
+    """
+    row = _lock_claimed(tx, claimed)
+    left = [incoming_key(row.id)]
     if picture is not None:
-        tx.publish(ObjectsDropped(upload_id=row.id, keys=[key]))
+        left.append(key)
         key = picture_key(row.id)
         row.size, row.width, row.height = len(picture.content), picture.width, picture.height
         row.thumbnail = True
+    _sweep(tx, row, left)
     row.status, row.key, row.parts_id, row.checked_until = "ready", key, None, None
     store.update_upload(tx, row)
     tx.publish(UploadCompleted(upload_id=row.id, user_id=row.user_id, kind=row.kind, size=row.size))
@@ -177,11 +196,10 @@ def drop_mine(tx: Transaction, upload_id: str) -> Empty:
 
 def drop(tx: Transaction, row: UploadRow) -> None:
     """Forget an upload, and its objects wherever they may be by now."""
-    keys = {row.key, incoming_key(row.id), kept_key(row.id), picture_key(row.id)}
-    keys.add(thumbnail_key(row.id))
+    makers = (incoming_key, kept_key, picture_key, thumbnail_key)
     store.delete_upload(tx, row.id)
     tx.cancel_timer(f"upload:{row.id}")
-    tx.publish(ObjectsDropped(upload_id=row.id, keys=sorted(keys), parts_id=row.parts_id))
+    _sweep(tx, row, [make(row.id) for make in makers])
 
 
 def drop_if_unused(tx: Transaction, upload_id: str) -> None:
@@ -239,6 +257,20 @@ def _lock_mine(tx: Transaction, upload_id: str) -> UploadRow:
     if row is None or row.user_id != tx.actor.id:
         raise NotFound
     return row
+
+
+def _lock_claimed(tx: Transaction, claimed: UploadRow) -> UploadRow:
+    row = _lock_mine(tx, claimed.id)
+    if row.status == "ready" or row.checked_until != claimed.checked_until:
+        raise Conflict("Somebody else checks it.")
+    return row
+
+
+def _sweep(tx: Transaction, row: UploadRow, keys: list[str]) -> None:
+    """Delete these objects now, and what a request that was signed before may still bring later."""
+    dropped = ObjectsDropped(upload_id=row.id, keys=keys, parts_id=row.parts_id)
+    tx.publish(dropped)
+    tx.publish_later(dropped, tx.now + STRAGGLERS_UNTIL, f"objects:{row.id}")
 
 
 def _look_again(tx: Transaction, row: UploadRow) -> None:

@@ -23,6 +23,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Sign = Callable[..., str]
 CHUNK = 262_144
+HALF_WRITTEN_S = 7_200
+"""Longer than a put may last, for another instance may be at it."""
 
 
 class NotAsPromised(Exception):
@@ -40,6 +42,7 @@ class Folder:
 
     async def start(self) -> None:
         await self._in_thread(self._folder.mkdir, parents=True, exist_ok=True)
+        await self._in_thread(_sweep, self._folder)
 
     async def stop(self) -> None:
         """There is nothing to let go of."""
@@ -66,6 +69,8 @@ class Folder:
 
     def is_signed(self, method: str, key: str, query: Mapping[str, str]) -> bool:
         """Whether we signed just this request, not too long ago."""
+        if len(query) != len(set(query)):
+            return False  # what is said twice could be read in two ways
         about = {name: value for name, value in query.items() if name != "signature"}
         said, due = query.get("signature", ""), query.get("until", "")
         right = secrets.compare_digest(
@@ -95,8 +100,7 @@ class Folder:
                 raise NotAsPromised("other bytes than were promised")
             await self._in_thread(_sync_as, file, beside, path)
         finally:
-            file.close()
-            beside.unlink(missing_ok=True)
+            await self._in_thread(_let_go, file, beside)
 
     async def write(self, key: str, content_type: str, content: bytes) -> None:
         async def whole() -> AsyncIterator[bytes]:
@@ -151,6 +155,13 @@ class Folder:
             raise ObjectsUnavailable(type(error).__name__) from error
 
 
+def _sweep(folder: Path) -> None:
+    """What a crash left half-written long ago."""
+    for half in folder.rglob("*.coming"):
+        if time.time() - half.stat().st_mtime > HALF_WRITTEN_S:
+            half.unlink(missing_ok=True)
+
+
 def _part(key: str, number: int) -> str:
     return f"{key}.parts/{number:05}"
 
@@ -158,6 +169,14 @@ def _part(key: str, number: int) -> str:
 def _create(path: Path) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
+
+
+def _let_go(file: BinaryIO, beside: Path) -> None:
+    """Closing writes what is left, for which there may be no room."""
+    try:
+        file.close()
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _sync_as(file: BinaryIO, beside: Path, path: Path) -> None:
@@ -203,7 +222,7 @@ def _join(folder: Path, path: Path) -> None:
     """Append the parts one after the other; each is gone when the whole is on disk."""
     if not folder.is_dir() and path.exists():
         return
-    beside = path.with_name(f"{path.name}.joined")
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
     with beside.open("wb") as whole:
         for part in sorted(one for one in folder.iterdir() if one.name.isdecimal()):
             with part.open("rb") as file:

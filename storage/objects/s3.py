@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from aiohttp import ClientConnectionError, ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedRequest
@@ -15,6 +16,8 @@ from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedReque
 T = TypeVar("T")
 CHUNK = 262_144
 PARTS_LISTED = 1_000
+PART_NAMES = ("PartNumber", "ETag", "ChecksumSHA256")
+"""What joining names of each part, as far as the store keeps it."""
 GONE = ("404", "NoSuchKey", "NoSuchUpload", "NotFound")
 CONFIG = AioConfig(
     signature_version="s3v4",
@@ -82,12 +85,12 @@ class Bucket:
         )
 
     async def _address(self, action: str, **params: Any) -> str:
-        address: str = await self._s3.generate_presigned_url(
+        signing: Awaitable[str] = self._s3.generate_presigned_url(
             action,
             Params={"Bucket": self._bucket, **params},
             ExpiresIn=int(SIGNED_FOR.total_seconds()),
         )
-        return address
+        return await self._ask(signing)
 
     # Objects.
 
@@ -173,7 +176,7 @@ class Bucket:
             if await self.size_of(key) is None:
                 raise
             return
-        listed = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
+        listed = [{name: part[name] for name in PART_NAMES if name in part} for part in parts]
         await self._ask(
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
@@ -200,5 +203,5 @@ class Bucket:
             if code in GONE:
                 raise FileNotFoundError(code) from None
             raise ObjectsUnavailable(code) from error
-        except (BotoCoreError, TimeoutError, OSError) as error:
+        except (BotoCoreError, ClientConnectionError, ClientPayloadError, OSError) as error:
             raise ObjectsUnavailable(type(error).__name__) from error

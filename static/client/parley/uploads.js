@@ -98,8 +98,9 @@ export class Uploads {
   /** Files in the server's own folder are at the server, by whatever name it was reached.
    * @param {string} url */
   address(url) {
-    const { pathname, search } = new URL(url, this.#url);
-    return pathname.startsWith("/files/") ? new URL(pathname + search, this.#url).href : url;
+    const { pathname, search, searchParams } = new URL(url, this.#url);
+    const here = pathname.startsWith("/files/") && searchParams.has("signature");
+    return here ? new URL(pathname + search, this.#url).href : url;
   }
 
   /**
@@ -120,8 +121,8 @@ export class Uploads {
   }
 }
 
-/** Codes after which it may go better in a moment. */
-const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER"];
+/** Codes after which it may go better in a moment; a conflict is a check that is under way. */
+const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "CONFLICT"];
 
 /**
  * @param {() => Promise<any>} work

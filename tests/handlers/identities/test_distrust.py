@@ -266,7 +266,8 @@ async def test_a_document_of_an_odd_kind_breaks_nothing(house, ana, document):
 
 @one_database
 async def test_what_a_house_says_at_length_or_elsewhere_is_not_listened_to(house, ana):
-    for body in ('{"a":' * 50_000 + "1" + "}" * 50_000, "[]", "no JSON", "x" * 300_000):
+    long_answer = json.dumps({"id_token": "a.b.c", "more": "x" * 300_000})
+    for body in ('{"a":' * 50_000 + "1" + "}" * 50_000, "[]", "no JSON", long_answer):
         house.token_body = body
         assert await arrive(ana, house) == {"error": "OAUTH_UNAVAILABLE"}
     house.token_body, house.status = None, 307

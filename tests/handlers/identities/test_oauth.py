@@ -40,6 +40,7 @@ async def test_a_stranger_becomes_a_user_and_comes_back_as_the_same(world, house
     assert (linked["user_id"], linked["provider"]) == (user["id"], "house")
     successes = await world.stored("AUTH_SUCCESS")
     assert [(one["user_id"], one["method"]) for one in successes] == [(user["id"], "house")] * 2
+    assert not any(one["new_device"] for one in successes)  # the first one is no news
     assert await door.call("/auth", "providers") == {
         "providers": [{"name": "house", "title": "House"}]
     }
