@@ -1,0 +1,181 @@
+"""What is tried with files: addresses that say things twice, pictures that swell, late checks."""
+
+import asyncio
+import errno
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from handlers.uploads import pictures, service
+from handlers.uploads.pictures import NoPicture, remake
+from storage.objects import folder
+from tests.handlers.uploads.bringing import PDF, Bringer, RestRefused, picture
+from tests.handlers.uploads.test_uploads import code_of, files_of
+from tests.world import World, one_database, until
+
+
+@one_database
+async def test_what_is_said_twice_in_an_address_is_not_signed(ana):
+    begun = await ana.start(PDF, "application/pdf")
+    view = await ana.bring(PDF, "application/pdf")
+    for more in ("until=99999999999", "size=9999999", "type=text/html", "name=evil.html"):
+        for signed, method in ((begun["put"]["url"], "PUT"), (view["url"], "GET")):
+            place, _, query = signed.partition("?")
+            headers = begun["put"]["headers"] if method == "PUT" else {}
+            url = f"{place}?{more}&{query}"
+            async with ana.http.request(method, url, headers=headers) as answer:
+                assert answer.status == 404, (more, method)
+
+
+def swelling_gif(side: int) -> bytes:
+    """A canvas of one pixel, and then frames that make it larger."""
+    large, small = io.BytesIO(), io.BytesIO()
+    Image.new("P", (side, side), 0).save(large, "GIF")
+    Image.new("P", (1, 1), 0).save(small, "GIF")
+    frame = large.getvalue()[large.getvalue().index(b"\x2c") : -1]
+    return small.getvalue()[:-1] + frame * 2 + b";"
+
+
+async def test_frames_that_swell_are_counted_before_they_are_decoded(monkeypatch):
+    monkeypatch.setattr(pictures, "PIXELS_MAX", 1_000_000)
+    decoded = []
+    bare = pictures._bare
+    monkeypatch.setattr(pictures, "_bare", lambda i, form: decoded.append(i.size) or bare(i, form))
+    with pytest.raises(NoPicture):
+        await remake(swelling_gif(1_200), "image/gif")
+    assert decoded in ([], [(1, 1)])
+
+
+async def test_a_picture_has_its_bounds_in_pixels_and_frames(monkeypatch):
+    monkeypatch.setattr(pictures, "PIXELS_MAX", 640 * 480 - 1)
+    for form in ("JPEG", "PNG", "WEBP", "GIF"):
+        with pytest.raises(NoPicture):
+            await remake(picture(form), f"image/{form.lower()}")
+    monkeypatch.setattr(pictures, "PIXELS_MAX", 640 * 480)
+    monkeypatch.setattr(pictures, "FRAMES_MAX", 2)
+    made = io.BytesIO()
+    frames = [Image.new("RGB", (4, 4), (number * 80, 0, 0)) for number in range(3)]
+    frames[0].save(made, "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(NoPicture):
+        await remake(made.getvalue(), "image/gif")
+
+
+async def test_a_comment_and_a_profile_do_not_come_along():
+    made = await remake(picture(comment=b"taken at home", icc_profile=b"profile"), "image/jpeg")
+    for content in (made.content, made.thumbnail):
+        assert b"at home" not in content
+        assert b"profile" not in content
+
+
+async def test_bytes_that_break_the_decoder_are_no_picture():
+    good = picture("WEBP")
+    for cut in range(12, 200, 7):
+        broken = good[:cut] + b"\xff\x00\xff" + good[cut + 3 :]
+        try:
+            await remake(broken, "image/webp")
+        except NoPicture:
+            continue
+
+
+@one_database
+async def test_a_check_whose_lease_was_taken_over_decides_nothing(world, ana, monkeypatch):
+    begun = await ana.start(picture(), "image/jpeg")
+    await ana.put(begun["put"], picture())
+    path = f"/uploads/{begun['id']}/complete"
+    objects, reading, go = world.app.kernel.objects, asyncio.Event(), asyncio.Event()
+    size_of = objects.size_of
+
+    async def wait(key: str) -> Any:
+        found = await size_of(key)
+        if key.startswith("kept/") and found is not None and not reading.is_set():
+            reading.set()
+            await go.wait()
+            return 1  # what it sees is not how it is any more
+        return found
+
+    monkeypatch.setattr(objects, "size_of", wait)
+    late = asyncio.create_task(ana.ask("POST", path))
+    await reading.wait()
+    assert await code_of(ana, "POST", path) == "CONFLICT"
+    world.clock.advance(service.CHECK_LEASE.total_seconds() + 1)
+    view = await ana.ask("POST", path)
+    go.set()
+    with pytest.raises(RestRefused) as refused:
+        await late
+    assert refused.value.code == "CONFLICT"
+    assert (await ana.ask("GET", f"/uploads/{begun['id']}"))["status"] == "ready"
+    assert (await ana.fetch(view["url"]))[0].status == 200
+
+
+@one_database
+async def test_what_is_put_for_a_file_that_is_gone_or_ready_is_not_kept(world, ana):
+    gone = await ana.start(PDF, "application/pdf")
+    await ana.ask("DELETE", f"/uploads/{gone['id']}")
+    assert await ana.put(gone["put"], PDF) == 404
+    ready = await ana.start(PDF, "application/pdf")
+    await ana.put(ready["put"], PDF)
+    await ana.ask("POST", f"/uploads/{ready['id']}/complete")
+    assert await ana.put(ready["put"], PDF) == 404
+    assert files_of(world) == {f"kept/{ready['id']}"}
+
+
+@one_database
+async def test_what_a_straggler_brought_is_swept(world, ana):
+    begun = await ana.start(PDF, "application/pdf")
+    await ana.ask("DELETE", f"/uploads/{begun['id']}")
+    await world.settle()
+    await world.app.kernel.objects.write(f"incoming/{begun['id']}", "application/pdf", PDF)
+    world.clock.advance(service.STRAGGLERS_UNTIL.total_seconds() + 1)
+    await world.settle()
+    await until(lambda: files_of(world) == set())
+
+
+@one_database
+async def test_a_file_that_is_in_use_stays(world, ana):
+    view = await ana.bring(picture(), "image/jpeg")
+    await ana.person.call("/profile", "set_picture", upload_id=view["id"])
+    assert await code_of(ana, "DELETE", f"/uploads/{view['id']}") == "CONFLICT"
+    world.clock.advance(86_401)
+    await world.settle()
+    assert (await ana.ask("GET", f"/uploads/{view['id']}"))["status"] == "ready"
+
+
+@one_database
+async def test_a_disk_without_room_is_said_and_leaves_nothing(world, ana, monkeypatch):
+    begun = await ana.start(PDF, "application/pdf")
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "_sync_as", fail)
+        assert await ana.put(begun["put"], PDF) == 503
+    assert files_of(world) == set()
+    assert await ana.put(begun["put"], PDF) == 200
+
+
+@one_database
+async def test_texts_may_begin_as_they_like(ana):
+    for text in (b"BMW and others\n", b"MZ is a country code", b"%!PS is said of PostScript"):
+        assert (await ana.bring(text, "text/plain"))["kind"] == "file"
+
+
+@one_database
+async def test_odd_paths_and_bodies_are_answered(world: World, ana: Bringer):
+    headers = {"Authorization": f"Bearer {ana.person.token}"}
+    for method, path, body in (
+        ("GET", "/uploads/%00", None),
+        ("GET", "/pictures/%00", None),
+        ("GET", "/files/incoming/..%2f..%2fparley.db?signature=x&until=9", None),
+        ("PUT", "/files/incoming/x", b"x"),
+        ("POST", "/uploads", b"[" * 20_000),
+        ("POST", "/uploads", b"\xff"),
+        ("POST", "/uploads", b""),
+        ("PATCH", "/uploads", b""),
+    ):
+        async with ana.http.request(
+            method, f"{world.url}{path}", data=body, headers=headers
+        ) as answer:
+            assert 400 <= answer.status < 500, (method, path, answer.status)
