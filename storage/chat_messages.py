@@ -40,6 +40,7 @@ messages = Table(
     Column("sent_at", Instant, nullable=False),
     Column("edited_at", Instant),
     Column("deleted", Boolean, nullable=False),
+    Column("reply_to", String(36)),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
 )
@@ -70,6 +71,7 @@ class MessageRow(msgspec.Struct):
     sent_at: datetime
     edited_at: datetime | None
     deleted: bool
+    reply_to: str | None
 
 
 _x = messages.c

@@ -92,6 +92,7 @@ MAY_USE = {
         "send": SIGNED_IN,
         "send_media": SIGNED_IN,
         "media": SIGNED_IN,
+        "get": SIGNED_IN,
         "react": SIGNED_IN,
         "edit": SIGNED_IN,
         "delete": SIGNED_IN,

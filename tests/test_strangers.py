@@ -51,6 +51,7 @@ THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("/chat", "send"): ("conversation_id", {"client_id": "one", "text": "let me in"}),
     ("/chat", "send_media"): ("conversation_id", {"client_id": "two", "upload_id": "own_id"}),
     ("/chat", "media"): ("message_id", {}),
+    ("/chat", "get"): ("message_id", {}),
     ("/chat", "react"): ("message_id", {"emoji": "\U0001f44d"}),
     ("/chat", "edit"): ("message_id", {"text": "never said"}),
     ("/chat", "delete"): ("message_id", {}),

@@ -11,6 +11,7 @@ from handlers.chat.contracts import (
     DeleteMessage,
     EditMessage,
     GetMedia,
+    GetMessage,
     HistoryView,
     LeaveConversation,
     ListConversations,
@@ -73,6 +74,12 @@ async def send(ctx: Context, ask: SendMessage) -> MessageView:
 async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     """Show a file of yours that is ready; the same `client_id` again gets the first message."""
     return await ctx.transact(media.send_media, ask)
+
+
+@chat.command(name="get")
+async def get_message(ctx: Context, ask: GetMessage) -> MessageView:
+    """One message that you may read, such as what a reply answers."""
+    return await ctx.read(history.get_message, ask.message_id)
 
 
 @chat.command(name="media")

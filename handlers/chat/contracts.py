@@ -47,9 +47,12 @@ class LeaveConversation(Change, kw_only=True):
 
 
 class SendMessage(Change, kw_only=True):
+    """`reply_to` is a message of the same conversation that this one answers."""
+
     conversation_id: Id
     client_id: ClientId
     text: Text
+    reply_to: Id | None = None
 
 
 class SendMedia(Change, kw_only=True):
@@ -59,7 +62,12 @@ class SendMedia(Change, kw_only=True):
     client_id: ClientId
     upload_id: Id
     text: LongText = ""
+    reply_to: Id | None = None
     duration_ms: Annotated[int, Meta(ge=0, le=86_400_000)] | None = None
+
+
+class GetMessage(Request):
+    message_id: Id
 
 
 class GetMedia(Request):
@@ -153,7 +161,11 @@ class ReactionsView(View):
 
 
 class MessageView(View):
-    """One message; `seq` is the number of its MESSAGE_SENT."""
+    """One message; `seq` is the number of its MESSAGE_SENT.
+
+    A reply has the id of what it answers and nothing of its text: who may read that asks for it by
+    `get`, and what was taken back is quoted nowhere.
+    """
 
     id: str
     conversation_id: str
@@ -167,6 +179,7 @@ class MessageView(View):
     edited_at: datetime | None
     deleted: bool
     media: MediaView | None = None
+    reply_to: str | None = None
     reactions: list[Reaction] = msgspec.field(default_factory=list)
 
     def about(self) -> str | None:

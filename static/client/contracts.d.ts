@@ -325,6 +325,10 @@ export interface GetMedia {
   message_id: string;
 }
 
+export interface GetMessage {
+  message_id: string;
+}
+
 export interface GetQueue {
   block_id: string;
 }
@@ -486,7 +490,7 @@ export interface MediaLinks {
   thumbnail_url: string | null;
 }
 
-/** One message; `seq` is the number of its MESSAGE_SENT. */
+/** One message; `seq` is the number of its MESSAGE_SENT. A reply has the id of what it answers and nothing of its text: who may read that asks for it by `get`, and what was taken back is quoted nowhere. */
 export interface Message {
   id: string;
   conversation_id: string;
@@ -500,6 +504,7 @@ export interface Message {
   edited_at: string | null;
   deleted: boolean;
   media: Media | null;
+  reply_to: string | null;
   reactions: Reaction[];
 }
 
@@ -747,14 +752,17 @@ export interface SendMedia {
   client_id: string;
   upload_id: string;
   text?: string;
+  reply_to?: string | null;
   duration_ms?: number | null;
 }
 
+/** `reply_to` is a message of the same conversation that this one answers. */
 export interface SendMessage {
   request_id?: string;
   conversation_id: string;
   client_id: string;
   text: string;
+  reply_to?: string | null;
 }
 
 /** Ask for a pincode to oneself. */
@@ -1114,6 +1122,8 @@ export interface Commands {
     delete: { payload: DeleteMessage; data: Message };
     /** Change what you said. */
     edit: { payload: EditMessage; data: Message };
+    /** One message that you may read, such as what a reply answers. */
+    get: { payload: GetMessage; data: Message };
     /** What was said while you were in, the newest page first. */
     history: { payload: ReadHistory; data: History };
     /** Leave a group. */

@@ -7,7 +7,10 @@ import { parley } from "./state.js";
 
 /** @import { Message } from "./contracts.js" */
 /** @typedef {{messages: Message[], has_more: boolean}} History */
-/** @typedef {{client_id: string, conversation_id: string, text: string, refusal: any}} Outgoing */
+/**
+ * @typedef {{client_id: string, conversation_id: string, text: string, reply_to: string | null,
+ *   refusal: any}} Outgoing
+ */
 
 const PAGE = 50;
 
@@ -69,6 +72,7 @@ const lines = new Map();
 
 parley.on("signed_out", () => {
   outgoing.value = [];
+  answering.value = null;
   lines.clear();
 });
 
@@ -81,11 +85,11 @@ export const takeOut = (client_id) => {
 };
 
 /** @param {Outgoing} one */
-async function post({ conversation_id, client_id, text }) {
+async function post({ conversation_id, client_id, text, reply_to }) {
   // Whoever wrote it may have gone while it waited.
   if (!isOutgoing(client_id)) return;
   try {
-    await parley.call("/chat", "send", { conversation_id, client_id, text });
+    await parley.call("/chat", "send", { conversation_id, client_id, text, reply_to });
     takeOut(client_id);
   } catch (refusal) {
     outgoing.value = withRefusal(client_id, refusal);
@@ -102,9 +106,14 @@ function enqueue(one) {
 const withRefusal = (client_id, refusal) =>
   outgoing.value.map((one) => (one.client_id === client_id ? { ...one, refusal } : one));
 
+/** What the viewer is about to answer. */
+export const answering = signal(/** @type {Message | null} */ (null));
+
 /** @param {string} conversation_id @param {string} text */
 export function send(conversation_id, text) {
-  const one = { conversation_id, text, client_id: newId(), refusal: null };
+  const asked = answering.value?.conversation_id === conversation_id ? answering.value.id : null;
+  answering.value = null;
+  const one = { conversation_id, text, reply_to: asked, client_id: newId(), refusal: null };
   outgoing.value = [...outgoing.value, one];
   enqueue(one);
 }

@@ -51,6 +51,30 @@ async def test_files_and_recordings_are_sent_and_shown(world: World, browser: An
     assert his.mistakes == []
 
 
+async def test_an_answer_shows_what_it_answers_and_signs_are_put(
+    world: World, browser: Any
+) -> None:
+    ada, ben = await world.person("ada"), await world.person("ben")
+    chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
+    payload = {"conversation_id": chat, "client_id": "one", "text": "Which day?"}
+    asked = await ada.call("/chat", "send", **payload)
+    his = await at_chat(world, browser, ben, chat)
+    await his.button("Answer").click()
+    await expect(his.part("answering")).to_contain_text("Which day?")
+    await his.page.get_by_placeholder("Message").fill("Sunday")
+    await his.button("Send").click()
+    await expect(his.part("quote")).to_have_text("Which day?")
+    await his.part("message", id=asked["id"]).get_by_role("button", name="React").click()
+    await his.button("React with \U0001f44d").click()
+    sign = his.part("message", id=asked["id"]).get_by_role("button", name="\U0001f44d 1")
+    await expect(sign).to_have_attribute("aria-pressed", "true")
+    await sign.click()
+    await expect(sign).to_have_count(0)
+    await ada.call("/chat", "delete", message_id=asked["id"])
+    await expect(his.part("quote")).to_have_text("a message that was deleted")
+    assert his.mistakes == []
+
+
 async def record(viewer: Viewer) -> None:
     await viewer.button("Record a voice message").click()
     await expect(viewer.part("recording")).to_contain_text("0:01")

@@ -36,7 +36,7 @@ def said(number: int, text: str = "hello", *, deleted: bool = False) -> dict[str
 
 
 def row_of(message: dict[str, Any]) -> MessageRow:
-    rest = dict.fromkeys(("card_kind", "card_id", "card_data", "edited_at"))
+    rest = dict.fromkeys(("card_kind", "card_id", "card_data", "edited_at", "reply_to"))
     kept = {"said_seq": message["seq"], "sender_id": "ana", "kind": "text", "sent_at": NOON}
     return MessageRow(**message, **kept, **rest)
 

@@ -269,8 +269,9 @@ def fill_chat(queries: SqliteQueries, count: int) -> None:
     for number in range(1, count + 1):
         name = name_of(number)
         row = chat_messages.MessageRow(
-            name, HERE, number, number, OTHER, name, "text", "", None, None, None, NOW, None, False
-        )
+            name, HERE, number, number, OTHER, name, "text", "", None, None, None, NOW, None, False,
+            None,
+        )  # fmt: skip
         chat_messages.insert_message(queries, row)
 
 

@@ -58,6 +58,12 @@ def get_readable(tx: Transaction, message_id: str) -> MessageRow:
     raise NotFound
 
 
+def get_message(tx: Transaction, message_id: str) -> MessageView:
+    """One message that the actor may read; raises NotFound."""
+    row = get_readable(tx, message_id)
+    return message_view(row, reactions_of(tx, [row.id])[row.id])
+
+
 def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
     before, before_id = _position(ask.before)
     rows = store.list_conversations(tx, tx.actor.id, before, before_id, ask.limit + 1)

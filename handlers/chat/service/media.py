@@ -7,7 +7,7 @@ message may fetch it, by an address that is made anew each time.
 from handlers.chat.contracts import MediaShared, MediaView, MessageView, SendMedia
 from handlers.chat.service.history import get_readable
 from handlers.chat.service.members import hold_member
-from handlers.chat.service.messages import find_sent, new_message, say
+from handlers.chat.service.messages import check_reply, find_sent, new_message, say
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from handlers.uploads import public as uploads
@@ -30,6 +30,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
         return sent
     file = uploads.use(tx, ask.upload_id)
     row = new_message(tx, ask.conversation_id, ask.client_id, "media", ask.text)
+    row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
     row.card_kind, row.card_id = UPLOAD, file.id
     row.card_data = MediaView(
         kind=file.kind,

@@ -11,6 +11,7 @@ from handlers.chat.contracts import (
     MessageView,
     SendMessage,
 )
+from handlers.chat.service.history import get_readable
 from handlers.chat.service.members import hold_member
 from handlers.chat.service.views import message_view, reactions_of
 from handlers.kit.context import Transaction
@@ -41,7 +42,16 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
         return sent
     if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
-    return say(tx, new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text))
+    row = new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text)
+    row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
+    return say(tx, row)
+
+
+def check_reply(tx: Transaction, conversation_id: str, reply_to: str | None) -> str | None:
+    """What is answered: a message of this conversation that the actor may read; else NotFound."""
+    if reply_to is not None and get_readable(tx, reply_to).conversation_id != conversation_id:
+        raise NotFound
+    return reply_to
 
 
 def find_sent(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
@@ -73,6 +83,7 @@ def new_message(
         sent_at=tx.now,
         edited_at=None,
         deleted=False,
+        reply_to=None,
     )
 
 

@@ -40,6 +40,7 @@ def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> Message
         edited_at=row.edited_at,
         deleted=row.deleted,
         media=media,
+        reply_to=row.reply_to,
         reactions=list(reactions),
     )
 

@@ -93,7 +93,8 @@ export function Chat({ id }) {
           <div role="log" aria-label="Messages">
             <ul class="messages">
               ${messages.map((message) => html`
-                <${Message} key=${message.id} message=${message} chat=${chat} />`)}
+                <${Message} key=${message.id} message=${message} chat=${chat}
+                  known=${messages} />`)}
               <${OnTheirWay} conversation_id=${id} messages=${messages} />
             </ul>
           </div>

@@ -4,9 +4,10 @@ import { html } from "htm/preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { Attachments } from "./attachments.js";
-import { outgoing, send, sendAgain, takeOut } from "../messages.js";
+import { answering, outgoing, send, sendAgain, takeOut } from "../messages.js";
 import { parley } from "../state.js";
 import { words } from "../words.js";
+import { excerpt } from "./quote.js";
 
 /** @import { Message } from "../contracts.js" */
 
@@ -34,6 +35,7 @@ export function Composer({ conversation_id }) {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
   };
   return html`
+    <${Answering} conversation_id=${conversation_id} />
     <form class="composer" onSubmit=${submit}>
       <label class="hidden" for=${id}>Message</label>
       <textarea id=${id} rows="2" maxlength="4000" placeholder="Message" value=${text.value}
@@ -41,6 +43,18 @@ export function Composer({ conversation_id }) {
       <button type="submit" class="primary">Send</button>
     </form>
     <${Attachments} conversation_id=${conversation_id} />`;
+}
+
+/** @param {{conversation_id: string}} props */
+function Answering({ conversation_id }) {
+  const asked = answering.value;
+  if (asked?.conversation_id !== conversation_id) return null;
+  return html`
+    <div class="actions quote" data-test="answering">
+      <span>Answering: ${excerpt(asked)}</span>
+      <button type="button" class="plain" onClick=${() => (answering.value = null)}>
+        Do not answer it</button>
+    </div>`;
 }
 
 /**

@@ -6,8 +6,10 @@ import { BookingCard } from "./booking.js";
 import { Dialog } from "./dialog.js";
 import { Area, Do, Form } from "./form.js";
 import { Media } from "./media.js";
+import { Quote } from "./quote.js";
 import { Reactions } from "./reactions.js";
 import { Name } from "../people.js";
+import { answering } from "../messages.js";
 import { moment } from "../when.js";
 import { me, parley } from "../state.js";
 
@@ -50,6 +52,8 @@ function Foot({ message, chat }) {
     <footer class="quiet">
       <time datetime=${message.sent_at}>${moment(message.sent_at)}</time>
       ${message.edited_at && !message.deleted && html`<span>edited</span>`}
+      ${!message.deleted && html`<button type="button" class="plain"
+        onClick=${() => (answering.value = message)}>Answer</button>`}
       ${mine && html`<span data-test="mark">${reached(message, chat)}</span>`}
       ${mine && (message.kind === "text" || message.kind === "media") && html`
         <button type="button" class="plain" onClick=${() => (editing.value = true)}>Edit</button>
@@ -71,8 +75,8 @@ function Body({ message }) {
   return html`<p class="prose">${text || `(${card?.kind ?? kind})`}</p>`;
 }
 
-/** @param {{message: Said, chat?: ListedConversation}} props */
-export function Message({ message, chat }) {
+/** @param {{message: Said, chat?: ListedConversation, known?: Said[]}} props */
+export function Message({ message, chat, known = [] }) {
   const { sender_id, kind } = message;
   const mine = sender_id === me.value?.id;
   if (kind === "system") {
@@ -83,6 +87,8 @@ export function Message({ message, chat }) {
     <li class=${`message ${mine ? "mine" : ""}`} data-test="message" data-id=${message.id}>
       ${sender_id && !mine && chat?.kind === "group"
         && html`<strong><${Name} id=${sender_id} /></strong>`}
+      ${message.reply_to && !message.deleted
+        && html`<${Quote} message_id=${message.reply_to} known=${known} />`}
       <${Body} message=${message} />
       ${!message.deleted && html`<${Reactions} message=${message} />`}
       <${Foot} message=${message} chat=${chat} />

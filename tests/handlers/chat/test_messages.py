@@ -25,6 +25,7 @@ MESSAGE = {
     "edited_at",
     "deleted",
     "media",
+    "reply_to",
     "reactions",
 }
 
@@ -68,6 +69,7 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
         "edited_at": None,
         "deleted": False,
         "media": None,
+        "reply_to": None,
         "reactions": [],
     }
     assert datetime.fromisoformat(sent["sent_at"]).utcoffset() is not None

@@ -1,4 +1,4 @@
-"""Signs on messages."""
+"""Signs on messages and replies."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,3 +25,5 @@ def upgrade() -> None:
             "message_id", "user_id", "emoji", name=op.f("pk_message_reactions")
         ),
     )
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("reply_to", sa.String(length=36), nullable=True))
