@@ -72,9 +72,9 @@ KNOWN: dict[str, dict[str, Any]] = {"google": GOOGLE, "apple": APPLE, "facebook"
 
 def house_of(name: str, settings: HouseSettings) -> House:
     """The provider `name`; raises ValueError with what is wrong in its settings."""
-    given = {key: value for key in ("title", "issuer", "scope") if (value := _of(settings, key))}
+    said = {"title": settings.title, "issuer": settings.issuer, "scope": settings.scope}
     known = {"title": name.capitalize(), "scope": "openid email profile", **KNOWN.get(name, {})}
-    known |= given
+    known |= {key: value for key, value in said.items() if value}
     if not is_safe(known.get("issuer"), of_loopback=True):
         raise ValueError(f"{name} needs an issuer, with https")
     if name in TAKEN_NAMES:
@@ -88,11 +88,6 @@ def house_of(name: str, settings: HouseSettings) -> House:
         apple_key=_apple_key(name, settings),
         **known,
     )
-
-
-def _of(settings: HouseSettings, name: str) -> str:
-    value: str = getattr(settings, name)
-    return value
 
 
 def _apple_key(name: str, settings: HouseSettings) -> tuple[str, str, str] | None:

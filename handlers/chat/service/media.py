@@ -6,8 +6,7 @@ message may fetch it, by an address that is made anew each time.
 
 from handlers.chat.contracts import MediaShared, MediaView, MessageView, SendMedia
 from handlers.chat.service.history import get_readable
-from handlers.chat.service.members import hold_member
-from handlers.chat.service.messages import check_reply, find_sent, new_message, say
+from handlers.chat.service.messages import check_reply, find_or_hold, new_message, say
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from handlers.uploads import public as uploads
@@ -20,13 +19,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
 
     Raises NotFound and Conflict.
     """
-    try:
-        hold_member(tx, ask.conversation_id)
-    except NotFound:
-        if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is None:
-            raise
-        return sent
-    if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is not None:
+    if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
     file = uploads.use(tx, ask.upload_id)
     row = new_message(tx, ask.conversation_id, ask.client_id, "media", ask.text)

@@ -29,18 +29,8 @@ OWN_KINDS = ("text", "media")
 
 
 def send(tx: Transaction, ask: SendMessage) -> MessageView:
-    """Once for each client id of this sender.
-
-    The sender's membership is held first, so a repeat that runs at the same moment finds the first
-    message. Who was put out since then may still ask what became of it.
-    """
-    try:
-        hold_member(tx, ask.conversation_id)
-    except NotFound:
-        if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is None:
-            raise
-        return sent
-    if (sent := find_sent(tx, ask.conversation_id, ask.client_id)) is not None:
+    """Once for each client id of this sender."""
+    if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
     row = new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text)
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
@@ -54,8 +44,22 @@ def check_reply(tx: Transaction, conversation_id: str, reply_to: str | None) -> 
     return reply_to
 
 
-def find_sent(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
-    """What the actor sent under this client id."""
+def find_or_hold(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
+    """What the actor sent under this client id; None when they may send it now, else NotFound.
+
+    Their membership is held first, so a repeat that runs at the same moment finds the first
+    message. Who was put out since then may still ask what became of it.
+    """
+    try:
+        hold_member(tx, conversation_id)
+    except NotFound:
+        if (sent := _find_sent(tx, conversation_id, client_id)) is None:
+            raise
+        return sent
+    return _find_sent(tx, conversation_id, client_id)
+
+
+def _find_sent(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
     row = chat_messages.find_sent(tx, conversation_id, tx.actor.id, client_id)
     return None if row is None else message_view(row)
 
