@@ -223,9 +223,12 @@ def _join(folder: Path, path: Path) -> None:
     if not folder.is_dir() and path.exists():
         return
     beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
-    with beside.open("wb") as whole:
+    whole = _create(beside)
+    try:
         for part in sorted(one for one in folder.iterdir() if one.name.isdecimal()):
             with part.open("rb") as file:
                 shutil.copyfileobj(file, whole, CHUNK)
         _sync_as(whole, beside, path)
+    finally:
+        _let_go(whole, beside)
     shutil.rmtree(folder, ignore_errors=True)

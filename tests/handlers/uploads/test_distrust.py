@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from handlers.uploads import pictures, service
+from handlers.uploads import checks, pictures, service
 from handlers.uploads.pictures import NoPicture, remake
-from storage.objects import folder
+from storage.objects import ObjectsUnavailable, folder
 from tests.handlers.uploads.bringing import PDF, Bringer, RestRefused, picture
 from tests.handlers.uploads.test_uploads import code_of, files_of
 from tests.world import World, one_database, until
@@ -154,6 +154,47 @@ async def test_a_disk_without_room_is_said_and_leaves_nothing(world, ana, monkey
         assert await ana.put(begun["put"], PDF) == 503
     assert files_of(world) == set()
     assert await ana.put(begun["put"], PDF) == 200
+
+
+async def test_parts_for_which_there_is_no_room_leave_nothing_half_joined(tmp_path, monkeypatch):
+    store = folder.Folder(tmp_path, "http://localhost", lambda *_: "")
+    for number in (1, 2):
+        await store.write(f"incoming/u.parts/{number:05}", "a/b", bytes([number]))
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, "_sync_as", fail)
+        with pytest.raises(ObjectsUnavailable):
+            await store.join_parts("incoming/u", "parts")
+    assert not list(tmp_path.rglob("*.coming"))
+    await asyncio.gather(*(store.join_parts("incoming/u", "parts") for _ in range(2)))
+    assert store.path_of("incoming/u").read_bytes() == b"\1\2"
+
+
+@one_database
+async def test_a_few_pictures_are_in_memory_at_a_time(world, ana, monkeypatch):
+    waiting, most, go = 0, 0, asyncio.Event()
+
+    async def wait(*_: Any) -> Any:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        await go.wait()
+        waiting -= 1
+        raise NoPicture("enough")
+
+    monkeypatch.setattr(checks, "remake", wait)
+    begun = [await ana.start(picture(), "image/jpeg") for _ in range(6)]
+    for one in begun:
+        await ana.put(one["put"], picture())
+    looked = [ana.ask("POST", f"/uploads/{one['id']}/complete") for one in begun]
+    looking = asyncio.gather(*looked, return_exceptions=True)
+    await until(lambda: waiting == 2)
+    go.set()
+    await looking
+    assert most == 2
 
 
 @one_database
