@@ -89,7 +89,11 @@ function Recorder({ send }) {
     recorder.current = null;
     since.value = 0;
   };
-  useEffect(() => () => finish(false), []);
+  const gone = useRef(false);
+  useEffect(() => () => {
+    gone.current = true;
+    finish(false);
+  }, []);
   useEffect(() => {
     if (!since.value) return undefined;
     const ticking = setInterval(() => {
@@ -102,6 +106,7 @@ function Recorder({ send }) {
     error.value = null;
     try {
       recorder.current = await record(send);
+      if (gone.current) return finish(false); // the microphone was granted to a page that was left
       since.value = now.value = Date.now();
     } catch {
       error.value = new ParleyError("NO_RECORDING");
