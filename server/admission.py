@@ -2,8 +2,9 @@
 
 from handlers.auth.contracts import SessionRevoked as SessionRevoked
 from handlers.auth.public import get_live_actor, read_access_token
-from handlers.kit.context import Actor, Context, Kernel
+from handlers.kit.context import Context
 from handlers.kit.errors import Refusal, Unavailable
+from handlers.kit.kernel import Actor, Kernel
 from storage.engine import StorageUnavailable
 
 

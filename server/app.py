@@ -14,8 +14,9 @@ from aiohttp import web
 from handlers import DOMAINS
 from handlers.identities.public import Providers
 from handlers.kit.command import Registry, load_domains
-from handlers.kit.context import Actor, Context, Kernel, Origin, Stored, Wake, Whisper
+from handlers.kit.context import Context
 from handlers.kit.ids import new_id
+from handlers.kit.kernel import Actor, Kernel, Origin, Stored, Wake, Whisper
 from handlers.kit.keys import Keys
 from handlers.send.mail import Mailer, by_smtp, to_folder
 from rooms.bus import Bus, InProcessBus

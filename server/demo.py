@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from handlers.auth import public as accounts
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
 from handlers.profile import public as profiles
 from server.app import App
 from server.demo_story import CONSULTANTS, PASSWORD, STUDENTS, Offer, Teller

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from handlers.kit.context import Kernel
+from handlers.kit.kernel import Kernel
 from rooms.redis_line import Line
 from rooms.tasks import Tasks
 from server.session import People

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from handlers.kit.command import Command, Rate, Registry
-from handlers.kit.context import Actor, Context, Kernel, Origin, ask_of
+from handlers.kit.context import Context, ask_of
 from handlers.kit.contract import encode
 from handlers.kit.errors import (
     Forbidden,
@@ -21,6 +21,7 @@ from handlers.kit.errors import (
     Unavailable,
     UnknownCommand,
 )
+from handlers.kit.kernel import Actor, Kernel, Origin
 from server.limits import Limits
 from server.telemetry import CORRELATION, Metrics
 from storage.engine import StorageUnavailable

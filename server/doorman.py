@@ -21,8 +21,9 @@ import msgspec
 import structlog
 
 from handlers.kit.command import Domain, Registry
-from handlers.kit.context import Actor, Context, Kernel, Origin, Transaction
+from handlers.kit.context import Context, Transaction
 from handlers.kit.errors import RateLimited, Unavailable
+from handlers.kit.kernel import Actor, Kernel, Origin
 from rooms.names import stream
 from rooms.packets import notice_packet
 from rooms.replay import Entered, Wanted

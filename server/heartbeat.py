@@ -13,8 +13,9 @@ from functools import partial
 
 import structlog
 
-from handlers.kit.context import Kernel, Origin, Transaction
+from handlers.kit.context import Transaction
 from handlers.kit.ids import new_id
+from handlers.kit.kernel import Kernel, Origin
 from handlers.kit.life import InstanceLost
 from rooms.tasks import Tasks
 from storage.clock import SharedClock

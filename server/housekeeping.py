@@ -10,8 +10,8 @@ import structlog
 
 from handlers.auth.public import forget_ended_sessions, forget_ended_tokens, forget_spent_tokens
 from handlers.identities.public import forget_attempts, forget_tickets
-from handlers.kit.context import Kernel
 from handlers.kit.ids import id_at
+from handlers.kit.kernel import Kernel
 from handlers.kit.rules import Rules
 from handlers.pincodes.public import forget_pincodes
 from handlers.send.public import forget_dispatches

@@ -22,8 +22,9 @@ import msgspec
 import structlog
 
 from handlers.kit.command import Consumer, Registry
-from handlers.kit.context import Context, Kernel, Origin, Transaction, Wake
+from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Event, event_named
+from handlers.kit.kernel import Kernel, Origin, Wake
 from rooms.tasks import Tasks
 from server.dispatch import where
 from server.rounds import take_round

@@ -8,9 +8,10 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from handlers.kit.command import Route
-from handlers.kit.context import Actor, Context, Origin
+from handlers.kit.context import Context
 from handlers.kit.errors import Forbidden, Invalid, NotFound, RateLimited, Refusal, Unavailable
 from handlers.kit.ids import new_id
+from handlers.kit.kernel import Actor, Origin
 from server.admission import TokenMissing
 from server.dispatch import error_of
 from storage.engine import StorageUnavailable

@@ -11,7 +11,8 @@ import asyncio
 from time import monotonic
 
 from handlers.kit.command import Registry
-from handlers.kit.context import Context, Kernel
+from handlers.kit.context import Context
+from handlers.kit.kernel import Kernel
 from rooms.gaps import MOVED_WITHIN
 from rooms.rooms import Rooms
 from rooms.tasks import Tasks

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from handlers.kit.context import Actor, Origin
 from handlers.kit.errors import TooMany
+from handlers.kit.kernel import Actor, Origin
 from rooms.packets import Packet
 from server.transport import Outgoing
 

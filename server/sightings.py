@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 
 from handlers.auth.public import note_seen
-from handlers.kit.context import Kernel
+from handlers.kit.kernel import Kernel
 from rooms.tasks import Tasks
 from server.session import People
 from storage.engine import StorageUnavailable

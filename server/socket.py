@@ -23,8 +23,8 @@ import structlog
 from socketio import packet as socketio_packet
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from handlers.kit.context import Origin
 from handlers.kit.errors import RateLimited, Refusal, Unavailable
+from handlers.kit.kernel import Origin
 from rooms.packets import Packet
 from rooms.tasks import Tasks
 from server.dispatch import Dispatcher, Incoming, error_body, where

@@ -16,8 +16,9 @@ from functools import partial
 import msgspec
 import structlog
 
-from handlers.kit.context import Kernel, Origin, Transaction, Wake
+from handlers.kit.context import Transaction
 from handlers.kit.contract import event_named
+from handlers.kit.kernel import Kernel, Origin, Wake
 from rooms.tasks import Tasks
 from server.rounds import take_round
 from storage import timers

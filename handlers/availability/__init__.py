@@ -5,7 +5,8 @@ It never knows what a booking is: places are held under ids that others give.
 
 from handlers.consultants import public as consultants
 from handlers.kit.command import Belonging, Domain
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
 from rooms import names
 
 

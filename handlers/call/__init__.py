@@ -2,7 +2,8 @@
 
 from handlers.call.contracts import SignalWhisper
 from handlers.kit.command import Belonging, Domain
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
 from rooms import names
 
 

@@ -1,8 +1,9 @@
 """Conversations: who is in them and what is said. A card shows something of another domain."""
 
-from handlers.chat.contracts import TypingWhisper
+from handlers.chat.contracts.conversations import TypingWhisper
 from handlers.kit.command import Belonging, Domain
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
 from rooms import names
 from storage import chat as store
 

@@ -10,7 +10,7 @@ from handlers.booking.contracts import (
     BookingRescheduled,
 )
 from handlers.chat import chat
-from handlers.chat.contracts import MarkDue
+from handlers.chat.contracts.marks import MarkDue
 from handlers.chat.service import cards, marks
 from handlers.kit.context import Transaction
 

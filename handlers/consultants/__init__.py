@@ -1,7 +1,8 @@
 """Who offers what: consultants and their topics. Never when (availability)."""
 
 from handlers.kit.command import Belonging, Domain
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
 from rooms import names
 from storage import consultants as store
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from handlers.kit.context import Actor, Context, Transaction, Whisper
+from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.errors import Refusal
+from handlers.kit.kernel import Actor, Whisper
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
 Rate = Literal["commands", "messages", "attempts", "journeys", "files"]
@@ -252,6 +254,13 @@ def load_domains(names: Iterable[str]) -> Registry:
         package = import_module(f"handlers.{name}")
         for part in ("contracts", "commands", "consumers", "routes"):
             if find_spec(f"handlers.{name}.{part}"):
-                import_module(f"handlers.{name}.{part}")
+                _import_whole(f"handlers.{name}.{part}")
         domains.append(getattr(package, name))
     return Registry(tuple(domains))
+
+
+def _import_whole(name: str) -> None:
+    """Import a module; when it is a package, what is in it too."""
+    module = import_module(name)
+    for part in iter_modules(getattr(module, "__path__", [])):
+        import_module(f"{name}.{part.name}")

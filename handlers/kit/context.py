@@ -7,124 +7,23 @@ Invariants:
 - With a `request_id`, the claim, the change and its answer are one transaction.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 
 from handlers.kit.contract import Event, Request, View, encode
 from handlers.kit.errors import Conflict, Refusal
 from handlers.kit.ids import new_id
-from handlers.kit.keys import Keys
-from handlers.kit.rules import Rules
+from handlers.kit.kernel import Actor, Audience, Kernel, Origin, Stored, Wake, Whisper
 from rooms.names import stream
 from storage import answers, events, timers
-from storage.clock import Clock
-from storage.engine import Database, Queries
-from storage.objects import ObjectStore
-
-LOOKING_MAX = 2
+from storage.engine import Queries
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Actor(msgspec.Struct, frozen=True):
-    """Who acts: a signed-in person, by one session."""
-
-    id: str
-    session_id: str
-    roles: frozenset[str]
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Where a command came from: for logs, events and limits."""
-
-    address: str = ""
-    device: str = ""
-    correlation_id: str = ""
-
-
-class Whisper(msgspec.Struct, frozen=True):
-    """Something said to a room that is not stored and carries no number."""
-
-    namespace: str
-    room: str
-    name: str
-    data: Any
-    skip: object | None = None
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """An event was stored; counted once, however many rooms and consumers hear it."""
-
-    name: str
-
-
-class Wake(msgspec.Struct, frozen=True):
-    """Work for the relay that a commit made: queues to serve, or a timer that is due at `due`."""
-
-    consumers: tuple[str, ...] = ()
-    order_key: str = ""
-    due: datetime | None = None
-
-
-class Audience(Protocol):
-    """What a context needs of the rooms and of its own socket."""
-
-    def whisper(self, whisper: Whisper) -> None: ...
-
-    async def follow(
-        self, socket: Any, stream_name: str, read: Callable[[], Awaitable[int]]
-    ) -> Callable[[], None]: ...
-
-    def unfollow(self, socket: Any, stream_name: str) -> None: ...
-
-    async def listen(self, socket: Any, stream_names: list[str]) -> Callable[[], None]: ...
-
-
-class Mailer(Protocol):
-    """The mail channel, as the send domain made it."""
-
-    async def send(self, content: Any) -> None: ...
-
-
-class Providers(Protocol):
-    """The houses where people sign in, as the identities domain made them."""
-
-    def find(self, name: str) -> Any: ...
-
-    def list(self) -> list[Any]: ...
-
-    async def stop(self) -> None: ...
-
-
-class Places(Protocol):
-    """Where addresses are, in words."""
-
-    def find(self, address: str) -> str: ...
-
-
-@dataclass
-class Kernel:
-    """What every context stands on; made once, in the composition root."""
-
-    database: Database
-    clock: Clock
-    rules: Rules
-    keys: Keys
-    hearers: dict[str, tuple[str, ...]]
-    instance_id: str
-    mailer: Mailer
-    providers: Providers
-    places: Places
-    objects: ObjectStore
-    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKING_MAX))
-    """So many files are looked at a time: a picture is in memory whole."""
-    audience: Audience | None = None
 
 
 class Transaction:
@@ -381,16 +280,3 @@ def ask_of(request: Request) -> str | None:
     """The request id that a changing command came with, if any."""
     request_id = getattr(request, "request_id", None)
     return request_id if isinstance(request_id, str) else None
-
-
-__all__: Sequence[str] = (
-    "Actor",
-    "Audience",
-    "Context",
-    "Kernel",
-    "Origin",
-    "Stored",
-    "Transaction",
-    "Wake",
-    "Whisper",
-)

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from handlers.kit.context import Context, Transaction, Whisper
+from handlers.kit.context import Context, Transaction
+from handlers.kit.kernel import Whisper
 from handlers.kit.life import InstanceLost
 from handlers.presence import presence, service
 from handlers.presence.contracts import InstanceGone

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from handlers.kit.context import Transaction, Whisper
+from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.kernel import Whisper
 from handlers.presence.contracts import (
     PresenceWhisper,
     SetStatus,

@@ -1,7 +1,8 @@
 """Who a person is: name, language, zone, roles, settings. Never how they sign in."""
 
 from handlers.kit.command import Belonging, Domain
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
 from rooms import names
 
 

@@ -16,9 +16,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from handlers.chat import public as chats
-from handlers.chat.contracts import ListConversations, ReadHistory
+from handlers.chat.contracts.conversations import ListConversations
+from handlers.chat.contracts.messages import ReadHistory
 from handlers.chat.service.history import list_conversations, read_history
-from handlers.kit.context import Actor, Context, Transaction
+from handlers.kit.context import Context, Transaction
+from handlers.kit.kernel import Actor
 from rooms import names
 from rooms.replay import ReplayLimits, Wanted, read_entries
 from server.app import App

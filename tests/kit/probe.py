@@ -9,9 +9,10 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from handlers.kit.command import Belonging, Domain
-from handlers.kit.context import Actor, Context, Transaction
+from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Empty, Event, Nothing, Request, Text, View
 from handlers.kit.errors import Conflict, NotFound, Refusal, Unavailable
+from handlers.kit.kernel import Actor
 from rooms import names
 from storage.engine import StorageUnavailable
 from storage.events import Membership

@@ -8,8 +8,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from handlers.kit.context import Actor
 from handlers.kit.errors import Forbidden
+from handlers.kit.kernel import Actor
 from server.dispatch import authorise
 from server.limits import network_of
 from tests.kit.probe import NAMESPACE

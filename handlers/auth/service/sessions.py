@@ -13,9 +13,10 @@ from handlers.auth.contracts import (
     TokenInvalid,
 )
 from handlers.auth.devices import name_of
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound
+from handlers.kit.kernel import Actor
 from handlers.kit.life import SessionEnded
 from handlers.profile import public as profiles
 from storage import auth as store

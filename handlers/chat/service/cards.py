@@ -5,7 +5,7 @@ import msgspec
 from handlers.availability import public as availability
 from handlers.booking import public as bookings
 from handlers.booking.contracts import BookingView, RequestBooking
-from handlers.chat.contracts import ChatBookingRequested, RequestBookingInChat
+from handlers.chat.contracts.messages import ChatBookingRequested, RequestBookingInChat
 from handlers.chat.service.members import check_member
 from handlers.chat.service.messages import new_message, say, say_anew
 from handlers.kit.context import Transaction

@@ -4,15 +4,12 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from handlers.chat.contracts import (
+from handlers.chat.contracts.conversations import (
     ConversationPage,
-    HistoryView,
     ListConversations,
     ListedConversationView,
-    MessageView,
-    Reaction,
-    ReadHistory,
 )
+from handlers.chat.contracts.messages import HistoryView, MessageView, Reaction, ReadHistory
 from handlers.chat.service.views import conversation_views, message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound

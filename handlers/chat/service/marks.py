@@ -5,7 +5,7 @@ A mark is kept at once and told at most once in a while: the first at once, the 
 
 from typing import Literal
 
-from handlers.chat.contracts import MarkDue, MessageDelivered, MessageRead, MoveMark
+from handlers.chat.contracts.marks import MarkDue, MessageDelivered, MessageRead, MoveMark
 from handlers.chat.service.members import check_member
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty

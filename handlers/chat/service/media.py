@@ -4,7 +4,7 @@ The message holds what there is to know of the file; the file is its upload's. W
 message may fetch it, by an address that is made anew each time.
 """
 
-from handlers.chat.contracts import MediaShared, MediaView, MessageView, SendMedia
+from handlers.chat.contracts.messages import MediaShared, MediaView, MessageView, SendMedia
 from handlers.chat.service.history import get_readable
 from handlers.chat.service.messages import check_reply, find_or_hold, new_message, say
 from handlers.kit.context import Transaction

@@ -1,6 +1,6 @@
 """Who is in a conversation, from which number to which."""
 
-from handlers.chat.contracts import (
+from handlers.chat.contracts.conversations import (
     ChangeMember,
     ConversationOpened,
     ConversationView,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from handlers.chat.contracts import (
+from handlers.chat.contracts.messages import (
     DeleteMessage,
     EditMessage,
     MessageDeleted,

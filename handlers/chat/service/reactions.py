@@ -5,7 +5,7 @@ A reaction is told without the message's text: who came later hears of it, and n
 
 import unicodedata
 
-from handlers.chat.contracts import MessageReacted, React, ReactionsView
+from handlers.chat.contracts.messages import MessageReacted, React, ReactionsView
 from handlers.chat.service.history import get_readable
 from handlers.chat.service.members import hold_member
 from handlers.chat.service.views import reactions_of

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from handlers.chat.contracts import Card, ConversationView, MediaView, MessageView, Reaction
+from handlers.chat.contracts.conversations import ConversationView
+from handlers.chat.contracts.messages import Card, MediaView, MessageView, Reaction
 from handlers.kit.context import Transaction
 from rooms import names
 from storage import chat as store

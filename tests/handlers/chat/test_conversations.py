@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from handlers.chat import rooms_of
-from handlers.chat.contracts import ListConversations
+from handlers.chat.contracts.conversations import ListConversations
 from handlers.chat.service import history, views
-from handlers.kit.context import Actor, Transaction
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
 from tests.handlers.chat.scenes import say, talk
 from tests.wire_client import Refused
 from tests.world import Person, World, one_database

@@ -1,0 +1,53 @@
+"""The doors of /chat to what is said."""
+
+from handlers.availability.contracts import BlockFull, BlockPast, OwnBlock
+from handlers.booking.contracts import BookingView, Overlaps, TopicNotOffered
+from handlers.chat import chat
+from handlers.chat.contracts.messages import (
+    DeleteMessage,
+    EditMessage,
+    MessageView,
+    React,
+    ReactionsView,
+    RequestBookingInChat,
+    SendMedia,
+    SendMessage,
+)
+from handlers.chat.service import cards, media, messages, reactions
+from handlers.kit.context import Context
+
+
+@chat.command(rate="messages")
+async def send(ctx: Context, ask: SendMessage) -> MessageView:
+    """Say something; the same `client_id` again gets the first message."""
+    return await ctx.transact(messages.send, ask)
+
+
+@chat.command(rate="messages")
+async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
+    """Show a file of yours that is ready; the same `client_id` again gets the first message."""
+    return await ctx.transact(media.send_media, ask)
+
+
+@chat.command(rate="messages")
+async def react(ctx: Context, ask: React) -> ReactionsView:
+    """Put a sign on a message, or take yours away."""
+    return await ctx.transact(reactions.react, ask)
+
+
+@chat.command(rate="messages")
+async def edit(ctx: Context, ask: EditMessage) -> MessageView:
+    """Change what you said."""
+    return await ctx.transact(messages.edit, ask)
+
+
+@chat.command()
+async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
+    """Take back what you said; its text is gone from everywhere."""
+    return await ctx.transact(messages.delete, ask)
+
+
+@chat.command(refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock))
+async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
+    """Ask for a booking inside a conversation, which shows it and keeps it current."""
+    return await ctx.transact(cards.request_booking, ask)

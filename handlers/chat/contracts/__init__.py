@@ -1,0 +1,1 @@
+"""What is said about conversations and messages, by noun."""

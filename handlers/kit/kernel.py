@@ -1,0 +1,112 @@
+"""What every command, consumer and transaction stands on, and what they hand on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from handlers.kit.keys import Keys
+from handlers.kit.rules import Rules
+from storage.clock import Clock
+from storage.engine import Database
+from storage.objects import ObjectStore
+
+LOOKING_MAX = 2
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts: a signed-in person, by one session."""
+
+    id: str
+    session_id: str
+    roles: frozenset[str]
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a command came from: for logs, events and limits."""
+
+    address: str = ""
+    device: str = ""
+    correlation_id: str = ""
+
+
+class Whisper(msgspec.Struct, frozen=True):
+    """Something said to a room that is not stored and carries no number."""
+
+    namespace: str
+    room: str
+    name: str
+    data: Any
+    skip: object | None = None
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An event was stored; counted once, however many rooms and consumers hear it."""
+
+    name: str
+
+
+class Wake(msgspec.Struct, frozen=True):
+    """Work for the relay that a commit made: queues to serve, or a timer that is due at `due`."""
+
+    consumers: tuple[str, ...] = ()
+    order_key: str = ""
+    due: datetime | None = None
+
+
+class Audience(Protocol):
+    """What a context needs of the rooms and of its own socket."""
+
+    def whisper(self, whisper: Whisper) -> None: ...
+
+    async def follow(
+        self, socket: Any, stream_name: str, read: Callable[[], Awaitable[int]]
+    ) -> Callable[[], None]: ...
+
+    def unfollow(self, socket: Any, stream_name: str) -> None: ...
+
+    async def listen(self, socket: Any, stream_names: list[str]) -> Callable[[], None]: ...
+
+
+class Mailer(Protocol):
+    """The mail channel, as the send domain made it."""
+
+    async def send(self, content: Any) -> None: ...
+
+
+class Providers(Protocol):
+    """The houses where people sign in, as the identities domain made them."""
+
+    def find(self, name: str) -> Any: ...
+
+    def list(self) -> list[Any]: ...
+
+    async def stop(self) -> None: ...
+
+
+class Places(Protocol):
+    """Where addresses are, in words."""
+
+    def find(self, address: str) -> str: ...
+
+
+@dataclass
+class Kernel:
+    """What every context stands on; made once, in the composition root."""
+
+    database: Database
+    clock: Clock
+    rules: Rules
+    keys: Keys
+    hearers: dict[str, tuple[str, ...]]
+    instance_id: str
+    mailer: Mailer
+    providers: Providers
+    places: Places
+    objects: ObjectStore
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKING_MAX))
+    """So many files are looked at a time: a picture is in memory whole."""
+    audience: Audience | None = None
