@@ -1,19 +1,18 @@
-"""Conversations, and who is in them from which number to which."""
+"""Conversations, and how a person's are listed."""
 
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 from sqlalchemy import (
-    BigInteger,
+    Boolean,
     Column,
     ColumnElement,
-    ForeignKey,
-    Index,
     ScalarSelect,
     String,
     Table,
     bindparam,
+    exists,
     func,
     select,
     update,
@@ -21,7 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.chat_marks import marks
+from storage.chat_members import IN_NOW, members
 from storage.chat_messages import MessageRow, messages
+from storage.chat_removals import is_removed
+from storage.chat_states import states
 from storage.columns import Instant, metadata
 from storage.engine import Queries
 
@@ -34,24 +36,7 @@ conversations = Table(
     Column("direct_key", String(73), unique=True),
     Column("created_by", String(36), nullable=False),
     Column("opened_at", Instant, nullable=False),
-)
-members = Table(
-    "conversation_members",
-    metadata,
-    Column("conversation_id", String(36), ForeignKey("conversations.id"), primary_key=True),
-    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
-    Column("from_seq", BigInteger, primary_key=True),
-    Column("to_seq", BigInteger),
-)
-_IN = members.c.to_seq.is_(None)
-Index("ix_conversation_members_user_id", members.c.user_id, members.c.conversation_id)
-Index(
-    "ix_conversation_members_once",
-    members.c.conversation_id,
-    members.c.user_id,
-    unique=True,
-    sqlite_where=_IN,
-    postgresql_where=_IN,
+    Column("picture_id", String(36)),
 )
 
 
@@ -62,21 +47,13 @@ class ConversationRow(msgspec.Struct):
     direct_key: str | None
     created_by: str
     opened_at: datetime
+    picture_id: str | None
 
 
 class ListedRow(ConversationRow):
     """A conversation, and when the last thing was said in it (or it was opened)."""
 
     active_at: datetime
-
-
-class Interval(msgspec.Struct):
-    """A person was in from number `from_seq` to `to_seq` (None: still is)."""
-
-    conversation_id: str
-    user_id: str
-    from_seq: int
-    to_seq: int | None
 
 
 class Joined(msgspec.Struct):
@@ -104,6 +81,21 @@ def _newest_in(conversation_id: ColumnElement[str]) -> ScalarSelect[int]:
     return newest.scalar_subquery()
 
 
+def _newest_shown() -> ScalarSelect[int]:
+    """The number of a conversation's newest message that the person of `members` did not remove."""
+    said = messages.alias("shown")
+    return (
+        select(said.c.seq)
+        .where(
+            said.c.conversation_id == members.c.conversation_id,
+            ~is_removed(members.c.user_id, said.c.id),
+        )
+        .order_by(said.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
 def _active_at() -> ColumnElement[datetime]:
     """When the newest message of `conversations` was sent; before the first, when it began."""
     said = messages.alias("spoken")
@@ -124,43 +116,28 @@ _INSERT_CONVERSATION = (
 _FIND = select(conversations).where(_c.id == bindparam("conversation_id"))
 _LOCK = _FIND.with_for_update(key_share=True)
 _DIRECT = select(conversations).where(_c.direct_key == bindparam("key"))
-_JOIN = insert(members)
-_LEAVE = (
-    update(members)
-    .where(
-        _m.conversation_id == bindparam("of_conversation"),
-        _m.user_id == bindparam("of_user"),
-        _IN,
-    )
-    .values(to_seq=bindparam("new_to_seq"))
-)
-_INTERVALS = (
-    select(members)
-    .where(_m.conversation_id == bindparam("of_conversation"), _m.user_id == bindparam("of_user"))
-    .order_by(_m.from_seq)
-)
-_IN_NOW = select(_m.from_seq).where(
-    _m.conversation_id == bindparam("of_conversation"), _m.user_id == bindparam("of_user"), _IN
-)
-_HOLD_IN = _IN_NOW.with_for_update(key_share=True)
-_MEMBERS = (
-    select(_m.conversation_id, _m.user_id, _m.from_seq, _m.to_seq)
-    .where(_m.conversation_id.in_(bindparam("conversation_ids", expanding=True)), _IN)
-    .order_by(_m.user_id)
+_CHANGE = (
+    update(conversations)
+    .where(_c.id == bindparam("conversation_id"))
+    .values(name=bindparam("new_name"), picture_id=bindparam("new_picture_id"))
 )
 _OF_PERSON = (
     select(conversations, _active_at().label("active_at"), _m.from_seq)
     .join(members, _c.id == _m.conversation_id)
-    .where(_m.user_id == bindparam("of_user"), _IN)
+    .where(_m.user_id == bindparam("of_user"), IN_NOW)
     .subquery("of_person")
 )
 _o = _OF_PERSON.c
 _MINE = (
     select(_o.id, _o.from_seq).order_by(_o.active_at.desc(), _o.id.desc()).limit(bindparam("limit"))
 )
+_ARCHIVED = exists().where(
+    states.c.conversation_id == _o.id, states.c.user_id == bindparam("of_user"), states.c.archived
+)
 _LIST = (
     select(*(_o[name] for name in ListedRow.__struct_fields__))
     .where(
+        bindparam("archived", type_=Boolean) == _ARCHIVED,
         (_o.active_at < bindparam("before"))
         | ((_o.active_at == bindparam("before")) & (_o.id < bindparam("before_id"))),
     )
@@ -175,9 +152,9 @@ _LAST = (
     .join(members, _m.conversation_id == _x.conversation_id)
     .where(
         _m.user_id == bindparam("of_user"),
-        _IN,
+        IN_NOW,
         _m.conversation_id.in_(bindparam("conversation_ids", expanding=True)),
-        _x.seq == _newest_in(_m.conversation_id),
+        _x.seq == _newest_shown(),
         _x.seq >= _m.from_seq,
     )
 )
@@ -189,6 +166,8 @@ _UNREAD = (
         _x.seq >= _m.from_seq,
         _x.sender_id.is_distinct_from(_m.user_id),
         _x.deleted.is_(False),
+        _x.kind != "system",
+        ~is_removed(_m.user_id, _x.id),
     )
     .limit(bindparam("limit"))
     .correlate(members, marks)
@@ -228,36 +207,9 @@ def find_direct(tx: Queries, key: str) -> ConversationRow | None:
     return tx.one(ConversationRow, _DIRECT, key=key)
 
 
-def insert_member(tx: Queries, conversation_id: str, user_id: str, from_seq: int) -> None:
-    tx.run(_JOIN, conversation_id=conversation_id, user_id=user_id, from_seq=from_seq)
-
-
-def end_membership(tx: Queries, conversation_id: str, user_id: str, to_seq: int) -> bool:
-    """Whether the person was in."""
-    values = {"of_conversation": conversation_id, "of_user": user_id}
-    return tx.run(_LEAVE, **values, new_to_seq=to_seq) == 1
-
-
-def list_intervals(tx: Queries, conversation_id: str, user_id: str) -> list[Interval]:
-    """Every time the person was in, in order."""
-    return tx.all(Interval, _INTERVALS, of_conversation=conversation_id, of_user=user_id)
-
-
-def find_membership(tx: Queries, conversation_id: str, user_id: str) -> int | None:
-    """From which number on the person is in; None when they are not."""
-    found: int | None = tx.scalar(_IN_NOW, of_conversation=conversation_id, of_user=user_id)
-    return found
-
-
-def hold_membership(tx: Queries, conversation_id: str, user_id: str) -> int | None:
-    """`find_membership` whose end waits until the commit."""
-    found: int | None = tx.scalar(_HOLD_IN, of_conversation=conversation_id, of_user=user_id)
-    return found
-
-
-def list_members(tx: Queries, conversation_ids: list[str]) -> list[Interval]:
-    """Who is in these conversations now."""
-    return tx.all(Interval, _MEMBERS, conversation_ids=conversation_ids)
+def change_conversation(tx: Queries, row: ConversationRow) -> None:
+    """Keep its name and its picture."""
+    tx.run(_CHANGE, conversation_id=row.id, new_name=row.name, new_picture_id=row.picture_id)
 
 
 def list_memberships(tx: Queries, user_id: str, limit: int) -> list[Joined]:
@@ -266,11 +218,17 @@ def list_memberships(tx: Queries, user_id: str, limit: int) -> list[Joined]:
 
 
 def list_conversations(
-    tx: Queries, user_id: str, before: datetime, before_id: str, limit: int
+    tx: Queries, user_id: str, archived: bool, before: datetime, before_id: str, limit: int
 ) -> list[ListedRow]:
-    """Those that a person is in, the liveliest first, which come after `(before, before_id)`."""
+    """Those that a person is in, put away or not, the liveliest first, after `before`."""
     return tx.all(
-        ListedRow, _LIST, of_user=user_id, before=before, before_id=before_id, limit=limit
+        ListedRow,
+        _LIST,
+        of_user=user_id,
+        archived=archived,
+        before=before,
+        before_id=before_id,
+        limit=limit,
     )
 
 

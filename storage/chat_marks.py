@@ -3,7 +3,18 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import BigInteger, Column, ForeignKey, String, Table, bindparam, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
@@ -19,6 +30,25 @@ marks = Table(
     Column("told_seq", BigInteger, nullable=False),
     Column("told_at", Instant),
 )
+
+
+steps = Table(
+    "mark_steps",
+    metadata,
+    Column("conversation_id", String(36), ForeignKey("conversations.id"), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+
+class Reached(msgspec.Struct):
+    """A person has read (or got) something, first told at `at` where that is still known."""
+
+    user_id: str
+    kind: str
+    at: datetime | None
 
 
 class Mark(msgspec.Struct):
@@ -50,6 +80,32 @@ _LOCK_MARK = (
 _BEGIN_MARK = insert(marks).on_conflict_do_nothing(
     index_elements=[_k.conversation_id, _k.user_id, _k.kind]
 )
+_STEP = insert(steps).on_conflict_do_nothing()
+_t = steps.c
+_FIRST = (
+    select(func.min(_t.at))
+    .where(
+        _t.conversation_id == _k.conversation_id,
+        _t.user_id == _k.user_id,
+        _t.kind == _k.kind,
+        _t.seq >= bindparam("from_seq"),
+    )
+    .correlate(marks)
+    .scalar_subquery()
+)
+_REACHED = (
+    select(_k.user_id, _k.kind, _FIRST)
+    .where(_k.conversation_id == bindparam("of_conversation"), _k.told_seq >= bindparam("from_seq"))
+    .order_by(_k.user_id)
+)
+_OLD_STEPS = (
+    select(_t.conversation_id, _t.user_id, _t.kind, _t.seq)
+    .where(_t.at < bindparam("before"))
+    .limit(bindparam("limit"))
+)
+_FORGET_STEPS = delete(steps).where(
+    tuple_(_t.conversation_id, _t.user_id, _t.kind, _t.seq).in_(_OLD_STEPS)
+)
 _MARKS = select(marks).where(_k.conversation_id.in_(bindparam("conversation_ids", expanding=True)))
 
 
@@ -70,3 +126,25 @@ def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mar
 
 def list_marks(tx: Queries, conversation_ids: list[str]) -> list[Mark]:
     return tx.all(Mark, _MARKS, conversation_ids=conversation_ids)
+
+
+def insert_step(tx: Queries, mark: Mark) -> None:
+    """Keep when a mark was told, so that one can ask later who read what when."""
+    tx.run(
+        _STEP,
+        conversation_id=mark.conversation_id,
+        user_id=mark.user_id,
+        kind=mark.kind,
+        seq=mark.told_seq,
+        at=mark.told_at,
+    )
+
+
+def list_reached(tx: Queries, conversation_id: str, seq: int) -> list[Reached]:
+    """Who told that they read (or got) number `seq` of a conversation."""
+    return tx.all(Reached, _REACHED, of_conversation=conversation_id, from_seq=seq)
+
+
+def forget_steps(tx: Queries, *, before: datetime, limit: int) -> int:
+    """Delete moments that are older; how many."""
+    return tx.run(_FORGET_STEPS, before=before, limit=limit)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from storage.chat_removals import is_removed
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
 
@@ -41,6 +42,7 @@ messages = Table(
     Column("edited_at", Instant),
     Column("deleted", Boolean, nullable=False),
     Column("reply_to", String(36)),
+    Column("mentions", Json),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
 )
@@ -72,6 +74,7 @@ class MessageRow(msgspec.Struct):
     edited_at: datetime | None
     deleted: bool
     reply_to: str | None
+    mentions: list[str] | None
 
 
 _x = messages.c
@@ -90,6 +93,7 @@ _EDIT = (
         said_seq=bindparam("new_said_seq"),
         text=bindparam("new_text"),
         card_data=bindparam("new_card_data"),
+        mentions=bindparam("new_mentions"),
         edited_at=bindparam("new_edited_at"),
         deleted=bindparam("new_deleted"),
     )
@@ -100,6 +104,7 @@ _BETWEEN = (
         _x.conversation_id == bindparam("of_conversation"),
         _x.seq >= bindparam("first"),
         _x.seq <= bindparam("last"),
+        ~is_removed(bindparam("of_reader"), _x.id),
     )
     .order_by(_x.seq.desc())
     .limit(bindparam("limit"))
@@ -141,19 +146,21 @@ def update_message(tx: Queries, row: MessageRow) -> None:
         new_said_seq=row.said_seq,
         new_text=row.text,
         new_card_data=row.card_data,
+        new_mentions=row.mentions,
         new_edited_at=row.edited_at,
         new_deleted=row.deleted,
     )
 
 
 def list_messages(
-    tx: Queries, conversation_id: str, first: int, last: int, limit: int
+    tx: Queries, conversation_id: str, reader_id: str, first: int, last: int, limit: int
 ) -> list[MessageRow]:
-    """Messages numbered in [first, last], the newest first."""
+    """Messages numbered in [first, last] but those the reader removed, the newest first."""
     return tx.all(
         MessageRow,
         _BETWEEN,
         of_conversation=conversation_id,
+        of_reader=reader_id,
         first=first,
         last=last,
         limit=limit,

@@ -12,7 +12,7 @@ Invariants that both databases keep:
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Executable
@@ -21,6 +21,7 @@ log = structlog.get_logger("storage")
 
 T = TypeVar("T")
 Work = Callable[["Queries"], T]
+Dialect = Literal["sqlite", "postgresql"]
 Committed = Callable[[Any], None]
 
 
@@ -32,6 +33,8 @@ class Queries(Protocol):
     """One transaction's statements. Values are bound by name; rows come back as the given shape."""
 
     effects: list[Any]
+    dialect: Dialect
+    """Which SQL it speaks, for the few statements that cannot be the same."""
 
     def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
         """The only row as `shape` (its fields are the columns, in order), or None."""

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from storage.engine import Committed, StorageUnavailable, Work, hand_on
+from storage.engine import Committed, Dialect, StorageUnavailable, Work, hand_on
 from storage.plans import plan_for
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class PostgresQueries:
     """Statements on a SQLAlchemy connection; its compiled cache makes each text once."""
 
     __slots__ = ("_connection", "effects")
+    dialect: Dialect = "postgresql"
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

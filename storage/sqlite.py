@@ -24,7 +24,7 @@ import structlog
 from sqlalchemy import Executable
 
 from storage.checkpoints import PAGES_MAX, Checkpoints
-from storage.engine import Committed, StorageUnavailable, Work, hand_on
+from storage.engine import Committed, Dialect, StorageUnavailable, Work, hand_on
 from storage.plans import Plan, plan_for
 from storage.threads import Threaded
 
@@ -53,6 +53,7 @@ class SqliteQueries:
     """Statements on a bare sqlite3 connection, by plans compiled once."""
 
     __slots__ = ("_connection", "effects")
+    dialect: Dialect = "sqlite"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -16,17 +16,14 @@ import asyncpg
 import pytest
 import structlog
 import uvloop
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import storage.schema  # noqa: F401 - so that every table is known
 from handlers.kit.command import Domain
 from server.telemetry import set_up_logs
 from storage import plans
-from storage.columns import metadata
-from storage.migrate import MIGRATIONS
+from storage.migrate import upgrade
 from tests.parts.postgres import Cluster
 from tests.world import MovableClock, Process, World, environ_of, settings_of
 
@@ -62,15 +59,6 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
 # Databases. Each test gets one of its own, copied from one that has all the tables.
 
 
-def make_tables(connection: Connection) -> None:
-    """All tables as declared; a test of its own holds the migrations to the same result."""
-    metadata.create_all(connection)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.stamp(config, "head")
-
-
 class Template:
     """A PostgreSQL database with all tables, and copies of it."""
 
@@ -101,7 +89,7 @@ class Template:
         url = self._cluster.create("template")
         engine = create_async_engine(url)
         async with engine.begin() as connection:
-            await connection.run_sync(make_tables)
+            await connection.run_sync(upgrade)
         await engine.dispose()
         return url
 
@@ -123,7 +111,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("template") / "parley.db"
     engine = create_engine(f"sqlite:///{file}")
     with engine.begin() as connection:
-        make_tables(connection)
+        upgrade(connection)
     engine.dispose()
     return file
 

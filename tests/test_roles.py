@@ -102,6 +102,19 @@ MAY_USE = {
         "history": SIGNED_IN,
         "list": SIGNED_IN,
         "request_booking": SIGNED_IN,
+        "rename": SIGNED_IN,
+        "set_picture": SIGNED_IN,
+        "set_role": SIGNED_IN,
+        "pin": SIGNED_IN,
+        "pins": SIGNED_IN,
+        "receipts": SIGNED_IN,
+        "search": SIGNED_IN,
+        "mute": SIGNED_IN,
+        "archive": SIGNED_IN,
+        "draft": SIGNED_IN,
+        "delete_for_me": SIGNED_IN,
+        "block": SIGNED_IN,
+        "blocked": SIGNED_IN,
     },
     "/waiting-room": {
         "enter": SIGNED_IN,
@@ -143,6 +156,7 @@ ASKED_FOR = {
     "/booking list status",  # a filter
     "/chat mark_read seq",  # one's own marks
     "/chat mark_delivered seq",
+    "/chat set_role role",  # a member's, by an owner of their group
     "/consultants add_topic hourly_rate",  # one's own price
     "/consultants update_topic hourly_rate",
     "/presence set_status status",  # one's own

@@ -6,6 +6,7 @@ from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
 from rooms import names
 from storage import chat as store
+from storage import chat_members
 
 ROOMS_MAX = 1_000
 
@@ -26,7 +27,7 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
     kind, _, conversation_id = room.partition(":")
     if actor is None or kind != "chat":
         return None
-    return store.find_membership(tx, conversation_id, actor.id)
+    return chat_members.find_membership(tx, conversation_id, actor.id)
 
 
 chat = Domain(

@@ -4,11 +4,12 @@ from handlers.chat.service.members import begin
 from handlers.kit.context import Transaction
 from storage import chat as store
 from storage.chat import ConversationRow
+from storage.chat_marks import forget_steps as forget_steps
 
 
 def make_group(tx: Transaction, name: str, member_ids: list[str]) -> str:
     """A group of any size, made by its first member; its id."""
-    row = ConversationRow(tx.new_id(), "group", name, None, member_ids[0], tx.now)
+    row = ConversationRow(tx.new_id(), "group", name, None, member_ids[0], tx.now, None)
     store.insert_conversation(tx, row)
     begin(tx, row, sorted(set(member_ids)), member_ids[0])
     return row.id

@@ -36,6 +36,7 @@ class Transaction:
         self.scalar, self.scalars = queries.scalar, queries.scalars
         self.run, self.run_many = queries.run, queries.run_many
         self.effects = queries.effects
+        self.dialect = queries.dialect
         self.kernel = kernel
         self.rules = kernel.rules
         self.keys = kernel.keys

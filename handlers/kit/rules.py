@@ -73,6 +73,12 @@ class Rules(msgspec.Struct, frozen=True):
     mail_backoff_s: Annotated[float, Meta(ge=0, description="first pause after a failed mail")] = (
         2.0
     )
+    message_edit_s: Annotated[
+        int, Meta(ge=0, description="how long one may edit what one said")
+    ] = 86_400
+    message_delete_s: Annotated[
+        int, Meta(ge=0, description="how long one may take back what one said")
+    ] = 172_800
     group_members_max: Annotated[int, Meta(ge=2, description="largest group")] = 1_000
     answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
     events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7

@@ -21,6 +21,7 @@ from handlers.booking.contracts import (
     BookingView,
 )
 from handlers.call.contracts import CallDurationRecorded, CallInitiated
+from handlers.chat.contracts.messages import MessageMentioned
 from handlers.consultants.contracts import ConsultantOnboarded
 from handlers.kit.context import Transaction
 from handlers.kit.life import SessionEnded
@@ -46,6 +47,16 @@ def warn_of_the_password(tx: Transaction, event: NewPasswordSet) -> None:
         return
     notice = Notice("password_set", "Your password was set", "If it was not you, act.", "/profile")
     tell(tx, event.user_id, notice, {})
+
+
+@notifications.consumer(MessageMentioned)
+def tell_the_mentioned(tx: Transaction, event: MessageMentioned) -> None:
+    """A message names people: they hear where, and not what it says, which may be taken back."""
+    link = f"/chats/{event.conversation_id}"
+    notice = Notice("mentioned", "You were mentioned", "Somebody named you in a message.", link)
+    data = {"conversation_id": event.conversation_id, "message_id": event.message_id}
+    for user_id in event.user_ids:
+        tell(tx, user_id, notice, {**data, "sender_id": event.sender_id})
 
 
 @notifications.consumer(AuthSuccess)

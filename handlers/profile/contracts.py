@@ -34,13 +34,15 @@ class SettingsChange(Struct, forbid_unknown_fields=True, kw_only=True):
 
     theme: Theme | UnsetType = UNSET
     clock: Clock | UnsetType = UNSET
+    read_receipts: bool | UnsetType = UNSET
 
 
 class UserSettings(View):
-    """How a person likes it."""
+    """How a person likes it; `read_receipts` tells others what one has read."""
 
     theme: Theme = "system"
     clock: Clock = "24h"
+    read_receipts: bool = True
 
 
 class UpdateProfile(Change):

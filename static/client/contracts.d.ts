@@ -13,6 +13,7 @@ export type Clock = "12h" | "24h";
 export type ErrorCode =
   | "ALREADY_CONSULTANT"
   | "ALREADY_HOLDS"
+  | "BLOCKED"
   | "BLOCK_FULL"
   | "BLOCK_NOT_FULL"
   | "BLOCK_PAST"
@@ -29,6 +30,7 @@ export type ErrorCode =
   | "INVALID"
   | "IN_CALL"
   | "LAST_METHOD"
+  | "LAST_OWNER"
   | "NOT_AVAILABLE"
   | "NOT_A_CONSULTANT"
   | "NOT_FOUND"
@@ -42,6 +44,7 @@ export type ErrorCode =
   | "PROOF_NEEDED"
   | "QUOTA_EXCEEDED"
   | "RATE_LIMITED"
+  | "RECEIPTS_OFF"
   | "REFRESH_REUSED"
   | "SESSION_REVOKED"
   | "SIZE_WRONG"
@@ -51,6 +54,7 @@ export type ErrorCode =
   | "TOKEN_MISSING"
   | "TOO_EARLY"
   | "TOO_LARGE"
+  | "TOO_LATE"
   | "TOO_MANY"
   | "TOO_MANY_METHODS"
   | "TOPIC_NOT_OFFERED"
@@ -64,7 +68,11 @@ export type Gender = "female" | "male" | "nonbinary" | "undisclosed";
 
 export type Kind = "audio" | "file" | "image" | "video";
 
+export type MessageKind = "card" | "media" | "system" | "text";
+
 export type PresenceStatus = "active" | "away" | "busy";
+
+export type Role = "member" | "owner";
 
 export type Theme = "dark" | "light" | "system";
 
@@ -88,6 +96,13 @@ export interface AnswerBooking {
   booking_id: string;
   reason?: string | null;
   version?: number | null;
+}
+
+/** `on` puts it away, else it is taken back. */
+export interface Archive {
+  request_id?: string;
+  conversation_id: string;
+  on?: boolean;
 }
 
 export interface AvailabilityStatus {
@@ -118,6 +133,19 @@ export interface Block {
   max_calls: number;
   taken: number;
   status: "available" | "cancelled" | "full";
+}
+
+/** `on` blocks the person, else they are no longer blocked. */
+export interface BlockPerson {
+  request_id?: string;
+  user_id: string;
+  on?: boolean;
+}
+
+/** Whom one has blocked, and the number of one's own room that this reflects. */
+export interface Blocked {
+  user_ids: string[];
+  seq: number;
 }
 
 export interface Blocks {
@@ -236,12 +264,14 @@ export interface ConsultantPage {
   next: string | null;
 }
 
-/** One conversation. `read` and `delivered` are marks by person up to 32 members; above, they are counts: how many have read (or got) its newest message. */
+/** One conversation. A group has one owner at least, and maybe a picture, at `/pictures/<picture_id>`. `read` and `delivered` are marks by person up to 32 members; above, they are counts: how many have read (or got) its newest message. */
 export interface Conversation {
   id: string;
   kind: "direct" | "group";
   name: string | null;
   member_ids: string[];
+  owner_ids: string[];
+  picture_id: string | null;
   seq: number;
   read: Record<string, number> | number;
   delivered: Record<string, number> | number;
@@ -267,15 +297,22 @@ export interface CurrentCall {
   seq: number;
 }
 
+export interface DeleteForMe {
+  request_id?: string;
+  message_id: string;
+}
+
 export interface DeleteMessage {
   request_id?: string;
   message_id: string;
 }
 
+/** Who is mentioned stays as it was, unless `mentions` are given. */
 export interface EditMessage {
   request_id?: string;
   message_id: string;
   text: string;
+  mentions?: string[] | null;
 }
 
 /** An answer that says no more than that it was done. */
@@ -313,6 +350,12 @@ export interface Forgot {
   email: string;
 }
 
+/** What was found, the newest first; a page of few, or none, need not be the last. */
+export interface Found {
+  messages: Message[];
+  next: string | null;
+}
+
 export interface GetBooking {
   booking_id: string;
 }
@@ -331,6 +374,10 @@ export interface GetMessage {
 
 export interface GetQueue {
   block_id: string;
+}
+
+export interface GetReceipts {
+  message_id: string;
 }
 
 /** Ask for one's own schedule. */
@@ -369,6 +416,13 @@ export interface JoinWaitingList {
   block_id: string;
 }
 
+/** No text is no draft. */
+export interface KeepDraft {
+  request_id?: string;
+  conversation_id: string;
+  text?: string;
+}
+
 export interface LeaveCall {
   request_id?: string;
   call_id: string;
@@ -396,6 +450,9 @@ export interface Link {
   request_id?: string;
 }
 
+/** Ask whom one has blocked. */
+export interface ListBlocked {}
+
 export interface ListBlocks {
   consultant_id: string;
   from: string;
@@ -413,9 +470,11 @@ export interface ListConsultants {
   before?: string | null;
 }
 
+/** Those that one did not put away, or (`archived`) those that one did. */
 export interface ListConversations {
   limit?: number;
   before?: string | null;
+  archived?: boolean;
 }
 
 /** Ask how one can sign in. */
@@ -429,6 +488,10 @@ export interface ListNotifications {
 /** Ask what people are called. */
 export interface ListPeople {
   user_ids: string[];
+}
+
+export interface ListPinned {
+  conversation_id: string;
 }
 
 /** Ask which providers one can sign in with. */
@@ -448,11 +511,16 @@ export interface ListedConversation {
   kind: "direct" | "group";
   name: string | null;
   member_ids: string[];
+  owner_ids: string[];
+  picture_id: string | null;
   seq: number;
   read: Record<string, number> | number;
   delivered: Record<string, number> | number;
   unread: number;
   last_message: Message | null;
+  muted_until: string | null;
+  archived: boolean;
+  draft: string;
 }
 
 export interface Login {
@@ -497,7 +565,7 @@ export interface Message {
   seq: number;
   sender_id: string | null;
   client_id: string | null;
-  kind: "card" | "media" | "system" | "text";
+  kind: MessageKind;
   text: string;
   card: Card | null;
   sent_at: string;
@@ -505,6 +573,7 @@ export interface Message {
   deleted: boolean;
   media: Media | null;
   reply_to: string | null;
+  mentions: string[];
   reactions: Reaction[];
 }
 
@@ -526,6 +595,13 @@ export interface MoveMark {
   request_id?: string;
   conversation_id: string;
   seq: number;
+}
+
+/** `until` is left out to hear of it again. */
+export interface Mute {
+  request_id?: string;
+  conversation_id: string;
+  until?: string | null;
 }
 
 /** A command that takes no fields. */
@@ -587,6 +663,14 @@ export interface OverrideWeek {
   cancel_bookings?: boolean;
 }
 
+/** What one made of a conversation for oneself. */
+export interface OwnState {
+  conversation_id: string;
+  muted_until: string | null;
+  archived: boolean;
+  draft: string;
+}
+
 /** Names by user id; people who do not exist are left out. */
 export interface People {
   people: Record<string, Person>;
@@ -599,9 +683,22 @@ export interface Person {
   picture_id: string | null;
 }
 
+/** `on` pins the message, else it is no longer pinned. */
+export interface Pin {
+  request_id?: string;
+  message_id: string;
+  on?: boolean;
+}
+
 /** How long the pincode lives; the same whether the address is known or not. */
 export interface PincodeSent {
   expires_in_s: number;
+}
+
+/** The pinned messages that one may read, the latest pinned first, and the head. */
+export interface Pins {
+  messages: Message[];
+  seq: number;
 }
 
 /** One student's place: `ahead` others come first, in about `eta_s` seconds it is their turn. */
@@ -676,6 +773,18 @@ export interface ReadHistory {
   limit?: number;
 }
 
+/** When a person had read (or got) it; none is told where that was too long ago to be known. */
+export interface Receipt {
+  user_id: string;
+  at: string | null;
+}
+
+/** Who has read and who has got a message. */
+export interface Receipts {
+  read: Receipt[];
+  delivered: Receipt[];
+}
+
 export interface Refresh {
   refresh_token: string;
 }
@@ -695,6 +804,12 @@ export interface RemovePassword {
 export interface RemoveTopic {
   request_id?: string;
   topic_id: string;
+}
+
+export interface Rename {
+  request_id?: string;
+  conversation_id: string;
+  name: string;
 }
 
 export interface RequestBooking {
@@ -745,6 +860,14 @@ export interface Schedule {
   overrides: Override[];
 }
 
+/** Words, each found by how it begins; in one conversation, or in all; before a message. */
+export interface Search {
+  text: string;
+  conversation_id?: string | null;
+  before?: string | null;
+  limit?: number;
+}
+
 /** `text` is a word to it; `duration_ms` is of a recording or a video. */
 export interface SendMedia {
   request_id?: string;
@@ -753,6 +876,7 @@ export interface SendMedia {
   upload_id: string;
   text?: string;
   reply_to?: string | null;
+  mentions?: string[];
   duration_ms?: number | null;
 }
 
@@ -763,6 +887,7 @@ export interface SendMessage {
   client_id: string;
   text: string;
   reply_to?: string | null;
+  mentions?: string[];
 }
 
 /** Ask for a pincode to oneself. */
@@ -799,6 +924,13 @@ export interface SetDefaultSchedule {
   blocks: WeeklyBlock[];
 }
 
+/** `upload_id` is a picture of yours; none takes the picture away. */
+export interface SetGroupPicture {
+  request_id?: string;
+  conversation_id: string;
+  upload_id?: string | null;
+}
+
 /** A first password, or a new one where the old is forgotten; by a pincode of `send_proof`. */
 export interface SetPassword {
   pincode: string;
@@ -812,6 +944,13 @@ export interface SetPicture {
   upload_id: string | null;
 }
 
+export interface SetRole {
+  request_id?: string;
+  conversation_id: string;
+  user_id: string;
+  role: Role;
+}
+
 export interface SetStatus {
   request_id?: string;
   status: PresenceStatus;
@@ -821,6 +960,7 @@ export interface SetStatus {
 export interface SettingsChange {
   theme?: Theme;
   clock?: Clock;
+  read_receipts?: boolean;
 }
 
 /** How a person can sign in. */
@@ -989,10 +1129,11 @@ export interface User {
   updated_at: string;
 }
 
-/** How a person likes it. */
+/** How a person likes it; `read_receipts` tells others what one has read. */
 export interface UserSettings {
   theme: Theme;
   clock: Clock;
+  read_receipts: boolean;
 }
 
 export interface WatchBlocks {
@@ -1116,17 +1257,27 @@ export interface Commands {
   "/chat": {
     /** Take somebody into a group; they read from here on. */
     add_member: { payload: ChangeMember; data: Conversation };
+    /** Put a conversation away, or take it back. */
+    archive: { payload: Archive; data: OwnState };
+    /** Let a person say nothing more to you directly, nor you to them; or let them again. */
+    block: { payload: BlockPerson; data: Empty };
+    /** Whom you have blocked. */
+    blocked: { payload: ListBlocked; data: Blocked };
     /** A new conversation of several, you among them. */
     create_group: { payload: CreateGroup; data: Conversation };
     /** Take back what you said; its text is gone from everywhere. */
     delete: { payload: DeleteMessage; data: Message };
+    /** Remove a message from your own history alone. */
+    delete_for_me: { payload: DeleteForMe; data: Empty };
+    /** Keep what you have begun to write, for all of your devices. */
+    draft: { payload: KeepDraft; data: OwnState };
     /** Change what you said. */
     edit: { payload: EditMessage; data: Message };
     /** One message that you may read, such as what a reply answers. */
     get: { payload: GetMessage; data: Message };
     /** What was said while you were in, the newest page first. */
     history: { payload: ReadHistory; data: History };
-    /** Leave a group. */
+    /** Leave a group; its last owner makes another one first. */
     leave: { payload: LeaveConversation; data: Conversation };
     /** Your conversations, the liveliest first. */
     list: { payload: ListConversations; data: ConversationPage };
@@ -1136,18 +1287,34 @@ export interface Commands {
     mark_read: { payload: MoveMark; data: Empty };
     /** Where the file of a message is fetched, for who may read the message. */
     media: { payload: GetMedia; data: MediaLinks };
+    /** Keep a conversation quiet until a moment; mentions are told all the same. */
+    mute: { payload: Mute; data: OwnState };
     /** Your direct conversation with a person; the same one each time. */
     open: { payload: OpenConversation; data: Conversation };
+    /** Pin a message for everybody in the conversation, or no longer; in a group, owners may. */
+    pin: { payload: Pin; data: Empty };
+    /** What is pinned in a conversation. */
+    pins: { payload: ListPinned; data: Pins };
     /** Put a sign on a message, or take yours away. */
     react: { payload: React; data: Reactions };
-    /** Put somebody out of a group that you made; they read up to here. */
+    /** Who has read and got a message of yours, and when. */
+    receipts: { payload: GetReceipts; data: Receipts };
+    /** Put somebody out of a group that you own; they read up to here. */
     remove_member: { payload: ChangeMember; data: Conversation };
+    /** Give a group that you own another name. */
+    rename: { payload: Rename; data: Conversation };
     /** Ask for a booking inside a conversation, which shows it and keeps it current. */
     request_booking: { payload: RequestBookingInChat; data: Booking };
+    /** What was said with these words, of all that you may read. */
+    search: { payload: Search; data: Found };
     /** Say something; the same `client_id` again gets the first message. */
     send: { payload: SendMessage; data: Message };
     /** Show a file of yours that is ready; the same `client_id` again gets the first message. */
     send_media: { payload: SendMedia; data: Message };
+    /** Give a group that you own a picture, or none. */
+    set_picture: { payload: SetGroupPicture; data: Conversation };
+    /** Make somebody an owner of a group that you own, or an owner a member again. */
+    set_role: { payload: SetRole; data: Conversation };
     /** Let the others know that you are typing. */
     typing: { payload: Type; data: Empty };
   };
@@ -1299,24 +1466,36 @@ export interface Events {
     signal: { call_id: string; from: string; data: unknown };
   };
   "/chat": {
+    /** One muted a conversation, put it away, or wrote a draft in it. */
+    CONVERSATION_ADJUSTED: { user_id: string; state: OwnState };
+    /** A group has another name, picture or owner; `user_id` is whom it is about. */
+    CONVERSATION_CHANGED: { conversation: Conversation; user_id: string; message: Message | null };
     /** A conversation began; `user_id` is who opened it. */
     CONVERSATION_OPENED: { conversation: Conversation; user_id: string };
+    /** One has read up to `seq`, and does not tell the others. */
+    CONVERSATION_READ: { user_id: string; conversation_id: string; seq: number };
     /** `user_id` is in from here on. */
-    MEMBER_ADDED: { conversation: Conversation; user_id: string };
+    MEMBER_ADDED: { conversation: Conversation; user_id: string; message: Message | null };
     /** `user_id` is out from here on. */
-    MEMBER_REMOVED: { conversation: Conversation; user_id: string };
+    MEMBER_REMOVED: { conversation: Conversation; user_id: string; message: Message | null };
     /** What was said is gone. */
     MESSAGE_DELETED: { message: Message };
     /** A person's device has got everything up to `seq`. */
     MESSAGE_DELIVERED: { conversation_id: string; user_id: string; seq: number };
     /** What was said changed, or what its card shows. */
     MESSAGE_EDITED: { message: Message };
+    /** A message was pinned in its conversation, or (`pinned` is false) no longer is. */
+    MESSAGE_PINNED: { conversation_id: string; message_id: string; user_id: string; pinned: boolean };
     /** The signs on a message changed; these are all of them now. */
     MESSAGE_REACTED: { conversation_id: string; message_id: string; user_id: string; reactions: Reaction[] };
     /** A person has read up to `seq`. */
     MESSAGE_READ: { conversation_id: string; user_id: string; seq: number };
+    /** One removed a message for oneself alone. */
+    MESSAGE_REMOVED: { user_id: string; conversation_id: string; message_id: string };
     /** Something was said. */
     MESSAGE_SENT: { message: Message };
+    /** One blocked a person, or (`on` is false) no longer does. */
+    PERSON_BLOCKED: { user_id: string; person_id: string; on: boolean };
     typing: { conversation_id: string; user_id: string };
   };
   "/consultants": {

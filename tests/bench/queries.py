@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from handlers.chat import public as chats
 from handlers.chat.contracts.conversations import ListConversations
-from handlers.chat.contracts.messages import ReadHistory
+from handlers.chat.contracts.messages import ReadHistory, Search
+from handlers.chat.service.found import search
 from handlers.chat.service.history import list_conversations, read_history
 from handlers.kit.context import Context, Transaction
 from handlers.kit.kernel import Actor
@@ -47,6 +48,7 @@ _FILL = (
     SELECT '01900000-0000-7000-8000-' || substr(CAST(1000000000000 + i AS VARCHAR), 2), id,
         i / :conversations + 2, created_by, CAST(i AS VARCHAR), '2026-01-01T00:00:00.000000Z',
         'hello there, this is a chat message of a usual size, about a hundred bytes'
+            || CASE WHEN i % 997 = 0 THEN ' seldom' ELSE '' END
     FROM number JOIN conversations ON name = CAST(i % :conversations AS VARCHAR)""",
     """INSERT INTO messages (id, conversation_id, seq, said_seq, sender_id, client_id, kind, text,
         sent_at, deleted)
@@ -126,7 +128,23 @@ async def _replay(context: Context, people: Population, chance: random.Random) -
     await context.kernel.database.read(partial(read_entries, wanted=wanted, limits=ReplayLimits()))
 
 
-QUERIES: dict[str, Call] = {"history": _history, "list": _list, "replay": _replay}
+async def _search_usual(context: Context, people: Population, chance: random.Random) -> None:
+    """A page of what was said with two words that are in every message."""
+    await context.read(search, Search(text="message usu"))
+
+
+async def _search_seldom(context: Context, people: Population, chance: random.Random) -> None:
+    """A page of what was said with a word that is in one message of a thousand."""
+    await context.read(search, Search(text="seldom"))
+
+
+QUERIES: dict[str, Call] = {
+    "history": _history,
+    "list": _list,
+    "replay": _replay,
+    "search, usual words": _search_usual,
+    "search, a seldom word": _search_seldom,
+}
 
 
 async def _time(call: Call, app: App, people: Population) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from storage.chat import Interval
+from storage.chat_members import Interval
 from storage.chat_messages import MessageRow
 from tests.chaos.records import Entry, Event, Fetched, History, Out, Stream, Violation
 from tests.chaos.shown import Shown

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from storage.booking import BookingRow
-from storage.chat import Interval
+from storage.chat_members import Interval
 from storage.chat_messages import MessageRow
 from storage.holds import Hold
 from tests.chaos.checker import check, check_flaps, check_held, check_presence
@@ -36,7 +36,8 @@ def said(number: int, text: str = "hello", *, deleted: bool = False) -> dict[str
 
 
 def row_of(message: dict[str, Any]) -> MessageRow:
-    rest = dict.fromkeys(("card_kind", "card_id", "card_data", "edited_at", "reply_to"))
+    empty = ("card_kind", "card_id", "card_data", "edited_at", "reply_to", "mentions", "preview")
+    rest = dict.fromkeys(one for one in empty if one in MessageRow.__struct_fields__)
     kept = {"said_seq": message["seq"], "sender_id": "ana", "kind": "text", "sent_at": NOON}
     return MessageRow(**message, **kept, **rest)
 

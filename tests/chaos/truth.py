@@ -10,7 +10,8 @@ from sqlalchemy import bindparam, func, select
 
 from storage.availability import blocks
 from storage.booking import BookingRow, bookings
-from storage.chat import Interval, members
+from storage.chat import members
+from storage.chat_members import Interval
 from storage.chat_messages import MessageRow, messages
 from storage.deliveries import deliveries
 from storage.engine import Queries

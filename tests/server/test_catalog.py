@@ -562,7 +562,7 @@ def a_user() -> UserView:
         language="en",
         time_zone="UTC",
         roles=["student"],
-        settings={"theme": "dark", "clock": "24h"},
+        settings={"theme": "dark", "clock": "24h", "read_receipts": True},
         picture_id=None,
         created_at=moment,
         updated_at=moment,

@@ -41,7 +41,9 @@ from storage import (
     booking,
     chat,
     chat_marks,
+    chat_members,
     chat_messages,
+    chat_search,
     deliveries,
     events,
     notifications,
@@ -62,6 +64,9 @@ SCANNED = {
     "clock._NOW": "it reads no table",
 }
 """Statements that no index serves, each with the reason why that does not matter."""
+
+OF_ONE = {"chat_search._IN_SQLITE": "sqlite", "chat_search._IN_POSTGRESQL": "postgresql"}
+"""Statements in the words of one database alone."""
 
 
 # Which statements there are.
@@ -97,9 +102,14 @@ def handed_over(tree: ast.Module, file: str) -> Iterator[str]:
             yield given.id
 
 
+def spoken_by(database: str) -> list[Statement]:
+    """The statements that this database gets."""
+    return [one for one in STATEMENTS if OF_ONE.get(one.name, database) == database]
+
+
 STATEMENTS = [one for one in statements() if one.name not in SCANNED]
 each_statement = pytest.mark.parametrize(
-    "statement", [pytest.param(one.executable, id=one.name) for one in STATEMENTS]
+    "statement", [pytest.param(one.executable, id=one.name) for one in spoken_by("sqlite")]
 )
 
 
@@ -181,7 +191,7 @@ async def test_postgresql_finds_the_rows_by_an_index(database):
         await crowd(connection)
         for way in ("seqscan", "hashjoin", "mergejoin"):
             await connection.exec_driver_sql(f"SET enable_{way} = off")
-        for name, statement in STATEMENTS:
+        for name, statement in spoken_by("postgresql"):
             sql, values = as_sent(statement, asyncpg.dialect())
             answer = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(values))
             plan = answer.scalar_one()
@@ -261,16 +271,16 @@ def fill_chat(queries: SqliteQueries, count: int) -> None:
     """Messages in one conversation, and more conversations of others."""
     for number, name in enumerate([HERE, *(name_of(number) for number in range(count))]):
         at = NOW + timedelta(seconds=number)
-        row = chat.ConversationRow(name, "group", None, None, ME, at)
+        row = chat.ConversationRow(name, "group", None, None, ME, at, None)
         chat.insert_conversation(queries, row)
         for person in (ME, OTHER) if name == HERE else (OTHER, name):
-            chat.insert_member(queries, name, person, 1)
+            chat_members.insert_member(queries, name, person, 1)
     chat_marks.keep_mark(queries, chat_marks.Mark(HERE, ME, "read", count - 20, 0, None))
     for number in range(1, count + 1):
         name = name_of(number)
         row = chat_messages.MessageRow(
-            name, HERE, number, number, OTHER, name, "text", "", None, None, None, NOW, None, False,
-            None,
+            name, HERE, number, number, OTHER, name, "text", "a word", None, None, None, NOW, None,
+            False, None, None,
         )  # fmt: skip
         chat_messages.insert_message(queries, row)
 
@@ -309,10 +319,16 @@ def fill_bookings(queries: SqliteQueries, count: int) -> None:
 CONSULTANTS = metadata.tables["consultants"]
 
 READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
-    "history, the newest": lambda q, n: chat_messages.list_messages(q, HERE, 1, n, 20),
-    "history, an old page": lambda q, n: chat_messages.list_messages(q, HERE, 1, 50, 20),
+    "history, the newest": lambda q, n: chat_messages.list_messages(q, HERE, ME, 1, n, 20),
+    "history, an old page": lambda q, n: chat_messages.list_messages(q, HERE, ME, 1, 50, 20),
     "a message sent before": lambda q, n: chat_messages.find_sent(q, HERE, OTHER, name_of(n)),
-    "the list of conversations": lambda q, n: chat.list_conversations(q, ME, FOR_EVER, "~", 20),
+    "the list of conversations": lambda q, n: chat.list_conversations(
+        q, ME, False, FOR_EVER, "~", 20
+    ),
+    "a word in one's conversations": lambda q, n: chat_search.list_said(
+        q, ["word"], [HERE], None, 20
+    ),
+    "who read a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),
     "unread": lambda q, n: chat.count_unread(q, ME, [HERE], 1_000),
     "the last messages": lambda q, n: chat.list_last_messages(q, ME, [HERE]),
     "the newest numbers": lambda q, n: chat.list_newest_seqs(q, [HERE]),

@@ -14,7 +14,7 @@ from sqlalchemy import table as sql_table
 import storage.schema  # noqa: F401 - so that every table is known
 from storage.columns import metadata
 from storage.engine import open_database
-from storage.migrate import migrate, upgrade
+from storage.migrate import is_declared, migrate, upgrade
 from storage.postgres import PostgresDatabase
 
 T = TypeVar("T")
@@ -54,9 +54,8 @@ def empty_url(database_kind, tmp_path, request) -> str:
 
 
 def differences(connection: Connection) -> list[str]:
-    context = MigrationContext.configure(
-        connection, opts={"compare_type": True, "render_as_batch": True}
-    )
+    opts = {"compare_type": True, "render_as_batch": True, "include_name": is_declared}
+    context = MigrationContext.configure(connection, opts=opts)
     return [str(one) for one in compare_metadata(context, metadata)]
 
 

@@ -6,48 +6,71 @@ from handlers.chat.contracts.conversations import (
     ConversationPage,
     ConversationView,
     CreateGroup,
+    LastOwner,
     LeaveConversation,
     ListConversations,
     OpenConversation,
+    Rename,
+    SetGroupPicture,
+    SetRole,
     Type,
 )
-from handlers.chat.service import history, members
+from handlers.chat.contracts.personal import Blocked
+from handlers.chat.service import groups, history, members
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from rooms import names
 
 
-@chat.command(name="open")
+@chat.command(name="open", refuses=(Blocked,))
 async def open_conversation(ctx: Context, ask: OpenConversation) -> ConversationView:
     """Your direct conversation with a person; the same one each time."""
     return await ctx.transact(members.open_direct, ask.user_id)
 
 
-@chat.command()
+@chat.command(refuses=(Blocked,))
 async def create_group(ctx: Context, ask: CreateGroup) -> ConversationView:
     """A new conversation of several, you among them."""
-    return await ctx.transact(members.create_group, ask)
+    return await ctx.transact(groups.create_group, ask)
 
 
-@chat.command()
+@chat.command(refuses=(Blocked,))
 async def add_member(ctx: Context, ask: ChangeMember) -> ConversationView:
     """Take somebody into a group; they read from here on."""
-    return await ctx.transact(members.add_member, ask)
+    return await ctx.transact(groups.add_member, ask)
 
 
-@chat.command()
+@chat.command(refuses=(LastOwner,))
 async def remove_member(ctx: Context, ask: ChangeMember) -> ConversationView:
-    """Put somebody out of a group that you made; they read up to here."""
-    return await ctx.transact(members.remove_member, ask)
+    """Put somebody out of a group that you own; they read up to here."""
+    return await ctx.transact(groups.remove_member, ask)
 
 
-@chat.command()
+@chat.command(refuses=(LastOwner,))
 async def leave(ctx: Context, ask: LeaveConversation) -> ConversationView:
-    """Leave a group."""
-    return await ctx.transact(members.leave, ask)
+    """Leave a group; its last owner makes another one first."""
+    return await ctx.transact(groups.leave, ask)
 
 
 @chat.command()
+async def rename(ctx: Context, ask: Rename) -> ConversationView:
+    """Give a group that you own another name."""
+    return await ctx.transact(groups.rename, ask)
+
+
+@chat.command()
+async def set_picture(ctx: Context, ask: SetGroupPicture) -> ConversationView:
+    """Give a group that you own a picture, or none."""
+    return await ctx.transact(groups.set_picture, ask)
+
+
+@chat.command(refuses=(LastOwner,))
+async def set_role(ctx: Context, ask: SetRole) -> ConversationView:
+    """Make somebody an owner of a group that you own, or an owner a member again."""
+    return await ctx.transact(groups.set_role, ask)
+
+
+@chat.command(refuses=(Blocked,))
 async def typing(ctx: Context, ask: Type) -> Empty:
     """Let the others know that you are typing."""
     whisper = await ctx.read(members.get_typing, ask.conversation_id)

@@ -7,47 +7,57 @@ from handlers.chat.contracts.messages import (
     DeleteMessage,
     EditMessage,
     MessageView,
+    Pin,
     React,
     ReactionsView,
     RequestBookingInChat,
     SendMedia,
     SendMessage,
+    TooLate,
 )
-from handlers.chat.service import cards, media, messages, reactions
+from handlers.chat.contracts.personal import Blocked
+from handlers.chat.service import cards, media, messages, pins, reactions
 from handlers.kit.context import Context
+from handlers.kit.contract import Empty
 
 
-@chat.command(rate="messages")
+@chat.command(rate="messages", refuses=(Blocked,))
 async def send(ctx: Context, ask: SendMessage) -> MessageView:
     """Say something; the same `client_id` again gets the first message."""
     return await ctx.transact(messages.send, ask)
 
 
-@chat.command(rate="messages")
+@chat.command(rate="messages", refuses=(Blocked,))
 async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     """Show a file of yours that is ready; the same `client_id` again gets the first message."""
     return await ctx.transact(media.send_media, ask)
 
 
-@chat.command(rate="messages")
+@chat.command(rate="messages", refuses=(Blocked,))
 async def react(ctx: Context, ask: React) -> ReactionsView:
     """Put a sign on a message, or take yours away."""
     return await ctx.transact(reactions.react, ask)
 
 
-@chat.command(rate="messages")
+@chat.command(rate="messages", refuses=(Blocked, TooLate))
 async def edit(ctx: Context, ask: EditMessage) -> MessageView:
     """Change what you said."""
     return await ctx.transact(messages.edit, ask)
 
 
-@chat.command()
+@chat.command(refuses=(Blocked,))
+async def pin(ctx: Context, ask: Pin) -> Empty:
+    """Pin a message for everybody in the conversation, or no longer; in a group, owners may."""
+    return await ctx.transact(pins.pin, ask)
+
+
+@chat.command(refuses=(TooLate,))
 async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
     """Take back what you said; its text is gone from everywhere."""
     return await ctx.transact(messages.delete, ask)
 
 
-@chat.command(refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock))
+@chat.command(refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked))
 async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
     """Ask for a booking inside a conversation, which shows it and keeps it current."""
     return await ctx.transact(cards.request_booking, ask)

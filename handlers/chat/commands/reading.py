@@ -1,16 +1,20 @@
 """The doors of /chat for who reads."""
 
 from handlers.chat import chat
-from handlers.chat.contracts.marks import MoveMark
+from handlers.chat.contracts.marks import GetReceipts, MoveMark, ReceiptsOff, ReceiptsView
 from handlers.chat.contracts.messages import (
+    FoundView,
     GetMedia,
     GetMessage,
     HistoryView,
+    ListPinned,
     MediaLinks,
     MessageView,
+    PinsView,
     ReadHistory,
+    Search,
 )
-from handlers.chat.service import history, marks, media
+from handlers.chat.service import found, history, marks, media, pins, receipts
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.uploads import public as uploads
@@ -28,6 +32,24 @@ async def get_media(ctx: Context, ask: GetMedia) -> MediaLinks:
     upload_id = await ctx.read(media.find_media, ask.message_id)
     url, thumbnail_url = await uploads.links_of(ctx, upload_id)
     return MediaLinks(url=url, thumbnail_url=thumbnail_url)
+
+
+@chat.command(name="pins")
+async def list_pinned(ctx: Context, ask: ListPinned) -> PinsView:
+    """What is pinned in a conversation."""
+    return await ctx.read(pins.list_pinned, ask.conversation_id)
+
+
+@chat.command(name="receipts", refuses=(ReceiptsOff,))
+async def get_receipts(ctx: Context, ask: GetReceipts) -> ReceiptsView:
+    """Who has read and got a message of yours, and when."""
+    return await ctx.read(receipts.get_receipts, ask)
+
+
+@chat.command()
+async def search(ctx: Context, ask: Search) -> FoundView:
+    """What was said with these words, of all that you may read."""
+    return await ctx.read(found.search, ask)
 
 
 @chat.command()

@@ -1,5 +1,6 @@
 """What is said about conversations: who is in them, and how they look to each."""
 
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -17,10 +18,18 @@ from handlers.kit.contract import (
     Request,
     View,
 )
+from handlers.kit.errors import Refusal
 from rooms import names
 from rooms.names import stream
 
 MemberIds = Annotated[list[Id], Meta(min_length=1, max_length=5_000)]
+
+
+Role = Literal["owner", "member"]
+
+
+class LastOwner(Refusal):
+    """A group keeps an owner: make somebody else one first."""
 
 
 class OpenConversation(Change, kw_only=True):
@@ -37,6 +46,24 @@ class ChangeMember(Change, kw_only=True):
     user_id: Id
 
 
+class Rename(Change, kw_only=True):
+    conversation_id: Id
+    name: Name
+
+
+class SetGroupPicture(Change, kw_only=True):
+    """`upload_id` is a picture of yours; none takes the picture away."""
+
+    conversation_id: Id
+    upload_id: Id | None = None
+
+
+class SetRole(Change, kw_only=True):
+    conversation_id: Id
+    user_id: Id
+    role: Role
+
+
 class LeaveConversation(Change, kw_only=True):
     conversation_id: Id
 
@@ -46,21 +73,27 @@ class Type(Request):
 
 
 class ListConversations(Request):
+    """Those that one did not put away, or (`archived`) those that one did."""
+
     limit: Limit = 50
     before: Cursor | None = None
+    archived: bool = False
 
 
 class ConversationView(View):
     """One conversation.
 
-    `read` and `delivered` are marks by person up to 32 members; above, they are counts: how many
-    have read (or got) its newest message.
+    A group has one owner at least, and maybe a picture, at `/pictures/<picture_id>`. `read` and
+    `delivered` are marks by person up to 32 members; above, they are counts: how many have read
+    (or got) its newest message.
     """
 
     id: str
     kind: Literal["direct", "group"]
     name: str | None
     member_ids: list[str]
+    owner_ids: list[str]
+    picture_id: str | None
     seq: int
     read: dict[str, int] | int
     delivered: dict[str, int] | int
@@ -69,6 +102,9 @@ class ConversationView(View):
 class ListedConversationView(ConversationView, kw_only=True):
     unread: int
     last_message: MessageView | None
+    muted_until: datetime | None
+    archived: bool
+    draft: str
 
 
 class ConversationPage(View):
@@ -116,7 +152,13 @@ class ConversationOpened(_AboutMembers):
         return self.conversation.member_ids
 
 
-class MemberAdded(_AboutMembers):
+class NotedChange(_AboutMembers):
+    """`message` is how the history shows it; it has this event's number."""
+
+    message: MessageView | None = None
+
+
+class MemberAdded(NotedChange):
     """`user_id` is in from here on."""
 
     NAME: ClassVar[str] = "MEMBER_ADDED"
@@ -125,7 +167,7 @@ class MemberAdded(_AboutMembers):
         return [self.user_id]
 
 
-class MemberRemoved(_AboutMembers):
+class MemberRemoved(NotedChange):
     """`user_id` is out from here on."""
 
     NAME: ClassVar[str] = "MEMBER_REMOVED"
@@ -136,3 +178,9 @@ class MemberRemoved(_AboutMembers):
     def membership(self) -> tuple[Membership, ...]:
         chat = stream("/chat", names.chat(self.conversation.id))
         return (Membership(self.user_id, chat, False, self.conversation.seq),)
+
+
+class ConversationChanged(NotedChange):
+    """A group has another name, picture or owner; `user_id` is whom it is about."""
+
+    NAME: ClassVar[str] = "CONVERSATION_CHANGED"

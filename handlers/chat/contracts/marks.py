@@ -1,19 +1,40 @@
 """How far people have read (or got) a conversation."""
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
-from handlers.kit.contract import (
-    Change,
-    Event,
-    Id,
-    Seq,
-)
+import msgspec
+
+from handlers.kit.contract import Change, Event, Id, Request, Seq, View
+from handlers.kit.errors import Refusal
 from rooms import names
 
 
 class MoveMark(Change, kw_only=True):
     conversation_id: Id
     seq: Seq
+
+
+class GetReceipts(Request):
+    message_id: Id
+
+
+class Receipt(msgspec.Struct):
+    """When a person had read (or got) it; none is told where that was too long ago to be known."""
+
+    user_id: str
+    at: datetime | None
+
+
+class ReceiptsView(View):
+    """Who has read and who has got a message."""
+
+    read: list[Receipt]
+    delivered: list[Receipt]
+
+
+class ReceiptsOff(Refusal):
+    """You do not tell others what you read, so you are not told either."""
 
 
 class _Mark(Event):

@@ -18,9 +18,15 @@ from handlers.kit.contract import (
     Text,
     View,
 )
+from handlers.kit.errors import Refusal
 from rooms import names
 
+MentionIds = Annotated[list[Id], Meta(max_length=50)]
 ClientId = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+MessageKind = Literal["text", "card", "media", "system"]
+"""A system message is a note in the history; its card says what of whom."""
 
 
 class SendMessage(Change, kw_only=True):
@@ -30,6 +36,7 @@ class SendMessage(Change, kw_only=True):
     client_id: ClientId
     text: Text
     reply_to: Id | None = None
+    mentions: MentionIds = msgspec.field(default_factory=list)
 
 
 class SendMedia(Change, kw_only=True):
@@ -40,6 +47,7 @@ class SendMedia(Change, kw_only=True):
     upload_id: Id
     text: LongText = ""
     reply_to: Id | None = None
+    mentions: MentionIds = msgspec.field(default_factory=list)
     duration_ms: Annotated[int, Meta(ge=0, le=86_400_000)] | None = None
 
 
@@ -60,8 +68,22 @@ class React(Change, kw_only=True):
 
 
 class EditMessage(Change, kw_only=True):
+    """Who is mentioned stays as it was, unless `mentions` are given."""
+
     message_id: Id
     text: Text
+    mentions: MentionIds | None = None
+
+
+class Pin(Change, kw_only=True):
+    """`on` pins the message, else it is no longer pinned."""
+
+    message_id: Id
+    on: bool = True
+
+
+class ListPinned(Request):
+    conversation_id: Id
 
 
 class DeleteMessage(Change, kw_only=True):
@@ -72,6 +94,15 @@ class ReadHistory(Request):
     conversation_id: Id
     before_seq: Seq | None = None
     limit: Limit = 50
+
+
+class Search(Request):
+    """Words, each found by how it begins; in one conversation, or in all; before a message."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+    conversation_id: Id | None = None
+    before: Id | None = None
+    limit: Limit = 20
 
 
 class RequestBookingInChat(Change, kw_only=True):
@@ -135,7 +166,7 @@ class MessageView(View):
     seq: int
     sender_id: str | None
     client_id: str | None
-    kind: Literal["text", "card", "media", "system"]
+    kind: MessageKind
     text: str
     card: Card | None
     sent_at: datetime
@@ -143,10 +174,29 @@ class MessageView(View):
     deleted: bool
     media: MediaView | None = None
     reply_to: str | None = None
+    mentions: list[str] = msgspec.field(default_factory=list)
     reactions: list[Reaction] = msgspec.field(default_factory=list)
 
     def about(self) -> str | None:
         return f"message:{self.id}"
+
+
+class PinsView(View):
+    """The pinned messages that one may read, the latest pinned first, and the head."""
+
+    messages: list[MessageView]
+    seq: int
+
+
+class FoundView(View):
+    """What was found, the newest first; a page of few, or none, need not be the last."""
+
+    messages: list[MessageView]
+    next: str | None
+
+
+class TooLate(Refusal):
+    """That was possible for a time after it was said."""
 
 
 class HistoryView(View):
@@ -204,6 +254,36 @@ class MessageReacted(Event):
 
     def rooms(self) -> tuple[str, ...]:
         return (names.chat(self.conversation_id),)
+
+
+class MessagePinned(Event):
+    """A message was pinned in its conversation, or (`pinned` is false) no longer is."""
+
+    NAME: ClassVar[str] = "MESSAGE_PINNED"
+    NAMESPACE: ClassVar[str | None] = "/chat"
+    conversation_id: str
+    message_id: str
+    user_id: str
+    pinned: bool
+
+    def key(self) -> str:
+        return f"chat:{self.conversation_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.chat(self.conversation_id),)
+
+
+class MessageMentioned(Event):
+    """These members are named by a message."""
+
+    NAME: ClassVar[str] = "MESSAGE_MENTIONED"
+    conversation_id: str
+    message_id: str
+    sender_id: str
+    user_ids: list[str]
+
+    def key(self) -> str:
+        return f"chat:{self.conversation_id}"
 
 
 class MediaShared(Event):

@@ -6,12 +6,12 @@ from handlers.availability import public as availability
 from handlers.booking import public as bookings
 from handlers.booking.contracts import BookingView, RequestBooking
 from handlers.chat.contracts.messages import ChatBookingRequested, RequestBookingInChat
-from handlers.chat.service.members import check_member
+from handlers.chat.service.members import hold_speaker
 from handlers.chat.service.messages import new_message, say, say_anew
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from storage import chat as store
-from storage import chat_messages
+from storage import chat_members, chat_messages
 from storage.chat_messages import MessageRow
 
 BOOKING = "booking"
@@ -20,9 +20,9 @@ BOOKING = "booking"
 def request_booking(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
     """Ask for it as anywhere, and show it; the block's consultant must be in the conversation."""
     store.lock_conversation(tx, ask.conversation_id)
-    check_member(tx, ask.conversation_id)
+    hold_speaker(tx, ask.conversation_id)
     block = availability.find_block(tx, ask.block_id)
-    if store.find_membership(tx, ask.conversation_id, block.consultant_id) is None:
+    if chat_members.find_membership(tx, ask.conversation_id, block.consultant_id) is None:
         raise NotFound
     booking = bookings.request_booking(
         tx, RequestBooking(block_id=ask.block_id, topic_id=ask.topic_id, note=ask.note)

@@ -1,6 +1,7 @@
 """What one may read: conversations one is in, and what was said while one was in them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec import structs
 
@@ -15,9 +16,11 @@ from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from rooms import names
 from storage import chat as store
-from storage import chat_messages
-from storage.chat import Interval, ListedRow
+from storage import chat_members, chat_messages, chat_removals, chat_states
+from storage.chat import ListedRow
+from storage.chat_members import Interval
 from storage.chat_messages import MessageRow
+from storage.chat_states import StateRow
 from storage.columns import instant_text
 
 UNREAD_MAX = 1_000
@@ -26,7 +29,7 @@ LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     """A page of messages before `before_seq`, only of the times when the actor was in."""
-    intervals = store.list_intervals(tx, ask.conversation_id, tx.actor.id)
+    intervals = chat_members.list_intervals(tx, ask.conversation_id, tx.actor.id)
     if not intervals:
         raise NotFound
     head = tx.head("/chat", names.chat(ask.conversation_id))
@@ -44,15 +47,30 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
 
 
 def get_readable(tx: Transaction, message_id: str) -> MessageRow:
-    """A message that the actor may read: said while they were in. Raises NotFound."""
+    """`get_said` that the actor did not remove for themselves. Raises NotFound."""
+    row = get_said(tx, message_id)
+    if chat_removals.has_removed(tx, tx.actor.id, row.id):
+        raise NotFound
+    return row
+
+
+def get_said(tx: Transaction, message_id: str) -> MessageRow:
+    """A message that came to say what it says while the actor was in. Raises NotFound."""
     row = chat_messages.find_message(tx, message_id)
     if row is None:
         raise NotFound
-    for interval in store.list_intervals(tx, row.conversation_id, tx.actor.id):
+    if not may_read(chat_members.list_intervals(tx, row.conversation_id, tx.actor.id), row):
+        raise NotFound
+    return row
+
+
+def may_read(intervals: list[Interval], row: MessageRow) -> bool:
+    """Whether it came to say what it says while its reader was in."""
+    for interval in intervals:
         upto = row.said_seq if interval.to_seq is None else interval.to_seq
         if interval.from_seq <= row.said_seq <= upto:
-            return row
-    raise NotFound
+            return True
+    return False
 
 
 def get_message(tx: Transaction, message_id: str) -> MessageView:
@@ -63,7 +81,7 @@ def get_message(tx: Transaction, message_id: str) -> MessageView:
 
 def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
     before, before_id = _position(ask.before)
-    rows = store.list_conversations(tx, tx.actor.id, before, before_id, ask.limit + 1)
+    rows = store.list_conversations(tx, tx.actor.id, ask.archived, before, before_id, ask.limit + 1)
     page = rows[: ask.limit]
     return ConversationPage(
         conversations=_listed(tx, page),
@@ -79,17 +97,20 @@ def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -
         upto = last if interval.to_seq is None else min(last, interval.to_seq)
         if len(found) < limit and interval.from_seq <= upto:
             found += chat_messages.list_messages(
-                tx, interval.conversation_id, interval.from_seq, upto, limit - len(found)
+                tx,
+                interval.conversation_id,
+                tx.actor.id,
+                interval.from_seq,
+                upto,
+                limit - len(found),
             )
     return found
 
 
 def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction]) -> MessageView:
     """A message without what it came to say or show while its reader was out."""
-    for interval in intervals:
-        upto = row.said_seq if interval.to_seq is None else interval.to_seq
-        if interval.from_seq <= row.said_seq <= upto:
-            return message_view(row, signs)
+    if may_read(intervals, row):
+        return message_view(row, signs)
     return message_view(structs.replace(row, text="", card_kind=None), signs)
 
 
@@ -99,11 +120,13 @@ def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationVi
     unread = store.count_unread(tx, tx.actor.id, ids, UNREAD_MAX)
     last = store.list_last_messages(tx, tx.actor.id, ids)
     signs = reactions_of(tx, [row.id for row in last.values()])
+    own = chat_states.list_states(tx, tx.actor.id, ids)
     return [
         ListedConversationView(
             **structs.asdict(view),
             unread=unread[view.id],
             last_message=_last(last.get(view.id), signs),
+            **_own(own.get(view.id)),
         )
         for view in conversation_views(tx, rows)
     ]
@@ -111,6 +134,11 @@ def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationVi
 
 def _last(row: MessageRow | None, signs: dict[str, list[Reaction]]) -> MessageView | None:
     return None if row is None else message_view(row, signs[row.id])
+
+
+def _own(state: StateRow | None) -> dict[str, Any]:
+    state = state or StateRow("", "")
+    return {name: getattr(state, name) for name in ("muted_until", "archived", "draft")}
 
 
 def _cursor(row: ListedRow) -> str:

@@ -6,13 +6,15 @@ A mark is kept at once and told at most once in a while: the first at once, the 
 from typing import Literal
 
 from handlers.chat.contracts.marks import MarkDue, MessageDelivered, MessageRead, MoveMark
+from handlers.chat.contracts.personal import ConversationRead
 from handlers.chat.service.members import check_member
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Invalid
+from handlers.profile import public as profiles
 from rooms import names
 from storage import chat as store
-from storage import chat_marks
+from storage import chat_marks, chat_members
 from storage.chat_marks import Mark
 
 MarkKind = Literal["read", "delivered"]
@@ -56,9 +58,21 @@ def _tell_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
 def _tell(tx: Transaction, mark: Mark) -> None:
     """Tell a mark, unless its person is out by now."""
     store.lock_conversation(tx, mark.conversation_id)
-    if store.find_membership(tx, mark.conversation_id, mark.user_id) is None:
+    if chat_members.find_membership(tx, mark.conversation_id, mark.user_id) is None:
         return
-    mark.told_seq, mark.told_at = mark.seq, tx.now
+    mark.told_at = tx.now
+    if mark.kind == "read" and not profiles.get_user(tx, mark.user_id).settings.read_receipts:
+        _tell_oneself(tx, mark)
+        return
+    mark.told_seq = mark.seq
     chat_marks.keep_mark(tx, mark)
+    chat_marks.insert_step(tx, mark)
     event = EVENTS[mark.kind]
     tx.publish(event(conversation_id=mark.conversation_id, user_id=mark.user_id, seq=mark.seq))
+
+
+def _tell_oneself(tx: Transaction, mark: Mark) -> None:
+    """Who does not tell the others what they read has it on their own devices all the same."""
+    chat_marks.keep_mark(tx, mark)
+    own = ConversationRead(user_id=mark.user_id, conversation_id=mark.conversation_id, seq=mark.seq)
+    tx.publish(own)

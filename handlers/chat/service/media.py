@@ -6,6 +6,7 @@ message may fetch it, by an address that is made anew each time.
 
 from handlers.chat.contracts.messages import MediaShared, MediaView, MessageView, SendMedia
 from handlers.chat.service.history import get_readable
+from handlers.chat.service.mentions import check_mentions
 from handlers.chat.service.messages import check_reply, find_or_hold, new_message, say
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
@@ -24,6 +25,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
     file = uploads.use(tx, ask.upload_id)
     row = new_message(tx, ask.conversation_id, ask.client_id, "media", ask.text)
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
+    row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
     row.card_kind, row.card_id = UPLOAD, file.id
     row.card_data = MediaView(
         kind=file.kind,

@@ -1,25 +1,27 @@
 """What is said: sent, edited, deleted."""
 
-from typing import Literal
-
 from handlers.chat.contracts.messages import (
     DeleteMessage,
     EditMessage,
     MessageDeleted,
     MessageEdited,
+    MessageKind,
     MessageSent,
     MessageView,
     SendMessage,
+    TooLate,
 )
+from handlers.chat.contracts.personal import Blocked
 from handlers.chat.service.history import get_readable
-from handlers.chat.service.members import hold_member
+from handlers.chat.service.members import hold_member, hold_speaker
+from handlers.chat.service.mentions import check_mentions, tell_mentioned
 from handlers.chat.service.views import message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
 from handlers.uploads import public as uploads
 from rooms import names
-from storage import chat_messages, chat_reactions
+from storage import chat_messages, chat_pins, chat_reactions
 from storage.answers import rewrite_answers
 from storage.chat_messages import MessageRow
 from storage.events import rewrite_subject
@@ -34,6 +36,7 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
         return sent
     row = new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text)
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
+    row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
     return say(tx, row)
 
 
@@ -48,11 +51,11 @@ def find_or_hold(tx: Transaction, conversation_id: str, client_id: str) -> Messa
     """What the actor sent under this client id; None when they may send it now, else NotFound.
 
     Their membership is held first, so a repeat that runs at the same moment finds the first
-    message. Who was put out since then may still ask what became of it.
+    message. Who was put out or blocked since then may still ask what became of it.
     """
     try:
-        hold_member(tx, conversation_id)
-    except NotFound:
+        hold_speaker(tx, conversation_id)
+    except (NotFound, Blocked):
         if (sent := _find_sent(tx, conversation_id, client_id)) is None:
             raise
         return sent
@@ -68,7 +71,7 @@ def new_message(
     tx: Transaction,
     conversation_id: str,
     client_id: str | None,
-    kind: Literal["text", "card", "media"],
+    kind: MessageKind,
     text: str,
 ) -> MessageRow:
     """A message of the actor's, still without a number."""
@@ -88,6 +91,7 @@ def new_message(
         edited_at=None,
         deleted=False,
         reply_to=None,
+        mentions=None,
     )
 
 
@@ -97,13 +101,27 @@ def say(tx: Transaction, row: MessageRow) -> MessageView:
     chat_messages.insert_message(tx, row)
     view = message_view(row)
     tx.publish(MessageSent(message=view))
+    tell_mentioned(tx, row)
     return view
 
 
 def edit(tx: Transaction, ask: EditMessage) -> MessageView:
+    """Raises NotFound, Blocked, TooLate."""
     row = get_own(tx, ask.message_id)
-    row.text = ask.text
-    return say_anew(tx, row)
+    hold_speaker(tx, row.conversation_id)
+    check_in_time(tx, row, "message_edit_s")
+    row.text, before = ask.text, row.mentions
+    if ask.mentions is not None:
+        row.mentions = check_mentions(tx, row.conversation_id, ask.mentions)
+    view = say_anew(tx, row)
+    tell_mentioned(tx, row, before)
+    return view
+
+
+def check_in_time(tx: Transaction, row: MessageRow, rule: str) -> None:
+    """Raises TooLate when a message was sent longer ago than the rule allows."""
+    if tx.now - row.sent_at > tx.rules.span(rule):
+        raise TooLate
 
 
 def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
@@ -122,11 +140,14 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     Numbers and names stay.
     """
     row = get_own(tx, ask.message_id)
+    check_in_time(tx, row, "message_delete_s")
     if row.kind == "media" and row.card_id is not None:
         uploads.disuse(tx, row.card_id)
-    row.text, row.card_data, row.deleted, row.edited_at = "", None, True, tx.now
+    row.text, row.card_data, row.mentions = "", None, None
+    row.deleted, row.edited_at = True, tx.now
     chat_messages.update_message(tx, row)
     chat_reactions.delete_reactions(tx, row.id)
+    chat_pins.delete_pin(tx, row.conversation_id, row.id)
     view = message_view(row)
     event = MessageDeleted(message=view)
     about = view.about() or ""

@@ -7,7 +7,7 @@ import unicodedata
 
 from handlers.chat.contracts.messages import MessageReacted, React, ReactionsView
 from handlers.chat.service.history import get_readable
-from handlers.chat.service.members import hold_member
+from handlers.chat.service.members import hold_speaker
 from handlers.chat.service.views import reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, Invalid, NotFound
@@ -24,7 +24,7 @@ def react(tx: Transaction, ask: React) -> ReactionsView:
     """Put a sign on a message that one may read, or take it away; raises NotFound, Conflict."""
     check_emoji(ask.emoji)
     conversation_id = get_readable(tx, ask.message_id).conversation_id
-    hold_member(tx, conversation_id)
+    hold_speaker(tx, conversation_id)
     row = chat_messages.lock_message(tx, ask.message_id)
     if row is None or row.deleted:
         raise NotFound

@@ -10,7 +10,7 @@ from handlers.chat.contracts.messages import Card, MediaView, MessageView, React
 from handlers.kit.context import Transaction
 from rooms import names
 from storage import chat as store
-from storage import chat_marks, chat_reactions
+from storage import chat_marks, chat_members, chat_reactions
 from storage.chat import ConversationRow
 from storage.chat_marks import Mark
 from storage.chat_messages import MessageRow
@@ -42,6 +42,7 @@ def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> Message
         deleted=row.deleted,
         media=media,
         reply_to=row.reply_to,
+        mentions=row.mentions or [],
         reactions=list(reactions),
     )
 
@@ -68,8 +69,11 @@ def conversation_views(
     """Several at once: so many queries, however many; `seqs` are their heads when known."""
     ids = [row.id for row in rows]
     members: dict[str, list[str]] = defaultdict(list)
-    for member in store.list_members(tx, ids):
+    owners: dict[str, list[str]] = defaultdict(list)
+    for member in chat_members.list_members(tx, ids):
         members[member.conversation_id].append(member.user_id)
+        if member.role == "owner":
+            owners[member.conversation_id].append(member.user_id)
     marks: dict[str, list[Mark]] = defaultdict(list)
     for mark in chat_marks.list_marks(tx, ids):
         marks[mark.conversation_id].append(mark)
@@ -82,6 +86,8 @@ def conversation_views(
             kind=row.kind,
             name=row.name,
             member_ids=members[row.id],
+            owner_ids=owners[row.id],
+            picture_id=row.picture_id,
             seq=heads[row.id],
             read=_told(marks[row.id], "read", members[row.id], newest.get(row.id)),
             delivered=_told(marks[row.id], "delivered", members[row.id], newest.get(row.id)),

@@ -19,7 +19,8 @@ export const CHANGING = {
   "/booking": ["request", "request_now", "approve", "reject", "cancel", "reschedule"],
   "/chat": [
     "open", "create_group", "add_member", "remove_member", "leave", "edit", "delete",
-    "mark_read", "mark_delivered", "request_booking", "send_media", "react",
+    "mark_read", "mark_delivered", "request_booking", "send_media", "react", "rename",
+    "set_picture", "set_role", "pin", "mute", "archive", "draft", "delete_for_me", "block",
   ],
   "/waiting-room": ["enter", "leave", "admit"],
   "/call": ["join", "leave", "end"],

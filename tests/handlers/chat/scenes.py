@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from tests.wire_client import Refused
 from tests.world import Person, World, add_topic
 
 FOREVER = {weekday: range(24) for weekday in range(7)}
@@ -29,9 +30,25 @@ async def say(person: Person, conversation_id: str, text: str, client_id: str = 
 
 
 async def texts(person: Person, conversation_id: str, **page: Any) -> list[str]:
-    """What history shows a person."""
+    """What history shows a person, but for its notes."""
     found = await person.call("/chat", "history", conversation_id=conversation_id, **page)
-    return [message["text"] for message in found["messages"]]
+    return [one["text"] for one in found["messages"] if one["kind"] != "system"]
+
+
+async def notes(person: Person, conversation_id: str) -> list[tuple[str, str, Any]]:
+    """What the history notes of a group: `(what, of whom, more)`."""
+    found = await person.call("/chat", "history", conversation_id=conversation_id)
+    cards = [one["card"] for one in found["messages"] if one["kind"] == "system"]
+    return [(card["kind"], card["id"], card["data"]) for card in cards]
+
+
+async def refused(person: Person, command: str, **payload: Any) -> str | None:
+    """The code that a command of /chat is refused with; None when it is done."""
+    try:
+        await person.call("/chat", command, **payload)
+    except Refused as error:
+        return error.code
+    return None
 
 
 @dataclass

@@ -168,3 +168,28 @@ async def test_a_recording_has_its_length_and_a_picture_has_none(world, ana, ben
     still = await ana.bring(picture(), "image/jpeg")
     sent = await show(ana, chat, still["id"], "two", duration_ms=4_200)
     assert sent["media"]["duration_ms"] is None
+
+
+async def test_a_group_shows_a_picture_that_its_owner_brought(world, ana, ben):
+    async def set_picture(upload_id: str | None):
+        there = {"conversation_id": group["id"], "upload_id": upload_id}
+        return await ana.person.call("/chat", "set_picture", **there)
+
+    group = await ana.person.call("/chat", "create_group", name="G", member_ids=[ben.id])
+    first, second = [(await ana.bring(picture(), "image/jpeg"))["id"] for _ in range(2)]
+    assert (await set_picture(first))["picture_id"] == first
+    heard = await ben.event("CONVERSATION_CHANGED")
+    assert heard.data["message"]["card"]["kind"] == "picture_changed"
+    address = f"{world.url}/pictures/{first}"
+    assert (await ana.fetch(address))[0].status == 200
+    assert (await set_picture(second))["picture_id"] == second
+
+    async def gone() -> bool:
+        return (await ana.fetch(address))[0].status == 404
+
+    await until(gone)
+    async with bringer(world, ben) as other:
+        theirs = (await other.bring(picture(), "image/jpeg"))["id"]
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await set_picture(theirs)
+    assert (await set_picture(None))["picture_id"] is None

@@ -26,6 +26,7 @@ MESSAGE = {
     "deleted",
     "media",
     "reply_to",
+    "mentions",
     "reactions",
 }
 
@@ -70,6 +71,7 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
         "deleted": False,
         "media": None,
         "reply_to": None,
+        "mentions": [],
         "reactions": [],
     }
     assert datetime.fromisoformat(sent["sent_at"]).utcoffset() is not None

@@ -116,7 +116,11 @@ async def test_only_members_put_signs_and_only_on_what_they_read(world, ana, ben
     await ana.call("/chat", "remove_member", conversation_id=group["id"], user_id=ben.id)
     assert await code_of(ben, early, HEART) == "NOT_FOUND"
     await react(ana, early, HEART)
-    assert await shown(ben, group["id"]) == [[]]
+    assert await shown(ben, group["id"]) == [
+        [],
+        [],
+        [],
+    ]  # the message, and notes of who came and went
     stranger = await world.person("eve")
     assert await code_of(stranger, early) == "NOT_FOUND"
 

@@ -7,10 +7,12 @@ from typing import Any, Protocol
 import pytest
 
 from handlers.kit.contract import Event
-from tests.handlers.chat.scenes import offer, say, talk
+from tests.handlers.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Heard
 from tests.world import Person, World
 
+NOTHING_OWN = {"muted_until": None, "archived": False, "draft": ""}
+OWN = tuple(NOTHING_OWN)
 Step = Callable[[], Awaitable[Any]]
 
 
@@ -80,15 +82,24 @@ class Chats:
     conversations: dict[str, Any] = field(default_factory=dict)
     messages: dict[str, Any] = field(default_factory=dict)
     listed: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
+    read: dict[str, int] = field(default_factory=dict)
+    blocked: set[str] = field(default_factory=set)
+    pinned: set[str] = field(default_factory=set)
     seqs: dict[str, int] = field(default_factory=dict)
 
     async def fetch(self, person: Person) -> None:
         self.me = person.id
-        page = await person.call("/chat", "list", limit=100)
-        self.seqs[f"user:{self.me}"] = page["seq"]
-        for one in page["conversations"]:
+        blocked = await person.call("/chat", "blocked")
+        self.seqs[f"user:{self.me}"], self.blocked = blocked["seq"], set(blocked["user_ids"])
+        found = await person.call("/chat", "list", limit=100)
+        away = await person.call("/chat", "list", limit=100, archived=True)
+        for one in found["conversations"] + away["conversations"]:
             self.listed[one["id"]] = one.pop("unread"), one.pop("last_message")
+            self.own[one["id"]] = {name: one.pop(name) for name in OWN}
             self.conversations[one["id"]] = one
+            pinned = await person.call("/chat", "pins", conversation_id=one["id"])
+            self.pinned |= {message["id"] for message in pinned["messages"]}
             found = await person.call("/chat", "history", conversation_id=one["id"], limit=100)
             assert found["seq"] == one["seq"]
             self.seqs[f"chat:{one['id']}"] = one["seq"]
@@ -98,6 +109,10 @@ class Chats:
         self.seqs[heard.meta["room"]] = heard.meta["seq"]
         if "conversation" in heard.data:
             self._hear_of_members(heard)
+            if (note := heard.data.get("message")) is not None:
+                self.messages[note["id"]] = note
+        elif heard.meta["room"] == f"user:{self.me}":
+            self._hear_of_oneself(heard)
         elif "message" in heard.data:
             message = heard.data["message"]
             self.messages[message["id"]] = message
@@ -106,6 +121,10 @@ class Chats:
             self._of_room(heard)["seq"] = heard.meta["seq"]
             if heard.data["message_id"] in self.messages:
                 self.messages[heard.data["message_id"]]["reactions"] = heard.data["reactions"]
+        elif heard.name == "MESSAGE_PINNED":
+            self._of_room(heard)["seq"] = heard.meta["seq"]
+            change = self.pinned.add if heard.data["pinned"] else self.pinned.discard
+            change(heard.data["message_id"])
         else:
             kind = {"MESSAGE_READ": "read", "MESSAGE_DELIVERED": "delivered"}[heard.name]
             self._of_room(heard)["seq"] = heard.meta["seq"]
@@ -121,26 +140,136 @@ class Chats:
             self.conversations.pop(conversation["id"], None)
             self.seqs.pop(f"chat:{conversation['id']}", None)
 
+    def _hear_of_oneself(self, heard: Heard) -> None:
+        if heard.name == "CONVERSATION_ADJUSTED":
+            state = dict(heard.data["state"])
+            self.own[state.pop("conversation_id")] = state
+        elif heard.name == "MESSAGE_REMOVED":
+            self.messages.pop(heard.data["message_id"], None)
+        elif heard.name == "PERSON_BLOCKED":
+            change = self.blocked.add if heard.data["on"] else self.blocked.discard
+            change(heard.data["person_id"])
+        else:
+            assert heard.name == "CONVERSATION_READ"
+            self.read[heard.data["conversation_id"]] = heard.data["seq"]
+
     def _of_room(self, heard: Heard) -> Any:
         return self.conversations[heard.meta["room"].removeprefix("chat:")]
 
     def state(self) -> Any:
         mine = [m for m in self.messages.values() if m["conversation_id"] in self.conversations]
-        return self.conversations, sorted(mine, key=lambda message: message["id"])
+        shown = {message["id"] for message in mine if not message["deleted"]}
+        own = {one: self.own.get(one, NOTHING_OWN) for one in self.conversations}
+        by_id = sorted(mine, key=lambda message: message["id"])
+        return self.conversations, by_id, own, self.blocked, self.pinned & shown
 
     def counts(self) -> dict[str, Any]:
         """`(unread, last message)` of each conversation, worked out from the rest."""
         return {
-            conversation_id: self._count(conversation_id, one["read"].get(self.me, 0))
+            conversation_id: self._count(
+                conversation_id, max(one["read"].get(self.me, 0), self.read.get(conversation_id, 0))
+            )
             for conversation_id, one in self.conversations.items()
         }
 
     def _count(self, conversation_id: str, read: int) -> Any:
         here = [m for m in self.messages.values() if m["conversation_id"] == conversation_id]
         unread = [
-            m for m in here if m["seq"] > read and m["sender_id"] != self.me and not m["deleted"]
+            m
+            for m in here
+            if m["seq"] > read and m["sender_id"] != self.me and not m["deleted"]
+            if m["kind"] != "system"
         ]
         return len(unread), max(here, key=lambda message: message["seq"], default=None)
+
+
+@dataclass
+class Cast:
+    """Who plays, where, and what they said so far, by its text."""
+
+    ana: Person
+    ben: Person
+    cleo: Person
+    chat: str
+    group: str
+    said: dict[str, Any] = field(default_factory=dict)
+
+    async def tell(self, text: str, by: Person | None = None, where: str = "") -> None:
+        self.said[text] = await say(by or self.ben, where or self.chat, text)
+
+    async def share(self) -> None:
+        """A group of Ana and Ben alone."""
+        members = {"name": "S", "member_ids": [self.ana.id]}
+        self.said["shared"] = await self.ben.call("/chat", "create_group", **members)
+
+    async def of(self, person: Person, command: str, text: str, **more: Any) -> None:
+        """Do something with a message, or with what else is known by a text."""
+        name = "conversation_id" if text == "shared" else "message_id"
+        await person.call("/chat", command, **{name: self.said[text]["id"]}, **more)
+
+    async def read(self, person: Person, text: str) -> None:
+        seq = self.said[text]["seq"]
+        await person.call("/chat", "mark_read", conversation_id=self.chat, seq=seq)
+
+
+def talking(cast: Cast, shop: Offer) -> list[Step]:
+    """Messages, marks, members and a booking."""
+    ana, ben, cleo, chat, group = cast.ana, cast.ben, cast.cleo, cast.chat, cast.group
+    there, in_group = {"conversation_id": chat}, {"conversation_id": group}
+
+    async def book() -> None:
+        cast.said["booking"] = await ana.call("/chat", "request_booking", **there, **shop.ask())
+
+    return [
+        lambda: cast.tell("one"),
+        lambda: cast.tell("two", ana),
+        lambda: cast.of(ben, "edit", "one", text="changed"),
+        lambda: ana.call("/chat", "mark_delivered", **there, seq=2),
+        lambda: ben.call("/chat", "mark_read", **there, seq=3),
+        lambda: cast.tell("three"),
+        lambda: cast.of(ben, "delete", "three"),
+        lambda: cast.tell("four"),
+        lambda: cast.of(ana, "react", "one", emoji="\U0001f44d"),
+        lambda: cast.of(ben, "react", "four", emoji="\U0001f44d"),
+        lambda: cast.of(ben, "edit", "one", text="changed again"),
+        book,
+        lambda: ben.call("/booking", "approve", booking_id=cast.said["booking"]["id"]),
+        lambda: cast.tell("in the group", where=group),
+        lambda: ben.call("/chat", "add_member", **in_group, user_id=ana.id),
+        lambda: cast.tell("Ana is in", cleo, group),
+        lambda: ana.call("/chat", "mark_read", **in_group, seq=4),
+        lambda: ben.call("/chat", "remove_member", **in_group, user_id=cleo.id),
+        lambda: ben.call("/chat", "remove_member", **in_group, user_id=ana.id),
+        lambda: cast.tell("Ana is out", where=group),
+        lambda: ana.call("/chat", "open", user_id=cleo.id),
+        lambda: ana.call("/chat", "mark_read", **there, seq=2),
+        lambda: talk(cleo, ben, ana),
+    ]
+
+
+def keeping_order(cast: Cast) -> list[Step]:
+    """What is pinned, one's own, and a group that is shared."""
+    ana, ben, cleo, there = cast.ana, cast.ben, cast.cleo, {"conversation_id": cast.chat}
+    return [
+        lambda: cast.of(ana, "pin", "one"),
+        lambda: cast.of(ana, "pin", "four"),
+        lambda: cast.of(ben, "pin", "one", on=False),
+        lambda: cast.of(ana, "delete_for_me", "two"),
+        lambda: ana.call("/chat", "mute", **there, until="2031-01-01T00:00:00Z"),
+        lambda: ana.call("/chat", "archive", **there),
+        lambda: ana.call("/chat", "draft", **there, text="I have be"),
+        lambda: ana.call("/chat", "draft", **there, text=""),
+        lambda: cast.tell("five"),
+        lambda: cast.of(ben, "delete", "four"),
+        lambda: ana.call("/chat", "block", user_id=cleo.id),
+        lambda: ana.call("/chat", "block", user_id=ben.id),
+        lambda: ana.call("/chat", "block", user_id=ben.id, on=False),
+        cast.share,
+        lambda: cast.of(ben, "rename", "shared", name="Ours"),
+        lambda: cast.of(ben, "set_role", "shared", user_id=ana.id, role="owner"),
+        lambda: ana.call("/profile", "update", settings={"read_receipts": False}),
+        lambda: cast.read(ana, "five"),
+    ]
 
 
 @pytest.mark.settings(PARLEY_READ_MARK_EVERY_S="0")
@@ -149,44 +278,11 @@ async def test_conversations_are_what_their_events_make_of_them(world):
     ben = await world.person("ben", consultant=True)
     shop = await offer(world, ben)
     chat = await talk(ben, ana)
-    group = await talk(ben, cleo)
+    await talk(ben, cleo)
     group = (await ben.call("/chat", "create_group", name="G", member_ids=[cleo.id]))["id"]
-    there, in_group = {"conversation_id": chat}, {"conversation_id": group}
-    said: dict[str, str] = {}
-
-    async def tell(text: str, by: Person = ben, where: str = chat) -> None:
-        said[text] = (await say(by, where, text))["id"]
-
-    async def book() -> None:
-        said["booking"] = (await ana.call("/chat", "request_booking", **there, **shop.ask()))["id"]
-
-    story: list[Step] = [
-        lambda: tell("one"),
-        lambda: tell("two", ana),
-        lambda: ben.call("/chat", "edit", message_id=said["one"], text="changed"),
-        lambda: ana.call("/chat", "mark_delivered", **there, seq=2),
-        lambda: ben.call("/chat", "mark_read", **there, seq=3),
-        lambda: tell("three"),
-        lambda: ben.call("/chat", "delete", message_id=said["three"]),
-        lambda: tell("four"),
-        lambda: ana.call("/chat", "react", message_id=said["one"], emoji="\U0001f44d"),
-        lambda: ben.call("/chat", "react", message_id=said["four"], emoji="\U0001f44d"),
-        lambda: ben.call("/chat", "edit", message_id=said["one"], text="changed again"),
-        book,
-        lambda: ben.call("/booking", "approve", booking_id=said["booking"]),
-        lambda: tell("in the group", where=group),
-        lambda: ben.call("/chat", "add_member", **in_group, user_id=ana.id),
-        lambda: tell("Ana is in", cleo, group),
-        lambda: ana.call("/chat", "mark_read", **in_group, seq=4),
-        lambda: ben.call("/chat", "remove_member", **in_group, user_id=cleo.id),
-        lambda: ben.call("/chat", "remove_member", **in_group, user_id=ana.id),
-        lambda: tell("Ana is out", where=group),
-        lambda: ana.call("/chat", "open", user_id=cleo.id),
-        lambda: ana.call("/chat", "mark_read", **there, seq=2),
-        lambda: talk(cleo, ben, ana),
-    ]
-    await check(world, ana, "/chat", Chats, story)
-    fresh = Chats()
+    cast = Cast(ana, ben, cleo, chat, group)
+    await check(world, ana, "/chat", Chats, [*talking(cast, shop), *keeping_order(cast)])
+    fresh = Chats(read={chat: cast.said["five"]["seq"]})
     await fresh.fetch(ana)
     assert fresh.listed == fresh.counts()
     assert group not in fresh.conversations

@@ -64,7 +64,7 @@ async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger
         "language": "en",
         "time_zone": "UTC",
         "roles": ["student"],
-        "settings": {"theme": "system", "clock": "24h"},
+        "settings": {"theme": "system", "clock": "24h", "read_receipts": True},
         "picture_id": None,
         "created_at": "",
         "updated_at": "",

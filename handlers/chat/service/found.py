@@ -1,0 +1,53 @@
+"""What was said with certain words, where one may read it."""
+
+from handlers.chat.contracts.messages import FoundView, Search
+from handlers.chat.service.history import may_read
+from handlers.chat.service.views import message_view, reactions_of
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Invalid, NotFound
+from storage import chat_members, chat_removals, chat_search
+from storage.chat_members import Interval
+from storage.chat_messages import MessageRow
+
+SEARCHED_MAX = 1_000
+"""So many stays in conversations are searched, those of the latest begun conversations."""
+
+
+def search(tx: Transaction, ask: Search) -> FoundView:
+    """A page of what the actor may read; raises NotFound, and Invalid without any word."""
+    words = chat_search.words_of(ask.text)
+    if not words:
+        raise Invalid(details={"path": "$.text", "expected": "a word"})
+    stays = _stays(tx, ask.conversation_id)
+    if not stays:
+        return FoundView(messages=[], next=None)
+    rows = chat_search.list_said(tx, words, list(stays), ask.before, ask.limit + 1)
+    page = rows[: ask.limit]
+    shown = _readable(tx, stays, page)
+    signs = reactions_of(tx, [row.id for row in shown])
+    return FoundView(
+        messages=[message_view(row, signs[row.id]) for row in shown],
+        next=page[-1].id if len(rows) > ask.limit else None,
+    )
+
+
+def _stays(tx: Transaction, conversation_id: str | None) -> dict[str, list[Interval]]:
+    """When the actor was in which conversations, or in this one."""
+    if conversation_id is not None:
+        here = chat_members.list_intervals(tx, conversation_id, tx.actor.id)
+        if not here:
+            raise NotFound
+        return {conversation_id: here}
+    stays: dict[str, list[Interval]] = {}
+    for one in chat_members.list_intervals_of(tx, tx.actor.id, SEARCHED_MAX):
+        stays.setdefault(one.conversation_id, []).append(one)
+    return stays
+
+
+def _readable(
+    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
+) -> list[MessageRow]:
+    removed = set(chat_removals.list_removed(tx, tx.actor.id, [row.id for row in rows]))
+    return [
+        row for row in rows if row.id not in removed and may_read(stays[row.conversation_id], row)
+    ]

@@ -1,0 +1,33 @@
+"""Who a message names: members, who are told of it however quiet the conversation is."""
+
+from handlers.chat.contracts.messages import MessageMentioned
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Invalid
+from storage import chat_blocks, chat_members
+from storage.chat_messages import MessageRow
+
+
+def check_mentions(tx: Transaction, conversation_id: str, user_ids: list[str]) -> list[str] | None:
+    """The members that are named, each once; raises Invalid for anybody else."""
+    named = list(dict.fromkeys(user_ids))
+    if named and not chat_members.are_in(tx, conversation_id, named):
+        raise Invalid(details={"path": "$.mentions", "expected": "members"})
+    return named or None
+
+
+def tell_mentioned(tx: Transaction, row: MessageRow, before: list[str] | None = None) -> None:
+    """Tell who is named and was not before, but nobody who blocked the sender."""
+    known = {row.sender_id, *(before or [])}
+    fresh = [one for one in row.mentions or [] if one not in known]
+    if not fresh or row.sender_id is None:
+        return
+    deaf = set(chat_blocks.list_blockers(tx, row.sender_id, fresh))
+    if hearing := [one for one in fresh if one not in deaf]:
+        tx.publish(
+            MessageMentioned(
+                conversation_id=row.conversation_id,
+                message_id=row.id,
+                sender_id=row.sender_id,
+                user_ids=hearing,
+            )
+        )

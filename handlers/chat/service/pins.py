@@ -1,0 +1,57 @@
+"""Pinned messages: by both in a direct conversation, by owners in a group."""
+
+from handlers.chat.contracts.messages import MessagePinned, Pin, PinsView
+from handlers.chat.service.history import get_readable, may_read
+from handlers.chat.service.members import hold_speaker
+from handlers.chat.service.views import message_view, reactions_of
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.errors import Conflict, Forbidden, NotFound
+from rooms import names
+from storage import chat as store
+from storage import chat_members, chat_messages, chat_pins
+from storage.chat_pins import PinRow
+
+PINNED_MAX = 20
+
+
+def pin(tx: Transaction, ask: Pin) -> Empty:
+    """Pin a message that one may read, or no longer; raises NotFound, Forbidden, Conflict."""
+    conversation = store.lock_conversation(tx, get_readable(tx, ask.message_id).conversation_id)
+    assert conversation is not None
+    if hold_speaker(tx, conversation.id).role != "owner" and conversation.kind == "group":
+        raise Forbidden("Only an owner of the group may.")
+    message = chat_messages.lock_message(tx, ask.message_id)
+    if message is None or message.deleted or message.kind == "system":
+        raise NotFound
+    if _change(tx, conversation.id, ask):
+        if chat_pins.count_pins(tx, conversation.id) > PINNED_MAX:
+            raise Conflict("There are enough pinned messages.")
+        told = MessagePinned(
+            conversation_id=conversation.id,
+            message_id=message.id,
+            user_id=tx.actor.id,
+            pinned=ask.on,
+        )
+        tx.publish(told)
+    return Empty()
+
+
+def list_pinned(tx: Transaction, conversation_id: str) -> PinsView:
+    """Those of a conversation that the actor is in, and that they may read."""
+    if chat_members.find_membership(tx, conversation_id, tx.actor.id) is None:
+        raise NotFound
+    intervals = chat_members.list_intervals(tx, conversation_id, tx.actor.id)
+    rows = [r for r in chat_pins.list_pinned(tx, conversation_id) if may_read(intervals, r)]
+    signs = reactions_of(tx, [row.id for row in rows])
+    return PinsView(
+        messages=[message_view(row, signs[row.id]) for row in rows],
+        seq=tx.head("/chat", names.chat(conversation_id)),
+    )
+
+
+def _change(tx: Transaction, conversation_id: str, ask: Pin) -> bool:
+    if not ask.on:
+        return chat_pins.delete_pin(tx, conversation_id, ask.message_id)
+    row = PinRow(conversation_id, ask.message_id, tx.actor.id, tx.now)
+    return chat_pins.insert_pin(tx, row)

@@ -1,0 +1,24 @@
+"""Who has read (or got) a message, and when: for who said it, and who tells the others too."""
+
+from handlers.chat.contracts.marks import GetReceipts, Receipt, ReceiptsOff, ReceiptsView
+from handlers.chat.service.history import get_readable
+from handlers.kit.context import Transaction
+from handlers.kit.errors import NotFound
+from handlers.profile import public as profiles
+from storage import chat_marks, chat_members
+
+
+def get_receipts(tx: Transaction, ask: GetReceipts) -> ReceiptsView:
+    """Of members that are in; raises NotFound for others' messages, and ReceiptsOff."""
+    message = get_readable(tx, ask.message_id)
+    if message.sender_id != tx.actor.id:
+        raise NotFound
+    if not profiles.get_user(tx, tx.actor.id).settings.read_receipts:
+        raise ReceiptsOff
+    members = chat_members.list_members(tx, [message.conversation_id])
+    here = {member.user_id for member in members} - {tx.actor.id}
+    told: dict[str, list[Receipt]] = {"read": [], "delivered": []}
+    for one in chat_marks.list_reached(tx, message.conversation_id, message.seq):
+        if one.user_id in here:
+            told[one.kind].append(Receipt(one.user_id, one.at))
+    return ReceiptsView(read=told["read"], delivered=told["delivered"])

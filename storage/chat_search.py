@@ -1,0 +1,82 @@
+"""Where words were said: each database's own full text behind one function.
+
+Words are letters and digits, in lower case, and found by how they begin. What is found comes in the
+order in which it was said, the newest first, so that a page costs as much as it shows: SQLite reads
+its index from the end; PostgreSQL reads it whole where few messages have the words, and else goes
+back over messages themselves until it has a page.
+"""
+
+import re
+from typing import Any
+
+from sqlalchemy import String, TextualSelect, bindparam, text
+
+from storage.chat_messages import MessageRow, messages
+from storage.engine import Queries
+
+WORDS_MAX = 8
+FEW = 2_000
+"""So many hits PostgreSQL sorts; where there are more, they cannot be far apart."""
+NEWEST = "~"
+_WORD = re.compile(r"[^\W_]+")
+_COLUMNS = tuple(messages.c)
+_SHOWN = ", ".join(f"messages.{column.name}" for column in _COLUMNS)
+
+
+def _searching(sql: str) -> TextualSelect:
+    before = bindparam("before", type_=String)
+    return text(sql.format(shown=_SHOWN, few=FEW)).bindparams(before).columns(*_COLUMNS)
+
+
+_IN_SQLITE = _searching(
+    """SELECT {shown} FROM message_search CROSS JOIN messages
+            ON messages.id = substr(message, 1, 8) || '-' || substr(message, 9, 4) || '-' ||
+                substr(message, 13, 4) || '-' || substr(message, 17, 4) || '-' ||
+                substr(message, 21)
+        WHERE message_search MATCH :query AND message_search.rowid < coalesce(
+            (SELECT rowid FROM message_search
+             WHERE message_search MATCH 'message : "' || replace(:before, '-', '') || '"'),
+            9223372036854775807)
+        ORDER BY message_search.rowid DESC LIMIT :limit"""
+)
+_IN_POSTGRESQL = _searching(
+    """WITH found AS MATERIALIZED (
+            SELECT id FROM messages
+            WHERE terms @@ CAST(:query AS tsquery) AND id < :before LIMIT {few} + 1
+        )
+        (SELECT {shown} FROM messages WHERE (SELECT count(*) FROM found) <= {few}
+            AND id IN (SELECT id FROM found) ORDER BY id DESC LIMIT :limit)
+        UNION ALL
+        (SELECT {shown} FROM messages WHERE (SELECT count(*) FROM found) > {few}
+            AND id < :before AND CAST(terms AS tsvector) @@ CAST(:query AS tsquery)
+            ORDER BY id DESC LIMIT :limit)"""
+)
+
+
+def words_of(asked: str) -> list[str]:
+    """The words that somebody looks for, at most so many."""
+    return _WORD.findall(asked.lower())[:WORDS_MAX]
+
+
+def list_said(
+    tx: Queries, words: list[str], conversation_ids: list[str], before: str | None, limit: int
+) -> list[MessageRow]:
+    """Messages of these conversations with all these words, before a message, the newest first."""
+    page: dict[str, Any] = {"before": before or NEWEST, "limit": limit}
+    if tx.dialect == "sqlite":
+        query = _for_sqlite(words, conversation_ids)
+        return tx.all(MessageRow, _IN_SQLITE, query=query, **page)
+    query = _for_postgresql(words, conversation_ids)
+    return tx.all(MessageRow, _IN_POSTGRESQL, query=query, **page)
+
+
+def _for_sqlite(words: list[str], conversation_ids: list[str]) -> str:
+    begun = " AND ".join(f'"{word}" *' for word in words)
+    there = " OR ".join('"' + one.replace("-", "") + '"' for one in conversation_ids)
+    return f"text : ({begun}) AND conversation : ({there})"
+
+
+def _for_postgresql(words: list[str], conversation_ids: list[str]) -> str:
+    begun = " & ".join(f"'{word}':*" for word in words)
+    there = " | ".join(f"'@{one}'" for one in conversation_ids)
+    return f"({begun}) & ({there})"

@@ -1,0 +1,99 @@
+"""Search: what one may read and no more, by how words begin, the newest first, page by page."""
+
+import pytest
+
+from tests.handlers.chat.scenes import refused, say, talk
+from tests.world import Person, World
+
+
+@pytest.fixture
+async def people(world: World) -> list[Person]:
+    return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
+
+
+async def find(person: Person, words: str, **more) -> list[str]:
+    found = await person.call("/chat", "search", text=words, **more)
+    return [message["text"] for message in found["messages"]]
+
+
+async def test_words_are_found_by_how_they_begin_in_any_order_and_case(people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    for text in (
+        "The Garden is green",
+        "gardening, in the green-house",
+        "Grüße aus Köln",
+        "see https://example.com/path_to?x=1",
+        "it's 3.14",
+    ):
+        await say(ana, chat, text)
+    assert await find(ben, "garden") == ["gardening, in the green-house", "The Garden is green"]
+    assert await find(ben, "GREEN Gard") == ["gardening, in the green-house", "The Garden is green"]
+    assert await find(ben, "house") == ["gardening, in the green-house"]
+    assert await find(ben, "grü köln") == ["Grüße aus Köln"]
+    assert await find(ben, "example path") == ["see https://example.com/path_to?x=1"]
+    assert await find(ben, "3.14 it's") == ["it's 3.14"]
+    assert await find(ben, "arden") == await find(ben, "garden missing") == []
+
+
+async def test_what_one_writes_is_words_and_never_a_query(people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    await say(ana, chat, "plain and simple")
+    for asked in (
+        'plain" OR text : "x',
+        "plain:* & 'simple'",
+        "plain) OR (1",
+        "plain AND * simple",
+    ):
+        assert await find(ben, asked) in ([], ["plain and simple"]), asked
+    for asked in ('"', "'", "*", "- - -", "@", "\U0001f44d", "\\"):
+        assert await refused(ben, "search", text=asked) == "INVALID", asked
+    assert await refused(ben, "search", text="x" * 201) == "INVALID"
+
+
+async def test_nobody_finds_what_they_may_not_read(people, world):
+    ana, ben, cleo = people
+    eve = await world.person("eve")
+    group = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
+    old = await say(ana, group, "secret before")
+    await ana.call("/chat", "add_member", conversation_id=group, user_id=cleo.id)
+    await say(ana, group, "secret between")
+    await ana.call("/chat", "remove_member", conversation_id=group, user_id=cleo.id)
+    await say(ana, group, "secret after")
+    assert await find(cleo, "secret") == ["secret between"]
+    assert await find(ben, "secret") == ["secret after", "secret between", "secret before"]
+    assert await find(eve, "secret") == []
+    assert await refused(eve, "search", text="secret", conversation_id=group) == "NOT_FOUND"
+    await ana.call("/chat", "edit", message_id=old["id"], text="secret changed")
+    assert "secret changed" not in await find(cleo, "secret")
+
+
+async def test_what_was_changed_taken_back_or_removed_is_found_as_it_is(people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    said = await say(ana, chat, "apples")
+    gone, mine = await say(ana, chat, "apples gone"), await say(ana, chat, "apples mine")
+    await ana.call("/chat", "edit", message_id=said["id"], text="pears")
+    await ana.call("/chat", "delete", message_id=gone["id"])
+    await ben.call("/chat", "delete_for_me", message_id=mine["id"])
+    assert (await find(ana, "apples"), await find(ben, "apples")) == (["apples mine"], [])
+    assert await find(ben, "pears") == ["pears"]
+
+
+async def test_pages_go_back_to_the_first_word_said(people):
+    ana, ben, cleo = people
+    chat, other = await talk(ana, ben), await talk(ana, cleo)
+    for number in range(5):
+        await say(ana, chat, f"word {number}")
+        await say(ana, other, f"word elsewhere {number}")
+    await ana.call("/chat", "edit", message_id=(await say(ana, chat, "late"))["id"], text="word 5")
+    seen, before = [], None
+    while True:
+        page = await ben.call("/chat", "search", text="word", limit=2, before=before)
+        seen += [message["text"] for message in page["messages"]]
+        if (before := page["next"]) is None:
+            break
+    assert seen == [f"word {number}" for number in (5, 4, 3, 2, 1, 0)]
+    assert len(await find(ana, "word", limit=100)) == 11
+    assert len(await find(ana, "word", conversation_id=other)) == 5
