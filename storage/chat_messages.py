@@ -41,6 +41,7 @@ messages = Table(
     Column("edited_at", Instant),
     Column("deleted", Boolean, nullable=False),
     Column("reply_to", String(36)),
+    Column("preview", Json),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
 )
@@ -72,6 +73,7 @@ class MessageRow(msgspec.Struct):
     edited_at: datetime | None
     deleted: bool
     reply_to: str | None
+    preview: Any = None
 
 
 _x = messages.c
@@ -92,6 +94,7 @@ _EDIT = (
         card_data=bindparam("new_card_data"),
         edited_at=bindparam("new_edited_at"),
         deleted=bindparam("new_deleted"),
+        preview=bindparam("new_preview"),
     )
 )
 _BETWEEN = (
@@ -143,6 +146,7 @@ def update_message(tx: Queries, row: MessageRow) -> None:
         new_card_data=row.card_data,
         new_edited_at=row.edited_at,
         new_deleted=row.deleted,
+        new_preview=row.preview,
     )
 
 

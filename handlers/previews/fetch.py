@@ -48,6 +48,10 @@ class NoPage(Exception):
     """There is nothing that can be shown; why is nobody's business but the log's."""
 
 
+class Busy(NoPage):
+    """So many are fetched already; it says nothing of the page."""
+
+
 async def resolve(host: str) -> list[str]:
     """All addresses that the machine's resolver has for `host`."""
     loop = asyncio.get_running_loop()
@@ -90,7 +94,7 @@ class PublicWeb:
     async def get_page(self, address: str) -> Page:
         """What the page at `address` says of itself; raises NoPage."""
         if self._slots.locked():
-            raise NoPage("too many at a time")
+            raise Busy("too many at a time")
         try:
             async with self._slots, asyncio.timeout(WITHIN_S):
                 return await self._get_page(URL(address))

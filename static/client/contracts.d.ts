@@ -396,6 +396,14 @@ export interface Link {
   request_id?: string;
 }
 
+/** What the page behind a message's first link says of itself; `url` is as it was linked. */
+export interface LinkPreview {
+  url: string;
+  title: string;
+  description: string | null;
+  site_name: string | null;
+}
+
 export interface ListBlocks {
   consultant_id: string;
   from: string;
@@ -506,6 +514,7 @@ export interface Message {
   media: Media | null;
   reply_to: string | null;
   reactions: Reaction[];
+  preview: LinkPreview | null;
 }
 
 /** Where and when a stored event was said: its room, and its number there. */
@@ -1311,6 +1320,8 @@ export interface Events {
     MESSAGE_DELIVERED: { conversation_id: string; user_id: string; seq: number };
     /** What was said changed, or what its card shows. */
     MESSAGE_EDITED: { message: Message };
+    /** The page that a message links is shown with it; None once the message took that back. */
+    MESSAGE_PREVIEWED: { conversation_id: string; message_id: string; preview: LinkPreview | null };
     /** The signs on a message changed; these are all of them now. */
     MESSAGE_REACTED: { conversation_id: string; message_id: string; user_id: string; reactions: Reaction[] };
     /** A person has read up to `seq`. */

@@ -85,12 +85,14 @@ def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -
 
 
 def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction]) -> MessageView:
-    """A message without what it came to say or show while its reader was out."""
+    """A message without what it came to say or show while its reader was out, or is."""
+    if intervals[-1].to_seq is not None:
+        row = structs.replace(row, preview=None)
     for interval in intervals:
         upto = row.said_seq if interval.to_seq is None else interval.to_seq
         if interval.from_seq <= row.said_seq <= upto:
             return message_view(row, signs)
-    return message_view(structs.replace(row, text="", card_kind=None), signs)
+    return message_view(structs.replace(row, text="", card_kind=None, preview=None), signs)
 
 
 def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:

@@ -13,6 +13,7 @@ from handlers.chat.contracts.messages import (
 )
 from handlers.chat.service.history import get_readable
 from handlers.chat.service.members import hold_member
+from handlers.chat.service.previews import drop_preview
 from handlers.chat.service.views import message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
@@ -102,6 +103,7 @@ def say(tx: Transaction, row: MessageRow) -> MessageView:
 
 def edit(tx: Transaction, ask: EditMessage) -> MessageView:
     row = get_own(tx, ask.message_id)
+    drop_preview(tx, row)
     row.text = ask.text
     return say_anew(tx, row)
 
@@ -124,6 +126,7 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     row = get_own(tx, ask.message_id)
     if row.kind == "media" and row.card_id is not None:
         uploads.disuse(tx, row.card_id)
+    drop_preview(tx, row)
     row.text, row.card_data, row.deleted, row.edited_at = "", None, True, tx.now
     chat_messages.update_message(tx, row)
     chat_reactions.delete_reactions(tx, row.id)

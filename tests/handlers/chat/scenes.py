@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
+
+from storage.columns import metadata
 from tests.world import Person, World, add_topic
 
 FOREVER = {weekday: range(24) for weekday in range(7)}
@@ -32,6 +35,20 @@ async def texts(person: Person, conversation_id: str, **page: Any) -> list[str]:
     """What history shows a person."""
     found = await person.call("/chat", "history", conversation_id=conversation_id, **page)
     return [message["text"] for message in found["messages"]]
+
+
+async def rows_with(world: World, word: str) -> list[str]:
+    """The names of the tables in which a text is found."""
+
+    def search(tx: Any) -> list[str]:
+        tables = metadata.sorted_tables
+        return [table.name for table in tables if word in repr(tx.all(row, select(table)))]
+
+    def row(*values: Any) -> Any:
+        return values
+
+    found: list[str] = await world.read(search)
+    return found
 
 
 @dataclass

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from handlers.chat import public as chats
+from handlers.chat.contracts.messages import LinkPreview
+from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
 from tests.handlers.chat.scenes import offer, say, talk
 from tests.wire_client import Heard
@@ -106,6 +109,10 @@ class Chats:
             self._of_room(heard)["seq"] = heard.meta["seq"]
             if heard.data["message_id"] in self.messages:
                 self.messages[heard.data["message_id"]]["reactions"] = heard.data["reactions"]
+        elif heard.name == "MESSAGE_PREVIEWED":
+            self._of_room(heard)["seq"] = heard.meta["seq"]
+            if heard.data["message_id"] in self.messages:
+                self.messages[heard.data["message_id"]]["preview"] = heard.data["preview"]
         else:
             kind = {"MESSAGE_READ": "read", "MESSAGE_DELIVERED": "delivered"}[heard.name]
             self._of_room(heard)["seq"] = heard.meta["seq"]
@@ -143,6 +150,12 @@ class Chats:
         return len(unread), max(here, key=lambda message: message["seq"], default=None)
 
 
+def show_a_page(tx: Transaction, message_id: str) -> None:
+    message = chats.lock_text(tx, message_id)
+    assert message is not None
+    chats.show_preview(tx, message, LinkPreview("https://page.example/", "A page", None, None))
+
+
 @pytest.mark.settings(PARLEY_READ_MARK_EVERY_S="0")
 async def test_conversations_are_what_their_events_make_of_them(world):
     ana, cleo = await world.person("ana"), await world.person("cleo")
@@ -171,6 +184,8 @@ async def test_conversations_are_what_their_events_make_of_them(world):
         lambda: tell("four"),
         lambda: ana.call("/chat", "react", message_id=said["one"], emoji="\U0001f44d"),
         lambda: ben.call("/chat", "react", message_id=said["four"], emoji="\U0001f44d"),
+        lambda: world.transact(show_a_page, said["one"]),
+        lambda: world.transact(show_a_page, said["four"]),
         lambda: ben.call("/chat", "edit", message_id=said["one"], text="changed again"),
         book,
         lambda: ben.call("/booking", "approve", booking_id=said["booking"]),

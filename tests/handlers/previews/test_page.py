@@ -16,7 +16,8 @@ def read(html: str) -> Page | None:
 def test_open_graph_comes_before_what_the_page_says_otherwise():
     html = """<TITLE>Plain</TITLE><meta name=description content=plain>
     <META content='It &amp; more' property="og:title"/><meta property=og:description content="Long">
-    <meta property="og:site_name" content="Site"><meta property="og:image" content="https://i.example/1">"""
+    <meta property="og:site_name" content="Site">
+    <meta property="og:image" content="https://i.example/1">"""
     assert read(html) == Page("It & more", "Long", "Site")
 
 
