@@ -1,6 +1,7 @@
 """What linked pages said of themselves lately, and how many were asked for.
 
-A page is found by the fingerprint of its address; the address itself is not kept. It belongs to the
+A page is found by the fingerprint of its address; the address itself is not kept. It has one of so
+many places, which the fingerprint says, and is lost to the next that comes there. It belongs to the
 message for which it was fetched, and goes with that.
 """
 
@@ -17,7 +18,8 @@ from storage.engine import Queries
 link_pages = Table(
     "link_pages",
     metadata,
-    Column("fingerprint", String(64), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(64), nullable=False),
     Column("message_id", String(36), nullable=False, index=True),
     Column("page", Json),
     Column("at", Instant, nullable=False, index=True),
@@ -29,8 +31,7 @@ link_counts = Table(
     Column("count", Integer, nullable=False),
     Column("since", Instant, nullable=False, index=True),
 )
-TRIMMED = 100
-"""So many are deleted at most where there are too many."""
+PLACES = 10_000
 
 
 class PageRow(msgspec.Struct):
@@ -45,17 +46,17 @@ class PageRow(msgspec.Struct):
 _p, _n = link_pages.c, link_counts.c
 _insert = insert(link_pages)
 _KEEP = _insert.on_conflict_do_update(
-    index_elements=[_p.fingerprint],
-    set_={name: _insert.excluded[name] for name in ("message_id", "page", "at")},
+    index_elements=[_p.place],
+    set_={name: _insert.excluded[name] for name in PageRow.__struct_fields__},
 )
-_FIND = select(link_pages).where(_p.fingerprint == bindparam("of_fingerprint"))
-_EXCESS = select(_p.fingerprint).order_by(_p.at.desc()).offset(bindparam("most")).limit(TRIMMED)
-_TRIM = delete(link_pages).where(_p.fingerprint.in_(_EXCESS))
+_FIND = select(*(_p[name] for name in PageRow.__struct_fields__)).where(
+    _p.place == bindparam("of_place"), _p.fingerprint == bindparam("of_fingerprint")
+)
 _FORGET_OF = delete(link_pages).where(
     _p.message_id == bindparam("of_message"), _p.fingerprint != bindparam("but")
 )
-_OLD = select(_p.fingerprint).where(_p.at < bindparam("before")).limit(bindparam("limit"))
-_FORGET = delete(link_pages).where(_p.fingerprint.in_(_OLD), _p.at < bindparam("before"))
+_OLD = select(_p.place).where(_p.at < bindparam("before")).limit(bindparam("limit"))
+_FORGET = delete(link_pages).where(_p.place.in_(_OLD), _p.at < bindparam("before"))
 _count = insert(link_counts)
 _STALE = _n.since <= bindparam("before", type_=Instant)
 _COUNT = _count.on_conflict_do_update(
@@ -69,14 +70,18 @@ _OLD_COUNTS = select(_n.key).where(_n.since < bindparam("before")).limit(bindpar
 _FORGET_COUNTS = delete(link_counts).where(_n.key.in_(_OLD_COUNTS), _n.since < bindparam("before"))
 
 
-def keep_page(tx: Queries, row: PageRow, most: int) -> None:
-    """Replace what there was for this address; beyond `most` pages the oldest go."""
-    tx.run(_KEEP, **msgspec.structs.asdict(row))
-    tx.run(_TRIM, most=most)
+def keep_page(tx: Queries, row: PageRow) -> None:
+    """Replace what there was at its place."""
+    tx.run(_KEEP, place=_place_of(row.fingerprint), **msgspec.structs.asdict(row))
 
 
 def find_page(tx: Queries, fingerprint: str) -> PageRow | None:
-    return tx.one(PageRow, _FIND, of_fingerprint=fingerprint)
+    place = _place_of(fingerprint)
+    return tx.one(PageRow, _FIND, of_place=place, of_fingerprint=fingerprint)
+
+
+def _place_of(fingerprint: str) -> int:
+    return int(fingerprint[:12], 16) % PLACES
 
 
 def forget_pages_of(tx: Queries, message_id: str, but: str = "") -> None:

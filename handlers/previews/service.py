@@ -19,7 +19,6 @@ from storage.previews import PageRow
 KEPT = timedelta(days=1)
 NONE_KEPT = timedelta(minutes=10)
 """Where there was no page there may soon be one."""
-PAGES_MAX = 10_000
 MINUTE = timedelta(minutes=1)
 
 
@@ -42,7 +41,7 @@ def keep(tx: Transaction, message_id: str, url: str, page: Page | None) -> None:
     message = chats.lock_text(tx, message_id)
     if message is None or first_link(message.text) != url:
         return
-    store.keep_page(tx, PageRow(_fingerprint(tx, url), message_id, page, tx.now), PAGES_MAX)
+    store.keep_page(tx, PageRow(_fingerprint(tx, url), message_id, page, tx.now))
     _show(tx, message, url, page)
 
 

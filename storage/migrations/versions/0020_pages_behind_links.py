@@ -24,11 +24,12 @@ def upgrade() -> None:
 
     op.create_table(
         "link_pages",
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("message_id", sa.String(length=36), nullable=False),
         sa.Column("page", storage.columns.Json(), nullable=True),
         sa.Column("at", storage.columns.Instant(length=27), nullable=False),
-        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_link_pages")),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_link_pages")),
     )
     with op.batch_alter_table("link_pages", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_link_pages_at"), ["at"], unique=False)
