@@ -139,7 +139,6 @@ class PublicWeb:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=WITHIN_S),
             auto_decompress=False,
             trust_env=False,
             max_line_size=HEADER_MAX,

@@ -19,6 +19,10 @@ LOOPBACK = "127.0.0.1"
 Answer = Callable[[], AsyncIterator[bytes]]
 
 
+class Whole(bytes):
+    """An answer that says where it ends, so that another may follow."""
+
+
 @dataclass
 class Web:
     """One server; `pages` has what each path answers, `names` where hosts are."""
@@ -49,13 +53,19 @@ class Web:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         with suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.asked.append(head)
-            answer = self.pages.get(head.split(" ")[1], said(b"", status="404 Not Found"))
-            async for part in _parts_of(answer):
-                writer.write(part)
-                await writer.drain()
+            while await self._answer(reader, writer):
+                pass
         writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; whether there may be another, as after whole answers."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.asked.append(head)
+        answer = self.pages.get(head.split(" ")[1], said(b"", status="404 Not Found"))
+        async for part in _parts_of(answer):
+            writer.write(part)
+            await writer.drain()
+        return isinstance(answer, Whole)
 
 
 async def _parts_of(answer: bytes | Answer) -> AsyncIterator[bytes]:
@@ -68,10 +78,10 @@ async def _parts_of(answer: bytes | Answer) -> AsyncIterator[bytes]:
 
 def said(
     body: bytes, *, status: str = "200 OK", content_type: str = "text/html", headers: str = ""
-) -> bytes:
+) -> Whole:
     """A whole answer; `headers` are lines that end in CRLF."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{headers}"
-    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    return Whole(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
 def page(title: str, **said_of_it: str) -> bytes:

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from handlers.chat import public as chats
+from handlers.chat.contracts.messages import LinkPreview
 from storage.deliveries import deliveries
 from storage.previews import link_counts, link_pages
 from tests.handlers.chat.scenes import rows_with, say, talk
@@ -196,6 +198,37 @@ async def test_who_came_in_meanwhile_hears_nothing_of_what_was_said_before(world
     await cleo.event("MESSAGE_SENT")
     assert cleo.events("MESSAGE_PREVIEWED") == []
     assert await previews_told(world) == []
+
+
+async def test_who_comes_in_at_that_moment_hears_nothing_of_it_either(world, web, people):
+    """Whichever is first: a preview is told before they are in, or it is not told."""
+    ana, ben, cleo = people
+    said_there = {}
+    for number in range(12):
+        named = {"name": str(number), "member_ids": [ben.id]}
+        group = (await ana.call("/chat", "create_group", **named))["id"]
+        said_there[group] = (await say(ana, group, web.url(), "c1"))["id"]
+    await world.settle()
+
+    def show(tx, message_id: str) -> None:
+        message = chats.lock_text(tx, message_id)
+        chats.show_preview(tx, message, LinkPreview(web.url(), "A page", None, None))
+
+    devices = [await (await ana.device()).enter("/chat") for _ in said_there]
+    await asyncio.gather(
+        *[world.transact(show, message_id) for message_id in said_there.values()],
+        *[
+            device.call("/chat", "add_member", conversation_id=group, user_id=cleo.id)
+            for device, group in zip(devices, said_there, strict=True)
+        ],
+    )
+    await world.settle()
+    for group in said_there:
+        await say(ana, group, "after", "c2")
+        await cleo.event(
+            "MESSAGE_SENT", lambda data, g=group: data["message"]["conversation_id"] == g
+        )
+    assert cleo.events("MESSAGE_PREVIEWED") == []
 
 
 async def test_who_is_out_sees_no_preview_of_what_was_said_since(world, web, people):
