@@ -144,6 +144,14 @@ async def test_a_name_with_one_address_that_is_not_public_is_none(web: Web, addr
     assert (web.connections, web.looked_up) == (0, [HOST])
 
 
+async def test_as_it_is_made_for_the_server_it_refuses_what_the_machine_resolves_to_itself():
+    assert LOOPBACK in await fetch.resolve("localhost")
+    client = PublicWeb("Parley tests")
+    assert await refusal(client, "https://localhost/") == "ClientConnectorDNSError"
+    assert await refusal(client, f"https://{LOOPBACK}/") == "not public"
+    await client.stop()
+
+
 async def test_a_name_that_leads_elsewhere_the_next_time_is_looked_at_anew(web: Web):
     """Nothing is taken from before: neither the answer of the resolver nor a connection."""
     inside = "127.0.0.2"

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.previews.page import DESCRIPTION_MAX, SITE_MAX, TITLE_MAX, Page, clean, read_page
@@ -67,6 +67,7 @@ def test_joined_emoji_stay_whole():
     assert clean("👩\u200d🚀 نمی\u200cخواهم", 50) == "👩\u200d🚀 نمی\u200cخواهم"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_whatever_is_cleaned_is_one_line_without_control_characters(text: str):
     shown = clean(text, 40)
@@ -109,6 +110,7 @@ def test_what_is_made_to_take_long_does_not(piece: str):
     assert time.process_time() - began < 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*HOSTILE, "og:title", ' content="x"', "'", '"', ">", "</title>"])))
 def test_no_page_is_an_error(pieces: list[str]):
     page = read("".join(pieces))
