@@ -15,6 +15,7 @@ DOMAINS = (
     "availability",
     "booking",
     "chat",
+    "previews",
     "waiting_room",
     "call",
     "presence",

@@ -18,6 +18,7 @@ from handlers.kit.context import Context
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Kernel, Origin, Stored, Wake, Whisper
 from handlers.kit.keys import Keys
+from handlers.previews.public import PublicWeb
 from handlers.send.mail import Mailer, by_smtp, to_folder
 from rooms.bus import Bus, InProcessBus
 from rooms.redis_bus import RedisBus
@@ -135,6 +136,7 @@ class App:
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
             providers=Providers(settings.houses),
             places=Places(settings.environment.places_file),
+            pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})"),
             objects=make_objects(settings, keys),
         )
 
@@ -180,6 +182,7 @@ class App:
             await self._line.stop()
         await self.rooms.stop()
         await self.kernel.providers.stop()
+        await self.kernel.pages.stop()
         await self.kernel.objects.stop()
         await self.database.stop()
         log.info("stopped")

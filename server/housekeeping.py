@@ -15,6 +15,7 @@ from handlers.kit.ids import id_at
 from handlers.kit.kernel import Kernel
 from handlers.kit.rules import Rules
 from handlers.pincodes.public import forget_pincodes
+from handlers.previews.public import forget_counts, forget_pages
 from handlers.send.public import forget_dispatches
 from rooms.tasks import Tasks
 from storage.answers import forget_answers
@@ -31,6 +32,8 @@ CHUNK = 1_000
 
 PINCODES_KEPT = timedelta(hours=1)
 """The addresses of strangers go soon; mails to an address are counted for an hour."""
+PAGES_KEPT = timedelta(days=1)
+COUNTS_KEPT = timedelta(hours=1)
 SESSIONS_KEPT = timedelta(days=30)
 """Who finds out late that somebody signed in as them can still see from where."""
 
@@ -54,6 +57,8 @@ def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
         partial(forget_dispatches, before=events_since),
         partial(forget_answers, before=now - rules.span("answers_kept_days")),
         partial(forget_pincodes, before=now - PINCODES_KEPT),
+        partial(forget_pages, before=now - PAGES_KEPT),
+        partial(forget_counts, before=now - COUNTS_KEPT),
         partial(forget_attempts, before=now),
         partial(forget_tickets, before=now),
         partial(forget_spent_tokens, before=now - rules.span("refresh_token_life_days")),

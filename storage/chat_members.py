@@ -54,10 +54,11 @@ class Interval(msgspec.Struct):
 
 
 class Member(msgspec.Struct):
-    """Who is in a conversation, and as what."""
+    """Who is in a conversation, from which number on, and as what."""
 
     conversation_id: str
     user_id: str
+    from_seq: int
     role: Role
 
 
@@ -137,7 +138,7 @@ _COUNT_IN = (
     )
 )
 _MEMBERS = (
-    select(_m.conversation_id, _m.user_id, _m.role)
+    select(_m.conversation_id, _m.user_id, _m.from_seq, _m.role)
     .where(_m.conversation_id.in_(bindparam("conversation_ids", expanding=True)), IN_NOW)
     .order_by(_m.user_id)
 )

@@ -43,6 +43,7 @@ messages = Table(
     Column("deleted", Boolean, nullable=False),
     Column("reply_to", String(36)),
     Column("mentions", Json),
+    Column("preview", Json),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
 )
@@ -75,6 +76,7 @@ class MessageRow(msgspec.Struct):
     deleted: bool
     reply_to: str | None
     mentions: list[str] | None
+    preview: Any
 
 
 _x = messages.c
@@ -96,6 +98,7 @@ _EDIT = (
         mentions=bindparam("new_mentions"),
         edited_at=bindparam("new_edited_at"),
         deleted=bindparam("new_deleted"),
+        preview=bindparam("new_preview"),
     )
 )
 _BETWEEN = (
@@ -149,6 +152,7 @@ def update_message(tx: Queries, row: MessageRow) -> None:
         new_mentions=row.mentions,
         new_edited_at=row.edited_at,
         new_deleted=row.deleted,
+        new_preview=row.preview,
     )
 
 

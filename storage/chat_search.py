@@ -24,20 +24,23 @@ _SHOWN = ", ".join(f"messages.{column.name}" for column in _COLUMNS)
 
 
 def _searching(sql: str) -> TextualSelect:
-    before = bindparam("before", type_=String)
-    return text(sql.format(shown=_SHOWN, few=FEW)).bindparams(before).columns(*_COLUMNS)
+    words = [bindparam(name, type_=String) for name in ("query", "before")]
+    return text(sql.format(shown=_SHOWN, few=FEW)).bindparams(*words).columns(*_COLUMNS)
 
 
 _IN_SQLITE = _searching(
-    """SELECT {shown} FROM message_search CROSS JOIN messages
-            ON messages.id = substr(message, 1, 8) || '-' || substr(message, 9, 4) || '-' ||
+    """WITH found AS MATERIALIZED (
+            SELECT rowid AS number, substr(message, 1, 8) || '-' || substr(message, 9, 4) || '-' ||
                 substr(message, 13, 4) || '-' || substr(message, 17, 4) || '-' ||
-                substr(message, 21)
-        WHERE message_search MATCH :query AND message_search.rowid < coalesce(
-            (SELECT rowid FROM message_search
-             WHERE message_search MATCH 'message : "' || replace(:before, '-', '') || '"'),
-            9223372036854775807)
-        ORDER BY message_search.rowid DESC LIMIT :limit"""
+                substr(message, 21) AS message_id
+            FROM message_search WHERE message_search MATCH :query AND rowid < coalesce(
+                (SELECT rowid FROM message_search
+                 WHERE message_search MATCH 'message : "' || replace(:before, '-', '') || '"'),
+                9223372036854775807)
+            ORDER BY rowid DESC LIMIT :limit
+        )
+        SELECT {shown} FROM found CROSS JOIN messages ON messages.id = message_id
+        ORDER BY number DESC"""
 )
 _IN_POSTGRESQL = _searching(
     """WITH found AS MATERIALIZED (

@@ -15,7 +15,7 @@ import msgspec
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.errors import Refusal
-from handlers.kit.kernel import Actor, Whisper
+from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
 Rate = Literal["commands", "messages", "attempts", "journeys", "files"]
@@ -95,6 +95,7 @@ class Consumer:
     run: Callable[..., Any]
     outbound: bool
     backfill: bool
+    heeds: Heeds
 
 
 @dataclass
@@ -179,13 +180,20 @@ class Domain:
         return register
 
     def consumer(
-        self, *events: type[Event], outbound: bool = False, backfill: bool = False
+        self,
+        *events: type[Event],
+        outbound: bool = False,
+        backfill: bool = False,
+        heeds: Heeds = lambda rules, event: True,
     ) -> Callable[[F], F]:
-        """Register a reaction to `events`; with `backfill` a new one hears what is stored too."""
+        """Register a reaction to `events`; with `backfill` a new one hears what is stored too.
+
+        What it does not heed costs nothing: no delivery is made of it.
+        """
 
         def register(run: F) -> F:
             name = f"{self.name}.{run.__name__}"
-            self.consumers.append(Consumer(name, events, run, outbound, backfill))
+            self.consumers.append(Consumer(name, events, run, outbound, backfill, heeds))
             return run
 
         return register
@@ -238,12 +246,13 @@ class Registry:
     def routes(self) -> list[Route]:
         return [route for d in self.domains for route in d.routes]
 
-    def hearers(self) -> dict[str, tuple[str, ...]]:
-        """Event name → names of the consumers that hear it."""
-        heard: dict[str, list[str]] = {}
+    def hearers(self) -> dict[str, tuple[Hearer, ...]]:
+        """Event name → the consumers that hear it."""
+        heard: dict[str, list[Hearer]] = {}
         for consumer in self.consumers.values():
             for event in consumer.events:
-                heard.setdefault(event.NAME, []).append(consumer.name)
+                hearer = Hearer(consumer.name, consumer.heeds)
+                heard.setdefault(event.NAME, []).append(hearer)
         return {name: tuple(consumers) for name, consumers in heard.items()}
 
 

@@ -118,12 +118,16 @@ class Transaction:
             subject=event.about(),
             order_key=event.key(),
             streams=tuple(stream(event.NAMESPACE or "", room) for room in event.rooms()),
-            consumers=self.kernel.hearers.get(event.NAME, ()),
+            consumers=self._consumers_of(event),
             membership=event.membership(),
             actor_id=self._actor.id if self._actor else None,
             address=self.origin.address or None,
             correlation_id=self.origin.correlation_id or None,
         )
+
+    def _consumers_of(self, event: Event) -> tuple[str, ...]:
+        hearers = self.kernel.hearers.get(event.NAME, ())
+        return tuple(one.name for one in hearers if one.heeds(self.rules, event))
 
 
 Plain = Callable[Concatenate[Transaction, P], T]

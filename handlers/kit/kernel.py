@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -57,6 +57,17 @@ class Wake(msgspec.Struct, frozen=True):
     due: datetime | None = None
 
 
+Heeds = Callable[[Rules, Any], bool]
+"""Whether a consumer has anything to do with an event, under these rules."""
+
+
+class Hearer(NamedTuple):
+    """A consumer's name, and which of an event's kind it is told of."""
+
+    name: str
+    heeds: Heeds
+
+
 class Audience(Protocol):
     """What a context needs of the rooms and of its own socket."""
 
@@ -87,6 +98,14 @@ class Providers(Protocol):
     async def stop(self) -> None: ...
 
 
+class Pages(Protocol):
+    """The public web, as the previews domain looks at it."""
+
+    async def get_page(self, address: str) -> Any: ...
+
+    async def stop(self) -> None: ...
+
+
 class Places(Protocol):
     """Where addresses are, in words."""
 
@@ -101,11 +120,12 @@ class Kernel:
     clock: Clock
     rules: Rules
     keys: Keys
-    hearers: dict[str, tuple[str, ...]]
+    hearers: dict[str, tuple[Hearer, ...]]
     instance_id: str
     mailer: Mailer
     providers: Providers
     places: Places
+    pages: Pages
     objects: ObjectStore
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKING_MAX))
     """So many files are looked at a time: a picture is in memory whole."""

@@ -80,6 +80,12 @@ class Rules(msgspec.Struct, frozen=True):
         int, Meta(ge=0, description="how long one may take back what one said")
     ] = 172_800
     group_members_max: Annotated[int, Meta(ge=2, description="largest group")] = 1_000
+    link_previews: Annotated[
+        bool, Meta(description="whether pages that messages link are fetched and shown")
+    ] = False
+    previews_per_minute: Annotated[
+        int, Meta(ge=1, description="such pages a minute, for a person and for a conversation")
+    ] = 10
     answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
     events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7
     ice_servers: Annotated[

@@ -450,6 +450,14 @@ export interface Link {
   request_id?: string;
 }
 
+/** What the page behind a message's first link says of itself; `url` is as it was linked. */
+export interface LinkPreview {
+  url: string;
+  title: string;
+  description: string | null;
+  site_name: string | null;
+}
+
 /** Ask whom one has blocked. */
 export interface ListBlocked {}
 
@@ -575,6 +583,7 @@ export interface Message {
   reply_to: string | null;
   mentions: string[];
   reactions: Reaction[];
+  preview: LinkPreview | null;
 }
 
 /** Where and when a stored event was said: its room, and its number there. */
@@ -1486,6 +1495,8 @@ export interface Events {
     MESSAGE_EDITED: { message: Message };
     /** A message was pinned in its conversation, or (`pinned` is false) no longer is. */
     MESSAGE_PINNED: { conversation_id: string; message_id: string; user_id: string; pinned: boolean };
+    /** The page that a message links is shown with it; None once the message took that back. */
+    MESSAGE_PREVIEWED: { conversation_id: string; message_id: string; preview: LinkPreview | null };
     /** The signs on a message changed; these are all of them now. */
     MESSAGE_REACTED: { conversation_id: string; message_id: string; user_id: string; reactions: Reaction[] };
     /** A person has read up to `seq`. */

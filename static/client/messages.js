@@ -35,6 +35,13 @@ const reacted = (history, { message_id, reactions }) => ({
   messages: history.messages.map((one) => (one.id === message_id ? { ...one, reactions } : one)),
 });
 
+/** @param {History} history
+ * @param {{message_id: string, preview: Message["preview"]}} data */
+const previewed = (history, { message_id, preview }) => ({
+  ...history,
+  messages: history.messages.map((one) => (one.id === message_id ? { ...one, preview } : one)),
+});
+
 /** @param {string} conversation_id */
 async function load(conversation_id) {
   const page = await parley.call("/chat", "history", { conversation_id, limit: PAGE });
@@ -47,6 +54,7 @@ export const useMessages = (conversation_id) => useLive(() => ({
   load: () => load(conversation_id),
   events: {
     MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited, MESSAGE_REACTED: reacted,
+    MESSAGE_PREVIEWED: previewed,
   },
 }), [conversation_id]);
 

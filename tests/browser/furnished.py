@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from handlers.chat import public as chats
+from handlers.chat.contracts.messages import LinkPreview
+from handlers.kit.context import Transaction
 from tests.world import Person, World
 
 
@@ -43,6 +46,7 @@ async def furnish(world: World) -> Furnished:
         await person.call("/booking", command, booking_id=booking["id"], reason=reason)
 
     direct, group = await _conversations(ada, ben, cleo)
+    await world.transact(_show_a_page, (await ben.call("/chat", "list"))["conversations"])
     card = {"conversation_id": direct["id"], "block_id": fifth["id"], **asked}
     await ben.call("/chat", "request_booking", **card)
 
@@ -101,3 +105,15 @@ async def _conversations(ada: Person, ben: Person, cleo: Person) -> tuple[Any, A
         said = {"client_id": str(number), "text": poison("text")}
         await person.call("/chat", "send", conversation_id=chat["id"], **said)
     return direct, group
+
+
+def _show_a_page(tx: Transaction, conversations: list[Any]) -> None:
+    """With the last message of each, as a page with a foul tongue would have it."""
+    page = LinkPreview(
+        "https://page.example/?" + poison("query"),
+        *map(poison, ("page title", "page description", "page site")),
+    )
+    for one in conversations:
+        message = chats.lock_text(tx, one["last_message"]["id"])
+        assert message is not None
+        chats.show_preview(tx, message, page)

@@ -14,6 +14,7 @@ pytestmark = [one_database, pytest.mark.settings(PARLEY_WAITING_ROOM_OPENS_S="72
 
 NARROW = {"width": 360, "height": 740}
 TABS_MAX = 15
+A_PAGE = ("page title", "page description", "page site")
 _LOOK = Path(__file__).with_name("look.js").read_text()
 
 Tour = dict[str, tuple[list[str], list[str]]]
@@ -27,8 +28,8 @@ def tour_of_ada(made: Furnished) -> Tour:
         "bookings": (["ben", "note", "reject reason"], ["Reject", "Reschedule", "Cancel booking"]),
         f"bookings/{made.booking_id}": (["ben", "topic", "note"], []),
         "chats": (["ben", "group", "text"], ["New group"]),
-        f"chats/{made.direct_id}": (["ben", "text", "note"], ["Edit"]),
-        f"chats/{made.group_id}": (["group", "text"], ["Members (3)"]),
+        f"chats/{made.direct_id}": (["ben", "text", "note", *A_PAGE], ["Edit"]),
+        f"chats/{made.group_id}": (["group", "text", *A_PAGE], ["Members (3)"]),
         "consulting": (["topic", "description"], ["Add topic", "Edit topic", "Remove topic"]),
         "notifications": (["ben"], []),
         "profile": ([], []),

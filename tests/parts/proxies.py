@@ -173,12 +173,12 @@ async def serves(proxy: RunningProxy, process: subprocess.Popen[bytes]) -> bool:
         return False
 
 
-def make_certificate(folder: Path) -> None:
-    """A certificate for 127.0.0.1, signed by itself, as each proxy wants it."""
+def make_certificate(folder: Path, *hosts: str) -> None:
+    """A certificate for 127.0.0.1 (and `hosts`), signed by itself, as each proxy wants it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Parley's tests")])
     now = datetime.now(UTC)
-    names = [x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [x509.IPAddress(ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

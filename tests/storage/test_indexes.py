@@ -280,7 +280,7 @@ def fill_chat(queries: SqliteQueries, count: int) -> None:
         name = name_of(number)
         row = chat_messages.MessageRow(
             name, HERE, number, number, OTHER, name, "text", "a word", None, None, None, NOW, None,
-            False, None, None,
+            False, None, None, None,
         )  # fmt: skip
         chat_messages.insert_message(queries, row)
 

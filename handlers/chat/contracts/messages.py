@@ -154,6 +154,15 @@ class ReactionsView(View):
     reactions: list[Reaction]
 
 
+class LinkPreview(msgspec.Struct):
+    """What the page behind a message's first link says of itself; `url` is as it was linked."""
+
+    url: str
+    title: str
+    description: str | None
+    site_name: str | None
+
+
 class MessageView(View):
     """One message; `seq` is the number of its MESSAGE_SENT.
 
@@ -176,6 +185,7 @@ class MessageView(View):
     reply_to: str | None = None
     mentions: list[str] = msgspec.field(default_factory=list)
     reactions: list[Reaction] = msgspec.field(default_factory=list)
+    preview: LinkPreview | None = None
 
     def about(self) -> str | None:
         return f"message:{self.id}"
@@ -271,6 +281,25 @@ class MessagePinned(Event):
 
     def rooms(self) -> tuple[str, ...]:
         return (names.chat(self.conversation_id),)
+
+
+class MessagePreviewed(Event):
+    """The page that a message links is shown with it; None once the message took that back."""
+
+    NAME: ClassVar[str] = "MESSAGE_PREVIEWED"
+    NAMESPACE: ClassVar[str | None] = "/chat"
+    conversation_id: str
+    message_id: str
+    preview: LinkPreview | None
+
+    def key(self) -> str:
+        return f"chat:{self.conversation_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.chat(self.conversation_id),)
+
+    def about(self) -> str:
+        return f"preview:{self.message_id}"
 
 
 class MessageMentioned(Event):

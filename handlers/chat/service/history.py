@@ -108,10 +108,12 @@ def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -
 
 
 def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction]) -> MessageView:
-    """A message without what it came to say or show while its reader was out."""
+    """A message without what it came to say or show while its reader was out, or is."""
+    if intervals[-1].to_seq is not None:
+        row = structs.replace(row, preview=None)
     if may_read(intervals, row):
         return message_view(row, signs)
-    return message_view(structs.replace(row, text="", card_kind=None), signs)
+    return message_view(structs.replace(row, text="", card_kind=None, preview=None), signs)
 
 
 def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:

@@ -15,6 +15,7 @@ from handlers.chat.contracts.personal import Blocked
 from handlers.chat.service.history import get_readable
 from handlers.chat.service.members import hold_member, hold_speaker
 from handlers.chat.service.mentions import check_mentions, tell_mentioned
+from handlers.chat.service.previews import drop_preview
 from handlers.chat.service.views import message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
@@ -92,6 +93,7 @@ def new_message(
         deleted=False,
         reply_to=None,
         mentions=None,
+        preview=None,
     )
 
 
@@ -110,6 +112,7 @@ def edit(tx: Transaction, ask: EditMessage) -> MessageView:
     row = get_own(tx, ask.message_id)
     hold_speaker(tx, row.conversation_id)
     check_in_time(tx, row, "message_edit_s")
+    drop_preview(tx, row)
     row.text, before = ask.text, row.mentions
     if ask.mentions is not None:
         row.mentions = check_mentions(tx, row.conversation_id, ask.mentions)
@@ -143,6 +146,7 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     check_in_time(tx, row, "message_delete_s")
     if row.kind == "media" and row.card_id is not None:
         uploads.disuse(tx, row.card_id)
+    drop_preview(tx, row)
     row.text, row.card_data, row.mentions = "", None, None
     row.deleted, row.edited_at = True, tx.now
     chat_messages.update_message(tx, row)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from handlers.chat.contracts.conversations import ConversationView
-from handlers.chat.contracts.messages import Card, MediaView, MessageView, Reaction
+from handlers.chat.contracts.messages import Card, LinkPreview, MediaView, MessageView, Reaction
 from handlers.kit.context import Transaction
 from rooms import names
 from storage import chat as store
@@ -44,6 +44,7 @@ def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> Message
         reply_to=row.reply_to,
         mentions=row.mentions or [],
         reactions=list(reactions),
+        preview=msgspec.convert(row.preview, LinkPreview | None),
     )
 
 

@@ -6,6 +6,7 @@ import { BookingCard } from "./booking.js";
 import { Dialog } from "./dialog.js";
 import { Area, Do, Form } from "./form.js";
 import { Media } from "./media.js";
+import { Preview } from "./preview.js";
 import { Quote } from "./quote.js";
 import { Reactions } from "./reactions.js";
 import { Name } from "../people.js";
@@ -90,6 +91,7 @@ export function Message({ message, chat, known = [] }) {
       ${message.reply_to && !message.deleted
         && html`<${Quote} message_id=${message.reply_to} known=${known} />`}
       <${Body} message=${message} />
+      ${message.preview && !message.deleted && html`<${Preview} preview=${message.preview} />`}
       ${!message.deleted && html`<${Reactions} message=${message} />`}
       <${Foot} message=${message} chat=${chat} />
     </li>`;

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
+
+from storage.columns import metadata
 from tests.wire_client import Refused
 from tests.world import Person, World, add_topic
 
@@ -49,6 +52,20 @@ async def refused(person: Person, command: str, **payload: Any) -> str | None:
     except Refused as error:
         return error.code
     return None
+
+
+async def rows_with(world: World, word: str) -> list[str]:
+    """The names of the tables in which a text is found."""
+
+    def search(tx: Any) -> list[str]:
+        tables = metadata.sorted_tables
+        return [table.name for table in tables if word in repr(tx.all(row, select(table)))]
+
+    def row(*values: Any) -> Any:
+        return values
+
+    found: list[str] = await world.read(search)
+    return found
 
 
 @dataclass

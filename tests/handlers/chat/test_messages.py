@@ -4,10 +4,8 @@ import asyncio
 from datetime import datetime
 
 import pytest
-from sqlalchemy import select
 
-from storage.columns import metadata
-from tests.handlers.chat.scenes import say, talk, texts
+from tests.handlers.chat.scenes import rows_with, say, talk, texts
 from tests.wire_client import Refused
 from tests.world import one_database
 
@@ -28,6 +26,7 @@ MESSAGE = {
     "reply_to",
     "mentions",
     "reactions",
+    "preview",
 }
 
 
@@ -73,6 +72,7 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
         "reply_to": None,
         "mentions": [],
         "reactions": [],
+        "preview": None,
     }
     assert datetime.fromisoformat(sent["sent_at"]).utcoffset() is not None
     for device in (ana.client, phone, ben.client):
@@ -138,19 +138,6 @@ async def test_only_its_sender_changes_a_message_and_only_while_it_is_there(ana,
     assert await texts(ana, chat) == ["mine", ""]
     assert len(ben.events("MESSAGE_DELETED")) == 1
     assert ben.events("MESSAGE_EDITED") == []
-
-
-async def rows_with(world, word: str):
-    """The names of the tables in which a text is found."""
-
-    def search(tx):
-        tables = metadata.sorted_tables
-        return [table.name for table in tables if word in repr(tx.all(row, select(table)))]
-
-    def row(*values):
-        return values
-
-    return await world.read(search)
 
 
 async def test_a_deleted_text_is_gone_from_history_replay_and_every_table(world, ana, ben, chat):

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from handlers.chat import public as chats
+from handlers.chat.contracts.messages import LinkPreview
+from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
 from tests.handlers.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Heard
@@ -125,6 +128,10 @@ class Chats:
             self._of_room(heard)["seq"] = heard.meta["seq"]
             change = self.pinned.add if heard.data["pinned"] else self.pinned.discard
             change(heard.data["message_id"])
+        elif heard.name == "MESSAGE_PREVIEWED":
+            self._of_room(heard)["seq"] = heard.meta["seq"]
+            if heard.data["message_id"] in self.messages:
+                self.messages[heard.data["message_id"]]["preview"] = heard.data["preview"]
         else:
             kind = {"MESSAGE_READ": "read", "MESSAGE_DELIVERED": "delivered"}[heard.name]
             self._of_room(heard)["seq"] = heard.meta["seq"]
@@ -183,10 +190,17 @@ class Chats:
         return len(unread), max(here, key=lambda message: message["seq"], default=None)
 
 
+def show_a_page(tx: Transaction, message_id: str) -> None:
+    message = chats.lock_text(tx, message_id)
+    assert message is not None
+    chats.show_preview(tx, message, LinkPreview("https://page.example/", "A page", None, None))
+
+
 @dataclass
 class Cast:
     """Who plays, where, and what they said so far, by its text."""
 
+    world: World
     ana: Person
     ben: Person
     cleo: Person
@@ -202,10 +216,10 @@ class Cast:
         members = {"name": "S", "member_ids": [self.ana.id]}
         self.said["shared"] = await self.ben.call("/chat", "create_group", **members)
 
-    async def of(self, person: Person, command: str, text: str, **more: Any) -> None:
+    async def of(self, person: Person, command: str, known: str, **more: Any) -> None:
         """Do something with a message, or with what else is known by a text."""
-        name = "conversation_id" if text == "shared" else "message_id"
-        await person.call("/chat", command, **{name: self.said[text]["id"]}, **more)
+        name = "conversation_id" if known == "shared" else "message_id"
+        await person.call("/chat", command, **{name: self.said[known]["id"]}, **more)
 
     async def read(self, person: Person, text: str) -> None:
         seq = self.said[text]["seq"]
@@ -231,6 +245,8 @@ def talking(cast: Cast, shop: Offer) -> list[Step]:
         lambda: cast.tell("four"),
         lambda: cast.of(ana, "react", "one", emoji="\U0001f44d"),
         lambda: cast.of(ben, "react", "four", emoji="\U0001f44d"),
+        lambda: cast.world.transact(show_a_page, cast.said["one"]["id"]),
+        lambda: cast.world.transact(show_a_page, cast.said["four"]["id"]),
         lambda: cast.of(ben, "edit", "one", text="changed again"),
         book,
         lambda: ben.call("/booking", "approve", booking_id=cast.said["booking"]["id"]),
@@ -280,7 +296,7 @@ async def test_conversations_are_what_their_events_make_of_them(world):
     chat = await talk(ben, ana)
     await talk(ben, cleo)
     group = (await ben.call("/chat", "create_group", name="G", member_ids=[cleo.id]))["id"]
-    cast = Cast(ana, ben, cleo, chat, group)
+    cast = Cast(world, ana, ben, cleo, chat, group)
     await check(world, ana, "/chat", Chats, [*talking(cast, shop), *keeping_order(cast)])
     fresh = Chats(read={chat: cast.said["five"]["seq"]})
     await fresh.fetch(ana)

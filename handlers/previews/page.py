@@ -1,0 +1,111 @@
+"""What a page says of itself: title, description, site. Its pictures are neither fetched nor named.
+
+`html.parser` may take a minute for a few KiB that are made for it. So it gets single tags of a
+bounded length, found by expressions that look at each character once.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from itertools import islice
+
+import msgspec
+
+TITLE_MAX, DESCRIPTION_MAX, SITE_MAX = 200, 400, 80
+TAG_MAX = 2_048
+TAGS_MAX, SAYING_MAX = 400, 64
+"""So many tags are looked at, and so many that might say something are read."""
+CHARSET_WITHIN = 1_024
+JOINERS = "\u200c\u200d"
+"""They have no look of their own, but words of some scripts and many emoji are made with them."""
+KNOWN_CHARSETS = re.compile(
+    r"utf-?8|us-ascii|iso-?8859-\d{1,2}|windows-125\d|koi8-[ru]|shift_jis|euc-(?:jp|kr)|big5"
+    r"|gb2312|gbk|gb18030"
+)
+"""Of the encodings that Python knows, some do other things than to decode."""
+
+_CHARSET = re.compile(rb"""<meta[^>]{1,200}?charset\s*=\s*["']?([A-Za-z0-9_-]{1,20})""", re.I)
+_META = re.compile(r"""<meta[\s/](?:[^>"']|"[^"]*"|'[^']*')*+>""", re.I)
+_META_BEGINS = re.compile(r"<meta[\s/]", re.I)
+_TITLE_BEGINS = re.compile(r"<title(?:\s[^>]{0,200})?>", re.I)
+_TITLE_ENDS = re.compile(r"</title", re.I)
+_SAYS = re.compile(r"og:|description", re.I)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What is shown of a page: plain text, cleaned and cut."""
+
+    title: str
+    description: str | None
+    site_name: str | None
+
+
+def read_page(content: bytes, charset: str | None) -> Page | None:
+    """What the first part of a page says of itself; None when it has no title."""
+    text = content.decode(_charset_of(content, charset), errors="replace")
+    said = _read_tags(text)
+    title = clean(said.get("og:title", ""), TITLE_MAX) or clean(_title(text), TITLE_MAX)
+    if not title:
+        return None
+    description = said.get("og:description") or said.get("description", "")
+    return Page(
+        title=title,
+        description=clean(description, DESCRIPTION_MAX) or None,
+        site_name=clean(said.get("og:site_name", ""), SITE_MAX) or None,
+    )
+
+
+def clean(text: str, limit: int) -> str:
+    """`text` on one line, without control characters and those that turn its direction."""
+    shown = "".join(one if _is_shown(one) else " " if one.isspace() else "" for one in text)
+    words = " ".join(shown.split())
+    return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
+
+
+def _is_shown(one: str) -> bool:
+    """Neither control (Cc), format (Cf), surrogate (Cs), private (Co) nor unknown (Cn)."""
+    return one in JOINERS or not unicodedata.category(one).startswith("C")
+
+
+def _charset_of(content: bytes, declared: str | None) -> str:
+    """The encoding that it is said to be in, if that is one; else UTF-8."""
+    found = _CHARSET.search(content[:CHARSET_WITHIN])
+    named = declared or (found.group(1).decode() if found else "")
+    return named if KNOWN_CHARSETS.fullmatch(named.lower()) else "utf-8"
+
+
+def _read_tags(text: str) -> dict[str, str]:
+    """What the page's meta tags say, by their names; the first of a name counts."""
+    parser = _MetaTags()
+    for tag in islice(_saying(text), SAYING_MAX):
+        parser.feed(tag)
+        parser.reset()
+    return parser.said
+
+
+def _saying(text: str) -> Iterator[str]:
+    for begin in islice(_META_BEGINS.finditer(text), TAGS_MAX):
+        tag = _META.match(text, begin.start(), begin.start() + TAG_MAX)
+        if tag is not None and _SAYS.search(tag.group()):
+            yield tag.group()
+
+
+def _title(text: str) -> str:
+    begin = _TITLE_BEGINS.search(text)
+    if begin is None:
+        return ""
+    end = _TITLE_ENDS.search(text, begin.end(), begin.end() + TAG_MAX)
+    return unescape(text[begin.end() : end.start()]) if end else ""
+
+
+class _MetaTags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        name = (said.get("property") or said.get("name") or "").lower()
+        self.said.setdefault(name, said.get("content") or "")
