@@ -238,6 +238,9 @@ def make_limits(settings: Settings, line: Line | None) -> Limits:
     rates = {
         "messages": RateLimit(environment.messages_burst, environment.messages_per_s),
         "commands": RateLimit(environment.commands_burst, environment.commands_per_s),
+        "signs": RateLimit(environment.signs_burst, environment.signs_per_s),
+        "reach": RateLimit(environment.reach_burst, environment.reach_per_s),
+        "searches": RateLimit(environment.searches_burst, environment.searches_per_s),
         "attempts": RateLimit(attempts, attempts / 60),
         "files": RateLimit(environment.files_burst, environment.files_per_s),
         "journeys": RateLimit(attempts, attempts / 60),

@@ -55,6 +55,8 @@ class Answer(msgspec.Struct):
 
     body: bytes
     context: Context
+    wait_s: float = 0.0
+    """How long the caller was told to wait, having been too fast."""
 
 
 class Dispatcher:
@@ -74,7 +76,7 @@ class Dispatcher:
 
     async def answer(self, incoming: Incoming) -> Answer:
         """The answer to `incoming`; every refusal and every bug becomes one."""
-        started = time.perf_counter()
+        started, wait_s = time.perf_counter(), 0.0
         came = incoming.origin
         origin = Origin(came.address, came.device, f"{self._first}-{next(self._count_up):x}")
         context = Context(self._kernel, incoming.actor, origin, socket=incoming.socket)
@@ -87,10 +89,12 @@ class Dispatcher:
             if refusal is raised:  # not where it is unknown what was kept
                 context.refused()
             code, body = refusal.CODE, error_body(refusal)
+            if isinstance(refusal, RateLimited):
+                wait_s = refusal.retry_after_s or 0.0
         finally:
             CORRELATION.reset(correlation)
         self._count(incoming, code, time.perf_counter() - started)
-        return Answer(body, context)
+        return Answer(body, context, wait_s)
 
     async def _run(self, incoming: Incoming, context: Context) -> Any:
         try:

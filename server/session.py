@@ -79,6 +79,7 @@ class Socket:
         "listens",
         "namespace",
         "sid",
+        "too_fast",
         "waiting",
         "worker",
     )
@@ -92,6 +93,8 @@ class Socket:
         """The stay's id by what it is at."""
         self.listens: set[str] = set()
         self.waiting: deque[ClientPacket] = deque()
+        self.too_fast = 0
+        """How much more often it was told to wait than it was answered."""
         self.worker: asyncio.Task[None] | None = None
 
     @property

@@ -74,6 +74,18 @@ class Environment(msgspec.Struct, frozen=True):
     messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
     commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
     commands_per_s: Annotated[float, Meta(gt=0, description="commands a second after")] = 20
+    signs_burst: Annotated[
+        int, Meta(ge=1, description="reactions, drafts and typing at once, a person")
+    ] = 30
+    signs_per_s: Annotated[float, Meta(gt=0, description="reactions and such a second after")] = 5
+    reach_burst: Annotated[
+        int, Meta(ge=1, description="people met, added or asked at once, a person")
+    ] = 30
+    reach_per_s: Annotated[float, Meta(gt=0, description="people met and such a second after")] = (
+        0.5
+    )
+    searches_burst: Annotated[int, Meta(ge=1, description="searches at once, a person")] = 10
+    searches_per_s: Annotated[float, Meta(gt=0, description="searches a second after")] = 2
     files_burst: Annotated[
         int, Meta(ge=1, description="requests for files at once, an address")
     ] = 200

@@ -50,6 +50,11 @@ PING_TIMEOUT_S = 6
 NO_ENVIRON: dict[str, Any] = {}
 
 
+TOO_FAST_MAX = 10
+"""Who was refused so much more often than answered does not listen to being told to wait."""
+SLOWED_MAX_S = 1.0
+
+
 class Sockets(socketio.AsyncServer):
     """All connections of this instance."""
 
@@ -318,6 +323,16 @@ class Sockets(socketio.AsyncServer):
         self._acknowledge(socket, packet.id, answer.body)
         for afterwards in answer.context.after_ack:
             afterwards()
+        await self._slow_down(socket, answer.wait_s)
+
+    async def _slow_down(self, socket: Socket, wait_s: float) -> None:
+        """Who goes on and on after being told to wait is heard no faster than they may speak."""
+        if not wait_s:
+            socket.too_fast = max(socket.too_fast - 1, 0)
+            return
+        socket.too_fast += 1
+        if socket.too_fast > TOO_FAST_MAX:
+            await asyncio.sleep(min(wait_s, SLOWED_MAX_S))
 
     def _acknowledge(self, socket: Socket, packet_id: int | None, body: bytes) -> None:
         if packet_id is not None:

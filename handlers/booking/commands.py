@@ -21,13 +21,13 @@ from handlers.call.contracts import InCall
 from handlers.kit.context import Context
 
 
-@booking.command(refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock))
+@booking.command(refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock), rate="reach")
 async def request(ctx: Context, ask: RequestBooking) -> BookingView:
     """Ask for a place in a consultant's block; it is held until the answer."""
     return await ctx.transact(requests.request_booking, ask)
 
 
-@booking.command(refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock))
+@booking.command(refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock), rate="reach")
 async def request_now(ctx: Context, ask: RequestNow) -> BookingView:
     """Ask a consultant who is available now for a call at once."""
     return await ctx.transact(requests.request_now, ask)

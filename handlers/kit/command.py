@@ -18,7 +18,11 @@ from handlers.kit.errors import Refusal
 from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
-Rate = Literal["commands", "messages", "attempts", "journeys", "files"]
+Rate = Literal[
+    "commands", "messages", "signs", "reach", "searches", "attempts", "journeys", "files"
+]
+"""What kind of use a command is, each with a rate of its own: `signs` are small and many, `reach`
+comes to people who did not ask for it, `attempts` guess secrets."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 

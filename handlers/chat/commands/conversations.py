@@ -22,19 +22,19 @@ from handlers.kit.contract import Empty
 from rooms import names
 
 
-@chat.command(name="open", refuses=(Blocked,))
+@chat.command(name="open", refuses=(Blocked,), rate="reach")
 async def open_conversation(ctx: Context, ask: OpenConversation) -> ConversationView:
     """Your direct conversation with a person; the same one each time."""
     return await ctx.transact(members.open_direct, ask.user_id)
 
 
-@chat.command(refuses=(Blocked,))
+@chat.command(refuses=(Blocked,), rate="reach")
 async def create_group(ctx: Context, ask: CreateGroup) -> ConversationView:
     """A new conversation of several, you among them."""
     return await ctx.transact(groups.create_group, ask)
 
 
-@chat.command(refuses=(Blocked,))
+@chat.command(refuses=(Blocked,), rate="reach")
 async def add_member(ctx: Context, ask: ChangeMember) -> ConversationView:
     """Take somebody into a group; they read from here on."""
     return await ctx.transact(groups.add_member, ask)
@@ -70,7 +70,7 @@ async def set_role(ctx: Context, ask: SetRole) -> ConversationView:
     return await ctx.transact(groups.set_role, ask)
 
 
-@chat.command(refuses=(Blocked,))
+@chat.command(refuses=(Blocked,), rate="signs")
 async def typing(ctx: Context, ask: Type) -> Empty:
     """Let the others know that you are typing."""
     whisper = await ctx.read(members.get_typing, ask.conversation_id)

@@ -33,7 +33,7 @@ async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     return await ctx.transact(media.send_media, ask)
 
 
-@chat.command(rate="messages", refuses=(Blocked,))
+@chat.command(refuses=(Blocked,), rate="signs")
 async def react(ctx: Context, ask: React) -> ReactionsView:
     """Put a sign on a message, or take yours away."""
     return await ctx.transact(reactions.react, ask)
@@ -57,7 +57,9 @@ async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
     return await ctx.transact(messages.delete, ask)
 
 
-@chat.command(refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked))
+@chat.command(
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked), rate="reach"
+)
 async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
     """Ask for a booking inside a conversation, which shows it and keeps it current."""
     return await ctx.transact(cards.request_booking, ask)

@@ -28,7 +28,7 @@ async def archive(ctx: Context, ask: Archive) -> OwnStateView:
     return await ctx.transact(personal.archive, ask)
 
 
-@chat.command(rate="messages")
+@chat.command(rate="signs")
 async def draft(ctx: Context, ask: KeepDraft) -> OwnStateView:
     """Keep what you have begun to write, for all of your devices."""
     return await ctx.transact(personal.keep_draft, ask)

@@ -46,7 +46,7 @@ async def get_receipts(ctx: Context, ask: GetReceipts) -> ReceiptsView:
     return await ctx.read(receipts.get_receipts, ask)
 
 
-@chat.command()
+@chat.command(rate="searches")
 async def search(ctx: Context, ask: Search) -> FoundView:
     """What was said with these words, of all that you may read."""
     return await ctx.read(found.search, ask)

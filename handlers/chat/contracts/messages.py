@@ -21,7 +21,7 @@ from handlers.kit.contract import (
 from handlers.kit.errors import Refusal
 from rooms import names
 
-MentionIds = Annotated[list[Id], Meta(max_length=50)]
+MentionIds = Annotated[list[Id], Meta(max_length=20)]
 ClientId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
