@@ -13,7 +13,7 @@ import uvloop
 
 from handlers import DOMAINS
 from handlers.kit.command import load_domains
-from handlers.profile.public import ROLES
+from handlers.profile.public import OFFICES, ROLES
 from server import operator
 from server.app import App, FolderInUse, serve
 from server.catalog import Catalog
@@ -84,6 +84,17 @@ def grant(email: str, role: str) -> None:
         click.echo(f"parley: nobody has the address {email}", err=True)
         sys.exit(1)
     click.echo(f"{email} is {role} now")
+
+
+@main.command()
+@click.argument("email")
+@click.argument("role", type=click.Choice(OFFICES))
+def revoke(email: str, role: str) -> None:
+    """Take a ROLE away from EMAIL."""
+    if not once(lambda app: operator.revoke(app, email, role)):
+        click.echo(f"parley: nobody has the address {email}", err=True)
+        sys.exit(1)
+    click.echo(f"{email} is not {role} now")
 
 
 @main.command()

@@ -16,6 +16,7 @@ DOMAINS = (
     "booking",
     "chat",
     "previews",
+    "moderation",
     "waiting_room",
     "call",
     "presence",

@@ -26,6 +26,10 @@ def call(call_id: str, user_id: str) -> str:
     return f"call:{call_id}:{user_id}"
 
 
+MODERATORS = "moderators"
+"""The room of those who have this role."""
+
+
 def stream(namespace: str, room: str) -> str:
     """The stream of `room` in `namespace`, as it is stored."""
     return f"{namespace}|{room}"

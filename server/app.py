@@ -138,6 +138,7 @@ class App:
             places=Places(settings.environment.places_file),
             pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})"),
             objects=make_objects(settings, keys),
+            filter=settings.filter,
         )
 
     async def start(self) -> None:

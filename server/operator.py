@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from handlers.kit.context import Transaction
+from handlers.moderation import public as moderation
 from handlers.profile import public as profiles
 from server.app import App
 from server.heartbeat import align_clock
@@ -14,6 +15,7 @@ from storage.epoch import renew_epoch
 from storage.migrate import migrate
 
 T = TypeVar("T")
+ChangeRole = Callable[[Transaction, str, str], None]
 PARKED_SHOWN_MAX = 1_000
 
 
@@ -32,13 +34,19 @@ async def with_app(settings: Settings, work: Callable[[App], Awaitable[T]]) -> T
 async def grant(app: App, email: str, role: str) -> bool:
     """Give a role; False when nobody has this address."""
 
-    def work(tx: Transaction) -> bool:
-        user = profiles.find_user_by_email(tx, email)
-        if user is not None:
-            profiles.add_role(tx, user.id, role)
-        return user is not None
+    return await app.context().transact(_change_role, moderation.grant_role, email, role)
 
-    return await app.context().transact(work)
+
+async def revoke(app: App, email: str, role: str) -> bool:
+    """Take a role away, at once on every instance; False when nobody has this address."""
+    return await app.context().transact(_change_role, moderation.revoke_role, email, role)
+
+
+def _change_role(tx: Transaction, change: ChangeRole, email: str, role: str) -> bool:
+    user = profiles.find_user_by_email(tx, email)
+    if user is not None:
+        change(tx, user.id, role)
+    return user is not None
 
 
 async def list_parked(app: App) -> list[Parked]:

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from handlers.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.kit.rules import Rules
+from handlers.moderation.public import CHECKS, Filter
 
 PREFIX = "PARLEY_"
 SECRET_LENGTH_MIN = 32
@@ -70,6 +71,12 @@ class Environment(msgspec.Struct, frozen=True):
     places_file: Annotated[
         str, Meta(description="a MaxMind database (.mmdb) that tells where addresses are")
     ] = ""
+    text_check: Annotated[Literal["words"], Meta(description="what looks at all that is said")] = (
+        "words"
+    )
+    words_file: Annotated[
+        str, Meta(description="list of words that are refused or flagged (default: none are)")
+    ] = ""
     messages_burst: Annotated[int, Meta(ge=1, description="chat messages at once, a person")] = 20
     messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
     commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
@@ -116,6 +123,7 @@ class Settings:
         self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
         self.houses = _houses(environment.oauth_providers)
+        self.filter = _filter(environment)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
         _check(self)
 
@@ -250,6 +258,13 @@ def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
         return tuple(house_of(name, said) for name, said in providers.items())
     except ValueError as error:
         raise WrongSetting(f"{PREFIX}OAUTH_PROVIDERS: {error}") from None
+
+
+def _filter(environment: Environment) -> Filter:
+    try:
+        return Filter(CHECKS[environment.text_check](environment.words_file))
+    except (OSError, ValueError) as error:
+        raise WrongSetting(f"{PREFIX}WORDS_FILE: {error}") from None
 
 
 def _description(kind: Any) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    false,
     select,
     update,
 )
@@ -44,6 +45,7 @@ messages = Table(
     Column("reply_to", String(36)),
     Column("mentions", Json),
     Column("preview", Json),
+    Column("hidden", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
 )
@@ -58,7 +60,10 @@ Index(
 
 
 class MessageRow(msgspec.Struct):
-    """`said_seq` is the number at which it came to say what it says now."""
+    """`said_seq` is the number at which it came to say what it says now.
+
+    A `hidden` one keeps all of that and shows none of it.
+    """
 
     id: str
     conversation_id: str
@@ -77,6 +82,7 @@ class MessageRow(msgspec.Struct):
     reply_to: str | None
     mentions: list[str] | None
     preview: Any
+    hidden: bool = False
 
 
 _x = messages.c
@@ -99,6 +105,7 @@ _EDIT = (
         edited_at=bindparam("new_edited_at"),
         deleted=bindparam("new_deleted"),
         preview=bindparam("new_preview"),
+        hidden=bindparam("new_hidden"),
     )
 )
 _BETWEEN = (
@@ -153,6 +160,7 @@ def update_message(tx: Queries, row: MessageRow) -> None:
         new_edited_at=row.edited_at,
         new_deleted=row.deleted,
         new_preview=row.preview,
+        new_hidden=row.hidden,
     )
 
 

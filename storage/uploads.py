@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    Text,
     bindparam,
     delete,
     func,
@@ -45,10 +46,13 @@ uploads = Table(
     Column("used", Boolean, nullable=False),
     Column("public", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("hit", Text),
 )
 
 
 class UploadRow(msgspec.Struct):
+    """`hit` is what the filter found in its name, or in its text."""
+
     id: str
     user_id: str
     name: str
@@ -66,6 +70,7 @@ class UploadRow(msgspec.Struct):
     used: bool
     public: bool
     created_at: datetime
+    hit: str | None = None
 
 
 _u = uploads.c
@@ -86,7 +91,7 @@ _UPDATE = (
             name: bindparam(f"new_{name}")
             for name in (
                 *("content_type", "size", "status", "key", "parts_id", "checked_until"),
-                *("thumbnail", "width", "height", "used", "public"),
+                *("thumbnail", "width", "height", "used", "public", "hit"),
             )
         }
     )
@@ -131,6 +136,7 @@ def update_upload(tx: Queries, upload: UploadRow) -> None:
         new_height=upload.height,
         new_used=upload.used,
         new_public=upload.public,
+        new_hit=upload.hit,
     )
 
 

@@ -17,6 +17,7 @@ COMMANDS = load_domains(DOMAINS).commands
 SIGNED_IN = frozenset({"student", "consultant", "moderator", "admin"})
 ANYBODY = SIGNED_IN | {"visitor"}
 CONSULTANTS = frozenset({"consultant"})
+MODERATORS = frozenset({"moderator"})
 
 MAY_USE = {
     "/signup": {"start": ANYBODY, "complete": ANYBODY},
@@ -116,6 +117,15 @@ MAY_USE = {
         "block": SIGNED_IN,
         "blocked": SIGNED_IN,
     },
+    "/moderation": {
+        "flag": SIGNED_IN,
+        "queue": MODERATORS,
+        "case": MODERATORS,
+        "media": MODERATORS,
+        "decide": MODERATORS,
+        "undo": MODERATORS,
+        "audit": MODERATORS,
+    },
     "/waiting-room": {
         "enter": SIGNED_IN,
         "leave": SIGNED_IN,
@@ -154,6 +164,8 @@ ASKED_FOR = {
     "/booking cancel version",
     "/booking reschedule version",
     "/booking list status",  # a filter
+    "/moderation decide version",
+    "/moderation undo version",
     "/chat mark_read seq",  # one's own marks
     "/chat mark_delivered seq",
     "/chat set_role role",  # a member's, by an owner of their group

@@ -24,6 +24,7 @@ NAMESPACES = (
     "/consultants",
     "/booking",
     "/chat",
+    "/moderation",
     "/waiting-room",
     "/call",
     "/notifications",
@@ -74,6 +75,7 @@ THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
         "conversation_id",
         {"block_id": "block_id", "topic_id": "topic_id"},
     ),
+    ("/moderation", "flag"): ("message_id", {"reason": "spam"}),
     ("/waiting-room", "enter"): ("booking_id", {}),
     ("/waiting-room", "leave"): ("booking_id", {}),
     ("/waiting-room", "queue"): ("block_id", {}),
@@ -107,8 +109,11 @@ ANYBODYS = {
 """Commands whose ids name what everybody may know of."""
 
 NOT_OBJECTS = {"request_id", "client_id"}
-ELSEWHERE = {("/notifications", "mark_read")}
-"""Answered otherwise: with one's own unread count, whatever was named."""
+ELSEWHERE = {
+    ("/notifications", "mark_read"),  # with one's own unread count, whatever was named
+    *(("/moderation", name) for name in ("case", "media", "decide", "undo")),  # by the role
+}
+"""Answered otherwise."""
 
 
 class Row(tuple):

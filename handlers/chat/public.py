@@ -1,5 +1,13 @@
 """What neighbours need of conversations inside their own transaction."""
 
+from handlers.chat.service.hiding import (
+    find_said,
+    find_upload_said,
+    hide,
+    hold_readable,
+    hold_said,
+    restore,
+)
 from handlers.chat.service.members import begin
 from handlers.chat.service.previews import lock_text, show_preview
 from handlers.kit.context import Transaction
@@ -7,7 +15,17 @@ from storage import chat as store
 from storage.chat import ConversationRow
 from storage.chat_marks import forget_steps as forget_steps
 
-__all__ = ["lock_text", "make_group", "show_preview"]
+__all__ = [
+    "find_said",
+    "find_upload_said",
+    "hide",
+    "hold_readable",
+    "hold_said",
+    "lock_text",
+    "make_group",
+    "restore",
+    "show_preview",
+]
 
 
 def make_group(tx: Transaction, name: str, member_ids: list[str]) -> str:

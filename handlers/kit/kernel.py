@@ -106,6 +106,12 @@ class Pages(Protocol):
     async def stop(self) -> None: ...
 
 
+class Filter(Protocol):
+    """What looks at all that is said, as the moderation domain made it."""
+
+    def check(self, *texts: str) -> str: ...
+
+
 class Places(Protocol):
     """Where addresses are, in words."""
 
@@ -127,6 +133,7 @@ class Kernel:
     places: Places
     pages: Pages
     objects: ObjectStore
+    filter: Filter
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKING_MAX))
     """So many files are looked at a time: a picture is in memory whole."""
     audience: Audience | None = None

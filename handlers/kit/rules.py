@@ -86,6 +86,10 @@ class Rules(msgspec.Struct, frozen=True):
     previews_per_minute: Annotated[
         int, Meta(ge=1, description="such pages a minute, for a person and for a conversation")
     ] = 10
+    flags_to_hide: Annotated[
+        int, Meta(ge=1, description="so many people's flags hide a message until it is looked at")
+    ] = 3
+    flags_per_hour: Annotated[int, Meta(ge=1, description="flags that a person may raise")] = 30
     answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
     events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7
     ice_servers: Annotated[

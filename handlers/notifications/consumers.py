@@ -25,6 +25,7 @@ from handlers.chat.contracts.messages import MessageMentioned
 from handlers.consultants.contracts import ConsultantOnboarded
 from handlers.kit.context import Transaction
 from handlers.kit.life import SessionEnded
+from handlers.moderation.contracts import FlagAnswered
 from handlers.notifications import devices, notifications
 from handlers.notifications.service import Notice, note_mail, tell
 from handlers.profile import public as profiles
@@ -179,6 +180,14 @@ def tell_the_minutes(tx: Transaction, event: CallDurationRecorded) -> None:
     for user_id in (event.call.student_id, event.call.consultant_id):
         notice = Notice("call_ended", "Your call is over", body, f"/calls/{event.call.id}")
         tell(tx, user_id, notice, {"call_id": event.call.id, "talked_s": event.call.talked_s})
+
+
+@notifications.consumer(FlagAnswered)
+def thank_for_the_flag(tx: Transaction, event: FlagAnswered) -> None:
+    """Who flagged a message is told that it was looked at, and no more."""
+    body = "A moderator has looked at a message that you flagged."
+    notice = Notice("flag_answered", "Thank you for your flag", body, "/chats")
+    tell(tx, event.user_id, notice, {})
 
 
 @notifications.consumer(DeliverySucceeded)

@@ -1,5 +1,7 @@
 """What neighbours need of users inside their own transaction."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from handlers.kit.context import Transaction
@@ -9,7 +11,9 @@ from handlers.profile.contracts import UserCreated, UserView
 from storage import profile as store
 from storage.profile import UserRow
 
-ROLES = ("student", "consultant", "moderator", "admin")
+OFFICES = ("moderator", "admin")
+"""Roles that the operator gives and takes; the others are one's own."""
+ROLES = ("student", "consultant", *OFFICES)
 
 
 def create_user(tx: Transaction, email: str, first_name: str, last_name: str) -> UserView | None:
@@ -83,9 +87,18 @@ def list_users(tx: Transaction, user_ids: list[str]) -> dict[str, UserView]:
 
 def add_role(tx: Transaction, user_id: str, role: str) -> UserView:
     """Give a role; connections of the person know of it at once. Raises NotFound."""
+    return _set_roles(tx, user_id, lambda roles: {*roles, role})
+
+
+def remove_role(tx: Transaction, user_id: str, role: str) -> UserView:
+    """Take a role away; connections of the person know of it at once. Raises NotFound."""
+    return _set_roles(tx, user_id, lambda roles: roles - {role})
+
+
+def _set_roles(tx: Transaction, user_id: str, change: Callable[[set[str]], set[str]]) -> UserView:
     row = service.lock_row(tx, user_id)
-    if role in row.roles:
+    roles = sorted(change(set(row.roles)), key=ROLES.index)
+    if roles == row.roles:
         return service.view_of(row)
-    roles = sorted({*row.roles, role}, key=ROLES.index)
     tx.publish(RolesChanged(user_id=user_id, roles=roles))
     return service.save(tx, msgspec.structs.replace(row, roles=roles))

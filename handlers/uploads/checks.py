@@ -7,20 +7,23 @@ looked at. Whatever stops in the middle is done again from the start by the next
 import hashlib
 
 from handlers.kit.context import Context
+from handlers.kit.kernel import Kernel
+from handlers.moderation.contracts import TextRefused
 from handlers.uploads import service
 from handlers.uploads.contracts import ChecksumWrong, ContentWrong, NotUploaded, SizeWrong
-from handlers.uploads.kinds import HEAD, is_what_it_says
+from handlers.uploads.kinds import HEAD, TEXTS, is_what_it_says
 from handlers.uploads.pictures import NoPicture, Picture, remake
+from handlers.uploads.service import Seen
 from storage.objects import ObjectStore
 from storage.uploads import UploadRow
 
-FAULTS = (SizeWrong, ChecksumWrong, ContentWrong)
+FAULTS = (SizeWrong, ChecksumWrong, ContentWrong, TextRefused)
 
 
 async def complete(ctx: Context, upload_id: str) -> UploadRow:
     """Check an upload and let it be used; one that is not what it should be goes at once.
 
-    Raises NotFound, NotUploaded, Conflict, SizeWrong, ChecksumWrong or ContentWrong.
+    Raises NotFound, NotUploaded, Conflict, SizeWrong, ChecksumWrong, ContentWrong or TextRefused.
     """
     row = await ctx.transact(service.claim, upload_id)
     if row.status == "ready":
@@ -28,8 +31,8 @@ async def complete(ctx: Context, upload_id: str) -> UploadRow:
     try:
         async with ctx.kernel.looking:
             key = await _gather(ctx.kernel.objects, row)
-            picture = await _look(ctx.kernel.objects, row, key)
-        return await ctx.transact(service.accept, row, key, picture)
+            seen = await _look(ctx.kernel, row, key)
+        return await ctx.transact(service.accept, row, key, seen)
     except FAULTS:
         await ctx.transact(service.reject, row)
         raise
@@ -65,8 +68,9 @@ async def _join(objects: ObjectStore, row: UploadRow, parts_id: str) -> None:
     await objects.join_parts(row.key, parts_id)
 
 
-async def _look(objects: ObjectStore, row: UploadRow, key: str) -> Picture | None:
-    """The picture that it is, if it is one; raises what is wrong with it."""
+async def _look(kernel: Kernel, row: UploadRow, key: str) -> Seen:
+    """What is to be known of it; raises what is wrong with it."""
+    objects = kernel.objects
     if await objects.size_of(key) != row.size:
         raise SizeWrong
     digest, head, whole = hashlib.sha256(), b"", bytearray()
@@ -79,7 +83,10 @@ async def _look(objects: ObjectStore, row: UploadRow, key: str) -> Picture | Non
         raise ChecksumWrong
     if not is_what_it_says(row.content_type, head):
         raise ContentWrong
-    return await _remake(objects, row, bytes(whole)) if row.kind == "image" else None
+    if row.kind == "image":
+        return Seen(picture=await _remake(objects, row, bytes(whole)))
+    text = head.decode(errors="ignore") if row.content_type in TEXTS else ""
+    return Seen(hit=kernel.filter.check(text))
 
 
 async def _remake(objects: ObjectStore, row: UploadRow, content: bytes) -> Picture:

@@ -12,6 +12,7 @@ from storage.uploads import Kind
 
 HEAD = 8_192
 """So many first bytes tell what a file is."""
+TEXTS = ("text/plain", "text/csv")
 ZIPPED = ("application/zip",)
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _MP4 = ("video/mp4", "video/quicktime", "audio/mp4", "video/x-m4v", "audio/x-m4a", "video/3gpp")
@@ -46,8 +47,7 @@ FILES: dict[str, tuple[str, ...]] = {
         *ZIPPED,
         f"{_OFFICE}presentationml.presentation",
     ),
-    "text/plain": (),
-    "text/csv": (),
+    **dict.fromkeys(TEXTS, ()),
 }
 KINDS: dict[Kind, dict[str, tuple[str, ...]]] = {
     "image": IMAGES,
@@ -70,7 +70,7 @@ def kind_of(content_type: str) -> Kind | None:
 
 def is_what_it_says(content_type: str, head: bytes) -> bool:
     """Whether a file of this type may begin with these bytes."""
-    if content_type in ("text/plain", "text/csv"):
+    if content_type in TEXTS:
         return is_text(head)  # whatever else it may look like: some texts begin with "BM"
     return filetype.guess_mime(head) in _expected(KINDS.values(), content_type)
 

@@ -14,6 +14,7 @@ from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound, Unavailable
 from handlers.kit.rest import answer, read_body
+from handlers.moderation.contracts import TextRefused
 from handlers.uploads import checks, service, uploads
 from handlers.uploads.contracts import (
     ChecksumWrong,
@@ -43,7 +44,7 @@ PIECE_WITHIN_S = 60
     "/uploads",
     takes=StartUpload,
     gives=UploadView,
-    refuses=(TypeNotAllowed, TooLarge, QuotaExceeded),
+    refuses=(TypeNotAllowed, TooLarge, QuotaExceeded, TextRefused),
 )
 async def start(ctx: Context, request: web.Request) -> web.Response:
     """Begin a file."""

@@ -10,6 +10,7 @@ Invariants:
 
 import math
 from datetime import timedelta
+from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -42,10 +43,18 @@ STRAGGLERS_UNTIL = SIGNED_FOR + timedelta(minutes=45)
 """A signed request may begin until its end, and go on for a while."""
 
 
+class Seen(NamedTuple):
+    """What a look at a file found: the picture that it is, and what the filter says to its text."""
+
+    picture: Picture | None = None
+    hit: str = ""
+
+
 def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
-    """Keep that a file is coming; raises TypeNotAllowed, TooLarge or QuotaExceeded."""
+    """Keep that a file is coming; raises TypeNotAllowed, TooLarge, TextRefused or QuotaExceeded."""
     content_type = plain(ask.content_type)
     kind = check(tx, ask)
+    hit = tx.kernel.filter.check(ask.name)
     profiles.lock_user(tx, tx.actor.id)
     waiting = store.count_waiting(tx, tx.actor.id)
     held = store.sum_sizes(tx, tx.actor.id)
@@ -71,6 +80,7 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
         used=False,
         public=False,
         created_at=tx.now,
+        hit=hit or None,
     )
     store.insert_upload(tx, row)
     _look_again(tx, row)
@@ -166,12 +176,13 @@ def reject(tx: Transaction, claimed: UploadRow) -> None:
     drop(tx, _lock_claimed(tx, claimed))
 
 
-def accept(tx: Transaction, claimed: UploadRow, key: str, picture: Picture | None) -> UploadRow:
-    """The bytes are what was promised, and are kept at `key`, or as `picture`.
+def accept(tx: Transaction, claimed: UploadRow, key: str, seen: Seen) -> UploadRow:
+    """The bytes are what was promised, and are kept at `key`, or as the picture that was seen.
 
     Raises Conflict when somebody else checks by now.
     """
     row = _lock_claimed(tx, claimed)
+    picture, row.hit = seen.picture, row.hit or seen.hit or None
     left = [incoming_key(row.id)]
     if picture is not None:
         left.append(key)

@@ -20,7 +20,7 @@ const FIELDS = {
     "reason hourly_rate minimal_duration_minutes hold_expires_at version"),
   Conversation: words("id kind name picture_id member_ids owner_ids seq read delivered"),
   Message: words("id conversation_id seq sender_id client_id kind text card sent_at edited_at " +
-    "deleted media reply_to mentions reactions preview"),
+    "deleted media reply_to mentions reactions preview hidden"),
   Place: words("booking_id block_id student_id position ahead eta_s entered_at"),
   Call: words("id booking_id consultant_id student_id status provider ice_servers started_at " +
     "ended_at talked_s"),

@@ -19,6 +19,7 @@ from handlers.chat.contracts.personal import Blocked
 from handlers.chat.service import groups, history, members
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.moderation.contracts import TextRefused
 from rooms import names
 
 
@@ -28,7 +29,7 @@ async def open_conversation(ctx: Context, ask: OpenConversation) -> Conversation
     return await ctx.transact(members.open_direct, ask.user_id)
 
 
-@chat.command(refuses=(Blocked,), rate="reach")
+@chat.command(refuses=(Blocked, TextRefused), rate="reach")
 async def create_group(ctx: Context, ask: CreateGroup) -> ConversationView:
     """A new conversation of several, you among them."""
     return await ctx.transact(groups.create_group, ask)
@@ -52,7 +53,7 @@ async def leave(ctx: Context, ask: LeaveConversation) -> ConversationView:
     return await ctx.transact(groups.leave, ask)
 
 
-@chat.command()
+@chat.command(refuses=(TextRefused,))
 async def rename(ctx: Context, ask: Rename) -> ConversationView:
     """Give a group that you own another name."""
     return await ctx.transact(groups.rename, ask)

@@ -19,15 +19,16 @@ from handlers.chat.contracts.personal import Blocked
 from handlers.chat.service import cards, media, messages, pins, reactions
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.moderation.contracts import TextRefused
 
 
-@chat.command(rate="messages", refuses=(Blocked,))
+@chat.command(rate="messages", refuses=(Blocked, TextRefused))
 async def send(ctx: Context, ask: SendMessage) -> MessageView:
     """Say something; the same `client_id` again gets the first message."""
     return await ctx.transact(messages.send, ask)
 
 
-@chat.command(rate="messages", refuses=(Blocked,))
+@chat.command(rate="messages", refuses=(Blocked, TextRefused))
 async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     """Show a file of yours that is ready; the same `client_id` again gets the first message."""
     return await ctx.transact(media.send_media, ask)
@@ -39,7 +40,7 @@ async def react(ctx: Context, ask: React) -> ReactionsView:
     return await ctx.transact(reactions.react, ask)
 
 
-@chat.command(rate="messages", refuses=(Blocked, TooLate))
+@chat.command(rate="messages", refuses=(Blocked, TooLate, TextRefused))
 async def edit(ctx: Context, ask: EditMessage) -> MessageView:
     """Change what you said."""
     return await ctx.transact(messages.edit, ask)

@@ -167,7 +167,7 @@ class MessageView(View):
     """One message; `seq` is the number of its MESSAGE_SENT.
 
     A reply has the id of what it answers and nothing of its text: who may read that asks for it by
-    `get`, and what was taken back is quoted nowhere.
+    `get`, and what was taken back is quoted nowhere. A `hidden` one shows nothing of what it says.
     """
 
     id: str
@@ -186,6 +186,7 @@ class MessageView(View):
     mentions: list[str] = msgspec.field(default_factory=list)
     reactions: list[Reaction] = msgspec.field(default_factory=list)
     preview: LinkPreview | None = None
+    hidden: bool = False
 
     def about(self) -> str | None:
         return f"message:{self.id}"
@@ -249,6 +250,30 @@ class MessageDeleted(_AboutMessage):
     NAME: ClassVar[str] = "MESSAGE_DELETED"
 
 
+class MessageHidden(_AboutMessage):
+    """What was said is shown to nobody until it is looked at, or for good."""
+
+    NAME: ClassVar[str] = "MESSAGE_HIDDEN"
+
+
+class MessageRestored(Event):
+    """A hidden message is shown again: who may read it asks for it by `get`.
+
+    It tells nothing of the text: who came after it was said hears this too.
+    """
+
+    NAME: ClassVar[str] = "MESSAGE_RESTORED"
+    NAMESPACE: ClassVar[str | None] = "/chat"
+    conversation_id: str
+    message_id: str
+
+    def key(self) -> str:
+        return f"chat:{self.conversation_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.chat(self.conversation_id),)
+
+
 class MessageReacted(Event):
     """The signs on a message changed; these are all of them now."""
 
@@ -310,6 +335,18 @@ class MessageMentioned(Event):
     message_id: str
     sender_id: str
     user_ids: list[str]
+
+    def key(self) -> str:
+        return f"chat:{self.conversation_id}"
+
+
+class MessageNoticed(Event):
+    """The filter found something in what was said, which somebody should look at."""
+
+    NAME: ClassVar[str] = "MESSAGE_NOTICED"
+    conversation_id: str
+    message_id: str
+    hit: str
 
     def key(self) -> str:
         return f"chat:{self.conversation_id}"

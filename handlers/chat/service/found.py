@@ -47,7 +47,11 @@ def _stays(tx: Transaction, conversation_id: str | None) -> dict[str, list[Inter
 def _readable(
     tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
 ) -> list[MessageRow]:
+    """Of what was found; a hidden message is found by nothing that it says."""
     removed = set(chat_removals.list_removed(tx, tx.actor.id, [row.id for row in rows]))
     return [
-        row for row in rows if row.id not in removed and may_read(stays[row.conversation_id], row)
+        row
+        for row in rows
+        if not row.hidden
+        if row.id not in removed and may_read(stays[row.conversation_id], row)
     ]

@@ -11,6 +11,7 @@ from handlers.chat.service.messages import check_reply, find_or_hold, new_messag
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from handlers.uploads import public as uploads
+from storage.chat_messages import MessageRow
 
 UPLOAD = "upload"
 
@@ -23,6 +24,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
     if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
     file = uploads.use(tx, ask.upload_id)
+    hit = tx.kernel.filter.check(ask.text, file.name) or file.hit or ""
     row = new_message(tx, ask.conversation_id, ask.client_id, "media", ask.text)
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
     row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
@@ -37,7 +39,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
         duration_ms=ask.duration_ms if file.kind in ("audio", "video") else None,
         thumbnail=file.thumbnail,
     )
-    view = say(tx, row)
+    view = say(tx, row, hit)
     shared = MediaShared(
         conversation_id=ask.conversation_id, message_id=row.id, upload_id=file.id, kind=file.kind
     )
@@ -48,6 +50,13 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
 def find_media(tx: Transaction, message_id: str) -> str:
     """The upload that a message shows, to somebody who may read it; raises NotFound."""
     row = get_readable(tx, message_id)
+    if row.hidden:
+        raise NotFound
+    return upload_of(row)
+
+
+def upload_of(row: MessageRow) -> str:
+    """The upload that a message shows; raises NotFound."""
     if row.deleted or row.card_kind != UPLOAD or row.card_id is None:
         raise NotFound
     return row.card_id

@@ -5,6 +5,7 @@ from handlers.chat.contracts.messages import (
     EditMessage,
     MessageDeleted,
     MessageEdited,
+    MessageHidden,
     MessageKind,
     MessageSent,
     MessageView,
@@ -12,6 +13,7 @@ from handlers.chat.contracts.messages import (
     TooLate,
 )
 from handlers.chat.contracts.personal import Blocked
+from handlers.chat.service.filtering import tell_noticed
 from handlers.chat.service.history import get_readable
 from handlers.chat.service.members import hold_member, hold_speaker
 from handlers.chat.service.mentions import check_mentions, tell_mentioned
@@ -19,7 +21,7 @@ from handlers.chat.service.previews import drop_preview
 from handlers.chat.service.views import message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
-from handlers.kit.errors import NotFound
+from handlers.kit.errors import Conflict, NotFound
 from handlers.uploads import public as uploads
 from rooms import names
 from storage import chat_messages, chat_pins, chat_reactions
@@ -35,10 +37,11 @@ def send(tx: Transaction, ask: SendMessage) -> MessageView:
     """Once for each client id of this sender."""
     if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
+    hit = tx.kernel.filter.check(ask.text)
     row = new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text)
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
     row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
-    return say(tx, row)
+    return say(tx, row, hit)
 
 
 def check_reply(tx: Transaction, conversation_id: str, reply_to: str | None) -> str | None:
@@ -97,27 +100,32 @@ def new_message(
     )
 
 
-def say(tx: Transaction, row: MessageRow) -> MessageView:
-    """Give the message its number, keep it and tell the conversation."""
+def say(tx: Transaction, row: MessageRow, hit: str = "") -> MessageView:
+    """Give the message its number, keep it and tell of it; of a `hit` the moderators too."""
     row.seq = row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
     chat_messages.insert_message(tx, row)
     view = message_view(row)
     tx.publish(MessageSent(message=view))
     tell_mentioned(tx, row)
+    tell_noticed(tx, row, hit)
     return view
 
 
 def edit(tx: Transaction, ask: EditMessage) -> MessageView:
-    """Raises NotFound, Blocked, TooLate."""
+    """Raises NotFound, Blocked, TooLate, TextRefused, and Conflict while it is hidden."""
     row = get_own(tx, ask.message_id)
     hold_speaker(tx, row.conversation_id)
     check_in_time(tx, row, "message_edit_s")
+    if row.hidden:
+        raise Conflict("It is hidden.")  # what is looked at stays as it is
+    hit = tx.kernel.filter.check(ask.text)
     drop_preview(tx, row)
     row.text, before = ask.text, row.mentions
     if ask.mentions is not None:
         row.mentions = check_mentions(tx, row.conversation_id, ask.mentions)
     view = say_anew(tx, row)
     tell_mentioned(tx, row, before)
+    tell_noticed(tx, row, hit)
     return view
 
 
@@ -148,17 +156,21 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
         uploads.disuse(tx, row.card_id)
     drop_preview(tx, row)
     row.text, row.card_data, row.mentions = "", None, None
-    row.deleted, row.edited_at = True, tx.now
+    row.deleted, row.hidden, row.edited_at = True, False, tx.now
     chat_messages.update_message(tx, row)
     chat_reactions.delete_reactions(tx, row.id)
     chat_pins.delete_pin(tx, row.conversation_id, row.id)
     view = message_view(row)
-    event = MessageDeleted(message=view)
-    about = view.about() or ""
-    rewrite_subject(tx, about, encode(event))
-    rewrite_answers(tx, about, encode(view))
-    tx.publish(event)
+    retract(tx, MessageDeleted(message=view))
     return view
+
+
+def retract(tx: Transaction, event: MessageDeleted | MessageHidden) -> None:
+    """Let an event stand in place of all that was told of its message before, and tell it."""
+    about = event.about() or ""
+    rewrite_subject(tx, about, encode(event))
+    rewrite_answers(tx, about, encode(event.message))
+    tx.publish(event)
 
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:

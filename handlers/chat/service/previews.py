@@ -15,9 +15,9 @@ from storage.events import rewrite_subject
 
 
 def lock_text(tx: Transaction, message_id: str) -> MessageView | None:
-    """A text that was not taken back; it says the same until the commit."""
+    """A text that was not taken back and is not hidden; it says the same until the commit."""
     row = chat_messages.lock_message(tx, message_id)
-    if row is None or row.deleted or row.kind != "text":
+    if row is None or row.deleted or row.hidden or row.kind != "text":
         return None
     return message_view(row)
 
@@ -36,10 +36,15 @@ def show_preview(tx: Transaction, message: MessageView, preview: LinkPreview) ->
 
 
 def drop_preview(tx: Transaction, row: MessageRow) -> None:
-    """The text is about to change or to go: forget what it linked wherever that was told."""
+    """The text is about to change or to go, and what it linked with it."""
     if row.preview is None:
         return
     row.preview = None
+    untell_preview(tx, row)
+
+
+def untell_preview(tx: Transaction, row: MessageRow) -> None:
+    """Forget what it linked wherever that was told."""
     gone = _told(row, None)
     rewrite_subject(tx, gone.about(), encode(gone))
 

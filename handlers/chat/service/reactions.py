@@ -26,7 +26,7 @@ def react(tx: Transaction, ask: React) -> ReactionsView:
     conversation_id = get_readable(tx, ask.message_id).conversation_id
     hold_speaker(tx, conversation_id)
     row = chat_messages.lock_message(tx, ask.message_id)
-    if row is None or row.deleted:
+    if row is None or row.deleted or row.hidden:
         raise NotFound
     if _change(tx, ask):
         shown = reactions_of(tx, [row.id])[row.id]

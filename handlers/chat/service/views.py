@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,9 @@ NAMED_MAX = 32
 
 
 def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> MessageView:
+    """As those see it who may read it: of a hidden one nobody sees more than that it is there."""
+    if row.hidden:
+        return msgspec.structs.replace(message_view(_without_words(row)), hidden=True)
     card, media = None, None
     if row.card_kind is not None and not row.deleted:
         if row.kind == "media":
@@ -46,6 +50,11 @@ def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> Message
         reactions=list(reactions),
         preview=msgspec.convert(row.preview, LinkPreview | None),
     )
+
+
+def _without_words(row: MessageRow) -> MessageRow:
+    nothing: dict[str, Any] = {"text": "", "card_kind": None, "mentions": None, "preview": None}
+    return msgspec.structs.replace(row, **nothing, hidden=False)
 
 
 def reactions_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Reaction]]:

@@ -22,6 +22,7 @@ export const CHANGING = {
     "mark_read", "mark_delivered", "request_booking", "send_media", "react", "rename",
     "set_picture", "set_role", "pin", "mute", "archive", "draft", "delete_for_me", "block",
   ],
+  "/moderation": ["flag", "decide", "undo"],
   "/waiting-room": ["enter", "leave", "admit"],
   "/call": ["join", "leave", "end"],
   "/presence": ["set_status"],

@@ -27,6 +27,7 @@ MESSAGE = {
     "mentions",
     "reactions",
     "preview",
+    "hidden",
 }
 
 
@@ -73,6 +74,7 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
         "mentions": [],
         "reactions": [],
         "preview": None,
+        "hidden": False,
     }
     assert datetime.fromisoformat(sent["sent_at"]).utcoffset() is not None
     for device in (ana.client, phone, ben.client):

@@ -26,6 +26,9 @@ class Mirror(Protocol):
 
     async def fetch(self, person: Person) -> None: ...
 
+    async def ask_again(self, person: Person) -> None:
+        """Fetch what the events only named."""
+
     def hear(self, heard: Heard) -> None: ...
 
     def state(self) -> Any: ...
@@ -69,6 +72,7 @@ async def check(
     assert {heard.name for heard in stored} == kinds_of(namespace), "the story tells every kind"
     for number, mirror in enumerate(mirrors):
         catch_up(mirror, stored)
+        await mirror.ask_again(person)
         assert mirror.state() == fresh.state(), f"the snapshot before step {number}"
         assert mirror.seqs == fresh.seqs
 
@@ -78,7 +82,7 @@ def last_of(heard: list[Heard], room: str) -> int:
 
 
 @dataclass
-class Chats:
+class Chats(Mirror):
     """One's conversations and all that was said in them."""
 
     me: str = ""
@@ -89,6 +93,7 @@ class Chats:
     read: dict[str, int] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     pinned: set[str] = field(default_factory=set)
+    restored: set[str] = field(default_factory=set)
     seqs: dict[str, int] = field(default_factory=dict)
 
     async def fetch(self, person: Person) -> None:
@@ -108,6 +113,11 @@ class Chats:
             self.seqs[f"chat:{one['id']}"] = one["seq"]
             self.messages |= {message["id"]: message for message in found["messages"]}
 
+    async def ask_again(self, person: Person) -> None:
+        """Ask for what is shown again; an event does not tell it."""
+        for message_id in self.restored & set(self.messages):
+            self.messages[message_id] = await person.call("/chat", "get", message_id=message_id)
+
     def hear(self, heard: Heard) -> None:
         self.seqs[heard.meta["room"]] = heard.meta["seq"]
         if "conversation" in heard.data:
@@ -120,6 +130,9 @@ class Chats:
             message = heard.data["message"]
             self.messages[message["id"]] = message
             self._of_room(heard)["seq"] = heard.meta["seq"]
+        elif heard.name == "MESSAGE_RESTORED":
+            self._of_room(heard)["seq"] = heard.meta["seq"]
+            self.restored.add(heard.data["message_id"])
         elif heard.name == "MESSAGE_REACTED":
             self._of_room(heard)["seq"] = heard.meta["seq"]
             if heard.data["message_id"] in self.messages:
@@ -247,6 +260,9 @@ def talking(cast: Cast, shop: Offer) -> list[Step]:
         lambda: cast.of(ben, "react", "four", emoji="\U0001f44d"),
         lambda: cast.world.transact(show_a_page, cast.said["one"]["id"]),
         lambda: cast.world.transact(show_a_page, cast.said["four"]["id"]),
+        lambda: cast.world.transact(chats.hide, cast.said["two"]["id"]),
+        lambda: cast.world.transact(chats.hide, cast.said["four"]["id"]),
+        lambda: cast.world.transact(chats.restore, cast.said["four"]["id"]),
         lambda: cast.of(ben, "edit", "one", text="changed again"),
         book,
         lambda: ben.call("/booking", "approve", booking_id=cast.said["booking"]["id"]),
@@ -305,7 +321,7 @@ async def test_conversations_are_what_their_events_make_of_them(world):
 
 
 @dataclass
-class News:
+class News(Mirror):
     """What one was told, and how much of it is unread."""
 
     told: dict[str, Any] = field(default_factory=dict)
@@ -359,7 +375,7 @@ async def test_notifications_are_what_their_events_make_of_them(world):
 
 
 @dataclass
-class Me:
+class Me(Mirror):
     """One's own user."""
 
     user: Any = None

@@ -1,0 +1,19 @@
+"""What the filter says to what people say, before it is kept."""
+
+from handlers.chat.contracts.messages import MessageNoticed
+from handlers.kit.context import Transaction
+from handlers.moderation.contracts import TextRefused
+from storage.chat_messages import MessageRow
+
+
+def check_name(tx: Transaction, name: str) -> None:
+    """A name is seen by all who are in, and has no queue: raises TextRefused for any hit."""
+    if tx.kernel.filter.check(name):
+        raise TextRefused
+
+
+def tell_noticed(tx: Transaction, row: MessageRow, hit: str) -> None:
+    """Let somebody look at a message, if there is a hit."""
+    if hit:
+        event = MessageNoticed(conversation_id=row.conversation_id, message_id=row.id, hit=hit)
+        tx.publish(event)

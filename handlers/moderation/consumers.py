@@ -1,0 +1,18 @@
+"""What moderation makes of what is said."""
+
+from handlers.chat.contracts.messages import MessageDeleted, MessageNoticed
+from handlers.kit.context import Transaction
+from handlers.moderation import moderation
+from handlers.moderation.service import cases
+
+
+@moderation.consumer(MessageNoticed)
+def open_a_case(tx: Transaction, event: MessageNoticed) -> None:
+    """The filter found something in what was said."""
+    cases.notice(tx, event.message_id, event.hit)
+
+
+@moderation.consumer(MessageDeleted)
+def close_the_case(tx: Transaction, event: MessageDeleted) -> None:
+    """There is nothing left to look at."""
+    cases.close_gone(tx, event.message.id)

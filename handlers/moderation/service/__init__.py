@@ -1,0 +1,1 @@
+"""Decisions about flags, cases, roles and the audit, by noun."""
