@@ -19,6 +19,7 @@ import { Consulting } from "./pages/consulting.js";
 import { Forgot } from "./pages/forgot.js";
 import { Login } from "./pages/login.js";
 import { OAuth } from "./pages/oauth.js";
+import { Moderation } from "./pages/moderation.js";
 import { Notifications } from "./pages/notifications.js";
 import { Profile } from "./pages/profile.js";
 import { SchedulePage } from "./pages/schedule.js";
@@ -47,6 +48,7 @@ const FOR_PEOPLE = {
   calls: (id) => html`<${CallPage} id=${id} />`,
   chats: (id) => (id ? html`<${Chat} id=${id} />` : html`<${Chats} />`),
   consulting: () => html`<${Consulting} />`,
+  moderation: () => html`<${Moderation} />`,
   notifications: () => html`<${Notifications} />`,
   profile: () => html`<${Profile} />`,
   queue: (id) => html`<${QueuePage} id=${id} />`,

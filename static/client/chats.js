@@ -131,7 +131,7 @@ parley.on("/chat", "MESSAGE_SENT", ({ message }, meta) => {
   });
 });
 
-/** @param {{message: Message}} data @param {Meta} meta */
+/** @param {{message: Message}} data @param {{seq?: number}} meta */
 const changed = ({ message }, { seq = 0 }) =>
   update(message.conversation_id, (chat) => ({
     ...chat, seq: Math.max(seq, chat.seq),
@@ -139,6 +139,13 @@ const changed = ({ message }, { seq = 0 }) =>
   }));
 parley.on("/chat", "MESSAGE_EDITED", changed);
 parley.on("/chat", "MESSAGE_DELETED", changed);
+parley.on("/chat", "MESSAGE_HIDDEN", changed);
+parley.on("/chat", "MESSAGE_RESTORED", async ({ conversation_id, message_id }) => {
+  if (chatOf(conversation_id)?.last_message?.id !== message_id) return;
+  const message = await parley.call("/chat", "get", { message_id }).catch(() => null);
+  const shown = chatOf(conversation_id)?.last_message;
+  if (message && shown?.id === message_id && shown.hidden) changed({ message }, {});
+});
 
 /** Large groups have counts in place of marks by person; those come with the next list.
  * @param {Record<string, number> | number} marks @param {{user_id: string, seq: number}} data */

@@ -1,5 +1,6 @@
 /** One conversation's messages, live, and what is still on its way out. */
 
+import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { useLive, withOne } from "./live.js";
 import { newId } from "./parley.js";
@@ -49,14 +50,30 @@ async function load(conversation_id) {
 }
 
 /** @param {string} conversation_id */
-export const useMessages = (conversation_id) => useLive(() => ({
-  namespace: "/chat", room: `chat:${conversation_id}`,
-  load: () => load(conversation_id),
-  events: {
-    MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited, MESSAGE_REACTED: reacted,
-    MESSAGE_PREVIEWED: previewed,
-  },
-}), [conversation_id]);
+export function useMessages(conversation_id) {
+  const live = useLive(() => ({
+    namespace: "/chat", room: `chat:${conversation_id}`,
+    load: () => load(conversation_id),
+    events: {
+      MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited,
+      MESSAGE_HIDDEN: edited, MESSAGE_RESTORED: (history) => history, MESSAGE_REACTED: reacted,
+      MESSAGE_PREVIEWED: previewed,
+    },
+  }), [conversation_id]);
+  useEffect(() => parley.on("/chat", "MESSAGE_RESTORED", ({ message_id }) =>
+    void showAgain(live.state, message_id)), [live]);
+  return live;
+}
+
+/** What is shown again is asked for: the event tells nothing of it. What came meanwhile is newer.
+ * @param {import("@preact/signals").Signal<History | null>} state @param {string} message_id */
+async function showAgain(state, message_id) {
+  const hidden = () =>
+    state.value?.messages.some((one) => one.id === message_id && one.hidden);
+  if (!hidden()) return;
+  const message = await parley.call("/chat", "get", { message_id }).catch(() => null);
+  if (message && state.value && hidden()) state.value = edited(state.value, { message });
+}
 
 /**
  * @param {string} conversation_id

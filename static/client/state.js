@@ -58,4 +58,5 @@ parley.on("unrecovered", ({ namespace }) => {
 /** The id of who is signed in, for pages that only exist for them. */
 export const myId = () => /** @type {User} */ (me.value).id;
 export const myRoom = () => `user:${myId()}`;
+export const isModerator = () => !!me.value?.roles.includes("moderator");
 export const isConsultant = () => !!me.value?.roles.includes("consultant");

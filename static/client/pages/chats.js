@@ -23,6 +23,7 @@ export const titleOf = (chat) =>
 function preview(message) {
   if (!message) return "No messages yet";
   if (message.deleted) return "This message was deleted.";
+  if (message.hidden) return "This message is hidden.";
   return message.text ?? (message.card ? "A booking" : "");
 }
 

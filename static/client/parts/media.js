@@ -45,10 +45,11 @@ function Inside({ media, links, again }) {
     <span class="quiet">${size(media.size)}</span>`;
 }
 
-/** @param {{message_id: string, media: Shown, text: string}} props */
-export function Media({ message_id, media, text }) {
+/** @param {{message_id: string, media: Shown, text: string,
+ *   ask?: () => Promise<MediaLinks>}} props */
+export function Media({ message_id, media, text, ask }) {
   const { value, error, load } = useLoaded(
-    () => parley.call("/chat", "media", { message_id }), [message_id]);
+    ask ?? (() => parley.call("/chat", "media", { message_id })), [message_id]);
   const tried = useRef(0);
   /** An address that grew old is asked for anew; a file that cannot be shown is not, for ever. */
   const again = () => void (tried.current++ < 3 && load());

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { BookingCard } from "./booking.js";
 import { Dialog } from "./dialog.js";
+import { Flag } from "./flag.js";
 import { Area, Do, Form } from "./form.js";
 import { Media } from "./media.js";
 import { Preview } from "./preview.js";
@@ -47,18 +48,25 @@ function reached({ seq }, chat) {
 /** @param {{message: Said, chat?: ListedConversation}} props */
 function Foot({ message, chat }) {
   const editing = useSignal(false);
+  const flagging = useSignal(false);
   const mine = message.sender_id === me.value?.id && !message.deleted;
+  const shown = !message.deleted && !message.hidden;
   const remove = () => parley.call("/chat", "delete", { message_id: message.id });
   return html`
     <footer class="quiet">
       <time datetime=${message.sent_at}>${moment(message.sent_at)}</time>
-      ${message.edited_at && !message.deleted && html`<span>edited</span>`}
-      ${!message.deleted && html`<button type="button" class="plain"
+      ${message.edited_at && shown && html`<span>edited</span>`}
+      ${shown && html`<button type="button" class="plain"
         onClick=${() => (answering.value = message)}>Answer</button>`}
+      ${shown && !mine && message.sender_id && html`<button type="button" class="plain"
+        onClick=${() => (flagging.value = true)}>Flag</button>`}
       ${mine && html`<span data-test="mark">${reached(message, chat)}</span>`}
       ${mine && (message.kind === "text" || message.kind === "media") && html`
-        <button type="button" class="plain" onClick=${() => (editing.value = true)}>Edit</button>
+        ${shown && html`<button type="button" class="plain"
+          onClick=${() => (editing.value = true)}>Edit</button>`}
         <${Do} class="plain" action=${remove}>Delete<//>`}
+      ${flagging.value && html`
+        <${Flag} message_id=${message.id} onClose=${() => (flagging.value = false)} />`}
       ${editing.value && html`
         <${Edit} message=${message} onClose=${() => (editing.value = false)} />`}
     </footer>`;
@@ -66,8 +74,9 @@ function Foot({ message, chat }) {
 
 /** @param {{message: Said}} props */
 function Body({ message }) {
-  const { deleted, kind, card, media, text } = message;
+  const { deleted, hidden, kind, card, media, text } = message;
   if (deleted) return html`<p class="quiet">This message was deleted.</p>`;
+  if (hidden) return html`<p class="quiet">This message is hidden.</p>`;
   if (card?.kind === "booking" && card.data) {
     // Card and booking are two streams: the card shows what its own says, and follows soon.
     return html`<${BookingCard} booking=${card.data} changed=${() => {}} inChat />`;
@@ -92,7 +101,7 @@ export function Message({ message, chat, known = [] }) {
         && html`<${Quote} message_id=${message.reply_to} known=${known} />`}
       <${Body} message=${message} />
       ${message.preview && !message.deleted && html`<${Preview} preview=${message.preview} />`}
-      ${!message.deleted && html`<${Reactions} message=${message} />`}
+      ${!message.deleted && !message.hidden && html`<${Reactions} message=${message} />`}
       <${Foot} message=${message} chat=${chat} />
     </li>`;
 }

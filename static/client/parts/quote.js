@@ -9,8 +9,9 @@ import { useLoaded } from "./loaded.js";
 const LENGTH = 120;
 
 /** @param {Message} message */
-export function excerpt({ deleted, text, media, card }) {
+export function excerpt({ deleted, hidden, text, media, card }) {
   if (deleted) return "a message that was deleted";
+  if (hidden) return "a message that is hidden";
   const said = text || media?.name || card?.kind || "";
   return said.length > LENGTH ? `${said.slice(0, LENGTH)} …` : said;
 }

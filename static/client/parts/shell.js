@@ -5,7 +5,7 @@ import { current } from "../calls.js";
 import { unreadMessages } from "../chats.js";
 import { linkOf, markRead, newest, notices } from "../notices.js";
 import { path } from "../router.js";
-import { connected, me, said } from "../state.js";
+import { connected, isModerator, me, said } from "../state.js";
 
 /** @param {{to: string, children?: any, count?: number}} props */
 function Link({ to, children, count = 0 }) {
@@ -25,6 +25,7 @@ const Nav = () => html`
       <${Link} to="notifications" count=${notices.value?.state.value?.unread ?? 0}>
         Notifications<//>
       <${Link} to="consulting">Consulting<//>
+      ${isModerator() && html`<${Link} to="moderation">Moderation<//>`}
       <${Link} to="profile">${me.value.first_name || "Profile"}<//>`
     : html`<${Link} to="login">Log in<//><${Link} to="signup">Sign up<//>`}
   </nav>`;
