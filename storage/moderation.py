@@ -140,6 +140,13 @@ _INSERT_CASE = insert(cases)
 _FIND_CASE = select(cases).where(_c.id == bindparam("case_id"))
 _LOCK_CASE = _FIND_CASE.with_for_update()
 _OPEN_CASE = select(cases).where(_c.message_id == bindparam("of_message"), _OPEN).with_for_update()
+_ALL_OF_MESSAGE = (
+    select(cases)
+    .where(_c.message_id == bindparam("of_message"))
+    .order_by(_c.id)
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
 _QUEUE = (
     select(cases).where(_OPEN, _c.id > bindparam("after")).order_by(_c.id).limit(bindparam("limit"))
 )
@@ -156,7 +163,6 @@ _UPDATE_CASE = (
         }
     )
 )
-_FORGET_HITS = update(cases).where(_c.message_id == bindparam("of_message")).values(hit=None)
 _INSERT_FLAG = insert(flags)
 _FIND_FLAG = select(flags).where(
     _f.message_id == bindparam("of_message"), _f.user_id == bindparam("of_user")
@@ -202,6 +208,11 @@ def lock_case(tx: Queries, case_id: str) -> CaseRow | None:
 def lock_open_case(tx: Queries, message_id: str) -> CaseRow | None:
     """The one open case of a message, if there is one, held until the commit."""
     return tx.one(CaseRow, _OPEN_CASE, of_message=message_id)
+
+
+def lock_cases(tx: Queries, message_id: str, limit: int) -> list[CaseRow]:
+    """All cases that a message ever had, held until the commit."""
+    return tx.all(CaseRow, _ALL_OF_MESSAGE, of_message=message_id, limit=limit)
 
 
 def update_case(tx: Queries, case: CaseRow) -> None:
@@ -250,9 +261,8 @@ def answer_flags(tx: Queries, case_id: str) -> list[str]:
     return sorted(tx.scalars(_ANSWER, of_case=case_id))
 
 
-def forget_words(tx: Queries, message_id: str) -> None:
-    """Forget whatever may quote a message: what the filter found in it, what flags say of it."""
-    tx.run(_FORGET_HITS, of_message=message_id)
+def forget_notes(tx: Queries, message_id: str) -> None:
+    """Forget what flags say of a message: it may quote it."""
     tx.run(_FORGET_NOTES, of_message=message_id)
 
 

@@ -4,12 +4,15 @@ from handlers.chat.contracts.messages import MessageDeleted, MessageNoticed
 from handlers.kit.context import Transaction
 from handlers.moderation import moderation
 from handlers.moderation.service import cases
+from storage.events import wipe_event
 
 
 @moderation.consumer(MessageNoticed)
 def open_a_case(tx: Transaction, event: MessageNoticed) -> None:
-    """The filter found something in what was said."""
+    """The filter found something in what was said; what it is goes from the event."""
     cases.notice(tx, event.message_id, event.hit)
+    if tx.cause is not None:
+        wipe_event(tx, tx.cause.id)
 
 
 @moderation.consumer(MessageDeleted)

@@ -95,6 +95,9 @@ class CaseView(View):
     decided_by: str | None
     version: int
 
+    def about(self) -> str | None:
+        return f"case:{self.id}"
+
 
 class FlagNote(msgspec.Struct):
     """What a flag says; whose it is nobody is told."""
@@ -150,6 +153,9 @@ class _AboutCase(Event):
 
     def rooms(self) -> tuple[str, ...]:
         return (names.MODERATORS,)
+
+    def about(self) -> str | None:
+        return self.case.about()
 
 
 class CaseOpened(_AboutCase):

@@ -344,6 +344,7 @@ class MessageNoticed(Event):
     """The filter found something in what was said, which somebody should look at."""
 
     NAME: ClassVar[str] = "MESSAGE_NOTICED"
+    SEALED: ClassVar[bool] = True
     conversation_id: str
     message_id: str
     hit: str

@@ -9,6 +9,7 @@ from msgspec import structs
 from handlers.chat import public as chats
 from handlers.chat.contracts.messages import MessageView
 from handlers.kit.context import Transaction
+from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
 from handlers.moderation.contracts import (
     CaseChanged,
@@ -22,9 +23,13 @@ from handlers.moderation.contracts import (
 )
 from rooms import names
 from storage import moderation as store
+from storage.answers import rewrite_answers
+from storage.events import rewrite_subject
 from storage.moderation import CaseRow
 
 NOTES_MAX = 100
+CASES_MAX = 1_000
+"""Of one message; each needs somebody who did not flag it before."""
 BEFORE_ALL_IDS = ""
 
 
@@ -82,12 +87,24 @@ def notice(tx: Transaction, message_id: str, hit: str) -> None:
 
 def close_gone(tx: Transaction, message_id: str) -> None:
     """A message was taken back: its case is closed, and nothing is kept that may quote it."""
-    case = store.lock_open_case(tx, message_id)
-    store.forget_words(tx, message_id)
-    if case is not None:
-        case.status, case.closed_at, case.hit, case.hidden = "gone", tx.now, None, False
-        case.version += 1
-        tell_changed(tx, case)
+    store.forget_notes(tx, message_id)
+    for case in store.lock_cases(tx, message_id, CASES_MAX):
+        was_open = case.closed_at is None
+        case.hit, case.hidden = None, False
+        if was_open:
+            case.status, case.closed_at, case.version = "gone", tx.now, case.version + 1
+        _rewrite(tx, case)
+        if was_open:
+            tell_changed(tx, case)
+
+
+def _rewrite(tx: Transaction, case: CaseRow) -> None:
+    """Keep a case as it is now, also wherever it was told of before."""
+    view = case_view(case)
+    about = view.about() or ""
+    store.update_case(tx, case)
+    rewrite_subject(tx, about, encode(CaseChanged(case=view)))
+    rewrite_answers(tx, about, encode(view))
 
 
 def list_queue(tx: Transaction, ask: ListQueue) -> QueuePage:

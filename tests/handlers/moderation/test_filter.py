@@ -70,11 +70,17 @@ async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
     said = await say(ana, group, "fishy", "c1")
     await ana.call("/chat", "delete", message_id=said["id"])
     assert await queue_of(world) == []
+    mo = await moderator(world, "mo")
     late = await say(ana, group, "fishy", "c2")
-    assert len(await queue_of(world)) == 1
+    ((_, hit, _),) = await queue_of(world)
+    assert hit == "fishy"
+    (case,) = (await mo.call("/moderation", "queue"))["cases"]
+    decided = await decide(mo, case, "hide", request_id="r1")
     await ana.call("/chat", "delete", message_id=late["id"])
     assert await queue_of(world) == []
-    assert await rows_with(world, "'fishy'") == []
+    assert await rows_with(world, "fishy") == []
+    again = await decide(mo, case, "hide", request_id="r1")
+    assert again == decided | {"hit": None, "hidden": False}
 
 
 async def test_files_are_looked_at_by_name_and_what_is_text_by_its_first_bytes(world):
