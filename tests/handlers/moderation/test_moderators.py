@@ -1,6 +1,9 @@
 """Moderators: made and unmade by the operator, at once, and hearing their room meanwhile."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +13,7 @@ from tests.handlers.chat.scenes import say
 from tests.handlers.chat.test_snapshots import Mirror, Step, check
 from tests.handlers.moderation.scenes import code_of, decide, flag, group_of, moderator, undo
 from tests.wire_client import Heard
-from tests.world import Person
+from tests.world import ROOT, Person, Process, until
 
 
 async def test_nobody_is_a_moderator_until_the_operator_says_so(world):
@@ -77,6 +80,30 @@ async def test_a_role_that_is_taken_away_is_gone_at_once_on_every_device(world):
     acts = [one["act"] for one in (await al.call("/moderation", "audit"))["entries"]]
     assert acts == ["revoke"]
     assert not await operator.revoke(world.app, "nobody@example.org", "moderator")
+
+
+def operate(process: Process, *words: str) -> int:
+    """The exit code of `run.py` with these arguments, beside the serving process."""
+    environ = {"PATH": os.environ["PATH"], **process.environ}
+    run = [sys.executable, "run.py", *words]
+    return subprocess.run(run, cwd=ROOT, env=environ, check=False, capture_output=True).returncode
+
+
+async def test_the_operators_command_line_reaches_the_running_server(process):
+    mo = await (await process.sign_up("mo")).enter("/moderation")
+    asked = mo.email, "moderator"
+    assert await asyncio.to_thread(operate, process, "grant", *asked) == 0
+    await mo.event("MODERATOR_ADDED", lambda data: data["user_id"] == mo.id)
+    await until(lambda: code_is(mo, None))
+    assert await asyncio.to_thread(operate, process, "revoke", *asked) == 0
+    await mo.event("MODERATOR_REMOVED", lambda data: data["user_id"] == mo.id)
+    await until(lambda: code_is(mo, "FORBIDDEN"))
+    assert await asyncio.to_thread(operate, process, "revoke", "no@example.org", "admin") == 1
+    assert await asyncio.to_thread(operate, process, "revoke", mo.email, "student") == 2
+
+
+async def code_is(person: Person, code: str | None) -> bool:
+    return await code_of(person, "/moderation", "queue") == code
 
 
 async def test_giving_and_taking_what_is_so_already_changes_nothing(world):
