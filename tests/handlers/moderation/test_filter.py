@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from handlers.moderation.service.cases import notice
 from server.settings import WrongSetting, read_settings
+from storage.events import events
 from tests.handlers.chat.scenes import say, texts
 from tests.handlers.chat.test_messages import rows_with
 from tests.handlers.moderation.scenes import code_of, decide, flag, group_of, moderator, shown
@@ -23,6 +26,9 @@ async def world(make_world, tmp_path: Path) -> World:
         PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}",
         PARLEY_WORDS_FILE=str(words),
     )
+
+
+_NOTICED = select(events.c.data).where(events.c.name == "MESSAGE_NOTICED")
 
 
 async def queue_of(world: World) -> list[tuple[str, str, int]]:
@@ -69,7 +75,9 @@ async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
     group, (ana, _) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "fishy", "c1")
     await ana.call("/chat", "delete", message_id=said["id"])
+    await world.transact(notice, said["id"], "fishy")  # as if it came late
     assert await queue_of(world) == []
+    assert await world.read(lambda tx: tx.scalars(_NOTICED)) == [""]
     mo = await moderator(world, "mo")
     late = await say(ana, group, "fishy", "c2")
     ((_, hit, _),) = await queue_of(world)

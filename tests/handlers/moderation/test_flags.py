@@ -86,13 +86,19 @@ async def test_enough_people_hide_a_message_from_everybody(world):
 @pytest.mark.settings(PARLEY_FLAGS_TO_HIDE="3")
 async def test_flags_at_once_make_one_case_and_hide_once(world):
     group, (ana, *others) = await group_of(world, *(f"p{number}" for number in range(7)))
-    message = await say(ana, group, "rotten")
-    await asyncio.gather(*(flag(one, message["id"]) for one in (*others, *others)))
-    (opened,) = await world.stored("CASE_OPENED")
-    changed = await world.stored("CASE_CHANGED")
-    assert [data["case"]["flags"] for data in changed] == [2, 3, 4, 5, 6]
-    assert {data["case"]["id"] for data in changed} == {opened["case"]["id"]}
-    assert len(await world.stored("MESSAGE_HIDDEN")) == 1
+    ids = [(await say(ana, group, f"number {number}"))["id"] for number in range(5)]
+    twice = [*others, *others]
+    await asyncio.gather(*(flag(one, message_id) for message_id in ids for one in twice))
+    opened = {
+        data["case"]["message_id"]: data["case"] for data in await world.stored("CASE_OPENED")
+    }
+    assert opened.keys() == set(ids)
+    for message_id, case in opened.items():
+        changed = [data["case"] for data in await world.stored("CASE_CHANGED")]
+        mine = [one for one in changed if one["message_id"] == message_id]
+        assert [one["flags"] for one in mine] == [2, 3, 4, 5, 6]
+        assert {one["id"] for one in mine} == {case["id"]}
+    assert len(await world.stored("MESSAGE_HIDDEN")) == len(ids)
 
 
 @pytest.mark.settings(PARLEY_FLAGS_PER_HOUR="2")
