@@ -78,11 +78,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_moderation_flags_case_id"), ["case_id"], unique=False)
         batch_op.create_index("ix_moderation_flags_user_id_at", ["user_id", "at"], unique=False)
 
-    with op.batch_alter_table("messages", schema=None) as batch_op:
-        # With a default, so that SQLite makes no other table of it, without the triggers of this one.
-        batch_op.add_column(
-            sa.Column("hidden", sa.Boolean(), nullable=False, server_default=sa.false())
-        )
+    # Not as a batch: SQLite would make another table of it, without the triggers of this one.
+    hidden = sa.Column("hidden", sa.Boolean(), nullable=False, server_default=sa.false())
+    op.add_column("messages", hidden)
 
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("hit", sa.Text(), nullable=True))

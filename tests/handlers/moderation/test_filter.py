@@ -40,7 +40,7 @@ async def queue_of(world: World) -> list[tuple[str, str, int]]:
 
 
 async def test_what_is_refused_is_not_kept(world):
-    group, (ana, ben) = await group_of(world, "ana", "ben")
+    group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
     fine = await say(ana, group, "fine")
     sending = {"conversation_id": group, "client_id": "c", "request_id": "r1"}
     refusals = [
@@ -48,9 +48,10 @@ async def test_what_is_refused_is_not_kept(world):
         await code_of(ana, "/chat", "edit", message_id=fine["id"], text="r0tten"),
         await code_of(ana, "/chat", "create_group", name="The rotten", member_ids=[ben.id]),
         await code_of(ana, "/chat", "create_group", name="The fishy", member_ids=[ben.id]),
+        await code_of(ana, "/chat", "rename", conversation_id=group, name="Fi-shy"),
     ]
-    assert refusals == ["TEXT_REFUSED"] * 4
-    assert await texts(ben, group) == ["fine"]
+    assert refusals == ["TEXT_REFUSED"] * 5
+    assert [text for text in await texts(ben, group) if text] == ["fine"]
     assert await rows_with(world, "r o t t e n") == await rows_with(world, "r0tten") == []
     sent = await ana.call("/chat", "send", **sending, text="better")
     assert sent["text"] == "better", "a refusal uses up no id"

@@ -40,16 +40,19 @@ async def test_a_second_flag_of_the_same_person_changes_nothing(world):
 
 
 async def test_one_flags_what_one_may_read_and_never_ones_own(world):
-    group, (ana, ben) = await group_of(world, "ana", "ben")
+    group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
     stranger = await world.person("eve")
     before = await say(ana, group, "before")
     gone = await say(ana, group, "gone")
     await ana.call("/chat", "delete", message_id=gone["id"])
     ask = {"reason": "spam"}
+    await ana.call("/chat", "rename", conversation_id=group, name="Ours")
+    note = (await ben.call("/chat", "history", conversation_id=group))["messages"][-1]
+    assert note["kind"] == "system"
     assert await code_of(ana, "/moderation", "flag", message_id=before["id"], **ask) == (
         "OWN_MESSAGE"
     )
-    for who, message in ((stranger, before), (ben, gone)):
+    for who, message in ((stranger, before), (ben, gone), (ben, note)):
         assert await code_of(who, "/moderation", "flag", message_id=message["id"], **ask) == (
             "NOT_FOUND"
         )

@@ -50,6 +50,23 @@ async def test_the_last_message_of_the_list_is_hidden_too(world, people):
     assert (listed["last_message"]["text"], listed["last_message"]["hidden"]) == ("", True)
 
 
+async def test_it_is_found_by_nothing_that_it_says_and_pinned_without_it(world, people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    there, name = {"conversation_id": chat}, {"mentions": [ben.id]}
+    said = await ana.call("/chat", "send", **there, **name, client_id="c1", text="rotten apples")
+    await ana.call("/chat", "pin", message_id=said["id"])
+    await world.transact(hide, said["id"])
+    for one in (ana, ben):
+        assert (await one.call("/chat", "search", text="apples"))["messages"] == []
+        (pinned,) = (await one.call("/chat", "pins", **there))["messages"]
+        assert (pinned["text"], pinned["mentions"], pinned["hidden"]) == ("", [], True)
+    await world.transact(restore, said["id"])
+    for one in (ana, ben):
+        assert (await one.call("/chat", "search", text="apples"))["messages"] == [said]
+        assert (await one.call("/chat", "pins", **there))["messages"] == [said]
+
+
 async def test_it_comes_back_as_it_was_and_the_event_says_nothing_of_it(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
