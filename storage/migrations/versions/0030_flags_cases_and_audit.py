@@ -79,8 +79,9 @@ def upgrade() -> None:
         batch_op.create_index("ix_moderation_flags_user_id_at", ["user_id", "at"], unique=False)
 
     # Not as a batch: SQLite would make another table of it, without the triggers of this one.
-    hidden = sa.Column("hidden", sa.Boolean(), nullable=False, server_default=sa.false())
-    op.add_column("messages", hidden)
+    op.add_column(
+        "messages", sa.Column("hidden", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
 
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("hit", sa.Text(), nullable=True))

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from handlers.chat.public import hide, restore
+from handlers.chat.contracts.messages import LinkPreview
+from handlers.chat.public import hide, lock_text, restore, show_preview
 from tests.handlers.chat.scenes import say, talk, texts
 from tests.handlers.chat.test_messages import rows_with
 from tests.handlers.moderation.scenes import code_of, flag, group_of, shown
@@ -48,6 +49,28 @@ async def test_the_last_message_of_the_list_is_hidden_too(world, people):
     await world.transact(hide, said["id"])
     (listed,) = (await ben.call("/chat", "list"))["conversations"]
     assert (listed["last_message"]["text"], listed["last_message"]["hidden"]) == ("", True)
+
+
+async def test_what_it_links_is_gone_with_it_and_comes_back(world, people):
+    ana, ben, _ = people
+    said = await say(ana, await talk(ana, ben), "https://page.example")
+    page = {"title": "A rotten page", "description": None, "site_name": None}
+
+    def look_up(tx):
+        message = lock_text(tx, said["id"])
+        if message is not None:
+            show_preview(tx, message, LinkPreview(url="https://page.example", **page))
+        return message is not None
+
+    assert await world.transact(look_up)
+    before = await shown(ben, said["id"])
+    assert before["preview"]["title"] == "A rotten page"
+    await world.transact(hide, said["id"])
+    assert (await shown(ben, said["id"]))["preview"] is None
+    assert await rows_with(world, "A rotten page") == ["messages"]
+    assert not await world.transact(look_up), "nothing is shown with what is hidden"
+    await world.transact(restore, said["id"])
+    assert await shown(ben, said["id"]) == before
 
 
 async def test_it_is_found_by_nothing_that_it_says_and_pinned_without_it(world, people):
