@@ -5,7 +5,7 @@ from alembic import op
 
 import storage.columns
 
-revision = "0030"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
