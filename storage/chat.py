@@ -26,6 +26,7 @@ from storage.chat_removals import is_removed
 from storage.chat_states import states
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 conversations = Table(
     "conversations",
@@ -37,6 +38,17 @@ conversations = Table(
     Column("created_by", String(36), nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("picture_id", String(36)),
+    info=personal(
+        cleared={"created_by": {"name": "Group", "picture_id": None}},
+        left="id kind direct_key created_by opened_at",
+        shown="id kind name created_by opened_at",
+        held="direct_key",
+        file="conversations",
+        says="The conversations that you are or were in.",
+        found_by="id",
+        through={"id": "conversation_members.conversation_id"},
+        by="chat",
+    ),
 )
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.chat_removals import is_removed
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 messages = Table(
     "messages",
@@ -46,6 +47,18 @@ messages = Table(
     Column("preview", Json),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
+    info=personal(
+        cleared={"sender_id": {"text": "", "client_id": None}},
+        left="id conversation_id seq said_seq sender_id kind card_kind card_id card_data sent_at "
+        "edited_at deleted reply_to",
+        shown="id conversation_id seq client_id kind text card_kind card_id card_data sent_at "
+        "edited_at deleted reply_to",
+        held="said_seq sender_id",
+        file="messages",
+        says="What you said.",
+        within={"conversation_id": "conversation_members.conversation_id"},
+        by="chat",
+    ),
 )
 _SHOWS = messages.c.card_id.is_not(None)
 Index(

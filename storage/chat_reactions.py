@@ -8,14 +8,23 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 reactions = Table(
     "message_reactions",
     metadata,
     Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
-    Column("user_id", String(36), primary_key=True),
+    Column("user_id", String(36), primary_key=True, index=True),
     Column("emoji", String(40), primary_key=True),
     Column("at", Instant, nullable=False),
+    info=personal(
+        goes="user_id",
+        shown="message_id emoji at",
+        held="user_id",
+        file="reactions",
+        says="The signs that you put on messages.",
+        by="chat",
+    ),
 )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 notifications = Table(
     "notifications",
@@ -34,7 +35,18 @@ notifications = Table(
     Column("created_at", Instant, nullable=False),
     Column("read_at", Instant),
     Column("mail_status", String(10), nullable=False),
+    Column("about_id", String(36), index=True),
     Index("ix_notifications_user_id_id", "user_id", "id"),
+    info=personal(
+        goes="user_id",
+        cleared={"about_id": {"body": "The account of who this is about was deleted."}},
+        left="id kind title link data created_at read_at mail_status about_id",
+        shown="kind title body link data created_at read_at mail_status",
+        held="id user_id about_id",
+        file="notifications",
+        says="What you were told.",
+        found_by="user_id",
+    ),
 )
 _UNREAD = notifications.c.read_at.is_(None)
 Index(
@@ -46,7 +58,7 @@ Index(
 
 
 class NotificationRow(msgspec.Struct):
-    """`mail_status`: none, pending, sent or failed."""
+    """`mail_status`: none, pending, sent or failed; `about_id`: whose name is in the text."""
 
     id: str
     user_id: str
@@ -58,6 +70,7 @@ class NotificationRow(msgspec.Struct):
     created_at: datetime
     read_at: datetime | None
     mail_status: str
+    about_id: str | None
 
 
 _n = notifications.c

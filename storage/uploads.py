@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 Kind = Literal["image", "audio", "video", "file"]
 Status = Literal["waiting", "ready"]
@@ -45,6 +46,14 @@ uploads = Table(
     Column("used", Boolean, nullable=False),
     Column("public", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    info=personal(
+        goes="user_id",
+        shown="id name content_type kind size status width height public created_at",
+        held="user_id sha256 key parts_id checked_until thumbnail used",
+        file="uploads",
+        says="What there is to know of your files; they are in files/, by their ids.",
+        by="uploads",
+    ),
 )
 
 

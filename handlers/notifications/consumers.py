@@ -98,24 +98,28 @@ def confirm_the_onboarding(tx: Transaction, event: ConsultantOnboarded) -> None:
 @notifications.consumer(BookingRequested)
 def tell_of_the_request(tx: Transaction, event: BookingRequested) -> None:
     """The consultant has a request to answer."""
-    who = _name(tx, event.booking.student_id)
-    _tell_about(tx, event, event.booking.consultant_id, "New request", f"{who} asks for")
+    booking = event.booking
+    said = f"{_name(tx, booking.student_id)} asks for"
+    title, named = "New request", booking.student_id
+    _tell_about(tx, event, booking.consultant_id, title, said, named=named)
 
 
 @notifications.consumer(BookingApproved)
 def tell_of_the_approval(tx: Transaction, event: BookingApproved) -> None:
     """The student's request was approved."""
-    who = _name(tx, event.booking.consultant_id)
-    said = f"{who} approved your booking of"
-    _tell_about(tx, event, event.booking.student_id, "Booking approved", said, mails=True)
+    booking = event.booking
+    said = f"{_name(tx, booking.consultant_id)} approved your booking of"
+    title, named = "Booking approved", booking.consultant_id
+    _tell_about(tx, event, booking.student_id, title, said, mails=True, named=named)
 
 
 @notifications.consumer(BookingRejected)
 def tell_of_the_rejection(tx: Transaction, event: BookingRejected) -> None:
     """The student's request was rejected."""
-    who = _name(tx, event.booking.consultant_id)
-    said = f"{who} cannot take your booking of"
-    _tell_about(tx, event, event.booking.student_id, "Booking rejected", said, mails=True)
+    booking = event.booking
+    said = f"{_name(tx, booking.consultant_id)} cannot take your booking of"
+    title, named = "Booking rejected", booking.consultant_id
+    _tell_about(tx, event, booking.student_id, title, said, mails=True, named=named)
 
 
 @notifications.consumer(BookingCancelled)
@@ -201,12 +205,15 @@ def _tell_about(
     said: str,
     *,
     mails: bool = False,
+    named: str | None = None,
 ) -> None:
+    """`named` is whose name is in what is `said`."""
     booking = event.booking
     body = f"{said} {_when(tx, user_id, booking.starts_at)}."
     link = f"/bookings/{booking.id}"
     notice = Notice(event.NAME.lower(), title, body, link, mails)
-    tell(tx, user_id, notice, {"booking_id": booking.id, "status": booking.status})
+    data = {"booking_id": booking.id, "status": booking.status}
+    tell(tx, user_id, notice, data, about_id=named)
 
 
 def _others(tx: Transaction, booking: BookingView) -> list[str]:

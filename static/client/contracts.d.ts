@@ -616,7 +616,7 @@ export interface Mute {
 /** A command that takes no fields. */
 export interface Nothing {}
 
-/** Something that a person is told; `link` is a place in the page. */
+/** Something that a person is told; `link` is a place in the page. `about_id` is who is named in it, if anybody is. */
 export interface Notification {
   id: string;
   kind: string;
@@ -626,6 +626,7 @@ export interface Notification {
   data: Record<string, unknown>;
   created_at: string;
   read_at: string | null;
+  about_id: string | null;
 }
 
 /** Notifications, the unread count, and the number of one's own room that they reflect. */

@@ -13,6 +13,7 @@ from handlers.kit.contract import (
     Id,
     Limit,
     LongText,
+    Personal,
     Request,
     Seq,
     Text,
@@ -170,6 +171,8 @@ class MessageView(View):
     `get`, and what was taken back is quoted nowhere.
     """
 
+    PERSONAL: ClassVar[Personal] = {"sender_id": {"text": "", "media": None, "client_id": None}}
+    PLAIN: ClassVar[tuple[str, ...]] = ("card", "reactions", "reply_to")
     id: str
     conversation_id: str
     seq: int
@@ -253,6 +256,7 @@ class MessageReacted(Event):
     """The signs on a message changed; these are all of them now."""
 
     NAME: ClassVar[str] = "MESSAGE_REACTED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("reactions",)
     NAMESPACE: ClassVar[str | None] = "/chat"
     conversation_id: str
     message_id: str
@@ -319,6 +323,7 @@ class MediaShared(Event):
     """A file was shown in a conversation."""
 
     NAME: ClassVar[str] = "MEDIA_SHARED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("kind",)
     conversation_id: str
     message_id: str
     upload_id: str
