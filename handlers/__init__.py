@@ -21,4 +21,5 @@ DOMAINS = (
     "presence",
     "notifications",
     "send",
+    "personal_data",
 )

@@ -253,6 +253,9 @@ _OFFER = (
     .values(offer_id=bindparam("new_offer"), offer_expires_at=bindparam("new_expires_at"))
 )
 _LEAVE = delete(waiting_list).where(*_WAITER)
+_OF_WAITER = (
+    select(waiting_list).where(_w.user_id == bindparam("of_user")).limit(bindparam("limit"))
+)
 _CLOSE = delete(waiting_list).where(_IN_BLOCK)
 
 
@@ -375,6 +378,11 @@ def keep_offer(tx: Queries, row: WaitingRow) -> None:
 
 def leave_waiting_list(tx: Queries, block_id: str, user_id: str) -> bool:
     return tx.run(_LEAVE, of_block=block_id, of_user=user_id) == 1
+
+
+def list_waits(tx: Queries, user_id: str, limit: int) -> list[WaitingRow]:
+    """The waiting lists that somebody is on."""
+    return tx.all(WaitingRow, _OF_WAITER, of_user=user_id, limit=limit)
 
 
 def close_waiting_list(tx: Queries, block_id: str) -> None:

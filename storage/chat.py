@@ -156,6 +156,25 @@ _LIST = (
     .order_by(_o.active_at.desc(), _o.id.desc())
     .limit(bindparam("limit"))
 )
+_PLACES = (
+    select(_m.conversation_id)
+    .where(_m.user_id == bindparam("of_user"), _m.conversation_id > bindparam("after"))
+    .distinct()
+    .order_by(_m.conversation_id)
+    .limit(bindparam("limit"))
+)
+_GROUPS = (
+    select(_c.id)
+    .join(members, _m.conversation_id == _c.id)
+    .where(_m.user_id == bindparam("of_user"), _IN, _c.kind == "group")
+    .limit(bindparam("limit"))
+)
+_MADE = select(_c.id).where(
+    _c.id.in_(select(_m.conversation_id).where(_m.user_id == bindparam("of_user"))),
+    _c.kind == "group",
+    _c.created_by == bindparam("of_user"),
+)
+_RENAME = update(conversations).where(_c.id == bindparam("group_id")).values(name=bindparam("new"))
 _NEWEST = select(_c.id, _newest_in(_c.id)).where(
     _c.id.in_(bindparam("conversation_ids", expanding=True))
 )
@@ -242,6 +261,25 @@ def list_conversations(
         before_id=before_id,
         limit=limit,
     )
+
+
+def list_places(tx: Queries, user_id: str, after: str, limit: int) -> list[str]:
+    """The conversations that a person is or was in, in the order of their ids."""
+    return tx.scalars(_PLACES, of_user=user_id, after=after, limit=limit)
+
+
+def list_groups(tx: Queries, user_id: str, limit: int) -> list[str]:
+    """Groups that a person is in."""
+    return tx.scalars(_GROUPS, of_user=user_id, limit=limit)
+
+
+def list_made(tx: Queries, user_id: str) -> list[str]:
+    """The groups that a person made."""
+    return tx.scalars(_MADE, of_user=user_id)
+
+
+def rename_group(tx: Queries, group_id: str, name: str) -> None:
+    tx.run(_RENAME, group_id=group_id, new=name)
 
 
 def list_last_messages(

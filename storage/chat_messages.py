@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    or_,
     select,
     update,
 )
@@ -129,6 +130,30 @@ _CARDS = select(messages).where(
     _x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id")
 )
 
+_IN_PLACES = _x.conversation_id.in_(bindparam("conversation_ids", expanding=True))
+_SAID_BY = (
+    select(messages)
+    .where(
+        _IN_PLACES,
+        _x.sender_id == bindparam("of_sender"),
+        _x.kind.in_(("text", "media")),
+        or_(_x.deleted.is_(False), _x.client_id.is_not(None)),
+    )
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
+_CARDS_IN = (
+    select(messages)
+    .where(_IN_PLACES, _x.kind == "card", _x.deleted.is_(False), _x.id > bindparam("after"))
+    .order_by(_x.id)
+    .limit(bindparam("limit"))
+)
+_FORGET_CLIENT_IDS = (
+    update(messages)
+    .where(_x.id.in_(bindparam("message_ids", expanding=True)))
+    .values(client_id=None)
+)
+
 
 def insert_message(tx: Queries, row: MessageRow) -> None:
     tx.run(_INSERT_MESSAGE, **msgspec.structs.asdict(row))
@@ -187,3 +212,26 @@ def list_messages(
 def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:
     """Every message that shows this thing."""
     return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id)
+
+
+def list_said_by(
+    tx: Queries, sender_id: str, conversation_ids: list[str], limit: int
+) -> list[MessageRow]:
+    """Messages of somebody in which there is something of theirs, locked."""
+    return tx.all(
+        MessageRow, _SAID_BY, of_sender=sender_id, conversation_ids=conversation_ids, limit=limit
+    )
+
+
+def list_cards_in(
+    tx: Queries, conversation_ids: list[str], after: str, limit: int
+) -> list[MessageRow]:
+    """Cards in these conversations, in the order of their ids."""
+    return tx.all(
+        MessageRow, _CARDS_IN, conversation_ids=conversation_ids, after=after, limit=limit
+    )
+
+
+def forget_client_ids(tx: Queries, message_ids: list[str]) -> None:
+    """What a sender's app called them."""
+    tx.run(_FORGET_CLIENT_IDS, message_ids=message_ids)

@@ -200,7 +200,9 @@ _WIPE_SUBJECT = (
     .values(data=bindparam("new_data"))
 )
 _WIPE_EVENT = (
-    update(events).where(events.c.id == bindparam("event_id")).values(data=bindparam("new_data"))
+    update(events)
+    .where(events.c.id == bindparam("event_id"))
+    .values(data=bindparam("new_data"), address=None)
 )
 _BY_ID = select(
     events.c.id,
@@ -353,7 +355,7 @@ def rewrite_subject(tx: Queries, subject: str, data: str) -> None:
 
 
 def wipe_event(tx: Queries, event_id: str) -> None:
-    """Forget what a sealed event carried, once it was delivered."""
+    """Forget what a sealed event carried and from where it came, once it was delivered."""
     tx.run(_WIPE_EVENT, event_id=event_id, new_data="")
 
 

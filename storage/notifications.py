@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     select,
     update,
@@ -88,6 +89,8 @@ _READ = (
     .values(read_at=bindparam("now"))
     .returning(_n.id)
 )
+_OLD = select(_n.id).where(_n.id < bindparam("before_id")).limit(bindparam("limit"))
+_FORGET = delete(notifications).where(_n.id.in_(_OLD))
 _MAIL = (
     update(notifications)
     .where(_n.id == bindparam("notification_id"))
@@ -115,3 +118,8 @@ def mark_read(tx: Queries, user_id: str, ids: list[str], now: datetime) -> list[
 
 def set_mail_status(tx: Queries, notification_id: str, status: str) -> None:
     tx.run(_MAIL, notification_id=notification_id, new_status=status)
+
+
+def forget_notifications(tx: Queries, before_id: str, limit: int) -> int:
+    """Delete those with ids (UUIDv7, so times) below `before_id`; how many."""
+    return tx.run(_FORGET, before_id=before_id, limit=limit)

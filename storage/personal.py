@@ -254,7 +254,13 @@ class Told(msgspec.Struct, frozen=True):
 
     key: Row
     texts: dict[str, str]
-    owners: dict[str, str]
+    owners: dict[str, str | None]
+
+    def is_of(self, owner: str, user_id: str) -> bool:
+        """Whether it is theirs: they are named, or nobody is and it speaks of them."""
+        named = self.owners[owner]
+        spoken_of = any(user_id in text for text in self.texts.values())
+        return named == user_id or (named is None and spoken_of)
 
 
 def list_walked() -> list[Table]:
@@ -280,13 +286,17 @@ def list_told(tx: Queries, table: Table, after: str, limit: int) -> tuple[list[T
 
 
 def rewrite_told(tx: Queries, table: Table, row: Told, texts: dict[str, str], gone: str) -> None:
-    """Let a row say `texts` (by column), and nothing any more of its own of who is `gone`."""
-    owners = tuple(name for name, owner in row.owners.items() if owner == gone)
+    """Let a row say `texts` (by column), and nothing any more of its own of who is `gone`.
+
+    One that somebody else rewrote meanwhile is left to the next walk.
+    """
+    owners = tuple(name for name in row.owners if row.is_of(name, gone))
     if not texts and not any(personal_of(table).cleared[name] for name in owners):
         return
     keys = [f"of_{column.name}" for column in table.primary_key.columns]
+    read = {f"old_{name}": row.texts.get(name) for name in personal_of(table).told}
     told = {f"new_{name}": texts.get(name, row.texts.get(name)) for name in personal_of(table).told}
-    tx.run(_rewrite(table, owners), **dict(zip(keys, row.key, strict=True)), **told)
+    tx.run(_rewrite(table, owners), **dict(zip(keys, row.key, strict=True)), **read, **told)
 
 
 @cache
@@ -309,4 +319,10 @@ def _rewrite(table: Table, owners: tuple[str, ...]) -> Executable:
     for owner in owners:
         becomes |= said.cleared[owner]
     this = (key == bindparam(f"of_{key.name}") for key in table.primary_key.columns)
-    return update(table).where(*this).values(becomes)
+    read = (
+        type_coerce(table.c[name], Text).is_not_distinct_from(
+            bindparam(f"old_{name}", type_=Text())
+        )
+        for name in said.told
+    )
+    return update(table).where(*this, *read).values(becomes)

@@ -100,6 +100,13 @@ _UPDATE = (
         }
     )
 )
+_OF_USER = (
+    select(uploads)
+    .where(_u.user_id == bindparam("of_user"), _u.id > bindparam("after"))
+    .order_by(_u.id)
+    .limit(bindparam("limit"))
+)
+_COUNT_READY = select(func.count()).where(_u.user_id == bindparam("of_user"), _u.status == "ready")
 _DELETE = delete(uploads).where(_u.id == bindparam("upload_id"))
 
 
@@ -123,6 +130,15 @@ def sum_sizes(tx: Queries, user_id: str) -> int:
 
 def count_waiting(tx: Queries, user_id: str) -> int:
     return int(tx.scalar(_WAITING, of_user=user_id))
+
+
+def list_uploads(tx: Queries, user_id: str, after: str, limit: int) -> list[UploadRow]:
+    """A person's, in the order of their ids, after this one."""
+    return tx.all(UploadRow, _OF_USER, of_user=user_id, after=after, limit=limit)
+
+
+def count_ready(tx: Queries, user_id: str) -> int:
+    return int(tx.scalar(_COUNT_READY, of_user=user_id))
 
 
 def update_upload(tx: Queries, upload: UploadRow) -> None:

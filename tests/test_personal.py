@@ -22,7 +22,11 @@ def _all(shape):
         yield from _all(child)
 
 
-EVENTS = [one for one in _all(Event) if "NAME" in one.__dict__ and not one.SEALED]
+EVENTS = [
+    one
+    for one in _all(Event)
+    if "NAME" in one.__dict__ and one.__module__.startswith("handlers.") and not one.SEALED
+]
 
 
 def undecided_in(shape, seen=()) -> list[str]:

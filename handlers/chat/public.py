@@ -1,5 +1,12 @@
 """What neighbours need of conversations inside their own transaction."""
 
+from handlers.chat.service.erasure import (
+    clear_cards,
+    leave_groups,
+    take_names_away,
+    take_reactions_back,
+    wipe_messages,
+)
 from handlers.chat.service.members import begin
 from handlers.chat.service.previews import lock_text, show_preview
 from handlers.kit.context import Transaction
@@ -8,6 +15,15 @@ from storage.chat import ConversationRow
 from storage.chat_marks import forget_steps as forget_steps
 
 __all__ = ["lock_text", "make_group", "show_preview"]
+
+__all__ = [
+    "clear_cards",
+    "leave_groups",
+    "make_group",
+    "take_names_away",
+    "take_reactions_back",
+    "wipe_messages",
+]
 
 
 def make_group(tx: Transaction, name: str, member_ids: list[str]) -> str:

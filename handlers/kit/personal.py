@@ -49,6 +49,13 @@ def rules() -> Personal:
     return found
 
 
+@cache
+def list_namespaces() -> tuple[str, ...]:
+    """The namespaces in which people have rooms of their own."""
+    found = {shape.NAMESPACE for shape in _shapes(Event)}
+    return tuple(sorted(one for one in found if one is not None))
+
+
 def _shapes(shape: Any) -> Iterator[Any]:
     for child in shape.__subclasses__():
         yield child

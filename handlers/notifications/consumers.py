@@ -27,6 +27,11 @@ from handlers.kit.context import Transaction
 from handlers.kit.life import SessionEnded
 from handlers.notifications import devices, notifications
 from handlers.notifications.service import Notice, note_mail, tell
+from handlers.personal_data.contracts import (
+    AccountDeletionCancelled,
+    AccountDeletionPlanned,
+    ExportReady,
+)
 from handlers.profile import public as profiles
 from handlers.profile.contracts import UserCreated
 from handlers.send.contracts import DeliveryFailed, DeliverySucceeded
@@ -183,6 +188,33 @@ def tell_the_minutes(tx: Transaction, event: CallDurationRecorded) -> None:
     for user_id in (event.call.student_id, event.call.consultant_id):
         notice = Notice("call_ended", "Your call is over", body, f"/calls/{event.call.id}")
         tell(tx, user_id, notice, {"call_id": event.call.id, "talked_s": event.call.talked_s})
+
+
+@notifications.consumer(ExportReady)
+def tell_of_the_export(tx: Transaction, event: ExportReady) -> None:
+    """What somebody asked for is there; who did not ask for it should know."""
+    until = _when(tx, event.user_id, event.export.expires_at)
+    body = f"A file of all that is kept of you can be fetched until {until}."
+    notice = Notice("export_ready", "Your data is ready", body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {"export_id": event.export.id})
+
+
+@notifications.consumer(AccountDeletionPlanned)
+def warn_of_the_deletion(tx: Transaction, event: AccountDeletionPlanned) -> None:
+    """An account is to be deleted: its owner should know until when that can be taken back."""
+    when = _when(tx, event.user_id, event.deleted_at)
+    body = f"On {when} nothing of it will be left. Until then you can sign in and take it back."
+    title = "Your account is to be deleted"
+    notice = Notice("account_deletion_planned", title, body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {"deleted_at": event.deleted_at})
+
+
+@notifications.consumer(AccountDeletionCancelled)
+def tell_that_the_account_stays(tx: Transaction, event: AccountDeletionCancelled) -> None:
+    """A deletion was taken back: its owner should know."""
+    body = "Nothing was deleted. What was called off stays so."
+    notice = Notice("account_deletion_cancelled", "Your account stays", body, "/profile", True)
+    tell(tx, event.user_id, notice, {})
 
 
 @notifications.consumer(DeliverySucceeded)

@@ -144,6 +144,11 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     """
     row = get_own(tx, ask.message_id)
     check_in_time(tx, row, "message_delete_s")
+    return wipe(tx, row)
+
+
+def wipe(tx: Transaction, row: MessageRow) -> MessageView:
+    """Take a message back, whoever wants it."""
     if row.kind == "media" and row.card_id is not None:
         uploads.disuse(tx, row.card_id)
     drop_preview(tx, row)
@@ -152,13 +157,19 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     chat_messages.update_message(tx, row)
     chat_reactions.delete_reactions(tx, row.id)
     chat_pins.delete_pin(tx, row.conversation_id, row.id)
+    deleted = forget_told(tx, row)
+    tx.publish(deleted)
+    return deleted.message
+
+
+def forget_told(tx: Transaction, row: MessageRow) -> MessageDeleted:
+    """Let all that was ever told of a message that was taken back say no more than that."""
     view = message_view(row)
     event = MessageDeleted(message=view)
     about = view.about() or ""
     rewrite_subject(tx, about, encode(event))
     rewrite_answers(tx, about, encode(view))
-    tx.publish(event)
-    return view
+    return event
 
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:
