@@ -31,6 +31,7 @@ from storage.columns import metadata
 
 AT_ONCE = 50
 ROWS_AT_ONCE = 500
+READ_AT_ONCE = 2_000
 SECOND_LOOK_AFTER = timedelta(hours=1)
 THE_DOOR = ("pincodes", "push_devices", "identities", "credentials", "users")
 """By what one comes in, with the user last, whose address leads to the pincodes."""
@@ -148,7 +149,7 @@ def _rewrite_told(tx: Transaction, user_id: str, after: str) -> str | None:
     name, _, key = after.partition("\n")
     table = walked[name or next(iter(walked))]
     gone = {user_id, *chat.take_names_away(tx, user_id)}
-    rows, last = personal.list_told(tx, table, key, ROWS_AT_ONCE)
+    rows, last = personal.list_told(tx, table, key, READ_AT_ONCE)
     for row in rows:
         texts = {name: forget(text, gone) for name, text in row.texts.items()}
         fresh = {name: text for name, text in texts.items() if text is not None}

@@ -180,6 +180,7 @@ async def test_a_little_at_a_time_is_all_in_the_end_whatever_stops_it(life, monk
     """With pieces of one row, and a failure in each step that must begin again."""
     monkeypatch.setattr(erasure, "AT_ONCE", 1)
     monkeypatch.setattr(erasure, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(erasure, "READ_AT_ONCE", 7)
     failed = []
 
     def fail_once(name: str, step: erasure.Step) -> erasure.Step:

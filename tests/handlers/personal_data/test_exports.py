@@ -1,5 +1,6 @@
 """What a person is given: all that is kept of them, and nothing of anybody else."""
 
+import asyncio
 import io
 import json
 from typing import Any
@@ -7,6 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from server.relay import LEASE_S
 from tests.handlers.personal_data.life import (
     FOUND_EVERYWHERE,
     IN_FILES,
@@ -93,6 +95,36 @@ async def test_one_at_a_time_and_a_few_a_day(life, monkeypatch):
     await life.world.settle()
     assert await code_of(life.ana, "export") == "RATE_LIMITED"
     assert await life.ben.call("/account", "export"), "others may"
+
+
+async def test_of_two_that_are_asked_for_at_once_one_is_made(life):
+    other = await life.world.another_session(life.ana)
+    asked = [one.client.ask for one in (life.ana, other)]
+    for one in (life.ana, other):
+        await one.enter("/account")
+    answers = await asyncio.gather(*(ask("/account", "export", {}) for ask in asked))
+    assert sorted(answer["ok"] for answer in answers) == [False, True]
+    assert {answer["error"]["code"] for answer in answers if not answer["ok"]} == {
+        "EXPORT_UNDER_WAY"
+    }
+
+
+async def test_one_that_a_stopped_instance_had_begun_is_made_by_another(life, monkeypatch):
+    reached = asyncio.Event()
+
+    async def hang(key: str, content_type: str, file: Any) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(life.world.app.kernel.objects, "keep", hang)
+    await life.ana.call("/account", "export")
+    await reached.wait()
+    await life.world.stop()
+    life.world.clock.advance(LEASE_S + 1)
+    await life.world.start(life.world.port)
+    ana = await life.world.another_session(life.ana)
+    assert "profile.json" in await fetched(life, (await prepared(ana))["url"])
+    assert len(await life.world.stored("EXPORT_READY")) == 1
 
 
 async def test_it_needs_a_fresh_proof_and_is_nobody_elses(life):
