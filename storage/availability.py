@@ -109,6 +109,7 @@ waiting_list = Table(
         held="user_id offer_id",
         file="waiting_lists",
         says="Hours for which you were in line.",
+        by="availability",
     ),
 )
 
