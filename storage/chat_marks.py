@@ -50,6 +50,14 @@ steps = Table(
     Column("kind", String(10), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("at", Instant, nullable=False, index=True),
+    info=personal(
+        goes="user_id",
+        shown="conversation_id kind seq at",
+        held="user_id",
+        file="read_moments",
+        says="When you read lately.",
+        within={"conversation_id": "conversation_members.conversation_id"},
+    ),
 )
 
 

@@ -49,10 +49,11 @@ messages = Table(
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
     info=personal(
-        cleared={"sender_id": {"text": "", "client_id": None}},
+        cleared={"sender_id": {"text": "", "client_id": None, "mentions": None, "preview": None}},
         left="id conversation_id seq said_seq sender_id kind card_kind card_id card_data sent_at "
         "edited_at deleted reply_to",
-        shown="id conversation_id seq client_id kind text card_kind card_id card_data sent_at "
+        shown="id conversation_id seq client_id mentions preview kind text card_kind card_id "
+        "card_data sent_at "
         "edited_at deleted reply_to",
         held="said_seq sender_id",
         file="messages",
@@ -144,7 +145,12 @@ _SAID_BY = (
 )
 _CARDS_IN = (
     select(messages)
-    .where(_IN_PLACES, _x.kind == "card", _x.deleted.is_(False), _x.id > bindparam("after"))
+    .where(
+        _IN_PLACES,
+        _x.kind.in_(("card", "system")),
+        _x.deleted.is_(False),
+        _x.id > bindparam("after"),
+    )
     .order_by(_x.id)
     .limit(bindparam("limit"))
 )

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Executable,
     Table,
     Text,
+    and_,
     bindparam,
     delete,
     or_,
@@ -164,8 +165,7 @@ def list_rows(
 def _page(table: Table, goes_on: bool) -> Executable:
     said, keys = personal_of(table), list(table.primary_key.columns)
     rows = select(*keys, *(table.c[name] for name in said.shown)).where(
-        or_(*(_names_person(table, name) for name in said.found_by)),
-        *(_is_found_in(table, name, place) for name, place in said.within.items()),
+        or_(*(_names_person(table, name) for name in said.found_by))
     )
     if goes_on:
         after = (bindparam(f"after_{key.name}", type_=key.type) for key in keys)
@@ -175,10 +175,11 @@ def _page(table: Table, goes_on: bool) -> Executable:
 
 def _names_person(table: Table, name: str) -> ColumnElement[bool]:
     """Whether a row's column names the person, by their id or by something of theirs."""
-    through = personal_of(table).through.get(name)
-    if through is None:
-        return table.c[name] == bindparam("person")
-    return _is_found_in(table, name, through)
+    said = personal_of(table)
+    if name in said.through:
+        return _is_found_in(table, name, said.through[name])
+    places = (_is_found_in(table, *one) for one in said.within.items())
+    return and_(table.c[name] == bindparam("person"), *places)
 
 
 def _is_found_in(table: Table, name: str, place: str) -> ColumnElement[bool]:

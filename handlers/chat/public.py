@@ -12,14 +12,15 @@ from handlers.chat.service.previews import lock_text, show_preview
 from handlers.kit.context import Transaction
 from storage import chat as store
 from storage.chat import ConversationRow
+from storage.chat import forget_pictures as forget_pictures
 from storage.chat_marks import forget_steps as forget_steps
-
-__all__ = ["lock_text", "make_group", "show_preview"]
 
 __all__ = [
     "clear_cards",
     "leave_groups",
+    "lock_text",
     "make_group",
+    "show_preview",
     "take_names_away",
     "take_reactions_back",
     "wipe_messages",

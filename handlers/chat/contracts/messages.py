@@ -171,7 +171,16 @@ class MessageView(View):
     `get`, and what was taken back is quoted nowhere.
     """
 
-    PERSONAL: ClassVar[Personal] = {"sender_id": {"text": "", "media": None, "client_id": None}}
+    PERSONAL: ClassVar[Personal] = {
+        "sender_id": {
+            "text": "",
+            "media": None,
+            "client_id": None,
+            "mentions": None,
+            "preview": None,
+        },
+        "id": {"data": {}},  # of a note about the person, such as the name that they gave a group
+    }
     PLAIN: ClassVar[tuple[str, ...]] = ("card", "reactions", "reply_to")
     id: str
     conversation_id: str
@@ -291,6 +300,7 @@ class MessagePreviewed(Event):
     """The page that a message links is shown with it; None once the message took that back."""
 
     NAME: ClassVar[str] = "MESSAGE_PREVIEWED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("preview",)  # which is rewritten with its message
     NAMESPACE: ClassVar[str | None] = "/chat"
     conversation_id: str
     message_id: str

@@ -6,7 +6,7 @@ Direct conversations stay to the others, with messages that are taken back.
 
 from handlers.chat.contracts.conversations import ConversationView
 from handlers.chat.contracts.messages import MessageReacted
-from handlers.chat.service.members import remove
+from handlers.chat.service.groups import put_out
 from handlers.chat.service.messages import forget_told, say_anew, wipe
 from handlers.chat.service.views import reactions_of
 from handlers.kit.context import Transaction
@@ -38,7 +38,7 @@ def wipe_messages(tx: Transaction, user_id: str, after: str, limit: int) -> str 
 
 
 def clear_cards(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
-    """Show bookings without what they wrote there.
+    """Show bookings without what they wrote there, and notes of what they did without its words.
 
     `after` is a conversation and a message in the ones that follow it, in two lines.
     """
@@ -46,8 +46,14 @@ def clear_cards(tx: Transaction, user_id: str, after: str, limit: int) -> str | 
     places = store.list_places(tx, user_id, place, PLACES_AT_ONCE)
     rows = chat_messages.list_cards_in(tx, places, message_id, limit)
     for row in rows:
-        if forget_in(row.card_data, {user_id}):
+        shown = {"id": row.card_id, "data": row.card_data}
+        if not forget_in(shown, {user_id}):
+            continue
+        row.card_data = shown["data"]
+        if row.kind == "card":
             say_anew(tx, row)
+        else:
+            chat_messages.update_message(tx, row)
     if len(rows) == limit:
         return f"{place}\n{rows[-1].id}"
     return f"{places[-1]}\n" if len(places) == PLACES_AT_ONCE else None
@@ -71,21 +77,20 @@ def take_reactions_back(tx: Transaction, user_id: str, limit: int) -> int:
 
 
 def leave_groups(tx: Transaction, user_id: str, limit: int) -> int:
-    """How many groups there were to be left; those that they made have no name any more."""
+    """How many groups there were to be left; those that they named have no name any more."""
     groups = store.list_groups(tx, user_id, limit)
+    named = take_names_away(tx, user_id) if groups else []
     for group_id in groups:
         row = store.lock_conversation(tx, group_id)
-        if row is not None and row.created_by == user_id:
-            store.rename_group(tx, row.id, NAMELESS)
-            row.name = NAMELESS
         if row is not None:
-            remove(tx, row, user_id)
+            row.name = NAMELESS if row.id in named else row.name
+            put_out(tx, row, user_id)
     return len(groups)
 
 
 def take_names_away(tx: Transaction, user_id: str) -> list[str]:
-    """The groups that they made, in which they may be no more, have no name of theirs."""
-    made = store.list_made(tx, user_id)
-    for group_id in made:
+    """The groups that they named, and that are called otherwise now."""
+    named = store.list_named(tx, user_id)
+    for group_id in named:
         store.rename_group(tx, group_id, NAMELESS)
-    return made
+    return named

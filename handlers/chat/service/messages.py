@@ -74,14 +74,15 @@ def new_message(
     client_id: str | None,
     kind: MessageKind,
     text: str,
+    sender_id: str | None = None,
 ) -> MessageRow:
-    """A message of the actor's, still without a number."""
+    """A message of the actor's (or of somebody else's), still without a number."""
     return MessageRow(
         id=tx.new_id(),
         conversation_id=conversation_id,
         seq=0,
         said_seq=0,
-        sender_id=tx.actor.id,
+        sender_id=sender_id or tx.actor.id,
         client_id=client_id,
         kind=kind,
         text=text,

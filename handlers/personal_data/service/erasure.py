@@ -113,6 +113,8 @@ def _clear_cards(tx: Transaction, user_id: str, after: str) -> str | None:
 
 
 def _drop_files(tx: Transaction, user_id: str, after: str) -> str | None:
+    pictures = [row.id for row in uploads.list_uploads(tx, user_id, "", AT_ONCE)]
+    chat.forget_pictures(tx, user_id, pictures)
     return _more(uploads.drop_all(tx, user_id, AT_ONCE))
 
 

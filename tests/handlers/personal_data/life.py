@@ -39,6 +39,7 @@ FOUND_EVERYWHERE = {
     "client id": "greenfinch-of-the-client",
     "group": "Crossbill fellowship",
     "file name": "hawfinch-diary.txt",
+    "draft": "a draft about yellowhammers",
     "caption": "look at this serin",
     "subject": "the house's linnet",
     "provider email": "linnet@work.example",
@@ -193,6 +194,14 @@ async def converse(life: Life) -> None:
     added = {"conversation_id": group["id"], "user_id": cora.id, "request_id": "add"}
     await ben.call("/chat", "add_member", **added)
     await say(cora, group["id"], "Cora keeps it too")
+    renamed = "Twite fellowship, renamed"
+    about = {"conversation_id": group["id"], "request_id": "rename"}
+    await ana.call("/chat", "rename", **about, name=renamed)
+    await ana.call("/chat", "rename", **{**about, "request_id": "back"}, name=name)
+    draft = {"conversation_id": chat, "text": FOUND_EVERYWHERE["draft"]}
+    await ana.call("/chat", "draft", **draft)
+    await ana.call("/chat", "pin", message_id=answered["id"], on=True)
+    await ana.call("/chat", "delete_for_me", message_id=answered["id"])
     theirs = await talk(ben, cora, ana)
     await say(ana, theirs, FOUND_EVERYWHERE["said"], "greenfinch-of-the-client four")
     await bring_files(life, chat)
