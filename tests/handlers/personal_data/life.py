@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sqlalchemy import Boolean, Integer, Text, func, or_, select, type_coerce
+from sqlalchemy import Boolean, Integer, Text, column, func, or_, select, text, type_coerce
 
 from storage.columns import metadata
 from storage.personal import Row, personal_of
@@ -226,10 +226,10 @@ async def find(world: World, *words: str) -> dict[str, set[str]]:
     for table in metadata.sorted_tables:
         rows = await world.read(lambda tx, one=EVERYTHING[table]: tx.all(Row, one))
         for row in rows:
-            for column, text in zip(table.columns, row, strict=True):
+            for place, value in zip(table.columns, row, strict=True):
                 for word in words:
-                    if word in str(text):
-                        found.setdefault(word, set()).add(f"{table.name}.{column.name}")
+                    if word in str(value):
+                        found.setdefault(word, set()).add(f"{table.name}.{place.name}")
     for file in files_of(world):
         content = file.read_bytes()
         for word in words:
@@ -238,9 +238,17 @@ async def find(world: World, *words: str) -> dict[str, set[str]]:
     return found
 
 
-def _raw(column: Any) -> Any:
+async def searched(world: World) -> str:
+    """What the databases themselves hold of messages, to search in."""
+    shared = world.app.database.shared
+    held = text("SELECT terms FROM messages" if shared else "SELECT text FROM message_search")
+    rows = await world.read(lambda tx: tx.all(Row, held.columns(column("held", Text))))
+    return str(rows)
+
+
+def _raw(place: Any) -> Any:
     """As it is kept: nothing made of the text."""
-    return column if isinstance(column.type, Integer | Boolean) else type_coerce(column, Text)
+    return place if isinstance(place.type, Integer | Boolean) else type_coerce(place, Text)
 
 
 EVERYTHING = {table: select(*map(_raw, table.columns)) for table in metadata.sorted_tables}

@@ -20,11 +20,13 @@ from tests.handlers.personal_data.life import (
     find,
     prepared,
     rows_of,
+    searched,
 )
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, until
 
 GRACE = timedelta(days=30)
+SEARCHED = ("chaffinch", "brambling", "serin", "hawfinch")
 WORDS = [*FOUND_EVERYWHERE.values(), IN_FILES, *SECRETS.values(), TAKEN_BACK]
 
 
@@ -67,12 +69,16 @@ async def test_nothing_is_left_of_who_did_everything_and_others_keep_what_is_the
     there = await find(life.world, *WORDS)
     assert set(FOUND_EVERYWHERE.values()) - set(there) == set(), "or the test looks for nothing"
     assert IN_FILES in there
+    held = await searched(life.world)
+    assert all(word in held for word in SEARCHED)
     await wait_for_the_day(life)
     await be_busy_to_the_end(life)
     others = await count_rows(life.world, life.ben, life.cora)
     await erase(life)
     assert await find(life.world, *WORDS) == {}
     assert files_of(life.world) == []
+    held = await searched(life.world)
+    assert not [word for word in SEARCHED if word in held]
     others["notifications"] += 1  # Ben's of the booking that was called off
     others["message_reactions"] -= 1  # Ben's sign on what she said went with it
     assert await count_rows(life.world, life.ben, life.cora) == others
