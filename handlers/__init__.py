@@ -22,4 +22,5 @@ DOMAINS = (
     "presence",
     "notifications",
     "send",
+    "personal_data",
 )

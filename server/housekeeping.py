@@ -14,6 +14,7 @@ from handlers.identities.public import forget_attempts, forget_tickets
 from handlers.kit.ids import id_at
 from handlers.kit.kernel import Kernel
 from handlers.kit.rules import Rules
+from handlers.notifications.public import forget_notifications
 from handlers.pincodes.public import forget_pincodes
 from handlers.previews.public import forget_counts, forget_pages
 from handlers.send.public import forget_dispatches
@@ -30,12 +31,8 @@ EVERY_S = 3600.0
 CHUNK = 1_000
 """So many rows a transaction, so that nobody waits long for the writer."""
 
-PINCODES_KEPT = timedelta(hours=1)
-"""The addresses of strangers go soon; mails to an address are counted for an hour."""
 PAGES_KEPT = timedelta(days=1)
 COUNTS_KEPT = timedelta(hours=1)
-SESSIONS_KEPT = timedelta(days=30)
-"""Who finds out late that somebody signed in as them can still see from where."""
 
 
 class Forget(Protocol):
@@ -47,23 +44,28 @@ class Forget(Protocol):
 def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
     """All that is to be forgotten at `now`, in an order in which it can be.
 
+    The addresses of strangers go soon; mails to an address are counted for an hour. Who finds out
+    late that somebody signed in as them can still see from where.
+
     A spent refresh token is kept as long as it could have been used, for who brings it again is
     a thief; the record of a dispatch as long as the events that tell of it.
     """
+    sessions_since = now - rules.span("sessions_kept_days")
     events_since = now - rules.span("events_kept_days")
     return [
         partial(forget_events, before_id=id_at(events_since)),
         partial(forget_steps, before=events_since),
         partial(forget_dispatches, before=events_since),
         partial(forget_answers, before=now - rules.span("answers_kept_days")),
-        partial(forget_pincodes, before=now - PINCODES_KEPT),
+        partial(forget_pincodes, before=now - rules.span("pincodes_kept_s")),
         partial(forget_pages, before=now - PAGES_KEPT),
         partial(forget_counts, before=now - COUNTS_KEPT),
         partial(forget_attempts, before=now),
         partial(forget_tickets, before=now),
         partial(forget_spent_tokens, before=now - rules.span("refresh_token_life_days")),
-        partial(forget_ended_tokens, before=now - SESSIONS_KEPT),
-        partial(forget_ended_sessions, before=now - SESSIONS_KEPT),
+        partial(forget_ended_tokens, before=sessions_since),
+        partial(forget_ended_sessions, before=sessions_since),
+        partial(forget_notifications, before_id=id_at(now - rules.span("notifications_kept_days"))),
     ]
 
 

@@ -8,7 +8,8 @@ Invariants:
   least once, with the event's id as the idempotency key. The lease is short and is renewed while
   the worker acts; who cannot renew it stops before it runs out, and a dead one's runs out. So
   another instance goes on within `LEASE_S` and a sweep, and no two act at the same time.
-- Outbound work has slots of its own: what hangs outside holds up nobody.
+- Outbound work has slots of its own, and what may take long others: what hangs outside, or lasts,
+  holds up nobody.
 - A failure is counted on the delivery and postpones it, doubling up to a cap; the last one parks
   it. A parked or postponed delivery holds its own key and no other.
 - Whoever commits deliveries serves them; a sweep serves what is due and was left behind.
@@ -21,7 +22,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from handlers.kit.command import Consumer, Registry
+from handlers.kit.command import OUTSIDE_WITHIN_S, Consumer, Registry
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Event, event_named
 from handlers.kit.kernel import Kernel, Origin, Wake
@@ -39,7 +40,7 @@ log = structlog.get_logger("relay")
 
 WORKERS_MAX = 32
 OUTSIDE_MAX = 16
-OUTSIDE_WITHIN_S = 45.0
+LONG_MAX = 2
 SWEEP_EVERY_S = 2.5
 SWEEP_LIMIT = 500
 BACKOFF_MAX_S = 60.0
@@ -97,6 +98,7 @@ class Relay:
         self._trying: dict[Queue, Attempt] = {}
         self._slots = asyncio.Semaphore(WORKERS_MAX)
         self._slots_outside = asyncio.Semaphore(OUTSIDE_MAX)
+        self._slots_long = asyncio.Semaphore(LONG_MAX)
         self._sweeping = Tasks()
         self._working = Tasks()
         self._serving = False
@@ -135,8 +137,7 @@ class Relay:
     # One queue.
 
     async def _work(self, queue: Queue) -> None:
-        outbound = self._consumers[queue.consumer].outbound
-        slots = self._slots_outside if outbound else self._slots
+        slots = self._slots_for(self._consumers[queue.consumer])
         try:
             while True:
                 self._active[queue] = False
@@ -147,6 +148,11 @@ class Relay:
         finally:
             del self._active[queue]
             self._trying.pop(queue, None)
+
+    def _slots_for(self, consumer: Consumer) -> asyncio.Semaphore:
+        if not consumer.outbound:
+            return self._slots
+        return self._slots_long if consumer.within_s > OUTSIDE_WITHIN_S else self._slots_outside
 
     async def _take_turn(self, queue: Queue) -> bool:
         """Work on the lowest delivery; True when there may be another."""
@@ -198,7 +204,7 @@ class Relay:
         self, queue: Queue, consumer: Consumer, turn: Turn, stored: StoredEvent
     ) -> None:
         context = Context(self._kernel, None, _origin_of(stored))
-        async with asyncio.timeout(OUTSIDE_WITHIN_S):
+        async with asyncio.timeout(consumer.within_s):
             acting = asyncio.ensure_future(consumer.run(context, self._decode(stored)))
             try:
                 while not (await asyncio.wait({acting}, timeout=RENEW_EVERY_S))[0]:

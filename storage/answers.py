@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 answers = Table(
     "answers",
@@ -19,6 +20,11 @@ answers = Table(
     Column("answer", Text),
     Column("about", String(100), index=True),
     Column("at", Instant, nullable=False, index=True),
+    info=personal(
+        goes="user_id",
+        told="answer",
+        held="user_id command request_id payload_hash answer about at",
+    ),
 )
 
 

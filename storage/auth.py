@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 credentials = Table(
     "credentials",
@@ -26,6 +27,7 @@ credentials = Table(
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("password_hash", Text, nullable=False),
     Column("set_at", Instant, nullable=False),
+    info=personal(goes="user_id", held="user_id password_hash set_at"),
 )
 sessions = Table(
     "sessions",
@@ -43,6 +45,14 @@ sessions = Table(
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant, index=True),
     Column("end_reason", String(40)),
+    info=personal(
+        goes="user_id",
+        shown="device device_name address place created_at refreshed_at seen_at proved_at "
+        "expires_at ended_at end_reason",
+        held="id user_id",
+        file="sessions",
+        says="Where you were signed in.",
+    ),
 )
 refresh_tokens = Table(
     "refresh_tokens",
@@ -53,6 +63,11 @@ refresh_tokens = Table(
     Column("used_at", Instant, index=True),
     Column("successor_hash", String(64)),
     Column("successor_sealed", Text),
+    info=personal(
+        goes="session_id",
+        through={"session_id": "sessions.id"},
+        held="hash session_id issued_at used_at successor_hash successor_sealed",
+    ),
 )
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
 from storage.holds import insert_pool, pools
+from storage.personal import personal
 
 BLOCK_MAX = timedelta(days=1)
 """No block is longer, so one index bounds those of a time on both sides, whatever is past."""
@@ -35,6 +36,13 @@ schedules = Table(
     Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
     Column("time_zone", String(64), nullable=False),
     Column("hours", Json, nullable=False),
+    info=personal(
+        goes="consultant_id",
+        shown="time_zone hours",
+        held="consultant_id",
+        file="schedule",
+        says="Your week.",
+    ),
 )
 overrides = Table(
     "overrides",
@@ -42,6 +50,13 @@ overrides = Table(
     Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
     Column("week", String(8), primary_key=True),
     Column("hours", Json, nullable=False),
+    info=personal(
+        goes="consultant_id",
+        shown="week hours",
+        held="consultant_id",
+        file="schedule_overrides",
+        says="Weeks that differed.",
+    ),
 )
 blocks = Table(
     "blocks",
@@ -53,6 +68,14 @@ blocks = Table(
     Column("wanted_calls", Integer, nullable=False),
     Column("cancelled", Boolean, nullable=False),
     UniqueConstraint("consultant_id", "starts_at"),
+    info=personal(
+        cleared={"consultant_id": {}},
+        left="id consultant_id starts_at ends_at wanted_calls cancelled",
+        shown="id starts_at ends_at wanted_calls cancelled",
+        held="consultant_id",
+        file="blocks",
+        says="Hours in which you could be booked.",
+    ),
 )
 available_now = Table(
     "available_now",
@@ -62,6 +85,13 @@ available_now = Table(
     Column("back_after_call", Boolean, nullable=False),
     Column("call_id", String(36)),
     Column("resumes", Boolean, nullable=False),
+    info=personal(
+        goes="consultant_id",
+        shown="available back_after_call",
+        held="consultant_id call_id resumes",
+        file="available_now",
+        says="Whether you took calls at once.",
+    ),
 )
 
 
@@ -69,10 +99,18 @@ waiting_list = Table(
     "waiting_list",
     metadata,
     Column("block_id", String(36), ForeignKey("blocks.id"), primary_key=True),
-    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True, index=True),
     Column("joined_at", Instant, nullable=False),
     Column("offer_id", String(36)),
     Column("offer_expires_at", Instant),
+    info=personal(
+        goes="user_id",
+        shown="block_id joined_at offer_expires_at",
+        held="user_id offer_id",
+        file="waiting_lists",
+        says="Hours for which you were in line.",
+        by="availability",
+    ),
 )
 
 
@@ -216,6 +254,9 @@ _OFFER = (
     .values(offer_id=bindparam("new_offer"), offer_expires_at=bindparam("new_expires_at"))
 )
 _LEAVE = delete(waiting_list).where(*_WAITER)
+_OF_WAITER = (
+    select(waiting_list).where(_w.user_id == bindparam("of_user")).limit(bindparam("limit"))
+)
 _CLOSE = delete(waiting_list).where(_IN_BLOCK)
 
 
@@ -338,6 +379,11 @@ def keep_offer(tx: Queries, row: WaitingRow) -> None:
 
 def leave_waiting_list(tx: Queries, block_id: str, user_id: str) -> bool:
     return tx.run(_LEAVE, of_block=block_id, of_user=user_id) == 1
+
+
+def list_waits(tx: Queries, user_id: str, limit: int) -> list[WaitingRow]:
+    """The waiting lists that somebody is on."""
+    return tx.all(WaitingRow, _OF_WAITER, of_user=user_id, limit=limit)
 
 
 def close_waiting_list(tx: Queries, block_id: str) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 LIVE = ("requested", "approved")
 QUARTER = timedelta(minutes=15)
@@ -52,6 +53,19 @@ bookings = Table(
     Column("call_held", Boolean, nullable=False),
     Index("ix_bookings_student_id_id", "student_id", "id"),
     Index("ix_bookings_consultant_id_id", "consultant_id", "id"),
+    info=personal(
+        cleared={
+            "student_id": {"note": "", "reason": None},
+            "consultant_id": {"reason": None},
+        },
+        left="id student_id consultant_id topic_id block_id starts_at ends_at status rate_amount "
+        "rate_currency minimal_duration_minutes hold_expires_at version created_at call_held",
+        shown="id student_id consultant_id topic_id block_id starts_at ends_at status note reason "
+        "rate_amount rate_currency minimal_duration_minutes hold_expires_at created_at call_held",
+        held="version",
+        file="bookings",
+        says="Your bookings in either role, with what was agreed.",
+    ),
 )
 # Zones differ by whole quarters of an hour, so two blocks overlap exactly when they share one.
 booked_quarters = Table(
@@ -60,6 +74,7 @@ booked_quarters = Table(
     Column("student_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("quarter", Instant, primary_key=True),
     Column("booking_id", String(36), ForeignKey("bookings.id"), nullable=False, index=True),
+    info=personal(goes="student_id", held="student_id quarter booking_id"),
 )
 # A student's one live "now" with a consultant: a quarter of its own kind.
 instant_requests = Table(
@@ -68,6 +83,7 @@ instant_requests = Table(
     Column("student_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("consultant_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("booking_id", String(36), ForeignKey("bookings.id"), nullable=False, index=True),
+    info=personal(goes="student_id", held="student_id consultant_id booking_id"),
 )
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 calls = Table(
     "calls",
@@ -37,6 +38,18 @@ calls = Table(
     Column("interrupted_at", Instant),
     Column("ended_at", Instant),
     Column("talked_s", Integer, nullable=False),
+    info=personal(
+        cleared={"student_id": {}, "consultant_id": {}},
+        left="id booking_id consultant_id student_id status initiated_at started_at "
+        "interrupted_at ended_at talked_s",
+        shown="id booking_id consultant_id student_id status initiated_at started_at ended_at "
+        "talked_s",
+        held="interrupted_at",
+        file="calls",
+        says="Your calls, and how long you talked.",
+        found_by="booking_id",
+        through={"booking_id": "bookings.id"},
+    ),
 )
 # Not a bound value: the planner must see that the indexes of live calls serve a query.
 _LIVE = calls.c.status != literal_column("'ended'")
@@ -59,12 +72,20 @@ stays = Table(
     Column("id", String(36), primary_key=True),
     Column("call_id", String(36), ForeignKey("calls.id"), nullable=False, index=True),
     Column("device_id", String(36), nullable=False),
-    Column("user_id", String(36), nullable=False),
+    Column("user_id", String(36), nullable=False, index=True),
     Column("instance_id", String(36), nullable=False),
     Column("joined_at", Instant, nullable=False),
     Column("left_at", Instant),
     Column("noted_by", String(36)),
     Index("ix_call_stays_instance_id_left_at", "instance_id", "left_at"),
+    info=personal(
+        cleared={"user_id": {}},
+        left="id call_id device_id user_id instance_id joined_at left_at noted_by",
+        shown="call_id joined_at left_at",
+        held="id device_id user_id instance_id noted_by",
+        file="call_stays",
+        says="When your devices were in calls.",
+    ),
 )
 _OPEN = stays.c.left_at.is_(None)
 Index(

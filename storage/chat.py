@@ -26,6 +26,7 @@ from storage.chat_removals import is_removed
 from storage.chat_states import states
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 conversations = Table(
     "conversations",
@@ -37,6 +38,17 @@ conversations = Table(
     Column("created_by", String(36), nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("picture_id", String(36)),
+    info=personal(
+        cleared={"created_by": {"name": "Group"}},
+        left="id kind direct_key created_by opened_at picture_id",
+        shown="id kind name created_by opened_at",
+        held="direct_key picture_id",
+        file="conversations",
+        says="The conversations that you are or were in.",
+        found_by="id",
+        through={"id": "conversation_members.conversation_id"},
+        by="chat",
+    ),
 )
 
 
@@ -144,6 +156,44 @@ _LIST = (
     .order_by(_o.active_at.desc(), _o.id.desc())
     .limit(bindparam("limit"))
 )
+_PLACES = (
+    select(_m.conversation_id)
+    .where(_m.user_id == bindparam("of_user"), _m.conversation_id > bindparam("after"))
+    .distinct()
+    .order_by(_m.conversation_id)
+    .limit(bindparam("limit"))
+)
+_GROUPS = (
+    select(_c.id)
+    .join(members, _m.conversation_id == _c.id)
+    .where(_m.user_id == bindparam("of_user"), IN_NOW, _c.kind == "group")
+    .limit(bindparam("limit"))
+)
+_notes, _later = messages.alias("notes"), messages.alias("later")
+_THEIR_NAMES = (_notes.c.conversation_id == _c.id, _notes.c.card_kind == "renamed")
+_THEIR_LAST = (
+    select(func.coalesce(func.max(_notes.c.seq), 0))
+    .where(*_THEIR_NAMES, _notes.c.card_id == bindparam("of_user"))
+    .scalar_subquery()
+)
+_IN_PLACES = _c.id.in_(select(_m.conversation_id).where(_m.user_id == bindparam("of_user")))
+_NAMED = select(_c.id).where(
+    _IN_PLACES,
+    _c.kind == "group",
+    (_c.created_by == bindparam("of_user")) | (_THEIR_LAST > 0),
+    ~exists().where(
+        _later.c.conversation_id == _c.id,
+        _later.c.card_kind == "renamed",
+        _later.c.card_id != bindparam("of_user"),
+        _later.c.seq > _THEIR_LAST,
+    ),
+)
+_FORGET_PICTURES = (
+    update(conversations)
+    .where(_IN_PLACES, _c.picture_id.in_(bindparam("picture_ids", expanding=True)))
+    .values(picture_id=None)
+)
+_RENAME = update(conversations).where(_c.id == bindparam("group_id")).values(name=bindparam("new"))
 _NEWEST = select(_c.id, _newest_in(_c.id)).where(
     _c.id.in_(bindparam("conversation_ids", expanding=True))
 )
@@ -230,6 +280,30 @@ def list_conversations(
         before_id=before_id,
         limit=limit,
     )
+
+
+def list_places(tx: Queries, user_id: str, after: str, limit: int) -> list[str]:
+    """The conversations that a person is or was in, in the order of their ids."""
+    return tx.scalars(_PLACES, of_user=user_id, after=after, limit=limit)
+
+
+def list_groups(tx: Queries, user_id: str, limit: int) -> list[str]:
+    """Groups that a person is in."""
+    return tx.scalars(_GROUPS, of_user=user_id, limit=limit)
+
+
+def list_named(tx: Queries, user_id: str) -> list[str]:
+    """The groups that are called as a person said, who made them or renamed them last."""
+    return tx.scalars(_NAMED, of_user=user_id)
+
+
+def forget_pictures(tx: Queries, user_id: str, picture_ids: list[str]) -> None:
+    """Show none of these pictures any more in a person's groups."""
+    tx.run(_FORGET_PICTURES, of_user=user_id, picture_ids=picture_ids)
+
+
+def rename_group(tx: Queries, group_id: str, name: str) -> None:
+    tx.run(_RENAME, group_id=group_id, new=name)
 
 
 def list_last_messages(

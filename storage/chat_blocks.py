@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 blocked = Table(
     "blocked_people",
@@ -15,6 +16,16 @@ blocked = Table(
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("blocked_id", String(36), ForeignKey("users.id"), primary_key=True, index=True),
     Column("at", Instant, nullable=False),
+    info=personal(
+        goes="user_id",
+        cleared={"blocked_id": {}},
+        left="blocked_id at",
+        shown="blocked_id at",
+        held="user_id",
+        file="blocked_people",
+        says="Whom you blocked.",
+        found_by="user_id",
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 marks = Table(
     "marks",
@@ -29,6 +30,15 @@ marks = Table(
     Column("seq", BigInteger, nullable=False),
     Column("told_seq", BigInteger, nullable=False),
     Column("told_at", Instant),
+    info=personal(
+        cleared={"user_id": {}},
+        left="conversation_id user_id kind seq told_seq told_at",
+        shown="conversation_id kind seq",
+        held="user_id told_seq told_at",
+        file="read_marks",
+        says="How far you have read.",
+        within={"conversation_id": "conversation_members.conversation_id"},
+    ),
 )
 
 
@@ -40,6 +50,14 @@ steps = Table(
     Column("kind", String(10), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("at", Instant, nullable=False, index=True),
+    info=personal(
+        goes="user_id",
+        shown="conversation_id kind seq at",
+        held="user_id",
+        file="read_moments",
+        says="When you read lately.",
+        within={"conversation_id": "conversation_members.conversation_id"},
+    ),
 )
 
 

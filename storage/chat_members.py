@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 members = Table(
     "conversation_members",
@@ -30,6 +31,14 @@ members = Table(
     Column("to_seq", BigInteger),
     Column("role", String(10), nullable=False),
     Column("closed", Boolean, nullable=False),
+    info=personal(
+        cleared={"user_id": {}},
+        left="conversation_id user_id from_seq to_seq role closed",
+        shown="conversation_id from_seq to_seq role",
+        held="user_id closed",
+        file="memberships",
+        says="From which number to which you were in a conversation, and as what.",
+    ),
 )
 IN_NOW = members.c.to_seq.is_(None)
 Index("ix_conversation_members_user_id", members.c.user_id, members.c.conversation_id)

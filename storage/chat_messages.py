@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     false,
+    or_,
     select,
     update,
 )
@@ -24,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.chat_removals import is_removed
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 messages = Table(
     "messages",
@@ -48,6 +50,19 @@ messages = Table(
     Column("hidden", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
+    info=personal(
+        cleared={"sender_id": {"text": "", "client_id": None, "mentions": None, "preview": None}},
+        left="id conversation_id seq said_seq sender_id kind card_kind card_id card_data sent_at "
+        "edited_at deleted reply_to hidden",
+        shown="id conversation_id seq client_id mentions preview kind text card_kind card_id "
+        "card_data sent_at "
+        "edited_at deleted reply_to hidden",
+        held="said_seq sender_id",
+        file="messages",
+        says="What you said.",
+        within={"conversation_id": "conversation_members.conversation_id"},
+        by="chat",
+    ),
 )
 _SHOWS = messages.c.card_id.is_not(None)
 Index(
@@ -123,6 +138,35 @@ _CARDS = select(messages).where(
     _x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id")
 )
 
+_IN_PLACES = _x.conversation_id.in_(bindparam("conversation_ids", expanding=True))
+_SAID_BY = (
+    select(messages)
+    .where(
+        _IN_PLACES,
+        _x.sender_id == bindparam("of_sender"),
+        _x.kind.in_(("text", "media")),
+        or_(_x.deleted.is_(False), _x.client_id.is_not(None)),
+    )
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
+_CARDS_IN = (
+    select(messages)
+    .where(
+        _IN_PLACES,
+        _x.kind.in_(("card", "system")),
+        _x.deleted.is_(False),
+        _x.id > bindparam("after"),
+    )
+    .order_by(_x.id)
+    .limit(bindparam("limit"))
+)
+_FORGET_CLIENT_IDS = (
+    update(messages)
+    .where(_x.id.in_(bindparam("message_ids", expanding=True)))
+    .values(client_id=None)
+)
+
 
 def insert_message(tx: Queries, row: MessageRow) -> None:
     tx.run(_INSERT_MESSAGE, **msgspec.structs.asdict(row))
@@ -182,3 +226,26 @@ def list_messages(
 def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:
     """Every message that shows this thing."""
     return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id)
+
+
+def list_said_by(
+    tx: Queries, sender_id: str, conversation_ids: list[str], limit: int
+) -> list[MessageRow]:
+    """Messages of somebody in which there is something of theirs, locked."""
+    return tx.all(
+        MessageRow, _SAID_BY, of_sender=sender_id, conversation_ids=conversation_ids, limit=limit
+    )
+
+
+def list_cards_in(
+    tx: Queries, conversation_ids: list[str], after: str, limit: int
+) -> list[MessageRow]:
+    """Cards in these conversations, in the order of their ids."""
+    return tx.all(
+        MessageRow, _CARDS_IN, conversation_ids=conversation_ids, after=after, limit=limit
+    )
+
+
+def forget_client_ids(tx: Queries, message_ids: list[str]) -> None:
+    """What a sender's app called them."""
+    tx.run(_FORGET_CLIENT_IDS, message_ids=message_ids)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.chat_messages import MessageRow, messages
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 pins = Table(
     "pinned_messages",
@@ -17,6 +18,11 @@ pins = Table(
     Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
     Column("pinned_by", String(36), nullable=False),
     Column("at", Instant, nullable=False),
+    info=personal(
+        cleared={"pinned_by": {}},
+        left="conversation_id message_id pinned_by at",
+        held="conversation_id message_id pinned_by at",
+    ),
 )
 
 

@@ -8,14 +8,23 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 reactions = Table(
     "message_reactions",
     metadata,
     Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
-    Column("user_id", String(36), primary_key=True),
+    Column("user_id", String(36), primary_key=True, index=True),
     Column("emoji", String(40), primary_key=True),
     Column("at", Instant, nullable=False),
+    info=personal(
+        goes="user_id",
+        shown="message_id emoji at",
+        held="user_id",
+        file="reactions",
+        says="The signs that you put on messages.",
+        by="chat",
+    ),
 )
 
 
@@ -40,6 +49,8 @@ _OF_MESSAGES = (
     .order_by(_r.at, _r.user_id, _r.emoji)
 )
 
+_OF_USER = select(reactions).where(_r.user_id == bindparam("of_user")).limit(bindparam("limit"))
+
 
 def insert_reaction(tx: Queries, reaction: ReactionRow) -> bool:
     """False when it is there already."""
@@ -58,3 +69,8 @@ def delete_reactions(tx: Queries, message_id: str) -> None:
 def list_reactions(tx: Queries, message_ids: list[str]) -> list[ReactionRow]:
     """Those of these messages, the oldest first."""
     return tx.all(ReactionRow, _OF_MESSAGES, message_ids=message_ids) if message_ids else []
+
+
+def list_reactions_of(tx: Queries, user_id: str, limit: int) -> list[ReactionRow]:
+    """A person's, on whatever messages."""
+    return tx.all(ReactionRow, _OF_USER, of_user=user_id, limit=limit)

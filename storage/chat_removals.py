@@ -7,12 +7,20 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 removals = Table(
     "message_removals",
     metadata,
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
+    info=personal(
+        goes="user_id",
+        shown="message_id",
+        held="user_id",
+        file="removed_messages",
+        says="Messages that you removed for yourself.",
+    ),
 )
 Index("ix_message_removals_message_id", removals.c.message_id)
 

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 states = Table(
     "conversation_states",
@@ -17,6 +18,14 @@ states = Table(
     Column("muted_until", Instant),
     Column("archived", Boolean, nullable=False),
     Column("draft", Text, nullable=False),
+    info=personal(
+        goes="user_id",
+        shown="conversation_id muted_until archived draft",
+        held="user_id",
+        file="conversation_states",
+        says="What you muted and put away, and your drafts.",
+        within={"conversation_id": "conversation_members.conversation_id"},
+    ),
 )
 
 

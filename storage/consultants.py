@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 consultants = Table(
     "consultants",
@@ -40,6 +41,29 @@ consultants = Table(
     Column("available_now", Boolean, nullable=False),
     Column("onboarded_at", Instant, nullable=False),
     Index("ix_consultants_status_id", "status", "id"),
+    info=personal(
+        cleared={
+            "id": {
+                "first_name": "Deleted",
+                "last_name": "account",
+                "about_me": "",
+                "languages": [],
+                "country": "",
+                "time_zone": "UTC",
+                "age": None,
+                "gender": None,
+                "profile_picture_url": None,
+                "status": "stopped",
+                "available_now": False,
+            }
+        },
+        left="id onboarded_at",
+        shown="about_me languages country time_zone age gender profile_picture_url status "
+        "available_now onboarded_at",
+        held="id first_name last_name",
+        file="consultant",
+        says="You as a consultant.",
+    ),
 )
 topics = Table(
     "topics",
@@ -54,6 +78,22 @@ topics = Table(
     Column("icon_url", Text),
     Column("active", Boolean, nullable=False),
     Index("ix_topics_consultant_id_id", "consultant_id", "id"),
+    info=personal(
+        cleared={
+            "consultant_id": {
+                "name": "Deleted",
+                "description": "",
+                "icon_url": None,
+                "active": False,
+            }
+        },
+        left="id consultant_id rate_amount rate_currency minimal_duration_minutes",
+        shown="id name description rate_amount rate_currency minimal_duration_minutes icon_url "
+        "active",
+        held="consultant_id",
+        file="topics",
+        says="What you offered.",
+    ),
 )
 
 

@@ -5,12 +5,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import metadata
 from storage.engine import Queries
+from storage.personal import nobodys
 
 epochs = Table(
     "epochs",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("epoch", String(36), nullable=False),
+    info=nobodys("id epoch"),
 )
 
 _insert = insert(epochs)

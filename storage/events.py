@@ -35,6 +35,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.columns import Instant, Json, metadata
 from storage.deliveries import deliveries, insert_deliveries
 from storage.engine import Queries
+from storage.personal import nobodys, personal
 
 stream_heads = Table(
     "stream_heads",
@@ -43,6 +44,7 @@ stream_heads = Table(
     Column("seq", BigInteger, nullable=False),
     Column("moved_at", Instant, nullable=False),
     Index("ix_stream_heads_moved", "moved_at", "stream"),
+    info=nobodys("stream seq moved_at"),
 )
 events = Table(
     "events",
@@ -61,6 +63,14 @@ events = Table(
     Column("correlation_id", String(36)),
     Column("membership", Json),
     Index("ix_events_subject", "subject"),
+    info=personal(
+        cleared={"actor_id": {"address": None}},
+        left="id name version at data private sealed subject order_key actor_id correlation_id "
+        "membership",
+        told="data private",
+        held="id name version at data private sealed subject order_key actor_id address "
+        "correlation_id membership",
+    ),
 )
 stream_events = Table(
     "stream_events",
@@ -68,6 +78,7 @@ stream_events = Table(
     Column("stream", String(200), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("event_id", String(36), nullable=False, index=True),
+    info=nobodys("stream seq event_id"),
 )
 
 
@@ -189,7 +200,9 @@ _WIPE_SUBJECT = (
     .values(data=bindparam("new_data"))
 )
 _WIPE_EVENT = (
-    update(events).where(events.c.id == bindparam("event_id")).values(data=bindparam("new_data"))
+    update(events)
+    .where(events.c.id == bindparam("event_id"))
+    .values(data=bindparam("new_data"), address=None)
 )
 _BY_ID = select(
     events.c.id,
@@ -342,7 +355,7 @@ def rewrite_subject(tx: Queries, subject: str, data: str) -> None:
 
 
 def wipe_event(tx: Queries, event_id: str) -> None:
-    """Forget what a sealed event carried, once it was delivered."""
+    """Forget what a sealed event carried and from where it came, once it was delivered."""
     tx.run(_WIPE_EVENT, event_id=event_id, new_data="")
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import nobodys, personal
 
 pools = Table(
     "pools",
@@ -33,6 +34,7 @@ pools = Table(
     Column("capacity", Integer, nullable=False),
     Column("taken", Integer, nullable=False),
     CheckConstraint("taken >= 0 AND taken <= capacity", name="taken_within_capacity"),
+    info=nobodys("id capacity taken"),
 )
 holds = Table(
     "holds",
@@ -44,6 +46,11 @@ holds = Table(
     Column("taken_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Index("ix_holds_pool_id_taken_at", "pool_id", "taken_at"),
+    info=personal(
+        cleared={"holder_id": {}},
+        left="pool_id for_id kind holder_id taken_at expires_at",
+        held="pool_id for_id kind holder_id taken_at expires_at",
+    ),
 )
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import nobodys, personal
 
 identities = Table(
     "identities",
@@ -35,6 +36,13 @@ identities = Table(
     Column("email", String(254)),
     Column("linked_at", Instant, nullable=False),
     Index("uq_identities_issuer_subject", "issuer", "subject", unique=True),
+    info=personal(
+        goes="user_id",
+        shown="provider issuer subject email linked_at",
+        held="id user_id",
+        file="sign_in_methods",
+        says="Who you are at other houses, where you sign in.",
+    ),
 )
 oauth_attempts = Table(
     "oauth_attempts",
@@ -44,6 +52,7 @@ oauth_attempts = Table(
     Column("provider", String(40), nullable=False),
     Column("sealed", Text, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
+    info=nobodys("state_hash browser_hash provider sealed expires_at"),
 )
 oauth_tickets = Table(
     "oauth_tickets",
@@ -53,6 +62,7 @@ oauth_tickets = Table(
     Column("fresh", Boolean, nullable=False),
     Column("sealed", Text, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
+    info=nobodys("hash challenge fresh sealed expires_at"),
 )
 
 

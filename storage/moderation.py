@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 Status = Literal["open", "dismissed", "hidden", "gone"]
 
@@ -42,9 +43,19 @@ cases = Table(
     Column("closed_at", Instant),
     Column("decided_by", String(36)),
     Column("version", Integer, nullable=False),
+    info=personal(
+        cleared={"sender_id": {"hit": None}},
+        left="id message_id conversation_id sender_id status flags reasons hidden was_hidden "
+        "opened_at closed_at decided_by version",
+        shown="id message_id status hidden opened_at closed_at",
+        held="conversation_id sender_id flags reasons hit was_hidden decided_by version",
+        file="moderation_cases",
+        says="Messages of yours that moderators looked at, or will.",
+    ),
 )
 _OPEN = cases.c.closed_at.is_(None)
 Index("ix_moderation_cases_message_id", cases.c.message_id)
+Index("ix_moderation_cases_sender_id", cases.c.sender_id)
 Index(
     "ix_moderation_cases_open",
     cases.c.message_id,
@@ -64,6 +75,13 @@ flags = Table(
     Column("at", Instant, nullable=False),
     Column("answered", Boolean, nullable=False),
     Index("ix_moderation_flags_user_id_at", "user_id", "at"),
+    info=personal(
+        goes="user_id",
+        shown="message_id reason note at",
+        held="user_id case_id answered",
+        file="moderation_flags",
+        says="What you told moderators of.",
+    ),
 )
 audit = Table(
     "moderation_audit",
@@ -77,6 +95,15 @@ audit = Table(
     Column("case_id", String(36)),
     Column("message_id", String(36)),
     Column("note", Text, nullable=False),
+    Index("ix_moderation_audit_actor_id", "actor_id"),
+    info=personal(
+        cleared={"actor_id": {"note": ""}},
+        left="id at act actor_id user_id role case_id message_id",
+        shown="id at act role case_id message_id note",
+        held="actor_id user_id",
+        file="moderation_audit",
+        says="What you did as a moderator.",
+    ),
 )
 
 

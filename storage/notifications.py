@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     select,
     update,
@@ -20,6 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 notifications = Table(
     "notifications",
@@ -34,7 +36,18 @@ notifications = Table(
     Column("created_at", Instant, nullable=False),
     Column("read_at", Instant),
     Column("mail_status", String(10), nullable=False),
+    Column("about_id", String(36), index=True),
     Index("ix_notifications_user_id_id", "user_id", "id"),
+    info=personal(
+        goes="user_id",
+        cleared={"about_id": {"body": "The account of who this is about was deleted."}},
+        left="id kind title link data created_at read_at mail_status about_id",
+        shown="kind title body link data created_at read_at mail_status",
+        held="id user_id about_id",
+        file="notifications",
+        says="What you were told.",
+        found_by="user_id",
+    ),
 )
 _UNREAD = notifications.c.read_at.is_(None)
 Index(
@@ -46,7 +59,7 @@ Index(
 
 
 class NotificationRow(msgspec.Struct):
-    """`mail_status`: none, pending, sent or failed."""
+    """`mail_status`: none, pending, sent or failed; `about_id`: whose name is in the text."""
 
     id: str
     user_id: str
@@ -58,6 +71,7 @@ class NotificationRow(msgspec.Struct):
     created_at: datetime
     read_at: datetime | None
     mail_status: str
+    about_id: str | None
 
 
 _n = notifications.c
@@ -75,6 +89,8 @@ _READ = (
     .values(read_at=bindparam("now"))
     .returning(_n.id)
 )
+_OLD = select(_n.id).where(_n.id < bindparam("before_id")).limit(bindparam("limit"))
+_FORGET = delete(notifications).where(_n.id.in_(_OLD))
 _MAIL = (
     update(notifications)
     .where(_n.id == bindparam("notification_id"))
@@ -102,3 +118,8 @@ def mark_read(tx: Queries, user_id: str, ids: list[str], now: datetime) -> list[
 
 def set_mail_status(tx: Queries, notification_id: str, status: str) -> None:
     tx.run(_MAIL, notification_id=notification_id, new_status=status)
+
+
+def forget_notifications(tx: Queries, before_id: str, limit: int) -> int:
+    """Delete those with ids (UUIDv7, so times) below `before_id`; how many."""
+    return tx.run(_FORGET, before_id=before_id, limit=limit)

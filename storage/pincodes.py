@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 pincodes = Table(
     "pincodes",
@@ -20,6 +21,11 @@ pincodes = Table(
     Column("expires_at", Instant, nullable=False, index=True),
     Column("sent", Integer, nullable=False),
     Column("sent_since", Instant, nullable=False),
+    info=personal(
+        goes="email",
+        through={"email": "users.email"},
+        held="email purpose request_id fingerprint tries expires_at sent sent_since",
+    ),
 )
 
 

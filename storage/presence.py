@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 presences = Table(
     "presences",
@@ -29,12 +30,20 @@ presences = Table(
     Column("status", String(10), nullable=False),
     Column("last_seen_at", Instant),
     Column("changed_at", Instant, nullable=False, index=True),
+    info=personal(
+        goes="user_id",
+        shown="online status last_seen_at changed_at",
+        held="user_id",
+        file="presence",
+        says="When you were here last.",
+    ),
 )
 holdings = Table(
     "presence_holdings",
     metadata,
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("instance_id", String(36), primary_key=True, index=True),
+    info=personal(goes="user_id", held="user_id instance_id"),
 )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import nobodys
 
 link_pages = Table(
     "link_pages",
@@ -23,6 +24,7 @@ link_pages = Table(
     Column("message_id", String(36), nullable=False, index=True),
     Column("page", Json),
     Column("at", Instant, nullable=False, index=True),
+    info=nobodys("place fingerprint message_id page at"),
 )
 link_counts = Table(
     "link_counts",
@@ -30,6 +32,7 @@ link_counts = Table(
     Column("key", String(50), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("since", Instant, nullable=False, index=True),
+    info=nobodys("key count since"),
 )
 PLACES = 10_000
 

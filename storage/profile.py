@@ -9,6 +9,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
+from storage.personal import personal
+
+
+def nobodys_address(user_id: str) -> str:
+    """What stands for the address of an erased account: no mail can go there (RFC 2606)."""
+    return f"{user_id}@deleted.invalid"
+
 
 users = Table(
     "users",
@@ -25,6 +32,26 @@ users = Table(
     Column("picture_id", String(36)),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    info=personal(
+        cleared={
+            "id": {
+                "email": nobodys_address,
+                "email_verified": False,
+                "first_name": "Deleted",
+                "last_name": "account",
+                "language": "en",
+                "time_zone": "UTC",
+                "roles": [],
+                "settings": {},
+                "picture_id": None,
+            }
+        },
+        left="id created_at updated_at",
+        shown="id email email_verified first_name last_name language time_zone roles settings "
+        "picture_id created_at updated_at",
+        file="profile",
+        says="Who you are here.",
+    ),
 )
 
 

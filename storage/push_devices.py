@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 push_devices = Table(
     "push_devices",
@@ -18,6 +19,13 @@ push_devices = Table(
     Column("platform", String(10), nullable=False),
     Column("sealed_token", Text, nullable=False),
     Column("registered_at", Instant, nullable=False),
+    info=personal(
+        goes="user_id",
+        shown="platform registered_at",
+        held="token_hash user_id session_id sealed_token",
+        file="push_devices",
+        says="Apps that could be reached by pushes.",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import nobodys
 
 dispatches = Table(
     "dispatches",
@@ -21,6 +22,7 @@ dispatches = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant, index=True),
+    info=nobodys("id channel kind notification_id sealed status attempts created_at done_at"),
 )
 
 

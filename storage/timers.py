@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import nobodys
 
 timers = Table(
     "timers",
@@ -16,6 +17,7 @@ timers = Table(
     Column("due_at", Instant, nullable=False, index=True),
     Column("name", String(64), nullable=False),
     Column("data", Text, nullable=False),
+    info=nobodys("key due_at name data", told="data"),
 )
 
 

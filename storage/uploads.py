@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import personal
 
 Kind = Literal["image", "audio", "video", "file"]
 Status = Literal["waiting", "ready"]
@@ -47,6 +48,14 @@ uploads = Table(
     Column("public", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("hit", Text),
+    info=personal(
+        goes="user_id",
+        shown="id name content_type kind size status width height public created_at",
+        held="user_id sha256 key parts_id checked_until thumbnail used hit",
+        file="uploads",
+        says="What there is to know of your files; they are in files/, by their ids.",
+        by="uploads",
+    ),
 )
 
 
@@ -96,6 +105,13 @@ _UPDATE = (
         }
     )
 )
+_OF_USER = (
+    select(uploads)
+    .where(_u.user_id == bindparam("of_user"), _u.id > bindparam("after"))
+    .order_by(_u.id)
+    .limit(bindparam("limit"))
+)
+_COUNT_READY = select(func.count()).where(_u.user_id == bindparam("of_user"), _u.status == "ready")
 _DELETE = delete(uploads).where(_u.id == bindparam("upload_id"))
 
 
@@ -119,6 +135,15 @@ def sum_sizes(tx: Queries, user_id: str) -> int:
 
 def count_waiting(tx: Queries, user_id: str) -> int:
     return int(tx.scalar(_WAITING, of_user=user_id))
+
+
+def list_uploads(tx: Queries, user_id: str, after: str, limit: int) -> list[UploadRow]:
+    """A person's, in the order of their ids, after this one."""
+    return tx.all(UploadRow, _OF_USER, of_user=user_id, after=after, limit=limit)
+
+
+def count_ready(tx: Queries, user_id: str) -> int:
+    return int(tx.scalar(_COUNT_READY, of_user=user_id))
 
 
 def update_upload(tx: Queries, upload: UploadRow) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
+from storage.personal import nobodys, personal
 
 waiting_rooms = Table(
     "waiting_rooms",
@@ -31,6 +32,14 @@ waiting_rooms = Table(
     Column("talked_s", Integer, nullable=False),
     Column("call_id", String(36)),
     Column("call_started_at", Instant),
+    info=personal(
+        cleared={"consultant_id": {}},
+        left="block_id consultant_id closes_at finished_calls talked_s call_id call_started_at",
+        shown="block_id closes_at finished_calls talked_s",
+        held="consultant_id call_id call_started_at",
+        file="waiting_rooms",
+        says="Waiting rooms of your hours.",
+    ),
 )
 places = Table(
     "waiting_places",
@@ -41,6 +50,13 @@ places = Table(
     Column("entered_at", Instant, nullable=False),
     Column("lost_at", Instant),
     Index("ix_waiting_places_block_id_entered_at", "block_id", "entered_at"),
+    info=personal(
+        goes="student_id",
+        shown="booking_id block_id entered_at lost_at",
+        held="student_id",
+        file="waiting_places",
+        says="Waiting rooms that you were in.",
+    ),
 )
 stays = Table(
     "waiting_stays",
@@ -48,6 +64,7 @@ stays = Table(
     Column("id", String(36), primary_key=True),
     Column("booking_id", String(36), nullable=False, index=True),
     Column("instance_id", String(36), nullable=False, index=True),
+    info=nobodys("id booking_id instance_id"),
 )
 
 

@@ -146,6 +146,12 @@ MAY_USE = {
         "register_device": SIGNED_IN,
         "unregister_device": SIGNED_IN,
     },
+    "/account": {
+        "export": SIGNED_IN,
+        "get": SIGNED_IN,
+        "delete": SIGNED_IN,
+        "restore": SIGNED_IN,
+    },
 }
 """By namespace and command: the roles that are let in. A new command fails until it is here."""
 

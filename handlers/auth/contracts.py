@@ -12,6 +12,7 @@ from handlers.kit.contract import (
     Id,
     Moment,
     Nothing,
+    Personal,
     Request,
     View,
 )
@@ -136,6 +137,8 @@ class AuthSuccess(_OfUser):
     """Somebody signed in."""
 
     NAME: ClassVar[str] = "AUTH_SUCCESS"
+    PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}
+    PLAIN: ClassVar[tuple[str, ...]] = ("method",)
     session_id: str
     device: str
     method: str = "password"
@@ -147,6 +150,8 @@ class AuthFailure(Event):
     """Somebody tried to sign in and could not; the address is kept only as a fingerprint."""
 
     NAME: ClassVar[str] = "AUTH_FAILURE"
+    PERSONAL: ClassVar[Personal] = {"user_id": {"email_fingerprint": ""}}
+    PLAIN: ClassVar[tuple[str, ...]] = ("method", "reason")
     email_fingerprint: str = ""
     user_id: str | None = None
     method: str = "password"
@@ -163,6 +168,7 @@ class NewPasswordSet(_OfUser):
 
 
 class _OfMethod(_OfUser):
+    PLAIN: ClassVar[tuple[str, ...]] = ("method",)
     method: str
 
 

@@ -12,6 +12,7 @@ from handlers.kit.contract import (
     Id,
     Limit,
     Money,
+    Personal,
     Request,
     Version,
     View,
@@ -78,6 +79,10 @@ class ListBookings(Request):
 class BookingView(View):
     """One booking, with the rate and minimum as they were when it was asked for."""
 
+    PERSONAL: ClassVar[Personal] = {
+        "student_id": {"note": "", "reason": None},
+        "consultant_id": {"reason": None},
+    }
     id: str
     student_id: str
     consultant_id: str

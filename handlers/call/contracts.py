@@ -51,6 +51,7 @@ class SignalWhisper(msgspec.Struct, rename={"sender": "from"}):
 class CallView(View):
     """One call; `talked_s` counts only while both were connected."""
 
+    PLAIN: ClassVar[tuple[str, ...]] = ("ice_servers",)
     id: str
     booking_id: str
     consultant_id: str

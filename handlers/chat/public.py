@@ -1,5 +1,12 @@
 """What neighbours need of conversations inside their own transaction."""
 
+from handlers.chat.service.erasure import (
+    clear_cards,
+    leave_groups,
+    take_names_away,
+    take_reactions_back,
+    wipe_messages,
+)
 from handlers.chat.service.hiding import (
     find_said,
     find_upload_said,
@@ -13,18 +20,24 @@ from handlers.chat.service.previews import lock_text, show_preview
 from handlers.kit.context import Transaction
 from storage import chat as store
 from storage.chat import ConversationRow
+from storage.chat import forget_pictures as forget_pictures
 from storage.chat_marks import forget_steps as forget_steps
 
 __all__ = [
+    "clear_cards",
     "find_said",
     "find_upload_said",
     "hide",
     "hold_readable",
     "hold_said",
+    "leave_groups",
     "lock_text",
     "make_group",
     "restore",
     "show_preview",
+    "take_names_away",
+    "take_reactions_back",
+    "wipe_messages",
 ]
 
 

@@ -15,6 +15,7 @@ from handlers.kit.contract import (
     LongText,
     Money,
     Name,
+    Personal,
     Request,
     View,
 )
@@ -104,6 +105,14 @@ class RemoveTopic(Change, kw_only=True):
 class TopicView(View):
     """What a consultant talks about, and at what rate."""
 
+    PERSONAL: ClassVar[Personal] = {
+        "consultant_id": {
+            "name": "Deleted",
+            "description": "",
+            "icon_url": None,
+            "active": False,
+        }
+    }
     id: str
     consultant_id: str
     name: str
@@ -117,6 +126,20 @@ class TopicView(View):
 class ConsultantView(View):
     """A consultant as anybody sees them."""
 
+    PERSONAL: ClassVar[Personal] = {
+        "id": {
+            "first_name": "Deleted",
+            "last_name": "account",
+            "about_me": "",
+            "languages": [],
+            "country": "",
+            "time_zone": "UTC",
+            "age": None,
+            "gender": None,
+            "profile_picture_url": None,
+        }
+    }
+    PLAIN: ClassVar[tuple[str, ...]] = ("status",)
     id: str
     first_name: str
     last_name: str

@@ -4,8 +4,21 @@ import msgspec
 
 from handlers.consultants import service
 from handlers.consultants.contracts import TopicView
+from handlers.consultants.service import pause, resume
 from handlers.kit.context import Transaction
 from storage import consultants as store
+
+__all__ = [
+    "exists",
+    "get_time_zone",
+    "is_active",
+    "lock_consultant",
+    "lock_offered_topic",
+    "pause",
+    "resume",
+    "show_available_now",
+    "shows_available_now",
+]
 
 
 def is_active(tx: Transaction, consultant_id: str) -> bool:

@@ -76,11 +76,28 @@ def save(tx: Transaction, row: ConsultantRow) -> ConsultantView:
 
 def stop(tx: Transaction) -> ConsultantView:
     row = get_own(tx)
-    row.status, row.available_now = "stopped", False
+    pause(tx, row.id)
+    return get_consultant(tx, row.id)
+
+
+def pause(tx: Transaction, consultant_id: str) -> str | None:
+    """Let nobody find or book somebody; the status that they had, None for no consultant."""
+    row = store.lock_consultant(tx, consultant_id)
+    if row is None or row.status == "stopped":
+        return None
+    before, row.status, row.available_now = row.status, "stopped", False
     store.keep_consultant(tx, row)
-    view = view_of(tx, row)
-    tx.publish(ConsultantDeactivated(consultant=view))
-    return view
+    tx.publish(ConsultantDeactivated(consultant=view_of(tx, row)))
+    return before
+
+
+def resume(tx: Transaction, consultant_id: str, status: str) -> None:
+    """Let who was paused go on as before, unless they did so by themselves."""
+    row = store.lock_consultant(tx, consultant_id)
+    if row is not None and row.status == "stopped":
+        row.status = status
+        store.keep_consultant(tx, row)
+        tx.publish(ConsultantOnboarded(consultant=view_of(tx, row)))
 
 
 def get_consultant(tx: Transaction, consultant_id: str) -> ConsultantView:

@@ -117,5 +117,6 @@ class OAuthLinked(_OfUser):
     """An identity at a provider is a person's way in from now on."""
 
     NAME: ClassVar[str] = "OAUTH_LINKED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("provider",)
     provider: str
     identity_id: str

@@ -24,6 +24,8 @@ Rate = Literal[
 """What kind of use a command is, each with a rate of its own: `signs` are small and many, `reach`
 comes to people who did not ask for it, `attempts` guess secrets."""
 F = TypeVar("F", bound=Callable[..., Any])
+OUTSIDE_WITHIN_S = 45.0
+"""What outbound consumers do takes no longer than this, unless they say so."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Consumer:
     outbound: bool
     backfill: bool
     heeds: Heeds
+    within_s: float = OUTSIDE_WITHIN_S
+    """How long an outbound one may take; one that may take longer waits in a line of its own."""
 
 
 @dataclass
@@ -189,6 +193,7 @@ class Domain:
         outbound: bool = False,
         backfill: bool = False,
         heeds: Heeds = lambda rules, event: True,
+        within_s: float = OUTSIDE_WITHIN_S,
     ) -> Callable[[F], F]:
         """Register a reaction to `events`; with `backfill` a new one hears what is stored too.
 
@@ -197,7 +202,8 @@ class Domain:
 
         def register(run: F) -> F:
             name = f"{self.name}.{run.__name__}"
-            self.consumers.append(Consumer(name, events, run, outbound, backfill, heeds))
+            kept = (outbound, backfill, heeds, within_s)
+            self.consumers.append(Consumer(name, events, run, *kept))
             return run
 
         return register

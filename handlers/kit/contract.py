@@ -33,6 +33,10 @@ Seq = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 Moment = Annotated[datetime, Meta(tz=True)]
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 PAGE = 50
+Personal = Mapping[str, Mapping[str, Any]]
+"""By the field with a person's id: the fields that are theirs, and what these become without them.
+
+See `handlers/kit/personal.py`."""
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -79,6 +83,10 @@ class ChangeNothing(Change, kw_only=True):
 class View(msgspec.Struct, kw_only=True):
     """What a command answers."""
 
+    PERSONAL: ClassVar[Personal] = {}
+    PLAIN: ClassVar[tuple[str, ...]] = ()
+    """Fields whose text is nobody's."""
+
     def about(self) -> str | None:
         """What it shows, when that may have to be taken back from kept answers later."""
         return None
@@ -90,6 +98,8 @@ class Empty(View):
 
 class Money(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An amount in minor units of an ISO 4217 currency."""
+
+    PLAIN: ClassVar[tuple[str, ...]] = ("currency",)
 
     amount: Annotated[int, Meta(ge=0, le=10_000_000_00)]
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}" + END)]
@@ -104,6 +114,9 @@ class Event(msgspec.Struct, kw_only=True):
     SEALED: ClassVar[bool] = False
     PRIVATE: ClassVar[tuple[str, ...]] = ()
     """Fields that consumers and `rooms` need and that nobody outside is sent."""
+    PERSONAL: ClassVar[Personal] = {}
+    PLAIN: ClassVar[tuple[str, ...]] = ()
+    """Fields whose text is nobody's."""
 
     def key(self) -> str:
         """The order key: consumers hear events of one key in order."""

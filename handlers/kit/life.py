@@ -24,6 +24,7 @@ class SessionEnded(Event):
 
     NAME: ClassVar[str] = "SESSION_ENDED"
     NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
+    PLAIN: ClassVar[tuple[str, ...]] = ("reason",)
     session_id: str
     user_id: str
     reason: str
@@ -40,6 +41,7 @@ class RolesChanged(Event):
 
     NAME: ClassVar[str] = "ROLES_CHANGED"
     NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
+    PLAIN: ClassVar[tuple[str, ...]] = ("roles",)
     user_id: str
     roles: list[str]
 

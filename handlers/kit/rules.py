@@ -90,6 +90,23 @@ class Rules(msgspec.Struct, frozen=True):
         int, Meta(ge=1, description="so many people's flags hide a message until it is looked at")
     ] = 3
     flags_per_hour: Annotated[int, Meta(ge=1, description="flags that a person may raise")] = 30
+    exports_per_day: Annotated[int, Meta(ge=1, description="exports a person may ask for")] = 3
+    exports_kept_days: Annotated[int, Meta(ge=1, description="how long an export is kept")] = 7
+    export_progress_every_s: Annotated[
+        float, Meta(ge=0, description="at most one event of an export's progress in this time")
+    ] = 1.0
+    deletion_grace_days: Annotated[
+        int, Meta(ge=1, description="how long an account's deletion can be taken back")
+    ] = 30
+    notifications_kept_days: Annotated[
+        int, Meta(ge=1, description="how long people find what they were told")
+    ] = 365
+    pincodes_kept_s: Annotated[
+        int, Meta(ge=3_600, description="how long the addresses of unspent pincodes are kept")
+    ] = 3_600
+    sessions_kept_days: Annotated[
+        int, Meta(ge=1, description="how long one sees from where ended sessions were")
+    ] = 30
     answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
     events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7
     ice_servers: Annotated[

@@ -14,6 +14,7 @@ from handlers.kit.contract import (
     Id,
     Limit,
     Membership,
+    Personal,
     Request,
     ShortText,
     Version,
@@ -81,6 +82,8 @@ class CaseView(View):
     `hidden` is whether the message is. A case is `gone` when its sender took the message back.
     """
 
+    PERSONAL: ClassVar[Personal] = {"sender_id": {"hit": None}}
+    PLAIN: ClassVar[tuple[str, ...]] = ("reasons", "decided_by")
     id: str
     message_id: str
     conversation_id: str

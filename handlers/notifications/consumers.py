@@ -28,6 +28,11 @@ from handlers.kit.life import SessionEnded
 from handlers.moderation.contracts import FlagAnswered
 from handlers.notifications import devices, notifications
 from handlers.notifications.service import Notice, note_mail, tell
+from handlers.personal_data.contracts import (
+    AccountDeletionCancelled,
+    AccountDeletionPlanned,
+    ExportReady,
+)
 from handlers.profile import public as profiles
 from handlers.profile.contracts import UserCreated
 from handlers.send.contracts import DeliveryFailed, DeliverySucceeded
@@ -99,24 +104,28 @@ def confirm_the_onboarding(tx: Transaction, event: ConsultantOnboarded) -> None:
 @notifications.consumer(BookingRequested)
 def tell_of_the_request(tx: Transaction, event: BookingRequested) -> None:
     """The consultant has a request to answer."""
-    who = _name(tx, event.booking.student_id)
-    _tell_about(tx, event, event.booking.consultant_id, "New request", f"{who} asks for")
+    booking = event.booking
+    said = f"{_name(tx, booking.student_id)} asks for"
+    title, named = "New request", booking.student_id
+    _tell_about(tx, event, booking.consultant_id, title, said, named=named)
 
 
 @notifications.consumer(BookingApproved)
 def tell_of_the_approval(tx: Transaction, event: BookingApproved) -> None:
     """The student's request was approved."""
-    who = _name(tx, event.booking.consultant_id)
-    said = f"{who} approved your booking of"
-    _tell_about(tx, event, event.booking.student_id, "Booking approved", said, mails=True)
+    booking = event.booking
+    said = f"{_name(tx, booking.consultant_id)} approved your booking of"
+    title, named = "Booking approved", booking.consultant_id
+    _tell_about(tx, event, booking.student_id, title, said, mails=True, named=named)
 
 
 @notifications.consumer(BookingRejected)
 def tell_of_the_rejection(tx: Transaction, event: BookingRejected) -> None:
     """The student's request was rejected."""
-    who = _name(tx, event.booking.consultant_id)
-    said = f"{who} cannot take your booking of"
-    _tell_about(tx, event, event.booking.student_id, "Booking rejected", said, mails=True)
+    booking = event.booking
+    said = f"{_name(tx, booking.consultant_id)} cannot take your booking of"
+    title, named = "Booking rejected", booking.consultant_id
+    _tell_about(tx, event, booking.student_id, title, said, mails=True, named=named)
 
 
 @notifications.consumer(BookingCancelled)
@@ -190,6 +199,33 @@ def thank_for_the_flag(tx: Transaction, event: FlagAnswered) -> None:
     tell(tx, event.user_id, notice, {})
 
 
+@notifications.consumer(ExportReady)
+def tell_of_the_export(tx: Transaction, event: ExportReady) -> None:
+    """What somebody asked for is there; who did not ask for it should know."""
+    until = _when(tx, event.user_id, event.export.expires_at)
+    body = f"A file of all that is kept of you can be fetched until {until}."
+    notice = Notice("export_ready", "Your data is ready", body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {"export_id": event.export.id})
+
+
+@notifications.consumer(AccountDeletionPlanned)
+def warn_of_the_deletion(tx: Transaction, event: AccountDeletionPlanned) -> None:
+    """An account is to be deleted: its owner should know until when that can be taken back."""
+    when = _when(tx, event.user_id, event.deleted_at)
+    body = f"On {when} nothing of it will be left. Until then you can sign in and take it back."
+    title = "Your account is to be deleted"
+    notice = Notice("account_deletion_planned", title, body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {"deleted_at": event.deleted_at})
+
+
+@notifications.consumer(AccountDeletionCancelled)
+def tell_that_the_account_stays(tx: Transaction, event: AccountDeletionCancelled) -> None:
+    """A deletion was taken back: its owner should know."""
+    body = "Nothing was deleted. What was called off stays so."
+    notice = Notice("account_deletion_cancelled", "Your account stays", body, "/profile", True)
+    tell(tx, event.user_id, notice, {})
+
+
 @notifications.consumer(DeliverySucceeded)
 def note_the_delivery(tx: Transaction, event: DeliverySucceeded) -> None:
     """A notification's mail went out."""
@@ -210,12 +246,15 @@ def _tell_about(
     said: str,
     *,
     mails: bool = False,
+    named: str | None = None,
 ) -> None:
+    """`named` is whose name is in what is `said`."""
     booking = event.booking
     body = f"{said} {_when(tx, user_id, booking.starts_at)}."
     link = f"/bookings/{booking.id}"
     notice = Notice(event.NAME.lower(), title, body, link, mails)
-    tell(tx, user_id, notice, {"booking_id": booking.id, "status": booking.status})
+    data = {"booking_id": booking.id, "status": booking.status}
+    tell(tx, user_id, notice, data, about_id=named)
 
 
 def _others(tx: Transaction, booking: BookingView) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from handlers.kit.contract import Change, Cursor, Event, Id, Limit, Request, View
+from handlers.kit.contract import Change, Cursor, Event, Id, Limit, Personal, Request, View
 from rooms import names
 
 PushToken = Annotated[str, Meta(min_length=1, max_length=4_096)]
@@ -33,8 +33,15 @@ class UnregisterDevice(Change):
 
 
 class NotificationView(View):
-    """Something that a person is told; `link` is a place in the page."""
+    """Something that a person is told; `link` is a place in the page.
 
+    `about_id` is who is named in it, if anybody is.
+    """
+
+    PERSONAL: ClassVar[Personal] = {
+        "about_id": {"body": "The account of who this is about was deleted."}
+    }
+    PLAIN: ClassVar[tuple[str, ...]] = ("kind", "title", "link", "data")
     id: str
     kind: str
     title: str
@@ -43,6 +50,7 @@ class NotificationView(View):
     data: dict[str, Any]
     created_at: datetime
     read_at: datetime | None
+    about_id: str | None = None
 
 
 class NotificationPage(View):

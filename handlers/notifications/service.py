@@ -59,8 +59,18 @@ def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
     return UnreadView(unread=unread)
 
 
-def tell(tx: Transaction, user_id: str, notice: Notice, data: dict[str, Any]) -> None:
-    """Tell a person in the app, and by mail where that kind of news asks for it."""
+def tell(
+    tx: Transaction,
+    user_id: str,
+    notice: Notice,
+    data: dict[str, Any],
+    *,
+    about_id: str | None = None,
+) -> None:
+    """Tell a person in the app, and by mail where that kind of news asks for it.
+
+    `about_id` is who else is named in it.
+    """
     row = NotificationRow(
         id=tx.new_id(),
         user_id=user_id,
@@ -72,6 +82,7 @@ def tell(tx: Transaction, user_id: str, notice: Notice, data: dict[str, Any]) ->
         created_at=tx.now,
         read_at=None,
         mail_status="pending" if notice.mails else "none",
+        about_id=about_id,
     )
     store.insert_notification(tx, row)
     tx.publish(NotificationDispatched(user_id=user_id, notification=view_of(row)))

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from handlers.kit.contract import Change, Event, Id, Name, Nothing, Request, View
+from handlers.kit.contract import Change, Event, Id, Name, Nothing, Personal, Request, View
 from handlers.kit.errors import Refusal
 from rooms import names
 
@@ -77,6 +77,19 @@ class PeopleView(View):
 
 class UserView(View):
     """A person, as they see themselves."""
+
+    PERSONAL: ClassVar[Personal] = {
+        "id": {
+            "email": "",
+            "first_name": "Deleted",
+            "last_name": "account",
+            "language": "en",
+            "time_zone": "UTC",
+            "settings": {},
+            "picture_id": None,
+        }
+    }
+    PLAIN: ClassVar[tuple[str, ...]] = ("roles",)
 
     id: str
     email: str

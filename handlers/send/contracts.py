@@ -24,6 +24,7 @@ class SendNotification(Event):
 
 
 class _OfDispatch(Event, kw_only=True):
+    PLAIN: ClassVar[tuple[str, ...]] = ("channel", "reason")
     dispatch_id: str
     channel: str
     notification_id: str | None = None

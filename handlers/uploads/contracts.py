@@ -101,6 +101,7 @@ class UploadCompleted(_OfUpload):
     """A file was checked and can be used."""
 
     NAME: ClassVar[str] = "UPLOAD_COMPLETED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("kind",)
     user_id: str
     kind: str
     size: int
@@ -116,5 +117,6 @@ class ObjectsDropped(_OfUpload):
     """Nobody needs these objects any more."""
 
     NAME: ClassVar[str] = "OBJECTS_DROPPED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("keys",)
     keys: list[str]
     parts_id: str | None = None

@@ -28,6 +28,7 @@ export type ErrorCode =
   | "CREDENTIALS_WRONG"
   | "EMAIL_NEEDED"
   | "EMAIL_TAKEN"
+  | "EXPORT_UNDER_WAY"
   | "FORBIDDEN"
   | "IDENTITY_TAKEN"
   | "INTERNAL"
@@ -84,6 +85,14 @@ export type Role = "member" | "owner";
 
 export type Theme = "dark" | "light" | "system";
 
+/** The latest export, when the account is to be deleted, and the number that this reflects. `url` fetches a ready export, for five minutes. */
+export interface Account {
+  export: Export | null;
+  url: string | null;
+  deleted_at: string | null;
+  seq: number;
+}
+
 export interface AddTopic {
   request_id?: string;
   name: string;
@@ -111,6 +120,11 @@ export interface Archive {
   request_id?: string;
   conversation_id: string;
   on?: boolean;
+}
+
+/** Ask for a file of all that is kept of oneself. */
+export interface AskExport {
+  request_id?: string;
 }
 
 /** One act; of the operator or the server itself without `actor_id`. `user_id` is about whom. */
@@ -350,6 +364,11 @@ export interface DecideCase {
   note?: string;
 }
 
+/** Have one's account deleted. */
+export interface DeleteAccount {
+  request_id?: string;
+}
+
 export interface DeleteForMe {
   request_id?: string;
   message_id: string;
@@ -358,6 +377,11 @@ export interface DeleteForMe {
 export interface DeleteMessage {
   request_id?: string;
   message_id: string;
+}
+
+/** When one's account is to be deleted, if it is. */
+export interface Deletion {
+  deleted_at: string | null;
 }
 
 /** Who is mentioned stays as it was, unless `mentions` are given. */
@@ -389,6 +413,16 @@ export interface EndSession {
 export interface EnterRoom {
   request_id?: string;
   booking_id: string;
+}
+
+/** An export; `percent` of it is done. A ready one can be fetched until `expires_at`. */
+export interface Export {
+  id: string;
+  status: "preparing" | "ready";
+  percent: number;
+  size: number | null;
+  asked_at: string;
+  expires_at: string;
 }
 
 /** Why a command was refused. */
@@ -423,6 +457,9 @@ export interface Found {
   messages: Message[];
   next: string | null;
 }
+
+/** Ask what is under way with one's account. */
+export interface GetAccount {}
 
 export interface GetBooking {
   booking_id: string;
@@ -700,7 +737,7 @@ export interface Mute {
 /** A command that takes no fields. */
 export interface Nothing {}
 
-/** Something that a person is told; `link` is a place in the page. */
+/** Something that a person is told; `link` is a place in the page. `about_id` is who is named in it, if anybody is. */
 export interface Notification {
   id: string;
   kind: string;
@@ -710,6 +747,7 @@ export interface Notification {
   data: Record<string, unknown>;
   created_at: string;
   read_at: string | null;
+  about_id: string | null;
 }
 
 /** Notifications, the unread count, and the number of one's own room that they reflect. */
@@ -952,6 +990,11 @@ export interface Reset {
   email: string;
   pincode: string;
   new_password: string;
+}
+
+/** Take that back. */
+export interface RestoreAccount {
+  request_id?: string;
 }
 
 /** Where a room stands: its latest number, and whether all since yours was replayed. */
@@ -1298,6 +1341,16 @@ export interface WhisperMeta {
 }
 
 export interface Commands {
+  "/account": {
+    /** Have your account deleted after some weeks; needs a fresh proof. Bookings end at once. */
+    delete: { payload: DeleteAccount; data: Deletion };
+    /** Have a file made of all that is kept of you; needs a fresh proof, a few times a day. */
+    export: { payload: AskExport; data: Export };
+    /** What is under way with your account, and where your export is fetched. */
+    get: { payload: GetAccount; data: Account };
+    /** Keep your account after all. */
+    restore: { payload: RestoreAccount; data: Deletion };
+  };
   "/auth": {
     /** Ask for a pincode with which to set a new password; the same for unknown addresses. */
     forgot: { payload: Forgot; data: PincodeSent };
@@ -1543,6 +1596,20 @@ export interface Commands {
 }
 
 export interface Events {
+  "/account": {
+    /** Nothing is kept of them any more. */
+    ACCOUNT_DELETED: { user_id: string };
+    /** They took it back. */
+    ACCOUNT_DELETION_CANCELLED: { user_id: string };
+    /** Somebody wants their account deleted; until `deleted_at` they can take that back. */
+    ACCOUNT_DELETION_PLANNED: { user_id: string; deleted_at: string };
+    /** An export can be fetched no more, or was given up. */
+    EXPORT_DROPPED: { user_id: string; export: Export };
+    /** More of an export is done. */
+    EXPORT_PROGRESSED: { user_id: string; export: Export };
+    /** An export can be fetched. */
+    EXPORT_READY: { user_id: string; export: Export };
+  };
   "/availability": {
     /** A full block has a place again. */
     AVAILABILITY_BLOCK_AVAILABLE: { block: Block };

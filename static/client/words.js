@@ -16,6 +16,7 @@ const WORDS = {
   CREDENTIALS_WRONG: "The address or the password is wrong.",
   EMAIL_NEEDED: "Your provider vouches for no address. Prove one by a pincode.",
   EMAIL_TAKEN: "There is an account with this address. Log in instead.",
+  EXPORT_UNDER_WAY: "Your data is being gathered already.",
   FORBIDDEN: "You are not allowed to do this.",
   IDENTITY_TAKEN: "Somebody else signs in with this account.",
   INSECURE: "Files can be sent by https alone.",

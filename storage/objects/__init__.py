@@ -6,7 +6,7 @@ SHA-256 too. What is big comes in parts, each put by itself, and is joined when 
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -78,6 +78,10 @@ class ObjectStore(Protocol):
         ...
 
     async def write(self, key: str, content_type: str, content: bytes) -> None: ...
+
+    async def keep(self, key: str, content_type: str, file: BinaryIO) -> None:
+        """Write all of a file, some at a time; whole or not at all."""
+        ...
 
     async def move(self, key: str, to: str) -> None:
         """Rename an object; one that was moved before is as good."""

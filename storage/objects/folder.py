@@ -109,6 +109,9 @@ class Folder:
         promise = Promise(content_type, len(content), hashlib.sha256(content).hexdigest())
         await self.take(key, promise, whole())
 
+    async def keep(self, key: str, content_type: str, file: BinaryIO) -> None:
+        await self._in_thread(_copy, file, self.path_of(key))
+
     async def size_of(self, key: str) -> int | None:
         return await self._in_thread(_size_of, self.path_of(key))
 
@@ -169,6 +172,18 @@ def _part(key: str, number: int) -> str:
 def _create(path: Path) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
+
+
+def _copy(source: BinaryIO, path: Path) -> None:
+    """From its beginning, whole."""
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
+    file = _create(beside)
+    try:
+        source.seek(0)
+        shutil.copyfileobj(source, file, CHUNK)
+        _sync_as(file, beside, path)
+    finally:
+        _let_go(file, beside)
 
 
 def _let_go(file: BinaryIO, beside: Path) -> None:

@@ -1,9 +1,10 @@
 """Objects in a bucket of S3, or of what speaks like it. Clients go there themselves."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlsplit
 
 from aiobotocore.config import AioConfig
@@ -15,6 +16,7 @@ from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedReque
 
 T = TypeVar("T")
 CHUNK = 262_144
+PIECE = 16 * 1024**2
 PARTS_LISTED = 1_000
 PART_NAMES = ("PartNumber", "ETag", "ChecksumSHA256")
 """What joining names of each part, as far as the store keeps it."""
@@ -113,6 +115,21 @@ class Bucket:
                 Bucket=self._bucket, Key=key, ContentType=content_type, Body=content
             )
         )
+
+    async def keep(self, key: str, content_type: str, file: BinaryIO) -> None:
+        """In parts, so that no more than one of them is in memory."""
+        parts_id = await self.begin_parts(key, content_type)
+        number = 0
+        await asyncio.to_thread(file.seek, 0)
+        try:
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                number += 1
+                part = {"UploadId": parts_id, "PartNumber": number, "Body": piece}
+                await self._ask(self._s3.upload_part(Bucket=self._bucket, Key=key, **part))
+            await self.join_parts(key, parts_id)
+        except BaseException:
+            await self.drop_parts(key, parts_id)
+            raise
 
     async def move(self, key: str, to: str) -> None:
         """Whatever headers came with the object stay behind: they could say how to read it."""

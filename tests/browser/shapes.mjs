@@ -24,7 +24,7 @@ const FIELDS = {
   Place: words("booking_id block_id student_id position ahead eta_s entered_at"),
   Call: words("id booking_id consultant_id student_id status provider ice_servers started_at " +
     "ended_at talked_s"),
-  Notification: words("id kind title body link data created_at read_at"),
+  Notification: words("id kind title body link data created_at read_at about_id"),
 };
 
 /** Gives `view` back when it is a `kind` to the letter, with `more` fields and these values. */

@@ -1,6 +1,7 @@
 """One's own account on the page: a lost password, another address, other devices, colours."""
 
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from playwright.async_api import expect
@@ -62,3 +63,28 @@ async def test_the_colours_are_those_that_one_chose(world: World, browser: Any) 
     await ana.button("Save").click()
     await expect(ana.page.get_by_text("Saved.")).to_be_visible()
     assert await ana.page.evaluate(ground) != light
+
+
+async def test_ones_data_is_fetched_and_the_account_deleted_and_kept_after_all(
+    world: World, browser: Any
+) -> None:
+    person = await world.sign_up("ana")
+    world.clock.advance(601)  # the proof of signing up is stale
+    ana = await new_viewer(browser, world.url, person)
+    await ana.open("profile")
+    await ana.button("Gather my data").click()
+    await ana.dialog.get_by_label("Your password").fill(PASSWORD)
+    await ana.dialog.get_by_role("button", name="Continue").click()
+    await ana.button("Fetch it").click()
+    async with ana.page.expect_download() as coming:
+        await ana.link("Save the file").click()
+    with ZipFile(await (await coming.value).path()) as archive:
+        assert b"ana@example.org" in archive.read("profile.json")
+    await ana.button("Delete my account").click()
+    await ana.button("Yes, delete it").click()
+    await expect(ana.page.get_by_text("Your account is to be deleted on")).to_be_visible()
+    await ana.page.reload()
+    await ana.button("Keep my account").click()
+    await expect(ana.button("Delete my account")).to_be_visible()
+    assert (await person.call("/account", "get"))["deleted_at"] is None
+    assert ana.mistakes == []

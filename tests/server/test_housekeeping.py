@@ -8,6 +8,7 @@ from server import housekeeping
 from storage.answers import answers, forget_answers
 from storage.auth import refresh_tokens, sessions
 from storage.events import events, forget_events
+from storage.notifications import notifications
 from storage.pincodes import pincodes
 from storage.send import dispatches
 from tests.server.test_heartbeat import fail_once
@@ -82,6 +83,18 @@ async def test_a_session_that_ended_is_forgotten_with_its_tokens(world, door):
     assert await count(world, sessions) == 1
     assert await count(world, refresh_tokens) == 1
     assert await refresh(door, other.session["refresh_token"])
+
+
+@pytest.mark.settings(PARLEY_NOTIFICATIONS_KEPT_DAYS="20", PARLEY_SESSIONS_KEPT_DAYS="5")
+async def test_periods_of_keeping_are_settings(world, door):
+    ana = await world.person("ana")
+    await door.call("/auth", "logout", refresh_token=ana.session["refresh_token"])
+    await tidy_after(world, 4 * DAY_S)
+    assert (await count(world, sessions), await count(world, notifications)) == (1, 1)
+    await tidy_after(world, 2 * DAY_S)
+    assert (await count(world, sessions), await count(world, notifications)) == (0, 1)
+    await tidy_after(world, 15 * DAY_S)
+    assert await count(world, notifications) == 0
 
 
 async def test_what_is_much_is_forgotten_a_little_at_a_time(world, monkeypatch):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,13 +11,13 @@ from sqlalchemy import select
 
 from handlers.kit.context import Transaction
 from rooms.names import stream
-from server.relay import LEASE_S, OUTSIDE_MAX, WORKERS_MAX
+from server.relay import LEASE_S, LONG_MAX, OUTSIDE_MAX, WORKERS_MAX
 from storage import deliveries, timers
 from storage.deliveries import Queue, list_parked, retry_parked, skip_parked
 from storage.events import events, list_since
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, Switches, say_it, texts
-from tests.world import World, until
+from tests.world import World, address_of, until
 
 LISTENER = "listener.hear_it"
 CARRIER = "carrier.carry_outside"
@@ -263,11 +264,6 @@ async def test_an_event_is_not_forgotten_before_it_was_heard(world, monkeypatch)
 # Outbound.
 
 
-async def postponed(world: World) -> bool:
-    waiting = await lowest(world, CARRIER)
-    return waiting is not None and waiting.ready_at < world.clock.now() + timedelta(seconds=10)
-
-
 @pytest.fixture
 async def outbound(make_world):
     return await make_world((probes.carrier,))
@@ -352,15 +348,20 @@ async def test_an_outbound_failure_is_tried_again_and_parked_in_the_end(outbound
     assert [(one.consumer, one.attempts) for one in parked] == [(CARRIER, 3), (LISTENER, 3)]
 
 
+def let_carry(world: World, monkeypatch: pytest.MonkeyPatch, within_s: float) -> None:
+    """Let what is carried outside take so long."""
+    consumers = world.app.relay._consumers
+    monkeypatch.setitem(consumers, CARRIER, replace(consumers[CARRIER], within_s=within_s))
+
+
 async def test_what_hangs_outside_is_stopped_before_its_lease_and_tried_again(
     outbound, switches, monkeypatch
 ):
-    monkeypatch.setattr("server.relay.OUTSIDE_WITHIN_S", 0.05)
+    let_carry(outbound, monkeypatch, within_s=0.05)
     await say(outbound, "slow parcel")
-    await until(lambda: switches.waiting)
-    await until(lambda: postponed(outbound))
-    failed = await lowest(outbound, CARRIER)
-    assert (failed.attempts, failed.parked) == (1, False)
+    await until(lambda: len(switches.waiting) == 2)
+    again = await lowest(outbound, CARRIER)
+    assert (again.attempts, again.parked) == (2, False)
 
 
 async def test_what_hangs_outside_holds_up_no_consumer_inside(outbound, switches):
@@ -372,6 +373,17 @@ async def test_what_hangs_outside_holds_up_no_consumer_inside(outbound, switches
         return len(await noted(outbound)) == WORKERS_MAX
 
     await until(all_noted)
+
+
+async def test_what_may_take_long_waits_in_a_line_of_its_own(outbound, switches, monkeypatch):
+    let_carry(outbound, monkeypatch, within_s=3_600)
+    for number in range(OUTSIDE_MAX):
+        await say(outbound, "slow parcel", key=f"key {number}")
+    await until(lambda: len(switches.waiting) == LONG_MAX)
+    door = await outbound.visitor("/signup")
+    await door.call("/signup", "start", email=address_of("ana"))
+    await outbound.mails.wait_for(address_of("ana"))
+    assert len(switches.waiting) == LONG_MAX
 
 
 async def test_a_clock_that_steps_back_keeps_no_fresh_delivery_waiting(world, monkeypatch):

@@ -47,6 +47,7 @@ from storage import (
     deliveries,
     events,
     notifications,
+    personal,
     plans,
     timers,
 )
@@ -80,10 +81,23 @@ class Statement(NamedTuple):
 def statements() -> Iterator[Statement]:
     """Every statement that is handed to `Queries`, once."""
     folder = Path(storage.__file__).parent
-    for file in sorted(folder.glob("*.py")):
+    yield from personal_statements()
+    for file in sorted(set(folder.glob("*.py")) - {Path(personal.__file__)}):
         module = importlib.import_module(f"storage.{file.stem}")
         for name in sorted(set(handed_over(ast.parse(file.read_text()), file.name))):
             yield Statement(f"{file.stem}.{name}", getattr(module, name))
+
+
+def personal_statements() -> Iterator[Statement]:
+    """Those that are made of what tables say of themselves."""
+    for table in personal.list_exported():
+        for goes_on in (False, True):
+            yield Statement(f"page of {table.name}", personal._page(table, goes_on))
+    for table in personal.list_erasing():
+        for statement, _ in personal._erasing(table):
+            yield Statement(f"erasing of {table.name}", statement)
+    for table in personal.list_walked():
+        yield Statement(f"walk through {table.name}", personal._walk(table))
 
 
 def handed_over(tree: ast.Module, file: str) -> Iterator[str]:
@@ -312,7 +326,7 @@ def fill_bookings(queries: SqliteQueries, count: int) -> None:
             NOW, False,
         )  # fmt: skip
         booking.insert_booking(queries, row)
-        told = notifications.NotificationRow(name, ME, "", "", "", "", {}, NOW, NOW, "none")
+        told = notifications.NotificationRow(name, ME, "", "", "", "", {}, NOW, NOW, "none", None)
         notifications.insert_notification(queries, told)
 
 

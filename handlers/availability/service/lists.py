@@ -25,7 +25,7 @@ from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, NotFound
 from storage import availability as store
 from storage import holds
-from storage.availability import WaitingRow
+from storage.availability import BlockRow, WaitingRow
 from storage.holds import Hold
 
 WAITING_MAX = 200
@@ -61,10 +61,25 @@ def leave(tx: Transaction, ask: LeaveWaitingList) -> Empty:
     row = store.find_waiting(tx, before.id, tx.actor.id)
     if row is None:
         raise NotFound
+    _leave(tx, before, row)
+    return Empty()
+
+
+def leave_all(tx: Transaction, user_id: str, limit: int) -> int:
+    """Take somebody off at most so many lists; how many."""
+    waits = store.list_waits(tx, user_id, limit)
+    for one in waits:
+        holds.lock_pool(tx, one.block_id)
+        row = store.find_waiting(tx, one.block_id, user_id)
+        if row is not None:
+            _leave(tx, places.get_row(tx, one.block_id), row)
+    return len(waits)
+
+
+def _leave(tx: Transaction, before: BlockRow, row: WaitingRow) -> None:
     _drop(tx, row)
     places.settle(tx, before.id)
     places.tell_change(tx, before)
-    return Empty()
 
 
 def expire_and_tell(tx: Transaction, block_id: str) -> None:

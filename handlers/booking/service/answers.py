@@ -57,6 +57,17 @@ def cancel(tx: Transaction, ask: AnswerBooking) -> BookingView:
     return view
 
 
+def call_off_all(tx: Transaction, user_id: str, reason: str, limit: int) -> int:
+    """Call off at most so many live bookings of somebody, in either role; how many."""
+    rows = [one for status in LIVE for one in store.list_bookings(tx, user_id, status, "~", limit)]
+    for one in rows[:limit]:
+        row = store.lock_booking(tx, one.id)
+        if row is not None and row.status in LIVE and not expiry.expire_if_overdue(tx, row.id):
+            expiry.end(tx, row, "cancelled", reason, BookingCancelled)
+            calls.end_for_booking(tx, row.id)
+    return len(rows[:limit])
+
+
 def cancel_withdrawn(tx: Transaction, booking_id: str, block_id: str) -> None:
     """The consultant withdrew a live booking's place in this block, unless it moved meanwhile."""
     row = store.lock_booking(tx, booking_id)

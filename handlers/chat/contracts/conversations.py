@@ -15,6 +15,7 @@ from handlers.kit.contract import (
     Limit,
     Membership,
     Name,
+    Personal,
     Request,
     View,
 )
@@ -88,6 +89,8 @@ class ConversationView(View):
     (or got) its newest message.
     """
 
+    PERSONAL: ClassVar[Personal] = {"id": {"name": "Group"}}
+    PLAIN: ClassVar[tuple[str, ...]] = ("read", "delivered")
     id: str
     kind: Literal["direct", "group"]
     name: str | None

@@ -13,6 +13,7 @@ from handlers.kit.contract import (
     Id,
     Limit,
     LongText,
+    Personal,
     Request,
     Seq,
     Text,
@@ -170,6 +171,17 @@ class MessageView(View):
     `get`, and what was taken back is quoted nowhere. A `hidden` one shows nothing of what it says.
     """
 
+    PERSONAL: ClassVar[Personal] = {
+        "sender_id": {
+            "text": "",
+            "media": None,
+            "client_id": None,
+            "mentions": None,
+            "preview": None,
+        },
+        "id": {"data": {}},  # of a note about the person, such as the name that they gave a group
+    }
+    PLAIN: ClassVar[tuple[str, ...]] = ("card", "reactions", "reply_to")
     id: str
     conversation_id: str
     seq: int
@@ -278,6 +290,7 @@ class MessageReacted(Event):
     """The signs on a message changed; these are all of them now."""
 
     NAME: ClassVar[str] = "MESSAGE_REACTED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("reactions",)
     NAMESPACE: ClassVar[str | None] = "/chat"
     conversation_id: str
     message_id: str
@@ -312,6 +325,7 @@ class MessagePreviewed(Event):
     """The page that a message links is shown with it; None once the message took that back."""
 
     NAME: ClassVar[str] = "MESSAGE_PREVIEWED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("preview",)  # which is rewritten with its message
     NAMESPACE: ClassVar[str | None] = "/chat"
     conversation_id: str
     message_id: str
@@ -357,6 +371,7 @@ class MediaShared(Event):
     """A file was shown in a conversation."""
 
     NAME: ClassVar[str] = "MEDIA_SHARED"
+    PLAIN: ClassVar[tuple[str, ...]] = ("kind",)
     conversation_id: str
     message_id: str
     upload_id: str

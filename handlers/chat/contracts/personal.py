@@ -6,7 +6,7 @@ Their events go to the person's own room, so that all of their devices show the 
 from datetime import datetime
 from typing import ClassVar
 
-from handlers.kit.contract import Change, Event, Id, LongText, Moment, Nothing, Seq, View
+from handlers.kit.contract import Change, Event, Id, LongText, Moment, Nothing, Personal, Seq, View
 from handlers.kit.errors import Refusal
 from rooms import names
 
@@ -82,6 +82,7 @@ class ConversationAdjusted(_OfPerson):
     """One muted a conversation, put it away, or wrote a draft in it."""
 
     NAME: ClassVar[str] = "CONVERSATION_ADJUSTED"
+    PERSONAL: ClassVar[Personal] = {"user_id": {"state": None}}
     state: OwnStateView
 
 

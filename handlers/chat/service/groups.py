@@ -134,18 +134,28 @@ def get_own_group(tx: Transaction, conversation_id: str) -> ConversationRow:
     return row
 
 
+def put_out(tx: Transaction, row: ConversationRow, user_id: str) -> None:
+    """Take somebody out of a locked group, which gets another owner if it has none then."""
+    others = [one for one in chat_members.list_members(tx, [row.id]) if one.user_id != user_id]
+    if others and not any(one.role == "owner" for one in others):
+        chat_members.give_role(tx, row.id, others[0].user_id, "owner")
+    _end(tx, row, user_id, "member_left", by=user_id)
+
+
 def _check_an_owner_stays(tx: Transaction, row: ConversationRow, leaving_id: str) -> None:
     others = [one for one in chat_members.list_members(tx, [row.id]) if one.user_id != leaving_id]
     if others and not any(one.role == "owner" for one in others):
         raise LastOwner
 
 
-def _end(tx: Transaction, row: ConversationRow, user_id: str, note: str) -> ConversationView:
+def _end(
+    tx: Transaction, row: ConversationRow, user_id: str, note: str, by: str | None = None
+) -> ConversationView:
     if chat_members.hold_seat(tx, row.id, user_id) is None:
         raise NotFound
     seq = tx.take_number("/chat", names.chat(row.id))
     chat_members.end_membership(tx, row.id, user_id, seq)
-    return _tell(tx, MemberRemoved, row, seq, user_id, note)
+    return _tell(tx, MemberRemoved, row, seq, user_id, note, by=by)
 
 
 def _change(
@@ -169,9 +179,10 @@ def _tell(
     user_id: str,
     note: str,
     data: dict[str, Any] | None = None,
+    by: str | None = None,
 ) -> ConversationView:
     """Say what happened at number `seq`, and note it in the history under the same number."""
-    said = new_message(tx, row.id, None, "system", "")
+    said = new_message(tx, row.id, None, "system", "", by)
     said.seq = said.said_seq = seq
     said.card_kind, said.card_id, said.card_data = note, user_id, data or {}
     chat_messages.insert_message(tx, said)

@@ -77,14 +77,15 @@ def new_message(
     client_id: str | None,
     kind: MessageKind,
     text: str,
+    sender_id: str | None = None,
 ) -> MessageRow:
-    """A message of the actor's, still without a number."""
+    """A message of the actor's (or of somebody else's), still without a number."""
     return MessageRow(
         id=tx.new_id(),
         conversation_id=conversation_id,
         seq=0,
         said_seq=0,
-        sender_id=tx.actor.id,
+        sender_id=sender_id or tx.actor.id,
         client_id=client_id,
         kind=kind,
         text=text,
@@ -152,6 +153,11 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     """
     row = get_own(tx, ask.message_id)
     check_in_time(tx, row, "message_delete_s")
+    return wipe(tx, row)
+
+
+def wipe(tx: Transaction, row: MessageRow) -> MessageView:
+    """Take a message back, whoever wants it."""
     if row.kind == "media" and row.card_id is not None:
         uploads.disuse(tx, row.card_id)
     drop_preview(tx, row)
@@ -160,17 +166,28 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     chat_messages.update_message(tx, row)
     chat_reactions.delete_reactions(tx, row.id)
     chat_pins.delete_pin(tx, row.conversation_id, row.id)
-    view = message_view(row)
-    retract(tx, MessageDeleted(message=view))
-    return view
+    deleted = forget_told(tx, row)
+    tx.publish(deleted)
+    return deleted.message
 
 
-def retract(tx: Transaction, event: MessageDeleted | MessageHidden) -> None:
+def forget_told(tx: Transaction, row: MessageRow) -> MessageDeleted:
+    """Let all that was ever told of a message that was taken back say no more than that."""
+    event = MessageDeleted(message=message_view(row))
+    _rewrite_told(tx, event)
+    return event
+
+
+def retract(tx: Transaction, event: MessageHidden) -> None:
     """Let an event stand in place of all that was told of its message before, and tell it."""
+    _rewrite_told(tx, event)
+    tx.publish(event)
+
+
+def _rewrite_told(tx: Transaction, event: MessageDeleted | MessageHidden) -> None:
     about = event.about() or ""
     rewrite_subject(tx, about, encode(event))
     rewrite_answers(tx, about, encode(event.message))
-    tx.publish(event)
 
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:

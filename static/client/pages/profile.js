@@ -2,6 +2,7 @@
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
+import { Account } from "../parts/account.js";
 import { Address } from "../parts/address.js";
 import { Do, Field, Form, Select } from "../parts/form.js";
 import { Picture } from "../parts/picture.js";
@@ -84,6 +85,8 @@ export const Profile = () => html`
     <${Address} />
     <h2>Where you are signed in</h2>
     <${Sessions} />
+    <h2>Your data</h2>
+    <${Account} />
     <h2>Log out</h2>
     <p><${Do} action=${() => parley.logout()}>Log out<//></p>
   <//>`;

@@ -27,6 +27,7 @@ export const CHANGING = {
   "/call": ["join", "leave", "end"],
   "/presence": ["set_status"],
   "/notifications": ["mark_read", "register_device", "unregister_device"],
+  "/account": ["export", "delete", "restore"],
 };
 
 /**

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_moderation_audit")),
     )
+    op.create_index("ix_moderation_audit_actor_id", "moderation_audit", ["actor_id"])
     op.create_table(
         "moderation_cases",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -45,6 +46,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("moderation_cases", schema=None) as batch_op:
         batch_op.create_index("ix_moderation_cases_message_id", ["message_id"], unique=False)
+        batch_op.create_index("ix_moderation_cases_sender_id", ["sender_id"], unique=False)
         batch_op.create_index(
             "ix_moderation_cases_open",
             ["message_id"],

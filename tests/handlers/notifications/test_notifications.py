@@ -9,7 +9,7 @@ from tests.handlers.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, World, one_database
 
-NOTIFICATION = {"id", "kind", "title", "body", "link", "data", "created_at", "read_at"}
+NOTIFICATION = {"id", "kind", "title", "body", "link", "data", "created_at", "read_at", "about_id"}
 AT = "/notifications"
 
 

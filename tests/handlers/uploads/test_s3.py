@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from storage.objects import Promise
+from storage.objects.s3 import PIECE
 from tests.handlers.uploads.bringing import (
     PART_SIZE,
     PDF,
@@ -211,3 +212,18 @@ async def test_a_put_is_bound_to_its_length_by_the_signature_itself(world, ana, 
     signed = await world.app.kernel.objects.sign_put("incoming/x", promise)
     for name in ("content-length", "content-type", "x-amz-checksum-sha256"):
         assert name in signed.url.lower()
+
+
+async def test_a_whole_file_is_kept_in_parts_and_fetched(world, ana):
+    """As an export is, which may be larger than the memory."""
+    bucket = world.app.kernel.objects
+    content = os.urandom(PIECE + 5)
+    with io.BytesIO(content) as file:
+        file.seek(7)  # wherever its writer left off
+        await bucket.keep("exports/one", "application/zip", file)
+    answer, fetched = await ana.fetch(
+        await bucket.sign_get("exports/one", "a.zip", "application/zip")
+    )
+    assert answer.status == 200
+    assert fetched == content
+    assert await keys_in(world) == {"exports/one"}
