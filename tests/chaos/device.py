@@ -246,9 +246,9 @@ class Device:
         while more:
             page = await self._read(connection, "/chat", "history", ask)
             seq = page["seq"] if seq is None else seq
-            items = page["messages"] + items
+            items = [one for one in page["messages"] if one["kind"] != "system"] + items
             more = page["has_more"]
-            ask["before_seq"] = items[0]["seq"] if items else 0
+            ask["before_seq"] = page["messages"][0]["seq"] if page["messages"] else 0
         return seq, items
 
     async def _fetch_bookings(self, connection: Connection) -> Any:

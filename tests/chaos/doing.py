@@ -113,7 +113,7 @@ def check_told(truth: Truth) -> Iterator[Violation]:
             data = logged.read()
             if "message" in data:
                 last[data["message"]["id"]] = data["message"]
-            elif logged.name in ("CONVERSATION_OPENED", "MEMBER_ADDED"):
+            if logged.name in ("CONVERSATION_OPENED", "MEMBER_ADDED"):
                 opened = logged.name == "CONVERSATION_OPENED"
                 for user_id in data["conversation"]["member_ids"] if opened else [data["user_id"]]:
                     inside.setdefault((room, user_id), []).append((logged.seq, None))

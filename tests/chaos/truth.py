@@ -98,8 +98,14 @@ _LOGGED = (
     .order_by(stream_events.c.stream, stream_events.c.seq)
 )
 _HEADS = select(stream_heads.c.stream, stream_heads.c.seq)
-_MESSAGES = select(messages).order_by(messages.c.conversation_id, messages.c.seq)
-_MEMBERS = select(members).order_by(members.c.from_seq)
+_MESSAGES = (
+    select(messages)
+    .where(messages.c.kind != "system")  # notes of who came and went, which is compared by itself
+    .order_by(messages.c.conversation_id, messages.c.seq)
+)
+_MEMBERS = select(*(members.c[name] for name in Interval.__struct_fields__)).order_by(
+    members.c.from_seq
+)
 _BOOKINGS = select(bookings).order_by(bookings.c.id)
 _POOLS = select(pools.c.id, pools.c.capacity, pools.c.taken).join(blocks, blocks.c.id == pools.c.id)
 _HOLDS = select(

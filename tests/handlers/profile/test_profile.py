@@ -17,7 +17,7 @@ async def test_a_change_is_answered_kept_and_told_to_ones_own_devices(world, ana
     ben = await (await world.person("ben")).enter("/profile")
     phone = await (await ana.device()).enter("/profile")
     before = await ana.call("/profile", "me")
-    settings = {"theme": "dark", "clock": "12h"}
+    settings = {"theme": "dark", "clock": "12h", "read_receipts": False}
     changes = {
         "first_name": "Ana Maria",
         "last_name": "Exemplo",
@@ -34,7 +34,7 @@ async def test_a_change_is_answered_kept_and_told_to_ones_own_devices(world, ana
         assert (heard.meta["room"], heard.meta["seq"]) == (f"user:{ana.id}", 1)
     assert await ana.call("/profile", "me") == after
     lighter = await ana.call("/profile", "update", settings={"theme": "light"})
-    assert lighter["settings"] == {"theme": "light", "clock": "12h"}
+    assert lighter["settings"] == {"theme": "light", "clock": "12h", "read_receipts": False}
     assert (await ben.call("/profile", "me"))["first_name"] == "Ben"
     assert ben.client.heard == []
 
