@@ -1,0 +1,25 @@
+"""Who is out, or was for a time: what they read stays theirs, and nothing since is told of it."""
+
+import pytest
+
+from tests.handlers.chat.scenes import refused, say, talk
+from tests.world import Person, World
+
+HEART = "\u2764\ufe0f"
+
+
+@pytest.fixture
+async def people(world: World) -> list[Person]:
+    return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
+
+
+async def test_who_is_out_is_told_of_no_sign_put_since_wherever_they_look(people):
+    ana, ben, cleo = people
+    group = await talk(ana, ben, cleo)
+    said = await say(ana, group, "word")
+    await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
+    await cleo.call("/chat", "react", message_id=said["id"], emoji=HEART)
+    assert (await ben.call("/chat", "get", message_id=said["id"]))["reactions"] == []
+    [found] = (await ben.call("/chat", "search", text="word"))["messages"]
+    assert (found["id"], found["reactions"]) == (said["id"], [])
+    assert (await cleo.call("/chat", "get", message_id=said["id"]))["reactions"] != []
