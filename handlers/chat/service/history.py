@@ -130,7 +130,9 @@ def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction])
         row = structs.replace(row, preview=None)
     if may_read(intervals, row):
         return message_view(row, signs)
-    return message_view(structs.replace(row, text="", card_kind=None, preview=None), signs)
+    return message_view(
+        structs.replace(row, text="", card_kind=None, mentions=None, preview=None), signs
+    )
 
 
 def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.handlers.chat.scenes import refused, say, talk
+from tests.handlers.chat.scenes import say, talk
 from tests.world import Person, World
 
 HEART = "\u2764\ufe0f"
@@ -23,3 +23,17 @@ async def test_who_is_out_is_told_of_no_sign_put_since_wherever_they_look(people
     [found] = (await ben.call("/chat", "search", text="word"))["messages"]
     assert (found["id"], found["reactions"]) == (said["id"], [])
     assert (await cleo.call("/chat", "get", message_id=said["id"]))["reactions"] != []
+
+
+async def test_whom_an_edit_names_is_not_told_to_who_was_out(people, world):
+    ana, ben, cleo = people
+    dan = await world.person("dan")
+    group = await talk(ana, ben, cleo)
+    said = await say(ana, group, "word")
+    await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
+    await ana.call("/chat", "add_member", conversation_id=group, user_id=dan.id)
+    await ana.call("/chat", "edit", message_id=said["id"], text="@dan", mentions=[dan.id])
+    shown = (await ben.call("/chat", "history", conversation_id=group))["messages"]
+    assert [(one["text"], one["mentions"]) for one in shown if one["id"] == said["id"]] == [
+        ("", [])
+    ]
