@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.handlers.chat.scenes import say, talk
+from tests.handlers.chat.scenes import refused, say, talk
 from tests.world import Person, World
 
 HEART = "\u2764\ufe0f"
@@ -37,3 +37,19 @@ async def test_whom_an_edit_names_is_not_told_to_who_was_out(people, world):
     assert [(one["text"], one["mentions"]) for one in shown if one["id"] == said["id"]] == [
         ("", [])
     ]
+
+
+@pytest.mark.settings(PARLEY_READ_MARK_EVERY_S="0")
+async def test_receipts_are_of_who_was_in_and_for_who_is(people, world):
+    ana, ben, cleo = people
+    dan = await (await world.person("dan")).enter("/chat")
+    group = await talk(ana, ben, cleo)
+    said = await say(ben, group, "word")
+    await ana.call("/chat", "add_member", conversation_id=group, user_id=dan.id)
+    later = await say(ana, group, "later")
+    for person in (cleo, dan):
+        await person.call("/chat", "mark_read", conversation_id=group, seq=later["seq"])
+    told = await ben.call("/chat", "receipts", message_id=said["id"])
+    assert [one["user_id"] for one in told["read"]] == [cleo.id], "dan cannot have read it"
+    await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
+    assert await refused(ben, "receipts", message_id=said["id"]) == "NOT_FOUND"
