@@ -53,3 +53,13 @@ async def test_receipts_are_of_who_was_in_and_for_who_is(people, world):
     assert [one["user_id"] for one in told["read"]] == [cleo.id], "dan cannot have read it"
     await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
     assert await refused(ben, "receipts", message_id=said["id"]) == "NOT_FOUND"
+
+
+async def test_what_one_removed_for_oneself_is_not_among_the_pinned(people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    said = await say(ana, chat, "word")
+    await ana.call("/chat", "pin", message_id=said["id"])
+    await ben.call("/chat", "delete_for_me", message_id=said["id"])
+    assert (await ben.call("/chat", "pins", conversation_id=chat))["messages"] == []
+    assert len((await ana.call("/chat", "pins", conversation_id=chat))["messages"]) == 1
