@@ -3,7 +3,8 @@
 Words are letters and digits, in lower case, and found by how they begin. What is found comes in the
 order in which it was said, the newest first, so that a page costs as much as it shows: SQLite reads
 its index from the end; PostgreSQL reads it whole where few messages have the words, and else goes
-back over messages themselves until it has a page.
+back over messages themselves until it has a page (its `OFFSET 0` keeps the index out of that, which
+would read and sort them all).
 """
 
 import re
@@ -50,8 +51,9 @@ _IN_POSTGRESQL = _searching(
         (SELECT {shown} FROM messages WHERE (SELECT count(*) FROM found) <= {few}
             AND id IN (SELECT id FROM found) ORDER BY id DESC LIMIT :limit)
         UNION ALL
-        (SELECT {shown} FROM messages WHERE (SELECT count(*) FROM found) > {few}
-            AND id < :before AND CAST(terms AS tsvector) @@ CAST(:query AS tsquery)
+        (SELECT {shown} FROM
+            (SELECT * FROM messages WHERE id < :before ORDER BY id DESC OFFSET 0) messages
+            WHERE (SELECT count(*) FROM found) > {few} AND terms @@ CAST(:query AS tsquery)
             ORDER BY id DESC LIMIT :limit)"""
 )
 
