@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import func, select
 
+from handlers.chat.contracts.messages import LinkPreview
+from handlers.chat.public import lock_text, show_preview
 from storage import chat as conversations
 from storage import chat_members, chat_messages
 from tests.handlers.chat.scenes import say, talk
@@ -47,3 +49,19 @@ async def test_one_edits_and_marks_a_message_at_once(world, slow_locks, command)
             ana.call("/chat", "edit", **said, text="edited"),
             phone.call("/chat", command, **said, **more),
         )
+
+
+async def test_a_page_is_shown_and_its_message_pinned_at_once(world, slow_locks):
+    ana = await (await world.person("ana")).enter("/chat")
+    chat = await talk(ana, await world.person("ben"))
+    message_id = (await say(ana, chat, "https://example.org"))["id"]
+    async with asyncio.timeout(0.95):
+        await asyncio.gather(
+            ana.call("/chat", "pin", message_id=message_id), world.transact(show, message_id)
+        )
+    assert (await ana.call("/chat", "get", message_id=message_id))["preview"] is not None
+
+
+def show(tx, message_id):
+    message = lock_text(tx, message_id)
+    show_preview(tx, message, LinkPreview("https://example.org/", "A title", None, None))
