@@ -57,6 +57,11 @@ _IN_POSTGRESQL = _searching(
             ORDER BY id DESC LIMIT :limit)"""
 )
 
+_MERGE = text("INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)")
+_CHANGES = text("SELECT total_changes()")
+PAGES = -200
+"""So much of the index is written anew at a time, below zero so that in the end all of it is."""
+
 
 def words_of(asked: str) -> list[str]:
     """The words that somebody looks for, at most so many."""
@@ -73,6 +78,18 @@ def list_said(
         return tx.all(MessageRow, _IN_SQLITE, query=query, **page)
     query = _for_postgresql(words, conversation_ids)
     return tx.all(MessageRow, _IN_POSTGRESQL, query=query, **page)
+
+
+def forget_words(tx: Queries, limit: int) -> int:
+    """Write SQLite's index anew without what messages say no more; `limit` when there is more.
+
+    It only notes that a word is gone, and keeps the word until it merges its parts.
+    """
+    if tx.dialect != "sqlite":
+        return 0
+    before = tx.scalar(_CHANGES)
+    tx.run(_MERGE, pages=PAGES)
+    return limit if tx.scalar(_CHANGES) - before > 1 else 0
 
 
 def _for_sqlite(words: list[str], conversation_ids: list[str]) -> str:

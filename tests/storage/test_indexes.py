@@ -66,7 +66,12 @@ SCANNED = {
 }
 """Statements that no index serves, each with the reason why that does not matter."""
 
-OF_ONE = {"chat_search._IN_SQLITE": "sqlite", "chat_search._IN_POSTGRESQL": "postgresql"}
+OF_ONE = {
+    "chat_search._IN_SQLITE": "sqlite",
+    "chat_search._MERGE": "sqlite",
+    "chat_search._CHANGES": "sqlite",
+    "chat_search._IN_POSTGRESQL": "postgresql",
+}
 """Statements in the words of one database alone."""
 
 
