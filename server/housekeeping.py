@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from handlers.auth.public import forget_ended_sessions, forget_ended_tokens, forget_spent_tokens
-from handlers.chat.public import forget_steps
+from handlers.chat.public import forget_steps, forget_words
 from handlers.identities.public import forget_attempts, forget_tickets
 from handlers.kit.ids import id_at
 from handlers.kit.kernel import Kernel
@@ -55,6 +55,7 @@ def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
     return [
         partial(forget_events, before_id=id_at(events_since)),
         partial(forget_steps, before=events_since),
+        forget_words,
         partial(forget_dispatches, before=events_since),
         partial(forget_answers, before=now - rules.span("answers_kept_days")),
         partial(forget_pincodes, before=now - rules.span("pincodes_kept_s")),

@@ -122,6 +122,11 @@ _INTERVALS = (
     .where(_m.conversation_id == bindparam("of_conversation"), _m.user_id == bindparam("of_user"))
     .order_by(_m.from_seq)
 )
+_PRESENT = select(_m.user_id).where(
+    _m.conversation_id == bindparam("of_conversation"),
+    _m.from_seq <= bindparam("at_seq"),
+    IN_NOW | (_m.to_seq >= bindparam("at_seq")),
+)
 _OF_PERSON = (
     select(_m.conversation_id, _m.user_id, _m.from_seq, _m.to_seq)
     .where(_m.user_id == bindparam("of_user"))
@@ -195,6 +200,11 @@ def list_intervals(tx: Queries, conversation_id: str, user_id: str) -> list[Inte
 def list_intervals_of(tx: Queries, user_id: str, limit: int) -> list[Interval]:
     """Every time the person was in any conversation, the latest begun conversations first."""
     return tx.all(Interval, _OF_PERSON, of_user=user_id, limit=limit)
+
+
+def list_present(tx: Queries, conversation_id: str, seq: int) -> set[str]:
+    """Who was in when number `seq` was given."""
+    return set(tx.scalars(_PRESENT, of_conversation=conversation_id, at_seq=seq))
 
 
 def find_membership(tx: Queries, conversation_id: str, user_id: str) -> int | None:

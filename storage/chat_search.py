@@ -3,7 +3,8 @@
 Words are letters and digits, in lower case, and found by how they begin. What is found comes in the
 order in which it was said, the newest first, so that a page costs as much as it shows: SQLite reads
 its index from the end; PostgreSQL reads it whole where few messages have the words, and else goes
-back over messages themselves until it has a page.
+back over messages themselves until it has a page (its `OFFSET 0` keeps the index out of that, which
+would read and sort them all).
 """
 
 import re
@@ -50,10 +51,16 @@ _IN_POSTGRESQL = _searching(
         (SELECT {shown} FROM messages WHERE (SELECT count(*) FROM found) <= {few}
             AND id IN (SELECT id FROM found) ORDER BY id DESC LIMIT :limit)
         UNION ALL
-        (SELECT {shown} FROM messages WHERE (SELECT count(*) FROM found) > {few}
-            AND id < :before AND CAST(terms AS tsvector) @@ CAST(:query AS tsquery)
+        (SELECT {shown} FROM
+            (SELECT * FROM messages WHERE id < :before ORDER BY id DESC OFFSET 0) messages
+            WHERE (SELECT count(*) FROM found) > {few} AND terms @@ CAST(:query AS tsquery)
             ORDER BY id DESC LIMIT :limit)"""
 )
+
+_MERGE = text("INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)")
+_CHANGES = text("SELECT total_changes()")
+PAGES = -200
+"""So much of the index is written anew at a time, below zero so that in the end all of it is."""
 
 
 def words_of(asked: str) -> list[str]:
@@ -71,6 +78,18 @@ def list_said(
         return tx.all(MessageRow, _IN_SQLITE, query=query, **page)
     query = _for_postgresql(words, conversation_ids)
     return tx.all(MessageRow, _IN_POSTGRESQL, query=query, **page)
+
+
+def forget_words(tx: Queries, limit: int) -> int:
+    """Write SQLite's index anew without what messages say no more; `limit` when there is more.
+
+    It only notes that a word is gone, and keeps the word until it merges its parts.
+    """
+    if tx.dialect != "sqlite":
+        return 0
+    before = tx.scalar(_CHANGES)
+    tx.run(_MERGE, pages=PAGES)
+    return limit if tx.scalar(_CHANGES) - before > 1 else 0
 
 
 def _for_sqlite(words: list[str], conversation_ids: list[str]) -> str:

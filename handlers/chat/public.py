@@ -22,6 +22,7 @@ from storage import chat as store
 from storage.chat import ConversationRow
 from storage.chat import forget_pictures as forget_pictures
 from storage.chat_marks import forget_steps as forget_steps
+from storage.chat_search import forget_words as forget_words
 
 __all__ = [
     "clear_cards",

@@ -66,7 +66,12 @@ SCANNED = {
 }
 """Statements that no index serves, each with the reason why that does not matter."""
 
-OF_ONE = {"chat_search._IN_SQLITE": "sqlite", "chat_search._IN_POSTGRESQL": "postgresql"}
+OF_ONE = {
+    "chat_search._IN_SQLITE": "sqlite",
+    "chat_search._MERGE": "sqlite",
+    "chat_search._CHANGES": "sqlite",
+    "chat_search._IN_POSTGRESQL": "postgresql",
+}
 """Statements in the words of one database alone."""
 
 
@@ -213,6 +218,20 @@ async def test_postgresql_finds_the_rows_by_an_index(database):
             if whole := [node["Node Type"] for node in nodes(plan[0]["Plan"]) if is_whole(node)]:
                 found[name] = whole
     assert found == {}
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_word_that_is_everywhere_is_looked_for_from_the_newest_message_on(database):
+    """The index is asked once, whether there are few; it never gathers all to sort them."""
+    sql, values = as_sent(chat_search._IN_POSTGRESQL, asyncpg.dialect())
+    async with database.connect() as connection:
+        await crowd(connection)
+        answer = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(values))
+    plan = answer.scalar_one()
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    indexes = [node.get("Index Name") for node in nodes(plan[0]["Plan"])]
+    assert indexes.count("ix_messages_terms") <= 1
+    assert "pk_messages" in indexes
 
 
 async def crowd(connection: AsyncConnection) -> None:

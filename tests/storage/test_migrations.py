@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -119,3 +119,62 @@ async def test_what_there_was_before_the_migrations_is_there_after_them(empty_ur
     await on(empty_url, make_the_first_version)
     assert await differences_of(empty_url) == []
     assert await on(empty_url, the_session) == (SIGNED_IN, SEEN, "unknown")
+
+
+GROUP_MEMBERS = 5_000
+
+
+def make_conversations(connection: Connection) -> None:
+    """Conversations of the fifth version: a maker is in, went, came back; two; and very many."""
+    upgrade(connection, "0005")
+    people = [f"{number:04}" for number in range(GROUP_MEMBERS)]
+    users = [{**A_USER, "id": one, "email": one} for one in people]
+    names = ("kept", "left", "back", "empty", "two", "large")
+    made = [
+        {
+            "id": name,
+            "kind": "direct" if name == "two" else "group",
+            "created_by": "0000",
+            "opened_at": SIGNED_IN,
+        }
+        for name in names
+    ]
+    seats = [
+        *(("kept", "0000", 1, None), ("kept", "0001", 1, None)),
+        *(("left", "0000", 1, 5), ("left", "0001", 4, None), ("left", "0002", 3, None)),
+        *(("back", "0000", 1, 5), ("back", "0000", 8, None), ("back", "0001", 1, None)),
+        *(("empty", "0000", 1, 5), ("two", "0000", 1, None), ("two", "0001", 1, None)),
+        *(("large", one, 1, None) for one in people[1:]),
+    ]
+    fields = ("conversation_id", "user_id", "from_seq", "to_seq")
+    add(connection, "users", users)
+    add(connection, "conversations", made)
+    add(
+        connection, "conversation_members", [dict(zip(fields, seat, strict=True)) for seat in seats]
+    )
+
+
+def add(connection: Connection, name: str, rows: list[dict[str, Any]]) -> None:
+    connection.execute(insert(sql_table(name, *map(column, rows[0]))), rows)
+
+
+def the_owners(connection: Connection) -> list[tuple[Any, ...]]:
+    found = connection.execute(
+        text(
+            """SELECT conversation_id, user_id, from_seq FROM conversation_members
+            WHERE role = 'owner' ORDER BY 1"""
+        )
+    )
+    return [tuple(row) for row in found]
+
+
+async def test_groups_get_the_owner_that_they_would_have_however_large_they_are(empty_url):
+    await on(empty_url, make_conversations)
+    async with asyncio.timeout(10):  # a server that starts waits for it
+        assert await differences_of(empty_url) == []
+    assert await on(empty_url, the_owners) == [
+        ("back", "0000", 8),
+        ("kept", "0000", 1),
+        ("large", "0001", 1),
+        ("left", "0002", 3),
+    ]

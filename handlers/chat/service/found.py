@@ -1,13 +1,11 @@
 """What was said with certain words, where one may read it."""
 
 from handlers.chat.contracts.messages import FoundView, Search
-from handlers.chat.service.history import may_read
-from handlers.chat.service.views import message_view, reactions_of
+from handlers.chat.service.history import readable, shown
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
-from storage import chat_members, chat_removals, chat_search
+from storage import chat_members, chat_search
 from storage.chat_members import Interval
-from storage.chat_messages import MessageRow
 
 SEARCHED_MAX = 1_000
 """So many stays in conversations are searched, those of the latest begun conversations."""
@@ -23,10 +21,10 @@ def search(tx: Transaction, ask: Search) -> FoundView:
         return FoundView(messages=[], next=None)
     rows = chat_search.list_said(tx, words, list(stays), ask.before, ask.limit + 1)
     page = rows[: ask.limit]
-    shown = _readable(tx, stays, page)
-    signs = reactions_of(tx, [row.id for row in shown])
+    # A hidden message is found by nothing that it says.
+    found = [row for row in readable(tx, stays, page) if not row.hidden]
     return FoundView(
-        messages=[message_view(row, signs[row.id]) for row in shown],
+        messages=shown(tx, stays, found),
         next=page[-1].id if len(rows) > ask.limit else None,
     )
 
@@ -42,16 +40,3 @@ def _stays(tx: Transaction, conversation_id: str | None) -> dict[str, list[Inter
     for one in chat_members.list_intervals_of(tx, tx.actor.id, SEARCHED_MAX):
         stays.setdefault(one.conversation_id, []).append(one)
     return stays
-
-
-def _readable(
-    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
-) -> list[MessageRow]:
-    """Of what was found; a hidden message is found by nothing that it says."""
-    removed = set(chat_removals.list_removed(tx, tx.actor.id, [row.id for row in rows]))
-    return [
-        row
-        for row in rows
-        if not row.hidden
-        if row.id not in removed and may_read(stays[row.conversation_id], row)
-    ]

@@ -36,11 +36,8 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     last = head if ask.before_seq is None else ask.before_seq - 1
     rows = _newest(tx, intervals, last, ask.limit + 1)
     page = rows[: ask.limit]
-    # Who is out heard of no reaction since; they are not told of any.
-    here = page if intervals[-1].to_seq is None else []
-    signs = reactions_of(tx, [row.id for row in here])
     return HistoryView(
-        messages=[_as_heard(intervals, row, signs.get(row.id, [])) for row in reversed(page)],
+        messages=shown(tx, {ask.conversation_id: intervals}, page[::-1]),
         has_more=len(rows) > ask.limit,
         seq=head if intervals[-1].to_seq is None else intervals[-1].to_seq,
     )
@@ -73,10 +70,30 @@ def may_read(intervals: list[Interval], row: MessageRow) -> bool:
     return False
 
 
+def readable(
+    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
+) -> list[MessageRow]:
+    """Those that the actor may read and did not remove; `stays` are theirs, by conversation."""
+    removed = set(chat_removals.list_removed(tx, tx.actor.id, [row.id for row in rows]))
+    return [
+        row for row in rows if row.id not in removed and may_read(stays[row.conversation_id], row)
+    ]
+
+
+def shown(
+    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
+) -> list[MessageView]:
+    """As the actor sees them. Who is out heard of no sign since, and is not told of any."""
+    here = [row.id for row in rows if stays[row.conversation_id][-1].to_seq is None]
+    signs = reactions_of(tx, here)
+    return [_as_heard(stays[row.conversation_id], row, signs.get(row.id, [])) for row in rows]
+
+
 def get_message(tx: Transaction, message_id: str) -> MessageView:
     """One message that the actor may read; raises NotFound."""
     row = get_readable(tx, message_id)
-    return message_view(row, reactions_of(tx, [row.id])[row.id])
+    here = chat_members.list_intervals(tx, row.conversation_id, tx.actor.id)
+    return shown(tx, {row.conversation_id: here}, [row])[0]
 
 
 def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
@@ -113,7 +130,9 @@ def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction])
         row = structs.replace(row, preview=None)
     if may_read(intervals, row):
         return message_view(row, signs)
-    return message_view(structs.replace(row, text="", card_kind=None, preview=None), signs)
+    return message_view(
+        structs.replace(row, text="", card_kind=None, mentions=None, preview=None), signs
+    )
 
 
 def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:

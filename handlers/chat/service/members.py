@@ -1,4 +1,7 @@
-"""Who is in a conversation, from which number to which."""
+"""Who is in a conversation, from which number to which.
+
+All of /chat locks in one order: people, then a conversation, seats in it, a message, numbers.
+"""
 
 from handlers.chat.contracts.conversations import (
     ConversationOpened,

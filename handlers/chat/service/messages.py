@@ -192,8 +192,11 @@ def _rewrite_told(tx: Transaction, event: MessageDeleted | MessageHidden) -> Non
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:
     """What the actor said and did not take back, in a conversation they are in; else NotFound."""
-    row = chat_messages.lock_message(tx, message_id)
-    if row is None or row.sender_id != tx.actor.id or row.deleted or row.kind not in OWN_KINDS:
+    found = chat_messages.find_message(tx, message_id)
+    if found is None or found.sender_id != tx.actor.id or found.kind not in OWN_KINDS:
         raise NotFound
-    hold_member(tx, row.conversation_id)
+    hold_member(tx, found.conversation_id)
+    row = chat_messages.lock_message(tx, message_id)
+    if row is None or row.deleted:
+        raise NotFound
     return row

@@ -1,9 +1,8 @@
 """Pinned messages: by both in a direct conversation, by owners in a group."""
 
 from handlers.chat.contracts.messages import MessagePinned, Pin, PinsView
-from handlers.chat.service.history import get_readable, may_read
-from handlers.chat.service.members import hold_speaker
-from handlers.chat.service.views import message_view, reactions_of
+from handlers.chat.service.history import get_readable, readable, shown
+from handlers.chat.service.members import check_member, hold_speaker
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, Forbidden, NotFound
@@ -39,13 +38,10 @@ def pin(tx: Transaction, ask: Pin) -> Empty:
 
 def list_pinned(tx: Transaction, conversation_id: str) -> PinsView:
     """Those of a conversation that the actor is in, and that they may read."""
-    if chat_members.find_membership(tx, conversation_id, tx.actor.id) is None:
-        raise NotFound
-    intervals = chat_members.list_intervals(tx, conversation_id, tx.actor.id)
-    rows = [r for r in chat_pins.list_pinned(tx, conversation_id) if may_read(intervals, r)]
-    signs = reactions_of(tx, [row.id for row in rows])
+    check_member(tx, conversation_id)
+    stays = {conversation_id: chat_members.list_intervals(tx, conversation_id, tx.actor.id)}
     return PinsView(
-        messages=[message_view(row, signs[row.id]) for row in rows],
+        messages=shown(tx, stays, readable(tx, stays, chat_pins.list_pinned(tx, conversation_id))),
         seq=tx.head("/chat", names.chat(conversation_id)),
     )
 

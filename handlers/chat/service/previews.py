@@ -15,7 +15,11 @@ from storage.events import rewrite_subject
 
 
 def lock_text(tx: Transaction, message_id: str) -> MessageView | None:
-    """A text that was not taken back and is not hidden; it says the same until the commit."""
+    """A text that is neither taken back nor hidden; so it stays, as who hears it, to the commit."""
+    found = chat_messages.find_message(tx, message_id)
+    if found is None:
+        return None
+    store.lock_conversation(tx, found.conversation_id)
     row = chat_messages.lock_message(tx, message_id)
     if row is None or row.deleted or row.hidden or row.kind != "text":
         return None
@@ -50,8 +54,7 @@ def untell_preview(tx: Transaction, row: MessageRow) -> None:
 
 
 def _has_newcomers(tx: Transaction, row: MessageRow) -> bool:
-    """Whether somebody is in only since after it was said; that stays so until the commit."""
-    store.lock_conversation(tx, row.conversation_id)
+    """Whether somebody is in only since after it was said."""
     here = chat_members.list_members(tx, [row.conversation_id])
     return any(one.from_seq > row.said_seq for one in here)
 

@@ -2,6 +2,7 @@
 
 from handlers.chat.contracts.marks import GetReceipts, Receipt, ReceiptsOff, ReceiptsView
 from handlers.chat.service.history import get_readable
+from handlers.chat.service.members import check_member
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from handlers.profile import public as profiles
@@ -9,14 +10,19 @@ from storage import chat_marks, chat_members
 
 
 def get_receipts(tx: Transaction, ask: GetReceipts) -> ReceiptsView:
-    """Of members that are in; raises NotFound for others' messages, and ReceiptsOff."""
+    """Of members that are in and were then; raises NotFound for others' messages, and ReceiptsOff.
+
+    A mark of somebody who came later says nothing of what was said before.
+    """
     message = get_readable(tx, ask.message_id)
     if message.sender_id != tx.actor.id:
         raise NotFound
+    check_member(tx, message.conversation_id)
     if not profiles.get_user(tx, tx.actor.id).settings.read_receipts:
         raise ReceiptsOff
     members = chat_members.list_members(tx, [message.conversation_id])
-    here = {member.user_id for member in members} - {tx.actor.id}
+    then = chat_members.list_present(tx, message.conversation_id, message.seq)
+    here = {member.user_id for member in members} & then - {tx.actor.id}
     told: dict[str, list[Receipt]] = {"read": [], "delivered": []}
     for one in chat_marks.list_reached(tx, message.conversation_id, message.seq):
         if one.user_id in here:

@@ -10,20 +10,19 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+MEMBERS = "UPDATE conversation_members SET role = 'member', closed = false"
 # Who made a group owns it; where that person is out, who is in for the longest time.
 OWNERS = """
-UPDATE conversation_members SET closed = false, role = CASE
-    WHEN to_seq IS NULL AND user_id = (
-        SELECT coalesce(
-            max(CASE WHEN seat.user_id = c.created_by THEN seat.user_id END),
-            (SELECT first.user_id FROM conversation_members first
-             WHERE first.conversation_id = c.id AND first.to_seq IS NULL
-             ORDER BY first.from_seq, first.user_id LIMIT 1))
-        FROM conversations c JOIN conversation_members seat
-          ON seat.conversation_id = c.id AND seat.to_seq IS NULL
-        WHERE c.id = conversation_members.conversation_id AND c.kind = 'group'
-        GROUP BY c.id, c.created_by)
-    THEN 'owner' ELSE 'member' END
+UPDATE conversation_members SET role = 'owner'
+WHERE to_seq IS NULL AND (conversation_id, user_id) IN (
+    SELECT conversation_id, user_id FROM (
+        SELECT seat.conversation_id, seat.user_id, row_number() OVER (
+            PARTITION BY seat.conversation_id
+            ORDER BY CASE WHEN seat.user_id = c.created_by THEN 0 ELSE 1 END,
+                seat.from_seq, seat.user_id) AS place
+        FROM conversation_members seat JOIN conversations c ON c.id = seat.conversation_id
+        WHERE seat.to_seq IS NULL AND c.kind = 'group') AS placed
+    WHERE place = 1)
 """
 
 
@@ -113,6 +112,7 @@ def upgrade() -> None:
     with op.batch_alter_table("conversation_members", schema=None) as batch_op:
         batch_op.add_column(sa.Column("role", sa.String(length=10), nullable=True))
         batch_op.add_column(sa.Column("closed", sa.Boolean(), nullable=True))
+    op.execute(MEMBERS)
     op.execute(OWNERS)
     with op.batch_alter_table("conversation_members", schema=None) as batch_op:
         batch_op.alter_column("role", existing_type=sa.String(length=10), nullable=False)

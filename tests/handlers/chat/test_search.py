@@ -1,9 +1,11 @@
 """Search: what one may read and no more, by how words begin, the newest first, page by page."""
 
 import pytest
+from sqlalchemy import text as sql
 
+from server.housekeeping import Housekeeping
 from tests.handlers.chat.scenes import refused, say, talk
-from tests.world import Person, World
+from tests.world import Person, World, one_database
 
 
 @pytest.fixture
@@ -97,3 +99,25 @@ async def test_pages_go_back_to_the_first_word_said(people):
     assert seen == [f"word {number}" for number in (5, 4, 3, 2, 1, 0)]
     assert len(await find(ana, "word", limit=100)) == 11
     assert len(await find(ana, "word", conversation_id=other)) == 5
+
+
+@one_database
+async def test_words_that_were_taken_back_do_not_stay_in_the_index(people, world):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    for number in range(3):
+        await say(ana, chat, f"other {number}")
+    said = await say(ana, chat, "canaryword")
+    await ana.call("/chat", "delete", message_id=said["id"])
+    assert await world.read(index_parts_with, "aryword")
+    await Housekeeping(world.app.kernel).tidy()
+    assert await world.read(index_parts_with, "aryword") == []
+    assert await find(ben, "other") == ["other 2", "other 1", "other 0"]
+
+
+def index_parts_with(tx, letters: str) -> list[int]:
+    """Where letters are; SQLite keeps the beginning of a word that others share only once."""
+    return tx.scalars(_PARTS, letters=letters)
+
+
+_PARTS = sql("SELECT id FROM message_search_data WHERE instr(block, CAST(:letters AS BLOB))")

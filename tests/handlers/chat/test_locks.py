@@ -1,0 +1,67 @@
+"""What is done to one message at the same moment waits in one line, and never in a circle."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from handlers.chat.contracts.messages import LinkPreview
+from handlers.chat.public import lock_text, show_preview
+from storage import chat as conversations
+from storage import chat_members, chat_messages
+from tests.handlers.chat.scenes import say, talk
+
+HEART = "\u2764\ufe0f"
+LOCKS = (
+    (conversations, "lock_conversation"),
+    (chat_members, "hold_seat"),
+    (chat_messages, "lock_message"),
+)
+
+
+@pytest.fixture
+def slow_locks(monkeypatch):
+    """Who has a lock dwells on it, so that another one comes for the next."""
+
+    def dwelling(lock):
+        def lock_and_dwell(tx, *args):
+            found = lock(tx, *args)
+            if tx.dialect == "postgresql":
+                tx.scalar(select(func.pg_sleep(0.1)))
+            return found
+
+        return lock_and_dwell
+
+    for module, name in LOCKS:
+        monkeypatch.setattr(module, name, dwelling(getattr(module, name)))
+
+
+@pytest.mark.parametrize("command", ["react", "pin"])
+async def test_one_edits_and_marks_a_message_at_once(world, slow_locks, command):
+    ana = await (await world.person("ana")).enter("/chat")
+    ben = await world.person("ben")
+    chat = await talk(ana, ben)
+    phone = await (await ana.device()).enter("/chat")
+    said = {"message_id": (await say(ana, chat, "said"))["id"]}
+    more = {"emoji": HEART} if command == "react" else {}
+    async with asyncio.timeout(0.95):  # a deadlock takes a second to be found
+        await asyncio.gather(
+            ana.call("/chat", "edit", **said, text="edited"),
+            phone.call("/chat", command, **said, **more),
+        )
+
+
+async def test_a_page_is_shown_and_its_message_pinned_at_once(world, slow_locks):
+    ana = await (await world.person("ana")).enter("/chat")
+    chat = await talk(ana, await world.person("ben"))
+    message_id = (await say(ana, chat, "https://example.org"))["id"]
+    async with asyncio.timeout(0.95):
+        await asyncio.gather(
+            ana.call("/chat", "pin", message_id=message_id), world.transact(show, message_id)
+        )
+    assert (await ana.call("/chat", "get", message_id=message_id))["preview"] is not None
+
+
+def show(tx, message_id):
+    message = lock_text(tx, message_id)
+    show_preview(tx, message, LinkPreview("https://example.org/", "A title", None, None))
