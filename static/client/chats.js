@@ -5,7 +5,7 @@ import { withOne } from "./live.js";
 import { go } from "./router.js";
 import { me, myId, parley } from "./state.js";
 
-/** @import { Conversation, ListedConversation, Message } from "./contracts.js" */
+/** @import { Conversation, ListedConversation, Message, OwnState } from "./contracts.js" */
 /** @import { Meta } from "./parley/typing.js" */
 
 export const chats = signal(/** @type {ListedConversation[] | null} */ (null));
@@ -13,8 +13,12 @@ export const chatsRefusal = signal(/** @type {any} */ (null));
 /** When each person was last seen typing, by `conversation/user`. */
 export const typing = signal(/** @type {ReadonlyMap<string, number>} */ (new Map()));
 
+/** @param {Pick<OwnState, "muted_until">} chat */
+export const isMuted = ({ muted_until }) => !!muted_until && Date.parse(muted_until) > Date.now();
+
+/** What is muted does not ask to be read. */
 export const unreadMessages = computed(() =>
-  (chats.value ?? []).reduce((sum, { unread }) => sum + unread, 0));
+  (chats.value ?? []).reduce((sum, chat) => sum + (isMuted(chat) ? 0 : chat.unread), 0));
 
 const DELIVERED_AFTER_MS = 400;
 const TYPING_MS = 5_000;
@@ -24,28 +28,49 @@ let loads = 0;
 const sorted = (list) => list.toSorted((a, b) =>
   (b.last_message?.sent_at ?? "").localeCompare(a.last_message?.sent_at ?? ""));
 
-/** @returns {Promise<ListedConversation[]>} */
-async function everyPage() {
+/** What the viewer made of each conversation, by the number of the event that told it.
+ * @type {Map<string, {seq: number, state: OwnState}>} */
+const adjusted = new Map();
+
+/** @param {Pick<OwnState, "muted_until" | "archived" | "draft">} state */
+const own = ({ muted_until, archived, draft }) => ({ muted_until, archived, draft });
+
+/** A page is as old as its number; what was told since then is newer.
+ * @param {ListedConversation} chat @param {number} seq */
+function withOwn(chat, seq) {
+  const told = adjusted.get(chat.id);
+  return told && told.seq > seq ? { ...chat, ...own(told.state) } : chat;
+}
+
+/** @param {boolean} archived */
+async function everyPage(archived) {
   const all = [];
   /** @type {string | null | undefined} */
   let before;
   do {
-    const page = await parley.call("/chat", "list", { limit: 50, ...(before && { before }) });
-    all.push(...page.conversations);
+    const ask = { limit: 50, archived, ...(before && { before }) };
+    const page = await parley.call("/chat", "list", ask);
+    all.push(...page.conversations.map((chat) => withOwn(chat, page.seq)));
     before = page.next;
   } while (before && all.length < 500);
   return all;
 }
 
+/** Also what was put away. What moved between the two lists meanwhile is in both. */
+async function everyChat() {
+  const all = [...await everyPage(false), ...await everyPage(true)];
+  return [...new Map(all.map((chat) => [chat.id, chat])).values()];
+}
+
 export async function loadChats() {
   const load = ++loads;
   try {
-    const fresh = await everyPage();
+    const fresh = await everyChat();
     if (load !== loads) return;
     // A message may have come while the list was on its way.
     chats.value = sorted(fresh.map((chat) => {
       const had = chats.value?.find(({ id }) => id === chat.id);
-      return had && had.seq > chat.seq ? had : chat;
+      return had && had.seq > chat.seq ? { ...had, ...own(chat) } : chat;
     }));
     chatsRefusal.value = null;
     for (const chat of fresh) parley.begin("/chat", `chat:${chat.id}`, chat.seq);
@@ -74,14 +99,18 @@ function update(id, change) {
   else if (chats.value) void loadChats();
 }
 
-/** @param {Conversation} conversation */
-export function noteConversation(conversation) {
-  const had = chatOf(conversation.id) ?? { seq: -1, unread: 0, last_message: null };
-  if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
+const FRESH = {
+  seq: -1, unread: 0, last_message: null, muted_until: null, archived: false, draft: "",
+};
+
+/** @param {Conversation} conversation @param {Message | null} [message] its note of this change */
+export function noteConversation(conversation, message) {
+  const had = chatOf(conversation.id) ?? FRESH;
   // News may have overtaken it, and its marks with them.
   if (had.seq > conversation.seq) return undefined;
-  chats.value = sorted(withOne(chats.value ?? [],
-    { ...conversation, unread: had.unread, last_message: had.last_message }));
+  if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
+  const last_message = message ?? had.last_message;
+  chats.value = sorted(withOne(chats.value ?? [], { ...had, ...conversation, last_message }));
 }
 
 /** The one conversation with this person, old or new. @param {string} user_id */
@@ -102,6 +131,7 @@ parley.on("signed_out", () => {
   for (const timer of delivered.values()) clearTimeout(timer);
   delivered.clear();
   typing.value = new Map();
+  adjusted.clear();
 });
 
 /** Up to where this device has got a conversation. @param {string} id */
@@ -176,13 +206,28 @@ export function noteRead(conversation_id, seq) {
     (seq >= (chat.last_message?.seq ?? 0) ? { ...chat, unread: 0 } : chat));
 }
 
-/** @param {{conversation: Conversation, user_id: string}} data */
-const members = ({ conversation }) => void (me.value && noteConversation(conversation));
-parley.on("/chat", "CONVERSATION_OPENED", members);
-parley.on("/chat", "MEMBER_ADDED", members);
-parley.on("/chat", "MEMBER_REMOVED", ({ conversation, user_id }) => {
-  if (user_id === me.value?.id) dropChat(conversation.id);
-  else members({ conversation, user_id });
+/** Some of these come to the conversation's room and to the viewer's own: what counts is the
+ * conversation's number.
+ * @param {{conversation: Conversation, message?: Message | null}} data */
+const conversationChanged = ({ conversation, message }) =>
+  void (me.value && noteConversation(conversation, message));
+parley.on("/chat", "CONVERSATION_OPENED", conversationChanged);
+parley.on("/chat", "CONVERSATION_CHANGED", conversationChanged);
+parley.on("/chat", "MEMBER_ADDED", conversationChanged);
+parley.on("/chat", "MEMBER_REMOVED", conversationChanged);
+
+parley.on("/chat", "CONVERSATION_ADJUSTED", ({ state }, { seq = 0 }) => {
+  adjusted.set(state.conversation_id, { seq, state });
+  update(state.conversation_id, (chat) => ({ ...chat, ...own(state) }));
+});
+parley.on("/chat", "CONVERSATION_READ", ({ user_id, conversation_id, seq }) => {
+  noteRead(conversation_id, seq);
+  update(conversation_id, (chat) => ({ ...chat, read: withMark(chat.read, { user_id, seq }) }));
+});
+parley.on("/chat", "MESSAGE_REMOVED", ({ conversation_id, message_id }) => {
+  const chat = chatOf(conversation_id);
+  // Only the server knows what was said before, and whether it had been read.
+  if (chat && (chat.unread || chat.last_message?.id === message_id)) void loadChats();
 });
 
 parley.on("/chat", "typing", ({ conversation_id, user_id }) => {
@@ -200,7 +245,9 @@ function stopTyping(conversation_id, user_id) {
 }
 
 parley.on("unrecovered", ({ namespace }) => {
-  if (namespace === "/chat" && me.value) void loadChats();
+  if (namespace !== "/chat" || !me.value) return;
+  adjusted.clear();
+  void loadChats();
 });
 parley.on("connection", ({ namespace, connected }) => {
   if (namespace === "/chat" && connected && chatsRefusal.value && me.value) void loadChats();

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { useLive, withOne } from "./live.js";
 import { newId } from "./parley.js";
-import { parley } from "./state.js";
+import { myRoom, parley } from "./state.js";
 
 /** @import { Message } from "./contracts.js" */
 /** @typedef {{messages: Message[], has_more: boolean}} History */
@@ -21,6 +21,10 @@ const inOrder = (messages) => messages.toSorted((a, b) => a.seq - b.seq);
 /** @param {History} history @param {{message: Message}} data */
 const sent = (history, { message }) =>
   ({ ...history, messages: inOrder(withOne(history.messages, message)) });
+
+/** What changed a group is noted in its history.
+ * @param {History} history @param {{message?: Message | null}} data */
+const noted = (history, { message }) => (message ? sent(history, { message }) : history);
 
 /** An old card may change that is not loaded here. @param {History} history
  * @param {{message: Message}} data */
@@ -49,19 +53,27 @@ async function load(conversation_id) {
   return { ...page, messages: inOrder(page.messages) };
 }
 
+/** @param {string} conversation_id @returns {import("./live.js").Source<History>} */
+export const historyOf = (conversation_id) => ({
+  namespace: "/chat", room: `chat:${conversation_id}`,
+  load: () => load(conversation_id),
+  events: {
+    MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited,
+    MESSAGE_HIDDEN: edited, MESSAGE_RESTORED: (history) => history, MESSAGE_REACTED: reacted,
+    MESSAGE_PREVIEWED: previewed,
+    CONVERSATION_CHANGED: noted, MEMBER_ADDED: noted, MEMBER_REMOVED: noted,
+  },
+});
+
 /** @param {string} conversation_id */
 export function useMessages(conversation_id) {
-  const live = useLive(() => ({
-    namespace: "/chat", room: `chat:${conversation_id}`,
-    load: () => load(conversation_id),
-    events: {
-      MESSAGE_SENT: sent, MESSAGE_EDITED: edited, MESSAGE_DELETED: edited,
-      MESSAGE_HIDDEN: edited, MESSAGE_RESTORED: (history) => history, MESSAGE_REACTED: reacted,
-      MESSAGE_PREVIEWED: previewed,
-    },
-  }), [conversation_id]);
+  const live = useLive(() => historyOf(conversation_id), [conversation_id]);
   useEffect(() => parley.on("/chat", "MESSAGE_RESTORED", ({ message_id }) =>
     void showAgain(live.state, message_id)), [live]);
+  // What the viewer removes is told in their own room: a loss there is one here.
+  useEffect(() => parley.on("unrecovered", ({ namespace, room }) => {
+    if (namespace === "/chat" && room === myRoom()) void live.reload();
+  }), [live]);
   return live;
 }
 
@@ -74,6 +86,15 @@ async function showAgain(state, message_id) {
   const message = await parley.call("/chat", "get", { message_id }).catch(() => null);
   if (message && state.value && hidden()) state.value = edited(state.value, { message });
 }
+
+/** The messages that the viewer removed for themselves, here or on another device. */
+const removed = signal(/** @type {ReadonlySet<string>} */ (new Set()));
+parley.on("/chat", "MESSAGE_REMOVED", ({ message_id }) => {
+  removed.value = new Set(removed.value).add(message_id);
+});
+
+/** Without those that the viewer removed. @param {Message[]} messages */
+export const kept = (messages) => messages.filter(({ id }) => !removed.value.has(id));
 
 /**
  * @param {string} conversation_id
@@ -97,6 +118,7 @@ const lines = new Map();
 
 parley.on("signed_out", () => {
   outgoing.value = [];
+  removed.value = new Set();
   answering.value = null;
   lines.clear();
 });

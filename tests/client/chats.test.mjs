@@ -21,8 +21,24 @@ const message = (seq) =>
   ({ id: `m${seq}`, conversation_id: "c", sender_id: "ben", seq, sent_at: "" });
 const chat = (seq, more = {}) => ({
   id: "c", kind: "direct", name: null, member_ids: ["ada", "ben"], seq,
-  read: {}, delivered: {}, unread: 0, last_message: message(seq), ...more,
+  read: {}, delivered: {}, unread: 0, last_message: message(seq), muted_until: null,
+  archived: false, draft: "", ...more,
 });
+const group = (seq, name) => ({
+  id: "c", kind: "group", name, member_ids: ["ada", "ben"], owner_ids: ["ben"], picture_id: null,
+  seq, read: {}, delivered: {},
+});
+const note = (seq) => ({ ...message(seq), kind: "system", card: { kind: "renamed", id: "ben" } });
+
+/** An event of /chat, once it has been heard. */
+async function emit(event, data, room, seq) {
+  const heard = new Promise((resolve) => {
+    const stop = parley.on("/chat", event, () => queueMicrotask(() => resolve(stop())));
+  });
+  const meta = { room, seq, id: `${room} ${seq}`, at: "2026-01-01T00:00:00Z" };
+  server.emit("/chat", event, data, meta);
+  await heard;
+}
 
 beforeEach(async () => {
   await parley.logout();
@@ -59,5 +75,64 @@ test("a list that could not be had is asked for at the next connection", async (
   server.cut();
   await new Promise((resolve) => {
     chats.chats.subscribe((all) => all?.length && resolve());
+  });
+});
+
+test("a note of a change is the last message, and nothing unread", async () => {
+  listed = [chat(7, { kind: "group", unread: 2, archived: true, draft: "So", muted_until: "2999" })];
+  await chats.loadChats();
+  const conversation = group(8, "Walkers");
+  const renamed = { conversation, user_id: "ben", message: note(8) };
+  await emit("CONVERSATION_CHANGED", renamed, "chat:c", 8);
+  const { name, unread, last_message, archived, draft, muted_until } = chats.chatOf("c");
+  assert.deepEqual([name, unread, last_message.id], ["Walkers", 2, "m8"]);
+  assert.deepEqual([archived, draft, muted_until], [true, "So", "2999"]);
+});
+
+test("a note counts by its conversation's number, in whichever room it comes", async () => {
+  listed = [chat(7, { kind: "group" })];
+  await chats.loadChats();
+  const added = (seq) =>
+    ({ conversation: group(seq, "Walkers"), user_id: "ada", message: note(seq) });
+  await emit("MEMBER_ADDED", added(3), "user:ada", 900);
+  assert.equal(chats.chatOf("c").last_message.id, "m7");
+  await emit("MEMBER_ADDED", added(8), "user:ada", 901);
+  assert.equal(chats.chatOf("c").last_message.id, "m8");
+  const put = { ...added(9), conversation: { ...group(9, "Walkers"), member_ids: ["ben"] } };
+  await emit("MEMBER_REMOVED", put, "user:ada", 902);
+  assert.equal(chats.chatOf("c"), undefined);
+});
+
+test("what the viewer adjusts elsewhere is so here, and what is muted calls for nothing", async () => {
+  listed = [chat(7, { unread: 2 })];
+  await chats.loadChats();
+  assert.equal(chats.unreadMessages.value, 2);
+  const muted_until = "2999-01-01T00:00:00Z";
+  const state = { conversation_id: "c", muted_until, archived: true, draft: "So" };
+  await emit("CONVERSATION_ADJUSTED", { user_id: "ada", state }, "user:ada", 910);
+  const { archived, draft } = chats.chatOf("c");
+  assert.deepEqual([archived, draft, chats.unreadMessages.value], [true, "So", 0]);
+  // A list that is older than the event takes none of it back.
+  await chats.loadChats();
+  assert.equal(chats.chatOf("c").draft, "So");
+});
+
+test("what was read elsewhere, and told to nobody, is read here", async () => {
+  listed = [chat(7, { unread: 2 })];
+  await chats.loadChats();
+  const upTo = { user_id: "ada", conversation_id: "c", seq: 7 };
+  await emit("CONVERSATION_READ", upTo, "user:ada", 920);
+  const { unread, read } = chats.chatOf("c");
+  assert.deepEqual([unread, read], [0, { ada: 7 }]);
+});
+
+test("after the last message was removed the one before it is asked for", async () => {
+  listed = [chat(7)];
+  await chats.loadChats();
+  listed = [chat(7, { last_message: message(6) })];
+  const removal = { user_id: "ada", conversation_id: "c", message_id: "m7" };
+  await emit("MESSAGE_REMOVED", removal, "user:ada", 930);
+  await new Promise((resolve) => {
+    chats.chats.subscribe((all) => all[0].last_message.id === "m6" && resolve());
   });
 });

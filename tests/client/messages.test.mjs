@@ -9,9 +9,11 @@ let server;
 let parley;
 let close;
 let messages;
+let Live;
 
 before(async () => {
   ({ server, parley, close } = await openPage());
+  ({ Live } = await import("../../static/client/live.js"));
   messages = await import("../../static/client/messages.js");
 });
 after(() => close());
@@ -22,6 +24,31 @@ beforeEach(async () => {
   server.asked = [];
   await signIn(server, parley, sessionNumber(1));
 });
+
+/** The events of a conversation's room, once the last of them has been heard. */
+async function emit(room, ...events) {
+  let seq = 10;
+  for (const [event, data] of events) {
+    const heard = new Promise((resolve) => {
+      const stop = parley.on("/chat", event, () => queueMicrotask(() => resolve(stop())));
+    });
+    seq++;
+    const meta = { room, seq, id: `${room} ${seq}`, at: "2026-01-01T00:00:00Z" };
+    server.emit("/chat", event, data, meta);
+    await heard;
+  }
+}
+
+/** A state that is fed from a snapshot, once that has come. */
+async function snapshot(source, data) {
+  server.answer = () => ({ ok: true, data: { ...data, seq: 10 } });
+  await parley.call("/chat", "history", { conversation_id: "c1" });
+  const live = new Live(source);
+  await new Promise((resolve) => {
+    live.state.subscribe((state) => state && resolve());
+  });
+  return live;
+}
 
 const texts = () => server.commands("send").map(({ payload }) => payload.text);
 
@@ -59,4 +86,43 @@ test("what one person wrote is not sent by the next", async () => {
   messages.send("c1", "of Ben");
   await server.until(() => texts().includes("of Ben"));
   assert.deepEqual(texts(), ["first of Ada", "of Ben"]);
+});
+
+test("changes of a group are in its history at their number", async () => {
+  const said = { id: "m9", conversation_id: "c1", seq: 9 };
+  const live = await snapshot(messages.historyOf("c1"), { messages: [said], has_more: false });
+  const note = (seq) => ({ message: { id: `m${seq}`, conversation_id: "c1", seq, kind: "system" } });
+  await emit("chat:c1", ["MEMBER_ADDED", note(11)], ["CONVERSATION_CHANGED", note(12)],
+    ["MEMBER_REMOVED", { message: null }]);
+  assert.deepEqual(live.state.value.messages.map(({ id }) => id), ["m9", "m11", "m12"]);
+  live.stop();
+});
+
+test("what the viewer removed for themselves is shown no more", async () => {
+  await parley.call("/chat", "history", { conversation_id: "c1" });
+  const all = [{ id: "m1" }, { id: "m2" }];
+  assert.deepEqual(messages.kept(all), all);
+  await emit("user:ada", ["MESSAGE_REMOVED", { conversation_id: "c1", message_id: "m1" }]);
+  assert.deepEqual(messages.kept(all), [{ id: "m2" }]);
+});
+
+test("what is pinned is asked for, and goes when it is unpinned or deleted", async () => {
+  const { pinsOf } = await import("../../static/client/pins.js");
+  const pinned = ["m1", "m2", "m3"].map((id) => ({ id, text: "old" }));
+  const live = await snapshot(pinsOf("c2"), { messages: pinned });
+  const unpinned = { conversation_id: "c2", message_id: "m1", pinned: false };
+  await emit("chat:c2", ["MESSAGE_PINNED", unpinned],
+    ["MESSAGE_DELETED", { message: { id: "m2" } }],
+    ["MESSAGE_EDITED", { message: { id: "m3", text: "new" } }]);
+  assert.deepEqual(live.state.value.messages, [{ id: "m3", text: "new" }]);
+  live.stop();
+});
+
+test("whom the viewer blocks elsewhere is blocked here", async () => {
+  const { blockedPeople } = await import("../../static/client/blocked.js");
+  const live = await snapshot(blockedPeople(), { user_ids: ["ben"] });
+  const on = (person_id, is) => ["PERSON_BLOCKED", { person_id, on: is }];
+  await emit("user:ada", on("cleo", true), on("ben", false));
+  assert.deepEqual(live.state.value.user_ids, ["cleo"]);
+  live.stop();
 });

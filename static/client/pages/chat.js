@@ -10,7 +10,7 @@ import { Members } from "../parts/group.js";
 import { Message } from "../parts/message.js";
 import { Page, Pending, Refusal } from "../parts/page.js";
 import { chatOf, chats, loadChats, noteRead, typing } from "../chats.js";
-import { loadOlder, useMessages } from "../messages.js";
+import { kept, loadOlder, useMessages } from "../messages.js";
 import { consultant, nameOf, useNames } from "../people.js";
 import { Dot } from "../presence.js";
 import { useLoaded } from "../parts/loaded.js";
@@ -76,7 +76,7 @@ export function Chat({ id }) {
   const { state, error, reload } = useMessages(id);
   const chat = chatOf(id);
   const history = state.value;
-  const messages = history?.messages ?? [];
+  const messages = kept(history?.messages ?? []);
   useNames(chat?.member_ids ?? []);
   useReading(id, messages.at(-1)?.seq ?? 0);
   const unknown = !chat && chats.value !== null;

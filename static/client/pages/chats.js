@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { Empty, Page, Pending } from "../parts/page.js";
 import { NewGroup } from "../parts/group.js";
+import { Note } from "../parts/note.js";
 import { chats, chatsRefusal, loadChats } from "../chats.js";
 import { nameOf, useNames } from "../people.js";
 import { Dot } from "../presence.js";
@@ -24,6 +25,7 @@ function preview(message) {
   if (!message) return "No messages yet";
   if (message.deleted) return "This message was deleted.";
   if (message.hidden) return "This message is hidden.";
+  if (message.kind === "system") return html`<${Note} message=${message} />`;
   return message.text ?? (message.card ? "A booking" : "");
 }
 

@@ -7,6 +7,7 @@ import { Dialog } from "./dialog.js";
 import { Flag } from "./flag.js";
 import { Area, Do, Form } from "./form.js";
 import { Media } from "./media.js";
+import { Note } from "./note.js";
 import { Preview } from "./preview.js";
 import { Quote } from "./quote.js";
 import { Reactions } from "./reactions.js";
@@ -91,7 +92,7 @@ export function Message({ message, chat, known = [] }) {
   const mine = sender_id === me.value?.id;
   if (kind === "system") {
     return html`<li class="system quiet" data-test="message" data-id=${message.id}>
-      ${message.text}</li>`;
+      <${Note} message=${message} /></li>`;
   }
   return html`
     <li class=${`message ${mine ? "mine" : ""}`} data-test="message" data-id=${message.id}>

@@ -1,0 +1,36 @@
+/** What is pinned in a conversation, live. */
+
+import { useEffect } from "preact/hooks";
+import { useLive } from "./live.js";
+import { parley } from "./state.js";
+
+/** @import { Message } from "./contracts.js" */
+/** @typedef {{messages: Message[]}} Pins */
+
+/** @param {Pins} pins @param {string} id */
+const without = (pins, id) =>
+  ({ ...pins, messages: pins.messages.filter((one) => one.id !== id) });
+
+/** @param {string} conversation_id @returns {import("./live.js").Source<Pins>} */
+export const pinsOf = (conversation_id) => ({
+  namespace: "/chat", room: `chat:${conversation_id}`,
+  load: () => parley.call("/chat", "pins", { conversation_id }),
+  events: {
+    MESSAGE_PINNED: (pins, { message_id }) => without(pins, message_id),
+    MESSAGE_DELETED: (pins, { message }) => without(pins, message.id),
+    MESSAGE_EDITED: (pins, { message }) => ({
+      ...pins,
+      messages: pins.messages.map((one) => (one.id === message.id ? message : one)),
+    }),
+  },
+});
+
+/** @param {string} conversation_id */
+export function usePins(conversation_id) {
+  const live = useLive(() => pinsOf(conversation_id), [conversation_id]);
+  // The event has no text: what it pinned is asked for.
+  useEffect(() => parley.on("/chat", "MESSAGE_PINNED", (told) => {
+    if (told.conversation_id === conversation_id && told.pinned) void live.reload();
+  }), [live]);
+  return live;
+}
