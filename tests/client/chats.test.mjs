@@ -89,7 +89,7 @@ test("a note of a change is the last message, and nothing unread", async () => {
   assert.deepEqual([archived, draft, muted_until], [true, "So", "2999"]);
 });
 
-test("a note counts by its conversation's number, in whichever room it comes", async () => {
+test("a note counts by its conversation's number, in whichever room", async () => {
   listed = [chat(7, { kind: "group" })];
   await chats.loadChats();
   const added = (seq) =>
@@ -103,7 +103,7 @@ test("a note counts by its conversation's number, in whichever room it comes", a
   assert.equal(chats.chatOf("c"), undefined);
 });
 
-test("what the viewer adjusts elsewhere is so here, and what is muted calls for nothing", async () => {
+test("what the viewer adjusts elsewhere is so here, and muted ones are quiet", async () => {
   listed = [chat(7, { unread: 2 })];
   await chats.loadChats();
   assert.equal(chats.unreadMessages.value, 2);

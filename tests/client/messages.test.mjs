@@ -91,7 +91,8 @@ test("what one person wrote is not sent by the next", async () => {
 test("changes of a group are in its history at their number", async () => {
   const said = { id: "m9", conversation_id: "c1", seq: 9 };
   const live = await snapshot(messages.historyOf("c1"), { messages: [said], has_more: false });
-  const note = (seq) => ({ message: { id: `m${seq}`, conversation_id: "c1", seq, kind: "system" } });
+  const note = (seq) =>
+    ({ message: { id: `m${seq}`, conversation_id: "c1", seq, kind: "system" } });
   await emit("chat:c1", ["MEMBER_ADDED", note(11)], ["CONVERSATION_CHANGED", note(12)],
     ["MEMBER_REMOVED", { message: null }]);
   assert.deepEqual(live.state.value.messages.map(({ id }) => id), ["m9", "m11", "m12"]);

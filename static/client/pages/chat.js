@@ -2,22 +2,19 @@
 
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { useSignal } from "@preact/signals";
-import { ChatBooking } from "../parts/chat_booking.js";
+import { ChatHead } from "../parts/chat_head.js";
 import { Composer, OnTheirWay } from "../parts/composer.js";
 import { Do } from "../parts/form.js";
-import { Members } from "../parts/group.js";
 import { Message } from "../parts/message.js";
 import { Page, Pending, Refusal } from "../parts/page.js";
+import { Pinned } from "../parts/pinned.js";
+import { GroupPicture } from "../parts/portrait.js";
 import { chatOf, chats, loadChats, noteRead, typing } from "../chats.js";
 import { kept, loadOlder, useMessages } from "../messages.js";
-import { consultant, nameOf, useNames } from "../people.js";
-import { Dot } from "../presence.js";
-import { useLoaded } from "../parts/loaded.js";
+import { nameOf, useNames } from "../people.js";
+import { usePins } from "../pins.js";
 import { me, parley } from "../state.js";
-import { otherOf, titleOf } from "./chats.js";
-
-/** @import { ListedConversation } from "../contracts.js" */
+import { titleOf } from "../titles.js";
 
 /** @param {string} conversation_id */
 function readUpTo(conversation_id) {
@@ -50,40 +47,22 @@ function Typing({ id }) {
   </p>`;
 }
 
-/** @param {{chat?: ListedConversation}} props */
-function Head({ chat }) {
-  const dialog = useSignal("");
-  const close = () => (dialog.value = "");
-  const direct = chat?.kind === "direct";
-  const other = direct ? otherOf(chat) : "";
-  const { value } = useLoaded(async () => (other ? consultant(other) : null), [other]);
-  if (!chat) return null;
-  return html`
-    <div class="actions">
-      ${direct && html`<${Dot} id=${other} />`}
-      ${direct && value?.status === "active" && html`
-        <button type="button" onClick=${() => (dialog.value = "book")}>Ask for a booking</button>`}
-      ${!direct && html`<button type="button" onClick=${() => (dialog.value = "members")}>
-        Members (${chat.member_ids.length})</button>`}
-    </div>
-    ${dialog.value === "members" && html`<${Members} chat=${chat} onClose=${close} />`}
-    ${dialog.value === "book" && html`
-      <${ChatBooking} conversation_id=${chat.id} consultant=${value} onClose=${close} />`}`;
-}
-
 /** @param {{id: string}} props */
 export function Chat({ id }) {
   const { state, error, reload } = useMessages(id);
   const chat = chatOf(id);
   const history = state.value;
   const messages = kept(history?.messages ?? []);
+  const pins = kept(usePins(id).state.value?.messages ?? []);
   useNames(chat?.member_ids ?? []);
   useReading(id, messages.at(-1)?.seq ?? 0);
   const unknown = !chat && chats.value !== null;
   useEffect(() => void (unknown && loadChats()), [unknown]);
   return html`
-    <${Page} title=${chat ? titleOf(chat) : "Conversation"}>
-      <${Head} chat=${chat} />
+    <${Page} title=${chat ? titleOf(chat) : "Conversation"}
+      before=${html`<${GroupPicture} picture_id=${chat?.picture_id} />`}>
+      <${ChatHead} chat=${chat} />
+      <${Pinned} messages=${pins} chat=${chat} />
       ${!history && html`<${Pending} error=${error.value} retry=${reload} />`}
       ${history && error.value && html`<${Refusal} error=${error.value} />`}
       <div class="scroll">
@@ -94,7 +73,7 @@ export function Chat({ id }) {
             <ul class="messages">
               ${messages.map((message) => html`
                 <${Message} key=${message.id} message=${message} chat=${chat}
-                  known=${messages} />`)}
+                  known=${messages} pinned=${pins.some((pin) => pin.id === message.id)} />`)}
               <${OnTheirWay} conversation_id=${id} messages=${messages} />
             </ul>
           </div>

@@ -5,20 +5,14 @@ import { useSignal } from "@preact/signals";
 import { Empty, Page, Pending } from "../parts/page.js";
 import { NewGroup } from "../parts/group.js";
 import { Note } from "../parts/note.js";
-import { chats, chatsRefusal, loadChats } from "../chats.js";
-import { nameOf, useNames } from "../people.js";
+import { Search } from "../parts/search.js";
+import { chats, chatsRefusal, isMuted, loadChats } from "../chats.js";
+import { useNames } from "../people.js";
 import { Dot } from "../presence.js";
-import { myId } from "../state.js";
+import { otherOf, titleOf } from "../titles.js";
 import { moment } from "../when.js";
 
 /** @import { ListedConversation, Message } from "../contracts.js" */
-
-/** @param {ListedConversation} chat */
-export const otherOf = ({ member_ids }) => member_ids.find((id) => id !== myId()) ?? myId();
-
-/** @param {ListedConversation} chat */
-export const titleOf = (chat) =>
-  chat.kind === "group" ? chat.name || "Group" : nameOf(otherOf(chat));
 
 /** @param {Message | null} message */
 function preview(message) {
@@ -39,24 +33,34 @@ function Entry({ chat }) {
       <div class="card-head">
         <h2><a href=${`#/chats/${chat.id}`}>${titleOf(chat)}</a>
           ${" "}${chat.kind === "direct" && html`<${Dot} id=${other} />`}</h2>
+        ${isMuted(chat) && html`<span class="tag" data-test="muted">Muted</span>`}
         ${unread > 0 && html`<span class="badge" aria-label=${`${unread} unread`}
           data-test="unread">${unread}</span>`}
       </div>
-      <p class="clamp">${preview(last_message)}</p>
+      <p class="clamp">${chat.draft
+        ? html`<em>Draft:</em> <bdi>${chat.draft}</bdi>` : preview(last_message)}</p>
       ${last_message && html`<time class="quiet" datetime=${last_message.sent_at}>
         ${moment(last_message.sent_at)}</time>`}
     </li>`;
 }
 
+/** @param {{away: boolean}} props */
+const None = ({ away }) => html`<${Empty}>${away ? "Nothing is archived."
+  : "No conversations yet. Write to a consultant from their page."}<//>`;
+
 export function Chats() {
   const making = useSignal(false);
+  const away = useSignal(false);
+  const shown = chats.value?.filter(({ archived }) => archived === away.value);
   return html`
     <${Page} title="Chats" actions=${html`
+      <button type="button" aria-pressed=${away.value}
+        onClick=${() => (away.value = !away.value)}>Archived</button>
       <button type="button" onClick=${() => (making.value = true)}>New group</button>`}>
-      ${!chats.value && html`<${Pending} error=${chatsRefusal.value} retry=${loadChats} />`}
-      ${chats.value?.length === 0 && html`<${Empty}>No conversations yet. Write to a consultant
-        ${" "}from their page.<//>`}
-      <ul class="cards">${chats.value?.map((chat) => html`
+      <${Search} />
+      ${!shown && html`<${Pending} error=${chatsRefusal.value} retry=${loadChats} />`}
+      ${shown?.length === 0 && html`<${None} away=${away.value} />`}
+      <ul class="cards">${shown?.map((chat) => html`
         <${Entry} key=${chat.id} chat=${chat} />`)}</ul>
       ${making.value && html`<${NewGroup} onClose=${() => (making.value = false)} />`}
     <//>`;

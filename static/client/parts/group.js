@@ -1,9 +1,10 @@
-/** Making a group, and who is in it. */
+/** Making a group, who is in it, and what its owners do with it. */
 
 import { html } from "htm/preact";
 import { Dialog } from "./dialog.js";
 import { Do, Field, Form, Select } from "./form.js";
 import { Empty } from "./page.js";
+import { ChoosePicture } from "./picture.js";
 import { chats, dropChat, noteConversation } from "../chats.js";
 import { Name, nameOf, useNames } from "../people.js";
 import { Dot } from "../presence.js";
@@ -11,6 +12,9 @@ import { go } from "../router.js";
 import { me, myId, parley } from "../state.js";
 
 /** @import { ListedConversation } from "../contracts.js" */
+
+/** @param {ListedConversation} chat */
+export const isOwner = (chat) => chat.owner_ids.includes(myId());
 
 /** People whom the viewer has talked with. */
 function acquaintances() {
@@ -57,11 +61,46 @@ function AddMember({ chat }) {
     <//>`;
 }
 
+/** What only owners see: how the group is called, and how it looks.
+ * @param {{chat: ListedConversation}} props */
+function Looks({ chat }) {
+  const conversation_id = chat.id;
+  const rename = async (/** @type {any} */ { name }) =>
+    noteConversation(await parley.call("/chat", "rename", { conversation_id, name }));
+  const set = async (/** @type {string | null} */ upload_id) =>
+    noteConversation(await parley.call("/chat", "set_picture", { conversation_id, upload_id }));
+  return html`
+    <${Form} submit="Rename" onSubmit=${rename} label="Name of the group" quiet>
+      <${Field} label="Name" name="name" value=${chat.name ?? ""} maxlength="100" />
+    <//>
+    <${ChoosePicture} id=${chat.picture_id} alt="The group's picture" set=${set} />`;
+}
+
+/** What an owner may do with a member. @param {{chat: ListedConversation, id: string}} props */
+function Tools({ chat, id }) {
+  const conversation_id = chat.id;
+  const owner = chat.owner_ids.includes(id);
+  const remove = async () =>
+    noteConversation(await parley.call("/chat", "remove_member", { conversation_id, user_id: id }));
+  const setRole = async () => {
+    const role = owner ? "member" : "owner";
+    const ask = /** @type {const} */ ({ conversation_id, user_id: id, role });
+    noteConversation(await parley.call("/chat", "set_role", ask));
+  };
+  return html`
+    <span class="actions">
+      <${Do} action=${setRole} aria-label=${owner
+        ? `Make ${nameOf(id)} a member again` : `Make ${nameOf(id)} an owner`}>
+        ${owner ? "Member again" : "Make owner"}<//>
+      ${id !== myId() && html`<${Do} action=${remove}
+        aria-label=${`Remove ${nameOf(id)}`}>Remove<//>`}
+    </span>`;
+}
+
 /** @param {{chat: ListedConversation, onClose: () => void}} props */
 export function Members({ chat, onClose }) {
   const conversation_id = chat.id;
-  const remove = (/** @type {string} */ user_id) => async () =>
-    noteConversation(await parley.call("/chat", "remove_member", { conversation_id, user_id }));
+  const owning = isOwner(chat);
   const leave = async () => {
     await parley.call("/chat", "leave", { conversation_id });
     dropChat(conversation_id);
@@ -69,11 +108,12 @@ export function Members({ chat, onClose }) {
   };
   return html`
     <${Dialog} title="Members" onClose=${onClose}>
+      ${owning && html`<${Looks} chat=${chat} />`}
       <ul class="list">${chat.member_ids.map((id) => html`
         <li key=${id} data-test="member" data-id=${id}>
-          <span><${Name} id=${id} /> <${Dot} id=${id} /></span>
-          ${id !== myId() && html`<${Do} action=${remove(id)}
-            aria-label=${`Remove ${nameOf(id)}`}>Remove<//>`}
+          <span><${Name} id=${id} /> <${Dot} id=${id} />
+            ${chat.owner_ids.includes(id) && html`${" "}<span class="tag">Owner</span>`}</span>
+          ${owning && html`<${Tools} chat=${chat} id=${id} />`}
         </li>`)}</ul>
       <${AddMember} chat=${chat} />
       <p><${Do} action=${leave}>Leave the group<//></p>

@@ -7,6 +7,7 @@ import { Dialog } from "./dialog.js";
 import { Flag } from "./flag.js";
 import { Area, Do, Form } from "./form.js";
 import { Media } from "./media.js";
+import { More } from "./message_more.js";
 import { Note } from "./note.js";
 import { Preview } from "./preview.js";
 import { Quote } from "./quote.js";
@@ -46,8 +47,8 @@ function reached({ seq }, chat) {
   return count(chat.delivered) ? "Delivered" : "Sent";
 }
 
-/** @param {{message: Said, chat?: ListedConversation}} props */
-function Foot({ message, chat }) {
+/** @param {{message: Said, chat?: ListedConversation, pinned: boolean}} props */
+function Foot({ message, chat, pinned }) {
   const editing = useSignal(false);
   const flagging = useSignal(false);
   const mine = message.sender_id === me.value?.id && !message.deleted;
@@ -65,7 +66,8 @@ function Foot({ message, chat }) {
       ${mine && (message.kind === "text" || message.kind === "media") && html`
         ${shown && html`<button type="button" class="plain"
           onClick=${() => (editing.value = true)}>Edit</button>`}
-        <${Do} class="plain" action=${remove}>Delete<//>`}
+        <${Do} class="plain" action=${remove}>Delete for all<//>`}
+      <${More} message=${message} chat=${chat} pinned=${pinned} />
       ${flagging.value && html`
         <${Flag} message_id=${message.id} onClose=${() => (flagging.value = false)} />`}
       ${editing.value && html`
@@ -86,23 +88,27 @@ function Body({ message }) {
   return html`<p class="prose">${text || `(${card?.kind ?? kind})`}</p>`;
 }
 
-/** @param {{message: Said, chat?: ListedConversation, known?: Said[]}} props */
-export function Message({ message, chat, known = [] }) {
+/**
+ * @param {{message: Said, chat?: ListedConversation, known?: Said[], pinned?: boolean}} props
+ */
+export function Message({ message, chat, known = [], pinned = false }) {
   const { sender_id, kind } = message;
   const mine = sender_id === me.value?.id;
   if (kind === "system") {
     return html`<li class="system quiet" data-test="message" data-id=${message.id}>
       <${Note} message=${message} /></li>`;
   }
+  const named = !message.deleted && message.mentions.includes(me.value?.id ?? "");
   return html`
-    <li class=${`message ${mine ? "mine" : ""}`} data-test="message" data-id=${message.id}>
+    <li class=${`message ${named ? "mentioned" : ""} ${mine ? "mine" : ""}`} data-test="message" data-id=${message.id}>
       ${sender_id && !mine && chat?.kind === "group"
         && html`<strong><${Name} id=${sender_id} /></strong>`}
+      ${named && html`<span class="tag" data-test="mentioned">Mentions you</span>`}
       ${message.reply_to && !message.deleted
         && html`<${Quote} message_id=${message.reply_to} known=${known} />`}
       <${Body} message=${message} />
       ${message.preview && !message.deleted && html`<${Preview} preview=${message.preview} />`}
       ${!message.deleted && !message.hidden && html`<${Reactions} message=${message} />`}
-      <${Foot} message=${message} chat=${chat} />
+      <${Foot} message=${message} chat=${chat} pinned=${pinned} />
     </li>`;
 }

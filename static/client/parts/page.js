@@ -6,8 +6,8 @@ import { words } from "../words.js";
 
 let arrived = false;
 
-/** @param {{title: string, children?: any, actions?: any}} props */
-export function Page({ title, children, actions }) {
+/** @param {{title: string, children?: any, actions?: any, before?: any}} props */
+export function Page({ title, children, actions, before }) {
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {
     // Not on the first page: who has just opened the address starts at its top.
@@ -18,7 +18,8 @@ export function Page({ title, children, actions }) {
   return html`
     <div class="page">
       <div class="page-head">
-        <h1 ref=${heading} tabindex="-1">${title}</h1>
+        <div class="with-portrait">${before}
+          <h1 ref=${heading} tabindex="-1">${title}</h1></div>
         ${actions && html`<div class="actions">${actions}</div>`}
       </div>
       ${children}

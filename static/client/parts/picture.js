@@ -1,4 +1,4 @@
-/** The viewer's own picture: shown, changed, taken away. */
+/** A picture that is shown, changed, taken away: the viewer's own, or a group's. */
 
 import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
@@ -6,11 +6,12 @@ import { me, parley } from "../state.js";
 import { Do, useAction } from "./form.js";
 import { Refusal } from "./page.js";
 
-export function Picture() {
+/**
+ * @param {{id: string | null | undefined, alt: string,
+ *   set: (upload_id: string | null) => Promise<unknown>}} props
+ */
+export function ChoosePicture({ id, alt, set }) {
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
-  const set = async (/** @type {string | null} */ upload_id) => {
-    me.value = await parley.call("/profile", "set_picture", { upload_id });
-  };
   const { run, busy, error } = useAction(async (/** @type {File} */ file) => {
     await set((await parley.upload(file)).id);
   });
@@ -19,10 +20,9 @@ export function Picture() {
     if (file) void run(file);
     event.currentTarget.value = "";
   };
-  const id = me.value?.picture_id;
   return html`
     <div class="actions">
-      ${id && html`<img class="portrait" src=${`/pictures/${id}?small`} alt="Your picture"
+      ${id && html`<img class="portrait" src=${`/pictures/${id}?small`} alt=${alt}
         data-test="picture" />`}
       <input type="file" class="hidden" ref=${input} onChange=${picked} aria-label="Picture file"
         accept="image/jpeg,image/png,image/webp,image/gif" tabindex="-1" />
@@ -31,4 +31,11 @@ export function Picture() {
       ${id && html`<${Do} action=${() => set(null)}>Remove the picture<//>`}
     </div>
     <${Refusal} error=${error.value} />`;
+}
+
+export function Picture() {
+  const set = async (/** @type {string | null} */ upload_id) => {
+    me.value = await parley.call("/profile", "set_picture", { upload_id });
+  };
+  return html`<${ChoosePicture} id=${me.value?.picture_id} alt="Your picture" set=${set} />`;
 }

@@ -1,4 +1,4 @@
-/** A person's picture, or their initials. */
+/** A person's picture, or their initials; a group's picture. */
 
 import { html } from "htm/preact";
 
@@ -16,3 +16,8 @@ export function Portrait({ person }) {
   return html`<span class="portrait" aria-hidden="true">
     ${initial(first_name)}${initial(last_name)}</span>`;
 }
+
+/** Nothing, where a group has none. @param {{picture_id?: string | null}} props */
+export const GroupPicture = ({ picture_id }) => picture_id && html`
+  <img class="portrait" src=${`/pictures/${picture_id}?small`} alt=""
+    data-test="group-picture" />`;
