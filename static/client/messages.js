@@ -10,7 +10,7 @@ import { myRoom, parley } from "./state.js";
 /** @typedef {{messages: Message[], has_more: boolean}} History */
 /**
  * @typedef {{client_id: string, conversation_id: string, text: string, reply_to: string | null,
- *   refusal: any}} Outgoing
+ *   mentions: string[], refusal: any}} Outgoing
  */
 
 const PAGE = 50;
@@ -132,11 +132,11 @@ export const takeOut = (client_id) => {
 };
 
 /** @param {Outgoing} one */
-async function post({ conversation_id, client_id, text, reply_to }) {
+async function post({ client_id, refusal: _, ...said }) {
   // Whoever wrote it may have gone while it waited.
   if (!isOutgoing(client_id)) return;
   try {
-    await parley.call("/chat", "send", { conversation_id, client_id, text, reply_to });
+    await parley.call("/chat", "send", { client_id, ...said });
     takeOut(client_id);
   } catch (refusal) {
     outgoing.value = withRefusal(client_id, refusal);
@@ -156,11 +156,11 @@ const withRefusal = (client_id, refusal) =>
 /** What the viewer is about to answer. */
 export const answering = signal(/** @type {Message | null} */ (null));
 
-/** @param {string} conversation_id @param {string} text */
-export function send(conversation_id, text) {
-  const asked = answering.value?.conversation_id === conversation_id ? answering.value.id : null;
+/** @param {string} conversation_id @param {string} text @param {string[]} [mentions] */
+export function send(conversation_id, text, mentions = []) {
+  const reply_to = answering.value?.conversation_id === conversation_id ? answering.value.id : null;
   answering.value = null;
-  const one = { conversation_id, text, reply_to: asked, client_id: newId(), refusal: null };
+  const one = { conversation_id, text, mentions, reply_to, client_id: newId(), refusal: null };
   outgoing.value = [...outgoing.value, one];
   enqueue(one);
 }

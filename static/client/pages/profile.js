@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { Account } from "../parts/account.js";
 import { Address } from "../parts/address.js";
-import { Do, Field, Form, Select } from "../parts/form.js";
+import { Check, Do, Field, Form, Select } from "../parts/form.js";
 import { Picture } from "../parts/picture.js";
 import { Page } from "../parts/page.js";
 import { languageOptions, zoneOptions } from "../parts/places.js";
@@ -19,9 +19,10 @@ const THEMES = [["system", "As the device has them"], ["light", "Light"], ["dark
 function Details() {
   const saved = useSignal(false);
   const user = /** @type {import("../contracts.js").User} */ (me.value);
-  const submit = async (/** @type {any} */ { theme, ...form }) => {
+  const submit = async (/** @type {any} */ { theme, read_receipts, ...form }) => {
     saved.value = false;
-    me.value = await parley.call("/profile", "update", { ...form, settings: { theme } });
+    const settings = { theme, read_receipts: read_receipts === "on" };
+    me.value = await parley.call("/profile", "update", { ...form, settings });
     saved.value = true;
   };
   return html`
@@ -33,6 +34,8 @@ function Details() {
       <${Select} label="Time zone of your mails" name="time_zone" value=${user.time_zone}
         options=${zoneOptions()} />
       <${Select} label="Colours" name="theme" value=${user.settings.theme} options=${THEMES} />
+      <${Check} label="Tell others what I have read" name="read_receipts"
+        checked=${user.settings.read_receipts} />
     <//>
     <p role="status">${saved.value ? "Saved." : ""}</p>`;
 }

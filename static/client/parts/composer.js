@@ -4,9 +4,11 @@ import { html } from "htm/preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { Attachments } from "./attachments.js";
+import { useDraft } from "../drafts.js";
 import { answering, outgoing, send, sendAgain, takeOut } from "../messages.js";
 import { parley } from "../state.js";
 import { words } from "../words.js";
+import { Mentions, useMentions } from "./mentions.js";
 import { excerpt } from "./quote.js";
 
 /** @import { Message } from "../contracts.js" */
@@ -18,8 +20,13 @@ export function Composer({ conversation_id }) {
   const id = useId();
   const text = useSignal("");
   const told = useRef(0);
+  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const mentions = useMentions(conversation_id, text, area);
+  const draft = useDraft(conversation_id, text);
   const input = (/** @type {any} */ event) => {
     text.value = event.currentTarget.value;
+    mentions.look();
+    draft.later();
     if (Date.now() - told.current < TYPING_EVERY_MS || !text.value) return;
     told.current = Date.now();
     parley.call("/chat", "typing", { conversation_id }).catch(() => {});
@@ -27,8 +34,9 @@ export function Composer({ conversation_id }) {
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (!text.value.trim()) return;
-    send(conversation_id, text.value.trim());
+    send(conversation_id, text.value.trim(), mentions.take());
     text.value = "";
+    draft.now();
     told.current = 0;
   };
   const key = (/** @type {KeyboardEvent} */ event) => {
@@ -38,8 +46,9 @@ export function Composer({ conversation_id }) {
     <${Answering} conversation_id=${conversation_id} />
     <form class="composer" onSubmit=${submit}>
       <label class="hidden" for=${id}>Message</label>
-      <textarea id=${id} rows="2" maxlength="4000" placeholder="Message" value=${text.value}
-        onInput=${input} onKeyDown=${key}></textarea>
+      <textarea id=${id} ref=${area} rows="2" maxlength="4000" placeholder="Message"
+        value=${text.value} onInput=${input} onKeyDown=${key}></textarea>
+      <${Mentions} mentions=${mentions} />
       <button type="submit" class="primary">Send</button>
     </form>
     <${Attachments} conversation_id=${conversation_id} />`;
