@@ -70,7 +70,7 @@ function Looks({ chat }) {
   const set = async (/** @type {string | null} */ upload_id) =>
     noteConversation(await parley.call("/chat", "set_picture", { conversation_id, upload_id }));
   return html`
-    <${Form} submit="Rename" onSubmit=${rename} label="Name of the group" quiet>
+    <${Form} submit="Rename" onSubmit=${rename} label="Rename the group" quiet>
       <${Field} label="Name" name="name" value=${chat.name ?? ""} maxlength="100" />
     <//>
     <${ChoosePicture} id=${chat.picture_id} alt="The group's picture" set=${set} />`;
@@ -80,6 +80,7 @@ function Looks({ chat }) {
 function Tools({ chat, id }) {
   const conversation_id = chat.id;
   const owner = chat.owner_ids.includes(id);
+  const whom = id === myId() ? "yourself" : nameOf(id);
   const remove = async () =>
     noteConversation(await parley.call("/chat", "remove_member", { conversation_id, user_id: id }));
   const setRole = async () => {
@@ -90,10 +91,10 @@ function Tools({ chat, id }) {
   return html`
     <span class="actions">
       <${Do} action=${setRole} aria-label=${owner
-        ? `Make ${nameOf(id)} a member again` : `Make ${nameOf(id)} an owner`}>
+        ? `Make ${whom} a member again` : `Make ${whom} an owner`}>
         ${owner ? "Member again" : "Make owner"}<//>
       ${id !== myId() && html`<${Do} action=${remove}
-        aria-label=${`Remove ${nameOf(id)}`}>Remove<//>`}
+        aria-label=${`Remove ${whom}`}>Remove<//>`}
     </span>`;
 }
 

@@ -70,6 +70,6 @@ export function Search() {
           <${Hit} key=${message.id} message=${message} wanted=${wanted.value} />`)}</ul>
         ${found.value.next && html`<p><${Do} action=${more}>Show more<//></p>`}
         <p><button type="button" class="plain" onClick=${() => (found.value = null)}>
-          Close the search</button></p>
+          Clear the results</button></p>
       </section>`}`;
 }
