@@ -100,10 +100,14 @@ async def _approved(ada: Person, student: Person, block: Any, asked: dict[str, A
 async def _conversations(ada: Person, ben: Person, cleo: Person) -> tuple[Any, Any]:
     direct = await ben.call("/chat", "open", user_id=ada.id)
     members = [ben.id, cleo.id]
-    group = await ada.call("/chat", "create_group", name=poison("group"), member_ids=members)
+    group = await ada.call("/chat", "create_group", name="Group", member_ids=members)
+    await ada.call("/chat", "rename", conversation_id=group["id"], name=poison("group"))
     for number, (person, chat) in enumerate(((ben, direct), (ada, direct), (ada, group))):
         said = {"client_id": str(number), "text": poison("text")}
-        await person.call("/chat", "send", conversation_id=chat["id"], **said)
+        sent = await person.call("/chat", "send", conversation_id=chat["id"], **said)
+        await ada.call("/chat", "pin", message_id=sent["id"])
+    draft = {"conversation_id": group["id"], "text": poison("draft")}
+    await ada.call("/chat", "draft", **draft)
     return direct, group
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.furnished import poison
 from tests.browser.viewer import Viewer, new_viewer
 from tests.handlers.chat.scenes import say, talk
 from tests.handlers.uploads.bringing import picture
@@ -153,14 +154,14 @@ async def test_what_was_said_is_found(world: World, browser: Any) -> None:
     ada, ben = await world.person("ada"), await world.person("ben")
     chat = await talk(ada, ben)
     for number in range(22):
-        await say(ben, chat, f"{'so ' * 100} <i>garden</i> {number}", f"g{number}")
+        await say(ben, chat, f"{'so ' * 100} {number} {poison('garden')}", f"g{number}")
     hers = await new_viewer(browser, world.url, ada)
     await hers.open("chats")
     await hers.field("Search in messages").fill("gard")
     await hers.button("Search").click()
     found = hers.part("found")
     await expect(found).to_have_count(20)
-    await expect(found.first).to_contain_text("<i>garden</i> 21")
+    await expect(found.first).to_contain_text(f"21 {poison('garden')}")
     await hers.button("Show more").click()
     await expect(found).to_have_count(22)
     await expect(hers.button("Show more")).to_have_count(0)

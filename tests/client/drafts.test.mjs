@@ -1,0 +1,78 @@
+/** A draft is the same on all devices, and no device takes away what is being written on another. */
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { signal } from "@preact/signals";
+import { sessionNumber } from "./fake_server.mjs";
+import { openPage, signIn } from "./page.mjs";
+
+let server;
+let parley;
+let close;
+let drafts;
+let text;
+let draft;
+
+before(async () => {
+  ({ server, parley, close } = await openPage());
+  drafts = await import("../../static/client/drafts.js");
+});
+after(() => close());
+
+beforeEach(async () => {
+  await parley.logout();
+  server.answer = () => ({ ok: true, data: {} });
+  server.asked = [];
+  await signIn(server, parley, sessionNumber(1));
+  text = signal("");
+  draft = new drafts.Draft("c1", text);
+});
+
+const asked = () => server.commands("draft").map(({ payload }) => payload.text);
+
+/** Write it here and leave. @param {string} begun */
+function leave(begun) {
+  text.value = begun;
+  draft.now();
+}
+
+test("what is left is kept at once, and not again while it is the same", async () => {
+  leave("So");
+  draft.now();
+  leave("So far");
+  await server.until(() => asked().length === 2);
+  assert.deepEqual(asked(), ["So", "So far"]);
+});
+
+test("while one is on its way only the latest waits", async () => {
+  let answer;
+  server.answer = () => new Promise((resolve) => (answer = resolve));
+  leave("a");
+  leave("ab");
+  leave("abc");
+  await server.until(() => asked().length === 1);
+  server.answer = () => ({ ok: true, data: {} });
+  answer({ ok: true, data: {} });
+  await server.until(() => asked().length === 2);
+  assert.deepEqual(asked(), ["a", "abc"]);
+});
+
+test("what another device keeps is shown where nothing else is being written", () => {
+  draft.hear("from there");
+  assert.equal(text.value, "from there");
+  draft.hear("");
+  assert.equal(text.value, "");
+  text.value = "written here";
+  draft.hear("and there");
+  assert.equal(text.value, "written here");
+});
+
+test("what comes back from the server takes back nothing that was written since", () => {
+  leave("So");
+  leave("So far");
+  draft.hear("So");
+  assert.equal(text.value, "So far");
+  draft.hear("So far");
+  draft.hear("from there");
+  assert.equal(text.value, "from there");
+});
