@@ -16,9 +16,10 @@ export const typing = signal(/** @type {ReadonlyMap<string, number>} */ (new Map
 /** @param {Pick<OwnState, "muted_until">} chat */
 export const isMuted = ({ muted_until }) => !!muted_until && Date.parse(muted_until) > Date.now();
 
-/** What is muted does not ask to be read. */
-export const unreadMessages = computed(() =>
-  (chats.value ?? []).reduce((sum, chat) => sum + (isMuted(chat) ? 0 : chat.unread), 0));
+/** What is muted does not ask to be read. @param {ListedConversation[]} list */
+export const unreadIn = (list) =>
+  list.reduce((sum, chat) => sum + (isMuted(chat) ? 0 : chat.unread), 0);
+export const unreadMessages = computed(() => unreadIn(chats.value ?? []));
 
 const DELIVERED_AFTER_MS = 400;
 const TYPING_MS = 5_000;

@@ -1,4 +1,4 @@
-/** A draft is the same on all devices, and no device takes away what is being written on another. */
+/** A draft is the same on all devices, and none takes away what is being written on another. */
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";

@@ -5,8 +5,9 @@ import { useSignal } from "@preact/signals";
 import { Empty, Page, Pending } from "../parts/page.js";
 import { NewGroup } from "../parts/group.js";
 import { Note } from "../parts/note.js";
+import { GroupPicture } from "../parts/portrait.js";
 import { Search } from "../parts/search.js";
-import { chats, chatsRefusal, isMuted, loadChats } from "../chats.js";
+import { chats, chatsRefusal, isMuted, loadChats, unreadIn } from "../chats.js";
 import { useNames } from "../people.js";
 import { Dot } from "../presence.js";
 import { otherOf, titleOf } from "../titles.js";
@@ -31,8 +32,9 @@ function Entry({ chat }) {
   return html`
     <li class="card" data-test="conversation" data-id=${chat.id}>
       <div class="card-head">
-        <h2><a href=${`#/chats/${chat.id}`}>${titleOf(chat)}</a>
-          ${" "}${chat.kind === "direct" && html`<${Dot} id=${other} />`}</h2>
+        <div class="with-portrait"><${GroupPicture} picture_id=${chat.picture_id} />
+          <h2><a href=${`#/chats/${chat.id}`}>${titleOf(chat)}</a>
+            ${" "}${chat.kind === "direct" && html`<${Dot} id=${other} />`}</h2></div>
         ${isMuted(chat) && html`<span class="tag" data-test="muted">Muted</span>`}
         ${unread > 0 && html`<span class="badge" aria-label=${`${unread} unread`}
           data-test="unread">${unread}</span>`}
@@ -52,10 +54,13 @@ export function Chats() {
   const making = useSignal(false);
   const away = useSignal(false);
   const shown = chats.value?.filter(({ archived }) => archived === away.value);
+  const waiting = unreadIn((chats.value ?? []).filter(({ archived }) => archived));
   return html`
     <${Page} title="Chats" actions=${html`
       <button type="button" aria-pressed=${away.value}
-        onClick=${() => (away.value = !away.value)}>Archived</button>
+        onClick=${() => (away.value = !away.value)}>Archived
+        ${waiting > 0 && html`${" "}<span class="badge" data-test="archived-unread"
+          aria-label=${`${waiting} unread`}>${waiting}</span>`}</button>
       <button type="button" onClick=${() => (making.value = true)}>New group</button>`}>
       <${Search} />
       ${!shown && html`<${Pending} error=${chatsRefusal.value} retry=${loadChats} />`}

@@ -100,7 +100,8 @@ export function Message({ message, chat, known = [], pinned = false }) {
   }
   const named = !message.deleted && message.mentions.includes(me.value?.id ?? "");
   return html`
-    <li class=${`message ${named ? "mentioned" : ""} ${mine ? "mine" : ""}`} data-test="message" data-id=${message.id}>
+    <li class=${`message ${mine ? "mine" : ""} ${named ? "mentioned" : ""}`} data-test="message"
+      data-id=${message.id}>
       ${sender_id && !mine && chat?.kind === "group"
         && html`<strong><${Name} id=${sender_id} /></strong>`}
       ${named && html`<span class="tag" data-test="mentioned">Mentions you</span>`}

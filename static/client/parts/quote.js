@@ -1,6 +1,7 @@
 /** What a message answers, as it is now: a reply has no copy of it. */
 
 import { html } from "htm/preact";
+import { kept } from "../messages.js";
 import { parley } from "../state.js";
 import { useLoaded } from "./loaded.js";
 
@@ -22,7 +23,7 @@ export function Quote({ message_id, known }) {
   const find = async () =>
     here ?? parley.call("/chat", "get", { message_id }).catch(() => null);
   const { value } = useLoaded(find, [message_id]);
-  const asked = here ?? value;
+  const asked = here ?? kept(value ? [value] : [])[0];
   return html`<blockquote class="quote quiet" data-test="quote">
     ${asked ? excerpt(asked) : "an earlier message"}</blockquote>`;
 }
