@@ -39,12 +39,13 @@ export function More({ message, chat, pinned }) {
   const opened = useSignal(false);
   const seen = useSignal(false);
   const message_id = message.id;
+  const shown = !message.deleted && !message.hidden;
   const remove = () => parley.call("/chat", "delete_for_me", { message_id });
   return html`
     <button type="button" class="plain" aria-expanded=${opened.value}
       onClick=${() => (opened.value = !opened.value)}>More</button>
     ${opened.value && html`
-      ${mayPin(chat) && !message.deleted && html`<${Do} class="plain"
+      ${mayPin(chat) && (pinned || shown) && html`<${Do} class="plain"
         action=${() => pin(message_id, !pinned)}>${pinned ? "Unpin" : "Pin"}<//>`}
       ${message.sender_id === me.value?.id && !message.deleted && html`
         <button type="button" class="plain" onClick=${() => (seen.value = true)}>Seen by</button>`}
