@@ -100,6 +100,7 @@ async def test_a_conversation_is_muted_put_away_and_blocked(world: World, browse
     chat = await talk(ada, ben)
     hers = await at_chat(world, browser, ada, chat)
     await hers.open("chats")
+    await expect(hers.heading("Chats")).to_be_visible()
     await say(ben, chat, "one")
     await expect(hers.part("chats-badge")).to_have_text("1")
     await ada.call("/chat", "mute", conversation_id=chat, until="2999-01-01T00:00:00Z")
