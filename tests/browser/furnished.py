@@ -7,6 +7,7 @@ from typing import Any
 from handlers.chat import public as chats
 from handlers.chat.contracts.messages import LinkPreview
 from handlers.kit.context import Transaction
+from tests.handlers.moderation.scenes import flag, moderator
 from tests.world import Person, World
 
 
@@ -21,6 +22,7 @@ class Furnished:
 
     ada: Person
     ben: Person
+    mo: Person
     block_id: str
     booking_id: str
     topic_id: str
@@ -30,7 +32,10 @@ class Furnished:
 
 
 async def furnish(world: World) -> Furnished:
-    """Ada consults; Ben has a booking of each kind and waits; Cleo is in the call before him."""
+    """Ada consults; Ben has a booking of each kind and waits; Cleo is in the call before him.
+
+    Ada has flagged what Ben wrote, for Mo to look at.
+    """
     ada = await _poisoned(world, "ada", consultant=True)
     ben, cleo = await _poisoned(world, "ben"), await _poisoned(world, "cleo")
     topic = await _offer(ada)
@@ -53,9 +58,10 @@ async def furnish(world: World) -> Furnished:
     await cleo.call("/waiting-room", "enter", booking_id=talking["id"])
     await ben.call("/waiting-room", "enter", booking_id=waiting["id"])
     call = await ada.call("/waiting-room", "admit", booking_id=talking["id"])
+    mo = await _flagged(world, ada, direct["id"])
     await world.settle()
     return Furnished(
-        ada, ben, first["id"], waiting["id"], topic["id"], call["id"], direct["id"], group["id"]
+        ada, ben, mo, first["id"], waiting["id"], topic["id"], call["id"], direct["id"], group["id"]
     )
 
 
@@ -109,6 +115,15 @@ async def _conversations(ada: Person, ben: Person, cleo: Person) -> tuple[Any, A
     draft = {"conversation_id": group["id"], "text": poison("draft")}
     await ada.call("/chat", "draft", **draft)
     return direct, group
+
+
+async def _flagged(world: World, person: Person, chat: str) -> Person:
+    """The moderator who finds the first text of a conversation flagged."""
+    mo = await moderator(world, "mo")
+    said = await person.call("/chat", "history", conversation_id=chat)
+    await person.enter("/moderation")
+    await flag(person, said["messages"][0]["id"], "other", poison("flag"))
+    return mo
 
 
 def _show_a_page(tx: Transaction, conversations: list[Any]) -> None:

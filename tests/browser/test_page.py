@@ -53,6 +53,10 @@ def tour_of_ben(made: Furnished) -> Tour:
     }
 
 
+def tour_of_mo(made: Furnished) -> Tour:
+    return {"moderation": (["ben"], ["Look at it"])}
+
+
 def tour_of_a_visitor(made: Furnished) -> Tour:
     return {
         "": (["ada", "about", "topic"], []),
@@ -90,6 +94,7 @@ async def test_what_people_write_is_text_on_every_page_and_fits_a_narrow_screen(
     tours = {
         made.ada: tour_of_ada(made),
         made.ben: tour_of_ben(made),
+        made.mo: tour_of_mo(made),
         None: tour_of_a_visitor(made),
     }
     names = set(re.findall(r'^ {2}"?([a-z-]*)"?: \(', _source("app.js"), re.MULTILINE))
