@@ -21,7 +21,7 @@ function preview(message) {
   if (message.deleted) return "This message was deleted.";
   if (message.hidden) return "This message is hidden.";
   if (message.kind === "system") return html`<${Note} message=${message} />`;
-  return message.text ?? (message.card ? "A booking" : "");
+  return message.text || (message.card ? "A booking" : message.media?.name);
 }
 
 /** @param {{chat: ListedConversation}} props */
