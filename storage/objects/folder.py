@@ -163,6 +163,8 @@ def _sweep(folder: Path) -> None:
     for half in folder.rglob("*.coming"):
         if time.time() - half.stat().st_mtime > HALF_WRITTEN_S:
             half.unlink(missing_ok=True)
+    for joined in folder.rglob("*.joined"):
+        shutil.rmtree(joined, ignore_errors=True)
 
 
 def _part(key: str, number: int) -> str:
@@ -234,7 +236,11 @@ def _sizes_in(folder: Path) -> dict[int, int]:
 
 
 def _join(folder: Path, path: Path) -> None:
-    """Append the parts one after the other; each is gone when the whole is on disk."""
+    """Append the parts one after the other; they are gone when the whole is on disk.
+
+    They are put aside at once and then deleted. So who joined the same ones beside, and finds
+    their folder still there at the end, has read all of them; who does not leaves it at that.
+    """
     if not folder.is_dir() and path.exists():
         return
     beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
@@ -243,7 +249,18 @@ def _join(folder: Path, path: Path) -> None:
         for part in sorted(one for one in folder.iterdir() if one.name.isdecimal()):
             with part.open("rb") as file:
                 shutil.copyfileobj(file, whole, CHUNK)
+        if not folder.is_dir():
+            raise FileNotFoundError(folder)
         _sync_as(whole, beside, path)
+        _put_aside(folder)
+    except FileNotFoundError:
+        if not path.exists():
+            raise
     finally:
         _let_go(whole, beside)
-    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_aside(folder: Path) -> None:
+    aside = folder.with_name(f"{folder.name}.{secrets.token_hex(8)}.joined")
+    folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)

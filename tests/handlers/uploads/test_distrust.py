@@ -173,6 +173,25 @@ async def test_parts_for_which_there_is_no_room_leave_nothing_half_joined(tmp_pa
     assert store.path_of("incoming/u").read_bytes() == b"\1\2"
 
 
+async def test_parts_that_go_away_while_they_are_joined_again_spoil_nothing(tmp_path, monkeypatch):
+    store = folder.Folder(tmp_path, "http://localhost", lambda *_: "")
+    for number in (1, 2):
+        await store.write(f"incoming/u.parts/{number:05}", "a/b", bytes([number]))
+    delete = folder.shutil.rmtree
+
+    def join_beside(path: Any, **how: Any) -> None:
+        """Somebody joins them again when the first part is gone already."""
+        with monkeypatch.context() as patched:
+            patched.setattr(folder.shutil, "rmtree", delete)
+            (path / "00001").unlink()
+            folder._join(store.path_of("incoming/u.parts"), store.path_of("incoming/u"))
+        delete(path, **how)
+
+    monkeypatch.setattr(folder.shutil, "rmtree", join_beside)
+    await store.join_parts("incoming/u", "parts")
+    assert store.path_of("incoming/u").read_bytes() == b"\1\2"
+
+
 @one_database
 async def test_a_few_pictures_are_in_memory_at_a_time(world, ana, monkeypatch):
     waiting, most, go = 0, 0, asyncio.Event()
