@@ -56,7 +56,7 @@ class RateLimited(Refusal):
 
 
 class TooMany(Refusal):
-    """More at once than one connection may have."""
+    """More at once than there may be."""
 
 
 class Conflict(Refusal):

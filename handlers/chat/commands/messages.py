@@ -19,6 +19,7 @@ from handlers.chat.contracts.personal import Blocked
 from handlers.chat.service import cards, media, messages, pins, reactions
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.errors import TooMany
 from handlers.moderation.contracts import TextRefused
 
 
@@ -46,7 +47,7 @@ async def edit(ctx: Context, ask: EditMessage) -> MessageView:
     return await ctx.transact(messages.edit, ask)
 
 
-@chat.command(refuses=(Blocked,))
+@chat.command(refuses=(Blocked, TooMany))
 async def pin(ctx: Context, ask: Pin) -> Empty:
     """Pin a message for everybody in the conversation, or no longer; in a group, owners may."""
     return await ctx.transact(pins.pin, ask)

@@ -14,6 +14,7 @@ from handlers.chat.contracts.personal import (
 from handlers.chat.service import blocks, personal
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.errors import TooMany
 
 
 @chat.command()
@@ -40,7 +41,7 @@ async def delete_for_me(ctx: Context, ask: DeleteForMe) -> Empty:
     return await ctx.transact(personal.delete_for_me, ask)
 
 
-@chat.command()
+@chat.command(refuses=(TooMany,))
 async def block(ctx: Context, ask: BlockPerson) -> Empty:
     """Let a person say nothing more to you directly, nor you to them; or let them again."""
     return await ctx.transact(blocks.block, ask)

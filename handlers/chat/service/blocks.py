@@ -7,7 +7,7 @@ conversation, begins: so neither misses the other.
 from handlers.chat.contracts.personal import Blocked, BlockedView, BlockPerson, PersonBlocked
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
-from handlers.kit.errors import Conflict, Invalid
+from handlers.kit.errors import Invalid, TooMany
 from handlers.profile import public as profiles
 from rooms import names
 from storage import chat as store
@@ -18,14 +18,14 @@ BLOCKED_MAX = 1_000
 
 
 def block(tx: Transaction, ask: BlockPerson) -> Empty:
-    """BlockPerson a person, or no longer; raises NotFound, Conflict, Invalid."""
+    """BlockPerson a person, or no longer; raises NotFound, TooMany, Invalid."""
     if ask.user_id == tx.actor.id:
         raise Invalid(details={"path": "$.user_id", "expected": "somebody else"})
     lock_two(tx, tx.actor.id, ask.user_id)
     if not _change(tx, ask):
         return Empty()
     if chat_blocks.count_blocked(tx, tx.actor.id) > BLOCKED_MAX:
-        raise Conflict("You have blocked enough people.")
+        raise TooMany("You have blocked enough people.")
     direct = store.find_direct(tx, direct_key(tx.actor.id, ask.user_id))
     if direct is not None:
         still = chat_blocks.is_block_between(tx, tx.actor.id, [ask.user_id])

@@ -63,7 +63,7 @@ async def test_so_many_are_pinned_and_no_more(people, monkeypatch):
     chat = await talk(ana, ben)
     said = [await say(ana, chat, str(number)) for number in range(3)]
     codes = [await refused(ana, "pin", message_id=message["id"]) for message in said]
-    assert codes == [None, None, "CONFLICT"]
+    assert codes == [None, None, "TOO_MANY"]
     assert len(await pinned(ana, chat)) == 2
 
 
