@@ -102,10 +102,14 @@ class MessageRow(msgspec.Struct):
 
 _x = messages.c
 _INSERT_MESSAGE = insert(messages)
-_BY_CLIENT_ID = select(messages).where(
-    _x.conversation_id == bindparam("of_conversation"),
-    _x.sender_id == bindparam("of_sender"),
-    _x.client_id == bindparam("of_client_id"),
+_BY_CLIENT_ID = (
+    select(messages)
+    .where(
+        _x.conversation_id == bindparam("of_conversation"),
+        _x.sender_id == bindparam("of_sender"),
+        _x.client_id == bindparam("of_client_id"),
+    )
+    .with_for_update(read=True)  # or its text could be kept as an answer while it is wiped
 )
 _FIND = select(messages).where(_x.id == bindparam("message_id"))
 _MESSAGE = _FIND.with_for_update()
@@ -175,7 +179,7 @@ def insert_message(tx: Queries, row: MessageRow) -> None:
 def find_sent(
     tx: Queries, conversation_id: str, sender_id: str, client_id: str
 ) -> MessageRow | None:
-    """What this sender sent under this client id."""
+    """What this sender sent under this client id; it says the same until the commit."""
     return tx.one(
         MessageRow,
         _BY_CLIENT_ID,

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import func, select
 
 from handlers.chat.contracts.messages import LinkPreview
-from handlers.chat.public import lock_text, show_preview
+from handlers.chat.public import hide, lock_text, show_preview
 from storage import chat as conversations
 from storage import chat_members, chat_messages
-from tests.handlers.chat.scenes import say, talk
+from tests.handlers.chat.scenes import rows_with, say, talk
+from tests.world import until
 
 HEART = "\u2764\ufe0f"
 LOCKS = (
@@ -60,6 +61,29 @@ async def test_a_page_is_shown_and_its_message_pinned_at_once(world, slow_locks)
             ana.call("/chat", "pin", message_id=message_id), world.transact(show, message_id)
         )
     assert (await ana.call("/chat", "get", message_id=message_id))["preview"] is not None
+
+
+async def test_a_text_that_is_hidden_while_it_is_sent_again_is_kept_as_no_answer(
+    world, monkeypatch
+):
+    ana = await (await world.person("ana")).enter("/chat")
+    chat = await talk(ana, await world.person("ben"))
+    said = await say(ana, chat, "a secret", "one")
+    find, dwelling = chat_messages.find_sent, []
+
+    def find_and_dwell(tx, *args):
+        found = find(tx, *args)
+        dwelling.append(found)
+        if tx.dialect == "postgresql":
+            tx.scalar(select(func.pg_sleep(0.3)))
+        return found
+
+    monkeypatch.setattr(chat_messages, "find_sent", find_and_dwell)
+    again = {"conversation_id": chat, "client_id": "one", "text": "a secret", "request_id": "r"}
+    sending = asyncio.ensure_future(ana.call("/chat", "send", **again))
+    await until(lambda: dwelling)
+    await asyncio.gather(world.transact(hide, said["id"]), sending)
+    assert await rows_with(world, "a secret") == ["messages"]
 
 
 def show(tx, message_id):
