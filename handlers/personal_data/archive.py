@@ -6,10 +6,10 @@ kept: whatever stops on the way leaves nothing behind, and is done again from th
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ParamSpec
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import msgspec
@@ -35,6 +35,7 @@ left out; what others wrote is theirs, and is not in here.
 
 """
 
+P = ParamSpec("P")
 Rows = list[dict[str, Any]]
 
 
@@ -51,6 +52,16 @@ async def prepare(ctx: Context, export_id: str, user_id: str) -> None:
         await ctx.kernel.objects.keep(key, exports.CONTENT_TYPE, file)
         if not await ctx.transact(exports.finish, export_id, size):
             await ctx.kernel.objects.delete(key)
+
+
+async def to_the_end(write: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Write off the loop's thread; who is cancelled waits, for the file is closed behind them."""
+    writing = asyncio.ensure_future(asyncio.to_thread(write, *args, **kwargs))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise
 
 
 class _Archive:
@@ -70,7 +81,7 @@ class _Archive:
         self._all = len(self._tables) + 1 + brought
         await self._tell()
         with ZipFile(self._file, "w", ZIP_DEFLATED) as self._zip:
-            await asyncio.to_thread(self._zip.writestr, "README.txt", self._about())
+            await to_the_end(self._zip.writestr, "README.txt", self._about())
             for table in self._tables:
                 await self._write_rows(personal.personal_of(table).file or "", self._rows_of(table))
             await self._write_rows(EVENTS, self._events())
@@ -88,7 +99,7 @@ class _Archive:
             before = b"[\n"
             async for page in pages:
                 for row in page:
-                    await asyncio.to_thread(entry.write, before + msgspec.json.encode(row))
+                    await to_the_end(entry.write, before + msgspec.json.encode(row))
                     before = b",\n"
             entry.write(b"[]\n" if before == b"[\n" else b"\n]\n")
         await self._note_done()
@@ -137,9 +148,9 @@ class _Archive:
             info = ZipInfo(name)
             info.compress_type = ZIP_STORED
             with self._zip.open(info, "w", force_zip64=True) as entry:
-                await asyncio.to_thread(entry.write, first)
+                await to_the_end(entry.write, first)
                 async for chunk in chunks:
-                    await asyncio.to_thread(entry.write, chunk)
+                    await to_the_end(entry.write, chunk)
         await self._note_done()
 
     async def _note_done(self) -> None:

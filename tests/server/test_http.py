@@ -53,6 +53,7 @@ async def test_metrics_tell_what_is_held_and_that_it_is_given_back(world):
     async def as_before():
         return held(await world.metrics()) == before
 
+    await world.settle()
     before = held(await world.metrics())
     ana = await world.person("ana")
     await ana.enter("/chat")

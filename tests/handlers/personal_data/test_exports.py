@@ -3,11 +3,13 @@
 import asyncio
 import io
 import json
+import threading
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
+from handlers.personal_data.archive import to_the_end
 from server.relay import LEASE_S
 from tests.handlers.personal_data.life import (
     FOUND_EVERYWHERE,
@@ -19,7 +21,7 @@ from tests.handlers.personal_data.life import (
     prepared,
 )
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person
+from tests.world import PASSWORD, Person, until
 
 DAY_S = 86_400
 
@@ -165,3 +167,22 @@ async def test_one_that_cannot_be_made_is_made_when_it_can_and_leaves_nothing(li
     files = await exported(life)
     assert "profile.json" in files
     assert not [file for file in files_of(life.world) if file.suffix == ".coming"]
+
+
+async def test_a_piece_that_is_being_written_is_written_before_its_file_is_closed():
+    began, may_end, written = threading.Event(), threading.Event(), []
+
+    def write() -> None:
+        began.set()
+        may_end.wait(5)
+        written.append("a piece")
+
+    writing = asyncio.ensure_future(to_the_end(write))
+    await until(began.is_set)
+    writing.cancel()
+    await asyncio.sleep(0)
+    assert not writing.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert written == ["a piece"]
