@@ -2,8 +2,11 @@
 
 A dead instance's row is taken by exactly one other, in the transaction that publishes
 `INSTANCE_LOST` with the time of its last confirmation: calls, places and devices that it held end
-there, never later. Who was taken for dead while it lived (its database was out of reach) begins
-anew under another id and cuts its connections: what they held is gone, and they take it again.
+there, never later. Only who has confirmed without a gap for as long as a silence takes may take
+it: after a time in which nobody could confirm, all have that long to come back.
+
+Who was taken for dead while it lived (its database was out of reach) begins anew under another id
+and cuts its connections: what they held is gone, and they take it again.
 """
 
 import asyncio
@@ -47,14 +50,16 @@ class Heartbeat:
         self._kernel = kernel
         self._cut_all = cut_all
         self._tasks = Tasks()
+        self._confirmed_at = self._steady_since = kernel.clock.now()
 
     async def start(self) -> None:
         """Be known; an embedded database has one instance, so any other is dead at once."""
         database = self._kernel.database
         await align_clock(self._kernel)
         await database.transact(self._introduce)
-        now = self._kernel.clock.now()
-        await self.bury(now - SILENT_AFTER if database.shared else now + timedelta(days=1))
+        self._confirmed_at = self._steady_since = self._kernel.clock.now()
+        if not database.shared:
+            await self.bury(self._confirmed_at + timedelta(days=1))
         self._tasks.spawn(self._beat())
 
     async def stop(self) -> None:
@@ -113,29 +118,31 @@ class Heartbeat:
             tx.flush()
 
     async def _beat(self) -> None:
-        confirmed_at, pause_s = self._kernel.clock.now(), CONFIRM_EVERY_S
+        pause_s = CONFIRM_EVERY_S
         while True:
             await asyncio.sleep(pause_s)
             pause_s = AGAIN_AFTER_S
             try:
                 async with asyncio.timeout(BEAT_WITHIN_S):
-                    confirmed_at = await self._confirm_and_bury(confirmed_at)
+                    await self._confirm_and_bury()
                 pause_s = CONFIRM_EVERY_S
             except (StorageUnavailable, TimeoutError) as error:
                 log.warning("not_confirmed", error=str(error) or "it took too long")
             except Exception as raised:
                 log.error("beat_failed", error=type(raised).__name__)
 
-    async def _confirm_and_bury(self, confirmed_at: datetime) -> datetime:
-        """Confirm; then bury the silent, unless nobody could confirm for a while."""
+    async def _confirm_and_bury(self) -> None:
+        """Confirm; then bury the silent, if they had as long as this one to be heard."""
         if isinstance(self._kernel.clock, SharedClock):
             await self._kernel.clock.align(self._kernel.database)
         if not await self._kernel.database.transact(self._confirm):
             await self._begin_anew()
         now = self._kernel.clock.now()
-        if now - confirmed_at < SILENT_AFTER:
+        if now - self._confirmed_at >= SILENT_AFTER:
+            self._steady_since = now
+        self._confirmed_at = now
+        if now - self._steady_since >= SILENT_AFTER:
             await self.bury(now - SILENT_AFTER)
-        return now
 
 
 async def align_clock(kernel: Kernel) -> None:

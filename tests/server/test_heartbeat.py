@@ -37,6 +37,13 @@ async def test_an_instance_that_stops_in_order_tells_its_own_end(world):
     assert await lost(world) == [gone]
 
 
+async def confirmed(*worlds: World) -> None:
+    """Wait for two beats of each: the second began after this was asked."""
+    for beat in [world.app.heartbeat for world in worlds] * 2:
+        before = beat._confirmed_at
+        await until(lambda beat=beat, before=before: beat._confirmed_at != before, within_s=5)
+
+
 @one_database
 async def test_an_embedded_database_takes_any_other_instance_for_dead_at_its_start(world):
     now = world.clock.now()
@@ -62,11 +69,11 @@ class TestWithOthers:
     async def test_a_dead_instance_is_missed_once_and_soon(self, make_world):
         dead, one, two = [await make_world() for _ in range(3)]
         gone = await silence(dead)
-        for _ in range(4):  # their own confirmations keep up with the clock
+        for _ in range(4):
             one.clock.advance(4.5)
-            await asyncio.sleep(0.15)
+            await confirmed(one, two)
         await until(lambda: lost(one), within_s=2)
-        await asyncio.sleep(0.1)
+        await confirmed(one, two)
         assert await lost(two) == [gone]
 
     async def test_its_end_was_when_it_last_confirmed(self, make_world):
@@ -75,7 +82,7 @@ class TestWithOthers:
         await silence(dead)
         for _ in range(4):
             one.clock.advance(4.5)
-            await asyncio.sleep(0.1)
+            await confirmed(one)
         await until(lambda: lost(one), within_s=2)
         (told,) = await one.stored(LOST)
         assert told["at"][:18] == before[:18]
@@ -83,18 +90,33 @@ class TestWithOthers:
     async def test_a_short_silence_is_no_death(self, make_world):
         quiet, one = [await make_world() for _ in range(2)]
         await silence(quiet)
-        one.clock.advance(10)
-        await asyncio.sleep(0.2)
+        for _ in range(3):
+            one.clock.advance(3.3)
+            await confirmed(one)
         assert await lost(one) == []
 
     async def test_nobody_is_taken_for_dead_after_a_time_in_which_nobody_could_confirm(
         self, make_world
     ):
         """A database that was away for long silences all; who comes back first is not alone."""
-        worlds = [await make_world() for _ in range(3)]
-        worlds[0].clock.advance(60)
-        await asyncio.sleep(0.4)
-        assert await lost(worlds[0]) == []
+        slow, first = [await make_world() for _ in range(2)]
+        gone = await silence(slow)
+        for seconds in (60, 3, 3):  # away for a minute; then `slow` is not back for a while
+            first.clock.advance(seconds)
+            await confirmed(first)
+        assert await lost(first) == []
+        first.clock.advance(8)
+        await until(lambda: lost(first), within_s=2)
+        assert await lost(first) == [gone]
+
+    async def test_who_starts_beside_the_silent_gives_them_time_to_come_back(self, make_world):
+        """It may be the first to reach a database that was away for all."""
+        slow = await make_world()
+        await silence(slow)
+        slow.clock.advance(60)
+        fresh = await make_world()
+        await confirmed(fresh)
+        assert await lost(fresh) == []
 
     @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.3")
     async def test_who_was_taken_for_dead_begins_anew_and_its_people_are_there_again(
@@ -187,7 +209,7 @@ async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list
 
 
 async def test_a_beat_that_failed_is_followed_by_the_next(world, monkeypatch):
-    failures = await fail_once(world, monkeypatch, world.app.heartbeat, "bury")
+    failures = await fail_once(world, monkeypatch, world.app.heartbeat, "_confirm_and_bury")
     await until(lambda: len(failures) > 2, within_s=2)
 
 
@@ -197,11 +219,10 @@ async def test_a_beat_that_hangs_is_given_up_and_tried_again_at_once(make_world,
     monkeypatch.setattr("server.heartbeat.BEAT_WITHIN_S", 0.05)
     world, beats = await make_world(), []
 
-    async def hang_at_first(confirmed_at):
+    async def hang_at_first():
         beats.append(1)
         if len(beats) < 4:
             await asyncio.sleep(60)
-        return confirmed_at
 
     monkeypatch.setattr(world.app.heartbeat, "_confirm_and_bury", hang_at_first)
     await until(lambda: len(beats) > 4, within_s=3)
