@@ -5,6 +5,9 @@ order in which it was said, the newest first, so that a page costs as much as it
 its index from the end; PostgreSQL reads it whole where few messages have the words, and else goes
 back over messages themselves until it has a page (its `OFFSET 0` keeps the index out of that, which
 would read and sort them all).
+
+SQLite's index is a little behind: new messages are noted, and indexed many at once. Who searches
+lets it catch up before.
 """
 
 import re
@@ -57,6 +60,14 @@ _IN_POSTGRESQL = _searching(
             ORDER BY id DESC LIMIT :limit)"""
 )
 
+_IS_BEHIND = text("SELECT EXISTS (SELECT 1 FROM message_search_noted)")
+_INDEX_NOTED = text(
+    """INSERT INTO message_search (text, conversation, message)
+        SELECT text || ' ' || coalesce(json_extract(card_data, '$.name'), ''),
+            replace(conversation_id, '-', ''), replace(id, '-', '')
+        FROM message_search_noted CROSS JOIN messages ON id = message_id ORDER BY number"""
+)
+_FORGET_NOTED = text("DELETE FROM message_search_noted")
 _MERGE = text("INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)")
 _CHANGES = text("SELECT total_changes()")
 PAGES = -200
@@ -68,10 +79,24 @@ def words_of(asked: str) -> list[str]:
     return _WORD.findall(asked.lower())[:WORDS_MAX]
 
 
+def is_behind(tx: Queries) -> bool:
+    """Whether something was said that the index does not know yet."""
+    return tx.dialect == "sqlite" and bool(tx.scalar(_IS_BEHIND))
+
+
+def catch_up(tx: Queries) -> None:
+    """Let the index know what was said up to now: a few hundred messages at most."""
+    tx.run(_INDEX_NOTED)
+    tx.run(_FORGET_NOTED)
+
+
 def list_said(
     tx: Queries, words: list[str], conversation_ids: list[str], before: str | None, limit: int
 ) -> list[MessageRow]:
-    """Messages of these conversations with all these words, before a message, the newest first."""
+    """Messages of these conversations with all these words, before a message, the newest first.
+
+    As far as the index knows: see `is_behind`.
+    """
     page: dict[str, Any] = {"before": before or NEWEST, "limit": limit}
     if tx.dialect == "sqlite":
         query = _for_sqlite(words, conversation_ids)

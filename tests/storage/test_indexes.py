@@ -68,6 +68,9 @@ SCANNED = {
 
 OF_ONE = {
     "chat_search._IN_SQLITE": "sqlite",
+    "chat_search._IS_BEHIND": "sqlite",
+    "chat_search._INDEX_NOTED": "sqlite",
+    "chat_search._FORGET_NOTED": "sqlite",
     "chat_search._MERGE": "sqlite",
     "chat_search._CHANGES": "sqlite",
     "chat_search._IN_POSTGRESQL": "postgresql",
@@ -316,6 +319,7 @@ def fill_chat(queries: SqliteQueries, count: int) -> None:
             False, None, None, None,
         )  # fmt: skip
         chat_messages.insert_message(queries, row)
+    chat_search.catch_up(queries)
 
 
 def fill_events(queries: SqliteQueries, count: int) -> None:
@@ -361,6 +365,7 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
     "a word in one's conversations": lambda q, n: chat_search.list_said(
         q, ["word"], [HERE], None, 20
     ),
+    "whether there is a word to be indexed": lambda q, n: chat_search.is_behind(q),
     "who read a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),
     "unread": lambda q, n: chat.count_unread(q, ME, [HERE], 1_000),
     "the last messages": lambda q, n: chat.list_last_messages(q, ME, [HERE]),

@@ -49,6 +49,8 @@ async def get_receipts(ctx: Context, ask: GetReceipts) -> ReceiptsView:
 @chat.command(rate="searches")
 async def search(ctx: Context, ask: Search) -> FoundView:
     """What was said with these words, of all that you may read."""
+    if await ctx.read(found.is_behind):
+        await ctx.transact(found.catch_up)
     return await ctx.read(found.search, ask)
 
 

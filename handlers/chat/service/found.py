@@ -6,6 +6,8 @@ from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from storage import chat_members, chat_search
 from storage.chat_members import Interval
+from storage.chat_search import catch_up as catch_up
+from storage.chat_search import is_behind as is_behind
 
 SEARCHED_MAX = 1_000
 """So many stays in conversations are searched, those of the latest begun conversations."""

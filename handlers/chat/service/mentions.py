@@ -17,9 +17,10 @@ def check_mentions(tx: Transaction, conversation_id: str, user_ids: list[str]) -
 
 def tell_mentioned(tx: Transaction, row: MessageRow, before: list[str] | None = None) -> None:
     """Tell who is named and was not before, but nobody who blocked the sender."""
+    if not row.mentions or row.sender_id is None:
+        return
     known = {row.sender_id, *(before or [])}
-    fresh = [one for one in row.mentions or [] if one not in known]
-    if not fresh or row.sender_id is None:
+    if not (fresh := [one for one in row.mentions if one not in known]):
         return
     deaf = set(chat_blocks.list_blockers(tx, row.sender_id, fresh))
     if hearing := [one for one in fresh if one not in deaf]:

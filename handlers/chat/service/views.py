@@ -26,12 +26,14 @@ def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> Message
     """As those see it who may read it: of a hidden one nobody sees more than that it is there."""
     if row.hidden:
         return msgspec.structs.replace(message_view(_without_words(row)), hidden=True)
-    card, media = None, None
+    card, media, preview = None, None, None
     if row.card_kind is not None and not row.deleted:
         if row.kind == "media":
             media = msgspec.convert(row.card_data, MediaView)
         else:
             card = Card(row.card_kind, row.card_id or "", row.card_data)
+    if row.preview is not None:
+        preview = msgspec.convert(row.preview, LinkPreview)
     return MessageView(
         id=row.id,
         conversation_id=row.conversation_id,
@@ -48,7 +50,7 @@ def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> Message
         reply_to=row.reply_to,
         mentions=row.mentions or [],
         reactions=list(reactions),
-        preview=msgspec.convert(row.preview, LinkPreview | None),
+        preview=preview,
     )
 
 

@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import text as sql
 
+from handlers.chat.service.messages import new_message
+from handlers.chat.service.messages import say as say_in
 from server.housekeeping import Housekeeping
 from tests.handlers.chat.scenes import refused, say, talk
 from tests.world import Person, World, one_database
@@ -108,11 +110,52 @@ async def test_words_that_were_taken_back_do_not_stay_in_the_index(people, world
     for number in range(3):
         await say(ana, chat, f"other {number}")
     said = await say(ana, chat, "canaryword")
+    assert await find(ben, "canaryword") == ["canaryword"]
     await ana.call("/chat", "delete", message_id=said["id"])
     assert await world.read(index_parts_with, "aryword")
     await Housekeeping(world.app.kernel).tidy()
     assert await world.read(index_parts_with, "aryword") == []
     assert await find(ben, "other") == ["other 2", "other 1", "other 0"]
+
+
+@one_database
+async def test_words_that_were_taken_back_before_they_were_indexed_never_are(people, world):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    said = await say(ana, chat, "canaryword")
+    await ana.call("/chat", "edit", message_id=said["id"], text="another")
+    assert await find(ben, "another") == ["another"]
+    assert await world.read(index_parts_with, "aryword") == []
+
+
+@one_database
+async def test_many_messages_are_indexed_together_or_by_who_searches_before(people, world):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    await world.transact(say_many, ana.id, chat, range(TOGETHER - 1))
+    assert await world.read(noted_and_indexed) == (TOGETHER - 1, 0)
+    assert await find(ben, "many 7") == [f"many {n}" for n in (*range(79, 69, -1), 7)]
+    assert await world.read(noted_and_indexed) == (0, TOGETHER - 1)
+    await world.transact(say_many, ana.id, chat, range(1000, 1000 + TOGETHER))
+    assert await world.read(noted_and_indexed) == (0, 2 * TOGETHER - 1)
+
+
+TOGETHER = 256
+"""As the migrations have it."""
+
+
+def say_many(tx, sender_id: str, conversation_id: str, numbers: range) -> None:
+    for number in numbers:
+        row = new_message(tx, conversation_id, str(number), "text", f"many {number}", sender_id)
+        say_in(tx, row)
+
+
+def noted_and_indexed(tx) -> tuple[int, int]:
+    return tx.scalar(_NOTED), tx.scalar(_INDEXED)
+
+
+_NOTED = sql("SELECT count(*) FROM message_search_noted")
+_INDEXED = sql("SELECT count(*) FROM message_search")
 
 
 def index_parts_with(tx, letters: str) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import Boolean, Integer, Text, column, func, or_, select, text, type_coerce
 
+from storage.chat_search import catch_up
 from storage.columns import metadata
 from storage.personal import Row, personal_of
 from tests.handlers.chat.scenes import FOREVER, offer, say, talk
@@ -240,7 +241,8 @@ async def find(world: World, *words: str) -> dict[str, set[str]]:
 
 async def searched(world: World) -> str:
     """What the databases themselves hold of messages, to search in."""
-    shared = world.app.database.shared
+    if not (shared := world.app.database.shared):
+        await world.transact(catch_up)
     held = text("SELECT terms FROM messages" if shared else "SELECT text FROM message_search")
     rows = await world.read(lambda tx: tx.all(Row, held.columns(column("held", Text))))
     return str(rows)
