@@ -100,11 +100,11 @@ class Dispatcher:
         try:
             command = self._find(incoming)
             authorise(command, incoming.actor)
+            request = decode(command, incoming.payload)
         except Refusal:
             await self._limit("commands", incoming)  # asking for what one may not have is not free
             raise
-        await self._limit(command.rate, incoming)
-        request = decode(command, incoming.payload)
+        await self._limit(command.rate, incoming, request.uses())
         context.command = f"{command.namespace} {command.name}"
         context.request_id = ask_of(request) if command.changes else None
         if context.request_id is not None:
@@ -117,9 +117,9 @@ class Dispatcher:
             raise UnknownCommand
         return command
 
-    async def _limit(self, rate: Rate, incoming: Incoming) -> None:
+    async def _limit(self, rate: Rate, incoming: Incoming, count: int = 1) -> None:
         if incoming.actor is not None and rate != "attempts":
-            wait = await self._limits.take(rate, incoming.actor.id)
+            wait = await self._limits.take(rate, incoming.actor.id, count)
         else:
             wait = await self._limits.take_from(rate, incoming.origin.address)
         if wait:

@@ -24,15 +24,15 @@ class Limits:
         self._shared = shared
         self._on = on
 
-    async def take(self, rate: str, key: str) -> float:
-        """Seconds to wait before `key` may do it; 0.0 when it may now."""
+    async def take(self, rate: str, key: str, count: int = 1) -> float:
+        """Seconds to wait before `key` may do it, as often as that; 0.0 when it may now."""
         if not self._on:
             return 0.0
         buckets = self._buckets[rate]
-        wait = buckets.take(key)
+        wait = buckets.take(key, count)
         if wait or self._shared is None:
             return wait
-        return await self._shared.take(rate, key, buckets.limit) or 0.0
+        return await self._shared.take(rate, key, buckets.limit, count) or 0.0
 
     async def take_from(self, rate: str, address: str) -> float:
         """The same for an address: all of an IPv6 network of one subscriber count together."""

@@ -22,14 +22,17 @@ class Buckets:
         self.limit = limit
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str) -> float:
-        """Take one token: 0.0 when there was one, else the seconds until there is."""
+    def take(self, key: str, count: int = 1) -> float:
+        """Take `count` tokens: 0.0 when there was one, else the seconds until there is.
+
+        What is taken beyond what is there is owed, up to another `burst`.
+        """
         burst, per_s = self.limit
         now = time.monotonic()
         tokens, at = self._left.pop(key, (burst, now))
         tokens = min(burst, tokens + (now - at) * per_s)
         wait = 0.0 if tokens >= 1 else waiting_s((1 - tokens) / per_s)
-        self._left[key] = (tokens if wait else tokens - 1, now)
+        self._left[key] = (tokens if wait else max(tokens - count, -burst), now)
         if len(self._left) > BUCKETS_MAX:
             self._left.popitem(last=False)
         return wait

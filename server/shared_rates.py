@@ -9,11 +9,12 @@ PREFIX = "parley:rate:"
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local each, burst, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
 local wait = full_at + each - burst * each - now
 if wait > 0 then return math.ceil(wait) end
-redis.call('SET', KEYS[1], full_at + each, 'PX', math.ceil((full_at + each - now) / 1000) + 1)
+local full_again_at = math.min(full_at + count * each, now + 2 * burst * each)
+redis.call('SET', KEYS[1], full_again_at, 'PX', math.ceil((full_again_at - now) / 1000) + 1)
 return 0
 """
 """Keeps when a bucket will be full again, in microseconds of Redis's clock; answers the wait."""
@@ -25,11 +26,12 @@ class SharedRates:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def take(self, rate: str, key: str, limit: RateLimit) -> float | None:
-        """Take one token: 0.0, or the seconds until there is one; None when Redis is away."""
+    async def take(self, rate: str, key: str, limit: RateLimit, count: int = 1) -> float | None:
+        """Take `count` tokens: 0.0, or the seconds until there is one; None when Redis is away."""
         name = f"{PREFIX}{rate}:{key}"
         each_us = math.ceil(1_000_000 / limit.per_s)
-        answer = await self._line.ask(name, ("EVAL", _TAKE, 1, name, each_us, limit.burst))
+        values = (each_us, limit.burst, count)
+        answer = await self._line.ask(name, ("EVAL", _TAKE, 1, name, *values))
         if answer is None:
             return None
         return waiting_s(answer[0] / 1_000_000)

@@ -42,6 +42,10 @@ See `handlers/kit/personal.py`."""
 class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a command takes."""
 
+    def uses(self) -> int:
+        """How much of its command's rate this takes."""
+        return 1
+
     def __post_init__(self) -> None:
         """Keep moments away from the calendar's ends, beyond which no zone can show them."""
         for number, name in moments_of(type(self)):

@@ -5,6 +5,7 @@ from time import monotonic
 
 import pytest
 
+from handlers.kit.ids import new_id
 from tests.wire_client import Client
 from tests.world import Person, World, one_database, until
 
@@ -83,3 +84,20 @@ async def test_who_does_not_wait_is_heard_no_faster_than_they_may_speak(world: W
     assert monotonic() - began > slowed
     me = await eve.call("/profile", "me")
     assert me["id"] == eve.id, "what else one does is not slowed"
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_REACH_BURST="4", PARLEY_REACH_PER_S="0.01")
+async def test_who_takes_many_people_into_a_group_pays_for_each(world: World):
+    eve = await (await world.person("eve")).enter("/chat")
+    strangers = [(await world.person(f"p{number}")).id for number in range(9)]
+
+    async def wait_after(member_ids: list[str]) -> float:
+        """Seconds to wait for the next group; 0.0 when this was made."""
+        payload = {"name": "G", "member_ids": member_ids, "request_id": new_id(world.clock.now())}
+        answer = await eve.client.ask("/chat", "create_group", payload)
+        return 0.0 if answer["ok"] else answer["error"]["retry_after_s"]
+
+    assert await wait_after(strangers[:3]) == 0.0
+    assert await wait_after(strangers) == 0.0  # one was left, and more is owed
+    waits = [await wait_after(strangers[:1]) for _ in range(2)]
+    assert all(480 < wait <= 501 for wait in waits), "no more is owed than can be had at once"

@@ -57,6 +57,14 @@ class TestRates:
         here, there = [await enter(world, ana) for world in both]
         assert await answered(here) + await answered(there) == BURST
 
+    async def test_what_takes_much_of_a_rate_takes_it_on_all_instances(self, both):
+        limits = [world.app.limits for world in both]
+        assert await limits[0].take("commands", "ana", BURST - 1) == 0.0
+        assert await limits[1].take("commands", "ana", 3 * BURST) == 0.0  # it is owed
+        for one in limits:
+            wait = await one.take("commands", "ana")
+            assert BURST * 100 < wait <= (BURST + 1) * 100 + 1, "no more than another burst"
+
     async def test_without_redis_each_instance_keeps_the_rate(self, both, redis_server):
         ana = await both[0].person("ana")
         here, there = [await enter(world, ana) for world in both]

@@ -41,6 +41,9 @@ class CreateGroup(Change, kw_only=True):
     name: Name
     member_ids: MemberIds
 
+    def uses(self) -> int:
+        return max(len(self.member_ids), 1)
+
 
 class ChangeMember(Change, kw_only=True):
     conversation_id: Id
