@@ -6,7 +6,8 @@ import { Shell } from "./parts/shell.js";
 import { startCalls } from "./calls.js";
 import { startChats } from "./chats.js";
 import { startNotices } from "./notices.js";
-import { path, visit } from "./router.js";
+import { placeIn } from "./messages.js";
+import { path, query, visit } from "./router.js";
 import { me } from "./state.js";
 import { Page } from "./parts/page.js";
 import { Bookings } from "./pages/bookings.js";
@@ -46,7 +47,7 @@ const FOR_ALL = {
 const FOR_PEOPLE = {
   bookings: (id) => html`<${Bookings} id=${id} />`,
   calls: (id) => html`<${CallPage} id=${id} />`,
-  chats: (id) => (id ? html`<${Chat} id=${id} />` : html`<${Chats} />`),
+  chats: (id) => (id ? html`<${Chat} id=${id} at=${placeIn(query())} />` : html`<${Chats} />`),
   consulting: () => html`<${Consulting} />`,
   moderation: () => html`<${Moderation} />`,
   notifications: () => html`<${Notifications} />`,

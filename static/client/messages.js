@@ -47,9 +47,9 @@ const previewed = (history, { message_id, preview }) => ({
   messages: history.messages.map((one) => (one.id === message_id ? { ...one, preview } : one)),
 });
 
-/** @param {string} conversation_id */
-async function load(conversation_id) {
-  const page = await parley.call("/chat", "history", { conversation_id, limit: PAGE });
+/** @param {string} conversation_id @param {number} [before_seq] */
+async function load(conversation_id, before_seq) {
+  const page = await parley.call("/chat", "history", { conversation_id, before_seq, limit: PAGE });
   return { ...page, messages: inOrder(page.messages) };
 }
 
@@ -65,9 +65,34 @@ export const historyOf = (conversation_id) => ({
   },
 });
 
-/** @param {string} conversation_id */
-export function useMessages(conversation_id) {
-  const live = useLive(() => historyOf(conversation_id), [conversation_id]);
+/** The address of a message's place in its conversation. @param {Message} message */
+export const placeOf = ({ conversation_id, seq }) => `#/chats/${conversation_id}?at=${seq}`;
+
+/** The number that such an address names, if any. @param {URLSearchParams} query */
+export const placeIn = (query) => Number.parseInt(query.get("at") ?? "", 10) || null;
+
+/** What was said around a number, live; what is said since then is elsewhere.
+ * @param {string} conversation_id @param {number} at
+ * @returns {import("./live.js").Source<History>} */
+export function passageOf(conversation_id, at) {
+  const source = historyOf(conversation_id);
+  const still = (/** @type {History} */ history) => history;
+  return {
+    ...source,
+    load: () => load(conversation_id, at + PAGE / 2),
+    events: {
+      ...source.events, MESSAGE_SENT: still,
+      CONVERSATION_CHANGED: still, MEMBER_ADDED: still, MEMBER_REMOVED: still,
+    },
+  };
+}
+
+/** The newest messages, or those around a number.
+ * @param {string} conversation_id @param {number | null} at */
+export function useMessages(conversation_id, at) {
+  const live = useLive(
+    () => (at ? passageOf(conversation_id, at) : historyOf(conversation_id)),
+    [conversation_id, at]);
   useEffect(() => parley.on("/chat", "MESSAGE_RESTORED", ({ message_id }) =>
     void showAgain(live.state, message_id)), [live]);
   // What the viewer removes is told in their own room: a loss there is one here.

@@ -179,6 +179,32 @@ async def test_what_was_said_is_found(world: World, browser: Any) -> None:
     await check_nothing_went_wrong(hers)
 
 
+async def test_what_was_found_is_shown_where_it_was_said(world: World, browser: Any) -> None:
+    ada, ben = await world.person("ada"), await world.person("ben")
+    chat = await talk(ada, ben)
+    old = await say(ben, chat, "Tulips, a long time ago")
+    for number in range(60):
+        await say(ben, chat, f"{'and ' * 40} {number}", f"m{number}")
+    answer = {"conversation_id": chat, "client_id": "a", "text": "Yes!", "reply_to": old["id"]}
+    await ben.call("/chat", "send", **answer)
+    hers = await new_viewer(browser, world.url, ada)
+    await hers.open("chats")
+    await hers.field("Search in messages").fill("tulip")
+    await hers.button("Search").click()
+    await hers.part("found").get_by_role("link", name="Ben Example").click()
+    sought = hers.part("message", id=old["id"])
+    await expect(sought).to_be_in_viewport()
+    await ben.call("/chat", "edit", message_id=old["id"], text="Roses, a long time ago")
+    await expect(sought).to_contain_text("Roses")
+    await say(ben, chat, "Today")
+    await hers.link("Show the newest messages").click()
+    await expect(hers.part("message").last).to_contain_text("Today")
+    await expect(sought).to_have_count(0)
+    await hers.part("quote").get_by_role("link", name="Roses").click()
+    await expect(sought).to_be_in_viewport()
+    await check_nothing_went_wrong(hers)
+
+
 async def test_who_tells_nobody_what_they_read_says_so(world: World, browser: Any) -> None:
     ada, ben = await world.person("ada"), await world.person("ben")
     chat = await talk(ada, ben)

@@ -47,15 +47,16 @@ function Typing({ id }) {
   </p>`;
 }
 
-/** @param {{id: string}} props */
-export function Chat({ id }) {
-  const { state, error, reload } = useMessages(id);
+/** The newest messages, or those around the number `at`.
+ * @param {{id: string, at: number | null}} props */
+export function Chat({ id, at }) {
+  const { state, error, reload } = useMessages(id, at);
   const chat = chatOf(id);
   const history = state.value;
   const messages = kept(history?.messages ?? []);
   const pins = kept(usePins(id).state.value?.messages ?? []);
   useNames(chat?.member_ids ?? []);
-  useReading(id, messages.at(-1)?.seq ?? 0);
+  useReading(id, at ? 0 : messages.at(-1)?.seq ?? 0);
   const unknown = !chat && chats.value !== null;
   useEffect(() => void (unknown && loadChats()), [unknown]);
   return html`
@@ -73,13 +74,15 @@ export function Chat({ id }) {
             <ul class="messages">
               ${messages.map((message) => html`
                 <${Message} key=${message.id} message=${message} chat=${chat}
-                  known=${messages} pinned=${pins.some((pin) => pin.id === message.id)} />`)}
-              <${OnTheirWay} conversation_id=${id} messages=${messages} />
+                  known=${messages} pinned=${pins.some((pin) => pin.id === message.id)}
+                  sought=${message.seq === at} />`)}
+              ${!at && html`<${OnTheirWay} conversation_id=${id} messages=${messages} />`}
             </ul>
           </div>
         </div>
       </div>
       <${Typing} id=${id} />
-      ${history && html`<${Composer} conversation_id=${id} />`}
+      ${at && html`<p><a href=${`#/chats/${id}`}>Show the newest messages</a></p>`}
+      ${history && !at && html`<${Composer} conversation_id=${id} />`}
     <//>`;
 }

@@ -1,6 +1,7 @@
 /** One message: text, a booking's card, or a word from the system; with what its writer may do. */
 
 import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { BookingCard } from "./booking.js";
 import { Dialog } from "./dialog.js";
@@ -89,19 +90,24 @@ function Body({ message }) {
 }
 
 /**
- * @param {{message: Said, chat?: ListedConversation, known?: Said[], pinned?: boolean}} props
+ * @typedef {{message: Said, chat?: ListedConversation, known?: Said[], pinned?: boolean,
+ *   sought?: boolean}} Props
  */
-export function Message({ message, chat, known = [], pinned = false }) {
+
+/** One that is `sought` is brought into view. @param {Props} props */
+export function Message({ message, chat, known = [], pinned = false, sought = false }) {
+  const place = useRef(/** @type {HTMLLIElement | null} */ (null));
+  useEffect(() => void (sought && place.current?.scrollIntoView({ block: "center" })), [sought]);
   const { sender_id, kind } = message;
   const mine = sender_id === me.value?.id;
   if (kind === "system") {
-    return html`<li class="system quiet" data-test="message" data-id=${message.id}>
+    return html`<li class="system quiet" data-test="message" data-id=${message.id} ref=${place}>
       <${Note} message=${message} /></li>`;
   }
   const named = !message.deleted && message.mentions.includes(me.value?.id ?? "");
   return html`
-    <li class=${`message ${mine ? "mine" : ""} ${named ? "mentioned" : ""}`} data-test="message"
-      data-id=${message.id}>
+    <li class=${`message ${mine ? "mine" : ""} ${named ? "mentioned" : ""}
+      ${sought ? "sought" : ""}`} data-test="message" data-id=${message.id} ref=${place}>
       ${sender_id && !mine && chat?.kind === "group"
         && html`<strong><${Name} id=${sender_id} /></strong>`}
       ${named && html`<span class="tag" data-test="mentioned">Mentions you</span>`}

@@ -1,6 +1,7 @@
 /** What is pinned in a conversation, above what is said there. */
 
 import { html } from "htm/preact";
+import { placeOf } from "../messages.js";
 import { Name } from "../people.js";
 import { parley } from "../state.js";
 import { Do } from "./form.js";
@@ -23,7 +24,8 @@ export function Pinned({ messages, chat }) {
       <summary>Pinned (${messages.length})</summary>
       <ul class="list">${messages.map((message) => html`
         <li key=${message.id}>
-          <span><${Name} id=${message.sender_id ?? ""} />: <bdi>${excerpt(message)}</bdi></span>
+          <span><${Name} id=${message.sender_id ?? ""} />: <a href=${placeOf(message)}>
+            <bdi>${excerpt(message)}</bdi></a></span>
           ${mayPin(chat) && html`<${Do} class="plain" action=${() => pin(message.id, false)}
             aria-label=${`Unpin: ${excerpt(message)}`}>Unpin<//>`}
         </li>`)}</ul>

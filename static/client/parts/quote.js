@@ -1,7 +1,7 @@
 /** What a message answers, as it is now: a reply has no copy of it. */
 
 import { html } from "htm/preact";
-import { kept } from "../messages.js";
+import { kept, placeOf } from "../messages.js";
 import { parley } from "../state.js";
 import { useLoaded } from "./loaded.js";
 
@@ -25,5 +25,6 @@ export function Quote({ message_id, known }) {
   const { value } = useLoaded(find, [message_id]);
   const asked = here ?? kept(value ? [value] : [])[0];
   return html`<blockquote class="quote quiet" data-test="quote">
-    ${asked ? excerpt(asked) : "an earlier message"}</blockquote>`;
+    ${asked ? html`<a href=${placeOf(asked)}>${excerpt(asked)}</a>`
+      : "an earlier message"}</blockquote>`;
 }

@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { chats } from "../chats.js";
-import { kept } from "../messages.js";
+import { kept, placeOf } from "../messages.js";
 import { nameOf, useNames } from "../people.js";
 import { parley } from "../state.js";
 import { otherOf, titleOf } from "../titles.js";
@@ -35,7 +35,7 @@ function Hit({ message, wanted }) {
   return html`
     <li class="card" data-test="found" data-id=${message.id}>
       <div class="card-head">
-        <h3><a href=${`#/chats/${conversation_id}`}>
+        <h3><a href=${placeOf(message)}>
           ${chat ? titleOf(chat) : "An earlier conversation"}</a></h3>
         <time class="quiet" datetime=${sent_at}>${moment(sent_at)}</time>
       </div>
