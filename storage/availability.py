@@ -12,11 +12,8 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    and_,
     bindparam,
     delete,
-    func,
-    or_,
     select,
     update,
 )
@@ -24,8 +21,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.holds import insert_pool, pools
+from storage.holds import insert_pools, pools, resize_empty
 from storage.personal import personal
+from storage.waiting_lists import waiting_list
 
 BLOCK_MAX = timedelta(days=1)
 """No block is longer, so one index bounds those of a time on both sides, whatever is past."""
@@ -95,25 +93,6 @@ available_now = Table(
 )
 
 
-waiting_list = Table(
-    "waiting_list",
-    metadata,
-    Column("block_id", String(36), ForeignKey("blocks.id"), primary_key=True),
-    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True, index=True),
-    Column("joined_at", Instant, nullable=False),
-    Column("offer_id", String(36)),
-    Column("offer_expires_at", Instant),
-    info=personal(
-        goes="user_id",
-        shown="block_id joined_at offer_expires_at",
-        held="user_id offer_id",
-        file="waiting_lists",
-        says="Hours for which you were in line.",
-        by="availability",
-    ),
-)
-
-
 class ScheduleRow(msgspec.Struct):
     consultant_id: str
     time_zone: str
@@ -137,16 +116,6 @@ class BlockRow(msgspec.Struct):
     cancelled: bool
     max_calls: int
     taken: int
-
-
-class WaitingRow(msgspec.Struct):
-    """Somebody on a block's waiting list; `offer_id` is the hold that is offered to them."""
-
-    block_id: str
-    user_id: str
-    joined_at: datetime
-    offer_id: str | None
-    offer_expires_at: datetime | None
 
 
 class NowRow(msgspec.Struct):
@@ -194,7 +163,13 @@ _COLUMNS = (
     pools.c.taken,
 )
 _BLOCKS = select(*_COLUMNS).join(pools, pools.c.id == _b.id)
+_KEPT = [column.name for column in blocks.columns]
 _BLOCK = _BLOCKS.where(_b.id == bindparam("block_id"))
+_EMPTY = _BLOCKS.where(
+    _b.id.in_(bindparam("block_ids", expanding=True)),
+    pools.c.taken == 0,
+    ~select(waiting_list.c.block_id).where(waiting_list.c.block_id == _b.id).exists(),
+)
 _BETWEEN = (
     _BLOCKS.where(
         _b.consultant_id == bindparam("of_consultant"),
@@ -216,6 +191,11 @@ _SET_WANTED = (
     .where(_b.id == bindparam("block_id"))
     .values(wanted_calls=bindparam("new_wanted"))
 )
+_KEEP_EMPTY = (
+    update(blocks)
+    .where(_b.id == bindparam("block_id"))
+    .values(wanted_calls=bindparam("new_wanted"), cancelled=bindparam("new_cancelled"))
+)
 _n = insert(available_now)
 _KEEP_NOW = _n.on_conflict_do_update(
     index_elements=[available_now.c.consultant_id],
@@ -224,40 +204,6 @@ _KEEP_NOW = _n.on_conflict_do_update(
     },
 )
 _NOW = select(available_now).where(available_now.c.consultant_id == bindparam("of_consultant"))
-
-_w = waiting_list.c
-_JOIN = insert(waiting_list)
-_IN_BLOCK = _w.block_id == bindparam("of_block")
-_WAITER = (_IN_BLOCK, _w.user_id == bindparam("of_user"))
-_FIND_WAITING = select(waiting_list).where(*_WAITER)
-_COUNT = select(func.count()).where(_IN_BLOCK)
-_POSITION = _COUNT.where(
-    or_(
-        _w.joined_at < bindparam("joined_at"),
-        and_(_w.joined_at == bindparam("joined_at"), _w.user_id <= bindparam("of_user")),
-    )
-)
-_NEXT = (
-    select(waiting_list)
-    .where(_IN_BLOCK, _w.offer_id.is_(None))
-    .order_by(_w.joined_at, _w.user_id)
-    .limit(bindparam("limit"))
-)
-_OFFERED = (
-    select(waiting_list)
-    .where(_IN_BLOCK, _w.offer_id.is_not(None))
-    .order_by(_w.joined_at, _w.user_id)
-)
-_OFFER = (
-    update(waiting_list)
-    .where(*_WAITER)
-    .values(offer_id=bindparam("new_offer"), offer_expires_at=bindparam("new_expires_at"))
-)
-_LEAVE = delete(waiting_list).where(*_WAITER)
-_OF_WAITER = (
-    select(waiting_list).where(_w.user_id == bindparam("of_user")).limit(bindparam("limit"))
-)
-_CLOSE = delete(waiting_list).where(_IN_BLOCK)
 
 
 def keep_schedule(tx: Queries, row: ScheduleRow) -> None:
@@ -281,24 +227,26 @@ def list_overrides(tx: Queries, consultant_id: str, first_week: str) -> list[Ove
     return tx.all(OverrideRow, _OVERRIDES, of_consultant=consultant_id, first_week=first_week)
 
 
-def insert_block(
-    tx: Queries,
-    block_id: str,
-    consultant_id: str,
-    starts_at: datetime,
-    ends_at: datetime,
-    max_calls: int,
-) -> None:
-    insert_pool(tx, block_id, max_calls)
-    tx.run(
-        _INSERT_BLOCK,
-        id=block_id,
-        consultant_id=consultant_id,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        wanted_calls=max_calls,
-        cancelled=False,
-    )
+def insert_blocks(tx: Queries, rows: list[BlockRow]) -> None:
+    """New ones, with their pools."""
+    insert_pools(tx, {row.id: row.max_calls for row in rows})
+    kept = [{name: getattr(row, name) for name in _KEPT} for row in rows]
+    tx.run_many(_INSERT_BLOCK, kept)
+
+
+def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
+    """Those of these blocks in which nobody has a place or waits for one."""
+    return tx.all(BlockRow, _EMPTY, block_ids=block_ids)
+
+
+def keep_empty(tx: Queries, rows: list[BlockRow]) -> None:
+    """Keep what is wanted of blocks in which nobody has a place; their pools must be held."""
+    resize_empty(tx, {row.id: row.max_calls for row in rows})
+    wanted = [
+        {"block_id": row.id, "new_wanted": row.wanted_calls, "new_cancelled": row.cancelled}
+        for row in rows
+    ]
+    tx.run_many(_KEEP_EMPTY, wanted)
 
 
 def find_block(tx: Queries, block_id: str) -> BlockRow | None:
@@ -334,58 +282,3 @@ def keep_now(tx: Queries, row: NowRow) -> None:
 
 def find_now(tx: Queries, consultant_id: str) -> NowRow | None:
     return tx.one(NowRow, _NOW, of_consultant=consultant_id)
-
-
-def join_waiting_list(tx: Queries, row: WaitingRow) -> None:
-    tx.run(_JOIN, **msgspec.structs.asdict(row))
-
-
-def find_waiting(tx: Queries, block_id: str, user_id: str) -> WaitingRow | None:
-    return tx.one(WaitingRow, _FIND_WAITING, of_block=block_id, of_user=user_id)
-
-
-def count_waiting(tx: Queries, block_id: str) -> int:
-    count: int = tx.scalar(_COUNT, of_block=block_id)
-    return count
-
-
-def get_position(tx: Queries, row: WaitingRow) -> int:
-    """Where somebody is on the waiting list, from 1."""
-    position: int = tx.scalar(
-        _POSITION, of_block=row.block_id, of_user=row.user_id, joined_at=row.joined_at
-    )
-    return position
-
-
-def list_next(tx: Queries, block_id: str, limit: int) -> list[WaitingRow]:
-    """The first on the waiting list who have no offer, in order."""
-    return tx.all(WaitingRow, _NEXT, of_block=block_id, limit=limit)
-
-
-def list_offered(tx: Queries, block_id: str) -> list[WaitingRow]:
-    """Who on the waiting list has an offer, in order; never more than the block has places."""
-    return tx.all(WaitingRow, _OFFERED, of_block=block_id)
-
-
-def keep_offer(tx: Queries, row: WaitingRow) -> None:
-    tx.run(
-        _OFFER,
-        of_block=row.block_id,
-        of_user=row.user_id,
-        new_offer=row.offer_id,
-        new_expires_at=row.offer_expires_at,
-    )
-
-
-def leave_waiting_list(tx: Queries, block_id: str, user_id: str) -> bool:
-    return tx.run(_LEAVE, of_block=block_id, of_user=user_id) == 1
-
-
-def list_waits(tx: Queries, user_id: str, limit: int) -> list[WaitingRow]:
-    """The waiting lists that somebody is on."""
-    return tx.all(WaitingRow, _OF_WAITER, of_user=user_id, limit=limit)
-
-
-def close_waiting_list(tx: Queries, block_id: str) -> None:
-    """Take everybody off."""
-    tx.run(_CLOSE, of_block=block_id)

@@ -1,5 +1,6 @@
 """Who is in a conversation, from which number to which, and as what."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -158,17 +159,13 @@ _MEMBERS = (
 )
 
 
-def insert_member(
-    tx: Queries, conversation_id: str, user_id: str, from_seq: int, role: Role = "member"
+def insert_members(
+    tx: Queries, conversation_id: str, roles: Mapping[str, Role], from_seq: int
 ) -> None:
-    tx.run(
-        _JOIN,
-        conversation_id=conversation_id,
-        user_id=user_id,
-        from_seq=from_seq,
-        role=role,
-        closed=False,
-    )
+    """People with what they come in as, by their ids."""
+    joined = {"conversation_id": conversation_id, "from_seq": from_seq, "closed": False}
+    rows = [{**joined, "user_id": user_id, "role": role} for user_id, role in roles.items()]
+    tx.run_many(_JOIN, rows)
 
 
 def close(tx: Queries, conversation_id: str, closed: bool) -> None:

@@ -99,16 +99,29 @@ _LIST = (
     .where(_h.pool_id == bindparam("pool"))
     .order_by(_h.taken_at, _h.for_id)
 )
+_LOCK_ALL = (
+    select(pools.c.id)
+    .where(pools.c.id.in_(bindparam("pool_ids", expanding=True)))
+    .order_by(pools.c.id)
+    .with_for_update()
+)
 _LOCK = update(pools).where(pools.c.id == bindparam("pool")).values(taken=pools.c.taken)
 
 
-def insert_pool(tx: Queries, pool_id: str, capacity: int) -> None:
-    tx.run(_INSERT_POOL, id=pool_id, capacity=capacity, taken=0)
+def insert_pools(tx: Queries, capacities: dict[str, int]) -> None:
+    """By their ids; nothing is taken of them."""
+    rows = [{"id": one, "capacity": places, "taken": 0} for one, places in capacities.items()]
+    tx.run_many(_INSERT_POOL, rows)
 
 
 def lock_pool(tx: Queries, pool_id: str) -> None:
     """Let no other transaction take or free a place here before this one commits."""
     tx.run(_LOCK, pool=pool_id)
+
+
+def lock_pools(tx: Queries, pool_ids: list[str]) -> None:
+    """The same for several at once, always in the same order."""
+    tx.scalars(_LOCK_ALL, pool_ids=pool_ids)
 
 
 def take_place(tx: Queries, hold: Hold) -> bool:
@@ -155,6 +168,12 @@ def make_firm(tx: Queries, pool_id: str, for_id: str) -> bool:
 def resize_pool(tx: Queries, pool_id: str, capacity: int) -> bool:
     """Set the capacity; False when more places than that are taken."""
     return tx.run(_RESIZE, pool=pool_id, new_capacity=capacity) == 1
+
+
+def resize_empty(tx: Queries, capacities: dict[str, int]) -> None:
+    """Set the capacities of pools of which nothing is taken, by their ids."""
+    rows = [{"pool": one, "new_capacity": places} for one, places in capacities.items()]
+    tx.run_many(_RESIZE, rows)
 
 
 def list_holds(tx: Queries, pool_id: str) -> list[Hold]:

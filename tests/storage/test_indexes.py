@@ -309,8 +309,8 @@ def fill_chat(queries: SqliteQueries, count: int) -> None:
         at = NOW + timedelta(seconds=number)
         row = chat.ConversationRow(name, "group", None, None, ME, at, None)
         chat.insert_conversation(queries, row)
-        for person in (ME, OTHER) if name == HERE else (OTHER, name):
-            chat_members.insert_member(queries, name, person, 1)
+        people = (ME, OTHER) if name == HERE else (OTHER, name)
+        chat_members.insert_members(queries, name, dict.fromkeys(people, "member"), 1)
     chat_marks.keep_mark(queries, chat_marks.Mark(HERE, ME, "read", count - 20, 0, None))
     for number in range(1, count + 1):
         name = name_of(number)
@@ -343,7 +343,8 @@ def fill_bookings(queries: SqliteQueries, count: int) -> None:
     for number in range(count):
         name, hour = name_of(number), NOW - timedelta(hours=count - number)
         end = hour + timedelta(hours=1)
-        availability.insert_block(queries, name, ME, hour, end, 1)
+        row = availability.BlockRow(name, ME, hour, end, 1, False, 1, 0)
+        availability.insert_blocks(queries, [row])
         row = booking.BookingRow(
             name, OTHER, ME, "", name, hour, end, "finished", "", None, 1, "EUR", 10, None, 1,
             NOW, False,

@@ -8,7 +8,7 @@ from sqlalchemy.util import await_only
 
 from storage import postgres
 from storage.engine import Queries, StorageUnavailable
-from storage.holds import insert_pool, lock_pool
+from storage.holds import insert_pools, lock_pool
 from tests.kit.proxy import Proxy
 from tests.storage.scratch import keys, put
 
@@ -58,7 +58,7 @@ async def test_a_work_that_always_collides_is_refused_in_the_end(database, told,
 
 async def test_of_two_works_in_a_deadlock_both_are_done_and_told_once(database, told):
     for pool in ("a", "b"):
-        await database.transact(lambda queries, p=pool: insert_pool(queries, p, 1))
+        await database.transact(lambda queries, p=pool: insert_pools(queries, {p: 1}))
     holding = {"a": asyncio.Event(), "b": asyncio.Event()}
     runs = []
 
@@ -175,7 +175,7 @@ async def test_the_locks_of_a_machine_that_is_lost_are_soon_free(
     database, database_url, monkeypatch
 ):
     monkeypatch.setitem(postgres.SERVER_SETTINGS, "idle_in_transaction_session_timeout", "300")
-    await database.transact(lambda queries: insert_pool(queries, "pool", 1))
+    await database.transact(lambda queries: insert_pools(queries, {"pool": 1}))
     wire, holds = Proxy(database_url), asyncio.Event()
     await wire.mend()
     lost = postgres.PostgresDatabase(wire.url)

@@ -23,7 +23,7 @@ from storage.deliveries import (
 from storage.engine import Queries
 from storage.holds import (
     Hold,
-    insert_pool,
+    insert_pools,
     list_holds,
     make_firm,
     pools,
@@ -191,7 +191,7 @@ async def test_a_timer_that_was_moved_meanwhile_is_not_taken(database):
 
 @pytest.fixture
 async def pool(database) -> str:
-    await database.transact(lambda queries: insert_pool(queries, "pool", 7))
+    await database.transact(lambda queries: insert_pools(queries, {"pool": 7}))
     return "pool"
 
 

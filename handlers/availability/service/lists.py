@@ -23,10 +23,10 @@ from handlers.availability.service import places
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, NotFound
-from storage import availability as store
-from storage import holds
-from storage.availability import BlockRow, WaitingRow
+from storage import holds, waiting_lists
+from storage.availability import BlockRow
 from storage.holds import Hold
+from storage.waiting_lists import WaitingRow
 
 WAITING_MAX = 200
 
@@ -37,8 +37,8 @@ def join(tx: Transaction, ask: JoinWaitingList) -> PositionView:
     if block.consultant_id == tx.actor.id:
         raise OwnBlock
     expire_and_tell(tx, block.id)
-    row = store.find_waiting(tx, block.id, tx.actor.id) or _stand_in_line(tx, block.id)
-    return PositionView(position=store.get_position(tx, row))
+    row = waiting_lists.find_waiting(tx, block.id, tx.actor.id) or _stand_in_line(tx, block.id)
+    return PositionView(position=waiting_lists.get_position(tx, row))
 
 
 def _stand_in_line(tx: Transaction, block_id: str) -> WaitingRow:
@@ -47,10 +47,10 @@ def _stand_in_line(tx: Transaction, block_id: str) -> WaitingRow:
         raise AlreadyHolds
     if places.view_of(places.get_open_block(tx, block_id)).status != "full":
         raise BlockNotFull
-    if store.count_waiting(tx, block_id) >= WAITING_MAX:
+    if waiting_lists.count_waiting(tx, block_id) >= WAITING_MAX:
         raise Conflict("Too many wait for this block already.", details={"most": WAITING_MAX})
     row = WaitingRow(block_id, tx.actor.id, tx.now, None, None)
-    store.join_waiting_list(tx, row)
+    waiting_lists.join_waiting_list(tx, row)
     return row
 
 
@@ -58,7 +58,7 @@ def leave(tx: Transaction, ask: LeaveWaitingList) -> Empty:
     """Leave the list; who has an offer declines it."""
     holds.lock_pool(tx, ask.block_id)
     before = places.get_row(tx, ask.block_id)
-    row = store.find_waiting(tx, before.id, tx.actor.id)
+    row = waiting_lists.find_waiting(tx, before.id, tx.actor.id)
     if row is None:
         raise NotFound
     _leave(tx, before, row)
@@ -67,10 +67,10 @@ def leave(tx: Transaction, ask: LeaveWaitingList) -> Empty:
 
 def leave_all(tx: Transaction, user_id: str, limit: int) -> int:
     """Take somebody off at most so many lists; how many."""
-    waits = store.list_waits(tx, user_id, limit)
+    waits = waiting_lists.list_waits(tx, user_id, limit)
     for one in waits:
         holds.lock_pool(tx, one.block_id)
-        row = store.find_waiting(tx, one.block_id, user_id)
+        row = waiting_lists.find_waiting(tx, one.block_id, user_id)
         if row is not None:
             _leave(tx, places.get_row(tx, one.block_id), row)
     return len(waits)
@@ -98,7 +98,7 @@ def expire_offers(tx: Transaction, block_id: str) -> list[WaitingRow]:
     own domain's to tell.
     """
     holds.release_expired(tx, block_id, places.BOOKING, tx.now)
-    over = [row for row in store.list_offered(tx, block_id) if _is_over(tx, row)]
+    over = [row for row in waiting_lists.list_offered(tx, block_id) if _is_over(tx, row)]
     for row in over:
         _drop(tx, row)
     return over
@@ -106,16 +106,16 @@ def expire_offers(tx: Transaction, block_id: str) -> list[WaitingRow]:
 
 def withdraw_offers(tx: Transaction, block_id: str, count: int) -> list[WaitingRow]:
     """Take back the offers of the last in line, to be told with `tell_expired`; they wait on."""
-    last_first = store.list_offered(tx, block_id)[::-1]
+    last_first = waiting_lists.list_offered(tx, block_id)[::-1]
     for row in last_first[:count]:
         _free(tx, row)
-        store.keep_offer(tx, replace(row, offer_id=None, offer_expires_at=None))
+        waiting_lists.keep_offer(tx, replace(row, offer_id=None, offer_expires_at=None))
     return last_first[:count]
 
 
 def look_again(tx: Transaction, block_id: str) -> None:
     """Set the timers of the offers that stand: one that fired too early would be lost."""
-    for row in store.list_offered(tx, block_id):
+    for row in waiting_lists.list_offered(tx, block_id):
         _look_later(tx, row)
 
 
@@ -131,7 +131,7 @@ def tell_expired(tx: Transaction, block_id: str, rows: list[WaitingRow]) -> None
 
 def use_offer(tx: Transaction, block_id: str, user_id: str) -> None:
     """Free the place that was kept for this person, who is about to take one."""
-    row = store.find_waiting(tx, block_id, user_id)
+    row = waiting_lists.find_waiting(tx, block_id, user_id)
     if row is not None:
         _drop(tx, row)
 
@@ -139,7 +139,7 @@ def use_offer(tx: Transaction, block_id: str, user_id: str) -> None:
 def offer_free_places(tx: Transaction, block_id: str) -> None:
     """Offer what is free to the first on the list, one place each."""
     block = places.get_row(tx, block_id)
-    first = store.list_next(tx, block_id, block.max_calls - block.taken)
+    first = waiting_lists.list_next(tx, block_id, block.max_calls - block.taken)
     expires_at = min(tx.now + tx.rules.span("offer_s"), block.ends_at)
     for row in first:
         _keep(tx, row, expires_at)
@@ -153,7 +153,7 @@ def _keep(tx: Transaction, row: WaitingRow, expires_at: datetime) -> None:
     row.offer_id, row.offer_expires_at = tx.new_id(), expires_at
     hold = Hold(row.block_id, row.offer_id, places.OFFER, row.user_id, tx.now, expires_at)
     holds.take_place(tx, hold)
-    store.keep_offer(tx, row)
+    waiting_lists.keep_offer(tx, row)
     _look_later(tx, row)
 
 
@@ -168,7 +168,7 @@ def _is_over(tx: Transaction, row: WaitingRow) -> bool:
 
 
 def _drop(tx: Transaction, row: WaitingRow) -> None:
-    store.leave_waiting_list(tx, row.block_id, row.user_id)
+    waiting_lists.leave_waiting_list(tx, row.block_id, row.user_id)
     _free(tx, row)
 
 

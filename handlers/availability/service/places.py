@@ -20,7 +20,7 @@ from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from rooms import names
 from storage import availability as store
-from storage import holds
+from storage import holds, waiting_lists
 from storage.availability import BlockRow
 from storage.holds import Hold
 
@@ -107,7 +107,7 @@ def settle(tx: Transaction, block_id: str) -> None:
     if block.cancelled != (capacity == 0):
         store.set_cancelled(tx, block_id, capacity == 0)
     if capacity == 0:
-        store.close_waiting_list(tx, block_id)
+        waiting_lists.close_waiting_list(tx, block_id)
         return
     holds.resize_pool(tx, block_id, capacity)
     lists.offer_free_places(tx, block_id)

@@ -1,6 +1,5 @@
 """Default weeks and overrides become blocks, ahead of time; no booking is lost unasked."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,14 +12,14 @@ from handlers.availability.contracts import (
     DefaultScheduleSet,
     OverrideView,
     OverrideWeek,
-    PlacesWithdrawn,
     ScheduleView,
     SetDefaultSchedule,
     TopUpDue,
     WeeklyBlock,
     WeeklyScheduleUpdated,
 )
-from handlers.availability.service import lists, places
+from handlers.availability.service import places
+from handlers.availability.service.fitting import BLOCK, Wish, fit, make
 from handlers.availability.service.hours import (
     WEEK,
     instants_of,
@@ -33,22 +32,10 @@ from handlers.kit.codes import check_zone
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, Invalid
 from storage import availability as store
-from storage import holds
-from storage.availability import BlockRow, OverrideRow, ScheduleRow
+from storage.availability import OverrideRow, ScheduleRow
 
-BLOCK = timedelta(hours=1)
 TOP_UP_EVERY = timedelta(days=1)
 OVERRIDES_AHEAD_WEEKS = 53
-
-
-@dataclass
-class Wish:
-    """How far a change of weeks may go against what is booked."""
-
-    keeps_booked: bool
-    cancels: bool = False
-    lost: list[str] = field(default_factory=list)
-    """The bookings that lose their place by it."""
 
 
 def set_default(tx: Transaction, ask: SetDefaultSchedule) -> BlocksView:
@@ -110,9 +97,7 @@ def withdraw_free(tx: Transaction, consultant_id: str) -> None:
     tx.cancel_timer(f"top_up:{consultant_id}")
     far = tx.now + timedelta(weeks=OVERRIDES_AHEAD_WEEKS + 1)
     rows = store.list_blocks(tx, consultant_id, tx.now, far, places.BLOCKS_MAX * 4)
-    changed = [_fit(tx, row, 0, Wish(keeps_booked=True)) for row in rows]
-    told = [view for view in changed if view is not None]
-    if told:
+    if told := fit(tx, rows, {}, Wish(keeps_booked=True)):
         tx.publish(DefaultScheduleSet(blocks=told))
 
 
@@ -156,14 +141,12 @@ def _bring_in_line(
     first, end = bounds
     rows = store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX * 4)
     there = {row.starts_at: row for row in rows if first <= row.starts_at}
-    changed = [_fit(tx, row, wanted.get(start, 0), wish) for start, row in there.items()]
-    for start, max_calls in wanted.items():
-        if start not in there and start + BLOCK > tx.now:
-            changed.append(_make(tx, consultant_id, start, max_calls))
+    changed = fit(tx, list(there.values()), wanted, wish)
+    fresh = {at: calls for at, calls in wanted.items() if at not in there and at + BLOCK > tx.now}
+    changed += make(tx, consultant_id, fresh)
     if wish.lost and not wish.cancels:
         raise Conflict("Bookings would lose their place.", details={"bookings": wish.lost})
-    views = [view for view in changed if view is not None]
-    return sorted(views, key=lambda view: view.starts_at)
+    return sorted(changed, key=lambda view: view.starts_at)
 
 
 def list_weeks(tx: Transaction, consultant_id: str, weeks: list[str]) -> BlocksView:
@@ -221,63 +204,6 @@ def _bounds(zone: str, weeks: list[str]) -> tuple[datetime, datetime]:
     first = datetime.combine(monday_of(weeks[0]), midnight)
     end = datetime.combine(monday_of(weeks[-1]) + WEEK, midnight)
     return first.astimezone(UTC), end.astimezone(UTC)
-
-
-def _make(tx: Transaction, consultant_id: str, start: datetime, max_calls: int) -> BlockView:
-    block_id = tx.new_id()
-    store.insert_block(tx, block_id, consultant_id, start, start + BLOCK, max_calls)
-    return places.view_of(places.get_row(tx, block_id))
-
-
-def _fit(tx: Transaction, row: BlockRow, max_calls: int, wish: Wish) -> BlockView | None:
-    """Bring one block to `max_calls` (0: away), as far as bookings that stay let it.
-
-    Gives it when that changed it. One event tells of all blocks of a week that changed; beside it
-    only those are told one by one in which somebody has or had a place.
-    """
-    if row.wanted_calls == max_calls and (wish.keeps_booked or row.taken <= max_calls):
-        return None
-    holds.lock_pool(tx, row.id)
-    before = places.get_row(tx, row.id)
-    withdrawn = lists.expire_offers(tx, row.id)
-    withdrawn += _make_room(tx, row.id, max_calls, wish)
-    store.set_wanted(tx, row.id, max_calls)
-    places.settle(tx, row.id)
-    lists.tell_expired(tx, row.id, withdrawn)
-    after = places.view_of(places.get_row(tx, row.id))
-    if before.taken or after.taken:
-        places.tell_change(tx, before)
-    return after if after != places.view_of(before) else None
-
-
-def _make_room(
-    tx: Transaction, block_id: str, max_calls: int, wish: Wish
-) -> list[store.WaitingRow]:
-    """Release what is held beyond `max_calls`: last offers, then (if wished) newest bookings.
-
-    Gives the offers that were withdrawn.
-    """
-    held = holds.list_holds(tx, block_id)
-    if len(held) <= max_calls:
-        return []
-    withdrawn = lists.withdraw_offers(tx, block_id, len(held) - max_calls)
-    booked = [hold.for_id for hold in held if hold.kind == places.BOOKING]
-    beyond = [] if wish.keeps_booked else booked[max_calls:]
-    if beyond:
-        wish.lost += beyond
-        _withdraw_places(tx, block_id, beyond)
-    return withdrawn
-
-
-def _withdraw_places(tx: Transaction, block_id: str, booking_ids: list[str]) -> None:
-    for booking_id in booking_ids:
-        holds.release(tx, block_id, booking_id)
-    block = places.get_row(tx, block_id)
-    tx.publish(
-        PlacesWithdrawn(
-            block_id=block_id, consultant_id=block.consultant_id, booking_ids=booking_ids
-        )
-    )
 
 
 def _check_week(tx: Transaction, week: str, zone: str) -> None:

@@ -60,7 +60,7 @@ def add_member(tx: Transaction, ask: ChangeMember) -> ConversationView:
     if len(chat_members.list_members(tx, [row.id])) >= tx.rules.group_members_max:
         raise Conflict("The group is full.")
     seq = tx.take_number("/chat", names.chat(row.id))
-    chat_members.insert_member(tx, row.id, ask.user_id, seq)
+    chat_members.insert_members(tx, row.id, {ask.user_id: "member"}, seq)
     return _tell(tx, MemberAdded, row, seq, ask.user_id, "member_added")
 
 

@@ -79,9 +79,10 @@ def begin(
     """Let its first members in and say so; who opens a group owns it."""
     seq = tx.take_number("/chat", names.chat(row.id))
     owner_id = opener_id if row.kind == "group" else None
-    for user_id in member_ids:
-        role: Role = "owner" if user_id == owner_id else "member"
-        chat_members.insert_member(tx, row.id, user_id, seq, role)
+    roles: dict[str, Role] = {
+        user_id: "owner" if user_id == owner_id else "member" for user_id in member_ids
+    }
+    chat_members.insert_members(tx, row.id, roles, seq)
     view = conversation_view(tx, row, seq)
     tx.publish(ConversationOpened(conversation=view, user_id=opener_id))
     return view

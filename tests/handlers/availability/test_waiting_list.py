@@ -7,7 +7,7 @@ import pytest
 
 from handlers.availability.contracts import OfferDue
 from handlers.availability.service import lists
-from storage import availability as store
+from storage.waiting_lists import list_offered
 from tests.handlers.availability.practice import (
     daily,
     follow,
@@ -274,7 +274,7 @@ async def test_an_offer_whose_timer_fired_before_its_time_still_expires(world):
 
 
 def fire_early(tx, block_id):
-    (row,) = store.list_offered(tx, block_id)
+    (row,) = list_offered(tx, block_id)
     tx.cancel_timer(f"offer:{row.offer_id}")
     tx.publish(OfferDue(block_id=block_id))
 
