@@ -7,6 +7,7 @@ looked at. Whatever stops in the middle is done again from the start by the next
 import hashlib
 
 from handlers.kit.context import Context
+from handlers.kit.errors import NotFound
 from handlers.kit.kernel import Kernel
 from handlers.moderation.contracts import TextRefused
 from handlers.uploads import service
@@ -20,19 +21,21 @@ from storage.uploads import UploadRow
 FAULTS = (SizeWrong, ChecksumWrong, ContentWrong, TextRefused)
 
 
-async def complete(ctx: Context, upload_id: str) -> UploadRow:
+async def complete(ctx: Context, upload_id: str, poster_id: str | None = None) -> UploadRow:
     """Check an upload and let it be used; one that is not what it should be goes at once.
 
     Raises NotFound, NotUploaded, Conflict, SizeWrong, ChecksumWrong, ContentWrong or TextRefused.
     """
-    row = await ctx.transact(service.claim, upload_id)
+    row = await ctx.transact(service.claim, upload_id, poster_id)
     if row.status == "ready":
         return row
     try:
         async with ctx.kernel.looking:
             key = await _gather(ctx.kernel.objects, row)
             seen = await _look(ctx.kernel, row, key)
-        return await ctx.transact(service.accept, row, key, seen)
+            if poster_id is not None:
+                await _copy_small(ctx.kernel.objects, poster_id, row.id)
+        return await ctx.transact(service.accept, row, key, seen, poster_id)
     except FAULTS:
         await ctx.transact(service.reject, row)
         raise
@@ -87,6 +90,15 @@ async def _look(kernel: Kernel, row: UploadRow, key: str) -> Seen:
         return Seen(picture=await _remake(objects, row, bytes(whole)))
     text = head.decode(errors="ignore") if row.content_type in TEXTS else ""
     return Seen(hit=kernel.filter.check(text))
+
+
+async def _copy_small(objects: ObjectStore, from_id: str, to_id: str) -> None:
+    """Let an upload have the small picture of another; raises NotFound."""
+    try:
+        small = b"".join([chunk async for chunk in objects.read(service.thumbnail_key(from_id))])
+    except FileNotFoundError:
+        raise NotFound from None
+    await objects.write(service.thumbnail_key(to_id), "image/webp", small)
 
 
 async def _remake(objects: ObjectStore, row: UploadRow, content: bytes) -> Picture:

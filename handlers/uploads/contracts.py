@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from handlers.kit.contract import END, Event, Request, View
+from handlers.kit.contract import END, Event, Id, Request, View
 from handlers.kit.errors import Refusal
 
 SIZE_MOST = 5 * 1024**3
@@ -57,6 +57,12 @@ class StartPart(Request):
     """The checksum of one part."""
 
     sha256: Sha256
+
+
+class CompleteUpload(Request):
+    """`poster_id`: a picture of one's own that this video shows before it plays; it is used up."""
+
+    poster_id: Id | None = None
 
 
 class SignedPut(View):

@@ -18,6 +18,7 @@ from handlers.moderation.contracts import TextRefused
 from handlers.uploads import checks, service, uploads
 from handlers.uploads.contracts import (
     ChecksumWrong,
+    CompleteUpload,
     NotUploaded,
     QuotaExceeded,
     SignedPut,
@@ -82,12 +83,15 @@ async def start_part(ctx: Context, request: web.Request) -> web.Response:
 @uploads.route(
     "POST",
     "/uploads/{upload_id}/complete",
+    takes=CompleteUpload,
     gives=UploadView,
     refuses=(NotUploaded, *checks.FAULTS),
 )
 async def complete(ctx: Context, request: web.Request) -> web.Response:
-    """The bytes are there: have them checked."""
-    row = await checks.complete(ctx, request.match_info["upload_id"])
+    """The bytes are there: have them checked. Nothing has to be said with it."""
+    said = request.body_exists
+    ask = await read_body(request, CompleteUpload) if said else CompleteUpload()
+    row = await checks.complete(ctx, request.match_info["upload_id"], ask.poster_id)
     return answer(await view_of(ctx, row))
 
 

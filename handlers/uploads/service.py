@@ -148,14 +148,16 @@ def note_parts(tx: Transaction, upload_id: str, parts_id: str) -> UploadRow:
     return row
 
 
-def claim(tx: Transaction, upload_id: str) -> UploadRow:
+def claim(tx: Transaction, upload_id: str, poster_id: str | None = None) -> UploadRow:
     """Have an upload to oneself, to check it; one that is ready needs no more.
 
-    Raises NotFound, and Conflict while somebody else checks it.
+    Raises NotFound, and Conflict while somebody else checks it, or when its poster is in use.
     """
     row = _lock_mine(tx, upload_id)
     if row.status == "ready":
         return row
+    if poster_id is not None:
+        _check_poster(row, _lock_mine(tx, poster_id))
     if row.checked_until is not None and row.checked_until > tx.now:
         raise Conflict("It is being checked.")
     row.checked_until = tx.now + CHECK_LEASE
@@ -176,12 +178,16 @@ def reject(tx: Transaction, claimed: UploadRow) -> None:
     drop(tx, _lock_claimed(tx, claimed))
 
 
-def accept(tx: Transaction, claimed: UploadRow, key: str, seen: Seen) -> UploadRow:
+def accept(
+    tx: Transaction, claimed: UploadRow, key: str, seen: Seen, poster_id: str | None = None
+) -> UploadRow:
     """The bytes are what was promised, and are kept at `key`, or as the picture that was seen.
 
     Raises Conflict when somebody else checks by now.
     """
     row = _lock_claimed(tx, claimed)
+    if poster_id is not None:
+        _use_up(tx, row, _lock_mine(tx, poster_id))
     picture, row.hit = seen.picture, row.hit or seen.hit or None
     left = [incoming_key(row.id)]
     if picture is not None:
@@ -283,6 +289,21 @@ def _lock_claimed(tx: Transaction, claimed: UploadRow) -> UploadRow:
     if row.status == "ready" or row.checked_until != claimed.checked_until:
         raise Conflict("Somebody else checks it.")
     return row
+
+
+def _check_poster(row: UploadRow, poster: UploadRow) -> None:
+    """Raises NotFound or Conflict unless this picture can be what a video shows before it plays."""
+    if row.kind != "video" or poster.kind != "image" or poster.status != "ready":
+        raise NotFound
+    if poster.used:
+        raise Conflict("It is in use.")
+
+
+def _use_up(tx: Transaction, row: UploadRow, poster: UploadRow) -> None:
+    """Its small picture is this video's now, and nothing more is needed of it."""
+    _check_poster(row, poster)
+    row.thumbnail, row.width, row.height = True, poster.width, poster.height
+    drop(tx, poster)
 
 
 def _sweep(tx: Transaction, row: UploadRow, keys: list[str]) -> None:

@@ -292,6 +292,11 @@ export interface CompleteSignup {
   password: string;
 }
 
+/** `poster_id`: a picture of one's own that this video shows before it plays; it is used up. */
+export interface CompleteUpload {
+  poster_id?: string | null;
+}
+
 /** `pincode` came to the new address, `old_pincode` to the old one. */
 export interface ConfirmEmail {
   email: string;

@@ -1,5 +1,6 @@
 """Files on the page: a picture and a document in a chat, a voice recording, one's own picture."""
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,55 @@ async def test_files_and_recordings_are_sent_and_shown(world: World, browser: An
     for viewer in (hers, his):
         assert await viewer.violations() == []
     assert his.mistakes == []
+
+
+RECORD = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
+  const paper = canvas.getContext("2d");
+  const draw = setInterval(() => {
+    paper.fillStyle = "rgb(200, 30, 30)";
+    paper.fillRect(0, 0, 320, 180);
+  }, 20);
+  const recorder = new MediaRecorder(canvas.captureStream(25), { mimeType: "video/webm" });
+  const pieces = [];
+  recorder.ondataavailable = ({ data }) => pieces.push(data);
+  const stopped = new Promise((resolve) => (recorder.onstop = resolve));
+  recorder.start();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  recorder.stop();
+  await stopped;
+  clearInterval(draw);
+  return Array.from(new Uint8Array(await new Blob(pieces).arrayBuffer()));
+}"""
+
+
+async def test_a_video_shows_what_it_is_before_it_plays(world: World, browser: Any) -> None:
+    ada, ben = await world.person("ada"), await world.person("ben")
+    chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
+    hers, his = [await at_chat(world, browser, who, chat) for who in (ada, ben)]
+    await attach(hers, "walk.webm", "video/webm", bytes(await hers.page.evaluate(RECORD)))
+    shown = his.part("media", kind="video")
+    video = shown.locator("video")
+    await expect(video).to_have_attribute("poster", re.compile("thumbnails"))
+    await expect(shown).to_contain_text(re.compile(r"0:0[12], \d+ KB"))
+    assert await video.evaluate("video => [video.width, video.height]") == [320, 180]
+    red = await video.evaluate(MIDDLE_OF_POSTER)
+    assert red[0] > 150 > 90 > max(red[1:3])
+    await video.evaluate("video => { video.muted = true; return video.play() }")
+    await expect(hers.part("sending")).to_have_count(0)
+    for viewer in (hers, his):
+        assert viewer.mistakes == []
+        assert await viewer.violations() == []
+
+
+MIDDLE_OF_POSTER = """async (video) => {
+  const image = Object.assign(new Image(), { src: video.poster });
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
+  const paper = canvas.getContext("2d");
+  paper.drawImage(image, 0, 0, 320, 180);
+  return Array.from(paper.getImageData(160, 90, 1, 1).data);
+}"""
 
 
 async def test_an_answer_shows_what_it_answers_and_signs_are_put(

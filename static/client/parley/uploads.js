@@ -10,6 +10,7 @@ import { ParleyError } from "./error.js";
  * @typedef {object} UploadOptions
  * @property {string} [name] what the file is called, if not as it says itself
  * @property {(share: number) => void} [onProgress] from 0 to 1
+ * @property {Blob | null} [poster] a picture that a video shows before it plays
  * @property {AbortSignal} [signal] gives up
  * @property {number} [tries] in a row that may fail
  */
@@ -55,7 +56,9 @@ export class Uploads {
     const begun = await again(() => this.#ask("POST", "/uploads", { ...about, ...more }));
     if (whole) await again(() => this.#bringWhole(begun.id, file, onProgress, signal));
     else await this.#bringParts(begun, file, { again, onProgress, signal });
-    return again(() => this.#ask("POST", `/uploads/${begun.id}/complete`));
+    const poster = options.poster && await this.bring(options.poster, { name: "poster", signal });
+    const said = poster ? { poster_id: poster.id } : {};
+    return again(() => this.#ask("POST", `/uploads/${begun.id}/complete`, said));
   }
 
   /** An address that grew old meanwhile is asked for anew.

@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
+import { glanceAt } from "../glance.js";
 import { newId } from "../parley.js";
 import { ParleyError } from "../parley/error.js";
 import { parley } from "../state.js";
@@ -30,13 +31,17 @@ export function Attachments({ conversation_id }) {
   };
   /** With the same `client_id` and the same upload, so that it cannot appear twice. */
   const bring = async (/** @type {Sending} */ one) => {
-    const { client_id, name, file, duration_ms } = one;
-    let { upload_id } = one;
+    const { client_id, name, file } = one;
+    let { upload_id, duration_ms } = one;
     change(client_id, { refusal: null });
     try {
-      const onProgress = (/** @type {number} */ share) => change(client_id, { share });
-      upload_id ??= (await parley.upload(file, { name, onProgress })).id;
-      change(client_id, { upload_id });
+      if (!upload_id) {
+        const onProgress = (/** @type {number} */ share) => change(client_id, { share });
+        const { poster, ...seen } = await glanceAt(file);
+        duration_ms ??= seen.duration_ms;
+        upload_id = (await parley.upload(file, { name, poster, onProgress })).id;
+        change(client_id, { upload_id, duration_ms });
+      }
       const shown = { conversation_id, client_id, upload_id, duration_ms };
       await parley.call("/chat", "send_media", shown);
       drop(client_id);

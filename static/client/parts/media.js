@@ -38,8 +38,13 @@ function Inside({ media, links, again }) {
       ${duration_ms !== null && html`<span class="quiet">${length(duration_ms)}</span>`}`;
   }
   if (kind === "video") {
-    return html`<video class="shared" controls preload="metadata" src=${url} onError=${again}
-      aria-label=${name}></video>`;
+    const poster = links.thumbnail_url && parley.address(links.thumbnail_url);
+    return html`
+      <video class="shared" controls preload=${poster ? "none" : "metadata"} src=${url}
+        poster=${poster} width=${width} height=${height} onError=${again}
+        aria-label=${name}></video>
+      <span class="quiet">${duration_ms !== null && `${length(duration_ms)}, `}
+        ${size(media.size)}</span>`;
   }
   return html`<a href=${url} download=${name}>${name}</a>
     <span class="quiet">${size(media.size)}</span>`;
