@@ -71,7 +71,7 @@ async def test_a_read_mark_is_told_at_once_after_it(world, ana, ben):
     seqs = [(await say(ana, here, text))["seq"] for text in ("one", "two")]
     for seq in seqs:
         await ben.call("/chat", "mark_read", conversation_id=here, seq=seq)
-        await ana.event("MESSAGE_READ", lambda data, s=seq: data["seq"] == s, within_s=2)
+        await ana.event("MESSAGE_READ", lambda data, s=seq: data["seq"] == s)
         step_back(world)
 
 
@@ -82,7 +82,7 @@ async def test_what_one_instance_says_after_it_is_heard_on_the_others(make_world
     await ana.enter(NAMESPACE)
     for text in ("before", "after"):
         await one.transact(say_it, Say(text=text, room=f"user:{ana.id}"))
-        await ana.event("PROBE_SAID", lambda data, t=text: data["text"] == t, within_s=3)
+        await ana.event("PROBE_SAID", lambda data, t=text: data["text"] == t)
         step_back(one)
 
 
@@ -139,7 +139,7 @@ async def test_what_failed_before_it_is_tried_again_soon_after_it(world, switche
     await until(lambda: switches.attempts["news"])
     step_back(world)
     switches.broken.clear()
-    await until(lambda: noted(world), within_s=3)
+    await until(lambda: noted(world))
     await world.settle()
     assert await noted(world) == ["news"]
 
@@ -191,4 +191,4 @@ async def test_a_dead_peer_that_was_asked_before_the_step_is_noticed(make_world,
     (socket,) = world.app.sockets.eio.sockets.values()
     await until(lambda: socket.last_ping)
     monkeypatch.setattr("time.time", lambda: real() - HOUR_S)
-    await until(lambda: not world.app.sockets.connections, within_s=3)
+    await until(lambda: not world.app.sockets.connections)

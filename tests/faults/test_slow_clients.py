@@ -85,7 +85,7 @@ async def test_a_reader_that_stops_costs_little_and_that_is_given_back(world, an
     try:
         before = traced()
         assert await flood(world, ana, text) <= STALLED * COST_MAX
-        await until(lambda: is_given_back(before), within_s=5)
+        await until(lambda: is_given_back(before))
     finally:
         tracemalloc.stop()
 

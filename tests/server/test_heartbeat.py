@@ -41,7 +41,7 @@ async def confirmed(*worlds: World) -> None:
     """Wait for two beats of each: the second began after this was asked."""
     for beat in [world.app.heartbeat for world in worlds] * 2:
         before = beat._confirmed_at
-        await until(lambda beat=beat, before=before: beat._confirmed_at != before, within_s=5)
+        await until(lambda beat=beat, before=before: beat._confirmed_at != before)
 
 
 @one_database
@@ -72,7 +72,7 @@ class TestWithOthers:
         for _ in range(4):
             one.clock.advance(4.5)
             await confirmed(one, two)
-        await until(lambda: lost(one), within_s=2)
+        await until(lambda: lost(one))
         await confirmed(one, two)
         assert await lost(two) == [gone]
 
@@ -83,7 +83,7 @@ class TestWithOthers:
         for _ in range(4):
             one.clock.advance(4.5)
             await confirmed(one)
-        await until(lambda: lost(one), within_s=2)
+        await until(lambda: lost(one))
         (told,) = await one.stored(LOST)
         assert told["at"][:18] == before[:18]
 
@@ -106,7 +106,7 @@ class TestWithOthers:
             await confirmed(first)
         assert await lost(first) == []
         first.clock.advance(8)
-        await until(lambda: lost(first), within_s=2)
+        await until(lambda: lost(first))
         assert await lost(first) == [gone]
 
     async def test_who_starts_beside_the_silent_gives_them_time_to_come_back(self, make_world):
@@ -133,12 +133,12 @@ class TestWithOthers:
         await until(online)
         old = cut_off.app.kernel.instance_id
         await take_for_dead(one, old)
-        await until(lambda: cut_off.app.kernel.instance_id != old, within_s=2)
-        await until(ana.client.closed.is_set, within_s=2)
+        await until(lambda: cut_off.app.kernel.instance_id != old)
+        await until(ana.client.closed.is_set)
         again = await ana.device()
         await again.enter("/presence", token=ana.token)
         await one.settle()
-        await until(online, within_s=5)
+        await until(online)
 
     async def test_who_came_while_it_was_taken_for_dead_is_there_no_longer_than_they_are(
         self, make_world
@@ -153,7 +153,7 @@ class TestWithOthers:
         await take_for_dead(one, old)
         await one.settle()
         await one.transact(lambda tx: hold_person(tx, ben.id, old))
-        await until(lambda: cut_off.app.kernel.instance_id != old, within_s=2)
+        await until(lambda: cut_off.app.kernel.instance_id != old)
         assert await held_by() == [ben.id]
         for seconds in (LAST_WORDS.total_seconds(), one.app.kernel.rules.presence_grace_s):
             one.clock.advance(seconds)
@@ -210,7 +210,7 @@ async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list
 
 async def test_a_beat_that_failed_is_followed_by_the_next(world, monkeypatch):
     failures = await fail_once(world, monkeypatch, world.app.heartbeat, "_confirm_and_bury")
-    await until(lambda: len(failures) > 2, within_s=2)
+    await until(lambda: len(failures) > 2)
 
 
 @one_database
@@ -225,4 +225,4 @@ async def test_a_beat_that_hangs_is_given_up_and_tried_again_at_once(make_world,
             await asyncio.sleep(60)
 
     monkeypatch.setattr(world.app.heartbeat, "_confirm_and_bury", hang_at_first)
-    await until(lambda: len(beats) > 4, within_s=3)
+    await until(lambda: len(beats) > 4)

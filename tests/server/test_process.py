@@ -102,8 +102,8 @@ class TestWhenPostgresIsAway:
             assert refused.value.code == "UNAVAILABLE"
         await asyncio.sleep(1.5)  # longer than the sweep of rooms: it must live through this
         await wire.mend()
-        await until(lambda: recovered(ana), within_s=5)
-        await until(lambda: is_ready(distant), within_s=5)
+        await until(lambda: recovered(ana))
+        await until(lambda: is_ready(distant))
         await ana.call("/profile", "update", first_name="Bea")
         await ana.event("USER_UPDATED", lambda data: data["user"]["first_name"] == "Bea")
         assert "Traceback" not in distant.log

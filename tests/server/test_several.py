@@ -55,7 +55,7 @@ async def test_a_session_that_ends_on_one_instance_ends_on_the_other(both):
     await laptop.enter("/profile")
     door = await one.visitor("/auth")
     await door.call("/auth", "logout", refresh_token=ana.session["refresh_token"])
-    await until(laptop.closed.is_set, within_s=2)
+    await until(laptop.closed.is_set)
 
 
 async def test_an_instance_that_hears_nobody_is_not_ready_until_it_does(both, redis_server):
@@ -63,12 +63,12 @@ async def test_an_instance_that_hears_nobody_is_not_ready_until_it_does(both, re
     assert await readiness(one) == 200
     redis_server.freeze()
     try:
-        await until(lambda: is_readiness(one, 503), within_s=3)
+        await until(lambda: is_readiness(one, 503))
         ana = await one.person("ana")
         assert await ana.call(NAMESPACE, "echo", text="who is here is served all the same")
     finally:
         redis_server.thaw()
-    await until(lambda: is_readiness(one, 200), within_s=3)
+    await until(lambda: is_readiness(one, 200))
 
 
 async def watch(watcher, person) -> None:
@@ -84,7 +84,7 @@ async def test_who_watches_hears_at_once_who_comes_and_goes_elsewhere(both, monk
     ana, ben = await one.person("ana"), await other.person("ben")
     await watch(ben, ana)
     await ana.enter("/presence")
-    await ben.event("USER_ONLINE", within_s=4)
+    await ben.event("USER_ONLINE")
 
 
 async def test_a_whisper_that_was_lost_is_said_again_from_what_is_stored(both, redis_server):

@@ -81,7 +81,7 @@ async def test_nothing_of_a_cut_connection_is_kept(world, ana):
         gc.collect()
         return kept() is None
 
-    await until(collected, within_s=2)
+    await until(collected)
 
 
 async def test_a_cut_connection_is_counted(world, ana):
