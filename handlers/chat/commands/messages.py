@@ -60,7 +60,8 @@ async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
 
 
 @chat.command(
-    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked), rate="reach"
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
+    rate="reach",
 )
 async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
     """Ask for a booking inside a conversation, which shows it and keeps it current."""
