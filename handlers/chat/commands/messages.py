@@ -35,7 +35,7 @@ async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     return await ctx.transact(media.send_media, ask)
 
 
-@chat.command(refuses=(Blocked,), rate="signs")
+@chat.command(refuses=(Blocked, TextRefused), rate="signs")
 async def react(ctx: Context, ask: React) -> ReactionsView:
     """Put a sign on a message, or take yours away."""
     return await ctx.transact(reactions.react, ask)

@@ -6,9 +6,9 @@ from handlers.moderation.contracts import TextRefused
 from storage.chat_messages import MessageRow
 
 
-def check_name(tx: Transaction, name: str) -> None:
-    """A name is seen by all who are in, and has no queue: raises TextRefused for any hit."""
-    if not is_clean(tx, name):
+def check_shown(tx: Transaction, text: str) -> None:
+    """A name or a sign is seen by all who are in, and has no queue: TextRefused for any hit."""
+    if not is_clean(tx, text):
         raise TextRefused
 
 

@@ -84,6 +84,16 @@ async def test_what_a_booking_says_in_a_conversation_is_looked_at_too(world):
     assert await queue_of(world) == [(card["id"], "fishy", 0)]
 
 
+async def test_a_sign_is_no_way_to_spell_a_word(world):
+    group, (ana, ben) = await group_of(world, "ana", "ben")
+    said = await say(ana, group, "fine")
+    for emoji in ("🆁🅾🆃🆃🅴🅽", "🇫🇮🇸🇭🇾"):
+        code = await code_of(ben, "/chat", "react", message_id=said["id"], emoji=emoji)
+        assert code == "TEXT_REFUSED"
+    assert await code_of(ben, "/chat", "react", message_id=said["id"], emoji="🇫🇮") is None
+    assert [one["emoji"] for one in (await shown(ana, said["id"]))["reactions"]] == ["🇫🇮"]
+
+
 async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
     group, (ana, _) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "fishy", "c1")
