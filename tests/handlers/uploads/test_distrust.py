@@ -62,6 +62,18 @@ async def test_a_picture_has_its_bounds_in_pixels_and_frames(monkeypatch):
         await remake(made.getvalue(), "image/gif")
 
 
+async def test_a_picture_that_is_drawn_over_and_over_is_not_decoded():
+    whole = picture(progressive=True)
+    end = len(whole) - 2
+    last = whole.rindex(b"\xff\xda")
+    assert await remake(whole + b"\xff\xda" * 1_000, "image/jpeg"), "what follows it is not drawn"
+    assert await remake(whole[:end] + whole[last:end] * 20 + whole[end:], "image/jpeg")
+    with pytest.raises(NoPicture, match="scans"):
+        await remake(whole[:end] + whole[last:end] * 200 + whole[end:], "image/jpeg")
+    with pytest.raises(NoPicture, match="segments"):
+        await remake(whole[:2] + b"\xff\xee\x00\x02" * 10_000 + whole[2:], "image/jpeg")
+
+
 async def test_a_comment_and_a_profile_do_not_come_along():
     made = await remake(picture(comment=b"taken at home", icc_profile=b"profile"), "image/jpeg")
     for content in (made.content, made.thumbnail):
