@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -131,6 +132,29 @@ async def test_what_is_put_for_a_file_that_is_gone_or_ready_is_not_kept(world, a
     await ana.ask("POST", f"/uploads/{ready['id']}/complete")
     assert await ana.put(ready["put"], PDF) == 404
     assert files_of(world) == {f"kept/{ready['id']}"}
+
+
+@one_database
+async def test_one_address_is_put_by_one_at_a_time_the_latest(world, ana):
+    begun = await ana.start(PDF, "application/pdf")
+    going_on = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield PDF[:100]
+        await going_on.wait()
+        yield PDF[100:]
+
+    stalled, seen = [], set()
+    for _ in range(4):
+        stalled.append(asyncio.create_task(ana.put(begun["put"], half())))
+        await until(lambda: files_of(world) - seen)
+        seen.update(files_of(world))
+    await until(lambda: len(files_of(world)) == 1)
+    assert await ana.put(begun["put"], PDF) == 200
+    going_on.set()
+    assert 200 not in await asyncio.gather(*stalled, return_exceptions=True)
+    assert files_of(world) == {f"incoming/{begun['id']}"}
+    assert (await ana.ask("POST", f"/uploads/{begun['id']}/complete"))["status"] == "ready"
 
 
 @one_database
