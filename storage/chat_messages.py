@@ -138,8 +138,11 @@ _BETWEEN = (
     .order_by(_x.seq.desc())
     .limit(bindparam("limit"))
 )
-_CARDS = select(messages).where(
-    _x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id")
+_CARDS = (
+    select(messages)
+    .where(_x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id"))
+    .order_by(_x.id)
+    .with_for_update()
 )
 
 _IN_PLACES = _x.conversation_id.in_(bindparam("conversation_ids", expanding=True))
@@ -164,6 +167,7 @@ _CARDS_IN = (
     )
     .order_by(_x.id)
     .limit(bindparam("limit"))
+    .with_for_update()
 )
 _FORGET_CLIENT_IDS = (
     update(messages)
@@ -228,7 +232,7 @@ def list_messages(
 
 
 def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:
-    """Every message that shows this thing."""
+    """Every message that shows this thing, locked: it may be hidden at the same moment."""
     return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id)
 
 
@@ -244,7 +248,7 @@ def list_said_by(
 def list_cards_in(
     tx: Queries, conversation_ids: list[str], after: str, limit: int
 ) -> list[MessageRow]:
-    """Cards in these conversations, in the order of their ids."""
+    """Cards in these conversations, in the order of their ids, locked."""
     return tx.all(
         MessageRow, _CARDS_IN, conversation_ids=conversation_ids, after=after, limit=limit
     )

@@ -8,6 +8,9 @@ would read and sort them all).
 
 SQLite's index is a little behind: new messages are noted, and indexed many at once. Who searches
 lets it catch up before.
+
+What the reader may not read is left out here, not from the page that was found: where it ends would
+tell of words in what is hidden, or was said while one was out.
 """
 
 import re
@@ -25,26 +28,35 @@ NEWEST = "~"
 _WORD = re.compile(r"[^\W_]+")
 _COLUMNS = tuple(messages.c)
 _SHOWN = ", ".join(f"messages.{column.name}" for column in _COLUMNS)
+_READABLE = """NOT messages.hidden
+    AND EXISTS (SELECT 1 FROM conversation_members stay
+        WHERE stay.conversation_id = messages.conversation_id AND stay.user_id = :reader
+        AND messages.said_seq >= stay.from_seq
+        AND (stay.to_seq IS NULL OR messages.said_seq <= stay.to_seq))
+    AND NOT EXISTS (SELECT 1 FROM message_removals removal
+        WHERE removal.user_id = :reader AND removal.message_id = messages.id)"""
 
 
 def _searching(sql: str) -> TextualSelect:
-    words = [bindparam(name, type_=String) for name in ("query", "before")]
-    return text(sql.format(shown=_SHOWN, few=FEW)).bindparams(*words).columns(*_COLUMNS)
+    words = [bindparam(name, type_=String) for name in ("query", "before", "reader")]
+    return (
+        text(sql.format(shown=_SHOWN, few=FEW, readable=_READABLE))
+        .bindparams(*words)
+        .columns(*_COLUMNS)
+    )
 
 
 _IN_SQLITE = _searching(
-    """WITH found AS MATERIALIZED (
-            SELECT rowid AS number, substr(message, 1, 8) || '-' || substr(message, 9, 4) || '-' ||
+    """SELECT {shown} FROM message_search CROSS JOIN messages
+            ON messages.id = substr(message, 1, 8) || '-' || substr(message, 9, 4) || '-' ||
                 substr(message, 13, 4) || '-' || substr(message, 17, 4) || '-' ||
-                substr(message, 21) AS message_id
-            FROM message_search WHERE message_search MATCH :query AND rowid < coalesce(
+                substr(message, 21)
+        WHERE message_search MATCH :query AND message_search.rowid < coalesce(
                 (SELECT rowid FROM message_search
                  WHERE message_search MATCH 'message : "' || replace(:before, '-', '') || '"'),
                 9223372036854775807)
-            ORDER BY rowid DESC LIMIT :limit
-        )
-        SELECT {shown} FROM found CROSS JOIN messages ON messages.id = message_id
-        ORDER BY number DESC"""
+            AND {readable}
+        ORDER BY message_search.rowid DESC LIMIT :limit"""
 )
 _IN_POSTGRESQL = _searching(
     """WITH found AS MATERIALIZED (
@@ -52,12 +64,12 @@ _IN_POSTGRESQL = _searching(
             WHERE terms @@ CAST(:query AS tsquery) AND id < :before LIMIT {few} + 1
         )
         (SELECT {shown} FROM messages WHERE (SELECT count(*) FROM found) <= {few}
-            AND id IN (SELECT id FROM found) ORDER BY id DESC LIMIT :limit)
+            AND id IN (SELECT id FROM found) AND {readable} ORDER BY id DESC LIMIT :limit)
         UNION ALL
         (SELECT {shown} FROM
             (SELECT * FROM messages WHERE id < :before ORDER BY id DESC OFFSET 0) messages
             WHERE (SELECT count(*) FROM found) > {few} AND terms @@ CAST(:query AS tsquery)
-            ORDER BY id DESC LIMIT :limit)"""
+            AND {readable} ORDER BY id DESC LIMIT :limit)"""
 )
 
 _IS_BEHIND = text("SELECT EXISTS (SELECT 1 FROM message_search_noted)")
@@ -91,13 +103,20 @@ def catch_up(tx: Queries) -> None:
 
 
 def list_said(
-    tx: Queries, words: list[str], conversation_ids: list[str], before: str | None, limit: int
+    tx: Queries,
+    reader_id: str,
+    words: list[str],
+    conversation_ids: list[str],
+    before: str | None,
+    limit: int,
 ) -> list[MessageRow]:
-    """Messages of these conversations with all these words, before a message, the newest first.
+    """What somebody may read in these conversations with all these words, before a message.
+
+    The newest comes first.
 
     As far as the index knows: see `is_behind`.
     """
-    page: dict[str, Any] = {"before": before or NEWEST, "limit": limit}
+    page: dict[str, Any] = {"reader": reader_id, "before": before or NEWEST, "limit": limit}
     if tx.dialect == "sqlite":
         query = _for_sqlite(words, conversation_ids)
         return tx.all(MessageRow, _IN_SQLITE, query=query, **page)

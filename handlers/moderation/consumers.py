@@ -1,6 +1,6 @@
 """What moderation makes of what is said."""
 
-from handlers.chat.contracts.messages import MessageDeleted, MessageNoticed
+from handlers.chat.contracts.messages import MessageDeleted, MessageEdited, MessageNoticed
 from handlers.kit.context import Transaction
 from handlers.moderation import moderation
 from handlers.moderation.service import cases
@@ -13,6 +13,12 @@ def open_a_case(tx: Transaction, event: MessageNoticed) -> None:
     cases.notice(tx, event.message_id, event.hit)
     if tx.cause is not None:
         wipe_event(tx, tx.cause.id)
+
+
+@moderation.consumer(MessageEdited)
+def have_it_looked_at_again(tx: Transaction, event: MessageEdited) -> None:
+    """A message says something else than what a moderator looks at."""
+    cases.look_again(tx, event.message.id)
 
 
 @moderation.consumer(MessageDeleted)

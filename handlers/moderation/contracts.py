@@ -168,7 +168,7 @@ class CaseOpened(_AboutCase):
 
 
 class CaseChanged(_AboutCase):
-    """More flags, a decision, one that was undone, or its message is gone."""
+    """More flags, a decision, one that was undone, or its message was changed or is gone."""
 
     NAME: ClassVar[str] = "CASE_CHANGED"
 

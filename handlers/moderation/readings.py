@@ -16,11 +16,27 @@ SENTENCES = str.maketrans("\ufdfa\ufdfb", "  ")
 """Single characters that would unfold to whole sentences."""
 FILLERS = "\u115f\u1160\u3164\uffa0"
 """Letters by their category that nobody sees."""
+GUISE = re.compile(
+    r"(?:LATIN SMALL LETTER|LATIN LETTER SMALL CAPITAL|REGIONAL INDICATOR SYMBOL LETTER"
+    r"|NEGATIVE (?:CIRCLED|SQUARED) LATIN CAPITAL LETTER)"
+    r"(?: TURNED| REVERSED| OPEN| SCRIPT| DOTLESS)? ([A-Z])(?: WITH .+)?"
+)
+"""The names of letters that Unicode does not say to be plain ones: small capitals, in boxes,
+turned, struck through."""
+GUISES_IN = (range(0xC0, 0x2B0), range(0x1D00, 0x1DC0), range(0x1F150, 0x1F200))
+
+
+def _in_other_guises() -> dict[str, str]:
+    signs = [chr(code) for codes in GUISES_IN for code in codes]
+    named = [(one, GUISE.fullmatch(unicodedata.name(one, ""))) for one in signs]
+    return {one: found.group(1).lower() for one, found in named if found is not None}
+
+
 LOOKS_LIKE = str.maketrans(
-    dict(zip("авгеіјкмнопрсԁԛѕтуүхһԝьӏ", "abreijkmhonpcdqstyyxhwbl", strict=True))
+    _in_other_guises()
+    | dict(zip("авгеіјкмнопрсԁԛѕтуүхһԝьӏ", "abreijkmhonpcdqstyyxhwbl", strict=True))
     | dict(zip("αβεηικνορστυχωγ", "abenikvopotuxwy", strict=True))
-    | dict(zip("ıłøđħɑɡ", "ilodhag", strict=True))
-    | {"æ": "ae", "œ": "oe", "þ": "th"}
+    | {"ɑ": "a", "ə": "e", "æ": "ae", "œ": "oe", "þ": "th"}
 )
 STANDS_FOR = tuple(str.maketrans("0134578@$€!|", f"o{one}eastbase{one}{one}") for one in ("i", "l"))
 """As it is often written; a one is an i, or an l."""

@@ -11,20 +11,26 @@ from handlers.kit.errors import NotFound
 from handlers.kit.kernel import Kernel
 from handlers.moderation.contracts import TextRefused
 from handlers.uploads import service
-from handlers.uploads.contracts import ChecksumWrong, ContentWrong, NotUploaded, SizeWrong
+from handlers.uploads.contracts import (
+    ChecksumWrong,
+    ContentWrong,
+    NotUploaded,
+    QuotaExceeded,
+    SizeWrong,
+)
 from handlers.uploads.kinds import HEAD, TEXTS, is_what_it_says
 from handlers.uploads.pictures import NoPicture, Picture, remake
 from handlers.uploads.service import Seen
 from storage.objects import ObjectStore
 from storage.uploads import UploadRow
 
-FAULTS = (SizeWrong, ChecksumWrong, ContentWrong, TextRefused)
+FAULTS = (SizeWrong, ChecksumWrong, ContentWrong, QuotaExceeded, TextRefused)
 
 
 async def complete(ctx: Context, upload_id: str, poster_id: str | None = None) -> UploadRow:
     """Check an upload and let it be used; one that is not what it should be goes at once.
 
-    Raises NotFound, NotUploaded, Conflict, SizeWrong, ChecksumWrong, ContentWrong or TextRefused.
+    Raises NotFound, NotUploaded, Conflict and what is in FAULTS.
     """
     row = await ctx.transact(service.claim, upload_id, poster_id)
     if row.status == "ready":

@@ -1,11 +1,12 @@
 """Pictures are made anew: no EXIF, no more pixels than we like, nothing hidden behind them.
 
-Invariant: no picture is decoded before its size in pixels is known to be small enough, and at most
-one at a time, off the event loop.
+Invariant: no picture is decoded before it is known how many pixels it has, and how often they are
+drawn, and at most one at a time, off the event loop.
 """
 
 import asyncio
 import io
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,10 +16,13 @@ from PIL import Image, ImageOps
 
 PIXELS_MAX = 40_000_000
 FRAMES_MAX = 200
+SCANS_MAX, SEGMENTS_MAX = 100, 4_000
+"""A JPEG may be drawn again and again, all of it each time, by some eighty bytes."""
 SIDE_MAX = 4_096
 THUMBNAIL = 320
 QUALITY = 88
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF"}
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
 
 
@@ -43,6 +47,8 @@ async def remake(content: bytes, content_type: str) -> Picture:
 
 def _remake(content: bytes, form: str) -> Picture:
     try:
+        if form == "JPEG":
+            _count_scans(content)
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=[form]) as image:
@@ -51,6 +57,20 @@ def _remake(content: bytes, form: str) -> Picture:
         raise
     except Exception as error:  # decoders raise whatever they stumble over in such bytes
         raise NoPicture(type(error).__name__) from None
+
+
+def _count_scans(content: bytes) -> None:
+    """Refuse what takes its decoder much longer than its pixels do."""
+    at, scans = 2, 0
+    for _ in range(SEGMENTS_MAX):
+        found = _JPEG_MARKER.search(content, at)
+        if found is None or found[1] == b"\xd9":  # the end: who knows what follows it
+            return
+        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2])
+        scans += found[1] == b"\xda"
+        if scans > SCANS_MAX:
+            raise NoPicture("too many scans")
+    raise NoPicture("too many segments")
 
 
 def _made_anew(image: Any, form: str) -> Picture:

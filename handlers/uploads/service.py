@@ -55,12 +55,9 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
     content_type = plain(ask.content_type)
     kind = check(tx, ask)
     hit = tx.kernel.filter.check(ask.name)
-    profiles.lock_user(tx, tx.actor.id)
-    waiting = store.count_waiting(tx, tx.actor.id)
-    held = store.sum_sizes(tx, tx.actor.id)
-    quota = tx.rules.upload_quota_mb * MEGABYTE
-    if held + ask.size > quota or waiting >= tx.rules.uploads_waiting_max:
-        raise QuotaExceeded(details={"held": held, "quota": quota, "waiting": waiting})
+    room = _hold_room(tx)
+    if room["held"] + ask.size > room["quota"] or room["waiting"] >= tx.rules.uploads_waiting_max:
+        raise QuotaExceeded(details=room)
     upload_id = tx.new_id()
     row = UploadRow(
         id=upload_id,
@@ -183,14 +180,17 @@ def accept(
 ) -> UploadRow:
     """The bytes are what was promised, and are kept at `key`, or as the picture that was seen.
 
-    Raises Conflict when somebody else checks by now.
+    Raises Conflict when somebody else checks by now, and QuotaExceeded for a picture that grew.
     """
+    room = _hold_room(tx)
     row = _lock_claimed(tx, claimed)
     if poster_id is not None:
         _use_up(tx, row, _lock_mine(tx, poster_id))
     picture, row.hit = seen.picture, row.hit or seen.hit or None
     left = [incoming_key(row.id)]
     if picture is not None:
+        if room["held"] - row.size + len(picture.content) > room["quota"]:
+            raise QuotaExceeded(details=room)
         left.append(key)
         key = picture_key(row.id)
         row.size, row.width, row.height = len(picture.content), picture.width, picture.height
@@ -275,6 +275,16 @@ def picture_key(upload_id: str) -> str:
 
 def thumbnail_key(upload_id: str) -> str:
     return f"thumbnails/{upload_id}"
+
+
+def _hold_room(tx: Transaction) -> dict[str, int]:
+    """What the actor has and may have, until the commit."""
+    profiles.lock_user(tx, tx.actor.id)
+    return {
+        "held": store.sum_sizes(tx, tx.actor.id),
+        "quota": tx.rules.upload_quota_mb * MEGABYTE,
+        "waiting": store.count_waiting(tx, tx.actor.id),
+    }
 
 
 def _lock_mine(tx: Transaction, upload_id: str) -> UploadRow:

@@ -1721,7 +1721,7 @@ export interface Events {
     TOPIC_UPDATED: { topic: Topic };
   };
   "/moderation": {
-    /** More flags, a decision, one that was undone, or its message is gone. */
+    /** More flags, a decision, one that was undone, or its message was changed or is gone. */
     CASE_CHANGED: { case: Case };
     /** There is something to look at. */
     CASE_OPENED: { case: Case };

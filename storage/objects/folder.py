@@ -13,6 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from urllib.parse import urlencode
@@ -39,6 +40,7 @@ class Folder:
         self._folder = folder
         self._base = f"{public_url.rstrip('/')}/files"
         self._sign = sign
+        self._coming: dict[str, asyncio.Timeout] = {}
 
     async def start(self) -> None:
         await self._in_thread(self._folder.mkdir, parents=True, exist_ok=True)
@@ -84,7 +86,31 @@ class Folder:
         return self._folder / key
 
     async def take(self, key: str, promise: Promise, chunks: AsyncIterator[bytes]) -> None:
-        """Keep what `chunks` bring under `key`; raises NotAsPromised, and then keeps nothing."""
+        """Keep what `chunks` bring under `key`; raises NotAsPromised, and then keeps nothing.
+
+        Raises TimeoutError when it is brought once more meanwhile.
+        """
+        async with self._alone(key):
+            await self._take(key, promise, chunks)
+
+    @asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[None]:
+        """Of all who bring an object the latest goes on: the others' connections may be dead.
+
+        So no more is written at a time than was promised once, however often it is brought.
+        """
+        before = self._coming.get(key)
+        if before is not None:
+            before.reschedule(0)
+        async with asyncio.timeout(None) as mine:
+            self._coming[key] = mine
+            try:
+                yield
+            finally:
+                if self._coming.get(key) is mine:
+                    del self._coming[key]
+
+    async def _take(self, key: str, promise: Promise, chunks: AsyncIterator[bytes]) -> None:
         path = self.path_of(key)
         beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
         digest, size = hashlib.sha256(), 0

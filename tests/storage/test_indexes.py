@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from sqlalchemy import (
@@ -288,7 +289,7 @@ Rows = Iterator[dict[str, Any]]
 
 
 def name_of(number: int) -> str:
-    return f"{number:06}"
+    return str(UUID(int=number))
 
 
 def fill(queries: SqliteQueries, count: int) -> None:
@@ -364,7 +365,7 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
         q, ME, False, FOR_EVER, "~", 20
     ),
     "a word in one's conversations": lambda q, n: chat_search.list_said(
-        q, ["word"], [HERE], None, 20
+        q, ME, ["word"], [HERE], None, 20
     ),
     "whether there is a word to be indexed": lambda q, n: chat_search.is_behind(q),
     "who read a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),

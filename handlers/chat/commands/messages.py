@@ -35,7 +35,7 @@ async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     return await ctx.transact(media.send_media, ask)
 
 
-@chat.command(refuses=(Blocked,), rate="signs")
+@chat.command(refuses=(Blocked, TextRefused), rate="signs")
 async def react(ctx: Context, ask: React) -> ReactionsView:
     """Put a sign on a message, or take yours away."""
     return await ctx.transact(reactions.react, ask)
@@ -60,7 +60,8 @@ async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
 
 
 @chat.command(
-    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked), rate="reach"
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
+    rate="reach",
 )
 async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
     """Ask for a booking inside a conversation, which shows it and keeps it current."""

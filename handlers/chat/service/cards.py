@@ -18,17 +18,21 @@ BOOKING = "booking"
 
 
 def request_booking(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
-    """Ask for it as anywhere, and show it; the block's consultant must be in the conversation."""
+    """Ask for it as anywhere, and show it; the block's consultant must be in the conversation.
+
+    Its note is read there like any text. Raises TextRefused.
+    """
     store.lock_conversation(tx, ask.conversation_id)
     hold_speaker(tx, ask.conversation_id)
     block = availability.find_block(tx, ask.block_id)
     if chat_members.find_membership(tx, ask.conversation_id, block.consultant_id) is None:
         raise NotFound
+    hit = tx.kernel.filter.check(ask.note)
     booking = bookings.request_booking(
         tx, RequestBooking(block_id=ask.block_id, topic_id=ask.topic_id, note=ask.note)
     )
     tx.publish(ChatBookingRequested(conversation_id=ask.conversation_id, booking=booking))
-    say(tx, _card(tx, ask.conversation_id, booking))
+    say(tx, _card(tx, ask.conversation_id, booking), hit)
     return booking
 
 

@@ -6,10 +6,18 @@ from handlers.moderation.contracts import TextRefused
 from storage.chat_messages import MessageRow
 
 
-def check_name(tx: Transaction, name: str) -> None:
-    """A name is seen by all who are in, and has no queue: raises TextRefused for any hit."""
-    if tx.kernel.filter.check(name):
+def check_shown(tx: Transaction, text: str) -> None:
+    """A name or a sign is seen by all who are in, and has no queue: TextRefused for any hit."""
+    if not is_clean(tx, text):
         raise TextRefused
+
+
+def is_clean(tx: Transaction, *texts: str) -> bool:
+    """Whether there is no hit at all in what is shown here without anybody looking at it."""
+    try:
+        return not tx.kernel.filter.check(*texts)
+    except TextRefused:
+        return False
 
 
 def tell_noticed(tx: Transaction, row: MessageRow, hit: str) -> None:

@@ -1,7 +1,7 @@
 """What was said with certain words, where one may read it."""
 
 from handlers.chat.contracts.messages import FoundView, Search
-from handlers.chat.service.history import readable, shown
+from handlers.chat.service.history import shown
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from storage import chat_members, chat_search
@@ -21,12 +21,10 @@ def search(tx: Transaction, ask: Search) -> FoundView:
     stays = _stays(tx, ask.conversation_id)
     if not stays:
         return FoundView(messages=[], next=None)
-    rows = chat_search.list_said(tx, words, list(stays), ask.before, ask.limit + 1)
+    rows = chat_search.list_said(tx, tx.actor.id, words, list(stays), ask.before, ask.limit + 1)
     page = rows[: ask.limit]
-    # A hidden message is found by nothing that it says.
-    found = [row for row in readable(tx, stays, page) if not row.hidden]
     return FoundView(
-        messages=shown(tx, stays, found),
+        messages=shown(tx, stays, page),
         next=page[-1].id if len(rows) > ask.limit else None,
     )
 

@@ -21,7 +21,7 @@ from handlers.chat.contracts.conversations import (
     SetRole,
 )
 from handlers.chat.service.blocks import check_no_block
-from handlers.chat.service.filtering import check_name
+from handlers.chat.service.filtering import check_shown
 from handlers.chat.service.members import begin, check_member, hold_member
 from handlers.chat.service.messages import new_message
 from handlers.chat.service.views import conversation_view, message_view
@@ -44,7 +44,7 @@ def create_group(tx: Transaction, ask: CreateGroup) -> ConversationView:
     if len(profiles.list_users(tx, member_ids)) != len(member_ids):
         raise NotFound
     check_no_block(tx, member_ids)
-    check_name(tx, ask.name)
+    check_shown(tx, ask.name)
     row = ConversationRow(tx.new_id(), "group", ask.name, None, tx.actor.id, tx.now, None)
     store.insert_conversation(tx, row)
     return begin(tx, row, member_ids, tx.actor.id)
@@ -82,7 +82,7 @@ def rename(tx: Transaction, ask: Rename) -> ConversationView:
     row = get_own_group(tx, ask.conversation_id)
     if row.name == ask.name:
         return _as_it_is(tx, row)
-    check_name(tx, ask.name)
+    check_shown(tx, ask.name)
     row.name = ask.name
     return _change(tx, row, "renamed", {"name": ask.name})
 

@@ -5,6 +5,7 @@ goes when the text does, also from the events that told it.
 """
 
 from handlers.chat.contracts.messages import LinkPreview, MessagePreviewed, MessageView
+from handlers.chat.service.filtering import is_clean
 from handlers.chat.service.views import message_view
 from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
@@ -29,8 +30,11 @@ def lock_text(tx: Transaction, message_id: str) -> MessageView | None:
 def show_preview(tx: Transaction, message: MessageView, preview: LinkPreview) -> None:
     """Show it with a message that `lock_text` gave, and tell the conversation.
 
-    Somebody may have come in since that was said. They would learn of it, so it is not shown.
+    Somebody may have come in since that was said. They would learn of it, so it is not shown. Nor
+    is a page that says what may not be said here.
     """
+    if not is_clean(tx, preview.title, preview.description or "", preview.site_name or ""):
+        return
     row = chat_messages.lock_message(tx, message.id)
     if row is None or message.preview == preview or _has_newcomers(tx, row):
         return

@@ -6,6 +6,7 @@ A reaction is told without the message's text: who came later hears of it, and n
 import unicodedata
 
 from handlers.chat.contracts.messages import MessageReacted, React, ReactionsView
+from handlers.chat.service.filtering import check_shown
 from handlers.chat.service.history import get_readable
 from handlers.chat.service.members import hold_speaker
 from handlers.chat.service.views import reactions_of
@@ -21,8 +22,13 @@ KEYCAP = "\u20e3"
 
 
 def react(tx: Transaction, ask: React) -> ReactionsView:
-    """Put a sign on a message that one may read, or take it away; raises NotFound, Conflict."""
+    """Put a sign on a message that one may read, or take it away.
+
+    Raises NotFound, Conflict, and TextRefused for signs that spell a word.
+    """
     check_emoji(ask.emoji)
+    if ask.on:
+        check_shown(tx, ask.emoji)
     conversation_id = get_readable(tx, ask.message_id).conversation_id
     hold_speaker(tx, conversation_id)
     row = chat_messages.lock_message(tx, ask.message_id)

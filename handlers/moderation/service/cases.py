@@ -85,6 +85,15 @@ def notice(tx: Transaction, message_id: str, hit: str) -> None:
     (tell_changed if known else tell_opened)(tx, case)
 
 
+def look_again(tx: Transaction, message_id: str) -> None:
+    """A message was changed: nobody decides about what it said before."""
+    chats.hold_said(tx, message_id)
+    case = store.lock_open_case(tx, message_id)
+    if case is not None:
+        case.version += 1
+        tell_changed(tx, case)
+
+
 def close_gone(tx: Transaction, message_id: str) -> None:
     """A message was taken back: its case is closed, and nothing is kept that may quote it."""
     store.forget_notes(tx, message_id)

@@ -4,7 +4,13 @@ from handlers.chat import public as chats
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, NotFound
 from handlers.moderation.contracts import CaseView, DecideCase, FlagAnswered, UndoDecision
-from handlers.moderation.service.cases import case_view, get_row, set_hidden, tell_changed
+from handlers.moderation.service.cases import (
+    CASES_MAX,
+    case_view,
+    get_row,
+    set_hidden,
+    tell_changed,
+)
 from handlers.moderation.service.records import note_decision
 from storage import moderation as store
 from storage.moderation import CaseRow
@@ -33,8 +39,8 @@ def undo(tx: Transaction, ask: UndoDecision) -> CaseView:
     case = _hold(tx, ask.case_id, ask.version)
     if case.status not in ("dismissed", "hidden"):
         raise Conflict("It is not decided.")
-    if store.lock_open_case(tx, case.message_id) is not None:
-        raise Conflict("Another case of this message is open.")
+    if store.lock_cases(tx, case.message_id, CASES_MAX)[-1].id != case.id:
+        raise Conflict("There is a later case of this message.")
     set_hidden(tx, case, case.was_hidden)
     case.status, case.closed_at, case.decided_by = "open", None, None
     note_decision(tx, "undo", case, ask.note, by=tx.actor.id)

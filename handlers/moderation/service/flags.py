@@ -10,6 +10,7 @@ from handlers.kit.errors import NotFound, RateLimited
 from handlers.moderation.contracts import FlagMessage, OwnMessage
 from handlers.moderation.service.cases import open_case, set_hidden, tell_changed, tell_opened
 from handlers.moderation.service.records import note_decision
+from handlers.profile import public as profiles
 from storage import moderation as store
 from storage.moderation import CaseRow, FlagRow
 
@@ -18,6 +19,7 @@ HOUR = timedelta(hours=1)
 
 def flag(tx: Transaction, ask: FlagMessage) -> Empty:
     """Raises NotFound, OwnMessage and RateLimited; a second time changes nothing."""
+    profiles.lock_user(tx, tx.actor.id)  # their flags are counted one after the other
     message = chats.hold_readable(tx, ask.message_id)
     if message.sender_id == tx.actor.id:
         raise OwnMessage

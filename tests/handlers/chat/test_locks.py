@@ -9,7 +9,7 @@ from handlers.chat.contracts.messages import LinkPreview
 from handlers.chat.public import hide, lock_text, show_preview
 from storage import chat as conversations
 from storage import chat_members, chat_messages
-from tests.handlers.chat.scenes import rows_with, say, talk
+from tests.handlers.chat.scenes import offer, rows_with, say, talk
 from tests.world import until
 
 HEART = "\u2764\ufe0f"
@@ -84,6 +84,30 @@ async def test_a_text_that_is_hidden_while_it_is_sent_again_is_kept_as_no_answer
     await until(lambda: dwelling)
     await asyncio.gather(world.transact(hide, said["id"]), sending)
     assert await rows_with(world, "a secret") == ["messages"]
+
+
+async def test_a_card_that_is_hidden_while_its_booking_changes_stays_hidden(world, monkeypatch):
+    ana = await (await world.person("ana")).enter("/chat")
+    ben = await (await world.person("ben", consultant=True)).enter("/chat")
+    shop, chat = await offer(world, ben), await talk(ana, ben)
+    booking = await ana.call("/chat", "request_booking", conversation_id=chat, **shop.ask())
+    card = (await ben.event("MESSAGE_SENT")).data["message"]
+    find, dwelling = chat_messages.list_cards, []
+
+    def find_and_dwell(tx, *args):
+        found = find(tx, *args)
+        dwelling.append(found)
+        if tx.dialect == "postgresql":
+            tx.scalar(select(func.pg_sleep(0.3)))
+        return found
+
+    monkeypatch.setattr(chat_messages, "list_cards", find_and_dwell)
+    await ben.call("/booking", "approve", booking_id=booking["id"])
+    await until(lambda: dwelling)
+    await world.transact(hide, card["id"])
+    await world.settle()
+    hidden = await ben.call("/chat", "get", message_id=card["id"])
+    assert (hidden["hidden"], hidden["card"]) == (True, None)
 
 
 def show(tx, message_id):

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text as sql
 
+from handlers.chat.public import hide
 from handlers.chat.service.messages import new_message
 from handlers.chat.service.messages import say as say_in
 from server.housekeeping import Housekeeping
@@ -71,6 +72,22 @@ async def test_nobody_finds_what_they_may_not_read(people, world):
     assert await refused(eve, "search", text="secret", conversation_id=group) == "NOT_FOUND"
     await ana.call("/chat", "edit", message_id=old["id"], text="secret changed")
     assert "secret changed" not in await find(cleo, "secret")
+
+
+async def test_a_page_tells_nothing_of_words_that_one_may_not_read(people, world):
+    ana, ben, cleo = people
+    group = await talk(ana, ben, cleo)
+    for text in ("apples", "pears"):
+        await say(ana, group, text)
+    hidden = await say(ana, group, "hidden apples")
+    await world.transact(hide, hidden["id"])
+    removed = await say(ana, group, "removed apples")
+    await cleo.call("/chat", "delete_for_me", message_id=removed["id"])
+    await ana.call("/chat", "remove_member", conversation_id=group, user_id=cleo.id)
+    await say(ana, group, "apples among us")
+    for word in ("apples", "pears"):
+        found = await cleo.call("/chat", "search", text=word, limit=1)
+        assert ([one["text"] for one in found["messages"]], found["next"]) == ([word], None)
 
 
 async def test_what_was_changed_taken_back_or_removed_is_found_as_it_is(people):

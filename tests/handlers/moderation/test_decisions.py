@@ -129,6 +129,36 @@ async def test_what_is_decided_is_decided_once_and_by_who_saw_it_as_it_is(world)
     assert await code_of(mo, "/moderation", "undo", **missing) == "NOT_FOUND"
 
 
+async def test_only_the_latest_decision_about_a_message_is_undone(world):
+    case, message, (_, _, cleo, *_) = await flagged(world)
+    mo = await moderator(world, "mo")
+    first = await decide(mo, case, "dismiss")
+    await flag(cleo, message["id"])
+    opened = [data["case"] for data in await world.stored("CASE_OPENED")]
+    second = await decide(mo, opened[-1], "hide")
+    ask = {"case_id": first["id"], "version": first["version"]}
+    assert await code_of(mo, "/moderation", "undo", **ask) == "CONFLICT"
+    assert (await shown(cleo, message["id"]))["hidden"]
+    await undo(mo, second)
+    assert not (await shown(cleo, message["id"]))["hidden"]
+
+
+async def test_what_its_sender_changes_meanwhile_is_not_what_was_looked_at(world):
+    case, message, (ana, *_) = await flagged(world)
+    mo = await moderator(world, "mo")
+    looked_at = await mo.call("/moderation", "case", case_id=case["id"])
+    await ana.call("/chat", "edit", message_id=message["id"], text="fresh")
+    changed = (await mo.event("CASE_CHANGED")).data["case"]
+    assert changed == looked_at["case"] | {"version": case["version"] + 1}
+    for decision in ("dismiss", "hide"):
+        ask = {"case_id": case["id"], "version": case["version"], "decision": decision}
+        assert await code_of(mo, "/moderation", "decide", **ask) == "CONFLICT"
+    assert (await decide(mo, changed, "dismiss"))["status"] == "dismissed"
+    await ana.call("/chat", "edit", message_id=message["id"], text="again")
+    await world.settle()
+    assert len(await world.stored("CASE_CHANGED")) == 2, "nobody looks at a closed case"
+
+
 async def test_a_moderator_has_no_say_about_their_own_message(world):
     mo, al = await moderator(world, "mo"), await moderator(world, "al")
     ben = await world.person("ben")

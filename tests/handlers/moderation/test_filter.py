@@ -8,7 +8,7 @@ from sqlalchemy import select
 from handlers.moderation.service.cases import notice
 from server.settings import WrongSetting, read_settings
 from storage.events import events
-from tests.handlers.chat.scenes import say, texts
+from tests.handlers.chat.scenes import offer, say, talk, texts
 from tests.handlers.chat.test_messages import rows_with
 from tests.handlers.moderation.scenes import code_of, decide, flag, group_of, moderator, shown
 from tests.handlers.uploads.bringing import PDF, RestRefused, bringer
@@ -70,6 +70,28 @@ async def test_what_is_flagged_is_said_and_put_before_the_moderators(world):
     for case in (await mo.call("/moderation", "queue"))["cases"]:
         await decide(mo, case, "dismiss")
     assert not (await shown(ben, said["id"]))["hidden"]
+
+
+async def test_what_a_booking_says_in_a_conversation_is_looked_at_too(world):
+    ana, ben = await world.person("ana"), await world.person("ben", consultant=True)
+    shop, chat = await offer(world, ben), await talk(ana, ben)
+    asking = {"conversation_id": chat, **shop.ask()}
+    refusal = await code_of(ana, "/chat", "request_booking", **asking, note="so r0tten")
+    assert refusal == "TEXT_REFUSED"
+    assert (await ana.call("/booking", "list"))["bookings"] == []
+    await ana.call("/chat", "request_booking", **asking, note="fishy taxes")
+    card = (await ben.event("MESSAGE_SENT")).data["message"]
+    assert await queue_of(world) == [(card["id"], "fishy", 0)]
+
+
+async def test_a_sign_is_no_way_to_spell_a_word(world):
+    group, (ana, ben) = await group_of(world, "ana", "ben")
+    said = await say(ana, group, "fine")
+    for emoji in ("🆁🅾🆃🆃🅴🅽", "🇫🇮🇸🇭🇾"):
+        code = await code_of(ben, "/chat", "react", message_id=said["id"], emoji=emoji)
+        assert code == "TEXT_REFUSED"
+    assert await code_of(ben, "/chat", "react", message_id=said["id"], emoji="🇫🇮") is None
+    assert [one["emoji"] for one in (await shown(ana, said["id"]))["reactions"]] == ["🇫🇮"]
 
 
 async def test_what_is_noticed_and_taken_back_leaves_nothing(world):

@@ -119,6 +119,20 @@ async def test_flags_of_a_person_are_limited(world, clock):
     await flag(ben, ids[2])
 
 
+@pytest.mark.settings(PARLEY_FLAGS_PER_HOUR="2")
+async def test_flags_of_a_person_are_limited_also_at_once(world):
+    group, (ana, ben) = await group_of(world, "ana", "ben")
+    devices = [ben] + [await (await ben.device()).enter("/moderation") for _ in range(4)]
+    ids = [(await say(ana, group, f"number {number}"))["id"] for number in range(5)]
+    codes = await asyncio.gather(
+        *(
+            code_of(one, "/moderation", "flag", message_id=message_id, reason="spam")
+            for one, message_id in zip(devices, ids, strict=True)
+        )
+    )
+    assert sorted(str(code) for code in codes) == ["None"] * 2 + ["RATE_LIMITED"] * 3
+
+
 async def test_nobody_is_told_who_flagged(world):
     case, _, (ana, ben, *_) = await flagged(world, note="this is mean")
     mo = await moderator(world, "mo")

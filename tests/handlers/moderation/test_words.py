@@ -45,6 +45,12 @@ def verdict(looking: Filter, text: str) -> str:
         "ｒｏｔｔｅｎ",
         "𝖗𝖔𝖙𝖙𝖊𝖓",
         "ⓡⓞⓣⓣⓔⓝ",
+        "ʀᴏᴛᴛᴇɴ",
+        "🆁🅾\ufe0f🆃🆃🅴🅽",
+        "🅡🅞🅣🅣🅔🅝",
+        "🇷🇴🇹🇹🇪🇳",
+        "ɹoʇʇǝn",
+        "ɍoŧŧɛƞ",
         "rоttеn",  # an о and an е of another alphabet
         "rοtten",  # and a Greek ο
         "r\u0336o\u0336t\u0336t\u0336e\u0336n",
@@ -81,6 +87,7 @@ def test_what_is_listed_is_refused_in_every_guise(looking, text):
         "grotten",
         "p.a.s.s",
         "🙂🙂🙂",
+        "🇫🇮 🇸🇭, from 🅰️ to 🅱️",
     ],
 )
 def test_what_only_looks_a_little_like_it_is_allowed(looking, text):

@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 
 from handlers.chat import public as chats
 from handlers.chat.contracts.messages import LinkPreview
+from handlers.moderation.filter import Filter
+from handlers.moderation.words import WordList
 from storage.deliveries import deliveries
 from storage.previews import link_counts, link_pages
 from tests.handlers.chat.scenes import rows_with, say, talk
@@ -78,6 +80,25 @@ async def test_the_first_page_that_a_message_links_is_shown_to_all(world, web, p
     assert listed["conversations"][0]["last_message"]["preview"] == preview
     late = await (await ben.device()).enter("/chat", since={f"chat:{chat}": 1})
     assert (await late.event("MESSAGE_PREVIEWED")).data == heard[0].data
+
+
+async def test_a_page_says_nothing_that_may_not_be_said_here(world, web, people):
+    world.app.kernel.filter = Filter(WordList(["refuse: rotten", "flag: fishy"]))
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    for path, more in {
+        "/title": {"title": "So r0tten"},
+        "/about": {"title": "A page", "description": "a fishy one"},
+        "/site": {"title": "A page", "site_name": "ROTTEN"},
+    }.items():
+        web.pages[path] = said(page(**more))
+        await say(ana, chat, web.url(path), path)
+        await world.settle()
+    assert (len(web.asked), await previews_told(world)) == (3, [])
+    fine = shows(web, "/fine")
+    await say(ana, chat, web.url("/fine"), "fine")
+    assert (await ben.event("MESSAGE_PREVIEWED")).data["preview"] == fine
+    assert await seen(ben, chat) == [None, None, None, fine]
 
 
 async def test_while_it_is_off_nothing_is_fetched_kept_or_even_thought_of(make_world, web):

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -62,6 +63,18 @@ async def test_a_picture_has_its_bounds_in_pixels_and_frames(monkeypatch):
         await remake(made.getvalue(), "image/gif")
 
 
+async def test_a_picture_that_is_drawn_over_and_over_is_not_decoded():
+    whole = picture(progressive=True)
+    end = len(whole) - 2
+    last = whole.rindex(b"\xff\xda")
+    assert await remake(whole + b"\xff\xda" * 1_000, "image/jpeg"), "what follows it is not drawn"
+    assert await remake(whole[:end] + whole[last:end] * 20 + whole[end:], "image/jpeg")
+    with pytest.raises(NoPicture, match="scans"):
+        await remake(whole[:end] + whole[last:end] * 200 + whole[end:], "image/jpeg")
+    with pytest.raises(NoPicture, match="segments"):
+        await remake(whole[:2] + b"\xff\xee\x00\x02" * 10_000 + whole[2:], "image/jpeg")
+
+
 async def test_a_comment_and_a_profile_do_not_come_along():
     made = await remake(picture(comment=b"taken at home", icc_profile=b"profile"), "image/jpeg")
     for content in (made.content, made.thumbnail):
@@ -119,6 +132,29 @@ async def test_what_is_put_for_a_file_that_is_gone_or_ready_is_not_kept(world, a
     await ana.ask("POST", f"/uploads/{ready['id']}/complete")
     assert await ana.put(ready["put"], PDF) == 404
     assert files_of(world) == {f"kept/{ready['id']}"}
+
+
+@one_database
+async def test_one_address_is_put_by_one_at_a_time_the_latest(world, ana):
+    begun = await ana.start(PDF, "application/pdf")
+    going_on = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield PDF[:100]
+        await going_on.wait()
+        yield PDF[100:]
+
+    stalled, seen = [], set()
+    for _ in range(4):
+        stalled.append(asyncio.create_task(ana.put(begun["put"], half())))
+        await until(lambda: files_of(world) - seen)
+        seen.update(files_of(world))
+    await until(lambda: len(files_of(world)) == 1)
+    assert await ana.put(begun["put"], PDF) == 200
+    going_on.set()
+    assert 200 not in await asyncio.gather(*stalled, return_exceptions=True)
+    assert files_of(world) == {f"incoming/{begun['id']}"}
+    assert (await ana.ask("POST", f"/uploads/{begun['id']}/complete"))["status"] == "ready"
 
 
 @one_database

@@ -302,6 +302,18 @@ async def test_a_person_has_their_room_and_no_more_also_at_once(world, ana, ben)
         await ben.start(PDF, "application/pdf")
 
 
+@pytest.mark.settings(PARLEY_UPLOAD_QUOTA_MB="1")
+async def test_a_picture_that_grows_as_it_is_made_anew_needs_the_room_too(world, ana):
+    made = io.BytesIO()
+    Image.effect_noise((1_600, 1_600), 100).convert("RGB").save(made, "JPEG", quality=1)
+    content = made.getvalue()
+    begun = await ana.start(content, "image/jpeg")
+    await ana.put(begun["put"], content)
+    assert await code_of(ana, "POST", f"/uploads/{begun['id']}/complete") == "QUOTA_EXCEEDED"
+    assert await code_of(ana, "GET", f"/uploads/{begun['id']}") == "NOT_FOUND"
+    await until(lambda: files_of(world) == set())
+
+
 async def test_what_did_not_come_or_was_not_used_in_a_day_is_gone(world, ana):
     waiting = await ana.start(PDF, "application/pdf")
     await ana.put(waiting["put"], PDF)
