@@ -96,6 +96,11 @@ _UPDATE = (
 )
 
 
+def is_closed(user: UserRow) -> bool:
+    """Whether this was somebody whose account was erased."""
+    return user.email == nobodys_address(user.id)
+
+
 def insert_user(tx: Queries, user: UserRow) -> bool:
     """False when the address is somebody's already."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(user)) is not None
