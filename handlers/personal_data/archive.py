@@ -44,14 +44,18 @@ class NotWanted(Exception):
 
 
 async def prepare(ctx: Context, export_id: str, user_id: str) -> None:
-    """Make the file and say so; nothing happens when nobody waits for it any more."""
+    """Make the file and say so; nothing is left of one that nobody waits for any more.
+
+    That may have become so when the file was there and an instance stopped before it said so.
+    """
     key = exports.key_of(export_id)
     with suppress(NotWanted), tempfile.TemporaryFile() as file:
         await _Archive(ctx, export_id, user_id, file).write()
         size = file.tell()
         await ctx.kernel.objects.keep(key, exports.CONTENT_TYPE, file)
-        if not await ctx.transact(exports.finish, export_id, size):
-            await ctx.kernel.objects.delete(key)
+        await ctx.transact(exports.finish, export_id, size)
+    if not await ctx.read(exports.is_kept, export_id):
+        await ctx.kernel.objects.delete(key)
 
 
 async def to_the_end(write: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -10,7 +10,9 @@ from zipfile import ZipFile
 import pytest
 
 from handlers.personal_data.archive import to_the_end
+from handlers.personal_data.service import exports
 from server.relay import LEASE_S
+from storage import personal_data as store
 from tests.handlers.personal_data.life import (
     FOUND_EVERYWHERE,
     IN_FILES,
@@ -167,6 +169,36 @@ async def test_one_that_cannot_be_made_is_made_when_it_can_and_leaves_nothing(li
     files = await exported(life)
     assert "profile.json" in files
     assert not [file for file in files_of(life.world) if file.suffix == ".coming"]
+
+
+async def test_one_that_was_dropped_when_an_instance_stopped_leaves_no_file(life, monkeypatch):
+    """It was written and not yet said so; by the time that another goes on, its days are over."""
+    before, written = set(files_of(life.world)), asyncio.Event()
+    objects = life.world.app.kernel.objects
+    kept = objects.keep
+
+    async def keep_and_hang(*args: Any) -> None:
+        await kept(*args)
+        written.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(objects, "keep", keep_and_hang)
+    asked = await life.ana.call("/account", "export")
+    await written.wait()
+    await life.world.transact(drop_now, asked["id"])
+    await life.world.stop()
+    life.world.clock.advance(LEASE_S + 1)
+    file = life.world.settings.data_dir / "files" / exports.key_of(asked["id"])
+    file.touch()  # it came to be there after the deletion had looked
+    await life.world.start(life.world.port)
+    await life.world.settle()
+    assert set(files_of(life.world)) == before
+
+
+def drop_now(tx: Any, export_id: str) -> None:
+    row = store.lock_export(tx, export_id)
+    assert row is not None
+    exports.drop(tx, row)
 
 
 async def test_a_piece_that_is_being_written_is_written_before_its_file_is_closed():
