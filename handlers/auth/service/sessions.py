@@ -26,7 +26,11 @@ SESSIONS_SHOWN_MAX = 200
 
 
 def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
-    """A session for somebody who proved by `method` (`password`, a provider) who they are."""
+    """A session for somebody who proved by `method` (`password`, a provider) who they are.
+
+    Who signs up by it comes from their first device; to any other person a device is new that is
+    not known, though none may be known any more.
+    """
     known = store.list_device_names(tx, user_id)
     session = _begin(tx, user_id)
     success = AuthSuccess(
@@ -35,7 +39,7 @@ def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
         device=session.device_name,
         method=method,
         place=session.place or session.address,
-        new_device=bool(known) and session.device_name not in known,
+        new_device=session.device_name not in known and not _is_new(tx, user_id),
     )
     tx.publish(success)
     return _hand_over(tx, session)
@@ -186,6 +190,11 @@ def _begin(tx: Transaction, user_id: str) -> SessionRow:
     store.insert_session(tx, session)
     _expire_later(tx, session)
     return session
+
+
+def _is_new(tx: Transaction, user_id: str) -> bool:
+    """Whether this person becomes a user just now."""
+    return profiles.get_user(tx, user_id).created_at == tx.now
 
 
 def _hand_over(tx: Transaction, session: SessionRow) -> SessionView:
