@@ -22,7 +22,8 @@ from handlers.profile import public as profiles
 from storage import auth as store
 from storage.auth import SessionRow, TokenRow
 
-SESSIONS_SHOWN_MAX = 200
+SESSIONS_MAX = 200
+"""Of one person, so that all of them can be shown, and ended together; those seen last stay."""
 
 
 def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
@@ -128,7 +129,7 @@ def end_others(tx: Transaction) -> Empty:
 
 def list_sessions(tx: Transaction) -> SessionList:
     """The actor's open sessions, the one seen last first."""
-    rows = store.list_open_sessions(tx, tx.actor.id, tx.now, SESSIONS_SHOWN_MAX)
+    rows = store.list_open_sessions(tx, tx.actor.id, tx.now, SESSIONS_MAX)
     return SessionList(
         sessions=[
             OpenSession(
@@ -188,6 +189,8 @@ def _begin(tx: Transaction, user_id: str) -> SessionRow:
         end_reason=None,
     )
     store.insert_session(tx, session)
+    for session_id in store.list_beyond(tx, user_id, SESSIONS_MAX):
+        end_session(tx, session_id, user_id, "too_many")
     _expire_later(tx, session)
     return session
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import func, select
 
+from handlers.auth.service import sessions as service
 from storage.auth import sessions
 from tests.wire_client import Refused
 from tests.world import PASSWORD, World, session_id_of
@@ -56,6 +57,22 @@ async def test_a_device_is_signed_out_from_another(world):
     assert len((await laptop.call("/profile", "sessions"))["sessions"]) == 1
     ended = await world.stored("SESSION_ENDED")
     assert [one["reason"] for one in ended] == ["ended_elsewhere"] * 2
+
+
+async def test_beyond_so_many_the_ones_seen_longest_ago_end(world, monkeypatch):
+    monkeypatch.setattr(service, "SESSIONS_MAX", 3)
+    ana = await world.sign_up("ana")
+    await ana.enter("/profile")
+    signed_in = []
+    for _ in range(4):
+        world.clock.advance(1)
+        signed_in.append(await world.another_session(ana))
+    await asyncio.wait_for(ana.client.closed.wait(), 5)
+    listed = (await signed_in[-1].call("/profile", "sessions"))["sessions"]
+    kept = [session_id_of(one.token) for one in reversed(signed_in[1:])]
+    assert [one["id"] for one in listed] == kept
+    ended = await world.stored("SESSION_ENDED")
+    assert [one["reason"] for one in ended] == ["too_many"] * 2
 
 
 async def test_others_sessions_are_not_there(world):
