@@ -17,6 +17,11 @@ def nobodys_address(user_id: str) -> str:
     return f"{user_id}@deleted.invalid"
 
 
+def is_nobodys(user_id: str, email: str) -> bool:
+    """Whether that is what this address is, so that the account was erased."""
+    return email == nobodys_address(user_id)
+
+
 users = Table(
     "users",
     metadata,
@@ -94,11 +99,6 @@ _UPDATE = (
         updated_at=bindparam("new_updated_at"),
     )
 )
-
-
-def is_closed(user: UserRow) -> bool:
-    """Whether this was somebody whose account was erased."""
-    return user.email == nobodys_address(user.id)
 
 
 def insert_user(tx: Queries, user: UserRow) -> bool:

@@ -74,12 +74,17 @@ def lock_user(tx: Transaction, user_id: str) -> UserView:
     return service.view_of(service.lock_row(tx, user_id))
 
 
+def is_closed(user: UserView) -> bool:
+    """Whether this was somebody whose account was erased."""
+    return store.is_nobodys(user.id, user.email)
+
+
 def hold_user(tx: Transaction, user_id: str) -> bool:
     """Hold somebody, erased or not, until the commit; whether they are not. Raises NotFound."""
     row = store.lock_user(tx, user_id)
     if row is None:
         raise NotFound
-    return not store.is_closed(row)
+    return not store.is_nobodys(row.id, row.email)
 
 
 def find_user_by_email(tx: Transaction, email: str) -> UserView | None:

@@ -37,7 +37,7 @@ def lock_row(tx: Transaction, user_id: str) -> UserRow:
     Raises NotFound, also for who was erased: what they asked for at that moment comes too late.
     """
     row = store.lock_user(tx, user_id)
-    if row is None or store.is_closed(row):
+    if row is None or store.is_nobodys(row.id, row.email):
         raise NotFound
     return row
 
