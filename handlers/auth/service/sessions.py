@@ -151,10 +151,15 @@ def note_proof(tx: Transaction) -> None:
     store.note_proof(tx, tx.actor.session_id, tx.now)
 
 
+def has_fresh_proof(tx: Transaction) -> bool:
+    """Whether the session's person proved lately who they are."""
+    session = store.find_session(tx, tx.actor.session_id)
+    return session is not None and session.proved_at + tx.rules.span("fresh_proof_s") > tx.now
+
+
 def require_fresh_proof(tx: Transaction) -> None:
     """Raises ProofNeeded when the session's person proved long ago who they are."""
-    session = store.find_session(tx, tx.actor.session_id)
-    if session is None or session.proved_at + tx.rules.span("fresh_proof_s") <= tx.now:
+    if not has_fresh_proof(tx):
         raise ProofNeeded
 
 

@@ -98,8 +98,9 @@ def drop(tx: Transaction, row: ExportRow) -> None:
 
 
 async def with_link(ctx: Context, view: AccountView) -> AccountView:
-    """With where a ready export is fetched."""
-    if view.export is not None and view.export.status == "ready":
+    """With where a ready export is fetched: for who could also ask for one."""
+    proved = await ctx.read(accounts.has_fresh_proof)
+    if proved and view.export is not None and view.export.status == "ready":
         name = f"parley-{view.export.asked_at:%Y-%m-%d}.zip"
         key = key_of(view.export.id)
         view.url = await ctx.kernel.objects.sign_get(key, name, CONTENT_TYPE)

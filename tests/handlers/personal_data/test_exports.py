@@ -141,6 +141,11 @@ async def test_it_needs_a_fresh_proof_and_is_nobody_elses(life):
     unsigned = account["url"].partition("?")[0]
     assert (await life.files.fetch(unsigned))[0].status == 404
     assert not life.ben.events("EXPORT_READY")
+    life.world.clock.advance(601)
+    later = await life.ana.call("/account", "get")
+    assert (later["export"], later["url"]) == (account["export"], None)
+    await life.ana.call("/profile", "prove", password=PASSWORD)
+    assert (await life.ana.call("/account", "get"))["url"]
 
 
 async def test_an_export_goes_after_its_days(life):
