@@ -163,6 +163,16 @@ def require_fresh_proof(tx: Transaction) -> None:
         raise ProofNeeded
 
 
+def hold_session(tx: Transaction) -> None:
+    """Hold the actor's session until the commit: who ends it meanwhile finds what it left.
+
+    Raises SessionRevoked when it is over, though its connection may not have heard of it yet.
+    """
+    session = store.lock_session(tx, tx.actor.session_id)
+    if session is None or session.ended_at is not None:
+        raise SessionRevoked
+
+
 def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | None) -> Actor:
     """The person of a token's session, with their roles as they are now."""
     if session_id is not None and claims.sid != session_id:
