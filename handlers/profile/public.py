@@ -92,6 +92,12 @@ def find_user_by_email(tx: Transaction, email: str) -> UserView | None:
     return service.view_of(row) if row else None
 
 
+def lock_user_by_email(tx: Transaction, email: str) -> UserView | None:
+    """The same, held: the address is theirs until the commit."""
+    row = store.lock_user_by_email(tx, normal_email(email))
+    return service.view_of(row) if row else None
+
+
 def is_empty(tx: Transaction) -> bool:
     """Whether nobody has signed up yet."""
     return store.is_empty(tx)
