@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import tempfile
 import threading
 from typing import Any
 from zipfile import ZipFile
@@ -204,6 +205,13 @@ def drop_now(tx: Any, export_id: str) -> None:
     row = store.lock_export(tx, export_id)
     assert row is not None
     exports.drop(tx, row)
+
+
+async def test_it_is_written_to_the_disk_and_not_to_where_there_may_be_memory_only(
+    life, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", "/no/room/there")
+    assert "profile.json" in await exported(life)
 
 
 async def test_a_piece_that_is_being_written_is_written_before_its_file_is_closed():
