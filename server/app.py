@@ -139,6 +139,7 @@ class App:
             pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})"),
             objects=make_objects(settings, keys),
             filter=settings.filter,
+            scratch=settings.data_dir,
         )
 
     async def start(self) -> None:

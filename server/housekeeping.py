@@ -1,4 +1,7 @@
-"""Forgets what is old, everywhere: events, answers, and what domains needed only for a time."""
+"""Forgets what is old, everywhere: events, answers, and what domains needed only for a time.
+
+And what is half-written where files are kept, since who wrote it was stopped.
+"""
 
 import asyncio
 import random
@@ -33,6 +36,8 @@ CHUNK = 1_000
 
 PAGES_KEPT = timedelta(days=1)
 COUNTS_KEPT = timedelta(hours=1)
+HALF_WRITTEN = timedelta(hours=2)
+"""A file may be on its way so long, beyond the time in which it has to be brought."""
 
 
 class Forget(Protocol):
@@ -87,6 +92,8 @@ class Housekeeping:
         """Forget once."""
         for forget in what_is_old(self._kernel.clock.now(), self._kernel.rules):
             await self._forget_all(forget)
+        kept = self._kernel.rules.span("upload_life_s") + HALF_WRITTEN
+        await self._kernel.objects.sweep(self._kernel.clock.now() - kept)
 
     async def _forget_all(self, forget: Forget) -> None:
         while await self._kernel.database.transact(partial(forget, limit=CHUNK)) == CHUNK:

@@ -32,7 +32,10 @@ class Environment(msgspec.Struct, frozen=True):
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on")] = 8000
-    data_dir: Annotated[str, Meta(description="folder of the database, mail and secret")] = "var"
+    data_dir: Annotated[
+        str,
+        Meta(description="folder of the database, mail and secret, and of exports on their way"),
+    ] = "var"
     database_url: Annotated[
         str, Meta(description="sqlite:///FILE or postgresql://… (default: SQLite in the data dir)")
     ] = ""

@@ -112,6 +112,9 @@ _INSERT_SESSION = insert(sessions)
 _SESSION = select(sessions).where(_s.id == bindparam("session_id"))
 _LOCK_SESSION = _SESSION.with_for_update()
 _LIVE_OF_USER = select(_s.id).where(_s.user_id == bindparam("of_user"), _s.ended_at.is_(None))
+_BEYOND = (
+    _LIVE_OF_USER.order_by(_s.seen_at.desc(), _s.id.desc()).limit(1_000).offset(bindparam("kept"))
+)
 _DEVICE_NAMES = select(_s.device_name).where(_s.user_id == bindparam("of_user")).distinct()
 _OPEN_OF_USER = (
     select(sessions)
@@ -208,6 +211,11 @@ def lock_session(tx: Queries, session_id: str) -> SessionRow | None:
 
 def list_live_sessions(tx: Queries, user_id: str) -> list[str]:
     return tx.scalars(_LIVE_OF_USER, of_user=user_id)
+
+
+def list_beyond(tx: Queries, user_id: str, kept: int) -> list[str]:
+    """The live ones of a person beyond so many, the ones seen longest ago."""
+    return tx.scalars(_BEYOND, of_user=user_id, kept=kept)
 
 
 def list_open_sessions(tx: Queries, user_id: str, now: datetime, limit: int) -> list[SessionRow]:

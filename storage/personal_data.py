@@ -105,7 +105,8 @@ class Heard(msgspec.Struct):
 _e, _d, _v, _n = exports.c, deletions.c, events.c, stream_events.c
 _INSERT = insert(exports).on_conflict_do_nothing().returning(_e.id)
 _LATEST = select(exports).where(_e.user_id == bindparam("of_user")).order_by(_e.id.desc()).limit(1)
-_LOCK = select(exports).where(_e.id == bindparam("export_id")).with_for_update()
+_FIND = select(exports).where(_e.id == bindparam("export_id"))
+_LOCK = _FIND.with_for_update()
 _COUNT = select(func.count()).where(
     _e.user_id == bindparam("of_user"), _e.asked_at > bindparam("after")
 )
@@ -156,6 +157,10 @@ def insert_export(tx: Queries, row: ExportRow) -> bool:
 
 def find_latest_export(tx: Queries, user_id: str) -> ExportRow | None:
     return tx.one(ExportRow, _LATEST, of_user=user_id)
+
+
+def find_export(tx: Queries, export_id: str) -> ExportRow | None:
+    return tx.one(ExportRow, _FIND, export_id=export_id)
 
 
 def lock_export(tx: Queries, export_id: str) -> ExportRow | None:

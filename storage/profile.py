@@ -17,6 +17,11 @@ def nobodys_address(user_id: str) -> str:
     return f"{user_id}@deleted.invalid"
 
 
+def is_nobodys(user_id: str, email: str) -> bool:
+    """Whether that is what this address is, so that the account was erased."""
+    return email == nobodys_address(user_id)
+
+
 users = Table(
     "users",
     metadata,
@@ -75,6 +80,7 @@ _ALL = select(users)
 _BY_ID = _ALL.where(_u.id == bindparam("user_id"))
 _LOCK = _BY_ID.with_for_update(key_share=True)
 _BY_EMAIL = _ALL.where(_u.email == bindparam("address"))
+_LOCK_BY_EMAIL = _BY_EMAIL.with_for_update(key_share=True)
 _BY_IDS = _ALL.where(_u.id.in_(bindparam("user_ids", expanding=True)))
 _ANYBODY = select(_u.id).limit(1)
 _INSERT = insert(users).on_conflict_do_nothing(index_elements=[_u.email]).returning(_u.id)
@@ -112,6 +118,11 @@ def lock_user(tx: Queries, user_id: str) -> UserRow | None:
 
 def find_user_by_email(tx: Queries, email: str) -> UserRow | None:
     return tx.one(UserRow, _BY_EMAIL, address=email)
+
+
+def lock_user_by_email(tx: Queries, email: str) -> UserRow | None:
+    """Found, and held: the address is theirs until the commit."""
+    return tx.one(UserRow, _LOCK_BY_EMAIL, address=email)
 
 
 def is_empty(tx: Queries) -> bool:

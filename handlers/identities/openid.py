@@ -81,6 +81,7 @@ class Provider:
         self._keys: tuple[float, KeySet] | None = None
         self._asking = asyncio.Lock()
         """Of many who come at once one asks for the documents."""
+        self._away_at = float("-inf")
 
     async def address_for(self, errand: Errand) -> str:
         """Where the person's browser has to go; raises HouseAway."""
@@ -119,11 +120,22 @@ class Provider:
         return identity_of(about.issuer, claims, more)
 
     async def _about(self) -> Discovered:
+        came = time.monotonic()
         async with self._asking:
             if self._discovered is None or time.monotonic() - self._discovered[0] > KEPT_S:
                 url = self.house.issuer.rstrip("/") + "/.well-known/openid-configuration"
-                self._discovered = (time.monotonic(), self._check(await self._http.get(url)))
+                self._discovered = (time.monotonic(), self._check(await self._fetch(url, came)))
             return self._discovered[1]
+
+    async def _fetch(self, url: str, came: float) -> dict[str, Any]:
+        """A document; who stood in line while it did not come is not made to wait as long anew."""
+        if self._away_at > came:
+            raise HouseAway("it did not answer just now")
+        try:
+            return await self._http.get(url)
+        except HouseAway:
+            self._away_at = time.monotonic()
+            raise
 
     def _check(self, document: dict[str, Any]) -> Discovered:
         try:
@@ -215,9 +227,10 @@ class Provider:
             return jwt.decode(id_token, fresh, algorithms=ALGORITHMS)
 
     async def _get_keys(self, about: Discovered, older_s: float) -> KeySet:
+        came = time.monotonic()
         async with self._asking:
             if self._keys is None or time.monotonic() - self._keys[0] > older_s:
-                keys = keys_of(await self._http.get(about.jwks_uri))
+                keys = keys_of(await self._fetch(about.jwks_uri, came))
                 self._keys = (time.monotonic(), keys)
             return self._keys[1]
 

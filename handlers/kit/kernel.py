@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -134,6 +135,8 @@ class Kernel:
     pages: Pages
     objects: ObjectStore
     filter: Filter
+    scratch: Path
+    """A folder on a disk, for what is on its way and too large for memory, where /tmp may be."""
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKING_MAX))
     """So many files are looked at a time: a picture is in memory whole."""
     audience: Audience | None = None

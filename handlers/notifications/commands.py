@@ -1,5 +1,6 @@
 """The doors of /notifications."""
 
+from handlers.auth.contracts import SessionRevoked
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.notifications import devices, notifications, service
@@ -25,7 +26,7 @@ async def mark_read(ctx: Context, ask: MarkNotificationsRead) -> UnreadView:
     return await ctx.transact(service.mark_read, ask)
 
 
-@notifications.command()
+@notifications.command(refuses=(SessionRevoked,))
 async def register_device(ctx: Context, ask: RegisterDevice) -> Empty:
     """Let this app be reached by pushes as long as this session lasts."""
     return await ctx.transact(devices.register, ask)

@@ -4,6 +4,7 @@ A token names one app on one device: whoever registers it last is who is signed 
 kept sealed, and goes with its session.
 """
 
+from handlers.auth import public as accounts
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.notifications.contracts import RegisterDevice
@@ -15,6 +16,8 @@ DEVICES_MAX = 20
 
 
 def register(tx: Transaction, ask: RegisterDevice) -> Empty:
+    """Reach the device that asks by pushes; raises SessionRevoked."""
+    accounts.hold_session(tx)
     row = PushDeviceRow(
         token_hash=tx.keys.fingerprint("push token", ask.token),
         user_id=tx.actor.id,

@@ -15,6 +15,7 @@ from handlers.notifications.contracts import (
     UnreadView,
 )
 from handlers.profile import public as profiles
+from handlers.profile.contracts import UserView
 from handlers.send import public as mails
 from rooms import names
 from storage import notifications as store
@@ -69,8 +70,11 @@ def tell(
 ) -> None:
     """Tell a person in the app, and by mail where that kind of news asks for it.
 
-    `about_id` is who else is named in it.
+    `about_id` is who else is named in it. Who was erased is told nothing.
     """
+    user = profiles.get_user(tx, user_id)
+    if profiles.is_closed(user):
+        return
     row = NotificationRow(
         id=tx.new_id(),
         user_id=user_id,
@@ -87,7 +91,7 @@ def tell(
     store.insert_notification(tx, row)
     tx.publish(NotificationDispatched(user_id=user_id, notification=view_of(row)))
     if notice.mails:
-        _mail(tx, row)
+        _mail(tx, row, user)
 
 
 def note_mail(tx: Transaction, notification_id: str | None, status: str) -> None:
@@ -102,8 +106,7 @@ def view_of(row: NotificationRow) -> NotificationView:
     return NotificationView(**fields)
 
 
-def _mail(tx: Transaction, row: NotificationRow) -> None:
-    user = profiles.get_user(tx, row.user_id)
+def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
     mail = mails.compose(
         tx,
         "notice",

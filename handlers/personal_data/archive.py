@@ -1,7 +1,8 @@
 """The file of an export: a zip of JSON by subject, and of all files that the person brought.
 
-It is written beside, a page of rows or a piece of a file at a time, and then put where files are
-kept: whatever stops on the way leaves nothing behind, and is done again from the start.
+It is written to a disk, for it can be larger than the memory, a page of rows or a piece of a file
+at a time, and then put where files are kept: whatever stops on the way leaves nothing behind, and
+is done again from the start.
 """
 
 import asyncio
@@ -44,14 +45,19 @@ class NotWanted(Exception):
 
 
 async def prepare(ctx: Context, export_id: str, user_id: str) -> None:
-    """Make the file and say so; nothing happens when nobody waits for it any more."""
+    """Make the file and say so; nothing is left of one that nobody waits for any more.
+
+    That may have become so when the file was there and an instance stopped before it said so.
+    """
     key = exports.key_of(export_id)
-    with suppress(NotWanted), tempfile.TemporaryFile() as file:
+    ctx.kernel.scratch.mkdir(parents=True, exist_ok=True)
+    with suppress(NotWanted), tempfile.TemporaryFile(dir=ctx.kernel.scratch) as file:
         await _Archive(ctx, export_id, user_id, file).write()
         size = file.tell()
         await ctx.kernel.objects.keep(key, exports.CONTENT_TYPE, file)
-        if not await ctx.transact(exports.finish, export_id, size):
-            await ctx.kernel.objects.delete(key)
+        await ctx.transact(exports.finish, export_id, size)
+    if not await ctx.read(exports.is_kept, export_id):
+        await ctx.kernel.objects.delete(key)
 
 
 async def to_the_end(write: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -24,7 +24,7 @@ async def export(ctx: Context, ask: AskExport) -> ExportView:
 
 @personal_data.command()
 async def get(ctx: Context, ask: GetAccount) -> AccountView:
-    """What is under way with your account, and where your export is fetched."""
+    """What is under way with your account; with a fresh proof, where your export is fetched."""
     return await exports.with_link(ctx, await ctx.read(deletions.get_account))
 
 

@@ -48,7 +48,7 @@ class DeletionView(View):
 class AccountView(View):
     """The latest export, when the account is to be deleted, and the number that this reflects.
 
-    `url` fetches a ready export, for five minutes.
+    `url` fetches a ready export, for five minutes; it is given with a fresh proof only.
     """
 
     export: ExportView | None

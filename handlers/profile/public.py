@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from handlers.kit.context import Transaction
+from handlers.kit.errors import NotFound
 from handlers.kit.life import RolesChanged
 from handlers.profile import service
 from handlers.profile.contracts import UserCreated, UserView
@@ -66,12 +67,34 @@ def get_user(tx: Transaction, user_id: str) -> UserView:
 
 
 def lock_user(tx: Transaction, user_id: str) -> UserView:
-    """The same, held against other changes until the commit. Raises NotFound."""
+    """The same, held against other changes until the commit.
+
+    Raises NotFound, also for who was erased.
+    """
     return service.view_of(service.lock_row(tx, user_id))
+
+
+def is_closed(user: UserView) -> bool:
+    """Whether this was somebody whose account was erased."""
+    return store.is_nobodys(user.id, user.email)
+
+
+def hold_user(tx: Transaction, user_id: str) -> bool:
+    """Hold somebody, erased or not, until the commit; whether they are not. Raises NotFound."""
+    row = store.lock_user(tx, user_id)
+    if row is None:
+        raise NotFound
+    return not store.is_nobodys(row.id, row.email)
 
 
 def find_user_by_email(tx: Transaction, email: str) -> UserView | None:
     row = store.find_user_by_email(tx, normal_email(email))
+    return service.view_of(row) if row else None
+
+
+def lock_user_by_email(tx: Transaction, email: str) -> UserView | None:
+    """The same, held: the address is theirs until the commit."""
+    row = store.lock_user_by_email(tx, normal_email(email))
     return service.view_of(row) if row else None
 
 

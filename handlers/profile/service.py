@@ -32,9 +32,12 @@ def get_row(tx: Transaction, user_id: str) -> UserRow:
 
 
 def lock_row(tx: Transaction, user_id: str) -> UserRow:
-    """The user's row, to be changed: what others change at this moment is in it or waits."""
+    """The user's row, to be changed: what others change at this moment is in it or waits.
+
+    Raises NotFound, also for who was erased: what they asked for at that moment comes too late.
+    """
     row = store.lock_user(tx, user_id)
-    if row is None:
+    if row is None or store.is_nobodys(row.id, row.email):
         raise NotFound
     return row
 

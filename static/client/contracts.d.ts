@@ -85,7 +85,7 @@ export type Role = "member" | "owner";
 
 export type Theme = "dark" | "light" | "system";
 
-/** The latest export, when the account is to be deleted, and the number that this reflects. `url` fetches a ready export, for five minutes. */
+/** The latest export, when the account is to be deleted, and the number that this reflects. `url` fetches a ready export, for five minutes; it is given with a fresh proof only. */
 export interface Account {
   export: Export | null;
   url: string | null;
@@ -1351,7 +1351,7 @@ export interface Commands {
     delete: { payload: DeleteAccount; data: Deletion };
     /** Have a file made of all that is kept of you; needs a fresh proof, a few times a day. */
     export: { payload: AskExport; data: Export };
-    /** What is under way with your account, and where your export is fetched. */
+    /** What is under way with your account; with a fresh proof, where your export is fetched. */
     get: { payload: GetAccount; data: Account };
     /** Keep your account after all. */
     restore: { payload: RestoreAccount; data: Deletion };

@@ -5,7 +5,7 @@ SHA-256 too. What is big comes in parts, each put by itself, and is joined when 
 """
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
 import msgspec
@@ -89,4 +89,8 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """One that is not there is as good."""
+        ...
+
+    async def sweep(self, before: datetime) -> None:
+        """Let go of what a crash left half-written, and nobody has gone on with since `before`."""
         ...

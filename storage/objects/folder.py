@@ -13,7 +13,8 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from urllib.parse import urlencode
@@ -24,8 +25,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Sign = Callable[..., str]
 CHUNK = 262_144
-HALF_WRITTEN_S = 7_200
-"""Longer than a put may last, for another instance may be at it."""
 
 
 class NotAsPromised(Exception):
@@ -44,7 +43,7 @@ class Folder:
 
     async def start(self) -> None:
         await self._in_thread(self._folder.mkdir, parents=True, exist_ok=True)
-        await self._in_thread(_sweep, self._folder)
+        await self._in_thread(_sweep_joined, self._folder)
 
     async def stop(self) -> None:
         """There is nothing to let go of."""
@@ -155,6 +154,9 @@ class Folder:
     async def delete(self, key: str) -> None:
         await self._in_thread(self.path_of(key).unlink, missing_ok=True)
 
+    async def sweep(self, before: datetime) -> None:
+        await self._in_thread(_sweep, self._folder, before.timestamp())
+
     # Parts: files of a folder beside.
 
     async def begin_parts(self, key: str, content_type: str) -> str:
@@ -184,11 +186,15 @@ class Folder:
             raise ObjectsUnavailable(type(error).__name__) from error
 
 
-def _sweep(folder: Path) -> None:
-    """What a crash left half-written long ago."""
+def _sweep(folder: Path, before: float) -> None:
     for half in folder.rglob("*.coming"):
-        if time.time() - half.stat().st_mtime > HALF_WRITTEN_S:
-            half.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it has just been finished
+            if half.stat().st_mtime < before:
+                half.unlink()
+
+
+def _sweep_joined(folder: Path) -> None:
+    """What a crash left of parts that were joined."""
     for joined in folder.rglob("*.joined"):
         shutil.rmtree(joined, ignore_errors=True)
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -152,6 +153,15 @@ class Bucket:
             await self._ask(self._s3.delete_object(Bucket=self._bucket, Key=key))
         except FileNotFoundError:
             return
+
+    async def sweep(self, before: datetime) -> None:
+        """Parts that nobody joined, of whose id perhaps nobody knows."""
+        pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket)
+        walk = aiter(pages)
+        while (page := await self._ask(anext(walk, None))) is not None:
+            for begun in page.get("Uploads", []):
+                if begun["Initiated"] < before:
+                    await self.drop_parts(begun["Key"], begun["UploadId"])
 
     # Parts.
 

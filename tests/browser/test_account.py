@@ -75,7 +75,11 @@ async def test_ones_data_is_fetched_and_the_account_deleted_and_kept_after_all(
     await ana.button("Gather my data").click()
     await ana.dialog.get_by_label("Your password").fill(PASSWORD)
     await ana.dialog.get_by_role("button", name="Continue").click()
+    await expect(ana.button("Fetch it")).to_be_visible()
+    world.clock.advance(601)
     await ana.button("Fetch it").click()
+    await ana.dialog.get_by_label("Your password").fill(PASSWORD)
+    await ana.dialog.get_by_role("button", name="Continue").click()
     async with ana.page.expect_download() as coming:
         await ana.link("Save the file").click()
     with ZipFile(await (await coming.value).path()) as archive:

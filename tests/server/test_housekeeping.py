@@ -72,6 +72,17 @@ async def test_a_spent_refresh_token_is_known_as_long_as_a_session_can_last(worl
     assert await refresh(door, token), "the session goes on"
 
 
+async def test_a_file_that_a_stopped_instance_left_half_written_is_forgotten(world):
+    half = world.settings.data_dir / "files" / "exports" / "x.0123456789abcdef.coming"
+    half.parent.mkdir(parents=True)
+    half.write_text("half of what is kept of somebody")
+    await world.restart()
+    await tidy_after(world, HOUR_S)
+    assert half.exists(), "it may be on its way"
+    await tidy_after(world, DAY_S + 2 * HOUR_S)
+    assert not half.exists()
+
+
 async def test_a_session_that_ended_is_forgotten_with_its_tokens(world, door):
     ana = await world.person("ana")
     other = await world.another_session(ana)

@@ -75,7 +75,7 @@ def reset(tx: Transaction, ask: Reset, new_hash: str) -> SessionView:
     """Set a password by a pincode of `forgot` and sign in; all sessions before end."""
     email = profiles.normal_email(ask.email)
     pincodes.spend_pincode(tx, email, RESET, ask.pincode)
-    user = profiles.find_user_by_email(tx, email)
+    user = profiles.lock_user_by_email(tx, email)  # who moves away now takes the account along
     if user is None:
         raise PincodeWrong
     add_password(tx, user.id, new_hash)

@@ -22,11 +22,16 @@ from handlers.profile import public as profiles
 from storage import auth as store
 from storage.auth import SessionRow, TokenRow
 
-SESSIONS_SHOWN_MAX = 200
+SESSIONS_MAX = 200
+"""Of one person, so that all of them can be shown, and ended together; those seen last stay."""
 
 
 def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
-    """A session for somebody who proved by `method` (`password`, a provider) who they are."""
+    """A session for somebody who proved by `method` (`password`, a provider) who they are.
+
+    Who signs up by it comes from their first device; to any other person a device is new that is
+    not known, though none may be known any more.
+    """
     known = store.list_device_names(tx, user_id)
     session = _begin(tx, user_id)
     success = AuthSuccess(
@@ -35,7 +40,7 @@ def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
         device=session.device_name,
         method=method,
         place=session.place or session.address,
-        new_device=bool(known) and session.device_name not in known,
+        new_device=session.device_name not in known and not _is_new(tx, user_id),
     )
     tx.publish(success)
     return _hand_over(tx, session)
@@ -124,7 +129,7 @@ def end_others(tx: Transaction) -> Empty:
 
 def list_sessions(tx: Transaction) -> SessionList:
     """The actor's open sessions, the one seen last first."""
-    rows = store.list_open_sessions(tx, tx.actor.id, tx.now, SESSIONS_SHOWN_MAX)
+    rows = store.list_open_sessions(tx, tx.actor.id, tx.now, SESSIONS_MAX)
     return SessionList(
         sessions=[
             OpenSession(
@@ -146,11 +151,26 @@ def note_proof(tx: Transaction) -> None:
     store.note_proof(tx, tx.actor.session_id, tx.now)
 
 
+def has_fresh_proof(tx: Transaction) -> bool:
+    """Whether the session's person proved lately who they are."""
+    session = store.find_session(tx, tx.actor.session_id)
+    return session is not None and session.proved_at + tx.rules.span("fresh_proof_s") > tx.now
+
+
 def require_fresh_proof(tx: Transaction) -> None:
     """Raises ProofNeeded when the session's person proved long ago who they are."""
-    session = store.find_session(tx, tx.actor.session_id)
-    if session is None or session.proved_at + tx.rules.span("fresh_proof_s") <= tx.now:
+    if not has_fresh_proof(tx):
         raise ProofNeeded
+
+
+def hold_session(tx: Transaction) -> None:
+    """Hold the actor's session until the commit: who ends it meanwhile finds what it left.
+
+    Raises SessionRevoked when it is over, though its connection may not have heard of it yet.
+    """
+    session = store.lock_session(tx, tx.actor.session_id)
+    if session is None or session.ended_at is not None:
+        raise SessionRevoked
 
 
 def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | None) -> Actor:
@@ -184,8 +204,15 @@ def _begin(tx: Transaction, user_id: str) -> SessionRow:
         end_reason=None,
     )
     store.insert_session(tx, session)
+    for session_id in store.list_beyond(tx, user_id, SESSIONS_MAX):
+        end_session(tx, session_id, user_id, "too_many")
     _expire_later(tx, session)
     return session
+
+
+def _is_new(tx: Transaction, user_id: str) -> bool:
+    """Whether this person becomes a user just now."""
+    return profiles.get_user(tx, user_id).created_at == tx.now
 
 
 def _hand_over(tx: Transaction, session: SessionRow) -> SessionView:

@@ -50,7 +50,7 @@ def check_no_block(tx: Transaction, user_ids: list[str]) -> None:
 def lock_two(tx: Transaction, one_id: str, other_id: str) -> None:
     """Hold both people until the commit; raises NotFound."""
     for user_id in sorted((one_id, other_id)):
-        profiles.lock_user(tx, user_id)
+        profiles.hold_user(tx, user_id)
 
 
 def direct_key(one_id: str, other_id: str) -> str:

@@ -60,7 +60,10 @@ def plan(tx: Transaction) -> DeletionView:
 
 
 def take_back(tx: Transaction) -> DeletionView:
-    """What was called off stays so; who consulted does so again."""
+    """What was called off stays so; who consulted does so again.
+
+    Raises NotFound once the account is closed, for there is no way back then.
+    """
     profiles.lock_user(tx, tx.actor.id)
     row = store.lock_deletion(tx, tx.actor.id)
     if row is not None:
@@ -84,9 +87,10 @@ def withdraw(tx: Transaction, user_id: str) -> None:
 
 def begin_when_due(tx: Transaction, user_id: str) -> None:
     """Begin to erase, or look again: the clock may have gone back."""
-    profiles.lock_user(tx, user_id)
+    if not profiles.hold_user(tx, user_id):
+        return  # it is under way
     row = store.lock_deletion(tx, user_id)
-    if row is None or row.erased_at is not None:
+    if row is None:
         return
     if row.due_at > tx.now:
         _look_later(tx, row)

@@ -54,11 +54,12 @@ def begin(tx: Transaction, user_id: str) -> None:
         first_name=user.first_name,
     )
     tx.publish(farewell)
-    accounts.end_sessions_of(tx, user_id, "account_deleted")
     consultants.pause(tx, user_id)
     for name in THE_DOOR:
         while personal.erase_rows(tx, metadata.tables[name], user_id, ROWS_AT_ONCE):
             pass
+    # Who came in at this moment held the door, and has a session by now.
+    accounts.end_sessions_of(tx, user_id, "account_deleted")
     _publish(tx, user_id, next(iter(STEPS)), "", again=False)
 
 

@@ -62,17 +62,21 @@ def note_progress(tx: Transaction, export_id: str, percent: int) -> bool:
     return True
 
 
-def finish(tx: Transaction, export_id: str, size: int) -> bool:
-    """It can be fetched; False when nobody wants it any more."""
+def finish(tx: Transaction, export_id: str, size: int) -> None:
+    """It can be fetched, unless nobody wants it any more."""
     row = store.lock_export(tx, export_id)
     if row is None or row.status != "preparing":
-        return row is not None
+        return
     row.status, row.percent, row.size = "ready", 100, size
     row.expires_at = tx.now + tx.rules.span("exports_kept_days")
     store.update_export(tx, row)
     _drop_later(tx, row)
     tx.publish(ExportReady(user_id=row.user_id, export=view_of(row)))
-    return True
+
+
+def is_kept(tx: Transaction, export_id: str) -> bool:
+    """Whether it was not dropped."""
+    return store.find_export(tx, export_id) is not None
 
 
 def drop_when_due(tx: Transaction, export_id: str) -> None:
@@ -94,8 +98,9 @@ def drop(tx: Transaction, row: ExportRow) -> None:
 
 
 async def with_link(ctx: Context, view: AccountView) -> AccountView:
-    """With where a ready export is fetched."""
-    if view.export is not None and view.export.status == "ready":
+    """With where a ready export is fetched: for who could also ask for one."""
+    proved = await ctx.read(accounts.has_fresh_proof)
+    if proved and view.export is not None and view.export.status == "ready":
         name = f"parley-{view.export.asked_at:%Y-%m-%d}.zip"
         key = key_of(view.export.id)
         view.url = await ctx.kernel.objects.sign_get(key, name, CONTENT_TYPE)

@@ -42,9 +42,11 @@ function Export({ export: latest }) {
   const { attempt, asking } = useProof();
   const url = useSignal("");
   const ask = () => attempt(() => parley.call("/account", "export", {}));
-  const find = async () => {
-    url.value = parley.address((await parley.call("/account", "get", {})).url ?? "");
-  };
+  const find = () => attempt(async () => {
+    const found = await parley.call("/account", "get", {});
+    if (!found.url) throw Object.assign(new Error(), { code: "PROOF_NEEDED" });
+    url.value = parley.address(found.url);
+  });
   if (latest?.status === "preparing") {
     return html`
       <p role="status"><label>Gathering your data

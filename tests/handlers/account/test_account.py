@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from sqlalchemy import func, select
 
+from handlers.auth import public as accounts
 from tests.handlers.identities.travel import settings_for, traveller
 from tests.parts.house import running_house
 from tests.wire_client import Refused
@@ -53,6 +55,30 @@ async def test_an_address_changes_when_both_are_proved(world, ana):
     assert session["user"]["id"] == ana.id
     answer = await door.ask("/auth", "login", {"email": ana.email, "password": PASSWORD})
     assert answer["error"]["code"] == "CREDENTIALS_WRONG"
+
+
+async def test_who_reads_the_old_mail_gets_no_session_while_the_address_changes(
+    world, ana, monkeypatch
+):
+    """A pincode for a lost password came to the address that is about to be left."""
+    end, moving, door = accounts.end_other_sessions, asyncio.Event(), await world.visitor("/auth")
+    proof = await ask_to_move(world, ana)
+    await door.call("/auth", "forgot", email=ana.email)
+    late = {"email": ana.email, "pincode": await world.mails.pincode(ana.email, 3)}
+
+    def end_and_dwell(tx, reason):
+        end(tx, reason)
+        moving.set()
+        if tx.dialect == "postgresql":
+            tx.scalar(select(func.pg_sleep(0.5)))
+
+    monkeypatch.setattr(accounts, "end_other_sessions", end_and_dwell)
+    changing = asyncio.ensure_future(ana.call("/profile", "confirm_email", **proof))
+    await moving.wait()
+    told = await door.ask("/auth", "reset", {**late, "new_password": NEW})
+    assert told["error"]["code"] == "PINCODE_WRONG"
+    assert (await changing)["email"] == MOVED
+    assert len((await ana.call("/profile", "sessions"))["sessions"]) == 1
 
 
 async def test_one_of_the_two_pincodes_is_not_enough_and_a_slip_costs_neither(world, ana):

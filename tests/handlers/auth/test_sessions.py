@@ -3,7 +3,10 @@
 import asyncio
 
 import pytest
+from sqlalchemy import func, select
 
+from handlers.auth.service import sessions as service
+from storage.auth import sessions
 from tests.wire_client import Refused
 from tests.world import PASSWORD, World, session_id_of
 
@@ -56,6 +59,22 @@ async def test_a_device_is_signed_out_from_another(world):
     assert [one["reason"] for one in ended] == ["ended_elsewhere"] * 2
 
 
+async def test_beyond_so_many_the_ones_seen_longest_ago_end(world, monkeypatch):
+    monkeypatch.setattr(service, "SESSIONS_MAX", 3)
+    ana = await world.sign_up("ana")
+    await ana.enter("/profile")
+    signed_in = []
+    for _ in range(4):
+        world.clock.advance(1)
+        signed_in.append(await world.another_session(ana))
+    await asyncio.wait_for(ana.client.closed.wait(), 5)
+    listed = (await signed_in[-1].call("/profile", "sessions"))["sessions"]
+    kept = [session_id_of(one.token) for one in reversed(signed_in[1:])]
+    assert [one["id"] for one in listed] == kept
+    ended = await world.stored("SESSION_ENDED")
+    assert [one["reason"] for one in ended] == ["too_many"] * 2
+
+
 async def test_others_sessions_are_not_there(world):
     ana, ben = await world.sign_up("ana"), await world.sign_up("ben")
     with pytest.raises(Refused) as refused:
@@ -78,6 +97,20 @@ async def test_a_device_that_is_connected_was_seen_just_now(world):
     ]
     assert listed[0]["last_seen_at"] > listed[0]["signed_in_at"]
     assert listed[1]["last_seen_at"] == listed[1]["signed_in_at"]
+
+
+async def test_who_was_away_so_long_that_no_device_is_known_is_told_of_the_next(world):
+    ana = await world.sign_up("ana")
+    rules = world.app.kernel.rules
+    for kept in ("refresh_token_life_days", "sessions_kept_days"):
+        world.clock.advance(rules.span(kept).total_seconds() + 1)
+        await world.settle()
+    await world.app.housekeeping.tidy()
+    await log_in(world, PHONE)
+    assert await world.read(lambda tx: tx.scalar(select(func.count()).select_from(sessions))) == 1
+    await world.settle()
+    mail = await world.mails.wait_for(ana.email, 2)
+    assert "New sign-in" in mail["Subject"]
 
 
 async def test_a_sign_in_from_a_new_device_is_told_and_one_from_a_known_is_not(world):

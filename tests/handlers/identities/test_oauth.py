@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from handlers.identities.contracts import StartOAuth
+from handlers.identities.outside import HouseAway, Outside
+from handlers.identities.tickets import make_errand
 from tests.handlers.identities.travel import APP, CHALLENGE, PUBLIC_URL, VERIFIER, traveller
 from tests.parts.house import CLIENT_ID, another_key, person, query_of, shared_secret
 from tests.wire_client import Refused
@@ -196,6 +199,30 @@ async def test_who_says_no_at_the_house_is_told_so_here(world, ana):
 async def test_a_house_that_is_away_is_no_ones_fault(house, ana):
     house.status = 503
     assert await ana.travel(house) == {"error": "OAUTH_UNAVAILABLE"}
+
+
+@one_database
+async def test_who_stands_in_line_for_a_house_that_does_not_answer_waits_once(
+    world, house, ana, monkeypatch
+):
+    asked, gives_up = [], asyncio.Event()
+
+    async def be_silent(outside, url, headers=None):
+        asked.append(url)
+        await gives_up.wait()
+        raise HouseAway("TimeoutError")
+
+    provider = world.app.kernel.providers.find("house")
+    errand = make_errand(world.clock.now(), StartOAuth(), f"{PUBLIC_URL}/oauth/house/callback")
+    with monkeypatch.context() as patched:
+        patched.setattr(Outside, "get", be_silent)
+        leaving = [asyncio.ensure_future(provider.address_for(errand)) for _ in range(5)]
+        await until(lambda: asked)
+        gives_up.set()
+        came_of_it = await asyncio.gather(*leaving, return_exceptions=True)
+    assert [type(one) for one in came_of_it] == [HouseAway] * 5
+    assert len(asked) == 1
+    await ana.leave()  # it is asked again at once by who comes later
 
 
 DOCUMENTS = {

@@ -1,7 +1,13 @@
 """Apps that can be reached by pushes: registered, moved, signed out, kept sealed."""
 
+import pytest
+
+from handlers.auth.contracts import SessionRevoked
+from handlers.kit.kernel import Actor
+from handlers.notifications import devices
+from handlers.notifications.contracts import RegisterDevice
 from storage.push_devices import list_devices
-from tests.world import World, one_database
+from tests.world import World, one_database, session_id_of
 
 
 async def tokens_of(world: World, who) -> list[str]:
@@ -42,6 +48,18 @@ async def test_who_signs_out_gets_no_more_pushes_there(world):
     await ana.call("/profile", "end_other_sessions")
     await world.settle()
     assert await tokens_of(world, ana) == ["here"]
+
+
+async def test_who_was_just_signed_out_registers_nothing_any_more(world):
+    """Their connection may be open for a moment still, at another instance."""
+    ana = await world.person("ana")
+    other = await world.another_session(ana)
+    await ana.call("/profile", "end_other_sessions")
+    await world.settle()
+    there = world.app.context(Actor(ana.id, session_id_of(other.token), frozenset()))
+    with pytest.raises(SessionRevoked):
+        await there.transact(devices.register, RegisterDevice(platform="ios", token="there"))
+    assert await tokens_of(world, ana) == []
 
 
 async def test_a_person_has_room_for_twenty_and_the_oldest_go(world):

@@ -5,11 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from handlers.consultants import public as consultants
+from handlers.kit.errors import NotFound
+from handlers.kit.kernel import Actor
+from handlers.personal_data.service.deletions import begin_when_due, take_back
+from handlers.profile.contracts import UpdateProfile
+from handlers.profile.service import update_me
 from storage.profile import users
 from tests.handlers.chat.scenes import Offer, offer
 from tests.handlers.waiting_room.scenes import refusal_of
-from tests.world import PASSWORD, Person, World
+from tests.world import PASSWORD, Person, World, session_id_of, until
 
 GRACE = timedelta(days=30)
 
@@ -152,3 +159,44 @@ async def test_a_deletion_that_is_due_survives_a_restart(world, ana):
     await world.start()
     await world.settle()
     assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]
+
+
+@pytest.mark.parametrize(
+    "too_late", [(take_back,), (update_me, UpdateProfile(first_name="Ana"))], ids=["back", "name"]
+)
+async def test_what_is_asked_for_as_the_account_closes_comes_too_late(world, ana, too_late):
+    await plan(world, ana)
+    world.clock.advance(GRACE.total_seconds() + 1)
+    await world.transact(begin_when_due, ana.id)
+    actor = Actor(ana.id, session_id_of(ana.token), frozenset())
+    with pytest.raises(NotFound):
+        await world.app.context(actor).transact(*too_late)
+    await world.settle()
+    assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]
+    assert await world.stored("ACCOUNT_DELETION_CANCELLED") == []
+
+
+async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monkeypatch):
+    pause, closing, signed_in = consultants.pause, asyncio.Event(), asyncio.Event()
+
+    def pause_and_dwell(tx, user_id):
+        closing.set()
+        while tx.dialect == "postgresql" and not signed_in.is_set():
+            tx.scalar(select(func.pg_sleep(0.02)))
+        return pause(tx, user_id)
+
+    await plan(world, ana)
+    door = await world.visitor("/auth")
+    monkeypatch.setattr(consultants, "pause", pause_and_dwell)
+    world.clock.advance(GRACE.total_seconds() + 1)
+    deleting = asyncio.ensure_future(world.settle())
+    await closing.wait()
+    told = await door.ask("/auth", "login", {"email": ana.email, "password": PASSWORD})
+    if told["ok"]:
+        late = await world.connect(told["data"]["access_token"])
+        await late.enter("/profile")
+    signed_in.set()
+    await deleting
+    assert told["ok"] == world.app.database.shared
+    if told["ok"]:
+        await until(late.closed.is_set)

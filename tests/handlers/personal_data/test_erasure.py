@@ -9,6 +9,7 @@ from handlers.personal_data.service import erasure
 from storage.booking import bookings
 from storage.columns import metadata
 from storage.personal import personal_of
+from storage.profile import nobodys_address
 from tests.handlers.personal_data.life import (
     FOUND_EVERYWHERE,
     IN_FILES,
@@ -84,6 +85,7 @@ async def test_nothing_is_left_of_who_did_everything_and_others_keep_what_is_the
     assert await count_rows(life.world, life.ben, life.cora) == others
     assert len(await find(life.world, "Ben keeps what he said", "Cora keeps it too")) == 2
     assert await live_bookings(life) == []
+    assert life.world.mails.to(nobodys_address(life.ana.id)) == []
     await check_every_table(life)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import tempfile
 import threading
 from typing import Any
 from zipfile import ZipFile
@@ -10,7 +11,9 @@ from zipfile import ZipFile
 import pytest
 
 from handlers.personal_data.archive import to_the_end
+from handlers.personal_data.service import exports
 from server.relay import LEASE_S
+from storage import personal_data as store
 from tests.handlers.personal_data.life import (
     FOUND_EVERYWHERE,
     IN_FILES,
@@ -139,6 +142,11 @@ async def test_it_needs_a_fresh_proof_and_is_nobody_elses(life):
     unsigned = account["url"].partition("?")[0]
     assert (await life.files.fetch(unsigned))[0].status == 404
     assert not life.ben.events("EXPORT_READY")
+    life.world.clock.advance(601)
+    later = await life.ana.call("/account", "get")
+    assert (later["export"], later["url"]) == (account["export"], None)
+    await life.ana.call("/profile", "prove", password=PASSWORD)
+    assert (await life.ana.call("/account", "get"))["url"]
 
 
 async def test_an_export_goes_after_its_days(life):
@@ -167,6 +175,43 @@ async def test_one_that_cannot_be_made_is_made_when_it_can_and_leaves_nothing(li
     files = await exported(life)
     assert "profile.json" in files
     assert not [file for file in files_of(life.world) if file.suffix == ".coming"]
+
+
+async def test_one_that_was_dropped_when_an_instance_stopped_leaves_no_file(life, monkeypatch):
+    """It was written and not yet said so; by the time that another goes on, its days are over."""
+    before, written = set(files_of(life.world)), asyncio.Event()
+    objects = life.world.app.kernel.objects
+    kept = objects.keep
+
+    async def keep_and_hang(*args: Any) -> None:
+        await kept(*args)
+        written.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(objects, "keep", keep_and_hang)
+    asked = await life.ana.call("/account", "export")
+    await written.wait()
+    await life.world.transact(drop_now, asked["id"])
+    await life.world.stop()
+    life.world.clock.advance(LEASE_S + 1)
+    file = life.world.settings.data_dir / "files" / exports.key_of(asked["id"])
+    file.touch()  # it came to be there after the deletion had looked
+    await life.world.start(life.world.port)
+    await life.world.settle()
+    assert set(files_of(life.world)) == before
+
+
+def drop_now(tx: Any, export_id: str) -> None:
+    row = store.lock_export(tx, export_id)
+    assert row is not None
+    exports.drop(tx, row)
+
+
+async def test_it_is_written_to_the_disk_and_not_to_where_there_may_be_memory_only(
+    life, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", "/no/room/there")
+    assert "profile.json" in await exported(life)
 
 
 async def test_a_piece_that_is_being_written_is_written_before_its_file_is_closed():

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -127,6 +128,24 @@ async def test_parts_that_nobody_completes_are_aborted(world, ana):
         return not answer.get("Uploads")
 
     await until(nothing_waits)
+
+
+async def test_parts_that_a_stopped_instance_had_begun_to_write_are_aborted(world):
+    bucket = world.app.kernel.objects
+
+    async def waiting() -> list[str]:
+        answer = await bucket._s3.list_multipart_uploads(Bucket=bucket._bucket)
+        return [one["Key"] for one in answer.get("Uploads", [])]
+
+    parts_id = await bucket.begin_parts("exports/x", "application/zip")
+    part = {"UploadId": parts_id, "PartNumber": 1, "Body": b"half of what is kept of somebody"}
+    await bucket._s3.upload_part(Bucket=bucket._bucket, Key="exports/x", **part)
+    world.clock.move_to(datetime.now(UTC))  # the store has a clock of its own
+    await world.app.housekeeping.tidy()
+    assert await waiting() == ["exports/x"], "it may be on its way"
+    world.clock.move_to(datetime.now(UTC) + timedelta(hours=26, minutes=1))
+    await world.app.housekeeping.tidy()
+    assert await waiting() == []
 
 
 async def test_a_store_that_is_away_is_unavailable_and_costs_nothing(make_world):
