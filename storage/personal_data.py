@@ -131,6 +131,11 @@ _CANCEL = delete(deletions).where(_d.user_id == bindparam("of_user"))
 _NOTE_ERASED = (
     update(deletions).where(_d.user_id == bindparam("of_user")).values(erased_at=bindparam("now"))
 )
+_NOTE_CONSULTED = (
+    update(deletions)
+    .where(_d.user_id == bindparam("of_user"))
+    .values(consulted_as=bindparam("status"))
+)
 _HEARD = (
     select(_n.seq, _v.name, _v.at, _v.data)
     .join(events, _v.id == _n.event_id)
@@ -204,6 +209,11 @@ def lock_deletion(tx: Queries, user_id: str) -> DeletionRow | None:
 
 def cancel_deletion(tx: Queries, user_id: str) -> None:
     tx.run(_CANCEL, of_user=user_id)
+
+
+def note_consulted(tx: Queries, user_id: str, status: str) -> None:
+    """Keep as what somebody consulted before they were paused."""
+    tx.run(_NOTE_CONSULTED, of_user=user_id, status=status)
 
 
 def note_erased(tx: Queries, user_id: str, now: datetime) -> None:

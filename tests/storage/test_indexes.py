@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import (
     Boolean,
     Column,
@@ -283,7 +284,7 @@ def is_whole(node: dict[str, Any]) -> bool:
 # Growth, counted in steps of SQLite's virtual machine: the same on every computer.
 
 
-ME, OTHER, HERE, BLOCK = "me", "other", "here", "block"
+ME, OTHER, WIPED, HERE, BLOCK = "me", "other", "wiped", "here", "block"
 FEW, MANY = 200, 2_000
 Rows = Iterator[dict[str, Any]]
 
@@ -320,6 +321,8 @@ def fill_chat(queries: SqliteQueries, count: int) -> None:
             False, None, None, None,
         )  # fmt: skip
         chat_messages.insert_message(queries, row)
+        gone = {"id": f"{name}~", "sender_id": WIPED, "client_id": None, "deleted": True}
+        chat_messages.insert_message(queries, replace(row, conversation_id=name_of(1), **gone))
     chat_search.catch_up(queries)
 
 
@@ -368,6 +371,9 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
         q, ME, ["word"], [HERE], None, 20
     ),
     "whether there is a word to be indexed": lambda q, n: chat_search.is_behind(q),
+    "what one said that is not wiped yet": lambda q, n: chat_messages.list_said_by(
+        q, WIPED, [name_of(1)], 20
+    ),
     "who read a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),
     "unread": lambda q, n: chat.count_unread(q, ME, [HERE], 1_000),
     "the last messages": lambda q, n: chat.list_last_messages(q, ME, [HERE]),

@@ -75,6 +75,16 @@ def take_back(tx: Transaction) -> DeletionView:
     return DeletionView(deleted_at=None)
 
 
+def keep_paused(tx: Transaction, user_id: str) -> None:
+    """Who begins to consult while they are about to go does so once they took it back."""
+    row = store.lock_deletion(tx, user_id)
+    if row is None or row.erased_at is not None:
+        return
+    status = consultants.pause(tx, user_id)
+    if status is not None:
+        store.note_consulted(tx, user_id, status)
+
+
 def withdraw(tx: Transaction, user_id: str) -> None:
     """Call off some of what is to come, unless it was taken back meanwhile."""
     if store.find_deletion(tx, user_id) is None:

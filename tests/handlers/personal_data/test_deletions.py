@@ -84,6 +84,21 @@ async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):
     )
 
 
+async def test_who_begins_to_consult_meanwhile_does_so_once_it_is_taken_back(world, ana, ben):
+    cem = await (await world.person("cem")).enter("/account")
+    await plan(world, cem)
+    about = {"about_me": "I listen.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
+    await cem.call("/consultants", "become", **about)
+    await ana.call("/consultants", "stop")
+    await plan(world, ana)
+    await ana.call("/consultants", "become", **about)
+    await world.settle()
+    assert await listed(ben) == {ben.id}
+    for one in (ana, cem):
+        await one.call("/account", "restore")
+    assert await listed(ben) == {ana.id, ben.id, cem.id}
+
+
 async def test_she_signs_in_and_takes_it_back(world, ana, ben):
     hers = await offer(world, ana)
     await plan(world, ana)
