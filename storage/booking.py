@@ -63,6 +63,7 @@ bookings = Table(
         shown="id student_id consultant_id topic_id block_id starts_at ends_at status note reason "
         "rate_amount rate_currency minimal_duration_minutes hold_expires_at created_at call_held",
         held="version",
+        written_by={"note": "student_id"},
         file="bookings",
         says="Your bookings in either role, with what was agreed.",
     ),

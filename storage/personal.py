@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     delete,
     or_,
     select,
@@ -51,6 +52,7 @@ class Personal(msgspec.Struct, frozen=True, kw_only=True):
     shown: tuple[str, ...]
     held: frozenset[str]
     told: tuple[str, ...]
+    written_by: Mapping[str, str]
     file: str | None
     says: str
     found_by: tuple[str, ...]
@@ -74,6 +76,7 @@ def personal(
     shown: str = "",
     held: str = "",
     told: str = "",
+    written_by: Mapping[str, str] | None = None,
     file: str | None = None,
     says: str = "",
     found_by: str = "",
@@ -86,7 +89,8 @@ def personal(
     Rows go with, or are cleared for, whom these columns name; `through` says of one that holds no
     user's id in which column of other rows of theirs it is found. An export has what is `shown` of
     these rows, or of those that are `found_by` other columns, in a `file` of which it `says` what
-    it is; `within` names, like `through`, where alone they can be, so that an index serves.
+    it is; who is not named by the column that some are `written_by` is given null for them.
+    `within` names, like `through`, where alone they can be, so that an index serves.
     """
     owners = (*goes.split(), *(cleared or {}))
     said = Personal(
@@ -96,6 +100,7 @@ def personal(
         shown=tuple(shown.split()),
         held=frozenset(held.split()),
         told=tuple(told.split()),
+        written_by=written_by or {},
         file=file,
         says=says,
         found_by=tuple(found_by.split()) or owners,
@@ -135,6 +140,7 @@ def _faults(table: Table) -> Iterator[str]:
         lasting = columns - ended - said.left - set(said.goes)
         yield from (f"{table.name}.{name}: cleared or left?" for name in lasting)
     named = {*given, *ended, *said.left, *said.goes, *said.cleared, *said.found_by, *said.told}
+    named |= {*said.written_by, *said.written_by.values()}
     yield from (f"{table.name} has no column {name}" for name in named - columns)
     twice = {name for name in given if given.count(name) > 1} | (ended & said.left)
     yield from (f"{table.name}.{name} is said twice" for name in twice)
@@ -164,13 +170,21 @@ def list_rows(
 @cache
 def _page(table: Table, goes_on: bool) -> Executable:
     said, keys = personal_of(table), list(table.primary_key.columns)
-    rows = select(*keys, *(table.c[name] for name in said.shown)).where(
+    rows = select(*keys, *(_given(table, name) for name in said.shown)).where(
         or_(*(_names_person(table, name) for name in said.found_by))
     )
     if goes_on:
         after = (bindparam(f"after_{key.name}", type_=key.type) for key in keys)
         rows = rows.where(tuple_(*keys) > tuple_(*after))
     return rows.order_by(*keys).limit(bindparam("limit"))
+
+
+def _given(table: Table, name: str) -> ColumnElement[Any]:
+    """What the person is given of a column."""
+    writer = personal_of(table).written_by.get(name)
+    if writer is None:
+        return table.c[name]
+    return case((table.c[writer] == bindparam("person"), table.c[name]))
 
 
 def _names_person(table: Table, name: str) -> ColumnElement[bool]:

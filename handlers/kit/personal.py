@@ -13,6 +13,9 @@ import msgspec
 
 from handlers.kit.contract import Event, Personal, View
 
+WRITERS = ("sender_id", "student_id")
+"""Who is named so wrote the words beside."""
+
 
 def forget(said: str, gone: Collection[str]) -> str | None:
     """A kept JSON text without what it says of those ids; None when it says nothing of them."""
@@ -35,6 +38,26 @@ def forget_in(value: Any, gone: Collection[str]) -> bool:
             value.update(differing)
             changed = changed or bool(differing)
     return changed
+
+
+def without_others_words(said: str, reader_id: str) -> Any:
+    """What a kept JSON text says to one person, with null for what others wrote."""
+    value = msgspec.json.decode(said)
+    _leave_out(value, reader_id)
+    return value
+
+
+def _leave_out(value: Any, reader_id: str) -> None:
+    if isinstance(value, list):
+        for one in value:
+            _leave_out(one, reader_id)
+    if not isinstance(value, dict):
+        return
+    for one in value.values():
+        _leave_out(one, reader_id)
+    for writer in WRITERS:
+        if value.get(writer, reader_id) != reader_id:
+            value.update(dict.fromkeys(rules()[writer].keys() & value.keys()))
 
 
 @cache

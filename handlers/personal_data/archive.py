@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Table
 
 from handlers.kit.context import Context
-from handlers.kit.personal import list_namespaces
+from handlers.kit.personal import list_namespaces, without_others_words
 from handlers.personal_data.service import exports
 from handlers.uploads import public as uploads
 from rooms import names
@@ -131,7 +131,7 @@ class _Archive:
                         "namespace": namespace,
                         "name": one.name,
                         "at": one.at,
-                        "data": msgspec.Raw(one.data.encode()),
+                        "data": without_others_words(one.data, self._user_id),
                     }
                     for one in heard
                 ]

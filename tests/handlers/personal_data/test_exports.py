@@ -67,7 +67,13 @@ async def test_an_export_has_everything_that_is_hers_and_nothing_that_is_not(lif
         assert secret not in everything
     for hidden in ("argon2", "password_hash", "sealed", "token_hash", "fingerprint"):
         assert hidden not in everything.replace(files["README.txt"].decode(), "")
-    for theirs in (life.ben.email, life.cora.email, "Ben keeps what", "Cora keeps it"):
+    for theirs in (
+        life.ben.email,
+        life.cora.email,
+        "Ben keeps what",
+        "Cora keeps",
+        "of Ben to Ana",
+    ):
         assert theirs not in everything
 
 
