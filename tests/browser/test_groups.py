@@ -211,6 +211,8 @@ async def test_who_tells_nobody_what_they_read_says_so(world: World, browser: An
     his = await new_viewer(browser, world.url, ben)
     await his.open("profile")
     await his.field("Tell others what I have read").uncheck()
+    await ben.call("/profile", "update", language="de")  # on another device
+    await expect(his.field("Language")).to_have_value("de")
     await his.button("Save").click()
     await expect(his.page.get_by_text("Saved.")).to_be_visible()
     await say(ben, chat, "Hello")

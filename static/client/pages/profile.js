@@ -35,7 +35,7 @@ function Details() {
         options=${zoneOptions()} />
       <${Select} label="Colours" name="theme" value=${user.settings.theme} options=${THEMES} />
       <${Check} label="Tell others what I have read" name="read_receipts"
-        checked=${user.settings.read_receipts} />
+        defaultChecked=${user.settings.read_receipts} />
     <//>
     <p role="status">${saved.value ? "Saved." : ""}</p>`;
 }

@@ -90,12 +90,13 @@ export function Select({ label, options, value, ...more }) {
     </div>`;
 }
 
-/** @param {Record<string, any>} props */
-export function Check({ label, checked = false, ...more }) {
+/** With `checked` it shows that and nothing else; with `defaultChecked` it begins so.
+ * @param {Record<string, any>} props */
+export function Check({ label, ...more }) {
   const id = useId();
   return html`
     <div class="check">
-      <input id=${id} type="checkbox" checked=${checked} ...${more} />
+      <input id=${id} type="checkbox" ...${more} />
       <label for=${id}>${label}</label>
     </div>`;
 }
