@@ -339,21 +339,25 @@ class Rooms:
     def _put_out(self, name: str, member: Member, seq: int) -> None:
         """A member is out by number `seq`, and in again if it was let in after that."""
         found = self._streams.get(name)
-        again = found.again.pop(member, None) if found else None
+        again = found.again.pop(member, []) if found else []
         self.leave(member, name)
-        if again is not None and again.seq > seq:
-            self._tasks.spawn(self._enter_live(member, again))
+        if later := sorted((change for change in again if change.seq > seq), key=lambda c: c.seq):
+            self._let_follow(member, *later)
 
-    def _let_follow(self, member: Member, change: Membership) -> None:
-        """Let a person's socket into a stream that an event in their own room lets them join."""
-        if change.stream in self._names_of(member):
-            self._streams[change.stream].again[member] = change
+    def _let_follow(self, member: Member, *changes: Membership) -> None:
+        """Let a person's socket into a stream that events in their own room let them join."""
+        name = changes[0].stream
+        if name in self._names_of(member):
+            self._streams[name].again.setdefault(member, []).extend(changes)
         else:
-            self._tasks.spawn(self._enter_live(member, change))
+            self._tasks.spawn(self._enter_live(member, *changes))
 
-    async def _enter_live(self, member: Member, change: Membership) -> None:
-        """Let `member` into a stream from the event on that let it join."""
-        if member.gone or change.stream in self._names_of(member):
+    async def _enter_live(self, member: Member, change: Membership, *later: Membership) -> None:
+        """Let `member` into a stream from the event on that let it join; `later` it did anew."""
+        if member.gone:
+            return
+        if change.stream in self._names_of(member):
+            self._let_follow(member, change, *later)
             return
         wanted = [Wanted(change.stream, change.seq, since=change.seq - 1)]
         entries: dict[str, Entered] = {}
@@ -366,6 +370,8 @@ class Rooms:
 
         try:
             release = await self.follow(member, change.stream, read)
+            if later:
+                self._let_follow(member, *later)
             entry = entries[change.stream]
             if not entry.recovered:
                 raise StorageUnavailable("too much was said since it joined")

@@ -10,7 +10,7 @@ Invariants:
 - A member who is put out by number n has heard n and hears nothing after it. What lies below its
   floor was in its snapshot: it puts nobody out, and lets nobody in elsewhere.
 - Who is let in again before it heard that it was put out (rooms are not in step with each other)
-  is noted in `again`, and enters anew once it is out.
+  is noted in `again`, each time, and enters anew once it is out, for one stay after the other.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class Stream:
         self.ahead: dict[int, Numbered] = {}
         self.left: list[tuple[Member, int]] = []
         """Who was put out, by which number, and is still to be told to the rooms."""
-        self.again: dict[Member, Membership] = {}
+        self.again: dict[Member, list[Membership]] = {}
         self.filling = False
 
     @property

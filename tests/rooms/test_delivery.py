@@ -279,6 +279,23 @@ async def test_who_is_let_in_again_before_it_heard_of_its_removal_hears_all_of_i
     await hears(ben, 1, 2, 3, room="club")
 
 
+async def test_who_came_and_went_twice_before_this_instance_heard_of_it_hears_each_stay(hall):
+    """The room that lets her in is ahead of the one that puts her out."""
+    ana = Member("ana")
+    await hall.enter(ana, Wanted(HALL), Wanted(CLUB))
+    hall.lose = lambda event: event.stream == CLUB
+    for number in (1, 4):
+        await hall.say(CLUB, membership=(joins("ana", CLUB, number, joins=False),))
+        await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, number + 1),))
+        await hall.say(CLUB)
+    assert ana.numbers("club") == []
+    await hall.say(HALL)
+    await hall.say(CLUB)
+    hall.lose = lambda event: False
+    await hall.say(CLUB)
+    await hears(ana, *range(1, 9), room="club")
+
+
 async def test_an_event_that_was_in_the_snapshot_of_who_enters_lets_them_in_nowhere(hall):
     """It comes late to this instance: by the snapshot ana was in, and is out again."""
     ana, ben = Member("ana"), Member("ben")
