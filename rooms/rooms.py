@@ -27,7 +27,7 @@ from rooms.member import Member
 from rooms.names import split, stream
 from rooms.packets import Packet, event_packet, whisper_packet
 from rooms.replay import Entered, ReplayLimits, Wanted, read_entries
-from rooms.stream import Stream, puts_out
+from rooms.stream import Stream, joins_elsewhere, puts_out
 from rooms.tasks import Tasks
 from storage import events
 from storage.clock import Clock
@@ -319,8 +319,11 @@ class Rooms:
         found = self._streams.get(name)
         if found is None or member not in found.joining:
             return  # it left meanwhile
-        found.release(member, floor)
+        heard = found.release(member, floor)
         self._after_writing(found, [])
+        for change in [one for event in heard for one in joins_elsewhere(event, name)]:
+            if change.user_id == member.user_id:
+                self._let_follow(member, change)
         if member.gone:
             self.leave(member, name)
         self._gaps.catch_up(found, floor, wait_s=GAP_WAIT_S)
@@ -329,29 +332,32 @@ class Rooms:
         while found.left:
             self._put_out(found.name, *found.left.pop())
         for event in written:
-            for change in event.membership:
-                if change.joins and change.stream != found.name:
-                    self._let_follow(found, change)
+            for change in joins_elsewhere(event, found.name):
+                for member in found.hearers(change.user_id, event.seq):
+                    self._let_follow(member, change)
 
     def _put_out(self, name: str, member: Member, seq: int) -> None:
         """A member is out by number `seq`, and in again if it was let in after that."""
         found = self._streams.get(name)
-        again = found.again.pop(member, None) if found else None
+        again = found.again.pop(member, []) if found else []
         self.leave(member, name)
-        if again is not None and again.seq > seq:
-            self._tasks.spawn(self._enter_live(member, again))
+        if later := sorted((change for change in again if change.seq > seq), key=lambda c: c.seq):
+            self._let_follow(member, *later)
 
-    def _let_follow(self, found: Stream, change: Membership) -> None:
-        """Let a person's sockets into a stream that an event in their own room lets them join."""
-        for member in found.of_user(change.user_id):
-            if change.stream in self._names_of(member):
-                self._streams[change.stream].again[member] = change
-            else:
-                self._tasks.spawn(self._enter_live(member, change))
+    def _let_follow(self, member: Member, *changes: Membership) -> None:
+        """Let a person's socket into a stream that events in their own room let them join."""
+        name = changes[0].stream
+        if name in self._names_of(member):
+            self._streams[name].again.setdefault(member, []).extend(changes)
+        else:
+            self._tasks.spawn(self._enter_live(member, *changes))
 
-    async def _enter_live(self, member: Member, change: Membership) -> None:
-        """Let `member` into a stream from the event on that let it join."""
-        if member.gone or change.stream in self._names_of(member):
+    async def _enter_live(self, member: Member, change: Membership, *later: Membership) -> None:
+        """Let `member` into a stream from the event on that let it join; `later` it did anew."""
+        if member.gone:
+            return
+        if change.stream in self._names_of(member):
+            self._let_follow(member, change, *later)
             return
         wanted = [Wanted(change.stream, change.seq, since=change.seq - 1)]
         entries: dict[str, Entered] = {}
@@ -364,6 +370,8 @@ class Rooms:
 
         try:
             release = await self.follow(member, change.stream, read)
+            if later:
+                self._let_follow(member, *later)
             entry = entries[change.stream]
             if not entry.recovered:
                 raise StorageUnavailable("too much was said since it joined")

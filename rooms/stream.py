@@ -8,9 +8,9 @@ Invariants:
 - A new stream is opened by its first joiner's snapshot; other joiners read theirs after that, so
   nothing can fall between the cursor and a floor.
 - A member who is put out by number n has heard n and hears nothing after it. What lies below its
-  floor was in its snapshot and puts nobody out.
+  floor was in its snapshot: it puts nobody out, and lets nobody in elsewhere.
 - Who is let in again before it heard that it was put out (rooms are not in step with each other)
-  is noted in `again`, and enters anew once it is out.
+  is noted in `again`, each time, and enters anew once it is out, for one stay after the other.
 """
 
 import asyncio
@@ -54,12 +54,13 @@ class Stream:
         self.name = name
         self.opened = opened
         self.cursor: int | None = None
-        self.members: dict[Member, None] = {}
+        self.members: dict[Member, int] = {}
+        """Who is in, and the number up to which a snapshot told each everything."""
         self.joining: dict[Member, Joining] = {}
         self.ahead: dict[int, Numbered] = {}
         self.left: list[tuple[Member, int]] = []
         """Who was put out, by which number, and is still to be told to the rooms."""
-        self.again: dict[Member, Membership] = {}
+        self.again: dict[Member, list[Membership]] = {}
         self.filling = False
 
     @property
@@ -91,33 +92,36 @@ class Stream:
         joining = self.joining[member] = Joining()
         return joining
 
-    def release(self, member: Member, floor: int) -> None:
+    def release(self, member: Member, floor: int) -> list[Numbered]:
         """The member's snapshot up to `floor` is sent: let it hear what was held, then what comes.
 
-        It is put out at once when what was held says so.
+        It is put out at once when what was held says so. Gives what it heard.
         """
         joining = self.joining.get(member)
         if joining is None:
-            return
+            return []
         joining.floor = floor
+        heard: list[Numbered] = []
         for event, packet in joining.held:
             if event.seq <= floor:
                 continue
             member.send(packet)
+            heard.append(event)
             if puts_out(event, member.user_id):
                 self._put_out(member, event.seq)
-                return
+                return heard
         joining.held.clear()
         self._promote(member, joining)
+        return heard
 
     def drop(self, member: Member) -> None:
         self.members.pop(member, None)
         self.joining.pop(member, None)
         self.again.pop(member, None)
 
-    def of_user(self, user_id: str) -> list[Member]:
-        """The members here who are this person's sockets."""
-        return [m for m in (*self.members, *self.joining) if m.user_id == user_id]
+    def hearers(self, user_id: str, seq: int) -> list[Member]:
+        """This person's sockets that heard number `seq` here, and not by their snapshot."""
+        return [m for m, floor in self.members.items() if m.user_id == user_id and floor < seq]
 
     def say(self, packet: Packet, skip: object | None) -> None:
         """A whisper to all who are in (of which they may be joining, and then miss it)."""
@@ -163,7 +167,7 @@ class Stream:
         """Below its floor it heard everything; from there on it hears what all hear."""
         if self.cursor is not None and self.cursor >= (joining.floor or 0):
             del self.joining[member]
-            self.members[member] = None
+            self.members[member] = joining.floor or 0
 
 
 def puts_out(event: Numbered, user_id: str | None) -> bool:
@@ -172,3 +176,8 @@ def puts_out(event: Numbered, user_id: str | None) -> bool:
         change.user_id == user_id and change.stream == event.stream and not change.joins
         for change in event.membership
     )
+
+
+def joins_elsewhere(event: Numbered, name: str) -> list[Membership]:
+    """Who is let into other streams by an event of the stream `name`."""
+    return [change for change in event.membership if change.joins and change.stream != name]

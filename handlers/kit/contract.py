@@ -6,7 +6,7 @@ key are part of its class.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
@@ -47,12 +47,18 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return 1
 
     def __post_init__(self) -> None:
-        """Keep moments away from the calendar's ends, beyond which no zone can show them."""
+        """Moments are in UTC, whichever zone they came in.
+
+        They are kept away from the calendar's ends, beyond which no zone can show them.
+        """
         for number, name in moments_of(type(self)):
             value = getattr(self, name)
-            if isinstance(value, datetime) and not FIRST_YEAR <= value.year <= LAST_YEAR:
+            if not isinstance(value, datetime):
+                continue
+            if not FIRST_YEAR <= value.year <= LAST_YEAR:
                 years, sent = f"{FIRST_YEAR} to {LAST_YEAR}", self.__struct_encode_fields__[number]
                 raise ValueError(f"Expected a moment in the years {years} - at `$.{sent}`")
+            setattr(self, name, value.astimezone(UTC))
 
 
 @cache

@@ -5,10 +5,12 @@ addresses that are signed alike.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -38,6 +40,7 @@ CHUNK = 262_144
 PUT_WITHIN_S = 1_800
 PIECE_WITHIN_S = 60
 """Who sends nothing for so long has gone."""
+ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-0*[1-9]\d*)", re.ASCII | re.IGNORECASE)
 
 
 @uploads.route(
@@ -159,7 +162,7 @@ async def put_file(ctx: Context, request: web.Request) -> web.Response:
 
 @uploads.route("GET", "/files/{key:[a-z]+/.+}", visitors=True, rate="files")
 async def get_file(ctx: Context, request: web.Request) -> web.StreamResponse:
-    """Fetch a file, by a signed address; ranges are served."""
+    """Fetch a file, by a signed address; one range of it too."""
     folder, key = signed_folder(ctx, request)
     path = folder.path_of(key)
     if not path.is_file():
@@ -173,7 +176,19 @@ async def get_file(ctx: Context, request: web.Request) -> web.StreamResponse:
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Cache-Control": "private, max-age=300",
     }
-    return web.FileResponse(path, headers=headers)
+    return File(path, headers=headers)
+
+
+class File(web.FileResponse):
+    """A file, or one range of it: who asks for anything else gets all of it (RFC 9110, 14.2)."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        asked = request.headers.get("Range")
+        if asked is not None and not ONE_RANGE.fullmatch(asked):
+            headers = request.headers.copy()
+            del headers["Range"]
+            request = request.clone(headers=headers)
+        return await super().prepare(request)
 
 
 def signed_folder(ctx: Context, request: web.Request) -> tuple[Folder, str]:
@@ -185,10 +200,13 @@ def signed_folder(ctx: Context, request: web.Request) -> tuple[Folder, str]:
 
 
 async def chunks_of(request: web.Request) -> AsyncIterator[bytes]:
-    """The body, as long as it keeps coming."""
+    """The body, as long as it keeps coming; raises RequestPayloadError where it breaks off."""
     while True:
-        async with asyncio.timeout(PIECE_WITHIN_S):
-            chunk = await request.content.read(CHUNK)
+        try:
+            async with asyncio.timeout(PIECE_WITHIN_S):
+                chunk = await request.content.read(CHUNK)
+        except ConnectionError as error:
+            raise web.RequestPayloadError("The connection broke.") from error
         if not chunk:
             return
         yield chunk

@@ -279,6 +279,51 @@ async def test_who_is_let_in_again_before_it_heard_of_its_removal_hears_all_of_i
     await hears(ben, 1, 2, 3, room="club")
 
 
+async def test_who_came_and_went_twice_before_this_instance_heard_of_it_hears_each_stay(hall):
+    """The room that lets her in is ahead of the one that puts her out."""
+    ana = Member("ana")
+    await hall.enter(ana, Wanted(HALL), Wanted(CLUB))
+    hall.lose = lambda event: event.stream == CLUB
+    for number in (1, 4):
+        await hall.say(CLUB, membership=(joins("ana", CLUB, number, joins=False),))
+        await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, number + 1),))
+        await hall.say(CLUB)
+    assert ana.numbers("club") == []
+    await hall.say(HALL)
+    await hall.say(CLUB)
+    hall.lose = lambda event: False
+    await hall.say(CLUB)
+    await hears(ana, *range(1, 9), room="club")
+
+
+async def test_an_event_that_was_in_the_snapshot_of_who_enters_lets_them_in_nowhere(hall):
+    """It comes late to this instance: by the snapshot ana was in, and is out again."""
+    ana, ben = Member("ana"), Member("ben")
+    await hall.enter(ben)
+    hall.lose = lambda event: True
+    added, _ = await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 1),))
+    await hall.say(CLUB, membership=(joins("ana", CLUB, 2, joins=False),))
+    await hall.enter(ana)
+    hall.rooms.arrived(added)
+    await hears(ben, 1)
+    await asyncio.sleep(gaps.GAP_WAIT_S * 2)
+    assert ana.sent == ["greeted"]
+
+
+async def test_who_is_let_in_elsewhere_while_they_enter_hears_it_there_too(hall):
+    ana = Member("ana")
+
+    async def head() -> int:
+        return 0
+
+    release = await hall.rooms.follow(ana, HALL, head)
+    await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 1),))
+    assert ana.sent == []
+    release()
+    await hears(ana, 1, room="club")
+    assert ana.numbers() == [1]
+
+
 async def test_what_is_too_much_to_enter_with_cuts_the_member(hall):
     ana = Member("ana")
     await hall.enter(ana)

@@ -34,7 +34,8 @@ function Edit({ message, onClose }) {
     <//>`;
 }
 
-/** How far a message got; a large group counts only its newest message.
+/** How far a message got; a large group counts only its newest message. Who does not tell what
+ * they read is not shown what others did.
  * @param {Said} message @param {ListedConversation | undefined} chat */
 function reached({ seq }, chat) {
   if (!chat) return "Sent";
@@ -43,7 +44,7 @@ function reached({ seq }, chat) {
     if (typeof marks === "number") return newest ? marks : 0;
     return Object.entries(marks).filter(([id, mark]) => id !== me.value?.id && mark >= seq).length;
   };
-  const read = count(chat.read);
+  const read = me.value?.settings.read_receipts ? count(chat.read) : 0;
   if (read) return chat.kind === "group" ? `Read by ${read}` : "Read";
   return count(chat.delivered) ? "Delivered" : "Sent";
 }

@@ -40,6 +40,15 @@ async def test_what_one_made_of_a_conversation_is_on_every_device_and_nobody_els
     assert await own(ana) == [(chat, None, False, "")]
 
 
+async def test_a_moment_is_answered_told_and_listed_in_utc_whichever_zone_it_came_in(ana, ben):
+    chat = await talk(ana, ben)
+    local, utc = "2031-01-01T01:00:00+02:00", "2030-12-31T23:00:00Z"
+    state = await ana.call("/chat", "mute", conversation_id=chat, until=local)
+    told = await ana.event("CONVERSATION_ADJUSTED")
+    assert [state["muted_until"], told.data["state"]["muted_until"]] == [utc, utc]
+    assert await own(ana) == [(chat, utc, False, "")]
+
+
 async def test_the_same_again_tells_nothing(world, ana, ben):
     chat = await talk(ana, ben)
     for _ in range(3):

@@ -5,6 +5,7 @@ import errno
 import io
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -189,6 +190,29 @@ async def test_a_disk_without_room_is_said_and_leaves_nothing(world, ana, monkey
         patched.setattr(folder, "_sync_as", fail)
         assert await ana.put(begun["put"], PDF) == 503
     assert files_of(world) == set()
+    assert await ana.put(begun["put"], PDF) == 200
+
+
+def answers_to_puts(world: World) -> set[str]:
+    [counted] = world.app.metrics.commands.collect()
+    labels = [set(sample.labels.values()) for sample in counted.samples]
+    return {one for each in labels if any("PUT" in name for name in each) for one in each}
+
+
+@one_database
+async def test_a_connection_that_breaks_is_no_fault_of_the_server(world, ana, caplog):
+    begun = await ana.start(PDF, "application/pdf")
+    signed = urlsplit(begun["put"]["url"])
+    head = f"PUT {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in begun["put"]["headers"].items())
+    head += "" if "Content-Length" in begun["put"]["headers"] else f"Content-Length: {len(PDF)}\r\n"
+    _, writer = await asyncio.open_connection(signed.hostname, signed.port)
+    writer.write(f"{head}\r\n".encode() + PDF[:20])
+    await until(lambda: len(files_of(world)) == 1)
+    writer.close()
+    await until(lambda: not files_of(world))
+    await until(lambda: "400" in answers_to_puts(world))
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
     assert await ana.put(begun["put"], PDF) == 200
 
 

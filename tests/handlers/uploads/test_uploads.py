@@ -62,6 +62,21 @@ async def test_a_range_is_served_as_one(ana):
     assert answer.status == 416
 
 
+@one_database
+@pytest.mark.parametrize("asked", ["bytes=0-3,5-6", "lines=1-2", "bytes=a-b", "bytes=-0", "bytes="])
+async def test_a_range_that_is_not_understood_is_not_heeded(ana, asked):
+    view = await ana.bring(PDF, "application/pdf")
+    answer, content = await ana.fetch(view["url"], Range=asked)
+    assert (answer.status, content, answer.headers.get("Content-Range")) == (200, PDF, None)
+
+
+@one_database
+async def test_the_end_of_a_file_is_a_range(ana):
+    view = await ana.bring(PDF, "application/pdf")
+    answer, content = await ana.fetch(view["url"], Range="bytes=-5")
+    assert (answer.status, content) == (206, PDF[-5:])
+
+
 # Lies.
 
 
