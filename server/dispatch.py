@@ -1,7 +1,6 @@
 """A command's way: find → authorise → limit → decode → run → answer. It knows no transport."""
 
 import itertools
-import re
 import secrets
 import time
 from typing import Any
@@ -27,7 +26,6 @@ from server.telemetry import CORRELATION, Metrics
 from storage.engine import StorageUnavailable
 
 log = structlog.get_logger("dispatch")
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
 class Error(msgspec.Struct, omit_defaults=True):
@@ -162,7 +160,7 @@ def decode(command: Command, payload: bytes) -> Any:
     try:
         request = command.decoder.decode(payload)
     except msgspec.ValidationError as error:
-        raise Invalid(details=explain(str(error))) from None
+        raise Invalid.of(str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Invalid(details={"path": "$", "expected": "well-formed JSON"}) from None
     if b"\\u0000" in payload and has_nul(msgspec.to_builtins(request)):
@@ -177,14 +175,6 @@ def has_nul(value: Any) -> bool:
     if isinstance(value, dict):
         return any(has_nul(part) for pair in value.items() for part in pair)
     return isinstance(value, list) and any(has_nul(part) for part in value)
-
-
-def explain(message: str) -> dict[str, str]:
-    """msgspec's sentence, taken apart: where, and what was expected."""
-    match = _AT.match(message)
-    if match is None:
-        return {"path": "$", "expected": message}
-    return {"path": match["path"] or "$", "expected": match["what"]}
 
 
 def where(raised: BaseException) -> list[str]:

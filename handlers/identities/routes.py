@@ -110,7 +110,7 @@ def read_start(ctx: Context, request: web.Request) -> StartOAuth:
     try:
         ask = msgspec.convert(dict(request.query), StartOAuth)
     except msgspec.ValidationError as error:
-        raise Invalid(str(error)) from None
+        raise Invalid.of(str(error)) from None
     if ask.redirect is not UNSET and ask.redirect not in ctx.kernel.rules.oauth_redirects:
         raise Invalid("This redirect is not on the list.")
     if ask.redirect is not UNSET and ask.challenge is UNSET:

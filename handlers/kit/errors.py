@@ -3,6 +3,8 @@
 import re
 from typing import Any, ClassVar, Self
 
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+
 
 class Refusal(Exception):
     """A no that the caller is told. The code is the class's name, the message its docstring.
@@ -41,6 +43,13 @@ class UnknownCommand(Refusal):
 
 class Invalid(Refusal):
     """The payload is not what this command takes."""
+
+    @classmethod
+    def of(cls, message: str) -> Self:
+        """With msgspec's sentence taken apart: where, and what was expected."""
+        match = _AT.match(message)
+        path = match["path"] if match else None
+        return cls(details={"path": path or "$", "expected": match["what"] if match else message})
 
 
 class Forbidden(Refusal):

@@ -16,7 +16,7 @@ async def read_body(request: web.Request, kind: type[R]) -> R:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
     except msgspec.ValidationError as error:
-        raise Invalid(str(error)) from None
+        raise Invalid.of(str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Invalid("Expected a JSON object.") from None
 

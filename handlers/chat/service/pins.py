@@ -5,7 +5,7 @@ from handlers.chat.service.history import get_readable, readable, shown
 from handlers.chat.service.members import check_member, hold_speaker
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
-from handlers.kit.errors import Forbidden, NotFound, TooMany
+from handlers.kit.errors import Conflict, Forbidden, NotFound, TooMany
 from rooms import names
 from storage import chat as store
 from storage import chat_members, chat_messages, chat_pins
@@ -15,7 +15,10 @@ PINNED_MAX = 20
 
 
 def pin(tx: Transaction, ask: Pin) -> Empty:
-    """Pin a message that one may read, or no longer; raises NotFound, Forbidden, TooMany."""
+    """Pin a message that one may read, or no longer.
+
+    Raises NotFound, Forbidden, TooMany, and Conflict for one that is hidden.
+    """
     conversation = store.lock_conversation(tx, get_readable(tx, ask.message_id).conversation_id)
     assert conversation is not None
     if hold_speaker(tx, conversation.id).role != "owner" and conversation.kind == "group":
@@ -23,6 +26,8 @@ def pin(tx: Transaction, ask: Pin) -> Empty:
     message = chat_messages.lock_message(tx, ask.message_id)
     if message is None or message.deleted or message.kind == "system":
         raise NotFound
+    if message.hidden and ask.on:
+        raise Conflict("It is hidden.")
     if _change(tx, conversation.id, ask):
         if chat_pins.count_pins(tx, conversation.id) > PINNED_MAX:
             raise TooMany("There are enough pinned messages.")

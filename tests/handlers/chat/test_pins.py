@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.chat.public import hide
 from handlers.chat.service import pins
 from tests.handlers.chat.scenes import refused, say, talk
 from tests.world import Person, World
@@ -17,6 +18,18 @@ async def people(world: World) -> list[Person]:
 async def pinned(person: Person, conversation_id: str) -> list[str]:
     found = await person.call("/chat", "pins", conversation_id=conversation_id)
     return [message["text"] for message in found["messages"]]
+
+
+async def test_a_hidden_message_is_pinned_by_nobody_and_may_be_taken_down(people, world):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    up, down = await say(ana, chat, "up"), await say(ana, chat, "down")
+    await ben.call("/chat", "pin", message_id=up["id"])
+    for one in (up, down):
+        await world.transact(hide, one["id"])
+    assert await refused(ben, "pin", message_id=down["id"]) == "CONFLICT"
+    assert await refused(ben, "pin", message_id=up["id"], on=False) is None
+    assert await pinned(ana, chat) == []
 
 
 async def test_both_pin_in_a_direct_conversation_and_see_the_latest_first(people, world):

@@ -173,6 +173,7 @@ async def test_types_that_browsers_run_and_files_that_are_too_large_are_not_begu
         with pytest.raises(RestRefused) as refused:
             await ana.start(PDF, "application/pdf", **wrong)
         assert (refused.value.status, refused.value.code) == (400, "INVALID"), wrong
+        assert refused.value.details["path"], "and where"
 
 
 async def test_another_persons_file_is_not_there(world, ana, ben):
