@@ -4,6 +4,7 @@ What came is moved away from where its signed request could write it once more, 
 looked at. Whatever stops in the middle is done again from the start by the next `complete`.
 """
 
+import asyncio
 import hashlib
 
 from handlers.kit.context import Context
@@ -24,6 +25,11 @@ from handlers.uploads.service import Seen
 from storage.objects import ObjectStore
 from storage.uploads import UploadRow
 
+READ_MAX = 262_144
+"""So much of a text the filter reads."""
+PIECE = 8_192
+OVERLAP = 256
+"""Longer than anything that a list has in one entry."""
 FAULTS = (SizeWrong, ChecksumWrong, ContentWrong, QuotaExceeded, TextRefused)
 
 
@@ -82,20 +88,22 @@ async def _look(kernel: Kernel, row: UploadRow, key: str) -> Seen:
     objects = kernel.objects
     if await objects.size_of(key) != row.size:
         raise SizeWrong
-    digest, head, whole = hashlib.sha256(), b"", bytearray()
+    digest, kept = hashlib.sha256(), bytearray()
+    most = row.size if row.kind == "image" else READ_MAX if row.content_type in TEXTS else HEAD
     async for chunk in objects.read(key):
         digest.update(chunk)
-        head = head if len(head) >= HEAD else (head + chunk)[:HEAD]
-        if row.kind == "image":
-            whole += chunk
+        kept += chunk[: most - len(kept)]
     if row.sha256 is not None and digest.hexdigest() != row.sha256:
         raise ChecksumWrong
-    if not is_what_it_says(row.content_type, head):
+    if not is_what_it_says(row.content_type, bytes(kept[:HEAD])):
         raise ContentWrong
     if row.kind == "image":
-        return Seen(picture=await _remake(objects, row, bytes(whole)))
-    text = head.decode(errors="ignore") if row.content_type in TEXTS else ""
-    return Seen(hit=kernel.filter.check(text))
+        return Seen(picture=await _remake(objects, row, bytes(kept)))
+    if row.content_type not in TEXTS:
+        return Seen()
+    text = kept.decode(errors="ignore")
+    pieces = [text[at : at + PIECE + OVERLAP] for at in range(0, len(text), PIECE)]
+    return Seen(hit=await asyncio.to_thread(kernel.filter.check, *pieces))
 
 
 async def _copy_small(objects: ObjectStore, from_id: str, to_id: str) -> None:

@@ -114,7 +114,7 @@ async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
     assert again == decided | {"hit": None, "hidden": False}
 
 
-async def test_files_are_looked_at_by_name_and_what_is_text_by_its_first_bytes(world):
+async def test_files_are_looked_at_by_name_and_texts_by_what_they_say(world):
     group, (ana, _) = await group_of(world, "ana", "ben")
 
     async def show(upload, **more):
@@ -124,8 +124,9 @@ async def test_files_are_looked_at_by_name_and_what_is_text_by_its_first_bytes(w
     async with bringer(world, ana) as bringing:
         with pytest.raises(RestRefused, match="TEXT_REFUSED"):
             await bringing.start(PDF, "application/pdf", name="rotten.pdf")
-        with pytest.raises(RestRefused, match="TEXT_REFUSED"):
-            await bringing.bring(b"so rotten", "text/plain", name="a.txt")
+        for before in (b"so ", b"so fine " * 20_000, b"x " * 4_094):
+            with pytest.raises(RestRefused, match="TEXT_REFUSED"):
+                await bringing.bring(before + b"rotten", "text/plain", name="a.txt")
         assert (await rows_with(world, "a.txt")) == []
         fishy = [
             await bringing.bring(PDF, "application/pdf", name="a fishy one.pdf"),
