@@ -1,4 +1,4 @@
-"""A command's way: find → authorise → limit → decode → run → answer. It knows no transport."""
+"""A command's way: find → authorise → decode → limit → run → answer. It knows no transport."""
 
 import itertools
 import secrets
