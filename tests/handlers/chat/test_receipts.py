@@ -1,5 +1,7 @@
 """Read receipts: when who read what; and who does not tell is not told."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests.handlers.chat.scenes import refused, say, talk
@@ -21,6 +23,10 @@ async def receipts(person: Person, message) -> dict:
     return await person.call("/chat", "receipts", message_id=message["id"])
 
 
+def moment_of(receipt) -> datetime:
+    return datetime.fromisoformat(receipt["at"])
+
+
 async def test_the_sender_learns_who_read_it_first_when(people, world):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
@@ -30,14 +36,13 @@ async def test_the_sender_learns_who_read_it_first_when(people, world):
     world.clock.advance(60)
     await mark(ben, group, two["seq"])
     await mark(cleo, group, two["seq"], "delivered")
-    later = world.clock.now()
     shown = await receipts(ana, one)
-    assert [(r["user_id"], r["at"][:19]) for r in shown["read"]] == [
-        (ben.id, first.isoformat()[:19])
-    ]
+    [read] = shown["read"]
+    assert read["user_id"] == ben.id
+    assert moment_of(read) <= first
     assert [r["user_id"] for r in shown["delivered"]] == [cleo.id]
     [read] = (await receipts(ana, two))["read"]
-    assert read["at"][:19] == later.isoformat()[:19]
+    assert moment_of(read) >= first + timedelta(seconds=60)
 
 
 async def test_only_who_said_it_asks_and_only_members_are_told_of(people, world):
