@@ -32,7 +32,7 @@ from handlers.kit.context import Transaction
 from handlers.profile.public import add_role, create_user
 from server.app import App
 from server.settings import Settings, read_settings
-from storage.clock import SystemClock
+from storage.clock import Clock, SystemClock
 from storage.deliveries import list_due
 from storage.events import events
 from tests.parts.ports import free_port
@@ -66,11 +66,21 @@ async def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any
             await asyncio.sleep(0.002)
 
 
+class Stopped:
+    """It is this moment for good."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def now(self) -> datetime:
+        return self._moment
+
+
 class MovableClock:
     """The machine's clock, moved by what the test said."""
 
     def __init__(self) -> None:
-        self._real = SystemClock()
+        self._real: Clock = SystemClock()
         self._offset = timedelta(0)
 
     def now(self) -> datetime:
@@ -79,6 +89,10 @@ class MovableClock:
     def advance(self, seconds: float) -> None:
         """Move on; `World.settle` then lets happen what became due."""
         self._offset += timedelta(seconds=seconds)
+
+    def stop(self) -> None:
+        """Go by what the test says alone: its own seconds do not count."""
+        self._real = Stopped(self._real.now())
 
     def move_to(self, moment: datetime) -> None:
         """Let it be `moment` (aware) now."""

@@ -86,9 +86,13 @@ class Talk:
 
 
 async def talk_of(world: World, student: str = "ana") -> Talk:
-    """A student who waited was admitted; both are in /call, nobody has joined."""
+    """A student who waited was admitted; both are in /call, nobody has joined.
+
+    From here on time goes by what the test says alone: seconds are counted.
+    """
     hour = await hour_of(world)
     person, booking_id = await hour.waiting(student)
     for one in (person, hour.consultant):
         await one.enter(CALL)
+    world.clock.stop()
     return Talk(hour, person, booking_id, await hour.admit(booking_id))

@@ -53,16 +53,6 @@ def test_less_presence_is_never_more_time(student, consultant, cut_s):
 # A story: devices of both join and are lost; whole seconds go by in between.
 
 
-class Stopped:
-    """A clock that goes by what the test says alone."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-
-    def now(self) -> datetime:
-        return self._now
-
-
 async def tell(talk, chance):
     """Act a story out on real sockets; gives the seconds in which both were there."""
     there: tuple[list, list] = ([], [])
@@ -80,9 +70,8 @@ async def tell(talk, chance):
 
 
 @pytest.mark.settings(PARLEY_CALL_UNHELD_S="10000", PARLEY_CALL_LOST_S="10000")
-async def test_a_call_counts_the_seconds_in_which_devices_of_both_were_in_it(world, monkeypatch):
+async def test_a_call_counts_the_seconds_in_which_devices_of_both_were_in_it(world):
     first = await talk_of(world)
-    monkeypatch.setattr(world.clock, "_real", Stopped(world.clock._real.now()))
     for seed in range(3):
         student, booking_id = await first.hour.waiting(f"student{seed}")
         if seed == 0:
