@@ -20,8 +20,8 @@ from server.catalog import Catalog
 from server.demo import NotEmpty, fill
 from server.drain import Orders
 from server.fixture import make_fixture
+from server.logs import set_up_logs
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
-from server.telemetry import set_up_logs
 from storage.deliveries import Queue
 
 

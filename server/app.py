@@ -2,14 +2,13 @@
 
 import fcntl
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
-from aiohttp import web
 
 from handlers import DOMAINS
 from handlers.identities.public import Providers
@@ -26,6 +25,8 @@ from rooms.redis_line import Line
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
+from server.capacity import Bounds, Capacity
+from server.connection_admission import ConnectionAdmission
 from server.control import Control
 from server.devices import Devices
 from server.dispatch import Dispatcher
@@ -34,10 +35,16 @@ from server.drain import Drain, Orders
 from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
-from server.interpreter import spare_what_is_loaded, take_short_turns
+from server.http_server import Listener
+from server.interpreter import (
+    open_files_max,
+    spare_what_is_loaded,
+    take_short_turns,
+)
 from server.limits import Limits
 from server.places import Places
 from server.rates import RateLimit
+from server.rejections import Rejections
 from server.relay import Patience, Relay
 from server.retelling import Retelling
 from server.session import People
@@ -58,10 +65,10 @@ from storage.objects.s3 import Bucket
 
 log = structlog.get_logger("app")
 
-BACKLOG = 4_096
-"""After a crash all come back at once; who finds no place in it tries again seconds later."""
-KEPT_ALIVE_S = 20
-"""How long an HTTP connection may be idle; longer than a proxy before it keeps one."""
+NAMESPACES_USUAL = 14
+"""So many namespaces a client enters after it connected."""
+FILES_OF_OUR_OWN = 200
+"""Open files that are no client's: databases, pipes, logs, uploads that are being written."""
 
 
 class App:
@@ -80,6 +87,8 @@ class App:
         self.bus: Bus = RedisBus(redis_url) if redis_url else InProcessBus()
         self._line = Line(redis_url) if redis_url else None
         self.limits = make_limits(settings, self._line)
+        self.rejections = Rejections(self.metrics)
+        self.capacity = Capacity(make_bounds(settings), settings.is_proxy)
         self.rooms = Rooms(
             self.database,
             self.bus,
@@ -109,7 +118,8 @@ class App:
             self.devices,
         )
         self.dispatcher = Dispatcher(self.kernel, self.registry, self.limits, self.metrics)
-        self.sockets = Sockets(settings, self.dispatcher, self.doorman, self.metrics)
+        arrivals = ConnectionAdmission(settings, self.capacity, self.limits, self.rejections)
+        self.sockets = Sockets(settings, self.dispatcher, self.doorman, self.metrics, arrivals)
         self.doorman.end = self.sockets.end
         self.control = Control(self.doorman)
         self.heartbeat = Heartbeat(self.kernel, self.sockets.cut_all)
@@ -160,6 +170,7 @@ class App:
         await self.housekeeping.start()
         await self.retelling.start()
         await self.sightings.start()
+        await self.rejections.start()
         await self.sockets.start()
         log.info("started", instance=self.kernel.instance_id)
 
@@ -173,6 +184,7 @@ class App:
         self.stopping = True
         await self.doorman.stop()
         await self.sockets.stop()
+        await self.rejections.stop()
         await self.sightings.stop()
         await self.retelling.stop()
         await self.housekeeping.stop()
@@ -247,9 +259,36 @@ def make_limits(settings: Settings, line: Line | None) -> Limits:
         "files": RateLimit(environment.files_burst, environment.files_per_s),
         "journeys": RateLimit(attempts, attempts / 60),
         "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
+        "requests": RateLimit(environment.requests_burst, environment.requests_per_s),
+        "entries": RateLimit(environment.entries_burst, environment.entries_per_s),
+        "entries_of_address": RateLimit(
+            environment.connections_per_s * NAMESPACES_USUAL * 2,
+            environment.connections_per_s * NAMESPACES_USUAL,
+        ),
+        "frames": RateLimit(environment.frames_burst, environment.frames_per_s),
+        "replays": RateLimit(environment.replays_burst, environment.replays_per_s),
+        "work": RateLimit(environment.work_burst, environment.work_per_s),
     }
     shared = SharedRates(line) if line is not None else None
     return Limits(rates, shared, on=environment.limits == "default")
+
+
+def make_bounds(settings: Settings) -> Bounds:
+    """How many connections there may be; as many as files may be open, unless it is set lower.
+
+    With `PARLEY_LIMITS=off` one address may have all of them.
+    """
+    environment = settings.environment
+    room = max(open_files_max() - FILES_OF_OUR_OWN, 1)
+    most = min(environment.connections_max or room, room)
+    if environment.limits == "off":
+        return Bounds(most, most, most, most)
+    return Bounds(
+        connections=most,
+        per_address=min(environment.connections_per_address, max(most // 4, 1)),
+        visitors=max(most // 2, 1),
+        visitors_per_address=min(environment.visitors_per_address, max(most // 8, 1)),
+    )
 
 
 def make_objects(settings: Settings, keys: Keys) -> ObjectStore:
@@ -290,24 +329,16 @@ async def serve(app: App, orders: Orders) -> None:
 
 
 async def serve_alone(app: App, orders: Orders) -> None:
-    runner = web.AppRunner(
-        app.web, access_log=None, shutdown_timeout=2.0, keepalive_timeout=KEPT_ALIVE_S
-    )
+    listener = Listener(app.web, app.capacity, app.rejections)
     try:
         await app.start()
         spare_what_is_loaded()
         take_short_turns()
-        await runner.setup()
         environment = app.settings.environment
-        site = web.TCPSite(runner, environment.host, environment.port, backlog=BACKLOG)
-        await site.start()
-        for address in addresses(runner):
-            log.info("serving", url=address)
+        await listener.start(environment.host, environment.port)
+        for host, port in listener.addresses:
+            log.info("serving", url=f"http://{host}:{port}")
         await orders.obey(app.drain)
     finally:
         await app.stop()
-        await runner.cleanup()
-
-
-def addresses(runner: web.AppRunner) -> Sequence[str]:
-    return [f"http://{host}:{port}" for host, port, *_ in runner.addresses]
+        await listener.stop()

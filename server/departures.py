@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from server.dispatch import where
+from server.logs import where
 
 log = structlog.get_logger("departures")
 

@@ -22,7 +22,8 @@ from handlers.kit.errors import (
 )
 from handlers.kit.kernel import Actor, Kernel, Origin
 from server.limits import Limits
-from server.telemetry import CORRELATION, Metrics
+from server.logs import CORRELATION, where
+from server.telemetry import Metrics
 from storage.engine import StorageUnavailable
 
 log = structlog.get_logger("dispatch")
@@ -175,17 +176,6 @@ def has_nul(value: Any) -> bool:
     if isinstance(value, dict):
         return any(has_nul(part) for pair in value.items() for part in pair)
     return isinstance(value, list) and any(has_nul(part) for part in value)
-
-
-def where(raised: BaseException) -> list[str]:
-    """The places that an exception passed, without any values: those may be secrets."""
-    places = []
-    traceback = raised.__traceback__
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        places.append(f"{code.co_filename}:{traceback.tb_lineno} {code.co_name}")
-        traceback = traceback.tb_next
-    return places[-12:]
 
 
 def error_body(refusal: Refusal) -> bytes:

@@ -75,16 +75,10 @@ class Doorman:
 
     # Coming in.
 
-    async def knock(self, address: str) -> float:
-        """Seconds that `address` has to wait before it may connect again; 0.0 if it may now."""
-        return await self._limits.take_from("connections", address)
-
     async def admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> bool:
         """Whether this socket is a signed-in person's (else a visitor's); raises Refusals."""
         if self._closing:
             raise Unavailable(retry_after_s=1)
-        if connection.attempt_refused:
-            raise RateLimited(retry_after_s=connection.attempt_refused)
         domain = self._namespaces.get(namespace)
         if domain is None:
             raise UnknownNamespace
@@ -114,18 +108,23 @@ class Doorman:
         if self.people.add(actor, connection):
             self._tell_presence(actor)
 
-    async def let_in(self, socket: Socket, auth: dict[str, Any]) -> None:
-        """Enter the rooms of a socket's namespace: replay, `synced`, then live."""
+    async def let_in(self, socket: Socket, auth: dict[str, Any]) -> int:
+        """Enter the rooms of a socket's namespace: replay, `synced`, then live.
+
+        Returns how many events were replayed.
+        """
         domain, connection = self._namespaces[socket.namespace], socket.connection
         since = since_of(auth) if auth.get("epoch", self.epoch) == self.epoch else {}
         stale = set(since_of(auth)) - set(since)
-        actor = socket.actor
+        actor, replayed = socket.actor, 0
 
         def wants(queries: Queries) -> list[Wanted]:
             tx = Transaction(queries, self._kernel, actor, connection.origin)
             return wanted_streams(tx, domain, actor, since, stale)
 
         def greet(entered: dict[str, Entered]) -> None:
+            nonlocal replayed
+            replayed = sum(len(one.missed) for one in entered.values())
             named = set(since) | stale
             socket.send(notice_packet(socket.namespace, "synced", self._synced(entered, named)))
 
@@ -136,6 +135,7 @@ class Doorman:
         except StorageUnavailable as error:
             log.warning("rooms_not_read", error=str(error))
             raise Unavailable from error
+        return replayed
 
     def _synced(self, entered: dict[str, Entered], named: set[str]) -> dict[str, Any]:
         newest = list(entered.items())[:SYNCED_ROOMS_MAX]

@@ -1,8 +1,14 @@
-"""Engine.IO and Socket.IO's bookkeeping, where theirs is too dear for many idle connections."""
+"""Engine.IO and Socket.IO's bookkeeping, where theirs is too dear for many idle connections.
+
+Requests are checked here before Engine.IO sees them: a new connection needs room and a rate, a
+request of an old one has to be one that it answers. What is refused is answered with a short error
+that repeats nothing of the request.
+"""
 
 import asyncio
+import io
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import engineio
@@ -12,15 +18,25 @@ from aiohttp import web
 from engineio import packet as engineio_packet
 from engineio.async_drivers import aiohttp as engineio_driver
 
+from handlers.kit.rest import BODY
 from server.departures import Departures
-from server.dispatch import where
 from server.frames import Frames
+from server.logs import where
 from server.transport import Outgoing
 from server.websocket import Round, Taken, WebSocket
 
 log = structlog.get_logger("engine")
 
 Waiting = Coroutine[Any, Any, None]
+Admit = Callable[[web.Request], Awaitable[web.Response | None]]
+TRANSPORTS = ("polling", "websocket")
+PROTOCOL = "4"
+POLLS_MAX = 3
+"""Requests of one connection that wait to fetch something: one, and those whose client is gone."""
+PACKETS_MAX = 16
+SEPARATOR = "\x1e"
+POLLED_KINDS = frozenset("134")
+"""What a polling client may post: close, pong, message."""
 
 
 class Engine(engineio.AsyncServer):
@@ -32,16 +48,59 @@ class Engine(engineio.AsyncServer):
         self.frames = Frames(self.max_http_buffer_size)
         self.departures = Departures()
         self.on_message: Callable[[str, str], Waiting | None] | None = None
-        self._async = {**engineio_driver._async, "websocket": WebSocket}
+        self.on_malformed: Callable[[str], None] | None = None
+        self.pace: Callable[[str, int], float] = lambda sid, frames: 0.0
+        """The seconds for which a connection that has sent so many frames is not read."""
+        self.admit: Admit | None = None
+        """Refuses a new connection with a response, or reserves its place."""
+        self.release: Callable[[web.Request], None] | None = None
+        """Gives the place back of a request that made no connection."""
+        self._async = {
+            **engineio_driver._async,
+            "websocket": WebSocket,
+            "translate_request": translate_request,
+        }
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request. What a poll took whose client is gone meanwhile, nobody gets.
+        """Answer a request of a client; raises web.HTTPBadRequest."""
+        sid = check_query(request)
+        if sid is None:
+            return await self._open(request)
+        self._check_session(request, sid)
+        return await self._answer(request, sid)
+
+    def _check_session(self, request: web.Request, sid: str) -> None:
+        self._forget_if_closed(sid)
+        socket = self.sockets.get(sid)
+        if socket is None or socket.queue.polls >= POLLS_MAX:
+            raise web.HTTPBadRequest
+        if request.method == "POST" and not is_payload(request[BODY]):
+            assert self.on_malformed is not None
+            self.on_malformed(sid)
+            raise web.HTTPBadRequest
+
+    async def _open(self, request: web.Request) -> web.StreamResponse:
+        """A new connection, if there is room for it; only GET makes one."""
+        assert self.admit is not None
+        assert self.release is not None
+        if request.method != "GET":
+            response: web.StreamResponse = await super().handle_request(request)
+            return response
+        refused = await self.admit(request)
+        if refused is not None:
+            return refused
+        try:
+            response = await super().handle_request(request)
+        finally:
+            self.release(request)
+        return response
+
+    async def _answer(self, request: web.Request, sid: str) -> web.StreamResponse:
+        """What a poll took whose client is gone meanwhile, nobody gets.
 
         Then the connection is over, and the client comes back by number, even if it (or a proxy)
         polls again already.
         """
-        sid = request.query.get("sid")
-        self._forget_if_closed(sid)
         response: web.StreamResponse = await super().handle_request(request)
         if isinstance(response, Taken):
             return response
@@ -50,7 +109,7 @@ class Engine(engineio.AsyncServer):
             await self.disconnect(sid)
         return response
 
-    def _forget_if_closed(self, sid: str | None) -> None:
+    def _forget_if_closed(self, sid: str) -> None:
         """Engine.IO breaks at what is posted to a closed connection that is still in its books."""
         if sid in self.sockets and self.sockets[sid].closed:
             del self.sockets[sid]
@@ -83,6 +142,46 @@ class Engine(engineio.AsyncServer):
         if getattr(target, "__name__", "") != "_send_ping":
             return super().start_background_task(target, *args, **options)
         return asyncio.get_running_loop().call_later(self.ping_interval, ping, target.__self__)
+
+
+def check_query(request: web.Request) -> str | None:
+    """The connection that a request belongs to, None for a new one; raises web.HTTPBadRequest.
+
+    Answers as scripts for pages of other origins (JSONP, `j`) are not given.
+    """
+    query = request.query
+    sid: str | None = query.get("sid")
+    if len(query) != len(set(query)) or "j" in query:
+        raise web.HTTPBadRequest
+    if query.get("transport", "polling") not in TRANSPORTS:
+        raise web.HTTPBadRequest
+    if sid is None and (query.get("EIO") != PROTOCOL or request.method == "POST"):
+        raise web.HTTPBadRequest
+    return sid
+
+
+def is_payload(body: bytes) -> bool:
+    """Whether a posted body consists of packets that Engine.IO can take apart."""
+    try:
+        packets = body.decode().split(SEPARATOR)
+    except UnicodeDecodeError:
+        return False
+    return len(packets) <= PACKETS_MAX and all(one[:1] in POLLED_KINDS for one in packets)
+
+
+def translate_request(request: web.Request) -> dict[str, Any]:
+    """The request as Engine.IO takes it, with the body that was read within our bounds."""
+    environ: dict[str, Any] = engineio_driver.translate_request(request)
+    environ["wsgi.input"] = Whole(request[BODY])
+    environ["CONTENT_LENGTH"] = str(len(request[BODY]))
+    return environ
+
+
+class Whole(io.BytesIO):
+    """A body that is there already, read as Engine.IO reads a stream."""
+
+    async def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
+        return super().read(size)
 
 
 async def wait_for(waiting: Waiting) -> None:

@@ -13,9 +13,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from handlers.kit.errors import RateLimited
+from server.bodies import Bodies
 from server.catalog import Catalog
-from server.dispatch import where
-from server.rest import Rest
+from server.limits import network_of
+from server.logs import where
+from server.rest import Rest, refused
 
 if TYPE_CHECKING:
     from server.app import App
@@ -40,6 +43,7 @@ CODES = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     413: "TOO_LARGE",
+    429: "RATE_LIMITED",
     500: "INTERNAL",
     503: "UNAVAILABLE",
 }
@@ -49,7 +53,8 @@ IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 def build_web(app: "App") -> web.Application:
     """The aiohttp application around the sockets."""
     site = Site(app)
-    application = web.Application(middlewares=[harden, site.turn_away], client_max_size=65_536)
+    bodies = Bodies(app.rejections)
+    application = web.Application(middlewares=[harden, site.limit, bodies.take, site.turn_away])
     application.router.add_get("/", site.page)
     application.router.add_get("/client/{path:.+}", site.client_file)
     application.router.add_get("/vendor/{path:.+}", site.vendor_file)
@@ -60,7 +65,7 @@ def build_web(app: "App") -> web.Application:
     application.router.add_get("/docs", site.docs)
     application.router.add_get("/docs/asyncapi.json", site.asyncapi)
     application.router.add_get("/docs/contracts.d.ts", site.contracts)
-    Rest(app).add_to(application)
+    bodies.streaming = Rest(app).add_to(application)
     return application
 
 
@@ -71,6 +76,8 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
         response = error_response(error.status, error.reason)
+        if error.keep_alive is False:
+            response.force_close()
     except ConnectionError:
         raise  # whoever asked is gone
     except Exception as raised:
@@ -97,6 +104,16 @@ class Site:
         self._vendor = self._read_vendor()
 
     @web.middleware
+    async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Each address has a rate of requests; probes of an operator's machines have none."""
+        if not request.path.startswith(("/health", "/metrics")):
+            network = network_of(self._app.settings.address_of(request))
+            if wait_s := self._app.limits.take_here("requests", network):
+                self._app.rejections.add("request_rate")
+                return refused(RateLimited(retry_after_s=wait_s))
+        return await handler(request)
+
+    @web.middleware
     async def turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A stopping instance has its connections and no others; a proxy tries another instance."""
         if self._app.stopping and request.path == HANDSHAKE and not self._knows(request):
@@ -118,7 +135,8 @@ class Site:
         return error_response(503, "this instance cannot serve now")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        held = {**self._app.rooms.counts(), "tasks": len(asyncio.all_tasks())}
+        app = self._app
+        held = {**app.rooms.counts(), **app.capacity.counts(), "tasks": len(asyncio.all_tasks())}
         for what, count in held.items():
             self._app.metrics.held.labels(what).set(count)
         body = generate_latest(self._app.metrics.registry)

@@ -1,11 +1,14 @@
-"""How Python itself is set, so that it keeps nobody waiting."""
+"""How the process is set up: what Python does between, and how many files may be open."""
 
 import gc
+import resource
 import sys
 
 THRESHOLDS = (50_000, 20, 100)
 """Young things are looked through after so many of them; what is older, much less often."""
 TURN_S = 0.000_5
+OPEN_FILES_MOST = 1_048_576
+"""Counted on where the system has no limit of its own."""
 
 
 def spare_what_is_loaded() -> None:
@@ -28,3 +31,11 @@ def take_short_turns() -> None:
     a few messages took 10 ms and more.
     """
     sys.setswitchinterval(TURN_S)
+
+
+def open_files_max() -> int:
+    """Raise the limit of open files as far as it goes, and return it: connections are files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else OPEN_FILES_MOST

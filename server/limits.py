@@ -9,6 +9,7 @@ Sizes are bounds of other places (frames in the transport, texts in the contract
 """
 
 import ipaddress
+from functools import lru_cache
 
 from server.rates import Buckets, RateLimit
 from server.shared_rates import SharedRates
@@ -34,11 +35,25 @@ class Limits:
             return wait
         return await self._shared.take(rate, key, buckets.limit, count) or 0.0
 
+    def take_here(self, rate: str, key: str, count: float = 1) -> float:
+        """The same, counted by this instance alone: for what only this instance has to do."""
+        return self._buckets[rate].take(key, count) if self._on else 0.0
+
+    def wait_of(self, rate: str, key: str) -> float:
+        """Seconds until `key` may do it again on this instance; takes nothing."""
+        return self._buckets[rate].wait_of(key) if self._on else 0.0
+
+    def charge(self, rate: str, key: str, count: float) -> None:
+        """Charge `key` on this instance for what was done already."""
+        if self._on and count > 0:
+            self._buckets[rate].charge(key, count)
+
     async def take_from(self, rate: str, address: str) -> float:
         """The same for an address: all of an IPv6 network of one subscriber count together."""
         return await self.take(rate, network_of(address))
 
 
+@lru_cache(maxsize=10_000)
 def network_of(address: str) -> str:
     """The address itself, or the /64 around it, of which one subscriber has all addresses."""
     try:

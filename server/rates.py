@@ -6,6 +6,8 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 BUCKETS_MAX = 200_000
+DEBT_MAX = 10
+"""What is charged afterwards is owed up to so many times the burst."""
 
 
 class RateLimit(NamedTuple):
@@ -22,20 +24,38 @@ class Buckets:
         self.limit = limit
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str, count: int = 1) -> float:
+    def take(self, key: str, count: float = 1) -> float:
         """Take `count` tokens: 0.0 when there was one, else the seconds until there is.
 
         What is taken beyond what is there is owed, up to another `burst`.
         """
-        burst, per_s = self.limit
         now = time.monotonic()
-        tokens, at = self._left.pop(key, (burst, now))
-        tokens = min(burst, tokens + (now - at) * per_s)
-        wait = 0.0 if tokens >= 1 else waiting_s((1 - tokens) / per_s)
-        self._left[key] = (tokens if wait else max(tokens - count, -burst), now)
+        tokens = self._tokens(key, now)
+        wait = 0.0 if tokens >= 1 else waiting_s((1 - tokens) / self.limit.per_s)
+        self._keep(key, tokens if wait else max(tokens - count, -self.limit.burst), now)
+        return wait
+
+    def wait_of(self, key: str) -> float:
+        """The seconds until there is a token; takes none."""
+        tokens = self._tokens(key, time.monotonic())
+        return 0.0 if tokens >= 1 else waiting_s((1 - tokens) / self.limit.per_s)
+
+    def charge(self, key: str, count: float) -> None:
+        """Take `count` tokens for what is done already; what is not there is owed."""
+        now = time.monotonic()
+        tokens = self._tokens(key, now) - count
+        self._keep(key, max(tokens, -DEBT_MAX * self.limit.burst), now)
+
+    def _tokens(self, key: str, now: float) -> float:
+        burst, per_s = self.limit
+        tokens, at = self._left.get(key, (burst, now))
+        return min(burst, tokens + (now - at) * per_s)
+
+    def _keep(self, key: str, tokens: float, now: float) -> None:
+        self._left[key] = (tokens, now)
+        self._left.move_to_end(key)
         if len(self._left) > BUCKETS_MAX:
             self._left.popitem(last=False)
-        return wait
 
 
 def waiting_s(seconds: float) -> float:

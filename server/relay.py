@@ -27,7 +27,7 @@ from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Event, event_named
 from handlers.kit.kernel import Kernel, Origin, Wake
 from rooms.tasks import Tasks
-from server.dispatch import where
+from server.logs import where
 from server.rounds import take_round
 from server.telemetry import Metrics
 from storage import deliveries, events

@@ -13,6 +13,7 @@ from handlers.kit.errors import Forbidden, Invalid, NotFound, RateLimited, Refus
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Origin
 from server.admission import TokenMissing
+from server.bodies import Resource
 from server.dispatch import error_of
 from storage.engine import StorageUnavailable
 
@@ -44,9 +45,16 @@ class Rest:
     def __init__(self, app: "App") -> None:
         self._app = app
 
-    def add_to(self, application: web.Application) -> None:
+    def add_to(self, application: web.Application) -> frozenset[Resource]:
+        """Add the routes; returns the resources, by method, whose bodies are streams."""
+        streaming = set()
         for route in self._app.registry.routes:
-            application.router.add_route(route.method, route.path, partial(self._serve, route))
+            added = application.router.add_route(
+                route.method, route.path, partial(self._serve, route)
+            )
+            if route.streams and added.resource is not None:
+                streaming.add((route.method, added.resource.canonical))
+        return frozenset(streaming)
 
     async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 import structlog
 
-from server.dispatch import where
+from server.logs import where
 from storage.engine import StorageUnavailable
 
 log = structlog.get_logger("rounds")

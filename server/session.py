@@ -27,17 +27,19 @@ class Connection:
         "__weakref__",
         "actor",
         "admitting",
-        "attempt_refused",
         "gone",
         "is_cut",
+        "network",
         "on_cut",
         "origin",
         "outgoing",
         "reaper",
+        "refused_entries",
         "sid",
         "silent_s",
         "sockets",
         "strikes",
+        "visitor",
     )
 
     def __init__(
@@ -45,6 +47,7 @@ class Connection:
         sid: str,
         outgoing: Outgoing,
         origin: Origin,
+        network: str,
         on_cut: Callable[[Connection], None],
     ) -> None:
         self.sid = sid
@@ -56,7 +59,11 @@ class Connection:
         self.sockets: dict[str, Socket] = {}
         self.strikes = 0
         self.gone = False
-        self.attempt_refused = 0.0
+        self.network = network
+        """Who it counts with for limits: an address, or the network around it."""
+        self.visitor = True
+        """Whether nobody has signed in on it yet."""
+        self.refused_entries = 0
         self.silent_s = 0.0
         """How long before its end its client was heard of last, when it just fell silent."""
         self.admitting = asyncio.Lock()
@@ -78,6 +85,7 @@ class Socket:
         "known",
         "listens",
         "namespace",
+        "refused_at_once",
         "sid",
         "too_fast",
         "waiting",
@@ -95,6 +103,8 @@ class Socket:
         self.waiting: deque[ClientPacket] = deque()
         self.too_fast = 0
         """How much more often it was told to wait than it was answered."""
+        self.refused_at_once = 0
+        """How many commands in a row found its queue full."""
         self.worker: asyncio.Task[None] | None = None
 
     @property

@@ -100,6 +100,37 @@ class Environment(msgspec.Struct, frozen=True):
         int, Meta(ge=1, description="requests for files at once, an address")
     ] = 200
     files_per_s: Annotated[float, Meta(gt=0, description="requests for files a second after")] = 50
+    connections_max: Annotated[
+        int, Meta(ge=0, description="open connections (default: what open files allow)")
+    ] = 0
+    connections_per_address: Annotated[
+        int, Meta(ge=1, description="open connections of an address")
+    ] = 2_000
+    visitors_per_address: Annotated[
+        int, Meta(ge=1, description="of them, those on which nobody is signed in")
+    ] = 400
+    requests_burst: Annotated[int, Meta(ge=1, description="HTTP requests at once, an address")] = (
+        2_000
+    )
+    requests_per_s: Annotated[float, Meta(gt=0, description="HTTP requests a second after")] = 300
+    entries_burst: Annotated[
+        int, Meta(ge=1, description="namespaces entered at once, a connection")
+    ] = 60
+    entries_per_s: Annotated[float, Meta(gt=0, description="namespaces a second after")] = 10
+    frames_burst: Annotated[int, Meta(ge=1, description="frames read at once, a connection")] = (
+        3_000
+    )
+    frames_per_s: Annotated[float, Meta(gt=0, description="frames read a second after")] = 500
+    replays_burst: Annotated[
+        int, Meta(ge=1, description="missed events replayed at once, a person")
+    ] = 20_000
+    replays_per_s: Annotated[float, Meta(gt=0, description="replayed events a second after")] = (
+        1_000
+    )
+    work_burst: Annotated[
+        int, Meta(ge=1, description="units of work of commands at once, a person (PROTOCOL.md)")
+    ] = 400
+    work_per_s: Annotated[float, Meta(gt=0, description="units of work a second after")] = 40
     connections_per_s: Annotated[
         int, Meta(ge=1, description="connections a second, an address")
     ] = 30
@@ -171,11 +202,12 @@ class Settings:
         address = request.remote or ""
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
         hops = [hop.strip() for hop in forwarded.split(",")]
-        while hops and hops[-1] and self._trusts(address):
+        while hops and hops[-1] and self.is_proxy(address):
             address = hops.pop()
         return address[:64]
 
-    def _trusts(self, address: str) -> bool:
+    def is_proxy(self, address: str) -> bool:
+        """Whether an address is a trusted proxy's."""
         try:
             known = ipaddress.ip_address(address)
         except ValueError:

@@ -4,8 +4,6 @@ Invariants:
 - python-socketio keeps the protocol; its rooms, its emit and its event handlers are not used. An
   event from a client can only become a command: `connect` and `disconnect` sent as events are
   unknown commands like any other.
-- Commands of one socket run one after the other, in their order, from a bounded queue; PINGs and
-  other namespaces do not wait for them. Entering its rooms is each socket's first job.
 - A connection has one session: its first namespace with a token decides, the others must match.
 - A connection hears nothing before its authentication, is closed after 10 s without one, and its
   connect handler is bounded in time; who went away meanwhile is cleaned up all the same.
@@ -27,14 +25,17 @@ from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from handlers.kit.kernel import Origin
 from rooms.packets import Packet
 from rooms.tasks import Tasks
-from server.dispatch import Dispatcher, Incoming, error_body, where
+from server.connection_admission import ConnectionAdmission
+from server.dispatch import Dispatcher
 from server.doorman import Doorman
 from server.engine import Engine, Members, never_asked_later
-from server.session import WAITING_COMMANDS_MAX, Connection, Socket
+from server.logs import transport_logger
+from server.session import Connection, Socket
 from server.settings import Settings
-from server.telemetry import Metrics, transport_logger
+from server.telemetry import Metrics
 from server.websocket import STRIKES_MAX
-from server.wire import ClientPacket, MalformedPacket, ack_text, auth_of
+from server.wire import ClientPacket, MalformedPacket, auth_of
+from server.workers import Workers
 
 log = structlog.get_logger("socket")
 
@@ -50,16 +51,20 @@ PING_TIMEOUT_S = 6
 NO_ENVIRON: dict[str, Any] = {}
 
 
-TOO_FAST_MAX = 10
-"""Who was refused so much more often than answered does not listen to being told to wait."""
-SLOWED_MAX_S = 1.0
+REFUSED_ENTRIES_MAX = 20
+"""A client that goes on after so many refusals to enter does not listen."""
 
 
 class Sockets(socketio.AsyncServer):
     """All connections of this instance."""
 
     def __init__(
-        self, settings: Settings, dispatcher: Dispatcher, doorman: Doorman, metrics: Metrics
+        self,
+        settings: Settings,
+        dispatcher: Dispatcher,
+        doorman: Doorman,
+        metrics: Metrics,
+        admission: ConnectionAdmission,
     ) -> None:
         super().__init__(
             async_mode="aiohttp",
@@ -76,14 +81,19 @@ class Sockets(socketio.AsyncServer):
             http_compression=False,
         )
         self._settings = settings
-        self._dispatcher = dispatcher
         self._doorman = doorman
         self._metrics = metrics
+        self._admission = admission
         self._connections: dict[str, Connection] = {}
         self._deserted = asyncio.Event()
         self._tasks = Tasks()
+        self._workers = Workers(dispatcher, doorman, admission, self._tasks)
         self._tidying = Tasks()
         self.eio.on_message = self._hear
+        self.eio.on_malformed = self._strike_by_id
+        self.eio.pace = admission.pace
+        self.eio.admit = admission.admit
+        self.eio.release = admission.release_unused
         self.on("connect", self._connect_namespace, namespace="*")
         self.on("disconnect", self._disconnect_namespace, namespace="*")
 
@@ -150,12 +160,12 @@ class Sockets(socketio.AsyncServer):
             device=request.headers.get("User-Agent", "")[:200],
         )
         outgoing = self.eio.sockets[eio_sid].queue
-        connection = Connection(eio_sid, outgoing, origin, self._cut)
+        network = self._admission.take_over(request)
+        connection = Connection(eio_sid, outgoing, origin, network, self._cut)
         self._connections[eio_sid] = connection
         self._deserted.clear()
         self._reap_later(connection)
         self._metrics.connections.inc()
-        connection.attempt_refused = await self._doorman.knock(origin.address)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         connection = self._connections.pop(eio_sid, None)
@@ -166,6 +176,7 @@ class Sockets(socketio.AsyncServer):
                 connection.silent_s = self._silence_of(eio_sid)
                 connection.outgoing.abort()
             self._metrics.connections.dec()
+            self._admission.gone(connection)
             if connection.reaper is not None:
                 connection.reaper.cancel()
             for socket in list(connection.sockets.values()):
@@ -218,21 +229,49 @@ class Sockets(socketio.AsyncServer):
             self._strike(connection)
             return None
         if packet.packet_type == socketio_packet.EVENT:
-            self._take(connection, packet)
+            self._queue(connection, packet)
         elif packet.packet_type == socketio_packet.CONNECT:
-            return self._handle_connect(eio_sid, packet.namespace, packet.data)
+            return self._begin_to_enter(connection, packet)
         elif packet.packet_type == socketio_packet.DISCONNECT:
             return self._leave_namespace(connection, packet.namespace)
         return None
 
+    def _queue(self, connection: Connection, packet: ClientPacket) -> None:
+        socket = connection.sockets.get(packet.namespace)
+        if socket is None:
+            self._strike(connection)
+        else:
+            self._workers.take(socket, packet)
+
+    def _strike_by_id(self, eio_sid: str) -> None:
+        if (connection := self._connections.get(eio_sid)) is not None:
+            self._strike(connection)
+
     def _strike(self, connection: Connection) -> None:
         """A malformed packet is refused; repeated, the connection is closed."""
+        self._admission.count_malformed()
         connection.strikes += 1
         if connection.strikes >= STRIKES_MAX:
-            log.info("closed_for_malformed_packets")
             self._close(connection)
 
     # A namespace is entered and left.
+
+    def _begin_to_enter(
+        self, connection: Connection, packet: ClientPacket
+    ) -> Coroutine[Any, Any, None] | None:
+        """Enter a namespace, unless this is asked for too often; who goes on then is cut off."""
+        wait_s = self._admission.charge_entry(connection)
+        if not wait_s:
+            return self._handle_connect(connection.sid, packet.namespace, packet.data)
+        if connection.refused_entries > REFUSED_ENTRIES_MAX:
+            connection.cut()
+        return self._refuse_entry(connection, packet.namespace, RateLimited(retry_after_s=wait_s))
+
+    async def _refuse_entry(self, connection: Connection, namespace: str, refusal: Refusal) -> None:
+        error = self.packet_class(
+            socketio_packet.CONNECT_ERROR, data=refused(refusal).error_args, namespace=namespace
+        )
+        await self._send_packet(connection.sid, error)
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
         connection = self._connections.get(eio_sid)
@@ -240,7 +279,7 @@ class Sockets(socketio.AsyncServer):
         await super()._handle_connect(eio_sid, namespace, data or {})
         socket = connection.sockets.get(namespace) if connection else None
         if socket is not None and socket is not before:
-            socket.worker = self._tasks.spawn(self._work(socket, auth_of(data)))
+            self._workers.begin(socket, auth_of(data))
 
     async def _connect_namespace(
         self, namespace: str, sid: str, environ: dict[str, Any], auth: Any
@@ -255,7 +294,14 @@ class Sockets(socketio.AsyncServer):
         except TimeoutError:
             raise refused(Unavailable(retry_after_s=1)) from None
         except Refusal as refusal:
+            self._admission.charge_refused_entry(connection)
             raise refused(refusal) from None
+        if known:
+            self._admission.signed_in(connection)
+        if auth_of(auth).get("since") and (
+            wait_s := self._admission.replay_wait(connection, known=known)
+        ):
+            raise refused(RateLimited(retry_after_s=wait_s))
         if connection.gone:
             self._doorman.gone(connection)
             raise Refused("gone")
@@ -280,63 +326,7 @@ class Sockets(socketio.AsyncServer):
         if socket.worker is None:
             self._doorman.depart(socket)
 
-    # Commands run.
-
-    def _take(self, connection: Connection, packet: ClientPacket) -> None:
-        """Queue a command of its socket, in order; a full queue refuses at once."""
-        socket = connection.sockets.get(packet.namespace)
-        if socket is None:
-            self._strike(connection)
-            return
-        if len(socket.waiting) >= WAITING_COMMANDS_MAX:
-            self._acknowledge(socket, packet.id, error_body(RateLimited(retry_after_s=1)))
-            return
-        socket.waiting.append(packet)
-        if socket.worker is None:
-            socket.worker = self._tasks.spawn(self._work(socket, None))
-
-    async def _work(self, socket: Socket, entering: dict[str, Any] | None) -> None:
-        """Serve a socket until nothing waits; its first job is to enter its rooms."""
-        try:
-            if entering is not None:
-                await self._doorman.let_in(socket, entering)
-            while socket.waiting:
-                await self._answer(socket, socket.waiting.popleft())
-        except Refusal:
-            socket.connection.cut()  # its rooms could not be read; the client comes back
-        except Exception as raised:
-            log.error("socket_failed", error=type(raised).__name__, where=where(raised))
-            socket.connection.cut()
-        finally:
-            socket.worker = None
-            if socket.gone:  # it went away meanwhile; what its last command began ends now
-                self._doorman.left(socket)
-                self._doorman.depart(socket)
-
-    async def _answer(self, socket: Socket, packet: ClientPacket) -> None:
-        assert packet.data is not None  # it was taken in as an event
-        name, payload = packet.data
-        incoming = Incoming(
-            socket.namespace, name, payload, socket.actor, socket.connection.origin, socket
-        )
-        answer = await self._dispatcher.answer(incoming)
-        self._acknowledge(socket, packet.id, answer.body)
-        for afterwards in answer.context.after_ack:
-            afterwards()
-        await self._slow_down(socket, answer.wait_s)
-
-    async def _slow_down(self, socket: Socket, wait_s: float) -> None:
-        """Who goes on and on after being told to wait is heard no faster than they may speak."""
-        if not wait_s:
-            socket.too_fast = max(socket.too_fast - 1, 0)
-            return
-        socket.too_fast += 1
-        if socket.too_fast > TOO_FAST_MAX:
-            await asyncio.sleep(min(wait_s, SLOWED_MAX_S))
-
-    def _acknowledge(self, socket: Socket, packet_id: int | None, body: bytes) -> None:
-        if packet_id is not None:
-            socket.send(Packet(ack_text(socket.namespace, packet_id, body)))
+    # A connection ends.
 
     async def end(self, connection: Connection) -> None:
         """End a connection in order, for good: each namespace is told, clients stay away."""

@@ -1,77 +1,14 @@
-"""Logs, metrics and correlation ids."""
+"""Metrics: what `/metrics` shows of one instance."""
 
-import logging
-import sys
 from bisect import bisect_left
-from collections.abc import Iterable, MutableMapping
-from contextvars import ContextVar
+from collections.abc import Iterable
 from itertools import accumulate
-from typing import Any
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-LOG_LEVEL = logging.INFO
-CORRELATION: ContextVar[str] = ContextVar("correlation", default="")
-"""The id of the command that is being answered, for every log line until then."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-
-
-def set_up_logs(style: str) -> None:
-    """Lines on standard error: `text` for people, `json` for machines."""
-    shared: list[structlog.typing.Processor] = [
-        add_correlation_id,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    last: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-        if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
-    structlog.configure(
-        processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(LOG_LEVEL),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(sys.stderr)  # what the libraries have to say
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-        )
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-
-
-def add_correlation_id(
-    logger: Any, method: str, entry: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    if correlation_id := CORRELATION.get():
-        entry["correlation_id"] = correlation_id
-    return entry
-
-
-class OneLine(logging.Filter):
-    """Bad input makes Engine.IO log tracebacks; here it becomes a line with the error's name."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[0] is not None:
-            record.msg = f"{record.msg}: {record.exc_info[0].__name__}"
-            record.exc_info = None
-            record.exc_text = None
-        return True
-
-
-def transport_logger() -> logging.Logger:
-    """The logger that python-socketio and python-engineio are given."""
-    logger = logging.getLogger("parley.transport")
-    logger.setLevel(logging.WARNING)
-    logger.addFilter(OneLine())
-    return logger
 
 
 class Counts(Collector):
@@ -144,6 +81,12 @@ class Metrics:
         )
         self.cut = Counter(
             "parley_connections_cut", "Connections that were cut off.", registry=self.registry
+        )
+        self.rejected = Counter(
+            "parley_rejected",
+            "What was rejected before a handler saw it, by kind.",
+            ["kind"],
+            registry=self.registry,
         )
         self.parked = Gauge(
             "parley_deliveries_parked", "Deliveries that gave up.", registry=self.registry

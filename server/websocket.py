@@ -11,6 +11,7 @@ Invariants:
   and all that one commit said to a room. They wait in `_frames`, and no longer than the next round.
 - What joins the queue is written after those, as long as the transport takes it. Behind a full
   transport all waits until the reader has caught up; meanwhile `idle` is false and nothing passes.
+- A client that sends too many frames is not read for a while, so that its own sending waits.
 - After its close frame nothing is sent or heard. What is over leaves once, in its turn.
 - A frame that is no Engine.IO packet is a strike; repeated, it ends the connection.
 - Who is dead is noticed by `Sockets._tidy`. Upgrading and closing alone have timers here.
@@ -19,9 +20,10 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
@@ -29,6 +31,7 @@ from engineio import packet as engineio_packet
 
 from rooms.packets import text_frame
 from server.frames import OK, PROTOCOL_ERROR, close_frame, pong_frame
+from server.http_server import HttpConnection
 from server.transport import Outgoing
 
 log = structlog.get_logger("transport")
@@ -36,6 +39,8 @@ log = structlog.get_logger("transport")
 STRIKES_MAX = 3
 UPGRADE_WITHIN_S = 5.0
 FLUSHED_WITHIN_S = 5.0
+PAUSE_MAX_S = 5.0
+"""Shorter than a PING waits for its answer."""
 FULL = 65_536
 """Bytes beyond which a transport asks its writers to pause."""
 _CLIENT_KINDS = frozenset("123456")
@@ -106,9 +111,11 @@ class WebSocket(asyncio.Protocol):
     __slots__ = (
         "_awake",
         "_carries",
+        "_closed",
         "_frames",
         "_full",
         "_handling",
+        "_paced",
         "_reader",
         "_reason",
         "_server",
@@ -132,12 +139,15 @@ class WebSocket(asyncio.Protocol):
         self._strikes = 0
         self._frames: list[bytes] = []
         self._size = 0
-        self._unheard: list[WSMessage] = []
+        self._unheard: deque[WSMessage] = deque()
+        self._closed: Callable[[], None] | None = None
         self._handling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reason = server.reason.TRANSPORT_CLOSE
         self._awake = False
         self._full = False
+        self._paced = False
+        """Whether it reads nothing for a while, since its client sent too many frames."""
         self._carries = False
         self.idle = False
         """Whether it is open, and its transport takes what is written."""
@@ -149,7 +159,8 @@ class WebSocket(asyncio.Protocol):
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")
-        take_over(transport, request.protocol, self)
+        self._closed = cast(HttpConnection, request.protocol).hand_over(self)
+        transport.set_write_buffer_limits(high=FULL)
         self._transport = transport
         if self._socket.connected:
             self._set_timer(UPGRADE_WITHIN_S, self._give_up_upgrade)
@@ -174,6 +185,23 @@ class WebSocket(asyncio.Protocol):
         if refused != OK:
             self._finish(refused)
             self._transport.close()  # its answer could not be read either
+        elif wait_s := self._server.pace(self._socket.sid, len(messages)):
+            self._pause(wait_s)
+
+    def _pause(self, wait_s: float) -> None:
+        """Read nothing for a while: the client is held up by its own connection."""
+        if not self._paced and not self._transport.is_closing():
+            self._paced = True
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(min(wait_s, PAUSE_MAX_S), self._end_pause)
+
+    def _end_pause(self) -> None:
+        self._paced = False
+        self._resume_reading()
+
+    def _resume_reading(self) -> None:
+        if self._handling is None and not self._paced and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _take(self, message: WSMessage) -> None:
         if self._handling is not None:
@@ -214,11 +242,9 @@ class WebSocket(asyncio.Protocol):
         """Wait for what a packet began, then go on with what came after it."""
         await waiting
         self._handling = None
-        unheard, self._unheard = self._unheard, []
-        for message in unheard:
-            self._take(message)
-        if self._handling is None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        while self._unheard and self._handling is None:
+            self._take(self._unheard.popleft())
+        self._resume_reading()
 
     def _strike(self) -> None:
         self._strikes += 1
@@ -324,6 +350,9 @@ class WebSocket(asyncio.Protocol):
         self._leave_once()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._closed is not None:
+            self._closed()
+            self._closed = None
         self._set_timer()
         self._be_over()
         self._leave_once()
@@ -358,13 +387,3 @@ class WebSocket(asyncio.Protocol):
 def taken(socket: EngineSocket) -> bool:
     """Whether another websocket carries its connection or is about to, or it is over."""
     return socket.upgrading or socket.upgraded or socket.closed
-
-
-def take_over(
-    transport: asyncio.Transport, former: web.RequestHandler, protocol: asyncio.Protocol
-) -> None:
-    """Give a transport another protocol; for the former one its connection is lost."""
-    transport.set_protocol(protocol)
-    transport.set_write_buffer_limits(high=FULL)
-    former.transport = None
-    former.connection_lost(None)

@@ -10,6 +10,8 @@ MalformedPacket = (ValueError, RecursionError, msgspec.DecodeError)
 _ARGUMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _NAME = msgspec.json.Decoder(str)
 ID_DIGITS_MAX = 15
+NAMESPACE_MAX = 100
+_DIGITS = frozenset("0123456789")
 NAME_MAX = 64
 
 
@@ -40,15 +42,18 @@ def _split_namespace(rest: str) -> tuple[str, str]:
     if not rest.startswith("/"):
         return "/", rest
     namespace, _, rest = rest.partition(",")
-    return namespace.partition("?")[0], rest
+    namespace = namespace.partition("?")[0]
+    if len(namespace) > NAMESPACE_MAX:
+        raise ValueError("the namespace's name is too long")
+    return namespace, rest
 
 
 def _split_id(rest: str) -> tuple[int | None, str]:
     end = 0
-    while end < len(rest) and rest[end].isascii() and rest[end].isdigit():
+    while rest[end : end + 1] in _DIGITS:
         end += 1
-    if end > ID_DIGITS_MAX:
-        raise ValueError("the packet's id is too long")
+        if end > ID_DIGITS_MAX:
+            raise ValueError("the packet's id is too long")
     return (int(rest[:end]) if end else None), rest[end:]
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import storage.schema  # noqa: F401 - so that every table is known
 from handlers.kit.command import Domain
-from server.telemetry import set_up_logs
+from server.logs import set_up_logs
 from storage import plans
 from storage.migrate import upgrade
 from tests.parts.postgres import Cluster

@@ -22,7 +22,6 @@ from unittest.mock import patch
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import web
 from sqlalchemy import bindparam, select
 
 from handlers.auth.public import open_session
@@ -31,6 +30,7 @@ from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.context import Transaction
 from handlers.profile.public import add_role, create_user
 from server.app import App
+from server.http_server import Listener
 from server.settings import Settings, read_settings
 from storage.clock import Clock, SystemClock
 from storage.deliveries import list_due
@@ -243,10 +243,9 @@ class World:
         with patch("server.app.load_domains", self._load_domains):
             self.app = App(self.settings, self.clock)
         await self.app.start()
-        self._runner = web.AppRunner(self.app.web, access_log=None, shutdown_timeout=2.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.port: int = self._runner.addresses[0][1]
+        self._listener = Listener(self.app.web, self.app.capacity, self.app.rejections)
+        await self._listener.start("127.0.0.1", port)
+        self.port: int = self._listener.addresses[0][1]
         self._serving = True
         self.mails = Mails(self.settings.data_dir / "mail")
         return self
@@ -259,7 +258,7 @@ class World:
         try:
             await self.app.stop()
         finally:  # or the loop, with a server left in it, would never close
-            await self._runner.cleanup()
+            await self._listener.stop()
 
     async def restart(self) -> None:
         """Stop in order and start again at the same address; clients have to come back."""

@@ -21,6 +21,7 @@ from handlers.identities.outside import HouseAway, HouseRefused
 from handlers.identities.tickets import Attempt
 from handlers.kit.context import Context
 from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.rest import BODY
 
 log = structlog.get_logger("oauth")
 
@@ -86,7 +87,7 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
 )
 async def posted_callback(ctx: Context, request: web.Request) -> web.Response:
     """The same by a post (`form_post`): sent on as a GET."""
-    provider, form = find(ctx, request), await read_form(request)
+    provider, form = find(ctx, request), read_form(request)
     said = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
     said |= names_of(form.get("user"))
     place = f"{callback_of(ctx, provider.house.name)}?{urlencode(said)}"
@@ -127,12 +128,12 @@ def has_tls(ctx: Context) -> bool:
     return ctx.kernel.rules.public_url.startswith("https:")
 
 
-async def read_form(request: web.Request) -> Mapping[str, Any]:
+def read_form(request: web.Request) -> Mapping[str, Any]:
     """The posted form; raises Invalid for what is none."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise Invalid("This is no form.")
     try:
-        return dict(parse_qsl((await request.read()).decode(), max_num_fields=20))
+        return dict(parse_qsl(request[BODY].decode(), max_num_fields=20))
     except (UnicodeDecodeError, ValueError):
         raise Invalid("This is no form.") from None
 

@@ -79,6 +79,8 @@ class Route:
     visitors: bool
     rate: Rate
     cross_site: bool
+    streams: bool
+    """Whether its function reads the body itself, by bounds of its own; else it comes whole."""
     takes: type[Request] | None
     gives: type[View] | None
     refuses: tuple[type[Refusal], ...]
@@ -170,18 +172,20 @@ class Domain:
         visitors: bool = False,
         rate: Rate = "commands",
         cross_site: bool = False,
+        streams: bool = False,
         takes: type[Request] | None = None,
         gives: type[View] | None = None,
         refuses: tuple[type[Refusal], ...] = (),
     ) -> Callable[[F], F]:
         """Register an `async def (ctx, request) -> response` of aiohttp as a REST endpoint.
 
-        Only with `cross_site` may pages of other sites post to it. `takes` and `gives` are the
+        Only with `cross_site` may pages of other sites post to it. With `streams` the function
+        reads the body itself. `takes` and `gives` are the
         JSON of its request and its answer, where it has any.
         """
 
         def register(run: F) -> F:
-            kept = (visitors, rate, cross_site, takes, gives, refuses)
+            kept = (visitors, rate, cross_site, streams, takes, gives, refuses)
             self.routes.append(Route(method, path, run, *kept))
             return run
 

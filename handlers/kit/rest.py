@@ -8,13 +8,15 @@ from aiohttp import web
 from handlers.kit.contract import Request, View
 from handlers.kit.errors import Invalid
 
+BODY = web.RequestKey("body", bytes)
+"""The whole body of a request, which the shell reads within bounds before a handler runs."""
 R = TypeVar("R", bound=Request)
 
 
-async def read_body(request: web.Request, kind: type[R]) -> R:
+def read_body(request: web.Request, kind: type[R]) -> R:
     """The body as a request of this kind; raises Invalid."""
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        return msgspec.json.decode(request[BODY], type=kind)
     except msgspec.ValidationError as error:
         raise Invalid.of(str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

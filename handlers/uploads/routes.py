@@ -7,6 +7,7 @@ addresses that are signed alike.
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from time import monotonic
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
@@ -39,7 +40,10 @@ from storage.uploads import UploadRow
 CHUNK = 262_144
 PUT_WITHIN_S = 1_800
 PIECE_WITHIN_S = 60
-"""Who sends nothing for so long has gone."""
+"""A client that sends nothing for so long is gone."""
+SLOWEST_BYTES_PER_S = 4_096
+SLOW_START_S = 30.0
+"""A body that comes more slowly than this on average, after the start, is dropped."""
 ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-0*[1-9]\d*)", re.ASCII | re.IGNORECASE)
 
 
@@ -52,7 +56,7 @@ ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-0*[1-9]\d*)", re.ASCII | re.IGNORECASE)
 )
 async def start(ctx: Context, request: web.Request) -> web.Response:
     """Begin a file."""
-    ask = await read_body(request, StartUpload)
+    ask = read_body(request, StartUpload)
     row = await with_parts(ctx, await ctx.transact(service.begin, ask))
     return answer(await view_of(ctx, row), 201)
 
@@ -72,7 +76,7 @@ async def show(ctx: Context, request: web.Request) -> web.Response:
 )
 async def start_part(ctx: Context, request: web.Request) -> web.Response:
     """A signed request for one part; a part may be put again until all is complete."""
-    ask = await read_body(request, StartPart)
+    ask = read_body(request, StartPart)
     row = await ctx.read(service.find_mine, request.match_info["upload_id"])
     number = int(request.match_info["number"])
     size = service.part_size_of(row, number)
@@ -93,7 +97,7 @@ async def start_part(ctx: Context, request: web.Request) -> web.Response:
 async def complete(ctx: Context, request: web.Request) -> web.Response:
     """The bytes are there: have them checked. Nothing has to be said with it."""
     said = request.body_exists
-    ask = await read_body(request, CompleteUpload) if said else CompleteUpload()
+    ask = read_body(request, CompleteUpload) if said else CompleteUpload()
     row = await checks.complete(ctx, request.match_info["upload_id"], ask.poster_id)
     return answer(await view_of(ctx, row))
 
@@ -136,6 +140,7 @@ async def with_parts(ctx: Context, row: UploadRow) -> UploadRow:
     visitors=True,
     rate="files",
     cross_site=True,
+    streams=True,
     refuses=(SizeWrong, ChecksumWrong),
 )
 async def put_file(ctx: Context, request: web.Request) -> web.Response:
@@ -200,7 +205,11 @@ def signed_folder(ctx: Context, request: web.Request) -> tuple[Folder, str]:
 
 
 async def chunks_of(request: web.Request) -> AsyncIterator[bytes]:
-    """The body, as long as it keeps coming; raises RequestPayloadError where it breaks off."""
+    """The body, as long as it keeps coming; raises RequestPayloadError where it breaks off.
+
+    Raises TimeoutError when it stops, or comes too slowly to be more than a held connection.
+    """
+    began, size = monotonic(), 0
     while True:
         try:
             async with asyncio.timeout(PIECE_WITHIN_S):
@@ -209,4 +218,7 @@ async def chunks_of(request: web.Request) -> AsyncIterator[bytes]:
             raise web.RequestPayloadError("The connection broke.") from error
         if not chunk:
             return
+        size += len(chunk)
+        if size < (monotonic() - began - SLOW_START_S) * SLOWEST_BYTES_PER_S:
+            raise TimeoutError("the body comes too slowly")
         yield chunk

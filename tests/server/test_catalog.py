@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal
 
+import aiohttp
 import msgspec
 import pytest
 import referencing
-from aiohttp.test_utils import TestClient, TestServer
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 from msgspec import UNSET, UnsetType
@@ -34,9 +34,9 @@ from server.catalog.audience import audience_of
 from server.catalog.shapes import Shapes
 from server.catalog.vocabulary import Meta, WhisperMeta
 from server.dispatch import error_body
-from server.http import build_web
 from storage.events import Numbered
 from tests.parts.node import find_node
+from tests.world import World, one_database
 
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = ROOT / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
@@ -486,9 +486,9 @@ def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
     assert not page.tags & {"script", "b", "style", "img"}
 
 
-async def test_all_forms_are_served(registry: Registry) -> None:
-    app: Any = SimpleNamespace(registry=registry, stopping=False)
-    async with TestClient(TestServer(build_web(app))) as client:
+@one_database
+async def test_all_forms_are_served(world: World) -> None:
+    async with aiohttp.ClientSession(world.url) as client:
         for path, kind, part in (
             ("/docs", "text/html", "<h1>"),
             ("/docs/asyncapi.json", "application/json", '"asyncapi": "3.0.0"'),

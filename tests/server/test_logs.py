@@ -10,7 +10,7 @@ from tests.world import ROOT
 
 SAYS = """
 import logging
-from server.telemetry import set_up_logs
+from server.logs import set_up_logs
 set_up_logs("{style}")
 logging.getLogger("asyncio").warning("took %s s", 3)
 """

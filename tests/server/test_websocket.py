@@ -166,12 +166,13 @@ class TestGoodbye:
 
     async def test_a_replay_to_one_who_is_gone_ends_with_them(self, world, ana, raw, connection):
         for _ in range(10):
-            await world.transact(say_it, Say(text="x" * 3_000, room=user(ana.id), count=100))
+            await world.transact(say_it, Say(text="x" * 12_000, room=user(ana.id), count=100))
         again = await Raw(world).open()
         auth = {"token": ana.token, "since": {user(ana.id): 0}}
         again.say(f"40{NAMESPACE},{json.dumps(auth)}")
-        await until(lambda: len(world.app.sockets.connections) == 2)
-        (stalled,) = [one for one in world.app.sockets.connections if one is not connection]
+        (stalled,) = await until(
+            lambda: [one for one in world.app.sockets.connections if one is not connection]
+        )
         await until(lambda: stalled.outgoing.bytes > UNSENT_MAX // 4)
         (socket,) = stalled.sockets.values()
         await again.close()

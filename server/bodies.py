@@ -1,0 +1,78 @@
+"""Request bodies: read whole within bounds before a handler runs, or refused before they are read.
+
+Invariants:
+- An encoded body (`Content-Encoding`) is refused: unpacking lets a few bytes become many.
+- A body that says it is too large is refused before a byte of it is read; one that does not say its
+  size (chunked) is refused at the first byte beyond the bound.
+- A body comes within `BODY_WITHIN_S`, whatever its size.
+- Only routes that are declared with `streams=True` read their bodies themselves, by bounds of their
+  own. All others find theirs in `request[BODY]`; methods that take none get none.
+"""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from handlers.kit.rest import BODY
+from server.rejections import Kind, Rejections
+
+BODY_MAX = 65_536
+BODY_WITHIN_S = 10.0
+Resource = tuple[str, str]
+"""A method, and a path as aiohttp writes it (`/files/{key}`)."""
+WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
+NOT_ENCODED = ("", "identity")
+
+
+class Bodies:
+    """The middleware that takes bodies in; one an instance."""
+
+    def __init__(self, rejections: Rejections) -> None:
+        self.streaming: frozenset[Resource] = frozenset()
+        """The routes that read their bodies themselves."""
+        self._rejections = rejections
+
+    @web.middleware
+    async def take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in NOT_ENCODED:
+            raise self._rejected("encoded_body", web.HTTPUnsupportedMediaType())
+        request[BODY] = await self._read(request) if self._is_read_here(request) else b""
+        return await handler(request)
+
+    def _is_read_here(self, request: web.Request) -> bool:
+        """Nobody reads the body of a request that has no route."""
+        resource = request.match_info.route.resource
+        if resource is None or not request.body_exists:
+            return False
+        return (request.method, resource.canonical) not in self.streaming
+
+    async def _read(self, request: web.Request) -> bytes:
+        if request.method in WITHOUT_BODY:
+            raise self._rejected("unexpected_body", web.HTTPBadRequest())
+        if (request.content_length or 0) > BODY_MAX:
+            raise self._rejected("large_body", too_large())
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                return await self._read_whole(request)
+        except TimeoutError:
+            raise self._rejected("slow_body", web.HTTPRequestTimeout()) from None
+
+    async def _read_whole(self, request: web.Request) -> bytes:
+        body = bytearray()
+        while chunk := await request.content.readany():
+            body += chunk
+            if len(body) > BODY_MAX:
+                raise self._rejected("large_body", too_large())
+        return bytes(body)
+
+    def _rejected(self, kind: Kind, error: web.HTTPException) -> web.HTTPException:
+        """Counted, and the connection is closed: what is left of the body is not read."""
+        self._rejections.add(kind)
+        error.force_close()
+        return error
+
+
+def too_large() -> web.HTTPException:
+    return web.HTTPRequestEntityTooLarge(BODY_MAX, BODY_MAX)

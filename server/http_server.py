@@ -1,0 +1,162 @@
+"""aiohttp's HTTP server, bounded and quiet about bad input, whose transports can be handed over.
+
+Invariants:
+- A TCP connection for which there is no capacity is closed before anything is read from it.
+- Bodies are never decompressed, and what is left of a refused one is not read for long.
+- What a client sends shows up neither in the log nor in the answer to a malformed request.
+- A peer that acknowledges nothing for `STALLED_MAX_S` is cut off by the kernel, so that no response
+  waits for a stalled reader forever.
+
+It relies on these parts of aiohttp 3.14: `web.RequestHandler`, which `Listener` makes for each
+connection, and its `connection_made`, `connection_lost`, `handle_error`, `log_exception` and
+`transport`.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import structlog
+from aiohttp import web
+
+from server.capacity import Capacity
+from server.logs import where
+from server.rejections import Rejections
+
+log = structlog.get_logger("http")
+
+BACKLOG = 4_096
+"""After a crash all clients come back at once; who finds no place here retries after seconds."""
+KEPT_ALIVE_S = 20
+"""How long an HTTP connection may be idle; longer than a proxy in front keeps one."""
+LINGER_S = 0.5
+"""How long the rest of a refused body is read, so that its sender can read the answer."""
+STALLED_MAX_S = 60
+SHUTDOWN_WITHIN_S = 2.0
+BAD_REQUEST = b'{"error":{"code":"INVALID","message":"This is not a valid HTTP request."}}'
+FAILED = b'{"error":{"code":"INTERNAL","message":"Something failed here; it has been logged."}}'
+
+
+class HttpConnection(web.RequestHandler):
+    """One TCP connection that speaks HTTP, until it ends or a websocket takes its transport."""
+
+    __slots__ = ("_capacity", "_key", "_rejections")
+
+    def __init__(
+        self, server: web.Server, capacity: Capacity, rejections: Rejections, **options: Any
+    ) -> None:
+        super().__init__(server, **options)
+        self._capacity = capacity
+        self._rejections = rejections
+        self._key: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        real = cast(asyncio.Transport, transport)
+        peer = real.get_extra_info("peername")
+        self._key = self._capacity.accept(peer[0] if peer else "")
+        if self._key is None:
+            self._rejections.add("tcp_connections")
+            real.abort()
+            return
+        bound_stalls(real)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._key is not None:
+            self._capacity.closed(self._key)
+            self._key = None
+        super().connection_lost(exc)
+
+    def hand_over(self, protocol: asyncio.Protocol) -> Callable[[], None]:
+        """Give the transport to `protocol`; returns what to call when the transport is lost.
+
+        For aiohttp the connection is over from now on.
+        """
+        transport, key = self.transport, self._key
+        assert transport is not None
+        assert key is not None
+        self._key = None
+        transport.set_protocol(protocol)
+        self.transport = None
+        self.connection_lost(None)
+        return partial(self._capacity.closed, key)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A short answer that says nothing of the request; the connection is closed after it."""
+        if status < 500:
+            self._rejections.add("malformed_http")
+        else:
+            self.log_exception("request", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        response = web.Response(
+            body=BAD_REQUEST if status < 500 else FAILED,
+            status=status,
+            content_type="application/json",
+        )
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """One line with where it happened: messages and values may be a client's."""
+        raised = kw.get("exc_info")
+        if isinstance(raised, BaseException):
+            log.error("request_failed", error=type(raised).__name__, where=where(raised))
+
+
+def bound_stalls(transport: asyncio.Transport) -> None:
+    """Let the kernel end the connection of a peer that acknowledges no byte for long."""
+    bare = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+    if bare is not None and option is not None:
+        bare.setsockopt(socket.IPPROTO_TCP, option, STALLED_MAX_S * 1_000)
+
+
+class Listener:
+    """The listening socket of one instance, with the application behind it."""
+
+    def __init__(
+        self, application: web.Application, capacity: Capacity, rejections: Rejections
+    ) -> None:
+        self._runner = web.AppRunner(application, shutdown_timeout=SHUTDOWN_WITHIN_S)
+        self._capacity = capacity
+        self._rejections = rejections
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 means any that is free."""
+        await self._runner.setup()
+        assert self._runner.server is not None
+        loop = asyncio.get_running_loop()
+        make = partial(
+            HttpConnection,
+            self._runner.server,
+            self._capacity,
+            self._rejections,
+            loop=loop,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEPT_ALIVE_S,
+            lingering_time=LINGER_S,
+        )
+        self._server = await loop.create_server(make, host, port, backlog=BACKLOG)
+
+    async def stop(self) -> None:
+        """Close the listening socket, then end the HTTP connections that are left."""
+        if self._server is not None:
+            self._server.close()
+        await self._runner.cleanup()
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Host and port of each listening socket."""
+        sockets = self._server.sockets if self._server is not None else ()
+        return [bare.getsockname()[:2] for bare in sockets]

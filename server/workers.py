@@ -1,0 +1,113 @@
+"""Runs the commands of each socket one after the other.
+
+Invariants:
+- Commands of one socket run in their order, from a bounded queue; PINGs and other namespaces do not
+  wait for them. Entering its rooms is each socket's first job.
+- A full queue refuses at once. A client that goes on all the same is cut off, since each refusal
+  costs an answer.
+- A client that goes on after it was told to wait is served no faster than it may send.
+"""
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from handlers.kit.errors import RateLimited, Refusal
+from rooms.packets import Packet
+from rooms.tasks import Tasks
+from server.connection_admission import ConnectionAdmission
+from server.dispatch import Dispatcher, Incoming, error_body
+from server.doorman import Doorman
+from server.logs import where
+from server.session import WAITING_COMMANDS_MAX, Socket
+from server.wire import ClientPacket, ack_text
+
+log = structlog.get_logger("socket")
+
+TOO_FAST_MAX = 10
+"""A client that was refused so much more often than answered does not wait when it is told to."""
+SLOWED_MAX_S = 1.0
+REFUSED_AT_ONCE_MAX = 1_000
+"""Commands in a row that a full queue refuses before the connection is cut."""
+
+
+class Workers:
+    """One task for each socket that has something to do; one object an instance."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        doorman: Doorman,
+        admission: ConnectionAdmission,
+        tasks: Tasks,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._doorman = doorman
+        self._admission = admission
+        self._tasks = tasks
+
+    def begin(self, socket: Socket, auth: dict[str, Any]) -> None:
+        """Let a socket enter its rooms, as its client asked for in `auth`."""
+        socket.worker = self._tasks.spawn(self._work(socket, auth))
+
+    def take(self, socket: Socket, packet: ClientPacket) -> None:
+        """Queue a command of a socket, or refuse it."""
+        if len(socket.waiting) >= WAITING_COMMANDS_MAX:
+            self._refuse(socket, packet)
+            return
+        socket.refused_at_once = 0
+        socket.waiting.append(packet)
+        if socket.worker is None:
+            socket.worker = self._tasks.spawn(self._work(socket, None))
+
+    def _refuse(self, socket: Socket, packet: ClientPacket) -> None:
+        socket.refused_at_once += 1
+        if socket.refused_at_once > REFUSED_AT_ONCE_MAX:
+            self._admission.count_flood()
+            socket.connection.cut()
+        acknowledge(socket, packet.id, error_body(RateLimited(retry_after_s=1)))
+
+    async def _work(self, socket: Socket, entering: dict[str, Any] | None) -> None:
+        """Serve a socket until nothing waits; its first job is to enter its rooms."""
+        try:
+            if entering is not None:
+                replayed = await self._doorman.let_in(socket, entering)
+                self._admission.charge_replay(socket.connection, replayed, known=socket.known)
+            while socket.waiting:
+                await self._answer(socket, socket.waiting.popleft())
+        except Refusal:
+            socket.connection.cut()  # its rooms could not be read; the client comes back
+        except Exception as raised:
+            log.error("socket_failed", error=type(raised).__name__, where=where(raised))
+            socket.connection.cut()
+        finally:
+            socket.worker = None
+            if socket.gone:  # it went away meanwhile; what its last command began ends now
+                self._doorman.left(socket)
+                self._doorman.depart(socket)
+
+    async def _answer(self, socket: Socket, packet: ClientPacket) -> None:
+        assert packet.data is not None  # it was taken in as an event
+        name, payload = packet.data
+        incoming = Incoming(
+            socket.namespace, name, payload, socket.actor, socket.connection.origin, socket
+        )
+        answer = await self._dispatcher.answer(incoming)
+        acknowledge(socket, packet.id, answer.body)
+        for afterwards in answer.context.after_ack:
+            afterwards()
+        await self._slow_down(socket, answer.wait_s)
+
+    async def _slow_down(self, socket: Socket, wait_s: float) -> None:
+        if not wait_s:
+            socket.too_fast = max(socket.too_fast - 1, 0)
+            return
+        socket.too_fast += 1
+        if socket.too_fast > TOO_FAST_MAX:
+            await asyncio.sleep(min(wait_s, SLOWED_MAX_S))
+
+
+def acknowledge(socket: Socket, packet_id: int | None, body: bytes) -> None:
+    if packet_id is not None:
+        socket.send(Packet(ack_text(socket.namespace, packet_id, body)))
