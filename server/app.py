@@ -1,5 +1,6 @@
 """Puts one instance together and fixes the order in which its parts start and stop."""
 
+import asyncio
 import fcntl
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -42,6 +43,7 @@ from server.interpreter import (
     take_short_turns,
 )
 from server.limits import Limits
+from server.logs import tell_loop_error
 from server.places import Places
 from server.rates import RateLimit
 from server.rejections import Rejections
@@ -65,6 +67,8 @@ from storage.objects.s3 import Bucket
 
 log = structlog.get_logger("app")
 
+VISITORS_OF_ADDRESS = 5
+"""An address without anybody signed in may make as much work as so many people."""
 NAMESPACES_USUAL = 14
 """So many namespaces a client enters after it connected."""
 FILES_OF_OUR_OWN = 200
@@ -268,6 +272,10 @@ def make_limits(settings: Settings, line: Line | None) -> Limits:
         "frames": RateLimit(environment.frames_burst, environment.frames_per_s),
         "replays": RateLimit(environment.replays_burst, environment.replays_per_s),
         "work": RateLimit(environment.work_burst, environment.work_per_s),
+        "work_of_visitors": RateLimit(
+            environment.work_burst * VISITORS_OF_ADDRESS,
+            environment.work_per_s * VISITORS_OF_ADDRESS,
+        ),
     }
     shared = SharedRates(line) if line is not None else None
     return Limits(rates, shared, on=environment.limits == "default")
@@ -330,6 +338,7 @@ async def serve(app: App, orders: Orders) -> None:
 
 async def serve_alone(app: App, orders: Orders) -> None:
     listener = Listener(app.web, app.capacity, app.rejections)
+    asyncio.get_running_loop().set_exception_handler(tell_loop_error)
     try:
         await app.start()
         spare_what_is_loaded()

@@ -24,6 +24,7 @@ from handlers.kit.kernel import Actor, Kernel, Origin
 from server.limits import Limits
 from server.logs import CORRELATION, where
 from server.telemetry import Metrics
+from server.work import Work
 from storage.engine import StorageUnavailable
 
 log = structlog.get_logger("dispatch")
@@ -69,6 +70,9 @@ class Dispatcher:
         self._namespaces = set(registry.namespaces)
         self._limits = limits
         self._metrics = metrics
+        self._work = Work(limits)
+        self.exceeded: dict[str, tuple[int, ...]] = {}
+        """Commands that took more than they declare: rows read and written, bytes out."""
         self._first = secrets.token_hex(8)
         self._count_up = itertools.count(1)
         """Correlation ids: no two instances begin alike, and each counts on."""
@@ -93,10 +97,13 @@ class Dispatcher:
         finally:
             CORRELATION.reset(correlation)
         self._count(incoming, code, time.perf_counter() - started)
+        self._charge(incoming, context, len(body))
         return Answer(body, context, wait_s)
 
     async def _run(self, incoming: Incoming, context: Context) -> Any:
         try:
+            if wait_s := self._work.wait_of(incoming.actor, incoming.origin):
+                raise RateLimited("Too much was asked for; wait.", retry_after_s=wait_s)
             command = self._find(incoming)
             authorise(command, incoming.actor)
             request = decode(command, incoming.payload)
@@ -115,6 +122,16 @@ class Dispatcher:
         if command is None:
             raise UnknownCommand
         return command
+
+    def _charge(self, incoming: Incoming, context: Context, answer: int) -> None:
+        """Charge for what it took, and tell of a command that took more than it may."""
+        spent = context.spent
+        self._work.charge(incoming.actor, incoming.origin, spent, len(incoming.payload), answer)
+        command = self._commands.get((incoming.namespace, incoming.name))
+        if command is not None and spent.exceeds(command.costs, answer):
+            name = f"{command.namespace} {command.name}"
+            self.exceeded[name] = (spent.reads, spent.writes, spent.event_bytes, answer)
+            log.error("cost_exceeded", command=name, spent=self.exceeded[name])
 
     async def _limit(self, rate: Rate, incoming: Incoming, count: int = 1) -> None:
         if incoming.actor is not None and rate != "attempts":

@@ -87,6 +87,7 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers["Server"] = "Parley"  # and not which versions of which libraries
     return response
 
 

@@ -101,6 +101,7 @@ class HttpConnection(web.RequestHandler):
             body=BAD_REQUEST if status < 500 else FAILED,
             status=status,
             content_type="application/json",
+            headers={"Server": "Parley"},
         )
         response.force_close()
         return response

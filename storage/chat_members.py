@@ -63,6 +63,11 @@ class Interval(msgspec.Struct):
     to_seq: int | None
 
 
+class Count(msgspec.Struct):
+    conversation_id: str
+    members: int
+
+
 class Member(msgspec.Struct):
     """Who is in a conversation, from which number on, and as what."""
 
@@ -152,6 +157,11 @@ _COUNT_IN = (
         IN_NOW,
     )
 )
+_COUNTS = (
+    select(_m.conversation_id, func.count())
+    .where(_m.conversation_id.in_(bindparam("conversation_ids", expanding=True)), IN_NOW)
+    .group_by(_m.conversation_id)
+)
 _MEMBERS = (
     select(_m.conversation_id, _m.user_id, _m.from_seq, _m.role)
     .where(_m.conversation_id.in_(bindparam("conversation_ids", expanding=True)), IN_NOW)
@@ -224,6 +234,12 @@ def are_in(tx: Queries, conversation_id: str, user_ids: list[str]) -> bool:
 def hold_seat(tx: Queries, conversation_id: str, user_id: str) -> Seat | None:
     """How a person is in; that this changes waits until the commit."""
     return tx.one(Seat, _HOLD_SEAT, of_conversation=conversation_id, of_user=user_id)
+
+
+def count_members(tx: Queries, conversation_ids: list[str]) -> dict[str, int]:
+    """How many are in each of these conversations now; nothing of one that is empty."""
+    rows = tx.all(Count, _COUNTS, conversation_ids=conversation_ids)
+    return {row.conversation_id: row.members for row in rows}
 
 
 def list_members(tx: Queries, conversation_ids: list[str]) -> list[Member]:

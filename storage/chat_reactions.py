@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, select
+from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
@@ -35,6 +35,15 @@ class ReactionRow(msgspec.Struct):
     at: datetime
 
 
+class NamedReaction(msgspec.Struct):
+    """One of those who put an emoji on a message, and how many people did."""
+
+    message_id: str
+    user_id: str
+    emoji: str
+    people: int
+
+
 _r = reactions.c
 _INSERT = insert(reactions).on_conflict_do_nothing().returning(_r.emoji)
 _DELETE = delete(reactions).where(
@@ -43,10 +52,23 @@ _DELETE = delete(reactions).where(
     _r.emoji == bindparam("of_emoji"),
 )
 _DELETE_ALL = delete(reactions).where(_r.message_id == bindparam("of_message"))
-_OF_MESSAGES = (
-    select(reactions)
+_SAME = (_r.message_id, _r.emoji)
+_RANKED = (
+    select(
+        _r.message_id,
+        _r.user_id,
+        _r.emoji,
+        _r.at,
+        func.count().over(partition_by=_SAME).label("people"),
+        func.row_number().over(partition_by=_SAME, order_by=(_r.at, _r.user_id)).label("place"),
+    )
     .where(_r.message_id.in_(bindparam("message_ids", expanding=True)))
-    .order_by(_r.at, _r.user_id, _r.emoji)
+    .subquery()
+)
+_OF_MESSAGES = (
+    select(_RANKED.c.message_id, _RANKED.c.user_id, _RANKED.c.emoji, _RANKED.c.people)
+    .where(_RANKED.c.place <= bindparam("named"))
+    .order_by(_RANKED.c.at, _RANKED.c.user_id, _RANKED.c.emoji)
 )
 
 _OF_USER = select(reactions).where(_r.user_id == bindparam("of_user")).limit(bindparam("limit"))
@@ -66,9 +88,11 @@ def delete_reactions(tx: Queries, message_id: str) -> None:
     tx.run(_DELETE_ALL, of_message=message_id)
 
 
-def list_reactions(tx: Queries, message_ids: list[str]) -> list[ReactionRow]:
-    """Those of these messages, the oldest first."""
-    return tx.all(ReactionRow, _OF_MESSAGES, message_ids=message_ids) if message_ids else []
+def list_reactions(tx: Queries, message_ids: list[str], named: int) -> list[NamedReaction]:
+    """The first `named` people with each emoji on each of these messages, the oldest first."""
+    if not message_ids:
+        return []
+    return tx.all(NamedReaction, _OF_MESSAGES, message_ids=message_ids, named=named)
 
 
 def list_reactions_of(tx: Queries, user_id: str, limit: int) -> list[ReactionRow]:

@@ -125,6 +125,11 @@ class TopicRow(msgspec.Struct):
     active: bool
 
 
+class TextsRow(msgspec.Struct):
+    consultant_id: str
+    characters: int
+
+
 _c, _t = consultants.c, topics.c
 _insert = insert(consultants)
 _KEEP = _insert.on_conflict_do_update(
@@ -151,6 +156,16 @@ _TOPICS = (
     select(topics)
     .where(_t.consultant_id.in_(bindparam("consultant_ids", expanding=True)), _t.active.is_(True))
     .order_by(_t.id)
+)
+TOPIC_TEXT = 300
+"""Characters that a topic has beside its texts."""
+_TEXTS = (
+    select(
+        _t.consultant_id,
+        func.sum(func.length(_t.name) + func.length(_t.description) + TOPIC_TEXT),
+    )
+    .where(_t.consultant_id.in_(bindparam("consultant_ids", expanding=True)), _t.active.is_(True))
+    .group_by(_t.consultant_id)
 )
 _COUNT_TOPICS = select(func.count()).where(
     _t.consultant_id == bindparam("of_consultant"), _t.active.is_(True)
@@ -214,6 +229,12 @@ def find_topic(tx: Queries, topic_id: str) -> TopicRow | None:
 def list_topics(tx: Queries, consultant_ids: list[str]) -> list[TopicRow]:
     """The active topics of these consultants, oldest first."""
     return tx.all(TopicRow, _TOPICS, consultant_ids=consultant_ids)
+
+
+def sum_topic_texts(tx: Queries, consultant_ids: list[str]) -> dict[str, int]:
+    """How many characters the active topics of each of these consultants have."""
+    rows = tx.all(TextsRow, _TEXTS, consultant_ids=consultant_ids)
+    return {row.consultant_id: int(row.characters) for row in rows}
 
 
 def update_topic(tx: Queries, row: TopicRow) -> None:

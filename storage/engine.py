@@ -36,6 +36,14 @@ class Queries(Protocol):
     dialect: Dialect
     """Which SQL it speaks, for the few statements that cannot be the same."""
 
+    @property
+    def rows_read(self) -> int:
+        """How many rows came back so far."""
+
+    @property
+    def rows_written(self) -> int:
+        """How many rows were inserted, changed or deleted so far."""
+
     def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
         """The only row as `shape` (its fields are the columns, in order), or None."""
 

@@ -51,25 +51,33 @@ _AWAY = ("08", "53", "57", "58", _READ_ONLY)
 class PostgresQueries:
     """Statements on a SQLAlchemy connection; its compiled cache makes each text once."""
 
-    __slots__ = ("_connection", "effects")
+    __slots__ = ("_connection", "effects", "rows_read", "rows_written")
     dialect: Dialect = "postgresql"
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.effects: list[Any] = []
+        self.rows_read = 0
+        self.rows_written = 0
 
     def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
         row = self._execute(statement, values).first()
+        self.rows_read += 1
         return None if row is None else shape(*row)
 
     def all(self, shape: type[T], statement: Executable, /, **values: Any) -> list[T]:
-        return [shape(*row) for row in self._execute(statement, values)]
+        rows = [shape(*row) for row in self._execute(statement, values)]
+        self.rows_read += len(rows)
+        return rows
 
     def scalar(self, statement: Executable, /, **values: Any) -> Any:
+        self.rows_read += 1
         return self._execute(statement, values).scalar()
 
     def scalars(self, statement: Executable, /, **values: Any) -> list[Any]:
-        return list(self._execute(statement, values).scalars())
+        rows = list(self._execute(statement, values).scalars())
+        self.rows_read += len(rows)
+        return rows
 
     def run(self, statement: Executable, /, **values: Any) -> int:
         return int(self._execute(statement, values).rowcount)
@@ -78,10 +86,14 @@ class PostgresQueries:
         if rows:
             plan_for(statement, rows[0])
             self._connection.execute(statement, list(rows))
+            self.rows_written += len(rows)
 
     def _execute(self, statement: Executable, values: dict[str, Any]) -> Any:
         plan_for(statement, values)  # for its check of the names: SQLAlchemy drops unknown ones
-        return self._connection.execute(statement, values)
+        result = self._connection.execute(statement, values)
+        if getattr(statement, "is_dml", False):
+            self.rows_written += max(result.rowcount, 0)
+        return result
 
 
 class Kept(Exception):

@@ -52,30 +52,42 @@ _AWAY = {
 class SqliteQueries:
     """Statements on a bare sqlite3 connection, by plans compiled once."""
 
-    __slots__ = ("_connection", "effects")
+    __slots__ = ("_changes_before", "_connection", "effects", "rows_read")
     dialect: Dialect = "sqlite"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._changes_before = connection.total_changes
         self.effects: list[Any] = []
+        self.rows_read = 0
+
+    @property
+    def rows_written(self) -> int:
+        return self._connection.total_changes - self._changes_before
 
     def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
         plan = plan_for(statement, values)
         row = self._execute(plan, values).fetchone()
+        self.rows_read += 1
         return None if row is None else shape(*plan.read(row))
 
     def all(self, shape: type[T], statement: Executable, /, **values: Any) -> list[T]:
         plan = plan_for(statement, values)
-        return [shape(*plan.read(row)) for row in self._execute(plan, values)]
+        rows = [shape(*plan.read(row)) for row in self._execute(plan, values)]
+        self.rows_read += len(rows)
+        return rows
 
     def scalar(self, statement: Executable, /, **values: Any) -> Any:
         plan = plan_for(statement, values)
         row = self._execute(plan, values).fetchone()
+        self.rows_read += 1
         return None if row is None else plan.read(row)[0]
 
     def scalars(self, statement: Executable, /, **values: Any) -> list[Any]:
         plan = plan_for(statement, values)
-        return [plan.read(row)[0] for row in self._execute(plan, values)]
+        rows = [plan.read(row)[0] for row in self._execute(plan, values)]
+        self.rows_read += len(rows)
+        return rows
 
     def run(self, statement: Executable, /, **values: Any) -> int:
         return self._execute(plan_for(statement, values), values).rowcount

@@ -270,6 +270,8 @@ class World:
             stack.push_async_callback(self.stop)
             for client in self.clients:
                 stack.push_async_callback(client.close)
+        exceeded = self.app.dispatcher.exceeded
+        assert not exceeded, f"commands took more than they declare: {exceeded}"
 
     def _load_domains(self, names: tuple[str, ...]) -> Registry:
         return Registry((*load_domains(names).domains, *self.domains))
@@ -386,6 +388,11 @@ class Process:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._running is not None
+        return self._running.pid
 
     @property
     def log(self) -> str:

@@ -18,9 +18,13 @@ from handlers.auth.contracts import CredentialsWrong, PasswordWeak, ProofNeeded
 from handlers.identities.contracts import IdentityTaken, LastMethod, SignInMethods, TicketInvalid
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from handlers.kit.errors import Invalid
 from handlers.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 from handlers.profile.contracts import EmailTaken, UserView
+
+ENDS_SESSIONS = Cost(reads=900, writes=1_700, events_kib=128)
+"""A person has up to 200 sessions, and each one that ends is told."""
 
 
 @account.command(namespace="/profile", rate="attempts")
@@ -40,7 +44,12 @@ async def prove(ctx: Context, ask: Prove) -> ProofView:
     return await ctx.transact(service.prove, ask, proved)
 
 
-@account.command(namespace="/profile", rate="attempts", refuses=(PasswordWeak, *PINCODE_REFUSALS))
+@account.command(
+    namespace="/profile",
+    rate="attempts",
+    refuses=(PasswordWeak, *PINCODE_REFUSALS),
+    costs=ENDS_SESSIONS,
+)
 async def set_password(ctx: Context, ask: SetPassword) -> Empty:
     """Set a password by a pincode of `send_proof`; every other session ends."""
     accounts.check_strength(ask.new_password, ctx.kernel.rules.password_length_min)
@@ -48,7 +57,7 @@ async def set_password(ctx: Context, ask: SetPassword) -> Empty:
     return await ctx.transact(service.set_password, ask, new_hash)
 
 
-@account.command(namespace="/profile", refuses=(ProofNeeded, LastMethod))
+@account.command(namespace="/profile", refuses=(ProofNeeded, LastMethod), costs=ENDS_SESSIONS)
 async def remove_password(ctx: Context, ask: RemovePassword) -> SignInMethods:
     """Sign in by password no more; needs a fresh proof, and another way in must be left."""
     return await ctx.transact(service.remove_password)
@@ -60,7 +69,12 @@ async def change_email(ctx: Context, ask: ChangeEmail) -> PincodeSent:
     return await ctx.transact(service.change_email, ask.email)
 
 
-@account.command(namespace="/profile", rate="attempts", refuses=(EmailTaken, *PINCODE_REFUSALS))
+@account.command(
+    namespace="/profile",
+    rate="attempts",
+    refuses=(EmailTaken, *PINCODE_REFUSALS),
+    costs=ENDS_SESSIONS,
+)
 async def confirm_email(ctx: Context, ask: ConfirmEmail) -> UserView:
     """Move to another address by the pincodes of both; every other session ends."""
     return await ctx.transact(service.confirm_email, ask)

@@ -23,7 +23,11 @@ from handlers.auth.passwords import check_strength, hash_password, verify_passwo
 from handlers.auth.service import passwords, sessions
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from handlers.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
+
+ENDS_SESSIONS = Cost(reads=900, writes=1_700, events_kib=128)
+"""A person has up to 200 sessions, and each one that ends is told."""
 
 
 @auth.command(visitors=True, rate="attempts", refuses=(CredentialsWrong,))
@@ -53,7 +57,9 @@ async def forgot(ctx: Context, ask: Forgot) -> PincodeSent:
     return await ctx.transact(passwords.forgot, ask)
 
 
-@auth.command(visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, PasswordWeak))
+@auth.command(
+    visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, PasswordWeak), costs=ENDS_SESSIONS
+)
 async def reset(ctx: Context, ask: Reset) -> SessionView:
     """Set a new password by a pincode of `forgot`; every session before ends."""
     name = ask.email.split("@")[0]
@@ -62,7 +68,12 @@ async def reset(ctx: Context, ask: Reset) -> SessionView:
     return await ctx.transact(passwords.reset, ask, new_hash)
 
 
-@auth.command(namespace="/profile", rate="attempts", refuses=(CredentialsWrong, PasswordWeak))
+@auth.command(
+    namespace="/profile",
+    rate="attempts",
+    refuses=(CredentialsWrong, PasswordWeak),
+    costs=ENDS_SESSIONS,
+)
 async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
     """Set a new password; every other session ends."""
     check_strength(ask.new_password, ctx.kernel.rules.password_length_min)
@@ -72,7 +83,7 @@ async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
     return await ctx.transact(passwords.change_password, current, new_hash)
 
 
-@auth.command(namespace="/profile", name="sessions")
+@auth.command(namespace="/profile", name="sessions", costs=Cost(reads=250, answer_kib=256))
 async def list_sessions(ctx: Context, ask: ListSessions) -> SessionList:
     """Where you are signed in."""
     return await ctx.read(sessions.list_sessions)
@@ -84,7 +95,7 @@ async def end_session(ctx: Context, ask: EndSession) -> Empty:
     return await ctx.transact(sessions.end_one, ask.session_id)
 
 
-@auth.command(namespace="/profile")
+@auth.command(namespace="/profile", costs=ENDS_SESSIONS)
 async def end_other_sessions(ctx: Context, ask: EndOtherSessions) -> Empty:
     """Sign out everywhere but here."""
     return await ctx.transact(sessions.end_others)

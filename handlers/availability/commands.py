@@ -30,13 +30,20 @@ from handlers.availability.contracts import (
 from handlers.availability.service import lists, now, places, weeks
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from rooms import names
 
 NAMESPACE = "/availability"
 CONSULTANT = ("consultant",)
 
+WEEKS = Cost(reads=60_000, writes=30_000, events_kib=3_500, answer_kib=1_200)
+"""All hours of the 27 weeks that may be made ahead, and of a year of overrides in another zone."""
+WEEK = Cost(reads=25_000, writes=15_000, events_kib=1_500, answer_kib=512)
+"""All hours of a week, with all the bookings that may be in them."""
+BLOCKS = Cost(reads=2_400, answer_kib=640)
 
-@availability.command(roles=CONSULTANT)
+
+@availability.command(roles=CONSULTANT, costs=WEEKS)
 async def set_default_schedule(ctx: Context, ask: SetDefaultSchedule) -> BlocksView:
     """Set the week that repeats; answers the blocks of the coming weeks.
 
@@ -45,19 +52,19 @@ async def set_default_schedule(ctx: Context, ask: SetDefaultSchedule) -> BlocksV
     return await ctx.transact(weeks.set_default, ask)
 
 
-@availability.command(roles=CONSULTANT)
+@availability.command(roles=CONSULTANT, costs=WEEK)
 async def override_week(ctx: Context, ask: OverrideWeek) -> BlocksView:
     """Set the hours of one week; CONFLICT names the bookings that would lose their place."""
     return await ctx.transact(weeks.override, ask)
 
 
-@availability.command(roles=CONSULTANT)
+@availability.command(roles=CONSULTANT, costs=WEEK)
 async def clear_override(ctx: Context, ask: ClearOverride) -> BlocksView:
     """Let one week be as the default again."""
     return await ctx.transact(weeks.clear, ask)
 
 
-@availability.command(roles=CONSULTANT)
+@availability.command(roles=CONSULTANT, costs=Cost(reads=100, answer_kib=640))
 async def get_schedule(ctx: Context, ask: GetSchedule) -> ScheduleView:
     """Your default week and your overrides."""
     return await ctx.read(weeks.get_schedule)
@@ -69,7 +76,7 @@ async def set_available_now(ctx: Context, ask: SetAvailableNow) -> AvailableNowV
     return await ctx.transact(now.set_available_now, ask)
 
 
-@availability.command(visitors=True)
+@availability.command(visitors=True, costs=BLOCKS)
 async def list_blocks(ctx: Context, ask: ListBlocks) -> ListedBlocksView:
     """Blocks that end after `from` and start before `to`."""
     return await ctx.read(places.list_blocks, ask)

@@ -23,36 +23,40 @@ from handlers.consultants.contracts import (
 )
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from rooms import names
 
 NAMESPACE = "/consultants"
 
+CONSULTANT = Cost(events_kib=3_400, answer_kib=1_700)
+"""Each view and event of a consultant has all of up to 50 topics."""
 
-@consultants.command(refuses=(AlreadyConsultant,))
+
+@consultants.command(refuses=(AlreadyConsultant,), costs=CONSULTANT)
 async def become(ctx: Context, ask: BecomeConsultant) -> ConsultantView:
     """Become a consultant (again)."""
     return await ctx.transact(service.become, ask)
 
 
-@consultants.command(refuses=(NotAConsultant,))
+@consultants.command(refuses=(NotAConsultant,), costs=CONSULTANT)
 async def update(ctx: Context, ask: UpdateConsultant) -> ConsultantView:
     """Change your profile as a consultant."""
     return await ctx.transact(service.update, ask)
 
 
-@consultants.command(refuses=(NotAConsultant,))
+@consultants.command(refuses=(NotAConsultant,), costs=CONSULTANT)
 async def stop(ctx: Context, ask: StopConsulting) -> ConsultantView:
     """Stop being found and booked; what is booked stays."""
     return await ctx.transact(service.stop)
 
 
-@consultants.command(visitors=True)
+@consultants.command(visitors=True, costs=CONSULTANT)
 async def get(ctx: Context, ask: GetConsultant) -> ConsultantView:
     """One consultant with their topics."""
     return await ctx.read(service.get_consultant, ask.consultant_id)
 
 
-@consultants.command(visitors=True)
+@consultants.command(visitors=True, costs=CONSULTANT)
 async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
     """One consultant, and from then on what changes about them."""
     room = names.consultant(ask.consultant_id)
@@ -68,7 +72,7 @@ async def unwatch(ctx: Context, ask: UnwatchConsultant) -> Empty:
     return Empty()
 
 
-@consultants.command(name="list", visitors=True)
+@consultants.command(name="list", visitors=True, costs=Cost(reads=1_500, answer_kib=1_700))
 async def list_consultants(ctx: Context, ask: ListConsultants) -> ConsultantPage:
     """Active consultants, the newest first."""
     return await ctx.read(service.list_consultants, ask)

@@ -28,6 +28,7 @@ from handlers.kit.codes import check_country, check_currency, check_language, ch
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty, Money, given
 from handlers.kit.errors import Conflict, NotFound
+from handlers.kit.paging import fitting
 from handlers.profile import public as profiles
 from rooms import names
 from storage import consultants as store
@@ -113,13 +114,14 @@ def get_watched(tx: Transaction, consultant_id: str) -> WatchedConsultantView:
 
 def list_consultants(tx: Transaction, ask: ListConsultants) -> ConsultantPage:
     rows = store.list_active(tx, ask.before or AFTER_ALL_IDS, ask.limit + 1)
-    page, more = rows[: ask.limit], len(rows) > ask.limit
+    sizes = store.sum_topic_texts(tx, [row.id for row in rows])
+    page = fitting(rows[: ask.limit], lambda row: len(row.about_me) + sizes.get(row.id, 0))
     topics: dict[str, list[TopicView]] = {row.id: [] for row in page}
     for topic in store.list_topics(tx, list(topics)):
         topics[topic.consultant_id].append(topic_view(topic))
     return ConsultantPage(
         consultants=[_view(row, topics[row.id]) for row in page],
-        next=page[-1].id if more else None,
+        next=page[-1].id if len(rows) > len(page) else None,
     )
 
 

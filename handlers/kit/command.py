@@ -14,6 +14,7 @@ import msgspec
 
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Event, Request, View
+from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
 from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
 
@@ -24,6 +25,8 @@ Rate = Literal[
 """What kind of use a command is, each with a rate of its own: `signs` are small and many, `reach`
 comes to people who did not ask for it, `attempts` guess secrets."""
 F = TypeVar("F", bound=Callable[..., Any])
+SMALL = Cost()
+"""What a command takes that reads or changes a few things."""
 OUTSIDE_WITHIN_S = 45.0
 """What outbound consumers do takes no longer than this, unless they say so."""
 
@@ -57,6 +60,7 @@ class Command:
     visitors: bool
     rate: Rate
     refuses: tuple[type[Refusal], ...]
+    costs: Cost
     decoder: msgspec.json.Decoder[Request]
 
     @property
@@ -136,9 +140,11 @@ class Domain:
         visitors: bool = False,
         rate: Rate = "commands",
         refuses: tuple[type[Refusal], ...] = (),
+        costs: Cost = SMALL,
     ) -> Callable[[F], F]:
         """Register an `async def (ctx, request) -> view` as a command.
 
+        `costs` says what one use may take at most; each use is charged for what it did take.
         `namespace` is for the rare door that stands in another domain's namespace.
         """
 
@@ -155,6 +161,7 @@ class Domain:
                 visitors=visitors,
                 rate=rate,
                 refuses=refuses,
+                costs=costs,
                 decoder=msgspec.json.Decoder(request),
             )
             if command.name in self.commands:

@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import msgspec
 
 from handlers.kit.contract import Event, Request, View, encode
+from handlers.kit.cost import Spent
 from handlers.kit.errors import Conflict, Refusal
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Audience, Kernel, Origin, Stored, Wake, Whisper
@@ -36,6 +37,7 @@ class Transaction:
         self.scalar, self.scalars = queries.scalar, queries.scalars
         self.run, self.run_many = queries.run, queries.run_many
         self.effects = queries.effects
+        self._queries = queries
         self.dialect = queries.dialect
         self.kernel = kernel
         self.rules = kernel.rules
@@ -48,6 +50,15 @@ class Transaction:
         self._actor = actor
         self._said: list[Event] = []
         self._taken: dict[str, list[int]] = {}
+        self.bytes_published = 0
+
+    @property
+    def rows_read(self) -> int:
+        return self._queries.rows_read
+
+    @property
+    def rows_written(self) -> int:
+        return self._queries.rows_written
 
     @property
     def actor(self) -> Actor:
@@ -97,6 +108,7 @@ class Transaction:
                 raise RuntimeError(f"numbers taken but not used: {sorted(self._taken)}")
             return
         records = [self._record(event) for event in self._said]
+        self.bytes_published += sum(len(record.data) for record in records)
         self.effects.extend(events.insert_events(self, records, self._taken))
         self.effects.extend(Stored(r.name) for r in records)
         self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
@@ -145,6 +157,8 @@ class Context:
     request_id: str | None = None
     payload: bytes = b""
     after_ack: list[Callable[[], None]] = field(default_factory=list)
+    spent: Spent = field(default_factory=Spent)
+    """What its transactions have cost so far."""
     _attended: list[str] = field(default_factory=list)
     _listened: list[str] = field(default_factory=list)
     _claimed: bool = False
@@ -161,6 +175,8 @@ class Context:
                 if refusal.keeps:
                     tx.flush()
                 raise
+            finally:
+                self.spent.add(tx)
             return answer
 
         # With a request id there is a claim, which is a change, before anything can be refused.
@@ -174,11 +190,23 @@ class Context:
 
     async def read(self, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the plain function on one snapshot; it must not change anything."""
-        return await self.kernel.database.read(
-            lambda queries: work(
-                Transaction(queries, self.kernel, self.actor, self.origin), *args, **kwargs
-            )
-        )
+
+        def run(queries: Queries) -> T:
+            tx = Transaction(queries, self.kernel, self.actor, self.origin)
+            try:
+                return work(tx, *args, **kwargs)
+            finally:
+                self.spent.add(tx)
+
+        return await self.kernel.database.read(run)
+
+    async def keep_up(self, work: Callable[[Transaction], None]) -> None:
+        """Run upkeep that is due in a transaction of its own; the command is not charged for it."""
+
+        def run(queries: Queries) -> None:
+            work(Transaction(queries, self.kernel, None, self.origin))
+
+        await self.kernel.database.transact(run)
 
     async def follow(self, namespace: str, room: str, read: Callable[[], Awaitable[T]]) -> T:
         """Let this socket hear `room` from what `read` returns (its `seq`) on, after the ack."""

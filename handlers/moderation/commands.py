@@ -3,6 +3,7 @@
 from handlers.chat.contracts.messages import MediaLinks
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from handlers.moderation import MODERATOR, moderation
 from handlers.moderation.contracts import (
     AuditPage,
@@ -20,6 +21,10 @@ from handlers.moderation.contracts import (
 from handlers.moderation.service import cases, decisions, flags, records
 from handlers.uploads import public as uploads
 
+PAGE = Cost(reads=250, answer_kib=1_300)
+DECISION = Cost(reads=1_200)
+"""Up to 1,000 cases of one message are held."""
+
 
 @moderation.command(rate="messages", refuses=(OwnMessage,))
 async def flag(ctx: Context, ask: FlagMessage) -> Empty:
@@ -27,13 +32,15 @@ async def flag(ctx: Context, ask: FlagMessage) -> Empty:
     return await ctx.transact(flags.flag, ask)
 
 
-@moderation.command(roles=(MODERATOR,))
+@moderation.command(roles=(MODERATOR,), costs=PAGE)
 async def queue(ctx: Context, ask: ListQueue) -> QueuePage:
     """The open cases, the oldest first."""
     return await ctx.read(cases.list_queue, ask)
 
 
-@moderation.command(name="case", roles=(MODERATOR,), refuses=(OwnMessage,))
+@moderation.command(
+    name="case", roles=(MODERATOR,), refuses=(OwnMessage,), costs=Cost(reads=250, answer_kib=256)
+)
 async def get_case(ctx: Context, ask: GetCase) -> OpenedCase:
     """A case with its message, and nothing else of the conversation."""
     return await ctx.read(cases.get_case, ask.case_id)
@@ -47,19 +54,19 @@ async def get_media(ctx: Context, ask: GetCase) -> MediaLinks:
     return MediaLinks(url=url, thumbnail_url=thumbnail_url)
 
 
-@moderation.command(roles=(MODERATOR,), refuses=(OwnMessage,))
+@moderation.command(roles=(MODERATOR,), refuses=(OwnMessage,), costs=DECISION)
 async def decide(ctx: Context, ask: DecideCase) -> CaseView:
     """Dismiss a case, so that its message is shown, or hide the message."""
     return await ctx.transact(decisions.decide, ask)
 
 
-@moderation.command(roles=(MODERATOR,), refuses=(OwnMessage,))
+@moderation.command(roles=(MODERATOR,), refuses=(OwnMessage,), costs=DECISION)
 async def undo(ctx: Context, ask: UndoDecision) -> CaseView:
     """Take a decision back: the case is open again, the message as it was before."""
     return await ctx.transact(decisions.undo, ask)
 
 
-@moderation.command(roles=(MODERATOR,))
+@moderation.command(roles=(MODERATOR,), costs=PAGE)
 async def audit(ctx: Context, ask: ListAudit) -> AuditPage:
     """What was done by moderators, the operator and the server, the newest first."""
     return await ctx.read(records.list_audit, ask)

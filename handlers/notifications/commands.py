@@ -3,6 +3,7 @@
 from handlers.auth.contracts import SessionRevoked
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from handlers.notifications import devices, notifications, service
 from handlers.notifications.contracts import (
     ListNotifications,
@@ -14,13 +15,13 @@ from handlers.notifications.contracts import (
 )
 
 
-@notifications.command(name="list")
+@notifications.command(name="list", costs=Cost(reads=150, answer_kib=256))
 async def list_notifications(ctx: Context, ask: ListNotifications) -> NotificationPage:
     """What you were told, the newest first."""
     return await ctx.read(service.list_notifications, ask)
 
 
-@notifications.command()
+@notifications.command(costs=Cost(reads=450, writes=260))
 async def mark_read(ctx: Context, ask: MarkNotificationsRead) -> UnreadView:
     """You have read these."""
     return await ctx.transact(service.mark_read, ask)

@@ -2,6 +2,7 @@
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from handlers.kit.errors import TooMany
 from handlers.presence import presence, service
 from handlers.presence.contracts import SetStatus, StatesView, UnwatchPeople, WatchPeople
@@ -10,7 +11,7 @@ from rooms import names
 NAMESPACE = "/presence"
 
 
-@presence.command(refuses=(TooMany,))
+@presence.command(refuses=(TooMany,), costs=Cost(reads=2_500, answer_kib=128))
 async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
     """Whether these people are there, and from then on when that changes."""
     known = await ctx.read(service.list_known, ask.user_ids)

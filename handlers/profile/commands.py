@@ -1,6 +1,7 @@
 """The doors of /profile."""
 
 from handlers.kit.context import Context
+from handlers.kit.cost import Cost
 from handlers.profile import profile, service
 from handlers.profile.contracts import ListPeople, Me, PeopleView, UpdateProfile, UserView
 
@@ -17,7 +18,7 @@ async def update(ctx: Context, ask: UpdateProfile) -> UserView:
     return await ctx.transact(service.update_me, ask)
 
 
-@profile.command()
+@profile.command(costs=Cost(reads=250, answer_kib=256))
 async def people(ctx: Context, ask: ListPeople) -> PeopleView:
     """What people are called, so that a booking or a message can show a name."""
     return await ctx.read(service.list_people, ask.user_ids)

@@ -177,6 +177,7 @@ def receive(key: str, command: Command) -> Json:
         "x-visitors": command.visitors,
         "x-roles": sorted(command.roles),
         "x-rate": rate_of(command),
+        "x-cost": command.costs._asdict(),
         "x-takes-request-id": command.changes,
         "x-refusals": refusals_of(command),
     }

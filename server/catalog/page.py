@@ -103,6 +103,14 @@ class Page:
             return " or ".join(sorted(command.roles))
         return "anybody, signed in or not" if command.visitors else "anybody who is signed in"
 
+    def cost(self, command: Command) -> str:
+        """What a use of a command takes at most, in words."""
+        cost = command.costs
+        return (
+            f"{cost.reads:,} rows read, {cost.writes:,} written, "
+            f"{cost.events_kib:,} KiB of events, {cost.answer_kib:,} KiB of answer"
+        )
+
     def rate(self, command: Command) -> str:
         """A command's rate, in words."""
         rate = rate_of(command)

@@ -6,6 +6,7 @@ from handlers.booking.contracts import BookingPage, BookingView, ListBookings
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Money
 from handlers.kit.errors import NotFound
+from handlers.kit.paging import fitting
 from rooms import names
 from storage import booking as store
 from storage.booking import BookingRow
@@ -24,10 +25,10 @@ def get_booking(tx: Transaction, booking_id: str) -> BookingView:
 def list_bookings(tx: Transaction, ask: ListBookings) -> BookingPage:
     before = ask.before or AFTER_ALL_IDS
     rows = store.list_bookings(tx, tx.actor.id, ask.status, before, ask.limit + 1)
-    page = rows[: ask.limit]
+    page = fitting(rows[: ask.limit], lambda row: len(row.note or "") + len(row.reason or ""))
     return BookingPage(
         bookings=[view_of(row) for row in page],
-        next=page[-1].id if len(rows) > ask.limit else None,
+        next=page[-1].id if len(rows) > len(page) else None,
         seq=tx.head("/booking", names.user(tx.actor.id)),
     )
 

@@ -19,8 +19,13 @@ from handlers.chat.contracts.personal import Blocked
 from handlers.chat.service import cards, media, messages, pins, reactions
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from handlers.kit.errors import TooMany
 from handlers.moderation.contracts import TextRefused
+
+SIGNS = Cost(reads=800)
+"""Up to 20 emojis are on a message, each with up to 32 names."""
+BOOKING = Cost(reads=200, writes=150)
 
 
 @chat.command(rate="messages", refuses=(Blocked, TextRefused))
@@ -35,13 +40,13 @@ async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     return await ctx.transact(media.send_media, ask)
 
 
-@chat.command(refuses=(Blocked, TextRefused), rate="signs")
+@chat.command(refuses=(Blocked, TextRefused), rate="signs", costs=SIGNS)
 async def react(ctx: Context, ask: React) -> ReactionsView:
     """Put a sign on a message, or take yours away."""
     return await ctx.transact(reactions.react, ask)
 
 
-@chat.command(rate="messages", refuses=(Blocked, TooLate, TextRefused))
+@chat.command(rate="messages", refuses=(Blocked, TooLate, TextRefused), costs=SIGNS)
 async def edit(ctx: Context, ask: EditMessage) -> MessageView:
     """Change what you said."""
     return await ctx.transact(messages.edit, ask)
@@ -53,7 +58,7 @@ async def pin(ctx: Context, ask: Pin) -> Empty:
     return await ctx.transact(pins.pin, ask)
 
 
-@chat.command(refuses=(TooLate,))
+@chat.command(refuses=(TooLate,), costs=SIGNS)
 async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
     """Take back what you said; its text is gone from everywhere."""
     return await ctx.transact(messages.delete, ask)
@@ -62,6 +67,7 @@ async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
 @chat.command(
     refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
     rate="reach",
+    costs=BOOKING,
 )
 async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
     """Ask for a booking inside a conversation, which shows it and keeps it current."""

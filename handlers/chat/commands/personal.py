@@ -14,6 +14,7 @@ from handlers.chat.contracts.personal import (
 from handlers.chat.service import blocks, personal
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
 from handlers.kit.errors import TooMany
 
 
@@ -47,7 +48,7 @@ async def block(ctx: Context, ask: BlockPerson) -> Empty:
     return await ctx.transact(blocks.block, ask)
 
 
-@chat.command(name="blocked")
+@chat.command(name="blocked", costs=Cost(reads=1_100, answer_kib=256))
 async def list_blocked(ctx: Context, ask: ListBlocked) -> BlockedView:
     """Whom you have blocked."""
     return await ctx.read(blocks.list_blocked)

@@ -1,9 +1,10 @@
 """What was said with certain words, where one may read it."""
 
 from handlers.chat.contracts.messages import FoundView, Search
-from handlers.chat.service.history import shown
+from handlers.chat.service.history import shown, text_of
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.paging import fitting
 from storage import chat_members, chat_search
 from storage.chat_members import Interval
 from storage.chat_search import catch_up as catch_up
@@ -22,10 +23,10 @@ def search(tx: Transaction, ask: Search) -> FoundView:
     if not stays:
         return FoundView(messages=[], next=None)
     rows = chat_search.list_said(tx, tx.actor.id, words, list(stays), ask.before, ask.limit + 1)
-    page = rows[: ask.limit]
+    page = fitting(rows[: ask.limit], text_of)
     return FoundView(
         messages=shown(tx, stays, page),
-        next=page[-1].id if len(rows) > ask.limit else None,
+        next=page[-1].id if len(rows) > len(page) else None,
     )
 
 

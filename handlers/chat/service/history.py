@@ -14,6 +14,7 @@ from handlers.chat.contracts.messages import HistoryView, MessageView, Reaction,
 from handlers.chat.service.views import conversation_views, message_view, reactions_of
 from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.paging import fitting
 from rooms import names
 from storage import chat as store
 from storage import chat_members, chat_messages, chat_removals, chat_states
@@ -24,6 +25,8 @@ from storage.chat_states import StateRow
 from storage.columns import instant_text
 
 UNREAD_MAX = 1_000
+ID_TEXT = 40
+"""Characters that a member's id adds to a page."""
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -35,10 +38,10 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     head = tx.head("/chat", names.chat(ask.conversation_id))
     last = head if ask.before_seq is None else ask.before_seq - 1
     rows = _newest(tx, intervals, last, ask.limit + 1)
-    page = rows[: ask.limit]
+    page = fitting(rows[: ask.limit], text_of)
     return HistoryView(
         messages=shown(tx, {ask.conversation_id: intervals}, page[::-1]),
-        has_more=len(rows) > ask.limit,
+        has_more=len(rows) > len(page),
         seq=head if intervals[-1].to_seq is None else intervals[-1].to_seq,
     )
 
@@ -89,6 +92,11 @@ def shown(
     return [_as_heard(stays[row.conversation_id], row, signs.get(row.id, [])) for row in rows]
 
 
+def text_of(row: MessageRow | MessageView) -> int:
+    """How many characters a message adds to a page."""
+    return len(row.text)
+
+
 def get_message(tx: Transaction, message_id: str) -> MessageView:
     """One message that the actor may read; raises NotFound."""
     row = get_readable(tx, message_id)
@@ -99,10 +107,12 @@ def get_message(tx: Transaction, message_id: str) -> MessageView:
 def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
     before, before_id = _position(ask.before)
     rows = store.list_conversations(tx, tx.actor.id, ask.archived, before, before_id, ask.limit + 1)
-    page = rows[: ask.limit]
+    sizes = chat_members.count_members(tx, [row.id for row in rows])
+    page = fitting(rows[: ask.limit], lambda row: ID_TEXT * sizes.get(row.id, 0))
+    listed = fitting(_listed(tx, page), _text_of_listed)
     return ConversationPage(
-        conversations=_listed(tx, page),
-        next=_cursor(page[-1]) if len(rows) > ask.limit else None,
+        conversations=listed,
+        next=_cursor(rows[len(listed) - 1]) if len(rows) > len(listed) else None,
         seq=tx.head("/chat", names.user(tx.actor.id)),
     )
 
@@ -160,6 +170,11 @@ def _last(row: MessageRow | None, signs: dict[str, list[Reaction]]) -> MessageVi
 def _own(state: StateRow | None) -> dict[str, Any]:
     state = state or StateRow("", "")
     return {name: getattr(state, name) for name in ("muted_until", "archived", "draft")}
+
+
+def _text_of_listed(view: ListedConversationView) -> int:
+    last = text_of(view.last_message) if view.last_message is not None else 0
+    return last + len(view.draft or "")
 
 
 def _cursor(row: ListedRow) -> str:

@@ -62,11 +62,9 @@ def _without_words(row: MessageRow) -> MessageRow:
 def reactions_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Reaction]]:
     """The signs on each of these messages, in one query."""
     found: dict[str, dict[str, Reaction]] = {one: {} for one in message_ids}
-    for row in chat_reactions.list_reactions(tx, message_ids):
-        shown = found[row.message_id].setdefault(row.emoji, Reaction(row.emoji, 0, []))
-        shown.count += 1
-        if len(shown.user_ids) < NAMED_MAX:
-            shown.user_ids.append(row.user_id)
+    for row in chat_reactions.list_reactions(tx, message_ids, NAMED_MAX):
+        shown = found[row.message_id].setdefault(row.emoji, Reaction(row.emoji, row.people, []))
+        shown.user_ids.append(row.user_id)
     return {message_id: list(by_emoji.values()) for message_id, by_emoji in found.items()}
 
 

@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from handlers.kit.context import Transaction
+from handlers.kit.paging import fitting
 from handlers.moderation.contracts import Act, AuditEntry, AuditPage, ListAudit
 from storage import moderation as store
 from storage.moderation import AuditRow, CaseRow
@@ -24,8 +25,8 @@ def note_decision(tx: Transaction, act: Act, case: CaseRow, note: str, by: str |
 
 def list_audit(tx: Transaction, ask: ListAudit) -> AuditPage:
     rows = store.list_audit(tx, ask.before or AFTER_ALL_IDS, ask.limit + 1)
-    page = rows[: ask.limit]
+    page = fitting(rows[: ask.limit], lambda row: len(row.note))
     return AuditPage(
         entries=[AuditEntry(**structs.asdict(row)) for row in page],
-        next=page[-1].id if len(rows) > ask.limit else None,
+        next=page[-1].id if len(rows) > len(page) else None,
     )

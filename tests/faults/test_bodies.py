@@ -1,0 +1,129 @@
+"""Bodies that cost more than they seem to: packed, endless, dribbled, or where none belongs."""
+
+import asyncio
+import zlib
+
+import aiohttp
+import pytest
+
+from tests.faults.attacker import Line, billed, dribbling, request
+from tests.world import Process, World, one_database, until
+
+pytestmark = one_database
+PATHS = (
+    "/",
+    "/nothing/here",
+    "/uploads",
+    "/uploads/x/complete",
+    "/files/incoming/x",
+    "/oauth/x/callback",
+    "/socket.io/?EIO=4&transport=polling",
+    "/socket.io/?EIO=4&transport=polling&sid=x",
+)
+UNPACKED_MB = 300
+AGAIN = 3
+
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """300 KiB that unpack to 300 MiB, in gzip's form."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(1024**2)
+    return b"".join(packer.compress(zeros) for _ in range(UNPACKED_MB)) + packer.flush()
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default")
+async def test_a_packed_body_is_refused_and_never_unpacked(process: Process, bomb: bytes):
+    with billed(process.pid) as bill:
+        for path in PATHS:
+            for encoding in ("gzip", "deflate", "br", " GZIP , identity")[:AGAIN]:
+                head = (
+                    f"POST {path} HTTP/1.1\nHost: x\nContent-Encoding: {encoding}\n"
+                    f"Content-Length: {len(bomb)}"
+                )
+                assert await request(process.port, head, bomb) in (415, 405)
+    assert bill.cpu_s < 1.0
+    assert bill.grown_mb < 16
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default")
+@pytest.mark.parametrize("path", ["/uploads", "/socket.io/?EIO=4&transport=polling&sid=x"])
+async def test_an_endless_chunked_body_is_refused_at_the_bound(process: Process, path: str):
+    head = f"POST {path} HTTP/1.1\nHost: x\nTransfer-Encoding: chunked"
+    chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    with billed(process.pid) as bill:
+        for _ in range(AGAIN):
+            assert await request(process.port, head, chunk * 200) == 413
+    assert bill.grown_mb < 16
+    assert bill.cpu_s < 1.0
+
+
+@pytest.mark.parametrize("size", [65_537, 10**12, 10**30])
+async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(
+    world: World, size: int
+):
+    head = f"POST /uploads HTTP/1.1\nHost: x\nContent-Length: {size}"
+    assert await request(world.port, head) in (400, 413)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/", "/health", "/socket.io/?EIO=4&transport=polling"])
+async def test_a_body_where_none_belongs_is_refused(world: World, method: str, path: str):
+    head = f"{method} {path} HTTP/1.1\nHost: x\nContent-Length: 4"
+    assert await request(world.port, head, b"body") == 400
+    assert not world.app.sockets.eio.sockets
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST /uploads HTTP/1.1\nHost: x\nContent-Length: 4000",
+        "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\nHost: x\nContent-Length: 4000",
+        "POST /oauth/x/callback HTTP/1.1\nHost: x\nTransfer-Encoding: chunked",
+    ],
+)
+async def test_a_body_that_dribbles_in_is_dropped(world: World, monkeypatch, head: str):
+    monkeypatch.setattr("server.bodies.BODY_WITHIN_S", 0.3)
+    async with Line(world.port) as line, asyncio.timeout(5):
+        await line.send(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+        async with dribbling(line):
+            assert await line.status() == 408
+            await line.ended()
+
+
+async def test_a_file_that_dribbles_in_is_dropped(world: World, monkeypatch):
+    monkeypatch.setattr("handlers.uploads.routes.SLOW_START_S", 0.2)
+    ana = await world.person("ana")
+    address = await begin_upload(world, ana.token, size=1_000_000)
+    head = (
+        f"PUT {address} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+        f"Content-Length: 1000000\r\n\r\n"
+    )
+    async with Line(world.port) as line, asyncio.timeout(5):
+        await line.send(head.encode())
+        async with dribbling(line):
+            assert await line.status() == 503
+            await line.ended()
+
+
+async def begin_upload(world: World, token: str, size: int) -> str:
+    """The path with which a file of so many bytes may be put."""
+    ask = {"name": "a.txt", "content_type": "text/plain", "size": size, "sha256": "0" * 64}
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{world.url}/uploads", json=ask, headers=headers) as answer,
+    ):
+        put: str = (await answer.json())["put"]["url"]
+    return "/files/" + put.partition("/files/")[2]
+
+
+async def test_a_reader_that_stalls_is_cut_off(world: World, monkeypatch):
+    """A response waits for its reader, but not forever."""
+    monkeypatch.setattr("server.http_server.STALLED_MAX_S", 1)
+    async with Line(world.port) as line:
+        line.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        wanted = b"GET /client/contracts.d.ts HTTP/1.1\r\nHost: x\r\n\r\n"
+        line.writer.write(wanted * 400)  # more than all the buffers between hold
+        await until(lambda: world.app.capacity.counts()["tcp_connections"] == 1)
+        await until(lambda: world.app.capacity.counts()["tcp_connections"] == 0, within_s=30)

@@ -1,0 +1,235 @@
+"""Floods of connections and of entries into namespaces: bounded by address, cheap, and linear."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.attacker import (
+    ELSEWHERE,
+    HANDSHAKE,
+    Line,
+    billed,
+    frames,
+    open_websocket,
+    request,
+)
+from tests.wire_client import Client
+from tests.world import Process, World, one_database, until
+
+pytestmark = one_database
+POLLING = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\nHost: x\nConnection: close"
+MANY = 300
+HEARD_WITHIN_S = 1.0
+
+
+async def shake_hands(port: int, lines: list[Line]) -> int:
+    line = await Line(port).open()
+    lines.append(line)
+    await line.send(HANDSHAKE)
+    return await line.status()
+
+
+@asynccontextmanager
+async def websocket_of(world: World) -> AsyncIterator[Line]:
+    line = await open_websocket(world.port)
+    yield line
+    await line.close()
+
+
+async def close_all(lines: list[Line]) -> None:
+    await asyncio.gather(*(line.close() for line in lines))
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_CONNECTIONS_PER_S="30")
+async def test_an_address_that_connects_too_often_is_refused_before_the_upgrade(world: World):
+    lines: list[Line] = []
+    began = time.monotonic()
+    statuses = Counter(await asyncio.gather(*(shake_hands(world.port, lines) for _ in range(MANY))))
+    allowed = 30 + 30 * (time.monotonic() - began)
+    assert set(statuses) == {101, 429}
+    assert 30 <= statuses[101] <= allowed
+    assert len(world.app.sockets.connections) == statuses[101]
+    await (await world.connect()).enter("/auth")  # from another address
+    await close_all(lines)
+    await until(lambda: world.app.capacity.counts()["engine_connections"] == 1)
+
+
+@pytest.mark.settings(
+    PARLEY_LIMITS="default",
+    PARLEY_CONNECTIONS_PER_S="1000",
+    PARLEY_VISITORS_PER_ADDRESS="20",
+    PARLEY_CONNECTIONS_PER_ADDRESS="30",
+)
+class TestCaps:
+    async def test_polling_connections_of_an_address_are_capped(self, world: World):
+        statuses = Counter([await request(world.port, POLLING) for _ in range(50)])
+        assert statuses == {200: 20, 429: 30}
+        assert len(world.app.sockets.eio.sockets) == 20
+        await world.visitor("/auth")  # from another address
+
+    async def test_who_signed_in_is_no_visitor(self, world: World):
+        ana = await world.person("ana")
+        for _ in range(10):
+            await (await ana.device()).enter("/profile")
+        assert world.app.capacity.counts()["visitors"] == 1  # the first has entered nothing yet
+        assert world.app.capacity.counts()["engine_connections"] == 11
+
+    async def test_a_place_is_free_again_when_a_connection_ends(self, world: World):
+        for _ in range(3):
+            lines = [await open_websocket(world.port) for _ in range(20)]
+            assert await request(world.port, POLLING) == 429
+            await close_all(lines)
+            await until(lambda: not world.app.sockets.connections)
+        assert set(world.app.capacity.counts().values()) == {0}
+
+    async def test_connections_that_say_nothing_are_capped_too(self, world: World):
+        lines = [await Line(world.port).open() for _ in range(60)]
+        await until(lambda: world.app.capacity.counts()["tcp_connections"] >= 30)
+        assert await request(world.port, "GET /health/live HTTP/1.1\nHost: x") == 0
+        assert await request(world.port, "GET /health/live HTTP/1.1\nHost: x", b"", "127.0.0.8")
+        assert world.app.capacity.counts()["tcp_connections"] <= 31
+        await close_all(lines)
+        await until(lambda: world.app.capacity.counts()["tcp_connections"] == 0)
+
+    async def test_what_is_refused_is_counted_and_logged_in_one_line(self, world: World, logs):
+        for _ in range(50):
+            await request(world.port, POLLING)
+        metrics = await world.metrics()
+        assert metrics['parley_rejected_total{kind="visitors"}'] == 30
+        assert "visitors" not in logs.getvalue()
+        world.app.rejections.log_summary()
+        assert logs.getvalue().count("rejected") == 1
+        assert "visitors=30" in logs.getvalue()
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_CONNECTIONS_MAX="40")
+async def test_one_address_never_takes_all_connections(process: Process):
+    lines = [await Line(process.port).open() for _ in range(100)]
+    async with asyncio.timeout(5):
+        assert await request(process.port, "GET /health/live HTTP/1.1\nHost: x", b"", "127.0.0.8")
+    await close_all(lines)
+
+
+async def test_the_limit_of_open_files_is_raised_at_the_start(process: Process):
+    limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+    _, soft, hard, _ = next(one for one in limits if "open files" in one).rsplit(maxsplit=3)
+    assert soft == hard
+
+
+# What comes in on a connection.
+
+
+async def test_entering_again_and_again_costs_in_proportion(world: World):
+    """What waits while a namespace is entered was queued anew for each one that was."""
+
+    async def cost_of(count: int) -> float:
+        refused = 0
+        async with websocket_of(world) as line, asyncio.timeout(60):
+            before = time.process_time()
+            await line.send(frames("40/auth,", count))
+            while refused < count - 1:
+                refused += (await line.reader.readuntil(b"44/auth")).count(b"44/auth")
+            return time.process_time() - before
+
+    await cost_of(500)
+    few, many = await cost_of(2_000), await cost_of(8_000)
+    assert many < few * 8
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default")
+@pytest.mark.parametrize(
+    "packet",
+    ["40/auth,", "40/x,", '40/profile,{"token":"x.y.z"}', "41/auth,", "42/auth,[]", "2", "3"],
+)
+async def test_a_flood_of_packets_is_cheap_and_others_go_on(process: Process, packet: str):
+    ana, ben = await process.sign_up("ana"), await process.sign_up("ben")
+    await ana.enter("/chat")
+    await ben.enter("/chat")
+    chat = (await ana.call("/chat", "open", user_id=ben.id))["id"]
+    lines = [await open_websocket(process.port) for _ in range(3)]
+    with billed(process.pid) as bill:
+        flooding = asyncio.gather(*(line.send(frames(packet, 32_000)) for line in lines))
+        slowest = 0.0
+        for number in range(10):
+            words, began = f"word {number}", time.monotonic()
+            await ana.call("/chat", "send", conversation_id=chat, client_id=words, text=words)
+            await ben.client.until(lambda words=words: words in said_to(ben.client))
+            slowest = max(slowest, time.monotonic() - began)
+        for line in lines:
+            await line.close()
+        await flooding
+    assert slowest < HEARD_WITHIN_S
+    assert bill.cpu_s < 3.0
+    assert bill.grown_mb < 64
+
+
+def said_to(client: Client) -> set[str]:
+    return {heard.data["message"]["text"] for heard in client.events("MESSAGE_SENT")}
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ENTRIES_BURST="5", PARLEY_ENTRIES_PER_S="1")
+async def test_entering_too_often_is_refused_and_then_ends_the_connection(world: World):
+    async with websocket_of(world) as line, asyncio.timeout(5):
+        await line.send(frames("40/auth,", 40))
+        told = await line.ended()
+    assert 10 < told.count(b"RATE_LIMITED") <= 21
+    ana = await world.person("ana")  # from another address
+    await ana.enter("/profile")
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ENTRIES_BURST="10", PARLEY_ENTRIES_PER_S="1")
+async def test_a_wrong_token_costs_more_than_a_right_one(world: World):
+    told = b""
+    async with websocket_of(world) as line, asyncio.timeout(5):
+        await line.send(frames('40/profile,{"token":"x.y.z"}', 5))
+        while told.count(b"RATE_LIMITED") < 3:
+            told += await line.reader.read(4_096)
+    assert told.count(b"TOKEN_INVALID") == 2
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_REPLAYS_BURST="150", PARLEY_REPLAYS_PER_S="1")
+async def test_replays_are_charged_to_the_person_who_had_them(world: World):
+    ana = await world.person("ana")
+    room = f"user:{ana.id}"
+    for number in range(60):
+        await ana.call("/profile", "update", first_name=f"Ana {number}")
+    replayed = 0
+    for _ in range(3):
+        device = await ana.device()
+        await device.enter("/profile", since={room: 0})
+        replayed += len(device.events("USER_UPDATED"))
+    assert replayed == 180
+    refused = await ana.device()
+    with pytest.raises(Exception, match="RATE_LIMITED"):
+        await refused.enter("/profile", since={room: 0})
+    await refused.enter("/profile")  # without a replay
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_FRAMES_BURST="100", PARLEY_FRAMES_PER_S="10")
+async def test_a_connection_that_sends_too_many_frames_is_read_slowly(world: World):
+    async with websocket_of(world) as line:
+        await line.send(frames("3", 200))
+        await until(lambda: paced(world))
+        assert await request(world.port, POLLING, b"", ELSEWHERE) == 200
+
+
+def paced(world: World) -> bool:
+    return any(one.outgoing.websocket._paced for one in world.app.sockets.connections)
+
+
+@pytest.mark.settings(
+    PARLEY_LIMITS="default", PARLEY_REQUESTS_BURST="50", PARLEY_REQUESTS_PER_S="5"
+)
+async def test_an_address_has_a_rate_of_requests(world: World):
+    statuses = [
+        await request(world.port, "GET /nothing HTTP/1.1\nHost: x\nConnection: close")
+        for _ in range(70)
+    ]
+    assert statuses[:50] == [404] * 50
+    assert statuses[-1] == 429
+    assert await request(world.port, "GET /nothing HTTP/1.1\nHost: x", b"", "127.0.0.8") == 404
