@@ -28,6 +28,8 @@ log = structlog.get_logger("http")
 ROOT = Path(__file__).parent.parent
 CLIENT = ROOT / "static" / "client"
 HANDSHAKE = "/socket.io/"
+BYTES_PER_REQUEST = 16_384
+"""A longer answer counts as so many requests more; files have a rate of their own."""
 TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -106,13 +108,15 @@ class Site:
 
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Each address has a rate of requests; probes of an operator's machines have none."""
-        if not request.path.startswith(("/health", "/metrics")):
-            network = network_of(self._app.settings.address_of(request))
-            if wait_s := self._app.limits.take_here("requests", network):
-                self._app.rejections.add("request_rate")
-                return refused(RateLimited(retry_after_s=wait_s))
-        return await handler(request)
+        """Each address has a rate of requests, of which a long answer takes several."""
+        limits, network = self._app.limits, network_of(self._app.settings.address_of(request))
+        if wait_s := limits.take_here("requests", network):
+            self._app.rejections.add("request_rate")
+            return refused(RateLimited(retry_after_s=wait_s))
+        response = await handler(request)
+        if isinstance(response, web.Response) and isinstance(response.body, bytes):
+            limits.charge("requests", network, len(response.body) // BYTES_PER_REQUEST)
+        return response
 
     @web.middleware
     async def turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -127,3 +127,28 @@ async def test_a_reader_that_stalls_is_cut_off(world: World, monkeypatch):
         line.writer.write(wanted * 400)  # more than all the buffers between hold
         await until(lambda: world.app.capacity.counts()["tcp_connections"] == 1)
         await until(lambda: world.app.capacity.counts()["tcp_connections"] == 0, within_s=30)
+
+
+async def test_a_head_that_dribbles_in_is_dropped(world: World, monkeypatch):
+    monkeypatch.setattr("server.http_server.KEPT_ALIVE_S", 0.5)
+    world = await restarted(world)
+    async with Line(world.port) as line, asyncio.timeout(10):
+        await line.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        async with dribbling(line, b"X: y\r\n"):
+            await line.ended()
+
+
+async def restarted(world: World) -> World:
+    """The same server, listening by what holds now."""
+    await world.restart()
+    return world
+
+
+@pytest.mark.settings(
+    PARLEY_LIMITS="default", PARLEY_REQUESTS_BURST="50", PARLEY_REQUESTS_PER_S="5"
+)
+async def test_a_long_answer_counts_as_several_requests(world: World):
+    asked = "GET /docs/asyncapi.json HTTP/1.1\nHost: x\nConnection: close"
+    statuses = [await request(world.port, asked) for _ in range(10)]
+    assert 1 <= statuses.count(200) <= 3
+    assert statuses[-1] == 429
