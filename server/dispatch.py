@@ -177,22 +177,31 @@ def decode(command: Command, payload: bytes) -> Any:
     """The payload as the command's request; raises Invalid with the path and what was expected."""
     try:
         request = command.decoder.decode(payload)
+        has_nuls = b"\\u0000" in payload and has_nul(msgspec.json.decode(payload))
     except msgspec.ValidationError as error:
         raise Invalid.of(str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Invalid(details={"path": "$", "expected": "well-formed JSON"}) from None
-    if b"\\u0000" in payload and has_nul(msgspec.to_builtins(request)):
+    if has_nuls:
         raise Invalid(details={"path": "$", "expected": "text without NUL characters"})
     return request
 
 
 def has_nul(value: Any) -> bool:
-    """Whether a NUL character, which PostgreSQL does not keep, is anywhere in `value`."""
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any(has_nul(part) for pair in value.items() for part in pair)
-    return isinstance(value, list) and any(has_nul(part) for part in value)
+    """Whether a NUL character, which PostgreSQL does not keep, is anywhere in `value`.
+
+    It goes through parsed JSON of any depth without recursion.
+    """
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str) and "\x00" in part:
+            return True
+        if isinstance(part, dict):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+    return False
 
 
 def error_body(refusal: Refusal) -> bytes:

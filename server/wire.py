@@ -1,6 +1,7 @@
 """Socket.IO packets from clients: decoded by hand as far as needed, the payload kept as bytes."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -11,8 +12,8 @@ _ARGUMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _NAME = msgspec.json.Decoder(str)
 ID_DIGITS_MAX = 15
 NAMESPACE_MAX = 100
-_DIGITS = frozenset("0123456789")
 NAME_MAX = 64
+_DIGITS = re.compile(rf"[0-9]{{1,{ID_DIGITS_MAX + 1}}}")
 
 
 class ClientPacket(socketio_packet.Packet):
@@ -49,11 +50,10 @@ def _split_namespace(rest: str) -> tuple[str, str]:
 
 
 def _split_id(rest: str) -> tuple[int | None, str]:
-    end = 0
-    while rest[end : end + 1] in _DIGITS:
-        end += 1
-        if end > ID_DIGITS_MAX:
-            raise ValueError("the packet's id is too long")
+    digits = _DIGITS.match(rest)
+    end = digits.end() if digits else 0
+    if end > ID_DIGITS_MAX:
+        raise ValueError("the packet's id is too long")
     return (int(rest[:end]) if end else None), rest[end:]
 
 

@@ -3,7 +3,9 @@
 import re
 from typing import Any, ClassVar, Self
 
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_AT = " - at `"
+_WHAT_MAX, _PATH_MAX = 300, 200
+"""The validator repeats what was sent, such as the name of an unknown field."""
 
 
 class Refusal(Exception):
@@ -47,9 +49,10 @@ class Invalid(Refusal):
     @classmethod
     def of(cls, message: str) -> Self:
         """With msgspec's sentence taken apart: where, and what was expected."""
-        match = _AT.match(message)
-        path = match["path"] if match else None
-        return cls(details={"path": path or "$", "expected": match["what"] if match else message})
+        what, at, path = message.rpartition(_AT)
+        if not at:
+            what, path = message, "$"
+        return cls(details={"path": path[:_PATH_MAX].rstrip("`"), "expected": what[:_WHAT_MAX]})
 
 
 class Forbidden(Refusal):

@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from itertools import groupby
 
 UNSEEN = {"Mn", "Me", "Cf"}
+MARKS_MAX = 30
+"""Marks that may follow each other: normalising sorts them, in time that grows with their square.
+No language needs more (Stream-Safe Text Format, UAX #15)."""
+MARKS_END = 0x20000
+"""Beyond it are ideographs, and tags and variation selectors, which are not sorted."""
 SENTENCES = str.maketrans("\ufdfa\ufdfb", "  ")
 """Single characters that would unfold to whole sentences."""
 FILLERS = "\u115f\u1160\u3164\uffa0"
@@ -46,6 +51,19 @@ GAPS = re.compile(r"[\W_]+")
 LETTER = re.compile(r"[^\W\d_]")
 
 
+def _is_sorted(one: str) -> bool:
+    """Whether normalising makes `one` a mark that it sorts among its neighbours."""
+    if unicodedata.combining(one):
+        return True
+    unfolds = unicodedata.decomposition(one)
+    return bool(unfolds and unicodedata.combining(unicodedata.normalize("NFKD", one)[0]))
+
+
+MARK = "[" + "".join(filter(_is_sorted, map(chr, range(0x300, MARKS_END)))) + "]"
+PILED = re.compile(f"(?<={MARK}{{{MARKS_MAX}}}){MARK}+")
+"""The marks beyond so many in a row."""
+
+
 def readings(text: str) -> list[str]:
     """Each way to read `text`: words in small plain letters, one blank between two."""
     chunks = plain(text).split()
@@ -60,7 +78,8 @@ def plain(text: str) -> str:
     """Small plain letters, and nothing that cannot be seen."""
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKC", text.translate(SENTENCES)).casefold()
+    text = PILED.sub("", text.translate(SENTENCES))
+    text = unicodedata.normalize("NFKC", text).casefold()
     text = unicodedata.normalize("NFKD", text)
     seen = (c for c in text if unicodedata.category(c) not in UNSEEN and c not in FILLERS)
     return "".join(seen).translate(LOOKS_LIKE)

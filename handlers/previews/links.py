@@ -9,6 +9,8 @@ from yarl import URL
 from handlers.previews.addresses import is_public
 
 LINK_LENGTH_MAX = 2_000
+AUTHORITY_LENGTH_MAX = 300
+"""A host's name has 253 characters at most; looking for the ASCII form of a longer one is dear."""
 LOOKED_AT_MAX = 20
 """So many links of a text are looked at for one that will do."""
 _LINK = re.compile(
@@ -16,6 +18,7 @@ _LINK = re.compile(
 )
 _NAME_ENDS = re.compile(r"\.(?:[a-z]{2,}|xn--[a-z0-9-]+)\.?$", re.IGNORECASE)
 _AFTER = ".,;:!?…*_~»”’"
+_AUTHORITY_ENDS = re.compile(r"[/?#]")
 _CLOSING = {")": "(", "]": "["}
 
 
@@ -42,6 +45,8 @@ def is_named_or_public(host: str) -> bool:
 
 
 def _read(link: str) -> URL | None:
+    if len(_AUTHORITY_ENDS.split(link, maxsplit=3)[2]) > AUTHORITY_LENGTH_MAX:
+        return None
     try:
         url = URL(link)
         plain = url.user is None and url.password is None and url.port is not None
@@ -54,12 +59,12 @@ def _read(link: str) -> URL | None:
 
 def _without_punctuation(link: str) -> str:
     """A link at the end of a sentence or in brackets does not have these."""
-    while link:
-        last = link[-1]
-        opening = _CLOSING.get(last)
-        if opening is not None and link.count(last) <= link.count(opening):
-            return link
-        if opening is None and last not in _AFTER:
-            return link
-        link = link[:-1]
-    return link
+    unopened = {
+        closing: link.count(closing) - link.count(opening) for closing, opening in _CLOSING.items()
+    }
+    end = len(link)
+    while end and (link[end - 1] in _AFTER or unopened.get(link[end - 1], 0) > 0):
+        end -= 1
+        if link[end] in unopened:
+            unopened[link[end]] -= 1
+    return link[:end]
