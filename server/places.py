@@ -6,6 +6,8 @@ from typing import Any
 
 import maxminddb
 
+from handlers.kit.visible import one_line
+
 
 class Places:
     """Names places of addresses; without a database it knows none."""
@@ -28,4 +30,4 @@ class Places:
 def _name(found: Any, what: str) -> str:
     names = found.get(what, {}).get("names", {}) if isinstance(found, dict) else {}
     name = names.get("en", "")
-    return name if isinstance(name, str) else ""
+    return one_line(name) if isinstance(name, str) else ""

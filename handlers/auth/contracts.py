@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
 from handlers.kit.contract import (
     Change,
     ChangeNothing,
@@ -17,11 +15,12 @@ from handlers.kit.contract import (
     View,
 )
 from handlers.kit.errors import Refusal
+from handlers.kit.texts import opaque
 from handlers.pincodes.contracts import Pincode
 from handlers.profile.contracts import Email, UserView
 
-Password = Annotated[str, Meta(min_length=1, max_length=256)]
-RefreshToken = Annotated[str, Meta(min_length=1, max_length=200)]
+Password = Annotated[str, opaque(1, 256)]
+RefreshToken = Annotated[str, opaque(1, 200)]
 
 
 class CredentialsWrong(Refusal):

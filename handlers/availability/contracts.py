@@ -6,8 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from handlers.consultants.contracts import Zone
-from handlers.kit.contract import END, Change, Event, Id, Moment, Nothing, Request, View
+from handlers.kit.contract import END, Change, Event, Id, Moment, Nothing, Request, View, Zone
 from handlers.kit.errors import Refusal
 from rooms import names
 

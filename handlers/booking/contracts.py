@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta
-
 from handlers.kit.contract import (
     Change,
     Cursor,
@@ -18,10 +16,11 @@ from handlers.kit.contract import (
     View,
 )
 from handlers.kit.errors import Refusal
+from handlers.kit.texts import prose
 from rooms import names
 
 Status = Literal["requested", "approved", "rejected", "cancelled", "expired", "completed"]
-Note = Annotated[str, Meta(max_length=2_000)]
+Note = Annotated[str, prose(2_000)]
 
 
 class TopicNotOffered(Refusal):

@@ -18,6 +18,7 @@ from handlers.kit.contract import (
     Personal,
     Request,
     View,
+    Zone,
 )
 from handlers.kit.errors import Refusal
 from rooms import names
@@ -27,7 +28,6 @@ LanguageCodes = Annotated[
     list[Annotated[str, Meta(pattern=r"^[a-z]{2}" + END)]], Meta(min_length=1, max_length=20)
 ]
 CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}" + END)]
-Zone = Annotated[str, Meta(min_length=1, max_length=64)]
 Age = Annotated[int, Meta(ge=16, le=120)]
 Minutes = Annotated[int, Meta(ge=1, le=60)]
 

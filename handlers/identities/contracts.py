@@ -7,10 +7,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from handlers.kit.contract import Change, Event, Id, Nothing, Request, View
 from handlers.kit.errors import Refusal
+from handlers.kit.texts import opaque
 from handlers.pincodes.contracts import Pincode
 from handlers.profile.contracts import Email
 
-Ticket = Annotated[str, Meta(min_length=20, max_length=100)]
+Ticket = Annotated[str, opaque(20, 100)]
 Verifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~-]{43,128}$(?!\n)")]
 Challenge = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 
@@ -44,7 +45,7 @@ class StartOAuth(Request):
     """
 
     challenge: Challenge | UnsetType = UNSET
-    redirect: Annotated[str, Meta(min_length=1, max_length=500)] | UnsetType = UNSET
+    redirect: Annotated[str, opaque(1, 500)] | UnsetType = UNSET
     fresh: Literal["1"] | UnsetType = UNSET
 
 

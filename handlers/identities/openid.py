@@ -23,6 +23,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from handlers.identities.houses import House, is_safe
 from handlers.identities.outside import HouseAway, HouseRefused, Outside
+from handlers.kit.visible import one_line
 from handlers.profile.contracts import Email
 
 KEPT_S = 3_600.0
@@ -311,6 +312,9 @@ def address_in(claims: dict[str, Any]) -> str | None:
 
 
 def text_in(claims: Mapping[str, Any], name: str, length_max: int) -> str:
-    """A claim as a text of one line; empty when it is none."""
+    """A claim as one line of visible text; empty when it is none.
+
+    A provider's user cannot mend it here, so what nobody would see is left out, not refused.
+    """
     value = claims.get(name)
-    return " ".join(ODD.sub("", value).split())[:length_max] if isinstance(value, str) else ""
+    return one_line(one_line(value)[:length_max]) if isinstance(value, str) else ""

@@ -5,7 +5,7 @@ command answers. An event is a fact: its name, who hears it (`rooms` in `NAMESPA
 key are part of its class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar
@@ -13,19 +13,21 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
 
+from handlers.kit.texts import CHECKED, line, message, opaque, prose
 from storage.events import Membership as Membership
 
 END = r"$(?!\n)"
 """The end of a pattern: `$` alone lets a line break follow, and JavaScript knows no `\\Z`."""
 Id = Annotated[str, Meta(min_length=36, max_length=36, pattern=r"^[0-9a-f-]+" + END)]
-RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
-ShortText = Annotated[str, Meta(max_length=500)]
-Text = Annotated[str, Meta(min_length=1, max_length=8_000, pattern=r"\S")]
-LongText = Annotated[str, Meta(max_length=8_000)]
+RequestId = Annotated[str, opaque(1, 64)]
+Name = Annotated[str, line(100)]
+ShortText = Annotated[str, prose(500)]
+LongText = Annotated[str, prose(8_000)]
+Text = Annotated[str, message(1, 8_000, pattern=r"\S")]
+Zone = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+" + END)]
 HttpsUrl = Annotated[str, Meta(max_length=2_000, pattern=r"^https://[^\s<>\"']+" + END)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
-Cursor = Annotated[str, Meta(min_length=1, max_length=200)]
+Cursor = Annotated[str, opaque(1, 200)]
 NUMBER_MAX = 2**53 - 1
 """The largest whole number that JavaScript holds exactly; databases hold it in a BIGINT."""
 Version = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
@@ -47,33 +49,48 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return 1
 
     def __post_init__(self) -> None:
-        """Moments are in UTC, whichever zone they came in.
-
-        They are kept away from the calendar's ends, beyond which no zone can show them.
-        """
-        for number, name in moments_of(type(self)):
+        """Moments are in UTC, whichever zone they came in; texts are what their format says."""
+        for number, name, settle in settled_by(type(self)):
             value = getattr(self, name)
-            if not isinstance(value, datetime):
+            if not isinstance(value, datetime | str):
                 continue
-            if not FIRST_YEAR <= value.year <= LAST_YEAR:
-                years, sent = f"{FIRST_YEAR} to {LAST_YEAR}", self.__struct_encode_fields__[number]
-                raise ValueError(f"Expected a moment in the years {years} - at `$.{sent}`")
-            setattr(self, name, value.astimezone(UTC))
+            try:
+                setattr(self, name, settle(value))
+            except ValueError as error:
+                sent = self.__struct_encode_fields__[number]
+                raise ValueError(f"{error} - at `$.{sent}`") from None
+
+
+Settle = Callable[[Any], Any]
+"""Gives a field's value as it is kept; raises ValueError with what is expected."""
 
 
 @cache
-def moments_of(request: type[Request]) -> list[tuple[int, str]]:
-    """The places and names of the fields that may hold a moment."""
+def settled_by(request: type[Request]) -> list[tuple[int, str, Settle]]:
+    """The fields that are looked at once more after decoding: place, name and what looks."""
     shape = inspect.type_info(request)
     assert isinstance(shape, inspect.StructType)
-    places = enumerate(shape.fields)
-    return [(number, field.name) for number, field in places if _may_be_moment(field.type)]
+    found = [(n, field.name, _settle_of(field.type)) for n, field in enumerate(shape.fields)]
+    return [(n, name, settle) for n, name, settle in found if settle is not None]
 
 
-def _may_be_moment(kind: inspect.Type) -> bool:
-    if isinstance(kind, inspect.UnionType):
-        return any(_may_be_moment(one) for one in kind.types)
-    return isinstance(kind, inspect.DateTimeType | inspect.AnyType)
+def _settle_of(kind: inspect.Type) -> Settle | None:
+    match kind:
+        case inspect.UnionType():
+            return next(filter(None, map(_settle_of, kind.types)), None)
+        case inspect.Metadata():
+            format_ = (kind.extra_json_schema or {}).get("format", "")
+            return CHECKED.get(format_) or _settle_of(kind.type)
+        case inspect.DateTimeType():
+            return in_utc
+    return None
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment in UTC; raises ValueError at the calendar's ends, beyond which no zone shows it."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"Expected a moment in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return moment.astimezone(UTC)
 
 
 class Change(Request, kw_only=True):

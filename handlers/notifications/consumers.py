@@ -25,6 +25,7 @@ from handlers.chat.contracts.messages import MessageMentioned
 from handlers.consultants.contracts import ConsultantOnboarded
 from handlers.kit.context import Transaction
 from handlers.kit.life import SessionEnded
+from handlers.kit.visible import quoted
 from handlers.moderation.contracts import FlagAnswered
 from handlers.notifications import devices, notifications
 from handlers.notifications.service import Notice, note_mail, tell
@@ -36,6 +37,9 @@ from handlers.personal_data.contracts import (
 from handlers.profile import public as profiles
 from handlers.profile.contracts import UserCreated
 from handlers.send.contracts import DeliveryFailed, DeliverySucceeded
+
+NAME_MAX = 80
+"""So much of a name is shown in a notification."""
 
 
 @notifications.consumer(UserCreated)
@@ -70,8 +74,8 @@ def warn_of_the_new_device(tx: Transaction, event: AuthSuccess) -> None:
     """Somebody signed in from a device that was not seen before: its owner should know."""
     if not event.new_device:
         return
-    where = f", {event.place}" if event.place else ""
-    body = f"{event.device}{where}. If it was not you, sign it out and set a new password."
+    where = quoted(event.device, NAME_MAX) + (f", {event.place}" if event.place else "")
+    body = f"{where}. If it was not you, sign it out and set a new password."
     notice = Notice("new_device", "New sign-in to your account", body, "/profile", mails=True)
     tell(tx, event.user_id, notice, {"session_id": event.session_id})
 
@@ -264,8 +268,9 @@ def _others(tx: Transaction, booking: BookingView) -> list[str]:
 
 
 def _name(tx: Transaction, user_id: str) -> str:
+    """What a person calls themselves, which may be anything: in quotation marks."""
     user = profiles.get_user(tx, user_id)
-    return f"{user.first_name} {user.last_name}"
+    return quoted(f"{user.first_name} {user.last_name}", NAME_MAX)
 
 
 def _when(tx: Transaction, user_id: str, moment: datetime) -> str:

@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from handlers.kit.contract import Change, Cursor, Event, Id, Limit, Personal, Request, View
+from handlers.kit.texts import opaque
 from rooms import names
 
-PushToken = Annotated[str, Meta(min_length=1, max_length=4_096)]
+PushToken = Annotated[str, opaque(1, 4_096)]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=200)]
 
 

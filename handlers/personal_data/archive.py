@@ -18,6 +18,7 @@ from sqlalchemy import Table
 
 from handlers.kit.context import Context
 from handlers.kit.personal import list_namespaces, without_others_words
+from handlers.kit.visible import as_file_name
 from handlers.personal_data.service import exports
 from handlers.uploads import public as uploads
 from rooms import names
@@ -144,7 +145,8 @@ class _Archive:
             after = page[-1].id
             for row in page:
                 if row.status == "ready":
-                    await self._write_file(f"files/{row.id}/{row.name}", row.key)
+                    name = as_file_name(row.name) or "file"
+                    await self._write_file(f"files/{row.id}/{name}", row.key)
 
     async def _write_file(self, name: str, key: str) -> None:
         """As it is; one that was let go of meanwhile is left out, or ends where it was."""

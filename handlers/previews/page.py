@@ -5,7 +5,6 @@ bounded length, found by expressions that look at each character once.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
@@ -13,13 +12,13 @@ from itertools import islice
 
 import msgspec
 
+from handlers.kit.visible import shortened
+
 TITLE_MAX, DESCRIPTION_MAX, SITE_MAX = 200, 400, 80
 TAG_MAX = 2_048
 TAGS_MAX, SAYING_MAX = 400, 64
 """So many tags are looked at, and so many that might say something are read."""
 CHARSET_WITHIN = 1_024
-JOINERS = "\u200c\u200d"
-"""They have no look of their own, but words of some scripts and many emoji are made with them."""
 KNOWN_CHARSETS = re.compile(
     r"utf-?8|us-ascii|iso-?8859-\d{1,2}|windows-125\d|koi8-[ru]|shift_jis|euc-(?:jp|kr)|big5"
     r"|gb2312|gbk|gb18030"
@@ -46,27 +45,15 @@ def read_page(content: bytes, charset: str | None) -> Page | None:
     """What the first part of a page says of itself; None when it has no title."""
     text = content.decode(_charset_of(content, charset), errors="replace")
     said = _read_tags(text)
-    title = clean(said.get("og:title", ""), TITLE_MAX) or clean(_title(text), TITLE_MAX)
+    title = shortened(said.get("og:title", ""), TITLE_MAX) or shortened(_title(text), TITLE_MAX)
     if not title:
         return None
     description = said.get("og:description") or said.get("description", "")
     return Page(
         title=title,
-        description=clean(description, DESCRIPTION_MAX) or None,
-        site_name=clean(said.get("og:site_name", ""), SITE_MAX) or None,
+        description=shortened(description, DESCRIPTION_MAX) or None,
+        site_name=shortened(said.get("og:site_name", ""), SITE_MAX) or None,
     )
-
-
-def clean(text: str, limit: int) -> str:
-    """`text` on one line, without control characters and those that turn its direction."""
-    shown = "".join(one if _is_shown(one) else " " if one.isspace() else "" for one in text)
-    words = " ".join(shown.split())
-    return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
-
-
-def _is_shown(one: str) -> bool:
-    """Neither control (Cc), format (Cf), surrogate (Cs), private (Co) nor unknown (Cn)."""
-    return one in JOINERS or not unicodedata.category(one).startswith("C")
 
 
 def _charset_of(content: bytes, declared: str | None) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from handlers.kit.contract import Change, Event, Id, Name, Nothing, Personal, Request, View
+from handlers.kit.contract import Change, Event, Id, Name, Nothing, Personal, Request, View, Zone
 from handlers.kit.errors import Refusal
 from rooms import names
 
@@ -51,7 +51,7 @@ class UpdateProfile(Change):
     first_name: Name | UnsetType = UNSET
     last_name: Name | UnsetType = UNSET
     language: Annotated[str, Meta(pattern=r"^[a-z]{2}$(?!\n)")] | UnsetType = UNSET
-    time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    time_zone: Zone | UnsetType = UNSET
     settings: SettingsChange | UnsetType = UNSET
 
 

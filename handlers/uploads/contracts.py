@@ -7,11 +7,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from handlers.kit.contract import END, Event, Id, Request, View
 from handlers.kit.errors import Refusal
+from handlers.kit.texts import file_name
 
 SIZE_MOST = 5 * 1024**3
 """S3 copies no more in one piece."""
-FileName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]*\S" + END)]
-ContentType = Annotated[str, Meta(min_length=3, max_length=100, pattern=r"^[ -~]+/[ -~]+" + END)]
+FileName = Annotated[str, file_name(200)]
+ContentType = Annotated[str, Meta(min_length=3, max_length=100, pattern=r"^[ -.0-~]+/[ -~]+" + END)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 Kind = Literal["image", "audio", "video", "file"]
 

@@ -62,7 +62,7 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
     row = UploadRow(
         id=upload_id,
         user_id=tx.actor.id,
-        name=ask.name.strip(),
+        name=ask.name,
         content_type=content_type,
         kind=kind,
         size=ask.size,

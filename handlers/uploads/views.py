@@ -1,6 +1,7 @@
 """How uploads are shown: on their way with what brings them, here with what fetches them."""
 
 from handlers.kit.context import Context
+from handlers.kit.visible import as_file_name
 from handlers.uploads import service
 from handlers.uploads.contracts import SignedPut, UploadView
 from storage.objects import Promise, SignedRequest
@@ -12,7 +13,7 @@ async def view_of(ctx: Context, row: UploadRow) -> UploadView:
     view = _bare(row)
     objects = ctx.kernel.objects
     if row.status == "ready":
-        view.url = await objects.sign_get(row.key, row.name, row.content_type)
+        view.url = await objects.sign_get(row.key, name_of(row), row.content_type)
         view.thumbnail_url = await thumbnail_of(ctx, row)
     elif row.parts_id is not None:
         view.part_size = service.PART_SIZE
@@ -29,7 +30,7 @@ async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
     Raises NotFound.
     """
     row = await ctx.read(service.find_ready, upload_id)
-    url = await ctx.kernel.objects.sign_get(row.key, row.name, row.content_type)
+    url = await ctx.kernel.objects.sign_get(row.key, name_of(row), row.content_type)
     return url, await thumbnail_of(ctx, row)
 
 
@@ -38,7 +39,12 @@ async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
     if not row.thumbnail:
         return None
     key = service.thumbnail_key(row.id)
-    return await ctx.kernel.objects.sign_get(key, f"{row.name}.webp", "image/webp")
+    return await ctx.kernel.objects.sign_get(key, f"{name_of(row)}.webp", "image/webp")
+
+
+def name_of(row: UploadRow) -> str:
+    """What a browser is told to call a file; names kept before they were checked may be odd."""
+    return as_file_name(row.name) or "file"
 
 
 def put_of(signed: SignedRequest) -> SignedPut:

@@ -12,7 +12,6 @@ from handlers.kit.contract import (
     Event,
     Id,
     Limit,
-    LongText,
     Personal,
     Request,
     Seq,
@@ -20,10 +19,14 @@ from handlers.kit.contract import (
     View,
 )
 from handlers.kit.errors import Refusal
+from handlers.kit.texts import line, message, opaque
 from rooms import names
 
 MentionIds = Annotated[list[Id], Meta(max_length=20)]
-ClientId = Annotated[str, Meta(min_length=1, max_length=64)]
+ClientId = Annotated[str, opaque(1, 64)]
+Caption = Annotated[str, message(0, 8_000)]
+Emoji = Annotated[str, line(16)]
+Wanted = Annotated[str, message(1, 200, pattern=r"\S")]
 
 
 MessageKind = Literal["text", "card", "media", "system"]
@@ -46,7 +49,7 @@ class SendMedia(Change, kw_only=True):
     conversation_id: Id
     client_id: ClientId
     upload_id: Id
-    text: LongText = ""
+    text: Caption = ""
     reply_to: Id | None = None
     mentions: MentionIds = msgspec.field(default_factory=list)
     duration_ms: Annotated[int, Meta(ge=0, le=86_400_000)] | None = None
@@ -64,7 +67,7 @@ class React(Change, kw_only=True):
     """`on` puts the sign there, else it is taken away."""
 
     message_id: Id
-    emoji: Annotated[str, Meta(min_length=1, max_length=16)]
+    emoji: Emoji
     on: bool = True
 
 
@@ -100,7 +103,7 @@ class ReadHistory(Request):
 class Search(Request):
     """Words, each found by how it begins; in one conversation, or in all; before a message."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+    text: Wanted
     conversation_id: Id | None = None
     before: Id | None = None
     limit: Limit = 20

@@ -4,11 +4,14 @@ Their events go to the person's own room, so that all of their devices show the 
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from handlers.kit.contract import Change, Event, Id, LongText, Moment, Nothing, Personal, Seq, View
+from handlers.kit.contract import Change, Event, Id, Moment, Nothing, Personal, Seq, View
 from handlers.kit.errors import Refusal
+from handlers.kit.texts import message
 from rooms import names
+
+Draft = Annotated[str, message(0, 8_000)]
 
 
 class Blocked(Refusal):
@@ -33,7 +36,7 @@ class KeepDraft(Change, kw_only=True):
     """No text is no draft."""
 
     conversation_id: Id
-    text: LongText = ""
+    text: Draft = ""
 
 
 class DeleteForMe(Change, kw_only=True):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.previews.page import DESCRIPTION_MAX, SITE_MAX, TITLE_MAX, Page, clean, read_page
+from handlers.kit.visible import shortened
+from handlers.previews.page import DESCRIPTION_MAX, SITE_MAX, TITLE_MAX, Page, read_page
 
 
 def read(html: str) -> Page | None:
@@ -64,16 +65,16 @@ def test_what_hides_or_turns_text_is_gone():
 
 
 def test_joined_emoji_stay_whole():
-    assert clean("👩\u200d🚀 نمی\u200cخواهم", 50) == "👩\u200d🚀 نمی\u200cخواهم"
+    assert shortened("👩\u200d🚀 نمی\u200cخواهم", 50) == "👩\u200d🚀 نمی\u200cخواهم"
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_whatever_is_cleaned_is_one_line_without_control_characters(text: str):
-    shown = clean(text, 40)
+    shown = shortened(text, 40)
     assert len(shown) <= 40
     assert shown == " ".join(shown.split())
-    assert clean(shown, 40) == shown
+    assert shortened(shown, 40) == shown
 
 
 @pytest.mark.parametrize(

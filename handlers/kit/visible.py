@@ -1,0 +1,121 @@
+"""Which characters of a text a reader sees: the one definition for names, titles and file names.
+
+`one_line` leaves out whatever nobody sees and whatever changes how the rest is shown: control,
+format and bidirectional characters, line breaks, private and unassigned code points, fillers, and
+piles of combining marks. A few invisible characters belong to what they stand beside and stay
+there: joiners in scripts and emoji, variation selectors, the tags of a flag. Its time is
+proportional to the length of the text.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from itertools import pairwise
+
+MARKS_MAX = 4
+"""Combining marks on one character (UTS #39, 5.4 suggests this bound)."""
+FLAG_TAGS_MAX = 6
+MARKS = ("Mn", "Me")
+CASED = ("Lu", "Ll", "Lt")
+JOINERS = "\u200c\u200d"
+JOINED = ("Lo", "So", "Sm")
+"""Letters of scripts without case, and pictographs."""
+VIRAMA = 9
+"""The combining class of the sign after which any joiner may stand (RFC 5892, A.1 and A.2)."""
+SELECTORS = frozenset(
+    map(chr, (0x180B, 0x180C, 0x180D, 0x180F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+TAGS = frozenset(map(chr, range(0xE0020, 0xE0080)))
+BLACK_FLAG = "\U0001f3f4"
+INFORMATION = "\u2139"
+"""The one emoji that is a letter with case."""
+BLANK_GLYPHS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00016fe4\U0001d159"
+)
+"""Letters, marks and symbols by their category that are drawn as nothing."""
+PICTOGRAPHS = range(0x1F000, 0x1FB00)
+"""Unicode reserves the unassigned ones for emoji; newer devices than this Python show them."""
+SPACES = str.maketrans(
+    dict.fromkeys(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)), " ")
+)
+"""Every other space (Zs) is a plain one."""
+QUOTES = str.maketrans(dict.fromkeys('"“”„‟«»〝〞〟＂', "'"))
+SLASHES = str.maketrans("", "", "/\\")
+
+
+def one_line(text: str) -> str:
+    """`text` as one line of visible characters; empty when nothing of it is visible.
+
+    Spaces and line breaks become single spaces; those at the ends go.
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_visible(text))
+    return " ".join(text.split())
+
+
+def shortened(text: str, limit: int) -> str:
+    """`one_line` of `text`, cut to `limit` characters with an ellipsis at the end."""
+    line = one_line(text)
+    return line if len(line) <= limit else one_line(line[: limit - 1]) + "…"
+
+
+def quoted(text: str, limit: int) -> str:
+    """`shortened` text in quotation marks that nothing in it ends.
+
+    In a sentence of ours it can then not be taken for our own words.
+    """
+    return f"“{shortened(text.translate(QUOTES), limit)}”"
+
+
+def checked_line(text: str) -> str:
+    """`text` with single spaces; raises ValueError unless it is one line of visible text."""
+    line = one_line(text)
+    words = filter(None, text.translate(SPACES).split(" "))
+    if not line or line != " ".join(words):
+        raise ValueError("Expected one line of visible text")
+    return line
+
+
+def as_file_name(text: str) -> str:
+    """`one_line` of `text` as a file's name: no path, no dots or spaces at its ends; or empty."""
+    return one_line(text.translate(SLASHES)).strip(". ")
+
+
+def checked_file_name(text: str) -> str:
+    """`checked_line` of `text`; raises ValueError unless that is a file's name as it is."""
+    name = checked_line(text)
+    if name != as_file_name(name):
+        raise ValueError("Expected a file name without `/` and `\\`, and without dots at its ends")
+    return name
+
+
+def _visible(text: str) -> Iterator[str]:
+    base, last, count = "", "", 0
+    for one, following in pairwise(text + " "):
+        kind = unicodedata.category(one)
+        if one.isspace():
+            base, last = "", " "
+        elif one in BLANK_GLYPHS:
+            continue
+        elif one in JOINERS or one in TAGS or kind in MARKS:
+            count += 1
+            if not base or not _belongs(one, base, last, following, count):
+                continue
+            last = one
+        elif one.isprintable() or (kind == "Cn" and ord(one) in PICTOGRAPHS):
+            base, last, count = one, one, 0
+        else:
+            continue
+        yield last
+
+
+def _belongs(one: str, base: str, last: str, following: str, count: int) -> bool:
+    """Whether an invisible character, or the `count`th mark on `base`, may follow `last`."""
+    if one in JOINERS:
+        kind = unicodedata.category(following)
+        return unicodedata.combining(last) == VIRAMA or kind in JOINED
+    if one in TAGS:
+        return base == BLACK_FLAG and count <= FLAG_TAGS_MAX
+    if one in SELECTORS:
+        cased = unicodedata.category(base) in CASED and base != INFORMATION
+        return not cased and count <= MARKS_MAX
+    return count <= MARKS_MAX
