@@ -41,12 +41,18 @@ class WordList:
         return worst_of(self._find(reading))
 
     def _find(self, reading: str) -> Iterator[Finding]:
+        for said, its_stem in self._sayings(reading).items():
+            alike = self._by_stem.get(its_stem, ())
+            yield from (found for listed, found in alike if says(said, listed))
+
+    def _sayings(self, reading: str) -> dict[str, str]:
+        """The parts of a reading that begin like an entry, each once, with their stems."""
         words, stems = reading.split(" "), stem(reading).split(" ")
-        for at, first in enumerate(stems):
-            for length in self._lengths.get(first, ()):
-                said = " ".join(words[at : at + length])
-                alike = self._by_stem.get(" ".join(stems[at : at + length]), ())
-                yield from (found for listed, found in alike if says(said, listed))
+        return {
+            " ".join(words[at : at + length]): " ".join(stems[at : at + length])
+            for at, first in enumerate(stems)
+            for length in self._lengths.get(first, ())
+        }
 
 
 def stem(reading: str) -> str:
