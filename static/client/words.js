@@ -62,13 +62,15 @@ const WORDS = {
   WRONG_STATE: "This is no longer possible.",
 };
 
-/** @param {unknown} details */
+/** Which field, and what belongs there. @param {unknown} details */
 function place(details) {
   const first = Array.isArray(details) ? details[0] : details;
   if (typeof first === "string") return ` (${first})`;
   if (!first || typeof first !== "object" || !("path" in first)) return "";
-  const expected = "expected" in first ? `: ${first.expected}` : "";
-  return ` (${first.path}${expected})`;
+  const field = `${first.path}`.replace(/^\$\.?/, "").replaceAll("_", " ");
+  const expected = "expected" in first ? `${first.expected}`.replace(/^Expected /, "") : "";
+  const said = [field, expected].filter(Boolean).join(": ");
+  return said && ` (${said})`;
 }
 
 /** @param {any} error */

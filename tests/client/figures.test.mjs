@@ -39,6 +39,10 @@ test("every refusal has words, and an unknown one too", () => {
   assert.match(words({ code: "BLOCK_FULL" }), /full/);
   assert.match(words({ code: "RATE_LIMITED", retry_after_s: 2.2 }), /3 seconds/);
   const details = [{ path: "$.age", expected: "int" }];
-  assert.match(words({ code: "INVALID", details }), /\$\.age/);
+  assert.match(words({ code: "INVALID", details }), /\(age: int\)$/);
+  const name = { path: "$.first_name", expected: "Expected one line of visible text" };
+  assert.match(words({ code: "INVALID", details: name }),
+    /\(first name: one line of visible text\)$/);
+  assert.match(words({ code: "INVALID", details: { path: "$" } }), /not right\.$/);
   assert.match(words(new TypeError("x")), /went wrong/);
 });

@@ -20,6 +20,13 @@ const TRIES = 6;
 const PAUSE_MS = 500;
 const PAUSE_MAX_MS = 8_000;
 
+/** What systems and other apps put into names unseen, and the server refuses. */
+const UNSEEN = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff/\\]/gu;
+
+/** A file's name as the server takes it. @param {string} name */
+export const plainName = (name) =>
+  name.replace(UNSEEN, "").replace(/^[.\s]+/, "").replace(/(?<![.\s])[.\s]+$/, "") || "file";
+
 /** @param {Blob} piece */
 async function sha256(piece) {
   const { subtle } = globalThis.crypto ?? {};
@@ -50,7 +57,9 @@ export class Uploads {
   async bring(file, options = {}) {
     const { name = file.name ?? "file", onProgress = () => {}, signal, tries = TRIES } = options;
     const again = (/** @type {() => Promise<any>} */ work) => persist(work, tries, signal);
-    const about = { name, content_type: file.type || "application/octet-stream", size: file.size };
+    const called = plainName(name);
+    const content_type = file.type || "application/octet-stream";
+    const about = { name: called, content_type, size: file.size };
     const whole = file.size <= WHOLE_MAX;
     const more = whole ? { sha256: await sha256(file) } : {};
     const begun = await again(() => this.#ask("POST", "/uploads", { ...about, ...more }));

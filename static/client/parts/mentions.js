@@ -16,6 +16,13 @@ const MENTIONS_MAX = 50;
 /** The letters after the last `@` before the cursor; names have spaces. */
 const BEGUN = /(?:^|\s)@([^@\n]{0,40})$/;
 
+/** The beginning of a name that stands before the cursor, if one does. @param {string} before */
+export const begunIn = (before) => BEGUN.exec(before)?.[1].toLowerCase() ?? null;
+
+/** The text before the cursor with the whole name in its place.
+ * @param {string} before @param {string} name */
+export const named = (before, name) => before.replace(/@[^@\n]*$/, () => `@${name} `);
+
 /** @param {string} name @param {string} begun */
 const begins = (name, begun) =>
   name.toLowerCase().startsWith(begun) || name.toLowerCase().includes(` ${begun}`);
@@ -32,20 +39,20 @@ export function useMentions(conversation_id, text, area) {
   const chosen = useRef(/** @type {Map<string, string>} */ (new Map()));
   const before = () => text.value.slice(0, area.current?.selectionStart ?? text.value.length);
   const look = () => {
-    begun.value = BEGUN.exec(before())?.[1].toLowerCase() ?? null;
+    begun.value = begunIn(before());
   };
   const choose = (/** @type {string} */ id) => {
-    const start = before().replace(/@[^@\n]*$/, () => `@${nameOf(id)} `);
+    const start = named(before(), nameOf(id));
     chosen.current.set(id, `@${nameOf(id)}`);
     text.value = start + text.value.slice(before().length);
     begun.value = null;
     area.current?.focus();
   };
   const take = () => {
-    const named = [...chosen.current].filter(([, name]) => text.value.includes(name));
+    const kept = [...chosen.current].filter(([, name]) => text.value.includes(name));
     chosen.current = new Map();
     begun.value = null;
-    return named.map(([id]) => id).slice(0, MENTIONS_MAX);
+    return kept.map(([id]) => id).slice(0, MENTIONS_MAX);
   };
   const wanted = begun.value;
   const members = wanted === null ? [] : chatOf(conversation_id)?.member_ids ?? [];

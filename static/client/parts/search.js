@@ -18,7 +18,7 @@ const LENGTH = 200;
 
 /** As much of a text as shows where the first of the words is.
  * @param {string} text @param {string} wanted */
-function around(text, wanted) {
+export function around(text, wanted) {
   const low = text.toLowerCase();
   const places = wanted.toLowerCase().split(/\s+/).map((word) => low.indexOf(word));
   const from = Math.max(0, Math.min(...places.filter((at) => at >= 0), low.length) - BEFORE);
