@@ -354,6 +354,14 @@ async def test_who_has_no_name_at_the_house_is_called_by_their_address(house, an
     house.person = {"sub": "t", "email": "b@example.org", "email_verified": True, "name": "Ben A B"}
     session = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
     assert (session["user"]["first_name"], session["user"]["last_name"]) == ("Ben", "A B")
+    house.person = {"sub": "u", "email": "c@example.org", "email_verified": True}
+    house.person |= {
+        "given_name": "\u202eCleo\r\n\nPay",
+        "family_name": "\u200b\x1b" + "x\u0301" * 99,
+    }
+    session = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
+    user = session["user"]
+    assert (user["first_name"], user["last_name"]) == ("Cleo Pay", "x\u0301" * 50)
 
 
 @one_database
