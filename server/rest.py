@@ -87,10 +87,9 @@ class Rest:
         """Pages of other sites change nothing here, with whatever their visitors carry."""
         if route.cross_site or request.method in SAFE:
             return
-        origin = request.headers.get("Origin")
-        environ = {"HTTP_HOST": request.headers.get("Host", "")}
-        if origin is not None and not self._app.settings.allows_origin(origin, environ):
-            raise Forbidden("This page is of another site.")
+        for origin in request.headers.getall("Origin", []):
+            if not self._app.settings.allows_origin(origin, request):
+                raise Forbidden("This page is of another site.")
 
     async def _identify(self, request: web.Request) -> Actor:
         """Whoever the bearer token is of; raises the refusals of a connection."""

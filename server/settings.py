@@ -17,6 +17,7 @@ from msgspec import Meta
 from handlers.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.kit.rules import Rules
 from handlers.moderation.public import CHECKS, Filter
+from server.origins import Origins, origin_of
 
 PREFIX = "PARLEY_"
 SECRET_LENGTH_MIN = 32
@@ -150,7 +151,8 @@ class Environment(msgspec.Struct, frozen=True):
 class Settings:
     """All settings of one instance, checked."""
 
-    def __init__(self, environment: Environment, rules: Rules) -> None:
+    def __init__(self, environment: Environment, rules: Rules, *, is_public: bool) -> None:
+        """`is_public`: the rules' public address was given, and is no guess for development."""
         self.environment = environment
         self.rules = rules
         self.data_dir = Path(environment.data_dir)
@@ -159,6 +161,8 @@ class Settings:
         self.houses = _houses(environment.oauth_providers)
         self.filter = _filter(environment)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
+        public = _public_origin(rules.public_url)
+        self._origins = Origins(public if is_public else None, _listed(environment.origins))
         _check(self)
 
     def secret(self) -> str:
@@ -187,15 +191,9 @@ class Settings:
             return None
         return Path(folder) if folder else self.data_dir / name
 
-    def allows_origin(self, origin: str, environ: Mapping[str, Any]) -> bool:
-        """Whether a page of `origin` may connect: our own, or one that is listed."""
-        try:
-            own = urlsplit(origin).netloc
-        except ValueError:
-            return False
-        return origin in self.environment.origins or (
-            own != "" and own == environ.get("HTTP_HOST", "")
-        )
+    def allows_origin(self, origin: str, request: web.BaseRequest) -> bool:
+        """Whether a page of `origin` may make this request: our own, or one that is listed."""
+        return self._origins.allows(origin, request)
 
     def address_of(self, request: web.Request) -> str:
         """The client's address; X-Forwarded-For counts only behind trusted proxies."""
@@ -233,9 +231,10 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         if variable.startswith(PREFIX) and variable not in known:
             raise WrongSetting(f"{variable} is not a setting (run.py --help lists them)")
     environment, rules = _read(Environment, environ), _read(Rules, environ)
-    if not environ.get(variable_of("public_url")) and environment.port:
+    is_public = bool(environ.get(variable_of("public_url")))
+    if not is_public and environment.port:
         rules = msgspec.structs.replace(rules, public_url=f"http://localhost:{environment.port}")
-    return Settings(environment, rules)
+    return Settings(environment, rules, is_public=is_public)
 
 
 def describe_settings() -> str:
@@ -304,6 +303,22 @@ def _filter(environment: Environment) -> Filter:
 
 def _description(kind: Any) -> str:
     return next(part.description for part in get_args(kind) if isinstance(part, Meta)) or ""
+
+
+def _public_origin(url: str) -> str:
+    parts = urlsplit(url)
+    origin = origin_of(f"{parts.scheme}://{parts.netloc}")
+    if origin is None or parts.scheme not in ("http", "https"):
+        raise WrongSetting("PARLEY_PUBLIC_URL begins with http:// or https:// and a host name")
+    return origin
+
+
+def _listed(origins: tuple[str, ...]) -> list[str]:
+    normal = [origin_of(text) for text in origins]
+    if None in normal:
+        wrong = origins[normal.index(None)]
+        raise WrongSetting(f"PARLEY_ORIGINS: {wrong!r} is no origin (scheme://host or …:port)")
+    return [origin for origin in normal if origin is not None]
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

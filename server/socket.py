@@ -77,7 +77,9 @@ class Sockets(socketio.AsyncServer):
             ping_interval=PING_EVERY_S,
             ping_timeout=PING_TIMEOUT_S,
             monitor_clients=False,  # `_tidy` does
-            cors_allowed_origins=settings.allows_origin,
+            cors_allowed_origins=lambda origin, environ: (
+                origin is not None and settings.allows_origin(origin, environ["aiohttp.request"])
+            ),
             http_compression=False,
         )
         self._settings = settings

@@ -28,7 +28,9 @@ from tests.world import Process, environ_of, until
 
 ATTEMPTS = 6
 """To sign in or up, of one address in a minute."""
+PUBLIC_URL = "https://parley.example.com"
 SETTINGS = {
+    "PARLEY_PUBLIC_URL": PUBLIC_URL,
     "PARLEY_LIMITS": "default",
     "PARLEY_ATTEMPTS_PER_MINUTE": str(ATTEMPTS),
     "PARLEY_MESSAGES_BURST": "1000",
@@ -287,10 +289,11 @@ async def test_what_is_not_for_everybody_is_not_served(proxy):
 
 
 async def test_the_page_may_connect_and_other_pages_may_not(proxy, visit):
-    await (await visit(Origin=proxy.url)).enter("/consultants")
-    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-        await visit(Origin="https://elsewhere.example")
-    assert refused.value.status == 400
+    await (await visit(Origin=PUBLIC_URL)).enter("/consultants")
+    for origin in ("https://elsewhere.example", proxy.url):  # that the Host is the same is nothing
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await visit(Origin=origin)
+        assert refused.value.status == 400
 
 
 async def test_an_address_may_ask_so_much_and_others_are_not_held_up(proxy):

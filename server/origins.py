@@ -1,0 +1,73 @@
+"""Which web pages may use this server: those of its public address, and those that are listed.
+
+The Host header has no say: whoever points a name of their own at this server (DNS rebinding, or a
+development server on loopback) chooses it. An origin is compared whole: scheme, host and port.
+"""
+
+import re
+import time
+from collections.abc import Iterable
+
+import structlog
+from aiohttp import web
+
+log = structlog.get_logger("origins")
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+LOG_EVERY_S = 60.0
+SHOWN_MAX = 200
+DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+PORT_MAX = 65_535
+_ORIGIN = re.compile(
+    r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def origin_of(text: str) -> str | None:
+    """`text` as `scheme://host:port` in lower case, with no port if it is the scheme's own.
+
+    None when it is no origin: `null`, an address with a path, anything malformed.
+    """
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        return None
+    scheme, host = found[1].lower(), found[2].lower()
+    port = int(found[3]) if found[3] else DEFAULT_PORTS.get(scheme)
+    if port is not None and port > PORT_MAX:
+        return None
+    shown = "" if port in (None, DEFAULT_PORTS.get(scheme)) else f":{port}"
+    return f"{scheme}://{host}{shown}"
+
+
+class Origins:
+    """The origins that may use one instance."""
+
+    def __init__(self, public: str | None, listed: Iterable[str]) -> None:
+        """`public` is our own normalised origin; without one, loopback is ours (development)."""
+        self._public = public
+        self._allowed = frozenset((*listed, *filter(None, (public,))))
+        self._logged_at = float("-inf")
+
+    def allows(self, said: str, request: web.BaseRequest) -> bool:
+        """Whether a page whose Origin header is `said` may make this request."""
+        origin = origin_of(said)
+        allowed = origin is not None and (
+            origin in self._allowed or (self._public is None and origin in _loopback_of(request))
+        )
+        if not allowed:
+            self._log(said)
+        return allowed
+
+    def _log(self, said: str) -> None:
+        now = time.monotonic()
+        if now - self._logged_at >= LOG_EVERY_S:
+            self._logged_at = now
+            hint = "set PARLEY_PUBLIC_URL to the address of the page, or list it in PARLEY_ORIGINS"
+            log.warning("origin_refused", origin=said[:SHOWN_MAX], ours=self._public, hint=hint)
+
+
+def _loopback_of(request: web.BaseRequest) -> set[str | None]:
+    """Loopback's names with the port on which this request came in."""
+    place = request.transport and request.transport.get_extra_info("sockname")
+    return {origin_of(f"http://{host}:{place[1]}") for host in LOOPBACK} if place else set()
