@@ -49,6 +49,9 @@ CODES = {
     500: "INTERNAL",
     503: "UNAVAILABLE",
 }
+NO_FRAMES = "frame-ancestors 'none'"
+NO_PAGE = f"default-src 'none'; {NO_FRAMES}"
+"""For what is no page: opened as one all the same, it may load and run nothing."""
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -73,7 +76,7 @@ def build_web(app: "App") -> web.Application:
 
 @web.middleware
 async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors are `{error: {code, message}}`; every page is told what it may do."""
+    """Errors are `{error: {code, message}}`; every answer says what it may do as a page."""
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
@@ -87,10 +90,20 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.error("request_failed", path=request.path, error=error_name, where=places)
         response = error_response(500, "Something broke on our side; it has been logged.")
     if not response.prepared:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        response.headers["Server"] = "Parley"  # and not which versions of which libraries
+        confine(response)
     return response
+
+
+def confine(response: web.StreamResponse) -> None:
+    """Nobody frames an answer or guesses its type; what is no page does nothing when opened."""
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers["Server"] = "Parley"  # and not which versions of which libraries
+    headers.setdefault("Content-Security-Policy", NO_PAGE)
+    if response.content_type == "text/html":
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
 
 
 def error_response(status: int, reason: str) -> web.Response:
@@ -120,9 +133,15 @@ class Site:
 
     @web.middleware
     async def turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A stopping instance has its connections and no others; a proxy tries another instance."""
-        if self._app.stopping and request.path == HANDSHAKE and not self._knows(request):
-            return error_response(503, "this instance is about to stop")
+        """A stopping instance has its connections and no others; a proxy tries another instance.
+
+        An empty Origin is refused like any that is not ours: Engine.IO takes it for none at all.
+        """
+        if request.path == HANDSHAKE:
+            if self._app.stopping and not self._knows(request):
+                return error_response(503, "this instance is about to stop")
+            if request.headers.get("Origin") == "":
+                return error_response(400, "this origin may not connect")
         return await handler(request)
 
     def _knows(self, request: web.Request) -> bool:
@@ -148,7 +167,7 @@ class Site:
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def docs(self, request: web.Request) -> web.Response:
-        return self._html(self._catalog.page(), "default-src 'none'; style-src 'self'")
+        return self._html(self._catalog.page(), docs_policy())
 
     async def asyncapi(self, request: web.Request) -> web.Response:
         return web.Response(text=self._catalog.asyncapi_json(), content_type="application/json")
@@ -162,9 +181,10 @@ class Site:
         return self._html(page, page_policy(page, self._app.kernel.objects.origin))
 
     async def client_file(self, request: web.Request) -> web.StreamResponse:
-        if "\x00" in request.match_info["path"]:
-            raise web.HTTPNotFound
-        path = (CLIENT / request.match_info["path"]).resolve()
+        try:
+            path = (CLIENT / request.match_info["path"]).resolve(strict=True)
+        except (OSError, ValueError):  # there is none, and some names can be none's
+            raise web.HTTPNotFound from None
         if not path.is_relative_to(CLIENT) or not path.is_file() or path.suffix not in TYPES:
             raise web.HTTPNotFound
         return self._file(path)
@@ -193,6 +213,11 @@ class Site:
         return {url: ROOT / path for url, path in listed.items()}
 
 
+def docs_policy() -> str:
+    """The content security policy of the catalog's page: its style sheet and nothing else."""
+    return f"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; {NO_FRAMES}"
+
+
 def page_policy(page: str, files: str | None = None) -> str:
     """The content security policy of a page with one import map; `files` are at another origin."""
     beside = f" {files}" if files else ""
@@ -205,13 +230,13 @@ def page_policy(page: str, files: str | None = None) -> str:
             f"script-src 'self' {inline}",
             "style-src 'self'",
             f"connect-src 'self'{beside}",
-            f"img-src 'self' https: data:{beside}",
+            f"img-src 'self'{beside}",
             f"media-src 'self' blob:{beside}",
             "font-src 'self'",
             "manifest-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
-            "frame-ancestors 'none'",
+            NO_FRAMES,
             "require-trusted-types-for 'script'",
             "trusted-types 'none'",
         )

@@ -26,8 +26,13 @@ class Keys:
         return self._seal.decrypt(sealed.encode()).decode()
 
     def fingerprint(self, *parts: str) -> str:
-        """A keyed hash of `parts`: short secrets (pincodes) cannot be guessed from it."""
-        message = b"\0".join(part.encode() for part in parts)
+        """A keyed hash of `parts`: short secrets (pincodes) cannot be guessed from it.
+
+        No two lists of parts make the same message: NUL separates them, and inside a part stands
+        as a byte that UTF-8 never has.
+        """
+        encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+        message = b"\0".join(part.replace(b"\0", b"\xff") for part in encoded)
         return hmac.new(self._prints, message, hashlib.sha256).hexdigest()
 
     def _derive(self, purpose: str) -> bytes:

@@ -177,7 +177,7 @@ async def get_file(ctx: Context, request: web.Request) -> web.StreamResponse:
         "Content-Type": request.query["type"],
         "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Cache-Control": "private, max-age=300",
     }

@@ -9,6 +9,7 @@ Invariants:
 import asyncio
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import time
@@ -25,6 +26,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Sign = Callable[..., str]
 CHUNK = 262_144
+SIGNED = {"PUT": ("type", "size", "sha256", "until"), "GET": ("name", "type", "until")}
+"""What the query of a signed request says, by method, in the order in which it is sealed."""
+FORMS = {
+    "size": re.compile(r"[0-9]{1,15}"),
+    "sha256": re.compile(r"[0-9a-f]{64}"),
+    "until": re.compile(r"[0-9]{1,12}"),
+}
 
 
 class NotAsPromised(Exception):
@@ -65,19 +73,20 @@ class Folder:
         return f"{self._base}/{key}?{urlencode(signed)}"
 
     def _seal(self, method: str, key: str, query: Mapping[str, str]) -> str:
-        pairs = [f"{name}={value}" for name, value in sorted(query.items())]
-        return self._sign("file", method, key, *pairs)
+        return self._sign("file", method, key, *(query[name] for name in SIGNED[method]))
 
     def is_signed(self, method: str, key: str, query: Mapping[str, str]) -> bool:
-        """Whether we signed just this request, not too long ago."""
-        if len(query) != len(set(query)):
-            return False  # what is said twice could be read in two ways
-        about = {name: value for name, value in query.items() if name != "signature"}
-        said, due = query.get("signature", ""), query.get("until", "")
-        right = secrets.compare_digest(
-            self._seal(method, key, about).encode(), said.encode("utf-8", "replace")
-        )
-        return right and due.isdecimal() and time.time() < int(due)
+        """Whether we signed just this request, not too long ago.
+
+        If so, the query says what belongs to the method, each once and in its form, and no more.
+        """
+        if sorted(query) != sorted((*SIGNED.get(method, ()), "signature")):
+            return False
+        if not all(FORMS[name].fullmatch(query[name]) for name in query if name in FORMS):
+            return False
+        seal, said = self._seal(method, key, query), query["signature"]
+        right = secrets.compare_digest(seal.encode(), said.encode("utf-8", "replace"))
+        return right and time.time() < int(query["until"])
 
     # Files.
 

@@ -58,6 +58,13 @@ def test_fingerprints_differ_by_secret_part_and_order():
     assert Keys(SECRET).fingerprint("a", "b") in prints
 
 
+def test_a_text_with_the_separator_in_it_is_no_two_texts():
+    keys = Keys(SECRET)
+    assert keys.fingerprint("a\0b") != keys.fingerprint("a", "b")
+    assert keys.fingerprint("a\0", "b") != keys.fingerprint("a", "\0b")
+    assert keys.fingerprint("\ud800"), "what is no Unicode is hashed too"
+
+
 def test_keys_of_different_purposes_differ():
     keys = Keys(SECRET)
     assert keys.tokens != keys._prints

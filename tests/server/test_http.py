@@ -123,3 +123,43 @@ async def test_the_page_says_what_it_may_do(world, http):
     assert policy["require-trusted-types-for"] == "'script'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert policy["img-src"] == "'self'"
+    assert "https:" not in answer.headers["Content-Security-Policy"]
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("path", "is_page"),
+    [
+        ("/", True),
+        ("/docs", True),
+        ("/docs/asyncapi.json", False),
+        ("/docs/contracts.d.ts", False),
+        ("/client/app.js", False),
+        ("/client/icon.svg", False),
+        ("/vendor/preact/dist/preact.mjs", False),
+        ("/health", False),
+        ("/metrics", False),
+        ("/nothing/here", False),
+        ("/files/kept/x", False),
+        ("/pictures/x", False),
+        ("/uploads/x", False),
+        ("/oauth/none/callback", False),
+        ("/socket.io/?EIO=4&transport=polling", False),
+        ("/socket.io/", False),
+    ],
+)
+async def test_nobody_frames_an_answer_and_what_is_no_page_does_nothing(world, http, path, is_page):
+    async with http.get(world.url + path, allow_redirects=False) as answer:
+        await answer.read()
+    policy = answer.headers["Content-Security-Policy"].split("; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "default-src 'none'" in policy
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (answer.content_type == "text/html") is is_page
+    if is_page:
+        assert "base-uri 'none'" in policy
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    else:
+        assert not [part for part in policy if "'self'" in part]

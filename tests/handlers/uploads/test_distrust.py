@@ -9,13 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
+from yarl import URL
 
+from handlers.kit.keys import Keys
 from handlers.uploads import checks, pictures, service
 from handlers.uploads.pictures import NoPicture, remake
 from storage.objects import ObjectsUnavailable, folder
+from storage.objects.folder import Folder
 from tests.handlers.uploads.bringing import PDF, Bringer, RestRefused, picture
 from tests.handlers.uploads.test_uploads import code_of, files_of
-from tests.world import World, one_database, until
+from tests.world import SECRET, World, one_database, until
 
 
 @one_database
@@ -29,6 +32,45 @@ async def test_what_is_said_twice_in_an_address_is_not_signed(ana):
             url = f"{place}?{more}&{query}"
             async with ana.http.request(method, url, headers=headers) as answer:
                 assert answer.status == 404, (more, method)
+
+
+@one_database
+async def test_a_query_that_is_cut_differently_is_not_signed(world, ana):
+    """The same letters, with another border between names and values, or other names."""
+    begun = await ana.start(PDF, "application/pdf")
+    view = await ana.bring(PDF, "application/pdf", name="a=b.pdf")
+    put, get = begun["put"]["url"], view["url"]
+    for method, url, old, new in (
+        ("PUT", put, "size=", "size%3D"),
+        ("PUT", put, "&size=", "%0Asize%3D"),
+        ("PUT", put, "&size=", "%00size%3D"),
+        ("PUT", put, "sha256=", "sha256%3D"),
+        ("PUT", put, "type=", "type%00="),
+        ("PUT", put, "size=", "size=0"),
+        ("PUT", put, "size=", "more=1&size="),
+        ("GET", get, "name=", "name%3D"),
+        ("GET", get, "name=a%3Db", "name%3Da=b"),
+        ("GET", get, "&type=", "%00type%3D"),
+        ("GET", get, "name=", "nam=e"),
+        ("GET", get, "until=", "until=%D9%A3"),
+        ("GET", get, "signature=", "signature=%ED%A0%80"),
+        ("GET", put, "type", "type"),
+        ("PUT", get, "type", "type"),
+    ):
+        assert old in url
+        odd = URL(url.replace(old, new, 1), encoded=True)
+        async with ana.http.request(method, odd) as answer:
+            assert answer.status == 404, (method, old, new)
+
+
+def test_a_size_that_is_no_number_is_refused_however_it_is_signed(tmp_path):
+    """Even what we sealed ourselves has to be in its form."""
+    store = Folder(tmp_path, "https://parley.example", Keys(SECRET).fingerprint)
+    good = {"type": "t", "size": "1", "sha256": "0" * 64, "until": "99999999999"}
+    for wrong in ({}, {"size": "-1"}, {"size": "\u0663"}, {"size": "9" * 16}, {"sha256": "x"}):
+        query = {**good, **wrong}
+        query["signature"] = store._seal("PUT", "incoming/x", query)
+        assert store.is_signed("PUT", "incoming/x", query) is (wrong == {}), wrong
 
 
 def swelling_gif(side: int) -> bytes:
