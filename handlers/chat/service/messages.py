@@ -149,9 +149,10 @@ def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
 def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
     """Wipe text and file here, from every event that carried them and from kept answers.
 
-    Numbers and names stay.
+    Numbers and names stay. What one said is one's own to take back, also after one left the
+    conversation or was removed from it. Raises NotFound and TooLate.
     """
-    row = get_own(tx, ask.message_id)
+    row = lock_own(tx, ask.message_id)
     check_in_time(tx, row, "message_delete_s")
     return wipe(tx, row)
 
@@ -192,11 +193,22 @@ def _rewrite_told(tx: Transaction, event: MessageDeleted | MessageHidden) -> Non
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:
     """What the actor said and did not take back, in a conversation they are in; else NotFound."""
-    found = chat_messages.find_message(tx, message_id)
-    if found is None or found.sender_id != tx.actor.id or found.kind not in OWN_KINDS:
-        raise NotFound
-    hold_member(tx, found.conversation_id)
+    hold_member(tx, find_own(tx, message_id).conversation_id)
+    return lock_own(tx, message_id)
+
+
+def lock_own(tx: Transaction, message_id: str) -> MessageRow:
+    """What the actor said and did not take back, wherever they are now; else NotFound."""
+    find_own(tx, message_id)  # so that nobody locks what somebody else said
     row = chat_messages.lock_message(tx, message_id)
     if row is None or row.deleted:
         raise NotFound
     return row
+
+
+def find_own(tx: Transaction, message_id: str) -> MessageRow:
+    """What the actor said, taken back or not; else NotFound."""
+    found = chat_messages.find_message(tx, message_id)
+    if found is None or found.sender_id != tx.actor.id or found.kind not in OWN_KINDS:
+        raise NotFound
+    return found

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.handlers.chat.scenes import notes, say, talk, texts
+from tests.handlers.chat.scenes import notes, rows_with, say, talk, texts
 from tests.wire_client import Client, Refused
 from tests.world import Person
 
@@ -62,7 +62,35 @@ async def test_who_is_removed_hears_of_it_and_then_nothing_on_any_device(people)
     assert (await ben.call("/chat", "list"))["conversations"] == []
 
 
-async def test_who_is_out_can_do_nothing_there(people):
+@pytest.mark.parametrize("way", ["leave", "removed"])
+async def test_who_is_out_takes_back_what_they_said_and_hears_nothing_of_it(world, people, way):
+    ana, ben, cleo = people
+    group = await talk(ana, ben, cleo)
+    mine, late = await say(ben, group, "zanzibar", "c1"), await say(ben, group, "too late")
+    theirs = await say(ana, group, "of ana")
+    await ana.call("/chat", "react", message_id=mine["id"], emoji="\U0001f44d")
+    if way == "leave":
+        await ben.call("/chat", "leave", conversation_id=group)
+    else:
+        await move(ana, "remove_member", group, ben)
+    await ben.client.until(lambda: len(ben.events("MEMBER_REMOVED")) == 2)
+    heard = len(numbers(ben.client, group))
+    answer = await ben.call("/chat", "delete", message_id=mine["id"])
+    assert (answer["deleted"], answer["text"], answer["reactions"]) == (True, "", [])
+    for one in (ana, cleo):
+        assert (await one.event("MESSAGE_DELETED")).data["message"] == answer
+        assert await texts(one, group) == ["", "too late", "of ana"]
+    assert await rows_with(world, "zanzibar") == []
+    assert await texts(ben, group) == ["", "too late", "of ana"]
+    assert await code_of(ben, "delete", message_id=mine["id"]) == "NOT_FOUND"
+    assert await code_of(ben, "delete", message_id=theirs["id"]) == "NOT_FOUND"
+    world.clock.advance(world.app.kernel.rules.message_delete_s + 1)
+    assert await code_of(ben, "delete", message_id=late["id"]) == "TOO_LATE"
+    await say(ana, group, "without Ben")
+    assert len(numbers(ben.client, group)) == heard
+
+
+async def test_who_is_out_can_do_nothing_else_there(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     mine = (await say(ben, group, "mine"))["id"]
@@ -71,7 +99,8 @@ async def test_who_is_out_can_do_nothing_there(people):
     there = {"conversation_id": group}
     assert await code_of(ben, "send", **there, client_id="c", text="t") == "NOT_FOUND"
     assert await code_of(ben, "edit", message_id=mine, text="t") == "NOT_FOUND"
-    assert await code_of(ben, "delete", message_id=mine) == "NOT_FOUND"
+    assert await code_of(ben, "pin", message_id=mine) == "NOT_FOUND"
+    assert await code_of(ben, "react", message_id=mine, emoji="\U0001f44d") == "NOT_FOUND"
     assert await code_of(ben, "mark_read", **there, seq=1) == "NOT_FOUND"
     assert await code_of(ben, "typing", **there) == "NOT_FOUND"
     assert await code_of(ben, "leave", **there) == "NOT_FOUND"
