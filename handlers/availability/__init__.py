@@ -16,9 +16,17 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
-    """Anybody may watch a consultant's blocks."""
+    """Anybody may watch a consultant's blocks, and hears again what they missed.
+
+    These events say no more than `list_blocks`, in which withdrawn blocks stay. Of a consultant who
+    stopped, or whose account is gone, nothing is told again.
+    """
     kind, _, consultant_id = room.partition(":")
-    return 0 if kind == "consultant" and consultants.exists(tx, consultant_id) else None
+    if kind != "consultant" or not consultants.exists(tx, consultant_id):
+        return None
+    if consultants.is_active(tx, consultant_id):
+        return 0
+    return tx.head("/availability", room) + 1
 
 
 availability = Domain(

@@ -179,6 +179,17 @@ async def test_a_watcher_who_comes_back_hears_what_they_missed(world):
     assert [event.meta["seq"] for event in back.heard] == list(range(seq + 1, state["seq"] + 1))
 
 
+async def test_of_who_stopped_nothing_is_told_again(world):
+    practice = await open_practice(world)
+    await set_now(practice, True)
+    await practice.consultant.call("/consultants", "stop")
+    await world.settle()
+    late = await world.connect()
+    await late.enter(NAMESPACE, since={practice.room: 0})
+    assert late.synced[NAMESPACE]["rooms"][practice.room]["recovered"] is False
+    assert late.heard == []
+
+
 @one_database
 async def test_check_says_what_is_so_at_a_moment(world):
     practice = await open_practice(world)

@@ -256,6 +256,38 @@ async def test_who_watches_hears_all_that_changes_until_they_unwatch(world):
     assert student.client.heard == []
 
 
+async def test_what_was_taken_out_is_told_to_no_stranger_again(world):
+    clara, sam = await world.person("clara", consultant=True), await world.person("sam")
+    visitor = await world.visitor(NAMESPACE)
+    seen = (await visitor.call(NAMESPACE, "watch", consultant_id=clara.id))["seq"]
+    await clara.call(NAMESPACE, "update", about_me="my old address")
+    topic = await clara.call(NAMESPACE, "add_topic", **{**TOPIC, "name": "my old trade"})
+    await clara.call(NAMESPACE, "update_topic", topic_id=topic["id"], name="my old craft")
+    await clara.call(NAMESPACE, "remove_topic", topic_id=topic["id"])
+    await clara.call(NAMESPACE, "update", about_me="I listen.")
+    await clara.call(NAMESPACE, "stop")
+    await world.settle()
+    room = f"consultant:{clara.id}"
+    fresh = await visitor.call(NAMESPACE, "get", consultant_id=clara.id)
+    assert "old" not in str(fresh)
+    head = (await visitor.call(NAMESPACE, "watch", consultant_id=clara.id))["seq"]
+    for since in (0, seen, head - 1):
+        for token in ({}, {"token": sam.token}):
+            back = await world.connect()
+            await back.enter(NAMESPACE, since={room: since}, **token)
+            assert back.synced[NAMESPACE]["rooms"][room] == {"seq": head, "recovered": False}
+            assert back.heard == []
+    current = await world.connect()
+    await current.enter(NAMESPACE, since={room: head})
+    assert current.synced[NAMESPACE]["rooms"][room]["recovered"]
+    await clara.call(NAMESPACE, "become", **{**ABOUT, "about_me": "I am back."})
+    heard = await current.event("CONSULTANT_ONBOARDED")
+    assert heard.data["consultant"]["about_me"] == "I am back."
+    phone = await clara.device()
+    await phone.enter(NAMESPACE, since={room: seen})
+    assert phone.synced[NAMESPACE]["rooms"][room]["recovered"], "one's own devices miss nothing"
+
+
 def replayed(snapshot, events):
     """The watched consultant, kept current by events."""
     state, topics = dict(snapshot), {topic["id"]: topic for topic in snapshot["topics"]}
