@@ -32,7 +32,7 @@ class Bus(Protocol):
     def publish(self, event: Numbered) -> None:
         """Tell the other instances; never waits."""
 
-    def publish_whisper(self, stream: str, packet: bytes) -> None: ...
+    def publish_whisper(self, stream: str, packet: Packet) -> None: ...
 
     async def subscribe(self, *streams: str) -> None:
         """Hear `streams` from here on; returns when that is certain, or cannot be now."""
@@ -54,7 +54,7 @@ class InProcessBus:
     def publish(self, event: Numbered) -> None:
         """Nobody else listens."""
 
-    def publish_whisper(self, stream: str, packet: bytes) -> None:
+    def publish_whisper(self, stream: str, packet: Packet) -> None:
         """Nobody else listens."""
 
     async def subscribe(self, *streams: str) -> None:

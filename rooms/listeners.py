@@ -13,16 +13,24 @@ class Listeners:
 
     def __init__(self) -> None:
         self.members: dict[Member, None] = {}
-        self.told: dict[str, tuple[bytes, float]] = {}
+        self.told: dict[str, tuple[Packet, float]] = {}
         self.told_at = 0.0
 
     def tell(self, packet: Packet, skip: object | None = None) -> None:
         self.told.pop(packet.name, None)  # the last one said stands last
-        self.told[packet.name] = (packet.text, monotonic())
+        self.told[packet.name] = (packet, monotonic())
         for member in self.members:
-            if member is not skip:
+            if member is not skip and member.user_id not in packet.hidden_from:
                 member.send(packet)
 
-    def told_since(self, moment: float) -> list[bytes]:
-        """What was said last of each kind, in order, as far as it was said at `moment` or later."""
-        return [text for text, at in self.told.values() if at >= moment]
+    def said_last(self, packet: Packet) -> bool:
+        """Whether the last whisper of this kind said just this."""
+        last = self.told.get(packet.name)
+        return last is not None and last[0].text == packet.text
+
+    def say_again(self, member: Member, since: float) -> None:
+        """Tell a member what was said last of each kind, in order, if at `since` or later."""
+        if member in self.members:
+            for packet, at in self.told.values():
+                if at >= since and member.user_id not in packet.hidden_from:
+                    member.send(Packet(packet.text, shed=True))

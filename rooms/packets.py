@@ -1,5 +1,6 @@
 """A packet is encoded once, for all of a room's members."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -10,13 +11,19 @@ from storage.events import Numbered
 
 
 class Packet:
-    """One Socket.IO EVENT packet as Engine.IO text, and, once asked for, as a websocket frame."""
+    """One Socket.IO EVENT packet as Engine.IO text, and, once asked for, as a websocket frame.
 
-    __slots__ = ("_frame", "shed", "text")
+    `hidden_from` are the ids of people to whom a whisper is not sent.
+    """
 
-    def __init__(self, text: bytes, *, shed: bool = False) -> None:
+    __slots__ = ("_frame", "hidden_from", "shed", "text")
+
+    def __init__(
+        self, text: bytes, *, shed: bool = False, hidden_from: Collection[str] = ()
+    ) -> None:
         self.text = text
         self.shed = shed
+        self.hidden_from = hidden_from
         self._frame: bytes | None = None
 
     @property
@@ -59,10 +66,12 @@ def event_packet(event: Numbered) -> Packet:
     return Packet(text)
 
 
-def whisper_packet(namespace: str, room: str, name: str, data: Any) -> Packet:
+def whisper_packet(
+    namespace: str, room: str, name: str, data: Any, hidden_from: Collection[str] = ()
+) -> Packet:
     """A whisper: it has a room, but no number; it is the first to be shed."""
     body = msgspec.json.encode([name, data, {"room": room}])
-    return Packet(b"42%b,%b" % (namespace.encode(), body), shed=True)
+    return Packet(b"42%b,%b" % (namespace.encode(), body), shed=True, hidden_from=hidden_from)
 
 
 def notice_packet(namespace: str, name: str, data: Any) -> Packet:

@@ -59,6 +59,7 @@ class Whispered(msgspec.Struct, array_like=True, tag="whisper"):
     sender: str
     stream: str
     packet: bytes
+    hidden_from: list[str] = []
 
 
 class Echo(msgspec.Struct, array_like=True, tag="echo"):
@@ -145,8 +146,9 @@ class RedisBus:
     def publish(self, event: Numbered) -> None:
         self._say(event.stream, Told(self._me, event))
 
-    def publish_whisper(self, stream: str, packet: bytes) -> None:
-        self._say(stream, Whispered(self._me, stream, packet))
+    def publish_whisper(self, stream: str, packet: Packet) -> None:
+        hidden_from = list(packet.hidden_from)
+        self._say(stream, Whispered(self._me, stream, packet.text, hidden_from))
 
     def _say(self, stream: str, message: Told | Whispered) -> None:
         if self._line.open:
@@ -267,7 +269,8 @@ class RedisBus:
         elif isinstance(heard, Told):
             self._rooms.arrived(heard.event)
         else:
-            self._rooms.whispered(heard.stream, Packet(heard.packet, shed=True))
+            packet = Packet(heard.packet, shed=True, hidden_from=frozenset(heard.hidden_from))
+            self._rooms.whispered(heard.stream, packet)
 
 
 def channel_of(stream: str) -> str:

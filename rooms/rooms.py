@@ -13,7 +13,7 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -91,33 +91,35 @@ class Rooms:
             self._gaps.catch_up(found, event.seq, wait_s=GAP_WAIT_S)
 
     def whisper(
-        self, namespace: str, room: str, name: str, data: Any, skip: object | None = None
+        self,
+        namespace: str,
+        room: str,
+        name: str,
+        data: Any,
+        skip: object | None = None,
+        hidden_from: Collection[str] = (),
     ) -> None:
         """Say something unstored to who is in a room, or only listens to it."""
-        name_of_stream = stream(namespace, room)
-        packet = whisper_packet(namespace, room, name, data)
-        self._bus.publish_whisper(name_of_stream, packet.text)
-        self.whispered(name_of_stream, packet, skip)
+        packet = whisper_packet(namespace, room, name, data, hidden_from)
+        self._bus.publish_whisper(stream(namespace, room), packet)
+        self.whispered(stream(namespace, room), packet, skip)
 
     def whispered(self, name: str, packet: Packet, skip: object | None = None) -> None:
         """A whisper from here or from the bus."""
         if (found := self._streams.get(name)) is not None:
             found.say(packet, skip)
-        listeners = self._listeners.get(name)
-        if listeners:
+        if listeners := self._listeners.get(name):
             listeners.told_at = monotonic()
             listeners.tell(packet, skip)
 
-    def retell(self, namespace: str, room: str, name: str, data: Any, read_at: float) -> None:
+    def retell(self, name: str, packet: Packet, read_at: float) -> None:
         """Say to the listeners here what a lost whisper would have said, unless they heard it.
 
         What was read (at `read_at`, monotonic) before they heard anything else may be out of date.
         """
-        listeners = self._listeners.get(stream(namespace, room))
-        if listeners and listeners.told_at < read_at:
-            packet = whisper_packet(namespace, room, name, data)
-            if listeners.told.get(name, (b"", 0.0))[0] != packet.text:
-                listeners.tell(packet)
+        listeners = self._listeners.get(name)
+        if listeners and listeners.told_at < read_at and not listeners.said_last(packet):
+            listeners.tell(packet)
 
     # Ways in.
 
@@ -176,10 +178,8 @@ class Rooms:
 
     def _say_again(self, member: Member, names: list[str], since: float) -> None:
         for name in names:
-            listeners = self._listeners.get(name)
-            if listeners is not None and member in listeners.members:
-                for text in listeners.told_since(since):
-                    member.send(Packet(text, shed=True))
+            if (listeners := self._listeners.get(name)) is not None:
+                listeners.say_again(member, since)
 
     # Ways out.
 

@@ -126,7 +126,7 @@ class Stream:
     def say(self, packet: Packet, skip: object | None) -> None:
         """A whisper to all who are in (of which they may be joining, and then miss it)."""
         for member in self.members:
-            if member is not skip:
+            if member is not skip and member.user_id not in packet.hidden_from:
                 member.send(packet)
 
     def _next_ones(self) -> list[Numbered]:

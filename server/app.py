@@ -245,7 +245,12 @@ class Audience:
 
     def whisper(self, whisper: Whisper) -> None:
         self._rooms.whisper(
-            whisper.namespace, whisper.room, whisper.name, whisper.data, whisper.skip
+            whisper.namespace,
+            whisper.room,
+            whisper.name,
+            whisper.data,
+            whisper.skip,
+            whisper.hidden_from,
         )
 
 

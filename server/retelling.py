@@ -14,6 +14,8 @@ from handlers.kit.command import Registry
 from handlers.kit.context import Context
 from handlers.kit.kernel import Kernel
 from rooms.gaps import MOVED_WITHIN
+from rooms.names import stream
+from rooms.packets import whisper_packet
 from rooms.rooms import Rooms
 from rooms.tasks import Tasks
 from server.rounds import take_round
@@ -51,5 +53,8 @@ class Retelling:
         for retell in self._retells:
             read_at = monotonic()
             for one in await Context(self._kernel).read(retell, since):
-                self._rooms.retell(one.namespace, one.room, one.name, one.data, read_at)
+                packet = whisper_packet(
+                    one.namespace, one.room, one.name, one.data, one.hidden_from
+                )
+                self._rooms.retell(stream(one.namespace, one.room), packet, read_at)
         self._since = now

@@ -46,6 +46,9 @@ _AGAINST = select(_b.user_id).where(
     _b.blocked_id == bindparam("of_user"),
     _b.user_id.in_(bindparam("user_ids", expanding=True)),
 )
+_BLOCKED_BY = select(_b.user_id, _b.blocked_id, _b.at).where(
+    _b.user_id.in_(bindparam("user_ids", expanding=True))
+)
 _BETWEEN = (
     select(_b.user_id)
     .where(
@@ -79,6 +82,11 @@ def list_blocked(tx: Queries, user_id: str) -> list[str]:
 def list_blockers(tx: Queries, user_id: str, among: list[str]) -> list[str]:
     """Who of these people blocked this person."""
     return tx.scalars(_AGAINST, of_user=user_id, user_ids=among)
+
+
+def list_blocks_by(tx: Queries, user_ids: list[str]) -> list[BlockRow]:
+    """All blocks that these people made."""
+    return tx.all(BlockRow, _BLOCKED_BY, user_ids=user_ids)
 
 
 def is_block_between(tx: Queries, user_id: str, others: list[str]) -> bool:

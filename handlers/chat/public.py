@@ -1,5 +1,6 @@
 """What neighbours need of conversations inside their own transaction."""
 
+from handlers.chat.service.blocks import list_blocked_by
 from handlers.chat.service.erasure import (
     clear_cards,
     leave_groups,
@@ -21,6 +22,7 @@ from handlers.kit.context import Transaction
 from storage import chat as store
 from storage.chat import ConversationRow
 from storage.chat import forget_pictures as forget_pictures
+from storage.chat_blocks import list_blockers as list_blockers
 from storage.chat_marks import forget_steps as forget_steps
 from storage.chat_search import forget_words as forget_words
 
@@ -32,6 +34,8 @@ __all__ = [
     "hold_readable",
     "hold_said",
     "leave_groups",
+    "list_blocked_by",
+    "list_blockers",
     "lock_text",
     "make_group",
     "restore",

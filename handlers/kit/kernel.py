@@ -35,13 +35,17 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Whisper(msgspec.Struct, frozen=True):
-    """Something said to a room that is not stored and carries no number."""
+    """Something said to a room that is not stored and carries no number.
+
+    `hidden_from` are the ids of people who do not hear it, though they are in the room.
+    """
 
     namespace: str
     room: str
     name: str
     data: Any
     skip: object | None = None
+    hidden_from: frozenset[str] = frozenset()
 
 
 class Stored(msgspec.Struct, frozen=True):

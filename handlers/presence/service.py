@@ -1,7 +1,13 @@
-"""Decisions about presence: several devices, on several instances, are one person."""
+"""Decisions about presence: several devices, on several instances, are one person.
+
+Whom somebody blocked sees them as who was never there, and hears no whisper of theirs; being
+unblocked shows at the next `watch`. What both need stays, though it tells that somebody is there:
+marks and typing in groups, waiting rooms and calls, and `available_now`, which is for everybody.
+"""
 
 from datetime import datetime
 
+from handlers.chat import public as chats
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.kernel import Whisper
@@ -29,7 +35,8 @@ def list_known(tx: Transaction, user_ids: list[str]) -> list[str]:
 
 def get_states(tx: Transaction, user_ids: list[str]) -> StatesView:
     known = profiles.list_users(tx, user_ids)
-    rows = store.list_presences(tx, list(known))
+    shown = set(known).difference(chats.list_blockers(tx, tx.actor.id, list(known)))
+    rows = store.list_presences(tx, list(shown))
     return StatesView(states={user_id: _view(rows.get(user_id)) for user_id in known})
 
 
@@ -38,7 +45,7 @@ def set_status(tx: Transaction, ask: SetStatus) -> Empty:
     if row.status != ask.status:
         row.status = ask.status
         store.update_presence(tx, row, tx.now)
-        tx.whisper(_status(row))
+        tx.whisper(_status(row, _blocked_by(tx, row.user_id)))
     return Empty()
 
 
@@ -50,7 +57,8 @@ def come_online(tx: Transaction) -> None:
         row.online, row.last_seen_at = True, tx.now
         store.update_presence(tx, row, tx.now)
         tx.publish(UserOnline(user_id=row.user_id, at=tx.now))
-        tx.whisper(_presence(row.user_id, "USER_ONLINE", tx.now))
+        blocked = _blocked_by(tx, row.user_id)
+        tx.whisper(_presence(row.user_id, "USER_ONLINE", tx.now, blocked))
 
 
 def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) -> None:
@@ -60,27 +68,35 @@ def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) ->
         row.online, row.last_seen_at = False, at
         store.update_presence(tx, row, tx.now)
         tx.publish(UserOffline(user_id=user_id, at=at))
-        tx.whisper(_presence(user_id, "USER_OFFLINE", at))
+        tx.whisper(_presence(user_id, "USER_OFFLINE", at, _blocked_by(tx, user_id)))
 
 
 def retell(tx: Transaction, since: datetime) -> list[Whisper]:
     """How those are by now whose presence or status changed since then."""
+    rows = store.list_changed(tx, since)
+    blocked_by = chats.list_blocked_by(tx, [row.user_id for row in rows])
     told = []
-    for row in store.list_changed(tx, since):
+    for row in rows:
+        blocked = blocked_by[row.user_id]
         if row.last_seen_at is not None:
             name = "USER_ONLINE" if row.online else "USER_OFFLINE"
-            told.append(_presence(row.user_id, name, row.last_seen_at))
-        told.append(_status(row))
+            told.append(_presence(row.user_id, name, row.last_seen_at, blocked))
+        told.append(_status(row, blocked))
     return told
 
 
-def _presence(user_id: str, name: str, at: datetime) -> Whisper:
-    return Whisper(NAMESPACE, names.presence(user_id), name, PresenceWhisper(user_id, at))
+def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:
+    return chats.list_blocked_by(tx, [user_id])[user_id]
 
 
-def _status(row: PresenceRow) -> Whisper:
-    said = StatusWhisper(row.user_id, row.status)
-    return Whisper(NAMESPACE, names.presence(row.user_id), "status_changed", said)
+def _presence(user_id: str, name: str, at: datetime, blocked: frozenset[str]) -> Whisper:
+    room, said = names.presence(user_id), PresenceWhisper(user_id, at)
+    return Whisper(NAMESPACE, room, name, said, hidden_from=blocked)
+
+
+def _status(row: PresenceRow, blocked: frozenset[str]) -> Whisper:
+    room, said = names.presence(row.user_id), StatusWhisper(row.user_id, row.status)
+    return Whisper(NAMESPACE, room, "status_changed", said, hidden_from=blocked)
 
 
 def _view(row: PresenceRow | None) -> StateView:

@@ -118,3 +118,19 @@ async def test_a_whisper_that_was_heard_is_not_said_again(both):
     await other.app.retelling.retell()
     await ben.call("/presence", "watch", user_ids=[ana.id])
     assert len(ben.events("USER_ONLINE")) == len(ben.events("status_changed")) == 1
+
+
+async def test_who_is_blocked_hears_no_presence_from_another_instance(both):
+    one, other = both
+    ana, ben, cleo = await one.person("ana"), await other.person("ben"), await other.person("cleo")
+    for watcher in (ben, cleo):
+        await watch(watcher, ana)
+    await ana.call("/chat", "block", user_id=ben.id)
+    await ana.call("/presence", "set_status", status="busy")
+    await cleo.event("status_changed")
+    await other.app.retelling.retell()
+    await ana.call("/presence", "set_status", status="away")
+    await cleo.event("status_changed", lambda data: data["status"] == "away")
+    assert ben.events("status_changed") == []
+    states = (await ben.call("/presence", "watch", user_ids=[ana.id]))["states"]
+    assert states[ana.id] == {"online": False, "status": "active", "last_seen_at": None}

@@ -41,6 +41,14 @@ def list_blocked(tx: Transaction) -> BlockedView:
     )
 
 
+def list_blocked_by(tx: Transaction, user_ids: list[str]) -> dict[str, frozenset[str]]:
+    """Whom each of these people blocked, by their ids."""
+    found: dict[str, set[str]] = {user_id: set() for user_id in user_ids}
+    for row in chat_blocks.list_blocks_by(tx, user_ids):
+        found[row.user_id].add(row.blocked_id)
+    return {user_id: frozenset(blocked) for user_id, blocked in found.items()}
+
+
 def check_no_block(tx: Transaction, user_ids: list[str]) -> None:
     """Raises Blocked when the actor blocked one of these people, or one of them the actor."""
     if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):
