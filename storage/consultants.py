@@ -36,7 +36,7 @@ consultants = Table(
     Column("time_zone", String(64), nullable=False),
     Column("age", Integer),
     Column("gender", String(20)),
-    Column("profile_picture_url", Text),
+    Column("picture_id", String(36)),
     Column("status", String(20), nullable=False),
     Column("available_now", Boolean, nullable=False),
     Column("onboarded_at", Instant, nullable=False),
@@ -52,13 +52,13 @@ consultants = Table(
                 "time_zone": "UTC",
                 "age": None,
                 "gender": None,
-                "profile_picture_url": None,
+                "picture_id": None,
                 "status": "stopped",
                 "available_now": False,
             }
         },
         left="id onboarded_at",
-        shown="about_me languages country time_zone age gender profile_picture_url status "
+        shown="about_me languages country time_zone age gender picture_id status "
         "available_now onboarded_at",
         held="id first_name last_name",
         file="consultant",
@@ -75,7 +75,7 @@ topics = Table(
     Column("rate_amount", BigInteger, nullable=False),
     Column("rate_currency", String(3), nullable=False),
     Column("minimal_duration_minutes", Integer, nullable=False),
-    Column("icon_url", Text),
+    Column("icon_id", String(36)),
     Column("active", Boolean, nullable=False),
     Index("ix_topics_consultant_id_id", "consultant_id", "id"),
     info=personal(
@@ -83,12 +83,12 @@ topics = Table(
             "consultant_id": {
                 "name": "Deleted",
                 "description": "",
-                "icon_url": None,
+                "icon_id": None,
                 "active": False,
             }
         },
         left="id consultant_id rate_amount rate_currency minimal_duration_minutes",
-        shown="id name description rate_amount rate_currency minimal_duration_minutes icon_url "
+        shown="id name description rate_amount rate_currency minimal_duration_minutes icon_id "
         "active",
         held="consultant_id",
         file="topics",
@@ -107,7 +107,7 @@ class ConsultantRow(msgspec.Struct):
     time_zone: str
     age: int | None
     gender: str | None
-    profile_picture_url: str | None
+    picture_id: str | None
     status: str
     available_now: bool
     onboarded_at: datetime
@@ -121,7 +121,7 @@ class TopicRow(msgspec.Struct):
     rate_amount: int
     rate_currency: str
     minimal_duration_minutes: int
-    icon_url: str | None
+    icon_id: str | None
     active: bool
 
 

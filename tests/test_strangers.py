@@ -39,6 +39,16 @@ THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("/profile", "unlink"): ("identity_id", {}),
     ("/profile", "set_picture"): ("upload_id", {}),
     ("/profile", "end_session"): ("session_id", {}),
+    ("/consultants", "update"): ("picture_id", {}),
+    ("/consultants", "add_topic"): (
+        "icon_id",
+        {
+            "name": "Mine",
+            "description": "",
+            "hourly_rate": {"amount": 1, "currency": "EUR"},
+            "minimal_duration_minutes": 10,
+        },
+    ),
     ("/consultants", "update_topic"): ("topic_id", {"name": "Mine now"}),
     ("/consultants", "remove_topic"): ("topic_id", {}),
     ("/booking", "approve"): ("booking_id", {}),
@@ -110,6 +120,7 @@ ANYBODYS = {
 
 NOT_OBJECTS = {"request_id", "client_id"}
 ELSEWHERE = {
+    ("/consultants", "become"),  # as long as one is none; `update` takes the same picture
     ("/notifications", "mark_read"),  # with one's own unread count, whatever was named
     *(("/moderation", name) for name in ("case", "media", "decide", "undo")),  # by the role
 }
@@ -190,7 +201,9 @@ class Belongings:
         assert await world.transact(insert_identity, identity)
         self.ids = {
             "identity_id": identity.id,
-            "upload_id": await ready_picture(world, self.student.id),
+            "upload_id": (upload_id := await ready_picture(world, self.student.id)),
+            "picture_id": upload_id,
+            "icon_id": upload_id,
             "session_id": session_id_of(self.student.token),
             "topic_id": self.hour.topic["id"],
             "block_id": self.hour.block["id"],

@@ -9,7 +9,6 @@ from handlers.kit.contract import (
     Change,
     Cursor,
     Event,
-    HttpsUrl,
     Id,
     Limit,
     LongText,
@@ -41,13 +40,15 @@ class NotAConsultant(Refusal):
 
 
 class BecomeConsultant(Change, kw_only=True):
+    """`picture_id` is an image that one has uploaded, as everywhere here."""
+
     about_me: LongText
     languages: LanguageCodes
     country: CountryCode
     time_zone: Zone
     age: Age | UnsetType | None = UNSET
     gender: Gender | UnsetType | None = UNSET
-    profile_picture_url: HttpsUrl | UnsetType | None = UNSET
+    picture_id: Id | UnsetType | None = UNSET
 
 
 class UpdateConsultant(Change, kw_only=True):
@@ -57,7 +58,7 @@ class UpdateConsultant(Change, kw_only=True):
     time_zone: Zone | UnsetType = UNSET
     age: Age | UnsetType | None = UNSET
     gender: Gender | UnsetType | None = UNSET
-    profile_picture_url: HttpsUrl | UnsetType | None = UNSET
+    picture_id: Id | UnsetType | None = UNSET
 
 
 class StopConsulting(Change):
@@ -86,7 +87,7 @@ class AddTopic(Change, kw_only=True):
     description: LongText
     hourly_rate: Money
     minimal_duration_minutes: Minutes
-    icon_url: HttpsUrl | UnsetType | None = UNSET
+    icon_id: Id | UnsetType | None = UNSET
 
 
 class UpdateTopic(Change, kw_only=True):
@@ -95,7 +96,7 @@ class UpdateTopic(Change, kw_only=True):
     description: LongText | UnsetType = UNSET
     hourly_rate: Money | UnsetType = UNSET
     minimal_duration_minutes: Minutes | UnsetType = UNSET
-    icon_url: HttpsUrl | UnsetType | None = UNSET
+    icon_id: Id | UnsetType | None = UNSET
 
 
 class RemoveTopic(Change, kw_only=True):
@@ -103,7 +104,7 @@ class RemoveTopic(Change, kw_only=True):
 
 
 class TopicView(View):
-    """What a consultant talks about, and at what rate."""
+    """What a consultant talks about, and at what rate; `icon_url` is a path of this server."""
 
     PERSONAL: ClassVar[Personal] = {
         "consultant_id": {
@@ -124,7 +125,7 @@ class TopicView(View):
 
 
 class ConsultantView(View):
-    """A consultant as anybody sees them."""
+    """A consultant as anybody sees them; `profile_picture_url` is a path of this server."""
 
     PERSONAL: ClassVar[Personal] = {
         "id": {

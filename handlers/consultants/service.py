@@ -30,6 +30,7 @@ from handlers.kit.contract import Empty, Money, given
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.paging import fitting
 from handlers.profile import public as profiles
+from handlers.uploads import public as uploads
 from rooms import names
 from storage import consultants as store
 from storage.consultants import ConsultantRow, TopicRow
@@ -40,21 +41,23 @@ TOPICS_MAX = 50
 
 
 def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
-    """Make the actor a consultant; who stopped may begin again."""
+    """Make the actor a consultant; who stopped may begin again, with what they say now."""
     fields = dict(given(ask))
     check_fields(fields)
     user = profiles.add_role(tx, tx.actor.id, "consultant")
+    before = store.lock_consultant(tx, user.id)
     row = ConsultantRow(
         id=user.id,
         first_name=user.first_name,
         last_name=user.last_name,
-        **{"age": None, "gender": None, "profile_picture_url": None, **fields},
+        **{"age": None, "gender": None, "picture_id": None, **fields},
         status="active" if tx.rules.consultants_start_active else "pending",
         available_now=False,
         onboarded_at=tx.now,
     )
     if not store.begin_consulting(tx, row):
         raise AlreadyConsultant
+    uploads.replace_picture(tx, before and before.picture_id, row.picture_id)
     view = view_of(tx, row)
     tx.publish(ConsultantOnboarded(consultant=view))
     return view
@@ -63,7 +66,9 @@ def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
 def update(tx: Transaction, ask: UpdateConsultant) -> ConsultantView:
     fields = given(ask)
     check_fields(fields)
-    row = msgspec.structs.replace(get_own(tx), **fields)
+    before = get_own(tx)
+    row = msgspec.structs.replace(before, **fields)
+    uploads.replace_picture(tx, before.picture_id, row.picture_id)
     return save(tx, row)
 
 
@@ -131,8 +136,9 @@ def add_topic(tx: Transaction, ask: AddTopic) -> TopicView:
         raise Conflict("Remove a topic first.", details={"most": TOPICS_MAX})
     fields = _topic_fields(given(ask))
     row = TopicRow(
-        id=tx.new_id(), consultant_id=consultant.id, **{"icon_url": None, **fields}, active=True
+        id=tx.new_id(), consultant_id=consultant.id, **{"icon_id": None, **fields}, active=True
     )
+    uploads.replace_picture(tx, None, row.icon_id)
     store.insert_topic(tx, row)
     view = topic_view(row)
     tx.publish(TopicAdded(topic=view))
@@ -141,7 +147,9 @@ def add_topic(tx: Transaction, ask: AddTopic) -> TopicView:
 
 def update_topic(tx: Transaction, ask: UpdateTopic) -> TopicView:
     changes = _topic_fields(given(ask, but=("request_id", "topic_id")))
-    row = msgspec.structs.replace(get_own_topic(tx, ask.topic_id), **changes)
+    before = get_own_topic(tx, ask.topic_id)
+    row = msgspec.structs.replace(before, **changes)
+    uploads.replace_picture(tx, before.icon_id, row.icon_id)
     store.update_topic(tx, row)
     view = topic_view(row)
     tx.publish(TopicUpdated(topic=view))
@@ -149,7 +157,9 @@ def update_topic(tx: Transaction, ask: UpdateTopic) -> TopicView:
 
 
 def remove_topic(tx: Transaction, ask: RemoveTopic) -> Empty:
-    row = msgspec.structs.replace(get_own_topic(tx, ask.topic_id), active=False)
+    before = get_own_topic(tx, ask.topic_id)
+    row = msgspec.structs.replace(before, active=False, icon_id=None)
+    uploads.replace_picture(tx, before.icon_id, None)
     store.update_topic(tx, row)
     tx.publish(TopicRemoved(topic=topic_view(row)))
     return Empty()
@@ -205,7 +215,13 @@ def view_of(tx: Transaction, row: ConsultantRow) -> ConsultantView:
 def _view(row: ConsultantRow, topics: list[TopicView]) -> ConsultantView:
     fields = msgspec.structs.asdict(row)
     del fields["onboarded_at"]
-    return ConsultantView(**fields, topics=topics)
+    picture_url = address_of(fields.pop("picture_id"))
+    return ConsultantView(**fields, profile_picture_url=picture_url, topics=topics)
+
+
+def address_of(upload_id: str | None) -> str | None:
+    """The path at which this server shows a picture to everybody."""
+    return None if upload_id is None else f"/pictures/{upload_id}"
 
 
 def topic_view(row: TopicRow) -> TopicView:
@@ -216,6 +232,6 @@ def topic_view(row: TopicRow) -> TopicView:
         description=row.description,
         hourly_rate=Money(row.rate_amount, row.rate_currency),
         minimal_duration_minutes=row.minimal_duration_minutes,
-        icon_url=row.icon_url,
+        icon_url=address_of(row.icon_id),
         active=row.active,
     )

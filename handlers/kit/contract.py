@@ -25,7 +25,6 @@ ShortText = Annotated[str, prose(500)]
 LongText = Annotated[str, prose(8_000)]
 Text = Annotated[str, message(1, 8_000, pattern=r"\S")]
 Zone = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+" + END)]
-HttpsUrl = Annotated[str, Meta(max_length=2_000, pattern=r"^https://[^\s<>\"']+" + END)]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Cursor = Annotated[str, opaque(1, 200)]
 NUMBER_MAX = 2**53 - 1

@@ -246,6 +246,19 @@ def use(tx: Transaction, upload_id: str, *kinds: str, public: bool = False) -> U
     return row
 
 
+def replace_picture(tx: Transaction, before: str | None, after: str | None) -> None:
+    """Use one's own image `after` for everybody to see, in place of `before`; None is none.
+
+    Raises NotFound, and Conflict when something else uses it.
+    """
+    if before == after:
+        return
+    if after is not None:
+        use(tx, after, "image", public=True)
+    if before is not None:
+        disuse(tx, before)
+
+
 def disuse(tx: Transaction, upload_id: str) -> None:
     """Nothing uses it any more."""
     row = store.lock_upload(tx, upload_id)

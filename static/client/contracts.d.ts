@@ -99,7 +99,7 @@ export interface AddTopic {
   description: string;
   hourly_rate: Money;
   minimal_duration_minutes: number;
-  icon_url?: string | null;
+  icon_id?: string | null;
 }
 
 export interface AdmitStudent {
@@ -154,6 +154,7 @@ export interface AvailableNow {
   available: boolean;
 }
 
+/** `picture_id` is an image that one has uploaded, as everywhere here. */
 export interface BecomeConsultant {
   request_id?: string;
   about_me: string;
@@ -162,7 +163,7 @@ export interface BecomeConsultant {
   time_zone: string;
   age?: number | null;
   gender?: Gender | null;
-  profile_picture_url?: string | null;
+  picture_id?: string | null;
 }
 
 /** One bookable hour and its places. */
@@ -305,7 +306,7 @@ export interface ConfirmEmail {
   request_id?: string;
 }
 
-/** A consultant as anybody sees them. */
+/** A consultant as anybody sees them; `profile_picture_url` is a path of this server. */
 export interface Consultant {
   id: string;
   first_name: string;
@@ -1177,7 +1178,7 @@ export interface Synced {
   rooms: Record<string, RoomState>;
 }
 
-/** What a consultant talks about, and at what rate. */
+/** What a consultant talks about, and at what rate; `icon_url` is a path of this server. */
 export interface Topic {
   id: string;
   consultant_id: string;
@@ -1234,7 +1235,7 @@ export interface UpdateConsultant {
   time_zone?: string;
   age?: number | null;
   gender?: Gender | null;
-  profile_picture_url?: string | null;
+  picture_id?: string | null;
 }
 
 /** The fields to change, of the settings too. */
@@ -1254,7 +1255,7 @@ export interface UpdateTopic {
   description?: string;
   hourly_rate?: Money;
   minimal_duration_minutes?: number;
-  icon_url?: string | null;
+  icon_id?: string | null;
 }
 
 /** A file on its way or here. On its way: `put` brings it whole, or there are `part_size` and the numbers of the `parts` that are there. Here: `url` and `thumbnail_url` fetch it, for five minutes. */

@@ -111,7 +111,7 @@ def _source(name: str) -> str:
 async def test_an_address_that_is_a_script_is_refused(world):
     ada = await world.person("ada", consultant=True)
     for address in ("javascript:alert(1)", "data:text/html,<script>alert(1)</script>"):
-        ask = {"profile_picture_url": address}
+        ask = {"picture_id": address}
         answer = await ada.client.ask("/consultants", "update", ask)
         assert answer["error"]["code"] == "INVALID"
 

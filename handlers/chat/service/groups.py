@@ -93,11 +93,8 @@ def set_picture(tx: Transaction, ask: SetGroupPicture) -> ConversationView:
     before = row.picture_id
     if before == ask.upload_id:
         return _as_it_is(tx, row)
-    if ask.upload_id is not None:
-        uploads.use(tx, ask.upload_id, "image", public=True)
+    uploads.replace_picture(tx, before, ask.upload_id)
     row.picture_id = ask.upload_id
-    if before is not None:
-        uploads.disuse(tx, before)
     return _change(tx, row, "picture_changed", {})
 
 

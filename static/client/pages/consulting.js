@@ -16,7 +16,7 @@ import { isConsultant, me, myId, parley } from "../state.js";
 
 function Become() {
   const submit = async (/** @type {any} */ _, /** @type {FormData} */ data) => {
-    await parley.call("/consultants", "become", consultantForm(data));
+    await parley.call("/consultants", "become", await consultantForm(data));
     const user = /** @type {User} */ (me.value);
     // The role shows at once; the next /profile me says the same.
     me.value = { ...user, roles: [...new Set([...user.roles, "consultant"])] };
@@ -77,7 +77,7 @@ function EditProfile({ person }) {
   const saved = useSignal(false);
   const submit = async (/** @type {any} */ _, /** @type {FormData} */ data) => {
     saved.value = false;
-    await parley.call("/consultants", "update", consultantForm(data));
+    await parley.call("/consultants", "update", await consultantForm(data));
     saved.value = true;
   };
   return html`

@@ -2,6 +2,7 @@
 
 import { html } from "htm/preact";
 import { Area, Field, Select } from "./form.js";
+import { PictureField, pictureOf } from "./picture.js";
 import { countryOptions, languageOptions, zoneOptions } from "./places.js";
 import { me } from "../state.js";
 import { zone } from "../when.js";
@@ -14,15 +15,15 @@ const GENDERS = [
   ["nonbinary", "Non-binary"],
 ];
 
-/** What was left empty is taken away. @param {FormData} data */
-export function consultantForm(data) {
+/** What was left empty is taken away; a chosen picture is uploaded. @param {FormData} data */
+export async function consultantForm(data) {
   const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
   return {
     about_me: text("about_me"), country: text("country"), time_zone: text("time_zone"),
     languages: data.getAll("languages").map(String),
     gender: /** @type {Gender} */ (text("gender")),
     age: text("age") ? Number(text("age")) : null,
-    profile_picture_url: text("profile_picture_url") || null,
+    ...await pictureOf(data, "picture_id"),
   };
 }
 
@@ -48,6 +49,5 @@ export const ConsultantFields = ({ person }) => html`
     value=${person?.age ?? ""} />
   <${Select} label="Gender" name="gender" options=${GENDERS}
     value=${person?.gender ?? "undisclosed"} />
-  <${Field} label="Address of your picture" name="profile_picture_url" type="url"
-    pattern="https://.*" required=${false} value=${person?.profile_picture_url ?? ""}
-    hint="It begins with https://" />`;
+  <${PictureField} key=${person?.profile_picture_url} label="Your picture" name="picture_id"
+    address=${person?.profile_picture_url} />`;

@@ -10,8 +10,8 @@ const initial = (name) => /^\p{L}/u.exec(name)?.[0].toUpperCase() ?? "";
 export function Portrait({ person }) {
   const { first_name, last_name, profile_picture_url } = person;
   if (profile_picture_url) {
-    return html`<img class="portrait" src=${profile_picture_url} alt="" loading="lazy"
-      referrerpolicy="no-referrer" />`;
+    return html`<img class="portrait" src=${`${profile_picture_url}?small`} alt=""
+      loading="lazy" />`;
   }
   return html`<span class="portrait" aria-hidden="true">
     ${initial(first_name)}${initial(last_name)}</span>`;

@@ -5,17 +5,21 @@ import { useSignal } from "@preact/signals";
 import { Dialog } from "./dialog.js";
 import { Area, Do, Field, Form, Select } from "./form.js";
 import { Empty } from "./page.js";
+import { PictureField, pictureOf } from "./picture.js";
 import { Topics } from "./topics.js";
 import { currencies, money, typed } from "../money.js";
 import { parley } from "../state.js";
 
 /** @import { Topic } from "../contracts.js" */
 
-/** @param {any} form */
-const topicForm = ({ name, description, rate, currency, minimal_duration_minutes, icon_url }) => ({
-  name, description, hourly_rate: money(rate, currency),
-  minimal_duration_minutes: Number(minimal_duration_minutes), icon_url: icon_url || null,
-});
+/** @param {any} form @param {FormData} data */
+async function topicForm({ name, description, rate, currency, minimal_duration_minutes }, data) {
+  return {
+    name, description, hourly_rate: money(rate, currency),
+    minimal_duration_minutes: Number(minimal_duration_minutes),
+    ...await pictureOf(data, "icon_id"),
+  };
+}
 
 /** @param {{topic?: Topic}} props */
 const Fields = ({ topic }) => html`
@@ -27,13 +31,12 @@ const Fields = ({ topic }) => html`
     options=${currencies().map((code) => [code, code])} />
   <${Field} label="Shortest call in minutes" name="minimal_duration_minutes" type="number"
     min="1" max="60" value=${topic?.minimal_duration_minutes ?? 15} />
-  <${Field} label="Address of an icon" name="icon_url" type="url" pattern="https://.*"
-    required=${false} value=${topic?.icon_url ?? ""} hint="It begins with https://" />`;
+  <${PictureField} label="Icon" name="icon_id" address=${topic?.icon_url} />`;
 
 /** @param {{topic?: Topic, onClose: () => void}} props */
 function TopicDialog({ topic, onClose }) {
-  const submit = async (/** @type {any} */ form) => {
-    const ask = topicForm(form);
+  const submit = async (/** @type {any} */ form, /** @type {FormData} */ data) => {
+    const ask = await topicForm(form, data);
     if (topic) {
       await parley.call("/consultants", "update_topic", { topic_id: topic.id, ...ask });
     } else await parley.call("/consultants", "add_topic", ask);

@@ -10,7 +10,7 @@ export const Topics = ({ topics, actions }) => html`
   <ul class="cards">${topics.map((topic) => html`
     <li key=${topic.id} class="card" data-test="topic" data-id=${topic.id}>
       <div class="card-head">
-        <h3>${topic.icon_url && html`<img class="icon" src=${topic.icon_url} alt="" />`}
+        <h3>${topic.icon_url && html`<img class="icon" src=${`${topic.icon_url}?small`} alt="" />`}
           ${topic.name}</h3>
         <strong>${price(topic.hourly_rate)} an hour</strong>
       </div>

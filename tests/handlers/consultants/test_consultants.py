@@ -35,7 +35,7 @@ def consultant_of(person, **more):
 
 async def test_a_person_becomes_a_consultant_once(world):
     clara = await world.person("clara")
-    more = {"age": 41, "gender": "female", "profile_picture_url": "https://example.org/c.png"}
+    more = {"age": 41, "gender": "female"}
     assert await clara.call(NAMESPACE, "become", **ABOUT, **more) == consultant_of(clara, **more)
     heard = await clara.event("CONSULTANT_ONBOARDED")
     assert heard.data == {"consultant": consultant_of(clara, **more)}
@@ -110,7 +110,6 @@ async def test_topics_come_change_and_go(world):
     changes = {
         "name": "Contracts",
         "hourly_rate": {"amount": 0, "currency": "JPY"},
-        "icon_url": "https://example.org/i.svg",
     }
     changed = await clara.call(NAMESPACE, "update_topic", topic_id=topic["id"], **changes)
     assert changed == {**topic, **changes}
@@ -135,8 +134,9 @@ WRONG = (
     ("time_zone", "Europe/Atlantis"),
     ("age", 15),
     ("gender", "other"),
-    ("profile_picture_url", "http://example.org/c.png"),
-    ("profile_picture_url", "javascript:alert(1)"),
+    ("profile_picture_url", "https://example.org/c.png"),
+    ("picture_id", "https://example.org/c.png"),
+    ("picture_id", "javascript:alert(1)"),
     ("status", "active"),
     ("first_name", "Other"),
 )
@@ -164,7 +164,8 @@ async def test_a_topics_money_length_and_icon_are_checked(world):
         ("minimal_duration_minutes", 0),
         ("minimal_duration_minutes", 61),
         ("name", "  "),
-        ("icon_url", "http://example.org/i.svg"),
+        ("icon_url", "https://example.org/i.svg"),
+        ("icon_id", "https://example.org/i.svg"),
         ("active", False),
     ):
         wrong = clara.call(NAMESPACE, "add_topic", **{**TOPIC, field: value})

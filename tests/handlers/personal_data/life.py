@@ -29,10 +29,10 @@ FOUND_EVERYWHERE = {
     "last name": "Zeisigfeder",
     "time zone": "Antarctica/Troll",
     "about me": "a life among finches",
-    "gallery": "https://pictures.example/goldfinch",
+    "gallery": "goldfinch-at-work.jpg",
     "topic": "Warbling for beginners",
     "description": "we warble until it hurts",
-    "icon": "https://pictures.example/siskin",
+    "icon": "siskin-icon.png",
     "note": "a note about bullfinches",
     "reason": "approved because of the nightingale",
     "said": "chaffinch said nothing else",
@@ -128,7 +128,6 @@ async def describe_herself(world: World, ana: Person, house: FakeHouse) -> None:
         time_zone=FOUND_EVERYWHERE["time zone"],
         age=77,
         gender="undisclosed",
-        profile_picture_url=FOUND_EVERYWHERE["gallery"],
     )
     token = SECRETS["push token"]
     await ana.call("/notifications", "register_device", platform="ios", token=token)
@@ -144,7 +143,6 @@ async def meet(life: Life) -> None:
         "add_topic",
         name=FOUND_EVERYWHERE["topic"],
         description=FOUND_EVERYWHERE["description"],
-        icon_url=FOUND_EVERYWHERE["icon"],
         hourly_rate={"amount": 7777, "currency": "EUR"},
         minimal_duration_minutes=10,
     )
@@ -211,11 +209,24 @@ async def converse(life: Life) -> None:
 async def bring_files(life: Life, chat: str) -> None:
     mine = await life.files.bring(picture(), "image/jpeg", name="my face.jpg")
     await life.ana.call("/profile", "set_picture", upload_id=mine["id"], request_id="picture")
+    await show_pictures(life)
     name, content = FOUND_EVERYWHERE["file name"], IN_FILES.encode()
     file = await life.files.bring(content, "text/plain", name=name)
     shown = {"conversation_id": chat, "upload_id": file["id"], "text": FOUND_EVERYWHERE["caption"]}
     client_id = "greenfinch-of-the-client five"
     await life.ana.call("/chat", "send_media", **shown, client_id=client_id, request_id="send")
+
+
+async def show_pictures(life: Life) -> None:
+    """Of herself as a consultant, and of what she offers."""
+    seen, icon = [
+        await life.files.bring(picture(), "image/jpeg", name=FOUND_EVERYWHERE[what])
+        for what in ("gallery", "icon")
+    ]
+    await life.ana.call("/consultants", "update", picture_id=seen["id"])
+    me = await life.ana.call("/consultants", "get", consultant_id=life.ana.id)
+    shown = {"topic_id": me["topics"][0]["id"], "icon_id": icon["id"]}
+    await life.ana.call("/consultants", "update_topic", **shown)
 
 
 # What is there.

@@ -1,0 +1,111 @@
+"""A consultant's pictures on the page: chosen as files, and nothing that tells of who looks."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from playwright.async_api import expect
+
+from tests.browser.viewer import Viewer, new_viewer
+from tests.handlers.uploads.bringing import bringer, picture
+from tests.parts.ports import free_port
+from tests.world import Person, World, one_database
+
+pytestmark = [one_database, pytest.mark.timeout(120)]
+FILE: Any = {"name": "me.png", "mimeType": "image/png", "buffer": picture("PNG")}
+LOADED = "img => img.complete && img.naturalWidth > 0"
+
+
+@pytest.fixture
+async def world(make_world: Any) -> World:
+    port = free_port()
+    world: World = await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
+    return world
+
+
+async def picture_of(person: Person) -> Any:
+    view = await person.call("/consultants", "get", consultant_id=person.id)
+    return view["profile_picture_url"]
+
+
+async def expect_loaded(viewer: Viewer, selector: str) -> None:
+    shown = viewer.page.locator(selector).first
+    await expect(shown).to_be_visible()
+    await viewer.page.wait_for_function(LOADED, arg=await shown.element_handle())
+
+
+async def test_pictures_are_chosen_in_the_forms_and_seen_by_visitors(
+    world: World, browser: Any
+) -> None:
+    ada = await world.person("ada")
+    hers, visitor = await new_viewer(browser, world.url, ada), await new_viewer(browser, world.url)
+    await hers.open("consulting")
+    await hers.field("About you").fill("I listen.")
+    await hers.field("Your picture").set_input_files([FILE])
+    await hers.button("Become a consultant").click()
+    await expect(hers.heading("Your consulting")).to_be_visible()
+    await hers.button("Add topic").click()
+    for label, text in (("Name", "Taxes"), ("Description", "All"), ("Price for an hour", "60")):
+        await hers.dialog.get_by_label(label, exact=True).fill(text)
+    await hers.dialog.get_by_label("Icon").set_input_files([FILE])
+    await hers.dialog.get_by_role("button", name="Add topic").click()
+    await expect(hers.dialog).to_have_count(0)
+    await visitor.open(f"consultants/{ada.id}")
+    for selector in ("img.portrait", "img.icon"):
+        await expect_loaded(visitor, selector)
+    before = await picture_of(ada)
+    await hers.page.get_by_text("Edit profile").click()
+    await hers.field("Remove the picture").check()
+    await hers.button("Save profile").click()
+    await expect(visitor.page.locator("img.portrait")).to_have_count(0)
+    assert before is not None
+    assert await picture_of(ada) is None
+    for viewer in (hers, visitor):
+        assert (viewer.mistakes, await viewer.violations()) == ([], [])
+
+
+async def test_a_consultant_cannot_make_a_visitors_browser_ask_another_origin(
+    world: World, browser: Any, aiohttp_server: Any
+) -> None:
+    asked: list[str] = []
+
+    async def note(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    spy = web.Application()
+    spy.router.add_get("/{path:.*}", note)
+    elsewhere = f"http://localhost:{(await aiohttp_server(spy)).port}"
+    texts = (f'<img src="{elsewhere}/a">', f"![x]({elsewhere}/b)", f"url({elsewhere}/c)")
+    ada = await world.person("ada", consultant=True)
+    async with bringer(world, ada) as files:
+        shown = (await files.bring(picture(), "image/jpeg"))["id"]
+    await ada.call("/profile", "update", first_name=texts[0][:100], last_name=texts[1][:100])
+    await ada.call("/consultants", "update", about_me=" ".join(texts), picture_id=shown)
+    topic = {"hourly_rate": {"amount": 1, "currency": "EUR"}, "minimal_duration_minutes": 10}
+    await ada.call("/consultants", "add_topic", name=texts[2][:100], description=texts[0], **topic)
+    for wrong in ({"profile_picture_url": f"{elsewhere}/d"}, {"picture_id": f"{elsewhere}/e"}):
+        answer = await ada.client.ask("/consultants", "update", wrong)
+        assert answer["error"]["code"] == "INVALID"
+
+    visitor = await new_viewer(browser, world.url)
+    origins: set[str] = set()
+    visitor.page.on("request", lambda one: origins.add("/".join(one.url.split("/")[:3])))
+    for route in ("", f"consultants/{ada.id}"):
+        await visitor.open(route)
+        await expect_loaded(visitor, "img.portrait")
+    assert origins == {world.url}
+    assert await visitor.violations() == []
+    # Even an address that came through somehow is not asked: the policy names our origin alone.
+    refused = """address => new Promise((done) => {
+        addEventListener("securitypolicyviolation", ({ violatedDirective }) =>
+            done(violatedDirective), { once: true });
+        document.body.append(Object.assign(new Image(), { src: address, onload: done }));
+    })"""
+    for address in (
+        f"{elsewhere}/f",
+        "https://pictures.example/g",
+        "data:image/gif;base64,R0lGODlh",
+    ):
+        assert await visitor.page.evaluate(refused, address) == "img-src"
+    assert asked == []
