@@ -57,7 +57,7 @@ def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
     )
     if not store.begin_consulting(tx, row):
         raise AlreadyConsultant
-    uploads.replace_picture(tx, before and before.picture_id, row.picture_id)
+    uploads.replace_picture(tx, before.picture_id if before else None, row.picture_id)
     view = view_of(tx, row)
     tx.publish(ConsultantOnboarded(consultant=view))
     return view

@@ -7,6 +7,7 @@ import { startCalls } from "./calls.js";
 import { startChats } from "./chats.js";
 import { startNotices } from "./notices.js";
 import { placeIn } from "./messages.js";
+import { own } from "./parley/own.js";
 import { path, query, visit } from "./router.js";
 import { me } from "./state.js";
 import { Page } from "./parts/page.js";
@@ -59,9 +60,11 @@ const FOR_PEOPLE = {
 
 function shown() {
   const [name = "", id = "", more = ""] = path.value;
-  if (name in FOR_ALL) return FOR_ALL[name](id, more);
-  if (!(name in FOR_PEOPLE)) return html`<${Lost} />`;
-  return me.value ? FOR_PEOPLE[name](id, more) : html`<${Login} />`;
+  const forAll = own(FOR_ALL, name);
+  if (forAll) return forAll(id, more);
+  const forPeople = own(FOR_PEOPLE, name);
+  if (!forPeople) return html`<${Lost} />`;
+  return me.value ? forPeople(id, more) : html`<${Login} />`;
 }
 
 /** Another person or another arrival is another page: nothing of the last one stays. */

@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
+import { own } from "./parley/own.js";
 import { me, parley } from "./state.js";
 
 /** @import { Consultant, Person } from "./contracts.js" */
@@ -29,7 +30,7 @@ async function learn(user_ids) {
   try {
     const { people } = await parley.call("/profile", "people", { user_ids });
     names.value = new Map([...names.value,
-      ...user_ids.map((id) => /** @type {const} */ ([id, people[id] ?? null]))]);
+      ...user_ids.map((id) => /** @type {const} */ ([id, own(people, id) ?? null]))]);
   } catch {
     // Whoever is shown next is asked for again.
     for (const id of user_ids) asked.delete(id);

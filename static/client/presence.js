@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
+import { own } from "./parley/own.js";
 import { me, myId, parley } from "./state.js";
 
 /** @import { Commands } from "./contracts.js" */
@@ -16,7 +17,7 @@ let fresh = new Set();
 
 /** @param {string} id @param {Partial<PresenceState>} change */
 function note(id, change) {
-  const before = states.value[id] ?? { online: false, status: "active", last_seen_at: null };
+  const before = own(states.value, id) ?? { online: false, status: "active", last_seen_at: null };
   states.value = { ...states.value, [id]: { ...before, ...change } };
 }
 
@@ -61,7 +62,7 @@ export function usePresence(id) {
     look(id);
     return () => void lookAway(id);
   }, [id]);
-  return id ? states.value[id] : undefined;
+  return id ? own(states.value, id) : undefined;
 }
 
 /** @param {PresenceState["status"]} status */

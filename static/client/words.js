@@ -1,5 +1,7 @@
 /** Plain words for every refusal. */
 
+import { own } from "./parley/own.js";
+
 /** @type {Record<string, string>} */
 const WORDS = {
   ALREADY_CONSULTANT: "You are a consultant already.",
@@ -80,5 +82,5 @@ export function words(error) {
     return `Too fast. Try again in ${Math.max(1, Math.ceil(retry_after_s ?? 1))} seconds.`;
   }
   if (code === "INVALID") return WORDS.INVALID + place(details);
-  return WORDS[code] ?? "Something went wrong. Please try again.";
+  return own(WORDS, code) ?? "Something went wrong. Please try again.";
 }

@@ -116,6 +116,25 @@ async def test_an_address_that_is_a_script_is_refused(world):
         assert answer["error"]["code"] == "INVALID"
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["visitor", "person"])
+async def test_a_route_that_every_object_inherits_is_not_found(world, browser, known):
+    person = await world.person("ada") if known else None
+    viewer = await new_viewer(browser, world.url, person)
+    await viewer.open("nowhere")
+    await expect(viewer.heading("Not found")).to_be_visible()
+    for name in ("constructor", "__proto__", "toString", "hasOwnProperty", "valueOf", "%00", "%"):
+        await viewer.open("login" if person is None else "profile")
+        await expect(viewer.heading("Not found")).to_have_count(0)
+        await viewer.open(f"{name}/constructor")
+        await expect(viewer.heading("Not found")).to_be_visible()
+        await expect(viewer.page.get_by_role("navigation").first).to_be_visible()
+    await viewer.open("oauth?error=constructor")
+    await expect(viewer.part("error", code="constructor")).to_contain_text("Something went wrong")
+    await viewer.open("consultants/constructor")
+    await expect(viewer.part("error")).to_be_visible()
+    assert viewer.mistakes == []
+
+
 async def test_the_policy_forbids_markup_and_code_from_strings(world, browser):
     viewer = await new_viewer(browser, world.url)
     await viewer.open()

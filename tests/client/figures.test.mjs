@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { money, price, typed } from "../../static/client/money.js";
+import { CHANGING, lists } from "../../static/client/parley/commands.js";
+import { own } from "../../static/client/parley/own.js";
+import { roomOf } from "../../static/client/parley/watches.js";
 import { comingWeeks, minutes } from "../../static/client/when.js";
 import { words } from "../../static/client/words.js";
 
@@ -33,6 +36,21 @@ test("talked time is told in minutes and seconds", () => {
   assert.equal(minutes(0), "0 minutes 0 seconds");
   assert.equal(minutes(61), "1 minute 1 second");
   assert.equal(minutes(754.9), "12 minutes 34 seconds");
+});
+
+const INHERITED = ["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"];
+
+test("what every object inherits is in no table", () => {
+  for (const name of INHERITED) {
+    assert.equal(own({ here: 1 }, name), undefined);
+    assert.equal(lists(CHANGING, name, "call"), false);
+    assert.equal(roomOf(name, {}), null);
+  }
+  assert.equal(own({ here: 1 }, "here"), 1);
+});
+
+test("a code that every object inherits has the words of an unknown one", () => {
+  for (const code of INHERITED) assert.match(words({ code }), /went wrong/);
 });
 
 test("every refusal has words, and an unknown one too", () => {

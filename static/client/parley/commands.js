@@ -1,5 +1,7 @@
 /** What the client knows about the commands besides their types: which change, repeat, watch. */
 
+import { own } from "./own.js";
+
 /**
  * The commands that change something and so carry a `request_id`. `/chat send` has its own
  * `client_id`; `/signup` and `/auth` take none; whispers and watches change nothing.
@@ -71,4 +73,5 @@ export const WATCHED_ROOM = {
  * @param {string} namespace
  * @param {string} command
  */
-export const lists = (table, namespace, command) => !!table[namespace]?.includes(command);
+export const lists = (table, namespace, command) =>
+  !!own(table, namespace)?.includes(command);

@@ -73,7 +73,7 @@ export class Streams {
       .filter(([room, { seq, recovered }]) => this.#missed(room, seq, recovered))
       .map(([room, { seq }]) => ({ room, seq }));
     for (const [room, { seq, recovered }] of Object.entries(rooms)) {
-      if (room in this.#asked && !recovered) this.#set(room, seq);
+      if (Object.hasOwn(this.#asked, room) && !recovered) this.#set(room, seq);
       else this.reach(room, seq);
     }
     const anew = this.#epoch !== undefined && this.#epoch !== epoch;
@@ -97,7 +97,7 @@ export class Streams {
   #leaveOut(rooms, watched, anew) {
     const lost = [];
     for (const [room, seq] of Object.entries(this.#asked)) {
-      if (room in rooms) continue;
+      if (Object.hasOwn(rooms, room)) continue;
       if (!watched(room) || anew) this.#last.delete(room);
       if (watched(room) && anew) lost.push({ room, seq });
     }
@@ -110,7 +110,7 @@ export class Streams {
    * @param {boolean} recovered
    */
   #missed(room, seq, recovered) {
-    if (!(room in this.#asked)) return false;
+    if (!Object.hasOwn(this.#asked, room)) return false;
     return !recovered || seq > (this.#last.get(room) ?? seq);
   }
 

@@ -1,6 +1,7 @@
 /** What is being watched, so that it can be watched again after a reconnect. */
 
 import { WATCHED_ROOM } from "./commands.js";
+import { own } from "./own.js";
 
 /** @typedef {{namespace: string, payload: any}} Watch */
 
@@ -15,7 +16,7 @@ export class Watches {
    * @param {any} payload
    */
   note(namespace, command, payload) {
-    if (!(namespace in WATCHED_ROOM)) return;
+    if (!Object.hasOwn(WATCHED_ROOM, namespace)) return;
     for (const one of each(payload)) {
       const key = `${namespace} ${JSON.stringify(one)}`;
       if (command === "watch") this.#kept.set(key, { namespace, payload: one });
@@ -64,4 +65,5 @@ function together(watches) {
  * @param {string} namespace
  * @param {any} payload
  */
-export const roomOf = (namespace, payload) => WATCHED_ROOM[namespace]?.(payload) ?? null;
+export const roomOf = (namespace, payload) =>
+  own(WATCHED_ROOM, namespace)?.(payload) ?? null;

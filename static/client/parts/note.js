@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { nameOf, useNames } from "../people.js";
 import { told } from "../notices.js";
+import { own } from "../parley/own.js";
 import { me } from "../state.js";
 
 /** @import { Message } from "../contracts.js" */
@@ -26,7 +27,7 @@ const whomOf = (id) => (id === me.value?.id ? "you" : nameOf(id));
 
 /** @param {Message} message */
 function noteWords({ card, sender_id, text }) {
-  const say = card && Object.hasOwn(WORDS, card.kind) && WORDS[card.kind];
+  const say = card && own(WORDS, card.kind);
   if (!say) return text;
   const by = sender_id ? nameOf(sender_id) : "Somebody";
   const self = sender_id === card.id;
