@@ -112,9 +112,9 @@ class Rules(msgspec.Struct, frozen=True):
     ice_servers: Annotated[
         tuple[IceServer, ...], Meta(description="STUN and TURN servers for calls, as JSON")
     ] = ()
-    public_url: Annotated[str, Meta(description="where people reach this server, for links")] = (
-        "http://localhost:8000"
-    )
+    public_url: Annotated[
+        str, Meta(description="where people reach this server: links, and whose pages may connect")
+    ] = "http://localhost:8000"
 
     def span(self, name: str) -> timedelta:
         """The rule `name` (one that ends in `_s` or `_days`) as a duration."""

@@ -1,12 +1,15 @@
 """The files of deploy/ fit the server: its settings, metrics, paths and times."""
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
+from aiohttp.test_utils import make_mocked_request
 
 from server.app import App
 from server.limits import network_of
@@ -143,6 +146,105 @@ def test_all_manifests_are_applied_and_speak_of_the_same_pods():
     assert KUBERNETES["Service"]["spec"]["selector"] == labels
     scaled = KUBERNETES["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
     assert scaled["name"] == deployment["metadata"]["name"]
+
+
+IMAGE = re.compile(r"[\w./-]+:[\w.-]+@(sha256:[0-9a-f]{64}|\$\{\w+:\?\})")
+"""By digest, or by a variable without which nothing starts."""
+
+
+def test_no_image_is_without_a_digest():
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    python = re.search(r"^ARG PYTHON=(.+)$", dockerfile, re.MULTILINE)
+    assert python
+    assert IMAGE.fullmatch(python[1])
+    bases = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    assert set(bases) == {"${PYTHON}"}
+    for name, service in COMPOSE["services"].items():
+        assert "build" in service or IMAGE.fullmatch(service["image"]), name
+    [own] = KUBERNETES["Kustomization"]["images"]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", own["digest"])
+    assert "newTag" not in own
+    assert [own["name"]] == [one["image"] for one in POD["containers"]]
+
+
+@pytest.mark.parametrize("service", COMPOSE["services"].values(), ids=COMPOSE["services"])
+def test_no_container_of_compose_has_rights_that_it_does_not_need(service):
+    assert service["cap_drop"] == ["ALL"]
+    assert not service.get("cap_add")
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert not service.get("privileged")
+    assert {"memory", "cpus"} <= set(service["deploy"]["resources"]["limits"])
+
+
+def test_the_pod_has_no_rights_that_it_does_not_need():
+    assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert POD["securityContext"]["runAsNonRoot"] is True
+    assert POD["automountServiceAccountToken"] is False
+    for container in POD["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    assert all("sizeLimit" in volume["emptyDir"] for volume in POD["volumes"])
+
+
+def test_only_the_ingress_and_prometheus_reach_the_pods():
+    policy = KUBERNETES["NetworkPolicy"]["spec"]
+    labels = KUBERNETES["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"] == labels
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
+    [rule] = policy["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
+    for peer in rule["from"]:  # both selectors in one peer: of this namespace and this pod
+        assert all(peer[kind]["matchLabels"] for kind in ("namespaceSelector", "podSelector"))
+    namespaces = {
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for peer in rule["from"]
+    }
+    assert namespaces == {"ingress-nginx", "monitoring"}
+
+
+@pytest.mark.parametrize("address", ["10.244.1.9", "192.168.0.1", "169.254.169.254", "127.0.0.1"])
+def test_the_pods_reach_nothing_private_but_what_they_need(address):
+    for rule in KUBERNETES["NetworkPolicy"]["spec"]["egress"]:
+        assert rule["ports"], "any port would be a hole"
+        for block in (peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer):
+            network = ipaddress.ip_network(block["cidr"])
+            excepted = [ipaddress.ip_network(one) for one in block.get("except", ())]
+            asked = ipaddress.ip_address(address)
+            assert asked not in network or any(asked in one for one in excepted)
+
+
+@pytest.mark.parametrize(
+    ("where", "proxy", "others"),
+    [
+        ("compose", "172.30.77.2", ["172.30.77.130", "172.30.77.1"]),
+        ("kubernetes", "10.244.255.3", ["10.244.1.9", "10.244.255.17", "10.96.0.1"]),
+    ],
+)
+def test_only_the_proxy_is_believed_about_addresses(where, proxy, others):
+    settings = read_settings(ENVIRONMENTS[where])
+
+    def address_of(peer: str) -> str:
+        transport = Mock()
+        transport.get_extra_info = lambda name: (peer, 40_000) if name == "peername" else None
+        headers = {"X-Forwarded-For": "203.0.113.9"}
+        request = make_mocked_request("GET", "/", headers=headers, transport=transport)
+        return settings.address_of(request)
+
+    assert address_of(proxy) == "203.0.113.9"
+    for other in others:
+        assert address_of(other) == other
+
+
+def test_the_proxy_of_compose_has_the_address_that_is_trusted():
+    front = COMPOSE["services"]["proxy"]["networks"]["front"]["ipv4_address"]
+    assert ENVIRONMENTS["compose"]["PARLEY_TRUSTED_PROXIES"] == front
+    [pool] = COMPOSE["networks"]["front"]["ipam"]["config"]
+    assert ipaddress.ip_address(front) in ipaddress.ip_network(pool["subnet"])
+    assert ipaddress.ip_address(front) not in ipaddress.ip_network(pool["ip_range"])
 
 
 def test_the_proxies_name_the_instances_of_compose():

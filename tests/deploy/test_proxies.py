@@ -1,6 +1,7 @@
 """nginx and HAProxy, run with the files of deploy/, in front of three instances."""
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from tests.deploy.outside import Caller, Poller, Visitor, fresh_address, http_from
 from tests.parts.proxies import (
+    BODY_WITHIN_S,
     CONNECTIONS_MAX,
     HAPROXY,
     NGINX,
@@ -286,6 +288,28 @@ async def test_what_is_not_for_everybody_is_not_served(proxy):
             assert answer.headers["Location"].endswith("/x?y")
         async with http.get(proxy.url) as page:
             assert page.headers["Strict-Transport-Security"]
+
+
+async def test_what_an_instance_would_not_unpack_is_not_passed_on(proxy):
+    async with http_from(fresh_address(), proxy) as http:
+        for encoding, status in (("gzip", 415), ("br, gzip", 415), ("x", 415), ("identity", 401)):
+            headers = {"Content-Encoding": encoding}
+            async with http.post(f"{proxy.url}/uploads", data=b"{}", headers=headers) as answer:
+                assert answer.status == status, encoding
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(proxy):
+    async def slow():
+        yield b"4"
+        await asyncio.Event().wait()
+
+    headers = {"Content-Length": "100"}
+    async with http_from(fresh_address(), proxy) as http:
+        began = asyncio.get_running_loop().time()
+        with contextlib.suppress(aiohttp.ServerDisconnectedError):  # which is an answer, too
+            async with http.post(proxy.url + POLLING, data=slow(), headers=headers) as answer:
+                assert answer.status == 408
+        assert asyncio.get_running_loop().time() - began < BODY_WITHIN_S + 8
 
 
 async def test_the_page_may_connect_and_other_pages_may_not(proxy, visit):

@@ -31,6 +31,9 @@ CONNECTIONS_MAX = 40
 REQUESTS_MAX = 400
 """Of one address at once."""
 
+BODY_WITHIN_S = 2
+"""How long a body may be on its way, or stand still."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -62,6 +65,7 @@ def changes_of_nginx(at: Places) -> Changes:
         "listen [::]:443 ssl http2;\n": "",
         "/etc/nginx/tls/parley.": f"{at.folder}/parley.",
         "limit_conn connections 4000": f"limit_conn connections {CONNECTIONS_MAX}",
+        "client_body_timeout 10s;": f"client_body_timeout {BODY_WITHIN_S}s;",
         "burst=10000": f"burst={REQUESTS_MAX}",
         "rate=1000r/s": "rate=40r/s",
     }
@@ -74,6 +78,7 @@ def changes_of_haproxy(at: Places) -> Changes:
         "bind :80,[::]:80 v6only": f"bind 127.0.0.1:{at.http}",
         "bind :443,[::]:443 v6only": f"bind 127.0.0.1:{at.https}",
         "/etc/haproxy/parley.pem": f"{at.folder}/parley.pem",
+        "wait-for-body time 10s": f"wait-for-body time {BODY_WITHIN_S}s",
         "sc0_conn_cur gt 4000": f"sc0_conn_cur gt {CONNECTIONS_MAX}",
         "sc0_http_req_rate gt 10000": f"sc0_http_req_rate gt {REQUESTS_MAX}",
     }
