@@ -178,3 +178,48 @@ async def test_groups_get_the_owner_that_they_would_have_however_large_they_are(
         ("large", "0001", 1),
         ("left", "0002", 3),
     ]
+
+
+A_CONSULTANT = {
+    "id": "ana",
+    "first_name": "Ana",
+    "last_name": "Example",
+    "about_me": "I listen.",
+    "languages": '["en"]',
+    "country": "DE",
+    "time_zone": "UTC",
+    "profile_picture_url": "https://elsewhere.example/ana.png",
+    "status": "active",
+    "available_now": False,
+    "onboarded_at": SIGNED_IN,
+}
+A_TOPIC = {
+    "id": "taxes",
+    "consultant_id": "ana",
+    "name": "Taxes",
+    "description": "All of them",
+    "rate_amount": 6000,
+    "rate_currency": "EUR",
+    "minimal_duration_minutes": 15,
+    "icon_url": "https://elsewhere.example/taxes.png",
+    "active": True,
+}
+
+
+def make_pictures_elsewhere(connection: Connection) -> None:
+    """A consultant with a topic, both shown with a picture by its address."""
+    upgrade(connection, "0011")
+    for table, row in (("users", A_USER), ("consultants", A_CONSULTANT), ("topics", A_TOPIC)):
+        add(connection, table, [row])
+
+
+def the_pictures(connection: Connection) -> tuple[Any, ...]:
+    joined = """SELECT about_me, picture_id, name, icon_id FROM consultants
+        JOIN topics ON consultant_id = consultants.id"""
+    return tuple(connection.execute(text(joined)).one())
+
+
+async def test_pictures_at_other_addresses_go_and_what_they_showed_stays(empty_url):
+    await on(empty_url, make_pictures_elsewhere)
+    assert await differences_of(empty_url) == []
+    assert await on(empty_url, the_pictures) == ("I listen.", None, "Taxes", None)
