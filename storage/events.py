@@ -146,6 +146,13 @@ class StoredEvent(msgspec.Struct):
     correlation_id: str | None
 
 
+class NamedNumber(msgspec.Struct, frozen=True):
+    """The number that an event of this name has in a stream."""
+
+    seq: int
+    name: str
+
+
 class Head(msgspec.Struct, frozen=True):
     stream: str
     seq: int
@@ -193,6 +200,16 @@ _SINCE = (
     )
     .order_by(stream_events.c.seq)
     .limit(bindparam("limit"))
+)
+_LAST_NAMED = (
+    select(stream_events.c.seq, events.c.name)
+    .join(events, events.c.id == stream_events.c.event_id)
+    .where(
+        stream_events.c.stream == bindparam("stream"),
+        events.c.name.in_(bindparam("names", expanding=True)),
+    )
+    .order_by(stream_events.c.seq.desc())
+    .limit(1)
 )
 _WIPE_SUBJECT = (
     update(events)
@@ -299,6 +316,11 @@ def _insert_event(tx: Queries, record: Record) -> None:
 
 def _as_numbered(record: Record, stream: str, seq: int) -> Numbered:
     return Numbered(stream, seq, record.id, record.name, record.at, record.data, record.membership)
+
+
+def find_last(tx: Queries, stream: str, names: list[str]) -> NamedNumber | None:
+    """The latest stored event of a stream that has one of these names."""
+    return tx.one(NamedNumber, _LAST_NAMED, stream=stream, names=names)
 
 
 def get_head(tx: Queries, stream: str) -> int:

@@ -5,8 +5,13 @@ from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
 from rooms import names
 from storage import consultants as store
+from storage.events import find_last
 
 NAMESPACE = "/consultants"
+REPLACING = ("CONSULTANT_ONBOARDED", "CONSULTANT_PROFILE_UPDATED", "TOPIC_UPDATED")
+"""Events that say in their own text what is so now."""
+REMOVING = ("TOPIC_REMOVED", "CONSULTANT_DEACTIVATED")
+"""Events that name what nobody is to see any more."""
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
@@ -15,14 +20,19 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
-    """Anybody may watch a consultant who exists, but hears nothing again that was told before.
+    """Anybody may watch a consultant who exists, but is replayed nothing that was taken out since.
 
-    Stored events carry texts that the consultant may have removed since. So nothing is replayed:
-    a client that missed an event is told `recovered: false` and fetches what is so now.
+    A stored event may carry a text that a later one replaced or removed. So a replay begins with
+    the latest that did so; a client that is further behind is told `recovered: false` and fetches
+    what is so now.
     """
     kind, _, consultant_id = room.partition(":")
-    there = kind == "consultant" and store.find_consultant(tx, consultant_id) is not None
-    return tx.head(NAMESPACE, room) + 1 if there else None
+    if kind != "consultant" or store.find_consultant(tx, consultant_id) is None:
+        return None
+    last = find_last(tx, names.stream(NAMESPACE, room), [*REPLACING, *REMOVING])
+    if last is None:
+        return 0
+    return last.seq + 1 if last.name in REMOVING else last.seq
 
 
 consultants = Domain(

@@ -289,6 +289,19 @@ async def test_what_was_taken_out_is_told_to_no_stranger_again(world):
     assert phone.synced[NAMESPACE]["rooms"][room]["recovered"], "one's own devices miss nothing"
 
 
+async def test_who_missed_what_still_holds_is_told_it(world):
+    clara = await world.person("clara", consultant=True)
+    visitor = await world.visitor(NAMESPACE)
+    room = f"consultant:{clara.id}"
+    seen = (await visitor.call(NAMESPACE, "watch", consultant_id=clara.id))["seq"]
+    await clara.call(NAMESPACE, "update", about_me="I listen well.")
+    await clara.call(NAMESPACE, "add_topic", **TOPIC)
+    back = await world.connect()
+    await back.enter(NAMESPACE, since={room: seen})
+    assert back.synced[NAMESPACE]["rooms"][room]["recovered"]
+    assert [one.name for one in back.heard] == ["CONSULTANT_PROFILE_UPDATED", "TOPIC_ADDED"]
+
+
 def replayed(snapshot, events):
     """The watched consultant, kept current by events."""
     state, topics = dict(snapshot), {topic["id"]: topic for topic in snapshot["topics"]}
