@@ -15,7 +15,7 @@ network count as one.
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from server.limits import network_of
+from handlers.kit.networks import network_of
 
 Full = Literal["connections", "visitors"]
 

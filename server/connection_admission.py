@@ -15,8 +15,9 @@ from typing import Protocol
 from aiohttp import web
 
 from handlers.kit.errors import RateLimited
+from handlers.kit.networks import network_of
 from server.capacity import Capacity
-from server.limits import Limits, network_of
+from server.limits import Limits
 from server.rejections import Rejections
 from server.rest import refused
 from server.session import Connection

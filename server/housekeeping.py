@@ -11,12 +11,18 @@ from typing import Protocol
 
 import structlog
 
-from handlers.auth.public import forget_ended_sessions, forget_ended_tokens, forget_spent_tokens
+from handlers.auth.public import (
+    forget_devices,
+    forget_ended_sessions,
+    forget_ended_tokens,
+    forget_spent_tokens,
+)
 from handlers.chat.public import forget_steps, forget_words
 from handlers.identities.public import forget_attempts, forget_tickets
 from handlers.kit.ids import id_at
 from handlers.kit.kernel import Kernel
 from handlers.kit.rules import Rules
+from handlers.kit.throttle import forget_throttles
 from handlers.notifications.public import forget_notifications
 from handlers.pincodes.public import forget_pincodes
 from handlers.previews.public import forget_counts, forget_pages
@@ -49,8 +55,8 @@ class Forget(Protocol):
 def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
     """All that is to be forgotten at `now`, in an order in which it can be.
 
-    The addresses of strangers go soon; mails to an address are counted for an hour. Who finds out
-    late that somebody signed in as them can still see from where.
+    The addresses of strangers go soon. Who finds out late that somebody signed in as them can
+    still see from where.
 
     A spent refresh token is kept as long as it could have been used, for who brings it again is
     a thief; the record of a dispatch as long as the events that tell of it.
@@ -64,6 +70,8 @@ def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
         partial(forget_dispatches, before=events_since),
         partial(forget_answers, before=now - rules.span("answers_kept_days")),
         partial(forget_pincodes, before=now - rules.span("pincodes_kept_s")),
+        partial(forget_throttles, before=now),
+        partial(forget_devices, before=now - rules.span("devices_known_days")),
         partial(forget_pages, before=now - PAGES_KEPT),
         partial(forget_counts, before=now - COUNTS_KEPT),
         partial(forget_attempts, before=now),

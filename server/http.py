@@ -14,9 +14,9 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from handlers.kit.errors import RateLimited
+from handlers.kit.networks import network_of
 from server.bodies import Bodies
 from server.catalog import Catalog
-from server.limits import network_of
 from server.logs import where
 from server.rest import Rest, refused
 

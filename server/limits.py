@@ -8,9 +8,7 @@ Sizes are bounds of other places (frames in the transport, texts in the contract
 `PARLEY_LIMITS=off` lifts the rates.
 """
 
-import ipaddress
-from functools import lru_cache
-
+from handlers.kit.networks import network_of
 from server.rates import Buckets, RateLimit
 from server.shared_rates import SharedRates
 
@@ -51,17 +49,3 @@ class Limits:
     async def take_from(self, rate: str, address: str) -> float:
         """The same for an address: all of an IPv6 network of one subscriber count together."""
         return await self.take(rate, network_of(address))
-
-
-@lru_cache(maxsize=10_000)
-def network_of(address: str) -> str:
-    """The address itself, or the /64 around it, of which one subscriber has all addresses."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if found.version == 4:
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found.packed, 64), strict=False))

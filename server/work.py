@@ -9,7 +9,8 @@ Each instance counts for itself, since it is this instance that works.
 
 from handlers.kit.cost import Spent
 from handlers.kit.kernel import Actor, Origin
-from server.limits import Limits, network_of
+from handlers.kit.networks import network_of
+from server.limits import Limits
 
 WRITES_PER_UNIT = 5
 READS_PER_UNIT = 100

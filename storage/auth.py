@@ -45,11 +45,12 @@ sessions = Table(
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant, index=True),
     Column("end_reason", String(40)),
+    Column("device_id", String(36)),
     info=personal(
         goes="user_id",
         shown="device device_name address place created_at refreshed_at seen_at proved_at "
         "expires_at ended_at end_reason",
-        held="id user_id",
+        held="id user_id device_id",
         file="sessions",
         says="Where you were signed in.",
     ),
@@ -85,6 +86,7 @@ class SessionRow(msgspec.Struct):
     expires_at: datetime
     ended_at: datetime | None
     end_reason: str | None
+    device_id: str | None
 
 
 class TokenRow(msgspec.Struct):
@@ -115,7 +117,21 @@ _LIVE_OF_USER = select(_s.id).where(_s.user_id == bindparam("of_user"), _s.ended
 _BEYOND = (
     _LIVE_OF_USER.order_by(_s.seen_at.desc(), _s.id.desc()).limit(1_000).offset(bindparam("kept"))
 )
-_DEVICE_NAMES = select(_s.device_name).where(_s.user_id == bindparam("of_user")).distinct()
+_ADDRESSES = (
+    select(_s.address)
+    .where(
+        _s.user_id == bindparam("of_user"),
+        _s.device_name == bindparam("of_device"),
+        _s.seen_at > bindparam("after"),
+    )
+    .distinct()
+    .limit(1_000)
+)
+_SET_DEVICE = (
+    update(sessions)
+    .where(_s.id == bindparam("session_id"))
+    .values(device_id=bindparam("new_device_id"))
+)
 _OPEN_OF_USER = (
     select(sessions)
     .where(
@@ -223,9 +239,13 @@ def list_open_sessions(tx: Queries, user_id: str, now: datetime, limit: int) -> 
     return tx.all(SessionRow, _OPEN_OF_USER, of_user=user_id, now=now, limit=limit)
 
 
-def list_device_names(tx: Queries, user_id: str) -> list[str]:
-    """What the devices are called from which this person signed in lately."""
-    return tx.scalars(_DEVICE_NAMES, of_user=user_id)
+def list_addresses(tx: Queries, user_id: str, device_name: str, after: datetime) -> list[str]:
+    """Where devices of this name were seen in this person's sessions after a moment."""
+    return tx.scalars(_ADDRESSES, of_user=user_id, of_device=device_name, after=after)
+
+
+def set_session_device(tx: Queries, session_id: str, device_id: str) -> None:
+    tx.run(_SET_DEVICE, session_id=session_id, new_device_id=device_id)
 
 
 def note_seen(tx: Queries, session_ids: list[str], now: datetime) -> None:

@@ -1,9 +1,20 @@
-"""Pincodes on their way: at most one live one for an address."""
+"""Pincodes on their way: one for each time that somebody asked."""
 
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Integer, String, Table, bindparam, delete, select, tuple_, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
@@ -13,78 +24,69 @@ from storage.personal import personal
 pincodes = Table(
     "pincodes",
     metadata,
-    Column("email", String(254), primary_key=True),
-    Column("purpose", String(20), primary_key=True),
-    Column("request_id", String(36), nullable=False),
+    Column("id", String(36), primary_key=True),
+    Column("email", String(254), nullable=False),
+    Column("purpose", String(20), nullable=False),
+    Column("asker", String(64), nullable=False),
+    Column("trusted", Boolean, nullable=False),
+    Column("ticket_hash", String(64), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("tries", Integer, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
-    Column("sent", Integer, nullable=False),
-    Column("sent_since", Instant, nullable=False),
+    Index("ix_pincodes_email_purpose", "email", "purpose"),
     info=personal(
         goes="email",
         through={"email": "users.email"},
-        held="email purpose request_id fingerprint tries expires_at sent sent_since",
+        held="id email purpose asker trusted ticket_hash fingerprint tries expires_at",
     ),
 )
 
 
 class PincodeRow(msgspec.Struct):
+    """`asker` and `ticket_hash` are keyed hashes: who asked, and what they were given for it."""
+
+    id: str
     email: str
     purpose: str
-    request_id: str
+    asker: str
+    trusted: bool
+    ticket_hash: str
     fingerprint: str
     tries: int
     expires_at: datetime
-    sent: int
-    sent_since: datetime
 
 
 _p = pincodes.c
-_insert = insert(pincodes)
-_KEEP = _insert.on_conflict_do_update(
-    index_elements=[_p.email, _p.purpose],
-    set_={
-        name: _insert.excluded[name]
-        for name in ("request_id", "fingerprint", "tries", "expires_at", "sent", "sent_since")
-    },
-)
-_OPEN = insert(pincodes).on_conflict_do_nothing(index_elements=[_p.email, _p.purpose])
-_THIS = (_p.email == bindparam("address"), _p.purpose == bindparam("of_purpose"))
-_FIND = select(pincodes).where(*_THIS).with_for_update()
-_TRY = update(pincodes).where(*_THIS).values(tries=_p.tries + 1).returning(_p.tries)
-_DELETE = delete(pincodes).where(*_THIS)
-_IS_OLD = (_p.expires_at < bindparam("before"), _p.sent_since < bindparam("before"))
-_OLD = select(_p.email, _p.purpose).where(*_IS_OLD).limit(bindparam("limit"))
-# The condition twice: who asks anew meanwhile keeps what replaced the old one.
-_FORGET = delete(pincodes).where(tuple_(_p.email, _p.purpose).in_(_OLD), *_IS_OLD)
+_INSERT = insert(pincodes)
+_THESE = (_p.email == bindparam("address"), _p.purpose == bindparam("of_purpose"))
+_LOCK = select(pincodes).where(*_THESE).order_by(_p.id.desc()).with_for_update()
+_TRY = update(pincodes).where(_p.id == bindparam("pincode_id")).values(tries=_p.tries + 1)
+_DELETE = delete(pincodes).where(*_THESE)
+_OLD = select(_p.id).where(_p.expires_at < bindparam("before")).limit(bindparam("limit"))
+_FORGET = delete(pincodes).where(_p.id.in_(_OLD))
 
 
-def keep_pincode(tx: Queries, pincode: PincodeRow) -> None:
-    """Replace what there was for this address and purpose."""
-    tx.run(_KEEP, **msgspec.structs.asdict(pincode))
+def insert_pincode(tx: Queries, pincode: PincodeRow) -> None:
+    tx.run(_INSERT, **msgspec.structs.asdict(pincode))
 
 
-def open_pincode(tx: Queries, fresh: PincodeRow) -> PincodeRow:
-    """What there is for this address and purpose, else `fresh`; locked, even when it is new."""
-    tx.run(_OPEN, **msgspec.structs.asdict(fresh))
-    return find_pincode(tx, fresh.email, fresh.purpose) or fresh
+def lock_pincodes(tx: Queries, email: str, purpose: str) -> list[PincodeRow]:
+    """All that were sent to an address for a purpose, the newest first.
+
+    They are locked, so that parallel guesses are counted one after the other.
+    """
+    return tx.all(PincodeRow, _LOCK, address=email, of_purpose=purpose)
 
 
-def find_pincode(tx: Queries, email: str, purpose: str) -> PincodeRow | None:
-    """Locked, so that parallel guesses are counted one after the other."""
-    return tx.one(PincodeRow, _FIND, address=email, of_purpose=purpose)
+def count_try(tx: Queries, pincode_id: str) -> None:
+    """Count one wrong try."""
+    tx.run(_TRY, pincode_id=pincode_id)
 
 
-def count_try(tx: Queries, email: str, purpose: str) -> int:
-    """Count one wrong try; how many there are now."""
-    return int(tx.scalar(_TRY, address=email, of_purpose=purpose))
-
-
-def delete_pincode(tx: Queries, email: str, purpose: str) -> None:
+def delete_pincodes(tx: Queries, email: str, purpose: str) -> None:
     tx.run(_DELETE, address=email, of_purpose=purpose)
 
 
 def forget_pincodes(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete those that expired, and whose count of mails began, before this; how many."""
+    """Delete those that expired before this; how many."""
     return tx.run(_FORGET, before=before, limit=limit)

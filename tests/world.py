@@ -192,8 +192,16 @@ class Mails:
         return newest
 
     def _pincodes(self, address: str) -> list[str]:
-        found = [re.search(r"\b\d{6}\b", str(mail["Subject"])) for mail in self.to(address)]
+        mails = [mail for mail in self.to(address) if "pincode" in str(mail["Subject"])]
+        found = [re.search(r"\b\d{6}\b", text_of(mail)) for mail in mails]
         return [one[0] for one in found if one]
+
+
+def text_of(mail: EmailMessage) -> str:
+    """The plain text part."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
 
 
 async def sign_up(host: Host, mails: Mails, name: str) -> Person:

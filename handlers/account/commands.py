@@ -52,7 +52,7 @@ async def prove(ctx: Context, ask: Prove) -> ProofView:
 )
 async def set_password(ctx: Context, ask: SetPassword) -> Empty:
     """Set a password by a pincode of `send_proof`; every other session ends."""
-    accounts.check_strength(ask.new_password, ctx.kernel.rules.password_length_min)
+    await ctx.read(accounts.require_strong, ask.new_password)
     new_hash = await accounts.hash_password(ask.new_password)
     return await ctx.transact(service.set_password, ask, new_hash)
 

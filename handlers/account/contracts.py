@@ -1,11 +1,22 @@
 """What is said about one's own account."""
 
+from typing import ClassVar
+
 from msgspec import UNSET, UnsetType
 
 from handlers.auth.contracts import Password
 from handlers.identities.contracts import Ticket, Verifier
-from handlers.kit.contract import Change, ChangeNothing, Id, Nothing, Request, View
-from handlers.pincodes.contracts import Pincode
+from handlers.kit.contract import (
+    Change,
+    ChangeNothing,
+    Event,
+    Id,
+    Nothing,
+    Personal,
+    Request,
+    View,
+)
+from handlers.pincodes.contracts import Pincode, PincodeTicket
 from handlers.profile.contracts import Email
 
 
@@ -14,10 +25,14 @@ class SendProof(Nothing):
 
 
 class Prove(Request):
-    """One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`."""
+    """One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`.
+
+    `pincode_ticket` is the `ticket` of `send_proof`.
+    """
 
     password: Password | UnsetType = UNSET
     pincode: Pincode | UnsetType = UNSET
+    pincode_ticket: PincodeTicket | UnsetType = UNSET
     ticket: Ticket | UnsetType = UNSET
     verifier: Verifier | UnsetType = UNSET
 
@@ -27,6 +42,7 @@ class SetPassword(Change):
 
     pincode: Pincode
     new_password: Password
+    ticket: PincodeTicket | UnsetType = UNSET
 
 
 class RemovePassword(ChangeNothing):
@@ -38,11 +54,12 @@ class ChangeEmail(Change):
 
 
 class ConfirmEmail(Change):
-    """`pincode` came to the new address, `old_pincode` to the old one."""
+    """`pincode` came to the new address, `old_pincode` to the old one; both have one `ticket`."""
 
     email: Email
     pincode: Pincode
     old_pincode: Pincode
+    ticket: PincodeTicket | UnsetType = UNSET
 
 
 class SetPicture(Change, kw_only=True):
@@ -55,3 +72,16 @@ class ProofView(View):
     """What needs a fresh proof can be done for so long."""
 
     fresh_for_s: int
+
+
+class EmailChanged(Event):
+    """An account has another address; `device` and `place` tell from where it was changed."""
+
+    NAME: ClassVar[str] = "EMAIL_CHANGED"
+    PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}
+    user_id: str
+    device: str
+    place: str
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"

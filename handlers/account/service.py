@@ -4,9 +4,15 @@ Invariant: ways to sign in are taken away under the lock of the person's row (he
 identities), so one is always left.
 """
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from handlers.account.contracts import ConfirmEmail, ProofView, Prove, SetPassword
+from handlers.account.contracts import (
+    ConfirmEmail,
+    EmailChanged,
+    ProofView,
+    Prove,
+    SetPassword,
+)
 from handlers.auth import public as accounts
 from handlers.identities import public as identities
 from handlers.identities.contracts import LastMethod, SignInMethods
@@ -14,8 +20,10 @@ from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.pincodes import public as pincodes
 from handlers.pincodes.contracts import PincodeSent
+from handlers.pincodes.public import Asker
 from handlers.profile import public as profiles
 from handlers.profile.contracts import EmailTaken, UserView
+from handlers.send import public as mails
 from handlers.uploads import public as uploads
 
 PROOF = "proof"
@@ -26,13 +34,13 @@ NEW_ADDRESS = "new address"
 def send_proof(tx: Transaction) -> PincodeSent:
     """Mail the actor a pincode with which they prove that it is them."""
     user = profiles.get_user(tx, tx.actor.id)
-    return pincodes.send_pincode(tx, user.email, PROOF, bound_to=user.id)
+    return pincodes.send_pincode(tx, user.email, PROOF, _owner(tx), bound_to=user.id)
 
 
 def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
     """Take a fresh proof; `proved` is the hash that a given password proved right for."""
     if ask.pincode is not UNSET:
-        _spend_proof(tx, ask.pincode)
+        _spend_proof(tx, ask.pincode, ask.pincode_ticket)
         accounts.note_proof(tx)
     elif ask.ticket is not UNSET:
         identities.spend_for_proof(tx, ask.ticket, ask.verifier)
@@ -44,7 +52,7 @@ def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
 
 def set_password(tx: Transaction, ask: SetPassword, new_hash: str) -> Empty:
     """Set a password by a pincode; every other session ends."""
-    _spend_proof(tx, ask.pincode)
+    _spend_proof(tx, ask.pincode, ask.ticket)
     profiles.lock_user(tx, tx.actor.id)
     accounts.add_password(tx, tx.actor.id, new_hash)
     accounts.end_other_sessions(tx, "password_changed")
@@ -68,29 +76,45 @@ def change_email(tx: Transaction, new: str) -> PincodeSent:
     Whether the new one is somebody's already is told only to who proves that it is theirs.
     """
     accounts.require_fresh_proof(tx)
-    user = profiles.get_user(tx, tx.actor.id)
+    user, ticket = profiles.get_user(tx, tx.actor.id), pincodes.make_ticket()
     new = profiles.normal_email(new)
-    pincodes.send_pincode(tx, new, NEW_ADDRESS, bound_to=user.id)
+    anybody = pincodes.session(tx, trusted=False)
+    pincodes.send_pincode(tx, new, NEW_ADDRESS, anybody, bound_to=user.id, ticket=ticket)
     return pincodes.send_pincode(
         tx,
         user.email,
         OLD_ADDRESS,
+        _owner(tx),
         mail="leaving_address",
         bound_to=f"{user.id} {new}",
+        ticket=ticket,
         new_email=new,
     )
 
 
 def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
-    """Move to the new address, which is proved like the old one; raises EmailTaken."""
+    """Move to the new address, which is proved like the old one; raises EmailTaken.
+
+    The old address gets a last mail that says so.
+    """
     user, new = profiles.lock_user(tx, tx.actor.id), profiles.normal_email(ask.email)
-    bound_to = f"{user.id} {new}"
-    pincodes.try_pincode(tx, new, NEW_ADDRESS, ask.pincode, bound_to=user.id)
-    pincodes.spend_pincode(tx, user.email, OLD_ADDRESS, ask.old_pincode, bound_to=bound_to)
-    pincodes.spend_pincode(tx, new, NEW_ADDRESS, ask.pincode, bound_to=user.id)
+    _spend_both(tx, ask, user, new)
     moved = profiles.change_email(tx, user.id, new)
     if moved is None:
         raise EmailTaken
+    device, place = accounts.where(tx)
+    tx.publish(EmailChanged(user_id=user.id, device=device, place=place))
+    tx.publish(
+        mails.compose(
+            tx,
+            "address_left",
+            user.email,
+            new_email=new,
+            when=profiles.in_words(tx.now, user.time_zone),
+            device=device,
+            place=place,
+        )
+    )
     accounts.end_other_sessions(tx, "email_changed")
     return moved
 
@@ -106,6 +130,22 @@ def set_picture(tx: Transaction, upload_id: str | None) -> UserView:
     return user
 
 
-def _spend_proof(tx: Transaction, pincode: str) -> None:
-    user = profiles.get_user(tx, tx.actor.id)
-    pincodes.spend_pincode(tx, user.email, PROOF, pincode, bound_to=user.id)
+def _spend_proof(tx: Transaction, pincode: str, ticket: str | UnsetType) -> None:
+    user, by = profiles.get_user(tx, tx.actor.id), _owner(tx)
+    pincodes.spend_pincode(tx, user.email, PROOF, pincode, by, ticket=ticket, bound_to=user.id)
+
+
+def _spend_both(tx: Transaction, ask: ConfirmEmail, user: UserView, new: str) -> None:
+    """The pincodes of the new and the old address; a slip in one of them costs neither."""
+    by, ticket, old = pincodes.session(tx, trusted=False), ask.ticket, user.email
+    bound_to = f"{user.id} {new}"
+    pincodes.try_pincode(tx, new, NEW_ADDRESS, ask.pincode, by, ticket=ticket, bound_to=user.id)
+    pincodes.spend_pincode(
+        tx, old, OLD_ADDRESS, ask.old_pincode, by, ticket=ticket, bound_to=bound_to
+    )
+    pincodes.spend_pincode(tx, new, NEW_ADDRESS, ask.pincode, by, ticket=ticket, bound_to=user.id)
+
+
+def _owner(tx: Transaction) -> Asker:
+    """The actor, at their own mailbox."""
+    return pincodes.session(tx, trusted=True)

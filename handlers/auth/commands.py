@@ -19,8 +19,9 @@ from handlers.auth.contracts import (
     SessionView,
     TokenInvalid,
 )
-from handlers.auth.passwords import check_strength, hash_password, verify_password
+from handlers.auth.passwords import hash_password, verify_password
 from handlers.auth.service import passwords, sessions
+from handlers.auth.strength import check_strength
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
@@ -32,11 +33,14 @@ ENDS_SESSIONS = Cost(reads=900, writes=1_700, events_kib=128)
 
 @auth.command(visitors=True, rate="attempts", refuses=(CredentialsWrong,))
 async def login(ctx: Context, ask: Login) -> SessionView:
-    """Sign in with address and password; unknown and known accounts answer alike."""
-    user_id, password_hash = await ctx.read(passwords.find_login, ask.email) or (None, None)
-    right = await verify_password(password_hash, ask.password)
-    proved = password_hash if right else None
-    return await ctx.transact(passwords.log_in, ask.email, user_id, proved)
+    """Sign in with address and password; unknown and known accounts answer alike.
+
+    After many wrong passwords for an account, devices that are not known have to wait
+    (RATE_LIMITED).
+    """
+    account = await ctx.read(passwords.find_login, ask)
+    right = await verify_password(account.password_hash, ask.password)
+    return await ctx.transact(passwords.log_in, ask, account, right)
 
 
 @auth.command(visitors=True, refuses=(RefreshReused, TokenInvalid, SessionRevoked))
@@ -62,8 +66,7 @@ async def forgot(ctx: Context, ask: Forgot) -> PincodeSent:
 )
 async def reset(ctx: Context, ask: Reset) -> SessionView:
     """Set a new password by a pincode of `forgot`; every session before ends."""
-    name = ask.email.split("@")[0]
-    check_strength(ask.new_password, ctx.kernel.rules.password_length_min, ask.email, name)
+    check_strength(ask.new_password, ctx.kernel.rules, ask.email)
     new_hash = await hash_password(ask.new_password)
     return await ctx.transact(passwords.reset, ask, new_hash)
 
@@ -76,7 +79,7 @@ async def reset(ctx: Context, ask: Reset) -> SessionView:
 )
 async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
     """Set a new password; every other session ends."""
-    check_strength(ask.new_password, ctx.kernel.rules.password_length_min)
+    await ctx.read(passwords.require_strong, ask.new_password)
     current = await ctx.read(passwords.get_password_hash)
     right = await verify_password(current, ask.current_password)
     new_hash = await hash_password(ask.new_password) if right else None

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Annotated, ClassVar
 
+from msgspec import UNSET, UnsetType
+
 from handlers.kit.contract import (
     Change,
     ChangeNothing,
@@ -16,11 +18,12 @@ from handlers.kit.contract import (
 )
 from handlers.kit.errors import Refusal
 from handlers.kit.texts import opaque
-from handlers.pincodes.contracts import Pincode
+from handlers.pincodes.contracts import Pincode, PincodeTicket
 from handlers.profile.contracts import Email, UserView
 
 Password = Annotated[str, opaque(1, 256)]
 RefreshToken = Annotated[str, opaque(1, 200)]
+DeviceToken = Annotated[str, opaque(1, 200)]
 
 
 class CredentialsWrong(Refusal):
@@ -30,7 +33,7 @@ class CredentialsWrong(Refusal):
 
 
 class PasswordWeak(Refusal):
-    """This password is too short or too common."""
+    """This password is too short, too common, or made of your own name or address."""
 
 
 class RefreshReused(Refusal):
@@ -56,8 +59,11 @@ class ProofNeeded(Refusal):
 
 
 class Login(Request):
+    """`device_token` is that of any session that was opened on this device before."""
+
     email: Email
     password: Password
+    device_token: DeviceToken | UnsetType = UNSET
 
 
 class Refresh(Request):
@@ -70,12 +76,17 @@ class Logout(Request):
 
 class Forgot(Request):
     email: Email
+    device_token: DeviceToken | UnsetType = UNSET
 
 
 class Reset(Request):
+    """`ticket` is that of `forgot`."""
+
     email: Email
     pincode: Pincode
     new_password: Password
+    ticket: PincodeTicket | UnsetType = UNSET
+    device_token: DeviceToken | UnsetType = UNSET
 
 
 class ListSessions(Nothing):
@@ -96,11 +107,16 @@ class ChangePassword(Change):
 
 
 class SessionView(View):
-    """A session's tokens and its person."""
+    """A session's tokens and its person.
+
+    Keep the `device_token`, for this person, after the session too, and send it when they sign in
+    again: this device is then known, and not slowed down by what strangers do to the account.
+    """
 
     access_token: str
     access_expires_in_s: int
     refresh_token: str
+    device_token: str
     user: UserView
 
 
@@ -125,7 +141,7 @@ class SessionList(View):
     sessions: list[OpenSession]
 
 
-class _OfUser(Event):
+class _OfUser(Event, kw_only=True):
     user_id: str
 
     def key(self) -> str:
@@ -160,13 +176,38 @@ class AuthFailure(Event):
         return f"auth:{self.email_fingerprint or self.method}"
 
 
-class NewPasswordSet(_OfUser):
+class SignInsFailed(Event):
+    """Many wrong passwords were tried for one account, or for an address that has none.
+
+    `signed_in`: by a session of the account, not at the door.
+    """
+
+    NAME: ClassVar[str] = "SIGN_INS_FAILED"
+    PERSONAL: ClassVar[Personal] = {"user_id": {"email_fingerprint": ""}}
+    email_fingerprint: str
+    user_id: str | None
+    tries: int
+    signed_in: bool
+
+    def key(self) -> str:
+        return f"auth:{self.email_fingerprint or self.user_id}"
+
+
+class _OfUserSomewhere(_OfUser, kw_only=True):
+    """`device` and `place` tell from where it was done."""
+
+    PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}
+    device: str = ""
+    place: str = ""
+
+
+class NewPasswordSet(_OfUserSomewhere):
     """A password was set; there is no secret in this."""
 
     NAME: ClassVar[str] = "NEW_PASSWORD_SET"
 
 
-class _OfMethod(_OfUser):
+class _OfMethod(_OfUserSomewhere, kw_only=True):
     PLAIN: ClassVar[tuple[str, ...]] = ("method",)
     method: str
 

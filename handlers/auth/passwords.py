@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from handlers.auth.contracts import PasswordWeak
 from handlers.kit.errors import Unavailable
 
 T = TypeVar("T")
@@ -19,9 +17,6 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
 WAITING_MAX = 200
 _waiting = 0
-_COMMON = frozenset(
-    (Path(__file__).parent / "common_passwords.txt").read_text().split(),
-)
 # What an unknown account's login is checked against, so that it takes as long as a known one's.
 _NOBODY = _HASHER.hash("nobody has this password")
 
@@ -34,19 +29,6 @@ async def verify_password(password_hash: str | None, password: str) -> bool:
     """Whether the password is right; None (nobody's hash) takes as long and is never right."""
     right = await _in_thread(_verify, password_hash or _NOBODY, password)
     return right and password_hash is not None
-
-
-def check_strength(password: str, length_min: int, *about: str) -> None:
-    """Raises PasswordWeak for a short, common or obvious password (`about`: the person's own data).
-
-    No composition rules (OWASP ASVS 5.0, 6.2).
-    """
-    plain = password.lower()
-    obvious = {word.lower() for word in about if word} | {"parley"}
-    if len(password) < length_min:
-        raise PasswordWeak(details={"length_min": length_min})
-    if plain in _COMMON or plain in obvious or len(set(plain)) < 3:
-        raise PasswordWeak(details={"reason": "common"})
 
 
 def _verify(password_hash: str, password: str) -> bool:

@@ -1,12 +1,14 @@
 """What neighbours, the socket shell and housekeeping need of sessions."""
 
-from handlers.auth.passwords import check_strength, hash_password, verify_password
+from handlers.auth.passwords import hash_password, verify_password
+from handlers.auth.service.devices import where
 from handlers.auth.service.passwords import (
     add_password,
     get_password_hash,
     has_password,
     prove_by_password,
     remove_password,
+    require_strong,
     set_password,
 )
 from handlers.auth.service.sessions import (
@@ -20,6 +22,7 @@ from handlers.auth.service.sessions import (
     require_fresh_proof,
     sign_in,
 )
+from handlers.auth.strength import check_strength
 from handlers.auth.tokens import Claims, read_access_token
 from storage.auth import (
     forget_ended_sessions,
@@ -27,6 +30,7 @@ from storage.auth import (
     forget_spent_tokens,
     note_seen,
 )
+from storage.known_devices import forget_devices
 
 __all__ = [
     "Claims",
@@ -34,6 +38,7 @@ __all__ = [
     "check_strength",
     "end_other_sessions",
     "end_sessions_of",
+    "forget_devices",
     "forget_ended_sessions",
     "forget_ended_tokens",
     "forget_spent_tokens",
@@ -50,7 +55,9 @@ __all__ = [
     "read_access_token",
     "remove_password",
     "require_fresh_proof",
+    "require_strong",
     "set_password",
     "sign_in",
     "verify_password",
+    "where",
 ]

@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from handlers.auth.contracts import DeviceToken
 from handlers.kit.contract import Change, Event, Id, Nothing, Request, View
 from handlers.kit.errors import Refusal
 from handlers.kit.texts import opaque
-from handlers.pincodes.contracts import Pincode
+from handlers.pincodes.contracts import Pincode, PincodeTicket
 from handlers.profile.contracts import Email
 
 Ticket = Annotated[str, opaque(20, 100)]
@@ -54,12 +55,17 @@ class ListProviders(Nothing):
 
 
 class OAuth(Request):
-    """Spend a ticket. `email` and `pincode` where the answer was EMAIL_NEEDED."""
+    """Spend a ticket. `email` and `pincode` where the answer was EMAIL_NEEDED.
+
+    `pincode_ticket` is the `ticket` of `/signup start`; `device_token` is that of a session before.
+    """
 
     ticket: Ticket
     verifier: Verifier | UnsetType = UNSET
     email: Email | UnsetType = UNSET
     pincode: Pincode | UnsetType = UNSET
+    pincode_ticket: PincodeTicket | UnsetType = UNSET
+    device_token: DeviceToken | UnsetType = UNSET
 
 
 class ListMethods(Nothing):

@@ -50,7 +50,7 @@ def sign_in(tx: Transaction, ask: OAuth) -> SessionView:
         if known.email != bearer.identity.email:
             store.note_email(tx, known.id, bearer.identity.email)
     tickets.tear(tx, ask.ticket)
-    return accounts.sign_in(tx, user_id, bearer.provider)
+    return accounts.sign_in(tx, user_id, bearer.provider, ask.device_token)
 
 
 def link(tx: Transaction, ask: Link) -> SignInMethods:
@@ -66,7 +66,11 @@ def link(tx: Transaction, ask: Link) -> SignInMethods:
             raise TooManyMethods(details={"limit": IDENTITIES_MAX})
         if not _link(tx, tx.actor.id, bearer):
             raise IdentityTaken
-        tx.publish(AuthMethodAdded(user_id=tx.actor.id, method=bearer.provider))
+        device, place = accounts.where(tx)
+        added = AuthMethodAdded(
+            user_id=tx.actor.id, method=bearer.provider, device=device, place=place
+        )
+        tx.publish(added)
     tickets.tear(tx, ask.ticket)
     return list_methods(tx)
 
@@ -82,7 +86,10 @@ def unlink(tx: Transaction, identity_id: str) -> SignInMethods:
     if not accounts.has_password(tx, tx.actor.id) and not any(_leads_in(tx, one) for one in others):
         raise LastMethod
     store.delete_identity(tx, identity_id, tx.actor.id)
-    tx.publish(AuthMethodRemoved(user_id=tx.actor.id, method=mine[identity_id].provider))
+    device, place = accounts.where(tx)
+    method = mine[identity_id].provider
+    removed = AuthMethodRemoved(user_id=tx.actor.id, method=method, device=device, place=place)
+    tx.publish(removed)
     accounts.end_other_sessions(tx, "method_removed")
     return list_methods(tx)
 
@@ -143,7 +150,8 @@ def _proved_address(tx: Transaction, ask: OAuth, bearer: Bearer) -> str:
     if ask.email is UNSET or ask.pincode is UNSET:
         raise EmailNeeded(details={"suggested": bearer.identity.email})
     email = profiles.normal_email(ask.email)
-    pincodes.spend_pincode(tx, email, SIGNUP, ask.pincode)
+    by, ticket = pincodes.visitor(tx), ask.pincode_ticket
+    pincodes.spend_pincode(tx, email, SIGNUP, ask.pincode, by, ticket=ticket)
     return email
 
 

@@ -20,7 +20,9 @@ class Rules(msgspec.Struct, frozen=True):
 
     pincode_life_s: Annotated[int, Meta(ge=1, description="how long a pincode lives")] = 600
     pincode_tries: Annotated[int, Meta(ge=1, description="wrong tries that kill a pincode")] = 5
-    pincodes_per_hour: Annotated[int, Meta(ge=1, description="pincodes an address may get")] = 10
+    pincodes_per_hour: Annotated[
+        int, Meta(ge=1, description="pincodes one may ask for an address")
+    ] = 10
     password_length_min: Annotated[int, Meta(ge=8, le=64, description="shortest password")] = 8
     access_token_life_s: Annotated[int, Meta(ge=5, description="life of an access token")] = 900
     refresh_token_life_days: Annotated[int, Meta(ge=1, description="life of an unused session")] = (
@@ -107,6 +109,9 @@ class Rules(msgspec.Struct, frozen=True):
     sessions_kept_days: Annotated[
         int, Meta(ge=1, description="how long one sees from where ended sessions were")
     ] = 30
+    devices_known_days: Annotated[
+        int, Meta(ge=1, description="how long an unused device stays known to its account")
+    ] = 180
     answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
     events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7
     ice_servers: Annotated[

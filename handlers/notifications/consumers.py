@@ -1,13 +1,14 @@
 """Which facts are told to whom, and in what words."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from handlers.account.contracts import EmailChanged
 from handlers.auth.contracts import (
     AuthMethodAdded,
     AuthMethodRemoved,
     AuthSuccess,
     NewPasswordSet,
+    SignInsFailed,
 )
 from handlers.availability.contracts import WaitingListOffered, WaitingListOfferExpired
 from handlers.booking.contracts import (
@@ -34,9 +35,14 @@ from handlers.personal_data.contracts import (
     AccountDeletionPlanned,
     ExportReady,
 )
+from handlers.pincodes.contracts import PincodesGuessed
 from handlers.profile import public as profiles
 from handlers.profile.contracts import UserCreated
 from handlers.send.contracts import DeliveryFailed, DeliverySucceeded
+from storage.events import wipe_event
+
+IF_NOT_YOU = "If this wasn't you, reset your password and sign out your other sessions."
+Somewhere = NewPasswordSet | AuthSuccess | AuthMethodAdded | AuthMethodRemoved | EmailChanged
 
 NAME_MAX = 80
 """So much of a name is shown in a notification."""
@@ -55,8 +61,44 @@ def warn_of_the_password(tx: Transaction, event: NewPasswordSet) -> None:
     user = profiles.get_user(tx, event.user_id)
     if tx.cause is not None and user.created_at == tx.cause.at:
         return
-    notice = Notice("password_set", "Your password was set", "If it was not you, act.", "/profile")
+    body = f"{_whence(tx, event)}. {IF_NOT_YOU}"
+    notice = Notice("password_set", "Your password was set", body, "/forgot", mails=True)
     tell(tx, event.user_id, notice, {})
+
+
+@notifications.consumer(SignInsFailed)
+def warn_of_the_guesses(tx: Transaction, event: SignInsFailed) -> None:
+    """Many wrong passwords were tried: the owner of the account, if there is one, should know."""
+    if event.user_id is None:
+        return
+    title = f"Someone tried to sign in to your account {event.tries} times"
+    body = (
+        "None of the passwords was right. Further tries have to wait longer and longer; devices "
+        "that you signed in from are not affected. If your password is short or used elsewhere, "
+        "set another one."
+    )
+    if event.signed_in:
+        title = f"Someone tried to guess your password {event.tries} times"
+        body = f"It was done from a device that is signed in to your account. {IF_NOT_YOU}"
+    notice = Notice("sign_ins_failed", title, body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {"tries": event.tries})
+
+
+@notifications.consumer(PincodesGuessed)
+def warn_of_the_guessed_pincodes(tx: Transaction, event: PincodesGuessed) -> None:
+    """Many wrong pincodes were tried: the owner of the address, if it has one, should know."""
+    if tx.cause is not None:
+        wipe_event(tx, tx.cause.id)
+    user = profiles.find_user_by_email(tx, event.email)
+    if user is None:
+        return
+    title = f"Someone tried to guess a pincode of yours {event.tries} times"
+    body = (
+        "None was right, and nothing was changed. Give the pincodes that we mail you to nobody. "
+        "If you need one today, it has a single try: enter it with care."
+    )
+    notice = Notice("pincodes_guessed", title, body, "/profile", mails=True)
+    tell(tx, user.id, notice, {"tries": event.tries})
 
 
 @notifications.consumer(MessageMentioned)
@@ -71,11 +113,10 @@ def tell_the_mentioned(tx: Transaction, event: MessageMentioned) -> None:
 
 @notifications.consumer(AuthSuccess)
 def warn_of_the_new_device(tx: Transaction, event: AuthSuccess) -> None:
-    """Somebody signed in from a device that was not seen before: its owner should know."""
+    """Somebody signed in from a device that is not known: its owner should know."""
     if not event.new_device:
         return
-    where = quoted(event.device, NAME_MAX) + (f", {event.place}" if event.place else "")
-    body = f"{where}. If it was not you, sign it out and set a new password."
+    body = f"{_whence(tx, event)}. {IF_NOT_YOU}"
     notice = Notice("new_device", "New sign-in to your account", body, "/profile", mails=True)
     tell(tx, event.user_id, notice, {"session_id": event.session_id})
 
@@ -86,9 +127,17 @@ def tell_of_the_ways_in(tx: Transaction, event: AuthMethodAdded | AuthMethodRemo
     added = isinstance(event, AuthMethodAdded)
     title = "New way to sign in" if added else "A way to sign in was removed"
     kind = "method_added" if added else "method_removed"
-    body = f"{event.method.capitalize()}. If it was not you, act."
+    body = f"{event.method.capitalize()}. {_whence(tx, event)}. {IF_NOT_YOU}"
     notice = Notice(kind, title, body, "/profile", mails=True)
     tell(tx, event.user_id, notice, {"method": event.method})
+
+
+@notifications.consumer(EmailChanged)
+def tell_of_the_address(tx: Transaction, event: EmailChanged) -> None:
+    """The account has another address; the old one gets a mail of its own."""
+    body = f"{_whence(tx, event)}. {IF_NOT_YOU}"
+    notice = Notice("email_changed", "Your address was changed", body, "/profile", mails=True)
+    tell(tx, event.user_id, notice, {})
 
 
 @notifications.consumer(SessionEnded)
@@ -273,7 +322,14 @@ def _name(tx: Transaction, user_id: str) -> str:
     return quoted(f"{user.first_name} {user.last_name}", NAME_MAX)
 
 
+def _whence(tx: Transaction, event: Somewhere) -> str:
+    """From which device, where and when something was done to an account."""
+    at = tx.cause.at if tx.cause else tx.now
+    device = quoted(event.device, NAME_MAX) if event.device else ""
+    places = (device, event.place, _when(tx, event.user_id, at))
+    return ", ".join(place for place in places if place)
+
+
 def _when(tx: Transaction, user_id: str, moment: datetime) -> str:
     """A moment in the person's own zone, in words."""
-    zone = profiles.get_user(tx, user_id).time_zone
-    return moment.astimezone(ZoneInfo(zone)).strftime("%A %-d %B, %H:%M") + f" ({zone})"
+    return profiles.in_words(moment, profiles.get_user(tx, user_id).time_zone)

@@ -1,6 +1,16 @@
 """What neighbours and housekeeping need of pincodes."""
 
-from handlers.pincodes.service import send_pincode, spend_pincode, try_pincode
+from handlers.pincodes.askers import Asker, session, visitor
+from handlers.pincodes.service import make_ticket, send_pincode, spend_pincode, try_pincode
 from storage.pincodes import forget_pincodes
 
-__all__ = ["forget_pincodes", "send_pincode", "spend_pincode", "try_pincode"]
+__all__ = [
+    "Asker",
+    "forget_pincodes",
+    "make_ticket",
+    "send_pincode",
+    "session",
+    "spend_pincode",
+    "try_pincode",
+    "visitor",
+]

@@ -1,6 +1,8 @@
 """What neighbours need of users inside their own transaction."""
 
 from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -59,6 +61,11 @@ def change_picture(tx: Transaction, picture_id: str | None) -> tuple[UserView, s
 def normal_email(email: str) -> str:
     """The one form in which an address is kept and compared."""
     return email.strip().lower()
+
+
+def in_words(moment: datetime, time_zone: str) -> str:
+    """A moment in somebody's own zone, as mails tell it."""
+    return moment.astimezone(ZoneInfo(time_zone)).strftime("%A %-d %B, %H:%M") + f" ({time_zone})"
 
 
 def get_user(tx: Transaction, user_id: str) -> UserView:

@@ -20,8 +20,7 @@ async def start(ctx: Context, ask: StartSignup) -> PincodeSent:
 )
 async def complete(ctx: Context, ask: CompleteSignup) -> SessionView:
     """Prove the address and become a user."""
-    accounts.check_strength(
-        ask.password, ctx.kernel.rules.password_length_min, ask.email, ask.email.split("@")[0]
-    )
+    about = (ask.email, ask.first_name, ask.last_name)
+    accounts.check_strength(ask.password, ctx.kernel.rules, *about)
     password_hash = await accounts.hash_password(ask.password)
     return await ctx.transact(service.complete, ask, password_hash)

@@ -1,8 +1,10 @@
 """What is said about signing up."""
 
+from msgspec import UNSET, UnsetType
+
 from handlers.auth.contracts import Password
 from handlers.kit.contract import Name, Request
-from handlers.pincodes.contracts import Pincode
+from handlers.pincodes.contracts import Pincode, PincodeTicket
 from handlers.profile.contracts import Email
 
 
@@ -11,8 +13,11 @@ class StartSignup(Request):
 
 
 class CompleteSignup(Request):
+    """`ticket` is that of `start`."""
+
     email: Email
     pincode: Pincode
     first_name: Name
     last_name: Name
     password: Password
+    ticket: PincodeTicket | UnsetType = UNSET

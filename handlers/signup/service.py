@@ -14,13 +14,14 @@ PURPOSE = "signup"
 
 def start(tx: Transaction, ask: StartSignup) -> PincodeSent:
     """Mail a pincode; the same for known addresses."""
-    return pincodes.send_pincode(tx, profiles.normal_email(ask.email), PURPOSE)
+    email = profiles.normal_email(ask.email)
+    return pincodes.send_pincode(tx, email, PURPOSE, pincodes.visitor(tx))
 
 
 def complete(tx: Transaction, ask: CompleteSignup, password_hash: str) -> SessionView:
     """Spend the pincode and make the user; raises what the pincode deserves."""
     email = profiles.normal_email(ask.email)
-    pincodes.spend_pincode(tx, email, PURPOSE, ask.pincode)
+    pincodes.spend_pincode(tx, email, PURPOSE, ask.pincode, pincodes.visitor(tx), ticket=ask.ticket)
     user = profiles.create_user(tx, email, ask.first_name, ask.last_name)
     if user is None:
         raise EmailTaken().kept()  # the pincode is spent

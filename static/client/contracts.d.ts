@@ -285,12 +285,14 @@ export interface ClearOverride {
   cancel_bookings?: boolean;
 }
 
+/** `ticket` is that of `start`. */
 export interface CompleteSignup {
   email: string;
   pincode: string;
   first_name: string;
   last_name: string;
   password: string;
+  ticket?: string;
 }
 
 /** `poster_id`: a picture of one's own that this video shows before it plays; it is used up. */
@@ -298,11 +300,12 @@ export interface CompleteUpload {
   poster_id?: string | null;
 }
 
-/** `pincode` came to the new address, `old_pincode` to the old one. */
+/** `pincode` came to the new address, `old_pincode` to the old one; both have one `ticket`. */
 export interface ConfirmEmail {
   email: string;
   pincode: string;
   old_pincode: string;
+  ticket?: string;
   request_id?: string;
 }
 
@@ -456,6 +459,7 @@ export interface FlagNote {
 
 export interface Forgot {
   email: string;
+  device_token?: string;
 }
 
 /** What was found, the newest first; a page of few, or none, need not be the last. */
@@ -657,9 +661,11 @@ export interface ListedConversation {
   draft: string;
 }
 
+/** `device_token` is that of any session that was opened on this device before. */
 export interface Login {
   email: string;
   password: string;
+  device_token?: string;
 }
 
 export interface Logout {
@@ -764,12 +770,14 @@ export interface NotificationPage {
   seq: number;
 }
 
-/** Spend a ticket. `email` and `pincode` where the answer was EMAIL_NEEDED. */
+/** Spend a ticket. `email` and `pincode` where the answer was EMAIL_NEEDED. `pincode_ticket` is the `ticket` of `/signup start`; `device_token` is that of a session before. */
 export interface OAuth {
   ticket: string;
   verifier?: string;
   email?: string;
   pincode?: string;
+  pincode_ticket?: string;
+  device_token?: string;
 }
 
 export interface OpenConversation {
@@ -834,9 +842,10 @@ export interface Pin {
   on?: boolean;
 }
 
-/** How long the pincode lives; the same whether the address is known or not. */
+/** How long the pincode lives; the same whether the address is known or not. Send the `ticket` along with the pincode: tries without it may be mixed up with those of others who asked for the same address. */
 export interface PincodeSent {
   expires_in_s: number;
+  ticket: string;
 }
 
 /** The pinned messages that one may read, the latest pinned first, and the head. */
@@ -866,10 +875,11 @@ export interface Proof {
   fresh_for_s: number;
 }
 
-/** One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`. */
+/** One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`. `pincode_ticket` is the `ticket` of `send_proof`. */
 export interface Prove {
   password?: string;
   pincode?: string;
+  pincode_ticket?: string;
   ticket?: string;
   verifier?: string;
 }
@@ -992,10 +1002,13 @@ export interface RescheduleBooking {
   version?: number | null;
 }
 
+/** `ticket` is that of `forgot`. */
 export interface Reset {
   email: string;
   pincode: string;
   new_password: string;
+  ticket?: string;
+  device_token?: string;
 }
 
 /** Take that back. */
@@ -1049,11 +1062,12 @@ export interface SendMessage {
 /** Ask for a pincode to oneself. */
 export interface SendProof {}
 
-/** A session's tokens and its person. */
+/** A session's tokens and its person. Keep the `device_token`, for this person, after the session too, and send it when they sign in again: this device is then known, and not slowed down by what strangers do to the account. */
 export interface Session {
   access_token: string;
   access_expires_in_s: number;
   refresh_token: string;
+  device_token: string;
   user: User;
 }
 
@@ -1091,6 +1105,7 @@ export interface SetGroupPicture {
 export interface SetPassword {
   pincode: string;
   new_password: string;
+  ticket?: string;
   request_id?: string;
 }
 
@@ -1360,7 +1375,7 @@ export interface Commands {
   "/auth": {
     /** Ask for a pincode with which to set a new password; the same for unknown addresses. */
     forgot: { payload: Forgot; data: PincodeSent };
-    /** Sign in with address and password; unknown and known accounts answer alike. */
+    /** Sign in with address and password; unknown and known accounts answer alike. After many wrong passwords for an account, devices that are not known have to wait (RATE_LIMITED). */
     login: { payload: Login; data: Session };
     /** End the session of a refresh token, on all its connections. */
     logout: { payload: Logout; data: Empty };

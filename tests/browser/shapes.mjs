@@ -8,7 +8,7 @@ import { has } from "./device.mjs";
 
 const words = (text) => text.split(" ");
 const FIELDS = {
-  Session: words("access_token access_expires_in_s refresh_token user"),
+  Session: words("access_token access_expires_in_s refresh_token device_token user"),
   User: words("id email email_verified first_name last_name language time_zone roles settings " +
     "picture_id created_at updated_at"),
   Consultant: words("id first_name last_name about_me languages country time_zone age gender " +
@@ -41,7 +41,8 @@ export async function pincode(folder, address) {
     const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".eml"));
     for (const file of files.sort().reverse()) {
       const mail = await readFile(join(folder, file), "utf8");
-      const found = mail.includes(`To: ${address}`) && /^Subject: .*\b(\d{6})\b/m.exec(mail);
+      const found = mail.includes(`To: ${address}`) && /^Subject: .*pincode/m.test(mail) &&
+        /\b(\d{6})\b/.exec(mail.slice(mail.search(/\r?\n\r?\n/)));
       if (found) return found[1];
     }
     await pause(10);

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from aiohttp.test_utils import make_mocked_request
 
+from handlers.kit.networks import network_of
 from server.app import App
-from server.limits import network_of
 from server.settings import read_settings
 from tests.parts.proxies import HAPROXY, NGINX
 from tests.world import ROOT, SECRET, settings_of

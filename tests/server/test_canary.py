@@ -13,7 +13,7 @@ from storage.send import dispatches
 from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE
 from tests.wire_client import Client, Refused
-from tests.world import Process, World, address_of, until
+from tests.world import Process, World, address_of, text_of, until
 
 PASSWORD = "canary password 7f3a"
 WRONG = "canary wrong 91bd"
@@ -93,7 +93,7 @@ async def test_a_pincode_that_waits_for_its_mail_is_sealed_too(world, monkeypatc
 
     async def refuse(letter):
         mail = message_from_bytes(letter.message, policy=policy.default)
-        pincodes.extend(re.findall(r"\b\d{6}\b", str(mail["Subject"])))
+        pincodes.extend(re.findall(r"\b\d{6}\b", text_of(mail)))
         raise MailRefused("away")
 
     monkeypatch.setattr(world.app.kernel.mailer, "_carry", refuse)

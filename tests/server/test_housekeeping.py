@@ -8,9 +8,11 @@ from server import housekeeping
 from storage.answers import answers, forget_answers
 from storage.auth import refresh_tokens, sessions
 from storage.events import events, forget_events
+from storage.known_devices import known_devices
 from storage.notifications import notifications
 from storage.pincodes import pincodes
 from storage.send import dispatches
+from storage.throttles import throttles
 from tests.server.test_heartbeat import fail_once
 from tests.wire_client import Client
 from tests.world import World, address_of, one_database, until
@@ -44,12 +46,31 @@ async def refresh(door: Client, token: str) -> str:
 async def test_the_address_of_who_never_came_is_forgotten_within_hours(world, door):
     await door.call("/signup", "start", email=address_of("ana"))
     await tidy_after(world, HOUR_S)
-    assert await count(world, pincodes) == 1, "its hour of mails is still counted"
+    assert await count(world, pincodes) == 1, "it lived, and is kept for an hour"
     await door.call("/signup", "start", email=address_of("ana"))
     await tidy_after(world, HOUR_S)
     assert await count(world, pincodes) == 1, "asked for anew"
     await tidy_after(world, HOUR_S)
     assert await count(world, pincodes) == 0
+
+
+async def test_what_was_tried_is_counted_for_a_day_and_forgotten(world, door):
+    await door.call("/signup", "start", email=address_of("ana"))
+    await door.ask("/auth", "login", {"email": address_of("ana"), "password": "wrong"})
+    assert await count(world, throttles) == 4
+    await tidy_after(world, 2 * HOUR_S)
+    assert await count(world, throttles) == 3, "the mails of an hour are over"
+    await tidy_after(world, DAY_S)
+    assert await count(world, throttles) == 0
+
+
+async def test_a_device_that_nobody_used_for_long_is_forgotten(world, door):
+    await world.person("ana")
+    kept_s = world.app.kernel.rules.span("devices_known_days").total_seconds()
+    await tidy_after(world, kept_s - 1)
+    assert await count(world, known_devices) == 1
+    await tidy_after(world, 2)
+    assert await count(world, known_devices) == 0
 
 
 async def test_what_was_sent_is_forgotten_with_its_events(world, door):

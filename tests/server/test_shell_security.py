@@ -10,8 +10,8 @@ from multidict import CIMultiDict
 
 from handlers.kit.errors import Forbidden
 from handlers.kit.kernel import Actor
+from handlers.kit.networks import network_of
 from server.dispatch import authorise
-from server.limits import network_of
 from tests.kit.probe import NAMESPACE
 from tests.kit.wire import Poller, Raw
 from tests.wire_client import Client, Refused

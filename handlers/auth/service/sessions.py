@@ -1,5 +1,7 @@
 """Decisions about sessions: opened, refreshed, shown, ended."""
 
+from msgspec import UNSET, UnsetType
+
 from handlers.auth import tokens
 from handlers.auth.contracts import (
     AuthSuccess,
@@ -12,7 +14,7 @@ from handlers.auth.contracts import (
     SessionView,
     TokenInvalid,
 )
-from handlers.auth.devices import name_of
+from handlers.auth.service import devices
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound
@@ -26,29 +28,32 @@ SESSIONS_MAX = 200
 """Of one person, so that all of them can be shown, and ended together; those seen last stay."""
 
 
-def sign_in(tx: Transaction, user_id: str, method: str) -> SessionView:
+def sign_in(
+    tx: Transaction, user_id: str, method: str, device_token: str | UnsetType = UNSET
+) -> SessionView:
     """A session for somebody who proved by `method` (`password`, a provider) who they are.
 
-    Who signs up by it comes from their first device; to any other person a device is new that is
-    not known, though none may be known any more.
+    A device is known by its token, or else by its name on the same network. The device by which
+    somebody signs up is not new to them.
     """
-    known = store.list_device_names(tx, user_id)
-    session = _begin(tx, user_id)
+    known = devices.find_known(tx, user_id, device_token)
+    is_known = known is not None or devices.is_familiar(tx, user_id)
+    session = _begin(tx, user_id, known.id if known else None)
     success = AuthSuccess(
         user_id=user_id,
         session_id=session.id,
         device=session.device_name,
         method=method,
         place=session.place or session.address,
-        new_device=session.device_name not in known and not _is_new(tx, user_id),
+        new_device=not is_known and not _is_new(tx, user_id),
     )
     tx.publish(success)
     return _hand_over(tx, session)
 
 
 def open_session(tx: Transaction, user_id: str) -> SessionView:
-    """A new session on the device that asks."""
-    return _hand_over(tx, _begin(tx, user_id))
+    """A new session on the device that asks, which is not known yet."""
+    return _hand_over(tx, _begin(tx, user_id, None))
 
 
 def refresh(tx: Transaction, refresh_token: str) -> SessionView:
@@ -68,11 +73,13 @@ def refresh(tx: Transaction, refresh_token: str) -> SessionView:
         if spent:
             store.insert_token(tx, tokens.hash_of(successor), session.id, tx.now)
             _prolong(tx, session)
+            _see_device(tx, session)
             return _view(tx, session, successor)
         token, session = _token_and_session(tx, refresh_token)  # somebody was a moment faster
     if _may_repeat(tx, token):
         return _view(tx, session, tx.keys.open(token.successor_sealed or ""))
     end_session(tx, session.id, session.user_id, "refresh_reused")
+    devices.distrust_one(tx, session.device_id)
     raise RefreshReused
 
 
@@ -101,24 +108,31 @@ def end_session(tx: Transaction, session_id: str, user_id: str, reason: str) -> 
 
 
 def end_other_sessions(tx: Transaction, reason: str) -> None:
-    """End all sessions of the actor but the one that asks."""
+    """End all sessions of the actor but the one that asks; only its device stays known."""
     for session_id in store.list_live_sessions(tx, tx.actor.id):
         if session_id != tx.actor.session_id:
             end_session(tx, session_id, tx.actor.id, reason)
+    mine = store.find_session(tx, tx.actor.session_id)
+    devices.distrust_all(tx, tx.actor.id, but=(mine and mine.device_id) or "")
 
 
-def end_sessions_of(tx: Transaction, user_id: str, reason: str) -> None:
-    """End all sessions of somebody."""
+def end_sessions_of(tx: Transaction, user_id: str, reason: str, *, kept_device: str = "") -> None:
+    """End all sessions of somebody; no device of theirs stays known, but one may be kept."""
     for session_id in store.list_live_sessions(tx, user_id):
         end_session(tx, session_id, user_id, reason)
+    devices.distrust_all(tx, user_id, but=kept_device)
 
 
 def end_one(tx: Transaction, session_id: str) -> Empty:
-    """End one of the actor's own sessions; one that has ended is as good. Raises NotFound."""
+    """End one of the actor's own sessions, whose device is known no more; again is as good.
+
+    Raises NotFound.
+    """
     session = store.find_session(tx, session_id)
     if session is None or session.user_id != tx.actor.id:
         raise NotFound
     end_session(tx, session_id, tx.actor.id, "ended_elsewhere")
+    devices.distrust_one(tx, session.device_id)
     return Empty()
 
 
@@ -186,13 +200,13 @@ def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | Non
     return Actor(user.id, session.id, frozenset(user.roles))
 
 
-def _begin(tx: Transaction, user_id: str) -> SessionRow:
-    """Keep a new session."""
+def _begin(tx: Transaction, user_id: str, device_id: str | None) -> SessionRow:
+    """Keep a new session, on a device that is known from now on."""
     session = SessionRow(
         id=tx.new_id(),
         user_id=user_id,
         device=tx.origin.device,
-        device_name=name_of(tx.origin.device),
+        device_name=devices.where(tx)[0],
         address=tx.origin.address,
         place=tx.kernel.places.find(tx.origin.address),
         created_at=tx.now,
@@ -202,6 +216,7 @@ def _begin(tx: Transaction, user_id: str) -> SessionRow:
         expires_at=tx.now + tx.rules.span("refresh_token_life_days"),
         ended_at=None,
         end_reason=None,
+        device_id=devices.get_or_make(tx, user_id, device_id).id,
     )
     store.insert_session(tx, session)
     for session_id in store.list_beyond(tx, user_id, SESSIONS_MAX):
@@ -244,6 +259,14 @@ def _prolong(tx: Transaction, session: SessionRow) -> None:
     _expire_later(tx, session)
 
 
+def _see_device(tx: Transaction, session: SessionRow) -> None:
+    """The session's device is in use; one that is known no more becomes known again."""
+    device = devices.get_or_make(tx, session.user_id, session.device_id)
+    if device.id != session.device_id:
+        session.device_id = device.id
+        store.set_session_device(tx, session.id, device.id)
+
+
 def _expire_later(tx: Transaction, session: SessionRow) -> None:
     due = SessionDue(user_id=session.user_id, session_id=session.id, expires_at=session.expires_at)
     tx.publish_later(due, session.expires_at, f"session:{session.id}")
@@ -255,5 +278,6 @@ def _view(tx: Transaction, session: SessionRow, refresh_token: str) -> SessionVi
         access_token=tokens.make_access_token(tx.keys, session.user_id, session.id, tx.now, life),
         access_expires_in_s=tx.rules.access_token_life_s,
         refresh_token=refresh_token,
+        device_token=devices.token_for(tx, session.user_id, session.device_id or ""),
         user=profiles.get_user(tx, session.user_id),
     )

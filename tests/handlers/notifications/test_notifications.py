@@ -191,7 +191,10 @@ async def test_account_events_are_told_and_chat_is_not(world, ana, ben):
     await say(ana, await talk(ana, ben), "Hello")
     await world.settle()
     assert len((await page(ben))["notifications"]) == 2
-    assert len(world.mails.to(dan.email)) == 1, "the pincode, and nothing of what was told"
+    assert [str(mail["Subject"]) for mail in world.mails.to(dan.email)] == [
+        "Your Parley pincode",
+        "Your password was set",
+    ]
 
 
 async def test_reads_of_two_devices_at_the_same_moment_count_right(world, ana, ben, shop):

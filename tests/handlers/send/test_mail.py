@@ -1,6 +1,7 @@
 """Mails: composed in two parts, handed over at least once, tried again, given up, never kept."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ async def test_a_mail_has_a_sender_a_date_a_text_and_a_page(world):
     pincode = await world.mails.pincode(ANA)
     mail = await world.mails.wait_for(ANA)
     assert mail["From"] == "Parley <parley@localhost>"
-    assert mail["Subject"] == f"Your Parley pincode is {pincode}"
+    assert mail["Subject"] == "Your Parley pincode"
     assert mail["Date"].datetime.tzinfo is not None
     assert mail.get_content_type() == "multipart/alternative"
     for part in ("plain", "html"):
@@ -104,9 +105,10 @@ async def test_a_mail_goes_out_by_smtp(make_world, mailbox):
     await ask_for_pincode(world)
     mail = await mailbox.wait_for(to=ANA)
     assert (mail.sender, mail.recipients) == ("parley@localhost", (ANA,))
-    assert mail.subject.startswith("Your Parley pincode is ")
-    assert mail.subject[-6:] in mail.text
-    assert mail.subject[-6:] in mail.message.get_body(("html",)).get_content()
+    assert mail.subject == "Your Parley pincode"
+    found = re.search(r"\b\d{6}\b", mail.text)
+    assert found is not None
+    assert found[0] in mail.message.get_body(("html",)).get_content()
     assert (await outcomes(world)).keys() == {"DELIVERY_SUCCEEDED"}
 
 
@@ -149,7 +151,7 @@ async def test_a_mail_that_is_refused_for_now_arrives_later(make_world, mailbox,
     world.clock.advance(3)
     [delivered] = (await outcomes(world))["DELIVERY_SUCCEEDED"]
     assert delivered["attempts"] == 2
-    assert (await mailbox.wait_for(to=ANA)).subject.startswith("Your Parley pincode is ")
+    assert (await mailbox.wait_for(to=ANA)).subject == "Your Parley pincode"
     assert len(mailbox.mails) == 1
 
 
