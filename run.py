@@ -21,6 +21,7 @@ from server.demo import NotEmpty, fill
 from server.drain import Orders
 from server.fixture import make_fixture
 from server.logs import set_up_logs
+from server.own_files import keep_private
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
 from storage.deliveries import Queue
 
@@ -40,6 +41,7 @@ def settings_or_exit() -> Settings:
         click.echo(f"parley: {error}", err=True)
         sys.exit(2)
     set_up_logs(settings.environment.log)
+    keep_private(settings)
     return settings
 
 

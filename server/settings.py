@@ -17,6 +17,7 @@ from msgspec import Meta
 from handlers.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.kit.rules import Rules
 from handlers.moderation.public import CHECKS, Filter
+from handlers.send.mail import read_mail_url
 from server.origins import Origins, origin_of
 
 PREFIX = "PARLEY_"
@@ -43,7 +44,10 @@ class Environment(msgspec.Struct, frozen=True):
     redis_url: Annotated[str, Meta(description="Redis that joins instances")] = ""
     mail_url: Annotated[
         str,
-        Meta(description="file: (into <data>/mail), file:FOLDER, or smtp://user:pass@host:port"),
+        Meta(
+            description="file: (into <data>/mail), file:FOLDER, smtp://user:pass@host:port (with "
+            "STARTTLS; ?tls=opportunistic for a relay without), or smtps://"
+        ),
     ] = "file:"
     files_url: Annotated[
         str, Meta(description="file: (into <data>/files), file:FOLDER, or s3://BUCKET")
@@ -328,12 +332,22 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         raise WrongSetting(f"PARLEY_TRUSTED_PROXIES: {error}") from None
 
 
+def _check_mail_server(url: str) -> None:
+    """Raises WrongSetting, which never shows the URL: it may have a password in it."""
+    try:
+        read_mail_url(url)
+    except ValueError as error:
+        raise WrongSetting(f"PARLEY_MAIL_URL {error}") from None
+
+
 def _check(settings: Settings) -> None:
     environment = settings.environment
     if not settings.database_url.startswith(("sqlite:///", "postgresql")):
         raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
     if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
         raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
+    if not environment.mail_url.startswith("file:"):
+        _check_mail_server(environment.mail_url)
     if not environment.files_url.startswith(("file:", "s3://")):
         raise WrongSetting("PARLEY_FILES_URL begins with file: or s3://")
     if environment.redis_url and not settings.database_url.startswith("postgresql"):

@@ -1,13 +1,21 @@
 """A mail server on a free port of 127.0.0.1 that keeps what it gets for the test to read."""
 
 import asyncio
+import ipaddress
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 MOST_MAILS = 1000
 
@@ -38,6 +46,8 @@ class Mailbox:
         self.host = "127.0.0.1"
         self.port = 0
         self.mails: list[Mail] = []
+        self.logins: list[tuple[str, str, bool]] = []
+        """User, password and whether they came over TLS."""
         self._unread: list[Mail] = []
         self._arrival = asyncio.Condition()
 
@@ -64,6 +74,15 @@ class Mailbox:
             None,
         )
 
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        """Called by aiosmtpd; every password is right."""
+        assert isinstance(data, LoginPassword)
+        said = data.login.decode(), data.password.decode()
+        self.logins.append((*said, session.ssl is not None))
+        return AuthResult(success=True)
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Called by aiosmtpd, under this name, when a message is complete."""
         if len(self.mails) >= MOST_MAILS:
@@ -78,18 +97,68 @@ class Mailbox:
         return "250 OK"
 
 
+def make_certificate(folder: Path, host: str) -> Path:
+    """A PEM file with a key and its self-signed certificate for `host`, valid for an hour."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    try:
+        alternative: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        alternative = x509.DNSName(host)
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / f"{host}.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
 @asynccontextmanager
-async def running_mailbox() -> AsyncIterator[Mailbox]:
-    """Serve in the running loop; connections still open at the end are cut off."""
+async def running_mailbox(
+    certificate: Path | None = None, *, whole: bool = False
+) -> AsyncIterator[Mailbox]:
+    """Serve in the running loop; connections still open at the end are cut off.
+
+    With a `certificate` STARTTLS is offered, or the `whole` connection is TLS. Without, passwords
+    are taken in clear.
+    """
     mailbox = Mailbox()
     sessions: list[SMTP] = []
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
 
     def open_session() -> SMTP:
-        session = SMTP(mailbox, hostname="localhost", enable_SMTPUTF8=True)
+        session = SMTP(
+            mailbox,
+            hostname="localhost",
+            enable_SMTPUTF8=True,
+            tls_context=None if whole else context,
+            auth_require_tls=False,
+            authenticator=mailbox.authenticate,
+        )
         sessions.append(session)
         return session
 
-    server = await asyncio.get_running_loop().create_server(open_session, mailbox.host, 0)
+    server = await asyncio.get_running_loop().create_server(
+        open_session, mailbox.host, 0, ssl=context if whole else None
+    )
     mailbox.port = server.sockets[0].getsockname()[1]
     try:
         yield mailbox

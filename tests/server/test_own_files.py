@@ -1,0 +1,61 @@
+"""Whoever else has an account on the machine reads nothing of what the server keeps."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from server.own_files import keep_private
+from tests.world import Process, settings_of, sign_up
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@pytest.fixture
+def loose_umask():
+    """What most machines have: files are for everybody to read."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def list_open(folder: Path) -> list[str]:
+    """What is in the folder, and itself, that others can use."""
+    found = [folder, *folder.rglob("*")]
+    return [str(path) for path in found if path.lstat().st_mode & OTHERS]
+
+
+@pytest.fixture
+async def serving(loose_umask, tmp_path, process_of):
+    """A process that someone signed up at, in a data folder that was open to all before."""
+    data = tmp_path / "data"
+    (data / "mail").mkdir(parents=True)
+    (data / "mail" / "old.eml").write_text("Your pincode is 123456")
+    (data / "files" / "ab").mkdir(parents=True)
+    (data / "files" / "ab" / "picture").write_bytes(b"x")
+    (data / "secret").write_text("s" * 64)
+    (data / "parley.db").touch()
+    assert len(list_open(data)) == 8
+    return await process_of(f"sqlite:///{data}/parley.db"), data
+
+
+async def test_files_of_now_and_of_earlier_starts_are_the_servers_alone(serving):
+    process, data = serving
+    assert isinstance(process, Process)
+    await sign_up(process, process.mails, "ana")
+    names = {path.name for path in data.rglob("*")}
+    assert {"parley.db", "parley.db-wal", "parley.db-shm", "mail", "old.eml", "lock"} <= names
+    assert sum(name.endswith(".eml") for name in names) == 2
+    assert list_open(data) == []
+    assert process.stop() == 0
+    assert list_open(data) == []
+
+
+async def test_a_folder_that_all_share_is_not_taken_from_them(loose_umask, tmp_path, logs):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    keep_private(settings_of(shared, f"sqlite:///{shared}/parley.db"))
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    assert "readable_by_others" in logs.getvalue()
