@@ -114,7 +114,8 @@ export class Parley {
    * @param {string} password
    */
   async login(email, password) {
-    return this.#signIn(await this.call("/auth", "login", { email, password }));
+    const known = this.#tokens.devices.of(email);
+    return this.#signIn(await this.call("/auth", "login", { email, password, ...known }));
   }
 
   /**
@@ -122,13 +123,20 @@ export class Parley {
    * @param {Typed.Payload<"/auth", "oauth">} proof
    */
   async signInByTicket(proof) {
-    return this.#signIn(await this.call("/auth", "oauth", proof));
+    const known = this.#tokens.devices.latest();
+    return this.#signIn(await this.call("/auth", "oauth", { ...known, ...proof }));
   }
 
-  /** Signs in by a new password and the pincode of `/auth forgot`.
+  /** Asks for a pincode; its ticket is for `resetPassword`. @param {string} email */
+  forgotPassword(email) {
+    return this.call("/auth", "forgot", { email, ...this.#tokens.devices.of(email) });
+  }
+
+  /** Signs in by a new password and the pincode of `forgotPassword`.
    * @param {Typed.Payload<"/auth", "reset">} form */
   async resetPassword(form) {
-    return this.#signIn(await this.call("/auth", "reset", form));
+    const known = this.#tokens.devices.of(form.email);
+    return this.#signIn(await this.call("/auth", "reset", { ...known, ...form }));
   }
 
   /** Signs out here at once; the server is told as far as it can be reached. */

@@ -40,7 +40,7 @@ const WORDS = {
   OVERLAPS: "You have another booking at this time.",
   OWN_BLOCK: "You cannot book yourself.",
   OWN_MESSAGE: "This is your own message.",
-  PASSWORD_WEAK: "This password is too short or too common. Choose another.",
+  PASSWORD_WEAK: "This password is too short, too common or too close to your name or address.",
   PINCODE_EXPIRED: "This pincode is too old. Ask for a new one.",
   PINCODE_LOCKED: "Too many wrong tries. Ask for a new pincode.",
   PINCODE_WRONG: "This pincode is wrong.",
@@ -75,11 +75,18 @@ function place(details) {
   return said && ` (${said})`;
 }
 
+/** @param {number} seconds */
+function span(seconds) {
+  if (seconds > 7_200) return `${Math.ceil(seconds / 3_600)} hours`;
+  if (seconds > 120) return `${Math.ceil(seconds / 60)} minutes`;
+  return `${Math.max(1, Math.ceil(seconds))} seconds`;
+}
+
 /** @param {any} error */
 export function words(error) {
   const { code, details, retry_after_s } = error ?? {};
   if (code === "RATE_LIMITED") {
-    return `Too fast. Try again in ${Math.max(1, Math.ceil(retry_after_s ?? 1))} seconds.`;
+    return `Too many tries. Try again in ${span(retry_after_s ?? 1)}.`;
   }
   if (code === "INVALID") return WORDS.INVALID + place(details);
   return own(WORDS, code) ?? "Something went wrong. Please try again.";

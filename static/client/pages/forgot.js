@@ -9,19 +9,19 @@ import { parley } from "../state.js";
 
 export function Forgot() {
   useElsewhere();
-  const email = useSignal("");
+  const sent = useSignal(/** @type {{email: string, ticket: string} | null} */ (null));
   const ask = async (/** @type {any} */ form) => {
-    await parley.call("/auth", "forgot", form);
-    email.value = form.email;
+    const { ticket } = await parley.forgotPassword(form.email);
+    sent.value = { email: form.email, ticket };
   };
   const reset = async (/** @type {any} */ form) => {
-    await parley.resetPassword({ ...form, email: email.value });
+    await parley.resetPassword({ ...form, ...sent.value });
   };
   return html`
     <${Page} title="New password">
-      ${email.value
+      ${sent.value
         ? html`
-          <p role="status">We sent a mail to <strong>${email.value}</strong>.</p>
+          <p role="status">We sent a mail to <strong>${sent.value.email}</strong>.</p>
           <${Form} submit="Set password" onSubmit=${reset} label="Set a new password">
             <${Field} label="Pincode" name="pincode" inputmode="numeric" pattern="[0-9]{6}"
               autocomplete="one-time-code" />

@@ -29,14 +29,15 @@ async function signIn(proof) {
 
 /** @param {{proof: any, suggested: string}} props */
 function ProveAddress({ proof, suggested }) {
-  const email = useSignal("");
-  const ask = async (/** @type {any} */ form) => {
-    await parley.startSignup(form.email);
-    email.value = form.email;
+  const sent = useSignal(/** @type {{email: string, ticket: string} | null} */ (null));
+  const ask = async (/** @type {any} */ { email }) => {
+    const { ticket } = await parley.startSignup(email);
+    sent.value = { email, ticket };
   };
-  const complete = (/** @type {any} */ { pincode }) =>
-    signIn({ ...proof, email: email.value, pincode });
-  if (!email.value) {
+  const complete = (/** @type {any} */ { pincode }) => signIn({
+    ...proof, email: sent.value?.email, pincode_ticket: sent.value?.ticket, pincode,
+  });
+  if (!sent.value) {
     return html`
       <p>Your provider vouches for no address of yours. We send you a pincode instead.</p>
       <${Form} submit="Send pincode" onSubmit=${ask} label="Your address">
@@ -44,12 +45,12 @@ function ProveAddress({ proof, suggested }) {
       <//>`;
   }
   return html`
-    <p role="status">We sent a pincode to <strong>${email.value}</strong>.</p>
+    <p role="status">We sent a pincode to <strong>${sent.value.email}</strong>.</p>
     <${Form} submit="Create account" onSubmit=${complete} label="Prove your address">
       <${Field} label="Pincode" name="pincode" inputmode="numeric" pattern="[0-9]{6}"
         autocomplete="one-time-code" />
     <//>
-    <${Do} action=${async () => (email.value = "")}>Use another address<//>`;
+    <${Do} action=${async () => (sent.value = null)}>Use another address<//>`;
 }
 
 export function OAuth() {

@@ -13,10 +13,10 @@ import { zone } from "../when.js";
 const rememberZone = () =>
   parley.call("/profile", "update", { time_zone: zone }).catch(() => {});
 
-/** @param {{email: string, restart: () => void}} props */
-function Complete({ email, restart }) {
+/** @param {{email: string, ticket: string, again: () => Promise<void>, restart: () => void}} props */
+function Complete({ email, ticket, again, restart }) {
   const submit = async (/** @type {any} */ form) => {
-    await parley.completeSignup({ ...form, email, pincode: form.pincode.trim() });
+    await parley.completeSignup({ ...form, email, ticket, pincode: form.pincode.trim() });
     void rememberZone();
   };
   return html`
@@ -30,22 +30,23 @@ function Complete({ email, restart }) {
         minlength="8" hint="At least 8 characters" />
     <//>
     <div class="actions">
-      <${Do} action=${() => parley.startSignup(email)}>Send another pincode<//>
+      <${Do} action=${again}>Send another pincode<//>
       <button type="button" class="plain" onClick=${restart}>Use another address</button>
     </div>`;
 }
 
 export function Signup() {
   useElsewhere();
-  const email = useSignal("");
-  const submit = async (/** @type {any} */ form) => {
-    await parley.startSignup(form.email);
-    email.value = form.email;
+  const sent = useSignal(/** @type {{email: string, ticket: string} | null} */ (null));
+  const submit = async (/** @type {any} */ { email }) => {
+    const { ticket } = await parley.startSignup(email);
+    sent.value = { email, ticket };
   };
   return html`
     <${Page} title="Sign up">
-      ${email.value
-        ? html`<${Complete} email=${email.value} restart=${() => (email.value = "")} />`
+      ${sent.value
+        ? html`<${Complete} ...${sent.value} again=${() => submit(sent.value)}
+            restart=${() => (sent.value = null)} />`
         : html`
           <${Form} submit="Send pincode" onSubmit=${submit} label="Sign up">
             <${Field} label="Email" name="email" type="email" autocomplete="email" />

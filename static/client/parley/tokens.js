@@ -1,5 +1,7 @@
 /** The session that the client keeps: stored, shared between tabs, refreshed early and once. */
 
+import { Devices } from "./devices.js";
+
 /** @import { Session, User } from "../contracts.js" */
 
 /**
@@ -72,6 +74,7 @@ export class Tokens {
   constructor(storage, exchange) {
     this.#storage = storage;
     this.#exchange = exchange;
+    this.devices = new Devices(storage);
   }
 
   /** Read anew each time: another tab may have rotated or dropped it. @returns {Kept | null} */
@@ -84,10 +87,12 @@ export class Tokens {
   }
 
   /** @param {Session} session @param {string} session_id */
-  keep({ access_token, access_expires_in_s, refresh_token, user }, session_id) {
+  keep(session, session_id) {
+    const { access_token, access_expires_in_s, refresh_token, user } = session;
     const life_ms = access_expires_in_s * 1000;
     const refresh_at_ms = Date.now() + life_ms - Math.min(EARLY_MS, life_ms * EARLY_SHARE);
     this.#write({ session_id, access_token, refresh_token, refresh_at_ms, user });
+    this.devices.keep(session);
   }
 
   drop() {
