@@ -157,3 +157,27 @@ async def test_who_signs_in_elsewhere_sets_a_password_by_pincode(make_world):
         await world.settle()
         kinds = [n["kind"] for n in (await ana.call("/notifications", "list"))["notifications"]]
         assert "method_added" in kinds
+
+
+async def test_the_old_address_hears_where_the_account_went(world, ana):
+    proof = await ask_to_move(world, ana)
+    await ana.call("/profile", "confirm_email", **proof)
+    await world.settle()
+    last = (await world.mails.wait_for(ana.email, 3)).get_body(("plain",)).get_content()
+    assert MOVED in last
+    assert "127.0.0.1" in last
+    assert "If this wasn't you" in last
+    subjects = [str(mail["Subject"]) for mail in world.mails.to(MOVED)]
+    assert subjects[-1] == "Your address was changed"
+
+
+async def test_both_pincodes_of_a_move_have_one_ticket(world, ana):
+    ticket = (await ana.call("/profile", "change_email", email=MOVED))["ticket"]
+    proof = {
+        "email": MOVED,
+        "ticket": ticket,
+        "pincode": await world.mails.pincode(MOVED),
+        "old_pincode": await world.mails.pincode(ana.email, 2),
+    }
+    assert await code_of(ana, "confirm_email", **{**proof, "ticket": "another"}) == "PINCODE_WRONG"
+    assert (await ana.call("/profile", "confirm_email", **proof))["email"] == MOVED
