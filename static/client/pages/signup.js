@@ -13,7 +13,8 @@ import { zone } from "../when.js";
 const rememberZone = () =>
   parley.call("/profile", "update", { time_zone: zone }).catch(() => {});
 
-/** @param {{email: string, ticket: string, again: () => Promise<void>, restart: () => void}} props */
+/** @typedef {{email: string, ticket: string}} Sent */
+/** @param {Sent & {again: () => Promise<void>, restart: () => void}} props */
 function Complete({ email, ticket, again, restart }) {
   const submit = async (/** @type {any} */ form) => {
     await parley.completeSignup({ ...form, email, ticket, pincode: form.pincode.trim() });
@@ -37,7 +38,7 @@ function Complete({ email, ticket, again, restart }) {
 
 export function Signup() {
   useElsewhere();
-  const sent = useSignal(/** @type {{email: string, ticket: string} | null} */ (null));
+  const sent = useSignal(/** @type {Sent | null} */ (null));
   const submit = async (/** @type {any} */ { email }) => {
     const { ticket } = await parley.startSignup(email);
     sent.value = { email, ticket };
