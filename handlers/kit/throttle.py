@@ -77,7 +77,9 @@ def take(tx: Transaction, throttle: Throttle, *subject: str) -> Taken:
     row = _lock(tx, throttle, *subject)
     _refuse_early(tx, throttle, row)
     row.tries += 1
-    row.free_at = tx.now + throttle.wait_after(row.tries)
+    wait = throttle.wait_after(row.tries)
+    if wait:  # else who began a moment earlier, and came to the lock later, would have to wait
+        row.free_at = tx.now + wait
     store.update_throttle(tx, row)
     return Taken(throttle, row.key)
 
