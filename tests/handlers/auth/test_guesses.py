@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
+from handlers.auth import commands
 from handlers.auth import passwords as hashing
 from handlers.auth.service import guesses
 from storage.events import events
@@ -98,6 +99,27 @@ async def test_parallel_guesses_are_counted_one_by_one(world, ana):
     doors = [await world.visitor("/auth") for _ in range(FREE + 8)]
     codes = await asyncio.gather(*(log_in(door, "wrong") for door in doors))
     assert Counter(code for code, _ in codes) == {"CREDENTIALS_WRONG": FREE, "RATE_LIMITED": 8}
+
+
+async def test_tries_count_on_all_instances_and_through_restarts(world, ana):
+    await guess(await world.visitor("/auth"), FREE)
+    await world.restart()
+    assert (await log_in(await world.visitor("/auth")))[0] == "RATE_LIMITED"
+
+
+async def test_a_right_password_that_is_checked_during_a_flood_waits_too(world, ana, monkeypatch):
+    """Or many tries sent at once would tell the right one among them."""
+    door, flood = await world.visitor("/auth"), await world.visitor("/auth")
+    verify = commands.verify_password
+
+    async def verify_late(password_hash, password) -> bool:
+        monkeypatch.setattr(commands, "verify_password", verify)
+        right = await verify(password_hash, password)
+        await guess(flood, FREE)
+        return right
+
+    monkeypatch.setattr(commands, "verify_password", verify_late)
+    assert (await log_in(door))[0] == "RATE_LIMITED"
 
 
 async def test_spellings_of_one_mailbox_count_together(world, ana):
