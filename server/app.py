@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from handlers import DOMAINS
+from handlers import DOMAINS, READERS
 from handlers.identities.public import Providers
 from handlers.kit.command import Registry, load_domains
 from handlers.kit.context import Context
@@ -49,6 +49,7 @@ from server.rates import RateLimit
 from server.rejections import Rejections
 from server.relay import Patience, Relay
 from server.retelling import Retelling
+from server.sandbox.sandbox import Sandbox
 from server.session import People
 from server.settings import Settings
 from server.shared_rates import SharedRates
@@ -85,6 +86,7 @@ class App:
         self.stopping = False
         self.registry: Registry = load_domains(DOMAINS)
         self.metrics = Metrics()
+        self.sandbox = Sandbox(self.metrics, READERS)
         self.kernel = self._make_kernel()
         environment = settings.environment
         redis_url = environment.redis_url
@@ -150,10 +152,11 @@ class App:
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
             providers=Providers(settings.houses),
             places=Places(settings.environment.places_file),
-            pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})"),
+            pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})", self.sandbox),
             objects=make_objects(settings, keys),
             filter=settings.filter,
             scratch=settings.data_dir,
+            sandbox=self.sandbox,
         )
 
     async def start(self) -> None:
@@ -201,6 +204,7 @@ class App:
         await self.rooms.stop()
         await self.kernel.providers.stop()
         await self.kernel.pages.stop()
+        await self.sandbox.stop()
         await self.kernel.objects.stop()
         await self.database.stop()
         log.info("stopped")

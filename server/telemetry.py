@@ -94,6 +94,21 @@ class Metrics:
         self.waiting = Gauge(
             "parley_deliveries_waiting", "Deliveries not yet done.", registry=self.registry
         )
+        self.sandbox_jobs = Counter(
+            "parley_sandbox_jobs",
+            "Files that the sandbox read, by reader and outcome.",
+            ["reader", "outcome"],
+            registry=self.registry,
+        )
+        self.sandbox_waiting = Gauge(
+            "parley_sandbox_waiting", "Files that wait for a turn.", registry=self.registry
+        )
+        self.sandbox_ended = Counter(
+            "parley_sandbox_processes_ended",
+            "Sandbox processes that were ended, by reason.",
+            ["why"],
+            registry=self.registry,
+        )
         self.failed = Counter(
             "parley_deliveries_failed",
             "Attempts of consumers that failed.",

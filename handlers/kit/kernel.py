@@ -1,6 +1,5 @@
 """What every command, consumer and transaction stands on, and what they hand on."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +10,14 @@ import msgspec
 
 from handlers.kit.keys import Keys
 from handlers.kit.rules import Rules
+from handlers.kit.sandbox import Sandbox
+from handlers.kit.turns import Turns
 from storage.clock import Clock
 from storage.engine import Database
 from storage.objects import ObjectStore
 
-LOOKING_MAX = 2
+CHECKS_MAX, CHECKS_WAITING_MAX, CHECKS_OF_ONE_MAX = 16, 500, 32
+CHECK_WAIT_S = 20.0
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -106,7 +108,7 @@ class Providers(Protocol):
 class Pages(Protocol):
     """The public web, as the previews domain looks at it."""
 
-    async def get_page(self, address: str) -> Any: ...
+    async def get_page(self, person_id: str, address: str) -> Any: ...
 
     async def stop(self) -> None: ...
 
@@ -121,6 +123,15 @@ class Places(Protocol):
     """Where addresses are, in words."""
 
     def find(self, address: str) -> str: ...
+
+
+def _make_checks() -> Turns:
+    return Turns(
+        CHECKS_MAX,
+        line_max=CHECKS_OF_ONE_MAX,
+        waiting_max=CHECKS_WAITING_MAX,
+        wait_s=CHECK_WAIT_S,
+    )
 
 
 @dataclass
@@ -141,6 +152,8 @@ class Kernel:
     filter: Filter
     scratch: Path
     """A folder on a disk, for what is on its way and too large for memory, where /tmp may be."""
-    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKING_MAX))
-    """So many files are looked at a time: a picture is in memory whole."""
+    sandbox: Sandbox
+    checks: Turns = field(default_factory=_make_checks)
+    """At moving, joining and hashing files that were brought: long for large ones, so that each
+    person does one at a time."""
     audience: Audience | None = None

@@ -30,8 +30,9 @@ async def look_up_the_link(ctx: Context, event: MessageSent | MessageEdited) -> 
     url = await ctx.transact(service.look, event.message.id)
     if url is None:
         return
+    sender_id = event.message.sender_id or event.message.conversation_id
     try:
-        page: Page | None = await ctx.kernel.pages.get_page(url)
+        page: Page | None = await ctx.kernel.pages.get_page(sender_id, url)
     except Busy:
         return
     except NoPage as error:

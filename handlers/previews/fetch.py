@@ -6,6 +6,7 @@ Invariants:
 - A name is asked for once a fetch. If one of its addresses is not public, none is used. What is
   connected to are the very addresses that were looked at, and each is looked at again as its socket
   is made, so that literals and whatever the client does inside pass the same rule.
+- The page itself is read in the sandbox; this process unpacks it and looks at its headers.
 - Time, bytes (as they come, and unpacked), headers and fetches at a time are bounded. Who finds no
   place is refused at once: waiting here would hold up others who have something to send.
 """
@@ -23,6 +24,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from handlers.kit.errors import Refusal
+from handlers.kit.sandbox import Sandbox, Unreadable
 from handlers.previews.addresses import is_public
 from handlers.previews.page import Page, read_page
 
@@ -41,7 +44,6 @@ Unpack = Callable[[bytes, int], bytes]
 
 _RESOLVING = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="names")
 """Its own threads, for a name server may be slow on purpose."""
-_READING = ThreadPoolExecutor(1, thread_name_prefix="pages")
 
 
 class NoPage(Exception):
@@ -73,6 +75,7 @@ class PublicWeb:
     def __init__(
         self,
         called: str,
+        sandbox: Sandbox,
         *,
         allows: Allows = is_public,
         tls: ssl.SSLContext | None = None,
@@ -80,6 +83,7 @@ class PublicWeb:
         names: Resolve = resolve,
     ) -> None:
         self._headers = {**HEADERS, "User-Agent": called}
+        self._sandbox = sandbox
         self._allows = allows
         self._tls = tls
         self._port = port
@@ -91,19 +95,23 @@ class PublicWeb:
         if self._session is not None:
             await self._session.close()
 
-    async def get_page(self, address: str) -> Page:
-        """What the page at `address` says of itself; raises NoPage."""
+    async def get_page(self, person_id: str, address: str) -> Page:
+        """What the page at `address`, which this person linked, says of itself; raises NoPage."""
         if self._slots.locked():
             raise Busy("too many at a time")
         try:
             async with self._slots, asyncio.timeout(WITHIN_S):
-                return await self._get_page(URL(address))
+                return await self._get_page(person_id, URL(address))
         except NoPage:
             raise
+        except Refusal as refusal:
+            raise Busy(refusal.CODE) from None
+        except Unreadable as error:
+            raise NoPage(str(error)) from None
         except Exception as error:  # whatever a stranger's server makes of the client, it is none
             raise NoPage(type(error).__name__) from error
 
-    async def _get_page(self, url: URL) -> Page:
+    async def _get_page(self, person_id: str, url: URL) -> Page:
         self._check(url)
         session = self._session = self._session or self._make_session()
         async with session.get(url, headers=self._headers, allow_redirects=False) as answer:
@@ -112,8 +120,7 @@ class PublicWeb:
             if answer.content_type != "text/html":
                 raise NoPage("no HTML")
             content, charset = await _read(answer), answer.charset
-        loop = asyncio.get_running_loop()
-        page = await loop.run_in_executor(_READING, read_page, content, charset)
+        page = await self._sandbox.run(person_id, read_page, content, charset)
         if page is None:
             raise NoPage("no title")
         return page

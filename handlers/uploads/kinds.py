@@ -1,17 +1,13 @@
-"""Which types may be brought, and how the first bytes of each have to look.
+"""Which types may be brought, and what a file of each has to look like.
 
 What browsers run or show as pages (HTML, SVG, XML, scripts) is none of them.
 """
 
-import re
 from collections.abc import Iterable
 
-import filetype
-
+from handlers.uploads.magic import Looks
 from storage.uploads import Kind
 
-HEAD = 8_192
-"""So many first bytes tell what a file is."""
 TEXTS = ("text/plain", "text/csv")
 ZIPPED = ("application/zip",)
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -55,7 +51,6 @@ KINDS: dict[Kind, dict[str, tuple[str, ...]]] = {
     "video": VIDEO,
     "file": FILES,
 }
-_MARKUP = re.compile(rb"<\s*(!doctype|html|svg|script|\?xml|body|iframe)", re.IGNORECASE)
 
 
 def plain(content_type: str) -> str:
@@ -68,21 +63,11 @@ def kind_of(content_type: str) -> Kind | None:
     return next((kind for kind, types in KINDS.items() if content_type in types), None)
 
 
-def is_what_it_says(content_type: str, head: bytes) -> bool:
-    """Whether a file of this type may begin with these bytes."""
+def is_what_it_says(content_type: str, looks: Looks) -> bool:
+    """Whether a file of this type may look like this."""
     if content_type in TEXTS:
-        return is_text(head)  # whatever else it may look like: some texts begin with "BM"
-    return filetype.guess_mime(head) in _expected(KINDS.values(), content_type)
-
-
-def is_text(head: bytes) -> bool:
-    """UTF-8 (cut anywhere) without NUL, and nothing that a browser could take for a page."""
-    try:
-        head[: max(0, len(head) - 3)].decode()
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 8:
-            return False
-    return b"\0" not in head and not _MARKUP.search(head)
+        return looks.is_text  # whatever else it may look like: some texts begin with "BM"
+    return looks.mime in _expected(KINDS.values(), content_type)
 
 
 def _expected(kinds: Iterable[dict[str, tuple[str, ...]]], content_type: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from handlers.previews.page import read_page
 from handlers.send.contracts import SendNotification
 from handlers.send.mail import Mailer
 from handlers.uploads.checks import READ_MAX as TEXT_FILE_MAX
-from handlers.uploads.kinds import HEAD, is_text
+from handlers.uploads.magic import HEAD, is_text
 from server.dispatch import decode
 from server.socket import FRAME_MAX
 from server.wire import ClientPacket

@@ -10,8 +10,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from handlers import READERS
 from handlers.previews.addresses import is_public
 from handlers.previews.fetch import PublicWeb
+from server.sandbox.sandbox import Sandbox
+from server.telemetry import Metrics
 from tests.parts.proxies import make_certificate
 
 HOST = "page.example"
@@ -35,6 +38,7 @@ class Web:
     asked: list[str] = field(default_factory=list)
     """The heads of the requests that came."""
     looked_up: list[str] = field(default_factory=list)
+    sandbox: Sandbox = field(default_factory=lambda: Sandbox(Metrics(), READERS))
 
     def url(self, path: str = "/", host: str = HOST) -> str:
         return f"https://{host}:{self.port}{path}"
@@ -47,7 +51,12 @@ class Web:
         """A client for which this server is a public one."""
         rule = allows or (lambda address: address == LOOPBACK or is_public(address))
         return PublicWeb(
-            "Parley tests", allows=rule, tls=self.tls, port=self.port, names=self.resolve
+            "Parley tests",
+            self.sandbox,
+            allows=rule,
+            tls=self.tls,
+            port=self.port,
+            names=self.resolve,
         )
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,3 +109,4 @@ async def running_web(folder: Path) -> AsyncIterator[Web]:
     web.port = server.sockets[0].getsockname()[1]
     async with server:
         yield web
+        await web.sandbox.stop()

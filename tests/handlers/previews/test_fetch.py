@@ -9,15 +9,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from handlers import READERS
 from handlers.previews import fetch
 from handlers.previews.addresses import is_public
 from handlers.previews.fetch import AT_A_TIME, READ_MAX, NoPage, PublicWeb
 from handlers.previews.page import Page
+from server.sandbox.sandbox import Sandbox
+from server.telemetry import Metrics
 from tests.parts.web import HOST, LOOPBACK, Web, page, said
 from tests.world import until
 
 GOOD = Page("A page", "What it is about", "The site")
 GOOD_HTML = page("A page", description="What it is about", site_name="The site")
+WHO = "ana"
 PUBLIC = "93.184.215.14"
 
 
@@ -30,7 +34,7 @@ async def client_of(web: Web, **rules) -> AsyncIterator[PublicWeb]:
 
 async def refusal(client: PublicWeb, url: str) -> str:
     with pytest.raises(NoPage) as raised:
-        await client.get_page(url)
+        await client.get_page(WHO, url)
     return str(raised.value)
 
 
@@ -38,8 +42,8 @@ async def test_a_page_is_read_by_one_plain_request(web: Web, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     web.pages["/a?b=c"] = said(GOOD_HTML, headers="Set-Cookie: id=1; Path=/\r\n")
     async with client_of(web) as client:
-        assert await client.get_page(web.url("/a?b=c#part")) == GOOD
-        assert await client.get_page(web.url("/a?b=c")) == GOOD
+        assert await client.get_page(WHO, web.url("/a?b=c#part")) == GOOD
+        assert await client.get_page(WHO, web.url("/a?b=c")) == GOOD
     assert web.connections == 2
     for head in web.asked:
         assert head.startswith("GET /a?b=c HTTP/1.1\r\n")
@@ -146,7 +150,7 @@ async def test_a_name_with_one_address_that_is_not_public_is_none(web: Web, addr
 
 async def test_as_it_is_made_for_the_server_it_refuses_what_the_machine_resolves_to_itself():
     assert LOOPBACK in await fetch.resolve("localhost")
-    client = PublicWeb("Parley tests")
+    client = PublicWeb("Parley tests", Sandbox(Metrics(), READERS))
     assert await refusal(client, "https://localhost/") == "ClientConnectorDNSError"
     assert await refusal(client, f"https://{LOOPBACK}/") == "not public"
     await client.stop()
@@ -157,7 +161,7 @@ async def test_a_name_that_leads_elsewhere_the_next_time_is_looked_at_anew(web: 
     inside = "127.0.0.2"
     web.pages["/"] = said(GOOD_HTML)
     async with client_of(web) as client:
-        assert await client.get_page(web.url()) == GOOD
+        assert await client.get_page(WHO, web.url()) == GOOD
         web.names[HOST] = [inside]
         await refusal(client, web.url())
     assert (web.connections, web.looked_up) == (1, [HOST, HOST])
@@ -173,9 +177,14 @@ async def test_a_name_is_asked_for_once_and_connected_to_where_that_said(web: We
         return next(answers)
 
     client = PublicWeb(
-        "x", allows=lambda one: one == LOOPBACK, tls=web.tls, port=web.port, names=changing
+        "x",
+        web.sandbox,
+        allows=lambda one: one == LOOPBACK,
+        tls=web.tls,
+        port=web.port,
+        names=changing,
     )
-    assert await client.get_page(web.url()) == GOOD
+    assert await client.get_page(WHO, web.url()) == GOOD
     await client.stop()
     assert web.looked_up == [HOST]
 
@@ -208,18 +217,21 @@ async def test_a_certificate_that_nobody_vouches_for_is_wrong(web: Web):
 async def test_a_packed_page_is_unpacked(web: Web):
     web.pages["/"] = said(gzip.compress(GOOD_HTML), headers="Content-Encoding: gzip\r\n")
     async with client_of(web) as client:
-        assert await client.get_page(web.url()) == GOOD
+        assert await client.get_page(WHO, web.url()) == GOOD
 
 
 async def test_of_what_swells_no_more_is_unpacked_than_is_read(web: Web, monkeypatch):
     bomb = gzip.compress(GOOD_HTML + b" " * 50_000_000)
-    read = []
-    monkeypatch.setattr(
-        fetch, "read_page", lambda content, charset: read.append(len(content)) or GOOD
-    )
+    read, run = [], web.sandbox.run
+
+    async def run_and_note(person_id, reader, content, *args):
+        read.append(len(content))
+        return await run(person_id, reader, content, *args)
+
+    monkeypatch.setattr(web.sandbox, "run", run_and_note)
     web.pages["/"] = said(bomb, headers="Content-Encoding: gzip\r\n")
     async with client_of(web) as client:
-        await client.get_page(web.url())
+        await client.get_page(WHO, web.url())
     assert read == [READ_MAX]
 
 
@@ -243,7 +255,7 @@ async def test_a_page_without_end_is_read_to_the_bound(web: Web):
 
     web.pages["/"] = endless
     async with client_of(web) as client:
-        assert await client.get_page(web.url()) == GOOD
+        assert await client.get_page(WHO, web.url()) == GOOD
         await until(lambda: web.asked)
     assert sent < 20 * READ_MAX
 
@@ -273,7 +285,7 @@ async def test_a_resolver_that_does_not_answer_ends_in_time(web: Web, monkeypatc
         await asyncio.Event().wait()
         return []
 
-    client = PublicWeb("x", tls=web.tls, port=web.port, names=silent)
+    client = PublicWeb("x", web.sandbox, tls=web.tls, port=web.port, names=silent)
     assert await refusal(client, web.url()) == "TimeoutError"
     await client.stop()
 
@@ -309,7 +321,7 @@ async def test_beyond_so_many_at_a_time_nobody_waits(web: Web):
 
     web.pages["/"] = holding
     async with client_of(web) as client:
-        waiting = [asyncio.create_task(client.get_page(web.url())) for _ in range(AT_A_TIME)]
+        waiting = [asyncio.create_task(client.get_page(WHO, web.url())) for _ in range(AT_A_TIME)]
         await until(lambda: len(web.asked) == AT_A_TIME)
         assert await refusal(client, web.url()) == "too many at a time"
         held.set()

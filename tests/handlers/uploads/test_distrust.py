@@ -1,19 +1,16 @@
-"""What is tried with files: addresses that say things twice, pictures that swell, late checks."""
+"""What is tried with files: addresses that say things twice, late checks, stragglers."""
 
 import asyncio
 import errno
-import io
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
 from yarl import URL
 
 from handlers.kit.keys import Keys
-from handlers.uploads import checks, pictures, service
-from handlers.uploads.pictures import NoPicture, remake
+from handlers.uploads import service
 from storage.objects import ObjectsUnavailable, folder
 from storage.objects.folder import Folder
 from tests.handlers.uploads.bringing import PDF, Bringer, RestRefused, picture
@@ -71,68 +68,6 @@ def test_a_size_that_is_no_number_is_refused_however_it_is_signed(tmp_path):
         query = {**good, **wrong}
         query["signature"] = store._seal("PUT", "incoming/x", query)
         assert store.is_signed("PUT", "incoming/x", query) is (wrong == {}), wrong
-
-
-def swelling_gif(side: int) -> bytes:
-    """A canvas of one pixel, and then frames that make it larger."""
-    large, small = io.BytesIO(), io.BytesIO()
-    Image.new("P", (side, side), 0).save(large, "GIF")
-    Image.new("P", (1, 1), 0).save(small, "GIF")
-    frame = large.getvalue()[large.getvalue().index(b"\x2c") : -1]
-    return small.getvalue()[:-1] + frame * 2 + b";"
-
-
-async def test_frames_that_swell_are_counted_before_they_are_decoded(monkeypatch):
-    monkeypatch.setattr(pictures, "PIXELS_MAX", 1_000_000)
-    decoded = []
-    bare = pictures._bare
-    monkeypatch.setattr(pictures, "_bare", lambda i, form: decoded.append(i.size) or bare(i, form))
-    with pytest.raises(NoPicture):
-        await remake(swelling_gif(1_200), "image/gif")
-    assert decoded in ([], [(1, 1)])
-
-
-async def test_a_picture_has_its_bounds_in_pixels_and_frames(monkeypatch):
-    monkeypatch.setattr(pictures, "PIXELS_MAX", 640 * 480 - 1)
-    for form in ("JPEG", "PNG", "WEBP", "GIF"):
-        with pytest.raises(NoPicture):
-            await remake(picture(form), f"image/{form.lower()}")
-    monkeypatch.setattr(pictures, "PIXELS_MAX", 640 * 480)
-    monkeypatch.setattr(pictures, "FRAMES_MAX", 2)
-    made = io.BytesIO()
-    frames = [Image.new("RGB", (4, 4), (number * 80, 0, 0)) for number in range(3)]
-    frames[0].save(made, "GIF", save_all=True, append_images=frames[1:])
-    with pytest.raises(NoPicture):
-        await remake(made.getvalue(), "image/gif")
-
-
-async def test_a_picture_that_is_drawn_over_and_over_is_not_decoded():
-    whole = picture(progressive=True)
-    end = len(whole) - 2
-    last = whole.rindex(b"\xff\xda")
-    assert await remake(whole + b"\xff\xda" * 1_000, "image/jpeg"), "what follows it is not drawn"
-    assert await remake(whole[:end] + whole[last:end] * 20 + whole[end:], "image/jpeg")
-    with pytest.raises(NoPicture, match="scans"):
-        await remake(whole[:end] + whole[last:end] * 200 + whole[end:], "image/jpeg")
-    with pytest.raises(NoPicture, match="segments"):
-        await remake(whole[:2] + b"\xff\xee\x00\x02" * 10_000 + whole[2:], "image/jpeg")
-
-
-async def test_a_comment_and_a_profile_do_not_come_along():
-    made = await remake(picture(comment=b"taken at home", icc_profile=b"profile"), "image/jpeg")
-    for content in (made.content, made.thumbnail):
-        assert b"at home" not in content
-        assert b"profile" not in content
-
-
-async def test_bytes_that_break_the_decoder_are_no_picture():
-    good = picture("WEBP")
-    for cut in range(12, 200, 7):
-        broken = good[:cut] + b"\xff\x00\xff" + good[cut + 3 :]
-        try:
-            await remake(broken, "image/webp")
-        except NoPicture:
-            continue
 
 
 @one_database
@@ -292,30 +227,6 @@ async def test_parts_that_go_away_while_they_are_joined_again_spoil_nothing(tmp_
     monkeypatch.setattr(folder.shutil, "rmtree", join_beside)
     await store.join_parts("incoming/u", "parts")
     assert store.path_of("incoming/u").read_bytes() == b"\1\2"
-
-
-@one_database
-async def test_a_few_pictures_are_in_memory_at_a_time(world, ana, monkeypatch):
-    waiting, most, go = 0, 0, asyncio.Event()
-
-    async def wait(*_: Any) -> Any:
-        nonlocal waiting, most
-        waiting += 1
-        most = max(most, waiting)
-        await go.wait()
-        waiting -= 1
-        raise NoPicture("enough")
-
-    monkeypatch.setattr(checks, "remake", wait)
-    begun = [await ana.start(picture(), "image/jpeg") for _ in range(6)]
-    for one in begun:
-        await ana.put(one["put"], picture())
-    looked = [ana.ask("POST", f"/uploads/{one['id']}/complete") for one in begun]
-    looking = asyncio.gather(*looked, return_exceptions=True)
-    await until(lambda: waiting == 2)
-    go.set()
-    await looking
-    assert most == 2
 
 
 @one_database

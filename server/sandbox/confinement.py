@@ -1,0 +1,121 @@
+"""What a process that reads strangers' bytes takes from itself, for good.
+
+Memory and descriptors are limited here, time by the server, so that hostile files cannot exhaust
+the machine. The list of system calls is for the case that one of them takes over a codec: it can
+reach neither files nor network nor other processes. Linux only; elsewhere the limits that exist
+are set.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import resource
+import signal
+import struct
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+ADDRESS_SPACE_MAX = 448 * 1024**2
+"""Bytes: what the costliest picture that is accepted takes (320 MiB), the interpreter and its
+libraries (about 40 MiB), and a reserve for what codecs allocate beside the pixels."""
+DESCRIPTORS = 3
+"""Both pipes, and /dev/null as the standard error."""
+NICE = 10
+"""The server goes first where both want the same core."""
+_PDEATHSIG, _SECCOMP, _NO_NEW_PRIVS = 1, 22, 38
+_FILTER_MODE = 2
+_LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
+_ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
+_NUMBER_AT, _ARCHITECTURE_AT = 0, 4
+_MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+"""What the kernel calls them; the numbers of system calls below are in this order."""
+_CALLS = {
+    "read": (0, 63),
+    "write": (1, 64),
+    "close": (3, 57),
+    "fstat": (5, 80),
+    "lseek": (8, 62),
+    "mmap": (9, 222),
+    "mprotect": (10, 226),
+    "munmap": (11, 215),
+    "brk": (12, 214),
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "mremap": (25, 216),
+    "madvise": (28, 233),
+    "getpid": (39, 172),
+    "exit": (60, 93),
+    "futex": (202, 98),
+    "clock_gettime": (228, 113),
+    "exit_group": (231, 94),
+    "getrandom": (318, 278),
+}
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def confine(parent_pid: int) -> list[str]:
+    """Give up what is not needed from now on; the names of what this machine cannot enforce."""
+    os.nice(NICE)
+    for kind, most in (
+        (resource.RLIMIT_AS, ADDRESS_SPACE_MAX),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, DESCRIPTORS),
+    ):
+        resource.setrlimit(kind, (most, most))
+    if sys.platform != "linux":
+        return ["death with the server", "no new privileges", "system calls"]
+    return _confine_on_linux(parent_pid)
+
+
+def close_inherited() -> None:
+    """Close all but the standard ones: uvloop starts processes with what it has inheritable."""
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):  # the one by which the folder was listed
+            if int(name) >= DESCRIPTORS:
+                os.close(int(name))
+
+
+def be_killed_first() -> None:
+    """Where a container runs out of memory, the sandbox goes and not the server."""
+    file = Path("/proc/self/oom_score_adj")
+    if file.exists():
+        file.write_text("1000")
+
+
+def _confine_on_linux(parent_pid: int) -> list[str]:
+    libc = ctypes.CDLL(None, use_errno=True)
+    missing = []
+    if libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+        missing.append("death with the server")
+    if os.getppid() != parent_pid:
+        sys.exit("the server is gone")
+    if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0):
+        missing.append("no new privileges")
+    machine = platform.machine()
+    if machine not in _MACHINES or libc.prctl(_SECCOMP, _FILTER_MODE, _filter(machine), 0, 0):
+        missing.append("system calls")
+    return missing
+
+
+def _filter(machine: str) -> object:
+    """A program for the kernel that allows `_CALLS` and refuses all others (seccomp(2))."""
+    calls = [numbers[list(_MACHINES).index(machine)] for numbers in _CALLS.values()]
+    steps = [
+        (_LOAD, 0, 0, _ARCHITECTURE_AT),
+        (_EQUAL, 1, 0, _MACHINES[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER_AT),
+        *((_EQUAL, len(calls) - at, 0, call) for at, call in enumerate(calls)),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    instructions = b"".join(struct.pack("HBBI", *step) for step in steps)
+    return ctypes.byref(_Program(len(steps), instructions))

@@ -1,0 +1,143 @@
+"""Gives out turns at the confined process, and decides what becomes of each job.
+
+Invariants:
+- One process, one job at a time, so that memory is bounded by one process's limit; the people
+  take turns, so that each waits for one job of every other at most.
+- A job that fails, is broken off or takes too much costs the process, and nobody else's job: the
+  next one gets a new process. Nothing of a job is left for the next person's.
+- No content, and nothing that a process said beside its result, is logged.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+import structlog
+
+from handlers.kit.errors import Unavailable
+from handlers.kit.sandbox import Streamed, Unreadable
+from handlers.kit.turns import Turns
+from server.sandbox.child import KILLED, Child, Ended, TooSlow
+from server.sandbox.wire import Answer, Job
+from server.telemetry import Metrics
+
+log = structlog.get_logger("sandbox")
+R = TypeVar("R")
+
+LINE_MAX = 32
+"""Jobs of one person that wait; they may have 20 files on their way by default."""
+WAITING_MAX = 500
+WAIT_S = 15.0
+"""With the time of a job, as long as a proxy waits for an answer."""
+JOBS_MAX = 500
+RESIDENT_MAX = 96 * 1024**2
+"""Bytes that a process may keep between jobs; a fresh one has some 25 MiB."""
+RETRY_AFTER_S = 2.0
+REASON_MAX = 200
+TOO_LONG, TOO_MUCH = "needs too long to decode", "needs too much memory to decode"
+BREAKS = "breaks what decodes it"
+
+
+class Sandbox:
+    """The sandbox of one instance; its process starts with the first job."""
+
+    def __init__(self, metrics: Metrics, readers: tuple[str, ...]) -> None:
+        self._metrics = metrics
+        self._readers = readers
+        self._turns = Turns(1, line_max=LINE_MAX, waiting_max=WAITING_MAX, wait_s=WAIT_S)
+        self._child: Child | None = None
+        self._stopped = False
+        metrics.sandbox_waiting.set_function(lambda: self._turns.waiting)
+
+    @property
+    def pid(self) -> int | None:
+        """The process that waits for the next job or does one."""
+        return self._child.pid if self._child else None
+
+    async def run(
+        self, person_id: str, read: Callable[..., R], content: bytes | Streamed, *args: Any
+    ) -> R:
+        """See `handlers.kit.sandbox.Sandbox`."""
+        assert read.__module__ in self._readers, f"the sandbox has no {read.__module__}"
+        job = Job(read.__module__, read.__name__, list(args))
+        kind = get_type_hints(read)["return"]
+        async with self._turns.turn(person_id):
+            result: R = await self._do(job, content, kind)
+        return result
+
+    async def stop(self) -> None:
+        """End the process, with the job that it does."""
+        self._stopped = True
+        await self._renew("stopped")
+
+    async def _do(self, job: Job, content: bytes | Streamed, kind: Any) -> Any:
+        child = self._child or await self._start()
+        outcome = "broken_off"
+        try:
+            answer = await child.ask(job, content)
+            outcome = answer.outcome
+            return _result_of(answer, kind)
+        except TooSlow:
+            outcome = "time"
+            raise Unreadable(TOO_LONG) from None
+        except msgspec.DecodeError:  # a result that no reader gives
+            outcome = "crashed"
+            raise Unreadable(BREAKS) from None
+        except Ended as ended:
+            outcome = _outcome_of(ended)
+            raise _failure_of(outcome) from None
+        finally:
+            self._metrics.sandbox_jobs.labels(job.function, outcome).inc()
+            await asyncio.shield(self._look_after(job, child, outcome))
+
+    async def _start(self) -> Child:
+        """Raises Unavailable."""
+        if self._stopped:
+            raise Unavailable
+        try:
+            child = self._child = await Child.start(self._readers)
+        except (OSError, TimeoutError, Ended) as error:
+            log.error("sandbox_does_not_start", error=type(error).__name__)
+            raise Unavailable(retry_after_s=RETRY_AFTER_S) from None
+        if child.missing:
+            log.warning("sandbox_less_confined", missing=child.missing)
+        return child
+
+    async def _look_after(self, job: Job, child: Child, outcome: str) -> None:
+        """Renew the process if it is not as good as a fresh one."""
+        if outcome not in ("done", "refused"):
+            log.warning("reader_killed", reader=job.function, why=outcome, pid=child.pid)
+            await self._renew(outcome)
+        elif child.jobs >= JOBS_MAX:
+            await self._renew("age")
+        elif child.resident() > RESIDENT_MAX:
+            await self._renew("size")
+
+    async def _renew(self, why: str) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            self._metrics.sandbox_ended.labels(why).inc()
+            await child.end()
+
+
+def _result_of(answer: Answer, kind: Any) -> Any:
+    """Raises Unreadable and DecodeError."""
+    if answer.outcome == "done":
+        return msgspec.msgpack.decode(answer.result, type=kind)
+    if answer.outcome == "refused":
+        raise Unreadable(answer.reason[:REASON_MAX])
+    raise Unreadable(TOO_MUCH if answer.outcome == "memory" else BREAKS)
+
+
+def _outcome_of(ended: Ended) -> str:
+    if ended.signal == signal.SIGXCPU:
+        return "time"
+    return "killed" if ended.signal in KILLED else "crashed"
+
+
+def _failure_of(outcome: str) -> Exception:
+    if outcome == "killed":
+        return Unavailable(retry_after_s=RETRY_AFTER_S)
+    return Unreadable(TOO_LONG if outcome == "time" else BREAKS)
