@@ -29,7 +29,7 @@ from handlers.kit.sandbox import Sandbox, Unreadable
 from handlers.previews.addresses import is_public
 from handlers.previews.page import Page, read_page
 
-WITHIN_S = 6.0
+WITHIN_S, READ_WITHIN_S = 6.0, 6.0
 READ_MAX = 262_144
 """So much of a page is read, packed and unpacked: what it says of itself is at its beginning."""
 HEADER_MAX, HEADERS_MAX = 8_190, 64
@@ -100,18 +100,16 @@ class PublicWeb:
         if self._slots.locked():
             raise Busy("too many at a time")
         try:
-            async with self._slots, asyncio.timeout(WITHIN_S):
-                return await self._get_page(person_id, URL(address))
+            async with self._slots:
+                async with asyncio.timeout(WITHIN_S):
+                    content, charset = await self._fetch(URL(address))
+                return await self._read(person_id, content, charset)
         except NoPage:
             raise
-        except Refusal as refusal:
-            raise Busy(refusal.CODE) from None
-        except Unreadable as error:
-            raise NoPage(str(error)) from None
         except Exception as error:  # whatever a stranger's server makes of the client, it is none
             raise NoPage(type(error).__name__) from error
 
-    async def _get_page(self, person_id: str, url: URL) -> Page:
+    async def _fetch(self, url: URL) -> tuple[bytes, str | None]:
         self._check(url)
         session = self._session = self._session or self._make_session()
         async with session.get(url, headers=self._headers, allow_redirects=False) as answer:
@@ -119,8 +117,17 @@ class PublicWeb:
                 raise NoPage(f"status {answer.status}")
             if answer.content_type != "text/html":
                 raise NoPage("no HTML")
-            content, charset = await _read(answer), answer.charset
-        page = await self._sandbox.run(person_id, read_page, content, charset)
+            return await _read(answer), answer.charset
+
+    async def _read(self, person_id: str, content: bytes, charset: str | None) -> Page:
+        """What was fetched says of itself; raises NoPage, and Busy when others' files take long."""
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                page = await self._sandbox.run(person_id, read_page, content, charset)
+        except Unreadable as error:
+            raise NoPage(str(error)) from None
+        except (Refusal, TimeoutError) as error:
+            raise Busy(type(error).__name__) from None
         if page is None:
             raise NoPage("no title")
         return page

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from handlers import READERS
+from handlers.kit.errors import RateLimited
 from handlers.previews import fetch
 from handlers.previews.addresses import is_public
-from handlers.previews.fetch import AT_A_TIME, READ_MAX, NoPage, PublicWeb
+from handlers.previews.fetch import AT_A_TIME, READ_MAX, Busy, NoPage, PublicWeb
 from handlers.previews.page import Page
 from server.sandbox.sandbox import Sandbox
 from server.telemetry import Metrics
@@ -326,3 +327,28 @@ async def test_beyond_so_many_at_a_time_nobody_waits(web: Web):
         assert await refusal(client, web.url()) == "too many at a time"
         held.set()
         assert await asyncio.gather(*waiting) == [GOOD] * AT_A_TIME
+
+
+async def test_a_sandbox_that_others_hold_says_nothing_of_the_page(web: Web, monkeypatch):
+    async def hold(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def refuse(*_: object) -> None:
+        raise RateLimited
+
+    web.pages["/"] = said(GOOD_HTML)
+    for run in (hold, refuse):
+        async with client_of(web) as client:
+            with monkeypatch.context() as patched:
+                patched.setattr(web.sandbox, "run", run)
+                patched.setattr(fetch, "READ_WITHIN_S", 0.1)
+                with pytest.raises(Busy):
+                    await client.get_page(WHO, web.url())
+            assert await client.get_page(WHO, web.url()) == GOOD
+
+
+async def test_a_page_is_read_in_the_sandbox(web: Web):
+    web.pages["/"] = said(GOOD_HTML)
+    async with client_of(web) as client:
+        await client.get_page(WHO, web.url())
+    assert web.sandbox.pid
