@@ -17,7 +17,7 @@ START_WITHIN_S = 20.0
 FEED_WITHIN_S = 10.0
 """Content may come from S3; nobody else has a turn meanwhile."""
 ANSWER_WITHIN_S = 15.0
-"""Twice as long as its CPU time, for the sandbox goes second when the server is busy."""
+"""Longer than its CPU time, which ends first unless the machine is busy."""
 CPU_S_MAX = 8
 """Seconds of CPU for one job. The slowest pictures that are accepted take about 3."""
 END_WITHIN_S = 5.0
@@ -40,7 +40,7 @@ class Ended(Exception):
 
 
 class TooSlow(Exception):
-    """There is no answer to a job in its time."""
+    """A job has no answer in time, though it had CPU time left: the machine is busy."""
 
 
 class Child:

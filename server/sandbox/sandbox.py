@@ -4,7 +4,9 @@ Invariants:
 - One process, one job at a time, so that memory is bounded by one process's limit; the people
   take turns, so that each waits for one job of every other at most.
 - A job that fails, is broken off or takes too much costs the process, and nobody else's job: the
-  next one gets a new process. Nothing of a job is left for the next person's.
+  next one gets a new process.
+- A file is refused for what it does itself: it crashes its reader, or takes too much memory or CPU
+  time. A process that is killed, or starved by a busy machine, leaves the file for another try.
 - No content, and nothing that a process said beside its result, is logged.
 """
 
@@ -19,6 +21,7 @@ import structlog
 from handlers.kit.errors import Unavailable
 from handlers.kit.sandbox import Streamed, Unreadable
 from handlers.kit.turns import Turns
+from rooms.tasks import Tasks
 from server.sandbox.child import KILLED, Child, Ended, TooSlow
 from server.sandbox.wire import Answer, Job
 from server.telemetry import Metrics
@@ -48,7 +51,9 @@ class Sandbox:
         self._readers = readers
         self._turns = Turns(1, line_max=LINE_MAX, waiting_max=WAITING_MAX, wait_s=WAIT_S)
         self._child: Child | None = None
+        self._starting: asyncio.Task[Child] | None = None
         self._stopped = False
+        self._tasks = Tasks()
         metrics.sandbox_waiting.set_function(lambda: self._turns.waiting)
 
     @property
@@ -70,18 +75,19 @@ class Sandbox:
     async def stop(self) -> None:
         """End the process, with the job that it does."""
         self._stopped = True
+        await self._tasks.wait()
         await self._renew("stopped")
 
     async def _do(self, job: Job, content: bytes | Streamed, kind: Any) -> Any:
-        child = self._child or await self._start()
+        child = await self._ready()
         outcome = "broken_off"
         try:
             answer = await child.ask(job, content)
             outcome = answer.outcome
             return _result_of(answer, kind)
         except TooSlow:
-            outcome = "time"
-            raise Unreadable(TOO_LONG) from None
+            outcome = "starved"
+            raise Unavailable(retry_after_s=RETRY_AFTER_S) from None
         except msgspec.DecodeError:  # a result that no reader gives
             outcome = "crashed"
             raise Unreadable(BREAKS) from None
@@ -90,7 +96,15 @@ class Sandbox:
             raise _failure_of(outcome) from None
         finally:
             self._metrics.sandbox_jobs.labels(job.function, outcome).inc()
-            await asyncio.shield(self._look_after(job, child, outcome))
+            await asyncio.shield(self._tasks.spawn(self._look_after(job, child, outcome)))
+
+    async def _ready(self) -> Child:
+        """Raises Unavailable. A start goes on when the job that wanted it is given up."""
+        if self._child is not None:
+            return self._child
+        if self._starting is None:
+            self._starting = self._tasks.spawn(self._start())
+        return await asyncio.shield(self._starting)
 
     async def _start(self) -> Child:
         """Raises Unavailable."""
@@ -101,6 +115,8 @@ class Sandbox:
         except (OSError, TimeoutError, Ended) as error:
             log.error("sandbox_does_not_start", error=type(error).__name__)
             raise Unavailable(retry_after_s=RETRY_AFTER_S) from None
+        finally:
+            self._starting = None
         if child.missing:
             log.warning("sandbox_less_confined", missing=child.missing)
         return child
