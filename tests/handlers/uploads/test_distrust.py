@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from yarl import URL
 
+from handlers.kit.errors import RateLimited
 from handlers.kit.keys import Keys
 from handlers.uploads import service
 from storage.objects import ObjectsUnavailable, folder
@@ -227,6 +228,48 @@ async def test_parts_that_go_away_while_they_are_joined_again_spoil_nothing(tmp_
     monkeypatch.setattr(folder.shutil, "rmtree", join_beside)
     await store.join_parts("incoming/u", "parts")
     assert store.path_of("incoming/u").read_bytes() == b"\1\2"
+
+
+@one_database
+async def test_files_of_one_person_that_take_long_to_read_hold_up_nobody_else(
+    world, ana, ben, monkeypatch
+):
+    begun = [await ana.start(PDF, "application/pdf") for _ in range(4)]
+    for one in begun:
+        assert await ana.put(one["put"], PDF) == 200
+    read, reading, go = world.app.kernel.objects.read, [], asyncio.Event()
+
+    async def take_long(key: str) -> AsyncIterator[bytes]:
+        if any(key.endswith(one["id"]) for one in begun):
+            reading.append(key)
+            await go.wait()
+        async for chunk in read(key):
+            yield chunk
+
+    monkeypatch.setattr(world.app.kernel.objects, "read", take_long)
+    paths = [f"/uploads/{one['id']}/complete" for one in begun]
+    waiting = [asyncio.create_task(ana.ask("POST", path)) for path in paths]
+    await until(lambda: world.app.kernel.checks.waiting == 3)
+    assert (await ben.bring(PDF, "application/pdf"))["status"] == "ready"
+    assert (await ben.bring(picture(), "image/jpeg"))["status"] == "ready"
+    assert len(reading) == 1, "one of hers at a time"
+    go.set()
+    assert [view["status"] for view in await asyncio.gather(*waiting)] == ["ready"] * 4
+
+
+@one_database
+async def test_a_check_that_finds_no_turn_is_refused_and_may_come_again(world, ana, monkeypatch):
+    begun = await ana.start(picture(), "image/jpeg")
+    await ana.put(begun["put"], picture())
+    path = f"/uploads/{begun['id']}/complete"
+
+    async def refuse(*_: Any) -> Any:
+        raise RateLimited(retry_after_s=3)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.app.kernel.sandbox, "run", refuse)
+        assert await code_of(ana, "POST", path) == "RATE_LIMITED"
+    assert (await ana.ask("POST", path))["status"] == "ready"
 
 
 @one_database
