@@ -1,9 +1,11 @@
 """What a device is called, from what its client says of itself."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
-from ua_parser import parse
+from ua_parser import parse_os, parse_user_agent
 
 from handlers.kit.visible import shortened
 
@@ -19,10 +21,16 @@ def name_of(user_agent: str) -> str:
 
     It is one line of visible text, but a client may say that it is anything: quote it.
     """
-    read = parse(user_agent)
-    browser = read.user_agent.family if read.user_agent else ""
-    system = read.os.family if read.os else ""
+    browser, system = _family(parse_user_agent, user_agent), _family(parse_os, user_agent)
     product = _PRODUCT.match(user_agent)
     own = product.group() if product else ""
     parts = (shortened(part, FAMILY_MAX) for part in (browser or own, system))
     return " on ".join(filter(None, parts)) or "unknown"
+
+
+def _family(parse: Callable[[str], Any], user_agent: str) -> str:
+    try:
+        found = parse(user_agent)
+    except ValueError:  # a pattern that fits, but leaves its family empty
+        return ""
+    return found.family if found else ""

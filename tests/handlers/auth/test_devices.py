@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handlers.auth.devices import NAME_MAX, name_of
 
@@ -31,3 +33,27 @@ def test_a_hostile_user_agent_costs_no_more_than_an_honest_one(piece):
         assert len(name_of(said[:-1] + str(number))) <= NAME_MAX
         times.append(time.thread_time() - began)
     assert min(times) < 0.02, "some 3 ms here"
+
+
+@given(
+    st.lists(st.sampled_from([*PIECES, "CFNetwork/1 ", "Opera/", "Windows NT 10.0; ", "Android "]))
+)
+def test_every_user_agent_has_a_name(pieces):
+    assert 0 < len(name_of("".join(pieces)[:200])) <= NAME_MAX
+
+
+NAMELESS_DEVICE = (
+    "_botOpera/CFNetwork/1 AA Build/ Build/Mozilla/5.0 Opera/(Linux; Android 9;   Build/a;"
+    "Android a/1 Windows NT 10.0; ;("
+)
+"""It fits a pattern for devices that then finds no name; the library raises ValueError."""
+
+
+@pytest.mark.parametrize("said", [NAMELESS_DEVICE, "", "\0", "é" * 200])
+def test_odd_ones_have_names_too(said):
+    assert name_of(said)
+
+
+def test_an_honest_one_is_named_without_versions():
+    said = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+    assert name_of(said) == "Firefox on Linux"
