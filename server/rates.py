@@ -3,9 +3,11 @@
 import math
 import time
 from collections import OrderedDict
+from itertools import islice
 from typing import NamedTuple
 
 BUCKETS_MAX = 200_000
+FORGOTTEN_AT_ONCE = 2
 DEBT_MAX = 10
 """What is charged afterwards is owed up to so many times the burst."""
 
@@ -18,7 +20,7 @@ class RateLimit(NamedTuple):
 
 
 class Buckets:
-    """Token buckets by key; the least recently used are forgotten beyond a bound."""
+    """Token buckets by key. A full one is as good as none, so it is forgotten in time."""
 
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
@@ -56,6 +58,17 @@ class Buckets:
         self._left.move_to_end(key)
         if len(self._left) > BUCKETS_MAX:
             self._left.popitem(last=False)
+        self._forget_full(now)
+
+    def _forget_full(self, now: float) -> None:
+        """Look at the oldest two, so that more go than come; those in use moved to the end."""
+        for key in list(islice(self._left, FORGOTTEN_AT_ONCE)):
+            if self._tokens(key, now) < self.limit.burst:
+                return
+            del self._left[key]
+
+    def __len__(self) -> int:
+        return len(self._left)
 
 
 def waiting_s(seconds: float) -> float:

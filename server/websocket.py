@@ -139,7 +139,8 @@ class WebSocket(asyncio.Protocol):
         self._strikes = 0
         self._frames: list[bytes] = []
         self._size = 0
-        self._unheard: deque[WSMessage] = deque()
+        self._unheard: deque[WSMessage] | None = None
+        """Made when it is needed: an empty one is larger than the rest of an idle websocket."""
         self._closed: Callable[[], None] | None = None
         self._handling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -205,7 +206,7 @@ class WebSocket(asyncio.Protocol):
 
     def _take(self, message: WSMessage) -> None:
         if self._handling is not None:
-            self._unheard.append(message)
+            self._wait_with(message)
         elif self._stage is Stage.OVER:
             if message.type is WSMsgType.CLOSE:
                 self._transport.close()
@@ -219,6 +220,11 @@ class WebSocket(asyncio.Protocol):
             self._transport.close()
         elif message.type is not WSMsgType.PONG:
             self._strike()
+
+    def _wait_with(self, message: WSMessage) -> None:
+        if self._unheard is None:
+            self._unheard = deque()
+        self._unheard.append(message)
 
     def _hear(self, text: str) -> None:
         """An Engine.IO packet."""
@@ -244,6 +250,8 @@ class WebSocket(asyncio.Protocol):
         self._handling = None
         while self._unheard and self._handling is None:
             self._take(self._unheard.popleft())
+        if not self._unheard:
+            self._unheard = None
         self._resume_reading()
 
     def _strike(self) -> None:
