@@ -115,9 +115,9 @@ class Environment(msgspec.Struct, frozen=True):
         int, Meta(ge=1, description="of them, those on which nobody is signed in")
     ] = 400
     requests_burst: Annotated[int, Meta(ge=1, description="HTTP requests at once, an address")] = (
-        2_000
+        10_000
     )
-    requests_per_s: Annotated[float, Meta(gt=0, description="HTTP requests a second after")] = 300
+    requests_per_s: Annotated[float, Meta(gt=0, description="HTTP requests a second after")] = 500
     entries_burst: Annotated[
         int, Meta(ge=1, description="namespaces entered at once, a connection")
     ] = 60
