@@ -49,6 +49,8 @@ class Engine(engineio.AsyncServer):
         self.departures = Departures()
         self.on_message: Callable[[str, str], Waiting | None] | None = None
         self.on_malformed: Callable[[str], None] | None = None
+        self.allows_origin: Callable[[str, web.Request], bool] = lambda origin, request: False
+        """Whether a page of this origin may connect."""
         self.pace: Callable[[str, int], float] = lambda sid, frames: 0.0
         """The seconds for which a connection that has sent so many frames is not read."""
         self.admit: Admit | None = None
@@ -63,6 +65,9 @@ class Engine(engineio.AsyncServer):
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer a request of a client; raises web.HTTPBadRequest."""
+        origin = request.headers.get("Origin")
+        if origin is not None and not self.allows_origin(origin, request):
+            raise web.HTTPBadRequest
         sid = check_query(request)
         if sid is None:
             return await self._open(request)

@@ -133,15 +133,9 @@ class Site:
 
     @web.middleware
     async def turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A stopping instance has its connections and no others; a proxy tries another instance.
-
-        An empty Origin is refused like any that is not ours: Engine.IO takes it for none at all.
-        """
-        if request.path == HANDSHAKE:
-            if self._app.stopping and not self._knows(request):
-                return error_response(503, "this instance is about to stop")
-            if request.headers.get("Origin") == "":
-                return error_response(400, "this origin may not connect")
+        """A stopping instance has its connections and no others; a proxy tries another instance."""
+        if self._app.stopping and request.path == HANDSHAKE and not self._knows(request):
+            return error_response(503, "this instance is about to stop")
         return await handler(request)
 
     def _knows(self, request: web.Request) -> bool:

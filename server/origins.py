@@ -56,15 +56,21 @@ class Origins:
             origin in self._allowed or (self._public is None and origin in _loopback_of(request))
         )
         if not allowed:
-            self._log(said)
+            self._log(origin)
         return allowed
 
-    def _log(self, said: str) -> None:
+    def _log(self, origin: str | None) -> None:
+        """Tell an operator who forgot a setting, and repeat nothing that is no origin."""
         now = time.monotonic()
         if now - self._logged_at >= LOG_EVERY_S:
             self._logged_at = now
             hint = "set PARLEY_PUBLIC_URL to the address of the page, or list it in PARLEY_ORIGINS"
-            log.warning("origin_refused", origin=said[:SHOWN_MAX], ours=self._public, hint=hint)
+            log.warning(
+                "origin_refused",
+                origin=(origin or "malformed")[:SHOWN_MAX],
+                ours=self._public,
+                hint=hint,
+            )
 
 
 def _loopback_of(request: web.BaseRequest) -> set[str | None]:

@@ -93,6 +93,7 @@ class Sockets(socketio.AsyncServer):
         self._tidying = Tasks()
         self.eio.on_message = self._hear
         self.eio.on_malformed = self._strike_by_id
+        self.eio.allows_origin = settings.allows_origin
         self.eio.pace = admission.pace
         self.eio.admit = admission.admit
         self.eio.release = admission.release_unused

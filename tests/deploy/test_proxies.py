@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -35,6 +36,7 @@ SETTINGS = {
     "PARLEY_PUBLIC_URL": PUBLIC_URL,
     "PARLEY_LIMITS": "default",
     "PARLEY_ATTEMPTS_PER_MINUTE": str(ATTEMPTS),
+    "PARLEY_CONNECTIONS_PER_S": "1000",  # it is the proxies' bounds that are looked at here
     "PARLEY_MESSAGES_BURST": "1000",
     "PARLEY_SOCKETS_PER_PERSON": "100",
     "PARLEY_TRUSTED_PROXIES": "127.0.0.1",
@@ -359,7 +361,8 @@ async def test_the_instances_count_by_the_clients_address_whatever_it_says_of_it
 async def log_in(proxy: RunningProxy, address: str, claimed: str = "") -> str:
     """The code of the answer to a wrong password; by polling, which keeps to one instance."""
     session = await Poller(proxy, **{"X-Forwarded-For": claimed}).open(address)
-    command = json.dumps(["login", {"email": "nobody@example.org", "password": "wrong"}])
+    nobody = f"nobody-{secrets.token_hex(4)}@example.org"  # tries are counted by account too
+    command = json.dumps(["login", {"email": nobody, "password": "wrong"}])
     await session.post(address, "40/auth,", f"42/auth,1{command}")
     while True:
         for packet in await session.get(address):

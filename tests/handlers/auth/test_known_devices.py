@@ -50,7 +50,7 @@ async def test_the_same_browser_from_another_address_is_told_unless_its_token_sa
     await log_in(world, AWAY)
     told = await mails_called(world, "New sign-in to your account")
     assert len(told) == 2
-    assert f"Firefox on Linux, {AWAY}" in told[1]
+    assert f"“Firefox on Linux”, {AWAY}" in told[1]
     assert "reset your password and sign out your other sessions" in told[1]
     again = await log_in(world, "192.0.2.1", device_token=first["device_token"])
     assert again["device_token"] == first["device_token"]
@@ -146,7 +146,7 @@ async def test_a_new_password_sends_a_mail_with_where_and_what_to_do(world, ana)
     await door.call("/auth", "reset", **proof, new_password=PASSWORD)
     told = await mails_called(world, "Your password was set")
     assert len(told) == 2
-    assert f"Firefox on Linux, {AWAY}, " in told[1]
+    assert f"“Firefox on Linux”, {AWAY}, " in told[1]
     assert "(UTC)" in told[1]
     assert "If this wasn't you, reset your password" in told[1]
     assert "/#/forgot" in told[1]
