@@ -130,7 +130,7 @@ class Dispatcher:
         command = self._commands.get((incoming.namespace, incoming.name))
         if command is not None and spent.exceeds(command.costs, answer):
             name = f"{command.namespace} {command.name}"
-            self.exceeded[name] = (spent.reads, spent.writes, spent.event_bytes, answer)
+            self.exceeded[name] = (spent.reads, spent.writes, spent.kept_bytes, answer)
             log.error("cost_exceeded", command=name, spent=self.exceeded[name])
 
     async def _limit(self, rate: Rate, incoming: Incoming, count: int = 1) -> None:

@@ -44,6 +44,6 @@ def units_of(spent: Spent, payload: int, answer: int) -> float:
     return (
         spent.writes / WRITES_PER_UNIT
         + spent.reads / READS_PER_UNIT
-        + (payload + spent.event_bytes) / WRITTEN_BYTES_PER_UNIT
+        + (payload + spent.kept_bytes) / WRITTEN_BYTES_PER_UNIT
         + answer / ANSWER_BYTES_PER_UNIT
     )

@@ -27,7 +27,7 @@ from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
 from handlers.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 
-ENDS_SESSIONS = Cost(reads=900, writes=1_700, events_kib=128)
+ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
 """A person has up to 200 sessions, and each one that ends is told."""
 
 

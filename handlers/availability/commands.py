@@ -36,9 +36,9 @@ from rooms import names
 NAMESPACE = "/availability"
 CONSULTANT = ("consultant",)
 
-WEEKS = Cost(reads=60_000, writes=30_000, events_kib=3_500, answer_kib=1_200)
+WEEKS = Cost(reads=60_000, writes=30_000, kept_kib=4_800, answer_kib=1_200)
 """All hours of the 27 weeks that may be made ahead, and of a year of overrides in another zone."""
-WEEK = Cost(reads=25_000, writes=15_000, events_kib=1_500, answer_kib=512)
+WEEK = Cost(reads=25_000, writes=15_000, kept_kib=2_100, answer_kib=512)
 """All hours of a week, with all the bookings that may be in them."""
 BLOCKS = Cost(reads=2_400, answer_kib=640)
 

@@ -28,7 +28,7 @@ from rooms import names
 
 NAMESPACE = "/consultants"
 
-CONSULTANT = Cost(events_kib=3_400, answer_kib=1_700)
+CONSULTANT = Cost(kept_kib=5_200, answer_kib=1_700)
 """Each view and event of a consultant has all of up to 50 topics."""
 
 

@@ -50,7 +50,7 @@ class Transaction:
         self._actor = actor
         self._said: list[Event] = []
         self._taken: dict[str, list[int]] = {}
-        self.bytes_published = 0
+        self.bytes_kept = 0
 
     @property
     def rows_read(self) -> int:
@@ -108,7 +108,7 @@ class Transaction:
                 raise RuntimeError(f"numbers taken but not used: {sorted(self._taken)}")
             return
         records = [self._record(event) for event in self._said]
-        self.bytes_published += sum(len(record.data) for record in records)
+        self.bytes_kept += sum(len(record.data) for record in records)
         self.effects.extend(events.insert_events(self, records, self._taken))
         self.effects.extend(Stored(r.name) for r in records)
         self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
@@ -305,7 +305,9 @@ class Context:
             raise
         tx.flush()
         about = value.about() if isinstance(value, View) else None
-        answers.keep_answer(tx, *key, encode(value), about)
+        kept = encode(value)
+        tx.bytes_kept += len(kept)
+        answers.keep_answer(tx, *key, kept, about)
         return value
 
 

@@ -9,13 +9,14 @@ KIB = 1_024
 class Cost(NamedTuple):
     """The most that one use of a command takes, whoever asks and whatever is there.
 
-    `reads` and `writes` are rows, `events_kib` and `answer_kib` the sizes of what it publishes and
-    of its answer. A command that takes more is a bug: it is logged, and fails the test that saw it.
+    `reads` and `writes` are rows. `kept_kib` is the size of what it stores as events and as a kept
+    answer, `answer_kib` that of its answer. A command that takes more is a bug: it is logged, and
+    the test that saw it fails.
     """
 
     reads: int = 100
     writes: int = 50
-    events_kib: int = 64
+    kept_kib: int = 64
     answer_kib: int = 64
 
 
@@ -29,7 +30,7 @@ class Metered(Protocol):
     def rows_written(self) -> int: ...
 
     @property
-    def bytes_published(self) -> int: ...
+    def bytes_kept(self) -> int: ...
 
 
 @dataclass
@@ -38,15 +39,15 @@ class Spent:
 
     reads: int = 0
     writes: int = 0
-    event_bytes: int = 0
+    kept_bytes: int = 0
 
     def add(self, tx: Metered) -> None:
         self.reads += tx.rows_read
         self.writes += tx.rows_written
-        self.event_bytes += tx.bytes_published
+        self.kept_bytes += tx.bytes_kept
 
     def exceeds(self, cost: Cost, answer_bytes: int) -> bool:
         """Whether it is more than a command may take that answered with so many bytes."""
         rows = self.reads > cost.reads or self.writes > cost.writes
-        sizes = self.event_bytes > cost.events_kib * KIB or answer_bytes > cost.answer_kib * KIB
+        sizes = self.kept_bytes > cost.kept_kib * KIB or answer_bytes > cost.answer_kib * KIB
         return rows or sizes

@@ -17,7 +17,7 @@ from handlers.waiting_room.contracts import (
     TooEarly,
 )
 
-MOVES = Cost(reads=400, writes=400, events_kib=64)
+MOVES = Cost(reads=400, writes=400, kept_kib=64)
 """Up to 60 people wait in a room, and those behind hear that they moved."""
 
 

@@ -108,7 +108,7 @@ class Page:
         cost = command.costs
         return (
             f"{cost.reads:,} rows read, {cost.writes:,} written, "
-            f"{cost.events_kib:,} KiB of events, {cost.answer_kib:,} KiB of answer"
+            f"{cost.kept_kib:,} KiB of events and answer stored, {cost.answer_kib:,} KiB of answer"
         )
 
     def rate(self, command: Command) -> str:

@@ -13,7 +13,7 @@ from server.work import units_of
     [
         (Spent(), 0, 0, 0),
         (Spent(reads=100, writes=5), 0, 0, 2),
-        (Spent(event_bytes=4_096), 4_096, 8_192, 3),
+        (Spent(kept_bytes=4_096), 4_096, 8_192, 3),
     ],
 )
 def test_units_of_work(spent: Spent, payload: int, answer: int, units: float):

@@ -23,9 +23,9 @@ from handlers.kit.cost import Cost
 from handlers.moderation.contracts import TextRefused
 from rooms import names
 
-MEMBERS = Cost(reads=22_000, writes=200, events_kib=1_024, answer_kib=512)
+MEMBERS = Cost(reads=22_000, writes=200, kept_kib=1_536, answer_kib=512)
 """A group has up to 5,000 members, all of whom are named."""
-FOUNDING = Cost(reads=22_000, writes=22_000, events_kib=1_024, answer_kib=512)
+FOUNDING = Cost(reads=22_000, writes=22_000, kept_kib=1_536, answer_kib=512)
 
 
 @chat.command(name="open", refuses=(Blocked,), rate="reach")
