@@ -1,9 +1,10 @@
 """Floods of connections and of entries into namespaces: bounded by address, cheap, and linear."""
 
 import asyncio
+import resource
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -115,10 +116,22 @@ async def test_one_address_never_takes_all_connections(process: Process):
     await close_all(lines)
 
 
-async def test_the_limit_of_open_files_is_raised_at_the_start(process: Process):
+@pytest.fixture
+def few_open_files() -> Iterator[None]:
+    """Processes that are started now may have few files open, unless they ask for more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("few_open_files")
+async def test_the_limit_of_open_files_is_raised_at_the_start(database_url, process_of):
+    process: Process = await process_of(database_url)
     limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
     _, soft, hard, _ = next(one for one in limits if "open files" in one).rsplit(maxsplit=3)
     assert soft == hard
+    assert int(soft) > 256
 
 
 # What comes in on a connection.
