@@ -9,12 +9,12 @@ Invariants:
 
 It relies on these parts of aiohttp 3.14: `web.RequestHandler`, which `Listener` makes for each
 connection, and its `connection_made`, `connection_lost`, `handle_error`, `log_exception` and
-`transport`.
+`transport`; and `web.Server.request_handler`, which answers each request.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
@@ -27,6 +27,7 @@ from server.rejections import Rejections
 
 log = structlog.get_logger("http")
 
+Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 BACKLOG = 4_096
 """After a crash all clients come back at once; who finds no place here retries after seconds."""
 KEPT_ALIVE_S = 20
@@ -36,6 +37,8 @@ LINGER_S = 0.5
 STALLED_MAX_S = 60
 SHUTDOWN_WITHIN_S = 2.0
 BAD_REQUEST = b'{"error":{"code":"INVALID","message":"This is not a valid HTTP request."}}'
+EXPECTED = "100-continue"
+"""The one expectation that there is (RFC 9110, 10.1.1)."""
 FAILED = b'{"error":{"code":"INTERNAL","message":"Something failed here; it has been logged."}}'
 
 
@@ -97,20 +100,25 @@ class HttpConnection(web.RequestHandler):
             self.log_exception("request", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
-        response = web.Response(
-            body=BAD_REQUEST if status < 500 else FAILED,
-            status=status,
-            content_type="application/json",
-            headers={"Server": "Parley"},
-        )
-        response.force_close()
-        return response
+        return short_answer(status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """One line with where it happened: messages and values may be a client's."""
         raised = kw.get("exc_info")
         if isinstance(raised, BaseException):
             log.error("request_failed", error=type(raised).__name__, where=where(raised))
+
+
+def short_answer(status: int) -> web.Response:
+    """An error that repeats nothing of the request; the connection is closed after it."""
+    response = web.Response(
+        body=BAD_REQUEST if status < 500 else FAILED,
+        status=status,
+        content_type="application/json",
+        headers={"Server": "Parley"},
+    )
+    response.force_close()
+    return response
 
 
 def bound_stalls(transport: asyncio.Transport) -> None:
@@ -135,11 +143,13 @@ class Listener:
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 means any that is free."""
         await self._runner.setup()
-        assert self._runner.server is not None
+        server = self._runner.server
+        assert server is not None
+        server.request_handler = partial(self._check_expectation, server.request_handler)
         loop = asyncio.get_running_loop()
         make = partial(
             HttpConnection,
-            self._runner.server,
+            server,
             self._capacity,
             self._rejections,
             loop=loop,
@@ -149,6 +159,15 @@ class Listener:
             lingering_time=LINGER_S,
         )
         self._server = await loop.create_server(make, host, port, backlog=BACKLOG)
+
+    async def _check_expectation(
+        self, answer: Answer, request: web.BaseRequest
+    ) -> web.StreamResponse:
+        """Refuse an unknown `Expect`: aiohttp's answer to it quotes it, and names its version."""
+        if request.headers.get("Expect", EXPECTED).lower() == EXPECTED:
+            return await answer(request)
+        self._rejections.add("malformed_http")
+        return short_answer(417)
 
     async def stop(self) -> None:
         """Close the listening socket, then end the HTTP connections that are left."""

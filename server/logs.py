@@ -4,6 +4,7 @@ Invariants:
 - A line stays one line: what is not printable is escaped in every value, and long values are cut.
 - An exception is logged by its class and the places that it passed. Its message and its traceback
   may hold what a client sent, and are not written.
+- A library's line shows of its arguments the numbers alone: others may quote what a client sent.
 - Of one kind of event at most `LINES_PER_MINUTE` lines are written a minute; the next line of that
   kind after that says how many were dropped.
 """
@@ -12,7 +13,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -51,6 +52,7 @@ def set_up_logs(style: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)  # what the libraries have to say
     handler.addFilter(LibraryThrottle())
+    handler.addFilter(NumbersOnly())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *before[1:]],
@@ -120,6 +122,28 @@ class Throttle:
         if dropped:
             entry["dropped_before"] = dropped
         return entry
+
+
+class NumbersOnly(logging.Filter):
+    """Shows what a library says with its numbers, and of other arguments what they are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, Mapping):
+            record.args = {name: _number_or_kind(one) for name, one in record.args.items()}
+        elif record.args:
+            record.args = tuple(map(_number_or_kind, record.args))
+        return True
+
+
+def _number_or_kind(argument: object) -> object:
+    """A number as it is; anything else by the name of its class."""
+    return argument if isinstance(argument, int | float) else Kind(f"<{type(argument).__name__}>")
+
+
+class Kind(str):
+    """Stands for an argument that is not shown; `%r` puts it in no quotes."""
+
+    __repr__ = str.__str__
 
 
 class LibraryThrottle(logging.Filter):

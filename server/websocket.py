@@ -156,7 +156,10 @@ class WebSocket(asyncio.Protocol):
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         """Frames that come before the handshake is answered, against RFC 6455, are not heard."""
         request: web.Request = environ["aiohttp.request"]
-        await web.WebSocketResponse(compress=False).prepare(request)
+        try:
+            await web.WebSocketResponse(compress=False).prepare(request)
+        except ValueError:  # a key that is not ASCII
+            raise web.HTTPBadRequest from None
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")

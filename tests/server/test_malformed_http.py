@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from server.logs import LINES_PER_MINUTE, VALUE_MAX, Budget, printable, set_up_logs, tell_loop_error
-from tests.faults.attacker import Line
+from tests.faults.attacker import HANDSHAKE, Line
 from tests.world import ROOT, Process, World, one_database, until
 
 CANARY = "canary-c0ffee"
@@ -61,8 +61,13 @@ ODD = [
     f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
     f"Connection: Upgrade\r\nSec-WebSocket-Key: {CANARY}\r\nSec-WebSocket-Version: 13\r\n"
     f"\r\n".encode(),
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: \xff\r\nSec-WebSocket-Version: 13\r\n\r\n",
     f"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nOrigin: http://x/{CANARY}\r\n"
     f"\r\n".encode(),
+    f"GET / HTTP/1.1\r\nHost: x\r\nExpect: {CANARY}\r\n\r\n".encode(),
+    f"GET /{CANARY} HTTP/1.1\r\nHost: x\r\nExpect: {CANARY}\r\n\r\n".encode(),
+    b"POST /uploads HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: \xff\r\n\r\n{}",
 ]
 
 
@@ -89,10 +94,24 @@ async def test_what_a_client_sends_is_neither_logged_nor_answered(process: Proce
         status = int(answer.split()[1]) if answer else 400
         assert 400 <= status < 500 or status == 200, (data, answer)
         assert CANARY.encode() not in answer, (data, answer)
+        assert b"aiohttp" not in answer, (data, answer)
     written = process.log[before:]
     assert CANARY not in written
     assert "Traceback" not in written
     assert len(written.splitlines()) <= 3
+
+
+@one_database
+async def test_a_websocket_subprotocol_is_not_logged(process: Process):
+    """Some clients put their token there; aiohttp logs what it does not know, with the address."""
+    handshake = (
+        HANDSHAKE.removesuffix(b"\r\n") + f"Sec-WebSocket-Protocol: {CANARY}\r\n\r\n".encode()
+    )
+    answer = await answer_to(process.port, handshake)
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    await until(lambda: "aiohttp.websocket" in process.log)
+    assert CANARY not in process.log
+    assert "127.0.0.1: " not in process.log
 
 
 @one_database
