@@ -37,6 +37,7 @@ STATUS = {
 """By code; any other refusal is a 400."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 BEARER = "Bearer "
+DEVICE_MAX = 200
 
 
 class Rest:
@@ -71,8 +72,7 @@ class Rest:
 
     async def _answer(self, route: Route, request: web.Request) -> web.StreamResponse:
         address = self._app.settings.address_of(request)
-        device = request.headers.get("User-Agent", "")[:200]
-        origin = Origin(address, device, new_id(self._app.clock.now()))
+        origin = Origin(address, device_of(request), new_id(self._app.clock.now()))
         if any("\0" in value for value in request.match_info.values()):
             raise NotFound
         self._refuse_other_sites(route, request)
@@ -106,6 +106,12 @@ class Rest:
             wait = await limits.take_from(route.rate, address)
         if wait:
             raise RateLimited(retry_after_s=wait)
+
+
+def device_of(request: web.BaseRequest) -> str:
+    """What a client says of itself, as text that can be kept: other bytes become `?`."""
+    said = request.headers.get("User-Agent", "")[:DEVICE_MAX]
+    return said.encode("utf-8", "replace").decode()
 
 
 def refused(refusal: Refusal) -> web.Response:

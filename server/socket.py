@@ -30,6 +30,7 @@ from server.dispatch import Dispatcher
 from server.doorman import Doorman
 from server.engine import Engine, Members, never_asked_later
 from server.logs import transport_logger
+from server.rest import device_of
 from server.session import Connection, Socket
 from server.settings import Settings
 from server.telemetry import Metrics
@@ -160,7 +161,7 @@ class Sockets(socketio.AsyncServer):
         request = environ["aiohttp.request"]
         origin = Origin(
             address=self._settings.address_of(request),
-            device=request.headers.get("User-Agent", "")[:200],
+            device=device_of(request),
         )
         outgoing = self.eio.sockets[eio_sid].queue
         network = self._admission.take_over(request)

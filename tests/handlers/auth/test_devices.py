@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.auth.devices import NAME_MAX, name_of
+from tests.faults.attacker import HANDSHAKE, Line, frames
+from tests.world import PASSWORD
 
 PIECES = (
     ";",
@@ -57,3 +59,18 @@ def test_odd_ones_have_names_too(said):
 def test_an_honest_one_is_named_without_versions():
     said = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
     assert name_of(said) == "Firefox on Linux"
+
+
+async def test_a_user_agent_that_is_no_utf_8_signs_in_all_the_same(world):
+    ana = await world.sign_up("ana")
+    line = await Line(world.port, "127.0.0.1").open()
+    await line.send(
+        HANDSHAKE.removesuffix(b"\r\n") + b"User-Agent: T\xe9l\xe9 \xed\xa0\x80\r\n\r\n"
+    )
+    await line.reader.readuntil(b"\r\n\r\n")
+    login = f'42/auth,1["login",{{"email":"{ana.email}","password":"{PASSWORD}"}}]'
+    await line.send(frames("40/auth,", 1) + frames(login, 1))
+    await line.reader.readuntil(b"43/auth,1[")
+    answer = await line.reader.read(20)
+    await line.close()
+    assert answer.startswith(b'{"ok":true')
