@@ -20,7 +20,8 @@ JOINERS = "\u200c\u200d"
 JOINED = ("Lo", "So", "Sm")
 """Letters of scripts without case, and pictographs."""
 VIRAMA = 9
-"""The combining class of the sign after which any joiner may stand (RFC 5892, A.1 and A.2)."""
+"""The combining class of the sign after which any joiner may stand (RFC 5892, A.1 and A.2). One
+before it keeps a letter whole, as Bengali and Kannada need (Unicode, 12.2 and 12.8)."""
 SELECTORS = frozenset(
     map(chr, (0x180B, 0x180C, 0x180D, 0x180F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
@@ -32,8 +33,9 @@ BLANK_GLYPHS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00016fe4\U0001d159"
 )
 """Letters, marks and symbols by their category that are drawn as nothing."""
-PICTOGRAPHS = range(0x1F000, 0x1FB00)
-"""Unicode reserves the unassigned ones for emoji; newer devices than this Python show them."""
+RESERVED = (range(0x1F000, 0x1FB00), range(0x20000, 0x2FFFE), range(0x30000, 0x3FFFE))
+"""Unicode reserves what is unassigned here for emoji and for Han characters, which people's names
+are made of: newer devices than this Python show them."""
 SPACES = str.maketrans(
     dict.fromkeys(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)), " ")
 )
@@ -101,18 +103,24 @@ def _visible(text: str) -> Iterator[str]:
             if not base or not _belongs(one, base, last, following, count):
                 continue
             last = one
-        elif one.isprintable() or (kind == "Cn" and ord(one) in PICTOGRAPHS):
+        elif one.isprintable() or (kind == "Cn" and _is_reserved(one)):
             base, last, count = one, one, 0
         else:
             continue
         yield last
 
 
+def _is_reserved(one: str) -> bool:
+    """Whether an unassigned character can only become one that is seen."""
+    return any(ord(one) in block for block in RESERVED)
+
+
 def _belongs(one: str, base: str, last: str, following: str, count: int) -> bool:
     """Whether an invisible character, or the `count`th mark on `base`, may follow `last`."""
     if one in JOINERS:
-        kind = unicodedata.category(following)
-        return unicodedata.combining(last) == VIRAMA or kind in JOINED
+        if unicodedata.combining(following) == VIRAMA:
+            return last not in JOINERS and count < MARKS_MAX  # or the virama would not stay
+        return unicodedata.combining(last) == VIRAMA or unicodedata.category(following) in JOINED
     if one in TAGS:
         return base == BLACK_FLAG and count <= FLAG_TAGS_MAX
     if one in SELECTORS:

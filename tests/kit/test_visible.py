@@ -35,9 +35,13 @@ LINES = [
     "1\ufe0f\u20e3",
     "ℹ\ufe0f",
     FLAG,
+    "র\u200d্যাচেল",
+    "ರ\u200d್ಯಾಮ್",
     "\U0001fae8",
+    "\U0002ebf0明",
+    "\U00031350",
 ]
-"""The last is an emoji that came after this Python's tables."""
+"""The last three came after this Python's tables: an emoji, and Han characters of names."""
 NO_LINES = {
     "nothing": "",
     "spaces": " \u00a0\u3000",
