@@ -56,12 +56,16 @@ def _tell_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
 
 
 def _tell(tx: Transaction, mark: Mark) -> None:
-    """Tell a mark, unless its person is out by now."""
+    """Tell a mark, unless its person is out by now.
+
+    Between two of whom one has blocked the other it would tell that somebody is there.
+    """
     store.lock_conversation(tx, mark.conversation_id)
-    if chat_members.find_membership(tx, mark.conversation_id, mark.user_id) is None:
+    seat = chat_members.find_seat(tx, mark.conversation_id, mark.user_id)
+    if seat is None:
         return
     mark.told_at = tx.now
-    if mark.kind == "read" and not profiles.get_user(tx, mark.user_id).settings.read_receipts:
+    if seat.closed or _hides_marks(tx, mark):
         _tell_oneself(tx, mark)
         return
     mark.told_seq = mark.seq
@@ -71,8 +75,15 @@ def _tell(tx: Transaction, mark: Mark) -> None:
     tx.publish(event(conversation_id=mark.conversation_id, user_id=mark.user_id, seq=mark.seq))
 
 
+def _hides_marks(tx: Transaction, mark: Mark) -> bool:
+    """Whether its person tells nobody what they read."""
+    return mark.kind == "read" and not profiles.get_user(tx, mark.user_id).settings.read_receipts
+
+
 def _tell_oneself(tx: Transaction, mark: Mark) -> None:
-    """Who does not tell the others what they read has it on their own devices all the same."""
+    """What one has read is on one's own devices, though the others are not told."""
     chat_marks.keep_mark(tx, mark)
+    if mark.kind != "read":
+        return
     own = ConversationRead(user_id=mark.user_id, conversation_id=mark.conversation_id, seq=mark.seq)
     tx.publish(own)

@@ -90,3 +90,28 @@ async def test_whom_one_blocked_is_ones_own_to_know(people):
     assert ben.events("PERSON_BLOCKED") == []
     assert await refused(ana, "block", user_id=ana.id) == "INVALID"
     assert await refused(ana, "block", user_id=ana.id[:-4] + "0000") == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("kind", ["read", "delivered"])
+async def test_who_is_blocked_is_not_told_what_was_read_or_got(world, people, kind):
+    ana, ben, _ = people
+    phone = await (await ana.device()).enter("/chat")
+    chat = await talk(ana, ben)
+    said = await say(ben, chat, "are you there?")
+    await block(ana, ben)
+    marking = {"conversation_id": chat, "seq": said["seq"]}
+    await ana.call("/chat", f"mark_{kind}", **marking)
+    if kind == "read":
+        own = await phone.event("CONVERSATION_READ")
+        assert own.data["seq"] == said["seq"]
+    await world.settle()
+    await ben.call("/chat", "history", conversation_id=chat)
+    assert not ben.events("MESSAGE_READ") + ben.events("MESSAGE_DELIVERED")
+    receipts = await ben.call("/chat", "receipts", message_id=said["id"])
+    assert receipts == {"read": [], "delivered": []}
+    [listed] = (await ben.call("/chat", "list"))["conversations"]
+    assert ana.id not in listed[kind]
+    await block(ana, ben, on=False)
+    later = await say(ben, chat, "and now?")
+    await ana.call("/chat", f"mark_{kind}", conversation_id=chat, seq=later["seq"])
+    await ben.event("MESSAGE_READ" if kind == "read" else "MESSAGE_DELIVERED")
