@@ -26,6 +26,7 @@ __all__ = [
     "mailbox_of",
     "report",
     "take",
+    "take_if_left",
 ]
 
 DAY = timedelta(days=1)
@@ -82,6 +83,15 @@ def take(tx: Transaction, throttle: Throttle, *subject: str) -> Taken:
         row.free_at = tx.now + wait
     store.update_throttle(tx, row)
     return Taken(throttle, row.key)
+
+
+def take_if_left(tx: Transaction, throttle: Throttle, *subject: str) -> bool:
+    """Count one try of `subject`, unless it would have to wait; whether it was counted."""
+    try:
+        take(tx, throttle, *subject)
+    except RateLimited:
+        return False
+    return True
 
 
 def report(tx: Transaction, taken: Taken) -> int:

@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 
+from handlers.kit import throttle
 from handlers.kit.context import Transaction
+from handlers.kit.throttle import DAY, Throttle
 from handlers.notifications.contracts import (
     ListNotifications,
     MarkNotificationsRead,
@@ -22,6 +24,8 @@ from storage import notifications as store
 from storage.notifications import NotificationRow
 
 AFTER_ALL_IDS = "~"
+MAILS = Throttle("mails of one kind of news", most=20, window=DAY)
+"""To one person, by one other (or by the server): who moves a booking to and fro floods nobody."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -68,13 +72,14 @@ def tell(
     *,
     about_id: str | None = None,
 ) -> None:
-    """Tell a person in the app, and by mail where that kind of news asks for it.
+    """Tell a person in the app, and by mail where that kind of news asks for it and `MAILS` lets.
 
     `about_id` is who else is named in it. Who was erased is told nothing.
     """
     user = profiles.get_user(tx, user_id)
     if profiles.is_closed(user):
         return
+    mails_it = notice.mails and _may_mail(tx, user_id, notice.kind)
     row = NotificationRow(
         id=tx.new_id(),
         user_id=user_id,
@@ -85,12 +90,12 @@ def tell(
         data=data,
         created_at=tx.now,
         read_at=None,
-        mail_status="pending" if notice.mails else "none",
+        mail_status="pending" if mails_it else "none",
         about_id=about_id,
     )
     store.insert_notification(tx, row)
     tx.publish(NotificationDispatched(user_id=user_id, notification=view_of(row)))
-    if notice.mails:
+    if mails_it:
         _mail(tx, row, user)
 
 
@@ -104,6 +109,12 @@ def view_of(row: NotificationRow) -> NotificationView:
     fields = msgspec.structs.asdict(row)
     del fields["user_id"], fields["mail_status"]
     return NotificationView(**fields)
+
+
+def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:
+    """Count one more mail of this kind that whoever caused it makes this person get."""
+    by = (tx.cause.actor_id if tx.cause else None) or ""
+    return throttle.take_if_left(tx, MAILS, user_id, kind, by)
 
 
 def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from handlers.notifications.service import MAILS
 from tests.handlers.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, World, one_database
@@ -245,3 +246,17 @@ async def test_many_are_read_at_once_and_each_is_told_once(world, ana, ben, shop
     assert answer == {"unread": 0}
     assert [read["ids"] for read in await world.stored("NOTIFICATION_READ")] == [ids[:1], ids[1:]]
     assert (await page(ana))["unread"] == 1
+
+
+async def test_who_moves_a_booking_to_and_fro_floods_no_mailbox(world, ana, ben, shop):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    moves = MAILS.most + 5
+    for number in range(moves):
+        block_id = shop.blocks[1 + number % 2]["id"]
+        await decide(ana, "reschedule", booking, block_id=block_id)
+    assert (await news(world, ben)).count("booking_rescheduled") == moves
+    for person in (ana, ben):
+        assert subjects(world, person).count("Booking moved") == MAILS.most
+    await decide(ben, "reschedule", booking, block_id=shop.blocks[5]["id"])
+    await world.settle()
+    assert subjects(world, ana).count("Booking moved") == MAILS.most + 1, "by somebody else"
