@@ -12,6 +12,7 @@ import yaml
 from aiohttp.test_utils import make_mocked_request
 
 from handlers.kit.networks import network_of
+from handlers.uploads.service import PART_SIZE, WHOLE_MAX
 from server.app import App
 from server.settings import read_settings
 from tests.parts.proxies import HAPROXY, NGINX
@@ -125,6 +126,13 @@ def test_the_ingress_leads_to_all_that_is_for_everybody(app):
         )
 
     assert {path for path in paths_of(app) if not leads(path)} == {"/metrics"}
+
+
+def test_the_ingress_takes_as_much_of_a_file_as_comes_at_once():
+    annotations = KUBERNETES["Ingress"]["metadata"]["annotations"]
+    most = annotations["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert most.endswith("m")
+    assert int(most[:-1]) << 20 >= max(WHOLE_MAX, PART_SIZE)
 
 
 def test_instances_are_counted_by_a_metric_that_there_is(app):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import secrets
 import uuid
@@ -14,6 +15,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from yarl import URL
 
 from tests.deploy.outside import Caller, Poller, Visitor, fresh_address, http_from
 from tests.parts.proxies import (
@@ -290,6 +292,32 @@ async def test_what_is_not_for_everybody_is_not_served(proxy):
             assert answer.headers["Location"].endswith("/x?y")
         async with http.get(proxy.url) as page:
             assert page.headers["Strict-Transport-Security"]
+
+
+async def test_a_file_in_the_instances_folder_is_brought_and_fetched(proxy, house):
+    content = b"words " * 50_000
+    begin = {"name": "notes.txt", "content_type": "text/plain", "size": len(content)}
+    begin["sha256"] = hashlib.sha256(content).hexdigest()
+    signed_in = {"Authorization": f"Bearer {house.tokens[0]}"}
+    async with http_from(fresh_address(), proxy) as http:
+        async with http.post(f"{proxy.url}/uploads", json=begin, headers=signed_in) as answer:
+            upload = await answer.json()
+        place, headers = proxied(proxy, upload["put"]["url"]), upload["put"]["headers"]
+        async with http.put(place, data=content, headers=headers) as answer:
+            assert answer.status == 200
+        complete = f"{proxy.url}/uploads/{upload['id']}/complete"
+        async with http.post(complete, headers=signed_in) as answer:
+            ready = await answer.json()
+        async with http.get(proxied(proxy, ready["url"])) as answer:
+            assert await answer.read() == content
+        headers = {**headers, "Content-Length": "21000000"}
+        async with http.put(place, headers=headers) as answer:
+            assert answer.status == 413
+
+
+def proxied(proxy: RunningProxy, address: str) -> URL:
+    """An address of the public URL, at this proxy."""
+    return URL(address.replace(PUBLIC_URL, proxy.url), encoded=True)
 
 
 async def test_what_an_instance_would_not_unpack_is_not_passed_on(proxy):
