@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 from msgspec import Meta
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from handlers.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.kit.rules import Rules
@@ -272,11 +274,10 @@ def _read(shape: type[Any], environ: Mapping[str, str]) -> Any:
 
 def _value(variable: str, kind: Any, text: str) -> Any:
     try:
-        if get_origin(get_args(kind)[0]) is dict:
+        shape = get_origin(get_args(kind)[0])
+        if shape is dict or (shape is tuple and text.lstrip().startswith("[")):
             return _secret_value(variable, kind, text)
-        if get_origin(get_args(kind)[0]) is tuple:
-            if text.lstrip().startswith("["):
-                return msgspec.json.decode(text, type=kind)
+        if shape is tuple:
             return tuple(part.strip() for part in text.split(",") if part.strip())
         return msgspec.convert(text, kind, strict=False)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
@@ -340,10 +341,21 @@ def _check_mail_server(url: str) -> None:
         raise WrongSetting(f"PARLEY_MAIL_URL {error}") from None
 
 
+def _check_database_address(url: str) -> None:
+    """Raises WrongSetting, which never shows the URL: it may have a password in it."""
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise WrongSetting(
+            "PARLEY_DATABASE_URL cannot be read: percent-encode odd characters of its password"
+        ) from None
+
+
 def _check(settings: Settings) -> None:
     environment = settings.environment
     if not settings.database_url.startswith(("sqlite:///", "postgresql")):
         raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
+    _check_database_address(settings.database_url)
     if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
         raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
     if not environment.mail_url.startswith("file:"):

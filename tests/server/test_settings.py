@@ -63,6 +63,21 @@ def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(environ):
     assert variable in text or "PARLEY_SECRET" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARLEY_ICE_SERVERS", '[{"urls":["turn:x"],"credential":"canary"'),
+        ("PARLEY_ICE_SERVERS", '[{"urls":"turn:x","credential":"canary"}]'),
+        ("PARLEY_OAUTH_PROVIDERS", '{"google":{"client_secret":"canary"}}'),
+        ("PARLEY_DATABASE_URL", "postgresql://parley:canary@localhost:port/parley"),
+    ],
+)
+def test_what_may_hold_a_secret_is_not_shown_when_it_is_refused(name, value):
+    with pytest.raises(WrongSetting, match=name) as refused:
+        read_settings({name: value, "PARLEY_SECRET": SECRET})
+    assert "canary" not in str(refused.value)
+
+
 def test_a_secret_is_not_shown_when_it_is_refused():
     with pytest.raises(WrongSetting) as refused:
         read_settings({"PARLEY_SECRET": "canary"})
