@@ -15,9 +15,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from handlers.kit.errors import RateLimited
 from handlers.kit.networks import network_of
+from server import page_files
 from server.bodies import Bodies
 from server.catalog import Catalog
 from server.logs import where
+from server.page_files import CLIENT
 from server.rest import Rest, refused
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("http")
 
 ROOT = Path(__file__).parent.parent
-CLIENT = ROOT / "static" / "client"
 HANDSHAKE = "/socket.io/"
 BYTES_PER_REQUEST = 16_384
 """A longer answer counts as so many requests more; files have a rate of their own."""
@@ -171,29 +172,26 @@ class Site:
 
     async def page(self, request: web.Request) -> web.Response:
         """The page; its one inline script (the import map) is allowed by its hash."""
-        page = (CLIENT / "index.html").read_text()
+        page = page_files.versioned((CLIENT / "index.html").read_text())
         return self._html(page, page_policy(page, self._app.kernel.objects.origin))
 
     async def client_file(self, request: web.Request) -> web.StreamResponse:
-        try:
-            path = (CLIENT / request.match_info["path"]).resolve(strict=True)
-        except (OSError, ValueError):  # there is none, and some names can be none's
-            raise web.HTTPNotFound from None
-        if not path.is_relative_to(CLIENT) or not path.is_file() or path.suffix not in TYPES:
+        found = page_files.find(request.match_info["path"])
+        if found is None or found[0].suffix not in TYPES:
             raise web.HTTPNotFound
-        return self._file(path)
+        return self._file(*found)
 
     async def vendor_file(self, request: web.Request) -> web.StreamResponse:
         """A file of an npm package that the page is known to need; no other."""
         path = self._vendor.get(request.path)
         if path is None or not path.is_file():
             raise web.HTTPNotFound
-        return self._file(path)
+        return self._file(path, page_files.ASKED_EACH_TIME)
 
-    def _file(self, path: Path) -> web.StreamResponse:
+    def _file(self, path: Path, cache_control: str) -> web.StreamResponse:
         headers = {
             "Content-Type": f"{TYPES[path.suffix]}; charset=utf-8",
-            "Cache-Control": "no-cache",
+            "Cache-Control": cache_control,
         }
         return web.FileResponse(path, headers=headers)
 

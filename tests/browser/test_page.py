@@ -17,6 +17,10 @@ TABS_MAX = 15
 A_PAGE = ("page title", "page description", "page site")
 _LOOK = Path(__file__).with_name("look.js").read_text()
 
+_LOADED = """performance.getEntriesByType("resource").filter(
+  ({name, transferSize}) => transferSize && !name.includes("/socket.io/")).length"""
+"""How many files came from the server, or were asked for once more."""
+
 Tour = dict[str, tuple[list[str], list[str]]]
 """By route: which fields have to be seen there, and the names of buttons that open a dialog."""
 
@@ -232,3 +236,15 @@ async def test_a_page_outlives_a_killed_server(process, browser):
     await expect(viewer.part("message")).to_have_count(2)
     await expect(viewer.part("message").last).to_contain_text("I am back")
     await expect(viewer.part("mark")).to_be_visible()
+
+
+async def test_a_second_visit_loads_next_to_nothing(world, browser):
+    """An office that opens the page at once has one address, and its rate."""
+    viewer = await new_viewer(browser, world.url)
+    loaded = []
+    for _ in range(2):
+        await viewer.page.goto(world.url)
+        await expect(viewer.heading("Consultants")).to_be_visible()
+        loaded.append(await viewer.page.evaluate(_LOADED))
+    assert loaded[0] > 90
+    assert loaded[1] <= 10
