@@ -225,7 +225,7 @@ class Sockets(socketio.AsyncServer):
     def _hear(self, eio_sid: str, data: Any) -> Coroutine[Any, Any, None] | None:
         """Take a message; returns what has to be waited for before the next one, if anything."""
         connection = self._connections.get(eio_sid)
-        if connection is None:
+        if connection is None or connection.is_cut:
             return None
         try:
             packet = ClientPacket(encoded_packet=data)

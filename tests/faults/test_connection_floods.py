@@ -223,6 +223,15 @@ async def test_replays_are_charged_to_the_person_who_had_them(world: World):
     await refused.enter("/profile")  # without a replay
 
 
+async def test_who_goes_on_though_the_queue_is_full_is_cut_off(world: World):
+    async with websocket_of(world) as line, asyncio.timeout(10):
+        await line.send(frames("40/auth,", 1))
+        await line.reader.readuntil(b'"synced"')
+        await line.send(frames('42/auth,1["providers",{}]', 3_000))
+        await line.ended()
+    assert (await world.metrics())['parley_rejected_total{kind="flood"}'] == 1
+
+
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_FRAMES_BURST="100", PARLEY_FRAMES_PER_S="10")
 async def test_a_connection_that_sends_too_many_frames_is_read_slowly(world: World):
     async with websocket_of(world) as line:
