@@ -3,9 +3,9 @@
 Invariants:
 - A stream is kept only while somebody local is in it, and is subscribed on the bus while somebody
   is in it or listens to its whispers.
-- Entering: register as joining, confirm the subscription, read the head and what was missed on one
-  snapshot, send it, release. Whatever commits meanwhile is held or is in the snapshot, and the
-  floor drops what is in both.
+- Entering: register as joining, confirm the subscription, decide on one snapshot what is replayed,
+  send it, release. Whatever commits meanwhile is held or is in the snapshot, and the floor drops
+  what is in both.
 - Who enters several streams opens its own before it waits for those that others are opening, so
   no two can wait for each other; the wait is bounded.
 - Nothing here waits while it writes to members: a slow one is cut off by its own limits. Only a
@@ -26,7 +26,7 @@ from rooms.listeners import Listeners
 from rooms.member import Member
 from rooms.names import split, stream
 from rooms.packets import Packet, event_packet, whisper_packet
-from rooms.replay import Entered, ReplayLimits, Wanted, read_entries
+from rooms.replay import Entered, ReplayLimits, Wanted, read_entries, replay
 from rooms.stream import Stream, joins_elsewhere, puts_out
 from rooms.tasks import Tasks
 from storage import events
@@ -131,7 +131,7 @@ class Rooms:
         try:
             wanted, entered = await self._read_in(member, wants)
             for one in wanted:
-                await self._replay(member, entered[one.stream].missed)
+                await replay(self._database, member, one.stream, entered[one.stream])
         except BaseException:
             self.leave_all(member)
             raise
@@ -290,11 +290,6 @@ class Rooms:
         if opens:
             await self._bus.subscribe(name)
         return opens
-
-    async def _replay(self, member: Member, missed: list[Numbered]) -> None:
-        for event in missed:
-            await member.caught_up()
-            member.send(event_packet(event))
 
     def _abandon(self, opening: dict[str, Stream]) -> None:
         """Their opener could not read: whoever waits for them is told, the next one opens anew."""

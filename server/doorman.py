@@ -124,7 +124,7 @@ class Doorman:
 
         def greet(entered: dict[str, Entered]) -> None:
             nonlocal replayed
-            replayed = sum(len(one.missed) for one in entered.values())
+            replayed = sum(one.behind for one in entered.values())
             named = set(since) | stale
             socket.send(notice_packet(socket.namespace, "synced", self._synced(entered, named)))
 

@@ -74,6 +74,24 @@ def is_given_back(before: int) -> bool:
 
 
 @one_database
+async def test_a_long_replay_to_one_who_does_not_read_costs_little(world, ana):
+    room = user(ana.id)
+    for _ in range(20):
+        await world.transact(say_it, Say(text=TEXTS["long"], room=room, count=45))
+    tracemalloc.start()
+    before = traced()
+    try:
+        for _ in range(STALLED):
+            raw = await Raw(world).open()
+            auth = {"token": ana.token, "since": {room: 0}}
+            raw.say(f"40{NAMESPACE},{msgspec.json.encode(auth).decode()}")
+            await raw.until(b"x" * 20_000)
+        assert traced() - before < STALLED * 3 * COST_MAX
+    finally:
+        tracemalloc.stop()
+
+
+@one_database
 @each_transport
 @pytest.mark.parametrize("text", TEXTS.values(), ids=list(TEXTS))
 async def test_a_reader_that_stops_costs_little_and_that_is_given_back(world, ana, transport, text):

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from handlers.kit.ids import id_at
-from rooms.replay import ReplayLimits, Wanted
+from rooms.replay import PAGE, ReplayLimits, Wanted
+from storage import events
 from storage.engine import StorageUnavailable
-from storage.events import Membership, forget_events
+from storage.events import Membership, forget_events, list_since
 from tests.rooms.hall import CLUB, HALL, Member, spin
 from tests.world import until
 
@@ -97,6 +98,56 @@ async def test_what_is_too_much_for_a_connection_is_replayed_stream_by_stream(ha
     entered = await hall.enter(member, *(Wanted(stream, since=0) for stream in streams))
     assert [entered[stream].recovered for stream in streams] == [True, False, False]
     assert [len(member.numbers(f"r{n}")) for n in range(3)] == [4, 0, 0]
+
+
+class SlowMember(Member):
+    """Reads only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = asyncio.Event()
+
+    async def caught_up(self) -> None:
+        await self.reads.wait()
+
+
+async def test_a_long_replay_is_read_a_page_at_a_time(hall, monkeypatch):
+    pages = []
+
+    def list_page(*args):
+        pages.append(list_since(*args))
+        return pages[-1]
+
+    monkeypatch.setattr(events, "list_since", list_page)
+    await hall.say(count=3 * PAGE)
+    await hall.say(CLUB, count=PAGE)
+    member = SlowMember()
+    entering = asyncio.create_task(hall.enter(member, Wanted(HALL, since=0), Wanted(CLUB, since=0)))
+    await until(lambda: pages)
+    await spin()
+    assert [len(page) for page in pages] == [PAGE]
+    member.reads.set()
+    entered = await entering
+    assert entered[HALL].recovered
+    assert entered[CLUB].recovered
+    assert member.numbers() == list(range(1, 3 * PAGE + 1))
+    assert member.numbers("club") == list(range(1, PAGE + 1))
+    assert max(map(len, pages)) == PAGE
+
+
+async def test_a_replay_breaks_off_where_events_were_deleted_meanwhile(hall):
+    await hall.say(count=2 * PAGE)
+    member = SlowMember()
+    entering = asyncio.create_task(hall.enter(member, Wanted(HALL, since=0)))
+    await until(lambda: hall.rooms._of_member)
+    await spin()
+    hall.clock.advance(100)
+    await hall.database.transact(lambda tx: forget_events(tx, id_at(hall.clock.now()), 1_000))
+    member.reads.set()
+    with pytest.raises(StorageUnavailable):
+        await entering
+    assert member.numbers() == list(range(1, PAGE + 1))
+    assert "greeted" not in member.sent
 
 
 async def test_an_unknown_stream_is_entered_at_zero(hall):
