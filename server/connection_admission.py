@@ -6,8 +6,9 @@ Invariants:
 - A place that was reserved is either taken over by a connection, which gives it back at its end, or
   given back when the request ends.
 - Entering a namespace costs what it makes the server do: more when it is refused, since checking a
-  token is most of the work. Replayed events have a rate of their own, by person; a visitor's counts
-  by address. They are charged once they are sent, and nothing is replayed before they are paid.
+  token is most of the work, and more for the rooms that are named and entered. Replayed events have
+  a rate of their own, by person; a visitor's counts by address. They are charged once they are
+  sent, and nothing is replayed before they are paid.
 """
 
 from typing import Protocol
@@ -20,11 +21,16 @@ from server.capacity import Capacity
 from server.limits import Limits
 from server.rejections import Rejections
 from server.rest import refused
-from server.session import Connection
+from server.session import Connection, Entry
 
 NETWORK = web.RequestKey("network", str)
 FULL_RETRY_S = 10.0
 REFUSED_COST = 4
+ROOMS_PER_ENTRY = 50
+"""So many rooms, named or entered, cost as much as an entry: each takes a query or two."""
+STILL_WORKING_MAX = 16
+"""A connection enters no more namespaces while so many that it left still have work to finish."""
+STILL_WORKING_WAIT_S = 1.0
 
 
 class Addresses(Protocol):
@@ -81,13 +87,19 @@ class ConnectionAdmission:
 
     # What they send.
 
-    def charge_entry(self, connection: Connection) -> float:
-        """Seconds to wait before this connection may enter a namespace; 0.0 when it may now."""
-        wait_s = self._limits.take_here("entries", connection.sid)
+    def charge_entry(self, connection: Connection, named: int) -> float:
+        """Seconds to wait before this connection may enter a namespace; 0.0 when it may now.
+
+        `named` is the number of rooms whose events the client asks for.
+        """
+        wait_s = STILL_WORKING_WAIT_S if connection.still_working >= STILL_WORKING_MAX else 0.0
+        wait_s = wait_s or self._limits.take_here("entries", connection.sid)
         wait_s = wait_s or self._limits.take_here("entries_of_address", connection.network)
         if wait_s:
             self._rejections.add("entry_rate")
             connection.refused_entries += 1
+        else:
+            self._charge(connection, named / ROOMS_PER_ENTRY)
         return wait_s
 
     def charge_refused_entry(self, connection: Connection) -> None:
@@ -97,9 +109,10 @@ class ConnectionAdmission:
         """Seconds to wait before this connection may have events replayed; 0.0 when it may now."""
         return self._limits.wait_of("replays", replay_key(connection, known=known))
 
-    def charge_replay(self, connection: Connection, replayed: int, *, known: bool) -> None:
-        """Charge for the events that entering a namespace replayed."""
-        self._limits.charge("replays", replay_key(connection, known=known), replayed)
+    def charge_entered(self, connection: Connection, entered: Entry, *, known: bool) -> None:
+        """Charge for the rooms and the replayed events of a namespace that was entered."""
+        self._charge(connection, entered.rooms / ROOMS_PER_ENTRY)
+        self._limits.charge("replays", replay_key(connection, known=known), entered.replayed)
 
     def count_malformed(self) -> None:
         self._rejections.add("malformed_packet")

@@ -32,7 +32,7 @@ from rooms.tasks import Tasks
 from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNamespace
 from server.devices import Devices
 from server.limits import Limits
-from server.session import Connection, People, Socket, since_of
+from server.session import Connection, Entry, People, Socket, since_of
 from storage.engine import Queries, StorageUnavailable
 
 log = structlog.get_logger("doorman")
@@ -108,23 +108,20 @@ class Doorman:
         if self.people.add(actor, connection):
             self._tell_presence(actor)
 
-    async def let_in(self, socket: Socket, auth: dict[str, Any]) -> int:
-        """Enter the rooms of a socket's namespace: replay, `synced`, then live.
-
-        Returns how many events were replayed.
-        """
+    async def let_in(self, socket: Socket, auth: dict[str, Any]) -> Entry:
+        """Enter the rooms of a socket's namespace: replay, `synced`, then live."""
         domain, connection = self._namespaces[socket.namespace], socket.connection
         since = since_of(auth) if auth.get("epoch", self.epoch) == self.epoch else {}
         stale = set(since_of(auth)) - set(since)
-        actor, replayed = socket.actor, 0
+        actor, entry = socket.actor, Entry(0, 0)
 
         def wants(queries: Queries) -> list[Wanted]:
             tx = Transaction(queries, self._kernel, actor, connection.origin)
             return wanted_streams(tx, domain, actor, since, stale)
 
         def greet(entered: dict[str, Entered]) -> None:
-            nonlocal replayed
-            replayed = sum(one.behind for one in entered.values())
+            nonlocal entry
+            entry = Entry(len(entered), sum(one.behind for one in entered.values()))
             named = set(since) | stale
             socket.send(notice_packet(socket.namespace, "synced", self._synced(entered, named)))
 
@@ -135,7 +132,7 @@ class Doorman:
         except StorageUnavailable as error:
             log.warning("rooms_not_read", error=str(error))
             raise Unavailable from error
-        return replayed
+        return entry
 
     def _synced(self, entered: dict[str, Entered], named: set[str]) -> dict[str, Any]:
         newest = list(entered.items())[:SYNCED_ROOMS_MAX]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handlers.kit.errors import TooMany
 from handlers.kit.kernel import Actor, Origin
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 WAITING_COMMANDS_MAX = 100
 STAYS_MAX = 100
 LISTENS_MAX = 1_000
+
+
+class Entry(NamedTuple):
+    """What entering a namespace came to."""
+
+    rooms: int
+    replayed: int
+    """Events."""
 
 
 class Connection:
@@ -38,6 +46,7 @@ class Connection:
         "sid",
         "silent_s",
         "sockets",
+        "still_working",
         "strikes",
         "visitor",
     )
@@ -64,6 +73,8 @@ class Connection:
         self.visitor = True
         """Whether nobody has signed in on it yet."""
         self.refused_entries = 0
+        self.still_working = 0
+        """How many sockets have left that still have work to finish."""
         self.silent_s = 0.0
         """How long before its end its client was heard of last, when it just fell silent."""
         self.admitting = asyncio.Lock()

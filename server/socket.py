@@ -31,7 +31,7 @@ from server.doorman import Doorman
 from server.engine import Engine, Members, never_asked_later
 from server.logs import transport_logger
 from server.rest import device_of
-from server.session import Connection, Socket
+from server.session import Connection, Socket, since_of
 from server.settings import Settings
 from server.telemetry import Metrics
 from server.websocket import STRIKES_MAX
@@ -264,7 +264,8 @@ class Sockets(socketio.AsyncServer):
         self, connection: Connection, packet: ClientPacket
     ) -> Coroutine[Any, Any, None] | None:
         """Enter a namespace, unless this is asked for too often; who goes on then is cut off."""
-        wait_s = self._admission.charge_entry(connection)
+        named = len(since_of(auth_of(packet.data)))
+        wait_s = self._admission.charge_entry(connection, named)
         if not wait_s:
             return self._handle_connect(connection.sid, packet.namespace, packet.data)
         if connection.refused_entries > REFUSED_ENTRIES_MAX:
@@ -329,6 +330,8 @@ class Sockets(socketio.AsyncServer):
         self._doorman.left(socket)
         if socket.worker is None:
             self._doorman.depart(socket)
+        else:
+            socket.connection.still_working += 1
 
     # A connection ends.
 

@@ -72,8 +72,8 @@ class Workers:
         """Serve a socket until nothing waits; its first job is to enter its rooms."""
         try:
             if entering is not None:
-                replayed = await self._doorman.let_in(socket, entering)
-                self._admission.charge_replay(socket.connection, replayed, known=socket.known)
+                entered = await self._doorman.let_in(socket, entering)
+                self._admission.charge_entered(socket.connection, entered, known=socket.known)
             while socket.waiting:
                 await self._answer(socket, socket.waiting.popleft())
         except Refusal:
@@ -84,6 +84,7 @@ class Workers:
         finally:
             socket.worker = None
             if socket.gone:  # it went away meanwhile; what its last command began ends now
+                socket.connection.still_working -= 1
                 self._doorman.left(socket)
                 self._doorman.depart(socket)
 

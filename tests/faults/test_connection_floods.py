@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from server.connection_admission import STILL_WORKING_MAX
+from server.session import Entry
 from tests.faults.attacker import (
     ELSEWHERE,
     HANDSHAKE,
@@ -19,7 +21,7 @@ from tests.faults.attacker import (
     open_websocket,
     request,
 )
-from tests.wire_client import Client
+from tests.wire_client import Client, Refused
 from tests.world import Process, World, one_database, until
 
 pytestmark = one_database
@@ -203,6 +205,39 @@ async def test_a_wrong_token_costs_more_than_a_right_one(world: World):
         while told.count(b"RATE_LIMITED") < 3:
             told += await line.reader.read(4_096)
     assert told.count(b"TOKEN_INVALID") == 2
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ENTRIES_BURST="10", PARLEY_ENTRIES_PER_S="1")
+async def test_naming_many_rooms_costs_as_much_as_many_entries(world: World):
+    rooms = {f"consultant:{number}": 0 for number in range(1_000)}
+    visitor = await world.visitor()
+    await visitor.enter("/consultants", since=rooms)
+    with pytest.raises(Refused, match="RATE_LIMITED"):
+        await visitor.enter("/availability")
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default")
+async def test_namespaces_that_were_left_while_they_are_entered_do_not_pile_up(
+    world: World, monkeypatch
+):
+    let_in, entering = asyncio.Event(), Counter()
+
+    async def wait(socket, auth):
+        entering["all"] += 1
+        await let_in.wait()
+        return Entry(0, 0)
+
+    monkeypatch.setattr(world.app.doorman, "let_in", wait)
+    async with websocket_of(world) as line, asyncio.timeout(5):
+        for _ in range(STILL_WORKING_MAX + 5):
+            await line.send(frames("40/auth,", 1) + frames("41/auth,", 1))
+        told = b""
+        while told.count(b"RATE_LIMITED") < 5:
+            told += await line.reader.read(4_096)
+        assert entering["all"] == STILL_WORKING_MAX
+        let_in.set()
+        (connection,) = world.app.sockets.connections
+        await until(lambda: not connection.still_working)
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_REPLAYS_BURST="150", PARLEY_REPLAYS_PER_S="1")
