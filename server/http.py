@@ -19,7 +19,7 @@ from server import page_files
 from server.bodies import Bodies
 from server.catalog import Catalog
 from server.logs import where
-from server.page_files import CLIENT
+from server.page_files import CLIENT, PageFiles
 from server.rest import Rest, refused
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ ROOT = Path(__file__).parent.parent
 HANDSHAKE = "/socket.io/"
 BYTES_PER_REQUEST = 16_384
 """A longer answer counts as so many requests more; files have a rate of their own."""
+PAGE_FILES = ("/client/", "/vendor/")
+PAGE_FILE_COUNTS = 0.2
+"""Opening the page takes a hundred cheap requests; three hundred people may share an address."""
+SLASHES_PER_REQUEST = 100
+REFUSED_AFTER_S = 1.0
+"""A refusal costs a fifth of an answer. A client that goes on gets one a second on a connection."""
+PATH_MAX = 255
+"""Characters in the path of a file of the page: what resolving it costs grows with them."""
 TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -119,13 +127,18 @@ class Site:
         self._app = app
         self._catalog = Catalog(app.registry)
         self._vendor = self._read_vendor()
+        self._files = PageFiles()
 
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Each address has a rate of requests, of which a long answer takes several."""
+        """Each address has a rate of requests, of which a long answer takes several.
+
+        A refusal is delayed, so that a client that ignores it is held up by its own connection.
+        """
         limits, network = self._app.limits, network_of(self._app.settings.address_of(request))
-        if wait_s := limits.take_here("requests", network):
+        if wait_s := limits.take_here("requests", network, cost_of(request.path)):
             self._app.rejections.add("request_rate")
+            await asyncio.sleep(REFUSED_AFTER_S)
             return refused(RateLimited(retry_after_s=wait_s))
         response = await handler(request)
         if isinstance(response, web.Response) and isinstance(response.body, bytes):
@@ -175,25 +188,22 @@ class Site:
         page = page_files.versioned((CLIENT / "index.html").read_text())
         return self._html(page, page_policy(page, self._app.kernel.objects.origin))
 
-    async def client_file(self, request: web.Request) -> web.StreamResponse:
+    async def client_file(self, request: web.Request) -> web.Response:
+        if len(request.match_info["path"]) > PATH_MAX:
+            raise web.HTTPNotFound
         found = page_files.find(request.match_info["path"])
         if found is None or found[0].suffix not in TYPES:
             raise web.HTTPNotFound
-        return self._file(*found)
+        path, cache_control = found
+        return self._files.answer(request, path, TYPES[path.suffix], cache_control)
 
-    async def vendor_file(self, request: web.Request) -> web.StreamResponse:
+    async def vendor_file(self, request: web.Request) -> web.Response:
         """A file of an npm package that the page is known to need; no other."""
         path = self._vendor.get(request.path)
         if path is None or not path.is_file():
             raise web.HTTPNotFound
-        return self._file(path, page_files.ASKED_EACH_TIME)
-
-    def _file(self, path: Path, cache_control: str) -> web.StreamResponse:
-        headers = {
-            "Content-Type": f"{TYPES[path.suffix]}; charset=utf-8",
-            "Cache-Control": cache_control,
-        }
-        return web.FileResponse(path, headers=headers)
+        kind = TYPES[path.suffix]
+        return self._files.answer(request, path, kind, page_files.ASKED_EACH_TIME)
 
     def _html(self, page: str, policy: str) -> web.Response:
         headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
@@ -203,6 +213,13 @@ class Site:
         file = CLIENT / "vendor.json"
         listed = json.loads(file.read_text()) if file.exists() else {}
         return {url: ROOT / path for url, path in listed.items()}
+
+
+def cost_of(path: str) -> float:
+    """What a request for `path` counts for; looking for a route takes longer with each slash."""
+    if path.startswith(PAGE_FILES) and len(path) <= PATH_MAX:
+        return PAGE_FILE_COUNTS
+    return 1 + path.count("/") // SLASHES_PER_REQUEST
 
 
 def docs_policy() -> str:

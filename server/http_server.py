@@ -30,6 +30,9 @@ log = structlog.get_logger("http")
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 BACKLOG = 4_096
 """After a crash all clients come back at once; who finds no place here retries after seconds."""
+LINE_MAX = 4_096
+"""Bytes of a request's first line. aiohttp looks for a route in time that grows with the square of
+its slashes; the longest addresses that are used, signed ones of files, have some 3,000."""
 KEPT_ALIVE_S = 20
 """How long an HTTP connection may be idle; longer than a proxy in front keeps one."""
 LINGER_S = 0.5
@@ -155,6 +158,7 @@ class Listener:
             loop=loop,
             access_log=None,
             auto_decompress=False,
+            max_line_size=LINE_MAX,
             keepalive_timeout=KEPT_ALIVE_S,
             lingering_time=LINGER_S,
         )

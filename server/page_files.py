@@ -1,7 +1,12 @@
-"""The page's own files, under paths that name their version, so that browsers keep them.
+"""The page's own files: kept in memory, and by browsers under paths that name their version.
 
 The page is some hundred modules. Browsers ask for kept ones once a version and not at each visit;
 otherwise an office that opens the page at once would use up the rate of its address.
+
+Invariants:
+- A file is read again when it has another size or time of change, so that nobody restarts the
+  server for an edit.
+- What is kept is bounded by the files that there are.
 """
 
 import hashlib
@@ -10,6 +15,9 @@ import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import ETag, web
 
 CLIENT = Path(__file__).parent.parent / "static" / "client"
 KEPT = "public, max-age=31536000, immutable"
@@ -68,3 +76,41 @@ def _version_of(seen: Seen) -> str:
         content = (CLIENT / name).read_bytes()
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
+
+
+class PageFile(NamedTuple):
+    """A file as it was last read."""
+
+    version: tuple[int, int]
+    """Its time of change in nanoseconds, and its size."""
+    content: bytes
+    etag: str
+
+
+class PageFiles:
+    """One an instance."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, PageFile] = {}
+
+    def answer(
+        self, request: web.Request, path: Path, content_type: str, cache_control: str
+    ) -> web.Response:
+        """The file, or 304 when the browser has it already; raises OSError when it is gone."""
+        file = self._find(path)
+        asked = request.if_none_match or ()
+        known = any(tag.value in (file.etag, "*") for tag in asked)
+        response = web.Response(status=304) if known else web.Response(body=file.content)
+        response.headers["Content-Type"] = f"{content_type}; charset=utf-8"
+        response.headers["Cache-Control"] = cache_control
+        response.etag = ETag(file.etag)
+        return response
+
+    def _find(self, path: Path) -> PageFile:
+        about = path.stat()
+        version, file = (about.st_mtime_ns, about.st_size), self._read.get(path)
+        if file is None or file.version != version:
+            content = path.read_bytes()
+            etag = hashlib.sha256(content).hexdigest()[:32]
+            file = self._read[path] = PageFile(version, content, etag)
+        return file

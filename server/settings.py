@@ -119,7 +119,7 @@ class Environment(msgspec.Struct, frozen=True):
     requests_burst: Annotated[int, Meta(ge=1, description="HTTP requests at once, an address")] = (
         10_000
     )
-    requests_per_s: Annotated[float, Meta(gt=0, description="HTTP requests a second after")] = 500
+    requests_per_s: Annotated[float, Meta(gt=0, description="HTTP requests a second after")] = 300
     entries_burst: Annotated[
         int, Meta(ge=1, description="namespaces entered at once, a connection")
     ] = 60

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from server.connection_admission import STILL_WORKING_MAX
+from server.http import REFUSED_AFTER_S
+from server.http_server import LINE_MAX
 from server.session import Entry
 from tests.faults.attacker import (
     ELSEWHERE,
@@ -282,7 +284,8 @@ def paced(world: World) -> bool:
 @pytest.mark.settings(
     PARLEY_LIMITS="default", PARLEY_REQUESTS_BURST="50", PARLEY_REQUESTS_PER_S="5"
 )
-async def test_an_address_has_a_rate_of_requests(world: World):
+async def test_an_address_has_a_rate_of_requests(world: World, monkeypatch):
+    monkeypatch.setattr("server.http.REFUSED_AFTER_S", 0)
     statuses = [
         await request(world.port, "GET /nothing HTTP/1.1\nHost: x\nConnection: close")
         for _ in range(70)
@@ -290,3 +293,58 @@ async def test_an_address_has_a_rate_of_requests(world: World):
     assert statuses[:50] == [404] * 50
     assert statuses[-1] == 429
     assert await request(world.port, "GET /nothing HTTP/1.1\nHost: x", b"", "127.0.0.8") == 404
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_REQUESTS_BURST="5", PARLEY_REQUESTS_PER_S="1")
+async def test_a_flood_of_requests_is_refused_slowly(process: Process):
+    """A refusal of each request at once would take all of the server's CPU time."""
+    asked = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with Line(process.port) as line:
+        with billed(process.pid) as bill:
+            flooding = asyncio.create_task(line.send(asked * 50_000))
+            began, told = time.monotonic(), b""
+            while told.count(b" 429 ") < 3:
+                told += await line.reader.read(4_096)
+            assert time.monotonic() - began > 2 * REFUSED_AFTER_S
+        flooding.cancel()
+        await asyncio.gather(flooding, return_exceptions=True)
+    assert bill.cpu_s < 0.5
+
+
+async def test_an_address_with_many_slashes_costs_little(world: World):
+    async def cost_of(path: str) -> float:
+        before = time.process_time()
+        for _ in range(50):
+            await request(world.port, f"GET {path} HTTP/1.1\nHost: x\nConnection: close")
+        return time.process_time() - before
+
+    longest = "/client/" + "a/" * ((LINE_MAX - 30) // 2)
+    assert await cost_of(longest) < 50 * 0.01
+    too_long = f"GET /{'a/' * 3_000} HTTP/1.1\nHost: x"
+    assert await request(world.port, too_long) == 400
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default")
+async def test_an_office_may_open_the_page_at_once(process: Process):
+    """Three hundred people behind one address ask for a hundred files each."""
+    asked = b"GET /client/when.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    others = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    with billed(process.pid) as bill:
+        async with Line(process.port) as line, asyncio.timeout(60):
+            for _ in range(300):
+                statuses = await statuses_of(line, others + asked * 100)
+                assert set(statuses) == {200}
+    assert bill.cpu_s < 30_000 * 0.001
+
+
+async def statuses_of(line: Line, requests: bytes) -> list[int]:
+    """Send requests one behind the other; the status of each answer."""
+    sending = asyncio.create_task(line.send(requests))
+    statuses = []
+    for _ in range(requests.count(b"GET ")):
+        head = await line.reader.readuntil(b"\r\n\r\n")
+        statuses.append(int(head.split()[1]))
+        length = next(one for one in head.split(b"\r\n") if one.startswith(b"Content-Length"))
+        await line.reader.readexactly(int(length.split()[1]))
+    await sending
+    return statuses

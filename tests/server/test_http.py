@@ -5,7 +5,7 @@ import pytest
 from yarl import URL
 
 from tests.kit import probe as probes
-from tests.world import one_database, until
+from tests.world import World, one_database, until
 
 
 @pytest.fixture
@@ -163,3 +163,15 @@ async def test_nobody_frames_an_answer_and_what_is_no_page_does_nothing(world, h
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     else:
         assert not [part for part in policy if "'self'" in part]
+
+
+async def test_a_file_that_the_browser_has_is_not_sent_again(world: World):
+    address = f"{world.url}/client/app.js"
+    async with aiohttp.ClientSession() as http:
+        async with http.get(address) as answer:
+            etag = answer.headers["ETag"]
+            assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+        async with http.get(address, headers={"If-None-Match": etag}) as answer:
+            assert (answer.status, await answer.read()) == (304, b"")
+        async with http.get(address, headers={"If-None-Match": '"other"'}) as answer:
+            assert answer.status == 200
