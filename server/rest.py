@@ -12,9 +12,11 @@ from handlers.kit.context import Context
 from handlers.kit.errors import Forbidden, Invalid, NotFound, RateLimited, Refusal, Unavailable
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Origin
+from handlers.kit.rest import BODY
 from server.admission import TokenMissing
 from server.bodies import Resource
 from server.dispatch import error_of
+from server.work import Work
 from storage.engine import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Rest:
 
     def __init__(self, app: "App") -> None:
         self._app = app
+        self._work = Work(app.limits)
 
     def add_to(self, application: web.Application) -> frozenset[Resource]:
         """Add the routes; returns the resources, by method, whose bodies are streams."""
@@ -78,9 +81,19 @@ class Rest:
         self._refuse_other_sites(route, request)
         actor = None if route.visitors else await self._identify(request)
         await self._limit(route, actor, address)
-        response: web.StreamResponse = await route.run(
-            Context(self._app.kernel, actor, origin), request
-        )
+        return await self._run(route, request, Context(self._app.kernel, actor, origin))
+
+    async def _run(
+        self, route: Route, request: web.Request, context: Context
+    ) -> web.StreamResponse:
+        """Charge whoever asks for the work that it makes, as for a command."""
+        if wait_s := self._work.wait_of(context.actor, context.origin):
+            raise RateLimited("Too much was asked for; wait.", retry_after_s=wait_s)
+        try:
+            response: web.StreamResponse = await route.run(context, request)
+        finally:
+            account = (context.actor, context.origin)
+            self._work.charge(*account, context.spent, len(request[BODY]), answer=0)
         return response
 
     def _refuse_other_sites(self, route: Route, request: web.Request) -> None:

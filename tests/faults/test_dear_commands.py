@@ -5,6 +5,7 @@ import json
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from handlers.kit.cost import Cost
@@ -142,6 +143,23 @@ async def test_who_waits_as_told_is_served_again(world: World):
     assert answer["error"]["code"] == "RATE_LIMITED"
     await asyncio.sleep(answer["error"]["retry_after_s"])
     assert (await ana.client.ask("/profile", "update", {"first_name": "Ana"}))["ok"]
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_WORK_BURST="20", PARLEY_WORK_PER_S="0.1")
+async def test_files_that_are_begun_and_dropped_are_charged_by_their_rows(world: World):
+    ana = await world.person("ana")
+    file = {"name": "a.txt", "content_type": "text/plain", "size": 5, "sha256": "0" * 64}
+    statuses: list[int] = []
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {ana.token}"}) as http:
+        while 429 not in statuses:
+            async with http.post(f"{world.url}/uploads", json=file) as answer:
+                statuses.append(answer.status)
+                begun = await answer.json()
+            if "id" in begun:
+                async with http.delete(f"{world.url}/uploads/{begun['id']}") as answer:
+                    statuses.append(answer.status)
+    assert 4 <= len(statuses) < 40
+    assert begun["error"]["retry_after_s"] > 1
 
 
 async def test_every_command_says_what_it_may_cost(world: World):
