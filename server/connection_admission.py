@@ -83,6 +83,8 @@ class ConnectionAdmission:
             self._capacity.signed_in(connection.network)
 
     def gone(self, connection: Connection) -> None:
+        for rate in ("entries", "frames"):
+            self._limits.forget(rate, connection.sid)
         self._capacity.release(connection.network, visitor=connection.visitor)
 
     # What they send.
@@ -126,7 +128,8 @@ class ConnectionAdmission:
         return self._limits.wait_of("frames", connection_id)
 
     def _charge(self, connection: Connection, count: float) -> None:
-        self._limits.charge("entries", connection.sid, count)
+        if not connection.gone:
+            self._limits.charge("entries", connection.sid, count)
         self._limits.charge("entries_of_address", connection.network, count)
 
 

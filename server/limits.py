@@ -46,6 +46,14 @@ class Limits:
         if self._on and count > 0:
             self._buckets[rate].charge(key, count)
 
+    def forget(self, rate: str, key: str) -> None:
+        """Forget a key that does not come again, such as a connection's."""
+        self._buckets[rate].forget(key)
+
+    def keys_kept(self) -> int:
+        """How many keys are remembered, of all rates together."""
+        return sum(len(buckets) for buckets in self._buckets.values())
+
     async def take_from(self, rate: str, address: str) -> float:
         """The same for an address: all of an IPv6 network of one subscriber count together."""
         return await self.take(rate, network_of(address))

@@ -48,6 +48,13 @@ class Buckets:
         tokens = self._tokens(key, now) - count
         self._keep(key, max(tokens, -DEBT_MAX * self.limit.burst), now)
 
+    def forget(self, key: str) -> None:
+        """Forget a key that does not come again."""
+        self._left.pop(key, None)
+
+    def __len__(self) -> int:
+        return len(self._left)
+
     def _tokens(self, key: str, now: float) -> float:
         burst, per_s = self.limit
         tokens, at = self._left.get(key, (burst, now))

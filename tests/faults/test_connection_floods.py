@@ -277,6 +277,20 @@ async def test_a_connection_that_sends_too_many_frames_is_read_slowly(world: Wor
         assert await request(world.port, POLLING, b"", ELSEWHERE) == 200
 
 
+@pytest.mark.settings(PARLEY_LIMITS="default")
+async def test_nothing_is_remembered_of_connections_that_are_gone(world: World):
+    kept = []
+    for _ in range(3):
+        lines = [await open_websocket(world.port) for _ in range(5)]
+        for line in lines:
+            await line.send(frames("40/auth,", 1))
+            await line.reader.readuntil(b"synced")
+        await close_all(lines)
+        await until(lambda: not world.app.sockets.connections)
+        kept.append(world.app.limits.keys_kept())
+    assert kept[0] == kept[2]
+
+
 def paced(world: World) -> bool:
     return any(one.outgoing.websocket._paced for one in world.app.sockets.connections)
 
