@@ -70,6 +70,8 @@ log = structlog.get_logger("app")
 
 VISITORS_OF_ADDRESS = 5
 """An address without anybody signed in may make as much work as so many people."""
+FRAMES_TOGETHER = 10
+"""All connections of a person, or of an address's visitors, may send as much as so many."""
 NAMESPACES_USUAL = 14
 """So many namespaces a client enters after it connected."""
 FILES_OF_OUR_OWN = 200
@@ -86,13 +88,13 @@ class App:
         self.stopping = False
         self.registry: Registry = load_domains(DOMAINS)
         self.metrics = Metrics()
-        self.sandbox = Sandbox(self.metrics, READERS)
-        self.kernel = self._make_kernel()
         environment = settings.environment
         redis_url = environment.redis_url
         self.bus: Bus = RedisBus(redis_url) if redis_url else InProcessBus()
         self._line = Line(redis_url) if redis_url else None
         self.limits = make_limits(settings, self._line)
+        self.sandbox = Sandbox(self.metrics, READERS, self.limits)
+        self.kernel = self._make_kernel()
         self.rejections = Rejections(self.metrics)
         self.capacity = Capacity(make_bounds(settings), settings.is_proxy)
         self.rooms = Rooms(
@@ -279,6 +281,10 @@ def make_limits(settings: Settings, line: Line | None) -> Limits:
             environment.connections_per_s * NAMESPACES_USUAL,
         ),
         "frames": RateLimit(environment.frames_burst, environment.frames_per_s),
+        "frames_together": RateLimit(
+            environment.frames_burst * FRAMES_TOGETHER, environment.frames_per_s * FRAMES_TOGETHER
+        ),
+        "decoding": RateLimit(environment.decoding_burst, environment.decoding_per_s),
         "replays": RateLimit(environment.replays_burst, environment.replays_per_s),
         "work": RateLimit(environment.work_burst, environment.work_per_s),
         "work_of_visitors": RateLimit(
@@ -299,9 +305,10 @@ def make_bounds(settings: Settings) -> Bounds:
     room = max(open_files_max() - FILES_OF_OUR_OWN, 1)
     most = min(environment.connections_max or room, room)
     if environment.limits == "off":
-        return Bounds(most, most, most, most)
+        return Bounds(most, most, most, most, most)
     return Bounds(
         connections=most,
+        per_peer=min(2 * environment.connections_per_address, max(most // 4, 1)),
         per_address=min(environment.connections_per_address, max(most // 4, 1)),
         visitors=max(most // 2, 1),
         visitors_per_address=min(environment.visitors_per_address, max(most // 8, 1)),

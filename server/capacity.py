@@ -21,9 +21,14 @@ Full = Literal["connections", "visitors"]
 
 
 class Bounds(NamedTuple):
-    """The most connections at a time."""
+    """The most connections at a time.
+
+    `per_peer` bounds the TCP connections of an address: a browser has several for its files beside
+    the one that lasts.
+    """
 
     connections: int
+    per_peer: int
     per_address: int
     visitors: int
     visitors_per_address: int
@@ -64,7 +69,7 @@ class Capacity:
     def accept(self, peer: str) -> str | None:
         """Count a TCP connection from `peer`; the key for `closed`, None without room."""
         key = "proxies" if self._is_proxy(peer) else network_of(peer)
-        crowded = key != "proxies" and self._accepted.of(key) >= self._bounds.per_address
+        crowded = key != "proxies" and self._accepted.of(key) >= self._bounds.per_peer
         if crowded or self._accepted.total >= self._bounds.connections:
             return None
         self._accepted.add(key)

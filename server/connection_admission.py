@@ -122,10 +122,17 @@ class ConnectionAdmission:
     def count_flood(self) -> None:
         self._rejections.add("flood")
 
-    def pace(self, connection_id: str, frames: int) -> float:
-        """Seconds for which no more frames are read from a connection that sent so many now."""
-        self._limits.charge("frames", connection_id, frames)
-        return self._limits.wait_of("frames", connection_id)
+    def pace(self, connection: Connection, frames: int) -> float:
+        """Seconds for which no more frames are read from a connection that sent so many now.
+
+        All connections of a person have a rate together, and so have all visitors of an address.
+        """
+        wait_s = 0.0
+        whose = connection.actor.id if connection.actor else connection.network
+        for rate, key in (("frames", connection.sid), ("frames_together", whose)):
+            self._limits.charge(rate, key, frames)
+            wait_s = max(wait_s, self._limits.wait_of(rate, key))
+        return wait_s
 
     def _charge(self, connection: Connection, count: float) -> None:
         if not connection.gone:

@@ -52,9 +52,6 @@ class Buckets:
         """Forget a key that does not come again."""
         self._left.pop(key, None)
 
-    def __len__(self) -> int:
-        return len(self._left)
-
     def _tokens(self, key: str, now: float) -> float:
         burst, per_s = self.limit
         tokens, at = self._left.get(key, (burst, now))

@@ -128,6 +128,10 @@ class Environment(msgspec.Struct, frozen=True):
         3_000
     )
     frames_per_s: Annotated[float, Meta(gt=0, description="frames read a second after")] = 500
+    decoding_burst: Annotated[
+        int, Meta(ge=1, description="seconds of decoding files at once, a person")
+    ] = 30
+    decoding_per_s: Annotated[float, Meta(gt=0, description="seconds of it a second after")] = 0.25
     replays_burst: Annotated[
         int, Meta(ge=1, description="missed events replayed at once, a person")
     ] = 20_000

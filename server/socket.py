@@ -95,7 +95,7 @@ class Sockets(socketio.AsyncServer):
         self.eio.on_message = self._hear
         self.eio.on_malformed = self._strike_by_id
         self.eio.allows_origin = settings.allows_origin
-        self.eio.pace = admission.pace
+        self.eio.pace = self._pace
         self.eio.admit = admission.admit
         self.eio.release = admission.release_unused
         self.on("connect", self._connect_namespace, namespace="*")
@@ -246,6 +246,10 @@ class Sockets(socketio.AsyncServer):
             self._strike(connection)
         else:
             self._workers.take(socket, packet)
+
+    def _pace(self, eio_sid: str, frames: int) -> float:
+        connection = self._connections.get(eio_sid)
+        return self._admission.pace(connection, frames) if connection is not None else 0.0
 
     def _strike_by_id(self, eio_sid: str) -> None:
         if (connection := self._connections.get(eio_sid)) is not None:

@@ -3,6 +3,7 @@
 Invariants:
 - One process, one job at a time, so that memory is bounded by one process's limit; the people
   take turns, so that each waits for one job of every other at most.
+- Time in the process is charged to the person, so that nobody keeps it busy for long.
 - A job that fails, is broken off or takes too much costs the process, and nobody else's job: the
   next one gets a new process.
 - A file is refused for what it does itself: it crashes its reader, or takes too much memory or CPU
@@ -13,15 +14,17 @@ Invariants:
 import asyncio
 import signal
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 import structlog
 
-from handlers.kit.errors import Unavailable
+from handlers.kit.errors import RateLimited, Unavailable
 from handlers.kit.sandbox import Streamed, Unreadable
 from handlers.kit.turns import Turns
 from rooms.tasks import Tasks
+from server.limits import Limits
 from server.sandbox.child import KILLED, Child, Ended, TooSlow
 from server.sandbox.wire import Answer, Job
 from server.telemetry import Metrics
@@ -29,6 +32,8 @@ from server.telemetry import Metrics
 log = structlog.get_logger("sandbox")
 R = TypeVar("R")
 
+RATE = "decoding"
+"""Seconds of the process that a person may use."""
 LINE_MAX = 32
 """Jobs of one person that wait; they may have 20 files on their way by default."""
 WAITING_MAX = 500
@@ -46,8 +51,11 @@ BREAKS = "breaks what decodes it"
 class Sandbox:
     """The sandbox of one instance; its process starts with the first job."""
 
-    def __init__(self, metrics: Metrics, readers: tuple[str, ...]) -> None:
+    def __init__(
+        self, metrics: Metrics, readers: tuple[str, ...], limits: Limits | None = None
+    ) -> None:
         self._metrics = metrics
+        self._limits = limits
         self._readers = readers
         self._turns = Turns(1, line_max=LINE_MAX, waiting_max=WAITING_MAX, wait_s=WAIT_S)
         self._child: Child | None = None
@@ -68,9 +76,24 @@ class Sandbox:
         assert read.__module__ in self._readers, f"the sandbox has no {read.__module__}"
         job = Job(read.__module__, read.__name__, list(args))
         kind = get_type_hints(read)["return"]
+        self._check_time(person_id)
         async with self._turns.turn(person_id):
-            result: R = await self._do(job, content, kind)
+            began = monotonic()
+            try:
+                result: R = await self._do(job, content, kind)
+            finally:
+                self._charge_time(person_id, monotonic() - began)
         return result
+
+    def _check_time(self, person_id: str) -> None:
+        """Raises RateLimited for a person whose jobs took long lately."""
+        wait_s = self._limits.wait_of(RATE, person_id) if self._limits else 0.0
+        if wait_s:
+            raise RateLimited(retry_after_s=wait_s)
+
+    def _charge_time(self, person_id: str, seconds: float) -> None:
+        if self._limits:
+            self._limits.charge(RATE, person_id, seconds)
 
     async def stop(self) -> None:
         """End the process, with the job that it does."""

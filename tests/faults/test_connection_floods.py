@@ -93,11 +93,11 @@ class TestCaps:
         assert set(world.app.capacity.counts().values()) == {0}
 
     async def test_connections_that_say_nothing_are_capped_too(self, world: World):
-        lines = [await Line(world.port).open() for _ in range(60)]
-        await until(lambda: world.app.capacity.counts()["tcp_connections"] >= 30)
+        lines = [await Line(world.port).open() for _ in range(120)]
+        await until(lambda: world.app.capacity.counts()["tcp_connections"] >= 60)
         assert await request(world.port, "GET /health/live HTTP/1.1\nHost: x") == 0
         assert await request(world.port, "GET /health/live HTTP/1.1\nHost: x", b"", "127.0.0.8")
-        assert world.app.capacity.counts()["tcp_connections"] <= 31
+        assert world.app.capacity.counts()["tcp_connections"] <= 61
         await close_all(lines)
         await until(lambda: world.app.capacity.counts()["tcp_connections"] == 0)
 
@@ -289,6 +289,17 @@ async def test_nothing_is_remembered_of_connections_that_are_gone(world: World):
         await until(lambda: not world.app.sockets.connections)
         kept.append(world.app.limits.keys_kept())
     assert kept[0] == kept[2]
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_FRAMES_BURST="100", PARLEY_FRAMES_PER_S="1")
+async def test_visitors_of_an_address_have_a_rate_of_frames_together(world: World):
+    lines = [await open_websocket(world.port) for _ in range(20)]
+    for line in lines:
+        await line.send(frames("3", 60))
+    await until(lambda: paced(world))
+    ana = await world.person("ana")  # from another address
+    assert (await ana.call("/profile", "me"))["first_name"] == "Ana"
+    await close_all(lines)
 
 
 def paced(world: World) -> bool:

@@ -66,7 +66,7 @@ def changes_of_nginx(at: Places) -> Changes:
         "/etc/nginx/tls/parley.": f"{at.folder}/parley.",
         "limit_conn connections 4000": f"limit_conn connections {CONNECTIONS_MAX}",
         "client_body_timeout 10s;": f"client_body_timeout {BODY_WITHIN_S}s;",
-        "burst=10000": f"burst={REQUESTS_MAX}",
+        "burst=40000": f"burst={REQUESTS_MAX}",
         "rate=1000r/s": "rate=40r/s",
     }
 
@@ -80,7 +80,7 @@ def changes_of_haproxy(at: Places) -> Changes:
         "/etc/haproxy/parley.pem": f"{at.folder}/parley.pem",
         "wait-for-body time 10s": f"wait-for-body time {BODY_WITHIN_S}s",
         "sc0_conn_cur gt 4000": f"sc0_conn_cur gt {CONNECTIONS_MAX}",
-        "sc0_http_req_rate gt 10000": f"sc0_http_req_rate gt {REQUESTS_MAX}",
+        "sc0_http_req_rate gt 40000": f"sc0_http_req_rate gt {REQUESTS_MAX}",
     }
 
 

@@ -17,6 +17,8 @@ from handlers.kit.sandbox import Streamed, Unreadable
 from handlers.previews.page import CHARSETS, read_page
 from handlers.uploads.kinds import KINDS
 from handlers.uploads.magic import look_at
+from server.limits import Limits
+from server.rates import RateLimit
 from server.sandbox import child as children
 from server.sandbox import sandbox as sandboxes
 from server.sandbox.confinement import ADDRESS_SPACE_MAX
@@ -336,3 +338,15 @@ async def test_reading_costs_the_server_next_to_nothing(sandbox):
         async with asyncio.timeout(1.5):
             await sandbox.run("ana", hostile.spin, b"")
     assert time.process_time() - began < 0.5
+
+
+async def test_a_person_whose_jobs_take_long_waits_and_nobody_else_does() -> None:
+    limits = Limits({"decoding": RateLimit(burst=1, per_s=0.01)}, on=True)
+    sandbox = Sandbox(Metrics(), READERS, limits)
+    limits.charge("decoding", "eve", 5)
+    with pytest.raises(RateLimited) as refused:
+        await sandbox.run("eve", look_at, b"GIF89a")
+    assert (refused.value.retry_after_s or 0) > 100
+    await sandbox.run("ana", look_at, b"GIF89a")
+    assert limits.wait_of("decoding", "ana") > 0  # starting the process took most of a second
+    await sandbox.stop()
