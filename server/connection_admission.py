@@ -127,12 +127,11 @@ class ConnectionAdmission:
 
         All connections of a person have a rate together, and so have all visitors of an address.
         """
-        wait_s = 0.0
+        if not self._limits.on:
+            return 0.0
         whose = connection.actor.id if connection.actor else connection.network
-        for rate, key in (("frames", connection.sid), ("frames_together", whose)):
-            self._limits.charge(rate, key, frames)
-            wait_s = max(wait_s, self._limits.wait_of(rate, key))
-        return wait_s
+        wait_s = self._limits.charge("frames", connection.sid, frames)
+        return max(wait_s, self._limits.charge("frames_together", whose, frames))
 
     def _charge(self, connection: Connection, count: float) -> None:
         if not connection.gone:

@@ -41,10 +41,13 @@ class Limits:
         """Seconds until `key` may do it again on this instance; takes nothing."""
         return self._buckets[rate].wait_of(key) if self._on else 0.0
 
-    def charge(self, rate: str, key: str, count: float) -> None:
-        """Charge `key` on this instance for what was done already."""
-        if self._on and count > 0:
-            self._buckets[rate].charge(key, count)
+    def charge(self, rate: str, key: str, count: float) -> float:
+        """Charge `key` on this instance for what was done already; the seconds to wait then."""
+        return self._buckets[rate].charge(key, count) if self._on and count > 0 else 0.0
+
+    @property
+    def on(self) -> bool:
+        return self._on
 
     def forget(self, rate: str, key: str) -> None:
         """Forget a key that does not come again, such as a connection's."""

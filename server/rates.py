@@ -42,11 +42,15 @@ class Buckets:
         tokens = self._tokens(key, time.monotonic())
         return 0.0 if tokens >= 1 else waiting_s((1 - tokens) / self.limit.per_s)
 
-    def charge(self, key: str, count: float) -> None:
-        """Take `count` tokens for what is done already; what is not there is owed."""
+    def charge(self, key: str, count: float) -> float:
+        """Take `count` tokens for what is done already; the seconds until there is one again.
+
+        What is not there is owed.
+        """
         now = time.monotonic()
-        tokens = self._tokens(key, now) - count
-        self._keep(key, max(tokens, -DEBT_MAX * self.limit.burst), now)
+        tokens = max(self._tokens(key, now) - count, -DEBT_MAX * self.limit.burst)
+        self._keep(key, tokens, now)
+        return 0.0 if tokens >= 1 else waiting_s((1 - tokens) / self.limit.per_s)
 
     def forget(self, key: str) -> None:
         """Forget a key that does not come again."""

@@ -26,12 +26,16 @@ class Work:
 
     def wait_of(self, actor: Actor | None, origin: Origin) -> float:
         """Seconds to wait before the next command; 0.0 for who owes nothing."""
+        if not self._limits.on:
+            return 0.0
         return self._limits.wait_of(*self._account(actor, origin))
 
     def charge(
         self, actor: Actor | None, origin: Origin, spent: Spent, payload: int, answer: int
     ) -> None:
         """Charge for a command whose payload and answer have so many bytes."""
+        if not self._limits.on:
+            return
         self._limits.charge(*self._account(actor, origin), units_of(spent, payload, answer))
 
     def _account(self, actor: Actor | None, origin: Origin) -> tuple[str, str]:
