@@ -40,6 +40,10 @@ async def lost_places(hour):
     return [place.booking_id for place in places if place.lost_at is not None]
 
 
+async def is_held_by(hour, booking_id, devices):
+    return await hour.world.read(count_stays, booking_id) == devices
+
+
 async def held_less(hour, booking_id, before):
     """Whether fewer stays hold a place than before."""
     return await hour.world.read(count_stays, booking_id) < before
@@ -98,6 +102,8 @@ async def test_devices_that_are_lost_in_the_same_moment_lose_the_place(hour):
     phones = [await ana.device() for _ in range(4)]
     for phone in phones:
         await phone.enter(ROOM)
+    # A device holds the place a moment after it entered.
+    await until(lambda: is_held_by(hour, ana_booking, 1 + len(phones)))
     await lose(hour, ana.client, *phones)
     assert await lost_places(hour) == [ana_booking]
 
