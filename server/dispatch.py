@@ -20,12 +20,13 @@ from handlers.kit.errors import (
     Unavailable,
     UnknownCommand,
 )
+from handlers.kit.idempotency import Replayed
 from handlers.kit.kernel import Actor, Kernel, Origin
 from server.limits import Limits
 from server.logs import CORRELATION, where
 from server.telemetry import Metrics
 from server.work import Work
-from storage.engine import StorageUnavailable
+from storage.engine import OutcomeUnknown, StorageUnavailable
 
 log = structlog.get_logger("dispatch")
 
@@ -115,7 +116,7 @@ class Dispatcher:
         context.request_id = ask_of(request) if command.changes else None
         if context.request_id is not None:
             context.payload = msgspec.json.encode(request, order="deterministic")
-        return await command.run(context, request)
+        return await carry_out(command, context, request)
 
     def _find(self, incoming: Incoming) -> Command:
         command = self._commands.get((incoming.namespace, incoming.name))
@@ -144,6 +145,13 @@ class Dispatcher:
     def _refusal_of(self, raised: Exception, incoming: Incoming) -> Refusal:
         if isinstance(raised, Refusal):
             return raised
+        if isinstance(raised, OutcomeUnknown):
+            log.warning("outcome_unknown", command=incoming.name, error=str(raised))
+            return Unavailable(
+                "It is not known whether this was done.",
+                details={"outcome": "unknown"},
+                retry_after_s=1,
+            )
         if isinstance(raised, StorageUnavailable | TimeoutError):
             why = str(raised) or type(raised).__name__
             log.warning("unavailable", command=incoming.name, error=why)
@@ -162,6 +170,20 @@ class Dispatcher:
         name = incoming.name if known else "unknown"
         self._metrics.commands.add(incoming.namespace, name, code)
         self._metrics.seconds.add(incoming.namespace, seconds)
+
+
+async def carry_out(command: Command, context: Context, request: Any) -> Any:
+    """The command's view, or what it was answered before."""
+    try:
+        view = await command.run(context, request)
+    except Replayed as replayed:
+        view = replayed.answer
+    except Exception:
+        await context.release()
+        raise
+    for afterwards in context.when_done:
+        afterwards()
+    return view
 
 
 def authorise(command: Command, actor: Actor | None) -> None:

@@ -28,9 +28,9 @@ from handlers.pincodes.public import forget_pincodes
 from handlers.previews.public import forget_counts, forget_pages
 from handlers.send.public import forget_dispatches
 from rooms.tasks import Tasks
-from storage.answers import forget_answers
 from storage.engine import Queries, StorageUnavailable
 from storage.events import forget_events
+from storage.idempotency import forget_keys
 
 log = structlog.get_logger("housekeeping")
 
@@ -68,7 +68,7 @@ def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
         partial(forget_steps, before=events_since),
         forget_words,
         partial(forget_dispatches, before=events_since),
-        partial(forget_answers, before=now - rules.span("answers_kept_days")),
+        partial(forget_keys, before=now - rules.span("answers_kept_days")),
         partial(forget_pincodes, before=now - rules.span("pincodes_kept_s")),
         partial(forget_throttles, before=now),
         partial(forget_devices, before=now - rules.span("devices_known_days")),

@@ -29,6 +29,10 @@ class StorageUnavailable(Exception):
     """The database cannot take this now (full, read-only, away, overloaded); nothing was kept."""
 
 
+class OutcomeUnknown(StorageUnavailable):
+    """COMMIT was sent and not answered: it may have been kept, and it may not."""
+
+
 class Queries(Protocol):
     """One transaction's statements. Values are bound by name; rows come back as the given shape."""
 

@@ -392,6 +392,7 @@ class Process:
         self.clients: list[Closes] = []
         self._log = data_dir.parent / f"log-{self.port}"
         self._running: subprocess.Popen[bytes] | None = None
+        self.command = ["run.py"]
 
     @property
     def url(self) -> str:
@@ -410,7 +411,7 @@ class Process:
     async def start(self) -> "Process":
         with self._log.open("ab") as log:
             self._running = subprocess.Popen(
-                [sys.executable, "run.py"],
+                [sys.executable, *self.command],
                 cwd=ROOT,
                 env={"PATH": os.environ["PATH"], **self.environ},
                 stdout=log,

@@ -43,9 +43,9 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
 @call.command()
 async def leave(ctx: Context, ask: LeaveCall) -> CallView:
     """Leave a call; it ends when nobody comes back."""
-    view = await ctx.transact(service.leave, ask)
-    ctx.unfollow("/call", names.call(ask.call_id, ctx.user_id))
-    return view
+    room = names.call(ask.call_id, ctx.user_id)
+    ctx.when_done.append(lambda: ctx.unfollow("/call", room))
+    return await ctx.transact(service.leave, ask)
 
 
 @call.command()

@@ -4,24 +4,30 @@ Invariants:
 - A plain function has no effect but through its `Transaction`: statements run at once, events,
   timers and whispers are handed on after the commit. It may be run again from the start.
 - Numbers are taken when the function is done (`flush`), so the locks on stream heads are short.
-- With a `request_id`, the claim, the change and its answer are one transaction.
+- With a `request_id`, the claim, the change and its answer are one transaction; a command of
+  several transactions names those before the last one (`handlers/kit/idempotency.py`).
 """
 
+import typing
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from handlers.kit.contract import Event, Request, View, encode
+from handlers.kit.contract import Event, Request, encode
 from handlers.kit.cost import Spent
-from handlers.kit.errors import Conflict, Refusal
+from handlers.kit.errors import Refusal
+from handlers.kit.idempotency import Attempt, Held, when_free, while_renewing
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Audience, Kernel, Origin, Stored, Wake, Whisper
 from rooms.names import stream
-from storage import answers, events, timers
-from storage.engine import Queries
+from storage import events, timers
+from storage.engine import OutcomeUnknown, Queries, StorageUnavailable
+from storage.idempotency import Key
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -159,34 +165,53 @@ class Context:
     after_ack: list[Callable[[], None]] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
     """What its transactions have cost so far."""
+    when_done: list[Callable[[], None]] = field(default_factory=list)
+    """What happens once the command is done, by this attempt or by an earlier one."""
     _attended: list[str] = field(default_factory=list)
     _listened: list[str] = field(default_factory=list)
-    _claimed: bool = False
-    _replayed: msgspec.Raw | None = None
+    _attempt: Attempt | None = None
+    _finished: bool = False
 
     async def transact(self, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the plain function `work(tx, …)` in one transaction and commit it."""
+        """Run the plain function `work(tx, …)` in one transaction and commit it.
 
-        def run(queries: Queries) -> Any:
-            tx = Transaction(queries, self.kernel, self.actor, self.origin)
-            try:
-                answer = self._answer(tx, work, *args, **kwargs)
-            except Refusal as refusal:
-                if refusal.keeps:
-                    tx.flush()
-                raise
-            finally:
-                self.spent.add(tx)
-            return answer
+        With a `request_id` this is the command's last transaction: what it gives is the answer,
+        also to each repetition.
+        """
+        if self._finished:
+            raise RuntimeError("only the last transaction of a command is no step")
+        value = await self._commit(partial(self._finish, lambda tx: work(tx, *args, **kwargs)))
+        self._finished = self.request_id is not None
+        return cast(T, value)
 
-        # With a request id there is a claim, which is a change, before anything can be refused.
-        answer = await self.kernel.database.transact(run, apart=self.request_id is not None)
-        if isinstance(answer, msgspec.Raw):
-            self._replayed = answer
-        # A command of several transactions (an outside answer in between) claims its id in the
-        # first; each of them keeps its answer, so the last one's is what a repeat hears.
-        self._claimed = True
-        return cast(T, answer)
+    async def step(self, name: str, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a transaction that others of the same command follow.
+
+        With a `request_id`, the step is done once: a repetition after it gets the value from what
+        is kept, by the return type of `work`. The id is then held for what this attempt does next.
+        """
+        kind = returned_by(work)
+        run = partial(self._keep_step, name, kind, lambda tx: work(tx, *args, **kwargs))
+        value = await self._commit(run)
+        if self._attempt is not None:
+            self._attempt.began = True
+        return cast(T, value)
+
+    async def outside(self, act: Awaitable[T]) -> T:
+        """What `act` gives, which has effects elsewhere; no other attempt is at it meanwhile.
+
+        It needs a bound of its own on its time. An earlier attempt may have done it already and
+        then died: pass on an idempotency key that a step before it kept.
+        """
+        if self._attempt is None:
+            return await act
+        return await while_renewing(act, partial(self.keep_up, self._attempt.lease))
+
+    async def release(self) -> None:
+        """The command failed: let a repetition begin at once."""
+        if self._attempt is not None and self._attempt.began:
+            with suppress(StorageUnavailable):  # the lease ends by itself
+                await self.keep_up(self._attempt.release)
 
     async def read(self, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the plain function on one snapshot; it must not change anything."""
@@ -283,32 +308,70 @@ class Context:
         assert self.kernel.audience is not None
         return self.kernel.audience
 
-    def _answer(self, tx: Transaction, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> Any:
+    async def _commit(self, work: Callable[[Transaction], Any]) -> Any:
+        """Run `work` in one transaction, once no other attempt at the same request is under way."""
+        run = partial(self._run, work)
         if self.request_id is None or self.actor is None:
-            value: Any = work(tx, *args, **kwargs)
-            tx.flush()
-            return value
-        key = (self.actor.id, self.command, self.request_id)
-        digest = self.kernel.keys.fingerprint("payload", self.payload.decode())
-        if self._replayed is not None:
-            return self._replayed
-        before = None if self._claimed else answers.claim(tx, *key, digest, tx.now)
-        if before is not None:
-            if before.payload_hash != digest or before.answer is None:
-                raise Conflict("This request id was used with another payload.")
-            return msgspec.Raw(before.answer.encode())
+            return await self.kernel.database.transact(run)
+        if self._attempt is None:
+            self._attempt = self._make_attempt(self.actor.id, self.request_id)
+        # There is a claim, which is a change, before anything can be refused.
+        transact = partial(self.kernel.database.transact, run, apart=True)
         try:
-            value = work(tx, *args, **kwargs)
+            return await when_free(transact)
+        except OutcomeUnknown:
+            return await when_free(transact)  # it finds what was kept, if it was
+
+    def _run(self, work: Callable[[Transaction], Any], queries: Queries) -> Any:
+        tx = Transaction(queries, self.kernel, self.actor, self.origin)
+        waits = False
+        try:
+            return work(tx)
+        except Held:
+            waits = True  # which is not charged
+            raise
         except Refusal as refusal:
             if refusal.keeps:
-                answers.drop_claim(tx, *key)
+                tx.flush()
+                if self._attempt is not None:
+                    self._attempt.free(tx)
             raise
+        finally:
+            if not waits:
+                self.spent.add(tx)
+
+    def _make_attempt(self, user_id: str, request_id: str) -> Attempt:
+        digest = self.kernel.keys.fingerprint("payload", self.payload.decode())
+        holder = new_id(self.kernel.clock.now())
+        return Attempt(Key(user_id, self.command, request_id), digest, holder)
+
+    def _finish(self, work: Callable[[Transaction], Any], tx: Transaction) -> Any:
+        if self._attempt is not None:
+            self._attempt.claim(tx, leased=False)
+        value = work(tx)
         tx.flush()
-        about = value.about() if isinstance(value, View) else None
-        kept = encode(value)
-        tx.bytes_kept += len(kept)
-        answers.keep_answer(tx, *key, kept, about)
+        if self._attempt is not None:
+            self._attempt.finish(tx, value)
         return value
+
+    def _keep_step(
+        self, name: str, kind: Any, work: Callable[[Transaction], Any], tx: Transaction
+    ) -> Any:
+        kept: dict[str, str] = {}
+        if self._attempt is not None:
+            kept = self._attempt.claim(tx, leased=True)
+            if name in kept:
+                return msgspec.json.decode(kept[name], type=kind)
+        value = work(tx)
+        tx.flush()
+        if self._attempt is not None:
+            self._attempt.keep_step(tx, kept, name, value)
+        return value
+
+
+def returned_by(work: Callable[..., Any]) -> Any:
+    """The type that a function declares to return."""
+    return typing.get_type_hints(work)["return"]
 
 
 def ask_of(request: Request) -> str | None:

@@ -98,6 +98,12 @@ class Change(Request, kw_only=True):
     request_id: RequestId | UnsetType = UNSET
 
 
+class ChangeOnce(Change, kw_only=True):
+    """What a changing command takes that must never be done twice: its `request_id` is required."""
+
+    request_id: RequestId
+
+
 class Nothing(Request, kw_only=True):
     """A command that takes no fields."""
 

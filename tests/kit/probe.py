@@ -177,7 +177,7 @@ async def cancel_later(ctx: Context, ask: Tell) -> Empty:
 @probe.command()
 async def say_in_two(ctx: Context, ask: Maybe) -> Said:
     """Say something in each of two transactions."""
-    await ctx.transact(say_it, Say(text=ask.text + " one"))
+    await ctx.step("one", say_it, Say(text=ask.text + " one"))
     return await ctx.transact(say_it, Say(text=ask.text + " two"))
 
 

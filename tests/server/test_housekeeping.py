@@ -5,9 +5,9 @@ from sqlalchemy import func, select
 
 from handlers.kit.ids import id_at
 from server import housekeeping
-from storage.answers import answers, forget_answers
 from storage.auth import refresh_tokens, sessions
 from storage.events import events, forget_events
+from storage.idempotency import forget_keys, idempotency_keys
 from storage.known_devices import known_devices
 from storage.notifications import notifications
 from storage.pincodes import pincodes
@@ -138,12 +138,12 @@ async def test_what_is_much_is_forgotten_a_little_at_a_time(world, monkeypatch):
     many = await count(world, events)
     world.clock.advance(31 * DAY_S)
     now = world.clock.now()
-    assert await world.transact(forget_answers, now, 2) == 2
+    assert await world.transact(forget_keys, now, 2) == 2
     assert await world.transact(forget_events, id_at(now), 2) == 2
-    assert (await count(world, answers), await count(world, events)) == (3, many - 2)
+    assert (await count(world, idempotency_keys), await count(world, events)) == (3, many - 2)
     monkeypatch.setattr(housekeeping, "CHUNK", 2)
     await world.app.housekeeping.tidy()
-    assert (await count(world, answers), await count(world, events)) == (0, 0)
+    assert (await count(world, idempotency_keys), await count(world, events)) == (0, 0)
 
 
 async def test_an_event_is_kept_until_every_consumer_has_heard_it(world, monkeypatch):

@@ -17,8 +17,8 @@ from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
 from storage import chat_messages
-from storage.answers import rewrite_answers
 from storage.chat_messages import MessageRow
+from storage.idempotency import rewrite_answers
 
 
 def hide(tx: Transaction, message_id: str) -> None:

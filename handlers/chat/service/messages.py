@@ -25,9 +25,9 @@ from handlers.kit.errors import Conflict, NotFound
 from handlers.uploads import public as uploads
 from rooms import names
 from storage import chat_messages, chat_pins, chat_reactions
-from storage.answers import rewrite_answers
 from storage.chat_messages import MessageRow
 from storage.events import rewrite_subject
+from storage.idempotency import rewrite_answers
 
 OWN_KINDS = ("text", "media")
 """What is its sender's to edit and to take back; a card is its subject's."""

@@ -23,8 +23,8 @@ from handlers.moderation.contracts import (
 )
 from rooms import names
 from storage import moderation as store
-from storage.answers import rewrite_answers
 from storage.events import rewrite_subject
+from storage.idempotency import rewrite_answers
 from storage.moderation import CaseRow
 
 NOTES_MAX = 100

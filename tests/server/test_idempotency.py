@@ -1,0 +1,228 @@
+"""A command that acts outside between two transactions: one effect for each request id."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import select
+
+from handlers.kit import idempotency
+from handlers.kit.command import Domain
+from storage.engine import OutcomeUnknown
+from storage.idempotency import idempotency_keys
+from tests.kit import paying as payments
+from tests.kit import probe as probes
+from tests.kit.paying import Provider
+from tests.world import Person, World, until
+
+ASK = {"amount": 1200, "request_id": "r1"}
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    async with payments.provider() as it:
+        yield it
+
+
+@pytest.fixture
+def domains(switches, provider) -> tuple[Domain, ...]:
+    return (probes.probe, payments.paying)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(payments, "WITHIN_S", 0.3)
+
+
+@pytest.fixture
+async def ana(world: World) -> Person:
+    return await (await world.person("ana")).enter("/paying")
+
+
+async def pay(person: Person, **ask: object) -> dict[str, object]:
+    """The answer, which may be a refusal."""
+    return await person.client.ask("/paying", "pay", {**ASK, **ask})
+
+
+async def settled(world: World) -> tuple[int, int]:
+    """How many payments were intended and how many settled."""
+    intended = await world.stored(payments.PaymentIntended.NAME)
+    return len(intended), len(await world.stored(payments.PaymentSettled.NAME))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [("declines", "DECLINED"), ("hangs", "UNAVAILABLE"), ("loses", "UNAVAILABLE")],
+)
+async def test_a_retry_resumes_after_the_step_that_is_kept(
+    world, ana, provider, trouble, code, monkeypatch
+):
+    provider.behaves = trouble
+    first = await pay(ana)
+    assert first["error"]["code"] == code
+    monkeypatch.setattr(idempotency, "WAIT_MAX_S", 0.1)  # a failed attempt holds nothing
+    assert await settled(world) == (1, 0)
+    provider.behaves = "well"
+    second = await pay(ana)
+    assert second["ok"], second
+    assert await settled(world) == (1, 1)
+    assert await pay(ana) == second, "a done request is replayed"
+    assert list(provider.charged.values()) == [1200]
+    assert list(provider.asked.values()) == [2], "both attempts, under one idempotency key"
+
+
+async def test_two_at_once_act_outside_once_and_hear_the_same(world, ana, provider):
+    provider.behaves = "slow"
+    other = await (await ana.device()).enter("/paying")
+    asks = [asyncio.create_task(one.ask("/paying", "pay", ASK)) for one in (ana.client, other)]
+    await until(lambda: provider.at_once == 1)
+    provider.open.set()
+    answers = await asyncio.gather(*asks)
+    assert answers[0]["ok"]
+    assert answers[0] == answers[1]
+    assert provider.at_once_max == 1
+    assert sum(provider.asked.values()) == 1
+    assert await settled(world) == (1, 1)
+
+
+async def test_who_waits_too_long_for_the_first_is_told_to_come_back(
+    world, ana, provider, monkeypatch
+):
+    monkeypatch.setattr(idempotency, "WAIT_MAX_S", 0.1)
+    monkeypatch.setattr(payments, "WITHIN_S", 30)
+    provider.behaves = "slow"
+    other = await (await ana.device()).enter("/paying")
+    first = asyncio.create_task(ana.client.ask("/paying", "pay", ASK))
+    await until(lambda: provider.at_once == 1)
+    answer = await other.ask("/paying", "pay", ASK)
+    assert answer["error"]["code"] == "UNAVAILABLE"
+    provider.open.set()
+    assert (await first)["ok"]
+
+
+async def test_a_pending_request_id_takes_no_other_payload(world, ana, provider):
+    provider.behaves = "hangs"
+    await pay(ana)
+    answer = await pay(ana, amount=1)
+    assert answer["error"]["code"] == "CONFLICT"
+    provider.behaves = "well"
+    assert (await pay(ana))["ok"]
+    assert list(provider.charged.values()) == [1200]
+
+
+async def test_an_attempt_whose_lease_was_taken_over_keeps_nothing(
+    world, ana, provider, monkeypatch
+):
+    """As if its machine had been asleep: another one finished meanwhile."""
+    monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 30)
+    monkeypatch.setattr(payments, "WITHIN_S", 30)
+    provider.behaves = "slow"
+    other = await (await ana.device()).enter("/paying")
+    first = asyncio.create_task(ana.client.ask("/paying", "pay", ASK))
+    await until(lambda: provider.at_once == 1)
+    world.clock.advance(idempotency.LEASE_S + 1)
+    provider.behaves = "well"
+    done = await other.ask("/paying", "pay", ASK)
+    assert done["ok"]
+    provider.open.set()
+    late = await first
+    assert late == done, "its last transaction finds the answer"
+    assert await settled(world) == (1, 1)
+
+
+async def test_a_lease_is_renewed_as_long_as_the_work_outside_lasts(
+    world, ana, provider, monkeypatch
+):
+    monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 0.02)
+    monkeypatch.setattr(idempotency, "WAIT_MAX_S", 0.1)
+    monkeypatch.setattr(payments, "WITHIN_S", 30)
+    provider.behaves = "slow"
+    other = await (await ana.device()).enter("/paying")
+    first = asyncio.create_task(ana.client.ask("/paying", "pay", ASK))
+    await until(lambda: provider.at_once == 1)
+    key = await world.read(the_lease)
+    world.clock.advance(idempotency.LEASE_S - 1)
+    await until(lambda: is_later(world, key))
+    world.clock.advance(2)  # beyond the lease that it began with
+    assert (await other.ask("/paying", "pay", ASK))["error"]["code"] == "UNAVAILABLE"
+    provider.open.set()
+    assert (await first)["ok"]
+    assert sum(provider.asked.values()) == 1
+
+
+def the_lease(tx):
+    return tx.scalar(select(idempotency_keys.c.leased_until))
+
+
+async def is_later(world, lease):
+    return await world.read(the_lease) > lease
+
+
+async def test_a_command_may_need_a_request_id(world, ana, provider):
+    answer = await ana.client.ask("/paying", "pay", {"amount": 1})
+    assert answer["error"]["code"] == "INVALID"
+    assert "request_id" in answer["error"]["details"]["expected"]
+    assert not provider.asked
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_commit_of_unknown_outcome_is_found_out_by_its_request_id(
+    world, ana, monkeypatch, kept
+):
+    await ana.enter("/probe")
+    database = world.app.database
+    real, lost = database.transact, []
+
+    async def transact(work, *, apart=False, **how):
+        if not apart or lost:
+            return await real(work, apart=apart, **how)
+        lost.append(True)
+        if kept:
+            await real(work, apart=apart, **how)
+        raise OutcomeUnknown("the answer to COMMIT was lost")
+
+    monkeypatch.setattr(database, "transact", transact)
+    answer = await ana.client.ask("/probe", "say", {"text": "once", "request_id": "r1"})
+    assert answer["ok"], answer
+    assert lost
+    assert [one["text"] for one in await world.stored("PROBE_SAID")] == ["once"]
+
+
+async def test_without_a_request_id_an_unknown_outcome_is_said_to_be_unknown(
+    world, ana, monkeypatch
+):
+    await ana.enter("/probe")
+
+    async def transact(work, *, apart=False, **how):
+        raise OutcomeUnknown("the answer to COMMIT was lost")
+
+    monkeypatch.setattr(world.app.database, "transact", transact)
+    answer = await ana.client.ask("/probe", "say", {"text": "once"})
+    assert answer["error"]["code"] == "UNAVAILABLE"
+    assert answer["error"]["details"] == {"outcome": "unknown"}
+
+
+@pytest.mark.parametrize("trouble", ["loses", "hangs"])
+async def test_a_payment_survives_the_kill_of_its_process(process, provider, trouble):
+    process.kill()
+    process.command = ["-m", "tests.kit.paying"]
+    process.environ[payments.PROVIDER_URL] = provider.url
+    await process.start()
+    provider.behaves = trouble
+    ana = await (await process.sign_up("ana")).enter("/paying")
+    asking = asyncio.create_task(pay(ana))
+    await until(lambda: provider.asked)
+    process.kill()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    provider.behaves = "well"
+    await process.start()
+    back = await (await ana.device()).enter("/paying")
+
+    async def paid():
+        return (answer := await back.ask("/paying", "pay", ASK))["ok"] and answer
+
+    answer = await until(paid, within_s=30)
+    assert list(provider.charged.values()) == [1200]
+    assert len(provider.asked) == 1, "the retry asks under the first one's idempotency key"
+    assert await back.ask("/paying", "pay", ASK) == answer
