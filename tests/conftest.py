@@ -57,16 +57,67 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
     return {"uvloop": uvloop.new_event_loop}
 
 
-# Databases. Each test gets one of its own, copied from one that has all the tables.
+# Databases. Each test gets an empty one with all the tables.
+
+EMPTY = """
+DO $$
+DECLARE
+    name text;
+BEGIN
+    SET LOCAL session_replication_role = replica;  -- no order of tables matters then
+    FOR name IN
+        SELECT quote_ident(tablename) FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    LOOP
+        EXECUTE 'DELETE FROM ' || name;
+    END LOOP;
+END $$
+"""
+"""Empties every table, which takes far less time than a new database or TRUNCATE."""
+END_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+SHAPE = """
+SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal),
+    (SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+     WHERE nspname = 'public'),
+    (SELECT count(*) FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace
+     WHERE nspname = 'public'),
+    (SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase
+     WHERE datname = current_database())
+"""
+"""What a test may have changed beside the rows: triggers, tables, functions and settings."""
 
 
 class Template:
-    """A PostgreSQL database with all tables, and copies of it."""
+    """A PostgreSQL database with all tables, copies of it, and one that is lent again and again."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._name = ""
         self._copies = 0
+        self._free: str | None = None
+        self._shape: asyncpg.Record | None = None
+
+    async def lend(self) -> str:
+        """The URL of a database without rows; `take_back` it after use."""
+        url, self._free = self._free, None
+        return url or await self.copy()
+
+    async def take_back(self, url: str) -> None:
+        """Empty a database for the next test, or drop it when more than its rows was changed."""
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        try:
+            await connection.execute(END_OTHERS)
+            await connection.execute(EMPTY)
+            clean = await connection.fetchrow(SHAPE) == self._shape
+        finally:
+            await connection.close()
+        if clean:
+            self._free = url
+        else:
+            await self.drop(url)
 
     async def copy(self) -> str:
         """The URL of a fresh copy."""
@@ -92,6 +143,9 @@ class Template:
         async with engine.begin() as connection:
             await connection.run_sync(upgrade)
         await engine.dispose()
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        self._shape = await connection.fetchrow(SHAPE)
+        await connection.close()
         return url
 
     async def _sql(self, statement: str) -> None:
@@ -135,9 +189,9 @@ async def database_url(
         yield f"sqlite:///{file}"
     else:
         template: Template = request.getfixturevalue("postgres_template")
-        url = await template.copy()
+        url = await template.lend()
         yield url
-        await template.drop(url)
+        await template.take_back(url)
 
 
 # Instances.
