@@ -32,7 +32,7 @@ from rooms.tasks import Tasks
 from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNamespace
 from server.devices import Devices
 from server.limits import Limits
-from server.session import Connection, Entry, People, Socket, since_of
+from server.session import Connection, Entry, People, Since, Socket, since_of
 from storage.engine import Queries, StorageUnavailable
 
 log = structlog.get_logger("doorman")
@@ -111,19 +111,18 @@ class Doorman:
     async def let_in(self, socket: Socket, auth: dict[str, Any]) -> Entry:
         """Enter the rooms of a socket's namespace: replay, `synced`, then live."""
         domain, connection = self._namespaces[socket.namespace], socket.connection
-        since = since_of(auth) if auth.get("epoch", self.epoch) == self.epoch else {}
-        stale = set(since_of(auth)) - set(since)
+        since = since_of(auth, self.epoch)
         actor, entry = socket.actor, Entry(0, 0)
 
         def wants(queries: Queries) -> list[Wanted]:
             tx = Transaction(queries, self._kernel, actor, connection.origin)
-            return wanted_streams(tx, domain, actor, since, stale)
+            return wanted_streams(tx, domain, actor, since)
 
         def greet(entered: dict[str, Entered]) -> None:
             nonlocal entry
             entry = Entry(len(entered), sum(one.behind for one in entered.values()))
-            named = set(since) | stale
-            socket.send(notice_packet(socket.namespace, "synced", self._synced(entered, named)))
+            synced = self._synced(entered, set(since.numbers))
+            socket.send(notice_packet(socket.namespace, "synced", synced))
 
         try:
             await self._rooms.enter(socket, wants, greet)
@@ -136,7 +135,9 @@ class Doorman:
 
     def _synced(self, entered: dict[str, Entered], named: set[str]) -> dict[str, Any]:
         newest = list(entered.items())[:SYNCED_ROOMS_MAX]
-        listed = dict(newest) | {n: e for n, e in entered.items() if room_of(n) in named}
+        listed = dict(newest) | {
+            n: entry for n, entry in entered.items() if room_of(n) in named or not entry.recovered
+        }
         rooms = {
             room_of(n): {"seq": entry.head, "recovered": entry.recovered}
             for n, entry in listed.items()
@@ -272,22 +273,15 @@ class Doorman:
 
 
 def wanted_streams(
-    tx: Transaction, domain: Domain, actor: Actor | None, since: dict[str, int], stale: set[str]
+    tx: Transaction, domain: Domain, actor: Actor | None, since: Since
 ) -> list[Wanted]:
-    """A person's rooms in a domain, then those that the client names and may (still) watch.
-
-    A room named with another epoch's number (`stale`) is entered as not recovered.
-    """
+    """A person's rooms in a domain, then those that the client names and may (still) watch."""
     namespace = domain.namespace or ""
-    beyond = 2**60
-    numbers = since | dict.fromkeys(stale, beyond)
     own = domain.rooms_of(tx, actor) if actor is not None else []
-    wanted = [
-        Wanted(stream(namespace, one.room), one.from_seq, numbers.get(one.room)) for one in own
-    ]
+    wanted = [Wanted(stream(namespace, one.room), one.from_seq, since.of(one.room)) for one in own]
     known = {one.room for one in own}
-    for room in sorted(set(numbers) - known)[:SYNCED_ROOMS_MAX]:
+    for room in sorted(set(since.numbers) - known)[:SYNCED_ROOMS_MAX]:
         from_seq = domain.may_watch(tx, actor, room)
         if from_seq is not None:
-            wanted.append(Wanted(stream(namespace, room), from_seq, numbers[room]))
+            wanted.append(Wanted(stream(namespace, room), from_seq, since.of(room)))
     return wanted

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from handlers.kit.contract import NUMBER_MAX
 from handlers.kit.errors import TooMany
 from handlers.kit.kernel import Actor, Origin
 from rooms.packets import Packet
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 WAITING_COMMANDS_MAX = 100
 STAYS_MAX = 100
 LISTENS_MAX = 1_000
+NEVER_GIVEN = 2**60
+"""Stands for a number beyond every head: who names it is told that nothing is recovered."""
 
 
 class Entry(NamedTuple):
@@ -217,13 +221,41 @@ class People:
         return True
 
 
-def since_of(auth: dict[str, Any]) -> dict[str, int]:
-    """`auth.since` as room → number; anything that is not one is left out."""
-    since = auth.get("since")
+@dataclass(frozen=True)
+class Since:
+    """The last number that a returning client has: in each room that it names, and in all others.
+
+    None where it does not say that it heard anything before.
+    """
+
+    numbers: dict[str, int]
+    elsewhere: int | None = None
+
+    def of(self, room: str) -> int | None:
+        return self.numbers.get(room, self.elsewhere)
+
+
+def since_of(auth: dict[str, Any], epoch: str) -> Since:
+    """`auth.since`, read on a server of this `epoch`.
+
+    What is no sequence number, or is one of another epoch, becomes `NEVER_GIVEN`: the room is not
+    recovered. So is every room when `since` itself is not an object.
+    """
+    if "since" not in auth:
+        return Since({})
+    since = auth["since"]
     if not isinstance(since, dict):
-        return {}
-    return {
-        room: seq
-        for room, seq in since.items()
-        if isinstance(room, str) and type(seq) is int and 0 <= seq < 2**53
-    }
+        return Since({}, elsewhere=NEVER_GIVEN)
+    is_current = auth.get("epoch", epoch) == epoch
+    return Since(
+        {
+            room: seq if is_current and is_seq(seq) else NEVER_GIVEN
+            for room, seq in since.items()
+            if "\0" not in room  # no room is called so, and PostgreSQL takes no such text
+        }
+    )
+
+
+def is_seq(value: Any) -> bool:
+    """Whether decoded JSON is a sequence number, by the rule for integers in commands."""
+    return type(value) is int and 0 <= value <= NUMBER_MAX

@@ -268,7 +268,7 @@ class Sockets(socketio.AsyncServer):
         self, connection: Connection, packet: ClientPacket
     ) -> Coroutine[Any, Any, None] | None:
         """Enter a namespace, unless this is asked for too often; who goes on then is cut off."""
-        named = len(since_of(auth_of(packet.data)))
+        named = len(since_of(auth_of(packet.data), self._doorman.epoch).numbers)
         wait_s = self._admission.charge_entry(connection, named)
         if not wait_s:
             return self._handle_connect(connection.sid, packet.namespace, packet.data)

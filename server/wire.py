@@ -31,11 +31,11 @@ class ClientPacket(socketio_packet.Packet):
         self.packet_type = int(kind)
         self.namespace, rest = _split_namespace(rest)
         self.id, rest = _split_id(rest)
-        self.data = None
+        self.data: Any = None
         if self.packet_type == socketio_packet.EVENT:
             self.data = _event(rest)
         elif self.packet_type == socketio_packet.CONNECT and rest:
-            self.data = msgspec.json.decode(rest)
+            self.data = _auth(rest)
         return 0
 
 
@@ -55,6 +55,11 @@ def _split_id(rest: str) -> tuple[int | None, str]:
     if end > ID_DIGITS_MAX:
         raise ValueError("the packet's id is too long")
     return (int(rest[:end]) if end else None), rest[end:]
+
+
+def _auth(rest: str) -> dict[str, Any] | None:
+    """What a CONNECT packet carries: an object or null; Socket.IO knows nothing else there."""
+    return msgspec.json.decode(rest, type=dict[str, Any] | None)
 
 
 def _event(rest: str) -> tuple[str, bytes]:
@@ -91,6 +96,6 @@ def ack_text(namespace: str, packet_id: int, body: bytes) -> bytes:
     return b"43%b%d[%b]" % (where, packet_id, body)
 
 
-def auth_of(data: Any) -> dict[str, Any]:
-    """The `auth` object of a CONNECT packet; anything else counts as none."""
-    return data if isinstance(data, dict) else {}
+def auth_of(data: dict[str, Any] | None) -> dict[str, Any]:
+    """The `auth` object of a CONNECT packet; empty when it carries none."""
+    return data or {}

@@ -208,14 +208,53 @@ async def test_a_number_of_another_time_is_not_recovered_and_replays_nothing(wor
     assert heard_by(ana.client) == []
 
 
+ODD_NUMBERS = [None, "1", 1.0, 0.5, 1e3, [1], {}, {"seq": 1}, -1, 2**53, 2**64, True, False, ""]
+
+
 @one_database
-@pytest.mark.parametrize(
-    "since",
-    [None, [], "x", {"room": "1"}, {"room": -1}, {"room": True}, {"room": 2**60}, {"": 1.5}],
-)
-async def test_a_since_that_is_none_counts_as_none(ana, since):
+@pytest.mark.parametrize("seq", ODD_NUMBERS, ids=repr)
+async def test_a_room_named_with_no_sequence_number_is_not_recovered(world, ana, seq):
+    await say_to(world, user(ana.id), "one", "two")
+    await say_to(world, "open:hall", "one")
+    await ana.enter(NAMESPACE, since={user(ana.id): seq, "open:hall": seq, "secret:hall": seq})
+    assert ana.client.synced[NAMESPACE]["rooms"] == {
+        user(ana.id): {"seq": 2, "recovered": False},
+        "open:hall": {"seq": 1, "recovered": False},
+    }
+    assert heard_by(ana.client) == []
+    await say_to(world, user(ana.id), "live")
+    await ana.client.until(lambda: heard_by(ana.client) == ["live"])
+
+
+@one_database
+@pytest.mark.parametrize("since", [None, [], [1], "x", "", 7, 0, 1.5, True, False], ids=repr)
+async def test_a_since_that_is_no_object_recovers_no_room(ana, since, monkeypatch):
+    belongings = [probes.Belonging(f"open:{n}") for n in range(300)]
+    monkeypatch.setattr(probes.probe, "rooms_of", lambda tx, actor: belongings)
+    await ana.enter(NAMESPACE, since=since)
+    rooms = ana.client.synced[NAMESPACE]["rooms"]
+    assert len(rooms) == 300, "also those beyond the newest 200"
+    assert not any(room["recovered"] for room in rooms.values())
+
+
+@one_database
+@pytest.mark.parametrize("since", [{}, {"": 1}, {"secret:hall": 1.5}, {"\0": 0}], ids=repr)
+async def test_a_since_that_names_no_room_of_theirs_changes_nothing(ana, since):
     await ana.enter(NAMESPACE, since=since)
     assert ana.client.synced[NAMESPACE]["rooms"] == {user(ana.id): {"seq": 0, "recovered": True}}
+
+
+@pytest.mark.parametrize("epoch", [None, 7, "", ["{here}"], True], ids=repr)
+async def test_an_epoch_that_is_not_this_one_recovers_nothing(world, ana, epoch):
+    await say_to(world, user(ana.id), "one")
+    await ana.enter(NAMESPACE, since={user(ana.id): 1}, epoch=epoch)
+    assert ana.client.synced[NAMESPACE]["rooms"] == {user(ana.id): {"seq": 1, "recovered": False}}
+
+
+@pytest.mark.parametrize("room", ["consultant:\0", "\0", "consultant:" + "x" * 10_000, "|", ":"])
+async def test_a_room_by_an_odd_name_is_left_out(ana, room):
+    await ana.enter("/consultants", since={room: 0})
+    assert list(ana.client.synced["/consultants"]["rooms"]) == [f"consultant:{ana.id}"]
 
 
 async def test_a_watched_room_is_entered_again_only_if_it_may_be(world, ana):

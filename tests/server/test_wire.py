@@ -55,9 +55,15 @@ def test_the_namespace_is_read_in_all_its_forms(text, namespace):
     assert ClientPacket(encoded_packet=text).namespace == namespace
 
 
-@pytest.mark.parametrize("data", [None, [], "x", 7, True])
-def test_an_auth_that_is_no_object_counts_as_none(data):
-    assert auth_of(data) == {}
+@pytest.mark.parametrize("text", ["0/chat", "0/chat,", "0/chat,null", "0/chat,{}"])
+def test_a_connect_without_auth_has_an_empty_one(text):
+    assert auth_of(ClientPacket(encoded_packet=text).data) == {}
+
+
+@pytest.mark.parametrize("data", ["[]", '"x"', "7.0", "true", "false", '""'])
+def test_an_auth_that_is_no_object_is_malformed(data):
+    with pytest.raises(MalformedPacket):
+        ClientPacket(encoded_packet=f"0/chat,{data}")
 
 
 def test_an_answer_is_written_as_socket_io_wants_it():
