@@ -13,7 +13,7 @@ import uvloop
 
 from handlers import DOMAINS
 from handlers.kit.command import load_domains
-from handlers.profile.public import OFFICES, ROLES
+from handlers.kit.uniqueness import WrongDeclaration
 from server import operator
 from server.app import App, FolderInUse, serve
 from server.catalog import Catalog
@@ -67,9 +67,22 @@ def start() -> None:
 
     try:
         uvloop.run(run())
-    except (OSError, FolderInUse) as error:
+    except (OSError, FolderInUse, WrongDeclaration) as error:
         click.echo(f"parley: cannot start: {error}", err=True)
         sys.exit(1)
+
+
+class OperatorsRole(click.ParamType[str]):
+    """The name of a role that the operator grants and revokes."""
+
+    name = "role"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        roles = load_domains(DOMAINS).roles.values()
+        names = [role.name for role in roles if role.granted_by == "operator"]
+        if value not in names:
+            self.fail(f"{value!r} is not one of {', '.join(names)}", param, ctx)
+        return value
 
 
 def once(work: Callable[[App], Awaitable[Any]]) -> Any:
@@ -79,7 +92,7 @@ def once(work: Callable[[App], Awaitable[Any]]) -> Any:
 
 @main.command()
 @click.argument("email")
-@click.argument("role", type=click.Choice(ROLES))
+@click.argument("role", type=OperatorsRole())
 def grant(email: str, role: str) -> None:
     """Give EMAIL a ROLE."""
     if not once(lambda app: operator.grant(app, email, role)):
@@ -90,7 +103,7 @@ def grant(email: str, role: str) -> None:
 
 @main.command()
 @click.argument("email")
-@click.argument("role", type=click.Choice(OFFICES))
+@click.argument("role", type=OperatorsRole())
 def revoke(email: str, role: str) -> None:
     """Take a ROLE away from EMAIL."""
     if not once(lambda app: operator.revoke(app, email, role)):

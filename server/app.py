@@ -150,6 +150,7 @@ class App:
             rules=settings.rules,
             keys=keys,
             hearers=self.registry.hearers(),
+            roles=self.registry.roles,
             instance_id=new_id(self.clock.now()),
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
             providers=Providers(settings.houses),

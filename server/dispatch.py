@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from handlers.kit.command import Command, Rate, Registry
+from handlers.kit.command import Command, Rate, Registry, Route
 from handlers.kit.context import Context, ask_of
 from handlers.kit.contract import encode
 from handlers.kit.errors import (
@@ -186,12 +186,12 @@ async def carry_out(command: Command, context: Context, request: Any) -> Any:
     return view
 
 
-def authorise(command: Command, actor: Actor | None) -> None:
-    """Raises Forbidden unless `actor` (None: a visitor) may use `command` at all."""
+def authorise(door: Command | Route, actor: Actor | None) -> None:
+    """Raises Forbidden unless `actor` (None: a visitor) may use this command or route at all."""
     if actor is None:
-        if not command.visitors:
+        if not door.visitors:
             raise Forbidden("Sign in first.")
-    elif command.roles and not command.roles & actor.roles:
+    elif door.roles and not door.roles & actor.roles:
         raise Forbidden
 
 

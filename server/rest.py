@@ -13,9 +13,10 @@ from handlers.kit.errors import Forbidden, Invalid, NotFound, RateLimited, Refus
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Origin
 from handlers.kit.rest import BODY
+from handlers.kit.uniqueness import Names, place_of
 from server.admission import TokenMissing
 from server.bodies import Resource
-from server.dispatch import error_of
+from server.dispatch import authorise, error_of
 from server.work import Work
 from storage.engine import StorageUnavailable
 
@@ -50,9 +51,17 @@ class Rest:
         self._work = Work(app.limits)
 
     def add_to(self, application: web.Application) -> frozenset[Resource]:
-        """Add the routes; returns the resources, by method, whose bodies are streams."""
+        """Add the routes; returns the resources, by method, whose bodies are streams.
+
+        Raises WrongDeclaration when the server itself serves such a path.
+        """
         streaming = set()
+        taken = Names("route")
+        for own in application.router.routes():
+            if own.resource is not None:
+                taken.reserve([(own.method, own.resource.canonical)], "the server itself")
         for route in self._app.registry.routes:
+            taken.take((route.method, route.path), place_of(route.run))
             added = application.router.add_route(
                 route.method, route.path, partial(self._serve, route)
             )
@@ -81,6 +90,7 @@ class Rest:
         self._refuse_other_sites(route, request)
         actor = None if route.visitors else await self._identify(request)
         await self._limit(route, actor, address)
+        authorise(route, actor)
         return await self._run(route, request, Context(self._app.kernel, actor, origin))
 
     async def _run(

@@ -3,11 +3,14 @@
 from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
+from handlers.kit.roles import Role
 from rooms import names
 from storage import consultants as store
 from storage.events import find_last
 
 NAMESPACE = "/consultants"
+CONSULTANT = "consultant"
+"""The role of whoever became a consultant."""
 REPLACING = ("CONSULTANT_ONBOARDED", "CONSULTANT_PROFILE_UPDATED", "TOPIC_UPDATED")
 """Events that say in their own text what is so now."""
 REMOVING = ("TOPIC_REMOVED", "CONSULTANT_DEACTIVATED")
@@ -36,5 +39,10 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
 
 
 consultants = Domain(
-    "consultants", NAMESPACE, visitors=True, rooms_of=rooms_of, may_watch=may_watch
+    "consultants",
+    NAMESPACE,
+    visitors=True,
+    rooms_of=rooms_of,
+    may_watch=may_watch,
+    roles=(Role(CONSULTANT, "domain"),),
 )

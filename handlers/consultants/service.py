@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from handlers.consultants import CONSULTANT
 from handlers.consultants.contracts import (
     AddTopic,
     AlreadyConsultant,
@@ -44,7 +45,7 @@ def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
     """Make the actor a consultant; who stopped may begin again, with what they say now."""
     fields = dict(given(ask))
     check_fields(fields)
-    user = profiles.add_role(tx, tx.actor.id, "consultant")
+    user = profiles.add_role(tx, tx.actor.id, CONSULTANT)
     before = store.lock_consultant(tx, user.id)
     row = ConsultantRow(
         id=user.id,

@@ -1,6 +1,8 @@
 """Commands, consumers and room rules are registered beside their code, on their `Domain`."""
 
 import inspect
+import re
+import sys
 import typing
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
 from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
+from handlers.kit.roles import Role
+from handlers.kit.uniqueness import WrongDeclaration, check_declarations, place_of
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
 Rate = Literal[
@@ -25,6 +29,8 @@ Rate = Literal[
 """What kind of use a command is, each with a rate of its own: `signs` are small and many, `reach`
 comes to people who did not ask for it, `attempts` guess secrets."""
 F = TypeVar("F", bound=Callable[..., Any])
+VARIABLE = re.compile(r"\{[^{}:]*(:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
+"""A variable of a route's path: its name, then the pattern that it may have."""
 SMALL = Cost()
 """What a command takes that reads or changes a few things."""
 OUTSIDE_WITHIN_S = 45.0
@@ -80,6 +86,7 @@ class Route:
     method: str
     path: str
     run: Callable[[Context, Any], Awaitable[Any]]
+    roles: frozenset[str]
     visitors: bool
     rate: Rate
     cross_site: bool
@@ -88,6 +95,11 @@ class Route:
     takes: type[Request] | None
     gives: type[View] | None
     refuses: tuple[type[Refusal], ...]
+
+    @property
+    def pattern(self) -> str:
+        """The path without the names of its variables, which do not tell routes apart."""
+        return VARIABLE.sub(r"{\1}", self.path)
 
     @property
     def purpose(self) -> str:
@@ -122,7 +134,8 @@ class Domain:
     rooms_of: RoomsOf = lambda tx, actor: []
     may_watch: MayWatch = lambda tx, actor, room: None
     whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
-    commands: dict[str, Command] = field(default_factory=dict)
+    roles: tuple[Role, ...] = ()
+    commands: list[Command] = field(default_factory=list)
     consumers: list[Consumer] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     arrival: Device | None = None
@@ -130,6 +143,12 @@ class Domain:
     first_device: Device | None = None
     last_device: Device | None = None
     retell: Retell | None = None
+    place: str = field(init=False)
+    """Where it is declared, for errors."""
+
+    def __post_init__(self) -> None:
+        caller = sys._getframe(2)  # this function is called by the generated `__init__`
+        self.place = f"{caller.f_globals['__name__']}:{caller.f_lineno}"
 
     def command(
         self,
@@ -164,9 +183,7 @@ class Domain:
                 costs=costs,
                 decoder=msgspec.json.Decoder(request),
             )
-            if command.name in self.commands:
-                raise TypeError(f"{self.namespace} {command.name} is declared twice")
-            self.commands[command.name] = command
+            self.commands.append(command)
             return run
 
         return register
@@ -176,6 +193,7 @@ class Domain:
         method: str,
         path: str,
         *,
+        roles: Iterable[str] = (),
         visitors: bool = False,
         rate: Rate = "commands",
         cross_site: bool = False,
@@ -192,7 +210,7 @@ class Domain:
         """
 
         def register(run: F) -> F:
-            kept = (visitors, rate, cross_site, streams, takes, gives, refuses)
+            kept = (frozenset(roles), visitors, rate, cross_site, streams, takes, gives, refuses)
             self.routes.append(Route(method, path, run, *kept))
             return run
 
@@ -221,35 +239,40 @@ class Domain:
 
     def arrives(self, run: F) -> F:
         """Register what happens when a signed-in socket has entered its rooms here."""
-        self.arrival = run
-        return run
+        return self._hook("arrival", run)
 
     def departs(self, run: F) -> F:
         """Register what happens when a socket that attended something is gone."""
-        self.departure = run
-        return run
+        return self._hook("departure", run)
 
     def arrives_first(self, run: F) -> F:
         """Register what happens when a person's first device on this instance is there."""
-        self.first_device = run
-        return run
+        return self._hook("first_device", run)
 
     def retells(self, run: F) -> F:
         """Register what whispers should have said since a moment: one may have been lost."""
-        self.retell = run
-        return run
+        return self._hook("retell", run)
 
     def leaves_last(self, run: F) -> F:
         """Register what happens when a person's last device here stayed away for the grace."""
-        self.last_device = run
+        return self._hook("last_device", run)
+
+    def _hook(self, name: str, run: F) -> F:
+        if (before := getattr(self, name)) is not None:
+            places = f"{place_of(before)} and {place_of(run)}"
+            raise WrongDeclaration(f"{name} of {self.name} is declared twice: {places}")
+        setattr(self, name, run)
         return run
 
 
 @dataclass(frozen=True)
 class Registry:
-    """All domains, and lookups over them."""
+    """All domains, and lookups over them. Raises WrongDeclaration when they do not fit."""
 
     domains: tuple[Domain, ...]
+
+    def __post_init__(self) -> None:
+        check_declarations(self)
 
     @property
     def namespaces(self) -> dict[str, Domain]:
@@ -257,11 +280,16 @@ class Registry:
 
     @property
     def commands(self) -> dict[tuple[str, str], Command]:
-        return {(c.namespace, c.name): c for d in self.domains for c in d.commands.values()}
+        return {(c.namespace, c.name): c for d in self.domains for c in d.commands}
 
     @property
     def consumers(self) -> dict[str, Consumer]:
         return {c.name: c for d in self.domains for c in d.consumers}
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """By name, in the order of the domains."""
+        return {role.name: role for d in self.domains for role in d.roles}
 
     @property
     def routes(self) -> list[Route]:

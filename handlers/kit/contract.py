@@ -173,15 +173,16 @@ EVENTS: dict[str, type[Event]] = {}
 def event_named(name: str) -> type[Event]:
     """The class of the event `name`; KeyError when nobody declares it."""
     if name not in EVENTS:
-        EVENTS.update({cls.NAME: cls for cls in _declared(Event)})
+        EVENTS.update({cls.NAME: cls for cls in declared_events()})
     return EVENTS[name]
 
 
-def _declared(cls: type[Event]) -> list[type[Event]]:
+def declared_events(cls: type[Event] = Event) -> list[type[Event]]:
+    """The classes below `cls` that have a name, of all modules that are imported."""
     found = []
     for child in cls.__subclasses__():
         found += [child] if "NAME" in child.__dict__ else []
-        found += _declared(child)
+        found += declared_events(child)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from handlers.kit.keys import Keys
+from handlers.kit.roles import Role
 from handlers.kit.rules import Rules
 from handlers.kit.sandbox import Sandbox
 from handlers.kit.turns import Turns
@@ -143,6 +144,8 @@ class Kernel:
     rules: Rules
     keys: Keys
     hearers: dict[str, tuple[Hearer, ...]]
+    roles: dict[str, Role]
+    """By name, in the order in which a person's roles are shown."""
     instance_id: str
     mailer: Mailer
     providers: Providers

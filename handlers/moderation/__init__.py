@@ -3,6 +3,7 @@
 from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
+from handlers.kit.roles import Role
 from handlers.profile import public as profiles
 from rooms import names
 
@@ -19,4 +20,10 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
 
 
 MODERATOR = "moderator"
-moderation = Domain("moderation", "/moderation", rooms_of=rooms_of)
+ADMIN = "admin"
+moderation = Domain(
+    "moderation",
+    "/moderation",
+    rooms_of=rooms_of,
+    roles=(Role(MODERATOR, "operator"), Role(ADMIN, "operator")),
+)

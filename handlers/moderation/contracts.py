@@ -21,6 +21,7 @@ from handlers.kit.contract import (
     View,
 )
 from handlers.kit.errors import Refusal
+from handlers.kit.roles import RoleName
 from rooms import names
 from rooms.names import stream
 
@@ -134,7 +135,7 @@ class AuditEntry(msgspec.Struct):
     act: Act
     actor_id: str | None
     user_id: str | None
-    role: str | None
+    role: RoleName | None
     case_id: str | None
     message_id: str | None
     note: str

@@ -3,6 +3,7 @@
 from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
+from handlers.kit.roles import Role
 from rooms import names
 
 
@@ -11,4 +12,6 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.user(actor.id))]
 
 
-profile = Domain("profile", "/profile", rooms_of=rooms_of)
+STUDENT = "student"
+"""The role of everybody who signs up."""
+profile = Domain("profile", "/profile", rooms_of=rooms_of, roles=(Role(STUDENT, "domain"),))

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from handlers.kit.contract import Change, Event, Id, Name, Nothing, Personal, Request, View, Zone
 from handlers.kit.errors import Refusal
+from handlers.kit.roles import RoleName
 from rooms import names
 
 # A dot-atom at a host name, in ASCII (RFC 5321), and no `?`: mail headers read `=?…?=` as an
@@ -98,7 +99,7 @@ class UserView(View):
     last_name: str
     language: str
     time_zone: str
-    roles: list[str]
+    roles: list[RoleName]
     settings: UserSettings
     picture_id: str | None
     created_at: datetime

@@ -9,14 +9,14 @@ import msgspec
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from handlers.kit.life import RolesChanged
-from handlers.profile import service
+from handlers.profile import STUDENT, service
 from handlers.profile.contracts import UserCreated, UserView
 from storage import profile as store
 from storage.profile import UserRow
 
-OFFICES = ("moderator", "admin")
-"""Roles that the operator gives and takes; the others are one's own."""
-ROLES = ("student", "consultant", *OFFICES)
+
+class UnknownRole(ValueError):
+    """No domain declares this role."""
 
 
 def create_user(tx: Transaction, email: str, first_name: str, last_name: str) -> UserView | None:
@@ -29,7 +29,7 @@ def create_user(tx: Transaction, email: str, first_name: str, last_name: str) ->
         last_name=last_name,
         language="en",
         time_zone="UTC",
-        roles=["student"],
+        roles=[STUDENT],
         settings={},
         picture_id=None,
         created_at=tx.now,
@@ -116,7 +116,12 @@ def list_users(tx: Transaction, user_ids: list[str]) -> dict[str, UserView]:
 
 
 def add_role(tx: Transaction, user_id: str, role: str) -> UserView:
-    """Give a role; connections of the person know of it at once. Raises NotFound."""
+    """Give a role; connections of the person know of it at once.
+
+    Raises NotFound, and UnknownRole for a role that no domain declares.
+    """
+    if role not in tx.kernel.roles:
+        raise UnknownRole(role)
     return _set_roles(tx, user_id, lambda roles: {*roles, role})
 
 
@@ -127,8 +132,14 @@ def remove_role(tx: Transaction, user_id: str, role: str) -> UserView:
 
 def _set_roles(tx: Transaction, user_id: str, change: Callable[[set[str]], set[str]]) -> UserView:
     row = service.lock_row(tx, user_id)
-    roles = sorted(change(set(row.roles)), key=ROLES.index)
+    roles = in_order(tx, change(set(row.roles)))
     if roles == row.roles:
         return service.view_of(row)
     tx.publish(RolesChanged(user_id=user_id, roles=roles))
     return service.save(tx, msgspec.structs.replace(row, roles=roles))
+
+
+def in_order(tx: Transaction, roles: set[str]) -> list[str]:
+    """In the order of the domains; last those that were stored by a domain that is not served."""
+    declared = [role for role in tx.kernel.roles if role in roles]
+    return declared + sorted(roles.difference(declared))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handlers.kit.command import Command
+from handlers.kit.command import Command, Route
 from handlers.kit.contract import Event
 from handlers.kit.errors import ALWAYS_POSSIBLE
 from server.catalog.audience import audience_of
@@ -40,7 +40,9 @@ def describe(vocabulary: Vocabulary) -> Json:
             "description": DESCRIPTION,
             "x-always-possible": {r.CODE: purpose_in(r) for r in ALWAYS_POSSIBLE},
             "x-connect-refusals": {r.CODE: purpose_in(r) for r in CONNECT_REFUSALS},
+            "x-granted-by": {role.name: role.granted_by for role in vocabulary.roles.values()},
         },
+        "x-routes": [route_facts(route) for route in vocabulary.routes],
         "defaultContentType": "application/json",
         "servers": {"this": server()},
         "channels": {key_of(n): channel(vocabulary, n) for n in vocabulary.namespaces},
@@ -184,6 +186,19 @@ def receive(key: str, command: Command) -> Json:
     if not command.visitors:
         operation["security"] = [{"$ref": "#/components/securitySchemes/token"}]
     return operation
+
+
+def route_facts(route: Route) -> Json:
+    """A REST endpoint: AsyncAPI has no place of its own for it."""
+    return {
+        "method": route.method,
+        "path": route.path,
+        "summary": route.purpose,
+        "x-visitors": route.visitors,
+        "x-roles": sorted(route.roles),
+        "x-rate": rate_of(route),
+        "x-refusals": refusals_of(route),
+    }
 
 
 def send(key: str, name: str) -> Json:

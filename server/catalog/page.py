@@ -48,7 +48,7 @@ class Page:
             name: [value.strip('"') for value in spell_values(values)]
             for values, name in sorted(self._shapes.choices.items(), key=lambda pair: pair[1])
             if name != "ErrorCode"
-        }
+        } | ({"RoleName": list(vocabulary.roles)} if vocabulary.roles else {})
         self._anchors = {self._shapes.names[cls] for cls in self.types} | set(self.choices)
         self.always = meanings(ALWAYS_POSSIBLE)
         self.at_connect = meanings(CONNECT_REFUSALS)
@@ -97,11 +97,11 @@ class Page:
     def limits(self, member: Member) -> str:
         return "; ".join(limits_of(member.type))
 
-    def who(self, command: Command) -> str:
-        """Who may use a command, in words."""
-        if command.roles:
-            return " or ".join(sorted(command.roles))
-        return "anybody, signed in or not" if command.visitors else "anybody who is signed in"
+    def who(self, door: Command | Route) -> str:
+        """Who may use a command or a route, in words."""
+        if door.roles:
+            return " or ".join(sorted(door.roles))
+        return "anybody, signed in or not" if door.visitors else "anybody who is signed in"
 
     def cost(self, command: Command) -> str:
         """What a use of a command takes at most, in words."""

@@ -17,14 +17,15 @@ WIDTH = 100
 
 def write_contracts(vocabulary: Vocabulary) -> str:
     """The whole file."""
-    parts = [HEAD, *aliases(vocabulary.shapes), *interfaces(vocabulary)]
+    parts = [HEAD, *aliases(vocabulary), *interfaces(vocabulary)]
     parts += [commands_map(vocabulary), events_map(vocabulary), whispers_map(vocabulary)]
     parts += [notices_map(vocabulary.shapes)]
     return "\n\n".join(parts) + "\n"
 
 
-def aliases(shapes: Shapes) -> list[str]:
-    """The literals that have a name and are used, and the enums."""
+def aliases(vocabulary: Vocabulary) -> list[str]:
+    """The literals that have a name and are used, the enums, and the roles that are declared."""
+    shapes = vocabulary.shapes
     spelled = {name: spell_values(values) for values, name in shapes.choices.items()}
     used = {token for cls in structs(shapes) for token in words(shapes, cls)}
     named = {name: values for name, values in spelled.items() if name in used}
@@ -32,6 +33,8 @@ def aliases(shapes: Shapes) -> list[str]:
         values = shapes.choices_of(cls)
         if values is not None:
             named[shapes.names[cls]] = spell_values(values)
+    if vocabulary.roles:
+        named["RoleName"] = spell_values(vocabulary.roles)
     return [wrapped(name, values) for name, values in sorted(named.items())]
 
 
@@ -139,7 +142,7 @@ def spell(shapes: Shapes, kind: inspect.Type) -> str:
         case inspect.StructType() | inspect.EnumType():
             return shapes.names[kind.cls]
         case inspect.Metadata():
-            return spell(shapes, kind.type)
+            return "RoleName" if is_role(kind) else spell(shapes, kind.type)
         case inspect.LiteralType():
             name = shapes.choices.get(frozenset(kind.values))
             return name or " | ".join(spell_values(kind.values))
@@ -153,6 +156,10 @@ def spell(shapes: Shapes, kind: inspect.Type) -> str:
             item = spell(shapes, kind.item_type)
             return f"({item})[]" if " | " in item else f"{item}[]"
     return spell_plain(kind)
+
+
+def is_role(kind: inspect.Metadata) -> bool:
+    return (kind.extra_json_schema or {}).get("format") == "role"
 
 
 def spell_plain(kind: inspect.Type) -> str:

@@ -28,7 +28,7 @@ CONNECT_REFUSALS: tuple[type[Refusal], ...] = (
     Unavailable,
 )
 # What the generated files call things themselves.
-TAKEN = ("Commands", "ErrorCode", "Events", "Notices", "Record", "Partial", "Whispers")
+TAKEN = ("Commands", "ErrorCode", "Events", "Notices", "Record", "Partial", "RoleName", "Whispers")
 
 
 class Meta(Struct):
@@ -97,6 +97,7 @@ class Vocabulary:
             for name, domain in sorted(registry.namespaces.items())
         )
         self.routes = tuple(registry.routes)
+        self.roles = registry.roles
         self.codes = tuple(sorted({refusal.CODE for refusal in self._refusals()}))
         self.failure = failure_of(self.codes)
         own: tuple[type, ...] = (Meta, WhisperMeta, RoomState, Synced, SessionOver, self.failure)
@@ -163,12 +164,12 @@ def refusals_of(door: Command | Route) -> dict[str, str]:
     return {r.CODE: purpose_in(r) for r in sorted(door.refuses, key=lambda r: r.CODE)}
 
 
-def rate_of(command: Command) -> dict[str, Any]:
-    """The rate that counts `command`, with its defaults: `{name, burst, per_s}` or `per_minute`."""
-    prefix = f"{command.rate}_"
+def rate_of(door: Command | Route) -> dict[str, Any]:
+    """The rate that counts `door`, with its defaults: `{name, burst, per_s}` or `per_minute`."""
+    prefix = f"{door.rate}_"
     fields = msgspec.structs.fields(Environment)
     sizes = {f.name.removeprefix(prefix): f.default for f in fields if f.name.startswith(prefix)}
-    return {"name": command.rate, **sizes}
+    return {"name": door.rate, **sizes}
 
 
 def failure_of(codes: tuple[str, ...]) -> type[Struct]:

@@ -83,6 +83,8 @@ export type Reason = "harassment" | "hate" | "illegal" | "other" | "sexual" | "s
 
 export type Role = "member" | "owner";
 
+export type RoleName = "admin" | "consultant" | "moderator" | "student";
+
 export type Theme = "dark" | "light" | "system";
 
 /** The latest export, when the account is to be deleted, and the number that this reflects. `url` fetches a ready export, for five minutes; it is given with a fresh proof only. */
@@ -134,7 +136,7 @@ export interface AuditEntry {
   act: Act;
   actor_id: string | null;
   user_id: string | null;
-  role: string | null;
+  role: RoleName | null;
   case_id: string | null;
   message_id: string | null;
   note: string;
@@ -1300,7 +1302,7 @@ export interface User {
   last_name: string;
   language: string;
   time_zone: string;
-  roles: string[];
+  roles: RoleName[];
   settings: UserSettings;
   picture_id: string | null;
   created_at: string;

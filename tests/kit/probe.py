@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
+from aiohttp import web
 from msgspec import Meta
 
 from handlers.kit.command import Belonging, Domain
@@ -13,6 +14,7 @@ from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Empty, Event, Nothing, Request, Text, View
 from handlers.kit.errors import Conflict, NotFound, Refusal, Unavailable
 from handlers.kit.kernel import Actor
+from handlers.kit.rest import answer
 from rooms import names
 from storage.engine import StorageUnavailable
 from storage.events import Membership
@@ -199,6 +201,12 @@ async def wait(ctx: Context, ask: Tell) -> Empty:
 async def rule(ctx: Context, ask: Nothing) -> Empty:
     """What only some may do."""
     return Empty()
+
+
+@probe.route("GET", "/probe/rule", roles=("moderator", "admin"))
+async def show_rule(ctx: Context, request: web.Request) -> web.Response:
+    """What only some may fetch."""
+    return answer(Said(text="ruled", at=ctx.user_id))
 
 
 @probe.command()

@@ -27,6 +27,7 @@ from handlers.auth.contracts import CredentialsWrong
 from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.contract import Change, Event, Id, Request, View
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
+from handlers.kit.roles import Role
 from handlers.profile.contracts import UserUpdated, UserView
 from rooms.packets import Packet, event_packet, whisper_packet
 from server.catalog import Catalog
@@ -43,6 +44,7 @@ SPECIFICATION = ROOT / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0
 TSC = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
 Json = dict[str, Any]
 Flavor = Literal["sweet", "sour"]
+ROLES = (Role("cook", "domain"), Role("admin", "operator"))
 
 
 # An invented domain, with one of everything that a contract may hold.
@@ -105,7 +107,7 @@ class Whispering(Domain):
 
 def invent() -> Registry:
     """A registry of the invented domain alone."""
-    kitchen = Whispering("kitchen", "/kitchen", whispers={"stir": Steam})
+    kitchen = Whispering("kitchen", "/kitchen", whispers={"stir": Steam}, roles=ROLES)
 
     @kitchen.command(roles=("cook", "admin"), rate="messages", refuses=(TooSour,))
     async def stir(ctx: Any, ask: Stir) -> CupView:
@@ -115,6 +117,11 @@ def invent() -> Registry:
     @kitchen.command()
     async def peek(ctx: Any, ask: Stir) -> CupView | msgspec.Raw:
         """Look at it, or at what was kept of it."""
+        raise NotImplementedError
+
+    @kitchen.route("GET", "/cups/{cup_id}", roles=("cook",), refuses=(TooSour,))
+    async def show_cup(ctx: Any, request: Any) -> Any:
+        """A picture of it."""
         raise NotImplementedError
 
     return Registry((kitchen,))
@@ -213,6 +220,18 @@ def test_roles_visitors_and_rates_are_extensions(invented: Json, document: Json)
     assert operation["x-refusals"] == {"TOO_SOUR": "It is <b>too</b> sour."}
     assert document["operations"]["auth.login"]["x-visitors"] is True
     assert document["operations"]["auth.login"]["x-rate"]["per_minute"] == 20
+    assert invented["info"]["x-granted-by"] == {"cook": "domain", "admin": "operator"}
+    assert invented["x-routes"] == [
+        {
+            "method": "GET",
+            "path": "/cups/{cup_id}",
+            "summary": "A picture of it.",
+            "x-visitors": False,
+            "x-roles": ["cook"],
+            "x-rate": {"name": "commands", "burst": 60, "per_s": 20},
+            "x-refusals": {"TOO_SOUR": "It is <b>too</b> sour."},
+        }
+    ]
 
 
 def test_a_whisper_may_be_called_as_the_command_that_causes_it(invented: Json) -> None:
@@ -317,6 +336,7 @@ def test_each_kind_of_field_has_its_type(compile_client: Callable[..., str]) -> 
     assert block(contracts, "interface Saucer") == ["crack?: string;"], "null is never sent"
     assert 'export type Flavor = "sour" | "sweet";' in contracts
     assert 'export type Size = "large" | "small";' in contracts
+    assert 'export type RoleName = "admin" | "cook";' in contracts
     assert "stir: { payload: Stir; data: Cup };" in contracts
     assert "peek: { payload: Stir; data: unknown };" in contracts
     assert "stir: { cup_id: string };" in contracts, "a whisper is among the events"
@@ -472,6 +492,7 @@ def test_the_page_shows_every_rest_endpoint_with_its_shapes(registry: Registry) 
 
 def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
     page = Read(Catalog(invent()).page())
+    assert "For cook." in page.text
     for said in (
         "Stir a cup & wait.",
         "1 to 9",

@@ -8,6 +8,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
+from handlers import DOMAINS
+from handlers.kit.command import load_domains
 from handlers.kit.errors import Forbidden
 from handlers.kit.kernel import Actor
 from handlers.kit.networks import network_of
@@ -18,7 +20,7 @@ from tests.wire_client import Client, Refused
 from tests.world import World, one_database, until
 
 pytestmark = one_database
-ROLES = ("student", "consultant", "moderator", "admin")
+ROLES = tuple(load_domains(DOMAINS).roles)
 
 
 async def is_closed(client: Client, within_s: float = 1.0) -> bool:

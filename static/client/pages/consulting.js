@@ -19,7 +19,8 @@ function Become() {
     await parley.call("/consultants", "become", await consultantForm(data));
     const user = /** @type {User} */ (me.value);
     // The role shows at once; the next /profile me says the same.
-    me.value = { ...user, roles: [...new Set([...user.roles, "consultant"])] };
+    const others = user.roles.filter((role) => role !== "consultant");
+    me.value = { ...user, roles: [...others, "consultant"] };
   };
   return html`
     <${Page} title="Become a consultant">

@@ -100,6 +100,7 @@ async def test_the_operators_command_line_reaches_the_running_server(process):
     await until(lambda: code_is(mo, "FORBIDDEN"))
     assert await asyncio.to_thread(operate, process, "revoke", "no@example.org", "admin") == 1
     assert await asyncio.to_thread(operate, process, "revoke", mo.email, "student") == 2
+    assert await asyncio.to_thread(operate, process, "grant", mo.email, "consultant") == 2
 
 
 async def code_is(person: Person, code: str | None) -> bool:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from handlers.profile.public import add_role
+from handlers.profile.public import UnknownRole, add_role
+from storage import profile as store
 from tests.world import Person, World, one_database
 
 
@@ -77,3 +78,17 @@ async def test_what_is_not_in_the_public_lists_or_not_ones_own_to_set_is_invalid
         assert answer["error"]["details"]["path"] in path, wrong
     assert await ana.call("/profile", "me") == before
     assert ana.events("USER_UPDATED") == []
+
+
+async def test_a_role_that_nobody_declares_is_not_given(world, ana):
+    with pytest.raises(UnknownRole):
+        await world.transact(add_role, ana.id, "pilot")
+    assert (await ana.call("/profile", "me"))["roles"] == ["student"]
+
+
+async def test_a_stored_role_that_nobody_declares_any_more_stays(world, ana):
+    row = await world.read(store.find_user, ana.id)
+    row.roles = ["pilot", "student"]
+    await world.transact(store.update_user, row)
+    await world.transact(add_role, ana.id, "consultant")
+    assert (await ana.call("/profile", "me"))["roles"] == ["student", "consultant", "pilot"]

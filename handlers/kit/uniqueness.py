@@ -1,0 +1,146 @@
+"""Every name is declared once: a second declaration stops the start instead of hiding the first."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from handlers.kit.contract import Event, declared_events
+from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
+
+if TYPE_CHECKING:
+    from handlers.kit.command import Command, Registry, Route
+
+OF_SOCKET_IO = ("connect", "connect_error", "disconnect", "disconnecting")
+"""Names that clients of Socket.IO cannot send, and hear of their connection only."""
+OF_THE_SHELL = (*OF_SOCKET_IO, "synced", "session_ended")
+"""Names that clients hear in every namespace."""
+WAYS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class WrongDeclaration(TypeError):
+    """What domains declare does not fit together; the text names the places."""
+
+
+class Names:
+    """The names of one kind, each with the place that declares it."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._places: dict[Any, str] = {}
+
+    def take(self, name: Any, place: str) -> None:
+        """Raises WrongDeclaration when the name is taken."""
+        if name in self._places:
+            said = " ".join(name) if isinstance(name, tuple) else name
+            raise WrongDeclaration(
+                f"{self._kind} {said} is declared twice: {self._places[name]} and {place}"
+            )
+        self._places[name] = place
+
+    def reserve(self, names: Iterable[Any], place: str) -> None:
+        self._places |= dict.fromkeys(names, place)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+
+def check_declarations(registry: "Registry") -> None:
+    """Raises WrongDeclaration for the first name that stands for two things, or for nothing."""
+    namespaces = _check_domains(registry)
+    roles = _check_roles(registry)
+    _check_commands(registry, namespaces, roles)
+    _check_routes(registry, roles)
+    _check_consumers(registry)
+    _check_heard(registry, _check_events(registry))
+    _check_refusals(registry)
+
+
+def _check_domains(registry: "Registry") -> Names:
+    domains, namespaces = Names("domain"), Names("namespace")
+    for domain in registry.domains:
+        domains.take(domain.name, domain.place)
+        if domain.namespace is not None:
+            namespaces.take(domain.namespace, domain.place)
+    return namespaces
+
+
+def _check_roles(registry: "Registry") -> Names:
+    roles = Names("role")
+    for domain in registry.domains:
+        for role in domain.roles:
+            roles.take(role.name, domain.place)
+    return roles
+
+
+def _check_commands(registry: "Registry", namespaces: Names, roles: Names) -> None:
+    commands = Names("command")
+    for namespace in registry.namespaces:
+        commands.reserve([(namespace, name) for name in OF_SOCKET_IO], "Socket.IO itself")
+    for command in (command for domain in registry.domains for command in domain.commands):
+        place = place_of(command.run)
+        commands.take((command.namespace, command.name), place)
+        if command.namespace not in namespaces:
+            raise WrongDeclaration(f"{place}: no domain has the namespace {command.namespace!r}")
+        _check_access(command, roles, place)
+
+
+def _check_routes(registry: "Registry", roles: Names) -> None:
+    routes = Names("route")
+    for route in registry.routes:
+        place = place_of(route.run)
+        routes.take((route.method, route.pattern), place)
+        if route.method not in WAYS:
+            raise WrongDeclaration(f"{place}: {route.method!r} is not one of {', '.join(WAYS)}")
+        _check_access(route, roles, place)
+
+
+def _check_access(door: "Command | Route", roles: Names, place: str) -> None:
+    if door.visitors and door.roles:
+        raise WrongDeclaration(f"{place}: it is for visitors and for roles at once")
+    for role in sorted(door.roles):
+        if role not in roles:
+            raise WrongDeclaration(f"{place}: no domain declares the role {role!r}")
+
+
+def _check_consumers(registry: "Registry") -> None:
+    consumers = Names("consumer")
+    for consumer in (consumer for domain in registry.domains for consumer in domain.consumers):
+        consumers.take(consumer.name, place_of(consumer.run))
+
+
+def _check_events(registry: "Registry") -> set[type[Event]]:
+    """The events of domains, and those that consumers hear; tests declare others."""
+    heard = {event for consumer in registry.consumers.values() for event in consumer.events}
+    served = {event for event in declared_events() if event.__module__.startswith("handlers.")}
+    events = Names("event")
+    for event in sorted(heard | served, key=place_of):
+        events.take(event.NAME, place_of(event))
+    return heard | served
+
+
+def _check_heard(registry: "Registry", events: set[type[Event]]) -> None:
+    """Within a namespace clients tell events and whispers apart by their names alone."""
+    heard = Names("event or whisper")
+    for namespace in registry.namespaces:
+        heard.reserve([(namespace, name) for name in OF_THE_SHELL], "the server itself")
+    for event in sorted(events, key=place_of):
+        if event.NAMESPACE is not None:
+            heard.take((event.NAMESPACE, event.NAME), place_of(event))
+    for domain in registry.domains:
+        for name, data in domain.whispers.items():
+            heard.take((domain.namespace or "", name), place_of(data))
+
+
+def _check_refusals(registry: "Registry") -> None:
+    """Clients tell refusals apart by their codes alone, whichever command gave them."""
+    doors: list[Command | Route] = [*registry.commands.values(), *registry.routes]
+    refusals: set[type[Refusal]] = {*ALWAYS_POSSIBLE}.union(*(door.refuses for door in doors))
+    codes = Names("refusal")
+    for refusal in sorted(refusals, key=place_of):
+        codes.take(refusal.CODE, place_of(refusal))
+
+
+def place_of(declared: Any) -> str:
+    """Where a function or a class is declared: `module.name`, with a function's line."""
+    code = getattr(declared, "__code__", None)
+    line = f":{code.co_firstlineno}" if code else ""
+    return f"{declared.__module__}.{declared.__qualname__}{line}"

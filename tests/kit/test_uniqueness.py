@@ -1,0 +1,242 @@
+"""Each kind of name is declared once, and what refers to a name finds it."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from handlers import DOMAINS
+from handlers.kit.command import Domain, Registry, load_domains
+from handlers.kit.context import Context, Transaction
+from handlers.kit.contract import Empty, Event, Nothing
+from handlers.kit.errors import Refusal
+from handlers.kit.roles import Role
+from handlers.kit.uniqueness import WrongDeclaration
+
+HERE = "tests.kit.test_uniqueness"
+ROOT = Path(__file__).parents[2]
+
+
+class Rang(Event):
+    """A bell rang."""
+
+    NAME: ClassVar[str] = "BELL_RANG"
+    NAMESPACE: ClassVar[str | None] = "/bell"
+
+    def key(self) -> str:
+        return "bell"
+
+
+class RangAgain(Rang):
+    """Another fact by the same name."""
+
+    NAME: ClassVar[str] = "BELL_RANG"
+
+
+class Ringing(msgspec.Struct):
+    """What is heard while it rings."""
+
+
+async def ring(ctx: Context, ask: Nothing) -> Empty: ...
+
+
+async def other_ring(ctx: Context, ask: Nothing) -> Empty: ...
+
+
+async def get_bell(ctx: Context, request: Any) -> web.Response: ...
+
+
+async def get_other_bell(ctx: Context, request: Any) -> web.Response: ...
+
+
+def note(tx: Transaction, event: Any) -> None: ...
+
+
+def refusal_by(name: str) -> type[Refusal]:
+    return type(name, (Refusal,), {"__doc__": "No.", "__module__": HERE})
+
+
+def bell(**fields: Any) -> Domain:
+    return Domain(**{"name": "bell", "namespace": "/bell", **fields})
+
+
+def refused(*domains: Domain) -> str:
+    with pytest.raises(WrongDeclaration) as raised:
+        Registry(domains)
+    return str(raised.value)
+
+
+def test_the_domains_of_parley_fit_together():
+    registry = load_domains(DOMAINS)
+    assert list(registry.roles) == ["student", "consultant", "moderator", "admin"]
+    assert registry.roles["consultant"].granted_by == "domain"
+    assert registry.roles["moderator"].granted_by == "operator"
+
+
+def test_a_domain_by_a_name_that_is_taken_is_refused():
+    first, second = bell(), bell(namespace="/other")
+    said = refused(first, second)
+    assert said == f"domain bell is declared twice: {first.place} and {second.place}"
+    assert first.place.startswith(f"{HERE}:")
+
+
+def test_the_same_domain_twice_is_refused():
+    with pytest.raises(WrongDeclaration, match=r"chat is declared twice: handlers\.chat:"):
+        load_domains((*DOMAINS, "chat"))
+
+
+def test_the_start_ends_with_one_line_that_names_both_places(tmp_path: Path):
+    begin = (
+        "import server.app, run\n"
+        "server.app.DOMAINS = (*server.app.DOMAINS, 'chat')\n"
+        "run.main(['serve'])"
+    )
+    environ = {**os.environ, "PARLEY_DATA_DIR": str(tmp_path), "PARLEY_PORT": "0"}
+    ended = subprocess.run(
+        [sys.executable, "-c", begin], cwd=ROOT, env=environ, capture_output=True, check=False
+    )
+    assert ended.returncode == 1
+    said = ended.stderr.decode()
+    assert said.startswith("parley: cannot start: domain chat is declared twice: handlers.chat:")
+    assert said.count("\n") == 1
+
+
+def test_a_namespace_that_is_taken_is_refused():
+    assert "namespace /bell is declared twice" in refused(bell(), bell(name="other"))
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in a domain", "across domains"])
+def test_a_command_by_a_name_that_is_taken_in_its_namespace_is_refused(elsewhere):
+    first = bell()
+    second = Domain("other", "/other") if elsewhere else first
+    first.command()(ring)
+    second.command(name="ring", namespace="/bell")(other_ring)
+    said = refused(*{first.name: first, second.name: second}.values())
+    assert said.startswith("command /bell ring is declared twice: ")
+    assert f"{HERE}.ring:{ring.__code__.co_firstlineno}" in said
+    assert f"{HERE}.other_ring:{other_ring.__code__.co_firstlineno}" in said
+
+
+def test_a_domain_may_use_one_name_in_two_namespaces():
+    first, second = bell(), Domain("other", "/other")
+    first.command()(ring)
+    first.command(name="ring", namespace="/other")(other_ring)
+    commands = Registry((first, second)).commands
+    assert set(commands) == {("/bell", "ring"), ("/other", "ring")}
+
+
+def test_a_command_that_no_client_can_send_is_refused():
+    domain = bell()
+    domain.command(name="disconnect")(ring)
+    assert "Socket.IO itself and" in refused(domain)
+
+
+def test_a_command_in_a_namespace_that_nobody_has_is_refused():
+    domain = bell()
+    domain.command(namespace="/nowhere")(ring)
+    assert "no domain has the namespace '/nowhere'" in refused(domain)
+    homeless = bell(namespace=None)
+    homeless.command()(ring)
+    assert "no domain has the namespace ''" in refused(homeless)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("/bells", "/bells"),
+        ("/bells/{id}", "/bells/{bell_id}"),
+        (r"/bells/{id:\d{1,5}}/x", r"/bells/{number:\d{1,5}}/x"),
+    ],
+)
+def test_a_route_whose_path_is_taken_is_refused(first, second):
+    domain, other = bell(), Domain("other")
+    domain.route("GET", first)(get_bell)
+    other.route("GET", second)(get_other_bell)
+    said = refused(domain, other)
+    assert said.startswith("route GET /bells")
+    assert f"{HERE}.get_bell:" in said
+    assert f"{HERE}.get_other_bell:" in said
+
+
+def test_routes_that_differ_by_method_or_pattern_stand_side_by_side():
+    domain = bell()
+    domain.route("GET", "/bells/{id}")(get_bell)
+    domain.route("DELETE", "/bells/{id}")(get_bell)
+    domain.route("GET", r"/bells/{id:\d+}")(get_bell)
+    assert len(Registry((domain,)).routes) == 3
+
+
+def test_a_route_by_an_unknown_method_is_refused():
+    domain = bell()
+    domain.route("get", "/bells")(get_bell)
+    assert "'get' is not one of GET, POST" in refused(domain)
+
+
+def test_a_consumer_by_a_name_that_is_taken_is_refused():
+    domain = bell()
+    domain.consumer(Rang)(note)
+    domain.consumer(Rang)(note)
+    assert "consumer bell.note is declared twice" in refused(domain)
+
+
+def test_an_event_by_a_name_that_is_taken_is_refused():
+    domain = bell()
+    domain.consumer(Rang, RangAgain)(note)
+    said = refused(domain)
+    assert said == f"event BELL_RANG is declared twice: {HERE}.Rang and {HERE}.RangAgain"
+
+
+@pytest.mark.parametrize("name", ["BELL_RANG", "synced", "session_ended", "connect_error"])
+def test_a_whisper_by_a_name_that_clients_hear_as_something_else_is_refused(name):
+    domain = bell(whispers={name: Ringing})
+    domain.consumer(Rang)(note)
+    assert f"event or whisper /bell {name} is declared twice" in refused(domain)
+
+
+def test_two_refusals_by_one_code_are_refused():
+    domain = bell()
+    domain.command(refuses=(refusal_by("BellGone"),))(ring)
+    domain.route("GET", "/bells", refuses=(refusal_by("BellGone"),))(get_bell)
+    assert "refusal BELL_GONE is declared twice" in refused(domain)
+
+
+def test_a_role_by_a_name_that_is_taken_is_refused():
+    roles = (Role("ringer", "operator"),)
+    said = refused(bell(roles=roles), Domain("other", roles=roles))
+    assert "role ringer is declared twice" in said
+
+
+@pytest.mark.parametrize("door", ["command", "route"])
+def test_a_role_that_nobody_declares_is_refused(door):
+    domain = bell(roles=(Role("ringer", "operator"),))
+    if door == "command":
+        domain.command(roles=("ringer", "rnger"))(ring)
+    else:
+        domain.route("GET", "/bells", roles=("ringer", "rnger"))(get_bell)
+    assert "no domain declares the role 'rnger'" in refused(domain)
+
+
+def test_what_is_for_visitors_is_not_for_roles_too():
+    domain = bell(roles=(Role("ringer", "operator"),))
+    domain.command(roles=("ringer",), visitors=True)(ring)
+    assert "for visitors and for roles at once" in refused(domain)
+
+
+@pytest.mark.parametrize("hook", ["arrives", "departs", "arrives_first", "leaves_last", "retells"])
+def test_a_second_hook_does_not_replace_the_first(hook):
+    domain = bell()
+    getattr(domain, hook)(ring)
+    with pytest.raises(WrongDeclaration, match=r"is declared twice: .*\.ring:.* and .*other_ring"):
+        getattr(domain, hook)(other_ring)
+
+
+def test_what_is_checked_is_a_copy_too():
+    registry = load_domains(DOMAINS)
+    with pytest.raises(WrongDeclaration):
+        replace(registry, domains=(*registry.domains, registry.domains[0]))
