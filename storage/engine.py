@@ -7,6 +7,7 @@ Invariants that both databases keep:
 - a work that raises leaves nothing behind, unless what it raised says `keeps = True`;
 - a work may be run again from its start, after a collision or beside one that was undone;
 - a caller is answered only after the commit; when the commit fails, every work in it is refused;
+- when nobody can tell whether COMMIT took effect, the caller is told so (OutcomeUnknown);
 - what a work put into `Queries.effects` reaches `Database.committed` after its commit and before
   its caller is answered, on the event loop's thread, in commit order (SQLite) or near it.
 """
@@ -30,7 +31,7 @@ class StorageUnavailable(Exception):
 
 
 class OutcomeUnknown(StorageUnavailable):
-    """COMMIT was sent and not answered: it may have been kept, and it may not."""
+    """COMMIT was sent and no answer came: the change may be kept or not, and nobody was told."""
 
 
 class Queries(Protocol):
@@ -83,7 +84,8 @@ class Database(Protocol):
         """Run `work` in a transaction of its own and commit it.
 
         `apart` says that it often raises after it changed something: others then go on unharmed.
-        Raises what `work` raises, and StorageUnavailable when nothing could be kept.
+        Raises what `work` raises; StorageUnavailable when nothing was kept; OutcomeUnknown when
+        the answer to COMMIT was lost. A caller that is cancelled meanwhile learns no outcome.
         """
 
     async def read(self, work: Work[T]) -> T:

@@ -7,6 +7,8 @@ Invariants:
   violation, a few times: whoever lost that race finds the winner's row on the next run.
 - A transaction that takes longer than its cap is rolled back and refused; the server itself ends
   one whose machine says nothing any more.
+- COMMIT has a cap of its own. The server answers a COMMIT that it undid with an ERROR; without any
+  answer (a time-out, a lost connection, a server that ends) the outcome is unknown.
 - A server that takes no changes (any more) is left: another one may be the first by now, and to
   this one connections stay as read-only as they were when they began.
 """
@@ -15,13 +17,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import asyncpg
 import structlog
 from sqlalchemy import Connection, ExceptionContext, Executable, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from storage.engine import Committed, Dialect, StorageUnavailable, Work, hand_on
+from storage.engine import Committed, Dialect, OutcomeUnknown, StorageUnavailable, Work, hand_on
 from storage.plans import plan_for
 
 T = TypeVar("T")
@@ -30,6 +33,7 @@ log = structlog.get_logger("storage")
 POOL = 20
 POOL_TIMEOUT_S = 5.0
 TRANSACTION_MAX_S = 5.0
+COMMIT_MAX_S = 5.0
 SERVER_SETTINGS = {
     "jit": "off",  # compiling costs more than it gives, each time
     # A machine that is lost leaves its locks behind, until the server knows that it is lost.
@@ -145,17 +149,19 @@ class PostgresDatabase:
                     raise refusal_of(error) from error
                 await asyncio.sleep(0.002 * attempt)  # let the other one finish first
             except (OSError, TimeoutError, PoolTimeout) as error:
-                raise StorageUnavailable(str(error)) from error
+                raise StorageUnavailable(str(error) or type(error).__name__) from error
         raise StorageUnavailable("the transaction kept colliding with others")
 
     async def _commit(self, work: Work[T]) -> T:
         raised: Exception | None = None
-        async with asyncio.timeout(TRANSACTION_MAX_S), self._engine.connect() as connection:
+        cap = asyncio.timeout(TRANSACTION_MAX_S)
+        async with cap, self._engine.connect() as connection:
             try:
                 value, effects = await connection.run_sync(_run, work)
             except Kept as kept:
                 raised, effects = kept.raised, kept.effects
-            await connection.commit()
+            cap.reschedule(None)
+            await _send_commit(connection)
             hand_on(effects, self.committed)  # nothing may come between: it is kept by now
         if raised is not None:
             raise raised
@@ -192,6 +198,29 @@ def _run(connection: Connection, work: Work[T]) -> tuple[T, list[Any]]:
         if getattr(raised, "keeps", False):
             raise Kept(raised, queries.effects) from raised
         raise
+
+
+async def _send_commit(connection: AsyncConnection) -> None:
+    """COMMIT; raises DBAPIError when the server undid it, OutcomeUnknown when it did not say."""
+    try:
+        async with asyncio.timeout(COMMIT_MAX_S):
+            await connection.commit()
+    except (DBAPIError, OSError, TimeoutError) as error:
+        if isinstance(error, DBAPIError) and was_undone(error):
+            raise
+        raise OutcomeUnknown(f"COMMIT was not answered: {type(error).__name__}") from error
+
+
+def was_undone(error: DBAPIError) -> bool:
+    """Whether the failed COMMIT surely left nothing.
+
+    The server says so with an ERROR. FATAL and PANIC end the session, perhaps after the commit and
+    before its answer. An error of the driver's use says that it sent nothing.
+    """
+    cause = getattr(error.orig, "__cause__", None)
+    return isinstance(cause, asyncpg.InterfaceError) or (
+        getattr(cause, "severity_en", None) == "ERROR"
+    )
 
 
 def leave_if_read_only(context: ExceptionContext) -> None:

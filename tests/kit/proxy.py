@@ -12,6 +12,8 @@ class Proxy:
         self._pipes: set[asyncio.Task[None]] = set()
         self._muted: set[asyncio.Task[None]] = set()
         self._port = 0
+        self._lost: tuple[bytes, bool] | None = None
+        self.lost = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -35,19 +37,48 @@ class Proxy:
         """Let the connections that there are stay open, and pass nothing more on."""
         self._muted |= self._pipes
 
+    def lose(self, message: bytes, *, arrives: bool) -> None:
+        """Let the next connection that sends `message` stay open in silence from then on.
+
+        The message itself still arrives, or does not; no answer to it comes back. Sets `lost`.
+        """
+        self._lost = (message, arrives)
+        self.lost.clear()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         target = await asyncio.open_connection(self._target.hostname, self._target.port)
-        for source, sink in ((reader, target[1]), (target[0], writer)):
-            pipe = asyncio.create_task(self._pass_on(source, sink))
+        back = asyncio.create_task(self._pass_on(target[0], writer))
+        there = asyncio.create_task(self._pass_on(reader, target[1], back))
+        for pipe in (back, there):
             self._pipes.add(pipe)
             pipe.add_done_callback(self._pipes.discard)
 
-    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        back: asyncio.Task[None] | None = None,
+    ) -> None:
         try:
             while chunk := await source.read(65_536):
+                if back is not None and self._lost is not None and self._lost[0] in chunk:
+                    self._lose_answer(sink, chunk, back)
                 if asyncio.current_task() not in self._muted:
                     sink.write(chunk)
         except OSError:
             pass
         finally:
             sink.transport.abort()
+
+    def _lose_answer(
+        self, sink: asyncio.StreamWriter, chunk: bytes, back: asyncio.Task[None]
+    ) -> None:
+        assert self._lost is not None
+        there = asyncio.current_task()
+        assert there is not None
+        _, arrives = self._lost
+        self._lost = None
+        self._muted |= {back, there}
+        if arrives:
+            sink.write(chunk)
+        self.lost.set()

@@ -4,19 +4,22 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.util import await_only
 
 from storage import postgres
-from storage.engine import Queries, StorageUnavailable
+from storage.engine import OutcomeUnknown, Queries, StorageUnavailable
 from storage.holds import insert_pools, lock_pool
 from tests.kit.proxy import Proxy
 from tests.storage.scratch import keys, put
+from tests.world import until
 
 _COLLIDE = text(
     "DO $$ BEGIN RAISE EXCEPTION 'collided' USING ERRCODE = 'serialization_failure'; END $$"
 )
 _SLEEP = text("SELECT pg_sleep(5)")
 _DIE = text("SELECT pg_terminate_backend(pg_backend_pid())")
+_ORPHAN = text("INSERT INTO children VALUES ('orphan')")
 
 
 @pytest.fixture(params=["postgresql"])
@@ -26,6 +29,17 @@ def database_kind(request):
 
 def putting(key: str):
     return lambda queries: put(queries, key, effect=True)
+
+
+async def holds(database, key: str) -> bool:
+    return key in await database.read(keys)
+
+
+def make_orphanage(queries: Queries) -> None:
+    queries.run(text("CREATE TABLE parents (id TEXT PRIMARY KEY)"))
+    queries.run(
+        text("CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED)")
+    )
 
 
 async def test_a_collision_is_run_again_from_the_start_with_its_effects_once(database, told):
@@ -152,23 +166,69 @@ async def test_a_server_that_goes_away_is_unavailable_and_found_again(database_u
     await wire.cut()
 
 
-async def test_a_commit_whose_answer_is_lost_is_not_taken_for_done(database_url):
-    """Whether it was kept cannot be known: the caller is told to ask again, not that it is done."""
+@pytest.fixture
+async def wire(database_url):
+    """A wire to the database that the test may disturb."""
     wire = Proxy(database_url)
     await wire.mend()
+    yield wire
+    await wire.cut()
+
+
+@pytest.fixture
+async def far(wire):
+    """The database by that wire."""
     database = postgres.PostgresDatabase(wire.url)
-    told: list[str] = []
-    database.committed = told.append
     await database.start()
-
-    def work(queries: Queries):
-        put(queries, "a", effect=True)
-        await_only(wire.cut())
-
-    with pytest.raises(StorageUnavailable):
-        await database.transact(work)
-    assert told == []
+    yield database
     await database.stop()
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["kept", "not kept"])
+@pytest.mark.parametrize("ending", ["time-out", "cut"])
+async def test_a_commit_without_an_answer_has_an_unknown_outcome(
+    database, wire, far, monkeypatch, arrives, ending
+):
+    monkeypatch.setattr(postgres, "COMMIT_MAX_S", 0.3 if ending == "time-out" else 5)
+    told: list[str] = []
+    far.committed = told.append
+    await far.transact(putting("before"))
+    wire.lose(b"COMMIT;", arrives=arrives)
+    asked = asyncio.create_task(far.transact(putting("a")))
+    await wire.lost.wait()
+    if arrives:
+        await until(lambda: holds(database, "a"))
+    if ending == "cut":
+        await wire.cut()
+        await wire.mend()
+    with pytest.raises(OutcomeUnknown):
+        await asked
+    assert told == ["before"]
+    assert await holds(database, "a") == arrives
+    assert await far.transact(putting("after")) == "after", "no later work suffers"
+
+
+async def test_a_commit_that_the_server_undid_is_known_to_be_undone(database):
+    def breaks_the_commit(queries: Queries) -> None:
+        put(queries, "a")
+        queries.run(_ORPHAN)
+
+    await database.transact(make_orphanage)
+    with pytest.raises(IntegrityError):
+        await database.transact(breaks_the_commit)
+    assert await database.read(keys) == set()
+
+
+async def test_a_connection_that_is_lost_before_its_commit_leaves_nothing(database, wire, far):
+    def work(queries: Queries) -> None:
+        put(queries, "a")
+        await_only(wire.cut())
+        await_only(asyncio.sleep(0))
+
+    with pytest.raises(StorageUnavailable) as refused:
+        await far.transact(work)
+    assert not isinstance(refused.value, OutcomeUnknown), "COMMIT was not sent"
+    assert await database.read(keys) == set()
 
 
 async def test_the_locks_of_a_machine_that_is_lost_are_soon_free(
