@@ -9,7 +9,9 @@ Invariants:
   SQLite then copies every page before it changes it. After another one that raised so, the batch is
   rolled back and run once more, with a savepoint for each.
 - When SQLite itself gave up the transaction (disk full), or the COMMIT fails, every work of the
-  batch is refused.
+  batch is refused. A COMMIT that fails while it writes may have left a whole transaction in the
+  log: SQLite forgets it, but would find it there after a crash. So a small commit is written over
+  it; only if that fails as well is the outcome unknown.
 - Readers are other connections in WAL mode: each read is one snapshot and never blocks the writer.
 - The waiting list is bounded; beyond it a work is refused at once.
 """
@@ -24,7 +26,7 @@ import structlog
 from sqlalchemy import Executable
 
 from storage.checkpoints import PAGES_MAX, Checkpoints
-from storage.engine import Committed, Dialect, StorageUnavailable, Work, hand_on
+from storage.engine import Committed, Dialect, OutcomeUnknown, StorageUnavailable, Work, hand_on
 from storage.plans import Plan, plan_for
 from storage.threads import Threaded
 
@@ -47,6 +49,8 @@ _AWAY = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOMEM,
 }
+_BEFORE_WRITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CONSTRAINT}
+"""Why a COMMIT fails before it wrote anything."""
 
 
 class SqliteQueries:
@@ -146,12 +150,33 @@ def run_all(connection: sqlite3.Connection, works: list[tuple[Work[Any], bool]])
             run_in_savepoint(connection, work) if apart else run_bare(connection, work)
             for work, apart in works
         ]
-        connection.execute("COMMIT")
+        commit(connection)
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
     return outcomes
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    """COMMIT; what it raises left nothing behind, except OutcomeUnknown."""
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if code_of(error) not in _BEFORE_WRITING:
+            erase_commit(connection, error)
+        raise
+
+
+def erase_commit(connection: sqlite3.Connection, error: sqlite3.Error) -> None:
+    """Write another commit where the failed one may be; raises OutcomeUnknown if that fails too."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version={version}")
+    except sqlite3.Error:
+        raise OutcomeUnknown(f"COMMIT failed: {error}") from error
 
 
 def run_bare(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
@@ -196,9 +221,14 @@ def in_a_future(raised: Exception) -> Exception:
     return stopped
 
 
+def code_of(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for an error of the driver itself."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def refusal_of(error: BaseException) -> BaseException:
     """What the caller of a work that failed with `error` shall see."""
-    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _AWAY:
+    if isinstance(error, sqlite3.Error) and code_of(error) in _AWAY:
         return StorageUnavailable(str(error))
     return error
 
@@ -276,7 +306,8 @@ class SqliteDatabase:
                 outcomes = await writer.in_thread(run_batch, batch)
             except BaseException as error:  # whatever a work raises, its callers are answered
                 log.warning("commit_failed", error=str(error), works=len(batch))
-                outcomes = [Outcome(None, StorageUnavailable(str(error)), [])] * len(batch)
+                kind = OutcomeUnknown if isinstance(error, OutcomeUnknown) else StorageUnavailable
+                outcomes = [Outcome(None, kind(str(error)), [])] * len(batch)
             for asked, outcome in zip(batch, outcomes, strict=True):
                 self._answer(asked.answer, outcome)
             self._checkpoints.grown(writer.total_changes)

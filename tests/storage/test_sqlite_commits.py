@@ -1,0 +1,90 @@
+"""A COMMIT that SQLite could not finish: it is surely undone, or said to be unknown."""
+
+import asyncio
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from storage import sqlite
+from storage.engine import OutcomeUnknown, StorageUnavailable
+from tests.parts.seccomp import refuse_syncs
+from tests.storage.scratch import keys, put
+
+
+@pytest.fixture(params=["sqlite"])
+def database_kind(request):
+    return request.param
+
+
+def putting(key: str):
+    return lambda queries: put(queries, key, effect=True)
+
+
+async def found_after_a_crash(database, folder: Path) -> set[str]:
+    """What SQLite finds in the files as they are now."""
+    folder.mkdir()
+    for end in ("", "-wal"):
+        shutil.copy(f"{database.path}{end}", folder / f"crashed{end}")
+    crashed = sqlite.SqliteDatabase(str(folder / "crashed"))
+    await crashed.start()
+    found = await crashed.read(keys)
+    await crashed.stop()
+    return found
+
+
+async def test_a_commit_whose_sync_fails_is_found_after_a_crash_unless_it_is_erased(
+    database, tmp_path, monkeypatch
+):
+    """Why `erase_commit` is there: SQLite says that the commit failed, and the log has it."""
+    await database.transact(putting("before"))
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "erase_commit", lambda connection, error: None)
+        await database._writer.in_thread(lambda connection: refuse_syncs())
+        with pytest.raises(StorageUnavailable):
+            await database.transact(putting("a"))
+    assert await database.read(keys) == {"before"}
+    assert await found_after_a_crash(database, tmp_path / "1") == {"before", "a"}
+    sound = database._connect()
+    sqlite.erase_commit(sound, sqlite3.OperationalError())
+    sound.close()
+    assert await found_after_a_crash(database, tmp_path / "2") == {"before"}
+
+
+async def test_a_disk_that_takes_nothing_any_more_leaves_the_outcome_unknown(database, told):
+    await database.transact(putting("before"))
+    await database._writer.in_thread(lambda connection: refuse_syncs())
+    works = [database.transact(putting(key)) for key in "ab"]
+    ended = await asyncio.gather(*works, return_exceptions=True)
+    assert [type(one) for one in ended] == [OutcomeUnknown] * 2
+    assert told == ["before"]
+    assert await database.read(keys) == {"before"}
+
+
+async def test_a_commit_that_fails_and_is_erased_is_refused(database, told):
+    class Failing:
+        """The writer's connection, whose next COMMIT fails."""
+
+        def __init__(self, connection) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str):
+            return getattr(self._connection, name)
+
+        def execute(self, sql: str, *values):
+            if sql == "COMMIT":
+                error = sqlite3.OperationalError("the disk")
+                error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+                raise error
+            return self._connection.execute(sql, *values)
+
+    writer = database._writer
+    sound, writer._connection = writer._connection, Failing(writer._connection)
+    with pytest.raises(StorageUnavailable) as refused:
+        await database.transact(putting("a"))
+    writer._connection = sound
+    assert not isinstance(refused.value, OutcomeUnknown)
+    assert await database.transact(putting("b")) == "b"
+    assert await database.read(keys) == {"b"}
+    assert told == ["b"]
