@@ -20,6 +20,7 @@ from handlers.identities.public import House, HouseSettings, ProviderName, house
 from handlers.kit.rules import Rules
 from handlers.moderation.public import CHECKS, Filter
 from handlers.send.mail import read_mail_url
+from server import setting_values
 from server.origins import Origins, origin_of
 
 PREFIX = "PARLEY_"
@@ -277,22 +278,35 @@ def _read(shape: type[Any], environ: Mapping[str, str]) -> Any:
 
 
 def _value(variable: str, kind: Any, text: str) -> Any:
+    shape = get_origin(get_args(kind)[0])
+    if shape is dict or (shape is tuple and text.lstrip().startswith("[")):
+        return _secret_value(variable, kind, text)
+    _check_text(variable, text)
     try:
-        shape = get_origin(get_args(kind)[0])
-        if shape is dict or (shape is tuple and text.lstrip().startswith("[")):
-            return _secret_value(variable, kind, text)
         if shape is tuple:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-        return msgspec.convert(text, kind, strict=False)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            return setting_values.split_list(text)
+        value = msgspec.convert(text, kind, strict=False)
+        if isinstance(value, int | float):
+            setting_values.check_number(variable, value)
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise WrongSetting(f"{variable}={text!r}: {error}") from None
+    return value
+
+
+def _check_text(variable: str, text: str) -> None:
+    """Raises WrongSetting, which never shows the text: it may have a password in it."""
+    try:
+        setting_values.check_text(variable, text)
+    except ValueError as error:
+        raise WrongSetting(f"{variable}: {error}") from None
 
 
 def _secret_value(variable: str, kind: Any, text: str) -> Any:
     """JSON with secrets in it, which no error shows."""
     try:
+        setting_values.check_names(text)
         return msgspec.json.decode(text, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise WrongSetting(f"{variable}: {error}") from None
 
 
@@ -319,6 +333,8 @@ def _public_origin(url: str) -> str:
     origin = origin_of(f"{parts.scheme}://{parts.netloc}")
     if origin is None or parts.scheme not in ("http", "https"):
         raise WrongSetting("PARLEY_PUBLIC_URL begins with http:// or https:// and a host name")
+    if parts.query or parts.fragment:
+        raise WrongSetting("PARLEY_PUBLIC_URL ends with a host name, a port or a path")
     return origin
 
 
@@ -332,7 +348,7 @@ def _listed(origins: tuple[str, ...]) -> list[str]:
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
-        return ipaddress.ip_network(text, strict=False)
+        return ipaddress.ip_network(text)
     except ValueError as error:
         raise WrongSetting(f"PARLEY_TRUSTED_PROXIES: {error}") from None
 
@@ -357,6 +373,9 @@ def _check_database_address(url: str) -> None:
 
 def _check(settings: Settings) -> None:
     environment = settings.environment
+    addresses = settings.database_url, environment.files_url, environment.mail_from
+    if fault := setting_values.fault_of(*addresses):
+        raise WrongSetting(fault)
     if not settings.database_url.startswith(("sqlite:///", "postgresql")):
         raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
     _check_database_address(settings.database_url)
@@ -374,5 +393,5 @@ def _check(settings: Settings) -> None:
         raise WrongSetting("PARLEY_PLACES_FILE names no file")
     if settings.shared and not environment.secret:
         raise WrongSetting("PARLEY_SECRET must be given with PostgreSQL or Redis (all share it)")
-    if environment.secret and len(environment.secret) < SECRET_LENGTH_MIN:
+    if environment.secret and len(environment.secret.strip()) < SECRET_LENGTH_MIN:
         raise WrongSetting(f"PARLEY_SECRET needs {SECRET_LENGTH_MIN} characters or more")

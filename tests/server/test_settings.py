@@ -51,6 +51,32 @@ def test_a_setting_is_read_by_its_type():
         {"PARLEY_REDIS_URL": "redis://h"},
         {"PARLEY_TRUSTED_PROXIES": "everybody"},
         {"PARLEY_ICE_SERVERS": "[{"},
+        {"PARLEY_ICE_SERVERS": '[{"urls":["stun:a"],"urls":["stun:b"]}]'},
+        {"PARLEY_PORT": " "},
+        {"PARLEY_PORT": "0x10"},
+        {"PARLEY_HOST": " "},
+        {"PARLEY_HOST": "127.0.0.1 "},
+        {"PARLEY_HOST": "127.0.0.1\n"},
+        {"PARLEY_DATA_DIR": " "},
+        {"PARLEY_SECRET": " " * 40},
+        {"PARLEY_SECRET": "x" * 20 + "\n" * 20},
+        {"PARLEY_MESSAGES_PER_S": "inf"},
+        {"PARLEY_MESSAGES_PER_S": "nan"},
+        {"PARLEY_MESSAGES_PER_S": "-0"},
+        {"PARLEY_CONSUMER_BACKOFF_S": "Infinity"},
+        {"PARLEY_CONSUMER_TRIES": "9" * 20},
+        {"PARLEY_EVENTS_KEPT_DAYS": "40000"},
+        {"PARLEY_CONSULTANTS_START_ACTIVE": "yes please"},
+        {"PARLEY_ORIGINS": ","},
+        {"PARLEY_TRUSTED_PROXIES": " , "},
+        {"PARLEY_TRUSTED_PROXIES": "10.0.0.1/8"},
+        {"PARLEY_MAIL_FROM": "nobody"},
+        {"PARLEY_MAIL_FROM": "Parley <parley@example.com>\nBcc: all@example.com"},
+        {"PARLEY_FILES_URL": "s3://"},
+        {"PARLEY_DATABASE_URL": "sqlite:///"},
+        {"PARLEY_DATABASE_URL": "sqlite:///:memory:"},
+        {"PARLEY_PUBLIC_URL": "https://parley.example/?a=b"},
+        {"PARLEY_PUBLIC_URL": "https://parley.example/#a"},
     ],
     ids=str,
 )
@@ -63,13 +89,21 @@ def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(environ):
     assert variable in text or "PARLEY_SECRET" in text
 
 
+def test_an_empty_setting_counts_as_none_and_a_secret_may_come_from_a_file():
+    assert read_settings({"PARLEY_PORT": ""}).environment.port == 8000
+    assert read_settings({"PARLEY_SECRET": SECRET + "\n"}).secret() == SECRET + "\n"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PARLEY_ICE_SERVERS", '[{"urls":["turn:x"],"credential":"canary"'),
         ("PARLEY_ICE_SERVERS", '[{"urls":"turn:x","credential":"canary"}]'),
         ("PARLEY_OAUTH_PROVIDERS", '{"google":{"client_secret":"canary"}}'),
+        ("PARLEY_OAUTH_PROVIDERS", '{"google":{},"google":{"client_secret":"canary"}}'),
         ("PARLEY_DATABASE_URL", "postgresql://parley:canary@localhost:port/parley"),
+        ("PARLEY_DATABASE_URL", "postgresql://parley:canary@localhost/parley "),
+        ("PARLEY_MAIL_URL", "smtp://parley:canary@localhost\n"),
     ],
 )
 def test_what_may_hold_a_secret_is_not_shown_when_it_is_refused(name, value):

@@ -1,0 +1,64 @@
+"""Values of settings that their types take, and that cannot be meant."""
+
+import json
+import math
+from email.utils import parseaddr
+from typing import Any
+
+NUMBER_MAX = 10**9
+"""Above any count, and 30 years of seconds: dates do not overflow."""
+DAYS_MAX = 36_500
+
+
+def check_text(variable: str, text: str) -> None:
+    """Raises ValueError for a text that is blank, or is not just one line of visible characters.
+
+    A secret may end with a line break, as files do.
+    """
+    if not text.strip():
+        raise ValueError("it is blank; leave it out for the default")
+    if "SECRET" in variable:
+        return
+    if text != text.strip():
+        raise ValueError("it begins or ends with a space or a line break")
+    if not text.isprintable():
+        raise ValueError("it has a control character in it")
+
+
+def check_number(variable: str, number: float) -> None:
+    """Raises ValueError for a number beyond all use."""
+    most = DAYS_MAX if variable.endswith("_DAYS") else NUMBER_MAX
+    if not math.isfinite(number) or number > most:
+        raise ValueError(f"Expected a number <= {most:,}")
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """The parts of a list with commas; raises ValueError when there are none."""
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts:
+        raise ValueError("it lists nothing; leave it out for the default")
+    return parts
+
+
+def check_names(text: str) -> None:
+    """Raises ValueError for JSON with a name twice in one object: the last would win unseen."""
+    json.loads(text, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("the JSON has a name twice in one object")
+    return members
+
+
+def fault_of(database_url: str, files_url: str, mail_from: str) -> str | None:
+    """What is missing in an address that only looks whole; None when nothing is."""
+    if database_url in ("sqlite:///", "sqlite:///:memory:"):
+        return "PARLEY_DATABASE_URL names no file after sqlite:///, and memory keeps nothing"
+    if files_url == "s3://":
+        return "PARLEY_FILES_URL names no bucket after s3://"
+    local, _, host = parseaddr(mail_from)[1].rpartition("@")
+    if not local or not host:
+        return "PARLEY_MAIL_FROM has no address: name@host, or Name <name@host>"
+    return None
