@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "settings(**environ): environment variables of the test's world or process"
     )
+    config.addinivalue_line("markers", "stopped_clock: only the test moves its clock")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -213,8 +214,16 @@ def domains() -> tuple[Domain, ...]:
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock(request: pytest.FixtureRequest) -> MovableClock:
+    """Runs like the machine's; with the mark `stopped_clock` only the test moves it.
+
+    A test that looks a second before a moment needs the mark: on a busy machine more than that
+    passes between two of its lines.
+    """
+    clock = MovableClock()
+    if request.node.get_closest_marker("stopped_clock"):
+        clock.stop()
+    return clock
 
 
 MakeWorld = Callable[..., Awaitable[World]]

@@ -150,7 +150,7 @@ def test_every_command_that_takes_an_objects_id_is_in_the_sweep():
 
 
 def identity_of(user_id: str) -> IdentityRow:
-    now = datetime.now(UTC)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
     return IdentityRow(new_id(now), "https://house.example", "ana", user_id, "house", None, now)
 
 

@@ -274,7 +274,12 @@ def test_a_view_always_has_what_only_a_sender_may_leave_out() -> None:
 
 def test_meta_is_what_packets_carry() -> None:
     event = Numbered(
-        id="e", name="X", data="{}", stream="/profile|user:1", seq=3, at=datetime.now(UTC)
+        id="e",
+        name="X",
+        data="{}",
+        stream="/profile|user:1",
+        seq=3,
+        at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     assert set(meta_of(event_packet(event))) == set(Meta.__struct_fields__)
     assert set(meta_of(whisper_packet("/chat", "r", "typing", {}))) == {

@@ -319,6 +319,7 @@ def take_over(tx: Transaction) -> None:
     deliveries.postpone(tx, queue, found.number, attempts=found.attempts + 1, ready_at=later)
 
 
+@pytest.mark.stopped_clock
 async def test_a_leased_delivery_is_nobody_elses_until_the_lease_runs_out(outbound, switches):
     await say(outbound, "slow parcel")
     await until(lambda: switches.waiting)

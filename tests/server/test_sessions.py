@@ -141,6 +141,7 @@ async def test_a_token_that_was_tampered_with_or_signed_by_another_key_is_invali
         assert await code_of(world, token) == "TOKEN_INVALID"
 
 
+@pytest.mark.stopped_clock
 @one_database
 async def test_an_old_token_is_expired_but_its_connection_lives_on(world, ana):
     await ana.enter("/profile")
@@ -180,6 +181,7 @@ async def test_refreshing_gives_new_tokens_of_the_same_session(world, ana, auth)
     assert await code_of(world, session["access_token"]) == "OK"
 
 
+@pytest.mark.stopped_clock
 async def test_a_spent_token_repeats_its_answer_within_its_seconds(world, ana, auth):
     first = ana.session["refresh_token"]
     second = await refresh(auth, first)

@@ -126,6 +126,7 @@ async def test_the_right_pincode_many_times_at_once_makes_one_user(world, strang
     assert len(await world.stored("USER_CREATED")) == 1
 
 
+@pytest.mark.stopped_clock
 async def test_a_pincode_lives_ten_minutes(world, stranger):
     await stranger.call("/signup", "start", email=ANA)
     pincode = await world.mails.pincode(ANA)

@@ -245,7 +245,7 @@ async def test_weeks_and_ranges_that_cannot_be_are_invalid(world):
     ):
         await refused(set_week(practice, wrong), "INVALID")
     await refused(set_week(practice, [], "Mars/Olympus"), "INVALID")
-    now = datetime.now(UTC)
+    now = practice.world.clock.now()
     for start, end in ((now, now), (now, now + timedelta(days=100)), ("today", now)):
         span = {"from": str(start).replace(" ", "T"), "to": end.isoformat()}
         asked = clara.call(NAMESPACE, "list_blocks", consultant_id=clara.id, **span)

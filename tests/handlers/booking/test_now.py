@@ -27,6 +27,7 @@ async def approve(practice, booking):
     return await practice.consultant.call(NAMESPACE, "approve", booking_id=booking["id"])
 
 
+@pytest.mark.stopped_clock
 async def test_it_is_held_for_two_minutes_and_then_expires(world, practice):
     sam = await world.person("sam")
     booking = await request_now(practice, sam, note="It is urgent.")

@@ -80,6 +80,7 @@ async def test_so_many_are_pinned_and_no_more(people, monkeypatch):
     assert len(await pinned(ana, chat)) == 2
 
 
+@pytest.mark.stopped_clock
 @pytest.mark.settings(PARLEY_MESSAGE_EDIT_S="60", PARLEY_MESSAGE_DELETE_S="120")
 async def test_what_was_said_long_ago_stays_as_it_is(people, world):
     ana, ben, _ = people

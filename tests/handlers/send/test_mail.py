@@ -112,6 +112,7 @@ async def test_a_mail_goes_out_by_smtp(make_world, mailbox):
     assert (await outcomes(world)).keys() == {"DELIVERY_SUCCEEDED"}
 
 
+@pytest.mark.stopped_clock
 async def test_a_mail_server_that_is_away_is_tried_again_and_again_and_then_given_up(make_world):
     away = f"smtp://127.0.0.1:{free_port()}"
     world = await make_world(PARLEY_MAIL_URL=away, PARLEY_MAIL_TRIES="4")
@@ -123,7 +124,7 @@ async def test_a_mail_server_that_is_away_is_tried_again_and_again_and_then_give
         retries = found["RETRY_SCHEDULED"]
         assert [one["attempts"] for one in retries] == list(range(1, attempts + 1))
         assert retries[-1].keys() >= {"dispatch_id", "channel", "at", "reason"}
-        assert retries[-1]["at"] > started.isoformat()
+        assert retries[-1]["at"] >= started.isoformat()
         world.clock.advance(pause_s - 1)
         assert len((await outcomes(world))["RETRY_SCHEDULED"]) == attempts, "not before its time"
         world.clock.advance(1.5)

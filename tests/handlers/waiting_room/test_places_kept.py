@@ -49,6 +49,7 @@ async def held_less(hour, booking_id, before):
     return await hour.world.read(count_stays, booking_id) < before
 
 
+@pytest.mark.stopped_clock
 @pytest.mark.parametrize("back_by", ["entering again", "reconnecting"])
 async def test_a_reconnect_within_60_s_keeps_the_place(world, hour, back_by):
     ana, ana_booking = await hour.waiting("ana")

@@ -1,0 +1,47 @@
+"""Tests ask their world's clock what time it is: the server's moments come from there too."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+READINGS = {"datetime.now", "datetime.utcnow", "time.time", "time.time_ns", "SystemClock"}
+OTHER_CLOCKS = {
+    "bench": "its servers are processes",
+    "chaos": "its servers are processes",
+    "parts": "other servers, with clocks of their own",
+    "world.py": "makes the clock",
+    "server/test_heartbeat.py": "compares the database's clock with the machine's",
+    "handlers/presence/test_presence.py": "its server is a process",
+    "handlers/identities/test_distrust.py": "an identity provider's clock",
+    "handlers/identities/test_oauth.py": "an identity provider's clock",
+    "handlers/uploads/test_s3.py": "the object store's clock",
+    "handlers/uploads/test_uploads.py": "signed addresses go by the clock of the folder",
+    "handlers/send/test_mail_tls.py": "a mailer without a world",
+}
+
+
+def readings(source: str) -> Iterator[int]:
+    """The lines that read the machine's clock."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if any(called == name or called.endswith(f".{name}") for name in READINGS):
+                yield node.lineno
+
+
+def test_only_what_has_another_clock_reads_the_machines():
+    reading = set()
+    for file in sorted(TESTS.rglob("*.py")):
+        path = file.relative_to(TESTS)
+        known = {str(path), path.parts[0]} & set(OTHER_CLOCKS)
+        if any(readings(file.read_text())):
+            assert known, f"tests/{path} reads the machine's clock; ask world.clock.now()"
+            reading |= known
+    assert reading == set(OTHER_CLOCKS), "the list has files that need not be there"
+
+
+def test_a_reading_is_found_however_it_is_written():
+    found = "import time\ntime.time()\ndatetime.now(UTC)\ndatetime.datetime.now()\nSystemClock()\n"
+    assert list(readings(found)) == [2, 3, 4, 5]
+    assert list(readings("world.clock.now()\ntime.monotonic()\n")) == []
