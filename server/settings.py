@@ -16,9 +16,11 @@ from msgspec import Meta
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from handlers import DOMAINS
 from handlers.identities.public import House, HouseSettings, ProviderName, house_of
+from handlers.kit.command import load_domains
+from handlers.kit.filter import Filter
 from handlers.kit.rules import Rules
-from handlers.moderation.public import CHECKS, Filter
 from handlers.send.mail import read_mail_url
 from server import setting_values
 from server.origins import Origins, origin_of
@@ -319,7 +321,8 @@ def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
 
 def _filter(environment: Environment) -> Filter:
     try:
-        return Filter(CHECKS[environment.text_check](environment.words_file))
+        registry = load_domains(DOMAINS)
+        return registry.open_filter(environment.text_check, environment.words_file)
     except (OSError, ValueError) as error:
         raise WrongSetting(f"{PREFIX}WORDS_FILE: {error}") from None
 

@@ -18,6 +18,7 @@ from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
+from handlers.kit.filter import Filter, NoFilter, OpenFilter
 from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
 from handlers.kit.roles import Role
 from handlers.kit.uniqueness import WrongDeclaration, check_declarations, place_of
@@ -138,6 +139,7 @@ class Domain:
     commands: list[Command] = field(default_factory=list)
     consumers: list[Consumer] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
+    opens_filter: OpenFilter | None = None
     arrival: Device | None = None
     departure: Departure | None = None
     first_device: Device | None = None
@@ -294,6 +296,13 @@ class Registry:
     @property
     def routes(self) -> list[Route]:
         return [route for d in self.domains for route in d.routes]
+
+    def open_filter(self, check: str, source: str) -> Filter:
+        """The filter of the domain that answers, see `OpenFilter`; `NoFilter` when none does."""
+        answers = [(d.name, d.opens_filter) for d in self.domains if d.opens_filter is not None]
+        if len(answers) > 1:
+            raise TypeError(f"{' and '.join(name for name, _ in answers)} all answer as the filter")
+        return answers[0][1](check, source) if answers else NoFilter()
 
     def hearers(self) -> dict[str, tuple[Hearer, ...]]:
         """Event name → the consumers that hear it."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from handlers.kit.filter import Filter
 from handlers.kit.keys import Keys
 from handlers.kit.roles import Role
 from handlers.kit.rules import Rules
@@ -112,12 +113,6 @@ class Pages(Protocol):
     async def get_page(self, person_id: str, address: str) -> Any: ...
 
     async def stop(self) -> None: ...
-
-
-class Filter(Protocol):
-    """What looks at all that is said, as the moderation domain made it."""
-
-    def check(self, *texts: str) -> str: ...
 
 
 class Places(Protocol):

@@ -4,6 +4,7 @@ from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
+from handlers.moderation.filter import open_filter
 from handlers.profile import public as profiles
 from rooms import names
 
@@ -26,4 +27,5 @@ moderation = Domain(
     "/moderation",
     rooms_of=rooms_of,
     roles=(Role(MODERATOR, "operator"), Role(ADMIN, "operator")),
+    opens_filter=open_filter,
 )

@@ -30,10 +30,6 @@ Decision = Literal["dismiss", "hide"]
 Act = Literal["grant", "revoke", "hide_by_flags", "dismiss", "hide", "undo"]
 
 
-class TextRefused(Refusal):
-    """Something in it may not be said here."""
-
-
 class OwnMessage(Refusal):
     """It is your own message."""
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from handlers.moderation.contracts import TextRefused
+from handlers.kit import filter as port
+from handlers.kit.filter import NoFilter, TextRefused
 from handlers.moderation.finding import Finding, worst_of
 from handlers.moderation.readings import readings
 from handlers.moderation.words import WordList
@@ -30,16 +31,23 @@ CHECKS: dict[str, Callable[[str], Check | None]] = {"words": word_list}
 """By the name that the settings call it."""
 
 
-class Filter:
-    """Looks at texts by a check; without one everything may be said."""
+def open_filter(check: str, source: str) -> port.Filter:
+    """The filter by this check; it filters nothing when the check has nothing to look for.
 
-    def __init__(self, check: Check | None) -> None:
+    Raises OSError or ValueError when the file cannot be read.
+    """
+    made = CHECKS[check](source)
+    return NoFilter() if made is None else Filter(made)
+
+
+class Filter:
+    """Looks at texts by a check."""
+
+    def __init__(self, check: Check) -> None:
         self._check = check
 
     def check(self, *texts: str) -> str:
         """What somebody should look at in these, or nothing; raises TextRefused."""
-        if self._check is None:
-            return ""
         look = self._check.look
         found = worst_of(look(reading) for text in texts for reading in readings(text))
         if found.outcome == "refuse":

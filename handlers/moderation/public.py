@@ -1,6 +1,5 @@
-"""What the shell needs of moderation: the filter, and roles."""
+"""What the shell needs of moderation: roles."""
 
-from handlers.moderation.filter import CHECKS, Filter
 from handlers.moderation.service.roles import grant_role, revoke_role
 
-__all__ = ["CHECKS", "Filter", "grant_role", "revoke_role"]
+__all__ = ["grant_role", "revoke_role"]

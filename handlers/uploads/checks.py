@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from handlers.kit.context import Context
 from handlers.kit.errors import NotFound
+from handlers.kit.filter import TextRefused
 from handlers.kit.kernel import Kernel
 from handlers.kit.sandbox import Streamed, Unreadable
-from handlers.moderation.contracts import TextRefused
 from handlers.uploads import service
 from handlers.uploads.contracts import (
     ChecksumWrong,

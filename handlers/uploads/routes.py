@@ -16,8 +16,8 @@ from aiohttp.abc import AbstractStreamWriter
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound, Unavailable
+from handlers.kit.filter import TextRefused
 from handlers.kit.rest import answer, read_body
-from handlers.moderation.contracts import TextRefused
 from handlers.uploads import checks, service, uploads
 from handlers.uploads.contracts import (
     ChecksumWrong,

@@ -20,7 +20,7 @@ from handlers.chat.service import groups, history, members
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
-from handlers.moderation.contracts import TextRefused
+from handlers.kit.filter import TextRefused
 from rooms import names
 
 MEMBERS = Cost(reads=22_000, writes=200, kept_kib=1_536, answer_kib=512)

@@ -21,7 +21,7 @@ from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
 from handlers.kit.errors import TooMany
-from handlers.moderation.contracts import TextRefused
+from handlers.kit.filter import TextRefused
 
 SIGNS = Cost(reads=800)
 """Up to 20 emojis are on a message, each with up to 32 names."""

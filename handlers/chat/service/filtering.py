@@ -2,7 +2,7 @@
 
 from handlers.chat.contracts.messages import MessageNoticed
 from handlers.kit.context import Transaction
-from handlers.moderation.contracts import TextRefused
+from handlers.kit.filter import TextRefused
 from storage.chat_messages import MessageRow
 
 

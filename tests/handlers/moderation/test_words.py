@@ -5,8 +5,9 @@ from time import process_time
 
 import pytest
 
-from handlers.moderation.contracts import TextRefused
-from handlers.moderation.filter import Filter
+from handlers.kit import filter as port
+from handlers.kit.filter import TextRefused
+from handlers.moderation.filter import Filter, open_filter
 from handlers.moderation.words import WordList
 
 LISTED = """
@@ -23,7 +24,7 @@ def looking():
     return Filter(WordList(LISTED.splitlines()))
 
 
-def verdict(looking: Filter, text: str) -> str:
+def verdict(looking: port.Filter, text: str) -> str:
     try:
         return looking.check(text) or "allowed"
     except TextRefused:
@@ -101,7 +102,7 @@ def test_a_flagged_word_is_named_and_a_refused_one_outweighs_it(looking):
 
 
 def test_without_a_list_everything_may_be_said():
-    assert verdict(Filter(None), "rotten fishy") == "allowed"
+    assert verdict(open_filter("words", ""), "rotten fishy") == "allowed"
 
 
 @pytest.mark.parametrize(

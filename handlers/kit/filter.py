@@ -1,0 +1,36 @@
+"""The filter of texts: any domain asks it through the kernel, and at most one domain answers.
+
+The domain that answers sets `opens_filter` on its `Domain`. Who asks does not know which one it is,
+and declares `TextRefused` among the refusals of its commands.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from handlers.kit.errors import Refusal
+
+
+class TextRefused(Refusal):
+    """Something in it may not be said here."""
+
+
+class Filter(Protocol):
+    """Reads texts before other people see them."""
+
+    def check(self, *texts: str) -> str:
+        """What in these texts a moderator should look at, or an empty text; raises TextRefused."""
+        ...
+
+
+class NoFilter:
+    """The filter when no domain answers: it refuses no text and finds nothing in any."""
+
+    def check(self, *texts: str) -> str:
+        return ""
+
+
+OpenFilter = Callable[[str, str], Filter]
+"""Makes the filter, from the name of a check and the file that it reads, or no file ("").
+
+Raises OSError or ValueError when it cannot read the file.
+"""

@@ -1,0 +1,70 @@
+"""The filter is a port: one domain answers it, or none does and every text passes."""
+
+import pytest
+
+from handlers import DOMAINS
+from handlers.kit.command import Domain, Registry, load_domains
+from handlers.kit.filter import NoFilter, TextRefused
+from tests.handlers.chat.scenes import say, talk, texts
+from tests.handlers.uploads.bringing import bringer
+from tests.parts.ports import free_port
+from tests.world import World
+
+
+class Strict:
+    """Refuses every text."""
+
+    def check(self, *texts: str) -> str:
+        raise TextRefused
+
+
+@pytest.fixture
+async def world(make_world) -> World:
+    port = free_port()
+    return await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
+
+
+def test_the_domain_that_answers_makes_the_filter():
+    opened = []
+
+    def open_strict(check: str, source: str) -> Strict:
+        opened.append((check, source))
+        return Strict()
+
+    domains = (Domain("first"), Domain("strict", opens_filter=open_strict), Domain("last"))
+    with pytest.raises(TextRefused):
+        Registry(domains).open_filter("words", "a file").check("anything")
+    assert opened == [("words", "a file")]
+
+
+def test_two_domains_that_answer_stop_the_start():
+    domains = [Domain(name, opens_filter=lambda check, source: Strict()) for name in "ab"]
+    with pytest.raises(TypeError, match="a and b all answer as the filter"):
+        Registry(tuple(domains)).open_filter("words", "")
+
+
+def test_moderation_answers_by_a_list_of_words(tmp_path):
+    words = tmp_path / "words"
+    words.write_text("refuse: rotten\nflag: fishy\n")
+    answering = load_domains(DOMAINS).open_filter("words", str(words))
+    assert answering.check("a fishy one") == "fishy"
+    with pytest.raises(TextRefused):
+        answering.check("a rotten one")
+
+
+async def test_without_a_domain_that_answers_nothing_is_filtered(world, tmp_path):
+    words = tmp_path / "words"
+    words.write_text("refuse: rotten\nflag: fishy\n")
+    silent = tuple(d for d in load_domains(DOMAINS).domains if d.name != "moderation")
+    world.app.kernel.filter = Registry(silent).open_filter("words", str(words))
+    assert isinstance(world.app.kernel.filter, NoFilter)
+    ana, ben = await world.person("ana"), await world.person("ben")
+    chat = await talk(ana, ben)
+    await say(ana, chat, "rotten and fishy")
+    async with bringer(world, ana) as bringing:
+        file = await bringing.bring(b"rotten", "text/plain", name="rotten.txt")
+    sending = {"conversation_id": chat, "client_id": "c", "upload_id": file["id"]}
+    await ana.call("/chat", "send_media", **sending, text="rotten")
+    assert await texts(ben, chat) == ["rotten and fishy", "rotten"]
+    await world.settle()
+    assert await world.stored("MESSAGE_NOTICED") == []
