@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     false,
+    func,
     select,
     update,
 )
@@ -137,12 +138,15 @@ _BETWEEN = (
     .order_by(_x.seq.desc())
     .limit(bindparam("limit"))
 )
-_CARDS = (
-    select(messages)
-    .where(_x.card_kind == bindparam("of_kind"), _x.card_id == bindparam("of_id"))
-    .order_by(_x.id)
-    .with_for_update()
+_OF_THING = (
+    _x.card_kind == bindparam("of_kind"),
+    _x.card_id == bindparam("of_id"),
+    _x.kind == "card",  # files and notes use the same columns
 )
+_CARDS = (
+    select(messages).where(*_OF_THING).order_by(_x.id).limit(bindparam("limit")).with_for_update()
+)
+_CARD_COUNT = select(func.count()).select_from(messages).where(*_OF_THING)
 
 _IN_PLACES = _x.conversation_id.in_(bindparam("conversation_ids", expanding=True))
 _SAID_BY = (
@@ -230,9 +234,15 @@ def list_messages(
     )
 
 
-def list_cards(tx: Queries, kind: str, card_id: str) -> list[MessageRow]:
-    """Every message that shows this thing, locked: it may be hidden at the same moment."""
-    return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id)
+def list_cards(tx: Queries, kind: str, card_id: str, limit: int) -> list[MessageRow]:
+    """The messages that show this thing, locked: one may be hidden at the same moment."""
+    return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id, limit=limit)
+
+
+def count_cards(tx: Queries, kind: str, card_id: str) -> int:
+    """How many messages show this thing."""
+    count: int = tx.scalar(_CARD_COUNT, of_kind=kind, of_id=card_id)
+    return count
 
 
 def list_said_by(

@@ -67,6 +67,12 @@ def test_every_text_of_an_event_is_decided_about():
     assert rules()["student_id"]["note"] == ""
 
 
+def test_every_text_of_a_card_is_decided_about():
+    views = [kind.view for kind in load_domains(DOMAINS).cards.values()]
+    assert views
+    assert [fault for view in views for fault in undecided_in(view)] == []
+
+
 @pytest.fixture
 def metadata(monkeypatch) -> MetaData:
     fresh = MetaData()

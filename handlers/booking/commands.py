@@ -1,7 +1,7 @@
 """The doors of /booking."""
 
 from handlers.availability.contracts import BlockFull, BlockPast, OwnBlock
-from handlers.booking import booking
+from handlers.booking import booking, cards
 from handlers.booking.contracts import (
     AnswerBooking,
     BookingPage,
@@ -11,6 +11,7 @@ from handlers.booking.contracts import (
     NotAvailable,
     Overlaps,
     RequestBooking,
+    RequestBookingInChat,
     RequestNow,
     RescheduleBooking,
     TopicNotOffered,
@@ -18,8 +19,10 @@ from handlers.booking.contracts import (
 )
 from handlers.booking.service import answers, lists, requests
 from handlers.call.contracts import InCall
+from handlers.chat.contracts.personal import Blocked
 from handlers.kit.context import Context
 from handlers.kit.cost import Cost
+from handlers.kit.filter import TextRefused
 
 CHANGE = Cost(reads=200, writes=150)
 """A booking that is made or changed moves holds, offers and timers."""
@@ -32,6 +35,17 @@ PAGE = Cost(reads=150, answer_kib=1_300)
 async def request(ctx: Context, ask: RequestBooking) -> BookingView:
     """Ask for a place in a consultant's block; it is held until the answer."""
     return await ctx.transact(requests.request_booking, ask)
+
+
+@booking.command(
+    namespace="/chat",
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
+    rate="reach",
+    costs=CHANGE,
+)
+async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
+    """Ask for a booking inside a conversation, which shows it and keeps it current."""
+    return await ctx.transact(cards.request_in_chat, ask)
 
 
 @booking.command(

@@ -1,8 +1,18 @@
-"""How timers, calls and withdrawn blocks move bookings."""
+"""How timers, calls and withdrawn blocks move bookings, and how cards follow them."""
 
 from handlers.availability.contracts import PlacesWithdrawn
-from handlers.booking import booking
-from handlers.booking.contracts import BlockEndDue, HoldDue
+from handlers.booking import booking, cards
+from handlers.booking.contracts import (
+    AboutBooking,
+    BlockEndDue,
+    BookingApproved,
+    BookingCancelled,
+    BookingCompleted,
+    BookingExpired,
+    BookingRejected,
+    BookingRescheduled,
+    HoldDue,
+)
 from handlers.booking.service import answers, expiry
 from handlers.call.contracts import CallEnded, CallStarted
 from handlers.kit.context import Transaction
@@ -40,3 +50,16 @@ def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
     """Bookings whose place was withdrawn are cancelled."""
     for booking_id in event.booking_ids:
         answers.cancel_withdrawn(tx, booking_id, event.block_id)
+
+
+@booking.consumer(
+    BookingApproved,
+    BookingRejected,
+    BookingCancelled,
+    BookingRescheduled,
+    BookingExpired,
+    BookingCompleted,
+)
+def keep_the_card_current(tx: Transaction, event: AboutBooking) -> None:
+    """A booking that a conversation shows changed."""
+    cards.keep_current(tx, event.booking)

@@ -51,6 +51,13 @@ class RequestNow(Change, kw_only=True):
     note: Note = ""
 
 
+class RequestBookingInChat(Change, kw_only=True):
+    conversation_id: Id
+    block_id: Id
+    topic_id: Id
+    note: Note = ""
+
+
 class AnswerBooking(Change, kw_only=True):
     """Approve, reject or cancel."""
 
@@ -123,6 +130,17 @@ class BookingRequested(AboutBooking):
     """A student asked for a place, which is held for them."""
 
     NAME: ClassVar[str] = "BOOKING_REQUESTED"
+
+
+class ChatBookingRequested(Event):
+    """A booking was asked for inside a conversation."""
+
+    NAME: ClassVar[str] = "CHAT_BOOKING_REQUESTED"
+    conversation_id: str
+    booking: BookingView
+
+    def key(self) -> str:
+        return f"booking:{self.booking.id}"
 
 
 class BookingApproved(AboutBooking):

@@ -1,6 +1,12 @@
 """What neighbours need of conversations inside their own transaction."""
 
 from handlers.chat.service.blocks import list_blocked_by
+from handlers.chat.service.cards import (
+    check_present,
+    hold_conversation,
+    refresh_cards,
+    show_card,
+)
 from handlers.chat.service.erasure import (
     clear_cards,
     leave_groups,
@@ -27,10 +33,12 @@ from storage.chat_marks import forget_steps as forget_steps
 from storage.chat_search import forget_words as forget_words
 
 __all__ = [
+    "check_present",
     "clear_cards",
     "find_said",
     "find_upload_said",
     "hide",
+    "hold_conversation",
     "hold_readable",
     "hold_said",
     "leave_groups",
@@ -38,7 +46,9 @@ __all__ = [
     "list_blockers",
     "lock_text",
     "make_group",
+    "refresh_cards",
     "restore",
+    "show_card",
     "show_preview",
     "take_names_away",
     "take_reactions_back",

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from handlers.kit.cards import CardKind, V
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.cost import Cost
@@ -139,6 +140,7 @@ class Domain:
     commands: list[Command] = field(default_factory=list)
     consumers: list[Consumer] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
+    cards: list[CardKind[Any]] = field(default_factory=list)
     opens_filter: OpenFilter | None = None
     arrival: Device | None = None
     departure: Departure | None = None
@@ -239,6 +241,12 @@ class Domain:
 
         return register
 
+    def card(self, name: str, view: type[V]) -> CardKind[V]:
+        """Register a kind of card that shows `view` in conversations (`handlers/kit/cards.py`)."""
+        kind = CardKind(name, view)
+        self.cards.append(kind)
+        return kind
+
     def arrives(self, run: F) -> F:
         """Register what happens when a signed-in socket has entered its rooms here."""
         return self._hook("arrival", run)
@@ -296,6 +304,11 @@ class Registry:
     @property
     def routes(self) -> list[Route]:
         return [route for d in self.domains for route in d.routes]
+
+    @property
+    def cards(self) -> dict[str, CardKind[Any]]:
+        """By name."""
+        return {kind.name: kind for d in self.domains for kind in d.cards}
 
     def open_filter(self, check: str, source: str) -> Filter:
         """The filter of the domain that answers, see `OpenFilter`; `NoFilter` when none does."""

@@ -52,6 +52,7 @@ def check_declarations(registry: "Registry") -> None:
     _check_consumers(registry)
     _check_heard(registry, _check_events(registry))
     _check_refusals(registry)
+    _check_cards(registry)
 
 
 def _check_domains(registry: "Registry") -> Names:
@@ -137,6 +138,12 @@ def _check_refusals(registry: "Registry") -> None:
     codes = Names("refusal")
     for refusal in sorted(refusals, key=place_of):
         codes.take(refusal.CODE, place_of(refusal))
+
+
+def _check_cards(registry: "Registry") -> None:
+    cards = Names("card")
+    for kind in (kind for domain in registry.domains for kind in domain.cards):
+        cards.take(kind.name, place_of(kind.view))
 
 
 def place_of(declared: Any) -> str:

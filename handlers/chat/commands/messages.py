@@ -1,7 +1,5 @@
 """The doors of /chat to what is said."""
 
-from handlers.availability.contracts import BlockFull, BlockPast, OwnBlock
-from handlers.booking.contracts import BookingView, Overlaps, TopicNotOffered
 from handlers.chat import chat
 from handlers.chat.contracts.messages import (
     DeleteMessage,
@@ -10,13 +8,12 @@ from handlers.chat.contracts.messages import (
     Pin,
     React,
     ReactionsView,
-    RequestBookingInChat,
     SendMedia,
     SendMessage,
     TooLate,
 )
 from handlers.chat.contracts.personal import Blocked
-from handlers.chat.service import cards, media, messages, pins, reactions
+from handlers.chat.service import media, messages, pins, reactions
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
@@ -25,7 +22,6 @@ from handlers.kit.filter import TextRefused
 
 SIGNS = Cost(reads=800)
 """Up to 20 emojis are on a message, each with up to 32 names."""
-BOOKING = Cost(reads=200, writes=150)
 
 
 @chat.command(rate="messages", refuses=(Blocked, TextRefused))
@@ -62,13 +58,3 @@ async def pin(ctx: Context, ask: Pin) -> Empty:
 async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
     """Take back what you said; its text is gone from everywhere."""
     return await ctx.transact(messages.delete, ask)
-
-
-@chat.command(
-    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
-    rate="reach",
-    costs=BOOKING,
-)
-async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
-    """Ask for a booking inside a conversation, which shows it and keeps it current."""
-    return await ctx.transact(cards.request_booking, ask)

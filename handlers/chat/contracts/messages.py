@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from handlers.booking.contracts import BookingView, Note
 from handlers.kit.contract import (
     Change,
     Event,
@@ -107,13 +106,6 @@ class Search(Request):
     conversation_id: Id | None = None
     before: Id | None = None
     limit: Limit = 20
-
-
-class RequestBookingInChat(Change, kw_only=True):
-    conversation_id: Id
-    block_id: Id
-    topic_id: Id
-    note: Note = ""
 
 
 class Card(msgspec.Struct):
@@ -382,14 +374,3 @@ class MediaShared(Event):
 
     def key(self) -> str:
         return f"chat:{self.conversation_id}"
-
-
-class ChatBookingRequested(Event):
-    """A booking was asked for inside a conversation."""
-
-    NAME: ClassVar[str] = "CHAT_BOOKING_REQUESTED"
-    conversation_id: str
-    booking: BookingView
-
-    def key(self) -> str:
-        return f"booking:{self.booking.id}"

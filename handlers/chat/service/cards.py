@@ -1,53 +1,62 @@
-"""Bookings inside a conversation: asked for there, shown there, kept current there."""
+"""Cards in conversations, of kinds that other domains declare (`handlers/kit/cards.py`).
+
+Whoever shows a thing holds it until the commit: it is new, or its row is locked. So a change of it
+comes before the view that the card copies, or finds the card and refreshes it; and one transaction
+at a time counts its cards.
+"""
 
 import msgspec
 
-from handlers.availability import public as availability
-from handlers.booking import public as bookings
-from handlers.booking.contracts import BookingView, RequestBooking
-from handlers.chat.contracts.messages import ChatBookingRequested, RequestBookingInChat
+from handlers.chat.contracts.messages import MessageView
 from handlers.chat.service.members import hold_speaker
 from handlers.chat.service.messages import new_message, say, say_anew
+from handlers.kit.cards import CardKind, V
 from handlers.kit.context import Transaction
-from handlers.kit.errors import NotFound
+from handlers.kit.errors import NotFound, TooMany
 from storage import chat as store
 from storage import chat_members, chat_messages
-from storage.chat_messages import MessageRow
 
-BOOKING = "booking"
+CARDS_OF_ONE_MAX = 100
+"""So many messages show one thing: each change refreshes all of them in one transaction."""
 
 
-def request_booking(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
-    """Ask for it as anywhere, and show it; the block's consultant must be in the conversation.
+def hold_conversation(tx: Transaction, conversation_id: str) -> None:
+    """Hold a conversation until the commit, for something that the actor will show in it.
 
-    Its note is read there like any text. Raises TextRefused.
+    Raises NotFound when they are not in it, and Blocked.
     """
-    store.lock_conversation(tx, ask.conversation_id)
-    hold_speaker(tx, ask.conversation_id)
-    block = availability.find_block(tx, ask.block_id)
-    if chat_members.find_membership(tx, ask.conversation_id, block.consultant_id) is None:
+    store.lock_conversation(tx, conversation_id)
+    hold_speaker(tx, conversation_id)
+
+
+def check_present(tx: Transaction, conversation_id: str, user_id: str) -> None:
+    """Raises NotFound unless this person is in the conversation."""
+    if chat_members.find_membership(tx, conversation_id, user_id) is None:
         raise NotFound
-    hit = tx.kernel.filter.check(ask.note)
-    booking = bookings.request_booking(
-        tx, RequestBooking(block_id=ask.block_id, topic_id=ask.topic_id, note=ask.note)
-    )
-    tx.publish(ChatBookingRequested(conversation_id=ask.conversation_id, booking=booking))
-    say(tx, _card(tx, ask.conversation_id, booking), hit)
-    return booking
 
 
-def keep_current(tx: Transaction, booking: BookingView) -> None:
-    """Show a booking as it is now, wherever it is shown."""
-    data = msgspec.to_builtins(booking)
-    for row in chat_messages.list_cards(tx, BOOKING, booking.id):
-        if row.deleted or row.card_data.get("version", 0) >= booking.version:
+def show_card(
+    tx: Transaction, conversation_id: str, kind: CardKind[V], thing: V, hit: str = ""
+) -> MessageView:
+    """Show a thing in a conversation, as a message of the actor's.
+
+    `hit` is what the filter found in its texts. A domain that locks rows of its own calls
+    `hold_conversation` before. Raises NotFound, Blocked, and TooMany for a thing that is shown
+    too often already.
+    """
+    hold_conversation(tx, conversation_id)
+    if chat_messages.count_cards(tx, kind.name, thing.id) >= CARDS_OF_ONE_MAX:
+        raise TooMany
+    row = new_message(tx, conversation_id, None, "card", "")
+    row.card_kind, row.card_id, row.card_data = kind.name, thing.id, msgspec.to_builtins(thing)
+    return say(tx, row, hit)
+
+
+def refresh_cards(tx: Transaction, kind: CardKind[V], thing: V) -> None:
+    """Show a thing as it is now wherever it is shown; an older version changes nothing."""
+    data = msgspec.to_builtins(thing)
+    for row in chat_messages.list_cards(tx, kind.name, thing.id, CARDS_OF_ONE_MAX):
+        if row.deleted or row.card_data.get("version", 0) >= thing.version:
             continue
         row.card_data = data
         say_anew(tx, row)
-
-
-def _card(tx: Transaction, conversation_id: str, booking: BookingView) -> MessageRow:
-    row = new_message(tx, conversation_id, None, "card", "")
-    row.card_kind, row.card_id = BOOKING, booking.id
-    row.card_data = msgspec.to_builtins(booking)
-    return row

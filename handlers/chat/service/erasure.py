@@ -38,7 +38,7 @@ def wipe_messages(tx: Transaction, user_id: str, after: str, limit: int) -> str 
 
 
 def clear_cards(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
-    """Show bookings without what they wrote there, and notes of what they did without its words.
+    """Show cards without what they wrote there, and notes of what they did without its words.
 
     `after` is a conversation and a message in the ones that follow it, in two lines.
     """

@@ -57,6 +57,6 @@ def find_media(tx: Transaction, message_id: str) -> str:
 
 def upload_of(row: MessageRow) -> str:
     """The upload that a message shows; raises NotFound."""
-    if row.deleted or row.card_kind != UPLOAD or row.card_id is None:
+    if row.deleted or row.kind != "media" or row.card_id is None:
         raise NotFound
     return row.card_id

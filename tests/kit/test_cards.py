@@ -1,0 +1,49 @@
+"""Kinds of cards: how they are declared, and which declarations stop the start."""
+
+import pytest
+
+from handlers import DOMAINS
+from handlers.booking.contracts import BookingView
+from handlers.kit.command import Domain, Registry, load_domains
+from handlers.kit.contract import View
+
+
+class Ticket(View):
+    id: str
+    version: int
+
+
+class Seat(View):
+    id: str
+    version: int
+
+
+def test_a_domain_declares_its_cards_and_the_registry_knows_them_by_name():
+    tickets = Domain("tickets")
+    kind = tickets.card("ticket", Ticket)
+    assert (kind.name, kind.view) == ("ticket", Ticket)
+    assert Registry((tickets,)).cards == {"ticket": kind}
+    assert load_domains(DOMAINS).cards["booking"].view is BookingView
+
+
+@pytest.mark.parametrize("view", [Ticket, Seat])
+def test_two_cards_of_one_name_stop_the_start(view):
+    one, other = Domain("one"), Domain("other")
+    one.card("ticket", Ticket)
+    other.card("ticket", view)
+    with pytest.raises(TypeError, match=f"ticket shows .*Ticket and .*{view.__name__}: .* twice"):
+        Registry((one, other))
+
+
+@pytest.mark.parametrize("name", ["", "x" * 41])
+def test_a_kind_has_a_name_that_messages_can_keep(name):
+    with pytest.raises(TypeError, match="a name of 1 to 40 characters"):
+        Domain("tickets").card(name, Ticket)
+
+
+def test_a_card_shows_what_has_an_id_and_a_version():
+    class Nameless(View):
+        text: str
+
+    with pytest.raises(TypeError, match="Nameless has no id and no version"):
+        Domain("tickets").card("ticket", Nameless)  # type: ignore[type-var]
