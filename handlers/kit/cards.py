@@ -15,7 +15,7 @@ A domain declares each kind of card beside its code (`Domain.card`); chat knows 
 """
 
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, get_type_hints
+from typing import Generic, Protocol, TypeVar, get_type_hints
 
 NAME_MAX = 40
 """Characters of a kind's name, as messages keep it."""

@@ -31,7 +31,9 @@ def test_two_cards_of_one_name_stop_the_start(view):
     one, other = Domain("one"), Domain("other")
     one.card("ticket", Ticket)
     other.card("ticket", view)
-    with pytest.raises(TypeError, match=f"ticket shows .*Ticket and .*{view.__name__}: .* twice"):
+    with pytest.raises(
+        TypeError, match=f"card ticket is declared twice: .*Ticket and .*{view.__name__}"
+    ):
         Registry((one, other))
 
 
