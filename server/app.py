@@ -136,6 +136,7 @@ class App:
         self.sightings = Sightings(self.kernel, people)
         self.retelling = Retelling(self.kernel, self.registry, self.rooms)
         self.database.committed = self._committed
+        self.database.waits.waited = self.metrics.database_waits.add
         self.web = build_web(self)
         self.sockets.attach(self.web)
 

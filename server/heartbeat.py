@@ -56,7 +56,7 @@ class Heartbeat:
         """Be known; an embedded database has one instance, so any other is dead at once."""
         database = self._kernel.database
         await align_clock(self._kernel)
-        await database.transact(self._introduce)
+        await database.transact(self._introduce, kind="upkeep")
         self._confirmed_at = self._steady_since = self._kernel.clock.now()
         if not database.shared:
             await self.bury(self._confirmed_at + timedelta(days=1))
@@ -69,18 +69,20 @@ class Heartbeat:
         await self._tasks.end()
         now, own = self._kernel.clock.now(), self._kernel.instance_id
         try:
-            await self._kernel.database.transact(partial(self._lost, own, now))
+            await self._kernel.database.transact(partial(self._lost, own, now), kind="upkeep")
         except StorageUnavailable as error:  # another one finds the silence
             log.warning("end_not_told", error=str(error))
 
     async def bury(self, before: datetime) -> None:
         """Publish the loss of every other instance that is silent since `before`."""
         own = self._kernel.instance_id
-        silent = await self._kernel.database.read(lambda queries: list_silent(queries, before, own))
+        silent = await self._kernel.database.read(
+            lambda queries: list_silent(queries, before, own), kind="upkeep"
+        )
         for instance in silent:
             log.warning("instance_lost", instance=instance.id)
             await self._kernel.database.transact(
-                partial(self._lost, instance.id, instance.confirmed_at)
+                partial(self._lost, instance.id, instance.confirmed_at), kind="upkeep"
             )
 
     def _introduce(self, queries: Queries) -> None:
@@ -99,7 +101,7 @@ class Heartbeat:
         log.error("taken_for_dead", instance=former)
         self._kernel.instance_id = new_id(self._kernel.clock.now())
         try:
-            await self._kernel.database.transact(partial(self._replace, former))
+            await self._kernel.database.transact(partial(self._replace, former), kind="upkeep")
         except BaseException:
             self._kernel.instance_id = former  # the next beat finds it so again
             raise
@@ -135,7 +137,7 @@ class Heartbeat:
         """Confirm; then bury the silent, if they had as long as this one to be heard."""
         if isinstance(self._kernel.clock, SharedClock):
             await self._kernel.clock.align(self._kernel.database)
-        if not await self._kernel.database.transact(self._confirm):
+        if not await self._kernel.database.transact(self._confirm, kind="upkeep"):
             await self._begin_anew()
         now = self._kernel.clock.now()
         if now - self._confirmed_at >= SILENT_AFTER:

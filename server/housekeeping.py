@@ -104,7 +104,8 @@ class Housekeeping:
         await self._kernel.objects.sweep(self._kernel.clock.now() - kept)
 
     async def _forget_all(self, forget: Forget) -> None:
-        while await self._kernel.database.transact(partial(forget, limit=CHUNK)) == CHUNK:
+        some, transact = partial(forget, limit=CHUNK), self._kernel.database.transact
+        while await transact(some, kind="upkeep") == CHUNK:
             pass
 
     async def _keep_house(self) -> None:

@@ -170,7 +170,9 @@ class Site:
         app = self._app
         held = {**app.rooms.counts(), **app.capacity.counts(), "tasks": len(asyncio.all_tasks())}
         for what, count in held.items():
-            self._app.metrics.held.labels(what).set(count)
+            app.metrics.held.labels(what).set(count)
+        for kind, waiting in app.database.waits.now.items():
+            app.metrics.database_waiting.labels(kind).set(waiting)
         body = generate_latest(self._app.metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -37,7 +37,9 @@ class Sightings:
         sessions = self._people.sessions()
         for start in range(0, len(sessions), CHUNK):
             some, now = sessions[start : start + CHUNK], self._kernel.clock.now()
-            await self._kernel.database.transact(partial(note_seen, session_ids=some, now=now))
+            await self._kernel.database.transact(
+                partial(note_seen, session_ids=some, now=now), kind="upkeep"
+            )
 
     async def _watch(self) -> None:
         while True:

@@ -73,6 +73,7 @@ class Metrics:
             self.registry.register(collector)
         self.connections = Gauge("parley_connections", "Open connections.", registry=self.registry)
         self.sockets = Gauge("parley_sockets", "Open namespaces on them.", registry=self.registry)
+        self._show_database()
         self.held = Gauge(
             "parley_held",
             "What is kept in memory, most of it for clients: streams, members, tasks.",
@@ -113,5 +114,19 @@ class Metrics:
             "parley_deliveries_failed",
             "Attempts of consumers that failed.",
             ["consumer"],
+            registry=self.registry,
+        )
+
+    def _show_database(self) -> None:
+        self.database_waits = Times(
+            "parley_database_wait_seconds",
+            "How long works waited for the database, by kind.",
+            "kind",
+        )
+        self.registry.register(self.database_waits)
+        self.database_waiting = Gauge(
+            "parley_database_waiting",
+            "Works that wait for the database, by kind.",
+            ["kind"],
             registry=self.registry,
         )

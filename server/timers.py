@@ -55,16 +55,16 @@ class Timers:
         """Publish the events of all timers that are due; how many there were."""
         now = self._kernel.clock.now()
         due = await self._kernel.database.read(
-            lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE)
+            lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE), kind="upkeep"
         )
         for timer in due:
             try:
-                await self._kernel.database.transact(partial(self._fire, timer))
+                await self._kernel.database.transact(partial(self._fire, timer), kind="upkeep")
             except StorageUnavailable:
                 raise
             except Exception as raised:
                 log.error("timer_failed", timer=timer.key, error=type(raised).__name__)
-                await self._kernel.database.transact(partial(self._put_off, timer))
+                await self._kernel.database.transact(partial(self._put_off, timer), kind="upkeep")
         return len(due)
 
     def _put_off(self, timer: timers.Timer, queries: Queries) -> None:
@@ -95,4 +95,4 @@ class Timers:
         self._next = None  # until it is read: what cannot be fired now is not tried again at once
         while await self.fire() == TIMERS_AT_ONCE:
             pass
-        self._next = await self._kernel.database.read(timers.find_next_timer)
+        self._next = await self._kernel.database.read(timers.find_next_timer, kind="upkeep")

@@ -41,7 +41,7 @@ class SharedClock:
     async def align(self, database: Database) -> bool:
         """Set it by the database; False when the answer took so long that it says too little."""
         asked = monotonic()
-        at = await database.read(_read_now)
+        at = await database.read(_read_now, kind="upkeep")
         answered = monotonic()
         if answered - asked >= ALIGNED_WITHIN_S:
             return False

@@ -13,10 +13,13 @@ Invariants that both databases keep:
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 import structlog
 from sqlalchemy import Executable
+
+if TYPE_CHECKING:
+    from storage.waiting import Waits
 
 log = structlog.get_logger("storage")
 
@@ -24,6 +27,9 @@ T = TypeVar("T")
 Work = Callable[["Queries"], T]
 Dialect = Literal["sqlite", "postgresql"]
 Committed = Callable[[Any], None]
+Kind = Literal["commands", "consumers", "upkeep"]
+"""For whom a work is: somebody who waits for the answer, an event, or the server itself."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class StorageUnavailable(Exception):
@@ -40,6 +46,8 @@ class Queries(Protocol):
     effects: list[Any]
     dialect: Dialect
     """Which SQL it speaks, for the few statements that cannot be the same."""
+    serializable: bool
+    """Whether this transaction and others have the outcome of one after the other."""
 
     @property
     def rows_read(self) -> int:
@@ -76,20 +84,31 @@ class Database(Protocol):
 
     committed: Committed
 
+    waits: "Waits"
+    """Which works wait for a connection or for the writer."""
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
 
-    async def transact(self, work: Work[T], *, apart: bool = False) -> T:
+    async def transact(
+        self,
+        work: Work[T],
+        *,
+        apart: bool = False,
+        kind: Kind = "commands",
+        serializable: bool = False,
+    ) -> T:
         """Run `work` in a transaction of its own and commit it.
 
         `apart` says that it often raises after it changed something: others then go on unharmed.
+        `serializable` ones have the outcome of one after the other, in some order.
         Raises what `work` raises; StorageUnavailable when nothing was kept; OutcomeUnknown when
         the answer to COMMIT was lost. A caller that is cancelled meanwhile learns no outcome.
         """
 
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on one snapshot; it must not write."""
+    async def read(self, work: Work[T], *, kind: Kind = "commands") -> T:
+        """Run `work` on one snapshot; it must not write. Raises StorageUnavailable."""
 
     async def ready(self) -> bool:
         """Whether a trivial read succeeds now."""

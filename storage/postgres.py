@@ -1,19 +1,23 @@
 """PostgreSQL through asyncpg: each work is one transaction, run in a greenlet by `run_sync`.
 
 Invariants:
-- READ COMMITTED for changes, REPEATABLE READ for reads (one snapshot a read).
+- READ COMMITTED for changes, SERIALIZABLE for those that say so, REPEATABLE READ for reads (one
+  snapshot a read).
 - A serialization failure or a deadlock reruns the work from its start, so a work has no effect but
   through its `Queries`; its effects are handed on only after the commit. So does a unique
-  violation, a few times: whoever lost that race finds the winner's row on the next run.
+  violation, a few times: whoever lost that race finds the winner's row on the next run. Reruns are
+  bounded in number and time, and wait between them without a connection.
 - A transaction that takes longer than its cap is rolled back and refused; the server itself ends
   one whose machine says nothing any more.
 - COMMIT has a cap of its own. The server answers a COMMIT that it undid with an ERROR; without any
   answer (a time-out, a lost connection, a server that ends) the outcome is unknown.
+- Works take turns at the connections (`storage/waiting.py`); some are kept for commands.
 - A server that takes no changes (any more) is left: another one may be the first by now, and to
   this one connections stay as read-only as they were when they began.
 """
 
 import asyncio
+import random
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -24,13 +28,24 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from storage.engine import Committed, Dialect, OutcomeUnknown, StorageUnavailable, Work, hand_on
+from storage.engine import (
+    Committed,
+    Dialect,
+    Kind,
+    OutcomeUnknown,
+    StorageUnavailable,
+    Work,
+    hand_on,
+)
 from storage.plans import plan_for
+from storage.waiting import Turns, Waits
 
 T = TypeVar("T")
 log = structlog.get_logger("storage")
 
 POOL = 20
+OTHERS_MAX = 12
+CONSUMERS_MAX = 8
 POOL_TIMEOUT_S = 5.0
 TRANSACTION_MAX_S = 5.0
 COMMIT_MAX_S = 5.0
@@ -43,7 +58,11 @@ SERVER_SETTINGS = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
+READY_WITHIN_S = 5.0
+STOP_WITHIN_S = 5.0
 RERUNS_MAX = 20
+RERUNS_WITHIN_S = 10.0
+PAUSE_S, PAUSE_MAX_S = 0.002, 0.1
 UNIQUE_RERUNS_MAX = 3
 _RERUN = {"40001", "40P01"}
 _UNIQUE = "23505"
@@ -55,11 +74,12 @@ _AWAY = ("08", "53", "57", "58", _READ_ONLY)
 class PostgresQueries:
     """Statements on a SQLAlchemy connection; its compiled cache makes each text once."""
 
-    __slots__ = ("_connection", "effects", "rows_read", "rows_written")
+    __slots__ = ("_connection", "effects", "rows_read", "rows_written", "serializable")
     dialect: Dialect = "postgresql"
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, serializable: bool = False) -> None:
         self._connection = connection
+        self.serializable = serializable
         self.effects: list[Any] = []
         self.rows_read = 0
         self.rows_written = 0
@@ -117,6 +137,8 @@ class PostgresDatabase:
     def __init__(self, url: str) -> None:
         self.url = url
         self.committed: Committed = lambda effects: None
+        self.waits = Waits()
+        self._turns = Turns(self.waits, POOL, OTHERS_MAX, CONSUMERS_MAX, POOL_TIMEOUT_S)
         self._engine = create_async_engine(
             url,
             pool_size=POOL,
@@ -128,36 +150,53 @@ class PostgresDatabase:
             connect_args={"server_settings": SERVER_SETTINGS},
         )
         event.listen(self._engine.sync_engine, "handle_error", leave_if_read_only)
+        self._serializable = self._engine.execution_options(isolation_level="SERIALIZABLE")
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
     async def start(self) -> None:
-        async with self._engine.connect():
+        async with asyncio.timeout(READY_WITHIN_S), self._engine.connect():
             pass
 
     async def stop(self) -> None:
-        await self._engine.dispose()
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await self._engine.dispose()
+        except TimeoutError:
+            log.warning("database_left", why="its connections did not close in time")
 
-    async def transact(self, work: Work[T], *, apart: bool = False) -> T:
+    async def transact(
+        self,
+        work: Work[T],
+        *,
+        apart: bool = False,
+        kind: Kind = "commands",
+        serializable: bool = False,
+    ) -> T:
+        until = asyncio.get_running_loop().time() + RERUNS_WITHIN_S
         for attempt in range(RERUNS_MAX):
             try:
-                return await self._commit(work)
+                async with self._turns.turn(kind):
+                    return await self._commit(work, serializable)
             except DBAPIError as error:
                 lost_race = sqlstate_of(error) == _UNIQUE and attempt < UNIQUE_RERUNS_MAX
                 if sqlstate_of(error) not in _RERUN and not lost_race:
                     raise refusal_of(error) from error
-                await asyncio.sleep(0.002 * attempt)  # let the other one finish first
             except (OSError, TimeoutError, PoolTimeout) as error:
                 raise StorageUnavailable(str(error) or type(error).__name__) from error
+            if asyncio.get_running_loop().time() > until:
+                break
+            await asyncio.sleep(pause_s(attempt))  # let the other one finish first
         raise StorageUnavailable("the transaction kept colliding with others")
 
-    async def _commit(self, work: Work[T]) -> T:
+    async def _commit(self, work: Work[T], serializable: bool) -> T:
+        engine = self._serializable if serializable else self._engine
         raised: Exception | None = None
         cap = asyncio.timeout(TRANSACTION_MAX_S)
-        async with cap, self._engine.connect() as connection:
+        async with cap, engine.connect() as connection:
             try:
-                value, effects = await connection.run_sync(_run, work)
+                value, effects = await connection.run_sync(_run, work, serializable)
             except Kept as kept:
                 raised, effects = kept.raised, kept.effects
             cap.reschedule(None)
@@ -167,19 +206,23 @@ class PostgresDatabase:
             raise raised
         return value
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, kind: Kind = "commands") -> T:
         try:
-            async with asyncio.timeout(TRANSACTION_MAX_S), self._snapshots.connect() as connection:
+            async with (
+                self._turns.turn(kind),
+                asyncio.timeout(TRANSACTION_MAX_S),
+                self._snapshots.connect() as connection,
+            ):
                 value, _ = await connection.run_sync(_run, work)
                 return value
         except DBAPIError as error:
             raise refusal_of(error) from error
         except (OSError, TimeoutError, PoolTimeout) as error:
-            raise StorageUnavailable(str(error)) from error
+            raise StorageUnavailable(str(error) or type(error).__name__) from error
 
     async def ready(self) -> bool:
         try:
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(READY_WITHIN_S), self._engine.connect() as connection:
                 await connection.exec_driver_sql("SELECT 1")
         except (DBAPIError, OSError, TimeoutError, PoolTimeout):
             return False
@@ -190,8 +233,14 @@ class PostgresDatabase:
         return self._engine.connect()
 
 
-def _run(connection: Connection, work: Work[T]) -> tuple[T, list[Any]]:
-    queries = PostgresQueries(connection)
+def pause_s(attempt: int) -> float:
+    """Before the next run: at random, or those that collided would meet again."""
+    most = min(PAUSE_S * 2**attempt, PAUSE_MAX_S)
+    return random.uniform(0, most)  # noqa: S311 - nothing here is a secret
+
+
+def _run(connection: Connection, work: Work[T], serializable: bool = False) -> tuple[T, list[Any]]:
+    queries = PostgresQueries(connection, serializable)
     try:
         return work(queries), queries.effects
     except Exception as raised:

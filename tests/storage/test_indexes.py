@@ -55,7 +55,8 @@ from storage import (
 )
 from storage.columns import metadata
 from storage.profile import users
-from storage.sqlite import SqliteDatabase, SqliteQueries
+from storage.sqlite import SqliteDatabase
+from storage.sqlite_batches import SqliteQueries
 from tests.storage.scratch import FOR_EVER, NOW
 
 SCANNED = {

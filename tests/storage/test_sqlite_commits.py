@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import sqlite
+from storage import sqlite, sqlite_batches
 from storage.engine import OutcomeUnknown, StorageUnavailable
 from tests.parts.seccomp import refuse_syncs
 from tests.storage.scratch import keys, put
@@ -40,14 +40,14 @@ async def test_a_commit_whose_sync_fails_is_found_after_a_crash_unless_it_is_era
     """Why `erase_commit` is there: SQLite says that the commit failed, and the log has it."""
     await database.transact(putting("before"))
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite, "erase_commit", lambda connection, error: None)
+        patch.setattr(sqlite_batches, "erase_commit", lambda connection, error: None)
         await database._writer.in_thread(lambda connection: refuse_syncs())
         with pytest.raises(StorageUnavailable):
             await database.transact(putting("a"))
     assert await database.read(keys) == {"before"}
     assert await found_after_a_crash(database, tmp_path / "1") == {"before", "a"}
     sound = database._connect()
-    sqlite.erase_commit(sound, sqlite3.OperationalError())
+    sqlite_batches.erase_commit(sound, sqlite3.OperationalError())
     sound.close()
     assert await found_after_a_crash(database, tmp_path / "2") == {"before"}
 

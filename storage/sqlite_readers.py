@@ -1,0 +1,93 @@
+"""SQLite's readers: connections that only read, each with a thread, lent for one read at a time.
+
+Invariants:
+- A read waits for its turn for a bounded time, and takes a bounded time: a longer one is
+  interrupted and refused. SQLite interrupts a statement, not the Python between two of them.
+- A reader is lent again only when its thread is done with the read before it, so that no
+  interruption hits another's read.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from storage.engine import Kind, StorageUnavailable
+from storage.threads import Threaded
+from storage.waiting import Turns, Waits
+
+T = TypeVar("T")
+
+READERS = 2
+OTHERS_MAX = 1
+WAIT_MAX_S = 5.0
+READ_MAX_S = 5.0
+INTERRUPT_EVERY_S = 0.1
+
+
+class TookTooLong(StorageUnavailable):
+    """The read was given up while it ran."""
+
+
+class Readers:
+    """The readers of one file."""
+
+    def __init__(self, waits: Waits) -> None:
+        self._turns = Turns(waits, READERS, OTHERS_MAX, OTHERS_MAX, WAIT_MAX_S)
+        self._free: asyncio.Queue[Threaded] = asyncio.Queue(READERS)
+        self._open: list[Threaded] = []
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def start(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        for _ in range(READERS):
+            reader = Threaded(connect, iter_chunk_size=64)
+            await reader
+            self._open.append(reader)
+            self._free.put_nowait(reader)
+
+    async def stop(self) -> None:
+        """Close them, when they are done with what they read."""
+        for _ in range(len(self._open)):
+            reader = await self._free.get()
+            await reader.close()
+        self._open.clear()
+
+    async def run(self, read: Callable[[sqlite3.Connection], T], kind: Kind) -> T:
+        """`read` on one of them; raises StorageUnavailable when it cannot, or takes too long."""
+        async with self._turns.turn(kind), self._lent() as reader:
+            cap = asyncio.timeout(READ_MAX_S)
+            try:
+                async with cap:
+                    return await reader.in_thread(read)
+            except TimeoutError:
+                if cap.expired():
+                    raise TookTooLong("a read took too long") from None
+                raise
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Threaded]:
+        try:
+            async with asyncio.timeout(WAIT_MAX_S):
+                reader = await self._free.get()
+        except TimeoutError:  # those before it still read, though nobody waits for them any more
+            raise StorageUnavailable("no reader was free in time") from None
+        try:
+            yield reader
+        except (TookTooLong, asyncio.CancelledError):
+            ending = asyncio.create_task(self._end_read(reader))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            raise
+        except BaseException:
+            self._free.put_nowait(reader)
+            raise
+        self._free.put_nowait(reader)
+
+    async def _end_read(self, reader: Threaded) -> None:
+        """Interrupt what it reads until its thread is free, then lend it again."""
+        idle = asyncio.ensure_future(reader.in_thread(lambda connection: None))
+        while not idle.done():
+            await reader.interrupt()
+            await asyncio.wait({idle}, timeout=INTERRUPT_EVERY_S)
+        self._free.put_nowait(reader)
