@@ -8,9 +8,10 @@ Invariants:
 """
 
 import asyncio
+from datetime import datetime
 from time import monotonic
 
-from handlers.kit.command import Registry
+from handlers.kit.command import Registry, Retell
 from handlers.kit.context import Context
 from handlers.kit.kernel import Kernel
 from rooms.gaps import MOVED_WITHIN
@@ -51,10 +52,15 @@ class Retelling:
         now = self._kernel.clock.now()
         since = min(self._since, now) - MOVED_WITHIN
         for retell in self._retells:
-            read_at = monotonic()
-            for one in await Context(self._kernel).read(retell, since):
-                packet = whisper_packet(
-                    one.namespace, one.room, one.name, one.data, one.hidden_from
-                )
-                self._rooms.retell(stream(one.namespace, one.room), packet, read_at)
+            after = await self._retell_page(retell, since, "")
+            while after:
+                after = await self._retell_page(retell, since, after)
         self._since = now
+
+    async def _retell_page(self, retell: Retell, since: datetime, after: str) -> str:
+        read_at = monotonic()
+        page, after = await Context(self._kernel, kind="upkeep").read(retell, since, after)
+        for one in page:
+            packet = whisper_packet(one.namespace, one.room, one.name, one.data, one.hidden_from)
+            self._rooms.retell(stream(one.namespace, one.room), packet, read_at)
+        return after

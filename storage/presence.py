@@ -69,7 +69,12 @@ _UPDATE = (
 )
 _FIND = select(presences).where(_p.user_id == bindparam("of_user")).with_for_update()
 _LIST = select(presences).where(_p.user_id.in_(bindparam("user_ids", expanding=True)))
-_CHANGED = select(presences).where(_p.changed_at >= bindparam("since"))
+_CHANGED = (
+    select(presences)
+    .where(_p.changed_at >= bindparam("since"), _p.user_id > bindparam("after"))
+    .order_by(_p.user_id)
+    .limit(bindparam("limit"))
+)
 _HOLD = insert(holdings).on_conflict_do_nothing(index_elements=[_h.user_id, _h.instance_id])
 _LET_GO = delete(holdings).where(
     _h.user_id == bindparam("of_user"), _h.instance_id == bindparam("of_instance")
@@ -101,9 +106,9 @@ def update_presence(tx: Queries, row: PresenceRow, now: datetime) -> None:
     )
 
 
-def list_changed(tx: Queries, since: datetime) -> list[PresenceRow]:
-    """Those whose presence or status changed at `since` or later."""
-    return tx.all(PresenceRow, _CHANGED, since=since)
+def list_changed(tx: Queries, since: datetime, after: str, limit: int) -> list[PresenceRow]:
+    """The first of those whose presence or status changed at `since` or later, by id."""
+    return tx.all(PresenceRow, _CHANGED, since=since, after=after, limit=limit)
 
 
 def list_presences(tx: Queries, user_ids: list[str]) -> dict[str, PresenceRow]:

@@ -52,7 +52,7 @@ MayWatch = Callable[[Transaction, Actor | None, str], int | None]
 """From which number on somebody may hear a room that they name; None when they may not."""
 Departure = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
-Retell = Callable[[Transaction, datetime], list[Whisper]]
+Retell = Callable[[Transaction, datetime, str], tuple[list[Whisper], str]]
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,11 @@ class Domain:
         return self._hook("first_device", run)
 
     def retells(self, run: F) -> F:
-        """Register what whispers should have said since a moment: one may have been lost."""
+        """Register what whispers should have said since a moment: one may have been lost.
+
+        It gives a page of them, and where the next one begins: the text that it is called with
+        then; empty for the first page and after the last.
+        """
         return self._hook("retell", run)
 
     def leaves_last(self, run: F) -> F:

@@ -26,9 +26,9 @@ async def go_offline(ctx: Context) -> None:
 
 
 @presence.retells
-def retell(tx: Transaction, since: datetime) -> list[Whisper]:
+def retell(tx: Transaction, since: datetime, after: str) -> tuple[list[Whisper], str]:
     """Who came and went lately, for those who watch and may not have heard it."""
-    return service.retell(tx, since)
+    return service.retell(tx, since, after)
 
 
 @presence.consumer(InstanceLost)

@@ -26,6 +26,7 @@ from storage import presence as store
 from storage.presence import PresenceRow
 
 NAMESPACE = "/presence"
+RETOLD_AT_ONCE = 500
 
 
 def list_known(tx: Transaction, user_ids: list[str]) -> list[str]:
@@ -71,9 +72,9 @@ def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) ->
         tx.whisper(_presence(user_id, "USER_OFFLINE", at, _blocked_by(tx, user_id)))
 
 
-def retell(tx: Transaction, since: datetime) -> list[Whisper]:
-    """How those are by now whose presence or status changed since then."""
-    rows = store.list_changed(tx, since)
+def retell(tx: Transaction, since: datetime, after: str) -> tuple[list[Whisper], str]:
+    """How those are by now whose presence or status changed since then; and after whom to go on."""
+    rows = store.list_changed(tx, since, after, RETOLD_AT_ONCE)
     blocked_by = chats.list_blocked_by(tx, [row.user_id for row in rows])
     told = []
     for row in rows:
@@ -82,7 +83,7 @@ def retell(tx: Transaction, since: datetime) -> list[Whisper]:
             name = "USER_ONLINE" if row.online else "USER_OFFLINE"
             told.append(_presence(row.user_id, name, row.last_seen_at, blocked))
         told.append(_status(row, blocked))
-    return told
+    return told, rows[-1].user_id if len(rows) == RETOLD_AT_ONCE else ""
 
 
 def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:

@@ -92,7 +92,7 @@ async def test_every_device_of_who_is_blocked_is_deaf_however_it_watches(world, 
     await cleo.call(PRESENCE, "watch", user_ids=[ana.id])
     await ana.call(PRESENCE, "set_status", status="away")
     await cleo.event("status_changed", lambda data: data["status"] == "away")
-    told = await world.read(service.retell, world.clock.now().replace(year=2000))
+    told, _ = await world.read(service.retell, world.clock.now().replace(year=2000), "")
     assert {one.hidden_from for one in told if one.data.user_id == ana.id} == {frozenset({ben.id})}
     assert {one.hidden_from for one in told if one.data.user_id != ana.id} == {frozenset()}
     assert whispers_of(phone, ana) == []

@@ -251,3 +251,17 @@ async def test_who_comes_while_the_answer_is_read_is_there_in_the_end(world, mon
     monkeypatch.setattr(Context, "read", read_and_dawdle)
     assert not (await state_of(ana, ben))["online"]
     await until(lambda: told(ana) == [("USER_ONLINE", ben.id)] * 2)
+
+
+async def test_a_crowd_that_changed_is_retold_page_by_page(world, ana, ben, monkeypatch):
+    monkeypatch.setattr(service, "RETOLD_AT_ONCE", 1)
+    for person in (ana, ben):
+        await person.call(PRESENCE, "set_status", status="away")
+    since, after, retold = world.clock.now() - timedelta(hours=1), "", []
+    while True:
+        page, after = await world.read(service.retell, since, after)
+        assert len({one.data.user_id for one in page}) <= 1
+        retold += page
+        if not after:
+            break
+    assert {one.data.user_id for one in retold} == {ana.id, ben.id}
