@@ -35,6 +35,7 @@ from storage.consumers import meet_consumer
 from storage.deliveries import Queue, insert_deliveries
 from storage.engine import Queries, StorageUnavailable
 from storage.events import StoredEvent
+from storage.isolation import is_serializable
 
 log = structlog.get_logger("relay")
 
@@ -159,7 +160,9 @@ class Relay:
         consumer = self._consumers[queue.consumer]
         try:
             turn = await self._kernel.database.transact(
-                lambda queries: self._take(queries, queue, consumer)
+                lambda queries: self._take(queries, queue, consumer),
+                kind="consumers",
+                serializable=is_serializable(consumer.run) and not consumer.outbound,
             )
             if turn.event is not None:
                 await self._act_outside(queue, consumer, turn, turn.event)
@@ -203,7 +206,7 @@ class Relay:
     async def _act_outside(
         self, queue: Queue, consumer: Consumer, turn: Turn, stored: StoredEvent
     ) -> None:
-        context = Context(self._kernel, None, _origin_of(stored))
+        context = Context(self._kernel, None, _origin_of(stored), kind="consumers")
         async with asyncio.timeout(consumer.within_s):
             acting = asyncio.ensure_future(consumer.run(context, self._decode(stored)))
             try:
@@ -214,7 +217,8 @@ class Relay:
                 acting.cancel()
                 await asyncio.wait({acting}, timeout=RENEW_EVERY_S)
         await self._kernel.database.transact(
-            lambda queries: deliveries.delete_delivery(queries, queue, turn.number)
+            lambda queries: deliveries.delete_delivery(queries, queue, turn.number),
+            kind="consumers",
         )
 
     async def _renew(self, queue: Queue, turn: Turn) -> None:
@@ -223,7 +227,8 @@ class Relay:
         try:
             async with asyncio.timeout(RENEW_EVERY_S):
                 ours = await self._kernel.database.transact(
-                    lambda tx: deliveries.renew(tx, queue, turn.number, turn.attempts, until)
+                    lambda tx: deliveries.renew(tx, queue, turn.number, turn.attempts, until),
+                    kind="consumers",
                 )
         except TimeoutError:
             raise LeaseLost from None
@@ -245,7 +250,7 @@ class Relay:
         error = type(raised).__name__
         try:
             pause_s = await self._kernel.database.transact(
-                lambda queries: self._postpone(queries, queue, error)
+                lambda queries: self._postpone(queries, queue, error), kind="consumers"
             )
         except StorageUnavailable:
             pause_s = 1.0
@@ -297,7 +302,8 @@ class Relay:
                 deliveries.list_due(queries, now, SWEEP_LIMIT),
                 deliveries.count_parked(queries),
                 deliveries.count_waiting(queries),
-            )
+            ),
+            kind="upkeep",
         )
         self._metrics.parked.set(parked)
         self._metrics.waiting.set(waiting)

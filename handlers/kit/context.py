@@ -26,8 +26,9 @@ from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Audience, Kernel, Origin, Stored, Wake, Whisper
 from rooms.names import stream
 from storage import events, timers
-from storage.engine import OutcomeUnknown, Queries, StorageUnavailable
+from storage.engine import Kind, OutcomeUnknown, Queries, StorageUnavailable
 from storage.idempotency import Key
+from storage.isolation import is_serializable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Transaction:
         self.run, self.run_many = queries.run, queries.run_many
         self.effects = queries.effects
         self._queries = queries
-        self.dialect = queries.dialect
+        self.dialect, self.serializable = queries.dialect, queries.serializable
         self.kernel = kernel
         self.rules = kernel.rules
         self.keys = kernel.keys
@@ -162,6 +163,8 @@ class Context:
     socket: Any = None
     request_id: str | None = None
     payload: bytes = b""
+    kind: Kind = "commands"
+    """For whom it works: what waits for connections, and how many it may take, goes by that."""
     after_ack: list[Callable[[], None]] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
     """What its transactions have cost so far."""
@@ -180,7 +183,8 @@ class Context:
         """
         if self._finished:
             raise RuntimeError("only the last transaction of a command is no step")
-        value = await self._commit(partial(self._finish, lambda tx: work(tx, *args, **kwargs)))
+        run = partial(self._finish, lambda tx: work(tx, *args, **kwargs))
+        value = await self._commit(run, serializable=is_serializable(work))
         self._finished = self.request_id is not None
         return cast(T, value)
 
@@ -192,7 +196,7 @@ class Context:
         """
         kind = returned_by(work)
         run = partial(self._keep_step, name, kind, lambda tx: work(tx, *args, **kwargs))
-        value = await self._commit(run)
+        value = await self._commit(run, serializable=is_serializable(work))
         if self._attempt is not None:
             self._attempt.began = True
         return cast(T, value)
@@ -223,7 +227,7 @@ class Context:
             finally:
                 self.spent.add(tx)
 
-        return await self.kernel.database.read(run)
+        return await self.kernel.database.read(run, kind=self.kind)
 
     async def keep_up(self, work: Callable[[Transaction], None]) -> None:
         """Run upkeep that is due in a transaction of its own; the command is not charged for it."""
@@ -231,7 +235,7 @@ class Context:
         def run(queries: Queries) -> None:
             work(Transaction(queries, self.kernel, None, self.origin))
 
-        await self.kernel.database.transact(run)
+        await self.kernel.database.transact(run, kind=self.kind)
 
     async def follow(self, namespace: str, room: str, read: Callable[[], Awaitable[T]]) -> T:
         """Let this socket hear `room` from what `read` returns (its `seq`) on, after the ack."""
@@ -308,19 +312,24 @@ class Context:
         assert self.kernel.audience is not None
         return self.kernel.audience
 
-    async def _commit(self, work: Callable[[Transaction], Any]) -> Any:
+    async def _commit(self, work: Callable[[Transaction], Any], *, serializable: bool) -> Any:
         """Run `work` in one transaction, once no other attempt at the same request is under way."""
-        run = partial(self._run, work)
+        transact = partial(
+            self.kernel.database.transact,
+            partial(self._run, work),
+            kind=self.kind,
+            serializable=serializable,
+        )
         if self.request_id is None or self.actor is None:
-            return await self.kernel.database.transact(run)
+            return await transact()
         if self._attempt is None:
             self._attempt = self._make_attempt(self.actor.id, self.request_id)
         # There is a claim, which is a change, before anything can be refused.
-        transact = partial(self.kernel.database.transact, run, apart=True)
+        claim = partial(transact, apart=True)
         try:
-            return await when_free(transact)
+            return await when_free(claim)
         except OutcomeUnknown:
-            return await when_free(transact)  # it finds what was kept, if it was
+            return await when_free(claim)  # it finds what was kept, if it was
 
     def _run(self, work: Callable[[Transaction], Any], queries: Queries) -> Any:
         tx = Transaction(queries, self.kernel, self.actor, self.origin)

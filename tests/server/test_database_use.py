@@ -1,0 +1,116 @@
+"""For whom a transaction is, and which isolation its function declared, reaches the database."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.util import await_only
+
+from storage import postgres
+from storage.isolation import serializable
+from tests.kit import probe as probes
+from tests.kit.probe import Say, say_it
+from tests.world import World, until
+
+LISTENER = "listener.hear_it"
+CARRIER = "carrier.carry_outside"
+_LEVEL = text("SELECT current_setting('transaction_isolation')")
+_COLLIDE = text("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+
+on_postgres = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def domains(switches):
+    return (probes.probe, probes.listener, probes.carrier)
+
+
+async def say(world: World, what: str) -> None:
+    await world.transact(say_it, Say(text=what, room="hall"))
+
+
+def run_instead(world: World, consumer: str, run) -> None:
+    consumers = world.app.relay._consumers
+    consumers[consumer] = replace(consumers[consumer], run=run)
+
+
+async def test_consumers_plain_and_outbound_wait_as_consumers(world, monkeypatch):
+    kinds = []
+    monkeypatch.setattr(world.app.database.waits, "waited", lambda kind, s: kinds.append(kind))
+
+    async def act(ctx, event) -> None:
+        kinds.append("acts")
+        await ctx.transact(lambda tx: None)
+        await ctx.read(lambda tx: None)
+        await ctx.keep_up(lambda tx: None)
+        kinds.append("acted")
+
+    run_instead(world, CARRIER, act)
+    await say(world, "hello")
+    await until(lambda: "acted" in kinds)
+    await world.settle()
+    acting = kinds[kinds.index("acts") + 1 : kinds.index("acted")]
+    assert acting.count("consumers") >= 3
+    assert "commands" not in acting
+
+
+async def test_waiting_is_shown_by_kind(world):
+    ana = await world.person("ana")
+    await ana.call("/probe", "say", text="hello")
+    await world.settle()
+    metrics = await world.metrics()
+    for kind in ("commands", "consumers", "upkeep"):
+        assert metrics[f'parley_database_waiting{{kind="{kind}"}}'] == 0
+        assert metrics[f'parley_database_wait_seconds_count{{kind="{kind}"}}'] > 0
+
+
+@on_postgres
+async def test_commands_are_answered_while_consumers_hold_all_they_may(world):
+    ana, hold, holding = await world.person("ana"), asyncio.Event(), []
+
+    def wait(tx, event) -> None:
+        holding.append(event.text)
+        await_only(hold.wait())
+
+    run_instead(world, LISTENER, wait)
+    for number in range(postgres.POOL):
+        await world.transact(say_it, Say(text="hello", room="hall", key=f"{number}"))
+    await until(lambda: len(holding) == postgres.CONSUMERS_MAX)
+    async with asyncio.timeout(2):
+        for number in range(5):
+            assert await ana.call("/probe", "say", text=f"{number}")
+    assert world.app.database.waits.now["consumers"] > 0
+    hold.set()
+    await world.settle()
+
+
+@on_postgres
+async def test_a_declared_function_is_serializable_by_context_and_relay(world):
+    levels = []
+
+    @serializable
+    def look(tx, *event) -> None:
+        levels.append(tx.scalar(_LEVEL))
+
+    await world.transact(look)
+    run_instead(world, LISTENER, look)
+    await say(world, "hello")
+    await until(lambda: len(levels) == 2)
+    await world.transact(lambda tx: levels.append(tx.scalar(_LEVEL)))
+    assert levels == ["serializable", "serializable", "read committed"]
+
+
+@on_postgres
+async def test_a_command_that_always_collides_is_answered_unavailable(world, monkeypatch):
+    @serializable
+    def collide(tx, ask) -> None:
+        tx.run(_COLLIDE)
+
+    monkeypatch.setattr(postgres, "RERUNS_MAX", 3)
+    monkeypatch.setattr(probes, "say_it", collide)
+    ana = await world.person("ana")
+    await ana.enter("/probe")
+    answer = await ana.client.ask("/probe", "say", {"text": "hello"})
+    assert answer["error"]["code"] == "UNAVAILABLE"
+    assert await world.stored("PROBE_SAID") == []
