@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 LEASE_S = 6.0
 RENEW_EVERY_S = 2.0
+RENEW_WITHIN_S = 2.0
 WAIT_MAX_S = 10.0
 """So long a repeated request waits for the attempt that is under way, before it is told to come
 back."""
@@ -136,9 +137,9 @@ async def while_renewing(act: Awaitable[T], renew: Callable[[], Awaitable[None]]
     acting = asyncio.ensure_future(act)
     try:
         while not (await asyncio.wait({acting}, timeout=RENEW_EVERY_S))[0]:
-            async with asyncio.timeout(RENEW_EVERY_S):
+            async with asyncio.timeout(RENEW_WITHIN_S):
                 await renew()
         return acting.result()
     finally:
         acting.cancel()
-        await asyncio.wait({acting}, timeout=RENEW_EVERY_S)
+        await asyncio.wait({acting}, timeout=RENEW_WITHIN_S)
