@@ -202,7 +202,7 @@ MAY_REQUEST = {
     "POST /oauth/{}/callback": ANYBODY,
     "POST /uploads": SIGNED_IN,
     "GET /uploads/{}": SIGNED_IN,
-    r"POST /uploads/{}/parts/{:\d{1,5}}": SIGNED_IN,
+    "POST /uploads/{}/parts/{:[0-9]{1,5}}": SIGNED_IN,
     "POST /uploads/{}/complete": SIGNED_IN,
     "DELETE /uploads/{}": SIGNED_IN,
     "GET /pictures/{}": ANYBODY,

@@ -5,7 +5,6 @@ from typing import Annotated, ClassVar, Literal
 
 from handlers.kit.contract import (
     Change,
-    Cursor,
     Event,
     Id,
     Limit,
@@ -79,7 +78,7 @@ class GetBooking(Request):
 class ListBookings(Request):
     status: Status | None = None
     limit: Limit = 50
-    before: Cursor | None = None
+    before: Id | None = None
 
 
 class BookingView(View):

@@ -7,7 +7,6 @@ from msgspec import UNSET, Meta, UnsetType
 from handlers.kit.contract import (
     END,
     Change,
-    Cursor,
     Event,
     Id,
     Limit,
@@ -79,7 +78,7 @@ class UnwatchConsultant(Request):
 
 class ListConsultants(Request):
     limit: Limit = 50
-    before: Cursor | None = None
+    before: Id | None = None
 
 
 class AddTopic(Change, kw_only=True):

@@ -69,6 +69,8 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
     attempt = await ctx.transact(tickets.take, name, state, browser)
     if attempt is None:
         return await fail(ctx, name, None, "OAUTH_STATE")
+    if any(len(said.getall(name, ())) > 1 for name in ANSWERS):
+        return await fail(ctx, name, attempt, "OAUTH_FAILED")
     if "code" not in said or "error" in said:
         denied = said.get("error") in ("access_denied", "user_cancelled_authorize")
         return await fail(ctx, name, attempt, "OAUTH_CANCELLED" if denied else "OAUTH_FAILED")

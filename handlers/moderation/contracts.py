@@ -9,7 +9,6 @@ from handlers.chat.contracts.messages import MessageView
 from handlers.kit.contract import (
     PAGE,
     Change,
-    Cursor,
     Event,
     Id,
     Limit,
@@ -46,7 +45,7 @@ class ListQueue(Request):
     """The oldest come first: `after` is the `next` of the page before."""
 
     limit: Limit = PAGE
-    after: Cursor | None = None
+    after: Id | None = None
 
 
 class GetCase(Request):
@@ -70,7 +69,7 @@ class UndoDecision(Change, kw_only=True):
 
 class ListAudit(Request):
     limit: Limit = PAGE
-    before: Cursor | None = None
+    before: Id | None = None
 
 
 class CaseView(View):

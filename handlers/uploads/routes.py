@@ -70,7 +70,7 @@ async def show(ctx: Context, request: web.Request) -> web.Response:
 
 @uploads.route(
     "POST",
-    "/uploads/{upload_id}/parts/{number:\\d{1,5}}",
+    "/uploads/{upload_id}/parts/{number:[0-9]{1,5}}",
     takes=StartPart,
     gives=SignedPut,
 )

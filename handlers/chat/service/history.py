@@ -13,6 +13,7 @@ from handlers.chat.contracts.conversations import (
 from handlers.chat.contracts.messages import HistoryView, MessageView, Reaction, ReadHistory
 from handlers.chat.service.views import conversation_views, message_view, reactions_of
 from handlers.kit.context import Transaction
+from handlers.kit.contract import in_utc
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.paging import fitting
 from rooms import names
@@ -25,6 +26,7 @@ from storage.chat_states import StateRow
 from storage.columns import instant_text
 
 UNREAD_MAX = 1_000
+ID_LENGTH = 36
 ID_TEXT = 40
 """Characters that a member's id adds to a page."""
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -187,6 +189,10 @@ def _position(before: str | None) -> tuple[datetime, str]:
         return LATEST, "~"
     moment, _, conversation_id = before.partition(" ")
     try:
-        return datetime.fromisoformat(moment).astimezone(UTC), conversation_id
+        at = in_utc(datetime.fromisoformat(moment))
     except (ValueError, OverflowError):
-        raise Invalid(details={"path": "$.before", "expected": "a `next`"}) from None
+        at = LATEST
+    # Python reads more than what pages write: dates alone, and moments without a zone.
+    if before != f"{instant_text(at)} {conversation_id}" or len(conversation_id) != ID_LENGTH:
+        raise Invalid(details={"path": "$.before", "expected": "a `next`"})
+    return at, conversation_id

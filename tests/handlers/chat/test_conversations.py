@@ -152,7 +152,8 @@ async def test_the_list_pages_to_its_end_and_knows_its_own_cursors_only(world, p
         if (before := page["next"]) is None:
             break
     assert seen == ids[::-1]
-    for cursor in ("yesterday", "0001-01-01T00:00:00+14:00 x"):
+    id_ = ids[0]
+    for cursor in ("yesterday", "0001-01-01T00:00:00+14:00 x", f"2999-01-01 {id_}", id_):
         with pytest.raises(Refused) as refused:
             await ana.call("/chat", "list", before=cursor)
         assert refused.value.code == "INVALID"

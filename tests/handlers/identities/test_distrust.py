@@ -5,6 +5,7 @@ import json
 import time
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import text
@@ -351,6 +352,15 @@ async def test_pictures_of_other_sites_spend_no_log_ins(world, ana):
 async def test_a_query_that_says_something_twice_is_invalid(ana):
     answer = await ana.get("/oauth/house/start?fresh=1&fresh=1&x")
     assert answer.status == 400
+
+
+@one_database
+@pytest.mark.parametrize("name", ["code", "state"])
+async def test_a_callback_that_says_something_twice_is_not_believed(house, ana, name):
+    said = house.answer(await ana.leave())
+    query = urlencode([*said.items(), (name, "another")])
+    answer = await ana.get(f"/oauth/house/callback?{query}")
+    assert query_of(answer.headers["Location"]) == {"error": "OAUTH_FAILED"}
 
 
 # What operators set.
