@@ -116,10 +116,10 @@ class Rest:
 
     async def _identify(self, request: web.Request) -> Actor:
         """Whoever the bearer token is of; raises the refusals of a connection."""
-        said = request.headers.get("Authorization", "")
-        if not said.startswith(BEARER):
+        said = request.headers.getall("Authorization", [])
+        if len(said) != 1 or not said[0].startswith(BEARER):  # of two, either may be meant
             raise TokenMissing
-        return await self._app.admission.identify(said.removeprefix(BEARER).strip(), None)
+        return await self._app.admission.identify(said[0].removeprefix(BEARER).strip(), None)
 
     async def _limit(self, route: Route, actor: Actor | None, address: str) -> None:
         limits = self._app.limits

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
 
 from handlers.kit.command import Domain, Registry
 from handlers.kit.context import Context
@@ -51,6 +52,18 @@ async def test_a_route_that_is_refused_counts_like_any_other_request(
     monkeypatch.setattr(world.app.limits, "take", take)
     assert (await fetch(world, ana.token))[0] == 403
     assert taken == [("commands", ana.id)]
+
+
+@one_database
+async def test_of_two_tokens_none_counts(world: World):
+    ana, ben = await world.person("ana", "moderator"), await world.person("ben")
+    headers = [("Authorization", f"Bearer {one.token}") for one in (ana, ben)]
+    async with (
+        aiohttp.ClientSession(headers=CIMultiDict(headers)) as http,
+        http.get(f"{world.url}/probe/rule") as answer,
+    ):
+        assert answer.status == 401
+        assert (await answer.json())["error"]["code"] == "TOKEN_MISSING"
 
 
 def test_a_route_by_a_path_of_the_server_itself_stops_the_start():
