@@ -44,7 +44,6 @@ BATCH_MAX_S = 30.0
 STOP_WITHIN_S = 40.0
 BUSY_TIMEOUT_S = 5.0
 CACHED_STATEMENTS = 512
-CHUNK = 64
 
 
 class SqliteDatabase:
@@ -64,10 +63,10 @@ class SqliteDatabase:
 
     async def start(self) -> None:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        self._writer = Threaded(self._connect, iter_chunk_size=CHUNK)
-        beside = Threaded(self._connect, iter_chunk_size=CHUNK)
-        await self._writer
-        await beside
+        self._writer = Threaded(self._connect)
+        beside = Threaded(self._connect)
+        await self._writer.open()
+        await beside.open()
         self._checkpoints = Checkpoints(self._writer, beside)
         await self._readers.start(self._connect_reader)
 
@@ -142,7 +141,7 @@ class SqliteDatabase:
                 outcomes = [Outcome(None, refusal, [])] * len(batch)
             for asked, outcome in zip(batch, outcomes, strict=True):
                 self._answer(asked.answer, outcome)
-            self._checkpoints.grown(writer.total_changes)
+            self._checkpoints.grown(writer.connection.total_changes)
 
     def _next_batch(self) -> list[Asked]:
         """The first of the line that anybody still waits for."""

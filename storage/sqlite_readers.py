@@ -41,8 +41,8 @@ class Readers:
 
     async def start(self, connect: Callable[[], sqlite3.Connection]) -> None:
         for _ in range(READERS):
-            reader = Threaded(connect, iter_chunk_size=64)
-            await reader
+            reader = Threaded(connect)
+            await reader.open()
             self._open.append(reader)
             self._free.put_nowait(reader)
 
@@ -88,6 +88,6 @@ class Readers:
         """Interrupt what it reads until its thread is free, then lend it again."""
         idle = asyncio.ensure_future(reader.in_thread(lambda connection: None))
         while not idle.done():
-            await reader.interrupt()
+            reader.connection.interrupt()
             await asyncio.wait({idle}, timeout=INTERRUPT_EVERY_S)
         self._free.put_nowait(reader)

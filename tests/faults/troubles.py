@@ -1,6 +1,7 @@
 """Troubles of a database that can be read but not written, and their end, without a restart."""
 
 import resource
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -63,9 +64,9 @@ async def read_only(world: World) -> AsyncIterator[None]:
     if isinstance(database, SqliteDatabase):
         writer = database._writer
         assert writer is not None
-        await writer.execute("PRAGMA query_only=ON")
+        await writer.in_thread(run_pragma, "query_only=ON")
         yield
-        await writer.execute("PRAGMA query_only=OFF")
+        await writer.in_thread(run_pragma, "query_only=OFF")
         return
     name = url.rpartition("/")[2]
     await run_sql(
@@ -80,6 +81,10 @@ async def read_only(world: World) -> AsyncIterator[None]:
         "SET transaction_read_only = off; "
         f'ALTER DATABASE "{name}" RESET default_transaction_read_only',
     )
+
+
+def run_pragma(connection: sqlite3.Connection, text: str) -> None:
+    connection.execute(f"PRAGMA {text}")
 
 
 async def run_sql(url: str, *statements: str) -> None:

@@ -238,7 +238,7 @@ class TestOnSqlite:
         assert await database.transact(putting("after")) == "after"
 
     async def test_a_commit_that_fails_refuses_every_work_of_its_batch(self, database, told):
-        connection = database._writer._conn
+        connection = database._writer.connection
         connection.execute("CREATE TABLE parents (id TEXT PRIMARY KEY)")
         connection.execute(
             "CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
@@ -256,7 +256,7 @@ class TestOnSqlite:
     async def test_a_file_that_another_process_holds_is_unavailable_until_it_lets_go(
         self, database
     ):
-        database._writer._conn.execute("PRAGMA busy_timeout=30")
+        database._writer.connection.execute("PRAGMA busy_timeout=30")
         other = database._connect()
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageUnavailable):
@@ -267,7 +267,7 @@ class TestOnSqlite:
         assert await database.read(keys) == {"b"}
 
     async def test_a_read_only_file_is_unavailable(self, database):
-        database._writer._conn.execute("PRAGMA query_only=ON")
+        database._writer.connection.execute("PRAGMA query_only=ON")
         with pytest.raises(StorageUnavailable):
             await database.transact(putting("a"))
 
@@ -280,7 +280,7 @@ class TestOnSqlite:
 
     async def test_what_is_acknowledged_is_synced_to_the_disk(self, database):
         for pragma, value in (("synchronous", 2), ("journal_mode", "wal"), ("foreign_keys", 1)):
-            (found,) = database._writer._conn.execute(f"PRAGMA {pragma}").fetchone()
+            (found,) = database._writer.connection.execute(f"PRAGMA {pragma}").fetchone()
             assert found == value
 
     async def test_the_log_begins_anew_when_it_is_copied(self, database, monkeypatch):
@@ -377,6 +377,6 @@ def big(key: str):
 
 
 def limit_pages(database, more: int) -> None:
-    connection = database._writer._conn
+    connection = database._writer.connection
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count={pages + more}")
