@@ -1,29 +1,26 @@
-"""Engine.IO and Socket.IO's bookkeeping, where theirs is too dear for many idle connections.
+"""Engine.IO's server, with less work for each idle connection, and every request checked first.
 
 Requests are checked here before Engine.IO sees them: a new connection needs room and a rate, a
 request of an old one has to be one that it answers. What is refused is answered with a short error
 that repeats nothing of the request.
 """
 
-import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-import engineio
-import socketio
 import structlog
 from aiohttp import web
-from engineio import packet as engineio_packet
-from engineio.async_drivers import aiohttp as engineio_driver
 
 from handlers.kit.rest import BODY
+from server.aiohttp_internals import Frames, TransportTaken
 from server.departures import Departures
-from server.frames import Frames
+from server.engineio_internals import PING, EngineServer, EngineSocket, Packet
+from server.frame_buffer import Round
 from server.logs import where
 from server.transport import Outgoing
-from server.websocket import Round, Taken, WebSocket
+from server.websocket import WebSocket
 
 log = structlog.get_logger("engine")
 
@@ -39,11 +36,11 @@ POLLED_KINDS = frozenset("134")
 """What a polling client may post: close, pong, message."""
 
 
-class Engine(engineio.AsyncServer):
-    """Engine.IO with a queue that knows what is unsent, our websockets, and timers for PINGs."""
+class Engine(EngineServer):
+    """Engine.IO with a queue that knows what is unsent, and with our websockets."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(WebSocket, with_body, ping, **options)
         self.round = Round()
         self.frames = Frames(self.max_http_buffer_size)
         self.departures = Departures()
@@ -57,11 +54,6 @@ class Engine(engineio.AsyncServer):
         """Refuses a new connection with a response, or reserves its place."""
         self.release: Callable[[web.Request], None] | None = None
         """Gives the place back of a request that made no connection."""
-        self._async = {
-            **engineio_driver._async,
-            "websocket": WebSocket,
-            "translate_request": translate_request,
-        }
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer a request of a client; raises web.HTTPBadRequest."""
@@ -107,7 +99,7 @@ class Engine(engineio.AsyncServer):
         polls again already.
         """
         response: web.StreamResponse = await super().handle_request(request)
-        if isinstance(response, Taken):
+        if isinstance(response, TransportTaken):
             return response
         gone = request.transport is None or request.transport.is_closing()
         if gone and sid in self.sockets and not self.sockets[sid].upgraded:
@@ -121,10 +113,10 @@ class Engine(engineio.AsyncServer):
 
     async def disconnect(self, sid: str | None = None) -> None:
         """Close without waiting for the client to fetch what is queued: it may never do so."""
-        socket = self.sockets.get(sid)
+        socket = self.sockets.get(sid or "")
         if socket is not None:
             await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
-            self.sockets.pop(sid, None)
+            self.sockets.pop(socket.sid, None)
 
     def hear(self, sid: str, text: str) -> Waiting | None:
         """Take a websocket's message; whatever it breaks, the next one is heard too.
@@ -141,12 +133,6 @@ class Engine(engineio.AsyncServer):
 
     def create_queue(self, *args: Any, **options: Any) -> Outgoing:
         return Outgoing()
-
-    def start_background_task(self, target: Any, *args: Any, **options: Any) -> Any:
-        """Start a task; but for a PING that is due after a pause there is a timer."""
-        if getattr(target, "__name__", "") != "_send_ping":
-            return super().start_background_task(target, *args, **options)
-        return asyncio.get_running_loop().call_later(self.ping_interval, ping, target.__self__)
 
 
 def check_query(request: web.Request) -> str | None:
@@ -174,9 +160,8 @@ def is_payload(body: bytes) -> bool:
     return len(packets) <= PACKETS_MAX and all(one[:1] in POLLED_KINDS for one in packets)
 
 
-def translate_request(request: web.Request) -> dict[str, Any]:
+def with_body(request: web.Request, environ: dict[str, Any]) -> dict[str, Any]:
     """The request as Engine.IO takes it, with the body that was read within our bounds."""
-    environ: dict[str, Any] = engineio_driver.translate_request(request)
     environ["wsgi.input"] = Whole(request[BODY])
     environ["CONTENT_LENGTH"] = str(len(request[BODY]))
     return environ
@@ -200,27 +185,14 @@ def tell_failure(raised: Exception) -> None:
     log.error("packet_failed", error=type(raised).__name__, where=where(raised))
 
 
-def ping(socket: Any) -> None:
+def ping(socket: EngineSocket) -> None:
     """Ask a client whether it is there; `Sockets._tidy` looks whether it answered."""
     if not socket.closing and not socket.closed:
         socket.last_ping = time.time()
-        socket.queue.put_nowait(engineio_packet.Packet(engineio_packet.PING))
+        socket.queue.put_nowait(Packet(PING))
 
 
-def never_asked_later(socket: Any) -> None:
+def never_asked_later(socket: EngineSocket) -> None:
     """A clock that was set back must not give a dead client the time by which it was."""
     if socket.last_ping:
         socket.last_ping = min(socket.last_ping, time.time())
-
-
-class Members(socketio.AsyncManager):
-    """The stock manager without a room for each client, so that leaving is not a scan."""
-
-    async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
-        in_namespace = self.rooms.get(namespace, {}).get(None)
-        if in_namespace is not None and eio_sid in in_namespace.inverse:
-            return None
-        sid: str = self.server.eio.generate_id()
-        self.basic_enter_room(sid, namespace, None, eio_sid=eio_sid)
-        self.pending_connect.setdefault(namespace, []).append(sid)
-        return sid

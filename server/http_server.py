@@ -6,28 +6,24 @@ Invariants:
 - What a client sends shows up neither in the log nor in the answer to a malformed request.
 - A peer that acknowledges nothing for `STALLED_MAX_S` is cut off by the kernel, so that no response
   waits for a stalled reader forever.
-
-It relies on these parts of aiohttp 3.14: `web.RequestHandler`, which `Listener` makes for each
-connection, and its `connection_made`, `connection_lost`, `handle_error`, `log_exception` and
-`transport`; and `web.Server.request_handler`, which answers each request.
 """
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 import structlog
 from aiohttp import web
 
+from server.aiohttp_internals import Answer, HttpProtocol, answer_through, is_answered
 from server.capacity import Capacity
 from server.logs import where
 from server.rejections import Rejections
 
 log = structlog.get_logger("http")
 
-Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 BACKLOG = 4_096
 """After a crash all clients come back at once; who finds no place here retries after seconds."""
 LINE_MAX = 4_096
@@ -45,7 +41,7 @@ EXPECTED = "100-continue"
 FAILED = b'{"error":{"code":"INTERNAL","message":"Something failed here; it has been logged."}}'
 
 
-class HttpConnection(web.RequestHandler):
+class HttpConnection(HttpProtocol):
     """One TCP connection that speaks HTTP, until it ends or a websocket takes its transport."""
 
     __slots__ = ("_capacity", "_key", "_rejections")
@@ -76,17 +72,11 @@ class HttpConnection(web.RequestHandler):
         super().connection_lost(exc)
 
     def hand_over(self, protocol: asyncio.Protocol) -> Callable[[], None]:
-        """Give the transport to `protocol`; returns what to call when the transport is lost.
-
-        For aiohttp the connection is over from now on.
-        """
-        transport, key = self.transport, self._key
-        assert transport is not None
+        """Give the transport to `protocol`; returns what to call when the transport is lost."""
+        key = self._key
         assert key is not None
-        self._key = None
-        transport.set_protocol(protocol)
-        self.transport = None
-        self.connection_lost(None)
+        self._key = None  # it keeps its place
+        self.give_transport(protocol)
         return partial(self._capacity.closed, key)
 
     def handle_error(
@@ -101,7 +91,7 @@ class HttpConnection(web.RequestHandler):
             self._rejections.add("malformed_http")
         else:
             self.log_exception("request", exc_info=exc)
-        if request.writer.output_size > 0:
+        if is_answered(request):
             raise ConnectionError("an answer has begun already")
         return short_answer(status)
 
@@ -146,9 +136,7 @@ class Listener:
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 means any that is free."""
         await self._runner.setup()
-        server = self._runner.server
-        assert server is not None
-        server.request_handler = partial(self._check_expectation, server.request_handler)
+        server = answer_through(self._runner, self._check_expectation)
         loop = asyncio.get_running_loop()
         make = partial(
             HttpConnection,

@@ -200,7 +200,7 @@ def printable(text: str) -> str:
 
 
 class NamesOnly(logging.Filter):
-    """Lets Engine.IO and Socket.IO say that something failed, and nothing of what was sent."""
+    """Lets Engine.IO say that something failed, and nothing of what was sent."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         raised = record.exc_info[1] if record.exc_info else None
@@ -209,7 +209,7 @@ class NamesOnly(logging.Filter):
 
 
 def transport_logger() -> logging.Logger:
-    """The logger that python-socketio and python-engineio are given."""
+    """The logger that python-engineio is given."""
     logger = logging.getLogger("parley.transport")
     logger.setLevel(logging.WARNING)
     if not logger.filters:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from handlers.kit.command import Route
 from handlers.kit.context import Context
@@ -15,6 +14,7 @@ from handlers.kit.kernel import Actor, Origin
 from handlers.kit.rest import BODY
 from handlers.kit.uniqueness import Names, place_of
 from server.admission import TokenMissing
+from server.aiohttp_internals import HttpProcessingError
 from server.bodies import Resource
 from server.dispatch import authorise, error_of
 from server.work import Work

@@ -1,9 +1,9 @@
-"""The socket shell on python-socketio: connect, every event, disconnect.
+"""The Socket.IO server on Engine.IO: connect, every event, disconnect.
 
 Invariants:
-- python-socketio keeps the protocol; its rooms, its emit and its event handlers are not used. An
-  event from a client can only become a command: `connect` and `disconnect` sent as events are
+- An event from a client can only become a command: `connect` and `disconnect` sent as events are
   unknown commands like any other.
+- A connection enters a namespace once: asked again meanwhile or afterwards, it is refused.
 - A connection has one session: its first namespace with a token decides, the others must match.
 - A connection hears nothing before its authentication, is closed after 10 s without one, and its
   connect handler is bounded in time; who went away meanwhile is cleaned up all the same.
@@ -16,10 +16,8 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-import socketio
 import structlog
-from socketio import packet as socketio_packet
-from socketio.exceptions import ConnectionRefusedError as Refused
+from aiohttp import web
 
 from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from handlers.kit.kernel import Origin
@@ -28,14 +26,23 @@ from rooms.tasks import Tasks
 from server.connection_admission import ConnectionAdmission
 from server.dispatch import Dispatcher
 from server.doorman import Doorman
-from server.engine import Engine, Members, never_asked_later
+from server.engine import Engine, never_asked_later
 from server.logs import transport_logger
 from server.rest import device_of
 from server.session import Connection, Socket, since_of
 from server.settings import Settings
 from server.telemetry import Metrics
 from server.websocket import STRIKES_MAX
-from server.wire import ClientPacket, MalformedPacket, auth_of
+from server.wire import (
+    CONNECT,
+    DISCONNECT,
+    EVENT,
+    ClientPacket,
+    MalformedPacket,
+    auth_of,
+    connect_error_text,
+    connect_text,
+)
 from server.workers import Workers
 
 log = structlog.get_logger("socket")
@@ -49,14 +56,13 @@ END_WITHIN_S = 0.5
 STOP_WITHIN_S = 5.0
 PING_EVERY_S = 10
 PING_TIMEOUT_S = 6
-NO_ENVIRON: dict[str, Any] = {}
-
-
+PATH = "socket.io"
+HAS_ENTERED = "Unable to connect"
 REFUSED_ENTRIES_MAX = 20
 """A client that goes on after so many refusals to enter does not listen."""
 
 
-class Sockets(socketio.AsyncServer):
+class Sockets:
     """All connections of this instance."""
 
     def __init__(
@@ -67,17 +73,11 @@ class Sockets(socketio.AsyncServer):
         metrics: Metrics,
         admission: ConnectionAdmission,
     ) -> None:
-        super().__init__(
-            async_mode="aiohttp",
-            client_manager=Members(),
-            serializer=ClientPacket,
+        self.eio = Engine(
             logger=transport_logger(),
-            engineio_logger=transport_logger(),
-            namespaces="*",
             max_http_buffer_size=FRAME_MAX,
             ping_interval=PING_EVERY_S,
             ping_timeout=PING_TIMEOUT_S,
-            monitor_clients=False,  # `_tidy` does
             cors_allowed_origins=lambda origin, environ: (
                 origin is not None and settings.allows_origin(origin, environ["aiohttp.request"])
             ),
@@ -88,6 +88,8 @@ class Sockets(socketio.AsyncServer):
         self._metrics = metrics
         self._admission = admission
         self._connections: dict[str, Connection] = {}
+        self._entering: set[tuple[str, str]] = set()
+        """Connections, each with a namespace that it is about to enter."""
         self._deserted = asyncio.Event()
         self._tasks = Tasks()
         self._workers = Workers(dispatcher, doorman, admission, self._tasks)
@@ -98,11 +100,13 @@ class Sockets(socketio.AsyncServer):
         self.eio.pace = self._pace
         self.eio.admit = admission.admit
         self.eio.release = admission.release_unused
-        self.on("connect", self._connect_namespace, namespace="*")
-        self.on("disconnect", self._disconnect_namespace, namespace="*")
+        self.eio.on("connect", self._come)
+        self.eio.on("message", self._hear_polled)
+        self.eio.on("disconnect", self._go)
 
-    def _engineio_server_class(self) -> type[Engine]:
-        return Engine
+    def attach(self, application: web.Application) -> None:
+        """Add the route that clients connect by."""
+        self.eio.attach(application, PATH)
 
     @property
     def connections(self) -> list[Connection]:
@@ -156,8 +160,7 @@ class Sockets(socketio.AsyncServer):
 
     # A connection comes and goes.
 
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        await super()._handle_eio_connect(eio_sid, NO_ENVIRON)
+    async def _come(self, eio_sid: str, environ: dict[str, Any]) -> None:
         request = environ["aiohttp.request"]
         origin = Origin(
             address=self._settings.address_of(request),
@@ -171,32 +174,29 @@ class Sockets(socketio.AsyncServer):
         self._reap_later(connection)
         self._metrics.connections.inc()
 
-    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+    async def _go(self, eio_sid: str, reason: str) -> None:
         connection = self._connections.pop(eio_sid, None)
-        if connection is not None:
-            connection.gone = True
-            connection.outgoing.put_nowait(None)  # a websocket ends with it
-            if reason == self.eio.reason.PING_TIMEOUT:
-                connection.silent_s = self._silence_of(eio_sid)
-                connection.outgoing.abort()
-            self._metrics.connections.dec()
-            self._admission.gone(connection)
-            if connection.reaper is not None:
-                connection.reaper.cancel()
-            for socket in list(connection.sockets.values()):
-                self._forget(socket)
-            self._doorman.gone(connection)
-            if not self._connections:
-                self._deserted.set()
-        for namespace in list(self.manager.get_namespaces()):
-            sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
-            if sid is not None:
-                await self.manager.disconnect(sid, namespace, ignore_queue=True)
-        self.environ.pop(eio_sid, None)
+        if connection is None:
+            return
+        connection.gone = True
+        connection.outgoing.put_nowait(None)  # a websocket ends with it
+        if reason == self.eio.reason.PING_TIMEOUT:
+            connection.silent_s = self._silence_of(eio_sid)
+            connection.outgoing.abort()
+        self._metrics.connections.dec()
+        self._admission.gone(connection)
+        if connection.reaper is not None:
+            connection.reaper.cancel()
+        for socket in list(connection.sockets.values()):
+            self._forget(socket)
+        self._doorman.gone(connection)
+        if not self._connections:
+            self._deserted.set()
 
     def _silence_of(self, eio_sid: str) -> float:
         """Seconds since the answer to the PING before the one that was not answered."""
-        asked_at: float = self.eio.sockets[eio_sid].last_ping
+        asked_at = self.eio.sockets[eio_sid].last_ping
+        assert asked_at is not None
         return time.time() - asked_at + PING_EVERY_S
 
     def _reap(self, connection: Connection) -> None:
@@ -216,7 +216,7 @@ class Sockets(socketio.AsyncServer):
 
     # A packet comes in.
 
-    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+    async def _hear_polled(self, eio_sid: str, data: Any) -> None:
         """A message of a polling client."""
         waiting = self._hear(eio_sid, data)
         if waiting is not None:
@@ -228,16 +228,16 @@ class Sockets(socketio.AsyncServer):
         if connection is None or connection.is_cut:
             return None
         try:
-            packet = ClientPacket(encoded_packet=data)
-        except (*MalformedPacket, TypeError):
+            packet = ClientPacket(data)
+        except MalformedPacket:
             self._strike(connection)
             return None
-        if packet.packet_type == socketio_packet.EVENT:
+        if packet.packet_type == EVENT:
             self._queue(connection, packet)
-        elif packet.packet_type == socketio_packet.CONNECT:
+        elif packet.packet_type == CONNECT:
             return self._begin_to_enter(connection, packet)
-        elif packet.packet_type == socketio_packet.DISCONNECT:
-            return self._leave_namespace(connection, packet.namespace)
+        elif packet.packet_type == DISCONNECT and packet.namespace in connection.sockets:
+            self._forget(connection.sockets[packet.namespace])
         return None
 
     def _queue(self, connection: Connection, packet: ClientPacket) -> None:
@@ -266,66 +266,62 @@ class Sockets(socketio.AsyncServer):
 
     def _begin_to_enter(
         self, connection: Connection, packet: ClientPacket
-    ) -> Coroutine[Any, Any, None] | None:
+    ) -> Coroutine[Any, Any, None]:
         """Enter a namespace, unless this is asked for too often; who goes on then is cut off."""
         named = len(since_of(auth_of(packet.data), self._doorman.epoch).numbers)
         wait_s = self._admission.charge_entry(connection, named)
         if not wait_s:
-            return self._handle_connect(connection.sid, packet.namespace, packet.data)
+            return self._enter(connection, packet.namespace, packet.data)
         if connection.refused_entries > REFUSED_ENTRIES_MAX:
             connection.cut()
-        return self._refuse_entry(connection, packet.namespace, RateLimited(retry_after_s=wait_s))
+        refusal = RateLimited(retry_after_s=wait_s)
+        return self._refuse_entry(connection, packet.namespace, refused(refusal))
 
-    async def _refuse_entry(self, connection: Connection, namespace: str, refusal: Refusal) -> None:
-        error = self.packet_class(
-            socketio_packet.CONNECT_ERROR, data=refused(refusal).error_args, namespace=namespace
-        )
-        await self._send_packet(connection.sid, error)
+    async def _refuse_entry(self, connection: Connection, namespace: str, error: Any) -> None:
+        await self.eio.send(connection.sid, connect_error_text(namespace, error))
 
-    async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
-        connection = self._connections.get(eio_sid)
-        before = connection.sockets.get(namespace) if connection else None
-        await super()._handle_connect(eio_sid, namespace, data or {})
-        socket = connection.sockets.get(namespace) if connection else None
-        if socket is not None and socket is not before:
-            self._workers.begin(socket, auth_of(data))
+    async def _enter(self, connection: Connection, namespace: str, auth: Any) -> None:
+        """Answer a CONNECT; its socket then enters its rooms."""
+        entering = (connection.sid, namespace)
+        if entering in self._entering or namespace in connection.sockets:
+            await self._refuse_entry(connection, namespace, HAS_ENTERED)
+            return
+        self._entering.add(entering)
+        try:
+            socket = await self._admit(connection, namespace, auth_of(auth))
+        except Refusal as refusal:
+            await self._refuse_entry(connection, namespace, refused(refusal))
+            return
+        finally:
+            self._entering.discard(entering)
+        if socket is not None:
+            await self.eio.send(connection.sid, connect_text(namespace, socket.sid))
+            if not socket.gone:
+                self._workers.begin(socket, auth_of(auth))
 
-    async def _connect_namespace(
-        self, namespace: str, sid: str, environ: dict[str, Any], auth: Any
-    ) -> None:
-        """Admit a socket or refuse it; raises what python-socketio makes a CONNECT_ERROR of."""
-        connection = self._connections.get(self.manager.eio_sid_from_sid(sid, namespace))
-        if connection is None:
-            raise Refused("gone")
+    async def _admit(
+        self, connection: Connection, namespace: str, auth: dict[str, Any]
+    ) -> Socket | None:
+        """The socket of a namespace, None when the client is gone; raises Refusal."""
         try:
             async with asyncio.timeout(ADMIT_WITHIN_S), connection.admitting:
-                known = await self._doorman.admit(connection, namespace, auth_of(auth))
+                known = await self._doorman.admit(connection, namespace, auth)
         except TimeoutError:
-            raise refused(Unavailable(retry_after_s=1)) from None
-        except Refusal as refusal:
+            raise Unavailable(retry_after_s=1) from None
+        except Refusal:
             self._admission.charge_refused_entry(connection)
-            raise refused(refusal) from None
+            raise
         if known:
             self._admission.signed_in(connection)
-        if auth_of(auth).get("since") and (
-            wait_s := self._admission.replay_wait(connection, known=known)
-        ):
-            raise refused(RateLimited(retry_after_s=wait_s))
+        if auth.get("since") and (wait_s := self._admission.replay_wait(connection, known=known)):
+            raise RateLimited(retry_after_s=wait_s)
         if connection.gone:
             self._doorman.gone(connection)
-            raise Refused("gone")
-        connection.sockets[namespace] = Socket(connection, namespace, sid, known=known)
+            return None
+        socket = Socket(connection, namespace, self.eio.generate_id(), known=known)
+        connection.sockets[namespace] = socket
         self._metrics.sockets.inc()
-
-    async def _disconnect_namespace(self, namespace: str, sid: str, reason: str) -> None:
-        connection = self._connections.get(self.manager.eio_sid_from_sid(sid, namespace))
-        if connection is not None and namespace in connection.sockets:
-            self._forget(connection.sockets[namespace])
-
-    async def _leave_namespace(self, connection: Connection, namespace: str) -> None:
-        """The client leaves one namespace and stays in the others."""
-        if namespace in connection.sockets:
-            await self._handle_disconnect(connection.sid, namespace)
+        return socket
 
     def _forget(self, socket: Socket) -> None:
         socket.connection.sockets.pop(socket.namespace, None)
@@ -372,9 +368,9 @@ class Sockets(socketio.AsyncServer):
             connection.cut()
 
 
-def refused(refusal: Refusal) -> Refused:
+def refused(refusal: Refusal) -> dict[str, Any]:
     """A refusal as a CONNECT_ERROR: `err.message`, `err.data.code`."""
     data: dict[str, Any] = {"code": refusal.CODE}
     if refusal.retry_after_s is not None:
         data["retry_after_s"] = refusal.retry_after_s
-    return Refused(str(refusal), data)
+    return {"message": str(refusal), "data": data}

@@ -12,9 +12,9 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-from engineio import packet as engineio_packet
-
 from rooms.packets import Packet
+from server.engineio_internals import CLOSE, MESSAGE
+from server.engineio_internals import Packet as EnginePacket
 
 if TYPE_CHECKING:
     from server.websocket import WebSocket
@@ -143,12 +143,12 @@ class Outgoing:
             return True
         if unsent > UNSENT_MAX:
             return False
-        self.put_nowait(engineio_packet.Packet(engineio_packet.MESSAGE, packet.text[1:].decode()))
+        self.put_nowait(EnginePacket(MESSAGE, packet.text[1:].decode()))
         return True
 
     def finish(self) -> None:
         """Close the websocket after what is still to be sent."""
-        self.put_nowait(engineio_packet.Packet(engineio_packet.CLOSE))
+        self.put_nowait(EnginePacket(CLOSE))
         self.put_nowait(None)
 
     def drop(self) -> None:
@@ -165,7 +165,7 @@ class Outgoing:
 
 
 def is_message(item: Any) -> bool:
-    return item is not None and item.packet_type == engineio_packet.MESSAGE
+    return item is not None and item.packet_type == MESSAGE
 
 
 def cost_of(message: Any) -> int:

@@ -7,10 +7,9 @@ a timer more for each packet that is waited for.
 Invariants:
 - What comes in is handled at once and in order, without a task. While a packet has to be waited for
   (a namespace is entered), nothing is read, and what was read already waits.
-- Frames of one round of the loop leave together: a person's answer with the event that it caused,
-  and all that one commit said to a room. They wait in `_frames`, and no longer than the next round.
-- What joins the queue is written after those, as long as the transport takes it. Behind a full
-  transport all waits until the reader has caught up; meanwhile `idle` is false and nothing passes.
+- Frames of one round of the loop leave together (`server/frame_buffer.py`). What joins the queue is
+  written after those, as long as the transport takes it. Behind a full transport all waits until
+  the reader has caught up; meanwhile `idle` is false and nothing passes.
 - A client that sends too many frames is not read for a while, so that its own sending waits.
 - After its close frame nothing is sent or heard. What is over leaves once, in its turn.
 - A frame that is no Engine.IO packet is a strike; repeated, it ends the connection.
@@ -23,16 +22,17 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from enum import Enum, auto
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import structlog
 from aiohttp import WSMessage, WSMsgType, web
-from engineio import packet as engineio_packet
 
 from rooms.packets import text_frame
-from server.frames import OK, PROTOCOL_ERROR, close_frame, pong_frame
+from server.aiohttp_internals import OK, PROTOCOL_ERROR, TransportTaken, protocol_of
+from server.engineio_internals import NOOP, EngineSocket, Packet, socket_of
+from server.frame_buffer import FULL, FrameBuffer
+from server.frames import close_frame, pong_frame
 from server.http_server import HttpConnection
-from server.transport import Outgoing
 
 log = structlog.get_logger("transport")
 
@@ -41,50 +41,8 @@ UPGRADE_WITHIN_S = 5.0
 FLUSHED_WITHIN_S = 5.0
 PAUSE_MAX_S = 5.0
 """Shorter than a PING waits for its answer."""
-FULL = 65_536
-"""Bytes beyond which a transport asks its writers to pause."""
 _CLIENT_KINDS = frozenset("123456")
 _PROBE, _ANSWER, _UPGRADE = "2probe", b"3probe", "5"
-
-
-class EngineSocket(Protocol):
-    """What we use of Engine.IO's socket."""
-
-    sid: str
-    connected: bool
-    upgrading: bool
-    upgraded: bool
-    closed: bool
-    queue: Outgoing
-
-    def schedule_ping(self) -> None: ...
-
-    async def close(self, *, wait: bool, abort: bool, reason: str) -> None: ...
-
-
-class Round:
-    """The websockets that have something to write in this round of the loop."""
-
-    def __init__(self) -> None:
-        self._filled: list[WebSocket] = []
-
-    def add(self, websocket: WebSocket) -> None:
-        if not self._filled:
-            asyncio.get_running_loop().call_soon(self._end_soon)
-        self._filled.append(websocket)
-
-    def _end_soon(self) -> None:
-        """One round later: whoever waited for a commit has its answer written by then."""
-        asyncio.get_running_loop().call_soon(self._end)
-
-    def _end(self) -> None:
-        filled, self._filled = self._filled, []
-        for websocket in filled:
-            try:
-                websocket.flush()
-            except Exception as raised:  # whatever is odd with one, the others have their turn
-                log.error("not_written", error=type(raised).__name__)
-                websocket.abort()
 
 
 class Stage(Enum):
@@ -98,47 +56,33 @@ class Stage(Enum):
     """Nothing more is sent or heard."""
 
 
-class Taken(web.Response):
-    """Stands where aiohttp has nothing left to write: for it, the client is gone."""
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        raise ConnectionResetError("the transport was taken")
-
-
-class WebSocket(asyncio.Protocol):
+class WebSocket(FrameBuffer, asyncio.Protocol):
     """Engine.IO's websocket driver on aiohttp, which is its handler too."""
 
     __slots__ = (
         "_awake",
         "_carries",
         "_closed",
-        "_frames",
         "_full",
         "_handling",
         "_paced",
         "_reader",
         "_reason",
         "_server",
-        "_size",
         "_socket",
         "_stage",
         "_strikes",
         "_timer",
-        "_transport",
         "_unheard",
-        "idle",
     )
 
-    _transport: asyncio.Transport
-
     def __init__(self, handler: Any, server: Any) -> None:
+        super().__init__(server.round)
         self._server = server
-        self._socket: EngineSocket = handler.__self__
+        self._socket: EngineSocket = socket_of(handler)
         self._reader = server.frames.reader()
         self._stage = Stage.PROBED
         self._strikes = 0
-        self._frames: list[bytes] = []
-        self._size = 0
         self._unheard: deque[WSMessage] | None = None
         """Made when it is needed: an empty one is larger than the rest of an idle websocket."""
         self._closed: Callable[[], None] | None = None
@@ -150,8 +94,6 @@ class WebSocket(asyncio.Protocol):
         self._paced = False
         """Whether it reads nothing for a while, since its client sent too many frames."""
         self._carries = False
-        self.idle = False
-        """Whether it is open, and its transport takes what is written."""
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         """Frames that come before the handshake is answered, against RFC 6455, are not heard."""
@@ -163,14 +105,14 @@ class WebSocket(asyncio.Protocol):
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")
-        self._closed = cast(HttpConnection, request.protocol).hand_over(self)
+        self._closed = cast(HttpConnection, protocol_of(request)).hand_over(self)
         transport.set_write_buffer_limits(high=FULL)
         self._transport = transport
         if self._socket.connected:
             self._set_timer(UPGRADE_WITHIN_S, self._give_up_upgrade)
         else:
             self._open()
-        return Taken()
+        return TransportTaken()
 
     def _open(self) -> None:
         """From now on this websocket carries the connection."""
@@ -270,7 +212,7 @@ class WebSocket(asyncio.Protocol):
         if self._stage is Stage.PROBED and text == _PROBE and not taken(socket):
             self._stage, socket.upgrading = Stage.AGREED, True
             self._transport.write(text_frame(_ANSWER))
-            socket.queue.put_nowait(engineio_packet.Packet(engineio_packet.NOOP))  # ends a poll
+            socket.queue.put_nowait(Packet(NOOP))  # ends a poll
         elif self._stage is Stage.AGREED and text.startswith(_UPGRADE) and not socket.closed:
             self._set_timer()
             socket.upgrading = False
@@ -283,29 +225,6 @@ class WebSocket(asyncio.Protocol):
         self._finish(OK)
 
     # Out.
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that wait here or in the transport."""
-        return self._size + self._transport.get_write_buffer_size()
-
-    def add(self, frame: bytes) -> None:
-        """Write `frame` by the end of this round; only while idle."""
-        if not self._frames:
-            self._server.round.add(self)
-        self._frames.append(frame)
-        self._size += len(frame)
-        if self._size > FULL:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the frames of this round."""
-        frames = self._frames
-        if not frames:
-            return
-        self._frames, self._size = [], 0
-        if not self._transport.is_closing():
-            self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def wake(self) -> None:
         """Something joined the queue."""
@@ -335,11 +254,6 @@ class WebSocket(asyncio.Protocol):
             self._write()
 
     # The end.
-
-    def abort(self) -> None:
-        """End at once; what is unsent is dropped."""
-        self._frames, self._size = [], 0
-        self._transport.abort()
 
     def _finish(self, code: int) -> None:
         """Say goodbye after what was sent before, and leave; the client has a while to answer."""

@@ -1,12 +1,12 @@
-"""Socket.IO packets from clients: decoded by hand as far as needed, the payload kept as bytes."""
+"""Socket.IO packets, protocol 5: decoded as far as needed, an event's payload kept as bytes."""
 
 import json
 import re
 from typing import Any
 
 import msgspec
-from socketio import packet as socketio_packet
 
+CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR = range(5)
 MalformedPacket = (ValueError, RecursionError, msgspec.DecodeError)
 _ARGUMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _NAME = msgspec.json.Decoder(str)
@@ -16,15 +16,18 @@ NAME_MAX = 64
 _DIGITS = re.compile(rf"[0-9]{{1,{ID_DIGITS_MAX + 1}}}")
 
 
-class ClientPacket(socketio_packet.Packet):
-    """A packet whose event payload stays `msgspec.Raw`, so that it is decoded once, by its type.
+class ClientPacket:
+    """A packet that a client sent; raises one of MalformedPacket. Binary packets are refused.
 
-    `data` is `(name, payload)` for an event. Binary packets are refused.
+    `data` is `(name, payload)` for an event, whose payload stays JSON, so that it is decoded once,
+    by its type; what a CONNECT carries; None for any other packet.
     """
 
-    uses_binary_events = False
+    __slots__ = ("data", "id", "namespace", "packet_type")
 
-    def decode(self, encoded_packet: str) -> int:
+    def __init__(self, encoded_packet: Any) -> None:
+        if not isinstance(encoded_packet, str):  # Engine.IO decodes what is JSON as a whole
+            raise ValueError("not a packet")
         kind, rest = encoded_packet[:1], encoded_packet[1:]
         if kind not in ("0", "1", "2", "3"):
             raise ValueError("not a packet that clients send")
@@ -32,11 +35,10 @@ class ClientPacket(socketio_packet.Packet):
         self.namespace, rest = _split_namespace(rest)
         self.id, rest = _split_id(rest)
         self.data: Any = None
-        if self.packet_type == socketio_packet.EVENT:
+        if self.packet_type == EVENT:
             self.data = _event(rest)
-        elif self.packet_type == socketio_packet.CONNECT and rest:
+        elif self.packet_type == CONNECT and rest:
             self.data = _auth(rest)
-        return 0
 
 
 def _split_namespace(rest: str) -> tuple[str, str]:
@@ -88,6 +90,21 @@ def _name_of_unreadable(rest: str) -> str:
         case [str(name), *_] if len(name) <= NAME_MAX:
             return name
     raise ValueError("an event has a name")
+
+
+def connect_text(namespace: str, sid: str) -> str:
+    """Tells a client that it has entered `namespace`."""
+    return _control_text(CONNECT, namespace, {"sid": sid})
+
+
+def connect_error_text(namespace: str, error: Any) -> str:
+    """Tells a client that it has not; its `connect_error` gets `error`."""
+    return _control_text(CONNECT_ERROR, namespace, error)
+
+
+def _control_text(kind: int, namespace: str, data: Any) -> str:
+    where = "" if namespace == "/" else f"{namespace},"
+    return f"{kind}{where}{msgspec.json.encode(data).decode()}"
 
 
 def ack_text(namespace: str, packet_id: int, body: bytes) -> bytes:

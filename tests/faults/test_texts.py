@@ -244,7 +244,7 @@ PACKETS = {
 def test_packets(make):
     def read(packet: str) -> None:
         with suppress(ValueError, RecursionError):
-            ClientPacket.decode(ClientPacket.__new__(ClientPacket), packet)
+            ClientPacket(packet)
 
     check_linear(read, make, FRAME_MAX - 100, within_s=0.03)
 

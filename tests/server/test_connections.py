@@ -426,15 +426,13 @@ async def test_who_falls_silent_was_there_up_to_the_last_sign_of_life(
 
 
 def counts_of(world: World) -> dict[str, object]:
-    app, manager = world.app, world.app.sockets.manager
+    app = world.app
     return {
         "connections": len(app.sockets.connections),
         "engine's": len(app.sockets.eio.sockets),
-        "environs": len(app.sockets.environ),
         "people": len(app.doorman.people._of_person) + len(app.doorman.people._of_session),
         "rooms": app.rooms.counts(),
-        "manager's": len(manager.rooms) + len(manager.pending_connect) + len(manager.callbacks),
-        "eio to sid": len(manager.eio_to_sid),
+        "entering": len(app.sockets._entering),
         "tasks": Counter(task.get_coro().__qualname__ for task in asyncio.all_tasks()),
         "presence": len(app.doorman._telling),
     }

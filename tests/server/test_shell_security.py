@@ -304,8 +304,8 @@ async def test_a_connection_without_room_for_more_namespaces_goes_on(world, ana)
         with pytest.raises(Refused) as refused:
             await ana.client.enter(f"/nowhere-{number}", token=ana.token)
         assert refused.value.code == "UNKNOWN_NAMESPACE"
-    manager = world.app.sockets.manager
-    assert not [name for name in manager.rooms if name.startswith("/nowhere")]
+    (connection,) = world.app.sockets.connections
+    assert not [name for name in connection.sockets if name.startswith("/nowhere")]
     assert await ana.call(NAMESPACE, "echo", text="still in")
 
 

@@ -223,6 +223,40 @@ class TestEntering:
         held.set()
         assert b'"synced"' in await raw.until(b'"in time"')
 
+    async def test_it_is_asked_for_once(self, world, ana, held):
+        poller = await Poller(world).open()
+        entry = f"40{NAMESPACE}," + json.dumps({"token": ana.token})
+        first = asyncio.create_task(poller.post(entry))
+        await until(lambda: entering_of(world))
+        assert await poller.post(entry) == 200
+        held.set()
+        assert await first == 200
+        while not any('"synced"' in frame for frame in poller.frames):
+            assert await poller.poll() == 200
+        assert await poller.post(entry) == 200
+        while len(turned_away(poller)) < 2:
+            assert await poller.poll() == 200
+        assert len([frame for frame in poller.frames if frame.startswith("40")]) == 1
+
+    async def test_one_that_failed_may_be_asked_for_again(self, world, ana, monkeypatch):
+        failing = iter([RuntimeError("a fault")])
+        admit = world.app.doorman.admit
+
+        async def fail_once(*args):
+            for fault in failing:
+                raise fault
+            return await admit(*args)
+
+        monkeypatch.setattr(world.app.doorman, "admit", fail_once)
+        raw = await Raw(world).open()
+        raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
+        raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
+        assert b"Unable" not in await raw.until(b'"synced"')
+
+
+def turned_away(poller: Poller) -> list[str]:
+    return [frame for frame in poller.frames if "Unable to connect" in frame]
+
 
 def entering_of(world):
     return [one for one in world.app.sockets.connections if one.admitting.locked()]

@@ -5,8 +5,16 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from socketio.packet import Packet
 
-from server.wire import ClientPacket, MalformedPacket, ack_text, auth_of
+from server.wire import (
+    ClientPacket,
+    MalformedPacket,
+    ack_text,
+    auth_of,
+    connect_error_text,
+    connect_text,
+)
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=64)
 JSON = st.recursive(
@@ -69,3 +77,22 @@ def test_an_auth_that_is_no_object_is_malformed(data):
 def test_an_answer_is_written_as_socket_io_wants_it():
     assert ack_text("/chat", 12, b'{"ok":true}') == b'43/chat,12[{"ok":true}]'
     assert ack_text("/", 0, b"{}") == b"430[{}]"
+
+
+@pytest.mark.parametrize("data", [None, {}, {"a": 1}, [], ["2", "x"], 0, True, b"20", ""])
+def test_what_is_no_text_is_malformed(data):
+    with pytest.raises(MalformedPacket):
+        ClientPacket(data)
+
+
+@pytest.mark.parametrize("namespace", ["/", "/chat"])
+def test_an_entry_and_its_refusal_are_read_by_python_socketio(namespace):
+    error = {"message": "Say who you are: „ä“.", "data": {"code": "TOKEN_MISSING"}}
+    for text, kind, data in (
+        (connect_text(namespace, "a sid"), 0, {"sid": "a sid"}),
+        (connect_error_text(namespace, error), 4, error),
+        (connect_error_text(namespace, "Unable to connect"), 4, "Unable to connect"),
+    ):
+        packet = Packet(encoded_packet=text)
+        assert (packet.packet_type, packet.namespace or "/") == (kind, namespace)
+        assert (packet.id, packet.data) == (None, data)

@@ -1,0 +1,162 @@
+"""What we use of python-engineio beyond its documentation: its driver table, sockets and packets.
+
+Documented are the server's `handle_request`, `attach`, `on`, `send`, `create_queue`,
+`start_background_task` and `generate_id`. Not documented, and used here alone:
+
+- `AsyncServer._async`, the table of its driver: how to change the websocket's end of a connection.
+  The driver that comes with it keeps three tasks for each client (docs/adr/0003).
+- `AsyncServer.sockets`, and of a socket the names in `EngineSocket`.
+- A socket takes its queue from `create_queue`, and waits for its next PING in a background task
+  that runs its `_send_ping`.
+- `packet.Packet`, which `send_packet` takes.
+
+Looked at: 4.15.1. The checks pass with 4.11 to 4.15, and refuse 4.9.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import engineio
+
+from server.library_check import Part, check_library, has, takes
+
+LIBRARY, LOOKED_AT = "python-engineio", "4.15.1"
+DRIVER = ("websocket", "translate_request")
+SOCKET = (
+    *("sid", "queue", "last_ping"),
+    *("connected", "upgrading", "upgraded", "closing", "closed"),
+)
+KINDS = {"CLOSE": 1, "PING": 2, "PONG": 3, "MESSAGE": 4, "UPGRADE": 5, "NOOP": 6}
+_SOCKET = "engineio.async_socket:AsyncSocket"
+
+
+def _driver_is_a_table() -> bool:
+    server = engineio.AsyncServer(async_mode="aiohttp", monitor_clients=False)
+    return all(callable(server._async[name]) for name in DRIVER) and server.sockets == {}
+
+
+def _sockets_have_their_state() -> bool:
+    return not [name for name in SOCKET if not hasattr(_bare_socket(_Recorder()), name)]
+
+
+def _sockets_ask_the_server() -> bool:
+    recorder = _Recorder()
+    socket = _bare_socket(recorder)
+    socket.schedule_ping()
+    return bool(socket.queue is recorder and recorder.started == socket._send_ping)
+
+
+def _packets_have_their_kinds() -> bool:
+    from engineio import packet
+
+    kinds = {name: getattr(packet, name) for name in KINDS}
+    return kinds == KINDS and packet.Packet(packet.MESSAGE, "x").encode() == "4x"
+
+
+class _Recorder:
+    """Stands for a server while its sockets are checked."""
+
+    def __init__(self) -> None:
+        self.started: Any = None
+
+    def create_queue(self) -> Any:
+        return self
+
+    def start_background_task(self, target: Any) -> None:
+        self.started = target
+
+
+def _bare_socket(server: Any) -> Any:
+    from engineio.async_socket import AsyncSocket
+
+    return AsyncSocket(server, "a socket")
+
+
+RELIED_ON = (
+    takes("engineio:AsyncServer.handle_request", "self", "args", "kwargs"),
+    takes("engineio:AsyncServer.create_queue", "self", "args", "kwargs"),
+    takes("engineio:AsyncServer.start_background_task", "self", "target", "args", "kwargs"),
+    has("engineio:AsyncServer.reason.PING_TIMEOUT"),
+    takes(f"{_SOCKET}.schedule_ping", "self"),
+    takes(f"{_SOCKET}._send_ping", "self"),
+    takes(f"{_SOCKET}.check_ping_timeout", "self"),
+    takes(f"{_SOCKET}.close", "self", "wait", "abort", "reason"),
+    takes(f"{_SOCKET}.handle_post_request", "self", "environ"),
+    takes(f"{_SOCKET}._upgrade_websocket", "self", "environ"),
+    takes(f"{_SOCKET}._websocket_handler", "self", "ws"),
+    Part("the server keeps its driver's functions in _async, and sockets", _driver_is_a_table),
+    Part("a socket's attributes " + ", ".join(SOCKET), _sockets_have_their_state),
+    Part("a socket gets its queue and its PING's task from its server", _sockets_ask_the_server),
+    takes("engineio.packet:Packet", "packet_type", "data", "encoded_packet"),
+    Part("the kinds of packets", _packets_have_their_kinds),
+)
+check_library(LIBRARY, LOOKED_AT, *RELIED_ON)
+
+from engineio.packet import CLOSE, MESSAGE, NOOP, PING, Packet  # noqa: E402 - checked first
+
+__all__ = ["CLOSE", "MESSAGE", "NOOP", "PING", "EngineServer", "EngineSocket", "Packet"]
+
+
+class EngineSocket(Protocol):
+    """Engine.IO's side of one connection."""
+
+    sid: str
+    queue: Any
+    last_ping: float | None
+    """When it was sent a PING that is not answered yet, as `time.time()`."""
+    connected: bool
+    upgrading: bool
+    upgraded: bool
+    closing: bool
+    closed: bool
+
+    def schedule_ping(self) -> None: ...
+
+    async def check_ping_timeout(self) -> bool: ...
+
+    async def close(
+        self, *, wait: bool, abort: bool = False, reason: str | None = None
+    ) -> None: ...
+
+
+Driver = Callable[[Any, "EngineServer"], Any]
+"""Makes one end of a websocket from a socket's handler, see `socket_of`, and the server."""
+Translate = Callable[[Any, dict[str, Any]], dict[str, Any]]
+"""Makes what Engine.IO reads of a request from that and from what its own driver makes of it."""
+Ping = Callable[[EngineSocket], None]
+"""Asks a client whether it is there."""
+
+
+class EngineServer(engineio.AsyncServer):
+    """Engine.IO's server with our own driver for websockets, and timers for PINGs."""
+
+    sockets: dict[str, EngineSocket]
+    _async: dict[str, Any]
+
+    def __init__(
+        self, websocket: Driver, environ_of: Translate, ping: Ping, **options: Any
+    ) -> None:
+        super().__init__(
+            async_mode="aiohttp", async_handlers=False, monitor_clients=False, **options
+        )
+        translate: Callable[[Any], dict[str, Any]] = self._async["translate_request"]
+        self._async = {
+            **self._async,
+            "websocket": websocket,
+            "translate_request": lambda request: environ_of(request, translate(request)),
+        }
+        self._ping = ping
+
+    def start_background_task(self, target: Any, *args: Any, **options: Any) -> Any:
+        """Start a task; but for a PING that is due after a pause there is a timer."""
+        if getattr(target, "__name__", "") != "_send_ping":
+            return super().start_background_task(target, *args, **options)
+        socket = socket_of(target)
+        return asyncio.get_running_loop().call_later(self.ping_interval, self._ping, socket)
+
+
+def socket_of(method: Any) -> EngineSocket:
+    """The socket whose method Engine.IO hands out."""
+    socket: EngineSocket = method.__self__
+    return socket
