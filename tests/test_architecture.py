@@ -1,6 +1,7 @@
 """The rules of layers, imports, sizes and names, read off the source: breaches by file:line."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from handlers import DOMAINS
+from tests.private_parts import private_uses
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("storage", "rooms", "handlers", "server", "run")
@@ -19,6 +21,7 @@ SCRIPTS = ("js", "mjs", "css", "html")
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "base", "common", "misc"}
 CONTRACTS_MAY_IMPORT = ("handlers.kit", "rooms.names", "msgspec", "typing", "datetime")
 DISPATCH_MUST_NOT_KNOW = ("aiohttp", "socketio", "engineio", "server.socket", "server.transport")
+INTERNALS = re.compile(r"server\.(\w+)_internals")
 FILE_LINES_MAX = 400
 TEST_FILE_LINES_MAX = 600
 LINE_LENGTH_MAX = 100
@@ -268,6 +271,16 @@ def everything_says_its_purpose(tree: Tree) -> Iterator[str]:
                 yield module.at(function.lineno, f"{function.name} has no docstring")
 
 
+def private_parts_of_libraries_are_gathered(tree: Tree) -> Iterator[str]:
+    """`server/<library>_internals.py` alone uses what that library does not document."""
+    for module in tree.modules:
+        imported = [(one.name, one.line) for one in module.imports]
+        gathers = INTERNALS.fullmatch(module.name)
+        for line, library, what in private_uses(module.tree, imported):
+            if gathers is None or library not in ("", gathers[1]):
+                yield module.at(line, f"{what} is private")
+
+
 RULES: tuple[Rule, ...] = (
     imports_never_go_upward,
     neighbours_are_met_at_contracts_or_public,
@@ -283,6 +296,7 @@ RULES: tuple[Rule, ...] = (
     commands_are_doors,
     names_say_something,
     everything_says_its_purpose,
+    private_parts_of_libraries_are_gathered,
 )
 
 
@@ -359,6 +373,26 @@ BREACHES: dict[Rule, list[dict[str, str]]] = {
         {"handlers/a/commands.py": "'A.'\n@a.command()\nasync def f(ctx, ask): ..."},
         {"handlers/a/consumers.py": "'A.'\n@a.consumer(E)\ndef f(tx, e): ..."},
     ],
+    private_parts_of_libraries_are_gathered: [
+        {"server/a.py": "from aiohttp._websocket.reader import WebSocketReader"},
+        {"server/a.py": "from aiohttp.http import WebSocketReader"},
+        {"server/a.py": "from aiohttp import web\nmake = web.RequestHandler"},
+        {"server/a.py": "import engineio\ndriver = engineio.AsyncServer()._async"},
+        {
+            "server/a.py": "import engineio\nclass A(engineio.AsyncServer):\n"
+            "    def f(self): return self._async"
+        },
+        {
+            "server/a.py": "from engineio import AsyncServer\nclass A(AsyncServer):\n"
+            "    async def _handle_connect(self, environ): ..."
+        },
+        {
+            "server/a.py": "from server.engineio_internals import EngineServer\n"
+            "class A(EngineServer):\n    def f(self): self._bad_request()"
+        },
+        {"storage/a.py": "def f(connection): return connection._conn"},
+        {"server/aiohttp_internals.py": "from engineio.packet import Packet"},
+    ],
 }
 
 
@@ -388,6 +422,7 @@ def test_what_is_allowed_breaks_no_rule(tmp_path: Path) -> None:
         "handlers/b/public.py": "'B.'\nfrom handlers.a.contracts import A\nfrom storage import b",
         "server/app.py": "'S.'\nfrom handlers.a import public\nimport rooms.rooms",
         "storage/schema.py": "'S.'\nfrom storage import a, b",
+        "server/aiohttp_internals.py": "'S.'\nfrom aiohttp.http import WebSocketReader",
         "storage/migrations/versions/1.py": "'M.'\ndef f():\n" + "    x = 1\n" * 500,
     }
     for path, text in allowed.items():
