@@ -18,7 +18,7 @@ from server.aiohttp_internals import HttpProcessingError
 from server.bodies import Resource
 from server.dispatch import authorise, error_of
 from server.work import Work
-from storage.engine import StorageUnavailable
+from storage.engine import OutcomeUnknown, StorageUnavailable
 
 if TYPE_CHECKING:
     from server.app import App
@@ -78,7 +78,8 @@ class Rest:
             answer = refused(Invalid("The body cannot be read."))
         except (StorageUnavailable, TimeoutError) as error:
             log.warning("unavailable", path=route.path, error=str(error) or type(error).__name__)
-            answer = refused(Unavailable(retry_after_s=1))
+            unknown = {"outcome": "unknown"} if isinstance(error, OutcomeUnknown) else None
+            answer = refused(Unavailable(details=unknown, retry_after_s=1))
         self._app.metrics.commands.add("rest", f"{route.method} {route.path}", str(answer.status))
         return answer
 

@@ -1,13 +1,18 @@
 """For whom a transaction is, and which isolation its function declared, reaches the database."""
 
 import asyncio
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.util import await_only
 
+from server.rest import Rest
+from server.rounds import take_round
 from storage import postgres
+from storage.engine import OutcomeUnknown
 from storage.isolation import serializable
 from tests.kit import probe as probes
 from tests.kit.probe import Say, say_it
@@ -30,9 +35,85 @@ async def say(world: World, what: str) -> None:
     await world.transact(say_it, Say(text=what, room="hall"))
 
 
+async def noted(world: World) -> list[str]:
+    return probes.texts(await world.stored("PROBE_NOTED"))
+
+
+async def noted_all(world: World, count: int) -> bool:
+    return len(await noted(world)) >= count
+
+
+def serve_soon(world: World, queue) -> None:
+    asyncio.get_running_loop().call_later(0.01, world.app.relay.serve, queue)
+
+
 def run_instead(world: World, consumer: str, run) -> None:
     consumers = world.app.relay._consumers
     consumers[consumer] = replace(consumers[consumer], run=run)
+
+
+def lose_outcomes(world: World, monkeypatch, kind: str, count: int = 2) -> list[str]:
+    """Let the next transactions of a kind be kept and their callers not know it."""
+    transact, lost = world.app.database.transact, []
+
+    async def keep_and_lose(work, **options):
+        value = await transact(work, **options)
+        if options.get("kind", "commands") == kind and len(lost) < count:
+            lost.append(kind)
+            raise OutcomeUnknown("COMMIT was not answered")
+        return value
+
+    monkeypatch.setattr(world.app.database, "transact", keep_and_lose)
+    return lost
+
+
+async def test_a_consumer_whose_outcome_is_unknown_has_its_effect_once(world, monkeypatch):
+    monkeypatch.setattr(world.app.relay, "_later", lambda queue, seconds: serve_soon(world, queue))
+    lost = lose_outcomes(world, monkeypatch, "consumers")
+    await say(world, "hello")
+    await say(world, "there")
+    await until(lambda: len(lost) == 2)
+    await until(lambda: noted_all(world, 2))
+    await world.settle()
+    assert await noted(world) == ["hello", "there"]
+
+
+async def test_a_timer_whose_outcome_is_unknown_fires_once(world, monkeypatch):
+    await world.app.heartbeat._tasks.end()
+    await world.app.housekeeping.stop()
+    ana = await world.person("ana")
+    await ana.call("/probe", "say_later", text="later", after_s=60, timer="one")
+    lost = lose_outcomes(world, monkeypatch, "upkeep", count=1)
+    world.clock.advance(61)
+    for _ in range(2):
+        await take_round(world.app.timers._fire_until_next())
+    await world.settle()
+    assert lost
+    assert len(await world.stored("PROBE_SAID")) == 1
+
+
+async def test_a_heartbeat_whose_outcome_is_unknown_is_confirmed_by_the_next(world, monkeypatch):
+    await world.app.heartbeat._tasks.end()
+    own = world.app.kernel.instance_id
+    lose_outcomes(world, monkeypatch, "upkeep", count=1)
+    with pytest.raises(OutcomeUnknown):
+        await world.app.heartbeat._confirm_and_bury()
+    await world.app.heartbeat._confirm_and_bury()
+    assert world.app.kernel.instance_id == own
+
+
+async def test_a_route_says_that_its_outcome_is_unknown(world, monkeypatch):
+    async def ask(context, request):
+        return await context.transact(lambda tx: None)
+
+    lose_outcomes(world, monkeypatch, "commands", count=1)
+    route = SimpleNamespace(method="GET", path="/odd")
+    rest = Rest(world.app)
+    monkeypatch.setattr(rest, "_answer", lambda route, request: ask(world.app.context(), request))
+    answer = await rest._serve(route, None)
+    error = json.loads(answer.body)["error"]
+    assert (answer.status, error["code"]) == (503, "UNAVAILABLE")
+    assert error["details"] == {"outcome": "unknown"}
 
 
 async def test_consumers_plain_and_outbound_wait_as_consumers(world, monkeypatch):
