@@ -1,0 +1,88 @@
+"""Every wait ends: one without a bound around it says here what ends it.
+
+This looks at waits for events, queues, locks, processes and tasks, and for a bound in the same
+function. It cannot see what a plain `await` of a future or of another function waits for.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ("server", "handlers", "rooms", "storage")
+WAITS = {"wait", "get", "acquire", "join", "shield", "gather"}
+"""What waits for others: of events, queues, semaphores, processes, tasks."""
+
+ENDED = "tasks that were cancelled just before"
+OPERATOR = "the operator's word, or the end of the process"
+THE_BOUND = "it is the bound itself"
+REASONS = {
+    "handlers/identities/openid.py:_about": "whoever is before it asks once, with a time",
+    "handlers/identities/openid.py:_get_keys": "whoever is before it asks once, with a time",
+    "handlers/personal_data/archive.py:to_the_end": "one write to a local file",
+    "handlers/previews/fetch.py:get_page": "it is entered only while a slot is free",
+    "handlers/send/mail.py:_send": "a connection with a time for each step",
+    "rooms/redis_line.py:_keep_saying": "it waits for work",
+    "rooms/redis_line.py:_say": "its caller has the bound",
+    "rooms/tasks.py:end": ENDED,
+    "server/drain.py:_leave": OPERATOR,
+    "server/drain.py:obey": ENDED,
+    "server/relay.py:_work": "workers before it are bounded by their transactions and `within_s`",
+    "server/relay.py:idle": "only tests and the demo wait for it",
+    "server/sandbox/child.py:start": "ending a process has a time",
+    "server/sandbox/sandbox.py:_do": "ending and starting a process have a time",
+    "server/sandbox/sandbox.py:_ready": "starting a process has a time",
+    "server/sandbox/sandbox.py:stop": "each of its tasks has a time",
+    "storage/postgres.py:_commit": THE_BOUND,
+    "storage/sqlite_readers.py:run": THE_BOUND,
+    "storage/sqlite_readers.py:stop": "`SqliteDatabase.stop` has the bound",
+}
+"""File and function → what ends the wait."""
+
+
+def bounded(node: ast.AsyncWith) -> bool:
+    """`async with asyncio.timeout(…)`, perhaps among others."""
+    return any("timeout(" in ast.unparse(item.context_expr) for item in node.items)
+
+
+def waits_in(tree: ast.AST, function: str = "", within: bool = False) -> Iterator[tuple[str, str]]:
+    """(function, what it waits for) of each wait that has no bound around it in its function."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from waits_in(node, node.name)
+            continue
+        if isinstance(node, ast.AsyncWith):
+            inside = within or bounded(node)
+            for item in node.items:
+                # An entry that is no call is a lock or a semaphore.
+                if not inside and isinstance(item.context_expr, ast.Name | ast.Attribute):
+                    yield function, f"async with {ast.unparse(item.context_expr)}"
+            yield from waits_in(node, function, inside)
+            continue
+        if isinstance(node, ast.Await) and not within and is_wait(node.value):
+            yield function, ast.unparse(node.value)
+        yield from waits_in(node, function, within)
+
+
+def is_wait(call: ast.expr) -> bool:
+    if not isinstance(call, ast.Call) or any(one.arg == "timeout" for one in call.keywords):
+        return False
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    own = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "asyncio"
+    return name in WAITS and (own or not call.args)
+
+
+def found() -> dict[str, str]:
+    waits = {}
+    for layer in LAYERS:
+        for path in sorted((ROOT / layer).rglob("*.py")):
+            for function, what in waits_in(ast.parse(path.read_text())):
+                waits[f"{path.relative_to(ROOT)}:{function}"] = what
+    return waits
+
+
+def test_every_wait_has_a_bound_or_a_reason():
+    waits = found()
+    new = {place: what for place, what in waits.items() if place not in REASONS}
+    assert new == {}, "put `asyncio.timeout` around it, or say what ends it"
+    assert set(REASONS) - set(waits) == set(), "it has a bound now, or is gone"
