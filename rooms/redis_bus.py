@@ -186,7 +186,8 @@ class RedisBus:
     async def _unsubscribe(self, stream: str) -> None:
         try:
             if self._ears and stream not in self._streams:  # nobody came in meanwhile
-                await self._ear_of(stream).unsubscribe(channel_of(stream))
+                async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
+                    await self._ear_of(stream).unsubscribe(channel_of(stream))
         except Exception as raised:
             log.warning("not_unsubscribed", error=type(raised).__name__)
 

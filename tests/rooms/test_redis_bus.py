@@ -64,6 +64,20 @@ async def test_what_one_commits_the_other_hears_at_once_in_order(hall, joined):
     assert here.numbers() == list(range(1, 51))
 
 
+async def test_leaving_a_channel_does_not_wait_for_ever(hall, joined, monkeypatch):
+    async def hang(ear, channel: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(redis_bus, "SUBSCRIBED_WITHIN_S", 0.05)
+    monkeypatch.setattr(redis_bus.Ear, "unsubscribe", hang)
+    bus = joined[0]._bus
+    await come_in(hall, joined[0], HALL)
+    before = len(bus._tasks)
+    bus.unsubscribe(HALL)
+    assert len(bus._tasks) == before + 1
+    await until(lambda: len(bus._tasks) == before, within_s=3)
+
+
 @pytest.mark.usefixtures("without_sweep")
 async def test_a_whisper_reaches_the_other_instance_once_and_its_own_once(hall, joined):
     here, there = [await come_in(hall, rooms) for rooms in joined]
