@@ -9,8 +9,7 @@ Invariants:
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from storage.engine import Kind, StorageUnavailable
@@ -55,34 +54,36 @@ class Readers:
 
     async def run(self, read: Callable[[sqlite3.Connection], T], kind: Kind) -> T:
         """`read` on one of them; raises StorageUnavailable when it cannot, or takes too long."""
-        async with self._turns.turn(kind), self._lent() as reader:
+        async with self._turns.turn(kind):
+            reader = await self._next_free()
             cap = asyncio.timeout(READ_MAX_S)
             try:
                 async with cap:
-                    return await reader.in_thread(read)
-            except TimeoutError:
-                if cap.expired():
+                    value = await reader.in_thread(read)
+            except BaseException as error:
+                self._take_back(reader, busy=cap.expired() or _is_cancelled(error))
+                if cap.expired() and isinstance(error, TimeoutError):
                     raise TookTooLong("a read took too long") from None
                 raise
+            self._take_back(reader, busy=False)
+            return value
 
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Threaded]:
+    async def _next_free(self) -> Threaded:
+        if not self._free.empty():
+            return self._free.get_nowait()
         try:
             async with asyncio.timeout(WAIT_MAX_S):
-                reader = await self._free.get()
+                return await self._free.get()
         except TimeoutError:  # those before it still read, though nobody waits for them any more
             raise StorageUnavailable("no reader was free in time") from None
-        try:
-            yield reader
-        except (TookTooLong, asyncio.CancelledError):
-            ending = asyncio.create_task(self._end_read(reader))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
-            raise
-        except BaseException:
+
+    def _take_back(self, reader: Threaded, *, busy: bool) -> None:
+        if not busy:
             self._free.put_nowait(reader)
-            raise
-        self._free.put_nowait(reader)
+            return
+        ending = asyncio.create_task(self._end_read(reader))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def _end_read(self, reader: Threaded) -> None:
         """Interrupt what it reads until its thread is free, then lend it again."""
@@ -91,3 +92,8 @@ class Readers:
             reader.connection.interrupt()
             await asyncio.wait({idle}, timeout=INTERRUPT_EVERY_S)
         self._free.put_nowait(reader)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether its caller left: the thread may still be at it."""
+    return isinstance(error, asyncio.CancelledError)

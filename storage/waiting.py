@@ -9,8 +9,8 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from time import perf_counter
 
 from storage.engine import KINDS, Kind, StorageUnavailable
@@ -52,17 +52,45 @@ class Turns:
             "upkeep": (for_others, for_all),
         }
 
-    @asynccontextmanager
-    async def turn(self, kind: Kind) -> AsyncIterator[None]:
-        """A turn, until the block ends; raises StorageUnavailable when none comes in time."""
-        async with AsyncExitStack() as held:
-            began = self._waits.begin(kind)
-            try:
-                async with asyncio.timeout(self._within_s):
-                    for gate in self._gates[kind]:
-                        await held.enter_async_context(gate)
-            except TimeoutError:
-                raise StorageUnavailable("no connection was free in time") from None
-            finally:
-                self._waits.end(kind, began)
-            yield
+    def turn(self, kind: Kind) -> "Turn":
+        """`async with`: a turn until the block ends; StorageUnavailable when none comes in time."""
+        return Turn(self, kind)
+
+    async def enter(self, kind: Kind) -> None:
+        gates = self._gates[kind]
+        if any(gate.locked() for gate in gates):
+            return await self._wait(kind)
+        for gate in gates:  # at once
+            await gate.acquire()
+        return self._waits.waited(kind, 0.0)
+
+    def leave(self, kind: Kind) -> None:
+        for gate in self._gates[kind]:
+            gate.release()
+
+    async def _wait(self, kind: Kind) -> None:
+        began = self._waits.begin(kind)
+        try:
+            async with AsyncExitStack() as held, asyncio.timeout(self._within_s):
+                for gate in self._gates[kind]:
+                    await held.enter_async_context(gate)
+                held.pop_all()
+        except TimeoutError:
+            raise StorageUnavailable("no connection was free in time") from None
+        finally:
+            self._waits.end(kind, began)
+
+
+class Turn:
+    """One turn; a class of its own, as each transaction and each read makes one."""
+
+    __slots__ = ("_kind", "_turns")
+
+    def __init__(self, turns: Turns, kind: Kind) -> None:
+        self._turns, self._kind = turns, kind
+
+    async def __aenter__(self) -> None:
+        await self._turns.enter(self._kind)
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._turns.leave(self._kind)

@@ -35,6 +35,7 @@ REASONS = {
     "server/sandbox/sandbox.py:stop": "each of its tasks has a time",
     "storage/postgres.py:_commit": THE_BOUND,
     "storage/sqlite_readers.py:run": THE_BOUND,
+    "storage/waiting.py:enter": "at once: none of them is locked",
     "storage/sqlite_readers.py:stop": "`SqliteDatabase.stop` has the bound",
 }
 """File and function → what ends the wait."""
