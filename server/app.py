@@ -87,6 +87,8 @@ class App:
         self.clock = clock or (SharedClock() if self.database.shared else SystemClock())
         self.stopping = False
         self.registry: Registry = load_domains(DOMAINS)
+        # What a domain kept is exported and erased whether or not it is served.
+        self.all_domains: Registry = load_domains(DOMAINS)
         self.metrics = Metrics()
         environment = settings.environment
         redis_url = environment.redis_url
@@ -159,6 +161,7 @@ class App:
             pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})", self.sandbox),
             objects=make_objects(settings, keys),
             filter=settings.filter,
+            personal_data=self.all_domains.personal_data,
             scratch=settings.data_dir,
             sandbox=self.sandbox,
         )

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 credentials = Table(
     "credentials",
@@ -27,7 +27,11 @@ credentials = Table(
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("password_hash", Text, nullable=False),
     Column("set_at", Instant, nullable=False),
-    info=personal(goes="user_id", held="user_id password_hash set_at"),
+    info=personal(
+        on_erasure_of={"user_id": DeleteRow()},
+        not_exported="user_id password_hash set_at",
+        erased_at_closing=True,
+    ),
 )
 sessions = Table(
     "sessions",
@@ -47,12 +51,14 @@ sessions = Table(
     Column("end_reason", String(40)),
     Column("device_id", String(36)),
     info=personal(
-        goes="user_id",
-        shown="device device_name address place created_at refreshed_at seen_at proved_at "
-        "expires_at ended_at end_reason",
-        held="id user_id device_id",
-        file="sessions",
-        says="Where you were signed in.",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="sessions",
+            description="Where you were signed in.",
+            columns="device device_name address place created_at refreshed_at seen_at proved_at "
+            "expires_at ended_at end_reason",
+        ),
+        not_exported="id user_id device_id",
     ),
 )
 refresh_tokens = Table(
@@ -65,9 +71,9 @@ refresh_tokens = Table(
     Column("successor_hash", String(64)),
     Column("successor_sealed", Text),
     info=personal(
-        goes="session_id",
-        through={"session_id": "sessions.id"},
-        held="hash session_id issued_at used_at successor_hash successor_sealed",
+        on_erasure_of={"session_id": DeleteRow()},
+        not_exported="hash session_id issued_at used_at successor_hash successor_sealed",
+        found_through={"session_id": "sessions.id"},
     ),
 )
 

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
 from storage.holds import insert_pools, pools, resize_empty
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, KeepRow, personal
 from storage.waiting_lists import waiting_list
 
 BLOCK_MAX = timedelta(days=1)
@@ -35,11 +35,13 @@ schedules = Table(
     Column("time_zone", String(64), nullable=False),
     Column("hours", Json, nullable=False),
     info=personal(
-        goes="consultant_id",
-        shown="time_zone hours",
-        held="consultant_id",
-        file="schedule",
-        says="Your week.",
+        on_erasure_of={"consultant_id": DeleteRow()},
+        export=Export(
+            file="schedule",
+            description="Your week.",
+            columns="time_zone hours",
+        ),
+        not_exported="consultant_id",
     ),
 )
 overrides = Table(
@@ -49,11 +51,13 @@ overrides = Table(
     Column("week", String(8), primary_key=True),
     Column("hours", Json, nullable=False),
     info=personal(
-        goes="consultant_id",
-        shown="week hours",
-        held="consultant_id",
-        file="schedule_overrides",
-        says="Weeks that differed.",
+        on_erasure_of={"consultant_id": DeleteRow()},
+        export=Export(
+            file="schedule_overrides",
+            description="Weeks that differed.",
+            columns="week hours",
+        ),
+        not_exported="consultant_id",
     ),
 )
 blocks = Table(
@@ -67,12 +71,14 @@ blocks = Table(
     Column("cancelled", Boolean, nullable=False),
     UniqueConstraint("consultant_id", "starts_at"),
     info=personal(
-        cleared={"consultant_id": {}},
-        left="id consultant_id starts_at ends_at wanted_calls cancelled",
-        shown="id starts_at ends_at wanted_calls cancelled",
-        held="consultant_id",
-        file="blocks",
-        says="Hours in which you could be booked.",
+        on_erasure_of={"consultant_id": KeepRow()},
+        unchanged="id consultant_id starts_at ends_at wanted_calls cancelled",
+        export=Export(
+            file="blocks",
+            description="Hours in which you could be booked.",
+            columns="id starts_at ends_at wanted_calls cancelled",
+        ),
+        not_exported="consultant_id",
     ),
 )
 available_now = Table(
@@ -84,11 +90,13 @@ available_now = Table(
     Column("call_id", String(36)),
     Column("resumes", Boolean, nullable=False),
     info=personal(
-        goes="consultant_id",
-        shown="available back_after_call",
-        held="consultant_id call_id resumes",
-        file="available_now",
-        says="Whether you took calls at once.",
+        on_erasure_of={"consultant_id": DeleteRow()},
+        export=Export(
+            file="available_now",
+            description="Whether you took calls at once.",
+            columns="available back_after_call",
+        ),
+        not_exported="consultant_id call_id resumes",
     ),
 )
 

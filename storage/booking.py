@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import ClearColumns, DeleteRow, Export, personal
 
 LIVE = ("requested", "approved")
 QUARTER = timedelta(minutes=15)
@@ -54,18 +54,22 @@ bookings = Table(
     Index("ix_bookings_student_id_id", "student_id", "id"),
     Index("ix_bookings_consultant_id_id", "consultant_id", "id"),
     info=personal(
-        cleared={
-            "student_id": {"note": "", "reason": None},
-            "consultant_id": {"reason": None},
+        on_erasure_of={
+            "student_id": ClearColumns({"note": "", "reason": None}),
+            "consultant_id": ClearColumns({"reason": None}),
         },
-        left="id student_id consultant_id topic_id block_id starts_at ends_at status rate_amount "
-        "rate_currency minimal_duration_minutes hold_expires_at version created_at call_held",
-        shown="id student_id consultant_id topic_id block_id starts_at ends_at status note reason "
-        "rate_amount rate_currency minimal_duration_minutes hold_expires_at created_at call_held",
-        held="version",
-        written_by={"note": "student_id"},
-        file="bookings",
-        says="Your bookings in either role, with what was agreed.",
+        unchanged="id student_id consultant_id topic_id block_id starts_at ends_at status "
+        "rate_amount rate_currency minimal_duration_minutes hold_expires_at version created_at "
+        "call_held",
+        export=Export(
+            file="bookings",
+            description="Your bookings in either role, with what was agreed.",
+            columns="id student_id consultant_id topic_id block_id starts_at ends_at status note "
+            "reason rate_amount rate_currency minimal_duration_minutes hold_expires_at created_at "
+            "call_held",
+            only_for_author={"note": "student_id"},
+        ),
+        not_exported="version",
     ),
 )
 # Zones differ by whole quarters of an hour, so two blocks overlap exactly when they share one.
@@ -75,7 +79,10 @@ booked_quarters = Table(
     Column("student_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("quarter", Instant, primary_key=True),
     Column("booking_id", String(36), ForeignKey("bookings.id"), nullable=False, index=True),
-    info=personal(goes="student_id", held="student_id quarter booking_id"),
+    info=personal(
+        on_erasure_of={"student_id": DeleteRow()},
+        not_exported="student_id quarter booking_id",
+    ),
 )
 # A student's one live "now" with a consultant: a quarter of its own kind.
 instant_requests = Table(
@@ -84,7 +91,10 @@ instant_requests = Table(
     Column("student_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("consultant_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("booking_id", String(36), ForeignKey("bookings.id"), nullable=False, index=True),
-    info=personal(goes="student_id", held="student_id consultant_id booking_id"),
+    info=personal(
+        on_erasure_of={"student_id": DeleteRow()},
+        not_exported="student_id consultant_id booking_id",
+    ),
 )
 
 

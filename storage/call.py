@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import Export, KeepRow, personal
 
 calls = Table(
     "calls",
@@ -39,16 +39,18 @@ calls = Table(
     Column("ended_at", Instant),
     Column("talked_s", Integer, nullable=False),
     info=personal(
-        cleared={"student_id": {}, "consultant_id": {}},
-        left="id booking_id consultant_id student_id status initiated_at started_at "
+        on_erasure_of={"student_id": KeepRow(), "consultant_id": KeepRow()},
+        unchanged="id booking_id consultant_id student_id status initiated_at started_at "
         "interrupted_at ended_at talked_s",
-        shown="id booking_id consultant_id student_id status initiated_at started_at ended_at "
-        "talked_s",
-        held="interrupted_at",
-        file="calls",
-        says="Your calls, and how long you talked.",
-        found_by="booking_id",
-        through={"booking_id": "bookings.id"},
+        export=Export(
+            file="calls",
+            description="Your calls, and how long you talked.",
+            columns="id booking_id consultant_id student_id status initiated_at started_at "
+            "ended_at talked_s",
+            found_by="booking_id",
+        ),
+        not_exported="interrupted_at",
+        found_through={"booking_id": "bookings.id"},
     ),
 )
 # Not a bound value: the planner must see that the indexes of live calls serve a query.
@@ -79,12 +81,14 @@ stays = Table(
     Column("noted_by", String(36)),
     Index("ix_call_stays_instance_id_left_at", "instance_id", "left_at"),
     info=personal(
-        cleared={"user_id": {}},
-        left="id call_id device_id user_id instance_id joined_at left_at noted_by",
-        shown="call_id joined_at left_at",
-        held="id device_id user_id instance_id noted_by",
-        file="call_stays",
-        says="When your devices were in calls.",
+        on_erasure_of={"user_id": KeepRow()},
+        unchanged="id call_id device_id user_id instance_id joined_at left_at noted_by",
+        export=Export(
+            file="call_stays",
+            description="When your devices were in calls.",
+            columns="call_id joined_at left_at",
+        ),
+        not_exported="id device_id user_id instance_id noted_by",
     ),
 )
 _OPEN = stays.c.left_at.is_(None)

@@ -26,7 +26,7 @@ from storage.chat_removals import is_removed
 from storage.chat_states import states
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import ClearColumns, Export, personal
 
 conversations = Table(
     "conversations",
@@ -39,15 +39,17 @@ conversations = Table(
     Column("opened_at", Instant, nullable=False),
     Column("picture_id", String(36)),
     info=personal(
-        cleared={"created_by": {"name": "Group"}},
-        left="id kind direct_key created_by opened_at picture_id",
-        shown="id kind name created_by opened_at",
-        held="direct_key picture_id",
-        file="conversations",
-        says="The conversations that you are or were in.",
-        found_by="id",
-        through={"id": "conversation_members.conversation_id"},
-        by="chat",
+        on_erasure_of={"created_by": ClearColumns({"name": "Group"})},
+        unchanged="id kind direct_key created_by opened_at picture_id",
+        export=Export(
+            file="conversations",
+            description="The conversations that you are or were in.",
+            columns="id kind name created_by opened_at",
+            found_by="id",
+        ),
+        not_exported="direct_key picture_id",
+        found_through={"id": "conversation_members.conversation_id"},
+        erased_by="chat",
     ),
 )
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, KeepRow, personal
 
 blocked = Table(
     "blocked_people",
@@ -17,14 +17,15 @@ blocked = Table(
     Column("blocked_id", String(36), ForeignKey("users.id"), primary_key=True, index=True),
     Column("at", Instant, nullable=False),
     info=personal(
-        goes="user_id",
-        cleared={"blocked_id": {}},
-        left="blocked_id at",
-        shown="blocked_id at",
-        held="user_id",
-        file="blocked_people",
-        says="Whom you blocked.",
-        found_by="user_id",
+        on_erasure_of={"user_id": DeleteRow(), "blocked_id": KeepRow()},
+        unchanged="blocked_id at",
+        export=Export(
+            file="blocked_people",
+            description="Whom you blocked.",
+            columns="blocked_id at",
+            found_by="user_id",
+        ),
+        not_exported="user_id",
     ),
 )
 

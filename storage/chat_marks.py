@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, KeepRow, personal
 
 marks = Table(
     "marks",
@@ -31,13 +31,15 @@ marks = Table(
     Column("told_seq", BigInteger, nullable=False),
     Column("told_at", Instant),
     info=personal(
-        cleared={"user_id": {}},
-        left="conversation_id user_id kind seq told_seq told_at",
-        shown="conversation_id kind seq",
-        held="user_id told_seq told_at",
-        file="read_marks",
-        says="How far you have read.",
-        within={"conversation_id": "conversation_members.conversation_id"},
+        on_erasure_of={"user_id": KeepRow()},
+        unchanged="conversation_id user_id kind seq told_seq told_at",
+        export=Export(
+            file="read_marks",
+            description="How far you have read.",
+            columns="conversation_id kind seq",
+        ),
+        not_exported="user_id told_seq told_at",
+        narrowed_by={"conversation_id": "conversation_members.conversation_id"},
     ),
 )
 
@@ -51,12 +53,14 @@ steps = Table(
     Column("seq", BigInteger, primary_key=True),
     Column("at", Instant, nullable=False, index=True),
     info=personal(
-        goes="user_id",
-        shown="conversation_id kind seq at",
-        held="user_id",
-        file="read_moments",
-        says="When you read lately.",
-        within={"conversation_id": "conversation_members.conversation_id"},
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="read_moments",
+            description="When you read lately.",
+            columns="conversation_id kind seq at",
+        ),
+        not_exported="user_id",
+        narrowed_by={"conversation_id": "conversation_members.conversation_id"},
     ),
 )
 

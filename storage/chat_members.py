@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import Export, KeepRow, personal
 
 members = Table(
     "conversation_members",
@@ -33,12 +33,14 @@ members = Table(
     Column("role", String(10), nullable=False),
     Column("closed", Boolean, nullable=False),
     info=personal(
-        cleared={"user_id": {}},
-        left="conversation_id user_id from_seq to_seq role closed",
-        shown="conversation_id from_seq to_seq role",
-        held="user_id closed",
-        file="memberships",
-        says="From which number to which you were in a conversation, and as what.",
+        on_erasure_of={"user_id": KeepRow()},
+        unchanged="conversation_id user_id from_seq to_seq role closed",
+        export=Export(
+            file="memberships",
+            description="From which number to which you were in a conversation, and as what.",
+            columns="conversation_id from_seq to_seq role",
+        ),
+        not_exported="user_id closed",
     ),
 )
 IN_NOW = members.c.to_seq.is_(None)

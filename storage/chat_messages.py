@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.chat_removals import is_removed
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import ClearColumns, Export, KeptJson, personal
 
 messages = Table(
     "messages",
@@ -51,17 +51,23 @@ messages = Table(
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
     info=personal(
-        cleared={"sender_id": {"text": "", "client_id": None, "mentions": None, "preview": None}},
-        left="id conversation_id seq said_seq sender_id kind card_kind card_id card_data sent_at "
-        "edited_at deleted reply_to hidden",
-        shown="id conversation_id seq client_id mentions preview kind text card_kind card_id "
-        "card_data sent_at "
-        "edited_at deleted reply_to hidden",
-        held="said_seq sender_id",
-        file="messages",
-        says="What you said.",
-        within={"conversation_id": "conversation_members.conversation_id"},
-        by="chat",
+        on_erasure_of={
+            "sender_id": ClearColumns(
+                {"text": "", "client_id": None, "mentions": None, "preview": None}
+            )
+        },
+        unchanged="id conversation_id seq said_seq sender_id kind card_kind card_id card_data "
+        "sent_at edited_at deleted reply_to hidden",
+        export=Export(
+            file="messages",
+            description="What you said.",
+            columns="id conversation_id seq client_id mentions preview kind text card_kind card_id "
+            "card_data sent_at edited_at deleted reply_to hidden",
+        ),
+        not_exported="said_seq sender_id",
+        kept_json=KeptJson("card_data", card_in="card_kind"),
+        narrowed_by={"conversation_id": "conversation_members.conversation_id"},
+        erased_by="chat",
     ),
 )
 _SHOWS = messages.c.card_id.is_not(None)

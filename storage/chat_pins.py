@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.chat_messages import MessageRow, messages
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import KeepRow, personal
 
 pins = Table(
     "pinned_messages",
@@ -19,9 +19,9 @@ pins = Table(
     Column("pinned_by", String(36), nullable=False),
     Column("at", Instant, nullable=False),
     info=personal(
-        cleared={"pinned_by": {}},
-        left="conversation_id message_id pinned_by at",
-        held="conversation_id message_id pinned_by at",
+        on_erasure_of={"pinned_by": KeepRow()},
+        unchanged="conversation_id message_id pinned_by at",
+        not_exported="conversation_id message_id pinned_by at",
     ),
 )
 

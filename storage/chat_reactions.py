@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 reactions = Table(
     "message_reactions",
@@ -18,12 +18,14 @@ reactions = Table(
     Column("emoji", String(40), primary_key=True),
     Column("at", Instant, nullable=False),
     info=personal(
-        goes="user_id",
-        shown="message_id emoji at",
-        held="user_id",
-        file="reactions",
-        says="The signs that you put on messages.",
-        by="chat",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="reactions",
+            description="The signs that you put on messages.",
+            columns="message_id emoji at",
+        ),
+        not_exported="user_id",
+        erased_by="chat",
     ),
 )
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 removals = Table(
     "message_removals",
@@ -15,11 +15,13 @@ removals = Table(
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
     info=personal(
-        goes="user_id",
-        shown="message_id",
-        held="user_id",
-        file="removed_messages",
-        says="Messages that you removed for yourself.",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="removed_messages",
+            description="Messages that you removed for yourself.",
+            columns="message_id",
+        ),
+        not_exported="user_id",
     ),
 )
 Index("ix_message_removals_message_id", removals.c.message_id)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 states = Table(
     "conversation_states",
@@ -19,12 +19,14 @@ states = Table(
     Column("archived", Boolean, nullable=False),
     Column("draft", Text, nullable=False),
     info=personal(
-        goes="user_id",
-        shown="conversation_id muted_until archived draft",
-        held="user_id",
-        file="conversation_states",
-        says="What you muted and put away, and your drafts.",
-        within={"conversation_id": "conversation_members.conversation_id"},
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="conversation_states",
+            description="What you muted and put away, and your drafts.",
+            columns="conversation_id muted_until archived draft",
+        ),
+        not_exported="user_id",
+        narrowed_by={"conversation_id": "conversation_members.conversation_id"},
     ),
 )
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     select,
     update,
@@ -22,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import ClearColumns, DeleteRow, Export, personal
 
 consultants = Table(
     "consultants",
@@ -42,27 +43,31 @@ consultants = Table(
     Column("onboarded_at", Instant, nullable=False),
     Index("ix_consultants_status_id", "status", "id"),
     info=personal(
-        cleared={
-            "id": {
-                "first_name": "Deleted",
-                "last_name": "account",
-                "about_me": "",
-                "languages": [],
-                "country": "",
-                "time_zone": "UTC",
-                "age": None,
-                "gender": None,
-                "picture_id": None,
-                "status": "stopped",
-                "available_now": False,
-            }
+        on_erasure_of={
+            "id": ClearColumns(
+                {
+                    "first_name": "Deleted",
+                    "last_name": "account",
+                    "about_me": "",
+                    "languages": [],
+                    "country": "",
+                    "time_zone": "UTC",
+                    "age": None,
+                    "gender": None,
+                    "picture_id": None,
+                    "status": "stopped",
+                    "available_now": False,
+                }
+            )
         },
-        left="id onboarded_at",
-        shown="about_me languages country time_zone age gender picture_id status "
-        "available_now onboarded_at",
-        held="id first_name last_name",
-        file="consultant",
-        says="You as a consultant.",
+        unchanged="id onboarded_at",
+        export=Export(
+            file="consultant",
+            description="You as a consultant.",
+            columns="about_me languages country time_zone age gender picture_id status "
+            "available_now onboarded_at",
+        ),
+        not_exported="id first_name last_name",
     ),
 )
 topics = Table(
@@ -79,20 +84,35 @@ topics = Table(
     Column("active", Boolean, nullable=False),
     Index("ix_topics_consultant_id_id", "consultant_id", "id"),
     info=personal(
-        cleared={
-            "consultant_id": {
-                "name": "Deleted",
-                "description": "",
-                "icon_id": None,
-                "active": False,
-            }
+        on_erasure_of={
+            "consultant_id": ClearColumns(
+                {
+                    "name": "Deleted",
+                    "description": "",
+                    "icon_id": None,
+                    "active": False,
+                }
+            )
         },
-        left="id consultant_id rate_amount rate_currency minimal_duration_minutes",
-        shown="id name description rate_amount rate_currency minimal_duration_minutes icon_id "
-        "active",
-        held="consultant_id",
-        file="topics",
-        says="What you offered.",
+        unchanged="id consultant_id rate_amount rate_currency minimal_duration_minutes",
+        export=Export(
+            file="topics",
+            description="What you offered.",
+            columns="id name description rate_amount rate_currency minimal_duration_minutes "
+            "icon_id active",
+        ),
+        not_exported="consultant_id",
+    ),
+)
+# The status of those whose deletion is planned, for when they restore their account.
+paused_consultants = Table(
+    "paused_consultants",
+    metadata,
+    Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
+    Column("status", String(20), nullable=False),
+    info=personal(
+        on_erasure_of={"consultant_id": DeleteRow()},
+        not_exported="consultant_id status",
     ),
 )
 
@@ -144,6 +164,16 @@ _BEGIN = _insert.on_conflict_do_update(
 _FIND = select(consultants).where(_c.id == bindparam("consultant_id"))
 _LOCK = _FIND.with_for_update()
 _SHARE = _FIND.with_for_update(read=True)
+_paused_insert = insert(paused_consultants)
+_KEEP_PAUSED = _paused_insert.on_conflict_do_update(
+    index_elements=[paused_consultants.c.consultant_id],
+    set_={"status": _paused_insert.excluded.status},
+)
+_TAKE_PAUSED = (
+    delete(paused_consultants)
+    .where(paused_consultants.c.consultant_id == bindparam("of_consultant"))
+    .returning(paused_consultants.c.status)
+)
 _LIST = (
     select(consultants)
     .where(_c.status == "active", _c.id < bindparam("before"))
@@ -242,3 +272,14 @@ def update_topic(tx: Queries, row: TopicRow) -> None:
     values.pop("consultant_id")
     topic_id = values.pop("id")
     tx.run(_UPDATE_TOPIC, topic_id=topic_id, **{f"new_{k}": v for k, v in values.items()})
+
+
+def keep_paused(tx: Queries, consultant_id: str, status: str) -> None:
+    """Keep the status that somebody had before they were paused for a planned deletion."""
+    tx.run(_KEEP_PAUSED, consultant_id=consultant_id, status=status)
+
+
+def take_paused(tx: Queries, consultant_id: str) -> str | None:
+    """That status, which is kept no longer; None for who was not paused."""
+    status: str | None = tx.scalar(_TAKE_PAUSED, of_consultant=consultant_id)
+    return status

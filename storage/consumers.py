@@ -7,14 +7,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import not_personal
 
 consumers = Table(
     "consumers",
     metadata,
     Column("name", String(100), primary_key=True),
     Column("known_since", Instant, nullable=False),
-    info=nobodys("name known_since"),
+    info=not_personal("name known_since"),
 )
 
 _MEET = (

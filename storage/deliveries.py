@@ -32,14 +32,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import not_personal
 
 order_keys = Table(
     "order_keys",
     metadata,
     Column("order_key", String(200), primary_key=True),
     Column("number", BigInteger, nullable=False),
-    info=nobodys("order_key number"),
+    info=not_personal("order_key number"),
 )
 deliveries = Table(
     "deliveries",
@@ -53,7 +53,7 @@ deliveries = Table(
     Column("parked", Boolean, nullable=False),
     Column("error", Text),
     Index("ix_deliveries_due", "parked", "ready_at"),
-    info=nobodys("consumer order_key number event_id attempts ready_at parked error"),
+    info=not_personal("consumer order_key number event_id attempts ready_at parked error"),
 )
 
 

@@ -5,14 +5,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import not_personal
 
 epochs = Table(
     "epochs",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("epoch", String(36), nullable=False),
-    info=nobodys("id epoch"),
+    info=not_personal("id epoch"),
 )
 
 _insert = insert(epochs)

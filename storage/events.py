@@ -35,7 +35,7 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.columns import Instant, Json, metadata
 from storage.deliveries import deliveries, insert_deliveries
 from storage.engine import Queries
-from storage.personal import nobodys, personal
+from storage.personal import ClearColumns, KeptJson, not_personal, personal
 
 stream_heads = Table(
     "stream_heads",
@@ -44,7 +44,7 @@ stream_heads = Table(
     Column("seq", BigInteger, nullable=False),
     Column("moved_at", Instant, nullable=False),
     Index("ix_stream_heads_moved", "moved_at", "stream"),
-    info=nobodys("stream seq moved_at"),
+    info=not_personal("stream seq moved_at"),
 )
 events = Table(
     "events",
@@ -64,12 +64,13 @@ events = Table(
     Column("membership", Json),
     Index("ix_events_subject", "subject"),
     info=personal(
-        cleared={"actor_id": {"address": None}},
-        left="id name version at data private sealed subject order_key actor_id correlation_id "
-        "membership",
-        told="data private",
-        held="id name version at data private sealed subject order_key actor_id address "
+        on_erasure_of={"actor_id": ClearColumns({"address": None})},
+        unchanged="id name version at data private sealed subject order_key actor_id "
         "correlation_id membership",
+        not_exported="id name version at data private sealed subject order_key actor_id address "
+        "correlation_id membership",
+        kept_json=KeptJson("data private", event_in="name"),
+        plain_json="membership",
     ),
 )
 stream_events = Table(
@@ -78,7 +79,7 @@ stream_events = Table(
     Column("stream", String(200), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("event_id", String(36), nullable=False, index=True),
-    info=nobodys("stream seq event_id"),
+    info=not_personal("stream seq event_id"),
 )
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys, personal
+from storage.personal import KeepRow, not_personal, personal
 
 pools = Table(
     "pools",
@@ -34,7 +34,7 @@ pools = Table(
     Column("capacity", Integer, nullable=False),
     Column("taken", Integer, nullable=False),
     CheckConstraint("taken >= 0 AND taken <= capacity", name="taken_within_capacity"),
-    info=nobodys("id capacity taken"),
+    info=not_personal("id capacity taken"),
 )
 holds = Table(
     "holds",
@@ -47,9 +47,9 @@ holds = Table(
     Column("expires_at", Instant),
     Index("ix_holds_pool_id_taken_at", "pool_id", "taken_at"),
     info=personal(
-        cleared={"holder_id": {}},
-        left="pool_id for_id kind holder_id taken_at expires_at",
-        held="pool_id for_id kind holder_id taken_at expires_at",
+        on_erasure_of={"holder_id": KeepRow()},
+        unchanged="pool_id for_id kind holder_id taken_at expires_at",
+        not_exported="pool_id for_id kind holder_id taken_at expires_at",
     ),
 )
 

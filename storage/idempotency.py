@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, KeptJson, personal
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -29,9 +29,10 @@ idempotency_keys = Table(
     Column("about", String(100), index=True),
     Column("at", Instant, nullable=False, index=True),
     info=personal(
-        goes="user_id",
-        told="answer",
-        held="user_id command request_id payload_hash holder leased_until steps answer about at",
+        on_erasure_of={"user_id": DeleteRow()},
+        not_exported="user_id command request_id payload_hash holder leased_until steps answer "
+        "about at",
+        kept_json=KeptJson("answer", command_in="command"),
     ),
 )
 

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys, personal
+from storage.personal import DeleteRow, Export, not_personal, personal
 
 identities = Table(
     "identities",
@@ -37,11 +37,14 @@ identities = Table(
     Column("linked_at", Instant, nullable=False),
     Index("uq_identities_issuer_subject", "issuer", "subject", unique=True),
     info=personal(
-        goes="user_id",
-        shown="provider issuer subject email linked_at",
-        held="id user_id",
-        file="sign_in_methods",
-        says="Who you are at other houses, where you sign in.",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="sign_in_methods",
+            description="Who you are at other houses, where you sign in.",
+            columns="provider issuer subject email linked_at",
+        ),
+        not_exported="id user_id",
+        erased_at_closing=True,
     ),
 )
 oauth_attempts = Table(
@@ -52,7 +55,7 @@ oauth_attempts = Table(
     Column("provider", String(40), nullable=False),
     Column("sealed", Text, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
-    info=nobodys("state_hash browser_hash provider sealed expires_at"),
+    info=not_personal("state_hash browser_hash provider sealed expires_at"),
 )
 oauth_tickets = Table(
     "oauth_tickets",
@@ -62,7 +65,7 @@ oauth_tickets = Table(
     Column("fresh", Boolean, nullable=False),
     Column("sealed", Text, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
-    info=nobodys("hash challenge fresh sealed expires_at"),
+    info=not_personal("hash challenge fresh sealed expires_at"),
 )
 
 

@@ -8,14 +8,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import not_personal
 
 instances = Table(
     "instances",
     metadata,
     Column("id", String(36), primary_key=True),
     Column("confirmed_at", Instant, nullable=False),
-    info=nobodys("id confirmed_at"),
+    info=not_personal("id confirmed_at"),
 )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, ins
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 known_devices = Table(
     "known_devices",
@@ -17,11 +17,13 @@ known_devices = Table(
     Column("known_since", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False, index=True),
     info=personal(
-        goes="user_id",
-        shown="known_since seen_at",
-        held="id user_id",
-        file="known_devices",
-        says="Devices that you signed in from, which are not taken for a stranger's.",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="known_devices",
+            description="Devices that you signed in from, which are not taken for a stranger's.",
+            columns="known_since seen_at",
+        ),
+        not_exported="id user_id",
     ),
 )
 

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import ClearColumns, DeleteRow, Export, personal
 
 Status = Literal["open", "dismissed", "hidden", "gone"]
 
@@ -44,13 +44,16 @@ cases = Table(
     Column("decided_by", String(36)),
     Column("version", Integer, nullable=False),
     info=personal(
-        cleared={"sender_id": {"hit": None}},
-        left="id message_id conversation_id sender_id status flags reasons hidden was_hidden "
+        on_erasure_of={"sender_id": ClearColumns({"hit": None})},
+        unchanged="id message_id conversation_id sender_id status flags reasons hidden was_hidden "
         "opened_at closed_at decided_by version",
-        shown="id message_id status hidden opened_at closed_at",
-        held="conversation_id sender_id flags reasons hit was_hidden decided_by version",
-        file="moderation_cases",
-        says="Messages of yours that moderators looked at, or will.",
+        export=Export(
+            file="moderation_cases",
+            description="Messages of yours that moderators looked at, or will.",
+            columns="id message_id status hidden opened_at closed_at",
+        ),
+        not_exported="conversation_id sender_id flags reasons hit was_hidden decided_by version",
+        plain_json="reasons",
     ),
 )
 _OPEN = cases.c.closed_at.is_(None)
@@ -76,11 +79,13 @@ flags = Table(
     Column("answered", Boolean, nullable=False),
     Index("ix_moderation_flags_user_id_at", "user_id", "at"),
     info=personal(
-        goes="user_id",
-        shown="message_id reason note at",
-        held="user_id case_id answered",
-        file="moderation_flags",
-        says="What you told moderators of.",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="moderation_flags",
+            description="What you told moderators of.",
+            columns="message_id reason note at",
+        ),
+        not_exported="user_id case_id answered",
     ),
 )
 audit = Table(
@@ -97,12 +102,14 @@ audit = Table(
     Column("note", Text, nullable=False),
     Index("ix_moderation_audit_actor_id", "actor_id"),
     info=personal(
-        cleared={"actor_id": {"note": ""}},
-        left="id at act actor_id user_id role case_id message_id",
-        shown="id at act role case_id message_id note",
-        held="actor_id user_id",
-        file="moderation_audit",
-        says="What you did as a moderator.",
+        on_erasure_of={"actor_id": ClearColumns({"note": ""})},
+        unchanged="id at act actor_id user_id role case_id message_id",
+        export=Export(
+            file="moderation_audit",
+            description="What you did as a moderator.",
+            columns="id at act role case_id message_id note",
+        ),
+        not_exported="actor_id user_id",
     ),
 )
 

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import ClearColumns, DeleteRow, Export, personal
 
 notifications = Table(
     "notifications",
@@ -39,14 +39,19 @@ notifications = Table(
     Column("about_id", String(36), index=True),
     Index("ix_notifications_user_id_id", "user_id", "id"),
     info=personal(
-        goes="user_id",
-        cleared={"about_id": {"body": "The account of who this is about was deleted."}},
-        left="id kind title link data created_at read_at mail_status about_id",
-        shown="kind title body link data created_at read_at mail_status",
-        held="id user_id about_id",
-        file="notifications",
-        says="What you were told.",
-        found_by="user_id",
+        on_erasure_of={
+            "user_id": DeleteRow(),
+            "about_id": ClearColumns({"body": "The account of who this is about was deleted."}),
+        },
+        unchanged="id kind title link data created_at read_at mail_status about_id",
+        export=Export(
+            file="notifications",
+            description="What you were told.",
+            columns="kind title body link data created_at read_at mail_status",
+            found_by="user_id",
+        ),
+        not_exported="id user_id about_id",
+        plain_json="data",
     ),
 )
 _UNREAD = notifications.c.read_at.is_(None)

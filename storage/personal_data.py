@@ -25,7 +25,7 @@ from storage.columns import Instant, metadata
 from storage.deliveries import deliveries
 from storage.engine import Queries
 from storage.events import events, stream_events
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, KeepRow, personal
 
 exports = Table(
     "exports",
@@ -38,12 +38,14 @@ exports = Table(
     Column("asked_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     info=personal(
-        goes="user_id",
-        shown="asked_at status size expires_at",
-        held="id user_id percent",
-        file="exports",
-        says="When you asked for files like this one.",
-        by="personal_data",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="exports",
+            description="When you asked for files like this one.",
+            columns="asked_at status size expires_at",
+        ),
+        not_exported="id user_id percent",
+        erased_by="personal_data",
     ),
 )
 _PREPARING = exports.c.status == "preparing"
@@ -60,15 +62,16 @@ deletions = Table(
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("asked_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("consulted_as", String(20)),
     Column("erased_at", Instant),
     info=personal(
-        cleared={"user_id": {}},
-        left="user_id asked_at due_at consulted_as erased_at",
-        shown="asked_at due_at",
-        held="user_id consulted_as erased_at",
-        file="account_deletion",
-        says="When your account is to be deleted.",
+        on_erasure_of={"user_id": KeepRow()},
+        unchanged="user_id asked_at due_at erased_at",
+        export=Export(
+            file="account_deletion",
+            description="When your account is to be deleted.",
+            columns="asked_at due_at",
+        ),
+        not_exported="user_id erased_at",
     ),
 )
 
@@ -84,12 +87,9 @@ class ExportRow(msgspec.Struct):
 
 
 class DeletionRow(msgspec.Struct):
-    """`consulted_as` is the status of a consultant that a return brings back."""
-
     user_id: str
     asked_at: datetime
     due_at: datetime
-    consulted_as: str | None
     erased_at: datetime | None
 
 
@@ -130,11 +130,6 @@ _LOCK_DELETION = _DELETION.with_for_update()
 _CANCEL = delete(deletions).where(_d.user_id == bindparam("of_user"))
 _NOTE_ERASED = (
     update(deletions).where(_d.user_id == bindparam("of_user")).values(erased_at=bindparam("now"))
-)
-_NOTE_CONSULTED = (
-    update(deletions)
-    .where(_d.user_id == bindparam("of_user"))
-    .values(consulted_as=bindparam("status"))
 )
 _HEARD = (
     select(_n.seq, _v.name, _v.at, _v.data)
@@ -209,11 +204,6 @@ def lock_deletion(tx: Queries, user_id: str) -> DeletionRow | None:
 
 def cancel_deletion(tx: Queries, user_id: str) -> None:
     tx.run(_CANCEL, of_user=user_id)
-
-
-def note_consulted(tx: Queries, user_id: str, status: str) -> None:
-    """Keep as what somebody consulted before they were paused."""
-    tx.run(_NOTE_CONSULTED, of_user=user_id, status=status)
 
 
 def note_erased(tx: Queries, user_id: str, now: datetime) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, personal
 
 pincodes = Table(
     "pincodes",
@@ -35,9 +35,10 @@ pincodes = Table(
     Column("expires_at", Instant, nullable=False, index=True),
     Index("ix_pincodes_email_purpose", "email", "purpose"),
     info=personal(
-        goes="email",
-        through={"email": "users.email"},
-        held="id email purpose asker trusted ticket_hash fingerprint tries expires_at",
+        on_erasure_of={"email": DeleteRow()},
+        not_exported="id email purpose asker trusted ticket_hash fingerprint tries expires_at",
+        found_through={"email": "users.email"},
+        erased_at_closing=True,
     ),
 )
 

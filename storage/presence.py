@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 presences = Table(
     "presences",
@@ -31,11 +31,13 @@ presences = Table(
     Column("last_seen_at", Instant),
     Column("changed_at", Instant, nullable=False, index=True),
     info=personal(
-        goes="user_id",
-        shown="online status last_seen_at changed_at",
-        held="user_id",
-        file="presence",
-        says="When you were here last.",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="presence",
+            description="When you were here last.",
+            columns="online status last_seen_at changed_at",
+        ),
+        not_exported="user_id",
     ),
 )
 holdings = Table(
@@ -43,7 +45,10 @@ holdings = Table(
     metadata,
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("instance_id", String(36), primary_key=True, index=True),
-    info=personal(goes="user_id", held="user_id instance_id"),
+    info=personal(
+        on_erasure_of={"user_id": DeleteRow()},
+        not_exported="user_id instance_id",
+    ),
 )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import not_personal
 
 link_pages = Table(
     "link_pages",
@@ -24,7 +24,7 @@ link_pages = Table(
     Column("message_id", String(36), nullable=False, index=True),
     Column("page", Json),
     Column("at", Instant, nullable=False, index=True),
-    info=nobodys("place fingerprint message_id page at"),
+    info=not_personal("place fingerprint message_id page at"),
 )
 link_counts = Table(
     "link_counts",
@@ -32,7 +32,7 @@ link_counts = Table(
     Column("key", String(50), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("since", Instant, nullable=False, index=True),
-    info=nobodys("key count since"),
+    info=not_personal("key count since"),
 )
 PLACES = 10_000
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, Json, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import ClearColumns, Export, personal
 
 
 def nobodys_address(user_id: str) -> str:
@@ -38,24 +38,29 @@ users = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     info=personal(
-        cleared={
-            "id": {
-                "email": nobodys_address,
-                "email_verified": False,
-                "first_name": "Deleted",
-                "last_name": "account",
-                "language": "en",
-                "time_zone": "UTC",
-                "roles": [],
-                "settings": {},
-                "picture_id": None,
-            }
+        on_erasure_of={
+            "id": ClearColumns(
+                {
+                    "email": nobodys_address,
+                    "email_verified": False,
+                    "first_name": "Deleted",
+                    "last_name": "account",
+                    "language": "en",
+                    "time_zone": "UTC",
+                    "roles": [],
+                    "settings": {},
+                    "picture_id": None,
+                }
+            )
         },
-        left="id created_at updated_at",
-        shown="id email email_verified first_name last_name language time_zone roles settings "
-        "picture_id created_at updated_at",
-        file="profile",
-        says="Who you are here.",
+        unchanged="id created_at updated_at",
+        export=Export(
+            file="profile",
+            description="Who you are here.",
+            columns="id email email_verified first_name last_name language time_zone roles "
+            "settings picture_id created_at updated_at",
+        ),
+        erased_at_closing=True,
     ),
 )
 

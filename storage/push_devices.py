@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 push_devices = Table(
     "push_devices",
@@ -20,11 +20,14 @@ push_devices = Table(
     Column("sealed_token", Text, nullable=False),
     Column("registered_at", Instant, nullable=False),
     info=personal(
-        goes="user_id",
-        shown="platform registered_at",
-        held="token_hash user_id session_id sealed_token",
-        file="push_devices",
-        says="Apps that could be reached by pushes.",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="push_devices",
+            description="Apps that could be reached by pushes.",
+            columns="platform registered_at",
+        ),
+        not_exported="token_hash user_id session_id sealed_token",
+        erased_at_closing=True,
     ),
 )
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import not_personal
 
 dispatches = Table(
     "dispatches",
@@ -22,7 +22,7 @@ dispatches = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant, index=True),
-    info=nobodys("id channel kind notification_id sealed status attempts created_at done_at"),
+    info=not_personal("id channel kind notification_id sealed status attempts created_at done_at"),
 )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import not_personal
 
 throttles = Table(
     "throttles",
@@ -21,7 +21,7 @@ throttles = Table(
     Column("free_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False, index=True),
     Column("reported", Boolean, nullable=False),
-    info=nobodys("key tries free_at ends_at reported"),
+    info=not_personal("key tries free_at ends_at reported"),
 )
 
 

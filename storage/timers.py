@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys
+from storage.personal import KeptJson, not_personal
 
 timers = Table(
     "timers",
@@ -17,7 +17,7 @@ timers = Table(
     Column("due_at", Instant, nullable=False, index=True),
     Column("name", String(64), nullable=False),
     Column("data", Text, nullable=False),
-    info=nobodys("key due_at name data", told="data"),
+    info=not_personal("key due_at name data", kept_json=KeptJson("data", event_in="name")),
 )
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 Kind = Literal["image", "audio", "video", "file"]
 Status = Literal["waiting", "ready"]
@@ -49,12 +49,14 @@ uploads = Table(
     Column("created_at", Instant, nullable=False),
     Column("hit", Text),
     info=personal(
-        goes="user_id",
-        shown="id name content_type kind size status width height public created_at",
-        held="user_id sha256 key parts_id checked_until thumbnail used hit",
-        file="uploads",
-        says="What there is to know of your files; they are in files/, by their ids.",
-        by="uploads",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="uploads",
+            description="What there is to know of your files; they are in files/, by their ids.",
+            columns="id name content_type kind size status width height public created_at",
+        ),
+        not_exported="user_id sha256 key parts_id checked_until thumbnail used hit",
+        erased_by="uploads",
     ),
 )
 

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import personal
+from storage.personal import DeleteRow, Export, personal
 
 waiting_list = Table(
     "waiting_list",
@@ -31,12 +31,14 @@ waiting_list = Table(
     Column("offer_id", String(36)),
     Column("offer_expires_at", Instant),
     info=personal(
-        goes="user_id",
-        shown="block_id joined_at offer_expires_at",
-        held="user_id offer_id",
-        file="waiting_lists",
-        says="Hours for which you were in line.",
-        by="availability",
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="waiting_lists",
+            description="Hours for which you were in line.",
+            columns="block_id joined_at offer_expires_at",
+        ),
+        not_exported="user_id offer_id",
+        erased_by="availability",
     ),
 )
 

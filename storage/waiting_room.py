@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.columns import Instant, metadata
 from storage.engine import Queries
-from storage.personal import nobodys, personal
+from storage.personal import DeleteRow, Export, KeepRow, not_personal, personal
 
 waiting_rooms = Table(
     "waiting_rooms",
@@ -33,12 +33,15 @@ waiting_rooms = Table(
     Column("call_id", String(36)),
     Column("call_started_at", Instant),
     info=personal(
-        cleared={"consultant_id": {}},
-        left="block_id consultant_id closes_at finished_calls talked_s call_id call_started_at",
-        shown="block_id closes_at finished_calls talked_s",
-        held="consultant_id call_id call_started_at",
-        file="waiting_rooms",
-        says="Waiting rooms of your hours.",
+        on_erasure_of={"consultant_id": KeepRow()},
+        unchanged="block_id consultant_id closes_at finished_calls talked_s call_id "
+        "call_started_at",
+        export=Export(
+            file="waiting_rooms",
+            description="Waiting rooms of your hours.",
+            columns="block_id closes_at finished_calls talked_s",
+        ),
+        not_exported="consultant_id call_id call_started_at",
     ),
 )
 places = Table(
@@ -51,11 +54,13 @@ places = Table(
     Column("lost_at", Instant),
     Index("ix_waiting_places_block_id_entered_at", "block_id", "entered_at"),
     info=personal(
-        goes="student_id",
-        shown="booking_id block_id entered_at lost_at",
-        held="student_id",
-        file="waiting_places",
-        says="Waiting rooms that you were in.",
+        on_erasure_of={"student_id": DeleteRow()},
+        export=Export(
+            file="waiting_places",
+            description="Waiting rooms that you were in.",
+            columns="booking_id block_id entered_at lost_at",
+        ),
+        not_exported="student_id",
     ),
 )
 stays = Table(
@@ -64,7 +69,7 @@ stays = Table(
     Column("id", String(36), primary_key=True),
     Column("booking_id", String(36), nullable=False, index=True),
     Column("instance_id", String(36), nullable=False, index=True),
-    info=nobodys("id booking_id instance_id"),
+    info=not_personal("id booking_id instance_id"),
 )
 
 

@@ -1,4 +1,7 @@
-"""Whoever adds a table, a column or an event says what of it is somebody's."""
+"""Whoever adds a table, a view or an event declares what in it is personal."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -8,12 +11,28 @@ from sqlalchemy import Column, MetaData, String, Table
 import storage.personal
 import storage.schema
 from handlers import DOMAINS
+from handlers.booking.contracts import BookingView
 from handlers.kit.command import load_domains
-from handlers.kit.contract import Event, event_named
-from handlers.kit.personal import forget, rules
-from storage.personal import list_undecided, nobodys, personal
+from handlers.kit.contract import Event, Personal, event_named
+from handlers.kit.kept_json import KeptClasses, rules_of
+from handlers.kit.personal_data import AllPersonalData, PersonalData, Stage
+from storage.columns import Json
+from storage.kept_json import kept_json_of, list_walked
+from storage.personal import (
+    ClearColumns,
+    DeleteRow,
+    Export,
+    KeepRow,
+    KeptJson,
+    list_undecided,
+    not_personal,
+    personal,
+    personal_of,
+)
 
-load_domains(DOMAINS)
+REGISTRY = load_domains(DOMAINS)
+EVERYTHING = REGISTRY.personal_data
+KEPT = EVERYTHING.kept
 
 
 def _all(shape):
@@ -29,29 +48,28 @@ EVENTS = [
 ]
 
 
-def undecided_in(shape, seen=()) -> list[str]:
+def undecided_in(shape, seen=(), marks=("PLAIN",)) -> list[str]:
     """Fields of a struct, and of those in it, that may hold text and are nobody's by no word."""
     faults = []
-    words = {name for cls in shape.__mro__ for name in getattr(cls, "PLAIN", ())}
-    for cls in shape.__mro__:
-        for fields in getattr(cls, "PERSONAL", {}).values():
-            words |= set(fields)
+    words = {name for cls in shape.__mro__ for mark in marks for name in getattr(cls, mark, ())}
+    for fields in rules_of(shape).values():
+        words |= set(fields)
     for field in inspect.type_info(shape).fields:
         name = field.encode_name
         if name in words or name in ("id", "ids") or name.endswith(("_id", "_ids")):
             continue
-        faults += _faults_of(field.type, f"{shape.__name__}.{name}", (*seen, shape))
+        faults += _faults_of(field.type, f"{shape.__name__}.{name}", (*seen, shape), marks)
     return faults
 
 
-def _faults_of(kind, where, seen) -> list[str]:
+def _faults_of(kind, where, seen, marks) -> list[str]:
     match kind:
         case inspect.StructType(cls=shape):
-            return undecided_in(shape, seen) if shape not in seen else []
+            return undecided_in(shape, seen, marks) if shape not in seen else []
         case inspect.UnionType(types=kinds):
-            return [fault for one in kinds for fault in _faults_of(one, where, seen)]
+            return [fault for one in kinds for fault in _faults_of(one, where, seen, marks)]
         case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):
-            return _faults_of(item, where, seen)
+            return _faults_of(item, where, seen, marks)
         case inspect.StrType() | inspect.AnyType() | inspect.DictType() | inspect.RawType():
             return [where]
     return []
@@ -64,7 +82,41 @@ def test_every_column_is_decided_about():
 def test_every_text_of_an_event_is_decided_about():
     assert sorted({fault for one in EVENTS for fault in undecided_in(one)}) == []
     assert event_named("USER_UPDATED") in EVENTS
-    assert rules()["student_id"]["note"] == ""
+    assert rules_of(BookingView)["student_id"]["note"] == ""
+
+
+def test_every_text_of_a_kept_answer_is_decided_about():
+    views = {one.view for one in REGISTRY.commands.values() if one.changes}
+    faults = {fault for one in views for fault in undecided_in(one, marks=("PLAIN", "OWN"))}
+    assert sorted(faults) == []
+    assert BookingView in views
+
+
+def test_every_rule_names_fields_of_its_class_that_are_kept_together():
+    """An owner that is kept apart from what is theirs (`PRIVATE`) would be looked for in vain."""
+    views = {one.view for one in REGISTRY.commands.values()}
+    for cls in (*EVENTS, *views):
+        rules = rules_of(cls)
+        names = {*rules, *(name for fields in rules.values() for name in fields)}
+        assert names <= set(cls.__struct_encode_fields__), cls
+        assert not (rules and names & set(getattr(cls, "PRIVATE", ()))), cls
+        assert set(cls.WRITTEN_BY) <= set(rules), cls
+
+
+def test_every_table_with_kept_json_finds_its_class():
+    kinds = {table.name: kept_json_of(table).kind for table in list_walked()}
+    assert kinds == {"answers": "command", "events": "event", "timers": "event"}
+    assert KEPT.find("event", "BOOKING_REQUESTED") is event_named("BOOKING_REQUESTED")
+    assert KEPT.find("command", "/booking request") is BookingView
+    assert KEPT.find("card", "booking") is BookingView
+    assert KEPT.find("event", "NOBODY_SAYS_SO") is None
+
+
+def test_a_table_that_its_domain_erases_is_of_a_domain_with_steps():
+    tables = storage.personal.metadata.sorted_tables
+    by = {personal_of(table).erased_by for table in tables} - {None}
+    assert by == {"availability", "chat", "personal_data", "uploads"}
+    assert by <= {step.partition(".")[0] for step in EVERYTHING.erasures}
 
 
 def test_every_text_of_a_card_is_decided_about():
@@ -82,32 +134,95 @@ def metadata(monkeypatch) -> MetaData:
 
 def test_a_table_that_says_nothing_is_found(metadata):
     Table("diaries", metadata, Column("id", String, primary_key=True))
-    assert list_undecided() == ["diaries does not say whose its rows are"]
+    assert list_undecided() == ["diaries does not declare whose personal data it holds"]
+
+
+GOES = {"user_id": DeleteRow()}
+STAYS = {"user_id": KeepRow()}
 
 
 @pytest.mark.parametrize(
-    ("said", "faults"),
+    ("declared", "faults"),
     [
-        (nobodys("id user_id"), ["diaries.text: cleared or left?", "diaries.text: shown or held?"]),
-        (personal(goes="user_id", held="id user_id"), ["diaries.text: shown or held?"]),
         (
-            personal(cleared={"user_id": {}}, left="id user_id", shown="text", held="id user_id"),
-            ["diaries.text: cleared or left?"],
+            not_personal("id user_id mood"),
+            ["diaries.text: cleared or unchanged?", "diaries.text: exported or not?"],
         ),
         (
-            personal(goes="user_id", shown="text text", held="id user_id"),
-            ["diaries.text is said twice"],
+            personal(on_erasure_of=GOES, not_exported="id user_id mood"),
+            ["diaries.text: exported or not?"],
         ),
         (
-            personal(goes="user_id", shown="text mood", held="id user_id"),
-            ["diaries has no column mood"],
+            personal(
+                on_erasure_of={"user_id": ClearColumns({"mood": None})},
+                unchanged="id user_id",
+                not_exported="id user_id text mood",
+            ),
+            ["diaries.text: cleared or unchanged?"],
         ),
-        (personal(goes="user_id", shown="text", held="id user_id"), []),
+        (
+            personal(
+                on_erasure_of=GOES,
+                export=Export(file="diary", description="Yours.", columns="text text"),
+                not_exported="id user_id mood",
+            ),
+            ["diaries.text is declared twice"],
+        ),
+        (
+            personal(
+                on_erasure_of={"user_id": ClearColumns({"text": "", "mood": None})},
+                unchanged="id user_id text",
+                not_exported="id user_id text mood",
+            ),
+            ["diaries.text is declared twice"],
+        ),
+        (
+            personal(
+                on_erasure_of=GOES,
+                export=Export(file="diary", description="Yours.", columns="text weather"),
+                not_exported="id user_id mood",
+            ),
+            ["diaries has no column weather"],
+        ),
+        (
+            personal(
+                on_erasure_of=STAYS,
+                unchanged="id user_id text mood",
+                not_exported="id user_id text mood",
+            ),
+            ["diaries.mood: whose JSON is this?"],
+        ),
+        (
+            personal(
+                on_erasure_of=STAYS,
+                unchanged="id user_id text mood",
+                not_exported="id user_id text mood",
+                kept_json=KeptJson("mood"),
+            ),
+            ["diaries: which class is its JSON of?"],
+        ),
+        (
+            personal(
+                on_erasure_of=STAYS,
+                unchanged="id user_id text mood",
+                not_exported="id user_id text mood",
+                plain_json="mood",
+            ),
+            [],
+        ),
+        (
+            personal(
+                on_erasure_of=GOES,
+                export=Export(file="diary", description="Yours.", columns="text"),
+                not_exported="id user_id mood",
+            ),
+            [],
+        ),
     ],
 )
-def test_a_column_that_is_forgotten_is_found(metadata, said, faults):
-    columns = (Column("user_id", String), Column("text", String))
-    Table("diaries", metadata, Column("id", String, primary_key=True), *columns, info=said)
+def test_a_column_that_is_forgotten_is_found(metadata, declared, faults):
+    columns = (Column("user_id", String), Column("text", String), Column("mood", Json))
+    Table("diaries", metadata, Column("id", String, primary_key=True), *columns, info=declared)
     assert sorted(list_undecided()) == faults
 
 
@@ -123,15 +238,145 @@ def test_a_text_that_is_forgotten_in_an_event_is_found():
     assert undecided_in(Written) == ["Page.words", "Written.title"]
 
 
+# Kept JSON.
+
+
+class Praised(Event):
+    """A teacher's remark, which is the student's."""
+
+    NAME: ClassVar[str] = "TEST_PRAISED"
+    PERSONAL: ClassVar[Personal] = {"student_id": {"remark": ""}}
+    student_id: str
+    remark: str
+
+
+class Visited(Event):
+    """A room's remark, which is nobody's, beside the title that a student gave it."""
+
+    NAME: ClassVar[str] = "TEST_VISITED"
+    PERSONAL: ClassVar[Personal] = {"student_id": {"title": "A room"}}
+    PLAIN: ClassVar[tuple[str, ...]] = ("remark",)
+    student_id: str
+    remark: str
+    title: str = ""
+
+
+def test_two_events_treat_fields_of_one_name_differently():
+    said = '{"student_id":"a","remark":"by the door"}'
+    assert KEPT.forget(said, "event", Praised.NAME, {"a"}) == '{"student_id":"a","remark":""}'
+    assert KEPT.forget(said, "event", Visited.NAME, {"a"}) is None
+    titled = '{"student_id":"a","remark":"by the door","title":"Of a"}'
+    expected = '{"student_id":"a","remark":"by the door","title":"A room"}'
+    assert KEPT.forget(titled, "event", Visited.NAME, {"a"}) == expected
+
+
+def test_an_answer_is_treated_as_the_view_of_its_command():
+    views: Mapping[str, Any] = {"/rooms praise": Praised, "/rooms visit": Visited}
+    kept = KeptClasses(views, {})
+    said = '{"student_id":"a","remark":"by the door"}'
+    assert kept.forget(said, "command", "/rooms praise", {"a"}) is not None
+    assert kept.forget(said, "command", "/rooms visit", {"a"}) is None
+
+
+def test_what_no_class_speaks_for_is_not_kept():
+    said = '{"student_id":"a","remark":"by the door"}'
+    assert KEPT.forget(said, "event", "TEST_OF_AN_OLDER_VERSION", {"a"}) == "{}"
+    assert KEPT.forget(said, "event", "TEST_OF_AN_OLDER_VERSION", {"nobody"}) is None
+    assert KEPT.without_others_words(said, "event", "TEST_OF_AN_OLDER_VERSION", "b") is None
+    older = '{"student_id":"a","remark":"x","a_field_of_an_older_version":"of a"}'
+    left = KEPT.forget(older, "event", Visited.NAME, {"a"})
+    assert left == '{"student_id":"a","remark":"x","a_field_of_an_older_version":null}'
+
+
+def message(card: str) -> str:
+    return (
+        '{"message":{"id":"m","conversation_id":"c","seq":1,"sender_id":"b","client_id":"x",'
+        f'"kind":"card","text":"of b","card":{card},"sent_at":"2026-01-01T00:00:00Z"}}}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "left"),
+    [
+        (
+            '{"kind":"booking","id":"k","data":{"student_id":"a","note":"of a"}}',
+            '{"kind":"booking","id":"k","data":{"student_id":"a","note":""}}',
+        ),
+        (
+            '{"kind":"named","id":"a","data":{"name":"of a"}}',
+            '{"kind":"named","id":"a","data":{}}',
+        ),
+        (
+            '{"kind":"of_an_older_version","id":"k","data":{"by":"a","words":"of a"}}',
+            '{"kind":"of_an_older_version","id":"k","data":{}}',
+        ),
+    ],
+    ids=["of_a_view", "about_the_person", "of_no_view"],
+)
+def test_a_card_is_treated_as_the_view_of_its_kind(card, left):
+    assert KEPT.forget(message(card), "event", "MESSAGE_SENT", {"a"}) == message(left)
+    assert KEPT.forget(message(card), "event", "MESSAGE_SENT", {"nobody"}) is None
+
+
 def test_what_is_said_of_others_stays():
     said = (
         '{"bookings":[{"student_id":"a","consultant_id":"b","note":"of a","reason":"of one"},'
-        '{"student_id":"c","consultant_id":"b","note":"of c","reason":null}],"user_id":"a"}'
+        '{"student_id":"c","consultant_id":"b","note":"of c","reason":null}],"next":null}'
     )
-    left = forget(said, {"a"})
+    view = REGISTRY.commands["/booking", "list"].view
+    kept = KeptClasses({"list": view}, {})
+    left = kept.forget(said, "command", "list", {"a"})
     assert left is not None
     assert "of a" not in left
     assert "of one" not in left
     assert "of c" in left
-    assert forget(left, {"a"}) is None
-    assert forget(said, {"d"}) is None
+    assert kept.forget(left, "command", "list", {"a"}) is None
+    assert kept.forget(said, "command", "list", {"d"}) is None
+
+
+def test_an_export_has_null_for_what_others_wrote():
+    said = '{"booking":{"student_id":"a","consultant_id":"b","note":"of a","reason":"no"}}'
+    to_b = KEPT.without_others_words(said, "event", "BOOKING_REQUESTED", "b")
+    assert to_b["booking"] == {
+        "student_id": "a",
+        "consultant_id": "b",
+        "note": None,
+        "reason": None,
+    }
+    to_a = KEPT.without_others_words(said, "event", "BOOKING_REQUESTED", "a")
+    assert to_a == msgspec.json.decode(said)
+
+
+# Steps.
+
+
+def test_steps_run_in_their_stages_and_by_domain_within_one():
+    assert list(EVERYTHING.withdrawals) == [
+        "booking.call_off_bookings",
+        "availability.leave_waiting_lists",
+    ]
+    assert list(EVERYTHING.erasures) == [
+        "booking.call_off_the_last_bookings",
+        "availability.leave_the_last_lists",
+        "chat.wipe_messages",
+        "chat.take_reactions_back",
+        "chat.leave_groups",
+        "chat.clear_cards",
+        "uploads.drop_files",
+        "personal_data.drop_exports",
+        "personal_data.erase_rows",
+        "personal_data.forget_own_rooms",
+        "personal_data.rewrite_kept_json",
+    ]
+
+
+def test_two_steps_of_one_name_are_refused():
+    def erase(tx, user_id, after, limit):
+        return None
+
+    one, other = PersonalData(), PersonalData()
+    for declared in (one, other):
+        declared.erase(Stage.CONTENT)(erase)
+    with pytest.raises(TypeError, match=r"two domains declare the step shop\.erase"):
+        AllPersonalData([("shop", one), ("shop", other)], {}, {})
+    assert len(AllPersonalData([("shop", one), ("search", other)], {}, {}).erasures) == 2

@@ -2,7 +2,6 @@
 
 from handlers.availability.contracts import BlockView
 from handlers.availability.service import now, places
-from handlers.availability.service.lists import leave_all as leave_waiting_lists
 from handlers.availability.service.places import free_place, has_place, hold_place, keep_place
 from handlers.kit.context import Transaction
 from storage import holds
@@ -14,7 +13,6 @@ __all__ = [
     "hold_place",
     "is_available_now",
     "keep_place",
-    "leave_waiting_lists",
     "lock_blocks",
 ]
 

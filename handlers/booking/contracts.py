@@ -88,6 +88,7 @@ class BookingView(View):
         "student_id": {"note": "", "reason": None},
         "consultant_id": {"reason": None},
     }
+    WRITTEN_BY: ClassVar[tuple[str, ...]] = ("student_id",)
     id: str
     student_id: str
     consultant_id: str

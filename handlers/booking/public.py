@@ -1,13 +1,12 @@
 """What neighbours need of bookings inside their own transaction."""
 
 from handlers.booking.contracts import BookingView
-from handlers.booking.service.answers import call_off_all
 from handlers.booking.service.lists import get_booking, view_of
 from handlers.booking.service.requests import request_booking
 from handlers.kit.context import Transaction
 from storage import booking as store
 
-__all__ = ["call_off_all", "find_block_id", "get_booking", "lock_booking", "request_booking"]
+__all__ = ["find_block_id", "get_booking", "lock_booking", "request_booking"]
 
 
 def find_block_id(tx: Transaction, booking_id: str) -> str | None:

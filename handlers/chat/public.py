@@ -7,13 +7,6 @@ from handlers.chat.service.cards import (
     refresh_cards,
     show_card,
 )
-from handlers.chat.service.erasure import (
-    clear_cards,
-    leave_groups,
-    take_names_away,
-    take_reactions_back,
-    wipe_messages,
-)
 from handlers.chat.service.hiding import (
     find_said,
     find_upload_said,
@@ -27,21 +20,18 @@ from handlers.chat.service.previews import lock_text, show_preview
 from handlers.kit.context import Transaction
 from storage import chat as store
 from storage.chat import ConversationRow
-from storage.chat import forget_pictures as forget_pictures
 from storage.chat_blocks import list_blockers as list_blockers
 from storage.chat_marks import forget_steps as forget_steps
 from storage.chat_search import forget_words as forget_words
 
 __all__ = [
     "check_present",
-    "clear_cards",
     "find_said",
     "find_upload_said",
     "hide",
     "hold_conversation",
     "hold_readable",
     "hold_said",
-    "leave_groups",
     "list_blocked_by",
     "list_blockers",
     "lock_text",
@@ -50,9 +40,6 @@ __all__ = [
     "restore",
     "show_card",
     "show_preview",
-    "take_names_away",
-    "take_reactions_back",
-    "wipe_messages",
 ]
 
 

@@ -3,7 +3,9 @@
 import msgspec
 
 from handlers.consultants import consultants, service
+from handlers.consultants.contracts import ConsultantOnboarded
 from handlers.kit.context import Transaction
+from handlers.personal_data import public as accounts
 from handlers.profile.contracts import UserUpdated
 from storage import consultants as store
 
@@ -15,3 +17,10 @@ def carry_the_name(tx: Transaction, event: UserUpdated) -> None:
     name = {"first_name": event.user.first_name, "last_name": event.user.last_name}
     if row is not None and (row.first_name, row.last_name) != tuple(name.values()):
         service.save(tx, msgspec.structs.replace(row, **name))
+
+
+@consultants.consumer(ConsultantOnboarded)
+def keep_paused_for_deletion(tx: Transaction, event: ConsultantOnboarded) -> None:
+    """Who begins to consult while their account is to be deleted does so once they restored it."""
+    if accounts.hold_planned_deletion(tx, event.consultant.id):
+        service.pause_for_deletion(tx, event.consultant.id)

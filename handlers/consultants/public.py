@@ -4,7 +4,6 @@ import msgspec
 
 from handlers.consultants import service
 from handlers.consultants.contracts import TopicView
-from handlers.consultants.service import pause, resume
 from handlers.kit.context import Transaction
 from storage import consultants as store
 
@@ -14,8 +13,6 @@ __all__ = [
     "is_active",
     "lock_consultant",
     "lock_offered_topic",
-    "pause",
-    "resume",
     "show_available_now",
     "shows_available_now",
 ]

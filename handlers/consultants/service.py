@@ -107,6 +107,20 @@ def resume(tx: Transaction, consultant_id: str, status: str) -> None:
         tx.publish(ConsultantOnboarded(consultant=view_of(tx, row)))
 
 
+def pause_for_deletion(tx: Transaction, consultant_id: str) -> None:
+    """Pause somebody whose account is to be deleted, and keep the status that they had."""
+    status = pause(tx, consultant_id)
+    if status is not None:
+        store.keep_paused(tx, consultant_id, status)
+
+
+def resume_after_deletion(tx: Transaction, consultant_id: str) -> None:
+    """Let them go on as before, for the account stays."""
+    status = store.take_paused(tx, consultant_id)
+    if status is not None:
+        resume(tx, consultant_id, status)
+
+
 def get_consultant(tx: Transaction, consultant_id: str) -> ConsultantView:
     """Raises NotFound."""
     return view_of(tx, get_row(tx, consultant_id))

@@ -99,6 +99,7 @@ class ProvidersView(View):
 class IdentityView(View):
     """A person at another house; `email` is what it said there."""
 
+    OWN: ClassVar[tuple[str, ...]] = ("provider", "title", "email")
     id: str
     provider: str
     title: str

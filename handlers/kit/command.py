@@ -21,6 +21,7 @@ from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
 from handlers.kit.filter import Filter, NoFilter, OpenFilter
 from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
+from handlers.kit.personal_data import AllPersonalData, PersonalData
 from handlers.kit.roles import Role
 from handlers.kit.uniqueness import WrongDeclaration, check_declarations, place_of
 
@@ -147,6 +148,7 @@ class Domain:
     first_device: Device | None = None
     last_device: Device | None = None
     retell: Retell | None = None
+    personal_data: PersonalData = field(default_factory=PersonalData)
     place: str = field(init=False)
     """Where it is declared, for errors."""
 
@@ -321,6 +323,13 @@ class Registry:
             raise TypeError(f"{' and '.join(name for name, _ in answers)} all answer as the filter")
         return answers[0][1](check, source) if answers else NoFilter()
 
+    @property
+    def personal_data(self) -> AllPersonalData:
+        """What these domains do about personal data; raises TypeError for a name given twice."""
+        answers = {f"{c.namespace} {c.name}": c.view for c in self.commands.values()}
+        cards = {name: kind.view for name, kind in self.cards.items()}
+        return AllPersonalData(((d.name, d.personal_data) for d in self.domains), answers, cards)
+
     def hearers(self) -> dict[str, tuple[Hearer, ...]]:
         """Event name → the consumers that hear it."""
         heard: dict[str, list[Hearer]] = {}
@@ -331,12 +340,16 @@ class Registry:
         return {name: tuple(consumers) for name, consumers in heard.items()}
 
 
+PARTS = ("contracts", "commands", "consumers", "routes", "personal")
+"""The files of a domain in which something is registered."""
+
+
 def load_domains(names: Iterable[str]) -> Registry:
     """Import the domains `names` with whatever files they have."""
     domains = []
     for name in names:
         package = import_module(f"handlers.{name}")
-        for part in ("contracts", "commands", "consumers", "routes"):
+        for part in PARTS:
             if find_spec(f"handlers.{name}.{part}"):
                 _import_whole(f"handlers.{name}.{part}")
         domains.append(getattr(package, name))

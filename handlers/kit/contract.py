@@ -37,7 +37,7 @@ PAGE = 50
 Personal = Mapping[str, Mapping[str, Any]]
 """By the field with a person's id: the fields that are theirs, and what these become without them.
 
-See `handlers/kit/personal.py`."""
+See `handlers/kit/kept_json.py`."""
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -116,6 +116,10 @@ class View(msgspec.Struct, kw_only=True):
     """What a command answers."""
 
     PERSONAL: ClassVar[Personal] = {}
+    WRITTEN_BY: ClassVar[tuple[str, ...]] = ()
+    """Fields with the id of who wrote the personal fields beside them."""
+    OWN: ClassVar[tuple[str, ...]] = ()
+    """Fields with text about who is answered: a kept answer goes with their account."""
     PLAIN: ClassVar[tuple[str, ...]] = ()
     """Fields whose text is nobody's."""
 
@@ -147,6 +151,8 @@ class Event(msgspec.Struct, kw_only=True):
     PRIVATE: ClassVar[tuple[str, ...]] = ()
     """Fields that consumers and `rooms` need and that nobody outside is sent."""
     PERSONAL: ClassVar[Personal] = {}
+    WRITTEN_BY: ClassVar[tuple[str, ...]] = ()
+    """Fields with the id of who wrote the personal fields beside them."""
     PLAIN: ClassVar[tuple[str, ...]] = ()
     """Fields whose text is nobody's."""
 

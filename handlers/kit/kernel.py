@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,6 +17,9 @@ from handlers.kit.turns import Turns
 from storage.clock import Clock
 from storage.engine import Database
 from storage.objects import ObjectStore
+
+if TYPE_CHECKING:  # its declarations speak of transactions, which stand on this
+    from handlers.kit.personal_data import AllPersonalData
 
 CHECKS_MAX, CHECKS_WAITING_MAX, CHECKS_OF_ONE_MAX = 16, 500, 32
 CHECK_WAIT_S = 20.0
@@ -148,6 +151,8 @@ class Kernel:
     pages: Pages
     objects: ObjectStore
     filter: Filter
+    personal_data: "AllPersonalData"
+    """What all domains do about personal data, those that are not served too."""
     scratch: Path
     """A folder on a disk, for what is on its way and too large for memory, where /tmp may be."""
     sandbox: Sandbox

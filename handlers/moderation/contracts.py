@@ -79,6 +79,7 @@ class CaseView(View):
     """
 
     PERSONAL: ClassVar[Personal] = {"sender_id": {"hit": None}}
+    WRITTEN_BY: ClassVar[tuple[str, ...]] = ("sender_id",)
     PLAIN: ClassVar[tuple[str, ...]] = ("reasons", "decided_by")
     id: str
     message_id: str

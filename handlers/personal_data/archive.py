@@ -1,5 +1,7 @@
 """The file of an export: a zip of JSON by subject, and of all files that the person brought.
 
+What is in it, tables (`storage/personal.py`) and domains (`handlers/kit/personal_data.py`) declare.
+
 It is written to a disk, for it can be larger than the memory, a page of rows or a piece of a file
 at a time, and then put where files are kept: whatever stops on the way leaves nothing behind, and
 is done again from the start.
@@ -17,18 +19,12 @@ import msgspec
 from sqlalchemy import Table
 
 from handlers.kit.context import Context
-from handlers.kit.personal import list_namespaces, without_others_words
-from handlers.kit.visible import as_file_name
+from handlers.kit.personal_data import ExportedFiles, ListRows, Rows
 from handlers.personal_data.service import exports
-from handlers.uploads import public as uploads
-from rooms import names
-from storage import personal
-from storage import personal_data as store
-from storage.personal import Row
+from storage.personal_rows import Row, list_exported, list_rows
 
 PAGE = 500
 FILES_AT_ONCE = 50
-EVENTS = "events"
 ABOUT = """\
 All that is kept of you, as of {at:%Y-%m-%d %H:%M} UTC.
 
@@ -38,7 +34,6 @@ left out; what others wrote is theirs, and is not in here.
 """
 
 P = ParamSpec("P")
-Rows = list[dict[str, Any]]
 
 
 class NotWanted(Exception):
@@ -79,25 +74,29 @@ class _Archive:
         self._export_id = export_id
         self._user_id = user_id
         self._file = file
-        self._tables = personal.list_exported()
+        self._tables = list_exported()
+        self._declared = ctx.kernel.personal_data
         self._done, self._told_at = 0, float("-inf")
 
     async def write(self) -> None:
         """Everything; raises NotWanted."""
-        brought = await self._ctx.read(uploads.count_ready, self._user_id)
-        self._all = len(self._tables) + 1 + brought
+        self._all = len(self._tables) + len(self._declared.exported_rows)
+        for files in self._declared.exported_files:
+            self._all += await self._ctx.read(files.count, self._user_id)
         await self._tell()
         with ZipFile(self._file, "w", ZIP_DEFLATED) as self._zip:
             await to_the_end(self._zip.writestr, "README.txt", self._about())
-            for table in self._tables:
-                await self._write_rows(personal.personal_of(table).file or "", self._rows_of(table))
-            await self._write_rows(EVENTS, self._events())
-            await self._write_files()
+            for table, export in self._tables:
+                await self._write_rows(export.file, self._rows_of(table))
+            for rows in self._declared.exported_rows:
+                await self._write_rows(rows.file, self._pages_of(rows.list_page))
+            for files in self._declared.exported_files:
+                await self._write_files(files)
 
     def _about(self) -> str:
-        said = [personal.personal_of(table) for table in self._tables]
-        lines = [f"{one.file}.json\n    {one.says}\n" for one in said]
-        lines.append(f"{EVENTS}.json\n    What you were told of all this lately, as it happened.\n")
+        said = [(export.file, export.description) for _, export in self._tables]
+        said += [(rows.file, rows.description) for rows in self._declared.exported_rows]
+        lines = [f"{file}.json\n    {description}\n" for file, description in said]
         return ABOUT.format(at=self._ctx.kernel.clock.now()) + "\n".join(lines)
 
     async def _write_rows(self, name: str, pages: AsyncIterator[Rows]) -> None:
@@ -114,39 +113,23 @@ class _Archive:
     async def _rows_of(self, table: Table) -> AsyncIterator[Rows]:
         after: Row | None = None
         while True:
-            rows, after = await self._ctx.read(
-                personal.list_rows, table, self._user_id, after, PAGE
-            )
+            rows, after = await self._ctx.read(list_rows, table, self._user_id, after, PAGE)
             yield rows
             if after is None:
                 return
 
-    async def _events(self) -> AsyncIterator[Rows]:
-        """What they heard in their own rooms."""
-        for namespace in list_namespaces():
-            stream, after = names.stream(namespace, names.user(self._user_id)), 0
-            while heard := await self._ctx.read(store.list_heard, stream, after, PAGE):
-                after = heard[-1].seq
-                yield [
-                    {
-                        "namespace": namespace,
-                        "name": one.name,
-                        "at": one.at,
-                        "data": without_others_words(one.data, self._user_id),
-                    }
-                    for one in heard
-                ]
+    async def _pages_of(self, list_page: ListRows) -> AsyncIterator[Rows]:
+        after: str | None = ""
+        while after is not None:
+            rows, after = await self._ctx.read(list_page, self._user_id, after, PAGE)
+            yield rows
 
-    async def _write_files(self) -> None:
-        after = ""
-        while page := await self._ctx.read(
-            uploads.list_uploads, self._user_id, after, FILES_AT_ONCE
-        ):
-            after = page[-1].id
-            for row in page:
-                if row.status == "ready":
-                    name = as_file_name(row.name) or "file"
-                    await self._write_file(f"files/{row.id}/{name}", row.key)
+    async def _write_files(self, files: ExportedFiles) -> None:
+        after: str | None = ""
+        while after is not None:
+            page, after = await self._ctx.read(files.list_page, self._user_id, after, FILES_AT_ONCE)
+            for one in page:
+                await self._write_file(one.path, one.key)
 
     async def _write_file(self, name: str, key: str) -> None:
         """As it is; one that was let go of meanwhile is left out, or ends where it was."""

@@ -1,6 +1,5 @@
 """What goes on by itself: exports are made and dropped, who is about to go goes."""
 
-from handlers.consultants.contracts import ConsultantOnboarded
 from handlers.kit.context import Context, Transaction
 from handlers.personal_data import archive, personal_data
 from handlers.personal_data.contracts import (
@@ -34,12 +33,6 @@ def call_off_what_is_to_come(
 ) -> None:
     """Who is about to go meets nobody any more; the others are told."""
     deletions.withdraw(tx, event.user_id)
-
-
-@personal_data.consumer(ConsultantOnboarded)
-def keep_who_is_about_to_go_paused(tx: Transaction, event: ConsultantOnboarded) -> None:
-    """Nobody finds or books somebody who is about to go."""
-    deletions.keep_paused(tx, event.consultant.id)
 
 
 @personal_data.consumer(AccountDeletionDue)

@@ -33,6 +33,8 @@ class PincodeSent(View):
     who asked for the same address.
     """
 
+    PLAIN: ClassVar[tuple[str, ...]] = ("ticket",)
+
     expires_in_s: int
     ticket: str
 

@@ -266,14 +266,6 @@ def disuse(tx: Transaction, upload_id: str) -> None:
         drop(tx, row)
 
 
-def drop_all(tx: Transaction, user_id: str, limit: int) -> int:
-    """Let go of at most so many files of somebody, whatever uses them; how many."""
-    rows = store.list_uploads(tx, user_id, "", limit)
-    for row in rows:
-        disuse(tx, row.id)
-    return len(rows)
-
-
 def incoming_key(upload_id: str) -> str:
     return f"incoming/{upload_id}"
 

@@ -48,8 +48,9 @@ from storage import (
     chat_search,
     deliveries,
     events,
+    kept_json,
     notifications,
-    personal,
+    personal_rows,
     plans,
     timers,
 )
@@ -93,7 +94,8 @@ def statements() -> Iterator[Statement]:
     """Every statement that is handed to `Queries`, once."""
     folder = Path(storage.__file__).parent
     yield from personal_statements()
-    for file in sorted(set(folder.glob("*.py")) - {Path(personal.__file__)}):
+    made_of_tables = {Path(personal_rows.__file__), Path(kept_json.__file__)}
+    for file in sorted(set(folder.glob("*.py")) - made_of_tables):
         module = importlib.import_module(f"storage.{file.stem}")
         for name in sorted(set(handed_over(ast.parse(file.read_text()), file.name))):
             yield Statement(f"{file.stem}.{name}", getattr(module, name))
@@ -101,14 +103,14 @@ def statements() -> Iterator[Statement]:
 
 def personal_statements() -> Iterator[Statement]:
     """Those that are made of what tables say of themselves."""
-    for table in personal.list_exported():
+    for table, _ in personal_rows.list_exported():
         for goes_on in (False, True):
-            yield Statement(f"page of {table.name}", personal._page(table, goes_on))
-    for table in personal.list_erasing():
-        for statement, _ in personal._erasing(table):
+            yield Statement(f"page of {table.name}", personal_rows._page(table, goes_on))
+    for table in personal_rows.list_erasing():
+        for statement, _ in personal_rows._erasing(table):
             yield Statement(f"erasing of {table.name}", statement)
-    for table in personal.list_walked():
-        yield Statement(f"walk through {table.name}", personal._walk(table))
+    for table in kept_json.list_walked():
+        yield Statement(f"walk through {table.name}", kept_json._walk(table))
 
 
 def handed_over(tree: ast.Module, file: str) -> Iterator[str]:

@@ -111,6 +111,9 @@ class Search(Request):
 class Card(msgspec.Struct):
     """Something of another domain that a message shows, as it is now."""
 
+    PERSONAL: ClassVar[Personal] = {"id": {"data": {}}}  # of a note, which has a person's id
+    CARD_DATA: ClassVar[dict[str, str]] = {"data": "kind"}
+    PLAIN: ClassVar[tuple[str, ...]] = ("kind",)
     kind: str
     id: str
     data: Any
@@ -139,6 +142,7 @@ class MediaLinks(View):
 class Reaction(msgspec.Struct):
     """How many put this sign on a message, and who of them did so first (up to 32)."""
 
+    PLAIN: ClassVar[tuple[str, ...]] = ("emoji",)
     emoji: str
     count: int
     user_ids: list[str]
@@ -173,10 +177,10 @@ class MessageView(View):
             "client_id": None,
             "mentions": None,
             "preview": None,
-        },
-        "id": {"data": {}},  # of a note about the person, such as the name that they gave a group
+        }
     }
-    PLAIN: ClassVar[tuple[str, ...]] = ("card", "reactions", "reply_to")
+    WRITTEN_BY: ClassVar[tuple[str, ...]] = ("sender_id",)
+    PLAIN: ClassVar[tuple[str, ...]] = ("reply_to",)
     id: str
     conversation_id: str
     seq: int

@@ -57,6 +57,7 @@ class ListBlocked(Nothing):
 class OwnStateView(View):
     """What one made of a conversation for oneself."""
 
+    OWN: ClassVar[tuple[str, ...]] = ("draft",)
     conversation_id: str
     muted_until: datetime | None = None
     archived: bool = False

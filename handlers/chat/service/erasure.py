@@ -5,12 +5,11 @@ Direct conversations stay to the others, with messages that are taken back.
 """
 
 from handlers.chat.contracts.conversations import ConversationView
-from handlers.chat.contracts.messages import MessageReacted
+from handlers.chat.contracts.messages import Card, MessageReacted
 from handlers.chat.service.groups import put_out
 from handlers.chat.service.messages import forget_told, say_anew, wipe
 from handlers.chat.service.views import reactions_of
 from handlers.kit.context import Transaction
-from handlers.kit.personal import forget_in
 from storage import chat as store
 from storage import chat_messages, chat_reactions
 
@@ -46,8 +45,8 @@ def clear_cards(tx: Transaction, user_id: str, after: str, limit: int) -> str | 
     places = store.list_places(tx, user_id, place, PLACES_AT_ONCE)
     rows = chat_messages.list_cards_in(tx, places, message_id, limit)
     for row in rows:
-        shown = {"id": row.card_id, "data": row.card_data}
-        if not forget_in(shown, {user_id}):
+        shown = {"kind": row.card_kind, "id": row.card_id, "data": row.card_data}
+        if not tx.kernel.personal_data.kept.forget_in(shown, Card, {user_id}):
             continue
         row.card_data = shown["data"]
         if row.kind == "card":

@@ -1,13 +1,12 @@
 """Decisions about accounts that are to be deleted: planned, taken back, begun.
 
-In the time between, their owner signs in as ever and can take it back; nobody finds or books them,
-and what they had booked is called off.
+In the time between, their owner signs in as ever and can take it back. What else happens then,
+domains declare (`handlers/kit/personal_data.py`).
 """
 
+from datetime import datetime, timedelta
+
 from handlers.auth import public as accounts
-from handlers.availability import public as availability
-from handlers.booking import public as bookings
-from handlers.consultants import public as consultants
 from handlers.kit.context import Transaction
 from handlers.personal_data.contracts import (
     AccountDeletionCancelled,
@@ -25,7 +24,8 @@ from storage import personal_data as store
 from storage.personal_data import DeletionRow
 
 AT_ONCE = 20
-REASON = "The account of the other one is to be deleted."
+HELD_FOR = timedelta(days=1)
+"""An erasure that a domain holds up is tried again after this time."""
 
 
 def get_account(tx: Transaction) -> AccountView:
@@ -50,17 +50,18 @@ def plan(tx: Transaction) -> DeletionView:
         user_id=tx.actor.id,
         asked_at=tx.now,
         due_at=tx.now + tx.rules.span("deletion_grace_days"),
-        consulted_as=consultants.pause(tx, tx.actor.id),
         erased_at=None,
     )
     store.insert_deletion(tx, row)
+    for planned_for in tx.kernel.personal_data.planned:
+        planned_for(tx, row.user_id)
     tx.publish(AccountDeletionPlanned(user_id=row.user_id, deleted_at=row.due_at))
-    _look_later(tx, row)
+    _look_at(tx, row, row.due_at)
     return DeletionView(deleted_at=row.due_at)
 
 
 def take_back(tx: Transaction) -> DeletionView:
-    """What was called off stays so; who consulted does so again.
+    """What was called off stays so; what was paused goes on.
 
     Raises NotFound once the account is closed, for there is no way back then.
     """
@@ -69,47 +70,38 @@ def take_back(tx: Transaction) -> DeletionView:
     if row is not None:
         store.cancel_deletion(tx, row.user_id)
         tx.cancel_timer(_timer(row))
-        if row.consulted_as is not None:
-            consultants.resume(tx, row.user_id, row.consulted_as)
+        for restore in tx.kernel.personal_data.restored:
+            restore(tx, row.user_id)
         tx.publish(AccountDeletionCancelled(user_id=row.user_id))
     return DeletionView(deleted_at=None)
-
-
-def keep_paused(tx: Transaction, user_id: str) -> None:
-    """Who begins to consult while they are about to go does so once they took it back."""
-    row = store.lock_deletion(tx, user_id)
-    if row is None or row.erased_at is not None:
-        return
-    status = consultants.pause(tx, user_id)
-    if status is not None:
-        store.note_consulted(tx, user_id, status)
 
 
 def withdraw(tx: Transaction, user_id: str) -> None:
     """Call off some of what is to come, unless it was taken back meanwhile."""
     if store.find_deletion(tx, user_id) is None:
         return
-    done = bookings.call_off_all(tx, user_id, REASON, AT_ONCE)
-    done += availability.leave_waiting_lists(tx, user_id, AT_ONCE)
-    if done:
+    steps = tx.kernel.personal_data.withdrawals.values()
+    if sum(step.run(tx, user_id, AT_ONCE) for step in steps) > 0:
         tx.publish(WithdrawalGoesOn(user_id=user_id))
 
 
 def begin_when_due(tx: Transaction, user_id: str) -> None:
-    """Begin to erase, or look again: the clock may have gone back."""
+    """Begin to erase, or look again: the clock may have gone back, or a domain holds it up."""
     if not profiles.hold_user(tx, user_id):
         return  # it is under way
     row = store.lock_deletion(tx, user_id)
     if row is None:
         return
     if row.due_at > tx.now:
-        _look_later(tx, row)
+        _look_at(tx, row, row.due_at)
+    elif any(holds(tx, user_id) for holds in tx.kernel.personal_data.holds):
+        _look_at(tx, row, tx.now + HELD_FOR)
     else:
         erasure.begin(tx, user_id)
 
 
-def _look_later(tx: Transaction, row: DeletionRow) -> None:
-    tx.publish_later(AccountDeletionDue(user_id=row.user_id), row.due_at, _timer(row))
+def _look_at(tx: Transaction, row: DeletionRow, due: datetime) -> None:
+    tx.publish_later(AccountDeletionDue(user_id=row.user_id), due, _timer(row))
 
 
 def _timer(row: DeletionRow) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy import Boolean, Integer, Text, column, func, or_, select, text, 
 
 from storage.chat_search import catch_up
 from storage.columns import metadata
-from storage.personal import Row, personal_of
+from storage.personal import personal_of
+from storage.personal_rows import Row
 from tests.handlers.chat.scenes import FOREVER, offer, say, talk
 from tests.handlers.identities.travel import CHALLENGE, VERIFIER, settings_for, traveller
 from tests.handlers.uploads.bringing import Bringer, picture
@@ -276,8 +277,9 @@ async def count_rows(world: World, *people: Person) -> dict[str, int]:
     """How many rows of each table are these people's."""
     counts = {}
     for table in metadata.sorted_tables:
-        said = personal_of(table)
-        owners = (set(said.goes) or set(said.cleared)) - set(said.through)
+        declared = personal_of(table)
+        owners = set(declared.deleted_with) or set(declared.cleared_for)
+        owners -= set(declared.found_through)
         if owners:
             ids = [one.id for one in people]
             theirs = or_(*(table.c[owner].in_(ids) for owner in owners))

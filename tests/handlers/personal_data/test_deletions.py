@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from handlers.consultants import public as consultants
+from handlers import DOMAINS
+from handlers.consultants import service as consultants
+from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.errors import NotFound
 from handlers.kit.kernel import Actor
 from handlers.personal_data.service.deletions import begin_when_due, take_back
 from handlers.profile.contracts import UpdateProfile
 from handlers.profile.service import update_me
+from storage.booking import bookings
+from storage.consultants import consultants as consulting
 from storage.profile import users
 from tests.handlers.chat.scenes import Offer, offer
 from tests.handlers.waiting_room.scenes import refusal_of
@@ -215,3 +219,70 @@ async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monk
     assert told["ok"] == world.app.database.shared
     if told["ok"]:
         await until(late.closed.is_set)
+
+
+CONSULTING = ("consultants", "availability", "booking", "waiting_room", "call")
+
+
+async def test_what_a_domain_kept_goes_also_when_it_is_not_served_any_more(
+    world, ana, ben, monkeypatch
+):
+    hers, his = await offer(world, ana), await offer(world, ben)
+    await book(ben, hers, 2)
+    await book(ana, his, 5)
+    await world.settle()
+    every = load_domains(DOMAINS)
+    served = Registry(tuple(one for one in every.domains if one.name not in CONSULTING))
+    registries = iter((served, every))
+    monkeypatch.setattr(world, "_load_domains", lambda names: next(registries))
+    await world.restart()
+    assert "/booking" not in world.app.registry.namespaces
+    back = await (await world.another_session(ana)).enter("/account")
+    await plan(world, back)
+    states = await world.read(lambda tx: tx.scalars(select(bookings.c.status)))
+    assert states == ["cancelled", "cancelled"]
+    world.clock.advance(GRACE.total_seconds() + 1)
+    await world.settle()
+    assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]
+    said = await world.read(lambda tx: tx.scalars(select(consulting.c.about_me)))
+    assert sorted(said) == ["", "I listen."]
+
+
+async def test_an_erasure_waits_for_what_holds_it_up_and_can_be_taken_back_meanwhile(make_world):
+    open_orders: set[str] = set()
+    shop = Domain("shop")
+
+    @shop.personal_data.hold_erasure
+    def wait_for_open_orders(tx, user_id):
+        return user_id in open_orders
+
+    world = await make_world((shop,))
+    people = [await world.sign_up(name) for name in ("ana", "ben", "cora")]
+    ana, ben, cora = [await one.enter("/account") for one in people]
+    open_orders |= {ana.id, ben.id}
+    for one in (ana, ben, cora):
+        await plan(world, one)
+    world.clock.advance(GRACE.total_seconds() + 1)
+    await world.settle()
+    assert await world.stored("ACCOUNT_DELETED") == [{"user_id": cora.id}]
+    back = await (await world.another_session(ben)).enter("/account")
+    assert await back.call("/account", "restore") == {"deleted_at": None}
+    open_orders.clear()
+    world.clock.advance(86_400 + 1)
+    await world.settle()
+    gone = await world.stored("ACCOUNT_DELETED")
+    assert gone == [{"user_id": ana.id}], "and what Cora was told went with her rooms"
+
+
+async def test_an_erasure_that_an_older_version_began_begins_again(world, ana, monkeypatch):
+    await plan(world, ana)
+    world.clock.advance(GRACE.total_seconds() + 1)
+
+    def begin_with_steps_of_its_own(tx):
+        with monkeypatch.context() as older:
+            older.setattr(tx.kernel.personal_data, "erasures", {"shop.an_older_step": None})
+            begin_when_due(tx, ana.id)
+
+    await world.transact(begin_with_steps_of_its_own)
+    await world.settle()
+    assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]

@@ -1,10 +1,13 @@
 """Who had their account deleted left nothing: each row and each file is looked at."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from handlers.kit.personal_data import Erase
+from handlers.personal_data import personal
 from handlers.personal_data.service import erasure
 from storage.booking import bookings
 from storage.columns import metadata
@@ -99,10 +102,10 @@ async def live_bookings(life: Life) -> list[Any]:
 async def check_every_table(life: Life) -> None:
     """Each table has become what it says of itself, those of domains' own hands too."""
     for table in metadata.sorted_tables:
-        said = personal_of(table)
-        for owner in set(said.goes) - set(said.through):
+        declared = personal_of(table)
+        for owner in set(declared.deleted_with) - set(declared.found_through):
             assert await rows_of(life.world, table, owner, life.ana.id) == [], table.name
-        for owner, fields in said.cleared.items():
+        for owner, fields in declared.cleared_for.items():
             for row in await rows_of(life.world, table, owner, life.ana.id):
                 for name, becomes in fields.items():
                     expected = becomes(life.ana.id) if callable(becomes) else becomes
@@ -188,12 +191,14 @@ async def test_a_little_at_a_time_is_all_in_the_end_whatever_stops_it(life, monk
     """With pieces of one row, and a failure in each step that must begin again."""
     monkeypatch.setattr(erasure, "AT_ONCE", 1)
     monkeypatch.setattr(erasure, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(erasure, "READ_AT_ONCE", 7)
+    monkeypatch.setattr(personal, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(personal, "READ_AT_ONCE", 7)
+    steps = life.world.app.kernel.personal_data.erasures
     failed = []
 
-    def fail_once(name: str, step: erasure.Step) -> erasure.Step:
-        def work(tx: Any, user_id: str, after: str) -> str | None:
-            following = step(tx, user_id, after)
+    def fail_once(name: str, step: Erase) -> Erase:
+        def work(tx: Any, user_id: str, after: str, limit: int) -> str | None:
+            following = step(tx, user_id, after, limit)
             if name not in failed:
                 failed.append(name)
                 raise RuntimeError("the instance is gone")
@@ -201,8 +206,8 @@ async def test_a_little_at_a_time_is_all_in_the_end_whatever_stops_it(life, monk
 
         return work
 
-    for name, step in list(erasure.STEPS.items()):
-        monkeypatch.setitem(erasure.STEPS, name, fail_once(name, step))
+    for name, step in list(steps.items()):
+        monkeypatch.setitem(steps, name, replace(step, run=fail_once(name, step.run)))
     await wait_for_the_day(life)
     life.world.clock.advance(61)
     while not await life.world.stored("ACCOUNT_DELETED"):
@@ -211,6 +216,6 @@ async def test_a_little_at_a_time_is_all_in_the_end_whatever_stops_it(life, monk
             await life.world.settle()
         except AssertionError:
             continue  # there is more than a settling may do
-    assert failed == list(erasure.STEPS)
+    assert failed == list(steps)
     assert await find(life.world, *WORDS) == {}
     await check_every_table(life)

@@ -1,0 +1,169 @@
+"""What kept JSON says about people, and how that is taken out of it again.
+
+Events, views and cards are kept as JSON under a name: the event's, the command's whose answer it
+is, the card's kind. The class of that name declares which fields are personal:
+
+- `PERSONAL`: by the field with a person's id, the fields beside it that are theirs, and what each
+  becomes when their account is erased.
+- `WRITTEN_BY`: those of these fields with the id of who wrote what is personal beside them.
+- `PLAIN`: fields with text that says nothing about anybody.
+- `CARD_DATA`: by a field with the data of a card, the field beside it with the card's kind.
+
+Rules count for their own class only: two events may treat fields of one name differently. A test
+fails for a field with text that no class decides about.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from msgspec import inspect
+
+from handlers.kit.contract import Event, View, event_named
+
+Kind = Literal["event", "command", "card"]
+type_of = cache(inspect.type_info)
+
+
+class KeptClasses:
+    """The classes of kept JSON, by the names under which it is kept.
+
+    `answers` are the views of commands by `<namespace> <command>`, `cards` the views by kind.
+    """
+
+    def __init__(
+        self, answers: Mapping[str, type[View]], cards: Mapping[str, type[msgspec.Struct]]
+    ) -> None:
+        self._answers = answers
+        self._cards = cards
+
+    def find(self, kind: Kind, name: str) -> type[msgspec.Struct] | None:
+        """The class of what is kept under a name; None when nothing declares it any more."""
+        if kind == "command":
+            return self._answers.get(name)
+        if kind == "card":
+            return self._cards.get(name)
+        try:
+            return event_named(name)
+        except KeyError:
+            return None
+
+    def forget(self, said: str, kind: Kind, name: str, gone: Collection[str]) -> str | None:
+        """A kept JSON text without what it says of those ids; None when it says nothing of them.
+
+        Where no class says what is personal, nothing is kept: `{}`.
+        """
+        if not any(one in said for one in gone):
+            return None
+        found = self.find(kind, name)
+        if found is None:
+            return "{}"
+        value = msgspec.json.decode(said)
+        return msgspec.json.encode(value).decode() if self.forget_in(value, found, gone) else None
+
+    def forget_in(self, value: Any, of: type[msgspec.Struct], gone: Collection[str]) -> bool:
+        """Take out of decoded JSON, in place, what it says of those ids; whether there was any."""
+        found = list(self._structs_in(value, type_of(of)))
+        return sum(self._forget_one(one, cls, gone) for one, cls in found) > 0
+
+    def _forget_one(
+        self, value: dict[str, Any], cls: type[msgspec.Struct], gone: Collection[str]
+    ) -> bool:
+        becomes: dict[str, Any] = {}
+        for owner, fields in rules_of(cls).items():
+            if isinstance(value.get(owner), str) and value[owner] in gone:
+                becomes |= fields
+        if any(isinstance(one, str) and one in gone for one in value.values()):
+            becomes |= dict.fromkeys(value.keys() - set(_fields_of(cls)))
+        for data in self._of_unknown_cards(value, cls):
+            if any(one in msgspec.json.encode(value[data]).decode() for one in gone):
+                becomes[data] = {}
+        differing = {n: new for n, new in becomes.items() if value.get(n, new) != new}
+        value.update(differing)
+        return bool(differing)
+
+    def _of_unknown_cards(self, value: dict[str, Any], cls: type[msgspec.Struct]) -> Iterator[str]:
+        for data, kind in _card_data_of(cls).items():
+            if data in value and value.get(kind) not in self._cards:
+                yield data
+
+    def without_others_words(self, said: str, kind: Kind, name: str, reader_id: str) -> Any:
+        """What a kept JSON text says to one person, with null for what others wrote.
+
+        It is null as a whole where no class says who wrote what.
+        """
+        found = self.find(kind, name)
+        if found is None:
+            return None
+        value = msgspec.json.decode(said)
+        for one, cls in list(self._structs_in(value, type_of(found))):
+            for writer in getattr(cls, "WRITTEN_BY", ()):
+                if one.get(writer, reader_id) != reader_id:
+                    one.update(dict.fromkeys(rules_of(cls)[writer].keys() & one.keys()))
+        return value
+
+    def _structs_in(
+        self, value: Any, kind: inspect.Type
+    ) -> Iterator[tuple[dict[str, Any], type[msgspec.Struct]]]:
+        """All structs in a decoded JSON value of this type, with their classes."""
+        match kind:
+            case inspect.StructType() if isinstance(value, dict):
+                if kind.tag is None or value.get(kind.tag_field or "") == kind.tag:
+                    yield from self._structs_within(value, kind)
+                    yield value, kind.cls
+            case inspect.UnionType(types=kinds):
+                for one in kinds:
+                    yield from self._structs_in(value, one)
+            case inspect.CollectionType(item_type=item) if isinstance(value, list):
+                for one in value:
+                    yield from self._structs_in(one, item)
+            case inspect.DictType(value_type=item) if isinstance(value, dict):
+                for one in value.values():
+                    yield from self._structs_in(one, item)
+            case inspect.Metadata(type=inner):
+                yield from self._structs_in(value, inner)
+
+    def _structs_within(
+        self, value: dict[str, Any], kind: inspect.StructType
+    ) -> Iterator[tuple[dict[str, Any], type[msgspec.Struct]]]:
+        card_data = _card_data_of(kind.cls)
+        for field in kind.fields:
+            name = field.encode_name
+            shown = self._cards.get(value.get(card_data[name], "")) if name in card_data else None
+            if name in value:
+                inner = field.type if shown is None else type_of(shown)
+                yield from self._structs_in(value[name], inner)
+
+
+@cache
+def rules_of(cls: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
+    """What a class and those that it extends declare as personal; the nearest decides."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in reversed(cls.__mro__):
+        for owner, fields in vars(one).get("PERSONAL", {}).items():
+            found.setdefault(owner, {}).update(fields)
+    return found
+
+
+def _card_data_of(cls: type[msgspec.Struct]) -> Mapping[str, str]:
+    found: Mapping[str, str] = getattr(cls, "CARD_DATA", {})
+    return found
+
+
+@cache
+def _fields_of(cls: type[msgspec.Struct]) -> tuple[str, ...]:
+    return cls.__struct_encode_fields__
+
+
+@cache
+def list_namespaces() -> tuple[str, ...]:
+    """The namespaces in which people have rooms of their own."""
+    found = {shape.NAMESPACE for shape in _subclasses(Event)}
+    return tuple(sorted(one for one in found if one is not None))
+
+
+def _subclasses(cls: type[Event]) -> Iterator[type[Event]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _subclasses(child)
