@@ -87,7 +87,7 @@ class App:
         self.clock = clock or (SharedClock() if self.database.shared else SystemClock())
         self.stopping = False
         self.registry: Registry = load_domains(DOMAINS)
-        # What a domain kept is exported and erased whether or not it is served.
+        # What a domain kept is exported, erased and forgotten whether or not it is served.
         self.all_domains: Registry = load_domains(DOMAINS)
         self.metrics = Metrics()
         environment = settings.environment
@@ -134,7 +134,7 @@ class App:
         self.control = Control(self.doorman)
         self.heartbeat = Heartbeat(self.kernel, self.sockets.cut_all)
         self._drain = Drain(self.sockets, others, environment.drain_s)
-        self.housekeeping = Housekeeping(self.kernel)
+        self.housekeeping = Housekeeping(self.kernel, self.all_domains.retentions)
         self.sightings = Sightings(self.kernel, people)
         self.retelling = Retelling(self.kernel, self.registry, self.rooms)
         self.database.committed = self._committed

@@ -1,32 +1,27 @@
-"""Forgets what is old, everywhere: events, answers, and what domains needed only for a time.
+"""Forgets what is old: what the kernel kept, and what domains declare (`Domain.forgets`).
 
 And what is half-written where files are kept, since who wrote it was stopped.
+
+Invariants:
+- A transaction deletes at most `CHUNK` rows, and a round at most `CHUNKS_MAX` times as many of each
+  kind; a round that left some is followed by the next one soon.
+- A kind that cannot be forgotten is logged, and keeps the others from nothing.
 """
 
 import asyncio
 import random
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
 import structlog
 
-from handlers.auth.public import (
-    forget_devices,
-    forget_ended_sessions,
-    forget_ended_tokens,
-    forget_spent_tokens,
-)
-from handlers.chat.public import forget_steps, forget_words
-from handlers.identities.public import forget_attempts, forget_tickets
 from handlers.kit.ids import id_at
 from handlers.kit.kernel import Kernel
+from handlers.kit.retention import Retention
 from handlers.kit.rules import Rules
 from handlers.kit.throttle import forget_throttles
-from handlers.notifications.public import forget_notifications
-from handlers.pincodes.public import forget_pincodes
-from handlers.previews.public import forget_counts, forget_pages
-from handlers.send.public import forget_dispatches
 from rooms.tasks import Tasks
 from storage.engine import Queries, StorageUnavailable
 from storage.events import forget_events
@@ -40,8 +35,9 @@ EVERY_S = 3600.0
 CHUNK = 1_000
 """So many rows a transaction, so that nobody waits long for the writer."""
 
-PAGES_KEPT = timedelta(days=1)
-COUNTS_KEPT = timedelta(hours=1)
+CHUNKS_MAX = 200
+SOON_S = 60.0
+"""So long after a round that left something comes the next."""
 HALF_WRITTEN = timedelta(hours=2)
 """A file may be on its way so long, beyond the time in which it has to be brought."""
 
@@ -52,42 +48,31 @@ class Forget(Protocol):
     def __call__(self, tx: Queries, /, *, limit: int) -> int: ...
 
 
-def what_is_old(now: datetime, rules: Rules) -> list[Forget]:
-    """All that is to be forgotten at `now`, in an order in which it can be.
+def of_the_kernel(now: datetime, rules: Rules) -> dict[str, Forget]:
+    """What the kernel itself forgets at `now`, by kind, in an order in which it can be."""
+    return {
+        "events": partial(forget_events, before_id=id_at(now - rules.span("events_kept_days"))),
+        "idempotency_keys": partial(forget_keys, before=now - rules.span("answers_kept_days")),
+        "throttles": partial(forget_throttles, before=now),
+    }
 
-    The addresses of strangers go soon. Who finds out late that somebody signed in as them can
-    still see from where.
 
-    A spent refresh token is kept as long as it could have been used, for who brings it again is
-    a thief; the record of a dispatch as long as the events that tell of it.
-    """
-    sessions_since = now - rules.span("sessions_kept_days")
-    events_since = now - rules.span("events_kept_days")
-    return [
-        partial(forget_events, before_id=id_at(events_since)),
-        partial(forget_steps, before=events_since),
-        forget_words,
-        partial(forget_dispatches, before=events_since),
-        partial(forget_keys, before=now - rules.span("answers_kept_days")),
-        partial(forget_pincodes, before=now - rules.span("pincodes_kept_s")),
-        partial(forget_throttles, before=now),
-        partial(forget_devices, before=now - rules.span("devices_known_days")),
-        partial(forget_pages, before=now - PAGES_KEPT),
-        partial(forget_counts, before=now - COUNTS_KEPT),
-        partial(forget_attempts, before=now),
-        partial(forget_tickets, before=now),
-        partial(forget_spent_tokens, before=now - rules.span("refresh_token_life_days")),
-        partial(forget_ended_tokens, before=sessions_since),
-        partial(forget_ended_sessions, before=sessions_since),
-        partial(forget_notifications, before_id=id_at(now - rules.span("notifications_kept_days"))),
-    ]
+def of_a_domain(retention: Retention, now: datetime, rules: Rules) -> Forget:
+    """What a domain forgets at `now`."""
+    before = retention.before(now, rules)
+
+    def forget(tx: Queries, /, *, limit: int) -> int:
+        return retention.forget(tx, before, limit)
+
+    return forget
 
 
 class Housekeeping:
     """One an instance; doing it twice is harmless."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, retentions: Iterable[Retention]) -> None:
         self._kernel = kernel
+        self._retentions = tuple(retentions)
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -96,17 +81,30 @@ class Housekeeping:
     async def stop(self) -> None:
         await self._tasks.end()
 
-    async def tidy(self) -> None:
-        """Forget once."""
-        for forget in what_is_old(self._kernel.clock.now(), self._kernel.rules):
-            await self._forget_all(forget)
-        kept = self._kernel.rules.span("upload_life_s") + HALF_WRITTEN
-        await self._kernel.objects.sweep(self._kernel.clock.now() - kept)
+    async def tidy(self) -> bool:
+        """Forget once; whether there may be more. Raises StorageUnavailable."""
+        now, rules = self._kernel.clock.now(), self._kernel.rules
+        old = of_the_kernel(now, rules)
+        old |= {one.name: of_a_domain(one, now, rules) for one in self._retentions}
+        left = [kind for kind, forget in old.items() if await self._forget_some(kind, forget)]
+        kept = rules.span("upload_life_s") + HALF_WRITTEN
+        await self._kernel.objects.sweep(now - kept)
+        return bool(left)
 
-    async def _forget_all(self, forget: Forget) -> None:
-        some, transact = partial(forget, limit=CHUNK), self._kernel.database.transact
-        while await transact(some, kind="upkeep") == CHUNK:
-            pass
+    async def _forget_some(self, kind: str, forget: Forget) -> bool:
+        """Forget as many as a round may; whether there may be more."""
+        try:
+            some, transact = partial(forget, limit=CHUNK), self._kernel.database.transact
+            for _ in range(CHUNKS_MAX):
+                if await transact(some, kind="upkeep") < CHUNK:
+                    return False
+        except StorageUnavailable:
+            raise
+        except Exception as raised:
+            log.error("not_forgotten", kind=kind, error=type(raised).__name__)
+            return False
+        log.info("more_to_forget", kind=kind)
+        return True
 
     async def _keep_house(self) -> None:
         pause_s = FIRST_AFTER_S * random.uniform(1, 2)  # noqa: S311 - no secret
@@ -114,7 +112,8 @@ class Housekeeping:
             await asyncio.sleep(pause_s)
             pause_s = EVERY_S
             try:
-                await self.tidy()
+                if await self.tidy():
+                    pause_s = SOON_S
             except StorageUnavailable as error:
                 log.warning("not_tidied", error=str(error))
             except Exception as raised:

@@ -1,4 +1,4 @@
-"""What neighbours, the socket shell and housekeeping need of sessions."""
+"""What neighbours and the socket shell need of sessions."""
 
 from handlers.auth.passwords import hash_password, verify_password
 from handlers.auth.service.devices import where
@@ -24,13 +24,7 @@ from handlers.auth.service.sessions import (
 )
 from handlers.auth.strength import check_strength
 from handlers.auth.tokens import Claims, read_access_token
-from storage.auth import (
-    forget_ended_sessions,
-    forget_ended_tokens,
-    forget_spent_tokens,
-    note_seen,
-)
-from storage.known_devices import forget_devices
+from storage.auth import note_seen
 
 __all__ = [
     "Claims",
@@ -38,10 +32,6 @@ __all__ = [
     "check_strength",
     "end_other_sessions",
     "end_sessions_of",
-    "forget_devices",
-    "forget_ended_sessions",
-    "forget_ended_tokens",
-    "forget_spent_tokens",
     "get_live_actor",
     "get_password_hash",
     "has_fresh_proof",

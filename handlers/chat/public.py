@@ -21,8 +21,6 @@ from handlers.kit.context import Transaction
 from storage import chat as store
 from storage.chat import ConversationRow
 from storage.chat_blocks import list_blockers as list_blockers
-from storage.chat_marks import forget_steps as forget_steps
-from storage.chat_search import forget_words as forget_words
 
 __all__ = [
     "check_present",

@@ -6,7 +6,7 @@ import sys
 import typing
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
@@ -22,6 +22,7 @@ from handlers.kit.errors import Refusal
 from handlers.kit.filter import Filter, NoFilter, OpenFilter
 from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
 from handlers.kit.personal_data import AllPersonalData, PersonalData
+from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
 from handlers.kit.uniqueness import WrongDeclaration, check_declarations, place_of
 
@@ -149,6 +150,7 @@ class Domain:
     last_device: Device | None = None
     retell: Retell | None = None
     personal_data: PersonalData = field(default_factory=PersonalData)
+    retentions: list[Retention] = field(default_factory=list)
     place: str = field(init=False)
     """Where it is declared, for errors."""
 
@@ -249,6 +251,21 @@ class Domain:
         self.cards.append(kind)
         return kind
 
+    def forgets(self, kept: str | timedelta) -> Callable[[F], F]:
+        """Register what deletes rows older than `kept`, a rule's name or a fixed time (`Forget`).
+
+        Housekeeping runs them in the order in which they are declared.
+        """
+
+        def register(run: F) -> F:
+            name = f"{self.name}.{run.__name__}"
+            if name in [one.name for one in self.retentions]:
+                raise TypeError(f"{name} is declared twice")
+            self.retentions.append(Retention(name, kept, run))
+            return run
+
+        return register
+
     def arrives(self, run: F) -> F:
         """Register what happens when a signed-in socket has entered its rooms here."""
         return self._hook("arrival", run)
@@ -330,6 +347,10 @@ class Registry:
         cards = {name: kind.view for name, kind in self.cards.items()}
         return AllPersonalData(((d.name, d.personal_data) for d in self.domains), answers, cards)
 
+    @property
+    def retentions(self) -> tuple[Retention, ...]:
+        return tuple(one for d in self.domains for one in d.retentions)
+
     def hearers(self) -> dict[str, tuple[Hearer, ...]]:
         """Event name → the consumers that hear it."""
         heard: dict[str, list[Hearer]] = {}
@@ -340,7 +361,7 @@ class Registry:
         return {name: tuple(consumers) for name, consumers in heard.items()}
 
 
-PARTS = ("contracts", "commands", "consumers", "routes", "personal")
+PARTS = ("contracts", "commands", "consumers", "routes", "personal", "retention")
 """The files of a domain in which something is registered."""
 
 

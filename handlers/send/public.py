@@ -1,7 +1,4 @@
-"""What neighbours need to have something sent: content, composed from a template.
-
-And what housekeeping needs of what was sent.
-"""
+"""What neighbours need to have something sent: content, composed from a template."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from handlers.kit.context import Transaction
 from handlers.kit.visible import one_line
 from handlers.send.contracts import SendNotification
-from storage.send import forget_dispatches
-
-__all__ = ["compose", "forget_dispatches"]
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
+from handlers.kit.command import Domain
 from handlers.kit.ids import id_at
 from server import housekeeping
 from storage.auth import refresh_tokens, sessions
@@ -178,3 +179,66 @@ async def test_housekeeping_that_failed_is_followed_by_the_next(make_world, monk
     world = await make_world()
     failures = await fail_once(world, monkeypatch, world.app.housekeeping, "tidy")
     await until(lambda: len(failures) > 2)
+
+
+async def test_a_round_does_only_so_much_and_says_that_there_is_more(world, monkeypatch):
+    ana = await world.person("ana")
+    for number in range(7):
+        await ana.call("/profile", "update", first_name=str(number), request_id=str(number))
+    await world.settle()
+    world.clock.advance(31 * DAY_S)
+    monkeypatch.setattr(housekeeping, "CHUNK", 2)
+    monkeypatch.setattr(housekeeping, "CHUNKS_MAX", 2)
+    assert await world.app.housekeeping.tidy()
+    assert await count(world, idempotency_keys) == 3
+    assert await world.app.housekeeping.tidy(), "events are more"
+    assert await count(world, idempotency_keys) == 0
+
+
+@one_database
+async def test_a_round_that_left_something_is_followed_by_the_next_soon(make_world, monkeypatch):
+    monkeypatch.setattr(housekeeping, "FIRST_AFTER_S", 0.02)
+    monkeypatch.setattr(housekeeping, "SOON_S", 0.02)
+    rounds = []
+
+    async def tidy(self) -> bool:
+        rounds.append(self)
+        return len(rounds) < 3
+
+    monkeypatch.setattr(housekeeping.Housekeeping, "tidy", tidy)
+    await make_world()
+    await until(lambda: len(rounds) == 3)
+
+
+@one_database
+async def test_what_a_domain_cannot_forget_keeps_no_other_from_it(make_world, logs):
+    shop, asked = Domain("shop"), []
+
+    @shop.forgets(kept="sessions_kept_days")
+    def forget_carts(tx, before, limit):
+        raise RuntimeError("what nobody foresaw")
+
+    @shop.forgets(kept="sessions_kept_days")
+    def forget_orders(tx, before, limit):
+        asked.append((before, limit))
+        return 0
+
+    world = await make_world((shop,))
+    began = world.clock.now()
+    await world.app.housekeeping.tidy()
+    kept = world.app.kernel.rules.span("sessions_kept_days")
+    ((before, limit),) = asked
+    assert began - kept <= before <= world.clock.now() - kept
+    assert limit == housekeeping.CHUNK
+    assert "not_forgotten" in logs.getvalue()
+    assert "shop.forget_carts" in logs.getvalue()
+
+
+def test_two_retentions_of_one_name_are_refused():
+    def forget(tx, before, limit):
+        return 0
+
+    shop = Domain("shop")
+    shop.forgets(kept="sessions_kept_days")(forget)
+    with pytest.raises(TypeError, match=r"shop\.forget is declared twice"):
+        shop.forgets(kept="events_kept_days")(forget)
