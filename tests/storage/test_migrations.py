@@ -223,3 +223,26 @@ async def test_pictures_at_other_addresses_go_and_what_they_showed_stays(empty_u
     await on(empty_url, make_pictures_elsewhere)
     assert await differences_of(empty_url) == []
     assert await on(empty_url, the_pictures) == ("I listen.", None, "Taxes", None)
+
+
+def plan_deletions_as_before(connection: Connection) -> None:
+    """Two consultants who were paused as their deletions were planned; one is erased by now."""
+    upgrade(connection, "0013")
+    for name, status, erased_at in (("ana", "pending", None), ("ben", "active", SEEN)):
+        add(connection, "users", [{**A_USER, "id": name, "email": f"{name}@example.org"}])
+        shown = {**A_CONSULTANT, "id": name, "status": "stopped"}
+        del shown["profile_picture_url"]
+        add(connection, "consultants", [shown])
+        planned = {"user_id": name, "asked_at": SIGNED_IN, "due_at": SEEN}
+        planned |= {"consulted_as": status, "erased_at": erased_at}
+        add(connection, "account_deletions", [planned])
+
+
+def the_paused(connection: Connection) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(text("SELECT * FROM paused_consultants"))]
+
+
+async def test_consultants_whose_deletion_is_planned_stay_paused(empty_url):
+    await on(empty_url, plan_deletions_as_before)
+    assert await differences_of(empty_url) == []
+    assert await on(empty_url, the_paused) == [("ana", "pending")]
