@@ -26,11 +26,13 @@ from tests.handlers.personal_data.life import (
     rows_of,
     searched,
 )
+from tests.handlers.uploads.bringing import picture
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, until
 
 GRACE = timedelta(days=30)
 SEARCHED = ("chaffinch", "brambling", "serin", "hawfinch")
+GROUP = FOUND_EVERYWHERE["group"]
 WORDS = [*FOUND_EVERYWHERE.values(), IN_FILES, *SECRETS.values(), TAKEN_BACK]
 
 
@@ -146,6 +148,17 @@ async def test_the_others_see_nobody_where_she_was(life):
 async def conversations(person: Person) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = (await person.call("/chat", "list"))["conversations"]
     return listed
+
+
+async def test_a_group_shows_no_picture_that_went_with_its_owner(life):
+    brought = await life.files.bring(picture(), "image/jpeg", name="our group.jpg")
+    group = next(one for one in await conversations(life.ben) if one["name"] == GROUP)
+    shown = {"conversation_id": group["id"], "upload_id": brought["id"]}
+    await life.ana.call("/chat", "set_picture", **shown)
+    await wait_for_the_day(life)
+    await erase(life)
+    (left,) = [one for one in await conversations(life.ben) if one["id"] == group["id"]]
+    assert left["picture_id"] is None
 
 
 async def test_a_device_that_returns_gets_the_rewritten_past_without_gaps(life):
