@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Literal, TypeVar
 
@@ -21,9 +22,11 @@ from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
 from handlers.kit.filter import Filter, NoFilter, OpenFilter
 from handlers.kit.kernel import Actor, Hearer, Heeds, Whisper
+from handlers.kit.notices import Importance, MailText, Notice, NoticeRule
 from handlers.kit.personal_data import AllPersonalData, PersonalData
 from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
+from handlers.kit.translations import Translations
 from handlers.kit.uniqueness import WrongDeclaration, check_declarations, place_of
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
@@ -55,6 +58,8 @@ MayWatch = Callable[[Transaction, Actor | None, str], int | None]
 Departure = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
 Retell = Callable[[Transaction, datetime, str], tuple[list[Whisper], str]]
+Find = Callable[[Transaction, Any], Iterable[Notice]]
+Tell = Callable[[Transaction, NoticeRule, Any], None]
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,11 @@ class Domain:
     def __post_init__(self) -> None:
         caller = sys._getframe(2)  # this function is called by the generated `__init__`
         self.place = f"{caller.f_globals['__name__']}:{caller.f_lineno}"
+
+    messages: Translations = field(default_factory=Translations)
+    notices: list[NoticeRule] = field(default_factory=list)
+    mails: list[MailText] = field(default_factory=list)
+    teller: Tell | None = None
 
     def command(
         self,
@@ -266,6 +276,40 @@ class Domain:
 
         return register
 
+    def notifies(
+        self,
+        event: type[Event],
+        kind: str,
+        *,
+        importance: Importance = "app",
+        says: Iterable[str] = (),
+        text: str | None = None,
+    ) -> Callable[[Find], Find]:
+        """Register a `def (tx, event)` that gives the notices of this kind.
+
+        `says` are the names of their values. `text` names the messages where a kind has several.
+        """
+
+        def register(find: Find) -> Find:
+            kept = (kind, text or kind, event, importance, frozenset(says), find, self.messages)
+            self.notices.append(NoticeRule(*kept))
+            return find
+
+        return register
+
+    def mail(self, kind: str, *, says: Iterable[str] = (), action: bool = False) -> MailText:
+        """Declare a mail of this kind; `says` are the names of its values."""
+        mail = MailText(kind, frozenset(says), action, self.messages)
+        self.mails.append(mail)
+        return mail
+
+    def tells(self, run: Tell) -> Tell:
+        """Register what tells the people concerned of an event, by one rule of one domain.
+
+        It is one consumer of all events that rules are for, so what is told keeps their order.
+        """
+        return self._hook("teller", run)
+
     def arrives(self, run: F) -> F:
         """Register what happens when a signed-in socket has entered its rooms here."""
         return self._hook("arrival", run)
@@ -317,7 +361,16 @@ class Registry:
 
     @property
     def consumers(self) -> dict[str, Consumer]:
-        return {c.name: c for d in self.domains for c in d.consumers}
+        tellers = [_consumer_of(d, d.teller, self.notices) for d in self.domains if d.teller]
+        return {c.name: c for c in (*(c for d in self.domains for c in d.consumers), *tellers)}
+
+    @property
+    def notices(self) -> dict[type[Event], list[NoticeRule]]:
+        """Event → the notices that it leads to."""
+        found: dict[type[Event], list[NoticeRule]] = {}
+        for rule in (rule for domain in self.domains for rule in domain.notices):
+            found.setdefault(rule.event, []).append(rule)
+        return found
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -361,8 +414,34 @@ class Registry:
         return {name: tuple(consumers) for name, consumers in heard.items()}
 
 
-PARTS = ("contracts", "commands", "consumers", "routes", "personal", "retention")
+PARTS = (
+    "contracts",
+    "commands",
+    "consumers",
+    "routes",
+    "personal",
+    "retention",
+    "notices",
+    "mails",
+)
 """The files of a domain in which something is registered."""
+
+
+def _consumer_of(
+    domain: Domain, tell: Tell, rules: dict[type[Event], list[NoticeRule]]
+) -> Consumer:
+    def run(tx: Transaction, event: Event) -> None:
+        for rule in rules[type(event)]:
+            tell(tx, rule, event)
+
+    return Consumer(
+        name=f"{domain.name}.{tell.__name__}",
+        events=tuple(rules),
+        run=run,
+        outbound=False,
+        backfill=False,
+        heeds=lambda rules, event: True,
+    )
 
 
 def load_domains(names: Iterable[str]) -> Registry:
@@ -373,7 +452,9 @@ def load_domains(names: Iterable[str]) -> Registry:
         for part in PARTS:
             if find_spec(f"handlers.{name}.{part}"):
                 _import_whole(f"handlers.{name}.{part}")
-        domains.append(getattr(package, name))
+        domain: Domain = getattr(package, name)
+        domain.messages.read(Path(package.__path__[0]) / "messages")
+        domains.append(domain)
     return Registry(tuple(domains))
 
 

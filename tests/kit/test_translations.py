@@ -1,0 +1,101 @@
+"""Messages of a domain: found by name, by language and by number, and filled with values."""
+
+from pathlib import Path
+
+import pytest
+
+from handlers.kit.translations import Translations, placeholders_in
+from handlers.kit.wording import ANYBODY, Plain, Reader
+
+GERMAN, FRENCH = Reader("de", "Europe/Berlin"), Reader("fr")
+HEAD = """
+msgid ""
+msgstr ""
+"Language: {language}\\n"
+"Content-Type: text/plain; charset=UTF-8\\n"
+"Plural-Forms: nplurals=2; plural=({plural});\\n"
+"""
+ENGLISH_TEXT = """
+msgid "hello"
+msgstr "Hello {name}"
+
+msgid "tries"
+msgid_plural "tries"
+msgstr[0] "once"
+msgstr[1] "{count} times"
+
+msgid "letter"
+msgstr ""
+"One {name}.\\n"
+"\\n"
+"Two."
+"""
+GERMAN_TEXT = """
+msgid "hello"
+msgstr "Guten Tag {name}"
+
+msgid "tries"
+msgid_plural "tries"
+msgstr[0] "einmal"
+msgstr[1] "{count}-mal"
+
+#, fuzzy
+msgid "letter"
+msgstr "Brief"
+"""
+
+
+@pytest.fixture
+def messages(tmp_path: Path) -> Translations:
+    write(tmp_path, "en", ENGLISH_TEXT)
+    write(tmp_path, "de", GERMAN_TEXT)
+    found = Translations()
+    found.read(tmp_path)
+    return found
+
+
+def write(folder: Path, language: str, text: str, plural: str = "n != 1") -> None:
+    head = HEAD.format(language=language, plural=plural)
+    (folder / f"{language}.po").write_text(head + text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("reader", "said"),
+    [(ANYBODY, "Hello “Ana”"), (GERMAN, "Guten Tag “Ana”"), (FRENCH, "Hello “Ana”")],
+)
+def test_a_message_is_said_in_the_readers_language_or_in_english(messages, reader, said):
+    assert messages.say("hello", reader, {"name": "Ana"}) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "german"),
+    [(1, "once", "einmal"), (0, "0 times", "0-mal"), (1_200, "1,200 times", "1.200-mal")],
+)
+def test_a_message_with_plural_forms_is_chosen_by_its_count(messages, count, english, german):
+    assert messages.say("tries", ANYBODY, {"count": count}) == english
+    assert messages.say("tries", GERMAN, {"count": count}) == german
+
+
+def test_paragraphs_are_the_messages_own(messages):
+    said = messages.paragraphs("letter", ANYBODY, {"name": Plain("a\n\nb\u2029c {name}")})
+    assert said == ["One a b c {name}.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("name", "reader", "values"),
+    [("nothing", ANYBODY, {}), ("hello", ANYBODY, {}), ("letter", GERMAN, {"name": "Ana"})],
+    ids=["no such message", "no such value", "fuzzy"],
+)
+def test_what_is_missing_is_an_error(messages, name, reader, values):
+    with pytest.raises(KeyError):
+        messages.say(name, reader, values)
+
+
+@pytest.mark.parametrize("pattern", ["{}", "{0}", "{a.b}", "{a[0]}", "{a!r}", "{a:>9}", "{a"])
+def test_a_placeholder_is_a_name_and_nothing_else(pattern):
+    with pytest.raises(ValueError, match=r"no name|expected"):
+        placeholders_in(pattern)
+
+
+def test_the_placeholders_of_a_text_are_found():
+    assert placeholders_in("{a} and {b_c}, {{not}} {a}") == {"a", "b_c"}
