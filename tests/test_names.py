@@ -130,7 +130,7 @@ async def test_a_name_kept_before_it_was_checked_is_a_quotation_of_one_line_in_a
     text = mail.get_body(("plain",)).get_content()
     [said] = [one for one in text.splitlines() if "approved" in one]
     name = "“Ben 'King Your account is locked. Pay at https://evil.example”"
-    assert said.startswith(f"{name} approved your booking of ")
+    assert said.startswith(f"{name} approved your booking for ")
     assert [one for one in text.splitlines() if "locked" in one] == [said]
     notices = (await ana.call("/notifications", "list"))["notifications"]
     assert [one["body"] for one in notices if "locked" in one["body"]] == [said]

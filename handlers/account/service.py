@@ -13,11 +13,13 @@ from handlers.account.contracts import (
     Prove,
     SetPassword,
 )
+from handlers.account.mails import ADDRESS_LEFT, LEAVING_ADDRESS
 from handlers.auth import public as accounts
 from handlers.identities import public as identities
 from handlers.identities.contracts import LastMethod, SignInMethods
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.wording import Plain
 from handlers.pincodes import public as pincodes
 from handlers.pincodes.contracts import PincodeSent
 from handlers.pincodes.public import Asker
@@ -34,7 +36,8 @@ NEW_ADDRESS = "new address"
 def send_proof(tx: Transaction) -> PincodeSent:
     """Mail the actor a pincode with which they prove that it is them."""
     user = profiles.get_user(tx, tx.actor.id)
-    return pincodes.send_pincode(tx, user.email, PROOF, _owner(tx), bound_to=user.id)
+    reader = profiles.reader_of(user)
+    return pincodes.send_pincode(tx, user.email, PROOF, _owner(tx), reader=reader, bound_to=user.id)
 
 
 def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
@@ -77,15 +80,19 @@ def change_email(tx: Transaction, new: str) -> PincodeSent:
     """
     accounts.require_fresh_proof(tx)
     user, ticket = profiles.get_user(tx, tx.actor.id), pincodes.make_ticket()
-    new = profiles.normal_email(new)
+    new, reader = profiles.normal_email(new), profiles.reader_of(user)
     anybody = pincodes.session(tx, trusted=False)
-    pincodes.send_pincode(tx, new, NEW_ADDRESS, anybody, bound_to=user.id, ticket=ticket)
+    pincodes.send_pincode(
+        tx, new, NEW_ADDRESS, anybody, reader=reader, bound_to=user.id, ticket=ticket
+    )
     return pincodes.send_pincode(
         tx,
         user.email,
         OLD_ADDRESS,
         _owner(tx),
-        mail="leaving_address",
+        mail=LEAVING_ADDRESS,
+        reader=reader,
+        link="/forgot",
         bound_to=f"{user.id} {new}",
         ticket=ticket,
         new_email=new,
@@ -107,12 +114,11 @@ def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
     tx.publish(
         mails.compose(
             tx,
-            "address_left",
+            ADDRESS_LEFT,
             user.email,
-            new_email=new,
-            when=profiles.in_words(tx.now, user.time_zone),
-            device=device,
-            place=place,
+            profiles.reader_of(user),
+            {"new_email": new, "where": (device, Plain(place), tx.now)},
+            link="/",
         )
     )
     accounts.end_other_sessions(tx, "email_changed")

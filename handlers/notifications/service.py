@@ -1,12 +1,12 @@
 """Decisions about notifications."""
 
-from typing import Any
-
 import msgspec
 
 from handlers.kit import throttle
 from handlers.kit.context import Transaction
+from handlers.kit.notices import Notice, NoticeRule, Person, require_values
 from handlers.kit.throttle import DAY, Throttle
+from handlers.kit.wording import Plain, Value
 from handlers.notifications.contracts import (
     ListNotifications,
     MarkNotificationsRead,
@@ -16,6 +16,7 @@ from handlers.notifications.contracts import (
     NotificationView,
     UnreadView,
 )
+from handlers.notifications.mails import NOTICE
 from handlers.profile import public as profiles
 from handlers.profile.contracts import UserView
 from handlers.send import public as mails
@@ -26,16 +27,6 @@ from storage.notifications import NotificationRow
 AFTER_ALL_IDS = "~"
 MAILS = Throttle("mails of one kind of news", most=20, window=DAY)
 """To one person, by one other (or by the server): who moves a booking to and fro floods nobody."""
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """What is to be told about an event, whoever hears it."""
-
-    kind: str
-    title: str
-    body: str
-    link: str
-    mails: bool = False
 
 
 def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationPage:
@@ -64,39 +55,53 @@ def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
     return UnreadView(unread=unread)
 
 
-def tell(
-    tx: Transaction,
-    user_id: str,
-    notice: Notice,
-    data: dict[str, Any],
-    *,
-    about_id: str | None = None,
-) -> None:
-    """Tell a person in the app, and by mail where that kind of news asks for it and `MAILS` lets.
+def tell(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
+    """Tell a person in the app, and by mail where the rule says so and `MAILS` lets.
 
-    `about_id` is who else is named in it. Who was erased is told nothing.
+    Who was erased is told nothing. Raises TypeError for values that the rule does not declare.
     """
-    user = profiles.get_user(tx, user_id)
+    require_values(rule.says, notice.values)
+    user = profiles.get_user(tx, notice.to)
     if profiles.is_closed(user):
         return
-    mails_it = notice.mails and _may_mail(tx, user_id, notice.kind)
-    row = NotificationRow(
-        id=tx.new_id(),
-        user_id=user_id,
-        kind=notice.kind,
-        title=notice.title,
-        body=notice.body,
-        link=notice.link,
-        data=data,
-        created_at=tx.now,
-        read_at=None,
-        mail_status="pending" if mails_it else "none",
-        about_id=about_id,
-    )
+    mails_it = rule.importance != "app" and _may_mail(tx, user.id, rule.kind)
+    row = _row_of(tx, rule, notice, user)
+    row.mail_status = "pending" if mails_it else "none"
     store.insert_notification(tx, row)
-    tx.publish(NotificationDispatched(user_id=user_id, notification=view_of(row)))
+    tx.publish(NotificationDispatched(user_id=user.id, notification=view_of(row)))
     if mails_it:
         _mail(tx, row, user)
+
+
+def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
+    """The notice in its reader's words; `about_id` is whoever is named in it."""
+    reader = profiles.reader_of(user)
+    values = {name: _resolved(tx, value) for name, value in notice.values.items()}
+    named = [value.id for value in notice.values.values() if isinstance(value, Person)]
+    if len(named) > 1:
+        raise TypeError(f"{rule.kind} names several people, and can be cleared for one alone")
+    title, body = (rule.messages.say(name, reader, values) for name in rule.names)
+    return NotificationRow(
+        id=tx.new_id(),
+        user_id=user.id,
+        kind=rule.kind,
+        title=title,
+        body=body,
+        link=notice.link,
+        data=dict(notice.data),
+        created_at=tx.now,
+        read_at=None,
+        mail_status="none",
+        about_id=named[0] if named else None,
+    )
+
+
+def _resolved(tx: Transaction, value: Value | Person) -> Value:
+    """A value, with what a person calls themselves in place of their id."""
+    if not isinstance(value, Person):
+        return value
+    user = profiles.get_user(tx, value.id)
+    return f"{user.first_name} {user.last_name}"
 
 
 def note_mail(tx: Transaction, notification_id: str | None, status: str) -> None:
@@ -118,14 +123,13 @@ def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:
 
 
 def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
+    said = {
+        "title": Plain(row.title),
+        "first_name": Plain(user.first_name),
+        "body": Plain(row.body),
+    }
+    reader = profiles.reader_of(user)
     mail = mails.compose(
-        tx,
-        "notice",
-        user.email,
-        notification_id=row.id,
-        title=row.title,
-        body=row.body,
-        link=row.link,
-        first_name=user.first_name,
+        tx, NOTICE, user.email, reader, said, link=row.link, notification_id=row.id
     )
     tx.publish(mail)

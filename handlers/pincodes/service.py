@@ -16,14 +16,15 @@ Invariants:
 import hashlib
 import hmac
 import secrets
-from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from handlers.kit import throttle
 from handlers.kit.context import Transaction
+from handlers.kit.notices import MailText
 from handlers.kit.rules import Rules
 from handlers.kit.throttle import DAY, HOUR, Throttle, mailbox_of
+from handlers.kit.wording import ANYBODY, Code, Reader, Value
 from handlers.pincodes.askers import Asker
 from handlers.pincodes.contracts import (
     PincodeExpired,
@@ -32,6 +33,7 @@ from handlers.pincodes.contracts import (
     PincodesGuessed,
     PincodeWrong,
 )
+from handlers.pincodes.mails import PINCODE
 from handlers.send import public as mails
 from storage import pincodes as store
 from storage.pincodes import PincodeRow
@@ -53,12 +55,14 @@ def send_pincode(
     purpose: str,
     by: Asker,
     *,
-    mail: str = "pincode",
+    mail: MailText = PINCODE,
+    reader: Reader = ANYBODY,
+    link: str | None = None,
     bound_to: str = "",
     ticket: str | None = None,
-    **fields: Any,
+    **values: Value,
 ) -> PincodeSent:
-    """Mail a fresh pincode, by the template `mail`.
+    """Mail a fresh pincode, as `mail` that may say `pincode`, its `life` and these `values`.
 
     `email` is in its normal form; several pincodes may share a `ticket`. Raises RateLimited.
     """
@@ -78,8 +82,9 @@ def send_pincode(
         expires_at=tx.now + tx.rules.span("pincode_life_s"),
     )
     store.insert_pincode(tx, row)
-    minutes = tx.rules.pincode_life_s // 60
-    tx.publish(mails.compose(tx, mail, email, pincode=pincode, minutes=minutes, **fields))
+    values = {"pincode": Code(pincode), "life": tx.rules.span("pincode_life_s"), **values}
+    said = {name: values[name] for name in mail.says}
+    tx.publish(mails.compose(tx, mail, email, reader, said, link=link))
     return PincodeSent(expires_in_s=tx.rules.pincode_life_s, ticket=ticket)
 
 

@@ -1,14 +1,13 @@
 """What neighbours need of users inside their own transaction."""
 
 from collections.abc import Callable
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from handlers.kit.life import RolesChanged
+from handlers.kit.wording import Reader
 from handlers.profile import STUDENT, service
 from handlers.profile.contracts import UserCreated, UserView
 from storage import profile as store
@@ -63,9 +62,9 @@ def normal_email(email: str) -> str:
     return email.strip().lower()
 
 
-def in_words(moment: datetime, time_zone: str) -> str:
-    """A moment in somebody's own zone, as mails tell it."""
-    return moment.astimezone(ZoneInfo(time_zone)).strftime("%A %-d %B, %H:%M") + f" ({time_zone})"
+def reader_of(user: UserView) -> Reader:
+    """How somebody reads what they are told."""
+    return Reader(user.language, user.time_zone, user.settings.clock)
 
 
 def get_user(tx: Transaction, user_id: str) -> UserView:

@@ -1,16 +1,17 @@
-"""What neighbours need to have something sent: content, composed from a template."""
+"""What neighbours need to have something sent: a mail that they declared, laid out."""
 
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from handlers.kit.context import Transaction
-from handlers.kit.visible import one_line
+from handlers.kit.notices import MailText, require_values
+from handlers.kit.translations import Values
+from handlers.kit.wording import Code, Reader
 from handlers.send.contracts import SendNotification
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+_layouts = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "layouts"),
     autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -19,23 +20,38 @@ _templates = Environment(
 
 
 def compose(
-    tx: Transaction, kind: str, to: str, *, notification_id: str | None = None, **fields: Any
+    tx: Transaction,
+    mail: MailText,
+    to: str,
+    reader: Reader,
+    values: Values,
+    *,
+    link: str | None = None,
+    notification_id: str | None = None,
 ) -> SendNotification:
-    """A mail of `kind` (a pair of templates; the first line of the text is the subject).
+    """A mail in its reader's language; `link` is a place in the page, for one with an action.
 
-    Line breaks are the templates' own: each text field becomes one line of visible text.
+    Paragraphs are the messages' own: each value becomes one line of visible text. Raises TypeError
+    for values, or a link, that the mail does not declare.
     """
-    lines = {name: one_line(said) for name, said in fields.items() if isinstance(said, str)}
-    fields = {"public_url": tx.rules.public_url, **fields, **lines}
-    text = _templates.get_template(f"{kind}.txt").render(fields)
-    subject, _, body = text.partition("\n")
+    require_values(mail.says, values)
+    if mail.action != (link is not None):
+        raise TypeError(f"{mail.kind} has a link exactly when it has an action")
+    subject, body, *action = (mail.messages.paragraphs(name, reader, values) for name in mail.names)
+    content = {
+        "language": mail.messages.nearest(reader.language),
+        "paragraphs": body,
+        "codes": {value for value in values.values() if isinstance(value, Code)},
+        "action": action[0][0] if action else "",
+        "url": f"{tx.rules.public_url}/#{link}",
+    }
     return SendNotification(
         dispatch_id=tx.new_id(),
         channel="email",
-        kind=kind,
+        kind=mail.kind,
         to=to,
-        subject=" ".join(subject.split()),
-        text=body.lstrip("\n"),
-        html=_templates.get_template(f"{kind}.html").render(fields),
+        subject=" ".join(subject),
+        text=_layouts.get_template("mail.txt").render(content),
+        html=_layouts.get_template("mail.html").render(content),
         notification_id=notification_id,
     )

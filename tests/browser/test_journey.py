@@ -62,7 +62,7 @@ async def find_and_book(ben: Viewer) -> None:
 
 async def approve(ada: Viewer, ben: Viewer) -> None:
     """She is told of it where she is; he sees her answer without touching anything."""
-    await ada.part("new-notification").get_by_role("link", name="New request").click()
+    await ada.part("new-notification").get_by_role("link", name="New booking request").click()
     asked = ada.part("booking", status="requested")
     await expect(asked).to_contain_text("Asked by Ben Example")
     await expect(asked).to_contain_text("My parser loops for ever")

@@ -20,9 +20,9 @@ from handlers.kit.codes import check_zone
 from handlers.kit.command import load_domains
 from handlers.kit.errors import Invalid, Refusal
 from handlers.kit.visible import as_file_name, checked_line, one_line, quoted, shortened
+from handlers.kit.wording import QUOTED_MAX
 from handlers.moderation.filter import Filter
 from handlers.moderation.words import WordList
-from handlers.notifications.consumers import NAME_MAX
 from handlers.previews.links import first_link
 from handlers.previews.page import read_page
 from handlers.send.contracts import SendNotification
@@ -266,7 +266,7 @@ def test_mails(make):
     mailer = Mailer(None, "Parley <parley@example.org>", Stopped(datetime(2030, 1, 1, tzinfo=UTC)))
 
     def write(text: str) -> None:
-        body = quoted(text, NAME_MAX)
+        body = quoted(text, QUOTED_MAX)
         mailer._write(
             SendNotification(
                 dispatch_id="1",

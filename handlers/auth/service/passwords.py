@@ -14,6 +14,8 @@ from handlers.auth.contracts import (
     Reset,
     SessionView,
 )
+from handlers.auth.mails import NO_ACCOUNT
+from handlers.auth.mails import RESET as RESET_MAIL
 from handlers.auth.service import devices, guesses
 from handlers.auth.service.sessions import (
     end_other_sessions,
@@ -25,6 +27,7 @@ from handlers.auth.strength import check_strength
 from handlers.kit import throttle
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.wording import ANYBODY, Reader
 from handlers.pincodes import public as pincodes
 from handlers.pincodes.contracts import PincodeSent, PincodeWrong
 from handlers.profile import public as profiles
@@ -35,11 +38,15 @@ RESET = "reset"
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What is behind an address: a person, their password's hash, and the device that asks."""
+    """What is behind an address: a person, their password's hash, and the device that asks.
+
+    `reader` is how that person reads mails.
+    """
 
     user_id: str | None
     password_hash: str | None
     device: KnownDeviceRow | None
+    reader: Reader
 
 
 def find_login(tx: Transaction, ask: Login) -> Account:
@@ -102,8 +109,8 @@ def forgot(tx: Transaction, ask: Forgot) -> PincodeSent:
     email = profiles.normal_email(ask.email)
     account = _find_account(tx, email, ask.device_token)
     by = pincodes.visitor(tx, account.device.id if account.device else None)
-    mail = "reset" if account.user_id else "no_account"
-    return pincodes.send_pincode(tx, email, RESET, by, mail=mail)
+    mail, link = (RESET_MAIL, None) if account.user_id else (NO_ACCOUNT, "/signup")
+    return pincodes.send_pincode(tx, email, RESET, by, mail=mail, link=link, reader=account.reader)
 
 
 def reset(tx: Transaction, ask: Reset, new_hash: str) -> SessionView:
@@ -176,7 +183,9 @@ def _find_account(tx: Transaction, email: str, device_token: str | UnsetType) ->
     user = profiles.find_user_by_email(tx, email)
     user_id = user.id if user else None
     password_hash = store.find_password(tx, user_id or "")
-    return Account(user_id, password_hash, devices.find_known(tx, user_id, device_token))
+    reader = profiles.reader_of(user) if user else ANYBODY
+    known = devices.find_known(tx, user_id, device_token)
+    return Account(user_id, password_hash, known, reader)
 
 
 def _is_current(tx: Transaction, user_id: str, proved: str | None) -> bool:

@@ -15,7 +15,9 @@ The steps are what domains declare (`handlers/kit/personal_data.py`), in that or
 from datetime import timedelta
 
 from handlers.kit.context import Transaction
+from handlers.kit.wording import Plain
 from handlers.personal_data.contracts import AccountDeleted, ErasureGoesOn
+from handlers.personal_data.mails import ACCOUNT_DELETED
 from handlers.profile import public as profiles
 from handlers.send import public as mails
 from storage import personal_data as store
@@ -31,12 +33,11 @@ def begin(tx: Transaction, user_id: str) -> None:
     user = profiles.get_user(tx, user_id)
     farewell = mails.compose(
         tx,
-        "notice",
+        ACCOUNT_DELETED,
         user.email,
-        title="Your account was deleted",
-        body="Nothing of it is kept. You are welcome to come back any time.",
+        profiles.reader_of(user),
+        {"first_name": Plain(user.first_name)},
         link="/signup",
-        first_name=user.first_name,
     )
     tx.publish(farewell)
     for close in tx.kernel.personal_data.closing:

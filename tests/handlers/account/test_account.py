@@ -168,7 +168,7 @@ async def test_the_old_address_hears_where_the_account_went(world, ana):
     assert "127.0.0.1" in last
     assert "If this wasn't you" in last
     subjects = [str(mail["Subject"]) for mail in world.mails.to(MOVED)]
-    assert subjects[-1] == "Your address was changed"
+    assert subjects[-1] == "Your email address was changed"
 
 
 async def test_both_pincodes_of_a_move_have_one_ticket(world, ana):

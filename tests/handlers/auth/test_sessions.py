@@ -123,8 +123,8 @@ async def test_a_sign_in_from_a_new_device_is_told_and_one_from_a_known_is_not(w
     listed = (await ana.call("/notifications", "list"))["notifications"]
     told = [one["body"] for one in listed if one["kind"] == "new_device"]
     assert [body.partition(",")[0] for body in told] == [
-        "“Mobile Safari on iOS”",
-        "“Firefox on Linux”",
+        "Details: “Mobile Safari on iOS”",
+        "Details: “Firefox on Linux”",
     ]
     mails = world.mails.to(ana.email)
     assert sum("New sign-in" in mail["Subject"] for mail in mails) == 2

@@ -118,10 +118,10 @@ async def test_rejections_cancellations_and_moves_are_told_and_mailed(world, ana
     assert sorted(await news(world, ben, but=asked)) == ["booking_cancelled", "booking_rescheduled"]
     assert sorted(subjects(world, ana)) == [
         "Booking cancelled",
-        "Booking moved",
         "Booking rejected",
+        "Booking rescheduled",
     ]
-    assert sorted(subjects(world, ben)) == ["Booking cancelled", "Booking moved"]
+    assert sorted(subjects(world, ben)) == ["Booking cancelled", "Booking rescheduled"]
 
 
 async def test_an_expiry_is_told_to_the_student_and_not_mailed(world, ana, ben, shop):
@@ -256,7 +256,7 @@ async def test_who_moves_a_booking_to_and_fro_floods_no_mailbox(world, ana, ben,
         await decide(ana, "reschedule", booking, block_id=block_id)
     assert (await news(world, ben)).count("booking_rescheduled") == moves
     for person in (ana, ben):
-        assert subjects(world, person).count("Booking moved") == MAILS.most
+        assert subjects(world, person).count("Booking rescheduled") == MAILS.most
     await decide(ben, "reschedule", booking, block_id=shop.blocks[5]["id"])
     await world.settle()
-    assert subjects(world, ana).count("Booking moved") == MAILS.most + 1, "by somebody else"
+    assert subjects(world, ana).count("Booking rescheduled") == MAILS.most + 1, "by somebody else"

@@ -20,7 +20,7 @@ from storage.consultants import consultants as consulting
 from storage.profile import users
 from tests.handlers.chat.scenes import Offer, offer
 from tests.handlers.waiting_room.scenes import refusal_of
-from tests.world import PASSWORD, Person, World, session_id_of, until
+from tests.world import PASSWORD, Person, World, session_id_of, text_of, until
 
 GRACE = timedelta(days=30)
 
@@ -72,8 +72,8 @@ async def test_the_day_is_told_and_what_is_to_come_is_called_off(world, ana, ben
     assert len(ben.events("BOOKING_CANCELLED")) == 2
     kinds = [n["kind"] for n in (await ben.call("/notifications", "list"))["notifications"]]
     assert kinds.count("booking_cancelled") == 2
-    mail = next(m for m in world.mails.to(ana.email) if "to be deleted" in m["Subject"])
-    assert "take it back" in mail.as_string()
+    mail = next(m for m in world.mails.to(ana.email) if "will be deleted" in m["Subject"])
+    assert "cancel the deletion" in text_of(mail)
 
 
 async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):

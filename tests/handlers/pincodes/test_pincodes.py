@@ -3,9 +3,11 @@
 from collections import Counter
 
 import pytest
+from sqlalchemy import select
 
 from handlers.kit.throttle import mailbox_of
 from handlers.pincodes.service import GUESSES
+from storage.events import events
 from tests.wire_client import Client
 from tests.world import Person, World, address_of, one_database, text_of
 
@@ -149,6 +151,9 @@ async def test_all_strangers_together_have_so_many_guesses_a_day_and_the_owner_h
     listed = (await ana.call("/notifications", "list"))["notifications"]
     [told] = [one["title"] for one in listed if one["kind"] == "pincodes_guessed"]
     assert f"{GUESSES.most} times" in told
+    named = select(events.c.data).where(events.c.name == "PINCODES_GUESSED")
+    kept = await world.read(lambda tx: tx.scalars(named))
+    assert kept == [""], "the address that the event names is kept nowhere"
     assert await reset(home, pincode, ticket=sent["ticket"]) == "OK", "who reads the mail gets in"
 
 

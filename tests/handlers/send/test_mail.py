@@ -2,11 +2,16 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from handlers.account.mails import LEAVING_ADDRESS
+from handlers.kit.wording import ANYBODY, Code, Plain, Reader
+from handlers.notifications.mails import NOTICE
+from handlers.pincodes import mails
 from handlers.send import service
 from handlers.send.public import compose
 from storage.columns import metadata
@@ -16,7 +21,7 @@ from tests.wire_client import Client
 from tests.world import World, address_of, one_database, until
 
 ANA = address_of("ana")
-PINCODE = {"pincode": "123456", "minutes": 10}
+PINCODE = {"pincode": Code("123456"), "life": timedelta(minutes=10)}
 
 
 async def ask_for_pincode(world: World) -> Client:
@@ -85,19 +90,47 @@ async def test_a_pincode_is_sealed_on_its_way_and_kept_nowhere_afterwards(world,
 
 @one_database
 async def test_what_people_wrote_stays_text_in_a_page_and_one_line_each(world):
-    fields = {
-        "title": "A\n<b>",
-        "body": "<script>alert(1)</script>\r\n\nPay\u2028 at\u202e once\x1b",
-        "link": "/a",
-        "first_name": "&",
+    values = {
+        "title": Plain("A\n<b>"),
+        "body": Plain("<script>alert(1)</script>\r\n\nPay\u2028 at\u202e once\x1b"),
+        "first_name": Plain("&"),
     }
-    mail = await world.transact(lambda tx: compose(tx, "notice", ANA, **fields))
+    mail = await world.transact(
+        lambda tx: compose(tx, NOTICE, ANA, ANYBODY, values, link="/a"),
+    )
     assert (mail.subject, mail.channel, mail.to) == ("A <b>", "email", ANA)
     assert "<script>" not in mail.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in mail.html
     assert "Hello &amp;," in mail.html
     assert "\n\n<script>alert(1)</script> Pay at once\n\n" in mail.text
     assert "http://localhost:8000/#/a" in mail.text
+
+
+@one_database
+async def test_a_mail_is_in_its_readers_language_and_quotes_what_people_wrote(world):
+    values = {**PINCODE, "new_email": "<b>new@example.org</b>"}
+    german = Reader(language="de", time_zone="Europe/Berlin")
+    mail = await world.transact(
+        lambda tx: compose(tx, LEAVING_ADDRESS, ANA, german, values, link="/forgot")
+    )
+    assert mail.subject == "Ihr Parley-Code für eine neue E-Mail-Adresse"
+    assert "in “<b>new@example.org</b>” ändern" in mail.text
+    assert "in “&lt;b&gt;new@example.org&lt;/b&gt;” ändern" in mail.html
+    assert "\n\n123456\n\n" in mail.text
+    assert 'font-weight:700">123456</p>' in mail.html, "on its own, and large"
+    assert "10 Minuten" in mail.text
+    assert mail.text.endswith("Passwort zurücksetzen: http://localhost:8000/#/forgot\n")
+    assert '<a href="http://localhost:8000/#/forgot">Passwort zurücksetzen</a>' in mail.html
+    assert '<html lang="de">' in mail.html
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("values", "link"), [({}, None), ({**PINCODE, "more": "x"}, None), (PINCODE, "/a")]
+)
+async def test_a_mail_is_composed_of_what_it_declares_and_nothing_else(world, values, link):
+    with pytest.raises(TypeError):
+        await world.transact(lambda tx: compose(tx, mails.PINCODE, ANA, ANYBODY, values, link=link))
 
 
 async def test_a_mail_goes_out_by_smtp(make_world, mailbox):
@@ -198,7 +231,9 @@ async def test_a_mail_whose_delivery_was_not_noted_comes_twice_under_one_id(
 async def test_an_address_that_headers_read_otherwise_gets_nothing(make_world, mailbox, address):
     """Doors refuse such an address; one that came in nevertheless is given up at once."""
     world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
-    await world.transact(lambda tx: tx.publish(compose(tx, "pincode", address, **PINCODE)))
+    await world.transact(
+        lambda tx: tx.publish(compose(tx, mails.PINCODE, address, ANYBODY, PINCODE))
+    )
     [failed] = (await outcomes(world))["DELIVERY_FAILED"]
     assert (failed["attempts"], failed["reason"]) == (1, "no mail can be made of it")
     assert mailbox.mails == []
