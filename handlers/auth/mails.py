@@ -2,5 +2,5 @@
 
 from handlers.auth import auth
 
-RESET = auth.mail("reset", says=("pincode", "life"))
-NO_ACCOUNT = auth.mail("no_account", action=True)
+RESET_MAIL = auth.mail("reset", says=("pincode", "life"))
+NO_ACCOUNT_MAIL = auth.mail("no_account", action=True)

@@ -285,9 +285,10 @@ class Domain:
         says: Iterable[str] = (),
         text: str | None = None,
     ) -> Callable[[Find], Find]:
-        """Register a `def (tx, event)` that gives the notices of this kind.
+        """Register a `def (tx, event)` that yields the notices of this kind.
 
-        `says` are the names of their values. `text` names the messages where a kind has several.
+        `says` are the names of their values. `text` is the prefix of the message ids, `kind` by
+        default; a kind with several texts has a declaration for each.
         """
 
         def register(find: Find) -> Find:
@@ -298,15 +299,15 @@ class Domain:
         return register
 
     def mail(self, kind: str, *, says: Iterable[str] = (), action: bool = False) -> MailText:
-        """Declare a mail of this kind; `says` are the names of its values."""
+        """Declare an email of this kind; `says` are the names of its values."""
         mail = MailText(kind, frozenset(says), action, self.messages)
         self.mails.append(mail)
         return mail
 
     def tells(self, run: Tell) -> Tell:
-        """Register what tells the people concerned of an event, by one rule of one domain.
+        """Register what delivers the notices of all domains: `def (tx, rule, event)`.
 
-        It is one consumer of all events that rules are for, so what is told keeps their order.
+        It becomes one consumer of all events with notices, which keeps each order key in order.
         """
         return self._hook("teller", run)
 
@@ -366,7 +367,7 @@ class Registry:
 
     @property
     def notices(self) -> dict[type[Event], list[NoticeRule]]:
-        """Event → the notices that it leads to."""
+        """Event → the notices declared for it."""
         found: dict[type[Event], list[NoticeRule]] = {}
         for rule in (rule for domain in self.domains for rule in domain.notices):
             found.setdefault(rule.event, []).append(rule)

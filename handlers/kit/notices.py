@@ -1,39 +1,39 @@
-"""What domains declare that people are told, and by which mails, in words of their own messages.
+"""The notifications and emails that a domain declares beside its code.
 
-A domain declares both beside its code (`@domain.notifies`, `domain.mail`). The notifications
-domain tells the notices and the send domain sends the mails; neither knows who declared them.
+`@domain.notifies` declares a notification and `domain.mail` an email. Their texts are messages of
+the domain. The notifications domain delivers notices and the send domain sends emails; neither
+imports the domains that declare them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
+from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
 from handlers.kit.translations import Translations
 from handlers.kit.wording import Value
 
-if TYPE_CHECKING:
-    from handlers.kit.context import Transaction
-
 Importance = Literal["app", "mail", "critical"]
-"""How far a notice goes: shown in the app; mailed too; mailed and nobody's to turn off, since it is
-about who can use an account."""
+"""How a notice reaches its reader: `app` shows it in the app only, `mail` sends an email too.
+`critical` also sends an email and must not be turned off: it is about access to an account or to
+personal data."""
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Somebody who is named in a text, by their id."""
+    """A user whose name stands in a text."""
 
     id: str
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What one person is told of an event.
+    """What one user is told about an event.
 
-    `to` is their id, `link` a place in the page, `data` what apps are given. `values` are what the
-    placeholders of the body stand for, and `count` that of the title. Name somebody only as a
-    `Person`, and at most one: the body is cleared when that person is erased.
+    `to` is the id of the user, `link` a path in the page, and `data` is for apps. `values` fill the
+    placeholders of the texts. Name at most one other user, always as a `Person`: the body is
+    cleared when that user's account is deleted.
     """
 
     to: str
@@ -44,9 +44,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class NoticeRule:
-    """A kind of notice that an event leads to: `find` gives one for each person it is for.
+    """One declared kind of notice: `find` gives a `Notice` for each recipient of an event.
 
-    Its words are the messages `<text>.title` and `<text>.body`, in which `says` may stand.
+    Its texts are the messages `<text>.title` and `<text>.body`; `says` are their placeholders.
     """
 
     kind: str
@@ -54,20 +54,21 @@ class NoticeRule:
     event: type[Event]
     importance: Importance
     says: frozenset[str]
-    find: "Callable[[Transaction, Any], Iterable[Notice]]"
+    find: Callable[[Transaction, Any], Iterable[Notice]]
     messages: Translations
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The messages that it needs."""
+        """The ids of its messages."""
         return (f"{self.text}.title", f"{self.text}.body")
 
 
 @dataclass(frozen=True)
 class MailText:
-    """A mail that a domain sends: `mail.<kind>.subject`, `.body` (paragraphs) and `.action`.
+    """One declared kind of email.
 
-    With an `action` it ends with a link, which the message names.
+    Its texts are the messages `mail.<kind>.subject`, `.body` (paragraphs) and, if it ends with a
+    link, `.action`, the label of that link. `says` are their placeholders.
     """
 
     kind: str
@@ -77,12 +78,12 @@ class MailText:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The messages that it needs."""
+        """The ids of its messages."""
         parts = ("subject", "body", "action") if self.action else ("subject", "body")
         return tuple(f"mail.{self.kind}.{part}" for part in parts)
 
 
 def require_values(says: frozenset[str], values: Mapping[str, Any]) -> None:
-    """Raises TypeError unless the values are those that were declared."""
+    """Raises TypeError unless the names of `values` are exactly those declared."""
     if says != values.keys():
         raise TypeError(f"declared are {sorted(says)}, given are {sorted(values)}")

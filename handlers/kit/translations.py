@@ -1,8 +1,8 @@
-"""The messages of a domain in every language: gettext files, read once.
+"""The messages of a domain in every language, from gettext files.
 
-A domain has one `messages/<language>.po` for each language. A `msgid` is a name such as
-`booking_approved.body`; the text has placeholders as in `{starts_at}`. A message with plural forms
-is chosen by the value `count`. What is marked `fuzzy` counts as missing.
+A domain has one `messages/<language>.po` for each language. A `msgid` is an id such as
+`booking_approved.body`; the text has placeholders such as `{starts_at}`. The value `count` selects
+the plural form. A message that is marked `fuzzy` counts as missing.
 """
 
 import gettext
@@ -28,32 +28,33 @@ Values = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Language:
-    """One file: as it is written, and compiled."""
+    """One file, as parsed and as compiled."""
 
     catalog: Catalog
     compiled: gettext.GNUTranslations
 
 
 class Translations:
-    """The messages of one domain; none until they are read."""
+    """The messages of one domain; empty until `read`."""
 
     def __init__(self) -> None:
         self.languages: dict[str, Language] = {}
 
     def read(self, folder: Path) -> None:
-        """Take every `<language>.po` of `folder`; raises ValueError for one that is malformed."""
+        """Load every `<language>.po` in `folder`; raises ValueError for a malformed file."""
         for file in sorted(folder.glob("*.po")):
             self.languages[file.stem] = _read(file)
 
     def say(self, name: str, reader: Reader, values: Values) -> str:
-        """The message `name` in the reader's language, or in English where there is none.
+        """The message `name` in the reader's language, with its placeholders filled.
 
-        Raises KeyError for a message that is missing, and for a placeholder without a value.
+        Falls back to English if the domain has no messages in that language. Raises KeyError for a
+        missing message or value.
         """
         return PARAGRAPH.join(self.paragraphs(name, reader, values))
 
     def paragraphs(self, name: str, reader: Reader, values: Values) -> list[str]:
-        """The same, one line each: they are told apart before the values come in."""
+        """The same as single lines. The text is split before values, which cannot add lines."""
         language = self.nearest(reader.language)
         reader = msgspec.structs.replace(reader, language=language)
         words = {name: in_words(value, reader) for name, value in values.items()}
@@ -61,7 +62,7 @@ class Translations:
         return [one.format_map(words) for one in pattern.split(PARAGRAPH)]
 
     def nearest(self, language: str) -> str:
-        """This language, or English where there are no messages in it."""
+        """This language if the domain has messages in it, otherwise English."""
         return language if language in self.languages else FALLBACK
 
     def _find(self, name: str, language: str, count: Value | None) -> str:
@@ -75,7 +76,7 @@ class Translations:
 
 
 def placeholders_in(pattern: str) -> set[str]:
-    """Names of the placeholders of a text; raises ValueError for any that is not just a name."""
+    """The names of the placeholders in a text; raises ValueError for formats and expressions."""
     found = set()
     for _, name, form, conversion in Formatter().parse(pattern):
         if name is None:

@@ -1,7 +1,7 @@
-"""Values as a reader sees them in a text: in their language, their time zone, on their clock.
+"""Formats values for a reader: by their language, time zone and clock.
 
-A `str` is text that somebody wrote, so it is always quoted (`handlers/kit/visible.py`). Only what
-the server or its operator wrote is `Plain`.
+A `str` is text that a user wrote, so it is always quoted (`handlers/kit/visible.py`). Text that the
+server or its operator wrote is `Plain`.
 """
 
 from datetime import datetime, timedelta
@@ -21,16 +21,15 @@ from handlers.kit.visible import SPACES, one_line, quoted
 
 FALLBACK = "en"
 QUOTED_MAX = 80
-"""So many characters of a quoted text are shown."""
+"""The longest quoted text, in characters; the rest becomes an ellipsis."""
 LOCALES = {"en": "en_GB"}
-"""Locales whose formats differ from those that CLDR gives the language alone: for `en` it gives
-those of the United States."""
+"""The locale of a language, where it is not the language alone: CLDR's `en` is American English."""
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 UNITS_SHOWN_MAX = 2
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """How somebody reads: an ISO 639-1 language, an IANA time zone, and a `24h` or `12h` clock."""
+    """The preferences of a reader: ISO 639-1 language, IANA time zone, `24h` or `12h` clock."""
 
     language: str = FALLBACK
     time_zone: str = "UTC"
@@ -38,23 +37,23 @@ class Reader(msgspec.Struct, frozen=True):
 
 
 ANYBODY = Reader()
-"""Somebody without an account, whose language nobody knows."""
+"""A reader without an account, so without preferences."""
 
 
 class Plain(str):
-    """A text by the server or its operator, which is shown without quotation marks."""
+    """Text that the server or its operator wrote; it is not quoted."""
 
 
 class Code(Plain):
-    """A pincode or the like, which a mail shows large."""
+    """A pincode, which an email shows in large type."""
 
 
 Value = str | int | datetime | timedelta | Money | tuple["Value", ...]
-"""A tuple is listed with commas, without what is empty in it."""
+"""A tuple becomes a list with commas; empty parts are left out."""
 
 
 def in_words(value: Value, reader: Reader) -> str:
-    """One line of visible text that stands for `value`."""
+    """`value` as one line of visible text."""
     match value:
         case Plain():
             return one_line(value)
@@ -79,12 +78,12 @@ def _formatted(value: int | datetime | timedelta | Money, reader: Reader) -> str
 
 @cache
 def locale_of(language: str) -> Locale:
-    """The locale whose formats go with a language that there are messages in."""
+    """The locale that formats values in messages of this language."""
     return Locale.parse(LOCALES.get(language, language))
 
 
 def _format_moment(moment: datetime, reader: Reader, locale: Locale) -> str:
-    """Date, time and zone: the zone is named, since mail is read anywhere."""
+    """Date, time and zone; the zone is named because email is read anywhere."""
     local = moment.astimezone(ZoneInfo(reader.time_zone))
     skeleton = "Hm" if reader.clock == "24h" else "hm"
     date = format_date(local, "full", locale=locale)
@@ -93,7 +92,7 @@ def _format_moment(moment: datetime, reader: Reader, locale: Locale) -> str:
 
 
 def _format_duration(duration: timedelta, locale: Locale) -> str:
-    """The two largest units that are not zero, to the second."""
+    """The two largest units that are not zero, rounded to seconds."""
     left, parts = round(duration.total_seconds()), []
     for unit, seconds in UNITS:
         count, left = divmod(left, seconds)

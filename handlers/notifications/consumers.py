@@ -1,4 +1,4 @@
-"""How what happened elsewhere becomes notifications, and how their mails went."""
+"""Delivers declared notices, and records how their emails went."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from handlers.send.contracts import DeliveryFailed, DeliverySucceeded
 
 @notifications.tells
 def tell_people(tx: Transaction, rule: NoticeRule, event: Any) -> None:
-    """Tell everybody whom a domain's notices of this event are for."""
+    """Deliver the notices that a rule finds for this event."""
     for notice in rule.find(tx, event):
         tell(tx, rule, notice)
 

@@ -56,9 +56,9 @@ def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
 
 
 def tell(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
-    """Tell a person in the app, and by mail where the rule says so and `MAILS` lets.
+    """Show a notice in the app, and email it if its rule says so and `MAILS` allows.
 
-    Who was erased is told nothing. Raises TypeError for values that the rule does not declare.
+    Does nothing for a deleted account. Raises TypeError for values that the rule does not declare.
     """
     require_values(rule.says, notice.values)
     user = profiles.get_user(tx, notice.to)
@@ -74,12 +74,12 @@ def tell(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
 
 
 def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
-    """The notice in its reader's words; `about_id` is whoever is named in it."""
+    """The notice in its reader's language; `about_id` is the user named in it."""
     reader = profiles.reader_of(user)
     values = {name: _resolved(tx, value) for name, value in notice.values.items()}
     named = [value.id for value in notice.values.values() if isinstance(value, Person)]
     if len(named) > 1:
-        raise TypeError(f"{rule.kind} names several people, and can be cleared for one alone")
+        raise TypeError(f"{rule.kind} names several people; about_id holds one")
     title, body = (rule.messages.say(name, reader, values) for name in rule.names)
     return NotificationRow(
         id=tx.new_id(),
@@ -97,7 +97,7 @@ def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -
 
 
 def _resolved(tx: Transaction, value: Value | Person) -> Value:
-    """A value, with what a person calls themselves in place of their id."""
+    """The value itself, or the name of a `Person`."""
     if not isinstance(value, Person):
         return value
     user = profiles.get_user(tx, value.id)

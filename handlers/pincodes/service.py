@@ -62,7 +62,7 @@ def send_pincode(
     ticket: str | None = None,
     **values: Value,
 ) -> PincodeSent:
-    """Mail a fresh pincode, as `mail` that may say `pincode`, its `life` and these `values`.
+    """Email a fresh pincode. `mail` may say `pincode`, its `life` and what `values` has.
 
     `email` is in its normal form; several pincodes may share a `ticket`. Raises RateLimited.
     """

@@ -1,4 +1,4 @@
-"""What neighbours need to have something sent: a mail that they declared, laid out."""
+"""Composes the emails that domains declare."""
 
 from pathlib import Path
 
@@ -29,10 +29,10 @@ def compose(
     link: str | None = None,
     notification_id: str | None = None,
 ) -> SendNotification:
-    """A mail in its reader's language; `link` is a place in the page, for one with an action.
+    """An email in its reader's language; `link` is a path in the page, if it has an action.
 
-    Paragraphs are the messages' own: each value becomes one line of visible text. Raises TypeError
-    for values, or a link, that the mail does not declare.
+    Line breaks come from the message only: each value becomes one line of visible text. Raises
+    TypeError for values, or a link, that the email does not declare.
     """
     require_values(mail.says, values)
     if mail.action != (link is not None):

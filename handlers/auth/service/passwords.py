@@ -14,8 +14,7 @@ from handlers.auth.contracts import (
     Reset,
     SessionView,
 )
-from handlers.auth.mails import NO_ACCOUNT
-from handlers.auth.mails import RESET as RESET_MAIL
+from handlers.auth.mails import NO_ACCOUNT_MAIL, RESET_MAIL
 from handlers.auth.service import devices, guesses
 from handlers.auth.service.sessions import (
     end_other_sessions,
@@ -40,7 +39,7 @@ RESET = "reset"
 class Account(msgspec.Struct, frozen=True):
     """What is behind an address: a person, their password's hash, and the device that asks.
 
-    `reader` is how that person reads mails.
+    `reader` has the preferences of that person.
     """
 
     user_id: str | None
@@ -109,7 +108,7 @@ def forgot(tx: Transaction, ask: Forgot) -> PincodeSent:
     email = profiles.normal_email(ask.email)
     account = _find_account(tx, email, ask.device_token)
     by = pincodes.visitor(tx, account.device.id if account.device else None)
-    mail, link = (RESET_MAIL, None) if account.user_id else (NO_ACCOUNT, "/signup")
+    mail, link = (RESET_MAIL, None) if account.user_id else (NO_ACCOUNT_MAIL, "/signup")
     return pincodes.send_pincode(tx, email, RESET, by, mail=mail, link=link, reader=account.reader)
 
 

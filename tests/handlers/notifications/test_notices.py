@@ -1,13 +1,21 @@
 """What domains declare reaches people: in their language, about whom it names, in order."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import pytest
+from msgspec import inspect
 
 from handlers.booking import booking as domain
-from handlers.kit.notices import Notice, Person
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Event
+from handlers.kit.notices import Notice, NoticeRule, Person
 from handlers.notifications.service import tell
 from tests.handlers.chat.scenes import offer
+from tests.handlers.conftest import MORNING
+from tests.world import Person as Somebody
 from tests.world import one_database, text_of
 
 AT = "/notifications"
@@ -117,3 +125,61 @@ async def test_a_notice_names_at_most_one_person(world, ana, ben):
     values = {"student": Person(ana.id), "starts_at": Person(ben.id)}
     with pytest.raises(TypeError, match="several people"):
         await world.transact(tell, rule, Notice(to=ana.id, link="/", values=values))
+
+
+@one_database
+@pytest.mark.parametrize("language", ["de", "en"])
+async def test_every_notice_is_told_with_the_values_that_its_texts_need(world, ana, language):
+    await ana.call("/profile", "update", language=language)
+    rules = [rule for one in world.app.registry.domains for rule in one.notices]
+
+    def tell_all(tx: Transaction) -> list[str]:
+        return [rule.text for rule in rules if tell_one_of(tx, rule, ana)]
+
+    assert await world.transact(tell_all) == [rule.text for rule in rules]
+    listed = (await ana.call(AT, "list", limit=100))["notifications"]
+    assert {one["kind"] for one in listed} == {rule.kind for rule in rules}
+    for one in listed:
+        assert not set("{}") & set(one["title"] + one["body"]), one["kind"]
+
+
+def tell_one_of(tx: Transaction, rule: NoticeRule, person: Somebody) -> bool:
+    """Tell a person the first thing that the rule makes of its event; whether there is any."""
+    notices = [one for event in variants(rule.event, person) for one in rule.find(tx, event)]
+    for notice in notices[:1]:
+        tell(tx, rule, notice)
+    return bool(notices)
+
+
+def variants(event: type[Event], person: Somebody) -> Iterator[Event]:
+    """Events of this kind in which everybody is this person."""
+    for flag, method in product((False, True), ("password", "google")):
+        samples = {"email": person.email, "method": method, "currency": "EUR"}
+        yield made_up(inspect.type_info(event), person.id, flag, samples)
+
+
+def made_up(kind: inspect.Type, text: str, flag: bool, samples: dict[str, str]) -> Any:
+    """A value of this type: `text` for a text, unless there is a sample for its field."""
+    match kind:
+        case inspect.StructType(cls=shape, fields=fields):
+            values = {
+                f.name: samples.get(f.name) or made_up(f.type, text, flag, samples) for f in fields
+            }
+            return shape(**values)
+        case inspect.UnionType(types=kinds):
+            return made_up(kinds[0], text, flag, samples)
+        case inspect.Metadata(type=inner):
+            return made_up(inner, text, flag, samples)
+        case inspect.ListType(item_type=item):
+            return [made_up(item, text, flag, samples)]
+        case inspect.LiteralType(values=values):
+            return values[0]
+        case inspect.DateTimeType():
+            return MORNING
+        case inspect.BoolType():
+            return flag
+        case inspect.IntType():
+            return 3
+        case inspect.StrType():
+            return text
+    raise TypeError(f"no made-up {kind}")
