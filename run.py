@@ -90,6 +90,15 @@ def once(work: Callable[[App], Awaitable[Any]]) -> Any:
     return uvloop.run(operator.with_app(settings_or_exit(), work))
 
 
+def or_exit(work: Callable[[App], Awaitable[Any]]) -> Any:
+    """Run `work`; when it is refused, one clear line and exit code 2."""
+    try:
+        return once(work)
+    except operator.CannotDo as refused:
+        click.echo(f"parley: {refused}", err=True)
+        sys.exit(2)
+
+
 @main.command()
 @click.argument("email")
 @click.argument("role", type=OperatorsRole())
@@ -113,19 +122,40 @@ def revoke(email: str, role: str) -> None:
 
 
 @main.command()
-@click.argument("action", type=click.Choice(["list", "retry", "skip"]), default="list")
+@click.argument("action", type=click.Choice(["list", "retry", "skip", "purge"]), default="list")
 @click.argument("consumer", default="")
 @click.argument("order_key", default="")
 def parked(action: str, consumer: str, order_key: str) -> None:
-    """List deliveries that gave up; retry or skip those of CONSUMER ORDER_KEY."""
+    """List deliveries that gave up, and what nobody serves.
+
+    retry or skip those of CONSUMER ORDER_KEY; purge all of a CONSUMER that nobody serves.
+    """
     if action == "list":
-        for one in once(operator.list_parked):
-            click.echo(f"{one.consumer} {one.order_key} {one.attempts} attempts {one.error}")
+        list_parked()
+        return
+    if action == "purge":
+        click.echo(f"{or_exit(lambda app: operator.purge(app, consumer))} deliveries")
         return
     act = operator.retry_parked if action == "retry" else operator.skip_parked
     count = once(lambda app: act(app, Queue(consumer, order_key)))
     click.echo(f"{count} deliveries")
     sys.exit(0 if count else 1)
+
+
+def list_parked() -> None:
+    for one in once(operator.list_parked):
+        click.echo(f"{one.consumer} {one.order_key} {one.attempts} attempts {one.error}")
+    for left in once(operator.list_unserved):
+        since = f"since {left.served_at:%Y-%m-%d %H:%M} UTC" if left.served_at else "here"
+        click.echo(f"{left.consumer} {left.deliveries} deliveries that nobody serves {since}")
+
+
+@main.command()
+@click.argument("consumer")
+def rebuild(consumer: str) -> None:
+    """Let CONSUMER hear anew what was before it; a running server does it, page by page."""
+    or_exit(lambda app: operator.rebuild(app, consumer))
+    click.echo(f"{consumer} is being rebuilt; the server's log shows how far it is")
 
 
 @main.command()

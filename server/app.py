@@ -26,6 +26,7 @@ from rooms.redis_line import Line
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
+from server.backfilling import Backfilling
 from server.capacity import Bounds, Capacity
 from server.connection_admission import ConnectionAdmission
 from server.control import Control
@@ -46,6 +47,7 @@ from server.limits import Limits
 from server.logs import tell_loop_error
 from server.places import Places
 from server.rates import RateLimit
+from server.registration import Registration
 from server.rejections import Rejections
 from server.relay import Patience, Relay
 from server.retelling import Retelling
@@ -106,12 +108,11 @@ class App:
             ReplayLimits(environment.replay_stream_max, environment.replay_connection_max),
         )
         self.kernel.audience = Audience(self.rooms)
-        self.relay = Relay(
-            self.kernel,
-            self.registry,
-            self.metrics,
-            Patience(environment.consumer_tries, environment.consumer_backoff_s),
-        )
+        self.registration = Registration(self.kernel, self.registry, self.metrics)
+        tries = environment.consumer_tries
+        patience = Patience(tries, environment.consumer_backoff_s)
+        self.relay = Relay(self.kernel, self.registry, self.metrics, patience)
+        self.backfilling = Backfilling(self.kernel, self.registry, self.metrics, tries)
         self.timers = Timers(self.kernel)
         self.admission = Admission(self.kernel)
         people = People()
@@ -179,7 +180,9 @@ class App:
         await self.devices.start()
         await self.control.start(self.rooms)
         await self.heartbeat.start()
+        await self.registration.start()
         await self.relay.start()
+        await self.backfilling.start()
         await self.timers.start()
         await self.housekeeping.start()
         await self.retelling.start()
@@ -204,7 +207,9 @@ class App:
         await self.housekeeping.stop()
         await self.heartbeat.stop()
         await self.timers.stop()
+        await self.backfilling.stop()
         await self.relay.stop()
+        await self.registration.stop()
         await self.devices.stop()
         if self._line is not None:
             await self._line.stop()

@@ -23,6 +23,8 @@ from handlers.kit.retention import Retention
 from handlers.kit.rules import Rules
 from handlers.kit.throttle import forget_throttles
 from rooms.tasks import Tasks
+from storage.consumers import give_up, list_lapsed
+from storage.deliveries import forget_order_keys
 from storage.engine import Queries, StorageUnavailable
 from storage.events import forget_events
 from storage.idempotency import forget_keys
@@ -49,9 +51,19 @@ class Forget(Protocol):
 
 
 def of_the_kernel(now: datetime, rules: Rules) -> dict[str, Forget]:
-    """What the kernel itself forgets at `now`, by kind, in an order in which it can be."""
+    """What the kernel itself forgets at `now`, by kind, in an order in which it can be.
+
+    An event is kept as long as somebody has still to hear it. A consumer that no running instance
+    serves counts for a while: an older version, or one with fewer systems, may be running.
+    """
+    unserved_since = now - rules.span("unserved_kept_days")
+    events_before = id_at(now - rules.span("events_kept_days"))
     return {
-        "events": partial(forget_events, before_id=id_at(now - rules.span("events_kept_days"))),
+        "unserved deliveries": partial(
+            give_up_unserved, before_id=events_before, since=unserved_since
+        ),
+        "events": partial(forget_events, before_id=events_before),
+        "order_keys": forget_order_keys,
         "idempotency_keys": partial(forget_keys, before=now - rules.span("answers_kept_days")),
         "throttles": partial(forget_throttles, before=now),
     }
@@ -65,6 +77,19 @@ def of_a_domain(retention: Retention, now: datetime, rules: Rules) -> Forget:
         return retention.forget(tx, before, limit)
 
     return forget
+
+
+def give_up_unserved(tx: Queries, /, *, before_id: str, since: datetime, limit: int) -> int:
+    """Delete deliveries of old events that no instance has served `since`; at most `limit`."""
+    given_up = 0
+    for consumer in list_lapsed(tx, since):
+        count = give_up(tx, consumer, before_id, limit - given_up)
+        if count:
+            log.warning("deliveries_given_up", consumer=consumer, events=count)
+        given_up += count
+        if given_up == limit:
+            break
+    return given_up
 
 
 class Housekeeping:

@@ -8,15 +8,24 @@ from handlers.moderation import public as moderation
 from handlers.profile import public as profiles
 from server.app import App
 from server.heartbeat import align_clock
+from server.registration import SILENT_AFTER, UNSERVED_SHOWN_MAX, names_served
 from server.settings import Settings
-from storage import deliveries
+from storage import backfills, consumers, deliveries
+from storage.consumers import Unserved
 from storage.deliveries import Parked, Queue
+from storage.engine import Queries
 from storage.epoch import renew_epoch
 from storage.migrate import migrate
 
 T = TypeVar("T")
 ChangeRole = Callable[[Transaction, str, str], None]
 PARKED_SHOWN_MAX = 1_000
+PURGED_AT_ONCE = 1_000
+ABOVE_ALL_IDS = "g"
+
+
+class CannotDo(Exception):
+    """What an operator asked for is refused; the text says why."""
 
 
 async def with_app(settings: Settings, work: Callable[[App], Awaitable[T]]) -> T:
@@ -62,6 +71,45 @@ async def retry_parked(app: App, queue: Queue) -> int:
 async def skip_parked(app: App, queue: Queue) -> int:
     """Give up a parked delivery, so that those behind it get their turn."""
     return await app.database.transact(lambda tx: deliveries.skip_parked(tx, queue))
+
+
+async def list_unserved(app: App) -> list[Unserved]:
+    """Consumers with deliveries that neither this version nor a running instance serves."""
+    return await app.database.read(
+        lambda tx: consumers.list_unserved(tx, _list_served(app, tx), UNSERVED_SHOWN_MAX)
+    )
+
+
+async def purge(app: App, consumer: str) -> int:
+    """Delete all deliveries of a consumer that nobody serves; raises CannotDo."""
+    count, purged = 0, PURGED_AT_ONCE
+    while purged == PURGED_AT_ONCE:
+        purged = await app.database.transact(lambda tx: _purge_some(app, tx, consumer))
+        count += purged
+    return count
+
+
+def _purge_some(app: App, tx: Queries, consumer: str) -> int:
+    if consumer in _list_served(app, tx):
+        within = f"within the last {SILENT_AFTER.total_seconds():.0f} s"
+        raise CannotDo(f"{consumer} is served by this version, or was by an instance {within}")
+    return consumers.give_up(tx, consumer, ABOVE_ALL_IDS, PURGED_AT_ONCE)
+
+
+def _list_served(app: App, tx: Queries) -> list[str]:
+    served = consumers.list_served(tx, app.clock.now() - SILENT_AFTER)
+    return sorted({*names_served(app.registry), *served})
+
+
+async def rebuild(app: App, consumer: str) -> None:
+    """Start a consumer's backfill anew; an instance that serves finds it. Raises CannotDo."""
+    found = app.registry.consumers.get(consumer)
+    if found is None:
+        raise CannotDo(f"there is no consumer {consumer}")
+    if not found.is_backfilled:
+        raise CannotDo(f"{consumer} declares neither backfill nor rebuild")
+    now = app.clock.now()
+    await app.database.transact(lambda tx: backfills.begin_anew(tx, consumer, now))
 
 
 async def renew(app: App, fresh: str) -> None:

@@ -12,7 +12,11 @@ Invariants:
   holds up nobody.
 - A failure is counted on the delivery and postpones it, doubling up to a cap; the last one parks
   it. A parked or postponed delivery holds its own key and no other.
-- Whoever commits deliveries serves them; a sweep serves what is due and was left behind.
+- Whoever commits deliveries serves them; a sweep serves what is due and was left behind. Both look
+  at the consumers of this instance alone: what nobody here serves takes no place in a sweep.
+- A queue holds what is stored under its consumer's former names too, lowest number first.
+- The deliveries of a backfill are served beside the others, few at a time, by slots of their own.
+  While one is being queued (`storage/backfills.py`), its consumer's other deliveries wait.
 """
 
 import asyncio
@@ -28,11 +32,11 @@ from handlers.kit.contract import Event, event_named
 from handlers.kit.kernel import Kernel, Origin, Wake
 from rooms.tasks import Tasks
 from server.logs import where
+from server.registration import names_served
 from server.rounds import take_round
 from server.telemetry import Metrics
-from storage import deliveries, events
-from storage.consumers import meet_consumer
-from storage.deliveries import Queue, insert_deliveries
+from storage import backfills, deliveries, events
+from storage.deliveries import Queue
 from storage.engine import Queries, StorageUnavailable
 from storage.events import StoredEvent
 from storage.isolation import is_serializable
@@ -42,6 +46,9 @@ log = structlog.get_logger("relay")
 WORKERS_MAX = 32
 OUTSIDE_MAX = 16
 LONG_MAX = 2
+BACKLOG_MAX = 4
+BACKLOG_LIMIT = 200
+BACKLOG_PAUSE_S = 0.01
 SWEEP_EVERY_S = 2.5
 SWEEP_LIMIT = 500
 BACKOFF_MAX_S = 60.0
@@ -78,6 +85,7 @@ class Turn:
     wait_until: datetime | None = None
     number: int = 0
     attempts: int = 0
+    stored_as: Queue | None = None
     event: StoredEvent | None = None
 
 
@@ -93,6 +101,11 @@ class Relay:
     ) -> None:
         self._kernel = kernel
         self._consumers = registry.consumers
+        self._names = names_served(registry)
+        self._with_one_name = [n for n, one in self._consumers.items() if not one.formerly]
+        self._with_more_names = [
+            (name, *one.formerly) for name, one in self._consumers.items() if one.formerly
+        ]
         self._metrics = metrics
         self._patience = patience
         self._active: dict[Queue, bool] = {}
@@ -100,14 +113,16 @@ class Relay:
         self._slots = asyncio.Semaphore(WORKERS_MAX)
         self._slots_outside = asyncio.Semaphore(OUTSIDE_MAX)
         self._slots_long = asyncio.Semaphore(LONG_MAX)
+        self._slots_backlog = asyncio.Semaphore(BACKLOG_MAX)
         self._sweeping = Tasks()
         self._working = Tasks()
         self._serving = False
+        self._more_backlog = 0
 
     async def start(self) -> None:
-        await self._kernel.database.transact(self._meet_consumers)
         self._serving = True
         self._sweeping.spawn(self._keep_sweeping())
+        self._sweeping.spawn(self._keep_serving_backlog())
 
     async def stop(self) -> None:
         """Stop taking turns; those under way are finished or rolled back whole."""
@@ -127,8 +142,11 @@ class Relay:
         if queue in self._active:
             self._active[queue] = True
         else:
-            self._active[queue] = False
-            self._working.spawn(self._work(queue))
+            self._begin(queue, self._slots_for(self._consumers[queue.consumer]))
+
+    def _begin(self, queue: Queue, slots: asyncio.Semaphore) -> asyncio.Task[None]:
+        self._active[queue] = False
+        return self._working.spawn(self._work(queue, slots))
 
     async def idle(self) -> None:
         """Wait until no queue is being served; for tests and for the demo."""
@@ -137,8 +155,7 @@ class Relay:
 
     # One queue.
 
-    async def _work(self, queue: Queue) -> None:
-        slots = self._slots_for(self._consumers[queue.consumer])
+    async def _work(self, queue: Queue, slots: asyncio.Semaphore) -> None:
         try:
             while True:
                 self._active[queue] = False
@@ -164,8 +181,8 @@ class Relay:
                 kind="consumers",
                 serializable=is_serializable(consumer.run) and not consumer.outbound,
             )
-            if turn.event is not None:
-                await self._act_outside(queue, consumer, turn, turn.event)
+            if turn.event is not None and turn.stored_as is not None:
+                await self._act_outside(turn.stored_as, consumer, turn, turn.event)
         except StorageUnavailable as error:
             log.warning("delivery_waits", consumer=queue.consumer, error=str(error))
             self._later(queue, 1.0)
@@ -181,25 +198,29 @@ class Relay:
 
     def _take(self, queries: Queries, queue: Queue, consumer: Consumer) -> Turn:
         now = self._kernel.clock.now()
-        lowest = deliveries.find_lowest(queries, queue)
-        if lowest is None or lowest.parked:
+        held = consumer.is_backfilled and backfills.is_running(queries, consumer.name)
+        lowest = deliveries.find_lowest(queries, queue, consumer.formerly)
+        if lowest is None or lowest.parked or (held and lowest.number >= 0):
             return Turn()
+        stored_as = Queue(lowest.consumer, queue.order_key)
         if lowest.attempts and now < lowest.ready_at <= now + PAUSE_MAX:  # or the clock went back
             return Turn(wait_until=lowest.ready_at)
         stored = events.find_event(queries, lowest.event_id)
         if stored is None or not stored.data:  # forgotten or wiped: there is nothing left to tell
-            deliveries.delete_delivery(queries, queue, lowest.number)
+            deliveries.delete_delivery(queries, stored_as, lowest.number)
             return Turn(again=True)
         attempts = lowest.attempts + (1 if consumer.outbound else 0)
         self._trying[queue] = Attempt(lowest.number, attempts, stored.correlation_id)
         if consumer.outbound:
             lease = now + timedelta(seconds=LEASE_S)
-            deliveries.postpone(queries, queue, lowest.number, attempts=attempts, ready_at=lease)
-            return Turn(True, None, lowest.number, attempts, stored)
-        deliveries.delete_delivery(queries, queue, lowest.number)
+            deliveries.postpone(
+                queries, stored_as, lowest.number, attempts=attempts, ready_at=lease
+            )
+            return Turn(True, None, lowest.number, attempts, stored_as, stored)
+        deliveries.delete_delivery(queries, stored_as, lowest.number)
         tx = Transaction(queries, self._kernel, None, _origin_of(stored))
         tx.cause = stored
-        consumer.run(tx, self._decode(stored))
+        consumer.run(tx, decode_event(self._kernel, stored))
         tx.flush()
         return Turn(again=True)
 
@@ -208,7 +229,9 @@ class Relay:
     ) -> None:
         context = Context(self._kernel, None, _origin_of(stored), kind="consumers")
         async with asyncio.timeout(consumer.within_s):
-            acting = asyncio.ensure_future(consumer.run(context, self._decode(stored)))
+            acting = asyncio.ensure_future(
+                consumer.run(context, decode_event(self._kernel, stored))
+            )
             try:
                 while not (await asyncio.wait({acting}, timeout=RENEW_EVERY_S))[0]:
                     await self._renew(queue, turn)
@@ -217,7 +240,7 @@ class Relay:
                 acting.cancel()
                 await asyncio.wait({acting}, timeout=RENEW_EVERY_S)
         await self._kernel.database.transact(
-            lambda queries: deliveries.delete_delivery(queries, queue, turn.number),
+            lambda queries: deliveries.finish(queries, queue, turn.number, stored.id),
             kind="consumers",
         )
 
@@ -259,19 +282,21 @@ class Relay:
         return False
 
     def _postpone(self, queries: Queries, queue: Queue, error: str) -> float | None:
-        lowest = deliveries.find_lowest(queries, queue)
+        consumer = self._consumers[queue.consumer]
+        lowest = deliveries.find_lowest(queries, queue, consumer.formerly)
         attempt = self._trying.get(queue)
         if lowest is None or attempt is None:
             return None
         if (lowest.number, lowest.attempts) != (attempt.number, attempt.attempts):
             return None  # another instance has done it meanwhile, or is at it
-        outbound = self._consumers[queue.consumer].outbound
-        attempts = lowest.attempts + (0 if outbound else 1)  # its lease has counted it already
+        attempts = lowest.attempts + (
+            0 if consumer.outbound else 1
+        )  # its lease has counted it already
         parked = attempts >= self._patience.tries
         pause_s = self._patience.pause_s(attempts)
         deliveries.postpone(
             queries,
-            queue,
+            Queue(lowest.consumer, queue.order_key),
             lowest.number,
             attempts=attempts,
             ready_at=self._kernel.clock.now() + timedelta(seconds=pause_s),
@@ -282,24 +307,16 @@ class Relay:
             log.error("delivery_parked", consumer=queue.consumer, order_key=queue.order_key)
         return None if parked else pause_s
 
-    def _decode(self, stored: StoredEvent) -> Event:
-        data = self._kernel.keys.open(stored.data) if stored.sealed else stored.data
-        if stored.private is None:
-            return msgspec.json.decode(data, type=event_named(stored.name))
-        fields = msgspec.json.decode(data) | stored.private
-        return msgspec.convert(fields, event_named(stored.name))
-
     def _later(self, queue: Queue, seconds: float) -> None:
         asyncio.get_running_loop().call_later(max(seconds, 0.001), self.serve, queue)
 
     # What was left behind.
 
-    async def sweep(self) -> None:
-        """Serve every queue that is due; also what a dead instance left."""
-        now = self._kernel.clock.now()
+    async def sweep(self) -> int:
+        """Serve every queue that is due, also what a dead instance left; how many there are."""
         due, parked, waiting = await self._kernel.database.read(
             lambda queries: (
-                deliveries.list_due(queries, now, SWEEP_LIMIT),
+                self._list_due(queries),
                 deliveries.count_parked(queries),
                 deliveries.count_waiting(queries),
             ),
@@ -308,23 +325,60 @@ class Relay:
         self._metrics.parked.set(parked)
         self._metrics.waiting.set(waiting)
         for queue in due:
-            self.serve(queue)
+            self.serve(self._of_present_name(queue))
+        return len(due)
+
+    def _list_due(self, queries: Queries) -> list[Queue]:
+        """Without consumers whose backfill is being queued: their deliveries have to wait."""
+        now = self._kernel.clock.now()
+        held = {one.consumer for one in backfills.list_backfills(queries, "running")}
+        names = [one for one in self._with_one_name if one not in held]
+        due = deliveries.list_due(queries, now, SWEEP_LIMIT, names)
+        for renamed in self._with_more_names:
+            if renamed[0] not in held:
+                due += deliveries.list_due_of_one(queries, now, SWEEP_LIMIT, renamed)
+        return due
+
+    async def serve_backlog(self) -> int:
+        """Serve some of what backfills queued; how many queues that were."""
+        found = await self._kernel.database.read(self._list_backlog, kind="consumers")
+        queues = {self._of_present_name(queue) for queue in found} - self._active.keys()
+        working = [self._begin(queue, self._slots_backlog) for queue in queues]
+        if working:
+            await asyncio.wait(working, timeout=SWEEP_EVERY_S)
+        return len(working)
+
+    def _list_backlog(self, queries: Queries) -> list[Queue]:
+        found = deliveries.list_backlog(queries, BACKLOG_LIMIT, self._with_one_name)
+        for renamed in self._with_more_names:
+            found += deliveries.list_backlog_of_one(queries, BACKLOG_LIMIT, renamed)
+        return found
+
+    def _of_present_name(self, queue: Queue) -> Queue:
+        return Queue(self._names[queue.consumer], queue.order_key)
 
     async def _keep_sweeping(self) -> None:
         while True:
             await take_round(self.sweep())
             await asyncio.sleep(SWEEP_EVERY_S)
 
-    def _meet_consumers(self, queries: Queries) -> None:
-        """A consumer that is new to this database, and wants it, hears what is stored already."""
-        now = self._kernel.clock.now()
-        for consumer in self._consumers.values():
-            if meet_consumer(queries, consumer.name, now) and consumer.backfill:
-                names = [event.NAME for event in consumer.events]
-                told = events.list_events_named(queries, names)
-                insert_deliveries(
-                    queries, [(one.id, one.order_key, now, (consumer.name,)) for one in told]
-                )
+    async def _keep_serving_backlog(self) -> None:
+        while True:
+            self._more_backlog = 0
+            await take_round(self._note_backlog())
+            await asyncio.sleep(BACKLOG_PAUSE_S if self._more_backlog else SWEEP_EVERY_S)
+
+    async def _note_backlog(self) -> None:
+        self._more_backlog = await self.serve_backlog()
+
+
+def decode_event(kernel: Kernel, stored: StoredEvent) -> Event:
+    """A stored event as its consumers hear it."""
+    data = kernel.keys.open(stored.data) if stored.sealed else stored.data
+    if stored.private is None:
+        return msgspec.json.decode(data, type=event_named(stored.name))
+    fields = msgspec.json.decode(data) | stored.private
+    return msgspec.convert(fields, event_named(stored.name))
 
 
 def _origin_of(stored: StoredEvent) -> Origin:

@@ -89,12 +89,6 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
-        self.parked = Gauge(
-            "parley_deliveries_parked", "Deliveries that gave up.", registry=self.registry
-        )
-        self.waiting = Gauge(
-            "parley_deliveries_waiting", "Deliveries not yet done.", registry=self.registry
-        )
         self.sandbox_jobs = Counter(
             "parley_sandbox_jobs",
             "Files that the sandbox read, by reader and outcome.",
@@ -108,6 +102,26 @@ class Metrics:
             "parley_sandbox_processes_ended",
             "Sandbox processes that were ended, by reason.",
             ["why"],
+            registry=self.registry,
+        )
+        self._add_deliveries()
+
+    def _add_deliveries(self) -> None:
+        self.parked = Gauge(
+            "parley_deliveries_parked", "Deliveries that gave up.", registry=self.registry
+        )
+        self.waiting = Gauge(
+            "parley_deliveries_waiting", "Deliveries not yet done.", registry=self.registry
+        )
+        self.unserved = Gauge(
+            "parley_deliveries_unserved",
+            "Deliveries of consumers that no running instance serves.",
+            registry=self.registry,
+        )
+        self.backfilled = Counter(
+            "parley_backfill_deliveries",
+            "Deliveries that backfills queued here.",
+            ["consumer"],
             registry=self.registry,
         )
         self.failed = Counter(

@@ -7,17 +7,28 @@ Invariants:
   effect runs and is deleted in the same transaction: the effect happens once.
 - Trouble is kept on the lowest row itself (attempts, ready_at, parked, lease), so a failing or
   parked delivery holds its own key and no other.
+- A key's row exists while the key has deliveries. `forget_order_keys` locks a row and only then,
+  in a second statement, looks whether the key has deliveries: whoever numbers a delivery holds the
+  same lock until its commit. The next number of a forgotten key is 1 again. Nothing can confuse it
+  with an earlier 1, for none of the earlier deliveries is left.
+- A backfill numbers its deliveries below zero, so that they come before all others of their key.
+  Until their turn their `ready_at` is `BACKLOG`: the look for what is due does not read past them.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
+    Select,
     String,
     Table,
     Text,
@@ -34,6 +45,9 @@ from storage.columns import Instant, metadata
 from storage.engine import Queries
 from storage.personal import not_personal
 
+BACKLOG = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a delivery of a backfill is ready: never by itself. `list_backlog` finds it."""
+
 order_keys = Table(
     "order_keys",
     metadata,
@@ -44,8 +58,8 @@ order_keys = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("consumer", String(100), primary_key=True),
     Column("order_key", String(200), primary_key=True),
+    Column("consumer", String(100), primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("event_id", String(36), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
@@ -65,6 +79,8 @@ class Delivery(msgspec.Struct):
     attempts: int
     ready_at: datetime
     parked: bool
+    consumer: str
+    """The name it is stored under: the consumer's, or a former one."""
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -94,14 +110,22 @@ _INSERT = insert(deliveries)
 _d = deliveries.c
 _THIS_QUEUE = (_d.consumer == bindparam("of_consumer"), _d.order_key == bindparam("of_key"))
 _THIS = (*_THIS_QUEUE, _d.number == bindparam("at_number"))
-_LOWEST = (
-    select(_d.number, _d.event_id, _d.attempts, _d.ready_at, _d.parked)
-    .where(*_THIS_QUEUE)
-    .order_by(_d.number)
-    .limit(1)
-    .with_for_update()
-)
+
+
+def _lowest(consumer: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(_d.number, _d.event_id, _d.attempts, _d.ready_at, _d.parked, _d.consumer)
+        .where(_d.order_key == bindparam("of_key"), consumer)
+        .order_by(_d.number, _d.consumer)
+        .limit(1)
+        .with_for_update()
+    )
+
+
+_LOWEST = _lowest(_d.consumer == bindparam("of_consumer"))
+_LOWEST_OF_NAMES = _lowest(_d.consumer.in_(bindparam("names", expanding=True)))
 _DELETE = delete(deliveries).where(*_THIS)
+_FINISH = _DELETE.where(_d.event_id == bindparam("of_event"))
 _POSTPONE = (
     update(deliveries)
     .where(*_THIS)
@@ -118,20 +142,30 @@ _RENEW = (
     .values(ready_at=bindparam("new_ready_at"))
 )
 _earlier = deliveries.alias("earlier")
-_DUE = (
-    select(_d.consumer, _d.order_key)
-    .where(
-        _d.parked.is_(False),
-        _d.ready_at <= bindparam("now"),
-        ~exists().where(
-            _earlier.c.consumer == _d.consumer,
-            _earlier.c.order_key == _d.order_key,
-            _earlier.c.number < _d.number,
-        ),
-    )
-    .order_by(_d.ready_at)
-    .limit(bindparam("limit"))
-)
+_NAMES: BindParameter[str] = bindparam("names", expanding=True)
+
+
+def _first(earlier_of: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """That nothing of the same queue is before a delivery of `names`."""
+    before = (_earlier.c.order_key == _d.order_key, _earlier.c.number < _d.number)
+    return (_d.parked.is_(False), _d.consumer.in_(_NAMES), ~exists().where(earlier_of, *before))
+
+
+def _due(first: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    ready = _d.ready_at <= bindparam("now")
+    queues = select(_d.consumer, _d.order_key).where(ready, *first)
+    return queues.order_by(_d.ready_at).limit(bindparam("limit"))
+
+
+def _backlog(first: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    queues = select(_d.consumer, _d.order_key).where(_d.ready_at == BACKLOG, *first)
+    return queues.limit(bindparam("limit"))
+
+
+_FIRST = _first(_earlier.c.consumer == _d.consumer)
+_FIRST_OF_ONE = _first(_earlier.c.consumer.in_(_NAMES))
+_DUE, _DUE_OF_ONE = _due(_FIRST), _due(_FIRST_OF_ONE)
+_BACKLOG, _BACKLOG_OF_ONE = _backlog(_FIRST), _backlog(_FIRST_OF_ONE)
 _PARKED = (
     select(_d.consumer, _d.order_key, _d.number, _d.event_id, _d.attempts, _d.error)
     .where(_d.parked.is_(True))
@@ -146,6 +180,16 @@ _RETRY = (
     .values(parked=False, attempts=0, ready_at=bindparam("now"), error=None)
 )
 _SKIP = delete(deliveries).where(_d.parked.is_(True), *_THIS_QUEUE)
+_of_key = exists().where(_d.order_key == order_keys.c.order_key)
+_UNUSED_KEYS = (
+    select(order_keys.c.order_key)
+    .where(~_of_key)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_FORGET_KEYS = delete(order_keys).where(
+    order_keys.c.order_key.in_(bindparam("keys", expanding=True)), ~_of_key
+)
 
 
 def insert_deliveries(tx: Queries, told: list[tuple[str, str, datetime, tuple[str, ...]]]) -> None:
@@ -167,13 +211,44 @@ def insert_deliveries(tx: Queries, told: list[tuple[str, str, datetime, tuple[st
             )
 
 
-def find_lowest(tx: Queries, queue: Queue) -> Delivery | None:
-    """The delivery whose turn it is, locked until the commit."""
-    return tx.one(Delivery, _LOWEST, of_consumer=queue.consumer, of_key=queue.order_key)
+def insert_backlog(tx: Queries, consumer: str, told: Sequence[tuple[str, str]], first: int) -> None:
+    """Queue `(event id, order key)` for one consumer, numbered from `first`, which is negative."""
+    rows = [
+        {
+            "consumer": consumer,
+            "order_key": order_key,
+            "number": first + place,
+            "event_id": event_id,
+            "attempts": 0,
+            "ready_at": BACKLOG,
+            "parked": False,
+        }
+        for place, (event_id, order_key) in enumerate(told)
+    ]
+    tx.run_many(_INSERT, rows)
+
+
+def find_lowest(tx: Queries, queue: Queue, formerly: Sequence[str] = ()) -> Delivery | None:
+    """The delivery whose turn it is, also under a former name; locked until the commit."""
+    if not formerly:
+        return tx.one(Delivery, _LOWEST, of_consumer=queue.consumer, of_key=queue.order_key)
+    names = (queue.consumer, *formerly)
+    return tx.one(Delivery, _LOWEST_OF_NAMES, names=names, of_key=queue.order_key)
 
 
 def delete_delivery(tx: Queries, queue: Queue, number: int) -> None:
     tx.run(_DELETE, of_consumer=queue.consumer, of_key=queue.order_key, at_number=number)
+
+
+def finish(tx: Queries, queue: Queue, number: int, event_id: str) -> None:
+    """Delete a leased delivery, unless the number belongs to another event by now."""
+    tx.run(
+        _FINISH,
+        of_consumer=queue.consumer,
+        of_key=queue.order_key,
+        at_number=number,
+        of_event=event_id,
+    )
 
 
 def postpone(
@@ -212,9 +287,24 @@ def renew(tx: Queries, queue: Queue, number: int, attempt: int, ready_at: dateti
     return renewed == 1
 
 
-def list_due(tx: Queries, now: datetime, limit: int) -> list[Queue]:
-    """Queues whose lowest delivery is ready."""
-    return tx.all(Queue, _DUE, now=now, limit=limit)
+def list_due(tx: Queries, now: datetime, limit: int, consumers: Sequence[str]) -> list[Queue]:
+    """Queues of `consumers` whose lowest delivery is ready, the longest ready first."""
+    return tx.all(Queue, _DUE, now=now, limit=limit, names=consumers)
+
+
+def list_due_of_one(tx: Queries, now: datetime, limit: int, names: Sequence[str]) -> list[Queue]:
+    """Likewise of one consumer, whose queues hold what is stored under any of its names."""
+    return tx.all(Queue, _DUE_OF_ONE, now=now, limit=limit, names=names)
+
+
+def list_backlog(tx: Queries, limit: int, consumers: Sequence[str]) -> list[Queue]:
+    """Queues of `consumers` whose lowest delivery is of a backfill and was not tried yet."""
+    return tx.all(Queue, _BACKLOG, limit=limit, names=consumers)
+
+
+def list_backlog_of_one(tx: Queries, limit: int, names: Sequence[str]) -> list[Queue]:
+    """Likewise of one consumer under all its names."""
+    return tx.all(Queue, _BACKLOG_OF_ONE, limit=limit, names=names)
 
 
 def list_parked(tx: Queries, limit: int) -> list[Parked]:
@@ -237,3 +327,11 @@ def retry_parked(tx: Queries, queue: Queue, now: datetime) -> int:
 def skip_parked(tx: Queries, queue: Queue) -> int:
     """Give up the parked delivery of a queue, so that the next gets its turn."""
     return tx.run(_SKIP, of_consumer=queue.consumer, of_key=queue.order_key)
+
+
+def forget_order_keys(tx: Queries, limit: int) -> int:
+    """Delete the rows of keys without deliveries; how many were looked at."""
+    unused = tx.scalars(_UNUSED_KEYS, limit=limit)
+    if unused:
+        tx.run(_FORGET_KEYS, keys=unused)
+    return len(unused)

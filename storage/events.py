@@ -62,13 +62,14 @@ events = Table(
     Column("address", String(64)),
     Column("correlation_id", String(36)),
     Column("membership", Json),
+    Column("told_to", String(100)),
     Index("ix_events_subject", "subject"),
     info=personal(
         on_erasure_of={"actor_id": ClearColumns({"address": None})},
         unchanged="id name version at data private sealed subject order_key actor_id "
-        "correlation_id membership",
+        "correlation_id membership told_to",
         not_exported="id name version at data private sealed subject order_key actor_id address "
-        "correlation_id membership",
+        "correlation_id membership told_to",
         kept_json=KeptJson("data private", event_in="name"),
         plain_json="membership",
     ),
@@ -232,11 +233,6 @@ _BY_ID = select(
     events.c.actor_id,
     events.c.correlation_id,
 ).where(events.c.id == bindparam("event_id"))
-_IDS_NAMED = (
-    select(events.c.id, events.c.order_key)
-    .where(events.c.name.in_(bindparam("names", expanding=True)))
-    .order_by(events.c.id)
-)
 _UNDONE = exists().where(deliveries.c.event_id == events.c.id)
 _OLD = (
     select(events.c.id)
@@ -360,16 +356,6 @@ def list_since(tx: Queries, stream: str, after: int, upto: int, limit: int) -> l
 
 def find_event(tx: Queries, event_id: str) -> StoredEvent | None:
     return tx.one(StoredEvent, _BY_ID, event_id=event_id)
-
-
-class Told(msgspec.Struct):
-    id: str
-    order_key: str
-
-
-def list_events_named(tx: Queries, names: list[str]) -> list[Told]:
-    """All stored events of these names, oldest first; for the backfill of a new consumer."""
-    return tx.all(Told, _IDS_NAMED, names=names)
 
 
 def rewrite_subject(tx: Queries, subject: str, data: str) -> None:

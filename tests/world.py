@@ -33,7 +33,6 @@ from server.app import App
 from server.http_server import Listener
 from server.settings import Settings, read_settings
 from storage.clock import Clock, SystemClock
-from storage.deliveries import list_due
 from storage.events import events
 from tests.parts.ports import free_port
 from tests.wire_client import Client, Heard
@@ -344,12 +343,13 @@ class World:
     async def settle(self) -> None:
         """Let happen what was asked for and what is due by the clock, and what that causes."""
         await until(self._all_answered)
-        relay = self.app.relay
+        app = self.app
         for _ in range(QUIET_ROUNDS_MAX):
-            fired = await self.app.timers.fire()
-            await relay.sweep()
-            await relay.idle()
-            if not fired and not await self.read(list_due, self.clock.now(), 1):
+            fired = await app.timers.fire()
+            pages = await app.backfilling.run()
+            found = await app.relay.sweep() + await app.relay.serve_backlog()
+            await app.relay.idle()
+            if not fired and not pages and not found:
                 return
         raise AssertionError("the world does not come to rest")
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from handlers.kit.backfill import Rebuild
 from handlers.kit.cards import CardKind, V
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Event, Request, View
@@ -131,6 +132,14 @@ class Consumer:
     heeds: Heeds
     within_s: float = OUTSIDE_WITHIN_S
     """How long an outbound one may take; one that may take longer waits in a line of its own."""
+    formerly: tuple[str, ...] = ()
+    """Full names that it had before; it goes on with what they have still to hear."""
+    rebuild: Rebuild | None = None
+    """What a backfill tells it, from its domain's tables; without it, the stored events."""
+
+    @property
+    def is_backfilled(self) -> bool:
+        return self.backfill or self.rebuild is not None
 
 
 @dataclass
@@ -241,15 +250,19 @@ class Domain:
         backfill: bool = False,
         heeds: Heeds = lambda rules, event: True,
         within_s: float = OUTSIDE_WITHIN_S,
+        formerly: tuple[str, ...] = (),
+        rebuild: Rebuild | None = None,
     ) -> Callable[[F], F]:
         """Register a reaction to `events`; with `backfill` a new one hears what is stored too.
 
-        What it does not heed costs nothing: no delivery is made of it.
+        With `rebuild` it hears what its domain's tables say instead, however old that is. What it
+        does not heed costs nothing: no delivery is made of it. Who renames a consumer or its domain
+        declares the former name, `domain.function`, in `formerly`.
         """
 
         def register(run: F) -> F:
             name = f"{self.name}.{run.__name__}"
-            kept = (outbound, backfill, heeds, within_s)
+            kept = (outbound, backfill, heeds, within_s, formerly, rebuild)
             self.consumers.append(Consumer(name, events, run, *kept))
             return run
 

@@ -114,13 +114,14 @@ class Transaction:
             if self._taken:
                 raise RuntimeError(f"numbers taken but not used: {sorted(self._taken)}")
             return
-        records = [self._record(event) for event in self._said]
+        records = [self.record_of(event) for event in self._said]
         self.bytes_kept += sum(len(record.data) for record in records)
         self.effects.extend(events.insert_events(self, records, self._taken))
         self.effects.extend(Stored(r.name) for r in records)
         self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
 
-    def _record(self, event: Event) -> events.Record:
+    def record_of(self, event: Event) -> events.Record:
+        """The event as it is stored, said in this transaction."""
         private = {name: getattr(event, name) for name in event.PRIVATE} or None
         data = encode(event)
         if private is not None:

@@ -114,6 +114,9 @@ class Rules(msgspec.Struct, frozen=True):
     ] = 180
     answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
     events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7
+    unserved_kept_days: Annotated[
+        int, Meta(ge=1, description="how long deliveries are kept that no instance serves")
+    ] = 30
     ice_servers: Annotated[
         tuple[IceServer, ...], Meta(description="STUN and TURN servers for calls, as JSON")
     ] = ()

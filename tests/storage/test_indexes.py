@@ -65,7 +65,12 @@ SCANNED = {
     "instances._SILENT": "the table has a row for each running instance",
     "instances._LIVING": "the table has a row for each running instance",
     "profile._ANYBODY": "it stops at the first row",
-    "events._IDS_NAMED": "it runs once, when a consumer is new to the database",
+    "backfills._IN_STATE": "the table has a row for each consumer with a backfill",
+    "consumers._SERVED": "the table has a row for each consumer",
+    "consumers._LAPSED": "the table has a row for each consumer",
+    "consumers._UNSERVED": "it counts all that waits, twice a minute",
+    "consumers._STORED_UNDER": "it runs for consumers with former names, twice a minute",
+    "deliveries._UNUSED_KEYS": "most keys that there are have no deliveries",
     "clock._NOW": "it reads no table",
 }
 """Statements that no index serves, each with the reason why that does not matter."""
@@ -389,7 +394,7 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
     "the next delivery": lambda q, n: deliveries.find_lowest(
         q, deliveries.Queue("hears", name_of(n))
     ),
-    "due deliveries": lambda q, n: deliveries.list_due(q, NOW, 20),
+    "due deliveries": lambda q, n: deliveries.list_due(q, NOW, 20, ["hears"]),
     "due timers": lambda q, n: timers.list_due_timers(q, NOW, 20),
     "the next timer": lambda q, n: timers.find_next_timer(q),
     "a consultant's bookings": lambda q, n: booking.list_bookings(q, ME, None, "~", 20),

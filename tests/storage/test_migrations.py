@@ -246,3 +246,37 @@ async def test_consultants_whose_deletion_is_planned_stay_paused(empty_url):
     await on(empty_url, plan_deletions_as_before)
     assert await differences_of(empty_url) == []
     assert await on(empty_url, the_paused) == [("ana", "pending")]
+
+
+A_CONSUMER = {"name": "listener.hear_it", "known_since": SIGNED_IN}
+A_DELIVERY = {
+    "consumer": "listener.hear_it",
+    "order_key": "probe:one",
+    "number": 7,
+    "event_id": "an event",
+    "attempts": 2,
+    "ready_at": SEEN,
+    "parked": True,
+    "error": "Late",
+}
+
+
+def make_a_queue(connection: Connection) -> None:
+    """A delivery that waits for a consumer."""
+    upgrade(connection, "0013")
+    add(connection, "consumers", [A_CONSUMER])
+    add(connection, "deliveries", [A_DELIVERY])
+
+
+def the_queue(connection: Connection) -> tuple[dict[str, Any], str]:
+    delivery = connection.execute(text("SELECT * FROM deliveries")).mappings().one()
+    served_at = connection.execute(text("SELECT served_at FROM consumers")).scalar_one()
+    return {**delivery, "parked": bool(delivery["parked"])}, served_at
+
+
+async def test_what_waits_for_a_consumer_is_kept_and_its_time_begins_at_the_upgrade(empty_url):
+    await on(empty_url, make_a_queue)
+    assert await differences_of(empty_url) == []
+    delivery, served_at = await on(empty_url, the_queue)
+    assert delivery == A_DELIVERY
+    assert served_at > SEEN

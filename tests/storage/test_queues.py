@@ -100,7 +100,7 @@ async def test_each_consumer_and_key_is_a_queue_of_its_own(database):
 
 
 async def due(database, now=NOW) -> set[Queue]:
-    return set(await database.read(lambda queries: list_due(queries, now, 100)))
+    return set(await database.read(lambda queries: list_due(queries, now, 100, ["hears"])))
 
 
 async def test_only_a_queue_whose_lowest_is_ready_is_due(database):

@@ -1,0 +1,330 @@
+"""A new consumer hears what was before it: page by page, in order, and beside live deliveries."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+
+import pytest
+from structlog.testing import capture_logs
+
+from handlers.kit.backfill import Page
+from handlers.kit.command import Domain
+from handlers.kit.context import Transaction
+from server import operator
+from storage import backfills
+from storage.events import forget_events
+from tests.kit import probe as probes
+from tests.kit.probe import ProbeSaid, Say, say_it, texts
+from tests.world import World, until
+
+LATECOMER = "latecomer.hear_it"
+TABLE = "library.hear_it"
+BOOKS: list[str] = []
+"""What the library's own table says, as a consumer can be told of it at any time."""
+
+
+def tell_books(tx: Transaction, after: str, limit: int) -> Page:
+    """The next books after a place; odd ones cannot be told."""
+    first = int(after or 0)
+    told = BOOKS[first : first + limit]
+    if "odd" in told:
+        raise ValueError("odd")
+    events = [ProbeSaid(text=text, room="", by_key=text[0]) for text in told]
+    end = first + len(told)
+    return Page(events, None if end >= len(BOOKS) else str(end))
+
+
+def only_first(rules: object, event: ProbeSaid) -> bool:
+    return not event.text.startswith("unheeded")
+
+
+library = Domain("library")
+library.consumer(ProbeSaid, rebuild=tell_books)(probes.hear_it)
+picky = Domain("picky")
+picky.consumer(ProbeSaid, backfill=True, heeds=only_first)(probes.hear_it)
+moved = Domain("moved")
+moved.consumer(ProbeSaid, backfill=True, formerly=(LATECOMER,))(probes.hear_it)
+carried = Domain("carried")
+carried.consumer(ProbeSaid, backfill=True, outbound=True)(probes.carry_outside)
+
+
+@pytest.fixture(autouse=True)
+def books():
+    BOOKS.clear()
+    return BOOKS
+
+
+@pytest.fixture
+def domains(switches):
+    return (probes.probe,)
+
+
+@pytest.fixture
+async def upgrade(world, monkeypatch):
+    """`await upgrade(domain)` starts an instance with one more domain; pages are taken by hand."""
+    monkeypatch.setattr("server.backfilling.LOOK_EVERY_S", 60)
+    async with AsyncExitStack() as stack:
+
+        async def start(*more: Domain) -> World:
+            if not world.app.database.shared:
+                await world.stop()
+            later = World(world.settings, world.clock, (probes.probe, *more))
+            stack.push_async_callback(later.close)
+            return await later.start()
+
+        yield start
+
+
+async def say(world: World, text: str, key: str = "one", count: int = 1) -> None:
+    await world.transact(say_it, Say(text=text, room="hall", key=key, count=count))
+
+
+async def say_many(world: World, count: int, keys: int = 20) -> list[str]:
+    """Texts that are counted up, said in a few transactions."""
+
+    def work(tx: Transaction, first: int) -> None:
+        for number in range(first, min(first + 100, count)):
+            tx.publish(ProbeSaid(text=f"{number}", room="hall", by_key=f"{number % keys}"))
+
+    for first in range(0, count, 100):
+        await world.transact(work, first)
+    return [f"{number}" for number in range(count)]
+
+
+async def noted(world: World) -> list[str]:
+    return texts(await world.stored("PROBE_NOTED"))
+
+
+async def backfill_of(world: World, consumer: str = LATECOMER) -> backfills.Backfill:
+    return await world.read(backfills.find_backfill, consumer)
+
+
+def small_pages(monkeypatch: pytest.MonkeyPatch, size: int = 10) -> None:
+    monkeypatch.setattr("server.backfilling.PAGE", size)
+
+
+async def test_a_new_consumer_hears_all_pages_of_what_is_stored_once(world, upgrade, monkeypatch):
+    small_pages(monkeypatch)
+    told = await say_many(world, 95)
+    new = await upgrade(probes.latecomer)
+    await new.settle()
+    heard = await noted(new)
+    assert Counter(heard) == Counter(told)
+    for key in range(20):
+        of_key = [int(text) for text in heard if int(text) % 20 == key]
+        assert of_key == sorted(of_key)
+    found = await backfill_of(new)
+    assert (found.state, found.queued) == ("done", 95)
+    metrics = await new.metrics()
+    assert metrics[f'parley_backfill_deliveries_total{{consumer="{LATECOMER}"}}'] == 95
+
+
+async def test_what_it_does_not_heed_is_not_told(world, upgrade):
+    await say(world, "unheeded")
+    await say(world, "heeded")
+    new = await upgrade(picky)
+    await new.settle()
+    assert await noted(new) == ["heeded"]
+
+
+async def take_pages(world: World, count: int) -> None:
+    """Take so many pages, as an instance does that is killed after them."""
+    consumer = world.app.backfilling._consumers[LATECOMER]
+    for _ in range(count):
+        await world.app.backfilling._try_page(consumer)
+
+
+@pytest.fixture
+def paused(monkeypatch):
+    """The loops of instances do nothing; tests take pages and settle."""
+    small_pages(monkeypatch)
+
+    async def nothing(_self) -> None:
+        return
+
+    for loop in (
+        "backfilling.Backfilling._keep_looking",
+        "relay.Relay._keep_sweeping",
+        "relay.Relay._keep_serving_backlog",
+    ):
+        monkeypatch.setattr(f"server.{loop}", nothing)
+
+
+async def test_it_goes_on_behind_the_last_page_after_a_restart(world, upgrade, paused):
+    told = await say_many(world, 60)
+    new = await upgrade(probes.latecomer)
+    await take_pages(new, 2)
+    assert (await backfill_of(new)).state == "running"
+    await new.restart()
+    await new.settle()
+    assert Counter(await noted(new)) == Counter(told)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_several_instances_take_each_page_once(world, upgrade, paused):
+    told = await say_many(world, 200)
+    first, *others = await asyncio.gather(*(upgrade(probes.latecomer) for _ in range(3)))
+    await asyncio.gather(*(one.app.backfilling.run() for one in (first, *others)))
+    assert (await backfill_of(first)).queued == 200
+    await first.settle()
+    assert Counter(await noted(first)) == Counter(told)
+
+
+async def test_live_deliveries_wait_for_what_was_before_them_on_their_key(world, upgrade, paused):
+    await say(world, "old", count=25)
+    new = await upgrade(probes.latecomer)
+    await take_pages(new, 1)
+    await say(new, "live")
+    await say(new, "live", key="other")
+    await new.app.relay.idle()
+    await new.app.relay.sweep()
+    await new.app.relay.idle()
+    assert "live" not in await noted(new)
+    await new.settle()
+    heard = await noted(new)
+    assert [text for text in heard if text != "live"] == [f"old {number}" for number in range(25)]
+    assert heard.count("live") == 2
+    assert heard[-1] == "live"
+
+
+async def test_once_all_is_queued_a_live_event_waits_for_its_own_key_alone(world, upgrade, paused):
+    for number in range(30):
+        await say(world, f"old {number}", key=f"{number}")
+    new = await upgrade(probes.latecomer)
+    await new.app.backfilling.run()
+    await say(new, "live", key="7")
+    await say(new, "elsewhere", key="new")
+    await new.app.relay.idle()
+    assert sorted(await noted(new)) == ["elsewhere", "live", "old 7"]
+    assert (await noted(new)).index("old 7") < (await noted(new)).index("live")
+
+
+async def test_an_outbound_consumer_is_backfilled_too(world, upgrade, switches):
+    await say(world, "parcel", count=3)
+    new = await upgrade(carried)
+    await new.settle()
+    assert switches.outside == ["parcel 0", "parcel 1", "parcel 2"]
+
+
+async def test_a_failing_delivery_of_a_backfill_is_parked_and_holds_its_key(
+    world, upgrade, switches
+):
+    switches.broken.add("hard")
+    for text, key in (("hard", "one"), ("behind it", "one"), ("beside it", "two")):
+        await say(world, text, key=key)
+    new = await upgrade(probes.latecomer)
+    for _ in range(new.settings.environment.consumer_tries):
+        await new.settle()
+        new.clock.advance(61)
+    assert await noted(new) == ["beside it"]
+    (parked,) = await operator.list_parked(new.app)
+    assert parked.consumer == LATECOMER
+
+
+# From the domain's own tables.
+
+
+async def test_what_is_no_event_any_more_is_told_from_the_domains_tables(
+    world, upgrade, monkeypatch
+):
+    small_pages(monkeypatch)
+    await say(world, "forgotten", count=5)
+    await world.transact(forget_events, "f", 100)
+    BOOKS.extend(f"{number} book" for number in range(35))
+    new = await upgrade(library)
+    await new.settle()
+    assert Counter(await noted(new)) == Counter(BOOKS)
+    later = await upgrade(library, probes.latecomer)
+    await later.settle()
+    assert Counter(await noted(later)) == Counter(BOOKS), "they are told to nobody else"
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="3")
+async def test_a_backfill_that_keeps_failing_ends_and_holds_nothing_up(world, upgrade, paused):
+    BOOKS.extend([*(f"{number} book" for number in range(20)), "odd"])
+    new = await upgrade(library)
+    with capture_logs() as logged:
+        for _ in range(3):
+            await new.app.backfilling.run()
+    failed = [line for line in logged if line["event"] == "backfill_failed"]
+    assert [line["consumer"] for line in failed] == [TABLE]
+    assert (await backfill_of(new, TABLE)).error == "ValueError"
+    await say(new, "live")
+    await new.settle()
+    assert "live" in await noted(new)
+    BOOKS.remove("odd")
+    await operator.rebuild(new.app, TABLE)
+    await new.settle()
+    assert (await backfill_of(new, TABLE)).state == "done"
+
+
+# Anew.
+
+
+async def test_an_operator_starts_one_anew_while_the_server_serves(world, upgrade):
+    await say(world, "before", count=3)
+    new = await upgrade(probes.latecomer)
+    await new.settle()
+    await say(new, "after")
+    await new.settle()
+    await operator.rebuild(new.app, LATECOMER)
+    await new.settle()
+    told = ["before 0", "before 1", "before 2", "after"]
+    assert await noted(new) == [*told, *told]
+
+
+async def test_what_waits_while_it_is_started_anew_is_heard_once(world, upgrade, paused):
+    new = await upgrade(probes.latecomer)
+    await new.settle()
+    await say(new, "heard")
+    await new.settle()
+    await operator.rebuild(new.app, LATECOMER)
+    await say(new, "waits")
+    await new.settle()
+    assert await noted(new) == ["heard", "heard", "waits"]
+
+
+@pytest.mark.parametrize(
+    ("consumer", "why"),
+    [("nobody.hears_it", "there is no consumer"), ("latecomer.hear_it", "there is no consumer")],
+)
+async def test_an_unknown_consumer_cannot_be_rebuilt(world, consumer, why):
+    with pytest.raises(operator.CannotDo, match=why):
+        await operator.rebuild(world.app, consumer)
+
+
+async def test_a_consumer_that_declares_nothing_cannot_be_rebuilt(make_world):
+    world = await make_world((probes.listener,))
+    with pytest.raises(operator.CannotDo, match="neither"):
+        await operator.rebuild(world.app, "listener.hear_it")
+
+
+async def test_a_renamed_consumer_goes_on_with_its_backfill(world, upgrade, paused):
+    told = await say_many(world, 60)
+    before = await upgrade(probes.latecomer)
+    await take_pages(before, 2)
+    await before.stop()
+    after = await upgrade(moved)
+    assert (await backfill_of(after, "moved.hear_it")).queued == (await backfill_of(after)).queued
+    await after.settle()
+    assert Counter(await noted(after)) == Counter(told)
+
+
+# Beside live deliveries.
+
+
+async def test_a_long_backfill_delays_no_live_delivery_much(world, upgrade):
+    await say_many(world, 1_000, keys=1_000)
+    new = await upgrade(probes.latecomer, probes.carrier)
+    pages = asyncio.create_task(new.app.backfilling.run())
+    waits = []
+    while len(waits) < 20:
+        began = time.monotonic()
+        await say(new, f"live {len(waits)}", key="live")
+        await until(lambda: f"live {len(waits)}" in probes.switches.outside)
+        waits.append(time.monotonic() - began)
+        await asyncio.sleep(0.01)
+    await pages
+    assert len(await noted(new)) < 1_000, "it is not over yet"
+    assert sorted(waits)[len(waits) // 2] < 0.5

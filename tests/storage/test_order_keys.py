@@ -1,0 +1,123 @@
+"""Keys without deliveries are forgotten, whoever numbers deliveries at the same time."""
+
+import asyncio
+import random
+from collections import defaultdict
+
+import pytest
+from sqlalchemy import func, select
+
+from storage.deliveries import (
+    Queue,
+    delete_delivery,
+    find_lowest,
+    forget_order_keys,
+    insert_deliveries,
+    order_keys,
+)
+from storage.engine import Queries
+from tests.storage.scratch import NOW
+
+KEYS = [f"key {number}" for number in range(12)]
+ROUNDS = 60
+
+
+async def count_keys(database) -> int:
+    counting = select(func.count()).select_from(order_keys)
+    return int(await database.read(lambda tx: tx.scalar(counting)))
+
+
+def tell(tx: Queries, event_id: str, *keys: str) -> None:
+    insert_deliveries(tx, [(event_id, key, NOW, ("hears",)) for key in keys])
+    tx.effects.append((event_id, keys))
+
+
+def hear(tx: Queries, key: str) -> tuple[int, str] | None:
+    """Take the lowest delivery of a key."""
+    queue = Queue("hears", key)
+    lowest = find_lowest(tx, queue)
+    if lowest is None:
+        return None
+    delete_delivery(tx, queue, lowest.number)
+    return lowest.number, lowest.event_id
+
+
+async def test_a_key_is_forgotten_when_it_has_no_deliveries(database):
+    await database.transact(lambda tx: tell(tx, "one", "a", "b"))
+    await database.transact(lambda tx: tell(tx, "two", "a"))
+    assert await database.transact(lambda tx: hear(tx, "b")) == (1, "one")
+    assert await database.transact(lambda tx: hear(tx, "a")) == (1, "one")
+    await database.transact(lambda tx: forget_order_keys(tx, 10))
+    assert await count_keys(database) == 1, "a delivery of the other waits"
+    await database.transact(lambda tx: tell(tx, "three", "a", "b"))
+    assert await database.transact(lambda tx: hear(tx, "a")) == (2, "two")
+    assert await database.transact(lambda tx: hear(tx, "a")) == (3, "three")
+    assert await database.transact(lambda tx: hear(tx, "b")) == (1, "three")
+
+
+async def test_so_many_at_a_time_are_forgotten(database):
+    await database.transact(lambda tx: tell(tx, "one", *KEYS))
+    for key in KEYS:
+        await database.transact(lambda tx, key=key: hear(tx, key))
+    assert await database.transact(lambda tx: forget_order_keys(tx, 5)) == 5
+    assert await count_keys(database) == len(KEYS) - 5
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_order_is_commit_order_while_keys_are_forgotten(database, told, seed):
+    """Writers, hearers and the forgetting at once: each key hears its events as they committed."""
+    chance = random.Random(seed)  # noqa: S311 - to be repeatable
+    heard: dict[str, list[str]] = defaultdict(list)
+    over = asyncio.Event()
+
+    async def write(writer: int) -> None:
+        for number in range(ROUNDS):
+            keys = chance.sample(KEYS, chance.randint(1, 4))
+            event_id = f"{writer}.{number}"
+            await database.transact(lambda tx, e=event_id, k=keys: tell(tx, e, *k))
+
+    async def read(key: str) -> None:
+        while True:
+            last = over.is_set()
+            found = await database.transact(lambda tx: hear(tx, key))
+            if found is not None:
+                heard[key].append(found[1])
+            elif last:
+                return
+
+    async def forget() -> None:
+        while not over.is_set():
+            await database.transact(lambda tx: forget_order_keys(tx, 100))
+
+    others = [asyncio.create_task(one) for one in (*map(read, KEYS), forget(), forget())]
+    await asyncio.gather(*map(write, range(6)))
+    over.set()
+    await asyncio.gather(*others)
+    for key in KEYS:
+        committed = [event_id for event_id, keys in told if key in keys]
+        assert sorted(heard[key]) == sorted(committed), "each once"
+        for writer in range(6):
+            own = [int(e.split(".")[1]) for e in heard[key] if e.startswith(f"{writer}.")]
+            assert own == sorted(own)
+        if not database.shared:
+            assert heard[key] == committed
+    await database.transact(lambda tx: forget_order_keys(tx, 100))
+    assert await count_keys(database) == 0
+
+
+class Stale:
+    """A transaction whose first look was made before another one numbered a delivery."""
+
+    def __init__(self, tx: Queries, keys: list[str]) -> None:
+        self.run = tx.run
+        self.scalars = lambda statement, **values: keys
+
+
+async def test_a_key_that_got_a_delivery_before_it_was_locked_is_kept(database):
+    await database.transact(lambda tx: tell(tx, "one", "a", "b"))
+    await database.transact(lambda tx: hear(tx, "b"))
+    await database.transact(lambda tx: forget_order_keys(Stale(tx, ["a", "b"]), 10))
+    assert await count_keys(database) == 1
+    await database.transact(lambda tx: tell(tx, "two", "a"))
+    assert await database.transact(lambda tx: hear(tx, "a")) == (1, "one")
+    assert await database.transact(lambda tx: hear(tx, "a")) == (2, "two")
