@@ -59,6 +59,7 @@ def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
     BookingRescheduled,
     BookingExpired,
     BookingCompleted,
+    formerly=("chat.keep_the_card_current",),
 )
 def keep_the_card_current(tx: Transaction, event: AboutBooking) -> None:
     """A booking that a conversation shows changed."""
