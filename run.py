@@ -11,7 +11,7 @@ from typing import Any
 import click
 import uvloop
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import load_domains
 from handlers.kit.uniqueness import WrongDeclaration
 from server import operator
@@ -23,7 +23,7 @@ from server.fixture import make_fixture
 from server.logs import set_up_logs
 from server.own_files import keep_private
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
-from storage.deliveries import Queue
+from storage.events.deliveries import Queue
 
 
 class Help(click.Group):
@@ -78,7 +78,7 @@ class OperatorsRole(click.ParamType[str]):
     name = "role"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        roles = load_domains(DOMAINS).roles.values()
+        roles = load_domains(SYSTEMS).roles.values()
         names = [role.name for role in roles if role.granted_by == "operator"]
         if value not in names:
             self.fail(f"{value!r} is not one of {', '.join(names)}", param, ctx)
@@ -189,7 +189,7 @@ def renew_epoch() -> None:
 def catalog() -> None:
     """Write static/client/contracts.d.ts from the contracts."""
     file = Path(__file__).parent / "static" / "client" / "contracts.d.ts"
-    file.write_text(Catalog(load_domains(DOMAINS)).contracts())
+    file.write_text(Catalog(load_domains(SYSTEMS)).contracts())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ there is nobody to tell.
 from typing import Protocol
 
 from rooms.packets import Packet
-from storage.events import Numbered
+from storage.events.log import Numbered
 
 
 class Hears(Protocol):

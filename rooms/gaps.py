@@ -16,10 +16,10 @@ import structlog
 
 from rooms.stream import Stream
 from rooms.tasks import Tasks
-from storage import events
-from storage.clock import Clock
-from storage.engine import Database, Queries, StorageUnavailable
-from storage.events import Head, Numbered
+from storage.engine.clock import Clock
+from storage.engine.database import Database, Queries, StorageUnavailable
+from storage.events import log as events
+from storage.events.log import Head, Numbered
 
 log = structlog.get_logger("rooms")
 

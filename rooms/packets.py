@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from rooms.names import split
-from storage.columns import instant_text
-from storage.events import Numbered
+from storage.engine.columns import instant_text
+from storage.events.log import Numbered
 
 
 class Packet:

@@ -33,7 +33,7 @@ from rooms.packets import Packet
 from rooms.redis_line import FAILURES, Line
 from rooms.redis_shards import Shards, find_shards
 from rooms.tasks import Tasks
-from storage.events import Numbered
+from storage.events.log import Numbered
 
 log = structlog.get_logger("bus")
 

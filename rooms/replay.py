@@ -9,10 +9,10 @@ from functools import partial
 
 from rooms.member import Member
 from rooms.packets import event_packet
-from storage import events
-from storage.engine import Database, Queries, StorageUnavailable
-from storage.events import Numbered
-from storage.missed import count_since
+from storage.engine.database import Database, Queries, StorageUnavailable
+from storage.events import log as events
+from storage.events.log import Numbered
+from storage.events.missed import count_since
 
 PAGE = 50
 """Events that are in memory at a time for one member that enters."""

@@ -29,10 +29,10 @@ from rooms.packets import Packet, event_packet, whisper_packet
 from rooms.replay import Entered, ReplayLimits, Wanted, read_entries, replay
 from rooms.stream import Stream, joins_elsewhere, puts_out
 from rooms.tasks import Tasks
-from storage import events
-from storage.clock import Clock
-from storage.engine import Database, Queries, StorageUnavailable
-from storage.events import Membership, Numbered
+from storage.engine.clock import Clock
+from storage.engine.database import Database, Queries, StorageUnavailable
+from storage.events import log as events
+from storage.events.log import Membership, Numbered
 
 log = structlog.get_logger("rooms")
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from rooms.member import Member
 from rooms.packets import Packet, event_packet
-from storage.events import Membership, Numbered
+from storage.events.log import Membership, Numbered
 
 AHEAD_MAX = 1_000
 HELD_MAX = 2_000

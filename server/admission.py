@@ -1,11 +1,11 @@
 """From a token to a person: what the auth domain offers the shell, behind one small door."""
 
-from handlers.auth.contracts import SessionRevoked as SessionRevoked
-from handlers.auth.public import get_live_actor, read_access_token
 from handlers.kit.context import Context
 from handlers.kit.errors import Refusal, Unavailable
 from handlers.kit.kernel import Actor, Kernel
-from storage.engine import StorageUnavailable
+from handlers.platform.auth.contracts import SessionRevoked as SessionRevoked
+from handlers.platform.auth.public import get_live_actor, read_access_token
+from storage.engine.database import StorageUnavailable
 
 
 class TokenMissing(Refusal):

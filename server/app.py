@@ -11,15 +11,15 @@ from typing import Any
 
 import structlog
 
-from handlers import DOMAINS, READERS
-from handlers.identities.public import Providers
+from handlers import READERS, SYSTEMS
 from handlers.kit.command import Registry, load_domains
 from handlers.kit.context import Context
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Kernel, Origin, Stored, Wake, Whisper
 from handlers.kit.keys import Keys
-from handlers.previews.public import PublicWeb
-from handlers.send.mail import Mailer, by_smtp, to_folder
+from handlers.platform.identities.public import Providers
+from handlers.platform.previews.public import PublicWeb
+from handlers.platform.send.mail import Mailer, by_smtp, to_folder
 from rooms.bus import Bus, InProcessBus
 from rooms.redis_bus import RedisBus
 from rooms.redis_line import Line
@@ -59,11 +59,11 @@ from server.sightings import Sightings
 from server.socket import Sockets
 from server.telemetry import Metrics
 from server.timers import Timers
-from storage.clock import Clock, SharedClock, SystemClock
-from storage.engine import open_database
-from storage.epoch import get_epoch
-from storage.events import Numbered
-from storage.migrate import migrate
+from storage.engine.clock import Clock, SharedClock, SystemClock
+from storage.engine.database import open_database
+from storage.engine.migrate import migrate
+from storage.events.epoch import get_epoch
+from storage.events.log import Numbered
 from storage.objects import ObjectStore
 from storage.objects.folder import Folder
 from storage.objects.s3 import Bucket
@@ -88,9 +88,9 @@ class App:
         self.database = open_database(settings.database_url)
         self.clock = clock or (SharedClock() if self.database.shared else SystemClock())
         self.stopping = False
-        self.registry: Registry = load_domains(DOMAINS)
+        self.registry: Registry = load_domains(SYSTEMS)
         # What a domain kept is exported, erased and forgotten whether or not it is served.
-        self.all_domains: Registry = load_domains(DOMAINS)
+        self.all_domains: Registry = load_domains(SYSTEMS)
         self.metrics = Metrics()
         environment = settings.environment
         redis_url = environment.redis_url

@@ -1,6 +1,6 @@
 """Queues what consumers shall hear from before they were there, page by page.
 
-Invariants (the pages' own are in `storage/backfills.py`):
+Invariants (the pages' own are in `storage/events/backfills.py`):
 - A page queues deliveries and has no other effect; the relay serves them by few slots. So a long
   backfill takes nothing from other consumers but one short transaction at a time.
 - A page that fails is tried again, smaller. After the last try the backfill has failed: its
@@ -22,10 +22,10 @@ from server.registration import names_served
 from server.relay import decode_event
 from server.rounds import take_round
 from server.telemetry import Metrics
-from storage import backfills, deliveries
-from storage.backfills import Backfill, PastEvent
-from storage.engine import Queries, StorageUnavailable
-from storage.events import StoredEvent
+from storage.engine.database import Queries, StorageUnavailable
+from storage.events import backfills, deliveries
+from storage.events.backfills import Backfill, PastEvent
+from storage.events.log import StoredEvent
 
 log = structlog.get_logger("backfill")
 

@@ -13,7 +13,7 @@ from rooms.packets import Packet
 from rooms.replay import Wanted
 from rooms.rooms import Rooms
 from server.doorman import Doorman
-from storage.events import Numbered
+from storage.events.log import Numbered
 
 STREAM = stream(CONTROL_NAMESPACE, CONTROL_ROOM)
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from handlers.auth import public as accounts
 from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
-from handlers.profile import public as profiles
+from handlers.platform.auth import public as accounts
+from handlers.platform.profile import public as profiles
 from server.app import App
 from server.demo_story import CONSULTANTS, PASSWORD, STUDENTS, Offer, Teller
 from server.dispatch import Incoming
 from server.settings import Settings
-from storage.migrate import migrate
+from storage.engine.migrate import migrate
 
 BEGAN_AGO = timedelta(hours=27)
 MOMENT = timedelta(seconds=7)

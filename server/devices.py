@@ -22,7 +22,7 @@ from handlers.kit.kernel import Kernel
 from rooms.redis_line import Line
 from rooms.tasks import Tasks
 from server.session import People
-from storage.engine import StorageUnavailable
+from storage.engine.database import StorageUnavailable
 
 log = structlog.get_logger("devices")
 

@@ -26,7 +26,7 @@ from server.limits import Limits
 from server.logs import CORRELATION, where
 from server.telemetry import Metrics
 from server.work import Work
-from storage.engine import OutcomeUnknown, StorageUnavailable
+from storage.engine.database import OutcomeUnknown, StorageUnavailable
 
 log = structlog.get_logger("dispatch")
 

@@ -33,7 +33,7 @@ from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNam
 from server.devices import Devices
 from server.limits import Limits
 from server.session import Connection, Entry, People, Since, Socket, since_of
-from storage.engine import Queries, StorageUnavailable
+from storage.engine.database import Queries, StorageUnavailable
 
 log = structlog.get_logger("doorman")
 

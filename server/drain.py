@@ -20,7 +20,7 @@ from itertools import pairwise
 import structlog
 
 from server.socket import Sockets
-from storage.engine import StorageUnavailable
+from storage.engine.database import StorageUnavailable
 
 log = structlog.get_logger("drain")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from handlers.auth import public as accounts
-from handlers.chat import public as chats
 from handlers.kit.context import Transaction
-from handlers.profile import public as profiles
+from handlers.platform.auth import public as accounts
+from handlers.platform.chat import public as chats
+from handlers.platform.profile import public as profiles
 from server.app import App
 
 AT_ONCE = 200

@@ -21,9 +21,9 @@ from handlers.kit.ids import new_id
 from handlers.kit.kernel import Kernel, Origin
 from handlers.kit.life import InstanceLost
 from rooms.tasks import Tasks
-from storage.clock import SharedClock
-from storage.engine import Queries, StorageUnavailable
-from storage.instances import (
+from storage.engine.clock import SharedClock
+from storage.engine.database import Queries, StorageUnavailable
+from storage.events.instances import (
     confirm_instance,
     insert_instance,
     list_living,

@@ -23,11 +23,11 @@ from handlers.kit.retention import Retention
 from handlers.kit.rules import Rules
 from handlers.kit.throttle import forget_throttles
 from rooms.tasks import Tasks
-from storage.consumers import give_up, list_lapsed
-from storage.deliveries import forget_order_keys
-from storage.engine import Queries, StorageUnavailable
-from storage.events import forget_events
-from storage.idempotency import forget_keys
+from storage.engine.database import Queries, StorageUnavailable
+from storage.events.consumers import give_up, list_lapsed
+from storage.events.deliveries import forget_order_keys
+from storage.events.idempotency import forget_keys
+from storage.events.log import forget_events
 
 log = structlog.get_logger("housekeeping")
 

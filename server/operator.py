@@ -4,18 +4,18 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from handlers.kit.context import Transaction
-from handlers.moderation import public as moderation
-from handlers.profile import public as profiles
+from handlers.platform.moderation import public as moderation
+from handlers.platform.profile import public as profiles
 from server.app import App
 from server.heartbeat import align_clock
 from server.registration import SILENT_AFTER, UNSERVED_SHOWN_MAX, names_served
 from server.settings import Settings
-from storage import backfills, consumers, deliveries
-from storage.consumers import Unserved
-from storage.deliveries import Parked, Queue
-from storage.engine import Queries
-from storage.epoch import renew_epoch
-from storage.migrate import migrate
+from storage.engine.database import Queries
+from storage.engine.migrate import migrate
+from storage.events import backfills, consumers, deliveries
+from storage.events.consumers import Unserved
+from storage.events.deliveries import Parked, Queue
+from storage.events.epoch import renew_epoch
 
 T = TypeVar("T")
 ChangeRole = Callable[[Transaction, str, str], None]

@@ -21,9 +21,9 @@ from handlers.kit.kernel import Kernel
 from rooms.tasks import Tasks
 from server.rounds import take_round
 from server.telemetry import Metrics
-from storage import backfills, consumers
-from storage.consumers import Unserved
-from storage.engine import Queries
+from storage.engine.database import Queries
+from storage.events import backfills, consumers
+from storage.events.consumers import Unserved
 
 log = structlog.get_logger("registration")
 

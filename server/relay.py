@@ -16,7 +16,7 @@ Invariants:
   at the consumers of this instance alone: what nobody here serves takes no place in a sweep.
 - A queue holds what is stored under its consumer's former names too, lowest number first.
 - The deliveries of a backfill are served beside the others, few at a time, by slots of their own.
-  While one is being queued (`storage/backfills.py`), its consumer's other deliveries wait.
+  While one is being queued (`storage/events/backfills.py`), its consumer's other deliveries wait.
 """
 
 import asyncio
@@ -35,11 +35,12 @@ from server.logs import where
 from server.registration import names_served
 from server.rounds import take_round
 from server.telemetry import Metrics
-from storage import backfills, deliveries, events
-from storage.deliveries import Queue
-from storage.engine import Queries, StorageUnavailable
-from storage.events import StoredEvent
-from storage.isolation import is_serializable
+from storage.engine.database import Queries, StorageUnavailable
+from storage.engine.isolation import is_serializable
+from storage.events import backfills, deliveries
+from storage.events import log as events
+from storage.events.deliveries import Queue
+from storage.events.log import StoredEvent
 
 log = structlog.get_logger("relay")
 

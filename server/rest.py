@@ -18,7 +18,7 @@ from server.aiohttp_internals import HttpProcessingError
 from server.bodies import Resource
 from server.dispatch import authorise, error_of
 from server.work import Work
-from storage.engine import OutcomeUnknown, StorageUnavailable
+from storage.engine.database import OutcomeUnknown, StorageUnavailable
 
 if TYPE_CHECKING:
     from server.app import App

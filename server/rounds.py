@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 import structlog
 
 from server.logs import where
-from storage.engine import StorageUnavailable
+from storage.engine.database import StorageUnavailable
 
 log = structlog.get_logger("rounds")
 

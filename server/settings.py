@@ -16,12 +16,12 @@ from msgspec import Meta
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from handlers import DOMAINS
-from handlers.identities.public import House, HouseSettings, ProviderName, house_of
+from handlers import SYSTEMS
 from handlers.kit.command import load_domains
 from handlers.kit.filter import Filter
 from handlers.kit.rules import Rules
-from handlers.send.mail import read_mail_url
+from handlers.platform.identities.public import House, HouseSettings, ProviderName, house_of
+from handlers.platform.send.mail import read_mail_url
 from server import setting_values
 from server.origins import Origins, origin_of
 
@@ -321,7 +321,7 @@ def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
 
 def _filter(environment: Environment) -> Filter:
     try:
-        registry = load_domains(DOMAINS)
+        registry = load_domains(SYSTEMS)
         return registry.open_filter(environment.text_check, environment.words_file)
     except (OSError, ValueError) as error:
         raise WrongSetting(f"{PREFIX}WORDS_FILE: {error}") from None

@@ -5,11 +5,11 @@ from functools import partial
 
 import structlog
 
-from handlers.auth.public import note_seen
 from handlers.kit.kernel import Kernel
+from handlers.platform.auth.public import note_seen
 from rooms.tasks import Tasks
 from server.session import People
-from storage.engine import StorageUnavailable
+from storage.engine.database import StorageUnavailable
 
 log = structlog.get_logger("sightings")
 

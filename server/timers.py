@@ -21,8 +21,8 @@ from handlers.kit.contract import event_named
 from handlers.kit.kernel import Kernel, Origin, Wake
 from rooms.tasks import Tasks
 from server.rounds import take_round
-from storage import timers
-from storage.engine import Queries, StorageUnavailable
+from storage.engine.database import Queries, StorageUnavailable
+from storage.events import timers
 
 log = structlog.get_logger("timers")
 

@@ -19,11 +19,11 @@ import uvloop
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import storage.schema  # noqa: F401 - so that every table is known
+import storage.engine.schema  # noqa: F401 - so that every table is known
 from handlers.kit.command import Domain
 from server.logs import set_up_logs
-from storage import plans
-from storage.migrate import upgrade
+from storage.engine import plans
+from storage.engine.migrate import upgrade
 from tests.parts.postgres import Cluster
 from tests.world import MovableClock, Process, World, environ_of, settings_of
 

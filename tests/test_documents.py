@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.errors import ALWAYS_POSSIBLE
 from handlers.kit.rules import Rules
 from run import main
@@ -115,16 +115,16 @@ def test_the_operators_commands_are_those_of_the_command_line() -> None:
 
 def test_the_map_names_every_domain_and_layer() -> None:
     folders = {path for cells in rows(README, "folder or file") for path in coded(cells[0])}
-    assert {f"handlers/{domain}/" for domain in (*DOMAINS, "kit")} <= folders
+    assert {f"handlers/{domain}/" for domain in (*SYSTEMS, "kit")} <= folders
     assert {"run.py", "server/", "rooms/", "storage/", "static/client/", "tests/"} <= folders
 
 
 def test_the_map_of_the_domains_says_who_calls_whom() -> None:
     said = {coded(first)[0]: coded(calls) for first, _, calls in rows(ARCHITECTURE, "domain |")}
-    called: dict[str, set[str]] = {domain: set() for domain in DOMAINS}
+    called: dict[str, set[str]] = {domain: set() for domain in SYSTEMS}
     for module in Tree(ROOT).modules:
         for one in module.imports:
-            for other in set(DOMAINS) - {module.domain}:
+            for other in set(SYSTEMS) - {module.domain}:
                 if module.domain in called and one.is_of(f"handlers.{other}.public"):
                     called[module.domain].add(other)
     assert said == {domain: sorted(others) for domain, others in called.items()}
@@ -219,7 +219,7 @@ class Copy:
 
     def number_migration(self) -> None:
         """Give the shown migration the number after the newest, as its reader would."""
-        folder = self.root / "storage" / "migrations" / "versions"
+        folder = self.root / "storage" / "engine" / "migrations" / "versions"
         shown = folder / "0002_greetings.py"
         newest = max(file.name[:4] for file in folder.glob("*.py") if file != shown)
         text = shown.read_text().replace("0002", f"{int(newest) + 1:04}").replace("0001", newest)

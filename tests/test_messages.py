@@ -7,13 +7,13 @@ import pytest
 from babel.messages.catalog import Message
 from babel.messages.plurals import get_plural
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.contract import Event
 from handlers.kit.translations import COUNT, Language, placeholders_in
 from tests.kit.test_translations import write
 
-REGISTRY = load_domains(DOMAINS)
+REGISTRY = load_domains(SYSTEMS)
 LANGUAGES = ("de", "en")
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from handlers.auth.devices import name_of
 from handlers.kit.texts import CHECKED
-from storage.profile import find_user, update_user
-from tests.handlers.chat.scenes import offer, say, talk
-from tests.handlers.uploads.bringing import RestRefused, bringer
+from handlers.platform.auth.devices import name_of
+from storage.platform.profile import find_user, update_user
+from tests.platform.chat.scenes import offer, say, talk
+from tests.platform.uploads.bringing import RestRefused, bringer
 from tests.test_strangers import EVERY_ROW
 from tests.wire_client import Refused
 from tests.world import Person, World, one_database

@@ -8,17 +8,16 @@ import pytest
 from msgspec import inspect
 from sqlalchemy import Column, MetaData, String, Table
 
-import storage.personal
-import storage.schema
-from handlers import DOMAINS
-from handlers.booking.contracts import BookingView
+import storage.engine.personal
+import storage.engine.schema
+from handlers import SYSTEMS
+from handlers.consulting.booking.contracts import BookingView
 from handlers.kit.command import load_domains
 from handlers.kit.contract import Event, Personal, event_named
 from handlers.kit.kept_json import KeptClasses, rules_of
 from handlers.kit.personal_data import AllPersonalData, PersonalData, Stage
-from storage.columns import Json
-from storage.kept_json import kept_json_of, list_walked
-from storage.personal import (
+from storage.engine.columns import Json
+from storage.engine.personal import (
     ClearColumns,
     DeleteRow,
     Export,
@@ -29,8 +28,9 @@ from storage.personal import (
     personal,
     personal_of,
 )
+from storage.platform.personal_data.kept_json import kept_json_of, list_walked
 
-REGISTRY = load_domains(DOMAINS)
+REGISTRY = load_domains(SYSTEMS)
 EVERYTHING = REGISTRY.personal_data
 KEPT = EVERYTHING.kept
 
@@ -113,14 +113,14 @@ def test_every_table_with_kept_json_finds_its_class():
 
 
 def test_a_table_that_its_domain_erases_is_of_a_domain_with_steps():
-    tables = storage.personal.metadata.sorted_tables
+    tables = storage.engine.personal.metadata.sorted_tables
     by = {personal_of(table).erased_by for table in tables} - {None}
     assert by == {"availability", "chat", "personal_data", "uploads"}
     assert by <= {step.partition(".")[0] for step in EVERYTHING.erasures}
 
 
 def test_every_text_of_a_card_is_decided_about():
-    views = [kind.view for kind in load_domains(DOMAINS).cards.values()]
+    views = [kind.view for kind in load_domains(SYSTEMS).cards.values()]
     assert views
     assert [fault for view in views for fault in undecided_in(view)] == []
 
@@ -128,7 +128,7 @@ def test_every_text_of_a_card_is_decided_about():
 @pytest.fixture
 def metadata(monkeypatch) -> MetaData:
     fresh = MetaData()
-    monkeypatch.setattr(storage.personal, "metadata", fresh)
+    monkeypatch.setattr(storage.engine.personal, "metadata", fresh)
     return fresh
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from socketio.exceptions import ConnectionError as NotConnected
 
 from server.housekeeping import Housekeeping
-from tests.handlers.chat.scenes import offer, say, talk, texts
+from tests.platform.chat.scenes import offer, say, talk, texts
 from tests.wire_client import Client, Heard
 from tests.world import Person, Process, World, one_database
 

@@ -7,16 +7,16 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import Route, load_domains
 from handlers.kit.errors import Forbidden
 from handlers.kit.kernel import Actor
-from handlers.profile.public import add_role
+from handlers.platform.profile.public import add_role
 from server.dispatch import authorise
 from tests.wire_client import Client, Refused
 from tests.world import Person, World, one_database
 
-REGISTRY = load_domains(DOMAINS)
+REGISTRY = load_domains(SYSTEMS)
 COMMANDS = REGISTRY.commands
 SIGNED_IN = frozenset(REGISTRY.roles)
 ANYBODY = SIGNED_IN | {"visitor"}

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import load_domains
 from handlers.kit.ids import new_id
 from rooms.names import stream
-from storage.columns import metadata
-from storage.identities import IdentityRow, insert_identity
-from storage.uploads import UploadRow, insert_upload
-from tests.handlers.waiting_room.scenes import hour_of
+from storage.engine.columns import metadata
+from storage.platform.identities import IdentityRow, insert_identity
+from storage.platform.uploads import UploadRow, insert_upload
+from tests.consulting.waiting_room.scenes import hour_of
 from tests.world import Person, World, session_id_of, until
 
 pytestmark = pytest.mark.settings(PARLEY_FRESH_PROOF_S="100000000")  # all proofs stay fresh here
-COMMANDS = load_domains(DOMAINS).commands
+COMMANDS = load_domains(SYSTEMS).commands
 NAMESPACES = (
     "/profile",
     "/consultants",

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType, inspect
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import load_domains
 from handlers.kit.contract import END, Change, Moment, Name, Request, settled_by
 from handlers.kit.texts import CHECKED, prose
@@ -25,7 +25,7 @@ RAW = {"Signal.data"}
 
 def requests() -> list[type[Request]]:
     """All that commands and routes take, and queries that routes read by themselves."""
-    load_domains(DOMAINS)
+    load_domains(SYSTEMS)
     found = [one for one in descendants(Request) if one.__module__.startswith("handlers.")]
     return sorted(found, key=lambda request: request.__name__)
 

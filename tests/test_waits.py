@@ -17,11 +17,13 @@ ENDED = "tasks that were cancelled just before"
 OPERATOR = "the operator's word, or the end of the process"
 THE_BOUND = "it is the bound itself"
 REASONS = {
-    "handlers/identities/openid.py:_about": "whoever is before it asks once, with a time",
-    "handlers/identities/openid.py:_get_keys": "whoever is before it asks once, with a time",
-    "handlers/personal_data/archive.py:to_the_end": "one write to a local file",
-    "handlers/previews/fetch.py:get_page": "it is entered only while a slot is free",
-    "handlers/send/mail.py:_send": "a connection with a time for each step",
+    "handlers/platform/identities/openid.py:_about": "whoever is before it asks once, with a time",
+    "handlers/platform/identities/openid.py:_get_keys": (
+        "whoever is before it asks once, with a time"
+    ),
+    "handlers/platform/personal_data/archive.py:to_the_end": "one write to a local file",
+    "handlers/platform/previews/fetch.py:get_page": "it is entered only while a slot is free",
+    "handlers/platform/send/mail.py:_send": "a connection with a time for each step",
     "rooms/redis_line.py:_keep_saying": "it waits for work",
     "rooms/redis_line.py:_say": "its caller has the bound",
     "rooms/tasks.py:end": ENDED,
@@ -33,10 +35,10 @@ REASONS = {
     "server/sandbox/sandbox.py:_do": "ending and starting a process have a time",
     "server/sandbox/sandbox.py:_ready": "starting a process has a time",
     "server/sandbox/sandbox.py:stop": "each of its tasks has a time",
-    "storage/postgres.py:_commit": THE_BOUND,
-    "storage/sqlite_readers.py:run": THE_BOUND,
-    "storage/waiting.py:enter": "at once: none of them is locked",
-    "storage/sqlite_readers.py:stop": "`SqliteDatabase.stop` has the bound",
+    "storage/engine/postgres.py:_commit": THE_BOUND,
+    "storage/engine/sqlite_readers.py:run": THE_BOUND,
+    "storage/engine/waiting.py:enter": "at once: none of them is locked",
+    "storage/engine/sqlite_readers.py:stop": "`SqliteDatabase.stop` has the bound",
 }
 """File and function → what ends the wait."""
 

@@ -24,16 +24,16 @@ import msgspec
 import pytest
 from sqlalchemy import bindparam, select
 
-from handlers.auth.public import open_session
-from handlers.auth.tokens import make_access_token
 from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.context import Transaction
-from handlers.profile.public import add_role, create_user
+from handlers.platform.auth.public import open_session
+from handlers.platform.auth.tokens import make_access_token
+from handlers.platform.profile.public import add_role, create_user
 from server.app import App
 from server.http_server import Listener
 from server.settings import Settings, read_settings
-from storage.clock import Clock, SystemClock
-from storage.events import events
+from storage.engine.clock import Clock, SystemClock
+from storage.events.log import events
 from tests.parts.ports import free_port
 from tests.wire_client import Client, Heard
 

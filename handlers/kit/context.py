@@ -25,10 +25,11 @@ from handlers.kit.idempotency import Attempt, Held, when_free, while_renewing
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Audience, Kernel, Origin, Stored, Wake, Whisper
 from rooms.names import stream
-from storage import events, timers
-from storage.engine import Kind, OutcomeUnknown, Queries, StorageUnavailable
-from storage.idempotency import Key
-from storage.isolation import is_serializable
+from storage.engine.database import Kind, OutcomeUnknown, Queries, StorageUnavailable
+from storage.engine.isolation import is_serializable
+from storage.events import log as events
+from storage.events import timers
+from storage.events.idempotency import Key
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
 
 from handlers.kit.texts import CHECKED, line, message, opaque, prose
-from storage.events import Membership as Membership
+from storage.events.log import Membership as Membership
 
 END = r"$(?!\n)"
 """The end of a pattern: `$` alone lets a line break follow, and JavaScript knows no `\\Z`."""

@@ -23,9 +23,9 @@ import msgspec
 
 from handlers.kit.contract import View, encode
 from handlers.kit.errors import Conflict, Unavailable
-from storage import idempotency as keys
-from storage.engine import Queries
-from storage.idempotency import Key
+from storage.engine.database import Queries
+from storage.events import idempotency as keys
+from storage.events.idempotency import Key
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from handlers.kit.roles import Role
 from handlers.kit.rules import Rules
 from handlers.kit.sandbox import Sandbox
 from handlers.kit.turns import Turns
-from storage.clock import Clock
-from storage.engine import Database
+from storage.engine.clock import Clock
+from storage.engine.database import Database
 from storage.objects import ObjectStore
 
 if TYPE_CHECKING:  # its declarations speak of transactions, which stand on this

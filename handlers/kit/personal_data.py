@@ -2,8 +2,8 @@
 
 An account is **planned** to be deleted, and some weeks later **closed** and **erased**, unless its
 owner **restores** it in between. An **export** gives its owner all that is kept of them. Tables
-declare what becomes of their rows by themselves (`storage/personal.py`). Beside its code
-(`handlers/<domain>/personal.py`), a domain declares what more there is to do:
+declare what becomes of their rows by themselves (`storage/engine/personal.py`). Beside its code
+(`handlers/<system>/<domain>/personal.py`), a domain declares what more there is to do:
 
     @booking.personal_data.erase(Stage.AGREEMENTS)
     def call_off_bookings(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from handlers.kit.rules import Rules
-from storage.engine import Queries
+from storage.engine.database import Queries
 
 Forget = Callable[[Queries, datetime, int], int]
 """Deletes at most `limit` rows that are older than `before`; how many it did."""

@@ -11,8 +11,8 @@ import msgspec
 
 from handlers.kit.context import Transaction
 from handlers.kit.errors import RateLimited
-from storage import throttles as store
-from storage.throttles import ThrottleRow, forget_throttles
+from storage.events import throttles as store
+from storage.events.throttles import ThrottleRow, forget_throttles
 
 __all__ = [
     "DAY",

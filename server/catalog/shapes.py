@@ -184,7 +184,8 @@ def name_choices(classes: Iterable[type], taken: set[str]) -> dict[frozenset[Any
 
 
 def domain_of(module: str) -> str:
-    """`WaitingRoom` of `handlers.waiting_room.contracts`; nothing outside of handlers."""
+    """`WaitingRoom` of `handlers.consulting.waiting_room.contracts`; nothing outside of
+    handlers."""
     package, _, rest = module.partition(".")
     words = rest.partition(".")[0].split("_") if package == "handlers" else []
     return "".join(word.capitalize() for word in words)

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from handlers.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
 from handlers.kit.command import Command, Domain, Registry, Route
 from handlers.kit.contract import Event
 from handlers.kit.errors import ALWAYS_POSSIBLE, RateLimited, Refusal, Unavailable
+from handlers.platform.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
 from server.admission import TokenMissing, UnknownNamespace
 from server.catalog.shapes import Shapes
 from server.dispatch import Error

@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from storage.engine import StorageUnavailable
+from storage.engine.database import StorageUnavailable
 
 SIGNED_FOR = timedelta(minutes=5)
 

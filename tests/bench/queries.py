@@ -15,13 +15,13 @@ from time import perf_counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from handlers.chat import public as chats
-from handlers.chat.contracts.conversations import ListConversations
-from handlers.chat.contracts.messages import ReadHistory, Search
-from handlers.chat.service.found import search
-from handlers.chat.service.history import list_conversations, read_history
 from handlers.kit.context import Context, Transaction
 from handlers.kit.kernel import Actor
+from handlers.platform.chat import public as chats
+from handlers.platform.chat.contracts.conversations import ListConversations
+from handlers.platform.chat.contracts.messages import ReadHistory, Search
+from handlers.platform.chat.service.found import search
+from handlers.platform.chat.service.history import list_conversations, read_history
 from rooms import names
 from rooms.replay import ReplayLimits, Wanted, read_entries
 from server.app import App

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from handlers.chat import public as chats
-from handlers.chat.contracts.messages import LinkPreview
 from handlers.kit.context import Transaction
-from tests.handlers.moderation.scenes import flag, moderator
+from handlers.platform.chat import public as chats
+from handlers.platform.chat.contracts.messages import LinkPreview
+from tests.platform.moderation.scenes import flag, moderator
 from tests.world import Person, World
 
 

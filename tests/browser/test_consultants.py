@@ -7,8 +7,8 @@ from aiohttp import web
 from playwright.async_api import expect
 
 from tests.browser.viewer import Viewer, new_viewer
-from tests.handlers.uploads.bringing import bringer, picture
 from tests.parts.ports import free_port
+from tests.platform.uploads.bringing import bringer, picture
 from tests.world import Person, World, one_database
 
 pytestmark = [one_database, pytest.mark.timeout(120)]

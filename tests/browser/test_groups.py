@@ -7,8 +7,8 @@ from playwright.async_api import expect
 
 from tests.browser.furnished import poison
 from tests.browser.viewer import Viewer, new_viewer
-from tests.handlers.chat.scenes import say, talk
-from tests.handlers.uploads.bringing import picture
+from tests.platform.chat.scenes import say, talk
+from tests.platform.uploads.bringing import picture
 from tests.world import Person, World, one_database
 
 pytestmark = [one_database, pytest.mark.timeout(120)]

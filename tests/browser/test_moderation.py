@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.furnished import poison
 from tests.browser.viewer import new_viewer
-from tests.handlers.moderation.scenes import moderator
+from tests.platform.moderation.scenes import moderator
 from tests.world import World, one_database
 
 pytestmark = [one_database, pytest.mark.timeout(120)]

@@ -4,11 +4,11 @@ from typing import Any
 
 from playwright.async_api import expect
 
-from handlers.chat import public as chats
-from handlers.chat.contracts.messages import LinkPreview
 from handlers.kit.context import Transaction
+from handlers.platform.chat import public as chats
+from handlers.platform.chat.contracts.messages import LinkPreview
 from tests.browser.viewer import new_viewer
-from tests.handlers.chat.scenes import say
+from tests.platform.chat.scenes import say
 from tests.world import World, one_database
 
 pytestmark = [one_database]

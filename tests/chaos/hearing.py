@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from storage.chat_members import Interval
-from storage.chat_messages import MessageRow
+from storage.platform.chat.members import Interval
+from storage.platform.chat.messages import MessageRow
 from tests.chaos.records import Entry, Event, Fetched, History, Out, Stream, Violation
 from tests.chaos.shown import Shown
 from tests.chaos.truth import Logged, Truth

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from storage.booking import LIVE, BookingRow
+from storage.consulting.booking import LIVE, BookingRow
 from tests.chaos.records import Asked, Violation
 from tests.chaos.truth import Logged, Truth
 

@@ -18,7 +18,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from storage.engine import Database, open_database
+from storage.engine.database import Database, open_database
 from tests.chaos import truth
 from tests.chaos.cast import Cast, assign, make_people, set_the_scene
 from tests.chaos.checker import check, check_flaps, check_held, check_presence

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from storage.booking import BookingRow
-from storage.chat_members import Interval
-from storage.chat_messages import MessageRow
-from storage.holds import Hold
+from storage.consulting.booking import BookingRow
+from storage.events.holds import Hold
+from storage.platform.chat.members import Interval
+from storage.platform.chat.messages import MessageRow
 from tests.chaos.checker import check, check_flaps, check_held, check_presence
 from tests.chaos.hearing import Screen
 from tests.chaos.numbers import Numbers

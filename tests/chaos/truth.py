@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from storage.availability import blocks
-from storage.booking import BookingRow, bookings
-from storage.chat import members
-from storage.chat_members import Interval
-from storage.chat_messages import MessageRow, messages
-from storage.deliveries import deliveries
-from storage.engine import Queries
-from storage.events import events, stream_events, stream_heads
-from storage.holds import Hold, holds, pools
-from storage.presence import PresenceRow, presences
-from storage.timers import timers
+from storage.consulting.availability.schedules import blocks
+from storage.consulting.booking import BookingRow, bookings
+from storage.engine.database import Queries
+from storage.events.deliveries import deliveries
+from storage.events.holds import Hold, holds, pools
+from storage.events.log import events, stream_events, stream_heads
+from storage.events.timers import timers
+from storage.platform.chat.conversations import members
+from storage.platform.chat.members import Interval
+from storage.platform.chat.messages import MessageRow, messages
+from storage.platform.presence import PresenceRow, presences
 from tests.chaos.records import Stream
 
 

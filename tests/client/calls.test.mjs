@@ -45,8 +45,8 @@ before(async () => {
   const mediaDevices = { getUserMedia: async () => openCamera() };
   Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
   ({ server, parley, close } = await openPage());
-  ({ CallState } = await import("../../static/client/call_state.js"));
-  calls = await import("../../static/client/calls.js");
+  ({ CallState } = await import("../../static/client/consulting/call_state.js"));
+  calls = await import("../../static/client/consulting/calls.js");
   await signIn(server, parley, sessionNumber(1));
 });
 after(() => close());

@@ -13,7 +13,7 @@ let listed;
 
 before(async () => {
   ({ server, parley, close } = await openPage());
-  chats = await import("../../static/client/chats.js");
+  chats = await import("../../static/client/platform/chats.js");
 });
 after(() => close());
 

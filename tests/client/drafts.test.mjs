@@ -15,7 +15,7 @@ let draft;
 
 before(async () => {
   ({ server, parley, close } = await openPage());
-  drafts = await import("../../static/client/drafts.js");
+  drafts = await import("../../static/client/platform/drafts.js");
 });
 after(() => close());
 

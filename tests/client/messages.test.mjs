@@ -14,7 +14,7 @@ let Live;
 before(async () => {
   ({ server, parley, close } = await openPage());
   ({ Live } = await import("../../static/client/live.js"));
-  messages = await import("../../static/client/messages.js");
+  messages = await import("../../static/client/platform/messages.js");
 });
 after(() => close());
 
@@ -108,7 +108,7 @@ test("what the viewer removed for themselves is shown no more", async () => {
 });
 
 test("what is pinned is asked for, and goes when it is unpinned or deleted", async () => {
-  const { pinsOf } = await import("../../static/client/pins.js");
+  const { pinsOf } = await import("../../static/client/platform/pins.js");
   const pinned = ["m1", "m2", "m3"].map((id) => ({ id, text: "old" }));
   const live = await snapshot(pinsOf("c2"), { messages: pinned });
   const unpinned = { conversation_id: "c2", message_id: "m1", pinned: false };
@@ -120,7 +120,7 @@ test("what is pinned is asked for, and goes when it is unpinned or deleted", asy
 });
 
 test("whom the viewer blocks elsewhere is blocked here", async () => {
-  const { blockedPeople } = await import("../../static/client/blocked.js");
+  const { blockedPeople } = await import("../../static/client/platform/blocked.js");
   const live = await snapshot(blockedPeople(), { user_ids: ["ben"] });
   const on = (person_id, is) => ["PERSON_BLOCKED", { person_id, on: is }];
   await emit("user:ada", on("cleo", true), on("ben", false));

@@ -14,8 +14,8 @@ let listed;
 
 before(async () => {
   ({ server, parley, close } = await openPage());
-  notices = await import("../../static/client/notices.js");
-  offers = await import("../../static/client/offers.js");
+  notices = await import("../../static/client/platform/notices.js");
+  offers = await import("../../static/client/consulting/offers.js");
   await signIn(server, parley, sessionNumber(1));
 });
 after(() => close());

@@ -15,8 +15,8 @@ let readers;
 
 before(async () => {
   ({ close } = await openPage());
-  const { around } = await import("../../static/client/parts/search.js");
-  const { begunIn, named } = await import("../../static/client/parts/mentions.js");
+  const { around } = await import("../../static/client/platform/parts/search.js");
+  const { begunIn, named } = await import("../../static/client/platform/parts/mentions.js");
   const { words } = await import("../../static/client/words.js");
   const { plainName } = await import("../../static/client/parley/uploads.js");
   readers = {
@@ -60,7 +60,7 @@ test("no text is read in more time than its length asks for", () => {
 });
 
 test("a name that is begun ends at the cursor and may have spaces", async () => {
-  const { begunIn, named } = await import("../../static/client/parts/mentions.js");
+  const { begunIn, named } = await import("../../static/client/platform/parts/mentions.js");
   assert.equal(begunIn("Hi @Ada L"), "ada l");
   assert.equal(begunIn("a@example"), null);
   assert.equal(begunIn(`@${"a".repeat(41)}`), null);

@@ -12,7 +12,7 @@ import yaml
 from aiohttp.test_utils import make_mocked_request
 
 from handlers.kit.networks import network_of
-from handlers.uploads.service import PART_SIZE, WHOLE_MAX
+from handlers.platform.uploads.service import PART_SIZE, WHOLE_MAX
 from server.app import App
 from server.settings import read_settings
 from tests.parts.proxies import HAPROXY, NGINX

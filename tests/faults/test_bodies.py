@@ -92,7 +92,7 @@ async def test_a_body_that_dribbles_in_is_dropped(world: World, monkeypatch, hea
 
 
 async def test_a_file_that_dribbles_in_is_dropped(world: World, monkeypatch):
-    monkeypatch.setattr("handlers.uploads.routes.SLOW_START_S", 0.2)
+    monkeypatch.setattr("handlers.platform.uploads.routes.SLOW_START_S", 0.2)
     ana = await world.person("ana")
     address = await begin_upload(world, ana.token, size=1_000_000)
     head = (

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from storage.instances import list_silent
-from tests.handlers.chat.scenes import say, talk, texts
+from storage.events.instances import list_silent
 from tests.kit.probe import NAMESPACE, Say, say_it
 from tests.kit.wire import Raw
+from tests.platform.chat.scenes import say, talk, texts
 from tests.world import World, until
 
 HOUR_S = 3_600

@@ -80,8 +80,8 @@ def ana_actor(world: World, person: Person):
 
 
 def say(tx, payload):
-    from handlers.chat.contracts.messages import SendMessage
-    from handlers.chat.service.messages import send
+    from handlers.platform.chat.contracts.messages import SendMessage
+    from handlers.platform.chat.service.messages import send
 
     return send(tx, SendMessage(**payload))
 

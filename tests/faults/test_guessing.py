@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.auth.passwords import _HASHER
-from handlers.auth.service.guesses import STRANGERS
+from handlers.platform.auth.passwords import _HASHER
+from handlers.platform.auth.service.guesses import STRANGERS
 from tests.wire_client import Client
 from tests.world import PASSWORD, Person, Process, one_database
 

@@ -14,7 +14,7 @@ import pytest
 
 from rooms.names import stream, user
 from server.socket import PING_EVERY_S, PING_TIMEOUT_S
-from storage.events import Numbered
+from storage.events.log import Numbered
 from tests.kit.probe import NAMESPACE, Say, say_it
 from tests.kit.proxy import Proxy
 from tests.kit.wire import Poller, Raw

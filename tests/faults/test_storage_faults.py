@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from storage.columns import metadata
-from storage.engine import StorageUnavailable
-from storage.instances import list_silent
+from storage.engine.columns import metadata
+from storage.engine.database import StorageUnavailable
+from storage.events.instances import list_silent
 from tests.faults.troubles import TROUBLES, size_of_log
-from tests.handlers.chat.scenes import say, talk, texts
 from tests.kit.probe import NAMESPACE
+from tests.platform.chat.scenes import say, talk, texts
 from tests.wire_client import Client, Refused
 from tests.world import Person, World, one_database, until
 

@@ -12,27 +12,27 @@ from datetime import UTC, datetime
 import pytest
 from msgspec import inspect
 
-from handlers.auth.devices import name_of
-from handlers.call.contracts import Signal
-from handlers.chat.contracts.messages import SendMessage
-from handlers.identities.openid import text_in
+from handlers.consulting.call.contracts import Signal
 from handlers.kit.codes import check_zone
 from handlers.kit.command import load_domains
 from handlers.kit.errors import Invalid, Refusal
 from handlers.kit.visible import as_file_name, checked_line, one_line, quoted, shortened
 from handlers.kit.wording import QUOTED_MAX
-from handlers.moderation.filter import Filter
-from handlers.moderation.words import WordList
-from handlers.previews.links import first_link
-from handlers.previews.page import read_page
-from handlers.send.contracts import SendNotification
-from handlers.send.mail import Mailer
-from handlers.uploads.checks import READ_MAX as TEXT_FILE_MAX
-from handlers.uploads.magic import HEAD, is_text
+from handlers.platform.auth.devices import name_of
+from handlers.platform.chat.contracts.messages import SendMessage
+from handlers.platform.identities.openid import text_in
+from handlers.platform.moderation.filter import Filter
+from handlers.platform.moderation.words import WordList
+from handlers.platform.previews.links import first_link
+from handlers.platform.previews.page import read_page
+from handlers.platform.send.contracts import SendNotification
+from handlers.platform.send.mail import Mailer
+from handlers.platform.uploads.checks import READ_MAX as TEXT_FILE_MAX
+from handlers.platform.uploads.magic import HEAD, is_text
 from server.dispatch import decode
 from server.socket import FRAME_MAX
 from server.wire import ClientPacket
-from storage.chat_search import words_of
+from storage.platform.chat.search import words_of
 from tests.parts.cost import check_linear, cost_s
 from tests.test_texts import requests, texts_in
 from tests.world import Stopped

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
-from storage.sqlite import SqliteDatabase
+from storage.engine.sqlite import SqliteDatabase
 from tests.world import World
 
 DISK_FULL = "53100"

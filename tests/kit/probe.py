@@ -16,8 +16,8 @@ from handlers.kit.errors import Conflict, NotFound, Refusal, Unavailable
 from handlers.kit.kernel import Actor
 from handlers.kit.rest import answer
 from rooms import names
-from storage.engine import StorageUnavailable
-from storage.events import Membership
+from storage.engine.database import StorageUnavailable
+from storage.events.log import Membership
 
 NAMESPACE = "/probe"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers import DOMAINS
-from handlers.booking.contracts import BookingView
+from handlers import SYSTEMS
+from handlers.consulting.booking.contracts import BookingView
 from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.contract import View
 
@@ -23,7 +23,7 @@ def test_a_domain_declares_its_cards_and_the_registry_knows_them_by_name():
     kind = tickets.card("ticket", Ticket)
     assert (kind.name, kind.view) == ("ticket", Ticket)
     assert Registry((tickets,)).cards == {"ticket": kind}
-    assert load_domains(DOMAINS).cards["booking"].view is BookingView
+    assert load_domains(SYSTEMS).cards["booking"].view is BookingView
 
 
 @pytest.mark.parametrize("view", [Ticket, Seat])

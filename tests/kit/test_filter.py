@@ -2,12 +2,12 @@
 
 import pytest
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.filter import NoFilter, TextRefused
-from tests.handlers.chat.scenes import say, talk, texts
-from tests.handlers.uploads.bringing import bringer
 from tests.parts.ports import free_port
+from tests.platform.chat.scenes import say, talk, texts
+from tests.platform.uploads.bringing import bringer
 from tests.world import World
 
 
@@ -46,7 +46,7 @@ def test_two_domains_that_answer_stop_the_start():
 def test_moderation_answers_by_a_list_of_words(tmp_path):
     words = tmp_path / "words"
     words.write_text("refuse: rotten\nflag: fishy\n")
-    answering = load_domains(DOMAINS).open_filter("words", str(words))
+    answering = load_domains(SYSTEMS).open_filter("words", str(words))
     assert answering.check("a fishy one") == "fishy"
     with pytest.raises(TextRefused):
         answering.check("a rotten one")
@@ -55,7 +55,7 @@ def test_moderation_answers_by_a_list_of_words(tmp_path):
 async def test_without_a_domain_that_answers_nothing_is_filtered(world, tmp_path):
     words = tmp_path / "words"
     words.write_text("refuse: rotten\nflag: fishy\n")
-    silent = tuple(d for d in load_domains(DOMAINS).domains if d.name != "moderation")
+    silent = tuple(d for d in load_domains(SYSTEMS).domains if d.name != "moderation")
     world.app.kernel.filter = Registry(silent).open_filter("words", str(words))
     assert isinstance(world.app.kernel.filter, NoFilter)
     ana, ben = await world.person("ana"), await world.person("ben")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Empty, Event, Nothing
@@ -73,7 +73,7 @@ def refused(*domains: Domain) -> str:
 
 
 def test_the_domains_of_parley_fit_together():
-    registry = load_domains(DOMAINS)
+    registry = load_domains(SYSTEMS)
     assert list(registry.roles) == ["student", "consultant", "moderator", "admin"]
     assert registry.roles["consultant"].granted_by == "domain"
     assert registry.roles["moderator"].granted_by == "operator"
@@ -87,8 +87,10 @@ def test_a_domain_by_a_name_that_is_taken_is_refused():
 
 
 def test_the_same_domain_twice_is_refused():
-    with pytest.raises(WrongDeclaration, match=r"chat is declared twice: handlers\.chat:"):
-        load_domains((*DOMAINS, "chat"))
+    with pytest.raises(
+        WrongDeclaration, match=r"chat is declared twice: handlers\.platform\.chat:"
+    ):
+        load_domains((*SYSTEMS, "chat"))
 
 
 def test_the_start_ends_with_one_line_that_names_both_places(tmp_path: Path):
@@ -103,7 +105,9 @@ def test_the_start_ends_with_one_line_that_names_both_places(tmp_path: Path):
     )
     assert ended.returncode == 1
     said = ended.stderr.decode()
-    assert said.startswith("parley: cannot start: domain chat is declared twice: handlers.chat:")
+    assert said.startswith(
+        "parley: cannot start: domain chat is declared twice: handlers.platform.chat:"
+    )
     assert said.count("\n") == 1
 
 
@@ -237,6 +241,6 @@ def test_a_second_hook_does_not_replace_the_first(hook):
 
 
 def test_what_is_checked_is_a_copy_too():
-    registry = load_domains(DOMAINS)
+    registry = load_domains(SYSTEMS)
     with pytest.raises(WrongDeclaration):
         replace(registry, domains=(*registry.domains, registry.domains[0]))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from handlers import READERS
-from handlers.previews.addresses import is_public
-from handlers.previews.fetch import PublicWeb
+from handlers.platform.previews.addresses import is_public
+from handlers.platform.previews.fetch import PublicWeb
 from server.sandbox.sandbox import Sandbox
 from server.telemetry import Metrics
 from tests.parts.proxies import make_certificate

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from storage.engine import open_database
+from storage.engine.database import open_database
 from tests.rooms.hall import Hall
 from tests.world import MovableClock
 

@@ -12,8 +12,8 @@ from rooms.bus import InProcessBus
 from rooms.packets import Packet
 from rooms.replay import Entered, Wanted
 from rooms.rooms import Rooms
-from storage.engine import Database, Queries
-from storage.events import Membership, Numbered, Record, insert_events
+from storage.engine.database import Database, Queries
+from storage.events.log import Membership, Numbered, Record, insert_events
 from tests.world import MovableClock
 
 NAMESPACE = "/hall"

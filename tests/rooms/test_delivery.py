@@ -14,9 +14,9 @@ from rooms.gaps import MOVED_WITHIN, SWEEP_EVERY_S
 from rooms.packets import event_packet
 from rooms.replay import ReplayLimits, Wanted
 from rooms.rooms import Rooms
-from storage import events
-from storage.events import Membership, Numbered
-from storage.postgres import TRANSACTION_MAX_S
+from storage.engine.postgres import TRANSACTION_MAX_S
+from storage.events import log as events
+from storage.events.log import Membership, Numbered
 from tests.rooms.hall import CLUB, HALL, Member
 from tests.world import until
 

@@ -6,9 +6,9 @@ import pytest
 
 from handlers.kit.ids import id_at
 from rooms.replay import PAGE, ReplayLimits, Wanted
-from storage import events
-from storage.engine import StorageUnavailable
-from storage.events import Membership, forget_events, list_since
+from storage.engine.database import StorageUnavailable
+from storage.events import log as events
+from storage.events.log import Membership, forget_events, list_since
 from tests.rooms.hall import CLUB, HALL, Member, spin
 from tests.world import until
 

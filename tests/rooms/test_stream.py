@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rooms import stream as streams
 from rooms.packets import whisper_packet
 from rooms.stream import Stream
-from storage.events import Membership, Numbered
+from storage.events.log import Membership, Numbered
 from tests.rooms.hall import HALL, Member
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from handlers.kit.context import Transaction
-from storage import backfills
-from storage.engine import Database, open_database
-from storage.events import events
+from storage.engine.database import Database, open_database
+from storage.events import backfills
+from storage.events.log import events
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid
 from tests.world import ROOT, SECRET, environ_of, until

@@ -12,8 +12,8 @@ from handlers.kit.backfill import Page
 from handlers.kit.command import Domain
 from handlers.kit.context import Transaction
 from server import operator
-from storage import backfills
-from storage.events import forget_events
+from storage.events import backfills
+from storage.events.log import forget_events
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, say_it, texts
 from tests.world import World, until

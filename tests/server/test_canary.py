@@ -6,10 +6,10 @@ from email import message_from_bytes, policy
 import pytest
 from sqlalchemy import select
 
-from handlers.send.mail import MailRefused
-from storage.columns import metadata
-from storage.events import events
-from storage.send import dispatches
+from handlers.platform.send.mail import MailRefused
+from storage.engine.columns import metadata
+from storage.events.log import events
+from storage.platform.send import dispatches
 from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE
 from tests.wire_client import Client, Refused
@@ -141,7 +141,7 @@ async def test_no_text_comes_up_when_everything_breaks(world, logs, switches, mo
 
 
 async def everything_errors(world: World) -> str:
-    from storage.deliveries import deliveries
+    from storage.events.deliveries import deliveries
 
     return str(await world.read(lambda tx: tx.scalars(deliveries.select().with_only_columns(
         deliveries.c.error))))  # fmt: skip

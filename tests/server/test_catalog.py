@@ -23,19 +23,19 @@ from msgspec import UNSET, UnsetType
 from referencing.jsonschema import DRAFT7
 
 import handlers
-from handlers.auth.contracts import CredentialsWrong
 from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.contract import Change, Event, Id, Request, View
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 from handlers.kit.roles import Role
-from handlers.profile.contracts import UserUpdated, UserView
+from handlers.platform.auth.contracts import CredentialsWrong
+from handlers.platform.profile.contracts import UserUpdated, UserView
 from rooms.packets import Packet, event_packet, whisper_packet
 from server.catalog import Catalog
 from server.catalog.audience import audience_of
 from server.catalog.shapes import Shapes
 from server.catalog.vocabulary import Meta, WhisperMeta
 from server.dispatch import error_body
-from storage.events import Numbered
+from storage.events.log import Numbered
 from tests.parts.node import find_node
 from tests.world import World, one_database
 
@@ -129,7 +129,7 @@ def invent() -> Registry:
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    return load_domains(handlers.DOMAINS)
+    return load_domains(handlers.SYSTEMS)
 
 
 @pytest.fixture(scope="module")
@@ -356,7 +356,7 @@ def test_the_committed_contracts_are_those_of_the_code(registry: Registry) -> No
 def test_every_process_derives_the_same() -> None:
     script = (
         "import handlers, sys; from handlers.kit.command import load_domains;"
-        "from server.catalog import Catalog; c = Catalog(load_domains(handlers.DOMAINS));"
+        "from server.catalog import Catalog; c = Catalog(load_domains(handlers.SYSTEMS));"
         "sys.stdout.write(c.contracts() + c.asyncapi_json() + c.page())"
     )
     derived = {
@@ -380,10 +380,10 @@ def invented_struct(name: str, module: str, *bases: type) -> type:
 
 
 def test_of_two_that_share_a_name_a_lone_view_keeps_it() -> None:
-    view = invented_struct("CallView", "handlers.call.contracts", View)
-    asked = invented_struct("Call", "handlers.waiting_room.contracts", Request)
-    other = invented_struct("Leave", "handlers.call.contracts", Request)
-    third = invented_struct("Leave", "handlers.chat.contracts", Request)
+    view = invented_struct("CallView", "handlers.consulting.call.contracts", View)
+    asked = invented_struct("Call", "handlers.consulting.waiting_room.contracts", Request)
+    other = invented_struct("Leave", "handlers.consulting.call.contracts", Request)
+    third = invented_struct("Leave", "handlers.platform.chat.contracts", Request)
     shapes = Shapes([asked, other, third], [view], own={}, taken=())
     names = [shapes.names[cls] for cls in (view, asked, other, third)]
     assert names == ["Call", "WaitingRoomCall", "CallLeave", "ChatLeave"]
@@ -391,13 +391,13 @@ def test_of_two_that_share_a_name_a_lone_view_keeps_it() -> None:
 
 
 def test_a_name_that_the_file_itself_uses_is_not_given_away() -> None:
-    events = invented_struct("Events", "handlers.chat.contracts", Request)
+    events = invented_struct("Events", "handlers.platform.chat.contracts", Request)
     assert Shapes([events], [], own={}, taken=("Events",)).names[events] == "ChatEvents"
 
 
 def test_two_things_with_one_name_are_refused() -> None:
-    one = invented_struct("Leave", "handlers.chat.contracts", Request)
-    two = invented_struct("Leave", "handlers.chat.more", Request)
+    one = invented_struct("Leave", "handlers.platform.chat.contracts", Request)
+    two = invented_struct("Leave", "handlers.platform.chat.more", Request)
     with pytest.raises(ValueError, match="ChatLeave"):
         Shapes([one, two], [], own={}, taken=())
 

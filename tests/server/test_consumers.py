@@ -12,11 +12,11 @@ from handlers.kit.command import Domain, Registry
 from handlers.kit.ids import new_id
 from server import operator
 from server.registration import SILENT_AFTER, names_served
-from storage import deliveries
-from storage.consumers import consumers
-from storage.deliveries import Queue, insert_deliveries
-from storage.engine import Queries
-from storage.events import events
+from storage.engine.database import Queries
+from storage.events import deliveries
+from storage.events.consumers import consumers
+from storage.events.deliveries import Queue, insert_deliveries
+from storage.events.log import events
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, say_it, texts
 from tests.world import World, until

@@ -11,9 +11,9 @@ from sqlalchemy.util import await_only
 
 from server.rest import Rest
 from server.rounds import take_round
-from storage import postgres
-from storage.engine import OutcomeUnknown
-from storage.isolation import serializable
+from storage.engine import postgres
+from storage.engine.database import OutcomeUnknown
+from storage.engine.isolation import serializable
 from tests.kit import probe as probes
 from tests.kit.probe import Say, say_it
 from tests.world import World, until

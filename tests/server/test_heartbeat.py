@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from server.heartbeat import LAST_WORDS
-from storage.clock import SharedClock, SystemClock
-from storage.instances import insert_instance
-from storage.presence import hold_person, list_held
+from storage.engine.clock import SharedClock, SystemClock
+from storage.events.instances import insert_instance
+from storage.platform.presence import hold_person, list_held
 from tests.world import World, one_database, until
 
 LOST = "INSTANCE_LOST"

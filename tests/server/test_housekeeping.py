@@ -6,14 +6,14 @@ from sqlalchemy import func, select
 from handlers.kit.command import Domain
 from handlers.kit.ids import id_at
 from server import housekeeping
-from storage.auth import refresh_tokens, sessions
-from storage.events import events, forget_events
-from storage.idempotency import forget_keys, idempotency_keys
-from storage.known_devices import known_devices
-from storage.notifications import notifications
-from storage.pincodes import pincodes
-from storage.send import dispatches
-from storage.throttles import throttles
+from storage.events.idempotency import forget_keys, idempotency_keys
+from storage.events.log import events, forget_events
+from storage.events.throttles import throttles
+from storage.platform.auth.known_devices import known_devices
+from storage.platform.auth.sessions import refresh_tokens, sessions
+from storage.platform.notifications.inbox import notifications
+from storage.platform.pincodes import pincodes
+from storage.platform.send import dispatches
 from tests.server.test_heartbeat import fail_once
 from tests.wire_client import Client
 from tests.world import World, address_of, one_database, until

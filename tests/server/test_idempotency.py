@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from handlers.kit import idempotency
 from handlers.kit.command import Domain
-from storage.engine import OutcomeUnknown
-from storage.idempotency import idempotency_keys
+from storage.engine.database import OutcomeUnknown
+from storage.events.idempotency import idempotency_keys
 from tests.kit import paying as payments
 from tests.kit import probe as probes
 from tests.kit.paying import Provider

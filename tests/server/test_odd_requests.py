@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.handlers.identities.travel import settings_for
 from tests.parts.house import running_house
+from tests.platform.identities.travel import settings_for
 from tests.world import World, one_database
 
 pytestmark = one_database

@@ -5,14 +5,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import load_domains
 from tests.wire_client import Refused
 from tests.world import World, one_database
 
 PAGED = {
     key: field
-    for key, command in load_domains(DOMAINS).commands.items()
+    for key, command in load_domains(SYSTEMS).commands.items()
     for field in ("before", "after")
     if field in command.request.__struct_fields__
 }

@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
-from storage.deliveries import count_waiting
-from storage.engine import Queries, open_database
-from storage.timers import timers
+from storage.engine.database import Queries, open_database
+from storage.events.deliveries import count_waiting
+from storage.events.timers import timers
 from tests.kit.proxy import Proxy
 from tests.wire_client import Refused
 from tests.world import Process, until

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from handlers.kit.context import Transaction
 from rooms.names import stream
 from server.relay import LEASE_S, LONG_MAX, OUTSIDE_MAX, WORKERS_MAX
-from storage import deliveries, timers
-from storage.deliveries import Queue, list_parked, retry_parked, skip_parked
-from storage.events import events, list_since
+from storage.events import deliveries, timers
+from storage.events.deliveries import Queue, list_parked, retry_parked, skip_parked
+from storage.events.log import events, list_since
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, Switches, say_it, texts
 from tests.world import World, address_of, until

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from handlers.kit.command import Domain, Registry
 from handlers.kit.context import Context
 from handlers.kit.uniqueness import WrongDeclaration
-from handlers.profile.public import add_role, remove_role
+from handlers.platform.profile.public import add_role, remove_role
 from server.rest import Rest
 from tests.world import World, one_database
 

@@ -14,9 +14,9 @@ import pytest
 from handlers import READERS
 from handlers.kit.errors import RateLimited, Unavailable
 from handlers.kit.sandbox import Streamed, Unreadable
-from handlers.previews.page import CHARSETS, read_page
-from handlers.uploads.kinds import KINDS
-from handlers.uploads.magic import look_at
+from handlers.platform.previews.page import CHARSETS, read_page
+from handlers.platform.uploads.kinds import KINDS
+from handlers.platform.uploads.magic import look_at
 from server.limits import Limits
 from server.rates import RateLimit
 from server.sandbox import child as children

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.auth.service import sessions
-from handlers.auth.tokens import make_access_token
 from handlers.kit.keys import Keys
-from handlers.profile.public import add_role
+from handlers.platform.auth.service import sessions
+from handlers.platform.auth.tokens import make_access_token
+from handlers.platform.profile.public import add_role
 from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE
 from tests.kit.wire import Poller, Raw
@@ -230,7 +230,7 @@ async def test_refresh_tokens_are_not_stored_as_they_are(world, ana, auth):
 
 
 async def everything_stored(world: World) -> str:
-    from storage.columns import metadata
+    from storage.engine.columns import metadata
 
     def read(tx):
         return [str(tx.scalars(column.table.select().with_only_columns(column)))

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from handlers import DOMAINS
+from handlers import SYSTEMS
 from handlers.kit.command import load_domains
 from handlers.kit.errors import Forbidden
 from handlers.kit.kernel import Actor
@@ -20,7 +20,7 @@ from tests.wire_client import Client, Refused
 from tests.world import World, one_database, until
 
 pytestmark = one_database
-ROLES = tuple(load_domains(DOMAINS).roles)
+ROLES = tuple(load_domains(SYSTEMS).roles)
 
 
 async def is_closed(client: Client, within_s: float = 1.0) -> bool:

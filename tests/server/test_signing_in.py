@@ -20,7 +20,7 @@ async def stranger(world):
 @pytest.fixture
 def verified(monkeypatch) -> Counter:
     """Counts what costs time when somebody signs in: one verification is one unit."""
-    from handlers.auth import passwords
+    from handlers.platform.auth import passwords
 
     counted: Counter = Counter()
     verify, hash_it = passwords._verify, passwords._HASHER.hash
@@ -31,7 +31,7 @@ def verified(monkeypatch) -> Counter:
 
     monkeypatch.setattr(passwords, "_verify", count_verify)
     monkeypatch.setattr(passwords, "hash_password", counting(counted, hash_it))
-    monkeypatch.setattr("handlers.auth.public.hash_password", counting(counted, hash_it))
+    monkeypatch.setattr("handlers.platform.auth.public.hash_password", counting(counted, hash_it))
     return counted
 
 

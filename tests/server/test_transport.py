@@ -14,7 +14,7 @@ from engineio import packet as engineio_packet
 from rooms.names import stream, user
 from rooms.packets import Packet, notice_packet
 from server.transport import UNSENT_MAX
-from storage.events import Numbered
+from storage.events.log import Numbered
 from tests.kit.probe import NAMESPACE, Say, say_it
 from tests.kit.wire import Poller, Raw, events_in
 from tests.wire_client import Client

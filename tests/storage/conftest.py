@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from storage.engine import Database, open_database
+from storage.engine.database import Database, open_database
 
 
 @pytest.fixture

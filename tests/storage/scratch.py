@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from storage.engine import Queries
-from storage.timers import list_due_timers, set_timer
+from storage.engine.database import Queries
+from storage.events.timers import list_due_timers, set_timer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)

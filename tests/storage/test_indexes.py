@@ -38,51 +38,47 @@ from sqlalchemy.types import NullType
 
 import storage
 from handlers.kit.ids import id_at
-from storage import (
-    availability,
-    booking,
-    chat,
-    chat_marks,
-    chat_members,
-    chat_messages,
-    chat_search,
-    deliveries,
-    events,
-    kept_json,
-    notifications,
-    personal_rows,
-    plans,
-    timers,
-)
-from storage.columns import metadata
-from storage.profile import users
-from storage.sqlite import SqliteDatabase
-from storage.sqlite_batches import SqliteQueries
+from storage.consulting import booking
+from storage.consulting.availability import schedules as availability
+from storage.engine import plans
+from storage.engine.columns import metadata
+from storage.engine.sqlite import SqliteDatabase
+from storage.engine.sqlite_batches import SqliteQueries
+from storage.events import deliveries, timers
+from storage.events import log as events
+from storage.platform.chat import conversations as chat
+from storage.platform.chat import marks as chat_marks
+from storage.platform.chat import members as chat_members
+from storage.platform.chat import messages as chat_messages
+from storage.platform.chat import search as chat_search
+from storage.platform.notifications import inbox as notifications
+from storage.platform.personal_data import kept_json, personal_rows
+from storage.platform.profile import users
 from tests.storage.scratch import FOR_EVER, NOW
 
 SCANNED = {
-    "epoch._GET": "the table has one row",
-    "instances._SILENT": "the table has a row for each running instance",
-    "instances._LIVING": "the table has a row for each running instance",
-    "profile._ANYBODY": "it stops at the first row",
-    "backfills._IN_STATE": "the table has a row for each consumer with a backfill",
-    "consumers._SERVED": "the table has a row for each consumer",
-    "consumers._LAPSED": "the table has a row for each consumer",
-    "consumers._UNSERVED": "it counts all that waits, twice a minute",
-    "consumers._STORED_UNDER": "it runs for consumers with former names, twice a minute",
-    "deliveries._UNUSED_KEYS": "most keys that there are have no deliveries",
-    "clock._NOW": "it reads no table",
+    "events.epoch._GET": "the table has one row",
+    "events.instances._SILENT": "the table has a row for each running instance",
+    "events.instances._LIVING": "the table has a row for each running instance",
+    "platform.profile._ANYBODY": "it stops at the first row",
+    "events.backfills._IN_STATE": "the table has a row for each consumer with a backfill",
+    "events.consumers._SERVED": "the table has a row for each consumer",
+    "events.consumers._LAPSED": "the table has a row for each consumer",
+    "events.consumers._UNSERVED": "it counts all that waits, twice a minute",
+    "events.consumers._STORED_UNDER": "it runs for consumers with former names, twice a minute",
+    "events.deliveries._UNUSED_KEYS": "most keys that there are have no deliveries",
+    "engine.clock._NOW": "it reads no table",
 }
 """Statements that no index serves, each with the reason why that does not matter."""
 
 OF_ONE = {
-    "chat_search._IN_SQLITE": "sqlite",
-    "chat_search._IS_BEHIND": "sqlite",
-    "chat_search._INDEX_NOTED": "sqlite",
-    "chat_search._FORGET_NOTED": "sqlite",
-    "chat_search._MERGE": "sqlite",
-    "chat_search._CHANGES": "sqlite",
-    "chat_search._IN_POSTGRESQL": "postgresql",
+    "platform.chat.search._IN_SQLITE": "sqlite",
+    "platform.chat.search._IS_BEHIND": "sqlite",
+    "platform.chat.search._INDEX_NOTED": "sqlite",
+    "platform.chat.search._FORGET_NOTED": "sqlite",
+    "platform.chat.search._MERGE": "sqlite",
+    "platform.chat.search._CHANGES": "sqlite",
+    "platform.chat.search._IN_POSTGRESQL": "postgresql",
 }
 """Statements in the words of one database alone."""
 
@@ -189,7 +185,7 @@ def test_sqlite_finds_the_rows_by_an_index(file, statement):
     assert scans_of(file, statement) == []
 
 
-@pytest.mark.parametrize("name", [name for name in SCANNED if name != "clock._NOW"])
+@pytest.mark.parametrize("name", [name for name in SCANNED if name != "engine.clock._NOW"])
 def test_what_is_excused_is_scanned_indeed(file, name):
     (excused,) = [one.executable for one in statements() if one.name == name]
     assert scans_of(file, excused)

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.util import await_only
 
-from storage import postgres
-from storage.engine import Queries, StorageUnavailable
-from storage.isolation import is_serializable, serializable
+from storage.engine import postgres
+from storage.engine.database import Queries, StorageUnavailable
+from storage.engine.isolation import is_serializable, serializable
 
 _CREATE = text("CREATE TABLE accounts (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL)")
 _OPEN = text("INSERT INTO accounts (id, amount) VALUES (0, 50), (1, 50)")

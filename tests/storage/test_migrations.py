@@ -11,11 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, column, create_engine, insert, text
 from sqlalchemy import table as sql_table
 
-import storage.schema  # noqa: F401 - so that every table is known
-from storage.columns import metadata
-from storage.engine import open_database
-from storage.migrate import is_declared, migrate, upgrade
-from storage.postgres import PostgresDatabase
+import storage.engine.schema  # noqa: F401 - so that every table is known
+from storage.engine.columns import metadata
+from storage.engine.database import open_database
+from storage.engine.migrate import is_declared, migrate, upgrade
+from storage.engine.postgres import PostgresDatabase
 
 T = TypeVar("T")
 SIGNED_IN = "2026-01-01T00:00:00.000000Z"

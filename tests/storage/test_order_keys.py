@@ -7,7 +7,8 @@ from collections import defaultdict
 import pytest
 from sqlalchemy import func, select
 
-from storage.deliveries import (
+from storage.engine.database import Queries
+from storage.events.deliveries import (
     Queue,
     delete_delivery,
     find_lowest,
@@ -15,7 +16,6 @@ from storage.deliveries import (
     insert_deliveries,
     order_keys,
 )
-from storage.engine import Queries
 from tests.storage.scratch import NOW
 
 KEYS = [f"key {number}" for number in range(12)]

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import bindparam, literal, select, update
 
-from storage import plans
-from storage.timers import timers
+from storage.engine import plans
+from storage.events.timers import timers
 from tests.storage.scratch import NOW, put
 
 BY_KEY = select(timers.c.key).where(timers.c.key == bindparam("of_key"))

@@ -7,9 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.util import await_only
 
-from storage import postgres
-from storage.engine import OutcomeUnknown, Queries, StorageUnavailable
-from storage.holds import insert_pools, lock_pool
+from storage.engine import postgres
+from storage.engine.database import OutcomeUnknown, Queries, StorageUnavailable
+from storage.events.holds import insert_pools, lock_pool
 from tests.kit.proxy import Proxy
 from tests.storage.scratch import keys, put
 from tests.world import until

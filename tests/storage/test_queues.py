@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from storage.deliveries import (
+from storage.engine.database import Queries
+from storage.events.deliveries import (
     Queue,
     count_parked,
     count_waiting,
@@ -20,8 +21,7 @@ from storage.deliveries import (
     retry_parked,
     skip_parked,
 )
-from storage.engine import Queries
-from storage.holds import (
+from storage.events.holds import (
     Hold,
     insert_pools,
     list_holds,
@@ -31,7 +31,7 @@ from storage.holds import (
     resize_pool,
     take_place,
 )
-from storage.timers import (
+from storage.events.timers import (
     cancel_timer,
     find_next_timer,
     list_due_timers,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storage import sqlite, sqlite_batches
-from storage.engine import OutcomeUnknown, StorageUnavailable
+from storage.engine import sqlite, sqlite_batches
+from storage.engine.database import OutcomeUnknown, StorageUnavailable
 from tests.parts.seccomp import refuse_syncs
 from tests.storage.scratch import keys, put
 

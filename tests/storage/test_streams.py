@@ -6,10 +6,10 @@ import random
 import pytest
 
 from handlers.kit.ids import id_at
-from storage import epoch
-from storage.columns import instant_text
-from storage.engine import Queries
-from storage.events import (
+from storage.engine.columns import instant_text
+from storage.engine.database import Queries
+from storage.events import epoch
+from storage.events.log import (
     Membership,
     Numbered,
     find_event,

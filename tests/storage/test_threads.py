@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from storage.threads import Threaded
+from storage.engine.threads import Threaded
 from tests.world import until
 
 

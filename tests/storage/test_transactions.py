@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.util import await_only
 
-from storage import checkpoints, sqlite
-from storage.engine import Queries, StorageUnavailable
+from storage.engine import checkpoints, sqlite
+from storage.engine.database import Queries, StorageUnavailable
 from tests.storage.scratch import Kept, Odd, keys, put
 from tests.world import until
 
@@ -366,7 +366,7 @@ async def test_an_effect_that_fails_takes_no_other_with_it(database):
 
 def big(key: str):
     def work(queries: Queries) -> str:
-        from storage.timers import set_timer
+        from storage.events.timers import set_timer
         from tests.storage.scratch import NOW
 
         set_timer(queries, key, NOW, "SCRATCH", "x" * 3_000)

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.util import await_only
 
-from storage import postgres, sqlite, sqlite_readers
-from storage.engine import OutcomeUnknown, Queries, StorageUnavailable
-from storage.waiting import Turns, Waits
+from storage.engine import postgres, sqlite, sqlite_readers
+from storage.engine.database import OutcomeUnknown, Queries, StorageUnavailable
+from storage.engine.waiting import Turns, Waits
 from tests.storage.scratch import keys, put
 from tests.world import until
 

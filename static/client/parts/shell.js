@@ -1,9 +1,9 @@
 /** The frame around every page: navigation, connection, the call at hand, new notifications. */
 
 import { html } from "htm/preact";
-import { current } from "../calls.js";
-import { unreadMessages } from "../chats.js";
-import { linkOf, markRead, newest, notices } from "../notices.js";
+import { current } from "../consulting/calls.js";
+import { unreadMessages } from "../platform/chats.js";
+import { linkOf, markRead, newest, notices } from "../platform/notices.js";
 import { path } from "../router.js";
 import { connected, isModerator, me, said } from "../state.js";
 

@@ -1,8 +1,0 @@
-"""The mails to an address that an account is about to leave, or has left."""
-
-from handlers.account import account
-
-LEAVING_ADDRESS = account.mail(
-    "leaving_address", says=("pincode", "life", "new_email"), action=True
-)
-ADDRESS_LEFT = account.mail("address_left", says=("new_email", "where"), action=True)

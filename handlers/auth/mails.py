@@ -1,6 +1,0 @@
-"""The mails of who cannot sign in."""
-
-from handlers.auth import auth
-
-RESET_MAIL = auth.mail("reset", says=("pincode", "life"))
-NO_ACCOUNT_MAIL = auth.mail("no_account", action=True)

@@ -1,0 +1,1 @@
+"""Consultations: who offers which hours, who books them, and the calls."""

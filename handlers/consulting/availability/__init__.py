@@ -1,0 +1,34 @@
+"""When consultants can be booked: weeks, blocks and their places, waiting lists, "available now".
+
+It never knows what a booking is: places are held under ids that others give.
+"""
+
+from handlers.consulting.consultants import public as consultants
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
+from rooms import names
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """One's own offers, and one's own public room."""
+    return [Belonging(names.user(actor.id)), Belonging(names.consultant(actor.id))]
+
+
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
+    """Anybody may watch a consultant's blocks, and hears again what they missed.
+
+    These events say no more than `list_blocks`, in which withdrawn blocks stay. Of a consultant who
+    stopped, or whose account is gone, nothing is told again.
+    """
+    kind, _, consultant_id = room.partition(":")
+    if kind != "consultant" or not consultants.exists(tx, consultant_id):
+        return None
+    if consultants.is_active(tx, consultant_id):
+        return 0
+    return tx.head("/availability", room) + 1
+
+
+availability = Domain(
+    "availability", "/availability", visitors=True, rooms_of=rooms_of, may_watch=may_watch
+)

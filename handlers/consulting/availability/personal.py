@@ -1,0 +1,18 @@
+"""Somebody whose account is to be deleted leaves the waiting lists."""
+
+from handlers.consulting.availability import availability
+from handlers.consulting.availability.service.lists import leave_all
+from handlers.kit.context import Transaction
+from handlers.kit.personal_data import Stage, more
+
+
+@availability.personal_data.withdraw(Stage.REQUESTS)
+def leave_waiting_lists(tx: Transaction, user_id: str, limit: int) -> int:
+    """Leave them as soon as a deletion is planned."""
+    return leave_all(tx, user_id, limit)
+
+
+@availability.personal_data.erase(Stage.REQUESTS)
+def leave_the_last_lists(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Leave those that were joined between the plan and the end."""
+    return more(leave_all(tx, user_id, limit), limit)

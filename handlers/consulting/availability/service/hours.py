@@ -1,0 +1,58 @@
+"""Local hours become instants: 13:00 stays 13:00 in its zone, on every date.
+
+An hour that does not exist (the clocks go forward) moves forward; one that comes twice is the
+first; two hours that land on the same instant are one block with the larger `max_calls`.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from handlers.consulting.availability.contracts import WeeklyBlock
+from handlers.kit.errors import Invalid
+
+WEEK = timedelta(weeks=1)
+
+
+def instants_of(hours: Iterable[WeeklyBlock], zone: str, monday: date) -> dict[datetime, int]:
+    """The starts (UTC) of one week's hours, with their `max_calls`."""
+    starts: dict[datetime, int] = {}
+    for hour in hours:
+        day = monday + timedelta(days=hour.weekday)
+        start = instant_of(day, hour.hour, zone)
+        starts[start] = max(hour.max_calls, starts.get(start, 0))
+    return starts
+
+
+def instant_of(day: date, hour: int, zone: str) -> datetime:
+    """The instant of a local hour.
+
+    `fold=0` is the first of two; for an hour in a gap it uses the offset from before the change,
+    which is the same wait after midnight, so the local clock then shows a later hour.
+    """
+    return datetime.combine(day, time(hour), ZoneInfo(zone)).astimezone(UTC)
+
+
+def week_of(moment: datetime, zone: str) -> str:
+    """The ISO week of a moment, as seen in `zone`: `2026-W48`."""
+    return week_name(moment.astimezone(ZoneInfo(zone)).date())
+
+
+def week_name(day: date) -> str:
+    year, week, _ = day.isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def monday_of(week: str) -> date:
+    """The first day of an ISO week; raises Invalid for a week that does not exist."""
+    try:
+        monday = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
+    except ValueError:
+        raise Invalid(details={"path": "$.week", "expected": "an ISO week"}) from None
+    return monday
+
+
+def weeks_from(first: str, count: int) -> list[str]:
+    """`count` weeks, `first` and those after it."""
+    monday = monday_of(first)
+    return [week_name(monday + WEEK * number) for number in range(count)]

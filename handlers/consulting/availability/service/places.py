@@ -1,0 +1,156 @@
+"""Places in blocks: held, freed, offered on; and every change of a count is told."""
+
+from datetime import datetime, timedelta
+
+from handlers.consulting.availability.contracts import (
+    AvailabilityBlockAvailable,
+    AvailabilityBlockFull,
+    AvailabilityStatus,
+    AvailabilityUpdated,
+    BlockFull,
+    BlockPast,
+    BlockView,
+    CheckAvailability,
+    ListBlocks,
+    ListedBlocksView,
+)
+from handlers.consulting.availability.service import lists
+from handlers.consulting.consultants import public as consultants
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Invalid, NotFound
+from rooms import names
+from storage.consulting.availability import schedules as store
+from storage.consulting.availability import waiting_lists
+from storage.consulting.availability.schedules import BlockRow
+from storage.events import holds
+from storage.events.holds import Hold
+
+NAMESPACE = "/availability"
+RANGE_MAX = timedelta(days=92)
+BLOCKS_MAX = 2_300
+BOOKING, OFFER = "booking", "offer"
+
+
+def list_blocks(tx: Transaction, ask: ListBlocks) -> ListedBlocksView:
+    if not ask.from_ < ask.to <= ask.from_ + RANGE_MAX:
+        expected = f"a moment after `from`, at most {RANGE_MAX.days} days"
+        raise Invalid(details={"path": "$.to", "expected": expected})
+    if not consultants.exists(tx, ask.consultant_id):
+        raise NotFound
+    rows = store.list_blocks(tx, ask.consultant_id, ask.from_, ask.to, BLOCKS_MAX)
+    seq = tx.head(NAMESPACE, names.consultant(ask.consultant_id))
+    return ListedBlocksView(blocks=[view_of(row) for row in rows], seq=seq)
+
+
+def check(tx: Transaction, ask: CheckAvailability) -> AvailabilityStatus:
+    if not consultants.exists(tx, ask.consultant_id):
+        raise NotFound
+    just_after = ask.at + timedelta(microseconds=1)
+    rows = store.list_blocks(tx, ask.consultant_id, ask.at, just_after, BLOCKS_MAX)
+    statuses = {view_of(row).status for row in rows}
+    if "available" in statuses:
+        return AvailabilityStatus(status="available")
+    return AvailabilityStatus(status="full" if "full" in statuses else "unavailable")
+
+
+def hold_place(
+    tx: Transaction, block_id: str, for_id: str, holder_id: str, expires_at: datetime | None
+) -> BlockView:
+    """Take a place for somebody (their offer first), for good when there is no `expires_at`.
+
+    Raises NotFound, BlockPast, BlockFull.
+    """
+    holds.lock_pool(tx, block_id)
+    before = get_row(tx, block_id)
+    withdrawn = lists.expire_offers(tx, block_id)
+    settle(tx, block_id)
+    block = get_open_block(tx, block_id)
+    lists.use_offer(tx, block_id, holder_id)
+    ends = None if expires_at is None else min(expires_at, block.ends_at)
+    if not holds.take_place(tx, Hold(block_id, for_id, BOOKING, holder_id, tx.now, ends)):
+        raise BlockFull
+    settle(tx, block_id)
+    lists.tell_expired(tx, block_id, withdrawn)
+    return tell_change(tx, before)
+
+
+def free_place(tx: Transaction, block_id: str, for_id: str) -> None:
+    """Give a place back, once; the first on the waiting list is offered it."""
+    holds.lock_pool(tx, block_id)
+    before = get_row(tx, block_id)
+    if holds.release(tx, block_id, for_id):
+        settle(tx, block_id)
+        tell_change(tx, before)
+
+
+def keep_place(tx: Transaction, block_id: str, for_id: str) -> bool:
+    """Let a held place stay for good; False when it is gone."""
+    holds.lock_pool(tx, block_id)
+    return holds.make_firm(tx, block_id, for_id)
+
+
+def has_place(tx: Transaction, block_id: str, for_id: str) -> bool:
+    """Whether a place is held for this, and will be until the commit."""
+    holds.lock_pool(tx, block_id)
+    return holds.find_hold(tx, block_id, for_id) is not None
+
+
+def settle(tx: Transaction, block_id: str) -> None:
+    """Bring a block in line after places were freed or another number is wanted.
+
+    It has as many places as are wanted, or as are still held beyond that. Without any it goes away,
+    and its waiting list with it; what is free in it is offered on.
+    """
+    block = get_row(tx, block_id)
+    if block.ends_at <= tx.now:
+        return
+    capacity = max(block.wanted_calls, block.taken)
+    if block.cancelled != (capacity == 0):
+        store.set_cancelled(tx, block_id, capacity == 0)
+    if capacity == 0:
+        waiting_lists.close_waiting_list(tx, block_id)
+        return
+    holds.resize_pool(tx, block_id, capacity)
+    lists.offer_free_places(tx, block_id)
+
+
+def tell_change(tx: Transaction, before: BlockRow) -> BlockView:
+    """Publish what became of a block, if anything; gives it as it is now."""
+    old, new = view_of(before), view_of(get_row(tx, before.id))
+    if old.status != new.status and new.status == "full":
+        tx.publish(AvailabilityBlockFull(block=new))
+    if old.status != new.status and new.status == "available":
+        tx.publish(AvailabilityBlockAvailable(block=new))
+    if (old.taken, old.max_calls, old.status) != (new.taken, new.max_calls, new.status):
+        tx.publish(AvailabilityUpdated(block=new))
+    return new
+
+
+def get_row(tx: Transaction, block_id: str) -> BlockRow:
+    row = store.find_block(tx, block_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def get_open_block(tx: Transaction, block_id: str) -> BlockRow:
+    """A block that can be asked for; raises NotFound or BlockPast."""
+    row = get_row(tx, block_id)
+    if row.cancelled:
+        raise NotFound
+    if row.ends_at <= tx.now:
+        raise BlockPast
+    return row
+
+
+def view_of(row: BlockRow) -> BlockView:
+    full = row.taken >= row.max_calls
+    return BlockView(
+        id=row.id,
+        consultant_id=row.consultant_id,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        max_calls=row.max_calls,
+        taken=row.taken,
+        status="cancelled" if row.cancelled else "full" if full else "available",
+    )

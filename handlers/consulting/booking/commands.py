@@ -1,0 +1,92 @@
+"""The doors of /booking."""
+
+from handlers.consulting.availability.contracts import BlockFull, BlockPast, OwnBlock
+from handlers.consulting.booking import booking, cards
+from handlers.consulting.booking.contracts import (
+    AnswerBooking,
+    BookingPage,
+    BookingView,
+    GetBooking,
+    ListBookings,
+    NotAvailable,
+    Overlaps,
+    RequestBooking,
+    RequestBookingInChat,
+    RequestNow,
+    RescheduleBooking,
+    TopicNotOffered,
+    WrongState,
+)
+from handlers.consulting.booking.service import answers, lists, requests
+from handlers.consulting.call.contracts import InCall
+from handlers.kit.context import Context
+from handlers.kit.cost import Cost
+from handlers.kit.filter import TextRefused
+from handlers.platform.chat.contracts.personal import Blocked
+
+CHANGE = Cost(reads=200, writes=150)
+"""A booking that is made or changed moves holds, offers and timers."""
+PAGE = Cost(reads=150, answer_kib=1_300)
+
+
+@booking.command(
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock), rate="reach", costs=CHANGE
+)
+async def request(ctx: Context, ask: RequestBooking) -> BookingView:
+    """Ask for a place in a consultant's block; it is held until the answer."""
+    return await ctx.transact(requests.request_booking, ask)
+
+
+@booking.command(
+    namespace="/chat",
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
+    rate="reach",
+    costs=CHANGE,
+)
+async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
+    """Ask for a booking inside a conversation, which shows it and keeps it current."""
+    return await ctx.transact(cards.request_in_chat, ask)
+
+
+@booking.command(
+    refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock), rate="reach", costs=CHANGE
+)
+async def request_now(ctx: Context, ask: RequestNow) -> BookingView:
+    """Ask a consultant who is available now for a call at once."""
+    return await ctx.transact(requests.request_now, ask)
+
+
+@booking.command(roles=("consultant",), refuses=(WrongState, InCall), costs=CHANGE)
+async def approve(ctx: Context, ask: AnswerBooking) -> BookingView:
+    """Say yes to a request."""
+    return await ctx.transact(answers.approve, ask)
+
+
+@booking.command(roles=("consultant",), refuses=(WrongState,), costs=CHANGE)
+async def reject(ctx: Context, ask: AnswerBooking) -> BookingView:
+    """Say no to a request; its place is free again."""
+    return await ctx.transact(answers.reject, ask)
+
+
+@booking.command(refuses=(WrongState,), costs=CHANGE)
+async def cancel(ctx: Context, ask: AnswerBooking) -> BookingView:
+    """Call a booking off, as either party; its place is free again."""
+    return await ctx.transact(answers.cancel, ask)
+
+
+@booking.command(refuses=(BlockFull, BlockPast, Overlaps, WrongState), costs=CHANGE)
+async def reschedule(ctx: Context, ask: RescheduleBooking) -> BookingView:
+    """Move a booking to another block of the same consultant; its status is kept."""
+    return await ctx.transact(answers.reschedule, ask)
+
+
+@booking.command()
+async def get(ctx: Context, ask: GetBooking) -> BookingView:
+    """One of your bookings."""
+    return await ctx.read(lists.get_booking, ask.booking_id)
+
+
+@booking.command(name="list", costs=PAGE)
+async def list_bookings(ctx: Context, ask: ListBookings) -> BookingPage:
+    """Your bookings in either role, the newest first."""
+    return await ctx.read(lists.list_bookings, ask)

@@ -1,0 +1,74 @@
+"""What the two sides of a booking are told."""
+
+from collections.abc import Iterator
+
+from handlers.consulting.booking import booking
+from handlers.consulting.booking.contracts import (
+    AboutBooking,
+    BookingApproved,
+    BookingCancelled,
+    BookingExpired,
+    BookingRejected,
+    BookingRequested,
+    BookingRescheduled,
+)
+from handlers.kit.context import Transaction
+from handlers.kit.notices import Notice, Person
+
+
+@booking.notifies(BookingRequested, "booking_requested", says=("student", "starts_at"))
+def tell_of_the_request(tx: Transaction, event: BookingRequested) -> Iterator[Notice]:
+    """The consultant has a request to answer."""
+    asked = event.booking
+    yield _notice(event, asked.consultant_id, student=Person(asked.student_id))
+
+
+@booking.notifies(
+    BookingApproved, "booking_approved", importance="mail", says=("consultant", "starts_at")
+)
+@booking.notifies(
+    BookingRejected, "booking_rejected", importance="mail", says=("consultant", "starts_at")
+)
+def tell_of_the_answer(
+    tx: Transaction, event: BookingApproved | BookingRejected
+) -> Iterator[Notice]:
+    """The consultant answered the student's request."""
+    answered = event.booking
+    yield _notice(event, answered.student_id, consultant=Person(answered.consultant_id))
+
+
+@booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=("starts_at",))
+def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterator[Notice]:
+    """Whoever did not cancel it themselves is told: both, when the server did."""
+    actor_id = tx.cause.actor_id if tx.cause else None
+    for user_id in _both(event):
+        if user_id != actor_id:
+            yield _notice(event, user_id)
+
+
+@booking.notifies(BookingRescheduled, "booking_rescheduled", importance="mail", says=("starts_at",))
+def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Notice]:
+    """Both are told of the new time."""
+    for user_id in _both(event):
+        yield _notice(event, user_id)
+
+
+@booking.notifies(BookingExpired, "booking_expired", says=("starts_at",))
+def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
+    """Nobody answered the student."""
+    yield _notice(event, event.booking.student_id)
+
+
+def _notice(event: AboutBooking, to: str, **people: Person) -> Notice:
+    """It leads to the booking and says when it is."""
+    about = event.booking
+    return Notice(
+        to=to,
+        link=f"/bookings/{about.id}",
+        data={"booking_id": about.id, "status": about.status},
+        values={"starts_at": about.starts_at, **people},
+    )
+
+
+def _both(event: AboutBooking) -> tuple[str, str]:
+    return (event.booking.student_id, event.booking.consultant_id)

@@ -1,0 +1,21 @@
+"""What neighbours need of bookings inside their own transaction."""
+
+from handlers.consulting.booking.contracts import BookingView
+from handlers.consulting.booking.service.lists import get_booking, view_of
+from handlers.consulting.booking.service.requests import request_booking
+from handlers.kit.context import Transaction
+from storage.consulting import booking as store
+
+__all__ = ["find_block_id", "get_booking", "lock_booking", "request_booking"]
+
+
+def find_block_id(tx: Transaction, booking_id: str) -> str | None:
+    """The block that a booking is in; None for a booking of right now."""
+    row = store.find_booking(tx, booking_id)
+    return row.block_id if row else None
+
+
+def lock_booking(tx: Transaction, booking_id: str) -> BookingView | None:
+    """Anybody's booking, held as it is until the commit."""
+    row = store.lock_booking(tx, booking_id)
+    return view_of(row) if row else None

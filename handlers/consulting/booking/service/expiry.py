@@ -1,0 +1,73 @@
+"""Requests that nobody answered, and how any booking ends.
+
+Whoever finds an expired hold first publishes its expiry and goes on; the timer is only the latest.
+"""
+
+from handlers.consulting.availability import public as availability
+from handlers.consulting.booking.contracts import AboutBooking, BookingExpired, BookingView, HoldDue
+from handlers.consulting.booking.service.lists import view_of
+from handlers.kit.context import Transaction
+from storage.consulting import booking as store
+from storage.consulting.booking import BookingRow
+
+
+def expire_overdue(tx: Transaction, block_id: str) -> None:
+    """Expire every request of a block whose hold is over."""
+    for booking_id in store.list_overdue(tx, block_id, tx.now):
+        expire_if_overdue(tx, booking_id)
+
+
+def expire_if_overdue(tx: Transaction, booking_id: str) -> bool:
+    """Expire a request whose hold is over; whether it was."""
+    row = store.lock_booking(tx, booking_id)
+    if row is None or not is_overdue(tx, row):
+        return False
+    expire(tx, row)
+    return True
+
+
+def expire_when_due(tx: Transaction, booking_id: str) -> None:
+    """Expire a request whose hold is over, or look again: the clock may have gone back."""
+    row = store.lock_booking(tx, booking_id)
+    if row is not None and row.status == "requested":
+        expire(tx, row) if is_overdue(tx, row) else expire_later(tx, row)
+
+
+def expire_later(tx: Transaction, row: BookingRow) -> None:
+    """Look at the end of its hold whether a request was answered."""
+    if row.hold_expires_at is not None:
+        due = HoldDue(booking_id=row.id)
+        tx.publish_later(due, row.hold_expires_at, f"hold:{row.id}")
+
+
+def expire(tx: Transaction, row: BookingRow) -> None:
+    end(tx, row, "expired", None, BookingExpired)
+
+
+def is_overdue(tx: Transaction, row: BookingRow) -> bool:
+    return (
+        row.status == "requested"
+        and row.hold_expires_at is not None
+        and row.hold_expires_at <= tx.now
+    )
+
+
+def end(
+    tx: Transaction,
+    row: BookingRow,
+    status: str,
+    reason: str | None,
+    event: type[AboutBooking],
+) -> BookingView:
+    """Bring a live booking to a last state: its time and its place are free again, once."""
+    row.status, row.reason, row.hold_expires_at = status, reason or row.reason, None
+    row.version += 1
+    store.update_booking(tx, row)
+    store.free_time(tx, row.id)
+    tx.cancel_timer(f"hold:{row.id}")
+    tx.cancel_timer(f"block_end:{row.id}")
+    if row.block_id is not None and status != "completed":
+        availability.free_place(tx, row.block_id, row.id)
+    view = view_of(row)
+    tx.publish(event(booking=view))
+    return view

@@ -1,0 +1,117 @@
+"""Asking for a place, in a block or right now."""
+
+from datetime import datetime, timedelta
+
+from handlers.consulting.availability import public as availability
+from handlers.consulting.availability.contracts import OwnBlock
+from handlers.consulting.booking.contracts import (
+    BookingRequested,
+    BookingView,
+    NotAvailable,
+    Overlaps,
+    RequestBooking,
+    RequestNow,
+    TopicNotOffered,
+)
+from handlers.consulting.booking.service.expiry import (
+    expire_if_overdue,
+    expire_later,
+    expire_overdue,
+)
+from handlers.consulting.booking.service.lists import view_of
+from handlers.consulting.consultants import public as consultants
+from handlers.consulting.consultants.contracts import TopicView
+from handlers.kit.context import Transaction
+from storage.consulting import booking as store
+from storage.consulting.booking import BookingRow
+
+INSTANT = timedelta(hours=1)
+
+
+def request_booking(tx: Transaction, ask: RequestBooking) -> BookingView:
+    """Hold a place for the actor and say so; raises the refusals of `request`."""
+    block = availability.find_block(tx, ask.block_id)
+    if block.consultant_id == tx.actor.id:
+        raise OwnBlock
+    topic = get_offered(tx, ask.topic_id, block.consultant_id)
+    expire_overdue(tx, block.id)
+    row = new_booking(tx, topic, ask.note, block.starts_at, block.ends_at)
+    row.block_id = block.id
+    take_time(tx, row)
+    expires_at = min(tx.now + tx.rules.span("request_hold_s"), block.ends_at)
+    availability.hold_place(tx, block.id, row.id, row.student_id, expires_at)
+    return keep_request(tx, row, expires_at)
+
+
+def request_now(tx: Transaction, ask: RequestNow) -> BookingView:
+    """Ask for a call at once; it waits two minutes for the answer."""
+    if ask.consultant_id == tx.actor.id:
+        raise OwnBlock("This would be a call with yourself.")
+    topic = get_offered(tx, ask.topic_id, ask.consultant_id)
+    if not availability.is_available_now(tx, ask.consultant_id):
+        raise NotAvailable
+    row = new_booking(tx, topic, ask.note, tx.now, tx.now + INSTANT)
+    holder = store.find_instant_holder(tx, row.student_id, row.consultant_id)
+    if holder is not None:
+        expire_if_overdue(tx, holder)
+    store.insert_booking(tx, row)
+    if not store.take_instant(tx, row.student_id, row.consultant_id, row.id):
+        raise Overlaps
+    return keep_request(tx, row, tx.now + tx.rules.span("instant_hold_s"))
+
+
+def get_offered(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView:
+    topic = consultants.lock_offered_topic(tx, topic_id, consultant_id)
+    if topic is None:
+        raise TopicNotOffered
+    return topic
+
+
+def new_booking(
+    tx: Transaction, topic: TopicView, note: str, starts_at: datetime, ends_at: datetime
+) -> BookingRow:
+    """A request of the actor's, with what is agreed copied from the topic."""
+    return BookingRow(
+        id=tx.new_id(),
+        student_id=tx.actor.id,
+        consultant_id=topic.consultant_id,
+        topic_id=topic.id,
+        block_id=None,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        status="requested",
+        note=note,
+        reason=None,
+        rate_amount=topic.hourly_rate.amount,
+        rate_currency=topic.hourly_rate.currency,
+        minimal_duration_minutes=topic.minimal_duration_minutes,
+        hold_expires_at=None,
+        version=1,
+        created_at=tx.now,
+        call_held=False,
+    )
+
+
+def take_time(tx: Transaction, row: BookingRow) -> None:
+    """Insert the booking with its student's time; raises Overlaps."""
+    free_overdue_time(tx, row, row.starts_at, row.ends_at)
+    store.insert_booking(tx, row)
+    if not store.take_quarters(tx, row.student_id, row.id, row.starts_at, row.ends_at):
+        raise Overlaps
+
+
+def free_overdue_time(
+    tx: Transaction, row: BookingRow, starts_at: datetime, ends_at: datetime
+) -> None:
+    """A request of the same student that expired unseen does not stand in the way."""
+    for booking_id in store.list_quarter_holders(tx, row.student_id, starts_at, ends_at):
+        expire_if_overdue(tx, booking_id)
+
+
+def keep_request(tx: Transaction, row: BookingRow, expires_at: datetime) -> BookingView:
+    row.hold_expires_at = expires_at
+    store.update_booking(tx, row)
+    expire_later(tx, row)
+    view = view_of(row)
+    tx.publish(BookingRequested(booking=view))
+    return view

@@ -1,0 +1,61 @@
+"""The doors of /call."""
+
+from handlers.consulting.call import call, service
+from handlers.consulting.call.contracts import (
+    CallOver,
+    CallView,
+    CurrentCallView,
+    EndCall,
+    JoinCall,
+    LeaveCall,
+    Signal,
+)
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty, Nothing
+from handlers.kit.errors import TooMany
+from rooms import names
+
+
+@call.command()
+async def current(ctx: Context, ask: Nothing) -> CurrentCallView:
+    """Your call that goes on, as a page that was just loaded needs it."""
+    return await ctx.read(service.get_current)
+
+
+@call.command(refuses=(CallOver, TooMany))
+async def join(ctx: Context, ask: JoinCall) -> CallView:
+    """Be in a call, with this device, until it leaves or its connection is lost."""
+    await _forget_what_is_over(ctx)
+    # Before the other one learns of it, whose first signals may come at once.
+    await ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
+    return await ctx.transact(service.join, ask, ctx.attend(ask.call_id))
+
+
+@call.command()
+async def signal(ctx: Context, ask: Signal) -> Empty:
+    """Carry something to the other participant."""
+    whisper = await ctx.read(service.signal, ask)
+    if whisper is not None:
+        ctx.whisper("/call", names.call(ask.call_id, ask.to), "signal", whisper)
+    return Empty()
+
+
+@call.command()
+async def leave(ctx: Context, ask: LeaveCall) -> CallView:
+    """Leave a call; it ends when nobody comes back."""
+    room = names.call(ask.call_id, ctx.user_id)
+    ctx.when_done.append(lambda: ctx.unfollow("/call", room))
+    return await ctx.transact(service.leave, ask)
+
+
+@call.command()
+async def end(ctx: Context, ask: EndCall) -> CallView:
+    """End a call for both."""
+    return await ctx.transact(service.end_as_party, ask)
+
+
+async def _forget_what_is_over(ctx: Context) -> None:
+    """Calls that ended meanwhile, by whomever, are no limit to a device that stays connected."""
+    for call_id in await ctx.read(service.list_over, ctx.attended):
+        ctx.forget(call_id)
+        ctx.unfollow("/call", names.call(call_id, ctx.user_id))

@@ -1,0 +1,39 @@
+"""How timers and lost instances move calls."""
+
+from datetime import datetime
+
+from handlers.consulting.call import call, service
+from handlers.consulting.call.contracts import CallDue, MoreStaysLeft
+from handlers.kit.context import Context, Transaction
+from handlers.kit.life import InstanceLost
+from storage.consulting import call as store
+
+STAYS_AT_ONCE = 200
+
+
+@call.departs
+async def note_the_lost_device(ctx: Context, call_id: str, device_id: str, at: datetime) -> None:
+    """A device that was in a call is gone."""
+    await ctx.transact(service.lose, call_id, device_id, at)
+
+
+@call.consumer(CallDue)
+def end_the_overdue(tx: Transaction, event: CallDue) -> None:
+    """End a call to which nobody came (back)."""
+    row = store.lock_call(tx, event.call_id)
+    if row is not None:
+        service.end_if_overdue(tx, row)
+
+
+@call.consumer(InstanceLost, MoreStaysLeft)
+def close_what_it_left(tx: Transaction, event: InstanceLost) -> None:
+    """Stays of a dead instance end at its last sign of life: no more than that is billed."""
+    left = store.list_stays_of_instance(tx, event.instance_id, STAYS_AT_ONCE)
+    for stay in left:
+        service.lose(tx, stay.call_id, stay.device_id, max(event.at, stay.joined_at))
+    rest = STAYS_AT_ONCE - len(left)
+    assumed = store.list_assumed_stays(tx, event.instance_id, event.at, rest)
+    for stay in assumed:
+        service.resolve(tx, stay, event.at)
+    if len(left) + len(assumed) == STAYS_AT_ONCE:
+        tx.publish(MoreStaysLeft(instance_id=event.instance_id, at=event.at))

@@ -1,0 +1,257 @@
+"""Decisions about calls.
+
+A call is `initiated` until both are in, `active` until it ends. Who is in is kept as stays, one a
+device; the talked time is worked out from them, so doubled or late news cannot change it. A call
+that lacks somebody has a timer, and ends when nobody came (back) in time.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from handlers.consulting.call.contracts import (
+    AboutCall,
+    CallDue,
+    CallDurationRecorded,
+    CallEnded,
+    CallInitiated,
+    CallInterrupted,
+    CallOver,
+    CallResumed,
+    CallStarted,
+    CallView,
+    CurrentCallView,
+    EndCall,
+    InCall,
+    JoinCall,
+    LeaveCall,
+    Signal,
+    SignalWhisper,
+)
+from handlers.consulting.call.talk import talked_seconds
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Invalid, NotFound
+from rooms import names
+from storage.consulting import call as store
+from storage.consulting.call import CallRow, Stay
+
+SIGNAL_MAX = 16_384
+LIVE_LOOKED_AT = 10
+
+
+def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: str) -> CallView:
+    """Open a call; raises InCall while the consultant has one."""
+    row = CallRow(
+        id=tx.new_id(),
+        booking_id=booking_id,
+        consultant_id=consultant_id,
+        student_id=student_id,
+        status="initiated",
+        initiated_at=tx.now,
+        started_at=None,
+        interrupted_at=None,
+        ended_at=None,
+        talked_s=0,
+    )
+    if not store.insert_call(tx, row):
+        raise InCall
+    _look_later(tx, row.id, tx.now + tx.rules.span("call_unheld_s"))
+    _say(tx, CallInitiated, row)
+    return view_of(tx, row)
+
+
+def join(tx: Transaction, ask: JoinCall, device_id: str) -> CallView:
+    """Be in with one device; the call starts (or resumes) when both are."""
+    row = get_as_party(tx, ask.call_id)
+    end_if_overdue(tx, row)
+    if row.status == "ended":
+        raise CallOver().kept()
+    stay = Stay(tx.new_id(), row.id, device_id, tx.actor.id, tx.instance_id, tx.now, None, None)
+    store.insert_stay(tx, stay)
+    if _both_there(tx, row):
+        _start_or_resume(tx, row)
+    return view_of(tx, row)
+
+
+def leave(tx: Transaction, ask: LeaveCall) -> CallView:
+    """Leave with all one's devices; when nobody is left, that is the end."""
+    row = get_as_party(tx, ask.call_id)
+    if row.status == "ended":
+        return view_of(tx, row)
+    for stay in store.list_stays(tx, row.id):
+        if stay.user_id == tx.actor.id:
+            store.end_stay(tx, stay.device_id, tx.now, tx.instance_id)
+    other = row.student_id if tx.actor.id == row.consultant_id else row.consultant_id
+    if row.status == "active" and not store.is_there(tx, row.id, other):
+        end(tx, row, tx.now)
+    else:
+        _note_absence(tx, row, tx.now)
+    return view_of(tx, row)
+
+
+def lose(tx: Transaction, call_id: str, device_id: str, at: datetime) -> None:
+    """A device is gone since `at`."""
+    row = store.lock_call(tx, call_id)
+    ended = row is not None and store.end_stay(tx, device_id, at, tx.instance_id)
+    if row is not None and ended and row.status != "ended":
+        _note_absence(tx, row, at)
+
+
+def end_as_party(tx: Transaction, ask: EndCall) -> CallView:
+    row = get_as_party(tx, ask.call_id)
+    end(tx, row, tx.now)
+    return view_of(tx, row)
+
+
+def end_if_overdue(tx: Transaction, row: CallRow) -> None:
+    """End a call that lacks somebody for too long."""
+    due = due_of(tx, row)
+    if due is None:
+        return
+    if due <= tx.now:
+        end(tx, row, tx.now)
+    else:
+        _look_later(tx, row.id, due)
+
+
+def due_of(tx: Transaction, row: CallRow) -> datetime | None:
+    """When a call that lacks somebody is over; None while it lacks nobody, or is over."""
+    if row.status == "initiated":
+        return row.initiated_at + tx.rules.span("call_unheld_s")
+    if row.status == "active" and row.interrupted_at is not None:
+        return row.interrupted_at + tx.rules.span("call_lost_s")
+    return None
+
+
+def end(tx: Transaction, row: CallRow, at: datetime) -> None:
+    """End it, once; every stay ends with it and the talked time is recorded."""
+    if row.status == "ended":
+        return
+    for stay in store.list_stays(tx, row.id):
+        store.end_stay(tx, stay.device_id, at, tx.instance_id)
+    row.status, row.ended_at, row.interrupted_at = "ended", at, None
+    row.talked_s = talked_so_far(tx, row, at)
+    store.update_call(tx, row)
+    tx.cancel_timer(f"call:{row.id}")
+    _say(tx, CallEnded, row)
+    if row.started_at is not None:
+        _say(tx, CallDurationRecorded, row)
+
+
+def resolve(tx: Transaction, stay: Stay, at: datetime) -> None:
+    """A stay that was taken to last longer ended with its instance, at `at`."""
+    row = store.lock_call(tx, stay.call_id)
+    store.shorten_stay(tx, stay.id, max(at, stay.joined_at))
+    if row is None or row.ended_at is None:
+        return
+    talked_s = talked_so_far(tx, row, row.ended_at)
+    if talked_s != row.talked_s:
+        row.talked_s = talked_s
+        store.update_call(tx, row)
+        _say(tx, CallDurationRecorded, row)
+
+
+def signal(tx: Transaction, ask: Signal) -> SignalWhisper | None:
+    """What is whispered to the other participant, None while they are away; raises NotFound."""
+    row = store.find_call(tx, ask.call_id)
+    parties = (row.student_id, row.consultant_id) if row else ()
+    if row is None or tx.actor.id not in parties or row.status == "ended":
+        raise NotFound
+    if ask.to not in parties or ask.to == tx.actor.id:
+        raise NotFound
+    if len(bytes(ask.data)) > SIGNAL_MAX:
+        raise Invalid(details={"path": "$.data", "expected": f"at most {SIGNAL_MAX} bytes"})
+    if not store.is_there(tx, row.id, ask.to):
+        return None
+    return SignalWhisper(ask.call_id, tx.actor.id, ask.data)
+
+
+def get_current(tx: Transaction) -> CurrentCallView:
+    """The actor's newest call that goes on, its talked time counted up to now.
+
+    One whose time is over goes on no more, even if no timer ran.
+    """
+    rows = store.list_live_of_person(tx, tx.actor.id, LIVE_LOOKED_AT)
+    row = next((row for row in rows if (due_of(tx, row) or tx.now) >= tx.now), None)
+    return CurrentCallView(
+        call=_view_of_now(tx, row) if row else None,
+        interrupted=row is not None and row.interrupted_at is not None,
+        seq=tx.head("/call", names.user(tx.actor.id)),
+    )
+
+
+def list_over(tx: Transaction, call_ids: list[str]) -> list[str]:
+    """Those of `call_ids` that are ended."""
+    return store.list_over(tx, call_ids)
+
+
+def talked_so_far(tx: Transaction, row: CallRow, at: datetime) -> int:
+    """Seconds talked until `at`, from the stays."""
+    spans: dict[str, list[tuple[datetime, datetime]]] = {row.student_id: [], row.consultant_id: []}
+    for stay in store.list_stays(tx, row.id):
+        spans[stay.user_id].append((stay.joined_at, stay.left_at or at))
+    return talked_seconds(spans[row.student_id], spans[row.consultant_id])
+
+
+def get_as_party(tx: Transaction, call_id: str) -> CallRow:
+    row = store.lock_call(tx, call_id)
+    if row is None or tx.actor.id not in (row.student_id, row.consultant_id):
+        raise NotFound
+    return row
+
+
+def view_of(tx: Transaction, row: CallRow) -> CallView:
+    return CallView(
+        id=row.id,
+        booking_id=row.booking_id,
+        consultant_id=row.consultant_id,
+        student_id=row.student_id,
+        status=row.status,
+        provider="browser",
+        ice_servers=list(tx.rules.ice_servers),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        talked_s=row.talked_s,
+    )
+
+
+def _view_of_now(tx: Transaction, row: CallRow) -> CallView:
+    return msgspec.structs.replace(view_of(tx, row), talked_s=talked_so_far(tx, row, tx.now))
+
+
+def _both_there(tx: Transaction, row: CallRow) -> bool:
+    return store.is_there(tx, row.id, row.student_id) and store.is_there(
+        tx, row.id, row.consultant_id
+    )
+
+
+def _start_or_resume(tx: Transaction, row: CallRow) -> None:
+    event: type[AboutCall] | None = None
+    if row.status == "initiated":
+        row.status, row.started_at, event = "active", tx.now, CallStarted
+    elif row.interrupted_at is not None:
+        row.interrupted_at, event = None, CallResumed
+    if event is not None:
+        row.talked_s = talked_so_far(tx, row, tx.now)
+        store.update_call(tx, row)
+        tx.cancel_timer(f"call:{row.id}")
+        _say(tx, event, row)
+
+
+def _note_absence(tx: Transaction, row: CallRow, at: datetime) -> None:
+    """One of the two is not there: say so once, and look again when it is too long."""
+    if row.status != "active" or row.interrupted_at is not None or _both_there(tx, row):
+        return
+    row.interrupted_at = at
+    row.talked_s = talked_so_far(tx, row, at)
+    store.update_call(tx, row)
+    _say(tx, CallInterrupted, row)
+    _look_later(tx, row.id, at + tx.rules.span("call_lost_s"))
+
+
+def _look_later(tx: Transaction, call_id: str, due: datetime) -> None:
+    tx.publish_later(CallDue(call_id=call_id), due, f"call:{call_id}")
+
+
+def _say(tx: Transaction, event: type[AboutCall], row: CallRow) -> None:
+    tx.publish(event(call=view_of(tx, row)))

@@ -1,0 +1,53 @@
+"""The doors of /waiting-room."""
+
+from handlers.consulting.booking.contracts import WrongState
+from handlers.consulting.call.contracts import CallView, InCall
+from handlers.consulting.waiting_room import service, waiting_room
+from handlers.consulting.waiting_room.contracts import (
+    AdmitStudent,
+    EnterRoom,
+    GetQueue,
+    LeaveRoom,
+    PlaceView,
+    QueueView,
+    TooEarly,
+)
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
+from handlers.kit.errors import TooMany
+
+MOVES = Cost(reads=400, writes=400, kept_kib=64)
+"""Up to 60 people wait in a room, and those behind hear that they moved."""
+
+
+@waiting_room.command(refuses=(TooEarly, WrongState, TooMany), costs=MOVES)
+async def enter(ctx: Context, ask: EnterRoom) -> PlaceView:
+    """Wait for your call; the place is yours while this device (or another of yours) is here."""
+    await _forget_what_is_over(ctx)
+    return await ctx.transact(service.enter, ask, ctx.attend(ask.booking_id))
+
+
+@waiting_room.command(costs=MOVES)
+async def leave(ctx: Context, ask: LeaveRoom) -> Empty:
+    """Wait no more."""
+    return await ctx.transact(service.leave, ask)
+
+
+@waiting_room.command(costs=Cost(reads=150))
+async def queue(ctx: Context, ask: GetQueue) -> QueueView:
+    """Who waits for you in a block, in order of arrival."""
+    return await ctx.read(service.get_queue, ask)
+
+
+@waiting_room.command(refuses=(WrongState, InCall), costs=MOVES)
+async def admit(ctx: Context, ask: AdmitStudent) -> CallView:
+    """Take a waiting student into a call."""
+    return await ctx.transact(service.admit, ask)
+
+
+async def _forget_what_is_over(ctx: Context) -> None:
+    """Places that are gone, by whomever, are no limit to a device that stays connected."""
+    mine = await ctx.read(service.list_my_places)
+    for booking_id in set(ctx.attended).difference(mine):
+        ctx.forget(booking_id)

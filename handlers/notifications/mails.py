@@ -1,5 +1,0 @@
-"""The mail in which a notice goes out."""
-
-from handlers.notifications import notifications
-
-NOTICE = notifications.mail("notice", says=("title", "first_name", "body"), action=True)

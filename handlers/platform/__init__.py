@@ -1,0 +1,1 @@
+"""What every system stands on: accounts, conversations, files, notices and mail."""

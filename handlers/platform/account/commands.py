@@ -1,0 +1,101 @@
+"""The doors in /profile to what only its owner does to an account."""
+
+from msgspec import UNSET
+
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
+from handlers.kit.errors import Invalid
+from handlers.platform.account import account, service
+from handlers.platform.account.contracts import (
+    ChangeEmail,
+    ConfirmEmail,
+    ProofView,
+    Prove,
+    RemovePassword,
+    SendProof,
+    SetPassword,
+    SetPicture,
+)
+from handlers.platform.auth import public as accounts
+from handlers.platform.auth.contracts import CredentialsWrong, PasswordWeak, ProofNeeded
+from handlers.platform.identities.contracts import (
+    IdentityTaken,
+    LastMethod,
+    SignInMethods,
+    TicketInvalid,
+)
+from handlers.platform.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
+from handlers.platform.profile.contracts import EmailTaken, UserView
+
+ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
+"""A person has up to 200 sessions, and each one that ends is told."""
+
+
+@account.command(namespace="/profile", rate="attempts")
+async def send_proof(ctx: Context, ask: SendProof) -> PincodeSent:
+    """Have a pincode mailed to yourself, for `prove` or `set_password`."""
+    return await ctx.transact(service.send_proof)
+
+
+@account.command(
+    namespace="/profile",
+    rate="attempts",
+    refuses=(CredentialsWrong, TicketInvalid, IdentityTaken, *PINCODE_REFUSALS),
+)
+async def prove(ctx: Context, ask: Prove) -> ProofView:
+    """Prove anew that it is you: by password, pincode, or a provider's fresh ticket."""
+    proved = await prove_password(ctx, ask)
+    return await ctx.transact(service.prove, ask, proved)
+
+
+@account.command(
+    namespace="/profile",
+    rate="attempts",
+    refuses=(PasswordWeak, *PINCODE_REFUSALS),
+    costs=ENDS_SESSIONS,
+)
+async def set_password(ctx: Context, ask: SetPassword) -> Empty:
+    """Set a password by a pincode of `send_proof`; every other session ends."""
+    await ctx.read(accounts.require_strong, ask.new_password)
+    new_hash = await accounts.hash_password(ask.new_password)
+    return await ctx.transact(service.set_password, ask, new_hash)
+
+
+@account.command(namespace="/profile", refuses=(ProofNeeded, LastMethod), costs=ENDS_SESSIONS)
+async def remove_password(ctx: Context, ask: RemovePassword) -> SignInMethods:
+    """Sign in by password no more; needs a fresh proof, and another way in must be left."""
+    return await ctx.transact(service.remove_password)
+
+
+@account.command(namespace="/profile", rate="attempts", refuses=(ProofNeeded,))
+async def change_email(ctx: Context, ask: ChangeEmail) -> PincodeSent:
+    """Ask for a pincode at your address and one at another; needs a fresh proof."""
+    return await ctx.transact(service.change_email, ask.email)
+
+
+@account.command(
+    namespace="/profile",
+    rate="attempts",
+    refuses=(EmailTaken, *PINCODE_REFUSALS),
+    costs=ENDS_SESSIONS,
+)
+async def confirm_email(ctx: Context, ask: ConfirmEmail) -> UserView:
+    """Move to another address by the pincodes of both; every other session ends."""
+    return await ctx.transact(service.confirm_email, ask)
+
+
+@account.command(namespace="/profile")
+async def set_picture(ctx: Context, ask: SetPicture) -> UserView:
+    """Show an uploaded image as your picture, or none."""
+    return await ctx.transact(service.set_picture, ask.upload_id)
+
+
+async def prove_password(ctx: Context, ask: Prove) -> str | None:
+    """The hash that the password proved right for; raises Invalid unless one proof is given."""
+    if sum(proof is not UNSET for proof in (ask.password, ask.pincode, ask.ticket)) != 1:
+        raise Invalid(details={"path": "$", "expected": "one of password, pincode and ticket"})
+    if ask.password is UNSET:
+        return None
+    stored = await ctx.read(accounts.get_password_hash)
+    return stored if await accounts.verify_password(stored, ask.password) else None

@@ -1,0 +1,157 @@
+"""Decisions about one's own account.
+
+Invariant: ways to sign in are taken away under the lock of the person's row (here as in
+identities), so one is always left.
+"""
+
+from msgspec import UNSET, UnsetType
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.wording import Plain
+from handlers.platform.account.contracts import (
+    ConfirmEmail,
+    EmailChanged,
+    ProofView,
+    Prove,
+    SetPassword,
+)
+from handlers.platform.account.mails import ADDRESS_LEFT, LEAVING_ADDRESS
+from handlers.platform.auth import public as accounts
+from handlers.platform.identities import public as identities
+from handlers.platform.identities.contracts import LastMethod, SignInMethods
+from handlers.platform.pincodes import public as pincodes
+from handlers.platform.pincodes.contracts import PincodeSent
+from handlers.platform.pincodes.public import Asker
+from handlers.platform.profile import public as profiles
+from handlers.platform.profile.contracts import EmailTaken, UserView
+from handlers.platform.send import public as mails
+from handlers.platform.uploads import public as uploads
+
+PROOF = "proof"
+OLD_ADDRESS = "old address"
+NEW_ADDRESS = "new address"
+
+
+def send_proof(tx: Transaction) -> PincodeSent:
+    """Mail the actor a pincode with which they prove that it is them."""
+    user = profiles.get_user(tx, tx.actor.id)
+    reader = profiles.reader_of(user)
+    return pincodes.send_pincode(tx, user.email, PROOF, _owner(tx), reader=reader, bound_to=user.id)
+
+
+def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
+    """Take a fresh proof; `proved` is the hash that a given password proved right for."""
+    if ask.pincode is not UNSET:
+        _spend_proof(tx, ask.pincode, ask.pincode_ticket)
+        accounts.note_proof(tx)
+    elif ask.ticket is not UNSET:
+        identities.spend_for_proof(tx, ask.ticket, ask.verifier)
+        accounts.note_proof(tx)
+    else:
+        accounts.prove_by_password(tx, proved)
+    return ProofView(fresh_for_s=tx.rules.fresh_proof_s)
+
+
+def set_password(tx: Transaction, ask: SetPassword, new_hash: str) -> Empty:
+    """Set a password by a pincode; every other session ends."""
+    _spend_proof(tx, ask.pincode, ask.ticket)
+    profiles.lock_user(tx, tx.actor.id)
+    accounts.add_password(tx, tx.actor.id, new_hash)
+    accounts.end_other_sessions(tx, "password_changed")
+    return Empty()
+
+
+def remove_password(tx: Transaction) -> SignInMethods:
+    """Sign in no more by password; every other session ends."""
+    accounts.require_fresh_proof(tx)
+    profiles.lock_user(tx, tx.actor.id)
+    if not identities.has_identity(tx, tx.actor.id):
+        raise LastMethod
+    accounts.remove_password(tx, tx.actor.id)
+    accounts.end_other_sessions(tx, "method_removed")
+    return identities.list_methods(tx)
+
+
+def change_email(tx: Transaction, new: str) -> PincodeSent:
+    """Mail a pincode to the address that is and one to the address that is to be.
+
+    Whether the new one is somebody's already is told only to who proves that it is theirs.
+    """
+    accounts.require_fresh_proof(tx)
+    user, ticket = profiles.get_user(tx, tx.actor.id), pincodes.make_ticket()
+    new, reader = profiles.normal_email(new), profiles.reader_of(user)
+    anybody = pincodes.session(tx, trusted=False)
+    pincodes.send_pincode(
+        tx, new, NEW_ADDRESS, anybody, reader=reader, bound_to=user.id, ticket=ticket
+    )
+    return pincodes.send_pincode(
+        tx,
+        user.email,
+        OLD_ADDRESS,
+        _owner(tx),
+        mail=LEAVING_ADDRESS,
+        reader=reader,
+        link="/forgot",
+        bound_to=f"{user.id} {new}",
+        ticket=ticket,
+        new_email=new,
+    )
+
+
+def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
+    """Move to the new address, which is proved like the old one; raises EmailTaken.
+
+    The old address gets a last mail that says so.
+    """
+    user, new = profiles.lock_user(tx, tx.actor.id), profiles.normal_email(ask.email)
+    _spend_both(tx, ask, user, new)
+    moved = profiles.change_email(tx, user.id, new)
+    if moved is None:
+        raise EmailTaken
+    device, place = accounts.where(tx)
+    tx.publish(EmailChanged(user_id=user.id, device=device, place=place))
+    tx.publish(
+        mails.compose(
+            tx,
+            ADDRESS_LEFT,
+            user.email,
+            profiles.reader_of(user),
+            {"new_email": new, "where": (device, Plain(place), tx.now)},
+            link="/",
+        )
+    )
+    accounts.end_other_sessions(tx, "email_changed")
+    return moved
+
+
+def set_picture(tx: Transaction, upload_id: str | None) -> UserView:
+    """Show another picture of the actor; the one before goes. Raises NotFound."""
+    profiles.lock_user(tx, tx.actor.id)
+    if upload_id is not None:
+        uploads.use(tx, upload_id, "image", public=True)
+    user, before = profiles.change_picture(tx, upload_id)
+    if before is not None:
+        uploads.disuse(tx, before)
+    return user
+
+
+def _spend_proof(tx: Transaction, pincode: str, ticket: str | UnsetType) -> None:
+    user, by = profiles.get_user(tx, tx.actor.id), _owner(tx)
+    pincodes.spend_pincode(tx, user.email, PROOF, pincode, by, ticket=ticket, bound_to=user.id)
+
+
+def _spend_both(tx: Transaction, ask: ConfirmEmail, user: UserView, new: str) -> None:
+    """The pincodes of the new and the old address; a slip in one of them costs neither."""
+    by, ticket, old = pincodes.session(tx, trusted=False), ask.ticket, user.email
+    bound_to = f"{user.id} {new}"
+    pincodes.try_pincode(tx, new, NEW_ADDRESS, ask.pincode, by, ticket=ticket, bound_to=user.id)
+    pincodes.spend_pincode(
+        tx, old, OLD_ADDRESS, ask.old_pincode, by, ticket=ticket, bound_to=bound_to
+    )
+    pincodes.spend_pincode(tx, new, NEW_ADDRESS, ask.pincode, by, ticket=ticket, bound_to=user.id)
+
+
+def _owner(tx: Transaction) -> Asker:
+    """The actor, at their own mailbox."""
+    return pincodes.session(tx, trusted=True)

@@ -1,0 +1,104 @@
+"""The doors of /auth, and those to one's own password and sessions in /profile."""
+
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
+from handlers.platform.auth import auth
+from handlers.platform.auth.contracts import (
+    ChangePassword,
+    CredentialsWrong,
+    EndOtherSessions,
+    EndSession,
+    Forgot,
+    ListSessions,
+    Login,
+    Logout,
+    PasswordWeak,
+    Refresh,
+    RefreshReused,
+    Reset,
+    SessionList,
+    SessionRevoked,
+    SessionView,
+    TokenInvalid,
+)
+from handlers.platform.auth.passwords import hash_password, verify_password
+from handlers.platform.auth.service import passwords, sessions
+from handlers.platform.auth.strength import check_strength
+from handlers.platform.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
+
+ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
+"""A person has up to 200 sessions, and each one that ends is told."""
+
+
+@auth.command(visitors=True, rate="attempts", refuses=(CredentialsWrong,))
+async def login(ctx: Context, ask: Login) -> SessionView:
+    """Sign in with address and password; unknown and known accounts answer alike.
+
+    After many wrong passwords for an account, devices that are not known have to wait
+    (RATE_LIMITED).
+    """
+    account = await ctx.read(passwords.find_login, ask)
+    right = await verify_password(account.password_hash, ask.password)
+    return await ctx.transact(passwords.log_in, ask, account, right)
+
+
+@auth.command(visitors=True, refuses=(RefreshReused, TokenInvalid, SessionRevoked))
+async def refresh(ctx: Context, ask: Refresh) -> SessionView:
+    """Spend a refresh token for a new pair of tokens."""
+    return await ctx.transact(sessions.refresh, ask.refresh_token)
+
+
+@auth.command(visitors=True, refuses=(TokenInvalid,))
+async def logout(ctx: Context, ask: Logout) -> Empty:
+    """End the session of a refresh token, on all its connections."""
+    return await ctx.transact(sessions.log_out, ask.refresh_token)
+
+
+@auth.command(visitors=True, rate="attempts")
+async def forgot(ctx: Context, ask: Forgot) -> PincodeSent:
+    """Ask for a pincode with which to set a new password; the same for unknown addresses."""
+    return await ctx.transact(passwords.forgot, ask)
+
+
+@auth.command(
+    visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, PasswordWeak), costs=ENDS_SESSIONS
+)
+async def reset(ctx: Context, ask: Reset) -> SessionView:
+    """Set a new password by a pincode of `forgot`; every session before ends."""
+    check_strength(ask.new_password, ctx.kernel.rules, ask.email)
+    new_hash = await hash_password(ask.new_password)
+    return await ctx.transact(passwords.reset, ask, new_hash)
+
+
+@auth.command(
+    namespace="/profile",
+    rate="attempts",
+    refuses=(CredentialsWrong, PasswordWeak),
+    costs=ENDS_SESSIONS,
+)
+async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
+    """Set a new password; every other session ends."""
+    await ctx.read(passwords.require_strong, ask.new_password)
+    current = await ctx.read(passwords.get_password_hash)
+    right = await verify_password(current, ask.current_password)
+    new_hash = await hash_password(ask.new_password) if right else None
+    return await ctx.transact(passwords.change_password, current, new_hash)
+
+
+@auth.command(namespace="/profile", name="sessions", costs=Cost(reads=250, answer_kib=256))
+async def list_sessions(ctx: Context, ask: ListSessions) -> SessionList:
+    """Where you are signed in."""
+    return await ctx.read(sessions.list_sessions)
+
+
+@auth.command(namespace="/profile")
+async def end_session(ctx: Context, ask: EndSession) -> Empty:
+    """Sign out one of your devices, from any other."""
+    return await ctx.transact(sessions.end_one, ask.session_id)
+
+
+@auth.command(namespace="/profile", costs=ENDS_SESSIONS)
+async def end_other_sessions(ctx: Context, ask: EndOtherSessions) -> Empty:
+    """Sign out everywhere but here."""
+    return await ctx.transact(sessions.end_others)

@@ -1,0 +1,283 @@
+"""Decisions about sessions: opened, refreshed, shown, ended."""
+
+from msgspec import UNSET, UnsetType
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.errors import NotFound
+from handlers.kit.kernel import Actor
+from handlers.kit.life import SessionEnded
+from handlers.platform.auth import tokens
+from handlers.platform.auth.contracts import (
+    AuthSuccess,
+    OpenSession,
+    ProofNeeded,
+    RefreshReused,
+    SessionDue,
+    SessionList,
+    SessionRevoked,
+    SessionView,
+    TokenInvalid,
+)
+from handlers.platform.auth.service import devices
+from handlers.platform.profile import public as profiles
+from storage.platform.auth import sessions as store
+from storage.platform.auth.sessions import SessionRow, TokenRow
+
+SESSIONS_MAX = 200
+"""Of one person, so that all of them can be shown, and ended together; those seen last stay."""
+
+
+def sign_in(
+    tx: Transaction, user_id: str, method: str, device_token: str | UnsetType = UNSET
+) -> SessionView:
+    """A session for somebody who proved by `method` (`password`, a provider) who they are.
+
+    A device is known by its token, or else by its name on the same network. The device by which
+    somebody signs up is not new to them.
+    """
+    known = devices.find_known(tx, user_id, device_token)
+    is_known = known is not None or devices.is_familiar(tx, user_id)
+    session = _begin(tx, user_id, known.id if known else None)
+    success = AuthSuccess(
+        user_id=user_id,
+        session_id=session.id,
+        device=session.device_name,
+        method=method,
+        place=session.place or session.address,
+        new_device=not is_known and not _is_new(tx, user_id),
+    )
+    tx.publish(success)
+    return _hand_over(tx, session)
+
+
+def open_session(tx: Transaction, user_id: str) -> SessionView:
+    """A new session on the device that asks, which is not known yet."""
+    return _hand_over(tx, _begin(tx, user_id, None))
+
+
+def refresh(tx: Transaction, refresh_token: str) -> SessionView:
+    """Spend a refresh token for the next one.
+
+    Only within `refresh_repeat_s`, and while the next one is unused, the same next one again, so
+    that a lost answer logs nobody out; any other reuse ends the session (ASVS 10.4.5).
+    """
+    token, session = _token_and_session(tx, refresh_token)
+    if session.ended_at is not None or session.expires_at <= tx.now:
+        raise SessionRevoked
+    if token.used_at is None:
+        successor = tokens.make_refresh_token()
+        spent = store.spend_token(
+            tx, token.hash, tx.now, tokens.hash_of(successor), tx.keys.seal(successor)
+        )
+        if spent:
+            store.insert_token(tx, tokens.hash_of(successor), session.id, tx.now)
+            _prolong(tx, session)
+            _see_device(tx, session)
+            return _view(tx, session, successor)
+        token, session = _token_and_session(tx, refresh_token)  # somebody was a moment faster
+    if _may_repeat(tx, token):
+        return _view(tx, session, tx.keys.open(token.successor_sealed or ""))
+    end_session(tx, session.id, session.user_id, "refresh_reused")
+    devices.distrust_one(tx, session.device_id)
+    raise RefreshReused
+
+
+def log_out(tx: Transaction, refresh_token: str) -> Empty:
+    _, session = _token_and_session(tx, refresh_token)
+    end_session(tx, session.id, session.user_id, "logout")
+    return Empty()
+
+
+def end_unless_refreshed(tx: Transaction, session_id: str) -> None:
+    """End a session whose life is over; one that was refreshed meanwhile is looked at later."""
+    session = store.lock_session(tx, session_id)
+    if session is None or session.ended_at is not None:
+        return
+    if session.expires_at > tx.now:
+        _expire_later(tx, session)
+    else:
+        end_session(tx, session.id, session.user_id, "expired")
+
+
+def end_session(tx: Transaction, session_id: str, user_id: str, reason: str) -> None:
+    """End a session, once; its connections are told and closed everywhere."""
+    if store.end_session(tx, session_id, tx.now, reason):
+        tx.cancel_timer(f"session:{session_id}")
+        tx.publish(SessionEnded(session_id=session_id, user_id=user_id, reason=reason))
+
+
+def end_other_sessions(tx: Transaction, reason: str) -> None:
+    """End all sessions of the actor but the one that asks; only its device stays known."""
+    for session_id in store.list_live_sessions(tx, tx.actor.id):
+        if session_id != tx.actor.session_id:
+            end_session(tx, session_id, tx.actor.id, reason)
+    mine = store.find_session(tx, tx.actor.session_id)
+    devices.distrust_all(tx, tx.actor.id, but=(mine and mine.device_id) or "")
+
+
+def end_sessions_of(tx: Transaction, user_id: str, reason: str, *, kept_device: str = "") -> None:
+    """End all sessions of somebody; no device of theirs stays known, but one may be kept."""
+    for session_id in store.list_live_sessions(tx, user_id):
+        end_session(tx, session_id, user_id, reason)
+    devices.distrust_all(tx, user_id, but=kept_device)
+
+
+def end_one(tx: Transaction, session_id: str) -> Empty:
+    """End one of the actor's own sessions, whose device is known no more; again is as good.
+
+    Raises NotFound.
+    """
+    session = store.find_session(tx, session_id)
+    if session is None or session.user_id != tx.actor.id:
+        raise NotFound
+    end_session(tx, session_id, tx.actor.id, "ended_elsewhere")
+    devices.distrust_one(tx, session.device_id)
+    return Empty()
+
+
+def end_others(tx: Transaction) -> Empty:
+    end_other_sessions(tx, "ended_elsewhere")
+    return Empty()
+
+
+def list_sessions(tx: Transaction) -> SessionList:
+    """The actor's open sessions, the one seen last first."""
+    rows = store.list_open_sessions(tx, tx.actor.id, tx.now, SESSIONS_MAX)
+    return SessionList(
+        sessions=[
+            OpenSession(
+                id=row.id,
+                device=row.device_name,
+                address=row.address,
+                place=row.place,
+                signed_in_at=row.created_at,
+                last_seen_at=row.seen_at,
+                current=row.id == tx.actor.session_id,
+            )
+            for row in rows
+        ]
+    )
+
+
+def note_proof(tx: Transaction) -> None:
+    """The session's person has just proved who they are."""
+    store.note_proof(tx, tx.actor.session_id, tx.now)
+
+
+def has_fresh_proof(tx: Transaction) -> bool:
+    """Whether the session's person proved lately who they are."""
+    session = store.find_session(tx, tx.actor.session_id)
+    return session is not None and session.proved_at + tx.rules.span("fresh_proof_s") > tx.now
+
+
+def require_fresh_proof(tx: Transaction) -> None:
+    """Raises ProofNeeded when the session's person proved long ago who they are."""
+    if not has_fresh_proof(tx):
+        raise ProofNeeded
+
+
+def hold_session(tx: Transaction) -> None:
+    """Hold the actor's session until the commit: who ends it meanwhile finds what it left.
+
+    Raises SessionRevoked when it is over, though its connection may not have heard of it yet.
+    """
+    session = store.lock_session(tx, tx.actor.session_id)
+    if session is None or session.ended_at is not None:
+        raise SessionRevoked
+
+
+def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | None) -> Actor:
+    """The person of a token's session, with their roles as they are now."""
+    if session_id is not None and claims.sid != session_id:
+        raise TokenInvalid("This connection belongs to another session.")
+    session = store.find_session(tx, claims.sid)
+    if session is None or session.user_id != claims.sub:
+        raise TokenInvalid
+    if session.ended_at is not None or session.expires_at <= tx.now:
+        raise SessionRevoked
+    user = profiles.get_user(tx, session.user_id)
+    return Actor(user.id, session.id, frozenset(user.roles))
+
+
+def _begin(tx: Transaction, user_id: str, device_id: str | None) -> SessionRow:
+    """Keep a new session, on a device that is known from now on."""
+    session = SessionRow(
+        id=tx.new_id(),
+        user_id=user_id,
+        device=tx.origin.device,
+        device_name=devices.where(tx)[0],
+        address=tx.origin.address,
+        place=tx.kernel.places.find(tx.origin.address),
+        created_at=tx.now,
+        refreshed_at=tx.now,
+        seen_at=tx.now,
+        proved_at=tx.now,
+        expires_at=tx.now + tx.rules.span("refresh_token_life_days"),
+        ended_at=None,
+        end_reason=None,
+        device_id=devices.get_or_make(tx, user_id, device_id).id,
+    )
+    store.insert_session(tx, session)
+    for session_id in store.list_beyond(tx, user_id, SESSIONS_MAX):
+        end_session(tx, session_id, user_id, "too_many")
+    _expire_later(tx, session)
+    return session
+
+
+def _is_new(tx: Transaction, user_id: str) -> bool:
+    """Whether this person becomes a user just now."""
+    return profiles.get_user(tx, user_id).created_at == tx.now
+
+
+def _hand_over(tx: Transaction, session: SessionRow) -> SessionView:
+    """The first tokens of a new session."""
+    refresh_token = tokens.make_refresh_token()
+    store.insert_token(tx, tokens.hash_of(refresh_token), session.id, tx.now)
+    return _view(tx, session, refresh_token)
+
+
+def _token_and_session(tx: Transaction, refresh_token: str) -> tuple[TokenRow, SessionRow]:
+    token = store.find_token(tx, tokens.hash_of(refresh_token))
+    session = store.lock_session(tx, token.session_id) if token else None
+    if token is None or session is None:
+        raise TokenInvalid
+    return token, session
+
+
+def _may_repeat(tx: Transaction, token: TokenRow) -> bool:
+    if token.used_at is None or token.successor_hash is None:
+        return False
+    successor = store.find_token(tx, token.successor_hash)
+    recent = tx.now - token.used_at <= tx.rules.span("refresh_repeat_s")
+    return recent and successor is not None and successor.used_at is None
+
+
+def _prolong(tx: Transaction, session: SessionRow) -> None:
+    session.expires_at = tx.now + tx.rules.span("refresh_token_life_days")
+    store.prolong_session(tx, session.id, tx.now, session.expires_at)
+    _expire_later(tx, session)
+
+
+def _see_device(tx: Transaction, session: SessionRow) -> None:
+    """The session's device is in use; one that is known no more becomes known again."""
+    device = devices.get_or_make(tx, session.user_id, session.device_id)
+    if device.id != session.device_id:
+        session.device_id = device.id
+        store.set_session_device(tx, session.id, device.id)
+
+
+def _expire_later(tx: Transaction, session: SessionRow) -> None:
+    due = SessionDue(user_id=session.user_id, session_id=session.id, expires_at=session.expires_at)
+    tx.publish_later(due, session.expires_at, f"session:{session.id}")
+
+
+def _view(tx: Transaction, session: SessionRow, refresh_token: str) -> SessionView:
+    life = tx.rules.span("access_token_life_s")
+    return SessionView(
+        access_token=tokens.make_access_token(tx.keys, session.user_id, session.id, tx.now, life),
+        access_expires_in_s=tx.rules.access_token_life_s,
+        refresh_token=refresh_token,
+        device_token=devices.token_for(tx, session.user_id, session.device_id or ""),
+        user=profiles.get_user(tx, session.user_id),
+    )

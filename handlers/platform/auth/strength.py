@@ -1,0 +1,74 @@
+"""Which passwords are refused: short ones, common ones, and those made of the person's own data.
+
+No composition rules (OWASP ASVS 5.0, 6.2; NIST SP 800-63B, 3.1.1.2).
+"""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from handlers.kit.rules import Rules
+from handlers.platform.auth.contracts import PasswordWeak
+
+OWN_LIST = Path(__file__).parent / "common_passwords.txt"
+LISTED_MIN = 10_000
+_LISTED = re.compile(r'"passwords": "([^"]+)"')
+
+
+def _read_common() -> str:
+    """zxcvbn's passwords and those of `OWN_LIST`, in lower case, a line each.
+
+    Only this one of zxcvbn's lists is read: to import all of them takes 14 MB. As one text it is
+    searched in microseconds, and takes a tenth of the memory of a set.
+    """
+    package = find_spec("zxcvbn")
+    assert package is not None
+    assert package.origin is not None
+    lists = Path(package.origin).with_name("frequency_lists.py").read_text()
+    found = _LISTED.search(lists)
+    words = found[1].lower().split(",") if found else []
+    if len(words) < LISTED_MIN:
+        raise RuntimeError("zxcvbn keeps its list of passwords elsewhere now")
+    return "\n".join(["", *words, *OWN_LIST.read_text().lower().split(), ""])
+
+
+_COMMON = _read_common()
+SERVICE = "parley"
+WORD_MIN = 3
+"""Shorter words are in too many passwords to say anything about one."""
+DIFFERENT_MIN = 3
+SUFFIX = re.compile(r"[\d\W_]{1,4}$")
+SEPARATORS = re.compile(r"[\W_]+")
+
+
+def check_strength(password: str, rules: Rules, *about: str) -> None:
+    """Raises PasswordWeak for a short, common or obvious password.
+
+    `about` is the person's own data: address and names.
+    """
+    if len(password) < rules.password_length_min:
+        raise PasswordWeak(details={"length_min": rules.password_length_min})
+    plain = password.lower()
+    if len(set(plain)) < DIFFERENT_MIN or _is_common(plain) or _is_common(SUFFIX.sub("", plain)):
+        raise PasswordWeak(details={"reason": "common"})
+    if _is_made_of(plain, _words_in(SERVICE, *about)):
+        raise PasswordWeak(details={"reason": "personal"})
+
+
+def _is_common(plain: str) -> bool:
+    return bool(plain) and "\n" not in plain and f"\n{plain}\n" in _COMMON
+
+
+def _words_in(*texts: str) -> set[str]:
+    """The texts and their parts: an address, what is before its @, names."""
+    parts = {part for text in texts for part in (text.lower(), *SEPARATORS.split(text.lower()))}
+    return {part for part in parts if len(part) >= WORD_MIN}
+
+
+def _is_made_of(plain: str, words: set[str]) -> bool:
+    """Whether a few digits at most are left of it without the words."""
+    rest = plain
+    for word in sorted(words, key=len, reverse=True):
+        rest = rest.replace(word, " ")
+    left = SEPARATORS.sub("", rest)
+    return rest != plain and (not left or (left.isdigit() and len(left) <= 4))

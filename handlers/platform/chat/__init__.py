@@ -1,0 +1,35 @@
+"""Conversations: who is in them and what is said. A card shows something of another domain."""
+
+from handlers.kit.command import Belonging, Domain
+from handlers.kit.context import Transaction
+from handlers.kit.kernel import Actor
+from handlers.platform.chat.contracts.conversations import TypingWhisper
+from rooms import names
+from storage.platform.chat import conversations as store
+from storage.platform.chat import members as chat_members
+
+ROOMS_MAX = 1_000
+
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+    """One's own room, then one's liveliest conversations, the latest begun first.
+
+    Which of them is the liveliest changes all the time; where each stands does not.
+    """
+    memberships = store.list_memberships(tx, actor.id, ROOMS_MAX)
+    memberships.sort(key=lambda one: one.conversation_id, reverse=True)
+    chats = [Belonging(names.chat(one.conversation_id), one.from_seq) for one in memberships]
+    return [Belonging(names.user(actor.id)), *chats]
+
+
+def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
+    """A conversation beyond the liveliest ones, from where its member is in."""
+    kind, _, conversation_id = room.partition(":")
+    if actor is None or kind != "chat":
+        return None
+    return chat_members.find_membership(tx, conversation_id, actor.id)
+
+
+chat = Domain(
+    "chat", "/chat", rooms_of=rooms_of, may_watch=may_watch, whispers={"typing": TypingWhisper}
+)

@@ -1,0 +1,54 @@
+"""The doors of /chat to what is one's own."""
+
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
+from handlers.kit.errors import TooMany
+from handlers.platform.chat import chat
+from handlers.platform.chat.contracts.personal import (
+    Archive,
+    BlockedView,
+    BlockPerson,
+    DeleteForMe,
+    KeepDraft,
+    ListBlocked,
+    Mute,
+    OwnStateView,
+)
+from handlers.platform.chat.service import blocks, personal
+
+
+@chat.command()
+async def mute(ctx: Context, ask: Mute) -> OwnStateView:
+    """Keep a conversation quiet until a moment; mentions are told all the same."""
+    return await ctx.transact(personal.mute, ask)
+
+
+@chat.command()
+async def archive(ctx: Context, ask: Archive) -> OwnStateView:
+    """Put a conversation away, or take it back."""
+    return await ctx.transact(personal.archive, ask)
+
+
+@chat.command(rate="signs")
+async def draft(ctx: Context, ask: KeepDraft) -> OwnStateView:
+    """Keep what you have begun to write, for all of your devices."""
+    return await ctx.transact(personal.keep_draft, ask)
+
+
+@chat.command()
+async def delete_for_me(ctx: Context, ask: DeleteForMe) -> Empty:
+    """Remove a message from your own history alone."""
+    return await ctx.transact(personal.delete_for_me, ask)
+
+
+@chat.command(refuses=(TooMany,))
+async def block(ctx: Context, ask: BlockPerson) -> Empty:
+    """Let a person say nothing more to you directly, nor you to them; or let them again."""
+    return await ctx.transact(blocks.block, ask)
+
+
+@chat.command(name="blocked", costs=Cost(reads=1_100, answer_kib=256))
+async def list_blocked(ctx: Context, ask: ListBlocked) -> BlockedView:
+    """Whom you have blocked."""
+    return await ctx.read(blocks.list_blocked)

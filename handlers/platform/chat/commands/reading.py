@@ -1,0 +1,77 @@
+"""The doors of /chat for who reads."""
+
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
+from handlers.platform.chat import chat
+from handlers.platform.chat.contracts.marks import GetReceipts, MoveMark, ReceiptsOff, ReceiptsView
+from handlers.platform.chat.contracts.messages import (
+    FoundView,
+    GetMedia,
+    GetMessage,
+    HistoryView,
+    ListPinned,
+    MediaLinks,
+    MessageView,
+    PinsView,
+    ReadHistory,
+    Search,
+)
+from handlers.platform.chat.service import found, history, marks, media, pins, receipts
+from handlers.platform.uploads import public as uploads
+
+PAGE = Cost(reads=66_000, answer_kib=3_000)
+"""Up to 100 messages, each with up to 20 emojis and 32 names for each of them."""
+MESSAGE = Cost(reads=800)
+
+
+@chat.command(name="get", costs=MESSAGE)
+async def get_message(ctx: Context, ask: GetMessage) -> MessageView:
+    """One message that you may read, such as what a reply answers."""
+    return await ctx.read(history.get_message, ask.message_id)
+
+
+@chat.command(name="media")
+async def get_media(ctx: Context, ask: GetMedia) -> MediaLinks:
+    """Where the file of a message is fetched, for who may read the message."""
+    upload_id = await ctx.read(media.find_media, ask.message_id)
+    url, thumbnail_url = await uploads.links_of(ctx, upload_id)
+    return MediaLinks(url=url, thumbnail_url=thumbnail_url)
+
+
+@chat.command(name="pins", costs=Cost(reads=13_000, answer_kib=1_500))
+async def list_pinned(ctx: Context, ask: ListPinned) -> PinsView:
+    """What is pinned in a conversation."""
+    return await ctx.read(pins.list_pinned, ask.conversation_id)
+
+
+@chat.command(name="receipts", refuses=(ReceiptsOff,), costs=Cost(reads=12_000, answer_kib=640))
+async def get_receipts(ctx: Context, ask: GetReceipts) -> ReceiptsView:
+    """Who has read and got a message of yours, and when."""
+    return await ctx.read(receipts.get_receipts, ask)
+
+
+@chat.command(rate="searches", costs=PAGE)
+async def search(ctx: Context, ask: Search) -> FoundView:
+    """What was said with these words, of all that you may read."""
+    if await ctx.read(found.is_behind):
+        await ctx.keep_up(found.catch_up)
+    return await ctx.read(found.search, ask)
+
+
+@chat.command()
+async def mark_read(ctx: Context, ask: MoveMark) -> Empty:
+    """You have read up to a number; marks only rise."""
+    return await ctx.transact(marks.move, ask, "read")
+
+
+@chat.command()
+async def mark_delivered(ctx: Context, ask: MoveMark) -> Empty:
+    """Your device has got everything up to a number; marks only rise."""
+    return await ctx.transact(marks.move, ask, "delivered")
+
+
+@chat.command(name="history", costs=PAGE)
+async def read_history(ctx: Context, ask: ReadHistory) -> HistoryView:
+    """What was said while you were in, the newest page first."""
+    return await ctx.read(history.read_history, ask)

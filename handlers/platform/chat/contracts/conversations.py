@@ -1,0 +1,192 @@
+"""What is said about conversations: who is in them, and how they look to each."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from handlers.kit.contract import (
+    Change,
+    Cursor,
+    Event,
+    Id,
+    Limit,
+    Membership,
+    Name,
+    Personal,
+    Request,
+    View,
+)
+from handlers.kit.errors import Refusal
+from handlers.platform.chat.contracts.messages import MessageView
+from rooms import names
+from rooms.names import stream
+
+MemberIds = Annotated[list[Id], Meta(min_length=1, max_length=5_000)]
+
+
+Role = Literal["owner", "member"]
+
+
+class LastOwner(Refusal):
+    """A group keeps an owner: make somebody else one first."""
+
+
+class OpenConversation(Change, kw_only=True):
+    user_id: Id
+
+
+class CreateGroup(Change, kw_only=True):
+    name: Name
+    member_ids: MemberIds
+
+    def uses(self) -> int:
+        return max(len(self.member_ids), 1)
+
+
+class ChangeMember(Change, kw_only=True):
+    conversation_id: Id
+    user_id: Id
+
+
+class Rename(Change, kw_only=True):
+    conversation_id: Id
+    name: Name
+
+
+class SetGroupPicture(Change, kw_only=True):
+    """`upload_id` is a picture of yours; none takes the picture away."""
+
+    conversation_id: Id
+    upload_id: Id | None = None
+
+
+class SetRole(Change, kw_only=True):
+    conversation_id: Id
+    user_id: Id
+    role: Role
+
+
+class LeaveConversation(Change, kw_only=True):
+    conversation_id: Id
+
+
+class Type(Request):
+    conversation_id: Id
+
+
+class ListConversations(Request):
+    """Those that one did not put away, or (`archived`) those that one did."""
+
+    limit: Limit = 50
+    before: Cursor | None = None
+    archived: bool = False
+
+
+class ConversationView(View):
+    """One conversation.
+
+    A group has one owner at least, and maybe a picture, at `/pictures/<picture_id>`. `read` and
+    `delivered` are marks by person up to 32 members; above, they are counts: how many have read
+    (or got) its newest message.
+    """
+
+    PERSONAL: ClassVar[Personal] = {"id": {"name": "Group"}}
+    PLAIN: ClassVar[tuple[str, ...]] = ("read", "delivered")
+    id: str
+    kind: Literal["direct", "group"]
+    name: str | None
+    member_ids: list[str]
+    owner_ids: list[str]
+    picture_id: str | None
+    seq: int
+    read: dict[str, int] | int
+    delivered: dict[str, int] | int
+
+
+class ListedConversationView(ConversationView, kw_only=True):
+    unread: int
+    last_message: MessageView | None
+    muted_until: datetime | None
+    archived: bool
+    draft: str
+
+
+class ConversationPage(View):
+    """Conversations, and the number of one's own room that they reflect."""
+
+    conversations: list[ListedConversationView]
+    next: str | None
+    seq: int
+
+
+class TypingWhisper(msgspec.Struct):
+    conversation_id: str
+    user_id: str
+
+
+class _AboutMembers(Event):
+    NAMESPACE: ClassVar[str | None] = "/chat"
+    conversation: ConversationView
+    user_id: str
+
+    def key(self) -> str:
+        return f"chat:{self.conversation.id}"
+
+    def joining(self) -> list[str]:
+        """Who is in from this event's number on."""
+        return []
+
+    def rooms(self) -> tuple[str, ...]:
+        own = (names.user(user_id) for user_id in self.joining())
+        return (names.chat(self.conversation.id), *own)
+
+    def membership(self) -> tuple[Membership, ...]:
+        chat = stream("/chat", names.chat(self.conversation.id))
+        return tuple(
+            Membership(user_id, chat, True, self.conversation.seq) for user_id in self.joining()
+        )
+
+
+class ConversationOpened(_AboutMembers):
+    """A conversation began; `user_id` is who opened it."""
+
+    NAME: ClassVar[str] = "CONVERSATION_OPENED"
+
+    def joining(self) -> list[str]:
+        return self.conversation.member_ids
+
+
+class NotedChange(_AboutMembers):
+    """`message` is how the history shows it; it has this event's number."""
+
+    message: MessageView | None = None
+
+
+class MemberAdded(NotedChange):
+    """`user_id` is in from here on."""
+
+    NAME: ClassVar[str] = "MEMBER_ADDED"
+
+    def joining(self) -> list[str]:
+        return [self.user_id]
+
+
+class MemberRemoved(NotedChange):
+    """`user_id` is out from here on."""
+
+    NAME: ClassVar[str] = "MEMBER_REMOVED"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.chat(self.conversation.id), names.user(self.user_id))
+
+    def membership(self) -> tuple[Membership, ...]:
+        chat = stream("/chat", names.chat(self.conversation.id))
+        return (Membership(self.user_id, chat, False, self.conversation.seq),)
+
+
+class ConversationChanged(NotedChange):
+    """A group has another name, picture or owner; `user_id` is whom it is about."""
+
+    NAME: ClassVar[str] = "CONVERSATION_CHANGED"

@@ -1,0 +1,20 @@
+"""What people are told about conversations."""
+
+from collections.abc import Iterator
+
+from handlers.kit.context import Transaction
+from handlers.kit.notices import Notice
+from handlers.platform.chat import chat
+from handlers.platform.chat.contracts.messages import MessageMentioned
+
+
+@chat.notifies(MessageMentioned, "mentioned")
+def tell_the_mentioned(tx: Transaction, event: MessageMentioned) -> Iterator[Notice]:
+    """A message names people: they hear where, and not what it says, which may be taken back."""
+    data = {
+        "conversation_id": event.conversation_id,
+        "message_id": event.message_id,
+        "sender_id": event.sender_id,
+    }
+    for user_id in event.user_ids:
+        yield Notice(to=user_id, link=f"/chats/{event.conversation_id}", data=data)

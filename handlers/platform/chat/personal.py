@@ -1,0 +1,45 @@
+"""What somebody said goes with their account, and nobody is left where they were."""
+
+from collections.abc import Collection
+
+from handlers.kit.context import Transaction
+from handlers.kit.personal_data import Stage, more
+from handlers.platform.chat import chat
+from handlers.platform.chat.service import erasure
+from storage.platform.chat import conversations as store
+
+
+@chat.personal_data.erase(Stage.CONTENT)
+def wipe_messages(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Take back what they said."""
+    return erasure.wipe_messages(tx, user_id, after, limit)
+
+
+@chat.personal_data.erase(Stage.CONTENT)
+def take_reactions_back(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Take their reactions off messages."""
+    return more(erasure.take_reactions_back(tx, user_id, limit), limit)
+
+
+@chat.personal_data.erase(Stage.CONTENT)
+def leave_groups(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Leave their groups; those that they named lose the name."""
+    return more(erasure.leave_groups(tx, user_id, limit), limit)
+
+
+@chat.personal_data.erase(Stage.CONTENT)
+def clear_cards(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Show cards without what they wrote on them."""
+    return erasure.clear_cards(tx, user_id, after, limit)
+
+
+@chat.personal_data.on_files_dropped
+def forget_pictures(tx: Transaction, user_id: str, upload_ids: list[str]) -> None:
+    """Show none of these pictures any more in their groups."""
+    store.forget_pictures(tx, user_id, upload_ids)
+
+
+@chat.personal_data.find_related_ids
+def list_named_groups(tx: Transaction, user_id: str) -> Collection[str]:
+    """The groups that they named: what is kept of these may have the name."""
+    return erasure.take_names_away(tx, user_id)

@@ -1,0 +1,49 @@
+"""What neighbours need of conversations inside their own transaction."""
+
+from handlers.kit.context import Transaction
+from handlers.platform.chat.service.blocks import list_blocked_by
+from handlers.platform.chat.service.cards import (
+    check_present,
+    hold_conversation,
+    refresh_cards,
+    show_card,
+)
+from handlers.platform.chat.service.hiding import (
+    find_said,
+    find_upload_said,
+    hide,
+    hold_readable,
+    hold_said,
+    restore,
+)
+from handlers.platform.chat.service.members import begin
+from handlers.platform.chat.service.previews import lock_text, show_preview
+from storage.platform.chat import conversations as store
+from storage.platform.chat.blocks import list_blockers as list_blockers
+from storage.platform.chat.conversations import ConversationRow
+
+__all__ = [
+    "check_present",
+    "find_said",
+    "find_upload_said",
+    "hide",
+    "hold_conversation",
+    "hold_readable",
+    "hold_said",
+    "list_blocked_by",
+    "list_blockers",
+    "lock_text",
+    "make_group",
+    "refresh_cards",
+    "restore",
+    "show_card",
+    "show_preview",
+]
+
+
+def make_group(tx: Transaction, name: str, member_ids: list[str]) -> str:
+    """A group of any size, made by its first member; its id."""
+    row = ConversationRow(tx.new_id(), "group", name, None, member_ids[0], tx.now, None)
+    store.insert_conversation(tx, row)
+    begin(tx, row, sorted(set(member_ids)), member_ids[0])
+    return row.id

@@ -1,0 +1,44 @@
+"""What was said with certain words, where one may read it."""
+
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.paging import fitting
+from handlers.platform.chat.contracts.messages import FoundView, Search
+from handlers.platform.chat.service.history import shown, text_of
+from storage.platform.chat import members as chat_members
+from storage.platform.chat import search as chat_search
+from storage.platform.chat.members import Interval
+from storage.platform.chat.search import catch_up as catch_up
+from storage.platform.chat.search import is_behind as is_behind
+
+SEARCHED_MAX = 1_000
+"""So many stays in conversations are searched, those of the latest begun conversations."""
+
+
+def search(tx: Transaction, ask: Search) -> FoundView:
+    """A page of what the actor may read; raises NotFound, and Invalid without any word."""
+    words = chat_search.words_of(ask.text)
+    if not words:
+        raise Invalid(details={"path": "$.text", "expected": "a word"})
+    stays = _stays(tx, ask.conversation_id)
+    if not stays:
+        return FoundView(messages=[], next=None)
+    rows = chat_search.list_said(tx, tx.actor.id, words, list(stays), ask.before, ask.limit + 1)
+    page = fitting(rows[: ask.limit], text_of)
+    return FoundView(
+        messages=shown(tx, stays, page),
+        next=page[-1].id if len(rows) > len(page) else None,
+    )
+
+
+def _stays(tx: Transaction, conversation_id: str | None) -> dict[str, list[Interval]]:
+    """When the actor was in which conversations, or in this one."""
+    if conversation_id is not None:
+        here = chat_members.list_intervals(tx, conversation_id, tx.actor.id)
+        if not here:
+            raise NotFound
+        return {conversation_id: here}
+    stays: dict[str, list[Interval]] = {}
+    for one in chat_members.list_intervals_of(tx, tx.actor.id, SEARCHED_MAX):
+        stays.setdefault(one.conversation_id, []).append(one)
+    return stays

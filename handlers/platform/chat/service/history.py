@@ -1,0 +1,206 @@
+"""What one may read: conversations one is in, and what was said while one was in them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import structs
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import in_utc
+from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.paging import fitting
+from handlers.platform.chat.contracts.conversations import (
+    ConversationPage,
+    ListConversations,
+    ListedConversationView,
+)
+from handlers.platform.chat.contracts.messages import (
+    HistoryView,
+    MessageView,
+    Reaction,
+    ReadHistory,
+)
+from handlers.platform.chat.service.views import conversation_views, message_view, reactions_of
+from rooms import names
+from storage.engine.columns import instant_text
+from storage.platform.chat import conversations as store
+from storage.platform.chat import members as chat_members
+from storage.platform.chat import messages as chat_messages
+from storage.platform.chat import removals as chat_removals
+from storage.platform.chat import states as chat_states
+from storage.platform.chat.conversations import ListedRow
+from storage.platform.chat.members import Interval
+from storage.platform.chat.messages import MessageRow
+from storage.platform.chat.states import StateRow
+
+UNREAD_MAX = 1_000
+ID_LENGTH = 36
+ID_TEXT = 40
+"""Characters that a member's id adds to a page."""
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
+    """A page of messages before `before_seq`, only of the times when the actor was in."""
+    intervals = chat_members.list_intervals(tx, ask.conversation_id, tx.actor.id)
+    if not intervals:
+        raise NotFound
+    head = tx.head("/chat", names.chat(ask.conversation_id))
+    last = head if ask.before_seq is None else ask.before_seq - 1
+    rows = _newest(tx, intervals, last, ask.limit + 1)
+    page = fitting(rows[: ask.limit], text_of)
+    return HistoryView(
+        messages=shown(tx, {ask.conversation_id: intervals}, page[::-1]),
+        has_more=len(rows) > len(page),
+        seq=head if intervals[-1].to_seq is None else intervals[-1].to_seq,
+    )
+
+
+def get_readable(tx: Transaction, message_id: str) -> MessageRow:
+    """`get_said` that the actor did not remove for themselves. Raises NotFound."""
+    row = get_said(tx, message_id)
+    if chat_removals.has_removed(tx, tx.actor.id, row.id):
+        raise NotFound
+    return row
+
+
+def get_said(tx: Transaction, message_id: str) -> MessageRow:
+    """A message that came to say what it says while the actor was in. Raises NotFound."""
+    row = chat_messages.find_message(tx, message_id)
+    if row is None:
+        raise NotFound
+    if not may_read(chat_members.list_intervals(tx, row.conversation_id, tx.actor.id), row):
+        raise NotFound
+    return row
+
+
+def may_read(intervals: list[Interval], row: MessageRow) -> bool:
+    """Whether it came to say what it says while its reader was in."""
+    for interval in intervals:
+        upto = row.said_seq if interval.to_seq is None else interval.to_seq
+        if interval.from_seq <= row.said_seq <= upto:
+            return True
+    return False
+
+
+def readable(
+    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
+) -> list[MessageRow]:
+    """Those that the actor may read and did not remove; `stays` are theirs, by conversation."""
+    removed = set(chat_removals.list_removed(tx, tx.actor.id, [row.id for row in rows]))
+    return [
+        row for row in rows if row.id not in removed and may_read(stays[row.conversation_id], row)
+    ]
+
+
+def shown(
+    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
+) -> list[MessageView]:
+    """As the actor sees them. Who is out heard of no sign since, and is not told of any."""
+    here = [row.id for row in rows if stays[row.conversation_id][-1].to_seq is None]
+    signs = reactions_of(tx, here)
+    return [_as_heard(stays[row.conversation_id], row, signs.get(row.id, [])) for row in rows]
+
+
+def text_of(row: MessageRow | MessageView) -> int:
+    """How many characters a message adds to a page."""
+    return len(row.text)
+
+
+def get_message(tx: Transaction, message_id: str) -> MessageView:
+    """One message that the actor may read; raises NotFound."""
+    row = get_readable(tx, message_id)
+    here = chat_members.list_intervals(tx, row.conversation_id, tx.actor.id)
+    return shown(tx, {row.conversation_id: here}, [row])[0]
+
+
+def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
+    before, before_id = _position(ask.before)
+    rows = store.list_conversations(tx, tx.actor.id, ask.archived, before, before_id, ask.limit + 1)
+    sizes = chat_members.count_members(tx, [row.id for row in rows])
+    page = fitting(rows[: ask.limit], lambda row: ID_TEXT * sizes.get(row.id, 0))
+    listed = fitting(_listed(tx, page), _text_of_listed)
+    return ConversationPage(
+        conversations=listed,
+        next=_cursor(rows[len(listed) - 1]) if len(rows) > len(listed) else None,
+        seq=tx.head("/chat", names.user(tx.actor.id)),
+    )
+
+
+def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -> list[MessageRow]:
+    """Messages numbered up to `last` within the intervals, the newest first."""
+    found: list[MessageRow] = []
+    for interval in reversed(intervals):
+        upto = last if interval.to_seq is None else min(last, interval.to_seq)
+        if len(found) < limit and interval.from_seq <= upto:
+            found += chat_messages.list_messages(
+                tx,
+                interval.conversation_id,
+                tx.actor.id,
+                interval.from_seq,
+                upto,
+                limit - len(found),
+            )
+    return found
+
+
+def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction]) -> MessageView:
+    """A message without what it came to say or show while its reader was out, or is."""
+    if intervals[-1].to_seq is not None:
+        row = structs.replace(row, preview=None)
+    if may_read(intervals, row):
+        return message_view(row, signs)
+    return message_view(
+        structs.replace(row, text="", card_kind=None, mentions=None, preview=None), signs
+    )
+
+
+def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:
+    """As the actor sees them: so many queries, however many there are."""
+    ids = [row.id for row in rows]
+    unread = store.count_unread(tx, tx.actor.id, ids, UNREAD_MAX)
+    last = store.list_last_messages(tx, tx.actor.id, ids)
+    signs = reactions_of(tx, [row.id for row in last.values()])
+    own = chat_states.list_states(tx, tx.actor.id, ids)
+    return [
+        ListedConversationView(
+            **structs.asdict(view),
+            unread=unread[view.id],
+            last_message=_last(last.get(view.id), signs),
+            **_own(own.get(view.id)),
+        )
+        for view in conversation_views(tx, rows)
+    ]
+
+
+def _last(row: MessageRow | None, signs: dict[str, list[Reaction]]) -> MessageView | None:
+    return None if row is None else message_view(row, signs[row.id])
+
+
+def _own(state: StateRow | None) -> dict[str, Any]:
+    state = state or StateRow("", "")
+    return {name: getattr(state, name) for name in ("muted_until", "archived", "draft")}
+
+
+def _text_of_listed(view: ListedConversationView) -> int:
+    last = text_of(view.last_message) if view.last_message is not None else 0
+    return last + len(view.draft or "")
+
+
+def _cursor(row: ListedRow) -> str:
+    return f"{instant_text(row.active_at)} {row.id}"
+
+
+def _position(before: str | None) -> tuple[datetime, str]:
+    """Where a page begins: `(active at, id)` of the last conversation of the page before."""
+    if before is None:
+        return LATEST, "~"
+    moment, _, conversation_id = before.partition(" ")
+    try:
+        at = in_utc(datetime.fromisoformat(moment))
+    except (ValueError, OverflowError):
+        at = LATEST
+    # Python reads more than what pages write: dates alone, and moments without a zone.
+    if before != f"{instant_text(at)} {conversation_id}" or len(conversation_id) != ID_LENGTH:
+        raise Invalid(details={"path": "$.before", "expected": "a `next`"})
+    return at, conversation_id

@@ -1,0 +1,62 @@
+"""Pictures, recordings and files inside a conversation.
+
+The message holds what there is to know of the file; the file is its upload's. Who may read the
+message may fetch it, by an address that is made anew each time.
+"""
+
+from handlers.kit.context import Transaction
+from handlers.kit.errors import NotFound
+from handlers.platform.chat.contracts.messages import MediaShared, MediaView, MessageView, SendMedia
+from handlers.platform.chat.service.history import get_readable
+from handlers.platform.chat.service.mentions import check_mentions
+from handlers.platform.chat.service.messages import check_reply, find_or_hold, new_message, say
+from handlers.platform.uploads import public as uploads
+from storage.platform.chat.messages import MessageRow
+
+UPLOAD = "upload"
+
+
+def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
+    """Once for each client id of this sender; the upload is the sender's own, and of nothing else.
+
+    Raises NotFound and Conflict.
+    """
+    if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
+        return sent
+    file = uploads.use(tx, ask.upload_id)
+    hit = tx.kernel.filter.check(ask.text, file.name) or file.hit or ""
+    row = new_message(tx, ask.conversation_id, ask.client_id, "media", ask.text)
+    row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
+    row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
+    row.card_kind, row.card_id = UPLOAD, file.id
+    row.card_data = MediaView(
+        kind=file.kind,
+        name=file.name,
+        content_type=file.content_type,
+        size=file.size,
+        width=file.width,
+        height=file.height,
+        duration_ms=ask.duration_ms if file.kind in ("audio", "video") else None,
+        thumbnail=file.thumbnail,
+    )
+    view = say(tx, row, hit)
+    shared = MediaShared(
+        conversation_id=ask.conversation_id, message_id=row.id, upload_id=file.id, kind=file.kind
+    )
+    tx.publish(shared)
+    return view
+
+
+def find_media(tx: Transaction, message_id: str) -> str:
+    """The upload that a message shows, to somebody who may read it; raises NotFound."""
+    row = get_readable(tx, message_id)
+    if row.hidden:
+        raise NotFound
+    return upload_of(row)
+
+
+def upload_of(row: MessageRow) -> str:
+    """The upload that a message shows; raises NotFound."""
+    if row.deleted or row.kind != "media" or row.card_id is None:
+        raise NotFound
+    return row.card_id

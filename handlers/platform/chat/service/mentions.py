@@ -1,0 +1,35 @@
+"""Who a message names: members, who are told of it however quiet the conversation is."""
+
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Invalid
+from handlers.platform.chat.contracts.messages import MessageMentioned
+from storage.platform.chat import blocks as chat_blocks
+from storage.platform.chat import members as chat_members
+from storage.platform.chat.messages import MessageRow
+
+
+def check_mentions(tx: Transaction, conversation_id: str, user_ids: list[str]) -> list[str] | None:
+    """The members that are named, each once; raises Invalid for anybody else."""
+    named = list(dict.fromkeys(user_ids))
+    if named and not chat_members.are_in(tx, conversation_id, named):
+        raise Invalid(details={"path": "$.mentions", "expected": "members"})
+    return named or None
+
+
+def tell_mentioned(tx: Transaction, row: MessageRow, before: list[str] | None = None) -> None:
+    """Tell who is named and was not before, but nobody who blocked the sender."""
+    if not row.mentions or row.sender_id is None:
+        return
+    known = {row.sender_id, *(before or [])}
+    if not (fresh := [one for one in row.mentions if one not in known]):
+        return
+    deaf = set(chat_blocks.list_blockers(tx, row.sender_id, fresh))
+    if hearing := [one for one in fresh if one not in deaf]:
+        tx.publish(
+            MessageMentioned(
+                conversation_id=row.conversation_id,
+                message_id=row.id,
+                sender_id=row.sender_id,
+                user_ids=hearing,
+            )
+        )

@@ -1,0 +1,67 @@
+"""What is a person's own about conversations and messages; nobody else is told of it."""
+
+from collections.abc import Callable
+
+from msgspec import structs
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.platform.chat.contracts.personal import (
+    Archive,
+    ConversationAdjusted,
+    DeleteForMe,
+    KeepDraft,
+    MessageRemoved,
+    Mute,
+    OwnStateView,
+)
+from handlers.platform.chat.service.history import get_said
+from handlers.platform.chat.service.members import hold_member
+from storage.platform.chat import removals as chat_removals
+from storage.platform.chat import states as chat_states
+from storage.platform.chat.removals import RemovalRow
+from storage.platform.chat.states import StateRow
+
+
+def mute(tx: Transaction, ask: Mute) -> OwnStateView:
+    return _adjust(tx, ask.conversation_id, lambda row: structs.replace(row, muted_until=ask.until))
+
+
+def archive(tx: Transaction, ask: Archive) -> OwnStateView:
+    return _adjust(tx, ask.conversation_id, lambda row: structs.replace(row, archived=ask.on))
+
+
+def keep_draft(tx: Transaction, ask: KeepDraft) -> OwnStateView:
+    return _adjust(tx, ask.conversation_id, lambda row: structs.replace(row, draft=ask.text))
+
+
+def delete_for_me(tx: Transaction, ask: DeleteForMe) -> Empty:
+    """Remove a message that the actor may read from their own history; again is no harm."""
+    message = get_said(tx, ask.message_id)
+    if chat_removals.insert_removal(tx, RemovalRow(tx.actor.id, message.id)):
+        removed = MessageRemoved(
+            user_id=tx.actor.id, conversation_id=message.conversation_id, message_id=message.id
+        )
+        tx.publish(removed)
+    return Empty()
+
+
+def state_view(row: StateRow) -> OwnStateView:
+    fields = structs.asdict(row)
+    del fields["user_id"]
+    return OwnStateView(**fields)
+
+
+def _adjust(
+    tx: Transaction, conversation_id: str, change: Callable[[StateRow], StateRow]
+) -> OwnStateView:
+    """Change what the actor made of a conversation; the membership's row is the lock on it."""
+    hold_member(tx, conversation_id)
+    known = chat_states.list_states(tx, tx.actor.id, [conversation_id])
+    before = known.get(conversation_id) or StateRow(conversation_id, tx.actor.id)
+    row = change(before)
+    view = state_view(row)
+    if row != before:
+        chat_states.keep_state(tx, row)
+        tx.publish(ConversationAdjusted(user_id=tx.actor.id, state=view))
+    return view

@@ -1,0 +1,60 @@
+"""Pinned messages: by both in a direct conversation, by owners in a group."""
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.errors import Conflict, Forbidden, NotFound, TooMany
+from handlers.platform.chat.contracts.messages import MessagePinned, Pin, PinsView
+from handlers.platform.chat.service.history import get_readable, readable, shown
+from handlers.platform.chat.service.members import check_member, hold_speaker
+from rooms import names
+from storage.platform.chat import conversations as store
+from storage.platform.chat import members as chat_members
+from storage.platform.chat import messages as chat_messages
+from storage.platform.chat import pins as chat_pins
+from storage.platform.chat.pins import PinRow
+
+PINNED_MAX = 20
+
+
+def pin(tx: Transaction, ask: Pin) -> Empty:
+    """Pin a message that one may read, or no longer.
+
+    Raises NotFound, Forbidden, TooMany, and Conflict for one that is hidden.
+    """
+    conversation = store.lock_conversation(tx, get_readable(tx, ask.message_id).conversation_id)
+    assert conversation is not None
+    if hold_speaker(tx, conversation.id).role != "owner" and conversation.kind == "group":
+        raise Forbidden("Only an owner of the group may.")
+    message = chat_messages.lock_message(tx, ask.message_id)
+    if message is None or message.deleted or message.kind == "system":
+        raise NotFound
+    if message.hidden and ask.on:
+        raise Conflict("It is hidden.")
+    if _change(tx, conversation.id, ask):
+        if chat_pins.count_pins(tx, conversation.id) > PINNED_MAX:
+            raise TooMany("There are enough pinned messages.")
+        told = MessagePinned(
+            conversation_id=conversation.id,
+            message_id=message.id,
+            user_id=tx.actor.id,
+            pinned=ask.on,
+        )
+        tx.publish(told)
+    return Empty()
+
+
+def list_pinned(tx: Transaction, conversation_id: str) -> PinsView:
+    """Those of a conversation that the actor is in, and that they may read."""
+    check_member(tx, conversation_id)
+    stays = {conversation_id: chat_members.list_intervals(tx, conversation_id, tx.actor.id)}
+    return PinsView(
+        messages=shown(tx, stays, readable(tx, stays, chat_pins.list_pinned(tx, conversation_id))),
+        seq=tx.head("/chat", names.chat(conversation_id)),
+    )
+
+
+def _change(tx: Transaction, conversation_id: str, ask: Pin) -> bool:
+    if not ask.on:
+        return chat_pins.delete_pin(tx, conversation_id, ask.message_id)
+    row = PinRow(conversation_id, ask.message_id, tx.actor.id, tx.now)
+    return chat_pins.insert_pin(tx, row)

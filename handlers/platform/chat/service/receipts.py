@@ -1,0 +1,31 @@
+"""Who has read (or got) a message, and when: for who said it, and who tells the others too."""
+
+from handlers.kit.context import Transaction
+from handlers.kit.errors import NotFound
+from handlers.platform.chat.contracts.marks import GetReceipts, Receipt, ReceiptsOff, ReceiptsView
+from handlers.platform.chat.service.history import get_readable
+from handlers.platform.chat.service.members import check_member
+from handlers.platform.profile import public as profiles
+from storage.platform.chat import marks as chat_marks
+from storage.platform.chat import members as chat_members
+
+
+def get_receipts(tx: Transaction, ask: GetReceipts) -> ReceiptsView:
+    """Of members that are in and were then; raises NotFound for others' messages, and ReceiptsOff.
+
+    A mark of somebody who came later says nothing of what was said before.
+    """
+    message = get_readable(tx, ask.message_id)
+    if message.sender_id != tx.actor.id:
+        raise NotFound
+    check_member(tx, message.conversation_id)
+    if not profiles.get_user(tx, tx.actor.id).settings.read_receipts:
+        raise ReceiptsOff
+    members = chat_members.list_members(tx, [message.conversation_id])
+    then = chat_members.list_present(tx, message.conversation_id, message.seq)
+    here = {member.user_id for member in members} & then - {tx.actor.id}
+    told: dict[str, list[Receipt]] = {"read": [], "delivered": []}
+    for one in chat_marks.list_reached(tx, message.conversation_id, message.seq):
+        if one.user_id in here:
+            told[one.kind].append(Receipt(one.user_id, one.at))
+    return ReceiptsView(read=told["read"], delivered=told["delivered"])

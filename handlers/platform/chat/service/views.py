@@ -1,0 +1,130 @@
+"""Rows as people see them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from handlers.kit.context import Transaction
+from handlers.platform.chat.contracts.conversations import ConversationView
+from handlers.platform.chat.contracts.messages import (
+    Card,
+    LinkPreview,
+    MediaView,
+    MessageView,
+    Reaction,
+)
+from rooms import names
+from storage.events.log import list_heads
+from storage.platform.chat import conversations as store
+from storage.platform.chat import marks as chat_marks
+from storage.platform.chat import members as chat_members
+from storage.platform.chat import reactions as chat_reactions
+from storage.platform.chat.conversations import ConversationRow
+from storage.platform.chat.marks import Mark
+from storage.platform.chat.messages import MessageRow
+
+MARKS_BY_PERSON_MAX = 32
+NAMED_MAX = 32
+"""So many are named who put a sign on a message."""
+
+
+def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> MessageView:
+    """As those see it who may read it: of a hidden one nobody sees more than that it is there."""
+    if row.hidden:
+        return msgspec.structs.replace(message_view(_without_words(row)), hidden=True)
+    card, media, preview = None, None, None
+    if row.card_kind is not None and not row.deleted:
+        if row.kind == "media":
+            media = msgspec.convert(row.card_data, MediaView)
+        else:
+            card = Card(row.card_kind, row.card_id or "", row.card_data)
+    if row.preview is not None:
+        preview = msgspec.convert(row.preview, LinkPreview)
+    return MessageView(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        sender_id=row.sender_id,
+        client_id=row.client_id,
+        kind=row.kind,
+        text=row.text,
+        card=card,
+        sent_at=row.sent_at,
+        edited_at=row.edited_at,
+        deleted=row.deleted,
+        media=media,
+        reply_to=row.reply_to,
+        mentions=row.mentions or [],
+        reactions=list(reactions),
+        preview=preview,
+    )
+
+
+def _without_words(row: MessageRow) -> MessageRow:
+    nothing: dict[str, Any] = {"text": "", "card_kind": None, "mentions": None, "preview": None}
+    return msgspec.structs.replace(row, **nothing, hidden=False)
+
+
+def reactions_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Reaction]]:
+    """The signs on each of these messages, in one query."""
+    found: dict[str, dict[str, Reaction]] = {one: {} for one in message_ids}
+    for row in chat_reactions.list_reactions(tx, message_ids, NAMED_MAX):
+        shown = found[row.message_id].setdefault(row.emoji, Reaction(row.emoji, row.people, []))
+        shown.user_ids.append(row.user_id)
+    return {message_id: list(by_emoji.values()) for message_id, by_emoji in found.items()}
+
+
+def conversation_view(tx: Transaction, row: ConversationRow, seq: int) -> ConversationView:
+    """The conversation as of number `seq`."""
+    return conversation_views(tx, [row], {row.id: seq})[0]
+
+
+def conversation_views(
+    tx: Transaction, rows: Sequence[ConversationRow], seqs: dict[str, int] | None = None
+) -> list[ConversationView]:
+    """Several at once: so many queries, however many; `seqs` are their heads when known."""
+    ids = [row.id for row in rows]
+    members: dict[str, list[str]] = defaultdict(list)
+    owners: dict[str, list[str]] = defaultdict(list)
+    for member in chat_members.list_members(tx, ids):
+        members[member.conversation_id].append(member.user_id)
+        if member.role == "owner":
+            owners[member.conversation_id].append(member.user_id)
+    marks: dict[str, list[Mark]] = defaultdict(list)
+    for mark in chat_marks.list_marks(tx, ids):
+        marks[mark.conversation_id].append(mark)
+    large = [one for one in ids if len(members[one]) > MARKS_BY_PERSON_MAX]
+    newest = store.list_newest_seqs(tx, large) if large else {}
+    heads = seqs if seqs is not None else _heads(tx, ids)
+    return [
+        ConversationView(
+            id=row.id,
+            kind=row.kind,
+            name=row.name,
+            member_ids=members[row.id],
+            owner_ids=owners[row.id],
+            picture_id=row.picture_id,
+            seq=heads[row.id],
+            read=_told(marks[row.id], "read", members[row.id], newest.get(row.id)),
+            delivered=_told(marks[row.id], "delivered", members[row.id], newest.get(row.id)),
+        )
+        for row in rows
+    ]
+
+
+def _heads(tx: Transaction, ids: list[str]) -> dict[str, int]:
+    streams = {names.stream("/chat", names.chat(one)): one for one in ids}
+    return {streams[name]: seq for name, seq in list_heads(tx, list(streams)).items()}
+
+
+def _told(
+    marks: list[Mark], kind: str, members: list[str], newest: int | None
+) -> dict[str, int] | int:
+    """Marks as they were told by events, so that a snapshot and later events agree."""
+    here = {mark.user_id: mark.told_seq for mark in marks if mark.kind == kind and mark.told_seq}
+    told = {user_id: here[user_id] for user_id in members if user_id in here}
+    if len(members) <= MARKS_BY_PERSON_MAX:
+        return told
+    return 0 if newest is None else sum(1 for seq in told.values() if seq >= newest)

@@ -1,0 +1,60 @@
+"""The doors to and from other houses, in /auth and /profile."""
+
+from handlers.kit.context import Context
+from handlers.platform.auth.contracts import ProofNeeded, SessionView
+from handlers.platform.identities import identities, service
+from handlers.platform.identities.contracts import (
+    EmailNeeded,
+    IdentityTaken,
+    LastMethod,
+    Link,
+    ListMethods,
+    ListProviders,
+    OAuth,
+    ProvidersView,
+    ProviderView,
+    SignInMethods,
+    TicketInvalid,
+    TooManyMethods,
+    Unlink,
+)
+from handlers.platform.pincodes.contracts import PINCODE_REFUSALS
+from handlers.platform.profile.contracts import EmailTaken
+
+
+@identities.command(namespace="/auth", visitors=True)
+async def providers(ctx: Context, ask: ListProviders) -> ProvidersView:
+    """The providers that are set up here."""
+    houses = ctx.kernel.providers.list()
+    return ProvidersView(providers=[ProviderView(name=h.name, title=h.title) for h in houses])
+
+
+@identities.command(
+    namespace="/auth",
+    visitors=True,
+    rate="attempts",
+    refuses=(TicketInvalid, EmailNeeded, EmailTaken, *PINCODE_REFUSALS),
+)
+async def oauth(ctx: Context, ask: OAuth) -> SessionView:
+    """Turn the ticket of a provider's callback into a session; a stranger becomes a user."""
+    return await ctx.transact(service.sign_in, ask)
+
+
+@identities.command(namespace="/profile")
+async def sign_in_methods(ctx: Context, ask: ListMethods) -> SignInMethods:
+    """The ways in which you can sign in."""
+    return await ctx.read(service.list_methods)
+
+
+@identities.command(
+    namespace="/profile", refuses=(TicketInvalid, ProofNeeded, IdentityTaken, TooManyMethods)
+)
+async def link(ctx: Context, ask: Link) -> SignInMethods:
+    """Sign in by a provider from now on too; needs a fresh proof."""
+    return await ctx.transact(service.link, ask)
+
+
+@identities.command(namespace="/profile", refuses=(ProofNeeded, LastMethod))
+async def unlink(ctx: Context, ask: Unlink) -> SignInMethods:
+    """Sign in by a provider no more; needs a fresh proof, and another way in must be left."""
+    return await ctx.transact(service.unlink, ask.identity_id)

@@ -1,0 +1,187 @@
+"""Where browsers leave for a provider, and where they come back.
+
+The way back ends at the page (`/#/oauth?…`), or at the app whose address was given at the start,
+with `ticket` or with `error`. Apple answers by a post from its own site, to which browsers add no
+cookie of ours: it is sent on as a GET, which changes nothing before the cookie is there.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+import structlog
+from aiohttp import web
+from msgspec import UNSET
+
+from handlers.kit.context import Context
+from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.rest import BODY
+from handlers.platform.identities import identities, service, tickets
+from handlers.platform.identities.contracts import StartOAuth
+from handlers.platform.identities.openid import Identity, Provider, text_in
+from handlers.platform.identities.outside import HouseAway, HouseRefused
+from handlers.platform.identities.tickets import Attempt
+
+log = structlog.get_logger("oauth")
+
+ANSWERS = ("state", "code", "error", "iss")
+"""What a provider says in the query of its answer."""
+
+
+@identities.route("GET", "/oauth/{provider}/start", visitors=True, rate="journeys")
+async def start(ctx: Context, request: web.Request) -> web.Response:
+    """Leave for a provider."""
+    provider, ask = find(ctx, request), read_start(ctx, request)
+    browser = request.cookies.get(cookie_of(ctx)) or tickets.make_secret()
+    name, back = provider.house.name, None if ask.redirect is UNSET else ask.redirect
+    attempt = Attempt(
+        provider=name,
+        errand=tickets.make_errand(ctx.kernel.clock.now(), ask, callback_of(ctx, name)),
+        challenge=None if ask.challenge is UNSET else ask.challenge,
+        redirect=back,
+    )
+    try:
+        place = await provider.address_for(attempt.errand)
+    except HouseAway as error:
+        log.warning("provider_away", provider=name, error=str(error))
+        return send_back(ctx, back, error="OAUTH_UNAVAILABLE")
+    await ctx.transact(tickets.begin, attempt, browser)
+    response = send_to(place)
+    response.set_cookie(
+        cookie_of(ctx),
+        browser,
+        max_age=ctx.kernel.rules.oauth_attempt_s,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=has_tls(ctx),
+    )
+    return response
+
+
+@identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="journeys")
+async def callback(ctx: Context, request: web.Request) -> web.Response:
+    """Come back from a provider."""
+    provider, said = find(ctx, request), request.query
+    name = provider.house.name
+    state, browser = said.get("state", ""), request.cookies.get(cookie_of(ctx), "")
+    attempt = await ctx.transact(tickets.take, name, state, browser)
+    if attempt is None:
+        return await fail(ctx, name, None, "OAUTH_STATE")
+    if any(len(said.getall(name, ())) > 1 for name in ANSWERS):
+        return await fail(ctx, name, attempt, "OAUTH_FAILED")
+    if "code" not in said or "error" in said:
+        denied = said.get("error") in ("access_denied", "user_cancelled_authorize")
+        return await fail(ctx, name, attempt, "OAUTH_CANCELLED" if denied else "OAUTH_FAILED")
+    try:
+        identity = await provider.identify(attempt.errand, said["code"], said.get("iss"))
+    except HouseAway as error:
+        return await fail(ctx, name, attempt, "OAUTH_UNAVAILABLE", error)
+    except HouseRefused as error:
+        return await fail(ctx, name, attempt, "OAUTH_FAILED", error)
+    ticket = await ctx.transact(tickets.make_ticket, attempt, named(identity, said))
+    return send_back(ctx, attempt.redirect, ticket=ticket)
+
+
+@identities.route(
+    "POST", "/oauth/{provider}/callback", visitors=True, rate="journeys", cross_site=True
+)
+async def posted_callback(ctx: Context, request: web.Request) -> web.Response:
+    """The same by a post (`form_post`): sent on as a GET."""
+    provider, form = find(ctx, request), read_form(request)
+    said = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
+    said |= names_of(form.get("user"))
+    place = f"{callback_of(ctx, provider.house.name)}?{urlencode(said)}"
+    return send_to(place)
+
+
+def find(ctx: Context, request: web.Request) -> Provider:
+    """The provider of the path; raises NotFound."""
+    provider: Provider | None = ctx.kernel.providers.find(request.match_info["provider"])
+    if provider is None:
+        raise NotFound
+    return provider
+
+
+def read_start(ctx: Context, request: web.Request) -> StartOAuth:
+    """What the query asks for; raises Invalid. Only a page that is left begins a way."""
+    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        raise Invalid("Go there; this is no picture.")
+    if len(request.query) != len(set(request.query)):
+        raise Invalid("Say everything once.")
+    try:
+        ask = msgspec.convert(dict(request.query), StartOAuth)
+    except msgspec.ValidationError as error:
+        raise Invalid.of(str(error)) from None
+    if ask.redirect is not UNSET and ask.redirect not in ctx.kernel.rules.oauth_redirects:
+        raise Invalid("This redirect is not on the list.")
+    if ask.redirect is not UNSET and ask.challenge is UNSET:
+        raise Invalid("A redirect to an app needs a challenge.")
+    return ask
+
+
+def cookie_of(ctx: Context) -> str:
+    """The cookie's name; with TLS one that no other host of the domain can set."""
+    return "__Host-parley_oauth" if has_tls(ctx) else "parley_oauth"
+
+
+def has_tls(ctx: Context) -> bool:
+    return ctx.kernel.rules.public_url.startswith("https:")
+
+
+def read_form(request: web.Request) -> Mapping[str, Any]:
+    """The posted form; raises Invalid for what is none."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise Invalid("This is no form.")
+    try:
+        return dict(parse_qsl(request[BODY].decode(), max_num_fields=20))
+    except (UnicodeDecodeError, ValueError):
+        raise Invalid("This is no form.") from None
+
+
+def names_of(user: Any) -> dict[str, str]:
+    """The name that Apple tells, once, beside its ID token."""
+    try:
+        name = msgspec.json.decode(user or "{}", type=dict[str, Any]).get("name")
+    except (msgspec.DecodeError, TypeError, RecursionError):
+        return {}
+    if not isinstance(name, dict):
+        return {}
+    parts = {"first": "firstName", "last": "lastName"}
+    told = {key: text_in(name, part, 100) for key, part in parts.items()}
+    return {key: value for key, value in told.items() if value}
+
+
+def named(identity: Identity, said: Any) -> Identity:
+    """With the name that was told beside the ID token, where that has none."""
+    return msgspec.structs.replace(
+        identity,
+        first_name=identity.first_name or text_in(said, "first", 100),
+        last_name=identity.last_name or text_in(said, "last", 100),
+    )
+
+
+def callback_of(ctx: Context, name: str) -> str:
+    """The one address that the provider may send people back to."""
+    return f"{ctx.kernel.rules.public_url.rstrip('/')}/oauth/{name}/callback"
+
+
+async def fail(
+    ctx: Context, name: str, attempt: Attempt | None, code: str, why: Exception | None = None
+) -> web.Response:
+    """Note that somebody could not sign in, and send them back with why."""
+    log.info("oauth_failed", provider=name, code=code, why=str(why or ""))
+    await ctx.transact(service.note_failure, name, code)
+    return send_back(ctx, attempt.redirect if attempt else None, error=code)
+
+
+def send_back(ctx: Context, redirect: str | None, **said: str) -> web.Response:
+    """To the app that began, else to the page, in a part of the address that no server sees."""
+    if redirect is not None:
+        return send_to(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(said)}")
+    return send_to(f"{ctx.kernel.rules.public_url.rstrip('/')}/#/oauth?{urlencode(said)}")
+
+
+def send_to(place: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": place, "Cache-Control": "no-store"})

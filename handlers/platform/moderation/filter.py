@@ -1,0 +1,56 @@
+"""What looks at all that is said, by a check that can be another one.
+
+A check gets each reading of a text (`handlers/platform/moderation/readings.py`) and gives what it
+found.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from handlers.kit import filter as port
+from handlers.kit.filter import NoFilter, TextRefused
+from handlers.platform.moderation.finding import Finding, worst_of
+from handlers.platform.moderation.readings import readings
+from handlers.platform.moderation.words import WordList
+
+
+class Check(Protocol):
+    """One way to judge a text."""
+
+    def look(self, reading: str) -> Finding: ...
+
+
+def word_list(file: str) -> Check | None:
+    """The check by the list in this file, which is read now; none without a file."""
+    if not file:
+        return None
+    return WordList(Path(file).read_text(encoding="utf-8").splitlines())
+
+
+CHECKS: dict[str, Callable[[str], Check | None]] = {"words": word_list}
+"""By the name that the settings call it."""
+
+
+def open_filter(check: str, source: str) -> port.Filter:
+    """The filter by this check; it filters nothing when the check has nothing to look for.
+
+    Raises OSError or ValueError when the file cannot be read.
+    """
+    made = CHECKS[check](source)
+    return NoFilter() if made is None else Filter(made)
+
+
+class Filter:
+    """Looks at texts by a check."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+
+    def check(self, *texts: str) -> str:
+        """What somebody should look at in these, or nothing; raises TextRefused."""
+        look = self._check.look
+        found = worst_of(look(reading) for text in texts for reading in readings(text))
+        if found.outcome == "refuse":
+            raise TextRefused
+        return found.hit

@@ -1,0 +1,5 @@
+"""What the shell needs of moderation: roles."""
+
+from handlers.platform.moderation.service.roles import grant_role, revoke_role
+
+__all__ = ["grant_role", "revoke_role"]

@@ -1,0 +1,64 @@
+"""What moderators decide about cases, and how they take it back."""
+
+from handlers.kit.context import Transaction
+from handlers.kit.errors import Conflict, NotFound
+from handlers.platform.chat import public as chats
+from handlers.platform.moderation.contracts import CaseView, DecideCase, FlagAnswered, UndoDecision
+from handlers.platform.moderation.service.cases import (
+    CASES_MAX,
+    case_view,
+    get_row,
+    set_hidden,
+    tell_changed,
+)
+from handlers.platform.moderation.service.records import note_decision
+from storage.platform import moderation as store
+from storage.platform.moderation import CaseRow
+
+
+def decide(tx: Transaction, ask: DecideCase) -> CaseView:
+    """Raises NotFound, OwnMessage, and Conflict when it changed since it was looked at."""
+    case = _hold(tx, ask.case_id, ask.version)
+    if case.closed_at is not None:
+        raise Conflict("It is decided.")
+    case.was_hidden = case.hidden
+    set_hidden(tx, case, ask.decision == "hide")
+    case.status = "hidden" if ask.decision == "hide" else "dismissed"
+    case.closed_at, case.decided_by = tx.now, tx.actor.id
+    note_decision(tx, ask.decision, case, ask.note, by=tx.actor.id)
+    for user_id in store.answer_flags(tx, case.id):
+        tx.publish(FlagAnswered(user_id=user_id, case_id=case.id))
+    return _changed(tx, case)
+
+
+def undo(tx: Transaction, ask: UndoDecision) -> CaseView:
+    """Bring back what was before the decision.
+
+    Raises NotFound, OwnMessage, and Conflict when it changed since it was looked at.
+    """
+    case = _hold(tx, ask.case_id, ask.version)
+    if case.status not in ("dismissed", "hidden"):
+        raise Conflict("It is not decided.")
+    if store.lock_cases(tx, case.message_id, CASES_MAX)[-1].id != case.id:
+        raise Conflict("There is a later case of this message.")
+    set_hidden(tx, case, case.was_hidden)
+    case.status, case.closed_at, case.decided_by = "open", None, None
+    note_decision(tx, "undo", case, ask.note, by=tx.actor.id)
+    return _changed(tx, case)
+
+
+def _hold(tx: Transaction, case_id: str, version: int) -> CaseRow:
+    """The case as the actor has seen it, with its message, until the commit."""
+    message = chats.hold_said(tx, get_row(tx, case_id).message_id)
+    case = store.lock_case(tx, case_id)
+    if case is None or message is None:
+        raise NotFound
+    if case.version != version or message.deleted:
+        raise Conflict
+    return case
+
+
+def _changed(tx: Transaction, case: CaseRow) -> CaseView:
+    case.version += 1
+    tell_changed(tx, case)
+    return case_view(case)

@@ -1,0 +1,59 @@
+"""Flags from people: one of each person for a message, and enough of them hide it."""
+
+from datetime import timedelta
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.errors import NotFound, RateLimited
+from handlers.platform.chat import public as chats
+from handlers.platform.chat.contracts.messages import MessageView
+from handlers.platform.moderation.contracts import FlagMessage, OwnMessage
+from handlers.platform.moderation.service.cases import (
+    open_case,
+    set_hidden,
+    tell_changed,
+    tell_opened,
+)
+from handlers.platform.moderation.service.records import note_decision
+from handlers.platform.profile import public as profiles
+from storage.platform import moderation as store
+from storage.platform.moderation import CaseRow, FlagRow
+
+HOUR = timedelta(hours=1)
+
+
+def flag(tx: Transaction, ask: FlagMessage) -> Empty:
+    """Raises NotFound, OwnMessage and RateLimited; a second time changes nothing."""
+    profiles.lock_user(tx, tx.actor.id)  # their flags are counted one after the other
+    message = chats.hold_readable(tx, ask.message_id)
+    if message.sender_id == tx.actor.id:
+        raise OwnMessage
+    if store.find_flag(tx, message.id, tx.actor.id) is None:
+        _add(tx, message, ask)
+    return Empty()
+
+
+def _add(tx: Transaction, message: MessageView, ask: FlagMessage) -> None:
+    known = store.lock_open_case(tx, message.id)
+    if known is None and message.hidden:
+        raise NotFound  # it was decided, and there is nothing to be seen
+    _check_rate(tx)
+    case = known or open_case(tx, message)
+    store.insert_flag(tx, FlagRow(message.id, tx.actor.id, case.id, ask.reason, ask.note, tx.now))
+    case.flags += 1
+    case.reasons[ask.reason] = case.reasons.get(ask.reason, 0) + 1
+    if case.flags >= tx.rules.flags_to_hide and not case.hidden:
+        _hide(tx, case)
+    (tell_changed if known else tell_opened)(tx, case)
+
+
+def _hide(tx: Transaction, case: CaseRow) -> None:
+    set_hidden(tx, case, True)
+    note_decision(tx, "hide_by_flags", case, "", by=None)
+
+
+def _check_rate(tx: Transaction) -> None:
+    recent = store.count_recent_flags(tx, tx.actor.id, tx.now - HOUR)
+    if recent.count >= tx.rules.flags_per_hour and recent.first_at is not None:
+        wait = recent.first_at + HOUR - tx.now
+        raise RateLimited(retry_after_s=round(wait.total_seconds(), 3))

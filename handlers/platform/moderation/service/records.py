@@ -1,0 +1,32 @@
+"""What was done in office, and by whom: every such act leaves a row, which stays."""
+
+from msgspec import structs
+
+from handlers.kit.context import Transaction
+from handlers.kit.paging import fitting
+from handlers.platform.moderation.contracts import Act, AuditEntry, AuditPage, ListAudit
+from storage.platform import moderation as store
+from storage.platform.moderation import AuditRow, CaseRow
+
+AFTER_ALL_IDS = "~"
+
+
+def note_role(tx: Transaction, act: Act, user_id: str, role: str) -> None:
+    """What the operator did about a person."""
+    about = (user_id, role, None, None)
+    store.insert_audit(tx, AuditRow(tx.new_id(), tx.now, act, None, *about, note=""))
+
+
+def note_decision(tx: Transaction, act: Act, case: CaseRow, note: str, by: str | None) -> None:
+    """What a moderator (or, without one, the server) did about a case."""
+    about = (case.sender_id, None, case.id, case.message_id)
+    store.insert_audit(tx, AuditRow(tx.new_id(), tx.now, act, by, *about, note))
+
+
+def list_audit(tx: Transaction, ask: ListAudit) -> AuditPage:
+    rows = store.list_audit(tx, ask.before or AFTER_ALL_IDS, ask.limit + 1)
+    page = fitting(rows[: ask.limit], lambda row: len(row.note))
+    return AuditPage(
+        entries=[AuditEntry(**structs.asdict(row)) for row in page],
+        next=page[-1].id if len(rows) > len(page) else None,
+    )

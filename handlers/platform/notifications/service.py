@@ -1,0 +1,135 @@
+"""Decisions about notifications."""
+
+import msgspec
+
+from handlers.kit import throttle
+from handlers.kit.context import Transaction
+from handlers.kit.notices import Notice, NoticeRule, Person, require_values
+from handlers.kit.throttle import DAY, Throttle
+from handlers.kit.wording import Plain, Value
+from handlers.platform.notifications.contracts import (
+    ListNotifications,
+    MarkNotificationsRead,
+    NotificationDispatched,
+    NotificationPage,
+    NotificationRead,
+    NotificationView,
+    UnreadView,
+)
+from handlers.platform.notifications.mails import NOTICE
+from handlers.platform.profile import public as profiles
+from handlers.platform.profile.contracts import UserView
+from handlers.platform.send import public as mails
+from rooms import names
+from storage.platform.notifications import inbox as store
+from storage.platform.notifications.inbox import NotificationRow
+
+AFTER_ALL_IDS = "~"
+MAILS = Throttle("mails of one kind of news", most=20, window=DAY)
+"""To one person, by one other (or by the server): who moves a booking to and fro floods nobody."""
+
+
+def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationPage:
+    before = ask.before or AFTER_ALL_IDS
+    rows = store.list_notifications(tx, tx.actor.id, before, ask.limit + 1)
+    page = rows[: ask.limit]
+    return NotificationPage(
+        notifications=[view_of(row) for row in page],
+        unread=store.count_unread(tx, tx.actor.id),
+        next=page[-1].id if len(rows) > ask.limit else None,
+        seq=tx.head("/notifications", names.user(tx.actor.id)),
+    )
+
+
+def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
+    """Others' ids and those read before change nothing.
+
+    The event's number is taken before counting, so that each event counts those before it too.
+    """
+    fresh = store.mark_read(tx, tx.actor.id, ask.ids, tx.now)
+    if not fresh:
+        return UnreadView(unread=store.count_unread(tx, tx.actor.id))
+    tx.take_number("/notifications", names.user(tx.actor.id))
+    unread = store.count_unread(tx, tx.actor.id)
+    tx.publish(NotificationRead(user_id=tx.actor.id, ids=fresh, unread=unread))
+    return UnreadView(unread=unread)
+
+
+def tell(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
+    """Show a notice in the app, and email it if its rule says so and `MAILS` allows.
+
+    Does nothing for a deleted account. Raises TypeError for values that the rule does not declare.
+    """
+    require_values(rule.says, notice.values)
+    user = profiles.get_user(tx, notice.to)
+    if profiles.is_closed(user):
+        return
+    mails_it = rule.importance != "app" and _may_mail(tx, user.id, rule.kind)
+    row = _row_of(tx, rule, notice, user)
+    row.mail_status = "pending" if mails_it else "none"
+    store.insert_notification(tx, row)
+    tx.publish(NotificationDispatched(user_id=user.id, notification=view_of(row)))
+    if mails_it:
+        _mail(tx, row, user)
+
+
+def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
+    """The notice in its reader's language; `about_id` is the user named in it."""
+    reader = profiles.reader_of(user)
+    values = {name: _resolved(tx, value) for name, value in notice.values.items()}
+    named = [value.id for value in notice.values.values() if isinstance(value, Person)]
+    if len(named) > 1:
+        raise TypeError(f"{rule.kind} names several people; about_id holds one")
+    title, body = (rule.messages.say(name, reader, values) for name in rule.names)
+    return NotificationRow(
+        id=tx.new_id(),
+        user_id=user.id,
+        kind=rule.kind,
+        title=title,
+        body=body,
+        link=notice.link,
+        data=dict(notice.data),
+        created_at=tx.now,
+        read_at=None,
+        mail_status="none",
+        about_id=named[0] if named else None,
+    )
+
+
+def _resolved(tx: Transaction, value: Value | Person) -> Value:
+    """The value itself, or the name of a `Person`."""
+    if not isinstance(value, Person):
+        return value
+    user = profiles.get_user(tx, value.id)
+    return f"{user.first_name} {user.last_name}"
+
+
+def note_mail(tx: Transaction, notification_id: str | None, status: str) -> None:
+    """How the mail of a notification went."""
+    if notification_id is not None:
+        store.set_mail_status(tx, notification_id, status)
+
+
+def view_of(row: NotificationRow) -> NotificationView:
+    fields = msgspec.structs.asdict(row)
+    del fields["user_id"], fields["mail_status"]
+    return NotificationView(**fields)
+
+
+def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:
+    """Count one more mail of this kind that whoever caused it makes this person get."""
+    by = (tx.cause.actor_id if tx.cause else None) or ""
+    return throttle.take_if_left(tx, MAILS, user_id, kind, by)
+
+
+def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
+    said = {
+        "title": Plain(row.title),
+        "first_name": Plain(user.first_name),
+        "body": Plain(row.body),
+    }
+    reader = profiles.reader_of(user)
+    mail = mails.compose(
+        tx, NOTICE, user.email, reader, said, link=row.link, notification_id=row.id
+    )
+    tx.publish(mail)

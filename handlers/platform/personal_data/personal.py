@@ -1,0 +1,89 @@
+"""What every erasure does with what tables declare, and what was told of a person and is kept."""
+
+from handlers.kit.context import Transaction
+from handlers.kit.kept_json import list_namespaces
+from handlers.kit.personal_data import Rows, Stage, more
+from handlers.platform.personal_data import personal_data
+from handlers.platform.personal_data.service.exports import drop
+from rooms import names
+from storage.platform.personal_data import kept_json, personal_rows
+from storage.platform.personal_data import tables as store
+
+ROWS_AT_ONCE = 500
+READ_AT_ONCE = 2_000
+
+
+@personal_data.personal_data.erase(Stage.FILES)
+def drop_exports(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Drop their exports."""
+    rows = store.list_exports(tx, user_id, limit)
+    for row in rows:
+        drop(tx, row)
+    return more(len(rows), limit)
+
+
+@personal_data.personal_data.erase(Stage.ROWS)
+def erase_rows(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Delete and clear rows as tables declare it."""
+    left = ROWS_AT_ONCE
+    for table in personal_rows.list_erasing():
+        left -= personal_rows.erase_rows(tx, table, user_id, left)
+        if left <= 0:
+            return "more"
+    return None
+
+
+@personal_data.personal_data.erase(Stage.COPIES)
+def forget_own_rooms(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Forget what was told in their own rooms."""
+    left = ROWS_AT_ONCE
+    for namespace in list_namespaces():
+        left -= store.forget_stream(tx, names.stream(namespace, names.user(user_id)), left)
+        if left <= 0:
+            return "more"
+    return None
+
+
+@personal_data.personal_data.erase(Stage.COPIES)
+def rewrite_kept_json(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
+    """Take them out of what others were told and is kept as JSON, a page of rows at a time."""
+    walked = {table.name: table for table in kept_json.list_walked()}
+    name, _, key = after.partition("\n")
+    table = walked[name or next(iter(walked))]
+    kind = kept_json.kept_json_of(table).kind
+    everything = tx.kernel.personal_data
+    gone = {user_id, *everything.find_related_ids(tx, user_id)}
+    rows, last = kept_json.list_kept(tx, table, key, READ_AT_ONCE)
+    for row in rows:
+        texts = {n: everything.kept.forget(t, kind, row.named, gone) for n, t in row.texts.items()}
+        fresh = {name: text for name, text in texts.items() if text is not None}
+        kept_json.rewrite_kept(tx, table, row, fresh, user_id)
+    if last is not None:
+        return f"{table.name}\n{last}"
+    following = list(walked)[list(walked).index(table.name) + 1 :]
+    return f"{following[0]}\n" if following else None
+
+
+@personal_data.personal_data.export_rows(
+    "events", "What you were told of all this lately, as it happened."
+)
+def list_heard(tx: Transaction, user_id: str, after: str, limit: int) -> tuple[Rows, str | None]:
+    """What they heard in their own rooms, without what others wrote."""
+    namespaces = list_namespaces()
+    place, _, seq = after.partition("\n")
+    namespace = place or namespaces[0]
+    stream = names.stream(namespace, names.user(user_id))
+    heard = store.list_heard(tx, stream, int(seq or 0), limit)
+    rows = [_exported(tx, namespace, one, user_id) for one in heard]
+    if len(heard) == limit:
+        return rows, f"{namespace}\n{heard[-1].seq}"
+    following = namespaces[namespaces.index(namespace) + 1 :]
+    return rows, f"{following[0]}\n" if following else None
+
+
+def _exported(
+    tx: Transaction, namespace: str, heard: store.Heard, reader_id: str
+) -> dict[str, object]:
+    kept = tx.kernel.personal_data.kept
+    data = kept.without_others_words(heard.data, "event", heard.name, reader_id)
+    return {"namespace": namespace, "name": heard.name, "at": heard.at, "data": data}

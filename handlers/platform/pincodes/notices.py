@@ -1,0 +1,24 @@
+"""What people are told about guesses at their pincodes."""
+
+from collections.abc import Iterator
+
+from handlers.kit.context import Transaction
+from handlers.kit.notices import Notice
+from handlers.platform.pincodes import pincodes
+from handlers.platform.pincodes.contracts import PincodesGuessed
+from handlers.platform.profile import public as profiles
+from storage.events.log import wipe_event
+
+
+@pincodes.notifies(PincodesGuessed, "pincodes_guessed", importance="critical", says=("count",))
+def warn_of_the_guesses(tx: Transaction, event: PincodesGuessed) -> Iterator[Notice]:
+    """Many wrong pincodes were tried: the owner of the address, if it has one, should know.
+
+    The event names an address that may be nobody's here, so nothing of it is kept.
+    """
+    if tx.cause is not None:
+        wipe_event(tx, tx.cause.id)
+    user = profiles.find_user_by_email(tx, event.email)
+    if user is not None:
+        data = {"tries": event.tries}
+        yield Notice(to=user.id, link="/profile", data=data, values={"count": event.tries})

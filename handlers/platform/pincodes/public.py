@@ -1,0 +1,14 @@
+"""What neighbours need of pincodes."""
+
+from handlers.platform.pincodes.askers import Asker, session, visitor
+from handlers.platform.pincodes.service import make_ticket, send_pincode, spend_pincode, try_pincode
+
+__all__ = [
+    "Asker",
+    "make_ticket",
+    "send_pincode",
+    "session",
+    "spend_pincode",
+    "try_pincode",
+    "visitor",
+]

@@ -1,0 +1,13 @@
+"""How long the addresses of unspent pincodes are kept."""
+
+from datetime import datetime
+
+from handlers.platform.pincodes import pincodes
+from storage.engine.database import Queries
+from storage.platform import pincodes as store
+
+
+@pincodes.forgets(kept="pincodes_kept_s")
+def forget_pincodes(tx: Queries, before: datetime, limit: int) -> int:
+    """Forget expired pincodes soon: their addresses may be strangers'."""
+    return store.forget_pincodes(tx, before, limit)

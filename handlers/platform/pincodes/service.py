@@ -1,0 +1,210 @@
+"""Decisions about pincodes: sent, tried, spent.
+
+A pincode is bound to its address, its purpose, its request and, where somebody is signed in, to
+them (`bound_to`): what was mailed for one thing opens no other.
+
+Invariants:
+- Each request makes a pincode of its own, and nobody's request replaces or removes another's. The
+  bounds on mails are also the bound on pincodes that live at a time.
+- A wrong try counts against the pincode of the ticket that came with it, so nobody can use up the
+  tries of somebody else. Without a ticket it is the newest one that the same asker asked for.
+- Who shows no ticket and never asked tries against all that live, with a bound of their own.
+- All wrong tries of strangers for a mailbox share a bound by day. Beyond it a pincode has one try:
+  a guesser gains next to nothing, and who reads the mail still gets in.
+"""
+
+import hashlib
+import hmac
+import secrets
+
+from msgspec import UNSET, UnsetType
+
+from handlers.kit import throttle
+from handlers.kit.context import Transaction
+from handlers.kit.notices import MailText
+from handlers.kit.rules import Rules
+from handlers.kit.throttle import DAY, HOUR, Throttle, mailbox_of
+from handlers.kit.wording import ANYBODY, Code, Reader, Value
+from handlers.platform.pincodes.askers import Asker
+from handlers.platform.pincodes.contracts import (
+    PincodeExpired,
+    PincodeLocked,
+    PincodeSent,
+    PincodesGuessed,
+    PincodeWrong,
+)
+from handlers.platform.pincodes.mails import PINCODE
+from handlers.platform.send import public as mails
+from storage.platform import pincodes as store
+from storage.platform.pincodes import PincodeRow
+
+GUESSES = Throttle("pincode guesses", most=30, window=DAY)
+"""Wrong tries for a mailbox: of all strangers together, or of one trusted asker."""
+TRIES_BEYOND = 1
+"""That a pincode has once the guesses are used up."""
+STRANGERS = "strangers"
+
+
+def make_ticket() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def send_pincode(
+    tx: Transaction,
+    email: str,
+    purpose: str,
+    by: Asker,
+    *,
+    mail: MailText = PINCODE,
+    reader: Reader = ANYBODY,
+    link: str | None = None,
+    bound_to: str = "",
+    ticket: str | None = None,
+    **values: Value,
+) -> PincodeSent:
+    """Email a fresh pincode. `mail` may say `pincode`, its `life` and what `values` has.
+
+    `email` is in its normal form; several pincodes may share a `ticket`. Raises RateLimited.
+    """
+    _count_mail(tx, mailbox_of(email), by)
+    ticket = ticket or make_ticket()
+    pincode = f"{secrets.randbelow(1_000_000):06d}"
+    request_id = tx.new_id()
+    row = PincodeRow(
+        id=request_id,
+        email=email,
+        purpose=purpose,
+        asker=by.keys[0],
+        trusted=by.trusted,
+        ticket_hash=hash_of(ticket),
+        fingerprint=tx.keys.fingerprint(purpose, request_id, email, bound_to, pincode),
+        tries=0,
+        expires_at=tx.now + tx.rules.span("pincode_life_s"),
+    )
+    store.insert_pincode(tx, row)
+    values = {"pincode": Code(pincode), "life": tx.rules.span("pincode_life_s"), **values}
+    said = {name: values[name] for name in mail.says}
+    tx.publish(mails.compose(tx, mail, email, reader, said, link=link))
+    return PincodeSent(expires_in_s=tx.rules.pincode_life_s, ticket=ticket)
+
+
+def spend_pincode(
+    tx: Transaction,
+    email: str,
+    purpose: str,
+    pincode: str,
+    by: Asker,
+    *,
+    ticket: str | UnsetType = UNSET,
+    bound_to: str = "",
+) -> None:
+    """Try a pincode and use it up, with all others for this address and purpose."""
+    try_pincode(tx, email, purpose, pincode, by, ticket=ticket, bound_to=bound_to)
+    store.delete_pincodes(tx, email, purpose)
+
+
+def try_pincode(
+    tx: Transaction,
+    email: str,
+    purpose: str,
+    pincode: str,
+    by: Asker,
+    *,
+    ticket: str | UnsetType = UNSET,
+    bound_to: str = "",
+) -> None:
+    """Check a pincode and keep it; a wrong try is counted, the last one kills it.
+
+    Raises PincodeWrong, PincodeExpired or PincodeLocked.
+    """
+    kept = store.lock_pincodes(tx, email, purpose)
+    mine = _find_mine(kept, ticket, by)
+    tried = [mine] if mine is not None else kept
+    if not tried or (mine is None and ticket is not UNSET):
+        raise PincodeWrong
+    live = _list_live(tx, tried)
+    if mine is None and not _may_try_unclaimed(tx, email, purpose):
+        raise PincodeLocked
+    if not any(_fits(tx, row, pincode, bound_to) for row in live):
+        _count_wrong(tx, live, mine)
+        raise PincodeWrong
+
+
+def hash_of(ticket: str) -> str:
+    """Tickets have 192 random bits: a plain hash cannot be guessed."""
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _find_mine(kept: list[PincodeRow], ticket: str | UnsetType, by: Asker) -> PincodeRow | None:
+    """The pincode that a try is meant for: that of the ticket, else the newest one of the asker."""
+    if ticket is not UNSET:
+        wanted = hash_of(ticket)
+        return next((row for row in kept if row.ticket_hash == wanted), None)
+    return next((row for row in kept if row.asker in by.keys), None)
+
+
+def _list_live(tx: Transaction, rows: list[PincodeRow]) -> list[PincodeRow]:
+    """Those that can still be tried; raises PincodeLocked or PincodeExpired when none can."""
+    tries = {budget: _tries_in(tx, rows[0].email, budget) for budget in map(_budget_of, rows)}
+    unlocked = [row for row in rows if row.tries < tries[_budget_of(row)]]
+    live = [row for row in unlocked if row.expires_at > tx.now]
+    if not unlocked:
+        raise PincodeLocked
+    if not live:
+        raise PincodeExpired
+    return live
+
+
+def _may_try_unclaimed(tx: Transaction, email: str, purpose: str) -> bool:
+    """Whether a try without a ticket, from where nobody asked, is within its bounds."""
+    some_left = throttle.count_left(tx, _unclaimed(tx.rules), email, purpose)
+    return bool(some_left and throttle.count_left(tx, GUESSES, mailbox_of(email), STRANGERS))
+
+
+def _fits(tx: Transaction, row: PincodeRow, pincode: str, bound_to: str) -> bool:
+    tried = tx.keys.fingerprint(row.purpose, row.id, row.email, bound_to, pincode)
+    return hmac.compare_digest(tried, row.fingerprint)
+
+
+def _count_wrong(tx: Transaction, live: list[PincodeRow], mine: PincodeRow | None) -> None:
+    """Each pincode that a guess was held against is one guess more."""
+    email, budget = live[0].email, STRANGERS
+    if mine is None:
+        throttle.count(tx, _unclaimed(tx.rules), email, live[0].purpose)
+    else:
+        store.count_try(tx, mine.id)
+        budget = _budget_of(mine)
+    counted = throttle.count(tx, GUESSES, mailbox_of(email), budget, tries=len(live))
+    tries = throttle.report(tx, counted)
+    if tries:
+        fingerprint = tx.keys.fingerprint("pincodes guessed", email)
+        guessed = PincodesGuessed(email=email, email_fingerprint=fingerprint, tries=tries)
+        tx.publish(guessed)
+
+
+def _budget_of(row: PincodeRow) -> str:
+    """Whose bound on guesses by day a pincode counts in."""
+    return row.asker if row.trusted else STRANGERS
+
+
+def _tries_in(tx: Transaction, email: str, budget: str) -> int:
+    """How many tries a pincode has."""
+    left = throttle.count_left(tx, GUESSES, mailbox_of(email), budget)
+    return tx.rules.pincode_tries if left else TRIES_BEYOND
+
+
+def _unclaimed(rules: Rules) -> Throttle:
+    """Tries without a ticket, from where nobody asked."""
+    return Throttle("unclaimed pincode tries", most=rules.pincode_tries, window=HOUR)
+
+
+def _count_mail(tx: Transaction, mailbox: str, by: Asker) -> None:
+    """One more mail to this mailbox: within the asker's own bounds, and those of all strangers.
+
+    Raises RateLimited.
+    """
+    an_hour = tx.rules.pincodes_per_hour
+    throttle.take(tx, Throttle("mails in an hour", an_hour, HOUR), mailbox, by.keys[0])
+    throttle.take(tx, Throttle("mails in a day", an_hour * 3 // 2, DAY), mailbox, by.keys[0])
+    if not by.trusted:
+        throttle.take(tx, Throttle("mails for strangers", an_hour * 4, DAY), mailbox)

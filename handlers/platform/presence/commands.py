@@ -1,0 +1,34 @@
+"""The doors of /presence."""
+
+from handlers.kit.context import Context
+from handlers.kit.contract import Empty
+from handlers.kit.cost import Cost
+from handlers.kit.errors import TooMany
+from handlers.platform.presence import presence, service
+from handlers.platform.presence.contracts import SetStatus, StatesView, UnwatchPeople, WatchPeople
+from rooms import names
+
+NAMESPACE = "/presence"
+
+
+@presence.command(refuses=(TooMany,), costs=Cost(reads=2_500, answer_kib=128))
+async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
+    """Whether these people are there, and from then on when that changes."""
+    known = await ctx.read(service.list_known, ask.user_ids)
+    rooms = [names.presence(user_id) for user_id in known]
+    ctx.after_ack.append(await ctx.listen(NAMESPACE, *rooms))
+    return await ctx.read(service.get_states, known)  # once it listens: it misses no change
+
+
+@presence.command()
+async def unwatch(ctx: Context, ask: UnwatchPeople) -> StatesView:
+    """Stop hearing of these people; answers how they are now."""
+    for user_id in ask.user_ids:
+        ctx.unfollow(NAMESPACE, names.presence(user_id))
+    return await ctx.read(service.get_states, ask.user_ids)
+
+
+@presence.command()
+async def set_status(ctx: Context, ask: SetStatus) -> Empty:
+    """Say how you are there."""
+    return await ctx.transact(service.set_status, ask)

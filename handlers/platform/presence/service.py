@@ -1,0 +1,106 @@
+"""Decisions about presence: several devices, on several instances, are one person.
+
+Whom somebody blocked sees them as who was never there, and hears no whisper of theirs; being
+unblocked shows at the next `watch`. What both need stays, though it tells that somebody is there:
+marks and typing in groups, waiting rooms and calls, and `available_now`, which is for everybody.
+"""
+
+from datetime import datetime
+
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Empty
+from handlers.kit.kernel import Whisper
+from handlers.platform.chat import public as chats
+from handlers.platform.presence.contracts import (
+    PresenceWhisper,
+    SetStatus,
+    StatesView,
+    StateView,
+    StatusWhisper,
+    UserOffline,
+    UserOnline,
+)
+from handlers.platform.profile import public as profiles
+from rooms import names
+from storage.platform import presence as store
+from storage.platform.presence import PresenceRow
+
+NAMESPACE = "/presence"
+RETOLD_AT_ONCE = 500
+
+
+def list_known(tx: Transaction, user_ids: list[str]) -> list[str]:
+    """Those of `user_ids` who exist."""
+    return list(profiles.list_users(tx, user_ids))
+
+
+def get_states(tx: Transaction, user_ids: list[str]) -> StatesView:
+    known = profiles.list_users(tx, user_ids)
+    shown = set(known).difference(chats.list_blockers(tx, tx.actor.id, list(known)))
+    rows = store.list_presences(tx, list(shown))
+    return StatesView(states={user_id: _view(rows.get(user_id)) for user_id in known})
+
+
+def set_status(tx: Transaction, ask: SetStatus) -> Empty:
+    row = store.lock_presence(tx, tx.actor.id, tx.now)
+    if row.status != ask.status:
+        row.status = ask.status
+        store.update_presence(tx, row, tx.now)
+        tx.whisper(_status(row, _blocked_by(tx, row.user_id)))
+    return Empty()
+
+
+def come_online(tx: Transaction) -> None:
+    """The actor's first device on this instance is there."""
+    row = store.lock_presence(tx, tx.actor.id, tx.now)
+    store.hold_person(tx, tx.actor.id, tx.instance_id)
+    if not row.online:
+        row.online, row.last_seen_at = True, tx.now
+        store.update_presence(tx, row, tx.now)
+        tx.publish(UserOnline(user_id=row.user_id, at=tx.now))
+        blocked = _blocked_by(tx, row.user_id)
+        tx.whisper(_presence(row.user_id, "USER_ONLINE", tx.now, blocked))
+
+
+def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) -> None:
+    """An instance has no device of this person any more."""
+    row = store.lock_presence(tx, user_id, tx.now)
+    if store.let_go(tx, user_id, instance_id) == 0 and row.online:
+        row.online, row.last_seen_at = False, at
+        store.update_presence(tx, row, tx.now)
+        tx.publish(UserOffline(user_id=user_id, at=at))
+        tx.whisper(_presence(user_id, "USER_OFFLINE", at, _blocked_by(tx, user_id)))
+
+
+def retell(tx: Transaction, since: datetime, after: str) -> tuple[list[Whisper], str]:
+    """How those are by now whose presence or status changed since then; and after whom to go on."""
+    rows = store.list_changed(tx, since, after, RETOLD_AT_ONCE)
+    blocked_by = chats.list_blocked_by(tx, [row.user_id for row in rows])
+    told = []
+    for row in rows:
+        blocked = blocked_by[row.user_id]
+        if row.last_seen_at is not None:
+            name = "USER_ONLINE" if row.online else "USER_OFFLINE"
+            told.append(_presence(row.user_id, name, row.last_seen_at, blocked))
+        told.append(_status(row, blocked))
+    return told, rows[-1].user_id if len(rows) == RETOLD_AT_ONCE else ""
+
+
+def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:
+    return chats.list_blocked_by(tx, [user_id])[user_id]
+
+
+def _presence(user_id: str, name: str, at: datetime, blocked: frozenset[str]) -> Whisper:
+    room, said = names.presence(user_id), PresenceWhisper(user_id, at)
+    return Whisper(NAMESPACE, room, name, said, hidden_from=blocked)
+
+
+def _status(row: PresenceRow, blocked: frozenset[str]) -> Whisper:
+    room, said = names.presence(row.user_id), StatusWhisper(row.user_id, row.status)
+    return Whisper(NAMESPACE, room, "status_changed", said, hidden_from=blocked)
+
+
+def _view(row: PresenceRow | None) -> StateView:
+    if row is None:  # somebody who was never there
+        return StateView(online=False, status="active", last_seen_at=None)
+    return StateView(online=row.online, status=row.status, last_seen_at=row.last_seen_at)

@@ -1,0 +1,47 @@
+"""When a page is looked up: once somebody linked it. Not while the setting is off."""
+
+import structlog
+
+from handlers.kit.context import Context, Transaction
+from handlers.kit.rules import Rules
+from handlers.platform.chat.contracts.messages import MessageDeleted, MessageEdited, MessageSent
+from handlers.platform.previews import previews, service
+from handlers.platform.previews.fetch import Busy, NoPage
+from handlers.platform.previews.links import first_link
+from handlers.platform.previews.page import Page
+
+log = structlog.get_logger("previews")
+
+
+def may_say_a_link(rules: Rules, event: MessageSent | MessageEdited) -> bool:
+    """What is changed may have said one before."""
+    if not rules.link_previews or event.message.kind != "text":
+        return False
+    return isinstance(event, MessageEdited) or first_link(event.message.text) is not None
+
+
+def is_on(rules: Rules, event: MessageDeleted) -> bool:
+    return rules.link_previews
+
+
+@previews.consumer(MessageSent, MessageEdited, outbound=True, heeds=may_say_a_link)
+async def look_up_the_link(ctx: Context, event: MessageSent | MessageEdited) -> None:
+    """Fetch the page that a message links and show it; at least once, and one that fails never."""
+    url = await ctx.transact(service.look, event.message.id)
+    if url is None:
+        return
+    sender_id = event.message.sender_id or event.message.conversation_id
+    try:
+        page: Page | None = await ctx.kernel.pages.get_page(sender_id, url)
+    except Busy:
+        return
+    except NoPage as error:
+        log.info("no_page", why=str(error))
+        page = None
+    await ctx.transact(service.keep, event.message.id, url, page)
+
+
+@previews.consumer(MessageDeleted, heeds=is_on)
+def forget_the_page(tx: Transaction, event: MessageDeleted) -> None:
+    """What was fetched for a message goes with it."""
+    service.forget(tx, event.message.id)

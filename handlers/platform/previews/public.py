@@ -1,0 +1,5 @@
+"""What the server needs of previews: the client to the public web."""
+
+from handlers.platform.previews.fetch import PublicWeb
+
+__all__ = ["PublicWeb"]

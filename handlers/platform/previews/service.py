@@ -1,0 +1,66 @@
+"""Decisions about previews: which page is looked up, and whether it is shown.
+
+Whatever is seen of a page was written by a stranger and may be read by everybody, so what was
+fetched for one conversation may be shown in another.
+"""
+
+from datetime import timedelta
+
+import msgspec
+
+from handlers.kit.context import Transaction
+from handlers.platform.chat import public as chats
+from handlers.platform.chat.contracts.messages import LinkPreview, MessageView
+from handlers.platform.previews.links import first_link
+from handlers.platform.previews.page import Page
+from storage.platform import previews as store
+from storage.platform.previews import PageRow
+
+KEPT = timedelta(days=1)
+NONE_KEPT = timedelta(minutes=10)
+"""Where there was no page there may soon be one."""
+MINUTE = timedelta(minutes=1)
+
+
+def look(tx: Transaction, message_id: str) -> str | None:
+    """The address to be fetched for a message; None when there is none, or it is shown already."""
+    message = chats.lock_text(tx, message_id) if tx.rules.link_previews else None
+    url = first_link(message.text) if message is not None else None
+    store.forget_pages_of(tx, message_id, but=_fingerprint(tx, url) if url else "")
+    if message is None or url is None:
+        return None
+    known = store.find_page(tx, _fingerprint(tx, url))
+    if known is not None and known.at > tx.now - (NONE_KEPT if known.page is None else KEPT):
+        _show(tx, message, url, msgspec.convert(known.page, Page | None))
+        return None
+    return url if _may_fetch(tx, message) else None
+
+
+def keep(tx: Transaction, message_id: str, url: str, page: Page | None) -> None:
+    """Keep what was fetched, and show it, if the message still says this link."""
+    message = chats.lock_text(tx, message_id)
+    if message is None or first_link(message.text) != url:
+        return
+    store.keep_page(tx, PageRow(_fingerprint(tx, url), message_id, page, tx.now))
+    _show(tx, message, url, page)
+
+
+def forget(tx: Transaction, message_id: str) -> None:
+    """Forget what was fetched for a message; what others show of it they keep."""
+    store.forget_pages_of(tx, message_id)
+
+
+def _show(tx: Transaction, message: MessageView, url: str, page: Page | None) -> None:
+    if page is not None:
+        chats.show_preview(tx, message, LinkPreview(url=url, **msgspec.structs.asdict(page)))
+
+
+def _may_fetch(tx: Transaction, message: MessageView) -> bool:
+    """Whether the conversation and the person have had less than their pages of this minute."""
+    keys = (f"chat:{message.conversation_id}", f"user:{message.sender_id}")
+    counts = [store.count_one(tx, key, tx.now - MINUTE, tx.now) for key in keys]
+    return max(counts) <= tx.rules.previews_per_minute
+
+
+def _fingerprint(tx: Transaction, url: str) -> str:
+    return tx.keys.fingerprint("link", url)

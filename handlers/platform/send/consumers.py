@@ -1,0 +1,26 @@
+"""How `SEND_NOTIFICATION` becomes a mail."""
+
+from handlers.kit.context import Context, Transaction
+from handlers.platform.send import send, service
+from handlers.platform.send.contracts import DispatchDue, SendNotification
+from handlers.platform.send.mail import MailRefused
+
+
+@send.consumer(SendNotification)
+def accept_for_sending(tx: Transaction, event: SendNotification) -> None:
+    """Keep what is to be sent."""
+    service.accept(tx, event)
+
+
+@send.consumer(DispatchDue, outbound=True)
+async def send_the_mail(ctx: Context, event: DispatchDue) -> None:
+    """Hand a mail over; at least once, with the dispatch id as its Message-ID."""
+    content = await ctx.read(service.get_content, event.dispatch_id)
+    if content is None:
+        return
+    refused = None
+    try:
+        await ctx.kernel.mailer.send(content)
+    except MailRefused as error:
+        refused = error
+    await ctx.transact(service.record, event, refused)

@@ -1,0 +1,214 @@
+"""The mail channel: `.eml` files in a folder, or SMTP."""
+
+import asyncio
+import ipaddress
+import re
+import ssl
+from collections.abc import Awaitable, Callable
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import aiosmtplib
+import structlog
+
+from handlers.platform.send.contracts import SendNotification
+from storage.engine.clock import Clock
+
+log = structlog.get_logger("mail")
+
+POLICY = SMTP.clone(cte_type="7bit")  # so that any server takes it
+SMTP_STEP_S = 15.0
+SMTP_WHOLE_S = 30.0
+"""A whole delivery, with one step more for the goodbye, ends well within the relay's lease."""
+
+
+class Letter(NamedTuple):
+    """A message as it is sent, and its envelope: who it is from and who gets it."""
+
+    dispatch_id: str
+    sender: str
+    to: str
+    message: bytes
+
+
+Carry = Callable[[Letter], Awaitable[None]]
+
+
+class MailRefused(Exception):
+    """The mail could not be handed over; `final` when trying again is pointless."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
+
+class Mailer:
+    """Makes messages and hands them to a carrier."""
+
+    def __init__(self, carry: Carry, sender: str, clock: Clock) -> None:
+        self._carry = carry
+        self._sender = sender
+        self._clock = clock
+
+    async def send(self, content: SendNotification) -> None:
+        """Hand `content` over; its dispatch id is the Message-ID, so a repeat is recognisable.
+
+        Raises MailRefused.
+        """
+        try:
+            letter = self._write(content)
+        except Exception as error:  # the parsers of headers raise whatever they stumble over
+            raise MailRefused("no mail can be made of it", final=True) from error
+        await self._carry(letter)
+
+    def _write(self, content: SendNotification) -> Letter:
+        """The letter to `content.to` and nobody else; raises what its parts deserve."""
+        message = EmailMessage(POLICY)
+        message["From"] = self._sender
+        message["To"] = content.to
+        if [one.addr_spec for one in message["To"].addresses] != [content.to]:
+            raise ValueError("the address reads as something else")
+        message["Subject"] = content.subject
+        message["Date"] = format_datetime(self._clock.now())
+        message["Message-ID"] = f"<{content.dispatch_id}@parley>"
+        message["X-Parley-Dispatch"] = content.dispatch_id
+        message.set_content(content.text)
+        message.add_alternative(content.html, subtype="html")
+        sender = message["From"].addresses[0].addr_spec
+        return Letter(content.dispatch_id, sender, content.to, message.as_bytes())
+
+
+def to_folder(folder: Path) -> Carry:
+    """Write each mail as `<dispatch id>.eml`, whole or not at all."""
+
+    def write(letter: Letter) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^0-9a-f-]", "", letter.dispatch_id)
+        part = folder / f".{name}.part"
+        part.write_bytes(letter.message)
+        part.rename(folder / f"{name}.eml")
+
+    async def carry(letter: Letter) -> None:
+        try:
+            await asyncio.to_thread(write, letter)
+        except OSError as error:
+            raise MailRefused(error.strerror or "the folder cannot be written") from error
+
+    return carry
+
+
+class MailServer(NamedTuple):
+    """The server that takes the mails, and how its connection is secured.
+
+    `tls` is "whole" (smtps), "required" (STARTTLS, or nothing is sent) or "opportunistic"
+    (STARTTLS where it is offered, by any certificate).
+    """
+
+    host: str
+    port: int | None
+    username: str | None
+    password: str | None
+    tls: Literal["whole", "required", "opportunistic"]
+
+
+def read_mail_url(url: str) -> MailServer:
+    """`smtp://` or `smtps://user:password@host:port`, with `?tls=opportunistic` for a relay.
+
+    Without it, TLS with a verified certificate is required: a password, or people's pincodes, are
+    sent. Only a relay on this machine, which needs no password, is taken as it is.
+    Raises ValueError, whose text has no secret in it.
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("has a port that is none") from None
+    said = dict(parse_qsl(parts.query, keep_blank_values=True))
+    tls = said.pop("tls", "")
+    if said or tls not in ("", "opportunistic"):
+        raise ValueError("takes ?tls=opportunistic and nothing else")
+    if tls and (parts.scheme == "smtps" or parts.username is not None):
+        raise ValueError("sends a password over verified TLS only, so not with ?tls=opportunistic")
+    host = parts.hostname or "localhost"
+    open_to_any = tls or (is_loopback(host) and parts.username is None)
+    return MailServer(
+        host,
+        port,
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+        "whole" if parts.scheme == "smtps" else "opportunistic" if open_to_any else "required",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def by_smtp(url: str) -> Carry:
+    """Hand each mail to the server of `url`; raises ValueError for one that is wrong."""
+    server = read_mail_url(url)
+
+    async def carry(letter: Letter) -> None:
+        try:
+            async with asyncio.timeout(SMTP_WHOLE_S):
+                await _send(server, letter)
+        except aiosmtplib.SMTPResponseException as error:
+            raise MailRefused(f"SMTP {error.code}", final=error.code >= 500) from error
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            final = all(one.code >= 500 for one in error.recipients)
+            raise MailRefused("recipient refused", final=final) from error
+        except ssl.SSLError as error:  # before ValueError, which a wrong certificate is too
+            raise MailRefused(_tls_fault(error) or "TLS failed") from error
+        except ValueError as error:
+            raise MailRefused("recipient refused", final=True) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise MailRefused(_tls_fault(error) or type(error).__name__) from error
+
+    return carry
+
+
+async def _send(server: MailServer, letter: Letter) -> None:
+    """One delivery; no password and no mail goes out before the connection is secured."""
+    client = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        use_tls=server.tls == "whole",
+        start_tls=None if server.tls == "opportunistic" else False,
+        validate_certs=server.tls != "opportunistic",
+        timeout=SMTP_STEP_S,
+    )
+    async with client:
+        if server.tls == "required":
+            await _start_tls(client)
+        if server.username is not None:
+            await client.login(server.username, server.password or "")
+        await client.sendmail(letter.sender, [letter.to], letter.message)
+
+
+async def _start_tls(client: aiosmtplib.SMTP) -> None:
+    """Raises MailRefused where the server does not offer it: somebody may be in between."""
+    await client.ehlo()
+    if not client.supports_extension("starttls"):
+        reason = "the mail server offers no STARTTLS"
+        log.error("mail_not_sent", reason=reason, remedy="smtps://, or ?tls=opportunistic")
+        raise MailRefused(reason)
+    await client.starttls()
+
+
+def _tls_fault(error: BaseException) -> str | None:
+    """What is wrong with the server's TLS, where that is why a delivery failed; it is logged."""
+    fault: BaseException | None = error
+    while fault is not None and not isinstance(fault, ssl.SSLError):
+        fault = fault.__cause__ or fault.__context__
+    if fault is None:
+        return None
+    reason = f"the mail server's TLS failed: {getattr(fault, 'verify_message', fault.reason)}"
+    log.error("mail_not_sent", reason=reason)
+    return reason

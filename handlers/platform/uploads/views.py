@@ -1,0 +1,65 @@
+"""How uploads are shown: on their way with what brings them, here with what fetches them."""
+
+from handlers.kit.context import Context
+from handlers.kit.visible import as_file_name
+from handlers.platform.uploads import service
+from handlers.platform.uploads.contracts import SignedPut, UploadView
+from storage.objects import Promise, SignedRequest
+from storage.platform.uploads import UploadRow
+
+
+async def view_of(ctx: Context, row: UploadRow) -> UploadView:
+    """The whole view of one's own upload."""
+    view = _bare(row)
+    objects = ctx.kernel.objects
+    if row.status == "ready":
+        view.url = await objects.sign_get(row.key, name_of(row), row.content_type)
+        view.thumbnail_url = await thumbnail_of(ctx, row)
+    elif row.parts_id is not None:
+        view.part_size = service.PART_SIZE
+        view.parts = sorted(await objects.list_parts(row.key, row.parts_id))
+    else:
+        promise = Promise(row.content_type, row.size, row.sha256 or "")
+        view.put = put_of(await objects.sign_put(row.key, promise))
+    return view
+
+
+async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
+    """Where a ready file and its small picture are fetched; who asks knows who may.
+
+    Raises NotFound.
+    """
+    row = await ctx.read(service.find_ready, upload_id)
+    url = await ctx.kernel.objects.sign_get(row.key, name_of(row), row.content_type)
+    return url, await thumbnail_of(ctx, row)
+
+
+async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
+    """Where its small picture is fetched, if it has one."""
+    if not row.thumbnail:
+        return None
+    key = service.thumbnail_key(row.id)
+    return await ctx.kernel.objects.sign_get(key, f"{name_of(row)}.webp", "image/webp")
+
+
+def name_of(row: UploadRow) -> str:
+    """What a browser is told to call a file; names kept before they were checked may be odd."""
+    return as_file_name(row.name) or "file"
+
+
+def put_of(signed: SignedRequest) -> SignedPut:
+    return SignedPut(method=signed.method, url=signed.url, headers=signed.headers)
+
+
+def _bare(row: UploadRow) -> UploadView:
+    return UploadView(
+        id=row.id,
+        name=row.name,
+        content_type=row.content_type,
+        kind=row.kind,
+        size=row.size,
+        status=row.status,
+        width=row.width,
+        height=row.height,
+        created_at=row.created_at,
+    )

@@ -1,5 +1,0 @@
-"""What the server needs of previews: the client to the public web."""
-
-from handlers.previews.fetch import PublicWeb
-
-__all__ = ["PublicWeb"]

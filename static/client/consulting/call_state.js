@@ -1,0 +1,208 @@
+/** What happens in one call: joining, signals, interruption and return, the end. */
+
+import { signal } from "@preact/signals";
+import { openMedia } from "../platform/media.js";
+import { Peer } from "./peer.js";
+import { myId, parley } from "../state.js";
+
+/** @import { Call } from "../contracts.js" */
+/** @typedef {"waiting" | "talking" | "interrupted"} Line */
+
+export class CallState {
+  call = signal(/** @type {Call | null} */ (null));
+  error = signal(/** @type {any} */ (null));
+  line = signal(/** @type {Line} */ ("waiting"));
+  local = signal(/** @type {MediaStream | null} */ (null));
+  remote = signal(/** @type {MediaStream | null} */ (null));
+  complaint = signal("");
+  /** How the two browsers are connected, as the browser itself says. */
+  link = signal("new");
+  /** Seconds talked until `since`, when the line is open. */
+  base_s = signal(0);
+  since = signal(/** @type {number | null} */ (null));
+
+  #id;
+  /** Whether the server may count this device in: from asking to join until it has left. */
+  #there = false;
+  #closed = false;
+  /** How often the line changed, so that an older answer cannot undo what was heard since. */
+  #changes = 0;
+  /** @type {Peer | null} */
+  #peer = null;
+  /** @type {(() => void)[]} */
+  #stops = [];
+
+  /** @param {string} id */
+  constructor(id) {
+    this.#id = id;
+  }
+
+  enter() {
+    this.#listen();
+    void this.#openLocal();
+    void this.join();
+  }
+
+  leavePage() {
+    // Who goes elsewhere talks no more, though their connection stays.
+    if (this.#there) this.leave().catch(() => {});
+    this.#stops.forEach((stop) => stop());
+    this.#close();
+  }
+
+  async join() {
+    try {
+      const call = await inTurn(async () => this.#ask());
+      if (!call || this.#closed) return;
+      this.call.value = call;
+      await this.#look(call);
+      this.error.value = null;
+    } catch (refusal) {
+      this.#refused(/** @type {any} */ (refusal));
+    }
+  }
+
+  async #ask() {
+    if (this.#closed) return null;
+    this.#there = true;
+    return parley.call("/call", "join", { call_id: this.#id });
+  }
+
+  async leave() {
+    await inTurn(() => parley.call("/call", "leave", { call_id: this.#id }));
+    this.#there = false;
+  }
+
+  async end() {
+    this.#see(await parley.call("/call", "end", { call_id: this.#id }));
+  }
+
+  /** Joining tells neither whether the other one is there, nor how long the two have talked.
+   * @param {Call} joined */
+  async #look(joined) {
+    const changes = this.#changes;
+    const { call, interrupted } = await parley.call("/call", "current", {});
+    if (this.#closed || changes !== this.#changes) return;
+    if (call?.id !== this.#id) this.#see(joined);
+    else if (interrupted) this.#interrupted(call);
+    else this.#see(call);
+  }
+
+  /** @param {{code?: string}} refusal */
+  #refused(refusal) {
+    this.error.value = refusal;
+    if (refusal.code !== "CALL_OVER") return;
+    this.call.value = null;
+    this.#close();
+  }
+
+  #listen() {
+    const ours = (/** @type {(call: Call) => void} */ then) =>
+      (/** @type {{call: Call}} */ { call }) => void (call.id === this.#id && then(call));
+    const see = ours((call) => this.#see(call));
+    this.#stops = [
+      parley.on("/call", "CALL_STARTED", see),
+      parley.on("/call", "CALL_RESUMED", see),
+      parley.on("/call", "CALL_INTERRUPTED", ours((call) => this.#interrupted(call))),
+      parley.on("/call", "CALL_ENDED", see),
+      parley.on("/call", "CALL_DURATION_RECORDED", see),
+      parley.on("/call", "signal", ({ call_id, data }) => {
+        if (call_id === this.#id) this.#peerOrNone()?.hear(data);
+      }),
+      parley.on("unrecovered", ({ namespace }) => {
+        if (namespace === "/call") void this.#comeBack();
+      }),
+      this.#returnWhenConnected(),
+    ];
+  }
+
+  /** Who was lost comes back by joining again. */
+  #returnWhenConnected() {
+    let there = true;
+    return parley.on("connection", ({ namespace, connected }) => {
+      if (namespace !== "/call") return;
+      if (connected && !there) void this.#comeBack();
+      there = connected;
+    });
+  }
+
+  async #comeBack() {
+    if (!this.#closed && this.call.value?.status !== "ended") await this.join();
+  }
+
+  /** @param {Call} call */
+  #see(call) {
+    this.#changes++;
+    this.call.value = call;
+    if (call.status === "active") this.#talk(call);
+    if (call.status === "ended") this.#close();
+  }
+
+  /** @param {Call} call */
+  #talk(call) {
+    this.#peerOrNone()?.start();
+    this.line.value = "talking";
+    this.base_s.value = call.talked_s;
+    this.since.value = Date.now();
+  }
+
+  /** @param {Call} call */
+  #interrupted(call) {
+    this.#changes++;
+    this.call.value = call;
+    this.line.value = "interrupted";
+    this.base_s.value = call.talked_s;
+    this.since.value = null;
+    this.#peer?.lost();
+  }
+
+  /** None before joining said who the other one is. */
+  #peerOrNone() {
+    const call = this.call.value;
+    if (this.#peer || !call || this.#closed) return this.#peer;
+    const student = call.student_id === myId();
+    const to = student ? call.consultant_id : call.student_id;
+    this.#peer = new Peer({
+      polite: student, ice_servers: call.ice_servers,
+      say: (data) =>
+        void parley.call("/call", "signal", { call_id: this.#id, to, data }).catch(() => {}),
+      show: (stream) => (this.remote.value = stream),
+      changed: (state) => (this.link.value = state),
+    });
+    if (this.local.value) this.#peer.use(this.local.value);
+    return this.#peer;
+  }
+
+  async #openLocal() {
+    const { stream, complaint } = await openMedia();
+    if (this.#closed) return stop(stream);
+    this.complaint.value = complaint;
+    this.local.value = stream;
+    if (stream) this.#peer?.use(stream);
+    return undefined;
+  }
+
+  /** For good: whoever comes to the page again has another one of these. */
+  #close() {
+    this.#closed = true;
+    this.#there = false;
+    this.#peer?.close();
+    this.#peer = null;
+    stop(this.local.value);
+    this.local.value = null;
+  }
+}
+
+/** @param {MediaStream | null} stream */
+const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
+
+/** @type {Promise<unknown>} */
+let turn = Promise.resolve();
+
+/** A late leaving must not undo that one has come again, nor a late joining that one has left.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+function inTurn(work) {
+  const mine = turn.then(work);
+  turn = mine.catch(() => {});
+  return mine;
+}

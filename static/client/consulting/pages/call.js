@@ -1,0 +1,127 @@
+/** A video call: both pictures, what happens to the line, and at the end how long it was. */
+
+import { html } from "htm/preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { Do } from "../../parts/form.js";
+import { Page, Pending, Refusal } from "../../parts/page.js";
+import { CallState } from "../call_state.js";
+import { lastAbout, told } from "../../platform/notices.js";
+import { Name } from "../../platform/people.js";
+import { go } from "../../router.js";
+import { myId, parley } from "../../state.js";
+import { minutes } from "../../when.js";
+
+/** @import { Call } from "../../contracts.js" */
+
+/** Browsers may forbid sound until somebody touches the page, so that there is a button then.
+ * @param {{stream: MediaStream | null, label: string, muted?: boolean, name: string}} props */
+function Video({ stream, label, muted = false, name }) {
+  const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
+  const forbidden = useSignal(false);
+  const play = () => video.current?.play().then(() => (forbidden.value = false),
+    (refusal) => (forbidden.value = refusal.name === "NotAllowedError"));
+  useEffect(() => {
+    if (!video.current) return;
+    video.current.srcObject = stream;
+    if (stream) void play();
+  }, [stream]);
+  return html`<video ref=${video} class=${name} aria-label=${label} data-test=${name}
+      autoplay playsinline muted=${muted}></video>
+    ${forbidden.value && html`<button type="button" class="primary play" onClick=${play}>
+      Play picture and sound</button>`}`;
+}
+
+/** @param {{stream: MediaStream | null, kind: "audio" | "video", title: string}} props */
+function Switch({ stream, kind, title }) {
+  const on = useSignal(true);
+  const track = stream?.getTracks().find((one) => one.kind === kind);
+  if (!track) return null;
+  const turn = () => (track.enabled = on.value = !on.value);
+  return html`<button type="button" role="switch" aria-checked=${on.value} onClick=${turn}>
+    ${title} ${on.value ? "on" : "off"}</button>`;
+}
+
+/** @param {{base_s: number, since: number | null}} props */
+function Clock({ base_s, since }) {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => (now.value = Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const talked_s = base_s + (since === null ? 0 : Math.max(0, now.value - since) / 1000);
+  return html`<p class="quiet" data-test="clock">${minutes(talked_s)}</p>`;
+}
+
+/** @param {{talked_s?: number, children?: any}} props */
+const Over = ({ talked_s, children }) => html`
+  <${Page} title="The call has ended">
+    ${talked_s !== undefined && html`
+      <div class="card center" role="status">
+        <p>You talked for</p>
+        <p class="big" data-test="talked" data-seconds=${talked_s}>${minutes(talked_s)}</p>
+      </div>`}
+    <div class="actions">
+      ${children}
+      <a class="button" href="#/bookings">Your bookings</a>
+    </div>
+  <//>`;
+
+/** @param {{call: Call}} props */
+function Ended({ call }) {
+  const block = useSignal(/** @type {string | null} */ (null));
+  const consultant = call.consultant_id === myId();
+  useEffect(() => {
+    if (!consultant) return;
+    parley.call("/booking", "get", { booking_id: call.booking_id })
+      .then((booking) => (block.value = booking.block_id)).catch(() => {});
+  }, []);
+  return html`
+    <${Over} talked_s=${call.talked_s}>
+      ${block.value && html`
+        <a class="button primary" href=${`#/queue/${block.value}`}>Back to the queue</a>`}
+    <//>`;
+}
+
+const LINE = {
+  waiting: "Waiting for the other person …",
+  talking: "Connected",
+  interrupted: "The line is interrupted. It is kept for a minute …",
+};
+
+/** @param {{id: string}} props */
+export function CallPage({ id }) {
+  const state = useMemo(() => new CallState(id), [id]);
+  useEffect(() => {
+    state.enter();
+    return () => state.leavePage();
+  }, [state]);
+  const call = state.call.value;
+  if (!call && state.error.value?.code === "CALL_OVER") {
+    return html`<${Over} talked_s=${told(lastAbout("call_id", id)?.data).talked_s} />`;
+  }
+  if (!call) {
+    return html`<${Page} title="Call"><${Pending} error=${state.error.value}
+      retry=${() => state.join()} /><//>`;
+  }
+  if (call.status === "ended") return html`<${Ended} call=${call} />`;
+  const other = call.consultant_id === myId() ? call.student_id : call.consultant_id;
+  return html`
+    <${Page} title="Call">
+      <p>With <${Name} id=${other} /></p>
+      <p role="status" data-test="line" data-line=${state.line.value}>${LINE[state.line.value]}</p>
+      <div class="stage" data-test="stage" data-link=${state.link.value}>
+        <${Video} name="remote" stream=${state.remote.value} label="The other person" />
+        <${Video} name="local" stream=${state.local.value} label="You" muted />
+      </div>
+      ${state.complaint.value && html`<p role="alert">${state.complaint.value}</p>`}
+      ${state.error.value && html`<${Refusal} error=${state.error.value} />`}
+      <${Clock} base_s=${state.base_s.value} since=${state.since.value} />
+      <div class="actions">
+        <${Switch} stream=${state.local.value} kind="audio" title="Microphone" />
+        <${Switch} stream=${state.local.value} kind="video" title="Camera" />
+        <${Do} action=${() => state.leave().then(() => go("/bookings"))}>Leave for now<//>
+        <${Do} class="primary" action=${() => state.end()}>End the call<//>
+      </div>
+    <//>`;
+}

@@ -1,0 +1,73 @@
+/** The viewer's notifications, live: the badge, the list, and what is read aloud. */
+
+import { signal } from "@preact/signals";
+import { Live } from "../live.js";
+import { me, myRoom, parley } from "../state.js";
+
+/** @import { Notification } from "../contracts.js" */
+/** @typedef {{notifications: Notification[], unread: number, next: string | null}} Notices */
+
+/** @type {import("@preact/signals").Signal<Live<Notices> | null>} */
+export const notices = signal(null);
+/** The one that came last, until it is put away. */
+export const newest = signal(/** @type {Notification | null} */ (null));
+
+/** As many as one `mark_read` takes. */
+const TOGETHER = 200;
+
+const load = () => parley.call("/notifications", "list", { limit: 50 });
+
+/** @param {Notices} state @param {{notification: Notification}} data */
+const withNew = (state, { notification }) => ({
+  ...state,
+  notifications: [notification, ...state.notifications.filter(({ id }) => id !== notification.id)],
+  unread: state.unread + 1,
+});
+
+/** @param {Notices} state @param {{ids: string[], unread: number}} data */
+const withRead = (state, { ids, unread }) => ({
+  ...state, unread,
+  notifications: state.notifications.map((one) =>
+    ids.includes(one.id) && !one.read_at ? { ...one, read_at: new Date().toISOString() } : one),
+});
+
+export function startNotices() {
+  notices.value?.stop();
+  newest.value = null;
+  notices.value = me.value && new Live({
+    namespace: "/notifications", room: myRoom(), load,
+    events: { NOTIFICATION_DISPATCHED: withNew, NOTIFICATION_READ: withRead },
+  });
+}
+
+parley.on("/notifications", "NOTIFICATION_DISPATCHED", ({ notification }) => {
+  // A call at hand has a place of its own.
+  if (notification.kind !== "call_initiated") newest.value = notification;
+});
+
+/** @param {string[]} ids */
+export async function markRead(ids) {
+  for (let from = 0; from < ids.length; from += TOGETHER) {
+    await parley.call("/notifications", "mark_read", { ids: ids.slice(from, from + TOGETHER) });
+  }
+}
+
+export async function loadOlder() {
+  const state = notices.value?.state;
+  if (!state?.value?.next) return;
+  const older = await parley.call("/notifications", "list", { before: state.value.next });
+  const { notifications } = state.value;
+  state.value = { ...state.value, next: older.next,
+    notifications: [...notifications, ...older.notifications] };
+}
+
+/** The last that was told about something. @param {string} field of the data
+ * @param {string} id */
+export const lastAbout = (field, id) =>
+  notices.value?.state.value?.notifications.find(({ data }) => told(data)[field] === id);
+
+/** @param {unknown} data @returns {Record<string, any>} */
+export const told = (data) => /** @type {any} */ (data ?? {});
+
+/** Links come as paths of this page. @param {Notification} notification */
+export const linkOf = ({ link }) => (link ? `#${link.replace(/^\/?#?/, "")}` : "#/notifications");

@@ -1,0 +1,91 @@
+/** All that is kept of the viewer: asked for as a file, or deleted after a while. */
+
+import { html } from "htm/preact";
+import { useSignal } from "@preact/signals";
+import { useLive } from "../../live.js";
+import { myRoom, parley } from "../../state.js";
+import { date } from "../../when.js";
+import { Do } from "../../parts/form.js";
+import { Pending } from "../../parts/page.js";
+import { useProof } from "./proof.js";
+
+/** @import { Commands } from "../../contracts.js" */
+/** @typedef {Commands["/account"]["get"]["data"]} Account */
+
+/** @returns {import("../../live.js").Source<Account>} */
+const account = () => ({
+  namespace: "/account",
+  room: myRoom(),
+  load: () => parley.call("/account", "get", {}),
+  events: {
+    EXPORT_PROGRESSED: (state, { export: one }) => ({ ...state, export: one }),
+    EXPORT_READY: (state, { export: one }) => ({ ...state, export: one }),
+    EXPORT_DROPPED: (state, { export: one }) =>
+      state.export?.id === one.id ? { ...state, export: null } : state,
+    ACCOUNT_DELETION_PLANNED: (state, { deleted_at }) => ({ ...state, deleted_at }),
+    ACCOUNT_DELETION_CANCELLED: (state) => ({ ...state, deleted_at: null }),
+  },
+});
+
+export function Account() {
+  const made = useLive(account, []);
+  const state = made.state.value;
+  if (!state) return html`<${Pending} error=${made.error.value} retry=${made.reload} />`;
+  return html`
+    <${Export} export=${state.export} />
+    <h2>Delete your account</h2>
+    <${Deletion} deletedAt=${state.deleted_at} />`;
+}
+
+/** @param {{export: Account["export"]}} props */
+function Export({ export: latest }) {
+  const { attempt, asking } = useProof();
+  const url = useSignal("");
+  const ask = () => attempt(() => parley.call("/account", "export", {}));
+  const find = () => attempt(async () => {
+    const found = await parley.call("/account", "get", {});
+    if (!found.url) throw Object.assign(new Error(), { code: "PROOF_NEEDED" });
+    url.value = parley.address(found.url);
+  });
+  if (latest?.status === "preparing") {
+    return html`
+      <p role="status"><label>Gathering your data
+        <progress max="100" value=${latest.percent} data-test="export"></progress></label></p>`;
+  }
+  return html`
+    <p>A file of all that is kept of you: what you wrote, your bookings, your files.</p>
+    ${latest && html`
+      <p role="status">It is ready, until ${date(latest.expires_at)}.${" "}
+        ${url.value
+          ? html`<a href=${url.value} download>Save the file</a>`
+          : html`<${Do} action=${find}>Fetch it<//>`}</p>`}
+    <p><${Do} action=${ask}>${latest ? "Gather it anew" : "Gather my data"}<//></p>
+    ${asking}`;
+}
+
+/** @param {{deletedAt: string | null}} props */
+function Deletion({ deletedAt }) {
+  const sure = useSignal(false);
+  const { attempt, asking } = useProof();
+  const remove = () => attempt(async () => {
+    await parley.call("/account", "delete", {});
+    sure.value = false;
+  });
+  if (deletedAt) {
+    return html`
+      <p role="status">Your account is to be deleted on ${date(deletedAt)}. Your bookings were
+        called off, and nobody finds you any more.</p>
+      <p><${Do} action=${() => parley.call("/account", "restore", {})}>
+        Keep my account<//></p>`;
+  }
+  if (!sure.value) {
+    return html`<p><${Do} action=${async () => (sure.value = true)}>Delete my account<//></p>`;
+  }
+  return html`
+    <p>Your bookings are called off at once. After some weeks, in which you can take it back,
+      everything of yours is deleted: your profile, your files and what you said.</p>
+    <p class="actions">
+      <${Do} action=${remove}>Yes, delete it<//>
+      <${Do} action=${async () => (sure.value = false)}>No<//></p>
+    ${asking}`;
+}

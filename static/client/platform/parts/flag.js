@@ -1,0 +1,32 @@
+/** Telling the moderators of a message. */
+
+import { html } from "htm/preact";
+import { parley, said } from "../../state.js";
+import { Dialog } from "../../parts/dialog.js";
+import { Area, Form, Select } from "../../parts/form.js";
+
+/** @type {[value: string, title: string][]} */
+const REASONS = [
+  ["spam", "Unwanted advertising"], ["harassment", "Harassment"], ["hate", "Hate"],
+  ["sexual", "Sexual content"], ["violence", "Violence"], ["illegal", "Against the law"],
+  ["other", "Something else"],
+];
+
+/** @param {string} reason */
+export const reasonWords = (reason) => REASONS.find(([value]) => value === reason)?.[1] ?? reason;
+
+/** @param {{message_id: string, onClose: () => void}} props */
+export function Flag({ message_id, onClose }) {
+  const submit = async (/** @type {any} */ { reason, note }) => {
+    await parley.call("/moderation", "flag", { message_id, reason, note });
+    said.value = "Thank you. A moderator will look at it.";
+    onClose();
+  };
+  return html`
+    <${Dialog} title="Flag message" onClose=${onClose}>
+      <${Form} submit="Flag" onSubmit=${submit}>
+        <${Select} label="Reason" name="reason" options=${REASONS} />
+        <${Area} label="What is wrong with it?" name="note" required=${false} maxlength="500" />
+      <//>
+    <//>`;
+}

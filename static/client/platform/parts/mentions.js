@@ -1,0 +1,69 @@
+/** Naming members in a message: `@` and the first letters offer them by name. */
+
+import { html } from "htm/preact";
+import { useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { chatOf } from "../chats.js";
+import { nameOf } from "../people.js";
+import { me } from "../../state.js";
+
+/** @import { Signal } from "@preact/signals" */
+/** @typedef {{offers: string[], look: () => void, choose: (id: string) => void,
+ *   take: () => string[]}} Naming */
+
+const OFFERED_MAX = 6;
+const MENTIONS_MAX = 50;
+/** The letters after the last `@` before the cursor; names have spaces. */
+const BEGUN = /(?:^|\s)@([^@\n]{0,40})$/;
+
+/** The beginning of a name that stands before the cursor, if one does. @param {string} before */
+export const begunIn = (before) => BEGUN.exec(before)?.[1].toLowerCase() ?? null;
+
+/** The text before the cursor with the whole name in its place.
+ * @param {string} before @param {string} name */
+export const named = (before, name) => before.replace(/@[^@\n]*$/, () => `@${name} `);
+
+/** @param {string} name @param {string} begun */
+const begins = (name, begun) =>
+  name.toLowerCase().startsWith(begun) || name.toLowerCase().includes(` ${begun}`);
+
+/**
+ * @param {string} conversation_id
+ * @param {Signal<string>} text of the field
+ * @param {{current: HTMLTextAreaElement | null}} area
+ * @returns {Naming}
+ */
+export function useMentions(conversation_id, text, area) {
+  /** What was begun, or null. */
+  const begun = useSignal(/** @type {string | null} */ (null));
+  const chosen = useRef(/** @type {Map<string, string>} */ (new Map()));
+  const before = () => text.value.slice(0, area.current?.selectionStart ?? text.value.length);
+  const look = () => {
+    begun.value = begunIn(before());
+  };
+  const choose = (/** @type {string} */ id) => {
+    const start = named(before(), nameOf(id));
+    chosen.current.set(id, `@${nameOf(id)}`);
+    text.value = start + text.value.slice(before().length);
+    begun.value = null;
+    area.current?.focus();
+  };
+  const take = () => {
+    const kept = [...chosen.current].filter(([, name]) => text.value.includes(name));
+    chosen.current = new Map();
+    begun.value = null;
+    return kept.map(([id]) => id).slice(0, MENTIONS_MAX);
+  };
+  const wanted = begun.value;
+  const members = wanted === null ? [] : chatOf(conversation_id)?.member_ids ?? [];
+  const offers = members
+    .filter((id) => id !== me.value?.id && begins(nameOf(id), wanted ?? ""));
+  return { offers: offers.slice(0, OFFERED_MAX), look, choose, take };
+}
+
+/** @param {{mentions: Naming}} props */
+export const Mentions = ({ mentions: { offers, choose } }) => offers.length > 0 && html`
+  <div class="actions offers" role="group" aria-label="Mention" data-test="offers">
+    ${offers.map((id) => html`
+      <button key=${id} type="button" onClick=${() => choose(id)}>@${nameOf(id)}</button>`)}
+  </div>`;

@@ -1,0 +1,30 @@
+/** What a message answers, as it is now: a reply has no copy of it. */
+
+import { html } from "htm/preact";
+import { kept, placeOf } from "../messages.js";
+import { parley } from "../../state.js";
+import { useLoaded } from "../../parts/loaded.js";
+
+/** @import { Message } from "../../contracts.js" */
+
+const LENGTH = 120;
+
+/** @param {Message} message */
+export function excerpt({ deleted, hidden, text, media, card }) {
+  if (deleted) return "a message that was deleted";
+  if (hidden) return "a message that is hidden";
+  const said = text || media?.name || card?.kind || "";
+  return said.length > LENGTH ? `${said.slice(0, LENGTH)} …` : said;
+}
+
+/** @param {{message_id: string, known: Message[]}} props */
+export function Quote({ message_id, known }) {
+  const here = known.find(({ id }) => id === message_id);
+  const find = async () =>
+    here ?? parley.call("/chat", "get", { message_id }).catch(() => null);
+  const { value } = useLoaded(find, [message_id]);
+  const asked = here ?? kept(value ? [value] : [])[0];
+  return html`<blockquote class="quote quiet" data-test="quote">
+    ${asked ? html`<a href=${placeOf(asked)}>${excerpt(asked)}</a>`
+      : "an earlier message"}</blockquote>`;
+}

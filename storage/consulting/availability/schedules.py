@@ -1,0 +1,292 @@
+"""Schedules, week overrides, blocks (their places are pools of holds) and who is free now."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.consulting.availability.waiting_lists import waiting_list
+from storage.engine.columns import Instant, Json, metadata
+from storage.engine.database import Queries
+from storage.engine.personal import DeleteRow, Export, KeepRow, personal
+from storage.events.holds import insert_pools, pools, resize_empty
+
+BLOCK_MAX = timedelta(days=1)
+"""No block is longer, so one index bounds those of a time on both sides, whatever is past."""
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
+    Column("time_zone", String(64), nullable=False),
+    Column("hours", Json, nullable=False),
+    info=personal(
+        on_erasure_of={"consultant_id": DeleteRow()},
+        export=Export(
+            file="schedule",
+            description="Your week.",
+            columns="time_zone hours",
+        ),
+        not_exported="consultant_id",
+    ),
+)
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
+    Column("week", String(8), primary_key=True),
+    Column("hours", Json, nullable=False),
+    info=personal(
+        on_erasure_of={"consultant_id": DeleteRow()},
+        export=Export(
+            file="schedule_overrides",
+            description="Weeks that differed.",
+            columns="week hours",
+        ),
+        not_exported="consultant_id",
+    ),
+)
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("id", String(36), ForeignKey("pools.id"), primary_key=True),
+    Column("consultant_id", String(36), ForeignKey("consultants.id"), nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("wanted_calls", Integer, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    UniqueConstraint("consultant_id", "starts_at"),
+    info=personal(
+        on_erasure_of={"consultant_id": KeepRow()},
+        unchanged="id consultant_id starts_at ends_at wanted_calls cancelled",
+        export=Export(
+            file="blocks",
+            description="Hours in which you could be booked.",
+            columns="id starts_at ends_at wanted_calls cancelled",
+        ),
+        not_exported="consultant_id",
+    ),
+)
+available_now = Table(
+    "available_now",
+    metadata,
+    Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
+    Column("available", Boolean, nullable=False),
+    Column("back_after_call", Boolean, nullable=False),
+    Column("call_id", String(36)),
+    Column("resumes", Boolean, nullable=False),
+    info=personal(
+        on_erasure_of={"consultant_id": DeleteRow()},
+        export=Export(
+            file="available_now",
+            description="Whether you took calls at once.",
+            columns="available back_after_call",
+        ),
+        not_exported="consultant_id call_id resumes",
+    ),
+)
+
+
+class ScheduleRow(msgspec.Struct):
+    consultant_id: str
+    time_zone: str
+    hours: list[dict[str, Any]]
+
+
+class OverrideRow(msgspec.Struct):
+    consultant_id: str
+    week: str
+    hours: list[dict[str, Any]]
+
+
+class BlockRow(msgspec.Struct):
+    """`wanted_calls`: what the schedule says; more may be booked since before it said so."""
+
+    id: str
+    consultant_id: str
+    starts_at: datetime
+    ends_at: datetime
+    wanted_calls: int
+    cancelled: bool
+    max_calls: int
+    taken: int
+
+
+class NowRow(msgspec.Struct):
+    """`resumes`: back to available when the call that is going on (`call_id`) ends."""
+
+    consultant_id: str
+    available: bool
+    back_after_call: bool
+    call_id: str | None
+    resumes: bool
+
+
+_s = insert(schedules)
+_KEEP_SCHEDULE = _s.on_conflict_do_update(
+    index_elements=[schedules.c.consultant_id],
+    set_={"time_zone": _s.excluded.time_zone, "hours": _s.excluded.hours},
+)
+_SCHEDULE = select(schedules).where(schedules.c.consultant_id == bindparam("of_consultant"))
+_o = insert(overrides)
+_KEEP_OVERRIDE = _o.on_conflict_do_update(
+    index_elements=[overrides.c.consultant_id, overrides.c.week],
+    set_={"hours": _o.excluded.hours},
+)
+_OVERRIDES = (
+    select(overrides)
+    .where(
+        overrides.c.consultant_id == bindparam("of_consultant"),
+        overrides.c.week >= bindparam("first_week"),
+    )
+    .order_by(overrides.c.week)
+)
+_CLEAR = delete(overrides).where(
+    overrides.c.consultant_id == bindparam("of_consultant"),
+    overrides.c.week == bindparam("of_week"),
+)
+_b = blocks.c
+_COLUMNS = (
+    _b.id,
+    _b.consultant_id,
+    _b.starts_at,
+    _b.ends_at,
+    _b.wanted_calls,
+    _b.cancelled,
+    pools.c.capacity,
+    pools.c.taken,
+)
+_BLOCKS = select(*_COLUMNS).join(pools, pools.c.id == _b.id)
+_KEPT = [column.name for column in blocks.columns]
+_BLOCK = _BLOCKS.where(_b.id == bindparam("block_id"))
+_EMPTY = _BLOCKS.where(
+    _b.id.in_(bindparam("block_ids", expanding=True)),
+    pools.c.taken == 0,
+    ~select(waiting_list.c.block_id).where(waiting_list.c.block_id == _b.id).exists(),
+)
+_BETWEEN = (
+    _BLOCKS.where(
+        _b.consultant_id == bindparam("of_consultant"),
+        _b.ends_at > bindparam("after"),
+        _b.starts_at > bindparam("earliest"),
+        _b.starts_at < bindparam("before"),
+    )
+    .order_by(_b.starts_at)
+    .limit(bindparam("limit"))
+)
+_INSERT_BLOCK = insert(blocks)
+_SET_CANCELLED = (
+    update(blocks)
+    .where(_b.id == bindparam("block_id"))
+    .values(cancelled=bindparam("new_cancelled"))
+)
+_SET_WANTED = (
+    update(blocks)
+    .where(_b.id == bindparam("block_id"))
+    .values(wanted_calls=bindparam("new_wanted"))
+)
+_KEEP_EMPTY = (
+    update(blocks)
+    .where(_b.id == bindparam("block_id"))
+    .values(wanted_calls=bindparam("new_wanted"), cancelled=bindparam("new_cancelled"))
+)
+_n = insert(available_now)
+_KEEP_NOW = _n.on_conflict_do_update(
+    index_elements=[available_now.c.consultant_id],
+    set_={
+        name: _n.excluded[name] for name in ("available", "back_after_call", "call_id", "resumes")
+    },
+)
+_NOW = select(available_now).where(available_now.c.consultant_id == bindparam("of_consultant"))
+
+
+def keep_schedule(tx: Queries, row: ScheduleRow) -> None:
+    tx.run(_KEEP_SCHEDULE, **msgspec.structs.asdict(row))
+
+
+def find_schedule(tx: Queries, consultant_id: str) -> ScheduleRow | None:
+    return tx.one(ScheduleRow, _SCHEDULE, of_consultant=consultant_id)
+
+
+def keep_override(tx: Queries, row: OverrideRow) -> None:
+    tx.run(_KEEP_OVERRIDE, **msgspec.structs.asdict(row))
+
+
+def clear_override(tx: Queries, consultant_id: str, week: str) -> bool:
+    return tx.run(_CLEAR, of_consultant=consultant_id, of_week=week) == 1
+
+
+def list_overrides(tx: Queries, consultant_id: str, first_week: str) -> list[OverrideRow]:
+    """The overrides of `first_week` and later ones (ISO weeks sort as text)."""
+    return tx.all(OverrideRow, _OVERRIDES, of_consultant=consultant_id, first_week=first_week)
+
+
+def insert_blocks(tx: Queries, rows: list[BlockRow]) -> None:
+    """New ones, with their pools."""
+    insert_pools(tx, {row.id: row.max_calls for row in rows})
+    kept = [{name: getattr(row, name) for name in _KEPT} for row in rows]
+    tx.run_many(_INSERT_BLOCK, kept)
+
+
+def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
+    """Those of these blocks in which nobody has a place or waits for one."""
+    return tx.all(BlockRow, _EMPTY, block_ids=block_ids)
+
+
+def keep_empty(tx: Queries, rows: list[BlockRow]) -> None:
+    """Keep what is wanted of blocks in which nobody has a place; their pools must be held."""
+    resize_empty(tx, {row.id: row.max_calls for row in rows})
+    wanted = [
+        {"block_id": row.id, "new_wanted": row.wanted_calls, "new_cancelled": row.cancelled}
+        for row in rows
+    ]
+    tx.run_many(_KEEP_EMPTY, wanted)
+
+
+def find_block(tx: Queries, block_id: str) -> BlockRow | None:
+    return tx.one(BlockRow, _BLOCK, block_id=block_id)
+
+
+def list_blocks(
+    tx: Queries, consultant_id: str, after: datetime, before: datetime, limit: int
+) -> list[BlockRow]:
+    """Blocks that end after `after` and start before `before`, in order."""
+    return tx.all(
+        BlockRow,
+        _BETWEEN,
+        of_consultant=consultant_id,
+        after=after,
+        earliest=after - BLOCK_MAX,
+        before=before,
+        limit=limit,
+    )
+
+
+def set_cancelled(tx: Queries, block_id: str, cancelled: bool) -> None:
+    tx.run(_SET_CANCELLED, block_id=block_id, new_cancelled=cancelled)
+
+
+def set_wanted(tx: Queries, block_id: str, wanted_calls: int) -> None:
+    tx.run(_SET_WANTED, block_id=block_id, new_wanted=wanted_calls)
+
+
+def keep_now(tx: Queries, row: NowRow) -> None:
+    tx.run(_KEEP_NOW, **msgspec.structs.asdict(row))
+
+
+def find_now(tx: Queries, consultant_id: str) -> NowRow | None:
+    return tx.one(NowRow, _NOW, of_consultant=consultant_id)

@@ -1,0 +1,229 @@
+"""What runs on the threads of SQLite's connections: a batch of works, one commit, a read.
+
+Invariants:
+- A batch is one BEGIN IMMEDIATE, all its works, one COMMIT.
+- A work that raises leaves nothing behind, and the others go on: with a savepoint where it has one,
+  else by running the whole batch once more with a savepoint for each.
+- A COMMIT that fails while it writes may have left a whole transaction in the log: SQLite forgets
+  it, but would find it there after a crash. So a small commit is written over it; only if that
+  fails as well is the outcome unknown.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Executable
+
+from storage.engine.database import Dialect, Kind, OutcomeUnknown, StorageUnavailable, Work
+from storage.engine.plans import Plan, plan_for
+
+T = TypeVar("T")
+
+_AWAY = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOMEM,
+}
+_BEFORE_WRITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CONSTRAINT}
+"""Why a COMMIT fails before it wrote anything."""
+
+
+class SqliteQueries:
+    """Statements on a bare sqlite3 connection, by plans compiled once."""
+
+    __slots__ = ("_changes_before", "_connection", "effects", "rows_read")
+    dialect: Dialect = "sqlite"
+    serializable = True  # there is one writer
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._changes_before = connection.total_changes
+        self.effects: list[Any] = []
+        self.rows_read = 0
+
+    @property
+    def rows_written(self) -> int:
+        return self._connection.total_changes - self._changes_before
+
+    def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
+        plan = plan_for(statement, values)
+        row = self._execute(plan, values).fetchone()
+        self.rows_read += 1
+        return None if row is None else shape(*plan.read(row))
+
+    def all(self, shape: type[T], statement: Executable, /, **values: Any) -> list[T]:
+        plan = plan_for(statement, values)
+        rows = [shape(*plan.read(row)) for row in self._execute(plan, values)]
+        self.rows_read += len(rows)
+        return rows
+
+    def scalar(self, statement: Executable, /, **values: Any) -> Any:
+        plan = plan_for(statement, values)
+        row = self._execute(plan, values).fetchone()
+        self.rows_read += 1
+        return None if row is None else plan.read(row)[0]
+
+    def scalars(self, statement: Executable, /, **values: Any) -> list[Any]:
+        plan = plan_for(statement, values)
+        rows = [plan.read(row)[0] for row in self._execute(plan, values)]
+        self.rows_read += len(rows)
+        return rows
+
+    def run(self, statement: Executable, /, **values: Any) -> int:
+        return self._execute(plan_for(statement, values), values).rowcount
+
+    def run_many(self, statement: Executable, rows: Sequence[dict[str, Any]], /) -> None:
+        for row in rows:
+            self._execute(plan_for(statement, row), row)
+
+    def _execute(self, plan: Plan, values: dict[str, Any]) -> sqlite3.Cursor:
+        return self._connection.execute(*plan.bind(values))
+
+
+class Outcome(NamedTuple):
+    """How one work of a batch ended: its value or what it raised, and its effects if kept."""
+
+    value: Any
+    error: BaseException | None
+    effects: list[Any]
+
+
+@dataclass(eq=False, slots=True)
+class Asked:
+    """A work that waits for the writer, since `at`."""
+
+    work: Work[Any]
+    apart: bool
+    kind: Kind
+    at: float
+    answer: asyncio.Future[Any]
+    begun: bool = False
+
+    def give_up(self) -> None:
+        """Its time in the line is over, or that of its batch; the caller waits no longer."""
+        if self.answer.done():
+            return
+        if self.begun:
+            self.answer.set_exception(OutcomeUnknown("the writer does not answer"))
+        else:
+            self.answer.set_exception(StorageUnavailable("the writer was not free in time"))
+
+
+class Undone(Exception):
+    """A work failed after it changed something, with nothing to roll back to but the beginning."""
+
+
+def run_read(connection: sqlite3.Connection, work: Work[T]) -> T:
+    """On a reader's thread: `work` on one snapshot."""
+    connection.execute("BEGIN")
+    try:
+        return work(SqliteQueries(connection))
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def run_batch(connection: sqlite3.Connection, batch: list[Asked]) -> list[Outcome]:
+    """On the writer's thread: the whole batch in one transaction."""
+    alone = len(batch) == 1
+    try:
+        return run_all(connection, [(one.work, alone or one.apart) for one in batch])
+    except Undone:
+        return run_all(connection, [(one.work, True) for one in batch])
+
+
+def run_all(connection: sqlite3.Connection, works: list[tuple[Work[Any], bool]]) -> list[Outcome]:
+    """`works` in one transaction, each with whether it is apart."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [
+            run_in_savepoint(connection, work) if apart else run_bare(connection, work)
+            for work, apart in works
+        ]
+        commit(connection)
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    """COMMIT; what it raises left nothing behind, except OutcomeUnknown."""
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if code_of(error) not in _BEFORE_WRITING:
+            erase_commit(connection, error)
+        raise
+
+
+def erase_commit(connection: sqlite3.Connection, error: sqlite3.Error) -> None:
+    """Write another commit where the failed one may be; raises OutcomeUnknown if that fails too."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version={version}")
+    except sqlite3.Error:
+        raise OutcomeUnknown(f"COMMIT failed: {error}") from error
+
+
+def run_bare(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
+    """One work with nothing around it; Undone if it failed and the transaction has to go."""
+    queries = SqliteQueries(connection)
+    changes = connection.total_changes
+    try:
+        return Outcome(work(queries), None, queries.effects)
+    except Exception as raised:
+        if not connection.in_transaction:
+            raise
+        if getattr(raised, "keeps", False):
+            return Outcome(None, raised, queries.effects)
+        if connection.total_changes != changes:
+            raise Undone from raised
+        return Outcome(None, in_a_future(raised), [])
+
+
+def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
+    """One work between SAVEPOINT and RELEASE; raises only if the whole transaction is lost."""
+    queries = SqliteQueries(connection)
+    connection.execute("SAVEPOINT work")
+    try:
+        value, error = work(queries), None
+    except Exception as raised:
+        value, error = None, in_a_future(raised)
+        if not connection.in_transaction:
+            raise
+        if not getattr(raised, "keeps", False):
+            connection.execute("ROLLBACK TO work")
+            queries.effects.clear()
+    connection.execute("RELEASE work")
+    return Outcome(value, error, queries.effects)
+
+
+def in_a_future(raised: Exception) -> Exception:
+    """`raised`, or what stands for it where it is not allowed: a future takes no StopIteration."""
+    if not isinstance(raised, StopIteration):
+        return raised
+    stopped = RuntimeError("a work raised StopIteration")
+    stopped.__cause__ = raised
+    return stopped
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for an error of the driver itself."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def refusal_of(error: BaseException) -> BaseException:
+    """What the caller of a work that failed with `error` shall see."""
+    if isinstance(error, sqlite3.Error) and code_of(error) in _AWAY:
+        return StorageUnavailable(str(error))
+    return error

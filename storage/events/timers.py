@@ -1,0 +1,74 @@
+"""Events that are due later: set, replaced or cancelled by key, in the transaction of a change."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, String, Table, Text, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.engine.columns import Instant, metadata
+from storage.engine.database import Queries
+from storage.engine.personal import KeptJson, not_personal
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("due_at", Instant, nullable=False, index=True),
+    Column("name", String(64), nullable=False),
+    Column("data", Text, nullable=False),
+    info=not_personal("key due_at name data", kept_json=KeptJson("data", event_in="name")),
+)
+
+
+class Timer(msgspec.Struct):
+    key: str
+    due_at: datetime
+    name: str
+    data: str
+
+
+_insert = insert(timers)
+_SET = _insert.on_conflict_do_update(
+    index_elements=[timers.c.key],
+    set_={
+        "due_at": _insert.excluded.due_at,
+        "name": _insert.excluded.name,
+        "data": _insert.excluded.data,
+    },
+)
+_CANCEL = delete(timers).where(timers.c.key == bindparam("of_key"))
+_DUE = (
+    select(timers.c.key, timers.c.due_at, timers.c.name, timers.c.data)
+    .where(timers.c.due_at <= bindparam("now"))
+    .order_by(timers.c.due_at)
+    .limit(bindparam("limit"))
+)
+_TAKE = delete(timers).where(
+    timers.c.key == bindparam("of_key"), timers.c.due_at == bindparam("at_due")
+)
+_NEXT = select(func.min(timers.c.due_at))
+
+
+def set_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> None:
+    """Set (or move) the timer `key`."""
+    tx.run(_SET, key=key, due_at=due_at, name=name, data=data)
+
+
+def cancel_timer(tx: Queries, key: str) -> bool:
+    """Whether there was such a timer."""
+    return tx.run(_CANCEL, of_key=key) == 1
+
+
+def list_due_timers(tx: Queries, now: datetime, limit: int) -> list[Timer]:
+    return tx.all(Timer, _DUE, now=now, limit=limit)
+
+
+def take_timer(tx: Queries, timer: Timer) -> bool:
+    """Delete `timer` unless somebody else fired, moved or cancelled it meanwhile."""
+    return tx.run(_TAKE, of_key=timer.key, at_due=timer.due_at) == 1
+
+
+def find_next_timer(tx: Queries) -> datetime | None:
+    moment: datetime | None = tx.scalar(_NEXT)
+    return moment

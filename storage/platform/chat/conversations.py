@@ -1,0 +1,332 @@
+"""Conversations, and how a person's are listed."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    ScalarSelect,
+    String,
+    Table,
+    bindparam,
+    exists,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.engine.columns import Instant, metadata
+from storage.engine.database import Queries
+from storage.engine.personal import ClearColumns, Export, personal
+from storage.platform.chat.marks import marks
+from storage.platform.chat.members import IN_NOW, members
+from storage.platform.chat.messages import MessageRow, messages
+from storage.platform.chat.removals import is_removed
+from storage.platform.chat.states import states
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("name", String(100)),
+    Column("direct_key", String(73), unique=True),
+    Column("created_by", String(36), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("picture_id", String(36)),
+    info=personal(
+        on_erasure_of={"created_by": ClearColumns({"name": "Group"})},
+        unchanged="id kind direct_key created_by opened_at picture_id",
+        export=Export(
+            file="conversations",
+            description="The conversations that you are or were in.",
+            columns="id kind name created_by opened_at",
+            found_by="id",
+        ),
+        not_exported="direct_key picture_id",
+        found_through={"id": "conversation_members.conversation_id"},
+        erased_by="chat",
+    ),
+)
+
+
+class ConversationRow(msgspec.Struct):
+    id: str
+    kind: Literal["direct", "group"]
+    name: str | None
+    direct_key: str | None
+    created_by: str
+    opened_at: datetime
+    picture_id: str | None
+
+
+class ListedRow(ConversationRow):
+    """A conversation, and when the last thing was said in it (or it was opened)."""
+
+    active_at: datetime
+
+
+class Joined(msgspec.Struct):
+    """A conversation that a person is in, from number `from_seq` on."""
+
+    conversation_id: str
+    from_seq: int
+
+
+class Unread(msgspec.Struct):
+    conversation_id: str
+    count: int
+
+
+class Newest(msgspec.Struct):
+    """The number of a conversation's newest message, if there is one."""
+
+    conversation_id: str
+    seq: int | None
+
+
+def _newest_in(conversation_id: ColumnElement[str]) -> ScalarSelect[int]:
+    said = messages.alias("said")
+    newest = select(func.max(said.c.seq)).where(said.c.conversation_id == conversation_id)
+    return newest.scalar_subquery()
+
+
+def _newest_shown() -> ScalarSelect[int]:
+    """The number of a conversation's newest message that the person of `members` did not remove."""
+    said = messages.alias("shown")
+    return (
+        select(said.c.seq)
+        .where(
+            said.c.conversation_id == members.c.conversation_id,
+            ~is_removed(members.c.user_id, said.c.id),
+        )
+        .order_by(said.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _active_at() -> ColumnElement[datetime]:
+    """When the newest message of `conversations` was sent; before the first, when it began."""
+    said = messages.alias("spoken")
+    newest = (
+        select(said.c.sent_at)
+        .where(said.c.conversation_id == conversations.c.id)
+        .order_by(said.c.seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(newest, conversations.c.opened_at, type_=Instant)
+
+
+_c, _m, _x = conversations.c, members.c, messages.c
+_INSERT_CONVERSATION = (
+    insert(conversations).on_conflict_do_nothing(index_elements=[_c.direct_key]).returning(_c.id)
+)
+_FIND = select(conversations).where(_c.id == bindparam("conversation_id"))
+_LOCK = _FIND.with_for_update(key_share=True)
+_DIRECT = select(conversations).where(_c.direct_key == bindparam("key"))
+_CHANGE = (
+    update(conversations)
+    .where(_c.id == bindparam("conversation_id"))
+    .values(name=bindparam("new_name"), picture_id=bindparam("new_picture_id"))
+)
+_OF_PERSON = (
+    select(conversations, _active_at().label("active_at"), _m.from_seq)
+    .join(members, _c.id == _m.conversation_id)
+    .where(_m.user_id == bindparam("of_user"), IN_NOW)
+    .subquery("of_person")
+)
+_o = _OF_PERSON.c
+_MINE = (
+    select(_o.id, _o.from_seq).order_by(_o.active_at.desc(), _o.id.desc()).limit(bindparam("limit"))
+)
+_ARCHIVED = exists().where(
+    states.c.conversation_id == _o.id, states.c.user_id == bindparam("of_user"), states.c.archived
+)
+_LIST = (
+    select(*(_o[name] for name in ListedRow.__struct_fields__))
+    .where(
+        bindparam("archived", type_=Boolean) == _ARCHIVED,
+        (_o.active_at < bindparam("before"))
+        | ((_o.active_at == bindparam("before")) & (_o.id < bindparam("before_id"))),
+    )
+    .order_by(_o.active_at.desc(), _o.id.desc())
+    .limit(bindparam("limit"))
+)
+_PLACES = (
+    select(_m.conversation_id)
+    .where(_m.user_id == bindparam("of_user"), _m.conversation_id > bindparam("after"))
+    .distinct()
+    .order_by(_m.conversation_id)
+    .limit(bindparam("limit"))
+)
+_GROUPS = (
+    select(_c.id)
+    .join(members, _m.conversation_id == _c.id)
+    .where(_m.user_id == bindparam("of_user"), IN_NOW, _c.kind == "group")
+    .limit(bindparam("limit"))
+)
+_notes, _later = messages.alias("notes"), messages.alias("later")
+_THEIR_NAMES = (_notes.c.conversation_id == _c.id, _notes.c.card_kind == "renamed")
+_THEIR_LAST = (
+    select(func.coalesce(func.max(_notes.c.seq), 0))
+    .where(*_THEIR_NAMES, _notes.c.card_id == bindparam("of_user"))
+    .scalar_subquery()
+)
+_IN_PLACES = _c.id.in_(select(_m.conversation_id).where(_m.user_id == bindparam("of_user")))
+_NAMED = select(_c.id).where(
+    _IN_PLACES,
+    _c.kind == "group",
+    (_c.created_by == bindparam("of_user")) | (_THEIR_LAST > 0),
+    ~exists().where(
+        _later.c.conversation_id == _c.id,
+        _later.c.card_kind == "renamed",
+        _later.c.card_id != bindparam("of_user"),
+        _later.c.seq > _THEIR_LAST,
+    ),
+)
+_FORGET_PICTURES = (
+    update(conversations)
+    .where(_IN_PLACES, _c.picture_id.in_(bindparam("picture_ids", expanding=True)))
+    .values(picture_id=None)
+)
+_RENAME = update(conversations).where(_c.id == bindparam("group_id")).values(name=bindparam("new"))
+_NEWEST = select(_c.id, _newest_in(_c.id)).where(
+    _c.id.in_(bindparam("conversation_ids", expanding=True))
+)
+_LAST = (
+    select(messages)
+    .join(members, _m.conversation_id == _x.conversation_id)
+    .where(
+        _m.user_id == bindparam("of_user"),
+        IN_NOW,
+        _m.conversation_id.in_(bindparam("conversation_ids", expanding=True)),
+        _x.seq == _newest_shown(),
+        _x.seq >= _m.from_seq,
+    )
+)
+_UNREAD = (
+    select(_x.id)
+    .where(
+        _x.conversation_id == _m.conversation_id,
+        _x.seq > func.coalesce(marks.c.seq, 0),
+        _x.seq >= _m.from_seq,
+        _x.sender_id.is_distinct_from(_m.user_id),
+        _x.deleted.is_(False),
+        _x.kind != "system",
+        ~is_removed(_m.user_id, _x.id),
+    )
+    .limit(bindparam("limit"))
+    .correlate(members, marks)
+    .subquery()
+)
+_COUNT_UNREAD = (
+    select(_m.conversation_id, select(func.count()).select_from(_UNREAD).scalar_subquery())
+    .outerjoin(
+        marks,
+        (marks.c.conversation_id == _m.conversation_id)
+        & (marks.c.user_id == _m.user_id)
+        & (marks.c.kind == "read"),
+    )
+    .where(
+        _m.user_id == bindparam("of_user"),
+        _m.to_seq.is_(None),
+        _m.conversation_id.in_(bindparam("conversation_ids", expanding=True)),
+    )
+)
+
+
+def insert_conversation(tx: Queries, row: ConversationRow) -> bool:
+    """False when the two have a direct conversation already."""
+    return tx.scalar(_INSERT_CONVERSATION, **msgspec.structs.asdict(row)) is not None
+
+
+def find_conversation(tx: Queries, conversation_id: str) -> ConversationRow | None:
+    return tx.one(ConversationRow, _FIND, conversation_id=conversation_id)
+
+
+def lock_conversation(tx: Queries, conversation_id: str) -> ConversationRow | None:
+    """Found, and held against other changes of its membership until the commit."""
+    return tx.one(ConversationRow, _LOCK, conversation_id=conversation_id)
+
+
+def find_direct(tx: Queries, key: str) -> ConversationRow | None:
+    return tx.one(ConversationRow, _DIRECT, key=key)
+
+
+def change_conversation(tx: Queries, row: ConversationRow) -> None:
+    """Keep its name and its picture."""
+    tx.run(_CHANGE, conversation_id=row.id, new_name=row.name, new_picture_id=row.picture_id)
+
+
+def list_memberships(tx: Queries, user_id: str, limit: int) -> list[Joined]:
+    """Where a person is in now, the liveliest first."""
+    return tx.all(Joined, _MINE, of_user=user_id, limit=limit)
+
+
+def list_conversations(
+    tx: Queries, user_id: str, archived: bool, before: datetime, before_id: str, limit: int
+) -> list[ListedRow]:
+    """Those that a person is in, put away or not, the liveliest first, after `before`."""
+    return tx.all(
+        ListedRow,
+        _LIST,
+        of_user=user_id,
+        archived=archived,
+        before=before,
+        before_id=before_id,
+        limit=limit,
+    )
+
+
+def list_places(tx: Queries, user_id: str, after: str, limit: int) -> list[str]:
+    """The conversations that a person is or was in, in the order of their ids."""
+    return tx.scalars(_PLACES, of_user=user_id, after=after, limit=limit)
+
+
+def list_groups(tx: Queries, user_id: str, limit: int) -> list[str]:
+    """Groups that a person is in."""
+    return tx.scalars(_GROUPS, of_user=user_id, limit=limit)
+
+
+def list_named(tx: Queries, user_id: str) -> list[str]:
+    """The groups that are called as a person said, who made them or renamed them last."""
+    return tx.scalars(_NAMED, of_user=user_id)
+
+
+def forget_pictures(tx: Queries, user_id: str, picture_ids: list[str]) -> None:
+    """Show none of these pictures any more in a person's groups."""
+    tx.run(_FORGET_PICTURES, of_user=user_id, picture_ids=picture_ids)
+
+
+def rename_group(tx: Queries, group_id: str, name: str) -> None:
+    tx.run(_RENAME, group_id=group_id, new=name)
+
+
+def list_last_messages(
+    tx: Queries, user_id: str, conversation_ids: list[str]
+) -> dict[str, MessageRow]:
+    """The newest message of each conversation, where this person was in when it was said."""
+    rows = tx.all(MessageRow, _LAST, of_user=user_id, conversation_ids=conversation_ids)
+    return {row.conversation_id: row for row in rows}
+
+
+def list_newest_seqs(tx: Queries, conversation_ids: list[str]) -> dict[str, int]:
+    """The number of the newest message of each conversation; none before the first."""
+    rows = tx.all(Newest, _NEWEST, conversation_ids=conversation_ids)
+    return {row.conversation_id: row.seq for row in rows if row.seq is not None}
+
+
+def count_unread(
+    tx: Queries, user_id: str, conversation_ids: list[str], limit: int
+) -> dict[str, int]:
+    """Others' messages above a person's read mark, by conversation, each counted up to `limit`."""
+    rows = tx.all(
+        Unread, _COUNT_UNREAD, of_user=user_id, conversation_ids=conversation_ids, limit=limit
+    )
+    return {row.conversation_id: row.count for row in rows}

@@ -1,0 +1,274 @@
+"""What was said in conversations, and under which numbers."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    false,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.engine.columns import Instant, Json, metadata
+from storage.engine.database import Queries
+from storage.engine.personal import ClearColumns, Export, KeptJson, personal
+from storage.platform.chat.removals import is_removed
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("conversation_id", String(36), ForeignKey("conversations.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("said_seq", BigInteger, nullable=False),
+    Column("sender_id", String(36)),
+    Column("client_id", String(64)),
+    Column("kind", String(10), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("card_kind", String(40)),
+    Column("card_id", String(36)),
+    Column("card_data", Json),
+    Column("sent_at", Instant, nullable=False),
+    Column("edited_at", Instant),
+    Column("deleted", Boolean, nullable=False),
+    Column("reply_to", String(36)),
+    Column("mentions", Json),
+    Column("preview", Json),
+    Column("hidden", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("conversation_id", "seq"),
+    UniqueConstraint("conversation_id", "sender_id", "client_id"),
+    info=personal(
+        on_erasure_of={
+            "sender_id": ClearColumns(
+                {"text": "", "client_id": None, "mentions": None, "preview": None}
+            )
+        },
+        unchanged="id conversation_id seq said_seq sender_id kind card_kind card_id card_data "
+        "sent_at edited_at deleted reply_to hidden",
+        export=Export(
+            file="messages",
+            description="What you said.",
+            columns="id conversation_id seq client_id mentions preview kind text card_kind card_id "
+            "card_data sent_at edited_at deleted reply_to hidden",
+        ),
+        not_exported="said_seq sender_id",
+        kept_json=KeptJson("card_data", card_in="card_kind"),
+        narrowed_by={"conversation_id": "conversation_members.conversation_id"},
+        erased_by="chat",
+    ),
+)
+_SHOWS = messages.c.card_id.is_not(None)
+Index(
+    "ix_messages_card",
+    messages.c.card_kind,
+    messages.c.card_id,
+    sqlite_where=_SHOWS,
+    postgresql_where=_SHOWS,
+)
+
+
+class MessageRow(msgspec.Struct):
+    """`said_seq` is the number at which it came to say what it says now.
+
+    A `hidden` one keeps all of that and shows none of it.
+    """
+
+    id: str
+    conversation_id: str
+    seq: int
+    said_seq: int
+    sender_id: str | None
+    client_id: str | None
+    kind: Literal["text", "card", "media", "system"]
+    text: str
+    card_kind: str | None
+    card_id: str | None
+    card_data: Any
+    sent_at: datetime
+    edited_at: datetime | None
+    deleted: bool
+    reply_to: str | None
+    mentions: list[str] | None
+    preview: Any
+    hidden: bool = False
+
+
+_x = messages.c
+_INSERT_MESSAGE = insert(messages)
+_BY_CLIENT_ID = (
+    select(messages)
+    .where(
+        _x.conversation_id == bindparam("of_conversation"),
+        _x.sender_id == bindparam("of_sender"),
+        _x.client_id == bindparam("of_client_id"),
+    )
+    .with_for_update(read=True)  # or its text could be kept as an answer while it is wiped
+)
+_FIND = select(messages).where(_x.id == bindparam("message_id"))
+_MESSAGE = _FIND.with_for_update()
+_EDIT = (
+    update(messages)
+    .where(_x.id == bindparam("message_id"))
+    .values(
+        said_seq=bindparam("new_said_seq"),
+        text=bindparam("new_text"),
+        card_data=bindparam("new_card_data"),
+        mentions=bindparam("new_mentions"),
+        edited_at=bindparam("new_edited_at"),
+        deleted=bindparam("new_deleted"),
+        preview=bindparam("new_preview"),
+        hidden=bindparam("new_hidden"),
+    )
+)
+_BETWEEN = (
+    select(messages)
+    .where(
+        _x.conversation_id == bindparam("of_conversation"),
+        _x.seq >= bindparam("first"),
+        _x.seq <= bindparam("last"),
+        ~is_removed(bindparam("of_reader"), _x.id),
+    )
+    .order_by(_x.seq.desc())
+    .limit(bindparam("limit"))
+)
+_OF_THING = (
+    _x.card_kind == bindparam("of_kind"),
+    _x.card_id == bindparam("of_id"),
+    _x.kind == "card",  # files and notes use the same columns
+)
+_CARDS = (
+    select(messages).where(*_OF_THING).order_by(_x.id).limit(bindparam("limit")).with_for_update()
+)
+_CARD_COUNT = select(func.count()).select_from(messages).where(*_OF_THING)
+
+_IN_PLACES = _x.conversation_id.in_(bindparam("conversation_ids", expanding=True))
+_SAID_BY = (
+    select(messages)
+    .where(
+        _IN_PLACES,
+        _x.sender_id == bindparam("of_sender"),
+        _x.kind.in_(("text", "media")),
+        _x.client_id >= "",  # what is wiped has none: the index leaves it out
+    )
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
+_CARDS_IN = (
+    select(messages)
+    .where(
+        _IN_PLACES,
+        _x.kind.in_(("card", "system")),
+        _x.deleted.is_(False),
+        _x.id > bindparam("after"),
+    )
+    .order_by(_x.id)
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
+_FORGET_CLIENT_IDS = (
+    update(messages)
+    .where(_x.id.in_(bindparam("message_ids", expanding=True)))
+    .values(client_id=None)
+)
+
+
+def insert_message(tx: Queries, row: MessageRow) -> None:
+    tx.run(_INSERT_MESSAGE, **msgspec.structs.asdict(row))
+
+
+def find_sent(
+    tx: Queries, conversation_id: str, sender_id: str, client_id: str
+) -> MessageRow | None:
+    """What this sender sent under this client id; it says the same until the commit."""
+    return tx.one(
+        MessageRow,
+        _BY_CLIENT_ID,
+        of_conversation=conversation_id,
+        of_sender=sender_id,
+        of_client_id=client_id,
+    )
+
+
+def find_message(tx: Queries, message_id: str) -> MessageRow | None:
+    return tx.one(MessageRow, _FIND, message_id=message_id)
+
+
+def lock_message(tx: Queries, message_id: str) -> MessageRow | None:
+    return tx.one(MessageRow, _MESSAGE, message_id=message_id)
+
+
+def update_message(tx: Queries, row: MessageRow) -> None:
+    tx.run(
+        _EDIT,
+        message_id=row.id,
+        new_said_seq=row.said_seq,
+        new_text=row.text,
+        new_card_data=row.card_data,
+        new_mentions=row.mentions,
+        new_edited_at=row.edited_at,
+        new_deleted=row.deleted,
+        new_preview=row.preview,
+        new_hidden=row.hidden,
+    )
+
+
+def list_messages(
+    tx: Queries, conversation_id: str, reader_id: str, first: int, last: int, limit: int
+) -> list[MessageRow]:
+    """Messages numbered in [first, last] but those the reader removed, the newest first."""
+    return tx.all(
+        MessageRow,
+        _BETWEEN,
+        of_conversation=conversation_id,
+        of_reader=reader_id,
+        first=first,
+        last=last,
+        limit=limit,
+    )
+
+
+def list_cards(tx: Queries, kind: str, card_id: str, limit: int) -> list[MessageRow]:
+    """The messages that show this thing, locked: one may be hidden at the same moment."""
+    return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id, limit=limit)
+
+
+def count_cards(tx: Queries, kind: str, card_id: str) -> int:
+    """How many messages show this thing."""
+    count: int = tx.scalar(_CARD_COUNT, of_kind=kind, of_id=card_id)
+    return count
+
+
+def list_said_by(
+    tx: Queries, sender_id: str, conversation_ids: list[str], limit: int
+) -> list[MessageRow]:
+    """Messages of somebody in which there is something of theirs, locked."""
+    return tx.all(
+        MessageRow, _SAID_BY, of_sender=sender_id, conversation_ids=conversation_ids, limit=limit
+    )
+
+
+def list_cards_in(
+    tx: Queries, conversation_ids: list[str], after: str, limit: int
+) -> list[MessageRow]:
+    """Cards in these conversations, in the order of their ids, locked."""
+    return tx.all(
+        MessageRow, _CARDS_IN, conversation_ids=conversation_ids, after=after, limit=limit
+    )
+
+
+def forget_client_ids(tx: Queries, message_ids: list[str]) -> None:
+    """What a sender's app called them."""
+    tx.run(_FORGET_CLIENT_IDS, message_ids=message_ids)

@@ -1,0 +1,64 @@
+"""Messages that a person removed for themselves alone."""
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, ForeignKey, Index, String, Table, bindparam, select
+from sqlalchemy import exists as exists_where
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.engine.columns import metadata
+from storage.engine.database import Queries
+from storage.engine.personal import DeleteRow, Export, personal
+
+removals = Table(
+    "message_removals",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
+    info=personal(
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="removed_messages",
+            description="Messages that you removed for yourself.",
+            columns="message_id",
+        ),
+        not_exported="user_id",
+    ),
+)
+Index("ix_message_removals_message_id", removals.c.message_id)
+
+
+class RemovalRow(msgspec.Struct):
+    user_id: str
+    message_id: str
+
+
+_v = removals.c
+_INSERT = insert(removals).on_conflict_do_nothing().returning(_v.message_id)
+_FIND = select(_v.message_id).where(
+    _v.user_id == bindparam("of_user"), _v.message_id == bindparam("of_message")
+)
+
+
+_AMONG = select(_v.message_id).where(
+    _v.user_id == bindparam("of_user"),
+    _v.message_id.in_(bindparam("message_ids", expanding=True)),
+)
+
+
+def is_removed(user_id: ColumnElement[str], message_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """For statements: whether this person removed this message for themselves."""
+    return exists_where().where(_v.user_id == user_id, _v.message_id == message_id)
+
+
+def insert_removal(tx: Queries, removal: RemovalRow) -> bool:
+    """False when it was removed already."""
+    return tx.scalar(_INSERT, **msgspec.structs.asdict(removal)) is not None
+
+
+def list_removed(tx: Queries, user_id: str, message_ids: list[str]) -> list[str]:
+    """Which of these messages this person removed."""
+    return tx.scalars(_AMONG, of_user=user_id, message_ids=message_ids) if message_ids else []
+
+
+def has_removed(tx: Queries, user_id: str, message_id: str) -> bool:
+    return tx.scalar(_FIND, of_user=user_id, of_message=message_id) is not None

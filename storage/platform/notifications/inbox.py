@@ -1,0 +1,130 @@
+"""What a person was told in the app, and whether they have read it."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.engine.columns import Instant, Json, metadata
+from storage.engine.database import Queries
+from storage.engine.personal import ClearColumns, DeleteRow, Export, personal
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("read_at", Instant),
+    Column("mail_status", String(10), nullable=False),
+    Column("about_id", String(36), index=True),
+    Index("ix_notifications_user_id_id", "user_id", "id"),
+    info=personal(
+        on_erasure_of={
+            "user_id": DeleteRow(),
+            "about_id": ClearColumns({"body": "The account of who this is about was deleted."}),
+        },
+        unchanged="id kind title link data created_at read_at mail_status about_id",
+        export=Export(
+            file="notifications",
+            description="What you were told.",
+            columns="kind title body link data created_at read_at mail_status",
+            found_by="user_id",
+        ),
+        not_exported="id user_id about_id",
+        plain_json="data",
+    ),
+)
+_UNREAD = notifications.c.read_at.is_(None)
+Index(
+    "ix_notifications_unread",
+    notifications.c.user_id,
+    sqlite_where=_UNREAD,
+    postgresql_where=_UNREAD,
+)
+
+
+class NotificationRow(msgspec.Struct):
+    """`mail_status`: none, pending, sent or failed; `about_id`: whose name is in the text."""
+
+    id: str
+    user_id: str
+    kind: str
+    title: str
+    body: str
+    link: str
+    data: dict[str, Any]
+    created_at: datetime
+    read_at: datetime | None
+    mail_status: str
+    about_id: str | None
+
+
+_n = notifications.c
+_INSERT = insert(notifications)
+_LIST = (
+    select(notifications)
+    .where(_n.user_id == bindparam("of_user"), _n.id < bindparam("before"))
+    .order_by(_n.id.desc())
+    .limit(bindparam("limit"))
+)
+_COUNT = select(func.count()).where(_n.user_id == bindparam("of_user"), _UNREAD)
+_READ = (
+    update(notifications)
+    .where(_n.id.in_(bindparam("ids", expanding=True)), _n.user_id == bindparam("of_user"), _UNREAD)
+    .values(read_at=bindparam("now"))
+    .returning(_n.id)
+)
+_OLD = select(_n.id).where(_n.id < bindparam("before_id")).limit(bindparam("limit"))
+_FORGET = delete(notifications).where(_n.id.in_(_OLD))
+_MAIL = (
+    update(notifications)
+    .where(_n.id == bindparam("notification_id"))
+    .values(mail_status=bindparam("new_status"))
+)
+
+
+def insert_notification(tx: Queries, row: NotificationRow) -> None:
+    tx.run(_INSERT, **msgspec.structs.asdict(row))
+
+
+def list_notifications(tx: Queries, user_id: str, before: str, limit: int) -> list[NotificationRow]:
+    """The newest first."""
+    return tx.all(NotificationRow, _LIST, of_user=user_id, before=before, limit=limit)
+
+
+def count_unread(tx: Queries, user_id: str) -> int:
+    return int(tx.scalar(_COUNT, of_user=user_id))
+
+
+def mark_read(tx: Queries, user_id: str, ids: list[str], now: datetime) -> list[str]:
+    """Those of them that were a person's own and unread, in the order of their making."""
+    return sorted(tx.scalars(_READ, ids=ids, of_user=user_id, now=now))
+
+
+def set_mail_status(tx: Queries, notification_id: str, status: str) -> None:
+    tx.run(_MAIL, notification_id=notification_id, new_status=status)
+
+
+def forget_notifications(tx: Queries, before_id: str, limit: int) -> int:
+    """Delete those with ids (UUIDv7, so times) below `before_id`; how many."""
+    return tx.run(_FORGET, before_id=before_id, limit=limit)

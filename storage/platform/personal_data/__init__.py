@@ -1,0 +1,1 @@
+"""The tables and queries of `handlers/platform/personal_data`."""

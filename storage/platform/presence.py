@@ -1,0 +1,136 @@
+"""Who is there: a person's status, and the instances that hold their devices."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.engine.columns import Instant, metadata
+from storage.engine.database import Queries
+from storage.engine.personal import DeleteRow, Export, personal
+
+presences = Table(
+    "presences",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("online", Boolean, nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("last_seen_at", Instant),
+    Column("changed_at", Instant, nullable=False, index=True),
+    info=personal(
+        on_erasure_of={"user_id": DeleteRow()},
+        export=Export(
+            file="presence",
+            description="When you were here last.",
+            columns="online status last_seen_at changed_at",
+        ),
+        not_exported="user_id",
+    ),
+)
+holdings = Table(
+    "presence_holdings",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("instance_id", String(36), primary_key=True, index=True),
+    info=personal(
+        on_erasure_of={"user_id": DeleteRow()},
+        not_exported="user_id instance_id",
+    ),
+)
+
+
+class PresenceRow(msgspec.Struct):
+    user_id: str
+    online: bool
+    status: Literal["active", "away", "busy"]
+    last_seen_at: datetime | None
+    changed_at: datetime
+
+
+_p, _h = presences.c, holdings.c
+_MAKE = insert(presences).on_conflict_do_nothing(index_elements=[_p.user_id])
+_UPDATE = (
+    update(presences)
+    .where(_p.user_id == bindparam("of_user"))
+    .values(
+        online=bindparam("new_online"),
+        status=bindparam("new_status"),
+        last_seen_at=bindparam("new_last_seen_at"),
+        changed_at=bindparam("now"),
+    )
+)
+_FIND = select(presences).where(_p.user_id == bindparam("of_user")).with_for_update()
+_LIST = select(presences).where(_p.user_id.in_(bindparam("user_ids", expanding=True)))
+_CHANGED = (
+    select(presences)
+    .where(_p.changed_at >= bindparam("since"), _p.user_id > bindparam("after"))
+    .order_by(_p.user_id)
+    .limit(bindparam("limit"))
+)
+_HOLD = insert(holdings).on_conflict_do_nothing(index_elements=[_h.user_id, _h.instance_id])
+_LET_GO = delete(holdings).where(
+    _h.user_id == bindparam("of_user"), _h.instance_id == bindparam("of_instance")
+)
+_COUNT = select(func.count()).where(_h.user_id == bindparam("of_user"))
+_HELD = (
+    select(_h.user_id)
+    .where(_h.instance_id == bindparam("of_instance"))
+    .order_by(_h.user_id)
+    .limit(bindparam("limit"))
+)
+
+
+def lock_presence(tx: Queries, user_id: str, now: datetime) -> PresenceRow:
+    """Held until the commit, also for somebody who was never there: their row is made first."""
+    fresh = PresenceRow(user_id, False, "active", None, now)
+    tx.run(_MAKE, **msgspec.structs.asdict(fresh))
+    return tx.one(PresenceRow, _FIND, of_user=user_id) or fresh
+
+
+def update_presence(tx: Queries, row: PresenceRow, now: datetime) -> None:
+    tx.run(
+        _UPDATE,
+        of_user=row.user_id,
+        new_online=row.online,
+        new_status=row.status,
+        new_last_seen_at=row.last_seen_at,
+        now=now,
+    )
+
+
+def list_changed(tx: Queries, since: datetime, after: str, limit: int) -> list[PresenceRow]:
+    """The first of those whose presence or status changed at `since` or later, by id."""
+    return tx.all(PresenceRow, _CHANGED, since=since, after=after, limit=limit)
+
+
+def list_presences(tx: Queries, user_ids: list[str]) -> dict[str, PresenceRow]:
+    return {row.user_id: row for row in tx.all(PresenceRow, _LIST, user_ids=user_ids)}
+
+
+def hold_person(tx: Queries, user_id: str, instance_id: str) -> None:
+    """This instance has devices of the person."""
+    tx.run(_HOLD, user_id=user_id, instance_id=instance_id)
+
+
+def let_go(tx: Queries, user_id: str, instance_id: str) -> int:
+    """It has none any more; on how many instances the person still is."""
+    tx.run(_LET_GO, of_user=user_id, of_instance=instance_id)
+    return int(tx.scalar(_COUNT, of_user=user_id))
+
+
+def list_held(tx: Queries, instance_id: str, limit: int) -> list[str]:
+    """Whose devices an instance holds."""
+    return tx.scalars(_HELD, of_instance=instance_id, limit=limit)

@@ -1,0 +1,137 @@
+"""A call right now: asked for, held for two minutes, and begun by the approval itself."""
+
+import asyncio
+
+import pytest
+
+from tests.consulting.availability.practice import TOPIC, moment_of, open_practice, refused
+
+NAMESPACE = "/booking"
+
+
+@pytest.fixture
+async def practice(world):
+    """A consultant who takes calls right now."""
+    practice = await open_practice(world)
+    await practice.consultant.call("/availability", "set_available_now", available=True)
+    await practice.consultant.enter(NAMESPACE, "/call")
+    return practice
+
+
+async def request_now(practice, student, **more):
+    asked = {"consultant_id": practice.consultant.id, "topic_id": practice.topic["id"], **more}
+    return await student.call(NAMESPACE, "request_now", **asked)
+
+
+async def approve(practice, booking):
+    return await practice.consultant.call(NAMESPACE, "approve", booking_id=booking["id"])
+
+
+@pytest.mark.stopped_clock
+async def test_it_is_held_for_two_minutes_and_then_expires(world, practice):
+    sam = await world.person("sam")
+    booking = await request_now(practice, sam, note="It is urgent.")
+    assert (booking["status"], booking["block_id"]) == ("requested", None)
+    assert booking["hourly_rate"] == TOPIC["hourly_rate"]
+    heard = await practice.consultant.event("BOOKING_REQUESTED")
+    assert heard.data == {"booking": booking}
+    waits = moment_of(booking["hold_expires_at"]) - moment_of(heard.meta["at"])
+    assert waits.total_seconds() == 120
+    await refused(request_now(practice, sam), "OVERLAPS")
+    world.clock.advance(119)
+    await world.settle()
+    assert await world.stored("BOOKING_EXPIRED") == []
+    world.clock.advance(2)
+    await world.settle()
+    for person in (sam, practice.consultant):
+        ended = (await person.event("BOOKING_EXPIRED")).data["booking"]
+        assert (ended["id"], ended["status"]) == (booking["id"], "expired")
+    await refused(approve(practice, booking), "WRONG_STATE")
+    assert (await request_now(practice, sam))["status"] == "requested"
+
+
+async def test_its_approval_begins_the_call_at_once(world, practice):
+    sam, tom = await world.person("sam"), await world.person("tom")
+    await sam.enter("/call")
+    booking = await request_now(practice, sam)
+    approved = await approve(practice, booking)
+    assert (approved["status"], approved["hold_expires_at"]) == ("approved", None)
+    for person in (sam, practice.consultant):
+        call = (await person.event("CALL_INITIATED")).data["call"]
+        assert (call["booking_id"], call["status"]) == (booking["id"], "initiated")
+    other = await request_now(practice, tom)
+    await refused(approve(practice, other), "IN_CALL")
+    still = await tom.call(NAMESPACE, "get", booking_id=other["id"])
+    assert still == other, "it waits on"
+    for person in (sam, practice.consultant):
+        await person.call("/call", "join", call_id=call["id"])
+    await sam.call("/call", "end", call_id=call["id"])
+    await world.settle()
+    for person in (sam, practice.consultant):
+        done = (await person.event("BOOKING_COMPLETED")).data["booking"]
+        assert (done["id"], done["status"]) == (booking["id"], "completed")
+    assert (await approve(practice, other))["status"] == "approved"
+
+
+async def test_a_call_that_nobody_held_stands_in_the_way_of_no_other(world, practice):
+    sam = await world.person("sam")
+    booking = await request_now(practice, sam)
+    await approve(practice, booking)
+    await refused(request_now(practice, sam), "OVERLAPS")
+    world.clock.advance(61)
+    await world.settle()
+    assert await world.stored("BOOKING_COMPLETED") == []
+    for person in (sam, practice.consultant):
+        over = (await person.event("BOOKING_CANCELLED")).data["booking"]
+        assert (over["id"], over["status"]) == (booking["id"], "cancelled")
+        assert over["reason"]
+    assert (await request_now(practice, sam))["status"] == "requested"
+
+
+async def test_one_that_was_called_off_in_its_call_is_cancelled_once(world, practice):
+    sam = await world.person("sam")
+    booking = await request_now(practice, sam)
+    await approve(practice, booking)
+    await sam.call(NAMESPACE, "cancel", booking_id=booking["id"], reason="Too late.")
+    await world.settle()
+    assert [b["booking"]["reason"] for b in await world.stored("BOOKING_CANCELLED")] == [
+        "Too late."
+    ]
+
+
+async def test_every_no(world, practice):
+    sam, clara = await world.person("sam"), practice.consultant
+    other = await open_practice(world, "otto")
+    await refused(request_now(other, sam), "NOT_AVAILABLE")
+    await refused(request_now(practice, sam, topic_id=other.topic["id"]), "TOPIC_NOT_OFFERED")
+    await refused(request_now(practice, sam, consultant_id=sam.id), "OWN_BLOCK")
+    await refused(request_now(practice, clara), "OWN_BLOCK")
+    booking = await request_now(practice, sam)
+    moved = {"booking_id": booking["id"], "block_id": practice.blocks[0]["id"]}
+    await refused(sam.call(NAMESPACE, "reschedule", **moved), "WRONG_STATE")
+    await clara.call("/availability", "set_available_now", available=False)
+    await refused(request_now(practice, await world.person("tom")), "NOT_AVAILABLE")
+    rejected = await clara.call(NAMESPACE, "reject", booking_id=booking["id"], reason="Not now.")
+    assert rejected["status"] == "rejected"
+
+
+async def test_asking_many_times_at_once_is_one_request(world, practice):
+    sam = await world.person("sam")
+    await sam.enter(NAMESPACE)
+    answers = await asyncio.gather(
+        *(request_now(practice, sam) for _ in range(5)), return_exceptions=True
+    )
+    codes = sorted(getattr(answer, "code", "OK") for answer in answers)
+    assert codes == ["OK", *["OVERLAPS"] * 4]
+
+
+async def test_one_call_at_a_time_however_many_are_approved_at_once(world, practice):
+    students = [await world.person(f"student{number}") for number in range(4)]
+    bookings = [await request_now(practice, student) for student in students]
+    answers = await asyncio.gather(
+        *(approve(practice, booking) for booking in bookings), return_exceptions=True
+    )
+    codes = sorted(getattr(answer, "code", "OK") for answer in answers)
+    assert codes == ["IN_CALL"] * 3 + ["OK"]
+    assert len(await world.stored("CALL_INITIATED")) == 1
+    assert len(await world.stored("BOOKING_APPROVED")) == 1

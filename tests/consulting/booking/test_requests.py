@@ -1,0 +1,275 @@
+"""Asking for a place: what is held, what is said to whom, and every no."""
+
+import asyncio
+from datetime import timedelta
+
+from tests.consulting.availability.practice import (
+    TOPIC,
+    caught_up,
+    daily,
+    follow,
+    heard_in,
+    moment_of,
+    open_practice,
+    refused,
+)
+from tests.world import one_database
+
+NAMESPACE = "/booking"
+DAY = timedelta(days=1)
+
+
+async def request(person, block_id, topic_id, **more):
+    return await person.call(NAMESPACE, "request", block_id=block_id, topic_id=topic_id, **more)
+
+
+async def test_a_request_holds_a_place_and_both_sides_hear_of_it(world):
+    practice = await open_practice(world, max_calls=2)
+    clara, sam, tom = practice.consultant, await world.person("sam"), await world.person("tom")
+    for person in (clara, sam, tom):
+        await person.enter(NAMESPACE)
+    follower = await follow(practice)
+    block = practice.blocks[0]
+    booking = await practice.ask(sam, note="About my house.")
+    assert booking == {
+        "id": booking["id"],
+        "student_id": sam.id,
+        "consultant_id": clara.id,
+        "topic_id": practice.topic["id"],
+        "block_id": block["id"],
+        "starts_at": block["starts_at"],
+        "ends_at": block["ends_at"],
+        "status": "requested",
+        "note": "About my house.",
+        "reason": None,
+        "hourly_rate": TOPIC["hourly_rate"],
+        "minimal_duration_minutes": TOPIC["minimal_duration_minutes"],
+        "hold_expires_at": booking["hold_expires_at"],
+        "version": 1,
+    }
+    for person in (clara, sam):
+        heard = await person.event("BOOKING_REQUESTED")
+        assert heard.data == {"booking": booking}
+        assert (heard.namespace, heard.meta["room"]) == (NAMESPACE, f"user:{person.id}")
+        assert moment_of(booking["hold_expires_at"]) - moment_of(heard.meta["at"]) == DAY
+    updated = await follower.client.event("AVAILABILITY_UPDATED")
+    assert updated.data == {"block": {**block, "taken": 1}}
+    assert follower.client.events("AVAILABILITY_BLOCK_FULL") == []
+    await practice.ask(tom)
+    full = await follower.client.event("AVAILABILITY_BLOCK_FULL")
+    assert full.data == {"block": {**block, "taken": 2, "status": "full"}}
+    await follower.agrees()
+    await tom.call(NAMESPACE, "list")
+    ids = [event.data["booking"]["student_id"] for event in tom.events("BOOKING_REQUESTED")]
+    assert ids == [tom.id], "nobody hears of the bookings of others"
+    assert follower.client.events("BOOKING_REQUESTED") == []
+
+
+async def test_a_booking_keeps_what_was_agreed(world):
+    practice = await open_practice(world)
+    sam = await world.person("sam")
+    booking = await practice.ask(sam)
+    dearer = {"hourly_rate": {"amount": 99_000, "currency": "USD"}, "minimal_duration_minutes": 60}
+    topic_id = practice.topic["id"]
+    await practice.consultant.call("/consultants", "update_topic", topic_id=topic_id, **dearer)
+    approved = await practice.consultant.call(NAMESPACE, "approve", booking_id=booking["id"])
+    for told in (approved, await sam.call(NAMESPACE, "get", booking_id=booking["id"])):
+        assert told["hourly_rate"] == TOPIC["hourly_rate"]
+        assert told["minimal_duration_minutes"] == TOPIC["minimal_duration_minutes"]
+    other = await practice.ask(sam, 1)
+    assert other["hourly_rate"] == dearer["hourly_rate"]
+
+
+async def test_a_full_past_own_or_missing_block_is_refused(world):
+    practice = await open_practice(world)
+    clara, sam, tom = practice.consultant, await world.person("sam"), await world.person("tom")
+    topic_id = practice.topic["id"]
+    await practice.ask(sam)
+    await refused(practice.ask(tom), "BLOCK_FULL")
+    await refused(practice.ask(clara, 1), "OWN_BLOCK")
+    await refused(request(tom, topic_id, topic_id), "NOT_FOUND")
+    before = await practice.block(1)
+    last = practice.blocks[1]
+    world.clock.move_to(moment_of(last["ends_at"]) - timedelta(seconds=30))
+    booking = await practice.ask(tom, 1)
+    assert booking["hold_expires_at"] == before["ends_at"], "it can be asked for until it ends"
+    world.clock.move_to(moment_of(last["ends_at"]))
+    await refused(practice.ask(tom, 1), "BLOCK_PAST")
+
+
+async def test_only_an_offered_topic_of_that_consultant_can_be_asked_for(world):
+    practice = await open_practice(world)
+    other = await open_practice(world, "otto")
+    sam, clara = await world.person("sam"), practice.consultant
+    block_id = practice.blocks[0]["id"]
+    await refused(request(sam, block_id, other.topic["id"]), "TOPIC_NOT_OFFERED")
+    await refused(request(sam, block_id, sam.id), "TOPIC_NOT_OFFERED")
+    await clara.call("/consultants", "remove_topic", topic_id=practice.topic["id"])
+    await refused(practice.ask(sam), "TOPIC_NOT_OFFERED")
+    await other.consultant.call("/consultants", "stop")
+    await refused(other.ask(sam), "TOPIC_NOT_OFFERED")
+    assert (await practice.block())["taken"] == 0, "a refusal holds nothing"
+
+
+async def test_a_student_cannot_be_in_two_places_at_once(world):
+    clara, otto = await open_practice(world), await open_practice(world, "otto")
+    nepal = await world.person("nima", consultant=True)
+    topic = await nepal.call("/consultants", "add_topic", **TOPIC)
+    blocks = await nepal.call(
+        "/availability",
+        "set_default_schedule",
+        time_zone="Asia/Kathmandu",  # 5:45 ahead
+        blocks=daily(15, 16),
+    )
+    sam = await world.person("sam")
+    booking = await clara.booked(sam)
+    await refused(otto.ask(sam), "OVERLAPS")
+    day = booking["starts_at"][:10]
+    across = [b for b in blocks["blocks"] if b["starts_at"].startswith(day)]
+    assert [block["starts_at"][11:16] for block in across] == ["09:15", "10:15"]
+    for block in across:
+        await refused(request(sam, block["id"], topic["id"]), "OVERLAPS")
+    assert (await otto.block())["taken"] == 0
+    await sam.call(NAMESPACE, "cancel", booking_id=booking["id"])
+    assert (await otto.ask(sam))["status"] == "requested"
+    tom = await world.person("tom")
+    assert (await clara.ask(tom))["status"] == "requested", "only one's own time counts"
+
+
+async def test_blocks_one_after_the_other_do_not_overlap(world):
+    practice = await open_practice(world, hours=(10, 11), max_calls=2)
+    sam = await world.person("sam")
+    first = await practice.ask(sam)
+    second = await practice.ask(sam, 1)
+    assert first["ends_at"] == second["starts_at"]
+    await refused(practice.ask(sam), "OVERLAPS")
+
+
+@one_database
+async def test_what_a_request_cannot_say_is_invalid(world):
+    practice = await open_practice(world)
+    sam = await world.person("sam")
+    for wrong in (
+        {"status": "approved"},
+        {"hourly_rate": {"amount": 1, "currency": "EUR"}},
+        {"student_id": sam.id},
+        {"note": "x" * 2_001},
+        {"block_id": "no id"},
+        {"topic_id": None},
+        {"request_id": "x" * 65},
+    ):
+        await refused(practice.ask(sam, **wrong), "INVALID")
+    assert (await practice.block())["taken"] == 0
+
+
+async def test_one_request_id_is_one_booking_however_often_it_is_sent(world):
+    practice = await open_practice(world, max_calls=10)
+    sam = await world.person("sam")
+    devices = [sam.client, await sam.device()]
+    for device in devices:
+        await device.enter(NAMESPACE)
+    asked = {
+        "block_id": practice.blocks[0]["id"],
+        "topic_id": practice.topic["id"],
+        "request_id": "once",
+    }
+    answers = await asyncio.gather(
+        *(devices[n % 2].ask(NAMESPACE, "request", asked) for n in range(10))
+    )
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0]["ok"]
+    assert (await practice.block())["taken"] == 1
+    assert len(await world.stored("BOOKING_REQUESTED")) == 1
+    await refused(practice.ask(sam, 1, request_id="once"), "CONFLICT")
+
+
+async def test_bookings_are_seen_by_their_two_parties_only(world):
+    practice = await open_practice(world, max_calls=2)
+    sam, tom, clara = await world.person("sam"), await world.person("tom"), practice.consultant
+    booking = await practice.ask(sam)
+    for person in (sam, clara):
+        assert await person.call(NAMESPACE, "get", booking_id=booking["id"]) == booking
+        assert (await person.call(NAMESPACE, "list"))["bookings"] == [booking]
+    missing = await refused(tom.call(NAMESPACE, "get", booking_id=tom.id), "NOT_FOUND")
+    others = await refused(tom.call(NAMESPACE, "get", booking_id=booking["id"]), "NOT_FOUND")
+    assert others.error == missing.error
+    assert (await tom.call(NAMESPACE, "list"))["bookings"] == []
+
+
+async def test_a_list_pages_by_the_newest_in_both_roles_and_by_status(world):
+    practice, other = await open_practice(world), await open_practice(world, "otto")
+    clara, sam = practice.consultant, await world.person("sam")
+    mine = [await practice.ask(sam, number) for number in range(4)]
+    asked = await other.ask(clara, 5)
+    cancelled = await sam.call(NAMESPACE, "cancel", booking_id=mine[0]["id"])
+    whole = await clara.call(NAMESPACE, "list")
+    assert whole["bookings"] == [asked, *reversed(mine[1:]), cancelled]
+    assert whole["next"] is None
+    paged = []
+    before: dict[str, str] = {}
+    for _ in range(3):
+        page = await clara.call(NAMESPACE, "list", limit=2, **before)
+        paged += page["bookings"]
+        before = {"before": page["next"]}
+    assert (paged, page["next"]) == (whole["bookings"], None)
+    some = await sam.call(NAMESPACE, "list", status="requested", limit=2)
+    assert some["bookings"] == [mine[3], mine[2]]
+    rest = await sam.call(NAMESPACE, "list", status="requested", before=some["next"])
+    assert rest["bookings"] == [mine[1]]
+    assert (await sam.call(NAMESPACE, "list", status="completed"))["bookings"] == []
+    await refused(sam.call(NAMESPACE, "list", status="lost"), "INVALID")
+    await refused(sam.call(NAMESPACE, "list", limit=0), "INVALID")
+
+
+async def test_a_list_and_the_events_after_it_are_the_state(world):
+    """For every kind of event about bookings, and on both sides."""
+    practice = await open_practice(world, max_calls=4)
+    sam, clara = await world.person("sam"), practice.consultant
+    sides = [(person, (await person.call(NAMESPACE, "list"))["seq"]) for person in (sam, clara)]
+    ids = [(await practice.ask(sam, number))["id"] for number in range(0, 12, 2)]
+    for booking_id in ids[:3]:
+        await clara.call(NAMESPACE, "approve", booking_id=booking_id, reason="Gladly.")
+    await clara.call(NAMESPACE, "reject", booking_id=ids[3], reason="Not my field.")
+    await sam.call(NAMESPACE, "cancel", booking_id=ids[0], reason="I am ill.")
+    other = practice.blocks[20]["id"]
+    await sam.call(NAMESPACE, "reschedule", booking_id=ids[1], block_id=other)
+    await hold_a_call(practice, sam, ids[2])
+    for person, seq in sides:
+        fresh = await person.call(NAMESPACE, "list")
+        room = f"user:{person.id}"
+        state = {}
+        for event in await caught_up(person.client, NAMESPACE, room, fresh["seq"]):
+            assert event.meta["seq"] > seq
+            state[event.data["booking"]["id"]] = event.data["booking"]
+        assert sorted(state.values(), key=lambda b: b["id"], reverse=True) == fresh["bookings"]
+        assert {event.name for event in heard_in(person.client, NAMESPACE, room)} == {
+            "BOOKING_REQUESTED",
+            "BOOKING_APPROVED",
+            "BOOKING_CREATED",
+            "BOOKING_REJECTED",
+            "BOOKING_CANCELLED",
+            "BOOKING_RESCHEDULED",
+            "BOOKING_EXPIRED",
+            "BOOKING_COMPLETED",
+        }
+    statuses = {booking["id"]: booking["status"] for booking in fresh["bookings"]}
+    assert [statuses[one] for one in ids] == [
+        "cancelled",
+        "approved",
+        "completed",
+        "rejected",
+        "expired",
+        "expired",
+    ]
+
+
+async def hold_a_call(practice, student, booking_id):
+    """Shortly before its block the student is admitted; both talk; it ends."""
+    booking = await student.call(NAMESPACE, "get", booking_id=booking_id)
+    practice.world.clock.move_to(moment_of(booking["starts_at"]) - timedelta(minutes=5))
+    await student.call("/waiting-room", "enter", booking_id=booking_id)
+    call = await practice.consultant.call("/waiting-room", "admit", booking_id=booking_id)
+    for person in (student, practice.consultant):
+        await person.call("/call", "join", call_id=call["id"])
+    await student.call("/call", "end", call_id=call["id"])
+    await practice.world.settle()

@@ -1,0 +1,130 @@
+"""Where one is signed in: what is shown of each device, and signing it out from another."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from handlers.platform.auth.service import sessions as service
+from storage.platform.auth.sessions import sessions
+from tests.wire_client import Refused
+from tests.world import PASSWORD, World, session_id_of
+
+LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
+NEWER = LINUX.replace("130", "131")
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+)
+
+
+async def log_in(world: World, device: str):
+    """Sign in from a device; the session and its connection."""
+    door = await world.connect(**{"User-Agent": device})
+    await door.enter("/auth")
+    session = await door.call("/auth", "login", email="ana@example.org", password=PASSWORD)
+    client = await world.connect(session["access_token"])
+    return session, await client.enter("/profile")
+
+
+async def test_one_sees_where_one_is_signed_in(world):
+    ana = await world.sign_up("ana")
+    world.clock.advance(60)
+    session, phone = await log_in(world, PHONE)
+    listed = (await phone.call("/profile", "sessions"))["sessions"]
+    assert [one["current"] for one in listed] == [True, False]
+    assert listed[0].keys() == {
+        *("id", "device", "address", "place", "signed_in_at", "last_seen_at", "current")
+    }
+    assert listed[0]["id"] == session_id_of(session["access_token"])
+    assert listed[0]["device"] == "Mobile Safari on iOS"
+    assert (listed[0]["address"], listed[0]["place"]) == ("127.0.0.1", "")
+    assert listed[1]["id"] == session_id_of(ana.token)
+
+
+async def test_a_device_is_signed_out_from_another(world):
+    ana = await world.sign_up("ana")
+    _, phone = await log_in(world, PHONE)
+    _, laptop = await log_in(world, LINUX)
+    await ana.enter("/profile")
+    mine = session_id_of(ana.token)
+    await phone.call("/profile", "end_session", session_id=mine)
+    await asyncio.wait_for(ana.client.closed.wait(), 5)
+    await phone.call("/profile", "end_session", session_id=mine)  # again changes nothing
+    assert len((await phone.call("/profile", "sessions"))["sessions"]) == 2
+    await laptop.call("/profile", "end_other_sessions")
+    await asyncio.wait_for(phone.closed.wait(), 5)
+    assert len((await laptop.call("/profile", "sessions"))["sessions"]) == 1
+    ended = await world.stored("SESSION_ENDED")
+    assert [one["reason"] for one in ended] == ["ended_elsewhere"] * 2
+
+
+async def test_beyond_so_many_the_ones_seen_longest_ago_end(world, monkeypatch):
+    monkeypatch.setattr(service, "SESSIONS_MAX", 3)
+    ana = await world.sign_up("ana")
+    await ana.enter("/profile")
+    signed_in = []
+    for _ in range(4):
+        world.clock.advance(1)
+        signed_in.append(await world.another_session(ana))
+    await asyncio.wait_for(ana.client.closed.wait(), 5)
+    listed = (await signed_in[-1].call("/profile", "sessions"))["sessions"]
+    kept = [session_id_of(one.token) for one in reversed(signed_in[1:])]
+    assert [one["id"] for one in listed] == kept
+    ended = await world.stored("SESSION_ENDED")
+    assert [one["reason"] for one in ended] == ["too_many"] * 2
+
+
+async def test_others_sessions_are_not_there(world):
+    ana, ben = await world.sign_up("ana"), await world.sign_up("ben")
+    with pytest.raises(Refused) as refused:
+        await ben.call("/profile", "end_session", session_id=session_id_of(ana.token))
+    assert refused.value.code == "NOT_FOUND"
+    assert (await ana.call("/profile", "me"))["id"] == ana.id
+
+
+async def test_a_device_that_is_connected_was_seen_just_now(world):
+    ana = await world.sign_up("ana")
+    await ana.enter("/profile")
+    away, phone = await log_in(world, PHONE)
+    await phone.close()
+    world.clock.advance(600)
+    await world.app.sightings.note()
+    listed = (await ana.call("/profile", "sessions"))["sessions"]
+    assert [one["id"] for one in listed] == [
+        session_id_of(ana.token),
+        session_id_of(away["access_token"]),
+    ]
+    assert listed[0]["last_seen_at"] > listed[0]["signed_in_at"]
+    assert listed[1]["last_seen_at"] == listed[1]["signed_in_at"]
+
+
+async def test_who_was_away_so_long_that_no_device_is_known_is_told_of_the_next(world):
+    ana = await world.sign_up("ana")
+    rules = world.app.kernel.rules
+    for kept in ("refresh_token_life_days", "sessions_kept_days"):
+        world.clock.advance(rules.span(kept).total_seconds() + 1)
+        await world.settle()
+    await world.app.housekeeping.tidy()
+    await log_in(world, PHONE)
+    assert await world.read(lambda tx: tx.scalar(select(func.count()).select_from(sessions))) == 1
+    await world.settle()
+    mail = await world.mails.wait_for(ana.email, 2)
+    assert "New sign-in" in mail["Subject"]
+
+
+async def test_a_sign_in_from_a_new_device_is_told_and_one_from_a_known_is_not(world):
+    ana = await world.sign_up("ana")
+    await log_in(world, LINUX)
+    await log_in(world, NEWER)  # an update makes no new device
+    await log_in(world, PHONE)
+    await log_in(world, PHONE)
+    await world.settle()
+    listed = (await ana.call("/notifications", "list"))["notifications"]
+    told = [one["body"] for one in listed if one["kind"] == "new_device"]
+    assert [body.partition(",")[0] for body in told] == [
+        "Details: “Mobile Safari on iOS”",
+        "Details: “Firefox on Linux”",
+    ]
+    mails = world.mails.to(ana.email)
+    assert sum("New sign-in" in mail["Subject"] for mail in mails) == 2

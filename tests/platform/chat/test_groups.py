@@ -1,0 +1,126 @@
+"""Groups: who owns them, what they are called, how they look, and what the history notes of it."""
+
+import asyncio
+
+import pytest
+
+from tests.platform.chat.scenes import notes, refused, say, talk
+from tests.world import Person
+
+
+@pytest.fixture
+async def people(world) -> list[Person]:
+    return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
+
+
+@pytest.fixture
+async def group(people):
+    """A group of Ana's, with Ben and Cleo in it."""
+    return await talk(*people)
+
+
+async def make_owner(by: Person, group: str, who: Person, role: str = "owner"):
+    return await by.call("/chat", "set_role", conversation_id=group, user_id=who.id, role=role)
+
+
+async def test_owners_rename_and_remove_and_other_members_may_not(people, group):
+    ana, ben, cleo = people
+    there = {"conversation_id": group}
+    for command, more in (
+        ("rename", {"name": "Ours"}),
+        ("set_picture", {}),
+        ("set_role", {"user_id": cleo.id, "role": "owner"}),
+        ("remove_member", {"user_id": cleo.id}),
+        ("remove_member", {"user_id": ana.id}),
+    ):
+        assert await refused(ben, command, **there, **more) == "FORBIDDEN", command
+    renamed = await ana.call("/chat", "rename", **there, name="Ours")
+    assert (renamed["name"], renamed["owner_ids"]) == ("Ours", [ana.id])
+    heard = await ben.event("CONVERSATION_CHANGED")
+    assert heard.data["conversation"] == renamed
+    assert heard.data["message"]["seq"] == heard.meta["seq"] == renamed["seq"]
+    assert await ana.call("/chat", "rename", **there, name="Ours") == renamed, "nothing changed"
+    await ana.call("/chat", "remove_member", **there, user_id=cleo.id)
+    assert await notes(ben, group) == [
+        ("renamed", ana.id, {"name": "Ours"}),
+        ("member_removed", cleo.id, {}),
+    ]
+
+
+async def test_somebody_owns_a_group_as_long_as_somebody_is_in_it(people, group):
+    ana, ben, cleo = people
+    there = {"conversation_id": group}
+    assert await refused(ana, "leave", **there) == "LAST_OWNER"
+    assert await refused(ana, "remove_member", **there, user_id=ana.id) == "LAST_OWNER"
+    assert await refused(ana, "set_role", **there, user_id=ana.id, role="member") == "LAST_OWNER"
+    shared = await make_owner(ana, group, ben)
+    assert shared["owner_ids"] == sorted([ana.id, ben.id])
+    left = await ana.call("/chat", "leave", **there)
+    assert (left["owner_ids"], left["member_ids"]) == ([ben.id], sorted([ben.id, cleo.id]))
+    assert await refused(ben, "leave", **there) == "LAST_OWNER"
+    await cleo.call("/chat", "leave", **there)
+    assert (await ben.call("/chat", "leave", **there))["member_ids"] == [], "nobody is left behind"
+
+
+async def test_who_comes_back_is_a_member(people, group):
+    ana, ben, _ = people
+    await make_owner(ana, group, ben)
+    await ben.call("/chat", "leave", conversation_id=group)
+    back = await ana.call("/chat", "add_member", conversation_id=group, user_id=ben.id)
+    assert back["owner_ids"] == [ana.id]
+
+
+async def test_the_last_two_owners_do_not_both_leave_at_once(people, group):
+    ana, ben, cleo = people
+    await make_owner(ana, group, ben)
+    leaving = [refused(one, "leave", conversation_id=group) for one in (ana, ben)]
+    assert sorted(map(str, await asyncio.gather(*leaving))) == ["LAST_OWNER", "None"]
+    [listed] = (await cleo.call("/chat", "list"))["conversations"]
+    assert len(listed["owner_ids"]) == 1
+
+
+async def test_a_direct_conversation_has_no_owners_and_no_name(people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    for command, more in (
+        ("rename", {"name": "Us"}),
+        ("set_picture", {}),
+        ("set_role", {"user_id": ben.id, "role": "owner"}),
+    ):
+        assert await refused(ana, command, conversation_id=chat, **more) == "CONFLICT"
+
+
+async def test_strangers_and_who_was_put_out_change_nothing(people, group, world):
+    ana, ben, _ = people
+    eve = await world.person("eve")
+    await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
+    for person in (eve, ben):
+        for command, more in (
+            ("rename", {"name": "Mine"}),
+            ("set_picture", {}),
+            ("set_role", {"user_id": person.id, "role": "owner"}),
+            ("add_member", {"user_id": person.id}),
+        ):
+            assert await refused(person, command, conversation_id=group, **more) == "NOT_FOUND"
+    assert await refused(ana, "set_role", conversation_id=group, user_id=eve.id, role="owner") == (
+        "NOT_FOUND"
+    )
+
+
+async def test_notes_are_not_unread_and_nobody_edits_answers_or_deletes_them(people, group):
+    ana, ben, _ = people
+    await ana.call("/chat", "rename", conversation_id=group, name="Ours")
+    [listed] = (await ben.call("/chat", "list"))["conversations"]
+    assert (listed["unread"], listed["last_message"]["card"]["kind"]) == (0, "renamed")
+    note = listed["last_message"]["id"]
+    assert await refused(ana, "edit", message_id=note, text="no") == "NOT_FOUND"
+    assert await refused(ana, "delete", message_id=note) == "NOT_FOUND"
+    assert await refused(ana, "pin", message_id=note) == "NOT_FOUND"
+
+
+async def test_what_was_said_before_one_came_stays_unread_and_unsaid(people, world, group):
+    ana, *_ = people
+    eve = await world.person("eve")
+    await say(ana, group, "before")
+    await ana.call("/chat", "add_member", conversation_id=group, user_id=eve.id)
+    assert await notes(eve, group) == [("member_added", eve.id, {})]

@@ -1,0 +1,116 @@
+"""What is done to one message at the same moment waits in one line, and never in a circle."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from handlers.platform.chat.contracts.messages import LinkPreview
+from handlers.platform.chat.public import hide, lock_text, show_preview
+from storage.platform.chat import conversations
+from storage.platform.chat import members as chat_members
+from storage.platform.chat import messages as chat_messages
+from tests.platform.chat.scenes import offer, rows_with, say, talk
+from tests.world import until
+
+HEART = "\u2764\ufe0f"
+LOCKS = (
+    (conversations, "lock_conversation"),
+    (chat_members, "hold_seat"),
+    (chat_messages, "lock_message"),
+)
+
+
+@pytest.fixture
+def slow_locks(monkeypatch):
+    """Who has a lock dwells on it, so that another one comes for the next."""
+
+    def dwelling(lock):
+        def lock_and_dwell(tx, *args):
+            found = lock(tx, *args)
+            if tx.dialect == "postgresql":
+                tx.scalar(select(func.pg_sleep(0.1)))
+            return found
+
+        return lock_and_dwell
+
+    for module, name in LOCKS:
+        monkeypatch.setattr(module, name, dwelling(getattr(module, name)))
+
+
+@pytest.mark.parametrize("command", ["react", "pin"])
+async def test_one_edits_and_marks_a_message_at_once(world, slow_locks, command):
+    ana = await (await world.person("ana")).enter("/chat")
+    ben = await world.person("ben")
+    chat = await talk(ana, ben)
+    phone = await (await ana.device()).enter("/chat")
+    said = {"message_id": (await say(ana, chat, "said"))["id"]}
+    more = {"emoji": HEART} if command == "react" else {}
+    async with asyncio.timeout(0.95):  # a deadlock takes a second to be found
+        await asyncio.gather(
+            ana.call("/chat", "edit", **said, text="edited"),
+            phone.call("/chat", command, **said, **more),
+        )
+
+
+async def test_a_page_is_shown_and_its_message_pinned_at_once(world, slow_locks):
+    ana = await (await world.person("ana")).enter("/chat")
+    chat = await talk(ana, await world.person("ben"))
+    message_id = (await say(ana, chat, "https://example.org"))["id"]
+    async with asyncio.timeout(0.95):
+        await asyncio.gather(
+            ana.call("/chat", "pin", message_id=message_id), world.transact(show, message_id)
+        )
+    assert (await ana.call("/chat", "get", message_id=message_id))["preview"] is not None
+
+
+async def test_a_text_that_is_hidden_while_it_is_sent_again_is_kept_as_no_answer(
+    world, monkeypatch
+):
+    ana = await (await world.person("ana")).enter("/chat")
+    chat = await talk(ana, await world.person("ben"))
+    said = await say(ana, chat, "a secret", "one")
+    find, dwelling = chat_messages.find_sent, []
+
+    def find_and_dwell(tx, *args):
+        found = find(tx, *args)
+        dwelling.append(found)
+        if tx.dialect == "postgresql":
+            tx.scalar(select(func.pg_sleep(0.3)))
+        return found
+
+    monkeypatch.setattr(chat_messages, "find_sent", find_and_dwell)
+    again = {"conversation_id": chat, "client_id": "one", "text": "a secret", "request_id": "r"}
+    sending = asyncio.ensure_future(ana.call("/chat", "send", **again))
+    await until(lambda: dwelling)
+    await asyncio.gather(world.transact(hide, said["id"]), sending)
+    assert await rows_with(world, "a secret") == ["messages"]
+
+
+async def test_a_card_that_is_hidden_while_its_booking_changes_stays_hidden(world, monkeypatch):
+    ana = await (await world.person("ana")).enter("/chat")
+    ben = await (await world.person("ben", consultant=True)).enter("/chat")
+    shop, chat = await offer(world, ben), await talk(ana, ben)
+    booking = await ana.call("/chat", "request_booking", conversation_id=chat, **shop.ask())
+    card = (await ben.event("MESSAGE_SENT")).data["message"]
+    find, dwelling = chat_messages.list_cards, []
+
+    def find_and_dwell(tx, *args):
+        found = find(tx, *args)
+        dwelling.append(found)
+        if tx.dialect == "postgresql":
+            tx.scalar(select(func.pg_sleep(0.3)))
+        return found
+
+    monkeypatch.setattr(chat_messages, "list_cards", find_and_dwell)
+    await ben.call("/booking", "approve", booking_id=booking["id"])
+    await until(lambda: dwelling)
+    await world.transact(hide, card["id"])
+    await world.settle()
+    hidden = await ben.call("/chat", "get", message_id=card["id"])
+    assert (hidden["hidden"], hidden["card"]) == (True, None)
+
+
+def show(tx, message_id):
+    message = lock_text(tx, message_id)
+    show_preview(tx, message, LinkPreview("https://example.org/", "A title", None, None))

@@ -1,0 +1,195 @@
+"""Files in conversations: shown to all members, fetched by members, gone with their message."""
+
+import asyncio
+
+import pytest
+
+from tests.parts.ports import free_port
+from tests.platform.uploads.bringing import PDF, Bringer, bringer, picture
+from tests.wire_client import Refused
+from tests.world import Person, World, one_database, until
+
+
+@pytest.fixture
+async def world(make_world) -> World:
+    port = free_port()
+    return await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+async def ana(world: World):
+    person = await (await world.person("ana")).enter("/chat")
+    async with bringer(world, person) as one:
+        yield one
+
+
+@pytest.fixture
+async def ben(world: World) -> Person:
+    return await (await world.person("ben")).enter("/chat")
+
+
+async def talk(ana: Bringer, ben: Person) -> str:
+    conversation = await ana.person.call("/chat", "open", user_id=ben.id)
+    await ben.event("CONVERSATION_OPENED")
+    return conversation["id"]
+
+
+async def show(ana: Bringer, conversation_id: str, upload_id: str, client_id="one", **more):
+    return await ana.person.call(
+        "/chat",
+        "send_media",
+        conversation_id=conversation_id,
+        client_id=client_id,
+        upload_id=upload_id,
+        **more,
+    )
+
+
+async def code_of(who: Person, command: str, **payload) -> str:
+    with pytest.raises(Refused) as refused:
+        await who.call("/chat", command, **payload)
+    return refused.value.code
+
+
+async def test_a_picture_is_shown_to_all_and_fetched_by_each(world, ana, ben):
+    chat = await talk(ana, ben)
+    upload = await ana.bring(picture(), "image/jpeg", name="the garden.jpg")
+    sent = await show(ana, chat, upload["id"], text="look")
+    assert (sent["kind"], sent["text"], sent["card"]) == ("media", "look", None)
+    assert sent["media"] == {
+        "kind": "image",
+        "name": "the garden.jpg",
+        "content_type": "image/jpeg",
+        "size": upload["size"],
+        "width": 640,
+        "height": 480,
+        "duration_ms": None,
+        "thumbnail": True,
+    }
+    heard = await ben.event("MESSAGE_SENT")
+    assert heard.data["message"] == sent
+    history = await ben.call("/chat", "history", conversation_id=chat)
+    assert history["messages"] == [sent]
+    links = await ben.call("/chat", "media", message_id=sent["id"])
+    for url in (links["url"], links["thumbnail_url"]):
+        answer, content = await ana.fetch(url)
+        assert answer.status == 200
+        assert content
+    (shared,) = await world.stored("MEDIA_SHARED")
+    assert (shared["message_id"], shared["upload_id"]) == (sent["id"], upload["id"])
+    late = await ben.device()
+    await late.enter("/chat", since={f"chat:{chat}": heard.meta["seq"] - 1})
+    assert (await late.event("MESSAGE_SENT")).data["message"] == sent
+
+
+async def test_the_same_client_id_shows_one_message_also_at_once(world, ana, ben):
+    chat = await talk(ana, ben)
+    upload = await ana.bring(PDF, "application/pdf")
+    sent = await asyncio.gather(*(show(ana, chat, upload["id"]) for _ in range(4)))
+    assert [one["id"] for one in sent] == [sent[0]["id"]] * 4
+    assert (
+        await code_of(
+            ana.person,
+            "send_media",
+            conversation_id=chat,
+            client_id="two",
+            upload_id=upload["id"],
+        )
+        == "CONFLICT"
+    )
+
+
+async def test_only_ones_own_ready_file_is_shown(world, ana, ben):
+    chat = await talk(ana, ben)
+    begun = await ana.start(PDF, "application/pdf")
+    mine = await ana.bring(PDF, "application/pdf")
+    for who, upload_id in ((ana.person, begun["id"]), (ben, mine["id"]), (ben, chat)):
+        payload = {"conversation_id": chat, "client_id": "x", "upload_id": upload_id}
+        assert await code_of(who, "send_media", **payload) == "NOT_FOUND"
+    cem = await world.person("cem")
+    payload = {"conversation_id": chat, "client_id": "x", "upload_id": mine["id"]}
+    assert await code_of(cem, "send_media", **payload) == "NOT_FOUND"
+    assert (await ana.ask("DELETE", f"/uploads/{mine['id']}")) == {}
+
+
+async def test_links_are_for_who_may_read_the_message(world, ana, ben):
+    cem = await (await world.person("cem")).enter("/chat")
+    dan = await (await world.person("dan")).enter("/chat")
+    group = await ana.person.call(
+        "/chat", "create_group", name="Garden", member_ids=[ben.id, cem.id]
+    )
+    early = await show(ana, group["id"], (await ana.bring(PDF, "application/pdf"))["id"])
+    await ana.person.call("/chat", "remove_member", conversation_id=group["id"], user_id=cem.id)
+    await ana.person.call("/chat", "add_member", conversation_id=group["id"], user_id=dan.id)
+    late = await show(ana, group["id"], (await ana.bring(PDF, "application/pdf"))["id"], "two")
+    for who, readable in ((ben, (early, late)), (cem, (early,)), (dan, (late,))):
+        for message in (early, late):
+            if message in readable:
+                assert (await who.call("/chat", "media", message_id=message["id"]))["url"]
+            else:
+                assert await code_of(who, "media", message_id=message["id"]) == "NOT_FOUND"
+    eve = await world.person("eve")
+    assert await code_of(eve, "media", message_id=early["id"]) == "NOT_FOUND"
+
+
+async def test_a_file_goes_with_its_message(world, ana, ben):
+    chat = await talk(ana, ben)
+    upload = await ana.bring(picture(), "image/jpeg")
+    sent = await show(ana, chat, upload["id"], text="secret")
+    url = (await ben.call("/chat", "media", message_id=sent["id"]))["url"]
+    edited = await ana.person.call("/chat", "edit", message_id=sent["id"], text="no secret")
+    assert (edited["text"], edited["media"]) == ("no secret", sent["media"])
+    gone = await ana.person.call("/chat", "delete", message_id=sent["id"])
+    assert (gone["deleted"], gone["media"], gone["text"]) == (True, None, "")
+    assert await code_of(ben, "media", message_id=sent["id"]) == "NOT_FOUND"
+    await world.settle()
+    await until(lambda: not [one for one in files_of(world) if upload["id"] in one])
+    assert (await ana.fetch(url))[0].status == 404
+    late = await ben.device()
+    await late.enter("/chat", since={f"chat:{chat}": 0})
+    assert not [one for one in late.heard if (one.data.get("message") or {}).get("media")]
+
+
+def files_of(world: World) -> list[str]:
+    folder = world.settings.data_dir / "files"
+    return [str(one) for one in folder.rglob("*") if one.is_file()]
+
+
+@one_database
+async def test_a_recording_has_its_length_and_a_picture_has_none(world, ana, ben):
+    chat = await talk(ana, ben)
+    webm = b"\x1a\x45\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1fB\x86\x81\x01B\xf7\x81\x01" + (
+        b"B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webm" + bytes(200)
+    )
+    voice = await ana.bring(webm, "audio/webm;codecs=opus", name="voice.webm")
+    assert (voice["kind"], voice["content_type"]) == ("audio", "audio/webm")
+    sent = await show(ana, chat, voice["id"], duration_ms=4_200)
+    assert (sent["media"]["kind"], sent["media"]["duration_ms"]) == ("audio", 4_200)
+    still = await ana.bring(picture(), "image/jpeg")
+    sent = await show(ana, chat, still["id"], "two", duration_ms=4_200)
+    assert sent["media"]["duration_ms"] is None
+
+
+async def test_a_group_shows_a_picture_that_its_owner_brought(world, ana, ben):
+    async def set_picture(upload_id: str | None):
+        there = {"conversation_id": group["id"], "upload_id": upload_id}
+        return await ana.person.call("/chat", "set_picture", **there)
+
+    group = await ana.person.call("/chat", "create_group", name="G", member_ids=[ben.id])
+    first, second = [(await ana.bring(picture(), "image/jpeg"))["id"] for _ in range(2)]
+    assert (await set_picture(first))["picture_id"] == first
+    heard = await ben.event("CONVERSATION_CHANGED")
+    assert heard.data["message"]["card"]["kind"] == "picture_changed"
+    address = f"{world.url}/pictures/{first}"
+    assert (await ana.fetch(address))[0].status == 200
+    assert (await set_picture(second))["picture_id"] == second
+
+    async def gone() -> bool:
+        return (await ana.fetch(address))[0].status == 404
+
+    await until(gone)
+    async with bringer(world, ben) as other:
+        theirs = (await other.bring(picture(), "image/jpeg"))["id"]
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await set_picture(theirs)
+    assert (await set_picture(None))["picture_id"] is None

@@ -1,0 +1,117 @@
+"""What is one's own: muted, put away, drafted, removed; nobody else hears of it."""
+
+import pytest
+
+from tests.platform.chat.scenes import refused, say, talk, texts
+from tests.world import Person, World
+
+
+@pytest.fixture
+async def ana(world: World) -> Person:
+    return await (await world.person("ana")).enter("/chat")
+
+
+@pytest.fixture
+async def ben(world: World) -> Person:
+    return await (await world.person("ben")).enter("/chat")
+
+
+async def own(person: Person, **page):
+    """`(id, muted until, archived, draft)` of each listed conversation."""
+    listed = (await person.call("/chat", "list", **page))["conversations"]
+    return [(one["id"], one["muted_until"], one["archived"], one["draft"]) for one in listed]
+
+
+async def test_what_one_made_of_a_conversation_is_on_every_device_and_nobody_elses(ana, ben):
+    chat = await talk(ana, ben)
+    there = {"conversation_id": chat}
+    phone = await (await ana.device()).enter("/chat")
+    until = "2031-01-01T00:00:00Z"
+    await ana.call("/chat", "mute", **there, until=until)
+    state = await ana.call("/chat", "draft", **there, text="I have be")
+    assert state == {**there, "muted_until": until, "archived": False, "draft": "I have be"}
+    await phone.until(lambda: len(phone.events("CONVERSATION_ADJUSTED")) == 2)
+    assert phone.events("CONVERSATION_ADJUSTED")[-1].data == {"user_id": ana.id, "state": state}
+    assert await own(ana) == [(chat, until, False, "I have be")]
+    assert await own(ben) == [(chat, None, False, "")]
+    assert ben.events("CONVERSATION_ADJUSTED") == []
+    await ana.call("/chat", "mute", **there)
+    await ana.call("/chat", "draft", **there)
+    assert await own(ana) == [(chat, None, False, "")]
+
+
+async def test_a_moment_is_answered_told_and_listed_in_utc_whichever_zone_it_came_in(ana, ben):
+    chat = await talk(ana, ben)
+    local, utc = "2031-01-01T01:00:00+02:00", "2030-12-31T23:00:00Z"
+    state = await ana.call("/chat", "mute", conversation_id=chat, until=local)
+    told = await ana.event("CONVERSATION_ADJUSTED")
+    assert [state["muted_until"], told.data["state"]["muted_until"]] == [utc, utc]
+    assert await own(ana) == [(chat, utc, False, "")]
+
+
+async def test_the_same_again_tells_nothing(world, ana, ben):
+    chat = await talk(ana, ben)
+    for _ in range(3):
+        await ana.call("/chat", "archive", conversation_id=chat)
+    assert len(await world.stored("CONVERSATION_ADJUSTED")) == 1
+
+
+async def test_what_is_put_away_is_listed_apart_until_it_is_taken_back(ana, ben, world):
+    cleo = await world.person("cleo")
+    with_ben, with_cleo = await talk(ana, ben), await talk(ana, cleo)
+    await ana.call("/chat", "archive", conversation_id=with_ben)
+    await say(ben, with_ben, "are you there?")
+    assert [one[0] for one in await own(ana)] == [with_cleo]
+    assert [one[0] for one in await own(ana, archived=True)] == [with_ben]
+    await ana.event("MESSAGE_SENT")  # it is heard all the same
+    await ana.call("/chat", "archive", conversation_id=with_ben, on=False)
+    assert [one[0] for one in await own(ana)] == [with_ben, with_cleo]
+    assert await own(ana, archived=True) == []
+
+
+async def test_only_members_make_something_of_a_conversation(world, ana, ben):
+    cleo, eve = await world.person("cleo"), await world.person("eve")
+    group = await talk(ana, ben, cleo)
+    await ben.call("/chat", "leave", conversation_id=group)
+    for person in (ben, eve):
+        assert await refused(person, "mute", conversation_id=group) == "NOT_FOUND"
+        assert await refused(person, "archive", conversation_id=group) == "NOT_FOUND"
+        assert await refused(person, "draft", conversation_id=group, text="x") == "NOT_FOUND"
+    assert await refused(ana, "draft", conversation_id=group, text="x" * 8_001) == "INVALID"
+
+
+async def test_who_removes_a_message_for_themselves_alone_sees_it_nowhere(ana, ben):
+    chat = await talk(ana, ben)
+    first = await say(ben, chat, "first")
+    last = await say(ben, chat, "last")
+    phone = await (await ana.device()).enter("/chat")
+    for _ in range(2):
+        assert await ana.call("/chat", "delete_for_me", message_id=last["id"]) == {}
+    removed = await phone.event("MESSAGE_REMOVED")
+    assert removed.data["message_id"] == last["id"]
+    assert await texts(ana, chat) == ["first"]
+    assert await texts(ben, chat) == ["first", "last"]
+    [listed] = (await ana.call("/chat", "list"))["conversations"]
+    assert (listed["unread"], listed["last_message"]["id"]) == (1, first["id"])
+    for command, more in (("get", {}), ("react", {"emoji": "\U0001f44d"}), ("pin", {})):
+        assert await refused(ana, command, message_id=last["id"], **more) == "NOT_FOUND"
+    assert ben.events("MESSAGE_REMOVED") == []
+
+
+async def test_one_removes_what_one_may_read_and_no_more(world, ana, ben):
+    cleo, eve = await world.person("cleo"), await world.person("eve")
+    group = await talk(ana, ben)
+    early = await say(ana, group, "early")
+    shared = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
+    before = await say(ana, shared, "before")
+    await ana.call("/chat", "add_member", conversation_id=shared, user_id=cleo.id)
+    assert await refused(eve, "delete_for_me", message_id=early["id"]) == "NOT_FOUND"
+    assert await refused(cleo, "delete_for_me", message_id=before["id"]) == "NOT_FOUND"
+
+
+async def test_a_page_of_history_is_full_however_much_was_removed(ana, ben):
+    chat = await talk(ana, ben)
+    said = [await say(ben, chat, str(number)) for number in range(6)]
+    for message in said[3:5]:
+        await ana.call("/chat", "delete_for_me", message_id=message["id"])
+    assert await texts(ana, chat, limit=3) == ["1", "2", "5"]

@@ -1,0 +1,194 @@
+"""A hidden message is gone for everybody, wherever it was, and comes back as it was."""
+
+import asyncio
+
+import pytest
+
+from handlers.platform.chat.contracts.messages import LinkPreview
+from handlers.platform.chat.public import hide, lock_text, restore, show_preview
+from tests.parts.ports import free_port
+from tests.platform.chat.scenes import say, talk, texts
+from tests.platform.chat.test_messages import rows_with
+from tests.platform.moderation.scenes import code_of, flag, group_of, shown
+from tests.platform.uploads.bringing import PDF, bringer
+
+THUMB, PARTY = "\U0001f44d", "\U0001f389"
+
+
+@pytest.fixture
+async def people(world):
+    ana, ben, cleo = [await world.person(name) for name in ("ana", "ben", "cleo")]
+    return ana, ben, cleo
+
+
+async def test_a_hidden_text_is_gone_from_everywhere_but_its_row(world, people):
+    ana, ben, cleo = people
+    group = await talk(*people)
+    ask = {"conversation_id": group, "client_id": "one", "text": "rotten", "request_id": "r1"}
+    said = await ana.client.call("/chat", "send", **ask)
+    await ben.call("/chat", "react", message_id=said["id"], emoji=THUMB)
+    await say(ben, group, "fine")
+    await world.settle()
+    await world.transact(hide, said["id"])
+    hidden = (await ben.event("MESSAGE_HIDDEN")).data["message"]
+    assert hidden == said | {"text": "", "hidden": True}
+    for one in people:  # its sender too
+        assert await texts(one, group) == ["", "fine"]
+        assert await shown(one, said["id"]) == hidden
+    assert await ana.client.call("/chat", "send", **ask) == hidden
+    assert (await say(ana, group, "rotten", "one")) == hidden
+    late = await (await cleo.device()).enter("/chat", since={f"chat:{group}": 0})
+    assert "rotten" not in "".join(late.frames)
+    assert await rows_with(world, "rotten") == ["messages"]
+
+
+async def test_the_last_message_of_the_list_is_hidden_too(world, people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    said = await say(ana, chat, "rotten", "c1")
+    await world.transact(hide, said["id"])
+    (listed,) = (await ben.call("/chat", "list"))["conversations"]
+    assert (listed["last_message"]["text"], listed["last_message"]["hidden"]) == ("", True)
+
+
+async def test_what_it_links_is_gone_with_it_and_comes_back(world, people):
+    ana, ben, _ = people
+    said = await say(ana, await talk(ana, ben), "https://page.example")
+    page = {"title": "A rotten page", "description": None, "site_name": None}
+
+    def look_up(tx):
+        message = lock_text(tx, said["id"])
+        if message is not None:
+            show_preview(tx, message, LinkPreview(url="https://page.example", **page))
+        return message is not None
+
+    assert await world.transact(look_up)
+    before = await shown(ben, said["id"])
+    assert before["preview"]["title"] == "A rotten page"
+    await world.transact(hide, said["id"])
+    assert (await shown(ben, said["id"]))["preview"] is None
+    assert await rows_with(world, "A rotten page") == ["messages"]
+    assert not await world.transact(look_up), "nothing is shown with what is hidden"
+    await world.transact(restore, said["id"])
+    assert await shown(ben, said["id"]) == before
+
+
+async def test_it_is_found_by_nothing_that_it_says_and_pinned_without_it(world, people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    there, name = {"conversation_id": chat}, {"mentions": [ben.id]}
+    said = await ana.call("/chat", "send", **there, **name, client_id="c1", text="rotten apples")
+    await ana.call("/chat", "pin", message_id=said["id"])
+    await world.transact(hide, said["id"])
+    for one in (ana, ben):
+        assert (await one.call("/chat", "search", text="apples"))["messages"] == []
+        (pinned,) = (await one.call("/chat", "pins", **there))["messages"]
+        assert (pinned["text"], pinned["mentions"], pinned["hidden"]) == ("", [], True)
+    await world.transact(restore, said["id"])
+    for one in (ana, ben):
+        assert (await one.call("/chat", "search", text="apples"))["messages"] == [said]
+        assert (await one.call("/chat", "pins", **there))["messages"] == [said]
+
+
+async def test_it_comes_back_as_it_was_and_the_event_says_nothing_of_it(world, people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    said = await ana.client.call(
+        "/chat", "send", conversation_id=chat, client_id="c", text="fine", request_id="r1"
+    )
+    await ben.call("/chat", "react", message_id=said["id"], emoji=THUMB)
+    before = await shown(ben, said["id"])
+    await world.transact(hide, said["id"])
+    await world.transact(restore, said["id"])
+    back = await ben.event("MESSAGE_RESTORED")
+    assert back.data == {"conversation_id": chat, "message_id": said["id"]}
+    assert await shown(ben, said["id"]) == before
+    again = {"conversation_id": chat, "client_id": "c", "text": "fine", "request_id": "r1"}
+    assert await ana.client.call("/chat", "send", **again) == before
+
+
+async def test_who_was_out_when_it_was_said_gets_nothing_when_it_comes_back(world, people):
+    ana, ben, cleo = people
+    group = await talk(*people)
+    here = {"conversation_id": group}
+    early = await say(ana, group, "early")
+    await ana.call("/chat", "remove_member", **here, user_id=ben.id)
+    said = await say(ana, group, "secret")
+    await world.transact(hide, early["id"])
+    await world.transact(hide, said["id"])
+    await ana.call("/chat", "add_member", **here, user_id=ben.id)
+    await ana.call("/chat", "remove_member", **here, user_id=cleo.id)
+    for one in (early, said):
+        await world.transact(restore, one["id"])
+    await ben.event("MESSAGE_RESTORED", lambda data: data["message_id"] == said["id"])
+    assert await code_of(ben, "/chat", "get", message_id=said["id"]) == "NOT_FOUND"
+    assert await texts(ben, group) == ["early"]
+    assert "secret" not in "".join(ben.client.frames)
+    # who left after it was said reads it as before
+    assert await texts(cleo, group) == ["early", "secret"]
+    assert cleo.events("MESSAGE_RESTORED") == []
+
+
+async def test_a_hidden_message_is_taken_back_but_not_changed_and_gets_no_signs(world, people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    said = await say(ana, chat, "rotten", "c1")
+    await world.transact(hide, said["id"])
+    this = {"message_id": said["id"]}
+    assert await code_of(ana, "/chat", "edit", **this, text="better") == "CONFLICT"
+    assert await code_of(ben, "/chat", "react", **this, emoji=PARTY) == "NOT_FOUND"
+    assert await code_of(ben, "/chat", "edit", **this, text="better") == "NOT_FOUND"
+    gone = await ana.call("/chat", "delete", **this)
+    assert (gone["deleted"], gone["hidden"]) == (True, False)
+    assert await rows_with(world, "rotten") == []
+    await world.transact(restore, said["id"])
+    assert await world.stored("MESSAGE_RESTORED") == []
+    assert (await shown(ben, said["id"]))["deleted"]
+
+
+async def test_hiding_and_showing_again_happen_once_however_often_and_at_once(world, people):
+    ana, ben, _ = people
+    said = await say(ana, await talk(ana, ben), "rotten")
+    for change, name in ((hide, "MESSAGE_HIDDEN"), (restore, "MESSAGE_RESTORED")):
+        await asyncio.gather(*(world.transact(change, said["id"]) for _ in range(5)))
+        assert len(await world.stored(name)) == 1
+    assert (await shown(ben, said["id"]))["text"] == "rotten"
+
+
+async def test_a_message_is_hidden_or_taken_back_at_once_and_ends_as_taken_back(world, people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    for number in range(5):
+        said = await say(ana, chat, f"rotten {number}", f"c{number}")
+        await asyncio.gather(
+            world.transact(hide, said["id"]),
+            ana.call("/chat", "delete", message_id=said["id"]),
+            world.transact(restore, said["id"]),
+        )
+        last = await shown(ben, said["id"])
+        assert (last["deleted"], last["hidden"], last["text"]) == (True, False, "")
+    assert await rows_with(world, "rotten") == []
+
+
+async def test_a_hidden_file_is_fetched_by_nobody_and_comes_back(make_world):
+    port = free_port()
+    world = await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
+    group, (ana, ben) = await group_of(world, "ana", "ben")
+    async with bringer(world, ana) as bringing:
+        upload = await bringing.bring(PDF, "application/pdf", name="rotten.pdf")
+    ask = {"conversation_id": group, "client_id": "one", "upload_id": upload["id"]}
+    sent = await ana.call("/chat", "send_media", **ask)
+    await flag(ben, sent["id"])
+    await world.transact(hide, sent["id"])
+    hidden = await shown(ben, sent["id"])
+    assert (hidden["kind"], hidden["media"]) == ("media", None)
+    for one in (ana, ben):
+        assert await code_of(one, "/chat", "media", message_id=sent["id"]) == "NOT_FOUND"
+    mo = await world.person("mo", "moderator")
+    (case,) = (await mo.call("/moderation", "queue"))["cases"]
+    assert (await mo.call("/moderation", "media", case_id=case["id"]))["url"]
+    opened = await mo.call("/moderation", "case", case_id=case["id"])
+    assert opened["message"]["media"] == sent["media"]
+    await world.transact(restore, sent["id"])
+    assert (await shown(ben, sent["id"]))["media"] == sent["media"]
+    assert (await ben.call("/chat", "media", message_id=sent["id"]))["url"]

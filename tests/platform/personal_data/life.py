@@ -1,0 +1,306 @@
+"""Somebody who did everything, with a word in each field that is found nowhere else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from sqlalchemy import Boolean, Integer, Text, column, func, or_, select, text, type_coerce
+
+from storage.engine.columns import metadata
+from storage.engine.personal import personal_of
+from storage.platform.chat.search import catch_up
+from storage.platform.personal_data.personal_rows import Row
+from tests.parts.house import FakeHouse
+from tests.parts.house import person as known
+from tests.parts.ports import free_port
+from tests.platform.chat.scenes import FOREVER, offer, say, talk
+from tests.platform.identities.travel import CHALLENGE, VERIFIER, settings_for, traveller
+from tests.platform.uploads.bringing import Bringer, picture
+from tests.world import PASSWORD, Person, World, until
+
+ADDRESS = "203.0.113.177"
+PHONE = "Quetzalphone/7.0"
+SIGNS = ("\U0001f99c", "\U0001f423")
+FOUND_EVERYWHERE = {
+    "email": "kanarie.vogel@birds.example",
+    "first name": "Kanarinchen",
+    "last name": "Zeisigfeder",
+    "time zone": "Antarctica/Troll",
+    "about me": "a life among finches",
+    "gallery": "goldfinch-at-work.jpg",
+    "topic": "Warbling for beginners",
+    "description": "we warble until it hurts",
+    "icon": "siskin-icon.png",
+    "note": "a note about bullfinches",
+    "reason": "approved because of the nightingale",
+    "said": "chaffinch said nothing else",
+    "edited": "brambling, said better",
+    "client id": "greenfinch-of-the-client",
+    "group": "Crossbill fellowship",
+    "file name": "hawfinch-diary.txt",
+    "draft": "a draft about yellowhammers",
+    "caption": "look at this serin",
+    "subject": "the house's linnet",
+    "provider email": "linnet@work.example",
+    "device": "Quetzalphone",
+    "address": ADDRESS,
+}
+"""By what it is: the words that are hers."""
+IN_FILES = "the content is about redpolls"
+SECRETS = {"push token": "twite-push-token"}
+TAKEN_BACK = "rosefinch was taken back at once"
+
+
+@dataclass
+class Life:
+    """Ana and what she left; Ben and Cora, who know her."""
+
+    world: World
+    ana: Person
+    ben: Person
+    cora: Person
+    files: Bringer
+
+
+@asynccontextmanager
+async def living(make_world: Any, house: FakeHouse) -> AsyncIterator[Life]:
+    """All of it, settled."""
+    port = free_port()
+    settings = {
+        **settings_for(house),
+        "PARLEY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "PARLEY_TRUSTED_PROXIES": "127.0.0.1/32",
+        "PARLEY_EXPORT_PROGRESS_EVERY_S": "0",
+    }
+    world = await make_world(port=port, **settings)
+    ana = await arrive(world)
+    ben, cora = await world.person("ben", consultant=True), await world.person("cora")
+    await describe_herself(world, ana, house)
+    async with bringing(world, ana) as files:
+        life = Life(world, ana, ben, cora, files)
+        await meet(life)
+        await converse(life)
+        await world.settle()
+        yield life
+
+
+@asynccontextmanager
+async def bringing(world: World, person: Person) -> AsyncIterator[Bringer]:
+    async with aiohttp.ClientSession(headers={"X-Forwarded-For": ADDRESS}) as http:
+        yield Bringer(world, person, http)
+
+
+def hers(**more: str) -> dict[str, str]:
+    return {"User-Agent": f"{PHONE} (robin)", "X-Forwarded-For": ADDRESS, **more}
+
+
+async def arrive(world: World) -> Person:
+    """By the front door, from a device of hers; and once more, with a slip."""
+    door = await world.connect(**hers())
+    await door.enter("/signup", "/auth")
+    email = FOUND_EVERYWHERE["email"]
+    await door.call("/signup", "start", email=email)
+    names = {name: FOUND_EVERYWHERE[name.replace("_", " ")] for name in ("first_name", "last_name")}
+    pincode = await world.mails.pincode(email)
+    about = {"email": email, "pincode": pincode, "password": PASSWORD}
+    session = await door.call("/signup", "complete", **about, **names)
+    await door.ask("/auth", "login", {"email": email, "password": "not this one"})
+    second = await world.connect(**hers(**{"User-Agent": "Quetzalphone-two/8.0"}))
+    await second.enter("/auth")
+    await second.call("/auth", "login", email=email, password=PASSWORD)
+    return Person(world, "ana", session, await world.connect(session["access_token"], **hers()))
+
+
+async def describe_herself(world: World, ana: Person, house: FakeHouse) -> None:
+    await ana.call("/profile", "update", time_zone=FOUND_EVERYWHERE["time zone"], request_id="zone")
+    house.person = known("linnet", email=FOUND_EVERYWHERE["provider email"])
+    async with traveller(world) as browser:
+        proof = {"ticket": await browser.ticket(house, challenge=CHALLENGE), "verifier": VERIFIER}
+    await ana.call("/profile", "link", **proof, request_id="link")
+    await ana.call(
+        "/consultants",
+        "become",
+        about_me=FOUND_EVERYWHERE["about me"],
+        languages=["en"],
+        country="AQ",
+        time_zone=FOUND_EVERYWHERE["time zone"],
+        age=77,
+        gender="undisclosed",
+    )
+    token = SECRETS["push token"]
+    await ana.call("/notifications", "register_device", platform="ios", token=token)
+    await ana.call("/presence", "set_status", status="busy")
+    await ana.call("/profile", "send_proof")
+
+
+async def meet(life: Life) -> None:
+    """Bookings in both roles, one of them shown in a conversation; a call; a waiting list."""
+    ana, ben, cora = life.ana, life.ben, life.cora
+    topic = await ana.call(
+        "/consultants",
+        "add_topic",
+        name=FOUND_EVERYWHERE["topic"],
+        description=FOUND_EVERYWHERE["description"],
+        hourly_rate={"amount": 7777, "currency": "EUR"},
+        minimal_duration_minutes=10,
+    )
+    days = [{"weekday": day, "hour": 9, "max_calls": 1} for day in FOREVER]
+    week = await ana.call("/availability", "set_default_schedule", time_zone="UTC", blocks=days)
+    block = {"block_id": week["blocks"][-1]["id"], "topic_id": topic["id"]}
+    asked = await ben.call("/booking", "request", **block, note="of Ben to Ana")
+    reason = FOUND_EVERYWHERE["reason"]
+    about = {"booking_id": asked["id"], "reason": reason, "request_id": "yes"}
+    await ana.call("/booking", "approve", **about)
+    offered = await offer(life.world, ben)
+    chat = await talk(ana, ben)
+    note = FOUND_EVERYWHERE["note"]
+    shown = {"conversation_id": chat, **offered.ask(20), "note": note}
+    mine = await ana.call("/chat", "request_booking", **shown, request_id="ask")
+    await ben.call("/booking", "approve", booking_id=mine["id"], request_id="approve")
+    full = {"block_id": offered.blocks[3]["id"], "topic_id": offered.topic["id"]}
+    await cora.call("/booking", "request", **full)
+    await ana.call("/availability", "join_waiting_list", block_id=full["block_id"])
+    await ana.call("/availability", "set_available_now", available=True)
+    now = {"consultant_id": ana.id, "topic_id": topic["id"]}
+    at_once = await cora.call("/booking", "request_now", **now)
+    await ana.call("/booking", "approve", booking_id=at_once["id"])
+    call = (await cora.call("/call", "current"))["call"]
+    for one in (ana, cora):
+        await one.call("/call", "join", call_id=call["id"])
+    life.world.clock.advance(90)
+    await ana.call("/call", "end", call_id=call["id"])
+
+
+async def converse(life: Life) -> None:
+    """Texts, files, signs and groups."""
+    ana, ben, cora = life.ana, life.ben, life.cora
+    chat = await talk(ana, ben)
+    said = await say(ana, chat, FOUND_EVERYWHERE["said"], FOUND_EVERYWHERE["client id"])
+    await ben.call("/chat", "react", message_id=said["id"], emoji=SIGNS[0], on=True)
+    edited = await say(ana, chat, "before it was edited", "greenfinch-of-the-client two")
+    text = FOUND_EVERYWHERE["edited"]
+    await ana.call("/chat", "edit", message_id=edited["id"], text=text, request_id="edit")
+    gone = await say(ana, chat, TAKEN_BACK, "greenfinch-of-the-client three")
+    await ana.call("/chat", "delete", message_id=gone["id"])
+    answered = await say(ben, chat, "Ben keeps what he said")
+    await ana.call("/chat", "react", message_id=answered["id"], emoji=SIGNS[1], on=True)
+    await ana.call("/chat", "mark_read", conversation_id=chat, seq=answered["seq"])
+    name = FOUND_EVERYWHERE["group"]
+    group = await ana.call("/chat", "create_group", name=name, member_ids=[ben.id])
+    await ben.event("CONVERSATION_OPENED", lambda data: data["conversation"]["id"] == group["id"])
+    added = {"conversation_id": group["id"], "user_id": cora.id, "request_id": "add"}
+    await ben.call("/chat", "add_member", **added)
+    await say(cora, group["id"], "Cora keeps it too")
+    renamed = "Twite fellowship, renamed"
+    about = {"conversation_id": group["id"], "request_id": "rename"}
+    await ana.call("/chat", "rename", **about, name=renamed)
+    await ana.call("/chat", "rename", **{**about, "request_id": "back"}, name=name)
+    draft = {"conversation_id": chat, "text": FOUND_EVERYWHERE["draft"]}
+    await ana.call("/chat", "draft", **draft)
+    await ana.call("/chat", "pin", message_id=answered["id"], on=True)
+    await ana.call("/chat", "delete_for_me", message_id=answered["id"])
+    theirs = await talk(ben, cora, ana)
+    await say(ana, theirs, FOUND_EVERYWHERE["said"], "greenfinch-of-the-client four")
+    await bring_files(life, chat)
+
+
+async def bring_files(life: Life, chat: str) -> None:
+    mine = await life.files.bring(picture(), "image/jpeg", name="my face.jpg")
+    await life.ana.call("/profile", "set_picture", upload_id=mine["id"], request_id="picture")
+    await show_pictures(life)
+    name, content = FOUND_EVERYWHERE["file name"], IN_FILES.encode()
+    file = await life.files.bring(content, "text/plain", name=name)
+    shown = {"conversation_id": chat, "upload_id": file["id"], "text": FOUND_EVERYWHERE["caption"]}
+    client_id = "greenfinch-of-the-client five"
+    await life.ana.call("/chat", "send_media", **shown, client_id=client_id, request_id="send")
+
+
+async def show_pictures(life: Life) -> None:
+    """Of herself as a consultant, and of what she offers."""
+    seen, icon = [
+        await life.files.bring(picture(), "image/jpeg", name=FOUND_EVERYWHERE[what])
+        for what in ("gallery", "icon")
+    ]
+    await life.ana.call("/consultants", "update", picture_id=seen["id"])
+    me = await life.ana.call("/consultants", "get", consultant_id=life.ana.id)
+    shown = {"topic_id": me["topics"][0]["id"], "icon_id": icon["id"]}
+    await life.ana.call("/consultants", "update_topic", **shown)
+
+
+# What is there.
+
+
+async def find(world: World, *words: str) -> dict[str, set[str]]:
+    """By word, every column of every table, and every file, in which it is found."""
+    found: dict[str, set[str]] = {}
+    for table in metadata.sorted_tables:
+        rows = await world.read(lambda tx, one=EVERYTHING[table]: tx.all(Row, one))
+        for row in rows:
+            for place, value in zip(table.columns, row, strict=True):
+                for word in words:
+                    if word in str(value):
+                        found.setdefault(word, set()).add(f"{table.name}.{place.name}")
+    for file in files_of(world):
+        content = file.read_bytes()
+        for word in words:
+            if word.encode() in content:
+                found.setdefault(word, set()).add(str(file))
+    return found
+
+
+async def searched(world: World) -> str:
+    """What the databases themselves hold of messages, to search in."""
+    if not (shared := world.app.database.shared):
+        await world.transact(catch_up)
+    held = text("SELECT terms FROM messages" if shared else "SELECT text FROM message_search")
+    rows = await world.read(lambda tx: tx.all(Row, held.columns(column("held", Text))))
+    return str(rows)
+
+
+def _raw(place: Any) -> Any:
+    """As it is kept: nothing made of the text."""
+    return place if isinstance(place.type, Integer | Boolean) else type_coerce(place, Text)
+
+
+EVERYTHING = {table: select(*map(_raw, table.columns)) for table in metadata.sorted_tables}
+
+
+def files_of(world: World) -> list[Path]:
+    folder = world.settings.data_dir / "files"
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+async def count_rows(world: World, *people: Person) -> dict[str, int]:
+    """How many rows of each table are these people's."""
+    counts = {}
+    for table in metadata.sorted_tables:
+        declared = personal_of(table)
+        owners = set(declared.deleted_with) or set(declared.cleared_for)
+        owners -= set(declared.found_through)
+        if owners:
+            ids = [one.id for one in people]
+            theirs = or_(*(table.c[owner].in_(ids) for owner in owners))
+            counted = select(func.count()).select_from(table).where(theirs)
+            counts[table.name] = await world.read(lambda tx, one=counted: tx.scalar(one))
+    return counts
+
+
+async def rows_of(world: World, table: Any, owner: str, user_id: str) -> list[dict[str, Any]]:
+    """The rows in which a column names this person."""
+    of_owner = select(table).where(table.c[owner] == user_id)
+    rows = await world.read(lambda tx: tx.all(Row, of_owner))
+    return [dict(zip(table.columns.keys(), row, strict=True)) for row in rows]
+
+
+async def prepared(person: Person) -> dict[str, Any]:
+    """What `get` says once the export is ready."""
+
+    async def ready() -> Any:
+        account = await person.call("/account", "get")
+        return account if account["url"] else None
+
+    account: dict[str, Any] = await until(ready)
+    return account

@@ -1,0 +1,258 @@
+"""Mails: composed in two parts, handed over at least once, tried again, given up, never kept."""
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from handlers.kit.wording import ANYBODY, Code, Plain, Reader
+from handlers.platform.account.mails import LEAVING_ADDRESS
+from handlers.platform.notifications.mails import NOTICE
+from handlers.platform.pincodes import mails
+from handlers.platform.send import service
+from handlers.platform.send.public import compose
+from storage.engine.columns import metadata
+from storage.events.log import events
+from tests.parts.ports import free_port
+from tests.wire_client import Client
+from tests.world import World, address_of, one_database, until
+
+ANA = address_of("ana")
+PINCODE = {"pincode": Code("123456"), "life": timedelta(minutes=10)}
+
+
+async def ask_for_pincode(world: World) -> Client:
+    stranger = await world.visitor("/signup")
+    await stranger.call("/signup", "start", email=ANA)
+    return stranger
+
+
+async def everything(world: World) -> str:
+    """All rows of all tables."""
+
+    def read(tx):
+        return [tx.all(lambda *row: row, select(table)) for table in metadata.sorted_tables]
+
+    return repr(await world.read(read))
+
+
+async def sealed(world: World) -> Any:
+    """What the event rows of SEND_NOTIFICATION carry."""
+    named = select(events.c.data).where(events.c.name == "SEND_NOTIFICATION")
+    return await world.read(lambda tx: tx.scalars(named))
+
+
+async def outcomes(world: World) -> dict[str, list]:
+    await world.settle()
+    names = ("DELIVERY_SUCCEEDED", "RETRY_SCHEDULED", "DELIVERY_FAILED")
+    return {name: found for name in names if (found := await world.stored(name))}
+
+
+async def test_a_mail_has_a_sender_a_date_a_text_and_a_page(world):
+    await ask_for_pincode(world)
+    pincode = await world.mails.pincode(ANA)
+    mail = await world.mails.wait_for(ANA)
+    assert mail["From"] == "Parley <parley@localhost>"
+    assert mail["Subject"] == "Your Parley pincode"
+    assert mail["Date"].datetime.tzinfo is not None
+    assert mail.get_content_type() == "multipart/alternative"
+    for part in ("plain", "html"):
+        content = mail.get_body((part,)).get_content()
+        assert pincode in content
+        assert "10 minutes" in content
+    assert mail.get_body(("html",)).get_content().startswith("<!doctype html>")
+    found = await outcomes(world)
+    assert found.keys() == {"DELIVERY_SUCCEEDED"}
+    [delivered] = found["DELIVERY_SUCCEEDED"]
+    assert mail["Message-ID"] == f"<{delivered['dispatch_id']}@parley>"
+    assert (delivered["channel"], delivered["attempts"]) == ("email", 1)
+
+
+async def test_a_pincode_is_sealed_on_its_way_and_kept_nowhere_afterwards(world, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(world.app.relay, "serve", lambda queue: None)
+        await ask_for_pincode(world)
+        [on_its_way] = await sealed(world)
+        before = await everything(world)
+    await world.settle()
+    pincode = await world.mails.pincode(ANA)
+    assert pincode in world.app.kernel.keys.open(on_its_way)
+    assert pincode not in before
+    assert ANA not in on_its_way
+    await outcomes(world)
+    assert await sealed(world) == [""]
+    assert pincode not in (after := await everything(world))
+    assert world.app.kernel.keys.seal("")[:6] not in after, "nothing sealed is left either"
+
+
+@one_database
+async def test_what_people_wrote_stays_text_in_a_page_and_one_line_each(world):
+    values = {
+        "title": Plain("A\n<b>"),
+        "body": Plain("<script>alert(1)</script>\r\n\nPay\u2028 at\u202e once\x1b"),
+        "first_name": Plain("&"),
+    }
+    mail = await world.transact(
+        lambda tx: compose(tx, NOTICE, ANA, ANYBODY, values, link="/a"),
+    )
+    assert (mail.subject, mail.channel, mail.to) == ("A <b>", "email", ANA)
+    assert "<script>" not in mail.html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in mail.html
+    assert "Hello &amp;," in mail.html
+    assert "\n\n<script>alert(1)</script> Pay at once\n\n" in mail.text
+    assert "http://localhost:8000/#/a" in mail.text
+
+
+@one_database
+async def test_a_mail_is_in_its_readers_language_and_quotes_what_people_wrote(world):
+    values = {**PINCODE, "new_email": "<b>new@example.org</b>"}
+    german = Reader(language="de", time_zone="Europe/Berlin")
+    mail = await world.transact(
+        lambda tx: compose(tx, LEAVING_ADDRESS, ANA, german, values, link="/forgot")
+    )
+    assert mail.subject == "Ihr Parley-Code für eine neue E-Mail-Adresse"
+    assert "in “<b>new@example.org</b>” ändern" in mail.text
+    assert "in “&lt;b&gt;new@example.org&lt;/b&gt;” ändern" in mail.html
+    assert "\n\n123456\n\n" in mail.text
+    assert 'font-weight:700">123456</p>' in mail.html, "on its own, and large"
+    assert "10 Minuten" in mail.text
+    assert mail.text.endswith("Passwort zurücksetzen: http://localhost:8000/#/forgot\n")
+    assert '<a href="http://localhost:8000/#/forgot">Passwort zurücksetzen</a>' in mail.html
+    assert '<html lang="de">' in mail.html
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("values", "link"), [({}, None), ({**PINCODE, "more": "x"}, None), (PINCODE, "/a")]
+)
+async def test_a_mail_is_composed_of_what_it_declares_and_nothing_else(world, values, link):
+    with pytest.raises(TypeError):
+        await world.transact(lambda tx: compose(tx, mails.PINCODE, ANA, ANYBODY, values, link=link))
+
+
+async def test_a_mail_goes_out_by_smtp(make_world, mailbox):
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    await ask_for_pincode(world)
+    mail = await mailbox.wait_for(to=ANA)
+    assert (mail.sender, mail.recipients) == ("parley@localhost", (ANA,))
+    assert mail.subject == "Your Parley pincode"
+    found = re.search(r"\b\d{6}\b", mail.text)
+    assert found is not None
+    assert found[0] in mail.message.get_body(("html",)).get_content()
+    assert (await outcomes(world)).keys() == {"DELIVERY_SUCCEEDED"}
+
+
+@pytest.mark.stopped_clock
+async def test_a_mail_server_that_is_away_is_tried_again_and_again_and_then_given_up(make_world):
+    away = f"smtp://127.0.0.1:{free_port()}"
+    world = await make_world(PARLEY_MAIL_URL=away, PARLEY_MAIL_TRIES="4")
+    await ask_for_pincode(world)
+    for attempts, pause_s in [(1, 2), (2, 4), (3, 8)]:
+        started = world.clock.now()
+        found = await outcomes(world)
+        assert found.keys() == {"RETRY_SCHEDULED"}
+        retries = found["RETRY_SCHEDULED"]
+        assert [one["attempts"] for one in retries] == list(range(1, attempts + 1))
+        assert retries[-1].keys() >= {"dispatch_id", "channel", "at", "reason"}
+        assert retries[-1]["at"] >= started.isoformat()
+        world.clock.advance(pause_s - 1)
+        assert len((await outcomes(world))["RETRY_SCHEDULED"]) == attempts, "not before its time"
+        world.clock.advance(1.5)
+    [failed] = (await outcomes(world))["DELIVERY_FAILED"]
+    assert (failed["attempts"], failed["channel"]) == (4, "email")
+    assert failed["reason"]
+    world.clock.advance(3600)
+    assert {name: len(found) for name, found in (await outcomes(world)).items()} == {
+        "RETRY_SCHEDULED": 3,
+        "DELIVERY_FAILED": 1,
+    }
+    assert await sealed(world) == [""]
+    assert world.app.kernel.keys.seal("")[:6] not in await everything(world)
+
+
+@pytest.mark.parametrize("moment", ["handle_RCPT", "handle_DATA"])
+async def test_a_mail_that_is_refused_for_now_arrives_later(make_world, mailbox, moment):
+    accept = getattr(type(mailbox), moment, None)
+    refusing(mailbox, moment, "451 come back later")
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    await ask_for_pincode(world)
+    assert (await outcomes(world)).keys() == {"RETRY_SCHEDULED"}
+    delattr(mailbox, moment)
+    assert getattr(type(mailbox), moment, None) is accept
+    world.clock.advance(3)
+    [delivered] = (await outcomes(world))["DELIVERY_SUCCEEDED"]
+    assert delivered["attempts"] == 2
+    assert (await mailbox.wait_for(to=ANA)).subject == "Your Parley pincode"
+    assert len(mailbox.mails) == 1
+
+
+@pytest.mark.parametrize("moment", ["handle_RCPT", "handle_DATA"])
+async def test_a_mail_that_is_refused_for_good_is_given_up_at_once(make_world, mailbox, moment):
+    refusing(mailbox, moment, "550 nobody here")
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    await ask_for_pincode(world)
+    found = await outcomes(world)
+    assert found.keys() == {"DELIVERY_FAILED"}
+    [failed] = found["DELIVERY_FAILED"]
+    assert failed["attempts"] == 1
+    assert ANA not in failed["reason"]
+
+
+def refusing(mailbox, moment: str, answer: str) -> None:
+    """Let the mail server answer so from its next connection on."""
+
+    async def refuse(*args) -> str:
+        return answer
+
+    setattr(mailbox, moment, refuse)
+
+
+async def test_a_mail_whose_delivery_was_not_noted_comes_twice_under_one_id(
+    make_world, mailbox, monkeypatch
+):
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "record", lambda *args: 1 / 0)
+        await ask_for_pincode(world)
+        await until(lambda: mailbox.mails)
+        await world.settle()
+    world.clock.advance(60)
+    [delivered] = (await outcomes(world))["DELIVERY_SUCCEEDED"]
+    ids = {mail.message["Message-ID"] for mail in mailbox.mails}
+    assert len(mailbox.mails) == 2
+    assert ids == {f"<{delivered['dispatch_id']}@parley>"}
+
+
+@one_database
+@pytest.mark.parametrize("address", ["=?utf-8?q?eve=40x.com=2C?=z@y.z", "a@[x.y", "a@(x).y"])
+async def test_an_address_that_headers_read_otherwise_gets_nothing(make_world, mailbox, address):
+    """Doors refuse such an address; one that came in nevertheless is given up at once."""
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    await world.transact(
+        lambda tx: tx.publish(compose(tx, mails.PINCODE, address, ANYBODY, PINCODE))
+    )
+    [failed] = (await outcomes(world))["DELIVERY_FAILED"]
+    assert (failed["attempts"], failed["reason"]) == (1, "no mail can be made of it")
+    assert mailbox.mails == []
+
+
+async def test_a_mail_server_that_answers_too_slowly_is_left_and_tried_again(
+    make_world, mailbox, monkeypatch
+):
+    monkeypatch.setattr("handlers.platform.send.mail.SMTP_STEP_S", 1.0)
+    monkeypatch.setattr("handlers.platform.send.mail.SMTP_WHOLE_S", 0.1)
+    answering = asyncio.Event()
+
+    async def refuse_late(*args) -> str:
+        await answering.wait()
+        return "451 come back later"
+
+    mailbox.handle_RCPT = refuse_late
+    world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
+    await ask_for_pincode(world)
+    [retry] = (await outcomes(world))["RETRY_SCHEDULED"]
+    answering.set()
+    assert retry["reason"] == "TimeoutError"

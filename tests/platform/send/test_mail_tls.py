@@ -1,0 +1,138 @@
+"""Mails, and the password for the mail server, go out over verified TLS or not at all."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.platform.send.contracts import SendNotification
+from handlers.platform.send.mail import Mailer, MailRefused, by_smtp, read_mail_url
+from server.settings import WrongSetting, read_settings
+from storage.engine.clock import SystemClock
+from tests.parts.mail import Mailbox, make_certificate, running_mailbox
+
+TO = "ana@example.org"
+LOGIN = "parley:p%40ss@"
+
+
+async def send(url: str) -> None:
+    content: dict[str, Any] = {
+        "dispatch_id": "one",
+        "channel": "email",
+        "kind": "pincode",
+        "to": TO,
+        "subject": "Your Parley pincode",
+        "text": "Your pincode is 123456",
+        "html": "<p>Your pincode is 123456</p>",
+    }
+    mailer = Mailer(by_smtp(url), "Parley <parley@localhost>", SystemClock())
+    await asyncio.wait_for(mailer.send(SendNotification(**content)), 20)
+
+
+def url_of(mailbox: Mailbox, login: str = LOGIN, scheme: str = "smtp", host: str = "") -> str:
+    return f"{scheme}://{login}{host or mailbox.host}:{mailbox.port}"
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The certificate of 127.0.0.1, by an authority that this machine trusts."""
+    file = make_certificate(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return file
+
+
+async def refusal(url: str) -> MailRefused:
+    with pytest.raises(MailRefused) as refused:
+        await send(url)
+    assert not refused.value.final, "it is tried again: the operator may mend it"
+    return refused.value
+
+
+async def test_a_password_is_not_sent_to_a_server_without_tls(logs):
+    async with running_mailbox() as mailbox:
+        assert "STARTTLS" in str(await refusal(url_of(mailbox)))
+        assert (mailbox.logins, mailbox.mails) == ([], [])
+    assert logs.getvalue().count("mail_not_sent") == 1
+    assert "p@ss" not in logs.getvalue()
+
+
+async def test_a_password_goes_to_a_server_with_a_valid_certificate(trusted):
+    async with running_mailbox(trusted) as mailbox:
+        await send(url_of(mailbox))
+        assert mailbox.logins == [("parley", "p@ss", True)]
+        assert [mail.recipients for mail in mailbox.mails] == [(TO,)]
+
+
+async def test_smtps_takes_a_valid_certificate(trusted):
+    async with running_mailbox(trusted, whole=True) as mailbox:
+        await send(url_of(mailbox, scheme="smtps"))
+        assert [login[:2] for login in mailbox.logins] == [("parley", "p@ss")]
+        assert len(mailbox.mails) == 1
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["starttls", "smtps"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "mail.example.org"], ids=["unknown", "another's"])
+async def test_a_certificate_that_is_not_valid_gets_nothing(
+    tmp_path, monkeypatch, trusted, logs, whole, host
+):
+    """Signed by nobody who is trusted; or trusted, but of another host."""
+    (tmp_path / "other").mkdir()
+    wrong = make_certificate(tmp_path / "other", host)
+    if host != "127.0.0.1":
+        monkeypatch.setenv("SSL_CERT_FILE", str(wrong))
+    async with running_mailbox(wrong, whole=whole) as mailbox:
+        reason = str(await refusal(url_of(mailbox, scheme="smtps" if whole else "smtp")))
+        assert "TLS failed" in reason
+        assert (mailbox.logins, mailbox.mails) == ([], [])
+    assert logs.getvalue().count("mail_not_sent") == 1
+
+
+async def test_a_relay_on_this_machine_needs_no_tls(tmp_path):
+    async with running_mailbox() as mailbox:
+        await send(url_of(mailbox, login=""))
+        assert len(mailbox.mails) == 1
+    untrusted = make_certificate(tmp_path, "127.0.0.1")
+    async with running_mailbox(untrusted) as mailbox:
+        await send(url_of(mailbox, login=""))
+        assert len(mailbox.mails) == 1
+
+
+async def test_a_server_elsewhere_gets_no_mail_in_clear_unless_the_operator_says_so(monkeypatch):
+    monkeypatch.setattr("handlers.platform.send.mail.is_loopback", lambda host: False)
+    async with running_mailbox() as mailbox:
+        assert "STARTTLS" in str(await refusal(url_of(mailbox, login="")))
+        assert mailbox.mails == []
+        await send(url_of(mailbox, login="") + "?tls=opportunistic")
+        assert len(mailbox.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "tls"),
+    [
+        ("smtp://localhost", "opportunistic"),
+        ("smtp://[::1]:25", "opportunistic"),
+        ("smtp://a:b@localhost", "required"),
+        ("smtp://mail.example.org", "required"),
+        ("smtp://mail.example.org?tls=opportunistic", "opportunistic"),
+        ("smtps://mail.example.org", "whole"),
+    ],
+)
+def test_tls_is_required_where_something_could_be_read_on_the_way(url, tls):
+    assert read_mail_url(url).tls == tls
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://a:secret@mail.example.org?tls=opportunistic",
+        "smtps://mail.example.org?tls=opportunistic",
+        "smtp://mail.example.org?tls=off",
+        "smtp://mail.example.org?verify=no",
+        "smtp://a:sec/ret@mail.example.org",
+    ],
+)
+def test_a_url_that_asks_for_less_is_refused_at_the_start(url):
+    with pytest.raises(WrongSetting, match="PARLEY_MAIL_URL") as refused:
+        read_settings({"PARLEY_MAIL_URL": url})
+    assert "sec" not in str(refused.value)

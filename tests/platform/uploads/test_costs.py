@@ -1,0 +1,193 @@
+"""What costly pictures cost a real server: its memory, and the time of the people beside."""
+
+import asyncio
+import io
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from handlers.platform.uploads.pictures import FORMATS
+from server.sandbox.confinement import ADDRESS_SPACE_MAX
+from tests.platform.uploads.bombs import (
+    BOMBS,
+    HUGE,
+    SWELLING,
+    png_of,
+    rows,
+    webp_with_a_vast_canvas,
+)
+from tests.platform.uploads.bringing import Bringer, RestRefused, bringer, picture
+from tests.world import Process, one_database, until
+
+pytestmark = [one_database, pytest.mark.timeout(180)]
+MEGABYTE = 1024**2
+GROWTH_MAX = 30 * MEGABYTE
+INTERPRETER = 60 * MEGABYTE
+"""What the sandbox has without a picture, and what its codecs allocate beside the pixels."""
+JOBS = 18
+
+
+def encoded(image: Image.Image, form: str, **more) -> bytes:
+    made = io.BytesIO()
+    image.save(made, form, **more)
+    return made.getvalue()
+
+
+def vast_jpeg() -> bytes:
+    return encoded(Image.new("RGB", (HUGE, HUGE), "teal"), "JPEG", progressive=True)
+
+
+def vast_png() -> bytes:
+    return png_of((HUGE, HUGE), 8, 6, rows(HUGE, HUGE, b"\1\2\3\x80"))
+
+
+def large_webp() -> bytes:
+    return encoded(Image.new("RGBA", (3_500, 3_500), (9, 9, 9, 9)), "WEBP", lossless=True, method=0)
+
+
+def large_gif() -> bytes:
+    frames = [Image.new("P", (2_000, 2_000), number) for number in range(6)]
+    return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+COSTLY: dict[str, tuple[Callable[[], bytes], str]] = {
+    "a progressive JPEG": (vast_jpeg, "image/jpeg"),
+    "a PNG": (vast_png, "image/png"),
+    "a lossless WebP": (large_webp, "image/webp"),
+    "a GIF that moves": (large_gif, "image/gif"),
+}
+"""Few bytes each; they are taken, and are close to the most that is."""
+
+
+def memory_of(pid: int, name: str) -> int:
+    """Bytes; `VmRSS` is what a process has, `VmHWM` the most that it had."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024
+
+
+def pid_of(process: Process) -> int:
+    assert process._running is not None
+    return process._running.pid
+
+
+def sandbox_of(process: Process) -> int | None:
+    pid = pid_of(process)
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(found[0]) if found else None
+
+
+@pytest.fixture
+async def people(process: Process) -> AsyncIterator[tuple[Bringer, Bringer]]:
+    """Two who have brought a picture each, so that all is loaded."""
+    async with AsyncExitStack() as stack:
+        found = []
+        for name in ("ana", "ben"):
+            person = await process.sign_up(name)
+            found.append(await stack.enter_async_context(bringer(process, person)))
+            await found[-1].bring(picture(), "image/jpeg")
+        yield found[0], found[1]
+
+
+async def refusal(who: Bringer, content: bytes, kind: str) -> RestRefused:
+    with pytest.raises(RestRefused) as refused:
+        await who.bring(content, kind)
+    return refused.value
+
+
+async def test_pictures_that_ask_for_much_take_nothing_of_the_server(process, people):
+    ana, _ = people
+    pid, before = pid_of(process), memory_of(pid_of(process), "VmHWM")
+    for content, kind in BOMBS.values():
+        assert (await refusal(ana, content, kind)).code == "CONTENT_WRONG"
+    for content, kind, size in SWELLING.values():
+        view = await ana.bring(content, kind)
+        assert (view["width"], view["height"]) == size
+    assert memory_of(pid, "VmHWM") - before < GROWTH_MAX
+
+
+async def test_the_reported_picture_is_refused_in_words(process, people):
+    ana, _ = people
+    pid, before = pid_of(process), memory_of(pid_of(process), "VmHWM")
+    refused = await refusal(ana, webp_with_a_vast_canvas(), "image/webp")
+    assert refused.code == "CONTENT_WRONG"
+    assert refused.details == {"reason": "needs too much memory to decode"}
+    assert memory_of(pid, "VmHWM") - before < 5 * MEGABYTE
+    assert memory_of(sandbox_of(process), "VmHWM") < 60 * MEGABYTE, "it was not decoded"
+
+
+@pytest.mark.parametrize(("make", "kind"), COSTLY.values(), ids=COSTLY)
+async def test_what_is_costly_and_taken_is_so_in_the_sandbox_alone(process, people, make, kind):
+    ana, _ = people
+    pid, before = pid_of(process), memory_of(pid_of(process), "VmHWM")
+    content, sandbox = make(), sandbox_of(process)
+    bringing = asyncio.create_task(ana.bring(content, kind))
+    most = 0
+    while not bringing.done():
+        if Path(f"/proc/{sandbox}/statm").exists():
+            most = max(most, memory_of(sandbox, "VmHWM"))
+        await asyncio.sleep(0.01)
+    assert (await bringing)["status"] == "ready"
+    assert 100 * MEGABYTE < most < ADDRESS_SPACE_MAX
+    assert most < FORMATS[kind].outline_of(content).cost + INTERPRETER, "it was reckoned rightly"
+    assert memory_of(pid, "VmHWM") - before < GROWTH_MAX
+    await ana.bring(picture(), "image/jpeg")
+    assert memory_of(sandbox_of(process), "VmRSS") < 100 * MEGABYTE, "it did not keep what it had"
+
+
+async def test_many_costly_pictures_of_one_person_hold_up_another_for_one_of_them(process, people):
+    ana, ben = people
+    content = large_webp()
+    began = time.monotonic()
+    await ana.bring(content, "image/webp")
+    one_s = time.monotonic() - began
+    begun = [await ana.start(content, "image/webp") for _ in range(JOBS)]
+    for one in begun:
+        assert await ana.put(one["put"], content) == 200
+    complete = [ana.ask("POST", f"/uploads/{one['id']}/complete") for one in begun]
+    waiting = [asyncio.create_task(each) for each in complete]
+    tiny = picture("PNG", (10, 10))
+    small = await ben.start(tiny, "image/png")
+    assert await ben.put(small["put"], tiny) == 200
+    await until(lambda: any(one.done() for one in waiting), within_s=60)
+    done, began = sum(one.done() for one in waiting), time.monotonic()
+    assert (await ben.ask("POST", f"/uploads/{small['id']}/complete"))["status"] == "ready"
+    assert sum(one.done() for one in waiting) - done <= 2
+    assert time.monotonic() - began < 3 * one_s + 2
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_sandbox_that_is_killed_costs_one_picture_a_second_try(process, people):
+    ana, ben = people
+    begun = await ana.start(vast_png(), "image/png")
+    await ana.put(begun["put"], vast_png())
+    path = f"/uploads/{begun['id']}/complete"
+    decoding, sandbox = asyncio.create_task(ana.ask("POST", path)), sandbox_of(process)
+    await until(lambda: memory_of(sandbox, "VmRSS") > 100 * MEGABYTE)
+    os.kill(sandbox, signal.SIGKILL)
+    with pytest.raises(RestRefused) as refused:
+        await decoding
+    assert (refused.value.status, refused.value.code) == (503, "UNAVAILABLE")
+    assert (await ben.bring(picture(), "image/jpeg"))["status"] == "ready"
+    assert (await ana.ask("POST", path))["status"] == "ready"
+
+
+async def test_the_sandbox_dies_with_its_server(process, people):
+    sandbox = sandbox_of(process)
+    assert sandbox
+    process.kill()
+    await until(lambda: not Path(f"/proc/{sandbox}").exists())
+    await process.start()
+    ana, _ = people
+    await ana.bring(picture(), "image/jpeg")
+    sandbox = sandbox_of(process)
+    assert await asyncio.to_thread(process.stop) == 0
+    assert not Path(f"/proc/{sandbox}").exists()
