@@ -280,8 +280,8 @@ class World:
         exceeded = self.app.dispatcher.exceeded
         assert not exceeded, f"commands took more than they declare: {exceeded}"
 
-    def _load_domains(self, names: tuple[str, ...]) -> Registry:
-        return Registry((*load_domains(names).domains, *self.domains))
+    def _load_domains(self, systems: Mapping[str, tuple[str, ...]]) -> Registry:
+        return Registry((*load_domains(systems).domains, *self.domains))
 
     @property
     def url(self) -> str:

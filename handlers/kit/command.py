@@ -4,7 +4,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -39,6 +39,8 @@ comes to people who did not ask for it, `attempts` guess secrets."""
 F = TypeVar("F", bound=Callable[..., Any])
 VARIABLE = re.compile(r"\{[^{}:]*(:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 """A variable of a route's path: its name, then the pattern that it may have."""
+PLATFORM = "platform"
+"""The system that every other one stands on."""
 SMALL = Cost()
 """What a command takes that reads or changes a few things."""
 OUTSIDE_WITHIN_S = 45.0
@@ -144,7 +146,10 @@ class Consumer:
 
 @dataclass
 class Domain:
-    """One domain's name, namespace and what is registered on it."""
+    """One domain's name, namespace and what is registered on it.
+
+    Two systems may each have a domain of one `name`; its `key` tells them apart.
+    """
 
     name: str
     namespace: str | None = None
@@ -165,6 +170,8 @@ class Domain:
     retell: Retell | None = None
     personal_data: PersonalData = field(default_factory=PersonalData)
     retentions: list[Retention] = field(default_factory=list)
+    system: str = ""
+    """The system that it is a part of, as the table of contents has it; "" in tests."""
     place: str = field(init=False)
     """Where it is declared, for errors."""
 
@@ -176,6 +183,11 @@ class Domain:
     notices: list[NoticeRule] = field(default_factory=list)
     mails: list[MailText] = field(default_factory=list)
     teller: Tell | None = None
+
+    @property
+    def key(self) -> str:
+        """`platform.chat`."""
+        return f"{self.system}.{self.name}" if self.system else self.name
 
     def command(
         self,
@@ -366,6 +378,15 @@ class Registry:
         check_declarations(self)
 
     @property
+    def by_key(self) -> dict[str, Domain]:
+        return {d.key: d for d in self.domains}
+
+    def serving(self, systems: Collection[str]) -> "Registry":
+        """What an installation with these systems serves; the platform is always served."""
+        served = {"", PLATFORM, *systems}
+        return Registry(tuple(d for d in self.domains if d.system in served))
+
+    @property
     def namespaces(self) -> dict[str, Domain]:
         return {d.namespace: d for d in self.domains if d.namespace is not None}
 
@@ -458,18 +479,23 @@ def _consumer_of(
     )
 
 
-def load_domains(names: Iterable[str]) -> Registry:
-    """Import the domains `names` with whatever files they have."""
-    domains = []
-    for name in names:
-        package = import_module(f"handlers.{name}")
-        for part in PARTS:
-            if find_spec(f"handlers.{name}.{part}"):
-                _import_whole(f"handlers.{name}.{part}")
-        domain: Domain = getattr(package, name)
-        domain.messages.read(Path(package.__path__[0]) / "messages")
-        domains.append(domain)
-    return Registry(tuple(domains))
+def load_domains(systems: Mapping[str, Iterable[str]]) -> Registry:
+    """Import the domains of `systems` (system → names) with whatever files they have."""
+    return Registry(
+        tuple(_load_domain(system, name) for system, names in systems.items() for name in names)
+    )
+
+
+def _load_domain(system: str, name: str) -> Domain:
+    place = f"handlers.{system}.{name}"
+    package = import_module(place)
+    for part in PARTS:
+        if find_spec(f"{place}.{part}"):
+            _import_whole(f"{place}.{part}")
+    domain: Domain = getattr(package, name)
+    domain.system = system
+    domain.messages.read(Path(package.__path__[0]) / "messages")
+    return domain
 
 
 def _import_whole(name: str) -> None:

@@ -58,7 +58,7 @@ def check_declarations(registry: "Registry") -> None:
 def _check_domains(registry: "Registry") -> Names:
     domains, namespaces = Names("domain"), Names("namespace")
     for domain in registry.domains:
-        domains.take(domain.name, domain.place)
+        domains.take(domain.key, domain.place)
         if domain.namespace is not None:
             namespaces.take(domain.namespace, domain.place)
     return namespaces

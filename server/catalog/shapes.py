@@ -184,11 +184,12 @@ def name_choices(classes: Iterable[type], taken: set[str]) -> dict[frozenset[Any
 
 
 def domain_of(module: str) -> str:
-    """`WaitingRoom` of `handlers.consulting.waiting_room.contracts`; nothing outside of
-    handlers."""
-    package, _, rest = module.partition(".")
-    words = rest.partition(".")[0].split("_") if package == "handlers" else []
-    return "".join(word.capitalize() for word in words)
+    """`WaitingRoom` of `handlers.consulting.waiting_room.contracts`; "" outside of handlers."""
+    package, *parts = module.split(".")
+    if package != "handlers" or not parts:
+        return ""
+    domain = parts[0] if parts[0] == "kit" or len(parts) == 1 else parts[1]
+    return "".join(word.capitalize() for word in domain.split("_"))
 
 
 def renamed(schema: Any, names: dict[str, str]) -> Any:

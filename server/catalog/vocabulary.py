@@ -150,7 +150,7 @@ def declared_events(cls: type[Event] = Event) -> Iterator[type[Event]]:
 
 def purpose_of(domain: Domain) -> str:
     """The first line of what the domain's package says of itself."""
-    package = sys.modules.get(f"handlers.{domain.name}")
+    package = sys.modules.get(f"handlers.{domain.key}")
     return ((package.__doc__ if package else None) or "").strip().partition("\n")[0]
 
 

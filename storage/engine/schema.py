@@ -1,9 +1,13 @@
-"""Imports every module of this package, so that the metadata knows every table."""
+"""Imports every module of `storage`, at any depth, so that the metadata knows every table.
+
+Where files are kept (`storage.objects`) there are no tables, and much to import.
+"""
 
 from importlib import import_module
-from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
-for _found in iter_modules([str(Path(__file__).parent)]):
-    if not _found.ispkg:
-        import_module(f"storage.{_found.name}")
+import storage
+
+for _found in walk_packages(storage.__path__, "storage."):
+    if not _found.name.startswith("storage.objects"):
+        import_module(_found.name)

@@ -198,7 +198,8 @@ def test_what_the_validator_says(unit):
     check_linear(Invalid.of, over(unit), FRAME_MAX, within_s=0.02)
 
 
-COMMANDS = {c.request: c for c in load_domains(("chat", "call")).commands.values()}
+NAMED = {"platform": ("chat",), "consulting": ("call",)}
+COMMANDS = {c.request: c for c in load_domains(NAMED).commands.values()}
 IDS = '"call_id":"%s","to":"%s"' % (("0" * 36,) * 2)
 PAYLOADS = {
     "many keys": (SendMessage, lambda n: "{" + ",".join(f'"{k}":1' for k in range(n // 9)) + "}"),

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -93,13 +94,14 @@ class Statement(NamedTuple):
 
 def statements() -> Iterator[Statement]:
     """Every statement that is handed to `Queries`, once."""
-    folder = Path(storage.__file__).parent
     yield from personal_statements()
     made_of_tables = {Path(personal_rows.__file__), Path(kept_json.__file__)}
-    for file in sorted(set(folder.glob("*.py")) - made_of_tables):
-        module = importlib.import_module(f"storage.{file.stem}")
-        for name in sorted(set(handed_over(ast.parse(file.read_text()), file.name))):
-            yield Statement(f"{file.stem}.{name}", getattr(module, name))
+    for found in walk_packages(storage.__path__, "storage."):
+        module = importlib.import_module(found.name)
+        place, file = found.name.removeprefix("storage."), Path(module.__file__ or "")
+        tree = ast.parse("" if file in made_of_tables else file.read_text())
+        for name in sorted(set(handed_over(tree, file.name))):
+            yield Statement(f"{place}.{name}", getattr(module, name))
 
 
 def personal_statements() -> Iterator[Statement]:
