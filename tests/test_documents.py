@@ -20,7 +20,8 @@ from handlers.kit.rules import Rules
 from run import main
 from server.catalog.vocabulary import CONNECT_REFUSALS
 from server.settings import Environment, variable_of
-from tests.test_architecture import RULES, Tree
+from tests import test_architecture, test_systems
+from tests.test_architecture import Tree
 from tests.wire_client import Refused
 from tests.world import PASSWORD, ROOT, Person, Process, environ_of, one_database
 
@@ -115,18 +116,24 @@ def test_the_operators_commands_are_those_of_the_command_line() -> None:
 
 def test_the_map_names_every_domain_and_layer() -> None:
     folders = {path for cells in rows(README, "folder or file") for path in coded(cells[0])}
-    assert {f"handlers/{domain}/" for domain in (*SYSTEMS, "kit")} <= folders
+    domains = (f"{system}/{domain}" for system in SYSTEMS for domain in SYSTEMS[system])
+    assert {f"handlers/{one}/" for one in (*domains, "kit")} <= folders
     assert {"run.py", "server/", "rooms/", "storage/", "static/client/", "tests/"} <= folders
 
 
-def test_the_map_of_the_domains_says_who_calls_whom() -> None:
-    said = {coded(first)[0]: coded(calls) for first, _, calls in rows(ARCHITECTURE, "domain |")}
-    called: dict[str, set[str]] = {domain: set() for domain in SYSTEMS}
-    for module in Tree(ROOT).modules:
-        for one in module.imports:
-            for other in set(SYSTEMS) - {module.domain}:
-                if module.domain in called and one.is_of(f"handlers.{other}.public"):
-                    called[module.domain].add(other)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_map_of_a_system_says_who_calls_whom(system: str) -> None:
+    """A domain of the same system by its name, one of the platform by `platform.<name>`."""
+    head = f"{system} domain |"
+    said = {coded(first)[0]: coded(calls) for first, _, calls in rows(ARCHITECTURE, head)}
+    called: dict[str, set[str]] = {domain: set() for domain in SYSTEMS[system]}
+    tree = Tree(ROOT)
+    for module in tree.modules:
+        place = module.place
+        for other in tree.places - {place} if place and place.system == system else ():
+            if place and any(one.is_of(other.public) for one in module.imports):
+                name = other.domain if other.system == system else str(other)
+                called[place.domain].add(name)
     assert said == {domain: sorted(others) for domain, others in called.items()}
 
 
@@ -228,7 +235,8 @@ class Copy:
     def breaches(self) -> list[str]:
         """What the house rules and the linter say of what was added."""
         tree = Tree(self.root)
-        found = [breach for rule in RULES for breach in rule(tree) if is_example(breach)]
+        rules = (*test_architecture.RULES, *test_systems.RULES)
+        found = [breach for rule in rules for breach in rule(tree) if is_example(breach)]
         for check in (["check", "--quiet"], ["format", "--check", "--quiet"]):
             config = str(ROOT / "pyproject.toml")
             ruff = [sys.executable, "-m", "ruff", *check, "--config", config, *map(str, self.added)]
@@ -243,7 +251,7 @@ async def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     made = Copy(tmp_path / "copy", tmp_path / "data")
     monkeypatch.setattr("tests.world.ROOT", made.root)
     made.add(README)
-    made.edit("handlers/__init__.py", '    "send",\n', '    "send",\n    "greeting",\n')
+    made.edit("handlers/__init__.py", '"send",\n', '"send",\n        "greeting",\n')
     yield made
     await made.process.close()
 
