@@ -17,7 +17,7 @@ from handlers.kit.uniqueness import WrongDeclaration
 from server import operator
 from server.app import App, FolderInUse, serve
 from server.catalog import Catalog
-from server.demo import NotEmpty, fill
+from server.demo import NotEmpty, NotServed, fill
 from server.drain import Orders
 from server.fixture import make_fixture
 from server.logs import set_up_logs
@@ -165,6 +165,9 @@ def demo() -> None:
         click.echo(uvloop.run(fill(settings_or_exit())))
     except NotEmpty:
         click.echo("parley: the database is not empty; the demo changed nothing", err=True)
+        sys.exit(1)
+    except NotServed:
+        click.echo("parley: the demo needs the system consulting, which is off", err=True)
         sys.exit(1)
 
 

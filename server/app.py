@@ -57,6 +57,7 @@ from server.settings import Settings
 from server.shared_rates import SharedRates
 from server.sightings import Sightings
 from server.socket import Sockets
+from server.systems import waiting_events
 from server.telemetry import Metrics
 from server.timers import Timers
 from storage.engine.clock import Clock, SharedClock, SystemClock
@@ -88,9 +89,9 @@ class App:
         self.database = open_database(settings.database_url)
         self.clock = clock or (SharedClock() if self.database.shared else SystemClock())
         self.stopping = False
-        self.registry: Registry = load_domains(SYSTEMS)
         # What a domain kept is exported, erased and forgotten whether or not it is served.
         self.all_domains: Registry = load_domains(SYSTEMS)
+        self.registry = self.all_domains.serving(settings.systems)
         self.metrics = Metrics()
         environment = settings.environment
         redis_url = environment.redis_url
@@ -113,7 +114,7 @@ class App:
         patience = Patience(tries, environment.consumer_backoff_s)
         self.relay = Relay(self.kernel, self.registry, self.metrics, patience)
         self.backfilling = Backfilling(self.kernel, self.registry, self.metrics, tries)
-        self.timers = Timers(self.kernel)
+        self.timers = Timers(self.kernel, waiting_events(settings.systems))
         self.admission = Admission(self.kernel)
         people = People()
         others = partial(list_others, self.kernel)
@@ -153,8 +154,8 @@ class App:
             clock=self.clock,
             rules=settings.rules,
             keys=keys,
-            hearers=self.registry.hearers(),
-            roles=self.registry.roles,
+            hearers=self.all_domains.hearers(),
+            roles=self.all_domains.roles,
             instance_id=new_id(self.clock.now()),
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
             providers=Providers(settings.houses),

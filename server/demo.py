@@ -26,6 +26,10 @@ class NotEmpty(Exception):
     """The database has users already: nothing was changed."""
 
 
+class NotServed(Exception):
+    """The story is of the consulting system, which this installation does not serve."""
+
+
 class StoryClock:
     """The story's own time; it goes on with every act and ends at the present."""
 
@@ -67,7 +71,12 @@ class Person(Teller):
 
 
 async def fill(settings: Settings) -> str:
-    """Fill an empty database; gives what the newcomer needs to know. Raises NotEmpty."""
+    """Fill an empty database; gives what the newcomer needs to know.
+
+    Raises NotServed and NotEmpty.
+    """
+    if "consulting" not in settings.systems:
+        raise NotServed
     clock = StoryClock()
     app = App(settings, clock)
     try:

@@ -21,6 +21,7 @@ from server.catalog import Catalog
 from server.logs import where
 from server.page_files import CLIENT, PageFiles
 from server.rest import Rest, refused
+from server.systems import systems_off
 
 if TYPE_CHECKING:
     from server.app import App
@@ -61,6 +62,8 @@ CODES = {
 NO_FRAMES = "frame-ancestors 'none'"
 NO_PAGE = f"default-src 'none'; {NO_FRAMES}"
 """For what is no page: opened as one all the same, it may load and run nothing."""
+NO_SYSTEMS = '<meta name="parley-systems" content="">'
+"""Where the page is told which systems are served."""
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -128,6 +131,8 @@ class Site:
         self._catalog = Catalog(app.registry)
         self._vendor = self._read_vendor()
         self._files = PageFiles()
+        self._systems = sorted(app.settings.systems)
+        self._off = systems_off(app.settings.systems)
 
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -188,6 +193,7 @@ class Site:
     async def page(self, request: web.Request) -> web.Response:
         """The page; its one inline script (the import map) is allowed by its hash."""
         page = page_files.versioned((CLIENT / "index.html").read_text())
+        page = page.replace(NO_SYSTEMS, f'{NO_SYSTEMS[:-2]}{" ".join(self._systems)}">')
         return self._html(page, page_policy(page, self._app.kernel.objects.origin))
 
     async def client_file(self, request: web.Request) -> web.Response:
@@ -197,6 +203,8 @@ class Site:
         if found is None or found[0].suffix not in TYPES:
             raise web.HTTPNotFound
         path, cache_control = found
+        if path.relative_to(CLIENT).parts[0] in self._off:
+            raise web.HTTPNotFound
         return self._files.answer(request, path, TYPES[path.suffix], cache_control)
 
     async def vendor_file(self, request: web.Request) -> web.Response:

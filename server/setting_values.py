@@ -3,11 +3,56 @@
 import json
 import math
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, get_args, get_origin
+
+import msgspec
 
 NUMBER_MAX = 10**9
 """Above any count, and 30 years of seconds: dates do not overflow."""
 DAYS_MAX = 36_500
+
+
+class WrongSetting(Exception):
+    """A setting that cannot be used; its text is the one line that the operator sees."""
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a setting is a list, which may be given and empty."""
+    return get_origin(get_args(kind)[0]) is tuple
+
+
+def read(variable: str, kind: Any, text: str) -> Any:
+    """The value of a variable's text, by the type of its setting; raises WrongSetting."""
+    shape = get_origin(get_args(kind)[0])
+    if shape is dict or (shape is tuple and text.lstrip().startswith("[")):
+        return _secret_value(variable, kind, text)
+    _check(variable, text)
+    try:
+        if shape is tuple:
+            return split_list(text)
+        value = msgspec.convert(text, kind, strict=False)
+        if isinstance(value, int | float):
+            check_number(variable, value)
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+        raise WrongSetting(f"{variable}={text!r}: {error}") from None
+    return value
+
+
+def _check(variable: str, text: str) -> None:
+    """Raises WrongSetting, which never shows the text: it may have a password in it."""
+    try:
+        check_text(variable, text)
+    except ValueError as error:
+        raise WrongSetting(f"{variable}: {error}") from None
+
+
+def _secret_value(variable: str, kind: Any, text: str) -> Any:
+    """JSON with secrets in it, which no error shows."""
+    try:
+        check_names(text)
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+        raise WrongSetting(f"{variable}: {error}") from None
 
 
 def check_text(variable: str, text: str) -> None:

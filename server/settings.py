@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,14 +24,12 @@ from handlers.platform.identities.public import House, HouseSettings, ProviderNa
 from handlers.platform.send.mail import read_mail_url
 from server import setting_values
 from server.origins import Origins, origin_of
+from server.setting_values import WrongSetting as WrongSetting
+from server.systems import served_systems
 
 PREFIX = "PARLEY_"
 SECRET_LENGTH_MIN = 32
 REDIS_SCHEMES = ("redis://", "rediss://")
-
-
-class WrongSetting(Exception):
-    """A setting that cannot be used; its text is the one line that the operator sees."""
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -47,6 +45,9 @@ class Environment(msgspec.Struct, frozen=True):
         str, Meta(description="sqlite:///FILE or postgresql://… (default: SQLite in the data dir)")
     ] = ""
     redis_url: Annotated[str, Meta(description="Redis that joins instances")] = ""
+    systems: Annotated[
+        tuple[str, ...], Meta(description="systems beside the platform, with commas; empty: none")
+    ] = ("all",)
     mail_url: Annotated[
         str,
         Meta(
@@ -173,6 +174,7 @@ class Settings:
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
         self.houses = _houses(environment.oauth_providers)
         self.filter = _filter(environment)
+        self.systems = _systems(environment.systems)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
         public = _public_origin(rules.public_url)
         self._origins = Origins(public if is_public else None, _listed(environment.origins))
@@ -256,9 +258,13 @@ def describe_settings() -> str:
     for shape in (Environment, Rules):
         for name, kind in _fields(shape).items():
             default = getattr(shape(), name)
-            shown = f" [{default}]" if default not in ("", (), {}) else ""
+            shown = f" [{_shown(default)}]" if default not in ("", (), {}) else ""
             lines.append(f"  {variable_of(name):<34} {_description(kind)}{shown}")
     return "\n".join(lines)
+
+
+def _shown(default: Any) -> str:
+    return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
 def variable_of(name: str) -> str:
@@ -273,43 +279,12 @@ def _fields(shape: type[msgspec.Struct]) -> dict[str, Any]:
 def _read(shape: type[Any], environ: Mapping[str, str]) -> Any:
     values = {}
     for name, kind in _fields(shape).items():
-        text = environ.get(variable_of(name), "")
+        text = environ.get(variable_of(name))
         if text:
-            values[name] = _value(variable_of(name), kind, text)
+            values[name] = setting_values.read(variable_of(name), kind, text)
+        elif text is not None and setting_values.is_list(kind):
+            values[name] = ()  # given, and empty: for most lists that is the default
     return shape(**values)
-
-
-def _value(variable: str, kind: Any, text: str) -> Any:
-    shape = get_origin(get_args(kind)[0])
-    if shape is dict or (shape is tuple and text.lstrip().startswith("[")):
-        return _secret_value(variable, kind, text)
-    _check_text(variable, text)
-    try:
-        if shape is tuple:
-            return setting_values.split_list(text)
-        value = msgspec.convert(text, kind, strict=False)
-        if isinstance(value, int | float):
-            setting_values.check_number(variable, value)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        raise WrongSetting(f"{variable}={text!r}: {error}") from None
-    return value
-
-
-def _check_text(variable: str, text: str) -> None:
-    """Raises WrongSetting, which never shows the text: it may have a password in it."""
-    try:
-        setting_values.check_text(variable, text)
-    except ValueError as error:
-        raise WrongSetting(f"{variable}: {error}") from None
-
-
-def _secret_value(variable: str, kind: Any, text: str) -> Any:
-    """JSON with secrets in it, which no error shows."""
-    try:
-        setting_values.check_names(text)
-        return msgspec.json.decode(text, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        raise WrongSetting(f"{variable}: {error}") from None
 
 
 def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
@@ -317,6 +292,13 @@ def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
         return tuple(house_of(name, said) for name, said in providers.items())
     except ValueError as error:
         raise WrongSetting(f"{PREFIX}OAUTH_PROVIDERS: {error}") from None
+
+
+def _systems(named: tuple[str, ...]) -> frozenset[str]:
+    try:
+        return served_systems(named)
+    except ValueError as error:
+        raise WrongSetting(f"{PREFIX}SYSTEMS: {error}") from None
 
 
 def _filter(environment: Environment) -> Filter:

@@ -6,6 +6,7 @@ Invariants:
 - Each instance looks when the next timer that it knows of is due, and every few seconds for those
   that others have set; so a dead instance's timers fire at the next look of any other.
 - A timer whose event cannot be published is put off, and holds up no other.
+- A timer of a system that is off waits, and holds up no other either.
 """
 
 import asyncio
@@ -34,8 +35,10 @@ PUT_OFF_S = 3600.0
 class Timers:
     """Fires what is due; one an instance."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, waiting: frozenset[str]) -> None:
+        """`waiting`: the names of events that are not to be published here."""
         self._kernel = kernel
+        self._waiting = sorted(waiting)
         self._set = asyncio.Event()
         self._next: datetime | None = None
         self._tasks = Tasks()
@@ -55,7 +58,8 @@ class Timers:
         """Publish the events of all timers that are due; how many there were."""
         now = self._kernel.clock.now()
         due = await self._kernel.database.read(
-            lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE), kind="upkeep"
+            lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE, self._waiting),
+            kind="upkeep",
         )
         for timer in due:
             try:
@@ -93,6 +97,9 @@ class Timers:
 
     async def _fire_until_next(self) -> None:
         self._next = None  # until it is read: what cannot be fired now is not tried again at once
+        since = self._kernel.clock.now()  # what is due by now is fired, or waits
         while await self.fire() == TIMERS_AT_ONCE:
             pass
-        self._next = await self._kernel.database.read(timers.find_next_timer, kind="upkeep")
+        self._next = await self._kernel.database.read(
+            lambda queries: timers.find_next_timer(queries, since, self._waiting), kind="upkeep"
+        )

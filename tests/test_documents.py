@@ -142,6 +142,7 @@ def test_the_settings_are_named_with_their_defaults() -> None:
     known = {variable_of(n): getattr(s, n) for s in structs for n in s.__struct_fields__}
     for name, default, purpose in rows(README, "variable |"):
         expected = known[coded(name)[0]]
+        expected = ", ".join(expected) if isinstance(expected, tuple) else expected
         assert default == ("–" if expected in ("", (), {}) else f"`{expected}`"), name
         assert purpose
 

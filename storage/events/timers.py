@@ -1,9 +1,10 @@
 """Events that are due later: set, replaced or cancelled by key, in the transaction of a change."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, String, Table, Text, bindparam, delete, func, select
+from sqlalchemy import Column, String, Table, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.engine.columns import Instant, metadata
@@ -38,16 +39,22 @@ _SET = _insert.on_conflict_do_update(
     },
 )
 _CANCEL = delete(timers).where(timers.c.key == bindparam("of_key"))
+_SERVED = timers.c.name.not_in(bindparam("waiting", expanding=True))
 _DUE = (
     select(timers.c.key, timers.c.due_at, timers.c.name, timers.c.data)
-    .where(timers.c.due_at <= bindparam("now"))
+    .where(timers.c.due_at <= bindparam("now"), _SERVED)
     .order_by(timers.c.due_at)
     .limit(bindparam("limit"))
 )
 _TAKE = delete(timers).where(
     timers.c.key == bindparam("of_key"), timers.c.due_at == bindparam("at_due")
 )
-_NEXT = select(func.min(timers.c.due_at))
+_NEXT = (
+    select(timers.c.due_at)
+    .where(timers.c.due_at > bindparam("since"), _SERVED)
+    .order_by(timers.c.due_at)
+    .limit(1)
+)
 
 
 def set_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> None:
@@ -60,8 +67,11 @@ def cancel_timer(tx: Queries, key: str) -> bool:
     return tx.run(_CANCEL, of_key=key) == 1
 
 
-def list_due_timers(tx: Queries, now: datetime, limit: int) -> list[Timer]:
-    return tx.all(Timer, _DUE, now=now, limit=limit)
+def list_due_timers(
+    tx: Queries, now: datetime, limit: int, waiting: Sequence[str] = ()
+) -> list[Timer]:
+    """The timers that are due, but for those of events that are `waiting`."""
+    return tx.all(Timer, _DUE, now=now, limit=limit, waiting=list(waiting))
 
 
 def take_timer(tx: Queries, timer: Timer) -> bool:
@@ -69,6 +79,7 @@ def take_timer(tx: Queries, timer: Timer) -> bool:
     return tx.run(_TAKE, of_key=timer.key, at_due=timer.due_at) == 1
 
 
-def find_next_timer(tx: Queries) -> datetime | None:
-    moment: datetime | None = tx.scalar(_NEXT)
+def find_next_timer(tx: Queries, since: datetime, waiting: Sequence[str] = ()) -> datetime | None:
+    """When the first one after `since` is due, but for those of events that are `waiting`."""
+    moment: datetime | None = tx.scalar(_NEXT, since=since, waiting=list(waiting))
     return moment

@@ -77,6 +77,7 @@ def test_a_setting_is_read_by_its_type():
         {"PARLEY_DATABASE_URL": "sqlite:///:memory:"},
         {"PARLEY_PUBLIC_URL": "https://parley.example/?a=b"},
         {"PARLEY_PUBLIC_URL": "https://parley.example/#a"},
+        {"PARLEY_SYSTEMS": "consulting,lerning"},
     ],
     ids=str,
 )

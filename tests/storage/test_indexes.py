@@ -394,7 +394,7 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
     ),
     "due deliveries": lambda q, n: deliveries.list_due(q, NOW, 20, ["hears"]),
     "due timers": lambda q, n: timers.list_due_timers(q, NOW, 20),
-    "the next timer": lambda q, n: timers.find_next_timer(q),
+    "the next timer": lambda q, n: timers.find_next_timer(q, NOW),
     "a consultant's bookings": lambda q, n: booking.list_bookings(q, ME, None, "~", 20),
     "a student's bookings": lambda q, n: booking.list_bookings(q, OTHER, None, "~", 20),
     "the coming blocks": lambda q, n: availability.list_blocks(

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import update
@@ -149,15 +150,29 @@ async def test_a_timer_is_set_moved_and_cancelled(database):
     async def look():
         return await database.read(lambda queries: list_due_timers(queries, LATER, 9))
 
+    async def next_after(moment):
+        return await database.read(lambda queries: find_next_timer(queries, moment))
+
     await database.transact(lambda queries: set_timer(queries, "t", NOW, "A", "1"))
     await database.transact(lambda queries: set_timer(queries, "t", LATER, "B", "2"))
     (timer,) = await look()
     assert (timer.due_at, timer.name, timer.data) == (LATER, "B", "2")
-    assert await database.read(find_next_timer) == LATER
+    assert await next_after(NOW) == LATER
     assert await database.transact(lambda queries: cancel_timer(queries, "t")) is True
     assert await database.transact(lambda queries: cancel_timer(queries, "t")) is False
     assert await look() == []
-    assert await database.read(find_next_timer) is None
+    assert await next_after(NOW) is None
+
+
+async def test_timers_of_events_that_wait_are_neither_due_nor_next(database):
+    for n, name in enumerate("ABABC"):
+        moment = NOW + timedelta(seconds=n)
+        work = partial(set_timer, key=f"t{n}", due_at=moment, name=name, data="")
+        await database.transact(work)
+    due = await database.read(lambda q: list_due_timers(q, LATER, 2, ["A"]))
+    assert [timer.key for timer in due] == ["t1", "t3"]
+    found = await database.read(lambda q: find_next_timer(q, NOW, ["A", "B"]))
+    assert found == NOW + timedelta(seconds=4)
 
 
 async def test_due_timers_come_soonest_first(database):

@@ -1,0 +1,34 @@
+"""Which systems this installation serves, and what waits while a system is off.
+
+All of them are loaded, so that the rows of one that is off are known: they can be exported and
+erased, and what its consumers are to hear is kept. It has no namespace, no route, no page, and none
+of its timers fires. Once it is on again, it goes on where it stopped.
+"""
+
+from collections.abc import Iterable
+
+from handlers import SYSTEMS
+from handlers.kit.command import PLATFORM
+from handlers.kit.contract import declared_events
+
+ALL = "all"
+
+
+def served_systems(named: Iterable[str]) -> frozenset[str]:
+    """The systems that these names stand for, with the platform; raises ValueError."""
+    names = set(named)
+    unknown = names - {ALL, *SYSTEMS}
+    if unknown:
+        known = ", ".join(system for system in SYSTEMS if system != PLATFORM)
+        raise ValueError(f"{min(unknown)!r} is no system; there are {known}")
+    return frozenset(SYSTEMS if ALL in names else {PLATFORM, *names})
+
+
+def systems_off(served: frozenset[str]) -> frozenset[str]:
+    return frozenset(SYSTEMS) - served
+
+
+def waiting_events(served: frozenset[str]) -> frozenset[str]:
+    """The names of the events of systems that are off; a timer of one waits."""
+    places = tuple(f"handlers.{system}." for system in systems_off(served))
+    return frozenset(e.NAME for e in declared_events() if e.__module__.startswith(places))
