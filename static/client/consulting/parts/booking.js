@@ -5,7 +5,8 @@ import { useSignal } from "@preact/signals";
 import { Area, Do, Form } from "../../parts/form.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Empty, Pending } from "../../parts/page.js";
-import { Name, useTopicName } from "../../platform/people.js";
+import { Name } from "../../platform/people.js";
+import { useTopicName } from "../consultants.js";
 import { current } from "../calls.js";
 import { openChat } from "../../platform/chats.js";
 import { inDays, moment, span } from "../../when.js";
@@ -126,3 +127,8 @@ export function BookingCard({ booking, changed, inChat }) {
       <${Actions} booking=${booking} changed=${changed} inChat=${inChat} />
     </article>`;
 }
+
+/** In a message. Card and booking are two streams: the card shows what its own says, and follows
+ * soon. @param {{data: Booking}} props */
+export const ChatCard = ({ data }) => html`
+  <${BookingCard} booking=${data} changed=${() => {}} inChat />`;

@@ -1,6 +1,8 @@
 /** Asking for a booking without leaving the conversation. */
 
 import { html } from "htm/preact";
+import { useSignal } from "@preact/signals";
+import { consultant } from "../consultants.js";
 import { TopicAndNote, asked } from "./booking_form.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Form, Select } from "../../parts/form.js";
@@ -9,10 +11,10 @@ import { Empty, Pending } from "../../parts/page.js";
 import { parley } from "../../state.js";
 import { inDays, span } from "../../when.js";
 
-/** @import { Consultant } from "../../contracts.js" */
+/** @import { Consultant, ListedConversation } from "../../contracts.js" */
 
 /** @param {{conversation_id: string, consultant: Consultant, onClose: () => void}} props */
-export function ChatBooking({ conversation_id, consultant, onClose }) {
+function ChatBooking({ conversation_id, consultant, onClose }) {
   const { value, error } = useLoaded(() => parley.call("/availability", "list_blocks",
     { consultant_id: consultant.id, from: inDays(0), to: inDays(21) }), [consultant.id]);
   const free = value?.blocks.filter(({ status }) => status === "available");
@@ -33,4 +35,15 @@ export function ChatBooking({ conversation_id, consultant, onClose }) {
           <${TopicAndNote} topics=${topics} />
         <//>`}
     <//>`;
+}
+
+/** In a conversation with a consultant. @param {{chat: ListedConversation, other: string}} props */
+export function AskForBooking({ chat, other }) {
+  const open = useSignal(false);
+  const { value } = useLoaded(() => consultant(other), [other]);
+  if (value?.status !== "active") return null;
+  return html`
+    <button type="button" onClick=${() => (open.value = true)}>Ask for a booking</button>
+    ${open.value && html`<${ChatBooking} conversation_id=${chat.id} consultant=${value}
+      onClose=${() => (open.value = false)} />`}`;
 }

@@ -10,6 +10,7 @@ import { Search } from "../parts/search.js";
 import { chats, chatsRefusal, isMuted, loadChats, unreadIn } from "../chats.js";
 import { useNames } from "../people.js";
 import { Dot } from "../presence.js";
+import { cardOf } from "../../systems.js";
 import { otherOf, titleOf } from "../titles.js";
 import { moment } from "../../when.js";
 
@@ -21,7 +22,7 @@ function preview(message) {
   if (message.deleted) return "This message was deleted.";
   if (message.hidden) return "This message is hidden.";
   if (message.kind === "system") return html`<${Note} message=${message} />`;
-  return message.text || (message.card ? "A booking" : message.media?.name);
+  return message.text || (cardOf(message.card?.kind)?.title ?? message.media?.name);
 }
 
 /** @param {{chat: ListedConversation}} props */
@@ -48,7 +49,7 @@ function Entry({ chat }) {
 
 /** @param {{away: boolean}} props */
 const None = ({ away }) => html`<${Empty}>${away ? "Nothing is archived."
-  : "No conversations yet. Write to a consultant from their page."}<//>`;
+  : "No conversations yet. Write to somebody from their page."}<//>`;
 
 export function Chats() {
   const making = useSignal(false);

@@ -11,7 +11,8 @@ import { languageOptions, zoneOptions } from "../../parts/places.js";
 import { Sessions } from "../parts/sessions.js";
 import { SignInMethods } from "../parts/sign_in_methods.js";
 import { setStatus, usePresence } from "../presence.js";
-import { isConsultant, me, myId, parley } from "../../state.js";
+import { me, myId, parley } from "../../state.js";
+import { systems } from "../../systems.js";
 
 /** @type {[string, string][]} */
 const THEMES = [["system", "As the device has them"], ["light", "Light"], ["dark", "Dark"]];
@@ -77,9 +78,7 @@ export const Profile = () => html`
     <${Details} />
     <h2>Status</h2>
     <${Status} />
-    <h2>Consulting</h2>
-    <p><a class="button" href="#/consulting">
-      ${isConsultant() ? "Your consulting" : "Become a consultant"}</a></p>
+    ${systems().map(({ ProfileSection }) => ProfileSection && html`<${ProfileSection} />`)}
     <h2>Password</h2>
     <${Password} />
     <h2>Ways to sign in</h2>

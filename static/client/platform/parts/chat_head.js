@@ -1,19 +1,17 @@
-/** What one may do with a conversation as a whole: its members, a booking, quiet, away, a block. */
+/** What one may do with a conversation as a whole: its members, quiet, away, a block. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { useBlocked } from "../blocked.js";
 import { isMuted } from "../chats.js";
-import { consultant } from "../people.js";
 import { Dot } from "../presence.js";
 import { parley } from "../../state.js";
+import { systems } from "../../systems.js";
 import { otherOf } from "../titles.js";
 import { inDays, moment } from "../../when.js";
-import { ChatBooking } from "../../consulting/parts/chat_booking.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Do } from "../../parts/form.js";
 import { Members } from "./group.js";
-import { useLoaded } from "../../parts/loaded.js";
 
 /** @import { ListedConversation } from "../../contracts.js" */
 
@@ -73,13 +71,12 @@ export function ChatHead({ chat }) {
   const close = () => (dialog.value = "");
   const direct = chat?.kind === "direct";
   const other = direct ? otherOf(chat) : "";
-  const { value } = useLoaded(async () => (other ? consultant(other) : null), [other]);
   if (!chat) return null;
   return html`
     <div class="actions">
       ${direct && html`<${Dot} id=${other} />`}
-      ${direct && value?.status === "active" && html`
-        <button type="button" onClick=${() => (dialog.value = "book")}>Ask for a booking</button>`}
+      ${direct && systems().map(({ ChatAction }) => ChatAction && html`
+        <${ChatAction} chat=${chat} other=${other} />`)}
       ${!direct && html`<button type="button" onClick=${() => (dialog.value = "members")}>
         Members (${chat.member_ids.length})</button>`}
       <${Quiet} chat=${chat} ask=${() => (dialog.value = "mute")} />
@@ -87,7 +84,5 @@ export function ChatHead({ chat }) {
       ${direct && html`<${Block} user_id=${other} />`}
     </div>
     ${dialog.value === "members" && html`<${Members} chat=${chat} onClose=${close} />`}
-    ${dialog.value === "mute" && html`<${Mute} chat=${chat} onClose=${close} />`}
-    ${dialog.value === "book" && html`
-      <${ChatBooking} conversation_id=${chat.id} consultant=${value} onClose=${close} />`}`;
+    ${dialog.value === "mute" && html`<${Mute} chat=${chat} onClose=${close} />`}`;
 }

@@ -1,9 +1,8 @@
-/** One message: text, a booking's card, or a word from the system; with what its writer may do. */
+/** One message: text, a card, or a word from the system; with what its writer may do. */
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { BookingCard } from "../../consulting/parts/booking.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Flag } from "./flag.js";
 import { Area, Do, Form } from "../../parts/form.js";
@@ -17,6 +16,7 @@ import { Name } from "../people.js";
 import { answering } from "../messages.js";
 import { moment } from "../../when.js";
 import { me, parley } from "../../state.js";
+import { cardOf } from "../../systems.js";
 
 /** @import { ListedConversation, Message as Said } from "../../contracts.js" */
 
@@ -82,10 +82,8 @@ function Body({ message }) {
   const { deleted, hidden, kind, card, media, text } = message;
   if (deleted) return html`<p class="quiet">This message was deleted.</p>`;
   if (hidden) return html`<p class="quiet">This message is hidden.</p>`;
-  if (card?.kind === "booking" && card.data) {
-    // Card and booking are two streams: the card shows what its own says, and follows soon.
-    return html`<${BookingCard} booking=${card.data} changed=${() => {}} inChat />`;
-  }
+  const known = cardOf(card?.kind);
+  if (known && card?.data) return html`<${known.Shown} data=${card.data} />`;
   if (media) return html`<${Media} message_id=${message.id} media=${media} text=${text} />`;
   return html`<p class="prose">${text || `(${card?.kind ?? kind})`}</p>`;
 }

@@ -1,0 +1,53 @@
+/** What consultants offer: asked for once each, and again when it is no longer fresh. */
+
+import { useEffect } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { parley } from "../state.js";
+
+/** @import { Consultant } from "../contracts.js" */
+
+/** Consultants by id; null for people who are none. */
+const known = signal(/** @type {ReadonlyMap<string, Consultant | null>} */ (new Map()));
+/** @type {Map<string, {at_ms: number, looking: Promise<Consultant | null>}>} */
+const looked = new Map();
+/** For so long an answer serves all that a page shows; what is opened later asks again. */
+const FRESH_MS = 10_000;
+
+/** @param {Consultant | null} found @param {string} id */
+function note(id, found) {
+  known.value = new Map(known.value).set(id, found);
+  return found;
+}
+
+/** @param {string} id */
+export function consultant(id) {
+  const before = looked.get(id);
+  if (before && Date.now() - before.at_ms < FRESH_MS) return before.looking;
+  const looking = parley.call("/consultants", "get", { consultant_id: id })
+    .then((found) => note(id, found), (refusal) => {
+      if (refusal.code === "NOT_FOUND") return note(id, null);
+      // Only a plain no is remembered; a lost answer is asked for again.
+      looked.delete(id);
+      return known.value.get(id) ?? null;
+    });
+  looked.set(id, { at_ms: Date.now(), looking });
+  return looking;
+}
+
+/** @type {Set<string>} Topics that were looked for once more. */
+const missed = new Set();
+
+/** A topic may be newer than what is known of its consultant.
+ * @param {string} consultant_id @param {string} topic_id */
+export function useTopicName(consultant_id, topic_id) {
+  const person = known.value.get(consultant_id);
+  const topic = person?.topics?.find(({ id }) => id === topic_id);
+  useEffect(() => void consultant(consultant_id), [consultant_id]);
+  useEffect(() => {
+    if (!person || topic || missed.has(topic_id)) return;
+    missed.add(topic_id);
+    looked.delete(consultant_id);
+    void consultant(consultant_id);
+  }, [person, topic_id]);
+  return topic?.name ?? "A consultation";
+}

@@ -1,0 +1,83 @@
+/** The systems that the server serves, and what each of them brings to the page.
+ *
+ * Each has a `system.js`, which is loaded at the start and says what there is. Pages and cards are
+ * loaded when they are first shown.
+ */
+
+import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { own } from "./parley/own.js";
+
+/**
+ * @typedef {{to: string, title: any, at: number, count?: number, also?: string}} NavLink
+ *   `at` is its place among the links of all systems; `also` is a second path that it stands for
+ * @typedef {object} PageOf
+ * @property {any} Shown
+ * @property {(id: string, more: string) => object} [props]
+ * @property {boolean} [visitors] whether it is for people too who are not signed in
+ * @typedef {object} System
+ * @property {Record<string, PageOf>} pages by the first part of the path
+ * @property {() => NavLink[]} links
+ * @property {() => void} [start] called when somebody else is signed in, or nobody any more
+ * @property {any} [Banner] what it says above every page
+ * @property {Record<string, {title: string, Shown: any}>} [cards] in messages, by their kind
+ * @property {any} [ChatAction] what it offers in a conversation of two, given `chat` and `other`
+ * @property {any} [ProfileSection]
+ */
+
+/** @type {System[]} */
+let loaded = [];
+
+/** Load what each system brings; the platform comes last. */
+export async function loadSystems() {
+  const meta = document.querySelector('meta[name="parley-systems"]');
+  const names = meta?.getAttribute("content")?.split(" ") ?? [];
+  const first = names.filter((name) => name !== "platform");
+  loaded = await Promise.all([...first, "platform"].map(async (name) =>
+    /** @type {{system: System}} */ (await import(`./${name}/system.js`)).system));
+}
+
+export const systems = () => loaded;
+
+/** @param {string} name @returns {PageOf | undefined} */
+export function pageNamed(name) {
+  for (const { pages } of loaded) {
+    const found = own(pages, name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** @param {string | undefined} kind */
+export function cardOf(kind) {
+  for (const { cards } of loaded) {
+    const found = cards && kind ? own(cards, kind) : undefined;
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** A component that is loaded when it is first shown. @param {() => Promise<any>} load */
+export function later(load) {
+  const found = signal(/** @type {{Shown: any} | null} */ (null));
+  const failed = signal(false);
+  /** @type {Promise<void> | undefined} */
+  let loading;
+  const ask = () => {
+    loading ??= load().then((Shown) => void (found.value = { Shown }), () => {
+      failed.value = true;
+      loading = undefined;
+    });
+  };
+  const again = () => location.reload();
+  return (/** @type {object} */ props) => {
+    useEffect(ask, []);
+    const known = found.value;
+    if (known) return html`<${known.Shown} ...${props} />`;
+    return failed.value
+      ? html`<p role="alert">This could not be loaded.
+        ${" "}<button type="button" onClick=${again}>Try again</button></p>`
+      : html`<p class="quiet">Loading …</p>`;
+  };
+}
