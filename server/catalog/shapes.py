@@ -145,7 +145,8 @@ def parts(kind: inspect.Type) -> Iterable[inspect.Type]:
 def name_classes(classes: Iterable[type], taken: set[str]) -> dict[type, str]:
     """Names without `View`; of those that would share one, all but a lone view get their domain's.
 
-    Raises ValueError when even that does not tell two of them apart.
+    Where two systems have a domain of one name, their systems' too. Raises ValueError when even
+    that does not tell two of them apart.
     """
     wanted: dict[str, list[type]] = defaultdict(list)
     for cls in classes:
@@ -154,9 +155,11 @@ def name_classes(classes: Iterable[type], taken: set[str]) -> dict[type, str]:
     for name, sharing in wanted.items():
         views = [cls for cls in sharing if issubclass(cls, View)]
         first = sharing if len(sharing) == 1 else views if len(views) == 1 else []
-        for cls in sharing:
+        in_domains = [domain_of(cls.__module__) for cls in sharing]
+        for cls, domain in zip(sharing, in_domains, strict=True):
+            system = system_of(cls.__module__) if in_domains.count(domain) > 1 else ""
             plain = cls in first and name not in taken
-            names[cls] = name if plain else domain_of(cls.__module__) + name
+            names[cls] = name if plain else system + domain + name
     doubles = {n for n in names.values() if list(names.values()).count(n) > 1 or n in taken}
     if doubles:
         raise ValueError(f"several contracts are called {', '.join(sorted(doubles))}")
@@ -188,8 +191,17 @@ def domain_of(module: str) -> str:
     package, *parts = module.split(".")
     if package != "handlers" or not parts:
         return ""
-    domain = parts[0] if parts[0] == "kit" or len(parts) == 1 else parts[1]
-    return "".join(word.capitalize() for word in domain.split("_"))
+    return _joined(parts[0] if parts[0] == "kit" or len(parts) == 1 else parts[1])
+
+
+def system_of(module: str) -> str:
+    """`Consulting` of `handlers.consulting.waiting_room.contracts`."""
+    package, *parts = module.split(".")
+    return _joined(parts[0]) if package == "handlers" and len(parts) > 1 else ""
+
+
+def _joined(words: str) -> str:
+    return "".join(word.capitalize() for word in words.split("_"))
 
 
 def renamed(schema: Any, names: dict[str, str]) -> Any:

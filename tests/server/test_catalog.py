@@ -402,10 +402,17 @@ def test_two_things_with_one_name_are_refused() -> None:
         Shapes([one, two], [], own={}, taken=())
 
 
+def test_domains_of_one_name_are_told_apart_by_their_systems() -> None:
+    one = invented_struct("HitView", "handlers.platform.search.contracts", View)
+    two = invented_struct("HitView", "handlers.learning.search.contracts", View)
+    names = Shapes([], [one, two], own={}, taken=()).names
+    assert [names[one], names[two]] == ["PlatformSearchHit", "LearningSearchHit"]
+
+
 def test_two_literals_with_one_name_get_their_domains(monkeypatch: pytest.MonkeyPatch) -> None:
     structs = []
     for domain, status in (("call", Literal["open"]), ("chat", Literal["shut"])):
-        module = ModuleType(f"handlers.{domain}.invented")
+        module = ModuleType(f"handlers.consulting.{domain}.invented")
         vars(module).update(Status=status)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         structs.append(invented_struct(f"{domain.capitalize()}View", module.__name__, View))
