@@ -105,7 +105,7 @@ def test_every_rule_names_fields_of_its_class_that_are_kept_together():
 
 def test_every_table_with_kept_json_finds_its_class():
     kinds = {table.name: kept_json_of(table).kind for table in list_walked()}
-    assert kinds == {"answers": "command", "events": "event", "timers": "event"}
+    assert kinds == {"idempotency_keys": "command", "events": "event", "timers": "event"}
     assert KEPT.find("event", "BOOKING_REQUESTED") is event_named("BOOKING_REQUESTED")
     assert KEPT.find("command", "/booking request") is BookingView
     assert KEPT.find("card", "booking") is BookingView

@@ -16,6 +16,7 @@ LISTS = {"all": 1, "scalars": 0}
 BY_IDS = "one row for each of the ids that it is asked for"
 A_BLOCK = "a block has at most 60 calls, and each place or waiting person is one of it"
 A_GROUP = "a conversation has at most `group_members_max` members"
+A_CONSUMER = "one row for each consumer that some version of the server declares"
 BOUNDED = {
     "platform.auth.sessions.list_live_sessions": "a person has at most SESSIONS_MAX",
     "consulting.availability.schedules.list_empty": BY_IDS,
@@ -41,9 +42,6 @@ BOUNDED = {
     "platform.chat.members.list_intervals": "how often one person was in one conversation",
     "platform.chat.members.list_members": f"{A_GROUP}; of a page of conversations",
     "platform.chat.members.list_present": A_GROUP,
-    "platform.chat.messages.list_cards": (
-        "the cards of one booking, one for each of its conversations"
-    ),
     "platform.chat.pins.list_pinned": "a conversation has at most PINNED_MAX",
     "platform.chat.reactions.list_reactions": (
         "a message has at most DIFFERENT_MAX, by a group's members"
@@ -55,7 +53,10 @@ BOUNDED = {
         "a consultant has at most TOPICS_MAX; of a page of consultants"
     ),
     "consulting.consultants.sum_topic_texts": BY_IDS,
-    "events.log.list_events_named": "what is stored of a new consumer's events, once",
+    "events.backfills.list_backfills": A_CONSUMER,
+    "events.backfills.list_unheard": "the events up to `end`, which `find_end` puts a page further",
+    "events.consumers.list_lapsed": A_CONSUMER,
+    "events.consumers.list_served": A_CONSUMER,
     "events.log.list_heads": BY_IDS,
     "events.holds.list_holds": "a pool has as many places as its size",
     "events.holds.lock_pools": BY_IDS,
@@ -66,8 +67,8 @@ BOUNDED = {
     ),
     "platform.moderation.answer_flags": "a member flags a message once, and a group has a size",
     "platform.notifications.inbox.mark_read": BY_IDS,
-    "engine.personal.list_rows": "the statement is built with a LIMIT",
-    "engine.personal.list_told": "the statement is built with a LIMIT",
+    "platform.personal_data.kept_json.list_kept": "the statement is built with a LIMIT",
+    "platform.personal_data.personal_rows.list_rows": "the statement is built with a LIMIT",
     "platform.pincodes.lock_pincodes": (
         "of one address, as many as may be sent until they are forgotten"
     ),

@@ -80,10 +80,10 @@ async def test_a_commit_that_fails_and_is_erased_is_refused(database, told):
             return self._connection.execute(sql, *values)
 
     writer = database._writer
-    sound, writer._connection = writer._connection, Failing(writer._connection)
+    sound, writer.connection = writer.connection, Failing(writer.connection)
     with pytest.raises(StorageUnavailable) as refused:
         await database.transact(putting("a"))
-    writer._connection = sound
+    writer.connection = sound
     assert not isinstance(refused.value, OutcomeUnknown)
     assert await database.transact(putting("b")) == "b"
     assert await database.read(keys) == {"b"}
