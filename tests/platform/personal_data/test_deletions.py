@@ -221,7 +221,7 @@ async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monk
         await until(late.closed.is_set)
 
 
-CONSULTING = ("consultants", "availability", "booking", "waiting_room", "call")
+NOT_SERVED = ("consultants", "availability", "booking")
 
 
 async def test_what_a_domain_kept_goes_also_when_it_is_not_served_any_more(
@@ -232,7 +232,7 @@ async def test_what_a_domain_kept_goes_also_when_it_is_not_served_any_more(
     await book(ana, his, 5)
     await world.settle()
     every = load_domains(SYSTEMS)
-    served = Registry(tuple(one for one in every.domains if one.name not in CONSULTING))
+    served = Registry(tuple(one for one in every.domains if one.name not in NOT_SERVED))
     registries = iter((served, every))
     monkeypatch.setattr(world, "_load_domains", lambda names: next(registries))
     await world.restart()
