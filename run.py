@@ -12,7 +12,7 @@ import click
 import uvloop
 
 from handlers import SYSTEMS
-from handlers.kit.command import load_domains
+from handlers.kit.registry import load_domains
 from handlers.kit.uniqueness import WrongDeclaration
 from server import operator
 from server.app import App, FolderInUse, serve

@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 
 from handlers import READERS, SYSTEMS
-from handlers.kit.command import Registry, load_domains
 from handlers.kit.context import Context
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Kernel, Origin, Stored, Wake, Whisper
 from handlers.kit.keys import Keys
+from handlers.kit.registry import Registry, load_domains
 from handlers.platform.identities.public import Providers
 from handlers.platform.previews.public import PublicWeb
 from handlers.platform.send.mail import Mailer, by_smtp, to_folder

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from handlers.kit.command import Consumer, Registry
+from handlers.kit.command import Consumer
 from handlers.kit.context import Transaction
 from handlers.kit.kernel import Kernel, Origin
+from handlers.kit.registry import Registry
 from rooms.tasks import Tasks
 from server.logs import where
 from server.registration import names_served

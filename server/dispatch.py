@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from handlers.kit.command import Command, Rate, Registry, Route
+from handlers.kit.command import Command, Rate, Route
 from handlers.kit.context import Context, ask_of
 from handlers.kit.contract import encode
 from handlers.kit.errors import (
@@ -22,6 +22,7 @@ from handlers.kit.errors import (
 )
 from handlers.kit.idempotency import Replayed
 from handlers.kit.kernel import Actor, Kernel, Origin
+from handlers.kit.registry import Registry
 from server.limits import Limits
 from server.logs import CORRELATION, where
 from server.telemetry import Metrics

@@ -16,8 +16,9 @@ from datetime import timedelta
 
 import structlog
 
-from handlers.kit.command import Consumer, Registry
+from handlers.kit.command import Consumer
 from handlers.kit.kernel import Kernel
+from handlers.kit.registry import Registry
 from rooms.tasks import Tasks
 from server.rounds import take_round
 from server.telemetry import Metrics

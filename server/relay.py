@@ -26,10 +26,11 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from handlers.kit.command import OUTSIDE_WITHIN_S, Consumer, Registry
+from handlers.kit.command import OUTSIDE_WITHIN_S, Consumer
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Event, event_named
 from handlers.kit.kernel import Kernel, Origin, Wake
+from handlers.kit.registry import Registry
 from rooms.tasks import Tasks
 from server.logs import where
 from server.registration import names_served

@@ -11,9 +11,10 @@ import asyncio
 from datetime import datetime
 from time import monotonic
 
-from handlers.kit.command import Registry, Retell
 from handlers.kit.context import Context
+from handlers.kit.domain import Retell
 from handlers.kit.kernel import Kernel
+from handlers.kit.registry import Registry
 from rooms.gaps import MOVED_WITHIN
 from rooms.names import stream
 from rooms.packets import whisper_packet

@@ -17,8 +17,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from handlers import SYSTEMS
-from handlers.kit.command import load_domains
 from handlers.kit.filter import Filter
+from handlers.kit.registry import load_domains
 from handlers.kit.rules import Rules
 from handlers.platform.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.platform.send.mail import read_mail_url

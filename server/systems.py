@@ -8,8 +8,8 @@ of its timers fires. Once it is on again, it goes on where it stopped.
 from collections.abc import Iterable
 
 from handlers import SYSTEMS
-from handlers.kit.command import PLATFORM
 from handlers.kit.contract import declared_events
+from handlers.kit.registry import PLATFORM
 
 ALL = "all"
 

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import storage.engine.schema  # noqa: F401 - so that every table is known
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 from server.logs import set_up_logs
 from storage.engine import plans
 from storage.engine.migrate import upgrade

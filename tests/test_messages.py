@@ -8,8 +8,9 @@ from babel.messages.catalog import Message
 from babel.messages.plurals import get_plural
 
 from handlers import SYSTEMS
-from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.contract import Event
+from handlers.kit.domain import Domain
+from handlers.kit.registry import Registry, load_domains
 from handlers.kit.translations import COUNT, Language, placeholders_in
 from tests.kit.test_translations import write
 

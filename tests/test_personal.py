@@ -12,10 +12,10 @@ import storage.engine.personal
 import storage.engine.schema
 from handlers import SYSTEMS
 from handlers.consulting.booking.contracts import BookingView
-from handlers.kit.command import load_domains
 from handlers.kit.contract import Event, Personal, event_named
 from handlers.kit.kept_json import KeptClasses, rules_of
 from handlers.kit.personal_data import AllPersonalData, PersonalData, Stage
+from handlers.kit.registry import load_domains
 from storage.engine.columns import Json
 from storage.engine.personal import (
     ClearColumns,

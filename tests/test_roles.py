@@ -8,9 +8,10 @@ import pytest
 from msgspec import inspect
 
 from handlers import SYSTEMS
-from handlers.kit.command import Route, load_domains
+from handlers.kit.command import Route
 from handlers.kit.errors import Forbidden
 from handlers.kit.kernel import Actor
+from handlers.kit.registry import load_domains
 from handlers.platform.profile.public import add_role
 from server.dispatch import authorise
 from tests.wire_client import Client, Refused

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from handlers import SYSTEMS
-from handlers.kit.command import load_domains
 from handlers.kit.ids import new_id
+from handlers.kit.registry import load_domains
 from rooms.names import stream
 from storage.engine.columns import metadata
 from storage.platform.identities import IdentityRow, insert_identity

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from handlers import READERS, SYSTEMS
-from handlers.kit.command import PARTS, PLATFORM
+from handlers.kit.registry import PARTS, PLATFORM
 from tests.test_architecture import KERNEL, ROOT, Place, Rule, Tree, planted
 
 CONTRACTS_MAY_IMPORT = ("handlers.kit", "rooms.names", "msgspec", "typing", "datetime")

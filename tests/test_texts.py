@@ -12,8 +12,8 @@ import pytest
 from msgspec import UNSET, Meta, UnsetType, inspect
 
 from handlers import SYSTEMS
-from handlers.kit.command import load_domains
 from handlers.kit.contract import END, Change, Moment, Name, Request, settled_by
+from handlers.kit.registry import load_domains
 from handlers.kit.texts import CHECKED, prose
 from tests.kit.test_visible import NO_LINES
 

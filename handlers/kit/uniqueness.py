@@ -7,7 +7,8 @@ from handlers.kit.contract import Event, declared_events
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 
 if TYPE_CHECKING:
-    from handlers.kit.command import Command, Registry, Route
+    from handlers.kit.command import Command, Route
+    from handlers.kit.registry import Registry
 
 OF_SOCKET_IO = ("connect", "connect_error", "disconnect", "disconnecting")
 """Names that clients of Socket.IO cannot send, and hear of their connection only."""

@@ -4,7 +4,7 @@ import json
 from functools import cached_property
 from typing import Any
 
-from handlers.kit.command import Registry
+from handlers.kit.registry import Registry
 from server.catalog.asyncapi import describe, list_schemas
 from server.catalog.page import write_page
 from server.catalog.typescript import write_contracts

@@ -9,9 +9,11 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from handlers.kit.command import Command, Domain, Registry, Route
+from handlers.kit.command import Command, Route
 from handlers.kit.contract import Event
+from handlers.kit.domain import Domain
 from handlers.kit.errors import ALWAYS_POSSIBLE, RateLimited, Refusal, Unavailable
+from handlers.kit.registry import Registry
 from handlers.platform.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
 from server.admission import TokenMissing, UnknownNamespace
 from server.catalog.shapes import Shapes

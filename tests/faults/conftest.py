@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 from tests.kit import probe as probes
 from tests.kit.probe import Switches
 from tests.world import Person, World

@@ -14,8 +14,8 @@ from msgspec import inspect
 
 from handlers.consulting.call.contracts import Signal
 from handlers.kit.codes import check_zone
-from handlers.kit.command import load_domains
 from handlers.kit.errors import Invalid, Refusal
+from handlers.kit.registry import load_domains
 from handlers.kit.visible import as_file_name, checked_line, one_line, quoted, shortened
 from handlers.kit.wording import QUOTED_MAX
 from handlers.platform.auth.devices import name_of

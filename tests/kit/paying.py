@@ -15,10 +15,11 @@ from unittest.mock import patch
 import aiohttp
 from aiohttp import web
 
-from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import ChangeOnce, Event, View
+from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal, Unavailable
+from handlers.kit.registry import Registry, load_domains
 
 PROVIDER_URL = "TEST_PROVIDER_URL"
 WITHIN_S = 1.0

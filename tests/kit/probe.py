@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar
 from aiohttp import web
 from msgspec import Meta
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Empty, Event, Nothing, Request, Text, View
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.errors import Conflict, NotFound, Refusal, Unavailable
 from handlers.kit.kernel import Actor
 from handlers.kit.rest import answer

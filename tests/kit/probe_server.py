@@ -6,7 +6,7 @@ It is for what only a process shows that is killed. Pages are small and slow.
 import asyncio
 from unittest.mock import patch
 
-from handlers.kit.command import Registry, load_domains
+from handlers.kit.registry import Registry, load_domains
 from server import backfilling
 from server.app import App
 from server.settings import read_settings

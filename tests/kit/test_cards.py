@@ -4,8 +4,9 @@ import pytest
 
 from handlers import SYSTEMS
 from handlers.consulting.booking.contracts import BookingView
-from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.contract import View
+from handlers.kit.domain import Domain
+from handlers.kit.registry import Registry, load_domains
 
 
 class Ticket(View):

@@ -3,8 +3,9 @@
 import pytest
 
 from handlers import SYSTEMS
-from handlers.kit.command import Domain, Registry, load_domains
+from handlers.kit.domain import Domain
 from handlers.kit.filter import NoFilter, TextRefused
+from handlers.kit.registry import Registry, load_domains
 from tests.parts.ports import free_port
 from tests.platform.chat.scenes import say, talk, texts
 from tests.platform.uploads.bringing import bringer

@@ -5,10 +5,11 @@ from cryptography.fernet import InvalidToken
 from msgspec import UNSET, UnsetType
 
 from handlers.kit import codes, errors
-from handlers.kit.command import Domain, Registry
 from handlers.kit.contract import Change, Nothing, View, event_named, given
+from handlers.kit.domain import Domain
 from handlers.kit.errors import ALWAYS_POSSIBLE, Invalid, Refusal
 from handlers.kit.keys import Keys
+from handlers.kit.registry import Registry
 from handlers.kit.roles import Role
 from handlers.kit.rules import Rules
 from handlers.kit.uniqueness import WrongDeclaration

@@ -12,10 +12,11 @@ import pytest
 from aiohttp import web
 
 from handlers import SYSTEMS
-from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Empty, Event, Nothing
+from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal
+from handlers.kit.registry import Registry, load_domains
 from handlers.kit.roles import Role
 from handlers.kit.uniqueness import WrongDeclaration
 

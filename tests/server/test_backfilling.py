@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from handlers.kit.backfill import Page
-from handlers.kit.command import Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Domain
 from server import operator
 from storage.events import backfills
 from storage.events.log import forget_events

@@ -23,9 +23,10 @@ from msgspec import UNSET, UnsetType
 from referencing.jsonschema import DRAFT7
 
 import handlers
-from handlers.kit.command import Domain, Registry, load_domains
 from handlers.kit.contract import Change, Event, Id, Request, View
+from handlers.kit.domain import Domain
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
+from handlers.kit.registry import Registry, load_domains
 from handlers.kit.roles import Role
 from handlers.platform.auth.contracts import CredentialsWrong
 from handlers.platform.profile.contracts import UserUpdated, UserView
@@ -355,7 +356,7 @@ def test_the_committed_contracts_are_those_of_the_code(registry: Registry) -> No
 
 def test_every_process_derives_the_same() -> None:
     script = (
-        "import handlers, sys; from handlers.kit.command import load_domains;"
+        "import handlers, sys; from handlers.kit.registry import load_domains;"
         "from server.catalog import Catalog; c = Catalog(load_domains(handlers.SYSTEMS));"
         "sys.stdout.write(c.contracts() + c.asyncapi_json() + c.page())"
     )

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
-from handlers.kit.command import Domain, Registry
+from handlers.kit.domain import Domain
 from handlers.kit.ids import new_id
+from handlers.kit.registry import Registry
 from server import operator
 from server.registration import SILENT_AFTER, names_served
 from storage.engine.database import Queries

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 from handlers.kit.ids import id_at
 from server import housekeeping
 from storage.events.idempotency import forget_keys, idempotency_keys

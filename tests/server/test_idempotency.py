@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from handlers.kit import idempotency
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 from storage.engine.database import OutcomeUnknown
 from storage.events.idempotency import idempotency_keys
 from tests.kit import paying as payments

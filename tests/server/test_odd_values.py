@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from handlers import SYSTEMS
-from handlers.kit.command import load_domains
+from handlers.kit.registry import load_domains
 from tests.wire_client import Refused
 from tests.world import World, one_database
 

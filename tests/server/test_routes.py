@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDict
 
-from handlers.kit.command import Domain, Registry
 from handlers.kit.context import Context
+from handlers.kit.domain import Domain
+from handlers.kit.registry import Registry
 from handlers.kit.uniqueness import WrongDeclaration
 from handlers.platform.profile.public import add_role, remove_role
 from server.rest import Rest

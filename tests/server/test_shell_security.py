@@ -9,10 +9,10 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from handlers import SYSTEMS
-from handlers.kit.command import load_domains
 from handlers.kit.errors import Forbidden
 from handlers.kit.kernel import Actor
 from handlers.kit.networks import network_of
+from handlers.kit.registry import load_domains
 from server.dispatch import authorise
 from tests.kit.probe import NAMESPACE
 from tests.kit.wire import Poller, Raw

@@ -6,8 +6,9 @@ import aiohttp
 import pytest
 
 from handlers.consulting.booking.contracts import HoldDue
-from handlers.kit.command import Domain, Registry
 from handlers.kit.contract import encode
+from handlers.kit.domain import Domain
+from handlers.kit.registry import Registry
 from server.systems import served_systems, waiting_events
 from storage.events import deliveries, timers
 from tests.consulting.availability.practice import open_practice

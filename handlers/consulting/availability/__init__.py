@@ -4,8 +4,8 @@ It never knows what a booking is: places are held under ids that others give.
 """
 
 from handlers.consulting.consultants import public as consultants
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from rooms import names
 

@@ -1,7 +1,7 @@
 """Who meets whom and when: requests, answers, changes. Never how many places there are."""
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from rooms import names
 

@@ -1,8 +1,8 @@
 """The call itself: who is in it, signalling between them, and the minutes they talked."""
 
 from handlers.consulting.call.contracts import SignalWhisper
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from rooms import names
 

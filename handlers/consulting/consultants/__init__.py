@@ -1,7 +1,7 @@
 """Who offers what: consultants and their topics. Never when (availability)."""
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from rooms import names

@@ -1,7 +1,7 @@
 """Where students wait for their call: who is next, how long it may take. Never the call."""
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from rooms import names
 

@@ -1,7 +1,7 @@
 """Conversations: who is in them and what is said. A card shows something of another domain."""
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from handlers.platform.chat.contracts.conversations import TypingWhisper
 from rooms import names

@@ -1,5 +1,5 @@
 """Who a person is at other houses (OAuth, OIDC), and all the ways in which they can sign in."""
 
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 
 identities = Domain("identities")

@@ -1,7 +1,7 @@
 """What may be said and shown: a filter, flags from people, a queue for moderators, an audit."""
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from handlers.platform.moderation.filter import open_filter

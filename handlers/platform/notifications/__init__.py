@@ -1,7 +1,7 @@
 """What a person is told about their affairs, in the app and by mail. Never how a mail is sent."""
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from rooms import names
 

@@ -1,7 +1,7 @@
 """All that is kept of a person: given to them as a file, or erased. Never what it means."""
 
-from handlers.kit.command import Belonging, Domain
 from handlers.kit.context import Transaction
+from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from rooms import names
 

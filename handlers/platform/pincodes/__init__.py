@@ -1,5 +1,5 @@
 """Whether somebody reads the mail of an address, by six digits. Never what that is proof for."""
 
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 
 pincodes = Domain("pincodes")

@@ -1,6 +1,6 @@
 """Whether a person is there. Never what they do."""
 
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 from handlers.platform.presence.contracts import PresenceWhisper, StatusWhisper
 
 presence = Domain(

@@ -1,5 +1,5 @@
 """How something said leaves the house: by mail now, by other channels later. Never what or when."""
 
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 
 send = Domain("send")

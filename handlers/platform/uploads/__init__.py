@@ -1,5 +1,5 @@
 """What people bring: signed on its way, checked when it is there, fetched by who may."""
 
-from handlers.kit.command import Domain
+from handlers.kit.domain import Domain
 
 uploads = Domain("uploads")

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from handlers.kit.command import Domain
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Event, Id, Personal, Text, View
+from handlers.kit.domain import Domain
 from handlers.kit.errors import NotFound, Refusal, TooMany
 from handlers.kit.filter import TextRefused
 from handlers.platform.chat import public as chats

@@ -153,7 +153,7 @@ async def test_a_card_stays_readable_when_its_domain_is_not_served(world, ana, b
 def test_the_platform_is_loaded_without_any_domain_that_consults():
     platform = [name for name in SYSTEMS if name not in (*CONSULTING, *STILL_ENTANGLED)]
     script = (
-        "import sys; from handlers.kit.command import load_domains;"
+        "import sys; from handlers.kit.registry import load_domains;"
         f"load_domains({platform});"
         "print(*sorted(name for name in sys.modules if name.startswith('handlers.')))"
     )

@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 
 from handlers import SYSTEMS
 from handlers.consulting.consultants import service as consultants
-from handlers.kit.command import Domain, Registry, load_domains
+from handlers.kit.domain import Domain
 from handlers.kit.errors import NotFound
 from handlers.kit.kernel import Actor
+from handlers.kit.registry import Registry, load_domains
 from handlers.platform.personal_data.service.deletions import begin_when_due, take_back
 from handlers.platform.profile.contracts import UpdateProfile
 from handlers.platform.profile.service import update_me

@@ -1,0 +1,269 @@
+"""A domain: its name, its namespace, and what is registered on it, beside the code."""
+
+import sys
+import typing
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from handlers.kit.backfill import Rebuild
+from handlers.kit.cards import CardKind, V
+from handlers.kit.command import OUTSIDE_WITHIN_S, SMALL, Command, Consumer, Rate, Route
+from handlers.kit.context import Context, Transaction
+from handlers.kit.contract import Event, Request, View
+from handlers.kit.cost import Cost
+from handlers.kit.errors import Refusal
+from handlers.kit.filter import OpenFilter
+from handlers.kit.kernel import Actor, Heeds, Whisper
+from handlers.kit.notices import Importance, MailText, Notice, NoticeRule
+from handlers.kit.personal_data import PersonalData
+from handlers.kit.retention import Retention
+from handlers.kit.roles import Role
+from handlers.kit.translations import Translations
+from handlers.kit.uniqueness import WrongDeclaration, place_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """A room that a person belongs to, and the number from which on they may hear it."""
+
+    room: str
+    from_seq: int = 0
+
+
+RoomsOf = Callable[[Transaction, Actor], list[Belonging]]
+MayWatch = Callable[[Transaction, Actor | None, str], int | None]
+"""From which number on somebody may hear a room that they name; None when they may not."""
+Departure = Callable[[Context, str, str, datetime], Awaitable[None]]
+Device = Callable[[Context], Awaitable[None]]
+Retell = Callable[[Transaction, datetime, str], tuple[list[Whisper], str]]
+Find = Callable[[Transaction, Any], Iterable[Notice]]
+Tell = Callable[[Transaction, NoticeRule, Any], None]
+
+
+@dataclass
+class Domain:
+    """One domain's name, namespace and what is registered on it.
+
+    Two systems may each have a domain of one `name`; its `key` tells them apart.
+    """
+
+    name: str
+    namespace: str | None = None
+    visitors: bool = False
+    rooms_of: RoomsOf = lambda tx, actor: []
+    may_watch: MayWatch = lambda tx, actor, room: None
+    whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
+    roles: tuple[Role, ...] = ()
+    commands: list[Command] = field(default_factory=list)
+    consumers: list[Consumer] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    cards: list[CardKind[Any]] = field(default_factory=list)
+    opens_filter: OpenFilter | None = None
+    arrival: Device | None = None
+    departure: Departure | None = None
+    first_device: Device | None = None
+    last_device: Device | None = None
+    retell: Retell | None = None
+    personal_data: PersonalData = field(default_factory=PersonalData)
+    retentions: list[Retention] = field(default_factory=list)
+    system: str = ""
+    """The system that it is a part of, as the table of contents has it; "" in tests."""
+    messages: Translations = field(default_factory=Translations)
+    notices: list[NoticeRule] = field(default_factory=list)
+    mails: list[MailText] = field(default_factory=list)
+    teller: Tell | None = None
+    place: str = field(init=False)
+    """Where it is declared, for errors."""
+
+    def __post_init__(self) -> None:
+        caller = sys._getframe(2)  # this function is called by the generated `__init__`
+        self.place = f"{caller.f_globals['__name__']}:{caller.f_lineno}"
+
+    @property
+    def key(self) -> str:
+        """`platform.chat`."""
+        return f"{self.system}.{self.name}" if self.system else self.name
+
+    def command(
+        self,
+        *,
+        name: str | None = None,
+        namespace: str | None = None,
+        roles: Iterable[str] = (),
+        visitors: bool = False,
+        rate: Rate = "commands",
+        refuses: tuple[type[Refusal], ...] = (),
+        costs: Cost = SMALL,
+    ) -> Callable[[F], F]:
+        """Register an `async def (ctx, request) -> view` as a command.
+
+        `costs` says what one use may take at most; each use is charged for what it did take.
+        `namespace` is for the rare door that stands in another domain's namespace.
+        """
+
+        def register(run: F) -> F:
+            hints = typing.get_type_hints(run)
+            request = next(hint for key, hint in hints.items() if key not in ("ctx", "return"))
+            command = Command(
+                namespace=namespace or self.namespace or "",
+                name=name or run.__name__,
+                run=run,
+                request=request,
+                view=hints["return"],
+                roles=frozenset(roles),
+                visitors=visitors,
+                rate=rate,
+                refuses=refuses,
+                costs=costs,
+                decoder=msgspec.json.Decoder(request),
+            )
+            self.commands.append(command)
+            return run
+
+        return register
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        roles: Iterable[str] = (),
+        visitors: bool = False,
+        rate: Rate = "commands",
+        cross_site: bool = False,
+        streams: bool = False,
+        takes: type[Request] | None = None,
+        gives: type[View] | None = None,
+        refuses: tuple[type[Refusal], ...] = (),
+    ) -> Callable[[F], F]:
+        """Register an `async def (ctx, request) -> response` of aiohttp as a REST endpoint.
+
+        Only with `cross_site` may pages of other sites post to it. With `streams` the function
+        reads the body itself. `takes` and `gives` are the
+        JSON of its request and its answer, where it has any.
+        """
+
+        def register(run: F) -> F:
+            kept = (frozenset(roles), visitors, rate, cross_site, streams, takes, gives, refuses)
+            self.routes.append(Route(method, path, run, *kept))
+            return run
+
+        return register
+
+    def consumer(
+        self,
+        *events: type[Event],
+        outbound: bool = False,
+        backfill: bool = False,
+        heeds: Heeds = lambda rules, event: True,
+        within_s: float = OUTSIDE_WITHIN_S,
+        formerly: tuple[str, ...] = (),
+        rebuild: Rebuild | None = None,
+    ) -> Callable[[F], F]:
+        """Register a reaction to `events`; with `backfill` a new one hears what is stored too.
+
+        With `rebuild` it hears what its domain's tables say instead, however old that is. What it
+        does not heed costs nothing: no delivery is made of it. Who renames a consumer or its domain
+        declares the former name, `domain.function`, in `formerly`.
+        """
+
+        def register(run: F) -> F:
+            name = f"{self.name}.{run.__name__}"
+            kept = (outbound, backfill, heeds, within_s, formerly, rebuild)
+            self.consumers.append(Consumer(name, events, run, *kept))
+            return run
+
+        return register
+
+    def card(self, name: str, view: type[V]) -> CardKind[V]:
+        """Register a kind of card that shows `view` in conversations (`handlers/kit/cards.py`)."""
+        kind = CardKind(name, view)
+        self.cards.append(kind)
+        return kind
+
+    def forgets(self, kept: str | timedelta) -> Callable[[F], F]:
+        """Register what deletes rows older than `kept`, a rule's name or a fixed time (`Forget`).
+
+        Housekeeping runs them in the order in which they are declared.
+        """
+
+        def register(run: F) -> F:
+            name = f"{self.name}.{run.__name__}"
+            if name in [one.name for one in self.retentions]:
+                raise TypeError(f"{name} is declared twice")
+            self.retentions.append(Retention(name, kept, run))
+            return run
+
+        return register
+
+    def notifies(
+        self,
+        event: type[Event],
+        kind: str,
+        *,
+        importance: Importance = "app",
+        says: Iterable[str] = (),
+        text: str | None = None,
+    ) -> Callable[[Find], Find]:
+        """Register a `def (tx, event)` that yields the notices of this kind.
+
+        `says` are the names of their values. `text` is the prefix of the message ids, `kind` by
+        default; a kind with several texts has a declaration for each.
+        """
+
+        def register(find: Find) -> Find:
+            kept = (kind, text or kind, event, importance, frozenset(says), find, self.messages)
+            self.notices.append(NoticeRule(*kept))
+            return find
+
+        return register
+
+    def mail(self, kind: str, *, says: Iterable[str] = (), action: bool = False) -> MailText:
+        """Declare an email of this kind; `says` are the names of its values."""
+        mail = MailText(kind, frozenset(says), action, self.messages)
+        self.mails.append(mail)
+        return mail
+
+    def tells(self, run: Tell) -> Tell:
+        """Register what delivers the notices of all domains: `def (tx, rule, event)`.
+
+        It becomes one consumer of all events with notices, which keeps each order key in order.
+        """
+        return self._hook("teller", run)
+
+    def arrives(self, run: F) -> F:
+        """Register what happens when a signed-in socket has entered its rooms here."""
+        return self._hook("arrival", run)
+
+    def departs(self, run: F) -> F:
+        """Register what happens when a socket that attended something is gone."""
+        return self._hook("departure", run)
+
+    def arrives_first(self, run: F) -> F:
+        """Register what happens when a person's first device on this instance is there."""
+        return self._hook("first_device", run)
+
+    def retells(self, run: F) -> F:
+        """Register what whispers should have said since a moment: one may have been lost.
+
+        It gives a page of them, and where the next one begins: the text that it is called with
+        then; empty for the first page and after the last.
+        """
+        return self._hook("retell", run)
+
+    def leaves_last(self, run: F) -> F:
+        """Register what happens when a person's last device here stayed away for the grace."""
+        return self._hook("last_device", run)
+
+    def _hook(self, name: str, run: F) -> F:
+        if (before := getattr(self, name)) is not None:
+            places = f"{place_of(before)} and {place_of(run)}"
+            raise WrongDeclaration(f"{name} of {self.name} is declared twice: {places}")
+        setattr(self, name, run)
+        return run

@@ -1,0 +1,163 @@
+"""All domains that are loaded, and what follows from their declarations."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from handlers.kit.cards import CardKind
+from handlers.kit.command import Command, Consumer, Route
+from handlers.kit.context import Transaction
+from handlers.kit.contract import Event
+from handlers.kit.domain import Domain, Tell
+from handlers.kit.filter import Filter, NoFilter
+from handlers.kit.kernel import Hearer
+from handlers.kit.notices import NoticeRule
+from handlers.kit.personal_data import AllPersonalData
+from handlers.kit.retention import Retention
+from handlers.kit.roles import Role
+from handlers.kit.uniqueness import check_declarations
+
+PLATFORM = "platform"
+"""The system that every other one stands on."""
+PARTS = (
+    "contracts",
+    "commands",
+    "consumers",
+    "routes",
+    "personal",
+    "retention",
+    "notices",
+    "mails",
+)
+"""The files of a domain in which something is registered."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All domains, and lookups over them. Raises WrongDeclaration when they do not fit."""
+
+    domains: tuple[Domain, ...]
+    off: tuple[Domain, ...] = ()
+    """Domains that are loaded and not served. What is still to be told of them is told."""
+
+    def __post_init__(self) -> None:
+        check_declarations(self)
+
+    @property
+    def by_key(self) -> dict[str, Domain]:
+        return {d.key: d for d in self.domains}
+
+    def serving(self, systems: Collection[str]) -> "Registry":
+        """What an installation with these systems serves; the platform is always served."""
+        served = {"", PLATFORM, *systems}
+        on = tuple(d for d in self.domains if d.system in served)
+        return Registry(on, tuple(d for d in self.domains if d.system not in served))
+
+    @property
+    def namespaces(self) -> dict[str, Domain]:
+        return {d.namespace: d for d in self.domains if d.namespace is not None}
+
+    @property
+    def commands(self) -> dict[tuple[str, str], Command]:
+        return {(c.namespace, c.name): c for d in self.domains for c in d.commands}
+
+    @property
+    def consumers(self) -> dict[str, Consumer]:
+        tellers = [_consumer_of(d, d.teller, self.notices) for d in self.domains if d.teller]
+        return {c.name: c for c in (*(c for d in self.domains for c in d.consumers), *tellers)}
+
+    @property
+    def notices(self) -> dict[type[Event], list[NoticeRule]]:
+        """Event → the notices declared for it."""
+        found: dict[type[Event], list[NoticeRule]] = {}
+        for rule in (rule for domain in (*self.domains, *self.off) for rule in domain.notices):
+            found.setdefault(rule.event, []).append(rule)
+        return found
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """By name, in the order of the domains."""
+        return {role.name: role for d in self.domains for role in d.roles}
+
+    @property
+    def routes(self) -> list[Route]:
+        return [route for d in self.domains for route in d.routes]
+
+    @property
+    def cards(self) -> dict[str, CardKind[Any]]:
+        """By name."""
+        return {kind.name: kind for d in self.domains for kind in d.cards}
+
+    def open_filter(self, check: str, source: str) -> Filter:
+        """The filter of the domain that answers, see `OpenFilter`; `NoFilter` when none does."""
+        answers = [(d.name, d.opens_filter) for d in self.domains if d.opens_filter is not None]
+        if len(answers) > 1:
+            raise TypeError(f"{' and '.join(name for name, _ in answers)} all answer as the filter")
+        return answers[0][1](check, source) if answers else NoFilter()
+
+    @property
+    def personal_data(self) -> AllPersonalData:
+        """What these domains do about personal data; raises TypeError for a name given twice."""
+        answers = {f"{c.namespace} {c.name}": c.view for c in self.commands.values()}
+        cards = {name: kind.view for name, kind in self.cards.items()}
+        return AllPersonalData(((d.name, d.personal_data) for d in self.domains), answers, cards)
+
+    @property
+    def retentions(self) -> tuple[Retention, ...]:
+        return tuple(one for d in self.domains for one in d.retentions)
+
+    def hearers(self) -> dict[str, tuple[Hearer, ...]]:
+        """Event name → the consumers that hear it."""
+        heard: dict[str, list[Hearer]] = {}
+        for consumer in self.consumers.values():
+            for event in consumer.events:
+                hearer = Hearer(consumer.name, consumer.heeds)
+                heard.setdefault(event.NAME, []).append(hearer)
+        return {name: tuple(consumers) for name, consumers in heard.items()}
+
+
+def _consumer_of(
+    domain: Domain, tell: Tell, rules: dict[type[Event], list[NoticeRule]]
+) -> Consumer:
+    def run(tx: Transaction, event: Event) -> None:
+        for rule in rules[type(event)]:
+            tell(tx, rule, event)
+
+    return Consumer(
+        name=f"{domain.name}.{tell.__name__}",
+        events=tuple(rules),
+        run=run,
+        outbound=False,
+        backfill=False,
+        heeds=lambda rules, event: True,
+    )
+
+
+def load_domains(systems: Mapping[str, Iterable[str]]) -> Registry:
+    """Import the domains of `systems` (system → names) with whatever files they have."""
+    return Registry(
+        tuple(_load_domain(system, name) for system, names in systems.items() for name in names)
+    )
+
+
+def _load_domain(system: str, name: str) -> Domain:
+    place = f"handlers.{system}.{name}"
+    package = import_module(place)
+    for part in PARTS:
+        if find_spec(f"{place}.{part}"):
+            _import_whole(f"{place}.{part}")
+    domain: Domain = getattr(package, name)
+    domain.system = system
+    domain.messages.read(Path(package.__path__[0]) / "messages")
+    return domain
+
+
+def _import_whole(name: str) -> None:
+    """Import a module; when it is a package, what is in it too."""
+    module = import_module(name)
+    for part in iter_modules(getattr(module, "__path__", [])):
+        import_module(f"{name}.{part.name}")
