@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from socketio.exceptions import ConnectionError as NotConnected
 
-from server.housekeeping import Housekeeping
 from tests.platform.chat.scenes import offer, say, talk, texts
 from tests.wire_client import Client, Heard
 from tests.world import Person, Process, World, one_database
@@ -115,10 +114,10 @@ async def test_what_was_asked_long_ago_is_still_the_same(world, people):
     sent = await say(ana, chat, "long ago")
     user = await ana.call("/profile", "update", first_name="Anna", request_id="1")
     world.clock.advance(29 * DAY_S)
-    await Housekeeping(world.app.kernel).tidy()
+    await world.app.housekeeping.tidy()
     assert await ana.call("/profile", "update", first_name="Anna", request_id="1") == user
     world.clock.advance(700 * DAY_S)
-    await Housekeeping(world.app.kernel).tidy()
+    await world.app.housekeeping.tidy()
     later = await (await world.another_session(ana)).enter("/chat")
     assert await say(later, chat, "long ago") == sent
     assert await texts(later, chat) == ["long ago"]
@@ -237,7 +236,7 @@ async def test_what_cannot_be_replayed_whole_is_not_replayed_in_part(world, peop
     cleo = await world.person("cleo")
     assert await rejoin(cleo, chat, 9) == (None, []), "it was never hers"
     world.clock.advance(8 * DAY_S)
-    await Housekeeping(world.app.kernel).tidy()
+    await world.app.housekeeping.tidy()
     await say(ana, chat, "a week later")
     entry, heard = await rejoin(ben, chat, 9)
     assert (entry["recovered"], heard) == (False, []), "too old"

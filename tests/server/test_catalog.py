@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal
 
 import aiohttp
@@ -23,7 +22,7 @@ from msgspec import UNSET, UnsetType
 from referencing.jsonschema import DRAFT7
 
 import handlers
-from handlers.kit.contract import Change, Event, Id, Request, View
+from handlers.kit.contract import Change, Event, Id, View
 from handlers.kit.domain import Domain
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 from handlers.kit.registry import Registry, load_domains
@@ -33,7 +32,6 @@ from handlers.platform.profile.contracts import UserUpdated, UserView
 from rooms.packets import Packet, event_packet, whisper_packet
 from server.catalog import Catalog
 from server.catalog.audience import audience_of
-from server.catalog.shapes import Shapes
 from server.catalog.vocabulary import Meta, WhisperMeta
 from server.dispatch import error_body
 from storage.events.log import Numbered
@@ -356,8 +354,8 @@ def test_the_committed_contracts_are_those_of_the_code(registry: Registry) -> No
 
 def test_every_process_derives_the_same() -> None:
     script = (
-        "import handlers, sys; from handlers.kit.registry import load_domains;"
-        "from server.catalog import Catalog; c = Catalog(load_domains(handlers.SYSTEMS));"
+        "import sys; from handlers import SYSTEMS; from handlers.kit.registry import load_domains;"
+        "from server.catalog import Catalog; c = Catalog(load_domains(SYSTEMS));"
         "sys.stdout.write(c.contracts() + c.asyncapi_json() + c.page())"
     )
     derived = {
@@ -371,54 +369,6 @@ def test_every_process_derives_the_same() -> None:
         for seed in ("1", "2")
     }
     assert len(derived) == 1
-
-
-# Names.
-
-
-def invented_struct(name: str, module: str, *bases: type) -> type:
-    return msgspec.defstruct(name, [("id", str)], bases=bases or None, module=module)
-
-
-def test_of_two_that_share_a_name_a_lone_view_keeps_it() -> None:
-    view = invented_struct("CallView", "handlers.consulting.call.contracts", View)
-    asked = invented_struct("Call", "handlers.consulting.waiting_room.contracts", Request)
-    other = invented_struct("Leave", "handlers.consulting.call.contracts", Request)
-    third = invented_struct("Leave", "handlers.platform.chat.contracts", Request)
-    shapes = Shapes([asked, other, third], [view], own={}, taken=())
-    names = [shapes.names[cls] for cls in (view, asked, other, third)]
-    assert names == ["Call", "WaitingRoomCall", "CallLeave", "ChatLeave"]
-    assert set(shapes.schemas()) == set(names)
-
-
-def test_a_name_that_the_file_itself_uses_is_not_given_away() -> None:
-    events = invented_struct("Events", "handlers.platform.chat.contracts", Request)
-    assert Shapes([events], [], own={}, taken=("Events",)).names[events] == "ChatEvents"
-
-
-def test_two_things_with_one_name_are_refused() -> None:
-    one = invented_struct("Leave", "handlers.platform.chat.contracts", Request)
-    two = invented_struct("Leave", "handlers.platform.chat.more", Request)
-    with pytest.raises(ValueError, match="ChatLeave"):
-        Shapes([one, two], [], own={}, taken=())
-
-
-def test_domains_of_one_name_are_told_apart_by_their_systems() -> None:
-    one = invented_struct("HitView", "handlers.platform.search.contracts", View)
-    two = invented_struct("HitView", "handlers.learning.search.contracts", View)
-    names = Shapes([], [one, two], own={}, taken=()).names
-    assert [names[one], names[two]] == ["PlatformSearchHit", "LearningSearchHit"]
-
-
-def test_two_literals_with_one_name_get_their_domains(monkeypatch: pytest.MonkeyPatch) -> None:
-    structs = []
-    for domain, status in (("call", Literal["open"]), ("chat", Literal["shut"])):
-        module = ModuleType(f"handlers.consulting.{domain}.invented")
-        vars(module).update(Status=status)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        structs.append(invented_struct(f"{domain.capitalize()}View", module.__name__, View))
-    choices = Shapes([], structs, own={}, taken=()).choices
-    assert choices == {frozenset({"open"}): "CallStatus", frozenset({"shut"}): "ChatStatus"}
 
 
 # The audience.

@@ -19,7 +19,9 @@ def carry_the_name(tx: Transaction, event: UserUpdated) -> None:
         service.save(tx, msgspec.structs.replace(row, **name))
 
 
-@consultants.consumer(ConsultantOnboarded)
+@consultants.consumer(
+    ConsultantOnboarded, formerly=("personal_data.keep_who_is_about_to_go_paused",)
+)
 def keep_paused_for_deletion(tx: Transaction, event: ConsultantOnboarded) -> None:
     """Who begins to consult while their account is to be deleted does so once they restored it."""
     if accounts.hold_planned_deletion(tx, event.consultant.id):

@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from handlers import SYSTEMS
-from handlers.platform.chat.public import clear_cards, refresh_cards
+from handlers.platform.chat.public import refresh_cards
 from handlers.platform.chat.service import cards
+from handlers.platform.chat.service.erasure import clear_cards
 from handlers.platform.moderation.filter import Filter
 from handlers.platform.moderation.words import WordList
 from tests.parts.ports import free_port

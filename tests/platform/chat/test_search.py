@@ -6,7 +6,6 @@ from sqlalchemy import text as sql
 from handlers.platform.chat.public import hide
 from handlers.platform.chat.service.messages import new_message
 from handlers.platform.chat.service.messages import say as say_in
-from server.housekeeping import Housekeeping
 from tests.platform.chat.scenes import refused, say, talk
 from tests.world import Person, World, one_database
 
@@ -130,7 +129,7 @@ async def test_words_that_were_taken_back_do_not_stay_in_the_index(people, world
     assert await find(ben, "canaryword") == ["canaryword"]
     await ana.call("/chat", "delete", message_id=said["id"])
     assert await world.read(index_parts_with, "aryword")
-    await Housekeeping(world.app.kernel).tidy()
+    await world.app.housekeeping.tidy()
     assert await world.read(index_parts_with, "aryword") == []
     assert await find(ben, "other") == ["other 2", "other 1", "other 0"]
 
