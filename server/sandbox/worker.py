@@ -37,7 +37,7 @@ def main(parent_pid: int, names: list[str]) -> None:
 
 def import_alone(name: str) -> ModuleType:
     """The module `handlers.<system>.<domain>.<…>`, without running the `__init__` of its domain."""
-    domain = ".".join(name.split(".")[:3])
+    domain = ".".join(name.split(".")[:-1][:3])
     package = sys.modules.setdefault(domain, ModuleType(domain))
     package.__path__ = [str(ROOT.joinpath(*domain.split(".")))]
     return import_module(name)
