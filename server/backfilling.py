@@ -15,6 +15,7 @@ import structlog
 
 from handlers.kit.command import Consumer
 from handlers.kit.context import Transaction
+from handlers.kit.contract import stored_name
 from handlers.kit.kernel import Kernel, Origin
 from handlers.kit.registry import Registry
 from rooms.tasks import Tasks
@@ -126,7 +127,7 @@ class Backfilling:
         end = backfills.find_end(queries, before.after, self._size)
         if end is None:
             return Told([], None)
-        names = [event.NAME for event in consumer.events]
+        names = [stored_name(event) for event in consumer.events]
         stored_as = (consumer.name, *consumer.formerly)
         found = backfills.list_unheard(queries, before.after, end, names, stored_as)
         heeded = [(one.id, one.order_key) for one in found if self._is_heeded(consumer, one)]

@@ -6,7 +6,6 @@ one twice changes nothing, so this instance applies its own commits at once and 
 
 import msgspec
 
-from handlers.kit.contract import event_named
 from handlers.kit.life import CONTROL_NAMESPACE, CONTROL_ROOM, RolesChanged, SessionEnded
 from rooms.names import stream
 from rooms.packets import Packet
@@ -15,6 +14,7 @@ from rooms.rooms import Rooms
 from server.doorman import Doorman
 from storage.events.log import Numbered
 
+EVENTS = {event.NAME: event for event in (SessionEnded, RolesChanged)}
 STREAM = stream(CONTROL_NAMESPACE, CONTROL_ROOM)
 
 
@@ -44,7 +44,7 @@ class Control:
         self.apply(name, bytes(data).decode())
 
     def apply(self, name: str, data: str) -> None:
-        event = msgspec.json.decode(data, type=event_named(name))
+        event = msgspec.json.decode(data, type=EVENTS[name])
         if isinstance(event, SessionEnded):
             self._doorman.session_ended(event.session_id, event.reason)
         elif isinstance(event, RolesChanged):

@@ -28,7 +28,7 @@ import structlog
 
 from handlers.kit.command import OUTSIDE_WITHIN_S, Consumer
 from handlers.kit.context import Context, Transaction
-from handlers.kit.contract import Event, event_named
+from handlers.kit.contract import Event, event_stored_as
 from handlers.kit.kernel import Kernel, Origin, Wake
 from handlers.kit.registry import Registry
 from rooms.tasks import Tasks
@@ -378,9 +378,9 @@ def decode_event(kernel: Kernel, stored: StoredEvent) -> Event:
     """A stored event as its consumers hear it."""
     data = kernel.keys.open(stored.data) if stored.sealed else stored.data
     if stored.private is None:
-        return msgspec.json.decode(data, type=event_named(stored.name))
+        return msgspec.json.decode(data, type=event_stored_as(stored.name))
     fields = msgspec.json.decode(data) | stored.private
-    return msgspec.convert(fields, event_named(stored.name))
+    return msgspec.convert(fields, event_stored_as(stored.name))
 
 
 def _origin_of(stored: StoredEvent) -> Origin:

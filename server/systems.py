@@ -8,7 +8,7 @@ of its timers fires. Once it is on again, it goes on where it stopped.
 from collections.abc import Iterable
 
 from handlers import SYSTEMS
-from handlers.kit.contract import declared_events
+from handlers.kit.contract import declared_events, stored_name
 from handlers.kit.registry import PLATFORM
 
 ALL = "all"
@@ -29,6 +29,6 @@ def systems_off(served: frozenset[str]) -> frozenset[str]:
 
 
 def waiting_events(served: frozenset[str]) -> frozenset[str]:
-    """The names of the events of systems that are off; a timer of one waits."""
-    places = tuple(f"handlers.{system}." for system in systems_off(served))
-    return frozenset(e.NAME for e in declared_events() if e.__module__.startswith(places))
+    """What the events of systems that are off are stored as; a timer of one waits."""
+    off = tuple(f"{system}." for system in systems_off(served))
+    return frozenset(name for name in map(stored_name, declared_events()) if name.startswith(off))

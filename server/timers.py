@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from handlers.kit.context import Transaction
-from handlers.kit.contract import event_named
+from handlers.kit.contract import event_stored_as
 from handlers.kit.kernel import Kernel, Origin, Wake
 from rooms.tasks import Tasks
 from server.rounds import take_round
@@ -80,7 +80,7 @@ class Timers:
     def _fire(self, timer: timers.Timer, queries: Queries) -> None:
         if timers.take_timer(queries, timer):
             tx = Transaction(queries, self._kernel, None, Origin())
-            tx.publish(msgspec.json.decode(timer.data, type=event_named(timer.name)))
+            tx.publish(msgspec.json.decode(timer.data, type=event_stored_as(timer.name)))
             tx.flush()
 
     async def _keep_firing(self) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import Column, MetaData, String, Table
 import storage.engine.personal
 import storage.engine.schema
 from handlers import SYSTEMS
-from handlers.consulting.booking.contracts import BookingView
-from handlers.kit.contract import Event, Personal, event_named
+from handlers.consulting.booking.contracts import BookingRequested, BookingView
+from handlers.kit.contract import Event, Personal, event_stored_as
 from handlers.kit.kept_json import KeptClasses, rules_of
 from handlers.kit.personal_data import AllPersonalData, PersonalData, Stage
 from handlers.kit.registry import load_domains
@@ -81,7 +81,7 @@ def test_every_column_is_decided_about():
 
 def test_every_text_of_an_event_is_decided_about():
     assert sorted({fault for one in EVENTS for fault in undecided_in(one)}) == []
-    assert event_named("USER_UPDATED") in EVENTS
+    assert event_stored_as("platform.USER_UPDATED") in EVENTS
     assert rules_of(BookingView)["student_id"]["note"] == ""
 
 
@@ -106,7 +106,7 @@ def test_every_rule_names_fields_of_its_class_that_are_kept_together():
 def test_every_table_with_kept_json_finds_its_class():
     kinds = {table.name: kept_json_of(table).kind for table in list_walked()}
     assert kinds == {"idempotency_keys": "command", "events": "event", "timers": "event"}
-    assert KEPT.find("event", "BOOKING_REQUESTED") is event_named("BOOKING_REQUESTED")
+    assert KEPT.find("event", "consulting.BOOKING_REQUESTED") is BookingRequested
     assert KEPT.find("command", "/booking request") is BookingView
     assert KEPT.find("card", "booking") is BookingView
     assert KEPT.find("event", "NOBODY_SAYS_SO") is None
@@ -314,8 +314,8 @@ def message(card: str) -> str:
     ids=["of_a_view", "about_the_person", "of_no_view"],
 )
 def test_a_card_is_treated_as_the_view_of_its_kind(card, left):
-    assert KEPT.forget(message(card), "event", "MESSAGE_SENT", {"a"}) == message(left)
-    assert KEPT.forget(message(card), "event", "MESSAGE_SENT", {"nobody"}) is None
+    assert KEPT.forget(message(card), "event", "platform.MESSAGE_SENT", {"a"}) == message(left)
+    assert KEPT.forget(message(card), "event", "platform.MESSAGE_SENT", {"nobody"}) is None
 
 
 def test_what_is_said_of_others_stays():
@@ -336,14 +336,14 @@ def test_what_is_said_of_others_stays():
 
 def test_an_export_has_null_for_what_others_wrote():
     said = '{"booking":{"student_id":"a","consultant_id":"b","note":"of a","reason":"no"}}'
-    to_b = KEPT.without_others_words(said, "event", "BOOKING_REQUESTED", "b")
+    to_b = KEPT.without_others_words(said, "event", "consulting.BOOKING_REQUESTED", "b")
     assert to_b["booking"] == {
         "student_id": "a",
         "consultant_id": "b",
         "note": None,
         "reason": None,
     }
-    to_a = KEPT.without_others_words(said, "event", "BOOKING_REQUESTED", "a")
+    to_a = KEPT.without_others_words(said, "event", "consulting.BOOKING_REQUESTED", "a")
     assert to_a == msgspec.json.decode(said)
 
 

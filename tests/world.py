@@ -24,6 +24,7 @@ import msgspec
 import pytest
 from sqlalchemy import bindparam, select
 
+from handlers import SYSTEMS
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain
 from handlers.kit.registry import Registry, load_domains
@@ -45,7 +46,11 @@ WITHIN_S = 10.0
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test whose subject never comes near the storage."""
 QUIET_ROUNDS_MAX = 200
-_NAMED = select(events.c.data).where(events.c.name == bindparam("of_name")).order_by(events.c.id)
+_NAMED = (
+    select(events.c.data)
+    .where(events.c.name.in_(bindparam("names", expanding=True)))
+    .order_by(events.c.id)
+)
 _CONSULTANT = {
     "about_me": "I listen.",
     "languages": ["en"],
@@ -338,7 +343,7 @@ class World:
 
     async def stored(self, name: str) -> list[dict[str, Any]]:
         """The data of all stored events of this name, oldest first."""
-        found = await self.read(lambda tx: tx.scalars(_NAMED, of_name=name))
+        found = await self.read(lambda tx: tx.scalars(_NAMED, names=stored_names(name)))
         return [msgspec.json.decode(data) for data in found]
 
     async def settle(self) -> None:
@@ -365,6 +370,11 @@ class World:
             lines = (await answer.text()).splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
+
+
+def stored_names(name: str) -> list[str]:
+    """What events that clients hear as `name` may be stored as."""
+    return [name, *(f"{system}.{name}" for system in (*SYSTEMS, "kernel"))]
 
 
 def _make_person(tx: Transaction, name: str, roles: tuple[str, ...]) -> Any:

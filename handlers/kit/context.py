@@ -18,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from handlers.kit.contract import Event, Request, encode
+from handlers.kit.contract import Event, Request, encode, stored_name
 from handlers.kit.cost import Spent
 from handlers.kit.errors import Refusal
 from handlers.kit.idempotency import Attempt, Held, when_free, while_renewing
@@ -88,7 +88,7 @@ class Transaction:
 
     def publish_later(self, event: Event, due: datetime, timer: str) -> None:
         """Announce it at `due`, unless `timer` is set again or cancelled before."""
-        timers.set_timer(self, timer, due, event.NAME, encode(event))
+        timers.set_timer(self, timer, due, stored_name(type(event)), encode(event))
         self.effects.append(Wake(due=due))
 
     def cancel_timer(self, timer: str) -> None:
@@ -118,7 +118,7 @@ class Transaction:
         records = [self.record_of(event) for event in self._said]
         self.bytes_kept += sum(len(record.data) for record in records)
         self.effects.extend(events.insert_events(self, records, self._taken))
-        self.effects.extend(Stored(r.name) for r in records)
+        self.effects.extend(Stored(event.NAME) for event in self._said)
         self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
 
     def record_of(self, event: Event) -> events.Record:
@@ -130,7 +130,7 @@ class Transaction:
             data = encode({n: value for n, value in fields.items() if n not in private})
         return events.Record(
             id=new_id(self.now),
-            name=event.NAME,
+            name=stored_name(type(event)),
             version=event.VERSION,
             at=self.now,
             data=self.keys.seal(data) if event.SEALED else data,
@@ -147,7 +147,7 @@ class Transaction:
         )
 
     def _consumers_of(self, event: Event) -> tuple[str, ...]:
-        hearers = self.kernel.hearers.get(event.NAME, ())
+        hearers = self.kernel.hearers.get(type(event), ())
         return tuple(one.name for one in hearers if one.heeds(self.rules, event))
 
 

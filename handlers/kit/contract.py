@@ -176,10 +176,23 @@ class Event(msgspec.Struct, kw_only=True):
 EVENTS: dict[str, type[Event]] = {}
 
 
-def event_named(name: str) -> type[Event]:
-    """The class of the event `name`; KeyError when nobody declares it."""
+@cache
+def stored_name(event: type[Event]) -> str:
+    """What an event is stored as: `<system>.<NAME>`. Clients hear its `NAME` alone.
+
+    So two systems may have events of one name. Events of the kit are the `kernel`'s.
+    """
+    package, _, rest = event.__module__.partition(".")
+    if package != "handlers":
+        return event.NAME
+    system = rest.partition(".")[0]
+    return f"{'kernel' if system == 'kit' else system}.{event.NAME}"
+
+
+def event_stored_as(name: str) -> type[Event]:
+    """The class of what is stored under `name`; KeyError when nobody declares it."""
     if name not in EVENTS:
-        EVENTS.update({cls.NAME: cls for cls in declared_events()})
+        EVENTS.update({stored_name(cls): cls for cls in declared_events()})
     return EVENTS[name]
 
 

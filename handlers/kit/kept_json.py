@@ -20,7 +20,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import inspect
 
-from handlers.kit.contract import Event, View, event_named
+from handlers.kit.contract import Event, View, event_stored_as
 
 Kind = Literal["event", "command", "card"]
 type_of = cache(inspect.type_info)
@@ -45,7 +45,7 @@ class KeptClasses:
         if kind == "card":
             return self._cards.get(name)
         try:
-            return event_named(name)
+            return event_stored_as(name)
         except KeyError:
             return None
 

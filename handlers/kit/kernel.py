@@ -141,7 +141,7 @@ class Kernel:
     clock: Clock
     rules: Rules
     keys: Keys
-    hearers: dict[str, tuple[Hearer, ...]]
+    hearers: dict[type, tuple[Hearer, ...]]
     roles: dict[str, Role]
     """By name, in the order in which a person's roles are shown."""
     instance_id: str

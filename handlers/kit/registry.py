@@ -110,14 +110,14 @@ class Registry:
     def retentions(self) -> tuple[Retention, ...]:
         return tuple(one for d in self.domains for one in d.retentions)
 
-    def hearers(self) -> dict[str, tuple[Hearer, ...]]:
-        """Event name → the consumers that hear it."""
-        heard: dict[str, list[Hearer]] = {}
+    def hearers(self) -> dict[type[Event], tuple[Hearer, ...]]:
+        """Event → the consumers that hear it."""
+        heard: dict[type[Event], list[Hearer]] = {}
         for consumer in self.consumers.values():
             for event in consumer.events:
                 hearer = Hearer(consumer.name, consumer.heeds)
-                heard.setdefault(event.NAME, []).append(hearer)
-        return {name: tuple(consumers) for name, consumers in heard.items()}
+                heard.setdefault(event, []).append(hearer)
+        return {event: tuple(consumers) for event, consumers in heard.items()}
 
 
 def _consumer_of(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from handlers.kit.contract import Event, declared_events
+from handlers.kit.contract import Event, declared_events, stored_name
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _check_events(registry: "Registry") -> set[type[Event]]:
     served = {event for event in declared_events() if event.__module__.startswith("handlers.")}
     events = Names("event")
     for event in sorted(heard | served, key=place_of):
-        events.take(event.NAME, place_of(event))
+        events.take(stored_name(event), place_of(event))
     return heard | served
 
 

@@ -114,7 +114,10 @@ class Membership(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Numbered(msgspec.Struct, frozen=True):
-    """A stored event with its number in one stream: what fan-out and replay write out."""
+    """A stored event with its number in one stream: what fan-out and replay write out.
+
+    `name` is the one that clients hear.
+    """
 
     stream: str
     seq: int
@@ -312,7 +315,13 @@ def _insert_event(tx: Queries, record: Record) -> None:
 
 
 def _as_numbered(record: Record, stream: str, seq: int) -> Numbered:
-    return Numbered(stream, seq, record.id, record.name, record.at, record.data, record.membership)
+    name = name_on_the_wire(record.name)
+    return Numbered(stream, seq, record.id, name, record.at, record.data, record.membership)
+
+
+def name_on_the_wire(stored: str) -> str:
+    """What clients hear of what is stored as `<system>.<NAME>`: the name alone."""
+    return stored.rpartition(".")[2]
 
 
 def find_last(tx: Queries, stream: str, names: list[str]) -> NamedNumber | None:
@@ -345,7 +354,7 @@ def list_since(tx: Queries, stream: str, after: int, upto: int, limit: int) -> l
             row.stream,
             row.seq,
             row.id,
-            row.name,
+            name_on_the_wire(row.name),
             row.at,
             row.data,
             tuple(Membership(*change) for change in row.membership or ()),

@@ -117,7 +117,7 @@ _HOLDS = select(
     holds.c.expires_at,
 )
 _PRESENCES = select(presences)
-_OFFLINE = select(events.c.data).where(events.c.name == "USER_OFFLINE")
+_OFFLINE = select(events.c.data).where(events.c.name == "platform.USER_OFFLINE")
 _UNDONE = select(
     deliveries.c.consumer,
     deliveries.c.order_key,

@@ -5,10 +5,11 @@ from cryptography.fernet import InvalidToken
 from msgspec import UNSET, UnsetType
 
 from handlers.kit import codes, errors
-from handlers.kit.contract import Change, Nothing, View, event_named, given
+from handlers.kit.contract import Change, Nothing, View, event_stored_as, given, stored_name
 from handlers.kit.domain import Domain
 from handlers.kit.errors import ALWAYS_POSSIBLE, Invalid, Refusal
 from handlers.kit.keys import Keys
+from handlers.kit.life import SessionEnded
 from handlers.kit.registry import Registry
 from handlers.kit.roles import Role
 from handlers.kit.rules import Rules
@@ -122,14 +123,21 @@ def test_a_command_is_declared_once_and_known_by_its_namespace_and_name():
         Registry((domain,))
 
 
+def test_events_of_one_name_in_two_systems_are_stored_under_two():
+    places = ("handlers.platform.search.contracts", "handlers.learning.search.contracts")
+    events = [type("Found", (), {"NAME": "FOUND", "__module__": place}) for place in places]
+    assert [stored_name(event) for event in events] == ["platform.FOUND", "learning.FOUND"]
+    assert stored_name(SessionEnded) == "kernel.SESSION_ENDED"
+
+
 def test_the_hearers_of_an_event_are_all_consumers_of_it():
     staff = Domain("staff", roles=(Role("moderator", "operator"), Role("admin", "operator")))
     registry = Registry((staff, probes.probe, probes.listener, probes.carrier))
-    heard = [hearer.name for hearer in registry.hearers()["PROBE_SAID"]]
+    heard = [hearer.name for hearer in registry.hearers()[probes.ProbeSaid]]
     assert heard == ["listener.hear_it", "carrier.carry_outside"]
 
 
 def test_an_event_is_found_by_its_name():
-    assert event_named("PROBE_SAID") is probes.ProbeSaid
+    assert event_stored_as("PROBE_SAID") is probes.ProbeSaid
     with pytest.raises(KeyError):
-        event_named("NOTHING_OF_THE_KIND")
+        event_stored_as("NOTHING_OF_THE_KIND")

@@ -112,7 +112,7 @@ async def test_a_pincode_is_wiped_once_it_is_on_its_way(world):
     await stranger.call("/signup", "start", email=ANA)
     await world.mails.pincode(ANA)
     await world.settle()
-    said = select(events.c.data).where(events.c.name == "SEND_NOTIFICATION")
+    said = select(events.c.data).where(events.c.name == "platform.SEND_NOTIFICATION")
     assert await world.read(lambda tx: tx.scalars(said)) == [""]
     kept = await world.read(lambda tx: tx.scalars(select(dispatches.c.sealed)))
     assert kept == [""]

@@ -50,7 +50,7 @@ async def test_what_was_acknowledged_is_there_after_a_kill(process):
     assert (await back.call("/profile", "me"))["first_name"] == "Ana 19"
 
 
-_RETRY = select(timers.c.key).where(timers.c.name == "DISPATCH_DUE")
+_RETRY = select(timers.c.key).where(timers.c.name == "platform.DISPATCH_DUE")
 
 
 def waits_for_its_next_try(queries: Queries) -> bool:

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from handlers.consulting.booking.contracts import HoldDue
-from handlers.kit.contract import encode
+from handlers.kit.contract import encode, stored_name
 from handlers.kit.domain import Domain
 from handlers.kit.registry import Registry
 from server.systems import served_systems, waiting_events
@@ -100,7 +100,7 @@ async def test_timers_that_wait_hold_up_no_other(world):
     def set_many(tx):
         for number in range(2 * 100):
             event = HoldDue(booking_id=f"{number:036}")
-            timers.set_timer(tx, f"hold:{number}", tx.now, event.NAME, encode(event))
+            timers.set_timer(tx, f"hold:{number}", tx.now, stored_name(HoldDue), encode(event))
         tx.publish_later(ProbeSaid(text="due", room="hall", by_key="one"), tx.now, "probe")
 
     await world.transact(set_many)
@@ -136,5 +136,5 @@ def test_two_systems_may_have_a_domain_of_one_name():
 def test_the_platform_is_served_whatever_is_named():
     assert served_systems(()) == {"platform"}
     assert served_systems(("consulting",)) == served_systems(("all",)) == {"platform", "consulting"}
-    assert HoldDue.NAME in waiting_events(served_systems(()))
+    assert stored_name(HoldDue) in waiting_events(served_systems(()))
     assert not waiting_events(served_systems(("all",)))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, column, create_engine, insert, text
+from sqlalchemy import Connection, column, create_engine, insert, select, text
 from sqlalchemy import table as sql_table
 
 import storage.engine.schema  # noqa: F401 - so that every table is known
@@ -280,3 +280,28 @@ async def test_what_waits_for_a_consumer_is_kept_and_its_time_begins_at_the_upgr
     delivery, served_at = await on(empty_url, the_queue)
     assert delivery == A_DELIVERY
     assert served_at > SEEN
+
+
+def store_an_event_as_before(connection: Connection) -> None:
+    """An event and a timer under names that say nothing of their systems."""
+    upgrade(connection, "0016")
+    stored = {"id": "e", "version": 1, "at": SEEN, "data": "{}", "sealed": False, "order_key": "k"}
+    add(connection, "events", [{**stored, "name": "BOOKING_APPROVED"}])
+    add(connection, "timers", [{"key": "t", "due_at": SEEN, "name": "DISPATCH_DUE", "data": "{}"}])
+
+
+def the_names(connection: Connection) -> list[str]:
+    tables = ("events", "timers")
+    return [
+        connection.execute(select(column("name")).select_from(sql_table(one))).scalar_one()
+        for one in tables
+    ]
+
+
+async def test_what_is_stored_gets_the_name_of_its_system(empty_url):
+    await on(empty_url, store_an_event_as_before)
+    assert await differences_of(empty_url) == []
+    assert await on(empty_url, the_names) == [
+        "consulting.BOOKING_APPROVED",
+        "platform.DISPATCH_DUE",
+    ]

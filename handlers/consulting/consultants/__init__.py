@@ -11,9 +11,13 @@ from storage.events.log import find_last
 NAMESPACE = "/consultants"
 CONSULTANT = "consultant"
 """The role of whoever became a consultant."""
-REPLACING = ("CONSULTANT_ONBOARDED", "CONSULTANT_PROFILE_UPDATED", "TOPIC_UPDATED")
+REPLACING = (
+    "consulting.CONSULTANT_ONBOARDED",
+    "consulting.CONSULTANT_PROFILE_UPDATED",
+    "consulting.TOPIC_UPDATED",
+)
 """Events that say in their own text what is so now."""
-REMOVING = ("TOPIC_REMOVED", "CONSULTANT_DEACTIVATED")
+REMOVING = ("consulting.TOPIC_REMOVED", "consulting.CONSULTANT_DEACTIVATED")
 """Events that name what nobody is to see any more."""
 
 

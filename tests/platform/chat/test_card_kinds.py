@@ -1,14 +1,11 @@
 """A domain shows something of its own in conversations, and chat does not change for it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from handlers import SYSTEMS
 from handlers.platform.chat.public import refresh_cards
 from handlers.platform.chat.service import cards
 from handlers.platform.chat.service.erasure import clear_cards
@@ -22,9 +19,6 @@ from tests.wire_client import Refused
 from tests.world import Person, World
 
 ROOT = Path(__file__).parents[3]
-CONSULTING = ("consultants", "availability", "booking", "waiting_room", "call")
-STILL_ENTANGLED = ("notifications", "personal_data")
-"""What is told to people, and what is kept of them, is not yet declared by the domains."""
 
 
 @pytest.fixture
@@ -149,17 +143,3 @@ async def test_a_card_stays_readable_when_its_domain_is_not_served(world, ana, b
     reader = await world.another_session(ben)
     assert await cards_of(reader, chat) == [{"kind": "poll", "id": poll["id"], "data": poll}]
     assert await refused(reader, "show_poll", conversation_id=chat) == "UNKNOWN_COMMAND"
-
-
-def test_the_platform_is_loaded_without_any_domain_that_consults():
-    platform = [name for name in SYSTEMS if name not in (*CONSULTING, *STILL_ENTANGLED)]
-    script = (
-        "import sys; from handlers.kit.registry import load_domains;"
-        f"load_domains({platform});"
-        "print(*sorted(name for name in sys.modules if name.startswith('handlers.')))"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
-    ).stdout.split()
-    assert "handlers.platform.chat" in loaded
-    assert [name for name in loaded if name.split(".")[1] in CONSULTING] == []

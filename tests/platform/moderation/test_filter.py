@@ -28,7 +28,7 @@ async def world(make_world, tmp_path: Path) -> World:
     )
 
 
-_NOTICED = select(events.c.data).where(events.c.name == "MESSAGE_NOTICED")
+_NOTICED = select(events.c.data).where(events.c.name == "platform.MESSAGE_NOTICED")
 
 
 async def queue_of(world: World) -> list[tuple[str, str, int]]:

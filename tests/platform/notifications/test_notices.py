@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from msgspec import inspect
-from tests.handlers.conftest import MORNING
 
 from handlers.consulting.booking import booking as domain
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
 from handlers.kit.notices import Notice, NoticeRule, Person
 from handlers.platform.notifications.service import tell
+from tests.parts.morning import MORNING
 from tests.platform.chat.scenes import offer
 from tests.world import Person as Somebody
 from tests.world import one_database, text_of

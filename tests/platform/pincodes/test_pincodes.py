@@ -151,7 +151,7 @@ async def test_all_strangers_together_have_so_many_guesses_a_day_and_the_owner_h
     listed = (await ana.call("/notifications", "list"))["notifications"]
     [told] = [one["title"] for one in listed if one["kind"] == "pincodes_guessed"]
     assert f"{GUESSES.most} times" in told
-    named = select(events.c.data).where(events.c.name == "PINCODES_GUESSED")
+    named = select(events.c.data).where(events.c.name == "platform.PINCODES_GUESSED")
     kept = await world.read(lambda tx: tx.scalars(named))
     assert kept == [""], "the address that the event names is kept nowhere"
     assert await reset(home, pincode, ticket=sent["ticket"]) == "OK", "who reads the mail gets in"

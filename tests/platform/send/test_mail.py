@@ -41,7 +41,7 @@ async def everything(world: World) -> str:
 
 async def sealed(world: World) -> Any:
     """What the event rows of SEND_NOTIFICATION carry."""
-    named = select(events.c.data).where(events.c.name == "SEND_NOTIFICATION")
+    named = select(events.c.data).where(events.c.name == "platform.SEND_NOTIFICATION")
     return await world.read(lambda tx: tx.scalars(named))
 
 
