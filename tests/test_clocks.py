@@ -12,12 +12,12 @@ OTHER_CLOCKS = {
     "parts": "other servers, with clocks of their own",
     "world.py": "makes the clock",
     "server/test_heartbeat.py": "compares the database's clock with the machine's",
-    "handlers/platform/presence/test_presence.py": "its server is a process",
-    "handlers/platform/identities/test_distrust.py": "an identity provider's clock",
-    "handlers/platform/identities/test_oauth.py": "an identity provider's clock",
-    "handlers/platform/uploads/test_s3.py": "the object store's clock",
-    "handlers/platform/uploads/test_uploads.py": "signed addresses go by the clock of the folder",
-    "handlers/platform/send/test_mail_tls.py": "a mailer without a world",
+    "platform/presence/test_presence.py": "its server is a process",
+    "platform/identities/test_distrust.py": "an identity provider's clock",
+    "platform/identities/test_oauth.py": "an identity provider's clock",
+    "platform/uploads/test_s3.py": "the object store's clock",
+    "platform/uploads/test_uploads.py": "signed addresses go by the clock of the folder",
+    "platform/send/test_mail_tls.py": "a mailer without a world",
 }
 
 

@@ -24,6 +24,10 @@ class Member:
     optional: bool
 
 
+UNMARKED = ("", "Kit", "Platform", "Consulting")
+"""Types of these systems do not begin with the system's name: clients know them as they are."""
+
+
 class Shapes:
     """Every struct and enum that is reached from what comes in and from what goes out.
 
@@ -143,23 +147,21 @@ def parts(kind: inspect.Type) -> Iterable[inspect.Type]:
 
 
 def name_classes(classes: Iterable[type], taken: set[str]) -> dict[type, str]:
-    """Names without `View`; of those that would share one, all but a lone view get their domain's.
+    """Names without `View`, with their system's; of those that would share one, all but a lone view
+    get their domain's too.
 
-    Where two systems have a domain of one name, their systems' too. Raises ValueError when even
-    that does not tell two of them apart.
+    Raises ValueError when even that does not tell two of them apart.
     """
     wanted: dict[str, list[type]] = defaultdict(list)
     for cls in classes:
-        wanted[cls.__name__.removesuffix("View")].append(cls)
+        wanted[named_in(cls.__module__, cls.__name__.removesuffix("View"))].append(cls)
     names = {}
     for name, sharing in wanted.items():
         views = [cls for cls in sharing if issubclass(cls, View)]
         first = sharing if len(sharing) == 1 else views if len(views) == 1 else []
-        in_domains = [domain_of(cls.__module__) for cls in sharing]
-        for cls, domain in zip(sharing, in_domains, strict=True):
-            system = system_of(cls.__module__) if in_domains.count(domain) > 1 else ""
+        for cls in sharing:
             plain = cls in first and name not in taken
-            names[cls] = name if plain else system + domain + name
+            names[cls] = name if plain else named_in_domain(cls.__module__, cls.__name__)
     doubles = {n for n in names.values() if list(names.values()).count(n) > 1 or n in taken}
     if doubles:
         raise ValueError(f"several contracts are called {', '.join(sorted(doubles))}")
@@ -171,19 +173,34 @@ def name_choices(classes: Iterable[type], taken: set[str]) -> dict[frozenset[Any
 
     Two literals with one name get their domains'; without a name of its own one is written out.
     """
-    found: dict[str, dict[frozenset[Any], str]] = defaultdict(dict)
+    found: dict[str, dict[frozenset[Any], tuple[str, str]]] = defaultdict(dict)
     for module in sorted({cls.__module__ for cls in classes}):
         for name, value in vars(sys.modules.get(module, object)).items():
             if get_origin(value) is Literal and not name.startswith("_"):
-                found[name].setdefault(frozenset(get_args(value)), module)
+                shared = found[named_in(module, name)]
+                shared.setdefault(frozenset(get_args(value)), (module, name))
     names: dict[frozenset[Any], str] = {}
-    for name, sharing in sorted(found.items()):
-        for values, module in sharing.items():
-            plain = len(sharing) == 1 and name not in taken
-            label = name if plain else domain_of(module) + name
+    for shared_name, sharing in sorted(found.items()):
+        for values, (module, name) in sharing.items():
+            plain = len(sharing) == 1 and shared_name not in taken
+            label = shared_name if plain else named_in_domain(module, name)
             if label not in taken and label not in names.values():
                 names.setdefault(values, label)
     return names
+
+
+def named_in(module: str, name: str) -> str:
+    """`LearningHit` for `Hit` of a module of `learning`, and `Hit` for one of the platform.
+
+    So no system renames what another one has, whatever is added to either.
+    """
+    system = system_of(module)
+    return name if system in UNMARKED else system + name
+
+
+def named_in_domain(module: str, name: str) -> str:
+    """`LearningSearchHit` for `HitView` of a module of `learning.search`."""
+    return named_in(module, domain_of(module) + name.removesuffix("View"))
 
 
 def domain_of(module: str) -> str:

@@ -31,8 +31,13 @@ _AWAY = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOMEM,
 }
-_BEFORE_WRITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CONSTRAINT}
-"""Why a COMMIT fails before it wrote anything."""
+_NOT_WRITTEN = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_WRITE,
+}
+"""Why a COMMIT fails before all of it is in the log: what is there of it counts for nothing."""
 
 
 class SqliteQueries:
@@ -159,7 +164,7 @@ def commit(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        if code_of(error) not in _BEFORE_WRITING:
+        if not _NOT_WRITTEN & {code_of(error), extended_code_of(error)}:
             erase_commit(connection, error)
         raise
 
@@ -215,6 +220,11 @@ def in_a_future(raised: Exception) -> Exception:
     stopped = RuntimeError("a work raised StopIteration")
     stopped.__cause__ = raised
     return stopped
+
+
+def extended_code_of(error: sqlite3.Error) -> int:
+    """SQLite's extended result code; 0 for an error of the driver itself."""
+    return int(getattr(error, "sqlite_errorcode", 0))
 
 
 def code_of(error: sqlite3.Error) -> int:

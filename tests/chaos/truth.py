@@ -90,7 +90,7 @@ _LOGGED = (
         stream_events.c.stream,
         stream_events.c.seq,
         events.c.id,
-        events.c.name,
+        func.replace(func.replace(events.c.name, "platform.", ""), "consulting.", ""),
         events.c.at,
         events.c.data,
     )

@@ -38,11 +38,19 @@ def test_two_things_with_one_name_are_refused() -> None:
         Shapes([one, two], [], own={}, taken=())
 
 
-def test_domains_of_one_name_are_told_apart_by_their_systems() -> None:
-    one = invented_struct("HitView", "handlers.platform.search.contracts", View)
-    two = invented_struct("HitView", "handlers.learning.search.contracts", View)
-    names = Shapes([], [one, two], own={}, taken=()).names
-    assert [names[one], names[two]] == ["PlatformSearchHit", "LearningSearchHit"]
+def test_a_system_renames_no_type_of_another() -> None:
+    modules = ("handlers.platform.search", "handlers.learning.search", "handlers.boutique.orders")
+    hits = [invented_struct("HitView", f"{module}.contracts", View) for module in modules]
+    names = Shapes([], hits, own={}, taken=()).names
+    assert [names[hit] for hit in hits] == ["Hit", "LearningHit", "BoutiqueHit"]
+    other = invented_struct("HitView", "handlers.learning.courses.contracts", View)
+    names = Shapes([], [*hits, other], own={}, taken=()).names
+    assert [names[hit] for hit in (*hits, other)] == [
+        "Hit",
+        "LearningSearchHit",
+        "BoutiqueHit",
+        "LearningCoursesHit",
+    ]
 
 
 def test_two_literals_with_one_name_get_their_domains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,15 @@
 
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { visit } from "../router.js";
 import { words } from "../words.js";
-
-let arrived = false;
 
 /** @param {{title: string, children?: any, actions?: any, before?: any}} props */
 export function Page({ title, children, actions, before }) {
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {
-    // Not on the first page: who has just opened the address starts at its top.
-    if (arrived) heading.current?.focus();
-    arrived = true;
+    // Not at the address that was opened first: its reader starts at the top.
+    if (visit.peek() > 0) heading.current?.focus();
   }, []);
   useEffect(() => void (document.title = `${title} – Parley`), [title]);
   return html`

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from handlers import SYSTEMS
 from handlers.consulting.consultants import service as consultants
 from handlers.kit.domain import Domain
 from handlers.kit.errors import NotFound
 from handlers.kit.kernel import Actor
-from handlers.kit.registry import Registry, load_domains
+from handlers.kit.registry import PLATFORM
 from handlers.platform.personal_data.service.deletions import begin_when_due, take_back
 from handlers.platform.profile.contracts import UpdateProfile
 from handlers.platform.profile.service import update_me
@@ -222,20 +221,12 @@ async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monk
         await until(late.closed.is_set)
 
 
-NOT_SERVED = ("consultants", "availability", "booking")
-
-
-async def test_what_a_domain_kept_goes_also_when_it_is_not_served_any_more(
-    world, ana, ben, monkeypatch
-):
+async def test_what_a_domain_kept_goes_also_when_its_system_is_off(world, ana, ben):
     hers, his = await offer(world, ana), await offer(world, ben)
     await book(ben, hers, 2)
     await book(ana, his, 5)
     await world.settle()
-    every = load_domains(SYSTEMS)
-    served = Registry(tuple(one for one in every.domains if one.name not in NOT_SERVED))
-    registries = iter((served, every))
-    monkeypatch.setattr(world, "_load_domains", lambda names: next(registries))
+    world.settings.systems = frozenset({PLATFORM})
     await world.restart()
     assert "/booking" not in world.app.registry.namespaces
     back = await (await world.another_session(ana)).enter("/account")
