@@ -20,7 +20,7 @@ from handlers.kit.errors import (
     Unavailable,
     UnknownCommand,
 )
-from handlers.kit.idempotency import Replayed
+from handlers.kit.idempotency import UNKNOWN, Replayed
 from handlers.kit.kernel import Actor, Kernel, Origin
 from handlers.kit.registry import Registry
 from server.limits import Limits
@@ -90,7 +90,7 @@ class Dispatcher:
             view = await self._run(incoming, context)
             code, body = "OK", b'{"ok":true,"data":%b}' % msgspec.json.encode(view)
         except Exception as raised:
-            refusal = self._refusal_of(raised, incoming)
+            refusal = self._refusal_of(raised, incoming, context)
             if refusal is raised:  # not where it is unknown what was kept
                 context.refused()
             code, body = refusal.CODE, error_body(refusal)
@@ -143,20 +143,18 @@ class Dispatcher:
         if wait:
             raise RateLimited(retry_after_s=wait)
 
-    def _refusal_of(self, raised: Exception, incoming: Incoming) -> Refusal:
+    def _refusal_of(self, raised: Exception, incoming: Incoming, context: Context) -> Refusal:
         if isinstance(raised, Refusal):
             return raised
         if isinstance(raised, OutcomeUnknown):
             log.warning("outcome_unknown", command=incoming.name, error=str(raised))
             return Unavailable(
-                "It is not known whether this was done.",
-                details={"outcome": "unknown"},
-                retry_after_s=1,
+                "It is not known whether this was done.", details=UNKNOWN, retry_after_s=1
             )
         if isinstance(raised, StorageUnavailable | TimeoutError):
             why = str(raised) or type(raised).__name__
             log.warning("unavailable", command=incoming.name, error=why)
-            return Unavailable(retry_after_s=1)
+            return Unavailable(details=UNKNOWN if context.is_half_done else None, retry_after_s=1)
         log.error(
             "command_failed",
             namespace=incoming.namespace,

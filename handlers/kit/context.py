@@ -21,11 +21,11 @@ import msgspec
 from handlers.kit.contract import Event, Request, encode, stored_name
 from handlers.kit.cost import Spent
 from handlers.kit.errors import Refusal
-from handlers.kit.idempotency import Attempt, Held, when_free, while_renewing
+from handlers.kit.idempotency import Attempt, Held, close, to_its_outcome, while_renewing
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Audience, Kernel, Origin, Stored, Wake, Whisper
 from rooms.names import stream
-from storage.engine.database import Kind, OutcomeUnknown, Queries, StorageUnavailable
+from storage.engine.database import Kind, Queries, StorageUnavailable
 from storage.engine.isolation import is_serializable
 from storage.events import log as events
 from storage.events import timers
@@ -207,9 +207,13 @@ class Context:
         """What `act` gives, which has effects elsewhere; no other attempt is at it meanwhile.
 
         It needs a bound of its own on its time. An earlier attempt may have done it already and
-        then died: pass on an idempotency key that a step before it kept.
+        then died: pass on an idempotency key that a step before it kept. With a `request_id` there
+        must be such a step, which took the lease.
         """
         if self._attempt is None:
+            if self.request_id is not None and self.actor is not None:
+                close(act)
+                raise RuntimeError("work outside needs a step before it")
             return await act
         return await while_renewing(act, partial(self.keep_up, self._attempt.lease))
 
@@ -250,6 +254,11 @@ class Context:
         release = await self._audience.follow(self.socket, stream(namespace, room), snapshot)
         self.after_ack.append(release)
         return answer[0]
+
+    @property
+    def is_half_done(self) -> bool:
+        """Whether steps are kept, and what was begun outside may have happened."""
+        return self._attempt is not None and self._attempt.began
 
     @property
     def user_id(self) -> str:
@@ -327,11 +336,7 @@ class Context:
         if self._attempt is None:
             self._attempt = self._make_attempt(self.actor.id, self.request_id)
         # There is a claim, which is a change, before anything can be refused.
-        claim = partial(transact, apart=True)
-        try:
-            return await when_free(claim)
-        except OutcomeUnknown:
-            return await when_free(claim)  # it finds what was kept, if it was
+        return await to_its_outcome(partial(transact, apart=True))
 
     def _run(self, work: Callable[[Transaction], Any], queries: Queries) -> Any:
         tx = Transaction(queries, self.kernel, self.actor, self.origin)

@@ -15,7 +15,7 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -23,7 +23,7 @@ import msgspec
 
 from handlers.kit.contract import View, encode
 from handlers.kit.errors import Conflict, Unavailable
-from storage.engine.database import Queries
+from storage.engine.database import OutcomeUnknown, Queries, StorageUnavailable
 from storage.events import idempotency as keys
 from storage.events.idempotency import Key
 
@@ -36,6 +36,8 @@ WAIT_MAX_S = 10.0
 """So long a repeated request waits for the attempt that is under way, before it is told to come
 back."""
 PAUSE_S, PAUSE_MAX_S = 0.02, 0.5
+UNKNOWN = {"outcome": "unknown"}
+"""The details of an answer that does not say that nothing was changed."""
 
 
 class Replayed(Exception):
@@ -108,11 +110,27 @@ class Attempt:
         """Hold the id for another while; raises Unavailable when another attempt has it."""
         until = tx.now + timedelta(seconds=LEASE_S)
         if not keys.lease_claim(tx, self._key, self._holder, until):
-            raise Unavailable("Another attempt has taken this over; ask again.", retry_after_s=1)
+            raise Unavailable(
+                "Another attempt has taken this over; ask again.", details=UNKNOWN, retry_after_s=1
+            )
 
     def release(self, tx: Queries) -> None:
         """Let the next attempt begin at once."""
         keys.lease_claim(tx, self._key, self._holder, None)
+
+
+async def to_its_outcome(transact: Callable[[], Awaitable[T]]) -> T:
+    """What `transact` gives, `when_free`; run again when its COMMIT has no answer.
+
+    The second run finds what the first one kept. Raises OutcomeUnknown when it cannot look.
+    """
+    try:
+        return await when_free(transact)
+    except OutcomeUnknown as unknown:
+        try:
+            return await when_free(transact)
+        except (StorageUnavailable, Unavailable):
+            raise unknown from None
 
 
 async def when_free(transact: Callable[[], Awaitable[T]]) -> T:
@@ -126,14 +144,23 @@ async def when_free(transact: Callable[[], Awaitable[T]]) -> T:
         except Held:
             if loop.time() + pause_s > deadline:
                 raise Unavailable(
-                    "The same request is still being worked on.", retry_after_s=1
+                    "The same request is still being worked on.", details=UNKNOWN, retry_after_s=1
                 ) from None
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, PAUSE_MAX_S)
 
 
 async def while_renewing(act: Awaitable[T], renew: Callable[[], Awaitable[None]]) -> T:
-    """What `act` gives, while its lease is renewed; a lease that is lost cancels it."""
+    """What `act` gives, while its lease is renewed; a lease that is lost cancels it.
+
+    It does not begin before the first renewal: the lease may have run out since the step.
+    """
+    try:
+        async with asyncio.timeout(RENEW_WITHIN_S):
+            await renew()
+    except BaseException:
+        close(act)
+        raise
     acting = asyncio.ensure_future(act)
     try:
         while not (await asyncio.wait({acting}, timeout=RENEW_EVERY_S))[0]:
@@ -143,3 +170,9 @@ async def while_renewing(act: Awaitable[T], renew: Callable[[], Awaitable[None]]
     finally:
         acting.cancel()
         await asyncio.wait({acting}, timeout=RENEW_WITHIN_S)
+
+
+def close(act: Awaitable[object]) -> None:
+    """Give up work that has not begun."""
+    if isinstance(act, Coroutine):
+        act.close()

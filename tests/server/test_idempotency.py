@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import select
 
 from handlers.kit import idempotency
+from handlers.kit.context import Context
 from handlers.kit.domain import Domain
-from storage.engine.database import OutcomeUnknown
+from handlers.kit.kernel import Actor
+from storage.engine.database import OutcomeUnknown, StorageUnavailable
 from storage.events.idempotency import idempotency_keys
 from tests.kit import paying as payments
 from tests.kit import probe as probes
 from tests.kit.paying import Provider
-from tests.world import Person, World, until
+from tests.world import Person, World, session_id_of, until
 
 ASK = {"amount": 1200, "request_id": "r1"}
 
@@ -97,8 +99,18 @@ async def test_who_waits_too_long_for_the_first_is_told_to_come_back(
     await until(lambda: provider.at_once == 1)
     answer = await other.ask("/paying", "pay", ASK)
     assert answer["error"]["code"] == "UNAVAILABLE"
+    assert answer["error"]["details"] == {"outcome": "unknown"}
     provider.open.set()
     assert (await first)["ok"]
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "loses"])
+async def test_a_command_that_failed_half_way_does_not_say_that_nothing_was_changed(
+    ana, provider, trouble
+):
+    provider.behaves = trouble
+    error = (await pay(ana))["error"]
+    assert (error["code"], error["details"]) == ("UNAVAILABLE", {"outcome": "unknown"})
 
 
 async def test_a_pending_request_id_takes_no_other_payload(world, ana, provider):
@@ -201,6 +213,65 @@ async def test_without_a_request_id_an_unknown_outcome_is_said_to_be_unknown(
     answer = await ana.client.ask("/probe", "say", {"text": "once"})
     assert answer["error"]["code"] == "UNAVAILABLE"
     assert answer["error"]["details"] == {"outcome": "unknown"}
+
+
+async def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown(world, ana, monkeypatch):
+    """The database does not come back before the answer is due."""
+    await ana.enter("/probe")
+    real, troubles = world.app.database.transact, [OutcomeUnknown, StorageUnavailable]
+
+    async def transact(work, **how):
+        if how.get("apart") and troubles:
+            trouble = troubles.pop(0)
+            if trouble is OutcomeUnknown:
+                await real(work, **how)
+            raise trouble("away")
+        return await real(work, **how)
+
+    monkeypatch.setattr(world.app.database, "transact", transact)
+    ask = {"text": "once", "request_id": "r1"}
+    error = (await ana.client.ask("/probe", "say", ask))["error"]
+    assert (error["code"], error["details"]) == ("UNAVAILABLE", {"outcome": "unknown"})
+    assert (await ana.client.ask("/probe", "say", ask))["ok"]
+    assert [one["text"] for one in await world.stored("PROBE_SAID")] == ["once"]
+
+
+async def test_work_outside_does_not_begin_once_the_lease_ran_out(
+    world, ana, provider, monkeypatch
+):
+    """As if its machine had been asleep between the step and the work outside."""
+    other = await (await ana.device()).enter("/paying")
+    step, asleep, awake = Context.step, asyncio.Event(), asyncio.Event()
+
+    async def sleep_after(self, *args):
+        value = await step(self, *args)
+        if not asleep.is_set():
+            asleep.set()
+            await awake.wait()
+        return value
+
+    monkeypatch.setattr(Context, "step", sleep_after)
+    monkeypatch.setattr(payments, "WITHIN_S", 30)
+    first = asyncio.create_task(pay(ana))
+    await asleep.wait()
+    world.clock.advance(idempotency.LEASE_S + 1)
+    provider.behaves = "slow"
+    second = asyncio.create_task(other.ask("/paying", "pay", ASK))
+    await until(lambda: provider.at_once == 1)
+    awake.set()
+    await until(lambda: first.done() or provider.at_once == 2)
+    provider.open.set()
+    assert (await first)["error"]["code"] == "UNAVAILABLE"
+    assert (await second)["ok"]
+    assert provider.at_once_max == 1
+
+
+async def test_work_outside_with_a_request_id_needs_a_step_that_holds_it(world, ana, provider):
+    context = world.app.context(Actor(ana.id, session_id_of(ana.token), frozenset()))
+    context.request_id = "r1"
+    with pytest.raises(RuntimeError, match="needs a step before it"):
+        await context.outside(payments.charge_for(payments.Intent(id="one", amount=1)))
+    assert not provider.asked
 
 
 @pytest.mark.parametrize("trouble", ["loses", "hangs"])
