@@ -100,9 +100,10 @@ class Backfilling:
             state, count = await self._kernel.database.transact(
                 lambda queries: self._take_page(queries, consumer), kind="consumers"
             )
-        except StorageUnavailable:
+        except StorageUnavailable as error:
             self._size = max(self._size // 2, 1)  # it may have taken too long
-            raise
+            log.warning("backfill_page_waits", consumer=consumer.name, error=str(error))
+            return None  # the other backfills get their turn
         except Exception as raised:
             self._size = max(self._size // 2, 1)
             await self._failed(consumer, raised)

@@ -19,6 +19,7 @@ import structlog
 from handlers.kit.command import Consumer
 from handlers.kit.kernel import Kernel
 from handlers.kit.registry import Registry
+from handlers.kit.uniqueness import WrongDeclaration
 from rooms.tasks import Tasks
 from server.rounds import take_round
 from server.telemetry import Metrics
@@ -37,13 +38,15 @@ MOVED_AT_ONCE = 500
 def names_served(registry: Registry) -> dict[str, str]:
     """Every name that deliveries may be stored under, with the present name of its consumer.
 
-    Raises TypeError when two consumers claim one name.
+    Raises WrongDeclaration when two consumers claim one name.
     """
     names = {name: name for name in registry.consumers}
     for consumer in registry.consumers.values():
         for former in consumer.formerly:
             if former in names:
-                raise TypeError(f"{former} is the name of {names[former]} and of {consumer.name}")
+                raise WrongDeclaration(
+                    f"{former} is the name of {names[former]} and of {consumer.name}"
+                )
             names[former] = consumer.name
     return names
 
@@ -90,9 +93,8 @@ class Registration:
         """Add the consumer; one that is new here and has no former name wants its backfill."""
         now = self._kernel.clock.now()
         is_new = consumers.meet_consumer(queries, consumer.name, now)
-        known = [one for one in consumer.formerly if is_new and consumers.is_known(queries, one)]
-        for former in known:
-            backfills.inherit_backfill(queries, former, consumer.name)
+        known = [one for one in consumer.formerly if is_new and consumers.was_served(queries, one)]
+        backfills.inherit_backfill(queries, known, consumer.name)
         if consumer.is_backfilled:
             state: backfills.State = "running" if is_new and not known else "done"
             backfills.insert_backfill(queries, consumer.name, now, state)

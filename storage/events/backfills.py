@@ -163,13 +163,19 @@ def insert_backfill(tx: Queries, consumer: str, now: datetime, state: State) -> 
     tx.run(_INSERT, **msgspec.structs.asdict(row))
 
 
-def inherit_backfill(tx: Queries, former: str, consumer: str) -> None:
-    """Let the consumer go on with the backfill that it has under its former name."""
-    before = lock_backfill(tx, former)
-    if before is not None:
-        before.consumer = consumer
-        tx.run(_INSERT, **msgspec.structs.asdict(before))
-        tx.run(_FAILED, of_consumer=former, new_state="done", new_attempts=0, new_error=None)
+def inherit_backfill(tx: Queries, former: Sequence[str], consumer: str) -> None:
+    """Let the consumer go on with the backfill that it has under one of its former names.
+
+    That is the one that got furthest: each rename goes on with the numbers of the name before it.
+    """
+    found = [one for one in (lock_backfill(tx, name) for name in former) if one is not None]
+    if not found:
+        return
+    latest = max(found, key=lambda one: (one.number, one.state == "running"))
+    for one in found:
+        tx.run(_FAILED, of_consumer=one.consumer, new_state="done", new_attempts=0, new_error=None)
+    latest.consumer = consumer
+    tx.run(_INSERT, **msgspec.structs.asdict(latest))
 
 
 def begin_anew(tx: Queries, consumer: str, now: datetime) -> None:

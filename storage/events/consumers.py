@@ -38,8 +38,14 @@ class Unserved(msgspec.Struct):
 
 
 _c, _d = consumers.c, deliveries.c
-_MEET = insert(consumers).on_conflict_do_nothing(index_elements=[_c.name]).returning(_c.name)
-_IS_KNOWN = select(_c.name).where(_c.name == bindparam("of_name"))
+_insert = insert(consumers)
+_MEET = _insert.on_conflict_do_update(
+    index_elements=[_c.name],
+    set_={"served_at": _insert.excluded.served_at},
+    where=_c.served_at.is_(None),
+).returning(_c.name)
+_NOTE = _insert.on_conflict_do_nothing(index_elements=[_c.name])
+_WAS_SERVED = select(_c.name).where(_c.name == bindparam("of_name"), _c.served_at.is_not(None))
 _CONFIRM = (
     update(consumers)
     .where(_c.name.in_(bindparam("names", expanding=True)))
@@ -105,17 +111,17 @@ class Place(msgspec.Struct):
 
 
 def meet_consumer(tx: Queries, name: str, now: datetime) -> bool:
-    """Note a consumer that this instance serves; True when it is new to this database."""
+    """Note a consumer that this instance serves; True when none served it on this database yet."""
     return tx.scalar(_MEET, name=name, known_since=now, served_at=now) is not None
 
 
 def note_consumer(tx: Queries, name: str, now: datetime) -> None:
     """Note a consumer that has deliveries though nobody was seen who serves it."""
-    tx.scalar(_MEET, name=name, known_since=now, served_at=None)
+    tx.run(_NOTE, name=name, known_since=now, served_at=None)
 
 
-def is_known(tx: Queries, name: str) -> bool:
-    return tx.scalar(_IS_KNOWN, of_name=name) is not None
+def was_served(tx: Queries, name: str) -> bool:
+    return tx.scalar(_WAS_SERVED, of_name=name) is not None
 
 
 def confirm_served(tx: Queries, names: Sequence[str], now: datetime) -> None:

@@ -12,6 +12,7 @@ from handlers.kit.backfill import Page
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain
 from server import operator
+from storage.engine.database import StorageUnavailable
 from storage.events import backfills
 from storage.events.log import forget_events
 from tests.kit import probe as probes
@@ -45,6 +46,8 @@ picky = Domain("picky")
 picky.consumer(ProbeSaid, backfill=True, heeds=only_first)(probes.hear_it)
 moved = Domain("moved")
 moved.consumer(ProbeSaid, backfill=True, formerly=(LATECOMER,))(probes.hear_it)
+moved_on = Domain("moved_on")
+moved_on.consumer(ProbeSaid, backfill=True, formerly=(LATECOMER, "moved.hear_it"))(probes.hear_it)
 carried = Domain("carried")
 carried.consumer(ProbeSaid, backfill=True, outbound=True)(probes.carry_outside)
 
@@ -311,7 +314,31 @@ async def test_a_renamed_consumer_goes_on_with_its_backfill(world, upgrade, paus
     assert Counter(await noted(after)) == Counter(told)
 
 
+async def test_a_consumer_that_is_renamed_twice_goes_on_with_its_backfill(world, upgrade, paused):
+    told = await say_many(world, 60)
+    before = await upgrade(probes.latecomer)
+    await take_pages(before, 2)
+    await before.stop()
+    await (await upgrade(moved)).stop()
+    after = await upgrade(moved_on)
+    await after.settle()
+    assert Counter(await noted(after)) == Counter(told)
+
+
 # Beside live deliveries.
+
+
+async def test_a_backfill_whose_pages_take_too_long_keeps_no_other_waiting(world, upgrade, paused):
+    def take_too_long(tx: Transaction, after: str, limit: int) -> Page:
+        raise StorageUnavailable("took too long")
+
+    slow = Domain("a_slow_one")
+    slow.consumer(ProbeSaid, rebuild=take_too_long)(probes.hear_it)
+    await say(world, "before")
+    new = await upgrade(slow, probes.latecomer)
+    await new.app.backfilling.run()
+    assert (await backfill_of(new)).state == "done"
+    assert (await backfill_of(new, "a_slow_one.hear_it")).state == "running"
 
 
 async def test_a_long_backfill_delays_no_live_delivery_much(world, upgrade):

@@ -12,7 +12,7 @@ from handlers.kit.registry import Registry
 from server.systems import served_systems, waiting_events
 from storage.events import deliveries, timers
 from tests.consulting.availability.practice import open_practice
-from tests.kit.probe import ProbeSaid
+from tests.kit.probe import ProbeSaid, Say, hear_it, say_it
 from tests.wire_client import Refused
 from tests.world import World, one_database
 
@@ -120,6 +120,23 @@ async def test_what_a_system_that_is_off_is_to_hear_is_kept_for_it(world):
     waits = "booking.expire_the_request"
     waiting = await world.read(deliveries.list_due, world.clock.now(), 10, [waits])
     assert [queue.consumer for queue in waiting] == [waits]
+
+
+async def test_what_is_first_switched_on_later_hears_what_was_before_it(make_world, switches):
+    """Its deliveries wait from the upgrade on; what was before that is its backfill."""
+    late = Domain("late", system="consulting")
+    late.consumer(ProbeSaid, backfill=True)(hear_it)
+    world = await make_world()
+    await world.transact(say_it, Say(text="before the upgrade", room="hall"))
+    await world.stop()
+    without = await make_world((late,), PARLEY_SYSTEMS="")
+    await without.transact(say_it, Say(text="while it was off", room="hall"))
+    await without.app.registration.confirm()
+    await without.stop()
+    on = await make_world((late,))
+    await on.settle()
+    noted = [said["text"] for said in await on.stored("PROBE_NOTED")]
+    assert noted == ["before the upgrade", "while it was off"]
 
 
 def test_two_systems_may_have_a_domain_of_one_name():
