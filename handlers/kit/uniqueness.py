@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from handlers.kit.contract import Event, declared_events, stored_name
+from handlers.kit.contract import ChangeOnce, Event, declared_events, stored_name
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def check_declarations(registry: "Registry") -> None:
     _check_commands(registry, namespaces, roles)
     _check_routes(registry, roles)
     _check_consumers(registry)
+    _check_retentions(registry)
     _check_heard(registry, _check_events(registry))
     _check_refusals(registry)
     _check_cards(registry)
@@ -82,6 +83,8 @@ def _check_commands(registry: "Registry", namespaces: Names, roles: Names) -> No
         commands.take((command.namespace, command.name), place)
         if command.namespace not in namespaces:
             raise WrongDeclaration(f"{place}: no domain has the namespace {command.namespace!r}")
+        if command.visitors and issubclass(command.request, ChangeOnce):
+            raise WrongDeclaration(f"{place}: request ids are kept for people, not for visitors")
         _check_access(command, roles, place)
 
 
@@ -105,8 +108,18 @@ def _check_access(door: "Command | Route", roles: Names, place: str) -> None:
 
 def _check_consumers(registry: "Registry") -> None:
     consumers = Names("consumer")
-    for consumer in (consumer for domain in registry.domains for consumer in domain.consumers):
-        consumers.take(consumer.name, place_of(consumer.run))
+    for domain in registry.domains:
+        for consumer in domain.consumers:
+            consumers.take(consumer.name, place_of(consumer.run))
+        if domain.teller is not None:  # it becomes a consumer
+            consumers.take(f"{domain.name}.{domain.teller.__name__}", place_of(domain.teller))
+
+
+def _check_retentions(registry: "Registry") -> None:
+    """Housekeeping tells them apart by their names."""
+    retentions = Names("retention")
+    for retention in registry.retentions:
+        retentions.take(retention.name, place_of(retention.forget))
 
 
 def _check_events(registry: "Registry") -> set[type[Event]]:

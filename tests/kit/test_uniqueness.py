@@ -13,7 +13,7 @@ from aiohttp import web
 
 from handlers import SYSTEMS
 from handlers.kit.context import Context, Transaction
-from handlers.kit.contract import Empty, Event, Nothing
+from handlers.kit.contract import ChangeOnce, Empty, Event, Nothing
 from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal
 from handlers.kit.registry import Registry, load_domains
@@ -50,6 +50,9 @@ async def ring(ctx: Context, ask: Nothing) -> Empty: ...
 async def other_ring(ctx: Context, ask: Nothing) -> Empty: ...
 
 
+async def ring_once(ctx: Context, ask: ChangeOnce) -> Empty: ...
+
+
 async def get_bell(ctx: Context, request: Any) -> web.Response: ...
 
 
@@ -57,6 +60,9 @@ async def get_other_bell(ctx: Context, request: Any) -> web.Response: ...
 
 
 def note(tx: Transaction, event: Any) -> None: ...
+
+
+def forget(tx: Any, before: Any, limit: int) -> int: ...
 
 
 def refusal_by(name: str) -> type[Refusal]:
@@ -185,6 +191,27 @@ def test_a_consumer_by_a_name_that_is_taken_is_refused():
     domain.consumer(Rang)(note)
     domain.consumer(Rang)(note)
     assert "consumer bell.note is declared twice" in refused(domain)
+
+
+def test_a_consumer_by_the_name_of_what_tells_notices_is_refused():
+    domain = bell()
+    domain.consumer(Rang)(note)
+    domain.tells(note)
+    assert "consumer bell.note is declared twice" in refused(domain)
+
+
+def test_a_retention_by_a_name_that_is_taken_is_refused():
+    """Two systems may each have a domain of one name."""
+    one, other = bell(system="platform"), Domain("bell", "/other", system="learning")
+    for domain in (one, other):
+        domain.forgets("events_kept_days")(forget)
+    assert "retention bell.forget is declared twice" in refused(one, other)
+
+
+def test_what_must_never_be_done_twice_is_not_for_visitors():
+    domain = bell()
+    domain.command(visitors=True)(ring_once)
+    assert f"{HERE}.ring_once:" in refused(domain)
 
 
 def test_an_event_by_a_name_that_is_taken_is_refused():
