@@ -141,9 +141,11 @@ class Template:
     async def _make(self) -> str:
         url = self._cluster.create("template")
         engine = create_async_engine(url)
-        async with engine.begin() as connection:
-            await connection.run_sync(upgrade)
-        await engine.dispose()
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(upgrade)
+        finally:  # uvloop waits for ever to close a loop that has a connection left
+            await engine.dispose()
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
         self._shape = await connection.fetchrow(SHAPE)
         await connection.close()
