@@ -73,7 +73,7 @@ def check_text(variable: str, text: str) -> None:
 def check_number(variable: str, number: float) -> None:
     """Raises ValueError for a number beyond all use."""
     most = DAYS_MAX if variable.endswith("_DAYS") else NUMBER_MAX
-    if not math.isfinite(number) or number > most:
+    if not -math.inf < number <= most:
         raise ValueError(f"Expected a number <= {most:,}")
 
 

@@ -41,6 +41,7 @@ def test_a_setting_is_read_by_its_type():
         {"PARLEY_PROT": "9000"},
         {"PARLEY_PORT": "http"},
         {"PARLEY_PORT": "70000"},
+        {"PARLEY_COMMANDS_BURST": "9" * 400},
         {"PARLEY_LIMITS": "on"},
         {"PARLEY_PINCODE_TRIES": "0"},
         {"PARLEY_PASSWORD_LENGTH_MIN": "4"},
