@@ -40,6 +40,9 @@ def settings_or_exit() -> Settings:
     except WrongSetting as error:
         click.echo(f"parley: {error}", err=True)
         sys.exit(2)
+    except WrongDeclaration as error:
+        click.echo(f"parley: cannot start: {error}", err=True)
+        sys.exit(1)
     set_up_logs(settings.environment.log)
     keep_private(settings)
     return settings

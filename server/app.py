@@ -16,7 +16,9 @@ from handlers.kit.context import Context
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Kernel, Origin, Stored, Wake, Whisper
 from handlers.kit.keys import Keys
+from handlers.kit.rates import Rate
 from handlers.kit.registry import Registry, load_domains
+from handlers.kit.uniqueness import WrongDeclaration
 from handlers.platform.identities.public import Providers
 from handlers.platform.previews.public import PublicWeb
 from handlers.platform.send.mail import Mailer, by_smtp, to_folder
@@ -97,7 +99,7 @@ class App:
         redis_url = environment.redis_url
         self.bus: Bus = RedisBus(redis_url) if redis_url else InProcessBus()
         self._line = Line(redis_url) if redis_url else None
-        self.limits = make_limits(settings, self._line)
+        self.limits = make_limits(settings, self.all_domains.rates, self._line)
         self.sandbox = Sandbox(self.metrics, READERS, self.limits)
         self.kernel = self._make_kernel()
         self.rejections = Rejections(self.metrics)
@@ -271,19 +273,26 @@ class Audience:
         )
 
 
-def make_limits(settings: Settings, line: Line | None) -> Limits:
-    """The rates of PROTOCOL.md's default limits, as set."""
+def make_limits(settings: Settings, declared: dict[str, Rate], line: Line | None) -> Limits:
+    """The server's own rates, and those that the kit and domains declare, as they are set.
+
+    Raises WrongDeclaration for a rate by a name of the server's own.
+    """
+    rates = make_rates(settings)
+    for name, rate in declared.items():
+        if name in rates:
+            raise WrongDeclaration(f"rate {name} is one of the server's own")
+        rates[name] = RateLimit(*rate.limit(settings.declared))
+    shared = SharedRates(line) if line is not None else None
+    of_addresses = [name for name, rate in declared.items() if rate.of == "address"]
+    on = settings.environment.limits == "default"
+    return Limits(rates, shared, on=on, of_addresses=of_addresses)
+
+
+def make_rates(settings: Settings) -> dict[str, RateLimit]:
+    """The rates of connections, of frames, and of what they cost, as they are set."""
     environment = settings.environment
-    attempts = environment.attempts_per_minute
-    rates = {
-        "messages": RateLimit(environment.messages_burst, environment.messages_per_s),
-        "commands": RateLimit(environment.commands_burst, environment.commands_per_s),
-        "signs": RateLimit(environment.signs_burst, environment.signs_per_s),
-        "reach": RateLimit(environment.reach_burst, environment.reach_per_s),
-        "searches": RateLimit(environment.searches_burst, environment.searches_per_s),
-        "attempts": RateLimit(attempts, attempts / 60),
-        "files": RateLimit(environment.files_burst, environment.files_per_s),
-        "journeys": RateLimit(attempts, attempts / 60),
+    return {
         "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
         "requests": RateLimit(environment.requests_burst, environment.requests_per_s),
         "entries": RateLimit(environment.entries_burst, environment.entries_per_s),
@@ -303,8 +312,6 @@ def make_limits(settings: Settings, line: Line | None) -> Limits:
             environment.work_per_s * VISITORS_OF_ADDRESS,
         ),
     }
-    shared = SharedRates(line) if line is not None else None
-    return Limits(rates, shared, on=environment.limits == "default")
 
 
 def make_bounds(settings: Settings) -> Bounds:

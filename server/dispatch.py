@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from handlers.kit.command import Command, Rate, Route
+from handlers.kit.command import Command, Route
 from handlers.kit.context import Context, ask_of
 from handlers.kit.contract import encode
 from handlers.kit.errors import (
@@ -135,11 +135,9 @@ class Dispatcher:
             self.exceeded[name] = (spent.reads, spent.writes, spent.kept_bytes, answer)
             log.error("cost_exceeded", command=name, spent=self.exceeded[name])
 
-    async def _limit(self, rate: Rate, incoming: Incoming, count: int = 1) -> None:
-        if incoming.actor is not None and rate != "attempts":
-            wait = await self._limits.take(rate, incoming.actor.id, count)
-        else:
-            wait = await self._limits.take_from(rate, incoming.origin.address)
+    async def _limit(self, rate: str, incoming: Incoming, count: int = 1) -> None:
+        person_id = incoming.actor.id if incoming.actor else None
+        wait = await self._limits.take_for(rate, person_id, incoming.origin.address, count)
         if wait:
             raise RateLimited(retry_after_s=wait)
 

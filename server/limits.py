@@ -8,6 +8,8 @@ Sizes are bounds of other places (frames in the transport, texts in the contract
 `PARLEY_LIMITS=off` lifts the rates.
 """
 
+from collections.abc import Collection
+
 from handlers.kit.networks import network_of
 from server.rates import Buckets, RateLimit
 from server.shared_rates import SharedRates
@@ -17,11 +19,18 @@ class Limits:
     """The rates of PROTOCOL's default limits, by name."""
 
     def __init__(
-        self, rates: dict[str, RateLimit], shared: SharedRates | None = None, *, on: bool
+        self,
+        rates: dict[str, RateLimit],
+        shared: SharedRates | None = None,
+        *,
+        on: bool,
+        of_addresses: Collection[str] = (),
     ) -> None:
+        """`of_addresses` names the rates that count by address, also for signed-in people."""
         self._buckets = {name: Buckets(rate) for name, rate in rates.items()}
         self._shared = shared
         self._on = on
+        self._of_addresses = frozenset(of_addresses)
 
     async def take(self, rate: str, key: str, count: int = 1) -> float:
         """Seconds to wait before `key` may do it, as often as that; 0.0 when it may now."""
@@ -56,6 +65,14 @@ class Limits:
     def keys_kept(self) -> int:
         """How many keys are remembered, of all rates together."""
         return sum(len(buckets) for buckets in self._buckets.values())
+
+    async def take_for(
+        self, rate: str, person_id: str | None, address: str, count: int = 1
+    ) -> float:
+        """The same for a use by a person, or by a visitor of this address when it is None."""
+        if person_id is None or rate in self._of_addresses:
+            return await self.take_from(rate, address)
+        return await self.take(rate, person_id, count)
 
     async def take_from(self, rate: str, address: str) -> float:
         """The same for an address: all of an IPv6 network of one subscriber count together."""

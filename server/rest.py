@@ -123,11 +123,8 @@ class Rest:
         return await self._app.admission.identify(said[0].removeprefix(BEARER).strip(), None)
 
     async def _limit(self, route: Route, actor: Actor | None, address: str) -> None:
-        limits = self._app.limits
-        if actor is not None and route.rate in ("commands", "messages"):
-            wait = await limits.take(route.rate, actor.id)
-        else:
-            wait = await limits.take_from(route.rate, address)
+        person_id = actor.id if actor else None
+        wait = await self._app.limits.take_for(route.rate, person_id, address)
         if wait:
             raise RateLimited(retry_after_s=wait)
 

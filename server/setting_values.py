@@ -1,12 +1,16 @@
-"""Values of settings that their types take, and that cannot be meant."""
+"""The values of settings, from variables of the environment: by their types, and as meant."""
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from email.utils import parseaddr
 from typing import Any, get_args, get_origin
 
 import msgspec
 
+from handlers.kit.settings import Setting
+
+PREFIX = "PARLEY_"
 NUMBER_MAX = 10**9
 """Above any count, and 30 years of seconds: dates do not overflow."""
 DAYS_MAX = 36_500
@@ -14,6 +18,37 @@ DAYS_MAX = 36_500
 
 class WrongSetting(Exception):
     """A setting that cannot be used; its text is the one line that the operator sees."""
+
+
+def variable_of(name: str) -> str:
+    """The variable of a setting, by its name."""
+    return PREFIX + name.upper()
+
+
+def read_all(settings: Iterable[Setting], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The values of these settings by name, given or by default; raises WrongSetting."""
+    known = {variable_of(setting.name): setting for setting in settings}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise WrongSetting(f"{variable} is not a setting (run.py --help lists them)")
+    return {one.name: _value_of(variable, one, environ) for variable, one in known.items()}
+
+
+def _value_of(variable: str, setting: Setting, environ: Mapping[str, str]) -> Any:
+    text = environ.get(variable)
+    if text:
+        return read(variable, setting.kind, text)
+    if text is not None and is_list(setting.kind):
+        return ()  # given, and empty: for most lists that is the default
+    return setting.default
+
+
+def describe(setting: Setting) -> str:
+    """A line about a setting for the operator, with its default."""
+    default = setting.default
+    text = ", ".join(default) if isinstance(default, tuple) else str(default)
+    shown = f" [{text}]" if default not in ("", (), {}) else ""
+    return f"  {variable_of(setting.name):<34} {setting.description}{shown}"
 
 
 def is_list(kind: Any) -> bool:

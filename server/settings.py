@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,16 +18,18 @@ from sqlalchemy.exc import ArgumentError
 
 from handlers import SYSTEMS
 from handlers.kit.filter import Filter
-from handlers.kit.registry import load_domains
+from handlers.kit.registry import Registry, load_domains
 from handlers.kit.rules import Rules
+from handlers.kit.settings import Setting, settings_of
+from handlers.kit.uniqueness import Names
 from handlers.platform.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.platform.send.mail import read_mail_url
 from server import setting_values
 from server.origins import Origins, origin_of
+from server.setting_values import PREFIX, variable_of
 from server.setting_values import WrongSetting as WrongSetting
 from server.systems import served_systems
 
-PREFIX = "PARLEY_"
 SECRET_LENGTH_MIN = 32
 REDIS_SCHEMES = ("redis://", "rediss://")
 
@@ -91,26 +93,6 @@ class Environment(msgspec.Struct, frozen=True):
     words_file: Annotated[
         str, Meta(description="list of words that are refused or flagged (default: none are)")
     ] = ""
-    messages_burst: Annotated[int, Meta(ge=1, description="chat messages at once, a person")] = 20
-    messages_per_s: Annotated[float, Meta(gt=0, description="chat messages a second after")] = 2
-    commands_burst: Annotated[int, Meta(ge=1, description="commands at once, a person")] = 60
-    commands_per_s: Annotated[float, Meta(gt=0, description="commands a second after")] = 20
-    signs_burst: Annotated[
-        int, Meta(ge=1, description="reactions, drafts and typing at once, a person")
-    ] = 30
-    signs_per_s: Annotated[float, Meta(gt=0, description="reactions and such a second after")] = 5
-    reach_burst: Annotated[
-        int, Meta(ge=1, description="people met, added or asked at once, a person")
-    ] = 30
-    reach_per_s: Annotated[float, Meta(gt=0, description="people met and such a second after")] = (
-        0.5
-    )
-    searches_burst: Annotated[int, Meta(ge=1, description="searches at once, a person")] = 10
-    searches_per_s: Annotated[float, Meta(gt=0, description="searches a second after")] = 2
-    files_burst: Annotated[
-        int, Meta(ge=1, description="requests for files at once, an address")
-    ] = 200
-    files_per_s: Annotated[float, Meta(gt=0, description="requests for files a second after")] = 50
     connections_max: Annotated[
         int, Meta(ge=0, description="open connections (default: what open files allow)")
     ] = 0
@@ -149,9 +131,6 @@ class Environment(msgspec.Struct, frozen=True):
     connections_per_s: Annotated[
         int, Meta(ge=1, description="connections a second, an address")
     ] = 30
-    attempts_per_minute: Annotated[
-        int, Meta(ge=1, description="sign-up and log-in attempts a minute, an address")
-    ] = 20
     sockets_per_person: Annotated[int, Meta(ge=1, description="connections of one person")] = 16
     replay_stream_max: Annotated[int, Meta(ge=0, description="events replayed in a stream")] = 1_000
     replay_connection_max: Annotated[int, Meta(ge=0, description="and to a connection")] = 10_000
@@ -165,15 +144,21 @@ class Environment(msgspec.Struct, frozen=True):
 class Settings:
     """All settings of one instance, checked."""
 
-    def __init__(self, environment: Environment, rules: Rules, *, is_public: bool) -> None:
-        """`is_public`: the rules' public address was given, and is no guess for development."""
-        self.environment = environment
-        self.rules = rules
+    def __init__(self, values: dict[str, Any], domains: Registry, *, is_public: bool) -> None:
+        """`values`: of all settings, by name.
+
+        `is_public`: the public address was given; else it is a guess for development.
+        """
+        self.declared: Mapping[str, Any] = values
+        self.environment = environment = Environment(**_values_of(Environment, values))
+        if not is_public and environment.port:
+            values["public_url"] = f"http://localhost:{environment.port}"
+        self.rules = rules = Rules(**_values_of(Rules, values))
         self.data_dir = Path(environment.data_dir)
         self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
         self.houses = _houses(environment.oauth_providers)
-        self.filter = _filter(environment)
+        self.filter = _filter(domains, environment)
         self.systems = _systems(environment.systems)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
         public = _public_origin(rules.public_url)
@@ -239,52 +224,36 @@ def _make_secret(file: Path) -> None:
             os.link(fresh.name, file)
 
 
-def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of `environ`; raises WrongSetting with one clear line."""
-    known = {variable_of(name) for shape in (Environment, Rules) for name in _fields(shape)}
-    for variable in sorted(environ):
-        if variable.startswith(PREFIX) and variable not in known:
-            raise WrongSetting(f"{variable} is not a setting (run.py --help lists them)")
-    environment, rules = _read(Environment, environ), _read(Rules, environ)
-    is_public = bool(environ.get(variable_of("public_url")))
-    if not is_public and environment.port:
-        rules = msgspec.structs.replace(rules, public_url=f"http://localhost:{environment.port}")
-    return Settings(environment, rules, is_public=is_public)
+def read_settings(
+    environ: Mapping[str, str] = os.environ, domains: Registry | None = None
+) -> Settings:
+    """The settings of `environ`, for these domains or all; raises WrongSetting with one clear line.
+
+    Raises WrongDeclaration when a domain declares a setting of the server's own.
+    """
+    domains = domains or load_domains(SYSTEMS)
+    values = setting_values.read_all(list_settings(domains), environ)
+    return Settings(values, domains, is_public=bool(environ.get(variable_of("public_url"))))
+
+
+def list_settings(domains: Registry) -> tuple[Setting, ...]:
+    """All there are: the server's, the kit's and those of domains; raises WrongDeclaration."""
+    own, names = settings_of(Environment), Names("setting")
+    names.reserve([setting.name for setting in own], "the server")
+    for place, setting in domains.placed_settings:
+        names.take(setting.name, place)
+    return (*own, *domains.settings)
+
+
+def _values_of(shape: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in shape.__struct_fields__}
 
 
 def describe_settings() -> str:
     """Every setting with its default, for `run.py --help`."""
-    lines = ["Settings (environment variables):", ""]
-    for shape in (Environment, Rules):
-        for name, kind in _fields(shape).items():
-            default = getattr(shape(), name)
-            shown = f" [{_shown(default)}]" if default not in ("", (), {}) else ""
-            lines.append(f"  {variable_of(name):<34} {_description(kind)}{shown}")
-    return "\n".join(lines)
-
-
-def _shown(default: Any) -> str:
-    return ", ".join(default) if isinstance(default, tuple) else str(default)
-
-
-def variable_of(name: str) -> str:
-    return PREFIX + name.upper()
-
-
-def _fields(shape: type[msgspec.Struct]) -> dict[str, Any]:
-    hints = get_type_hints(shape, include_extras=True)
-    return {name: hints[name] for name in shape.__struct_fields__}
-
-
-def _read(shape: type[Any], environ: Mapping[str, str]) -> Any:
-    values = {}
-    for name, kind in _fields(shape).items():
-        text = environ.get(variable_of(name))
-        if text:
-            values[name] = setting_values.read(variable_of(name), kind, text)
-        elif text is not None and setting_values.is_list(kind):
-            values[name] = ()  # given, and empty: for most lists that is the default
-    return shape(**values)
+    settings = list_settings(load_domains(SYSTEMS))
+    lines = map(setting_values.describe, settings)
+    return "\n".join(["Settings (environment variables):", "", *lines])
 
 
 def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
@@ -301,16 +270,11 @@ def _systems(named: tuple[str, ...]) -> frozenset[str]:
         raise WrongSetting(f"{PREFIX}SYSTEMS: {error}") from None
 
 
-def _filter(environment: Environment) -> Filter:
+def _filter(domains: Registry, environment: Environment) -> Filter:
     try:
-        registry = load_domains(SYSTEMS)
-        return registry.open_filter(environment.text_check, environment.words_file)
+        return domains.open_filter(environment.text_check, environment.words_file)
     except (OSError, ValueError) as error:
         raise WrongSetting(f"{PREFIX}WORDS_FILE: {error}") from None
-
-
-def _description(kind: Any) -> str:
-    return next(part.description for part in get_args(kind) if isinstance(part, Meta)) or ""
 
 
 def _public_origin(url: str) -> str:

@@ -243,8 +243,8 @@ async def make_world(
     async with AsyncExitStack() as stack:
 
         async def make(more: tuple[Domain, ...] = (), port: int = 0, **settings: str) -> World:
-            chosen = settings_of(tmp_path / "data", database_url, **{**chosen_settings, **settings})
-            world = World(chosen, clock, (*domains, *more))
+            own, chosen = (*domains, *more), {**chosen_settings, **settings}
+            world = World(settings_of(tmp_path / "data", database_url, own, **chosen), clock, own)
             await world.start(port)
             stack.push_async_callback(world.close)
             return world

@@ -16,10 +16,11 @@ import pytest
 
 from handlers import SYSTEMS
 from handlers.kit.errors import ALWAYS_POSSIBLE
-from handlers.kit.rules import Rules
+from handlers.kit.registry import load_domains
 from run import main
 from server.catalog.vocabulary import CONNECT_REFUSALS
-from server.settings import Environment, variable_of
+from server.setting_values import variable_of
+from server.settings import list_settings
 from tests import test_architecture, test_systems
 from tests.test_architecture import Tree
 from tests.wire_client import Refused
@@ -138,13 +139,28 @@ def test_the_map_of_a_system_says_who_calls_whom(system: str) -> None:
 
 
 def test_the_settings_are_named_with_their_defaults() -> None:
-    structs = (Environment(), Rules())
-    known = {variable_of(n): getattr(s, n) for s in structs for n in s.__struct_fields__}
+    settings = list_settings(load_domains(SYSTEMS))
+    known = {variable_of(setting.name): setting.default for setting in settings}
     for name, default, purpose in rows(README, "variable |"):
         expected = known[coded(name)[0]]
         expected = ", ".join(expected) if isinstance(expected, tuple) else expected
         assert default == ("–" if expected in ("", (), {}) else f"`{expected}`"), name
         assert purpose
+
+
+def test_the_protocol_names_every_rate_with_its_default() -> None:
+    texts = {"burst": "{} at once", "per_s": "{:g} a second after", "per_minute": "{} a minute"}
+    declared = [
+        (
+            rate.name,
+            ", ".join(texts[size].format(value) for size, value in rate.sizes.items()),
+            rate.of,
+            rate.counts,
+        )
+        for rate in load_domains(SYSTEMS).rates.values()
+    ]
+    named = [(coded(name)[0], *said) for name, *said in rows(PROTOCOL, "rate |")]
+    assert named == declared
 
 
 @pytest.mark.parametrize(

@@ -494,5 +494,9 @@ def environ_of(data_dir: Path, database_url: str, **settings: str) -> dict[str, 
     }
 
 
-def settings_of(data_dir: Path, database_url: str, **settings: str) -> Settings:
-    return read_settings(environ_of(data_dir, database_url, **settings))
+def settings_of(
+    data_dir: Path, database_url: str, domains: tuple[Domain, ...] = (), **settings: str
+) -> Settings:
+    """The settings of an instance with these domains of the test's own."""
+    every = Registry((*load_domains(SYSTEMS).domains, *domains)) if domains else None
+    return read_settings(environ_of(data_dir, database_url, **settings), every)

@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -16,11 +16,6 @@ from handlers.kit.errors import Refusal
 from handlers.kit.kernel import Heeds
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
-Rate = Literal[
-    "commands", "messages", "signs", "reach", "searches", "attempts", "journeys", "files"
-]
-"""What kind of use a command is, each with a rate of its own: `signs` are small and many, `reach`
-comes to people who did not ask for it, `attempts` guess secrets."""
 VARIABLE = re.compile(r"\{[^{}:]*(:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 """A variable of a route's path: its name, then the pattern that it may have."""
 SMALL = Cost()
@@ -40,7 +35,8 @@ class Command:
     view: type[View]
     roles: frozenset[str]
     visitors: bool
-    rate: Rate
+    rate: str
+    """The name of a declared rate (`handlers/kit/rates.py`)."""
     refuses: tuple[type[Refusal], ...]
     costs: Cost
     decoder: msgspec.json.Decoder[Request]
@@ -64,7 +60,7 @@ class Route:
     run: Callable[[Context, Any], Awaitable[Any]]
     roles: frozenset[str]
     visitors: bool
-    rate: Rate
+    rate: str
     cross_site: bool
     streams: bool
     """Whether its function reads the body itself, by bounds of its own; else it comes whole."""

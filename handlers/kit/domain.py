@@ -11,7 +11,7 @@ import msgspec
 
 from handlers.kit.backfill import Rebuild
 from handlers.kit.cards import CardKind, V
-from handlers.kit.command import OUTSIDE_WITHIN_S, SMALL, Command, Consumer, Rate, Route
+from handlers.kit.command import OUTSIDE_WITHIN_S, SMALL, Command, Consumer, Route
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Event, Request, View
 from handlers.kit.cost import Cost
@@ -20,8 +20,10 @@ from handlers.kit.filter import OpenFilter
 from handlers.kit.kernel import Actor, Heeds, Whisper
 from handlers.kit.notices import Importance, MailText, Notice, NoticeRule
 from handlers.kit.personal_data import PersonalData
+from handlers.kit.rates import COMMANDS, Rate
 from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
+from handlers.kit.settings import Setting
 from handlers.kit.translations import Translations
 from handlers.kit.uniqueness import WrongDeclaration, place_of
 
@@ -60,6 +62,7 @@ class Domain:
     may_watch: MayWatch = lambda tx, actor, room: None
     whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
     roles: tuple[Role, ...] = ()
+    rates: tuple[Rate, ...] = ()
     commands: list[Command] = field(default_factory=list)
     consumers: list[Consumer] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
@@ -90,6 +93,11 @@ class Domain:
         """`platform.chat`."""
         return f"{self.system}.{self.name}" if self.system else self.name
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What the operator may set of it."""
+        return tuple(setting for rate in self.rates for setting in rate.settings)
+
     def command(
         self,
         *,
@@ -97,7 +105,7 @@ class Domain:
         namespace: str | None = None,
         roles: Iterable[str] = (),
         visitors: bool = False,
-        rate: Rate = "commands",
+        rate: str = COMMANDS.name,
         refuses: tuple[type[Refusal], ...] = (),
         costs: Cost = SMALL,
     ) -> Callable[[F], F]:
@@ -135,7 +143,7 @@ class Domain:
         *,
         roles: Iterable[str] = (),
         visitors: bool = False,
-        rate: Rate = "commands",
+        rate: str = COMMANDS.name,
         cross_site: bool = False,
         streams: bool = False,
         takes: type[Request] | None = None,

@@ -17,10 +17,14 @@ from handlers.kit.filter import Filter, NoFilter
 from handlers.kit.kernel import Hearer
 from handlers.kit.notices import NoticeRule
 from handlers.kit.personal_data import AllPersonalData
+from handlers.kit.rates import KIT_RATES, Rate
 from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
+from handlers.kit.rules import Rules
+from handlers.kit.settings import Setting, settings_of
 from handlers.kit.uniqueness import check_declarations
 
+KIT_SETTINGS = (*(one for rate in KIT_RATES for one in rate.settings), *settings_of(Rules))
 PLATFORM = "platform"
 """The system that every other one stands on."""
 PARTS = (
@@ -82,6 +86,24 @@ class Registry:
     def roles(self) -> dict[str, Role]:
         """By name, in the order of the domains."""
         return {role.name: role for d in self.domains for role in d.roles}
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """By name: those of the kit, then those of the domains."""
+        return {
+            rate.name: rate for rate in (*KIT_RATES, *(r for d in self.domains for r in d.rates))
+        }
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What the operator may set of the kit and of these domains."""
+        return tuple(setting for _, setting in self.placed_settings)
+
+    @property
+    def placed_settings(self) -> tuple[tuple[str, Setting], ...]:
+        """Each setting after the place that declares it."""
+        kit = [("the kit", setting) for setting in KIT_SETTINGS]
+        return (*kit, *((d.place, setting) for d in self.domains for setting in d.settings))
 
     @property
     def routes(self) -> list[Route]:

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from msgspec import NODEFAULT
+
 from handlers.kit.contract import ChangeOnce, Event, declared_events, stored_name
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
+from handlers.kit.rates import KIT_RATES
 
 if TYPE_CHECKING:
     from handlers.kit.command import Command, Route
@@ -47,9 +50,10 @@ class Names:
 def check_declarations(registry: "Registry") -> None:
     """Raises WrongDeclaration for the first name that stands for two things, or for nothing."""
     namespaces = _check_domains(registry)
-    roles = _check_roles(registry)
-    _check_commands(registry, namespaces, roles)
-    _check_routes(registry, roles)
+    roles, rates = _check_roles(registry), _check_rates(registry)
+    _check_settings(registry)
+    _check_commands(registry, namespaces, roles, rates)
+    _check_routes(registry, roles, rates)
     _check_consumers(registry)
     _check_retentions(registry)
     _check_heard(registry, _check_events(registry))
@@ -74,7 +78,37 @@ def _check_roles(registry: "Registry") -> Names:
     return roles
 
 
-def _check_commands(registry: "Registry", namespaces: Names, roles: Names) -> None:
+def _check_rates(registry: "Registry") -> Names:
+    rates = Names("rate")
+    rates.reserve([rate.name for rate in KIT_RATES], "the kit")
+    for domain in registry.domains:
+        for rate in domain.rates:
+            rates.take(rate.name, domain.place)
+            if fault := rate.fault:
+                raise WrongDeclaration(f"{domain.place}: rate {rate.name!r}: {fault}")
+    _check_likes(registry)
+    return rates
+
+
+def _check_likes(registry: "Registry") -> None:
+    declared = registry.rates
+    for domain in registry.domains:
+        for rate in domain.rates:
+            if rate.like and declared.get(rate.like.name) != rate.like:
+                raise WrongDeclaration(f"{domain.place}: no domain declares {rate.like}")
+
+
+def _check_settings(registry: "Registry") -> None:
+    settings = Names("setting")
+    for place, setting in registry.placed_settings:
+        settings.take(setting.name, place)
+        if setting.default is NODEFAULT:
+            raise WrongDeclaration(f"{place}: setting {setting.name} has no default")
+        if not setting.description:
+            raise WrongDeclaration(f"{place}: setting {setting.name} has no description")
+
+
+def _check_commands(registry: "Registry", namespaces: Names, roles: Names, rates: Names) -> None:
     commands = Names("command")
     for namespace in registry.namespaces:
         commands.reserve([(namespace, name) for name in OF_SOCKET_IO], "Socket.IO itself")
@@ -85,25 +119,27 @@ def _check_commands(registry: "Registry", namespaces: Names, roles: Names) -> No
             raise WrongDeclaration(f"{place}: no domain has the namespace {command.namespace!r}")
         if command.visitors and issubclass(command.request, ChangeOnce):
             raise WrongDeclaration(f"{place}: request ids are kept for people, not for visitors")
-        _check_access(command, roles, place)
+        _check_access(command, roles, rates, place)
 
 
-def _check_routes(registry: "Registry", roles: Names) -> None:
+def _check_routes(registry: "Registry", roles: Names, rates: Names) -> None:
     routes = Names("route")
     for route in registry.routes:
         place = place_of(route.run)
         routes.take((route.method, route.pattern), place)
         if route.method not in WAYS:
             raise WrongDeclaration(f"{place}: {route.method!r} is not one of {', '.join(WAYS)}")
-        _check_access(route, roles, place)
+        _check_access(route, roles, rates, place)
 
 
-def _check_access(door: "Command | Route", roles: Names, place: str) -> None:
+def _check_access(door: "Command | Route", roles: Names, rates: Names, place: str) -> None:
     if door.visitors and door.roles:
         raise WrongDeclaration(f"{place}: it is for visitors and for roles at once")
     for role in sorted(door.roles):
         if role not in roles:
             raise WrongDeclaration(f"{place}: no domain declares the role {role!r}")
+    if door.rate not in rates:
+        raise WrongDeclaration(f"{place}: no domain declares the rate {door.rate!r}")
 
 
 def _check_consumers(registry: "Registry") -> None:

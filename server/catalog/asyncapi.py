@@ -15,7 +15,6 @@ from server.catalog.vocabulary import (
     Vocabulary,
     WhisperMeta,
     purpose_in,
-    rate_of,
     refusals_of,
 )
 
@@ -42,14 +41,14 @@ def describe(vocabulary: Vocabulary) -> Json:
             "x-connect-refusals": {r.CODE: purpose_in(r) for r in CONNECT_REFUSALS},
             "x-granted-by": {role.name: role.granted_by for role in vocabulary.roles.values()},
         },
-        "x-routes": [route_facts(route) for route in vocabulary.routes],
+        "x-routes": [route_facts(vocabulary, route) for route in vocabulary.routes],
         "defaultContentType": "application/json",
         "servers": {"this": server()},
         "channels": {key_of(n): channel(vocabulary, n) for n in vocabulary.namespaces},
         "operations": {
             name: operation
             for namespace in vocabulary.namespaces
-            for name, operation in operations(namespace).items()
+            for name, operation in operations(vocabulary, namespace).items()
         },
         "components": {"schemas": vocabulary.shapes.schemas(), "securitySchemes": {"token": TOKEN}},
     }
@@ -152,21 +151,21 @@ def heard_message(vocabulary: Vocabulary, namespace: Namespace, name: str, data:
     return message
 
 
-def operations(namespace: Namespace) -> Json:
+def operations(vocabulary: Vocabulary, namespace: Namespace) -> Json:
     """What the server takes in and what it says in a namespace.
 
     A whisper may be called as the command that causes it (`typing`), so what is heard says `on`.
     """
     key = key_of(namespace)
     return {
-        **{f"{key}.{c.name}": receive(key, c) for c in namespace.commands},
+        **{f"{key}.{c.name}": receive(vocabulary, key, c) for c in namespace.commands},
         **{f"{key}.on.{e.NAME}": send(key, e.NAME) | facts_of(e) for e in namespace.events},
         **{f"{key}.on.{n}": send(key, n) | {"x-whisper": True} for n in namespace.whispers},
         **{f"{key}.on.{name}": send(key, name) for name in NOTICES},
     }
 
 
-def receive(key: str, command: Command) -> Json:
+def receive(vocabulary: Vocabulary, key: str, command: Command) -> Json:
     operation = {
         "action": "receive",
         "channel": {"$ref": f"#/channels/{key}"},
@@ -178,7 +177,7 @@ def receive(key: str, command: Command) -> Json:
         },
         "x-visitors": command.visitors,
         "x-roles": sorted(command.roles),
-        "x-rate": rate_of(command),
+        "x-rate": vocabulary.rate_of(command),
         "x-cost": command.costs._asdict(),
         "x-takes-request-id": command.changes,
         "x-refusals": refusals_of(command),
@@ -188,7 +187,7 @@ def receive(key: str, command: Command) -> Json:
     return operation
 
 
-def route_facts(route: Route) -> Json:
+def route_facts(vocabulary: Vocabulary, route: Route) -> Json:
     """A REST endpoint: AsyncAPI has no place of its own for it."""
     return {
         "method": route.method,
@@ -196,7 +195,7 @@ def route_facts(route: Route) -> Json:
         "summary": route.purpose,
         "x-visitors": route.visitors,
         "x-roles": sorted(route.roles),
-        "x-rate": rate_of(route),
+        "x-rate": vocabulary.rate_of(route),
         "x-refusals": refusals_of(route),
     }
 

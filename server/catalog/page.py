@@ -17,7 +17,6 @@ from server.catalog.vocabulary import (
     NOTICES,
     Vocabulary,
     purpose_in,
-    rate_of,
     refusals_of,
 )
 
@@ -41,6 +40,7 @@ class Page:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._shapes = vocabulary.shapes
+        self._rate_of = vocabulary.rate_of
         self.namespaces = vocabulary.namespaces
         self.routes = vocabulary.routes
         self.types = [cls for cls in structs(self._shapes) if cls not in self._shown_elsewhere()]
@@ -113,7 +113,7 @@ class Page:
 
     def rate(self, command: Command) -> str:
         """A command's rate, in words."""
-        rate = rate_of(command)
+        rate = self._rate_of(command)
         texts = {"burst": "{} at once", "per_s": "{:g} a second after", "per_minute": "{} a minute"}
         sizes = [text.format(rate[name]) for name, text in texts.items() if name in rate]
         return f"{rate['name']}: {', '.join(sizes)}" if sizes else rate["name"]

@@ -18,7 +18,6 @@ from handlers.platform.auth.contracts import SessionRevoked, TokenExpired, Token
 from server.admission import TokenMissing, UnknownNamespace
 from server.catalog.shapes import Shapes
 from server.dispatch import Error
-from server.settings import Environment
 
 CONNECT_REFUSALS: tuple[type[Refusal], ...] = (
     TokenMissing,
@@ -100,6 +99,7 @@ class Vocabulary:
         )
         self.routes = tuple(registry.routes)
         self.roles = registry.roles
+        self._rates = registry.rates
         self.codes = tuple(sorted({refusal.CODE for refusal in self._refusals()}))
         self.failure = failure_of(self.codes)
         own: tuple[type, ...] = (Meta, WhisperMeta, RoomState, Synced, SessionOver, self.failure)
@@ -117,6 +117,10 @@ class Vocabulary:
             taken=TAKEN,
         )
         self.shapes.choices[frozenset(self.codes)] = "ErrorCode"
+
+    def rate_of(self, door: Command | Route) -> dict[str, Any]:
+        """The rate of `door`, with its defaults: `{name, burst, per_s}` or `{name, per_minute}`."""
+        return {"name": door.rate, **self._rates[door.rate].sizes}
 
     @staticmethod
     def _namespace(registry: Registry, name: str, domain: Domain) -> Namespace:
@@ -164,14 +168,6 @@ def purpose_in(cls: type) -> str:
 def refusals_of(door: Command | Route) -> dict[str, str]:
     """Code → meaning of what a door itself may refuse, apart from what any may."""
     return {r.CODE: purpose_in(r) for r in sorted(door.refuses, key=lambda r: r.CODE)}
-
-
-def rate_of(door: Command | Route) -> dict[str, Any]:
-    """The rate that counts `door`, with its defaults: `{name, burst, per_s}` or `per_minute`."""
-    prefix = f"{door.rate}_"
-    fields = msgspec.structs.fields(Environment)
-    sizes = {f.name.removeprefix(prefix): f.default for f in fields if f.name.startswith(prefix)}
-    return {"name": door.rate, **sizes}
 
 
 def failure_of(codes: tuple[str, ...]) -> type[Struct]:

@@ -112,12 +112,12 @@ def test_a_rule_is_a_duration_in_the_unit_of_its_name():
 def test_a_command_is_declared_once_and_known_by_its_namespace_and_name():
     domain = Domain("tried", "/tried", roles=(Role("admin", "operator"),))
 
-    @domain.command(roles=("admin",), rate="messages")
+    @domain.command(roles=("admin",), rate="attempts")
     async def do(ctx, ask: Nothing) -> View: ...
 
     command = Registry((domain,)).commands["/tried", "do"]
     assert command.roles == {"admin"}
-    assert (command.rate, command.changes) == ("messages", False)
+    assert (command.rate, command.changes) == ("attempts", False)
     domain.command(name="do")(do)
     with pytest.raises(WrongDeclaration, match="command /tried do is declared twice"):
         Registry((domain,))

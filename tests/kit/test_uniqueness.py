@@ -100,9 +100,10 @@ def test_the_same_domain_twice_is_refused():
         load_domains({"platform": ("chat", "chat")})
 
 
-def test_the_start_ends_with_one_line_that_names_both_places(tmp_path: Path):
-    twice = "server.app.SYSTEMS = {'platform': ('chat', 'chat')}"
-    begin = f"import server.app, run\n{twice}\nrun.main(['serve'])"
+@pytest.mark.parametrize("reader", ["server.app", "server.settings"])
+def test_the_start_ends_with_one_line_that_names_both_places(tmp_path: Path, reader: str):
+    twice = f"{reader}.SYSTEMS = {{'platform': ('chat', 'chat')}}"
+    begin = f"import {reader}, run\n{twice}\nrun.main(['serve'])"
     environ = {**os.environ, "PARLEY_DATA_DIR": str(tmp_path), "PARLEY_PORT": "0"}
     ended = subprocess.run(
         [sys.executable, "-c", begin], cwd=ROOT, env=environ, capture_output=True, check=False

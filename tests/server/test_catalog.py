@@ -25,6 +25,7 @@ import handlers
 from handlers.kit.contract import Change, Event, Id, View
 from handlers.kit.domain import Domain
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
+from handlers.kit.rates import Rate
 from handlers.kit.registry import Registry, load_domains
 from handlers.kit.roles import Role
 from handlers.platform.auth.contracts import CredentialsWrong
@@ -43,6 +44,7 @@ SPECIFICATION = ROOT / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0
 TSC = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
 Json = dict[str, Any]
 Flavor = Literal["sweet", "sour"]
+RATES = (Rate("stirs", "spoons stirred", burst=3, per_s=0.5),)
 ROLES = (Role("cook", "domain"), Role("admin", "operator"))
 
 
@@ -106,9 +108,9 @@ class Whispering(Domain):
 
 def invent() -> Registry:
     """A registry of the invented domain alone."""
-    kitchen = Whispering("kitchen", "/kitchen", whispers={"stir": Steam}, roles=ROLES)
+    kitchen = Whispering("kitchen", "/kitchen", whispers={"stir": Steam}, roles=ROLES, rates=RATES)
 
-    @kitchen.command(roles=("cook", "admin"), rate="messages", refuses=(TooSour,))
+    @kitchen.command(roles=("cook", "admin"), rate="stirs", refuses=(TooSour,))
     async def stir(ctx: Any, ask: Stir) -> CupView:
         """Stir a cup & wait."""
         raise NotImplementedError
@@ -215,7 +217,7 @@ def test_every_event_with_an_audience_is_sent(document: Json) -> None:
 def test_roles_visitors_and_rates_are_extensions(invented: Json, document: Json) -> None:
     operation = invented["operations"]["kitchen.stir"]
     assert operation["x-roles"] == ["admin", "cook"]
-    assert operation["x-rate"] == {"name": "messages", "burst": 20, "per_s": 2}
+    assert operation["x-rate"] == {"name": "stirs", "burst": 3, "per_s": 0.5}
     assert operation["x-refusals"] == {"TOO_SOUR": "It is <b>too</b> sour."}
     assert document["operations"]["auth.login"]["x-visitors"] is True
     assert document["operations"]["auth.login"]["x-rate"]["per_minute"] == 20
@@ -463,7 +465,7 @@ def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
         "It is <b>too</b> sour.",
         "A cup <script>alert(1)</script>.",
         "admin or cook",
-        "messages: 20 at once, 2 a second after",
+        "stirs: 3 at once, 0.5 a second after",
         "NOT_FOUND",
     ):
         assert said in page.text

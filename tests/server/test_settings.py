@@ -29,7 +29,7 @@ def test_a_setting_is_read_by_its_type():
         }
     )
     assert settings.environment.port == 9000
-    assert settings.environment.messages_per_s == 2.5
+    assert settings.declared["messages_per_s"] == 2.5
     assert settings.environment.origins == ("https://a.example", "https://b.example")
     assert settings.rules.consultants_start_active is False
     assert settings.rules.ice_servers[0].urls == ["stun:stun.example"]

@@ -3,6 +3,7 @@
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
+from handlers.kit.rates import Rate
 from handlers.platform.chat.contracts.conversations import TypingWhisper
 from rooms import names
 from storage.platform.chat import conversations as store
@@ -30,6 +31,18 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
     return chat_members.find_membership(tx, conversation_id, actor.id)
 
 
+RATES = (
+    Rate("messages", "chat messages", burst=20, per_s=2),
+    Rate("signs", "reactions, drafts and typing", burst=30, per_s=5),
+    Rate("reach", "people met, added or asked", burst=30, per_s=0.5),
+    Rate("searches", "searches", burst=10, per_s=2),
+)
+"""`signs` are small and many; `reach` is for what comes to people who did not ask for it."""
 chat = Domain(
-    "chat", "/chat", rooms_of=rooms_of, may_watch=may_watch, whispers={"typing": TypingWhisper}
+    "chat",
+    "/chat",
+    rooms_of=rooms_of,
+    may_watch=may_watch,
+    whispers={"typing": TypingWhisper},
+    rates=RATES,
 )

@@ -1,0 +1,37 @@
+"""Settings that the kit and domains declare; `server/settings.py` reads them for all."""
+
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import NODEFAULT, Meta
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that the operator may set, by `PARLEY_` and its name in capitals.
+
+    `kind` is an annotated type; its `Meta` has the bounds and the description.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+
+    @property
+    def description(self) -> str:
+        """What it is for; empty when its declaration does not say."""
+        metas = [part for part in get_args(self.kind) if isinstance(part, Meta)]
+        return next((meta.description for meta in metas if meta.description), "")
+
+
+def settings_of(shape: type[msgspec.Struct]) -> tuple[Setting, ...]:
+    """A setting for each field of a struct, in their order."""
+    kinds = get_type_hints(shape, include_extras=True)
+    fields = msgspec.structs.fields(shape)
+    return tuple(Setting(one.name, kinds[one.name], _default_of(one)) for one in fields)
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """The default of a field, or `NODEFAULT`."""
+    return field.default if field.default_factory is NODEFAULT else field.default_factory()
