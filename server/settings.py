@@ -19,8 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from handlers import SYSTEMS
 from handlers.kit.filter import Filter
 from handlers.kit.registry import Registry, load_domains
-from handlers.kit.rules import Rules
-from handlers.kit.settings import Setting, settings_of
+from handlers.kit.settings import Setting, fill, settings_of
 from handlers.kit.uniqueness import Names
 from handlers.platform.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.platform.send.mail import read_mail_url
@@ -150,10 +149,10 @@ class Settings:
         `is_public`: the public address was given; else it is a guess for development.
         """
         self.declared: Mapping[str, Any] = values
-        self.environment = environment = Environment(**_values_of(Environment, values))
+        self.environment = environment = fill(Environment, values)
         if not is_public and environment.port:
             values["public_url"] = f"http://localhost:{environment.port}"
-        self.rules = rules = Rules(**_values_of(Rules, values))
+        self.rules = rules = domains.make_rules(values)
         self.data_dir = Path(environment.data_dir)
         self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
@@ -243,10 +242,6 @@ def list_settings(domains: Registry) -> tuple[Setting, ...]:
     for place, setting in domains.placed_settings:
         names.take(setting.name, place)
     return (*own, *domains.settings)
-
-
-def _values_of(shape: type[msgspec.Struct], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in shape.__struct_fields__}
 
 
 def describe_settings() -> str:

@@ -23,7 +23,7 @@ from handlers.kit.personal_data import PersonalData
 from handlers.kit.rates import COMMANDS, Rate
 from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
-from handlers.kit.settings import Setting
+from handlers.kit.settings import Setting, settings_of
 from handlers.kit.translations import Translations
 from handlers.kit.uniqueness import WrongDeclaration, place_of
 
@@ -63,6 +63,8 @@ class Domain:
     whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
     roles: tuple[Role, ...] = ()
     rates: tuple[Rate, ...] = ()
+    rules: type[msgspec.Struct] | None = None
+    """A struct with an annotated default for each (`handlers/kit/rules.py`)."""
     commands: list[Command] = field(default_factory=list)
     consumers: list[Consumer] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
@@ -96,7 +98,8 @@ class Domain:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """What the operator may set of it."""
-        return tuple(setting for rate in self.rates for setting in rate.settings)
+        rules = settings_of(self.rules) if self.rules else ()
+        return (*(setting for rate in self.rates for setting in rate.settings), *rules)
 
     def command(
         self,

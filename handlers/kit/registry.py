@@ -8,6 +8,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+import msgspec
+
 from handlers.kit.cards import CardKind
 from handlers.kit.command import Command, Consumer, Route
 from handlers.kit.context import Transaction
@@ -20,11 +22,11 @@ from handlers.kit.personal_data import AllPersonalData
 from handlers.kit.rates import KIT_RATES, Rate
 from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
-from handlers.kit.rules import Rules
-from handlers.kit.settings import Setting, settings_of
+from handlers.kit.rules import KitRules, Rules
+from handlers.kit.settings import Setting, fill, settings_of
 from handlers.kit.uniqueness import check_declarations
 
-KIT_SETTINGS = (*(one for rate in KIT_RATES for one in rate.settings), *settings_of(Rules))
+KIT_SETTINGS = (*(one for rate in KIT_RATES for one in rate.settings), *settings_of(KitRules))
 PLATFORM = "platform"
 """The system that every other one stands on."""
 PARTS = (
@@ -104,6 +106,15 @@ class Registry:
         """Each setting after the place that declares it."""
         kit = [("the kit", setting) for setting in KIT_SETTINGS]
         return (*kit, *((d.place, setting) for d in self.domains for setting in d.settings))
+
+    @property
+    def rules(self) -> tuple[type[msgspec.Struct], ...]:
+        """The structs that declare the rules of the kit and of these domains."""
+        return (KitRules, *(d.rules for d in self.domains if d.rules))
+
+    def make_rules(self, values: Mapping[str, Any]) -> Rules:
+        """All rules, by the values of all settings."""
+        return Rules(*(fill(declared, values) for declared in self.rules))
 
     @property
     def routes(self) -> list[Route]:

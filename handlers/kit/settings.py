@@ -1,10 +1,13 @@
 """Settings that the kit and domains declare; `server/settings.py` reads them for all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import NODEFAULT, Meta
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ def settings_of(shape: type[msgspec.Struct]) -> tuple[Setting, ...]:
     kinds = get_type_hints(shape, include_extras=True)
     fields = msgspec.structs.fields(shape)
     return tuple(Setting(one.name, kinds[one.name], _default_of(one)) for one in fields)
+
+
+def fill(shape: type[S], values: Mapping[str, Any]) -> S:
+    """The struct `shape` by the values of all settings."""
+    return shape(**{name: values[name] for name in shape.__struct_fields__})
 
 
 def _default_of(field: msgspec.structs.FieldInfo) -> Any:

@@ -8,6 +8,7 @@ from msgspec import NODEFAULT
 from handlers.kit.contract import ChangeOnce, Event, declared_events, stored_name
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 from handlers.kit.rates import KIT_RATES
+from handlers.kit.rules import Rules
 
 if TYPE_CHECKING:
     from handlers.kit.command import Command, Route
@@ -102,6 +103,8 @@ def _check_settings(registry: "Registry") -> None:
     settings = Names("setting")
     for place, setting in registry.placed_settings:
         settings.take(setting.name, place)
+        if hasattr(Rules, setting.name):
+            raise WrongDeclaration(f"{place}: setting {setting.name} is a method of the rules")
         if setting.default is NODEFAULT:
             raise WrongDeclaration(f"{place}: setting {setting.name} has no default")
         if not setting.description:
@@ -156,6 +159,14 @@ def _check_retentions(registry: "Registry") -> None:
     retentions = Names("retention")
     for retention in registry.retentions:
         retentions.take(retention.name, place_of(retention.forget))
+
+
+def _check_retentions(registry: "Registry") -> None:
+    rules = {name for declared in registry.rules for name in declared.__struct_fields__}
+    for retention in registry.retentions:
+        if isinstance(retention.kept, str) and retention.kept not in rules:
+            place = place_of(retention.forget)
+            raise WrongDeclaration(f"{place}: no domain declares the rule {retention.kept!r}")
 
 
 def _check_events(registry: "Registry") -> set[type[Event]]:

@@ -14,6 +14,7 @@ from handlers.kit.registry import Registry
 from handlers.kit.roles import Role
 from handlers.kit.rules import Rules
 from handlers.kit.uniqueness import WrongDeclaration
+from handlers.platform.pincodes.rules import PincodeRules
 from tests.kit import probe as probes
 
 SECRET = "a secret that is long enough to be one"
@@ -104,7 +105,7 @@ def test_codes_are_those_of_the_public_lists(check, good, bad):
 
 
 def test_a_rule_is_a_duration_in_the_unit_of_its_name():
-    rules = Rules()
+    rules = Rules(PincodeRules())
     assert rules.span("pincode_life_s").total_seconds() == 600
     assert rules.span("answers_kept_days").days == 30
 

@@ -3,6 +3,7 @@
 It never knows what a booking is: places are held under ids that others give.
 """
 
+from handlers.consulting.availability.rules import AvailabilityRules
 from handlers.consulting.consultants import public as consultants
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Belonging, Domain
@@ -30,5 +31,10 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
 
 
 availability = Domain(
-    "availability", "/availability", visitors=True, rooms_of=rooms_of, may_watch=may_watch
+    "availability",
+    "/availability",
+    visitors=True,
+    rooms_of=rooms_of,
+    may_watch=may_watch,
+    rules=AvailabilityRules,
 )

@@ -1,6 +1,7 @@
 """The call itself: who is in it, signalling between them, and the minutes they talked."""
 
 from handlers.consulting.call.contracts import SignalWhisper
+from handlers.consulting.call.rules import CallRules
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
@@ -12,4 +13,6 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.user(actor.id))]
 
 
-call = Domain("call", "/call", rooms_of=rooms_of, whispers={"signal": SignalWhisper})
+call = Domain(
+    "call", "/call", rooms_of=rooms_of, whispers={"signal": SignalWhisper}, rules=CallRules
+)

@@ -8,7 +8,6 @@ import msgspec
 from handlers.kit.contract import Change, Event, Id, Request, View
 from handlers.kit.errors import Refusal
 from handlers.kit.life import InstanceLost
-from handlers.kit.rules import IceServer
 from rooms import names
 
 
@@ -46,6 +45,14 @@ class SignalWhisper(msgspec.Struct, rename={"sender": "from"}):
     call_id: str
     sender: str
     data: msgspec.Raw
+
+
+class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A STUN or TURN server, as browsers take it."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
 
 
 class CallView(View):

@@ -1,5 +1,6 @@
 """Who offers what: consultants and their topics. Never when (availability)."""
 
+from handlers.consulting.consultants.rules import ConsultantRules
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
@@ -49,4 +50,5 @@ consultants = Domain(
     rooms_of=rooms_of,
     may_watch=may_watch,
     roles=(Role(CONSULTANT, "domain"),),
+    rules=ConsultantRules,
 )

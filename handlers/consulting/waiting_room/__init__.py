@@ -1,5 +1,6 @@
 """Where students wait for their call: who is next, how long it may take. Never the call."""
 
+from handlers.consulting.waiting_room.rules import WaitingRoomRules
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
@@ -11,4 +12,4 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.user(actor.id))]
 
 
-waiting_room = Domain("waiting_room", "/waiting-room", rooms_of=rooms_of)
+waiting_room = Domain("waiting_room", "/waiting-room", rooms_of=rooms_of, rules=WaitingRoomRules)

@@ -25,6 +25,7 @@ from handlers.consulting.waiting_room.contracts import (
     WaitingRoomLeft,
     WaitingRoomMoved,
 )
+from handlers.consulting.waiting_room.rules import WaitingRoomRules
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound
@@ -210,7 +211,7 @@ def wait_s(tx: Transaction, room: RoomRow, ahead: int) -> int:
 
     A call is taken to last as long as this block's finished ones did on average.
     """
-    usual = tx.rules.usual_call_s
+    usual = tx.rules.of(WaitingRoomRules).usual_call_s
     if room.finished_calls:
         usual = room.talked_s // room.finished_calls
     rest = 0

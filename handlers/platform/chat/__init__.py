@@ -5,6 +5,7 @@ from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from handlers.kit.rates import Rate
 from handlers.platform.chat.contracts.conversations import TypingWhisper
+from handlers.platform.chat.rules import ChatRules
 from rooms import names
 from storage.platform.chat import conversations as store
 from storage.platform.chat import members as chat_members
@@ -45,4 +46,5 @@ chat = Domain(
     may_watch=may_watch,
     whispers={"typing": TypingWhisper},
     rates=RATES,
+    rules=ChatRules,
 )

@@ -17,6 +17,7 @@ from msgspec import UNSET
 from handlers.kit.context import Context
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.rest import BODY
+from handlers.kit.rules import KitRules
 from handlers.platform.identities import identities, service, tickets
 from handlers.platform.identities.contracts import StartOAuth
 from handlers.platform.identities.openid import Identity, Provider, text_in
@@ -127,7 +128,7 @@ def cookie_of(ctx: Context) -> str:
 
 
 def has_tls(ctx: Context) -> bool:
-    return ctx.kernel.rules.public_url.startswith("https:")
+    return ctx.kernel.rules.of(KitRules).public_url.startswith("https:")
 
 
 def read_form(request: web.Request) -> Mapping[str, Any]:

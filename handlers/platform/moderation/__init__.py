@@ -5,6 +5,7 @@ from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from handlers.platform.moderation.filter import open_filter
+from handlers.platform.moderation.rules import ModerationRules
 from handlers.platform.profile import public as profiles
 from rooms import names
 
@@ -28,4 +29,5 @@ moderation = Domain(
     rooms_of=rooms_of,
     roles=(Role(MODERATOR, "operator"), Role(ADMIN, "operator")),
     opens_filter=open_filter,
+    rules=ModerationRules,
 )

@@ -3,6 +3,7 @@
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
+from handlers.platform.notifications.rules import NotificationRules
 from rooms import names
 
 
@@ -11,4 +12,6 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.user(actor.id))]
 
 
-notifications = Domain("notifications", "/notifications", rooms_of=rooms_of)
+notifications = Domain(
+    "notifications", "/notifications", rooms_of=rooms_of, rules=NotificationRules
+)

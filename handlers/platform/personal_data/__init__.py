@@ -3,6 +3,7 @@
 from handlers.kit.context import Transaction
 from handlers.kit.domain import Belonging, Domain
 from handlers.kit.kernel import Actor
+from handlers.platform.personal_data.rules import PersonalDataRules
 from rooms import names
 
 
@@ -11,4 +12,4 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
     return [Belonging(names.user(actor.id))]
 
 
-personal_data = Domain("personal_data", "/account", rooms_of=rooms_of)
+personal_data = Domain("personal_data", "/account", rooms_of=rooms_of, rules=PersonalDataRules)

@@ -34,6 +34,7 @@ from handlers.platform.pincodes.contracts import (
     PincodeWrong,
 )
 from handlers.platform.pincodes.mails import PINCODE
+from handlers.platform.pincodes.rules import PincodeRules
 from handlers.platform.send import public as mails
 from storage.platform import pincodes as store
 from storage.platform.pincodes import PincodeRow
@@ -190,7 +191,7 @@ def _budget_of(row: PincodeRow) -> str:
 def _tries_in(tx: Transaction, email: str, budget: str) -> int:
     """How many tries a pincode has."""
     left = throttle.count_left(tx, GUESSES, mailbox_of(email), budget)
-    return tx.rules.pincode_tries if left else TRIES_BEYOND
+    return tx.rules.of(PincodeRules).pincode_tries if left else TRIES_BEYOND
 
 
 def _unclaimed(rules: Rules) -> Throttle:

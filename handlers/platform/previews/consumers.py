@@ -9,6 +9,7 @@ from handlers.platform.previews import previews, service
 from handlers.platform.previews.fetch import Busy, NoPage
 from handlers.platform.previews.links import first_link
 from handlers.platform.previews.page import Page
+from handlers.platform.previews.rules import PreviewRules
 
 log = structlog.get_logger("previews")
 
@@ -21,7 +22,7 @@ def may_say_a_link(rules: Rules, event: MessageSent | MessageEdited) -> bool:
 
 
 def is_on(rules: Rules, event: MessageDeleted) -> bool:
-    return rules.link_previews
+    return rules.of(PreviewRules).link_previews
 
 
 @previews.consumer(MessageSent, MessageEdited, outbound=True, heeds=may_say_a_link)

@@ -13,6 +13,7 @@ from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import LinkPreview, MessageView
 from handlers.platform.previews.links import first_link
 from handlers.platform.previews.page import Page
+from handlers.platform.previews.rules import PreviewRules
 from storage.platform import previews as store
 from storage.platform.previews import PageRow
 
@@ -59,7 +60,7 @@ def _may_fetch(tx: Transaction, message: MessageView) -> bool:
     """Whether the conversation and the person have had less than their pages of this minute."""
     keys = (f"chat:{message.conversation_id}", f"user:{message.sender_id}")
     counts = [store.count_one(tx, key, tx.now - MINUTE, tx.now) for key in keys]
-    return max(counts) <= tx.rules.previews_per_minute
+    return max(counts) <= tx.rules.of(PreviewRules).previews_per_minute
 
 
 def _fingerprint(tx: Transaction, url: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from handlers.kit.rules import Rules
 from handlers.platform.auth import strength
 from handlers.platform.auth.contracts import PasswordWeak
+from handlers.platform.auth.rules import AuthRules
 from tests.wire_client import Refused
 from tests.world import PASSWORD, World, one_database
 
@@ -16,7 +17,7 @@ ABOUT = ("Ana.Lovelace@Example.org", "Ana-Maria", "Lovelace")
 def reason(password: str) -> str:
     """Why it is refused; empty when it is not."""
     try:
-        strength.check_strength(password, Rules(), *ABOUT)
+        strength.check_strength(password, Rules(AuthRules()), *ABOUT)
     except PasswordWeak as weak:
         return str(weak.details.get("reason", "short"))
     return ""

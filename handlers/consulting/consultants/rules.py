@@ -1,0 +1,14 @@
+"""The rules of this domain, each of them a setting."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class ConsultantRules(msgspec.Struct, frozen=True):
+    """How consultants begin."""
+
+    consultants_start_active: Annotated[
+        bool, Meta(description="whether become ends in active (else pending)")
+    ] = True

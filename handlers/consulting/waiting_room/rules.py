@@ -1,0 +1,18 @@
+"""The rules of this domain, each of them a setting."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class WaitingRoomRules(msgspec.Struct, frozen=True):
+    """When waiting rooms open, and how long places are kept."""
+
+    waiting_room_opens_s: Annotated[
+        int, Meta(ge=0, description="how long before its block a waiting room opens")
+    ] = 900
+    place_kept_s: Annotated[int, Meta(ge=1, description="how long a lost place is kept")] = 60
+    usual_call_s: Annotated[
+        int, Meta(ge=1, description="a call's length for the ETA before any has finished")
+    ] = 600

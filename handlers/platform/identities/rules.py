@@ -1,0 +1,16 @@
+"""The rules of this domain, each of them a setting."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class IdentityRules(msgspec.Struct, frozen=True):
+    """Signing in at a provider."""
+
+    oauth_attempt_s: Annotated[int, Meta(ge=1, description="time to sign in at a provider")] = 600
+    oauth_ticket_s: Annotated[int, Meta(ge=1, description="life of a provider's ticket")] = 600
+    oauth_redirects: Annotated[
+        tuple[str, ...], Meta(description="apps' own addresses that tickets may go to, with commas")
+    ] = ()

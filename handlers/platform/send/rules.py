@@ -1,0 +1,15 @@
+"""The rules of this domain, each of them a setting."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class SendRules(msgspec.Struct, frozen=True):
+    """Retries of mails."""
+
+    mail_tries: Annotated[int, Meta(ge=1, description="attempts to send a mail")] = 5
+    mail_backoff_s: Annotated[float, Meta(ge=0, description="first pause after a failed mail")] = (
+        2.0
+    )
