@@ -19,7 +19,8 @@ from sqlalchemy.exc import ArgumentError
 from handlers import SYSTEMS
 from handlers.kit.filter import Filter
 from handlers.kit.registry import Registry, load_domains
-from handlers.kit.settings import Setting, fill, settings_of
+from handlers.kit.rules import Rules
+from handlers.kit.settings import Setting, UnusableSetting, fill, settings_of
 from handlers.kit.uniqueness import Names
 from handlers.platform.identities.public import House, HouseSettings, ProviderName, house_of
 from handlers.platform.send.mail import read_mail_url
@@ -86,12 +87,6 @@ class Environment(msgspec.Struct, frozen=True):
     places_file: Annotated[
         str, Meta(description="a MaxMind database (.mmdb) that tells where addresses are")
     ] = ""
-    text_check: Annotated[Literal["words"], Meta(description="what looks at all that is said")] = (
-        "words"
-    )
-    words_file: Annotated[
-        str, Meta(description="list of words that are refused or flagged (default: none are)")
-    ] = ""
     connections_max: Annotated[
         int, Meta(ge=0, description="open connections (default: what open files allow)")
     ] = 0
@@ -157,7 +152,7 @@ class Settings:
         self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
         self.houses = _houses(environment.oauth_providers)
-        self.filter = _filter(domains, environment)
+        self.filter = _filter(domains, rules)
         self.systems = _systems(environment.systems)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
         public = _public_origin(rules.public_url)
@@ -265,11 +260,11 @@ def _systems(named: tuple[str, ...]) -> frozenset[str]:
         raise WrongSetting(f"{PREFIX}SYSTEMS: {error}") from None
 
 
-def _filter(domains: Registry, environment: Environment) -> Filter:
+def _filter(domains: Registry, rules: Rules) -> Filter:
     try:
-        return domains.open_filter(environment.text_check, environment.words_file)
-    except (OSError, ValueError) as error:
-        raise WrongSetting(f"{PREFIX}WORDS_FILE: {error}") from None
+        return domains.open_filter(rules)
+    except UnusableSetting as error:
+        raise WrongSetting(f"{variable_of(error.name)}: {error}") from None
 
 
 def _public_origin(url: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from handlers.kit.errors import Refusal
+from handlers.kit.rules import Rules
 
 
 class TextRefused(Refusal):
@@ -29,8 +30,5 @@ class NoFilter:
         return ""
 
 
-OpenFilter = Callable[[str, str], Filter]
-"""Makes the filter, from the name of a check and the file that it reads, or no file ("").
-
-Raises OSError or ValueError when it cannot read the file.
-"""
+OpenFilter = Callable[[Rules], Filter]
+"""Makes the filter by the rules of its domain; raises UnusableSetting."""

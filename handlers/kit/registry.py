@@ -125,12 +125,12 @@ class Registry:
         """By name."""
         return {kind.name: kind for d in self.domains for kind in d.cards}
 
-    def open_filter(self, check: str, source: str) -> Filter:
+    def open_filter(self, rules: Rules) -> Filter:
         """The filter of the domain that answers, see `OpenFilter`; `NoFilter` when none does."""
         answers = [(d.name, d.opens_filter) for d in self.domains if d.opens_filter is not None]
         if len(answers) > 1:
             raise TypeError(f"{' and '.join(name for name, _ in answers)} all answer as the filter")
-        return answers[0][1](check, source) if answers else NoFilter()
+        return answers[0][1](rules) if answers else NoFilter()
 
     @property
     def personal_data(self) -> AllPersonalData:

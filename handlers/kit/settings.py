@@ -28,6 +28,15 @@ class Setting:
         return next((meta.description for meta in metas if meta.description), "")
 
 
+class UnusableSetting(ValueError):
+    """A value that its type takes, and that its domain cannot use; the text says why."""
+
+    def __init__(self, name: str, why: str) -> None:
+        """`name` is the setting's, `why` one line for the operator."""
+        super().__init__(why)
+        self.name = name
+
+
 def settings_of(shape: type[msgspec.Struct]) -> tuple[Setting, ...]:
     """A setting for each field of a struct, in their order."""
     kinds = get_type_hints(shape, include_extras=True)

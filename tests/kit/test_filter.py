@@ -1,15 +1,28 @@
 """The filter is a port: one domain answers it, or none does and every text passes."""
 
+from pathlib import Path
+
 import pytest
 
 from handlers import SYSTEMS
 from handlers.kit.domain import Domain
 from handlers.kit.filter import NoFilter, TextRefused
 from handlers.kit.registry import Registry, load_domains
+from handlers.kit.rules import Rules
+from handlers.kit.settings import UnusableSetting
+from handlers.platform.moderation.rules import ModerationRules
+from server.settings import WrongSetting, read_settings
 from tests.parts.ports import free_port
 from tests.platform.chat.scenes import say, talk, texts
 from tests.platform.uploads.bringing import bringer
 from tests.world import World
+
+RULES = Rules()
+
+
+def rules_by(words: Path) -> Rules:
+    """The rules with this list of words."""
+    return Rules(ModerationRules(words_file=str(words)))
 
 
 class Strict:
@@ -28,26 +41,35 @@ async def world(make_world) -> World:
 def test_the_domain_that_answers_makes_the_filter():
     opened = []
 
-    def open_strict(check: str, source: str) -> Strict:
-        opened.append((check, source))
+    def open_strict(rules: Rules) -> Strict:
+        opened.append(rules)
         return Strict()
 
     domains = (Domain("first"), Domain("strict", opens_filter=open_strict), Domain("last"))
     with pytest.raises(TextRefused):
-        Registry(domains).open_filter("words", "a file").check("anything")
-    assert opened == [("words", "a file")]
+        Registry(domains).open_filter(RULES).check("anything")
+    assert opened == [RULES]
 
 
 def test_two_domains_that_answer_stop_the_start():
-    domains = [Domain(name, opens_filter=lambda check, source: Strict()) for name in "ab"]
+    domains = [Domain(name, opens_filter=lambda rules: Strict()) for name in "ab"]
     with pytest.raises(TypeError, match="a and b all answer as the filter"):
-        Registry(tuple(domains)).open_filter("words", "")
+        Registry(tuple(domains)).open_filter(RULES)
+
+
+def test_a_setting_that_the_filter_cannot_use_stops_the_start_in_one_line():
+    def open_nothing(rules: Rules) -> Strict:
+        raise UnusableSetting("bell_list", "it has no bell in it")
+
+    deaf = Registry((Domain("deaf", opens_filter=open_nothing),))
+    with pytest.raises(WrongSetting, match=r"\APARLEY_BELL_LIST: it has no bell in it\Z"):
+        read_settings({}, deaf)
 
 
 def test_moderation_answers_by_a_list_of_words(tmp_path):
     words = tmp_path / "words"
     words.write_text("refuse: rotten\nflag: fishy\n")
-    answering = load_domains(SYSTEMS).open_filter("words", str(words))
+    answering = load_domains(SYSTEMS).open_filter(rules_by(words))
     assert answering.check("a fishy one") == "fishy"
     with pytest.raises(TextRefused):
         answering.check("a rotten one")
@@ -57,7 +79,7 @@ async def test_without_a_domain_that_answers_nothing_is_filtered(world, tmp_path
     words = tmp_path / "words"
     words.write_text("refuse: rotten\nflag: fishy\n")
     silent = tuple(d for d in load_domains(SYSTEMS).domains if d.name != "moderation")
-    world.app.kernel.filter = Registry(silent).open_filter("words", str(words))
+    world.app.kernel.filter = Registry(silent).open_filter(rules_by(words))
     assert isinstance(world.app.kernel.filter, NoFilter)
     ana, ben = await world.person("ana"), await world.person("ben")
     chat = await talk(ana, ben)

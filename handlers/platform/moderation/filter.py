@@ -10,8 +10,11 @@ from typing import Protocol
 
 from handlers.kit import filter as port
 from handlers.kit.filter import NoFilter, TextRefused
+from handlers.kit.rules import Rules
+from handlers.kit.settings import UnusableSetting
 from handlers.platform.moderation.finding import Finding, worst_of
 from handlers.platform.moderation.readings import readings
+from handlers.platform.moderation.rules import ModerationRules
 from handlers.platform.moderation.words import WordList
 
 
@@ -32,12 +35,16 @@ CHECKS: dict[str, Callable[[str], Check | None]] = {"words": word_list}
 """By the name that the settings call it."""
 
 
-def open_filter(check: str, source: str) -> port.Filter:
-    """The filter by this check; it filters nothing when the check has nothing to look for.
+def open_filter(rules: Rules) -> port.Filter:
+    """The filter by the check that is set; it filters nothing when that has nothing to look for.
 
-    Raises OSError or ValueError when the file cannot be read.
+    Raises UnusableSetting when the file cannot be read.
     """
-    made = CHECKS[check](source)
+    own = rules.of(ModerationRules)
+    try:
+        made = CHECKS[own.text_check](own.words_file)
+    except (OSError, ValueError) as error:
+        raise UnusableSetting("words_file", str(error)) from None
     return NoFilter() if made is None else Filter(made)
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from handlers.kit import filter as port
 from handlers.kit.filter import TextRefused
+from handlers.kit.rules import Rules
 from handlers.platform.moderation.filter import Filter, open_filter
+from handlers.platform.moderation.rules import ModerationRules
 from handlers.platform.moderation.words import WordList
 
 LISTED = """
@@ -102,7 +104,7 @@ def test_a_flagged_word_is_named_and_a_refused_one_outweighs_it(looking):
 
 
 def test_without_a_list_everything_may_be_said():
-    assert verdict(open_filter("words", ""), "rotten fishy") == "allowed"
+    assert verdict(open_filter(Rules(ModerationRules())), "rotten fishy") == "allowed"
 
 
 @pytest.mark.parametrize(
