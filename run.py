@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+import sqlite3
 import sys
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from handlers.kit.registry import load_domains
 from handlers.kit.uniqueness import WrongDeclaration
 from server import operator
 from server.app import App, FolderInUse, serve
+from server.backup.archive import BackupError
+from server.backup.making import make_backup
+from server.backup.restoring import complete_restore, restore
 from server.catalog import Catalog
 from server.demo import NotEmpty, NotServed, fill
 from server.drain import Orders
@@ -23,7 +28,9 @@ from server.fixture import make_fixture
 from server.logs import set_up_logs
 from server.own_files import keep_private
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
+from storage.engine.database import StorageUnavailable
 from storage.events.deliveries import Queue
+from storage.objects.copying import CopyUnderWay
 
 
 class Help(click.Group):
@@ -45,7 +52,22 @@ def settings_or_exit() -> Settings:
         sys.exit(1)
     set_up_logs(settings.environment.log)
     keep_private(settings)
+    with refusing("complete the restore"):
+        complete_restore(settings)
     return settings
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """When a backup or a restore fails, one clear line and exit code 1."""
+    try:
+        yield
+    except (
+        *(BackupError, FolderInUse, CopyUnderWay),
+        *(StorageUnavailable, sqlite3.Error, OSError),
+    ) as error:
+        click.echo(f"parley: cannot {what}: {error}", err=True)
+        sys.exit(1)
 
 
 @click.group(cls=Help, invoke_without_command=True)
@@ -183,6 +205,34 @@ def demo() -> None:
 def fixture(users: int, conversations: int, out: Path) -> None:
     """Make users with tokens and conversations, for load tests."""
     click.echo(once(lambda app: make_fixture(app, users, conversations, out)))
+
+
+def tell(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--overwrite", is_flag=True, help="replace a file that exists")
+@click.option("--files-only", is_flag=True, help="uploaded files without the database")
+def backup(file: Path, overwrite: bool, files_only: bool) -> None:
+    """Write the database and the uploaded files to FILE, also while the server serves."""
+    settings = settings_or_exit()
+    with refusing("back up"):
+        click.echo(
+            make_backup(settings, file, overwrite=overwrite, files_only=files_only, tell=tell)
+        )
+
+
+@main.command(name="restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--replace", is_flag=True, help="delete the database and the files that are there")
+@click.option("--other-secret", is_flag=True, help="though the backup's secret is another one")
+def restore_backup(file: Path, replace: bool, other_secret: bool) -> None:
+    """Restore FILE while no server runs; every client then fetches afresh."""
+    settings = settings_or_exit()
+    with refusing("restore"):
+        click.echo(restore(settings, file, replace=replace, other_secret=other_secret, tell=tell))
 
 
 @main.command(name="renew-epoch")

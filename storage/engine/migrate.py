@@ -7,6 +7,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 from storage.engine.database import Database
@@ -51,7 +52,18 @@ def _migrate_file(path: str) -> None:
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the database of `connection` to the newest (or that) revision, in its transaction."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+def known_revisions() -> frozenset[str]:
+    """The revisions of the schema that this version can start from."""
+    script = ScriptDirectory.from_config(_config())
+    return frozenset(one.revision for one in script.walk_revisions())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config

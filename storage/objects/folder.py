@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
-from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedRequest
+from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedRequest, copying
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -161,7 +161,7 @@ class Folder:
         await self._in_thread(_move, self.path_of(key), self.path_of(to))
 
     async def delete(self, key: str) -> None:
-        await self._in_thread(self.path_of(key).unlink, missing_ok=True)
+        await self._in_thread(copying.delete, self._folder, key)
 
     async def sweep(self, before: datetime) -> None:
         await self._in_thread(_sweep, self._folder, before.timestamp())
@@ -200,6 +200,7 @@ def _sweep(folder: Path, before: float) -> None:
         with suppress(FileNotFoundError):  # it has just been finished
             if half.stat().st_mtime < before:
                 half.unlink()
+    copying.sweep_deleted(folder)
 
 
 def _sweep_joined(folder: Path) -> None:

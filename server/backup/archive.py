@@ -1,0 +1,171 @@
+"""The file of a backup: an uncompressed tar, written and read a piece at a time.
+
+    manifest.json   what the archive holds; always first
+    secret          the server's secret, when it is kept in the data folder
+    parley.db       the SQLite database
+    files/KEY       every uploaded file, by its key
+    SHA256SUMS      the SHA-256 of each member before it, as `sha256sum` writes them; always last
+
+`SHA256SUMS` comes last, so an archive that was cut off has none and is refused.
+"""
+
+import hashlib
+import io
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from storage.objects.copying import KEY
+
+FORMAT = 1
+CHUNK = 1_048_576
+MANIFEST = "manifest.json"
+MANIFEST_SIZE_MAX = 65_536
+SECRET = "secret"  # noqa: S105 - the name of a member
+DATABASE = "parley.db"
+FILES = "files/"
+SUMS = "SHA256SUMS"
+NAME = re.compile(rf"{MANIFEST}|{SECRET}|{DATABASE}|{SUMS}|{FILES}{KEY.pattern}")
+
+
+class BackupError(Exception):
+    """A backup or a restore cannot be done. The text is one line; nothing was changed."""
+
+
+class BrokenArchive(BackupError):
+    """The archive is cut off, was changed, or is no backup."""
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """What an archive holds.
+
+    `revision` is the schema of its database, empty without one. `secret` is a fingerprint of the
+    secret that the database needs. `files` says whether uploaded files are in the archive.
+    """
+
+    format: int
+    made_at: datetime
+    revision: str
+    secret: str
+    files: bool
+
+
+class Summed:
+    """A stream that computes its SHA-256 while it is read; reading may raise BrokenArchive."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.size = size
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            piece = self._file.read(size)
+        except tarfile.TarError as error:
+            raise BrokenArchive(f"the archive is damaged: {error}") from None
+        self._digest.update(piece)
+        return piece
+
+    def drain(self) -> None:
+        while self.read(CHUNK):
+            pass
+
+    def line(self, name: str) -> bytes:
+        """The line of what was read, as `sha256sum` writes it."""
+        return f"{self._digest.hexdigest()}  {name}\n".encode()
+
+
+class Writer:
+    """Writes an archive to `file`; the checksums wait in a temporary file in `scratch`."""
+
+    def __init__(self, file: BinaryIO, scratch: Path, manifest: Manifest) -> None:
+        self.files = 0
+        self._tar = tarfile.TarFile(fileobj=file, mode="w", format=tarfile.GNU_FORMAT)
+        self._sums = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - see close
+        content = msgspec.json.encode(manifest)
+        self.add(MANIFEST, io.BytesIO(content), len(content))
+
+    def add(self, name: str, file: BinaryIO, size: int) -> None:
+        """Add a member; raises OSError when `file` has fewer than `size` bytes."""
+        content = Summed(file, size)
+        self._add(name, content)
+        self._sums.write(content.line(name))
+        self.files += name.startswith(FILES)
+
+    def finish(self) -> None:
+        size = self._sums.tell()
+        self._sums.seek(0)
+        self._add(SUMS, Summed(self._sums, size))
+        self._tar.close()
+
+    def close(self) -> None:
+        self._sums.close()
+
+    def _add(self, name: str, content: Summed) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = content.size, 0o600
+        self._tar.addfile(info, content)
+        _forget_members(self._tar)
+
+
+def read_archive(file: BinaryIO) -> Iterator[tuple[str, Summed]]:
+    """The members in their order, the manifest first; what is left unread of each is skipped.
+
+    Raises BrokenArchive, at the latest after the last member: until then trust none of them.
+    """
+    try:
+        yield from _read_members(file)
+    except tarfile.TarError as error:
+        raise BrokenArchive(f"the archive is damaged: {error}") from None
+
+
+def read_manifest(name: str, content: Summed) -> Manifest:
+    """The first member's content; raises BrokenArchive."""
+    if name != MANIFEST or content.size > MANIFEST_SIZE_MAX:
+        raise BrokenArchive("this file is no backup")
+    try:
+        manifest = msgspec.json.decode(content.read(), type=Manifest)
+    except msgspec.MsgspecError:
+        raise BrokenArchive("the archive's manifest cannot be read") from None
+    if manifest.format != FORMAT:
+        raise BackupError(f"the archive has format {manifest.format}; this version reads {FORMAT}")
+    return manifest
+
+
+def _read_members(file: BinaryIO) -> Iterator[tuple[str, Summed]]:
+    sums = hashlib.sha256()
+    with tarfile.open(fileobj=file, mode="r:") as tar:
+        while (info := tar.next()) is not None:
+            _forget_members(tar)
+            content = _open_member(tar, info)
+            if info.name == SUMS:
+                _check_sums(content, sums.hexdigest())
+                return
+            yield info.name, content
+            content.drain()
+            sums.update(content.line(info.name))
+    raise BrokenArchive("the archive is incomplete: it has no checksums")
+
+
+def _forget_members(tar: tarfile.TarFile) -> None:
+    """Or `tar` keeps each of them in memory."""
+    tar.members.clear()  # type: ignore[attr-defined]  # its stub leaves it out
+
+
+def _open_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Summed:
+    content = tar.extractfile(info) if info.isreg() and not info.issparse() else None
+    if content is None or not NAME.fullmatch(info.name):
+        raise BrokenArchive(f"the archive has a member that no backup has: {info.name!r}")
+    return Summed(content, info.size)  # type: ignore[arg-type] # it only needs read
+
+
+def _check_sums(content: Summed, expected: str) -> None:
+    content.drain()
+    if not content.line("").startswith(expected.encode()):
+        raise BrokenArchive("the archive was changed: its checksums do not match")

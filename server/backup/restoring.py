@@ -1,0 +1,215 @@
+"""Restores a backup into the places of an instance that does not serve.
+
+Invariants:
+- Everything is unpacked and checked beside its place first, as `NAME.restored`. Until then nothing
+  of the instance changes, and a failure removes what was unpacked.
+- Then the journal is written, which is the commit: it lists what goes where. From there on the
+  restore only goes forward, and the next command of any kind completes one that was interrupted.
+- The lock of the data folder is held all the time, so nobody serves from a half-restored folder.
+"""
+
+import asyncio
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from server.app import alone_in
+from server.backup.archive import (
+    CHUNK,
+    DATABASE,
+    FILES,
+    SECRET,
+    BackupError,
+    BrokenArchive,
+    Manifest,
+    Summed,
+    read_archive,
+    read_manifest,
+)
+from server.backup.making import Progress, Tell
+from server.backup.places import Places, check_account, find_secret, places_of, print_secret
+from server.settings import Settings
+from storage.engine.database import open_database
+from storage.engine.migrate import known_revisions
+from storage.events.epoch import renew_epoch
+
+Moves = list[tuple[str, str]]
+"""What was unpacked, and the place that it goes to."""
+
+
+def restore(
+    settings: Settings, file: Path, *, replace: bool, other_secret: bool, tell: Tell
+) -> str:
+    """Put an archive in the place of what is there; a line that says what was restored.
+
+    Raises BackupError, FolderInUse, OSError or StorageUnavailable, and then has changed nothing.
+    """
+    check_account(settings.data_dir)
+    with alone_in(settings.data_dir):
+        places = places_of(settings)
+        _put_in_place(places.journal)
+        staging = _Staging(settings, places, Progress(tell))
+        try:
+            manifest = staging.unpack(file, replace=replace)
+            staging.check_secret(manifest, other_secret=other_secret)
+            if manifest.revision:
+                asyncio.run(_renew_epoch(staging.database))
+            _commit(places.journal, staging.list_moves())
+        except BaseException:
+            if not places.journal.exists():
+                staging.clear()
+            raise
+        _put_in_place(places.journal)
+    return f"restored {file} of {manifest.made_at:%Y-%m-%d %H:%M} UTC, {staging.count} files"
+
+
+def complete_restore(settings: Settings) -> None:
+    """Complete a restore that was interrupted; raises FolderInUse while another one runs."""
+    journal = places_of(settings).journal
+    if journal.exists():
+        with alone_in(settings.data_dir):
+            _put_in_place(journal)
+
+
+class _Staging:
+    """What is unpacked of one archive, beside the places that it is for."""
+
+    def __init__(self, settings: Settings, places: Places, progress: Progress) -> None:
+        self.count = 0
+        self.database = _beside(places.database or places.journal)
+        self._files = _beside(places.files or places.journal)
+        self._secret = _beside(places.secret)
+        self._settings = settings
+        self._places = places
+        self._progress = progress
+
+    def unpack(self, file: Path, *, replace: bool) -> Manifest:
+        """Unpack and check all of an archive that may be restored here."""
+        with file.open("rb") as archive:
+            members = read_archive(archive)
+            manifest = read_manifest(*next(members))
+            self._check(manifest, replace=replace)
+            self.clear()
+            if manifest.files:
+                self._files.mkdir(parents=True)
+            for name, content in members:
+                self._unpack_member(name, content)
+        if bool(manifest.revision) != self.database.exists():
+            raise BrokenArchive("the archive's manifest does not fit what is in it")
+        return manifest
+
+    def check_secret(self, manifest: Manifest, *, other_secret: bool) -> None:
+        """Raises BackupError when what is sealed in the database could not be opened."""
+        if self._settings.environment.secret:
+            self._secret.unlink(missing_ok=True)
+        kept = self._secret if self._secret.exists() else self._places.secret
+        fits = print_secret(find_secret(self._settings, kept)) == manifest.secret
+        if manifest.revision and not fits and not other_secret:
+            raise BackupError(
+                "the backup was made with another PARLEY_SECRET: give that one, or --other-secret"
+            )
+
+    def list_moves(self) -> Moves:
+        targets = (
+            (self.database, self._places.database),
+            (self._files, self._places.files),
+            (self._secret, self._places.secret),
+        )
+        return [(str(new), str(target)) for new, target in targets if new.exists()]
+
+    def clear(self) -> None:
+        for path in (self.database, self._files, self._secret):
+            shutil.rmtree(path, ignore_errors=True)
+            for end in ("", "-wal", "-shm"):
+                if not path.is_dir():
+                    Path(f"{path}{end}").unlink(missing_ok=True)
+
+    def _check(self, manifest: Manifest, *, replace: bool) -> None:
+        """Raises BackupError unless what the archive holds may be restored here."""
+        places = self._places
+        if manifest.revision and places.database is None:
+            raise BackupError("the backup holds a SQLite database; the settings name PostgreSQL")
+        if manifest.revision and manifest.revision not in known_revisions():
+            raise BackupError(
+                f"the backup's schema {manifest.revision} is unknown: a newer version made it"
+            )
+        if manifest.files and places.files is None:
+            raise BackupError("the backup holds files; the settings keep files in S3")
+        if manifest.files and places.files is not None and places.files.is_mount():
+            raise BackupError(f"{places.files} is a mount point, which cannot be replaced")
+        if not replace:
+            _check_empty(manifest, places)
+
+    def _unpack_member(self, name: str, content: Summed) -> None:
+        """Names are those that `archive.NAME` allows, so none leads out of the folder."""
+        if name == DATABASE:
+            path = self.database
+        elif name == SECRET:
+            path = self._secret
+        elif name.startswith(FILES) and self._files.is_dir():
+            path = self._files / name.removeprefix(FILES)
+            self.count += not path.exists()  # one that was deleted meanwhile may come twice
+        else:
+            raise BrokenArchive(f"the archive has {name} where it does not belong")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            shutil.copyfileobj(content, file, CHUNK)
+        self._progress.note(f"files: {self.count}")
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f"{place.name}.restored")
+
+
+def _check_empty(manifest: Manifest, places: Places) -> None:
+    database, files = places.database, places.files
+    if manifest.revision and database is not None and database.exists():
+        raise BackupError(f"there is a database at {database}; --replace deletes it")
+    if manifest.files and files is not None and files.is_dir() and any(files.glob("[!.]*/*")):
+        raise BackupError(f"there are files in {files}; --replace deletes them")
+
+
+async def _renew_epoch(path: Path) -> None:
+    """No client's numbers from before count any more."""
+    database = open_database(f"sqlite:///{path}")
+    await database.start()
+    try:
+        await database.transact(lambda tx: renew_epoch(tx, str(uuid.uuid4())))
+    finally:
+        await database.stop()
+
+
+def _commit(journal: Path, moves: Moves) -> None:
+    """From here on the restore is done; what is left of it is to put things in place."""
+    os.sync()
+    fresh = journal.with_name(f"{journal.name}.fresh")
+    fresh.write_bytes(msgspec.json.encode(moves))
+    os.sync()
+    fresh.replace(journal)
+    os.sync()
+
+
+def _put_in_place(journal: Path) -> None:
+    """Do what the journal says; what was done before is not done again."""
+    if not journal.exists():
+        return
+    for new, place in msgspec.json.decode(journal.read_bytes(), type=Moves):
+        _swap(Path(new), Path(place))
+    os.sync()
+    journal.unlink()
+
+
+def _swap(new: Path, place: Path) -> None:
+    replaced = place.with_name(f"{place.name}.replaced")
+    if new.exists():
+        if place.is_dir():
+            shutil.rmtree(replaced, ignore_errors=True)
+            place.rename(replaced)
+        for end in ("-wal", "-shm"):  # the replaced database's log is not for the restored one
+            Path(f"{place}{end}").unlink(missing_ok=True)
+        new.replace(place)
+    if replaced.is_dir():
+        shutil.rmtree(replaced)

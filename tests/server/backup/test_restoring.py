@@ -1,0 +1,211 @@
+"""What a restore brings, and what it refuses."""
+
+import io
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from server.app import FolderInUse, alone_in
+from server.backup import restoring
+from server.backup.archive import BackupError
+from server.backup.making import make_backup
+from server.backup.restoring import complete_restore
+from storage.engine.migrate import known_revisions, upgrade
+from tests.server.backup.folders import (
+    CONTENTS,
+    SECRET,
+    back_up,
+    contents_of,
+    database_in,
+    members_of,
+    put_back,
+    put_files,
+    scalar,
+    settings_in,
+    silent,
+)
+
+
+def test_a_restore_brings_the_database_the_files_and_the_secret(here, there, archive):
+    put_back(there, archive)
+    assert contents_of(there / "files") == CONTENTS
+    assert (there / "secret").read_text() == SECRET
+    assert scalar(there, "SELECT epoch FROM epochs") not in ("the first", None)
+    assert scalar(here, "SELECT epoch FROM epochs") == "the first"
+    assert sorted(path.name for path in there.iterdir()) == ["files", "lock", "parley.db", "secret"]
+
+
+def test_the_checksums_can_be_checked_without_parley(archive, tmp_path):
+    subprocess.run(["tar", "-xf", archive, "-C", tmp_path], check=True)
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=True)
+
+
+def test_what_is_there_is_replaced_only_when_that_is_said(here, archive):
+    put_files(here / "files", {"kept/later": b"later"})
+    Path(f"{database_in(here)}-wal").write_bytes(b"the log of the database that is replaced")
+    before = contents_of(here)
+    with pytest.raises(BackupError, match="--replace"):
+        put_back(here, archive)
+    assert contents_of(here) == before
+    put_back(here, archive, replace=True)
+    assert contents_of(here / "files") == CONTENTS
+    assert scalar(here, "SELECT epoch FROM epochs") != "the first"
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2], ids=["none", "the database", "the files too"])
+def test_a_restore_that_is_interrupted_is_completed_by_the_next_command(
+    here, archive, monkeypatch, moved
+):
+    put_files(here / "files", {"kept/later": b"later"})
+    swap, swapped = restoring._swap, []
+
+    def swap_some(new: Path, place: Path) -> None:
+        if len(swapped) == moved:
+            raise KeyboardInterrupt
+        swapped.append(place)
+        swap(new, place)
+
+    monkeypatch.setattr(restoring, "_swap", swap_some)
+    with pytest.raises(KeyboardInterrupt):
+        put_back(here, archive, replace=True)
+    monkeypatch.setattr(restoring, "_swap", swap)
+    with alone_in(here), pytest.raises(FolderInUse):
+        complete_restore(settings_in(here))
+    complete_restore(settings_in(here))
+    assert contents_of(here / "files") == CONTENTS
+    assert scalar(here, "SELECT epoch FROM epochs") != "the first"
+    assert sorted(path.name for path in here.iterdir()) == ["files", "lock", "parley.db", "secret"]
+
+
+def test_a_database_of_an_older_schema_is_migrated_at_the_next_start(here, there, tmp_path):
+    database_in(here).unlink()
+    engine = create_engine(f"sqlite:///{database_in(here)}")
+    with engine.begin() as connection:
+        upgrade(connection, min(known_revisions()))
+    engine.dispose()
+    put_back(there, back_up(here, tmp_path / "old.tar"))
+    engine = create_engine(f"sqlite:///{database_in(there)}")
+    with engine.begin() as connection:
+        upgrade(connection)
+    engine.dispose()
+    assert scalar(there, "SELECT version_num FROM alembic_version") == max(known_revisions())
+
+
+def test_the_secret_has_to_be_the_one_of_the_backup(here, there, archive, tmp_path):
+    own, other = "o" * 40, "x" * 40
+    with pytest.raises(BackupError, match="PARLEY_SECRET"):
+        put_back(there, archive, PARLEY_SECRET=other)
+    assert contents_of(there) == {}
+    put_back(there, archive, other_secret=True, PARLEY_SECRET=other)
+    assert not (there / "secret").exists(), "the given one counts"
+    file = tmp_path / "own.tar"
+    settings = settings_in(here, PARLEY_SECRET=own)
+    make_backup(settings, file, overwrite=False, files_only=False, tell=silent)
+    assert "secret" not in members_of(file)
+    with pytest.raises(BackupError, match="PARLEY_SECRET"):
+        put_back(there, file, replace=True)
+    put_back(there, file, replace=True, PARLEY_SECRET=own)
+
+
+# Archives that are refused.
+
+
+def rewritten(file: Path, change: Any) -> None:
+    """Write an archive anew, each member as `change(name, content)` says."""
+    members = [change(name, content) for name, content in all_of(file)]
+    with tarfile.open(file, "w") as tar:
+        for name, content in filter(None, members):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+
+def all_of(file: Path) -> list[tuple[str, bytes]]:
+    with tarfile.open(file) as tar:
+        return [(one.name, tar.extractfile(one).read()) for one in tar]  # type: ignore[union-attr]
+
+
+def cut(share: float) -> Any:
+    return lambda file: os.truncate(file, int(file.stat().st_size * share))
+
+
+def cut_the_checksums(file: Path) -> None:
+    rewritten(file, lambda name, content: None if name == "SHA256SUMS" else (name, content))
+
+
+def change_a_file(file: Path) -> None:
+    other = b"23"
+    rewritten(file, lambda name, content: (name, other if name == "files/kept/two" else content))
+
+
+def leave_a_file_out(file: Path) -> None:
+    rewritten(file, lambda name, content: None if name == "files/kept/two" else (name, content))
+
+
+def rename_to(path: str) -> Any:
+    def change(name: str, content: bytes) -> tuple[str, bytes]:
+        return (path if name == "files/kept/two" else name), content
+
+    return lambda file: rewritten(file, change)
+
+
+def in_manifest(old: bytes, new: bytes) -> Any:
+    def change(name: str, content: bytes) -> tuple[str, bytes]:
+        return name, content.replace(old, new) if name == "manifest.json" else content
+
+    return lambda file: rewritten(file, change)
+
+
+def add_a_link(file: Path) -> None:
+    with tarfile.open(file, "w") as tar:
+        link = tarfile.TarInfo("manifest.json")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+
+
+def in_the_middle(file: Path) -> None:
+    """Turn over one bit of the database."""
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size // 2)
+        byte = opened.read(1)[0]
+        opened.seek(-1, os.SEEK_CUR)
+        opened.write(bytes([byte ^ 1]))
+
+
+BROKEN = {
+    "empty": (cut(0), "damaged"),
+    "cut in the manifest": (cut(0.001), "archive"),
+    "cut in the middle": (cut(0.5), "damaged"),
+    "cut near its end": (cut(0.96), "damaged|incomplete"),
+    "no checksums": (cut_the_checksums, "incomplete"),
+    "a bit of the database": (in_the_middle, "checksums do not match"),
+    "a file of other bytes": (change_a_file, "checksums do not match"),
+    "a file less": (leave_a_file_out, "checksums do not match"),
+    "a path that leads out": (rename_to("files/../../out"), "no backup has"),
+    "an absolute path": (rename_to("/out"), "no backup has"),
+    "a hidden path": (rename_to("files/kept/.two"), "no backup has"),
+    "a database among the files": (rename_to("files/parley.db"), "no backup has"),
+    "a link": (add_a_link, "no backup has"),
+    "text": (lambda file: file.write_text("This is no backup. " * 1000), "damaged"),
+    "another format": (in_manifest(b'"format":1', b'"format":2'), "format 2"),
+    "a newer schema": (in_manifest(b'"revision":"', b'"revision":"9'), "newer version"),
+    "a manifest of something else": (in_manifest(b"{", b"["), "manifest"),
+    "no files by its manifest": (in_manifest(b"true", b"false"), "does not belong"),
+}
+
+
+@pytest.mark.parametrize(("damage", "says"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_archive_changes_nothing(here, archive, tmp_path, damage, says):
+    put_files(here / "files", {"kept/later": b"later"})
+    damage(archive)
+    before = contents_of(here)
+    with pytest.raises(BackupError, match=says) as refused:
+        put_back(here, archive, replace=True)
+    assert "\n" not in str(refused.value)
+    assert contents_of(here) == before
+    assert not (tmp_path / "out").exists()
