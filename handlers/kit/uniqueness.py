@@ -155,17 +155,13 @@ def _check_consumers(registry: "Registry") -> None:
 
 
 def _check_retentions(registry: "Registry") -> None:
-    """Housekeeping tells them apart by their names."""
+    """Housekeeping tells them apart by their names; the rules that they name must be declared."""
     retentions = Names("retention")
-    for retention in registry.retentions:
-        retentions.take(retention.name, place_of(retention.forget))
-
-
-def _check_retentions(registry: "Registry") -> None:
     rules = {name for declared in registry.rules for name in declared.__struct_fields__}
     for retention in registry.retentions:
+        place = place_of(retention.forget)
+        retentions.take(retention.name, place)
         if isinstance(retention.kept, str) and retention.kept not in rules:
-            place = place_of(retention.forget)
             raise WrongDeclaration(f"{place}: no domain declares the rule {retention.kept!r}")
 
 
