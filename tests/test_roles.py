@@ -7,158 +7,29 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from handlers import SYSTEMS
 from handlers.kit.command import Route
+from handlers.kit.domain import Domain
 from handlers.kit.errors import Forbidden
 from handlers.kit.kernel import Actor
-from handlers.kit.registry import load_domains
 from handlers.platform.profile.public import add_role
 from server.dispatch import authorise
+from tests.access import ANYBODY, REGISTRY, SIGNED_IN, Roles, access_of, each_access
 from tests.wire_client import Client, Refused
 from tests.world import Person, World, one_database
 
-REGISTRY = load_domains(SYSTEMS)
 COMMANDS = REGISTRY.commands
-SIGNED_IN = frozenset(REGISTRY.roles)
-ANYBODY = SIGNED_IN | {"visitor"}
-CONSULTANTS = frozenset({"consultant"})
-MODERATORS = frozenset({"moderator"})
 
-MAY_USE = {
-    "/signup": {"start": ANYBODY, "complete": ANYBODY},
-    "/auth": {
-        "login": ANYBODY,
-        "refresh": ANYBODY,
-        "logout": ANYBODY,
-        "forgot": ANYBODY,
-        "reset": ANYBODY,
-        "providers": ANYBODY,
-        "oauth": ANYBODY,
-    },
-    "/profile": {
-        "me": SIGNED_IN,
-        "update": SIGNED_IN,
-        "people": SIGNED_IN,
-        "change_password": SIGNED_IN,
-        "sign_in_methods": SIGNED_IN,
-        "link": SIGNED_IN,
-        "unlink": SIGNED_IN,
-        "remove_password": SIGNED_IN,
-        "sessions": SIGNED_IN,
-        "end_session": SIGNED_IN,
-        "end_other_sessions": SIGNED_IN,
-        "set_password": SIGNED_IN,
-        "change_email": SIGNED_IN,
-        "confirm_email": SIGNED_IN,
-        "set_picture": SIGNED_IN,
-        "send_proof": SIGNED_IN,
-        "prove": SIGNED_IN,
-    },
-    "/consultants": {
-        "become": SIGNED_IN,
-        "update": SIGNED_IN,
-        "stop": SIGNED_IN,
-        "get": ANYBODY,
-        "watch": ANYBODY,
-        "unwatch": ANYBODY,
-        "list": ANYBODY,
-        "add_topic": SIGNED_IN,
-        "update_topic": SIGNED_IN,
-        "remove_topic": SIGNED_IN,
-    },
-    "/availability": {
-        "set_default_schedule": CONSULTANTS,
-        "override_week": CONSULTANTS,
-        "clear_override": CONSULTANTS,
-        "get_schedule": CONSULTANTS,
-        "set_available_now": CONSULTANTS,
-        "list_blocks": ANYBODY,
-        "check": ANYBODY,
-        "watch": ANYBODY,
-        "unwatch": ANYBODY,
-        "join_waiting_list": SIGNED_IN,
-        "leave_waiting_list": SIGNED_IN,
-    },
-    "/booking": {
-        "request": SIGNED_IN,
-        "request_now": SIGNED_IN,
-        "approve": CONSULTANTS,
-        "reject": CONSULTANTS,
-        "cancel": SIGNED_IN,
-        "reschedule": SIGNED_IN,
-        "get": SIGNED_IN,
-        "list": SIGNED_IN,
-    },
-    "/chat": {
-        "open": SIGNED_IN,
-        "create_group": SIGNED_IN,
-        "add_member": SIGNED_IN,
-        "remove_member": SIGNED_IN,
-        "leave": SIGNED_IN,
-        "send": SIGNED_IN,
-        "send_media": SIGNED_IN,
-        "media": SIGNED_IN,
-        "get": SIGNED_IN,
-        "react": SIGNED_IN,
-        "edit": SIGNED_IN,
-        "delete": SIGNED_IN,
-        "mark_read": SIGNED_IN,
-        "mark_delivered": SIGNED_IN,
-        "typing": SIGNED_IN,
-        "history": SIGNED_IN,
-        "list": SIGNED_IN,
-        "request_booking": SIGNED_IN,
-        "rename": SIGNED_IN,
-        "set_picture": SIGNED_IN,
-        "set_role": SIGNED_IN,
-        "pin": SIGNED_IN,
-        "pins": SIGNED_IN,
-        "receipts": SIGNED_IN,
-        "search": SIGNED_IN,
-        "mute": SIGNED_IN,
-        "archive": SIGNED_IN,
-        "draft": SIGNED_IN,
-        "delete_for_me": SIGNED_IN,
-        "block": SIGNED_IN,
-        "blocked": SIGNED_IN,
-    },
-    "/moderation": {
-        "flag": SIGNED_IN,
-        "queue": MODERATORS,
-        "case": MODERATORS,
-        "media": MODERATORS,
-        "decide": MODERATORS,
-        "undo": MODERATORS,
-        "audit": MODERATORS,
-    },
-    "/waiting-room": {
-        "enter": SIGNED_IN,
-        "leave": SIGNED_IN,
-        "queue": SIGNED_IN,
-        "admit": SIGNED_IN,
-    },
-    "/call": {
-        "current": SIGNED_IN,
-        "join": SIGNED_IN,
-        "signal": SIGNED_IN,
-        "leave": SIGNED_IN,
-        "end": SIGNED_IN,
-    },
-    "/presence": {"watch": SIGNED_IN, "unwatch": SIGNED_IN, "set_status": SIGNED_IN},
-    "/notifications": {
-        "list": SIGNED_IN,
-        "mark_read": SIGNED_IN,
-        "register_device": SIGNED_IN,
-        "unregister_device": SIGNED_IN,
-    },
-    "/account": {
-        "export": SIGNED_IN,
-        "get": SIGNED_IN,
-        "delete": SIGNED_IN,
-        "restore": SIGNED_IN,
-    },
-}
-"""By namespace and command: the roles that are let in. A new command fails until it is here."""
+
+def merged() -> dict[str, dict[str, Roles]]:
+    """By namespace and command: the roles that some domain says are let in."""
+    found: dict[str, dict[str, Roles]] = {}
+    for access in each_access():
+        for namespace, commands in access.commands.items():
+            found.setdefault(namespace, {}).update(commands)
+    return found
+
+
+MAY_USE = merged()
 
 THE_SERVERS = (
     *("role", "roles", "entitlements", "actor_id", "sender_id", "student_id", "created_at"),
@@ -168,52 +39,25 @@ THE_SERVERS = (
 )
 """What clients like to send and only the server decides."""
 
-ASKED_FOR = {
-    "/profile end_session session_id",  # one's own
-    "/booking approve version",  # the one that the client has seen
-    "/booking reject version",
-    "/booking cancel version",
-    "/booking reschedule version",
-    "/booking list status",  # a filter
-    "/moderation decide version",
-    "/moderation undo version",
-    "/chat mark_read seq",  # one's own marks
-    "/chat mark_delivered seq",
-    "/chat set_role role",  # a member's, by an owner of their group
-    "/consultants add_topic hourly_rate",  # one's own price
-    "/consultants update_topic hourly_rate",
-    "/presence set_status status",  # one's own
-}
-"""The few of these names that a command takes, and why that is right."""
 
-
-def each_command() -> Iterator[tuple[str, str, frozenset[str]]]:
+def each_command() -> Iterator[tuple[str, str, Roles]]:
     for namespace, commands in MAY_USE.items():
         for name, roles in commands.items():
             yield namespace, name, roles
 
 
-def test_every_command_is_in_the_table_and_the_table_knows_no_others():
-    assert {(namespace, name) for namespace, name, _ in each_command()} == set(COMMANDS)
+@pytest.mark.parametrize("domain", REGISTRY.domains, ids=lambda domain: domain.key)
+def test_every_domain_says_who_may_use_its_commands_and_routes(domain: Domain):
+    """In its own `access.py`, see `tests/access.py`; what it says of others' commands is wrong."""
+    access = access_of(domain)
+    said = {(space, name) for space, names in access.commands.items() for name in names}
+    assert said == {(command.namespace, command.name) for command in domain.commands}
+    assert set(access.routes) == {f"{route.method} {route.pattern}" for route in domain.routes}
+    of_others = {*access.theirs, *access.anybodys, *access.elsewhere} - said
+    assert of_others == set()
 
 
-MAY_REQUEST = {
-    "GET /oauth/{}/start": ANYBODY,
-    "GET /oauth/{}/callback": ANYBODY,
-    "POST /oauth/{}/callback": ANYBODY,
-    "POST /uploads": SIGNED_IN,
-    "GET /uploads/{}": SIGNED_IN,
-    "POST /uploads/{}/parts/{:[0-9]{1,5}}": SIGNED_IN,
-    "POST /uploads/{}/complete": SIGNED_IN,
-    "DELETE /uploads/{}": SIGNED_IN,
-    "GET /pictures/{}": ANYBODY,
-    "PUT /files/{:[a-z]+/.+}": ANYBODY,  # by a signed address
-    "GET /files/{:[a-z]+/.+}": ANYBODY,
-}
-"""By route: the roles that are let in. A new route fails until it is here."""
-
-
-def test_each_route_lets_in_whom_the_table_says():
+def test_each_route_lets_in_whom_its_domain_says():
     found = {
         f"{route.method} {route.pattern}": frozenset(
             role
@@ -222,7 +66,7 @@ def test_each_route_lets_in_whom_the_table_says():
         )
         for route in REGISTRY.routes
     }
-    assert found == MAY_REQUEST
+    assert found == {k: roles for one in each_access() for k, roles in one.routes.items()}
 
 
 def is_let_in(route: Route, actor: Actor | None) -> bool:
@@ -299,7 +143,7 @@ async def test_no_command_takes_a_field_that_it_does_not_know(world: World):
             assert error["code"] == "INVALID", (namespace, name, field, error)
             if f"unknown field `{field}`" not in error["details"]["expected"]:
                 taken.add(f"{namespace} {name} {field}")
-    assert taken == ASKED_FOR
+    assert taken == {field for access in each_access() for field in access.taken}
 
 
 def structs_in(kind: inspect.Type) -> Iterator[type]:

@@ -7,124 +7,27 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from handlers import SYSTEMS
 from handlers.kit.ids import new_id
-from handlers.kit.registry import load_domains
 from rooms.names import stream
 from storage.engine.columns import metadata
 from storage.platform.identities import IdentityRow, insert_identity
 from storage.platform.uploads import UploadRow, insert_upload
+from tests.access import REGISTRY, each_access
 from tests.consulting.waiting_room.scenes import hour_of
 from tests.world import Person, World, session_id_of, until
 
 pytestmark = pytest.mark.settings(PARLEY_FRESH_PROOF_S="100000000")  # all proofs stay fresh here
-COMMANDS = load_domains(SYSTEMS).commands
-NAMESPACES = (
-    "/profile",
-    "/consultants",
-    "/booking",
-    "/chat",
-    "/moderation",
-    "/waiting-room",
-    "/call",
-    "/notifications",
-)
 EVERY_ROW = {
     name: select(table).order_by(*table.primary_key.columns)
     for name, table in metadata.tables.items()
     if name != "instances"  # which confirm themselves every few seconds
 }
 
-THEIRS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
-    ("/profile", "unlink"): ("identity_id", {}),
-    ("/profile", "set_picture"): ("upload_id", {}),
-    ("/profile", "end_session"): ("session_id", {}),
-    ("/consultants", "update"): ("picture_id", {}),
-    ("/consultants", "add_topic"): (
-        "icon_id",
-        {
-            "name": "Mine",
-            "description": "",
-            "hourly_rate": {"amount": 1, "currency": "EUR"},
-            "minimal_duration_minutes": 10,
-        },
-    ),
-    ("/consultants", "update_topic"): ("topic_id", {"name": "Mine now"}),
-    ("/consultants", "remove_topic"): ("topic_id", {}),
-    ("/booking", "approve"): ("booking_id", {}),
-    ("/booking", "reject"): ("booking_id", {"version": 77}),
-    ("/booking", "cancel"): ("booking_id", {"version": 77}),
-    ("/booking", "reschedule"): ("booking_id", {"block_id": "own_block_id"}),
-    ("/booking", "get"): ("booking_id", {}),
-    ("/chat", "add_member"): ("conversation_id", {"user_id": "own_id"}),
-    ("/chat", "remove_member"): ("conversation_id", {"user_id": "student_id"}),
-    ("/chat", "leave"): ("conversation_id", {}),
-    ("/chat", "send"): ("conversation_id", {"client_id": "one", "text": "let me in"}),
-    ("/chat", "send_media"): ("conversation_id", {"client_id": "two", "upload_id": "own_id"}),
-    ("/chat", "media"): ("message_id", {}),
-    ("/chat", "get"): ("message_id", {}),
-    ("/chat", "react"): ("message_id", {"emoji": "\U0001f44d"}),
-    ("/chat", "edit"): ("message_id", {"text": "never said"}),
-    ("/chat", "delete"): ("message_id", {}),
-    ("/chat", "mark_read"): ("conversation_id", {"seq": 1}),
-    ("/chat", "mark_delivered"): ("conversation_id", {"seq": 1}),
-    ("/chat", "typing"): ("conversation_id", {}),
-    ("/chat", "history"): ("conversation_id", {}),
-    ("/chat", "rename"): ("conversation_id", {"name": "mine"}),
-    ("/chat", "set_picture"): ("conversation_id", {}),
-    ("/chat", "set_role"): ("conversation_id", {"user_id": "own_id", "role": "owner"}),
-    ("/chat", "pin"): ("message_id", {}),
-    ("/chat", "pins"): ("conversation_id", {}),
-    ("/chat", "receipts"): ("message_id", {}),
-    ("/chat", "mute"): ("conversation_id", {}),
-    ("/chat", "archive"): ("conversation_id", {}),
-    ("/chat", "draft"): ("conversation_id", {"text": "never kept"}),
-    ("/chat", "delete_for_me"): ("message_id", {}),
-    ("/chat", "search"): ("conversation_id", {"text": "secret"}),
-    ("/chat", "request_booking"): (
-        "conversation_id",
-        {"block_id": "block_id", "topic_id": "topic_id"},
-    ),
-    ("/moderation", "flag"): ("message_id", {"reason": "spam"}),
-    ("/waiting-room", "enter"): ("booking_id", {}),
-    ("/waiting-room", "leave"): ("booking_id", {}),
-    ("/waiting-room", "queue"): ("block_id", {}),
-    ("/waiting-room", "admit"): ("booking_id", {}),
-    ("/call", "join"): ("call_id", {}),
-    ("/call", "signal"): ("call_id", {"to": "student_id", "data": {}}),
-    ("/call", "leave"): ("call_id", {}),
-    ("/call", "end"): ("call_id", {}),
-}
+COMMANDS = REGISTRY.commands
+THEIRS = {key: asked for access in each_access() for key, asked in access.theirs.items()}
 """By command: the field that names somebody's object, and what else it takes."""
-
-ANYBODYS = {
-    ("/profile", "people"),  # names, for who knows the id
-    ("/consultants", "get"),
-    ("/consultants", "watch"),
-    ("/consultants", "unwatch"),
-    ("/availability", "list_blocks"),
-    ("/availability", "check"),
-    ("/availability", "watch"),
-    ("/availability", "unwatch"),
-    ("/availability", "join_waiting_list"),  # one's own entry in anybody's list
-    ("/availability", "leave_waiting_list"),
-    ("/booking", "request"),  # what is offered to everybody
-    ("/booking", "request_now"),
-    ("/chat", "open"),
-    ("/chat", "create_group"),
-    ("/chat", "block"),
-    ("/presence", "watch"),
-    ("/presence", "unwatch"),
-}
-"""Commands whose ids name what everybody may know of."""
-
+NAMESPACES = sorted({namespace for namespace, _ in THEIRS} | {"/notifications"})
 NOT_OBJECTS = {"request_id", "client_id"}
-ELSEWHERE = {
-    ("/consultants", "become"),  # as long as one is none; `update` takes the same picture
-    ("/notifications", "mark_read"),  # with one's own unread count, whatever was named
-    *(("/moderation", name) for name in ("case", "media", "decide", "undo")),  # by the role
-}
-"""Answered otherwise."""
 
 
 class Row(tuple):
@@ -144,7 +47,10 @@ def test_every_command_that_takes_an_objects_id_is_in_the_sweep():
         for key, command in COMMANDS.items()
         if any(names_an_object(field) for field in command.request.__struct_fields__)
     }
-    assert taking == set(THEIRS) | ANYBODYS | ELSEWHERE
+    answered = [key for one in each_access() for key in (*one.anybodys, *one.elsewhere)]
+    assert taking == {*THEIRS, *answered}, (
+        "the domain's `access.py` says how strangers are answered"
+    )
     for key, (field, _) in THEIRS.items():
         assert field in COMMANDS[key].request.__struct_fields__
 
@@ -213,6 +119,9 @@ class Belongings:
             "call_id": call["id"],
             "student_id": self.student.id,
         }
+        for access in each_access():
+            if access.make_objects:
+                self.ids |= await access.make_objects(world, self.student)
         self.call = call
         return self
 

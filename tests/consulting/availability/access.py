@@ -1,0 +1,29 @@
+"""Who may use what `availability` offers."""
+
+from tests.access import ANYBODY, SIGNED_IN, Access, only
+
+ACCESS = Access(
+    commands={
+        "/availability": {
+            "set_default_schedule": only("consultant"),
+            "override_week": only("consultant"),
+            "clear_override": only("consultant"),
+            "get_schedule": only("consultant"),
+            "set_available_now": only("consultant"),
+            "list_blocks": ANYBODY,
+            "check": ANYBODY,
+            "watch": ANYBODY,
+            "unwatch": ANYBODY,
+            "join_waiting_list": SIGNED_IN,
+            "leave_waiting_list": SIGNED_IN,
+        },
+    },
+    anybodys={
+        ("/availability", "list_blocks"): "a consultant's hours are public",
+        ("/availability", "check"): "a consultant's hours are public",
+        ("/availability", "watch"): "a consultant's hours are public",
+        ("/availability", "unwatch"): "a consultant's hours are public",
+        ("/availability", "join_waiting_list"): "one's own entry in anybody's list",
+        ("/availability", "leave_waiting_list"): "one's own entry in anybody's list",
+    },
+)

@@ -1,0 +1,21 @@
+"""Who may use what `call` offers."""
+
+from tests.access import SIGNED_IN, Access
+
+ACCESS = Access(
+    commands={
+        "/call": {
+            "current": SIGNED_IN,
+            "join": SIGNED_IN,
+            "signal": SIGNED_IN,
+            "leave": SIGNED_IN,
+            "end": SIGNED_IN,
+        },
+    },
+    theirs={
+        ("/call", "join"): ("call_id", {}),
+        ("/call", "signal"): ("call_id", {"to": "student_id", "data": {}}),
+        ("/call", "leave"): ("call_id", {}),
+        ("/call", "end"): ("call_id", {}),
+    },
+)

@@ -1,0 +1,27 @@
+"""Who may use what `auth` offers."""
+
+from tests.access import ANYBODY, SIGNED_IN, Access
+
+ACCESS = Access(
+    commands={
+        "/auth": {
+            "login": ANYBODY,
+            "refresh": ANYBODY,
+            "logout": ANYBODY,
+            "forgot": ANYBODY,
+            "reset": ANYBODY,
+        },
+        "/profile": {
+            "change_password": SIGNED_IN,
+            "sessions": SIGNED_IN,
+            "end_session": SIGNED_IN,
+            "end_other_sessions": SIGNED_IN,
+        },
+    },
+    taken={
+        "/profile end_session session_id": "one's own",
+    },
+    theirs={
+        ("/profile", "end_session"): ("session_id", {}),
+    },
+)

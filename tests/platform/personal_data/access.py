@@ -1,0 +1,14 @@
+"""Who may use what `personal_data` offers."""
+
+from tests.access import SIGNED_IN, Access
+
+ACCESS = Access(
+    commands={
+        "/account": {
+            "export": SIGNED_IN,
+            "get": SIGNED_IN,
+            "delete": SIGNED_IN,
+            "restore": SIGNED_IN,
+        },
+    },
+)

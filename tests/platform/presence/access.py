@@ -1,0 +1,20 @@
+"""Who may use what `presence` offers."""
+
+from tests.access import SIGNED_IN, Access
+
+ACCESS = Access(
+    commands={
+        "/presence": {
+            "watch": SIGNED_IN,
+            "unwatch": SIGNED_IN,
+            "set_status": SIGNED_IN,
+        },
+    },
+    taken={
+        "/presence set_status status": "one's own",
+    },
+    anybodys={
+        ("/presence", "watch"): "other people; only those who share a conversation hear anything",
+        ("/presence", "unwatch"): "other people; only those who share a conversation hear anything",
+    },
+)

@@ -1,0 +1,16 @@
+"""Who may use what `profile` offers."""
+
+from tests.access import SIGNED_IN, Access
+
+ACCESS = Access(
+    commands={
+        "/profile": {
+            "me": SIGNED_IN,
+            "update": SIGNED_IN,
+            "people": SIGNED_IN,
+        },
+    },
+    anybodys={
+        ("/profile", "people"): "names, for who knows the id",
+    },
+)
