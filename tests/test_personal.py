@@ -105,7 +105,9 @@ def test_every_rule_names_fields_of_its_class_that_are_kept_together():
 
 def test_every_table_with_kept_json_finds_its_class():
     kinds = {table.name: kept_json_of(table).kind for table in list_walked()}
-    assert kinds == {"idempotency_keys": "command", "events": "event", "timers": "event"}
+    assert None not in kinds.values()
+    assert kinds["idempotency_keys"] == "command"
+    assert (kinds["events"], kinds["timers"]) == ("event", "event")
     assert KEPT.find("event", "consulting.BOOKING_REQUESTED") is BookingRequested
     assert KEPT.find("command", "/booking request") is BookingView
     assert KEPT.find("card", "booking") is BookingView
@@ -115,7 +117,7 @@ def test_every_table_with_kept_json_finds_its_class():
 def test_a_table_that_its_domain_erases_is_of_a_domain_with_steps():
     tables = storage.engine.personal.metadata.sorted_tables
     by = {personal_of(table).erased_by for table in tables} - {None}
-    assert by == {"availability", "chat", "personal_data", "uploads"}
+    assert {"availability", "chat", "personal_data", "uploads"} <= by
     assert by <= {step.partition(".")[0] for step in EVERYTHING.erasures}
 
 
@@ -350,24 +352,27 @@ def test_an_export_has_null_for_what_others_wrote():
 # Steps.
 
 
+ERASED_IN_THIS_ORDER = [
+    "booking.call_off_the_last_bookings",
+    "availability.leave_the_last_lists",
+    "chat.wipe_messages",
+    "chat.take_reactions_back",
+    "chat.leave_groups",
+    "chat.clear_cards",
+    "uploads.drop_files",
+    "personal_data.drop_exports",
+    "personal_data.erase_rows",
+    "personal_data.forget_own_rooms",
+    "personal_data.rewrite_kept_json",
+]
+"""Those whose order matters to each other; a step of a new domain may stand between them."""
+
+
 def test_steps_run_in_their_stages_and_by_domain_within_one():
-    assert list(EVERYTHING.withdrawals) == [
-        "booking.call_off_bookings",
-        "availability.leave_waiting_lists",
-    ]
-    assert list(EVERYTHING.erasures) == [
-        "booking.call_off_the_last_bookings",
-        "availability.leave_the_last_lists",
-        "chat.wipe_messages",
-        "chat.take_reactions_back",
-        "chat.leave_groups",
-        "chat.clear_cards",
-        "uploads.drop_files",
-        "personal_data.drop_exports",
-        "personal_data.erase_rows",
-        "personal_data.forget_own_rooms",
-        "personal_data.rewrite_kept_json",
-    ]
+    withdrawn = ["booking.call_off_bookings", "availability.leave_waiting_lists"]
+    assert [step for step in EVERYTHING.withdrawals if step in withdrawn] == withdrawn
+    known = [step for step in EVERYTHING.erasures if step in ERASED_IN_THIS_ORDER]
+    assert known == ERASED_IN_THIS_ORDER
 
 
 def test_two_steps_of_one_name_are_refused():

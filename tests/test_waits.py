@@ -8,6 +8,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.bounds import waits_of_domains
+
 ROOT = Path(__file__).parents[1]
 LAYERS = ("server", "handlers", "rooms", "storage")
 WAITS = {"wait", "get", "acquire", "join", "shield", "gather"}
@@ -17,13 +19,6 @@ ENDED = "tasks that were cancelled just before"
 OPERATOR = "the operator's word, or the end of the process"
 THE_BOUND = "it is the bound itself"
 REASONS = {
-    "handlers/platform/identities/openid.py:_about": "whoever is before it asks once, with a time",
-    "handlers/platform/identities/openid.py:_get_keys": (
-        "whoever is before it asks once, with a time"
-    ),
-    "handlers/platform/personal_data/archive.py:to_the_end": "one write to a local file",
-    "handlers/platform/previews/fetch.py:get_page": "it is entered only while a slot is free",
-    "handlers/platform/send/mail.py:_send": "a connection with a time for each step",
     "rooms/redis_line.py:_keep_saying": "it waits for work",
     "rooms/redis_line.py:_say": "its caller has the bound",
     "rooms/tasks.py:end": ENDED,
@@ -39,8 +34,9 @@ REASONS = {
     "storage/engine/sqlite_readers.py:run": THE_BOUND,
     "storage/engine/waiting.py:enter": "at once: none of them is locked",
     "storage/engine/sqlite_readers.py:stop": "`SqliteDatabase.stop` has the bound",
+    **waits_of_domains(),
 }
-"""File and function → what ends the wait."""
+"""File and function → what ends the wait; those of a domain are in its own tests."""
 
 
 def bounded(node: ast.AsyncWith) -> bool:

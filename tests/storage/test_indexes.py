@@ -55,13 +55,13 @@ from storage.platform.chat import search as chat_search
 from storage.platform.notifications import inbox as notifications
 from storage.platform.personal_data import kept_json, personal_rows
 from storage.platform.profile import users
+from tests.bounds import queries_of_domains
 from tests.storage.scratch import FOR_EVER, NOW
 
 SCANNED = {
     "events.epoch._GET": "the table has one row",
     "events.instances._SILENT": "the table has a row for each running instance",
     "events.instances._LIVING": "the table has a row for each running instance",
-    "platform.profile._ANYBODY": "it stops at the first row",
     "events.backfills._IN_STATE": "the table has a row for each consumer with a backfill",
     "events.consumers._SERVED": "the table has a row for each consumer",
     "events.consumers._LAPSED": "the table has a row for each consumer",
@@ -69,18 +69,11 @@ SCANNED = {
     "events.consumers._STORED_UNDER": "it runs for consumers with former names, twice a minute",
     "events.deliveries._UNUSED_KEYS": "most keys that there are have no deliveries",
     "engine.clock._NOW": "it reads no table",
+    **queries_of_domains("SCANNED"),
 }
 """Statements that no index serves, each with the reason why that does not matter."""
 
-OF_ONE = {
-    "platform.chat.search._IN_SQLITE": "sqlite",
-    "platform.chat.search._IS_BEHIND": "sqlite",
-    "platform.chat.search._INDEX_NOTED": "sqlite",
-    "platform.chat.search._FORGET_NOTED": "sqlite",
-    "platform.chat.search._MERGE": "sqlite",
-    "platform.chat.search._CHANGES": "sqlite",
-    "platform.chat.search._IN_POSTGRESQL": "postgresql",
-}
+OF_ONE = queries_of_domains("OF_ONE")
 """Statements in the words of one database alone."""
 
 

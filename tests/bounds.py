@@ -1,0 +1,50 @@
+"""What the tests of queries and of waits ask about a domain.
+
+`tests/<system>/<domain>/bounds.py` answers in these tables, where the domain needs them. Queries
+are named by function or statement below `storage.<system>.<domain>`, waits by file and function
+below `handlers/<system>/<domain>`:
+
+- `BOUNDED`: why a query without a LIMIT gives few rows, however long an installation runs;
+- `SCANNED`: why it does not matter that no index serves a statement;
+- `OF_ONE`: the database whose words alone a statement is in;
+- `WAITS`: what ends a wait that has no bound around it.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+from handlers import SYSTEMS
+
+BY_IDS = "one row for each of the ids that it is asked for"
+
+
+def queries_of_domains(table: str) -> dict[str, str]:
+    """`BOUNDED`, `SCANNED` or `OF_ONE` of all domains, by names below `storage`."""
+    return {
+        f"{system}.{domain}.{name}": said
+        for system, domain in _domains()
+        for name, said in _declared(system, domain, table).items()
+    }
+
+
+def waits_of_domains() -> dict[str, str]:
+    """By file and function."""
+    return {
+        f"handlers/{system}/{domain}/{name}": said
+        for system, domain in _domains()
+        for name, said in _declared(system, domain, "WAITS").items()
+    }
+
+
+def _domains() -> Iterator[tuple[str, str]]:
+    for system, domains in SYSTEMS.items():
+        yield from ((system, domain) for domain in domains)
+
+
+def _declared(system: str, domain: str, table: str) -> dict[str, str]:
+    package = f"tests.{system}.{domain}"
+    if find_spec(package) is None or find_spec(f"{package}.bounds") is None:
+        return {}
+    declared: dict[str, str] = getattr(import_module(f"{package}.bounds"), table, {})
+    return declared

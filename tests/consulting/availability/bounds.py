@@ -1,0 +1,10 @@
+"""What bounds `availability`, as `tests/bounds.py` asks."""
+
+from tests.bounds import BY_IDS
+
+A_BLOCK = "a block has at most 60 calls, and each place or waiting person is one of it"
+BOUNDED = {
+    "schedules.list_empty": BY_IDS,
+    "schedules.list_overrides": "weeks of one schedule, as far ahead as weeks may be set",
+    "waiting_lists.list_offered": A_BLOCK,
+}

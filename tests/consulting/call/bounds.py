@@ -1,0 +1,8 @@
+"""What bounds `call`, as `tests/bounds.py` asks."""
+
+from tests.bounds import BY_IDS
+
+BOUNDED = {
+    "list_over": BY_IDS,
+    "list_stays": "the stays of one call, which ends; joining it is a command with a rate",
+}

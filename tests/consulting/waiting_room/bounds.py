@@ -1,0 +1,7 @@
+"""What bounds `waiting_room`, as `tests/bounds.py` asks."""
+
+A_BLOCK = "a block has at most 60 calls, and each place or waiting person is one of it"
+BOUNDED = {
+    "list_places": A_BLOCK,
+    "list_places_of": "a student is in a waiting room once for each booking of a day",
+}

@@ -1,0 +1,34 @@
+"""What bounds `chat`, as `tests/bounds.py` asks."""
+
+from tests.bounds import BY_IDS
+
+A_GROUP = "a conversation has at most `group_members_max` members"
+BOUNDED = {
+    "conversations.count_unread": BY_IDS,
+    "conversations.list_last_messages": BY_IDS,
+    "conversations.list_named": "the groups that one person named, at their erasure",
+    "conversations.list_newest_seqs": BY_IDS,
+    "blocks.list_blocked": "a person blocks at most BLOCKED_MAX",
+    "blocks.list_blockers": BY_IDS,
+    "blocks.list_blocks_by": "who blocks one of a page of people, BLOCKED_MAX each",
+    "marks.list_marks": f"{A_GROUP}; of a page of conversations",
+    "marks.list_reached": A_GROUP,
+    "members.count_members": BY_IDS,
+    "members.list_intervals": "how often one person was in one conversation",
+    "members.list_members": f"{A_GROUP}; of a page of conversations",
+    "members.list_present": A_GROUP,
+    "pins.list_pinned": "a conversation has at most PINNED_MAX",
+    "reactions.list_reactions": "a message has at most DIFFERENT_MAX, by a group's members",
+    "removals.list_removed": BY_IDS,
+    "search.list_said": "both statements, as text, have a LIMIT",
+    "states.list_states": BY_IDS,
+}
+OF_ONE = {
+    "search._IN_SQLITE": "sqlite",
+    "search._IS_BEHIND": "sqlite",
+    "search._INDEX_NOTED": "sqlite",
+    "search._FORGET_NOTED": "sqlite",
+    "search._MERGE": "sqlite",
+    "search._CHANGES": "sqlite",
+    "search._IN_POSTGRESQL": "postgresql",
+}

@@ -1,0 +1,9 @@
+"""What bounds `personal_data`, as `tests/bounds.py` asks."""
+
+BOUNDED = {
+    "kept_json.list_kept": "the statement is built with a LIMIT",
+    "personal_rows.list_rows": "the statement is built with a LIMIT",
+}
+WAITS = {
+    "archive.py:to_the_end": "one write to a local file",
+}
