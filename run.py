@@ -192,7 +192,7 @@ def demo() -> None:
         click.echo("parley: the database is not empty; the demo changed nothing", err=True)
         sys.exit(1)
     except NotServed:
-        click.echo("parley: the demo needs the system consulting, which is off", err=True)
+        click.echo("parley: no system that is on has a demo", err=True)
         sys.exit(1)
 
 

@@ -1,25 +1,32 @@
 """A believable small world, made through the same doors that people use.
 
-Its clock begins some days ago and moves on while the story is told, so that there is a past.
+Each domain tells its part in a `demo.py` (`handlers/kit/demo.py`). The clock begins some days ago
+and moves on while the story is told, so that there is a past.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
 from handlers.kit.context import Transaction
+from handlers.kit.demo import Cast
 from handlers.kit.kernel import Actor
+from handlers.kit.registry import DEMO, Registry
 from handlers.platform.auth import public as accounts
 from handlers.platform.profile import public as profiles
 from server.app import App
-from server.demo_story import CONSULTANTS, PASSWORD, STUDENTS, Offer, Teller
 from server.dispatch import Incoming
 from server.settings import Settings
 from storage.engine.migrate import migrate
 
 BEGAN_AGO = timedelta(hours=27)
 MOMENT = timedelta(seconds=7)
+PASSWORD = "a small world to try"  # noqa: S105 - printed for whoever tries the demo
 
 
 class NotEmpty(Exception):
@@ -27,7 +34,7 @@ class NotEmpty(Exception):
 
 
 class NotServed(Exception):
-    """The story is of the consulting system, which this installation does not serve."""
+    """No domain that this installation serves has a demo."""
 
 
 class StoryClock:
@@ -43,7 +50,7 @@ class StoryClock:
         self._now = min(self._now + span, datetime.now(UTC))
 
 
-class Person(Teller):
+class Person:
     """Somebody of the story, who acts through commands."""
 
     def __init__(self, app: App, clock: StoryClock, actor: Actor, first_name: str) -> None:
@@ -70,15 +77,36 @@ class Person(Teller):
         return answer["data"]
 
 
+class World:
+    """The people so far, and their time."""
+
+    def __init__(self, app: App, clock: StoryClock, password_hash: str) -> None:
+        self.pass_by = clock.pass_by
+        self._app = app
+        self._clock = clock
+        self._password_hash = password_hash
+        self._people: dict[str, Person] = {}
+
+    async def join(self, first_name: str) -> Person:
+        """The person of this name, who signs up when they are named for the first time."""
+        if first_name not in self._people:
+            roles = frozenset(self._app.registry.roles)
+            password_hash = self._password_hash
+            actor = await self._app.context().transact(sign_up, first_name, password_hash, roles)
+            self._people[first_name] = Person(self._app, self._clock, actor, first_name)
+        return self._people[first_name]
+
+
 async def fill(settings: Settings) -> str:
     """Fill an empty database; gives what the newcomer needs to know.
 
     Raises NotServed and NotEmpty.
     """
-    if "consulting" not in settings.systems:
-        raise NotServed
     clock = StoryClock()
     app = App(settings, clock)
+    parts = list(parts_of(app.registry))
+    if not parts:
+        raise NotServed
     try:
         await migrate(app.database)
         await app.database.start()
@@ -86,31 +114,33 @@ async def fill(settings: Settings) -> str:
             raise NotEmpty
         await app.relay.start()
         await app.timers.start()
-        await tell(app, clock)
+        cast = await tell(World(app, clock, await accounts.hash_password(PASSWORD)), parts)
         await app.relay.idle()
     finally:
         await app.timers.stop()
         await app.relay.stop()
         await app.database.stop()
-    addresses = [address_of(name) for name in (CONSULTANTS[0].first_name, STUDENTS[0])]
-    return f"Log in as {addresses[0]} (consultant) or {addresses[1]} (student): {PASSWORD}"
+    people = " or ".join(f"{address_of(name)} ({who})" for name, who in cast.items())
+    return f"Log in as {people}: {PASSWORD}"
 
 
-async def tell(app: App, clock: StoryClock) -> None:
-    """The story: consultants offer, students ask, answers come, messages go to and fro."""
-    password_hash = await accounts.hash_password(PASSWORD)
-    everybody = {}
-    for name in (*(offer.first_name for offer in CONSULTANTS), *STUDENTS):
-        actor = await app.context().transact(sign_up, name, password_hash)
-        everybody[name] = Person(app, clock, actor, name)
-    for offer in CONSULTANTS:
-        await set_up(everybody[offer.first_name], offer)
-    clock.pass_by(timedelta(hours=24))
-    for number, name in enumerate(STUDENTS):
-        await live(everybody[name], everybody, number)
+def parts_of(registry: Registry) -> Iterator[ModuleType]:
+    """The `demo.py` of each domain that has one, in the order of the table of contents."""
+    for domain in registry.domains:
+        name = f"handlers.{domain.key}.{DEMO}"
+        if find_spec(name):
+            yield import_module(name)
 
 
-def sign_up(tx: Transaction, first_name: str, password_hash: str) -> Actor:
+async def tell(world: World, parts: list[ModuleType]) -> Cast:
+    """All parts; those as whom a newcomer may log in."""
+    cast: dict[str, str] = {}
+    for part in parts:
+        cast |= await part.tell(world)
+    return cast
+
+
+def sign_up(tx: Transaction, first_name: str, password_hash: str, roles: frozenset[str]) -> Actor:
     """A user with a session, in a database that had nobody of the story yet."""
     user = profiles.create_user(tx, address_of(first_name), first_name, "(demo)")
     if user is None:
@@ -118,30 +148,7 @@ def sign_up(tx: Transaction, first_name: str, password_hash: str) -> Actor:
     accounts.set_password(tx, user.id, password_hash)
     view = accounts.open_session(tx, user.id)
     claims = accounts.read_access_token(tx.keys, view.access_token, tx.now)
-    return Actor(user.id, claims.sid, frozenset({"student", "consultant"}))
-
-
-async def set_up(consultant: Person, offer: Offer) -> None:
-    """A consultant's profile, topics and week."""
-    await consultant.does("/profile", "update", time_zone=offer.time_zone)
-    await consultant.does("/consultants", "become", **offer.profile())
-    for topic in offer.topics:
-        await consultant.does("/consultants", "add_topic", **topic)
-    await consultant.does("/availability", "set_default_schedule", **offer.week())
-    if offer.available_now:
-        await consultant.does("/availability", "set_available_now", available=True)
-
-
-async def live(student: Person, everybody: dict[str, Person], number: int) -> None:
-    """One student's days: a conversation, an approved booking, and an open request."""
-    first = CONSULTANTS[number % len(CONSULTANTS)]
-    second = CONSULTANTS[(number + 1) % len(CONSULTANTS)]
-    consultant = everybody[first.first_name]
-    conversation = await student.does("/chat", "open", user_id=consultant.id)
-    await student.talk_with(consultant, conversation["id"], first.talk)
-    booking = await student.book(consultant, number)
-    await consultant.does("/booking", "approve", booking_id=booking["id"])
-    await student.book(everybody[second.first_name], number + 6)
+    return Actor(user.id, claims.sid, roles)
 
 
 def address_of(first_name: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from handlers import READERS, SYSTEMS
-from handlers.kit.registry import PARTS, PLATFORM
+from handlers.kit.registry import DEMO, PARTS, PLATFORM
 from tests.test_architecture import KERNEL, ROOT, Place, Rule, Tree, planted
 
 CONTRACTS_MAY_IMPORT = ("handlers.kit", "rooms.names", "msgspec", "typing", "datetime")
@@ -145,7 +145,7 @@ def every_module_of_a_domain_is_loaded(tree: Tree) -> Iterator[str]:
             continue
         part = module.name.removeprefix(f"{module.place.package}.").partition(".")[0]
         inside = any(name.startswith(f"{module.name}.") for name in loaded)
-        if part not in PARTS and module.name not in loaded and not inside:
+        if part not in (*PARTS, DEMO) and module.name not in loaded and not inside:
             yield module.at(1, "nothing imports it")
 
 

@@ -40,6 +40,8 @@ PARTS = (
     "mails",
 )
 """The files of a domain in which something is registered."""
+DEMO = "demo"
+"""The file of a domain with its part of the demo, which is loaded by `run.py demo` alone."""
 
 
 @dataclass(frozen=True)

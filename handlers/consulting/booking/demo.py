@@ -1,10 +1,11 @@
-"""The people of the demo, what they offer and what they say."""
+"""The demo: consultants offer, students ask, answers come, messages go to and fro."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-PASSWORD = "a small world to try"  # noqa: S105 - printed for whoever tries the demo
+from handlers.kit.demo import Cast, Player, Story
+
 STUDENTS = ("Mila", "Jonas", "Aiko", "Tariq")
 
 
@@ -39,43 +40,68 @@ class Offer:
         return {"time_zone": self.time_zone, "blocks": blocks}
 
 
-class Teller:
-    """What several acts of a person have in common."""
+async def tell(story: Story) -> Cast:
+    """Four consultants, and the days of four students."""
+    consultants = [await story.join(offer.first_name) for offer in CONSULTANTS]
+    students = [await story.join(name) for name in STUDENTS]
+    for consultant, offer in zip(consultants, CONSULTANTS, strict=True):
+        await set_up(consultant, offer)
+    story.pass_by(timedelta(hours=24))
+    for number, student in enumerate(students):
+        await live(student, consultants, number)
+    return {CONSULTANTS[0].first_name: "consultant", STUDENTS[0]: "student"}
 
-    id: str
 
-    async def does(self, namespace: str, command: str, **payload: Any) -> Any:
-        raise NotImplementedError
+async def set_up(consultant: Player, offer: Offer) -> None:
+    """A consultant's profile, topics and week."""
+    await consultant.does("/profile", "update", time_zone=offer.time_zone)
+    await consultant.does("/consultants", "become", **offer.profile())
+    for topic in offer.topics:
+        await consultant.does("/consultants", "add_topic", **topic)
+    await consultant.does("/availability", "set_default_schedule", **offer.week())
+    if offer.available_now:
+        await consultant.does("/availability", "set_available_now", available=True)
 
-    async def talk_with(
-        self, other: "Teller", conversation_id: str, lines: tuple[tuple[bool, str], ...]
-    ) -> None:
-        """Messages to and fro; the other one reads them all but the last."""
-        seq = 0
-        for number, (mine, text) in enumerate(lines):
-            speaker = self if mine else other
-            fields = {"conversation_id": conversation_id, "client_id": f"demo-{number}"}
-            sent = await speaker.does("/chat", "send", **fields, text=text)
-            if number < len(lines) - 1:
-                seq = sent["seq"]
-        await other.does("/chat", "mark_read", conversation_id=conversation_id, seq=seq)
 
-    async def book(self, consultant: "Teller", skip: int) -> Any:
-        """A request for one of the consultant's coming blocks and their first topic."""
-        now = datetime.now(UTC)
-        listed = await self.does(
-            "/availability",
-            "list_blocks",
-            consultant_id=consultant.id,
-            **{"from": now.isoformat(), "to": (now + timedelta(days=14)).isoformat()},
-        )
-        coming = [block for block in listed["blocks"] if block["starts_at"] > now.isoformat()]
-        offered = await self.does("/consultants", "get", consultant_id=consultant.id)
-        topic_id = offered["topics"][0]["id"]
-        block_id = coming[skip]["id"]
-        note = "I have read the first chapter and have three questions."
-        fields = {"block_id": block_id, "topic_id": topic_id, "note": note}
-        return await self.does("/booking", "request", **fields)
+async def live(student: Player, consultants: list[Player], number: int) -> None:
+    """One student's days: a conversation, an approved booking, and an open request."""
+    place = number % len(CONSULTANTS)
+    consultant = consultants[place]
+    conversation = await student.does("/chat", "open", user_id=consultant.id)
+    await talk(student, consultant, conversation["id"], CONSULTANTS[place].talk)
+    booking = await book(student, consultant, number)
+    await consultant.does("/booking", "approve", booking_id=booking["id"])
+    await book(student, consultants[(number + 1) % len(CONSULTANTS)], number + 6)
+
+
+async def talk(
+    student: Player, consultant: Player, conversation_id: str, lines: tuple[tuple[bool, str], ...]
+) -> None:
+    """Messages to and fro; the consultant reads them all but the last."""
+    seq = 0
+    for number, (by_student, text) in enumerate(lines):
+        speaker = student if by_student else consultant
+        fields = {"conversation_id": conversation_id, "client_id": f"demo-{number}"}
+        sent = await speaker.does("/chat", "send", **fields, text=text)
+        if number < len(lines) - 1:
+            seq = sent["seq"]
+    await consultant.does("/chat", "mark_read", conversation_id=conversation_id, seq=seq)
+
+
+async def book(student: Player, consultant: Player, skip: int) -> Any:
+    """A request for one of the consultant's coming blocks and their first topic."""
+    now = datetime.now(UTC)
+    listed = await student.does(
+        "/availability",
+        "list_blocks",
+        consultant_id=consultant.id,
+        **{"from": now.isoformat(), "to": (now + timedelta(days=14)).isoformat()},
+    )
+    coming = [block for block in listed["blocks"] if block["starts_at"] > now.isoformat()]
+    offered = await student.does("/consultants", "get", consultant_id=consultant.id)
+    note = "I have read the first chapter and have three questions."
+    fields = {"block_id": coming[skip]["id"], "topic_id": offered["topics"][0]["id"], "note": note}
+    return await student.does("/booking", "request", **fields)
 
 
 def _topic(name: str, description: str, amount: int, currency: str, minutes: int) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""The demo: told by the domains that are served, into an empty database."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.world import ROOT, Process, environ_of
+
+PASSWORD = "a small world to try"
+
+
+def demo(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], **environ}
+    command = [sys.executable, "run.py", "demo"]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+async def process(tmp_path: Path) -> AsyncIterator[Process]:
+    """An installation that has not started yet."""
+    data_dir = tmp_path / "data"
+    process = Process(environ_of(data_dir, f"sqlite:///{data_dir}/parley.db"), data_dir)
+    yield process
+    await process.close()
+
+
+async def test_whoever_tries_the_demo_logs_in_and_finds_its_past(process: Process):
+    done = demo(process.environ)
+    assert done.returncode == 0, done.stderr
+    student = "mila@demo.example (student)"
+    assert f"ines@demo.example (consultant) or {student}: {PASSWORD}" in done.stdout
+    again = demo(process.environ)
+    assert (again.returncode != 0, "not empty" in again.stderr) == (True, True)
+    await process.start()
+    door = await process.connect()
+    await door.enter("/auth")
+    session = await door.call("/auth", "login", email="mila@demo.example", password=PASSWORD)
+    mila = await process.connect(session["access_token"])
+    await mila.enter("/booking", "/chat")
+    bookings = (await mila.call("/booking", "list"))["bookings"]
+    assert sorted(one["status"] for one in bookings) == ["approved", "requested"]
+    assert (await mila.call("/chat", "list"))["conversations"]
+
+
+def test_an_installation_whose_domains_have_no_demo_is_told_so(tmp_path: Path):
+    database = f"sqlite:///{tmp_path}/parley.db"
+    done = demo(environ_of(tmp_path, database, PARLEY_SYSTEMS=""))
+    assert done.returncode != 0
+    assert "no system that is on has a demo" in done.stderr
