@@ -33,5 +33,5 @@ format:  ## Bring the Python files into format
 lock:  ## Pin requirements*.in again; ARGS=--upgrade takes newer releases
 	@sh scripts/lock $(ARGS)
 
-catalog:  ## Derive static/client/contracts.d.ts from the contracts
+catalog:  ## Derive the client's types and tables and docs/DOMAINS.md
 	@sh scripts/run catalog

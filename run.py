@@ -243,9 +243,9 @@ def renew_epoch() -> None:
 
 @main.command()
 def catalog() -> None:
-    """Write static/client/contracts.d.ts from the contracts."""
-    file = Path(__file__).parent / "static" / "client" / "contracts.d.ts"
-    file.write_text(Catalog(load_domains(SYSTEMS)).contracts())
+    """Write the client's types and tables and docs/DOMAINS.md from what domains declare."""
+    for path, text in Catalog(load_domains(SYSTEMS)).files().items():
+        (Path(__file__).parent / path).write_text(text)
 
 
 if __name__ == "__main__":

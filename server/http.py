@@ -63,7 +63,7 @@ NO_FRAMES = "frame-ancestors 'none'"
 NO_PAGE = f"default-src 'none'; {NO_FRAMES}"
 """For what is no page: opened as one all the same, it may load and run nothing."""
 NO_SYSTEMS = '<meta name="parley-systems" content="">'
-"""Where the page is told which systems are served."""
+"""Where the page is told which systems are served, and which of their domains bring pages."""
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
@@ -131,7 +131,7 @@ class Site:
         self._catalog = Catalog(app.registry)
         self._vendor = self._read_vendor()
         self._files = PageFiles()
-        self._systems = sorted(app.settings.systems)
+        self._parts = page_files.parts_of(app.settings.systems)
         self._off = systems_off(app.settings.systems)
 
     @web.middleware
@@ -193,7 +193,7 @@ class Site:
     async def page(self, request: web.Request) -> web.Response:
         """The page; its one inline script (the import map) is allowed by its hash."""
         page = page_files.versioned((CLIENT / "index.html").read_text())
-        page = page.replace(NO_SYSTEMS, f'{NO_SYSTEMS[:-2]}{" ".join(self._systems)}">')
+        page = page.replace(NO_SYSTEMS, f'{NO_SYSTEMS[:-2]}{" ".join(self._parts)}">')
         return self._html(page, page_policy(page, self._app.kernel.objects.origin))
 
     async def client_file(self, request: web.Request) -> web.Response:

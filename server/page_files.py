@@ -12,7 +12,7 @@ Invariants:
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +50,15 @@ def find(path: str) -> tuple[Path, str] | None:
     if not file.is_relative_to(CLIENT) or not file.is_file():
         return None
     return file, KEPT if named and named[1] == version() else ASKED_EACH_TIME
+
+
+def parts_of(systems: Iterable[str]) -> list[str]:
+    """What the page loads at its start: the systems, and their domains that have a `domain.js`."""
+    found = []
+    for system in sorted(systems):
+        own = sorted(file.parent.name for file in (CLIENT / system).glob("*/domain.js"))
+        found += [system, *(f"{system}/{domain}" for domain in own)]
+    return found
 
 
 def version() -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -38,10 +39,16 @@ DOCUMENTS = sorted(
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PROTOCOL = (ROOT / "docs" / "PROTOCOL.md").read_text()
+DOMAINS = (ROOT / "docs" / "DOMAINS.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
 DECISIONS = sorted(ROOT.glob("docs/adr/*.md"))
-SOURCES = ("run.py", "server", "handlers", "rooms", "storage", "static")
-FILE = re.compile(r"^`([\w/]+\.py)`\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SOURCES = (
+    *("run.py", "server", "handlers", "rooms", "storage", "static", "tests", "docs", "deploy"),
+    *("pyproject.toml", "tsconfig.json", "package.json", "Makefile"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+)
+LINKED = ("node_modules",)
+FILE = re.compile(r"^`([\w/]+\.\w+)`\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^<!-- example: (\S+) -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
@@ -53,6 +60,7 @@ PATH = re.compile(
 EXAMPLE_LINES_MAX = 19
 ARCHITECTURE_LINES_MAX = 150
 PAGE_LINES_MAX = 50
+COMMAND_S = 100
 
 
 def rows(text: str, head: str) -> Iterator[list[str]]:
@@ -115,18 +123,17 @@ def test_the_operators_commands_are_those_of_the_command_line() -> None:
         assert options <= {o for p in main.commands[command].params for o in p.opts}
 
 
-def test_the_map_names_every_domain_and_layer() -> None:
+def test_the_map_names_every_system_and_layer() -> None:
     folders = {path for cells in rows(README, "folder or file") for path in coded(cells[0])}
-    domains = (f"{system}/{domain}" for system in SYSTEMS for domain in SYSTEMS[system])
-    assert {f"handlers/{one}/" for one in (*domains, "kit")} <= folders
+    assert {f"handlers/{one}/" for one in (*SYSTEMS, "kit")} <= folders
     assert {"run.py", "server/", "rooms/", "storage/", "static/client/", "tests/"} <= folders
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_the_map_of_a_system_says_who_calls_whom(system: str) -> None:
+def test_the_page_of_domains_says_who_calls_whom(system: str) -> None:
     """A domain of the same system by its name, one of the platform by `platform.<name>`."""
     head = f"{system} domain |"
-    said = {coded(first)[0]: coded(calls) for first, _, calls in rows(ARCHITECTURE, head)}
+    said = {coded(first)[0]: coded(calls) for first, _, calls in rows(DOMAINS, head)}
     called: dict[str, set[str]] = {domain: set() for domain in SYSTEMS[system]}
     tree = Tree(ROOT)
     for module in tree.modules:
@@ -224,7 +231,10 @@ class Copy:
                 shutil.copytree(whole, root / source, ignore=ignored)
             else:
                 shutil.copy(whole, root)
+        for source in LINKED:
+            (root / source).symlink_to(ROOT / source)
         self.added: list[Path] = []
+        self.before = self._texts()
         database = f"sqlite:///{data_dir}/parley.db"
         self.process = Process(environ_of(data_dir, database), data_dir)
 
@@ -232,7 +242,7 @@ class Copy:
         """Write each file that a document shows, as it shows it."""
         for path, text in FILE.findall(document):
             file = self.root / path
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             self.added.append(file)
 
@@ -255,12 +265,40 @@ class Copy:
         rules = (*test_architecture.RULES, *test_systems.RULES)
         found = [breach for rule in rules for breach in rule(tree) if is_example(breach)]
         for check in (["check", "--quiet"], ["format", "--check", "--quiet"]):
-            config = str(ROOT / "pyproject.toml")
-            ruff = [sys.executable, "-m", "ruff", *check, "--config", config, *map(str, self.added)]
-            done = subprocess.run(ruff, capture_output=True, text=True, check=False)
-            found += done.stdout.splitlines() + done.stderr.splitlines()
-            found += [f"ruff {check[0]}: {done.returncode}"] if done.returncode else []
+            files = {str(file) for file in self.added if file.suffix == ".py"}
+            found += self.run(sys.executable, "-m", "ruff", *check, *sorted(files))
         return found
+
+    def run(self, *command: str) -> list[str]:
+        """What a command in the copy complains of: nothing when it succeeds."""
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env={"PATH": os.environ["PATH"], **self.process.environ},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_S,
+        )
+        said = done.stdout.splitlines() + done.stderr.splitlines()
+        return [" ".join(command), *said, f"exit code {done.returncode}"] if done.returncode else []
+
+    def changed(self) -> set[str]:
+        """The files of the repository that are another text here, by their paths."""
+        return {path for path, text in self._texts().items() if self.before.get(path, text) != text}
+
+    def new(self) -> set[str]:
+        return set(self._texts()) - set(self.before)
+
+    def _texts(self) -> dict[str, bytes]:
+        files = (file for file in self.root.rglob("*") if file.is_file())
+        paths = {file.relative_to(self.root).as_posix(): file for file in files}
+        return {path: file.read_bytes() for path, file in paths.items() if not is_made(path)}
+
+
+def is_made(path: str) -> bool:
+    """Whether a file comes of running things, or lies in a folder of others."""
+    return path.startswith((*LINKED, ".")) or "__pycache__" in path or "/." in path
 
 
 @pytest.fixture
@@ -289,28 +327,76 @@ async def test_the_readmes_command_works_as_written(copy: Copy) -> None:
     assert "greet.asked" in (await catalog_of(process))["messages"]
 
 
+async def text_of(url: str) -> str:
+    async with aiohttp.ClientSession(raise_for_status=True) as http, http.get(url) as answer:
+        return await answer.text()
+
+
 async def catalog_of(process: Process) -> Any:
     async with aiohttp.ClientSession() as http:
         answer = await http.get(f"{process.url}/docs/asyncapi.json")
         return (await answer.json())["channels"]["greeting"]
 
 
-async def test_the_whole_domain_of_contributing_works_as_written(copy: Copy) -> None:
-    copy.add(CONTRIBUTING)
-    copy.number_migration()
-    assert copy.breaches() == []
-    process = await copy.process.start()
+async def test_the_whole_domain_of_contributing_works_as_written(whole: Copy) -> None:
+    assert whole.breaches() == []
+    process = await whole.process.start()
+    page = await text_of(process.url)
+    assert '<meta name="parley-systems" content="consulting platform platform/greeting">' in page
+    assert "Say hello" in await text_of(f"{process.url}/client/platform/greeting/page.js")
     ana, ben = await process.sign_up("ana"), await process.sign_up("ben")
     await ana.enter("/greeting", since={f"user:{ana.id}": 0})
     assert await greeting(ana, "the house") == {"user_id": ana.id, "times": 1}
     for _ in range(2):
         sent = await ben.call("/greeting", "send", user_id=ana.id, request_id="once")
-        assert sent == {"text": "Hello, Ana!"}
+        assert sent == {"user_id": ana.id, "text": "Hello, Ana!"}
     assert await greeting(ana, ben.id) == {"user_id": ana.id, "times": 2}
     assert len(ana.events("GREETING_SENT")) == 2
     with pytest.raises(Refused) as refused:
         await ana.call("/greeting", "send", user_id=ana.id)
     assert refused.value.code == "TALKS_TO_ONESELF"
+
+
+DERIVED = {"static/client/contracts.d.ts", "static/client/parley/declared.js", "docs/DOMAINS.md"}
+"""What `make catalog` writes."""
+TABLES = (
+    "tests/platform/greeting",
+    "tests/test_roles.py",
+    "tests/test_strangers.py::test_every_command_that_takes_an_objects_id_is_in_the_sweep",
+    *("tests/test_personal.py", "tests/test_messages.py", "tests/test_texts.py"),
+    *("tests/test_waits.py", "tests/storage/test_limits.py", "tests/storage/test_schema.py"),
+    "tests/storage/test_indexes.py::test_sqlite_finds_the_rows_by_an_index",
+    "tests/storage/test_migrations.py::test_the_migrations_make_the_tables_that_are_declared",
+    "tests/server/test_catalog.py::test_the_committed_files_are_those_of_the_code",
+    "tests/test_documents.py::test_the_map_names_every_system_and_layer",
+    "tests/test_documents.py::test_the_page_of_domains_says_who_calls_whom",
+)
+"""The tests that look at every domain, and those of the new one; `breaches` has the house rules."""
+
+
+@pytest.fixture
+def whole(copy: Copy) -> Copy:
+    """With the domain of CONTRIBUTING, as somebody would commit it."""
+    copy.add(CONTRIBUTING)
+    copy.number_migration()
+    copy.edit("CHANGELOG.md", "# Changelog\n", "# Changelog\n\n- People greet each other.\n")
+    assert copy.run(sys.executable, "run.py", "catalog") == []
+    return copy
+
+
+def test_a_new_domain_changes_the_table_of_contents_and_what_is_derived(whole: Copy, node):
+    assert whole.changed() == {"handlers/__init__.py", "CHANGELOG.md", *DERIVED}
+    assert {path for path in whole.new() if not is_example(path)} == set()
+    assert len(whole.new()) == len({*whole.added})
+    compiler = str(ROOT / "node_modules" / "typescript" / "bin" / "tsc")
+    assert whole.run(sys.executable, "run.py", "demo") == []
+    assert whole.run(str(node), compiler, "--noEmit", "-p", "tsconfig.json") == []
+    assert whole.run(str(node), "--test", "tests/client/contracts.test.mjs") == []
+
+
+def test_the_tests_of_all_domains_take_a_new_one_as_it_is(whole: Copy):
+    options = ("-p", "no:cacheprovider", "-k", "not postgresql")
+    assert whole.run(sys.executable, "-m", "pytest", *options, *TABLES) == []
 
 
 async def greeting(person: Person, by: str) -> dict[str, object]:

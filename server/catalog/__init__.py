@@ -1,11 +1,14 @@
-"""AsyncAPI, JSON Schema, TypeScript and the docs page: all derived from what domains declare."""
+"""AsyncAPI, JSON Schema, TypeScript and the docs: all derived from what domains declare."""
 
 import json
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from handlers.kit.registry import Registry
 from server.catalog.asyncapi import describe, list_schemas
+from server.catalog.domains import write_domains
+from server.catalog.javascript import write_declared
 from server.catalog.page import write_page
 from server.catalog.typescript import write_contracts
 from server.catalog.vocabulary import Vocabulary
@@ -35,6 +38,15 @@ class Catalog:
     def contracts(self) -> str:
         """`contracts.d.ts`, for clients in TypeScript or checked JavaScript."""
         return self._contracts
+
+    def files(self) -> dict[Path, str]:
+        """What `run.py catalog` writes, by its path in the repository."""
+        client = Path("static", "client")
+        return {
+            client / "contracts.d.ts": self.contracts(),
+            client / "parley" / "declared.js": write_declared(self._vocabulary),
+            Path("docs", "DOMAINS.md"): write_domains(self._registry),
+        }
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:

@@ -1,7 +1,8 @@
 /** The systems that the server serves, and what each of them brings to the page.
  *
- * Each has a `system.js`, which is loaded at the start and says what there is. Pages and cards are
- * loaded when they are first shown.
+ * Each has a `system.js`, which is loaded at the start and says what there is. A domain may have a
+ * `<system>/<domain>/domain.js` that says the same of the domain alone; the server finds it. Pages
+ * and cards are loaded when they are first shown.
  */
 
 import { html } from "htm/preact";
@@ -16,7 +17,7 @@ import { own } from "./parley/own.js";
  * @property {any} Shown
  * @property {(id: string, more: string) => object} [props]
  * @property {boolean} [visitors] whether it is for people too who are not signed in
- * @typedef {object} System
+ * @typedef {object} System what a system, or a domain by its `domain.js`, brings
  * @property {Record<string, PageOf>} pages by the first part of the path
  * @property {() => NavLink[]} links
  * @property {() => void} [start] called when somebody else is signed in, or nobody any more
@@ -29,13 +30,20 @@ import { own } from "./parley/own.js";
 /** @type {System[]} */
 let loaded = [];
 
-/** Load what each system brings; the platform comes last. */
+/** Load what each system and domain brings; the platform comes last. */
 export async function loadSystems() {
   const meta = document.querySelector('meta[name="parley-systems"]');
   const names = meta?.getAttribute("content")?.split(" ") ?? [];
-  const first = names.filter((name) => name !== "platform");
-  loaded = await Promise.all([...first, "platform"].map(async (name) =>
-    /** @type {{system: System}} */ (await import(`./${name}/system.js`)).system));
+  const isPlatform = (/** @type {string} */ name) => name.split("/")[0] === "platform";
+  const ordered = [...names.filter((name) => !isPlatform(name)), ...names.filter(isPlatform)];
+  loaded = await Promise.all(ordered.map(loadPart));
+}
+
+/** @param {string} name `platform`, or `platform/greeting` @returns {Promise<System>} */
+async function loadPart(name) {
+  return name.includes("/")
+    ? (await import(`./${name}/domain.js`)).domain
+    : (await import(`./${name}/system.js`)).system;
 }
 
 export const systems = () => loaded;

@@ -1,4 +1,4 @@
-/** Plain words for every refusal. */
+/** Plain words for every refusal: the page's own, or those that its domain declares. */
 
 import { own } from "./parley/own.js";
 
@@ -84,10 +84,12 @@ function span(seconds) {
 
 /** @param {any} error */
 export function words(error) {
-  const { code, details, retry_after_s } = error ?? {};
+  const { code, details, retry_after_s, message } = error ?? {};
   if (code === "RATE_LIMITED") {
     return `Too many tries. Try again in ${span(retry_after_s ?? 1)}.`;
   }
   if (code === "INVALID") return WORDS.INVALID + place(details);
-  return own(WORDS, code) ?? "Something went wrong. Please try again.";
+  // The library's own errors have no other message than their code.
+  const declared = typeof code === "string" && code && message !== code && message;
+  return own(WORDS, code) ?? (declared || "Something went wrong. Please try again.");
 }

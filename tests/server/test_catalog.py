@@ -349,16 +349,16 @@ def test_each_kind_of_field_has_its_type(compile_client: Callable[..., str]) -> 
     assert '"/kitchen": "stir";' in contracts, "and among the whispers"
 
 
-def test_the_committed_contracts_are_those_of_the_code(registry: Registry) -> None:
-    committed = (ROOT / "static" / "client" / "contracts.d.ts").read_text()
-    assert committed == Catalog(registry).contracts(), "run.py catalog was not run"
+def test_the_committed_files_are_those_of_the_code(registry: Registry) -> None:
+    for path, text in Catalog(registry).files().items():
+        assert (ROOT / path).read_text() == text, f"{path}: run.py catalog was not run"
 
 
 def test_every_process_derives_the_same() -> None:
     script = (
         "import sys; from handlers import SYSTEMS; from handlers.kit.registry import load_domains;"
         "from server.catalog import Catalog; c = Catalog(load_domains(SYSTEMS));"
-        "sys.stdout.write(c.contracts() + c.asyncapi_json() + c.page())"
+        "sys.stdout.write(''.join(c.files().values()) + c.asyncapi_json() + c.page())"
     )
     derived = {
         subprocess.run(

@@ -1,36 +1,20 @@
 /** What the client knows about the commands besides their types: which change, repeat, watch. */
 
+import { TAKE_A_REQUEST_ID, VISITED } from "./declared.js";
 import { own } from "./own.js";
 
+/** Changing commands that the `client_id` of their payload keeps from being done twice. */
+/** @type {Record<string, readonly string[]>} */
+const BY_CLIENT_ID = { "/chat": ["send"] };
+
 /**
- * The commands that change something and so carry a `request_id`. `/chat send` has its own
- * `client_id`; `/signup` and `/auth` take none; whispers and watches change nothing.
+ * The commands that change something and so carry a `request_id`. `/signup` and `/auth` take none;
+ * whispers and watches change nothing.
  * @type {Record<string, readonly string[]>}
  */
-export const CHANGING = {
-  "/profile": [
-    "update", "change_password", "link", "unlink", "set_password", "remove_password",
-    "change_email", "confirm_email", "end_session", "end_other_sessions",
-    "set_picture",
-  ],
-  "/consultants": ["become", "update", "stop", "add_topic", "update_topic", "remove_topic"],
-  "/availability": [
-    "set_default_schedule", "override_week", "clear_override", "set_available_now",
-    "join_waiting_list", "leave_waiting_list",
-  ],
-  "/booking": ["request", "request_now", "approve", "reject", "cancel", "reschedule"],
-  "/chat": [
-    "open", "create_group", "add_member", "remove_member", "leave", "edit", "delete",
-    "mark_read", "mark_delivered", "request_booking", "send_media", "react", "rename",
-    "set_picture", "set_role", "pin", "mute", "archive", "draft", "delete_for_me", "block",
-  ],
-  "/moderation": ["flag", "decide", "undo"],
-  "/waiting-room": ["enter", "leave", "admit"],
-  "/call": ["join", "leave", "end"],
-  "/presence": ["set_status"],
-  "/notifications": ["mark_read", "register_device", "unregister_device"],
-  "/account": ["export", "delete", "restore"],
-};
+export const CHANGING = Object.fromEntries(
+  Object.entries(TAKE_A_REQUEST_ID).map(([namespace, names]) =>
+    [namespace, names.filter((name) => !lists(BY_CLIENT_ID, namespace, name))]));
 
 /**
  * Commands without a `request_id` that must not be sent twice: a second mail, a second session,
@@ -55,7 +39,7 @@ export const WHISPERED = { "/chat": ["typing"] };
 
 /** Namespaces that take no token at all, and those that serve visitors too. */
 export const WITHOUT_TOKEN = ["/signup", "/auth"];
-export const FOR_VISITORS = ["/consultants", "/availability"];
+export const FOR_VISITORS = VISITED.filter((namespace) => !WITHOUT_TOKEN.includes(namespace));
 
 /**
  * What `watch` joins, by namespace; null where what is watched has no stream. A watch lives as
@@ -73,5 +57,6 @@ export const WATCHED_ROOM = {
  * @param {string} namespace
  * @param {string} command
  */
-export const lists = (table, namespace, command) =>
-  !!own(table, namespace)?.includes(command);
+export function lists(table, namespace, command) {
+  return !!own(table, namespace)?.includes(command);
+}
