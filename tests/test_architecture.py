@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.parts.source import parse
 from tests.private_parts import private_uses
 
 ROOT = Path(__file__).parent.parent
@@ -81,7 +82,7 @@ class Module:
 
     @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.text, self.path)
+        return parse(self.text, self.path)
 
     @property
     def place(self) -> Place | None:

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.parts.source import parse
+
 TESTS = Path(__file__).parent
 READINGS = {"datetime.now", "datetime.utcnow", "time.time", "time.time_ns", "SystemClock"}
 OTHER_CLOCKS = {
@@ -23,7 +25,7 @@ OTHER_CLOCKS = {
 
 def readings(source: str) -> Iterator[int]:
     """The lines that read the machine's clock."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             if any(called == name or called.endswith(f".{name}") for name in READINGS):

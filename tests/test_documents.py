@@ -23,6 +23,7 @@ from server.catalog.vocabulary import CONNECT_REFUSALS
 from server.setting_values import variable_of
 from server.settings import list_settings
 from tests import test_architecture, test_systems
+from tests.parts.source import parse
 from tests.test_architecture import Tree
 from tests.wire_client import Refused
 from tests.world import PASSWORD, ROOT, Person, Process, environ_of, one_database
@@ -191,7 +192,7 @@ def test_every_promise_has_a_test_that_holds_it() -> None:
 
 def names_of_tests(file: Path) -> set[str]:
     """The names of the test functions of a file, which may not be there."""
-    tree = ast.parse(file.read_text() if file.exists() else "")
+    tree = parse(file.read_text() if file.exists() else "")
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     names = {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
     return {name for name in names if name.startswith("test_")}

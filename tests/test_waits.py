@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bounds import waits_of_domains
+from tests.parts.source import parse
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("server", "handlers", "rooms", "storage")
@@ -75,7 +76,7 @@ def found() -> dict[str, str]:
     waits = {}
     for layer in LAYERS:
         for path in sorted((ROOT / layer).rglob("*.py")):
-            for function, what in waits_in(ast.parse(path.read_text())):
+            for function, what in waits_in(parse(path.read_text())):
                 waits[f"{path.relative_to(ROOT)}:{function}"] = what
     return waits
 

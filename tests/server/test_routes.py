@@ -46,7 +46,7 @@ async def test_a_route_that_is_refused_counts_like_any_other_request(
 ):
     ana, taken = await world.person("ana"), []
 
-    async def take(rate: str, user_id: str) -> float:
+    async def take(rate: str, user_id: str, count: int) -> float:
         taken.append((rate, user_id))
         return 0.0
 

@@ -56,6 +56,7 @@ from storage.platform.notifications import inbox as notifications
 from storage.platform.personal_data import kept_json, personal_rows
 from storage.platform.profile import users
 from tests.bounds import queries_of_domains
+from tests.parts.source import parse
 from tests.storage.scratch import FOR_EVER, NOW
 
 SCANNED = {
@@ -92,7 +93,7 @@ def statements() -> Iterator[Statement]:
     for found in walk_packages(storage.__path__, "storage."):
         module = importlib.import_module(found.name)
         place, file = found.name.removeprefix("storage."), Path(module.__file__ or "")
-        tree = ast.parse("" if file in made_of_tables else file.read_text())
+        tree = parse("" if file in made_of_tables else file.read_text())
         for name in sorted(set(handed_over(tree, file.name))):
             yield Statement(f"{place}.{name}", getattr(module, name))
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Executable
 
 from tests.bounds import BY_IDS, queries_of_domains
+from tests.parts.source import parse
 
 ROOT = Path(__file__).parents[2]
 STORAGE = ROOT / "storage"
@@ -37,7 +38,7 @@ holds however long the installation runs. Those of a domain are in its own tests
 def asked_for_rows(module: str, path: Path) -> Iterator[tuple[str, Any]]:
     """The functions of a file that ask for rows, each with its statement (None: built there)."""
     loaded = import_module(module)
-    for function in ast.walk(ast.parse(path.read_text())):
+    for function in ast.walk(parse(path.read_text())):
         if not isinstance(function, ast.FunctionDef):
             continue
         for call in ast.walk(function):

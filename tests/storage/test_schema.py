@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import storage
+from tests.parts.source import parse
 
 SAY_TABLES = (
     "import storage.engine.schema;"
@@ -19,7 +20,7 @@ def declared() -> Iterator[str]:
     """The names of tables, read off the source; migrations declare none."""
     for file in Path(storage.__file__ or "").parent.rglob("*.py"):
         if "migrations" not in file.parts:
-            for node in ast.walk(ast.parse(file.read_text())):
+            for node in ast.walk(parse(file.read_text())):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) == "Table":
                     yield ast.literal_eval(node.args[0])
 

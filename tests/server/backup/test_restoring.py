@@ -1,9 +1,11 @@
 """What a restore brings, and what it refuses."""
 
+import asyncio
 import io
 import os
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from tests.server.backup.folders import (
     members_of,
     put_back,
     put_files,
+    run,
     scalar,
     settings_in,
     silent,
@@ -57,29 +60,45 @@ def test_what_is_there_is_replaced_only_when_that_is_said(here, archive):
     assert scalar(here, "SELECT epoch FROM epochs") != "the first"
 
 
+@pytest.fixture
+def interrupt(here, archive, monkeypatch) -> Callable[[int], None]:
+    """`interrupt(moved)` ends a restore after it moved so many things to their places."""
+
+    def interrupted(moved: int) -> None:
+        swap, swapped = restoring._swap, []
+
+        def swap_some(new: Path, place: Path) -> None:
+            if len(swapped) == moved:
+                raise KeyboardInterrupt
+            swapped.append(place)
+            swap(new, place)
+
+        put_files(here / "files", {"kept/later": b"later"})
+        with monkeypatch.context() as patched:
+            patched.setattr(restoring, "_swap", swap_some)
+            with pytest.raises(KeyboardInterrupt):
+                put_back(here, archive, replace=True)
+
+    return interrupted
+
+
 @pytest.mark.parametrize("moved", [0, 1, 2], ids=["none", "the database", "the files too"])
-def test_a_restore_that_is_interrupted_is_completed_by_the_next_command(
-    here, archive, monkeypatch, moved
-):
-    put_files(here / "files", {"kept/later": b"later"})
-    swap, swapped = restoring._swap, []
-
-    def swap_some(new: Path, place: Path) -> None:
-        if len(swapped) == moved:
-            raise KeyboardInterrupt
-        swapped.append(place)
-        swap(new, place)
-
-    monkeypatch.setattr(restoring, "_swap", swap_some)
-    with pytest.raises(KeyboardInterrupt):
-        put_back(here, archive, replace=True)
-    monkeypatch.setattr(restoring, "_swap", swap)
+def test_a_restore_that_is_interrupted_is_completed(here, interrupt, moved):
+    interrupt(moved)
     with alone_in(here), pytest.raises(FolderInUse):
         complete_restore(settings_in(here))
     complete_restore(settings_in(here))
     assert contents_of(here / "files") == CONTENTS
     assert scalar(here, "SELECT epoch FROM epochs") != "the first"
     assert sorted(path.name for path in here.iterdir()) == ["files", "lock", "parley.db", "secret"]
+
+
+def test_the_next_command_completes_a_restore_that_was_interrupted(here, interrupt):
+    interrupt(1)
+    code, _, errors = asyncio.run(run({"PARLEY_DATA_DIR": str(here)}, "parked"))
+    assert code == 0, errors
+    assert contents_of(here / "files") == CONTENTS
+    assert scalar(here, "SELECT epoch FROM epochs") != "the first"
 
 
 def test_a_database_of_an_older_schema_is_migrated_at_the_next_start(here, there, tmp_path):
