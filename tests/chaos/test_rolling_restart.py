@@ -66,7 +66,7 @@ async def test_clients_are_asked_to_move_one_by_one_over_the_drain_time(run):
     for restart in run.restarts:
         moments = [move.at for move in run.moves_during(restart)]
         assert max(moments) - min(moments) > timedelta(seconds=SPREAD_S)
-        assert max(moments) - restart.told_at < timedelta(seconds=2 * DRAIN_S)
+        assert max(moments) - restart.told_at < timedelta(seconds=3 * DRAIN_S)
 
 
 async def test_whoever_moved_was_asked_to_and_came_to_another_instance(run):
