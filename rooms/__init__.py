@@ -1,1 +1,1 @@
-"""Who hears what: room names, membership, numbers on their way out, replay, whispers, presence."""
+"""Who hears what: room names, membership, numbering, replay and ephemeral events."""

@@ -16,8 +16,8 @@ class Hears(Protocol):
     def arrived(self, event: Numbered) -> None:
         """Another instance committed it; heard twice is harmless."""
 
-    def whispered(self, name: str, packet: Packet) -> None:
-        """Somebody on another instance whispered it in the stream `name`."""
+    def said_ephemerally(self, name: str, packet: Packet) -> None:
+        """Somebody on another instance sent as an ephemeral event it in the stream `name`."""
 
 
 class Bus(Protocol):
@@ -32,7 +32,7 @@ class Bus(Protocol):
     def publish(self, event: Numbered) -> None:
         """Tell the other instances; never waits."""
 
-    def publish_whisper(self, stream: str, packet: Packet) -> None: ...
+    def publish_ephemeral(self, stream: str, packet: Packet) -> None: ...
 
     async def subscribe(self, *streams: str) -> None:
         """Hear `streams` from here on; returns when that is certain, or cannot be now."""
@@ -54,7 +54,7 @@ class InProcessBus:
     def publish(self, event: Numbered) -> None:
         """Nobody else listens."""
 
-    def publish_whisper(self, stream: str, packet: Packet) -> None:
+    def publish_ephemeral(self, stream: str, packet: Packet) -> None:
         """Nobody else listens."""
 
     async def subscribe(self, *streams: str) -> None:

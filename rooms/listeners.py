@@ -1,4 +1,4 @@
-"""Who only hears what is whispered in a room."""
+"""Who only hears what is sent as an ephemeral event in a room."""
 
 from time import monotonic
 
@@ -7,7 +7,7 @@ from rooms.packets import Packet
 
 
 class Listeners:
-    """Who only hears a room's whispers, what each kind of whisper said last, and when."""
+    """Members that get only a room's ephemeral events, and the last one of each kind."""
 
     __slots__ = ("members", "told", "told_at")
 
@@ -24,7 +24,7 @@ class Listeners:
                 member.send(packet)
 
     def said_last(self, packet: Packet) -> bool:
-        """Whether the last whisper of this kind said just this."""
+        """Whether the last ephemeral event of this kind said just this."""
         last = self.told.get(packet.name)
         return last is not None and last[0].text == packet.text
 

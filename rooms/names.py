@@ -17,12 +17,12 @@ def consultant(consultant_id: str) -> str:
 
 
 def presence(user_id: str) -> str:
-    """The room of those who watch whether a person is there; whispers only."""
+    """The room of those who watch whether a person is there; ephemeral events only."""
     return f"presence:{user_id}"
 
 
 def call(call_id: str, user_id: str) -> str:
-    """The room of one participant's devices in a call; whispers only."""
+    """The room of one participant's devices in a call; ephemeral events only."""
     return f"call:{call_id}:{user_id}"
 
 

@@ -13,7 +13,7 @@ from storage.events.log import Numbered
 class Packet:
     """One Socket.IO EVENT packet as Engine.IO text, and, once asked for, as a websocket frame.
 
-    `hidden_from` are the ids of people to whom a whisper is not sent.
+    `hidden_from` are the ids of people to whom an ephemeral event is not sent.
     """
 
     __slots__ = ("_frame", "hidden_from", "shed", "text")
@@ -66,10 +66,10 @@ def event_packet(event: Numbered) -> Packet:
     return Packet(text)
 
 
-def whisper_packet(
+def ephemeral_packet(
     namespace: str, room: str, name: str, data: Any, hidden_from: Collection[str] = ()
 ) -> Packet:
-    """A whisper: it has a room, but no number; it is the first to be shed."""
+    """An ephemeral event: it has a room, but no number; it is the first to be shed."""
     body = msgspec.json.encode([name, data, {"room": room}])
     return Packet(b"42%b,%b" % (namespace.encode(), body), shed=True, hidden_from=hidden_from)
 

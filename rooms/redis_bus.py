@@ -3,7 +3,7 @@
 Invariants:
 - Best effort. Nothing that waits for a commit or an answer waits for Redis, and nothing lost here
   is sent again: `rooms/gaps.py` finds it by number in the database, within a second.
-- Publishing has its own line (`rooms/redis_line.py`), bounded in time and in length.
+- Publishing has its own line (`rooms/redis_client.py`), bounded in time and in length.
 - Listening has its own connections, one to each server that Redis consists of. When one of them is
   lost, or is no longer the right one, all are made anew after one to two seconds, and every stream
   with members here is subscribed again.
@@ -30,7 +30,7 @@ from redis.asyncio.client import PubSub
 
 from rooms.bus import Hears
 from rooms.packets import Packet
-from rooms.redis_line import FAILURES, Line
+from rooms.redis_client import FAILURES, RedisClient
 from rooms.redis_shards import Shards, find_shards
 from rooms.tasks import Tasks
 from storage.events.log import Numbered
@@ -53,8 +53,8 @@ class Told(msgspec.Struct, array_like=True, tag="event"):
     event: Numbered
 
 
-class Whispered(msgspec.Struct, array_like=True, tag="whisper"):
-    """A whisper, likewise."""
+class EphemeralMessage(msgspec.Struct, array_like=True, tag="ephemeral"):
+    """An ephemeral event, likewise."""
 
     sender: str
     stream: str
@@ -70,10 +70,10 @@ class Echo(msgspec.Struct, array_like=True, tag="echo"):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Told | Whispered | Echo).decode
+_decode = msgspec.msgpack.Decoder(Told | EphemeralMessage | Echo).decode
 
 
-class Ear:
+class RedisSubscription:
     """What is heard from one server."""
 
     def __init__(self, pubsub: PubSub, echo: str, *, sharded: bool) -> None:
@@ -113,11 +113,11 @@ class RedisBus:
     def __init__(self, url: str) -> None:
         self._me = secrets.token_hex(8)
         self._url = url
-        self._line = Line(url)
+        self._redis = RedisClient(url)
         self._streams: dict[str, asyncio.Future[None]] = {}
         """Those subscribed or to be, each with its confirmation."""
         self._shards: Shards | None = None
-        self._ears: dict[Redis, Ear] = {}
+        self._subscriptions: dict[Redis, RedisSubscription] = {}
         """Empty while this instance does not listen."""
         self._heard_at: dict[str, float] = {}
         """When each echo was heard last."""
@@ -125,7 +125,7 @@ class RedisBus:
 
     @property
     def well(self) -> bool:
-        echoes = [ear.echo for ear in self._ears.values()]
+        echoes = [subscription.echo for subscription in self._subscriptions.values()]
         return bool(echoes) and all(self._hears(echo) for echo in echoes)
 
     def _hears(self, echo: str) -> bool:
@@ -133,36 +133,36 @@ class RedisBus:
 
     async def start(self, rooms: Hears) -> None:
         self._rooms = rooms
-        await self._line.start()
+        await self._redis.start()
         self._tasks.spawn(self._listen())
         self._tasks.spawn(self._say_echoes())
 
     async def stop(self) -> None:
         await self._tasks.end()
-        await self._line.stop()
+        await self._redis.stop()
 
     # Out.
 
     def publish(self, event: Numbered) -> None:
         self._say(event.stream, Told(self._me, event))
 
-    def publish_whisper(self, stream: str, packet: Packet) -> None:
+    def publish_ephemeral(self, stream: str, packet: Packet) -> None:
         hidden_from = list(packet.hidden_from)
-        self._say(stream, Whispered(self._me, stream, packet.text, hidden_from))
+        self._say(stream, EphemeralMessage(self._me, stream, packet.text, hidden_from))
 
-    def _say(self, stream: str, message: Told | Whispered) -> None:
-        if self._line.open:
-            self._line.publish(channel_of(stream), _encode(message))
+    def _say(self, stream: str, message: Told | EphemeralMessage) -> None:
+        if self._redis.open:
+            self._redis.publish(channel_of(stream), _encode(message))
 
     async def _say_echoes(self) -> None:
         while True:
-            for ear in self._ears.values():
-                self._say_echo(ear.echo)
+            for subscription in self._subscriptions.values():
+                self._say_echo(subscription.echo)
             await asyncio.sleep(ECHO_EVERY_S)
 
     def _say_echo(self, echo: str) -> None:
-        if self._line.open:
-            self._line.publish(echo, _encode(Echo(self._me, echo)))
+        if self._redis.open:
+            self._redis.publish(echo, _encode(Echo(self._me, echo)))
 
     # In.
 
@@ -170,7 +170,7 @@ class RedisBus:
         create_future = asyncio.get_running_loop().create_future
         confirmed = [create_future() for _ in streams]
         self._streams.update(zip(streams, confirmed, strict=True))
-        if not self._ears or self._shards is None:
+        if not self._subscriptions or self._shards is None:
             return  # with all others, at the next connection
         try:
             async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
@@ -180,20 +180,20 @@ class RedisBus:
             log.warning("not_subscribed", error=type(raised).__name__)
 
     def unsubscribe(self, stream: str) -> None:
-        if self._streams.pop(stream, None) is not None and self._ears:
+        if self._streams.pop(stream, None) is not None and self._subscriptions:
             self._tasks.spawn(self._unsubscribe(stream))
 
     async def _unsubscribe(self, stream: str) -> None:
         try:
-            if self._ears and stream not in self._streams:  # nobody came in meanwhile
+            if self._subscriptions and stream not in self._streams:  # nobody came in meanwhile
                 async with asyncio.timeout(SUBSCRIBED_WITHIN_S):
-                    await self._ear_of(stream).unsubscribe(channel_of(stream))
+                    await self._subscription_of(stream).unsubscribe(channel_of(stream))
         except Exception as raised:
             log.warning("not_unsubscribed", error=type(raised).__name__)
 
-    def _ear_of(self, stream: str) -> Ear:
+    def _subscription_of(self, stream: str) -> RedisSubscription:
         assert self._shards is not None  # there are ears
-        return self._ears[self._shards.of(channel_of(stream))]
+        return self._subscriptions[self._shards.of(channel_of(stream))]
 
     async def _listen(self) -> None:
         while True:
@@ -208,39 +208,46 @@ class RedisBus:
         self._shards = await find_shards(self._url, READ_WITHIN_S)
         try:
             async with asyncio.TaskGroup() as group:
-                ears = {node: self._ear_to(node, self._shards) for node in self._shards.nodes}
-                for ear in ears.values():
-                    await ear.subscribe(ear.echo)
-                self._ears = ears  # what comes to be wanted from here on asks itself
-                for ear in ears.values():
-                    group.create_task(self._hear_from(ear))
+                subscriptions = {
+                    node: self._subscription_to(node, self._shards) for node in self._shards.nodes
+                }
+                for subscription in subscriptions.values():
+                    await subscription.subscribe(subscription.echo)
+                self._subscriptions = (
+                    subscriptions  # what comes to be wanted from here on asks itself
+                )
+                for subscription in subscriptions.values():
+                    group.create_task(self._hear_from(subscription))
                 # Everything that is wanted by now.
                 await self._ask_for(list(self._streams), self._shards)
         finally:
-            self._ears = {}
+            self._subscriptions = {}
             with suppress(*FAILURES):
                 await self._shards.close()
 
-    def _ear_to(self, node: Redis, shards: Shards) -> Ear:
+    def _subscription_to(self, node: Redis, shards: Shards) -> RedisSubscription:
         """An ear whose echo goes by this very server."""
         names = (f"{PREFIX}{self._me}:{number}" for number in itertools.count())
         echo = next(name for name in names if shards.of(name) is node)
-        return Ear(node.pubsub(), echo, sharded=shards.sharded)
+        return RedisSubscription(node.pubsub(), echo, sharded=shards.sharded)
 
     async def _ask_for(self, names: list[str], shards: Shards) -> None:
         """Subscribe these streams; one command names channels of one slot only."""
         at_once = 1 if shards.clustered else SUBSCRIBE_AT_ONCE
         for start in range(0, len(names), at_once):
             some = names[start : start + at_once]
-            await self._ear_of(some[0]).subscribe(*(channel_of(name) for name in some))
+            await self._subscription_of(some[0]).subscribe(*(channel_of(name) for name in some))
 
-    async def _hear_from(self, ear: Ear) -> None:
+    async def _hear_from(self, subscription: RedisSubscription) -> None:
         began = time.monotonic()
         while True:
-            message = await ear.next()
+            message = await subscription.next()
             if message is not None:
                 self._take(message)
-            if time.monotonic() - max(self._heard_at.get(ear.echo, 0.0), began) > DEAF_AFTER_S:
+            if (
+                time.monotonic() - max(self._heard_at.get(subscription.echo, 0.0), began)
+                > DEAF_AFTER_S
+            ):
                 raise TimeoutError("this instance does not hear itself")
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -271,7 +278,7 @@ class RedisBus:
             self._rooms.arrived(heard.event)
         else:
             packet = Packet(heard.packet, shed=True, hidden_from=frozenset(heard.hidden_from))
-            self._rooms.whispered(heard.stream, packet)
+            self._rooms.said_ephemerally(heard.stream, packet)
 
 
 def channel_of(stream: str) -> str:

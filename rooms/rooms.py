@@ -2,7 +2,7 @@
 
 Invariants:
 - A stream is kept only while somebody local is in it, and is subscribed on the bus while somebody
-  is in it or listens to its whispers.
+  is in it or listens to its ephemeral events.
 - Entering: register as joining, confirm the subscription, decide on one snapshot what is replayed,
   send it, release. Whatever commits meanwhile is held or is in the snapshot, and the floor drops
   what is in both.
@@ -25,7 +25,7 @@ from rooms.gaps import GAP_WAIT_S, Gaps
 from rooms.listeners import Listeners
 from rooms.member import Member
 from rooms.names import split, stream
-from rooms.packets import Packet, event_packet, whisper_packet
+from rooms.packets import Packet, ephemeral_packet, event_packet
 from rooms.replay import Entered, ReplayLimits, Wanted, read_entries, replay
 from rooms.stream import Stream, joins_elsewhere, puts_out
 from rooms.tasks import Tasks
@@ -90,7 +90,7 @@ class Rooms:
         if found.gap:
             self._gaps.catch_up(found, event.seq, wait_s=GAP_WAIT_S)
 
-    def whisper(
+    def publish_ephemeral(
         self,
         namespace: str,
         room: str,
@@ -100,20 +100,20 @@ class Rooms:
         hidden_from: Collection[str] = (),
     ) -> None:
         """Say something unstored to who is in a room, or only listens to it."""
-        packet = whisper_packet(namespace, room, name, data, hidden_from)
-        self._bus.publish_whisper(stream(namespace, room), packet)
-        self.whispered(stream(namespace, room), packet, skip)
+        packet = ephemeral_packet(namespace, room, name, data, hidden_from)
+        self._bus.publish_ephemeral(stream(namespace, room), packet)
+        self.said_ephemerally(stream(namespace, room), packet, skip)
 
-    def whispered(self, name: str, packet: Packet, skip: object | None = None) -> None:
-        """A whisper from here or from the bus."""
+    def said_ephemerally(self, name: str, packet: Packet, skip: object | None = None) -> None:
+        """An ephemeral event from here or from the bus."""
         if (found := self._streams.get(name)) is not None:
             found.say(packet, skip)
         if listeners := self._listeners.get(name):
             listeners.told_at = monotonic()
             listeners.tell(packet, skip)
 
-    def retell(self, name: str, packet: Packet, read_at: float) -> None:
-        """Say to the listeners here what a lost whisper would have said, unless they heard it.
+    def resync(self, name: str, packet: Packet, read_at: float) -> None:
+        """Send a lost ephemeral event to the listeners here, unless they got it already.
 
         What was read (at `read_at`, monotonic) before they heard anything else may be out of date.
         """
@@ -160,10 +160,10 @@ class Rooms:
         return lambda: self._let_in(member, name, floor)
 
     async def listen(self, member: Member, names: list[str]) -> Callable[[], None]:
-        """Let `member` hear the whispers of rooms; returns when it hears them from everywhere.
+        """Let `member` get the ephemeral events of rooms; returns when all instances send them.
 
-        To be called once the member has read how things are: what was whispered since is then said
-        to it again, for what it read may be older.
+        The returned function sends those of the meantime again. Call it once the member has read
+        the present state, which may be older than they are.
         """
         began = monotonic()
         if member.gone:

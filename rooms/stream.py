@@ -124,7 +124,7 @@ class Stream:
         return [m for m, floor in self.members.items() if m.user_id == user_id and floor < seq]
 
     def say(self, packet: Packet, skip: object | None) -> None:
-        """A whisper to all who are in (of which they may be joining, and then miss it)."""
+        """An ephemeral event to all who are in (of which they may be joining, and then miss it)."""
         for member in self.members:
             if member is not skip and member.user_id not in packet.hidden_from:
                 member.send(packet)

@@ -14,7 +14,7 @@ import structlog
 from handlers import READERS, SYSTEMS
 from handlers.kit.context import Context
 from handlers.kit.ids import new_id
-from handlers.kit.kernel import Actor, Kernel, Origin, Stored, Wake, Whisper
+from handlers.kit.kernel import Actor, EphemeralEvent, Kernel, Origin, Stored, Wake
 from handlers.kit.keys import Keys
 from handlers.kit.rates import Rate
 from handlers.kit.registry import Registry, load_domains
@@ -24,17 +24,17 @@ from handlers.platform.previews.public import PublicWeb
 from handlers.platform.send.mail import Mailer, by_smtp, to_folder
 from rooms.bus import Bus, InProcessBus
 from rooms.redis_bus import RedisBus
-from rooms.redis_line import Line
+from rooms.redis_client import RedisClient
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
 from server.backfilling import Backfilling
 from server.capacity import Bounds, Capacity
 from server.connection_admission import ConnectionAdmission
+from server.connection_gate import ConnectionGate
 from server.control import Control
 from server.devices import Devices
 from server.dispatch import Dispatcher
-from server.doorman import Doorman
 from server.drain import Drain, Orders
 from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
@@ -45,19 +45,19 @@ from server.interpreter import (
     spare_what_is_loaded,
     take_short_turns,
 )
+from server.last_seen import LastSeen
 from server.limits import Limits
 from server.logs import tell_loop_error
 from server.places import Places
 from server.rates import RateLimit
 from server.registration import Registration
 from server.rejections import Rejections
-from server.relay import Patience, Relay
-from server.retelling import Retelling
+from server.relay import Relay, RetryPolicy
+from server.resync import Resync
 from server.sandbox.sandbox import Sandbox
 from server.session import People
 from server.settings import Settings
 from server.shared_rates import SharedRates
-from server.sightings import Sightings
 from server.socket import Sockets
 from server.systems import waiting_events
 from server.telemetry import Metrics
@@ -98,8 +98,8 @@ class App:
         environment = settings.environment
         redis_url = environment.redis_url
         self.bus: Bus = RedisBus(redis_url) if redis_url else InProcessBus()
-        self._line = Line(redis_url) if redis_url else None
-        self.limits = make_limits(settings, self.all_domains.rates, self._line)
+        self._redis = RedisClient(redis_url) if redis_url else None
+        self.limits = make_limits(settings, self.all_domains.rates, self._redis)
         self.sandbox = Sandbox(self.metrics, READERS, self.limits)
         self.kernel = self._make_kernel()
         self.rejections = Rejections(self.metrics)
@@ -113,16 +113,16 @@ class App:
         self.kernel.audience = Audience(self.rooms)
         self.registration = Registration(self.kernel, self.registry, self.metrics)
         tries = environment.consumer_tries
-        patience = Patience(tries, environment.consumer_backoff_s)
-        self.relay = Relay(self.kernel, self.registry, self.metrics, patience)
+        retry_policy = RetryPolicy(tries, environment.consumer_backoff_s)
+        self.relay = Relay(self.kernel, self.registry, self.metrics, retry_policy)
         self.backfilling = Backfilling(self.kernel, self.registry, self.metrics, tries)
         self.timers = Timers(self.kernel, waiting_events(settings.systems))
         self.admission = Admission(self.kernel)
         people = People()
         others = partial(list_others, self.kernel)
         cap = environment.sockets_per_person
-        self.devices = Devices(self.kernel, people, cap, self._line, others)
-        self.doorman = Doorman(
+        self.devices = Devices(self.kernel, people, cap, self._redis, others)
+        self.gate = ConnectionGate(
             self.kernel,
             self.registry,
             self.rooms,
@@ -133,14 +133,14 @@ class App:
         )
         self.dispatcher = Dispatcher(self.kernel, self.registry, self.limits, self.metrics)
         arrivals = ConnectionAdmission(settings, self.capacity, self.limits, self.rejections)
-        self.sockets = Sockets(settings, self.dispatcher, self.doorman, self.metrics, arrivals)
-        self.doorman.end = self.sockets.end
-        self.control = Control(self.doorman)
+        self.sockets = Sockets(settings, self.dispatcher, self.gate, self.metrics, arrivals)
+        self.gate.end = self.sockets.end
+        self.control = Control(self.gate)
         self.heartbeat = Heartbeat(self.kernel, self.sockets.cut_all)
         self._drain = Drain(self.sockets, others, environment.drain_s)
         self.housekeeping = Housekeeping(self.kernel, self.all_domains.retentions)
-        self.sightings = Sightings(self.kernel, people)
-        self.retelling = Retelling(self.kernel, self.registry, self.rooms)
+        self.last_seen = LastSeen(self.kernel, people)
+        self.resync = Resync(self.kernel, self.registry, self.rooms)
         self.database.committed = self._committed
         self.database.waits.waited = self.metrics.database_waits.add
         self.web = build_web(self)
@@ -160,7 +160,7 @@ class App:
             roles=self.all_domains.roles,
             instance_id=new_id(self.clock.now()),
             mailer=Mailer(carry, settings.environment.mail_from, self.clock),
-            providers=Providers(settings.houses),
+            providers=Providers(settings.providers),
             places=Places(settings.environment.places_file),
             pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})", self.sandbox),
             objects=make_objects(settings, keys),
@@ -175,11 +175,11 @@ class App:
         await migrate(self.database)
         await self.database.start()
         fresh = str(uuid.uuid4())
-        self.doorman.epoch = await self.database.transact(lambda tx: get_epoch(tx, fresh))
+        self.gate.epoch = await self.database.transact(lambda tx: get_epoch(tx, fresh))
         await self.kernel.objects.start()
         await self.rooms.start()
-        if self._line is not None:
-            await self._line.start()
+        if self._redis is not None:
+            await self._redis.start()
         await self.devices.start()
         await self.control.start(self.rooms)
         await self.heartbeat.start()
@@ -188,8 +188,8 @@ class App:
         await self.backfilling.start()
         await self.timers.start()
         await self.housekeeping.start()
-        await self.retelling.start()
-        await self.sightings.start()
+        await self.resync.start()
+        await self.last_seen.start()
         await self.rejections.start()
         await self.sockets.start()
         log.info("started", instance=self.kernel.instance_id)
@@ -202,11 +202,11 @@ class App:
     async def stop(self) -> None:
         """Close the door first, then the parts in the reverse order; also after half a start."""
         self.stopping = True
-        await self.doorman.stop()
+        await self.gate.stop()
         await self.sockets.stop()
         await self.rejections.stop()
-        await self.sightings.stop()
-        await self.retelling.stop()
+        await self.last_seen.stop()
+        await self.resync.stop()
         await self.housekeeping.stop()
         await self.heartbeat.stop()
         await self.timers.stop()
@@ -214,8 +214,8 @@ class App:
         await self.relay.stop()
         await self.registration.stop()
         await self.devices.stop()
-        if self._line is not None:
-            await self._line.stop()
+        if self._redis is not None:
+            await self._redis.stop()
         await self.rooms.stop()
         await self.kernel.providers.stop()
         await self.kernel.pages.stop()
@@ -237,8 +237,8 @@ class App:
         elif isinstance(effect, Wake):
             self.relay.wake(effect)
             self.timers.wake(effect)
-        elif isinstance(effect, Whisper):
-            self.kernel.audience.whisper(effect)  # type: ignore[union-attr]
+        elif isinstance(effect, EphemeralEvent):
+            self.kernel.audience.publish_ephemeral(effect)  # type: ignore[union-attr]
 
     def _tell(self, event: Numbered) -> None:
         self.control.committed(event)
@@ -262,18 +262,18 @@ class Audience:
     async def listen(self, socket: Any, stream_names: list[str]) -> Callable[[], None]:
         return await self._rooms.listen(socket, stream_names)
 
-    def whisper(self, whisper: Whisper) -> None:
-        self._rooms.whisper(
-            whisper.namespace,
-            whisper.room,
-            whisper.name,
-            whisper.data,
-            whisper.skip,
-            whisper.hidden_from,
+    def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None:
+        self._rooms.publish_ephemeral(
+            ephemeral.namespace,
+            ephemeral.room,
+            ephemeral.name,
+            ephemeral.data,
+            ephemeral.skip,
+            ephemeral.hidden_from,
         )
 
 
-def make_limits(settings: Settings, declared: dict[str, Rate], line: Line | None) -> Limits:
+def make_limits(settings: Settings, declared: dict[str, Rate], redis: RedisClient | None) -> Limits:
     """The server's own rates, and those that the kit and domains declare, as they are set.
 
     Raises WrongDeclaration for a rate by a name of the server's own.
@@ -283,7 +283,7 @@ def make_limits(settings: Settings, declared: dict[str, Rate], line: Line | None
         if name in rates:
             raise WrongDeclaration(f"rate {name} is one of the server's own")
         rates[name] = RateLimit(*rate.limit(settings.declared))
-    shared = SharedRates(line) if line is not None else None
+    shared = SharedRates(redis) if redis is not None else None
     of_addresses = [name for name, rate in declared.items() if rate.of == "address"]
     on = settings.environment.limits == "default"
     return Limits(rates, shared, on=on, of_addresses=of_addresses)

@@ -20,9 +20,9 @@ from handlers.kit.kernel import Kernel, Origin
 from handlers.kit.registry import Registry
 from rooms.tasks import Tasks
 from server.logs import where
+from server.periodic import run_job
 from server.registration import names_served
 from server.relay import decode_event
-from server.rounds import take_round
 from server.telemetry import Metrics
 from storage.engine.database import Queries, StorageUnavailable
 from storage.events import backfills, deliveries
@@ -143,7 +143,7 @@ class Backfilling:
             event = decode_event(self._kernel, StoredEvent(**fields))
         except Exception:
             return True  # its delivery fails and is parked, which an operator sees
-        return consumer.heeds(self._kernel.rules, event)
+        return consumer.filter(self._kernel.rules, event)
 
     def _ask(self, queries: Queries, consumer: Consumer, before: Backfill) -> Told:
         """What the consumer's domain says; it is stored as events that only this one is told."""
@@ -152,7 +152,7 @@ class Backfilling:
         page = consumer.rebuild(tx, before.after, self._size)
         if len(page.events) > self._size or page.after == before.after:
             raise ValueError(f"{consumer.name} gave a page that is too long or does not go on")
-        heeded = [one for one in page.events if consumer.heeds(self._kernel.rules, one)]
+        heeded = [one for one in page.events if consumer.filter(self._kernel.rules, one)]
         records = [tx.record_of(event) for event in heeded]
         backfills.insert_told_events(queries, records, consumer.name)
         tx.flush()
@@ -180,5 +180,5 @@ class Backfilling:
 
     async def _keep_looking(self) -> None:
         while True:
-            await take_round(self.run())
+            await run_job(self.run())
             await asyncio.sleep(LOOK_EVERY_S)

@@ -11,7 +11,7 @@ from rooms.names import stream
 from rooms.packets import Packet
 from rooms.replay import Wanted
 from rooms.rooms import Rooms
-from server.doorman import Doorman
+from server.connection_gate import ConnectionGate
 from storage.events.log import Numbered
 
 EVENTS = {event.NAME: event for event in (SessionEnded, RolesChanged)}
@@ -25,8 +25,8 @@ class Control:
     user_id = None
     gone = False
 
-    def __init__(self, doorman: Doorman) -> None:
-        self._doorman = doorman
+    def __init__(self, gate: ConnectionGate) -> None:
+        self._gate = gate
 
     async def start(self, rooms: Rooms) -> None:
         """Follow the control stream from its head on."""
@@ -46,9 +46,9 @@ class Control:
     def apply(self, name: str, data: str) -> None:
         event = msgspec.json.decode(data, type=EVENTS[name])
         if isinstance(event, SessionEnded):
-            self._doorman.session_ended(event.session_id, event.reason)
+            self._gate.session_ended(event.session_id, event.reason)
         elif isinstance(event, RolesChanged):
-            self._doorman.roles_changed(event.user_id, frozenset(event.roles))
+            self._gate.roles_changed(event.user_id, frozenset(event.roles))
 
     async def caught_up(self) -> None:
         """It reads at once."""

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from handlers.kit.kernel import Kernel
-from rooms.redis_line import Line
+from rooms.redis_client import RedisClient
 from rooms.tasks import Tasks
 from server.session import People
 from storage.engine.database import StorageUnavailable
@@ -40,20 +40,25 @@ class Devices:
     """Keeps the cap on connections of one person."""
 
     def __init__(
-        self, kernel: Kernel, people: People, cap: int, line: Line | None, others: ListOthers
+        self,
+        kernel: Kernel,
+        people: People,
+        cap: int,
+        redis: RedisClient | None,
+        others: ListOthers,
     ) -> None:
         self._kernel = kernel
         self._people = people
         self._cap = cap
-        self._line = line
+        self._redis = redis
         self._list_others = others
         self._coming: Counter[str] = Counter()
         self._unwritten: dict[str, None] = {}
         self._tasks = Tasks()
 
     async def start(self) -> None:
-        if self._line is not None:
-            self._tasks.spawn(self._keep_writing(self._line))
+        if self._redis is not None:
+            self._tasks.spawn(self._keep_writing(self._redis))
 
     async def stop(self) -> None:
         await self._tasks.end()
@@ -74,14 +79,14 @@ class Devices:
 
     def changed(self, user_id: str) -> None:
         """A connection of this person ended, or did not come about."""
-        if self._line is not None and len(self._unwritten) < UNWRITTEN_MAX:
+        if self._redis is not None and len(self._unwritten) < UNWRITTEN_MAX:
             self._unwritten[user_id] = None
 
     async def _admits(self, user_id: str, here: int) -> bool:
-        if self._line is None:
+        if self._redis is None:
             return True
         key = PREFIX + user_id
-        answers = await self._line.ask(
+        answers = await self._redis.ask(
             key,
             ("HSET", key, self._kernel.instance_id, here),
             ("EXPIRE", key, KEPT_S),
@@ -106,7 +111,7 @@ class Devices:
             return None
         return {instance.encode() for instance in living}
 
-    async def _keep_writing(self, line: Line) -> None:
+    async def _keep_writing(self, redis: RedisClient) -> None:
         rounds = 0
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
@@ -116,16 +121,16 @@ class Devices:
                 for user_id in self._people:
                     self.changed(user_id)
             for user_id in list(self._unwritten)[:WRITE_AT_ONCE]:
-                if not await self._write(line, user_id):
+                if not await self._write(redis, user_id):
                     break
 
-    async def _write(self, line: Line, user_id: str) -> bool:
+    async def _write(self, redis: RedisClient, user_id: str) -> bool:
         """Write what is so now; False when Redis is away."""
         key, own = PREFIX + user_id, self._kernel.instance_id
         self._unwritten.pop(user_id, None)  # whatever changes from here on is written again
         here = self._people.count(user_id) + self._coming[user_id]
         change = ("HSET", key, own, here) if here else ("HDEL", key, own)
-        if await line.ask(key, change, ("EXPIRE", key, KEPT_S)) is None:
+        if await redis.ask(key, change, ("EXPIRE", key, KEPT_S)) is None:
             self.changed(user_id)
             return False
         return True

@@ -183,12 +183,12 @@ async def carry_out(command: Command, context: Context, request: Any) -> Any:
     return view
 
 
-def authorise(door: Command | Route, actor: Actor | None) -> None:
+def authorise(endpoint: Command | Route, actor: Actor | None) -> None:
     """Raises Forbidden unless `actor` (None: a visitor) may use this command or route at all."""
     if actor is None:
-        if not door.visitors:
+        if not endpoint.visitors:
             raise Forbidden("Sign in first.")
-    elif door.roles and not door.roles & actor.roles:
+    elif endpoint.roles and not endpoint.roles & actor.roles:
         raise Forbidden
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from handlers.kit.rest import BODY
 from server.aiohttp_internals import Frames, TransportTaken
-from server.departures import Departures
+from server.disconnects import Disconnects
 from server.engineio_internals import PING, EngineServer, EngineSocket, Packet
 from server.frame_buffer import Round
 from server.logs import where
@@ -43,7 +43,7 @@ class Engine(EngineServer):
         super().__init__(WebSocket, with_body, ping, **options)
         self.round = Round()
         self.frames = Frames(self.max_http_buffer_size)
-        self.departures = Departures()
+        self.disconnects = Disconnects()
         self.on_message: Callable[[str, str], Waiting | None] | None = None
         self.on_malformed: Callable[[str], None] | None = None
         self.allows_origin: Callable[[str, web.Request], bool] = lambda origin, request: False

@@ -21,7 +21,7 @@ from handlers.kit.kernel import Kernel
 from handlers.kit.registry import Registry
 from handlers.kit.uniqueness import WrongDeclaration
 from rooms.tasks import Tasks
-from server.rounds import take_round
+from server.periodic import run_job
 from server.telemetry import Metrics
 from storage.engine.database import Queries
 from storage.events import backfills, consumers
@@ -127,4 +127,4 @@ class Registration:
     async def _keep_confirming(self) -> None:
         while True:
             await asyncio.sleep(CONFIRM_EVERY_S)
-            await take_round(self.confirm())
+            await run_job(self.confirm())

@@ -33,8 +33,8 @@ from handlers.kit.kernel import Kernel, Origin, Wake
 from handlers.kit.registry import Registry
 from rooms.tasks import Tasks
 from server.logs import where
+from server.periodic import run_job
 from server.registration import names_served
-from server.rounds import take_round
 from server.telemetry import Metrics
 from storage.engine.database import Queries, StorageUnavailable
 from storage.engine.isolation import is_serializable
@@ -60,7 +60,7 @@ RENEW_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often a delivery is tried, and the first pause between two tries."""
 
     tries: int
@@ -99,7 +99,7 @@ class Relay:
     """The workers of one instance."""
 
     def __init__(
-        self, kernel: Kernel, registry: Registry, metrics: Metrics, patience: Patience
+        self, kernel: Kernel, registry: Registry, metrics: Metrics, retry_policy: RetryPolicy
     ) -> None:
         self._kernel = kernel
         self._consumers = registry.consumers
@@ -109,7 +109,7 @@ class Relay:
             (name, *one.formerly) for name, one in self._consumers.items() if one.formerly
         ]
         self._metrics = metrics
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._active: dict[Queue, bool] = {}
         self._trying: dict[Queue, Attempt] = {}
         self._slots = asyncio.Semaphore(WORKERS_MAX)
@@ -294,8 +294,8 @@ class Relay:
         attempts = lowest.attempts + (
             0 if consumer.outbound else 1
         )  # its lease has counted it already
-        parked = attempts >= self._patience.tries
-        pause_s = self._patience.pause_s(attempts)
+        parked = attempts >= self._retry_policy.tries
+        pause_s = self._retry_policy.pause_s(attempts)
         deliveries.postpone(
             queries,
             Queue(lowest.consumer, queue.order_key),
@@ -361,13 +361,13 @@ class Relay:
 
     async def _keep_sweeping(self) -> None:
         while True:
-            await take_round(self.sweep())
+            await run_job(self.sweep())
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _keep_serving_backlog(self) -> None:
         while True:
             self._more_backlog = 0
-            await take_round(self._note_backlog())
+            await run_job(self._note_backlog())
             await asyncio.sleep(BACKLOG_PAUSE_S if self._more_backlog else SWEEP_EVERY_S)
 
     async def _note_backlog(self) -> None:

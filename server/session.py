@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from server.wire import ClientPacket
 
 WAITING_COMMANDS_MAX = 100
-STAYS_MAX = 100
+LEASES_MAX = 100
 LISTENS_MAX = 1_000
 NEVER_GIVEN = 2**60
 """Stands for a number beyond every head: who names it is told that nothing is recovered."""
@@ -95,9 +95,9 @@ class Socket:
     """One namespace of a connection: a member of rooms, with a queue of commands in order."""
 
     __slots__ = (
-        "attends",
         "connection",
         "known",
+        "leases",
         "listens",
         "namespace",
         "refused_at_once",
@@ -112,7 +112,7 @@ class Socket:
         self.namespace = namespace
         self.sid = sid
         self.known = known
-        self.attends: dict[str, str] = {}
+        self.leases: dict[str, str] = {}
         """The stay's id by what it is at."""
         self.listens: set[str] = set()
         self.waiting: deque[ClientPacket] = deque()
@@ -152,14 +152,14 @@ class Socket:
     def cut(self, reason: str) -> None:
         self.connection.cut()
 
-    def attend(self, subject: str, stay_id: str) -> str:
+    def hold_lease(self, subject: str, lease_id: str) -> str:
         """Note a stay, one a subject, and give its id; raises TooMany."""
-        if subject not in self.attends and len(self.attends) >= STAYS_MAX:
-            raise TooMany(details={"limit": STAYS_MAX})
-        return self.attends.setdefault(subject, stay_id)
+        if subject not in self.leases and len(self.leases) >= LEASES_MAX:
+            raise TooMany(details={"limit": LEASES_MAX})
+        return self.leases.setdefault(subject, lease_id)
 
     def listen(self, streams: list[str]) -> None:
-        """Note the streams whose whispers it hears, all of them or none; raises TooMany."""
+        """Note the streams whose ephemeral events it hears, all of them or none; raises TooMany."""
         more = self.listens.union(streams)
         if len(more) > LISTENS_MAX:
             raise TooMany(details={"limit": LISTENS_MAX})

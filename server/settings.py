@@ -22,7 +22,12 @@ from handlers.kit.registry import Registry, load_domains
 from handlers.kit.rules import Rules
 from handlers.kit.settings import Setting, UnusableSetting, fill, settings_of
 from handlers.kit.uniqueness import Names
-from handlers.platform.identities.public import House, HouseSettings, ProviderName, house_of
+from handlers.platform.identities.public import (
+    ProviderConfig,
+    ProviderName,
+    ProviderSettings,
+    provider_config,
+)
 from handlers.platform.send.mail import read_mail_url
 from server import setting_values
 from server.origins import Origins, origin_of
@@ -81,7 +86,7 @@ class Environment(msgspec.Struct, frozen=True):
         tuple[str, ...], Meta(description="networks whose X-Forwarded-For counts, with commas")
     ] = ()
     oauth_providers: Annotated[
-        dict[ProviderName, HouseSettings],
+        dict[ProviderName, ProviderSettings],
         Meta(description="google, apple, facebook and others to sign in with, as JSON (README)"),
     ] = msgspec.field(default_factory=dict)
     places_file: Annotated[
@@ -151,7 +156,7 @@ class Settings:
         self.data_dir = Path(environment.data_dir)
         self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
-        self.houses = _houses(environment.oauth_providers)
+        self.providers = _providers(environment.oauth_providers)
         self.filter = _filter(domains, rules)
         self.systems = _systems(environment.systems)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
@@ -246,9 +251,9 @@ def describe_settings() -> str:
     return "\n".join(["Settings (environment variables):", "", *lines])
 
 
-def _houses(providers: Mapping[str, HouseSettings]) -> tuple[House, ...]:
+def _providers(providers: Mapping[str, ProviderSettings]) -> tuple[ProviderConfig, ...]:
     try:
-        return tuple(house_of(name, said) for name, said in providers.items())
+        return tuple(provider_config(name, said) for name, said in providers.items())
     except ValueError as error:
         raise WrongSetting(f"{PREFIX}OAUTH_PROVIDERS: {error}") from None
 

@@ -2,7 +2,7 @@
 
 import math
 
-from rooms.redis_line import Line
+from rooms.redis_client import RedisClient
 from server.rates import RateLimit, waiting_s
 
 PREFIX = "parley:rate:"
@@ -23,15 +23,15 @@ return 0
 class SharedRates:
     """Token buckets like `server/rates.py`'s, each one for all instances."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, redis: RedisClient) -> None:
+        self._redis = redis
 
     async def take(self, rate: str, key: str, limit: RateLimit, count: int = 1) -> float | None:
         """Take `count` tokens: 0.0, or the seconds until there is one; None when Redis is away."""
         name = f"{PREFIX}{rate}:{key}"
         each_us = math.ceil(1_000_000 / limit.per_s)
         values = (each_us, limit.burst, count)
-        answer = await self._line.ask(name, ("EVAL", _TAKE, 1, name, *values))
+        answer = await self._redis.ask(name, ("EVAL", _TAKE, 1, name, *values))
         if answer is None:
             return None
         return waiting_s(answer[0] / 1_000_000)

@@ -24,8 +24,8 @@ from handlers.kit.kernel import Origin
 from rooms.packets import Packet
 from rooms.tasks import Tasks
 from server.connection_admission import ConnectionAdmission
+from server.connection_gate import ConnectionGate
 from server.dispatch import Dispatcher
-from server.doorman import Doorman
 from server.engine import Engine, never_asked_later
 from server.logs import transport_logger
 from server.rest import device_of
@@ -69,7 +69,7 @@ class Sockets:
         self,
         settings: Settings,
         dispatcher: Dispatcher,
-        doorman: Doorman,
+        gate: ConnectionGate,
         metrics: Metrics,
         admission: ConnectionAdmission,
     ) -> None:
@@ -84,7 +84,7 @@ class Sockets:
             http_compression=False,
         )
         self._settings = settings
-        self._doorman = doorman
+        self._gate = gate
         self._metrics = metrics
         self._admission = admission
         self._connections: dict[str, Connection] = {}
@@ -92,7 +92,7 @@ class Sockets:
         """Connections, each with a namespace that it is about to enter."""
         self._deserted = asyncio.Event()
         self._tasks = Tasks()
-        self._workers = Workers(dispatcher, doorman, admission, self._tasks)
+        self._workers = Workers(dispatcher, gate, admission, self._tasks)
         self._tidying = Tasks()
         self.eio.on_message = self._hear
         self.eio.on_malformed = self._strike_by_id
@@ -189,7 +189,7 @@ class Sockets:
             connection.reaper.cancel()
         for socket in list(connection.sockets.values()):
             self._forget(socket)
-        self._doorman.gone(connection)
+        self._gate.gone(connection)
         if not self._connections:
             self._deserted.set()
 
@@ -268,7 +268,7 @@ class Sockets:
         self, connection: Connection, packet: ClientPacket
     ) -> Coroutine[Any, Any, None]:
         """Enter a namespace, unless this is asked for too often; who goes on then is cut off."""
-        named = len(since_of(auth_of(packet.data), self._doorman.epoch).numbers)
+        named = len(since_of(auth_of(packet.data), self._gate.epoch).numbers)
         wait_s = self._admission.charge_entry(connection, named)
         if not wait_s:
             return self._enter(connection, packet.namespace, packet.data)
@@ -305,7 +305,7 @@ class Sockets:
         """The socket of a namespace, None when the client is gone; raises Refusal."""
         try:
             async with asyncio.timeout(ADMIT_WITHIN_S), connection.admitting:
-                known = await self._doorman.admit(connection, namespace, auth)
+                known = await self._gate.admit(connection, namespace, auth)
         except TimeoutError:
             raise Unavailable(retry_after_s=1) from None
         except Refusal:
@@ -316,7 +316,7 @@ class Sockets:
         if auth.get("since") and (wait_s := self._admission.replay_wait(connection, known=known)):
             raise RateLimited(retry_after_s=wait_s)
         if connection.gone:
-            self._doorman.gone(connection)
+            self._gate.gone(connection)
             return None
         socket = Socket(connection, namespace, self.eio.generate_id(), known=known)
         connection.sockets[namespace] = socket
@@ -327,9 +327,9 @@ class Sockets:
         socket.connection.sockets.pop(socket.namespace, None)
         socket.waiting.clear()
         self._metrics.sockets.dec()
-        self._doorman.left(socket)
+        self._gate.left(socket)
         if socket.worker is None:
-            self._doorman.depart(socket)
+            self._gate.disconnect(socket)
         else:
             socket.connection.still_working += 1
 

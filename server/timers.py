@@ -21,7 +21,7 @@ from handlers.kit.context import Transaction
 from handlers.kit.contract import event_stored_as
 from handlers.kit.kernel import Kernel, Origin, Wake
 from rooms.tasks import Tasks
-from server.rounds import take_round
+from server.periodic import run_job
 from storage.engine.database import Queries, StorageUnavailable
 from storage.events import timers
 
@@ -86,7 +86,7 @@ class Timers:
     async def _keep_firing(self) -> None:
         while True:
             self._set.clear()
-            await take_round(self._fire_until_next())
+            await run_job(self._fire_until_next())
             wait_s = LOOK_EVERY_S
             if self._next is not None:
                 until = (self._next - self._kernel.clock.now()).total_seconds()

@@ -4,8 +4,8 @@ Invariants:
 - What is sent to a connection leaves in the order of the calls. A ready-made frame is handed to the
   websocket only while that is idle and no message waits in the queue. Otherwise it joins the queue.
 - The queue goes on at the pace of the reader; `caught_up` waits for it, and so does a long replay.
-- A client that does not read costs about `UNSENT_MAX` bytes of memory: whispers are shed at half
-  of it, and at the limit the connection is cut. It recovers by number.
+- A client that does not read costs about `UNSENT_MAX` bytes of memory: ephemeral events are shed
+  at half of it, and at the limit the connection is cut. It recovers by number.
 """
 
 import asyncio

@@ -291,7 +291,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         """What carried the connection takes it along."""
         if self._carries:
             self._carries = False
-            self._server.departures.add(self)
+            self._server.disconnects.add(self)
 
     async def leave(self) -> None:
         """The connection is over."""

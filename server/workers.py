@@ -17,8 +17,8 @@ from handlers.kit.errors import RateLimited, Refusal
 from rooms.packets import Packet
 from rooms.tasks import Tasks
 from server.connection_admission import ConnectionAdmission
+from server.connection_gate import ConnectionGate
 from server.dispatch import Dispatcher, Incoming, error_body
-from server.doorman import Doorman
 from server.logs import where
 from server.session import WAITING_COMMANDS_MAX, Socket
 from server.wire import ClientPacket, ack_text
@@ -38,12 +38,12 @@ class Workers:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        doorman: Doorman,
+        gate: ConnectionGate,
         admission: ConnectionAdmission,
         tasks: Tasks,
     ) -> None:
         self._dispatcher = dispatcher
-        self._doorman = doorman
+        self._gate = gate
         self._admission = admission
         self._tasks = tasks
 
@@ -72,7 +72,7 @@ class Workers:
         """Serve a socket until nothing waits; its first job is to enter its rooms."""
         try:
             if entering is not None:
-                entered = await self._doorman.let_in(socket, entering)
+                entered = await self._gate.let_in(socket, entering)
                 self._admission.charge_entered(socket.connection, entered, known=socket.known)
             while socket.waiting:
                 await self._answer(socket, socket.waiting.popleft())
@@ -85,8 +85,8 @@ class Workers:
             socket.worker = None
             if socket.gone:  # it went away meanwhile; what its last command began ends now
                 socket.connection.still_working -= 1
-                self._doorman.left(socket)
-                self._doorman.depart(socket)
+                self._gate.left(socket)
+                self._gate.disconnect(socket)
 
     async def _answer(self, socket: Socket, packet: ClientPacket) -> None:
         assert packet.data is not None  # it was taken in as an event

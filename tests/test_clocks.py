@@ -23,7 +23,7 @@ OTHER_CLOCKS = {
 }
 
 
-def readings(source: str) -> Iterator[int]:
+def normalized_forms(source: str) -> Iterator[int]:
     """The lines that read the machine's clock."""
     for node in ast.walk(parse(source)):
         if isinstance(node, ast.Call):
@@ -37,7 +37,7 @@ def test_only_what_has_another_clock_reads_the_machines():
     for file in sorted(TESTS.rglob("*.py")):
         path = file.relative_to(TESTS)
         known = {str(path), path.parts[0]} & set(OTHER_CLOCKS)
-        if any(readings(file.read_text())):
+        if any(normalized_forms(file.read_text())):
             assert known, f"tests/{path} reads the machine's clock; ask world.clock.now()"
             reading |= known
     assert reading == set(OTHER_CLOCKS), "the list has files that need not be there"
@@ -45,5 +45,5 @@ def test_only_what_has_another_clock_reads_the_machines():
 
 def test_a_reading_is_found_however_it_is_written():
     found = "import time\ntime.time()\ndatetime.now(UTC)\ndatetime.datetime.now()\nSystemClock()\n"
-    assert list(readings(found)) == [2, 3, 4, 5]
-    assert list(readings("world.clock.now()\ntime.monotonic()\n")) == []
+    assert list(normalized_forms(found)) == [2, 3, 4, 5]
+    assert list(normalized_forms("world.clock.now()\ntime.monotonic()\n")) == []

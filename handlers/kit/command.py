@@ -13,7 +13,7 @@ from handlers.kit.context import Context
 from handlers.kit.contract import Change, Event, Request, View
 from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
-from handlers.kit.kernel import Heeds
+from handlers.kit.kernel import EventFilter
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
 VARIABLE = re.compile(r"\{[^{}:]*(:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
@@ -26,7 +26,7 @@ OUTSIDE_WITHIN_S = 45.0
 
 @dataclass(frozen=True)
 class Command:
-    """One door: everything that dispatching, the catalog and the tests need to know of it."""
+    """One command: everything that dispatching, the catalog and the tests need to know of it."""
 
     namespace: str
     name: str
@@ -91,7 +91,7 @@ class Consumer:
     run: Callable[..., Any]
     outbound: bool
     backfill: bool
-    heeds: Heeds
+    filter: EventFilter
     within_s: float = OUTSIDE_WITHIN_S
     """How long an outbound one may take; one that may take longer waits in a line of its own."""
     formerly: tuple[str, ...] = ()

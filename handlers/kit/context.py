@@ -2,7 +2,7 @@
 
 Invariants:
 - A plain function has no effect but through its `Transaction`: statements run at once, events,
-  timers and whispers are handed on after the commit. It may be run again from the start.
+  timers and ephemeral events are handed on after the commit. It may be run again from the start.
 - Numbers are taken when the function is done (`flush`), so the locks on stream heads are short.
 - With a `request_id`, the claim, the change and its answer are one transaction; a command of
   several transactions names those before the last one (`handlers/kit/idempotency.py`).
@@ -23,7 +23,7 @@ from handlers.kit.cost import Spent
 from handlers.kit.errors import Refusal
 from handlers.kit.idempotency import Attempt, Held, close, to_its_outcome, while_renewing
 from handlers.kit.ids import new_id
-from handlers.kit.kernel import Actor, Audience, Kernel, Origin, Stored, Wake, Whisper
+from handlers.kit.kernel import Actor, Audience, EphemeralEvent, Kernel, Origin, Stored, Wake
 from rooms.names import stream
 from storage.engine.database import Kind, Queries, StorageUnavailable
 from storage.engine.isolation import is_serializable
@@ -105,9 +105,9 @@ class Transaction:
         """The last number of a room: what a query that returns its state reflects."""
         return events.get_head(self, stream(namespace, room))
 
-    def whisper(self, whisper: Whisper) -> None:
+    def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None:
         """Say something unstored to a room, after the commit."""
-        self.effects.append(whisper)
+        self.effects.append(ephemeral)
 
     def flush(self) -> None:
         """Store what was said, with its numbers; called once, at the end."""
@@ -148,7 +148,7 @@ class Transaction:
 
     def _consumers_of(self, event: Event) -> tuple[str, ...]:
         hearers = self.kernel.hearers.get(type(event), ())
-        return tuple(one.name for one in hearers if one.heeds(self.rules, event))
+        return tuple(one.name for one in hearers if one.filter(self.rules, event))
 
 
 Plain = Callable[Concatenate[Transaction, P], T]
@@ -172,7 +172,7 @@ class Context:
     """What its transactions have cost so far."""
     when_done: list[Callable[[], None]] = field(default_factory=list)
     """What happens once the command is done, by this attempt or by an earlier one."""
-    _attended: list[str] = field(default_factory=list)
+    _leased: list[str] = field(default_factory=list)
     _listened: list[str] = field(default_factory=list)
     _attempt: Attempt | None = None
     _finished: bool = False
@@ -270,46 +270,48 @@ class Context:
         self._stop_hearing(stream(namespace, room))
 
     async def listen(self, namespace: str, *rooms: str) -> Callable[[], None]:
-        """Let this socket hear the whispers of `rooms`; raises TooMany, and then of none.
+        """Let this socket hear the ephemeral events of `rooms`; raises TooMany, and then of none.
 
-        Gives what says again what was whispered since: for whispers that tell how things are, once
-        the answer, which may be older, is written.
+        Returns a function that sends those of the meantime again. Call it once the answer, which
+        may be older than they are, is written.
         """
         names = [stream(namespace, room) for room in rooms]
         self._listened += [name for name in names if name not in self.socket.listens]
         self.socket.listen(names)
         return await self._audience.listen(self.socket, names)
 
-    def whisper(self, namespace: str, room: str, name: str, data: Any) -> None:
+    def publish_ephemeral(self, namespace: str, room: str, name: str, data: Any) -> None:
         """Say something unstored to a room, but not to this socket."""
-        self._audience.whisper(Whisper(namespace, room, name, data, skip=self.socket))
+        self._audience.publish_ephemeral(
+            EphemeralEvent(namespace, room, name, data, skip=self.socket)
+        )
 
-    def attend(self, subject: str) -> str:
-        """Be at `subject` with this socket: the domain (`@domain.departs`) hears when it is gone.
+    def hold_lease(self, subject: str) -> str:
+        """Hold a lease on `subject` while this socket lasts; `@domain.disconnects` runs at its end.
 
-        Gives the stay's id, which is the same as long as the socket attends it; raises TooMany.
+        Returns the lease's id, which stays the same while the socket holds it; raises TooMany.
         Being there is about this very socket, so a repeated request is not answered from what is
         kept, but done again.
         """
         self.request_id = None
         fresh = new_id(self.kernel.clock.now())
-        stay_id: str = self.socket.attend(subject, fresh)
-        if stay_id == fresh:
-            self._attended.append(subject)
-        return stay_id
+        lease_id: str = self.socket.hold_lease(subject, fresh)
+        if lease_id == fresh:
+            self._leased.append(subject)
+        return lease_id
 
     @property
-    def attended(self) -> list[str]:
+    def leased(self) -> list[str]:
         """The subjects that this socket is at."""
-        return list(self.socket.attends)
+        return list(self.socket.leases)
 
     def forget(self, subject: str) -> None:
-        """What this socket attended is over: nobody has to hear when it is gone."""
-        self.socket.attends.pop(subject, None)
+        """Drop the lease: the subject is over, so nothing has to happen when the socket is gone."""
+        self.socket.leases.pop(subject, None)
 
     def refused(self) -> None:
-        """The command was refused: it attends and hears nothing that it did not before."""
-        for subject in self._attended:
+        """The command was refused: drop the leases and subscriptions that it took."""
+        for subject in self._leased:
             self.forget(subject)
         for name in self._listened:
             self._stop_hearing(name)
@@ -336,7 +338,7 @@ class Context:
         if self._attempt is None:
             self._attempt = self._make_attempt(self.actor.id, self.request_id)
         # There is a claim, which is a change, before anything can be refused.
-        return await to_its_outcome(partial(transact, apart=True))
+        return await to_its_outcome(partial(transact, savepoint=True))
 
     def _run(self, work: Callable[[Transaction], Any], queries: Queries) -> Any:
         tx = Transaction(queries, self.kernel, self.actor, self.origin)

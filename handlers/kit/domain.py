@@ -17,7 +17,7 @@ from handlers.kit.contract import Event, Request, View
 from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
 from handlers.kit.filter import OpenFilter
-from handlers.kit.kernel import Actor, Heeds, Whisper
+from handlers.kit.kernel import Actor, EphemeralEvent, EventFilter
 from handlers.kit.notices import Importance, MailText, Notice, NoticeRule
 from handlers.kit.personal_data import PersonalData
 from handlers.kit.rates import COMMANDS, Rate
@@ -31,19 +31,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Belonging:
+class Subscription:
     """A room that a person belongs to, and the number from which on they may hear it."""
 
     room: str
     from_seq: int = 0
 
 
-RoomsOf = Callable[[Transaction, Actor], list[Belonging]]
+RoomsOf = Callable[[Transaction, Actor], list[Subscription]]
 MayWatch = Callable[[Transaction, Actor | None, str], int | None]
 """From which number on somebody may hear a room that they name; None when they may not."""
-Departure = Callable[[Context, str, str, datetime], Awaitable[None]]
+Disconnect = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
-Retell = Callable[[Transaction, datetime, str], tuple[list[Whisper], str]]
+ListChanges = Callable[[Transaction, datetime, str], tuple[list[EphemeralEvent], str]]
 Find = Callable[[Transaction, Any], Iterable[Notice]]
 Tell = Callable[[Transaction, NoticeRule, Any], None]
 
@@ -60,7 +60,7 @@ class Domain:
     visitors: bool = False
     rooms_of: RoomsOf = lambda tx, actor: []
     may_watch: MayWatch = lambda tx, actor, room: None
-    whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
+    ephemeral_events: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
     roles: tuple[Role, ...] = ()
     rates: tuple[Rate, ...] = ()
     rules: type[msgspec.Struct] | None = None
@@ -71,10 +71,10 @@ class Domain:
     cards: list[CardKind[Any]] = field(default_factory=list)
     opens_filter: OpenFilter | None = None
     arrival: Device | None = None
-    departure: Departure | None = None
+    disconnect: Disconnect | None = None
     first_device: Device | None = None
     last_device: Device | None = None
-    retell: Retell | None = None
+    resync: ListChanges | None = None
     personal_data: PersonalData = field(default_factory=PersonalData)
     retentions: list[Retention] = field(default_factory=list)
     system: str = ""
@@ -172,21 +172,21 @@ class Domain:
         *events: type[Event],
         outbound: bool = False,
         backfill: bool = False,
-        heeds: Heeds = lambda rules, event: True,
+        filter: EventFilter = lambda rules, event: True,
         within_s: float = OUTSIDE_WITHIN_S,
         formerly: tuple[str, ...] = (),
         rebuild: Rebuild | None = None,
     ) -> Callable[[F], F]:
         """Register a reaction to `events`; with `backfill` a new one hears what is stored too.
 
-        With `rebuild` it hears what its domain's tables say instead, however old that is. What it
-        does not heed costs nothing: no delivery is made of it. Who renames a consumer or its domain
-        declares the former name, `domain.function`, in `formerly`.
+        With `rebuild` it hears what its domain's tables say instead, however old that is. An event
+        that `filter` refuses costs nothing, since no delivery is made. After a rename of the
+        consumer or its domain, `formerly` has the former name, `domain.function`.
         """
 
         def register(run: F) -> F:
             name = f"{self.name}.{run.__name__}"
-            kept = (outbound, backfill, heeds, within_s, formerly, rebuild)
+            kept = (outbound, backfill, filter, within_s, formerly, rebuild)
             self.consumers.append(Consumer(name, events, run, *kept))
             return run
 
@@ -252,21 +252,21 @@ class Domain:
         """Register what happens when a signed-in socket has entered its rooms here."""
         return self._hook("arrival", run)
 
-    def departs(self, run: F) -> F:
-        """Register what happens when a socket that attended something is gone."""
-        return self._hook("departure", run)
+    def disconnects(self, run: F) -> F:
+        """Register what happens when a socket that held a lease is gone."""
+        return self._hook("disconnect", run)
 
     def arrives_first(self, run: F) -> F:
         """Register what happens when a person's first device on this instance is there."""
         return self._hook("first_device", run)
 
-    def retells(self, run: F) -> F:
-        """Register what whispers should have said since a moment: one may have been lost.
+    def resyncs(self, run: F) -> F:
+        """Register what ephemeral events should have said since a moment: one may have been lost.
 
         It gives a page of them, and where the next one begins: the text that it is called with
         then; empty for the first page and after the last.
         """
-        return self._hook("retell", run)
+        return self._hook("resync", run)
 
     def leaves_last(self, run: F) -> F:
         """Register what happens when a person's last device here stayed away for the grace."""

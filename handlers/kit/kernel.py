@@ -41,7 +41,7 @@ class Origin(msgspec.Struct, frozen=True):
     correlation_id: str = ""
 
 
-class Whisper(msgspec.Struct, frozen=True):
+class EphemeralEvent(msgspec.Struct, frozen=True):
     """Something said to a room that is not stored and carries no number.
 
     `hidden_from` are the ids of people who do not hear it, though they are in the room.
@@ -69,7 +69,7 @@ class Wake(msgspec.Struct, frozen=True):
     due: datetime | None = None
 
 
-Heeds = Callable[[Rules, Any], bool]
+EventFilter = Callable[[Rules, Any], bool]
 """Whether a consumer has anything to do with an event, under these rules."""
 
 
@@ -77,13 +77,13 @@ class Hearer(NamedTuple):
     """A consumer's name, and which of an event's kind it is told of."""
 
     name: str
-    heeds: Heeds
+    filter: EventFilter
 
 
 class Audience(Protocol):
     """What a context needs of the rooms and of its own socket."""
 
-    def whisper(self, whisper: Whisper) -> None: ...
+    def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None: ...
 
     async def follow(
         self, socket: Any, stream_name: str, read: Callable[[], Awaitable[int]]

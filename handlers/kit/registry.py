@@ -150,7 +150,7 @@ class Registry:
         heard: dict[type[Event], list[Hearer]] = {}
         for consumer in self.consumers.values():
             for event in consumer.events:
-                hearer = Hearer(consumer.name, consumer.heeds)
+                hearer = Hearer(consumer.name, consumer.filter)
                 heard.setdefault(event, []).append(hearer)
         return {event: tuple(consumers) for event, consumers in heard.items()}
 
@@ -168,7 +168,7 @@ def _consumer_of(
         run=run,
         outbound=False,
         backfill=False,
-        heeds=lambda rules, event: True,
+        filter=lambda rules, event: True,
     )
 
 

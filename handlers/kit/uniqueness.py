@@ -135,14 +135,14 @@ def _check_routes(registry: "Registry", roles: Names, rates: Names) -> None:
         _check_access(route, roles, rates, place)
 
 
-def _check_access(door: "Command | Route", roles: Names, rates: Names, place: str) -> None:
-    if door.visitors and door.roles:
+def _check_access(endpoint: "Command | Route", roles: Names, rates: Names, place: str) -> None:
+    if endpoint.visitors and endpoint.roles:
         raise WrongDeclaration(f"{place}: it is for visitors and for roles at once")
-    for role in sorted(door.roles):
+    for role in sorted(endpoint.roles):
         if role not in roles:
             raise WrongDeclaration(f"{place}: no domain declares the role {role!r}")
-    if door.rate not in rates:
-        raise WrongDeclaration(f"{place}: no domain declares the rate {door.rate!r}")
+    if endpoint.rate not in rates:
+        raise WrongDeclaration(f"{place}: no domain declares the rate {endpoint.rate!r}")
 
 
 def _check_consumers(registry: "Registry") -> None:
@@ -176,22 +176,24 @@ def _check_events(registry: "Registry") -> set[type[Event]]:
 
 
 def _check_heard(registry: "Registry", events: set[type[Event]]) -> None:
-    """Within a namespace clients tell events and whispers apart by their names alone."""
-    heard = Names("event or whisper")
+    """Within a namespace clients tell events and ephemeral events apart by their names alone."""
+    heard = Names("event or ephemeral event")
     for namespace in registry.namespaces:
         heard.reserve([(namespace, name) for name in OF_THE_SHELL], "the server itself")
     for event in sorted(events, key=place_of):
         if event.NAMESPACE is not None:
             heard.take((event.NAMESPACE, event.NAME), place_of(event))
     for domain in registry.domains:
-        for name, data in domain.whispers.items():
+        for name, data in domain.ephemeral_events.items():
             heard.take((domain.namespace or "", name), place_of(data))
 
 
 def _check_refusals(registry: "Registry") -> None:
     """Clients tell refusals apart by their codes alone, whichever command gave them."""
-    doors: list[Command | Route] = [*registry.commands.values(), *registry.routes]
-    refusals: set[type[Refusal]] = {*ALWAYS_POSSIBLE}.union(*(door.refuses for door in doors))
+    endpoints: list[Command | Route] = [*registry.commands.values(), *registry.routes]
+    refusals: set[type[Refusal]] = {*ALWAYS_POSSIBLE}.union(
+        *(endpoint.refuses for endpoint in endpoints)
+    )
     codes = Names("refusal")
     for refusal in sorted(refusals, key=place_of):
         codes.take(refusal.CODE, place_of(refusal))

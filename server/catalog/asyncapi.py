@@ -10,10 +10,10 @@ from server.catalog.shapes import REF
 from server.catalog.vocabulary import (
     CONNECT_REFUSALS,
     NOTICES,
+    EphemeralMeta,
     Meta,
     Namespace,
     Vocabulary,
-    WhisperMeta,
     purpose_in,
     refusals_of,
 )
@@ -25,7 +25,7 @@ Socket.IO 4 on `/socket.io/`, by websocket or polling; each channel is a namespa
 - A *received* message is a command: `socket.emit(name, payload, ack)`. Its reply is the one \
 acknowledgement, `{ok: true, data}` or `{ok: false, error}`.
 - A *sent* message is an event: `socket.on(name, (data, meta) => …)`; its payload is `data`, its \
-headers are `meta`. A whisper's `meta` has no `seq`; a notice has no `meta`.
+headers are `meta`. An ephemeral event's `meta` has no `seq`; a notice has no `meta`.
 """
 
 
@@ -147,20 +147,26 @@ def heard_message(vocabulary: Vocabulary, namespace: Namespace, name: str, data:
         "payload": ref(vocabulary, data),
     }
     if name not in NOTICES:
-        message["headers"] = ref(vocabulary, WhisperMeta if name in namespace.whispers else Meta)
+        message["headers"] = ref(
+            vocabulary, EphemeralMeta if name in namespace.ephemeral_events else Meta
+        )
     return message
 
 
 def operations(vocabulary: Vocabulary, namespace: Namespace) -> Json:
     """What the server takes in and what it says in a namespace.
 
-    A whisper may be called as the command that causes it (`typing`), so what is heard says `on`.
+    An ephemeral event may have the name of the command that causes it (`typing`), so the key of
+    what is heard has `on` in it.
     """
     key = key_of(namespace)
     return {
         **{f"{key}.{c.name}": receive(vocabulary, key, c) for c in namespace.commands},
         **{f"{key}.on.{e.NAME}": send(key, e.NAME) | facts_of(e) for e in namespace.events},
-        **{f"{key}.on.{n}": send(key, n) | {"x-whisper": True} for n in namespace.whispers},
+        **{
+            f"{key}.on.{n}": send(key, n) | {"x-ephemeral": True}
+            for n in namespace.ephemeral_events
+        },
         **{f"{key}.on.{name}": send(key, name) for name in NOTICES},
     }
 

@@ -97,11 +97,11 @@ class Page:
     def limits(self, member: Member) -> str:
         return "; ".join(limits_of(member.type))
 
-    def who(self, door: Command | Route) -> str:
+    def who(self, endpoint: Command | Route) -> str:
         """Who may use a command or a route, in words."""
-        if door.roles:
-            return " or ".join(sorted(door.roles))
-        return "anybody, signed in or not" if door.visitors else "anybody who is signed in"
+        if endpoint.roles:
+            return " or ".join(sorted(endpoint.roles))
+        return "anybody, signed in or not" if endpoint.visitors else "anybody who is signed in"
 
     def cost(self, command: Command) -> str:
         """What a use of a command takes at most, in words."""

@@ -18,7 +18,7 @@ WIDTH = 100
 def write_contracts(vocabulary: Vocabulary) -> str:
     """The whole file."""
     parts = [HEAD, *aliases(vocabulary), *interfaces(vocabulary)]
-    parts += [commands_map(vocabulary), events_map(vocabulary), whispers_map(vocabulary)]
+    parts += [commands_map(vocabulary), events_map(vocabulary), ephemeral_events_map(vocabulary)]
     parts += [notices_map(vocabulary.shapes)]
     return "\n\n".join(parts) + "\n"
 
@@ -93,14 +93,14 @@ def events_map(vocabulary: Vocabulary) -> str:
     return mapping("Events", {n.name: list(entries(n)) for n in vocabulary.namespaces})
 
 
-def whispers_map(vocabulary: Vocabulary) -> str:
+def ephemeral_events_map(vocabulary: Vocabulary) -> str:
     lines = [
-        f"  {key(n.name)}: {' | '.join(spell_values(n.whispers))};"
+        f"  {key(n.name)}: {' | '.join(spell_values(n.ephemeral_events))};"
         for n in vocabulary.namespaces
-        if n.whispers
+        if n.ephemeral_events
     ]
-    said = comment("Which of the events are whispers: their meta is a WhisperMeta.", "")
-    return said + block("Whispers", lines)
+    said = comment("Which of the events are ephemeral events: their meta is an EphemeralMeta.", "")
+    return said + block("EphemeralEvents", lines)
 
 
 def notices_map(shapes: Shapes) -> str:

@@ -1,4 +1,4 @@
-"""Who may say what, by namespace: commands, events, whispers, and the shell's own few words."""
+"""Commands, events and ephemeral events by namespace, and the server's own few events."""
 
 import sys
 from collections.abc import Iterator
@@ -29,7 +29,16 @@ CONNECT_REFUSALS: tuple[type[Refusal], ...] = (
     Unavailable,
 )
 # What the generated files call things themselves.
-TAKEN = ("Commands", "ErrorCode", "Events", "Notices", "Record", "Partial", "RoleName", "Whispers")
+TAKEN = (
+    "Commands",
+    "ErrorCode",
+    "Events",
+    "Notices",
+    "Record",
+    "Partial",
+    "RoleName",
+    "EphemeralEvents",
+)
 
 
 class Meta(Struct):
@@ -41,8 +50,8 @@ class Meta(Struct):
     at: datetime
 
 
-class WhisperMeta(Struct):
-    """Where a whisper was said; it has no number."""
+class EphemeralMeta(Struct):
+    """Where an ephemeral event was said; it has no number."""
 
     room: str
 
@@ -80,13 +89,13 @@ class Namespace:
     visitors: bool
     commands: tuple[Command, ...]
     events: tuple[type[Event], ...]
-    whispers: dict[str, type[Struct]]
+    ephemeral_events: dict[str, type[Struct]]
 
     @property
     def heard(self) -> dict[str, type[Struct]]:
-        """Data of events and whispers by name."""
+        """Data of events and ephemeral events by name."""
         named = {event.NAME: event for event in self.events}
-        return dict(sorted({**self.whispers, **named}.items()))
+        return dict(sorted({**self.ephemeral_events, **named}.items()))
 
 
 class Vocabulary:
@@ -102,7 +111,7 @@ class Vocabulary:
         self._rates = registry.rates
         self.codes = tuple(sorted({refusal.CODE for refusal in self._refusals()}))
         self.failure = failure_of(self.codes)
-        own: tuple[type, ...] = (Meta, WhisperMeta, RoomState, Synced, SessionOver, self.failure)
+        own: tuple[type, ...] = (Meta, EphemeralMeta, RoomState, Synced, SessionOver, self.failure)
         self.shapes = Shapes(
             incoming=[
                 *(c.request for n in self.namespaces for c in n.commands),
@@ -118,21 +127,23 @@ class Vocabulary:
         )
         self.shapes.choices[frozenset(self.codes)] = "ErrorCode"
 
-    def rate_of(self, door: Command | Route) -> dict[str, Any]:
+    def rate_of(self, endpoint: Command | Route) -> dict[str, Any]:
         """The rate of `door`, with its defaults: `{name, burst, per_s}` or `{name, per_minute}`."""
-        return {"name": door.rate, **self._rates[door.rate].sizes}
+        return {"name": endpoint.rate, **self._rates[endpoint.rate].sizes}
 
     @staticmethod
     def _namespace(registry: Registry, name: str, domain: Domain) -> Namespace:
         said = {event.NAME: event for event in declared_events() if name == event.NAMESPACE}
-        whispers: dict[str, type[Struct]] = getattr(domain, "whispers", {})
+        ephemeral_events: dict[str, type[Struct]] = getattr(domain, "ephemeral_events", {})
         return Namespace(
             name=name,
             purpose=purpose_of(domain),
             visitors=domain.visitors,
             commands=tuple(c for (of, _), c in sorted(registry.commands.items()) if of == name),
             events=tuple(event for _, event in sorted(said.items())),
-            whispers={n: cls for n, cls in sorted(whispers.items()) if n not in said},
+            ephemeral_events={
+                n: cls for n, cls in sorted(ephemeral_events.items()) if n not in said
+            },
         )
 
     def _refusals(self) -> Iterator[type[Refusal]]:
@@ -165,9 +176,9 @@ def purpose_in(cls: type) -> str:
     return " ".join((cls.__doc__ or "").split())
 
 
-def refusals_of(door: Command | Route) -> dict[str, str]:
+def refusals_of(endpoint: Command | Route) -> dict[str, str]:
     """Code → meaning of what a door itself may refuse, apart from what any may."""
-    return {r.CODE: purpose_in(r) for r in sorted(door.refuses, key=lambda r: r.CODE)}
+    return {r.CODE: purpose_in(r) for r in sorted(endpoint.refuses, key=lambda r: r.CODE)}
 
 
 def failure_of(codes: tuple[str, ...]) -> type[Struct]:

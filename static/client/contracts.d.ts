@@ -426,6 +426,11 @@ export interface EnterRoom {
   booking_id: string;
 }
 
+/** Where an ephemeral event was said; it has no number. */
+export interface EphemeralMeta {
+  room: string;
+}
+
 /** An export; `percent` of it is done. A ready one can be fetched until `expires_at`. */
 export interface Export {
   id: string;
@@ -1358,11 +1363,6 @@ export interface WeeklyBlock {
   max_calls: number;
 }
 
-/** Where a whisper was said; it has no number. */
-export interface WhisperMeta {
-  room: string;
-}
-
 export interface Commands {
   "/account": {
     /** Have your account deleted after some weeks; needs a fresh proof. Bookings end at once. */
@@ -1773,8 +1773,8 @@ export interface Events {
   };
 }
 
-/** Which of the events are whispers: their meta is a WhisperMeta. */
-export interface Whispers {
+/** Which of the events are ephemeral events: their meta is an EphemeralMeta. */
+export interface EphemeralEvents {
   "/call": "signal";
   "/chat": "typing";
   "/presence": "USER_OFFLINE" | "USER_ONLINE" | "status_changed";

@@ -129,7 +129,7 @@ _SET_LOST = (
 )
 _DELETE_PLACE = delete(places).where(_p.booking_id == bindparam("of_booking"))
 _INSERT_STAY = insert(stays).on_conflict_do_nothing(index_elements=[_s.id])
-_DELETE_STAY = delete(stays).where(_s.id == bindparam("stay_id"))
+_DELETE_STAY = delete(stays).where(_s.id == bindparam("lease_id"))
 _DELETE_STAYS = delete(stays).where(_s.booking_id == bindparam("of_booking"))
 _COUNT_STAYS = select(func.count()).where(_s.booking_id == bindparam("of_booking"))
 _OF_INSTANCE = (
@@ -204,9 +204,9 @@ def insert_stay(tx: Queries, stay: Stay) -> None:
     tx.run(_INSERT_STAY, **msgspec.structs.asdict(stay))
 
 
-def end_stay(tx: Queries, stay_id: str) -> bool:
+def end_stay(tx: Queries, lease_id: str) -> bool:
     """Whether it was still going on."""
-    return tx.run(_DELETE_STAY, stay_id=stay_id) == 1
+    return tx.run(_DELETE_STAY, lease_id=lease_id) == 1
 
 
 def count_stays(tx: Queries, booking_id: str) -> int:

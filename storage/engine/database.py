@@ -95,13 +95,13 @@ class Database(Protocol):
         self,
         work: Work[T],
         *,
-        apart: bool = False,
+        savepoint: bool = False,
         kind: Kind = "commands",
         serializable: bool = False,
     ) -> T:
         """Run `work` in a transaction of its own and commit it.
 
-        `apart` says that it often raises after it changed something: others then go on unharmed.
+        `savepoint` is for a work that often raises after a change: others in its batch then go on.
         `serializable` ones have the outcome of one after the other, in some order.
         Raises what `work` raises; StorageUnavailable when nothing was kept; OutcomeUnknown when
         the answer to COMMIT was lost. A caller that is cancelled meanwhile learns no outcome.

@@ -170,7 +170,7 @@ class PostgresDatabase:
         self,
         work: Work[T],
         *,
-        apart: bool = False,
+        savepoint: bool = False,
         kind: Kind = "commands",
         serializable: bool = False,
     ) -> T:

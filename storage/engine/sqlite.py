@@ -5,7 +5,7 @@ Invariants:
   together in its next hop: one BEGIN IMMEDIATE, all the works, one COMMIT, then all the answers.
   No timer is involved, so a lone work waits for nothing and a crowd shares one fsync.
 - A work that raises leaves nothing behind, and the others go on. Who often raises after a change
-  says so (`apart`) and gets a savepoint; for all it would cost a third of the time here, since
+  asks for a `savepoint`; for all it would cost a third of the time here, since
   SQLite then copies every page before it changes it. After another one that raised so, the batch is
   rolled back and run once more, with a savepoint for each.
 - When SQLite itself gave up the transaction (disk full), or the COMMIT fails, every work of the
@@ -95,14 +95,14 @@ class SqliteDatabase:
         self,
         work: Work[T],
         *,
-        apart: bool = False,
+        savepoint: bool = False,
         kind: Kind = "commands",
         serializable: bool = False,
     ) -> T:
         if self._writer is None or len(self._waiting) >= WAITING_MAX:
             raise StorageUnavailable("the database is stopped or overloaded")
         loop = asyncio.get_running_loop()
-        asked = Asked(work, apart, kind, self.waits.begin(kind), loop.create_future())
+        asked = Asked(work, savepoint, kind, self.waits.begin(kind), loop.create_future())
         self._waiting.append(asked)
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._run_waiting(self._writer))

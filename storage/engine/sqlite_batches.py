@@ -105,7 +105,7 @@ class Asked:
     """A work that waits for the writer, since `at`."""
 
     work: Work[Any]
-    apart: bool
+    savepoint: bool
     kind: Kind
     at: float
     answer: asyncio.Future[Any]
@@ -138,18 +138,18 @@ def run_batch(connection: sqlite3.Connection, batch: list[Asked]) -> list[Outcom
     """On the writer's thread: the whole batch in one transaction."""
     alone = len(batch) == 1
     try:
-        return run_all(connection, [(one.work, alone or one.apart) for one in batch])
+        return run_all(connection, [(one.work, alone or one.savepoint) for one in batch])
     except Undone:
         return run_all(connection, [(one.work, True) for one in batch])
 
 
 def run_all(connection: sqlite3.Connection, works: list[tuple[Work[Any], bool]]) -> list[Outcome]:
-    """`works` in one transaction, each with whether it is apart."""
+    """`works` in one transaction, each with whether it gets a savepoint."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         outcomes = [
-            run_in_savepoint(connection, work) if apart else run_bare(connection, work)
-            for work, apart in works
+            run_in_savepoint(connection, work) if savepoint else run_bare(connection, work)
+            for work, savepoint in works
         ]
         commit(connection)
     except BaseException:

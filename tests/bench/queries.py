@@ -20,8 +20,8 @@ from handlers.kit.kernel import Actor
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.conversations import ListConversations
 from handlers.platform.chat.contracts.messages import ReadHistory, Search
-from handlers.platform.chat.service.found import search
 from handlers.platform.chat.service.history import list_conversations, read_history
+from handlers.platform.chat.service.search import search
 from rooms import names
 from rooms.replay import ReplayLimits, Wanted, read_entries
 from server.app import App

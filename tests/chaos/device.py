@@ -292,8 +292,8 @@ class Device:
         elif "seq" in meta:
             self._hear_event((namespace, meta["room"]), name, data, meta)
         else:
-            self._records.counts["whispers heard"] += 1
-            self.shown.whispered(name, data)
+            self._records.counts["ephemeral events heard"] += 1
+            self.shown.said_ephemerally(name, data)
 
     def _hear_event(self, stream: Stream, name: str, data: Any, meta: dict[str, Any]) -> None:
         self._records.counts["events heard"] += 1

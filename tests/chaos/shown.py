@@ -66,7 +66,7 @@ class Shown:
         self.out(stream)
         self.chats.pop(stream[1].removeprefix("chat:"), None)
 
-    def whispered(self, name: str, data: Any) -> None:
+    def said_ephemerally(self, name: str, data: Any) -> None:
         if name in ("USER_ONLINE", "USER_OFFLINE"):
             self._take_presence(data["user_id"], name == "USER_ONLINE")
 

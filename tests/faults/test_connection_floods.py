@@ -229,7 +229,7 @@ async def test_namespaces_that_were_left_while_they_are_entered_do_not_pile_up(
         await let_in.wait()
         return Entry(0, 0)
 
-    monkeypatch.setattr(world.app.doorman, "let_in", wait)
+    monkeypatch.setattr(world.app.gate, "let_in", wait)
     async with websocket_of(world) as line, asyncio.timeout(5):
         for _ in range(STILL_WORKING_MAX + 5):
             await line.send(frames("40/auth,", 1) + frames("41/auth,", 1))

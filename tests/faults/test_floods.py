@@ -73,20 +73,22 @@ async def test_who_does_not_wait_is_heard_no_faster_than_they_may_speak(world: W
     ana = await world.person("ana")
     chat = (await eve.call("/chat", "open", user_id=ana.id))["id"]
     typing = {"conversation_id": chat}
-    counted = world.settings.declared["signs_burst"] + 50
+    counted = world.settings.declared["reactions_burst"] + 50
     asked = [await eve.client.begin("/chat", "typing", typing) for _ in range(counted)]
     began = monotonic()
     answers = [await answer for answer in asked]
     refused = [answer for answer in answers if not answer["ok"]]
     # Ten are told at once; each of the others waits until the next could be said.
-    slowed = (len(refused) - 10) / world.settings.declared["signs_per_s"] / 2
+    slowed = (len(refused) - 10) / world.settings.declared["reactions_per_s"] / 2
     assert len(refused) > 10
     assert monotonic() - began > slowed
     me = await eve.call("/profile", "me")
     assert me["id"] == eve.id, "what else one does is not slowed"
 
 
-@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_REACH_BURST="4", PARLEY_REACH_PER_S="0.01")
+@pytest.mark.settings(
+    PARLEY_LIMITS="default", PARLEY_CONTACT_BURST="4", PARLEY_CONTACT_PER_S="0.01"
+)
 async def test_who_takes_many_people_into_a_group_pays_for_each(world: World):
     eve = await (await world.person("eve")).enter("/chat")
     strangers = [(await world.person(f"p{number}")).id for number in range(9)]

@@ -59,7 +59,7 @@ def row_of(*values: Any) -> tuple[Any, ...]:
 
 async def at_rest(world: World) -> None:
     """Wait until nothing is under way any more."""
-    await until(lambda: not world.app.doorman._telling)
+    await until(lambda: not world.app.gate._telling)
     await world.settle()
 
 
@@ -190,7 +190,7 @@ async def confirmed_since(world: World, moment: datetime) -> bool:
 
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
 async def test_who_left_meanwhile_is_told_to_be_gone(world, ana, ben, trouble, logs, monkeypatch):
-    monkeypatch.setattr("server.doorman.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("server.connection_gate.RETRY_AFTER_S", 0.05)
     await ana.call("/presence", "watch", user_ids=[ben.id])
     await ben.enter("/profile")
     await ana.event("USER_ONLINE")

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import Change, Empty, Event, Nothing, Request, Text, View
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.errors import Conflict, NotFound, Refusal, Unavailable
 from handlers.kit.kernel import Actor
 from handlers.kit.rest import answer
@@ -44,8 +44,8 @@ class Switches:
     departed_at: list[datetime] = field(default_factory=list)
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
-    return [Belonging(names.user(actor.id))]
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
+    return [Subscription(names.user(actor.id))]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
@@ -241,16 +241,16 @@ async def unhear(ctx: Context, ask: Room) -> Empty:
 
 
 @probe.command()
-async def attend(ctx: Context, ask: Tell) -> Empty:
+async def hold_lease(ctx: Context, ask: Tell) -> Empty:
     """Be missed when gone."""
-    ctx.attend(ask.text)
+    ctx.hold_lease(ask.text)
     return Empty()
 
 
 @probe.command()
-async def attend_slowly(ctx: Context, ask: Tell) -> Empty:
+async def hold_lease_slowly(ctx: Context, ask: Tell) -> Empty:
     """Be missed when gone, of which the database learns only when the test opens the gate."""
-    ctx.attend(ask.text)
+    ctx.hold_lease(ask.text)
     switches.waiting.append(ask.text)
     await switches.open.wait()
     switches.departed.append(f"{ask.text} was kept")
@@ -265,8 +265,8 @@ async def hear_slowly(ctx: Context, ask: Room) -> Seq:
     return await ctx.follow(NAMESPACE, ask.room, lambda: ctx.read(head_of, ask.room))
 
 
-@probe.departs
-async def note_departure(ctx: Context, subject: str, stay_id: str, at: datetime) -> None:
+@probe.disconnects
+async def note_departure(ctx: Context, subject: str, lease_id: str, at: datetime) -> None:
     switches.departed.append(subject)
     switches.departed_at.append(at)
 

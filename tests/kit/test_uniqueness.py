@@ -223,10 +223,10 @@ def test_an_event_by_a_name_that_is_taken_is_refused():
 
 
 @pytest.mark.parametrize("name", ["BELL_RANG", "synced", "session_ended", "connect_error"])
-def test_a_whisper_by_a_name_that_clients_hear_as_something_else_is_refused(name):
-    domain = bell(whispers={name: Ringing})
+def test_a_ephemeral_event_by_a_name_that_clients_hear_as_something_else_is_refused(name):
+    domain = bell(ephemeral_events={name: Ringing})
     domain.consumer(Rang)(note)
-    assert f"event or whisper /bell {name} is declared twice" in refused(domain)
+    assert f"event or ephemeral event /bell {name} is declared twice" in refused(domain)
 
 
 def test_two_refusals_by_one_code_are_refused():
@@ -258,7 +258,9 @@ def test_what_is_for_visitors_is_not_for_roles_too():
     assert "for visitors and for roles at once" in refused(domain)
 
 
-@pytest.mark.parametrize("hook", ["arrives", "departs", "arrives_first", "leaves_last", "retells"])
+@pytest.mark.parametrize(
+    "hook", ["arrives", "disconnects", "arrives_first", "leaves_last", "resyncs"]
+)
 def test_a_second_hook_does_not_replace_the_first(hook):
     domain = bell()
     getattr(domain, hook)(ring)

@@ -1,1 +1,1 @@
-"""Tests of who hears what: streams, ways in and out, replay, whispers."""
+"""Tests of who hears what: streams, ways in and out, replay, ephemeral events."""

@@ -335,28 +335,28 @@ async def test_what_is_too_much_to_enter_with_cuts_the_member(hall):
     assert ana.numbers("club") == []
 
 
-# Whispers.
+# Ephemeral events.
 
 
-async def test_a_whisper_reaches_members_and_listeners_and_is_not_stored(hall, member):
+async def test_a_ephemeral_event_reaches_members_and_listeners_and_is_not_stored(hall, member):
     listener, speaker = Member("ben"), Member("cleo")
     await hall.rooms.listen(listener, [HALL])
     await hall.enter(speaker)
-    hall.rooms.whisper("/hall", "hall", "typing", {}, skip=speaker)
+    hall.rooms.publish_ephemeral("/hall", "hall", "typing", {}, skip=speaker)
     assert member.sent[-1] == listener.sent[-1] == "typing"
     assert speaker.sent == ["greeted"]
     await hall.say()
     assert member.numbers() == [1]
-    assert listener.sent == ["typing"], "listeners hear whispers only"
+    assert listener.sent == ["typing"], "listeners hear ephemeral events only"
 
 
-async def test_what_is_whispered_while_a_listener_reads_can_be_said_again(hall):
+async def test_what_is_said_ephemerally_while_a_listener_reads_can_be_said_again(hall):
     early, late = Member("ben"), Member("cleo")
     await hall.rooms.listen(early, [HALL])
-    hall.rooms.whisper("/hall", "hall", "before", {})
+    hall.rooms.publish_ephemeral("/hall", "hall", "before", {})
     say_again = await hall.rooms.listen(late, [HALL])
     for name in ("came", "went", "came"):
-        hall.rooms.whisper("/hall", "hall", name, {})
+        hall.rooms.publish_ephemeral("/hall", "hall", name, {})
     say_again()
     assert late.sent == ["came", "went", "came", "went", "came"], "the last one last"
     assert early.sent == ["before", "came", "went", "came"]

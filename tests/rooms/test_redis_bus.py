@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 from redis.crc import key_slot
 
-from rooms import gaps, redis_bus, redis_line
-from rooms.packets import whisper_packet
+from rooms import gaps, redis_bus, redis_client
+from rooms.packets import ephemeral_packet
 from rooms.redis_bus import RedisBus, channel_of
 from rooms.replay import Wanted
 from rooms.rooms import Rooms
@@ -23,7 +23,7 @@ LONG_S = 3_600
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(redis_bus, "RECONNECT_AFTER_S", (0.05, 0.1))
-    monkeypatch.setattr(redis_line, "SHUT_FOR_S", (0.05, 0.1))
+    monkeypatch.setattr(redis_client, "SHUT_FOR_S", (0.05, 0.1))
     monkeypatch.setattr(redis_bus, "ECHO_EVERY_S", 0.05)
     monkeypatch.setattr(redis_bus, "DEAF_AFTER_S", 0.5)
     monkeypatch.setattr(redis_bus, "READ_WITHIN_S", 0.1)
@@ -69,7 +69,7 @@ async def test_leaving_a_channel_does_not_wait_for_ever(hall, joined, monkeypatc
         await asyncio.Event().wait()
 
     monkeypatch.setattr(redis_bus, "SUBSCRIBED_WITHIN_S", 0.05)
-    monkeypatch.setattr(redis_bus.Ear, "unsubscribe", hang)
+    monkeypatch.setattr(redis_bus.RedisSubscription, "unsubscribe", hang)
     bus = joined[0]._bus
     await come_in(hall, joined[0], HALL)
     before = len(bus._tasks)
@@ -79,9 +79,9 @@ async def test_leaving_a_channel_does_not_wait_for_ever(hall, joined, monkeypatc
 
 
 @pytest.mark.usefixtures("without_sweep")
-async def test_a_whisper_reaches_the_other_instance_once_and_its_own_once(hall, joined):
+async def test_a_ephemeral_event_reaches_the_other_instance_once_and_its_own_once(hall, joined):
     here, there = [await come_in(hall, rooms) for rooms in joined]
-    joined[0].whisper(NAMESPACE, "hall", "typing", {})
+    joined[0].publish_ephemeral(NAMESPACE, "hall", "typing", {})
     await hall.say()
     await until(lambda: there.numbers() == [1])
     assert there.sent.count("typing") == here.sent.count("typing") == 1
@@ -113,11 +113,13 @@ async def test_who_leaves_and_comes_back_at_once_makes_nobody_deaf(hall, joined,
     assert "not_listening" not in logs.getvalue()
 
 
-async def test_who_only_listens_hears_what_is_whispered_elsewhere(hall, joined, redis_server):
+async def test_who_only_listens_hears_what_is_said_ephemerally_elsewhere(
+    hall, joined, redis_server
+):
     listener = Member()
     await joined[1].listen(listener, [f"{NAMESPACE}|{number}" for number in range(3)])
     for number in range(3):
-        joined[0].whisper(NAMESPACE, str(number), f"typing {number}", {})
+        joined[0].publish_ephemeral(NAMESPACE, str(number), f"typing {number}", {})
     await until(lambda: len(listener.sent) == 3, within_s=2)
     joined[1].leave_all(listener)
     await until(lambda: is_quiet(redis_server))
@@ -203,7 +205,7 @@ async def test_what_another_release_says_is_left_out(hall, joined, redis_server)
     there = await come_in(hall, joined[1])
     await redis_server.client.spublish(channel_of(HALL), b"\x93nonsense")
     await redis_server.client.spublish(
-        channel_of(HALL), whisper_packet(NAMESPACE, "hall", "x", 1).text
+        channel_of(HALL), ephemeral_packet(NAMESPACE, "hall", "x", 1).text
     )
     await hall.say()
     await until(lambda: there.numbers() == [1])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rooms import stream as streams
-from rooms.packets import whisper_packet
+from rooms.packets import ephemeral_packet
 from rooms.stream import Stream
 from storage.events.log import Membership, Numbered
 from tests.rooms.hall import HALL, Member
@@ -186,12 +186,12 @@ def test_leaving_another_stream_is_not_leaving_this_one(loop):
     assert member.numbers() == [1, 2]
 
 
-def test_a_whisper_reaches_all_who_are_in_but_its_speaker(loop):
+def test_a_ephemeral_event_reaches_all_who_are_in_but_its_speaker(loop):
     stream = open_stream(loop)
     speaker, hearer = come_in(stream), come_in(stream)
     joining = Member()
     stream.join(joining)
-    packet = whisper_packet("/hall", "hall", "typing", {})
+    packet = ephemeral_packet("/hall", "hall", "typing", {})
     stream.say(packet, speaker)
     assert packet.shed
     assert (speaker.sent, hearer.sent, joining.sent) == ([], ["typing"], [])

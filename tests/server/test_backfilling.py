@@ -43,7 +43,7 @@ def only_first(rules: object, event: ProbeSaid) -> bool:
 library = Domain("library")
 library.consumer(ProbeSaid, rebuild=tell_books)(probes.hear_it)
 picky = Domain("picky")
-picky.consumer(ProbeSaid, backfill=True, heeds=only_first)(probes.hear_it)
+picky.consumer(ProbeSaid, backfill=True, filter=only_first)(probes.hear_it)
 moved = Domain("moved")
 moved.consumer(ProbeSaid, backfill=True, formerly=(LATECOMER,))(probes.hear_it)
 moved_on = Domain("moved_on")

@@ -30,10 +30,10 @@ from handlers.kit.registry import Registry, load_domains
 from handlers.kit.roles import Role
 from handlers.platform.auth.contracts import CredentialsWrong
 from handlers.platform.profile.contracts import UserUpdated, UserView
-from rooms.packets import Packet, event_packet, whisper_packet
+from rooms.packets import Packet, ephemeral_packet, event_packet
 from server.catalog import Catalog
 from server.catalog.audience import audience_of
-from server.catalog.vocabulary import Meta, WhisperMeta
+from server.catalog.vocabulary import EphemeralMeta, Meta
 from server.dispatch import error_body
 from storage.events.log import Numbered
 from tests.parts.node import find_node
@@ -102,13 +102,15 @@ class Steam(msgspec.Struct):
 
 
 @dataclass
-class Whispering(Domain):
-    whispers: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
+class Telling(Domain):
+    ephemeral_events: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
 
 
 def invent() -> Registry:
     """A registry of the invented domain alone."""
-    kitchen = Whispering("kitchen", "/kitchen", whispers={"stir": Steam}, roles=ROLES, rates=RATES)
+    kitchen = Telling(
+        "kitchen", "/kitchen", ephemeral_events={"stir": Steam}, roles=ROLES, rates=RATES
+    )
 
     @kitchen.command(roles=("cook", "admin"), rate="stirs", refuses=(TooSour,))
     async def stir(ctx: Any, ask: Stir) -> CupView:
@@ -235,11 +237,11 @@ def test_roles_visitors_and_rates_are_extensions(invented: Json, document: Json)
     ]
 
 
-def test_a_whisper_may_be_called_as_the_command_that_causes_it(invented: Json) -> None:
+def test_a_ephemeral_event_may_be_called_as_the_command_that_causes_it(invented: Json) -> None:
     assert invented["operations"]["kitchen.stir"]["action"] == "receive"
-    assert invented["operations"]["kitchen.on.stir"]["x-whisper"] is True
+    assert invented["operations"]["kitchen.on.stir"]["x-ephemeral"] is True
     message = invented["channels"]["kitchen"]["messages"]["stir"]
-    assert message["headers"] == {"$ref": "#/components/schemas/WhisperMeta"}
+    assert message["headers"] == {"$ref": "#/components/schemas/EphemeralMeta"}
 
 
 # The schemas hold for what is really sent.
@@ -283,8 +285,8 @@ def test_meta_is_what_packets_carry() -> None:
         at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     assert set(meta_of(event_packet(event))) == set(Meta.__struct_fields__)
-    assert set(meta_of(whisper_packet("/chat", "r", "typing", {}))) == {
-        *WhisperMeta.__struct_fields__
+    assert set(meta_of(ephemeral_packet("/chat", "r", "typing", {}))) == {
+        *EphemeralMeta.__struct_fields__
     }
 
 
@@ -345,8 +347,8 @@ def test_each_kind_of_field_has_its_type(compile_client: Callable[..., str]) -> 
     assert 'export type RoleName = "admin" | "cook";' in contracts
     assert "stir: { payload: Stir; data: Cup };" in contracts
     assert "peek: { payload: Stir; data: unknown };" in contracts
-    assert "stir: { cup_id: string };" in contracts, "a whisper is among the events"
-    assert '"/kitchen": "stir";' in contracts, "and among the whispers"
+    assert "stir: { cup_id: string };" in contracts, "an ephemeral event is among the events"
+    assert '"/kitchen": "stir";' in contracts, "and among the ephemeral events"
 
 
 def test_the_committed_files_are_those_of_the_code(registry: Registry) -> None:

@@ -124,7 +124,7 @@ async def test_a_room_list_that_cannot_be_read_ends_the_connection(world, ana, m
 
 
 async def test_who_goes_away_while_being_admitted_leaves_no_ghost(world, ana, monkeypatch):
-    identify = world.app.doorman._admission.identify
+    identify = world.app.gate._admission.identify
     asked, answer = asyncio.Event(), asyncio.Event()
 
     async def slowly(*args):
@@ -133,7 +133,7 @@ async def test_who_goes_away_while_being_admitted_leaves_no_ghost(world, ana, mo
         await answer.wait()
         return actor
 
-    monkeypatch.setattr(world.app.doorman._admission, "identify", slowly)
+    monkeypatch.setattr(world.app.gate._admission, "identify", slowly)
     before = len(world.app.sockets.connections)
     raw = await Raw(world).open()
     raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
@@ -141,7 +141,7 @@ async def test_who_goes_away_while_being_admitted_leaves_no_ghost(world, ana, mo
     await raw.close()
     answer.set()
     await until(lambda: len(world.app.sockets.connections) == before)
-    await until(lambda: world.app.doorman.people.count(ana.id) == 0)
+    await until(lambda: world.app.gate.people.count(ana.id) == 0)
     await until(lambda: world.app.rooms.counts()["members"] == 1)  # the control stream's own
 
 
@@ -151,7 +151,7 @@ async def test_a_slow_admission_is_refused_in_time(world, ana, monkeypatch):
         await asyncio.Event().wait()
 
     monkeypatch.setattr("server.socket.ADMIT_WITHIN_S", 0.05)
-    monkeypatch.setattr(world.app.doorman._admission, "identify", for_ever)
+    monkeypatch.setattr(world.app.gate._admission, "identify", for_ever)
     with pytest.raises(Refused) as refused:
         await ana.enter("/profile")
     assert refused.value.code == "UNAVAILABLE"
@@ -229,7 +229,7 @@ async def test_a_room_named_with_no_sequence_number_is_not_recovered(world, ana,
 @one_database
 @pytest.mark.parametrize("since", [None, [], [1], "x", "", 7, 0, 1.5, True, False], ids=repr)
 async def test_a_since_that_is_no_object_recovers_no_room(ana, since, monkeypatch):
-    belongings = [probes.Belonging(f"open:{n}") for n in range(300)]
+    belongings = [probes.Subscription(f"open:{n}") for n in range(300)]
     monkeypatch.setattr(probes.probe, "rooms_of", lambda tx, actor: belongings)
     await ana.enter(NAMESPACE, since=since)
     rooms = ana.client.synced[NAMESPACE]["rooms"]
@@ -270,7 +270,7 @@ async def test_a_watched_room_is_entered_again_only_if_it_may_be(world, ana):
 
 
 async def test_synced_lists_the_newest_rooms_and_those_that_were_named(world, ana, monkeypatch):
-    belongings = [probes.Belonging(f"open:{n}") for n in range(300)]
+    belongings = [probes.Subscription(f"open:{n}") for n in range(300)]
     monkeypatch.setattr(probes.probe, "rooms_of", lambda tx, actor: belongings)
     await ana.enter(NAMESPACE, since={"open:299": 0})
     rooms = ana.client.synced[NAMESPACE]["rooms"]
@@ -347,14 +347,14 @@ async def test_several_devices_arrive_as_one_person(world, ana, switches: Switch
     await asyncio.sleep(0.1)  # longer than the grace
     assert switches.arrived == [ana.id]
     await second.close()
-    await until(lambda: not world.app.doorman._telling)
+    await until(lambda: not world.app.gate._telling)
 
 
 @one_database
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
 async def test_a_departure_is_told_though_the_database_was_away(world, ana, switches, monkeypatch):
     """Else a person who left in that moment would be online for ever."""
-    monkeypatch.setattr("server.doorman.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("server.connection_gate.RETRY_AFTER_S", 0.05)
     await ana.enter(NAMESPACE)
     await until(lambda: switches.arrived)
     switches.broken.add("leaving")
@@ -364,9 +364,9 @@ async def test_a_departure_is_told_though_the_database_was_away(world, ana, swit
     await until(lambda: switches.left == [ana.id])
 
 
-async def test_a_socket_that_attended_something_is_missed_when_it_is_gone(ana, switches):
+async def test_a_lease_ends_with_its_socket(ana, switches):
     await ana.enter(NAMESPACE)
-    await ana.call(NAMESPACE, "attend", text="a call")
+    await ana.call(NAMESPACE, "hold_lease", text="a call")
     await ana.client.close()
     await until(lambda: switches.departed == ["a call"])
 
@@ -375,7 +375,7 @@ async def test_a_socket_that_attended_something_is_missed_when_it_is_gone(ana, s
 async def test_who_goes_away_while_a_command_runs_is_missed_when_it_has_ended(world, ana, switches):
     """Told before, a departure could overtake the arrival that the command is still writing."""
     await ana.enter(NAMESPACE)
-    await ana.client.begin(NAMESPACE, "attend_slowly", {"text": "a call"})
+    await ana.client.begin(NAMESPACE, "hold_lease_slowly", {"text": "a call"})
     await until(lambda: switches.waiting)
     await ana.client.close()
     await until(lambda: not world.app.sockets.connections)
@@ -400,7 +400,7 @@ async def test_who_goes_away_before_a_command_follows_a_room_is_not_in_it(world,
 
 @one_database
 async def test_a_draining_instance_admits_nobody(world, ana):
-    await world.app.doorman.stop()
+    await world.app.gate.stop()
     with pytest.raises(Refused) as refused:
         await ana.enter("/profile")
     assert refused.value.code == "UNAVAILABLE"
@@ -418,7 +418,7 @@ async def test_who_falls_silent_was_there_up_to_the_last_sign_of_life(
     ana = await world.person("ana")
     came_at = world.clock.now()
     poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
-    assert await poller.post(f'42{NAMESPACE},1["attend",{{"text":"desk"}}]') == 200
+    assert await poller.post(f'42{NAMESPACE},1["hold_lease",{{"text":"desk"}}]') == 200
     heard_at = world.clock.now()
     await until(lambda: switches.departed)
     assert world.clock.now() - came_at > timedelta(seconds=0.7), "it was noticed too soon"
@@ -430,11 +430,11 @@ def counts_of(world: World) -> dict[str, object]:
     return {
         "connections": len(app.sockets.connections),
         "engine's": len(app.sockets.eio.sockets),
-        "people": len(app.doorman.people._of_person) + len(app.doorman.people._of_session),
+        "people": len(app.gate.people._of_person) + len(app.gate.people._of_session),
         "rooms": app.rooms.counts(),
         "entering": len(app.sockets._entering),
         "tasks": Counter(task.get_coro().__qualname__ for task in asyncio.all_tasks()),
-        "presence": len(app.doorman._telling),
+        "presence": len(app.gate._telling),
     }
 
 

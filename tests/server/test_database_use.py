@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.util import await_only
 
+from server.periodic import run_job
 from server.rest import Rest
-from server.rounds import take_round
 from storage.engine import postgres
 from storage.engine.database import OutcomeUnknown
 from storage.engine.isolation import serializable
@@ -86,7 +86,7 @@ async def test_a_timer_whose_outcome_is_unknown_fires_once(world, monkeypatch):
     lost = lose_outcomes(world, monkeypatch, "upkeep", count=1)
     world.clock.advance(61)
     for _ in range(2):
-        await take_round(world.app.timers._fire_until_next())
+        await run_job(world.app.timers._fire_until_next())
     await world.settle()
     assert lost
     assert len(await world.stored("PROBE_SAID")) == 1

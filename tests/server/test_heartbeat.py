@@ -167,23 +167,23 @@ class TestWithOthers:
         self, make_world, monkeypatch
     ):
         world = await make_world()
-        ana, doorman, told = await world.person("ana"), world.app.doorman, []
+        ana, gate, told = await world.person("ana"), world.app.gate, []
         await ana.enter("/profile")
-        await until(lambda: ana.id in doorman._present_as and not doorman._telling)
+        await until(lambda: ana.id in gate._present_as and not gate._telling)
         back = await ana.device()
-        tell = doorman._tell
+        tell = gate._tell
 
         async def leave_meanwhile(actor, hook):
             told.append(hook)
             if hook == "first_device":
                 await back.close()
-                await until(lambda: not doorman.people.count(ana.id))
+                await until(lambda: not gate.people.count(ana.id))
             await tell(actor, hook)
 
-        monkeypatch.setattr(doorman, "_tell", leave_meanwhile)
-        doorman._present_as[ana.id] = "an instance that was taken for dead"
+        monkeypatch.setattr(gate, "_tell", leave_meanwhile)
+        gate._present_as[ana.id] = "an instance that was taken for dead"
         await ana.client.close()
-        await until(lambda: ana.id in doorman._telling)
+        await until(lambda: ana.id in gate._telling)
         await back.enter("/profile", token=ana.token)
         await until(lambda: told == ["first_device", "last_device"])
 

@@ -186,12 +186,12 @@ async def test_a_commit_of_unknown_outcome_is_found_out_by_its_request_id(
     database = world.app.database
     real, lost = database.transact, []
 
-    async def transact(work, *, apart=False, **how):
-        if not apart or lost:
-            return await real(work, apart=apart, **how)
+    async def transact(work, *, savepoint=False, **how):
+        if not savepoint or lost:
+            return await real(work, savepoint=savepoint, **how)
         lost.append(True)
         if kept:
-            await real(work, apart=apart, **how)
+            await real(work, savepoint=savepoint, **how)
         raise OutcomeUnknown("the answer to COMMIT was lost")
 
     monkeypatch.setattr(database, "transact", transact)
@@ -206,7 +206,7 @@ async def test_without_a_request_id_an_unknown_outcome_is_said_to_be_unknown(
 ):
     await ana.enter("/probe")
 
-    async def transact(work, *, apart=False, **how):
+    async def transact(work, *, savepoint=False, **how):
         raise OutcomeUnknown("the answer to COMMIT was lost")
 
     monkeypatch.setattr(world.app.database, "transact", transact)
@@ -221,7 +221,7 @@ async def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown(world, 
     real, troubles = world.app.database.transact, [OutcomeUnknown, StorageUnavailable]
 
     async def transact(work, **how):
-        if how.get("apart") and troubles:
+        if how.get("savepoint") and troubles:
             trouble = troubles.pop(0)
             if trouble is OutcomeUnknown:
                 await real(work, **how)

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.parts.house import running_house
+from tests.parts.provider import running_house
 from tests.platform.identities.travel import settings_for
 from tests.world import World, one_database
 

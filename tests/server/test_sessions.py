@@ -329,7 +329,7 @@ async def test_a_poller_and_a_reader_that_stalls_are_ended_too(world, ana):
     polling = asyncio.create_task(poller.poll())
     await until(lambda: not polling.done() and waits(world))
     await end(world, ana)
-    people = world.app.doorman.people
+    people = world.app.gate.people
     await until(lambda: people.count(ana.id) == 0, within_s=WITHIN_S)
     assert await polling == 200
     assert "session_ended" in "".join(poller.frames)
@@ -355,14 +355,14 @@ async def test_a_session_that_ends_while_it_is_being_admitted_is_ended_all_the_s
     world, ana, monkeypatch
 ):
     """The session is looked up, then ends, and only then its connection is known."""
-    identify = world.app.doorman._admission.identify
+    identify = world.app.gate._admission.identify
 
     async def and_then_it_ends(*args):
         actor = await identify(*args)
         await end(world, ana)
         return actor
 
-    monkeypatch.setattr(world.app.doorman._admission, "identify", and_then_it_ends)
+    monkeypatch.setattr(world.app.gate._admission, "identify", and_then_it_ends)
     with pytest.raises(Refused) as refused:
         await ana.enter("/profile")
     assert refused.value.code == "SESSION_REVOKED"
@@ -392,23 +392,23 @@ async def test_a_token_of_a_restarted_server_is_good_and_of_another_secret_is_no
     assert await code_of(world, token) == "TOKEN_INVALID"
 
 
-# What a socket attends.
+# Leases.
 
 
-async def test_a_socket_attends_a_subject_once_however_often_it_says_so(ana):
+async def test_a_socket_holds_one_lease_on_a_subject_however_often_it_asks(ana):
     for _ in range(3):
-        await ana.call(NAMESPACE, "attend", text="a call")
+        await ana.call(NAMESPACE, "hold_lease", text="a call")
     await ana.client.close()
     await until(lambda: probes.switches.departed)
     assert probes.switches.departed == ["a call"]
 
 
-async def test_a_socket_that_attends_too_much_is_refused_and_missed_everywhere(ana, monkeypatch):
-    monkeypatch.setattr("server.session.STAYS_MAX", 2)
+async def test_a_socket_with_too_many_leases_is_refused_and_all_of_them_end(ana, monkeypatch):
+    monkeypatch.setattr("server.session.LEASES_MAX", 2)
     for text in ("one", "two", "one"):
-        await ana.call(NAMESPACE, "attend", text=text)
+        await ana.call(NAMESPACE, "hold_lease", text=text)
     with pytest.raises(Refused) as refused:
-        await ana.call(NAMESPACE, "attend", text="three")
+        await ana.call(NAMESPACE, "hold_lease", text="three")
     assert refused.value.code == "TOO_MANY"
     await ana.client.close()
     await until(lambda: len(probes.switches.departed) == 2)

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from rooms import gaps, redis_bus, redis_line
+from rooms import gaps, redis_bus, redis_client
 from tests.kit.probe import NAMESPACE
 from tests.world import World, until
 
@@ -16,7 +16,7 @@ async def both(make_world, redis_server, monkeypatch) -> tuple[World, World]:
     monkeypatch.setattr(redis_bus, "DEAF_AFTER_S", 3.0)
     monkeypatch.setattr(redis_bus, "READ_WITHIN_S", 1.0)
     monkeypatch.setattr(redis_bus, "RECONNECT_AFTER_S", (0.05, 0.1))
-    monkeypatch.setattr(redis_line, "ANSWERED_WITHIN_S", 5.0)  # what Redis loses stays lost here:
+    monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 5.0)  # what Redis loses stays lost here:
     monkeypatch.setattr(gaps, "SWEEP_EVERY_S", 3_600)  # the database tells nothing by itself
     one = await make_world(PARLEY_REDIS_URL=redis_server.url)
     other = await make_world(PARLEY_REDIS_URL=redis_server.url)
@@ -45,7 +45,7 @@ async def test_people_on_two_instances_write_and_see_each_other_type(both):
     heard = await ben.event("MESSAGE_SENT")
     assert heard.data["message"]["text"] == "Are you there?"
 
-    async def is_seen() -> bool:  # who is just coming in misses a whisper
+    async def is_seen() -> bool:  # who is just coming in misses an ephemeral event
         await ben.call("/chat", "typing", **here)
         return bool(ana.events("typing"))
 
@@ -83,17 +83,19 @@ async def watch(watcher, person) -> None:
 
 
 async def test_who_watches_hears_at_once_who_comes_and_goes_elsewhere(both, monkeypatch):
-    monkeypatch.setattr(redis_line, "ANSWERED_WITHIN_S", 2.0)  # however busy the machine is
+    monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 2.0)  # however busy the machine is
     one, other = both
     for world in both:
-        await world.app.retelling.stop()
+        await world.app.resync.stop()
     ana, ben = await one.person("ana"), await other.person("ben")
     await watch(ben, ana)
     await ana.enter("/presence")
     await ben.event("USER_ONLINE")
 
 
-async def test_a_whisper_that_was_lost_is_said_again_from_what_is_stored(both, redis_server):
+async def test_an_ephemeral_event_that_was_lost_is_said_again_from_what_is_stored(
+    both, redis_server
+):
     one, other = both
     ana, ben = await one.person("ana"), await other.person("ben")
     await watch(ben, ana)
@@ -102,20 +104,20 @@ async def test_a_whisper_that_was_lost_is_said_again_from_what_is_stored(both, r
     await ana.call("/presence", "set_status", status="busy")
     assert ben.events("USER_ONLINE") == []
     for _ in range(3):
-        await other.app.retelling.retell()
+        await other.app.resync.resync()
     heard = await ben.event("status_changed")
     assert heard.data == {"user_id": ana.id, "status": "busy"}
     assert len(ben.events("USER_ONLINE")) == len(ben.events("status_changed")) == 1
 
 
-async def test_a_whisper_that_was_heard_is_not_said_again(both):
+async def test_an_ephemeral_event_that_was_heard_is_not_said_again(both):
     one, other = both
     ana, ben = await one.person("ana"), await other.person("ben")
     await watch(ben, ana)
     await ana.enter("/presence")
     await ana.call("/presence", "set_status", status="busy")
     await ben.event("status_changed")
-    await other.app.retelling.retell()
+    await other.app.resync.resync()
     await ben.call("/presence", "watch", user_ids=[ana.id])
     assert len(ben.events("USER_ONLINE")) == len(ben.events("status_changed")) == 1
 
@@ -128,7 +130,7 @@ async def test_who_is_blocked_hears_no_presence_from_another_instance(both):
     await ana.call("/chat", "block", user_id=ben.id)
     await ana.call("/presence", "set_status", status="busy")
     await cleo.event("status_changed")
-    await other.app.retelling.retell()
+    await other.app.resync.resync()
     await ana.call("/presence", "set_status", status="away")
     await cleo.event("status_changed", lambda data: data["status"] == "away")
     assert ben.events("status_changed") == []

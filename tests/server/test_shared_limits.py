@@ -2,7 +2,7 @@
 
 import pytest
 
-from rooms import redis_line
+from rooms import redis_client
 from server import devices
 from tests.kit.probe import NAMESPACE
 from tests.wire_client import Client, Refused
@@ -22,7 +22,7 @@ SETTINGS = {
 
 @pytest.fixture
 async def both(make_world, redis_server, monkeypatch) -> tuple[World, World]:
-    monkeypatch.setattr(redis_line, "SHUT_FOR_S", (0.05, 0.1))
+    monkeypatch.setattr(redis_client, "SHUT_FOR_S", (0.05, 0.1))
     monkeypatch.setattr(devices, "WRITE_EVERY_S", 0.05)
     one = await make_world(PARLEY_REDIS_URL=redis_server.url, **SETTINGS)
     other = await make_world(PARLEY_REDIS_URL=redis_server.url, **SETTINGS)
@@ -141,6 +141,6 @@ class TestDevices:
         redis_server.freeze()
         for device in here:
             await device.close()
-        await until(lambda: not one.app.doorman.people.count(ana.id))
+        await until(lambda: not one.app.gate.people.count(ana.id))
         redis_server.thaw()
         await until(lambda: is_admitted(other, ana))

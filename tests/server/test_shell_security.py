@@ -123,7 +123,7 @@ async def test_who_never_connects_is_closed_after_ten_seconds(world, monkeypatch
 @pytest.mark.parametrize("name", ["connect", "disconnect"])
 async def test_a_forged_event_runs_no_handler(world, ana, name, switches):
     await ana.enter(NAMESPACE)
-    await ana.call(NAMESPACE, "attend", text="something")
+    await ana.call(NAMESPACE, "hold_lease", text="something")
     for payload in ({}, "client namespace disconnect"):
         answer = await ana.client.ask(NAMESPACE, name, payload)
         assert answer["error"]["code"] == "UNKNOWN_COMMAND"
@@ -398,7 +398,7 @@ async def test_a_person_has_so_many_connections_and_no_more(world, ana):
     assert refused.value.code == "RATE_LIMITED"
     assert refused.value.error["retry_after_s"] > 0
     await devices[0].close()
-    await until(lambda: world.app.doorman.people.count(ana.id) == 2)
+    await until(lambda: world.app.gate.people.count(ana.id) == 2)
     await devices[3].enter("/profile")
 
 

@@ -91,7 +91,7 @@ async def test_a_cut_connection_is_counted(world, ana):
     assert (await world.metrics())["parley_connections_cut_total"] == 1
 
 
-async def test_whispers_are_shed_first(world, ana):
+async def test_ephemeral_events_are_shed_first(world, ana):
     await stall(world, ana)
     (connection,) = connections_of(world, ana)
     while connection.outgoing.unsent <= UNSENT_MAX // 2:
@@ -99,7 +99,7 @@ async def test_whispers_are_shed_first(world, ana):
         world.app.rooms._streams[stream(NAMESPACE, user(ana.id))].cursor = 0
     before = connection.outgoing.unsent
     for _ in range(100):
-        world.app.rooms.whisper(NAMESPACE, user(ana.id), "typing", {"text": "x" * CHUNK})
+        world.app.rooms.publish_ephemeral(NAMESPACE, user(ana.id), "typing", {"text": "x" * CHUNK})
     assert connection.outgoing.unsent <= before
     assert connections_of(world, ana) == [connection]
 

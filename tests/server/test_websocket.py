@@ -186,13 +186,13 @@ class TestEntering:
 
     @pytest.fixture
     async def held(self, world, monkeypatch) -> AsyncIterator[asyncio.Event]:
-        let_go, admit = asyncio.Event(), world.app.doorman.admit
+        let_go, admit = asyncio.Event(), world.app.gate.admit
 
         async def hold(*args):
             await let_go.wait()
             return await admit(*args)
 
-        monkeypatch.setattr(world.app.doorman, "admit", hold)
+        monkeypatch.setattr(world.app.gate, "admit", hold)
         yield let_go
         let_go.set()
 
@@ -240,14 +240,14 @@ class TestEntering:
 
     async def test_one_that_failed_may_be_asked_for_again(self, world, ana, monkeypatch):
         failing = iter([RuntimeError("a fault")])
-        admit = world.app.doorman.admit
+        admit = world.app.gate.admit
 
         async def fail_once(*args):
             for fault in failing:
                 raise fault
             return await admit(*args)
 
-        monkeypatch.setattr(world.app.doorman, "admit", fail_once)
+        monkeypatch.setattr(world.app.gate, "admit", fail_once)
         raw = await Raw(world).open()
         raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
         raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))

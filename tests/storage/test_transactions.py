@@ -73,10 +73,10 @@ async def test_works_that_are_apart_end_alone(database, told):
     def counted(queries: Queries):
         runs.append(put(queries, "good", effect=True))
 
-    apart = database.transact(failing("bad", Odd()), apart=True)
+    savepoint = database.transact(failing("bad", Odd()), savepoint=True)
     assert await asyncio.gather(
         database.transact(putting("first")),
-        apart,
+        savepoint,
         database.transact(counted),
         return_exceptions=True,
     )

@@ -6,14 +6,14 @@ It never knows what a booking is: places are held under ids that others give.
 from handlers.consulting.availability.rules import AvailabilityRules
 from handlers.consulting.consultants import public as consultants
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from rooms import names
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """One's own offers, and one's own public room."""
-    return [Belonging(names.user(actor.id)), Belonging(names.consultant(actor.id))]
+    return [Subscription(names.user(actor.id)), Subscription(names.consultant(actor.id))]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:

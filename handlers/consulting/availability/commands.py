@@ -1,4 +1,4 @@
-"""The doors of /availability."""
+"""The commands of /availability."""
 
 from functools import partial
 

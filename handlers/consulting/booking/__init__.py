@@ -2,14 +2,14 @@
 
 from handlers.consulting.booking.rules import BookingRules
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from rooms import names
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """One's own bookings, in either role."""
-    return [Belonging(names.user(actor.id))]
+    return [Subscription(names.user(actor.id))]
 
 
 booking = Domain("booking", "/booking", rooms_of=rooms_of, rules=BookingRules)

@@ -1,4 +1,4 @@
-"""The doors of /booking."""
+"""The commands of /booking."""
 
 from handlers.consulting.availability.contracts import BlockFull, BlockPast, OwnBlock
 from handlers.consulting.booking import booking, cards
@@ -30,7 +30,9 @@ PAGE = Cost(reads=150, answer_kib=1_300)
 
 
 @booking.command(
-    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock), rate="reach", costs=CHANGE
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock),
+    rate="contact",
+    costs=CHANGE,
 )
 async def request(ctx: Context, ask: RequestBooking) -> BookingView:
     """Ask for a place in a consultant's block; it is held until the answer."""
@@ -40,7 +42,7 @@ async def request(ctx: Context, ask: RequestBooking) -> BookingView:
 @booking.command(
     namespace="/chat",
     refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
-    rate="reach",
+    rate="contact",
     costs=CHANGE,
 )
 async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
@@ -49,7 +51,7 @@ async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingVie
 
 
 @booking.command(
-    refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock), rate="reach", costs=CHANGE
+    refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock), rate="contact", costs=CHANGE
 )
 async def request_now(ctx: Context, ask: RequestNow) -> BookingView:
     """Ask a consultant who is available now for a call at once."""

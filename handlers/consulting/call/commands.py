@@ -1,4 +1,4 @@
-"""The doors of /call."""
+"""The commands of /call."""
 
 from handlers.consulting.call import call, service
 from handlers.consulting.call.contracts import (
@@ -28,15 +28,15 @@ async def join(ctx: Context, ask: JoinCall) -> CallView:
     await _forget_what_is_over(ctx)
     # Before the other one learns of it, whose first signals may come at once.
     await ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
-    return await ctx.transact(service.join, ask, ctx.attend(ask.call_id))
+    return await ctx.transact(service.join, ask, ctx.hold_lease(ask.call_id))
 
 
 @call.command()
 async def signal(ctx: Context, ask: Signal) -> Empty:
     """Carry something to the other participant."""
-    whisper = await ctx.read(service.signal, ask)
-    if whisper is not None:
-        ctx.whisper("/call", names.call(ask.call_id, ask.to), "signal", whisper)
+    ephemeral = await ctx.read(service.signal, ask)
+    if ephemeral is not None:
+        ctx.publish_ephemeral("/call", names.call(ask.call_id, ask.to), "signal", ephemeral)
     return Empty()
 
 
@@ -56,6 +56,6 @@ async def end(ctx: Context, ask: EndCall) -> CallView:
 
 async def _forget_what_is_over(ctx: Context) -> None:
     """Calls that ended meanwhile, by whomever, are no limit to a device that stays connected."""
-    for call_id in await ctx.read(service.list_over, ctx.attended):
+    for call_id in await ctx.read(service.list_over, ctx.leased):
         ctx.forget(call_id)
         ctx.unfollow("/call", names.call(call_id, ctx.user_id))

@@ -11,7 +11,7 @@ from storage.consulting import call as store
 STAYS_AT_ONCE = 200
 
 
-@call.departs
+@call.disconnects
 async def note_the_lost_device(ctx: Context, call_id: str, device_id: str, at: datetime) -> None:
     """A device that was in a call is gone."""
     await ctx.transact(service.lose, call_id, device_id, at)

@@ -39,7 +39,7 @@ class Signal(Request):
     data: msgspec.Raw
 
 
-class SignalWhisper(msgspec.Struct, rename={"sender": "from"}):
+class SignalEphemeral(msgspec.Struct, rename={"sender": "from"}):
     """A signal as the other participant gets it."""
 
     call_id: str

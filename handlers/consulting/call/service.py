@@ -26,7 +26,7 @@ from handlers.consulting.call.contracts import (
     JoinCall,
     LeaveCall,
     Signal,
-    SignalWhisper,
+    SignalEphemeral,
 )
 from handlers.consulting.call.talk import talked_seconds
 from handlers.kit.context import Transaction
@@ -151,8 +151,8 @@ def resolve(tx: Transaction, stay: Stay, at: datetime) -> None:
         _say(tx, CallDurationRecorded, row)
 
 
-def signal(tx: Transaction, ask: Signal) -> SignalWhisper | None:
-    """What is whispered to the other participant, None while they are away; raises NotFound."""
+def signal(tx: Transaction, ask: Signal) -> SignalEphemeral | None:
+    """The event for the other participant, None while they are away; raises NotFound."""
     row = store.find_call(tx, ask.call_id)
     parties = (row.student_id, row.consultant_id) if row else ()
     if row is None or tx.actor.id not in parties or row.status == "ended":
@@ -163,7 +163,7 @@ def signal(tx: Transaction, ask: Signal) -> SignalWhisper | None:
         raise Invalid(details={"path": "$.data", "expected": f"at most {SIGNAL_MAX} bytes"})
     if not store.is_there(tx, row.id, ask.to):
         return None
-    return SignalWhisper(ask.call_id, tx.actor.id, ask.data)
+    return SignalEphemeral(ask.call_id, tx.actor.id, ask.data)
 
 
 def get_current(tx: Transaction) -> CurrentCallView:

@@ -2,7 +2,7 @@
 
 from handlers.consulting.consultants.rules import ConsultantRules
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from rooms import names
@@ -22,9 +22,9 @@ REMOVING = ("consulting.TOPIC_REMOVED", "consulting.CONSULTANT_DEACTIVATED")
 """Events that name what nobody is to see any more."""
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """One's own public room, so that all devices of a consultant agree."""
-    return [Belonging(names.consultant(actor.id))]
+    return [Subscription(names.consultant(actor.id))]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:

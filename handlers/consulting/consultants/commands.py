@@ -1,4 +1,4 @@
-"""The doors of /consultants."""
+"""The commands of /consultants."""
 
 from functools import partial
 

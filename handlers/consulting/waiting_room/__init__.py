@@ -2,14 +2,14 @@
 
 from handlers.consulting.waiting_room.rules import WaitingRoomRules
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from rooms import names
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """A student's own place, a consultant's own queue."""
-    return [Belonging(names.user(actor.id))]
+    return [Subscription(names.user(actor.id))]
 
 
 waiting_room = Domain("waiting_room", "/waiting-room", rooms_of=rooms_of, rules=WaitingRoomRules)

@@ -22,15 +22,15 @@ STAYS_AT_ONCE = 200
 async def take_the_place_again(ctx: Context) -> None:
     """Who reconnects has their place again, without asking."""
     booking_ids = await ctx.read(service.list_my_places)
-    stay_id_of = {booking_id: ctx.attend(booking_id) for booking_id in booking_ids}
-    if stay_id_of:
-        await ctx.transact(service.come_back_to_all, stay_id_of)
+    lease_id_of = {booking_id: ctx.hold_lease(booking_id) for booking_id in booking_ids}
+    if lease_id_of:
+        await ctx.transact(service.come_back_to_all, lease_id_of)
 
 
-@waiting_room.departs
-async def note_the_lost_device(ctx: Context, booking_id: str, stay_id: str, at: datetime) -> None:
+@waiting_room.disconnects
+async def note_the_lost_device(ctx: Context, booking_id: str, lease_id: str, at: datetime) -> None:
     """A waiting student's device is gone."""
-    await ctx.transact(service.lose, booking_id, stay_id, at)
+    await ctx.transact(service.lose, booking_id, lease_id, at)
 
 
 @waiting_room.consumer(InstanceLost, MorePlacesLeft)

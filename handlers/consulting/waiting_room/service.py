@@ -34,7 +34,7 @@ from storage.consulting import waiting_room as store
 from storage.consulting.waiting_room import PlaceRow, RoomRow, Stay
 
 
-def enter(tx: Transaction, ask: EnterRoom, stay_id: str) -> PlaceView:
+def enter(tx: Transaction, ask: EnterRoom, lease_id: str) -> PlaceView:
     """Take a place at the end, or come back to one's own; raises TooEarly or WrongState."""
     booking = bookings.lock_booking(tx, ask.booking_id)
     if booking is None or booking.student_id != tx.actor.id:
@@ -46,23 +46,23 @@ def enter(tx: Transaction, ask: EnterRoom, stay_id: str) -> PlaceView:
         store.insert_place(tx, place)
         view = _view_in(tx, room, booking.id)
         tx.publish(WaitingRoomEntered(place=view, consultant_id=room.consultant_id))
-    come_back(tx, booking.id, stay_id)
+    come_back(tx, booking.id, lease_id)
     return _view_in(tx, room, booking.id)
 
 
-def come_back(tx: Transaction, booking_id: str, stay_id: str) -> None:
+def come_back(tx: Transaction, booking_id: str, lease_id: str) -> None:
     """A device of the student is here (again)."""
-    store.insert_stay(tx, Stay(stay_id, booking_id, tx.instance_id))
+    store.insert_stay(tx, Stay(lease_id, booking_id, tx.instance_id))
     store.set_lost(tx, booking_id, None)
     tx.cancel_timer(f"place:{booking_id}")
 
 
-def come_back_to_all(tx: Transaction, stay_id_of: dict[str, str]) -> None:
+def come_back_to_all(tx: Transaction, lease_id_of: dict[str, str]) -> None:
     """The student is back: these places are theirs again."""
-    for booking_id, stay_id in stay_id_of.items():
+    for booking_id, lease_id in lease_id_of.items():
         remove_if_lost(tx, booking_id)
         if _lock_place(tx, booking_id) is not None:
-            come_back(tx, booking_id, stay_id)
+            come_back(tx, booking_id, lease_id)
 
 
 def list_my_places(tx: Transaction) -> list[str]:
@@ -78,10 +78,10 @@ def leave(tx: Transaction, ask: LeaveRoom) -> Empty:
     return Empty()
 
 
-def lose(tx: Transaction, booking_id: str, stay_id: str, at: datetime) -> None:
+def lose(tx: Transaction, booking_id: str, lease_id: str, at: datetime) -> None:
     """A device is gone since `at`; the last one leaves the place waiting for a while."""
     place = _lock_place(tx, booking_id)
-    if not store.end_stay(tx, stay_id) or store.count_stays(tx, booking_id):
+    if not store.end_stay(tx, lease_id) or store.count_stays(tx, booking_id):
         return
     if place is not None:
         store.set_lost(tx, booking_id, at)

@@ -1,5 +1,14 @@
 """What only its owner does to an account: proofs, the address, the password without the old one."""
 
-from handlers.kit.domain import Domain
+from handlers.kit.context import Transaction
+from handlers.kit.domain import Domain, Subscription
+from handlers.kit.kernel import Actor
+from rooms import names
 
-account = Domain("account")
+
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
+    """Everybody hears what becomes of their own account."""
+    return [Subscription(names.user(actor.id))]
+
+
+account = Domain("account", "/account", rooms_of=rooms_of)

@@ -1,4 +1,4 @@
-"""The doors in /profile to what only its owner does to an account."""
+"""Commands in /profile for what only its owner does to an account."""
 
 from msgspec import UNSET
 

@@ -1,4 +1,4 @@
-"""The doors of /auth, and those to one's own password and sessions in /profile."""
+"""The commands of /auth, and those to one's own password and sessions in /profile."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty

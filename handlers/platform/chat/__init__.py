@@ -1,10 +1,10 @@
 """Conversations: who is in them and what is said. A card shows something of another domain."""
 
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.rates import Rate
-from handlers.platform.chat.contracts.conversations import TypingWhisper
+from handlers.platform.chat.contracts.conversations import TypingEphemeral
 from handlers.platform.chat.rules import ChatRules
 from rooms import names
 from storage.platform.chat import conversations as store
@@ -13,15 +13,15 @@ from storage.platform.chat import members as chat_members
 ROOMS_MAX = 1_000
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """One's own room, then one's liveliest conversations, the latest begun first.
 
     Which of them is the liveliest changes all the time; where each stands does not.
     """
     memberships = store.list_memberships(tx, actor.id, ROOMS_MAX)
     memberships.sort(key=lambda one: one.conversation_id, reverse=True)
-    chats = [Belonging(names.chat(one.conversation_id), one.from_seq) for one in memberships]
-    return [Belonging(names.user(actor.id)), *chats]
+    chats = [Subscription(names.chat(one.conversation_id), one.from_seq) for one in memberships]
+    return [Subscription(names.user(actor.id)), *chats]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
@@ -34,17 +34,17 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
 
 RATES = (
     Rate("messages", "chat messages", burst=20, per_s=2),
-    Rate("signs", "reactions, drafts and typing", burst=30, per_s=5),
-    Rate("reach", "people met, added or asked", burst=30, per_s=0.5),
+    Rate("reactions", "reactions, drafts and typing", burst=30, per_s=5),
+    Rate("contact", "people met, added or asked", burst=30, per_s=0.5),
     Rate("searches", "searches", burst=10, per_s=2),
 )
-"""`signs` are small and many; `reach` is for what comes to people who did not ask for it."""
+"""`reactions` are small and many; `contact` is for what reaches people who did not ask for it."""
 chat = Domain(
     "chat",
     "/chat",
     rooms_of=rooms_of,
     may_watch=may_watch,
-    whispers={"typing": TypingWhisper},
+    ephemeral_events={"typing": TypingEphemeral},
     rates=RATES,
     rules=ChatRules,
 )

@@ -4,5 +4,5 @@ from handlers.kit.domain import Domain
 from handlers.kit.rates import ATTEMPTS, Rate
 from handlers.platform.identities.rules import IdentityRules
 
-JOURNEYS = Rate("journeys", "ways to a provider and back", of="address", like=ATTEMPTS)
-identities = Domain("identities", rates=(JOURNEYS,), rules=IdentityRules)
+OAUTH = Rate("oauth", "ways to a provider and back", of="address", like=ATTEMPTS)
+identities = Domain("identities", rates=(OAUTH,), rules=IdentityRules)

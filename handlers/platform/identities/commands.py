@@ -1,4 +1,4 @@
-"""The doors to and from other houses, in /auth and /profile."""
+"""Commands for signing in at providers, in /auth and /profile."""
 
 from handlers.kit.context import Context
 from handlers.platform.auth.contracts import ProofNeeded, SessionView
@@ -25,8 +25,8 @@ from handlers.platform.profile.contracts import EmailTaken
 @identities.command(namespace="/auth", visitors=True)
 async def providers(ctx: Context, ask: ListProviders) -> ProvidersView:
     """The providers that are set up here."""
-    houses = ctx.kernel.providers.list()
-    return ProvidersView(providers=[ProviderView(name=h.name, title=h.title) for h in houses])
+    providers = ctx.kernel.providers.list()
+    return ProvidersView(providers=[ProviderView(name=h.name, title=h.title) for h in providers])
 
 
 @identities.command(

@@ -22,8 +22,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
 from handlers.kit.visible import one_line
-from handlers.platform.identities.houses import House, is_safe
 from handlers.platform.identities.outside import HouseAway, HouseRefused, Outside
+from handlers.platform.identities.providers import ProviderConfig, is_safe
 from handlers.platform.profile.contracts import Email
 
 KEPT_S = 3_600.0
@@ -75,8 +75,8 @@ class Errand(msgspec.Struct, frozen=True):
 class Provider:
     """One provider."""
 
-    def __init__(self, house: House, http: Outside) -> None:
-        self.house = house
+    def __init__(self, config: ProviderConfig, http: Outside) -> None:
+        self.config = config
         self._http = http
         self._discovered: tuple[float, Discovered] | None = None
         self._keys: tuple[float, KeySet] | None = None
@@ -88,14 +88,14 @@ class Provider:
         """Where the person's browser has to go; raises HouseAway."""
         about = await self._about()
         more: dict[str, str] = {"prompt": "login", "max_age": "0"} if errand.fresh else {}
-        if self.house.response_mode:
-            more["response_mode"] = self.house.response_mode
+        if self.config.response_mode:
+            more["response_mode"] = self.config.response_mode
         place: str = prepare_grant_uri(
             about.authorization_endpoint,
-            self.house.client_id,
+            self.config.client_id,
             "code",
             redirect_uri=errand.redirect_uri,
-            scope=self.house.scope,
+            scope=self.config.scope,
             state=errand.state,
             nonce=errand.nonce,
             code_challenge=s256(errand.verifier),
@@ -124,7 +124,7 @@ class Provider:
         came = time.monotonic()
         async with self._asking:
             if self._discovered is None or time.monotonic() - self._discovered[0] > KEPT_S:
-                url = self.house.issuer.rstrip("/") + "/.well-known/openid-configuration"
+                url = self.config.issuer.rstrip("/") + "/.well-known/openid-configuration"
                 self._discovered = (time.monotonic(), self._check(await self._fetch(url, came)))
             return self._discovered[1]
 
@@ -144,15 +144,15 @@ class Provider:
         except msgspec.ValidationError as error:
             raise HouseAway(f"its discovery document is none: {error}") from None
         if about.token_endpoint is None:
-            about = msgspec.structs.replace(about, token_endpoint=self.house.token_endpoint)
+            about = msgspec.structs.replace(about, token_endpoint=self.config.token_endpoint)
         places = (about.authorization_endpoint, about.token_endpoint, about.jwks_uri)
-        if about.issuer != self.house.issuer or not all(map(self._is_safe, places)):
+        if about.issuer != self.config.issuer or not all(map(self._is_safe, places)):
             raise HouseAway("its discovery document is another's, or without TLS")
         return about
 
     def _is_safe(self, url: str | None) -> bool:
         """Only a provider on this machine may name what is on it."""
-        return is_safe(url, of_loopback=self.house.issuer.startswith("http:"))
+        return is_safe(url, of_loopback=self.config.issuer.startswith("http:"))
 
     async def _exchange(self, about: Discovered, errand: Errand, code: str) -> dict[str, Any]:
         body = prepare_token_request(
@@ -168,22 +168,22 @@ class Provider:
         return await self._http.post(place, headers, body)
 
     def _client_auth(self) -> ClientAuth:
-        house = self.house
-        secret = self._apple_secret() if house.apple_key else house.client_secret
-        method = house.client_auth or ("client_secret_basic" if secret else "none")
+        config = self.config
+        secret = self._apple_secret() if config.apple_key else config.client_secret
+        method = config.client_auth or ("client_secret_basic" if secret else "none")
         if method == "client_secret_basic":  # RFC 6749, 2.3.1: both are form-encoded first
-            return ClientAuth(quote(house.client_id, safe=""), quote(secret, safe=""), method)
-        return ClientAuth(house.client_id, secret, method)
+            return ClientAuth(quote(config.client_id, safe=""), quote(secret, safe=""), method)
+        return ClientAuth(config.client_id, secret, method)
 
     def _apple_secret(self) -> str:
         """Apple takes a JWT by the team's key for a secret."""
-        assert self.house.apple_key is not None
-        team_id, key_id, private_key = self.house.apple_key
+        assert self.config.apple_key is not None
+        team_id, key_id, private_key = self.config.apple_key
         now = int(time.time())
         claims = {
             "iss": team_id,
-            "sub": self.house.client_id,
-            "aud": self.house.issuer,
+            "sub": self.config.client_id,
+            "aud": self.config.issuer,
             "iat": now,
             "exp": now + APPLE_SECRET_S,
         }
@@ -194,7 +194,7 @@ class Provider:
         self, about: Discovered, errand: Errand, id_token: str, access_token: Any
     ) -> dict[str, Any]:
         """The claims of an ID token that is right in every respect."""
-        house = self.house
+        config = self.config
         try:
             read = await self._verify(about, id_token)
             claims = CodeIDToken(
@@ -202,11 +202,11 @@ class Provider:
                 read.header,
                 options={
                     "iss": {"essential": True, "value": about.issuer},
-                    "aud": {"essential": True, "value": house.client_id},
+                    "aud": {"essential": True, "value": config.client_id},
                 },
                 params={
                     "nonce": errand.nonce,
-                    "client_id": house.client_id,
+                    "client_id": config.client_id,
                     "access_token": access_token,
                 },
             )
@@ -248,15 +248,15 @@ class Provider:
 class Providers:
     """All providers of this server, by name."""
 
-    def __init__(self, houses: tuple[House, ...]) -> None:
+    def __init__(self, providers: tuple[ProviderConfig, ...]) -> None:
         self._outside = Outside()
-        self._by_name = {house.name: Provider(house, self._outside) for house in houses}
+        self._by_name = {config.name: Provider(config, self._outside) for config in providers}
 
     def find(self, name: str) -> Provider | None:
         return self._by_name.get(name)
 
-    def list(self) -> list[House]:
-        return [provider.house for provider in self._by_name.values()]
+    def list(self) -> list[ProviderConfig]:
+        return [provider.config for provider in self._by_name.values()]
 
     async def stop(self) -> None:
         await self._outside.stop()

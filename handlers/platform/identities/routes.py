@@ -30,12 +30,12 @@ ANSWERS = ("state", "code", "error", "iss")
 """What a provider says in the query of its answer."""
 
 
-@identities.route("GET", "/oauth/{provider}/start", visitors=True, rate="journeys")
+@identities.route("GET", "/oauth/{provider}/start", visitors=True, rate="oauth")
 async def start(ctx: Context, request: web.Request) -> web.Response:
     """Leave for a provider."""
     provider, ask = find(ctx, request), read_start(ctx, request)
     browser = request.cookies.get(cookie_of(ctx)) or tickets.make_secret()
-    name, back = provider.house.name, None if ask.redirect is UNSET else ask.redirect
+    name, back = provider.config.name, None if ask.redirect is UNSET else ask.redirect
     attempt = Attempt(
         provider=name,
         errand=tickets.make_errand(ctx.kernel.clock.now(), ask, callback_of(ctx, name)),
@@ -61,11 +61,11 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
     return response
 
 
-@identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="journeys")
+@identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="oauth")
 async def callback(ctx: Context, request: web.Request) -> web.Response:
     """Come back from a provider."""
     provider, said = find(ctx, request), request.query
-    name = provider.house.name
+    name = provider.config.name
     state, browser = said.get("state", ""), request.cookies.get(cookie_of(ctx), "")
     attempt = await ctx.transact(tickets.take, name, state, browser)
     if attempt is None:
@@ -86,14 +86,14 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
 
 
 @identities.route(
-    "POST", "/oauth/{provider}/callback", visitors=True, rate="journeys", cross_site=True
+    "POST", "/oauth/{provider}/callback", visitors=True, rate="oauth", cross_site=True
 )
 async def posted_callback(ctx: Context, request: web.Request) -> web.Response:
     """The same by a post (`form_post`): sent on as a GET."""
     provider, form = find(ctx, request), read_form(request)
     said = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
     said |= names_of(form.get("user"))
-    place = f"{callback_of(ctx, provider.house.name)}?{urlencode(said)}"
+    place = f"{callback_of(ctx, provider.config.name)}?{urlencode(said)}"
     return send_to(place)
 
 

@@ -105,7 +105,7 @@ def has_identity(tx: Transaction, user_id: str) -> bool:
 
 
 def list_methods(tx: Transaction) -> SignInMethods:
-    titles = {house.name: house.title for house in tx.kernel.providers.list()}
+    titles = {config.name: config.title for config in tx.kernel.providers.list()}
     return SignInMethods(
         password=accounts.has_password(tx, tx.actor.id),
         identities=[
@@ -132,7 +132,7 @@ def spend_for_proof(tx: Transaction, ticket: str, verifier: str | UnsetType) -> 
 
 def _leads_in(tx: Transaction, identity: IdentityRow) -> bool:
     """What an operator took away is no way in, though it may come back."""
-    return any(house.issuer == identity.issuer for house in tx.kernel.providers.list())
+    return any(config.issuer == identity.issuer for config in tx.kernel.providers.list())
 
 
 def _sign_up(tx: Transaction, ask: OAuth, bearer: Bearer) -> UserView:

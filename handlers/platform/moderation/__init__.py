@@ -1,7 +1,7 @@
 """What may be said and shown: a filter, flags from people, a queue for moderators, an audit."""
 
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from handlers.platform.moderation.filter import open_filter
@@ -10,15 +10,15 @@ from handlers.platform.profile import public as profiles
 from rooms import names
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """One's own room, and the moderators' for who is one.
 
     The role is read on the snapshot by which the room is entered: one that is taken away later is
     taken by a number above it.
     """
-    own = Belonging(names.user(actor.id))
+    own = Subscription(names.user(actor.id))
     roles = profiles.get_user(tx, actor.id).roles
-    return [own, Belonging(names.MODERATORS)] if MODERATOR in roles else [own]
+    return [own, Subscription(names.MODERATORS)] if MODERATOR in roles else [own]
 
 
 MODERATOR = "moderator"

@@ -1,4 +1,4 @@
-"""The doors of /moderation."""
+"""The commands of /moderation."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty

@@ -1,7 +1,7 @@
 """What looks at all that is said, by a check that can be another one.
 
-A check gets each reading of a text (`handlers/platform/moderation/readings.py`) and gives what it
-found.
+A check gets each normalized form of a text (`handlers/platform/moderation/normalization.py`) and
+returns its matches.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from handlers.kit import filter as port
 from handlers.kit.filter import NoFilter, TextRefused
 from handlers.kit.rules import Rules
 from handlers.kit.settings import UnusableSetting
-from handlers.platform.moderation.finding import Finding, worst_of
-from handlers.platform.moderation.readings import readings
+from handlers.platform.moderation.matches import Match, worst_of
+from handlers.platform.moderation.normalization import normalized_forms
 from handlers.platform.moderation.rules import ModerationRules
 from handlers.platform.moderation.words import WordList
 
@@ -21,7 +21,7 @@ from handlers.platform.moderation.words import WordList
 class Check(Protocol):
     """One way to judge a text."""
 
-    def look(self, reading: str) -> Finding: ...
+    def look(self, reading: str) -> Match: ...
 
 
 def word_list(file: str) -> Check | None:
@@ -57,7 +57,7 @@ class Filter:
     def check(self, *texts: str) -> str:
         """What somebody should look at in these, or nothing; raises TextRefused."""
         look = self._check.look
-        found = worst_of(look(reading) for text in texts for reading in readings(text))
+        found = worst_of(look(reading) for text in texts for reading in normalized_forms(text))
         if found.outcome == "refuse":
             raise TextRefused
         return found.hit

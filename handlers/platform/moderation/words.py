@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from handlers.platform.moderation.finding import Finding, Outcome, worst_of
-from handlers.platform.moderation.readings import readings
+from handlers.platform.moderation.matches import Match, Outcome, worst_of
+from handlers.platform.moderation.normalization import normalized_forms
 
 ENTRIES_MAX = 100_000
 PHRASE_MAX = 8
@@ -24,23 +24,23 @@ class WordList:
 
     def __init__(self, lines: Iterable[str]) -> None:
         """Raises ValueError, which says in which line, when one is not understood."""
-        self._by_stem: dict[str, list[tuple[str, Finding]]] = {}
+        self._by_stem: dict[str, list[tuple[str, Match]]] = {}
         self._lengths: dict[str, set[int]] = {}
         """How many words the entries have that begin with a stem."""
         for number, (outcome, listed) in enumerate(_entries(lines), 1):
             if number > ENTRIES_MAX:
                 raise ValueError(f"more than {ENTRIES_MAX} entries")
-            reading = readings(listed)[0]
+            reading = normalized_forms(listed)[0]
             alike = self._by_stem.setdefault(stem(reading), [])
-            alike.append((reading, Finding(outcome, listed)))
+            alike.append((reading, Match(outcome, listed)))
             words = stem(reading).split(" ")
             self._lengths.setdefault(words[0], set()).add(len(words))
 
-    def look(self, reading: str) -> Finding:
+    def look(self, reading: str) -> Match:
         """The worst that is found in a reading of a text."""
         return worst_of(self._find(reading))
 
-    def _find(self, reading: str) -> Iterator[Finding]:
+    def _find(self, reading: str) -> Iterator[Match]:
         for said, its_stem in self._sayings(reading).items():
             alike = self._by_stem.get(its_stem, ())
             yield from (found for listed, found in alike if says(said, listed))
@@ -75,7 +75,7 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[Outcome, str]]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         said, _, listed = (part.strip() for part in line.partition(":"))
-        outcome, words = OUTCOMES.get(said), readings(listed)[0].split()
+        outcome, words = OUTCOMES.get(said), normalized_forms(listed)[0].split()
         if outcome is None or not 0 < len(words) <= PHRASE_MAX:
             raise ValueError(f"line {number} is not `refuse: words` or `flag: words`")
         yield outcome, listed

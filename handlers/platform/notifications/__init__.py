@@ -1,15 +1,15 @@
 """What a person is told about their affairs, in the app and by mail. Never how a mail is sent."""
 
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.platform.notifications.rules import NotificationRules
 from rooms import names
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """One's own notifications."""
-    return [Belonging(names.user(actor.id))]
+    return [Subscription(names.user(actor.id))]
 
 
 notifications = Domain(

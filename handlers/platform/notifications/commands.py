@@ -1,4 +1,4 @@
-"""The doors of /notifications."""
+"""The commands of /notifications."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty

@@ -1,14 +1,14 @@
 """Whether a person is there. Never what they do."""
 
 from handlers.kit.domain import Domain
-from handlers.platform.presence.contracts import PresenceWhisper, StatusWhisper
+from handlers.platform.presence.contracts import PresenceEphemeral, StatusEphemeral
 
 presence = Domain(
     "presence",
     "/presence",
-    whispers={
-        "USER_ONLINE": PresenceWhisper,
-        "USER_OFFLINE": PresenceWhisper,
-        "status_changed": StatusWhisper,
+    ephemeral_events={
+        "USER_ONLINE": PresenceEphemeral,
+        "USER_OFFLINE": PresenceEphemeral,
+        "status_changed": StatusEphemeral,
     },
 )

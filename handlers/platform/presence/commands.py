@@ -1,4 +1,4 @@
-"""The doors of /presence."""
+"""The commands of /presence."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from handlers.kit.context import Context, Transaction
-from handlers.kit.kernel import Whisper
+from handlers.kit.kernel import EphemeralEvent
 from handlers.kit.life import InstanceLost
 from handlers.platform.presence import presence, service
 from handlers.platform.presence.contracts import InstanceGone
@@ -25,10 +25,10 @@ async def go_offline(ctx: Context) -> None:
     await ctx.transact(service.go_offline, ctx.user_id, kernel.instance_id, kernel.clock.now())
 
 
-@presence.retells
-def retell(tx: Transaction, since: datetime, after: str) -> tuple[list[Whisper], str]:
+@presence.resyncs
+def resync(tx: Transaction, since: datetime, after: str) -> tuple[list[EphemeralEvent], str]:
     """Who came and went lately, for those who watch and may not have heard it."""
-    return service.retell(tx, since, after)
+    return service.resync(tx, since, after)
 
 
 @presence.consumer(InstanceLost)

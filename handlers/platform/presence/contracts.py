@@ -37,12 +37,12 @@ class StatesView(View):
     states: dict[str, StateView]
 
 
-class PresenceWhisper(msgspec.Struct):
+class PresenceEphemeral(msgspec.Struct):
     user_id: str
     at: datetime
 
 
-class StatusWhisper(msgspec.Struct):
+class StatusEphemeral(msgspec.Struct):
     user_id: str
     status: Status
 
@@ -56,7 +56,7 @@ class _OfUser(Event):
 
 
 class UserOnline(_OfUser):
-    """A person's first device is there. Stored for consumers, whispered to those who watch."""
+    """A person's first device is there. Stored for consumers; watchers get an ephemeral event."""
 
     NAME: ClassVar[str] = "USER_ONLINE"
 

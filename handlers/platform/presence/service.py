@@ -1,22 +1,22 @@
 """Decisions about presence: several devices, on several instances, are one person.
 
-Whom somebody blocked sees them as who was never there, and hears no whisper of theirs; being
-unblocked shows at the next `watch`. What both need stays, though it tells that somebody is there:
-marks and typing in groups, waiting rooms and calls, and `available_now`, which is for everybody.
+A blocked person sees the blocker as if they were never online, and gets no ephemeral event about
+them; being unblocked shows at the next `watch`. What both need stays, though it shows that somebody
+is online: marks and typing in groups, waiting rooms, calls, and `available_now`, which is public.
 """
 
 from datetime import datetime
 
 from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
-from handlers.kit.kernel import Whisper
+from handlers.kit.kernel import EphemeralEvent
 from handlers.platform.chat import public as chats
 from handlers.platform.presence.contracts import (
-    PresenceWhisper,
+    PresenceEphemeral,
     SetStatus,
     StatesView,
     StateView,
-    StatusWhisper,
+    StatusEphemeral,
     UserOffline,
     UserOnline,
 )
@@ -46,7 +46,7 @@ def set_status(tx: Transaction, ask: SetStatus) -> Empty:
     if row.status != ask.status:
         row.status = ask.status
         store.update_presence(tx, row, tx.now)
-        tx.whisper(_status(row, _blocked_by(tx, row.user_id)))
+        tx.publish_ephemeral(_status(row, _blocked_by(tx, row.user_id)))
     return Empty()
 
 
@@ -59,7 +59,7 @@ def come_online(tx: Transaction) -> None:
         store.update_presence(tx, row, tx.now)
         tx.publish(UserOnline(user_id=row.user_id, at=tx.now))
         blocked = _blocked_by(tx, row.user_id)
-        tx.whisper(_presence(row.user_id, "USER_ONLINE", tx.now, blocked))
+        tx.publish_ephemeral(_presence(row.user_id, "USER_ONLINE", tx.now, blocked))
 
 
 def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) -> None:
@@ -69,10 +69,10 @@ def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) ->
         row.online, row.last_seen_at = False, at
         store.update_presence(tx, row, tx.now)
         tx.publish(UserOffline(user_id=user_id, at=at))
-        tx.whisper(_presence(user_id, "USER_OFFLINE", at, _blocked_by(tx, user_id)))
+        tx.publish_ephemeral(_presence(user_id, "USER_OFFLINE", at, _blocked_by(tx, user_id)))
 
 
-def retell(tx: Transaction, since: datetime, after: str) -> tuple[list[Whisper], str]:
+def resync(tx: Transaction, since: datetime, after: str) -> tuple[list[EphemeralEvent], str]:
     """How those are by now whose presence or status changed since then; and after whom to go on."""
     rows = store.list_changed(tx, since, after, RETOLD_AT_ONCE)
     blocked_by = chats.list_blocked_by(tx, [row.user_id for row in rows])
@@ -90,14 +90,14 @@ def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:
     return chats.list_blocked_by(tx, [user_id])[user_id]
 
 
-def _presence(user_id: str, name: str, at: datetime, blocked: frozenset[str]) -> Whisper:
-    room, said = names.presence(user_id), PresenceWhisper(user_id, at)
-    return Whisper(NAMESPACE, room, name, said, hidden_from=blocked)
+def _presence(user_id: str, name: str, at: datetime, blocked: frozenset[str]) -> EphemeralEvent:
+    room, said = names.presence(user_id), PresenceEphemeral(user_id, at)
+    return EphemeralEvent(NAMESPACE, room, name, said, hidden_from=blocked)
 
 
-def _status(row: PresenceRow, blocked: frozenset[str]) -> Whisper:
-    room, said = names.presence(row.user_id), StatusWhisper(row.user_id, row.status)
-    return Whisper(NAMESPACE, room, "status_changed", said, hidden_from=blocked)
+def _status(row: PresenceRow, blocked: frozenset[str]) -> EphemeralEvent:
+    room, said = names.presence(row.user_id), StatusEphemeral(row.user_id, row.status)
+    return EphemeralEvent(NAMESPACE, room, "status_changed", said, hidden_from=blocked)
 
 
 def _view(row: PresenceRow | None) -> StateView:

@@ -25,7 +25,7 @@ def is_on(rules: Rules, event: MessageDeleted) -> bool:
     return rules.of(PreviewRules).link_previews
 
 
-@previews.consumer(MessageSent, MessageEdited, outbound=True, heeds=may_say_a_link)
+@previews.consumer(MessageSent, MessageEdited, outbound=True, filter=may_say_a_link)
 async def look_up_the_link(ctx: Context, event: MessageSent | MessageEdited) -> None:
     """Fetch the page that a message links and show it; at least once, and one that fails never."""
     url = await ctx.transact(service.look, event.message.id)
@@ -42,7 +42,7 @@ async def look_up_the_link(ctx: Context, event: MessageSent | MessageEdited) -> 
     await ctx.transact(service.keep, event.message.id, url, page)
 
 
-@previews.consumer(MessageDeleted, heeds=is_on)
+@previews.consumer(MessageDeleted, filter=is_on)
 def forget_the_page(tx: Transaction, event: MessageDeleted) -> None:
     """What was fetched for a message goes with it."""
     service.forget(tx, event.message.id)

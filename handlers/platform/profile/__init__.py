@@ -1,15 +1,15 @@
 """Who a person is: name, language, zone, roles, settings. Never how they sign in."""
 
 from handlers.kit.context import Transaction
-from handlers.kit.domain import Belonging, Domain
+from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from rooms import names
 
 
-def rooms_of(tx: Transaction, actor: Actor) -> list[Belonging]:
+def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """Everybody hears of changes to themselves."""
-    return [Belonging(names.user(actor.id))]
+    return [Subscription(names.user(actor.id))]
 
 
 STUDENT = "student"

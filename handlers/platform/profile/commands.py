@@ -1,4 +1,4 @@
-"""The doors of /profile."""
+"""The commands of /profile."""
 
 from handlers.kit.context import Context
 from handlers.kit.cost import Cost

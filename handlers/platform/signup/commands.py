@@ -1,4 +1,4 @@
-"""The doors of /signup."""
+"""The commands of /signup."""
 
 from handlers.kit.context import Context
 from handlers.platform.auth import public as accounts

@@ -189,7 +189,7 @@ async def test_who_is_refused_hears_no_signal(world, talk):
     assert world.app.rooms.counts()["listened"] == listened
 
 
-async def test_a_signal_is_whispered_to_the_named_participants_joined_devices(world, talk):
+async def test_a_signal_is_said_ephemerally_to_the_named_participants_joined_devices(world, talk):
     await talk.join()
     second = await talk.joined_device(talk.consultant)
     idle = await talk.consultant.device()
@@ -198,9 +198,9 @@ async def test_a_signal_is_whispered_to_the_named_participants_joined_devices(wo
     said = {"call_id": talk.id, "to": talk.consultant.id, "data": offer}
     assert await talk.student.call(CALL, "signal", **said) == {}
     for device in (talk.consultant.client, second):
-        whisper = await device.event("signal")
-        assert whisper.data == {"call_id": talk.id, "from": talk.student.id, "data": offer}
-        assert "seq" not in whisper.meta
+        ephemeral = await device.event("signal")
+        assert ephemeral.data == {"call_id": talk.id, "from": talk.student.id, "data": offer}
+        assert "seq" not in ephemeral.meta
     await second.call(CALL, "signal", call_id=talk.id, to=talk.student.id, data="answer")
     assert (await talk.student.event("signal")).data["data"] == "answer"
     assert len(talk.student.events("signal")) == 1
@@ -268,7 +268,7 @@ async def test_approving_a_request_of_now_initiates_its_call(world):
 
 
 async def test_calls_that_are_over_are_no_limit_to_who_stays_connected(world, talk, monkeypatch):
-    monkeypatch.setattr("server.session.STAYS_MAX", 1)
+    monkeypatch.setattr("server.session.LEASES_MAX", 1)
     await talk.join()
     await talk.student.call(CALL, "end", call_id=talk.id)
     ben, booking_id = await talk.hour.waiting("ben")

@@ -100,7 +100,7 @@ async def test_news_of_a_departure_twice_or_late_changes_nothing(world):
 
 
 async def test_joining_again_and_again_is_one_stay_that_ends_with_its_device(world, monkeypatch):
-    monkeypatch.setattr("server.session.STAYS_MAX", 3)
+    monkeypatch.setattr("server.session.LEASES_MAX", 3)
     talk = await talk_of(world)
     await talk.join()
     for _ in range(5):
@@ -137,7 +137,7 @@ async def test_what_a_dead_instance_left_is_ended_a_few_stays_at_a_time(world, m
 async def die(world):
     """Let an instance end as by SIGKILL: nothing is put in order, nobody is told."""
     await world.app.heartbeat._tasks.end()
-    await world.app.doorman.stop()
+    await world.app.gate.stop()
 
 
 async def bury(world):

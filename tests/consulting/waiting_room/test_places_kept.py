@@ -189,7 +189,7 @@ async def test_places_outlive_a_restart_of_the_server(world, hour):
 
 
 async def test_entering_again_and_again_is_one_stay(world, hour, monkeypatch):
-    monkeypatch.setattr("server.session.STAYS_MAX", 1)
+    monkeypatch.setattr("server.session.LEASES_MAX", 1)
     ana, ana_booking = await hour.booked("ana")
     for _ in range(4):
         await ana.call(ROOM, "enter", booking_id=ana_booking)
@@ -199,7 +199,7 @@ async def test_entering_again_and_again_is_one_stay(world, hour, monkeypatch):
 
 
 async def test_places_that_are_gone_are_no_limit_to_who_stays_connected(hour, monkeypatch):
-    monkeypatch.setattr("server.session.STAYS_MAX", 1)
+    monkeypatch.setattr("server.session.LEASES_MAX", 1)
     ana, ana_booking = await hour.waiting("ana")
     hour.block = await hour.following()
     next_booking = await hour.book(ana)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from handlers.platform.auth import public as accounts
-from tests.parts.house import running_house
+from tests.parts.provider import running_provider
 from tests.platform.identities.travel import settings_for, traveller
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, World, one_database
@@ -137,11 +137,11 @@ async def test_moving_needs_a_fresh_proof(world, ana):
 
 
 async def test_who_signs_in_elsewhere_sets_a_password_by_pincode(make_world):
-    async with running_house() as house:
-        world = await make_world(**settings_for(house))
+    async with running_provider() as provider:
+        world = await make_world(**settings_for(provider))
         door = await world.visitor("/auth")
         async with traveller(world) as browser:
-            session = await door.call("/auth", "oauth", ticket=await browser.ticket(house))
+            session = await door.call("/auth", "oauth", ticket=await browser.ticket(provider))
         ana = Person(world, "ana", session, await world.connect(session["access_token"]))
         await ana.call("/profile", "send_proof")
         pincode = await world.mails.pincode(ana.email)

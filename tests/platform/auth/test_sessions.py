@@ -89,7 +89,7 @@ async def test_a_device_that_is_connected_was_seen_just_now(world):
     away, phone = await log_in(world, PHONE)
     await phone.close()
     world.clock.advance(600)
-    await world.app.sightings.note()
+    await world.app.last_seen.note()
     listed = (await ana.call("/profile", "sessions"))["sessions"]
     assert [one["id"] for one in listed] == [
         session_id_of(ana.token),

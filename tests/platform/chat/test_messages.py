@@ -231,7 +231,9 @@ def message(conversation_id: str, text: str) -> dict[str, str]:
     return {"conversation_id": conversation_id, "client_id": text, "text": text}
 
 
-async def test_typing_is_whispered_to_the_others_and_kept_nowhere(world, ana, ben, eva, chat):
+async def test_typing_is_said_ephemerally_to_the_others_and_kept_nowhere(
+    world, ana, ben, eva, chat
+):
     phone = await (await ana.device()).enter("/chat")
     head = (await ana.call("/chat", "history", conversation_id=chat))["seq"]
     assert await ana.call("/chat", "typing", conversation_id=chat) == {}

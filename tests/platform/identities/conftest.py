@@ -4,20 +4,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.parts.house import FakeHouse, running_house
+from tests.parts.provider import FakeProvider, running_provider
 from tests.platform.identities.travel import Traveller, settings_for, traveller
 from tests.world import World
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[FakeHouse]:
-    async with running_house() as running:
+async def provider() -> AsyncIterator[FakeProvider]:
+    async with running_provider() as running:
         yield running
 
 
 @pytest.fixture
-async def world(make_world, house: FakeHouse) -> World:
-    return await make_world(**settings_for(house))
+async def world(make_world, provider: FakeProvider) -> World:
+    return await make_world(**settings_for(provider))
 
 
 @pytest.fixture

@@ -11,20 +11,20 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.util import await_only
 
-from handlers.platform.identities.houses import House, HouseSettings, house_of
 from handlers.platform.identities.openid import Provider, identity_of
 from handlers.platform.identities.outside import HouseAway, HouseRefused, Outside
+from handlers.platform.identities.providers import ProviderConfig, ProviderSettings, provider_config
 from server.settings import WrongSetting, read_settings
 from storage.platform.identities import IdentityRow, insert_identity
-from tests.parts.house import CLIENT_ID, KeySet, honest_key, person, query_of
+from tests.parts.provider import CLIENT_ID, KeySet, honest_key, person, query_of
 from tests.platform.identities.test_methods import code_of, proof_of
 from tests.platform.identities.travel import VERIFIER, Traveller, settings_for, traveller
 from tests.world import World, one_database, until
 
 
-async def arrive(ana: Traveller, house: Any, **query: str) -> dict[str, str]:
+async def arrive(ana: Traveller, provider: Any, **query: str) -> dict[str, str]:
     """All the way; whatever the house does, the browser is sent somewhere with a word."""
-    answer = await ana.get("/oauth/house/callback", **house.answer(await ana.leave(**query)))
+    answer = await ana.get("/oauth/house/callback", **provider.answer(await ana.leave(**query)))
     assert answer.status == 303, await answer.text()
     return query_of(answer.headers["Location"])
 
@@ -34,20 +34,20 @@ async def arrive(ana: Traveller, house: Any, **query: str) -> dict[str, str]:
 
 @one_database
 async def test_a_ticket_that_was_begun_without_the_verifier_is_not_taken_with_one(
-    world, house, ana
+    world, provider, ana
 ):
     """A page that sent its verifier left by itself; this ticket was put under it."""
     door = await world.visitor("/auth")
-    payload = {"ticket": await ana.ticket(house), "verifier": VERIFIER}
+    payload = {"ticket": await ana.ticket(provider), "verifier": VERIFIER}
     answer = await door.ask("/auth", "oauth", payload)
     assert answer["error"]["code"] == "TICKET_INVALID"
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_no_session_lives_on_that_a_removed_way_in_began(world, house, ana):
+async def test_no_session_lives_on_that_a_removed_way_in_began(world, provider, ana):
     owner = await world.sign_up("ana")
-    methods = await owner.call("/profile", "link", **await proof_of(ana, house))
-    ticket, door = await ana.ticket(house), await world.visitor("/auth")
+    methods = await owner.call("/profile", "link", **await proof_of(ana, provider))
+    ticket, door = await ana.ticket(provider), await world.visitor("/auth")
     looked, go = asyncio.Event(), asyncio.Event()
 
     def wait(tx: Any, ticket: str) -> None:
@@ -75,9 +75,9 @@ async def waits_for_a_lock(world: World) -> bool:
 
 
 @one_database
-async def test_a_house_that_is_not_set_up_any_more_is_no_way_in(world, house, ana):
+async def test_a_house_that_is_not_set_up_any_more_is_no_way_in(world, provider, ana):
     owner = await world.sign_up("ana")
-    await owner.call("/profile", "link", **await proof_of(ana, house))
+    await owner.call("/profile", "link", **await proof_of(ana, provider))
 
     def gone(tx: Any) -> bool:
         row = IdentityRow(tx.new_id(), "https://gone.example", "s", owner.id, "gone", None, tx.now)
@@ -91,25 +91,25 @@ async def test_a_house_that_is_not_set_up_any_more_is_no_way_in(world, house, an
 
 @one_database
 async def test_who_takes_the_password_away_ends_the_sessions_that_it_may_have_opened(
-    world, house, ana
+    world, provider, ana
 ):
     owner = await world.sign_up("ana")
     other = await (await world.another_session(owner)).enter("/profile")
-    await owner.call("/profile", "link", **await proof_of(ana, house))
+    await owner.call("/profile", "link", **await proof_of(ana, provider))
     await owner.call("/profile", "remove_password")
     await asyncio.wait_for(other.client.closed.wait(), 5)
 
 
 @one_database
-async def test_a_ticket_links_once_and_proves_once(world, house, ana):
+async def test_a_ticket_links_once_and_proves_once(world, provider, ana):
     owner = await world.sign_up("ana")
-    proof = await proof_of(ana, house)
+    proof = await proof_of(ana, provider)
     await owner.call("/profile", "link", **proof)
     assert await code_of(owner, "link", **proof) == "TICKET_INVALID"
-    proof = await proof_of(ana, house, fresh="1")
+    proof = await proof_of(ana, provider, fresh="1")
     await owner.call("/profile", "prove", **proof)
     assert await code_of(owner, "prove", **proof) == "TICKET_INVALID"
-    unbound = await ana.ticket(house, fresh="1")
+    unbound = await ana.ticket(provider, fresh="1")
     assert await code_of(owner, "prove", ticket=unbound) == "TICKET_INVALID"
 
 
@@ -117,11 +117,11 @@ async def test_a_ticket_links_once_and_proves_once(world, house, ana):
 
 
 @one_database
-async def test_an_address_that_is_none_is_not_believed(world, house, ana):
+async def test_an_address_that_is_none_is_not_believed(world, provider, ana):
     door = await world.visitor("/auth")
     for address in ("nobody", "a b@example.org", "a@example.org, b@example.org", "x@y\0.example"):
-        house.person = person("ana", email=address)
-        ticket = (await arrive(ana, house))["ticket"]
+        provider.person = person("ana", email=address)
+        ticket = (await arrive(ana, provider))["ticket"]
         answer = await door.ask("/auth", "oauth", {"ticket": ticket})
         assert answer["error"]["code"] == "EMAIL_NEEDED", address
 
@@ -142,12 +142,12 @@ def test_half_characters_are_left_out_of_names_and_make_no_subject():
 
 
 @one_database
-async def test_the_word_for_an_address_counts_only_where_the_address_is(world, house, ana):
-    subject = house.person["sub"]
-    house.userinfo = {"sub": subject, "email": "victim@example.org", "email_verified": False}
-    house.lies = {"email_verified": True}
+async def test_the_word_for_an_address_counts_only_where_the_address_is(world, provider, ana):
+    subject = provider.person["sub"]
+    provider.userinfo = {"sub": subject, "email": "victim@example.org", "email_verified": False}
+    provider.lies = {"email_verified": True}
     door = await world.visitor("/auth")
-    answer = await door.ask("/auth", "oauth", {"ticket": await ana.ticket(house)})
+    answer = await door.ask("/auth", "oauth", {"ticket": await ana.ticket(provider)})
     assert answer["error"]["code"] == "EMAIL_NEEDED"
 
 
@@ -174,32 +174,34 @@ ODD: dict[str, dict[str, Any]] = {
 
 
 @one_database
-async def test_claims_of_every_odd_kind_are_refused(house, ana):
+async def test_claims_of_every_odd_kind_are_refused(provider, ana):
     for name, (lies, query) in WRONG.items():
-        house.lies = lies
-        assert await arrive(ana, house, **query) == {"error": "OAUTH_FAILED"}, name
+        provider.lies = lies
+        assert await arrive(ana, provider, **query) == {"error": "OAUTH_FAILED"}, name
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_odd_names_are_left_out(world, house, ana):
+async def test_odd_names_are_left_out(world, provider, ana):
     door = await world.visitor("/auth")
     for number, (name, lies) in enumerate(ODD.items()):
-        house.person, house.lies = person(f"ana{number}"), lies
-        answer = await door.ask("/auth", "oauth", {"ticket": (await arrive(ana, house))["ticket"]})
+        provider.person, provider.lies = person(f"ana{number}"), lies
+        answer = await door.ask(
+            "/auth", "oauth", {"ticket": (await arrive(ana, provider))["ticket"]}
+        )
         code = "OK" if answer["ok"] else answer["error"]["code"]
         assert code == ("EMAIL_NEEDED" if "email_verified" in lies else "OK"), name
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_name_told_in_the_address_is_a_line_of_text(world, house, ana):
+async def test_a_name_told_in_the_address_is_a_line_of_text(world, provider, ana):
     door = await world.visitor("/auth")
     for number, first in enumerate(("a\0b", "   ", "a\nBcc: x@y.example")):
-        house.person = {
+        provider.person = {
             "sub": f"{number}",
             "email": f"a{number}@example.org",
             "email_verified": True,
         }
-        said = await ana.come_back(**house.answer(await ana.leave()), first=first)
+        said = await ana.come_back(**provider.answer(await ana.leave()), first=first)
         session = await door.call("/auth", "oauth", ticket=query_of(said)["ticket"])
         shown = session["user"]["first_name"]
         assert shown.strip() == shown != ""
@@ -226,10 +228,10 @@ TOKENS = (
 
 
 @one_database
-async def test_id_tokens_of_every_odd_form_are_refused(house, ana):
+async def test_id_tokens_of_every_odd_form_are_refused(provider, ana):
     for token in TOKENS:
-        with patch.object(type(house), "_id_token", lambda self, asked, token=token: token):
-            assert await arrive(ana, house) == {"error": "OAUTH_FAILED"}, token[:60]
+        with patch.object(type(provider), "_id_token", lambda self, asked, token=token: token):
+            assert await arrive(ana, provider) == {"error": "OAUTH_FAILED"}, token[:60]
 
 
 KEYS: tuple[Any, ...] = (
@@ -242,10 +244,10 @@ KEYS: tuple[Any, ...] = (
 
 
 @one_database
-async def test_a_key_that_we_do_not_understand_hides_no_other(house, ana):
+async def test_a_key_that_we_do_not_understand_hides_no_other(provider, ana):
     ours = KeySet([honest_key()]).as_dict(private=False)["keys"]
-    house.own_keys = [*KEYS, *ours]
-    assert "ticket" in await arrive(ana, house)
+    provider.own_keys = [*KEYS, *ours]
+    assert "ticket" in await arrive(ana, provider)
 
 
 DOCUMENTS = {
@@ -259,40 +261,40 @@ DOCUMENTS = {
 
 @one_database
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
-async def test_a_document_of_an_odd_kind_breaks_nothing(house, ana, document):
-    house.document = document
+async def test_a_document_of_an_odd_kind_breaks_nothing(provider, ana, document):
+    provider.document = document
     answer = await ana.get("/oauth/house/start")
     assert answer.status == 303, await answer.text()
 
 
 @one_database
-async def test_what_a_house_says_at_length_or_elsewhere_is_not_listened_to(house, ana):
+async def test_what_a_house_says_at_length_or_elsewhere_is_not_listened_to(provider, ana):
     long_answer = json.dumps({"id_token": "a.b.c", "more": "x" * 300_000})
     for body in ('{"a":' * 50_000 + "1" + "}" * 50_000, "[]", "no JSON", long_answer):
-        house.token_body = body
-        assert await arrive(ana, house) == {"error": "OAUTH_UNAVAILABLE"}
-    house.token_body, house.status = None, 307
-    assert await arrive(ana, house) == {"error": "OAUTH_UNAVAILABLE"}
-    assert len(house.shown_secrets) == 5  # nobody followed it to where it pointed
+        provider.token_body = body
+        assert await arrive(ana, provider) == {"error": "OAUTH_UNAVAILABLE"}
+    provider.token_body, provider.status = None, 307
+    assert await arrive(ana, provider) == {"error": "OAUTH_UNAVAILABLE"}
+    assert len(provider.shown_secrets) == 5  # nobody followed it to where it pointed
 
 
 def test_a_far_house_cannot_point_to_this_machine():
-    house = House("corp", "Corp", "https://accounts.example", "openid", "c", "s")
+    provider = ProviderConfig("corp", "Corp", "https://accounts.example", "openid", "c", "s")
     for place in ("http://127.0.0.1:6379/", "http://localhost/", "http://accounts.example/"):
         document = {
-            "issuer": house.issuer,
+            "issuer": provider.issuer,
             "authorization_endpoint": "https://accounts.example/a",
             "token_endpoint": "https://accounts.example/t",
             "jwks_uri": place,
         }
         with pytest.raises(HouseAway):
-            Provider(house, Outside())._check(document)
+            Provider(provider, Outside())._check(document)
 
 
 @one_database
-async def test_of_many_who_leave_at_once_one_asks_the_house(house, ana):
+async def test_of_many_who_leave_at_once_one_asks_the_house(provider, ana):
     await asyncio.gather(*(ana.get("/oauth/house/start") for _ in range(10)))
-    assert house.asked.count("discovery") == 1
+    assert provider.asked.count("discovery") == 1
 
 
 # What strangers send.
@@ -356,8 +358,8 @@ async def test_a_query_that_says_something_twice_is_invalid(ana):
 
 @one_database
 @pytest.mark.parametrize("name", ["code", "state"])
-async def test_a_callback_that_says_something_twice_is_not_believed(house, ana, name):
-    said = house.answer(await ana.leave())
+async def test_a_callback_that_says_something_twice_is_not_believed(provider, ana, name):
+    said = provider.answer(await ana.leave())
     query = urlencode([*said.items(), (name, "another")])
     answer = await ana.get(f"/oauth/house/callback?{query}")
     assert query_of(answer.headers["Location"]) == {"error": "OAUTH_FAILED"}
@@ -387,13 +389,13 @@ def test_a_provider_that_cannot_work_stops_the_start_and_shows_no_secret(said):
 
 def test_the_known_houses_need_no_more_than_a_client():
     for name, title in (("google", "Google"), ("apple", "Apple"), ("facebook", "Facebook")):
-        house = house_of(name, HouseSettings(client_id="c", client_secret="s"))
-        assert (house.title, house.issuer[:8]) == (title, "https://")
+        provider = provider_config(name, ProviderSettings(client_id="c", client_secret="s"))
+        assert (provider.title, provider.issuer[:8]) == (title, "https://")
 
 
 @one_database
-async def test_a_house_may_want_the_secret_in_its_form(make_world, house):
-    world = await make_world(**settings_for(house, client_auth="client_secret_post"))
+async def test_a_house_may_want_the_secret_in_its_form(make_world, provider):
+    world = await make_world(**settings_for(provider, client_auth="client_secret_post"))
     async with traveller(world) as ana:
-        assert "ticket" in await ana.travel(house)
-    assert house.shown_secrets == ["a secret: with/odd+characters%"]
+        assert "ticket" in await ana.travel(provider)
+    assert provider.shown_secrets == ["a secret: with/odd+characters%"]

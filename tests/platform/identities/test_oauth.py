@@ -9,7 +9,7 @@ import pytest
 from handlers.platform.identities.contracts import StartOAuth
 from handlers.platform.identities.outside import HouseAway, Outside
 from handlers.platform.identities.tickets import make_errand
-from tests.parts.house import CLIENT_ID, another_key, person, query_of, shared_secret
+from tests.parts.provider import CLIENT_ID, another_key, person, query_of, shared_secret
 from tests.platform.identities.travel import APP, CHALLENGE, PUBLIC_URL, VERIFIER, traveller
 from tests.wire_client import Refused
 from tests.world import PASSWORD, World, one_database, until
@@ -27,15 +27,15 @@ async def code_of(client, command: str, **payload) -> str:
     return refused.value.code
 
 
-async def test_a_stranger_becomes_a_user_and_comes_back_as_the_same(world, house, ana, door):
-    session = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
+async def test_a_stranger_becomes_a_user_and_comes_back_as_the_same(world, provider, ana, door):
+    session = await door.call("/auth", "oauth", ticket=await ana.ticket(provider))
     user = session["user"]
     assert (user["email"], user["email_verified"]) == ("ana@example.org", True)
     assert (user["first_name"], user["last_name"]) == ("Ana", "Example")
     device = await world.connect(session["access_token"])
     await device.enter("/profile")
     assert await device.call("/profile", "me") == user
-    again = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
+    again = await door.call("/auth", "oauth", ticket=await ana.ticket(provider))
     assert again["user"] == user
     assert again["refresh_token"] != session["refresh_token"]
     assert await world.stored("USER_CREATED") == [{"user": user}]
@@ -50,7 +50,7 @@ async def test_a_stranger_becomes_a_user_and_comes_back_as_the_same(world, house
 
 
 @one_database
-async def test_the_provider_is_asked_with_everything_that_binds_its_answer(house, ana):
+async def test_the_provider_is_asked_with_everything_that_binds_its_answer(provider, ana):
     first, second = await ana.leave(), await ana.leave(fresh="1")
     assert first.keys() == {
         *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce"),
@@ -95,13 +95,13 @@ LIES = {
 
 @one_database
 @pytest.mark.parametrize("lies", LIES.values(), ids=LIES)
-async def test_an_id_token_that_is_wrong_opens_nothing(world, house, ana, lies):
-    house.lies = lies
-    assert await ana.travel(house) == {"error": "OAUTH_FAILED"}
+async def test_an_id_token_that_is_wrong_opens_nothing(world, provider, ana, lies):
+    provider.lies = lies
+    assert await ana.travel(provider) == {"error": "OAUTH_FAILED"}
     (failure,) = await world.stored("AUTH_FAILURE")
     assert (failure["method"], failure["reason"]) == ("house", "OAUTH_FAILED")
-    house.lies = {}
-    assert "ticket" in await ana.travel(house)
+    provider.lies = {}
+    assert "ticket" in await ana.travel(provider)
 
 
 SIGNATURES = {
@@ -114,35 +114,37 @@ SIGNATURES = {
 
 @one_database
 @pytest.mark.parametrize(("header", "key"), SIGNATURES.values(), ids=SIGNATURES)
-async def test_an_id_token_that_the_house_did_not_sign_opens_nothing(house, ana, header, key):
-    house.header, house.key = header, key
-    assert await ana.travel(house) == {"error": "OAUTH_FAILED"}
+async def test_an_id_token_that_the_house_did_not_sign_opens_nothing(provider, ana, header, key):
+    provider.header, provider.key = header, key
+    assert await ana.travel(provider) == {"error": "OAUTH_FAILED"}
 
 
 @one_database
-async def test_what_the_house_tells_apart_from_the_id_token_must_be_of_the_same_person(house, ana):
-    house.userinfo = person("ana")
-    assert "ticket" in await ana.travel(house)
-    house.userinfo = person("ben")
-    assert await ana.travel(house) == {"error": "OAUTH_FAILED"}
+async def test_what_the_house_tells_apart_from_the_id_token_must_be_of_the_same_person(
+    provider, ana
+):
+    provider.userinfo = person("ana")
+    assert "ticket" in await ana.travel(provider)
+    provider.userinfo = person("ben")
+    assert await ana.travel(provider) == {"error": "OAUTH_FAILED"}
 
 
 @one_database
-async def test_an_answer_in_the_name_of_another_issuer_opens_nothing(house, ana):
+async def test_an_answer_in_the_name_of_another_issuer_opens_nothing(provider, ana):
     """RFC 9207: where a server is a client of several providers they could be mixed up."""
-    said = house.answer(await ana.leave())
+    said = provider.answer(await ana.leave())
     assert query_of(await ana.come_back(**said, iss="https://accounts.example")) == {
         "error": "OAUTH_FAILED"
     }
-    said = house.answer(await ana.leave())
-    assert "ticket" in query_of(await ana.come_back(**said, iss=house.url))
+    said = provider.answer(await ana.leave())
+    assert "ticket" in query_of(await ana.come_back(**said, iss=provider.url))
 
 
 # The state.
 
 
-async def test_a_state_is_good_once_in_its_own_browser_and_in_its_time(world, house, ana):
-    said = house.answer(await ana.leave())
+async def test_a_state_is_good_once_in_its_own_browser_and_in_its_time(world, provider, ana):
+    said = provider.answer(await ana.leave())
     async with traveller(world) as other:
         await other.leave()  # it has a cookie, but another one
         assert query_of(await other.come_back(**said)) == {"error": "OAUTH_STATE"}
@@ -152,15 +154,15 @@ async def test_a_state_is_good_once_in_its_own_browser_and_in_its_time(world, ho
     place = await ana.come_back(**said)  # what others tried did not cost it
     assert place.startswith(f"{PUBLIC_URL}/#/oauth?ticket=")
     assert query_of(await ana.come_back(**said)) == {"error": "OAUTH_STATE"}
-    late = house.answer(await ana.leave())
+    late = provider.answer(await ana.leave())
     world.clock.advance(601)
     assert query_of(await ana.come_back(**late)) == {"error": "OAUTH_STATE"}
     reasons = [one["reason"] for one in await world.stored("AUTH_FAILURE")]
     assert reasons == ["OAUTH_STATE"] * 5
 
 
-async def test_of_the_same_answer_brought_many_times_at_once_one_counts(house, ana):
-    said = house.answer(await ana.leave())
+async def test_of_the_same_answer_brought_many_times_at_once_one_counts(provider, ana):
+    said = provider.answer(await ana.leave())
     places = await asyncio.gather(*(ana.come_back(**said) for _ in range(6)))
     answers = [query_of(place) for place in places]
     assert sum("ticket" in answer for answer in answers) == 1
@@ -168,15 +170,15 @@ async def test_of_the_same_answer_brought_many_times_at_once_one_counts(house, a
 
 
 @one_database
-async def test_several_tabs_of_a_browser_do_not_disturb_each_other(house, ana):
+async def test_several_tabs_of_a_browser_do_not_disturb_each_other(provider, ana):
     first, second = await ana.leave(), await ana.leave()
     for asked in (second, first):
-        assert "ticket" in query_of(await ana.come_back(**house.answer(asked)))
+        assert "ticket" in query_of(await ana.come_back(**provider.answer(asked)))
 
 
 @one_database
-async def test_a_code_that_was_used_before_opens_nothing(house, ana):
-    said = house.answer(await ana.leave())
+async def test_a_code_that_was_used_before_opens_nothing(provider, ana):
+    said = provider.answer(await ana.leave())
     await ana.come_back(**said)
     fresh = await ana.leave()
     replayed = {"state": fresh["state"], "code": said["code"]}
@@ -196,14 +198,14 @@ async def test_who_says_no_at_the_house_is_told_so_here(world, ana):
 
 
 @one_database
-async def test_a_house_that_is_away_is_no_ones_fault(house, ana):
-    house.status = 503
-    assert await ana.travel(house) == {"error": "OAUTH_UNAVAILABLE"}
+async def test_a_house_that_is_away_is_no_ones_fault(provider, ana):
+    provider.status = 503
+    assert await ana.travel(provider) == {"error": "OAUTH_UNAVAILABLE"}
 
 
 @one_database
 async def test_who_stands_in_line_for_a_house_that_does_not_answer_waits_once(
-    world, house, ana, monkeypatch
+    world, provider, ana, monkeypatch
 ):
     asked, gives_up = [], asyncio.Event()
 
@@ -234,8 +236,8 @@ DOCUMENTS = {
 
 @one_database
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
-async def test_a_discovery_document_that_is_wrong_leads_nowhere(house, ana, document):
-    house.document = document
+async def test_a_discovery_document_that_is_wrong_leads_nowhere(provider, ana, document):
+    provider.document = document
     answer = await ana.get("/oauth/house/start")
     assert query_of(answer.headers["Location"]) == {"error": "OAUTH_UNAVAILABLE"}
 
@@ -243,18 +245,18 @@ async def test_a_discovery_document_that_is_wrong_leads_nowhere(house, ana, docu
 # Tickets.
 
 
-async def test_a_ticket_is_good_once_and_in_its_time(world, house, ana, door):
-    ticket = await ana.ticket(house)
+async def test_a_ticket_is_good_once_and_in_its_time(world, provider, ana, door):
+    ticket = await ana.ticket(provider)
     assert await code_of(door, "oauth", ticket=ticket[:-1] + "!") == "TICKET_INVALID"
     await door.call("/auth", "oauth", ticket=ticket)
     assert await code_of(door, "oauth", ticket=ticket) == "TICKET_INVALID"
-    late = await ana.ticket(house)
+    late = await ana.ticket(provider)
     world.clock.advance(601)
     assert await code_of(door, "oauth", ticket=late) == "TICKET_INVALID"
 
 
-async def test_of_many_who_spend_a_ticket_at_once_one_is_let_in(house, ana, door):
-    ticket = await ana.ticket(house)
+async def test_of_many_who_spend_a_ticket_at_once_one_is_let_in(provider, ana, door):
+    ticket = await ana.ticket(provider)
     answers = await asyncio.gather(
         *(door.ask("/auth", "oauth", {"ticket": ticket}) for _ in range(6))
     )
@@ -263,8 +265,8 @@ async def test_of_many_who_spend_a_ticket_at_once_one_is_let_in(house, ana, door
 
 
 @one_database
-async def test_a_ticket_with_a_challenge_is_for_who_has_the_verifier(house, ana, door):
-    ticket = await ana.ticket(house, challenge=CHALLENGE)
+async def test_a_ticket_with_a_challenge_is_for_who_has_the_verifier(provider, ana, door):
+    ticket = await ana.ticket(provider, challenge=CHALLENGE)
     assert await code_of(door, "oauth", ticket=ticket) == "TICKET_INVALID"
     wrong = VERIFIER.replace("only", "also")
     assert await code_of(door, "oauth", ticket=ticket, verifier=wrong) == "TICKET_INVALID"
@@ -273,10 +275,10 @@ async def test_a_ticket_with_a_challenge_is_for_who_has_the_verifier(house, ana,
 
 @one_database
 async def test_an_app_gets_its_ticket_at_an_address_of_the_list_and_only_with_a_challenge(
-    house, ana
+    provider, ana
 ):
     asked = await ana.leave(redirect=APP, challenge=CHALLENGE)
-    place = await ana.come_back(**house.answer(asked))
+    place = await ana.come_back(**provider.answer(asked))
     assert place.startswith(f"{APP}?ticket=")
     asked = await ana.leave(redirect=APP, challenge=CHALLENGE)
     place = await ana.come_back(state=asked["state"], error="access_denied")
@@ -314,25 +316,25 @@ async def test_ways_to_a_provider_are_counted_as_attempts(ana):
 # Addresses.
 
 
-async def test_an_equal_address_links_nothing_by_itself(world, house, ana, door):
+async def test_an_equal_address_links_nothing_by_itself(world, provider, ana, door):
     owner = await world.sign_up("ana")
-    ticket = await ana.ticket(house, challenge=CHALLENGE)
+    ticket = await ana.ticket(provider, challenge=CHALLENGE)
     proof = {"ticket": ticket, "verifier": VERIFIER}
     assert await code_of(door, "oauth", **proof) == "EMAIL_TAKEN"
     assert await world.stored("OAUTH_LINKED") == []
     # The refusal did not cost the ticket: who signs in as the owner can link it.
     methods = await owner.call("/profile", "link", **proof)
     assert [one["provider"] for one in methods["identities"]] == ["house"]
-    session = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
+    session = await door.call("/auth", "oauth", ticket=await ana.ticket(provider))
     assert session["user"]["id"] == owner.id
 
 
 @pytest.mark.parametrize("claim", [False, None])
 async def test_an_address_that_the_house_does_not_vouch_for_is_proved_by_a_pincode(
-    world, house, ana, door, claim
+    world, provider, ana, door, claim
 ):
-    house.person = person("ana", email_verified=claim)
-    ticket = await ana.ticket(house)
+    provider.person = person("ana", email_verified=claim)
+    ticket = await ana.ticket(provider)
     answer = await door.ask("/auth", "oauth", {"ticket": ticket})
     assert answer["error"]["code"] == "EMAIL_NEEDED"
     assert answer["error"]["details"] == {"suggested": "ana@example.org"}
@@ -347,30 +349,35 @@ async def test_an_address_that_the_house_does_not_vouch_for_is_proved_by_a_pinco
 
 
 @one_database
-async def test_who_has_no_name_at_the_house_is_called_by_their_address(house, ana, door):
-    house.person = {"sub": "s", "email": "ana@example.org", "email_verified": "true"}
-    session = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
+async def test_who_has_no_name_at_the_house_is_called_by_their_address(provider, ana, door):
+    provider.person = {"sub": "s", "email": "ana@example.org", "email_verified": "true"}
+    session = await door.call("/auth", "oauth", ticket=await ana.ticket(provider))
     assert session["user"]["first_name"] == "ana"
-    house.person = {"sub": "t", "email": "b@example.org", "email_verified": True, "name": "Ben A B"}
-    session = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
+    provider.person = {
+        "sub": "t",
+        "email": "b@example.org",
+        "email_verified": True,
+        "name": "Ben A B",
+    }
+    session = await door.call("/auth", "oauth", ticket=await ana.ticket(provider))
     assert (session["user"]["first_name"], session["user"]["last_name"]) == ("Ben", "A B")
-    house.person = {"sub": "u", "email": "c@example.org", "email_verified": True}
-    house.person |= {
+    provider.person = {"sub": "u", "email": "c@example.org", "email_verified": True}
+    provider.person |= {
         "given_name": "\u202eCleo\r\n\nPay",
         "family_name": "\u200b\x1b" + "x\u0301" * 99,
     }
-    session = await door.call("/auth", "oauth", ticket=await ana.ticket(house))
+    session = await door.call("/auth", "oauth", ticket=await ana.ticket(provider))
     user = session["user"]
     assert (user["first_name"], user["last_name"]) == ("Cleo Pay", "x\u0301" * 50)
 
 
 @one_database
-async def test_no_secret_of_the_way_is_kept_in_the_clear(world, house, ana, logs):
+async def test_no_secret_of_the_way_is_kept_in_the_clear(world, provider, ana, logs):
     asked = await ana.leave(challenge=CHALLENGE)
-    place = await ana.come_back(**house.answer(asked))
+    place = await ana.come_back(**provider.answer(asked))
     ticket = query_of(place)["ticket"]
-    house.lies = {"nonce": "another"}
-    await ana.travel(house)
+    provider.lies = {"nonce": "another"}
+    await ana.travel(provider)
     await until(lambda: "oauth_failed" in logs.getvalue())
     file = world.settings.database_url.removeprefix("sqlite:///")
     kept = b"".join(Path(f"{file}{end}").read_bytes() for end in ("", "-wal"))

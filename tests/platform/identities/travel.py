@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
-from tests.parts.house import CLIENT_ID, CLIENT_SECRET, FakeHouse, query_of
+from tests.parts.provider import CLIENT_ID, CLIENT_SECRET, FakeProvider, query_of
 from tests.world import World
 
 PUBLIC_URL = "https://parley.example"
@@ -22,9 +22,9 @@ CHALLENGE = (
 )
 
 
-def settings_for(house: FakeHouse, name: str = "house", **more: str) -> dict[str, str]:
+def settings_for(provider: FakeProvider, name: str = "house", **more: str) -> dict[str, str]:
     """The settings of a server at which one can sign in by `house`."""
-    said = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "issuer": house.url, **more}
+    said = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "issuer": provider.url, **more}
     return {
         "PARLEY_OAUTH_PROVIDERS": json.dumps({name: said}),
         "PARLEY_PUBLIC_URL": PUBLIC_URL,
@@ -60,13 +60,15 @@ class Traveller:
         assert answer.status == 303, await answer.text()
         return answer.headers["Location"]
 
-    async def travel(self, house: FakeHouse, name: str = "house", **query: str) -> dict[str, str]:
+    async def travel(
+        self, provider: FakeProvider, name: str = "house", **query: str
+    ) -> dict[str, str]:
         """All the way: `{ticket}` or `{error}`."""
         asked = await self.leave(name, **query)
-        return query_of(await self.come_back(name, **house.answer(asked)))
+        return query_of(await self.come_back(name, **provider.answer(asked)))
 
-    async def ticket(self, house: FakeHouse, name: str = "house", **query: str) -> str:
-        return (await self.travel(house, name, **query))["ticket"]
+    async def ticket(self, provider: FakeProvider, name: str = "house", **query: str) -> str:
+        return (await self.travel(provider, name, **query))["ticket"]
 
 
 @asynccontextmanager

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.parts.house import running_house
+from tests.parts.provider import running_provider
 from tests.platform.personal_data.life import Life, living
 
 
 @pytest.fixture
 async def life(make_world) -> AsyncIterator[Life]:
-    async with running_house() as house, living(make_world, house) as one:
+    async with running_provider() as provider, living(make_world, provider) as one:
         yield one

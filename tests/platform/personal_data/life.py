@@ -13,9 +13,9 @@ from storage.engine.columns import metadata
 from storage.engine.personal import personal_of
 from storage.platform.chat.search import catch_up
 from storage.platform.personal_data.personal_rows import Row
-from tests.parts.house import FakeHouse
-from tests.parts.house import person as known
 from tests.parts.ports import free_port
+from tests.parts.provider import FakeProvider
+from tests.parts.provider import person as known
 from tests.platform.chat.scenes import FOREVER, offer, say, talk
 from tests.platform.identities.travel import CHALLENGE, VERIFIER, settings_for, traveller
 from tests.platform.uploads.bringing import Bringer, picture
@@ -66,11 +66,11 @@ class Life:
 
 
 @asynccontextmanager
-async def living(make_world: Any, house: FakeHouse) -> AsyncIterator[Life]:
+async def living(make_world: Any, provider: FakeProvider) -> AsyncIterator[Life]:
     """All of it, settled."""
     port = free_port()
     settings = {
-        **settings_for(house),
+        **settings_for(provider),
         "PARLEY_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "PARLEY_TRUSTED_PROXIES": "127.0.0.1/32",
         "PARLEY_EXPORT_PROGRESS_EVERY_S": "0",
@@ -78,7 +78,7 @@ async def living(make_world: Any, house: FakeHouse) -> AsyncIterator[Life]:
     world = await make_world(port=port, **settings)
     ana = await arrive(world)
     ben, cora = await world.person("ben", consultant=True), await world.person("cora")
-    await describe_herself(world, ana, house)
+    await describe_herself(world, ana, provider)
     async with bringing(world, ana) as files:
         life = Life(world, ana, ben, cora, files)
         await meet(life)
@@ -114,11 +114,14 @@ async def arrive(world: World) -> Person:
     return Person(world, "ana", session, await world.connect(session["access_token"], **hers()))
 
 
-async def describe_herself(world: World, ana: Person, house: FakeHouse) -> None:
+async def describe_herself(world: World, ana: Person, provider: FakeProvider) -> None:
     await ana.call("/profile", "update", time_zone=FOUND_EVERYWHERE["time zone"], request_id="zone")
-    house.person = known("linnet", email=FOUND_EVERYWHERE["provider email"])
+    provider.person = known("linnet", email=FOUND_EVERYWHERE["provider email"])
     async with traveller(world) as browser:
-        proof = {"ticket": await browser.ticket(house, challenge=CHALLENGE), "verifier": VERIFIER}
+        proof = {
+            "ticket": await browser.ticket(provider, challenge=CHALLENGE),
+            "verifier": VERIFIER,
+        }
     await ana.call("/profile", "link", **proof, request_id="link")
     await ana.call(
         "/consultants",

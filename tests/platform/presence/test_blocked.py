@@ -12,8 +12,8 @@ WHISPERS = ("USER_ONLINE", "USER_OFFLINE", "status_changed")
 pytestmark = pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.3")
 
 
-def whispers_of(client, person):
-    """The names of the whispers that were heard of a person."""
+def ephemeral_events_of(client, person):
+    """The names of the ephemeral events that were heard of a person."""
     heard = [one for one in client.heard if one.name in WHISPERS]
     return [one.name for one in heard if one.data["user_id"] == person.id]
 
@@ -48,7 +48,7 @@ async def come_back(world, person):
     await until(lambda: is_away(world, person))
     person.client = await person.device()
     await person.enter(PRESENCE, "/chat")
-    await until(lambda: len(world.app.doorman._telling) == 0)
+    await until(lambda: len(world.app.gate._telling) == 0)
 
 
 async def is_away(world, person):
@@ -76,7 +76,7 @@ async def test_who_watched_before_the_block_hears_nothing_more(world, people):
     await come_back(world, ana)
     await cleo.event("USER_OFFLINE")
     await cleo.event("USER_ONLINE")
-    assert whispers_of(ben.client, ana) == []
+    assert ephemeral_events_of(ben.client, ana) == []
     await block(ana, ben, on=False)
     assert (await state_of(ben, ana))["online"]
     await ana.call(PRESENCE, "set_status", status="active")
@@ -92,7 +92,7 @@ async def test_every_device_of_who_is_blocked_is_deaf_however_it_watches(world, 
     await cleo.call(PRESENCE, "watch", user_ids=[ana.id])
     await ana.call(PRESENCE, "set_status", status="away")
     await cleo.event("status_changed", lambda data: data["status"] == "away")
-    told, _ = await world.read(service.retell, world.clock.now().replace(year=2000), "")
+    told, _ = await world.read(service.resync, world.clock.now().replace(year=2000), "")
     assert {one.hidden_from for one in told if one.data.user_id == ana.id} == {frozenset({ben.id})}
     assert {one.hidden_from for one in told if one.data.user_id != ana.id} == {frozenset()}
-    assert whispers_of(phone, ana) == []
+    assert ephemeral_events_of(phone, ana) == []

@@ -32,12 +32,12 @@ async def state_of(person, other):
 
 async def looked_after(world):
     """Wait until nobody's coming or going is being looked at."""
-    await until(lambda: not world.app.doorman._telling)
+    await until(lambda: not world.app.gate._telling)
 
 
 async def gone(world, *people):
     """Wait until the server knows that these people have no device any more."""
-    await until(lambda: not any(world.app.doorman.people.count(one.id) for one in people))
+    await until(lambda: not any(world.app.gate.people.count(one.id) for one in people))
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def test_several_devices_are_one_person(world, ana, ben):
     await phone.enter("/chat")
     await ana.event("USER_ONLINE")
     await ben.client.close()
-    await until(lambda: world.app.doorman.people.count(ben.id) == 1)
+    await until(lambda: world.app.gate.people.count(ben.id) == 1)
     await looked_after(world)
     assert (await state_of(ana, ben))["online"] is True
     await phone.close()
@@ -139,7 +139,7 @@ async def test_the_grace_counts_from_the_last_time_that_the_last_device_left(wor
     assert datetime.fromisoformat(offline.data["at"]) >= left_at + timedelta(seconds=GRACE_S)
 
 
-async def test_a_status_is_whispered_to_those_who_watch(world, ana, ben):
+async def test_a_status_is_said_ephemerally_to_those_who_watch(world, ana, ben):
     await ben.enter(PRESENCE)
     await state_of(ana, ben)
     bystander = await world.person("bea")
@@ -236,7 +236,7 @@ async def _are(watcher, expected):
 
 
 async def test_who_comes_while_the_answer_is_read_is_there_in_the_end(world, monkeypatch):
-    """The answer may be older than what was whispered before it: that is said again behind it."""
+    """The answer may be older than an ephemeral event before it, which is then sent again."""
     ana, ben = await world.person("ana"), await world.person("ben")
     await ana.enter(PRESENCE)
     read = Context.read
@@ -259,7 +259,7 @@ async def test_a_crowd_that_changed_is_retold_page_by_page(world, ana, ben, monk
         await person.call(PRESENCE, "set_status", status="away")
     since, after, retold = world.clock.now() - timedelta(hours=1), "", []
     while True:
-        page, after = await world.read(service.retell, since, after)
+        page, after = await world.read(service.resync, since, after)
         assert len({one.data.user_id for one in page}) <= 1
         retold += page
         if not after:

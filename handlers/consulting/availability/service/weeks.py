@@ -19,7 +19,7 @@ from handlers.consulting.availability.contracts import (
     WeeklyScheduleUpdated,
 )
 from handlers.consulting.availability.service import places
-from handlers.consulting.availability.service.fitting import BLOCK, Wish, fit, make
+from handlers.consulting.availability.service.capacity import BLOCK, Wish, fit, make
 from handlers.consulting.availability.service.hours import (
     WEEK,
     instants_of,

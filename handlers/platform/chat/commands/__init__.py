@@ -1,1 +1,1 @@
-"""The doors of /chat, by noun."""
+"""The commands of /chat, by noun."""

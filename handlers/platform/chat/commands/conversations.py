@@ -1,4 +1,4 @@
-"""The doors of /chat to conversations."""
+"""The commands of /chat to conversations."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -28,19 +28,19 @@ MEMBERS = Cost(reads=22_000, writes=200, kept_kib=1_536, answer_kib=512)
 FOUNDING = Cost(reads=22_000, writes=22_000, kept_kib=1_536, answer_kib=512)
 
 
-@chat.command(name="open", refuses=(Blocked,), rate="reach")
+@chat.command(name="open", refuses=(Blocked,), rate="contact")
 async def open_conversation(ctx: Context, ask: OpenConversation) -> ConversationView:
     """Your direct conversation with a person; the same one each time."""
     return await ctx.transact(members.open_direct, ask.user_id)
 
 
-@chat.command(refuses=(Blocked, TextRefused), rate="reach", costs=FOUNDING)
+@chat.command(refuses=(Blocked, TextRefused), rate="contact", costs=FOUNDING)
 async def create_group(ctx: Context, ask: CreateGroup) -> ConversationView:
     """A new conversation of several, you among them."""
     return await ctx.transact(groups.create_group, ask)
 
 
-@chat.command(refuses=(Blocked,), rate="reach", costs=MEMBERS)
+@chat.command(refuses=(Blocked,), rate="contact", costs=MEMBERS)
 async def add_member(ctx: Context, ask: ChangeMember) -> ConversationView:
     """Take somebody into a group; they read from here on."""
     return await ctx.transact(groups.add_member, ask)
@@ -76,11 +76,11 @@ async def set_role(ctx: Context, ask: SetRole) -> ConversationView:
     return await ctx.transact(groups.set_role, ask)
 
 
-@chat.command(refuses=(Blocked,), rate="signs")
+@chat.command(refuses=(Blocked,), rate="reactions")
 async def typing(ctx: Context, ask: Type) -> Empty:
     """Let the others know that you are typing."""
-    whisper = await ctx.read(members.get_typing, ask.conversation_id)
-    ctx.whisper("/chat", names.chat(ask.conversation_id), "typing", whisper)
+    ephemeral = await ctx.read(members.get_typing, ask.conversation_id)
+    ctx.publish_ephemeral("/chat", names.chat(ask.conversation_id), "typing", ephemeral)
     return Empty()
 
 

@@ -1,4 +1,4 @@
-"""The doors of /chat to what is said."""
+"""The commands of /chat to what is said."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -20,7 +20,7 @@ from handlers.platform.chat.contracts.messages import (
 from handlers.platform.chat.contracts.personal import Blocked
 from handlers.platform.chat.service import media, messages, pins, reactions
 
-SIGNS = Cost(reads=800)
+REACTIONS = Cost(reads=800)
 """Up to 20 emojis are on a message, each with up to 32 names."""
 
 
@@ -36,13 +36,13 @@ async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
     return await ctx.transact(media.send_media, ask)
 
 
-@chat.command(refuses=(Blocked, TextRefused), rate="signs", costs=SIGNS)
+@chat.command(refuses=(Blocked, TextRefused), rate="reactions", costs=REACTIONS)
 async def react(ctx: Context, ask: React) -> ReactionsView:
     """Put a sign on a message, or take yours away."""
     return await ctx.transact(reactions.react, ask)
 
 
-@chat.command(rate="messages", refuses=(Blocked, TooLate, TextRefused), costs=SIGNS)
+@chat.command(rate="messages", refuses=(Blocked, TooLate, TextRefused), costs=REACTIONS)
 async def edit(ctx: Context, ask: EditMessage) -> MessageView:
     """Change what you said."""
     return await ctx.transact(messages.edit, ask)
@@ -54,7 +54,7 @@ async def pin(ctx: Context, ask: Pin) -> Empty:
     return await ctx.transact(pins.pin, ask)
 
 
-@chat.command(refuses=(TooLate,), costs=SIGNS)
+@chat.command(refuses=(TooLate,), costs=REACTIONS)
 async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
     """Take back what you said; its text is gone from everywhere."""
     return await ctx.transact(messages.delete, ask)

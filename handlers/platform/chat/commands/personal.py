@@ -1,4 +1,4 @@
-"""The doors of /chat to what is one's own."""
+"""The commands of /chat to what is one's own."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -30,7 +30,7 @@ async def archive(ctx: Context, ask: Archive) -> OwnStateView:
     return await ctx.transact(personal.archive, ask)
 
 
-@chat.command(rate="signs")
+@chat.command(rate="reactions")
 async def draft(ctx: Context, ask: KeepDraft) -> OwnStateView:
     """Keep what you have begun to write, for all of your devices."""
     return await ctx.transact(personal.keep_draft, ask)

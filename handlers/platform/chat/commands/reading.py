@@ -1,4 +1,4 @@
-"""The doors of /chat for who reads."""
+"""The commands of /chat for who reads."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -17,7 +17,8 @@ from handlers.platform.chat.contracts.messages import (
     ReadHistory,
     Search,
 )
-from handlers.platform.chat.service import found, history, marks, media, pins, receipts
+from handlers.platform.chat.service import history, marks, media, pins, receipts
+from handlers.platform.chat.service import search as searching
 from handlers.platform.uploads import public as uploads
 
 PAGE = Cost(reads=66_000, answer_kib=3_000)
@@ -54,9 +55,9 @@ async def get_receipts(ctx: Context, ask: GetReceipts) -> ReceiptsView:
 @chat.command(rate="searches", costs=PAGE)
 async def search(ctx: Context, ask: Search) -> FoundView:
     """What was said with these words, of all that you may read."""
-    if await ctx.read(found.is_behind):
-        await ctx.keep_up(found.catch_up)
-    return await ctx.read(found.search, ask)
+    if await ctx.read(searching.is_behind):
+        await ctx.keep_up(searching.catch_up)
+    return await ctx.read(searching.search, ask)
 
 
 @chat.command()

@@ -121,7 +121,7 @@ class ConversationPage(View):
     seq: int
 
 
-class TypingWhisper(msgspec.Struct):
+class TypingEphemeral(msgspec.Struct):
     conversation_id: str
     user_id: str
 

@@ -8,7 +8,7 @@ from handlers.kit.errors import Conflict, Invalid, NotFound
 from handlers.platform.chat.contracts.conversations import (
     ConversationOpened,
     ConversationView,
-    TypingWhisper,
+    TypingEphemeral,
 )
 from handlers.platform.chat.contracts.personal import Blocked
 from handlers.platform.chat.service.blocks import check_no_block, direct_key, lock_two
@@ -40,13 +40,13 @@ def open_direct(tx: Transaction, user_id: str) -> ConversationView:
     return conversation_view(tx, found, tx.head("/chat", names.chat(found.id)))
 
 
-def get_typing(tx: Transaction, conversation_id: str) -> TypingWhisper:
+def get_typing(tx: Transaction, conversation_id: str) -> TypingEphemeral:
     seat = chat_members.find_seat(tx, conversation_id, tx.actor.id)
     if seat is None:
         raise NotFound
     if seat.closed:
         raise Blocked
-    return TypingWhisper(conversation_id, tx.actor.id)
+    return TypingEphemeral(conversation_id, tx.actor.id)
 
 
 def check_member(tx: Transaction, conversation_id: str) -> int:

@@ -11,14 +11,14 @@ from rooms.tasks import Tasks
 from server.session import People
 from storage.engine.database import StorageUnavailable
 
-log = structlog.get_logger("sightings")
+log = structlog.get_logger("last_seen")
 
 EVERY_S = 240.0
 CHUNK = 500
 """So many sessions a statement, so that nobody waits long for the writer."""
 
 
-class Sightings:
+class LastSeen:
     """One an instance."""
 
     def __init__(self, kernel: Kernel, people: People) -> None:

@@ -22,7 +22,7 @@ _KEY = RSAKey.generate_key(2048, {"kid": "one"})
 
 
 @dataclass
-class FakeHouse:
+class FakeProvider:
     """A provider on loopback; whoever comes is `person`, and what it says is changed by `lies`."""
 
     url: str = ""
@@ -148,16 +148,16 @@ def query_of(place: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_house() -> AsyncIterator[FakeHouse]:
-    house = FakeHouse(person=person("ana"))
+async def running_provider() -> AsyncIterator[FakeProvider]:
+    provider = FakeProvider(person=person("ana"))
     application = web.Application()
-    application.router.add_get("/.well-known/openid-configuration", house.discovery)
-    application.router.add_get("/keys", house.keys)
-    application.router.add_post("/token", house.token)
-    application.router.add_get("/userinfo", house.ask_about)
+    application.router.add_get("/.well-known/openid-configuration", provider.discovery)
+    application.router.add_get("/keys", provider.keys)
+    application.router.add_post("/token", provider.token)
+    application.router.add_get("/userinfo", provider.ask_about)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    house.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield house
+    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield provider
     await runner.cleanup()

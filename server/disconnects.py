@@ -19,7 +19,7 @@ class Leaving(Protocol):
         """Leave everything, without waiting for anything."""
 
 
-class Departures:
+class Disconnects:
     """Who is to leave; one an instance. There are never more of them than connections."""
 
     def __init__(self) -> None:

@@ -36,15 +36,15 @@ from server.limits import Limits
 from server.session import Connection, Entry, People, Since, Socket, since_of
 from storage.engine.database import Queries, StorageUnavailable
 
-log = structlog.get_logger("doorman")
+log = structlog.get_logger("connection_gate")
 
 SYNCED_ROOMS_MAX = 200
 RETRY_AFTER_S = 1.0
 ENDED_KEPT_MAX = 10_000
 
 
-class Doorman:
-    """The door between connections and rooms; one an instance."""
+class ConnectionGate:
+    """Decides which connections may enter which rooms; one an instance."""
 
     def __init__(
         self,
@@ -151,23 +151,25 @@ class Doorman:
         """A socket is gone: it hears nothing more."""
         self._rooms.leave_all(socket)
 
-    def depart(self, socket: Socket) -> None:
-        """Nothing runs for a socket that is gone: domains hear of what it attended."""
+    def disconnect(self, socket: Socket) -> None:
+        """Nothing runs for a socket that is gone; its leases end, and domains hear of each."""
         domain = self._namespaces.get(socket.namespace)
-        if domain is not None and domain.departure is not None and not self._closing:
-            for subject, stay_id in list(socket.attends.items()):
-                self._tasks.spawn(self._depart(domain, socket, subject, stay_id))
+        if domain is not None and domain.disconnect is not None and not self._closing:
+            for subject, lease_id in list(socket.leases.items()):
+                self._tasks.spawn(self._disconnect(domain, socket, subject, lease_id))
 
-    async def _depart(self, domain: Domain, socket: Socket, subject: str, stay_id: str) -> None:
+    async def _disconnect(
+        self, domain: Domain, socket: Socket, subject: str, lease_id: str
+    ) -> None:
         """What was left must not count on, even if the database is away just now.
 
         It counts up to the last sign of life, not up to the moment when the silence was noticed.
         """
         at = self._kernel.clock.now() - timedelta(seconds=socket.connection.silent_s)
         context = self._context(socket.connection.actor, socket.connection)
-        assert domain.departure is not None
-        tell = partial(domain.departure, context, subject, stay_id, at)
-        await self._until_told(tell, "departure")
+        assert domain.disconnect is not None
+        tell = partial(domain.disconnect, context, subject, lease_id, at)
+        await self._until_told(tell, "disconnect")
 
     def gone(self, connection: Connection) -> None:
         """A connection is gone."""

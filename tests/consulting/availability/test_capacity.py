@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.consulting.availability.service import fitting
+from handlers.consulting.availability.service import capacity
 from tests.consulting.availability.practice import daily, follow, open_practice
 from tests.consulting.waiting_room.scenes import ask_before_commit
 
@@ -25,14 +25,14 @@ async def test_only_blocks_that_somebody_has_a_place_in_are_changed_one_by_one(w
     watcher = await follow(practice)
     sam, booked = await world.person("sam"), practice.blocks[3]["id"]
     await practice.booked(sam, 3)
-    careful, fit_one = [], fitting._fit_one
+    careful, fit_one = [], capacity._fit_one
 
     def watched(tx, block_id, *rest):
         careful.append(block_id)
         return fit_one(tx, block_id, *rest)
 
-    monkeypatch.setattr(fitting, "TOGETHER", 100)
-    monkeypatch.setattr(fitting, "_fit_one", watched)
+    monkeypatch.setattr(capacity, "TOGETHER", 100)
+    monkeypatch.setattr(capacity, "_fit_one", watched)
     await set_week(practice, daily(*range(24), max_calls=2))
     assert await shown(practice) == {("available", 2)}
     await set_week(practice, [])

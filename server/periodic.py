@@ -10,7 +10,7 @@ from storage.engine.database import StorageUnavailable
 log = structlog.get_logger("rounds")
 
 
-async def take_round(work: Awaitable[object]) -> None:
+async def run_job(work: Awaitable[object]) -> None:
     """A round that failed is followed by the next: a database may be away, a row may be odd."""
     try:
         await work

@@ -19,7 +19,7 @@ Filled = Annotated[str, Meta(min_length=1, max_length=4_000)]
 ProviderName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)")]
 
 
-class HouseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an operator says of a provider."""
 
     client_id: Filled
@@ -35,7 +35,7 @@ class HouseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Apple's key (PEM, ES256), with which the client's secret is made."""
 
 
-class House(msgspec.Struct, frozen=True):
+class ProviderConfig(msgspec.Struct, frozen=True):
     """A provider, as it is asked."""
 
     name: str
@@ -70,7 +70,7 @@ FACEBOOK = {
 KNOWN: dict[str, dict[str, Any]] = {"google": GOOGLE, "apple": APPLE, "facebook": FACEBOOK}
 
 
-def house_of(name: str, settings: HouseSettings) -> House:
+def provider_config(name: str, settings: ProviderSettings) -> ProviderConfig:
     """The provider `name`; raises ValueError with what is wrong in its settings."""
     said = {"title": settings.title, "issuer": settings.issuer, "scope": settings.scope}
     known = {"title": name.capitalize(), "scope": "openid email profile", **KNOWN.get(name, {})}
@@ -81,7 +81,7 @@ def house_of(name: str, settings: HouseSettings) -> House:
         raise ValueError(f"no provider can be called {name}")
     if settings.client_auth:
         known["client_auth"] = settings.client_auth
-    return House(
+    return ProviderConfig(
         name=name,
         client_id=settings.client_id,
         client_secret=settings.client_secret,
@@ -90,7 +90,7 @@ def house_of(name: str, settings: HouseSettings) -> House:
     )
 
 
-def _apple_key(name: str, settings: HouseSettings) -> tuple[str, str, str] | None:
+def _apple_key(name: str, settings: ProviderSettings) -> tuple[str, str, str] | None:
     key = (settings.team_id, settings.key_id, settings.private_key)
     if not any(key):
         return None

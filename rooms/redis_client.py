@@ -38,7 +38,7 @@ class Said(NamedTuple):
     answer: asyncio.Future[list[Any] | None] | None
 
 
-class Line:
+class RedisClient:
     """One way to Redis, with its own connection; it need not be there."""
 
     def __init__(self, url: str) -> None:

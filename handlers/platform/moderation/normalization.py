@@ -64,7 +64,7 @@ PILED = re.compile(f"(?<={MARK}{{{MARKS_MAX}}}){MARK}+")
 """The marks beyond so many in a row."""
 
 
-def readings(text: str) -> list[str]:
+def normalized_forms(text: str) -> list[str]:
     """Each way to read `text`: words in small plain letters, one blank between two."""
     chunks = plain(text).split()
     found = [*_both_ways(chunks)]
