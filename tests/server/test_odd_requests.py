@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.parts.provider import running_house
+from tests.parts.provider import running_provider
 from tests.platform.identities.travel import settings_for
 from tests.world import World, one_database
 
@@ -50,7 +50,7 @@ TYPES = ("application/json", "application/x-www-form-urlencoded", "text/plain;ch
 
 @pytest.fixture
 async def world(make_world: Any) -> Any:
-    async with running_house() as house:
+    async with running_provider() as house:
         yield await make_world(**settings_for(house))
 
 
