@@ -1,6 +1,6 @@
 # Thin: each target is one script, so that `sh scripts/NAME` works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos bench lint format lock catalog
+.PHONY: help setup run demo test chaos bench lint format lock catalog revision
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,3 +35,6 @@ lock:  ## Pin requirements*.in again; ARGS=--upgrade takes newer releases
 
 catalog:  ## Derive the client's types and tables and docs/DOMAINS.md
 	@sh scripts/run catalog
+
+revision:  ## Draft the migration that the declared tables need; ARGS=NAME names it
+	@sh scripts/run revision $(ARGS)

@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from server.logs import set_up_logs
 from server.own_files import keep_private
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
 from storage.engine.database import StorageUnavailable
+from storage.engine.migrate import UnknownSchema, draft_revision
 from storage.events.deliveries import Queue
 from storage.objects.copying import CopyUnderWay
 
@@ -70,6 +72,16 @@ def refusing(what: str) -> Iterator[None]:
         sys.exit(1)
 
 
+@contextmanager
+def known_schema() -> Iterator[None]:
+    """When this version cannot use the database, one clear line and exit code 1."""
+    try:
+        yield
+    except UnknownSchema as unknown:
+        click.echo(f"parley: cannot start: the database's {unknown}", err=True)
+        sys.exit(1)
+
+
 @click.group(cls=Help, invoke_without_command=True)
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -91,7 +103,8 @@ def start() -> None:
         await serve(App(settings), orders)
 
     try:
-        uvloop.run(run())
+        with known_schema():
+            uvloop.run(run())
     except (OSError, FolderInUse, WrongDeclaration) as error:
         click.echo(f"parley: cannot start: {error}", err=True)
         sys.exit(1)
@@ -112,7 +125,9 @@ class OperatorsRole(click.ParamType[str]):
 
 def once(work: Callable[[App], Awaitable[Any]]) -> Any:
     """Run `work` on an instance that serves nobody."""
-    return uvloop.run(operator.with_app(settings_or_exit(), work))
+    settings = settings_or_exit()
+    with known_schema():
+        return uvloop.run(operator.with_app(settings, work))
 
 
 def or_exit(work: Callable[[App], Awaitable[Any]]) -> Any:
@@ -186,8 +201,10 @@ def rebuild(consumer: str) -> None:
 @main.command()
 def demo() -> None:
     """Fill an empty database with a believable small world."""
+    settings = settings_or_exit()
     try:
-        click.echo(uvloop.run(fill(settings_or_exit())))
+        with known_schema():
+            click.echo(uvloop.run(fill(settings)))
     except NotEmpty:
         click.echo("parley: the database is not empty; the demo changed nothing", err=True)
         sys.exit(1)
@@ -246,6 +263,16 @@ def catalog() -> None:
     """Write the client's types and tables and docs/DOMAINS.md from what domains declare."""
     for path, text in Catalog(load_domains(SYSTEMS)).files().items():
         (Path(__file__).parent / path).write_text(text)
+
+
+@main.command()
+@click.argument("name")
+def revision(name: str) -> None:
+    """Draft the migration NAME, which makes the tables as they are declared now."""
+    try:
+        draft_revision(name, datetime.now(UTC).date())
+    except ValueError as wrong:
+        raise click.UsageError(str(wrong)) from None
 
 
 if __name__ == "__main__":

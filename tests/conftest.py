@@ -16,14 +16,13 @@ import asyncpg
 import pytest
 import structlog
 import uvloop
-from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import storage.engine.schema  # noqa: F401 - so that every table is known
 from handlers.kit.domain import Domain
 from server.logs import set_up_logs
 from storage.engine import plans
-from storage.engine.migrate import upgrade
+from storage.engine.migrate import migrate_file, upgrade
 from tests.parts.postgres import Cluster
 from tests.world import MovableClock, Process, World, environ_of, settings_of
 
@@ -167,10 +166,7 @@ def postgres_template(postgres: Cluster) -> Template:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with all tables."""
     file = tmp_path_factory.mktemp("template") / "parley.db"
-    engine = create_engine(f"sqlite:///{file}")
-    with engine.begin() as connection:
-        upgrade(connection)
-    engine.dispose()
+    migrate_file(str(file))
     return file
 
 

@@ -33,7 +33,7 @@ from server.backup.making import Progress, Tell
 from server.backup.places import Places, check_account, find_secret, places_of, print_secret
 from server.settings import Settings
 from storage.engine.database import open_database
-from storage.engine.migrate import known_revisions
+from storage.engine.migrate import UnknownSchema, check_revision
 from storage.events.epoch import renew_epoch
 
 Moves = list[tuple[str, str]]
@@ -132,10 +132,8 @@ class _Staging:
         places = self._places
         if manifest.revision and places.database is None:
             raise BackupError("the backup holds a SQLite database; the settings name PostgreSQL")
-        if manifest.revision and manifest.revision not in known_revisions():
-            raise BackupError(
-                f"the backup's schema {manifest.revision} is unknown: a newer version made it"
-            )
+        if manifest.revision:
+            _check_schema(manifest.revision)
         if manifest.files and places.files is None:
             raise BackupError("the backup holds files; the settings keep files in S3")
         if manifest.files and places.files is not None and places.files.is_mount():
@@ -162,6 +160,14 @@ class _Staging:
 
 def _beside(place: Path) -> Path:
     return place.with_name(f"{place.name}.restored")
+
+
+def _check_schema(revision: str) -> None:
+    """Raises BackupError when this version cannot upgrade the backup's database."""
+    try:
+        check_revision(revision)
+    except UnknownSchema as unknown:
+        raise BackupError(f"the backup's {unknown}") from None
 
 
 def _check_empty(manifest: Manifest, places: Places) -> None:

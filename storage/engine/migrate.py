@@ -1,14 +1,21 @@
-"""Brings a database's tables up to date at start, by alembic; several instances wait in line."""
+"""Upgrades a database's schema at start, by Alembic's revisions.
+
+Invariants: an upgrade is one transaction, so that one that fails or is killed changes nothing. Of
+instances that start at once on a shared database one upgrades, and the others wait for it.
+"""
 
 import asyncio
+import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, event, text
 
 from storage.engine.database import Database
 from storage.engine.postgres import PostgresDatabase
@@ -16,6 +23,15 @@ from storage.engine.sqlite import SqliteDatabase
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x5061726C6579  # "Parley", the key of PostgreSQL's advisory lock
+UNRELEASED = re.compile(r"00\d\d")
+"""Revisions of development versions before 0.1.0; that release's schema replaced them."""
+
+REVISION_NAME = re.compile(r"[a-z0-9_]{1,21}")
+"""With the date before it, at most the 32 characters that Alembic's own table holds."""
+
+
+class UnknownSchema(Exception):
+    """This version cannot use a database with that schema; the text says why and what to do."""
 
 
 def is_declared(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:
@@ -32,29 +48,57 @@ def is_declared(name: str | None, kind: str, parents: Mapping[Any, str | None]) 
 
 
 async def migrate(database: Database) -> None:
-    """Run what migrations are missing."""
+    """Run what migrations are missing. Raises UnknownSchema."""
     if isinstance(database, PostgresDatabase):
         async with database.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
             await connection.run_sync(upgrade)
             await connection.commit()
     elif isinstance(database, SqliteDatabase):
-        await asyncio.to_thread(_migrate_file, database.path)
+        await asyncio.to_thread(migrate_file, database.path)
 
 
-def _migrate_file(path: str) -> None:
+def migrate_file(path: str) -> None:
+    """Run what migrations are missing in a SQLite file, which may not exist yet.
+
+    Raises UnknownSchema.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        upgrade(connection)
-    engine.dispose()
+    # sqlite3 begins no transaction before CREATE TABLE and the like, unless it is told to.
+    event.listen(engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
+    event.listen(engine, "begin", lambda began: began.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with engine.begin() as connection:
+            upgrade(connection)
+    finally:
+        engine.dispose()
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the database of `connection` to the newest (or that) revision, in its transaction."""
+def upgrade(connection: Connection) -> None:
+    """Bring the database of `connection` to the newest revision, in its transaction.
+
+    Raises UnknownSchema.
+    """
     config = _config()
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision == ScriptDirectory.from_config(config).get_current_head():
+        return
+    if revision is not None:
+        check_revision(revision)
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    command.upgrade(config, "head")
+
+
+def check_revision(revision: str) -> None:
+    """Raises UnknownSchema unless this version can upgrade a database of this revision."""
+    if UNRELEASED.fullmatch(revision):
+        raise UnknownSchema(
+            f"schema {revision} is from before release 0.1.0 and cannot be upgraded:"
+            " start with an empty database"
+        )
+    if revision not in known_revisions():
+        raise UnknownSchema(f"schema {revision} is from a newer version: run that version")
 
 
 def known_revisions() -> frozenset[str]:
@@ -63,7 +107,26 @@ def known_revisions() -> frozenset[str]:
     return frozenset(one.revision for one in script.walk_revisions())
 
 
+def draft_revision(name: str, day: date) -> None:
+    """Write the revision `<day>_<name>` that leads from the newest one to the declared tables.
+
+    Raises ValueError for a name that no file or no row of Alembic's table can have.
+    """
+    if not REVISION_NAME.fullmatch(name):
+        raise ValueError("a migration has a name of at most 21 lower-case letters, digits and _")
+    revision = f"{day:%Y_%m_%d}_{name}"
+    message = name.replace("_", " ").capitalize()
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        upgrade(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.revision(config, message, rev_id=revision, autogenerate=True)
+    engine.dispose()
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("file_template", "%%(rev)s")
     return config

@@ -1,9 +1,10 @@
 """Alembic's entry: always on a connection that the caller opened."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from alembic.operations.ops import CreateTableOp
+from sqlalchemy.types import TypeDecorator
 
 import storage.engine.schema  # noqa: F401 - so that every table is known
 from storage.engine.columns import metadata
@@ -18,12 +19,20 @@ def leave_out_what_tables_say(_context: Any, _revision: Any, directives: list[An
                 one.info = {}
 
 
+def copy_type(kind: str, found: Any, _context: Any) -> str | Literal[False]:
+    """Write the SQL type in place of one of ours: a revision must not change with the code."""
+    if kind == "type" and isinstance(found, TypeDecorator):
+        return f"sa.{found.impl!r}"
+    return False
+
+
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
     compare_type=True,
     include_name=is_declared,
+    render_item=copy_type,
     process_revision_directives=leave_out_what_tables_say,
 )
 with context.begin_transaction():

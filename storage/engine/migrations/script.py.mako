@@ -3,10 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-import storage.engine.columns
-
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
+revision = ${repr(up_revision).replace("'", '"')}
+down_revision = ${repr(down_revision).replace("'", '"')}
 branch_labels = None
 depends_on = None
 

@@ -3,21 +3,22 @@
 import asyncio
 import io
 import os
+import sqlite3
 import subprocess
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
 from server.app import FolderInUse, alone_in
 from server.backup import restoring
 from server.backup.archive import BackupError
 from server.backup.making import make_backup
 from server.backup.restoring import complete_restore
-from storage.engine.migrate import known_revisions, upgrade
+from storage.engine.migrate import known_revisions, migrate_file
 from tests.server.backup.folders import (
     CONTENTS,
     SECRET,
@@ -32,6 +33,7 @@ from tests.server.backup.folders import (
     settings_in,
     silent,
 )
+from tests.storage.release_dump import RELEASES
 
 
 def test_a_restore_brings_the_database_the_files_and_the_secret(here, there, archive):
@@ -101,18 +103,14 @@ def test_the_next_command_completes_a_restore_that_was_interrupted(here, interru
     assert scalar(here, "SELECT epoch FROM epochs") != "the first"
 
 
-def test_a_database_of_an_older_schema_is_migrated_at_the_next_start(here, there, tmp_path):
+def test_a_database_of_an_older_release_is_upgraded_at_the_next_start(here, there, tmp_path):
     database_in(here).unlink()
-    engine = create_engine(f"sqlite:///{database_in(here)}")
-    with engine.begin() as connection:
-        upgrade(connection, min(known_revisions()))
-    engine.dispose()
+    with closing(sqlite3.connect(database_in(here))) as connection:
+        connection.executescript((RELEASES / "0.1.0.sqlite.sql").read_text())
     put_back(there, back_up(here, tmp_path / "old.tar"))
-    engine = create_engine(f"sqlite:///{database_in(there)}")
-    with engine.begin() as connection:
-        upgrade(connection)
-    engine.dispose()
+    migrate_file(str(database_in(there)))
     assert scalar(there, "SELECT version_num FROM alembic_version") == max(known_revisions())
+    assert scalar(there, "SELECT count(*) FROM users") == 2
 
 
 def test_the_secret_has_to_be_the_one_of_the_backup(here, there, archive, tmp_path):
@@ -196,6 +194,7 @@ def in_the_middle(file: Path) -> None:
         opened.write(bytes([byte ^ 1]))
 
 
+NEWEST = max(known_revisions()).encode()
 BROKEN = {
     "empty": (cut(0), "damaged"),
     "cut in the manifest": (cut(0.001), "archive"),
@@ -213,6 +212,7 @@ BROKEN = {
     "text": (lambda file: file.write_text("This is no backup. " * 1000), "damaged"),
     "another format": (in_manifest(b'"format":1', b'"format":2'), "format 2"),
     "a newer schema": (in_manifest(b'"revision":"', b'"revision":"9'), "newer version"),
+    "an unreleased schema": (in_manifest(NEWEST, b"0017"), "before release"),
     "a manifest of something else": (in_manifest(b"{", b"["), "manifest"),
     "no files by its manifest": (in_manifest(b"true", b"false"), "does not belong"),
 }

@@ -1,0 +1,200 @@
+"""Databases of every release can be upgraded: the schema is a fresh one's, and no row is lost."""
+
+import re
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from storage.engine import migrate
+from storage.engine.migrate import UnknownSchema, known_revisions
+from tests.server.backup.folders import run
+from tests.storage.release_dump import RELEASES
+from tests.storage.schemas import Rows, migrate_url, on, rows_of, run_script, schema_of
+from tests.world import ROOT
+
+VERSIONS = migrate.MIGRATIONS / "versions"
+RELEASED = {
+    "0.1.0": "2026_11_29_parley_0_1_0",
+}
+"""The newest revision of each release."""
+SUMS = RELEASES / "SHA256SUMS"
+"""What is never changed again, because databases of the release exist."""
+FROZEN = dict(reversed(line.split()) for line in SUMS.read_text().splitlines())
+ALL_RELEASES = pytest.mark.parametrize("release", RELEASED)
+Empty = Callable[[str], str]
+
+
+@pytest.fixture
+def empty(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Empty:
+    """`empty(name)` gives the URL of a database without any table."""
+    if database_kind == "sqlite":
+        return lambda name: f"sqlite:///{tmp_path}/{name}.db"
+    make: Empty = request.getfixturevalue("make_database")
+    return make
+
+
+async def released(url: str, release: str) -> str:
+    """Fill an empty database as the release did; gives back its URL."""
+    kind = "postgresql" if url.startswith("postgresql") else "sqlite"
+    await run_script(url, (RELEASES / f"{release}.{kind}.sql").read_text())
+    return url
+
+
+async def breaches(empty: Empty, release: str) -> list[str]:
+    """What an upgrade of a filled database of the release gets wrong."""
+    url, fresh = await released(empty("old"), release), empty("fresh")
+    rows = await on(url, rows_of)
+    await migrate_url(url)
+    await migrate_url(fresh)
+    upgraded, expected = await on(url, schema_of), await on(fresh, schema_of)
+    parts = {name for name, _ in upgraded.items() ^ expected.items()}
+    return [*sorted(parts), *changed(rows, await on(url, rows_of))]
+
+
+def changed(before: Rows, after: Rows) -> list[str]:
+    """The tables whose rows are others now; columns that were added do not count."""
+    return [
+        f"rows of {table}"
+        for table, rows in before.items()
+        if rows != [{name: row.get(name) for name in rows[0]} for row in after.get(table, [])]
+    ]
+
+
+@ALL_RELEASES
+async def test_a_filled_database_of_a_release_is_upgraded_to_what_a_fresh_one_is(empty, release):
+    assert await breaches(empty, release) == []
+
+
+@ALL_RELEASES
+async def test_the_database_of_a_release_has_rows_in_every_table(empty, release):
+    url = await released(empty("old"), release)
+    rows = await on(url, rows_of)
+    assert len(rows) >= 62
+    assert [table for table, found in rows.items() if not found] == []
+    assert await on(url, schema_of) != {}
+
+
+def test_every_release_has_its_files_and_they_are_frozen():
+    kinds = ("sqlite", "postgresql")
+    dumps = {RELEASES / f"{release}.{kind}.sql" for release in RELEASED for kind in kinds}
+    assert {*RELEASES.iterdir()} == {*dumps, SUMS}
+    made = {*dumps, *(VERSIONS / f"{revision}.py" for revision in RELEASED.values())}
+    assert {file.relative_to(ROOT).as_posix() for file in made} <= set(FROZEN)
+
+
+@pytest.mark.parametrize("path", FROZEN)
+def test_what_was_released_is_never_changed(path: str):
+    assert sha256((ROOT / path).read_bytes()).hexdigest() == FROZEN[path], "add a revision instead"
+
+
+# The tests above fail when a later revision is wrong: shown with invented ones.
+
+ADD = 'op.add_column("topics", sa.Column("level", sa.Integer(), server_default="3"))'
+INDEX = 'op.create_index("ix_topics_level", "topics", ["level"])'
+
+
+@pytest.fixture
+def revise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`revise(*statements)` adds a revision that runs them."""
+    folder = tmp_path / "migrations"
+
+    def revise(*statements: str) -> None:
+        shutil.copytree(migrate.MIGRATIONS, folder)
+        newest = max(known_revisions())
+        text = (VERSIONS / f"{RELEASED['0.1.0']}.py").read_text()
+        head = text[: text.index("\nrevision =")]
+        names = f'revision = "2999_01_01_later"\ndown_revision = "{newest}"\n'
+        body = "".join(f"    {one}\n" for one in statements)
+        later = f"{head}\n{names}\n\ndef upgrade() -> None:\n{body}"
+        (folder / "versions" / "2999_01_01_later.py").write_text(later)
+        monkeypatch.setattr(migrate, "MIGRATIONS", folder)
+
+    return revise
+
+
+def levels(connection: Connection) -> list[int]:
+    return [row["level"] for row in rows_of(connection)["topics"]]
+
+
+async def test_a_later_revision_is_run_on_a_filled_database(empty, revise):
+    revise(ADD, INDEX)
+    assert await breaches(empty, "0.1.0") == []
+    url = await released(empty("again"), "0.1.0")
+    await migrate_url(url)
+    assert await on(url, levels) == [3, 3]
+
+
+FILLED = 'if op.get_bind().exec_driver_sql("SELECT count(*) FROM topics").scalar():'
+WRONG = {
+    "a row is deleted": (
+        """op.execute("DELETE FROM throttles WHERE key = 'sign_in:one'")""",
+        ["rows of throttles"],
+    ),
+    "a value is changed": (
+        """op.execute("UPDATE users SET settings = '{}'")""",
+        ["rows of users"],
+    ),
+    "a column is dropped": (
+        'op.drop_column("topics", "description")',
+        ["rows of topics"],
+    ),
+    "an index is made of filled tables alone": (
+        f'{FILLED} op.create_index("ix_topics_active", "topics", ["active"])',
+        ["index ix_topics_active"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "found"), WRONG.values(), ids=WRONG)
+async def test_a_wrong_revision_is_caught(empty, revise, statement, found):
+    revise(statement)
+    assert await breaches(empty, "0.1.0") == found
+
+
+async def test_a_revision_that_fails_on_rows_changes_nothing(empty, revise):
+    revise(ADD, "op.execute(\"UPDATE users SET id = 'same'\")")
+    url = await released(empty("old"), "0.1.0")
+    rows, schema = await on(url, rows_of), await on(url, schema_of)
+    with pytest.raises(DBAPIError):
+        await migrate_url(url)
+    assert (await on(url, rows_of), await on(url, schema_of)) == (rows, schema)
+
+
+# Databases that no revision leads from.
+
+REFUSED = {
+    "0017": "from before release 0.1.0 and cannot be upgraded: start with an empty database",
+    "2999_01_01_later": "from a newer version: run that version",
+}
+
+
+def set_revision(revision: str) -> Callable[[Connection], object]:
+    return lambda connection: connection.exec_driver_sql(
+        f"UPDATE alembic_version SET version_num = '{revision}'"  # noqa: S608 - of this module
+    )
+
+
+@pytest.mark.parametrize(("revision", "why"), REFUSED.items(), ids=REFUSED)
+async def test_a_database_of_an_unknown_revision_is_refused(empty, revision, why):
+    url = await released(empty("other"), "0.1.0")
+    await on(url, set_revision(revision))
+    rows = await on(url, rows_of)
+    with pytest.raises(UnknownSchema, match=re.escape(f"schema {revision} is {why}")):
+        await migrate_url(url)
+    assert await on(url, rows_of) == rows
+
+
+@pytest.mark.parametrize("command", [(), ("parked",), ("demo",)], ids=["serve", "parked", "demo"])
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_the_command_line_says_so_in_one_line(empty, tmp_path, command):
+    url = await released(empty("parley"), "0.1.0")
+    await on(url, set_revision("0017"))
+    code, _, errors = await run({"PARLEY_DATA_DIR": str(tmp_path)}, *command)
+    said = [line for line in errors.splitlines() if line.startswith("parley:")]
+    assert (code, "Traceback" in errors) == (1, False)
+    assert said == [f"parley: cannot start: the database's schema 0017 is {REFUSED['0017']}"]
