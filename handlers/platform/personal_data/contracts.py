@@ -152,4 +152,5 @@ class ErasureGoesOn(_Inner):
     PLAIN: ClassVar[tuple[str, ...]] = ("step", "after")
     step: str
     after: str
-    again: bool
+    round: int = 0
+    """All steps run again in later rounds, for what was written meanwhile."""
