@@ -114,6 +114,7 @@ class Dispatcher:
             raise
         await self._limit(command.rate, incoming, request.uses())
         context.command = f"{command.namespace} {command.name}"
+        context.steps = command.steps
         context.request_id = ask_of(request) if command.changes else None
         if context.request_id is not None:
             context.payload = msgspec.json.encode(request, order="deterministic")

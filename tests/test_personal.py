@@ -92,6 +92,12 @@ def test_every_text_of_a_kept_answer_is_decided_about():
     assert BookingView in views
 
 
+def test_every_text_of_a_kept_step_is_decided_about():
+    given = {one for command in REGISTRY.commands.values() for one in command.steps.values()}
+    faults = {fault for one in given for fault in undecided_in(one, marks=("PLAIN", "OWN"))}
+    assert sorted(faults) == []
+
+
 def test_every_rule_names_fields_of_its_class_that_are_kept_together():
     """An owner that is kept apart from what is theirs (`PRIVATE`) would be looked for in vain."""
     views = {one.view for one in REGISTRY.commands.values()}
@@ -278,6 +284,21 @@ def test_an_answer_is_treated_as_the_view_of_its_command():
     said = '{"student_id":"a","remark":"by the door"}'
     assert kept.forget(said, "command", "/rooms praise", {"a"}) is not None
     assert kept.forget(said, "command", "/rooms visit", {"a"}) is None
+
+
+def test_a_step_is_treated_as_what_its_command_declares():
+    kept = KeptClasses({}, {}, {"/rooms praise": {"note": Praised, "look": Visited}})
+    of_one, of_other = (f'{{"student_id":"{one}","remark":"by the door"}}' for one in ("x1", "y2"))
+    steps = {"note": of_one, "look": of_one, "older": of_one, "other": of_other}
+    said = msgspec.json.encode(steps).decode()
+    left = kept.forget(said, "steps", "/rooms praise", {"x1"})
+    assert msgspec.json.decode(left or "") == {
+        "note": '{"student_id":"x1","remark":""}',
+        "look": of_one,
+        "older": "{}",
+        "other": of_other,
+    }
+    assert kept.forget(said, "steps", "/rooms praise", {"nobody"}) is None
 
 
 def test_what_no_class_speaks_for_is_not_kept():

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,8 @@ class Command:
     refuses: tuple[type[Refusal], ...]
     costs: Cost
     decoder: msgspec.json.Decoder[Request]
+    steps: Mapping[str, type[msgspec.Struct]]
+    """What each of its steps but the last one gives, by their names."""
 
     @property
     def changes(self) -> bool:

@@ -9,7 +9,7 @@ Invariants:
 """
 
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,6 +163,8 @@ class Context:
     origin: Origin = field(default_factory=Origin)
     command: str = ""
     socket: Any = None
+    steps: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
+    """What its steps give, by name."""
     request_id: str | None = None
     payload: bytes = b""
     kind: Kind = "commands"
@@ -193,10 +195,12 @@ class Context:
     async def step(self, name: str, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a transaction that others of the same command follow.
 
-        With a `request_id`, the step is done once: a repetition after it gets the value from what
-        is kept, by the return type of `work`. The id is then held for what this attempt does next.
+        With a `request_id`, the step is done once: a repetition after it gets the kept value, of
+        the type that the command declares (`steps`). The id is held for what follows.
         """
         kind = returned_by(work)
+        if self.command and self.steps.get(name) is not kind:
+            raise RuntimeError(f"{self.command} does not declare that its step {name} gives {kind}")
         run = partial(self._keep_step, name, kind, lambda tx: work(tx, *args, **kwargs))
         value = await self._commit(run, serializable=is_serializable(work))
         if self._attempt is not None:

@@ -2,7 +2,7 @@
 
 import sys
 import typing
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -111,10 +111,12 @@ class Domain:
         rate: str = COMMANDS.name,
         refuses: tuple[type[Refusal], ...] = (),
         costs: Cost = SMALL,
+        steps: Mapping[str, type[msgspec.Struct]] | None = None,
     ) -> Callable[[F], F]:
         """Register an `async def (ctx, request) -> view` as a command.
 
         `costs` says what one use may take at most; each use is charged for what it did take.
+        `steps` are the classes of what its `ctx.step` calls give, by name: their values are kept.
         `namespace` is for the rare door that stands in another domain's namespace.
         """
 
@@ -133,6 +135,7 @@ class Domain:
                 refuses=refuses,
                 costs=costs,
                 decoder=msgspec.json.Decoder(request),
+                steps=steps or {},
             )
             self.commands.append(command)
             return run

@@ -1,7 +1,8 @@
 """What kept JSON says about people, and how that is taken out of it again.
 
 Events, views and cards are kept as JSON under a name: the event's, the command's whose answer it
-is, the card's kind. The class of that name declares which fields are personal:
+is, the card's kind. A command's steps are kept as an object of JSON texts by their names. The class
+that stands for the name declares which fields are personal:
 
 - `PERSONAL`: by the field with a person's id, the fields beside it that are theirs, and what each
   becomes when their account is erased.
@@ -23,20 +24,27 @@ from msgspec import inspect
 from handlers.kit.contract import Event, View, event_stored_as
 
 Kind = Literal["event", "command", "card"]
+Steps = Mapping[str, type[msgspec.Struct]]
+"""The classes of a command's step values, by the names of the steps."""
 type_of = cache(inspect.type_info)
 
 
 class KeptClasses:
     """The classes of kept JSON, by the names under which it is kept.
 
-    `answers` are the views of commands by `<namespace> <command>`, `cards` the views by kind.
+    `answers` are the views of commands by `<namespace> <command>`, `steps` what their steps give,
+    `cards` the views by kind.
     """
 
     def __init__(
-        self, answers: Mapping[str, type[View]], cards: Mapping[str, type[msgspec.Struct]]
+        self,
+        answers: Mapping[str, type[View]],
+        cards: Mapping[str, type[msgspec.Struct]],
+        steps: Mapping[str, Steps] | None = None,
     ) -> None:
         self._answers = answers
         self._cards = cards
+        self._steps = steps or {}
 
     def find(self, kind: Kind, name: str) -> type[msgspec.Struct] | None:
         """The class of what is kept under a name; None when nothing declares it any more."""
@@ -49,14 +57,32 @@ class KeptClasses:
         except KeyError:
             return None
 
-    def forget(self, said: str, kind: Kind, name: str, gone: Collection[str]) -> str | None:
+    def forget(
+        self, said: str, kind: Kind | Literal["steps"], name: str, gone: Collection[str]
+    ) -> str | None:
         """A kept JSON text without what it says of those ids; None when it says nothing of them.
 
         Where no class says what is personal, nothing is kept: `{}`.
         """
         if not any(one in said for one in gone):
             return None
-        found = self.find(kind, name)
+        if kind == "steps":
+            return self._forget_in_steps(said, self._steps.get(name, {}), gone)
+        return self._forget_text(said, self.find(kind, name), gone)
+
+    def _forget_in_steps(self, said: str, classes: Steps, gone: Collection[str]) -> str | None:
+        steps: dict[str, str] = msgspec.json.decode(said)
+        fresh = {
+            step: left
+            for step, text in steps.items()
+            if any(one in text for one in gone)
+            and (left := self._forget_text(text, classes.get(step), gone)) is not None
+        }
+        return msgspec.json.encode({**steps, **fresh}).decode() if fresh else None
+
+    def _forget_text(
+        self, said: str, found: type[msgspec.Struct] | None, gone: Collection[str]
+    ) -> str | None:
         if found is None:
             return "{}"
         value = msgspec.json.decode(said)

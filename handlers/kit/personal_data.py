@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from handlers.kit.context import Transaction
-from handlers.kit.kept_json import KeptClasses
+from handlers.kit.kept_json import KeptClasses, Steps
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rows = list[dict[str, Any]]
@@ -205,7 +205,8 @@ class PersonalData:
 class AllPersonalData:
     """What all domains declare, in the order in which it runs.
 
-    `answers` are the views of commands by `<namespace> <command>`, `cards` those of cards by kind.
+    `answers` are the views of commands by `<namespace> <command>`, `steps` the classes of what
+    their steps give, `cards` the views of cards by kind.
     Raises TypeError when two steps or files have one name.
     """
 
@@ -214,6 +215,7 @@ class AllPersonalData:
         domains: Iterable[tuple[str, PersonalData]],
         answers: Mapping[str, Any],
         cards: Mapping[str, type[msgspec.Struct]],
+        steps: Mapping[str, Steps] | None = None,
     ) -> None:
         named = list(domains)
         parts = [part for _, part in named]
@@ -229,7 +231,7 @@ class AllPersonalData:
         self.dropped_files = [one for part in parts for one in part.dropped_files]
         self._related_ids = [one for part in parts for one in part.related_ids]
         _check_unique("file of an export", (one.file for one in self.exported_rows))
-        self.kept = KeptClasses(answers, cards)
+        self.kept = KeptClasses(answers, cards, steps)
 
     def find_related_ids(self, tx: Transaction, user_id: str) -> set[str]:
         """All ids under which kept JSON has personal fields of this person, but their own."""

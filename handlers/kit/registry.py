@@ -139,7 +139,9 @@ class Registry:
         """What these domains do about personal data; raises TypeError for a name given twice."""
         answers = {f"{c.namespace} {c.name}": c.view for c in self.commands.values()}
         cards = {name: kind.view for name, kind in self.cards.items()}
-        return AllPersonalData(((d.name, d.personal_data) for d in self.domains), answers, cards)
+        steps = {f"{c.namespace} {c.name}": c.steps for c in self.commands.values()}
+        parts = ((d.name, d.personal_data) for d in self.domains)
+        return AllPersonalData(parts, answers, cards, steps)
 
     @property
     def retentions(self) -> tuple[Retention, ...]:

@@ -57,20 +57,25 @@ class Export:
 class KeptJson:
     """Columns with events, views or cards as JSON; their classes declare what in it is personal.
 
-    Exactly one of the others names the column that says which class it is: the name of an event,
-    of a command (whose answer it is), or the kind of a card.
+    Exactly one of `event_in`, `command_in` and `card_in` names the column that says which class it
+    is: the name of an event, of a command (whose answer it is), or the kind of a card.
+    `steps` is the column, among `columns`, with the values of a command's steps.
     """
 
     columns: str
     event_in: str = ""
     command_in: str = ""
     card_in: str = ""
+    steps: str = ""
 
     @property
     def kind(self) -> Literal["event", "command", "card"]:
         if self.event_in:
             return "event"
         return "command" if self.command_in else "card"
+
+    def kind_of(self, column: str) -> Literal["event", "command", "card", "steps"]:
+        return "steps" if column == self.steps else self.kind
 
     @property
     def named_in(self) -> str:

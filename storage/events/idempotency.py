@@ -32,7 +32,7 @@ idempotency_keys = Table(
         on_erasure_of={"user_id": DeleteRow()},
         not_exported="user_id command request_id payload_hash holder leased_until steps answer "
         "about at",
-        kept_json=KeptJson("answer", command_in="command"),
+        kept_json=KeptJson("answer steps", command_in="command", steps="steps"),
     ),
 )
 

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from handlers.kit.context import Context, Transaction
-from handlers.kit.contract import ChangeOnce, Event, View
+from handlers.kit.contract import ChangeOnce, Event, Personal, View
 from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal, Unavailable
 from handlers.kit.registry import Registry, load_domains
@@ -34,13 +34,18 @@ class Declined(Refusal):
 
 class Pay(ChangeOnce, kw_only=True):
     amount: int
+    payee_id: str | None = None
+    payee_name: str = ""
 
 
 class Intent(View):
     """What is about to be paid; its id is the provider's idempotency key."""
 
+    PERSONAL: ClassVar[Personal] = {"payee_id": {"payee_name": ""}}
     id: str
     amount: int
+    payee_id: str | None = None
+    payee_name: str = ""
 
 
 class Paid(View):
@@ -69,7 +74,7 @@ class PaymentSettled(PaymentIntended):
     charge: str
 
 
-@paying.command(refuses=(Declined, Unavailable))
+@paying.command(refuses=(Declined, Unavailable), steps={"intent": Intent})
 async def pay(ctx: Context, ask: Pay) -> Paid:
     """Pay by the provider."""
     intent = await ctx.step("intent", intend, ask)
@@ -78,7 +83,9 @@ async def pay(ctx: Context, ask: Pay) -> Paid:
 
 
 def intend(tx: Transaction, ask: Pay) -> Intent:
-    intent = Intent(id=tx.new_id(), amount=ask.amount)
+    intent = Intent(
+        id=tx.new_id(), amount=ask.amount, payee_id=ask.payee_id, payee_name=ask.payee_name
+    )
     tx.publish(PaymentIntended(intent_id=intent.id))
     return intent
 

@@ -176,7 +176,7 @@ async def cancel_later(ctx: Context, ask: Tell) -> Empty:
     return await ctx.transact(cancel_it, ask)
 
 
-@probe.command()
+@probe.command(steps={"one": Said})
 async def say_in_two(ctx: Context, ask: Maybe) -> Said:
     """Say something in each of two transactions."""
     await ctx.step("one", say_it, Say(text=ask.text + " one"))

@@ -274,6 +274,13 @@ async def test_work_outside_with_a_request_id_needs_a_step_that_holds_it(world, 
     assert not provider.asked
 
 
+async def test_a_step_that_its_command_does_not_declare_is_refused(world, ana):
+    context = world.app.context(Actor(ana.id, session_id_of(ana.token), frozenset()))
+    context.command = "/paying pay"
+    with pytest.raises(RuntimeError, match="/paying pay does not declare that its step intent"):
+        await context.step("intent", payments.intend, payments.Pay(amount=1, request_id="r1"))
+
+
 @pytest.mark.parametrize("trouble", ["loses", "hangs"])
 async def test_a_payment_survives_the_kill_of_its_process(process, provider, trouble):
     process.kill()

@@ -50,13 +50,17 @@ def rewrite_kept_json(tx: Transaction, user_id: str, after: str, limit: int) -> 
     walked = {table.name: table for table in kept_json.list_walked()}
     name, _, key = after.partition("\n")
     table = walked[name or next(iter(walked))]
-    kind = kept_json.kept_json_of(table).kind
+    declared = kept_json.kept_json_of(table)
     everything = tx.kernel.personal_data
+    forget = everything.kept.forget
     gone = {user_id, *everything.find_related_ids(tx, user_id)}
     rows, last = kept_json.list_kept(tx, table, key, READ_AT_ONCE)
     for row in rows:
-        texts = {n: everything.kept.forget(t, kind, row.named, gone) for n, t in row.texts.items()}
-        fresh = {name: text for name, text in texts.items() if text is not None}
+        fresh = {
+            name: left
+            for name, text in row.texts.items()
+            if (left := forget(text, declared.kind_of(name), row.named, gone)) is not None
+        }
         kept_json.rewrite_kept(tx, table, row, fresh, user_id)
     if last is not None:
         return f"{table.name}\n{last}"

@@ -13,6 +13,7 @@ from handlers.kit.domain import Domain
 from handlers.platform.personal_data.service import erasure
 from storage.engine.columns import metadata
 from storage.engine.personal import personal_of
+from storage.events.idempotency import idempotency_keys
 from storage.events.timers import timers
 from tests.kit import paying as payments
 from tests.kit.paying import Provider
@@ -122,3 +123,22 @@ async def test_work_outside_stops_once_its_person_is_erased(world, ana, provider
     await world.settle()
     assert await world.stored("TEST_PAYMENT_SETTLED") == []
     assert await list_owned(world, ana.id) == []
+
+
+async def test_what_the_steps_of_others_say_is_erased(world, ana, provider):
+    ben = await world.person("ben")
+    ask = {"amount": 1200, "request_id": "r1", "payee_id": ben.id, "payee_name": "Ben Finch"}
+    provider.behaves = "declines"
+    await ana.client.ask("/paying", "pay", ask)
+    assert "Ben Finch" in str(await world.read(list_steps))
+    await erase(world, ben.id)
+    (kept,) = await world.read(list_steps)
+    assert "Ben Finch" not in str(kept)
+    assert ben.id in kept["intent"]
+    provider.behaves = "well"
+    assert (await ana.client.ask("/paying", "pay", ask))["ok"]
+    assert list(provider.asked.values()) == [2], "the step was not run again"
+
+
+def list_steps(tx: Transaction) -> list[dict[str, str]]:
+    return tx.scalars(select(idempotency_keys.c.steps))
