@@ -5,6 +5,8 @@ Invariants (the pages' own are in `storage/events/backfills.py`):
   backfill takes nothing from other consumers but one short transaction at a time.
 - A page that fails is tried again, smaller. After the last try the backfill has failed: its
   consumer hears what waits, and an operator starts it anew with `run.py rebuild`.
+- A page that the database does not take counts as a try only when it cannot be smaller and the
+  database takes other work: an outage fails no backfill.
 """
 
 import asyncio
@@ -56,7 +58,8 @@ class Backfilling:
         self._names = names_served(registry)
         self._metrics = metrics
         self._tries = tries
-        self._size = PAGE
+        self._sizes: dict[str, int] = {}
+        """How large the next page of a consumer is; `PAGE` when none failed."""
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -96,36 +99,41 @@ class Backfilling:
 
     async def _try_page(self, consumer: Consumer) -> str | None:
         """The backfill's state after one more page; None when the page has to wait."""
+        size = self._sizes.get(consumer.name, PAGE)
         try:
             state, count = await self._kernel.database.transact(
-                lambda queries: self._take_page(queries, consumer), kind="consumers"
+                lambda queries: self._take_page(queries, consumer, size), kind="consumers"
             )
-        except StorageUnavailable as error:
-            self._size = max(self._size // 2, 1)  # it may have taken too long
+        except StorageUnavailable as error:  # it may have taken too long
             log.warning("backfill_page_waits", consumer=consumer.name, error=str(error))
+            if size == 1:
+                await self._failed(consumer, error)
+            self._sizes[consumer.name] = max(size // 2, 1)
             return None  # the other backfills get their turn
         except Exception as raised:
-            self._size = max(self._size // 2, 1)
+            self._sizes[consumer.name] = max(size // 2, 1)
             await self._failed(consumer, raised)
             return None
-        self._size = min(self._size * 2, PAGE)
+        self._sizes[consumer.name] = min(size * 2, PAGE)
         self._metrics.backfilled.labels(consumer.name).inc(count)
         return state
 
-    def _take_page(self, queries: Queries, consumer: Consumer) -> tuple[str | None, int]:
+    def _take_page(self, queries: Queries, consumer: Consumer, size: int) -> tuple[str | None, int]:
         before = backfills.lock_backfill(queries, consumer.name)
         if before is None or before.state != "running":
             return None, 0  # another instance took the last page
         if consumer.rebuild is None:
-            told = self._read_stored(queries, consumer, before)
+            told = self._read_stored(queries, consumer, before, size)
         else:
-            told = self._ask(queries, consumer, before)
+            told = self._ask(queries, consumer, before, size)
         deliveries.insert_backlog(queries, consumer.name, told.deliveries, before.number)
         backfills.advance(queries, consumer.name, told.after, len(told.deliveries))
         return ("done" if told.after is None else "running"), len(told.deliveries)
 
-    def _read_stored(self, queries: Queries, consumer: Consumer, before: Backfill) -> Told:
-        end = backfills.find_end(queries, before.after, self._size)
+    def _read_stored(
+        self, queries: Queries, consumer: Consumer, before: Backfill, size: int
+    ) -> Told:
+        end = backfills.find_end(queries, before.after, size)
         if end is None:
             return Told([], None)
         names = [stored_name(event) for event in consumer.events]
@@ -145,12 +153,12 @@ class Backfilling:
             return True  # its delivery fails and is parked, which an operator sees
         return consumer.filter(self._kernel.rules, event)
 
-    def _ask(self, queries: Queries, consumer: Consumer, before: Backfill) -> Told:
+    def _ask(self, queries: Queries, consumer: Consumer, before: Backfill, size: int) -> Told:
         """What the consumer's domain says; it is stored as events that only this one is told."""
         assert consumer.rebuild is not None
         tx = Transaction(queries, self._kernel, None, Origin())
-        page = consumer.rebuild(tx, before.after, self._size)
-        if len(page.events) > self._size or page.after == before.after:
+        page = consumer.rebuild(tx, before.after, size)
+        if len(page.events) > size or page.after == before.after:
             raise ValueError(f"{consumer.name} gave a page that is too long or does not go on")
         heeded = [one for one in page.events if consumer.filter(self._kernel.rules, one)]
         records = [tx.record_of(event) for event in heeded]
@@ -163,9 +171,12 @@ class Backfilling:
         log.warning(
             "backfill_page_failed", consumer=consumer.name, error=error, where=where(raised)
         )
-        failed = await self._kernel.database.transact(
-            lambda queries: self._count_failure(queries, consumer.name, error), kind="consumers"
-        )
+        try:
+            failed = await self._kernel.database.transact(
+                lambda queries: self._count_failure(queries, consumer.name, error), kind="consumers"
+            )
+        except StorageUnavailable:
+            return  # the database is away, which is no fault of the page
         if failed:
             log.error("backfill_failed", consumer=consumer.name, error=error)
 

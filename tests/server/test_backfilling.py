@@ -341,6 +341,52 @@ async def test_a_backfill_whose_pages_take_too_long_keeps_no_other_waiting(world
     assert (await backfill_of(new, "a_slow_one.hear_it")).state == "running"
 
 
+class TooSlow:
+    """A domain whose pages take too long, and how large they were to be."""
+
+    def __init__(self) -> None:
+        self.domain = Domain("a_slow_one")
+        self.domain.consumer(ProbeSaid, rebuild=self.take_too_long)(probes.hear_it)
+        self.limits: list[int] = []
+
+    def take_too_long(self, tx: Transaction, after: str, limit: int) -> Page:
+        self.limits.append(limit)
+        raise StorageUnavailable("took too long")
+
+
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="3")
+async def test_a_backfill_whose_smallest_page_takes_too_long_ends(world, upgrade, paused):
+    slow = TooSlow()
+    new = await upgrade(slow.domain, probes.latecomer)
+    for _ in range(6):  # pages of 10, 5, 2, 1, 1 and 1
+        await say(new, "live", key="of the other")  # whose pages succeed meanwhile
+        await new.app.backfilling.run()
+    assert slow.limits == [10, 5, 2, 1, 1, 1]
+    found = await backfill_of(new, "a_slow_one.hear_it")
+    assert (found.state, found.attempts, found.error) == ("failed", 3, "StorageUnavailable")
+    await new.settle()
+    assert (await noted(new)).count("live") == 12, "both consumers hear what waited"
+
+
+async def test_a_database_that_is_away_fails_no_backfill(world, upgrade, paused, monkeypatch):
+    slow = TooSlow()
+    new = await upgrade(slow.domain)
+    real = new.app.database.transact
+
+    async def transact(work, **how):
+        if slow.limits and how.get("kind") == "consumers":
+            raise StorageUnavailable("away")
+        return await real(work, **how)
+
+    monkeypatch.setattr(new.app.database, "transact", transact)
+    new.app.backfilling._sizes["a_slow_one.hear_it"] = 1
+    for _ in range(new.settings.environment.consumer_tries + 1):
+        await new.app.backfilling.run()
+    monkeypatch.undo()
+    found = await backfill_of(new, "a_slow_one.hear_it")
+    assert (found.state, found.attempts) == ("running", 0)
+
+
 async def test_a_long_backfill_delays_no_live_delivery_much(world, upgrade):
     await say_many(world, 1_000, keys=1_000)
     new = await upgrade(probes.latecomer, probes.carrier)
