@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 from msgspec import Meta
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from handlers import SYSTEMS
 from handlers.kit.filter import Filter
@@ -34,6 +32,7 @@ from server.origins import Origins, origin_of
 from server.setting_values import PREFIX, variable_of
 from server.setting_values import WrongSetting as WrongSetting
 from server.systems import served_systems
+from storage.engine.database import check_url
 
 SECRET_LENGTH_MIN = 32
 REDIS_SCHEMES = ("redis://", "rediss://")
@@ -308,11 +307,9 @@ def _check_mail_server(url: str) -> None:
 def _check_database_address(url: str) -> None:
     """Raises WrongSetting, which never shows the URL: it may have a password in it."""
     try:
-        make_url(url)
-    except (ArgumentError, ValueError):
-        raise WrongSetting(
-            "PARLEY_DATABASE_URL cannot be read: percent-encode odd characters of its password"
-        ) from None
+        check_url(url)
+    except ValueError as error:
+        raise WrongSetting(f"PARLEY_DATABASE_URL {error}") from None
 
 
 def _check(settings: Settings) -> None:
@@ -320,9 +317,8 @@ def _check(settings: Settings) -> None:
     addresses = settings.database_url, environment.files_url, environment.mail_from
     if fault := setting_values.fault_of(*addresses):
         raise WrongSetting(fault)
-    if not settings.database_url.startswith(("sqlite:///", "postgresql")):
-        raise WrongSetting("PARLEY_DATABASE_URL begins with sqlite:/// or postgresql://")
-    _check_database_address(settings.database_url)
+    if environment.database_url:
+        _check_database_address(environment.database_url)
     if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
         raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
     if not environment.mail_url.startswith("file:"):

@@ -13,10 +13,13 @@ Invariants that both databases keep:
 """
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
+import asyncpg
 import structlog
-from sqlalchemy import Executable
+from sqlalchemy import Executable, make_url
+from sqlalchemy.exc import ArgumentError
 
 if TYPE_CHECKING:
     from storage.engine.waiting import Waits
@@ -30,6 +33,8 @@ Committed = Callable[[Any], None]
 Kind = Literal["commands", "consumers", "upkeep"]
 """For whom a work is: somebody who waits for the answer, an event, or the server itself."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
+SQLITE = "sqlite:///"
+POSTGRESQL = ("postgresql://", "postgresql+asyncpg://")
 
 
 class StorageUnavailable(Exception):
@@ -124,13 +129,27 @@ def hand_on(effects: list[Any], committed: Committed) -> None:
             log.error("effect_lost", error=type(raised).__name__, effect=type(effect).__name__)
 
 
+def check_url(url: str) -> None:
+    """Raises ValueError, which never shows the URL, when an operator gave it wrong."""
+    if url.startswith(SQLITE):
+        if "?" in url:
+            raise ValueError("takes no options after ?")
+        return
+    if not url.startswith(POSTGRESQL):
+        raise ValueError("begins with sqlite:/// or postgresql://")
+    try:
+        options = make_url(url).query
+    except (ArgumentError, ValueError):
+        raise ValueError("cannot be read: percent-encode odd characters of its password") from None
+    if unknown := sorted(options.keys() - signature(asyncpg.connect).parameters.keys()):
+        raise ValueError(f"has the option {unknown[0]!r} that PostgreSQL's driver does not know")
+
+
 def open_database(url: str) -> Database:
     """The database behind `url`: `sqlite:///path` or `postgresql://user@host/name`."""
     from storage.engine.postgres import PostgresDatabase
     from storage.engine.sqlite import SqliteDatabase
 
-    if url.startswith("sqlite:///"):
-        return SqliteDatabase(url.removeprefix("sqlite:///"))
-    if url.startswith(("postgresql://", "postgresql+asyncpg://")):
-        return PostgresDatabase("postgresql+asyncpg://" + url.split("://", 1)[1])
-    raise ValueError("a database URL begins with sqlite:/// or postgresql://")
+    if url.startswith(SQLITE):
+        return SqliteDatabase(url.removeprefix(SQLITE))
+    return PostgresDatabase("postgresql+asyncpg://" + url.split("://", 1)[1])

@@ -1,5 +1,6 @@
 """Settings: read once, checked at once, refused in one clear line, all of them listed."""
 
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,30 @@ def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(environ):
     text = str(refused.value)
     assert "\n" not in text
     assert variable in text or "PARLEY_SECRET" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgresqlx://u@h/d", "begins with sqlite:/// or postgresql://"),
+        ("postgresql+psycopg2://u@h/d", "begins with sqlite:/// or postgresql://"),
+        ("postgresql:/h/d", "begins with sqlite:/// or postgresql://"),
+        ("sqlite:///x?mode=ro", "takes no options"),
+        ("postgresql://u@h/d?sslmode=require", "the option 'sslmode'"),
+        ("postgresql://u:canary@h:port/d", "percent-encode"),
+    ],
+)
+def test_an_address_that_no_database_has_is_refused(url, why):
+    with pytest.raises(WrongSetting, match=re.escape(why)) as refused:
+        read_settings({"PARLEY_DATABASE_URL": url, "PARLEY_SECRET": SECRET})
+    assert str(refused.value).startswith("PARLEY_DATABASE_URL ")
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@/d?host=/run&ssl=require", "sqlite:///a b.db"])
+def test_an_address_that_a_database_has_is_taken(url):
+    given = {"PARLEY_DATABASE_URL": url, "PARLEY_SECRET": SECRET}
+    assert read_settings(given).database_url == url
 
 
 def test_an_empty_setting_counts_as_none_and_a_secret_may_come_from_a_file():
