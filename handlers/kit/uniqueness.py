@@ -18,6 +18,10 @@ OF_SOCKET_IO = ("connect", "connect_error", "disconnect", "disconnecting")
 """Names that clients of Socket.IO cannot send, and hear of their connection only."""
 OF_THE_SHELL = (*OF_SOCKET_IO, "synced", "session_ended")
 """Names that clients hear in every namespace."""
+LENGTHS_MAX = {"event": 64, "command": 80, "consumer": 100, "kind of notice": 40}
+"""How long names may be that are kept in a column; the databases would refuse a longer one late."""
+LENGTH_MAX = 100
+"""Of all other names, for logs and metrics."""
 WAYS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -33,9 +37,10 @@ class Names:
         self._places: dict[Any, str] = {}
 
     def take(self, name: Any, place: str) -> None:
-        """Raises WrongDeclaration when the name is taken."""
+        """Raises WrongDeclaration when the name is taken or too long."""
+        said = " ".join(name) if isinstance(name, tuple) else name
+        check_length(self._kind, said, place)
         if name in self._places:
-            said = " ".join(name) if isinstance(name, tuple) else name
             raise WrongDeclaration(
                 f"{self._kind} {said} is declared twice: {self._places[name]} and {place}"
             )
@@ -48,6 +53,13 @@ class Names:
         return name in self._places
 
 
+def check_length(kind: str, name: str, place: str) -> None:
+    """Raises WrongDeclaration when the name is too long to be kept."""
+    most = LENGTHS_MAX.get(kind, LENGTH_MAX)
+    if len(name) > most:
+        raise WrongDeclaration(f"{place}: {kind} {name} is longer than {most} characters")
+
+
 def check_declarations(registry: "Registry") -> None:
     """Raises WrongDeclaration for the first name that stands for two things, or for nothing."""
     namespaces = _check_domains(registry)
@@ -57,6 +69,7 @@ def check_declarations(registry: "Registry") -> None:
     _check_routes(registry, roles, rates)
     _check_consumers(registry)
     _check_retentions(registry)
+    _check_lengths(registry)
     _check_heard(registry, _check_events(registry))
     _check_refusals(registry)
     _check_cards(registry)
@@ -163,6 +176,18 @@ def _check_retentions(registry: "Registry") -> None:
         retentions.take(retention.name, place)
         if isinstance(retention.kept, str) and retention.kept not in rules:
             raise WrongDeclaration(f"{place}: no domain declares the rule {retention.kept!r}")
+
+
+def _check_lengths(registry: "Registry") -> None:
+    """Of names that may be declared more than once, or that are checked elsewhere."""
+    for domain in registry.domains:
+        for rule in domain.notices:
+            check_length("kind of notice", rule.kind, place_of(rule.find))
+        for command in domain.commands:
+            for step in command.steps:
+                check_length("step", step, place_of(command.run))
+        for _, run in (*domain.personal_data.withdrawals, *domain.personal_data.erasures):
+            check_length("step", f"{domain.name}.{run.__name__}", place_of(run))
 
 
 def _check_events(registry: "Registry") -> set[type[Event]]:

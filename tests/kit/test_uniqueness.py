@@ -1,9 +1,11 @@
 """Each kind of name is declared once, and what refers to a name finds it."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,9 +18,18 @@ from handlers.kit.context import Context, Transaction
 from handlers.kit.contract import ChangeOnce, Empty, Event, Nothing
 from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal
+from handlers.kit.personal_data import Stage
 from handlers.kit.registry import Registry, load_domains
+from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
-from handlers.kit.uniqueness import WrongDeclaration
+from handlers.kit.uniqueness import LENGTHS_MAX, WrongDeclaration
+from storage.events.backfills import backfills
+from storage.events.consumers import consumers
+from storage.events.deliveries import deliveries
+from storage.events.idempotency import idempotency_keys
+from storage.events.log import events
+from storage.events.timers import timers
+from storage.platform.notifications.inbox import notifications
 
 HERE = "tests.kit.test_uniqueness"
 ROOT = Path(__file__).parents[2]
@@ -207,6 +218,74 @@ def test_a_retention_by_a_name_that_is_taken_is_refused():
     for domain in (one, other):
         domain.forgets("events_kept_days")(forget)
     assert "retention bell.forget is declared twice" in refused(one, other)
+
+
+LONG = "x" * 101
+
+
+def declare_long_command(domain: Domain) -> None:
+    domain.command(name=LONG)(ring)
+
+
+def declare_long_step(domain: Domain) -> None:
+    domain.command(steps={LONG: Ringing})(ring)
+
+
+def declare_long_consumer(domain: Domain) -> None:
+    domain.name = LONG
+    domain.consumer(Rang)(note)
+
+
+def declare_long_retention(domain: Domain) -> None:
+    domain.retentions.append(Retention(LONG, timedelta(days=1), forget))
+
+
+def declare_long_erasure(domain: Domain) -> None:
+    domain.name = LONG[:98]
+    domain.personal_data.erase(Stage.ROWS)(note)
+
+
+def declare_long_event(domain: Domain) -> None:
+    long_one = type("LongOne", (Rang,), {"NAME": LONG, "__module__": HERE})
+    domain.consumer(long_one)(note)
+
+
+def declare_long_notice(domain: Domain) -> None:
+    domain.notifies(Rang, LONG)(note)
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        declare_long_command,
+        declare_long_step,
+        declare_long_consumer,
+        declare_long_retention,
+        declare_long_erasure,
+        declare_long_event,
+        declare_long_notice,
+    ],
+)
+def test_a_name_that_is_too_long_to_be_kept_is_refused(declare):
+    domain = bell()
+    declare(domain)
+    assert re.search(r"xxx\S* is longer than \d+ characters$", refused(domain))
+
+
+def test_names_are_as_long_as_their_columns_at_most():
+    columns: dict[str, list[Any]] = {
+        "event": [events.c.name, timers.c.name],
+        "command": [idempotency_keys.c.command],
+        "consumer": [
+            consumers.c.name,
+            deliveries.c.consumer,
+            backfills.c.consumer,
+            events.c.told_to,
+        ],
+        "kind of notice": [notifications.c.kind],
+    }
+    for kind, kept_in in columns.items():
+        assert {column.type.length for column in kept_in} == {LENGTHS_MAX[kind]}, kind
 
 
 def test_what_must_never_be_done_twice_is_not_for_visitors():
