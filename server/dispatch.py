@@ -9,8 +9,8 @@ import msgspec
 import structlog
 
 from handlers.kit.command import Command, Route
-from handlers.kit.context import Context, ask_of
-from handlers.kit.contract import encode
+from handlers.kit.context import Context
+from handlers.kit.contract import Request, encode
 from handlers.kit.errors import (
     Forbidden,
     Internal,
@@ -115,7 +115,7 @@ class Dispatcher:
         await self._limit(command.rate, incoming, request.uses())
         context.command = f"{command.namespace} {command.name}"
         context.steps = command.steps
-        context.request_id = ask_of(request) if command.changes else None
+        context.request_id = request_id_of(request) if command.changes else None
         if context.request_id is not None:
             context.payload = msgspec.json.encode(request, order="deterministic")
         return await carry_out(command, context, request)
@@ -191,6 +191,12 @@ def authorise(endpoint: Command | Route, actor: Actor | None) -> None:
             raise Forbidden("Sign in first.")
     elif endpoint.roles and not endpoint.roles & actor.roles:
         raise Forbidden
+
+
+def request_id_of(request: Request) -> str | None:
+    """The request id that a changing command came with, if any."""
+    request_id = getattr(request, "request_id", None)
+    return request_id if isinstance(request_id, str) else None
 
 
 def decode(command: Command, payload: bytes) -> Any:

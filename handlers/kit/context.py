@@ -8,7 +8,6 @@ Invariants:
   several transactions names those before the last one (`handlers/kit/idempotency.py`).
 """
 
-import typing
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,10 +17,17 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from handlers.kit.contract import Event, Request, encode, stored_name
+from handlers.kit.contract import Event, encode, stored_name
 from handlers.kit.cost import Spent
 from handlers.kit.errors import Refusal
-from handlers.kit.idempotency import Attempt, Held, close, to_its_outcome, while_renewing
+from handlers.kit.idempotency import (
+    Attempt,
+    Held,
+    close,
+    to_its_outcome,
+    type_of_step,
+    while_renewing,
+)
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, Audience, EphemeralEvent, Kernel, Origin, Stored, Wake
 from rooms.names import stream
@@ -198,7 +204,7 @@ class Context:
         With a `request_id`, the step is done once: a repetition after it gets the kept value, of
         the type that the command declares (`steps`). The id is held for what follows.
         """
-        kind = returned_by(work)
+        kind = type_of_step(work)
         if self.command and self.steps.get(name) is not kind:
             raise RuntimeError(f"{self.command} does not declare that its step {name} gives {kind}")
         run = partial(self._keep_step, name, kind, lambda tx: work(tx, *args, **kwargs))
@@ -389,14 +395,3 @@ class Context:
         if self._attempt is not None:
             self._attempt.keep_step(tx, kept, name, value)
         return value
-
-
-def returned_by(work: Callable[..., Any]) -> Any:
-    """The type that a function declares to return."""
-    return typing.get_type_hints(work)["return"]
-
-
-def ask_of(request: Request) -> str | None:
-    """The request id that a changing command came with, if any."""
-    request_id = getattr(request, "request_id", None)
-    return request_id if isinstance(request_id, str) else None

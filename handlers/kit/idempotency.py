@@ -15,6 +15,7 @@ Invariants:
 """
 
 import asyncio
+import typing
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -117,6 +118,11 @@ class Attempt:
     def release(self, tx: Queries) -> None:
         """Let the next attempt begin at once."""
         keys.lease_claim(tx, self._key, self._holder, None)
+
+
+def type_of_step(work: Callable[..., Any]) -> Any:
+    """What the function of a step declares to return: the type of its kept value."""
+    return typing.get_type_hints(work)["return"]
 
 
 async def to_its_outcome(transact: Callable[[], Awaitable[T]]) -> T:
