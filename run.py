@@ -35,8 +35,15 @@ from storage.events.deliveries import Queue
 from storage.objects.copying import CopyUnderWay
 
 
-class Help(click.Group):
-    """Help that ends with every setting."""
+class Commands(click.Group):
+    """All commands. Their help ends with every setting; a wrong declaration stops each of them."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except WrongDeclaration as error:
+            click.echo(f"parley: cannot start: {error}", err=True)
+            sys.exit(1)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write("\n" + describe_settings() + "\n")
@@ -49,9 +56,6 @@ def settings_or_exit() -> Settings:
     except WrongSetting as error:
         click.echo(f"parley: {error}", err=True)
         sys.exit(2)
-    except WrongDeclaration as error:
-        click.echo(f"parley: cannot start: {error}", err=True)
-        sys.exit(1)
     set_up_logs(settings.environment.log)
     keep_private(settings)
     with refusing("complete the restore"):
@@ -82,7 +86,7 @@ def known_schema() -> Iterator[None]:
         sys.exit(1)
 
 
-@click.group(cls=Help, invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Serve Parley (the default), or run one of the commands below."""
@@ -105,7 +109,7 @@ def start() -> None:
     try:
         with known_schema():
             uvloop.run(run())
-    except (OSError, FolderInUse, WrongDeclaration) as error:
+    except (OSError, FolderInUse) as error:
         click.echo(f"parley: cannot start: {error}", err=True)
         sys.exit(1)
 

@@ -17,6 +17,8 @@ A domain declares each kind of card beside its code (`Domain.card`); chat knows 
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, get_type_hints
 
+from handlers.kit.uniqueness import WrongDeclaration
+
 NAME_MAX = 40
 """Characters of a kind's name, as messages keep it."""
 
@@ -43,7 +45,10 @@ class CardKind(Generic[V]):
 
     def __post_init__(self) -> None:
         if not 0 < len(self.name) <= NAME_MAX:
-            raise TypeError(f"the card {self.name!r} needs a name of 1 to {NAME_MAX} characters")
+            raise WrongDeclaration(
+                f"the card {self.name!r} needs a name of 1 to {NAME_MAX} characters"
+            )
         missing = {"id", "version"}.difference(get_type_hints(self.view))
         if missing:
-            raise TypeError(f"{self.view.__name__} has no {' and no '.join(sorted(missing))}")
+            lacks = " and no ".join(sorted(missing))
+            raise WrongDeclaration(f"{self.view.__name__} has no {lacks}")

@@ -183,6 +183,7 @@ class Context:
     _leased: list[str] = field(default_factory=list)
     _listened: list[str] = field(default_factory=list)
     _attempt: Attempt | None = None
+    _has_stepped: bool = False
     _finished: bool = False
 
     async def transact(self, work: Plain[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -207,6 +208,7 @@ class Context:
         kind = type_of_step(work)
         if self.command and self.steps.get(name) is not kind:
             raise RuntimeError(f"{self.command} does not declare that its step {name} gives {kind}")
+        self._has_stepped = True
         run = partial(self._keep_step, name, kind, lambda tx: work(tx, *args, **kwargs))
         value = await self._commit(run, serializable=is_serializable(work))
         if self._attempt is not None:
@@ -300,9 +302,11 @@ class Context:
         """Hold a lease on `subject` while this socket lasts; `@domain.disconnects` runs at its end.
 
         Returns the lease's id, which stays the same while the socket holds it; raises TooMany.
-        Being there is about this very socket, so a repeated request is not answered from what is
-        kept, but done again.
+        A lease is this socket's own, so a repeated request is done again instead of answered from
+        what is kept. Therefore this comes before the first step.
         """
+        if self._has_stepped:
+            raise RuntimeError("a command holds its leases before its first step")
         self.request_id = None
         fresh = new_id(self.kernel.clock.now())
         lease_id: str = self.socket.hold_lease(subject, fresh)
@@ -370,8 +374,8 @@ class Context:
 
     def _make_attempt(self, user_id: str, request_id: str) -> Attempt:
         digest = self.kernel.keys.fingerprint("payload", self.payload.decode())
-        holder = new_id(self.kernel.clock.now())
-        return Attempt(Key(user_id, self.command, request_id), digest, holder)
+        key = Key(user_id, self.command, request_id)
+        return Attempt(key, digest, holder=new_id(self.kernel.clock.now()))
 
     def _finish(self, work: Callable[[Transaction], Any], tx: Transaction) -> Any:
         if self._attempt is not None:
@@ -382,9 +386,7 @@ class Context:
             self._attempt.finish(tx, value)
         return value
 
-    def _keep_step(
-        self, name: str, kind: Any, work: Callable[[Transaction], Any], tx: Transaction
-    ) -> Any:
+    def _keep_step(self, name: str, kind: Any, work: Callable[..., Any], tx: Transaction) -> Any:
         kept: dict[str, str] = {}
         if self._attempt is not None:
             kept = self._attempt.claim(tx, leased=True)

@@ -210,7 +210,7 @@ class Domain:
         def register(run: F) -> F:
             name = f"{self.name}.{run.__name__}"
             if name in [one.name for one in self.retentions]:
-                raise TypeError(f"{name} is declared twice")
+                raise WrongDeclaration(f"{self.place}: {name} is declared twice")
             self.retentions.append(Retention(name, kept, run))
             return run
 

@@ -21,6 +21,7 @@ import msgspec
 
 from handlers.kit.context import Transaction
 from handlers.kit.kept_json import KeptClasses, Steps
+from handlers.kit.uniqueness import WrongDeclaration
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rows = list[dict[str, Any]]
@@ -207,7 +208,7 @@ class AllPersonalData:
 
     `answers` are the views of commands by `<namespace> <command>`, `steps` the classes of what
     their steps give, `cards` the views of cards by kind.
-    Raises TypeError when two steps or files have one name.
+    Raises WrongDeclaration when two steps or files have one name.
     """
 
     def __init__(
@@ -253,5 +254,5 @@ def _check_unique(what: str, names: Iterator[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise TypeError(f"two domains declare the {what} {name}")
+            raise WrongDeclaration(f"two domains declare the {what} {name}")
         seen.add(name)

@@ -129,14 +129,12 @@ class Registry:
 
     def open_filter(self, rules: Rules) -> Filter:
         """The filter of the domain that answers, see `OpenFilter`; `NoFilter` when none does."""
-        answers = [(d.name, d.opens_filter) for d in self.domains if d.opens_filter is not None]
-        if len(answers) > 1:
-            raise TypeError(f"{' and '.join(name for name, _ in answers)} all answer as the filter")
-        return answers[0][1](rules) if answers else NoFilter()
+        opens = next((d.opens_filter for d in self.domains if d.opens_filter is not None), None)
+        return opens(rules) if opens else NoFilter()
 
     @property
     def personal_data(self) -> AllPersonalData:
-        """What these domains do about personal data; raises TypeError for a name given twice."""
+        """The personal data rules of these domains; raises WrongDeclaration for a repeated name."""
         answers = {f"{c.namespace} {c.name}": c.view for c in self.commands.values()}
         cards = {name: kind.view for name, kind in self.cards.items()}
         steps = {f"{c.namespace} {c.name}": c.steps for c in self.commands.values()}

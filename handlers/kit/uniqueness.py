@@ -73,6 +73,7 @@ def check_declarations(registry: "Registry") -> None:
     _check_heard(registry, _check_events(registry))
     _check_refusals(registry)
     _check_cards(registry)
+    _check_filter(registry)
 
 
 def _check_domains(registry: "Registry") -> Names:
@@ -228,6 +229,13 @@ def _check_cards(registry: "Registry") -> None:
     cards = Names("card")
     for kind in (kind for domain in registry.domains for kind in domain.cards):
         cards.take(kind.name, place_of(kind.view))
+
+
+def _check_filter(registry: "Registry") -> None:
+    filters = Names("filter")
+    for domain in registry.domains:
+        if domain.opens_filter is not None:
+            filters.take("of what people write", domain.place)
 
 
 def place_of(declared: Any) -> str:

@@ -27,7 +27,11 @@ const App = () => html`
 
 effect(() => void (document.documentElement.dataset.theme = me.value?.settings.theme ?? "system"));
 
-await loadSystems();
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+await loadSystems().catch((error) => {
+  root.textContent = `Parley cannot start: ${error.message}`;
+  throw error;
+});
 
 /** @type {string | undefined} */
 let served;
@@ -41,6 +45,5 @@ effect(() => {
   });
 });
 
-const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 render(html`<${App} />`, root);

@@ -36,7 +36,28 @@ export async function loadSystems() {
   const names = meta?.getAttribute("content")?.split(" ") ?? [];
   const isPlatform = (/** @type {string} */ name) => name.split("/")[0] === "platform";
   const ordered = [...names.filter((name) => !isPlatform(name)), ...names.filter(isPlatform)];
-  loaded = await Promise.all(ordered.map(loadPart));
+  const parts = await Promise.all(ordered.map(loadPart));
+  checkNames(ordered, parts);
+  loaded = parts;
+}
+
+/** Throw an error when two parts have a page or a card of one name: the first would hide the other.
+ *
+ * @param {string[]} names of the parts, in their order
+ * @param {Pick<System, "pages" | "cards">[]} parts
+ */
+export function checkNames(names, parts) {
+  for (const kind of /** @type {const} */ (["pages", "cards"])) {
+    /** @type {Map<string, string>} */
+    const owners = new Map();
+    for (const [at, part] of parts.entries()) {
+      for (const name of Object.keys(part[kind] ?? {})) {
+        const owner = owners.get(name);
+        if (owner) throw new Error(`${owner} and ${names[at]} both have "${name}" in their ${kind}`);
+        owners.set(name, names[at]);
+      }
+    }
+  }
 }
 
 /** @param {string} name `platform`, or `platform/greeting` @returns {Promise<System>} */

@@ -10,6 +10,7 @@ from handlers.kit.filter import NoFilter, TextRefused
 from handlers.kit.registry import Registry, load_domains
 from handlers.kit.rules import Rules
 from handlers.kit.settings import UnusableSetting
+from handlers.kit.uniqueness import WrongDeclaration
 from handlers.platform.moderation.rules import ModerationRules
 from server.settings import WrongSetting, read_settings
 from tests.parts.ports import free_port
@@ -53,8 +54,9 @@ def test_the_domain_that_answers_makes_the_filter():
 
 def test_two_domains_that_answer_stop_the_start():
     domains = [Domain(name, opens_filter=lambda rules: Strict()) for name in "ab"]
-    with pytest.raises(TypeError, match="a and b all answer as the filter"):
-        Registry(tuple(domains)).open_filter(RULES)
+    with pytest.raises(WrongDeclaration) as refused:
+        Registry(tuple(domains))
+    assert [domain.place in str(refused.value) for domain in domains] == [True, True]
 
 
 def test_a_setting_that_the_filter_cannot_use_stops_the_start_in_one_line():

@@ -111,10 +111,20 @@ def test_the_same_domain_twice_is_refused():
         load_domains({"platform": ("chat", "chat")})
 
 
-@pytest.mark.parametrize("reader", ["server.app", "server.settings"])
-def test_the_start_ends_with_one_line_that_names_both_places(tmp_path: Path, reader: str):
+@pytest.mark.parametrize(
+    ("reader", "command"),
+    [
+        ("server.app", "serve"),
+        ("server.settings", "serve"),
+        ("server.settings", "--help"),
+        ("run", "catalog"),
+    ],
+)
+def test_the_start_ends_with_one_line_that_names_both_places(
+    tmp_path: Path, reader: str, command: str
+):
     twice = f"{reader}.SYSTEMS = {{'platform': ('chat', 'chat')}}"
-    begin = f"import {reader}, run\n{twice}\nrun.main(['serve'])"
+    begin = f"import {reader}, run\n{twice}\nrun.main(['{command}'])"
     environ = {**os.environ, "PARLEY_DATA_DIR": str(tmp_path), "PARLEY_PORT": "0"}
     ended = subprocess.run(
         [sys.executable, "-c", begin], cwd=ROOT, env=environ, capture_output=True, check=False

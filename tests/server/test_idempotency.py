@@ -274,6 +274,16 @@ async def test_work_outside_with_a_request_id_needs_a_step_that_holds_it(world, 
     assert not provider.asked
 
 
+@pytest.mark.parametrize("request_id", [None, "r1"])
+async def test_a_lease_of_a_socket_is_refused_after_a_step(world, ana, request_id):
+    """The step is kept for repetitions, and the lease would not be."""
+    context = world.app.context(Actor(ana.id, session_id_of(ana.token), frozenset()))
+    context.request_id = request_id
+    await context.step("intent", payments.intend, payments.Pay(amount=1, request_id="r1"))
+    with pytest.raises(RuntimeError, match="before its first step"):
+        context.hold_lease("a call")
+
+
 async def test_a_step_that_its_command_does_not_declare_is_refused(world, ana):
     context = world.app.context(Actor(ana.id, session_id_of(ana.token), frozenset()))
     context.command = "/paying pay"
