@@ -16,10 +16,10 @@ import msgspec
 import structlog
 
 from handlers.kit.command import Consumer
-from handlers.kit.context import Transaction
 from handlers.kit.contract import stored_name
 from handlers.kit.kernel import Kernel, Origin
 from handlers.kit.registry import Registry
+from handlers.kit.transaction import Transaction
 from rooms.tasks import Tasks
 from server.logs import where
 from server.periodic import run_job

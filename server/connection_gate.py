@@ -20,11 +20,12 @@ from typing import Any
 import msgspec
 import structlog
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.domain import Domain
 from handlers.kit.errors import RateLimited, Unavailable
 from handlers.kit.kernel import Actor, Kernel, Origin
 from handlers.kit.registry import Registry
+from handlers.kit.transaction import Transaction
 from rooms.names import stream
 from rooms.packets import notice_packet
 from rooms.replay import Entered, Wanted

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from handlers.kit.context import Transaction
 from handlers.kit.demo import Cast
 from handlers.kit.kernel import Actor
 from handlers.kit.registry import DEMO, Registry
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import public as accounts
 from handlers.platform.profile import public as profiles
 from server.app import App

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import public as accounts
 from handlers.platform.chat import public as chats
 from handlers.platform.profile import public as profiles

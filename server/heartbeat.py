@@ -16,10 +16,10 @@ from functools import partial
 
 import structlog
 
-from handlers.kit.context import Transaction
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Kernel, Origin
 from handlers.kit.life import InstanceLost
+from handlers.kit.transaction import Transaction
 from rooms.tasks import Tasks
 from storage.engine.clock import SharedClock
 from storage.engine.database import Queries, StorageUnavailable

@@ -27,10 +27,11 @@ import msgspec
 import structlog
 
 from handlers.kit.command import OUTSIDE_WITHIN_S, Consumer
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.contract import Event, event_stored_as
 from handlers.kit.kernel import Kernel, Origin, Wake
 from handlers.kit.registry import Registry
+from handlers.kit.transaction import Transaction
 from rooms.tasks import Tasks
 from server.logs import where
 from server.periodic import run_job

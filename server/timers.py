@@ -17,9 +17,9 @@ from functools import partial
 import msgspec
 import structlog
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import event_stored_as
 from handlers.kit.kernel import Kernel, Origin, Wake
+from handlers.kit.transaction import Transaction
 from rooms.tasks import Tasks
 from server.periodic import run_job
 from storage.engine.database import Queries, StorageUnavailable

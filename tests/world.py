@@ -25,9 +25,9 @@ import pytest
 from sqlalchemy import bindparam, select
 
 from handlers import SYSTEMS
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain
 from handlers.kit.registry import Registry, load_domains
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth.public import open_session
 from handlers.platform.auth.tokens import make_access_token
 from handlers.platform.profile.public import add_role, create_user

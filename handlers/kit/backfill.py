@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
+from handlers.kit.transaction import Transaction
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,6 @@
-"""What a command, a consumer and the plain functions inside a transaction have at hand.
+"""What a command and an outbound consumer have at hand: transactions, rooms, leases.
 
 Invariants:
-- A plain function has no effect but through its `Transaction`: statements run at once, events,
-  timers and ephemeral events are handed on after the commit. It may be run again from the start.
-- Numbers are taken when the function is done (`flush`), so the locks on stream heads are short.
 - With a `request_id`, the claim, the change and its answer are one transaction; a command of
   several transactions names those before the last one (`handlers/kit/idempotency.py`).
 """
@@ -11,13 +8,11 @@ Invariants:
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from handlers.kit.contract import Event, encode, stored_name
 from handlers.kit.cost import Spent
 from handlers.kit.errors import Refusal
 from handlers.kit.idempotency import (
@@ -29,132 +24,15 @@ from handlers.kit.idempotency import (
     while_renewing,
 )
 from handlers.kit.ids import new_id
-from handlers.kit.kernel import Actor, Audience, EphemeralEvent, Kernel, Origin, Stored, Wake
+from handlers.kit.kernel import Actor, Audience, EphemeralEvent, Kernel, Origin
+from handlers.kit.transaction import Transaction
 from rooms.names import stream
 from storage.engine.database import Kind, Queries, StorageUnavailable
 from storage.engine.isolation import is_serializable
-from storage.events import log as events
-from storage.events import timers
 from storage.events.idempotency import Key
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Transaction:
-    """One transaction: its statements (as `Queries`), its time, its actor, and what it says."""
-
-    def __init__(
-        self, queries: Queries, kernel: Kernel, actor: Actor | None, origin: Origin
-    ) -> None:
-        self.one, self.all = queries.one, queries.all
-        self.scalar, self.scalars = queries.scalar, queries.scalars
-        self.run, self.run_many = queries.run, queries.run_many
-        self.effects = queries.effects
-        self._queries = queries
-        self.dialect, self.serializable = queries.dialect, queries.serializable
-        self.kernel = kernel
-        self.rules = kernel.rules
-        self.keys = kernel.keys
-        self.instance_id = kernel.instance_id
-        self.now = kernel.clock.now()
-        self.origin = origin
-        self.cause: events.StoredEvent | None = None
-        """The stored event that this transaction reacts to, in a consumer's."""
-        self._actor = actor
-        self._said: list[Event] = []
-        self._taken: dict[str, list[int]] = {}
-        self.bytes_kept = 0
-
-    @property
-    def rows_read(self) -> int:
-        return self._queries.rows_read
-
-    @property
-    def rows_written(self) -> int:
-        return self._queries.rows_written
-
-    @property
-    def actor(self) -> Actor:
-        """Who acts; consumers and visitors have none, and must not ask."""
-        if self._actor is None:
-            raise RuntimeError("nobody acts in this transaction")
-        return self._actor
-
-    @property
-    def visitor(self) -> bool:
-        return self._actor is None
-
-    def new_id(self) -> str:
-        return new_id(self.now)
-
-    def publish(self, event: Event) -> None:
-        """Announce a fact, once this transaction commits."""
-        self._said.append(event)
-
-    def publish_later(self, event: Event, due: datetime, timer: str) -> None:
-        """Announce it at `due`, unless `timer` is set again or cancelled before."""
-        timers.set_timer(self, timer, due, stored_name(type(event)), encode(event))
-        self.effects.append(Wake(due=due))
-
-    def cancel_timer(self, timer: str) -> None:
-        timers.cancel_timer(self, timer)
-
-    def take_number(self, namespace: str, room: str) -> int:
-        """The number that the next event published in this room will have."""
-        name = stream(namespace, room)
-        number = events.take_number(self, name, self.now)
-        self._taken.setdefault(name, []).append(number)
-        return number
-
-    def head(self, namespace: str, room: str) -> int:
-        """The last number of a room: what a query that returns its state reflects."""
-        return events.get_head(self, stream(namespace, room))
-
-    def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None:
-        """Say something unstored to a room, after the commit."""
-        self.effects.append(ephemeral)
-
-    def flush(self) -> None:
-        """Store what was said, with its numbers; called once, at the end."""
-        if not self._said:
-            if self._taken:
-                raise RuntimeError(f"numbers taken but not used: {sorted(self._taken)}")
-            return
-        records = [self.record_of(event) for event in self._said]
-        self.bytes_kept += sum(len(record.data) for record in records)
-        self.effects.extend(events.insert_events(self, records, self._taken))
-        self.effects.extend(Stored(event.NAME) for event in self._said)
-        self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
-
-    def record_of(self, event: Event) -> events.Record:
-        """The event as it is stored, said in this transaction."""
-        private = {name: getattr(event, name) for name in event.PRIVATE} or None
-        data = encode(event)
-        if private is not None:
-            fields = msgspec.structs.asdict(event)
-            data = encode({n: value for n, value in fields.items() if n not in private})
-        return events.Record(
-            id=new_id(self.now),
-            name=stored_name(type(event)),
-            version=event.VERSION,
-            at=self.now,
-            data=self.keys.seal(data) if event.SEALED else data,
-            private=private,
-            sealed=event.SEALED,
-            subject=event.about(),
-            order_key=event.key(),
-            streams=tuple(stream(event.NAMESPACE or "", room) for room in event.rooms()),
-            consumers=self._consumers_of(event),
-            membership=event.membership(),
-            actor_id=self._actor.id if self._actor else None,
-            address=self.origin.address or None,
-            correlation_id=self.origin.correlation_id or None,
-        )
-
-    def _consumers_of(self, event: Event) -> tuple[str, ...]:
-        hearers = self.kernel.hearers.get(type(event), ())
-        return tuple(one.name for one in hearers if one.filter(self.rules, event))
 
 
 Plain = Callable[Concatenate[Transaction, P], T]

@@ -12,7 +12,7 @@ import msgspec
 from handlers.kit.backfill import Rebuild
 from handlers.kit.cards import CardKind, V
 from handlers.kit.command import OUTSIDE_WITHIN_S, SMALL, Command, Consumer, Route
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.contract import Event, Request, View
 from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
@@ -24,6 +24,7 @@ from handlers.kit.rates import COMMANDS, Rate
 from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
 from handlers.kit.settings import Setting, settings_of
+from handlers.kit.transaction import Transaction
 from handlers.kit.translations import Translations
 from handlers.kit.uniqueness import WrongDeclaration, place_of
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
+from handlers.kit.transaction import Transaction
 from handlers.kit.translations import Translations
 from handlers.kit.wording import Value
 

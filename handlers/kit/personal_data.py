@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from handlers.kit.context import Transaction
 from handlers.kit.kept_json import KeptClasses, Steps
+from handlers.kit.transaction import Transaction
 from handlers.kit.uniqueness import WrongDeclaration
 
 F = TypeVar("F", bound=Callable[..., Any])

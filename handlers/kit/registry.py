@@ -12,7 +12,6 @@ import msgspec
 
 from handlers.kit.cards import CardKind
 from handlers.kit.command import Command, Consumer, Route
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
 from handlers.kit.domain import Domain, Tell
 from handlers.kit.filter import Filter, NoFilter
@@ -24,6 +23,7 @@ from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
 from handlers.kit.rules import KitRules, Rules
 from handlers.kit.settings import Setting, fill, settings_of
+from handlers.kit.transaction import Transaction
 from handlers.kit.uniqueness import check_declarations
 
 KIT_SETTINGS = (*(one for rate in KIT_RATES for one in rate.settings), *settings_of(KitRules))

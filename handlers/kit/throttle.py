@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import RateLimited
+from handlers.kit.transaction import Transaction
 from storage.events import throttles as store
 from storage.events.throttles import ThrottleRow, forget_throttles
 

@@ -15,8 +15,9 @@ from time import perf_counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.conversations import ListConversations
 from handlers.platform.chat.contracts.messages import ReadHistory, Search

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import LinkPreview
 from tests.platform.moderation.scenes import flag, moderator

@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.async_api import expect
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import LinkPreview
 from tests.browser.viewer import new_viewer

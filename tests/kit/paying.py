@@ -15,11 +15,12 @@ from unittest.mock import patch
 import aiohttp
 from aiohttp import web
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.contract import ChangeOnce, Event, Personal, View
 from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal, Unavailable
 from handlers.kit.registry import Registry, load_domains
+from handlers.kit.transaction import Transaction
 
 PROVIDER_URL = "TEST_PROVIDER_URL"
 WITHIN_S = 1.0

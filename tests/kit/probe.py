@@ -9,12 +9,13 @@ from typing import Annotated, Any, ClassVar
 from aiohttp import web
 from msgspec import Meta
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.contract import Change, Empty, Event, Nothing, Request, Text, View
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.errors import Conflict, NotFound, Refusal, Unavailable
 from handlers.kit.kernel import Actor
 from handlers.kit.rest import answer
+from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.engine.database import StorageUnavailable
 from storage.events.log import Membership

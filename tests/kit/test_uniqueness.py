@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from handlers import SYSTEMS
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.contract import ChangeOnce, Empty, Event, Nothing
 from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal
@@ -22,6 +22,7 @@ from handlers.kit.personal_data import Stage
 from handlers.kit.registry import Registry, load_domains
 from handlers.kit.retention import Retention
 from handlers.kit.roles import Role
+from handlers.kit.transaction import Transaction
 from handlers.kit.uniqueness import LENGTHS_MAX, WrongDeclaration
 from storage.events.backfills import backfills
 from storage.events.consumers import consumers

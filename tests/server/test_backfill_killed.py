@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.engine.database import Database, open_database
 from storage.events import backfills
 from storage.events.log import events

@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from handlers.kit.backfill import Page
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain
+from handlers.kit.transaction import Transaction
 from server import operator
 from storage.engine.database import StorageUnavailable
 from storage.events import backfills

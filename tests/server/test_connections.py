@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from rooms.names import user
 from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE, Say, Switches, move, say_it

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from rooms.names import stream
 from server.relay import LEASE_S, LONG_MAX, OUTSIDE_MAX, WORKERS_MAX
 from storage.events import deliveries, timers

@@ -5,9 +5,9 @@ It never knows what a booking is: places are held under ids that others give.
 
 from handlers.consulting.availability.rules import AvailabilityRules
 from handlers.consulting.consultants import public as consultants
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from rooms import names
 
 

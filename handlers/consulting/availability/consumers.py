@@ -6,7 +6,7 @@ from handlers.consulting.availability.service import lists, now, weeks
 from handlers.consulting.call.contracts import CallEnded, CallStarted
 from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import ConsultantDeactivated, ConsultantOnboarded
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.events import holds
 
 

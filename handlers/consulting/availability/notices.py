@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from handlers.consulting.availability import availability
 from handlers.consulting.availability.contracts import WaitingListOffered, WaitingListOfferExpired
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice
+from handlers.kit.transaction import Transaction
 
 
 @availability.notifies(

@@ -2,8 +2,8 @@
 
 from handlers.consulting.availability import availability
 from handlers.consulting.availability.service.lists import leave_all
-from handlers.kit.context import Transaction
 from handlers.kit.personal_data import Stage, more
+from handlers.kit.transaction import Transaction
 
 
 @availability.personal_data.withdraw(Stage.REQUESTS)

@@ -8,7 +8,7 @@ from handlers.consulting.availability.service.places import (
     hold_place,
     keep_place,
 )
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.events import holds
 
 __all__ = [

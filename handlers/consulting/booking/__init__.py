@@ -1,9 +1,9 @@
 """Who meets whom and when: requests, answers, changes. Never how many places there are."""
 
 from handlers.consulting.booking.rules import BookingRules
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from rooms import names
 
 

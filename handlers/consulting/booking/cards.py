@@ -9,7 +9,7 @@ from handlers.consulting.booking.contracts import (
     RequestBookingInChat,
 )
 from handlers.consulting.booking.service.requests import request_booking
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 
 CARD = booking.card("booking", BookingView)

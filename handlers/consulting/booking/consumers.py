@@ -15,7 +15,7 @@ from handlers.consulting.booking.contracts import (
 )
 from handlers.consulting.booking.service import answers, expiry
 from handlers.consulting.call.contracts import CallEnded, CallStarted
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 
 
 @booking.consumer(HoldDue)

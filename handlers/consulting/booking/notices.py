@@ -12,8 +12,8 @@ from handlers.consulting.booking.contracts import (
     BookingRequested,
     BookingRescheduled,
 )
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice, Person
+from handlers.kit.transaction import Transaction
 
 
 @booking.notifies(BookingRequested, "booking_requested", says=("student", "starts_at"))

@@ -2,8 +2,8 @@
 
 from handlers.consulting.booking import booking
 from handlers.consulting.booking.service.answers import call_off_all
-from handlers.kit.context import Transaction
 from handlers.kit.personal_data import Stage, more
+from handlers.kit.transaction import Transaction
 
 
 @booking.personal_data.withdraw(Stage.AGREEMENTS)

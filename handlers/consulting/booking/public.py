@@ -3,7 +3,7 @@
 from handlers.consulting.booking.contracts import BookingView
 from handlers.consulting.booking.service.lists import get_booking, view_of
 from handlers.consulting.booking.service.requests import request_booking
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
 
 __all__ = ["find_block_id", "get_booking", "lock_booking", "request_booking"]

@@ -2,9 +2,9 @@
 
 from handlers.consulting.call.contracts import SignalEphemeral
 from handlers.consulting.call.rules import CallRules
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from rooms import names
 
 

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from handlers.consulting.call import call, service
 from handlers.consulting.call.contracts import CallDue, MoreStaysLeft
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.life import InstanceLost
+from handlers.kit.transaction import Transaction
 from storage.consulting import call as store
 
 STAYS_AT_ONCE = 200

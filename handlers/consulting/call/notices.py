@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from handlers.consulting.call import call
 from handlers.consulting.call.contracts import AboutCall, CallDurationRecorded, CallInitiated
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice
+from handlers.kit.transaction import Transaction
 
 
 @call.notifies(CallInitiated, "call_initiated", says=("within",))

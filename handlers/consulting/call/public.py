@@ -2,7 +2,7 @@
 
 from handlers.consulting.call import service
 from handlers.consulting.call.service import initiate
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.consulting import call as store
 
 __all__ = ["end_for_booking", "initiate", "is_going_on"]

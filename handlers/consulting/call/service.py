@@ -29,8 +29,8 @@ from handlers.consulting.call.contracts import (
     SignalEphemeral,
 )
 from handlers.consulting.call.talk import talked_seconds
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting import call as store
 from storage.consulting.call import CallRow, Stay

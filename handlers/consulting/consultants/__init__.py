@@ -1,10 +1,10 @@
 """Who offers what: consultants and their topics. Never when (availability)."""
 
 from handlers.consulting.consultants.rules import ConsultantRules
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
+from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting import consultants as store
 from storage.events.log import find_last

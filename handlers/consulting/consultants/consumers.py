@@ -4,7 +4,7 @@ import msgspec
 
 from handlers.consulting.consultants import consultants, service
 from handlers.consulting.consultants.contracts import ConsultantOnboarded
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.personal_data import public as accounts
 from handlers.platform.profile.contracts import UserUpdated
 from storage.consulting import consultants as store

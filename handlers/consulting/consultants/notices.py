@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from handlers.consulting.consultants import consultants
 from handlers.consulting.consultants.contracts import ConsultantOnboarded
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice
+from handlers.kit.transaction import Transaction
 
 
 @consultants.notifies(ConsultantOnboarded, "consultant_onboarded")

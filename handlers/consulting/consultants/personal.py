@@ -1,7 +1,7 @@
 """Nobody finds or books a consultant whose account is to be deleted."""
 
 from handlers.consulting.consultants import consultants, service
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 
 
 @consultants.personal_data.on_planned

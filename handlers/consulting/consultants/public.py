@@ -4,7 +4,7 @@ import msgspec
 
 from handlers.consulting.consultants import service
 from handlers.consulting.consultants.contracts import TopicView
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.consulting import consultants as store
 
 __all__ = [

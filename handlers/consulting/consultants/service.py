@@ -26,10 +26,10 @@ from handlers.consulting.consultants.contracts import (
     WatchedConsultantView,
 )
 from handlers.kit.codes import check_country, check_currency, check_language, check_zone
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty, Money, given
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.paging import fitting
+from handlers.kit.transaction import Transaction
 from handlers.platform.profile import public as profiles
 from handlers.platform.uploads import public as uploads
 from rooms import names

@@ -1,9 +1,9 @@
 """Where students wait for their call: who is next, how long it may take. Never the call."""
 
 from handlers.consulting.waiting_room.rules import WaitingRoomRules
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from rooms import names
 
 

@@ -11,8 +11,9 @@ from handlers.consulting.booking.contracts import (
 from handlers.consulting.call.contracts import AboutCall, CallEnded, CallStarted
 from handlers.consulting.waiting_room import service, waiting_room
 from handlers.consulting.waiting_room.contracts import MorePlacesLeft, PlaceDue, RoomCloseDue
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.life import InstanceLost
+from handlers.kit.transaction import Transaction
 from storage.consulting import waiting_room as store
 
 STAYS_AT_ONCE = 200

@@ -26,9 +26,9 @@ from handlers.consulting.waiting_room.contracts import (
     WaitingRoomMoved,
 )
 from handlers.consulting.waiting_room.rules import WaitingRoomRules
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound
+from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting import waiting_room as store
 from storage.consulting.waiting_room import PlaceRow, RoomRow, Stay

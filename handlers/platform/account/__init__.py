@@ -1,8 +1,8 @@
 """What only its owner does to an account: proofs, the address, the password without the old one."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from rooms import names
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice
+from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Plain
 from handlers.platform.account import account
 from handlers.platform.account.contracts import EmailChanged

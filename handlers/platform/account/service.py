@@ -6,8 +6,8 @@ identities), so one is always left.
 
 from msgspec import UNSET, UnsetType
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Plain
 from handlers.platform.account.contracts import (
     ConfirmEmail,

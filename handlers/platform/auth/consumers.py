@@ -1,6 +1,6 @@
 """What auth does on its own timers."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import auth
 from handlers.platform.auth.contracts import SessionDue
 from handlers.platform.auth.service import sessions

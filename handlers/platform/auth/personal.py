@@ -1,6 +1,6 @@
 """The sessions of an account that is erased end."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import auth
 from handlers.platform.auth.service.sessions import end_sessions_of
 

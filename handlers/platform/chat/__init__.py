@@ -1,9 +1,9 @@
 """Conversations: who is in them and what is said. A card shows something of another domain."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.rates import Rate
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import TypingEphemeral
 from handlers.platform.chat.rules import ChatRules
 from rooms import names

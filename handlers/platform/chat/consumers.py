@@ -1,6 +1,6 @@
 """How timers show in conversations."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import chat
 from handlers.platform.chat.contracts.marks import MarkDue
 from handlers.platform.chat.service import marks

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from handlers.kit.context import Transaction
 from handlers.kit.personal_data import Stage, more
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import chat
 from handlers.platform.chat.service import erasure
 from storage.platform.chat import conversations as store

@@ -1,6 +1,6 @@
 """What neighbours need of conversations inside their own transaction."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.service.blocks import list_blocked_by
 from handlers.platform.chat.service.cards import (
     check_present,

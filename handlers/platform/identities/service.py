@@ -7,8 +7,8 @@ Invariants:
 
 from msgspec import UNSET, UnsetType
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import public as accounts
 from handlers.platform.auth.contracts import (
     AuthFailure,

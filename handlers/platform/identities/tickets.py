@@ -16,8 +16,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
+from handlers.kit.transaction import Transaction
 from handlers.platform.identities.contracts import StartOAuth, TicketInvalid
 from handlers.platform.identities.openid import Errand, Identity
 from storage.platform import identities as store

@@ -1,9 +1,9 @@
 """What may be said and shown: a filter, flags from people, a queue for moderators, an audit."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
+from handlers.kit.transaction import Transaction
 from handlers.platform.moderation.filter import open_filter
 from handlers.platform.moderation.rules import ModerationRules
 from handlers.platform.profile import public as profiles

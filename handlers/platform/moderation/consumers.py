@@ -1,6 +1,6 @@
 """What moderation makes of what is said."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageDeleted, MessageEdited, MessageNoticed
 from handlers.platform.moderation import moderation
 from handlers.platform.moderation.service import cases

@@ -1,8 +1,8 @@
 """What a person is told about their affairs, in the app and by mail. Never how a mail is sent."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from handlers.platform.notifications.rules import NotificationRules
 from rooms import names
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from handlers.kit.context import Transaction
 from handlers.kit.life import SessionEnded
 from handlers.kit.notices import NoticeRule
+from handlers.kit.transaction import Transaction
 from handlers.platform.notifications import devices, notifications
 from handlers.platform.notifications.service import note_mail, tell
 from handlers.platform.send.contracts import DeliveryFailed, DeliverySucceeded

@@ -4,8 +4,8 @@ A token names one app on one device: whoever registers it last is who is signed 
 kept sealed, and goes with its session.
 """
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import public as accounts
 from handlers.platform.notifications.contracts import RegisterDevice
 from storage.platform.notifications import push_devices as store

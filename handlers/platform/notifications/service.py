@@ -3,9 +3,9 @@
 import msgspec
 
 from handlers.kit import throttle
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice, NoticeRule, Person, require_values
 from handlers.kit.throttle import DAY, Throttle
+from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Plain, Value
 from handlers.platform.notifications.contracts import (
     ListNotifications,

@@ -1,6 +1,7 @@
 """What goes on by itself: exports are made and dropped, who is about to go goes."""
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
+from handlers.kit.transaction import Transaction
 from handlers.platform.personal_data import archive, personal_data
 from handlers.platform.personal_data.contracts import (
     AccountDeletionDue,

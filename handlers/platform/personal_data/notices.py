@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice
+from handlers.kit.transaction import Transaction
 from handlers.platform.personal_data import personal_data
 from handlers.platform.personal_data.contracts import (
     AccountDeletionCancelled,

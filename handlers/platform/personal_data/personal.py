@@ -1,8 +1,8 @@
 """What every erasure does with what tables declare, and what was told of a person and is kept."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.kept_json import list_namespaces
 from handlers.kit.personal_data import Rows, Stage, more
+from handlers.kit.transaction import Transaction
 from handlers.platform.personal_data import personal_data
 from handlers.platform.personal_data.service.exports import drop
 from rooms import names

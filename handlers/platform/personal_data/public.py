@@ -1,6 +1,6 @@
 """What other domains need to know of accounts that are to be deleted, in their own transaction."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.platform.personal_data import tables as store
 
 

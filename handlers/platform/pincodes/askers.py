@@ -2,8 +2,8 @@
 
 import msgspec
 
-from handlers.kit.context import Transaction
 from handlers.kit.networks import network_of
+from handlers.kit.transaction import Transaction
 
 
 class Asker(msgspec.Struct, frozen=True):

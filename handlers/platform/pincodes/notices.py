@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from handlers.kit.context import Transaction
 from handlers.kit.notices import Notice
+from handlers.kit.transaction import Transaction
 from handlers.platform.pincodes import pincodes
 from handlers.platform.pincodes.contracts import PincodesGuessed
 from handlers.platform.profile import public as profiles

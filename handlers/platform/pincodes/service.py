@@ -20,10 +20,10 @@ import secrets
 from msgspec import UNSET, UnsetType
 
 from handlers.kit import throttle
-from handlers.kit.context import Transaction
 from handlers.kit.notices import MailText
 from handlers.kit.rules import Rules
 from handlers.kit.throttle import DAY, HOUR, Throttle, mailbox_of
+from handlers.kit.transaction import Transaction
 from handlers.kit.wording import ANYBODY, Code, Reader, Value
 from handlers.platform.pincodes.askers import Asker
 from handlers.platform.pincodes.contracts import (

@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.kernel import EphemeralEvent
 from handlers.kit.life import InstanceLost
+from handlers.kit.transaction import Transaction
 from handlers.platform.presence import presence, service
 from handlers.platform.presence.contracts import InstanceGone
 from storage.platform import presence as store

@@ -7,9 +7,9 @@ is online: marks and typing in groups, waiting rooms, calls, and `available_now`
 
 from datetime import datetime
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.kernel import EphemeralEvent
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.presence.contracts import (
     PresenceEphemeral,

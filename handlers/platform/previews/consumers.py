@@ -2,8 +2,9 @@
 
 import structlog
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.rules import Rules
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageDeleted, MessageEdited, MessageSent
 from handlers.platform.previews import previews, service
 from handlers.platform.previews.fetch import Busy, NoPage

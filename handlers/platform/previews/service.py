@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import LinkPreview, MessageView
 from handlers.platform.previews.links import first_link

@@ -1,9 +1,9 @@
 """Who a person is: name, language, zone, roles, settings. Never how they sign in."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
+from handlers.kit.transaction import Transaction
 from rooms import names
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
 from handlers.kit.life import RolesChanged
+from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Reader
 from handlers.platform.profile import STUDENT, service
 from handlers.platform.profile.contracts import UserCreated, UserView

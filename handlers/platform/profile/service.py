@@ -3,9 +3,9 @@
 import msgspec
 
 from handlers.kit.codes import check_language, check_zone
-from handlers.kit.context import Transaction
 from handlers.kit.contract import given
 from handlers.kit.errors import NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.profile.contracts import (
     PeopleView,
     PersonView,

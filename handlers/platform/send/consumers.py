@@ -1,6 +1,7 @@
 """How `SEND_NOTIFICATION` becomes a mail."""
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
+from handlers.kit.transaction import Transaction
 from handlers.platform.send import send, service
 from handlers.platform.send.contracts import DispatchDue, SendNotification
 from handlers.platform.send.mail import MailRefused

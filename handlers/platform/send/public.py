@@ -4,8 +4,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from handlers.kit.context import Transaction
 from handlers.kit.notices import MailText, require_values
+from handlers.kit.transaction import Transaction
 from handlers.kit.translations import Values
 from handlers.kit.wording import Code, Reader
 from handlers.platform.send.contracts import SendNotification

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
+from handlers.kit.transaction import Transaction
 from handlers.platform.send.contracts import (
     DeliveryFailed,
     DeliverySucceeded,

@@ -1,6 +1,6 @@
 """Decisions about new users."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import public as accounts
 from handlers.platform.auth.contracts import SessionView
 from handlers.platform.pincodes import public as pincodes

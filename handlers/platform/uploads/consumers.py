@@ -1,6 +1,7 @@
 """What becomes of uploads by themselves."""
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
+from handlers.kit.transaction import Transaction
 from handlers.platform.uploads import service, uploads
 from handlers.platform.uploads.contracts import ObjectsDropped, UploadDue
 

@@ -1,7 +1,7 @@
 """What somebody uploaded is in their export, and goes with their account."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.personal_data import ExportedFile, Stage, more
+from handlers.kit.transaction import Transaction
 from handlers.kit.visible import as_file_name
 from handlers.platform.uploads import uploads
 from handlers.platform.uploads.service import disuse

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, Invalid, NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.profile import public as profiles
 from handlers.platform.uploads.contracts import (
     ObjectsDropped,

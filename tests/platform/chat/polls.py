@@ -2,11 +2,12 @@
 
 from typing import ClassVar
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.contract import Change, Event, Id, Personal, Text, View
 from handlers.kit.domain import Domain
 from handlers.kit.errors import NotFound, Refusal, TooMany
 from handlers.kit.filter import TextRefused
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.personal import Blocked
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from handlers.kit.context import Transaction
 from handlers.kit.kernel import Actor
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import rooms_of
 from handlers.platform.chat.contracts.conversations import ListConversations
 from handlers.platform.chat.service import history, views

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import LinkPreview
 from tests.platform.chat.scenes import Offer, offer, say, talk

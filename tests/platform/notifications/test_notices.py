@@ -9,9 +9,9 @@ import pytest
 from msgspec import inspect
 
 from handlers.consulting.booking import booking as domain
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Event
 from handlers.kit.notices import Notice, NoticeRule, Person
+from handlers.kit.transaction import Transaction
 from handlers.platform.notifications.service import tell
 from tests.parts.morning import MORNING
 from tests.platform.chat.scenes import offer

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from handlers.kit import idempotency
-from handlers.kit.context import Transaction
 from handlers.kit.domain import Domain
+from handlers.kit.transaction import Transaction
 from handlers.platform.personal_data.service import erasure
 from storage.engine.columns import metadata
 from storage.engine.personal import personal_of

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from handlers.consulting.availability.contracts import BlockView, PlacesWithdrawn
 from handlers.consulting.availability.service import lists, places
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import BlockRow
 from storage.consulting.availability.waiting_lists import WaitingRow

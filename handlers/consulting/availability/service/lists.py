@@ -20,9 +20,9 @@ from handlers.consulting.availability.contracts import (
     WaitingListOfferExpired,
 )
 from handlers.consulting.availability.service import places
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, NotFound
+from handlers.kit.transaction import Transaction
 from storage.consulting.availability import waiting_lists
 from storage.consulting.availability.schedules import BlockRow
 from storage.consulting.availability.waiting_lists import WaitingRow

@@ -9,8 +9,8 @@ from handlers.consulting.availability.contracts import (
     WatchedNowView,
 )
 from handlers.consulting.consultants import public as consultants
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Forbidden, NotFound
+from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import NowRow

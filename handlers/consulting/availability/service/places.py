@@ -16,8 +16,8 @@ from handlers.consulting.availability.contracts import (
 )
 from handlers.consulting.availability.service import lists
 from handlers.consulting.consultants import public as consultants
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
+from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability import waiting_lists

@@ -29,8 +29,8 @@ from handlers.consulting.availability.service.hours import (
 )
 from handlers.consulting.consultants import public as consultants
 from handlers.kit.codes import check_zone
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, Invalid
+from handlers.kit.transaction import Transaction
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import OverrideRow, ScheduleRow
 

@@ -19,8 +19,8 @@ from handlers.consulting.booking.service import expiry
 from handlers.consulting.booking.service.lists import view_of
 from handlers.consulting.booking.service.requests import free_overdue_time
 from handlers.consulting.call import public as calls
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, NotFound
+from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
 from storage.consulting.booking import LIVE, BookingRow
 

@@ -6,7 +6,7 @@ Whoever finds an expired hold first publishes its expiry and goes on; the timer 
 from handlers.consulting.availability import public as availability
 from handlers.consulting.booking.contracts import AboutBooking, BookingExpired, BookingView, HoldDue
 from handlers.consulting.booking.service.lists import view_of
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
 from storage.consulting.booking import BookingRow
 

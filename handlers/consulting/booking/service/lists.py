@@ -3,10 +3,10 @@
 import msgspec
 
 from handlers.consulting.booking.contracts import BookingPage, BookingView, ListBookings
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Money
 from handlers.kit.errors import NotFound
 from handlers.kit.paging import fitting
+from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting import booking as store
 from storage.consulting.booking import BookingRow

@@ -21,7 +21,7 @@ from handlers.consulting.booking.service.expiry import (
 from handlers.consulting.booking.service.lists import view_of
 from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import TopicView
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
 from storage.consulting.booking import BookingRow
 

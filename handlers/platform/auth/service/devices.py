@@ -12,8 +12,8 @@ import hmac
 
 from msgspec import UNSET, UnsetType
 
-from handlers.kit.context import Transaction
 from handlers.kit.networks import network_of
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth.devices import name_of
 from storage.platform.auth import known_devices as store
 from storage.platform.auth import sessions as session_store

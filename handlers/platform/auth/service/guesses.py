@@ -9,8 +9,8 @@ another way in. Within a session only that session's tries count.
 from datetime import timedelta
 
 from handlers.kit import throttle
-from handlers.kit.context import Transaction
 from handlers.kit.throttle import DAY, HOUR, Throttle, mailbox_of
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth.contracts import AuthFailure, SignInsFailed
 from storage.platform.auth.known_devices import KnownDeviceRow
 

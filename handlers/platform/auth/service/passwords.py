@@ -4,8 +4,8 @@ import msgspec
 from msgspec import UnsetType
 
 from handlers.kit import throttle
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.transaction import Transaction
 from handlers.kit.wording import ANYBODY, Reader
 from handlers.platform.auth.contracts import (
     AuthFailure,

@@ -2,11 +2,11 @@
 
 from msgspec import UNSET, UnsetType
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound
 from handlers.kit.kernel import Actor
 from handlers.kit.life import SessionEnded
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import tokens
 from handlers.platform.auth.contracts import (
     AuthSuccess,

@@ -4,9 +4,9 @@ Two people are locked in the order of their ids before a block between them, or 
 conversation, begins: so neither misses the other.
 """
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Invalid, TooMany
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.personal import (
     Blocked,
     BlockedView,

@@ -8,8 +8,8 @@ at a time counts its cards.
 import msgspec
 
 from handlers.kit.cards import CardKind, V
-from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound, TooMany
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageView
 from handlers.platform.chat.service.members import hold_speaker
 from handlers.platform.chat.service.messages import new_message, say, say_anew

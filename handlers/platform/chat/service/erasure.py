@@ -4,7 +4,7 @@ Each of these does a little, finds by itself what is left, and says whether (or 
 Direct conversations stay to the others, with messages that are taken back.
 """
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import ConversationView
 from handlers.platform.chat.contracts.messages import Card, MessageReacted
 from handlers.platform.chat.service.groups import put_out

@@ -1,7 +1,7 @@
 """What the filter says to what people say, before it is kept."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.filter import TextRefused
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageNoticed
 from storage.platform.chat.messages import MessageRow
 

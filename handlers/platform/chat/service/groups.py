@@ -6,8 +6,8 @@ owner as long as somebody is in it.
 
 from typing import Any
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import (
     ChangeMember,
     ConversationChanged,

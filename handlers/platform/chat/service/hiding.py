@@ -7,9 +7,9 @@ names it without a word of it: everybody asks for it, and gets what they could r
 
 from msgspec import structs
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageHidden, MessageRestored, MessageView
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.media import upload_of

@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec import structs
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import in_utc
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.paging import fitting
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import (
     ConversationPage,
     ListConversations,

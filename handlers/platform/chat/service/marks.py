@@ -5,9 +5,9 @@ A mark is kept at once and told at most once in a while: the first at once, the 
 
 from typing import Literal
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Invalid
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.marks import MarkDue, MessageDelivered, MessageRead, MoveMark
 from handlers.platform.chat.contracts.personal import ConversationRead
 from handlers.platform.chat.service.members import check_member

@@ -4,8 +4,8 @@ The message holds what there is to know of the file; the file is its upload's. W
 message may fetch it, by an address that is made anew each time.
 """
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MediaShared, MediaView, MessageView, SendMedia
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.mentions import check_mentions

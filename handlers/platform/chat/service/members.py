@@ -3,8 +3,8 @@
 All of /chat locks in one order: people, then a conversation, seats in it, a message, numbers.
 """
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, Invalid, NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import (
     ConversationOpened,
     ConversationView,

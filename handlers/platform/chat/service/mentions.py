@@ -1,7 +1,7 @@
 """Who a message names: members, who are told of it however quiet the conversation is."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageMentioned
 from storage.platform.chat import blocks as chat_blocks
 from storage.platform.chat import members as chat_members

@@ -1,8 +1,8 @@
 """What is said: sent, edited, deleted."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import Conflict, NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import (
     DeleteMessage,
     EditMessage,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.personal import (
     Archive,
     ConversationAdjusted,

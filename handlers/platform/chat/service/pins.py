@@ -1,8 +1,8 @@
 """Pinned messages: by both in a direct conversation, by owners in a group."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, Forbidden, NotFound, TooMany
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessagePinned, Pin, PinsView
 from handlers.platform.chat.service.history import get_readable, readable, shown
 from handlers.platform.chat.service.members import check_member, hold_speaker

@@ -4,8 +4,8 @@ A preview tells what a text said. So only those hear of it who were in when that
 goes when the text does, also from the events that told it.
 """
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import LinkPreview, MessagePreviewed, MessageView
 from handlers.platform.chat.service.filtering import is_clean
 from handlers.platform.chat.service.views import message_view

@@ -5,8 +5,8 @@ A reaction is told without the message's text: who came later hears of it, and n
 
 import unicodedata
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, Invalid, NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageReacted, React, ReactionsView
 from handlers.platform.chat.service.filtering import check_shown
 from handlers.platform.chat.service.history import get_readable

@@ -1,7 +1,7 @@
 """Who has read (or got) a message, and when: for who said it, and who tells the others too."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.marks import GetReceipts, Receipt, ReceiptsOff, ReceiptsView
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.members import check_member

@@ -1,8 +1,8 @@
 """What was said with certain words, where one may read it."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.paging import fitting
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import FoundView, Search
 from handlers.platform.chat.service.history import shown, text_of
 from storage.platform.chat import members as chat_members

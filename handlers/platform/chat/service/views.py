@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import ConversationView
 from handlers.platform.chat.contracts.messages import (
     Card,

@@ -6,9 +6,9 @@ and deletions of one message run one after the other, and none waits for another
 
 from msgspec import structs
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import MessageView
 from handlers.platform.moderation.contracts import (

@@ -1,7 +1,7 @@
 """What moderators decide about cases, and how they take it back."""
 
-from handlers.kit.context import Transaction
 from handlers.kit.errors import Conflict, NotFound
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.moderation.contracts import CaseView, DecideCase, FlagAnswered, UndoDecision
 from handlers.platform.moderation.service.cases import (

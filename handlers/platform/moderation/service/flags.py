@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from handlers.kit.context import Transaction
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound, RateLimited
+from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import MessageView
 from handlers.platform.moderation.contracts import FlagMessage, OwnMessage

@@ -2,8 +2,8 @@
 
 from msgspec import structs
 
-from handlers.kit.context import Transaction
 from handlers.kit.paging import fitting
+from handlers.kit.transaction import Transaction
 from handlers.platform.moderation.contracts import Act, AuditEntry, AuditPage, ListAudit
 from storage.platform import moderation as store
 from storage.platform.moderation import AuditRow, CaseRow

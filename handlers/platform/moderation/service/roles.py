@@ -1,6 +1,6 @@
 """Roles that the operator gives and takes: nobody has one by default, and each act leaves a row."""
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.moderation import MODERATOR
 from handlers.platform.moderation.contracts import ModeratorAdded, ModeratorRemoved
 from handlers.platform.moderation.service.records import note_role

@@ -6,7 +6,7 @@ domains declare (`handlers/kit/personal_data.py`).
 
 from datetime import datetime, timedelta
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import public as accounts
 from handlers.platform.personal_data.contracts import (
     AccountDeletionCancelled,

@@ -18,7 +18,7 @@ The steps are what domains declare (`handlers/kit/personal_data.py`), in that or
 
 from datetime import timedelta
 
-from handlers.kit.context import Transaction
+from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Plain
 from handlers.platform.personal_data.contracts import AccountDeleted, ErasureGoesOn
 from handlers.platform.personal_data.mails import ACCOUNT_DELETED

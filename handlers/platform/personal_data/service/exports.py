@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import msgspec
 
-from handlers.kit.context import Context, Transaction
+from handlers.kit.context import Context
 from handlers.kit.errors import RateLimited
+from handlers.kit.transaction import Transaction
 from handlers.platform.auth import public as accounts
 from handlers.platform.personal_data.contracts import (
     AccountView,
