@@ -9,7 +9,7 @@ import { me } from "./state.js";
 import { loadSystems, pageNamed, systems } from "./systems.js";
 
 const Lost = () => html`
-  <${Page} title="Not found"><p>There is no such page. <a href="#/">Start page</a></p><//>`;
+  <${Page} title="Not found"><p>This page does not exist. <a href="#/">Start page</a></p><//>`;
 
 function shown() {
   const [name = "", id = "", more = ""] = path.value;

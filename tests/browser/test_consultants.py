@@ -45,7 +45,7 @@ async def test_pictures_are_chosen_in_the_forms_and_seen_by_visitors(
     await hers.button("Become a consultant").click()
     await expect(hers.heading("Your consulting")).to_be_visible()
     await hers.button("Add topic").click()
-    for label, text in (("Name", "Taxes"), ("Description", "All"), ("Price for an hour", "60")):
+    for label, text in (("Name", "Taxes"), ("Description", "All"), ("Price per hour", "60")):
         await hers.dialog.get_by_label(label, exact=True).fill(text)
     await hers.dialog.get_by_label("Icon").set_input_files([FILE])
     await hers.dialog.get_by_role("button", name="Add topic").click()

@@ -33,7 +33,7 @@ async def test_a_week_like_the_default_follows_it(world, browser):
     viewer = await new_viewer(browser, world.url, await world.person("ada", consultant=True))
     await viewer.open("week")
     default = viewer.page.get_by_role("region", name="Default week")
-    one = viewer.page.get_by_role("region", name="A week that differs")
+    one = viewer.page.get_by_role("region", name="Single week")
     before = await one.locator("[data-test=weekly-block]").count()
     await default.get_by_label("Day").select_option("Every day")
     await default.get_by_label("From").select_option("00:00")

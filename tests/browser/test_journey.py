@@ -30,7 +30,7 @@ async def offer_a_topic(ada: Viewer) -> None:
     await ada.button("Add topic").click()
     await ada.dialog.get_by_label("Name").fill("Compilers")
     await ada.dialog.get_by_label("Description").fill("Lexing, parsing, types")
-    await ada.dialog.get_by_label("Price for an hour").fill("60.50")
+    await ada.dialog.get_by_label("Price per hour").fill("60.50")
     await ada.dialog.get_by_role("button", name="Add topic").click()
     await expect(ada.part("topic")).to_contain_text("€60.50")
 
@@ -55,7 +55,7 @@ async def find_and_book(ben: Viewer) -> None:
     await expect(ben.heading("Ada Example")).to_be_visible()
     await ben.part("block").nth(1).get_by_role("button", name="Book").click()
     await ben.dialog.get_by_label("Note").fill("My parser loops for ever")
-    await ben.dialog.get_by_role("button", name="Ask for this block").click()
+    await ben.dialog.get_by_role("button", name="Request booking").click()
     await expect(ben.heading("Bookings")).to_be_visible()
     await expect(ben.part("booking", status="requested")).to_contain_text("Compilers")
 
@@ -64,7 +64,7 @@ async def approve(ada: Viewer, ben: Viewer) -> None:
     """She is told of it where she is; he sees her answer without touching anything."""
     await ada.part("new-notification").get_by_role("link", name="New booking request").click()
     asked = ada.part("booking", status="requested")
-    await expect(asked).to_contain_text("Asked by Ben Example")
+    await expect(asked).to_contain_text("Requested by Ben Example")
     await expect(asked).to_contain_text("My parser loops for ever")
     await asked.get_by_role("button", name="Approve").click()
     await expect(ben.part("booking", status="approved")).to_be_visible()
@@ -96,7 +96,7 @@ async def chat(ada: Viewer, ben: Viewer) -> None:
 async def wait_and_be_admitted(ada: Viewer, ben: Viewer) -> None:
     await ada.link("Bookings").click()
     await ada.link("Open the queue").click()
-    await expect(ada.page.get_by_text("Nobody is waiting.")).to_be_visible()
+    await expect(ada.page.get_by_text("No one is waiting.")).to_be_visible()
     await ben.link("Bookings").click()
     await ben.link("Waiting room").click()
     await expect(ben.part("position")).to_have_text("1")

@@ -40,7 +40,7 @@ async def test_files_and_recordings_are_sent_and_shown(world: World, browser: An
         await link.click()
     assert (await downloading.value).suggested_filename == "plan.pdf"
     await attach(hers, "page.html", "text/html", b"<html>")
-    await expect(hers.part("sending")).to_contain_text("Files of this type cannot be sent.")
+    await expect(hers.part("sending")).to_contain_text("Files of this type are not allowed.")
     await hers.button("Discard").click()
     await expect(hers.part("sending")).to_have_count(0)
     await record(hers)
@@ -109,7 +109,7 @@ async def test_an_answer_shows_what_it_answers_and_signs_are_put(
     payload = {"conversation_id": chat, "client_id": "one", "text": "Which day?"}
     asked = await ada.call("/chat", "send", **payload)
     his = await at_chat(world, browser, ben, chat)
-    await his.button("Answer").click()
+    await his.button("Reply").click()
     await expect(his.part("answering")).to_contain_text("Which day?")
     await his.page.get_by_placeholder("Message").fill("Sunday")
     await his.button("Send").click()
@@ -121,14 +121,14 @@ async def test_an_answer_shows_what_it_answers_and_signs_are_put(
     await sign.click()
     await expect(sign).to_have_count(0)
     await ada.call("/chat", "delete", message_id=asked["id"])
-    await expect(his.part("quote")).to_have_text("a message that was deleted")
+    await expect(his.part("quote")).to_have_text("a deleted message")
     assert his.mistakes == []
 
 
 async def record(viewer: Viewer) -> None:
     await viewer.button("Record a voice message").click()
     await expect(viewer.part("recording")).to_contain_text("0:01")
-    await viewer.button("Send the recording").click()
+    await viewer.button("Send recording").click()
     await expect(viewer.part("recording")).to_have_count(0)
     await expect(viewer.part("sending")).to_have_count(0)
 

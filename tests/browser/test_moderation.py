@@ -27,18 +27,18 @@ async def test_a_message_is_flagged_hidden_and_shown_again(world: World, browser
     theirs = await new_viewer(browser, world.url, mo)
     await theirs.open()
     await theirs.link("Moderation").click()
-    await expect(theirs.page.get_by_text("There is nothing to do.")).to_be_visible()
+    await expect(theirs.page.get_by_text("No open cases.")).to_be_visible()
 
     shown = his.part("message", id=message["id"])
     await shown.get_by_role("button", name="Flag").click()
     await his.field("Reason").select_option("hate")
-    await his.field("What is wrong with it?").fill(poison("note"))
+    await his.field("What is wrong with this message?").fill(poison("note"))
     await his.dialog.get_by_role("button", name="Flag").click()
     await expect(his.dialog).to_have_count(0)
 
     case = theirs.part("case")
-    await expect(case).to_contain_text("Hate: 1")
-    await case.get_by_role("button", name="Look at it").click()
+    await expect(case).to_contain_text("Hate speech: 1")
+    await case.get_by_role("button", name="Review").click()
     await expect(theirs.part("flagged")).to_contain_text(poison("text"))
     await expect(theirs.dialog.get_by_text(poison("note"))).to_be_visible()
     await theirs.field("Decision").select_option("hide")
@@ -47,12 +47,12 @@ async def test_a_message_is_flagged_hidden_and_shown_again(world: World, browser
     await expect(shown).to_contain_text("This message is hidden.")
     await expect(shown.get_by_role("button", name="Flag")).to_have_count(0)
 
-    await theirs.button("What was done").click()
-    await theirs.part("act", act="hide").get_by_role("button", name="Look at it").click()
+    await theirs.button("Audit log").click()
+    await theirs.part("act", act="hide").get_by_role("button", name="Review").click()
     await theirs.button("Undo the decision").click()
     await expect(shown).to_contain_text(poison("text"))
-    await theirs.button("What was done").click()
-    await expect(case).to_contain_text("Hate: 1")
+    await theirs.button("Audit log").click()
+    await expect(case).to_contain_text("Hate speech: 1")
     for viewer in (his, theirs):
         assert await viewer.violations() == []
         assert viewer.mistakes == []

@@ -49,7 +49,7 @@ def tour_of_ben(made: Furnished) -> Tour:
         "consultants": (["ada", "about", "topic"], []),
         f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], ["Book"]),
         "bookings": (["ada", "note", "cancel reason"], ["Reschedule", "Cancel booking"]),
-        f"chats/{made.direct_id}": (["ada", "text", "note"], ["Edit", "Ask for a booking"]),
+        f"chats/{made.direct_id}": (["ada", "text", "note"], ["Edit", "Request a booking"]),
         f"chats/{made.group_id}": (["group", "ada", "text"], ["Members (3)"]),
         "notifications": (["ada"], []),
         f"waiting-room/{made.booking_id}": ([], []),
@@ -58,7 +58,7 @@ def tour_of_ben(made: Furnished) -> Tour:
 
 
 def tour_of_mo(made: Furnished) -> Tour:
-    return {"moderation": (["ben"], ["Look at it"])}
+    return {"moderation": (["ben"], ["Review"])}
 
 
 def tour_of_a_visitor(made: Furnished) -> Tour:
@@ -178,7 +178,7 @@ async def test_the_sign_up_can_be_done_by_keyboard_alone(world, browser):
     viewer = await new_viewer(browser, world.url)
     press, write = viewer.page.keyboard.press, viewer.page.keyboard.type
     await viewer.open()
-    await tab_to(viewer, "Skip to the content")
+    await tab_to(viewer, "Skip to content")
     await tab_to(viewer, "Sign up")
     await press("Enter")
     await expect(viewer.heading("Sign up")).to_be_focused()
@@ -204,7 +204,7 @@ async def test_the_sign_up_can_be_done_by_keyboard_alone(world, browser):
 async def test_a_link_to_where_one_is_shows_what_is_new(world, browser):
     viewer = await new_viewer(browser, world.url)
     await viewer.open()
-    await expect(viewer.page.get_by_text("Nobody offers consultations yet.")).to_be_visible()
+    await expect(viewer.page.get_by_text("There are no consultants yet.")).to_be_visible()
     await world.person("ada", consultant=True)
     await viewer.link("Consultants").click()
     await expect(viewer.link("Ada Example")).to_be_visible()

@@ -61,6 +61,6 @@ test("every refusal has words, and an unknown one too", () => {
   const name = { path: "$.first_name", expected: "Expected one line of visible text" };
   assert.match(words({ code: "INVALID", details: name }),
     /\(first name: one line of visible text\)$/);
-  assert.match(words({ code: "INVALID", details: { path: "$" } }), /not right\.$/);
+  assert.match(words({ code: "INVALID", details: { path: "$" } }), /not valid\.$/);
   assert.match(words(new TypeError("x")), /went wrong/);
 });

@@ -30,7 +30,7 @@ export const plainName = (name) =>
 /** @param {Blob} piece */
 async function sha256(piece) {
   const { subtle } = globalThis.crypto ?? {};
-  if (!subtle) throw new ParleyError("INSECURE", "Files can be brought by https alone.");
+  if (!subtle) throw new ParleyError("INSECURE", "Files can only be uploaded over HTTPS.");
   const digest = new Uint8Array(await subtle.digest("SHA-256", await piece.arrayBuffer()));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -31,14 +31,14 @@ function skip(event) {
 
 /** @param {{children?: any}} props */
 export const Shell = ({ children }) => html`
-  <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
+  <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
   <header class="top">
     <a class="brand" href="#/">Parley</a>
     <${Nav} />
   </header>
   <div role="status">
     ${!connected.value && html`<p class="banner warning" data-test="offline">
-      The connection is lost. It will be back by itself.</p>`}
+      The connection was lost. Reconnecting …</p>`}
     ${said.value && html`<p class="banner">${said.value}
       ${" "}<button type="button" class="plain" aria-label="Dismiss"
         onClick=${() => (said.value = "")}>✕</button></p>`}

@@ -1,8 +1,8 @@
 /** Camera and microphone, or as much of them as there is. */
 
-const NONE = "Your camera and microphone cannot be used. You can still see and hear.";
-const NO_CAMERA = "Your camera cannot be used. The other person hears you.";
-const NO_MICROPHONE = "Your microphone cannot be used. The other person sees you.";
+const NONE = "Your camera and microphone are not available. You can still see and hear.";
+const NO_CAMERA = "Your camera is not available. The other person can hear you.";
+const NO_MICROPHONE = "Your microphone is not available. The other person can see you.";
 
 /** @typedef {{stream: MediaStream | null, complaint: string}} Media */
 

@@ -58,7 +58,7 @@ export function nameOf(id) {
   if (id === me.value?.id) return "You";
   const found = names.value.get(id);
   if (found === undefined) return "…";
-  return found ? fullName(found) : "Somebody";
+  return found ? fullName(found) : "Someone";
 }
 
 /** @param {{id: string}} props */

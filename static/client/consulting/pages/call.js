@@ -29,7 +29,7 @@ function Video({ stream, label, muted = false, name }) {
   return html`<video ref=${video} class=${name} aria-label=${label} data-test=${name}
       autoplay playsinline muted=${muted}></video>
     ${forbidden.value && html`<button type="button" class="primary play" onClick=${play}>
-      Play picture and sound</button>`}`;
+      Play video and sound</button>`}`;
 }
 
 /** @param {{stream: MediaStream | null, kind: "audio" | "video", title: string}} props */
@@ -86,7 +86,7 @@ function Ended({ call }) {
 const LINE = {
   waiting: "Waiting for the other person …",
   talking: "Connected",
-  interrupted: "The line is interrupted. It is kept for a minute …",
+  interrupted: "The connection was lost. The call stays open for a minute …",
 };
 
 /** @param {{id: string}} props */

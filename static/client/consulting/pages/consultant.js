@@ -76,12 +76,14 @@ export function Consultant({ id, block_id = "" }) {
       <${About} person=${person} />
       <div class="actions">
         ${free && bookable
-          && html`<button type="button" class="primary" onClick=${ask("now")}>Ask now</button>`}
+          && html`<button type="button" class="primary" onClick=${ask("now")}>
+            Request a call</button>`}
         ${me.value && me.value.id !== id && html`<${Do} action=${() => openChat(id)}>Message<//>`}
       </div>
       ${free && html`<p><span class="tag approved" data-test="available-now">
         Available now</span></p>`}
-      ${person.status !== "active" && html`<p role="status">Takes no bookings at the moment.</p>`}
+      ${person.status !== "active" && html`<p role="status">
+        This consultant is not taking bookings at the moment.</p>`}
       <h2>Topics</h2>
       ${topics.length === 0 && html`<${Empty}>No topics yet.<//>`}
       <${Topics} topics=${topics} />

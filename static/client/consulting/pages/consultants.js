@@ -53,7 +53,7 @@ export function Consultants() {
   return html`
     <${Page} title="Consultants">
       ${!all && html`<${Pending} error=${error} retry=${load} />`}
-      ${all?.length === 0 && html`<${Empty}>Nobody offers consultations yet.<//>`}
+      ${all?.length === 0 && html`<${Empty}>There are no consultants yet.<//>`}
       <ul class="cards">${all?.map((consultant) => html`
         <${Entry} key=${consultant.id} consultant=${consultant} />`)}</ul>
       ${next.value && html`<${Do} action=${older}>Show more<//>`}

@@ -24,7 +24,7 @@ function Become() {
   };
   return html`
     <${Page} title="Become a consultant">
-      <p>Tell students who you are. Topics and times come next.</p>
+      <p>Introduce yourself to students. You can add topics and times next.</p>
       <${Form} submit="Become a consultant" onSubmit=${submit} label="Become a consultant">
         <${ConsultantFields} />
       <//>
@@ -102,7 +102,7 @@ function Own() {
   return html`
     <${Page} title="Your consulting">
       <p>You are <span class="tag" data-test="consultant-status">${person.status}</span>.
-        ${" "}<a href=${`#/consultants/${person.id}`}>See your page as students do</a></p>
+        ${" "}<a href=${`#/consultants/${person.id}`}>View your page as students see it</a></p>
       <h2>Right now</h2>
       <${AvailableNow} />
       <h2>Times</h2>

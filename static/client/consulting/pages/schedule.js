@@ -39,10 +39,10 @@ function DefaultWeek({ schedule, reload }) {
 /** @param {{count: number, onClose: () => void, confirm: () => Promise<unknown>}} props */
 const BookedDialog = ({ count, onClose, confirm }) => html`
   <${Dialog} title="Hours with bookings" onClose=${onClose}>
-    <p>${count} ${count === 1 ? "booking is" : "bookings are"} in hours that would go.
-      They would be cancelled, and the students told.</p>
+    <p>${count} ${count === 1 ? "booking is" : "bookings are"} in hours that you are removing.
+      If you continue, we cancel ${count === 1 ? "it" : "them"} and notify the students.</p>
     <div class="actions">
-      <${Do} class="primary" action=${confirm}>Cancel them and save<//>
+      <${Do} class="primary" action=${confirm}>Cancel bookings and save<//>
       <button type="button" onClick=${onClose}>Keep the bookings</button>
     </div>
   <//>`;
@@ -80,10 +80,11 @@ function OneWeek({ schedule, week, reload }) {
   const clear = change((cancel) =>
     parley.call("/availability", "clear_override", { week, ...cancel }));
   return html`
-    <p>${override ? "This week differs from the default." : "This week is as the default."}</p>
+    <p>${override ? "This week differs from the default week."
+      : "This week is the same as the default week."}</p>
     <${Week} key=${JSON.stringify(blocks)} submit="Save this week" onSave=${save}
       blocks=${blocks} />
-    ${override && html`<${Do} action=${clear}>Back to the default<//>`}
+    ${override && html`<${Do} action=${clear}>Use the default week<//>`}
     <p role="status" data-test="week-saved">${saved.value ? "Saved." : ""}</p>
     ${booked.value && html`<${BookedDialog} count=${booked.value.count}
       confirm=${booked.value.again} onClose=${() => (booked.value = null)} />`}`;
@@ -103,8 +104,8 @@ export function SchedulePage() {
         <h2>Default week</h2>
         <${DefaultWeek} schedule=${value} reload=${load} />
       </section>
-      <section aria-label="A week that differs">
-        <h2>A week that differs</h2>
+      <section aria-label="Single week">
+        <h2>Single week</h2>
         <${Select} label="Week" name="week" value=${week.value}
           options=${weeks.map((one) => [one.week, `${one.title} (${one.week})`])}
           onChange=${(/** @type {any} */ event) => (week.value = event.currentTarget.value)} />

@@ -27,7 +27,7 @@ const eta = (eta_s) => {
 /** @param {number} ahead */
 function before(ahead) {
   if (ahead === 0) return "You are next.";
-  return ahead === 1 ? "One person is before you." : `${ahead} people are before you.`;
+  return ahead === 1 ? "One person is ahead of you." : `${ahead} people are ahead of you.`;
 }
 
 /** @type {EventName<"/booking">[]} What may end the waiting, or begin it. */
@@ -152,7 +152,7 @@ export function QueuePage({ id }) {
   return html`
     <${Page} title="Queue">
       ${!places && html`<${Pending} error=${error.value} retry=${reload} />`}
-      ${places?.length === 0 && html`<${Empty}>Nobody is waiting.<//>`}
+      ${places?.length === 0 && html`<${Empty}>No one is waiting.<//>`}
       <ol class="list" aria-live="polite">${places?.map((place) => html`
         <${Waiting} key=${place.booking_id} place=${place} />`)}</ol>
       <p><a href="#/bookings">Back to your bookings</a></p>

@@ -46,8 +46,8 @@ function Offered({ block, book, until }) {
     await parley.call("/availability", "leave_waiting_list", { block_id: block.id });
     settleOffer(block.id);
   };
-  return html`<span role="status">A place is kept for you until ${until}</span>
-    <button type="button" class="primary" onClick=${() => book(block)}>Take the place</button>
+  return html`<span role="status">A place is reserved for you until ${until}</span>
+    <button type="button" class="primary" onClick=${() => book(block)}>Book this place</button>
     <${Do} action=${decline}>Decline<//>`;
 }
 

@@ -116,12 +116,12 @@ export function BookingCard({ booking, changed, inChat }) {
         <h3>${topic}</h3>
         <span class=${`tag ${status}`}>${STATUS[status]}</span>
       </div>
-      <p>${theirs ? "Asked by " : "With "}
+      <p>${theirs ? "Requested by " : "With "}
         <${Name} id=${theirs ? student_id : consultant_id} />, ${span(booking)}</p>
-      <p class="quiet">${price(booking.hourly_rate)} an hour,
+      <p class="quiet">${price(booking.hourly_rate)} per hour,
         at least ${booking.minimal_duration_minutes} minutes
         ${status === "requested" && hold_expires_at
-          && html`; held until ${moment(hold_expires_at)}`}</p>
+          && html`; reserved until ${moment(hold_expires_at)}`}</p>
       ${note && html`<p>“${note}”</p>`}
       ${reason && html`<p>Reason: ${reason}</p>`}
       <${Actions} booking=${booking} changed=${changed} inChat=${inChat} />

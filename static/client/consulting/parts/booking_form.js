@@ -14,7 +14,7 @@ import { span } from "../../when.js";
 /** @param {{topics: Topic[]}} props */
 export const TopicAndNote = ({ topics }) => html`
   <${Select} label="Topic" name="topic_id" options=${topics.map((topic) =>
-    [topic.id, `${topic.name} – ${price(topic.hourly_rate)} an hour`])} />
+    [topic.id, `${topic.name} – ${price(topic.hourly_rate)} per hour`])} />
   <${Area} label="Note to the consultant" name="note" required=${false} maxlength="1000" />`;
 
 /** Without a note the field stays out. @param {any} form */
@@ -30,7 +30,7 @@ export function BookBlock({ block, topics, onClose }) {
   return html`
     <${Dialog} title="Book a consultation" onClose=${onClose}>
       <p>${span(block)}. The consultant takes calls in turn within the block.</p>
-      <${Form} submit="Ask for this block" onSubmit=${submit}>
+      <${Form} submit="Request booking" onSubmit=${submit}>
         <${TopicAndNote} topics=${topics} />
       <//>
     <//>`;
@@ -43,9 +43,9 @@ export function AskNow({ consultant_id, topics, onClose }) {
     go("/bookings");
   };
   return html`
-    <${Dialog} title="Ask for a call now" onClose=${onClose}>
+    <${Dialog} title="Request a call now" onClose=${onClose}>
       <p>The consultant has two minutes to answer. The call begins once they approve.</p>
-      <${Form} submit="Ask now" onSubmit=${submit}>
+      <${Form} submit="Request call" onSubmit=${submit}>
         <${TopicAndNote} topics=${topics} />
       <//>
     <//>`;

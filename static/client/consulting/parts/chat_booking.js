@@ -25,11 +25,12 @@ function ChatBooking({ conversation_id, consultant, onClose }) {
     onClose();
   };
   return html`
-    <${Dialog} title="Ask for a booking" onClose=${onClose}>
+    <${Dialog} title="Request a booking" onClose=${onClose}>
       ${!free && html`<${Pending} error=${error} />`}
-      ${free && (!free.length || !topics.length) && html`<${Empty}>Nothing is free to book.<//>`}
+      ${free && (!free.length || !topics.length) && html`
+        <${Empty}>There are no free blocks to book.<//>`}
       ${free && free.length > 0 && topics.length > 0 && html`
-        <${Form} submit="Ask for this block" onSubmit=${submit}>
+        <${Form} submit="Request booking" onSubmit=${submit}>
           <${Select} label="Block" name="block_id"
             options=${free.map((block) => [block.id, span(block)])} />
           <${TopicAndNote} topics=${topics} />
@@ -43,7 +44,7 @@ export function AskForBooking({ chat, other }) {
   const { value } = useLoaded(() => consultant(other), [other]);
   if (value?.status !== "active") return null;
   return html`
-    <button type="button" onClick=${() => (open.value = true)}>Ask for a booking</button>
+    <button type="button" onClick=${() => (open.value = true)}>Request a booking</button>
     ${open.value && html`<${ChatBooking} conversation_id=${chat.id} consultant=${value}
       onClose=${() => (open.value = false)} />`}`;
 }

@@ -25,11 +25,11 @@ async function topicForm({ name, description, rate, currency, minimal_duration_m
 const Fields = ({ topic }) => html`
   <${Field} label="Name" name="name" value=${topic?.name} maxlength="100" />
   <${Area} label="Description" name="description" value=${topic?.description} maxlength="5000" />
-  <${Field} label="Price for an hour" name="rate" type="number" min="0" step="any"
+  <${Field} label="Price per hour" name="rate" type="number" min="0" step="any"
     value=${topic ? typed(topic.hourly_rate) : ""} />
   <${Select} label="Currency" name="currency" value=${topic?.hourly_rate.currency ?? "EUR"}
     options=${currencies().map((code) => [code, code])} />
-  <${Field} label="Shortest call in minutes" name="minimal_duration_minutes" type="number"
+  <${Field} label="Minimum call length in minutes" name="minimal_duration_minutes" type="number"
     min="1" max="60" value=${topic?.minimal_duration_minutes ?? 15} />
   <${PictureField} label="Icon" name="icon_id" address=${topic?.icon_url} />`;
 

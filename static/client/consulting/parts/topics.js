@@ -12,7 +12,7 @@ export const Topics = ({ topics, actions }) => html`
       <div class="card-head">
         <h3>${topic.icon_url && html`<img class="icon" src=${`${topic.icon_url}?small`} alt="" />`}
           ${topic.name}</h3>
-        <strong>${price(topic.hourly_rate)} an hour</strong>
+        <strong>${price(topic.hourly_rate)} per hour</strong>
       </div>
       <p class="prose">${topic.description}</p>
       <p class="quiet">At least ${topic.minimal_duration_minutes} minutes</p>

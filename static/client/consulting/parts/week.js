@@ -58,7 +58,7 @@ function AddHours({ add }) {
         <${Select} label="Day" name="days" options=${days} />
         <${Select} label="From" name="from" options=${HOURS} value="9" />
         <${Select} label="To" name="to" options=${ENDS} value="12" />
-        <${Field} label="Calls an hour" name="max_calls" type="number" min="1" max="60"
+        <${Field} label="Calls per hour" name="max_calls" type="number" min="1" max="60"
           value="2" />
       </div>
     <//>`;

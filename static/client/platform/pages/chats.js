@@ -48,8 +48,8 @@ function Entry({ chat }) {
 }
 
 /** @param {{away: boolean}} props */
-const None = ({ away }) => html`<${Empty}>${away ? "Nothing is archived."
-  : "No conversations yet. Write to somebody from their page."}<//>`;
+const None = ({ away }) => html`<${Empty}>${away ? "No archived conversations."
+  : "No conversations yet. To start one, open a person's page and select Message."}<//>`;
 
 export function Chats() {
   const making = useSignal(false);

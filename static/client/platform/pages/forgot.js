@@ -18,10 +18,10 @@ export function Forgot() {
     await parley.resetPassword({ ...form, ...sent.value });
   };
   return html`
-    <${Page} title="New password">
+    <${Page} title="Reset your password">
       ${sent.value
         ? html`
-          <p role="status">We sent a mail to <strong>${sent.value.email}</strong>.</p>
+          <p role="status">We sent an email to <strong>${sent.value.email}</strong>.</p>
           <${Form} submit="Set password" onSubmit=${reset} label="Set a new password">
             <${Field} label="Pincode" name="pincode" inputmode="numeric" pattern="[0-9]{6}"
               autocomplete="one-time-code" />
@@ -29,7 +29,7 @@ export function Forgot() {
               autocomplete="new-password" hint="At least 8 characters" />
           <//>`
         : html`
-          <${Form} submit="Send pincode" onSubmit=${ask} label="Lost password">
+          <${Form} submit="Send pincode" onSubmit=${ask} label="Forgotten password">
             <${Field} label="Email" name="email" type="email" autocomplete="username" />
           <//>`}
     <//>`;

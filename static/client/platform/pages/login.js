@@ -18,7 +18,7 @@ export function Login() {
           autocomplete="current-password" />
       <//>
       <${Providers} purpose="sign_in" verb="Continue with" />
-      <p><a href="#/forgot">I lost my password</a></p>
+      <p><a href="#/forgot">Forgot your password?</a></p>
       <p>New here? <a href="#/signup">Sign up</a></p>
     <//>`;
 }

@@ -36,7 +36,7 @@ const useQueue = () => useLive(() => ({
 /** @param {Case} one */
 const why = ({ reasons, hit }) => [
   ...Object.entries(reasons).map(([reason, count]) => `${reasonWords(reason)}: ${count}`),
-  ...(hit ? [`Found by the filter: ${hit}`] : []),
+  ...(hit ? [`Matched by the filter: ${hit}`] : []),
 ].join(", ");
 
 /** @param {{one: Case, look: () => void}} props */
@@ -47,13 +47,13 @@ const Entry = ({ one, look }) => html`
       <time class="quiet" datetime=${one.opened_at}>${moment(one.opened_at)}</time>
     </div>
     <p class="prose">${why(one)}</p>
-    ${one.hidden && html`<p class="quiet">Hidden meanwhile</p>`}
-    <button type="button" onClick=${look}>Look at it</button>
+    ${one.hidden && html`<p class="quiet">Hidden until a decision</p>`}
+    <button type="button" onClick=${look}>Review</button>
   </li>`;
 
 /** @type {Record<AuditEntry["act"], string>} */
 const ACTS = {
-  grant: "gave a role", revoke: "took a role away", hide_by_flags: "hid a message by its flags",
+  grant: "granted a role", revoke: "revoked a role", hide_by_flags: "hid a flagged message",
   dismiss: "dismissed a case", hide: "hid a message", undo: "undid a decision",
 };
 
@@ -68,7 +68,7 @@ function Act({ entry, look }) {
         ${note && ` – ${note}`}</p>
       <time class="quiet" datetime=${at}>${moment(at)}</time>
       ${case_id && html`
-        <button type="button" onClick=${() => look(case_id)}>Look at it</button>`}
+        <button type="button" onClick=${() => look(case_id)}>Review</button>`}
     </li>`;
 }
 
@@ -101,10 +101,10 @@ export function Moderation() {
   return html`
     <${Page} title="Moderation" actions=${html`
       <button type="button" aria-pressed=${audit.value}
-        onClick=${() => (audit.value = !audit.value)}>What was done</button>`}>
+        onClick=${() => (audit.value = !audit.value)}>Audit log</button>`}>
       ${audit.value && html`<${Audit} look=${look} />`}
       ${!audit.value && !queue && html`<${Pending} error=${error.value} retry=${reload} />`}
-      ${!audit.value && queue?.cases.length === 0 && html`<${Empty}>There is nothing to do.<//>`}
+      ${!audit.value && queue?.cases.length === 0 && html`<${Empty}>No open cases.<//>`}
       ${!audit.value && html`<ul class="cards">${queue?.cases.map((one) => html`
         <${Entry} key=${one.id} one=${one} look=${() => look(one.id)} />`)}</ul>`}
       ${!audit.value && queue?.next && html`<${Do} action=${more}>Show more<//>`}

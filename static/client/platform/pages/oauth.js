@@ -39,14 +39,15 @@ function ProveAddress({ proof, suggested }) {
   });
   if (!sent.value) {
     return html`
-      <p>Your provider vouches for no address of yours. We send you a pincode instead.</p>
-      <${Form} submit="Send pincode" onSubmit=${ask} label="Your address">
+      <p>Your provider did not confirm an email address. Enter yours, and we send you a
+        pincode.</p>
+      <${Form} submit="Send pincode" onSubmit=${ask} label="Your email address">
         <${Field} label="Email" name="email" type="email" value=${suggested} />
       <//>`;
   }
   return html`
     <p role="status">We sent a pincode to <strong>${sent.value.email}</strong>.</p>
-    <${Form} submit="Create account" onSubmit=${complete} label="Prove your address">
+    <${Form} submit="Create account" onSubmit=${complete} label="Confirm your email address">
       <${Field} label="Pincode" name="pincode" inputmode="numeric" pattern="[0-9]{6}"
         autocomplete="one-time-code" />
     <//>
@@ -77,7 +78,7 @@ export function OAuth() {
   useEffect(() => void arrive().catch(fail), []);
   if (error.value?.code === "EMAIL_NEEDED") {
     const suggested = error.value.details?.suggested ?? "";
-    return html`<${Page} title="Your address">
+    return html`<${Page} title="Your email address">
       <${ProveAddress} proof=${found.value.proof} suggested=${suggested} /><//>`;
   }
   return html`

@@ -15,7 +15,7 @@ import { me, myId, parley } from "../../state.js";
 import { systems } from "../../systems.js";
 
 /** @type {[string, string][]} */
-const THEMES = [["system", "As the device has them"], ["light", "Light"], ["dark", "Dark"]];
+const THEMES = [["system", "Same as this device"], ["light", "Light"], ["dark", "Dark"]];
 
 function Details() {
   const saved = useSignal(false);
@@ -32,10 +32,10 @@ function Details() {
       <${Field} label="Last name" name="last_name" value=${user.last_name} maxlength="100" />
       <${Select} label="Language" name="language" value=${user.language}
         options=${languageOptions()} />
-      <${Select} label="Time zone of your mails" name="time_zone" value=${user.time_zone}
+      <${Select} label="Time zone for emails" name="time_zone" value=${user.time_zone}
         options=${zoneOptions()} />
-      <${Select} label="Colours" name="theme" value=${user.settings.theme} options=${THEMES} />
-      <${Check} label="Tell others what I have read" name="read_receipts"
+      <${Select} label="Theme" name="theme" value=${user.settings.theme} options=${THEMES} />
+      <${Check} label="Send read receipts" name="read_receipts"
         defaultChecked=${user.settings.read_receipts} />
     <//>
     <p role="status">${saved.value ? "Saved." : ""}</p>`;
@@ -55,7 +55,8 @@ function Password() {
       <${Field} label="New password" name="new_password" type="password" minlength="8"
         autocomplete="new-password" hint="At least 8 characters" />
     <//>
-    <p role="status">${saved.value ? "Changed. Your other devices are logged out." : ""}</p>`;
+    <p role="status">${saved.value
+      ? "Password changed. Your other devices were logged out." : ""}</p>`;
 }
 
 function Status() {
@@ -81,9 +82,9 @@ export const Profile = () => html`
     ${systems().map(({ ProfileSection }) => ProfileSection && html`<${ProfileSection} />`)}
     <h2>Password</h2>
     <${Password} />
-    <h2>Ways to sign in</h2>
+    <h2>Sign-in methods</h2>
     <${SignInMethods} />
-    <h2>Address</h2>
+    <h2>Email address</h2>
     <${Address} />
     <h2>Where you are signed in</h2>
     <${Sessions} />

@@ -21,10 +21,11 @@ function Complete({ email, ticket, again, restart }) {
     void rememberZone();
   };
   return html`
-    <p role="status">We sent a pincode to <strong>${email}</strong>, if mail can reach it.</p>
-    <${Form} submit="Create account" onSubmit=${submit} label="Complete sign up">
+    <p role="status">We sent a pincode to <strong>${email}</strong>. If it does not arrive, check
+      the address and your spam folder.</p>
+    <${Form} submit="Create account" onSubmit=${submit} label="Create your account">
       <${Field} label="Pincode" name="pincode" inputmode="numeric" pattern="\\s*[0-9]{6}\\s*"
-        autocomplete="one-time-code" hint="Six digits, good for ten minutes" />
+        autocomplete="one-time-code" hint="Six digits, valid for 10 minutes" />
       <${Field} label="First name" name="first_name" autocomplete="given-name" maxlength="100" />
       <${Field} label="Last name" name="last_name" autocomplete="family-name" maxlength="100" />
       <${Field} label="Password" name="password" type="password" autocomplete="new-password"
@@ -53,6 +54,6 @@ export function Signup() {
             <${Field} label="Email" name="email" type="email" autocomplete="email" />
           <//>
           <${Providers} purpose="sign_in" verb="Continue with" />
-          <p>Have an account? <a href="#/login">Log in</a></p>`}
+          <p>Already have an account? <a href="#/login">Log in</a></p>`}
     <//>`;
 }

@@ -49,17 +49,18 @@ function Export({ export: latest }) {
   });
   if (latest?.status === "preparing") {
     return html`
-      <p role="status"><label>Gathering your data
+      <p role="status"><label>Preparing your export
         <progress max="100" value=${latest.percent} data-test="export"></progress></label></p>`;
   }
   return html`
-    <p>A file of all that is kept of you: what you wrote, your bookings, your files.</p>
+    <p>A file with all the data that we store about you, such as your messages, bookings and
+      files.</p>
     ${latest && html`
-      <p role="status">It is ready, until ${date(latest.expires_at)}.${" "}
+      <p role="status">Your export is available until ${date(latest.expires_at)}.${" "}
         ${url.value
-          ? html`<a href=${url.value} download>Save the file</a>`
-          : html`<${Do} action=${find}>Fetch it<//>`}</p>`}
-    <p><${Do} action=${ask}>${latest ? "Gather it anew" : "Gather my data"}<//></p>
+          ? html`<a href=${url.value} download>Download</a>`
+          : html`<${Do} action=${find}>Get a download link<//>`}</p>`}
+    <p><${Do} action=${ask}>${latest ? "Export my data again" : "Export my data"}<//></p>
     ${asking}`;
 }
 
@@ -73,8 +74,8 @@ function Deletion({ deletedAt }) {
   });
   if (deletedAt) {
     return html`
-      <p role="status">Your account is to be deleted on ${date(deletedAt)}. Your bookings were
-        called off, and nobody finds you any more.</p>
+      <p role="status">Your account will be deleted on ${date(deletedAt)}. Your bookings were
+        cancelled, and other users can no longer find you.</p>
       <p><${Do} action=${() => parley.call("/account", "restore", {})}>
         Keep my account<//></p>`;
   }
@@ -82,10 +83,10 @@ function Deletion({ deletedAt }) {
     return html`<p><${Do} action=${async () => (sure.value = true)}>Delete my account<//></p>`;
   }
   return html`
-    <p>Your bookings are called off at once. After some weeks, in which you can take it back,
-      everything of yours is deleted: your profile, your files and what you said.</p>
+    <p>We cancel your bookings now, and delete your profile, files and messages after a few
+      weeks. Until then you can change your mind.</p>
     <p class="actions">
-      <${Do} action=${remove}>Yes, delete it<//>
-      <${Do} action=${async () => (sure.value = false)}>No<//></p>
+      <${Do} action=${remove}>Yes, delete my account<//>
+      <${Do} action=${async () => (sure.value = false)}>Cancel<//></p>
     ${asking}`;
 }

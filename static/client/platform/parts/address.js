@@ -26,14 +26,15 @@ export function Address() {
       <${Form} submit="Change address" onSubmit=${start} label="Change address">
         <${Field} label="New email" name="email" type="email" autocomplete="email" />
       <//>
-      <p role="status">${saved.value ? "Changed. Your other devices are logged out." : ""}</p>
+      <p role="status">${saved.value
+        ? "Email address changed. Your other devices were logged out." : ""}</p>
       ${asking}`;
   }
   return html`
-    <p role="status">We sent a pincode to each of both addresses.</p>
-    <${Form} submit="Move" onSubmit=${confirm} label="Confirm the address">
+    <p role="status">We sent a pincode to each of the two addresses.</p>
+    <${Form} submit="Confirm" onSubmit=${confirm} label="Confirm the new address">
       <${Field} label=${`Pincode sent to ${me.value?.email}`} name="old_pincode" ...${pincode} />
       <${Field} label=${`Pincode sent to ${moving.value}`} name="pincode" ...${pincode} />
     <//>
-    <p><${Do} action=${async () => (moving.value = "")}>Stay where I am<//></p>`;
+    <p><${Do} action=${async () => (moving.value = "")}>Keep my current address<//></p>`;
 }

@@ -124,8 +124,8 @@ function Recorder({ send }) {
   }
   return html`
     <span role="status" data-test="recording">Recording ${length(now.value - since.value)}</span>
-    <button type="button" class="primary" onClick=${() => finish(true)}>Send the recording</button>
-    <button type="button" class="plain" onClick=${() => finish(false)}>Discard it</button>`;
+    <button type="button" class="primary" onClick=${() => finish(true)}>Send recording</button>
+    <button type="button" class="plain" onClick=${() => finish(false)}>Discard</button>`;
 }
 
 /**

@@ -13,7 +13,7 @@ import { Empty, Pending } from "../../parts/page.js";
 
 /** @import { Case, FlagNote, Message } from "../../contracts.js" */
 
-const DECISIONS = [["dismiss", "Nothing is wrong with it: show it"], ["hide", "Hide it"]];
+const DECISIONS = [["dismiss", "Dismiss and show the message"], ["hide", "Hide the message"]];
 
 /** @param {{case_id: string, message: Message}} props */
 function Said({ case_id, message }) {
@@ -23,7 +23,7 @@ function Said({ case_id, message }) {
   return html`
     <div class="message" data-test="flagged">
       <strong><${Name} id=${sender_id ?? ""} /></strong>
-      ${deleted && html`<${Empty}>It was deleted.<//>`}
+      ${deleted && html`<${Empty}>This message was deleted.<//>`}
       ${media
         ? html`<${Media} message_id=${id} media=${media} text=${text} ask=${ask} />`
         : html`<p class="prose">${text || note || ""}</p>`}

@@ -33,7 +33,7 @@ function Mute({ chat, onClose }) {
   };
   return html`
     <${Dialog} title="Mute" onClose=${onClose}>
-      <p>Who mentions you is heard all the same.</p>
+      <p>We still notify you when someone mentions you.</p>
       <div class="actions">${QUIET.map(([title, until]) => html`
         <${Do} key=${title} action=${mute(until)}>${title}<//>`)}</div>
     <//>`;
@@ -51,7 +51,7 @@ function Quiet({ chat, ask }) {
 function Away({ chat }) {
   const { id: conversation_id, archived } = chat;
   const archive = () => parley.call("/chat", "archive", { conversation_id, on: !archived });
-  return html`<${Do} action=${archive}>${archived ? "Take back" : "Archive"}<//>`;
+  return html`<${Do} action=${archive}>${archived ? "Unarchive" : "Archive"}<//>`;
 }
 
 /** @param {{user_id: string}} props */

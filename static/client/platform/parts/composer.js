@@ -60,9 +60,9 @@ function Answering({ conversation_id }) {
   if (asked?.conversation_id !== conversation_id) return null;
   return html`
     <div class="actions quote" data-test="answering">
-      <span>Answering: ${excerpt(asked)}</span>
+      <span>Replying to: ${excerpt(asked)}</span>
       <button type="button" class="plain" onClick=${() => (answering.value = null)}>
-        Do not answer it</button>
+        Cancel reply</button>
     </div>`;
 }
 

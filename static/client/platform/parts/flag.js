@@ -7,8 +7,8 @@ import { Area, Form, Select } from "../../parts/form.js";
 
 /** @type {[value: string, title: string][]} */
 const REASONS = [
-  ["spam", "Unwanted advertising"], ["harassment", "Harassment"], ["hate", "Hate"],
-  ["sexual", "Sexual content"], ["violence", "Violence"], ["illegal", "Against the law"],
+  ["spam", "Spam"], ["harassment", "Harassment"], ["hate", "Hate speech"],
+  ["sexual", "Sexual content"], ["violence", "Violence"], ["illegal", "Illegal content"],
   ["other", "Something else"],
 ];
 
@@ -19,14 +19,15 @@ export const reasonWords = (reason) => REASONS.find(([value]) => value === reaso
 export function Flag({ message_id, onClose }) {
   const submit = async (/** @type {any} */ { reason, note }) => {
     await parley.call("/moderation", "flag", { message_id, reason, note });
-    said.value = "Thank you. A moderator will look at it.";
+    said.value = "Thank you. A moderator will review this message.";
     onClose();
   };
   return html`
     <${Dialog} title="Flag message" onClose=${onClose}>
       <${Form} submit="Flag" onSubmit=${submit}>
         <${Select} label="Reason" name="reason" options=${REASONS} />
-        <${Area} label="What is wrong with it?" name="note" required=${false} maxlength="500" />
+        <${Area} label="What is wrong with this message?" name="note" required=${false}
+          maxlength="500" />
       <//>
     <//>`;
 }

@@ -38,7 +38,7 @@ export function NewGroup({ onClose }) {
         <${Field} label="Name" name="name" maxlength="100" />
         <fieldset class="many">
           <legend>Members</legend>
-          ${!people.length && html`<${Empty}>People whom you talked with appear here.<//>`}
+          ${!people.length && html`<${Empty}>People whom you have messaged appear here.<//>`}
           ${people.map((id) => html`
             <label key=${id}><input type="checkbox" name="member_ids" value=${id} />
               ${" "}${nameOf(id)}</label>`)}
@@ -91,8 +91,8 @@ function Tools({ chat, id }) {
   return html`
     <span class="actions">
       <${Do} action=${setRole} aria-label=${owner
-        ? `Make ${whom} a member again` : `Make ${whom} an owner`}>
-        ${owner ? "Member again" : "Make owner"}<//>
+        ? `Make ${whom} a regular member` : `Make ${whom} an owner`}>
+        ${owner ? "Make regular member" : "Make owner"}<//>
       ${id !== myId() && html`<${Do} action=${remove}
         aria-label=${`Remove ${whom}`}>Remove<//>`}
     </span>`;

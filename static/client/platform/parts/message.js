@@ -61,14 +61,14 @@ function Foot({ message, chat, pinned }) {
       <time datetime=${message.sent_at}>${moment(message.sent_at)}</time>
       ${message.edited_at && shown && html`<span>edited</span>`}
       ${shown && html`<button type="button" class="plain"
-        onClick=${() => (answering.value = message)}>Answer</button>`}
+        onClick=${() => (answering.value = message)}>Reply</button>`}
       ${shown && !mine && message.sender_id && html`<button type="button" class="plain"
         onClick=${() => (flagging.value = true)}>Flag</button>`}
       ${mine && html`<span data-test="mark">${reached(message, chat)}</span>`}
       ${mine && (message.kind === "text" || message.kind === "media") && html`
         ${shown && html`<button type="button" class="plain"
           onClick=${() => (editing.value = true)}>Edit</button>`}
-        <${Do} class="plain" action=${remove}>Delete for all<//>`}
+        <${Do} class="plain" action=${remove}>Delete for everyone<//>`}
       <${More} message=${message} chat=${chat} pinned=${pinned} />
       ${flagging.value && html`
         <${Flag} message_id=${message.id} onClose=${() => (flagging.value = false)} />`}

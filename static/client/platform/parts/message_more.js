@@ -16,7 +16,7 @@ import { mayPin, pin } from "./pinned.js";
 /** @param {{title: string, receipts: Receipt[]}} props */
 const Told = ({ title, receipts }) => html`
   <h3>${title}</h3>
-  ${!receipts.length && html`<${Empty}>Nobody yet<//>`}
+  ${!receipts.length && html`<${Empty}>No one yet<//>`}
   <ul class="list">${receipts.map(({ user_id, at }) => html`
     <li key=${user_id} data-test="receipt"><${Name} id=${user_id} />
       ${at && html`<time class="quiet" datetime=${at}>${moment(at)}</time>`}</li>`)}</ul>`;

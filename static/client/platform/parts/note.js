@@ -18,7 +18,7 @@ const WORDS = {
   picture_changed: ({ by }) => `${by} changed the picture`,
   role_changed: ({ by, whom, self, data }) => {
     if (data.role === "owner") return `${by} made ${whom} an owner`;
-    return self ? `${by} gave up owning the group` : `${by} made ${whom} a member again`;
+    return self ? `${by} gave up being an owner` : `${by} made ${whom} a regular member`;
   },
 };
 
@@ -29,7 +29,7 @@ const whomOf = (id) => (id === me.value?.id ? "you" : nameOf(id));
 function noteWords({ card, sender_id, text }) {
   const say = card && own(WORDS, card.kind);
   if (!say) return text;
-  const by = sender_id ? nameOf(sender_id) : "Somebody";
+  const by = sender_id ? nameOf(sender_id) : "Someone";
   const self = sender_id === card.id;
   return say({ by, whom: whomOf(card.id), self, data: told(card.data) });
 }

@@ -50,20 +50,20 @@ function Proof({ onProved, onClose }) {
   };
   const providers = methods?.identities.map(({ provider }) => provider) ?? [];
   return html`
-    <${Dialog} title="Is it you?" onClose=${onClose}>
+    <${Dialog} title="Confirm your identity" onClose=${onClose}>
       ${methods?.password && !mailed.value && html`
-        <${Form} submit="Continue" onSubmit=${prove} label="Prove by password">
+        <${Form} submit="Continue" onSubmit=${prove} label="Confirm with password">
           <${Field} label="Your password" name="password" type="password"
             autocomplete="current-password" />
         <//>`}
       ${mailed.value
         ? html`
           <p role="status">We sent you a pincode.</p>
-          <${Form} submit="Continue" onSubmit=${prove} label="Prove by pincode">
+          <${Form} submit="Continue" onSubmit=${prove} label="Confirm with pincode">
             <${Field} label="Pincode" name="pincode" inputmode="numeric" pattern="[0-9]{6}"
               autocomplete="one-time-code" />
           <//>`
         : html`<p><${Do} action=${mail}>Send me a pincode<//></p>`}
-      <${Providers} purpose="prove" verb="Prove by" only=${providers} />
+      <${Providers} purpose="prove" verb="Confirm with" only=${providers} />
     <//>`;
 }

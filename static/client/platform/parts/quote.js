@@ -11,8 +11,8 @@ const LENGTH = 120;
 
 /** @param {Message} message */
 export function excerpt({ deleted, hidden, text, media, card }) {
-  if (deleted) return "a message that was deleted";
-  if (hidden) return "a message that is hidden";
+  if (deleted) return "a deleted message";
+  if (hidden) return "a hidden message";
   const said = text || media?.name || card?.kind || "";
   return said.length > LENGTH ? `${said.slice(0, LENGTH)} …` : said;
 }

@@ -63,9 +63,9 @@ export function Search() {
       <${Field} label="Search in messages" name="text" type="search" maxlength="200" />
     <//>
     ${found.value && html`
-      <section aria-label="What was found">
+      <section aria-label="Search results">
         <div class="actions" role="status">
-          ${!hits.length && !found.value.next && html`<${Empty}>Nothing was found.<//>`}</div>
+          ${!hits.length && !found.value.next && html`<${Empty}>No messages found.<//>`}</div>
         <ul class="cards">${hits.map((message) => html`
           <${Hit} key=${message.id} message=${message} wanted=${wanted.value} />`)}</ul>
         ${found.value.next && html`<p><${Do} action=${more}>Show more<//></p>`}
