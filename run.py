@@ -96,7 +96,7 @@ def main(ctx: click.Context) -> None:
 
 @main.command(name="serve")
 def start() -> None:
-    """Serve until a signal: SIGTERM drains first (a second one does not), SIGINT stops at once."""
+    """Run the server. SIGTERM drains clients before the stop; SIGINT stops at once."""
     settings = settings_or_exit()
 
     async def run() -> None:
@@ -147,22 +147,22 @@ def or_exit(work: Callable[[App], Awaitable[Any]]) -> Any:
 @click.argument("email")
 @click.argument("role", type=OperatorsRole())
 def grant(email: str, role: str) -> None:
-    """Give EMAIL a ROLE."""
+    """Grant ROLE to the user with the address EMAIL."""
     if not once(lambda app: operator.grant(app, email, role)):
-        click.echo(f"parley: nobody has the address {email}", err=True)
+        click.echo(f"parley: no user has the address {email}", err=True)
         sys.exit(1)
-    click.echo(f"{email} is {role} now")
+    click.echo(f"{email} now has the role {role}")
 
 
 @main.command()
 @click.argument("email")
 @click.argument("role", type=OperatorsRole())
 def revoke(email: str, role: str) -> None:
-    """Take a ROLE away from EMAIL."""
+    """Revoke ROLE from the user with the address EMAIL."""
     if not once(lambda app: operator.revoke(app, email, role)):
-        click.echo(f"parley: nobody has the address {email}", err=True)
+        click.echo(f"parley: no user has the address {email}", err=True)
         sys.exit(1)
-    click.echo(f"{email} is not {role} now")
+    click.echo(f"{email} no longer has the role {role}")
 
 
 @main.command()
@@ -170,9 +170,9 @@ def revoke(email: str, role: str) -> None:
 @click.argument("consumer", default="")
 @click.argument("order_key", default="")
 def parked(action: str, consumer: str, order_key: str) -> None:
-    """List deliveries that gave up, and what nobody serves.
+    """List parked deliveries, and deliveries of unknown consumers.
 
-    retry or skip those of CONSUMER ORDER_KEY; purge all of a CONSUMER that nobody serves.
+    retry or skip those of CONSUMER ORDER_KEY; purge all of an unknown CONSUMER.
     """
     if action == "list":
         list_parked()
@@ -191,20 +191,20 @@ def list_parked() -> None:
         click.echo(f"{one.consumer} {one.order_key} {one.attempts} attempts {one.error}")
     for left in once(operator.list_unserved):
         since = f"since {left.served_at:%Y-%m-%d %H:%M} UTC" if left.served_at else "here"
-        click.echo(f"{left.consumer} {left.deliveries} deliveries that nobody serves {since}")
+        click.echo(f"{left.consumer} {left.deliveries} deliveries of an unknown consumer {since}")
 
 
 @main.command()
 @click.argument("consumer")
 def rebuild(consumer: str) -> None:
-    """Let CONSUMER hear anew what was before it; a running server does it, page by page."""
+    """Rebuild CONSUMER from past events or its domain's tables, in the running server."""
     or_exit(lambda app: operator.rebuild(app, consumer))
-    click.echo(f"{consumer} is being rebuilt; the server's log shows how far it is")
+    click.echo(f"{consumer} is being rebuilt; the server logs the progress")
 
 
 @main.command()
 def demo() -> None:
-    """Fill an empty database with a believable small world."""
+    """Fill an empty database with demo data."""
     settings = settings_or_exit()
     try:
         with known_schema():
@@ -213,15 +213,23 @@ def demo() -> None:
         click.echo("parley: the database is not empty; the demo changed nothing", err=True)
         sys.exit(1)
     except NotServed:
-        click.echo("parley: no system that is on has a demo", err=True)
+        click.echo("parley: none of the enabled systems has demo data", err=True)
         sys.exit(1)
 
 
 @main.command()
 @click.option("--users", type=click.IntRange(1), required=True, help="how many users")
-@click.option("--conversations", type=click.IntRange(1), required=True, help="user i is in i mod R")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="token<TAB>conversation"
+    "--conversations",
+    type=click.IntRange(1),
+    required=True,
+    help="user i joins conversation i mod this",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="file for the lines token<TAB>conversation",
 )
 def fixture(users: int, conversations: int, out: Path) -> None:
     """Make users with tokens and conversations, for load tests."""
@@ -234,10 +242,10 @@ def tell(text: str) -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--overwrite", is_flag=True, help="replace a file that exists")
-@click.option("--files-only", is_flag=True, help="uploaded files without the database")
+@click.option("--overwrite", is_flag=True, help="replace an existing file")
+@click.option("--files-only", is_flag=True, help="back up the uploaded files without the database")
 def backup(file: Path, overwrite: bool, files_only: bool) -> None:
-    """Write the database and the uploaded files to FILE, also while the server serves."""
+    """Back up the database and uploaded files to FILE; the server may be running."""
     settings = settings_or_exit()
     with refusing("back up"):
         click.echo(
@@ -247,10 +255,12 @@ def backup(file: Path, overwrite: bool, files_only: bool) -> None:
 
 @main.command(name="restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--replace", is_flag=True, help="delete the database and the files that are there")
-@click.option("--other-secret", is_flag=True, help="though the backup's secret is another one")
+@click.option("--replace", is_flag=True, help="delete the existing database and files")
+@click.option(
+    "--other-secret", is_flag=True, help="accept a backup that was made with another secret"
+)
 def restore_backup(file: Path, replace: bool, other_secret: bool) -> None:
-    """Restore FILE while no server runs; every client then fetches afresh."""
+    """Restore the backup FILE; stop the server first. Clients then reload their state."""
     settings = settings_or_exit()
     with refusing("restore"):
         click.echo(restore(settings, file, replace=replace, other_secret=other_secret, tell=tell))
@@ -258,13 +268,13 @@ def restore_backup(file: Path, replace: bool, other_secret: bool) -> None:
 
 @main.command(name="renew-epoch")
 def renew_epoch() -> None:
-    """After restoring a backup: let every client fetch afresh."""
+    """Make every client reload its state, after you restored a backup."""
     once(lambda app: operator.renew(app, str(uuid.uuid4())))
 
 
 @main.command()
 def catalog() -> None:
-    """Write the client's types and tables and docs/DOMAINS.md from what domains declare."""
+    """Generate the client's types and tables and docs/DOMAINS.md."""
     for path, text in Catalog(load_domains(SYSTEMS)).files().items():
         (Path(__file__).parent / path).write_text(text)
 

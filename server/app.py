@@ -360,7 +360,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FolderInUse(f"another instance serves from {folder}") from None
+            raise FolderInUse(f"another instance already uses {folder}") from None
         yield
 
 

@@ -96,13 +96,13 @@ def check_text(variable: str, text: str) -> None:
     A secret may end with a line break, as files do.
     """
     if not text.strip():
-        raise ValueError("it is blank; leave it out for the default")
+        raise ValueError("it is blank; unset it to use the default")
     if "SECRET" in variable:
         return
     if text != text.strip():
         raise ValueError("it begins or ends with a space or a line break")
     if not text.isprintable():
-        raise ValueError("it has a control character in it")
+        raise ValueError("it contains a control character")
 
 
 def check_number(variable: str, number: float) -> None:
@@ -116,7 +116,7 @@ def split_list(text: str) -> tuple[str, ...]:
     """The parts of a list with commas; raises ValueError when there are none."""
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
     if not parts:
-        raise ValueError("it lists nothing; leave it out for the default")
+        raise ValueError("the list is empty; unset it to use the default")
     return parts
 
 
@@ -128,17 +128,17 @@ def check_names(text: str) -> None:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("the JSON has a name twice in one object")
+        raise ValueError("the JSON has a duplicate name in one object")
     return members
 
 
 def fault_of(database_url: str, files_url: str, mail_from: str) -> str | None:
     """What is missing in an address that only looks whole; None when nothing is."""
     if database_url in ("sqlite:///", "sqlite:///:memory:"):
-        return "PARLEY_DATABASE_URL names no file after sqlite:///, and memory keeps nothing"
+        return "PARLEY_DATABASE_URL must name a file after sqlite:///, not :memory:"
     if files_url == "s3://":
-        return "PARLEY_FILES_URL names no bucket after s3://"
+        return "PARLEY_FILES_URL must name a bucket after s3://"
     local, _, host = parseaddr(mail_from)[1].rpartition("@")
     if not local or not host:
-        return "PARLEY_MAIL_FROM has no address: name@host, or Name <name@host>"
+        return "PARLEY_MAIL_FROM needs an address: name@host, or Name <name@host>"
     return None

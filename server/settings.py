@@ -45,98 +45,119 @@ class Environment(msgspec.Struct, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on")] = 8000
     data_dir: Annotated[
         str,
-        Meta(description="folder of the database, mail and secret, and of exports on their way"),
+        Meta(description="folder for the database, mails, the secret and unfinished exports"),
     ] = "var"
     database_url: Annotated[
         str, Meta(description="sqlite:///FILE or postgresql://… (default: SQLite in the data dir)")
     ] = ""
-    redis_url: Annotated[str, Meta(description="Redis that joins instances")] = ""
+    redis_url: Annotated[str, Meta(description="Redis that connects the instances")] = ""
     systems: Annotated[
-        tuple[str, ...], Meta(description="systems beside the platform, with commas; empty: none")
+        tuple[str, ...],
+        Meta(description="systems besides the platform, comma-separated; empty: none"),
     ] = ("all",)
     mail_url: Annotated[
         str,
         Meta(
-            description="file: (into <data>/mail), file:FOLDER, smtp://user:pass@host:port (with "
-            "STARTTLS; ?tls=opportunistic for a relay without), or smtps://"
+            description="file: (in <data>/mail), file:FOLDER, smtp://user:pass@host:port (with "
+            "STARTTLS; ?tls=opportunistic for a relay without it), or smtps://"
         ),
     ] = "file:"
     files_url: Annotated[
-        str, Meta(description="file: (into <data>/files), file:FOLDER, or s3://BUCKET")
+        str, Meta(description="file: (in <data>/files), file:FOLDER, or s3://BUCKET")
     ] = "file:"
     s3_endpoint: Annotated[
-        str, Meta(description="where S3 is (default: Amazon's of the region)")
+        str, Meta(description="S3 endpoint (default: Amazon's, in the region)")
     ] = ""
     s3_region: Annotated[str, Meta(description="region of the bucket")] = "us-east-1"
-    s3_key_id: Annotated[str, Meta(description="access key (default: the machine's own)")] = ""
-    s3_secret: Annotated[str, Meta(description="its secret")] = ""
+    s3_key_id: Annotated[
+        str, Meta(description="access key (default: the machine's credentials)")
+    ] = ""
+    s3_secret: Annotated[str, Meta(description="secret of the access key")] = ""
     mail_from: Annotated[str, Meta(description="sender of mails")] = "Parley <parley@localhost>"
     secret: Annotated[
-        str, Meta(description="server's secret, 32 characters or more (default: made and kept)")
+        str, Meta(description="server secret, 32 characters or more (default: generated)")
     ] = ""
     limits: Annotated[
-        Literal["default", "off"], Meta(description="off lifts the rates, for load tests")
+        Literal["default", "off"], Meta(description="off disables rate limits, for load tests")
     ] = "default"
-    log: Annotated[Literal["text", "json"], Meta(description="how logs are written")] = "text"
+    log: Annotated[Literal["text", "json"], Meta(description="log format")] = "text"
     origins: Annotated[
-        tuple[str, ...], Meta(description="other web origins that may connect, with commas")
+        tuple[str, ...], Meta(description="other web origins that may connect, comma-separated")
     ] = ()
     trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description="networks whose X-Forwarded-For counts, with commas")
+        tuple[str, ...],
+        Meta(description="networks whose X-Forwarded-For is trusted, comma-separated"),
     ] = ()
     oauth_providers: Annotated[
         dict[ProviderName, ProviderSettings],
-        Meta(description="google, apple, facebook and others to sign in with, as JSON (README)"),
+        Meta(description="google, apple, facebook and other sign-in providers, as JSON (README)"),
     ] = msgspec.field(default_factory=dict)
     places_file: Annotated[
-        str, Meta(description="a MaxMind database (.mmdb) that tells where addresses are")
+        str, Meta(description="MaxMind database (.mmdb) that locates IP addresses")
     ] = ""
     connections_max: Annotated[
-        int, Meta(ge=0, description="open connections (default: what open files allow)")
+        int, Meta(ge=0, description="open connections in total (default: from the file limit)")
     ] = 0
     connections_per_address: Annotated[
-        int, Meta(ge=1, description="open connections of an address")
+        int, Meta(ge=1, description="open connections per address")
     ] = 2_000
     visitors_per_address: Annotated[
-        int, Meta(ge=1, description="of them, those on which nobody is signed in")
+        int, Meta(ge=1, description="open connections of visitors, per address")
     ] = 400
-    requests_burst: Annotated[int, Meta(ge=1, description="HTTP requests at once, an address")] = (
+    requests_burst: Annotated[int, Meta(ge=1, description="HTTP requests at once, per address")] = (
         10_000
     )
-    requests_per_s: Annotated[float, Meta(gt=0, description="HTTP requests a second after")] = 300
+    requests_per_s: Annotated[
+        float, Meta(gt=0, description="HTTP requests per second after the burst")
+    ] = 300
     entries_burst: Annotated[
-        int, Meta(ge=1, description="namespaces entered at once, a connection")
+        int, Meta(ge=1, description="namespaces entered at once, per connection")
     ] = 60
-    entries_per_s: Annotated[float, Meta(gt=0, description="namespaces a second after")] = 10
-    frames_burst: Annotated[int, Meta(ge=1, description="frames read at once, a connection")] = (
+    entries_per_s: Annotated[
+        float, Meta(gt=0, description="namespaces per second after the burst")
+    ] = 10
+    frames_burst: Annotated[int, Meta(ge=1, description="frames read at once, per connection")] = (
         3_000
     )
-    frames_per_s: Annotated[float, Meta(gt=0, description="frames read a second after")] = 500
-    decoding_burst: Annotated[
-        int, Meta(ge=1, description="seconds of decoding files at once, a person")
-    ] = 30
-    decoding_per_s: Annotated[float, Meta(gt=0, description="seconds of it a second after")] = 0.25
-    replays_burst: Annotated[
-        int, Meta(ge=1, description="missed events replayed at once, a person")
-    ] = 20_000
-    replays_per_s: Annotated[float, Meta(gt=0, description="replayed events a second after")] = (
-        1_000
+    frames_per_s: Annotated[float, Meta(gt=0, description="frames per second after the burst")] = (
+        500
     )
-    work_burst: Annotated[
-        int, Meta(ge=1, description="units of work of commands at once, a person (PROTOCOL.md)")
-    ] = 400
-    work_per_s: Annotated[float, Meta(gt=0, description="units of work a second after")] = 40
-    connections_per_s: Annotated[
-        int, Meta(ge=1, description="connections a second, an address")
+    decoding_burst: Annotated[
+        int, Meta(ge=1, description="seconds of file decoding at once, per user")
     ] = 30
-    sockets_per_person: Annotated[int, Meta(ge=1, description="connections of one person")] = 16
-    replay_stream_max: Annotated[int, Meta(ge=0, description="events replayed in a stream")] = 1_000
-    replay_connection_max: Annotated[int, Meta(ge=0, description="and to a connection")] = 10_000
+    decoding_per_s: Annotated[
+        float, Meta(gt=0, description="decoding seconds per second after the burst")
+    ] = 0.25
+    replays_burst: Annotated[
+        int, Meta(ge=1, description="missed events replayed at once, per user")
+    ] = 20_000
+    replays_per_s: Annotated[
+        float, Meta(gt=0, description="replayed events per second after the burst")
+    ] = 1_000
+    work_burst: Annotated[
+        int, Meta(ge=1, description="work units of commands at once, per user (PROTOCOL.md)")
+    ] = 400
+    work_per_s: Annotated[
+        float, Meta(gt=0, description="work units per second after the burst")
+    ] = 40
+    connections_per_s: Annotated[
+        int, Meta(ge=1, description="connections per second, per address")
+    ] = 30
+    sockets_per_person: Annotated[int, Meta(ge=1, description="open connections per user")] = 16
+    replay_stream_max: Annotated[int, Meta(ge=0, description="replayed events per stream")] = 1_000
+    replay_connection_max: Annotated[
+        int, Meta(ge=0, description="replayed events per connection")
+    ] = 10_000
     drain_s: Annotated[
-        float, Meta(ge=0, le=3600, description="clients move to other instances within it")
+        float,
+        Meta(ge=0, le=3600, description="time for clients to move to other instances at a stop"),
     ] = 10
-    consumer_tries: Annotated[int, Meta(ge=1, description="attempts before a delivery parks")] = 8
-    consumer_backoff_s: Annotated[float, Meta(gt=0, description="first pause of a consumer")] = 0.5
+    consumer_tries: Annotated[
+        int, Meta(ge=1, description="attempts before a delivery is parked")
+    ] = 8
+    consumer_backoff_s: Annotated[
+        float, Meta(gt=0, description="delay before a consumer's first retry")
+    ] = 0.5
 
 
 class Settings:
@@ -172,7 +193,7 @@ class Settings:
             _make_secret(file)
         secret = file.read_text().strip()
         if len(secret) < SECRET_LENGTH_MIN:
-            raise WrongSetting(f"{file} is damaged: it holds no secret; restore it or remove it")
+            raise WrongSetting(f"{file} is damaged: it contains no secret; restore it or remove it")
         return secret
 
     def mail_folder(self) -> Path | None:
@@ -275,9 +296,9 @@ def _public_origin(url: str) -> str:
     parts = urlsplit(url)
     origin = origin_of(f"{parts.scheme}://{parts.netloc}")
     if origin is None or parts.scheme not in ("http", "https"):
-        raise WrongSetting("PARLEY_PUBLIC_URL begins with http:// or https:// and a host name")
+        raise WrongSetting("PARLEY_PUBLIC_URL must begin with http:// or https:// and a host name")
     if parts.query or parts.fragment:
-        raise WrongSetting("PARLEY_PUBLIC_URL ends with a host name, a port or a path")
+        raise WrongSetting("PARLEY_PUBLIC_URL must not have a query or a fragment")
     return origin
 
 
@@ -285,7 +306,7 @@ def _listed(origins: tuple[str, ...]) -> list[str]:
     normal = [origin_of(text) for text in origins]
     if None in normal:
         wrong = origins[normal.index(None)]
-        raise WrongSetting(f"PARLEY_ORIGINS: {wrong!r} is no origin (scheme://host or …:port)")
+        raise WrongSetting(f"PARLEY_ORIGINS: {wrong!r} is not an origin (scheme://host or …:port)")
     return [origin for origin in normal if origin is not None]
 
 
@@ -320,18 +341,18 @@ def _check(settings: Settings) -> None:
     if environment.database_url:
         _check_database_address(environment.database_url)
     if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
-        raise WrongSetting("PARLEY_MAIL_URL begins with file:, smtp:// or smtps://")
+        raise WrongSetting("PARLEY_MAIL_URL must begin with file:, smtp:// or smtps://")
     if not environment.mail_url.startswith("file:"):
         _check_mail_server(environment.mail_url)
     if not environment.files_url.startswith(("file:", "s3://")):
-        raise WrongSetting("PARLEY_FILES_URL begins with file: or s3://")
+        raise WrongSetting("PARLEY_FILES_URL must begin with file: or s3://")
     if environment.redis_url and not settings.database_url.startswith("postgresql"):
-        raise WrongSetting("PARLEY_REDIS_URL joins instances, which need PostgreSQL")
+        raise WrongSetting("PARLEY_REDIS_URL is for several instances, which need PostgreSQL")
     if environment.redis_url and not environment.redis_url.startswith(REDIS_SCHEMES):
-        raise WrongSetting("PARLEY_REDIS_URL begins with redis:// or rediss://")
+        raise WrongSetting("PARLEY_REDIS_URL must begin with redis:// or rediss://")
     if environment.places_file and not Path(environment.places_file).is_file():
-        raise WrongSetting("PARLEY_PLACES_FILE names no file")
+        raise WrongSetting("PARLEY_PLACES_FILE: the file does not exist")
     if settings.shared and not environment.secret:
-        raise WrongSetting("PARLEY_SECRET must be given with PostgreSQL or Redis (all share it)")
+        raise WrongSetting("PARLEY_SECRET is required with PostgreSQL or Redis: instances share it")
     if environment.secret and len(environment.secret.strip()) < SECRET_LENGTH_MIN:
-        raise WrongSetting(f"PARLEY_SECRET needs {SECRET_LENGTH_MIN} characters or more")
+        raise WrongSetting(f"PARLEY_SECRET needs at least {SECRET_LENGTH_MIN} characters")

@@ -20,7 +20,7 @@ def served_systems(named: Iterable[str]) -> frozenset[str]:
     unknown = names - {ALL, *SYSTEMS}
     if unknown:
         known = ", ".join(system for system in SYSTEMS if system != PLATFORM)
-        raise ValueError(f"{min(unknown)!r} is no system; there are {known}")
+        raise ValueError(f"{min(unknown)!r} is not a system; the systems are {known}")
     return frozenset(SYSTEMS if ALL in names else {PLATFORM, *names})
 
 

@@ -76,10 +76,10 @@ class Rate:
 
 def _kind_of(size: str, rate: Rate) -> Any:
     """The type, bounds and description of one setting of a rate."""
-    whose = "an address" if rate.of == "address" else "a person"
+    whose = "per address" if rate.of == "address" else "per user"
     if size == "per_s":
-        return Annotated[float, Meta(gt=0, description=f"{rate.counts} a second after")]
-    span = "at once" if size == "burst" else "a minute"
+        return Annotated[float, Meta(gt=0, description=f"{rate.counts} per second after the burst")]
+    span = "at once" if size == "burst" else "per minute"
     return Annotated[int, Meta(ge=1, description=f"{rate.counts} {span}, {whose}")]
 
 

@@ -17,15 +17,17 @@ class KitRules(msgspec.Struct, frozen=True):
     """What the kernel goes by."""
 
     presence_grace_s: Annotated[
-        float, Meta(ge=0, description="offline this long after the last device left")
+        float, Meta(ge=0, description="time from the last disconnect until a user is offline")
     ] = 10.0
-    answers_kept_days: Annotated[int, Meta(ge=1, description="how long request ids count")] = 30
+    answers_kept_days: Annotated[
+        int, Meta(ge=1, description="how long request ids are remembered")
+    ] = 30
     events_kept_days: Annotated[int, Meta(ge=1, description="how far back a replay can go")] = 7
     unserved_kept_days: Annotated[
-        int, Meta(ge=1, description="how long deliveries are kept that no instance serves")
+        int, Meta(ge=1, description="how long deliveries of unknown consumers are kept")
     ] = 30
     public_url: Annotated[
-        str, Meta(description="where people reach this server: links, and whose pages may connect")
+        str, Meta(description="public address of this server, for links and allowed origins")
     ] = "http://localhost:8000"
 
 

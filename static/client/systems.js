@@ -53,7 +53,9 @@ export function checkNames(names, parts) {
     for (const [at, part] of parts.entries()) {
       for (const name of Object.keys(part[kind] ?? {})) {
         const owner = owners.get(name);
-        if (owner) throw new Error(`${owner} and ${names[at]} both have "${name}" in their ${kind}`);
+        if (owner) {
+          throw new Error(`${owner} and ${names[at]} both have "${name}" in their ${kind}`);
+        }
         owners.set(name, names[at]);
       }
     }

@@ -18,6 +18,7 @@ test("two pages of one name are refused, and so are two cards", () => {
 });
 
 test("a page and a card may have one name", () => {
-  const parts = [{ pages: { constructor: bell } }, { pages: { bells: bell }, cards: { bells: bell } }];
+  const shop = { pages: { constructor: bell } };
+  const parts = [shop, { pages: { bells: bell }, cards: { bells: bell } }];
   checkNames(["shop", "platform"], parts);
 });

@@ -95,9 +95,9 @@ def test_a_rate_that_is_like_another_one_has_its_size():
 def test_the_settings_of_a_rate_are_listed_with_what_they_are_for():
     lines = [describe(one) for one in list_settings(with_bells(RINGS, KNOCKS))]
     shown = {line.split()[0]: line.split(None, 1)[1] for line in lines}
-    assert shown["PARLEY_RINGS_BURST"] == "bells rung at once, a person [50]"
-    assert shown["PARLEY_RINGS_PER_S"] == "bells rung a second after [4]"
-    assert shown["PARLEY_KNOCKS_PER_MINUTE"] == "doors knocked at a minute, an address [30]"
+    assert shown["PARLEY_RINGS_BURST"] == "bells rung at once, per user [50]"
+    assert shown["PARLEY_RINGS_PER_S"] == "bells rung per second after the burst [4]"
+    assert shown["PARLEY_KNOCKS_PER_MINUTE"] == "doors knocked at per minute, per address [30]"
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "many", "1e30"])

@@ -9,5 +9,5 @@ from msgspec import Meta
 class AvailabilityRules(msgspec.Struct, frozen=True):
     """Blocks that are made ahead, and offers of the waiting list."""
 
-    weeks_ahead: Annotated[int, Meta(ge=1, le=26, description="weeks of blocks made ahead")] = 4
-    offer_s: Annotated[int, Meta(ge=1, description="how long a waiting-list offer stands")] = 900
+    weeks_ahead: Annotated[int, Meta(ge=1, le=26, description="weeks of blocks created ahead")] = 4
+    offer_s: Annotated[int, Meta(ge=1, description="how long a waiting-list offer is valid")] = 900

@@ -12,4 +12,6 @@ class BookingRules(msgspec.Struct, frozen=True):
     request_hold_s: Annotated[int, Meta(ge=1, description="how long a request holds a place")] = (
         86_400
     )
-    instant_hold_s: Annotated[int, Meta(ge=1, description="how long a request_now waits")] = 120
+    instant_hold_s: Annotated[
+        int, Meta(ge=1, description="how long a request_now waits for an answer")
+    ] = 120

@@ -10,5 +10,5 @@ class ConsultantRules(msgspec.Struct, frozen=True):
     """How consultants begin."""
 
     consultants_start_active: Annotated[
-        bool, Meta(description="whether become ends in active (else pending)")
+        bool, Meta(description="whether new consultants are active at once, not pending")
     ] = True

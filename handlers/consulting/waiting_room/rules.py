@@ -10,9 +10,11 @@ class WaitingRoomRules(msgspec.Struct, frozen=True):
     """When waiting rooms open, and how long places are kept."""
 
     waiting_room_opens_s: Annotated[
-        int, Meta(ge=0, description="how long before its block a waiting room opens")
+        int, Meta(ge=0, description="how long before the block its waiting room opens")
     ] = 900
-    place_kept_s: Annotated[int, Meta(ge=1, description="how long a lost place is kept")] = 60
+    place_kept_s: Annotated[
+        int, Meta(ge=1, description="how long a disconnected student keeps a place")
+    ] = 60
     usual_call_s: Annotated[
-        int, Meta(ge=1, description="a call's length for the ETA before any has finished")
+        int, Meta(ge=1, description="assumed call duration for the first ETA")
     ] = 600

@@ -9,20 +9,22 @@ from msgspec import Meta
 class AuthRules(msgspec.Struct, frozen=True):
     """Passwords, tokens, sessions and known devices."""
 
-    password_length_min: Annotated[int, Meta(ge=8, le=64, description="shortest password")] = 8
-    access_token_life_s: Annotated[int, Meta(ge=5, description="life of an access token")] = 900
-    refresh_token_life_days: Annotated[int, Meta(ge=1, description="life of an unused session")] = (
-        60
-    )
+    password_length_min: Annotated[
+        int, Meta(ge=8, le=64, description="minimum password length")
+    ] = 8
+    access_token_life_s: Annotated[int, Meta(ge=5, description="lifetime of an access token")] = 900
+    refresh_token_life_days: Annotated[
+        int, Meta(ge=1, description="lifetime of an unused session")
+    ] = 60
     refresh_repeat_s: Annotated[
-        int, Meta(ge=0, description="how long a spent refresh token repeats its answer")
+        int, Meta(ge=0, description="how long a used refresh token repeats its answer")
     ] = 30
     fresh_proof_s: Annotated[
-        int, Meta(ge=1, description="how long a proof of who one is counts as fresh")
+        int, Meta(ge=1, description="how long a proof of identity counts as fresh")
     ] = 600
     sessions_kept_days: Annotated[
-        int, Meta(ge=1, description="how long one sees from where ended sessions were")
+        int, Meta(ge=1, description="how long the device and place of ended sessions are kept")
     ] = 30
     devices_known_days: Annotated[
-        int, Meta(ge=1, description="how long an unused device stays known to its account")
+        int, Meta(ge=1, description="how long an account recognizes an unused device")
     ] = 180

@@ -10,12 +10,12 @@ class ChatRules(msgspec.Struct, frozen=True):
     """Messages, read marks and groups."""
 
     read_mark_every_s: Annotated[
-        float, Meta(ge=0, description="at most one mark event a person in this time")
+        float, Meta(ge=0, description="minimum interval between a user's read marks")
     ] = 1.0
-    message_edit_s: Annotated[
-        int, Meta(ge=0, description="how long one may edit what one said")
-    ] = 86_400
+    message_edit_s: Annotated[int, Meta(ge=0, description="how long a message can be edited")] = (
+        86_400
+    )
     message_delete_s: Annotated[
-        int, Meta(ge=0, description="how long one may take back what one said")
+        int, Meta(ge=0, description="how long a message can be deleted for everyone")
     ] = 172_800
-    group_members_max: Annotated[int, Meta(ge=2, description="largest group")] = 1_000
+    group_members_max: Annotated[int, Meta(ge=2, description="members per group")] = 1_000

@@ -9,8 +9,11 @@ from msgspec import Meta
 class IdentityRules(msgspec.Struct, frozen=True):
     """Signing in at a provider."""
 
-    oauth_attempt_s: Annotated[int, Meta(ge=1, description="time to sign in at a provider")] = 600
-    oauth_ticket_s: Annotated[int, Meta(ge=1, description="life of a provider's ticket")] = 600
+    oauth_attempt_s: Annotated[
+        int, Meta(ge=1, description="time to complete a sign-in with a provider")
+    ] = 600
+    oauth_ticket_s: Annotated[int, Meta(ge=1, description="lifetime of a sign-in ticket")] = 600
     oauth_redirects: Annotated[
-        tuple[str, ...], Meta(description="apps' own addresses that tickets may go to, with commas")
+        tuple[str, ...],
+        Meta(description="app addresses to which tickets may be sent, comma-separated"),
     ] = ()

@@ -10,5 +10,5 @@ class NotificationRules(msgspec.Struct, frozen=True):
     """How long notifications are kept."""
 
     notifications_kept_days: Annotated[
-        int, Meta(ge=1, description="how long people find what they were told")
+        int, Meta(ge=1, description="how long notifications are kept")
     ] = 365

@@ -9,11 +9,11 @@ from msgspec import Meta
 class PersonalDataRules(msgspec.Struct, frozen=True):
     """Exports of personal data, and the deletion of accounts."""
 
-    exports_per_day: Annotated[int, Meta(ge=1, description="exports a person may ask for")] = 3
+    exports_per_day: Annotated[int, Meta(ge=1, description="exports per user")] = 3
     exports_kept_days: Annotated[int, Meta(ge=1, description="how long an export is kept")] = 7
     export_progress_every_s: Annotated[
-        float, Meta(ge=0, description="at most one event of an export's progress in this time")
+        float, Meta(ge=0, description="minimum interval between progress events of an export")
     ] = 1.0
     deletion_grace_days: Annotated[
-        int, Meta(ge=1, description="how long an account's deletion can be taken back")
+        int, Meta(ge=1, description="how long a user can cancel an account deletion")
     ] = 30

@@ -10,8 +10,8 @@ class PreviewRules(msgspec.Struct, frozen=True):
     """Whether pages behind links are fetched, and how often."""
 
     link_previews: Annotated[
-        bool, Meta(description="whether pages that messages link are fetched and shown")
+        bool, Meta(description="whether to fetch and show previews of linked pages")
     ] = False
     previews_per_minute: Annotated[
-        int, Meta(ge=1, description="such pages a minute, for a person and for a conversation")
+        int, Meta(ge=1, description="previews per minute, per user and per conversation")
     ] = 10

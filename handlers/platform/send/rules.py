@@ -9,7 +9,7 @@ from msgspec import Meta
 class SendRules(msgspec.Struct, frozen=True):
     """Retries of mails."""
 
-    mail_tries: Annotated[int, Meta(ge=1, description="attempts to send a mail")] = 5
-    mail_backoff_s: Annotated[float, Meta(ge=0, description="first pause after a failed mail")] = (
-        2.0
-    )
+    mail_tries: Annotated[int, Meta(ge=1, description="delivery attempts per mail")] = 5
+    mail_backoff_s: Annotated[
+        float, Meta(ge=0, description="delay before the first retry of a mail")
+    ] = 2.0

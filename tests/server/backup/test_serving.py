@@ -140,5 +140,5 @@ async def test_a_folder_that_is_served_from_is_not_restored_into(start, tmp_path
     process = await start("served")
     code, out, err = await run(process.environ, "restore", archive, "--replace")
     assert (code, out) == (1, "")
-    assert err.startswith("parley: cannot restore: another instance serves from ")
+    assert err.startswith("parley: cannot restore: another instance already uses ")
     assert err.count("\n") == 1
