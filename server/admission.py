@@ -9,7 +9,7 @@ from storage.engine.database import StorageUnavailable
 
 
 class TokenMissing(Refusal):
-    """This namespace needs a token."""
+    """This namespace requires a token."""
 
 
 class UnknownNamespace(Refusal):

@@ -105,7 +105,7 @@ class Dispatcher:
     async def _run(self, incoming: Incoming, context: Context) -> Any:
         try:
             if wait_s := self._work.wait_of(incoming.actor, incoming.origin):
-                raise RateLimited("Too much was asked for; wait.", retry_after_s=wait_s)
+                raise RateLimited("Too many requests; wait.", retry_after_s=wait_s)
             command = self._find(incoming)
             authorise(command, incoming.actor)
             request = decode(command, incoming.payload)

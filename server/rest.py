@@ -99,7 +99,7 @@ class Rest:
     ) -> web.StreamResponse:
         """Charge whoever asks for the work that it makes, as for a command."""
         if wait_s := self._work.wait_of(context.actor, context.origin):
-            raise RateLimited("Too much was asked for; wait.", retry_after_s=wait_s)
+            raise RateLimited("Too many requests; wait.", retry_after_s=wait_s)
         try:
             response: web.StreamResponse = await route.run(context, request)
         finally:
@@ -113,7 +113,7 @@ class Rest:
             return
         for origin in request.headers.getall("Origin", []):
             if not self._app.settings.allows_origin(origin, request):
-                raise Forbidden("This page is of another site.")
+                raise Forbidden("This page belongs to another site.")
 
     async def _identify(self, request: web.Request) -> Actor:
         """Whoever the bearer token is of; raises the refusals of a connection."""

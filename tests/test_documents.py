@@ -157,7 +157,7 @@ def test_the_settings_are_named_with_their_defaults() -> None:
 
 
 def test_the_protocol_names_every_rate_with_its_default() -> None:
-    texts = {"burst": "{} at once", "per_s": "{:g} a second after", "per_minute": "{} a minute"}
+    texts = {"burst": "{} at once", "per_s": "then {:g} per second", "per_minute": "{} per minute"}
     declared = [
         (
             rate.name,

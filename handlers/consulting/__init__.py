@@ -1,1 +1,1 @@
-"""Consultations: who offers which hours, who books them, and the calls."""
+"""Consultations: consultants, their hours, bookings, waiting rooms and calls."""

@@ -129,7 +129,7 @@ class View(msgspec.Struct, kw_only=True):
 
 
 class Empty(View):
-    """An answer that says no more than that it was done."""
+    """An empty answer: the command succeeded."""
 
 
 class Money(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -1,4 +1,4 @@
-"""Refusals: the expected noes of commands, each a class with a code."""
+"""Refusals: the expected error answers of commands, each a class with a code."""
 
 import re
 from typing import Any, ClassVar, Self
@@ -9,10 +9,10 @@ _WHAT_MAX, _PATH_MAX = 300, 200
 
 
 class Refusal(Exception):
-    """A no that the caller is told. The code is the class's name, the message its docstring.
+    """An expected error answer. The code is the class's name, the message its docstring.
 
-    A refusal rolls its transaction back, unless `KEEPS` is true (a wrong pincode must count its
-    try) or this one was raised as `refusal.kept()`.
+    A refusal rolls back its transaction, unless `KEEPS` is true (a wrong pincode must count as an
+    attempt) or it was raised as `refusal.kept()`.
     """
 
     CODE: ClassVar[str] = "REFUSED"
@@ -44,7 +44,7 @@ class UnknownCommand(Refusal):
 
 
 class Invalid(Refusal):
-    """The payload is not what this command takes."""
+    """The payload does not match what this command accepts."""
 
     @classmethod
     def of(cls, message: str) -> Self:
@@ -56,31 +56,31 @@ class Invalid(Refusal):
 
 
 class Forbidden(Refusal):
-    """Your role does not allow this command."""
+    """You are not allowed to use this command."""
 
 
 class NotFound(Refusal):
-    """There is no such thing, or it is not yours."""
+    """It does not exist, or you do not have access to it."""
 
 
 class RateLimited(Refusal):
-    """Too many in too short a time."""
+    """Too many requests in a short time."""
 
 
 class TooMany(Refusal):
-    """More at once than there may be."""
+    """The limit for this is reached."""
 
 
 class Conflict(Refusal):
-    """It changed meanwhile, or the request id was used for something else."""
+    """It changed in the meantime, or the request id was already used for another request."""
 
 
 class Unavailable(Refusal):
-    """Not possible right now; try again."""
+    """The server cannot do this right now; try again."""
 
 
 class Internal(Refusal):
-    """Something broke on our side; it has been logged."""
+    """Something went wrong on the server; the error was logged."""
 
 
 ALWAYS_POSSIBLE = (

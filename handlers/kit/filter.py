@@ -12,7 +12,7 @@ from handlers.kit.rules import Rules
 
 
 class TextRefused(Refusal):
-    """Something in it may not be said here."""
+    """The text contains something that the filter does not allow."""
 
 
 class Filter(Protocol):

@@ -83,7 +83,7 @@ class Attempt:
         if found is None:  # freed between the two statements
             raise Held
         if found.payload_hash != self._payload_hash:
-            raise Conflict("This request id was used with another payload.")
+            raise Conflict("This request id was already used with another payload.")
         if found.answer is not None:
             raise Replayed(found.answer)
         is_leased = found.leased_until is not None and found.leased_until > tx.now
@@ -112,7 +112,9 @@ class Attempt:
         until = tx.now + timedelta(seconds=LEASE_S)
         if not keys.lease_claim(tx, self._key, self._holder, until):
             raise Unavailable(
-                "Another attempt has taken this over; ask again.", details=UNKNOWN, retry_after_s=1
+                "Another attempt took over this request; send it again.",
+                details=UNKNOWN,
+                retry_after_s=1,
             )
 
     def release(self, tx: Queries) -> None:
@@ -150,7 +152,7 @@ async def when_free(transact: Callable[[], Awaitable[T]]) -> T:
         except Held:
             if loop.time() + pause_s > deadline:
                 raise Unavailable(
-                    "The same request is still being worked on.", details=UNKNOWN, retry_after_s=1
+                    "The same request is still in progress.", details=UNKNOWN, retry_after_s=1
                 ) from None
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, PAUSE_MAX_S)

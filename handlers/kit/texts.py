@@ -34,12 +34,12 @@ def prose(most: int) -> Meta:
 
 def message(least: int, most: int, pattern: str | None = None) -> Meta:
     """Any characters, since people paste anything: it must never be put into a mail or a title."""
-    return _meta("message", least, most, "What somebody says in a conversation.", pattern)
+    return _meta("message", least, most, "The text of a message.", pattern)
 
 
 def opaque(least: int, most: int) -> Meta:
     """A text that is compared or handed on, and shown to nobody."""
-    return _meta("opaque", least, most, "A text that is compared and never shown.")
+    return _meta("opaque", least, most, "A text that the server compares but never shows.")
 
 
 def checked_prose(text: str) -> str:

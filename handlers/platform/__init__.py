@@ -1,1 +1,1 @@
-"""What every system stands on: accounts, conversations, files, notices and mail."""
+"""The shared platform: accounts, conversations, files, notifications and mail."""

@@ -20,7 +20,7 @@ from server.catalog.vocabulary import (
 
 Json = dict[str, Any]
 DESCRIPTION = """\
-Socket.IO 4 on `/socket.io/`, by websocket or polling; each channel is a namespace.
+Socket.IO 4 on `/socket.io/`, over WebSocket or polling; each channel is a namespace.
 
 - A *received* message is a command: `socket.emit(name, payload, ack)`. Its reply is the one \
 acknowledgement, `{ok: true, data}` or `{ok: false, error}`.
@@ -121,11 +121,11 @@ def command_messages(vocabulary: Vocabulary, command: Command) -> Json:
             "payload": ref(vocabulary, command.request),
         },
         f"{command.name}.done": {
-            "summary": "It was done.",
+            "summary": "The command succeeded.",
             "payload": envelope(ok=True, data=ref(vocabulary, command.view)),
         },
         f"{command.name}.refused": {
-            "summary": "It was refused.",
+            "summary": "The command was refused.",
             "payload": envelope(ok=False, error=error),
         },
     }

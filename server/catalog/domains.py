@@ -12,10 +12,10 @@ HANDLERS = Path(__file__).parents[2] / "handlers"
 HEAD = """\
 # The domains
 
-`make catalog` writes this page from the packages of `handlers/`; do not edit it.
+`make catalog` generates this page from the packages in `handlers/`; do not edit it.
 
-A domain may call the `public.py` of another one inside its own transaction. All other ways between
-domains are events. A domain of another system is named here with its system."""
+A domain may call another domain's `public.py` inside its own transaction. Otherwise, domains
+communicate only by events. The last column names a domain of another system with that system."""
 
 
 def write_domains(registry: Registry) -> str:
@@ -27,7 +27,7 @@ def write_domains(registry: Registry) -> str:
 
 def _table(registry: Registry, system: str) -> str:
     lines = [
-        f"| {system} domain | what it is for | calls inside its transaction |",
+        f"| {system} domain | purpose | calls in its transactions |",
         "|---|---|---|",
     ]
     for domain in registry.domains:

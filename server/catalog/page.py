@@ -114,7 +114,11 @@ class Page:
     def rate(self, command: Command) -> str:
         """A command's rate, in words."""
         rate = self._rate_of(command)
-        texts = {"burst": "{} at once", "per_s": "{:g} a second after", "per_minute": "{} a minute"}
+        texts = {
+            "burst": "{} at once",
+            "per_s": "then {:g} per second",
+            "per_minute": "{} per minute",
+        }
         sizes = [text.format(rate[name]) for name, text in texts.items() if name in rate]
         return f"{rate['name']}: {', '.join(sizes)}" if sizes else rate["name"]
 

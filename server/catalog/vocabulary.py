@@ -42,7 +42,7 @@ TAKEN = (
 
 
 class Meta(Struct):
-    """Where and when a stored event was said: its room, and its number there."""
+    """The room and time of a stored event, and its number in that room."""
 
     room: str
     seq: int
@@ -51,27 +51,27 @@ class Meta(Struct):
 
 
 class EphemeralMeta(Struct):
-    """Where an ephemeral event was said; it has no number."""
+    """The room of an ephemeral event, which has no number."""
 
     room: str
 
 
 class RoomState(Struct):
-    """Where a room stands: its latest number, and whether all since yours was replayed."""
+    """A room's latest number, and whether the server replayed everything after yours."""
 
     seq: int
     recovered: bool
 
 
 class Synced(Struct):
-    """Sent once after a namespace connects and what was missed is replayed."""
+    """Sent once after a namespace connects, when missed events have been replayed."""
 
     epoch: str
     rooms: dict[str, RoomState]
 
 
 class SessionOver(Struct):
-    """The last words on a connection whose session is over."""
+    """The last message on a connection whose session has ended."""
 
     session_id: str
     reason: str

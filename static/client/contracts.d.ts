@@ -87,7 +87,7 @@ export type RoleName = "admin" | "consultant" | "moderator" | "student";
 
 export type Theme = "dark" | "light" | "system";
 
-/** The latest export, when the account is to be deleted, and the number that this reflects. `url` fetches a ready export, for five minutes; it is given with a fresh proof only. */
+/** The latest export and the planned deletion, as of event `seq` of the user's own room. `url` downloads a ready export and is valid for five minutes; it requires a fresh proof. */
 export interface Account {
   export: Export | null;
   url: string | null;
@@ -117,19 +117,19 @@ export interface AnswerBooking {
   version?: number | null;
 }
 
-/** `on` puts it away, else it is taken back. */
+/** `on` archives the conversation; otherwise it is unarchived. */
 export interface Archive {
   request_id?: string;
   conversation_id: string;
   on?: boolean;
 }
 
-/** Ask for a file of all that is kept of oneself. */
+/** Ask for a file with all your personal data. */
 export interface AskExport {
   request_id?: string;
 }
 
-/** One act; of the operator or the server itself without `actor_id`. `user_id` is about whom. */
+/** One action on `user_id`; without `actor_id`, the operator or the server took it. */
 export interface AuditEntry {
   id: string;
   at: string;
@@ -142,7 +142,7 @@ export interface AuditEntry {
   note: string;
 }
 
-/** What was done, the newest first. */
+/** The audit log, the newest entries first. */
 export interface AuditPage {
   entries: AuditEntry[];
   next: string | null;
@@ -156,7 +156,7 @@ export interface AvailableNow {
   available: boolean;
 }
 
-/** `picture_id` is an image that one has uploaded, as everywhere here. */
+/** `picture_id` is the id of an image that you have uploaded. */
 export interface BecomeConsultant {
   request_id?: string;
   about_me: string;
@@ -179,14 +179,14 @@ export interface Block {
   status: "available" | "cancelled" | "full";
 }
 
-/** `on` blocks the person, else they are no longer blocked. */
+/** `on` blocks the user; otherwise the user is unblocked. */
 export interface BlockPerson {
   request_id?: string;
   user_id: string;
   on?: boolean;
 }
 
-/** Whom one has blocked, and the number of one's own room that this reflects. */
+/** The users you have blocked, as of event `seq` of your own room. */
 export interface Blocked {
   user_ids: string[];
   seq: number;
@@ -196,7 +196,7 @@ export interface Blocks {
   blocks: Block[];
 }
 
-/** One booking, with the rate and minimum as they were when it was asked for. */
+/** One booking, with the rate and minimum duration from the time of the request. */
 export interface Booking {
   id: string;
   student_id: string;
@@ -214,14 +214,14 @@ export interface Booking {
   version: number;
 }
 
-/** Bookings, and the number of one's own room that they reflect. */
+/** Bookings, as of event `seq` of the user's own room. */
 export interface BookingPage {
   bookings: Booking[];
   next: string | null;
   seq: number;
 }
 
-/** One call; `talked_s` counts only while both were connected. */
+/** One call; `talked_s` counts only the time when both participants were connected. */
 export interface Call {
   id: string;
   booking_id: string;
@@ -235,14 +235,14 @@ export interface Call {
   talked_s: number;
 }
 
-/** Something of another domain that a message shows, as it is now. */
+/** An object of another domain that a message shows in its current state. */
 export interface Card {
   kind: string;
   id: string;
   data: unknown;
 }
 
-/** A message that was flagged by people, or noticed by the filter (`hit` is what it found). `hidden` is whether the message is. A case is `gone` when its sender took the message back. */
+/** A message that users flagged, or that the filter matched (`hit` is the matched entry). `hidden` is whether the message is hidden. A case is `gone` when the sender deleted the message. */
 export interface Case {
   id: string;
   message_id: string;
@@ -287,7 +287,7 @@ export interface ClearOverride {
   cancel_bookings?: boolean;
 }
 
-/** `ticket` is that of `start`. */
+/** `ticket` is the one that `start` answered. */
 export interface CompleteSignup {
   email: string;
   pincode: string;
@@ -297,12 +297,12 @@ export interface CompleteSignup {
   ticket?: string;
 }
 
-/** `poster_id`: a picture of one's own that this video shows before it plays; it is used up. */
+/** `poster_id` is a picture of yours that a video shows before it plays; it is consumed. */
 export interface CompleteUpload {
   poster_id?: string | null;
 }
 
-/** `pincode` came to the new address, `old_pincode` to the old one; both have one `ticket`. */
+/** `pincode` was sent to the new address, `old_pincode` to the old; they share a `ticket`. */
 export interface ConfirmEmail {
   email: string;
   pincode: string;
@@ -311,7 +311,7 @@ export interface ConfirmEmail {
   request_id?: string;
 }
 
-/** A consultant as anybody sees them; `profile_picture_url` is a path of this server. */
+/** A consultant's public profile; `profile_picture_url` is a path on this server. */
 export interface Consultant {
   id: string;
   first_name: string;
@@ -333,7 +333,7 @@ export interface ConsultantPage {
   next: string | null;
 }
 
-/** One conversation. A group has one owner at least, and maybe a picture, at `/pictures/<picture_id>`. `read` and `delivered` are marks by person up to 32 members; above, they are counts: how many have read (or got) its newest message. */
+/** One conversation. A group has at least one owner. Its picture, if any, is at `/pictures/<picture_id>`. Up to 32 members, `read` and `delivered` map each member to a message number; above that, they count the members who have read (or received) the newest message. */
 export interface Conversation {
   id: string;
   kind: "direct" | "group";
@@ -346,7 +346,7 @@ export interface Conversation {
   delivered: Record<string, number> | number;
 }
 
-/** Conversations, and the number of one's own room that they reflect. */
+/** Conversations, as of event `seq` of the user's own room. */
 export interface ConversationPage {
   conversations: ListedConversation[];
   next: string | null;
@@ -359,14 +359,14 @@ export interface CreateGroup {
   member_ids: string[];
 }
 
-/** One's open call, if there is one, and the number of one's own room that it reflects. */
+/** The user's open call, or null, as of event `seq` of the user's own room. */
 export interface CurrentCall {
   call: Call | null;
   interrupted: boolean;
   seq: number;
 }
 
-/** `version` is of the case as it was looked at. */
+/** `version` is the version of the case that the moderator looked at. */
 export interface DecideCase {
   request_id?: string;
   case_id: string;
@@ -375,7 +375,7 @@ export interface DecideCase {
   note?: string;
 }
 
-/** Have one's account deleted. */
+/** Request the deletion of your account. */
 export interface DeleteAccount {
   request_id?: string;
 }
@@ -390,12 +390,12 @@ export interface DeleteMessage {
   message_id: string;
 }
 
-/** When one's account is to be deleted, if it is. */
+/** When the account will be deleted, or null. */
 export interface Deletion {
   deleted_at: string | null;
 }
 
-/** Who is mentioned stays as it was, unless `mentions` are given. */
+/** Without `mentions`, the mentions stay as they are. */
 export interface EditMessage {
   request_id?: string;
   message_id: string;
@@ -403,7 +403,7 @@ export interface EditMessage {
   mentions?: string[] | null;
 }
 
-/** An answer that says no more than that it was done. */
+/** An empty answer: the command succeeded. */
 export interface Empty {}
 
 export interface EndCall {
@@ -411,7 +411,7 @@ export interface EndCall {
   call_id: string;
 }
 
-/** Sign out everywhere else. */
+/** End all your other sessions. */
 export interface EndOtherSessions {
   request_id?: string;
 }
@@ -426,12 +426,12 @@ export interface EnterRoom {
   booking_id: string;
 }
 
-/** Where an ephemeral event was said; it has no number. */
+/** The room of an ephemeral event, which has no number. */
 export interface EphemeralMeta {
   room: string;
 }
 
-/** An export; `percent` of it is done. A ready one can be fetched until `expires_at`. */
+/** An export; `percent` is its progress. You can download a ready one until `expires_at`. */
 export interface Export {
   id: string;
   status: "preparing" | "ready";
@@ -449,7 +449,7 @@ export interface Failure {
   retry_after_s?: number;
 }
 
-/** `note` says more than the reason does. */
+/** `note` explains the reason. */
 export interface FlagMessage {
   request_id?: string;
   message_id: string;
@@ -457,7 +457,7 @@ export interface FlagMessage {
   note?: string;
 }
 
-/** What a flag says; whose it is nobody is told. */
+/** The content of a flag, without the user who sent it. */
 export interface FlagNote {
   reason: string;
   note: string;
@@ -469,13 +469,13 @@ export interface Forgot {
   device_token?: string;
 }
 
-/** What was found, the newest first; a page of few, or none, need not be the last. */
+/** The matches, the newest first; an incomplete or empty page is not always the last one. */
 export interface Found {
   messages: Message[];
   next: string | null;
 }
 
-/** Ask what is under way with one's account. */
+/** Ask for the state of your account. */
 export interface GetAccount {}
 
 export interface GetBooking {
@@ -506,24 +506,24 @@ export interface GetReceipts {
   message_id: string;
 }
 
-/** Ask for one's own schedule. */
+/** Ask for your own schedule. */
 export interface GetSchedule {}
 
-/** Messages in the order of their numbers, and the head that this reflects. */
+/** Messages in the order of their numbers, as of event `seq` of the conversation. */
 export interface History {
   messages: Message[];
   has_more: boolean;
   seq: number;
 }
 
-/** A STUN or TURN server, as browsers take it. */
+/** A STUN or TURN server, in the form that browsers accept. */
 export interface IceServer {
   urls: string[];
   username?: string;
   credential?: string;
 }
 
-/** A person at another house; `email` is what it said there. */
+/** A user's identity at a provider; `email` is the address that the provider gave. */
 export interface Identity {
   id: string;
   provider: string;
@@ -542,7 +542,7 @@ export interface JoinWaitingList {
   block_id: string;
 }
 
-/** No text is no draft. */
+/** An empty text removes the draft. */
 export interface KeepDraft {
   request_id?: string;
   conversation_id: string;
@@ -569,14 +569,14 @@ export interface LeaveWaitingList {
   block_id: string;
 }
 
-/** Add what a ticket stands for; the ticket was started with a challenge. */
+/** Add the identity of a ticket; the ticket must have been started with a challenge. */
 export interface Link {
   ticket: string;
   verifier: string;
   request_id?: string;
 }
 
-/** What the page behind a message's first link says of itself; `url` is as it was linked. */
+/** The metadata of the page behind a message's first link; `url` is the link as written. */
 export interface LinkPreview {
   url: string;
   title: string;
@@ -589,7 +589,7 @@ export interface ListAudit {
   before?: string | null;
 }
 
-/** Ask whom one has blocked. */
+/** Ask for the users you have blocked. */
 export interface ListBlocked {}
 
 export interface ListBlocks {
@@ -609,14 +609,14 @@ export interface ListConsultants {
   before?: string | null;
 }
 
-/** Those that one did not put away, or (`archived`) those that one did. */
+/** With `archived`, the archived conversations; otherwise the others. */
 export interface ListConversations {
   limit?: number;
   before?: string | null;
   archived?: boolean;
 }
 
-/** Ask how one can sign in. */
+/** Ask for your sign-in methods. */
 export interface ListMethods {}
 
 export interface ListNotifications {
@@ -624,7 +624,7 @@ export interface ListNotifications {
   before?: string | null;
 }
 
-/** Ask what people are called. */
+/** Ask for the names of users. */
 export interface ListPeople {
   user_ids: string[];
 }
@@ -633,19 +633,19 @@ export interface ListPinned {
   conversation_id: string;
 }
 
-/** Ask which providers one can sign in with. */
+/** Ask for the available providers. */
 export interface ListProviders {}
 
-/** The oldest come first: `after` is the `next` of the page before. */
+/** The oldest cases come first; `after` is the `next` of the previous page. */
 export interface ListQueue {
   limit?: number;
   after?: string | null;
 }
 
-/** Ask where one is signed in. */
+/** Ask for your sessions. */
 export interface ListSessions {}
 
-/** Blocks, and the number of the consultant's room that they reflect. */
+/** Blocks, as of event `seq` of the consultant's room. */
 export interface ListedBlocks {
   blocks: Block[];
   seq: number;
@@ -668,7 +668,7 @@ export interface ListedConversation {
   draft: string;
 }
 
-/** `device_token` is that of any session that was opened on this device before. */
+/** `device_token` comes from any earlier session of this user on this device. */
 export interface Login {
   email: string;
   password: string;
@@ -684,10 +684,10 @@ export interface MarkNotificationsRead {
   ids: string[];
 }
 
-/** Ask for one's own user. */
+/** Ask for your own user. */
 export interface Me {}
 
-/** A file that a message shows; `/chat media` tells where it is fetched. */
+/** A file in a message; `/chat media` answers its download links. */
 export interface Media {
   kind: Kind;
   name: string;
@@ -699,13 +699,13 @@ export interface Media {
   thumbnail: boolean;
 }
 
-/** Addresses that are good for five minutes. */
+/** Download links that are valid for five minutes. */
 export interface MediaLinks {
   url: string;
   thumbnail_url: string | null;
 }
 
-/** One message; `seq` is the number of its MESSAGE_SENT. A reply has the id of what it answers and nothing of its text: who may read that asks for it by `get`, and what was taken back is quoted nowhere. A `hidden` one shows nothing of what it says. */
+/** One message; `seq` is the number of its MESSAGE_SENT. A reply contains the id of the original message but not its text, so that a deleted message is not quoted anywhere; members fetch the original with `get`. A `hidden` message has no content. */
 export interface Message {
   id: string;
   conversation_id: string;
@@ -726,7 +726,7 @@ export interface Message {
   hidden: boolean;
 }
 
-/** Where and when a stored event was said: its room, and its number there. */
+/** The room and time of a stored event, and its number in that room. */
 export interface Meta {
   room: string;
   seq: number;
@@ -746,7 +746,7 @@ export interface MoveMark {
   seq: number;
 }
 
-/** `until` is left out to hear of it again. */
+/** Omit `until` to unmute the conversation. */
 export interface Mute {
   request_id?: string;
   conversation_id: string;
@@ -756,7 +756,7 @@ export interface Mute {
 /** A command that takes no fields. */
 export interface Nothing {}
 
-/** Something that a person is told; `link` is a place in the page. `about_id` is who is named in it, if anybody is. */
+/** A notification; `link` is a route of the web page. `about_id` is the user that the text names, or null. */
 export interface Notification {
   id: string;
   kind: string;
@@ -769,7 +769,7 @@ export interface Notification {
   about_id: string | null;
 }
 
-/** Notifications, the unread count, and the number of one's own room that they reflect. */
+/** Notifications and the unread count, as of event `seq` of the user's own room. */
 export interface NotificationPage {
   notifications: Notification[];
   unread: number;
@@ -777,7 +777,7 @@ export interface NotificationPage {
   seq: number;
 }
 
-/** Spend a ticket. `email` and `pincode` where the answer was EMAIL_NEEDED. `pincode_ticket` is the `ticket` of `/signup start`; `device_token` is that of a session before. */
+/** Use a ticket to sign in. After EMAIL_NEEDED, add `email` and `pincode`. `pincode_ticket` is the `ticket` that `/signup start` answered; `device_token` comes from an earlier session on this device. */
 export interface OAuth {
   ticket: string;
   verifier?: string;
@@ -792,7 +792,7 @@ export interface OpenConversation {
   user_id: string;
 }
 
-/** A device that is signed in; `place` is empty where nothing is known of its address. `last_seen_at` may be some minutes behind. */
+/** A session; `place` is empty when the location of its address is not known. `last_seen_at` may be a few minutes old. */
 export interface OpenSession {
   id: string;
   device: string;
@@ -803,7 +803,7 @@ export interface OpenSession {
   current: boolean;
 }
 
-/** A case with its message as it was said, and what the first flags say (up to 100). */
+/** A case with its original message, and the first flags (up to 100). */
 export interface OpenedCase {
   case: Case;
   message: Message;
@@ -822,7 +822,7 @@ export interface OverrideWeek {
   cancel_bookings?: boolean;
 }
 
-/** What one made of a conversation for oneself. */
+/** The user's own settings for a conversation. */
 export interface OwnState {
   conversation_id: string;
   muted_until: string | null;
@@ -830,38 +830,38 @@ export interface OwnState {
   draft: string;
 }
 
-/** Names by user id; people who do not exist are left out. */
+/** Names by user id, without users who do not exist. */
 export interface People {
   people: Record<string, Person>;
 }
 
-/** What a person is called, and their picture: at `/pictures/<picture_id>`. */
+/** A user's name and picture; the picture is at `/pictures/<picture_id>`. */
 export interface Person {
   first_name: string;
   last_name: string;
   picture_id: string | null;
 }
 
-/** `on` pins the message, else it is no longer pinned. */
+/** `on` pins the message; otherwise it is unpinned. */
 export interface Pin {
   request_id?: string;
   message_id: string;
   on?: boolean;
 }
 
-/** How long the pincode lives; the same whether the address is known or not. Send the `ticket` along with the pincode: tries without it may be mixed up with those of others who asked for the same address. */
+/** How long the pincode is valid; the answer is the same for known and unknown addresses. Send the `ticket` together with the pincode. Without it, the server may count your attempts together with those of others who asked for the same address. */
 export interface PincodeSent {
   expires_in_s: number;
   ticket: string;
 }
 
-/** The pinned messages that one may read, the latest pinned first, and the head. */
+/** The pinned messages that the user can read, the latest pin first, as of event `seq`. */
 export interface Pins {
   messages: Message[];
   seq: number;
 }
 
-/** One student's place: `ahead` others come first, in about `eta_s` seconds it is their turn. */
+/** One student's place: `ahead` students come first, and the wait is about `eta_s` seconds. */
 export interface Place {
   booking_id: string;
   block_id: string;
@@ -872,17 +872,17 @@ export interface Place {
   entered_at: string;
 }
 
-/** One's position on a waiting list, from 1. */
+/** Your position on a waiting list, starting at 1. */
 export interface Position {
   position: number;
 }
 
-/** What needs a fresh proof can be done for so long. */
+/** How long commands that need a fresh proof accept this one. */
 export interface Proof {
   fresh_for_s: number;
 }
 
-/** One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`. `pincode_ticket` is the `ticket` of `send_proof`. */
+/** Give one proof: the password, a pincode from `send_proof`, or a ticket made with `fresh`. `pincode_ticket` is the `ticket` that `send_proof` answered. */
 export interface Prove {
   password?: string;
   pincode?: string;
@@ -891,31 +891,31 @@ export interface Prove {
   verifier?: string;
 }
 
-/** A provider; one signs in there by going to `/oauth/<name>/start`. */
+/** A provider; to sign in with it, open `/oauth/<name>/start`. */
 export interface Provider {
   name: string;
   title: string;
 }
 
-/** The providers that are set up here. */
+/** The providers that this server is configured for. */
 export interface Providers {
   providers: Provider[];
 }
 
-/** A block's queue, and the number of the consultant's room that it reflects. */
+/** A block's queue, as of event `seq` of the consultant's own room. */
 export interface Queue {
   places: Place[];
   seq: number;
 }
 
-/** Open cases, the oldest first, and the number of the moderators' room that they reflect. */
+/** Open cases, the oldest first, as of event `seq` of the moderators' room. */
 export interface QueuePage {
   cases: Case[];
   next: string | null;
   seq: number;
 }
 
-/** `on` puts the sign there, else it is taken away. */
+/** `on` adds your reaction; otherwise it is removed. */
 export interface React {
   request_id?: string;
   message_id: string;
@@ -923,14 +923,14 @@ export interface React {
   on?: boolean;
 }
 
-/** How many put this sign on a message, and who of them did so first (up to 32). */
+/** How many users reacted with this emoji, and the first of them (up to 32). */
 export interface Reaction {
   emoji: string;
   count: number;
   user_ids: string[];
 }
 
-/** The signs on a message, as they came. */
+/** The reactions to a message, the earliest first. */
 export interface Reactions {
   reactions: Reaction[];
 }
@@ -941,13 +941,13 @@ export interface ReadHistory {
   limit?: number;
 }
 
-/** When a person had read (or got) it; none is told where that was too long ago to be known. */
+/** When a user read (or received) a message; null when that was too long ago to be stored. */
 export interface Receipt {
   user_id: string;
   at: string | null;
 }
 
-/** Who has read and who has got a message. */
+/** The users who have read a message, and those whose devices have received it. */
 export interface Receipts {
   read: Receipt[];
   delivered: Receipt[];
@@ -957,14 +957,14 @@ export interface Refresh {
   refresh_token: string;
 }
 
-/** What a push service gave this app to be reached by. */
+/** The token that a push service issued to this app. */
 export interface RegisterDevice {
   platform: "android" | "ios" | "web";
   token: string;
   request_id?: string;
 }
 
-/** Sign in no more by password. */
+/** Remove the password as a sign-in method. */
 export interface RemovePassword {
   request_id?: string;
 }
@@ -1009,7 +1009,7 @@ export interface RescheduleBooking {
   version?: number | null;
 }
 
-/** `ticket` is that of `forgot`. */
+/** `ticket` is the one that `forgot` answered. */
 export interface Reset {
   email: string;
   pincode: string;
@@ -1018,25 +1018,25 @@ export interface Reset {
   device_token?: string;
 }
 
-/** Take that back. */
+/** Cancel the deletion. */
 export interface RestoreAccount {
   request_id?: string;
 }
 
-/** Where a room stands: its latest number, and whether all since yours was replayed. */
+/** A room's latest number, and whether the server replayed everything after yours. */
 export interface RoomState {
   seq: number;
   recovered: boolean;
 }
 
-/** A consultant's own week; `default` and `overrides` are in local hours of `time_zone`. */
+/** A consultant's schedule; hours in `default` and `overrides` are local to `time_zone`. */
 export interface Schedule {
   time_zone: string | null;
   default: WeeklyBlock[];
   overrides: Override[];
 }
 
-/** Words, each found by how it begins; in one conversation, or in all; before a message. */
+/** Search for words by prefix, in one conversation or in all, before message `before`. */
 export interface Search {
   text: string;
   conversation_id?: string | null;
@@ -1044,7 +1044,7 @@ export interface Search {
   limit?: number;
 }
 
-/** `text` is a word to it; `duration_ms` is of a recording or a video. */
+/** `text` is a caption; `duration_ms` is the length of a recording or a video. */
 export interface SendMedia {
   request_id?: string;
   conversation_id: string;
@@ -1056,7 +1056,7 @@ export interface SendMedia {
   duration_ms?: number | null;
 }
 
-/** `reply_to` is a message of the same conversation that this one answers. */
+/** `reply_to` is the message in the same conversation that this one replies to. */
 export interface SendMessage {
   request_id?: string;
   conversation_id: string;
@@ -1066,10 +1066,10 @@ export interface SendMessage {
   mentions?: string[];
 }
 
-/** Ask for a pincode to oneself. */
+/** Ask for a pincode to your own address. */
 export interface SendProof {}
 
-/** A session's tokens and its person. Keep the `device_token`, for this person, after the session too, and send it when they sign in again: this device is then known, and not slowed down by what strangers do to the account. */
+/** The tokens and the user of a session. Store the `device_token` for this user, also after the session ends, and send it at the next sign-in. The server then recognizes the device, and other people's failed attempts to sign in to the account do not delay it. */
 export interface Session {
   access_token: string;
   access_expires_in_s: number;
@@ -1078,12 +1078,12 @@ export interface Session {
   user: User;
 }
 
-/** Where a person is signed in. */
+/** The open sessions of a user. */
 export interface SessionList {
   sessions: OpenSession[];
 }
 
-/** The last words on a connection whose session is over. */
+/** The last message on a connection whose session has ended. */
 export interface SessionOver {
   session_id: string;
   reason: string;
@@ -1101,14 +1101,14 @@ export interface SetDefaultSchedule {
   blocks: WeeklyBlock[];
 }
 
-/** `upload_id` is a picture of yours; none takes the picture away. */
+/** `upload_id` is a picture that you have uploaded; null removes the picture. */
 export interface SetGroupPicture {
   request_id?: string;
   conversation_id: string;
   upload_id?: string | null;
 }
 
-/** A first password, or a new one where the old is forgotten; by a pincode of `send_proof`. */
+/** A first password, or a new one for a forgotten one; needs a pincode from `send_proof`. */
 export interface SetPassword {
   pincode: string;
   new_password: string;
@@ -1116,7 +1116,7 @@ export interface SetPassword {
   request_id?: string;
 }
 
-/** An uploaded image, or null for none. */
+/** `upload_id` is an image that you have uploaded; null removes the picture. */
 export interface SetPicture {
   request_id?: string;
   upload_id: string | null;
@@ -1134,27 +1134,27 @@ export interface SetStatus {
   status: PresenceStatus;
 }
 
-/** The settings to change; the others stay. */
+/** The settings to change; others stay as they are. */
 export interface SettingsChange {
   theme?: Theme;
   clock?: Clock;
   read_receipts?: boolean;
 }
 
-/** How a person can sign in. */
+/** A user's sign-in methods. */
 export interface SignInMethods {
   password: boolean;
   identities: Identity[];
 }
 
-/** Something for the other participant's browser; the server only carries it. */
+/** A signal for the other participant's browser; the server forwards `data` unread. */
 export interface Signal {
   call_id: string;
   to: string;
   data: unknown;
 }
 
-/** A request to make with just these headers, within five minutes. */
+/** A request to send with exactly these headers within five minutes. */
 export interface SignedPut {
   method: string;
   url: string;
@@ -1170,7 +1170,7 @@ export interface StartSignup {
   email: string;
 }
 
-/** `size` in bytes, `sha256` in hexadecimal; what comes in parts may leave the latter out. */
+/** `size` in bytes, `sha256` in hexadecimal; a file uploaded in parts may omit `sha256`. */
 export interface StartUpload {
   name: string;
   content_type: string;
@@ -1184,23 +1184,23 @@ export interface State {
   last_seen_at: string | null;
 }
 
-/** States by user id; people who do not exist are left out. */
+/** Presence by user id, without users who do not exist. */
 export interface States {
   states: Record<string, State>;
 }
 
-/** Stop being found and booked. */
+/** Stop taking bookings, and disappear from the list of consultants. */
 export interface StopConsulting {
   request_id?: string;
 }
 
-/** Sent once after a namespace connects and what was missed is replayed. */
+/** Sent once after a namespace connects, when missed events have been replayed. */
 export interface Synced {
   epoch: string;
   rooms: Record<string, RoomState>;
 }
 
-/** What a consultant talks about, and at what rate; `icon_url` is a path of this server. */
+/** A topic that a consultant offers, with its rate; `icon_url` is a path on this server. */
 export interface Topic {
   id: string;
   consultant_id: string;
@@ -1260,7 +1260,7 @@ export interface UpdateConsultant {
   picture_id?: string | null;
 }
 
-/** The fields to change, of the settings too. */
+/** The fields to change; others stay as they are, also in `settings`. */
 export interface UpdateProfile {
   first_name?: string;
   last_name?: string;
@@ -1280,7 +1280,7 @@ export interface UpdateTopic {
   icon_id?: string | null;
 }
 
-/** A file on its way or here. On its way: `put` brings it whole, or there are `part_size` and the numbers of the `parts` that are there. Here: `url` and `thumbnail_url` fetch it, for five minutes. */
+/** An uploaded file, or one whose upload is in progress. In progress: `put` uploads it whole, or `part_size` and the numbers of the uploaded `parts` are given. Ready: `url` and `thumbnail_url` download it for five minutes. */
 export interface Upload {
   id: string;
   name: string;
@@ -1298,7 +1298,7 @@ export interface Upload {
   thumbnail_url: string | null;
 }
 
-/** A person, as they see themselves. */
+/** A user, as only that user sees it. */
 export interface User {
   id: string;
   email: string;
@@ -1314,7 +1314,7 @@ export interface User {
   updated_at: string;
 }
 
-/** How a person likes it; `read_receipts` tells others what one has read. */
+/** A user's preferences; with `read_receipts`, other users see what the user has read. */
 export interface UserSettings {
   theme: Theme;
   clock: Clock;
@@ -1333,7 +1333,7 @@ export interface WatchPeople {
   user_ids: string[];
 }
 
-/** A consultant, and the number of their room that this reflects. */
+/** A consultant, as of event `seq` of the consultant's room. */
 export interface WatchedConsultant {
   id: string;
   first_name: string;
@@ -1365,393 +1365,393 @@ export interface WeeklyBlock {
 
 export interface Commands {
   "/account": {
-    /** Have your account deleted after some weeks; needs a fresh proof. Bookings end at once. */
+    /** Delete your account after a few weeks and cancel your bookings now; needs a fresh proof. */
     delete: { payload: DeleteAccount; data: Deletion };
-    /** Have a file made of all that is kept of you; needs a fresh proof, a few times a day. */
+    /** Export all your personal data; requires a fresh proof, a few times a day. */
     export: { payload: AskExport; data: Export };
-    /** What is under way with your account; with a fresh proof, where your export is fetched. */
+    /** Get the state of your account; a fresh proof adds the link to a ready export. */
     get: { payload: GetAccount; data: Account };
-    /** Keep your account after all. */
+    /** Cancel the deletion of your account. */
     restore: { payload: RestoreAccount; data: Deletion };
   };
   "/auth": {
-    /** Ask for a pincode with which to set a new password; the same for unknown addresses. */
+    /** Send a pincode to reset a password; the answer is the same for unknown addresses. */
     forgot: { payload: Forgot; data: PincodeSent };
-    /** Sign in with address and password; unknown and known accounts answer alike. After many wrong passwords for an account, devices that are not known have to wait (RATE_LIMITED). */
+    /** Sign in with address and password; the refusal is the same for unknown addresses. After many wrong passwords for an account, unknown devices have to wait (RATE_LIMITED). */
     login: { payload: Login; data: Session };
-    /** End the session of a refresh token, on all its connections. */
+    /** End the session of a refresh token, and all its connections. */
     logout: { payload: Logout; data: Empty };
-    /** Turn the ticket of a provider's callback into a session; a stranger becomes a user. */
+    /** Sign in with the ticket from a provider's callback; creates the user if needed. */
     oauth: { payload: OAuth; data: Session };
-    /** The providers that are set up here. */
+    /** List the providers that this server is configured for. */
     providers: { payload: ListProviders; data: Providers };
-    /** Spend a refresh token for a new pair of tokens. */
+    /** Exchange a refresh token for a new pair of tokens. */
     refresh: { payload: Refresh; data: Session };
-    /** Set a new password by a pincode of `forgot`; every session before ends. */
+    /** Set a new password with a pincode from `forgot`; this ends all earlier sessions. */
     reset: { payload: Reset; data: Session };
   };
   "/availability": {
-    /** Whether a consultant has a place at a moment. */
+    /** Check whether a consultant has a free place at a given time. */
     check: { payload: CheckAvailability; data: AvailabilityStatus };
-    /** Let one week be as the default again. */
+    /** Remove the override of one week, so that the default week applies again. */
     clear_override: { payload: ClearOverride; data: Blocks };
-    /** Your default week and your overrides. */
+    /** Get your default week and your overrides. */
     get_schedule: { payload: GetSchedule; data: Schedule };
-    /** Wait for a place in a full block. */
+    /** Join the waiting list of a full block. */
     join_waiting_list: { payload: JoinWaitingList; data: Position };
-    /** Wait no longer; an offer is declined by this. */
+    /** Leave a waiting list; this also declines an offered place. */
     leave_waiting_list: { payload: LeaveWaitingList; data: Empty };
-    /** Blocks that end after `from` and start before `to`. */
+    /** List the blocks that end after `from` and start before `to`. */
     list_blocks: { payload: ListBlocks; data: ListedBlocks };
-    /** Set the hours of one week; CONFLICT names the bookings that would lose their place. */
+    /** Set the hours of one week; CONFLICT lists the bookings that would be cancelled. */
     override_week: { payload: OverrideWeek; data: Blocks };
-    /** Take calls right now, or not; it is off during a call and, if wished, on again after. */
+    /** Turn "available now" on or off; a call turns it off, and optionally on again afterwards. */
     set_available_now: { payload: SetAvailableNow; data: AvailableNow };
-    /** Set the week that repeats; answers the blocks of the coming weeks. A booked block stays, with its places, until its bookings are over. */
+    /** Set your default week; answers the blocks of the coming weeks. A block with bookings stays, with its places, until those bookings have ended. */
     set_default_schedule: { payload: SetDefaultSchedule; data: Blocks };
-    /** Stop hearing about a consultant's blocks. */
+    /** Unsubscribe from changes of a consultant's blocks. */
     unwatch: { payload: UnwatchBlocks; data: Empty };
-    /** Whether a consultant is available now, and from then on every change of their blocks. */
+    /** Get whether a consultant is available now, and subscribe to changes of their blocks. */
     watch: { payload: WatchBlocks; data: WatchedNow };
   };
   "/booking": {
-    /** Say yes to a request. */
+    /** Approve a request. */
     approve: { payload: AnswerBooking; data: Booking };
-    /** Call a booking off, as either party; its place is free again. */
+    /** Cancel a booking, as either side, and free its place. */
     cancel: { payload: AnswerBooking; data: Booking };
-    /** One of your bookings. */
+    /** Get one of your bookings. */
     get: { payload: GetBooking; data: Booking };
-    /** Your bookings in either role, the newest first. */
+    /** List your bookings in either role, the newest first. */
     list: { payload: ListBookings; data: BookingPage };
-    /** Say no to a request; its place is free again. */
+    /** Reject a request and free its place. */
     reject: { payload: AnswerBooking; data: Booking };
-    /** Ask for a place in a consultant's block; it is held until the answer. */
+    /** Request a booking in a consultant's block; the place is held until the answer. */
     request: { payload: RequestBooking; data: Booking };
-    /** Ask a consultant who is available now for a call at once. */
+    /** Request an immediate call with a consultant who is available now. */
     request_now: { payload: RequestNow; data: Booking };
-    /** Move a booking to another block of the same consultant; its status is kept. */
+    /** Move a booking to another block of the same consultant; its status stays the same. */
     reschedule: { payload: RescheduleBooking; data: Booking };
   };
   "/call": {
-    /** Your call that goes on, as a page that was just loaded needs it. */
+    /** Get your open call, for example after a page load. */
     current: { payload: Nothing; data: CurrentCall };
-    /** End a call for both. */
+    /** End a call for both participants. */
     end: { payload: EndCall; data: Call };
-    /** Be in a call, with this device, until it leaves or its connection is lost. */
+    /** Join a call with this device, until it leaves or its connection is lost. */
     join: { payload: JoinCall; data: Call };
-    /** Leave a call; it ends when nobody comes back. */
+    /** Leave a call; the call ends when no one comes back in time. */
     leave: { payload: LeaveCall; data: Call };
-    /** Carry something to the other participant. */
+    /** Send a signal to the other participant. */
     signal: { payload: Signal; data: Empty };
   };
   "/chat": {
-    /** Take somebody into a group; they read from here on. */
+    /** Add a user to a group; they can read messages from then on. */
     add_member: { payload: ChangeMember; data: Conversation };
-    /** Put a conversation away, or take it back. */
+    /** Archive or unarchive a conversation. */
     archive: { payload: Archive; data: OwnState };
-    /** Let a person say nothing more to you directly, nor you to them; or let them again. */
+    /** Block a user, so that neither of you can message the other directly, or unblock them. */
     block: { payload: BlockPerson; data: Empty };
-    /** Whom you have blocked. */
+    /** List the users you have blocked. */
     blocked: { payload: ListBlocked; data: Blocked };
-    /** A new conversation of several, you among them. */
+    /** Create a group conversation with yourself as its owner. */
     create_group: { payload: CreateGroup; data: Conversation };
-    /** Take back what you said; its text is gone from everywhere. */
+    /** Delete one of your messages for everyone; the server erases its text. */
     delete: { payload: DeleteMessage; data: Message };
-    /** Remove a message from your own history alone. */
+    /** Remove a message from your own history only. */
     delete_for_me: { payload: DeleteForMe; data: Empty };
-    /** Keep what you have begun to write, for all of your devices. */
+    /** Save the draft of a message for all your devices. */
     draft: { payload: KeepDraft; data: OwnState };
-    /** Change what you said. */
+    /** Edit one of your messages. */
     edit: { payload: EditMessage; data: Message };
-    /** One message that you may read, such as what a reply answers. */
+    /** Get a message that you can read, for example the original of a reply. */
     get: { payload: GetMessage; data: Message };
-    /** What was said while you were in, the newest page first. */
+    /** List the messages from your time as a member, the newest page first. */
     history: { payload: ReadHistory; data: History };
-    /** Leave a group; its last owner makes another one first. */
+    /** Leave a group; its last owner must make another member an owner first. */
     leave: { payload: LeaveConversation; data: Conversation };
-    /** Your conversations, the liveliest first. */
+    /** List your conversations, the most recently active first. */
     list: { payload: ListConversations; data: ConversationPage };
-    /** Your device has got everything up to a number; marks only rise. */
+    /** Mark messages as received up to a number; the mark never moves back. */
     mark_delivered: { payload: MoveMark; data: Empty };
-    /** You have read up to a number; marks only rise. */
+    /** Mark a conversation as read up to a message; the mark never moves back. */
     mark_read: { payload: MoveMark; data: Empty };
-    /** Where the file of a message is fetched, for who may read the message. */
+    /** Get download links for the file in a message that you can read. */
     media: { payload: GetMedia; data: MediaLinks };
-    /** Keep a conversation quiet until a moment; mentions are told all the same. */
+    /** Mute a conversation until a given time; mentions still notify you. */
     mute: { payload: Mute; data: OwnState };
-    /** Your direct conversation with a person; the same one each time. */
+    /** Get your direct conversation with a user; creates it the first time. */
     open: { payload: OpenConversation; data: Conversation };
-    /** Pin a message for everybody in the conversation, or no longer; in a group, owners may. */
+    /** Pin or unpin a message for all members; in a group, only owners can. */
     pin: { payload: Pin; data: Empty };
-    /** What is pinned in a conversation. */
+    /** List the pinned messages of a conversation. */
     pins: { payload: ListPinned; data: Pins };
-    /** Put a sign on a message, or take yours away. */
+    /** Add a reaction to a message, or remove yours. */
     react: { payload: React; data: Reactions };
-    /** Who has read and got a message of yours, and when. */
+    /** List who has read and received one of your messages, and when. */
     receipts: { payload: GetReceipts; data: Receipts };
-    /** Put somebody out of a group that you own; they read up to here. */
+    /** Remove a member from a group that you own; they keep access to earlier messages. */
     remove_member: { payload: ChangeMember; data: Conversation };
-    /** Give a group that you own another name. */
+    /** Rename a group that you own. */
     rename: { payload: Rename; data: Conversation };
-    /** Ask for a booking inside a conversation, which shows it and keeps it current. */
+    /** Request a booking inside a conversation, which shows its current state as a card. */
     request_booking: { payload: RequestBookingInChat; data: Booking };
-    /** What was said with these words, of all that you may read. */
+    /** Search the messages that you can read. */
     search: { payload: Search; data: Found };
-    /** Say something; the same `client_id` again gets the first message. */
+    /** Send a message; repeating a `client_id` answers the first message. */
     send: { payload: SendMessage; data: Message };
-    /** Show a file of yours that is ready; the same `client_id` again gets the first message. */
+    /** Send an uploaded file; repeating a `client_id` answers the first message. */
     send_media: { payload: SendMedia; data: Message };
-    /** Give a group that you own a picture, or none. */
+    /** Set or remove the picture of a group that you own. */
     set_picture: { payload: SetGroupPicture; data: Conversation };
-    /** Make somebody an owner of a group that you own, or an owner a member again. */
+    /** Make a member of a group that you own an owner, or an owner a regular member. */
     set_role: { payload: SetRole; data: Conversation };
-    /** Let the others know that you are typing. */
+    /** Tell the other members that you are typing. */
     typing: { payload: Type; data: Empty };
   };
   "/consultants": {
     /** Offer a topic. */
     add_topic: { payload: AddTopic; data: Topic };
-    /** Become a consultant (again). */
+    /** Become a consultant, or become one again. */
     become: { payload: BecomeConsultant; data: Consultant };
-    /** One consultant with their topics. */
+    /** Get a consultant and their topics. */
     get: { payload: GetConsultant; data: Consultant };
-    /** Active consultants, the newest first. */
+    /** List active consultants, the newest first. */
     list: { payload: ListConsultants; data: ConsultantPage };
     /** Stop offering a topic. */
     remove_topic: { payload: RemoveTopic; data: Empty };
-    /** Stop being found and booked; what is booked stays. */
+    /** Stop taking bookings; existing bookings stay. */
     stop: { payload: StopConsulting; data: Consultant };
-    /** Stop hearing about a consultant. */
+    /** Unsubscribe from a consultant's changes. */
     unwatch: { payload: UnwatchConsultant; data: Empty };
     /** Change your profile as a consultant. */
     update: { payload: UpdateConsultant; data: Consultant };
-    /** Change a topic; what is booked keeps its rate. */
+    /** Change a topic; existing bookings keep their rate. */
     update_topic: { payload: UpdateTopic; data: Topic };
-    /** One consultant, and from then on what changes about them. */
+    /** Get a consultant, and subscribe to changes of their profile and topics. */
     watch: { payload: WatchConsultant; data: WatchedConsultant };
   };
   "/moderation": {
-    /** What was done by moderators, the operator and the server, the newest first. */
+    /** List the actions of moderators, the operator and the server, the newest first. */
     audit: { payload: ListAudit; data: AuditPage };
-    /** A case with its message, and nothing else of the conversation. */
+    /** Get a case with its message, without the rest of the conversation. */
     case: { payload: GetCase; data: OpenedCase };
-    /** Dismiss a case, so that its message is shown, or hide the message. */
+    /** Decide a case: dismiss it, which shows the message, or hide the message. */
     decide: { payload: DecideCase; data: Case };
-    /** Tell the moderators of a message that you may read; once, a repeat changes nothing. */
+    /** Flag a message for the moderators; flagging it again changes nothing. */
     flag: { payload: FlagMessage; data: Empty };
-    /** Where the file of a case's message is fetched. */
+    /** Get download links for the file in a case's message. */
     media: { payload: GetCase; data: MediaLinks };
-    /** The open cases, the oldest first. */
+    /** List the open cases, the oldest first. */
     queue: { payload: ListQueue; data: QueuePage };
-    /** Take a decision back: the case is open again, the message as it was before. */
+    /** Undo a decision: this reopens the case and restores the message's earlier state. */
     undo: { payload: UndoDecision; data: Case };
   };
   "/notifications": {
-    /** What you were told, the newest first. */
+    /** List your notifications, the newest first. */
     list: { payload: ListNotifications; data: NotificationPage };
-    /** You have read these. */
+    /** Mark notifications as read. */
     mark_read: { payload: MarkNotificationsRead; data: Unread };
-    /** Let this app be reached by pushes as long as this session lasts. */
+    /** Register this app for push notifications while this session lasts. */
     register_device: { payload: RegisterDevice; data: Empty };
-    /** Let it be reached by pushes no more. */
+    /** Unregister this app from push notifications. */
     unregister_device: { payload: UnregisterDevice; data: Empty };
   };
   "/presence": {
-    /** Say how you are there. */
+    /** Set your own presence status. */
     set_status: { payload: SetStatus; data: Empty };
-    /** Stop hearing of these people; answers how they are now. */
+    /** Unsubscribe from the presence of users; answers their current presence. */
     unwatch: { payload: UnwatchPeople; data: States };
-    /** Whether these people are there, and from then on when that changes. */
+    /** Get the presence of users, and subscribe to its changes. */
     watch: { payload: WatchPeople; data: States };
   };
   "/profile": {
-    /** Ask for a pincode at your address and one at another; needs a fresh proof. */
+    /** Send pincodes to your current and your new address; requires a fresh proof. */
     change_email: { payload: ChangeEmail; data: PincodeSent };
-    /** Set a new password; every other session ends. */
+    /** Change your password; this ends all your other sessions. */
     change_password: { payload: ChangePassword; data: Empty };
-    /** Move to another address by the pincodes of both; every other session ends. */
+    /** Change your address with the pincodes of both; this ends all your other sessions. */
     confirm_email: { payload: ConfirmEmail; data: User };
-    /** Sign out everywhere but here. */
+    /** End all your sessions except this one. */
     end_other_sessions: { payload: EndOtherSessions; data: Empty };
-    /** Sign out one of your devices, from any other. */
+    /** End one of your sessions. */
     end_session: { payload: EndSession; data: Empty };
-    /** Sign in by a provider from now on too; needs a fresh proof. */
+    /** Add a provider as a sign-in method; requires a fresh proof. */
     link: { payload: Link; data: SignInMethods };
-    /** Your own user. */
+    /** Get your own user. */
     me: { payload: Me; data: User };
-    /** What people are called, so that a booking or a message can show a name. */
+    /** Get the names of users, for example to show them beside a booking or a message. */
     people: { payload: ListPeople; data: People };
-    /** Prove anew that it is you: by password, pincode, or a provider's fresh ticket. */
+    /** Prove your identity again: by password, pincode, or a fresh ticket of a provider. */
     prove: { payload: Prove; data: Proof };
-    /** Sign in by password no more; needs a fresh proof, and another way in must be left. */
+    /** Remove your password; requires a fresh proof and another sign-in method. */
     remove_password: { payload: RemovePassword; data: SignInMethods };
-    /** Have a pincode mailed to yourself, for `prove` or `set_password`. */
+    /** Send a pincode to your own address, for `prove` or `set_password`. */
     send_proof: { payload: SendProof; data: PincodeSent };
-    /** Where you are signed in. */
+    /** List your sessions. */
     sessions: { payload: ListSessions; data: SessionList };
-    /** Set a password by a pincode of `send_proof`; every other session ends. */
+    /** Set a password with a pincode from `send_proof`; this ends all your other sessions. */
     set_password: { payload: SetPassword; data: Empty };
-    /** Show an uploaded image as your picture, or none. */
+    /** Set an uploaded image as your picture, or remove your picture. */
     set_picture: { payload: SetPicture; data: User };
-    /** The ways in which you can sign in. */
+    /** List your sign-in methods. */
     sign_in_methods: { payload: ListMethods; data: SignInMethods };
-    /** Sign in by a provider no more; needs a fresh proof, and another way in must be left. */
+    /** Remove a provider as a sign-in method; requires a fresh proof and another method. */
     unlink: { payload: Unlink; data: SignInMethods };
-    /** Change your name, language, zone or settings. */
+    /** Change your name, language, time zone or settings. */
     update: { payload: UpdateProfile; data: User };
   };
   "/signup": {
-    /** Prove the address and become a user. */
+    /** Confirm the address with the pincode, and create the user. */
     complete: { payload: CompleteSignup; data: Session };
-    /** Ask for a pincode by mail. */
+    /** Send a pincode to an email address. */
     start: { payload: StartSignup; data: PincodeSent };
   };
   "/waiting-room": {
-    /** Take a waiting student into a call. */
+    /** Start the call with a waiting student. */
     admit: { payload: AdmitStudent; data: Call };
-    /** Wait for your call; the place is yours while this device (or another of yours) is here. */
+    /** Enter the waiting room; you keep your place while one of your devices is connected. */
     enter: { payload: EnterRoom; data: Place };
-    /** Wait no more. */
+    /** Leave the waiting room. */
     leave: { payload: LeaveRoom; data: Empty };
-    /** Who waits for you in a block, in order of arrival. */
+    /** List the students who wait in one of your blocks, in order of arrival. */
     queue: { payload: GetQueue; data: Queue };
   };
 }
 
 export interface Events {
   "/account": {
-    /** Nothing is kept of them any more. */
+    /** The user's personal data was deleted. */
     ACCOUNT_DELETED: { user_id: string };
-    /** They took it back. */
+    /** The user cancelled the deletion. */
     ACCOUNT_DELETION_CANCELLED: { user_id: string };
-    /** Somebody wants their account deleted; until `deleted_at` they can take that back. */
+    /** A user requested the deletion of their account, and can cancel it until `deleted_at`. */
     ACCOUNT_DELETION_PLANNED: { user_id: string; deleted_at: string };
-    /** An export can be fetched no more, or was given up. */
+    /** An export expired or failed. */
     EXPORT_DROPPED: { user_id: string; export: Export };
-    /** More of an export is done. */
+    /** The preparation of an export progressed. */
     EXPORT_PROGRESSED: { user_id: string; export: Export };
-    /** An export can be fetched. */
+    /** An export can be downloaded. */
     EXPORT_READY: { user_id: string; export: Export };
   };
   "/availability": {
-    /** A full block has a place again. */
+    /** A full block has a free place again. */
     AVAILABILITY_BLOCK_AVAILABLE: { block: Block };
     /** A block's last place was taken. */
     AVAILABILITY_BLOCK_FULL: { block: Block };
-    /** A block's count or status changed. */
+    /** The number of taken places or the status of a block changed. */
     AVAILABILITY_UPDATED: { block: Block };
-    /** A consultant takes calls right now, or does not any more. */
+    /** A consultant became available for calls right now, or stopped being available. */
     AVAILABLE_NOW_STATUS_CHANGED: { consultant_id: string; available: boolean };
-    /** Blocks changed by the default week, or were made ahead by it. */
+    /** The default week changed blocks, or created them for a coming week. */
     DEFAULT_SCHEDULE_SET: { blocks: Block[] };
-    /** A freed place is kept for the first on the waiting list. */
+    /** A place became free and is reserved for the first user on the waiting list. */
     WAITING_LIST_OFFERED: { block: Block; expires_at: string; user_id: string };
-    /** The offered place was not taken up in time, or was withdrawn. */
+    /** The user did not take the offered place in time, or the place was withdrawn. */
     WAITING_LIST_OFFER_EXPIRED: { block: Block; expires_at: string; user_id: string };
-    /** Blocks changed by one week's override. */
+    /** The override of one week changed blocks. */
     WEEKLY_SCHEDULE_UPDATED: { blocks: Block[] };
   };
   "/booking": {
-    /** The consultant said yes. */
+    /** The consultant approved the booking. */
     BOOKING_APPROVED: { booking: Booking };
-    /** Called off by one of the two, its hour withdrawn, or its call at once was not held. */
+    /** One side cancelled the booking, its block was withdrawn, or its call did not take place. */
     BOOKING_CANCELLED: { booking: Booking };
-    /** Its call was held and is over. */
+    /** The call of the booking took place and ended. */
     BOOKING_COMPLETED: { booking: Booking };
-    /** An approved booking stands. */
+    /** A booking was confirmed; follows BOOKING_APPROVED. */
     BOOKING_CREATED: { booking: Booking };
-    /** Nobody answered in time. */
+    /** The consultant did not answer the request in time. */
     BOOKING_EXPIRED: { booking: Booking };
-    /** The consultant said no. */
+    /** The consultant rejected the booking. */
     BOOKING_REJECTED: { booking: Booking };
-    /** A student asked for a place, which is held for them. */
+    /** A student requested a booking; its place is held until the consultant answers. */
     BOOKING_REQUESTED: { booking: Booking };
-    /** It moved to another block. */
+    /** The booking moved to another block. */
     BOOKING_RESCHEDULED: { booking: Booking };
   };
   "/call": {
-    /** How long they talked is on record. */
+    /** The duration of the call was recorded. */
     CALL_DURATION_RECORDED: { call: Call };
-    /** It is over. */
+    /** The call ended. */
     CALL_ENDED: { call: Call };
-    /** A call is open for its two participants. */
+    /** A call is open, and its two participants can join. */
     CALL_INITIATED: { call: Call };
-    /** One of the two is lost. */
+    /** One participant lost the connection. */
     CALL_INTERRUPTED: { call: Call };
-    /** Both are in again. */
+    /** Both participants are connected again. */
     CALL_RESUMED: { call: Call };
-    /** Both are in. */
+    /** Both participants have joined. */
     CALL_STARTED: { call: Call };
-    /** A signal as the other participant gets it. */
+    /** A signal as the other participant receives it. */
     signal: { call_id: string; from: string; data: unknown };
   };
   "/chat": {
-    /** One muted a conversation, put it away, or wrote a draft in it. */
+    /** A user muted or archived a conversation, or changed a draft in it. */
     CONVERSATION_ADJUSTED: { user_id: string; state: OwnState };
-    /** A group has another name, picture or owner; `user_id` is whom it is about. */
+    /** A group's name, picture or owner changed; `user_id` is the member it concerns. */
     CONVERSATION_CHANGED: { conversation: Conversation; user_id: string; message: Message | null };
-    /** A conversation began; `user_id` is who opened it. */
+    /** User `user_id` opened a conversation. */
     CONVERSATION_OPENED: { conversation: Conversation; user_id: string };
-    /** One has read up to `seq`, and does not tell the others. */
+    /** A user with read receipts off has read a conversation up to `seq`. */
     CONVERSATION_READ: { user_id: string; conversation_id: string; seq: number };
-    /** `user_id` is in from here on. */
+    /** User `user_id` is a member from this event on. */
     MEMBER_ADDED: { conversation: Conversation; user_id: string; message: Message | null };
-    /** `user_id` is out from here on. */
+    /** User `user_id` is no longer a member after this event. */
     MEMBER_REMOVED: { conversation: Conversation; user_id: string; message: Message | null };
-    /** What was said is gone. */
+    /** A message was deleted. */
     MESSAGE_DELETED: { message: Message };
-    /** A person's device has got everything up to `seq`. */
+    /** A user's device has received everything up to `seq`. */
     MESSAGE_DELIVERED: { conversation_id: string; user_id: string; seq: number };
-    /** What was said changed, or what its card shows. */
+    /** A message, or the object that its card shows, changed. */
     MESSAGE_EDITED: { message: Message };
-    /** What was said is shown to nobody until it is looked at, or for good. */
+    /** A message was hidden, until a moderator reviews it or permanently. */
     MESSAGE_HIDDEN: { message: Message };
-    /** A message was pinned in its conversation, or (`pinned` is false) no longer is. */
+    /** A message was pinned in its conversation, or unpinned (`pinned` is false). */
     MESSAGE_PINNED: { conversation_id: string; message_id: string; user_id: string; pinned: boolean };
-    /** The page that a message links is shown with it; None once the message took that back. */
+    /** A message got a link preview; null when the link was removed from the message. */
     MESSAGE_PREVIEWED: { conversation_id: string; message_id: string; preview: LinkPreview | null };
-    /** The signs on a message changed; these are all of them now. */
+    /** The reactions to a message changed; the event contains all of them. */
     MESSAGE_REACTED: { conversation_id: string; message_id: string; user_id: string; reactions: Reaction[] };
-    /** A person has read up to `seq`. */
+    /** A user has read a conversation up to `seq`. */
     MESSAGE_READ: { conversation_id: string; user_id: string; seq: number };
-    /** One removed a message for oneself alone. */
+    /** A user removed a message from their own history. */
     MESSAGE_REMOVED: { user_id: string; conversation_id: string; message_id: string };
-    /** A hidden message is shown again: who may read it asks for it by `get`. It tells nothing of the text: who came after it was said hears this too. */
+    /** A hidden message is shown again; users who can read it fetch it with `get`. The event does not contain the text, because members who joined later get it too. */
     MESSAGE_RESTORED: { conversation_id: string; message_id: string };
-    /** Something was said. */
+    /** A message was sent. */
     MESSAGE_SENT: { message: Message };
-    /** One blocked a person, or (`on` is false) no longer does. */
+    /** A user blocked another user, or unblocked them (`on` is false). */
     PERSON_BLOCKED: { user_id: string; person_id: string; on: boolean };
     typing: { conversation_id: string; user_id: string };
   };
   "/consultants": {
-    /** A consultant stopped. */
+    /** A consultant stopped taking bookings. */
     CONSULTANT_DEACTIVATED: { consultant: Consultant };
-    /** Somebody became a consultant. */
+    /** A user became a consultant. */
     CONSULTANT_ONBOARDED: { consultant: Consultant };
-    /** A consultant's own data changed. */
+    /** A consultant's profile changed. */
     CONSULTANT_PROFILE_UPDATED: { consultant: Consultant };
     /** A consultant offers a new topic. */
     TOPIC_ADDED: { topic: Topic };
-    /** A topic is not offered any more. */
+    /** A topic is no longer offered. */
     TOPIC_REMOVED: { topic: Topic };
     /** A topic changed. */
     TOPIC_UPDATED: { topic: Topic };
   };
   "/moderation": {
-    /** More flags, a decision, one that was undone, or its message was changed or is gone. */
+    /** A case got flags or a decision, a decision was undone, or the message changed or is gone. */
     CASE_CHANGED: { case: Case };
-    /** There is something to look at. */
+    /** A case was opened. */
     CASE_OPENED: { case: Case };
-    /** Somebody is a moderator, and hears the moderators' room from number `seq` on. */
+    /** A user became a moderator, and gets the moderators' room from event `seq` on. */
     MODERATOR_ADDED: { user_id: string; seq: number };
-    /** Somebody is a moderator no more: number `seq` is the last that they hear of that room. */
+    /** A user is no longer a moderator; event `seq` is the last one they get in that room. */
     MODERATOR_REMOVED: { user_id: string; seq: number };
   };
   "/notifications": {
-    /** A person was told something. */
+    /** A user got a notification. */
     NOTIFICATION_DISPATCHED: { user_id: string; notification: Notification };
-    /** A person has read some of them; `unread` are left. */
+    /** A user has read the notifications in `ids`; `unread` notifications are left. */
     NOTIFICATION_READ: { user_id: string; ids: string[]; unread: number };
   };
   "/presence": {
@@ -1760,15 +1760,15 @@ export interface Events {
     status_changed: { user_id: string; status: PresenceStatus };
   };
   "/profile": {
-    /** A person's own data changed. */
+    /** A user's profile changed. */
     USER_UPDATED: { user: User };
   };
   "/waiting-room": {
-    /** A student waits. */
+    /** A student entered the waiting room. */
     WAITING_ROOM_ENTERED: { place: Place; consultant_id: string };
-    /** A student waits no more: left, lost, admitted, or the room closed. */
+    /** A student left, lost the connection or was admitted, or the waiting room closed. */
     WAITING_ROOM_LEFT: { place: Place; consultant_id: string };
-    /** A waiting student's position or wait changed. */
+    /** The position or the expected wait of a student changed. */
     WAITING_ROOM_MOVED: { place: Place };
   };
 }

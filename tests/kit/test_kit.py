@@ -26,7 +26,7 @@ def test_a_refusals_code_is_its_name_and_its_message_its_docstring():
         "UNKNOWN_COMMAND", "INVALID", "FORBIDDEN", "NOT_FOUND", "RATE_LIMITED", "CONFLICT",
         "UNAVAILABLE", "INTERNAL",
     }  # fmt: skip
-    assert str(errors.NotFound()) == "There is no such thing, or it is not yours."
+    assert str(errors.NotFound()) == "It does not exist, or you do not have access to it."
     assert str(errors.NotFound("Gone.")) == "Gone."
 
 

@@ -467,7 +467,7 @@ def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
         "It is <b>too</b> sour.",
         "A cup <script>alert(1)</script>.",
         "admin or cook",
-        "stirs: 3 at once, 0.5 a second after",
+        "stirs: 3 at once, then 0.5 per second",
         "NOT_FOUND",
     ):
         assert said in page.text

@@ -177,7 +177,7 @@ async def test_a_bug_is_internal_and_shows_nothing_of_itself(ana, logs):
     answer = await ana.client.ask("/probe", "break_down", {"text": "canary in the mine"})
     assert answer["error"] == {
         "code": "INTERNAL",
-        "message": "Something broke on our side; it has been logged.",
+        "message": "Something went wrong on the server; the error was logged.",
     }
     assert "canary" not in logs.getvalue()
     line = next(line for line in logs.getvalue().splitlines() if "command_failed" in line)

@@ -1,6 +1,6 @@
-"""When consultants can be booked: weeks, blocks and their places, waiting lists, "available now".
+"""Availability: weekly schedules, blocks and their places, waiting lists, "available now".
 
-It never knows what a booking is: places are held under ids that others give.
+It knows nothing about bookings: a caller holds a place under an id of its own.
 """
 
 from handlers.consulting.availability.rules import AvailabilityRules

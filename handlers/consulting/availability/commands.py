@@ -45,70 +45,70 @@ BLOCKS = Cost(reads=2_400, answer_kib=640)
 
 @availability.command(roles=CONSULTANT, costs=WEEKS)
 async def set_default_schedule(ctx: Context, ask: SetDefaultSchedule) -> BlocksView:
-    """Set the week that repeats; answers the blocks of the coming weeks.
+    """Set your default week; answers the blocks of the coming weeks.
 
-    A booked block stays, with its places, until its bookings are over.
+    A block with bookings stays, with its places, until those bookings have ended.
     """
     return await ctx.transact(weeks.set_default, ask)
 
 
 @availability.command(roles=CONSULTANT, costs=WEEK)
 async def override_week(ctx: Context, ask: OverrideWeek) -> BlocksView:
-    """Set the hours of one week; CONFLICT names the bookings that would lose their place."""
+    """Set the hours of one week; CONFLICT lists the bookings that would be cancelled."""
     return await ctx.transact(weeks.override, ask)
 
 
 @availability.command(roles=CONSULTANT, costs=WEEK)
 async def clear_override(ctx: Context, ask: ClearOverride) -> BlocksView:
-    """Let one week be as the default again."""
+    """Remove the override of one week, so that the default week applies again."""
     return await ctx.transact(weeks.clear, ask)
 
 
 @availability.command(roles=CONSULTANT, costs=Cost(reads=100, answer_kib=640))
 async def get_schedule(ctx: Context, ask: GetSchedule) -> ScheduleView:
-    """Your default week and your overrides."""
+    """Get your default week and your overrides."""
     return await ctx.read(weeks.get_schedule)
 
 
 @availability.command(roles=CONSULTANT)
 async def set_available_now(ctx: Context, ask: SetAvailableNow) -> AvailableNowView:
-    """Take calls right now, or not; it is off during a call and, if wished, on again after."""
+    """Turn "available now" on or off; a call turns it off, and optionally on again afterwards."""
     return await ctx.transact(now.set_available_now, ask)
 
 
 @availability.command(visitors=True, costs=BLOCKS)
 async def list_blocks(ctx: Context, ask: ListBlocks) -> ListedBlocksView:
-    """Blocks that end after `from` and start before `to`."""
+    """List the blocks that end after `from` and start before `to`."""
     return await ctx.read(places.list_blocks, ask)
 
 
 @availability.command(visitors=True)
 async def check(ctx: Context, ask: CheckAvailability) -> AvailabilityStatus:
-    """Whether a consultant has a place at a moment."""
+    """Check whether a consultant has a free place at a given time."""
     return await ctx.read(places.check, ask)
 
 
 @availability.command(visitors=True)
 async def watch(ctx: Context, ask: WatchBlocks) -> WatchedNowView:
-    """Whether a consultant is available now, and from then on every change of their blocks."""
+    """Get whether a consultant is available now, and subscribe to changes of their blocks."""
     room = names.consultant(ask.consultant_id)
     return await ctx.follow(NAMESPACE, room, partial(ctx.read, now.get_watched, ask.consultant_id))
 
 
 @availability.command(visitors=True)
 async def unwatch(ctx: Context, ask: UnwatchBlocks) -> Empty:
-    """Stop hearing about a consultant's blocks."""
+    """Unsubscribe from changes of a consultant's blocks."""
     ctx.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
     return Empty()
 
 
 @availability.command(refuses=(BlockPast, BlockNotFull, OwnBlock, AlreadyHolds))
 async def join_waiting_list(ctx: Context, ask: JoinWaitingList) -> PositionView:
-    """Wait for a place in a full block."""
+    """Join the waiting list of a full block."""
     return await ctx.transact(lists.join, ask)
 
 
 @availability.command()
 async def leave_waiting_list(ctx: Context, ask: LeaveWaitingList) -> Empty:
-    """Wait no longer; an offer is declined by this."""
+    """Leave a waiting list; this also declines an offered place."""
     return await ctx.transact(lists.leave, ask)

@@ -18,19 +18,19 @@ class BlockFull(Refusal):
 
 
 class BlockPast(Refusal):
-    """This block is over."""
+    """This block has ended."""
 
 
 class OwnBlock(Refusal):
-    """This block is your own."""
+    """This is your own block."""
 
 
 class BlockNotFull(Refusal):
-    """This block has a free place; ask for it."""
+    """This block has a free place; request a booking instead."""
 
 
 class AlreadyHolds(Refusal):
-    """You hold a place in this block already."""
+    """You already have a place in this block."""
 
 
 class WeeklyBlock(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -62,7 +62,7 @@ class ClearOverride(Change, kw_only=True):
 
 
 class GetSchedule(Nothing):
-    """Ask for one's own schedule."""
+    """Ask for your own schedule."""
 
 
 class SetAvailableNow(Change, kw_only=True):
@@ -114,7 +114,7 @@ class BlocksView(View):
 
 
 class ListedBlocksView(BlocksView, kw_only=True):
-    """Blocks, and the number of the consultant's room that they reflect."""
+    """Blocks, as of event `seq` of the consultant's room."""
 
     seq: int
 
@@ -125,7 +125,7 @@ class OverrideView(View):
 
 
 class ScheduleView(View):
-    """A consultant's own week; `default` and `overrides` are in local hours of `time_zone`."""
+    """A consultant's schedule; hours in `default` and `overrides` are local to `time_zone`."""
 
     time_zone: str | None
     default: list[WeeklyBlock]
@@ -146,7 +146,7 @@ class AvailabilityStatus(View):
 
 
 class PositionView(View):
-    """One's position on a waiting list, from 1."""
+    """Your position on a waiting list, starting at 1."""
 
     position: int
 
@@ -172,13 +172,13 @@ class _AboutBlocks(_OfConsultant):
 
 
 class DefaultScheduleSet(_AboutBlocks):
-    """Blocks changed by the default week, or were made ahead by it."""
+    """The default week changed blocks, or created them for a coming week."""
 
     NAME: ClassVar[str] = "DEFAULT_SCHEDULE_SET"
 
 
 class WeeklyScheduleUpdated(_AboutBlocks):
-    """Blocks changed by one week's override."""
+    """The override of one week changed blocks."""
 
     NAME: ClassVar[str] = "WEEKLY_SCHEDULE_UPDATED"
 
@@ -191,7 +191,7 @@ class _AboutBlock(_OfConsultant):
 
 
 class AvailabilityUpdated(_AboutBlock):
-    """A block's count or status changed."""
+    """The number of taken places or the status of a block changed."""
 
     NAME: ClassVar[str] = "AVAILABILITY_UPDATED"
 
@@ -203,13 +203,13 @@ class AvailabilityBlockFull(_AboutBlock):
 
 
 class AvailabilityBlockAvailable(_AboutBlock):
-    """A full block has a place again."""
+    """A full block has a free place again."""
 
     NAME: ClassVar[str] = "AVAILABILITY_BLOCK_AVAILABLE"
 
 
 class AvailableNowStatusChanged(Event):
-    """A consultant takes calls right now, or does not any more."""
+    """A consultant became available for calls right now, or stopped being available."""
 
     NAME: ClassVar[str] = "AVAILABLE_NOW_STATUS_CHANGED"
     NAMESPACE: ClassVar[str | None] = "/availability"
@@ -224,7 +224,7 @@ class AvailableNowStatusChanged(Event):
 
 
 class _Offer(Event):
-    """`user_id` is whom it is offered to."""
+    """`user_id` is the user who gets the offer."""
 
     NAMESPACE: ClassVar[str | None] = "/availability"
     PRIVATE: ClassVar[tuple[str, ...]] = ("user_id",)
@@ -240,19 +240,19 @@ class _Offer(Event):
 
 
 class WaitingListOffered(_Offer):
-    """A freed place is kept for the first on the waiting list."""
+    """A place became free and is reserved for the first user on the waiting list."""
 
     NAME: ClassVar[str] = "WAITING_LIST_OFFERED"
 
 
 class WaitingListOfferExpired(_Offer):
-    """The offered place was not taken up in time, or was withdrawn."""
+    """The user did not take the offered place in time, or the place was withdrawn."""
 
     NAME: ClassVar[str] = "WAITING_LIST_OFFER_EXPIRED"
 
 
 class OfferDue(Event):
-    """It is time to look whether an offer was taken up."""
+    """It is time to check whether an offer was taken."""
 
     NAME: ClassVar[str] = "OFFER_DUE"
     block_id: str
@@ -262,7 +262,7 @@ class OfferDue(Event):
 
 
 class TopUpDue(Event):
-    """It is time to make more blocks ahead."""
+    """It is time to create blocks for further weeks."""
 
     NAME: ClassVar[str] = "SCHEDULE_TOP_UP_DUE"
     consultant_id: str
@@ -272,7 +272,7 @@ class TopUpDue(Event):
 
 
 class PlacesWithdrawn(Event):
-    """A consultant withdrew places that were held; their bookings are to be cancelled."""
+    """A consultant withdrew places that have bookings; those bookings must be cancelled."""
 
     NAME: ClassVar[str] = "PLACES_WITHDRAWN"
     block_id: str

@@ -1,4 +1,4 @@
-"""Who meets whom and when: requests, answers, changes. Never how many places there are."""
+"""Bookings: requests, approvals and changes. Not the number of places (availability)."""
 
 from handlers.consulting.booking.rules import BookingRules
 from handlers.kit.domain import Domain, Subscription

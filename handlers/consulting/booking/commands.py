@@ -35,7 +35,7 @@ PAGE = Cost(reads=150, answer_kib=1_300)
     costs=CHANGE,
 )
 async def request(ctx: Context, ask: RequestBooking) -> BookingView:
-    """Ask for a place in a consultant's block; it is held until the answer."""
+    """Request a booking in a consultant's block; the place is held until the answer."""
     return await ctx.transact(requests.request_booking, ask)
 
 
@@ -46,7 +46,7 @@ async def request(ctx: Context, ask: RequestBooking) -> BookingView:
     costs=CHANGE,
 )
 async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingView:
-    """Ask for a booking inside a conversation, which shows it and keeps it current."""
+    """Request a booking inside a conversation, which shows its current state as a card."""
     return await ctx.transact(cards.request_in_chat, ask)
 
 
@@ -54,41 +54,41 @@ async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingVie
     refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock), rate="contact", costs=CHANGE
 )
 async def request_now(ctx: Context, ask: RequestNow) -> BookingView:
-    """Ask a consultant who is available now for a call at once."""
+    """Request an immediate call with a consultant who is available now."""
     return await ctx.transact(requests.request_now, ask)
 
 
 @booking.command(roles=("consultant",), refuses=(WrongState, InCall), costs=CHANGE)
 async def approve(ctx: Context, ask: AnswerBooking) -> BookingView:
-    """Say yes to a request."""
+    """Approve a request."""
     return await ctx.transact(answers.approve, ask)
 
 
 @booking.command(roles=("consultant",), refuses=(WrongState,), costs=CHANGE)
 async def reject(ctx: Context, ask: AnswerBooking) -> BookingView:
-    """Say no to a request; its place is free again."""
+    """Reject a request and free its place."""
     return await ctx.transact(answers.reject, ask)
 
 
 @booking.command(refuses=(WrongState,), costs=CHANGE)
 async def cancel(ctx: Context, ask: AnswerBooking) -> BookingView:
-    """Call a booking off, as either party; its place is free again."""
+    """Cancel a booking, as either side, and free its place."""
     return await ctx.transact(answers.cancel, ask)
 
 
 @booking.command(refuses=(BlockFull, BlockPast, Overlaps, WrongState), costs=CHANGE)
 async def reschedule(ctx: Context, ask: RescheduleBooking) -> BookingView:
-    """Move a booking to another block of the same consultant; its status is kept."""
+    """Move a booking to another block of the same consultant; its status stays the same."""
     return await ctx.transact(answers.reschedule, ask)
 
 
 @booking.command()
 async def get(ctx: Context, ask: GetBooking) -> BookingView:
-    """One of your bookings."""
+    """Get one of your bookings."""
     return await ctx.read(lists.get_booking, ask.booking_id)
 
 
 @booking.command(name="list", costs=PAGE)
 async def list_bookings(ctx: Context, ask: ListBookings) -> BookingPage:
-    """Your bookings in either role, the newest first."""
+    """List your bookings in either role, the newest first."""
     return await ctx.read(lists.list_bookings, ask)

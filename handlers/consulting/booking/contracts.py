@@ -27,15 +27,15 @@ class TopicNotOffered(Refusal):
 
 
 class Overlaps(Refusal):
-    """You have a booking at this time already."""
+    """You already have a booking at this time."""
 
 
 class NotAvailable(Refusal):
-    """This consultant takes no calls right now."""
+    """This consultant is not available for calls right now."""
 
 
 class WrongState(Refusal):
-    """This booking is not in a state for that."""
+    """The status of this booking does not allow this."""
 
 
 class RequestBooking(Change, kw_only=True):
@@ -82,7 +82,7 @@ class ListBookings(Request):
 
 
 class BookingView(View):
-    """One booking, with the rate and minimum as they were when it was asked for."""
+    """One booking, with the rate and minimum duration from the time of the request."""
 
     PERSONAL: ClassVar[Personal] = {
         "student_id": {"note": "", "reason": None},
@@ -106,7 +106,7 @@ class BookingView(View):
 
 
 class BookingPage(View):
-    """Bookings, and the number of one's own room that they reflect."""
+    """Bookings, as of event `seq` of the user's own room."""
 
     bookings: list[BookingView]
     next: str | None
@@ -114,7 +114,7 @@ class BookingPage(View):
 
 
 class AboutBooking(Event):
-    """What every event about a booking has in common."""
+    """An event about one booking."""
 
     NAMESPACE: ClassVar[str | None] = "/booking"
     booking: BookingView
@@ -127,13 +127,13 @@ class AboutBooking(Event):
 
 
 class BookingRequested(AboutBooking):
-    """A student asked for a place, which is held for them."""
+    """A student requested a booking; its place is held until the consultant answers."""
 
     NAME: ClassVar[str] = "BOOKING_REQUESTED"
 
 
 class ChatBookingRequested(Event):
-    """A booking was asked for inside a conversation."""
+    """A student requested a booking inside a conversation."""
 
     NAME: ClassVar[str] = "CHAT_BOOKING_REQUESTED"
     conversation_id: str
@@ -144,43 +144,43 @@ class ChatBookingRequested(Event):
 
 
 class BookingApproved(AboutBooking):
-    """The consultant said yes."""
+    """The consultant approved the booking."""
 
     NAME: ClassVar[str] = "BOOKING_APPROVED"
 
 
 class BookingCreated(AboutBooking):
-    """An approved booking stands."""
+    """A booking was confirmed; follows BOOKING_APPROVED."""
 
     NAME: ClassVar[str] = "BOOKING_CREATED"
 
 
 class BookingRejected(AboutBooking):
-    """The consultant said no."""
+    """The consultant rejected the booking."""
 
     NAME: ClassVar[str] = "BOOKING_REJECTED"
 
 
 class BookingCancelled(AboutBooking):
-    """Called off by one of the two, its hour withdrawn, or its call at once was not held."""
+    """One side cancelled the booking, its block was withdrawn, or its call did not take place."""
 
     NAME: ClassVar[str] = "BOOKING_CANCELLED"
 
 
 class BookingRescheduled(AboutBooking):
-    """It moved to another block."""
+    """The booking moved to another block."""
 
     NAME: ClassVar[str] = "BOOKING_RESCHEDULED"
 
 
 class BookingExpired(AboutBooking):
-    """Nobody answered in time."""
+    """The consultant did not answer the request in time."""
 
     NAME: ClassVar[str] = "BOOKING_EXPIRED"
 
 
 class BookingCompleted(AboutBooking):
-    """Its call was held and is over."""
+    """The call of the booking took place and ended."""
 
     NAME: ClassVar[str] = "BOOKING_COMPLETED"
 
@@ -193,12 +193,12 @@ class _Due(Event):
 
 
 class HoldDue(_Due):
-    """It is time to look whether a request was answered."""
+    """It is time to check whether a request was answered."""
 
     NAME: ClassVar[str] = "BOOKING_HOLD_DUE"
 
 
 class BlockEndDue(_Due):
-    """The block of an approved booking is over."""
+    """The block of an approved booking has ended."""
 
     NAME: ClassVar[str] = "BOOKING_BLOCK_END_DUE"

@@ -1,4 +1,4 @@
-"""The call itself: who is in it, signalling between them, and the minutes they talked."""
+"""Calls: participants, signaling between them, and the duration of the conversation."""
 
 from handlers.consulting.call.contracts import SignalEphemeral
 from handlers.consulting.call.rules import CallRules

@@ -18,13 +18,13 @@ from rooms import names
 
 @call.command()
 async def current(ctx: Context, ask: Nothing) -> CurrentCallView:
-    """Your call that goes on, as a page that was just loaded needs it."""
+    """Get your open call, for example after a page load."""
     return await ctx.read(service.get_current)
 
 
 @call.command(refuses=(CallOver, TooMany))
 async def join(ctx: Context, ask: JoinCall) -> CallView:
-    """Be in a call, with this device, until it leaves or its connection is lost."""
+    """Join a call with this device, until it leaves or its connection is lost."""
     await _forget_what_is_over(ctx)
     # Before the other one learns of it, whose first signals may come at once.
     await ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
@@ -33,7 +33,7 @@ async def join(ctx: Context, ask: JoinCall) -> CallView:
 
 @call.command()
 async def signal(ctx: Context, ask: Signal) -> Empty:
-    """Carry something to the other participant."""
+    """Send a signal to the other participant."""
     ephemeral = await ctx.read(service.signal, ask)
     if ephemeral is not None:
         ctx.publish_ephemeral("/call", names.call(ask.call_id, ask.to), "signal", ephemeral)
@@ -42,7 +42,7 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
 
 @call.command()
 async def leave(ctx: Context, ask: LeaveCall) -> CallView:
-    """Leave a call; it ends when nobody comes back."""
+    """Leave a call; the call ends when no one comes back in time."""
     room = names.call(ask.call_id, ctx.user_id)
     ctx.when_done.append(lambda: ctx.unfollow("/call", room))
     return await ctx.transact(service.leave, ask)
@@ -50,7 +50,7 @@ async def leave(ctx: Context, ask: LeaveCall) -> CallView:
 
 @call.command()
 async def end(ctx: Context, ask: EndCall) -> CallView:
-    """End a call for both."""
+    """End a call for both participants."""
     return await ctx.transact(service.end_as_party, ask)
 
 

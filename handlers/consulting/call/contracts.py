@@ -12,11 +12,11 @@ from rooms import names
 
 
 class InCall(Refusal):
-    """The consultant is in a call already."""
+    """The consultant is already in a call."""
 
 
 class CallOver(Refusal):
-    """This call is over."""
+    """This call has ended."""
 
 
 class JoinCall(Change, kw_only=True):
@@ -32,7 +32,7 @@ class EndCall(Change, kw_only=True):
 
 
 class Signal(Request):
-    """Something for the other participant's browser; the server only carries it."""
+    """A signal for the other participant's browser; the server forwards `data` unread."""
 
     call_id: Id
     to: Id
@@ -40,7 +40,7 @@ class Signal(Request):
 
 
 class SignalEphemeral(msgspec.Struct, rename={"sender": "from"}):
-    """A signal as the other participant gets it."""
+    """A signal as the other participant receives it."""
 
     call_id: str
     sender: str
@@ -48,7 +48,7 @@ class SignalEphemeral(msgspec.Struct, rename={"sender": "from"}):
 
 
 class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A STUN or TURN server, as browsers take it."""
+    """A STUN or TURN server, in the form that browsers accept."""
 
     urls: list[str]
     username: str | None = None
@@ -56,7 +56,7 @@ class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CallView(View):
-    """One call; `talked_s` counts only while both were connected."""
+    """One call; `talked_s` counts only the time when both participants were connected."""
 
     PLAIN: ClassVar[tuple[str, ...]] = ("ice_servers",)
     id: str
@@ -72,7 +72,7 @@ class CallView(View):
 
 
 class CurrentCallView(View):
-    """One's open call, if there is one, and the number of one's own room that it reflects."""
+    """The user's open call, or null, as of event `seq` of the user's own room."""
 
     call: CallView | None
     interrupted: bool
@@ -80,7 +80,7 @@ class CurrentCallView(View):
 
 
 class AboutCall(Event):
-    """What every event about a call has in common."""
+    """An event about one call."""
 
     NAMESPACE: ClassVar[str | None] = "/call"
     call: CallView
@@ -93,43 +93,43 @@ class AboutCall(Event):
 
 
 class CallInitiated(AboutCall):
-    """A call is open for its two participants."""
+    """A call is open, and its two participants can join."""
 
     NAME: ClassVar[str] = "CALL_INITIATED"
 
 
 class CallStarted(AboutCall):
-    """Both are in."""
+    """Both participants have joined."""
 
     NAME: ClassVar[str] = "CALL_STARTED"
 
 
 class CallInterrupted(AboutCall):
-    """One of the two is lost."""
+    """One participant lost the connection."""
 
     NAME: ClassVar[str] = "CALL_INTERRUPTED"
 
 
 class CallResumed(AboutCall):
-    """Both are in again."""
+    """Both participants are connected again."""
 
     NAME: ClassVar[str] = "CALL_RESUMED"
 
 
 class CallEnded(AboutCall):
-    """It is over."""
+    """The call ended."""
 
     NAME: ClassVar[str] = "CALL_ENDED"
 
 
 class CallDurationRecorded(AboutCall):
-    """How long they talked is on record."""
+    """The duration of the call was recorded."""
 
     NAME: ClassVar[str] = "CALL_DURATION_RECORDED"
 
 
 class CallDue(Event):
-    """It is time to look whether a call that lacks somebody is over."""
+    """It is time to check whether a call with a missing participant has ended."""
 
     NAME: ClassVar[str] = "CALL_DUE"
     call_id: str
@@ -139,6 +139,6 @@ class CallDue(Event):
 
 
 class MoreStaysLeft(InstanceLost):
-    """A dead instance left more stays than one transaction ends."""
+    """A dead instance left more leases than one transaction can end."""
 
     NAME: ClassVar[str] = "CALL_MORE_STAYS_LEFT"

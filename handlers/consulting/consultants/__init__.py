@@ -1,4 +1,4 @@
-"""Who offers what: consultants and their topics. Never when (availability)."""
+"""Consultants and the topics they offer. Not their hours (availability)."""
 
 from handlers.consulting.consultants.rules import ConsultantRules
 from handlers.kit.domain import Domain, Subscription

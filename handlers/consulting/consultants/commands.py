@@ -34,7 +34,7 @@ CONSULTANT = Cost(kept_kib=5_200, answer_kib=1_700)
 
 @consultants.command(refuses=(AlreadyConsultant,), costs=CONSULTANT)
 async def become(ctx: Context, ask: BecomeConsultant) -> ConsultantView:
-    """Become a consultant (again)."""
+    """Become a consultant, or become one again."""
     return await ctx.transact(service.become, ask)
 
 
@@ -46,19 +46,19 @@ async def update(ctx: Context, ask: UpdateConsultant) -> ConsultantView:
 
 @consultants.command(refuses=(NotAConsultant,), costs=CONSULTANT)
 async def stop(ctx: Context, ask: StopConsulting) -> ConsultantView:
-    """Stop being found and booked; what is booked stays."""
+    """Stop taking bookings; existing bookings stay."""
     return await ctx.transact(service.stop)
 
 
 @consultants.command(visitors=True, costs=CONSULTANT)
 async def get(ctx: Context, ask: GetConsultant) -> ConsultantView:
-    """One consultant with their topics."""
+    """Get a consultant and their topics."""
     return await ctx.read(service.get_consultant, ask.consultant_id)
 
 
 @consultants.command(visitors=True, costs=CONSULTANT)
 async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
-    """One consultant, and from then on what changes about them."""
+    """Get a consultant, and subscribe to changes of their profile and topics."""
     room = names.consultant(ask.consultant_id)
     return await ctx.follow(
         NAMESPACE, room, partial(ctx.read, service.get_watched, ask.consultant_id)
@@ -67,14 +67,14 @@ async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
 
 @consultants.command(visitors=True)
 async def unwatch(ctx: Context, ask: UnwatchConsultant) -> Empty:
-    """Stop hearing about a consultant."""
+    """Unsubscribe from a consultant's changes."""
     ctx.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
     return Empty()
 
 
 @consultants.command(name="list", visitors=True, costs=Cost(reads=1_500, answer_kib=1_700))
 async def list_consultants(ctx: Context, ask: ListConsultants) -> ConsultantPage:
-    """Active consultants, the newest first."""
+    """List active consultants, the newest first."""
     return await ctx.read(service.list_consultants, ask)
 
 
@@ -86,7 +86,7 @@ async def add_topic(ctx: Context, ask: AddTopic) -> TopicView:
 
 @consultants.command(refuses=(NotAConsultant,))
 async def update_topic(ctx: Context, ask: UpdateTopic) -> TopicView:
-    """Change a topic; what is booked keeps its rate."""
+    """Change a topic; existing bookings keep their rate."""
     return await ctx.transact(service.update_topic, ask)
 
 

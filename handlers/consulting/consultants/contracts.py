@@ -31,7 +31,7 @@ Minutes = Annotated[int, Meta(ge=1, le=60)]
 
 
 class AlreadyConsultant(Refusal):
-    """You are a consultant already."""
+    """You are already a consultant."""
 
 
 class NotAConsultant(Refusal):
@@ -39,7 +39,7 @@ class NotAConsultant(Refusal):
 
 
 class BecomeConsultant(Change, kw_only=True):
-    """`picture_id` is an image that one has uploaded, as everywhere here."""
+    """`picture_id` is the id of an image that you have uploaded."""
 
     about_me: LongText
     languages: LanguageCodes
@@ -61,7 +61,7 @@ class UpdateConsultant(Change, kw_only=True):
 
 
 class StopConsulting(Change):
-    """Stop being found and booked."""
+    """Stop taking bookings, and disappear from the list of consultants."""
 
 
 class GetConsultant(Request):
@@ -103,7 +103,7 @@ class RemoveTopic(Change, kw_only=True):
 
 
 class TopicView(View):
-    """What a consultant talks about, and at what rate; `icon_url` is a path of this server."""
+    """A topic that a consultant offers, with its rate; `icon_url` is a path on this server."""
 
     PERSONAL: ClassVar[Personal] = {
         "consultant_id": {
@@ -124,7 +124,7 @@ class TopicView(View):
 
 
 class ConsultantView(View):
-    """A consultant as anybody sees them; `profile_picture_url` is a path of this server."""
+    """A consultant's public profile; `profile_picture_url` is a path on this server."""
 
     PERSONAL: ClassVar[Personal] = {
         "id": {
@@ -156,7 +156,7 @@ class ConsultantView(View):
 
 
 class WatchedConsultantView(ConsultantView, kw_only=True):
-    """A consultant, and the number of their room that this reflects."""
+    """A consultant, as of event `seq` of the consultant's room."""
 
     seq: int
 
@@ -178,19 +178,19 @@ class _AboutConsultant(Event):
 
 
 class ConsultantOnboarded(_AboutConsultant):
-    """Somebody became a consultant."""
+    """A user became a consultant."""
 
     NAME: ClassVar[str] = "CONSULTANT_ONBOARDED"
 
 
 class ConsultantProfileUpdated(_AboutConsultant):
-    """A consultant's own data changed."""
+    """A consultant's profile changed."""
 
     NAME: ClassVar[str] = "CONSULTANT_PROFILE_UPDATED"
 
 
 class ConsultantDeactivated(_AboutConsultant):
-    """A consultant stopped."""
+    """A consultant stopped taking bookings."""
 
     NAME: ClassVar[str] = "CONSULTANT_DEACTIVATED"
 
@@ -219,6 +219,6 @@ class TopicUpdated(_AboutTopic):
 
 
 class TopicRemoved(_AboutTopic):
-    """A topic is not offered any more."""
+    """A topic is no longer offered."""
 
     NAME: ClassVar[str] = "TOPIC_REMOVED"

@@ -148,7 +148,7 @@ def list_consultants(tx: Transaction, ask: ListConsultants) -> ConsultantPage:
 def add_topic(tx: Transaction, ask: AddTopic) -> TopicView:
     consultant = get_own(tx)
     if store.count_topics(tx, consultant.id) >= TOPICS_MAX:
-        raise Conflict("Remove a topic first.", details={"most": TOPICS_MAX})
+        raise Conflict("You have the maximum number of topics.", details={"most": TOPICS_MAX})
     fields = _topic_fields(given(ask))
     row = TopicRow(
         id=tx.new_id(), consultant_id=consultant.id, **{"icon_id": None, **fields}, active=True

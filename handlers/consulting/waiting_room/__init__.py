@@ -1,4 +1,4 @@
-"""Where students wait for their call: who is next, how long it may take. Never the call."""
+"""Waiting rooms: the order of students and their expected wait. Not the call itself."""
 
 from handlers.consulting.waiting_room.rules import WaitingRoomRules
 from handlers.kit.domain import Domain, Subscription

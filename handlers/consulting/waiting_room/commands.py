@@ -23,26 +23,26 @@ MOVES = Cost(reads=400, writes=400, kept_kib=64)
 
 @waiting_room.command(refuses=(TooEarly, WrongState, TooMany), costs=MOVES)
 async def enter(ctx: Context, ask: EnterRoom) -> PlaceView:
-    """Wait for your call; the place is yours while this device (or another of yours) is here."""
+    """Enter the waiting room; you keep your place while one of your devices is connected."""
     await _forget_what_is_over(ctx)
     return await ctx.transact(service.enter, ask, ctx.hold_lease(ask.booking_id))
 
 
 @waiting_room.command(costs=MOVES)
 async def leave(ctx: Context, ask: LeaveRoom) -> Empty:
-    """Wait no more."""
+    """Leave the waiting room."""
     return await ctx.transact(service.leave, ask)
 
 
 @waiting_room.command(costs=Cost(reads=150))
 async def queue(ctx: Context, ask: GetQueue) -> QueueView:
-    """Who waits for you in a block, in order of arrival."""
+    """List the students who wait in one of your blocks, in order of arrival."""
     return await ctx.read(service.get_queue, ask)
 
 
 @waiting_room.command(refuses=(WrongState, InCall), costs=MOVES)
 async def admit(ctx: Context, ask: AdmitStudent) -> CallView:
-    """Take a waiting student into a call."""
+    """Start the call with a waiting student."""
     return await ctx.transact(service.admit, ask)
 
 

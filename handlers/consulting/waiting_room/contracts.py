@@ -30,7 +30,7 @@ class AdmitStudent(Change, kw_only=True):
 
 
 class PlaceView(View):
-    """One student's place: `ahead` others come first, in about `eta_s` seconds it is their turn."""
+    """One student's place: `ahead` students come first, and the wait is about `eta_s` seconds."""
 
     booking_id: str
     block_id: str
@@ -42,14 +42,14 @@ class PlaceView(View):
 
 
 class QueueView(View):
-    """A block's queue, and the number of the consultant's room that it reflects."""
+    """A block's queue, as of event `seq` of the consultant's own room."""
 
     places: list[PlaceView]
     seq: int
 
 
 class _ToConsultant(Event):
-    """Said to the block's consultant."""
+    """An event for the consultant of the block."""
 
     NAMESPACE: ClassVar[str | None] = "/waiting-room"
     PRIVATE: ClassVar[tuple[str, ...]] = ("consultant_id",)
@@ -64,19 +64,19 @@ class _ToConsultant(Event):
 
 
 class WaitingRoomEntered(_ToConsultant):
-    """A student waits."""
+    """A student entered the waiting room."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_ENTERED"
 
 
 class WaitingRoomLeft(_ToConsultant):
-    """A student waits no more: left, lost, admitted, or the room closed."""
+    """A student left, lost the connection or was admitted, or the waiting room closed."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_LEFT"
 
 
 class WaitingRoomMoved(Event):
-    """A waiting student's position or wait changed."""
+    """The position or the expected wait of a student changed."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_MOVED"
     NAMESPACE: ClassVar[str | None] = "/waiting-room"
@@ -90,7 +90,7 @@ class WaitingRoomMoved(Event):
 
 
 class PlaceDue(Event):
-    """It is time to look whether a lost student came back."""
+    """It is time to check whether a disconnected student came back."""
 
     NAME: ClassVar[str] = "WAITING_PLACE_DUE"
     booking_id: str
@@ -100,7 +100,7 @@ class PlaceDue(Event):
 
 
 class RoomCloseDue(Event):
-    """The block is over, and its waiting room with it."""
+    """The block has ended, and its waiting room closes."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_CLOSE_DUE"
     block_id: str
@@ -110,6 +110,6 @@ class RoomCloseDue(Event):
 
 
 class MorePlacesLeft(InstanceLost):
-    """A dead instance left more waiting devices than one transaction sees to."""
+    """A dead instance left more waiting devices than one transaction can handle."""
 
     NAME: ClassVar[str] = "WAITING_MORE_PLACES_LEFT"

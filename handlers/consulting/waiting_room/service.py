@@ -229,7 +229,7 @@ def _open(tx: Transaction, booking: BookingView) -> RoomRow:
     if tx.now < opens_at:
         raise TooEarly(details={"opens_at": opens_at})
     if calls.is_going_on(tx, booking.id):
-        raise WrongState("The call goes on already.")
+        raise WrongState("The call has already begun.")
     _leave_another_block(tx, booking.id, booking.block_id)
     fresh = RoomRow(booking.block_id, booking.consultant_id, booking.ends_at, 0, 0, None, None)
     room = store.open_room(tx, fresh)

@@ -1,4 +1,4 @@
-"""What only its owner does to an account: proofs, the address, the password without the old one."""
+"""Changes to your own account: proofs of identity, the address, a new or removed password."""
 
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor

@@ -34,7 +34,7 @@ ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
 
 @account.command(namespace="/profile", rate="attempts")
 async def send_proof(ctx: Context, ask: SendProof) -> PincodeSent:
-    """Have a pincode mailed to yourself, for `prove` or `set_password`."""
+    """Send a pincode to your own address, for `prove` or `set_password`."""
     return await ctx.transact(service.send_proof)
 
 
@@ -44,7 +44,7 @@ async def send_proof(ctx: Context, ask: SendProof) -> PincodeSent:
     refuses=(CredentialsWrong, TicketInvalid, IdentityTaken, *PINCODE_REFUSALS),
 )
 async def prove(ctx: Context, ask: Prove) -> ProofView:
-    """Prove anew that it is you: by password, pincode, or a provider's fresh ticket."""
+    """Prove your identity again: by password, pincode, or a fresh ticket of a provider."""
     proved = await prove_password(ctx, ask)
     return await ctx.transact(service.prove, ask, proved)
 
@@ -56,7 +56,7 @@ async def prove(ctx: Context, ask: Prove) -> ProofView:
     costs=ENDS_SESSIONS,
 )
 async def set_password(ctx: Context, ask: SetPassword) -> Empty:
-    """Set a password by a pincode of `send_proof`; every other session ends."""
+    """Set a password with a pincode from `send_proof`; this ends all your other sessions."""
     await ctx.read(accounts.require_strong, ask.new_password)
     new_hash = await accounts.hash_password(ask.new_password)
     return await ctx.transact(service.set_password, ask, new_hash)
@@ -64,13 +64,13 @@ async def set_password(ctx: Context, ask: SetPassword) -> Empty:
 
 @account.command(namespace="/profile", refuses=(ProofNeeded, LastMethod), costs=ENDS_SESSIONS)
 async def remove_password(ctx: Context, ask: RemovePassword) -> SignInMethods:
-    """Sign in by password no more; needs a fresh proof, and another way in must be left."""
+    """Remove your password; requires a fresh proof and another sign-in method."""
     return await ctx.transact(service.remove_password)
 
 
 @account.command(namespace="/profile", rate="attempts", refuses=(ProofNeeded,))
 async def change_email(ctx: Context, ask: ChangeEmail) -> PincodeSent:
-    """Ask for a pincode at your address and one at another; needs a fresh proof."""
+    """Send pincodes to your current and your new address; requires a fresh proof."""
     return await ctx.transact(service.change_email, ask.email)
 
 
@@ -81,13 +81,13 @@ async def change_email(ctx: Context, ask: ChangeEmail) -> PincodeSent:
     costs=ENDS_SESSIONS,
 )
 async def confirm_email(ctx: Context, ask: ConfirmEmail) -> UserView:
-    """Move to another address by the pincodes of both; every other session ends."""
+    """Change your address with the pincodes of both; this ends all your other sessions."""
     return await ctx.transact(service.confirm_email, ask)
 
 
 @account.command(namespace="/profile")
 async def set_picture(ctx: Context, ask: SetPicture) -> UserView:
-    """Show an uploaded image as your picture, or none."""
+    """Set an uploaded image as your picture, or remove your picture."""
     return await ctx.transact(service.set_picture, ask.upload_id)
 
 

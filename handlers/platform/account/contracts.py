@@ -21,13 +21,13 @@ from handlers.platform.profile.contracts import Email
 
 
 class SendProof(Nothing):
-    """Ask for a pincode to oneself."""
+    """Ask for a pincode to your own address."""
 
 
 class Prove(Request):
-    """One of the three: the password, a pincode of `send_proof`, or a ticket made `fresh`.
+    """Give one proof: the password, a pincode from `send_proof`, or a ticket made with `fresh`.
 
-    `pincode_ticket` is the `ticket` of `send_proof`.
+    `pincode_ticket` is the `ticket` that `send_proof` answered.
     """
 
     password: Password | UnsetType = UNSET
@@ -38,7 +38,7 @@ class Prove(Request):
 
 
 class SetPassword(Change):
-    """A first password, or a new one where the old is forgotten; by a pincode of `send_proof`."""
+    """A first password, or a new one for a forgotten one; needs a pincode from `send_proof`."""
 
     pincode: Pincode
     new_password: Password
@@ -46,7 +46,7 @@ class SetPassword(Change):
 
 
 class RemovePassword(ChangeNothing):
-    """Sign in no more by password."""
+    """Remove the password as a sign-in method."""
 
 
 class ChangeEmail(Change):
@@ -54,7 +54,7 @@ class ChangeEmail(Change):
 
 
 class ConfirmEmail(Change):
-    """`pincode` came to the new address, `old_pincode` to the old one; both have one `ticket`."""
+    """`pincode` was sent to the new address, `old_pincode` to the old; they share a `ticket`."""
 
     email: Email
     pincode: Pincode
@@ -63,19 +63,19 @@ class ConfirmEmail(Change):
 
 
 class SetPicture(Change, kw_only=True):
-    """An uploaded image, or null for none."""
+    """`upload_id` is an image that you have uploaded; null removes the picture."""
 
     upload_id: Id | None
 
 
 class ProofView(View):
-    """What needs a fresh proof can be done for so long."""
+    """How long commands that need a fresh proof accept this one."""
 
     fresh_for_s: int
 
 
 class EmailChanged(Event):
-    """An account has another address; `device` and `place` tell from where it was changed."""
+    """An account's address changed; `device` and `place` describe where the change came from."""
 
     NAME: ClassVar[str] = "EMAIL_CHANGED"
     PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}

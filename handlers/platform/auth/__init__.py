@@ -1,4 +1,4 @@
-"""How people sign in: passwords, tokens, sessions. Never who they are."""
+"""Authentication: passwords, tokens and sessions. Not users' profiles."""
 
 from handlers.kit.domain import Domain
 from handlers.platform.auth.rules import AuthRules

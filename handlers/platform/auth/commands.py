@@ -33,10 +33,9 @@ ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
 
 @auth.command(visitors=True, rate="attempts", refuses=(CredentialsWrong,))
 async def login(ctx: Context, ask: Login) -> SessionView:
-    """Sign in with address and password; unknown and known accounts answer alike.
+    """Sign in with address and password; the refusal is the same for unknown addresses.
 
-    After many wrong passwords for an account, devices that are not known have to wait
-    (RATE_LIMITED).
+    After many wrong passwords for an account, unknown devices have to wait (RATE_LIMITED).
     """
     account = await ctx.read(passwords.find_login, ask)
     right = await verify_password(account.password_hash, ask.password)
@@ -45,19 +44,19 @@ async def login(ctx: Context, ask: Login) -> SessionView:
 
 @auth.command(visitors=True, refuses=(RefreshReused, TokenInvalid, SessionRevoked))
 async def refresh(ctx: Context, ask: Refresh) -> SessionView:
-    """Spend a refresh token for a new pair of tokens."""
+    """Exchange a refresh token for a new pair of tokens."""
     return await ctx.transact(sessions.refresh, ask.refresh_token)
 
 
 @auth.command(visitors=True, refuses=(TokenInvalid,))
 async def logout(ctx: Context, ask: Logout) -> Empty:
-    """End the session of a refresh token, on all its connections."""
+    """End the session of a refresh token, and all its connections."""
     return await ctx.transact(sessions.log_out, ask.refresh_token)
 
 
 @auth.command(visitors=True, rate="attempts")
 async def forgot(ctx: Context, ask: Forgot) -> PincodeSent:
-    """Ask for a pincode with which to set a new password; the same for unknown addresses."""
+    """Send a pincode to reset a password; the answer is the same for unknown addresses."""
     return await ctx.transact(passwords.forgot, ask)
 
 
@@ -65,7 +64,7 @@ async def forgot(ctx: Context, ask: Forgot) -> PincodeSent:
     visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, PasswordWeak), costs=ENDS_SESSIONS
 )
 async def reset(ctx: Context, ask: Reset) -> SessionView:
-    """Set a new password by a pincode of `forgot`; every session before ends."""
+    """Set a new password with a pincode from `forgot`; this ends all earlier sessions."""
     check_strength(ask.new_password, ctx.kernel.rules, ask.email)
     new_hash = await hash_password(ask.new_password)
     return await ctx.transact(passwords.reset, ask, new_hash)
@@ -78,7 +77,7 @@ async def reset(ctx: Context, ask: Reset) -> SessionView:
     costs=ENDS_SESSIONS,
 )
 async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
-    """Set a new password; every other session ends."""
+    """Change your password; this ends all your other sessions."""
     await ctx.read(passwords.require_strong, ask.new_password)
     current = await ctx.read(passwords.get_password_hash)
     right = await verify_password(current, ask.current_password)
@@ -88,17 +87,17 @@ async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
 
 @auth.command(namespace="/profile", name="sessions", costs=Cost(reads=250, answer_kib=256))
 async def list_sessions(ctx: Context, ask: ListSessions) -> SessionList:
-    """Where you are signed in."""
+    """List your sessions."""
     return await ctx.read(sessions.list_sessions)
 
 
 @auth.command(namespace="/profile")
 async def end_session(ctx: Context, ask: EndSession) -> Empty:
-    """Sign out one of your devices, from any other."""
+    """End one of your sessions."""
     return await ctx.transact(sessions.end_one, ask.session_id)
 
 
 @auth.command(namespace="/profile", costs=ENDS_SESSIONS)
 async def end_other_sessions(ctx: Context, ask: EndOtherSessions) -> Empty:
-    """Sign out everywhere but here."""
+    """End all your sessions except this one."""
     return await ctx.transact(sessions.end_others)

@@ -27,39 +27,39 @@ DeviceToken = Annotated[str, opaque(1, 200)]
 
 
 class CredentialsWrong(Refusal):
-    """The address or the password is wrong."""
+    """The email address or password is incorrect."""
 
     KEEPS = True
 
 
 class PasswordWeak(Refusal):
-    """This password is too short, too common, or made of your own name or address."""
+    """This password is too short, too common, or too similar to your name or address."""
 
 
 class RefreshReused(Refusal):
-    """This refresh token was spent before; the session is over."""
+    """This refresh token was already used, so the session was ended."""
 
     KEEPS = True
 
 
 class TokenInvalid(Refusal):
-    """This token is not one of ours."""
+    """This token is not valid."""
 
 
 class TokenExpired(Refusal):
-    """This token is too old."""
+    """This token has expired."""
 
 
 class SessionRevoked(Refusal):
-    """This session is over."""
+    """This session has ended."""
 
 
 class ProofNeeded(Refusal):
-    """Prove anew that it is you (/profile prove)."""
+    """This needs a fresh proof of your identity (/profile prove)."""
 
 
 class Login(Request):
-    """`device_token` is that of any session that was opened on this device before."""
+    """`device_token` comes from any earlier session of this user on this device."""
 
     email: Email
     password: Password
@@ -80,7 +80,7 @@ class Forgot(Request):
 
 
 class Reset(Request):
-    """`ticket` is that of `forgot`."""
+    """`ticket` is the one that `forgot` answered."""
 
     email: Email
     pincode: Pincode
@@ -90,7 +90,7 @@ class Reset(Request):
 
 
 class ListSessions(Nothing):
-    """Ask where one is signed in."""
+    """Ask for your sessions."""
 
 
 class EndSession(Change):
@@ -98,7 +98,7 @@ class EndSession(Change):
 
 
 class EndOtherSessions(ChangeNothing):
-    """Sign out everywhere else."""
+    """End all your other sessions."""
 
 
 class ChangePassword(Change):
@@ -107,10 +107,11 @@ class ChangePassword(Change):
 
 
 class SessionView(View):
-    """A session's tokens and its person.
+    """The tokens and the user of a session.
 
-    Keep the `device_token`, for this person, after the session too, and send it when they sign in
-    again: this device is then known, and not slowed down by what strangers do to the account.
+    Store the `device_token` for this user, also after the session ends, and send it at the next
+    sign-in. The server then recognizes the device, and other people's failed attempts to sign in
+    to the account do not delay it.
     """
 
     access_token: str
@@ -121,9 +122,9 @@ class SessionView(View):
 
 
 class OpenSession(View):
-    """A device that is signed in; `place` is empty where nothing is known of its address.
+    """A session; `place` is empty when the location of its address is not known.
 
-    `last_seen_at` may be some minutes behind.
+    `last_seen_at` may be a few minutes old.
     """
 
     id: str
@@ -136,7 +137,7 @@ class OpenSession(View):
 
 
 class SessionList(View):
-    """Where a person is signed in."""
+    """The open sessions of a user."""
 
     sessions: list[OpenSession]
 
@@ -149,7 +150,7 @@ class _OfUser(Event, kw_only=True):
 
 
 class AuthSuccess(_OfUser):
-    """Somebody signed in."""
+    """A user signed in."""
 
     NAME: ClassVar[str] = "AUTH_SUCCESS"
     PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}
@@ -162,7 +163,7 @@ class AuthSuccess(_OfUser):
 
 
 class AuthFailure(Event):
-    """Somebody tried to sign in and could not; the address is kept only as a fingerprint."""
+    """An attempt to sign in failed; the address is stored only as a fingerprint."""
 
     NAME: ClassVar[str] = "AUTH_FAILURE"
     PERSONAL: ClassVar[Personal] = {"user_id": {"email_fingerprint": ""}}
@@ -177,9 +178,9 @@ class AuthFailure(Event):
 
 
 class SignInsFailed(Event):
-    """Many wrong passwords were tried for one account, or for an address that has none.
+    """Many wrong passwords were tried for one account, or for an address without an account.
 
-    `signed_in`: by a session of the account, not at the door.
+    `signed_in`: the attempts came from a session of the account, not from the sign-in page.
     """
 
     NAME: ClassVar[str] = "SIGN_INS_FAILED"
@@ -194,7 +195,7 @@ class SignInsFailed(Event):
 
 
 class _OfUserSomewhere(_OfUser, kw_only=True):
-    """`device` and `place` tell from where it was done."""
+    """`device` and `place` describe where the change came from."""
 
     PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}
     device: str = ""
@@ -202,7 +203,7 @@ class _OfUserSomewhere(_OfUser, kw_only=True):
 
 
 class NewPasswordSet(_OfUserSomewhere):
-    """A password was set; there is no secret in this."""
+    """A password was set; the event does not contain it."""
 
     NAME: ClassVar[str] = "NEW_PASSWORD_SET"
 
@@ -213,19 +214,19 @@ class _OfMethod(_OfUserSomewhere, kw_only=True):
 
 
 class AuthMethodAdded(_OfMethod):
-    """A person can sign in by something more: `password`, or the name of a provider."""
+    """A user added a sign-in method: `password`, or the name of a provider."""
 
     NAME: ClassVar[str] = "AUTH_METHOD_ADDED"
 
 
 class AuthMethodRemoved(_OfMethod):
-    """A person can no longer sign in by something."""
+    """A user removed a sign-in method."""
 
     NAME: ClassVar[str] = "AUTH_METHOD_REMOVED"
 
 
 class SessionDue(_OfUser):
-    """A session was not refreshed for its whole life."""
+    """A session was not refreshed before it expired."""
 
     NAME: ClassVar[str] = "SESSION_DUE"
     session_id: str

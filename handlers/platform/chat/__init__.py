@@ -1,4 +1,4 @@
-"""Conversations: who is in them and what is said. A card shows something of another domain."""
+"""Conversations, their members and messages. A card in a message shows another domain's object."""
 
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
@@ -34,8 +34,8 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
 
 RATES = (
     Rate("messages", "chat messages", burst=20, per_s=2),
-    Rate("reactions", "reactions, drafts and typing", burst=30, per_s=5),
-    Rate("contact", "people met, added or asked", burst=30, per_s=0.5),
+    Rate("reactions", "reactions, drafts and typing events", burst=30, per_s=5),
+    Rate("contact", "users contacted, added or asked for a booking", burst=30, per_s=0.5),
     Rate("searches", "searches", burst=10, per_s=2),
 )
 """`reactions` are small and many; `contact` is for what reaches people who did not ask for it."""

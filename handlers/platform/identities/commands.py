@@ -24,7 +24,7 @@ from handlers.platform.profile.contracts import EmailTaken
 
 @identities.command(namespace="/auth", visitors=True)
 async def providers(ctx: Context, ask: ListProviders) -> ProvidersView:
-    """The providers that are set up here."""
+    """List the providers that this server is configured for."""
     providers = ctx.kernel.providers.list()
     return ProvidersView(providers=[ProviderView(name=h.name, title=h.title) for h in providers])
 
@@ -36,13 +36,13 @@ async def providers(ctx: Context, ask: ListProviders) -> ProvidersView:
     refuses=(TicketInvalid, EmailNeeded, EmailTaken, *PINCODE_REFUSALS),
 )
 async def oauth(ctx: Context, ask: OAuth) -> SessionView:
-    """Turn the ticket of a provider's callback into a session; a stranger becomes a user."""
+    """Sign in with the ticket from a provider's callback; creates the user if needed."""
     return await ctx.transact(service.sign_in, ask)
 
 
 @identities.command(namespace="/profile")
 async def sign_in_methods(ctx: Context, ask: ListMethods) -> SignInMethods:
-    """The ways in which you can sign in."""
+    """List your sign-in methods."""
     return await ctx.read(service.list_methods)
 
 
@@ -50,11 +50,11 @@ async def sign_in_methods(ctx: Context, ask: ListMethods) -> SignInMethods:
     namespace="/profile", refuses=(TicketInvalid, ProofNeeded, IdentityTaken, TooManyMethods)
 )
 async def link(ctx: Context, ask: Link) -> SignInMethods:
-    """Sign in by a provider from now on too; needs a fresh proof."""
+    """Add a provider as a sign-in method; requires a fresh proof."""
     return await ctx.transact(service.link, ask)
 
 
 @identities.command(namespace="/profile", refuses=(ProofNeeded, LastMethod))
 async def unlink(ctx: Context, ask: Unlink) -> SignInMethods:
-    """Sign in by a provider no more; needs a fresh proof, and another way in must be left."""
+    """Remove a provider as a sign-in method; requires a fresh proof and another method."""
     return await ctx.transact(service.unlink, ask.identity_id)

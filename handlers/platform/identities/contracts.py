@@ -18,31 +18,31 @@ Challenge = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 
 
 class TicketInvalid(Refusal):
-    """This ticket was spent, is too old, or was made for another client."""
+    """This ticket was already used, has expired, or belongs to another client."""
 
 
 class EmailNeeded(Refusal):
-    """The provider proved no address: send yours with a pincode of /signup start."""
+    """The provider confirmed no email address; send one with a pincode from /signup start."""
 
 
 class IdentityTaken(Refusal):
-    """Somebody else signs in by this already."""
+    """Another user already signs in with this identity."""
 
 
 class LastMethod(Refusal):
-    """This is the only way left to sign in."""
+    """This is your only sign-in method."""
 
 
 class TooManyMethods(Refusal):
-    """There is no room for another way to sign in."""
+    """You have the maximum number of sign-in methods."""
 
 
 class StartOAuth(Request):
     """The query of `/oauth/<provider>/start`.
 
-    `challenge` is the S256 of a verifier that the client keeps, without which the ticket is worth
-    nothing; `redirect`, an app's own address from the operator's list, needs one. `fresh` lets the
-    provider ask the person anew.
+    `challenge` is the S256 hash of a verifier that the client keeps; the ticket cannot be used
+    without that verifier. `redirect` is an app's own address from the operator's list, and requires
+    a `challenge`. `fresh` makes the provider authenticate the user again.
     """
 
     challenge: Challenge | UnsetType = UNSET
@@ -51,13 +51,14 @@ class StartOAuth(Request):
 
 
 class ListProviders(Nothing):
-    """Ask which providers one can sign in with."""
+    """Ask for the available providers."""
 
 
 class OAuth(Request):
-    """Spend a ticket. `email` and `pincode` where the answer was EMAIL_NEEDED.
+    """Use a ticket to sign in. After EMAIL_NEEDED, add `email` and `pincode`.
 
-    `pincode_ticket` is the `ticket` of `/signup start`; `device_token` is that of a session before.
+    `pincode_ticket` is the `ticket` that `/signup start` answered; `device_token` comes from an
+    earlier session on this device.
     """
 
     ticket: Ticket
@@ -69,11 +70,11 @@ class OAuth(Request):
 
 
 class ListMethods(Nothing):
-    """Ask how one can sign in."""
+    """Ask for your sign-in methods."""
 
 
 class Link(Change):
-    """Add what a ticket stands for; the ticket was started with a challenge."""
+    """Add the identity of a ticket; the ticket must have been started with a challenge."""
 
     ticket: Ticket
     verifier: Verifier
@@ -84,20 +85,20 @@ class Unlink(Change):
 
 
 class ProviderView(View):
-    """A provider; one signs in there by going to `/oauth/<name>/start`."""
+    """A provider; to sign in with it, open `/oauth/<name>/start`."""
 
     name: str
     title: str
 
 
 class ProvidersView(View):
-    """The providers that are set up here."""
+    """The providers that this server is configured for."""
 
     providers: list[ProviderView]
 
 
 class IdentityView(View):
-    """A person at another house; `email` is what it said there."""
+    """A user's identity at a provider; `email` is the address that the provider gave."""
 
     OWN: ClassVar[tuple[str, ...]] = ("provider", "title", "email")
     id: str
@@ -108,7 +109,7 @@ class IdentityView(View):
 
 
 class SignInMethods(View):
-    """How a person can sign in."""
+    """A user's sign-in methods."""
 
     password: bool
     identities: list[IdentityView]
@@ -122,7 +123,7 @@ class _OfUser(Event):
 
 
 class OAuthLinked(_OfUser):
-    """An identity at a provider is a person's way in from now on."""
+    """A user linked an identity at a provider as a sign-in method."""
 
     NAME: ClassVar[str] = "OAUTH_LINKED"
     PLAIN: ClassVar[tuple[str, ...]] = ("provider",)

@@ -32,7 +32,7 @@ ANSWERS = ("state", "code", "error", "iss")
 
 @identities.route("GET", "/oauth/{provider}/start", visitors=True, rate="oauth")
 async def start(ctx: Context, request: web.Request) -> web.Response:
-    """Leave for a provider."""
+    """Redirect the browser to a provider."""
     provider, ask = find(ctx, request), read_start(ctx, request)
     browser = request.cookies.get(cookie_of(ctx)) or tickets.make_secret()
     name, back = provider.config.name, None if ask.redirect is UNSET else ask.redirect
@@ -63,7 +63,7 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
 
 @identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="oauth")
 async def callback(ctx: Context, request: web.Request) -> web.Response:
-    """Come back from a provider."""
+    """Handle the redirect back from a provider."""
     provider, said = find(ctx, request), request.query
     name = provider.config.name
     state, browser = said.get("state", ""), request.cookies.get(cookie_of(ctx), "")
@@ -89,7 +89,7 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
     "POST", "/oauth/{provider}/callback", visitors=True, rate="oauth", cross_site=True
 )
 async def posted_callback(ctx: Context, request: web.Request) -> web.Response:
-    """The same by a post (`form_post`): sent on as a GET."""
+    """Accept a provider's `form_post` response, and redirect it as a GET request."""
     provider, form = find(ctx, request), read_form(request)
     said = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
     said |= names_of(form.get("user"))
@@ -108,17 +108,17 @@ def find(ctx: Context, request: web.Request) -> Provider:
 def read_start(ctx: Context, request: web.Request) -> StartOAuth:
     """What the query asks for; raises Invalid. Only a page that is left begins a way."""
     if request.headers.get("Sec-Fetch-Dest", "document") != "document":
-        raise Invalid("Go there; this is no picture.")
+        raise Invalid("Open this address as a page.")
     if len(request.query) != len(set(request.query)):
-        raise Invalid("Say everything once.")
+        raise Invalid("Give each parameter only once.")
     try:
         ask = msgspec.convert(dict(request.query), StartOAuth)
     except msgspec.ValidationError as error:
         raise Invalid.of(str(error)) from None
     if ask.redirect is not UNSET and ask.redirect not in ctx.kernel.rules.oauth_redirects:
-        raise Invalid("This redirect is not on the list.")
+        raise Invalid("This redirect address is not on the server's list.")
     if ask.redirect is not UNSET and ask.challenge is UNSET:
-        raise Invalid("A redirect to an app needs a challenge.")
+        raise Invalid("A redirect to an app requires a challenge.")
     return ask
 
 
@@ -134,11 +134,11 @@ def has_tls(ctx: Context) -> bool:
 def read_form(request: web.Request) -> Mapping[str, Any]:
     """The posted form; raises Invalid for what is none."""
     if request.content_type != "application/x-www-form-urlencoded":
-        raise Invalid("This is no form.")
+        raise Invalid("The body is not a URL-encoded form.")
     try:
         return dict(parse_qsl(request[BODY].decode(), max_num_fields=20))
     except (UnicodeDecodeError, ValueError):
-        raise Invalid("This is no form.") from None
+        raise Invalid("The body is not a URL-encoded form.") from None
 
 
 def names_of(user: Any) -> dict[str, str]:

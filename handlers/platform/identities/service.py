@@ -126,7 +126,7 @@ def spend_for_proof(tx: Transaction, ticket: str, verifier: str | UnsetType) -> 
     bearer = tickets.look(tx, ticket, verifier, bound=True, fresh=True)
     known = store.lock_identity(tx, bearer.identity.issuer, bearer.identity.subject)
     if known is None or known.user_id != tx.actor.id:
-        raise IdentityTaken("This is not how you sign in.")
+        raise IdentityTaken("This identity is not one of your sign-in methods.")
     tickets.tear(tx, ticket)
 
 
@@ -142,9 +142,9 @@ def _sign_up(tx: Transaction, ask: OAuth, bearer: Bearer) -> UserView:
     first_name = identity.first_name or email.partition("@")[0][:100]
     user = profiles.create_user(tx, email, first_name, identity.last_name)
     if user is None:
-        raise EmailTaken("There is an account with this address: sign in there, then link.")
+        raise EmailTaken("An account with this address exists: sign in, then link.")
     if not _link(tx, user.id, bearer):
-        raise Conflict("Somebody signs up with this just now; try again.")
+        raise Conflict("Another sign-up with this identity is in progress; try again.")
     return user
 
 

@@ -1,4 +1,4 @@
-"""What may be said and shown: a filter, flags from people, a queue for moderators, an audit."""
+"""Moderation: a text filter, flags from users, a queue for moderators, and an audit log."""
 
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor

@@ -28,13 +28,13 @@ DECISION = Cost(reads=1_200)
 
 @moderation.command(rate="messages", refuses=(OwnMessage,))
 async def flag(ctx: Context, ask: FlagMessage) -> Empty:
-    """Tell the moderators of a message that you may read; once, a repeat changes nothing."""
+    """Flag a message for the moderators; flagging it again changes nothing."""
     return await ctx.transact(flags.flag, ask)
 
 
 @moderation.command(roles=(MODERATOR,), costs=PAGE)
 async def queue(ctx: Context, ask: ListQueue) -> QueuePage:
-    """The open cases, the oldest first."""
+    """List the open cases, the oldest first."""
     return await ctx.read(cases.list_queue, ask)
 
 
@@ -42,13 +42,13 @@ async def queue(ctx: Context, ask: ListQueue) -> QueuePage:
     name="case", roles=(MODERATOR,), refuses=(OwnMessage,), costs=Cost(reads=250, answer_kib=256)
 )
 async def get_case(ctx: Context, ask: GetCase) -> OpenedCase:
-    """A case with its message, and nothing else of the conversation."""
+    """Get a case with its message, without the rest of the conversation."""
     return await ctx.read(cases.get_case, ask.case_id)
 
 
 @moderation.command(name="media", roles=(MODERATOR,), refuses=(OwnMessage,))
 async def get_media(ctx: Context, ask: GetCase) -> MediaLinks:
-    """Where the file of a case's message is fetched."""
+    """Get download links for the file in a case's message."""
     upload_id = await ctx.read(cases.get_upload, ask.case_id)
     url, thumbnail_url = await uploads.links_of(ctx, upload_id)
     return MediaLinks(url=url, thumbnail_url=thumbnail_url)
@@ -56,17 +56,17 @@ async def get_media(ctx: Context, ask: GetCase) -> MediaLinks:
 
 @moderation.command(roles=(MODERATOR,), refuses=(OwnMessage,), costs=DECISION)
 async def decide(ctx: Context, ask: DecideCase) -> CaseView:
-    """Dismiss a case, so that its message is shown, or hide the message."""
+    """Decide a case: dismiss it, which shows the message, or hide the message."""
     return await ctx.transact(decisions.decide, ask)
 
 
 @moderation.command(roles=(MODERATOR,), refuses=(OwnMessage,), costs=DECISION)
 async def undo(ctx: Context, ask: UndoDecision) -> CaseView:
-    """Take a decision back: the case is open again, the message as it was before."""
+    """Undo a decision: this reopens the case and restores the message's earlier state."""
     return await ctx.transact(decisions.undo, ask)
 
 
 @moderation.command(roles=(MODERATOR,), costs=PAGE)
 async def audit(ctx: Context, ask: ListAudit) -> AuditPage:
-    """What was done by moderators, the operator and the server, the newest first."""
+    """List the actions of moderators, the operator and the server, the newest first."""
     return await ctx.read(records.list_audit, ask)

@@ -30,11 +30,11 @@ Act = Literal["grant", "revoke", "hide_by_flags", "dismiss", "hide", "undo"]
 
 
 class OwnMessage(Refusal):
-    """It is your own message."""
+    """This is your own message."""
 
 
 class FlagMessage(Change, kw_only=True):
-    """`note` says more than the reason does."""
+    """`note` explains the reason."""
 
     message_id: Id
     reason: Reason
@@ -42,7 +42,7 @@ class FlagMessage(Change, kw_only=True):
 
 
 class ListQueue(Request):
-    """The oldest come first: `after` is the `next` of the page before."""
+    """The oldest cases come first; `after` is the `next` of the previous page."""
 
     limit: Limit = PAGE
     after: Id | None = None
@@ -53,7 +53,7 @@ class GetCase(Request):
 
 
 class DecideCase(Change, kw_only=True):
-    """`version` is of the case as it was looked at."""
+    """`version` is the version of the case that the moderator looked at."""
 
     case_id: Id
     version: Version
@@ -73,9 +73,9 @@ class ListAudit(Request):
 
 
 class CaseView(View):
-    """A message that was flagged by people, or noticed by the filter (`hit` is what it found).
+    """A message that users flagged, or that the filter matched (`hit` is the matched entry).
 
-    `hidden` is whether the message is. A case is `gone` when its sender took the message back.
+    `hidden` is whether the message is hidden. A case is `gone` when the sender deleted the message.
     """
 
     PERSONAL: ClassVar[Personal] = {"sender_id": {"hit": None}}
@@ -100,7 +100,7 @@ class CaseView(View):
 
 
 class FlagNote(msgspec.Struct):
-    """What a flag says; whose it is nobody is told."""
+    """The content of a flag, without the user who sent it."""
 
     reason: str
     note: str
@@ -108,7 +108,7 @@ class FlagNote(msgspec.Struct):
 
 
 class OpenedCase(View):
-    """A case with its message as it was said, and what the first flags say (up to 100)."""
+    """A case with its original message, and the first flags (up to 100)."""
 
     case: CaseView
     message: MessageView
@@ -116,7 +116,7 @@ class OpenedCase(View):
 
 
 class QueuePage(View):
-    """Open cases, the oldest first, and the number of the moderators' room that they reflect."""
+    """Open cases, the oldest first, as of event `seq` of the moderators' room."""
 
     cases: list[CaseView]
     next: str | None
@@ -124,7 +124,7 @@ class QueuePage(View):
 
 
 class AuditEntry(msgspec.Struct):
-    """One act; of the operator or the server itself without `actor_id`. `user_id` is about whom."""
+    """One action on `user_id`; without `actor_id`, the operator or the server took it."""
 
     id: str
     at: datetime
@@ -138,7 +138,7 @@ class AuditEntry(msgspec.Struct):
 
 
 class AuditPage(View):
-    """What was done, the newest first."""
+    """The audit log, the newest entries first."""
 
     entries: list[AuditEntry]
     next: str | None
@@ -159,13 +159,13 @@ class _AboutCase(Event):
 
 
 class CaseOpened(_AboutCase):
-    """There is something to look at."""
+    """A case was opened."""
 
     NAME: ClassVar[str] = "CASE_OPENED"
 
 
 class CaseChanged(_AboutCase):
-    """More flags, a decision, one that was undone, or its message was changed or is gone."""
+    """A case got flags or a decision, a decision was undone, or the message changed or is gone."""
 
     NAME: ClassVar[str] = "CASE_CHANGED"
 
@@ -188,21 +188,21 @@ class _AboutModerator(Event):
 
 
 class ModeratorAdded(_AboutModerator):
-    """Somebody is a moderator, and hears the moderators' room from number `seq` on."""
+    """A user became a moderator, and gets the moderators' room from event `seq` on."""
 
     NAME: ClassVar[str] = "MODERATOR_ADDED"
     JOINS: ClassVar[bool] = True
 
 
 class ModeratorRemoved(_AboutModerator):
-    """Somebody is a moderator no more: number `seq` is the last that they hear of that room."""
+    """A user is no longer a moderator; event `seq` is the last one they get in that room."""
 
     NAME: ClassVar[str] = "MODERATOR_REMOVED"
     JOINS: ClassVar[bool] = False
 
 
 class FlagAnswered(Event):
-    """A moderator has looked at what a person flagged."""
+    """A moderator reviewed a message that a user flagged."""
 
     NAME: ClassVar[str] = "FLAG_ANSWERED"
     user_id: str

@@ -1,4 +1,4 @@
-"""What a person is told about their affairs, in the app and by mail. Never how a mail is sent."""
+"""Notifications, in the app and by mail. Not the delivery of mails (send)."""
 
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor

@@ -17,23 +17,23 @@ from handlers.platform.notifications.contracts import (
 
 @notifications.command(name="list", costs=Cost(reads=150, answer_kib=256))
 async def list_notifications(ctx: Context, ask: ListNotifications) -> NotificationPage:
-    """What you were told, the newest first."""
+    """List your notifications, the newest first."""
     return await ctx.read(service.list_notifications, ask)
 
 
 @notifications.command(costs=Cost(reads=450, writes=260))
 async def mark_read(ctx: Context, ask: MarkNotificationsRead) -> UnreadView:
-    """You have read these."""
+    """Mark notifications as read."""
     return await ctx.transact(service.mark_read, ask)
 
 
 @notifications.command(refuses=(SessionRevoked,))
 async def register_device(ctx: Context, ask: RegisterDevice) -> Empty:
-    """Let this app be reached by pushes as long as this session lasts."""
+    """Register this app for push notifications while this session lasts."""
     return await ctx.transact(devices.register, ask)
 
 
 @notifications.command()
 async def unregister_device(ctx: Context, ask: UnregisterDevice) -> Empty:
-    """Let it be reached by pushes no more."""
+    """Unregister this app from push notifications."""
     return await ctx.transact(devices.unregister, ask.token)

@@ -23,7 +23,7 @@ class MarkNotificationsRead(Change, kw_only=True):
 
 
 class RegisterDevice(Change):
-    """What a push service gave this app to be reached by."""
+    """The token that a push service issued to this app."""
 
     platform: Literal["ios", "android", "web"]
     token: PushToken
@@ -34,13 +34,13 @@ class UnregisterDevice(Change):
 
 
 class NotificationView(View):
-    """Something that a person is told; `link` is a place in the page.
+    """A notification; `link` is a route of the web page.
 
-    `about_id` is who is named in it, if anybody is.
+    `about_id` is the user that the text names, or null.
     """
 
     PERSONAL: ClassVar[Personal] = {
-        "about_id": {"body": "The account of who this is about was deleted."}
+        "about_id": {"body": "The user named in this notification deleted their account."}
     }
     PLAIN: ClassVar[tuple[str, ...]] = ("kind", "title", "link", "data")
     id: str
@@ -55,7 +55,7 @@ class NotificationView(View):
 
 
 class NotificationPage(View):
-    """Notifications, the unread count, and the number of one's own room that they reflect."""
+    """Notifications and the unread count, as of event `seq` of the user's own room."""
 
     notifications: list[NotificationView]
     unread: int
@@ -80,14 +80,14 @@ class _ToUser(Event):
 
 
 class NotificationDispatched(_ToUser):
-    """A person was told something."""
+    """A user got a notification."""
 
     NAME: ClassVar[str] = "NOTIFICATION_DISPATCHED"
     notification: NotificationView
 
 
 class NotificationRead(_ToUser):
-    """A person has read some of them; `unread` are left."""
+    """A user has read the notifications in `ids`; `unread` notifications are left."""
 
     NAME: ClassVar[str] = "NOTIFICATION_READ"
     ids: list[str]

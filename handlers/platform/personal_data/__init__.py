@@ -1,4 +1,4 @@
-"""All that is kept of a person: given to them as a file, or erased. Never what it means."""
+"""Export and erasure of a user's personal data. Domains declare what theirs is."""
 
 from handlers.kit.domain import Domain
 from handlers.platform.personal_data.rules import PersonalDataRules

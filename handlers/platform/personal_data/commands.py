@@ -18,23 +18,23 @@ from handlers.platform.personal_data.service import deletions, exports
 
 @personal_data.command(namespace="/account", refuses=(ProofNeeded, ExportUnderWay))
 async def export(ctx: Context, ask: AskExport) -> ExportView:
-    """Have a file made of all that is kept of you; needs a fresh proof, a few times a day."""
+    """Export all your personal data; requires a fresh proof, a few times a day."""
     return await ctx.transact(exports.ask)
 
 
 @personal_data.command(namespace="/account")
 async def get(ctx: Context, ask: GetAccount) -> AccountView:
-    """What is under way with your account; with a fresh proof, where your export is fetched."""
+    """Get the state of your account; a fresh proof adds the link to a ready export."""
     return await exports.with_link(ctx, await ctx.read(deletions.get_account))
 
 
 @personal_data.command(namespace="/account", refuses=(ProofNeeded,))
 async def delete(ctx: Context, ask: DeleteAccount) -> DeletionView:
-    """Have your account deleted after some weeks; needs a fresh proof. Bookings end at once."""
+    """Delete your account after a few weeks and cancel your bookings now; needs a fresh proof."""
     return await ctx.transact(deletions.plan)
 
 
 @personal_data.command(namespace="/account")
 async def restore(ctx: Context, ask: RestoreAccount) -> DeletionView:
-    """Keep your account after all."""
+    """Cancel the deletion of your account."""
     return await ctx.transact(deletions.take_back)

@@ -9,27 +9,27 @@ from rooms import names
 
 
 class ExportUnderWay(Refusal):
-    """One is being prepared already."""
+    """An export is already being prepared."""
 
 
 class AskExport(ChangeNothing):
-    """Ask for a file of all that is kept of oneself."""
+    """Ask for a file with all your personal data."""
 
 
 class GetAccount(Nothing):
-    """Ask what is under way with one's account."""
+    """Ask for the state of your account."""
 
 
 class DeleteAccount(ChangeNothing):
-    """Have one's account deleted."""
+    """Request the deletion of your account."""
 
 
 class RestoreAccount(ChangeNothing):
-    """Take that back."""
+    """Cancel the deletion."""
 
 
 class ExportView(View):
-    """An export; `percent` of it is done. A ready one can be fetched until `expires_at`."""
+    """An export; `percent` is its progress. You can download a ready one until `expires_at`."""
 
     id: str
     status: Literal["preparing", "ready"]
@@ -40,15 +40,15 @@ class ExportView(View):
 
 
 class DeletionView(View):
-    """When one's account is to be deleted, if it is."""
+    """When the account will be deleted, or null."""
 
     deleted_at: datetime | None
 
 
 class AccountView(View):
-    """The latest export, when the account is to be deleted, and the number that this reflects.
+    """The latest export and the planned deletion, as of event `seq` of the user's own room.
 
-    `url` fetches a ready export, for five minutes; it is given with a fresh proof only.
+    `url` downloads a ready export and is valid for five minutes; it requires a fresh proof.
     """
 
     export: ExportView | None
@@ -73,38 +73,38 @@ class _OfExport(_OfUser):
 
 
 class ExportProgressed(_OfExport):
-    """More of an export is done."""
+    """The preparation of an export progressed."""
 
     NAME: ClassVar[str] = "EXPORT_PROGRESSED"
 
 
 class ExportReady(_OfExport):
-    """An export can be fetched."""
+    """An export can be downloaded."""
 
     NAME: ClassVar[str] = "EXPORT_READY"
 
 
 class ExportDropped(_OfExport):
-    """An export can be fetched no more, or was given up."""
+    """An export expired or failed."""
 
     NAME: ClassVar[str] = "EXPORT_DROPPED"
 
 
 class AccountDeletionPlanned(_OfUser):
-    """Somebody wants their account deleted; until `deleted_at` they can take that back."""
+    """A user requested the deletion of their account, and can cancel it until `deleted_at`."""
 
     NAME: ClassVar[str] = "ACCOUNT_DELETION_PLANNED"
     deleted_at: Moment
 
 
 class AccountDeletionCancelled(_OfUser):
-    """They took it back."""
+    """The user cancelled the deletion."""
 
     NAME: ClassVar[str] = "ACCOUNT_DELETION_CANCELLED"
 
 
 class AccountDeleted(_OfUser):
-    """Nothing is kept of them any more."""
+    """The user's personal data was deleted."""
 
     NAME: ClassVar[str] = "ACCOUNT_DELETED"
 
@@ -117,7 +117,7 @@ class _Inner(Event):
 
 
 class ExportRequested(_Inner):
-    """An export is to be prepared."""
+    """A user requested an export."""
 
     NAME: ClassVar[str] = "EXPORT_REQUESTED"
     export_id: str
@@ -127,26 +127,26 @@ class ExportRequested(_Inner):
 
 
 class ExportDue(_Inner):
-    """The time of an export is over."""
+    """An export has expired."""
 
     NAME: ClassVar[str] = "EXPORT_DUE"
     export_id: str
 
 
 class WithdrawalGoesOn(_Inner):
-    """Somebody who is about to go has more to be called off than one transaction does."""
+    """A user who is leaving has more bookings than one transaction can cancel."""
 
     NAME: ClassVar[str] = "WITHDRAWAL_GOES_ON"
 
 
 class AccountDeletionDue(_Inner):
-    """The time in which a deletion could be taken back is over."""
+    """The time to cancel a deletion is over."""
 
     NAME: ClassVar[str] = "ACCOUNT_DELETION_DUE"
 
 
 class ErasureGoesOn(_Inner):
-    """The next piece of an erasure: of this step, after what was done last."""
+    """An erasure continues with `step`, after the position `after`."""
 
     NAME: ClassVar[str] = "ERASURE_GOES_ON"
     PLAIN: ClassVar[tuple[str, ...]] = ("step", "after")

@@ -1,4 +1,4 @@
-"""Whether somebody reads the mail of an address, by six digits. Never what that is proof for."""
+"""Six-digit pincodes that prove control of an email address. Not what the proof is used for."""
 
 from handlers.kit.domain import Domain
 from handlers.platform.pincodes.rules import PincodeRules

@@ -13,24 +13,24 @@ PincodeTicket = Annotated[str, opaque(1, 100)]
 
 
 class PincodeWrong(Refusal):
-    """This pincode is wrong."""
+    """This pincode is incorrect."""
 
     KEEPS = True
 
 
 class PincodeExpired(Refusal):
-    """This pincode is too old; ask for another."""
+    """This pincode has expired; request a new one."""
 
 
 class PincodeLocked(Refusal):
-    """Too many wrong tries; ask for another pincode."""
+    """Too many incorrect attempts; request a new pincode."""
 
 
 class PincodeSent(View):
-    """How long the pincode lives; the same whether the address is known or not.
+    """How long the pincode is valid; the answer is the same for known and unknown addresses.
 
-    Send the `ticket` along with the pincode: tries without it may be mixed up with those of others
-    who asked for the same address.
+    Send the `ticket` together with the pincode. Without it, the server may count your attempts
+    together with those of others who asked for the same address.
     """
 
     PLAIN: ClassVar[tuple[str, ...]] = ("ticket",)
@@ -43,7 +43,7 @@ PINCODE_REFUSALS = (PincodeWrong, PincodeExpired, PincodeLocked)
 
 
 class PincodesGuessed(Event):
-    """Strangers tried many wrong pincodes for an address; it is sealed, as it names the address."""
+    """Strangers tried many wrong pincodes for an address; sealed, because it names the address."""
 
     NAME: ClassVar[str] = "PINCODES_GUESSED"
     SEALED: ClassVar[bool] = True

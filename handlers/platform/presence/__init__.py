@@ -1,4 +1,4 @@
-"""Whether a person is there. Never what they do."""
+"""Users' online status. Not their activity."""
 
 from handlers.kit.domain import Domain
 from handlers.platform.presence.contracts import PresenceEphemeral, StatusEphemeral

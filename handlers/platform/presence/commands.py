@@ -13,7 +13,7 @@ NAMESPACE = "/presence"
 
 @presence.command(refuses=(TooMany,), costs=Cost(reads=2_500, answer_kib=128))
 async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
-    """Whether these people are there, and from then on when that changes."""
+    """Get the presence of users, and subscribe to its changes."""
     known = await ctx.read(service.list_known, ask.user_ids)
     rooms = [names.presence(user_id) for user_id in known]
     ctx.after_ack.append(await ctx.listen(NAMESPACE, *rooms))
@@ -22,7 +22,7 @@ async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
 
 @presence.command()
 async def unwatch(ctx: Context, ask: UnwatchPeople) -> StatesView:
-    """Stop hearing of these people; answers how they are now."""
+    """Unsubscribe from the presence of users; answers their current presence."""
     for user_id in ask.user_ids:
         ctx.unfollow(NAMESPACE, names.presence(user_id))
     return await ctx.read(service.get_states, ask.user_ids)
@@ -30,5 +30,5 @@ async def unwatch(ctx: Context, ask: UnwatchPeople) -> StatesView:
 
 @presence.command()
 async def set_status(ctx: Context, ask: SetStatus) -> Empty:
-    """Say how you are there."""
+    """Set your own presence status."""
     return await ctx.transact(service.set_status, ask)

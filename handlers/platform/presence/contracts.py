@@ -32,7 +32,7 @@ class StateView(View):
 
 
 class StatesView(View):
-    """States by user id; people who do not exist are left out."""
+    """Presence by user id, without users who do not exist."""
 
     states: dict[str, StateView]
 
@@ -56,18 +56,18 @@ class _OfUser(Event):
 
 
 class UserOnline(_OfUser):
-    """A person's first device is there. Stored for consumers; watchers get an ephemeral event."""
+    """A user's first device connected. Stored for consumers; watchers get an ephemeral event."""
 
     NAME: ClassVar[str] = "USER_ONLINE"
 
 
 class UserOffline(_OfUser):
-    """A person's last device stayed away for the grace."""
+    """A user's last device did not come back within the grace period."""
 
     NAME: ClassVar[str] = "USER_OFFLINE"
 
 
 class InstanceGone(InstanceLost):
-    """A dead instance's people have had the grace to come back by another one."""
+    """The grace period for the users of a dead instance to reconnect is over."""
 
     NAME: ClassVar[str] = "PRESENCE_INSTANCE_GONE"

@@ -1,4 +1,4 @@
-"""What a page that somebody linked says of itself. Only public pages, and never their pictures."""
+"""Previews of linked pages: public pages only, and text without images."""
 
 from handlers.kit.domain import Domain
 from handlers.platform.previews.rules import PreviewRules

@@ -1,4 +1,4 @@
-"""Who a person is: name, language, zone, roles, settings. Never how they sign in."""
+"""User profiles: name, language, time zone, roles and settings. Not authentication (auth)."""
 
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor

@@ -8,17 +8,17 @@ from handlers.platform.profile.contracts import ListPeople, Me, PeopleView, Upda
 
 @profile.command()
 async def me(ctx: Context, ask: Me) -> UserView:
-    """Your own user."""
+    """Get your own user."""
     return await ctx.read(service.get_me)
 
 
 @profile.command()
 async def update(ctx: Context, ask: UpdateProfile) -> UserView:
-    """Change your name, language, zone or settings."""
+    """Change your name, language, time zone or settings."""
     return await ctx.transact(service.update_me, ask)
 
 
 @profile.command(costs=Cost(reads=250, answer_kib=256))
 async def people(ctx: Context, ask: ListPeople) -> PeopleView:
-    """What people are called, so that a booking or a message can show a name."""
+    """Get the names of users, for example to show them beside a booking or a message."""
     return await ctx.read(service.list_people, ask.user_ids)

@@ -23,15 +23,15 @@ Clock = Literal["24h", "12h"]
 
 
 class EmailTaken(Refusal):
-    """There is an account with this address already."""
+    """An account with this email address already exists."""
 
 
 class Me(Nothing):
-    """Ask for one's own user."""
+    """Ask for your own user."""
 
 
 class SettingsChange(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The settings to change; the others stay."""
+    """The settings to change; others stay as they are."""
 
     theme: Theme | UnsetType = UNSET
     clock: Clock | UnsetType = UNSET
@@ -39,7 +39,7 @@ class SettingsChange(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class UserSettings(View):
-    """How a person likes it; `read_receipts` tells others what one has read."""
+    """A user's preferences; with `read_receipts`, other users see what the user has read."""
 
     theme: Theme = "system"
     clock: Clock = "24h"
@@ -47,7 +47,7 @@ class UserSettings(View):
 
 
 class UpdateProfile(Change):
-    """The fields to change, of the settings too."""
+    """The fields to change; others stay as they are, also in `settings`."""
 
     first_name: Name | UnsetType = UNSET
     last_name: Name | UnsetType = UNSET
@@ -57,13 +57,13 @@ class UpdateProfile(Change):
 
 
 class ListPeople(Request):
-    """Ask what people are called."""
+    """Ask for the names of users."""
 
     user_ids: Annotated[list[Id], Meta(min_length=1, max_length=200)]
 
 
 class PersonView(View):
-    """What a person is called, and their picture: at `/pictures/<picture_id>`."""
+    """A user's name and picture; the picture is at `/pictures/<picture_id>`."""
 
     first_name: str
     last_name: str
@@ -71,13 +71,13 @@ class PersonView(View):
 
 
 class PeopleView(View):
-    """Names by user id; people who do not exist are left out."""
+    """Names by user id, without users who do not exist."""
 
     people: dict[str, PersonView]
 
 
 class UserView(View):
-    """A person, as they see themselves."""
+    """A user, as only that user sees it."""
 
     PERSONAL: ClassVar[Personal] = {
         "id": {
@@ -114,13 +114,13 @@ class _AboutUser(Event):
 
 
 class UserCreated(_AboutUser):
-    """Somebody signed up."""
+    """A user signed up."""
 
     NAME: ClassVar[str] = "USER_CREATED"
 
 
 class UserUpdated(_AboutUser):
-    """A person's own data changed."""
+    """A user's profile changed."""
 
     NAME: ClassVar[str] = "USER_UPDATED"
     NAMESPACE: ClassVar[str | None] = "/profile"

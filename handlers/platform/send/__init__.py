@@ -1,4 +1,4 @@
-"""How something said leaves the house: by mail now, by other channels later. Never what or when."""
+"""Delivery of messages over channels such as mail. Not their content or timing."""
 
 from handlers.kit.domain import Domain
 from handlers.platform.send.rules import SendRules

@@ -6,7 +6,7 @@ from handlers.kit.contract import Event, Moment
 
 
 class SendNotification(Event):
-    """Something is ready to be sent. It may carry a pincode, so it is sealed."""
+    """A message is ready to be sent; sealed, because it may contain a pincode."""
 
     NAME: ClassVar[str] = "SEND_NOTIFICATION"
     SEALED: ClassVar[bool] = True
@@ -34,20 +34,20 @@ class _OfDispatch(Event, kw_only=True):
 
 
 class DispatchDue(_OfDispatch):
-    """It is time to (re)try a dispatch."""
+    """It is time to send a dispatch, or to retry it."""
 
     NAME: ClassVar[str] = "DISPATCH_DUE"
 
 
 class DeliverySucceeded(_OfDispatch):
-    """It was handed over to the channel."""
+    """A dispatch was handed over to its channel."""
 
     NAME: ClassVar[str] = "DELIVERY_SUCCEEDED"
     attempts: int
 
 
 class DeliveryFailed(_OfDispatch):
-    """It was given up."""
+    """A dispatch failed permanently, or after its last attempt."""
 
     NAME: ClassVar[str] = "DELIVERY_FAILED"
     attempts: int
@@ -55,7 +55,7 @@ class DeliveryFailed(_OfDispatch):
 
 
 class RetryScheduled(_OfDispatch):
-    """It failed for now and will be tried again."""
+    """A dispatch failed and will be retried."""
 
     NAME: ClassVar[str] = "RETRY_SCHEDULED"
     attempts: int

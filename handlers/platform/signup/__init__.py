@@ -1,4 +1,4 @@
-"""How a stranger becomes a user: an address, proved by a pincode. Never what a user is."""
+"""Sign-up with an email address that a pincode confirms. Not users' profiles."""
 
 from handlers.kit.domain import Domain
 

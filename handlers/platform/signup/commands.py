@@ -11,7 +11,7 @@ from handlers.platform.signup.contracts import CompleteSignup, StartSignup
 
 @signup.command(visitors=True, rate="attempts")
 async def start(ctx: Context, ask: StartSignup) -> PincodeSent:
-    """Ask for a pincode by mail."""
+    """Send a pincode to an email address."""
     return await ctx.transact(service.start, ask)
 
 
@@ -19,7 +19,7 @@ async def start(ctx: Context, ask: StartSignup) -> PincodeSent:
     visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, EmailTaken, PasswordWeak)
 )
 async def complete(ctx: Context, ask: CompleteSignup) -> SessionView:
-    """Prove the address and become a user."""
+    """Confirm the address with the pincode, and create the user."""
     about = (ask.email, ask.first_name, ask.last_name)
     accounts.check_strength(ask.password, ctx.kernel.rules, *about)
     password_hash = await accounts.hash_password(ask.password)

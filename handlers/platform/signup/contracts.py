@@ -13,7 +13,7 @@ class StartSignup(Request):
 
 
 class CompleteSignup(Request):
-    """`ticket` is that of `start`."""
+    """`ticket` is the one that `start` answered."""
 
     email: Email
     pincode: Pincode

@@ -18,35 +18,35 @@ Kind = Literal["image", "audio", "video", "file"]
 
 
 class TypeNotAllowed(Refusal):
-    """Files of this type cannot be brought here."""
+    """Files of this type are not allowed."""
 
 
 class TooLarge(Refusal):
-    """This file is larger than files may be."""
+    """This file is too large."""
 
 
 class QuotaExceeded(Refusal):
-    """There is no room left for this file."""
+    """This file exceeds your storage quota."""
 
 
 class NotUploaded(Refusal):
-    """The bytes are not there yet."""
+    """The file is not uploaded completely yet."""
 
 
 class SizeWrong(Refusal):
-    """More or fewer bytes came than were promised."""
+    """The size of the file differs from the announced size."""
 
 
 class ChecksumWrong(Refusal):
-    """Other bytes came than were promised."""
+    """The file does not match the announced checksum."""
 
 
 class ContentWrong(Refusal):
-    """The bytes are not what the type says, or no picture that we take."""
+    """The content does not match the type, or is not a supported picture."""
 
 
 class StartUpload(Request):
-    """`size` in bytes, `sha256` in hexadecimal; what comes in parts may leave the latter out."""
+    """`size` in bytes, `sha256` in hexadecimal; a file uploaded in parts may omit `sha256`."""
 
     name: FileName
     content_type: ContentType
@@ -61,13 +61,13 @@ class StartPart(Request):
 
 
 class CompleteUpload(Request):
-    """`poster_id`: a picture of one's own that this video shows before it plays; it is used up."""
+    """`poster_id` is a picture of yours that a video shows before it plays; it is consumed."""
 
     poster_id: Id | None = None
 
 
 class SignedPut(View):
-    """A request to make with just these headers, within five minutes."""
+    """A request to send with exactly these headers within five minutes."""
 
     method: str
     url: str
@@ -75,10 +75,10 @@ class SignedPut(View):
 
 
 class UploadView(View):
-    """A file on its way or here.
+    """An uploaded file, or one whose upload is in progress.
 
-    On its way: `put` brings it whole, or there are `part_size` and the numbers of the `parts` that
-    are there. Here: `url` and `thumbnail_url` fetch it, for five minutes.
+    In progress: `put` uploads it whole, or `part_size` and the numbers of the uploaded `parts` are
+    given. Ready: `url` and `thumbnail_url` download it for five minutes.
     """
 
     id: str
@@ -105,7 +105,7 @@ class _OfUpload(Event):
 
 
 class UploadCompleted(_OfUpload):
-    """A file was checked and can be used."""
+    """A file passed its checks and can be used."""
 
     NAME: ClassVar[str] = "UPLOAD_COMPLETED"
     PLAIN: ClassVar[tuple[str, ...]] = ("kind",)
@@ -115,13 +115,13 @@ class UploadCompleted(_OfUpload):
 
 
 class UploadDue(_OfUpload):
-    """A file has been waiting for long, to come or to be used."""
+    """A file was not uploaded, or not used, in time."""
 
     NAME: ClassVar[str] = "UPLOAD_DUE"
 
 
 class ObjectsDropped(_OfUpload):
-    """Nobody needs these objects any more."""
+    """These stored objects are no longer needed."""
 
     NAME: ClassVar[str] = "OBJECTS_DROPPED"
     PLAIN: ClassVar[tuple[str, ...]] = ("keys",)

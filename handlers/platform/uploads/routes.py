@@ -55,7 +55,7 @@ ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-0*[1-9]\d*)", re.ASCII | re.IGNORECASE)
     refuses=(TypeNotAllowed, TooLarge, QuotaExceeded, TextRefused),
 )
 async def start(ctx: Context, request: web.Request) -> web.Response:
-    """Begin a file."""
+    """Start an upload."""
     ask = read_body(request, StartUpload)
     row = await with_parts(ctx, await ctx.transact(service.begin, ask))
     return answer(await view_of(ctx, row), 201)
@@ -63,7 +63,7 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
 
 @uploads.route("GET", "/uploads/{upload_id}", gives=UploadView)
 async def show(ctx: Context, request: web.Request) -> web.Response:
-    """Where a file is by now, with fresh signed requests."""
+    """Get the state of an upload, with new signed requests."""
     row = await ctx.read(service.find_mine, request.match_info["upload_id"])
     return answer(await view_of(ctx, await with_parts(ctx, row)))
 
@@ -75,7 +75,7 @@ async def show(ctx: Context, request: web.Request) -> web.Response:
     gives=SignedPut,
 )
 async def start_part(ctx: Context, request: web.Request) -> web.Response:
-    """A signed request for one part; a part may be put again until all is complete."""
+    """Get a signed request for one part; a part can be uploaded again until completion."""
     ask = read_body(request, StartPart)
     row = await ctx.read(service.find_mine, request.match_info["upload_id"])
     number = int(request.match_info["number"])
@@ -95,7 +95,7 @@ async def start_part(ctx: Context, request: web.Request) -> web.Response:
     refuses=(NotUploaded, *checks.FAULTS),
 )
 async def complete(ctx: Context, request: web.Request) -> web.Response:
-    """The bytes are there: have them checked. Nothing has to be said with it."""
+    """Complete an upload, which checks the file. The body is optional."""
     said = request.body_exists
     ask = read_body(request, CompleteUpload) if said else CompleteUpload()
     row = await checks.complete(ctx, request.match_info["upload_id"], ask.poster_id)
@@ -104,13 +104,13 @@ async def complete(ctx: Context, request: web.Request) -> web.Response:
 
 @uploads.route("DELETE", "/uploads/{upload_id}", gives=Empty)
 async def drop(ctx: Context, request: web.Request) -> web.Response:
-    """Let go of a file that nothing uses."""
+    """Delete a file that nothing uses."""
     return answer(await ctx.transact(service.drop_mine, request.match_info["upload_id"]))
 
 
 @uploads.route("GET", "/pictures/{upload_id}", visitors=True, rate="files")
 async def get_picture(ctx: Context, request: web.Request) -> web.Response:
-    """Go to a picture that is for everybody; with `?small` to the small one."""
+    """Redirect to a public picture; with `?small`, to its small version."""
     row = await ctx.read(service.find_picture, request.match_info["upload_id"])
     url, thumbnail_url = await links_of(ctx, row.id)
     place = thumbnail_url if "small" in request.query and thumbnail_url else url
@@ -144,7 +144,7 @@ async def with_parts(ctx: Context, row: UploadRow) -> UploadRow:
     refuses=(SizeWrong, ChecksumWrong),
 )
 async def put_file(ctx: Context, request: web.Request) -> web.Response:
-    """Bring a file, by a signed address."""
+    """Upload a file to a signed address."""
     folder, key = signed_folder(ctx, request)
     said = request.query
     promise = Promise(said["type"], int(said["size"]), said["sha256"])
@@ -167,7 +167,7 @@ async def put_file(ctx: Context, request: web.Request) -> web.Response:
 
 @uploads.route("GET", "/files/{key:[a-z]+/.+}", visitors=True, rate="files")
 async def get_file(ctx: Context, request: web.Request) -> web.StreamResponse:
-    """Fetch a file, by a signed address; one range of it too."""
+    """Download a file, or one range of it, from a signed address."""
     folder, key = signed_folder(ctx, request)
     path = folder.path_of(key)
     if not path.is_file():

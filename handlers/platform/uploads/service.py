@@ -93,7 +93,7 @@ def check(tx: Transaction, ask: StartUpload) -> Kind:
     if ask.size > most:
         raise TooLarge(details={"size_max": most})
     if ask.size <= WHOLE_MAX and ask.sha256 is UNSET:
-        raise Invalid("What comes in one piece needs its sha256.")
+        raise Invalid("A file uploaded in one piece requires its sha256.")
     return kind
 
 
@@ -156,7 +156,7 @@ def claim(tx: Transaction, upload_id: str, poster_id: str | None = None) -> Uplo
     if poster_id is not None:
         _check_poster(row, _lock_mine(tx, poster_id))
     if row.checked_until is not None and row.checked_until > tx.now:
-        raise Conflict("It is being checked.")
+        raise Conflict("This file is being checked.")
     row.checked_until = tx.now + CHECK_LEASE
     store.update_upload(tx, row)
     return row
@@ -206,7 +206,7 @@ def drop_mine(tx: Transaction, upload_id: str) -> Empty:
     """Let go of one's own upload that nothing uses; raises NotFound or Conflict."""
     row = _lock_mine(tx, upload_id)
     if row.used:
-        raise Conflict("It is in use.")
+        raise Conflict("This file is in use.")
     drop(tx, row)
     return Empty()
 
@@ -239,7 +239,7 @@ def use(tx: Transaction, upload_id: str, *kinds: str, public: bool = False) -> U
     if row.status != "ready" or (kinds and row.kind not in kinds):
         raise NotFound
     if row.used:
-        raise Conflict("It is in use.")
+        raise Conflict("This file is in use.")
     row.used, row.public = True, public
     store.update_upload(tx, row)
     tx.cancel_timer(f"upload:{row.id}")
@@ -302,7 +302,7 @@ def _lock_mine(tx: Transaction, upload_id: str) -> UploadRow:
 def _lock_claimed(tx: Transaction, claimed: UploadRow) -> UploadRow:
     row = _lock_mine(tx, claimed.id)
     if row.status == "ready" or row.checked_until != claimed.checked_until:
-        raise Conflict("Somebody else checks it.")
+        raise Conflict("Another request is checking this file.")
     return row
 
 
@@ -311,7 +311,7 @@ def _check_poster(row: UploadRow, poster: UploadRow) -> None:
     if row.kind != "video" or poster.kind != "image" or poster.status != "ready":
         raise NotFound
     if poster.used:
-        raise Conflict("It is in use.")
+        raise Conflict("This file is in use.")
 
 
 def _use_up(tx: Transaction, row: UploadRow, poster: UploadRow) -> None:

@@ -49,7 +49,7 @@ def _stand_in_line(tx: Transaction, block_id: str) -> WaitingRow:
     if places.view_of(places.get_open_block(tx, block_id)).status != "full":
         raise BlockNotFull
     if waiting_lists.count_waiting(tx, block_id) >= WAITING_MAX:
-        raise Conflict("Too many wait for this block already.", details={"most": WAITING_MAX})
+        raise Conflict("The waiting list of this block is full.", details={"most": WAITING_MAX})
     row = WaitingRow(block_id, tx.actor.id, tx.now, None, None)
     waiting_lists.join_waiting_list(tx, row)
     return row

@@ -145,7 +145,7 @@ def _bring_in_line(
     fresh = {at: calls for at, calls in wanted.items() if at not in there and at + BLOCK > tx.now}
     changed += make(tx, consultant_id, fresh)
     if wish.lost and not wish.cancels:
-        raise Conflict("Bookings would lose their place.", details={"bookings": wish.lost})
+        raise Conflict("This change would cancel bookings.", details={"bookings": wish.lost})
     return sorted(changed, key=lambda view: view.starts_at)
 
 

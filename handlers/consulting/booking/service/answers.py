@@ -181,5 +181,5 @@ def _checked(
     if row.status not in states:
         raise WrongState(details={"status": row.status})
     if version is not None and version != row.version:
-        raise Conflict("The booking changed meanwhile.", details={"version": row.version})
+        raise Conflict("The booking changed in the meantime.", details={"version": row.version})
     return row

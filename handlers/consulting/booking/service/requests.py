@@ -46,7 +46,7 @@ def request_booking(tx: Transaction, ask: RequestBooking) -> BookingView:
 def request_now(tx: Transaction, ask: RequestNow) -> BookingView:
     """Ask for a call at once; it waits two minutes for the answer."""
     if ask.consultant_id == tx.actor.id:
-        raise OwnBlock("This would be a call with yourself.")
+        raise OwnBlock("You cannot book a call with yourself.")
     topic = get_offered(tx, ask.topic_id, ask.consultant_id)
     if not availability.is_available_now(tx, ask.consultant_id):
         raise NotAvailable

@@ -26,35 +26,35 @@ REACTIONS = Cost(reads=800)
 
 @chat.command(rate="messages", refuses=(Blocked, TextRefused))
 async def send(ctx: Context, ask: SendMessage) -> MessageView:
-    """Say something; the same `client_id` again gets the first message."""
+    """Send a message; repeating a `client_id` answers the first message."""
     return await ctx.transact(messages.send, ask)
 
 
 @chat.command(rate="messages", refuses=(Blocked, TextRefused))
 async def send_media(ctx: Context, ask: SendMedia) -> MessageView:
-    """Show a file of yours that is ready; the same `client_id` again gets the first message."""
+    """Send an uploaded file; repeating a `client_id` answers the first message."""
     return await ctx.transact(media.send_media, ask)
 
 
 @chat.command(refuses=(Blocked, TextRefused), rate="reactions", costs=REACTIONS)
 async def react(ctx: Context, ask: React) -> ReactionsView:
-    """Put a sign on a message, or take yours away."""
+    """Add a reaction to a message, or remove yours."""
     return await ctx.transact(reactions.react, ask)
 
 
 @chat.command(rate="messages", refuses=(Blocked, TooLate, TextRefused), costs=REACTIONS)
 async def edit(ctx: Context, ask: EditMessage) -> MessageView:
-    """Change what you said."""
+    """Edit one of your messages."""
     return await ctx.transact(messages.edit, ask)
 
 
 @chat.command(refuses=(Blocked, TooMany))
 async def pin(ctx: Context, ask: Pin) -> Empty:
-    """Pin a message for everybody in the conversation, or no longer; in a group, owners may."""
+    """Pin or unpin a message for all members; in a group, only owners can."""
     return await ctx.transact(pins.pin, ask)
 
 
 @chat.command(refuses=(TooLate,), costs=REACTIONS)
 async def delete(ctx: Context, ask: DeleteMessage) -> MessageView:
-    """Take back what you said; its text is gone from everywhere."""
+    """Delete one of your messages for everyone; the server erases its text."""
     return await ctx.transact(messages.delete, ask)

@@ -28,13 +28,13 @@ MESSAGE = Cost(reads=800)
 
 @chat.command(name="get", costs=MESSAGE)
 async def get_message(ctx: Context, ask: GetMessage) -> MessageView:
-    """One message that you may read, such as what a reply answers."""
+    """Get a message that you can read, for example the original of a reply."""
     return await ctx.read(history.get_message, ask.message_id)
 
 
 @chat.command(name="media")
 async def get_media(ctx: Context, ask: GetMedia) -> MediaLinks:
-    """Where the file of a message is fetched, for who may read the message."""
+    """Get download links for the file in a message that you can read."""
     upload_id = await ctx.read(media.find_media, ask.message_id)
     url, thumbnail_url = await uploads.links_of(ctx, upload_id)
     return MediaLinks(url=url, thumbnail_url=thumbnail_url)
@@ -42,19 +42,19 @@ async def get_media(ctx: Context, ask: GetMedia) -> MediaLinks:
 
 @chat.command(name="pins", costs=Cost(reads=13_000, answer_kib=1_500))
 async def list_pinned(ctx: Context, ask: ListPinned) -> PinsView:
-    """What is pinned in a conversation."""
+    """List the pinned messages of a conversation."""
     return await ctx.read(pins.list_pinned, ask.conversation_id)
 
 
 @chat.command(name="receipts", refuses=(ReceiptsOff,), costs=Cost(reads=12_000, answer_kib=640))
 async def get_receipts(ctx: Context, ask: GetReceipts) -> ReceiptsView:
-    """Who has read and got a message of yours, and when."""
+    """List who has read and received one of your messages, and when."""
     return await ctx.read(receipts.get_receipts, ask)
 
 
 @chat.command(rate="searches", costs=PAGE)
 async def search(ctx: Context, ask: Search) -> FoundView:
-    """What was said with these words, of all that you may read."""
+    """Search the messages that you can read."""
     if await ctx.read(searching.is_behind):
         await ctx.keep_up(searching.catch_up)
     return await ctx.read(searching.search, ask)
@@ -62,17 +62,17 @@ async def search(ctx: Context, ask: Search) -> FoundView:
 
 @chat.command()
 async def mark_read(ctx: Context, ask: MoveMark) -> Empty:
-    """You have read up to a number; marks only rise."""
+    """Mark a conversation as read up to a message; the mark never moves back."""
     return await ctx.transact(marks.move, ask, "read")
 
 
 @chat.command()
 async def mark_delivered(ctx: Context, ask: MoveMark) -> Empty:
-    """Your device has got everything up to a number; marks only rise."""
+    """Mark messages as received up to a number; the mark never moves back."""
     return await ctx.transact(marks.move, ask, "delivered")
 
 
 @chat.command(name="history", costs=PAGE)
 async def read_history(ctx: Context, ask: ReadHistory) -> HistoryView:
-    """What was said while you were in, the newest page first."""
+    """List the messages from your time as a member, the newest page first."""
     return await ctx.read(history.read_history, ask)

@@ -30,7 +30,7 @@ Role = Literal["owner", "member"]
 
 
 class LastOwner(Refusal):
-    """A group keeps an owner: make somebody else one first."""
+    """A group needs an owner; make another member an owner first."""
 
 
 class OpenConversation(Change, kw_only=True):
@@ -56,7 +56,7 @@ class Rename(Change, kw_only=True):
 
 
 class SetGroupPicture(Change, kw_only=True):
-    """`upload_id` is a picture of yours; none takes the picture away."""
+    """`upload_id` is a picture that you have uploaded; null removes the picture."""
 
     conversation_id: Id
     upload_id: Id | None = None
@@ -77,7 +77,7 @@ class Type(Request):
 
 
 class ListConversations(Request):
-    """Those that one did not put away, or (`archived`) those that one did."""
+    """With `archived`, the archived conversations; otherwise the others."""
 
     limit: Limit = 50
     before: Cursor | None = None
@@ -87,9 +87,9 @@ class ListConversations(Request):
 class ConversationView(View):
     """One conversation.
 
-    A group has one owner at least, and maybe a picture, at `/pictures/<picture_id>`. `read` and
-    `delivered` are marks by person up to 32 members; above, they are counts: how many have read
-    (or got) its newest message.
+    A group has at least one owner. Its picture, if any, is at `/pictures/<picture_id>`. Up to 32
+    members, `read` and `delivered` map each member to a message number; above that, they count the
+    members who have read (or received) the newest message.
     """
 
     PERSONAL: ClassVar[Personal] = {"id": {"name": "Group"}}
@@ -114,7 +114,7 @@ class ListedConversationView(ConversationView, kw_only=True):
 
 
 class ConversationPage(View):
-    """Conversations, and the number of one's own room that they reflect."""
+    """Conversations, as of event `seq` of the user's own room."""
 
     conversations: list[ListedConversationView]
     next: str | None
@@ -135,7 +135,7 @@ class _AboutMembers(Event):
         return f"chat:{self.conversation.id}"
 
     def joining(self) -> list[str]:
-        """Who is in from this event's number on."""
+        """The users who are members from this event's number on."""
         return []
 
     def rooms(self) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ class _AboutMembers(Event):
 
 
 class ConversationOpened(_AboutMembers):
-    """A conversation began; `user_id` is who opened it."""
+    """User `user_id` opened a conversation."""
 
     NAME: ClassVar[str] = "CONVERSATION_OPENED"
 
@@ -159,13 +159,13 @@ class ConversationOpened(_AboutMembers):
 
 
 class NotedChange(_AboutMembers):
-    """`message` is how the history shows it; it has this event's number."""
+    """`message` is the entry in the history; its number is this event's number."""
 
     message: MessageView | None = None
 
 
 class MemberAdded(NotedChange):
-    """`user_id` is in from here on."""
+    """User `user_id` is a member from this event on."""
 
     NAME: ClassVar[str] = "MEMBER_ADDED"
 
@@ -174,7 +174,7 @@ class MemberAdded(NotedChange):
 
 
 class MemberRemoved(NotedChange):
-    """`user_id` is out from here on."""
+    """User `user_id` is no longer a member after this event."""
 
     NAME: ClassVar[str] = "MEMBER_REMOVED"
 
@@ -187,6 +187,6 @@ class MemberRemoved(NotedChange):
 
 
 class ConversationChanged(NotedChange):
-    """A group has another name, picture or owner; `user_id` is whom it is about."""
+    """A group's name, picture or owner changed; `user_id` is the member it concerns."""
 
     NAME: ClassVar[str] = "CONVERSATION_CHANGED"

@@ -20,21 +20,21 @@ class GetReceipts(Request):
 
 
 class Receipt(msgspec.Struct):
-    """When a person had read (or got) it; none is told where that was too long ago to be known."""
+    """When a user read (or received) a message; null when that was too long ago to be stored."""
 
     user_id: str
     at: datetime | None
 
 
 class ReceiptsView(View):
-    """Who has read and who has got a message."""
+    """The users who have read a message, and those whose devices have received it."""
 
     read: list[Receipt]
     delivered: list[Receipt]
 
 
 class ReceiptsOff(Refusal):
-    """You do not tell others what you read, so you are not told either."""
+    """Your read receipts are off, so you cannot see the receipts of other users."""
 
 
 class _Mark(Event):
@@ -51,19 +51,19 @@ class _Mark(Event):
 
 
 class MessageRead(_Mark):
-    """A person has read up to `seq`."""
+    """A user has read a conversation up to `seq`."""
 
     NAME: ClassVar[str] = "MESSAGE_READ"
 
 
 class MessageDelivered(_Mark):
-    """A person's device has got everything up to `seq`."""
+    """A user's device has received everything up to `seq`."""
 
     NAME: ClassVar[str] = "MESSAGE_DELIVERED"
 
 
 class MarkDue(Event):
-    """It is time to tell how far a person has read (or got) a conversation."""
+    """It is time to publish how far a user has read (or received) a conversation."""
 
     NAME: ClassVar[str] = "MARK_DUE"
     conversation_id: str

@@ -33,7 +33,7 @@ MessageKind = Literal["text", "card", "media", "system"]
 
 
 class SendMessage(Change, kw_only=True):
-    """`reply_to` is a message of the same conversation that this one answers."""
+    """`reply_to` is the message in the same conversation that this one replies to."""
 
     conversation_id: Id
     client_id: ClientId
@@ -43,7 +43,7 @@ class SendMessage(Change, kw_only=True):
 
 
 class SendMedia(Change, kw_only=True):
-    """`text` is a word to it; `duration_ms` is of a recording or a video."""
+    """`text` is a caption; `duration_ms` is the length of a recording or a video."""
 
     conversation_id: Id
     client_id: ClientId
@@ -63,7 +63,7 @@ class GetMedia(Request):
 
 
 class React(Change, kw_only=True):
-    """`on` puts the sign there, else it is taken away."""
+    """`on` adds your reaction; otherwise it is removed."""
 
     message_id: Id
     emoji: Emoji
@@ -71,7 +71,7 @@ class React(Change, kw_only=True):
 
 
 class EditMessage(Change, kw_only=True):
-    """Who is mentioned stays as it was, unless `mentions` are given."""
+    """Without `mentions`, the mentions stay as they are."""
 
     message_id: Id
     text: Text
@@ -79,7 +79,7 @@ class EditMessage(Change, kw_only=True):
 
 
 class Pin(Change, kw_only=True):
-    """`on` pins the message, else it is no longer pinned."""
+    """`on` pins the message; otherwise it is unpinned."""
 
     message_id: Id
     on: bool = True
@@ -100,7 +100,7 @@ class ReadHistory(Request):
 
 
 class Search(Request):
-    """Words, each found by how it begins; in one conversation, or in all; before a message."""
+    """Search for words by prefix, in one conversation or in all, before message `before`."""
 
     text: Wanted
     conversation_id: Id | None = None
@@ -109,7 +109,7 @@ class Search(Request):
 
 
 class Card(msgspec.Struct):
-    """Something of another domain that a message shows, as it is now."""
+    """An object of another domain that a message shows in its current state."""
 
     PERSONAL: ClassVar[Personal] = {"id": {"data": {}}}  # of a note, which has a person's id
     CARD_DATA: ClassVar[dict[str, str]] = {"data": "kind"}
@@ -120,7 +120,7 @@ class Card(msgspec.Struct):
 
 
 class MediaView(msgspec.Struct):
-    """A file that a message shows; `/chat media` tells where it is fetched."""
+    """A file in a message; `/chat media` answers its download links."""
 
     kind: Literal["image", "audio", "video", "file"]
     name: str
@@ -133,14 +133,14 @@ class MediaView(msgspec.Struct):
 
 
 class MediaLinks(View):
-    """Addresses that are good for five minutes."""
+    """Download links that are valid for five minutes."""
 
     url: str
     thumbnail_url: str | None
 
 
 class Reaction(msgspec.Struct):
-    """How many put this sign on a message, and who of them did so first (up to 32)."""
+    """How many users reacted with this emoji, and the first of them (up to 32)."""
 
     PLAIN: ClassVar[tuple[str, ...]] = ("emoji",)
     emoji: str
@@ -149,13 +149,13 @@ class Reaction(msgspec.Struct):
 
 
 class ReactionsView(View):
-    """The signs on a message, as they came."""
+    """The reactions to a message, the earliest first."""
 
     reactions: list[Reaction]
 
 
 class LinkPreview(msgspec.Struct):
-    """What the page behind a message's first link says of itself; `url` is as it was linked."""
+    """The metadata of the page behind a message's first link; `url` is the link as written."""
 
     url: str
     title: str
@@ -166,8 +166,8 @@ class LinkPreview(msgspec.Struct):
 class MessageView(View):
     """One message; `seq` is the number of its MESSAGE_SENT.
 
-    A reply has the id of what it answers and nothing of its text: who may read that asks for it by
-    `get`, and what was taken back is quoted nowhere. A `hidden` one shows nothing of what it says.
+    A reply contains the id of the original message but not its text, so that a deleted message is
+    not quoted anywhere; members fetch the original with `get`. A `hidden` message has no content.
     """
 
     PERSONAL: ClassVar[Personal] = {
@@ -204,25 +204,25 @@ class MessageView(View):
 
 
 class PinsView(View):
-    """The pinned messages that one may read, the latest pinned first, and the head."""
+    """The pinned messages that the user can read, the latest pin first, as of event `seq`."""
 
     messages: list[MessageView]
     seq: int
 
 
 class FoundView(View):
-    """What was found, the newest first; a page of few, or none, need not be the last."""
+    """The matches, the newest first; an incomplete or empty page is not always the last one."""
 
     messages: list[MessageView]
     next: str | None
 
 
 class TooLate(Refusal):
-    """That was possible for a time after it was said."""
+    """This message is too old to be edited or deleted."""
 
 
 class HistoryView(View):
-    """Messages in the order of their numbers, and the head that this reflects."""
+    """Messages in the order of their numbers, as of event `seq` of the conversation."""
 
     messages: list[MessageView]
     has_more: bool
@@ -244,33 +244,33 @@ class _AboutMessage(Event):
 
 
 class MessageSent(_AboutMessage):
-    """Something was said."""
+    """A message was sent."""
 
     NAME: ClassVar[str] = "MESSAGE_SENT"
 
 
 class MessageEdited(_AboutMessage):
-    """What was said changed, or what its card shows."""
+    """A message, or the object that its card shows, changed."""
 
     NAME: ClassVar[str] = "MESSAGE_EDITED"
 
 
 class MessageDeleted(_AboutMessage):
-    """What was said is gone."""
+    """A message was deleted."""
 
     NAME: ClassVar[str] = "MESSAGE_DELETED"
 
 
 class MessageHidden(_AboutMessage):
-    """What was said is shown to nobody until it is looked at, or for good."""
+    """A message was hidden, until a moderator reviews it or permanently."""
 
     NAME: ClassVar[str] = "MESSAGE_HIDDEN"
 
 
 class MessageRestored(Event):
-    """A hidden message is shown again: who may read it asks for it by `get`.
+    """A hidden message is shown again; users who can read it fetch it with `get`.
 
-    It tells nothing of the text: who came after it was said hears this too.
+    The event does not contain the text, because members who joined later get it too.
     """
 
     NAME: ClassVar[str] = "MESSAGE_RESTORED"
@@ -286,7 +286,7 @@ class MessageRestored(Event):
 
 
 class MessageReacted(Event):
-    """The signs on a message changed; these are all of them now."""
+    """The reactions to a message changed; the event contains all of them."""
 
     NAME: ClassVar[str] = "MESSAGE_REACTED"
     PLAIN: ClassVar[tuple[str, ...]] = ("reactions",)
@@ -304,7 +304,7 @@ class MessageReacted(Event):
 
 
 class MessagePinned(Event):
-    """A message was pinned in its conversation, or (`pinned` is false) no longer is."""
+    """A message was pinned in its conversation, or unpinned (`pinned` is false)."""
 
     NAME: ClassVar[str] = "MESSAGE_PINNED"
     NAMESPACE: ClassVar[str | None] = "/chat"
@@ -321,7 +321,7 @@ class MessagePinned(Event):
 
 
 class MessagePreviewed(Event):
-    """The page that a message links is shown with it; None once the message took that back."""
+    """A message got a link preview; null when the link was removed from the message."""
 
     NAME: ClassVar[str] = "MESSAGE_PREVIEWED"
     PLAIN: ClassVar[tuple[str, ...]] = ("preview",)  # which is rewritten with its message
@@ -341,7 +341,7 @@ class MessagePreviewed(Event):
 
 
 class MessageMentioned(Event):
-    """These members are named by a message."""
+    """A message mentions these members."""
 
     NAME: ClassVar[str] = "MESSAGE_MENTIONED"
     conversation_id: str
@@ -354,7 +354,7 @@ class MessageMentioned(Event):
 
 
 class MessageNoticed(Event):
-    """The filter found something in what was said, which somebody should look at."""
+    """The filter matched a message that a moderator should review."""
 
     NAME: ClassVar[str] = "MESSAGE_NOTICED"
     SEALED: ClassVar[bool] = True
@@ -367,7 +367,7 @@ class MessageNoticed(Event):
 
 
 class MediaShared(Event):
-    """A file was shown in a conversation."""
+    """A file was sent in a conversation."""
 
     NAME: ClassVar[str] = "MEDIA_SHARED"
     PLAIN: ClassVar[tuple[str, ...]] = ("kind",)

@@ -19,21 +19,21 @@ class Blocked(Refusal):
 
 
 class Mute(Change, kw_only=True):
-    """`until` is left out to hear of it again."""
+    """Omit `until` to unmute the conversation."""
 
     conversation_id: Id
     until: Moment | None = None
 
 
 class Archive(Change, kw_only=True):
-    """`on` puts it away, else it is taken back."""
+    """`on` archives the conversation; otherwise it is unarchived."""
 
     conversation_id: Id
     on: bool = True
 
 
 class KeepDraft(Change, kw_only=True):
-    """No text is no draft."""
+    """An empty text removes the draft."""
 
     conversation_id: Id
     text: Draft = ""
@@ -44,18 +44,18 @@ class DeleteForMe(Change, kw_only=True):
 
 
 class BlockPerson(Change, kw_only=True):
-    """`on` blocks the person, else they are no longer blocked."""
+    """`on` blocks the user; otherwise the user is unblocked."""
 
     user_id: Id
     on: bool = True
 
 
 class ListBlocked(Nothing):
-    """Ask whom one has blocked."""
+    """Ask for the users you have blocked."""
 
 
 class OwnStateView(View):
-    """What one made of a conversation for oneself."""
+    """The user's own settings for a conversation."""
 
     OWN: ClassVar[tuple[str, ...]] = ("draft",)
     conversation_id: str
@@ -65,7 +65,7 @@ class OwnStateView(View):
 
 
 class BlockedView(View):
-    """Whom one has blocked, and the number of one's own room that this reflects."""
+    """The users you have blocked, as of event `seq` of your own room."""
 
     user_ids: list[str]
     seq: int
@@ -83,7 +83,7 @@ class _OfPerson(Event):
 
 
 class ConversationAdjusted(_OfPerson):
-    """One muted a conversation, put it away, or wrote a draft in it."""
+    """A user muted or archived a conversation, or changed a draft in it."""
 
     NAME: ClassVar[str] = "CONVERSATION_ADJUSTED"
     PERSONAL: ClassVar[Personal] = {"user_id": {"state": None}}
@@ -91,7 +91,7 @@ class ConversationAdjusted(_OfPerson):
 
 
 class ConversationRead(_OfPerson):
-    """One has read up to `seq`, and does not tell the others."""
+    """A user with read receipts off has read a conversation up to `seq`."""
 
     NAME: ClassVar[str] = "CONVERSATION_READ"
     conversation_id: str
@@ -99,7 +99,7 @@ class ConversationRead(_OfPerson):
 
 
 class MessageRemoved(_OfPerson):
-    """One removed a message for oneself alone."""
+    """A user removed a message from their own history."""
 
     NAME: ClassVar[str] = "MESSAGE_REMOVED"
     conversation_id: str
@@ -107,7 +107,7 @@ class MessageRemoved(_OfPerson):
 
 
 class PersonBlocked(_OfPerson):
-    """One blocked a person, or (`on` is false) no longer does."""
+    """A user blocked another user, or unblocked them (`on` is false)."""
 
     NAME: ClassVar[str] = "PERSON_BLOCKED"
     person_id: str

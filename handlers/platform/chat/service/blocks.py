@@ -26,12 +26,12 @@ BLOCKED_MAX = 1_000
 def block(tx: Transaction, ask: BlockPerson) -> Empty:
     """BlockPerson a person, or no longer; raises NotFound, TooMany, Invalid."""
     if ask.user_id == tx.actor.id:
-        raise Invalid(details={"path": "$.user_id", "expected": "somebody else"})
+        raise Invalid(details={"path": "$.user_id", "expected": "another user"})
     lock_two(tx, tx.actor.id, ask.user_id)
     if not _change(tx, ask):
         return Empty()
     if chat_blocks.count_blocked(tx, tx.actor.id) > BLOCKED_MAX:
-        raise TooMany("You have blocked enough people.")
+        raise TooMany("You have blocked the maximum number of users.")
     direct = store.find_direct(tx, direct_key(tx.actor.id, ask.user_id))
     if direct is not None:
         still = chat_blocks.is_block_between(tx, tx.actor.id, [ask.user_id])

@@ -120,7 +120,7 @@ def get_group(tx: Transaction, conversation_id: str) -> ConversationRow:
         raise NotFound
     check_member(tx, conversation_id)
     if row.kind != "group":
-        raise Conflict("A direct conversation has always the same two.")
+        raise Conflict("The members of a direct conversation cannot change.")
     return row
 
 
@@ -128,7 +128,7 @@ def get_own_group(tx: Transaction, conversation_id: str) -> ConversationRow:
     """`get_group` for its owners; raises Forbidden for other members."""
     row = get_group(tx, conversation_id)
     if hold_member(tx, conversation_id).role != "owner":
-        raise Forbidden("Only an owner of the group may.")
+        raise Forbidden("Only an owner of the group can do this.")
     return row
 
 

@@ -202,5 +202,5 @@ def _position(before: str | None) -> tuple[datetime, str]:
         at = LATEST
     # Python reads more than what pages write: dates alone, and moments without a zone.
     if before != f"{instant_text(at)} {conversation_id}" or len(conversation_id) != ID_LENGTH:
-        raise Invalid(details={"path": "$.before", "expected": "a `next`"})
+        raise Invalid(details={"path": "$.before", "expected": "the `next` of an earlier page"})
     return at, conversation_id

@@ -29,7 +29,7 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
     """Raise the actor's mark; a lower one changes nothing."""
     check_member(tx, ask.conversation_id)
     if ask.seq > tx.head("/chat", names.chat(ask.conversation_id)):
-        raise Invalid(details={"path": "$.seq", "expected": "a number that was given"})
+        raise Invalid(details={"path": "$.seq", "expected": "the number of an earlier event"})
     mark = chat_marks.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
     if ask.seq > mark.seq:
         mark.seq = ask.seq

@@ -24,7 +24,7 @@ from storage.platform.chat.members import Role, Seat
 def open_direct(tx: Transaction, user_id: str) -> ConversationView:
     """The one direct conversation of the actor and this person; raises Blocked before the first."""
     if user_id == tx.actor.id:
-        raise Invalid(details={"path": "$.user_id", "expected": "somebody else"})
+        raise Invalid(details={"path": "$.user_id", "expected": "another user"})
     profiles.get_user(tx, user_id)
     key = direct_key(tx.actor.id, user_id)
     found = store.find_direct(tx, key)

@@ -12,7 +12,7 @@ def check_mentions(tx: Transaction, conversation_id: str, user_ids: list[str]) -
     """The members that are named, each once; raises Invalid for anybody else."""
     named = list(dict.fromkeys(user_ids))
     if named and not chat_members.are_in(tx, conversation_id, named):
-        raise Invalid(details={"path": "$.mentions", "expected": "members"})
+        raise Invalid(details={"path": "$.mentions", "expected": "ids of members"})
     return named or None
 
 

@@ -120,7 +120,7 @@ def edit(tx: Transaction, ask: EditMessage) -> MessageView:
     hold_speaker(tx, row.conversation_id)
     check_in_time(tx, row, "message_edit_s")
     if row.hidden:
-        raise Conflict("It is hidden.")  # what is looked at stays as it is
+        raise Conflict("This message is hidden.")  # what is looked at stays as it is
     hit = tx.kernel.filter.check(ask.text)
     drop_preview(tx, row)
     row.text, before = ask.text, row.mentions

@@ -24,15 +24,15 @@ def pin(tx: Transaction, ask: Pin) -> Empty:
     conversation = store.lock_conversation(tx, get_readable(tx, ask.message_id).conversation_id)
     assert conversation is not None
     if hold_speaker(tx, conversation.id).role != "owner" and conversation.kind == "group":
-        raise Forbidden("Only an owner of the group may.")
+        raise Forbidden("Only an owner of the group can do this.")
     message = chat_messages.lock_message(tx, ask.message_id)
     if message is None or message.deleted or message.kind == "system":
         raise NotFound
     if message.hidden and ask.on:
-        raise Conflict("It is hidden.")
+        raise Conflict("This message is hidden.")
     if _change(tx, conversation.id, ask):
         if chat_pins.count_pins(tx, conversation.id) > PINNED_MAX:
-            raise TooMany("There are enough pinned messages.")
+            raise TooMany("This conversation has the maximum number of pinned messages.")
         told = MessagePinned(
             conversation_id=conversation.id,
             message_id=message.id,

@@ -38,7 +38,7 @@ def react(tx: Transaction, ask: React) -> ReactionsView:
     if _change(tx, ask):
         shown = reactions_of(tx, [row.id])[row.id]
         if len(shown) > DIFFERENT_MAX:
-            raise Conflict("There are enough signs on this message.")
+            raise Conflict("This message has the maximum number of reactions.")
         tx.publish(
             MessageReacted(
                 conversation_id=conversation_id,

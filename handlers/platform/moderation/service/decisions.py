@@ -20,7 +20,7 @@ def decide(tx: Transaction, ask: DecideCase) -> CaseView:
     """Raises NotFound, OwnMessage, and Conflict when it changed since it was looked at."""
     case = _hold(tx, ask.case_id, ask.version)
     if case.closed_at is not None:
-        raise Conflict("It is decided.")
+        raise Conflict("This case is already decided.")
     case.was_hidden = case.hidden
     set_hidden(tx, case, ask.decision == "hide")
     case.status = "hidden" if ask.decision == "hide" else "dismissed"
@@ -38,9 +38,9 @@ def undo(tx: Transaction, ask: UndoDecision) -> CaseView:
     """
     case = _hold(tx, ask.case_id, ask.version)
     if case.status not in ("dismissed", "hidden"):
-        raise Conflict("It is not decided.")
+        raise Conflict("This case is not decided.")
     if store.lock_cases(tx, case.message_id, CASES_MAX)[-1].id != case.id:
-        raise Conflict("There is a later case of this message.")
+        raise Conflict("This message has a later case.")
     set_hidden(tx, case, case.was_hidden)
     case.status, case.closed_at, case.decided_by = "open", None, None
     note_decision(tx, "undo", case, ask.note, by=tx.actor.id)
