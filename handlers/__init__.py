@@ -1,7 +1,6 @@
-"""The systems of Parley with their domains, in the order of a person's journey: the table
-of contents.
+"""The systems of Parley and their domains, in the order in which a user meets them.
 
-`kit` is the language they are written in; each of the others is one package with the same files.
+`kit` holds the building blocks of domains. Each other package is one system.
 """
 
 SYSTEMS = {
@@ -35,5 +34,5 @@ READERS = (
     "handlers.platform.uploads.pictures",
     "handlers.platform.previews.page",
 )
-"""The modules whose functions read strangers' bytes. They run in the sandbox, import nothing of
-the server, and open no file after their import."""
+"""The modules whose functions parse untrusted bytes. They run in the sandbox, import no other
+module of the server, and open no file after they are imported."""

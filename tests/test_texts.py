@@ -12,7 +12,7 @@ import pytest
 from msgspec import UNSET, Meta, UnsetType, inspect
 
 from handlers import SYSTEMS
-from handlers.kit.contract import END, Change, Moment, Name, Request, settled_by
+from handlers.kit.contract import END, Change, Moment, Name, Request, normalized_fields
 from handlers.kit.registry import load_domains
 from handlers.kit.texts import CHECKED, prose
 from tests.kit.test_visible import NO_LINES
@@ -72,7 +72,7 @@ def fault_of(request: type[Request], path: str, kind: inspect.Type) -> str | Non
         return "may be anything"
     pattern, said = inner.pattern or "", format_of(kind)
     if said in CHECKED:
-        checked = {f"{request.__name__}.{field}" for _, field, _ in settled_by(request)}
+        checked = {f"{request.__name__}.{field}" for _, field, _ in normalized_fields(request)}
         return None if path in checked else f"is a {said} where nothing looks at it"
     if said in UNCHECKED:
         return None if inner.max_length else "has no bound"

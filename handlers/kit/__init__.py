@@ -1,1 +1,1 @@
-"""The language that domains are written in: contracts, commands, consumers, context, refusals."""
+"""The building blocks of domains: contracts, commands, consumers, context and refusals."""

@@ -1,4 +1,4 @@
-"""How a consumer says what it shall hear from before it was there."""
+"""How a new consumer gets events for state that is older than the consumer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from handlers.kit.transaction import Transaction
 
 @dataclass(frozen=True)
 class Page:
-    """Events for one consumer, older ones first, and the cursor behind them.
+    """One page of events for a consumer, oldest first, and the cursor of the next page.
 
-    `after` is at most 200 characters; None says that nothing follows.
+    `after` is at most 200 characters; None means that this is the last page.
     """
 
     events: list[Event]
@@ -19,9 +19,9 @@ class Page:
 
 
 Rebuild = Callable[[Transaction, str, int], Page]
-"""`rebuild(tx, after, limit)` gives the next page after a cursor, which is empty at first.
+"""`rebuild(tx, after, limit)` returns the page after a cursor; the first cursor is empty.
 
-It reads the tables of its own domain and makes at most `limit` events of what they say now. It must
-take cursors in a fixed order and come to an end. Each page is a transaction of its own, so a page
-may tell what an event that waits behind it tells again: the consumer must bear that.
+It reads the tables of its own domain and builds at most `limit` events from their current state. It
+must read in a fixed order and must come to an end. Each page runs in its own transaction, so a page
+can repeat an event that is already queued behind it: the consumer must tolerate the repetition.
 """

@@ -1,17 +1,17 @@
-"""Cards: things of one domain that messages of a conversation show.
+"""Cards: objects of one domain that messages of a conversation show.
 
 A domain declares each kind of card beside its code (`Domain.card`); chat knows none of them.
 
-- On the wire, a message of kind `card` has `card: {kind, id, data}`: the kind's name, and the
-  thing's id and view.
-- Reading costs the domain nothing: the message keeps a copy of the view. A card stays readable
-  when its domain is not served.
-- Showing a thing is a command of its domain, often in chat's namespace (`namespace="/chat"`), that
-  calls `chat.public.show_card`. Answering is a command of its domain too. As always, these commands
-  declare their refusals, rates and costs.
-- When the thing changes, a consumer of its domain calls `chat.public.refresh_cards` with the view
-  as it is now.
-- The view's `PERSONAL` says what is personal in it; an erasure clears that in all cards.
+- On the wire, a message of kind `card` has `card: {kind, id, data}`: the name of the kind, and the
+  id and view of the object.
+- Reading a card never calls its domain: the message stores a copy of the view. A card stays
+  readable when its domain is not served.
+- A command of the domain shows an object: it calls `chat.public.show_card`. This command is often
+  in chat's namespace (`namespace="/chat"`). Commands that act on a card belong to the domain too.
+  They declare refusals, rates and costs like all others.
+- When the object changes, a consumer of its domain calls `chat.public.refresh_cards` with the
+  current view.
+- The view's `PERSONAL` declares its personal fields; an erasure clears them in all cards.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from typing import Generic, Protocol, TypeVar, get_type_hints
 from handlers.kit.uniqueness import WrongDeclaration
 
 NAME_MAX = 40
-"""Characters of a kind's name, as messages keep it."""
+"""The maximum length of a kind's name, in characters, as the message table stores it."""
 
 
 class CardView(Protocol):
-    """What a card can show: a view with an id, and a version that grows with each change."""
+    """A view that a card can show: it has an id, and a version that grows with each change."""
 
     @property
     def id(self) -> str: ...
@@ -38,7 +38,7 @@ V = TypeVar("V", bound=CardView)
 
 @dataclass(frozen=True)
 class CardKind(Generic[V]):
-    """One kind of card, made by `Domain.card`: its name on the wire and the view that it shows."""
+    """One kind of card, made by `Domain.card`: its name on the wire and the view it shows."""
 
     name: str
     view: type[V]

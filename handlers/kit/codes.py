@@ -1,4 +1,4 @@
-"""The public lists that fields are checked against: ISO 639-1, ISO 3166-1, ISO 4217, IANA zones."""
+"""The standard lists that fields are checked against: ISO 639-1, ISO 3166-1, ISO 4217, IANA."""
 
 import zoneinfo
 
@@ -8,7 +8,7 @@ from babel.numbers import list_currencies
 from handlers.kit.errors import Invalid
 
 _ENGLISH = Locale("en")
-# CLDR also knows groupings and private codes; these are not ISO 3166-1's.
+# CLDR also has groupings and private codes, which are not part of ISO 3166-1.
 _GROUPINGS = {"EU", "EZ", "UN", "QO"}
 _PRIVATE = {"AC", "CP", "CQ", "DG", "EA", "IC", "TA", "XA", "XB", "XK", "ZZ"}
 

@@ -1,4 +1,4 @@
-"""What a domain offers and hears: commands, REST routes and consumers, as the server knows them."""
+"""The declarations that the server reads: commands, REST routes and consumers."""
 
 import inspect
 import re
@@ -17,16 +17,16 @@ from handlers.kit.kernel import EventFilter
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
 VARIABLE = re.compile(r"\{[^{}:]*(:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
-"""A variable of a route's path: its name, then the pattern that it may have."""
+"""A variable in a route's path: its name, and optionally a pattern."""
 SMALL = Cost()
-"""What a command takes that reads or changes a few things."""
+"""The default cost limit, for a command that reads or changes a few rows."""
 OUTSIDE_WITHIN_S = 45.0
-"""What outbound consumers do takes no longer than this, unless they say so."""
+"""The default time limit for an outbound consumer."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command: everything that dispatching, the catalog and the tests need to know of it."""
+    """One command, with everything that the dispatcher, the catalog and the tests need."""
 
     namespace: str
     name: str
@@ -45,7 +45,7 @@ class Command:
 
     @property
     def changes(self) -> bool:
-        """Whether it takes a `request_id`."""
+        """Whether it accepts a `request_id`."""
         return issubclass(self.request, Change)
 
     @property
@@ -55,7 +55,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Route:
-    """One REST endpoint: for browsers that are sent here, and for bytes that are no messages."""
+    """One REST endpoint, for browser redirects and for bodies that are not messages."""
 
     method: str
     path: str
@@ -65,14 +65,15 @@ class Route:
     rate: str
     cross_site: bool
     streams: bool
-    """Whether its function reads the body itself, by bounds of its own; else it comes whole."""
+    """Whether its function reads the body itself, within its own limits; if not, the server reads
+    the whole body first."""
     takes: type[Request] | None
     gives: type[View] | None
     refuses: tuple[type[Refusal], ...]
 
     @property
     def pattern(self) -> str:
-        """The path without the names of its variables, which do not tell routes apart."""
+        """The path without variable names, which do not distinguish routes."""
         return VARIABLE.sub(r"{\1}", self.path)
 
     @property
@@ -84,8 +85,8 @@ class Route:
 class Consumer:
     """A reaction to events of other domains.
 
-    A plain one runs in a transaction of its own with the claim on its delivery; an `outbound` one
-    is async, may call outside, and hears an event at least once.
+    A plain consumer runs in its own transaction, together with the claim on its delivery. An
+    `outbound` consumer is async, may call external services, and gets each event at least once.
     """
 
     name: str
@@ -95,11 +96,13 @@ class Consumer:
     backfill: bool
     filter: EventFilter
     within_s: float = OUTSIDE_WITHIN_S
-    """How long an outbound one may take; one that may take longer waits in a line of its own."""
+    """The time limit of an outbound consumer. The relay runs consumers with a longer limit than the
+    default in separate slots."""
     formerly: tuple[str, ...] = ()
-    """Full names that it had before; it goes on with what they have still to hear."""
+    """Earlier full names of this consumer; it takes over their pending deliveries."""
     rebuild: Rebuild | None = None
-    """What a backfill tells it, from its domain's tables; without it, the stored events."""
+    """Builds the events of a backfill from the domain's tables; without it, stored events are
+    used."""
 
     @property
     def is_backfilled(self) -> bool:

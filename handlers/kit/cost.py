@@ -1,4 +1,4 @@
-"""What a command may cost at most, and what one use of it did cost."""
+"""The maximum cost that a command declares, and the measured cost of one use."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -7,11 +7,11 @@ KIB = 1_024
 
 
 class Cost(NamedTuple):
-    """The most that one use of a command takes, whoever asks and whatever is there.
+    """The maximum cost of one use of a command, for any caller and any amount of data.
 
-    `reads` and `writes` are rows. `kept_kib` is the size of what it stores as events and as a kept
-    answer, `answer_kib` that of its answer. A command that takes more is a bug: it is logged, and
-    the test that saw it fails.
+    `reads` and `writes` are rows. `kept_kib` is the size of the events and the answer that it
+    stores, `answer_kib` the size of its answer. Exceeding a limit is a bug: it is logged, and the
+    test in which it happens fails.
     """
 
     reads: int = 100
@@ -21,7 +21,7 @@ class Cost(NamedTuple):
 
 
 class Metered(Protocol):
-    """What a transaction knows of its own cost."""
+    """The cost counters of a transaction."""
 
     @property
     def rows_read(self) -> int: ...
@@ -35,7 +35,7 @@ class Metered(Protocol):
 
 @dataclass
 class Spent:
-    """What a command's transactions have cost so far, those that were undone too."""
+    """The cost of a command's transactions so far, including those that were rolled back."""
 
     reads: int = 0
     writes: int = 0
@@ -47,7 +47,7 @@ class Spent:
         self.kept_bytes += tx.bytes_kept
 
     def exceeds(self, cost: Cost, answer_bytes: int) -> bool:
-        """Whether it is more than a command may take that answered with so many bytes."""
+        """Whether this is more than `cost` allows, for an answer of `answer_bytes`."""
         rows = self.reads > cost.reads or self.writes > cost.writes
         sizes = self.kept_bytes > cost.kept_kib * KIB or answer_bytes > cost.answer_kib * KIB
         return rows or sizes

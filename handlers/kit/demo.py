@@ -1,7 +1,7 @@
-"""What a domain's `demo.py` is written with: invented people, who act through commands.
+"""What a domain's `demo.py` is written with: fictional people who act through commands.
 
 `server/demo.py` calls `async def tell(story: Story) -> Cast` of each domain that has one, in the
-order of the table of contents.
+order of `handlers/__init__.py`.
 """
 
 from collections.abc import Mapping
@@ -9,24 +9,24 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 Cast = Mapping[str, str]
-"""First name → who that is: people as whom a newcomer may log in."""
+"""Maps a first name to a description: people as whom a new developer can log in."""
 
 
 class Player(Protocol):
-    """Somebody of the demo."""
+    """A person in the demo."""
 
     id: str
     first_name: str
 
     async def does(self, namespace: str, command: str, **payload: Any) -> Any:
-        """The data of the answer; raises RuntimeError for a refusal, a flaw of the story."""
+        """The data of the answer. Raises RuntimeError for a refusal, which is a bug in the demo."""
 
 
 class Story(Protocol):
-    """The demo as it is told."""
+    """The demo while it is being created."""
 
     async def join(self, first_name: str) -> Player:
-        """The person of this name, who signs up when they are named for the first time."""
+        """The person with this first name; the first call signs them up."""
 
     def pass_by(self, span: timedelta) -> None:
-        """Let time pass, up to the present."""
+        """Move the demo's clock forward, at most to the present."""

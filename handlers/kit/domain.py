@@ -1,4 +1,4 @@
-"""A domain: its name, its namespace, and what is registered on it, beside the code."""
+"""A domain: its name, its namespace, and everything that its code registers."""
 
 import sys
 import typing
@@ -33,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Subscription:
-    """A room that a person belongs to, and the number from which on they may hear it."""
+    """A room that a person belongs to, and the first sequence number that they may receive."""
 
     room: str
     from_seq: int = 0
@@ -41,7 +41,8 @@ class Subscription:
 
 RoomsOf = Callable[[Transaction, Actor], list[Subscription]]
 MayWatch = Callable[[Transaction, Actor | None, str], int | None]
-"""From which number on somebody may hear a room that they name; None when they may not."""
+"""The first sequence number of a requested room that an actor may receive; None when they may not
+watch it."""
 Disconnect = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
 ListChanges = Callable[[Transaction, datetime, str], tuple[list[EphemeralEvent], str]]
@@ -51,9 +52,9 @@ Tell = Callable[[Transaction, NoticeRule, Any], None]
 
 @dataclass
 class Domain:
-    """One domain's name, namespace and what is registered on it.
+    """One domain: its name, its namespace, and everything registered on it.
 
-    Two systems may each have a domain of one `name`; its `key` tells them apart.
+    Two systems may have a domain with the same `name`; `key` distinguishes them.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Domain:
     roles: tuple[Role, ...] = ()
     rates: tuple[Rate, ...] = ()
     rules: type[msgspec.Struct] | None = None
-    """A struct with an annotated default for each (`handlers/kit/rules.py`)."""
+    """A struct whose annotated fields are its rules, with defaults (`handlers/kit/rules.py`)."""
     commands: list[Command] = field(default_factory=list)
     consumers: list[Consumer] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
@@ -79,13 +80,13 @@ class Domain:
     personal_data: PersonalData = field(default_factory=PersonalData)
     retentions: list[Retention] = field(default_factory=list)
     system: str = ""
-    """The system that it is a part of, as the table of contents has it; "" in tests."""
+    """The system it belongs to, from `handlers/__init__.py`; "" in tests."""
     messages: Translations = field(default_factory=Translations)
     notices: list[NoticeRule] = field(default_factory=list)
     mails: list[MailText] = field(default_factory=list)
     teller: Tell | None = None
     place: str = field(init=False)
-    """Where it is declared, for errors."""
+    """The module and line of its declaration, for error messages."""
 
     def __post_init__(self) -> None:
         caller = sys._getframe(2)  # this function is called by the generated `__init__`
@@ -93,12 +94,12 @@ class Domain:
 
     @property
     def key(self) -> str:
-        """`platform.chat`."""
+        """The system and the name, such as `platform.chat`."""
         return f"{self.system}.{self.name}" if self.system else self.name
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """What the operator may set of it."""
+        """The settings that the operator can change."""
         rules = settings_of(self.rules) if self.rules else ()
         return (*(setting for rate in self.rates for setting in rate.settings), *rules)
 
@@ -116,9 +117,9 @@ class Domain:
     ) -> Callable[[F], F]:
         """Register an `async def (ctx, request) -> view` as a command.
 
-        `costs` says what one use may take at most; each use is charged for what it did take.
-        `steps` are the classes of what its `ctx.step` calls give, by name: their values are kept.
-        `namespace` is for the rare door that stands in another domain's namespace.
+        `costs` is the maximum cost of one use; each use is charged its measured cost. `steps` are
+        the classes of the values that its `ctx.step` calls keep, by name. `namespace` is for the
+        rare command that belongs in another domain's namespace.
         """
 
         def register(run: F) -> F:
@@ -157,16 +158,16 @@ class Domain:
         gives: type[View] | None = None,
         refuses: tuple[type[Refusal], ...] = (),
     ) -> Callable[[F], F]:
-        """Register an `async def (ctx, request) -> response` of aiohttp as a REST endpoint.
+        """Register an aiohttp handler `async def (ctx, request) -> response` as a REST endpoint.
 
-        Only with `cross_site` may pages of other sites post to it. With `streams` the function
-        reads the body itself. `takes` and `gives` are the
-        JSON of its request and its answer, where it has any.
+        `cross_site` allows pages of other sites to post to it. With `streams` the function reads
+        the body itself. `takes` and `gives` are the types of its JSON request and answer, if it has
+        them.
         """
 
         def register(run: F) -> F:
-            kept = (frozenset(roles), visitors, rate, cross_site, streams, takes, gives, refuses)
-            self.routes.append(Route(method, path, run, *kept))
+            options = (frozenset(roles), visitors, rate, cross_site, streams, takes, gives, refuses)
+            self.routes.append(Route(method, path, run, *options))
             return run
 
         return register
@@ -181,17 +182,17 @@ class Domain:
         formerly: tuple[str, ...] = (),
         rebuild: Rebuild | None = None,
     ) -> Callable[[F], F]:
-        """Register a reaction to `events`; with `backfill` a new one hears what is stored too.
+        """Register a consumer of `events`; `backfill` delivers older stored events to a new one.
 
-        With `rebuild` it hears what its domain's tables say instead, however old that is. An event
-        that `filter` refuses costs nothing, since no delivery is made. After a rename of the
-        consumer or its domain, `formerly` has the former name, `domain.function`.
+        With `rebuild`, a backfill uses events built from the domain's tables instead, of any age.
+        An event that `filter` rejects costs nothing: no delivery row is written. After a rename of
+        the consumer or its domain, `formerly` lists the earlier names, `domain.function`.
         """
 
         def register(run: F) -> F:
             name = f"{self.name}.{run.__name__}"
-            kept = (outbound, backfill, filter, within_s, formerly, rebuild)
-            self.consumers.append(Consumer(name, events, run, *kept))
+            options = (outbound, backfill, filter, within_s, formerly, rebuild)
+            self.consumers.append(Consumer(name, events, run, *options))
             return run
 
         return register
@@ -203,9 +204,10 @@ class Domain:
         return kind
 
     def forgets(self, kept: str | timedelta) -> Callable[[F], F]:
-        """Register what deletes rows older than `kept`, a rule's name or a fixed time (`Forget`).
+        """Register a function that deletes rows older than `kept` (`Forget`).
 
-        Housekeeping runs them in the order in which they are declared.
+        `kept` is the name of a rule or a fixed duration. Housekeeping runs the functions in the
+        order in which they are declared.
         """
 
         def register(run: F) -> F:
@@ -228,52 +230,52 @@ class Domain:
     ) -> Callable[[Find], Find]:
         """Register a `def (tx, event)` that yields the notices of this kind.
 
-        `says` are the names of their values. `text` is the prefix of the message ids, `kind` by
-        default; a kind with several texts has a declaration for each.
+        `says` are the names of the values in their texts. `text` is the prefix of the message ids;
+        its default is `kind`. A kind with several texts has one declaration for each.
         """
 
         def register(find: Find) -> Find:
-            kept = (kind, text or kind, event, importance, frozenset(says), find, self.messages)
-            self.notices.append(NoticeRule(*kept))
+            options = (kind, text or kind, event, importance, frozenset(says), find, self.messages)
+            self.notices.append(NoticeRule(*options))
             return find
 
         return register
 
     def mail(self, kind: str, *, says: Iterable[str] = (), action: bool = False) -> MailText:
-        """Declare an email of this kind; `says` are the names of its values."""
+        """Declare an email of this kind; `says` are the names of the values in its texts."""
         mail = MailText(kind, frozenset(says), action, self.messages)
         self.mails.append(mail)
         return mail
 
     def tells(self, run: Tell) -> Tell:
-        """Register what delivers the notices of all domains: `def (tx, rule, event)`.
+        """Register the function that delivers the notices of all domains: `def (tx, rule, event)`.
 
-        It becomes one consumer of all events with notices, which keeps each order key in order.
+        It becomes one consumer of all events with notices. Events of one order key stay in order.
         """
         return self._hook("teller", run)
 
     def arrives(self, run: F) -> F:
-        """Register what happens when a signed-in socket has entered its rooms here."""
+        """Register a hook for a signed-in socket that has entered its rooms on this instance."""
         return self._hook("arrival", run)
 
     def disconnects(self, run: F) -> F:
-        """Register what happens when a socket that held a lease is gone."""
+        """Register a hook for a socket that held a lease and has disconnected."""
         return self._hook("disconnect", run)
 
     def arrives_first(self, run: F) -> F:
-        """Register what happens when a person's first device on this instance is there."""
+        """Register a hook for a person's first connected device on this instance."""
         return self._hook("first_device", run)
 
     def resyncs(self, run: F) -> F:
-        """Register what ephemeral events should have said since a moment: one may have been lost.
+        """Register a function that repeats recent ephemeral events, in case some were lost.
 
-        It gives a page of them, and where the next one begins: the text that it is called with
-        then; empty for the first page and after the last.
+        It returns a page of the events that describe changes since a moment, and the cursor of the
+        next page. The cursor is empty for the first call and after the last page.
         """
         return self._hook("resync", run)
 
     def leaves_last(self, run: F) -> F:
-        """Register what happens when a person's last device here stayed away for the grace."""
+        """Register a hook for a person whose last device here stayed away for the grace period."""
         return self._hook("last_device", run)
 
     def _hook(self, name: str, run: F) -> F:

@@ -1,18 +1,18 @@
-"""Refusals: the expected error answers of commands, each a class with a code."""
+"""Refusals: the expected error answers of commands. Each is a class with a code."""
 
 import re
 from typing import Any, ClassVar, Self
 
 _AT = " - at `"
 _WHAT_MAX, _PATH_MAX = 300, 200
-"""The validator repeats what was sent, such as the name of an unknown field."""
+"""Bounds for validator texts, which repeat client input such as the name of an unknown field."""
 
 
 class Refusal(Exception):
     """An expected error answer. The code is the class's name, the message its docstring.
 
-    A refusal rolls back its transaction, unless `KEEPS` is true (a wrong pincode must count as an
-    attempt) or it was raised as `refusal.kept()`.
+    A refusal rolls its transaction back, unless `KEEPS` is true (a wrong pincode must count its
+    attempt) or the refusal was raised as `refusal.kept()`.
     """
 
     CODE: ClassVar[str] = "REFUSED"
@@ -34,7 +34,7 @@ class Refusal(Exception):
         self.keeps = self.KEEPS
 
     def kept(self) -> Self:
-        """This refusal, raised after something that must stay (an expiry that was found)."""
+        """This refusal, raised after a change that must be committed (such as an expiry)."""
         self.keeps = True
         return self
 
@@ -48,7 +48,7 @@ class Invalid(Refusal):
 
     @classmethod
     def of(cls, message: str) -> Self:
-        """With msgspec's sentence taken apart: where, and what was expected."""
+        """Split msgspec's sentence into the path and the expectation."""
         what, at, path = message.rpartition(_AT)
         if not at:
             what, path = message, "$"

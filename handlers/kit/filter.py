@@ -1,7 +1,7 @@
-"""The filter of texts: any domain asks it through the kernel, and at most one domain answers.
+"""The text filter: any domain calls it through the kernel; at most one domain provides it.
 
-The domain that answers sets `opens_filter` on its `Domain`. Who asks does not know which one it is,
-and declares `TextRefused` among the refusals of its commands.
+That domain sets `opens_filter` on its `Domain`. Callers do not know which domain it is. They
+declare `TextRefused` among the refusals of their commands.
 """
 
 from collections.abc import Callable
@@ -16,19 +16,19 @@ class TextRefused(Refusal):
 
 
 class Filter(Protocol):
-    """Reads texts before other people see them."""
+    """Checks texts before other people see them."""
 
     def check(self, *texts: str) -> str:
-        """What in these texts a moderator should look at, or an empty text; raises TextRefused."""
+        """A reason for a moderator to review these texts, or an empty text; raises TextRefused."""
         ...
 
 
 class NoFilter:
-    """The filter when no domain answers: it refuses no text and finds nothing in any."""
+    """The filter when no domain provides one: it accepts every text."""
 
     def check(self, *texts: str) -> str:
         return ""
 
 
 OpenFilter = Callable[[Rules], Filter]
-"""Makes the filter by the rules of its domain; raises UnusableSetting."""
+"""Creates the filter from the rules of its domain; raises UnusableSetting."""

@@ -1,17 +1,18 @@
-"""A command with a `request_id` has one effect, however often and from wherever it is asked.
+"""A command with a `request_id` has one effect, however often it is sent and from which connection.
 
 Invariants:
-- A request id is pending from the first transaction of its command on, and done with the last one,
-  which keeps the answer. Claim, change and answer of one transaction are kept or lost together.
-- A done id is answered with what is kept; nothing of the command runs again. `Replayed` carries
-  the answer out of the command.
-- A pending id belongs to one attempt. An attempt that goes outside holds a lease and renews it.
-  Another attempt waits for the end of the lease and then takes the id over. An attempt that lost
-  its lease can renew it no more, and waits in its next transaction like any other.
-- Who takes a pending id over runs the command from its start. A step that is kept is not run again:
-  it gives the value that it gave before.
-- A refusal keeps nothing of its transaction, so an id without steps is free again. A refusal that
-  keeps its change frees the id, whatever steps there were.
+- A request id is pending from the first transaction of its command. The last transaction stores the
+  answer and makes the id done. The claim, the change and the answer of one transaction are
+  committed or lost together.
+- A request with a done id gets the stored answer; no code of the command runs again. `Replayed`
+  carries the answer out of the command.
+- A pending id belongs to one attempt. An attempt that calls an external service holds a lease and
+  renews it. Another attempt waits until the lease ends and then takes the id over. An attempt that
+  lost its lease cannot renew it, and its next transaction waits like that of any other attempt.
+- An attempt that takes over a pending id runs the command from its start. A step that is already
+  stored does not run again: it returns the stored value.
+- A refusal stores nothing from its transaction, so an id without stored steps is free again. A
+  refusal that keeps its change (`KEEPS`) frees the id, with or without stored steps.
 """
 
 import asyncio
@@ -34,15 +35,14 @@ LEASE_S = 6.0
 RENEW_EVERY_S = 2.0
 RENEW_WITHIN_S = 2.0
 WAIT_MAX_S = 10.0
-"""So long a repeated request waits for the attempt that is under way, before it is told to come
-back."""
+"""How long a repeated request waits for the running attempt before it is refused as Unavailable."""
 PAUSE_S, PAUSE_MAX_S = 0.02, 0.5
 UNKNOWN = {"outcome": "unknown"}
-"""The details of an answer that does not say that nothing was changed."""
+"""The `details` of an error that does not promise that nothing was changed."""
 
 
 class Replayed(Exception):
-    """The command was done before; this is its answer."""
+    """The command already ran; this is its answer."""
 
     def __init__(self, answer: str) -> None:
         super().__init__("answered before")
@@ -50,11 +50,11 @@ class Replayed(Exception):
 
 
 class Held(Exception):
-    """Another attempt is at it."""
+    """Another attempt holds the request id."""
 
 
 class Changes(Queries, Protocol):
-    """A command's transaction: its statements, its time, and how much it keeps."""
+    """A command's transaction: its statements, its time, and the size of what it stores."""
 
     now: datetime
     bytes_kept: int
@@ -68,13 +68,13 @@ class Attempt:
         self._payload_hash = payload_hash
         self._holder = holder
         self.began = False
-        """Whether a transaction of this attempt was committed that left the id pending."""
+        """Whether this attempt has committed a transaction that left the id pending."""
 
     def claim(self, tx: Changes, *, leased: bool) -> dict[str, str]:
-        """Hold the id in this transaction; the steps that are kept.
+        """Hold the id in this transaction; returns the stored steps.
 
-        With `leased` it stays held after the commit. Raises Replayed, Held, and Conflict when the
-        id came with another payload.
+        With `leased` the id stays held after the commit. Raises Replayed, Held, and Conflict when
+        the id was used with another payload.
         """
         until = tx.now + timedelta(seconds=LEASE_S) if leased else None
         if keys.insert_claim(tx, self._key, self._payload_hash, self._holder, until, tx.now):
@@ -98,17 +98,17 @@ class Attempt:
         keys.keep_steps(tx, self._key, {**steps, name: kept})
 
     def finish(self, tx: Changes, value: Any) -> None:
-        """The command is done with this transaction, and this is its answer."""
+        """Mark the id as done in this transaction and store the answer `value`."""
         kept = encode(value)
         tx.bytes_kept += len(kept)
         keys.keep_answer(tx, self._key, kept, value.about() if isinstance(value, View) else None)
 
     def free(self, tx: Queries) -> None:
-        """Let the id be used again."""
+        """Delete the claim, so that the id can be used again."""
         keys.delete_claim(tx, self._key)
 
     def lease(self, tx: Changes) -> None:
-        """Hold the id for another while; raises Unavailable when another attempt has it."""
+        """Renew the lease; raises Unavailable when another attempt holds the id."""
         until = tx.now + timedelta(seconds=LEASE_S)
         if not keys.lease_claim(tx, self._key, self._holder, until):
             raise Unavailable(
@@ -118,7 +118,7 @@ class Attempt:
             )
 
     def release(self, tx: Queries) -> None:
-        """Let the next attempt begin at once."""
+        """End the lease, so that the next attempt can begin immediately."""
         keys.lease_claim(tx, self._key, self._holder, None)
 
 
@@ -128,9 +128,10 @@ def type_of_step(work: Callable[..., Any]) -> Any:
 
 
 async def to_its_outcome(transact: Callable[[], Awaitable[T]]) -> T:
-    """What `transact` gives, `when_free`; run again when its COMMIT has no answer.
+    """The result of `transact`, run by `when_free`; it runs again when COMMIT got no answer.
 
-    The second run finds what the first one kept. Raises OutcomeUnknown when it cannot look.
+    The second run finds what the first one committed. Raises OutcomeUnknown when the second run
+    fails too.
     """
     try:
         return await when_free(transact)
@@ -142,7 +143,8 @@ async def to_its_outcome(transact: Callable[[], Awaitable[T]]) -> T:
 
 
 async def when_free(transact: Callable[[], Awaitable[T]]) -> T:
-    """What `transact` gives once no other attempt is at it; raises Unavailable if that lasts."""
+    """The result of `transact` once no other attempt holds the id; raises Unavailable after
+    `WAIT_MAX_S`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + WAIT_MAX_S
     pause_s = PAUSE_S
@@ -159,9 +161,9 @@ async def when_free(transact: Callable[[], Awaitable[T]]) -> T:
 
 
 async def while_renewing(act: Awaitable[T], renew: Callable[[], Awaitable[None]]) -> T:
-    """What `act` gives, while its lease is renewed; a lease that is lost cancels it.
+    """The result of `act`, while the lease is renewed; losing the lease cancels `act`.
 
-    It does not begin before the first renewal: the lease may have run out since the step.
+    The lease is renewed once before `act` begins, because it may have run out since the last step.
     """
     try:
         async with asyncio.timeout(RENEW_WITHIN_S):
@@ -181,6 +183,6 @@ async def while_renewing(act: Awaitable[T], renew: Callable[[], Awaitable[None]]
 
 
 def close(act: Awaitable[object]) -> None:
-    """Give up work that has not begun."""
+    """Discard a coroutine that has not started."""
     if isinstance(act, Coroutine):
         act.close()

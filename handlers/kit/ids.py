@@ -1,10 +1,10 @@
-"""UUIDv7 (RFC 9562): ids whose text order is the order of their making."""
+"""UUIDv7 (RFC 9562): ids that sort by their creation time."""
 
 import os
 import threading
 from datetime import datetime
 
-BYTES_AT_ONCE = 4_096
+BUFFER_BYTES = 4_096
 
 _lock = threading.Lock()
 _last = 0
@@ -13,12 +13,13 @@ _used = 0
 
 
 def new_id(now: datetime) -> str:
-    """A fresh id made at `now`; ids of one process never go backwards within a clock tick."""
+    """A new id for `now`. Ids of one process never go backwards within a clock tick."""
     global _last
     milliseconds = int(now.timestamp() * 1000)
     with _lock:
         random = int.from_bytes(_random_bytes())
-        # 12 bits behind the milliseconds count up inside one, so that order holds there too
+        # The 12 bits after the milliseconds are a counter, so that ids of one millisecond stay in
+        # order.
         ticks = max(milliseconds << 12 | random >> 70 & 0xFF, _last + 1)
         if (
             ticks >> 12 > milliseconds + 1000
@@ -30,15 +31,15 @@ def new_id(now: datetime) -> str:
 
 
 def id_at(moment: datetime) -> str:
-    """The smallest id that could be made at `moment`."""
+    """The smallest id that could be created at `moment`."""
     return _as_text(int(moment.timestamp() * 1000) << 80)
 
 
 def _random_bytes() -> bytes:
-    """Ten that nobody had; the system is asked for many at once, as each question costs a turn."""
+    """10 fresh random bytes, from a buffer that saves a system call for each id."""
     global _bytes, _used
     if _used + 10 > len(_bytes):
-        _bytes, _used = os.urandom(BYTES_AT_ONCE), 0
+        _bytes, _used = os.urandom(BUFFER_BYTES), 0
     _used += 10
     return _bytes[_used - 10 : _used]
 

@@ -1,17 +1,17 @@
-"""What kept JSON says about people, and how that is taken out of it again.
+"""Which personal data stored JSON contains, and how to remove it.
 
-Events, views and cards are kept as JSON under a name: the event's, the command's whose answer it
-is, the card's kind. A command's steps are kept as an object of JSON texts by their names. The class
-that stands for the name declares which fields are personal:
+Events, views and cards are stored as JSON under a name: the name of the event, the name of the
+command that gave the answer, or the kind of the card. The steps of a command are stored as an
+object of JSON texts by name. The class for each name declares which fields are personal:
 
-- `PERSONAL`: by the field with a person's id, the fields beside it that are theirs, and what each
-  becomes when their account is erased.
-- `WRITTEN_BY`: those of these fields with the id of who wrote what is personal beside them.
-- `PLAIN`: fields with text that says nothing about anybody.
-- `CARD_DATA`: by a field with the data of a card, the field beside it with the card's kind.
+- `PERSONAL` maps a field with a person's id to the fields in the same struct that belong to that
+  person, and each of these to its value after their account is erased.
+- `WRITTEN_BY` names those id fields that hold the author of the personal fields.
+- `PLAIN` names text fields without personal data.
+- `CARD_DATA` maps a field with the data of a card to the field with the card's kind.
 
-Rules count for their own class only: two events may treat fields of one name differently. A test
-fails for a field with text that no class decides about.
+Rules apply to their own class only: two events may treat fields with the same name differently. A
+test fails for a text field that no class decides about.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -30,7 +30,7 @@ type_of = cache(inspect.type_info)
 
 
 class KeptClasses:
-    """The classes of kept JSON, by the names under which it is kept.
+    """The classes of stored JSON, by the names under which it is stored.
 
     `answers` are the views of commands by `<namespace> <command>`, `steps` what their steps give,
     `cards` the views by kind.
@@ -47,7 +47,7 @@ class KeptClasses:
         self._steps = steps or {}
 
     def find(self, kind: Kind, name: str) -> type[msgspec.Struct] | None:
-        """The class of what is kept under a name; None when nothing declares it any more."""
+        """The class for a stored name; None when no class is declared for it any more."""
         if kind == "command":
             return self._answers.get(name)
         if kind == "card":
@@ -58,20 +58,20 @@ class KeptClasses:
             return None
 
     def forget(
-        self, said: str, kind: Kind | Literal["steps"], name: str, gone: Collection[str]
+        self, text: str, kind: Kind | Literal["steps"], name: str, gone: Collection[str]
     ) -> str | None:
-        """A kept JSON text without what it says of those ids; None when it says nothing of them.
+        """A stored JSON text without the personal data of the ids in `gone`; None if it has none.
 
-        Where no class says what is personal, nothing is kept: `{}`.
+        If no class is declared for its name, the whole value is removed: `{}`.
         """
-        if not any(one in said for one in gone):
+        if not any(one in text for one in gone):
             return None
         if kind == "steps":
-            return self._forget_in_steps(said, self._steps.get(name, {}), gone)
-        return self._forget_text(said, self.find(kind, name), gone)
+            return self._forget_in_steps(text, self._steps.get(name, {}), gone)
+        return self._forget_text(text, self.find(kind, name), gone)
 
-    def _forget_in_steps(self, said: str, classes: Steps, gone: Collection[str]) -> str | None:
-        steps: dict[str, str] = msgspec.json.decode(said)
+    def _forget_in_steps(self, steps_text: str, classes: Steps, gone: Collection[str]) -> str | None:
+        steps: dict[str, str] = msgspec.json.decode(steps_text)
         fresh = {
             step: left
             for step, text in steps.items()
@@ -81,19 +81,20 @@ class KeptClasses:
         return msgspec.json.encode({**steps, **fresh}).decode() if fresh else None
 
     def _forget_text(
-        self, said: str, found: type[msgspec.Struct] | None, gone: Collection[str]
+        self, text: str, found: type[msgspec.Struct] | None, gone: Collection[str]
     ) -> str | None:
         if found is None:
             return "{}"
-        value = msgspec.json.decode(said)
+        value = msgspec.json.decode(text)
         return msgspec.json.encode(value).decode() if self.forget_in(value, found, gone) else None
 
     def forget_in(self, value: Any, of: type[msgspec.Struct], gone: Collection[str]) -> bool:
-        """Take out of decoded JSON, in place, what it says of those ids; whether there was any."""
+        """Remove the personal data of the ids in `gone` from decoded JSON, in place; whether it had
+        any."""
         found = list(self._structs_in(value, type_of(of)))
-        return sum(self._forget_one(one, cls, gone) for one, cls in found) > 0
+        return sum(self._forget_in_struct(one, cls, gone) for one, cls in found) > 0
 
-    def _forget_one(
+    def _forget_in_struct(
         self, value: dict[str, Any], cls: type[msgspec.Struct], gone: Collection[str]
     ) -> bool:
         becomes: dict[str, Any] = {}
@@ -102,27 +103,29 @@ class KeptClasses:
                 becomes |= fields
         if any(isinstance(one, str) and one in gone for one in value.values()):
             becomes |= dict.fromkeys(value.keys() - set(_fields_of(cls)))
-        for data in self._of_unknown_cards(value, cls):
+        for data in self._data_of_unknown_cards(value, cls):
             if any(one in msgspec.json.encode(value[data]).decode() for one in gone):
                 becomes[data] = {}
         differing = {n: new for n, new in becomes.items() if value.get(n, new) != new}
         value.update(differing)
         return bool(differing)
 
-    def _of_unknown_cards(self, value: dict[str, Any], cls: type[msgspec.Struct]) -> Iterator[str]:
+    def _data_of_unknown_cards(
+        self, value: dict[str, Any], cls: type[msgspec.Struct]
+    ) -> Iterator[str]:
         for data, kind in _card_data_of(cls).items():
             if data in value and value.get(kind) not in self._cards:
                 yield data
 
-    def without_others_words(self, said: str, kind: Kind, name: str, reader_id: str) -> Any:
-        """What a kept JSON text says to one person, with null for what others wrote.
+    def without_others_words(self, text: str, kind: Kind, name: str, reader_id: str) -> Any:
+        """A stored JSON text as `reader_id` may export it, with null for what other people wrote.
 
-        It is null as a whole where no class says who wrote what.
+        The whole value is null if no class is declared for its name.
         """
         found = self.find(kind, name)
         if found is None:
             return None
-        value = msgspec.json.decode(said)
+        value = msgspec.json.decode(text)
         for one, cls in list(self._structs_in(value, type_of(found))):
             for writer in getattr(cls, "WRITTEN_BY", ()):
                 if one.get(writer, reader_id) != reader_id:
@@ -164,7 +167,7 @@ class KeptClasses:
 
 @cache
 def rules_of(cls: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
-    """What a class and those that it extends declare as personal; the nearest decides."""
+    """The `PERSONAL` of a class and its base classes; the most derived class wins."""
     found: dict[str, dict[str, Any]] = {}
     for one in reversed(cls.__mro__):
         for owner, fields in vars(one).get("PERSONAL", {}).items():
@@ -184,7 +187,7 @@ def _fields_of(cls: type[msgspec.Struct]) -> tuple[str, ...]:
 
 @cache
 def list_namespaces() -> tuple[str, ...]:
-    """The namespaces in which people have rooms of their own."""
+    """The namespaces in which people have personal rooms."""
     found = {shape.NAMESPACE for shape in _subclasses(Event)}
     return tuple(sorted(one for one in found if one is not None))
 

@@ -1,4 +1,5 @@
-"""What every command, consumer and transaction stands on, and what they hand on."""
+"""The parts that every command, consumer and transaction uses, and the effects that they
+produce."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from storage.engine.clock import Clock
 from storage.engine.database import Database
 from storage.objects import ObjectStore
 
-if TYPE_CHECKING:  # its declarations speak of transactions, which stand on this
+if TYPE_CHECKING:  # this module imports transactions, which import this one
     from handlers.kit.personal_data import AllPersonalData
 
 CHECKS_MAX, CHECKS_WAITING_MAX, CHECKS_OF_ONE_MAX = 16, 500, 32
@@ -26,7 +27,7 @@ CHECK_WAIT_S = 20.0
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who acts: a signed-in person, by one session."""
+    """The signed-in person who acts, with their session."""
 
     id: str
     session_id: str
@@ -34,7 +35,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a command came from: for logs, events and limits."""
+    """The source of a command, for logs, events and limits."""
 
     address: str = ""
     device: str = ""
@@ -42,9 +43,9 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class EphemeralEvent(msgspec.Struct, frozen=True):
-    """Something said to a room that is not stored and carries no number.
+    """An event for a room that is not stored and has no sequence number.
 
-    `hidden_from` are the ids of people who do not hear it, though they are in the room.
+    `hidden_from` are the ids of members of the room who do not receive it.
     """
 
     namespace: str
@@ -56,13 +57,13 @@ class EphemeralEvent(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """An event was stored; counted once, however many rooms and consumers hear it."""
+    """An event was stored. Counted once, for any number of rooms and consumers."""
 
     name: str
 
 
 class Wake(msgspec.Struct, frozen=True):
-    """Work for the relay that a commit made: queues to serve, or a timer that is due at `due`."""
+    """Work for the relay after a commit: queues to serve, or a timer that is due at `due`."""
 
     consumers: tuple[str, ...] = ()
     order_key: str = ""
@@ -70,18 +71,18 @@ class Wake(msgspec.Struct, frozen=True):
 
 
 EventFilter = Callable[[Rules, Any], bool]
-"""Whether a consumer has anything to do with an event, under these rules."""
+"""Whether a consumer handles an event, under these rules."""
 
 
-class Hearer(NamedTuple):
-    """A consumer's name, and which of an event's kind it is told of."""
+class EventConsumer(NamedTuple):
+    """The name of a consumer, and the filter of the events that it handles."""
 
     name: str
     filter: EventFilter
 
 
 class Audience(Protocol):
-    """What a context needs of the rooms and of its own socket."""
+    """What a context needs from the rooms and from its own socket."""
 
     def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None: ...
 
@@ -95,13 +96,13 @@ class Audience(Protocol):
 
 
 class Mailer(Protocol):
-    """The mail channel, as the send domain made it."""
+    """The mail channel; the send domain provides it."""
 
     async def send(self, content: Any) -> None: ...
 
 
 class Providers(Protocol):
-    """The houses where people sign in, as the identities domain made them."""
+    """The identity providers; the identities domain provides this."""
 
     def find(self, name: str) -> Any: ...
 
@@ -111,7 +112,7 @@ class Providers(Protocol):
 
 
 class Pages(Protocol):
-    """The public web, as the previews domain looks at it."""
+    """The public web; the previews domain provides it."""
 
     async def get_page(self, person_id: str, address: str) -> Any: ...
 
@@ -119,7 +120,7 @@ class Pages(Protocol):
 
 
 class Places(Protocol):
-    """Where addresses are, in words."""
+    """The location of an address as text."""
 
     def find(self, address: str) -> str: ...
 
@@ -135,13 +136,13 @@ def _make_checks() -> Turns:
 
 @dataclass
 class Kernel:
-    """What every context stands on; made once, in the composition root."""
+    """The dependencies of every context; the composition root creates one kernel."""
 
     database: Database
     clock: Clock
     rules: Rules
     keys: Keys
-    hearers: dict[type, tuple[Hearer, ...]]
+    hearers: dict[type, tuple[EventConsumer, ...]]
     roles: dict[str, Role]
     """By name, in the order in which a person's roles are shown."""
     instance_id: str
@@ -152,11 +153,11 @@ class Kernel:
     objects: ObjectStore
     filter: Filter
     personal_data: "AllPersonalData"
-    """What all domains do about personal data, those that are not served too."""
+    """What all domains declare about personal data, including domains that are not served."""
     scratch: Path
-    """A folder on a disk, for what is on its way and too large for memory, where /tmp may be."""
+    """A directory on disk for temporary files too large for memory; /tmp may be in memory."""
     sandbox: Sandbox
     checks: Turns = field(default_factory=_make_checks)
-    """At moving, joining and hashing files that were brought: long for large ones, so that each
-    person does one at a time."""
+    """Turns for moving, joining and hashing uploaded files. Large files take long, so each person
+    gets one turn at a time."""
     audience: Audience | None = None

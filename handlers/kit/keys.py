@@ -1,4 +1,4 @@
-"""Keys derived from the server's one secret, and what is sealed or fingerprinted with them."""
+"""Keys derived from the server's single secret, and what they encrypt or fingerprint."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 class Keys:
-    """One key a purpose, so that none can stand in for another."""
+    """One key for each purpose, so that no key can be used in place of another."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -19,17 +19,17 @@ class Keys:
         self._seal = Fernet(base64.urlsafe_b64encode(self._derive("sealed data")))
 
     def seal(self, text: str) -> str:
-        """`text` so that only this server's secret opens it."""
+        """Encrypt `text`; only this server's secret can decrypt it."""
         return self._seal.encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
         return self._seal.decrypt(sealed.encode()).decode()
 
     def fingerprint(self, *parts: str) -> str:
-        """A keyed hash of `parts`: short secrets (pincodes) cannot be guessed from it.
+        """A keyed hash of `parts`. Short secrets (pincodes) cannot be guessed from it.
 
-        No two lists of parts make the same message: NUL separates them, and inside a part stands
-        as a byte that UTF-8 never has.
+        Different lists of parts never give the same message: NUL separates them, and a NUL inside a
+        part is replaced with a byte that UTF-8 never contains.
         """
         encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
         message = b"\0".join(part.replace(b"\0", b"\xff") for part in encoded)

@@ -1,4 +1,4 @@
-"""Facts of the kernel itself that domains react to, or that every instance follows."""
+"""Events of the kernel itself, for domains and for all instances."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Which addresses count as one: those that a single subscriber has all of."""
+"""Which addresses count as one: those that belong to a single subscriber."""
 
 import ipaddress
 from functools import lru_cache
@@ -6,7 +6,8 @@ from functools import lru_cache
 
 @lru_cache(maxsize=10_000)
 def network_of(address: str) -> str:
-    """The address itself, or the /64 around it, of which one subscriber has all addresses."""
+    """The IPv4 address itself, or the /64 network of an IPv6 address: a subscriber has all of
+    it."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

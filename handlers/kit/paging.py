@@ -1,4 +1,4 @@
-"""Pages are bounded by their text too, not by the number of their rows alone."""
+"""Pages are limited by the length of their text, and not only by their number of rows."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -6,11 +6,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAGE_TEXT = 262_144
-"""Characters on a page."""
+"""The maximum number of characters on a page."""
 
 
 def fitting(rows: Sequence[T], text_of: Callable[[T], int], most: int = PAGE_TEXT) -> list[T]:
-    """The first `rows`, one at least, that have `most` characters together by `text_of`."""
+    """The first `rows` with at most `most` characters together (by `text_of`); at least one row."""
     size = 0
     for count, row in enumerate(rows):
         size += text_of(row)

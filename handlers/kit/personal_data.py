@@ -1,15 +1,15 @@
-"""What domains do about personal data, declared on them; the platform runs it for an account.
+"""What domains do about personal data. Domains declare it, and the platform runs it for an account.
 
-An account is **planned** to be deleted, and some weeks later **closed** and **erased**, unless its
-owner **restores** it in between. An **export** gives its owner all that is kept of them. Tables
-declare what becomes of their rows by themselves (`storage/engine/personal.py`). Beside its code
-(`handlers/<system>/<domain>/personal.py`), a domain declares what more there is to do:
+A deletion is first **planned**. Some weeks later the account is **closed** and **erased**, unless
+its owner **restores** it before. An **export** gives its owner all the data stored about them.
+Tables declare what an erasure does to their rows (`storage/engine/personal.py`). A domain declares
+further steps in `handlers/<system>/<domain>/personal.py`:
 
     @booking.personal_data.erase(Stage.AGREEMENTS)
     def call_off_bookings(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
         "Cancel what is still to come."
 
-All of it runs also for a domain that is not served: what it kept is still personal data.
+All steps also run for a domain that is not served: its stored data is still personal data.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -30,39 +30,39 @@ Rows = list[dict[str, Any]]
 class Stage(IntEnum):
     """The order in which steps run.
 
-    Within a stage, domains go in the order of the table of contents, and a domain's steps in the
-    order in which they are declared.
+    Within a stage, steps run in the order of the domains in `handlers/__init__.py`, and within a
+    domain in the order of their declaration.
     """
 
     AGREEMENTS = 1
-    """What others count on, such as bookings."""
+    """What other people rely on, such as bookings."""
     REQUESTS = 2
-    """What the person waits for, such as places in lines."""
+    """What the person waits for, such as places on waiting lists."""
     CONTENT = 3
-    """What they wrote, and where they took part."""
+    """What they wrote, and the things they took part in."""
     FILES = 4
-    """What they uploaded, once nothing refers to it any more."""
+    """Their uploads, once nothing refers to them."""
     ROWS = 5
-    """What the declarations of tables say."""
+    """The rows that the declarations of tables cover."""
     COPIES = 6
-    """What others were told of them and is kept."""
+    """Stored copies of their data in what other people received."""
 
 
 OfAccount = Callable[[Transaction, str], None]
-"""Does all that there is to do, in the transaction that it is given, for the user of this id."""
+"""Does all of its work for the user with this id, in the given transaction."""
 Withdraw = Callable[[Transaction, str, int], int]
-"""Calls off at most `limit` things of a user; how many, 0 when there are none left."""
+"""Withdraws at most `limit` things of a user; returns how many, 0 when none are left."""
 Erase = Callable[[Transaction, str, str, int], str | None]
-"""Erases at most `limit` things of a user after what it answered last ("" at first).
+"""Erases at most `limit` things of a user, after the cursor of the last call ("" at first).
 
-Gives where to go on, None at the end. It may be run again, from anywhere: it must find by itself
-what is left."""
+Returns the next cursor, or None at the end. It may run again from any cursor, so it must find by
+itself what is left."""
 ListRows = Callable[[Transaction, str, str, int], tuple[Rows, str | None]]
-"""A page of a user's rows for an export after what it answered last, and where to go on."""
+"""A page of a user's rows for an export after a cursor, and the next cursor or None."""
 
 
 class ExportedFile(NamedTuple):
-    """A file of an export: its path there, and the key of the object with its content."""
+    """A file in an export: its path there, and the key of the object with its content."""
 
     path: str
     key: str
@@ -73,7 +73,7 @@ ListFiles = Callable[[Transaction, str, str, int], tuple[list[ExportedFile], str
 
 @dataclass(frozen=True)
 class Step:
-    """A part of a withdrawal or an erasure, under a name that events keep."""
+    """A step of a withdrawal or an erasure; events store its name."""
 
     name: str
     stage: Stage
@@ -82,7 +82,7 @@ class Step:
 
 @dataclass(frozen=True)
 class ExportedRows:
-    """A JSON file of an export that a domain writes, beside those of its tables."""
+    """A JSON file of an export that a domain writes, in addition to the files of its tables."""
 
     file: str
     description: str
@@ -91,20 +91,20 @@ class ExportedRows:
 
 @dataclass(frozen=True)
 class ExportedFiles:
-    """Files of an export; `count` says how many of a user there are, for its progress."""
+    """Files of an export; `count` returns how many a user has, for the progress."""
 
     count: Callable[[Transaction, str], int]
     list_page: ListFiles
 
 
 def more(done: int, limit: int) -> str | None:
-    """What a step answers that finds by itself what is left: it is done when it did too few."""
+    """The result of a step that needs no cursor: it is finished once it did fewer than `limit`."""
     return "more" if done >= limit else None
 
 
 @dataclass
 class PersonalData:
-    """What one domain declares."""
+    """The declarations of one domain."""
 
     planned: list[OfAccount] = field(default_factory=list)
     restored: list[OfAccount] = field(default_factory=list)
@@ -119,17 +119,17 @@ class PersonalData:
     related_ids: list[Callable[[Transaction, str], Collection[str]]] = field(default_factory=list)
 
     def on_planned(self, run: F) -> F:
-        """Register what happens in the transaction that plans a deletion: `run(tx, user_id)`."""
+        """Register a hook in the transaction that plans a deletion: `run(tx, user_id)`."""
         self.planned.append(run)
         return run
 
     def on_restored(self, run: F) -> F:
-        """Register what happens in the transaction that takes it back: `run(tx, user_id)`."""
+        """Register a hook in the transaction that restores the account: `run(tx, user_id)`."""
         self.restored.append(run)
         return run
 
     def withdraw(self, stage: Stage) -> Callable[[F], F]:
-        """Register what is called off in pages once a deletion is planned (`Withdraw`)."""
+        """Register what is withdrawn, in pages, once a deletion is planned (`Withdraw`)."""
 
         def register(run: F) -> F:
             self.withdrawals.append((stage, run))
@@ -138,29 +138,29 @@ class PersonalData:
         return register
 
     def hold_erasure(self, run: F) -> F:
-        """Register what an erasure has to wait for: `run(tx, user_id)` is true as long as it does.
+        """Register a check that delays the erasure while `run(tx, user_id)` is true.
 
-        It is looked at when the account is due and then once a day; meanwhile the owner may still
-        restore the account.
+        It runs when the account is due and then once a day. Meanwhile the owner can still restore
+        the account.
         """
         self.holds.append(run)
         return run
 
     def on_closing(self, run: F) -> F:
-        """Register what happens as the account is closed: `run(tx, user_id)`.
+        """Register a hook in the transaction that closes the account: `run(tx, user_id)`.
 
-        The user's own row, address and ways to sign in are still there.
+        It runs before the user's own row, address and sign-in methods are deleted.
         """
         self.closing.append(run)
         return run
 
     def on_closed(self, run: F) -> F:
-        """Register the same for when they are gone, in the same transaction."""
+        """Register a hook in the same transaction, after these are deleted: `run(tx, user_id)`."""
         self.closed.append(run)
         return run
 
     def erase(self, stage: Stage) -> Callable[[F], F]:
-        """Register what is erased in pages once the account is closed (`Erase`)."""
+        """Register what is erased, in pages, once the account is closed (`Erase`)."""
 
         def register(run: F) -> F:
             self.erasures.append((stage, run))
@@ -169,7 +169,7 @@ class PersonalData:
         return register
 
     def export_rows(self, file: str, description: str) -> Callable[[F], F]:
-        """Register a JSON file of an export: `ListRows`, and what the README says of it."""
+        """Register a JSON file of an export: a `ListRows`, and its description for the README."""
 
         def register(run: F) -> F:
             self.exported_rows.append(ExportedRows(file, description, run))
@@ -178,7 +178,7 @@ class PersonalData:
         return register
 
     def export_files(self, count: Callable[[Transaction, str], int]) -> Callable[[F], F]:
-        """Register files of an export: `ListFiles`, and how many there are."""
+        """Register files of an export: a `ListFiles`, and a function that counts them."""
 
         def register(run: F) -> F:
             self.exported_files.append(ExportedFiles(count, run))
@@ -187,28 +187,28 @@ class PersonalData:
         return register
 
     def on_files_dropped(self, run: F) -> F:
-        """Register what forgets uploads that go with their owner: `run(tx, user_id, upload_ids)`.
+        """Register a hook for uploads deleted with their owner: `run(tx, user_id, upload_ids)`.
 
-        It runs in the transaction that drops them, so that nothing refers to a dropped one.
+        It runs in the transaction that deletes the uploads and removes all references to them.
         """
         self.dropped_files.append(run)
         return run
 
     def find_related_ids(self, run: F) -> F:
-        """Register other ids under which kept JSON has personal fields of somebody.
+        """Register a source of other ids under which stored JSON has personal fields of a person.
 
-        `run(tx, user_id)` gives those of things that only this person named, such as groups.
+        `run(tx, user_id)` returns the ids of things that this person alone named, such as groups.
         """
         self.related_ids.append(run)
         return run
 
 
 class AllPersonalData:
-    """What all domains declare, in the order in which it runs.
+    """The declarations of all domains, in the order in which they run.
 
     `answers` are the views of commands by `<namespace> <command>`, `steps` the classes of what
-    their steps give, `cards` the views of cards by kind.
-    Raises WrongDeclaration when two steps or files have one name.
+    their steps give, `cards` the views by card kind.
+    Raises WrongDeclaration when two steps or two files have the same name.
     """
 
     def __init__(
@@ -235,12 +235,13 @@ class AllPersonalData:
         self.kept = KeptClasses(answers, cards, steps)
 
     def find_related_ids(self, tx: Transaction, user_id: str) -> set[str]:
-        """All ids under which kept JSON has personal fields of this person, but their own."""
+        """All ids, other than their own, under which stored JSON has personal fields of this
+        person."""
         return {one for find in self._related_ids for one in find(tx, user_id)}
 
 
 def _in_order(declared: Iterable[tuple[str, list[tuple[Stage, Any]]]]) -> dict[str, Step]:
-    """By name, all steps in the order in which they run."""
+    """All steps by name, in the order in which they run."""
     steps = [
         Step(f"{domain}.{run.__name__}", stage, run)
         for domain, found in declared

@@ -1,6 +1,6 @@
 """Rates: how often a person or an address may use commands and routes of one kind.
 
-A domain declares its own (`Domain(rates=...)`), and any command or route names one by `rate=`.
+A domain declares its rates (`Domain(rates=...)`); a command or route names its rate by `rate=`.
 """
 
 import re
@@ -18,11 +18,11 @@ MINUTE_S = 60
 
 @dataclass(frozen=True)
 class Rate:
-    """`burst` uses at once, then `per_s` a second; or `per_minute` uses a minute.
+    """Either `burst` uses immediately and then `per_s` a second, or `per_minute` uses a minute.
 
-    `counts` names the uses in the help of its settings, which are `PARLEY_<NAME>_BURST` and
-    `PARLEY_<NAME>_PER_S`, or `PARLEY_<NAME>_PER_MINUTE`. A rate that is `like` another one counts
-    for itself and has the size of the other one.
+    `counts` describes the uses in the help of its settings, which are `PARLEY_<NAME>_BURST` and
+    `PARLEY_<NAME>_PER_S`, or `PARLEY_<NAME>_PER_MINUTE`. A rate with `like` takes its limits from
+    another rate but has its own counter.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Rate:
     per_s: float = 0
     per_minute: int = 0
     of: Literal["person", "address"] = "person"
-    """Whose uses count together. Those of visitors always count by address."""
+    """Whether uses count per person or per address. Uses by visitors always count per address."""
     like: "Rate | None" = None
 
     @property
     def fault(self) -> str:
-        """What is wrong with its declaration, or an empty text."""
+        """What is wrong with the declaration, or an empty text."""
         if not NAME.fullmatch(self.name):
             return "a name has small letters and _ only"
         both = self.burst > 0 and self.per_s > 0
@@ -47,7 +47,7 @@ class Rate:
 
     @property
     def sizes(self) -> dict[str, float]:
-        """Its size by default: `{burst, per_s}` or `{per_minute}`."""
+        """The default limits: `{burst, per_s}` or `{per_minute}`."""
         if self.like:
             return self.like.sizes
         if self.per_minute:
@@ -56,7 +56,7 @@ class Rate:
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """The settings of its size; none when it has the size of another rate."""
+        """The settings of its limits; none when it takes them from another rate."""
         if self.like:
             return ()
         return tuple(
@@ -65,7 +65,7 @@ class Rate:
         )
 
     def limit(self, values: Mapping[str, Any]) -> tuple[float, float]:
-        """Its burst and its uses a second, by the values of all settings."""
+        """Its burst and its uses a second, from the values of all settings."""
         if self.like:
             return self.like.limit(values)
         if self.per_minute:
@@ -84,7 +84,7 @@ def _kind_of(size: str, rate: Rate) -> Any:
 
 
 COMMANDS = Rate("commands", "commands", burst=60, per_s=20)
-"""The rate of every command and route that names no other one."""
+"""The rate of commands and routes that name no other rate."""
 ATTEMPTS = Rate("attempts", "sign-up and log-in attempts", per_minute=20, of="address")
-"""The rate of whatever guesses secrets."""
+"""The rate of commands and routes with which a client could guess secrets."""
 KIT_RATES = (COMMANDS, ATTEMPTS)

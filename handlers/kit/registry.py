@@ -1,4 +1,4 @@
-"""All domains that are loaded, and what follows from their declarations."""
+"""All loaded domains, and what is derived from their declarations."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from handlers.kit.command import Command, Consumer, Route
 from handlers.kit.contract import Event
 from handlers.kit.domain import Domain, Tell
 from handlers.kit.filter import Filter, NoFilter
-from handlers.kit.kernel import Hearer
+from handlers.kit.kernel import EventConsumer
 from handlers.kit.notices import NoticeRule
 from handlers.kit.personal_data import AllPersonalData
 from handlers.kit.rates import KIT_RATES, Rate
@@ -28,7 +28,7 @@ from handlers.kit.uniqueness import check_declarations
 
 KIT_SETTINGS = (*(one for rate in KIT_RATES for one in rate.settings), *settings_of(KitRules))
 PLATFORM = "platform"
-"""The system that every other one stands on."""
+"""The system that all other systems may import."""
 PARTS = (
     "contracts",
     "commands",
@@ -39,18 +39,18 @@ PARTS = (
     "notices",
     "mails",
 )
-"""The files of a domain in which something is registered."""
+"""The modules of a domain that register something."""
 DEMO = "demo"
-"""The file of a domain with its part of the demo, which is loaded by `run.py demo` alone."""
+"""The module of a domain with its part of the demo; only `run.py demo` imports it."""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """All domains, and lookups over them. Raises WrongDeclaration when they do not fit."""
+    """All domains, with lookups. Raises WrongDeclaration when the declarations contradict."""
 
     domains: tuple[Domain, ...]
     off: tuple[Domain, ...] = ()
-    """Domains that are loaded and not served. What is still to be told of them is told."""
+    """Domains that are loaded and not served. Their pending notices are still delivered."""
 
     def __post_init__(self) -> None:
         check_declarations(self)
@@ -60,7 +60,7 @@ class Registry:
         return {d.key: d for d in self.domains}
 
     def serving(self, systems: Collection[str]) -> "Registry":
-        """What an installation with these systems serves; the platform is always served."""
+        """The registry of an installation with these systems; the platform is always served."""
         served = {"", PLATFORM, *systems}
         on = tuple(d for d in self.domains if d.system in served)
         return Registry(on, tuple(d for d in self.domains if d.system not in served))
@@ -80,7 +80,7 @@ class Registry:
 
     @property
     def notices(self) -> dict[type[Event], list[NoticeRule]]:
-        """Event → the notices declared for it."""
+        """Maps each event to the notices that are declared for it."""
         found: dict[type[Event], list[NoticeRule]] = {}
         for rule in (rule for domain in (*self.domains, *self.off) for rule in domain.notices):
             found.setdefault(rule.event, []).append(rule)
@@ -88,24 +88,24 @@ class Registry:
 
     @property
     def roles(self) -> dict[str, Role]:
-        """By name, in the order of the domains."""
+        """All roles by name, in the order of the domains."""
         return {role.name: role for d in self.domains for role in d.roles}
 
     @property
     def rates(self) -> dict[str, Rate]:
-        """By name: those of the kit, then those of the domains."""
+        """All rates by name: those of the kit, then those of the domains."""
         return {
             rate.name: rate for rate in (*KIT_RATES, *(r for d in self.domains for r in d.rates))
         }
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """What the operator may set of the kit and of these domains."""
+        """The settings of the kit and of these domains."""
         return tuple(setting for _, setting in self.placed_settings)
 
     @property
     def placed_settings(self) -> tuple[tuple[str, Setting], ...]:
-        """Each setting after the place that declares it."""
+        """Each setting with the place of its declaration."""
         kit = [("the kit", setting) for setting in KIT_SETTINGS]
         return (*kit, *((d.place, setting) for d in self.domains for setting in d.settings))
 
@@ -115,7 +115,7 @@ class Registry:
         return (KitRules, *(d.rules for d in self.domains if d.rules))
 
     def make_rules(self, values: Mapping[str, Any]) -> Rules:
-        """All rules, by the values of all settings."""
+        """All rules, from the values of all settings."""
         return Rules(*(fill(declared, values) for declared in self.rules))
 
     @property
@@ -124,11 +124,11 @@ class Registry:
 
     @property
     def cards(self) -> dict[str, CardKind[Any]]:
-        """By name."""
+        """All kinds of cards by name."""
         return {kind.name: kind for d in self.domains for kind in d.cards}
 
     def open_filter(self, rules: Rules) -> Filter:
-        """The filter of the domain that answers, see `OpenFilter`; `NoFilter` when none does."""
+        """The filter of the domain that provides one (`OpenFilter`), or `NoFilter`."""
         opens = next((d.opens_filter for d in self.domains if d.opens_filter is not None), None)
         return opens(rules) if opens else NoFilter()
 
@@ -145,14 +145,14 @@ class Registry:
     def retentions(self) -> tuple[Retention, ...]:
         return tuple(one for d in self.domains for one in d.retentions)
 
-    def hearers(self) -> dict[type[Event], tuple[Hearer, ...]]:
-        """Event → the consumers that hear it."""
-        heard: dict[type[Event], list[Hearer]] = {}
+    def hearers(self) -> dict[type[Event], tuple[EventConsumer, ...]]:
+        """Maps each event to its consumers."""
+        found: dict[type[Event], list[EventConsumer]] = {}
         for consumer in self.consumers.values():
             for event in consumer.events:
-                hearer = Hearer(consumer.name, consumer.filter)
-                heard.setdefault(event, []).append(hearer)
-        return {event: tuple(consumers) for event, consumers in heard.items()}
+                entry = EventConsumer(consumer.name, consumer.filter)
+                found.setdefault(event, []).append(entry)
+        return {event: tuple(consumers) for event, consumers in found.items()}
 
 
 def _consumer_of(
@@ -173,7 +173,7 @@ def _consumer_of(
 
 
 def load_domains(systems: Mapping[str, Iterable[str]]) -> Registry:
-    """Import the domains of `systems` (system → names) with whatever files they have."""
+    """Import the domains of `systems` (system → names), with all the modules that they have."""
     return Registry(
         tuple(_load_domain(system, name) for system, names in systems.items() for name in names)
     )
@@ -192,7 +192,7 @@ def _load_domain(system: str, name: str) -> Domain:
 
 
 def _import_whole(name: str) -> None:
-    """Import a module; when it is a package, what is in it too."""
+    """Import a module; if it is a package, import its modules too."""
     module = import_module(name)
     for part in iter_modules(getattr(module, "__path__", [])):
         import_module(f"{name}.{part.name}")

@@ -1,4 +1,4 @@
-"""What REST endpoints say and are told: the same shapes as commands, as the body of a request."""
+"""The bodies of REST requests and responses: the same types as those of commands, as JSON."""
 
 from typing import TypeVar
 
@@ -9,12 +9,12 @@ from handlers.kit.contract import Request, View
 from handlers.kit.errors import Invalid
 
 BODY = web.RequestKey("body", bytes)
-"""The whole body of a request, which the shell reads within bounds before a handler runs."""
+"""The whole body of a request. The server reads it, within limits, before the handler runs."""
 R = TypeVar("R", bound=Request)
 
 
 def read_body(request: web.Request, kind: type[R]) -> R:
-    """The body as a request of this kind; raises Invalid."""
+    """The body, decoded as a request of this type; raises Invalid."""
     try:
         return msgspec.json.decode(request[BODY], type=kind)
     except msgspec.ValidationError as error:

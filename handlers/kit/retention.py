@@ -1,6 +1,6 @@
-"""How long rows are kept: declared on the domain that has them (`Domain.forgets`).
+"""How long rows are kept. The domain that owns the rows declares it (`Domain.forgets`).
 
-Housekeeping (`server/housekeeping.py`) runs all of it, also of domains that are not served.
+Housekeeping (`server/housekeeping.py`) runs these functions, also for domains that are not served.
 """
 
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from handlers.kit.rules import Rules
 from storage.engine.database import Queries
 
 Forget = Callable[[Queries, datetime, int], int]
-"""Deletes at most `limit` rows that are older than `before`; how many it did."""
+"""Deletes at most `limit` rows older than `before`; returns how many it deleted."""
 
 
 @dataclass(frozen=True)
 class Retention:
-    """What is forgotten after a time: that of a rule (by its name), or a fixed one."""
+    """A deletion after `kept`: a duration, or the name of the rule that holds it."""
 
     name: str
     kept: str | timedelta
     forget: Forget
 
     def before(self, now: datetime, rules: Rules) -> datetime:
-        """What is older than this is forgotten at `now`."""
+        """The age limit at `now`: older rows are deleted."""
         return now - (rules.span(self.kept) if isinstance(self.kept, str) else self.kept)

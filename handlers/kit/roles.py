@@ -1,4 +1,4 @@
-"""Roles: each is declared by the domain that gives it its meaning."""
+"""Roles. Each is declared by the domain that defines what it allows."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,10 +11,10 @@ RoleName = Annotated[str, Meta(extra_json_schema={"format": "role"})]
 
 @dataclass(frozen=True)
 class Role:
-    """What a person may be.
+    """A role that users can have.
 
-    The operator grants and revokes a role from the command line. A role that its `domain` gives
-    comes with something that the person does there, such as signing up.
+    The operator grants and revokes a role of the `operator` on the command line. A role of the
+    `domain` is granted when the user does something there, such as signing up.
     """
 
     name: str

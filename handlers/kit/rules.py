@@ -1,7 +1,7 @@
-"""Rules: the times and sizes that domains go by; every one of them is a setting.
+"""Rules: the durations and sizes that domains use. Each rule is a setting.
 
-A domain declares its own in a struct (`Domain(rules=...)`); the kit's are here. A name that ends in
-`_s` or `_days` is a duration in seconds or days, one in `_mb` a size in megabytes.
+A domain declares its rules in a struct (`Domain(rules=...)`). A name that ends in `_s` or `_days`
+is a duration in seconds or days; a name that ends in `_mb` is a size in megabytes.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 class KitRules(msgspec.Struct, frozen=True):
-    """What the kernel goes by."""
+    """The rules of the kernel."""
 
     presence_grace_s: Annotated[
         float, Meta(ge=0, description="time from the last disconnect until a user is offline")
@@ -36,19 +36,20 @@ class UnknownRule(AttributeError):
 
 
 class Rules:
-    """The rules of the kit and of domains as they are set.
+    """The current rules of the kit and of domains.
 
-    Each is an attribute; `rules.of(AuthRules)` has those of one struct with their types.
+    Each rule is an attribute; `rules.of(AuthRules)` returns one struct with its types.
     """
 
     def __init__(self, *declared: msgspec.Struct) -> None:
-        """Rules of the kit that are not given have their defaults."""
+        """Rules of the kit that are not given take their defaults."""
         self._by_kind = {type(rules): rules for rules in (KitRules(), *declared)}
         for rules in self._by_kind.values():
             self.__dict__.update(msgspec.structs.asdict(rules))
 
     def of(self, kind: type[R]) -> R:
-        """The rules that this struct declares; raises UnknownRule when no domain has it."""
+        """The struct `kind` with the current values; raises UnknownRule when no domain declares
+        it."""
         if kind not in self._by_kind:
             raise UnknownRule(f"no domain declares {kind.__name__}")
         return cast("R", self._by_kind[kind])

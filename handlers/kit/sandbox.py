@@ -1,6 +1,6 @@
-"""How domains have strangers' bytes read: by pure functions that run in a confined process.
+"""How domains parse untrusted bytes: with pure functions that run in a confined process.
 
-It imports next to nothing, for that process imports it too.
+This module imports almost nothing, because the confined process imports it too.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -10,27 +10,28 @@ R = TypeVar("R")
 
 
 class Unreadable(Exception):
-    """These bytes cannot be read, or not at a bearable cost; its text says why in plain words."""
+    """These bytes cannot be parsed at an acceptable cost; the text gives the reason in plain
+    words."""
 
 
 class Streamed(NamedTuple):
-    """Bytes that are not in memory: exactly `size` of them come, in order, as `chunks`."""
+    """A stream of bytes: `chunks` yields exactly `size` bytes, in order."""
 
     size: int
     chunks: AsyncIterator[bytes]
 
 
 class Sandbox(Protocol):
-    """Runs one reader at a time, away from the server's memory, files and secrets."""
+    """Runs one parser at a time, isolated from the server's memory, files and secrets."""
 
     async def run(
         self, person_id: str, read: Callable[..., R], content: bytes | Streamed, *args: Any
     ) -> R:
-        """The result of `read(content, *args)`, once it is this person's turn.
+        """The result of `read(content, *args)`, run when it is this person's turn.
 
-        `read` is a function of a module that `server/sandbox` lists, annotated with what it
-        returns; `args` and the result are what MessagePack can carry. Raises what `chunks`
-        raises; Unreadable; RateLimited when too many files of this person wait already; and
-        Unavailable when too many files wait in all, or the process cannot run.
+        `read` is a function of a module in `READERS` (`handlers/__init__.py`), with an annotated
+        return type. `args` and the result must be values that MessagePack can carry. Raises what
+        `chunks` raises; Unreadable; RateLimited when too many files of this person are waiting; and
+        Unavailable when too many files are waiting in all, or the process cannot run.
         """
         ...

@@ -1,4 +1,4 @@
-"""Settings that the kit and domains declare; `server/settings.py` reads them for all."""
+"""The settings that the kit and domains declare; `server/settings.py` reads their values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Setting:
-    """A value that the operator may set, by `PARLEY_` and its name in capitals.
+    """A value that the operator can set by an environment variable: `PARLEY_` and its name in
+    capitals.
 
-    `kind` is an annotated type; its `Meta` has the bounds and the description.
+    `kind` is an annotated type; its `Meta` holds the bounds and the description.
     """
 
     name: str
@@ -23,29 +24,29 @@ class Setting:
 
     @property
     def description(self) -> str:
-        """What it is for; empty when its declaration does not say."""
+        """The description for the operator; empty when the declaration has none."""
         metas = [part for part in get_args(self.kind) if isinstance(part, Meta)]
         return next((meta.description for meta in metas if meta.description), "")
 
 
 class UnusableSetting(ValueError):
-    """A value that its type takes, and that its domain cannot use; the text says why."""
+    """A value of the right type that its domain cannot use; the text says why."""
 
     def __init__(self, name: str, why: str) -> None:
-        """`name` is the setting's, `why` one line for the operator."""
+        """`name` is the name of the setting, `why` one line for the operator."""
         super().__init__(why)
         self.name = name
 
 
 def settings_of(shape: type[msgspec.Struct]) -> tuple[Setting, ...]:
-    """A setting for each field of a struct, in their order."""
+    """One setting for each field of a struct, in the order of the fields."""
     kinds = get_type_hints(shape, include_extras=True)
     fields = msgspec.structs.fields(shape)
     return tuple(Setting(one.name, kinds[one.name], _default_of(one)) for one in fields)
 
 
 def fill(shape: type[S], values: Mapping[str, Any]) -> S:
-    """The struct `shape` by the values of all settings."""
+    """An instance of `shape` with the values of its settings."""
     return shape(**{name: values[name] for name in shape.__struct_fields__})
 
 

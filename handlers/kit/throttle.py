@@ -1,8 +1,8 @@
-"""How often something may be tried, counted in the database: it holds on all instances together.
+"""Limits on attempts, counted in the database, so that they hold across all instances.
 
-Tries are counted under the lock of their row, one by one. What is refused counts nothing, so that
-refusing costs a read. A row knows its key only as a keyed hash: an address that has an account and
-one that has none leave the same rows.
+Attempts are counted one by one, under the lock of their row. A refused attempt is not counted, so
+refusing costs only a read. A row stores its key only as a keyed hash: an address with an account
+and one without leave the same kind of row.
 """
 
 from datetime import datetime, timedelta
@@ -32,13 +32,13 @@ __all__ = [
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 DOTLESS = ("gmail.com", "googlemail.com")
-"""Hosts where a mailbox is the same with and without dots."""
+"""Hosts that ignore dots in the name of a mailbox."""
 
 
 class Throttle(msgspec.Struct, frozen=True):
-    """At most `most` tries in a `window`; each from the `free`th on makes the next one wait.
+    """At most `most` attempts in a `window`; from the `free`th on, each delays the next one.
 
-    The first wait is `wait`, each further one twice as long, up to `wait_max`.
+    The first delay is `wait`; each further delay is twice as long, up to `wait_max`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Throttle(msgspec.Struct, frozen=True):
     wait_max: timedelta = timedelta(0)
 
     def wait_after(self, tries: int) -> timedelta:
-        """How long after so many tries the next one has to wait."""
+        """The delay before the next attempt, after `tries` attempts."""
         if tries < self.free:
             return timedelta(0)
         doublings = min(tries - self.free, 32)
@@ -57,36 +57,37 @@ class Throttle(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A try that was counted."""
+    """An attempt that was counted."""
 
     throttle: Throttle
     key: str
 
 
 def check(tx: Transaction, throttle: Throttle, *subject: str) -> None:
-    """Raises RateLimited when the next try of `subject` has to wait; changes nothing."""
+    """Raises RateLimited when `subject` has to wait before the next attempt; changes nothing."""
     _refuse_early(tx, throttle, store.find_throttle(tx, _key(tx, throttle, *subject)))
 
 
 def hold(tx: Transaction, throttle: Throttle, *subject: str) -> None:
-    """The same, after all tries that are being counted just now."""
+    """Like `check`, but waits first for concurrent transactions that count attempts of
+    `subject`."""
     _refuse_early(tx, throttle, store.hold_throttle(tx, _key(tx, throttle, *subject)))
 
 
 def take(tx: Transaction, throttle: Throttle, *subject: str) -> Taken:
-    """Count one try of `subject`; raises RateLimited when it has to wait."""
+    """Count one attempt of `subject`; raises RateLimited when it has to wait."""
     row = _lock(tx, throttle, *subject)
     _refuse_early(tx, throttle, row)
     row.tries += 1
     wait = throttle.wait_after(row.tries)
-    if wait:  # else who began a moment earlier, and came to the lock later, would have to wait
+    if wait:  # otherwise a concurrent attempt that started earlier would be refused
         row.free_at = tx.now + wait
     store.update_throttle(tx, row)
     return Taken(throttle, row.key)
 
 
 def take_if_left(tx: Transaction, throttle: Throttle, *subject: str) -> bool:
-    """Count one try of `subject`, unless it would have to wait; whether it was counted."""
+    """Count one attempt of `subject` unless it would have to wait; returns whether it counted."""
     try:
         take(tx, throttle, *subject)
     except RateLimited:
@@ -95,7 +96,8 @@ def take_if_left(tx: Transaction, throttle: Throttle, *subject: str) -> bool:
 
 
 def report(tx: Transaction, taken: Taken) -> int:
-    """How many tries somebody should now be told of; 0 until it is enough, and once a window."""
+    """The number of attempts to report to the owner: 0 below the limit, and nonzero once a
+    window."""
     row = store.lock_throttle(tx, taken.key, tx.now)
     if row.reported or row.tries < min(taken.throttle.free, taken.throttle.most):
         return 0
@@ -105,7 +107,7 @@ def report(tx: Transaction, taken: Taken) -> int:
 
 
 def count_left(tx: Transaction, throttle: Throttle, *subject: str) -> int:
-    """How many tries are left in this window, as far as they are committed."""
+    """How many attempts are left in this window, according to committed rows."""
     row = store.find_throttle(tx, _key(tx, throttle, *subject))
     if row is None or row.ends_at <= tx.now:
         return throttle.most
@@ -113,7 +115,7 @@ def count_left(tx: Transaction, throttle: Throttle, *subject: str) -> int:
 
 
 def count(tx: Transaction, throttle: Throttle, *subject: str, tries: int = 1) -> Taken:
-    """Count tries that were made, beyond the bound too."""
+    """Count attempts that already happened, even beyond the limit."""
     row = _lock(tx, throttle, *subject)
     row.tries += tries
     store.update_throttle(tx, row)
@@ -121,9 +123,9 @@ def count(tx: Transaction, throttle: Throttle, *subject: str, tries: int = 1) ->
 
 
 def mailbox_of(email: str) -> str:
-    """What all spellings of one mailbox have in common (`ana+x@` is `ana@`), for counting only.
+    """The common form of all spellings of one mailbox (`ana+x@` is `ana@`), only for counting.
 
-    No account is looked up by it: at some hosts these are different mailboxes.
+    Accounts are never looked up by it: at some hosts these are different mailboxes.
     """
     local, _, host = email.strip().lower().rpartition("@")
     local = local.partition("+")[0] or local
@@ -133,7 +135,7 @@ def mailbox_of(email: str) -> str:
 
 
 def seconds_until(now: datetime, moment: datetime) -> float:
-    """As `retry_after_s` says it."""
+    """The seconds from `now` to `moment`, rounded for `retry_after_s`."""
     return round((moment - now).total_seconds(), 3)
 
 
@@ -146,7 +148,7 @@ def _refuse_early(tx: Transaction, throttle: Throttle, row: ThrottleRow | None) 
 
 
 def _lock(tx: Transaction, throttle: Throttle, *subject: str) -> ThrottleRow:
-    """The row with the window that is open now, held until the commit."""
+    """The row of the current window, locked until the commit."""
     key = _key(tx, throttle, *subject)
     row = store.lock_throttle(tx, key, tx.now)
     if row.ends_at <= tx.now:

@@ -1,10 +1,11 @@
-"""Turns at something scarce, one person after the other, however much each of them wants.
+"""A fair queue for a scarce resource: people take turns, no matter how many requests each one has.
 
 Invariants:
-- A person has at most one turn at a time. Whoever wants more waits in a line of their own.
-- The lines are served in rotation: a new line waits at most for the turns that are being taken
-  and for one turn of each person who waits already.
-- Lines, their sum and the time in them are bounded. Whoever is refused has changed nothing.
+- A person has at most one turn at a time. Their other requests wait in their own queue.
+- The queues are served in rotation: a new queue waits at most for the turns in progress and for one
+  turn of each person who is already waiting.
+- The length of each queue, the total length and the waiting time are bounded. A refused request has
+  changed nothing.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ RETRY_AFTER_S = 10.0
 
 
 class Turns:
-    """`at_a_time` people at once; `line_max` waiters a person, `waiting_max` in all."""
+    """`at_a_time` turns in parallel; at most `line_max` waiters per person, `waiting_max` in
+    all."""
 
     def __init__(self, at_a_time: int, *, line_max: int, waiting_max: int, wait_s: float) -> None:
         self._at_a_time = at_a_time
@@ -26,7 +28,7 @@ class Turns:
         self._waiting_max = waiting_max
         self._wait_s = wait_s
         self._busy: set[str] = set()
-        self._lines: dict[str, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
         """By person, in the order in which they are served next."""
         self.waiting = 0
 
@@ -34,7 +36,8 @@ class Turns:
     async def turn(self, person_id: str) -> AsyncIterator[None]:
         """Wait for a turn and hold it; raises RateLimited or Unavailable.
 
-        RateLimited is for people who are in their own way, Unavailable for all others.
+        RateLimited means that the person's own requests are in the way, Unavailable that those of
+        others are.
         """
         await self._wait(person_id)
         try:
@@ -49,35 +52,37 @@ class Turns:
             async with asyncio.timeout(self._wait_s):
                 await granted
         except TimeoutError:
-            refusal = RateLimited if self._is_in_own_way(person_id, granted) else Unavailable
+            refusal = (
+                RateLimited if self._waits_for_own_requests(person_id, granted) else Unavailable
+            )
             self._leave(person_id, granted)
             raise refusal(retry_after_s=RETRY_AFTER_S) from None
         except BaseException:
             self._leave(person_id, granted)
             raise
 
-    def _is_in_own_way(self, person_id: str, granted: asyncio.Future[None]) -> bool:
-        line = self._lines.get(person_id)
-        return person_id in self._busy or (line is not None and line[0] is not granted)
+    def _waits_for_own_requests(self, person_id: str, granted: asyncio.Future[None]) -> bool:
+        queue = self._queues.get(person_id)
+        return person_id in self._busy or (queue is not None and queue[0] is not granted)
 
     def _join(self, person_id: str) -> asyncio.Future[None]:
-        if len(self._lines.get(person_id, ())) >= self._line_max:
+        if len(self._queues.get(person_id, ())) >= self._line_max:
             raise RateLimited(retry_after_s=RETRY_AFTER_S)
         if self.waiting >= self._waiting_max:
             raise Unavailable(retry_after_s=RETRY_AFTER_S)
         granted = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(person_id, deque()).append(granted)
+        self._queues.setdefault(person_id, deque()).append(granted)
         self.waiting += 1
         return granted
 
     def _leave(self, person_id: str, granted: asyncio.Future[None]) -> None:
-        """Stop waiting, or give back a turn that was granted in the same moment."""
-        line = self._lines.get(person_id, deque())
-        if granted in line:
-            line.remove(granted)
+        """Stop waiting, or return a turn that was granted at the same moment."""
+        queue = self._queues.get(person_id, deque())
+        if granted in queue:
+            queue.remove(granted)
             self.waiting -= 1
-            if not line:
-                del self._lines[person_id]
+            if not queue:
+                del self._queues[person_id]
         elif not granted.cancelled():
             self._end(person_id)
 
@@ -87,14 +92,14 @@ class Turns:
 
     def _grant(self) -> None:
         while len(self._busy) < self._at_a_time:
-            person_id = next((one for one in self._lines if one not in self._busy), None)
+            person_id = next((one for one in self._queues if one not in self._busy), None)
             if person_id is None:
                 return
-            line = self._lines.pop(person_id)
-            granted = line.popleft()
+            queue = self._queues.pop(person_id)
+            granted = queue.popleft()
             self.waiting -= 1
-            if line:
-                self._lines[person_id] = line  # behind everybody else
-            if not granted.done():  # or whoever waited has just been cancelled
+            if queue:
+                self._queues[person_id] = queue  # to the end of the rotation
+            if not granted.done():  # the waiter may have been cancelled just now
                 granted.set_result(None)
                 self._busy.add(person_id)

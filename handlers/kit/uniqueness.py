@@ -1,4 +1,4 @@
-"""Every name is declared once: a second declaration stops the start instead of hiding the first."""
+"""Checks that each name is declared once: a duplicate stops the start."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from handlers.kit.command import Command, Route
     from handlers.kit.registry import Registry
 
-OF_SOCKET_IO = ("connect", "connect_error", "disconnect", "disconnecting")
-"""Names that clients of Socket.IO cannot send, and hear of their connection only."""
-OF_THE_SHELL = (*OF_SOCKET_IO, "synced", "session_ended")
-"""Names that clients hear in every namespace."""
+SOCKET_IO_NAMES = ("connect", "connect_error", "disconnect", "disconnecting")
+"""Names that Socket.IO reserves: clients cannot send them."""
+SERVER_NAMES = (*SOCKET_IO_NAMES, "synced", "session_ended")
+"""Names that the server sends in every namespace."""
 LENGTHS_MAX = {"event": 64, "command": 80, "consumer": 100, "kind of notice": 40}
-"""How long names may be that are kept in a column; the databases would refuse a longer one late."""
+"""Maximum lengths of names that have a column; the databases would refuse a longer one too late."""
 LENGTH_MAX = 100
-"""Of all other names, for logs and metrics."""
-WAYS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+"""The maximum length of all other names, for logs and metrics."""
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class WrongDeclaration(TypeError):
-    """What domains declare does not fit together; the text names the places."""
+    """The declarations of domains contradict each other; the text names the places."""
 
 
 class Names:
-    """The names of one kind, each with the place that declares it."""
+    """The names of one kind, each with the place of its declaration."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._places: dict[Any, str] = {}
 
     def take(self, name: Any, place: str) -> None:
-        """Raises WrongDeclaration when the name is taken or too long."""
-        said = " ".join(name) if isinstance(name, tuple) else name
-        check_length(self._kind, said, place)
+        """Record a name; raises WrongDeclaration when it is taken or too long."""
+        text = " ".join(name) if isinstance(name, tuple) else name
+        check_length(self._kind, text, place)
         if name in self._places:
             raise WrongDeclaration(
-                f"{self._kind} {said} is declared twice: {self._places[name]} and {place}"
+                f"{self._kind} {text} is declared twice: {self._places[name]} and {place}"
             )
         self._places[name] = place
 
@@ -61,7 +61,7 @@ def check_length(kind: str, name: str, place: str) -> None:
 
 
 def check_declarations(registry: "Registry") -> None:
-    """Raises WrongDeclaration for the first name that stands for two things, or for nothing."""
+    """Raises WrongDeclaration for the first name that is declared twice or not declared."""
     namespaces = _check_domains(registry)
     roles, rates = _check_roles(registry), _check_rates(registry)
     _check_settings(registry)
@@ -70,7 +70,7 @@ def check_declarations(registry: "Registry") -> None:
     _check_consumers(registry)
     _check_retentions(registry)
     _check_lengths(registry)
-    _check_heard(registry, _check_events(registry))
+    _check_client_names(registry, _check_events(registry))
     _check_refusals(registry)
     _check_cards(registry)
     _check_filter(registry)
@@ -101,11 +101,11 @@ def _check_rates(registry: "Registry") -> Names:
             rates.take(rate.name, domain.place)
             if fault := rate.fault:
                 raise WrongDeclaration(f"{domain.place}: rate {rate.name!r}: {fault}")
-    _check_likes(registry)
+    _check_shared_limits(registry)
     return rates
 
 
-def _check_likes(registry: "Registry") -> None:
+def _check_shared_limits(registry: "Registry") -> None:
     declared = registry.rates
     for domain in registry.domains:
         for rate in domain.rates:
@@ -128,7 +128,7 @@ def _check_settings(registry: "Registry") -> None:
 def _check_commands(registry: "Registry", namespaces: Names, roles: Names, rates: Names) -> None:
     commands = Names("command")
     for namespace in registry.namespaces:
-        commands.reserve([(namespace, name) for name in OF_SOCKET_IO], "Socket.IO itself")
+        commands.reserve([(namespace, name) for name in SOCKET_IO_NAMES], "Socket.IO itself")
     for command in (command for domain in registry.domains for command in domain.commands):
         place = place_of(command.run)
         commands.take((command.namespace, command.name), place)
@@ -144,8 +144,8 @@ def _check_routes(registry: "Registry", roles: Names, rates: Names) -> None:
     for route in registry.routes:
         place = place_of(route.run)
         routes.take((route.method, route.pattern), place)
-        if route.method not in WAYS:
-            raise WrongDeclaration(f"{place}: {route.method!r} is not one of {', '.join(WAYS)}")
+        if route.method not in METHODS:
+            raise WrongDeclaration(f"{place}: {route.method!r} is not one of {', '.join(METHODS)}")
         _check_access(route, roles, rates, place)
 
 
@@ -169,7 +169,8 @@ def _check_consumers(registry: "Registry") -> None:
 
 
 def _check_retentions(registry: "Registry") -> None:
-    """Housekeeping tells them apart by their names; the rules that they name must be declared."""
+    """Their names must be unique for housekeeping, and the rules that they name must be
+    declared."""
     retentions = Names("retention")
     rules = {name for declared in registry.rules for name in declared.__struct_fields__}
     for retention in registry.retentions:
@@ -192,7 +193,7 @@ def _check_lengths(registry: "Registry") -> None:
 
 
 def _check_events(registry: "Registry") -> set[type[Event]]:
-    """The events of domains, and those that consumers hear; tests declare others."""
+    """The events of domains and those with a consumer; tests declare further events."""
     heard = {event for consumer in registry.consumers.values() for event in consumer.events}
     served = {event for event in declared_events() if event.__module__.startswith("handlers.")}
     events = Names("event")
@@ -201,11 +202,11 @@ def _check_events(registry: "Registry") -> set[type[Event]]:
     return heard | served
 
 
-def _check_heard(registry: "Registry", events: set[type[Event]]) -> None:
-    """Within a namespace clients tell events and ephemeral events apart by their names alone."""
+def _check_client_names(registry: "Registry", events: set[type[Event]]) -> None:
+    """Clients distinguish events and ephemeral events of a namespace by name only."""
     heard = Names("event or ephemeral event")
     for namespace in registry.namespaces:
-        heard.reserve([(namespace, name) for name in OF_THE_SHELL], "the server itself")
+        heard.reserve([(namespace, name) for name in SERVER_NAMES], "the server itself")
     for event in sorted(events, key=place_of):
         if event.NAMESPACE is not None:
             heard.take((event.NAMESPACE, event.NAME), place_of(event))
@@ -215,7 +216,7 @@ def _check_heard(registry: "Registry", events: set[type[Event]]) -> None:
 
 
 def _check_refusals(registry: "Registry") -> None:
-    """Clients tell refusals apart by their codes alone, whichever command gave them."""
+    """Clients distinguish refusals by code only, across all commands."""
     endpoints: list[Command | Route] = [*registry.commands.values(), *registry.routes]
     refusals: set[type[Refusal]] = {*ALWAYS_POSSIBLE}.union(
         *(endpoint.refuses for endpoint in endpoints)
@@ -239,7 +240,7 @@ def _check_filter(registry: "Registry") -> None:
 
 
 def place_of(declared: Any) -> str:
-    """Where a function or a class is declared: `module.name`, with a function's line."""
+    """Where a function or class is declared: `module.name`, and the line of a function."""
     code = getattr(declared, "__code__", None)
     line = f":{code.co_firstlineno}" if code else ""
     return f"{declared.__module__}.{declared.__qualname__}{line}"

@@ -1,10 +1,10 @@
-"""Which characters of a text a reader sees: the one definition for names, titles and file names.
+"""Which characters of a text are visible: one definition for names, titles and file names.
 
-`one_line` leaves out whatever nobody sees and whatever changes how the rest is shown: control,
+`one_line` removes characters that are invisible or that change how other text is shown: control,
 format and bidirectional characters, line breaks, private and unassigned code points, fillers, and
-piles of combining marks. A few invisible characters belong to what they stand beside and stay
-there: joiners in scripts and emoji, variation selectors, the tags of a flag. Its time is
-proportional to the length of the text.
+excess combining marks. A few invisible characters are part of a visible one and stay next to it:
+joiners in scripts and emoji, variation selectors, and the tags of a flag. Its time is proportional
+to the length of the text.
 """
 
 import unicodedata
@@ -12,42 +12,42 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 MARKS_MAX = 4
-"""Combining marks on one character (UTS #39, 5.4 suggests this bound)."""
+"""The maximum number of combining marks on one character (the bound that UTS #39, 5.4 suggests)."""
 FLAG_TAGS_MAX = 6
 MARKS = ("Mn", "Me")
 CASED = ("Lu", "Ll", "Lt")
 JOINERS = "\u200c\u200d"
 JOINED = ("Lo", "So", "Sm")
-"""Letters of scripts without case, and pictographs."""
+"""Categories of letters in scripts without case, and of pictographs."""
 VIRAMA = 9
-"""The combining class of the sign after which any joiner may stand (RFC 5892, A.1 and A.2). One
-before it keeps a letter whole, as Bengali and Kannada need (Unicode, 12.2 and 12.8)."""
+"""The combining class of viramas. Any joiner may follow one (RFC 5892, A.1 and A.2). A joiner
+before one keeps a letter whole, as Bengali and Kannada need (Unicode, 12.2 and 12.8)."""
 SELECTORS = frozenset(
     map(chr, (0x180B, 0x180C, 0x180D, 0x180F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
 TAGS = frozenset(map(chr, range(0xE0020, 0xE0080)))
 BLACK_FLAG = "\U0001f3f4"
 INFORMATION = "\u2139"
-"""The one emoji that is a letter with case."""
+"""The only emoji that is a letter with case."""
 BLANK_GLYPHS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00016fe4\U0001d159"
 )
-"""Letters, marks and symbols by their category that are drawn as nothing."""
+"""Characters in categories of letters, marks and symbols whose glyph is blank."""
 RESERVED = (range(0x1F000, 0x1FB00), range(0x20000, 0x2FFFE), range(0x30000, 0x3FFFE))
-"""Unicode reserves what is unassigned here for emoji and for Han characters, which people's names
-are made of: newer devices than this Python show them."""
+"""Unicode reserves the unassigned code points of these blocks for emoji and for Han characters,
+which occur in names: devices newer than this Python can show them."""
 SPACES = str.maketrans(
     dict.fromkeys(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)), " ")
 )
-"""Every other space (Zs) is a plain one."""
+"""Replaces every other space character (Zs) with a plain space."""
 QUOTES = str.maketrans(dict.fromkeys('"“”„‟«»〝〞〟＂', "'"))
 SLASHES = str.maketrans("", "", "/\\")
 
 
 def one_line(text: str) -> str:
-    """`text` as one line of visible characters; empty when nothing of it is visible.
+    """`text` as one line of visible characters; empty if it has none.
 
-    Spaces and line breaks become single spaces; those at the ends go.
+    Spaces and line breaks become single spaces; those at the ends are removed.
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(text))
@@ -61,9 +61,9 @@ def shortened(text: str, limit: int) -> str:
 
 
 def quoted(text: str, limit: int) -> str:
-    """`shortened` text in quotation marks that nothing in it ends.
+    """`shortened` text in quotation marks that no character inside can close.
 
-    In a sentence of ours it can then not be taken for our own words.
+    In a sentence of the server, it cannot be mistaken for the server's own words.
     """
     return f"“{shortened(text.translate(QUOTES), limit)}”"
 
@@ -78,12 +78,14 @@ def checked_line(text: str) -> str:
 
 
 def as_file_name(text: str) -> str:
-    """`one_line` of `text` as a file's name: no path, no dots or spaces at its ends; or empty."""
+    """`one_line` of `text` as a file name, without slashes, and without dots or spaces at its ends.
+
+    The result may be empty."""
     return one_line(text.translate(SLASHES)).strip(". ")
 
 
 def checked_file_name(text: str) -> str:
-    """`checked_line` of `text`; raises ValueError unless that is a file's name as it is."""
+    """`checked_line` of `text`; raises ValueError unless it is a valid file name unchanged."""
     name = checked_line(text)
     if name != as_file_name(name):
         raise ValueError("Expected a file name without `/` and `\\`, and without dots at its ends")
@@ -111,7 +113,7 @@ def _visible(text: str) -> Iterator[str]:
 
 
 def _is_reserved(one: str) -> bool:
-    """Whether an unassigned character can only become one that is seen."""
+    """Whether Unicode can only assign a visible character to this unassigned code point."""
     return any(ord(one) in block for block in RESERVED)
 
 
@@ -119,7 +121,7 @@ def _belongs(one: str, base: str, last: str, following: str, count: int) -> bool
     """Whether an invisible character, or the `count`th mark on `base`, may follow `last`."""
     if one in JOINERS:
         if unicodedata.combining(following) == VIRAMA:
-            return last not in JOINERS and count < MARKS_MAX  # or the virama would not stay
+            return last not in JOINERS and count < MARKS_MAX  # leaves room for the virama
         return unicodedata.combining(last) == VIRAMA or unicodedata.category(following) in JOINED
     if one in TAGS:
         return base == BLACK_FLAG and count <= FLAG_TAGS_MAX

@@ -753,7 +753,7 @@ export interface Mute {
   until?: string | null;
 }
 
-/** A command that takes no fields. */
+/** The request of a command that takes no fields. */
 export interface Nothing {}
 
 /** A notification; `link` is a route of the web page. `about_id` is the user that the text names, or null. */
