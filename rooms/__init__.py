@@ -1,1 +1,1 @@
-"""Who hears what: room names, membership, numbering, replay and ephemeral events."""
+"""Event delivery to clients: rooms, membership, sequence numbers, replay and ephemeral events."""

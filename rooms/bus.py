@@ -1,7 +1,7 @@
-"""How instances tell each other what they committed.
+"""Passes committed events between instances.
 
-A bus is best effort: whatever it loses is found again by number in the database. With one instance
-there is nobody to tell.
+A bus is best effort: the rooms read every event that it loses from the database, by sequence
+number. A single instance needs no other instances and uses `InProcessBus`.
 """
 
 from typing import Protocol
@@ -10,42 +10,46 @@ from rooms.packets import Packet
 from storage.events.log import Numbered
 
 
-class Hears(Protocol):
-    """What a bus tells the rooms of this instance."""
+class BusListener(Protocol):
+    """The rooms of this instance, which receive what a bus delivers."""
 
     def arrived(self, event: Numbered) -> None:
-        """Another instance committed it; heard twice is harmless."""
+        """Take an event that another instance committed; a repeated event is harmless."""
 
     def said_ephemerally(self, name: str, packet: Packet) -> None:
-        """Somebody on another instance sent as an ephemeral event it in the stream `name`."""
+        """Take an ephemeral event that another instance sent in the stream `name`."""
 
 
 class Bus(Protocol):
     @property
     def well(self) -> bool:
-        """Whether what others say is heard: an instance that is deaf should get no clients."""
+        """Whether events of other instances arrive here; if not, this instance should get no
+        clients."""
 
-    async def start(self, rooms: Hears) -> None: ...
+    async def start(self, rooms: BusListener) -> None: ...
 
     async def stop(self) -> None: ...
 
     def publish(self, event: Numbered) -> None:
-        """Tell the other instances; never waits."""
+        """Send an event to the other instances; never waits."""
 
     def publish_ephemeral(self, stream: str, packet: Packet) -> None: ...
 
     async def subscribe(self, *streams: str) -> None:
-        """Hear `streams` from here on; returns when that is certain, or cannot be now."""
+        """Receive the events of `streams` from now on.
+
+        Returns once the subscription is confirmed, or when it cannot be confirmed now.
+        """
 
     def unsubscribe(self, stream: str) -> None: ...
 
 
 class InProcessBus:
-    """One instance alone: its own commits reach its rooms directly."""
+    """The bus of a single instance, whose own commits reach its rooms directly."""
 
     well = True
 
-    async def start(self, rooms: Hears) -> None:
+    async def start(self, rooms: BusListener) -> None:
         """Nothing to open."""
 
     async def stop(self) -> None:

@@ -1,10 +1,12 @@
-"""What did not arrive by itself: gaps in a stream, and last events that leave none.
+"""Finds events that did not arrive: gaps in a stream, and lost last events, which leave no gap.
 
 Invariants:
-- A gap waits 50 ms for the missing, then is read from the database; one filling a stream at a time.
-- Twice a second the heads that moved lately are compared with the cursors here, since a lost last
-  event shows no gap. "Lately" reaches back over the longest transaction.
-- What is read goes the way of what arrives: `Stream.arrived` drops what was written out already.
+- A gap waits 50 ms for the missing events, then reads them from the database. At most one task
+  fills a given stream.
+- Twice a second, a sweep compares the heads that moved recently with the cursors here, because a
+  lost last event leaves no gap. "Recently" covers the longest possible transaction.
+- Events read from the database take the same path as events that arrive: `Stream.arrived` drops
+  those already written out.
 """
 
 import asyncio
@@ -31,7 +33,7 @@ SWEEP_PAGE = 10_000
 
 
 class Gaps:
-    """Looks after the streams of one instance."""
+    """Fills the gaps in the streams of one instance."""
 
     def __init__(
         self,
@@ -48,20 +50,20 @@ class Gaps:
         self._tasks = tasks
 
     def catch_up(self, found: Stream, upto: int, wait_s: float) -> None:
-        """See to it that `found` gets to number `upto`, if it is behind."""
+        """Start to fill `found` up to number `upto`, if it is behind, after `wait_s`."""
         if found.cursor is not None and found.cursor < upto and not found.filling:
             found.filling = True
             self._tasks.spawn(self._fill(found, upto, wait_s))
 
     async def _fill(self, found: Stream, upto: int, wait_s: float) -> None:
-        """Read what is missing between the cursor and what came ahead of it."""
+        """Read the missing events, up to `upto` or the last event that arrived ahead."""
         await asyncio.sleep(wait_s)
         try:
             while (cursor := found.cursor or 0) < (last := max([*found.ahead, upto])):
                 missing = await self._database.read(partial(list_missing, found.name, cursor, last))
                 for event in missing:
                     self._written(found, found.arrived(event))
-                if found.cursor == cursor:  # too old and gone, or not to be seen yet
+                if found.cursor == cursor:  # already deleted, or not visible yet
                     return
         except StorageUnavailable as error:
             log.warning("gap_not_filled", stream=found.name, error=str(error))  # the sweep retries
@@ -69,9 +71,10 @@ class Gaps:
             found.filling = False
 
     async def sweep(self) -> None:
-        """Find what was lost without leaving a gap.
+        """Find lost events that leave no gap.
 
-        A round looks back to the last one that succeeded, and over any transaction before it.
+        Each round covers the time since the last successful round, plus the longest transaction
+        before it.
         """
         looked_at = self._clock.now()
         while True:
@@ -86,7 +89,7 @@ class Gaps:
                 log.error("round_failed", error=type(raised).__name__)
 
     async def _look(self, since: datetime) -> None:
-        """Catch up with every stream here whose head moved since then."""
+        """Catch up with every stream on this instance whose head moved after `since`."""
         if not self._streams:
             return
         after = ""

@@ -1,4 +1,4 @@
-"""What a room knows of those who are in it."""
+"""The interface through which a room uses its members."""
 
 from typing import Protocol
 
@@ -12,17 +12,17 @@ class Member(Protocol):
 
     @property
     def user_id(self) -> str | None:
-        """Whose it is; None for a visitor."""
+        """The user's id; None for a visitor."""
 
     @property
     def gone(self) -> bool:
-        """Whether it has left for good: nothing may be entered for it any more."""
+        """Whether the socket has left for good: it must not join anything any more."""
 
     def send(self, packet: Packet) -> None:
-        """Write `packet` after all that was sent before; never waits, never raises."""
+        """Queue `packet` behind everything sent before; never waits, never raises."""
 
     async def caught_up(self) -> None:
-        """Wait, bounded in time, until it has read most of what it was sent; for replays."""
+        """Wait, for a bounded time, until the client has read most of what was sent."""
 
     def cut(self, reason: str) -> None:
-        """End the connection: what it missed it gets back by number."""
+        """Close the connection; a client that returns gets what it missed, by sequence number."""

@@ -1,8 +1,8 @@
-"""What rooms are called. A stream is a room in a namespace."""
+"""The names of rooms and streams. A stream is a room in a namespace."""
 
 
 def user(user_id: str) -> str:
-    """The room of one person, on all their devices."""
+    """The room of one user, on all their devices."""
     return f"user:{user_id}"
 
 
@@ -17,7 +17,7 @@ def consultant(consultant_id: str) -> str:
 
 
 def presence(user_id: str) -> str:
-    """The room of those who watch whether a person is there; ephemeral events only."""
+    """The room of those who watch a user's presence; ephemeral events only."""
     return f"presence:{user_id}"
 
 
@@ -27,11 +27,11 @@ def call(call_id: str, user_id: str) -> str:
 
 
 MODERATORS = "moderators"
-"""The room of those who have this role."""
+"""The room of all users with the role of moderator."""
 
 
 def stream(namespace: str, room: str) -> str:
-    """The stream of `room` in `namespace`, as it is stored."""
+    """The stored name of the stream of `room` in `namespace`."""
     return f"{namespace}|{room}"
 
 

@@ -1,4 +1,4 @@
-"""A packet is encoded once, for all of a room's members."""
+"""Packets for clients: each is encoded once, for all members of a room."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,9 +11,10 @@ from storage.events.log import Numbered
 
 
 class Packet:
-    """One Socket.IO EVENT packet as Engine.IO text, and, once asked for, as a websocket frame.
+    """One Socket.IO EVENT packet as Engine.IO text and, on demand, as a WebSocket frame.
 
-    `hidden_from` are the ids of people to whom an ephemeral event is not sent.
+    `shed` marks packets that may be dropped for a slow reader. `hidden_from` holds the ids of users
+    to whom an ephemeral event is not sent.
     """
 
     __slots__ = ("_frame", "hidden_from", "shed", "text")
@@ -28,7 +29,7 @@ class Packet:
 
     @property
     def frame(self) -> bytes:
-        """The unmasked, unfragmented text frame that a server sends (RFC 6455, 5.2)."""
+        """The unmasked, unfragmented text frame, as a server sends it (RFC 6455, section 5.2)."""
         if self._frame is None:
             self._frame = text_frame(self.text)
         return self._frame
@@ -40,7 +41,7 @@ class Packet:
 
 
 def text_frame(text: bytes) -> bytes:
-    """`text` as one websocket text frame."""
+    """`text` as one WebSocket text frame."""
     size = len(text)
     if size < 126:
         head = bytes((0x81, size))
@@ -52,7 +53,7 @@ def text_frame(text: bytes) -> bytes:
 
 
 def event_packet(event: Numbered) -> Packet:
-    """A stored event as its audience gets it: `NAME, data, {room, seq, id, at}`."""
+    """A stored event as clients receive it: `NAME, data, {room, seq, id, at}`."""
     namespace, room = split(event.stream)
     meta = msgspec.json.encode(
         {"room": room, "seq": event.seq, "id": event.id, "at": instant_text(event.at)}
@@ -69,11 +70,11 @@ def event_packet(event: Numbered) -> Packet:
 def ephemeral_packet(
     namespace: str, room: str, name: str, data: Any, hidden_from: Collection[str] = ()
 ) -> Packet:
-    """An ephemeral event: it has a room, but no number; it is the first to be shed."""
+    """An ephemeral event: it has a room but no sequence number, and slow readers lose it first."""
     body = msgspec.json.encode([name, data, {"room": room}])
     return Packet(b"42%b,%b" % (namespace.encode(), body), shed=True, hidden_from=hidden_from)
 
 
 def notice_packet(namespace: str, name: str, data: Any) -> Packet:
-    """Something said to one socket alone (`synced`, `session_ended`)."""
+    """A notice to a single socket (`synced`, `session_ended`)."""
     return Packet(b"42%b,%b" % (namespace.encode(), msgspec.json.encode([name, data])))

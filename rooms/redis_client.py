@@ -1,10 +1,10 @@
-"""A line to Redis on which nothing waits long: what is told is best effort, what is asked may fail.
+"""A Redis client with short time limits: `tell` is best effort, `ask` may return nothing.
 
 Invariants:
-- One bounded queue and one worker: what is told and asked leaves in order, many at a time.
-- An attempt that takes over 250 ms has failed. After a failure the line is shut for a second or
-  two: what is told meanwhile is dropped, what is asked is answered with None at once.
-- An asker gets an answer or None within two attempts' time, and waits for nothing else.
+- One bounded queue and one worker send all commands in order, in batches.
+- An attempt fails after 250 ms. After a failure the client pauses for one to two seconds: meanwhile
+  `tell` drops its commands, and `ask` returns None at once.
+- `ask` returns an answer or None within the time of two attempts, and waits for nothing else.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ log = structlog.get_logger("redis")
 QUEUE_MAX = 10_000
 BATCH_MAX = 100
 ANSWERED_WITHIN_S = 0.25
-SHUT_FOR_S = (1.0, 2.0)
+PAUSE_S = (1.0, 2.0)
 PUBLISH = "PUBLISH"
 FAILURES = (RedisError, OSError, TimeoutError)
 
 
-class Said(NamedTuple):
-    """Commands about one key (or channel), and who waits for their answers."""
+class Request(NamedTuple):
+    """Commands about one key (or channel), and the future that waits for their answers, if any."""
 
     key: str
     commands: tuple[tuple[Any, ...], ...]
@@ -39,97 +39,97 @@ class Said(NamedTuple):
 
 
 class RedisClient:
-    """One way to Redis, with its own connection; it need not be there."""
+    """One connection to Redis, which need not be available."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._waiting: asyncio.Queue[Said] = asyncio.Queue(QUEUE_MAX)
-        self._shut_until = 0.0
+        self._waiting: asyncio.Queue[Request] = asyncio.Queue(QUEUE_MAX)
+        self._paused_until = 0.0
         self._shards: Shards | None = None
         self._tasks = Tasks()
 
     @property
     def open(self) -> bool:
-        """Whether it is worth while to say anything now."""
-        return time.monotonic() >= self._shut_until and not self._waiting.full()
+        """Whether commands are accepted now."""
+        return time.monotonic() >= self._paused_until and not self._waiting.full()
 
     async def start(self) -> None:
-        self._tasks.spawn(self._keep_saying())
+        self._tasks.spawn(self._send_batches())
 
     async def stop(self) -> None:
         await self._tasks.end()
         self._drop_all()
-        await self._hang_up()
+        await self._close_shards()
 
     def tell(self, key: str, *command: Any) -> None:
-        """Say it if that is possible."""
+        """Send a command if the client accepts commands; otherwise drop it."""
         if self.open:
-            self._waiting.put_nowait(Said(key, (command,), None))
+            self._waiting.put_nowait(Request(key, (command,), None))
 
     def publish(self, channel: str, message: bytes) -> None:
-        """Say `message` in a channel, sharded where that is offered."""
+        """Publish `message` in a channel, sharded if the server supports that."""
         self.tell(channel, PUBLISH, channel, message)
 
     async def ask(self, key: str, *commands: tuple[Any, ...]) -> list[Any] | None:
-        """The answers to `commands`, which are about `key`; None when they cannot be had now."""
+        """The answers to `commands`, which concern `key`; None if Redis does not answer in time."""
         if not self.open:
             return None
         answer: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait(Said(key, commands, answer))
+        self._waiting.put_nowait(Request(key, commands, answer))
         return await answer
 
-    async def _keep_saying(self) -> None:
+    async def _send_batches(self) -> None:
         while True:
             batch = [await self._waiting.get()]
             while not self._waiting.empty() and len(batch) < BATCH_MAX:
                 batch.append(self._waiting.get_nowait())
             try:
                 async with asyncio.timeout(ANSWERED_WITHIN_S):
-                    await self._say(batch)
-            except Exception as raised:  # whatever it is, the next one is asked and answered
+                    await self._send(batch)
+            except Exception as raised:  # whatever failed, the worker must go on
                 log.warning("redis_not_reached", error=type(raised).__name__)
-                await self._shut()
+                await self._pause()
             finally:
-                for said in batch:
-                    settle(said, None)
+                for request in batch:
+                    resolve(request, None)
 
-    async def _say(self, batch: list[Said]) -> None:
+    async def _send(self, batch: list[Request]) -> None:
         if self._shards is None:
             self._shards = await find_shards(self._url, ANSWERED_WITHIN_S)
-        shares: dict[Redis, list[Said]] = {}
-        for said in batch:
-            shares.setdefault(self._shards.of(said.key), []).append(said)
+        shares: dict[Redis, list[Request]] = {}
+        for request in batch:
+            shares.setdefault(self._shards.of(request.key), []).append(request)
         publish = "SPUBLISH" if self._shards.sharded else PUBLISH
-        await asyncio.gather(*(_say_to(node, publish, some) for node, some in shares.items()))
+        await asyncio.gather(*(_send_to(node, publish, some) for node, some in shares.items()))
 
-    async def _shut(self) -> None:
-        """Say nothing for a while: each attempt would cost its whole time."""
-        self._shut_until = time.monotonic() + random.uniform(*SHUT_FOR_S)  # noqa: S311
+    async def _pause(self) -> None:
+        """Pause: while Redis is away, each attempt would take its full time limit."""
+        self._paused_until = time.monotonic() + random.uniform(*PAUSE_S)  # noqa: S311
         self._drop_all()
-        await self._hang_up()
+        await self._close_shards()
 
     def _drop_all(self) -> None:
         while not self._waiting.empty():
-            settle(self._waiting.get_nowait(), None)
+            resolve(self._waiting.get_nowait(), None)
 
-    async def _hang_up(self) -> None:
-        """The next attempt looks anew for who keeps what."""
+    async def _close_shards(self) -> None:
+        """Close the connections. The next attempt asks again which server has which slots."""
         shards, self._shards = self._shards, None
         if shards is not None:
             with suppress(*FAILURES):
                 await shards.close()
 
 
-async def _say_to(node: Redis, publish: str, some: list[Said]) -> None:
+async def _send_to(node: Redis, publish: str, some: list[Request]) -> None:
     pipe = node.pipeline(transaction=False)
-    for said in some:
-        for name, *arguments in said.commands:
+    for request in some:
+        for name, *arguments in request.commands:
             pipe.execute_command(publish if name == PUBLISH else name, *arguments)
     answers = iter(await pipe.execute())
-    for said in some:
-        settle(said, [next(answers) for _ in said.commands])
+    for request in some:
+        resolve(request, [next(answers) for _ in request.commands])
 
 
-def settle(said: Said, answer: list[Any] | None) -> None:
-    if said.answer is not None and not said.answer.done():
-        said.answer.set_result(answer)
+def resolve(request: Request, answer: list[Any] | None) -> None:
+    if request.answer is not None and not request.answer.done():
+        request.answer.set_result(answer)

@@ -1,7 +1,7 @@
-"""The servers that together are Redis: a single one, or a cluster's primaries, each with its slots.
+"""The Redis servers: a single one, or a cluster's primaries, each with its slots.
 
-Sharded pub/sub (`SSUBSCRIBE`, Redis 7) is used wherever it is offered: in a cluster a message then
-stays on the one server that has its channel's slot, and each server carries its share.
+Sharded pub/sub (`SSUBSCRIBE`, Redis 7) is used wherever the server supports it. In a cluster each
+message then stays on the server that has its channel's slot, so the load is divided.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ SHARDED_SINCE = 7
 
 
 class Shards:
-    """Connections to the servers, found by key."""
+    """Connections to the Redis servers, looked up by key."""
 
     def __init__(self, seed: Redis, *, sharded: bool) -> None:
         self.nodes = [seed]
@@ -30,11 +30,11 @@ class Shards:
         return bool(self._slots)
 
     def add(self, first: int, last: int, node: Redis) -> None:
-        """The slots from `first` to `last` are kept by `node`."""
+        """Assign the slots from `first` to `last`, inclusive, to `node`."""
         self._slots.append((first, last, node))
 
     def of(self, key: str) -> Redis:
-        """The server that keeps `key` (or carries the channel of that name)."""
+        """The server with the slot of `key`, which may name a channel; raises ConnectionError."""
         if not self._slots:
             return self.nodes[0]
         slot = key_slot(key.encode())
@@ -49,7 +49,7 @@ class Shards:
 
 
 async def find_shards(url: str, within_s: float) -> Shards:
-    """Ask the server at `url` what it is part of; raises what redis-py raises, and TimeoutError."""
+    """Ask the server at `url` for its cluster; raises what redis-py raises, and TimeoutError."""
     known = dict(parse_url(url))
     seed = _open(known, within_s)
     try:
@@ -79,7 +79,7 @@ async def _find_primaries(shards: Shards, known: dict[str, Any], within_s: float
 
 
 def _open(known: dict[str, Any], within_s: float) -> Redis:
-    """One attempt each: whoever needs Redis has its own way of trying again."""
+    """A connection without retries, because each caller retries in its own way."""
     once = Retry(NoBackoff(), 0)
     return Redis.from_pool(ConnectionPool(**known, socket_connect_timeout=within_s, retry=once))
 

@@ -1,7 +1,7 @@
-"""What a returning client missed: decided on one snapshot, bounded, whole or not at all.
+"""Replay of missed events to a returning client: decided on one snapshot, bounded, all or nothing.
 
-Events are read a page at a time, at the pace of their reader: ten thousand long ones would take
-hundreds of megabytes, for each device that comes back.
+Events are read a page at a time, at the pace of the reader. Otherwise ten thousand long events
+would take hundreds of megabytes of memory for each returning device.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from storage.events.log import Numbered
 from storage.events.missed import count_since
 
 PAGE = 50
-"""Events that are in memory at a time for one member that enters."""
+"""Events held in memory at a time for one joining member."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A stream that a client enters: from which number it may hear, and what it has already."""
+    """A stream that a client joins: the first number it may receive, and the last number it has."""
 
     stream: str
     from_seq: int = 0
@@ -29,25 +29,28 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Entered:
-    """How it enters: the head, whether nothing is missing, and how many events it missed."""
+    """What joining came to: the head, whether nothing is missing, and the missed events."""
 
     head: int
     recovered: bool
     missed: list[Numbered]
-    """The first of them, in order; `replay` reads the others."""
+    """The first of the missed events, in order; `replay` reads the rest.
+
+    `behind` is the number of all of them.
+    """
     behind: int = 0
 
 
 @dataclass(frozen=True)
 class ReplayLimits:
-    """How many events may be replayed: in one stream, and to one connection."""
+    """The maximum number of replayed events, per stream and per connection."""
 
     stream: int = 1_000
     connection: int = 10_000
 
 
 def read_entries(tx: Queries, wanted: list[Wanted], limits: ReplayLimits) -> dict[str, Entered]:
-    """For each wanted stream its head and what was missed there, all from one snapshot."""
+    """The head and the missed events of each wanted stream, all from one snapshot."""
     heads = events.list_heads(tx, [one.stream for one in wanted])
     left, page = limits.connection, PAGE
     entered = {}
@@ -63,19 +66,21 @@ def _read_entry(tx: Queries, one: Wanted, head: int, limit: int, page: int) -> E
     if one.since is None:
         return Entered(head, True, [])
     behind = head - one.since
-    # Beyond the head: another database's number. Before `from_seq`: it was out in between.
+    # A number beyond the head comes from another database. One before `from_seq` means that the
+    # member left the room in between.
     if behind < 0 or one.since < one.from_seq - 1 or behind > limit:
         return Entered(head, False, [])
     if behind and count_since(tx, one.stream, one.since, head) != behind:
-        return Entered(head, False, [])  # some are too old and gone
+        return Entered(head, False, [])  # some are already deleted
     missed = events.list_since(tx, one.stream, one.since, head, page) if behind and page else []
     return Entered(head, True, missed, behind)
 
 
 async def replay(database: Database, member: Member, stream: str, entered: Entered) -> None:
-    """Send a member what it missed in a stream, at the pace at which it reads.
+    """Send a member the missed events of a stream, at the pace at which it reads.
 
-    Raises StorageUnavailable when the events cannot be read, or were deleted since `entered` was.
+    Raises StorageUnavailable if the events cannot be read, or were deleted after `entered` was
+    read.
     """
     page, at = entered.missed, entered.head - entered.behind
     while True:

@@ -1,16 +1,18 @@
-"""One stream on this instance: its cursor, its members, and those who are just joining.
+"""One stream on this instance: its cursor, its members, and its joining members.
 
 Invariants:
-- Numbers are written out one after the other: `cursor` is the last one written. A lower or equal
-  number is dropped (heard twice), a higher one waits in `ahead` until those before it came.
-- A joining member hears nothing before it is released; what is written meanwhile is held for it.
-  From its release on it hears exactly the numbers above its floor, in order.
-- A new stream is opened by its first joiner's snapshot; other joiners read theirs after that, so
-  nothing can fall between the cursor and a floor.
-- A member who is put out by number n has heard n and hears nothing after it. What lies below its
-  floor was in its snapshot: it puts nobody out, and lets nobody in elsewhere.
-- Who is let in again before it heard that it was put out (rooms are not in step with each other)
-  is noted in `again`, each time, and enters anew once it is out, for one stay after the other.
+- Events are written out in order of their numbers, without gaps; `cursor` is the last number
+  written. An event at or below the cursor is a repeat and is dropped. An event further ahead waits
+  in `ahead` until all before it have arrived.
+- A joining member receives nothing before its release; events written meanwhile are held for it.
+  From its release on it receives exactly the numbers above its floor, in order.
+- The snapshot of the first joining member opens a new stream. All other joining members read their
+  snapshots after that, so no event can fall between the cursor and a floor.
+- A member removed by event n receives n and nothing after it. Membership changes at or below a
+  member's floor were part of its snapshot: they neither remove it nor let it join another stream.
+- Streams advance independently, so a member may be readmitted before this stream has processed its
+  removal. Each such readmission is queued in `again`. The member joins again after the removal, one
+  stay after the other.
 """
 
 import asyncio
@@ -25,18 +27,18 @@ HELD_MAX = 2_000
 
 
 class Joining:
-    """A member on its way in: a replay is being read and sent to it."""
+    """A joining member, whose replay is being read and sent."""
 
     __slots__ = ("floor", "held")
 
     def __init__(self) -> None:
         self.floor: int | None = None
-        """The number up to which its snapshot told it everything; None before its release."""
+        """The number up to which its snapshot covers everything; None before its release."""
         self.held: list[tuple[Numbered, Packet]] = []
 
 
 class Stream:
-    """The local side of one stream."""
+    """The state of one stream on this instance."""
 
     __slots__ = (
         "again",
@@ -55,11 +57,11 @@ class Stream:
         self.opened = opened
         self.cursor: int | None = None
         self.members: dict[Member, int] = {}
-        """Who is in, and the number up to which a snapshot told each everything."""
+        """The members, each with the number up to which its snapshot covers everything."""
         self.joining: dict[Member, Joining] = {}
         self.ahead: dict[int, Numbered] = {}
         self.left: list[tuple[Member, int]] = []
-        """Who was put out, by which number, and is still to be told to the rooms."""
+        """Removed members that the rooms have not processed yet, and the number of the removal."""
         self.again: dict[Member, list[Membership]] = {}
         self.filling = False
 
@@ -69,33 +71,34 @@ class Stream:
 
     @property
     def gap(self) -> bool:
-        """Whether something came whose predecessors did not."""
+        """Whether an event has arrived before its predecessors."""
         return self.cursor is not None and bool(self.ahead)
 
     def open_at(self, head: int) -> list[Numbered]:
-        """Set the cursor of a new stream; gives what is written out by that."""
+        """Set the cursor of a new stream; returns the events that this writes out."""
         self.cursor = head
         self.ahead = {seq: event for seq, event in self.ahead.items() if seq > head}
         if not self.opened.done():
             self.opened.set_result(None)
-        return self._next_ones()
+        return self._write_ready()
 
     def arrived(self, event: Numbered) -> list[Numbered]:
-        """Take in `event`; gives those whose turn it is now, already written out, in order."""
+        """Take `event`; returns the events that were written out, in order."""
         if self.cursor is not None and event.seq <= self.cursor:
             return []
-        if len(self.ahead) < AHEAD_MAX:  # beyond it the database fills the gap
+        if len(self.ahead) < AHEAD_MAX:  # beyond that the database fills the gap
             self.ahead[event.seq] = event
-        return [] if self.cursor is None else self._next_ones()
+        return [] if self.cursor is None else self._write_ready()
 
     def join(self, member: Member) -> Joining:
         joining = self.joining[member] = Joining()
         return joining
 
     def release(self, member: Member, floor: int) -> list[Numbered]:
-        """The member's snapshot up to `floor` is sent: let it hear what was held, then what comes.
+        """Release a member whose snapshot up to `floor` is sent: send the held events above the
+        floor.
 
-        It is put out at once when what was held says so. Gives what it heard.
+        If one of them removes the member, it is removed at once. Returns the events sent.
         """
         joining = self.joining.get(member)
         if joining is None:
@@ -120,16 +123,16 @@ class Stream:
         self.again.pop(member, None)
 
     def hearers(self, user_id: str, seq: int) -> list[Member]:
-        """This person's sockets that heard number `seq` here, and not by their snapshot."""
+        """The user's sockets that received number `seq` as an event, not in their snapshot."""
         return [m for m, floor in self.members.items() if m.user_id == user_id and floor < seq]
 
     def say(self, packet: Packet, skip: object | None) -> None:
-        """An ephemeral event to all who are in (of which they may be joining, and then miss it)."""
+        """Send an ephemeral event to all members except `skip`. Joining members miss it."""
         for member in self.members:
             if member is not skip and member.user_id not in packet.hidden_from:
                 member.send(packet)
 
-    def _next_ones(self) -> list[Numbered]:
+    def _write_ready(self) -> list[Numbered]:
         return list(self._write_out())
 
     def _write_out(self) -> Iterator[Numbered]:
@@ -164,14 +167,14 @@ class Stream:
         self.left.append((member, seq))
 
     def _promote(self, member: Member, joining: Joining) -> None:
-        """Below its floor it heard everything; from there on it hears what all hear."""
+        """Make a released member a full one once the cursor has reached its floor."""
         if self.cursor is not None and self.cursor >= (joining.floor or 0):
             del self.joining[member]
             self.members[member] = joining.floor or 0
 
 
 def puts_out(event: Numbered, user_id: str | None) -> bool:
-    """Whether this person leaves the event's own stream by it."""
+    """Whether the event removes this user from its own stream."""
     return any(
         change.user_id == user_id and change.stream == event.stream and not change.joins
         for change in event.membership
@@ -179,5 +182,5 @@ def puts_out(event: Numbered, user_id: str | None) -> bool:
 
 
 def joins_elsewhere(event: Numbered, name: str) -> list[Membership]:
-    """Who is let into other streams by an event of the stream `name`."""
+    """The memberships that an event of the stream `name` creates in other streams."""
     return [change for change in event.membership if change.joins and change.stream != name]

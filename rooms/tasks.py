@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """The tasks of one owner: kept from being collected, and ended with it."""
+    """The tasks of one owner: saved from garbage collection, and ended with their owner."""
 
     __slots__ = ("_running",)
 
@@ -25,12 +25,12 @@ class Tasks:
         return task
 
     async def wait(self, within_s: float | None = None) -> None:
-        """Let those that run now end by themselves, at most so long."""
+        """Wait for the tasks that run now, for at most `within_s` seconds."""
         if self._running:
             await asyncio.wait(set(self._running), timeout=within_s)
 
     async def end(self) -> None:
-        """Cancel all that run, and wait until they have ended."""
+        """Cancel all tasks and wait until they have ended."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

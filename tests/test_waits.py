@@ -20,8 +20,8 @@ ENDED = "tasks that were cancelled just before"
 OPERATOR = "the operator's word, or the end of the process"
 THE_BOUND = "it is the bound itself"
 REASONS = {
-    "rooms/redis_client.py:_keep_saying": "it waits for work",
-    "rooms/redis_client.py:_say": "its caller has the bound",
+    "rooms/redis_client.py:_send_batches": "it waits for work",
+    "rooms/redis_client.py:_send": "its caller has the bound",
     "rooms/tasks.py:end": ENDED,
     "server/drain.py:_leave": OPERATOR,
     "server/drain.py:obey": ENDED,

@@ -23,7 +23,7 @@ LONG_S = 3_600
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(redis_bus, "RECONNECT_AFTER_S", (0.05, 0.1))
-    monkeypatch.setattr(redis_client, "SHUT_FOR_S", (0.05, 0.1))
+    monkeypatch.setattr(redis_client, "PAUSE_S", (0.05, 0.1))
     monkeypatch.setattr(redis_bus, "ECHO_EVERY_S", 0.05)
     monkeypatch.setattr(redis_bus, "DEAF_AFTER_S", 0.5)
     monkeypatch.setattr(redis_bus, "READ_WITHIN_S", 0.1)

@@ -12,7 +12,7 @@ from tests.world import until
 
 @pytest.fixture
 async def redis(redis_server: RedisServer, monkeypatch) -> AsyncIterator[RedisClient]:
-    monkeypatch.setattr(redis_client, "SHUT_FOR_S", (0.02, 0.03))
+    monkeypatch.setattr(redis_client, "PAUSE_S", (0.02, 0.03))
     redis = RedisClient(redis_server.url)
     await redis.start()
     yield redis

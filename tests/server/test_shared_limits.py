@@ -22,7 +22,7 @@ SETTINGS = {
 
 @pytest.fixture
 async def both(make_world, redis_server, monkeypatch) -> tuple[World, World]:
-    monkeypatch.setattr(redis_client, "SHUT_FOR_S", (0.05, 0.1))
+    monkeypatch.setattr(redis_client, "PAUSE_S", (0.05, 0.1))
     monkeypatch.setattr(devices, "WRITE_EVERY_S", 0.05)
     one = await make_world(PARLEY_REDIS_URL=redis_server.url, **SETTINGS)
     other = await make_world(PARLEY_REDIS_URL=redis_server.url, **SETTINGS)
