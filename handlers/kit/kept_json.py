@@ -70,8 +70,8 @@ class KeptClasses:
             return self._forget_in_steps(text, self._steps.get(name, {}), gone)
         return self._forget_text(text, self.find(kind, name), gone)
 
-    def _forget_in_steps(self, steps_text: str, classes: Steps, gone: Collection[str]) -> str | None:
-        steps: dict[str, str] = msgspec.json.decode(steps_text)
+    def _forget_in_steps(self, encoded: str, classes: Steps, gone: Collection[str]) -> str | None:
+        steps: dict[str, str] = msgspec.json.decode(encoded)
         fresh = {
             step: left
             for step, text in steps.items()
