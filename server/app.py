@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -23,8 +23,6 @@ from handlers.platform.identities.public import Providers
 from handlers.platform.previews.public import PublicWeb
 from handlers.platform.send.mail import Mailer, by_smtp, to_folder
 from rooms.bus import Bus, InProcessBus
-from rooms.redis_bus import RedisBus
-from rooms.redis_client import RedisClient
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
@@ -69,7 +67,9 @@ from storage.events.epoch import get_epoch
 from storage.events.log import Numbered
 from storage.objects import ObjectStore
 from storage.objects.folder import Folder
-from storage.objects.s3 import Bucket
+
+if TYPE_CHECKING:
+    from rooms.redis_client import RedisClient
 
 log = structlog.get_logger("app")
 
@@ -96,9 +96,7 @@ class App:
         self.registry = self.all_domains.serving(settings.systems)
         self.metrics = Metrics()
         environment = settings.environment
-        redis_url = environment.redis_url
-        self.bus: Bus = RedisBus(redis_url) if redis_url else InProcessBus()
-        self._redis = RedisClient(redis_url) if redis_url else None
+        self.bus, self._redis = join_instances(environment.redis_url)
         self.limits = make_limits(settings, self.all_domains.rates, self._redis)
         self.sandbox = Sandbox(self.metrics, READERS, self.limits)
         self.kernel = self._make_kernel()
@@ -273,7 +271,9 @@ class Audience:
         )
 
 
-def make_limits(settings: Settings, declared: dict[str, Rate], redis: RedisClient | None) -> Limits:
+def make_limits(
+    settings: Settings, declared: dict[str, Rate], redis: "RedisClient | None"
+) -> Limits:
     """The server's own rates, and those that the kit and domains declare, as they are set.
 
     Raises WrongDeclaration for a rate by a name of the server's own.
@@ -333,12 +333,24 @@ def make_bounds(settings: Settings) -> Bounds:
     )
 
 
+def join_instances(redis_url: str) -> tuple[Bus, "RedisClient | None"]:
+    """How instances hear each other; without Redis its library is not loaded."""
+    if not redis_url:
+        return InProcessBus(), None
+    from rooms.redis_bus import RedisBus
+    from rooms.redis_client import RedisClient
+
+    return RedisBus(redis_url), RedisClient(redis_url)
+
+
 def make_objects(settings: Settings, keys: Keys) -> ObjectStore:
     """Where files are kept: a folder, or a bucket of S3."""
     environment = settings.environment
     folder = settings.files_folder()
     if folder is not None:
         return Folder(folder, settings.rules.public_url, keys.fingerprint)
+    from storage.objects.s3 import Bucket  # loading it takes a tenth of the time of a start
+
     return Bucket(
         environment.files_url.removeprefix("s3://"),
         endpoint=environment.s3_endpoint,

@@ -15,14 +15,17 @@ Invariants:
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
 from handlers.kit.kernel import Kernel
-from rooms.redis_client import RedisClient
 from rooms.tasks import Tasks
 from server.session import People
 from storage.engine.database import StorageUnavailable
+
+if TYPE_CHECKING:
+    from rooms.redis_client import RedisClient
 
 log = structlog.get_logger("devices")
 
@@ -44,7 +47,7 @@ class Devices:
         kernel: Kernel,
         people: People,
         cap: int,
-        redis: RedisClient | None,
+        redis: "RedisClient | None",
         others: ListOthers,
     ) -> None:
         self._kernel = kernel
@@ -111,7 +114,7 @@ class Devices:
             return None
         return {instance.encode() for instance in living}
 
-    async def _keep_writing(self, redis: RedisClient) -> None:
+    async def _keep_writing(self, redis: "RedisClient") -> None:
         rounds = 0
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
@@ -124,7 +127,7 @@ class Devices:
                 if not await self._write(redis, user_id):
                     break
 
-    async def _write(self, redis: RedisClient, user_id: str) -> bool:
+    async def _write(self, redis: "RedisClient", user_id: str) -> bool:
         """Write what is so now; False when Redis is away."""
         key, own = PREFIX + user_id, self._kernel.instance_id
         self._unwritten.pop(user_id, None)  # whatever changes from here on is written again

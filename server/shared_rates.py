@@ -1,9 +1,12 @@
 """Rates that all instances count together, in Redis."""
 
 import math
+from typing import TYPE_CHECKING
 
-from rooms.redis_client import RedisClient
 from server.rates import RateLimit, waiting_s
+
+if TYPE_CHECKING:
+    from rooms.redis_client import RedisClient
 
 PREFIX = "parley:rate:"
 _TAKE = """
@@ -23,7 +26,7 @@ return 0
 class SharedRates:
     """Token buckets like `server/rates.py`'s, each one for all instances."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: "RedisClient") -> None:
         self._redis = redis
 
     async def take(self, rate: str, key: str, limit: RateLimit, count: int = 1) -> float | None:

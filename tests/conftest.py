@@ -16,27 +16,70 @@ import asyncpg
 import pytest
 import structlog
 import uvloop
+from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import storage.engine.schema  # noqa: F401 - so that every table is known
 from handlers.kit.domain import Domain
+from handlers.platform.auth import passwords
 from server.logs import set_up_logs
-from storage.engine import plans
+from storage.engine import plans, postgres
 from storage.engine.migrate import migrate_file, upgrade
 from tests.parts.postgres import Cluster
+from tests.parts.statements import create_sharing_engine
 from tests.world import MovableClock, Process, World, environ_of, settings_of
 
 pytest_plugins = ["tests.parts.fixtures"]
+ON_BOTH = (Path(__file__).parent / "storage", Path(__file__).parent / "rooms")
+"""Folders whose tests are about what the databases do, each in its own way."""
 TEST_WITHIN_S = 90.0
 """A test takes seconds, but machines may do much else."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     plans.PLANS_MAX = 50_000  # tests look at tables by statements of their own, many times
+    postgres.create_async_engine = create_sharing_engine
+    hash_cheaply()
     config.addinivalue_line(
         "markers", "settings(**environ): environment variables of the test's world or process"
     )
+    config.addinivalue_line(
+        "markers", "both_databases: runs on PostgreSQL too when not every variant is asked for"
+    )
     config.addinivalue_line("markers", "stopped_clock: only the test moves its clock")
+
+
+def hash_cheaply() -> None:
+    """Passwords of tests need no protection, and a hash as it should be costs 30 ms."""
+    passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords._NOBODY = passwords._HASHER.hash("nobody has this password")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-variants", action="store_true", help="run each test on both databases that it knows"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what PostgreSQL answers like SQLite, unless every variant is asked for."""
+    if config.getoption("--all-variants"):
+        return
+    left_out = [item for item in items if is_one_more_variant(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not is_one_more_variant(item)]
+
+
+def is_one_more_variant(item: pytest.Item) -> bool:
+    """Whether a test runs on SQLite, and on PostgreSQL only for completeness."""
+    spec = getattr(item, "callspec", None)
+    if spec is None or spec.params.get("database_kind") != "postgresql":
+        return False
+    if any(item.path.is_relative_to(folder) for folder in ON_BOTH):
+        return False
+    chosen = any(mark.args[0] == "database_kind" for mark in item.iter_markers("parametrize"))
+    return not chosen and item.get_closest_marker("both_databases") is None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

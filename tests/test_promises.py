@@ -14,7 +14,9 @@ from socketio.exceptions import ConnectionError as NotConnected
 
 from tests.platform.chat.scenes import offer, say, talk, texts
 from tests.wire_client import Client, Heard
-from tests.world import Person, Process, World, one_database
+from tests.world import Person, Process, World, both_databases, one_database
+
+pytestmark = both_databases
 
 DAY_S = 86_400
 SENDS = 1_000

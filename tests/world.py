@@ -45,6 +45,8 @@ PASSWORD = "correct horse battery"
 WITHIN_S = 10.0
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test whose subject never comes near the storage."""
+both_databases = pytest.mark.both_databases
+"""For a test of locks, races or SQL: `make test` runs it on PostgreSQL too."""
 QUIET_ROUNDS_MAX = 200
 _NAMED = (
     select(events.c.data)
@@ -287,7 +289,8 @@ class World:
         assert not exceeded, f"commands took more than they declare: {exceeded}"
 
     def _load_domains(self, systems: Mapping[str, tuple[str, ...]]) -> Registry:
-        return Registry((*load_domains(systems).domains, *self.domains))
+        loaded = load_domains(systems)
+        return Registry((*loaded.domains, *self.domains)) if self.domains else loaded
 
     @property
     def url(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,6 +64,8 @@ class Registry:
         """The registry of an installation with these systems; the platform is always served."""
         served = {"", PLATFORM, *systems}
         on = tuple(d for d in self.domains if d.system in served)
+        if len(on) == len(self.domains):
+            return self
         return Registry(on, tuple(d for d in self.domains if d.system not in served))
 
     @property
@@ -173,12 +176,16 @@ def _consumer_of(
 
 
 def load_domains(systems: Mapping[str, Iterable[str]]) -> Registry:
-    """Import the domains of `systems` (system → names), with all the modules that they have."""
-    return Registry(
-        tuple(_load_domain(system, name) for system, names in systems.items() for name in names)
-    )
+    """The domains of `systems` (system → names), with all their modules; imported only once."""
+    return _load(tuple((system, name) for system, names in systems.items() for name in names))
 
 
+@cache
+def _load(named: tuple[tuple[str, str], ...]) -> Registry:
+    return Registry(tuple(_load_domain(system, name) for system, name in named))
+
+
+@cache
 def _load_domain(system: str, name: str) -> Domain:
     place = f"handlers.{system}.{name}"
     package = import_module(place)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -38,6 +39,7 @@ class UnusableSetting(ValueError):
         self.name = name
 
 
+@cache
 def settings_of(shape: type[msgspec.Struct]) -> tuple[Setting, ...]:
     """One setting for each field of a struct, in the order of the fields."""
     kinds = get_type_hints(shape, include_extras=True)

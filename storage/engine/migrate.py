@@ -48,7 +48,7 @@ def is_declared(name: str | None, kind: str, parents: Mapping[Any, str | None]) 
 
 
 async def migrate(database: Database) -> None:
-    """Run what migrations are missing. Raises UnknownSchema."""
+    """Run the missing migrations. Raises UnknownSchema."""
     if isinstance(database, PostgresDatabase):
         async with database.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
@@ -59,7 +59,7 @@ async def migrate(database: Database) -> None:
 
 
 def migrate_file(path: str) -> None:
-    """Run what migrations are missing in a SQLite file, which may not exist yet.
+    """Run the missing migrations on a SQLite file, which need not exist yet.
 
     Raises UnknownSchema.
     """

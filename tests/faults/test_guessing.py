@@ -2,18 +2,22 @@
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
-from handlers.platform.auth.passwords import _HASHER
+from handlers.platform.auth.passwords import COST
 from handlers.platform.auth.service.guesses import STRANGERS
 from tests.wire_client import Client
 from tests.world import PASSWORD, Person, Process, one_database
 
 ADDRESSES, TIMES = 60, 20
+HASHER = PasswordHasher(**COST)
 MAILED = f"Someone tried to sign in to your account {STRANGERS.free} times"
 
 
@@ -27,7 +31,7 @@ def cpu_s(process: Process) -> float:
 def hash_s() -> float:
     """What one hash costs here and now."""
     began = time.thread_time()
-    _HASHER.hash(PASSWORD)
+    HASHER.hash(PASSWORD)
     return time.thread_time() - began
 
 
@@ -66,3 +70,11 @@ async def test_a_flood_of_guesses_costs_little_and_keeps_the_owner_in(process):
     known = ana.session["device_token"]
     assert await log_in(owner, ana, PASSWORD, device_token=known) == "OK"
     assert (await process.mails.wait_for(ana.email, 2))["Subject"] == MAILED
+
+
+@one_database
+async def test_what_is_stored_of_a_password_is_dear_to_guess_from(process, database_url):
+    await process.sign_up("ana")
+    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as file:
+        ((stored,),) = file.execute("SELECT password_hash FROM credentials")
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$"), "by OWASP's second profile"

@@ -21,7 +21,9 @@ from tests.faults.troubles import TROUBLES, size_of_log
 from tests.kit.probe import NAMESPACE
 from tests.platform.chat.scenes import say, talk, texts
 from tests.wire_client import Client, Refused
-from tests.world import Person, World, one_database, until
+from tests.world import Person, World, both_databases, one_database, until
+
+pytestmark = both_databases
 
 BEATING = "instances"
 """The only table that changes when nobody does anything."""

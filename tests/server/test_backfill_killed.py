@@ -14,7 +14,9 @@ from storage.events import backfills
 from storage.events.log import events
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid
-from tests.world import ROOT, SECRET, environ_of, until
+from tests.world import ROOT, SECRET, both_databases, environ_of, until
+
+pytestmark = both_databases
 
 LATECOMER = "latecomer.hear_it"
 COUNT = 400

@@ -17,7 +17,9 @@ from storage.events import backfills
 from storage.events.log import forget_events
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, say_it, texts
-from tests.world import World, until
+from tests.world import World, both_databases, until
+
+pytestmark = both_databases
 
 LATECOMER = "latecomer.hear_it"
 TABLE = "library.hear_it"

@@ -13,7 +13,7 @@ from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE, Say, Switches, move, say_it
 from tests.kit.wire import Poller, Raw, begin_to_enter, events_in
 from tests.wire_client import Client, Refused
-from tests.world import World, one_database, until
+from tests.world import World, both_databases, one_database, until
 
 
 async def say_to(world: World, room: str, *texts: str):
@@ -296,6 +296,7 @@ async def test_who_follows_hears_from_the_answers_number_on(world, ana):
     assert heard_by(ana.client) == ["after", "own"]
 
 
+@both_databases
 async def test_following_while_events_come_misses_and_repeats_none(world, ana):
     await ana.enter(NAMESPACE)
     speaking = asyncio.create_task(say_to(world, "hall", *map(str, range(200))))

@@ -20,7 +20,9 @@ from storage.events.deliveries import Queue, insert_deliveries
 from storage.events.log import events
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, say_it, texts
-from tests.world import World, until
+from tests.world import World, both_databases, until
+
+pytestmark = both_databases
 
 LISTENER = "listener.hear_it"
 RENAMED = "renamed.hear_it"

@@ -16,7 +16,9 @@ from storage.engine.database import OutcomeUnknown
 from storage.engine.isolation import serializable
 from tests.kit import probe as probes
 from tests.kit.probe import Say, say_it
-from tests.world import World, until
+from tests.world import World, both_databases, until
+
+pytestmark = both_databases
 
 LISTENER = "listener.hear_it"
 CARRIER = "carrier.carry_outside"

@@ -9,7 +9,7 @@ import pytest
 from server.dispatch import has_nul
 from tests.kit.probe import Switches, texts
 from tests.wire_client import Refused
-from tests.world import one_database, until
+from tests.world import both_databases, one_database, until
 
 
 @pytest.fixture
@@ -272,6 +272,7 @@ async def test_the_same_request_id_with_another_payload_is_a_conflict(world, ana
     assert texts(await world.stored("PROBE_SAID")) == ["once"]
 
 
+@both_databases
 async def test_ten_concurrent_repeats_change_once_and_hear_one_answer(world, ana):
     devices = [await ana.device() for _ in range(10)]
     await asyncio.gather(*(device.enter("/probe") for device in devices))

@@ -8,7 +8,9 @@ import pytest
 
 from server.drain import Orders
 from tests.kit.probe import NAMESPACE
-from tests.world import Process, World, environ_of, until
+from tests.world import Process, World, both_databases, environ_of, until
+
+pytestmark = both_databases
 
 PRESENCE = "/presence"
 

@@ -10,7 +10,9 @@ from server.heartbeat import LAST_WORDS
 from storage.engine.clock import SharedClock, SystemClock
 from storage.events.instances import insert_instance
 from storage.platform.presence import hold_person, list_held
-from tests.world import World, one_database, until
+from tests.world import World, both_databases, one_database, until
+
+pytestmark = both_databases
 
 LOST = "INSTANCE_LOST"
 

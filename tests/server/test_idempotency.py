@@ -16,7 +16,9 @@ from storage.events.idempotency import idempotency_keys
 from tests.kit import paying as payments
 from tests.kit import probe as probes
 from tests.kit.paying import Provider
-from tests.world import Person, World, session_id_of, until
+from tests.world import Person, World, both_databases, session_id_of, until
+
+pytestmark = both_databases
 
 ASK = {"amount": 1200, "request_id": "r1"}
 

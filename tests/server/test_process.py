@@ -11,7 +11,9 @@ from storage.events.deliveries import count_waiting
 from storage.events.timers import timers
 from tests.kit.proxy import Proxy
 from tests.wire_client import Refused
-from tests.world import Process, until
+from tests.world import Process, both_databases, until
+
+pytestmark = both_databases
 
 
 async def ready(process: Process) -> int:

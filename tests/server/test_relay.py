@@ -18,7 +18,9 @@ from storage.events.log import events, list_since
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid, Say, Switches, say_it, texts
 from tests.storage.scratch import keys
-from tests.world import World, address_of, until
+from tests.world import World, address_of, both_databases, until
+
+pytestmark = both_databases
 
 LISTENER = "listener.hear_it"
 CARRIER = "carrier.carry_outside"

@@ -17,7 +17,7 @@ from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE
 from tests.kit.wire import Poller, Raw
 from tests.wire_client import Client, Refused
-from tests.world import PASSWORD, Person, World, one_database, session_id_of, until
+from tests.world import PASSWORD, Person, World, both_databases, one_database, session_id_of, until
 
 WITHIN_S = 1.0
 
@@ -209,6 +209,7 @@ async def test_a_spent_token_that_comes_back_too_late_ends_the_session(world, an
     assert await refresh(auth, second) == "SESSION_REVOKED"
 
 
+@both_databases
 async def test_ten_refreshes_at_once_have_one_successor(world, ana):
     visitors = [await world.visitor("/auth") for _ in range(10)]
     first = ana.session["refresh_token"]

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.wire_client import Client, Refused
-from tests.world import PASSWORD, World, address_of, one_database
+from tests.world import PASSWORD, World, address_of, both_databases, one_database
 
 ANA = address_of("ana")
 
@@ -107,6 +107,7 @@ async def test_four_wrong_tries_do_not(world, stranger):
     assert await complete(stranger, pincode) == "OK"
 
 
+@both_databases
 async def test_parallel_guesses_are_counted_one_by_one(world, stranger):
     pincode = await start(world, stranger)
     guessers = [await world.visitor("/signup") for _ in range(12)]
@@ -118,6 +119,7 @@ async def test_parallel_guesses_are_counted_one_by_one(world, stranger):
     assert await complete(stranger, pincode) == "PINCODE_LOCKED"
 
 
+@both_databases
 async def test_the_right_pincode_many_times_at_once_makes_one_user(world, stranger):
     pincode = await start(world, stranger)
     guessers = [await world.visitor("/signup") for _ in range(6)]
@@ -164,6 +166,7 @@ async def test_an_address_gets_so_many_pincodes_an_hour(world, stranger):
     assert await stranger.call("/signup", "start", email=ANA)
 
 
+@both_databases
 async def test_many_starts_at_once_do_not_get_past_the_cap(world, stranger):
     strangers = [await world.visitor("/signup") for _ in range(15)]
     answers = await asyncio.gather(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.consulting.availability.practice import follow, open_practice, refused
-from tests.world import one_database
+from tests.world import both_databases, one_database
 
 NAMESPACE = "/availability"
 CHANGED = "AVAILABLE_NOW_STATUS_CHANGED"
@@ -213,6 +213,7 @@ async def test_check_says_what_is_so_at_a_moment(world):
     await refused(check("2027-01-01T10:00:00"), "INVALID")
 
 
+@both_databases
 @pytest.mark.parametrize("rounds", [3])
 async def test_a_watcher_who_arrives_in_the_middle_agrees(world, rounds):
     practice = await open_practice(world, max_calls=6)

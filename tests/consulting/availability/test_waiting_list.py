@@ -16,6 +16,7 @@ from tests.consulting.availability.practice import (
     refused,
 )
 from tests.consulting.waiting_room.scenes import ask_before_commit
+from tests.world import both_databases
 
 NAMESPACE = "/availability"
 OFFERED, EXPIRED = "WAITING_LIST_OFFERED", "WAITING_LIST_OFFER_EXPIRED"
@@ -229,6 +230,7 @@ async def test_an_offer_survives_a_restart_and_expires_after_it(world):
     assert (await practice.ask(again))["status"] == "requested"
 
 
+@both_databases
 async def test_many_who_leave_join_and_ask_at_once_never_overfill_the_block(world):
     practice, sam, booking, people = await full_practice(world, "ada", "ben", "cem", "dan")
     watcher = await follow(practice)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.consulting.availability.practice import TOPIC, moment_of, open_practice, refused
+from tests.world import both_databases
 
 NAMESPACE = "/booking"
 
@@ -115,6 +116,7 @@ async def test_every_no(world, practice):
     assert rejected["status"] == "rejected"
 
 
+@both_databases
 async def test_asking_many_times_at_once_is_one_request(world, practice):
     sam = await world.person("sam")
     await sam.enter(NAMESPACE)
@@ -125,6 +127,7 @@ async def test_asking_many_times_at_once_is_one_request(world, practice):
     assert codes == ["OK", *["OVERLAPS"] * 4]
 
 
+@both_databases
 async def test_one_call_at_a_time_however_many_are_approved_at_once(world, practice):
     students = [await world.person(f"student{number}") for number in range(4)]
     bookings = [await request_now(practice, student) for student in students]

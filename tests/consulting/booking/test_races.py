@@ -8,6 +8,9 @@ import pytest
 
 from tests.consulting.availability.practice import daily, follow, heard_in, open_practice, refused
 from tests.consulting.waiting_room.scenes import ask_before_commit
+from tests.world import both_databases
+
+pytestmark = both_databases
 
 NAMESPACE = "/booking"
 LIVE = ("requested", "approved")

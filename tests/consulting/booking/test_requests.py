@@ -13,7 +13,7 @@ from tests.consulting.availability.practice import (
     open_practice,
     refused,
 )
-from tests.world import one_database
+from tests.world import both_databases, one_database
 
 NAMESPACE = "/booking"
 DAY = timedelta(days=1)
@@ -162,6 +162,7 @@ async def test_what_a_request_cannot_say_is_invalid(world):
     assert (await practice.block())["taken"] == 0
 
 
+@both_databases
 async def test_one_request_id_is_one_booking_however_often_it_is_sent(world):
     practice = await open_practice(world, max_calls=10)
     sam = await world.person("sam")

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.consulting.consultants import service
 from tests.consulting.availability.practice import TOPIC, caught_up, heard_in, refused
-from tests.world import one_database
+from tests.world import both_databases, one_database
 
 NAMESPACE = "/consultants"
 ABOUT = {
@@ -45,6 +45,7 @@ async def test_a_person_becomes_a_consultant_once(world):
     assert "consultant" in me["roles"]
 
 
+@both_databases
 async def test_becoming_twice_at_once_succeeds_once(world):
     clara = await world.person("clara")
     devices = [await clara.device() for _ in range(4)]
@@ -319,6 +320,7 @@ def replayed(snapshot, events):
     return {**state, "topics": list(topics.values())}
 
 
+@both_databases
 async def test_the_same_request_id_adds_one_topic(world):
     clara = await world.person("clara", consultant=True)
     asked = {**TOPIC, "request_id": "one"}

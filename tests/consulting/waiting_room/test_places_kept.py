@@ -15,7 +15,7 @@ from tests.consulting.waiting_room.scenes import (
     lose_instance,
     refusal_of,
 )
-from tests.world import until
+from tests.world import both_databases, until
 
 
 @pytest.fixture
@@ -49,6 +49,7 @@ async def held_less(hour, booking_id, before):
     return await hour.world.read(count_stays, booking_id) < before
 
 
+@both_databases
 @pytest.mark.stopped_clock
 @pytest.mark.parametrize("back_by", ["entering again", "reconnecting"])
 async def test_a_reconnect_within_60_s_keeps_the_place(world, hour, back_by):
@@ -70,6 +71,7 @@ async def test_a_reconnect_within_60_s_keeps_the_place(world, hour, back_by):
     assert hour.consultant.events("WAITING_ROOM_LEFT") == []
 
 
+@both_databases
 async def test_a_place_that_is_lost_for_60_s_is_given_up(world, hour):
     ana, ana_booking = await hour.waiting("ana")
     ben, ben_booking = await hour.waiting("ben")
@@ -98,6 +100,7 @@ async def test_a_place_that_is_lost_for_60_s_is_given_up(world, hour):
     assert place["position"] == 2
 
 
+@both_databases
 async def test_devices_that_are_lost_in_the_same_moment_lose_the_place(hour):
     ana, ana_booking = await hour.waiting("ana")
     phones = [await ana.device() for _ in range(4)]
@@ -109,6 +112,7 @@ async def test_devices_that_are_lost_in_the_same_moment_lose_the_place(hour):
     assert await lost_places(hour) == [ana_booking]
 
 
+@both_databases
 @pytest.mark.parametrize("back_by", ["entering again", "reconnecting"])
 async def test_a_lost_place_is_gone_after_60_s_even_if_no_timer_ran(
     world, hour, monkeypatch, back_by
@@ -188,6 +192,7 @@ async def test_places_outlive_a_restart_of_the_server(world, hour):
     assert [one["booking_id"] for one in queue["places"]] == [ana_booking]
 
 
+@both_databases
 async def test_entering_again_and_again_is_one_stay(world, hour, monkeypatch):
     monkeypatch.setattr("server.session.LEASES_MAX", 1)
     ana, ana_booking = await hour.booked("ana")
@@ -245,6 +250,7 @@ async def test_who_moved_to_the_next_hour_waits_there_before_the_news_has_come(
     await ben.event("WAITING_ROOM_MOVED", lambda data: data["place"]["position"] == 1)
 
 
+@both_databases
 async def test_a_timer_that_is_heard_too_early_is_set_again(world, hour):
     ana, ana_booking = await hour.waiting("ana")
     _, ben_booking = await hour.waiting("ben")

@@ -11,7 +11,7 @@ from handlers.platform.auth import passwords as hashing
 from handlers.platform.auth.service import guesses
 from storage.events.throttles import throttles
 from tests.wire_client import Client
-from tests.world import PASSWORD, World, address_of, one_database
+from tests.world import PASSWORD, World, address_of, both_databases, one_database
 
 NEW = "another horse battery"
 FREE = guesses.STRANGERS.free
@@ -94,6 +94,7 @@ async def test_a_day_has_an_end_to_the_guesses(world, ana):
     assert (await log_in(door))[0] == "OK", "the next day"
 
 
+@both_databases
 async def test_parallel_guesses_are_counted_one_by_one(world, ana):
     doors = [await world.visitor("/auth") for _ in range(FREE + 8)]
     codes = await asyncio.gather(*(log_in(door, "wrong") for door in doors))

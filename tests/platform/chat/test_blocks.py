@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.platform.chat.scenes import refused, say, talk, texts
-from tests.world import Person
+from tests.world import Person, both_databases
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ async def test_nothing_is_said_between_two_when_one_has_blocked_the_other(people
     assert (await ana.event("MESSAGE_SENT")).data["message"]["text"] == "before"
 
 
+@both_databases
 async def test_a_conversation_stays_shut_until_both_have_opened_it(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -67,6 +68,7 @@ async def test_who_is_blocked_begins_nothing_and_takes_nobody_into_groups(people
     await ana.event("MESSAGE_SENT")
 
 
+@both_databases
 async def test_a_block_and_a_first_conversation_at_once_do_not_miss_each_other(people):
     ana, ben, _ = people
     answers = await asyncio.gather(refused(ben, "open", user_id=ana.id), block(ana, ben))

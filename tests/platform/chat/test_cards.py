@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.platform.chat.scenes import Offer, offer, say, talk
-from tests.world import Person
+from tests.world import Person, both_databases
 
 
 @pytest.fixture
@@ -132,6 +132,7 @@ async def test_what_cannot_be_booked_is_refused_and_not_shown(world, ana, ben, c
     assert len(await world.stored("CHAT_BOOKING_REQUESTED")) == 2
 
 
+@both_databases
 async def test_the_same_request_id_ten_times_at_once_is_one_booking_and_one_card(
     world, ana, ben, chat, shop
 ):

@@ -11,7 +11,7 @@ from handlers.platform.chat.contracts.conversations import ListConversations
 from handlers.platform.chat.service import history, views
 from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
-from tests.world import Person, World, one_database
+from tests.world import Person, World, both_databases, one_database
 
 NOBODYS = "018f0000-0000-7000-8000-000000000000"
 SHOWN = {"id", "kind", "name", "picture_id", "member_ids", "owner_ids"}
@@ -50,6 +50,7 @@ async def test_two_people_have_one_conversation_whoever_opens_it(world, people):
     assert len(await world.stored("CONVERSATION_OPENED")) == 1
 
 
+@both_databases
 async def test_two_who_open_at_the_same_moment_open_the_same(world, people):
     ana, ben, _ = people
     asks = [one.call("/chat", "open", user_id=other.id) for one, other in [(ana, ben), (ben, ana)]]

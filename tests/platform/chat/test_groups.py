@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.platform.chat.scenes import notes, refused, say, talk
-from tests.world import Person
+from tests.world import Person, both_databases
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ async def test_who_comes_back_is_a_member(people, group):
     assert back["owner_ids"] == [ana.id]
 
 
+@both_databases
 async def test_the_last_two_owners_do_not_both_leave_at_once(people, group):
     ana, ben, cleo = people
     await make_owner(ana, group, ben)

@@ -11,7 +11,9 @@ from storage.platform.chat import conversations
 from storage.platform.chat import members as chat_members
 from storage.platform.chat import messages as chat_messages
 from tests.platform.chat.scenes import offer, rows_with, say, talk
-from tests.world import until
+from tests.world import both_databases, until
+
+pytestmark = both_databases
 
 HEART = "\u2764\ufe0f"
 LOCKS = (

@@ -6,7 +6,7 @@ import pytest
 
 from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
-from tests.world import Person
+from tests.world import Person, both_databases
 
 EVERY_S = 30
 pytestmark = pytest.mark.settings(PARLEY_READ_MARK_EVERY_S=str(EVERY_S))
@@ -73,6 +73,7 @@ async def test_each_person_and_kind_has_its_own_turn(people):
     assert marks(ana) == marks(ana, "MESSAGE_DELIVERED") == [(ana.id, 2), (ben.id, 2)]
 
 
+@both_databases
 async def test_marks_of_many_devices_at_the_same_moment_only_rise(world, people):
     ana, ben = people
     chat = await talk(ana, ben)

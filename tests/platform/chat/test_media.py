@@ -7,7 +7,7 @@ import pytest
 from tests.parts.ports import free_port
 from tests.platform.uploads.bringing import PDF, Bringer, bringer, picture
 from tests.wire_client import Refused
-from tests.world import Person, World, one_database, until
+from tests.world import Person, World, both_databases, one_database, until
 
 
 @pytest.fixture
@@ -82,6 +82,7 @@ async def test_a_picture_is_shown_to_all_and_fetched_by_each(world, ana, ben):
     assert (await late.event("MESSAGE_SENT")).data["message"] == sent
 
 
+@both_databases
 async def test_the_same_client_id_shows_one_message_also_at_once(world, ana, ben):
     chat = await talk(ana, ben)
     upload = await ana.bring(PDF, "application/pdf")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.platform.chat.scenes import rows_with, say, talk, texts
 from tests.wire_client import Refused
-from tests.world import one_database
+from tests.world import both_databases, one_database
 
 NOBODYS = "018f0000-0000-7000-8000-000000000000"
 MESSAGE = {
@@ -276,6 +276,7 @@ async def test_history_pages_from_the_newest_to_the_first(ana, ben, chat):
             await ben.call("/chat", "history", conversation_id=chat, limit=limit)
 
 
+@both_databases
 async def test_a_repeat_that_runs_at_the_same_moment_is_the_same_message(world, ana, ben, chat):
     devices = [await (await ana.device()).enter("/chat") for _ in range(5)]
     answers = await asyncio.gather(

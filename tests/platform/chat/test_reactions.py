@@ -6,7 +6,7 @@ import pytest
 
 from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
-from tests.world import Person, World, one_database
+from tests.world import Person, World, both_databases, one_database
 
 UP, HEART = "\U0001f44d\U0001f3fd", "❤️"
 
@@ -68,6 +68,7 @@ async def test_a_sign_is_put_told_and_taken_away(world, ana, ben):
     assert [one.data["reactions"] for one in late.events("MESSAGE_REACTED")][-1] == two
 
 
+@both_databases
 async def test_signs_put_at_once_are_all_there(world, ana, ben):
     chat = await talk(ana, ben)
     message = await say(ana, chat, "Hello", "c1")

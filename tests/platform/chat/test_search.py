@@ -7,7 +7,9 @@ from handlers.platform.chat.public import hide
 from handlers.platform.chat.service.messages import new_message
 from handlers.platform.chat.service.messages import say as say_in
 from tests.platform.chat.scenes import refused, say, talk
-from tests.world import Person, World, one_database
+from tests.world import Person, World, both_databases, one_database
+
+pytestmark = both_databases
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import LinkPreview
 from tests.platform.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Heard
-from tests.world import Person, World
+from tests.world import Person, World, both_databases
+
+pytestmark = both_databases
 
 NOTHING_OWN = {"muted_until": None, "archived": False, "draft": ""}
 OWN = tuple(NOTHING_OWN)

@@ -8,7 +8,7 @@ import pytest
 from tests.parts.provider import FakeProvider, person
 from tests.platform.identities.travel import CHALLENGE, VERIFIER, Traveller
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, World, one_database
+from tests.world import PASSWORD, Person, World, both_databases, one_database
 
 
 async def proof_of(ana: Traveller, provider: FakeProvider, **query: str) -> dict[str, str]:
@@ -138,6 +138,7 @@ async def test_the_last_way_in_stays(world, provider, ana):
     assert len((await other.call("/profile", "sign_in_methods"))["identities"]) == 1
 
 
+@both_databases
 async def test_of_two_ways_in_removed_at_once_one_stays(world, provider, ana):
     owner = await world.sign_up("ana")
     methods = await owner.call("/profile", "link", **await proof_of(ana, provider))

@@ -12,7 +12,7 @@ from handlers.platform.identities.tickets import make_errand
 from tests.parts.provider import CLIENT_ID, another_key, person, query_of, shared_secret
 from tests.platform.identities.travel import APP, CHALLENGE, PUBLIC_URL, VERIFIER, traveller
 from tests.wire_client import Refused
-from tests.world import PASSWORD, World, one_database, until
+from tests.world import PASSWORD, World, both_databases, one_database, until
 
 
 @pytest.fixture
@@ -161,6 +161,7 @@ async def test_a_state_is_good_once_in_its_own_browser_and_in_its_time(world, pr
     assert reasons == ["OAUTH_STATE"] * 5
 
 
+@both_databases
 async def test_of_the_same_answer_brought_many_times_at_once_one_counts(provider, ana):
     said = provider.answer(await ana.leave())
     places = await asyncio.gather(*(ana.come_back(**said) for _ in range(6)))
@@ -255,6 +256,7 @@ async def test_a_ticket_is_good_once_and_in_its_time(world, provider, ana, door)
     assert await code_of(door, "oauth", ticket=late) == "TICKET_INVALID"
 
 
+@both_databases
 async def test_of_many_who_spend_a_ticket_at_once_one_is_let_in(provider, ana, door):
     ticket = await ana.ticket(provider)
     answers = await asyncio.gather(

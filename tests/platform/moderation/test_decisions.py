@@ -15,6 +15,7 @@ from tests.platform.moderation.scenes import (
     shown,
     undo,
 )
+from tests.world import both_databases
 
 
 async def test_the_queue_has_the_open_cases_by_pages_the_oldest_first(world):
@@ -103,6 +104,7 @@ async def test_a_new_flag_after_a_decision_is_a_new_case(world):
     await undo(mo, hidden)
 
 
+@both_databases
 async def test_what_is_decided_is_decided_once_and_by_who_saw_it_as_it_is(world):
     case, message, _ = await flagged(world)
     mo, al = await moderator(world, "mo"), await moderator(world, "al")
@@ -198,6 +200,7 @@ async def test_what_its_sender_takes_back_closes_its_case_and_leaves_no_word(wor
     assert await rows_with(world, "rotten") == []
 
 
+@both_databases
 async def test_a_message_is_flagged_and_taken_back_at_once_and_leaves_no_open_case(world):
     group, (ana, ben, cleo) = await group_of(world, "ana", "ben", "cleo")
     mo = await moderator(world, "mo")

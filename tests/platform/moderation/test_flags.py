@@ -8,6 +8,7 @@ import pytest
 from tests.platform.chat.scenes import offer, say, talk
 from tests.platform.moderation.scenes import code_of, flag, flagged, group_of, moderator, shown
 from tests.wire_client import Refused
+from tests.world import both_databases
 
 
 async def test_a_flag_opens_a_case_and_further_ones_are_counted_in_it(world):
@@ -86,6 +87,7 @@ async def test_enough_people_hide_a_message_from_everybody(world):
     assert (await world.stored("CASE_CHANGED"))[-1]["case"]["flags"] == 3
 
 
+@both_databases
 @pytest.mark.settings(PARLEY_FLAGS_TO_HIDE="3")
 async def test_flags_at_once_make_one_case_and_hide_once(world):
     group, (ana, *others) = await group_of(world, *(f"p{number}" for number in range(7)))
@@ -119,6 +121,7 @@ async def test_flags_of_a_person_are_limited(world, clock):
     await flag(ben, ids[2])
 
 
+@both_databases
 @pytest.mark.settings(PARLEY_FLAGS_PER_HOUR="2")
 async def test_flags_of_a_person_are_limited_also_at_once(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")

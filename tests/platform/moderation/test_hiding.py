@@ -11,6 +11,7 @@ from tests.platform.chat.scenes import say, talk, texts
 from tests.platform.chat.test_messages import rows_with
 from tests.platform.moderation.scenes import code_of, flag, group_of, shown
 from tests.platform.uploads.bringing import PDF, bringer
+from tests.world import both_databases
 
 THUMB, PARTY = "\U0001f44d", "\U0001f389"
 
@@ -146,6 +147,7 @@ async def test_a_hidden_message_is_taken_back_but_not_changed_and_gets_no_signs(
     assert (await shown(ben, said["id"]))["deleted"]
 
 
+@both_databases
 async def test_hiding_and_showing_again_happen_once_however_often_and_at_once(world, people):
     ana, ben, _ = people
     said = await say(ana, await talk(ana, ben), "rotten")
@@ -155,6 +157,7 @@ async def test_hiding_and_showing_again_happen_once_however_often_and_at_once(wo
     assert (await shown(ben, said["id"]))["text"] == "rotten"
 
 
+@both_databases
 async def test_a_message_is_hidden_or_taken_back_at_once_and_ends_as_taken_back(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)

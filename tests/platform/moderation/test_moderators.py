@@ -13,7 +13,7 @@ from tests.platform.chat.scenes import say
 from tests.platform.chat.test_snapshots import Mirror, Step, check
 from tests.platform.moderation.scenes import code_of, decide, flag, group_of, moderator, undo
 from tests.wire_client import Heard
-from tests.world import ROOT, Person, Process, until
+from tests.world import ROOT, Person, Process, both_databases, until
 
 
 async def test_nobody_is_a_moderator_until_the_operator_says_so(world):
@@ -107,6 +107,7 @@ async def code_is(person: Person, code: str | None) -> bool:
     return await code_of(person, "/moderation", "queue") == code
 
 
+@both_databases
 async def test_giving_and_taking_what_is_so_already_changes_nothing(world):
     mo = await world.person("mo")
     await world.transact(revoke_role, mo.id, "moderator")

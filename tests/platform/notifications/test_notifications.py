@@ -8,7 +8,7 @@ import pytest
 from handlers.platform.notifications.service import MAILS
 from tests.platform.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, World, one_database
+from tests.world import PASSWORD, Person, World, both_databases, one_database
 
 NOTIFICATION = {"id", "kind", "title", "body", "link", "data", "created_at", "read_at", "about_id"}
 AT = "/notifications"
@@ -198,6 +198,7 @@ async def test_account_events_are_told_and_chat_is_not(world, ana, ben):
     ]
 
 
+@both_databases
 async def test_reads_of_two_devices_at_the_same_moment_count_right(world, ana, ben, shop):
     for number in range(6):
         await ana.call("/booking", "request", **shop.ask(number))

@@ -20,7 +20,7 @@ from storage.consulting.consultants import consultants as consulting
 from storage.platform.profile import users
 from tests.consulting.waiting_room.scenes import refusal_of
 from tests.platform.chat.scenes import Offer, offer
-from tests.world import PASSWORD, Person, World, session_id_of, text_of, until
+from tests.world import PASSWORD, Person, World, both_databases, session_id_of, text_of, until
 
 GRACE = timedelta(days=30)
 
@@ -144,6 +144,7 @@ async def test_who_did_not_consult_does_not_afterwards(world, ana, ben):
     assert ana.id not in await listed(ben)
 
 
+@both_databases
 async def test_two_accounts_go_together_and_a_third_stays(world, ana, ben):
     cora = await world.person("cora")
     chat = (await ana.call("/chat", "open", user_id=ben.id))["id"]

@@ -24,7 +24,7 @@ from tests.platform.personal_data.life import (
     prepared,
 )
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, until
+from tests.world import PASSWORD, Person, both_databases, until
 
 DAY_S = 86_400
 
@@ -108,6 +108,7 @@ async def test_one_at_a_time_and_a_few_a_day(life, monkeypatch):
     assert await life.ben.call("/account", "export"), "others may"
 
 
+@both_databases
 async def test_of_two_that_are_asked_for_at_once_one_is_made(life):
     other = await life.world.another_session(life.ana)
     asked = [one.client.ask for one in (life.ana, other)]

@@ -8,7 +8,9 @@ import pytest
 from tests.parts.ports import free_port
 from tests.platform.chat.test_snapshots import Mirror, check
 from tests.wire_client import Heard
-from tests.world import Person, World, until
+from tests.world import Person, World, both_databases, until
+
+pytestmark = both_databases
 
 WEEK_S = 8 * 86_400
 

@@ -11,7 +11,7 @@ from handlers.kit.rules import Rules
 from handlers.platform.presence import service
 from storage.platform.presence import hold_person, list_presences, lock_presence, update_presence
 from tests.consulting.waiting_room.scenes import lose_instance, refusal_of
-from tests.world import until
+from tests.world import both_databases, until
 
 PRESENCE = "/presence"
 GRACE_S = 0.4
@@ -161,6 +161,7 @@ async def test_a_status_is_said_ephemerally_to_those_who_watch(world, ana, ben):
     assert await refusal_of(ana, PRESENCE, "set_status", status="offline") == "INVALID"
 
 
+@both_databases
 async def test_a_status_set_while_coming_online_loses_neither(world, ana):
     people = [await world.person(f"person{number}") for number in range(8)]
     await asyncio.gather(*(one.call(PRESENCE, "set_status", status="away") for one in people))

@@ -15,7 +15,7 @@ from storage.events.deliveries import deliveries
 from storage.platform.previews import link_counts, link_pages
 from tests.parts.web import LOOPBACK, Web, page, said
 from tests.platform.chat.scenes import rows_with, say, talk
-from tests.world import Person, World, until
+from tests.world import Person, World, both_databases, until
 
 DAY_S = 86_400
 
@@ -221,6 +221,7 @@ async def test_who_came_in_meanwhile_hears_nothing_of_what_was_said_before(world
     assert await previews_told(world) == []
 
 
+@both_databases
 async def test_who_comes_in_at_that_moment_hears_nothing_of_it_either(world, web, people):
     """Whichever is first: a preview is told before they are in, or it is not told."""
     ana, ben, cleo = people

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.platform.profile.public import UnknownRole, add_role
 from storage.platform import profile as store
-from tests.world import Person, World, one_database
+from tests.world import Person, World, both_databases, one_database
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ async def test_a_change_is_answered_kept_and_told_to_ones_own_devices(world, ana
     assert ben.client.heard == []
 
 
+@both_databases
 async def test_changes_made_at_the_same_moment_on_two_devices_all_stay(world, ana):
     phone = await (await ana.device()).enter("/profile")
     for number in range(5):

@@ -17,7 +17,7 @@ from tests.platform.uploads.bringing import (
     parts_of,
     picture,
 )
-from tests.world import World, one_database, until
+from tests.world import World, both_databases, one_database, until
 
 
 async def code_of(who: Bringer, method: str, path: str, body=None) -> str:
@@ -301,6 +301,7 @@ async def test_parts_that_make_another_file_than_was_promised_go(world, ana):
 # Room, time and crashes.
 
 
+@both_databases
 @pytest.mark.settings(PARLEY_UPLOAD_QUOTA_MB="1", PARLEY_UPLOADS_WAITING_MAX="3")
 async def test_a_person_has_their_room_and_no_more_also_at_once(world, ana, ben):
     content = b"%PDF-1.7\n" + bytes(600_000)
