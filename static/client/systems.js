@@ -27,6 +27,8 @@ import { own } from "./parley/own.js";
  * @property {any} [ProfileSection]
  */
 
+const HOME = "";
+
 /** @type {System[]} */
 let loaded = [];
 
@@ -43,6 +45,8 @@ export async function loadSystems() {
 
 /** Throw an error when two parts have a page or a card of one name: the first would hide the other.
  *
+ * The home page, named "", is the exception: the platform's is for servers whose systems have none.
+ *
  * @param {string[]} names of the parts, in their order
  * @param {Pick<System, "pages" | "cards">[]} parts
  */
@@ -53,7 +57,7 @@ export function checkNames(names, parts) {
     for (const [at, part] of parts.entries()) {
       for (const name of Object.keys(part[kind] ?? {})) {
         const owner = owners.get(name);
-        if (owner) {
+        if (owner && !(name === HOME && names[at] === "platform")) {
           throw new Error(`${owner} and ${names[at]} both have "${name}" in their ${kind}`);
         }
         owners.set(name, names[at]);

@@ -22,3 +22,9 @@ test("a page and a card may have one name", () => {
   const parts = [shop, { pages: { bells: bell }, cards: { bells: bell } }];
   checkNames(["shop", "platform"], parts);
 });
+
+test("one system's home page takes the place of the platform's", () => {
+  const homes = [{ pages: { "": bell } }, { pages: { "": bell } }];
+  checkNames(["shop", "platform"], homes);
+  assert.throws(() => checkNames(["shop", "school"], homes), /shop and school both have ""/);
+});

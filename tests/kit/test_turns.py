@@ -127,4 +127,4 @@ async def test_whatever_happens_no_turn_is_lost(seed):
         await asyncio.sleep(dice.choice((0, 0, 0.001)))
     await asyncio.gather(*tasks, return_exceptions=True)
     assert (turns.waiting, holding, most) == (0, 0, 2)
-    assert (turns._busy, turns._lines) == (set(), {})
+    assert (turns._busy, turns._queues) == (set(), {})

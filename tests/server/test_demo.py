@@ -50,4 +50,4 @@ def test_an_installation_whose_domains_have_no_demo_is_told_so(tmp_path: Path):
     database = f"sqlite:///{tmp_path}/parley.db"
     done = demo(environ_of(tmp_path, database, PARLEY_SYSTEMS=""))
     assert done.returncode != 0
-    assert "no system that is on has a demo" in done.stderr
+    assert "none of the enabled systems has demo data" in done.stderr
