@@ -1,1 +1,1 @@
-"""Consultations: consultants, their hours, bookings, waiting rooms and calls."""
+"""The consulting system: consultants, their hours, bookings, waiting rooms and calls."""

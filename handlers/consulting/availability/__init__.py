@@ -1,6 +1,6 @@
 """Availability: weekly schedules, blocks and their places, waiting lists, "available now".
 
-It knows nothing about bookings: a caller holds a place under an id of its own.
+This domain knows nothing about bookings: its callers hold places under ids of their own.
 """
 
 from handlers.consulting.availability.rules import AvailabilityRules
@@ -12,15 +12,15 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """One's own offers, and one's own public room."""
+    """The user's private room for offers, and the consultant's public room."""
     return [Subscription(names.user(actor.id)), Subscription(names.consultant(actor.id))]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
-    """Anybody may watch a consultant's blocks, and hears again what they missed.
+    """Allow anybody to watch a consultant's blocks, with a replay of missed events.
 
-    These events say no more than `list_blocks`, in which withdrawn blocks stay. Of a consultant who
-    stopped, or whose account is gone, nothing is told again.
+    The events contain no more than `list_blocks`, which also returns withdrawn blocks. There is no
+    replay for a consultant who stopped or whose account was deleted.
     """
     kind, _, consultant_id = room.partition(":")
     if kind != "consultant" or not consultants.exists(tx, consultant_id):

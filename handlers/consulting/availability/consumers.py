@@ -1,4 +1,4 @@
-"""How calls, timers and changes of consultants move availability."""
+"""Consumers that change availability after calls, timers and changes of consultants."""
 
 from handlers.consulting.availability import availability
 from handlers.consulting.availability.contracts import OfferDue, TopUpDue
@@ -12,9 +12,9 @@ from storage.events import holds
 
 @availability.consumer(CallStarted, CallEnded)
 def be_away_during_the_call(tx: Transaction, event: CallStarted | CallEnded) -> None:
-    """A consultant in a call is not available now; after it they are again, if they wished so.
+    """Make a consultant unavailable during a call, and available again after it if they chose so.
 
-    One consumer hears both, so that the end is never heard before the start.
+    One consumer processes both events, so that a call's end never comes before its start.
     """
     if isinstance(event, CallStarted):
         now.pause_for_call(tx, event.call.consultant_id, event.call.id)
@@ -24,21 +24,21 @@ def be_away_during_the_call(tx: Transaction, event: CallStarted | CallEnded) -> 
 
 @availability.consumer(OfferDue)
 def offer_the_place_on(tx: Transaction, event: OfferDue) -> None:
-    """An offer that was not taken up goes to the next."""
+    """Offer the place of an expired offer to the next user on the waiting list."""
     holds.lock_pool(tx, event.block_id)
-    lists.expire_and_tell(tx, event.block_id)
-    lists.look_again(tx, event.block_id)
+    lists.expire_and_publish(tx, event.block_id)
+    lists.reset_timers(tx, event.block_id)
 
 
 @availability.consumer(TopUpDue)
 def make_blocks_ahead(tx: Transaction, event: TopUpDue) -> None:
-    """Every day the weeks in sight get their blocks."""
+    """Create the missing blocks of the coming weeks, once a day."""
     weeks.top_up(tx, event.consultant_id)
 
 
 @availability.consumer(ConsultantDeactivated)
 def withdraw_the_week(tx: Transaction, event: ConsultantDeactivated) -> None:
-    """Who stopped offers nothing more; what is booked stays."""
+    """Withdraw the free places of a consultant who stopped; bookings stay."""
     consultant_id = event.consultant.id
     began_again = consultants.lock_consultant(tx, consultant_id)
     if not (began_again and consultants.shows_available_now(tx, consultant_id)):
@@ -49,5 +49,5 @@ def withdraw_the_week(tx: Transaction, event: ConsultantDeactivated) -> None:
 
 @availability.consumer(ConsultantOnboarded)
 def bring_the_week_back(tx: Transaction, event: ConsultantOnboarded) -> None:
-    """Who begins again has their old week again."""
+    """Create the blocks of a returning consultant from their old schedule."""
     weeks.top_up(tx, event.consultant.id)

@@ -1,4 +1,4 @@
-"""What people on a waiting list are told."""
+"""Notifications for users on a waiting list."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from handlers.kit.transaction import Transaction
     WaitingListOffered, "waiting_list_offered", importance="mail", says=("starts_at", "expires_at")
 )
 def tell_of_the_offer(tx: Transaction, event: WaitingListOffered) -> Iterator[Notice]:
-    """A place is kept for the first on the list, until `expires_at`."""
+    """A place is reserved for the first user on the list until `expires_at`."""
     yield Notice(
         to=event.user_id,
         link=f"/consultants/{event.block.consultant_id}",
@@ -25,7 +25,7 @@ def tell_of_the_offer(tx: Transaction, event: WaitingListOffered) -> Iterator[No
 def tell_that_the_offer_is_over(
     tx: Transaction, event: WaitingListOfferExpired
 ) -> Iterator[Notice]:
-    """The place was not taken up."""
+    """The user did not take the offered place in time."""
     yield Notice(
         to=event.user_id,
         link=f"/consultants/{event.block.consultant_id}",

@@ -1,4 +1,4 @@
-"""What neighbours need of blocks inside their own transaction."""
+"""Functions on blocks that other domains call inside their own transactions."""
 
 from handlers.consulting.availability.contracts import BlockView
 from handlers.consulting.availability.service import now, places
@@ -28,7 +28,7 @@ def find_block(tx: Transaction, block_id: str) -> BlockView:
 
 
 def lock_blocks(tx: Transaction, *block_ids: str) -> None:
-    """Hold several blocks at once, in one order, so that two who swap do not wait in a circle."""
+    """Lock several blocks in a fixed order, so that concurrent swaps cannot deadlock."""
     for block_id in sorted(block_ids):
         holds.lock_pool(tx, block_id)
 

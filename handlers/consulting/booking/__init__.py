@@ -8,7 +8,7 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """One's own bookings, in either role."""
+    """The user's own room, for bookings in either role."""
     return [Subscription(names.user(actor.id))]
 
 

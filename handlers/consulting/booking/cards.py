@@ -1,4 +1,4 @@
-"""Bookings in conversations: requested there, shown there and kept current there."""
+"""Booking cards: requests in conversations, and cards that show the current booking."""
 
 from handlers.consulting.availability import public as availability
 from handlers.consulting.booking import booking
@@ -16,10 +16,10 @@ CARD = booking.card("booking", BookingView)
 
 
 def request_in_chat(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
-    """Request a booking and show it; the block's consultant must be in the conversation.
+    """Request a booking and show it as a card; the block's consultant must be a member.
 
-    The filter reads its note like any text there. Raises NotFound, Blocked, TextRefused and what
-    `request_booking` raises.
+    The text filter checks the note like any message. Raises NotFound, Blocked, TextRefused, and
+    the refusals of `request_booking`.
     """
     chats.hold_conversation(tx, ask.conversation_id)
     block = availability.find_block(tx, ask.block_id)
@@ -34,5 +34,5 @@ def request_in_chat(tx: Transaction, ask: RequestBookingInChat) -> BookingView:
 
 
 def keep_current(tx: Transaction, changed: BookingView) -> None:
-    """Show a booking as it is now in the conversations that show it."""
+    """Update the cards of a booking in all conversations that show it."""
     chats.refresh_cards(tx, CARD, changed)

@@ -1,4 +1,4 @@
-"""How timers, calls and withdrawn blocks move bookings, and how cards follow them."""
+"""Consumers that change bookings after timers, calls and withdrawn places, and update cards."""
 
 from handlers.consulting.availability.contracts import PlacesWithdrawn
 from handlers.consulting.booking import booking, cards
@@ -20,25 +20,25 @@ from handlers.kit.transaction import Transaction
 
 @booking.consumer(HoldDue)
 def expire_the_request(tx: Transaction, event: HoldDue) -> None:
-    """A request that nobody answered expires."""
+    """Expire a request that the consultant did not answer."""
     expiry.expire_when_due(tx, event.booking_id)
 
 
 @booking.consumer(BlockEndDue)
 def complete_with_the_block(tx: Transaction, event: BlockEndDue) -> None:
-    """When its block is over, a booking whose call was held is completed."""
+    """Complete a booking at the end of its block, if its call took place."""
     answers.complete_if_held(tx, event.booking_id)
 
 
 @booking.consumer(CallStarted)
 def note_the_call(tx: Transaction, event: CallStarted) -> None:
-    """From here on the call counts as held."""
+    """Record that the booking's call took place."""
     answers.note_held(tx, event.call.booking_id)
 
 
 @booking.consumer(CallEnded)
 def complete_after_the_call(tx: Transaction, event: CallEnded) -> None:
-    """A held call that ended completes its booking; one at once that nobody held is cancelled."""
+    """Complete the booking if its call took place; otherwise cancel it if it has no block."""
     if event.call.started_at is not None:
         answers.complete(tx, event.call.booking_id)
     else:
@@ -47,7 +47,7 @@ def complete_after_the_call(tx: Transaction, event: CallEnded) -> None:
 
 @booking.consumer(PlacesWithdrawn)
 def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
-    """Bookings whose place was withdrawn are cancelled."""
+    """Cancel the bookings whose places were withdrawn."""
     for booking_id in event.booking_ids:
         answers.cancel_withdrawn(tx, booking_id, event.block_id)
 
@@ -62,5 +62,5 @@ def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
     formerly=("chat.keep_the_card_current",),
 )
 def keep_the_card_current(tx: Transaction, event: AboutBooking) -> None:
-    """A booking that a conversation shows changed."""
+    """Update the cards of a booking that changed."""
     cards.keep_current(tx, event.booking)

@@ -1,4 +1,4 @@
-"""The demo: consultants offer, students ask, answers come, messages go to and fro."""
+"""The demo of bookings: consultants with hours, students with requests, and their messages."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ STUDENTS = ("Mila", "Jonas", "Aiko", "Tariq")
 
 @dataclass(frozen=True)
 class Offer:
-    """A consultant's side of the story."""
+    """A consultant of the demo: profile, topics, hours and conversation."""
 
     first_name: str
     about_me: str
@@ -41,7 +41,7 @@ class Offer:
 
 
 async def tell(story: Story) -> Cast:
-    """Four consultants, and the days of four students."""
+    """Create four consultants and four students with bookings and conversations."""
     consultants = [await story.join(offer.first_name) for offer in CONSULTANTS]
     students = [await story.join(name) for name in STUDENTS]
     for consultant, offer in zip(consultants, CONSULTANTS, strict=True):
@@ -53,7 +53,7 @@ async def tell(story: Story) -> Cast:
 
 
 async def set_up(consultant: Player, offer: Offer) -> None:
-    """A consultant's profile, topics and week."""
+    """Create a consultant's profile, topics and week."""
     await consultant.does("/profile", "update", time_zone=offer.time_zone)
     await consultant.does("/consultants", "become", **offer.profile())
     for topic in offer.topics:
@@ -64,7 +64,7 @@ async def set_up(consultant: Player, offer: Offer) -> None:
 
 
 async def live(student: Player, consultants: list[Player], number: int) -> None:
-    """One student's days: a conversation, an approved booking, and an open request."""
+    """Create a student's conversation, an approved booking and an open request."""
     place = number % len(CONSULTANTS)
     consultant = consultants[place]
     conversation = await student.does("/chat", "open", user_id=consultant.id)
@@ -77,7 +77,7 @@ async def live(student: Player, consultants: list[Player], number: int) -> None:
 async def talk(
     student: Player, consultant: Player, conversation_id: str, lines: tuple[tuple[bool, str], ...]
 ) -> None:
-    """Messages to and fro; the consultant reads them all but the last."""
+    """Exchange messages; the consultant reads all but the last."""
     seq = 0
     for number, (by_student, text) in enumerate(lines):
         speaker = student if by_student else consultant
@@ -89,7 +89,7 @@ async def talk(
 
 
 async def book(student: Player, consultant: Player, skip: int) -> Any:
-    """A request for one of the consultant's coming blocks and their first topic."""
+    """Request one of the consultant's next blocks, for their first topic."""
     now = datetime.now(UTC)
     listed = await student.does(
         "/availability",

@@ -1,4 +1,4 @@
-"""What the two sides of a booking are told."""
+"""Notifications for the student and the consultant of a booking."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from handlers.kit.transaction import Transaction
 
 @booking.notifies(BookingRequested, "booking_requested", says=("student", "starts_at"))
 def tell_of_the_request(tx: Transaction, event: BookingRequested) -> Iterator[Notice]:
-    """The consultant has a request to answer."""
+    """The consultant has a new request."""
     asked = event.booking
     yield _notice(event, asked.consultant_id, student=Person(asked.student_id))
 
@@ -39,7 +39,7 @@ def tell_of_the_answer(
 
 @booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=("starts_at",))
 def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterator[Notice]:
-    """Whoever did not cancel it themselves is told: both, when the server did."""
+    """Notify each side that did not cancel the booking: both, if the server cancelled it."""
     actor_id = tx.cause.actor_id if tx.cause else None
     for user_id in _both(event):
         if user_id != actor_id:
@@ -48,19 +48,19 @@ def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterat
 
 @booking.notifies(BookingRescheduled, "booking_rescheduled", importance="mail", says=("starts_at",))
 def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Notice]:
-    """Both are told of the new time."""
+    """Notify both sides of the new time."""
     for user_id in _both(event):
         yield _notice(event, user_id)
 
 
 @booking.notifies(BookingExpired, "booking_expired", says=("starts_at",))
 def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
-    """Nobody answered the student."""
+    """The student's request was not answered in time."""
     yield _notice(event, event.booking.student_id)
 
 
 def _notice(event: AboutBooking, to: str, **people: Person) -> Notice:
-    """It leads to the booking and says when it is."""
+    """A notification with a link to the booking and its start."""
     about = event.booking
     return Notice(
         to=to,

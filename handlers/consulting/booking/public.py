@@ -1,4 +1,4 @@
-"""What neighbours need of bookings inside their own transaction."""
+"""Functions on bookings that other domains call inside their own transactions."""
 
 from handlers.consulting.booking.contracts import BookingView
 from handlers.consulting.booking.service.lists import get_booking, view_of
@@ -10,12 +10,12 @@ __all__ = ["find_block_id", "get_booking", "lock_booking", "request_booking"]
 
 
 def find_block_id(tx: Transaction, booking_id: str) -> str | None:
-    """The block that a booking is in; None for a booking of right now."""
+    """The block of a booking; None for an instant booking."""
     row = store.find_booking(tx, booking_id)
     return row.block_id if row else None
 
 
 def lock_booking(tx: Transaction, booking_id: str) -> BookingView | None:
-    """Anybody's booking, held as it is until the commit."""
+    """A booking of any user, locked until the commit; None if it does not exist."""
     row = store.lock_booking(tx, booking_id)
     return view_of(row) if row else None

@@ -1,4 +1,4 @@
-"""The rules of this domain, each of them a setting."""
+"""The rules of this domain; each one is a setting."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from msgspec import Meta
 
 
 class BookingRules(msgspec.Struct, frozen=True):
-    """How long requests hold their places."""
+    """How long a request holds its place while it waits for an answer."""
 
     request_hold_s: Annotated[int, Meta(ge=1, description="how long a request holds a place")] = (
         86_400

@@ -9,7 +9,7 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """One's own calls."""
+    """The user's own room, for their calls."""
     return [Subscription(names.user(actor.id))]
 
 

@@ -1,4 +1,4 @@
-"""How timers and lost instances move calls."""
+"""Consumers that change calls after timers, lost connections and lost instances."""
 
 from datetime import datetime
 
@@ -9,18 +9,18 @@ from handlers.kit.life import InstanceLost
 from handlers.kit.transaction import Transaction
 from storage.consulting import call as store
 
-STAYS_AT_ONCE = 200
+STAYS_BATCH = 200
 
 
 @call.disconnects
 async def note_the_lost_device(ctx: Context, call_id: str, device_id: str, at: datetime) -> None:
-    """A device that was in a call is gone."""
+    """End the stay of a device that disconnected during a call."""
     await ctx.transact(service.lose, call_id, device_id, at)
 
 
 @call.consumer(CallDue)
 def end_the_overdue(tx: Transaction, event: CallDue) -> None:
-    """End a call to which nobody came (back)."""
+    """End a call that waited too long for a participant."""
     row = store.lock_call(tx, event.call_id)
     if row is not None:
         service.end_if_overdue(tx, row)
@@ -28,13 +28,13 @@ def end_the_overdue(tx: Transaction, event: CallDue) -> None:
 
 @call.consumer(InstanceLost, MoreStaysLeft)
 def close_what_it_left(tx: Transaction, event: InstanceLost) -> None:
-    """Stays of a dead instance end at its last sign of life: no more than that is billed."""
-    left = store.list_stays_of_instance(tx, event.instance_id, STAYS_AT_ONCE)
+    """End the stays of a dead instance at its last heartbeat, so that later time is not billed."""
+    left = store.list_stays_of_instance(tx, event.instance_id, STAYS_BATCH)
     for stay in left:
         service.lose(tx, stay.call_id, stay.device_id, max(event.at, stay.joined_at))
-    rest = STAYS_AT_ONCE - len(left)
+    rest = STAYS_BATCH - len(left)
     assumed = store.list_assumed_stays(tx, event.instance_id, event.at, rest)
     for stay in assumed:
         service.resolve(tx, stay, event.at)
-    if len(left) + len(assumed) == STAYS_AT_ONCE:
+    if len(left) + len(assumed) == STAYS_BATCH:
         tx.publish(MoreStaysLeft(instance_id=event.instance_id, at=event.at))

@@ -1,4 +1,4 @@
-"""What the participants of a call are told."""
+"""Notifications for the participants of a call."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,7 +11,7 @@ from handlers.kit.transaction import Transaction
 
 @call.notifies(CallInitiated, "call_initiated", says=("within",))
 def call_the_participants(tx: Transaction, event: CallInitiated) -> Iterator[Notice]:
-    """The call is open: both are called to it."""
+    """Invite both participants to the open call."""
     within = tx.rules.span("call_unheld_s")
     for user_id in _both(event):
         yield Notice(
@@ -24,7 +24,7 @@ def call_the_participants(tx: Transaction, event: CallInitiated) -> Iterator[Not
 
 @call.notifies(CallDurationRecorded, "call_ended", says=("talked",))
 def tell_how_long(tx: Transaction, event: CallDurationRecorded) -> Iterator[Notice]:
-    """Both are told how long they talked."""
+    """Notify both participants of the talked time."""
     for user_id in _both(event):
         yield Notice(
             to=user_id,

@@ -1,4 +1,4 @@
-"""What neighbours need of calls inside their own transaction."""
+"""Functions on calls that other domains call inside their own transactions."""
 
 from handlers.consulting.call import service
 from handlers.consulting.call.service import initiate
@@ -9,12 +9,12 @@ __all__ = ["end_for_booking", "initiate", "is_going_on"]
 
 
 def is_going_on(tx: Transaction, booking_id: str) -> bool:
-    """Whether a call of this booking is not over."""
+    """Whether this booking has a call that has not ended."""
     return store.find_live_of_booking(tx, booking_id) is not None
 
 
 def end_for_booking(tx: Transaction, booking_id: str) -> None:
-    """End the call of a booking that was called off."""
+    """End the call of a cancelled booking."""
     row = store.lock_live_of_booking(tx, booking_id)
     if row is not None:
         service.end(tx, row, tx.now)

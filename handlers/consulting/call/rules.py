@@ -1,4 +1,4 @@
-"""The rules of this domain, each of them a setting."""
+"""The rules of this domain; each one is a setting."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from handlers.consulting.call.contracts import IceServer
 
 
 class CallRules(msgspec.Struct, frozen=True):
-    """How long calls wait for people, and the servers that connect them."""
+    """How long calls wait for users, and the servers that connect them."""
 
     call_unheld_s: Annotated[
         int, Meta(ge=1, description="how long a new call waits for both users")

@@ -1,8 +1,10 @@
 """Decisions about calls.
 
-A call is `initiated` until both are in, `active` until it ends. Who is in is kept as stays, one a
-device; the talked time is worked out from them, so doubled or late news cannot change it. A call
-that lacks somebody has a timer, and ends when nobody came (back) in time.
+Invariants:
+- A call is `initiated` until both participants are connected, then `active` until it ends.
+- Each connected device has a stay. The talked time is computed from the stays, so duplicate or late
+  events cannot change it.
+- While a participant is absent, the call has a timer. It ends when they do not return in time.
 """
 
 from datetime import datetime
@@ -36,11 +38,11 @@ from storage.consulting import call as store
 from storage.consulting.call import CallRow, Stay
 
 SIGNAL_MAX = 16_384
-LIVE_LOOKED_AT = 10
+LIVE_CALLS_MAX = 10
 
 
 def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: str) -> CallView:
-    """Open a call; raises InCall while the consultant has one."""
+    """Open a call; raises InCall while the consultant has another open call."""
     row = CallRow(
         id=tx.new_id(),
         booking_id=booking_id,
@@ -55,26 +57,26 @@ def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: s
     )
     if not store.insert_call(tx, row):
         raise InCall
-    _look_later(tx, row.id, tx.now + tx.rules.span("call_unheld_s"))
-    _say(tx, CallInitiated, row)
+    _set_timer(tx, row.id, tx.now + tx.rules.span("call_unheld_s"))
+    _publish(tx, CallInitiated, row)
     return view_of(tx, row)
 
 
 def join(tx: Transaction, ask: JoinCall, device_id: str) -> CallView:
-    """Be in with one device; the call starts (or resumes) when both are."""
+    """Join with one device; the call starts or resumes once both participants are connected."""
     row = get_as_party(tx, ask.call_id)
     end_if_overdue(tx, row)
     if row.status == "ended":
         raise CallOver().kept()
     stay = Stay(tx.new_id(), row.id, device_id, tx.actor.id, tx.instance_id, tx.now, None, None)
     store.insert_stay(tx, stay)
-    if _both_there(tx, row):
+    if _both_connected(tx, row):
         _start_or_resume(tx, row)
     return view_of(tx, row)
 
 
 def leave(tx: Transaction, ask: LeaveCall) -> CallView:
-    """Leave with all one's devices; when nobody is left, that is the end."""
+    """Leave with all devices of the actor; the call ends if the other participant is absent too."""
     row = get_as_party(tx, ask.call_id)
     if row.status == "ended":
         return view_of(tx, row)
@@ -90,7 +92,7 @@ def leave(tx: Transaction, ask: LeaveCall) -> CallView:
 
 
 def lose(tx: Transaction, call_id: str, device_id: str, at: datetime) -> None:
-    """A device is gone since `at`."""
+    """End the stay of a device that disconnected at `at`."""
     row = store.lock_call(tx, call_id)
     ended = row is not None and store.end_stay(tx, device_id, at, tx.instance_id)
     if row is not None and ended and row.status != "ended":
@@ -104,18 +106,21 @@ def end_as_party(tx: Transaction, ask: EndCall) -> CallView:
 
 
 def end_if_overdue(tx: Transaction, row: CallRow) -> None:
-    """End a call that lacks somebody for too long."""
+    """End a call that waited too long for a participant; otherwise set its timer again."""
     due = due_of(tx, row)
     if due is None:
         return
     if due <= tx.now:
         end(tx, row, tx.now)
     else:
-        _look_later(tx, row.id, due)
+        _set_timer(tx, row.id, due)
 
 
 def due_of(tx: Transaction, row: CallRow) -> datetime | None:
-    """When a call that lacks somebody is over; None while it lacks nobody, or is over."""
+    """When a call without one of its participants ends.
+
+    None if both are connected, or if the call has ended.
+    """
     if row.status == "initiated":
         return row.initiated_at + tx.rules.span("call_unheld_s")
     if row.status == "active" and row.interrupted_at is not None:
@@ -124,7 +129,7 @@ def due_of(tx: Transaction, row: CallRow) -> datetime | None:
 
 
 def end(tx: Transaction, row: CallRow, at: datetime) -> None:
-    """End it, once; every stay ends with it and the talked time is recorded."""
+    """End a call and all its stays, and record the talked time; idempotent."""
     if row.status == "ended":
         return
     for stay in store.list_stays(tx, row.id):
@@ -133,13 +138,13 @@ def end(tx: Transaction, row: CallRow, at: datetime) -> None:
     row.talked_s = talked_so_far(tx, row, at)
     store.update_call(tx, row)
     tx.cancel_timer(f"call:{row.id}")
-    _say(tx, CallEnded, row)
+    _publish(tx, CallEnded, row)
     if row.started_at is not None:
-        _say(tx, CallDurationRecorded, row)
+        _publish(tx, CallDurationRecorded, row)
 
 
 def resolve(tx: Transaction, stay: Stay, at: datetime) -> None:
-    """A stay that was taken to last longer ended with its instance, at `at`."""
+    """Correct a stay whose end was assumed: its instance died at `at`, so it ended then."""
     row = store.lock_call(tx, stay.call_id)
     store.shorten_stay(tx, stay.id, max(at, stay.joined_at))
     if row is None or row.ended_at is None:
@@ -148,11 +153,11 @@ def resolve(tx: Transaction, stay: Stay, at: datetime) -> None:
     if talked_s != row.talked_s:
         row.talked_s = talked_s
         store.update_call(tx, row)
-        _say(tx, CallDurationRecorded, row)
+        _publish(tx, CallDurationRecorded, row)
 
 
 def signal(tx: Transaction, ask: Signal) -> SignalEphemeral | None:
-    """The event for the other participant, None while they are away; raises NotFound."""
+    """The event for the other participant; None while they are absent. Raises NotFound."""
     row = store.find_call(tx, ask.call_id)
     parties = (row.student_id, row.consultant_id) if row else ()
     if row is None or tx.actor.id not in parties or row.status == "ended":
@@ -167,26 +172,26 @@ def signal(tx: Transaction, ask: Signal) -> SignalEphemeral | None:
 
 
 def get_current(tx: Transaction) -> CurrentCallView:
-    """The actor's newest call that goes on, its talked time counted up to now.
+    """The actor's newest open call, with the talked time up to now.
 
-    One whose time is over goes on no more, even if no timer ran.
+    An overdue call counts as ended, even if its timer has not fired yet.
     """
-    rows = store.list_live_of_person(tx, tx.actor.id, LIVE_LOOKED_AT)
+    rows = store.list_live_of_person(tx, tx.actor.id, LIVE_CALLS_MAX)
     row = next((row for row in rows if (due_of(tx, row) or tx.now) >= tx.now), None)
     return CurrentCallView(
-        call=_view_of_now(tx, row) if row else None,
+        call=_view_with_current_time(tx, row) if row else None,
         interrupted=row is not None and row.interrupted_at is not None,
         seq=tx.head("/call", names.user(tx.actor.id)),
     )
 
 
 def list_over(tx: Transaction, call_ids: list[str]) -> list[str]:
-    """Those of `call_ids` that are ended."""
+    """The ids in `call_ids` whose calls have ended."""
     return store.list_over(tx, call_ids)
 
 
 def talked_so_far(tx: Transaction, row: CallRow, at: datetime) -> int:
-    """Seconds talked until `at`, from the stays."""
+    """The seconds talked until `at`, computed from the stays."""
     spans: dict[str, list[tuple[datetime, datetime]]] = {row.student_id: [], row.consultant_id: []}
     for stay in store.list_stays(tx, row.id):
         spans[stay.user_id].append((stay.joined_at, stay.left_at or at))
@@ -215,11 +220,11 @@ def view_of(tx: Transaction, row: CallRow) -> CallView:
     )
 
 
-def _view_of_now(tx: Transaction, row: CallRow) -> CallView:
+def _view_with_current_time(tx: Transaction, row: CallRow) -> CallView:
     return msgspec.structs.replace(view_of(tx, row), talked_s=talked_so_far(tx, row, tx.now))
 
 
-def _both_there(tx: Transaction, row: CallRow) -> bool:
+def _both_connected(tx: Transaction, row: CallRow) -> bool:
     return store.is_there(tx, row.id, row.student_id) and store.is_there(
         tx, row.id, row.consultant_id
     )
@@ -235,23 +240,23 @@ def _start_or_resume(tx: Transaction, row: CallRow) -> None:
         row.talked_s = talked_so_far(tx, row, tx.now)
         store.update_call(tx, row)
         tx.cancel_timer(f"call:{row.id}")
-        _say(tx, event, row)
+        _publish(tx, event, row)
 
 
 def _note_absence(tx: Transaction, row: CallRow, at: datetime) -> None:
-    """One of the two is not there: say so once, and look again when it is too long."""
-    if row.status != "active" or row.interrupted_at is not None or _both_there(tx, row):
+    """Publish once that a participant is absent, and set a timer for the end of the call."""
+    if row.status != "active" or row.interrupted_at is not None or _both_connected(tx, row):
         return
     row.interrupted_at = at
     row.talked_s = talked_so_far(tx, row, at)
     store.update_call(tx, row)
-    _say(tx, CallInterrupted, row)
-    _look_later(tx, row.id, at + tx.rules.span("call_lost_s"))
+    _publish(tx, CallInterrupted, row)
+    _set_timer(tx, row.id, at + tx.rules.span("call_lost_s"))
 
 
-def _look_later(tx: Transaction, call_id: str, due: datetime) -> None:
+def _set_timer(tx: Transaction, call_id: str, due: datetime) -> None:
     tx.publish_later(CallDue(call_id=call_id), due, f"call:{call_id}")
 
 
-def _say(tx: Transaction, event: type[AboutCall], row: CallRow) -> None:
+def _publish(tx: Transaction, event: type[AboutCall], row: CallRow) -> None:
     tx.publish(event(call=view_of(tx, row)))

@@ -1,4 +1,7 @@
-"""Talked time: the seconds in which both were connected, in whatever order that was heard."""
+"""Talked time: the seconds in which both participants were connected.
+
+The order of events does not affect the result.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,7 +10,7 @@ Span = tuple[datetime, datetime]
 
 
 def talked_seconds(student: Iterable[Span], consultant: Iterable[Span]) -> int:
-    """Whole seconds of |student ∩ consultant|; each side is the union of its devices' spans."""
+    """The whole seconds that both sides share; a side is the union of its devices' spans."""
     total = 0.0
     theirs = union(consultant)
     for start, end in union(student):
@@ -18,7 +21,7 @@ def talked_seconds(student: Iterable[Span], consultant: Iterable[Span]) -> int:
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
-    """The same time without overlaps, in order; spans that end before they start are nothing."""
+    """The spans merged without overlaps, in order; spans that end before they start are ignored."""
     joined: list[Span] = []
     for start, end in sorted(span for span in spans if span[1] > span[0]):
         if joined and start <= joined[-1][1]:

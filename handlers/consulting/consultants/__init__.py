@@ -11,28 +11,28 @@ from storage.events.log import find_last
 
 NAMESPACE = "/consultants"
 CONSULTANT = "consultant"
-"""The role of whoever became a consultant."""
+"""The role of users who became consultants."""
 REPLACING = (
     "consulting.CONSULTANT_ONBOARDED",
     "consulting.CONSULTANT_PROFILE_UPDATED",
     "consulting.TOPIC_UPDATED",
 )
-"""Events that say in their own text what is so now."""
+"""Events whose data is the current state, which replaces the data of earlier events."""
 REMOVING = ("consulting.TOPIC_REMOVED", "consulting.CONSULTANT_DEACTIVATED")
-"""Events that name what nobody is to see any more."""
+"""Events whose data nobody may see any more."""
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """One's own public room, so that all devices of a consultant agree."""
+    """The consultant's own public room, so that all their devices show the same state."""
     return [Subscription(names.consultant(actor.id))]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
-    """Anybody may watch a consultant who exists, but is replayed nothing that was taken out since.
+    """Allow anybody to watch an existing consultant, without a replay of replaced or removed texts.
 
-    A stored event may carry a text that a later one replaced or removed. So a replay begins with
-    the latest that did so; a client that is further behind is told `recovered: false` and fetches
-    what is so now.
+    A stored event can contain a text that a later event replaced or removed. A replay therefore
+    starts at the latest such event. A client that is further behind gets `recovered: false` and
+    fetches the current state.
     """
     kind, _, consultant_id = room.partition(":")
     if kind != "consultant" or store.find_consultant(tx, consultant_id) is None:

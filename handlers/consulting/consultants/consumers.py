@@ -1,4 +1,4 @@
-"""What follows from changes of the person behind a consultant."""
+"""Consumers that change consultants after changes of the user and their account."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ from storage.consulting import consultants as store
 
 @consultants.consumer(UserUpdated)
 def carry_the_name(tx: Transaction, event: UserUpdated) -> None:
-    """Keep a consultant's name as the person's is."""
+    """Copy a changed name of the user to the consultant."""
     row = store.lock_consultant(tx, event.user.id)
     name = {"first_name": event.user.first_name, "last_name": event.user.last_name}
     if row is not None and (row.first_name, row.last_name) != tuple(name.values()):
@@ -23,6 +23,6 @@ def carry_the_name(tx: Transaction, event: UserUpdated) -> None:
     ConsultantOnboarded, formerly=("personal_data.keep_who_is_about_to_go_paused",)
 )
 def keep_paused_for_deletion(tx: Transaction, event: ConsultantOnboarded) -> None:
-    """Who begins to consult while their account is to be deleted does so once they restored it."""
+    """Pause a new consultant whose account is about to be deleted, until they restore it."""
     if accounts.hold_planned_deletion(tx, event.consultant.id):
         service.pause_for_deletion(tx, event.consultant.id)

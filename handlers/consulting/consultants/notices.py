@@ -1,4 +1,4 @@
-"""What consultants are told."""
+"""Notifications for consultants."""
 
 from collections.abc import Iterator
 
@@ -10,5 +10,5 @@ from handlers.kit.transaction import Transaction
 
 @consultants.notifies(ConsultantOnboarded, "consultant_onboarded")
 def confirm_the_onboarding(tx: Transaction, event: ConsultantOnboarded) -> Iterator[Notice]:
-    """A new consultant is told what comes next."""
+    """Welcome a new consultant, with a link to the next step."""
     yield Notice(to=event.consultant.id, link="/week")

@@ -1,4 +1,4 @@
-"""Nobody finds or books a consultant whose account is to be deleted."""
+"""Hides consultants whose account is about to be deleted, so that nobody finds or books them."""
 
 from handlers.consulting.consultants import consultants, service
 from handlers.kit.transaction import Transaction
@@ -6,17 +6,17 @@ from handlers.kit.transaction import Transaction
 
 @consultants.personal_data.on_planned
 def pause_consulting(tx: Transaction, user_id: str) -> None:
-    """Pause, and remember how they consulted."""
+    """Pause the consultant and save their status."""
     service.pause_for_deletion(tx, user_id)
 
 
 @consultants.personal_data.on_restored
 def go_on_consulting(tx: Transaction, user_id: str) -> None:
-    """Let them consult as before."""
+    """Restore the consultant's status."""
     service.resume_after_deletion(tx, user_id)
 
 
 @consultants.personal_data.on_closing
 def stop_consulting(tx: Transaction, user_id: str) -> None:
-    """Take them out of lists and searches at once; the rows follow."""
+    """Remove the consultant from lists and searches at once; later steps delete the rows."""
     service.pause(tx, user_id)

@@ -1,4 +1,4 @@
-"""What neighbours need of consultants inside their own transaction."""
+"""Functions on consultants that other domains call inside their own transactions."""
 
 import msgspec
 
@@ -25,7 +25,7 @@ def is_active(tx: Transaction, consultant_id: str) -> bool:
 
 
 def lock_offered_topic(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView | None:
-    """The topic, if this consultant offers it, and does not stop to before the commit."""
+    """The topic, locked until the commit; None if this consultant does not offer it."""
     consultant = store.share_consultant(tx, consultant_id)
     topic = store.find_topic(tx, topic_id)
     if consultant is None or consultant.status != "active":
@@ -36,29 +36,29 @@ def lock_offered_topic(tx: Transaction, topic_id: str, consultant_id: str) -> To
 
 
 def get_time_zone(tx: Transaction, consultant_id: str) -> str:
-    """Raises NotFound for somebody who is no consultant."""
+    """The consultant's time zone; raises NotFound for a user who is not a consultant."""
     return service.get_row(tx, consultant_id).time_zone
 
 
 def lock_consultant(tx: Transaction, consultant_id: str) -> bool:
-    """Hold a consultant against parallel changes until the commit; whether they can be booked."""
+    """Lock a consultant until the commit; returns whether they can be booked."""
     row = store.lock_consultant(tx, consultant_id)
     return row is not None and row.status == "active"
 
 
 def shows_available_now(tx: Transaction, consultant_id: str) -> bool:
-    """What the profile says about it; who stopped and began again has to say it anew."""
+    """Whether the profile shows the consultant as available now; stopping resets it."""
     row = store.find_consultant(tx, consultant_id)
     return row is not None and row.available_now
 
 
 def show_available_now(tx: Transaction, consultant_id: str, available: bool) -> None:
-    """Show on the profile whether they take calls right now."""
+    """Show on the profile whether the consultant takes calls now."""
     row = store.lock_consultant(tx, consultant_id)
     if row is not None and row.available_now != available:
         service.save(tx, msgspec.structs.replace(row, available_now=available))
 
 
 def exists(tx: Transaction, consultant_id: str) -> bool:
-    """Whether this person is or was a consultant."""
+    """Whether this user is or was a consultant."""
     return store.find_consultant(tx, consultant_id) is not None

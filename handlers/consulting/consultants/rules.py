@@ -1,4 +1,4 @@
-"""The rules of this domain, each of them a setting."""
+"""The rules of this domain; each one is a setting."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from msgspec import Meta
 
 
 class ConsultantRules(msgspec.Struct, frozen=True):
-    """How consultants begin."""
+    """The status with which new consultants start."""
 
     consultants_start_active: Annotated[
         bool, Meta(description="whether new consultants are active at once, not pending")

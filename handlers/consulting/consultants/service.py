@@ -42,7 +42,7 @@ TOPICS_MAX = 50
 
 
 def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
-    """Make the actor a consultant; who stopped may begin again, with what they say now."""
+    """Make the actor a consultant; one who stopped starts again with the new fields."""
     fields = dict(given(ask))
     check_fields(fields)
     user = profiles.add_role(tx, tx.actor.id, CONSULTANT)
@@ -74,7 +74,7 @@ def update(tx: Transaction, ask: UpdateConsultant) -> ConsultantView:
 
 
 def save(tx: Transaction, row: ConsultantRow) -> ConsultantView:
-    """Keep a changed consultant and tell who watches."""
+    """Save a changed consultant and publish the change to the users who watch them."""
     store.keep_consultant(tx, row)
     view = view_of(tx, row)
     tx.publish(ConsultantProfileUpdated(consultant=view))
@@ -88,7 +88,10 @@ def stop(tx: Transaction) -> ConsultantView:
 
 
 def pause(tx: Transaction, consultant_id: str) -> str | None:
-    """Let nobody find or book somebody; the status that they had, None for no consultant."""
+    """Hide a consultant, so that nobody can find or book them.
+
+    Returns their previous status; None if there is no such consultant or they had stopped already.
+    """
     row = store.lock_consultant(tx, consultant_id)
     if row is None or row.status == "stopped":
         return None
@@ -99,7 +102,7 @@ def pause(tx: Transaction, consultant_id: str) -> str | None:
 
 
 def resume(tx: Transaction, consultant_id: str, status: str) -> None:
-    """Let who was paused go on as before, unless they did so by themselves."""
+    """Restore the status of a paused consultant, unless they started again by themselves."""
     row = store.lock_consultant(tx, consultant_id)
     if row is not None and row.status == "stopped":
         row.status = status
@@ -108,14 +111,14 @@ def resume(tx: Transaction, consultant_id: str, status: str) -> None:
 
 
 def pause_for_deletion(tx: Transaction, consultant_id: str) -> None:
-    """Pause somebody whose account is to be deleted, and keep the status that they had."""
+    """Pause a consultant whose account is about to be deleted, and save their status."""
     status = pause(tx, consultant_id)
     if status is not None:
         store.keep_paused(tx, consultant_id, status)
 
 
 def resume_after_deletion(tx: Transaction, consultant_id: str) -> None:
-    """Let them go on as before, for the account stays."""
+    """Restore the saved status when the account is not deleted after all."""
     status = store.take_paused(tx, consultant_id)
     if status is not None:
         resume(tx, consultant_id, status)
@@ -204,7 +207,7 @@ def get_own_topic(tx: Transaction, topic_id: str) -> TopicRow:
 
 
 def check_fields(fields: Any) -> None:
-    """Codes that a pattern cannot check; raises Invalid."""
+    """Check language, country and time zone against their lists; raises Invalid."""
     for number, language in enumerate(fields.get("languages", ())):
         check_language(f"$.languages[{number}]", language)
     if "country" in fields:
@@ -214,7 +217,7 @@ def check_fields(fields: Any) -> None:
 
 
 def _topic_fields(fields: Any) -> dict[str, Any]:
-    """Contract fields as columns."""
+    """The fields of a request as columns."""
     columns = dict(fields)
     rate: Money | None = columns.pop("hourly_rate", None)
     if rate is not None:
@@ -230,12 +233,12 @@ def view_of(tx: Transaction, row: ConsultantRow) -> ConsultantView:
 def _view(row: ConsultantRow, topics: list[TopicView]) -> ConsultantView:
     fields = msgspec.structs.asdict(row)
     del fields["onboarded_at"]
-    picture_url = address_of(fields.pop("picture_id"))
+    picture_url = picture_path(fields.pop("picture_id"))
     return ConsultantView(**fields, profile_picture_url=picture_url, topics=topics)
 
 
-def address_of(upload_id: str | None) -> str | None:
-    """The path at which this server shows a picture to everybody."""
+def picture_path(upload_id: str | None) -> str | None:
+    """The public path of a picture on this server."""
     return None if upload_id is None else f"/pictures/{upload_id}"
 
 
@@ -247,6 +250,6 @@ def topic_view(row: TopicRow) -> TopicView:
         description=row.description,
         hourly_rate=Money(row.rate_amount, row.rate_currency),
         minimal_duration_minutes=row.minimal_duration_minutes,
-        icon_url=address_of(row.icon_id),
+        icon_url=picture_path(row.icon_id),
         active=row.active,
     )

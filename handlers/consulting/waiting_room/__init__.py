@@ -8,7 +8,7 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """A student's own place, a consultant's own queue."""
+    """The user's own room: a student's place, a consultant's queue."""
     return [Subscription(names.user(actor.id))]
 
 

@@ -1,4 +1,4 @@
-"""How connections, timers, bookings and calls move the queue."""
+"""Consumers that change the queue after connections, timers, bookings and calls."""
 
 from datetime import datetime
 
@@ -16,53 +16,53 @@ from handlers.kit.life import InstanceLost
 from handlers.kit.transaction import Transaction
 from storage.consulting import waiting_room as store
 
-STAYS_AT_ONCE = 200
+STAYS_BATCH = 200
 
 
 @waiting_room.arrives
 async def take_the_place_again(ctx: Context) -> None:
-    """Who reconnects has their place again, without asking."""
+    """Give reconnecting students their places back automatically."""
     booking_ids = await ctx.read(service.list_my_places)
     lease_id_of = {booking_id: ctx.hold_lease(booking_id) for booking_id in booking_ids}
     if lease_id_of:
-        await ctx.transact(service.come_back_to_all, lease_id_of)
+        await ctx.transact(service.reconnect_all, lease_id_of)
 
 
 @waiting_room.disconnects
 async def note_the_lost_device(ctx: Context, booking_id: str, lease_id: str, at: datetime) -> None:
-    """A waiting student's device is gone."""
-    await ctx.transact(service.lose, booking_id, lease_id, at)
+    """Record that a waiting student's device disconnected."""
+    await ctx.transact(service.disconnect, booking_id, lease_id, at)
 
 
 @waiting_room.consumer(InstanceLost, MorePlacesLeft)
 def keep_places_for_a_while(tx: Transaction, event: InstanceLost) -> None:
-    """Students of a dead instance have the same time to come back."""
-    left = store.list_stays_of_instance(tx, event.instance_id, STAYS_AT_ONCE)
+    """Keep the places of a dead instance's students for the usual time."""
+    left = store.list_stays_of_instance(tx, event.instance_id, STAYS_BATCH)
     for stay in left:
-        service.lose(tx, stay.booking_id, stay.id, event.at)
-    if len(left) == STAYS_AT_ONCE:
+        service.disconnect(tx, stay.booking_id, stay.id, event.at)
+    if len(left) == STAYS_BATCH:
         tx.publish(MorePlacesLeft(instance_id=event.instance_id, at=event.at))
 
 
 @waiting_room.consumer(PlaceDue)
 def give_the_place_up(tx: Transaction, event: PlaceDue) -> None:
-    """A lost student did not come back."""
+    """Remove a disconnected student who did not return in time."""
     service.remove_if_lost(tx, event.booking_id)
 
 
 @waiting_room.consumer(RoomCloseDue)
 def close_the_room(tx: Transaction, event: RoomCloseDue) -> None:
-    """The block is over."""
+    """Remove all remaining students at the end of the block."""
     service.close(tx, event.block_id)
 
 
 @waiting_room.consumer(BookingCancelled, BookingRescheduled, BookingCompleted)
 def free_the_place(tx: Transaction, event: AboutBooking) -> None:
-    """A booking that is over, or elsewhere, waits no more."""
-    service.remove_if_not_there(tx, event.booking.id)
+    """Remove the place of a booking that ended or moved to another block."""
+    service.remove_if_invalid(tx, event.booking.id)
 
 
 @waiting_room.consumer(CallStarted, CallEnded)
 def tell_the_new_wait(tx: Transaction, event: AboutCall) -> None:
-    """A call that starts or ends changes how long the others wait."""
+    """Publish the new waiting times after a call starts or ends."""
     service.note_call(tx, event.call)

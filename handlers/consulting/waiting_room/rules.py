@@ -1,4 +1,4 @@
-"""The rules of this domain, each of them a setting."""
+"""The rules of this domain; each one is a setting."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from msgspec import Meta
 
 
 class WaitingRoomRules(msgspec.Struct, frozen=True):
-    """When waiting rooms open, and how long places are kept."""
+    """When waiting rooms open, how long places are kept, and the assumed length of calls."""
 
     waiting_room_opens_s: Annotated[
         int, Meta(ge=0, description="how long before the block its waiting room opens")

@@ -1,7 +1,9 @@
-"""Decisions about waiting: order of arrival, positions, and how long it may take.
+"""Decisions about waiting rooms: order of arrival, positions and expected waiting times.
 
-A change of a block's queue runs under the lock of its room, so positions are never worked out from
-a queue that is just changing. Who decides by a booking holds it before any room.
+Invariants:
+- Every change of a block's queue holds the lock of its room, so that nobody computes positions from
+  a queue that is changing.
+- A transaction that also needs a booking locks the booking before any room.
 """
 
 from datetime import datetime
@@ -35,7 +37,7 @@ from storage.consulting.waiting_room import PlaceRow, RoomRow, Stay
 
 
 def enter(tx: Transaction, ask: EnterRoom, lease_id: str) -> PlaceView:
-    """Take a place at the end, or come back to one's own; raises TooEarly or WrongState."""
+    """Take a place at the end, or return to an existing one; raises TooEarly or WrongState."""
     booking = bookings.lock_booking(tx, ask.booking_id)
     if booking is None or booking.student_id != tx.actor.id:
         raise NotFound
@@ -44,29 +46,29 @@ def enter(tx: Transaction, ask: EnterRoom, lease_id: str) -> PlaceView:
     if store.find_place(tx, booking.id) is None:
         place = PlaceRow(booking.id, room.block_id, tx.actor.id, tx.now, None)
         store.insert_place(tx, place)
-        view = _view_in(tx, room, booking.id)
+        view = _view_of(tx, room, booking.id)
         tx.publish(WaitingRoomEntered(place=view, consultant_id=room.consultant_id))
-    come_back(tx, booking.id, lease_id)
-    return _view_in(tx, room, booking.id)
+    reconnect(tx, booking.id, lease_id)
+    return _view_of(tx, room, booking.id)
 
 
-def come_back(tx: Transaction, booking_id: str, lease_id: str) -> None:
-    """A device of the student is here (again)."""
+def reconnect(tx: Transaction, booking_id: str, lease_id: str) -> None:
+    """Record that a device of the student is connected, and keep the place."""
     store.insert_stay(tx, Stay(lease_id, booking_id, tx.instance_id))
     store.set_lost(tx, booking_id, None)
     tx.cancel_timer(f"place:{booking_id}")
 
 
-def come_back_to_all(tx: Transaction, lease_id_of: dict[str, str]) -> None:
-    """The student is back: these places are theirs again."""
+def reconnect_all(tx: Transaction, lease_id_of: dict[str, str]) -> None:
+    """Reconnect the student to all these places."""
     for booking_id, lease_id in lease_id_of.items():
         remove_if_lost(tx, booking_id)
         if _lock_place(tx, booking_id) is not None:
-            come_back(tx, booking_id, lease_id)
+            reconnect(tx, booking_id, lease_id)
 
 
 def list_my_places(tx: Transaction) -> list[str]:
-    """The bookings for which the actor has a place."""
+    """The ids of the bookings for which the actor has a place."""
     return [place.booking_id for place in store.list_places_of(tx, tx.actor.id)]
 
 
@@ -78,18 +80,21 @@ def leave(tx: Transaction, ask: LeaveRoom) -> Empty:
     return Empty()
 
 
-def lose(tx: Transaction, booking_id: str, lease_id: str, at: datetime) -> None:
-    """A device is gone since `at`; the last one leaves the place waiting for a while."""
+def disconnect(tx: Transaction, booking_id: str, lease_id: str, at: datetime) -> None:
+    """Record that a device disconnected at `at`.
+
+    After the last device, the place is kept for `place_kept_s`.
+    """
     place = _lock_place(tx, booking_id)
     if not store.end_stay(tx, lease_id) or store.count_stays(tx, booking_id):
         return
     if place is not None:
         store.set_lost(tx, booking_id, at)
-        _look_later(tx, booking_id, at + tx.rules.span("place_kept_s"))
+        _set_place_timer(tx, booking_id, at + tx.rules.span("place_kept_s"))
 
 
 def remove_if_lost(tx: Transaction, booking_id: str) -> None:
-    """Nobody came back in time."""
+    """Remove a place whose student did not return in time; if it is early, set the timer again."""
     place = _lock_place(tx, booking_id)
     if place is None or place.lost_at is None:
         return
@@ -97,11 +102,11 @@ def remove_if_lost(tx: Transaction, booking_id: str) -> None:
     if due <= tx.now:
         remove(tx, booking_id)
     else:
-        _look_later(tx, booking_id, due)
+        _set_place_timer(tx, booking_id, due)
 
 
-def remove_if_not_there(tx: Transaction, booking_id: str) -> None:
-    """Take a place away unless its booking stands, and in the place's own block."""
+def remove_if_invalid(tx: Transaction, booking_id: str) -> None:
+    """Remove a place unless its booking is approved and still in the place's block."""
     booking = bookings.lock_booking(tx, booking_id)
     block_id = booking.block_id if booking and booking.status == "approved" else None
     place = store.find_place(tx, booking_id)
@@ -110,13 +115,13 @@ def remove_if_not_there(tx: Transaction, booking_id: str) -> None:
 
 
 def remove(tx: Transaction, booking_id: str) -> None:
-    """Take a place away, if there is one; those behind move up."""
+    """Remove a place, if there is one; the students behind it move up."""
     place = store.find_place(tx, booking_id)
     room = store.lock_room(tx, place.block_id) if place else None
     if room is not None:
         before = views_of(tx, room)
-        if _take_away(tx, room, before, booking_id):
-            tell_moves(tx, room, before)
+        if _remove_from_queue(tx, room, before, booking_id):
+            publish_moves(tx, room, before)
 
 
 def get_queue(tx: Transaction, ask: GetQueue) -> QueueView:
@@ -131,7 +136,7 @@ def get_queue(tx: Transaction, ask: GetQueue) -> QueueView:
 
 
 def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
-    """Initiate the student's call; raises WrongState when they do not wait, InCall."""
+    """Initiate the student's call; raises InCall, or WrongState if they are not waiting."""
     booking = bookings.lock_booking(tx, ask.booking_id)
     if booking is None or booking.consultant_id != tx.actor.id or booking.block_id is None:
         raise NotFound
@@ -140,19 +145,19 @@ def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
         raise WrongState
     remove_if_lost(tx, booking.id)
     before = views_of(tx, room)
-    if not _take_away(tx, room, before, booking.id):
+    if not _remove_from_queue(tx, room, before, booking.id):
         raise WrongState().kept()
     call = calls.initiate(tx, booking.id, booking.student_id, booking.consultant_id)
     room.call_id, room.call_started_at = call.id, None
     store.update_room(tx, room)
-    tell_moves(tx, room, before)
+    publish_moves(tx, room, before)
     return call
 
 
 def note_call(tx: Transaction, call: CallView) -> None:
-    """A call of the room started or ended: waits change.
+    """Update the room after one of its calls started or ended, and publish the new waiting times.
 
-    The consultant may have admitted the next student before the news of an end gets here.
+    The consultant may have admitted the next student before the event of an ended call arrives.
     """
     block_id = bookings.find_block_id(tx, call.booking_id)
     room = store.lock_room(tx, block_id) if block_id else None
@@ -166,24 +171,24 @@ def note_call(tx: Transaction, call: CallView) -> None:
         over = call.status == "ended"
         room.call_id, room.call_started_at = (None, None) if over else (call.id, call.started_at)
     store.update_room(tx, room)
-    tell_moves(tx, room, before)
+    publish_moves(tx, room, before)
 
 
 def close(tx: Transaction, block_id: str) -> None:
-    """The block is over: nobody waits any more."""
+    """Remove all places at the end of the block; if it is early, set the timer again."""
     room = store.lock_room(tx, block_id)
     if room is None:
         return
     if room.closes_at > tx.now:
-        _close_later(tx, room)
+        _set_close_timer(tx, room)
         return
     before = views_of(tx, room)
     for place in before:
-        _take_away(tx, room, before, place.booking_id)
+        _remove_from_queue(tx, room, before, place.booking_id)
 
 
-def tell_moves(tx: Transaction, room: RoomRow, before: list[PlaceView]) -> None:
-    """Tell each waiting student whose position or wait changed."""
+def publish_moves(tx: Transaction, room: RoomRow, before: list[PlaceView]) -> None:
+    """Publish the new position and waiting time of each student for whom they changed."""
     was = {view.booking_id: (view.position, view.eta_s) for view in before}
     for view in views_of(tx, room):
         if was.get(view.booking_id) != (view.position, view.eta_s):
@@ -191,7 +196,7 @@ def tell_moves(tx: Transaction, room: RoomRow, before: list[PlaceView]) -> None:
 
 
 def views_of(tx: Transaction, room: RoomRow) -> list[PlaceView]:
-    """The queue as it is now: here positions and waits are worked out."""
+    """The current queue, with computed positions and waiting times."""
     return [
         PlaceView(
             booking_id=place.booking_id,
@@ -207,9 +212,9 @@ def views_of(tx: Transaction, room: RoomRow) -> list[PlaceView]:
 
 
 def wait_s(tx: Transaction, room: RoomRow, ahead: int) -> int:
-    """Seconds until it is somebody's turn: the rest of the call that goes on, and those ahead.
+    """The expected seconds of waiting with `ahead` students ahead, including the current call.
 
-    A call is taken to last as long as this block's finished ones did on average.
+    A call is assumed to last as long as the average finished call of this block.
     """
     usual = tx.rules.of(WaitingRoomRules).usual_call_s
     if room.finished_calls:
@@ -230,27 +235,27 @@ def _open(tx: Transaction, booking: BookingView) -> RoomRow:
         raise TooEarly(details={"opens_at": opens_at})
     if calls.is_going_on(tx, booking.id):
         raise WrongState("The call has already begun.")
-    _leave_another_block(tx, booking.id, booking.block_id)
+    _leave_previous_block(tx, booking.id, booking.block_id)
     fresh = RoomRow(booking.block_id, booking.consultant_id, booking.ends_at, 0, 0, None, None)
     room = store.open_room(tx, fresh)
-    _close_later(tx, room)
+    _set_close_timer(tx, room)
     return room
 
 
-def _leave_another_block(tx: Transaction, booking_id: str, block_id: str) -> None:
-    """A booking that was moved may still have its place where it was before."""
+def _leave_previous_block(tx: Transaction, booking_id: str, block_id: str) -> None:
+    """Remove the place that a moved booking still has in its previous block."""
     place = store.find_place(tx, booking_id)
     if place is not None and place.block_id != block_id:
         store.lock_rooms(tx, place.block_id, block_id)
         remove(tx, booking_id)
 
 
-def _close_later(tx: Transaction, room: RoomRow) -> None:
+def _set_close_timer(tx: Transaction, room: RoomRow) -> None:
     close_due = RoomCloseDue(block_id=room.block_id)
     tx.publish_later(close_due, room.closes_at, f"room:{room.block_id}")
 
 
-def _look_later(tx: Transaction, booking_id: str, due: datetime) -> None:
+def _set_place_timer(tx: Transaction, booking_id: str, due: datetime) -> None:
     tx.publish_later(PlaceDue(booking_id=booking_id), due, f"place:{booking_id}")
 
 
@@ -263,8 +268,10 @@ def _lock_place(tx: Transaction, booking_id: str) -> PlaceRow | None:
     return place
 
 
-def _take_away(tx: Transaction, room: RoomRow, before: list[PlaceView], booking_id: str) -> bool:
-    """Whether there was such a place in the queue, which was as `before` says."""
+def _remove_from_queue(
+    tx: Transaction, room: RoomRow, before: list[PlaceView], booking_id: str
+) -> bool:
+    """Remove a place of the queue `before`; returns whether it was there."""
     left = next((view for view in before if view.booking_id == booking_id), None)
     if left is None:
         return False
@@ -274,5 +281,5 @@ def _take_away(tx: Transaction, room: RoomRow, before: list[PlaceView], booking_
     return True
 
 
-def _view_in(tx: Transaction, room: RoomRow, booking_id: str) -> PlaceView:
+def _view_of(tx: Transaction, room: RoomRow, booking_id: str) -> PlaceView:
     return next(view for view in views_of(tx, room) if view.booking_id == booking_id)

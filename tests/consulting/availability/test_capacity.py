@@ -31,7 +31,7 @@ async def test_only_blocks_that_somebody_has_a_place_in_are_changed_one_by_one(w
         careful.append(block_id)
         return fit_one(tx, block_id, *rest)
 
-    monkeypatch.setattr(capacity, "TOGETHER", 100)
+    monkeypatch.setattr(capacity, "BATCH_MAX", 100)
     monkeypatch.setattr(capacity, "_fit_one", watched)
     await set_week(practice, daily(*range(24), max_calls=2))
     assert await shown(practice) == {("available", 2)}

@@ -115,7 +115,7 @@ async def test_joining_again_and_again_is_one_stay_that_ends_with_its_device(wor
 
 @pytest.mark.parametrize("noted", ["by nobody", "as if they had lasted"])
 async def test_what_a_dead_instance_left_is_ended_a_few_stays_at_a_time(world, monkeypatch, noted):
-    monkeypatch.setattr("handlers.consulting.call.consumers.STAYS_AT_ONCE", 2)
+    monkeypatch.setattr("handlers.consulting.call.consumers.STAYS_BATCH", 2)
     talk = await talk_of(world)
     at = world.clock.now()
     world.clock.advance(10)

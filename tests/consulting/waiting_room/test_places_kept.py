@@ -269,7 +269,7 @@ async def test_a_timer_that_is_heard_too_early_is_set_again(world, hour):
 
 
 async def test_places_of_a_dead_instance_are_seen_to_a_few_at_a_time(world, hour, monkeypatch):
-    monkeypatch.setattr("handlers.consulting.waiting_room.consumers.STAYS_AT_ONCE", 2)
+    monkeypatch.setattr("handlers.consulting.waiting_room.consumers.STAYS_BATCH", 2)
     _, ana_booking = await hour.waiting("ana")
     for number in range(5):
         await world.transact(insert_stay, Stay(f"stay{number}", ana_booking, "dead"))

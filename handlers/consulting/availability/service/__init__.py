@@ -1,1 +1,1 @@
-"""Decisions about availability, by noun: weeks, places, waiting lists, and now."""
+"""Decisions about availability: weeks, blocks, places, waiting lists, "available now"."""

@@ -1,8 +1,11 @@
-"""Blocks are brought in line with the hours that are wanted; no booking is lost unasked.
+"""Changes blocks to match the scheduled hours. A booking is cancelled only on explicit request.
 
-A week of all hours, many weeks ahead, is a thousand blocks. Those in which nobody has a place are
-changed together, in a few statements; the others one by one. Whoever calls holds the consultant, so
-nobody else changes what is wanted; pools are held before it is looked who has places in them.
+A change can affect a thousand blocks: every hour of the week, many weeks ahead. Blocks in which
+nobody holds or waits for a place change together, in a few statements; the others one by one.
+
+Invariants:
+- The caller has locked the consultant, so that no other transaction changes the schedule.
+- The pools of blocks are locked before their places are read.
 """
 
 from collections.abc import Mapping
@@ -20,41 +23,44 @@ from storage.consulting.availability.waiting_lists import WaitingRow
 from storage.events import holds
 
 BLOCK = timedelta(hours=1)
-TOGETHER = 500
+BATCH_MAX = 500
 
 
 @dataclass
-class Wish:
-    """How far a change of weeks may go against what is booked."""
+class BookingPolicy:
+    """Whether a change of weeks may take places away from bookings."""
 
     keeps_booked: bool
     cancels: bool = False
     lost: list[str] = field(default_factory=list)
-    """The bookings that lose their place by it."""
+    """The ids of the bookings that lose their place."""
 
 
 def fit(
-    tx: Transaction, rows: list[BlockRow], wanted: Mapping[datetime, int], wish: Wish
+    tx: Transaction, rows: list[BlockRow], wanted: Mapping[datetime, int], policy: BookingPolicy
 ) -> list[BlockView]:
-    """Let blocks have as many places as are `wanted` at their start, or none; gives what changed.
+    """Give blocks the `wanted` number of places, by their start, and withdraw all other blocks.
 
-    Bookings that stay keep theirs. One event tells of all blocks that changed; beside it only those
-    are told one by one in which somebody has or had a place.
+    Returns the changed blocks, for the one event that the caller publishes about all of them.
+    Bookings that remain keep their places. A block in which somebody has or had a place also gets
+    events of its own.
     """
     changes = {row.id: wanted.get(row.starts_at, 0) for row in rows}
-    off = [row.id for row in rows if _is_off(row, changes[row.id], wish)]
+    changing = [row.id for row in rows if _differs(row, changes[row.id], policy)]
     changed: list[BlockView | None] = []
-    for first in range(0, len(off), TOGETHER):
-        part = off[first : first + TOGETHER]
+    for first in range(0, len(changing), BATCH_MAX):
+        part = changing[first : first + BATCH_MAX]
         holds.lock_pools(tx, part)
         empty = {row.id: row for row in store.list_empty(tx, part)}
         changed += _fit_empty(tx, list(empty.values()), changes)
-        changed += [_fit_one(tx, one, changes[one], wish) for one in part if one not in empty]
+        changed += [_fit_one(tx, one, changes[one], policy) for one in part if one not in empty]
     return [view for view in changed if view is not None]
 
 
-def make(tx: Transaction, consultant_id: str, wanted: Mapping[datetime, int]) -> list[BlockView]:
-    """New blocks with so many places at these starts."""
+def make_blocks(
+    tx: Transaction, consultant_id: str, wanted: Mapping[datetime, int]
+) -> list[BlockView]:
+    """Create blocks at the starts in `wanted`, with the number of places given there."""
     rows = [
         BlockRow(tx.new_id(), consultant_id, start, start + BLOCK, calls, False, calls, 0)
         for start, calls in wanted.items()
@@ -63,14 +69,14 @@ def make(tx: Transaction, consultant_id: str, wanted: Mapping[datetime, int]) ->
     return [places.view_of(row) for row in rows]
 
 
-def _is_off(row: BlockRow, max_calls: int, wish: Wish) -> bool:
-    return row.wanted_calls != max_calls or not (wish.keeps_booked or row.taken <= max_calls)
+def _differs(row: BlockRow, max_calls: int, policy: BookingPolicy) -> bool:
+    return row.wanted_calls != max_calls or not (policy.keeps_booked or row.taken <= max_calls)
 
 
 def _fit_empty(
     tx: Transaction, rows: list[BlockRow], changes: Mapping[str, int]
 ) -> list[BlockView | None]:
-    """Nobody has a place in these, nor waits for one."""
+    """Change blocks in which nobody holds or waits for a place."""
     fitted = [
         replace(
             row,
@@ -81,41 +87,45 @@ def _fit_empty(
         for row in rows
     ]
     store.keep_empty(tx, fitted)
-    return [_told(before, after) for before, after in zip(rows, fitted, strict=True)]
+    return [_changed_view(before, after) for before, after in zip(rows, fitted, strict=True)]
 
 
-def _fit_one(tx: Transaction, block_id: str, max_calls: int, wish: Wish) -> BlockView | None:
-    """As far as bookings that stay let it; its pool is held."""
+def _fit_one(
+    tx: Transaction, block_id: str, max_calls: int, policy: BookingPolicy
+) -> BlockView | None:
+    """Change one block as far as its remaining bookings allow; the pool must be locked."""
     before = places.get_row(tx, block_id)
     withdrawn = lists.expire_offers(tx, block_id)
-    withdrawn += _make_room(tx, block_id, max_calls, wish)
+    withdrawn += _make_room(tx, block_id, max_calls, policy)
     store.set_wanted(tx, block_id, max_calls)
     places.settle(tx, block_id)
-    lists.tell_expired(tx, block_id, withdrawn)
+    lists.publish_expired(tx, block_id, withdrawn)
     after = places.get_row(tx, block_id)
     if before.taken or after.taken:
-        places.tell_change(tx, before)
-    return _told(before, after)
+        places.publish_change(tx, before)
+    return _changed_view(before, after)
 
 
-def _told(before: BlockRow, after: BlockRow) -> BlockView | None:
+def _changed_view(before: BlockRow, after: BlockRow) -> BlockView | None:
     view = places.view_of(after)
     return view if view != places.view_of(before) else None
 
 
-def _make_room(tx: Transaction, block_id: str, max_calls: int, wish: Wish) -> list[WaitingRow]:
-    """Release what is held beyond `max_calls`: last offers, then (if wished) newest bookings.
+def _make_room(
+    tx: Transaction, block_id: str, max_calls: int, policy: BookingPolicy
+) -> list[WaitingRow]:
+    """Release places beyond `max_calls`: the last offers first, then the newest bookings.
 
-    Gives the offers that were withdrawn.
+    Bookings lose their places only if the policy allows it. Returns the withdrawn offers.
     """
     held = holds.list_holds(tx, block_id)
     if len(held) <= max_calls:
         return []
     withdrawn = lists.withdraw_offers(tx, block_id, len(held) - max_calls)
     booked = [hold.for_id for hold in held if hold.kind == places.BOOKING]
-    beyond = [] if wish.keeps_booked else booked[max_calls:]
+    beyond = [] if policy.keeps_booked else booked[max_calls:]
     if beyond:
-        wish.lost += beyond
+        policy.lost += beyond
         _withdraw_places(tx, block_id, beyond)
     return withdrawn
 

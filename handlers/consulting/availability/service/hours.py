@@ -1,7 +1,8 @@
-"""Local hours become instants: 13:00 stays 13:00 in its zone, on every date.
+"""Converts local hours to UTC: 13:00 is 13:00 in its time zone on every date.
 
-An hour that does not exist (the clocks go forward) moves forward; one that comes twice is the
-first; two hours that land on the same instant are one block with the larger `max_calls`.
+When the clocks change, an hour that does not exist moves forward, and an hour that occurs twice
+means the first one. Two hours that become the same instant make one block with the larger
+`max_calls`.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ WEEK = timedelta(weeks=1)
 
 
 def instants_of(hours: Iterable[WeeklyBlock], zone: str, monday: date) -> dict[datetime, int]:
-    """The starts (UTC) of one week's hours, with their `max_calls`."""
+    """The starts (UTC) of one week's hours, mapped to their `max_calls`."""
     starts: dict[datetime, int] = {}
     for hour in hours:
         day = monday + timedelta(days=hour.weekday)
@@ -25,16 +26,16 @@ def instants_of(hours: Iterable[WeeklyBlock], zone: str, monday: date) -> dict[d
 
 
 def instant_of(day: date, hour: int, zone: str) -> datetime:
-    """The instant of a local hour.
+    """The instant of a local hour, in UTC.
 
-    `fold=0` is the first of two; for an hour in a gap it uses the offset from before the change,
-    which is the same wait after midnight, so the local clock then shows a later hour.
+    The default `fold=0` selects the first of two equal hours. For an hour that does not exist it
+    uses the offset from before the change, so the local clock then shows a later hour.
     """
     return datetime.combine(day, time(hour), ZoneInfo(zone)).astimezone(UTC)
 
 
 def week_of(moment: datetime, zone: str) -> str:
-    """The ISO week of a moment, as seen in `zone`: `2026-W48`."""
+    """The ISO week of a moment in the time zone `zone`, such as `2026-W48`."""
     return week_name(moment.astimezone(ZoneInfo(zone)).date())
 
 
@@ -53,6 +54,6 @@ def monday_of(week: str) -> date:
 
 
 def weeks_from(first: str, count: int) -> list[str]:
-    """`count` weeks, `first` and those after it."""
+    """`count` consecutive ISO weeks, starting with `first`."""
     monday = monday_of(first)
     return [week_name(monday + WEEK * number) for number in range(count)]

@@ -1,7 +1,9 @@
-"""Waiting lists: a freed place is offered to the first, for a while, then to the next.
+"""Waiting lists: a freed place is offered to the first user for a limited time, then to the next.
 
-An offer is a hold like any other, so nobody can take the place meanwhile. Whoever finds an expired
-offer first publishes its expiry and offers the place on; the timer is only the latest to look.
+Invariants:
+- An offer is a hold, so nobody else can take the place while it is valid.
+- The first transaction that finds an expired offer publishes the expiry and offers the place to the
+  next user. The timer ensures that this happens even if no other transaction looks.
 """
 
 from datetime import datetime
@@ -37,13 +39,16 @@ def join(tx: Transaction, ask: JoinWaitingList) -> PositionView:
     block = places.get_open_block(tx, ask.block_id)
     if block.consultant_id == tx.actor.id:
         raise OwnBlock
-    expire_and_tell(tx, block.id)
-    row = waiting_lists.find_waiting(tx, block.id, tx.actor.id) or _stand_in_line(tx, block.id)
+    expire_and_publish(tx, block.id)
+    row = waiting_lists.find_waiting(tx, block.id, tx.actor.id) or _join_at_end(tx, block.id)
     return PositionView(position=waiting_lists.get_position(tx, row))
 
 
-def _stand_in_line(tx: Transaction, block_id: str) -> WaitingRow:
-    """Put the actor at the end; raises AlreadyHolds, BlockNotFull, or Conflict for a long list."""
+def _join_at_end(tx: Transaction, block_id: str) -> WaitingRow:
+    """Add the actor to the end of the list.
+
+    Raises AlreadyHolds, BlockNotFull, or Conflict when the list is full.
+    """
     if any(hold.holder_id == tx.actor.id for hold in holds.list_holds(tx, block_id)):
         raise AlreadyHolds
     if places.view_of(places.get_open_block(tx, block_id)).status != "full":
@@ -56,7 +61,7 @@ def _stand_in_line(tx: Transaction, block_id: str) -> WaitingRow:
 
 
 def leave(tx: Transaction, ask: LeaveWaitingList) -> Empty:
-    """Leave the list; who has an offer declines it."""
+    """Remove the actor from the list, which declines an offer."""
     holds.lock_pool(tx, ask.block_id)
     before = places.get_row(tx, ask.block_id)
     row = waiting_lists.find_waiting(tx, before.id, tx.actor.id)
@@ -67,7 +72,7 @@ def leave(tx: Transaction, ask: LeaveWaitingList) -> Empty:
 
 
 def leave_all(tx: Transaction, user_id: str, limit: int) -> int:
-    """Take somebody off at most so many lists; how many."""
+    """Remove a user from at most `limit` lists; returns the number of lists."""
     waits = waiting_lists.list_waits(tx, user_id, limit)
     for one in waits:
         holds.lock_pool(tx, one.block_id)
@@ -78,50 +83,53 @@ def leave_all(tx: Transaction, user_id: str, limit: int) -> int:
 
 
 def _leave(tx: Transaction, before: BlockRow, row: WaitingRow) -> None:
-    _drop(tx, row)
+    _remove(tx, row)
     places.settle(tx, before.id)
-    places.tell_change(tx, before)
+    places.publish_change(tx, before)
 
 
-def expire_and_tell(tx: Transaction, block_id: str) -> None:
-    """Expire offers that are over, offer their places on, and tell what changed."""
+def expire_and_publish(tx: Transaction, block_id: str) -> None:
+    """Expire overdue offers, offer their places to the next users, and publish all changes."""
     before = places.get_row(tx, block_id)
     withdrawn = expire_offers(tx, block_id)
     places.settle(tx, block_id)
-    tell_expired(tx, block_id, withdrawn)
-    places.tell_change(tx, before)
+    publish_expired(tx, block_id, withdrawn)
+    places.publish_change(tx, before)
 
 
 def expire_offers(tx: Transaction, block_id: str) -> list[WaitingRow]:
-    """Take back the offers whose time is over, to be told with `tell_expired`.
+    """Withdraw the overdue offers; the caller publishes them with `publish_expired`.
 
-    A request that nobody answered in time holds its place no more either; that it expired is its
-    own domain's to tell.
+    Also releases the places of booking requests that were not answered in time. The booking domain
+    publishes their expiry.
     """
     holds.release_expired(tx, block_id, places.BOOKING, tx.now)
-    over = [row for row in waiting_lists.list_offered(tx, block_id) if _is_over(tx, row)]
-    for row in over:
-        _drop(tx, row)
-    return over
+    overdue = [row for row in waiting_lists.list_offered(tx, block_id) if _is_overdue(tx, row)]
+    for row in overdue:
+        _remove(tx, row)
+    return overdue
 
 
 def withdraw_offers(tx: Transaction, block_id: str, count: int) -> list[WaitingRow]:
-    """Take back the offers of the last in line, to be told with `tell_expired`; they wait on."""
+    """Withdraw the last `count` offers; their users stay on the list.
+
+    The caller publishes the withdrawn offers with `publish_expired`.
+    """
     last_first = waiting_lists.list_offered(tx, block_id)[::-1]
     for row in last_first[:count]:
-        _free(tx, row)
+        _release_offer(tx, row)
         waiting_lists.keep_offer(tx, replace(row, offer_id=None, offer_expires_at=None))
     return last_first[:count]
 
 
-def look_again(tx: Transaction, block_id: str) -> None:
-    """Set the timers of the offers that stand: one that fired too early would be lost."""
+def reset_timers(tx: Transaction, block_id: str) -> None:
+    """Set the timers of all valid offers again, in case one fired too early."""
     for row in waiting_lists.list_offered(tx, block_id):
-        _look_later(tx, row)
+        _set_timer(tx, row)
 
 
-def tell_expired(tx: Transaction, block_id: str, rows: list[WaitingRow]) -> None:
-    """Tell whose offer is over, with the block as it has become."""
+def publish_expired(tx: Transaction, block_id: str, rows: list[WaitingRow]) -> None:
+    """Publish the end of these offers, with the current state of the block."""
     if not rows:
         return
     block = places.view_of(places.get_row(tx, block_id))
@@ -131,50 +139,50 @@ def tell_expired(tx: Transaction, block_id: str, rows: list[WaitingRow]) -> None
 
 
 def use_offer(tx: Transaction, block_id: str, user_id: str) -> None:
-    """Free the place that was kept for this person, who is about to take one."""
+    """Release the offered place of a user who is about to take a place."""
     row = waiting_lists.find_waiting(tx, block_id, user_id)
     if row is not None:
-        _drop(tx, row)
+        _remove(tx, row)
 
 
 def offer_free_places(tx: Transaction, block_id: str) -> None:
-    """Offer what is free to the first on the list, one place each."""
+    """Offer the free places to the first users on the list, one place each."""
     block = places.get_row(tx, block_id)
     first = waiting_lists.list_next(tx, block_id, block.max_calls - block.taken)
     expires_at = min(tx.now + tx.rules.span("offer_s"), block.ends_at)
     for row in first:
-        _keep(tx, row, expires_at)
+        _offer(tx, row, expires_at)
     view = places.view_of(places.get_row(tx, block_id))
     for row in first:
         tx.publish(WaitingListOffered(block=view, expires_at=expires_at, user_id=row.user_id))
 
 
-def _keep(tx: Transaction, row: WaitingRow, expires_at: datetime) -> None:
-    """Keep a free place for somebody on the list."""
+def _offer(tx: Transaction, row: WaitingRow, expires_at: datetime) -> None:
+    """Reserve a free place for a user on the list until `expires_at`."""
     row.offer_id, row.offer_expires_at = tx.new_id(), expires_at
     hold = Hold(row.block_id, row.offer_id, places.OFFER, row.user_id, tx.now, expires_at)
     holds.take_place(tx, hold)
     waiting_lists.keep_offer(tx, row)
-    _look_later(tx, row)
+    _set_timer(tx, row)
 
 
-def _look_later(tx: Transaction, row: WaitingRow) -> None:
+def _set_timer(tx: Transaction, row: WaitingRow) -> None:
     if row.offer_expires_at is not None:
         due = OfferDue(block_id=row.block_id)
         tx.publish_later(due, row.offer_expires_at, f"offer:{row.offer_id}")
 
 
-def _is_over(tx: Transaction, row: WaitingRow) -> bool:
+def _is_overdue(tx: Transaction, row: WaitingRow) -> bool:
     return row.offer_expires_at is not None and row.offer_expires_at <= tx.now
 
 
-def _drop(tx: Transaction, row: WaitingRow) -> None:
+def _remove(tx: Transaction, row: WaitingRow) -> None:
     waiting_lists.leave_waiting_list(tx, row.block_id, row.user_id)
-    _free(tx, row)
+    _release_offer(tx, row)
 
 
-def _free(tx: Transaction, row: WaitingRow) -> None:
-    """Free the place of their offer, if they have one."""
+def _release_offer(tx: Transaction, row: WaitingRow) -> None:
+    """Release the place of the row's offer, if it has one."""
     if row.offer_id is not None:
         holds.release(tx, row.block_id, row.offer_id)
         tx.cancel_timer(f"offer:{row.offer_id}")

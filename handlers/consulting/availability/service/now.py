@@ -1,4 +1,4 @@
-"""Available now: set by hand, off during a call, and on again after it if that is wished."""
+"""The status "available now": off during a call, and restored after it if the consultant wants."""
 
 from msgspec import UNSET
 
@@ -19,7 +19,7 @@ NAMESPACE = "/availability"
 
 
 def set_available_now(tx: Transaction, ask: SetAvailableNow) -> AvailableNowView:
-    """During a call it only says what is to be after it."""
+    """Set the status; during a call, only the status after the call."""
     if not consultants.lock_consultant(tx, tx.actor.id):
         raise Forbidden
     row = get_row(tx, tx.actor.id)
@@ -53,7 +53,7 @@ def resume_after_call(tx: Transaction, consultant_id: str, call_id: str) -> None
 
 
 def withdraw(tx: Transaction, consultant_id: str) -> None:
-    """Who stopped is not available; the consultant must be locked."""
+    """Make a consultant who stopped unavailable; the consultant must be locked."""
     row = get_row(tx, consultant_id)
     row.resumes = False
     _change(tx, row, False)

@@ -1,4 +1,4 @@
-"""Places in blocks: held, freed, offered on; and every change of a count is told."""
+"""Places in blocks: taken, released and offered to others. Every change of a count is published."""
 
 from datetime import datetime, timedelta
 
@@ -56,9 +56,9 @@ def check(tx: Transaction, ask: CheckAvailability) -> AvailabilityStatus:
 def hold_place(
     tx: Transaction, block_id: str, for_id: str, holder_id: str, expires_at: datetime | None
 ) -> BlockView:
-    """Take a place for somebody (their offer first), for good when there is no `expires_at`.
+    """Take a place for `holder_id`, who uses their waiting-list offer first.
 
-    Raises NotFound, BlockPast, BlockFull.
+    Without `expires_at`, the place does not expire. Raises NotFound, BlockPast, BlockFull.
     """
     holds.lock_pool(tx, block_id)
     before = get_row(tx, block_id)
@@ -70,36 +70,37 @@ def hold_place(
     if not holds.take_place(tx, Hold(block_id, for_id, BOOKING, holder_id, tx.now, ends)):
         raise BlockFull
     settle(tx, block_id)
-    lists.tell_expired(tx, block_id, withdrawn)
-    return tell_change(tx, before)
+    lists.publish_expired(tx, block_id, withdrawn)
+    return publish_change(tx, before)
 
 
 def free_place(tx: Transaction, block_id: str, for_id: str) -> None:
-    """Give a place back, once; the first on the waiting list is offered it."""
+    """Release a place and offer it to the first user on the waiting list; idempotent."""
     holds.lock_pool(tx, block_id)
     before = get_row(tx, block_id)
     if holds.release(tx, block_id, for_id):
         settle(tx, block_id)
-        tell_change(tx, before)
+        publish_change(tx, before)
 
 
 def keep_place(tx: Transaction, block_id: str, for_id: str) -> bool:
-    """Let a held place stay for good; False when it is gone."""
+    """Remove the expiry of a held place; returns False if the place is no longer held."""
     holds.lock_pool(tx, block_id)
     return holds.make_firm(tx, block_id, for_id)
 
 
 def has_place(tx: Transaction, block_id: str, for_id: str) -> bool:
-    """Whether a place is held for this, and will be until the commit."""
+    """Whether a place is held for `for_id`; the lock keeps it so until the commit."""
     holds.lock_pool(tx, block_id)
     return holds.find_hold(tx, block_id, for_id) is not None
 
 
 def settle(tx: Transaction, block_id: str) -> None:
-    """Bring a block in line after places were freed or another number is wanted.
+    """Adjust a block after places were released or its wanted number changed.
 
-    It has as many places as are wanted, or as are still held beyond that. Without any it goes away,
-    and its waiting list with it; what is free in it is offered on.
+    Its capacity becomes the wanted number, or the number of held places if that is higher. A block
+    without capacity is cancelled, and its waiting list is deleted. Otherwise the free places are
+    offered to the waiting list.
     """
     block = get_row(tx, block_id)
     if block.ends_at <= tx.now:
@@ -114,8 +115,8 @@ def settle(tx: Transaction, block_id: str) -> None:
     lists.offer_free_places(tx, block_id)
 
 
-def tell_change(tx: Transaction, before: BlockRow) -> BlockView:
-    """Publish what became of a block, if anything; gives it as it is now."""
+def publish_change(tx: Transaction, before: BlockRow) -> BlockView:
+    """Publish the difference between `before` and now, if any; returns the current block."""
     old, new = view_of(before), view_of(get_row(tx, before.id))
     if old.status != new.status and new.status == "full":
         tx.publish(AvailabilityBlockFull(block=new))
@@ -134,7 +135,7 @@ def get_row(tx: Transaction, block_id: str) -> BlockRow:
 
 
 def get_open_block(tx: Transaction, block_id: str) -> BlockRow:
-    """A block that can be asked for; raises NotFound or BlockPast."""
+    """A block that can be requested; raises NotFound or BlockPast."""
     row = get_row(tx, block_id)
     if row.cancelled:
         raise NotFound

@@ -1,4 +1,7 @@
-"""Default weeks and overrides become blocks, ahead of time; no booking is lost unasked."""
+"""Creates blocks from default weeks and overrides, some weeks ahead.
+
+A booking is cancelled only on explicit request.
+"""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -19,7 +22,7 @@ from handlers.consulting.availability.contracts import (
     WeeklyScheduleUpdated,
 )
 from handlers.consulting.availability.service import places
-from handlers.consulting.availability.service.capacity import BLOCK, Wish, fit, make
+from handlers.consulting.availability.service.capacity import BLOCK, BookingPolicy, fit, make_blocks
 from handlers.consulting.availability.service.hours import (
     WEEK,
     instants_of,
@@ -39,14 +42,14 @@ OVERRIDES_AHEAD_WEEKS = 53
 
 
 def set_default(tx: Transaction, ask: SetDefaultSchedule) -> BlocksView:
-    """Keep the default week and bring the coming weeks in line; booked blocks stay."""
+    """Save the default week and adjust the coming weeks; booked blocks stay."""
     check_zone("$.time_zone", ask.time_zone)
     consultants.lock_consultant(tx, tx.actor.id)
     hours = msgspec.to_builtins(ask.blocks)
     before = store.find_schedule(tx, tx.actor.id)
     store.keep_schedule(tx, ScheduleRow(tx.actor.id, ask.time_zone, hours))
-    weeks = _in_sight(tx, ask.time_zone)
-    changed = rebuild(tx, tx.actor.id, weeks, Wish(keeps_booked=True))
+    weeks = _planned_weeks(tx, ask.time_zone)
+    changed = rebuild(tx, tx.actor.id, weeks, BookingPolicy(keeps_booked=True))
     if before is not None and before.time_zone != ask.time_zone:
         changed += _move_far_overrides(tx, tx.actor.id, weeks)
     if changed:
@@ -56,7 +59,7 @@ def set_default(tx: Transaction, ask: SetDefaultSchedule) -> BlocksView:
 
 
 def override(tx: Transaction, ask: OverrideWeek) -> BlocksView:
-    """Keep one week's own hours; raises Conflict with the bookings that would lose their place."""
+    """Save the hours of one week; raises Conflict with the bookings that would lose their place."""
     consultants.lock_consultant(tx, tx.actor.id)
     zone = get_own_schedule(tx, tx.actor.id).time_zone
     _check_week(tx, ask.week, zone)
@@ -73,12 +76,12 @@ def clear(tx: Transaction, ask: ClearOverride) -> BlocksView:
 
 
 def top_up(tx: Transaction, consultant_id: str) -> None:
-    """Make the blocks of the weeks that came into sight."""
+    """Create the blocks of the weeks that came within the planned range."""
     if not consultants.lock_consultant(tx, consultant_id):
         return
     zone = get_own_schedule(tx, consultant_id).time_zone
-    weeks = _in_sight(tx, zone)
-    changed = rebuild(tx, consultant_id, weeks, Wish(keeps_booked=True))
+    weeks = _planned_weeks(tx, zone)
+    changed = rebuild(tx, consultant_id, weeks, BookingPolicy(keeps_booked=True))
     if changed:
         tx.publish(DefaultScheduleSet(blocks=changed))
     top_up_later(tx, consultant_id)
@@ -90,15 +93,15 @@ def top_up_later(tx: Transaction, consultant_id: str) -> None:
 
 
 def withdraw_free(tx: Transaction, consultant_id: str) -> None:
-    """Take every future block away, those that are booked after their last booking.
+    """Withdraw every future block; a booked block is withdrawn after its last booking is gone.
 
     The consultant must be locked.
     """
     tx.cancel_timer(f"top_up:{consultant_id}")
     far = tx.now + timedelta(weeks=OVERRIDES_AHEAD_WEEKS + 1)
     rows = store.list_blocks(tx, consultant_id, tx.now, far, places.BLOCKS_MAX * 4)
-    if told := fit(tx, rows, {}, Wish(keeps_booked=True)):
-        tx.publish(DefaultScheduleSet(blocks=told))
+    if changed := fit(tx, rows, {}, BookingPolicy(keeps_booked=True)):
+        tx.publish(DefaultScheduleSet(blocks=changed))
 
 
 def get_schedule(tx: Transaction) -> ScheduleView:
@@ -113,52 +116,56 @@ def get_schedule(tx: Transaction) -> ScheduleView:
     )
 
 
-def rebuild(tx: Transaction, consultant_id: str, weeks: list[str], wish: Wish) -> list[BlockView]:
-    """Bring the blocks of `weeks` in line with the schedule; gives those that changed."""
+def rebuild(
+    tx: Transaction, consultant_id: str, weeks: list[str], policy: BookingPolicy
+) -> list[BlockView]:
+    """Adjust the blocks of `weeks` to the schedule; returns the changed blocks."""
     schedule = get_own_schedule(tx, consultant_id)
     bounds = _bounds(schedule.time_zone, weeks)
-    return _bring_in_line(tx, consultant_id, _wanted(tx, schedule, weeks), bounds, wish)
+    return _adjust_blocks(tx, consultant_id, _wanted(tx, schedule, weeks), bounds, policy)
 
 
 def _move_far_overrides(tx: Transaction, consultant_id: str, weeks: list[str]) -> list[BlockView]:
-    """The zone changed: what lies beyond `weeks` is at other instants now."""
+    """Move the overrides after `weeks`, whose instants changed with the time zone."""
     schedule = get_own_schedule(tx, consultant_id)
     _, first = _bounds(schedule.time_zone, weeks)
     after = week_of(first, schedule.time_zone)
     far = [own.week for own in store.list_overrides(tx, consultant_id, after)]
     wanted = _wanted(tx, schedule, far)
     bounds = (first, first + WEEK * OVERRIDES_AHEAD_WEEKS)
-    return _bring_in_line(tx, consultant_id, wanted, bounds, Wish(keeps_booked=True))
+    return _adjust_blocks(tx, consultant_id, wanted, bounds, BookingPolicy(keeps_booked=True))
 
 
-def _bring_in_line(
+def _adjust_blocks(
     tx: Transaction,
     consultant_id: str,
     wanted: dict[datetime, int],
     bounds: tuple[datetime, datetime],
-    wish: Wish,
+    policy: BookingPolicy,
 ) -> list[BlockView]:
     first, end = bounds
     rows = store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX * 4)
-    there = {row.starts_at: row for row in rows if first <= row.starts_at}
-    changed = fit(tx, list(there.values()), wanted, wish)
-    fresh = {at: calls for at, calls in wanted.items() if at not in there and at + BLOCK > tx.now}
-    changed += make(tx, consultant_id, fresh)
-    if wish.lost and not wish.cancels:
-        raise Conflict("This change would cancel bookings.", details={"bookings": wish.lost})
+    existing = {row.starts_at: row for row in rows if first <= row.starts_at}
+    changed = fit(tx, list(existing.values()), wanted, policy)
+    fresh = {
+        at: calls for at, calls in wanted.items() if at not in existing and at + BLOCK > tx.now
+    }
+    changed += make_blocks(tx, consultant_id, fresh)
+    if policy.lost and not policy.cancels:
+        raise Conflict("This change would cancel bookings.", details={"bookings": policy.lost})
     return sorted(changed, key=lambda view: view.starts_at)
 
 
 def list_weeks(tx: Transaction, consultant_id: str, weeks: list[str]) -> BlocksView:
-    """The blocks of these weeks that are not over, without cancelled ones."""
+    """The blocks of these weeks that have not ended and are not cancelled."""
     first, end = _bounds(get_own_schedule(tx, consultant_id).time_zone, weeks)
     rows = store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX)
-    here = [row for row in rows if row.starts_at >= first and not row.cancelled]
-    return BlocksView(blocks=[places.view_of(row) for row in here])
+    current = [row for row in rows if row.starts_at >= first and not row.cancelled]
+    return BlocksView(blocks=[places.view_of(row) for row in current])
 
 
 def get_own_schedule(tx: Transaction, consultant_id: str) -> ScheduleRow:
-    """The schedule; an empty one in the consultant's zone while none is set."""
+    """The schedule; saves an empty one in the consultant's time zone if there is none."""
     found = store.find_schedule(tx, consultant_id)
     if found is not None:
         return found
@@ -172,26 +179,29 @@ def hours_of(row: ScheduleRow | OverrideRow) -> list[WeeklyBlock]:
 
 
 def _change_week(tx: Transaction, week: str, cancels: bool) -> BlocksView:
-    changed = rebuild(tx, tx.actor.id, [week], Wish(keeps_booked=False, cancels=cancels))
+    changed = rebuild(tx, tx.actor.id, [week], BookingPolicy(keeps_booked=False, cancels=cancels))
     if changed:
         tx.publish(WeeklyScheduleUpdated(blocks=changed))
     return list_weeks(tx, tx.actor.id, [week])
 
 
-def _in_sight(tx: Transaction, zone: str) -> list[str]:
-    """This week and the coming ones, for which the default week makes blocks."""
+def _planned_weeks(tx: Transaction, zone: str) -> list[str]:
+    """The current week and the coming weeks that get blocks from the default week."""
     return weeks_from(week_of(tx.now, zone), tx.rules.weeks_ahead + 1)
 
 
 def _wanted(tx: Transaction, schedule: ScheduleRow, weeks: list[str]) -> dict[datetime, int]:
-    """The starts in `weeks` with their `max_calls`; out of sight only overrides have any."""
+    """The block starts in `weeks`, mapped to their `max_calls`.
+
+    Beyond the planned weeks, only overrides have blocks.
+    """
     wanted: dict[datetime, int] = {}
     if not weeks or not consultants.is_active(tx, schedule.consultant_id):
         return wanted
     own = {o.week: o for o in store.list_overrides(tx, schedule.consultant_id, weeks[0])}
-    in_sight = _in_sight(tx, schedule.time_zone)
+    planned = _planned_weeks(tx, schedule.time_zone)
     for week in weeks:
-        if week not in own and week not in in_sight:
+        if week not in own and week not in planned:
             continue
         hours = hours_of(own.get(week, schedule))
         for start, max_calls in instants_of(hours, schedule.time_zone, monday_of(week)).items():

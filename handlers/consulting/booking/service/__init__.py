@@ -1,1 +1,1 @@
-"""Decisions about bookings: requests, answers to them, expiry, and what one may see."""
+"""Decisions about bookings: requests, answers, expiry and lists."""

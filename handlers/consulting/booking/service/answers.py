@@ -1,4 +1,4 @@
-"""Answers to requests and changes of what stands: approve, reject, cancel, move, complete."""
+"""Answers to requests and changes of bookings: approve, reject, cancel, reschedule, complete."""
 
 from handlers.consulting.availability import public as availability
 from handlers.consulting.booking.contracts import (
@@ -26,10 +26,10 @@ from storage.consulting.booking import LIVE, BookingRow
 
 
 def approve(tx: Transaction, ask: AnswerBooking) -> BookingView:
-    """Make the place firm; for a "now" its call is initiated at once."""
+    """Confirm the place; an instant booking gets its call at once."""
     row = get_as_consultant(tx, ask, ("requested",))
     if row.block_id is not None and not availability.keep_place(tx, row.block_id, row.id):
-        expiry.expire(tx, row)  # its hold was found to be over while we waited for it
+        expiry.expire(tx, row)  # the hold expired while we waited for the lock
         raise WrongState(details={"status": "expired"}).kept()
     row.status, row.hold_expires_at, row.reason = "approved", None, ask.reason
     row.version += 1
@@ -57,8 +57,8 @@ def cancel(tx: Transaction, ask: AnswerBooking) -> BookingView:
     return view
 
 
-def call_off_all(tx: Transaction, user_id: str, reason: str, limit: int) -> int:
-    """Call off at most so many live bookings of somebody, in either role; how many."""
+def cancel_all(tx: Transaction, user_id: str, reason: str, limit: int) -> int:
+    """Cancel at most `limit` live bookings of a user, in either role; returns the number found."""
     rows = [one for status in LIVE for one in store.list_bookings(tx, user_id, status, "~", limit)]
     for one in rows[:limit]:
         row = store.lock_booking(tx, one.id)
@@ -69,19 +69,19 @@ def call_off_all(tx: Transaction, user_id: str, reason: str, limit: int) -> int:
 
 
 def cancel_withdrawn(tx: Transaction, booking_id: str, block_id: str) -> None:
-    """The consultant withdrew a live booking's place in this block, unless it moved meanwhile."""
+    """Cancel a live booking whose place in this block was withdrawn, unless it moved meanwhile."""
     row = store.lock_booking(tx, booking_id)
     if row is None or row.status not in LIVE or row.block_id != block_id:
         return
     if availability.has_place(tx, block_id, row.id):
-        return  # it came back
+        return  # the booking has a place in this block again
     reason = "The consultant withdrew this hour."
     expiry.end(tx, row, "cancelled", reason, BookingCancelled)
     calls.end_for_booking(tx, row.id)
 
 
 def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
-    """Take the new place first, then free the old one; refused, nothing has changed."""
+    """Take the new place first, then release the old one; a refusal changes nothing."""
     row = get_as_party(tx, ask, LIVE)
     block = availability.find_block(tx, ask.block_id)
     if row.block_id is None or calls.is_going_on(tx, row.id):
@@ -93,7 +93,7 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
     old_block_id = row.block_id
     expiry.expire_overdue(tx, block.id)
     availability.lock_blocks(tx, old_block_id, block.id)
-    _move(tx, row, block.id)
+    _take_new_place(tx, row, block.id)
     store.free_time(tx, row.id)
     free_overdue_time(tx, row, block.starts_at, block.ends_at)
     if not store.take_quarters(tx, row.student_id, row.id, block.starts_at, block.ends_at):
@@ -107,8 +107,8 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
     return view
 
 
-def _move(tx: Transaction, row: BookingRow, block_id: str) -> None:
-    """Hold a place in the new block as it was held in the old one."""
+def _take_new_place(tx: Transaction, row: BookingRow, block_id: str) -> None:
+    """Hold a place in the new block, firm or with an expiry as in the old one."""
     block = availability.find_block(tx, block_id)
     if row.status == "approved":
         availability.hold_place(tx, block_id, row.id, row.student_id, None)
@@ -122,14 +122,14 @@ def _move(tx: Transaction, row: BookingRow, block_id: str) -> None:
 
 
 def complete(tx: Transaction, booking_id: str) -> None:
-    """Its call was held and is over."""
+    """Complete an approved booking, whose call took place and ended."""
     row = store.lock_booking(tx, booking_id)
     if row is not None and row.status == "approved":
         expiry.end(tx, row, "completed", None, BookingCompleted)
 
 
 def note_held(tx: Transaction, booking_id: str) -> None:
-    """Both were in its call."""
+    """Record that both participants joined the booking's call."""
     row = store.lock_booking(tx, booking_id)
     if row is not None and not row.call_held:
         row.call_held = True
@@ -137,14 +137,17 @@ def note_held(tx: Transaction, booking_id: str) -> None:
 
 
 def complete_if_held(tx: Transaction, booking_id: str) -> None:
-    """The block is over: complete what was held, unless its call still goes on."""
+    """Complete the booking after its block, if its call took place and is not still open."""
     row = store.lock_booking(tx, booking_id)
     if row is not None and row.call_held and not calls.is_going_on(tx, booking_id):
         complete(tx, booking_id)
 
 
 def cancel_unheld(tx: Transaction, booking_id: str) -> None:
-    """The one call of a booking of right now was not held; in a block there can be another."""
+    """Cancel an instant booking whose only call did not take place.
+
+    A booking with a block can have another call.
+    """
     row = store.lock_booking(tx, booking_id)
     if row is not None and row.status == "approved" and row.block_id is None:
         reason = "The call did not take place."
@@ -174,7 +177,7 @@ def get_as_party(
 def _checked(
     tx: Transaction, row: BookingRow, version: int | None, states: tuple[str, ...]
 ) -> BookingRow:
-    """The row in one of `states`; raises WrongState, or Conflict for a stale version."""
+    """The row, in one of `states`; raises WrongState, or Conflict for an old version."""
     if expiry.is_overdue(tx, row):
         expiry.expire_if_overdue(tx, row.id)
         raise WrongState(details={"status": "expired"}).kept()

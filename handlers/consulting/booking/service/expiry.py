@@ -1,6 +1,7 @@
-"""Requests that nobody answered, and how any booking ends.
+"""The expiry of requests without an answer, and the end of bookings in general.
 
-Whoever finds an expired hold first publishes its expiry and goes on; the timer is only the latest.
+The first transaction that finds an expired hold publishes the expiry and continues. The timer
+ensures that this happens even if no other transaction looks.
 """
 
 from handlers.consulting.availability import public as availability
@@ -12,13 +13,13 @@ from storage.consulting.booking import BookingRow
 
 
 def expire_overdue(tx: Transaction, block_id: str) -> None:
-    """Expire every request of a block whose hold is over."""
+    """Expire all requests for a block whose hold has expired."""
     for booking_id in store.list_overdue(tx, block_id, tx.now):
         expire_if_overdue(tx, booking_id)
 
 
 def expire_if_overdue(tx: Transaction, booking_id: str) -> bool:
-    """Expire a request whose hold is over; whether it was."""
+    """Expire a request if its hold has expired; returns whether it did."""
     row = store.lock_booking(tx, booking_id)
     if row is None or not is_overdue(tx, row):
         return False
@@ -27,14 +28,17 @@ def expire_if_overdue(tx: Transaction, booking_id: str) -> bool:
 
 
 def expire_when_due(tx: Transaction, booking_id: str) -> None:
-    """Expire a request whose hold is over, or look again: the clock may have gone back."""
+    """Expire a request if its hold has expired; otherwise set the timer again.
+
+    The timer can fire too early if the clock went back.
+    """
     row = store.lock_booking(tx, booking_id)
     if row is not None and row.status == "requested":
         expire(tx, row) if is_overdue(tx, row) else expire_later(tx, row)
 
 
 def expire_later(tx: Transaction, row: BookingRow) -> None:
-    """Look at the end of its hold whether a request was answered."""
+    """Set a timer for the expiry of a request's hold."""
     if row.hold_expires_at is not None:
         due = HoldDue(booking_id=row.id)
         tx.publish_later(due, row.hold_expires_at, f"hold:{row.id}")
@@ -59,7 +63,7 @@ def end(
     reason: str | None,
     event: type[AboutBooking],
 ) -> BookingView:
-    """Bring a live booking to a last state: its time and its place are free again, once."""
+    """Move a live booking to a final status and release its time and its place."""
     row.status, row.reason, row.hold_expires_at = status, reason or row.reason, None
     row.version += 1
     store.update_booking(tx, row)

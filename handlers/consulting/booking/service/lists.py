@@ -1,4 +1,4 @@
-"""What one may see of bookings."""
+"""The bookings that a user can see."""
 
 import msgspec
 

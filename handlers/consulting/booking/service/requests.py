@@ -1,4 +1,4 @@
-"""Asking for a place, in a block or right now."""
+"""Booking requests, for a block or for an instant call."""
 
 from datetime import datetime, timedelta
 
@@ -29,7 +29,7 @@ INSTANT = timedelta(hours=1)
 
 
 def request_booking(tx: Transaction, ask: RequestBooking) -> BookingView:
-    """Hold a place for the actor and say so; raises the refusals of `request`."""
+    """Hold a place for the actor and publish the request; raises the refusals of `request`."""
     block = availability.find_block(tx, ask.block_id)
     if block.consultant_id == tx.actor.id:
         raise OwnBlock
@@ -44,7 +44,7 @@ def request_booking(tx: Transaction, ask: RequestBooking) -> BookingView:
 
 
 def request_now(tx: Transaction, ask: RequestNow) -> BookingView:
-    """Ask for a call at once; it waits two minutes for the answer."""
+    """Request an instant call; the request expires after `instant_hold_s`."""
     if ask.consultant_id == tx.actor.id:
         raise OwnBlock("You cannot book a call with yourself.")
     topic = get_offered(tx, ask.topic_id, ask.consultant_id)
@@ -70,7 +70,7 @@ def get_offered(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView
 def new_booking(
     tx: Transaction, topic: TopicView, note: str, starts_at: datetime, ends_at: datetime
 ) -> BookingRow:
-    """A request of the actor's, with what is agreed copied from the topic."""
+    """A request of the actor, with the rate and minimum duration of the topic."""
     return BookingRow(
         id=tx.new_id(),
         student_id=tx.actor.id,
@@ -93,7 +93,7 @@ def new_booking(
 
 
 def take_time(tx: Transaction, row: BookingRow) -> None:
-    """Insert the booking with its student's time; raises Overlaps."""
+    """Insert the booking and reserve the student's time; raises Overlaps."""
     free_overdue_time(tx, row, row.starts_at, row.ends_at)
     store.insert_booking(tx, row)
     if not store.take_quarters(tx, row.student_id, row.id, row.starts_at, row.ends_at):
@@ -103,7 +103,7 @@ def take_time(tx: Transaction, row: BookingRow) -> None:
 def free_overdue_time(
     tx: Transaction, row: BookingRow, starts_at: datetime, ends_at: datetime
 ) -> None:
-    """A request of the same student that expired unseen does not stand in the way."""
+    """Expire overdue requests of the same student that still occupy this time."""
     for booking_id in store.list_quarter_holders(tx, row.student_id, starts_at, ends_at):
         expire_if_overdue(tx, booking_id)
 
