@@ -41,7 +41,7 @@ class Command:
     costs: Cost
     decoder: msgspec.json.Decoder[Request]
     steps: Mapping[str, type[msgspec.Struct]]
-    """What each of its steps but the last one gives, by their names."""
+    """The class of the value that each step except the last one keeps, by the step's name."""
 
     @property
     def changes(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a domain's `demo.py` is written with: fictional people who act through commands.
+"""The interface for a domain's `demo.py`: fictional people who act through commands.
 
 `server/demo.py` calls `async def tell(story: Story) -> Cast` of each domain that has one, in the
 order of `handlers/__init__.py`.

@@ -123,7 +123,7 @@ class Attempt:
 
 
 def type_of_step(work: Callable[..., Any]) -> Any:
-    """What the function of a step declares to return: the type of its kept value."""
+    """The declared return type of a step's function, which is the type of its stored value."""
     return typing.get_type_hints(work)["return"]
 
 

@@ -82,7 +82,7 @@ class EventConsumer(NamedTuple):
 
 
 class Audience(Protocol):
-    """What a context needs from the rooms and from its own socket."""
+    """The functions of the rooms and of its own socket that a context uses."""
 
     def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None: ...
 
@@ -153,7 +153,7 @@ class Kernel:
     objects: ObjectStore
     filter: Filter
     personal_data: "AllPersonalData"
-    """What all domains declare about personal data, including domains that are not served."""
+    """The personal data declarations of all domains, including those that are not served."""
     scratch: Path
     """A directory on disk for temporary files too large for memory; /tmp may be in memory."""
     sandbox: Sandbox

@@ -9,7 +9,7 @@ CONTROL_ROOM = "control"
 
 
 class InstanceLost(Event):
-    """An instance is gone; what it held (calls, places, devices) ended when it last confirmed."""
+    """An instance died. Its calls, places and devices ended at its last heartbeat, `at`."""
 
     NAME: ClassVar[str] = "INSTANCE_LOST"
     instance_id: str
@@ -20,7 +20,7 @@ class InstanceLost(Event):
 
 
 class SessionEnded(Event):
-    """A session is over: every instance ends its connections."""
+    """A session ended: every instance closes its connections."""
 
     NAME: ClassVar[str] = "SESSION_ENDED"
     NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
@@ -37,7 +37,7 @@ class SessionEnded(Event):
 
 
 class RolesChanged(Event):
-    """What a person may do changed: every instance tells its connections of them."""
+    """A user's roles changed: every instance updates the user's connections."""
 
     NAME: ClassVar[str] = "ROLES_CHANGED"
     NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE

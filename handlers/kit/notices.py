@@ -29,7 +29,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What one user is told about an event.
+    """A notification to one user about an event.
 
     `to` is the id of the user, `link` a path in the page, and `data` is for apps. `values` fill the
     placeholders of the texts. Name at most one other user, always as a `Person`: the body is

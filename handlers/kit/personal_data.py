@@ -1,4 +1,4 @@
-"""What domains do about personal data. Domains declare it, and the platform runs it for an account.
+"""The steps of domains for personal data. Domains declare them; the platform runs them.
 
 A deletion is first **planned**. Some weeks later the account is **closed** and **erased**, unless
 its owner **restores** it before. An **export** gives its owner all the data stored about them.
@@ -7,7 +7,7 @@ further steps in `handlers/<system>/<domain>/personal.py`:
 
     @booking.personal_data.erase(Stage.AGREEMENTS)
     def call_off_bookings(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
-        "Cancel what is still to come."
+        "Cancel all open bookings."
 
 All steps also run for a domain that is not served: its stored data is still personal data.
 """

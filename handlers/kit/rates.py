@@ -36,7 +36,7 @@ class Rate:
 
     @property
     def fault(self) -> str:
-        """What is wrong with the declaration, or an empty text."""
+        """The fault of the declaration, or an empty text."""
         if not NAME.fullmatch(self.name):
             return "a name has small letters and _ only"
         both = self.burst > 0 and self.per_s > 0
