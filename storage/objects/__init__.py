@@ -1,7 +1,8 @@
-"""Where bytes are kept: a folder, or S3. Clients put and get them there by signed requests.
+"""The object store: a folder or S3. Clients upload and download with signed requests.
 
-A signed request is good for one object and a few minutes. A put is bound to its type, length and
-SHA-256 too. What is big comes in parts, each put by itself, and is joined when all are there.
+A signed request is valid for one object and a few minutes. A signed upload also fixes the type,
+length and SHA-256 of the content. Large objects are uploaded in parts, which the server joins once
+all have arrived.
 """
 
 from collections.abc import AsyncIterator
@@ -16,11 +17,11 @@ SIGNED_FOR = timedelta(minutes=5)
 
 
 class ObjectsUnavailable(StorageUnavailable):
-    """The object store is away, full, or does not do what it should."""
+    """The object store is unreachable, full or faulty."""
 
 
 class Promise(msgspec.Struct, frozen=True):
-    """What a put will bring: `size` in bytes, `sha256` in hexadecimal digits."""
+    """The content that an upload must have: `size` in bytes, `sha256` in hexadecimal digits."""
 
     content_type: str
     size: int
@@ -28,7 +29,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 
 class SignedRequest(msgspec.Struct, frozen=True):
-    """A request that a client may make, with all the headers that it has to send."""
+    """A request that a client may make, with all the headers that it must send."""
 
     method: str
     url: str
@@ -39,7 +40,7 @@ class ObjectStore(Protocol):
     """A store of objects by key; every call may raise ObjectsUnavailable."""
 
     origin: str | None
-    """The web origin to which clients' requests go; None when it is this server's own."""
+    """The web origin of the signed requests; None if it is this server's own."""
 
     async def start(self) -> None: ...
 
@@ -48,11 +49,11 @@ class ObjectStore(Protocol):
     async def sign_put(self, key: str, promise: Promise) -> SignedRequest: ...
 
     async def sign_get(self, key: str, name: str, content_type: str) -> str:
-        """The address by which the object can be fetched as the file `name`."""
+        """The signed URL that downloads the object as the file `name`."""
         ...
 
     async def begin_parts(self, key: str, content_type: str) -> str:
-        """Begin an object that comes in parts; gives its parts' id."""
+        """Start an upload in parts; returns the id of the upload."""
         ...
 
     async def sign_part(
@@ -60,37 +61,37 @@ class ObjectStore(Protocol):
     ) -> SignedRequest: ...
 
     async def list_parts(self, key: str, parts_id: str) -> dict[int, int]:
-        """The sizes of the parts that are there, by their numbers, which begin at 1."""
+        """The sizes in bytes of the uploaded parts, by their numbers, which start at 1."""
         ...
 
     async def join_parts(self, key: str, parts_id: str) -> None:
-        """Make the object of the parts that are there, in their order; again changes nothing."""
+        """Create the object from the uploaded parts, in their order; idempotent."""
         ...
 
     async def drop_parts(self, key: str, parts_id: str) -> None: ...
 
     async def size_of(self, key: str) -> int | None:
-        """None when there is no such object."""
+        """The size in bytes; None if there is no such object."""
         ...
 
     def read(self, key: str) -> AsyncIterator[bytes]:
-        """The object's bytes, some at a time."""
+        """The content of the object, in chunks."""
         ...
 
     async def write(self, key: str, content_type: str, content: bytes) -> None: ...
 
     async def keep(self, key: str, content_type: str, file: BinaryIO) -> None:
-        """Write all of a file, some at a time; whole or not at all."""
+        """Store the whole content of a file, in chunks; a failure stores nothing."""
         ...
 
     async def move(self, key: str, to: str) -> None:
-        """Rename an object; one that was moved before is as good."""
+        """Rename an object; does nothing if it has already been moved."""
         ...
 
     async def delete(self, key: str) -> None:
-        """One that is not there is as good."""
+        """Delete an object; does nothing if it does not exist."""
         ...
 
     async def sweep(self, before: datetime) -> None:
-        """Let go of what a crash left half-written, and nobody has gone on with since `before`."""
+        """Delete incomplete uploads that have not changed since `before`."""
         ...

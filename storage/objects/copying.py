@@ -1,12 +1,13 @@
-"""Copying a folder of objects while others add to it and delete from it.
+"""Copies a folder of objects for a backup while other processes add and delete objects.
 
 Invariants:
-- Whoever copies the folder holds the lock of `.copying`; the kernel releases it when they die.
-- While it is held, deleting a file moves it to `.deleted/` under the same key. A file that was in
-  the folder when the copy began is therefore found in its place, or else in `.deleted/`.
-- `.deleted/` is emptied when the copy ends, or by the next sweep when the copy died.
-- The lock is taken before the database is copied: a file is deleted only after the commit that
-  lets go of it, so whatever the copied database refers to is still there.
+- The process that copies the folder holds the lock on `.copying`. The operating system releases the
+  lock if the process dies.
+- While the lock is held, deleting a file moves it to `.deleted/` under the same key. A file that
+  was in the folder when the copy started is therefore still there or in `.deleted/`.
+- The end of the copy empties `.deleted/`; if the process died, the next sweep does.
+- The process takes the lock before it copies the database. A file is deleted only after the commit
+  that removes the reference to it, so every file that the copied database refers to still exists.
 """
 
 import fcntl
@@ -22,18 +23,18 @@ from typing import BinaryIO
 LOCK = ".copying"
 DELETED = ".deleted"
 KEY = re.compile(r"[a-z]+(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*){1,3}")
-"""What keys look like. Nothing that begins with a dot is one."""
+"""The form of a key. No part of a key starts with a dot."""
 LOCKED_WITHIN_S = 5.0
 RETRY_S = 0.02
 
 
 class CopyUnderWay(Exception):
-    """Somebody else copies the folder now."""
+    """Another process is copying the folder."""
 
 
 @contextmanager
 def keep_deleted(folder: Path) -> Iterator[None]:
-    """Keep what is deleted meanwhile, so that it can be copied; raises CopyUnderWay."""
+    """Keep files that are deleted meanwhile, so that they can be copied; raises CopyUnderWay."""
     with (folder / LOCK).open("ab") as file:
         if not _lock_within(file, LOCKED_WITHIN_S):
             raise CopyUnderWay(f"another backup copies {folder}")
@@ -44,10 +45,10 @@ def keep_deleted(folder: Path) -> Iterator[None]:
 
 
 def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every object as its key and its path; some may be gone when they are opened.
+    """Every object as its key and its path; a file can be gone before the caller opens it.
 
-    Objects move from `incoming/` to where they stay, and from there to `.deleted/`. The folders
-    are listed in that order, so that one that moves is listed at least once.
+    Objects move from `incoming/` to their final folder, and from there to `.deleted/`. The folders
+    are listed in this order, so that an object that moves is listed at least once.
     """
     names = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[0] != ".")
     names.sort(key=lambda name: name != "incoming")
@@ -57,13 +58,13 @@ def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def delete(folder: Path, key: str) -> None:
-    """Delete an object, or put it aside while the folder is copied."""
+    """Delete an object; during a copy, move it to `.deleted/`."""
     path, aside = folder / key, folder / DELETED / key
     while _is_copied(folder):
         try:
             aside.parent.mkdir(parents=True, exist_ok=True)
             path.replace(aside)
-        except FileNotFoundError:  # it is gone, or the copy has just ended
+        except FileNotFoundError:  # the file is gone, or the copy has just ended
             if not path.exists():
                 return
         else:
@@ -72,7 +73,7 @@ def delete(folder: Path, key: str) -> None:
 
 
 def sweep_deleted(folder: Path) -> None:
-    """Delete what a copy that died left behind."""
+    """Empty `.deleted/` after a copy whose process died."""
     if not (folder / DELETED).is_dir():
         return
     with (folder / LOCK).open("ab") as file:
@@ -99,7 +100,7 @@ def _is_copied(folder: Path) -> bool:
 
 
 def _lock_within(file: BinaryIO, within_s: float) -> bool:
-    """Take the lock, for which deletions look for a moment too."""
+    """Take the exclusive lock; retries, because deletions take the lock for a moment."""
     end = time.monotonic() + within_s
     while not _lock(file, fcntl.LOCK_EX):
         if time.monotonic() > end:
@@ -109,7 +110,7 @@ def _lock_within(file: BinaryIO, within_s: float) -> bool:
 
 
 def _lock(file: BinaryIO, how: int) -> bool:
-    """Whether the lock is ours now, until the file is closed."""
+    """Try to take the lock, which lasts until the file is closed; returns whether we have it."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:

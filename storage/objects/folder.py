@@ -1,9 +1,9 @@
-"""Objects as files of a folder, put and fetched at this server's own `/files/` by signed addresses.
+"""An object store in a folder. Clients use signed URLs under this server's own `/files/`.
 
 Invariants:
-- A file appears under its key whole and as promised, or not at all: it is written beside, synced
-  and renamed.
-- Keys are made by the server alone; nothing that a client says is part of a path.
+- A file appears under its key only with the complete, expected content: it is written under a
+  temporary name, synced and renamed.
+- Only the server creates keys. No input from a client becomes part of a path.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ T = TypeVar("T")
 Sign = Callable[..., str]
 CHUNK = 262_144
 SIGNED = {"PUT": ("type", "size", "sha256", "until"), "GET": ("name", "type", "until")}
-"""What the query of a signed request says, by method, in the order in which it is sealed."""
+"""The query parameters of a signed request, by method, in the order in which they are signed."""
 FORMS = {
     "size": re.compile(r"[0-9]{1,15}"),
     "sha256": re.compile(r"[0-9a-f]{64}"),
@@ -36,56 +36,56 @@ FORMS = {
 
 
 class NotAsPromised(Exception):
-    """What came is not what the put was signed for."""
+    """The uploaded content is not the content for which the upload was signed."""
 
 
 class Folder:
-    """A store in `folder`, reached at `public_url`; `sign` makes a keyed hash of texts."""
+    """A store in `folder`, served at `public_url`; `sign` computes a keyed hash of texts."""
 
     def __init__(self, folder: Path, public_url: str, sign: Sign) -> None:
         self.origin: str | None = None
         self._folder = folder
         self._base = f"{public_url.rstrip('/')}/files"
         self._sign = sign
-        self._coming: dict[str, asyncio.Timeout] = {}
+        self._uploads: dict[str, asyncio.Timeout] = {}
 
     async def start(self) -> None:
         await self._in_thread(self._folder.mkdir, parents=True, exist_ok=True)
         await self._in_thread(_sweep_joined, self._folder)
 
     async def stop(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing to close."""
 
     # Signed requests.
 
     async def sign_put(self, key: str, promise: Promise) -> SignedRequest:
         about = {"type": promise.content_type, "size": str(promise.size), "sha256": promise.sha256}
         headers = {"Content-Type": promise.content_type}
-        return SignedRequest("PUT", self._address("PUT", key, about), headers)
+        return SignedRequest("PUT", self._signed_url("PUT", key, about), headers)
 
     async def sign_get(self, key: str, name: str, content_type: str) -> str:
-        return self._address("GET", key, {"name": name, "type": content_type})
+        return self._signed_url("GET", key, {"name": name, "type": content_type})
 
-    def _address(self, method: str, key: str, about: dict[str, str]) -> str:
+    def _signed_url(self, method: str, key: str, about: dict[str, str]) -> str:
         until = str(int(time.time() + SIGNED_FOR.total_seconds()))
         query = {**about, "until": until}
-        signed = {**query, "signature": self._seal(method, key, query)}
+        signed = {**query, "signature": self._signature(method, key, query)}
         return f"{self._base}/{key}?{urlencode(signed)}"
 
-    def _seal(self, method: str, key: str, query: Mapping[str, str]) -> str:
+    def _signature(self, method: str, key: str, query: Mapping[str, str]) -> str:
         return self._sign("file", method, key, *(query[name] for name in SIGNED[method]))
 
     def is_signed(self, method: str, key: str, query: Mapping[str, str]) -> bool:
-        """Whether we signed just this request, not too long ago.
+        """Whether this server signed exactly this request and the signature has not expired.
 
-        If so, the query says what belongs to the method, each once and in its form, and no more.
+        If so, the query has exactly the parameters of the method, each once and well-formed.
         """
         if sorted(query) != sorted((*SIGNED.get(method, ()), "signature")):
             return False
         if not all(FORMS[name].fullmatch(query[name]) for name in query if name in FORMS):
             return False
-        seal, said = self._seal(method, key, query), query["signature"]
-        right = secrets.compare_digest(seal.encode(), said.encode("utf-8", "replace"))
+        expected, given = self._signature(method, key, query), query["signature"]
+        right = secrets.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
         return right and time.time() < int(query["until"])
 
     # Files.
@@ -94,35 +94,36 @@ class Folder:
         return self._folder / key
 
     async def take(self, key: str, promise: Promise, chunks: AsyncIterator[bytes]) -> None:
-        """Keep what `chunks` bring under `key`; raises NotAsPromised, and then keeps nothing.
+        """Store the content of `chunks` under `key`.
 
-        Raises TimeoutError when it is brought once more meanwhile.
+        Raises NotAsPromised for other content, and TimeoutError if a newer upload of the same key
+        starts meanwhile. In both cases it stores nothing.
         """
-        async with self._alone(key):
+        async with self._latest_only(key):
             await self._take(key, promise, chunks)
 
     @asynccontextmanager
-    async def _alone(self, key: str) -> AsyncIterator[None]:
-        """Of all who bring an object the latest goes on: the others' connections may be dead.
+    async def _latest_only(self, key: str) -> AsyncIterator[None]:
+        """Cancel an earlier upload of the same key, whose connection may be dead.
 
-        So no more is written at a time than was promised once, however often it is brought.
+        At most one upload of a key therefore uses disk space at a time.
         """
-        before = self._coming.get(key)
+        before = self._uploads.get(key)
         if before is not None:
             before.reschedule(0)
         async with asyncio.timeout(None) as mine:
-            self._coming[key] = mine
+            self._uploads[key] = mine
             try:
                 yield
             finally:
-                if self._coming.get(key) is mine:
-                    del self._coming[key]
+                if self._uploads.get(key) is mine:
+                    del self._uploads[key]
 
     async def _take(self, key: str, promise: Promise, chunks: AsyncIterator[bytes]) -> None:
         path = self.path_of(key)
-        beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
         digest, size = hashlib.sha256(), 0
-        file = await self._in_thread(_create, beside)
+        file = await self._in_thread(_create, temporary)
         try:
             async for chunk in chunks:
                 size += len(chunk)
@@ -132,9 +133,9 @@ class Folder:
                 await self._in_thread(file.write, chunk)
             if (size, digest.hexdigest()) != (promise.size, promise.sha256):
                 raise NotAsPromised("other bytes than were promised")
-            await self._in_thread(_sync_as, file, beside, path)
+            await self._in_thread(_sync_and_rename, file, temporary, path)
         finally:
-            await self._in_thread(_let_go, file, beside)
+            await self._in_thread(_discard, file, temporary)
 
     async def write(self, key: str, content_type: str, content: bytes) -> None:
         async def whole() -> AsyncIterator[bytes]:
@@ -166,7 +167,7 @@ class Folder:
     async def sweep(self, before: datetime) -> None:
         await self._in_thread(_sweep, self._folder, before.timestamp())
 
-    # Parts: files of a folder beside.
+    # Parts: files in the folder `<key>.parts`.
 
     async def begin_parts(self, key: str, content_type: str) -> str:
         return "parts"
@@ -186,7 +187,7 @@ class Folder:
         await self._in_thread(shutil.rmtree, self.path_of(f"{key}.parts"), ignore_errors=True)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` off the loop; a disk that fails is a store that is away."""
+        """Run `work` in a thread; raises ObjectsUnavailable for an error of the disk."""
         try:
             return await asyncio.to_thread(work, *args, **kwargs)
         except FileNotFoundError:
@@ -197,14 +198,14 @@ class Folder:
 
 def _sweep(folder: Path, before: float) -> None:
     for half in folder.rglob("*.coming"):
-        with suppress(FileNotFoundError):  # it has just been finished
+        with suppress(FileNotFoundError):  # the upload has just finished
             if half.stat().st_mtime < before:
                 half.unlink()
     copying.sweep_deleted(folder)
 
 
 def _sweep_joined(folder: Path) -> None:
-    """What a crash left of parts that were joined."""
+    """Delete the joined parts that a crash left behind."""
     for joined in folder.rglob("*.joined"):
         shutil.rmtree(joined, ignore_errors=True)
 
@@ -219,34 +220,34 @@ def _create(path: Path) -> BinaryIO:
 
 
 def _copy(source: BinaryIO, path: Path) -> None:
-    """From its beginning, whole."""
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
-    file = _create(beside)
+    """Copy the whole file to `path`, atomically."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
+    file = _create(temporary)
     try:
         source.seek(0)
         shutil.copyfileobj(source, file, CHUNK)
-        _sync_as(file, beside, path)
+        _sync_and_rename(file, temporary, path)
     finally:
-        _let_go(file, beside)
+        _discard(file, temporary)
 
 
-def _let_go(file: BinaryIO, beside: Path) -> None:
-    """Closing writes what is left, for which there may be no room."""
+def _discard(file: BinaryIO, temporary: Path) -> None:
+    """Close and delete the temporary file; closing flushes, which fails if the disk is full."""
     try:
         file.close()
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _sync_as(file: BinaryIO, beside: Path, path: Path) -> None:
+def _sync_and_rename(file: BinaryIO, temporary: Path, path: Path) -> None:
     file.flush()
     os.fsync(file.fileno())
-    beside.replace(path)
+    temporary.replace(path)
     _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """A rename is on disk only when its folder is."""
+    """Sync a folder: a rename is durable only after its folder is synced."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -278,31 +279,32 @@ def _sizes_in(folder: Path) -> dict[int, int]:
 
 
 def _join(folder: Path, path: Path) -> None:
-    """Append the parts one after the other; they are gone when the whole is on disk.
+    """Concatenate the parts into one file, and delete them once it is on disk.
 
-    They are put aside at once and then deleted. So who joined the same ones beside, and finds
-    their folder still there at the end, has read all of them; who does not leaves it at that.
+    The folder of parts is renamed in one step before its files are deleted. A concurrent join that
+    still finds the folder after reading has therefore read all parts; otherwise it discards its
+    result.
     """
     if not folder.is_dir() and path.exists():
         return
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
-    whole = _create(beside)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
+    whole = _create(temporary)
     try:
         for part in sorted(one for one in folder.iterdir() if one.name.isdecimal()):
             with part.open("rb") as file:
                 shutil.copyfileobj(file, whole, CHUNK)
         if not folder.is_dir():
             raise FileNotFoundError(folder)
-        _sync_as(whole, beside, path)
-        _put_aside(folder)
+        _sync_and_rename(whole, temporary, path)
+        _delete_parts(folder)
     except FileNotFoundError:
         if not path.exists():
             raise
     finally:
-        _let_go(whole, beside)
+        _discard(whole, temporary)
 
 
-def _put_aside(folder: Path) -> None:
+def _delete_parts(folder: Path) -> None:
     aside = folder.with_name(f"{folder.name}.{secrets.token_hex(8)}.joined")
     folder.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Objects in a bucket of S3, or of what speaks like it. Clients go there themselves."""
+"""An object store in a bucket of S3 or a compatible service, which clients access directly."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ CHUNK = 262_144
 PIECE = 16 * 1024**2
 PARTS_LISTED = 1_000
 PART_NAMES = ("PartNumber", "ETag", "ChecksumSHA256")
-"""What joining names of each part, as far as the store keeps it."""
+"""The fields of a part that completing an upload sends, if the store returned them."""
 GONE = ("404", "NoSuchKey", "NoSuchUpload", "NotFound")
 CONFIG = AioConfig(
     signature_version="s3v4",
@@ -34,7 +34,7 @@ CONFIG = AioConfig(
 
 
 class Bucket:
-    """A store in one bucket; without `key_id` the machine's own credentials are used."""
+    """A store in one bucket; without `key_id`, it uses the credentials of the machine."""
 
     def __init__(
         self, bucket: str, *, endpoint: str, region: str, key_id: str, secret: str
@@ -77,17 +77,17 @@ class Bucket:
         headers = {"x-amz-checksum-sha256": checksum}
         if "ContentType" in more:
             headers["Content-Type"] = promise.content_type
-        return SignedRequest("PUT", await self._address(action, **params), headers)
+        return SignedRequest("PUT", await self._signed_url(action, **params), headers)
 
     async def sign_get(self, key: str, name: str, content_type: str) -> str:
-        return await self._address(
+        return await self._signed_url(
             "get_object",
             Key=key,
             ResponseContentType=content_type,
             ResponseContentDisposition=f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         )
 
-    async def _address(self, action: str, **params: Any) -> str:
+    async def _signed_url(self, action: str, **params: Any) -> str:
         signing: Awaitable[str] = self._s3.generate_presigned_url(
             action,
             Params={"Bucket": self._bucket, **params},
@@ -118,7 +118,7 @@ class Bucket:
         )
 
     async def keep(self, key: str, content_type: str, file: BinaryIO) -> None:
-        """In parts, so that no more than one of them is in memory."""
+        """Upload in parts, so that only one part is in memory at a time."""
         parts_id = await self.begin_parts(key, content_type)
         number = 0
         await asyncio.to_thread(file.seek, 0)
@@ -133,7 +133,7 @@ class Bucket:
             raise
 
     async def move(self, key: str, to: str) -> None:
-        """Whatever headers came with the object stay behind: they could say how to read it."""
+        """Copy without the uploaded headers, which could change how browsers treat the object."""
         copying = self._s3.copy_object(
             Bucket=self._bucket,
             Key=to,
@@ -155,7 +155,7 @@ class Bucket:
             return
 
     async def sweep(self, before: datetime) -> None:
-        """Parts that nobody joined, of whose id perhaps nobody knows."""
+        """Delete old uploads in parts, including those whose id was lost."""
         pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket)
         walk = aiter(pages)
         while (page := await self._ask(anext(walk, None))) is not None:
@@ -222,7 +222,7 @@ class Bucket:
             return
 
     async def _ask(self, asking: Awaitable[T]) -> T:
-        """What S3 answers; raises FileNotFoundError or ObjectsUnavailable."""
+        """The answer of S3; raises FileNotFoundError or ObjectsUnavailable."""
         try:
             return await asking
         except ClientError as error:

@@ -67,7 +67,7 @@ def test_a_size_that_is_no_number_is_refused_however_it_is_signed(tmp_path):
     good = {"type": "t", "size": "1", "sha256": "0" * 64, "until": "99999999999"}
     for wrong in ({}, {"size": "-1"}, {"size": "\u0663"}, {"size": "9" * 16}, {"sha256": "x"}):
         query = {**good, **wrong}
-        query["signature"] = store._seal("PUT", "incoming/x", query)
+        query["signature"] = store._signature("PUT", "incoming/x", query)
         assert store.is_signed("PUT", "incoming/x", query) is (wrong == {}), wrong
 
 
@@ -165,7 +165,7 @@ async def test_a_disk_without_room_is_said_and_leaves_nothing(world, ana, monkey
         raise OSError(errno.ENOSPC, "no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr(folder, "_sync_as", fail)
+        patched.setattr(folder, "_sync_and_rename", fail)
         assert await ana.put(begun["put"], PDF) == 503
     assert files_of(world) == set()
     assert await ana.put(begun["put"], PDF) == 200
@@ -203,7 +203,7 @@ async def test_parts_for_which_there_is_no_room_leave_nothing_half_joined(tmp_pa
         raise OSError(errno.ENOSPC, "no room")
 
     with monkeypatch.context() as patched:
-        patched.setattr(folder, "_sync_as", fail)
+        patched.setattr(folder, "_sync_and_rename", fail)
         with pytest.raises(ObjectsUnavailable):
             await store.join_parts("incoming/u", "parts")
     assert not list(tmp_path.rglob("*.coming"))
