@@ -1,4 +1,4 @@
-"""Bookings. The database itself refuses a student's second live booking for the same time."""
+"""Bookings. The database rejects overlapping live bookings of one student."""
 
 from datetime import datetime, timedelta
 
@@ -72,7 +72,7 @@ bookings = Table(
         not_exported="version",
     ),
 )
-# Zones differ by whole quarters of an hour, so two blocks overlap exactly when they share one.
+# Offsets of time zones are whole quarters of an hour: blocks that overlap share a quarter.
 booked_quarters = Table(
     "booked_quarters",
     metadata,
@@ -84,7 +84,7 @@ booked_quarters = Table(
         not_exported="student_id quarter booking_id",
     ),
 )
-# A student's one live "now" with a consultant: a quarter of its own kind.
+# A student has at most one live instant booking with a consultant.
 instant_requests = Table(
     "instant_requests",
     metadata,
@@ -140,9 +140,9 @@ _UPDATE = (
 
 
 def _page(*more: ColumnElement[bool]) -> Executable:
-    """A person's bookings, the newest first: each role by an index of its own, which has the order.
+    """A user's bookings, newest first; each role uses its own index, which has this order.
 
-    Nobody books with themselves, so no booking is found in both roles.
+    Nobody can book themselves, so no booking is found in both roles.
     """
     roles = (_b.student_id, _b.consultant_id)
     mine = (
@@ -194,19 +194,19 @@ def find_booking(tx: Queries, booking_id: str) -> BookingRow | None:
 
 
 def lock_booking(tx: Queries, booking_id: str) -> BookingRow | None:
-    """Found, and held against other changes until the commit."""
+    """The row, locked until the commit; None if it does not exist."""
     return tx.one(BookingRow, _LOCK, booking_id=booking_id)
 
 
 def update_booking(tx: Queries, row: BookingRow) -> None:
-    """Keep what may change of a booking."""
+    """Save the columns of a booking that can change."""
     tx.run(_UPDATE, booking_id=row.id, **{f"new_{name}": getattr(row, name) for name in _CHANGING})
 
 
 def list_bookings(
     tx: Queries, user_id: str, status: str | None, before: str, limit: int
 ) -> list[BookingRow]:
-    """A person's bookings in either role, the newest first."""
+    """A user's bookings in either role, newest first."""
     if status is None:
         return tx.all(BookingRow, _LIST, of_user=user_id, before=before, limit=limit)
     return tx.all(
@@ -215,14 +215,14 @@ def list_bookings(
 
 
 def list_overdue(tx: Queries, block_id: str, now: datetime) -> list[str]:
-    """Requests in a block whose hold is over."""
+    """The ids of requests for a block whose hold has expired."""
     return tx.scalars(_OVERDUE, of_block=block_id, now=now)
 
 
 def take_quarters(
     tx: Queries, student_id: str, booking_id: str, starts_at: datetime, ends_at: datetime
 ) -> bool:
-    """Take the student's time; False when some of it is another live booking's."""
+    """Reserve the student's time; returns False if it overlaps another live booking."""
     quarter = starts_at
     while quarter < ends_at:
         taken = tx.scalar(
@@ -235,7 +235,7 @@ def take_quarters(
 
 
 def take_instant(tx: Queries, student_id: str, consultant_id: str, booking_id: str) -> bool:
-    """Take the one live "now" of this pair; False when there is one."""
+    """Reserve the one instant booking of this pair; returns False if there is a live one."""
     values = {"student_id": student_id, "consultant_id": consultant_id}
     return tx.scalar(_TAKE_INSTANT, **values, booking_id=booking_id) is not None
 
@@ -243,12 +243,12 @@ def take_instant(tx: Queries, student_id: str, consultant_id: str, booking_id: s
 def list_quarter_holders(
     tx: Queries, student_id: str, starts_at: datetime, ends_at: datetime
 ) -> list[str]:
-    """The student's live bookings within this time."""
+    """The ids of the student's live bookings within this time."""
     return tx.scalars(_QUARTER_HOLDERS, of_student=student_id, first=starts_at, end=ends_at)
 
 
 def find_instant_holder(tx: Queries, student_id: str, consultant_id: str) -> str | None:
-    """The live "now" booking of this pair."""
+    """The id of the live instant booking of this pair."""
     found: str | None = tx.scalar(
         _INSTANT_HOLDER, of_student=student_id, of_consultant=consultant_id
     )
@@ -256,6 +256,6 @@ def find_instant_holder(tx: Queries, student_id: str, consultant_id: str) -> str
 
 
 def free_time(tx: Queries, booking_id: str) -> None:
-    """Give the student's time back."""
+    """Release the student's time."""
     tx.run(_FREE_QUARTERS, of_booking=booking_id)
     tx.run(_FREE_INSTANT, of_booking=booking_id)

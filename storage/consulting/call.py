@@ -1,4 +1,4 @@
-"""Calls and who was in them when. The database sees to one live call a consultant."""
+"""Calls and the stays of devices in them. The database allows one live call per consultant."""
 
 from datetime import datetime
 from typing import Literal
@@ -53,7 +53,7 @@ calls = Table(
         found_through={"booking_id": "bookings.id"},
     ),
 )
-# Not a bound value: the planner must see that the indexes of live calls serve a query.
+# A literal, not a bound value: otherwise the planner cannot use the partial indexes.
 _LIVE = calls.c.status != literal_column("'ended'")
 Index(
     "ix_calls_live_consultant_id",
@@ -115,18 +115,18 @@ class CallRow(msgspec.Struct):
 
 
 class Stay(msgspec.Struct):
-    """One device of one person in a call, until it left; back again, it begins another stay."""
+    """The time that one device spends in a call; a device that returns starts a new stay."""
 
     id: str
     call_id: str
     device_id: str
-    """By what its socket attends this call."""
+    """The id of the socket's lease for this call."""
     user_id: str
     instance_id: str
     joined_at: datetime
     left_at: datetime | None
     noted_by: str | None
-    """The instance that noted the end: the one that held the stay knew, another one assumed."""
+    """The instance that recorded the end. If it is not `instance_id`, the time is an assumption."""
 
 
 _c, _s = calls.c, stays.c
@@ -141,7 +141,7 @@ _UPDATE = (
 )
 _LIVE_OF_BOOKING = select(calls).where(_c.booking_id == bindparam("of_booking"), _LIVE)
 _LOCK_LIVE_OF_BOOKING = _LIVE_OF_BOOKING.with_for_update()
-_LIVE_OF_PERSON = (  # each role by an index of its own
+_LIVE_OF_PERSON = (  # each role uses its own index
     union_all(
         select(calls).where(_c.student_id == bindparam("of_user"), _LIVE),
         select(calls).where(_c.consultant_id == bindparam("of_user"), _LIVE),
@@ -185,7 +185,7 @@ _LIVE_STAYS = select(func.count()).where(
 
 
 def insert_call(tx: Queries, row: CallRow) -> bool:
-    """False when the consultant has a live call already."""
+    """Insert a call; returns False if the consultant already has a live call."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(row)) is not None
 
 
@@ -194,7 +194,7 @@ def find_call(tx: Queries, call_id: str) -> CallRow | None:
 
 
 def lock_call(tx: Queries, call_id: str) -> CallRow | None:
-    """Found, and held against other changes until the commit."""
+    """The row, locked until the commit; None if it does not exist."""
     return tx.one(CallRow, _LOCK, call_id=call_id)
 
 
@@ -203,17 +203,17 @@ def find_live_of_booking(tx: Queries, booking_id: str) -> CallRow | None:
 
 
 def lock_live_of_booking(tx: Queries, booking_id: str) -> CallRow | None:
-    """Found, and held against other changes until the commit."""
+    """The row, locked until the commit; None if it does not exist."""
     return tx.one(CallRow, _LOCK_LIVE_OF_BOOKING, of_booking=booking_id)
 
 
 def list_live_of_person(tx: Queries, user_id: str, limit: int) -> list[CallRow]:
-    """A person's calls in either role that are not ended, the newest first."""
+    """The live calls of a user in either role, newest first."""
     return tx.all(CallRow, _LIVE_OF_PERSON, of_user=user_id, limit=limit)
 
 
 def list_over(tx: Queries, call_ids: list[str]) -> list[str]:
-    """Those of `call_ids` that are ended."""
+    """The ids in `call_ids` whose calls have ended."""
     return tx.scalars(_OVER, call_ids=call_ids)
 
 
@@ -222,7 +222,7 @@ def update_call(tx: Queries, row: CallRow) -> None:
 
 
 def insert_stay(tx: Queries, stay: Stay) -> None:
-    """Nothing happens while this device is in the call already."""
+    """Insert a stay, unless this device is already in the call."""
     tx.run(_INSERT_STAY, **msgspec.structs.asdict(stay))
 
 
@@ -231,25 +231,25 @@ def list_stays(tx: Queries, call_id: str) -> list[Stay]:
 
 
 def list_stays_of_instance(tx: Queries, instance_id: str, limit: int) -> list[Stay]:
-    """Stays that an instance held and nobody ended."""
+    """The open stays of an instance."""
     return tx.all(Stay, _OF_INSTANCE, of_instance=instance_id, limit=limit)
 
 
 def list_assumed_stays(tx: Queries, instance_id: str, at: datetime, limit: int) -> list[Stay]:
-    """Stays that an instance cannot have held after `at`, and that others took to last longer."""
+    """The stays of an instance that died at `at` for which others recorded a later end."""
     return tx.all(Stay, _ASSUMED, of_instance=instance_id, at=at, limit=limit)
 
 
 def end_stay(tx: Queries, device_id: str, at: datetime, noted_by: str) -> bool:
-    """Whether this device was in the call."""
+    """End the open stay of a device; returns whether it had one."""
     return tx.run(_LEAVE, of_device=device_id, new_left_at=at, new_noted_by=noted_by) == 1
 
 
 def shorten_stay(tx: Queries, stay_id: str, at: datetime) -> None:
-    """It ended at `at` already."""
+    """Move the end of a stay to `at`."""
     tx.run(_SHORTEN, stay_id=stay_id, new_left_at=at)
 
 
 def is_there(tx: Queries, call_id: str, user_id: str) -> bool:
-    """Whether a device of this person is in the call."""
+    """Whether a device of this user is in the call."""
     return bool(tx.scalar(_LIVE_STAYS, of_call=call_id, of_user=user_id))

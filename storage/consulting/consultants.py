@@ -104,7 +104,7 @@ topics = Table(
         not_exported="consultant_id",
     ),
 )
-# The status of those whose deletion is planned, for when they restore their account.
+# The earlier status of consultants whose deletion is planned, in case they restore the account.
 paused_consultants = Table(
     "paused_consultants",
     metadata,
@@ -188,7 +188,7 @@ _TOPICS = (
     .order_by(_t.id)
 )
 TOPIC_TEXT = 300
-"""Characters that a topic has beside its texts."""
+"""The characters of a topic besides its name and description."""
 _TEXTS = (
     select(
         _t.consultant_id,
@@ -214,12 +214,12 @@ _UPDATE_TOPIC = (
 
 
 def begin_consulting(tx: Queries, row: ConsultantRow) -> bool:
-    """Insert a consultant, or replace one who stopped; False when there is one."""
+    """Insert a consultant, or replace one who stopped; returns False if they did not stop."""
     return tx.run(_BEGIN, **msgspec.structs.asdict(row)) == 1
 
 
 def keep_consultant(tx: Queries, row: ConsultantRow) -> None:
-    """Insert or replace."""
+    """Insert or replace a consultant."""
     tx.run(_KEEP, **msgspec.structs.asdict(row))
 
 
@@ -228,12 +228,12 @@ def find_consultant(tx: Queries, consultant_id: str) -> ConsultantRow | None:
 
 
 def lock_consultant(tx: Queries, consultant_id: str) -> ConsultantRow | None:
-    """Found, and held against other changes until the commit."""
+    """The row, locked until the commit; None if it does not exist."""
     return tx.one(ConsultantRow, _LOCK, consultant_id=consultant_id)
 
 
 def share_consultant(tx: Queries, consultant_id: str) -> ConsultantRow | None:
-    """Found, and held against changes until the commit, together with others who do so."""
+    """The row, with a shared lock until the commit; None if it does not exist."""
     return tx.one(ConsultantRow, _SHARE, consultant_id=consultant_id)
 
 
@@ -243,7 +243,7 @@ def list_active(tx: Queries, before: str, limit: int) -> list[ConsultantRow]:
 
 
 def count_topics(tx: Queries, consultant_id: str) -> int:
-    """How many active topics a consultant has."""
+    """The number of active topics of a consultant."""
     count: int = tx.scalar(_COUNT_TOPICS, of_consultant=consultant_id)
     return count
 
@@ -262,7 +262,7 @@ def list_topics(tx: Queries, consultant_ids: list[str]) -> list[TopicRow]:
 
 
 def sum_topic_texts(tx: Queries, consultant_ids: list[str]) -> dict[str, int]:
-    """How many characters the active topics of each of these consultants have."""
+    """The number of characters in the active topics, by consultant."""
     rows = tx.all(TextsRow, _TEXTS, consultant_ids=consultant_ids)
     return {row.consultant_id: int(row.characters) for row in rows}
 
@@ -275,11 +275,11 @@ def update_topic(tx: Queries, row: TopicRow) -> None:
 
 
 def keep_paused(tx: Queries, consultant_id: str, status: str) -> None:
-    """Keep the status that somebody had before they were paused for a planned deletion."""
+    """Save the status from before a planned deletion paused the consultant."""
     tx.run(_KEEP_PAUSED, consultant_id=consultant_id, status=status)
 
 
 def take_paused(tx: Queries, consultant_id: str) -> str | None:
-    """That status, which is kept no longer; None for who was not paused."""
+    """Delete and return the saved status; None if the consultant was not paused."""
     status: str | None = tx.scalar(_TAKE_PAUSED, of_consultant=consultant_id)
     return status

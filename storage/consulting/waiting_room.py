@@ -1,4 +1,4 @@
-"""Who waits for a call, in order of arrival, and what the block's calls have been like."""
+"""Waiting rooms: the places in order of arrival, and the number and length of past calls."""
 
 from datetime import datetime
 
@@ -141,7 +141,7 @@ _OF_INSTANCE = (
 
 
 def open_room(tx: Queries, row: RoomRow) -> RoomRow:
-    """The block's room, locked until the commit; made from `row` when there is none yet."""
+    """The block's room, locked until the commit; inserts `row` if there is none."""
     tx.run(_OPEN, **msgspec.structs.asdict(row))
     return lock_room(tx, row.block_id) or row
 
@@ -151,13 +151,13 @@ def find_room(tx: Queries, block_id: str) -> RoomRow | None:
 
 
 def lock_rooms(tx: Queries, *block_ids: str) -> None:
-    """Hold several queues at once, in one order, so that two who swap do not wait in a circle."""
+    """Lock several rooms in a fixed order, so that concurrent swaps cannot deadlock."""
     for block_id in sorted(block_ids):
         lock_room(tx, block_id)
 
 
 def lock_room(tx: Queries, block_id: str) -> RoomRow | None:
-    """Found, and its queue held against other changes until the commit."""
+    """The room, with its queue, locked until the commit; None if it does not exist."""
     return tx.one(RoomRow, _LOCK_ROOM, of_block=block_id)
 
 
@@ -200,12 +200,12 @@ def delete_place(tx: Queries, booking_id: str) -> None:
 
 
 def insert_stay(tx: Queries, stay: Stay) -> None:
-    """Nothing happens while this device holds the place already."""
+    """Insert a stay, unless this device already has one."""
     tx.run(_INSERT_STAY, **msgspec.structs.asdict(stay))
 
 
 def end_stay(tx: Queries, lease_id: str) -> bool:
-    """Whether it was still going on."""
+    """Delete a stay; returns whether it existed."""
     return tx.run(_DELETE_STAY, lease_id=lease_id) == 1
 
 

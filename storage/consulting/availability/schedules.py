@@ -1,4 +1,4 @@
-"""Schedules, week overrides, blocks (their places are pools of holds) and who is free now."""
+"""Schedules, week overrides, blocks (with their pools of places), and "available now"."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from storage.engine.personal import DeleteRow, Export, KeepRow, personal
 from storage.events.holds import insert_pools, pools, resize_empty
 
 BLOCK_MAX = timedelta(days=1)
-"""No block is longer, so one index bounds those of a time on both sides, whatever is past."""
+"""The maximum length of a block. It bounds index scans for a time range on both sides."""
 
 schedules = Table(
     "schedules",
@@ -114,7 +114,7 @@ class OverrideRow(msgspec.Struct):
 
 
 class BlockRow(msgspec.Struct):
-    """`wanted_calls`: what the schedule says; more may be booked since before it said so."""
+    """A block; it can have more bookings than `wanted_calls`, from before the schedule changed."""
 
     id: str
     consultant_id: str
@@ -127,7 +127,7 @@ class BlockRow(msgspec.Struct):
 
 
 class NowRow(msgspec.Struct):
-    """`resumes`: back to available when the call that is going on (`call_id`) ends."""
+    """The status of a consultant; with `resumes` it becomes available after the call `call_id`."""
 
     consultant_id: str
     available: bool
@@ -231,24 +231,24 @@ def clear_override(tx: Queries, consultant_id: str, week: str) -> bool:
 
 
 def list_overrides(tx: Queries, consultant_id: str, first_week: str) -> list[OverrideRow]:
-    """The overrides of `first_week` and later ones (ISO weeks sort as text)."""
+    """The overrides from `first_week` on; ISO weeks sort as text."""
     return tx.all(OverrideRow, _OVERRIDES, of_consultant=consultant_id, first_week=first_week)
 
 
 def insert_blocks(tx: Queries, rows: list[BlockRow]) -> None:
-    """New ones, with their pools."""
+    """Insert blocks with their pools."""
     insert_pools(tx, {row.id: row.max_calls for row in rows})
     kept = [{name: getattr(row, name) for name in _KEPT} for row in rows]
     tx.run_many(_INSERT_BLOCK, kept)
 
 
 def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
-    """Those of these blocks in which nobody has a place or waits for one."""
+    """The blocks of `block_ids` in which nobody holds or waits for a place."""
     return tx.all(BlockRow, _EMPTY, block_ids=block_ids)
 
 
 def keep_empty(tx: Queries, rows: list[BlockRow]) -> None:
-    """Keep what is wanted of blocks in which nobody has a place; their pools must be held."""
+    """Save changed blocks in which nobody holds a place; their pools must be locked."""
     resize_empty(tx, {row.id: row.max_calls for row in rows})
     wanted = [
         {"block_id": row.id, "new_wanted": row.wanted_calls, "new_cancelled": row.cancelled}
@@ -264,7 +264,7 @@ def find_block(tx: Queries, block_id: str) -> BlockRow | None:
 def list_blocks(
     tx: Queries, consultant_id: str, after: datetime, before: datetime, limit: int
 ) -> list[BlockRow]:
-    """Blocks that end after `after` and start before `before`, in order."""
+    """The blocks that end after `after` and start before `before`, by their start."""
     return tx.all(
         BlockRow,
         _BETWEEN,

@@ -1,4 +1,4 @@
-"""Who waits for a place in which block, and what they are offered."""
+"""The waiting lists of blocks, with the offers to users on them."""
 
 from datetime import datetime
 
@@ -44,7 +44,7 @@ waiting_list = Table(
 
 
 class WaitingRow(msgspec.Struct):
-    """Somebody on a block's waiting list; `offer_id` is the hold that is offered to them."""
+    """A user on the waiting list of a block; `offer_id` is the hold of their offer."""
 
     block_id: str
     user_id: str
@@ -102,7 +102,7 @@ def count_waiting(tx: Queries, block_id: str) -> int:
 
 
 def get_position(tx: Queries, row: WaitingRow) -> int:
-    """Where somebody is on the waiting list, from 1."""
+    """The position of a row on its waiting list, starting at 1."""
     position: int = tx.scalar(
         _POSITION, of_block=row.block_id, of_user=row.user_id, joined_at=row.joined_at
     )
@@ -110,12 +110,12 @@ def get_position(tx: Queries, row: WaitingRow) -> int:
 
 
 def list_next(tx: Queries, block_id: str, limit: int) -> list[WaitingRow]:
-    """The first on the waiting list who have no offer, in order."""
+    """The first rows on the waiting list without an offer, in order."""
     return tx.all(WaitingRow, _NEXT, of_block=block_id, limit=limit)
 
 
 def list_offered(tx: Queries, block_id: str) -> list[WaitingRow]:
-    """Who on the waiting list has an offer, in order; never more than the block has places."""
+    """The rows with an offer, in order; never more than the block has places."""
     return tx.all(WaitingRow, _OFFERED, of_block=block_id)
 
 
@@ -134,10 +134,10 @@ def leave_waiting_list(tx: Queries, block_id: str, user_id: str) -> bool:
 
 
 def list_waits(tx: Queries, user_id: str, limit: int) -> list[WaitingRow]:
-    """The waiting lists that somebody is on."""
+    """The rows of a user, at most `limit`."""
     return tx.all(WaitingRow, _OF_WAITER, of_user=user_id, limit=limit)
 
 
 def close_waiting_list(tx: Queries, block_id: str) -> None:
-    """Take everybody off."""
+    """Delete all rows of a block."""
     tx.run(_CLOSE, of_block=block_id)
