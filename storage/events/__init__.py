@@ -1,1 +1,1 @@
-"""The kernel's own tables: events, deliveries, timers, kept answers, holds and instances."""
+"""The kernel's own tables: events, deliveries, timers, stored answers, holds and instances."""

@@ -1,14 +1,15 @@
-"""How far the backfill of each consumer is: what it shall hear from before it was there.
+"""The progress of backfills, which give consumers the events from before they existed.
 
 Invariants:
-- A page is one transaction that holds the backfill's row: it queues the page's deliveries and
-  stores the cursor behind them. So each page is queued once, whoever is killed and however many
-  instances take pages.
-- Pages queue older facts first and number them upwards, all below zero
-(`storage/events/deliveries.py`).
-- While the backfill is `running`, no other delivery of its consumer is worked on. Whoever works on
-  one shares the row's lock, so a backfill starts anew only between two of them. Hence an event
-  whose delivery is still there was not heard, and an event without one is for the backfill.
+- A page is one transaction that locks the backfill's row, queues the page's deliveries and stores
+  the cursor after them. Each page is therefore queued once, even if an instance dies or several
+  instances work on the backfill.
+- Pages queue older events first. Their numbers rise and stay below zero
+  (`storage/events/deliveries.py`).
+- While the backfill is `running`, no other delivery of its consumer is processed. The processing of
+  a delivery holds a shared lock on the row, so a backfill restarts only between two deliveries.
+  Therefore an event with a pending delivery has not been processed, and an event without one is for
+  the backfill.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ from storage.events.log import Record, events
 
 State = Literal["running", "done", "failed"]
 FIRST = -(1 << 53)
-"""The number of the first delivery that a consumer's first backfill queues."""
+"""The number of the first delivery of a consumer's first backfill."""
 
 backfills = Table(
     "backfills",
@@ -57,7 +58,7 @@ backfills = Table(
 
 
 class Backfill(msgspec.Struct):
-    """One consumer's. `after` is the cursor, empty at the start; `number` comes next."""
+    """A consumer's backfill. `after` is its cursor, at first empty; `number` is its next number."""
 
     consumer: str
     state: State
@@ -70,7 +71,7 @@ class Backfill(msgspec.Struct):
 
 
 class PastEvent(msgspec.Struct):
-    """A stored event that a consumer may have to hear, as `StoredEvent`, with its order key."""
+    """A `StoredEvent` with its order key, for a backfill."""
 
     id: str
     name: str
@@ -158,15 +159,16 @@ _INSERT_EVENT = insert(events)
 
 
 def insert_backfill(tx: Queries, consumer: str, now: datetime, state: State) -> None:
-    """Add a consumer's backfill, unless there is one."""
+    """Insert a consumer's backfill, unless it has one."""
     row = Backfill(consumer, state, "", FIRST, 0, 0, None, now)
     tx.run(_INSERT, **msgspec.structs.asdict(row))
 
 
 def inherit_backfill(tx: Queries, former: Sequence[str], consumer: str) -> None:
-    """Let the consumer go on with the backfill that it has under one of its former names.
+    """Continue the backfill that the consumer has under one of its former names.
 
-    That is the one that got furthest: each rename goes on with the numbers of the name before it.
+    This is the backfill with the highest number, because each rename continued the numbers of the
+    name before it.
     """
     found = [one for one in (lock_backfill(tx, name) for name in former) if one is not None]
     if not found:
@@ -179,7 +181,7 @@ def inherit_backfill(tx: Queries, former: Sequence[str], consumer: str) -> None:
 
 
 def begin_anew(tx: Queries, consumer: str, now: datetime) -> None:
-    """Start from the beginning; numbers go on, so that an earlier run's deliveries come first."""
+    """Restart a backfill. Its numbers continue, so that deliveries of earlier runs come first."""
     row = Backfill(consumer, "running", "", FIRST, 0, 0, None, now)
     tx.run(_ANEW, **msgspec.structs.asdict(row), now=now)
 
@@ -189,12 +191,15 @@ def find_backfill(tx: Queries, consumer: str) -> Backfill | None:
 
 
 def lock_backfill(tx: Queries, consumer: str) -> Backfill | None:
-    """Found, and held against other pages until the commit."""
+    """The backfill, locked against other pages until the commit; None if there is none."""
     return tx.one(Backfill, _LOCK, of_consumer=consumer)
 
 
 def is_running(tx: Queries, consumer: str) -> bool:
-    """Whether the consumer's own deliveries have to wait; none is started until the commit."""
+    """Whether a backfill is running, so that the consumer's other deliveries must wait.
+
+    A shared lock prevents that a backfill restarts before the commit.
+    """
     return bool(tx.scalar(_STATE, of_consumer=consumer) == "running")
 
 
@@ -203,18 +208,18 @@ def list_backfills(tx: Queries, state: State) -> list[Backfill]:
 
 
 def advance(tx: Queries, consumer: str, after: str | None, more: int) -> None:
-    """Store the cursor behind a page of `more` deliveries; None says that it was the last."""
+    """Store the cursor after a page of `more` deliveries; None after the last page."""
     state = "done" if after is None else "running"
     tx.run(_ADVANCE, of_consumer=consumer, new_state=state, new_after=after or "", more=more)
 
 
 def note_failure(tx: Queries, consumer: str, *, attempts: int, error: str, state: State) -> None:
-    """Count a page that failed."""
+    """Store the state after a page that failed."""
     tx.run(_FAILED, of_consumer=consumer, new_state=state, new_attempts=attempts, new_error=error)
 
 
 def find_end(tx: Queries, after: str, limit: int) -> str | None:
-    """The id of the last of the next `limit` events after an id; None when there are none."""
+    """The id of the last of the next `limit` events after an id; None if there are none."""
     found: str | None = tx.scalar(_END, after=after, limit=limit)
     return found
 
@@ -222,12 +227,15 @@ def find_end(tx: Queries, after: str, limit: int) -> str | None:
 def list_unheard(
     tx: Queries, after: str, end: str, names: Sequence[str], consumers: Sequence[str]
 ) -> list[PastEvent]:
-    """Events in (after, end] of these names for which `consumers` have no delivery, in order."""
+    """The events in (after, end] with these names and without a delivery to `consumers`, in order.
+
+    Events that a backfill created for a single consumer are left out.
+    """
     return tx.all(PastEvent, _UNHEARD, after=after, end=end, names=names, consumers=consumers)
 
 
 def insert_told_events(tx: Queries, records: Sequence[Record], consumer: str) -> None:
-    """Store events that one consumer alone is told, without numbers in any room."""
+    """Store events for a single consumer, without numbers in any stream."""
     rows = [
         {
             "id": record.id,

@@ -1,10 +1,10 @@
-"""Which consumers this database knows, and when an instance that served them was last seen.
+"""The consumers that this database knows, with the last time that an instance served them.
 
 Invariants:
-- Each instance adds its consumers before it commits a delivery, and confirms them while it runs.
-  So a consumer that nobody confirms is served by no running instance.
-- Deliveries are given up only for consumers that nobody confirmed for a long time. Their rows are
-  locked against a confirmation meanwhile: an instance that starts now finds them before or after.
+- Each instance inserts its consumers before it commits a delivery, and confirms them while it runs.
+  A consumer without recent confirmation is therefore served by no running instance.
+- Deliveries are deleted only for consumers without confirmation for a long time. The rows of these
+  consumers are locked meanwhile, so that a starting instance confirms them before or after.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ consumers = Table(
 
 
 class Unserved(msgspec.Struct):
-    """A consumer that has deliveries and is not among those asked about."""
+    """A consumer outside a given list that has deliveries, with their number."""
 
     consumer: str
     deliveries: int
@@ -111,12 +111,12 @@ class Place(msgspec.Struct):
 
 
 def meet_consumer(tx: Queries, name: str, now: datetime) -> bool:
-    """Note a consumer that this instance serves; True when none served it on this database yet."""
+    """Record that this instance serves a consumer; returns whether it is the first to do so."""
     return tx.scalar(_MEET, name=name, known_since=now, served_at=now) is not None
 
 
 def note_consumer(tx: Queries, name: str, now: datetime) -> None:
-    """Note a consumer that has deliveries though nobody was seen who serves it."""
+    """Record a consumer that has deliveries but is not served by any known instance."""
     tx.run(_NOTE, name=name, known_since=now, served_at=None)
 
 
@@ -125,27 +125,30 @@ def was_served(tx: Queries, name: str) -> bool:
 
 
 def confirm_served(tx: Queries, names: Sequence[str], now: datetime) -> None:
-    """Say that this instance serves these consumers."""
+    """Confirm that an instance serves these consumers."""
     tx.run(_CONFIRM, names=names, now=now)
 
 
 def list_served(tx: Queries, since: datetime) -> list[str]:
-    """The consumers that some instance confirmed since then."""
+    """The consumers that an instance confirmed at or after `since`."""
     return tx.scalars(_SERVED, since=since)
 
 
 def list_unserved(tx: Queries, but: Sequence[str], limit: int) -> list[Unserved]:
-    """Consumers with deliveries that are not in `but`."""
+    """The consumers with deliveries that are not in `but`."""
     return tx.all(Unserved, _UNSERVED, names=but, limit=limit)
 
 
 def list_lapsed(tx: Queries, before: datetime) -> list[str]:
-    """Consumers that nobody confirmed since `before`; none can be confirmed until the commit."""
+    """The consumers without confirmation since `before`, locked until the commit."""
     return tx.scalars(_LAPSED, before=before)
 
 
 def give_up(tx: Queries, consumer: str, before_id: str, limit: int) -> int:
-    """Delete deliveries of events with ids (so times) below `before_id`; how many events."""
+    """Delete a consumer's deliveries of events with ids below `before_id`.
+
+    Ids are ordered by time. Returns the number of events.
+    """
     old = tx.scalars(_OLD, of_consumer=consumer, before_id=before_id, limit=limit)
     if old:
         tx.run(_GIVE_UP, of_consumer=consumer, event_ids=old)
@@ -153,10 +156,10 @@ def give_up(tx: Queries, consumer: str, before_id: str, limit: int) -> int:
 
 
 def move_deliveries(tx: Queries, former: str, name: str, now: datetime, limit: int) -> int:
-    """Store deliveries under the consumer's present name; how many.
+    """Move deliveries from a former name of a consumer to its present one; returns the number.
 
-    Those that somebody works on, and those that wait after a failure, stay for later. What both
-    names have is kept once.
+    Deliveries that are locked or wait for a retry stay for a later call. A delivery that exists
+    under both names is kept once.
     """
     places = tx.all(Place, _STORED_UNDER, of_consumer=former, now=now, limit=limit)
     for place in places:

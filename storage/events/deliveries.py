@@ -1,18 +1,18 @@
-"""What each consumer has still to hear: one queue for each (consumer, order key), lowest first.
+"""Pending deliveries: one queue for each consumer and order key, processed from the lowest number.
 
 Invariants:
-- Deliveries of one order key are numbered under that key's row lock, so number order is commit
-  order; a later number is never visible before an earlier one.
-- Only the lowest delivery of a (consumer, key) is ever worked on. Its row is locked while its
-  effect runs and is deleted in the same transaction: the effect happens once.
-- Trouble is kept on the lowest row itself (attempts, ready_at, parked, lease), so a failing or
-  parked delivery holds its own key and no other.
-- A key's row exists while the key has deliveries. `forget_order_keys` locks a row and only then,
-  in a second statement, looks whether the key has deliveries: whoever numbers a delivery holds the
-  same lock until its commit. The next number of a forgotten key is 1 again. Nothing can confuse it
-  with an earlier 1, for none of the earlier deliveries is left.
-- A backfill numbers its deliveries below zero, so that they come before all others of their key.
-  Until their turn their `ready_at` is `BACKLOG`: the look for what is due does not read past them.
+- Deliveries of one order key are numbered under the lock of that key's row. Their order is the
+  commit order, and a higher number is never visible before a lower one.
+- Only the lowest delivery of a queue is processed. Its row is locked while the consumer runs and is
+  deleted in the same transaction, so the effect happens once.
+- The lowest row itself stores the state of a failure (attempts, ready_at, parked, lease). A failing
+  or parked delivery therefore blocks its own queue and no other.
+- The row of an order key exists while the key has deliveries. `forget_order_keys` first locks the
+  row, then checks in a second statement that the key has no deliveries. A transaction that numbers
+  a delivery holds the same lock until its commit. The next number of a deleted key is 1 again,
+  which is unambiguous because no earlier delivery is left.
+- A backfill numbers its deliveries below zero, so that they precede all others of their key. Until
+  their turn, their `ready_at` is `BACKLOG`, so that the query for due deliveries skips them.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ from storage.engine.database import Queries
 from storage.engine.personal import not_personal
 
 BACKLOG = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a delivery of a backfill is ready: never by itself. `list_backlog` finds it."""
+"""The `ready_at` of a backfill's deliveries. They never become due; `list_backlog` finds them."""
 
 order_keys = Table(
     "order_keys",
@@ -72,7 +72,7 @@ deliveries = Table(
 
 
 class Delivery(msgspec.Struct):
-    """The lowest delivery of one queue, with its state."""
+    """The lowest delivery of a queue, with its state."""
 
     number: int
     event_id: str
@@ -80,18 +80,18 @@ class Delivery(msgspec.Struct):
     ready_at: datetime
     parked: bool
     consumer: str
-    """The name it is stored under: the consumer's, or a former one."""
+    """The stored name: the present or a former name of the consumer."""
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """Names one queue."""
+    """The identity of a queue."""
 
     consumer: str
     order_key: str
 
 
 class Parked(msgspec.Struct):
-    """A delivery that gave up, as `run.py parked` shows it."""
+    """A parked delivery, as `run.py parked` shows it."""
 
     consumer: str
     order_key: str
@@ -146,7 +146,7 @@ _NAMES: BindParameter[str] = bindparam("names", expanding=True)
 
 
 def _first(earlier_of: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
-    """That nothing of the same queue is before a delivery of `names`."""
+    """Conditions for the lowest delivery of a queue of `names`, if it is not parked."""
     before = (_earlier.c.order_key == _d.order_key, _earlier.c.number < _d.number)
     return (_d.parked.is_(False), _d.consumer.in_(_NAMES), ~exists().where(earlier_of, *before))
 
@@ -192,9 +192,14 @@ _FORGET_KEYS = delete(order_keys).where(
 )
 
 
-def insert_deliveries(tx: Queries, told: list[tuple[str, str, datetime, tuple[str, ...]]]) -> None:
-    """Queue each `(event id, order key, at, consumers)`; keys are locked in sorted order."""
-    for event_id, order_key, at, consumers in sorted(told, key=lambda one: one[1]):
+def insert_deliveries(
+    tx: Queries, entries: list[tuple[str, str, datetime, tuple[str, ...]]]
+) -> None:
+    """Queue a delivery of each `(event id, order key, at, consumers)`.
+
+    Keys are locked in sorted order.
+    """
+    for event_id, order_key, at, consumers in sorted(entries, key=lambda one: one[1]):
         if not consumers:
             continue
         number = tx.scalar(_NEXT, order_key=order_key, number=1)
@@ -211,8 +216,10 @@ def insert_deliveries(tx: Queries, told: list[tuple[str, str, datetime, tuple[st
             )
 
 
-def insert_backlog(tx: Queries, consumer: str, told: Sequence[tuple[str, str]], first: int) -> None:
-    """Queue `(event id, order key)` for one consumer, numbered from `first`, which is negative."""
+def insert_backlog(
+    tx: Queries, consumer: str, entries: Sequence[tuple[str, str]], first: int
+) -> None:
+    """Queue `(event id, order key)` pairs for one consumer, numbered from the negative `first`."""
     rows = [
         {
             "consumer": consumer,
@@ -223,13 +230,13 @@ def insert_backlog(tx: Queries, consumer: str, told: Sequence[tuple[str, str]], 
             "ready_at": BACKLOG,
             "parked": False,
         }
-        for place, (event_id, order_key) in enumerate(told)
+        for place, (event_id, order_key) in enumerate(entries)
     ]
     tx.run_many(_INSERT, rows)
 
 
 def find_lowest(tx: Queries, queue: Queue, formerly: Sequence[str] = ()) -> Delivery | None:
-    """The delivery whose turn it is, also under a former name; locked until the commit."""
+    """The lowest delivery, also under former names of the consumer; locked until the commit."""
     if not formerly:
         return tx.one(Delivery, _LOWEST, of_consumer=queue.consumer, of_key=queue.order_key)
     names = (queue.consumer, *formerly)
@@ -241,7 +248,7 @@ def delete_delivery(tx: Queries, queue: Queue, number: int) -> None:
 
 
 def finish(tx: Queries, queue: Queue, number: int, event_id: str) -> None:
-    """Delete a leased delivery, unless the number belongs to another event by now."""
+    """Delete a leased delivery, unless the number belongs to another event now."""
     tx.run(
         _FINISH,
         of_consumer=queue.consumer,
@@ -261,7 +268,7 @@ def postpone(
     parked: bool = False,
     error: str | None = None,
 ) -> None:
-    """Keep the delivery for later (or for an operator, when `parked`)."""
+    """Store the state of a failed delivery for a later attempt, or for an operator if `parked`."""
     tx.run(
         _POSTPONE,
         of_consumer=queue.consumer,
@@ -275,7 +282,7 @@ def postpone(
 
 
 def renew(tx: Queries, queue: Queue, number: int, attempt: int, ready_at: datetime) -> bool:
-    """Keep a leased delivery until `ready_at`; False when another attempt has begun since."""
+    """Extend a lease until `ready_at`; returns False if another attempt has started since."""
     renewed = tx.run(
         _RENEW,
         of_consumer=queue.consumer,
@@ -288,22 +295,22 @@ def renew(tx: Queries, queue: Queue, number: int, attempt: int, ready_at: dateti
 
 
 def list_due(tx: Queries, now: datetime, limit: int, consumers: Sequence[str]) -> list[Queue]:
-    """Queues of `consumers` whose lowest delivery is ready, the longest ready first."""
+    """The queues of `consumers` whose lowest delivery is ready, earliest first."""
     return tx.all(Queue, _DUE, now=now, limit=limit, names=consumers)
 
 
 def list_due_of_one(tx: Queries, now: datetime, limit: int, names: Sequence[str]) -> list[Queue]:
-    """Likewise of one consumer, whose queues hold what is stored under any of its names."""
+    """Like `list_due`, for the queues of one consumer under all its names."""
     return tx.all(Queue, _DUE_OF_ONE, now=now, limit=limit, names=names)
 
 
 def list_backlog(tx: Queries, limit: int, consumers: Sequence[str]) -> list[Queue]:
-    """Queues of `consumers` whose lowest delivery is of a backfill and was not tried yet."""
+    """The queues of `consumers` whose lowest delivery is an untried one of a backfill."""
     return tx.all(Queue, _BACKLOG, limit=limit, names=consumers)
 
 
 def list_backlog_of_one(tx: Queries, limit: int, names: Sequence[str]) -> list[Queue]:
-    """Likewise of one consumer under all its names."""
+    """Like `list_backlog`, for the queues of one consumer under all its names."""
     return tx.all(Queue, _BACKLOG_OF_ONE, limit=limit, names=names)
 
 
@@ -320,17 +327,17 @@ def count_waiting(tx: Queries) -> int:
 
 
 def retry_parked(tx: Queries, queue: Queue, now: datetime) -> int:
-    """Put a parked queue back to work; the number of deliveries that this touched."""
+    """Retry the parked delivery of a queue; returns the number of changed rows."""
     return tx.run(_RETRY, of_consumer=queue.consumer, of_key=queue.order_key, now=now)
 
 
 def skip_parked(tx: Queries, queue: Queue) -> int:
-    """Give up the parked delivery of a queue, so that the next gets its turn."""
+    """Delete the parked delivery of a queue, so that the next one is processed."""
     return tx.run(_SKIP, of_consumer=queue.consumer, of_key=queue.order_key)
 
 
 def forget_order_keys(tx: Queries, limit: int) -> int:
-    """Delete the rows of keys without deliveries; how many were looked at."""
+    """Delete the rows of keys without deliveries; returns the number of checked keys."""
     unused = tx.scalars(_UNUSED_KEYS, limit=limit)
     if unused:
         tx.run(_FORGET_KEYS, keys=unused)

@@ -1,4 +1,4 @@
-"""The epoch: one name for this database's numbers, renewed when a backup is restored."""
+"""The epoch: the identity of the database's sequence numbers, renewed by restoring a backup."""
 
 from sqlalchemy import Column, Integer, String, Table, select
 from sqlalchemy.dialects.postgresql import insert
@@ -24,11 +24,11 @@ _GET = select(epochs.c.epoch)
 
 
 def get_epoch(tx: Queries, fresh: str) -> str:
-    """This database's epoch; `fresh` becomes it when there is none yet."""
+    """The epoch of this database; stores `fresh` if there is none yet."""
     tx.run(_MAKE, id=1, epoch=fresh)
     return str(tx.scalar(_GET))
 
 
 def renew_epoch(tx: Queries, fresh: str) -> None:
-    """After a restore: no client's numbers from before count any more."""
+    """Replace the epoch after a restore, which invalidates the sequence numbers of all clients."""
     tx.run(_RENEW, id=1, epoch=fresh)

@@ -1,8 +1,10 @@
-"""k of N places, with holds that may expire: one primitive for blocks, and later tickets.
+"""Pools of places, and holds that may expire. Blocks use them; tickets can.
 
-A pool has a capacity; every hold takes one place of it until it is released. A hold with
-`expires_at` is provisional; one without is firm. The database itself refuses more holds than
-capacity. A released hold cannot be released again, so a place is freed exactly once.
+Invariants:
+- Each hold takes one place of its pool until it is released.
+- A hold with `expires_at` is provisional; one without it is firm.
+- A constraint in the database prevents more holds than the capacity of the pool.
+- A hold can be released only once, so its place is freed exactly once.
 """
 
 from datetime import datetime
@@ -55,7 +57,7 @@ holds = Table(
 
 
 class Hold(msgspec.Struct):
-    """One place of `pool_id`, held for `for_id` (a booking, an offer) by a person."""
+    """One place of the pool `pool_id`, held by a user for `for_id` (a booking or an offer)."""
 
     pool_id: str
     for_id: str
@@ -109,23 +111,23 @@ _LOCK = update(pools).where(pools.c.id == bindparam("pool")).values(taken=pools.
 
 
 def insert_pools(tx: Queries, capacities: dict[str, int]) -> None:
-    """By their ids; nothing is taken of them."""
+    """Insert empty pools with these capacities, by their ids."""
     rows = [{"id": one, "capacity": places, "taken": 0} for one, places in capacities.items()]
     tx.run_many(_INSERT_POOL, rows)
 
 
 def lock_pool(tx: Queries, pool_id: str) -> None:
-    """Let no other transaction take or free a place here before this one commits."""
+    """Lock a pool: no other transaction can take or free a place before this one commits."""
     tx.run(_LOCK, pool=pool_id)
 
 
 def lock_pools(tx: Queries, pool_ids: list[str]) -> None:
-    """The same for several at once, always in the same order."""
+    """Lock several pools, always in the same order."""
     tx.scalars(_LOCK_ALL, pool_ids=pool_ids)
 
 
 def take_place(tx: Queries, hold: Hold) -> bool:
-    """Take one place for `hold`; False when the pool is full."""
+    """Take one place for `hold`; returns False if the pool is full."""
     if tx.run(_TAKE, pool=hold.pool_id) == 0:
         return False
     tx.run(
@@ -141,7 +143,7 @@ def take_place(tx: Queries, hold: Hold) -> bool:
 
 
 def release(tx: Queries, pool_id: str, for_id: str) -> bool:
-    """Give the place back; False when none was held for this (any more)."""
+    """Release the place held for `for_id`; returns False if there is none."""
     if tx.run(_DELETE_HOLD, pool=pool_id, held_for=for_id) == 0:
         return False
     tx.run(_GIVE_BACK, pool=pool_id, places=1)
@@ -149,7 +151,7 @@ def release(tx: Queries, pool_id: str, for_id: str) -> bool:
 
 
 def release_expired(tx: Queries, pool_id: str, kind: str, now: datetime) -> int:
-    """Give the places back whose holds of this kind are over; how many. One made firm stays."""
+    """Release the expired holds of this kind; returns their number. Firm holds stay."""
     places = tx.run(_DELETE_EXPIRED, pool=pool_id, of_kind=kind, now=now)
     if places:
         tx.run(_GIVE_BACK, pool=pool_id, places=places)
@@ -161,17 +163,17 @@ def find_hold(tx: Queries, pool_id: str, for_id: str) -> Hold | None:
 
 
 def make_firm(tx: Queries, pool_id: str, for_id: str) -> bool:
-    """Let the hold stay for good; False when it is gone."""
+    """Remove the expiry of a hold; returns False if there is no such hold."""
     return tx.run(_FIRM, pool=pool_id, held_for=for_id) == 1
 
 
 def resize_pool(tx: Queries, pool_id: str, capacity: int) -> bool:
-    """Set the capacity; False when more places than that are taken."""
+    """Set the capacity; returns False if more places are taken."""
     return tx.run(_RESIZE, pool=pool_id, new_capacity=capacity) == 1
 
 
 def resize_empty(tx: Queries, capacities: dict[str, int]) -> None:
-    """Set the capacities of pools of which nothing is taken, by their ids."""
+    """Set the capacities of empty pools, by their ids."""
     rows = [{"pool": one, "new_capacity": places} for one, places in capacities.items()]
     tx.run_many(_RESIZE, rows)
 

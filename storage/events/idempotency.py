@@ -1,4 +1,4 @@
-"""Idempotency keys: what became of each `request_id`, so that a repeated command has one effect.
+"""Idempotency keys: the outcome of each `request_id`, so that a repeated command has one effect.
 
 A row is *pending* while `answer` is null and *done* afterwards. A pending row belongs to one
 attempt, its `holder`, until `leased_until`; after that, any attempt may take it over.
@@ -38,7 +38,7 @@ idempotency_keys = Table(
 
 
 class Key(NamedTuple):
-    """A request id is one person's, of one command."""
+    """The key of a request: request ids are unique for each user and command."""
 
     user_id: str
     command: str
@@ -46,7 +46,7 @@ class Key(NamedTuple):
 
 
 class Claim(msgspec.Struct):
-    """What is known of a key. `steps` has the kept value of each step, as JSON, by its name."""
+    """The state of a key. `steps` has the stored value of each step as JSON, by its name."""
 
     payload_hash: str
     holder: str
@@ -111,9 +111,9 @@ def insert_claim(
     leased_until: datetime | None,
     at: datetime,
 ) -> bool:
-    """Claim a key that nobody used yet; False when there is a row already.
+    """Claim an unused key; returns False if it already has a row.
 
-    Waits for a transaction that is just inserting the same key.
+    Waits for a concurrent transaction that inserts the same key.
     """
     made = tx.scalar(
         _INSERT,
@@ -132,12 +132,15 @@ def lock_claim(tx: Queries, key: Key) -> Claim | None:
 
 
 def hold_claim(tx: Queries, key: Key, holder: str, leased_until: datetime | None) -> None:
-    """Let the key belong to this attempt."""
+    """Assign the key to this attempt."""
     tx.run(_HOLD, **_this(key), new_holder=holder, new_until=leased_until)
 
 
 def lease_claim(tx: Queries, key: Key, holder: str, leased_until: datetime | None) -> bool:
-    """Extend the lease of a pending key, or end it (None); False when another attempt has it."""
+    """Extend the lease of a pending key, or end it (None).
+
+    Returns False if another attempt holds the key.
+    """
     return tx.run(_LEASE, **_this(key), held_by=holder, new_until=leased_until) == 1
 
 
@@ -146,22 +149,25 @@ def keep_steps(tx: Queries, key: Key, steps: dict[str, str]) -> None:
 
 
 def keep_answer(tx: Queries, key: Key, answer: str, about: str | None) -> None:
-    """The key is done. `about` names what the answer shows, when that may be taken back later."""
+    """Store the answer, which completes the key.
+
+    `about` names the subject of the answer, if its text may have to be replaced later.
+    """
     tx.run(_KEEP_ANSWER, **_this(key), new_answer=answer, new_about=about)
 
 
 def rewrite_answers(tx: Queries, about: str, answer: str) -> None:
-    """Replace every kept answer about something."""
+    """Replace every stored answer about this subject."""
     tx.run(_REWRITE, of_about=about, new_answer=answer)
 
 
 def delete_claim(tx: Queries, key: Key) -> None:
-    """Let the key be used again, as if it never was."""
+    """Delete the key, so that it can be used again."""
     tx.run(_DELETE, **_this(key))
 
 
 def forget_keys(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete keys that were first used before this; how many."""
+    """Delete keys first used before `before`; returns the number of deleted keys."""
     return tx.run(_FORGET, before=before, limit=limit)
 
 

@@ -1,4 +1,4 @@
-"""The instances that run: each confirms itself every few seconds; a silent one is dead."""
+"""The running instances and their heartbeats; an instance whose heartbeat is old counts as dead."""
 
 from datetime import datetime
 
@@ -43,20 +43,23 @@ def insert_instance(tx: Queries, instance_id: str, now: datetime) -> None:
 
 
 def confirm_instance(tx: Queries, instance_id: str, now: datetime) -> bool:
-    """Say that this instance lives; False when another one took it for dead."""
+    """Renew the heartbeat; returns False if another instance declared this one dead."""
     return tx.run(_CONFIRM, of_id=instance_id, now=now) == 1
 
 
 def list_silent(tx: Queries, before: datetime, but: str) -> list[Instance]:
-    """Other instances that confirmed themselves last before `before`."""
+    """The other instances whose last heartbeat is before `before`."""
     return tx.all(Instance, _SILENT, before=before, but=but)
 
 
 def list_living(tx: Queries, after: datetime, but: str) -> list[str]:
-    """Other instances that confirmed themselves since `after`."""
+    """The other instances with a heartbeat at or after `after`."""
     return tx.scalars(_LIVING, after=after, but=but)
 
 
 def take_instance(tx: Queries, instance_id: str, not_after: datetime) -> bool:
-    """Remove an instance that has not confirmed itself since; True for who did it first."""
+    """Delete an instance without a heartbeat after `not_after`.
+
+    Returns True only to the first caller.
+    """
     return tx.run(_TAKE, of_id=instance_id, not_after=not_after) == 1

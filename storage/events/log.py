@@ -1,11 +1,12 @@
-"""Stored events and their numbers: each stream counts by one, in commit order, for ever.
+"""Stored events and their sequence numbers, which are consecutive in each stream, in commit order.
 
 Invariants:
-- An event's row, its numbers and the change that it tells of are one transaction.
-- A stream's next number is taken by updating its head row, whose lock is held until the commit, so
-  numbers become visible in order. Heads are taken last and in sorted order, so that two
-  transactions cannot wait for each other. `take_number` is the one exception: a row that carries
-  its own number (a message) takes it early, and the event published for it uses it.
+- One transaction writes an event's row, its numbers and the change that the event describes.
+- A transaction takes a stream's next number by updating the stream's head row. It holds the row's
+  lock until the commit, so numbers become visible in order.
+- A transaction takes its numbers last and in the sorted order of the streams, so that two
+  transactions cannot deadlock. The exception is `take_number`: a row with a number of its own (a
+  message) takes it early, and the event published for the row uses this number.
 - Deliveries of one order key are numbered under the lock of that key's row, in the same way.
 """
 
@@ -85,7 +86,7 @@ stream_events = Table(
 
 
 class Record(msgspec.Struct):
-    """An event as it is handed over for storing."""
+    """An event to be stored, with the streams and the consumers that receive it."""
 
     id: str
     name: str
@@ -105,7 +106,7 @@ class Record(msgspec.Struct):
 
 
 class Membership(msgspec.Struct, frozen=True, array_like=True):
-    """A person who joins or leaves a stream by the event that has number `seq` in it."""
+    """A user who joins or leaves `stream` with the event that has the number `seq` in it."""
 
     user_id: str
     stream: str
@@ -114,9 +115,9 @@ class Membership(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Numbered(msgspec.Struct, frozen=True):
-    """A stored event with its number in one stream: what fan-out and replay write out.
+    """A stored event with its number in one stream, as fan-out and replay send it to clients.
 
-    `name` is the one that clients hear.
+    `name` is the name that clients receive.
     """
 
     stream: str
@@ -139,7 +140,7 @@ class StreamRow(msgspec.Struct):
 
 
 class StoredEvent(msgspec.Struct):
-    """An event as consumers get it; `data` is sealed text when `sealed`."""
+    """An event as consumers receive it; `data` is encrypted if the event is `sealed`."""
 
     id: str
     name: str
@@ -152,7 +153,7 @@ class StoredEvent(msgspec.Struct):
 
 
 class NamedNumber(msgspec.Struct, frozen=True):
-    """The number that an event of this name has in a stream."""
+    """The number of an event in a stream, with its stored name."""
 
     seq: int
     name: str
@@ -236,10 +237,10 @@ _BY_ID = select(
     events.c.actor_id,
     events.c.correlation_id,
 ).where(events.c.id == bindparam("event_id"))
-_UNDONE = exists().where(deliveries.c.event_id == events.c.id)
+_PENDING = exists().where(deliveries.c.event_id == events.c.id)
 _OLD = (
     select(events.c.id)
-    .where(events.c.id < bindparam("before_id"), ~_UNDONE)
+    .where(events.c.id < bindparam("before_id"), ~_PENDING)
     .order_by(events.c.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -251,7 +252,7 @@ _FORGET_EVENTS = delete(events).where(events.c.id.in_(bindparam("event_ids", exp
 
 
 def take_number(tx: Queries, stream: str, at: datetime, count: int = 1) -> int:
-    """Move the head of `stream` by `count`; its new number, locked until the commit."""
+    """Advance the head of `stream` by `count`; returns the new head, locked until the commit."""
     number: int = tx.scalar(_MOVE_HEAD, stream=stream, seq=count, moved_at=at)
     return number
 
@@ -259,11 +260,14 @@ def take_number(tx: Queries, stream: str, at: datetime, count: int = 1) -> int:
 def insert_events(
     tx: Queries, records: list[Record], taken: dict[str, list[int]]
 ) -> list[Numbered]:
-    """Store `records` with their numbers and deliveries; `taken` holds numbers taken early."""
+    """Store `records` with their numbers and deliveries.
+
+    `taken` has the numbers that the transaction took early, by stream.
+    """
     for record in records:
         _insert_event(tx, record)
     insert_deliveries(tx, [(r.id, r.order_key, r.at, r.consumers) for r in records])
-    numbers = _number(tx, records, taken)
+    numbers = _assign_numbers(tx, records, taken)
     numbered = []
     for record in records:
         for stream in record.streams:
@@ -273,10 +277,10 @@ def insert_events(
     return numbered
 
 
-def _number(
+def _assign_numbers(
     tx: Queries, records: list[Record], taken: dict[str, list[int]]
 ) -> dict[str, list[int]]:
-    """The numbers that each stream gives to `records`, in their order."""
+    """The numbers of `records` in each stream, in the order of the records."""
     wanted: dict[str, int] = defaultdict(int)
     for record in records:
         for stream in record.streams:
@@ -320,17 +324,17 @@ def _as_numbered(record: Record, stream: str, seq: int) -> Numbered:
 
 
 def name_on_the_wire(stored: str) -> str:
-    """What clients hear of what is stored as `<system>.<NAME>`: the name alone."""
+    """The name that clients receive for an event stored as `<system>.<NAME>`: `NAME`."""
     return stored.rpartition(".")[2]
 
 
 def find_last(tx: Queries, stream: str, names: list[str]) -> NamedNumber | None:
-    """The latest stored event of a stream that has one of these names."""
+    """The latest stored event of a stream with one of these names."""
     return tx.one(NamedNumber, _LAST_NAMED, stream=stream, names=names)
 
 
 def get_head(tx: Queries, stream: str) -> int:
-    """The last number of `stream`; 0 when nothing was ever said in it."""
+    """The last number of `stream`; 0 if it never had an event."""
     return tx.scalar(_HEAD, stream=stream) or 0
 
 
@@ -342,12 +346,12 @@ def list_heads(tx: Queries, streams: list[str]) -> dict[str, int]:
 
 
 def list_moved_heads(tx: Queries, since: datetime, after: str, limit: int) -> list[Head]:
-    """Streams whose head moved after `(since, stream)`, in that order; `""` is before all."""
+    """The heads after `(since, after)`, ordered by time and stream; `""` sorts first."""
     return tx.all(Head, _MOVED, since=since, after=after, limit=limit)
 
 
 def list_since(tx: Queries, stream: str, after: int, upto: int, limit: int) -> list[Numbered]:
-    """The events of `stream` numbered in (after, upto], in order, at most `limit`."""
+    """The events of `stream` with numbers in (after, upto], in order, at most `limit`."""
     rows = tx.all(StreamRow, _SINCE, stream=stream, after=after, upto=upto, limit=limit)
     return [
         Numbered(
@@ -368,19 +372,20 @@ def find_event(tx: Queries, event_id: str) -> StoredEvent | None:
 
 
 def rewrite_subject(tx: Queries, subject: str, data: str) -> None:
-    """Replace what every event about `subject` says; numbers and names stay."""
+    """Replace the data of every unsealed event about `subject`; numbers and names stay."""
     tx.run(_WIPE_SUBJECT, of_subject=subject, new_data=data)
 
 
 def wipe_event(tx: Queries, event_id: str) -> None:
-    """Forget what a sealed event carried and from where it came, once it was delivered."""
+    """Clear the data and the address of a sealed event after its delivery."""
     tx.run(_WIPE_EVENT, event_id=event_id, new_data="")
 
 
 def forget_events(tx: Queries, before_id: str, limit: int) -> int:
-    """Delete events with ids (UUIDv7, so times) below `before_id`; how many.
+    """Delete events with ids below `before_id`; returns the number of deleted events.
 
-    Heads stay for ever, and so does an event as long as a consumer has still to hear it.
+    Ids are UUIDv7, so they are ordered by time. Heads stay forever. An event stays while it has a
+    delivery.
     """
     old = tx.scalars(_OLD, before_id=before_id, limit=limit)
     if old:

@@ -1,4 +1,4 @@
-"""How many events of a stream are still there for those who come back to it."""
+"""Counts the stored events that a returning client missed in a stream."""
 
 from sqlalchemy import bindparam, func, select
 
@@ -13,6 +13,6 @@ _COUNT = select(func.count()).where(
 
 
 def count_since(tx: Queries, stream: str, after: int, upto: int) -> int:
-    """How many events of `stream` are kept of those numbered in (after, upto]."""
+    """The number of stored events of `stream` with numbers in (after, upto]."""
     count: int = tx.scalar(_COUNT, stream=stream, after=after, upto=upto)
     return count

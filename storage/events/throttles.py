@@ -1,6 +1,6 @@
-"""Counts of tries within a time, by key, so that all instances count together.
+"""Counts of attempts in a time window, shared by all instances.
 
-Keys are keyed hashes of what is counted (`handlers/kit/throttle.py`); nothing here names anybody.
+Keys are keyed hashes of the counted subject (`handlers/kit/throttle.py`), so no row names a user.
 """
 
 from datetime import datetime
@@ -26,7 +26,7 @@ throttles = Table(
 
 
 class ThrottleRow(msgspec.Struct):
-    """The tries of a window that `ends_at` a moment; none is allowed before `free_at`."""
+    """The attempts of the window that ends at `ends_at`; no attempt is allowed before `free_at`."""
 
     key: str
     tries: int
@@ -50,7 +50,7 @@ _UPDATE = (
     )
 )
 _OVER = select(_t.key).where(_t.ends_at < bindparam("before")).limit(bindparam("limit"))
-# The condition twice: a row whose window began anew meanwhile stays.
+# The condition is repeated to keep a row whose window restarted meanwhile.
 _FORGET = delete(throttles).where(_t.key.in_(_OVER), _t.ends_at < bindparam("before"))
 
 
@@ -59,12 +59,12 @@ def find_throttle(tx: Queries, key: str) -> ThrottleRow | None:
 
 
 def hold_throttle(tx: Queries, key: str) -> ThrottleRow | None:
-    """The row of `key`, if there is one, held until the commit."""
+    """The row of `key`, locked until the commit; None if there is none."""
     return tx.one(ThrottleRow, _LOCK, of_key=key)
 
 
 def lock_throttle(tx: Queries, key: str, now: datetime) -> ThrottleRow:
-    """The row of `key`, held until the commit; one that is made now has no window yet."""
+    """The row of `key`, locked until the commit; a new row has an empty window."""
     found = hold_throttle(tx, key)
     if found is None:
         fresh = ThrottleRow(key, 0, now, now, False)
@@ -74,7 +74,7 @@ def lock_throttle(tx: Queries, key: str, now: datetime) -> ThrottleRow:
 
 
 def update_throttle(tx: Queries, row: ThrottleRow) -> None:
-    """Keep the changed row, which is locked."""
+    """Save a changed row, which must be locked."""
     tx.run(
         _UPDATE,
         of_key=row.key,
@@ -86,5 +86,5 @@ def update_throttle(tx: Queries, row: ThrottleRow) -> None:
 
 
 def forget_throttles(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete rows whose window ended before this; how many."""
+    """Delete rows whose window ended before `before`; returns the number of deleted rows."""
     return tx.run(_FORGET, before=before, limit=limit)

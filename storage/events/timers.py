@@ -1,4 +1,4 @@
-"""Events that are due later: set, replaced or cancelled by key, in the transaction of a change."""
+"""Timers: events to be published later. Transactions set, replace and cancel them by key."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -58,28 +58,28 @@ _NEXT = (
 
 
 def set_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> None:
-    """Set (or move) the timer `key`."""
+    """Set or replace the timer `key`."""
     tx.run(_SET, key=key, due_at=due_at, name=name, data=data)
 
 
 def cancel_timer(tx: Queries, key: str) -> bool:
-    """Whether there was such a timer."""
+    """Cancel a timer; returns whether it existed."""
     return tx.run(_CANCEL, of_key=key) == 1
 
 
 def list_due_timers(
     tx: Queries, now: datetime, limit: int, waiting: Sequence[str] = ()
 ) -> list[Timer]:
-    """The timers that are due, but for those of events that are `waiting`."""
+    """The due timers, except those of events whose names are in `waiting`."""
     return tx.all(Timer, _DUE, now=now, limit=limit, waiting=list(waiting))
 
 
 def take_timer(tx: Queries, timer: Timer) -> bool:
-    """Delete `timer` unless somebody else fired, moved or cancelled it meanwhile."""
+    """Delete `timer`; returns False if it was fired, replaced or cancelled meanwhile."""
     return tx.run(_TAKE, of_key=timer.key, at_due=timer.due_at) == 1
 
 
 def find_next_timer(tx: Queries, since: datetime, waiting: Sequence[str] = ()) -> datetime | None:
-    """When the first one after `since` is due, but for those of events that are `waiting`."""
+    """The time of the first timer due after `since`, except those of `waiting` events."""
     moment: datetime | None = tx.scalar(_NEXT, since=since, waiting=list(waiting))
     return moment
