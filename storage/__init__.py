@@ -1,1 +1,1 @@
-"""Tables, statements and the two databases that run them; knows no domain rule and no socket."""
+"""Tables and statements, and the two databases that run them. No domain rules, no sockets."""

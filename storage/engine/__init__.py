@@ -1,1 +1,1 @@
-"""The two databases, their migrations, and what tables are declared with."""
+"""The two databases, their migrations, and the building blocks of table declarations."""

@@ -1,4 +1,4 @@
-"""Where time comes from, so that instances agree on it and tests can move it."""
+"""The clock, which all instances share and tests can move."""
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -14,7 +14,7 @@ _NOW = select(func.clock_timestamp(type_=DateTime(timezone=True)))
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """The current time, timezone-aware, in UTC."""
 
 
 class SystemClock:
@@ -25,10 +25,10 @@ class SystemClock:
 
 
 class SharedClock:
-    """The database's clock, as every instance on it sees it within a round trip.
+    """The database's clock, accurate to one round trip on every instance.
 
-    A machine whose own clock is wrong, or steps, then takes nobody for dead and expires nothing
-    early. Between two alignments time passes as measured, whatever the machine's clock does.
+    An instance whose machine has a wrong clock, or one that jumps, therefore does not declare other
+    instances dead or expire anything early. Between two alignments it uses the monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class SharedClock:
         return self._at + timedelta(seconds=monotonic() - self._since)
 
     async def align(self, database: Database) -> bool:
-        """Set it by the database; False when the answer took so long that it says too little."""
+        """Align with the database; returns False if the answer took too long to be accurate."""
         asked = monotonic()
         at = await database.read(_read_now, kind="upkeep")
         answered = monotonic()

@@ -1,4 +1,4 @@
-"""The column types that every table is made of, the same on SQLite and PostgreSQL."""
+"""The metadata and the column types of all tables, the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,9 +21,9 @@ metadata = MetaData(
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment in UTC, kept as ISO 8601 text of one width, so that text order is time order.
+    """A moment in UTC, stored as ISO 8601 text of fixed width, so that text order is time order.
 
-    Both databases then hold the same bytes, and no driver hands back a naive datetime.
+    Both databases therefore store the same bytes, and no driver returns a naive datetime.
     """
 
     impl = String(27)
@@ -37,7 +37,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """A small JSON value in a text column; never queried from inside."""
+    """A small JSON value in a text column; no query looks inside it."""
 
     impl = Text
     cache_ok = True
@@ -49,7 +49,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else msgspec.json.decode(value)
 
 
-@lru_cache(maxsize=256)  # a transaction has one moment, and writes it many times
+@lru_cache(maxsize=256)  # a transaction writes the same moment many times
 def instant_text(moment: datetime) -> str:
     """`moment` (aware) as `2026-11-21T13:00:00.000000Z`."""
     if moment.tzinfo is not UTC:

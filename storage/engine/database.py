@@ -1,15 +1,17 @@
-"""What a database must offer, and how one is opened from its URL.
+"""The interface of a database, and the function that opens one from its URL.
 
-Work is a plain function that takes `Queries`. It runs whole in one transaction, off the event
-loop's thread (SQLite) or in a greenlet (PostgreSQL), so there is nothing to await in it.
+A work function is a plain function of `Queries` that runs in one transaction, on another thread
+(SQLite) or in a greenlet (PostgreSQL). It cannot await.
 
-Invariants that both databases keep:
-- a work that raises leaves nothing behind, unless what it raised says `keeps = True`;
-- a work may be run again from its start, after a collision or beside one that was undone;
-- a caller is answered only after the commit; when the commit fails, every work in it is refused;
-- when nobody can tell whether COMMIT took effect, the caller is told so (OutcomeUnknown);
-- what a work put into `Queries.effects` reaches `Database.committed` after its commit and before
-  its caller is answered, on the event loop's thread, in commit order (SQLite) or near it.
+Invariants of both databases:
+- A work function that raises leaves no changes, unless the error has `keeps = True`.
+- A work function can run again from its start, after a collision or after another function of its
+  batch failed.
+- The caller gets an answer only after the commit. If the commit fails, every caller is refused.
+- If it is unknown whether COMMIT took effect, the caller gets OutcomeUnknown.
+- Values that a function adds to `Queries.effects` go to `Database.committed` after the commit and
+  before the caller's answer, on the thread of the event loop. They arrive in commit order (SQLite)
+  or nearly so (PostgreSQL).
 """
 
 from collections.abc import Callable, Sequence
@@ -31,36 +33,36 @@ Work = Callable[["Queries"], T]
 Dialect = Literal["sqlite", "postgresql"]
 Committed = Callable[[Any], None]
 Kind = Literal["commands", "consumers", "upkeep"]
-"""For whom a work is: somebody who waits for the answer, an event, or the server itself."""
+"""The purpose of a transaction: a command, for which a client waits; a consumer; or upkeep."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgresql+asyncpg://")
 
 
 class StorageUnavailable(Exception):
-    """The database cannot take this now (full, read-only, away, overloaded); nothing was kept."""
+    """The database is full, read-only, unreachable or overloaded; nothing was committed."""
 
 
 class OutcomeUnknown(StorageUnavailable):
-    """COMMIT was sent and no answer came: the change may be kept or not, and nobody was told."""
+    """COMMIT had no answer: the change may be committed or not, and no effect was passed on."""
 
 
 class Queries(Protocol):
-    """One transaction's statements. Values are bound by name; rows come back as the given shape."""
+    """The statements of one transaction. Values are bound by name; rows have the given shape."""
 
     effects: list[Any]
     dialect: Dialect
-    """Which SQL it speaks, for the few statements that cannot be the same."""
+    """The SQL dialect, for the few statements that differ."""
     serializable: bool
-    """Whether this transaction and others have the outcome of one after the other."""
+    """Whether the transaction is serializable."""
 
     @property
     def rows_read(self) -> int:
-        """How many rows came back so far."""
+        """The number of rows returned so far."""
 
     @property
     def rows_written(self) -> int:
-        """How many rows were inserted, changed or deleted so far."""
+        """The number of rows inserted, updated or deleted so far."""
 
     def one(self, shape: type[T], statement: Executable, /, **values: Any) -> T | None:
         """The only row as `shape` (its fields are the columns, in order), or None."""
@@ -75,22 +77,22 @@ class Queries(Protocol):
         """The first column of every row."""
 
     def run(self, statement: Executable, /, **values: Any) -> int:
-        """Execute for effect; the number of rows that it changed."""
+        """Execute a change; returns the number of changed rows."""
 
     def run_many(self, statement: Executable, rows: Sequence[dict[str, Any]], /) -> None:
-        """Execute once for each row of values (all with the same names)."""
+        """Execute once for each row of values, which all have the same names."""
 
 
 class Database(Protocol):
-    """A database that is open: `transact` changes, `read` sees one consistent snapshot."""
+    """An open database: `transact` makes changes, `read` sees one consistent snapshot."""
 
     shared: bool
-    """Whether other instances may be using it too."""
+    """Whether other instances can use the same database."""
 
     committed: Committed
 
     waits: "Waits"
-    """Which works wait for a connection or for the writer."""
+    """The callers that wait for a connection or for the writer."""
 
     async def start(self) -> None: ...
 
@@ -104,12 +106,12 @@ class Database(Protocol):
         kind: Kind = "commands",
         serializable: bool = False,
     ) -> T:
-        """Run `work` in a transaction of its own and commit it.
+        """Run `work` in its own transaction and commit it.
 
-        `savepoint` is for a work that often raises after a change: others in its batch then go on.
-        `serializable` ones have the outcome of one after the other, in some order.
-        Raises what `work` raises; StorageUnavailable when nothing was kept; OutcomeUnknown when
-        the answer to COMMIT was lost. A caller that is cancelled meanwhile learns no outcome.
+        `savepoint` is for a function that often raises after a change; on SQLite it saves a rerun
+        of the batch. `serializable` transactions have the outcome of some serial order.
+        Raises the errors of `work`, StorageUnavailable if nothing was committed, and OutcomeUnknown
+        if COMMIT had no answer. A caller that is cancelled meanwhile does not learn the outcome.
         """
 
     async def read(self, work: Work[T], *, kind: Kind = "commands") -> T:
@@ -119,9 +121,9 @@ class Database(Protocol):
         """Whether a trivial read succeeds now."""
 
 
-def hand_on(effects: list[Any], committed: Committed) -> None:
-    """Tell of what was committed, one by one. What goes wrong with one keeps nobody waiting and
-    takes no other with it."""
+def pass_on(effects: list[Any], committed: Committed) -> None:
+    """Pass committed effects on, one by one. An error of one is logged and does not affect the
+    others or the caller."""
     for effect in effects:
         try:
             committed(effect)
@@ -130,7 +132,7 @@ def hand_on(effects: list[Any], committed: Committed) -> None:
 
 
 def check_url(url: str) -> None:
-    """Raises ValueError, which never shows the URL, when an operator gave it wrong."""
+    """Raises ValueError, whose text never contains the URL, if the operator's URL is invalid."""
     if url.startswith(SQLITE):
         if "?" in url:
             raise ValueError("takes no options after ?")

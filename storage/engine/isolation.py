@@ -1,11 +1,11 @@
-"""Plain functions that must run in a SERIALIZABLE transaction, such as those of a ledger.
+"""Marks functions that must run in a SERIALIZABLE transaction, such as those of a ledger.
 
-READ COMMITTED with row locks is enough where a decision rests on rows that are locked. It is not
-where it rests on what was read from several rows, or on rows that are not there yet: two
-transactions may then each decide by what the other one is about to change.
+READ COMMITTED with row locks is enough if a decision depends only on locked rows. It is not enough
+if the decision depends on a query over several rows, or on the absence of rows: each of two
+transactions may then decide from data that the other is about to change.
 
-Every transaction that writes what the decision rests on must be serializable, too: PostgreSQL
-compares serializable ones with each other only. On SQLite all transactions are.
+Every transaction that writes such data must be serializable too, because PostgreSQL checks
+serializable transactions only against each other. On SQLite all transactions are serializable.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def serializable(work: F) -> F:
-    """Declare that `work(tx, …)` runs in a SERIALIZABLE transaction, and in no other.
+    """Declare that `work(tx, …)` must run in a SERIALIZABLE transaction.
 
-    `Context.transact` and the relay run a function that is declared so accordingly. It may be run
-    again, several times, after collisions. In a transaction of another function, which is not
-    declared so, it raises RuntimeError: the outermost function decides.
+    `Context.transact` and the relay start such a transaction for it. The function may run several
+    times, after collisions. The outermost function decides: called in a transaction that is not
+    serializable, `work` raises RuntimeError.
     """
 
     @wraps(work)
@@ -36,7 +36,7 @@ def serializable(work: F) -> F:
 
 
 def is_serializable(work: Callable[..., Any]) -> bool:
-    """Whether `work` is declared so; also for a `partial` of one that is."""
+    """Whether `work`, or the function of a `partial`, is declared serializable."""
     while isinstance(work, partial):
         work = work.func
     return bool(getattr(work, "is_serializable", False))

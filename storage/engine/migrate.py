@@ -1,7 +1,8 @@
-"""Upgrades a database's schema at start, by Alembic's revisions.
+"""Upgrades the schema of a database at the start, with Alembic.
 
-Invariants: an upgrade is one transaction, so that one that fails or is killed changes nothing. Of
-instances that start at once on a shared database one upgrades, and the others wait for it.
+Invariants:
+- An upgrade is one transaction, so that a failed or killed upgrade changes nothing.
+- If several instances start on a shared database, one upgrades and the others wait.
 """
 
 import asyncio
@@ -27,17 +28,17 @@ UNRELEASED = re.compile(r"00\d\d")
 """Revisions of development versions before 0.1.0; that release's schema replaced them."""
 
 REVISION_NAME = re.compile(r"[a-z0-9_]{1,21}")
-"""With the date before it, at most the 32 characters that Alembic's own table holds."""
+"""Together with the date, at most the 32 characters that fit into Alembic's own table."""
 
 
 class UnknownSchema(Exception):
-    """This version cannot use a database with that schema; the text says why and what to do."""
+    """This version cannot use the schema of the database; the text says why and what to do."""
 
 
 def is_declared(name: str | None, kind: str, parents: Mapping[Any, str | None]) -> bool:
-    """Whether something of a database is made from the declared tables.
+    """Whether an object of the schema comes from the declared tables.
 
-    The full-text index of messages is each database's own, made by a migration alone.
+    The full-text index of messages differs between the databases; only a migration creates it.
     """
     if kind == "table":
         return not (name or "").startswith("message_search")
@@ -48,7 +49,7 @@ def is_declared(name: str | None, kind: str, parents: Mapping[Any, str | None]) 
 
 
 async def migrate(database: Database) -> None:
-    """Run the missing migrations. Raises UnknownSchema."""
+    """Run the missing migrations; raises UnknownSchema."""
     if isinstance(database, PostgresDatabase):
         async with database.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
@@ -65,7 +66,7 @@ def migrate_file(path: str) -> None:
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{path}")
-    # sqlite3 begins no transaction before CREATE TABLE and the like, unless it is told to.
+    # By default, sqlite3 does not start a transaction before statements such as CREATE TABLE.
     event.listen(engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
     event.listen(engine, "begin", lambda began: began.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
@@ -76,7 +77,7 @@ def migrate_file(path: str) -> None:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the database of `connection` to the newest revision, in its transaction.
+    """Upgrade the database to the newest revision, in the transaction of `connection`.
 
     Raises UnknownSchema.
     """
@@ -102,15 +103,15 @@ def check_revision(revision: str) -> None:
 
 
 def known_revisions() -> frozenset[str]:
-    """The revisions of the schema that this version can start from."""
+    """The revisions that this version can upgrade."""
     script = ScriptDirectory.from_config(_config())
     return frozenset(one.revision for one in script.walk_revisions())
 
 
 def draft_revision(name: str, day: date) -> None:
-    """Write the revision `<day>_<name>` that leads from the newest one to the declared tables.
+    """Write the migration `<day>_<name>` from the newest revision to the declared tables.
 
-    Raises ValueError for a name that no file or no row of Alembic's table can have.
+    Raises ValueError for a name that cannot be a file name or does not fit into Alembic's table.
     """
     if not REVISION_NAME.fullmatch(name):
         raise ValueError("a migration has a name of at most 21 lower-case letters, digits and _")

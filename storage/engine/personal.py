@@ -1,7 +1,7 @@
-"""Whose personal data a table holds, declared beside the table: exports and erasures follow it.
+"""Declarations of the personal data in tables, which exports and erasures follow.
 
-A table says so once, by `info=personal(...)` or `info=not_personal(...)`, and names every one of
-its columns. A test fails for a column that nobody decided about.
+Each table has `info=personal(...)` or `info=not_personal(...)`, which names every column. A test
+fails for a column without a decision.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,14 @@ KEY = "personal"
 
 @dataclass(frozen=True)
 class DeleteRow:
-    """The row is deleted."""
+    """An erasure deletes the row."""
 
 
 @dataclass(frozen=True)
 class ClearColumns:
-    """The row stays, for others or for the books, and these columns get these values.
+    """An erasure keeps the row, for other users or for accounting, and sets these columns.
 
-    A value may be a function of the person's id.
+    A value may be a function of the user's id.
     """
 
     values: Mapping[str, Any]
@@ -32,7 +32,7 @@ class ClearColumns:
 
 @dataclass(frozen=True)
 class KeepRow:
-    """The row stays as it is: the id of an erased user leads to nobody."""
+    """An erasure keeps the row unchanged: the id of an erased user identifies nobody."""
 
 
 OnErasure = DeleteRow | ClearColumns | KeepRow
@@ -40,10 +40,10 @@ OnErasure = DeleteRow | ClearColumns | KeepRow
 
 @dataclass(frozen=True)
 class Export:
-    """What people get of their rows: a JSON file of an export, and what its README says of it.
+    """The JSON file of an export that contains a user's rows, and its description for the README.
 
-    `only_for_author` maps columns to the column with their author's id: others get null there.
-    `found_by` names the columns by which the rows are found, if they are not the owners'.
+    `only_for_author` maps a column to the column with its author's id; other users get null.
+    `found_by` names the columns by which the rows are found, if they are not the owners' columns.
     """
 
     file: str
@@ -55,11 +55,11 @@ class Export:
 
 @dataclass(frozen=True)
 class KeptJson:
-    """Columns with events, views or cards as JSON; their classes declare what in it is personal.
+    """Columns with events, views or cards as JSON; their classes declare the personal fields.
 
-    Exactly one of `event_in`, `command_in` and `card_in` names the column that says which class it
-    is: the name of an event, of a command (whose answer it is), or the kind of a card.
-    `steps` is the column, among `columns`, with the values of a command's steps.
+    Exactly one of `event_in`, `command_in` and `card_in` names the column that identifies the
+    class: by the name of an event, by the command of an answer, or by the kind of a card. `steps`
+    is the column, among `columns`, with the values of a command's steps.
     """
 
     columns: str
@@ -84,7 +84,7 @@ class KeptJson:
 
 @dataclass(frozen=True, kw_only=True)
 class Personal:
-    """What a table declares; see `personal`."""
+    """The declaration of a table; see `personal`."""
 
     on_erasure_of: Mapping[str, OnErasure]
     unchanged: tuple[str, ...]
@@ -99,13 +99,13 @@ class Personal:
 
     @property
     def deleted_with(self) -> tuple[str, ...]:
-        """The columns that name a person with whom the row is deleted."""
+        """The columns with the id of a user whose erasure deletes the row."""
         found = self.on_erasure_of.items()
         return tuple(owner for owner, what in found if isinstance(what, DeleteRow))
 
     @property
     def cleared_for(self) -> dict[str, Mapping[str, Any]]:
-        """By the column that names a person for whom the row stays: what its columns become."""
+        """Maps each column with the id of a user whose erasure keeps the row to the new values."""
         return {
             owner: what.values if isinstance(what, ClearColumns) else {}
             for owner, what in self.on_erasure_of.items()
@@ -118,7 +118,7 @@ class Personal:
 
     @property
     def found_by(self) -> tuple[str, ...]:
-        """The columns by which somebody's rows are found for an export."""
+        """The columns by which an export finds a user's rows."""
         given = self.export.found_by.split() if self.export else ()
         return tuple(given) or tuple(self.on_erasure_of)
 
@@ -140,18 +140,17 @@ def personal(
     erased_by: str | None = None,
     erased_at_closing: bool = False,
 ) -> dict[str, Personal]:
-    """For `info=` of a table with personal data. Several columns are words in one text.
+    """The `info=` of a table with personal data. Lists of columns are separated by spaces.
 
-    - `on_erasure_of`: by the column with a person's id, what becomes of the row when their account
-      is erased. `unchanged` are the columns of a row that stays which keep their values.
-    - `export`: what that person gets of the row; `not_exported` are all other columns.
-    - `kept_json`: columns with events, views or cards; `plain_json` are JSON columns of rows that
-      stay and that say nothing about anybody.
-    - `found_through`: for a column that holds no user's id, the `table.column` of the person's rows
-      in which its value is found. `narrowed_by`: the same for a column by which the database finds
-      their rows faster.
-    - `erased_by`: the domain whose own erasure steps do this, because a statement cannot.
-    - `erased_at_closing`: in the transaction that closes the account, not some time later.
+    - `on_erasure_of` maps each column with a user's id to the effect of erasing that account.
+      `unchanged` are the columns that keep their values when the row stays.
+    - `export` declares what the user gets; `not_exported` are all other columns.
+    - `kept_json` declares the columns with events, views or cards. `plain_json` are other JSON
+      columns of rows that stay; they contain nothing personal.
+    - `found_through` maps a column without a user's id to the `table.column` of the user's rows
+      that has its values. `narrowed_by` does the same for a column that makes the search faster.
+    - `erased_by` is the domain whose own erasure steps erase the rows, if a statement cannot.
+    - `erased_at_closing` erases in the transaction that closes the account, not in a later step.
     """
     return {
         KEY: Personal(
@@ -170,18 +169,18 @@ def personal(
 
 
 def not_personal(columns: str, *, kept_json: KeptJson | None = None) -> dict[str, Personal]:
-    """For `info=` of a table that says nothing about anybody, but for what its JSON may say."""
+    """The `info=` of a table without personal data, except in the JSON of `kept_json`."""
     return personal(on_erasure_of={}, unchanged=columns, not_exported=columns, kept_json=kept_json)
 
 
 def personal_of(table: Table) -> Personal:
-    """What the table declares; KeyError when it declares nothing."""
+    """The declaration of the table; raises KeyError if it has none."""
     declared: Personal = table.info[KEY]
     return declared
 
 
 def list_undecided() -> list[str]:
-    """Tables and columns of which nobody said what becomes of them, or said it twice."""
+    """The faults of all declarations: missing, unknown and repeated tables and columns."""
     return [fault for table in metadata.sorted_tables for fault in _faults(table)]
 
 
@@ -207,7 +206,7 @@ def _undecided(declared: Personal, columns: set[str]) -> Iterator[tuple[str, str
 
 
 def _unknown_json(table: Table) -> set[str]:
-    """The columns of JSON that stay, of which nobody said which class says what is personal."""
+    """The JSON columns that an erasure keeps, without a class that declares what is personal."""
     declared = personal_of(table)
     if not declared.on_erasure_of:
         return set()
@@ -216,7 +215,7 @@ def _unknown_json(table: Table) -> set[str]:
 
 
 def _stays(declared: Personal, columns: set[str]) -> set[str]:
-    """The columns among these that an erasure does not clear, of rows that it does not delete."""
+    """The columns in `columns` that an erasure keeps unchanged."""
     cleared = declared.cleared_for
     if declared.deleted_with and not cleared:
         return set()

@@ -1,4 +1,4 @@
-"""SQLAlchemy Core statements compiled once for SQLite: text, how to bind, how to read a row."""
+"""SQLAlchemy Core statements, compiled once for SQLite: SQL text, value binders, row readers."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +31,7 @@ class Plan:
     )
 
     def __init__(self, statement: Executable, names: tuple[str, ...]) -> None:
-        self.statement = statement  # kept, so that its id stays its own
+        self.statement = statement  # keeps the statement alive, so that its id stays unique
         columns = list(names) if getattr(statement, "is_insert", False) else None
         compiled: SQLCompiler = cast(Any, statement).compile(dialect=DIALECT, column_keys=columns)
         self._compiled = compiled
@@ -58,7 +58,7 @@ class Plan:
         return self._sql, bound
 
     def _expand(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
-        """With as many parameters for a list as it has members."""
+        """Expand each list into one parameter for each element."""
         given = {**self._compiled.params, **values}
         for name, value in given.items():
             convert = _binder(self._compiled, name)
@@ -70,7 +70,7 @@ class Plan:
         return state.statement, [state.parameters[n] for n in state.positiontup or ()]
 
     def read(self, row: tuple[Any, ...]) -> tuple[Any, ...] | list[Any]:
-        """A row with its values converted to Python's types."""
+        """A row with its values converted to Python types."""
         if self._readers is None:
             return row
         return [
@@ -80,7 +80,7 @@ class Plan:
 
 
 def plan_for(statement: Executable, values: dict[str, Any]) -> Plan:
-    """The plan of `statement` for these value names, compiled at its first use."""
+    """The plan of `statement` for these value names, compiled on its first use."""
     key = (id(statement), tuple(values))
     plan = _plans.get(key)
     if plan is None:
@@ -91,7 +91,7 @@ def plan_for(statement: Executable, values: dict[str, Any]) -> Plan:
 
 
 def _taker(names: list[str]) -> Callable[[dict[str, Any]], list[Any]]:
-    """Picks the values of `names` out of a dictionary, in their order."""
+    """A function that picks the values of `names` from a dictionary, in their order."""
     if len(names) < 2:
         return lambda values: [values[name] for name in names]
     pick = itemgetter(*names)
@@ -99,7 +99,7 @@ def _taker(names: list[str]) -> Callable[[dict[str, Any]], list[Any]]:
 
 
 def _binder(compiled: SQLCompiler, name: str) -> Convert | None:
-    """How a value that is not None is given to sqlite3; None when as it is, as truth values are."""
+    """The conversion of a value (not None) for sqlite3; None if it needs none, such as a bool."""
     kind = compiled.binds[name].type.dialect_impl(DIALECT)
     if isinstance(kind, TypeDecorator) and kind.impl_instance.bind_processor(DIALECT) is None:
         return partial(kind.process_bind_param, dialect=DIALECT)
@@ -112,7 +112,7 @@ def _readers(statement: Executable) -> list[Convert | None]:
 
 
 def _check_names(statement: Executable, compiled: SQLCompiler, names: tuple[str, ...]) -> None:
-    """A misspelt or missing value is a bug that must not pass in silence, on either database."""
+    """Raises TypeError for an unknown or missing value, which is a bug on either database."""
     unknown = set(names) - set(compiled.binds)
     if unknown:
         raise TypeError(f"values {sorted(unknown)} are not in the statement: {statement}")

@@ -1,19 +1,21 @@
-"""PostgreSQL through asyncpg: each work is one transaction, run in a greenlet by `run_sync`.
+"""PostgreSQL through asyncpg: each work function is one transaction, in a greenlet (`run_sync`).
 
 Invariants:
-- READ COMMITTED for changes, SERIALIZABLE for those that say so, REPEATABLE READ for reads (one
-  snapshot a read).
-- A serialization failure or a deadlock reruns the work from its start, so a work has no effect but
-  through its `Queries`; its effects are handed on only after the commit. So does a unique
-  violation, a few times: whoever lost that race finds the winner's row on the next run. Reruns are
-  bounded in number and time, and wait between them without a connection.
-- A transaction that takes longer than its cap is rolled back and refused; the server itself ends
-  one whose machine says nothing any more.
-- COMMIT has a cap of its own. The server answers a COMMIT that it undid with an ERROR; without any
-  answer (a time-out, a lost connection, a server that ends) the outcome is unknown.
-- Works take turns at the connections (`storage/engine/waiting.py`); some are kept for commands.
-- A server that takes no changes (any more) is left: another one may be the first by now, and to
-  this one connections stay as read-only as they were when they began.
+- Changes use READ COMMITTED, or SERIALIZABLE if declared so. Reads use REPEATABLE READ, so each
+  read is one snapshot.
+- After a serialization failure or a deadlock, the function runs again from its start. It must
+  therefore act only through its `Queries`, whose effects are passed on only after the commit.
+- A unique violation causes a few reruns too: the transaction that lost the race finds the other
+  one's row on its next run. Reruns are bounded in number and time, and hold no connection while
+  they wait.
+- A transaction that exceeds its time limit is rolled back and refused. The server itself ends a
+  transaction whose client machine stopped responding.
+- COMMIT has its own time limit. The server answers a COMMIT that it rolled back with an ERROR.
+  Without an answer (a timeout, a lost connection, a server that shut down), the outcome is unknown.
+- Transactions wait for connections in turn (`storage/engine/waiting.py`); some connections are
+  reserved for commands.
+- When a server refuses changes as read-only, all its connections are replaced: another server may
+  be the primary now, and an existing connection can stay read-only.
 """
 
 import asyncio
@@ -35,7 +37,7 @@ from storage.engine.database import (
     OutcomeUnknown,
     StorageUnavailable,
     Work,
-    hand_on,
+    pass_on,
 )
 from storage.engine.plans import plan_for
 from storage.engine.waiting import Turns, Waits
@@ -50,8 +52,8 @@ POOL_TIMEOUT_S = 5.0
 TRANSACTION_MAX_S = 5.0
 COMMIT_MAX_S = 5.0
 SERVER_SETTINGS = {
-    "jit": "off",  # compiling costs more than it gives, each time
-    # A machine that is lost leaves its locks behind, until the server knows that it is lost.
+    "jit": "off",  # compilation costs more than it saves for these queries
+    # The locks of a lost machine stay until the server notices the loss.
     "idle_in_transaction_session_timeout": "6000",
     "tcp_user_timeout": "10000",
     "tcp_keepalives_idle": "5",
@@ -67,12 +69,12 @@ UNIQUE_RERUNS_MAX = 3
 _RERUN = {"40001", "40P01"}
 _UNIQUE = "23505"
 _READ_ONLY = "25006"
-_AWAY = ("08", "53", "57", "58", _READ_ONLY)
-"""Classes of trouble that are the server's: connections, resources, an operator, its system."""
+_UNAVAILABLE = ("08", "53", "57", "58", _READ_ONLY)
+"""SQLSTATE classes of server failures: connections, resources, operator intervention, system."""
 
 
 class PostgresQueries:
-    """Statements on a SQLAlchemy connection; its compiled cache makes each text once."""
+    """Statements on a SQLAlchemy connection, whose cache compiles each statement once."""
 
     __slots__ = ("_connection", "effects", "rows_read", "rows_written", "serializable")
     dialect: Dialect = "postgresql"
@@ -113,7 +115,7 @@ class PostgresQueries:
             self.rows_written += len(rows)
 
     def _execute(self, statement: Executable, values: dict[str, Any]) -> Any:
-        plan_for(statement, values)  # for its check of the names: SQLAlchemy drops unknown ones
+        plan_for(statement, values)  # to check the names: SQLAlchemy ignores unknown ones
         result = self._connection.execute(statement, values)
         if getattr(statement, "is_dml", False):
             self.rows_written += max(result.rowcount, 0)
@@ -121,7 +123,7 @@ class PostgresQueries:
 
 
 class Kept(Exception):
-    """Carries out of the transaction what a work raised after saying that it keeps."""
+    """Carries an error with `keeps = True` out of the transaction, which commits anyway."""
 
     def __init__(self, raised: Exception, effects: list[Any]) -> None:
         super().__init__(raised)
@@ -146,10 +148,10 @@ class PostgresDatabase:
             pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=False,
             isolation_level="READ COMMITTED",
-            hide_parameters=True,  # an error's text goes to the log
+            hide_parameters=True,  # error texts go to the log
             connect_args={"server_settings": SERVER_SETTINGS},
         )
-        event.listen(self._engine.sync_engine, "handle_error", leave_if_read_only)
+        event.listen(self._engine.sync_engine, "handle_error", disconnect_if_read_only)
         self._serializable = self._engine.execution_options(isolation_level="SERIALIZABLE")
         self._snapshots = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -182,12 +184,12 @@ class PostgresDatabase:
             except DBAPIError as error:
                 lost_race = sqlstate_of(error) == _UNIQUE and attempt < UNIQUE_RERUNS_MAX
                 if sqlstate_of(error) not in _RERUN and not lost_race:
-                    raise refusal_of(error) from error
+                    raise error_for_caller(error) from error
             except (OSError, TimeoutError, PoolTimeout) as error:
                 raise StorageUnavailable(str(error) or type(error).__name__) from error
             if asyncio.get_running_loop().time() > until:
                 break
-            await asyncio.sleep(pause_s(attempt))  # let the other one finish first
+            await asyncio.sleep(pause_s(attempt))  # let the other transaction finish first
         raise StorageUnavailable("the transaction kept colliding with others")
 
     async def _commit(self, work: Work[T], serializable: bool) -> T:
@@ -201,7 +203,7 @@ class PostgresDatabase:
                 raised, effects = kept.raised, kept.effects
             cap.reschedule(None)
             await _send_commit(connection)
-            hand_on(effects, self.committed)  # nothing may come between: it is kept by now
+            pass_on(effects, self.committed)  # directly after the commit
         if raised is not None:
             raise raised
         return value
@@ -216,7 +218,7 @@ class PostgresDatabase:
                 value, _ = await connection.run_sync(_run, work)
                 return value
         except DBAPIError as error:
-            raise refusal_of(error) from error
+            raise error_for_caller(error) from error
         except (OSError, TimeoutError, PoolTimeout) as error:
             raise StorageUnavailable(str(error) or type(error).__name__) from error
 
@@ -229,14 +231,14 @@ class PostgresDatabase:
         return True
 
     def connect(self) -> AsyncConnection:
-        """A bare connection, for migrations."""
+        """A plain connection, for migrations."""
         return self._engine.connect()
 
 
 def pause_s(attempt: int) -> float:
-    """Before the next run: at random, or those that collided would meet again."""
+    """The pause before the next run; random, so that transactions do not collide again."""
     most = min(PAUSE_S * 2**attempt, PAUSE_MAX_S)
-    return random.uniform(0, most)  # noqa: S311 - nothing here is a secret
+    return random.uniform(0, most)  # noqa: S311 - not a secret
 
 
 def _run(connection: Connection, work: Work[T], serializable: bool = False) -> tuple[T, list[Any]]:
@@ -250,21 +252,21 @@ def _run(connection: Connection, work: Work[T], serializable: bool = False) -> t
 
 
 async def _send_commit(connection: AsyncConnection) -> None:
-    """COMMIT; raises DBAPIError when the server undid it, OutcomeUnknown when it did not say."""
+    """COMMIT; raises DBAPIError if the server rolled back, OutcomeUnknown without an answer."""
     try:
         async with asyncio.timeout(COMMIT_MAX_S):
             await connection.commit()
     except (DBAPIError, OSError, TimeoutError) as error:
-        if isinstance(error, DBAPIError) and was_undone(error):
+        if isinstance(error, DBAPIError) and was_rolled_back(error):
             raise
         raise OutcomeUnknown(f"COMMIT was not answered: {type(error).__name__}") from error
 
 
-def was_undone(error: DBAPIError) -> bool:
-    """Whether the failed COMMIT surely left nothing.
+def was_rolled_back(error: DBAPIError) -> bool:
+    """Whether the failed COMMIT certainly changed nothing.
 
-    The server says so with an ERROR. FATAL and PANIC end the session, perhaps after the commit and
-    before its answer. An error of the driver's use says that it sent nothing.
+    The server reports a rollback with an ERROR. FATAL and PANIC end the session, perhaps between
+    the commit and its answer. An InterfaceError means that the driver sent nothing.
     """
     cause = getattr(error.orig, "__cause__", None)
     return isinstance(cause, asyncpg.InterfaceError) or (
@@ -272,8 +274,8 @@ def was_undone(error: DBAPIError) -> bool:
     )
 
 
-def leave_if_read_only(context: ExceptionContext) -> None:
-    """Make all connections anew, as if they were lost."""
+def disconnect_if_read_only(context: ExceptionContext) -> None:
+    """Replace all connections of the pool after a read-only error, as after a disconnect."""
     error = context.sqlalchemy_exception
     if isinstance(error, DBAPIError) and sqlstate_of(error) == _READ_ONLY:
         context.is_disconnect = True
@@ -283,9 +285,11 @@ def sqlstate_of(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", "") or "")
 
 
-def refusal_of(error: DBAPIError) -> Exception:
-    """What the caller of a work that failed with `error` shall see."""
-    away = isinstance(error, InterfaceError | OperationalError) or error.connection_invalidated
-    if away or sqlstate_of(error).startswith(_AWAY):
+def error_for_caller(error: DBAPIError) -> Exception:
+    """The error to raise for a transaction that failed with `error`."""
+    unavailable = (
+        isinstance(error, InterfaceError | OperationalError) or error.connection_invalidated
+    )
+    if unavailable or sqlstate_of(error).startswith(_UNAVAILABLE):
         return StorageUnavailable(str(error.orig))
     return error

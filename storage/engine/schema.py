@@ -1,6 +1,6 @@
 """Imports every module of `storage`, at any depth, so that the metadata knows every table.
 
-Where files are kept (`storage.objects`) there are no tables, and much to import.
+`storage.objects` is left out: it has no tables, and its imports are slow.
 """
 
 from importlib import import_module

@@ -1,22 +1,23 @@
-"""SQLite: one writer whose thread runs whole batches of transactions, and readers beside it.
+"""SQLite: one writer, whose thread runs batches of work functions, and several readers.
 
 Invariants:
-- One thread holds the writing connection. Works that arrive while it is busy wait in a list and go
-  together in its next hop: one BEGIN IMMEDIATE, all the works, one COMMIT, then all the answers.
-  No timer is involved, so a lone work waits for nothing and a crowd shares one fsync.
-- A work that raises leaves nothing behind, and the others go on. Who often raises after a change
-  asks for a `savepoint`; for all it would cost a third of the time here, since
-  SQLite then copies every page before it changes it. After another one that raised so, the batch is
-  rolled back and run once more, with a savepoint for each.
-- When SQLite itself gave up the transaction (disk full), or the COMMIT fails, every work of the
-  batch is refused; or hears that the outcome is unknown, when nobody can make sure.
-- Readers are other connections in WAL mode: each read is one snapshot and never blocks the writer.
-- The waiting list is bounded; beyond it a work is refused at once. It is one line for commands,
-  consumers and upkeep, first come first served: consumers wait in it with one work for each worker
-  of the relay, which is less than a batch, so that they hold up no command.
-- A work that waited `LINE_MAX_S`, or whose caller is gone, is not begun. The caller of one that was
-  begun waits for its outcome, but no longer than `BATCH_MAX_S`; then the outcome is unknown.
-- There is one writer, so every transaction is as good as serializable.
+- One thread owns the writing connection. Work functions that arrive while it is busy wait in a list
+  and form the next batch: one BEGIN IMMEDIATE, all the functions, one COMMIT, then all the answers.
+  There is no timer: a single function starts at once, and many share one fsync.
+- A function that raises leaves no changes, and the others continue. Callers ask for a `savepoint`
+  for a function that often raises after a change. Savepoints for all would cost a third of the
+  time, because SQLite then copies every page before a change. If a function without one raises
+  after a change, the batch is rolled back and runs again with a savepoint for each function.
+- If SQLite aborts the transaction (disk full) or the COMMIT fails, every caller of the batch is
+  refused, with OutcomeUnknown if the changes may have been committed.
+- Readers are separate connections in WAL mode: each read is one snapshot and never blocks the
+  writer.
+- The waiting list is bounded; further callers are refused at once. Commands, consumers and upkeep
+  share one queue in order of arrival. Consumers have at most one entry for each worker of the relay
+  in it, which is less than a batch, so they do not delay commands.
+- A function that waited `LINE_MAX_S`, or whose caller was cancelled, does not start. The caller of
+  a started function waits at most `BATCH_MAX_S` more; then the outcome is unknown.
+- There is one writer, so every transaction is serializable.
 """
 
 import asyncio
@@ -34,9 +35,15 @@ from storage.engine.database import (
     OutcomeUnknown,
     StorageUnavailable,
     Work,
-    hand_on,
+    pass_on,
 )
-from storage.engine.sqlite_batches import Asked, Outcome, refusal_of, run_batch, run_read
+from storage.engine.sqlite_batches import (
+    Outcome,
+    PendingWork,
+    error_for_caller,
+    run_batch,
+    run_read,
+)
 from storage.engine.sqlite_readers import Readers
 from storage.engine.threads import Threaded
 from storage.engine.waiting import Waits
@@ -54,7 +61,7 @@ CACHED_STATEMENTS = 512
 
 
 class SqliteDatabase:
-    """The embedded database: a file, one writer, a few readers."""
+    """The embedded database: a file with one writer and a few readers."""
 
     shared = False
     _checkpoints: Checkpoints
@@ -65,16 +72,16 @@ class SqliteDatabase:
         self.waits = Waits()
         self._writer: Threaded | None = None
         self._readers = Readers(self.waits)
-        self._waiting: list[Asked] = []
+        self._waiting: list[PendingWork] = []
         self._drain: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         self._writer = Threaded(self._connect)
-        beside = Threaded(self._connect)
+        copier = Threaded(self._connect)
         await self._writer.open()
-        await beside.open()
-        self._checkpoints = Checkpoints(self._writer, beside)
+        await copier.open()
+        self._checkpoints = Checkpoints(self._writer, copier)
         await self._readers.start(self._connect_reader)
 
     async def stop(self) -> None:
@@ -102,13 +109,13 @@ class SqliteDatabase:
         if self._writer is None or len(self._waiting) >= WAITING_MAX:
             raise StorageUnavailable("the database is stopped or overloaded")
         loop = asyncio.get_running_loop()
-        asked = Asked(work, savepoint, kind, self.waits.begin(kind), loop.create_future())
-        self._waiting.append(asked)
+        pending = PendingWork(work, savepoint, kind, self.waits.begin(kind), loop.create_future())
+        self._waiting.append(pending)
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._run_waiting(self._writer))
-        giving_up = loop.call_later(LINE_MAX_S, self._past_its_time, asked)
+        giving_up = loop.call_later(LINE_MAX_S, self._on_wait_limit, pending)
         try:
-            value: T = await asked.answer
+            value: T = await pending.answer
             return value
         finally:
             giving_up.cancel()
@@ -119,7 +126,7 @@ class SqliteDatabase:
         try:
             return await self._readers.run(partial(run_read, work=work), kind)
         except sqlite3.Error as error:
-            raise refusal_of(error) from error
+            raise error_for_caller(error) from error
 
     async def ready(self) -> bool:
         try:
@@ -128,11 +135,11 @@ class SqliteDatabase:
             return False
         return True
 
-    def _past_its_time(self, asked: Asked) -> None:
-        if asked.begun:
-            asyncio.get_running_loop().call_later(BATCH_MAX_S, asked.give_up)
+    def _on_wait_limit(self, pending: PendingWork) -> None:
+        if pending.begun:
+            asyncio.get_running_loop().call_later(BATCH_MAX_S, pending.give_up)
         else:
-            asked.give_up()
+            pending.give_up()
 
     async def _run_waiting(self, writer: Threaded) -> None:
         while self._waiting:
@@ -141,31 +148,31 @@ class SqliteDatabase:
                 continue
             try:
                 outcomes = await writer.in_thread(run_batch, batch)
-            except BaseException as error:  # whatever a work raises, its callers are answered
+            except BaseException as error:  # every error is answered to the callers
                 log.warning("commit_failed", error=str(error), works=len(batch))
                 unknown = isinstance(error, OutcomeUnknown)
                 refusal = (OutcomeUnknown if unknown else StorageUnavailable)(str(error))
                 outcomes = [Outcome(None, refusal, [])] * len(batch)
-            for asked, outcome in zip(batch, outcomes, strict=True):
-                self._answer(asked.answer, outcome)
+            for pending, outcome in zip(batch, outcomes, strict=True):
+                self._answer(pending.answer, outcome)
             self._checkpoints.grown(writer.connection.total_changes)
 
-    def _next_batch(self) -> list[Asked]:
-        """The first of the line that anybody still waits for."""
+    def _next_batch(self) -> list[PendingWork]:
+        """The next entries of the queue whose callers still wait."""
         first, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        for asked in first:
-            self.waits.end(asked.kind, asked.at)
-            asked.begun = not asked.answer.done()
-        return [asked for asked in first if asked.begun]
+        for pending in first:
+            self.waits.end(pending.kind, pending.at)
+            pending.begun = not pending.answer.done()
+        return [pending for pending in first if pending.begun]
 
     def _answer(self, future: asyncio.Future[Any], outcome: Outcome) -> None:
-        hand_on(outcome.effects, self.committed)
-        if future.done():  # its caller was cancelled; what it did stays done
+        pass_on(outcome.effects, self.committed)
+        if future.done():  # the caller was cancelled; the change stays committed
             return
         if outcome.error is None:
             future.set_result(outcome.value)
         else:
-            future.set_exception(refusal_of(outcome.error))
+            future.set_exception(error_for_caller(outcome.error))
 
     def _connect_reader(self) -> sqlite3.Connection:
         connection = self._connect()
@@ -183,7 +190,7 @@ class SqliteDatabase:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA secure_delete=ON")  # what is erased is not left in the file
+        connection.execute("PRAGMA secure_delete=ON")  # overwrite erased data in the file
         connection.execute("PRAGMA cache_size=-65536")
         connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_MAX}")
         return connection

@@ -1,12 +1,12 @@
-"""What runs on the threads of SQLite's connections: a batch of works, one commit, a read.
+"""The functions that run on the threads of SQLite's connections: batches of changes, and reads.
 
 Invariants:
-- A batch is one BEGIN IMMEDIATE, all its works, one COMMIT.
-- A work that raises leaves nothing behind, and the others go on: with a savepoint where it has one,
-  else by running the whole batch once more with a savepoint for each.
-- A COMMIT that fails while it writes may have left a whole transaction in the log: SQLite forgets
-  it, but would find it there after a crash. So a small commit is written over it; only if that
-  fails as well is the outcome unknown.
+- A batch is one BEGIN IMMEDIATE, all its work functions, one COMMIT.
+- A function that raises leaves no changes, and the others continue. If it had no savepoint, the
+  whole batch is rolled back and runs again with a savepoint for each function.
+- A COMMIT that fails while it writes may have left a complete transaction in the log. SQLite
+  ignores it, but would recover it after a crash. A small commit therefore overwrites it. Only if
+  this fails too is the outcome unknown.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from storage.engine.plans import Plan, plan_for
 
 T = TypeVar("T")
 
-_AWAY = {
+_UNAVAILABLE = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_READONLY,
@@ -37,11 +37,11 @@ _NOT_WRITTEN = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR_WRITE,
 }
-"""Why a COMMIT fails before all of it is in the log: what is there of it counts for nothing."""
+"""Errors of a COMMIT that is not completely in the log, which SQLite never recovers."""
 
 
 class SqliteQueries:
-    """Statements on a bare sqlite3 connection, by plans compiled once."""
+    """Statements on a plain sqlite3 connection, with plans that are compiled once."""
 
     __slots__ = ("_changes_before", "_connection", "effects", "rows_read")
     dialect: Dialect = "sqlite"
@@ -93,7 +93,7 @@ class SqliteQueries:
 
 
 class Outcome(NamedTuple):
-    """How one work of a batch ended: its value or what it raised, and its effects if kept."""
+    """The outcome of one function of a batch: its value or error, and its committed effects."""
 
     value: Any
     error: BaseException | None
@@ -101,8 +101,8 @@ class Outcome(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Asked:
-    """A work that waits for the writer, since `at`."""
+class PendingWork:
+    """A work function that waits for the writer since `at`, or that the writer runs."""
 
     work: Work[Any]
     savepoint: bool
@@ -112,7 +112,7 @@ class Asked:
     begun: bool = False
 
     def give_up(self) -> None:
-        """Its time in the line is over, or that of its batch; the caller waits no longer."""
+        """End the caller's wait: the time limit of the queue or of the batch has passed."""
         if self.answer.done():
             return
         if self.begun:
@@ -121,12 +121,12 @@ class Asked:
             self.answer.set_exception(StorageUnavailable("the writer was not free in time"))
 
 
-class Undone(Exception):
-    """A work failed after it changed something, with nothing to roll back to but the beginning."""
+class BatchRolledBack(Exception):
+    """A function without a savepoint failed after a change, so the batch is rolled back."""
 
 
 def run_read(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """On a reader's thread: `work` on one snapshot."""
+    """On a reader's thread: run `work` on one snapshot."""
     connection.execute("BEGIN")
     try:
         return work(SqliteQueries(connection))
@@ -134,21 +134,23 @@ def run_read(connection: sqlite3.Connection, work: Work[T]) -> T:
         connection.execute("ROLLBACK")
 
 
-def run_batch(connection: sqlite3.Connection, batch: list[Asked]) -> list[Outcome]:
-    """On the writer's thread: the whole batch in one transaction."""
+def run_batch(connection: sqlite3.Connection, batch: list[PendingWork]) -> list[Outcome]:
+    """On the writer's thread: run the whole batch in one transaction."""
     alone = len(batch) == 1
     try:
         return run_all(connection, [(one.work, alone or one.savepoint) for one in batch])
-    except Undone:
+    except BatchRolledBack:
         return run_all(connection, [(one.work, True) for one in batch])
 
 
 def run_all(connection: sqlite3.Connection, works: list[tuple[Work[Any], bool]]) -> list[Outcome]:
-    """`works` in one transaction, each with whether it gets a savepoint."""
+    """Run `works` in one transaction; each function comes with whether it gets a savepoint."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         outcomes = [
-            run_in_savepoint(connection, work) if savepoint else run_bare(connection, work)
+            run_in_savepoint(connection, work)
+            if savepoint
+            else run_without_savepoint(connection, work)
             for work, savepoint in works
         ]
         commit(connection)
@@ -160,7 +162,7 @@ def run_all(connection: sqlite3.Connection, works: list[tuple[Work[Any], bool]])
 
 
 def commit(connection: sqlite3.Connection) -> None:
-    """COMMIT; what it raises left nothing behind, except OutcomeUnknown."""
+    """COMMIT; any error except OutcomeUnknown means that nothing was committed."""
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
@@ -170,7 +172,7 @@ def commit(connection: sqlite3.Connection) -> None:
 
 
 def erase_commit(connection: sqlite3.Connection, error: sqlite3.Error) -> None:
-    """Write another commit where the failed one may be; raises OutcomeUnknown if that fails too."""
+    """Overwrite the failed commit in the log with another one; raises OutcomeUnknown on failure."""
     try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -180,8 +182,8 @@ def erase_commit(connection: sqlite3.Connection, error: sqlite3.Error) -> None:
         raise OutcomeUnknown(f"COMMIT failed: {error}") from error
 
 
-def run_bare(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
-    """One work with nothing around it; Undone if it failed and the transaction has to go."""
+def run_without_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
+    """Run `work` without a savepoint; raises BatchRolledBack if it fails after a change."""
     queries = SqliteQueries(connection)
     changes = connection.total_changes
     try:
@@ -192,18 +194,18 @@ def run_bare(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
         if getattr(raised, "keeps", False):
             return Outcome(None, raised, queries.effects)
         if connection.total_changes != changes:
-            raise Undone from raised
-        return Outcome(None, in_a_future(raised), [])
+            raise BatchRolledBack from raised
+        return Outcome(None, storable(raised), [])
 
 
 def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
-    """One work between SAVEPOINT and RELEASE; raises only if the whole transaction is lost."""
+    """Run `work` in a savepoint; raises only if the whole transaction is lost."""
     queries = SqliteQueries(connection)
     connection.execute("SAVEPOINT work")
     try:
         value, error = work(queries), None
     except Exception as raised:
-        value, error = None, in_a_future(raised)
+        value, error = None, storable(raised)
         if not connection.in_transaction:
             raise
         if not getattr(raised, "keeps", False):
@@ -213,8 +215,8 @@ def run_in_savepoint(connection: sqlite3.Connection, work: Work[Any]) -> Outcome
     return Outcome(value, error, queries.effects)
 
 
-def in_a_future(raised: Exception) -> Exception:
-    """`raised`, or what stands for it where it is not allowed: a future takes no StopIteration."""
+def storable(raised: Exception) -> Exception:
+    """`raised`, or a RuntimeError in place of StopIteration, which a future does not accept."""
     if not isinstance(raised, StopIteration):
         return raised
     stopped = RuntimeError("a work raised StopIteration")
@@ -232,8 +234,8 @@ def code_of(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def refusal_of(error: BaseException) -> BaseException:
-    """What the caller of a work that failed with `error` shall see."""
-    if isinstance(error, sqlite3.Error) and code_of(error) in _AWAY:
+def error_for_caller(error: BaseException) -> BaseException:
+    """The error to raise to the caller of a function that failed with `error`."""
+    if isinstance(error, sqlite3.Error) and code_of(error) in _UNAVAILABLE:
         return StorageUnavailable(str(error))
     return error

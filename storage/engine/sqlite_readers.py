@@ -1,10 +1,10 @@
-"""SQLite's readers: connections that only read, each with a thread, lent for one read at a time.
+"""SQLite's readers: read-only connections, each with a thread, which serve one read at a time.
 
 Invariants:
-- A read waits for its turn for a bounded time, and takes a bounded time: a longer one is
-  interrupted and refused. SQLite interrupts a statement, not the Python between two of them.
-- A reader is lent again only when its thread is done with the read before it, so that no
-  interruption hits another's read.
+- A read waits a bounded time for its turn and runs a bounded time; a longer one is interrupted and
+  refused. SQLite can interrupt a statement, but not Python code between statements.
+- A reader serves the next read only after its thread has finished the previous one, so that an
+  interruption cannot hit another read.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ INTERRUPT_EVERY_S = 0.1
 
 
 class TookTooLong(StorageUnavailable):
-    """The read was given up while it ran."""
+    """The read exceeded its time limit."""
 
 
 class Readers:
-    """The readers of one file."""
+    """The readers of one database file."""
 
     def __init__(self, waits: Waits) -> None:
         self._turns = Turns(waits, READERS, OTHERS_MAX, OTHERS_MAX, WAIT_MAX_S)
@@ -46,14 +46,14 @@ class Readers:
             self._free.put_nowait(reader)
 
     async def stop(self) -> None:
-        """Close them, when they are done with what they read."""
+        """Close the readers after their current reads."""
         for _ in range(len(self._open)):
             reader = await self._free.get()
             await reader.close()
         self._open.clear()
 
     async def run(self, read: Callable[[sqlite3.Connection], T], kind: Kind) -> T:
-        """`read` on one of them; raises StorageUnavailable when it cannot, or takes too long."""
+        """Run `read` on a reader; raises StorageUnavailable if the wait or the read is too long."""
         async with self._turns.turn(kind):
             reader = await self._next_free()
             cap = asyncio.timeout(READ_MAX_S)
@@ -61,11 +61,11 @@ class Readers:
                 async with cap:
                     value = await reader.in_thread(read)
             except BaseException as error:
-                self._take_back(reader, busy=cap.expired() or _is_cancelled(error))
+                self._return_reader(reader, busy=cap.expired() or _is_cancelled(error))
                 if cap.expired() and isinstance(error, TimeoutError):
                     raise TookTooLong("a read took too long") from None
                 raise
-            self._take_back(reader, busy=False)
+            self._return_reader(reader, busy=False)
             return value
 
     async def _next_free(self) -> Threaded:
@@ -74,10 +74,10 @@ class Readers:
         try:
             async with asyncio.timeout(WAIT_MAX_S):
                 return await self._free.get()
-        except TimeoutError:  # those before it still read, though nobody waits for them any more
+        except TimeoutError:  # interrupted reads still occupy the threads
             raise StorageUnavailable("no reader was free in time") from None
 
-    def _take_back(self, reader: Threaded, *, busy: bool) -> None:
+    def _return_reader(self, reader: Threaded, *, busy: bool) -> None:
         if not busy:
             self._free.put_nowait(reader)
             return
@@ -86,7 +86,7 @@ class Readers:
         ending.add_done_callback(self._ending.discard)
 
     async def _end_read(self, reader: Threaded) -> None:
-        """Interrupt what it reads until its thread is free, then lend it again."""
+        """Interrupt the read until the thread is free, then make the reader available again."""
         idle = asyncio.ensure_future(reader.in_thread(lambda connection: None))
         while not idle.done():
             reader.connection.interrupt()
@@ -95,5 +95,5 @@ class Readers:
 
 
 def _is_cancelled(error: BaseException) -> bool:
-    """Whether its caller left: the thread may still be at it."""
+    """Whether the caller was cancelled, so that the thread may still be reading."""
     return isinstance(error, asyncio.CancelledError)

@@ -2,14 +2,13 @@
 
 Invariants:
 - Functions run on the connection's own thread, one after the other, in the order of the calls. If a
-  caller is cancelled, its function still runs to its end, and the result is dropped.
+  caller is cancelled, its function still runs to the end, and its result is discarded.
 - The queue stays short because its users bound it: a reader has one function at a time, the writer
   one batch and one checkpoint.
-- After `close` nothing runs any more, and the thread ends. A process that exits without closing
+- After `close` no function runs any more, and the thread ends. A process that exits without closing
   leaves the file as a crash would.
 
-This uses the standard library alone. A `ThreadPoolExecutor` of one thread would do, but costs twice
-as much for each call.
+A `ThreadPoolExecutor` with one thread would work too, but each call would cost twice as much.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ Job = tuple[asyncio.Future[Any], Callable[[], Any]]
 
 
 class Threaded:
-    """A connection on whose own thread a plain function runs in one hop."""
+    """A connection with its own thread, on which it runs plain functions."""
 
     connection: sqlite3.Connection
 
@@ -38,7 +37,7 @@ class Threaded:
         self._open = False
 
     async def open(self) -> None:
-        """Connect; raises what `connect` raises, and leaves no thread then."""
+        """Connect; if `connect` raises, ends the thread and raises the same error."""
         self._thread.start()
         try:
             self.connection = await self._run(self._connect)
@@ -53,13 +52,13 @@ class Threaded:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What `work` returns; raises what it raises, and ValueError when it is not open."""
+        """Run `work(connection, …)` on the thread; raises its errors, or ValueError if not open."""
         if not self._open:
             raise ValueError("the connection is closed")
         return await self._run(partial(work, self.connection, *args, **kwargs))
 
     async def close(self) -> None:
-        """Close the connection after what waits for it."""
+        """Close the connection after all queued functions have run."""
         if self._open:
             self._open = False
             try:
@@ -73,29 +72,29 @@ class Threaded:
         return await future
 
     def _serve(self) -> None:
-        """On the thread: run what comes, until there is nothing more to come."""
+        """On the thread: run jobs until None arrives."""
         while (job := self._jobs.get()) is not None:
             run(*job)
-            del job  # or what the last one returned would be kept until the next one
+            del job  # otherwise the last result would stay in memory until the next job
 
 
 def run(future: asyncio.Future[Any], function: Callable[[], Any]) -> None:
-    """On a thread: call `function` and tell `future` on its loop how that ended."""
+    """On a thread: call `function`, and set the outcome of `future` on its event loop."""
     value: Any = None
     error: BaseException | None = None
     try:
         value = function()
-    except StopIteration as raised:  # which no future takes
+    except StopIteration as raised:  # a future does not accept it
         error = RuntimeError("a work raised StopIteration")
         error.__cause__ = raised
-    except BaseException as raised:  # whatever it is, it is the caller's
+    except BaseException as raised:  # every error goes to the caller
         error = raised
-    with suppress(RuntimeError):  # the loop is closed: nobody waits
-        future.get_loop().call_soon_threadsafe(settle, future, value, error)
+    with suppress(RuntimeError):  # the loop is closed, so nobody waits
+        future.get_loop().call_soon_threadsafe(set_outcome, future, value, error)
 
 
-def settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-    if future.done():  # its caller was cancelled
+def set_outcome(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.done():  # the caller was cancelled
         return
     if error is None:
         future.set_result(value)

@@ -1,11 +1,11 @@
-"""Whose turn it is at the connections of a database.
+"""Fair access to the connections of a database.
 
 Invariants:
-- At most `size` works have a connection. At most `others` of them are not commands, and at most
-  `consumers` are consumers: so however many consumers there are, commands and upkeep get on.
-- Of the same kind, who came first goes first.
-- A wait ends: with a turn, or after `within_s` with StorageUnavailable. At most `WAITING_MAX` wait;
-  beyond that a work is refused at once.
+- At most `size` callers have a connection. At most `others` of them are not commands, and at most
+  `consumers` are consumers, so that consumers cannot block commands or upkeep.
+- Callers of the same kind get connections in order of arrival.
+- A wait ends with a turn, or after `within_s` with StorageUnavailable. At most `WAITING_MAX`
+  callers wait; further ones are refused at once.
 """
 
 import asyncio
@@ -19,14 +19,17 @@ WAITING_MAX = 20_000
 
 
 class Waits:
-    """How many works wait now, by kind; who is done with waiting is told to `waited`."""
+    """The number of waiting callers by kind; `waited` gets the duration of each ended wait."""
 
     def __init__(self) -> None:
         self.now: dict[Kind, int] = dict.fromkeys(KINDS, 0)
         self.waited: Callable[[Kind, float], None] = lambda kind, seconds: None
 
     def begin(self, kind: Kind) -> float:
-        """One more waits; raises StorageUnavailable when too many do. Gives the time to `end`."""
+        """Count a waiting caller; raises StorageUnavailable if there are too many.
+
+        Returns the start time, for `end`.
+        """
         if sum(self.now.values()) >= WAITING_MAX:
             raise StorageUnavailable("the database is overloaded")
         self.now[kind] += 1
@@ -38,7 +41,7 @@ class Waits:
 
 
 class Turns:
-    """`size` turns; `others` is the most for all but commands, `consumers` that for consumers."""
+    """`size` turns: at most `others` of them not for commands, `consumers` for consumers."""
 
     def __init__(
         self, waits: Waits, size: int, others: int, consumers: int, within_s: float
@@ -53,14 +56,15 @@ class Turns:
         }
 
     def turn(self, kind: Kind) -> "Turn":
-        """`async with`: a turn until the block ends; StorageUnavailable when none comes in time."""
+        """An async context manager that holds a turn; raises StorageUnavailable if none is free in
+        time."""
         return Turn(self, kind)
 
     async def enter(self, kind: Kind) -> None:
         gates = self._gates[kind]
         if any(gate.locked() for gate in gates):
             return await self._wait(kind)
-        for gate in gates:  # at once
+        for gate in gates:  # does not wait
             await gate.acquire()
         return self._waits.waited(kind, 0.0)
 
@@ -82,7 +86,7 @@ class Turns:
 
 
 class Turn:
-    """One turn; a class of its own, as each transaction and each read makes one."""
+    """One turn; a plain class, because each transaction and each read creates one."""
 
     __slots__ = ("_kind", "_turns")
 

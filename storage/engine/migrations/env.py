@@ -1,4 +1,4 @@
-"""Alembic's entry: always on a connection that the caller opened."""
+"""The entry point of Alembic, which always uses a connection that the caller opened."""
 
 from typing import Any, Literal
 
@@ -11,8 +11,8 @@ from storage.engine.columns import metadata
 from storage.engine.migrate import is_declared
 
 
-def leave_out_what_tables_say(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    """What a table says of itself (`storage/engine/personal.py`) is no part of a database."""
+def leave_out_info(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    """Leave `info` out of migrations: it declares personal data and is not part of the schema."""
     for script in directives:
         for one in script.upgrade_ops.ops:
             if isinstance(one, CreateTableOp):
@@ -20,7 +20,7 @@ def leave_out_what_tables_say(_context: Any, _revision: Any, directives: list[An
 
 
 def copy_type(kind: str, found: Any, _context: Any) -> str | Literal[False]:
-    """Write the SQL type in place of one of ours: a revision must not change with the code."""
+    """Write the SQL type in place of our own: a migration must not depend on later code."""
     if kind == "type" and isinstance(found, TypeDecorator):
         return f"sa.{found.impl!r}"
     return False
@@ -33,7 +33,7 @@ context.configure(
     compare_type=True,
     include_name=is_declared,
     render_item=copy_type,
-    process_revision_directives=leave_out_what_tables_say,
+    process_revision_directives=leave_out_info,
 )
 with context.begin_transaction():
     context.run_migrations()
