@@ -1,4 +1,4 @@
-"""Changes to your own account: proofs of identity, the address, a new or removed password."""
+"""Changes to your own account: proofs of identity, email address, password and picture."""
 
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
@@ -7,7 +7,7 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """Everybody hears what becomes of their own account."""
+    """Users receive the events about their own account."""
     return [Subscription(names.user(actor.id))]
 
 

@@ -1,4 +1,4 @@
-"""The mails to an address that an account is about to leave, or has left."""
+"""Mails to the old address when an account changes its address."""
 
 from handlers.platform.account import account
 

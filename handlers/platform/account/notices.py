@@ -1,4 +1,4 @@
-"""What people are told about their accounts."""
+"""Notices to users about their accounts."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from handlers.platform.account.contracts import EmailChanged
 
 
 @account.notifies(EmailChanged, "email_changed", importance="critical", says=("where",))
-def tell_of_the_address(tx: Transaction, event: EmailChanged) -> Iterator[Notice]:
-    """The account has another address; the old one gets a mail of its own."""
+def notify_of_the_new_address(tx: Transaction, event: EmailChanged) -> Iterator[Notice]:
+    """The account has a new address. The old address gets a separate mail."""
     where = (event.device, Plain(event.place), tx.cause.at if tx.cause else tx.now)
     yield Notice(to=event.user_id, link="/profile", values={"where": where})

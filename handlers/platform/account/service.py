@@ -1,7 +1,7 @@
-"""Decisions about one's own account.
+"""Decisions about a user's own account.
 
-Invariant: ways to sign in are taken away under the lock of the person's row (here as in
-identities), so one is always left.
+Invariant: here and in identities, a transaction that removes a sign-in method first locks the
+user's row. So one method always remains.
 """
 
 from msgspec import UNSET, UnsetType
@@ -34,14 +34,17 @@ NEW_ADDRESS = "new address"
 
 
 def send_proof(tx: Transaction) -> PincodeSent:
-    """Mail the actor a pincode with which they prove that it is them."""
+    """Mail the actor a pincode that proves their identity."""
     user = profiles.get_user(tx, tx.actor.id)
     reader = profiles.reader_of(user)
     return pincodes.send_pincode(tx, user.email, PROOF, _owner(tx), reader=reader, bound_to=user.id)
 
 
 def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
-    """Take a fresh proof; `proved` is the hash that a given password proved right for."""
+    """Record a fresh proof of identity.
+
+    `proved` is the hash that the given password matched; None without a match or a password.
+    """
     if ask.pincode is not UNSET:
         _spend_proof(tx, ask.pincode, ask.pincode_ticket)
         accounts.note_proof(tx)
@@ -54,7 +57,7 @@ def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
 
 
 def set_password(tx: Transaction, ask: SetPassword, new_hash: str) -> Empty:
-    """Set a password by a pincode; every other session ends."""
+    """Set a password with a pincode, and end every other session."""
     _spend_proof(tx, ask.pincode, ask.ticket)
     profiles.lock_user(tx, tx.actor.id)
     accounts.add_password(tx, tx.actor.id, new_hash)
@@ -63,7 +66,7 @@ def set_password(tx: Transaction, ask: SetPassword, new_hash: str) -> Empty:
 
 
 def remove_password(tx: Transaction) -> SignInMethods:
-    """Sign in no more by password; every other session ends."""
+    """Remove the password, and end every other session. Raises ProofNeeded or LastMethod."""
     accounts.require_fresh_proof(tx)
     profiles.lock_user(tx, tx.actor.id)
     if not identities.has_identity(tx, tx.actor.id):
@@ -74,9 +77,9 @@ def remove_password(tx: Transaction) -> SignInMethods:
 
 
 def change_email(tx: Transaction, new: str) -> PincodeSent:
-    """Mail a pincode to the address that is and one to the address that is to be.
+    """Mail a pincode to the current address and another one to the new address.
 
-    Whether the new one is somebody's already is told only to who proves that it is theirs.
+    Only a user who proves that they own the new address learns whether it has an account already.
     """
     accounts.require_fresh_proof(tx)
     user, ticket = profiles.get_user(tx, tx.actor.id), pincodes.make_ticket()
@@ -100,9 +103,9 @@ def change_email(tx: Transaction, new: str) -> PincodeSent:
 
 
 def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
-    """Move to the new address, which is proved like the old one; raises EmailTaken.
+    """Change the address once pincodes prove both; raises EmailTaken.
 
-    The old address gets a last mail that says so.
+    A last mail informs the old address of the change.
     """
     user, new = profiles.lock_user(tx, tx.actor.id), profiles.normal_email(ask.email)
     _spend_both(tx, ask, user, new)
@@ -126,7 +129,7 @@ def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
 
 
 def set_picture(tx: Transaction, upload_id: str | None) -> UserView:
-    """Show another picture of the actor; the one before goes. Raises NotFound."""
+    """Replace or remove the actor's picture, and release the previous one. Raises NotFound."""
     profiles.lock_user(tx, tx.actor.id)
     if upload_id is not None:
         uploads.use(tx, upload_id, "image", public=True)
@@ -142,7 +145,7 @@ def _spend_proof(tx: Transaction, pincode: str, ticket: str | UnsetType) -> None
 
 
 def _spend_both(tx: Transaction, ask: ConfirmEmail, user: UserView, new: str) -> None:
-    """The pincodes of the new and the old address; a slip in one of them costs neither."""
+    """Spend the pincodes of both addresses. If one of them is wrong, neither is spent."""
     by, ticket, old = pincodes.session(tx, trusted=False), ask.ticket, user.email
     bound_to = f"{user.id} {new}"
     pincodes.try_pincode(tx, new, NEW_ADDRESS, ask.pincode, by, ticket=ticket, bound_to=user.id)
@@ -153,5 +156,5 @@ def _spend_both(tx: Transaction, ask: ConfirmEmail, user: UserView, new: str) ->
 
 
 def _owner(tx: Transaction) -> Asker:
-    """The actor, at their own mailbox."""
+    """The actor as the owner of their own mailbox."""
     return pincodes.session(tx, trusted=True)

@@ -1,4 +1,4 @@
-"""What auth does on its own timers."""
+"""The consumer of session expiry timers."""
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.auth import auth

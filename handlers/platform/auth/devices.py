@@ -1,4 +1,4 @@
-"""What a device is called, from what its client says of itself."""
+"""Device names, derived from the User-Agent header of the client."""
 
 import re
 from collections.abc import Callable
@@ -12,14 +12,16 @@ from handlers.kit.visible import shortened
 NAME_MAX = 100
 FAMILY_MAX = 40
 _PRODUCT = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}(?=/|$)")
-"""A product of a User-Agent (RFC 9110, 10.1.5): one word, so an app's own name is no sentence."""
+"""The product name in a User-Agent (RFC 9110, section 10.1.5): one word, so an app cannot put a
+sentence into its name."""
 
 
 @lru_cache(maxsize=1_000)
 def name_of(user_agent: str) -> str:
-    """`Firefox on Linux`, without versions: an update makes no new device.
+    """A name such as `Firefox on Linux`.
 
-    It is one line of visible text, but a client may say that it is anything: quote it.
+    It has no versions, so an update does not make a new device. It is one line of visible text, but
+    the client chooses its content: quote it.
     """
     browser, system = _family(parse_user_agent, user_agent), _family(parse_os, user_agent)
     product = _PRODUCT.match(user_agent)
@@ -31,6 +33,6 @@ def name_of(user_agent: str) -> str:
 def _family(parse: Callable[[str], Any], user_agent: str) -> str:
     try:
         found = parse(user_agent)
-    except ValueError:  # a pattern that fits, but leaves its family empty
+    except ValueError:  # a pattern matched, but its family is empty
         return ""
     return found.family if found else ""

@@ -1,4 +1,4 @@
-"""The mails of who cannot sign in."""
+"""Mails to people who cannot sign in."""
 
 from handlers.platform.auth import auth
 

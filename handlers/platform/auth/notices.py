@@ -1,4 +1,4 @@
-"""What people are told about signing in: whatever may have been done by somebody else."""
+"""Notices to users about sign-ins and sign-in methods: changes that an attacker may have made."""
 
 from collections.abc import Iterator
 
@@ -19,16 +19,16 @@ MethodChanged = AuthMethodAdded | AuthMethodRemoved
 
 
 @auth.notifies(NewPasswordSet, "password_set", importance="critical", says=("where",))
-def warn_of_the_password(tx: Transaction, event: NewPasswordSet) -> Iterator[Notice]:
-    """A new password was set. The first one is part of signing up."""
+def warn_of_new_password(tx: Transaction, event: NewPasswordSet) -> Iterator[Notice]:
+    """A new password was set. The first password, set at sign-up, needs no notice."""
     user = profiles.get_user(tx, event.user_id)
     if tx.cause is None or user.created_at != tx.cause.at:
         yield Notice(to=event.user_id, link="/forgot", values={"where": _where(tx, event)})
 
 
 @auth.notifies(AuthSuccess, "new_device", importance="critical", says=("where",))
-def warn_of_the_new_device(tx: Transaction, event: AuthSuccess) -> Iterator[Notice]:
-    """Somebody signed in from a device that is not known."""
+def warn_of_new_device(tx: Transaction, event: AuthSuccess) -> Iterator[Notice]:
+    """Someone signed in from an unknown device."""
     if event.new_device:
         yield Notice(
             to=event.user_id,
@@ -39,10 +39,10 @@ def warn_of_the_new_device(tx: Transaction, event: AuthSuccess) -> Iterator[Noti
 
 
 @auth.notifies(SignInsFailed, "sign_ins_failed", importance="critical", says=("count",))
-def warn_of_guesses_at_the_door(tx: Transaction, event: SignInsFailed) -> Iterator[Notice]:
-    """Somebody who is not signed in tried many wrong passwords."""
+def warn_of_failed_sign_ins(tx: Transaction, event: SignInsFailed) -> Iterator[Notice]:
+    """Someone without a session tried many wrong passwords."""
     if not event.signed_in:
-        yield from _guesses(event)
+        yield from _failure_notices(event)
 
 
 @auth.notifies(
@@ -52,10 +52,10 @@ def warn_of_guesses_at_the_door(tx: Transaction, event: SignInsFailed) -> Iterat
     importance="critical",
     says=("count",),
 )
-def warn_of_guesses_inside(tx: Transaction, event: SignInsFailed) -> Iterator[Notice]:
-    """A device that is signed in tried many wrong passwords."""
+def warn_of_guesses_in_session(tx: Transaction, event: SignInsFailed) -> Iterator[Notice]:
+    """A signed-in device tried many wrong passwords."""
     if event.signed_in:
-        yield from _guesses(event)
+        yield from _failure_notices(event)
 
 
 @auth.notifies(
@@ -68,29 +68,29 @@ def warn_of_guesses_inside(tx: Transaction, event: SignInsFailed) -> Iterator[No
     importance="critical",
     says=("where",),
 )
-def tell_of_the_password(tx: Transaction, event: MethodChanged) -> Iterator[Notice]:
-    """One can sign in by a password now, or no longer."""
+def notify_of_password_method(tx: Transaction, event: MethodChanged) -> Iterator[Notice]:
+    """The password was added as a sign-in method, or removed."""
     if event.method == "password":
-        yield _method(event, where=_where(tx, event))
+        yield _method_notice(event, where=_where(tx, event))
 
 
 @auth.notifies(AuthMethodAdded, "method_added", importance="critical", says=("provider", "where"))
 @auth.notifies(
     AuthMethodRemoved, "method_removed", importance="critical", says=("provider", "where")
 )
-def tell_of_the_provider(tx: Transaction, event: MethodChanged) -> Iterator[Notice]:
-    """One can sign in at a provider now, or no longer."""
+def notify_of_provider_method(tx: Transaction, event: MethodChanged) -> Iterator[Notice]:
+    """A provider was added as a sign-in method, or removed."""
     if event.method != "password":
         provider = Plain(event.method.capitalize())
-        yield _method(event, provider=provider, where=_where(tx, event))
+        yield _method_notice(event, provider=provider, where=_where(tx, event))
 
 
-def _method(event: MethodChanged, **values: Value) -> Notice:
+def _method_notice(event: MethodChanged, **values: Value) -> Notice:
     return Notice(to=event.user_id, link="/profile", data={"method": event.method}, values=values)
 
 
-def _guesses(event: SignInsFailed) -> Iterator[Notice]:
-    """For the owner of the account, if the address has one."""
+def _failure_notices(event: SignInsFailed) -> Iterator[Notice]:
+    """A notice to the owner of the account, if the address has one."""
     if event.user_id is not None:
         data = {"tries": event.tries}
         yield Notice(to=event.user_id, link="/profile", data=data, values={"count": event.tries})
@@ -99,5 +99,5 @@ def _guesses(event: SignInsFailed) -> Iterator[Notice]:
 def _where(
     tx: Transaction, event: AuthSuccess | NewPasswordSet | AuthMethodAdded | AuthMethodRemoved
 ) -> Value:
-    """From which device, where and when it was done."""
+    """The device, place and time of the event."""
     return (event.device, Plain(event.place), tx.cause.at if tx.cause else tx.now)

@@ -1,4 +1,9 @@
-"""Password hashing by argon2id, off the event loop, never more than a few at a time."""
+"""Password hashing with Argon2id.
+
+Invariants:
+- Hashing runs in two threads of its own, never on the event loop.
+- At most `WAITING_MAX` calls run or wait at a time; further ones raise Unavailable.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -13,12 +18,12 @@ from handlers.kit.errors import Unavailable
 T = TypeVar("T")
 
 COST: dict[str, Any] = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1}
-"""OWASP's second profile: two passes, 19 MiB (in KiB here), one lane; about 30 ms."""
+"""OWASP's second profile: two passes, 19 MiB (given in KiB), one lane; takes about 30 ms."""
 _HASHER = PasswordHasher(**COST)
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
 WAITING_MAX = 200
 _waiting = 0
-# What an unknown account's login is checked against, so that it takes as long as a known one's.
+# Sign-ins to unknown accounts are checked against this hash, to take as long as to known ones.
 _NOBODY = _HASHER.hash("nobody has this password")
 
 
@@ -27,7 +32,7 @@ async def hash_password(password: str) -> str:
 
 
 async def verify_password(password_hash: str | None, password: str) -> bool:
-    """Whether the password is right; None (nobody's hash) takes as long and is never right."""
+    """Whether the password matches. A hash of None takes as long to check and never matches."""
     right = await _in_thread(_verify, password_hash or _NOBODY, password)
     return right and password_hash is not None
 

@@ -1,4 +1,4 @@
-"""What neighbours and the socket shell need of sessions."""
+"""Functions for other domains and for the server: sessions, passwords and proofs of identity."""
 
 from handlers.platform.auth.passwords import hash_password, verify_password
 from handlers.platform.auth.service.devices import where

@@ -1,6 +1,6 @@
-"""Which passwords are refused: short ones, common ones, and those made of the person's own data.
+"""Rejects weak passwords: short ones, common ones, and those made of the user's own data.
 
-No composition rules (OWASP ASVS 5.0, 6.2; NIST SP 800-63B, 3.1.1.2).
+There are no composition rules (OWASP ASVS 5.0, 6.2; NIST SP 800-63B, 3.1.1.2).
 """
 
 import re
@@ -16,10 +16,10 @@ _LISTED = re.compile(r'"passwords": "([^"]+)"')
 
 
 def _read_common() -> str:
-    """zxcvbn's passwords and those of `OWN_LIST`, in lower case, a line each.
+    """The passwords of zxcvbn and of `OWN_LIST`, in lower case, one on each line.
 
-    Only this one of zxcvbn's lists is read: to import all of them takes 14 MB. As one text it is
-    searched in microseconds, and takes a tenth of the memory of a set.
+    Importing all lists of zxcvbn would take 14 MB, so this reads only its list of passwords. A
+    single text is searched in microseconds and takes a tenth of the memory of a set.
     """
     package = find_spec("zxcvbn")
     assert package is not None
@@ -35,16 +35,16 @@ def _read_common() -> str:
 _COMMON = _read_common()
 SERVICE = "parley"
 WORD_MIN = 3
-"""Shorter words are in too many passwords to say anything about one."""
+"""Shorter words occur in too many passwords to make one personal."""
 DIFFERENT_MIN = 3
 SUFFIX = re.compile(r"[\d\W_]{1,4}$")
 SEPARATORS = re.compile(r"[\W_]+")
 
 
 def check_strength(password: str, rules: Rules, *about: str) -> None:
-    """Raises PasswordWeak for a short, common or obvious password.
+    """Raises PasswordWeak for a short, common or personal password.
 
-    `about` is the person's own data: address and names.
+    `about` is the user's own data: address and names.
     """
     if len(password) < rules.password_length_min:
         raise PasswordWeak(details={"length_min": rules.password_length_min})
@@ -60,13 +60,13 @@ def _is_common(plain: str) -> bool:
 
 
 def _words_in(*texts: str) -> set[str]:
-    """The texts and their parts: an address, what is before its @, names."""
+    """The texts and their parts of at least `WORD_MIN` characters, in lower case."""
     parts = {part for text in texts for part in (text.lower(), *SEPARATORS.split(text.lower()))}
     return {part for part in parts if len(part) >= WORD_MIN}
 
 
 def _is_made_of(plain: str, words: set[str]) -> bool:
-    """Whether a few digits at most are left of it without the words."""
+    """Whether at most four digits remain when these words are removed from the password."""
     rest = plain
     for word in sorted(words, key=len, reverse=True):
         rest = rest.replace(word, " ")

@@ -1,4 +1,4 @@
-"""Access tokens (JWT, HS256) and refresh tokens (random, kept as hashes)."""
+"""Access tokens (JWT, HS256) and refresh tokens (random, stored as hashes)."""
 
 import hashlib
 import secrets
@@ -19,7 +19,7 @@ AUDIENCE = "parley-sockets"
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What an access token says."""
+    """The claims of an access token; `exp` and `iat` are in seconds since the epoch."""
 
     iss: str
     aud: str
@@ -45,17 +45,18 @@ def make_access_token(
 
 
 def read_access_token(keys: Keys, token: str, now: datetime) -> Claims:
-    """The claims of a token that we made; raises TokenInvalid or TokenExpired.
+    """The claims of a token that this server issued; raises TokenInvalid or TokenExpired.
 
-    One algorithm; type, issuer and audience are checked here, as joserfc leaves them to us.
+    Only one algorithm is allowed. joserfc does not check the type, issuer and audience, so this
+    function does.
     """
     try:
         read = jwt.decode(token, OctKey.import_key(keys.tokens), algorithms=[ALGORITHM])
         claims = msgspec.convert(read.claims, Claims)
     except (JoseError, ValueError, TypeError, msgspec.ValidationError):
         raise TokenInvalid from None
-    ours = (read.header.get("typ"), claims.iss, claims.aud) == (TYPE, ISSUER, AUDIENCE)
-    if not ours:
+    issued_here = (read.header.get("typ"), claims.iss, claims.aud) == (TYPE, ISSUER, AUDIENCE)
+    if not issued_here:
         raise TokenInvalid
     if claims.exp <= now.timestamp():
         raise TokenExpired
@@ -67,5 +68,5 @@ def make_refresh_token() -> str:
 
 
 def hash_of(refresh_token: str) -> str:
-    """Refresh tokens have 256 random bits: a plain hash cannot be guessed."""
+    """A plain SHA-256 is enough: refresh tokens have 256 random bits and cannot be guessed."""
     return hashlib.sha256(refresh_token.encode()).hexdigest()

@@ -1,11 +1,12 @@
 """Decisions about known devices (OWASP: device cookies).
 
-Whoever signs in gets a token for their device. It is bound to them, proves nothing but that
-somebody signed in there before, and is kept by the client across sign-outs. A known device is not
-slowed down by what strangers do to the account, and signing in from it is no news.
+Every sign-in returns a token for the device. The token belongs to one user and proves only that
+this user signed in on the device before. Clients keep it across sign-outs. Failed attempts from
+unknown devices do not delay a known device, and signing in from it sends no notice.
 
-The token is signed, so that it can be said again at each refresh. The row behind it is deleted when
-its session is ended from elsewhere, when a password is set, and when all sessions are ended.
+The token contains the device's id and a signature, so each refresh can return the same one. The
+device's row is deleted when its session is ended from another one, when a password is set, and when
+all sessions are ended.
 """
 
 import hmac
@@ -20,13 +21,13 @@ from storage.platform.auth import sessions as session_store
 from storage.platform.auth.known_devices import KnownDeviceRow
 
 DEVICES_MAX = 50
-"""Of one person; the ones seen longest ago are forgotten."""
+"""Devices of one user; beyond that, the least recently seen ones are deleted."""
 
 
 def find_known(
     tx: Transaction, user_id: str | None, token: str | UnsetType
 ) -> KnownDeviceRow | None:
-    """The device that `token` proves, if it is one of this person's."""
+    """The device that `token` proves, if it belongs to this user."""
     if token is UNSET:
         return None
     device_id, _, _ = token.partition(".")
@@ -37,7 +38,7 @@ def find_known(
 
 
 def get_or_make(tx: Transaction, user_id: str, device_id: str | None) -> KnownDeviceRow:
-    """The device of this id, seen now; a new one when there is none any more."""
+    """The device with this id, marked as seen now; a new one if it does not exist any more."""
     known = store.find_device(tx, device_id) if device_id else None
     if known is not None:
         store.note_device_seen(tx, known.id, tx.now)
@@ -50,7 +51,7 @@ def get_or_make(tx: Transaction, user_id: str, device_id: str | None) -> KnownDe
 
 
 def is_familiar(tx: Transaction, user_id: str) -> bool:
-    """Whether a device of this name was signed in on this network lately, though without proof."""
+    """Whether a device of this name recently had a session on this network. No proof."""
     after = tx.now - tx.rules.span("sessions_kept_days")
     name, network = name_of(tx.origin.device), network_of(tx.origin.address)
     return any(
@@ -65,19 +66,19 @@ def token_for(tx: Transaction, user_id: str, device_id: str) -> str:
 
 
 def where(tx: Transaction) -> tuple[str, str]:
-    """`(device, place)` of who asks, as a person is told; an address where no place is known."""
+    """`(device, place)` of the client, as shown to users; without a known place, its address."""
     address = tx.origin.address
     return name_of(tx.origin.device), tx.kernel.places.find(address) or address
 
 
 def distrust_one(tx: Transaction, device_id: str | None) -> None:
-    """This device is known no more."""
+    """Make a device unknown."""
     if device_id is not None:
         store.delete_device(tx, device_id)
 
 
 def distrust_all(tx: Transaction, user_id: str, *, but: str) -> None:
-    """No device of this person is known any more, except the one whose id is `but`."""
+    """Make all devices of this user unknown, except the one with the id `but`."""
     store.delete_devices_of(tx, user_id, but)
 
 

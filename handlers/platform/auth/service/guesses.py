@@ -1,9 +1,10 @@
-"""How often a password may be guessed: at the door for an account, and within a session.
+"""Limits on wrong passwords, at sign-in and within a session.
 
-At the door all strangers to an account count together, by its mailbox, whether it exists or not.
-After some tries each next one waits, up to a quarter of an hour, and a day has an end to them. That
-never shuts the owner out: a known device has a small budget of its own, and a pincode by mail is
-another way in. Within a session only that session's tries count.
+At sign-in, attempts from unknown devices share one limit for each mailbox, whether it has an
+account or not. After ten attempts a delay precedes each further one, up to 15 minutes, and a day
+allows 100 attempts. This never locks the owner out: each known device has a small limit of its own,
+and the owner can set a new password with a pincode by mail. Within a session, only its own attempts
+count.
 """
 
 from datetime import timedelta
@@ -23,23 +24,26 @@ SESSION = Throttle(
 )
 
 Bound = tuple[Throttle, str]
-"""What counts a try, and for whom."""
+"""The throttle that counts an attempt, and its subject."""
 
 
-def at_the_door(tx: Transaction, email: str, device: KnownDeviceRow | None) -> Bound:
-    """The bound of who signs in by `email`; a device that used up its own counts as a stranger."""
+def limit_for_sign_in(tx: Transaction, email: str, device: KnownDeviceRow | None) -> Bound:
+    """The limit for a sign-in by `email`.
+
+    A known device that has used up its own limit counts as an unknown one.
+    """
     if device is not None and throttle.count_left(tx, DEVICE, device.id):
         return DEVICE, device.id
     return STRANGERS, mailbox_of(email)
 
 
-def in_session(tx: Transaction) -> Bound:
-    """The bound of who gives the password of the session's person."""
+def limit_for_session(tx: Transaction) -> Bound:
+    """The limit for passwords given within the actor's session."""
     return SESSION, tx.actor.session_id
 
 
 def count_wrong(tx: Transaction, bound: Bound, failure: AuthFailure) -> None:
-    """Record a wrong password, and report it when it is one of many; raises RateLimited."""
+    """Count a wrong password, and publish a warning after many of them; raises RateLimited."""
     taken = throttle.take(tx, *bound)
     tx.publish(failure)
     tries = throttle.report(tx, taken)

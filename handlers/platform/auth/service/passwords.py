@@ -1,4 +1,4 @@
-"""Decisions about passwords: signing in by one, changing, resetting and proving by it."""
+"""Decisions about passwords: sign-in, changes, resets and proofs of identity."""
 
 import msgspec
 from msgspec import UnsetType
@@ -37,9 +37,9 @@ RESET = "reset"
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What is behind an address: a person, their password's hash, and the device that asks.
+    """The account of an email address: the user, the password's hash, and the known device in use.
 
-    `reader` has the preferences of that person.
+    `reader` has the preferences of that user.
     """
 
     user_id: str | None
@@ -49,23 +49,23 @@ class Account(msgspec.Struct, frozen=True):
 
 
 def find_login(tx: Transaction, ask: Login) -> Account:
-    """The account behind an address; the same work when there is none.
+    """The account of an address; an address without an account takes the same work.
 
-    Raises RateLimited when too many wrong passwords were tried, before any time goes into hashing.
+    Raises RateLimited after too many wrong passwords, so refused attempts cost no hashing.
     """
     account = _find_account(tx, ask.email, ask.device_token)
-    throttle.check(tx, *guesses.at_the_door(tx, ask.email, account.device))
+    throttle.check(tx, *guesses.limit_for_sign_in(tx, ask.email, account.device))
     return account
 
 
 def log_in(tx: Transaction, ask: Login, account: Account, right: bool) -> SessionView:
-    """Open a session, or record the failure; raises CredentialsWrong (kept) or RateLimited.
+    """Open a session, or count the failure. Raises CredentialsWrong (which commits) or RateLimited.
 
-    `right` is whether the password proved right for the account's hash. That must still be the
-    stored one: a change ends the sessions that there are, so none may begin by what was before it.
-    A right password is refused like a wrong one while there is to be a wait.
+    `right` is whether the password matched the hash in `account`. That hash must still be the
+    stored one: a password change ends all sessions, so the old password must not open a new one.
+    While the next attempt has to wait, a correct password is refused like a wrong one.
     """
-    bound = guesses.at_the_door(tx, ask.email, account.device)
+    bound = guesses.limit_for_sign_in(tx, ask.email, account.device)
     proved = account.password_hash if right else None
     if account.user_id is None or not _is_current(tx, account.user_id, proved):
         fingerprint = tx.keys.fingerprint("login", profiles.normal_email(ask.email))
@@ -77,13 +77,13 @@ def log_in(tx: Transaction, ask: Login, account: Account, right: bool) -> Sessio
 
 
 def get_password_hash(tx: Transaction) -> str | None:
-    """The actor's; raises RateLimited when their session tried too many wrong passwords."""
-    throttle.check(tx, *guesses.in_session(tx))
+    """The actor's hash; raises RateLimited when their session tried too many wrong passwords."""
+    throttle.check(tx, *guesses.limit_for_session(tx))
     return store.find_password(tx, tx.actor.id)
 
 
 def require_strong(tx: Transaction, password: str) -> None:
-    """Raises PasswordWeak unless it can be a password of the actor's."""
+    """Raises PasswordWeak unless the password is strong enough for the actor."""
     user = profiles.get_user(tx, tx.actor.id)
     check_strength(password, tx.rules, user.email, user.first_name, user.last_name)
 
@@ -91,7 +91,8 @@ def require_strong(tx: Transaction, password: str) -> None:
 def change_password(tx: Transaction, current: str | None, new_hash: str | None) -> Empty:
     """Set the new password and end every other session.
 
-    There is a `new_hash` when the old password proved right for `current`.
+    `new_hash` is None when the given old password did not match the hash `current`. Raises
+    CredentialsWrong (which commits) or RateLimited.
     """
     _require_password(tx, current if new_hash is not None else None, "PASSWORD_WRONG")
     assert new_hash is not None
@@ -101,9 +102,9 @@ def change_password(tx: Transaction, current: str | None, new_hash: str | None) 
 
 
 def forgot(tx: Transaction, ask: Forgot) -> PincodeSent:
-    """Mail a pincode for a new password; a stranger's address gets a mail that says so.
+    """Mail a pincode for a new password, or a mail that the address has no account.
 
-    Both cost the same, so nobody learns which addresses have accounts.
+    Both cases cost the same, so the answer does not reveal which addresses have accounts.
     """
     email = profiles.normal_email(ask.email)
     account = _find_account(tx, email, ask.device_token)
@@ -113,16 +114,16 @@ def forgot(tx: Transaction, ask: Forgot) -> PincodeSent:
 
 
 def reset(tx: Transaction, ask: Reset, new_hash: str) -> SessionView:
-    """Set a password by a pincode of `forgot` and sign in; all sessions before end.
+    """Set a password with a pincode of `forgot`, end all earlier sessions, and sign in.
 
-    Whether the password is made of the person's names is looked at last: only who reads their mail
-    may learn them. A refused one costs no pincode.
+    The check against the user's names comes last, because it reveals them: the pincode first proves
+    that the caller reads the user's mail. A refused password does not spend the pincode.
     """
     email = profiles.normal_email(ask.email)
     device = _find_account(tx, email, ask.device_token).device
     by = pincodes.visitor(tx, device.id if device else None)
     pincodes.spend_pincode(tx, email, RESET, ask.pincode, by, ticket=ask.ticket)
-    user = profiles.lock_user_by_email(tx, email)  # who moves away now takes the account along
+    user = profiles.lock_user_by_email(tx, email)  # the account may be changing its address
     if user is None:
         raise PincodeWrong
     check_strength(ask.new_password, tx.rules, user.first_name, user.last_name)
@@ -138,7 +139,7 @@ def set_password(tx: Transaction, user_id: str, password_hash: str) -> None:
 
 
 def add_password(tx: Transaction, user_id: str, password_hash: str) -> None:
-    """Set it; for who had none it is one more way to sign in."""
+    """Set a password; for a user without one, this also adds a sign-in method."""
     if store.lock_password(tx, user_id) is None:
         device, place = devices.where(tx)
         tx.publish(AuthMethodAdded(user_id=user_id, method="password", device=device, place=place))
@@ -150,7 +151,7 @@ def has_password(tx: Transaction, user_id: str) -> bool:
 
 
 def remove_password(tx: Transaction, user_id: str) -> None:
-    """Take the password away, if there is one; who calls knows that another way in is left."""
+    """Remove the password, if any. The caller makes sure that another sign-in method remains."""
     if store.delete_password(tx, user_id):
         device, place = devices.where(tx)
         tx.publish(
@@ -159,18 +160,18 @@ def remove_password(tx: Transaction, user_id: str) -> None:
 
 
 def prove_by_password(tx: Transaction, proved: str | None) -> None:
-    """The session's person gave their password, which proved right for the hash `proved`.
+    """Record a fresh proof by password; `proved` is the hash that the password matched, or None.
 
-    Raises CredentialsWrong (kept) when it was wrong, or is not the stored one any more, and
-    RateLimited when this session tried too many.
+    Raises CredentialsWrong (which commits) when there was no match or the stored hash has changed,
+    and RateLimited after too many wrong passwords in this session.
     """
     _require_password(tx, proved, "PROOF_WRONG")
     note_proof(tx)
 
 
 def _require_password(tx: Transaction, proved: str | None, reason: str) -> None:
-    """Raises CredentialsWrong (kept) or RateLimited unless `proved` is the actor's stored hash."""
-    bound = guesses.in_session(tx)
+    """Raises CredentialsWrong (which commits) or RateLimited unless `proved` is the stored hash."""
+    bound = guesses.limit_for_session(tx)
     if not _is_current(tx, tx.actor.id, proved):
         guesses.count_wrong(tx, bound, AuthFailure(user_id=tx.actor.id, reason=reason))
         raise CredentialsWrong
@@ -178,7 +179,7 @@ def _require_password(tx: Transaction, proved: str | None, reason: str) -> None:
 
 
 def _find_account(tx: Transaction, email: str, device_token: str | UnsetType) -> Account:
-    """With the same statements whether there is one or not."""
+    """The account of an address, if any; runs the same statements in both cases."""
     user = profiles.find_user_by_email(tx, email)
     user_id = user.id if user else None
     password_hash = store.find_password(tx, user_id or "")
@@ -188,5 +189,5 @@ def _find_account(tx: Transaction, email: str, device_token: str | UnsetType) ->
 
 
 def _is_current(tx: Transaction, user_id: str, proved: str | None) -> bool:
-    """Whether this is still the stored hash; if so, it stays that until the commit."""
+    """Whether `proved` is still the stored hash; if so, its row stays locked until the commit."""
     return proved is not None and store.lock_password(tx, user_id) == proved

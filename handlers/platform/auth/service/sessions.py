@@ -1,4 +1,4 @@
-"""Decisions about sessions: opened, refreshed, shown, ended."""
+"""Decisions about sessions: opening, refreshing, listing and ending them."""
 
 from msgspec import UNSET, UnsetType
 
@@ -25,20 +25,21 @@ from storage.platform.auth import sessions as store
 from storage.platform.auth.sessions import SessionRow, TokenRow
 
 SESSIONS_MAX = 200
-"""Of one person, so that all of them can be shown, and ended together; those seen last stay."""
+"""Sessions of one user, so that one answer can list and one transaction can end all of them. The
+least recently seen ones end first."""
 
 
 def sign_in(
     tx: Transaction, user_id: str, method: str, device_token: str | UnsetType = UNSET
 ) -> SessionView:
-    """A session for somebody who proved by `method` (`password`, a provider) who they are.
+    """Open a session for a user who proved their identity by `method` (`password`, a provider).
 
-    A device is known by its token, or else by its name on the same network. The device by which
-    somebody signs up is not new to them.
+    A device is known by its token, or by its name on the same network. The device of a sign-up
+    does not count as new.
     """
     known = devices.find_known(tx, user_id, device_token)
     is_known = known is not None or devices.is_familiar(tx, user_id)
-    session = _begin(tx, user_id, known.id if known else None)
+    session = _create(tx, user_id, known.id if known else None)
     success = AuthSuccess(
         user_id=user_id,
         session_id=session.id,
@@ -48,19 +49,20 @@ def sign_in(
         new_device=not is_known and not _is_new(tx, user_id),
     )
     tx.publish(success)
-    return _hand_over(tx, session)
+    return _issue_tokens(tx, session)
 
 
 def open_session(tx: Transaction, user_id: str) -> SessionView:
-    """A new session on the device that asks, which is not known yet."""
-    return _hand_over(tx, _begin(tx, user_id, None))
+    """Open a session on an unknown device."""
+    return _issue_tokens(tx, _create(tx, user_id, None))
 
 
 def refresh(tx: Transaction, refresh_token: str) -> SessionView:
-    """Spend a refresh token for the next one.
+    """Spend a refresh token and issue its successor.
 
-    Only within `refresh_repeat_s`, and while the next one is unused, the same next one again, so
-    that a lost answer logs nobody out; any other reuse ends the session (ASVS 10.4.5).
+    A spent token returns the same successor again, but only within `refresh_repeat_s` and while the
+    successor is unused. So a lost answer does not end the session. Any other reuse ends it and
+    raises RefreshReused (ASVS 10.4.5).
     """
     token, session = _token_and_session(tx, refresh_token)
     if session.ended_at is not None or session.expires_at <= tx.now:
@@ -73,9 +75,9 @@ def refresh(tx: Transaction, refresh_token: str) -> SessionView:
         if spent:
             store.insert_token(tx, tokens.hash_of(successor), session.id, tx.now)
             _prolong(tx, session)
-            _see_device(tx, session)
+            _note_device_seen(tx, session)
             return _view(tx, session, successor)
-        token, session = _token_and_session(tx, refresh_token)  # somebody was a moment faster
+        token, session = _token_and_session(tx, refresh_token)  # a concurrent request spent it
     if _may_repeat(tx, token):
         return _view(tx, session, tx.keys.open(token.successor_sealed or ""))
     end_session(tx, session.id, session.user_id, "refresh_reused")
@@ -90,7 +92,7 @@ def log_out(tx: Transaction, refresh_token: str) -> Empty:
 
 
 def end_unless_refreshed(tx: Transaction, session_id: str) -> None:
-    """End a session whose life is over; one that was refreshed meanwhile is looked at later."""
+    """End an expired session. If it was refreshed meanwhile, set the timer again."""
     session = store.lock_session(tx, session_id)
     if session is None or session.ended_at is not None:
         return
@@ -101,32 +103,32 @@ def end_unless_refreshed(tx: Transaction, session_id: str) -> None:
 
 
 def end_session(tx: Transaction, session_id: str, user_id: str, reason: str) -> None:
-    """End a session, once; its connections are told and closed everywhere."""
+    """End a session once; all instances notify and close its connections."""
     if store.end_session(tx, session_id, tx.now, reason):
         tx.cancel_timer(f"session:{session_id}")
         tx.publish(SessionEnded(session_id=session_id, user_id=user_id, reason=reason))
 
 
 def end_other_sessions(tx: Transaction, reason: str) -> None:
-    """End all sessions of the actor but the one that asks; only its device stays known."""
+    """End all other sessions of the actor; only the device of the current one stays known."""
     for session_id in store.list_live_sessions(tx, tx.actor.id):
         if session_id != tx.actor.session_id:
             end_session(tx, session_id, tx.actor.id, reason)
-    mine = store.find_session(tx, tx.actor.session_id)
-    devices.distrust_all(tx, tx.actor.id, but=(mine and mine.device_id) or "")
+    current = store.find_session(tx, tx.actor.session_id)
+    devices.distrust_all(tx, tx.actor.id, but=(current and current.device_id) or "")
 
 
 def end_sessions_of(tx: Transaction, user_id: str, reason: str, *, kept_device: str = "") -> None:
-    """End all sessions of somebody; no device of theirs stays known, but one may be kept."""
+    """End all sessions of a user; of their devices, at most `kept_device` stays known."""
     for session_id in store.list_live_sessions(tx, user_id):
         end_session(tx, session_id, user_id, reason)
     devices.distrust_all(tx, user_id, but=kept_device)
 
 
 def end_one(tx: Transaction, session_id: str) -> Empty:
-    """End one of the actor's own sessions, whose device is known no more; again is as good.
+    """End one of the actor's own sessions and make its device unknown.
 
-    Raises NotFound.
+    Ending an ended session changes nothing. Raises NotFound.
     """
     session = store.find_session(tx, session_id)
     if session is None or session.user_id != tx.actor.id:
@@ -142,7 +144,7 @@ def end_others(tx: Transaction) -> Empty:
 
 
 def list_sessions(tx: Transaction) -> SessionList:
-    """The actor's open sessions, the one seen last first."""
+    """The actor's open sessions, the most recently seen first."""
     rows = store.list_open_sessions(tx, tx.actor.id, tx.now, SESSIONS_MAX)
     return SessionList(
         sessions=[
@@ -161,26 +163,27 @@ def list_sessions(tx: Transaction) -> SessionList:
 
 
 def note_proof(tx: Transaction) -> None:
-    """The session's person has just proved who they are."""
+    """Record that the actor has just proved their identity in this session."""
     store.note_proof(tx, tx.actor.session_id, tx.now)
 
 
 def has_fresh_proof(tx: Transaction) -> bool:
-    """Whether the session's person proved lately who they are."""
+    """Whether the actor proved their identity in this session within `fresh_proof_s`."""
     session = store.find_session(tx, tx.actor.session_id)
     return session is not None and session.proved_at + tx.rules.span("fresh_proof_s") > tx.now
 
 
 def require_fresh_proof(tx: Transaction) -> None:
-    """Raises ProofNeeded when the session's person proved long ago who they are."""
+    """Raises ProofNeeded unless the session has a fresh proof of identity."""
     if not has_fresh_proof(tx):
         raise ProofNeeded
 
 
 def hold_session(tx: Transaction) -> None:
-    """Hold the actor's session until the commit: who ends it meanwhile finds what it left.
+    """Lock the actor's session until the commit.
 
-    Raises SessionRevoked when it is over, though its connection may not have heard of it yet.
+    A concurrent transaction that ends the session waits, and then sees what this one wrote. Raises
+    SessionRevoked when the session has ended, even if its connection is still open.
     """
     session = store.lock_session(tx, tx.actor.session_id)
     if session is None or session.ended_at is not None:
@@ -188,7 +191,11 @@ def hold_session(tx: Transaction) -> None:
 
 
 def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | None) -> Actor:
-    """The person of a token's session, with their roles as they are now."""
+    """The user of a token's session, with their current roles.
+
+    Raises TokenInvalid, also when a `session_id` is given and the token belongs to another session,
+    and SessionRevoked.
+    """
     if session_id is not None and claims.sid != session_id:
         raise TokenInvalid("This connection belongs to another session.")
     session = store.find_session(tx, claims.sid)
@@ -200,8 +207,8 @@ def get_live_actor(tx: Transaction, claims: tokens.Claims, session_id: str | Non
     return Actor(user.id, session.id, frozenset(user.roles))
 
 
-def _begin(tx: Transaction, user_id: str, device_id: str | None) -> SessionRow:
-    """Keep a new session, on a device that is known from now on."""
+def _create(tx: Transaction, user_id: str, device_id: str | None) -> SessionRow:
+    """Store a new session, and make its device known."""
     session = SessionRow(
         id=tx.new_id(),
         user_id=user_id,
@@ -226,12 +233,12 @@ def _begin(tx: Transaction, user_id: str, device_id: str | None) -> SessionRow:
 
 
 def _is_new(tx: Transaction, user_id: str) -> bool:
-    """Whether this person becomes a user just now."""
+    """Whether this transaction created the user."""
     return profiles.get_user(tx, user_id).created_at == tx.now
 
 
-def _hand_over(tx: Transaction, session: SessionRow) -> SessionView:
-    """The first tokens of a new session."""
+def _issue_tokens(tx: Transaction, session: SessionRow) -> SessionView:
+    """Issue the first tokens of a new session."""
     refresh_token = tokens.make_refresh_token()
     store.insert_token(tx, tokens.hash_of(refresh_token), session.id, tx.now)
     return _view(tx, session, refresh_token)
@@ -259,8 +266,8 @@ def _prolong(tx: Transaction, session: SessionRow) -> None:
     _expire_later(tx, session)
 
 
-def _see_device(tx: Transaction, session: SessionRow) -> None:
-    """The session's device is in use; one that is known no more becomes known again."""
+def _note_device_seen(tx: Transaction, session: SessionRow) -> None:
+    """Mark the session's device as seen; a device made unknown meanwhile becomes known again."""
     device = devices.get_or_make(tx, session.user_id, session.device_id)
     if device.id != session.device_id:
         session.device_id = device.id
