@@ -1,6 +1,6 @@
-"""Identities at other houses, and how one gets there: attempts on their way, tickets to spend.
+"""Identities at providers, attempts to sign in with a provider, and the resulting tickets.
 
-States and tickets are kept only as hashes; what belongs to them is sealed.
+States and tickets are stored only as hashes; their data is sealed.
 """
 
 from datetime import datetime
@@ -40,7 +40,7 @@ identities = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="sign_in_methods",
-            description="Who you are at other houses, where you sign in.",
+            description="Your sign-in methods with external providers.",
             columns="provider issuer subject email linked_at",
         ),
         not_exported="id user_id",
@@ -130,27 +130,30 @@ _FORGET_TICKETS = delete(oauth_tickets).where(_t.hash.in_(_OLD_TICKETS))
 
 
 def insert_identity(tx: Queries, identity: IdentityRow) -> bool:
-    """False when it is somebody's already."""
+    """False when the identity belongs to a user already."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(identity)) is not None
 
 
 def lock_identity(tx: Queries, issuer: str, subject: str) -> IdentityRow | None:
-    """Found, and held: who takes it away meanwhile finds the session that it opens."""
+    """The identity, locked until the commit.
+
+    A concurrent transaction that removes it waits, and then sees the session that this one opens.
+    """
     return tx.one(IdentityRow, _LOCK, of_issuer=issuer, of_subject=subject)
 
 
 def list_identities(tx: Queries, user_id: str) -> list[IdentityRow]:
-    """A person's, oldest first."""
+    """A user's identities, the oldest first."""
     return tx.all(IdentityRow, _OF_USER, of_user=user_id)
 
 
 def note_email(tx: Queries, identity_id: str, email: str | None) -> None:
-    """Keep which address the other house knows the person by, to be shown."""
+    """Store the user's address at the provider, which is only shown."""
     tx.run(_NOTE_EMAIL, identity_id=identity_id, new_email=email)
 
 
 def delete_identity(tx: Queries, identity_id: str, user_id: str) -> bool:
-    """Whether there was this one of this person."""
+    """Whether this user had this identity."""
     return tx.run(_DELETE, identity_id=identity_id, of_user=user_id) == 1
 
 
@@ -161,7 +164,7 @@ def insert_attempt(tx: Queries, attempt: AttemptRow) -> None:
 def take_attempt(
     tx: Queries, state_hash: str, browser_hash: str, provider: str
 ) -> AttemptRow | None:
-    """The attempt of this state in this browser; it is gone then."""
+    """Delete and return the attempt of this state in this browser."""
     return tx.one(
         AttemptRow,
         _TAKE_ATTEMPT,
@@ -176,7 +179,7 @@ def insert_ticket(tx: Queries, ticket: TicketRow) -> None:
 
 
 def lock_ticket(tx: Queries, ticket_hash: str) -> TicketRow | None:
-    """Found, and held: of two who spend it one finds it gone."""
+    """The ticket, locked until the commit, so two transactions cannot both spend it."""
     return tx.one(TicketRow, _LOCK_TICKET, ticket_hash=ticket_hash)
 
 
@@ -185,10 +188,10 @@ def delete_ticket(tx: Queries, ticket_hash: str) -> None:
 
 
 def forget_attempts(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete those that expired before this; how many."""
+    """Delete attempts that expired before then; returns how many."""
     return tx.run(_FORGET_ATTEMPTS, before=before, limit=limit)
 
 
 def forget_tickets(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete those that expired before this; how many."""
+    """Delete tickets that expired before then; returns how many."""
     return tx.run(_FORGET_TICKETS, before=before, limit=limit)

@@ -1,4 +1,4 @@
-"""What people flagged, the cases that came of it, and who did what as an officer of the house."""
+"""Moderation: flags from users, cases about messages, and the audit log."""
 
 from datetime import datetime
 from typing import Literal
@@ -49,7 +49,7 @@ cases = Table(
         "opened_at closed_at decided_by version",
         export=Export(
             file="moderation_cases",
-            description="Messages of yours that moderators looked at, or will.",
+            description="Your messages that moderators review or have reviewed.",
             columns="id message_id status hidden opened_at closed_at",
         ),
         not_exported="conversation_id sender_id flags reasons hit was_hidden decided_by version",
@@ -82,7 +82,7 @@ flags = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="moderation_flags",
-            description="What you told moderators of.",
+            description="Messages that you flagged.",
             columns="message_id reason note at",
         ),
         not_exported="user_id case_id answered",
@@ -115,9 +115,9 @@ audit = Table(
 
 
 class CaseRow(msgspec.Struct):
-    """`reasons` counts the flags by their reason; `hit` is what the filter found.
+    """A case; `reasons` counts its flags by reason, and `hit` is the match of the filter.
 
-    `hidden` is whether its message is, `was_hidden` whether it was before the decision.
+    `hidden` is whether the message is hidden, `was_hidden` whether it was before the decision.
     """
 
     id: str
@@ -137,7 +137,7 @@ class CaseRow(msgspec.Struct):
 
 
 class FlagRow(msgspec.Struct):
-    """One person's word on one message; `answered` once they were told that it was looked at."""
+    """A user's flag on a message; `answered` once they got a notice that it was reviewed."""
 
     message_id: str
     user_id: str
@@ -149,7 +149,7 @@ class FlagRow(msgspec.Struct):
 
 
 class AuditRow(msgspec.Struct):
-    """One act of an officer; of the operator or the server itself when there is no actor."""
+    """An act of a moderator; without an actor, of the operator or of the server itself."""
 
     id: str
     at: datetime
@@ -162,8 +162,8 @@ class AuditRow(msgspec.Struct):
     note: str
 
 
-class Recent(msgspec.Struct):
-    """How many, and when the first of them."""
+class RecentFlags(msgspec.Struct):
+    """The number of recent flags, and the time of the first."""
 
     count: int
     first_at: datetime | None
@@ -235,17 +235,17 @@ def find_case(tx: Queries, case_id: str) -> CaseRow | None:
 
 
 def lock_case(tx: Queries, case_id: str) -> CaseRow | None:
-    """Found, and held against other changes until the commit."""
+    """The case, locked until the commit."""
     return tx.one(CaseRow, _LOCK_CASE, case_id=case_id)
 
 
 def lock_open_case(tx: Queries, message_id: str) -> CaseRow | None:
-    """The one open case of a message, if there is one, held until the commit."""
+    """The open case of a message, if there is one, locked until the commit."""
     return tx.one(CaseRow, _OPEN_CASE, of_message=message_id)
 
 
 def lock_cases(tx: Queries, message_id: str, limit: int) -> list[CaseRow]:
-    """All cases that a message ever had, held until the commit."""
+    """All cases of a message, the oldest first, locked until the commit."""
     return tx.all(CaseRow, _ALL_OF_MESSAGE, of_message=message_id, limit=limit)
 
 
@@ -266,7 +266,7 @@ def update_case(tx: Queries, case: CaseRow) -> None:
 
 
 def list_open_cases(tx: Queries, after: str, limit: int) -> list[CaseRow]:
-    """Those with ids (so opened) after this one, the oldest first."""
+    """Open cases with ids above `after`, the oldest first."""
     return tx.all(CaseRow, _QUEUE, after=after, limit=limit)
 
 
@@ -279,24 +279,24 @@ def find_flag(tx: Queries, message_id: str, user_id: str) -> FlagRow | None:
 
 
 def list_flags(tx: Queries, case_id: str, limit: int) -> list[FlagRow]:
-    """The oldest first."""
+    """The flags of a case, the oldest first."""
     return tx.all(FlagRow, _FLAGS, of_case=case_id, limit=limit)
 
 
-def count_recent_flags(tx: Queries, user_id: str, since: datetime) -> Recent:
-    """A person's flags since then."""
-    found = tx.one(Recent, _RECENT, of_user=user_id, since=since)
+def count_recent_flags(tx: Queries, user_id: str, since: datetime) -> RecentFlags:
+    """The flags of a user since then."""
+    found = tx.one(RecentFlags, _RECENT, of_user=user_id, since=since)
     assert found is not None
     return found
 
 
 def answer_flags(tx: Queries, case_id: str) -> list[str]:
-    """Whose flags of this case were not answered before; they count as answered now."""
+    """Mark the unanswered flags of a case as answered; returns the ids of their users."""
     return sorted(tx.scalars(_ANSWER, of_case=case_id))
 
 
 def forget_notes(tx: Queries, message_id: str) -> None:
-    """Forget what flags say of a message: it may quote it."""
+    """Clear the notes of a message's flags: they may quote the message."""
     tx.run(_FORGET_NOTES, of_message=message_id)
 
 
@@ -305,5 +305,5 @@ def insert_audit(tx: Queries, row: AuditRow) -> None:
 
 
 def list_audit(tx: Queries, before: str, limit: int) -> list[AuditRow]:
-    """The newest first."""
+    """Audit rows with ids below `before`, the newest first."""
     return tx.all(AuditRow, _AUDIT, before=before, limit=limit)

@@ -1,7 +1,9 @@
-"""The client's side of OpenID Connect's code flow (OpenID Connect Core 1.0, RFC 7636, RFC 9207).
+"""The client side of the authorization code flow (OpenID Connect Core 1.0, RFC 7636, RFC 9207).
 
-What a provider answers is believed only when its signature, issuer, audience, nonce and times are
-right. Its documents and keys are kept for an hour.
+Invariants:
+- An ID token is accepted only if its signature, issuer, audience, nonce and times are valid.
+- A provider's metadata and keys are cached for an hour. At most one request at a time fetches them
+  from a provider; concurrent sign-ins wait for it, and fail with it.
 """
 
 import asyncio
@@ -22,25 +24,29 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
 from handlers.kit.visible import one_line
-from handlers.platform.identities.outside import HouseAway, HouseRefused, Outside
+from handlers.platform.identities.http_client import (
+    HttpClient,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from handlers.platform.identities.providers import ProviderConfig, is_safe
 from handlers.platform.profile.contracts import Email
 
-KEPT_S = 3_600.0
-"""How long documents and keys are kept."""
-KEYS_AGAIN_S = 60.0
-"""A key that nobody knows lets the keys be asked for again, at most so often."""
+CACHED_S = 3_600.0
+"""How long metadata and keys are cached."""
+KEYS_REFETCHED_AFTER_S = 60.0
+"""The minimum age of cached keys at which an unknown key causes a new fetch."""
 LEEWAY_S = 60
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-"""Public keys only: a shared secret or `none` proves nothing."""
+"""Only algorithms with public keys: a shared secret or `none` proves nothing."""
 APPLE_SECRET_S = 300
-UNREADABLE = (JoseError, ValueError, RecursionError)
-ODD = re.compile(r"[\x00\ud800-\udfff]")
-"""Characters that no database keeps."""
+JOSE_ERRORS = (JoseError, ValueError, RecursionError)
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""Characters that the databases cannot store: NUL and surrogates."""
 
 
-class Discovered(msgspec.Struct, frozen=True):
-    """What a provider's discovery document says, as far as we ask."""
+class ProviderMetadata(msgspec.Struct, frozen=True):
+    """The used fields of a provider's discovery document."""
 
     issuer: str
     authorization_endpoint: str
@@ -51,7 +57,7 @@ class Discovered(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who somebody is at a provider; `email` only when the provider says that it is theirs."""
+    """A user's identity at a provider; `email_verified`: the provider has confirmed `email`."""
 
     issuer: str
     subject: str
@@ -61,8 +67,11 @@ class Identity(msgspec.Struct, frozen=True):
     last_name: str
 
 
-class Errand(msgspec.Struct, frozen=True):
-    """One way to a provider and back: what was said on the way out is held against the answer."""
+class AuthorizationRequest(msgspec.Struct, frozen=True):
+    """What was sent to a provider, to be compared with its response.
+
+    `fresh` requires the provider to authenticate the user again after `began_at`.
+    """
 
     state: str
     nonce: str
@@ -73,97 +82,113 @@ class Errand(msgspec.Struct, frozen=True):
 
 
 class Provider:
-    """One provider."""
+    """One provider, with its cached metadata and keys."""
 
-    def __init__(self, config: ProviderConfig, http: Outside) -> None:
+    def __init__(self, config: ProviderConfig, http: HttpClient) -> None:
         self.config = config
         self._http = http
-        self._discovered: tuple[float, Discovered] | None = None
+        self._metadata: tuple[float, ProviderMetadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
-        self._asking = asyncio.Lock()
-        """Of many who come at once one asks for the documents."""
-        self._away_at = float("-inf")
+        self._fetching = asyncio.Lock()
+        """Held while fetching, so that concurrent sign-ins share one fetch."""
+        self._failed_at = float("-inf")
 
-    async def address_for(self, errand: Errand) -> str:
-        """Where the person's browser has to go; raises HouseAway."""
-        about = await self._about()
-        more: dict[str, str] = {"prompt": "login", "max_age": "0"} if errand.fresh else {}
+    async def authorization_url(self, request: AuthorizationRequest) -> str:
+        """The URL to redirect the browser to; raises ProviderUnavailable."""
+        metadata = await self._discover()
+        more: dict[str, str] = {"prompt": "login", "max_age": "0"} if request.fresh else {}
         if self.config.response_mode:
             more["response_mode"] = self.config.response_mode
         place: str = prepare_grant_uri(
-            about.authorization_endpoint,
+            metadata.authorization_endpoint,
             self.config.client_id,
             "code",
-            redirect_uri=errand.redirect_uri,
+            redirect_uri=request.redirect_uri,
             scope=self.config.scope,
-            state=errand.state,
-            nonce=errand.nonce,
-            code_challenge=s256(errand.verifier),
+            state=request.state,
+            nonce=request.nonce,
+            code_challenge=s256(request.verifier),
             code_challenge_method="S256",
             **more,
         )
         return place
 
-    async def identify(self, errand: Errand, code: str, said_issuer: str | None) -> Identity:
-        """Who came back with `code`; raises HouseAway or HouseRefused."""
-        about = await self._about()
-        required = about.authorization_response_iss_parameter_supported
-        if (said_issuer is not None or required) and said_issuer != about.issuer:
-            raise HouseRefused("another issuer answers")
-        tokens = await self._exchange(about, errand, code)
+    async def identify(
+        self, request: AuthorizationRequest, code: str, issuer: str | None
+    ) -> Identity:
+        """Exchange `code` for the user's identity. Raises ProviderUnavailable or ProviderRefused.
+
+        `issuer` is the `iss` parameter of the response, if it has one (RFC 9207).
+        """
+        metadata = await self._discover()
+        required = metadata.authorization_response_iss_parameter_supported
+        if (issuer is not None or required) and issuer != metadata.issuer:
+            raise ProviderRefused("the response has another issuer")
+        tokens = await self._exchange(metadata, request, code)
         id_token, access_token = tokens.get("id_token"), tokens.get("access_token")
         if not isinstance(id_token, str):
-            raise HouseRefused("no ID token")
-        claims = await self._read(about, errand, id_token, access_token)
+            raise ProviderRefused("the response has no ID token")
+        claims = await self._read(metadata, request, id_token, access_token)
         more = claims
-        if "email" not in claims and about.userinfo_endpoint and isinstance(access_token, str):
-            more = await self._ask_about(about, claims["sub"], access_token)
-        return identity_of(about.issuer, claims, more)
+        if "email" not in claims and metadata.userinfo_endpoint and isinstance(access_token, str):
+            more = await self._get_userinfo(metadata, claims["sub"], access_token)
+        return identity_of(metadata.issuer, claims, more)
 
-    async def _about(self) -> Discovered:
-        came = time.monotonic()
-        async with self._asking:
-            if self._discovered is None or time.monotonic() - self._discovered[0] > KEPT_S:
+    async def _discover(self) -> ProviderMetadata:
+        waiting_since = time.monotonic()
+        async with self._fetching:
+            if self._metadata is None or time.monotonic() - self._metadata[0] > CACHED_S:
                 url = self.config.issuer.rstrip("/") + "/.well-known/openid-configuration"
-                self._discovered = (time.monotonic(), self._check(await self._fetch(url, came)))
-            return self._discovered[1]
+                self._metadata = (
+                    time.monotonic(),
+                    self._check(await self._fetch(url, waiting_since)),
+                )
+            return self._metadata[1]
 
-    async def _fetch(self, url: str, came: float) -> dict[str, Any]:
-        """A document; who stood in line while it did not come is not made to wait as long anew."""
-        if self._away_at > came:
-            raise HouseAway("it did not answer just now")
+    async def _fetch(self, url: str, waiting_since: float) -> dict[str, Any]:
+        """Fetch a JSON document.
+
+        A caller that was waiting while another fetch failed fails too, instead of waiting for a
+        timeout of its own.
+        """
+        if self._failed_at > waiting_since:
+            raise ProviderUnavailable("a concurrent request failed")
         try:
             return await self._http.get(url)
-        except HouseAway:
-            self._away_at = time.monotonic()
+        except ProviderUnavailable:
+            self._failed_at = time.monotonic()
             raise
 
-    def _check(self, document: dict[str, Any]) -> Discovered:
+    def _check(self, document: dict[str, Any]) -> ProviderMetadata:
         try:
-            about = msgspec.convert(document, Discovered)
+            metadata = msgspec.convert(document, ProviderMetadata)
         except msgspec.ValidationError as error:
-            raise HouseAway(f"its discovery document is none: {error}") from None
-        if about.token_endpoint is None:
-            about = msgspec.structs.replace(about, token_endpoint=self.config.token_endpoint)
-        places = (about.authorization_endpoint, about.token_endpoint, about.jwks_uri)
-        if about.issuer != self.config.issuer or not all(map(self._is_safe, places)):
-            raise HouseAway("its discovery document is another's, or without TLS")
-        return about
+            raise ProviderUnavailable(f"its discovery document is invalid: {error}") from None
+        if metadata.token_endpoint is None:
+            metadata = msgspec.structs.replace(metadata, token_endpoint=self.config.token_endpoint)
+        urls = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri)
+        if metadata.issuer != self.config.issuer or not all(map(self._is_safe, urls)):
+            raise ProviderUnavailable(
+                "its discovery document has another issuer, or a URL without TLS"
+            )
+        return metadata
 
     def _is_safe(self, url: str | None) -> bool:
-        """Only a provider on this machine may name what is on it."""
+        """Whether a URL uses TLS; a provider on this machine may also have plain loopback URLs."""
         return is_safe(url, of_loopback=self.config.issuer.startswith("http:"))
 
-    async def _exchange(self, about: Discovered, errand: Errand, code: str) -> dict[str, Any]:
+    async def _exchange(
+        self, metadata: ProviderMetadata, request: AuthorizationRequest, code: str
+    ) -> dict[str, Any]:
         body = prepare_token_request(
             "authorization_code",
             code=code,
-            redirect_uri=errand.redirect_uri,
-            code_verifier=errand.verifier,
+            redirect_uri=request.redirect_uri,
+            code_verifier=request.verifier,
         )
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         place, headers, body = self._client_auth().prepare(
-            "POST", about.token_endpoint, headers, body
+            "POST", metadata.token_endpoint, headers, body
         )
         return await self._http.post(place, headers, body)
 
@@ -171,12 +196,12 @@ class Provider:
         config = self.config
         secret = self._apple_secret() if config.apple_key else config.client_secret
         method = config.client_auth or ("client_secret_basic" if secret else "none")
-        if method == "client_secret_basic":  # RFC 6749, 2.3.1: both are form-encoded first
+        if method == "client_secret_basic":  # RFC 6749, section 2.3.1: form-encode both first
             return ClientAuth(quote(config.client_id, safe=""), quote(secret, safe=""), method)
         return ClientAuth(config.client_id, secret, method)
 
     def _apple_secret(self) -> str:
-        """Apple takes a JWT by the team's key for a secret."""
+        """Apple's client secret: a JWT signed with the team's key."""
         assert self.config.apple_key is not None
         team_id, key_id, private_key = self.config.apple_key
         now = int(time.time())
@@ -191,66 +216,73 @@ class Provider:
         return jwt.encode(header, claims, ECKey.import_key(private_key))
 
     async def _read(
-        self, about: Discovered, errand: Errand, id_token: str, access_token: Any
+        self,
+        metadata: ProviderMetadata,
+        request: AuthorizationRequest,
+        id_token: str,
+        access_token: Any,
     ) -> dict[str, Any]:
-        """The claims of an ID token that is right in every respect."""
+        """The claims of a valid ID token; raises ProviderRefused."""
         config = self.config
         try:
-            read = await self._verify(about, id_token)
+            read = await self._verify(metadata, id_token)
             claims = CodeIDToken(
                 read.claims,
                 read.header,
                 options={
-                    "iss": {"essential": True, "value": about.issuer},
+                    "iss": {"essential": True, "value": metadata.issuer},
                     "aud": {"essential": True, "value": config.client_id},
                 },
                 params={
-                    "nonce": errand.nonce,
+                    "nonce": request.nonce,
                     "client_id": config.client_id,
                     "access_token": access_token,
                 },
             )
             claims.validate(now=int(time.time()), leeway=LEEWAY_S)
-        except (*UNREADABLE, TypeError, KeyError, AttributeError) as error:
-            raise HouseRefused(f"its ID token is wrong: {type(error).__name__}") from None
-        if errand.fresh and not signed_in_since(claims, errand.began_at):
-            raise HouseRefused("nobody signed in anew")
+        except (*JOSE_ERRORS, TypeError, KeyError, AttributeError) as error:
+            raise ProviderRefused(f"its ID token is invalid: {type(error).__name__}") from None
+        if request.fresh and not signed_in_since(claims, request.began_at):
+            raise ProviderRefused("the user did not sign in again")
         return dict(claims)
 
-    async def _verify(self, about: Discovered, id_token: str) -> jwt.Token:
-        keys = await self._get_keys(about, older_s=KEPT_S)
+    async def _verify(self, metadata: ProviderMetadata, id_token: str) -> jwt.Token:
+        keys = await self._get_keys(metadata, older_s=CACHED_S)
         try:
             return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
-        except UNREADABLE:  # it may have been signed by a key that is new
-            fresh = await self._get_keys(about, older_s=KEYS_AGAIN_S)
+        except JOSE_ERRORS:  # the provider may have signed with a new key
+            fresh = await self._get_keys(metadata, older_s=KEYS_REFETCHED_AFTER_S)
             if fresh is keys:
                 raise
             return jwt.decode(id_token, fresh, algorithms=ALGORITHMS)
 
-    async def _get_keys(self, about: Discovered, older_s: float) -> KeySet:
-        came = time.monotonic()
-        async with self._asking:
+    async def _get_keys(self, metadata: ProviderMetadata, older_s: float) -> KeySet:
+        waiting_since = time.monotonic()
+        async with self._fetching:
             if self._keys is None or time.monotonic() - self._keys[0] > older_s:
-                keys = keys_of(await self._fetch(about.jwks_uri, came))
+                keys = usable_keys(await self._fetch(metadata.jwks_uri, waiting_since))
                 self._keys = (time.monotonic(), keys)
             return self._keys[1]
 
-    async def _ask_about(self, about: Discovered, subject: str, token: str) -> dict[str, Any]:
-        assert about.userinfo_endpoint is not None
-        if not self._is_safe(about.userinfo_endpoint):
-            raise HouseRefused("its userinfo is without TLS")
-        said = await self._http.get(about.userinfo_endpoint, {"Authorization": f"Bearer {token}"})
-        if said.get("sub") != subject:
-            raise HouseRefused("its userinfo is somebody else's")
-        return said
+    async def _get_userinfo(
+        self, metadata: ProviderMetadata, subject: str, token: str
+    ) -> dict[str, Any]:
+        assert metadata.userinfo_endpoint is not None
+        if not self._is_safe(metadata.userinfo_endpoint):
+            raise ProviderRefused("its userinfo endpoint has no TLS")
+        headers = {"Authorization": f"Bearer {token}"}
+        claims = await self._http.get(metadata.userinfo_endpoint, headers)
+        if claims.get("sub") != subject:
+            raise ProviderRefused("its userinfo is about another user")
+        return claims
 
 
 class Providers:
-    """All providers of this server, by name."""
+    """The configured providers, by name."""
 
     def __init__(self, providers: tuple[ProviderConfig, ...]) -> None:
-        self._outside = Outside()
-        self._by_name = {config.name: Provider(config, self._outside) for config in providers}
+        self._http = HttpClient()
+        self._by_name = {config.name: Provider(config, self._http) for config in providers}
 
     def find(self, name: str) -> Provider | None:
         return self._by_name.get(name)
@@ -259,44 +291,48 @@ class Providers:
         return [provider.config for provider in self._by_name.values()]
 
     async def stop(self) -> None:
-        await self._outside.stop()
+        await self._http.stop()
 
 
-def keys_of(document: dict[str, Any]) -> KeySet:
-    """The keys that we understand; one that we do not is no reason to know none."""
-    said = document.get("keys")
+def usable_keys(document: dict[str, Any]) -> KeySet:
+    """The keys of a JWK set that can be used; others are ignored.
+
+    Raises ProviderUnavailable when no key can be used.
+    """
+    listed = document.get("keys")
     keys = []
-    for one in said if isinstance(said, list) else []:
+    for one in listed if isinstance(listed, list) else []:
         try:
             keys += KeySet.import_key_set({"keys": [one]}).keys
-        except (*UNREADABLE, KeyError, TypeError, AttributeError):
+        except (*JOSE_ERRORS, KeyError, TypeError, AttributeError):
             continue
     if not keys:
-        raise HouseAway("it has no keys that we understand")
+        raise ProviderUnavailable("it has no usable keys")
     return KeySet(keys)
 
 
 def signed_in_since(claims: dict[str, Any], moment: datetime) -> bool:
-    """A house that does not say when somebody signed in is taken at its word."""
+    """Whether the user signed in after `moment`; true when the provider sends no `auth_time`."""
     at = claims.get("auth_time")
     return at is None or (isinstance(at, int | float) and at >= moment.timestamp() - LEEWAY_S)
 
 
 def identity_of(issuer: str, claims: dict[str, Any], more: dict[str, Any]) -> Identity:
-    """Who the ID token's subject is; address and name are of `more`, each from one source.
+    """The identity in the claims of an ID token; address and name come from `more`.
 
-    What is not as it should be is left out; raises HouseRefused without a subject.
+    `more` is the same claims, or those of the userinfo endpoint. Invalid claims are left out, but
+    an invalid subject raises ProviderRefused.
     """
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or ODD.search(subject):
-        raise HouseRefused("its subject is none")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or UNSTORABLE.search(subject):
+        raise ProviderRefused("its subject is invalid")
     email = address_in(more)
     first, _, last = text_in(more, "name", 200).partition(" ")
     return Identity(
         issuer=issuer,
         subject=subject,
         email=email,
-        # Apple's is a string
+        # Apple sends a string
         email_verified=email is not None and more.get("email_verified") in (True, "true"),
         first_name=text_in(more, "given_name", 100) or first[:100],
         last_name=text_in(more, "family_name", 100) or last[:100],
@@ -304,7 +340,7 @@ def identity_of(issuer: str, claims: dict[str, Any], more: dict[str, Any]) -> Id
 
 
 def address_in(claims: dict[str, Any]) -> str | None:
-    """The address, if it is one as everybody else's has to be."""
+    """The address, if it is valid by the same rules as any other; otherwise None."""
     try:
         return msgspec.convert(claims.get("email"), Email)
     except msgspec.ValidationError:
@@ -312,9 +348,9 @@ def address_in(claims: dict[str, Any]) -> str | None:
 
 
 def text_in(claims: Mapping[str, Any], name: str, length_max: int) -> str:
-    """A claim as one line of visible text; empty when it is none.
+    """A claim as one line of visible text; empty when it is not a text.
 
-    A provider's user cannot mend it here, so what nobody would see is left out, not refused.
+    Invisible characters are removed rather than refused: the user could not correct them here.
     """
     value = claims.get(name)
     return one_line(one_line(value)[:length_max]) if isinstance(value, str) else ""

@@ -1,6 +1,6 @@
-"""The houses where people sign in: which there are, and what of each is known before it is asked.
+"""The configuration of identity providers.
 
-Google, Apple and Facebook are known by name; any other OpenID provider by its issuer.
+Google, Apple and Facebook have presets; any other OpenID provider needs its issuer.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,14 +13,14 @@ from msgspec import Meta
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TAKEN_NAMES = ("password", "pincode")
-"""Ways to sign in that are no providers."""
+"""Names of sign-in methods without a provider."""
 
 Filled = Annotated[str, Meta(min_length=1, max_length=4_000)]
 ProviderName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$(?!\n)")]
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an operator says of a provider."""
+    """The settings of a provider, as the operator gives them."""
 
     client_id: Filled
     client_secret: str = ""
@@ -28,15 +28,15 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = ""
     scope: str = ""
     client_auth: Literal["", "client_secret_basic", "client_secret_post", "none"] = ""
-    """How the client shows its secret."""
+    """How the client authenticates to the provider; "" selects the default."""
     team_id: str = ""
     key_id: str = ""
     private_key: str = ""
-    """Apple's key (PEM, ES256), with which the client's secret is made."""
+    """Apple's key (PEM, ES256), which signs the client secret."""
 
 
 class ProviderConfig(msgspec.Struct, frozen=True):
-    """A provider, as it is asked."""
+    """The complete configuration of a provider, presets included."""
 
     name: str
     title: str
@@ -47,9 +47,9 @@ class ProviderConfig(msgspec.Struct, frozen=True):
     client_auth: str = ""
     response_mode: str | None = None
     token_endpoint: str | None = None
-    """For a house whose discovery document has none."""
+    """For a provider whose discovery document has none."""
     apple_key: tuple[str, str, str] | None = None
-    """Team, key id and private key."""
+    """The team id, key id and private key."""
 
 
 GOOGLE = {"title": "Google", "issuer": "https://accounts.google.com"}
@@ -58,7 +58,7 @@ APPLE = {
     "issuer": "https://appleid.apple.com",
     "scope": "openid email name",
     "client_auth": "client_secret_post",
-    "response_mode": "form_post",  # Apple's rule, where a name or an address is asked for
+    "response_mode": "form_post",  # Apple requires it for the scopes name and email
 }
 FACEBOOK = {
     "title": "Facebook",
@@ -71,10 +71,10 @@ KNOWN: dict[str, dict[str, Any]] = {"google": GOOGLE, "apple": APPLE, "facebook"
 
 
 def provider_config(name: str, settings: ProviderSettings) -> ProviderConfig:
-    """The provider `name`; raises ValueError with what is wrong in its settings."""
-    said = {"title": settings.title, "issuer": settings.issuer, "scope": settings.scope}
+    """The configuration of provider `name`; raises ValueError that explains an invalid setting."""
+    given = {"title": settings.title, "issuer": settings.issuer, "scope": settings.scope}
     known = {"title": name.capitalize(), "scope": "openid email profile", **KNOWN.get(name, {})}
-    known |= {key: value for key, value in said.items() if value}
+    known |= {key: value for key, value in given.items() if value}
     if not is_safe(known.get("issuer"), of_loopback=True):
         raise ValueError(f"{name} needs an issuer, with https")
     if name in TAKEN_NAMES:
@@ -104,7 +104,7 @@ def _apple_key(name: str, settings: ProviderSettings) -> tuple[str, str, str] | 
 
 
 def is_safe(url: str | None, *, of_loopback: bool) -> bool:
-    """TLS; or, for a provider on this very machine, as in development, on this machine too."""
+    """Whether a URL uses TLS. `of_loopback` also allows plain loopback URLs, for development."""
     try:
         parts = urlsplit(url or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What neighbours and the composition root need of identities."""
+"""Functions and types for other domains and for the composition root."""
 
 from handlers.platform.identities.openid import Providers
 from handlers.platform.identities.providers import (

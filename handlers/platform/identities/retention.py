@@ -1,4 +1,4 @@
-"""How long sign-ins that nobody completed are kept."""
+"""Retention of incomplete sign-ins."""
 
 from datetime import datetime, timedelta
 
@@ -11,11 +11,11 @@ EXPIRED = timedelta(0)
 
 @identities.forgets(kept=EXPIRED)
 def forget_attempts(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget sign-ins that were begun with a provider and expired."""
+    """Delete expired attempts to sign in with a provider."""
     return store.forget_attempts(tx, before, limit)
 
 
 @identities.forgets(kept=EXPIRED)
 def forget_tickets(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget tickets that expired."""
+    """Delete expired tickets."""
     return store.forget_tickets(tx, before, limit)

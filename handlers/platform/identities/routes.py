@@ -1,8 +1,9 @@
-"""Where browsers leave for a provider, and where they come back.
+"""REST routes that redirect browsers to a provider and handle the redirect back.
 
-The way back ends at the page (`/#/oauth?…`), or at the app whose address was given at the start,
-with `ticket` or with `error`. Apple answers by a post from its own site, to which browsers add no
-cookie of ours: it is sent on as a GET, which changes nothing before the cookie is there.
+A sign-in ends at the page (`/#/oauth?…`), or at the app address given at the start, with `ticket`
+or `error`. Apple responds with a POST from its own site, and browsers do not send our cookie
+(SameSite=Lax) with a cross-site POST. So the POST changes nothing and redirects to the GET route,
+which receives the cookie.
 """
 
 from collections.abc import Mapping
@@ -20,35 +21,37 @@ from handlers.kit.rest import BODY
 from handlers.kit.rules import KitRules
 from handlers.platform.identities import identities, service, tickets
 from handlers.platform.identities.contracts import StartOAuth
+from handlers.platform.identities.http_client import ProviderRefused, ProviderUnavailable
 from handlers.platform.identities.openid import Identity, Provider, text_in
-from handlers.platform.identities.outside import HouseAway, HouseRefused
 from handlers.platform.identities.tickets import Attempt
 
 log = structlog.get_logger("oauth")
 
 ANSWERS = ("state", "code", "error", "iss")
-"""What a provider says in the query of its answer."""
+"""The query parameters of a provider's response."""
 
 
 @identities.route("GET", "/oauth/{provider}/start", visitors=True, rate="oauth")
 async def start(ctx: Context, request: web.Request) -> web.Response:
     """Redirect the browser to a provider."""
-    provider, ask = find(ctx, request), read_start(ctx, request)
+    provider, ask = find_provider(ctx, request), read_start(ctx, request)
     browser = request.cookies.get(cookie_of(ctx)) or tickets.make_secret()
     name, back = provider.config.name, None if ask.redirect is UNSET else ask.redirect
     attempt = Attempt(
         provider=name,
-        errand=tickets.make_errand(ctx.kernel.clock.now(), ask, callback_of(ctx, name)),
+        request=tickets.make_authorization_request(
+            ctx.kernel.clock.now(), ask, callback_of(ctx, name)
+        ),
         challenge=None if ask.challenge is UNSET else ask.challenge,
         redirect=back,
     )
     try:
-        place = await provider.address_for(attempt.errand)
-    except HouseAway as error:
+        url = await provider.authorization_url(attempt.request)
+    except ProviderUnavailable as error:
         log.warning("provider_away", provider=name, error=str(error))
-        return send_back(ctx, back, error="OAUTH_UNAVAILABLE")
-    await ctx.transact(tickets.begin, attempt, browser)
-    response = send_to(place)
+        return redirect_back(ctx, back, error="OAUTH_UNAVAILABLE")
+    await ctx.transact(tickets.keep_attempt, attempt, browser)
+    response = redirect_to(url)
     response.set_cookie(
         cookie_of(ctx),
         browser,
@@ -64,10 +67,10 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
 @identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="oauth")
 async def callback(ctx: Context, request: web.Request) -> web.Response:
     """Handle the redirect back from a provider."""
-    provider, said = find(ctx, request), request.query
+    provider, said = find_provider(ctx, request), request.query
     name = provider.config.name
     state, browser = said.get("state", ""), request.cookies.get(cookie_of(ctx), "")
-    attempt = await ctx.transact(tickets.take, name, state, browser)
+    attempt = await ctx.transact(tickets.take_attempt, name, state, browser)
     if attempt is None:
         return await fail(ctx, name, None, "OAUTH_STATE")
     if any(len(said.getall(name, ())) > 1 for name in ANSWERS):
@@ -76,13 +79,13 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
         denied = said.get("error") in ("access_denied", "user_cancelled_authorize")
         return await fail(ctx, name, attempt, "OAUTH_CANCELLED" if denied else "OAUTH_FAILED")
     try:
-        identity = await provider.identify(attempt.errand, said["code"], said.get("iss"))
-    except HouseAway as error:
+        identity = await provider.identify(attempt.request, said["code"], said.get("iss"))
+    except ProviderUnavailable as error:
         return await fail(ctx, name, attempt, "OAUTH_UNAVAILABLE", error)
-    except HouseRefused as error:
+    except ProviderRefused as error:
         return await fail(ctx, name, attempt, "OAUTH_FAILED", error)
-    ticket = await ctx.transact(tickets.make_ticket, attempt, named(identity, said))
-    return send_back(ctx, attempt.redirect, ticket=ticket)
+    ticket = await ctx.transact(tickets.make_ticket, attempt, with_names(identity, said))
+    return redirect_back(ctx, attempt.redirect, ticket=ticket)
 
 
 @identities.route(
@@ -90,14 +93,13 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
 )
 async def posted_callback(ctx: Context, request: web.Request) -> web.Response:
     """Accept a provider's `form_post` response, and redirect it as a GET request."""
-    provider, form = find(ctx, request), read_form(request)
+    provider, form = find_provider(ctx, request), read_form(request)
     said = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
-    said |= names_of(form.get("user"))
-    place = f"{callback_of(ctx, provider.config.name)}?{urlencode(said)}"
-    return send_to(place)
+    said |= posted_names(form.get("user"))
+    return redirect_to(f"{callback_of(ctx, provider.config.name)}?{urlencode(said)}")
 
 
-def find(ctx: Context, request: web.Request) -> Provider:
+def find_provider(ctx: Context, request: web.Request) -> Provider:
     """The provider of the path; raises NotFound."""
     provider: Provider | None = ctx.kernel.providers.find(request.match_info["provider"])
     if provider is None:
@@ -106,7 +108,7 @@ def find(ctx: Context, request: web.Request) -> Provider:
 
 
 def read_start(ctx: Context, request: web.Request) -> StartOAuth:
-    """What the query asks for; raises Invalid. Only a page that is left begins a way."""
+    """The parameters of a start request; raises Invalid, also when it is not a page navigation."""
     if request.headers.get("Sec-Fetch-Dest", "document") != "document":
         raise Invalid("Open this address as a page.")
     if len(request.query) != len(set(request.query)):
@@ -123,7 +125,7 @@ def read_start(ctx: Context, request: web.Request) -> StartOAuth:
 
 
 def cookie_of(ctx: Context) -> str:
-    """The cookie's name; with TLS one that no other host of the domain can set."""
+    """The cookie's name. With TLS, its prefix stops other hosts of the domain from setting it."""
     return "__Host-parley_oauth" if has_tls(ctx) else "parley_oauth"
 
 
@@ -132,7 +134,7 @@ def has_tls(ctx: Context) -> bool:
 
 
 def read_form(request: web.Request) -> Mapping[str, Any]:
-    """The posted form; raises Invalid for what is none."""
+    """The posted form; raises Invalid for another kind of body."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise Invalid("The body is not a URL-encoded form.")
     try:
@@ -141,8 +143,8 @@ def read_form(request: web.Request) -> Mapping[str, Any]:
         raise Invalid("The body is not a URL-encoded form.") from None
 
 
-def names_of(user: Any) -> dict[str, str]:
-    """The name that Apple tells, once, beside its ID token."""
+def posted_names(user: Any) -> dict[str, str]:
+    """The name that Apple sends beside the ID token, only at the first sign-in."""
     try:
         name = msgspec.json.decode(user or "{}", type=dict[str, Any]).get("name")
     except (msgspec.DecodeError, TypeError, RecursionError):
@@ -150,12 +152,12 @@ def names_of(user: Any) -> dict[str, str]:
     if not isinstance(name, dict):
         return {}
     parts = {"first": "firstName", "last": "lastName"}
-    told = {key: text_in(name, part, 100) for key, part in parts.items()}
-    return {key: value for key, value in told.items() if value}
+    names = {key: text_in(name, part, 100) for key, part in parts.items()}
+    return {key: value for key, value in names.items() if value}
 
 
-def named(identity: Identity, said: Any) -> Identity:
-    """With the name that was told beside the ID token, where that has none."""
+def with_names(identity: Identity, said: Any) -> Identity:
+    """The identity with names from the query, where the ID token has none."""
     return msgspec.structs.replace(
         identity,
         first_name=identity.first_name or text_in(said, "first", 100),
@@ -164,25 +166,28 @@ def named(identity: Identity, said: Any) -> Identity:
 
 
 def callback_of(ctx: Context, name: str) -> str:
-    """The one address that the provider may send people back to."""
+    """The redirect URI that is registered with the provider."""
     return f"{ctx.kernel.rules.public_url.rstrip('/')}/oauth/{name}/callback"
 
 
 async def fail(
     ctx: Context, name: str, attempt: Attempt | None, code: str, why: Exception | None = None
 ) -> web.Response:
-    """Note that somebody could not sign in, and send them back with why."""
+    """Log and record a failed sign-in, and redirect back with its error code."""
     log.info("oauth_failed", provider=name, code=code, why=str(why or ""))
     await ctx.transact(service.note_failure, name, code)
-    return send_back(ctx, attempt.redirect if attempt else None, error=code)
+    return redirect_back(ctx, attempt.redirect if attempt else None, error=code)
 
 
-def send_back(ctx: Context, redirect: str | None, **said: str) -> web.Response:
-    """To the app that began, else to the page, in a part of the address that no server sees."""
+def redirect_back(ctx: Context, redirect: str | None, **said: str) -> web.Response:
+    """Redirect to the app that started, or to the page.
+
+    The page gets the values in the fragment of the URL, which browsers do not send to servers.
+    """
     if redirect is not None:
-        return send_to(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(said)}")
-    return send_to(f"{ctx.kernel.rules.public_url.rstrip('/')}/#/oauth?{urlencode(said)}")
+        return redirect_to(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(said)}")
+    return redirect_to(f"{ctx.kernel.rules.public_url.rstrip('/')}/#/oauth?{urlencode(said)}")
 
 
-def send_to(place: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": place, "Cache-Control": "no-store"})
+def redirect_to(url: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})

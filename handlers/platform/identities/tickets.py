@@ -1,9 +1,10 @@
-"""Attempts at a provider and the tickets that come of them: made, taken, spent.
+"""Attempts to sign in with a provider, and the tickets that they result in.
 
 Invariants:
-- A state is good once, in the browser that began (by its cookie), within its time.
-- A ticket is good once, within its time; one with a challenge only for who has its verifier. It is
-  locked when it is looked at and torn with what it was good for, so a refusal does not cost it.
+- A state is valid once, until it expires, and only in the browser that started (by its cookie).
+- A ticket is valid once, until it expires. A ticket with a challenge also needs its verifier.
+- A transaction locks a ticket when it opens it, and deletes it together with the change that the
+  ticket allows. So a refusal, which rolls back, does not spend the ticket.
 """
 
 import base64
@@ -19,7 +20,7 @@ from msgspec import UNSET, UnsetType
 from handlers.kit.contract import encode
 from handlers.kit.transaction import Transaction
 from handlers.platform.identities.contracts import StartOAuth, TicketInvalid
-from handlers.platform.identities.openid import Errand, Identity
+from handlers.platform.identities.openid import AuthorizationRequest, Identity
 from storage.platform import identities as store
 from storage.platform.identities import AttemptRow, TicketRow
 
@@ -27,23 +28,25 @@ T = TypeVar("T")
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """Somebody on their way to a provider, and what they asked for."""
+    """A sign-in with a provider that has not returned yet, and its parameters."""
 
     provider: str
-    errand: Errand
+    request: AuthorizationRequest = msgspec.field(name="errand")  # its name in stored attempts
     challenge: str | None
     redirect: str | None
 
 
-class Bearer(msgspec.Struct, frozen=True):
-    """Who a ticket stands for, and by which provider."""
+class TicketHolder(msgspec.Struct, frozen=True):
+    """The identity that a ticket proves, and its provider."""
 
     provider: str
     identity: Identity
 
 
-def make_errand(now: datetime, ask: StartOAuth, redirect_uri: str) -> Errand:
-    return Errand(
+def make_authorization_request(
+    now: datetime, ask: StartOAuth, redirect_uri: str
+) -> AuthorizationRequest:
+    return AuthorizationRequest(
         state=make_secret(),
         nonce=make_secret(),
         verifier=make_secret(),
@@ -53,10 +56,10 @@ def make_errand(now: datetime, ask: StartOAuth, redirect_uri: str) -> Errand:
     )
 
 
-def begin(tx: Transaction, attempt: Attempt, browser: str) -> None:
-    """Keep what the answer will be held against."""
+def keep_attempt(tx: Transaction, attempt: Attempt, browser: str) -> None:
+    """Store an attempt, to be compared with the provider's response."""
     row = AttemptRow(
-        state_hash=hash_of(attempt.errand.state),
+        state_hash=hash_of(attempt.request.state),
         browser_hash=hash_of(browser),
         provider=attempt.provider,
         sealed=tx.keys.seal(encode(attempt)),
@@ -65,8 +68,8 @@ def begin(tx: Transaction, attempt: Attempt, browser: str) -> None:
     store.insert_attempt(tx, row)
 
 
-def take(tx: Transaction, provider: str, state: str, browser: str) -> Attempt | None:
-    """The attempt of `state`, once; None when there is none in this browser, or too old."""
+def take_attempt(tx: Transaction, provider: str, state: str, browser: str) -> Attempt | None:
+    """Take the attempt of `state`, once; None if it has expired or belongs to another browser."""
     row = store.take_attempt(tx, hash_of(state), hash_of(browser), provider)
     if row is None or row.expires_at <= tx.now:
         return None
@@ -74,45 +77,46 @@ def take(tx: Transaction, provider: str, state: str, browser: str) -> Attempt | 
 
 
 def make_ticket(tx: Transaction, attempt: Attempt, identity: Identity) -> str:
-    """A ticket for who came back."""
+    """Store a ticket for the identity that an attempt returned."""
     ticket = make_secret()
     row = TicketRow(
         hash=hash_of(ticket),
         challenge=attempt.challenge,
-        fresh=attempt.errand.fresh,
-        sealed=tx.keys.seal(encode(Bearer(attempt.provider, identity))),
+        fresh=attempt.request.fresh,
+        sealed=tx.keys.seal(encode(TicketHolder(attempt.provider, identity))),
         expires_at=tx.now + tx.rules.span("oauth_ticket_s"),
     )
     store.insert_ticket(tx, row)
     return ticket
 
 
-def look(
+def open_ticket(
     tx: Transaction,
     ticket: str,
     verifier: str | UnsetType,
     *,
     bound: bool = False,
     fresh: bool = False,
-) -> Bearer:
-    """Who the ticket stands for; nobody else can use it before the commit. Raises TicketInvalid.
+) -> TicketHolder:
+    """The holder of a ticket, which stays locked until the commit. Raises TicketInvalid.
 
-    `bound`: it must have a challenge; `fresh`: the provider was to ask the person anew.
+    `bound` requires a ticket with a challenge; `fresh` requires one for which the provider
+    authenticated the user again.
     """
     row = store.lock_ticket(tx, hash_of(ticket))
     if row is None or row.expires_at <= tx.now:
         raise TicketInvalid
     if row.challenge is None and (bound or verifier is not UNSET):
-        raise TicketInvalid  # who has a verifier began another way than this
+        raise TicketInvalid  # a client with a verifier started with a challenge
     if fresh and not row.fresh:
         raise TicketInvalid
     if row.challenge is not None and not _opens(row.challenge, verifier):
         raise TicketInvalid
-    return _open(tx, row.sealed, Bearer)
+    return _open(tx, row.sealed, TicketHolder)
 
 
-def tear(tx: Transaction, ticket: str) -> None:
-    """It was used."""
+def delete_ticket(tx: Transaction, ticket: str) -> None:
+    """Delete a ticket that was used."""
     store.delete_ticket(tx, hash_of(ticket))
 
 
@@ -121,7 +125,7 @@ def make_secret() -> str:
 
 
 def hash_of(secret: str) -> str:
-    """States, tickets and browsers' keys have 256 random bits: a plain hash gives nothing away."""
+    """A plain SHA-256 is enough: states, tickets and browser keys have 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Devices from which somebody signed in, and which can prove it by a token of ours."""
+"""Devices that a user signed in on, which prove it with a token of this server."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ known_devices = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="known_devices",
-            description="Devices that you signed in from, which are not taken for a stranger's.",
+            description="Devices that you signed in on, which your account recognizes.",
             columns="known_since seen_at",
         ),
         not_exported="id user_id",
@@ -53,7 +53,7 @@ _DELETE_OF_USER = delete(known_devices).where(
     _d.user_id == bindparam("of_user"), _d.id != bindparam("kept_id")
 )
 _UNSEEN = select(_d.id).where(_d.seen_at < bindparam("before")).limit(bindparam("limit"))
-# The condition twice: a device that came back meanwhile stays.
+# The condition is repeated, so that a device that was used meanwhile stays.
 _FORGET = delete(known_devices).where(_d.id.in_(_UNSEEN), _d.seen_at < bindparam("before"))
 
 
@@ -70,7 +70,7 @@ def note_device_seen(tx: Queries, device_id: str, now: datetime) -> None:
 
 
 def list_devices_beyond(tx: Queries, user_id: str, kept: int) -> list[str]:
-    """The devices of a person beyond so many, the ones seen longest ago."""
+    """The ids of a user's least recently seen devices, all but the first `kept`."""
     return tx.scalars(_BEYOND, of_user=user_id, kept=kept)
 
 
@@ -79,10 +79,10 @@ def delete_device(tx: Queries, device_id: str) -> None:
 
 
 def delete_devices_of(tx: Queries, user_id: str, kept_id: str) -> None:
-    """Delete all devices of a person except one; "" keeps none."""
+    """Delete all devices of a user except `kept_id`; "" keeps none."""
     tx.run(_DELETE_OF_USER, of_user=user_id, kept_id=kept_id)
 
 
 def forget_devices(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete devices that were last seen before this; how many."""
+    """Delete devices last seen before then; returns how many."""
     return tx.run(_FORGET, before=before, limit=limit)

@@ -1,4 +1,4 @@
-"""Credentials, sessions and refresh tokens. Tokens are kept only as hashes."""
+"""Credentials, sessions and refresh tokens. Tokens are stored only as hashes."""
 
 from datetime import datetime
 
@@ -202,19 +202,19 @@ def set_password(tx: Queries, user_id: str, password_hash: str, now: datetime) -
 
 
 def find_password(tx: Queries, user_id: str) -> str | None:
-    """The hash, or None for a person without a password."""
+    """The hash, or None for a user without a password."""
     found: str | None = tx.scalar(_PASSWORD, of_user=user_id)
     return found
 
 
 def lock_password(tx: Queries, user_id: str) -> str | None:
-    """Found, and held against a change until the commit."""
+    """The hash, locked until the commit."""
     found: str | None = tx.scalar(_LOCK_PASSWORD, of_user=user_id)
     return found
 
 
 def delete_password(tx: Queries, user_id: str) -> bool:
-    """Whether there was one."""
+    """Whether the user had a password."""
     return tx.run(_DELETE_PASSWORD, of_user=user_id) == 1
 
 
@@ -227,7 +227,7 @@ def find_session(tx: Queries, session_id: str) -> SessionRow | None:
 
 
 def lock_session(tx: Queries, session_id: str) -> SessionRow | None:
-    """Found, and held against other changes until the commit."""
+    """The session, locked until the commit."""
     return tx.one(SessionRow, _LOCK_SESSION, session_id=session_id)
 
 
@@ -236,17 +236,17 @@ def list_live_sessions(tx: Queries, user_id: str) -> list[str]:
 
 
 def list_beyond(tx: Queries, user_id: str, kept: int) -> list[str]:
-    """The live ones of a person beyond so many, the ones seen longest ago."""
+    """The ids of a user's least recently seen live sessions, all but the first `kept`."""
     return tx.scalars(_BEYOND, of_user=user_id, kept=kept)
 
 
 def list_open_sessions(tx: Queries, user_id: str, now: datetime, limit: int) -> list[SessionRow]:
-    """Those that go on, the one seen last first."""
+    """A user's sessions that have neither ended nor expired, the most recently seen first."""
     return tx.all(SessionRow, _OPEN_OF_USER, of_user=user_id, now=now, limit=limit)
 
 
 def list_addresses(tx: Queries, user_id: str, device_name: str, after: datetime) -> list[str]:
-    """Where devices of this name were seen in this person's sessions after a moment."""
+    """The addresses of this user's sessions on devices of this name, seen after a moment."""
     return tx.scalars(_ADDRESSES, of_user=user_id, of_device=device_name, after=after)
 
 
@@ -255,12 +255,12 @@ def set_session_device(tx: Queries, session_id: str, device_id: str) -> None:
 
 
 def note_seen(tx: Queries, session_ids: list[str], now: datetime) -> None:
-    """Devices of these sessions are connected."""
+    """Mark these sessions as seen now."""
     tx.run(_SEEN, session_ids=session_ids, now=now)
 
 
 def end_session(tx: Queries, session_id: str, now: datetime, reason: str) -> bool:
-    """Whether it was still going on."""
+    """Whether the session was still live."""
     return tx.run(_END, session_id=session_id, new_ended_at=now, new_reason=reason) == 1
 
 
@@ -269,7 +269,7 @@ def prolong_session(tx: Queries, session_id: str, now: datetime, expires_at: dat
 
 
 def note_proof(tx: Queries, session_id: str, now: datetime) -> None:
-    """Who uses the session has just proved who they are."""
+    """Record that the user has just proved their identity in this session."""
     tx.run(_PROVE, session_id=session_id, now=now)
 
 
@@ -284,7 +284,7 @@ def find_token(tx: Queries, token_hash: str) -> TokenRow | None:
 def spend_token(
     tx: Queries, token_hash: str, now: datetime, successor_hash: str, successor_sealed: str
 ) -> bool:
-    """Spend it for its successor; False when it was spent already."""
+    """Spend a token and record its successor; False when it was spent already."""
     return (
         tx.run(
             _SPEND,
@@ -298,15 +298,15 @@ def spend_token(
 
 
 def forget_spent_tokens(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete refresh tokens that were spent before this; how many."""
+    """Delete refresh tokens spent before then; returns how many."""
     return tx.run(_FORGET_SPENT, before=before, limit=limit)
 
 
 def forget_ended_tokens(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete the refresh tokens of sessions that ended before this; how many."""
+    """Delete the refresh tokens of sessions that ended before then; returns how many."""
     return tx.run(_FORGET_OF_ENDED, before=before, limit=limit)
 
 
 def forget_ended_sessions(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete sessions that ended before this and have no refresh tokens any more; how many."""
+    """Delete sessions that ended before then and have no refresh tokens left; returns how many."""
     return tx.run(_FORGET_ENDED, before=before, limit=limit)

@@ -6,6 +6,6 @@ BOUNDED = {
 
 ONCE = "whoever is before it asks once, with a time"
 WAITS = {
-    "openid.py:_about": ONCE,
+    "openid.py:_discover": ONCE,
     "openid.py:_get_keys": ONCE,
 }

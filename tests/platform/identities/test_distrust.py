@@ -11,8 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.util import await_only
 
+from handlers.platform.identities.http_client import (
+    HttpClient,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from handlers.platform.identities.openid import Provider, identity_of
-from handlers.platform.identities.outside import HouseAway, HouseRefused, Outside
 from handlers.platform.identities.providers import ProviderConfig, ProviderSettings, provider_config
 from server.settings import WrongSetting, read_settings
 from storage.platform.identities import IdentityRow, insert_identity
@@ -54,7 +58,7 @@ async def test_no_session_lives_on_that_a_removed_way_in_began(world, provider, 
         looked.set()
         await_only(go.wait())
 
-    with patch("handlers.platform.identities.tickets.tear", wait):
+    with patch("handlers.platform.identities.tickets.delete_ticket", wait):
         signing = asyncio.create_task(door.ask("/auth", "oauth", {"ticket": ticket}))
         await looked.wait()
         removing = asyncio.create_task(
@@ -137,7 +141,7 @@ def test_an_address_is_not_cut_to_another():
 def test_half_characters_are_left_out_of_names_and_make_no_subject():
     said = {"sub": "s", "given_name": "A\ud83dna"}
     assert identity_of("https://house.example", said, said).first_name == "Ana"
-    with pytest.raises(HouseRefused):
+    with pytest.raises(ProviderRefused):
         identity_of("https://house.example", {"sub": "\ud83d"}, said)
 
 
@@ -287,8 +291,8 @@ def test_a_far_house_cannot_point_to_this_machine():
             "token_endpoint": "https://accounts.example/t",
             "jwks_uri": place,
         }
-        with pytest.raises(HouseAway):
-            Provider(provider, Outside())._check(document)
+        with pytest.raises(ProviderUnavailable):
+            Provider(provider, HttpClient())._check(document)
 
 
 @one_database

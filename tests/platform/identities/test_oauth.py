@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from handlers.platform.identities.contracts import StartOAuth
-from handlers.platform.identities.outside import HouseAway, Outside
-from handlers.platform.identities.tickets import make_errand
+from handlers.platform.identities.http_client import HttpClient, ProviderUnavailable
+from handlers.platform.identities.tickets import make_authorization_request
 from tests.parts.provider import CLIENT_ID, another_key, person, query_of, shared_secret
 from tests.platform.identities.travel import APP, CHALLENGE, PUBLIC_URL, VERIFIER, traveller
 from tests.wire_client import Refused
@@ -213,17 +213,19 @@ async def test_who_stands_in_line_for_a_house_that_does_not_answer_waits_once(
     async def be_silent(outside, url, headers=None):
         asked.append(url)
         await gives_up.wait()
-        raise HouseAway("TimeoutError")
+        raise ProviderUnavailable("TimeoutError")
 
     provider = world.app.kernel.providers.find("house")
-    errand = make_errand(world.clock.now(), StartOAuth(), f"{PUBLIC_URL}/oauth/house/callback")
+    errand = make_authorization_request(
+        world.clock.now(), StartOAuth(), f"{PUBLIC_URL}/oauth/house/callback"
+    )
     with monkeypatch.context() as patched:
-        patched.setattr(Outside, "get", be_silent)
-        leaving = [asyncio.ensure_future(provider.address_for(errand)) for _ in range(5)]
+        patched.setattr(HttpClient, "get", be_silent)
+        leaving = [asyncio.ensure_future(provider.authorization_url(errand)) for _ in range(5)]
         await until(lambda: asked)
         gives_up.set()
         came_of_it = await asyncio.gather(*leaving, return_exceptions=True)
-    assert [type(one) for one in came_of_it] == [HouseAway] * 5
+    assert [type(one) for one in came_of_it] == [ProviderUnavailable] * 5
     assert len(asked) == 1
     await ana.leave()  # it is asked again at once by who comes later
 

@@ -1,4 +1,4 @@
-"""The HTTP client to providers: bounded in time and size, and it follows nobody elsewhere."""
+"""The HTTP client for providers: limited in time and size, and without redirects."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ WITHIN_S = 10.0
 ANSWER_MAX = 262_144
 
 
-class HouseAway(Exception):
-    """The provider cannot be asked right now."""
+class ProviderUnavailable(Exception):
+    """The provider cannot be reached, or its response is unusable. A retry may succeed."""
 
 
-class HouseRefused(Exception):
-    """The provider's answer is a no, or cannot be believed."""
+class ProviderRefused(Exception):
+    """The provider refused the request, or its response cannot be trusted."""
 
 
-class Outside:
-    """One client for all providers, made when it is first needed."""
+class HttpClient:
+    """One client for all providers, created when first needed."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -36,7 +36,10 @@ class Outside:
     async def _ask(
         self, method: str, url: str, headers: dict[str, str], body: str | None
     ) -> dict[str, Any]:
-        """The answer's JSON object; raises HouseAway, or HouseRefused for a 4xx."""
+        """The JSON object of the response.
+
+        Raises ProviderRefused for a 4xx status except 429, otherwise ProviderUnavailable.
+        """
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=WITHIN_S)
             self._session = aiohttp.ClientSession(
@@ -49,15 +52,15 @@ class Outside:
             ) as answer:
                 read = await _read_at_most(answer, ANSWER_MAX)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise HouseAway(type(error).__name__) from error
+            raise ProviderUnavailable(type(error).__name__) from error
         if 400 <= answer.status < 500 and answer.status != 429:
-            raise HouseRefused(f"status {answer.status}")
+            raise ProviderRefused(f"status {answer.status}")
         if answer.status != 200:
-            raise HouseAway(f"status {answer.status}")
+            raise ProviderUnavailable(f"status {answer.status}")
         try:
             return msgspec.json.decode(read, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise HouseAway("its answer is no JSON object") from None
+            raise ProviderUnavailable("its response is not a JSON object") from None
 
 
 async def _read_at_most(answer: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -65,5 +68,5 @@ async def _read_at_most(answer: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in answer.content.iter_chunked(16_384):
         read += chunk
         if len(read) > limit:
-            raise HouseAway("its answer is too long")
+            raise ProviderUnavailable("its response is too long")
     return bytes(read)
