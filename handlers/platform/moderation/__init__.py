@@ -11,10 +11,10 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """One's own room, and the moderators' for who is one.
+    """The user's own room, and for moderators the room of all moderators.
 
-    The role is read on the snapshot by which the room is entered: one that is taken away later is
-    taken by a number above it.
+    The role is read in the same snapshot as the head of the room. The event of a later revocation
+    therefore has a higher sequence number, and removes the member.
     """
     own = Subscription(names.user(actor.id))
     roles = profiles.get_user(tx, actor.id).roles

@@ -1,7 +1,7 @@
-"""What looks at all that is said, by a check that can be another one.
+"""The text filter, with a check that the settings select.
 
 A check gets each normalized form of a text (`handlers/platform/moderation/normalization.py`) and
-returns its matches.
+returns the worst match.
 """
 
 from collections.abc import Callable
@@ -19,26 +19,26 @@ from handlers.platform.moderation.words import WordList
 
 
 class Check(Protocol):
-    """One way to judge a text."""
+    """One way to check texts."""
 
-    def look(self, reading: str) -> Match: ...
+    def match(self, form: str) -> Match: ...
 
 
 def word_list(file: str) -> Check | None:
-    """The check by the list in this file, which is read now; none without a file."""
+    """The check against the word list in `file`, which is read now; None without a file."""
     if not file:
         return None
     return WordList(Path(file).read_text(encoding="utf-8").splitlines())
 
 
 CHECKS: dict[str, Callable[[str], Check | None]] = {"words": word_list}
-"""By the name that the settings call it."""
+"""The checks, by their names in the settings."""
 
 
 def open_filter(rules: Rules) -> port.Filter:
-    """The filter by the check that is set; it filters nothing when that has nothing to look for.
+    """The filter with the selected check; a filter that accepts everything without a word list.
 
-    Raises UnusableSetting when the file cannot be read.
+    Raises UnusableSetting when the word list cannot be read.
     """
     own = rules.of(ModerationRules)
     try:
@@ -49,15 +49,15 @@ def open_filter(rules: Rules) -> port.Filter:
 
 
 class Filter:
-    """Looks at texts by a check."""
+    """Filters texts with a check."""
 
     def __init__(self, check: Check) -> None:
         self._check = check
 
     def check(self, *texts: str) -> str:
-        """What somebody should look at in these, or nothing; raises TextRefused."""
-        look = self._check.look
-        found = worst_of(look(reading) for text in texts for reading in normalized_forms(text))
+        """The match that a moderator should review, or ""; raises TextRefused."""
+        match = self._check.match
+        found = worst_of(match(form) for text in texts for form in normalized_forms(text))
         if found.outcome == "refuse":
             raise TextRefused
         return found.hit

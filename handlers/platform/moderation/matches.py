@@ -1,4 +1,4 @@
-"""What a check finds in a text."""
+"""The matches that a check finds in a text."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -9,7 +9,7 @@ Outcome = Literal["allow", "flag", "refuse"]
 
 
 class Match(msgspec.Struct, frozen=True):
-    """It may be said, or said and looked at, or not said at all; `hit` is why."""
+    """The text is allowed, allowed and flagged for review, or refused; `hit` is the reason."""
 
     outcome: Outcome
     hit: str = ""
@@ -19,7 +19,7 @@ ALLOWED = Match("allow")
 
 
 def worst_of(matches: Iterable[Match]) -> Match:
-    """The first that is refused; else the first that is flagged; else nothing is found."""
+    """The first match that refuses the text, else the first that flags it, else `ALLOWED`."""
     worst = ALLOWED
     for found in matches:
         if found.outcome == "refuse":

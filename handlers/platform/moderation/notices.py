@@ -1,4 +1,4 @@
-"""What people are told about what they flagged."""
+"""Notices to users about messages that they flagged."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from handlers.platform.moderation.contracts import FlagAnswered
 
 
 @moderation.notifies(FlagAnswered, "flag_answered")
-def thank_for_the_flag(tx: Transaction, event: FlagAnswered) -> Iterator[Notice]:
-    """Who flagged a message is told that it was looked at, and no more."""
+def thank_for_flag(tx: Transaction, event: FlagAnswered) -> Iterator[Notice]:
+    """A moderator reviewed a flagged message. The notice does not reveal the decision."""
     yield Notice(to=event.user_id, link="/chats")

@@ -1,4 +1,4 @@
-"""What the shell needs of moderation: roles."""
+"""Functions for the server: granting and revoking roles."""
 
 from handlers.platform.moderation.service.roles import grant_role, revoke_role
 

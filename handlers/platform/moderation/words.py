@@ -1,6 +1,6 @@
-"""A list of words and phrases that are refused, or flagged, wherever they are said.
+"""A list of words and phrases that are refused or flagged.
 
-Its lines are `refuse: words` and `flag: words`; those that begin with `#` say nothing.
+Its lines are `refuse: words` and `flag: words`; lines that begin with `#` are comments.
 """
 
 import re
@@ -12,42 +12,43 @@ from handlers.platform.moderation.normalization import normalized_forms
 
 ENTRIES_MAX = 100_000
 PHRASE_MAX = 8
-"""So many words are one phrase at most."""
-LONG_RUN = 3
-"""So many equal letters are an exaggeration: no language writes them in earnest."""
+"""The maximum number of words in a phrase."""
+EXAGGERATED_RUN = 3
+"""No language has words with this many equal letters in a row, so a run of this length or longer is
+an exaggeration and matches a run of any length."""
 OUTCOMES: dict[str, Outcome] = {"refuse": "refuse", "flag": "flag"}
 _RUNS = re.compile(r"([^\W_])\1+")
 
 
 class WordList:
-    """Finds what is listed: whole words, letter by letter, however long a letter is drawn out."""
+    """Finds listed words and phrases: whole words only, also with exaggerated letters."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Raises ValueError, which says in which line, when one is not understood."""
+        """Raises ValueError, which names the line of an invalid entry."""
         self._by_stem: dict[str, list[tuple[str, Match]]] = {}
         self._lengths: dict[str, set[int]] = {}
-        """How many words the entries have that begin with a stem."""
+        """The lengths of the entries, in words, by the stem of their first word."""
         for number, (outcome, listed) in enumerate(_entries(lines), 1):
             if number > ENTRIES_MAX:
                 raise ValueError(f"more than {ENTRIES_MAX} entries")
-            reading = normalized_forms(listed)[0]
-            alike = self._by_stem.setdefault(stem(reading), [])
-            alike.append((reading, Match(outcome, listed)))
-            words = stem(reading).split(" ")
+            form = normalized_forms(listed)[0]
+            alike = self._by_stem.setdefault(stem(form), [])
+            alike.append((form, Match(outcome, listed)))
+            words = stem(form).split(" ")
             self._lengths.setdefault(words[0], set()).add(len(words))
 
-    def look(self, reading: str) -> Match:
-        """The worst that is found in a reading of a text."""
-        return worst_of(self._find(reading))
+    def match(self, form: str) -> Match:
+        """The worst match in a normalized form of a text."""
+        return worst_of(self._find(form))
 
-    def _find(self, reading: str) -> Iterator[Match]:
-        for said, its_stem in self._sayings(reading).items():
+    def _find(self, form: str) -> Iterator[Match]:
+        for said, its_stem in self._candidates(form).items():
             alike = self._by_stem.get(its_stem, ())
-            yield from (found for listed, found in alike if says(said, listed))
+            yield from (found for listed, found in alike if is_same_word(said, listed))
 
-    def _sayings(self, reading: str) -> dict[str, str]:
-        """The parts of a reading that begin like an entry, each once, with their stems."""
-        words, stems = reading.split(" "), stem(reading).split(" ")
+    def _candidates(self, form: str) -> dict[str, str]:
+        """The distinct parts of a form that may match an entry, with their stems."""
+        words, stems = form.split(" "), stem(form).split(" ")
         return {
             " ".join(words[at : at + length]): " ".join(stems[at : at + length])
             for at, first in enumerate(stems)
@@ -55,18 +56,18 @@ class WordList:
         }
 
 
-def stem(reading: str) -> str:
-    """Each letter once, however often it is repeated."""
-    return _RUNS.sub(r"\1", reading)
+def stem(form: str) -> str:
+    """The form with each run of equal letters reduced to one letter."""
+    return _RUNS.sub(r"\1", form)
 
 
-def says(said: str, listed: str) -> bool:
-    """Whether they, of the same stem, are the same: "baaad" is "bad", and "god" is not "good"."""
-    pairs = zip(_runs(said), _runs(listed), strict=True)
-    return all(here == there or here >= LONG_RUN for here, there in pairs)
+def is_same_word(said: str, listed: str) -> bool:
+    """Whether two texts of one stem are the same: "baaad" is "bad", but "god" is not "good"."""
+    pairs = zip(_run_lengths(said), _run_lengths(listed), strict=True)
+    return all(here == there or here >= EXAGGERATED_RUN for here, there in pairs)
 
 
-def _runs(text: str) -> list[int]:
+def _run_lengths(text: str) -> list[int]:
     return [len(list(group)) for _, group in groupby(text)]
 
 

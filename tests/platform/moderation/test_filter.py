@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from handlers.platform.moderation.service.cases import notice
+from handlers.platform.moderation.service.cases import record_hit
 from server.settings import WrongSetting, read_settings
 from storage.events.log import events
 from tests.parts.ports import free_port
@@ -98,7 +98,7 @@ async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
     group, (ana, _) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "fishy", "c1")
     await ana.call("/chat", "delete", message_id=said["id"])
-    await world.transact(notice, said["id"], "fishy")  # as if it came late
+    await world.transact(record_hit, said["id"], "fishy")  # as if it came late
     assert await queue_of(world) == []
     assert await world.read(lambda tx: tx.scalars(_NOTICED)) == [""]
     mo = await moderator(world, "mo")

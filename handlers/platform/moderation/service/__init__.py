@@ -1,1 +1,1 @@
-"""Decisions about flags, cases, roles and the audit, by noun."""
+"""Decisions about flags, cases, roles and the audit log, with one module for each."""

@@ -1,7 +1,9 @@
-"""Cases: one open a message, from the first flag or hit to the decision.
+"""Cases: a case is open from the first flag or filter match until the decision.
 
-Whoever changes a case holds its message first, then the case: so flags, decisions, undoing, edits
-and deletions of one message run one after the other, and none waits for another in a circle.
+Invariants:
+- A message has at most one open case.
+- A transaction that changes a case locks the message first, then the case. So flags, decisions,
+  their undoing, edits and deletions of one message run one after another, without deadlocks.
 """
 
 from msgspec import structs
@@ -29,12 +31,12 @@ from storage.platform.moderation import CaseRow
 
 NOTES_MAX = 100
 CASES_MAX = 1_000
-"""Of one message; each needs somebody who did not flag it before."""
+"""Cases of one message; each new one needs a user who has not flagged it before."""
 BEFORE_ALL_IDS = ""
 
 
 def open_case(tx: Transaction, message: MessageView) -> CaseRow:
-    """A new case of a message (held) that has no open one."""
+    """A new case of a locked message that has no open case."""
     case = CaseRow(
         id=tx.new_id(),
         message_id=message.id,
@@ -55,14 +57,14 @@ def open_case(tx: Transaction, message: MessageView) -> CaseRow:
     return case
 
 
-def tell_opened(tx: Transaction, case: CaseRow) -> None:
-    """Keep what became of a case that was opened in this transaction, and tell the moderators."""
+def publish_opened(tx: Transaction, case: CaseRow) -> None:
+    """Save a case that this transaction opened, and publish it to the moderators."""
     store.update_case(tx, case)
     tx.publish(CaseOpened(case=case_view(case)))
 
 
-def tell_changed(tx: Transaction, case: CaseRow) -> None:
-    """Keep a case as it is now, and tell the moderators."""
+def publish_changed(tx: Transaction, case: CaseRow) -> None:
+    """Save a changed case, and publish it to the moderators."""
     store.update_case(tx, case)
     tx.publish(CaseChanged(case=case_view(case)))
 
@@ -74,28 +76,28 @@ def set_hidden(tx: Transaction, case: CaseRow, hidden: bool) -> None:
     case.hidden = hidden
 
 
-def notice(tx: Transaction, message_id: str, hit: str) -> None:
-    """The filter found something in a message: somebody should look at it, if it is still there."""
+def record_hit(tx: Transaction, message_id: str, hit: str) -> None:
+    """Record a match of the filter in a case of the message, unless it was deleted."""
     message = chats.hold_said(tx, message_id)
     if message is None or message.deleted:
         return
     known = store.lock_open_case(tx, message_id)
     case = known or open_case(tx, message)
     case.hit = hit
-    (tell_changed if known else tell_opened)(tx, case)
+    (publish_changed if known else publish_opened)(tx, case)
 
 
-def look_again(tx: Transaction, message_id: str) -> None:
-    """A message was changed: nobody decides about what it said before."""
+def require_new_review(tx: Transaction, message_id: str) -> None:
+    """Raise the version of an edited message's open case, so nobody decides about the old text."""
     chats.hold_said(tx, message_id)
     case = store.lock_open_case(tx, message_id)
     if case is not None:
         case.version += 1
-        tell_changed(tx, case)
+        publish_changed(tx, case)
 
 
-def close_gone(tx: Transaction, message_id: str) -> None:
-    """A message was taken back: its case is closed, and nothing is kept that may quote it."""
+def close_deleted(tx: Transaction, message_id: str) -> None:
+    """Close the case of a deleted message, and delete everything that may quote it."""
     store.forget_notes(tx, message_id)
     for case in store.lock_cases(tx, message_id, CASES_MAX):
         was_open = case.closed_at is None
@@ -104,11 +106,11 @@ def close_gone(tx: Transaction, message_id: str) -> None:
             case.status, case.closed_at, case.version = "gone", tx.now, case.version + 1
         _rewrite(tx, case)
         if was_open:
-            tell_changed(tx, case)
+            publish_changed(tx, case)
 
 
 def _rewrite(tx: Transaction, case: CaseRow) -> None:
-    """Keep a case as it is now, also wherever it was told of before."""
+    """Save a case, and rewrite its earlier events and stored answers to its current state."""
     view = case_view(case)
     about = view.about() or ""
     store.update_case(tx, case)
@@ -127,7 +129,7 @@ def list_queue(tx: Transaction, ask: ListQueue) -> QueuePage:
 
 
 def get_case(tx: Transaction, case_id: str) -> OpenedCase:
-    """A case with what its moderator needs, and no more; raises NotFound or OwnMessage."""
+    """A case with its message and notes, for review; raises NotFound or OwnMessage."""
     case = get_row(tx, case_id)
     message = chats.find_said(tx, case.message_id)
     if message is None:
@@ -141,12 +143,12 @@ def get_case(tx: Transaction, case_id: str) -> OpenedCase:
 
 
 def get_upload(tx: Transaction, case_id: str) -> str:
-    """The upload that a case's message shows; raises NotFound or OwnMessage."""
+    """The id of the upload in a case's message; raises NotFound or OwnMessage."""
     return chats.find_upload_said(tx, get_row(tx, case_id).message_id)
 
 
 def get_row(tx: Transaction, case_id: str) -> CaseRow:
-    """A case that the actor may look at and decide; raises NotFound or OwnMessage."""
+    """A case that the actor may review and decide; raises NotFound or OwnMessage."""
     case = store.find_case(tx, case_id)
     if case is None:
         raise NotFound

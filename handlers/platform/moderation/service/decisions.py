@@ -1,4 +1,4 @@
-"""What moderators decide about cases, and how they take it back."""
+"""Moderators' decisions about cases, and undoing them."""
 
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.transaction import Transaction
@@ -8,8 +8,8 @@ from handlers.platform.moderation.service.cases import (
     CASES_MAX,
     case_view,
     get_row,
+    publish_changed,
     set_hidden,
-    tell_changed,
 )
 from handlers.platform.moderation.service.records import note_decision
 from storage.platform import moderation as store
@@ -17,7 +17,10 @@ from storage.platform.moderation import CaseRow
 
 
 def decide(tx: Transaction, ask: DecideCase) -> CaseView:
-    """Raises NotFound, OwnMessage, and Conflict when it changed since it was looked at."""
+    """Close a case by hiding its message or by dismissing the flags.
+
+    Raises NotFound, OwnMessage, and Conflict when the case has changed or is decided already.
+    """
     case = _hold(tx, ask.case_id, ask.version)
     if case.closed_at is not None:
         raise Conflict("This case is already decided.")
@@ -32,9 +35,10 @@ def decide(tx: Transaction, ask: DecideCase) -> CaseView:
 
 
 def undo(tx: Transaction, ask: UndoDecision) -> CaseView:
-    """Bring back what was before the decision.
+    """Restore the state before the decision, and reopen the case.
 
-    Raises NotFound, OwnMessage, and Conflict when it changed since it was looked at.
+    Raises NotFound, OwnMessage, and Conflict when the case has changed, is not decided, or the
+    message has a later case.
     """
     case = _hold(tx, ask.case_id, ask.version)
     if case.status not in ("dismissed", "hidden"):
@@ -48,7 +52,7 @@ def undo(tx: Transaction, ask: UndoDecision) -> CaseView:
 
 
 def _hold(tx: Transaction, case_id: str, version: int) -> CaseRow:
-    """The case as the actor has seen it, with its message, until the commit."""
+    """The case, locked with its message; raises Conflict unless the actor has seen this version."""
     message = chats.hold_said(tx, get_row(tx, case_id).message_id)
     case = store.lock_case(tx, case_id)
     if case is None or message is None:
@@ -60,5 +64,5 @@ def _hold(tx: Transaction, case_id: str, version: int) -> CaseRow:
 
 def _changed(tx: Transaction, case: CaseRow) -> CaseView:
     case.version += 1
-    tell_changed(tx, case)
+    publish_changed(tx, case)
     return case_view(case)

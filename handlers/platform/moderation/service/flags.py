@@ -1,4 +1,4 @@
-"""Flags from people: one of each person for a message, and enough of them hide it."""
+"""Flags from users: each user flags a message once, and enough flags hide it."""
 
 from datetime import timedelta
 
@@ -10,9 +10,9 @@ from handlers.platform.chat.contracts.messages import MessageView
 from handlers.platform.moderation.contracts import FlagMessage, OwnMessage
 from handlers.platform.moderation.service.cases import (
     open_case,
+    publish_changed,
+    publish_opened,
     set_hidden,
-    tell_changed,
-    tell_opened,
 )
 from handlers.platform.moderation.service.records import note_decision
 from handlers.platform.profile import public as profiles
@@ -23,8 +23,11 @@ HOUR = timedelta(hours=1)
 
 
 def flag(tx: Transaction, ask: FlagMessage) -> Empty:
-    """Raises NotFound, OwnMessage and RateLimited; a second time changes nothing."""
-    profiles.lock_user(tx, tx.actor.id)  # their flags are counted one after the other
+    """Flag a message; flagging it again changes nothing.
+
+    Raises NotFound, OwnMessage or RateLimited.
+    """
+    profiles.lock_user(tx, tx.actor.id)  # so that the rate limit counts concurrent flags
     message = chats.hold_readable(tx, ask.message_id)
     if message.sender_id == tx.actor.id:
         raise OwnMessage
@@ -36,7 +39,7 @@ def flag(tx: Transaction, ask: FlagMessage) -> Empty:
 def _add(tx: Transaction, message: MessageView, ask: FlagMessage) -> None:
     known = store.lock_open_case(tx, message.id)
     if known is None and message.hidden:
-        raise NotFound  # it was decided, and there is nothing to be seen
+        raise NotFound  # a moderator has decided, and the content is hidden
     _check_rate(tx)
     case = known or open_case(tx, message)
     store.insert_flag(tx, FlagRow(message.id, tx.actor.id, case.id, ask.reason, ask.note, tx.now))
@@ -44,7 +47,7 @@ def _add(tx: Transaction, message: MessageView, ask: FlagMessage) -> None:
     case.reasons[ask.reason] = case.reasons.get(ask.reason, 0) + 1
     if case.flags >= tx.rules.flags_to_hide and not case.hidden:
         _hide(tx, case)
-    (tell_changed if known else tell_opened)(tx, case)
+    (publish_changed if known else publish_opened)(tx, case)
 
 
 def _hide(tx: Transaction, case: CaseRow) -> None:

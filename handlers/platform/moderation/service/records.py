@@ -1,4 +1,4 @@
-"""What was done in office, and by whom: every such act leaves a row, which stays."""
+"""The audit log: every act of a moderator or the operator adds a row, which is never deleted."""
 
 from msgspec import structs
 
@@ -12,13 +12,13 @@ AFTER_ALL_IDS = "~"
 
 
 def note_role(tx: Transaction, act: Act, user_id: str, role: str) -> None:
-    """What the operator did about a person."""
+    """Record what the operator changed about a user's role."""
     about = (user_id, role, None, None)
     store.insert_audit(tx, AuditRow(tx.new_id(), tx.now, act, None, *about, note=""))
 
 
 def note_decision(tx: Transaction, act: Act, case: CaseRow, note: str, by: str | None) -> None:
-    """What a moderator (or, without one, the server) did about a case."""
+    """Record a decision about a case, by a moderator or, if `by` is None, by the server."""
     about = (case.sender_id, None, case.id, case.message_id)
     store.insert_audit(tx, AuditRow(tx.new_id(), tx.now, act, by, *about, note))
 

@@ -1,4 +1,4 @@
-"""Roles that the operator gives and takes: nobody has one by default, and each act leaves a row."""
+"""Roles that the operator grants and revokes. Each change adds a row to the audit log."""
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.moderation import MODERATOR
@@ -9,24 +9,24 @@ from rooms import names
 
 
 def grant_role(tx: Transaction, user_id: str, role: str) -> None:
-    """Give a role; who has it already keeps it. Raises NotFound."""
+    """Grant a role; a user who has it already keeps it. Raises NotFound."""
     if role in profiles.lock_user(tx, user_id).roles:
         return
     profiles.add_role(tx, user_id, role)
     note_role(tx, "grant", user_id, role)
-    _tell(tx, ModeratorAdded, user_id, role)
+    _publish(tx, ModeratorAdded, user_id, role)
 
 
 def revoke_role(tx: Transaction, user_id: str, role: str) -> None:
-    """Take a role away; nothing else of the person ends. Raises NotFound."""
+    """Revoke a role; the user's sessions stay. Raises NotFound."""
     if role not in profiles.lock_user(tx, user_id).roles:
         return
     profiles.remove_role(tx, user_id, role)
     note_role(tx, "revoke", user_id, role)
-    _tell(tx, ModeratorRemoved, user_id, role)
+    _publish(tx, ModeratorRemoved, user_id, role)
 
 
-def _tell(
+def _publish(
     tx: Transaction, event: type[ModeratorAdded | ModeratorRemoved], user_id: str, role: str
 ) -> None:
     if role == MODERATOR:
