@@ -408,11 +408,11 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
     "the list of conversations": lambda q, n: chat.list_conversations(
         q, ME, False, FOR_EVER, "~", 20
     ),
-    "a word in one's conversations": lambda q, n: chat_search.list_said(
+    "a word in one's conversations": lambda q, n: chat_search.list_matches(
         q, ME, ["word"], [HERE], None, 20
     ),
     "whether there is a word to be indexed": lambda q, n: chat_search.is_behind(q),
-    "what one said that is not wiped yet": lambda q, n: chat_messages.list_said_by(
+    "what one said that is not wiped yet": lambda q, n: chat_messages.list_messages_by(
         q, WIPED, [name_of(1)], 20
     ),
     "who read a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),

@@ -14,9 +14,10 @@ ROOMS_MAX = 1_000
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """One's own room, then one's liveliest conversations, the latest begun first.
+    """The user's own room, then their most recently active conversations, up to `ROOMS_MAX`.
 
-    Which of them is the liveliest changes all the time; where each stands does not.
+    Activity only selects the conversations. They are sorted by creation, the newest first, because
+    the order by activity changes all the time.
     """
     memberships = store.list_memberships(tx, actor.id, ROOMS_MAX)
     memberships.sort(key=lambda one: one.conversation_id, reverse=True)
@@ -25,11 +26,11 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
-    """A conversation beyond the liveliest ones, from where its member is in."""
+    """A member may also watch a conversation beyond `ROOMS_MAX`, from the event that added them."""
     kind, _, conversation_id = room.partition(":")
     if actor is None or kind != "chat":
         return None
-    return chat_members.find_membership(tx, conversation_id, actor.id)
+    return chat_members.find_from_seq(tx, conversation_id, actor.id)
 
 
 RATES = (
@@ -38,7 +39,7 @@ RATES = (
     Rate("contact", "users contacted, added or asked for a booking", burst=30, per_s=0.5),
     Rate("searches", "searches", burst=10, per_s=2),
 )
-"""`reactions` are small and many; `contact` is for what reaches people who did not ask for it."""
+"""`reactions` limits small frequent actions, `contact` those that reach other people unasked."""
 chat = Domain(
     "chat",
     "/chat",

@@ -1,4 +1,4 @@
-"""How timers show in conversations."""
+"""The consumer of timers for read and delivery marks."""
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat import chat
@@ -8,5 +8,5 @@ from handlers.platform.chat.service import marks
 
 @chat.consumer(MarkDue)
 def tell_the_latest_mark(tx: Transaction, event: MarkDue) -> None:
-    """A mark waited for its turn."""
-    marks.tell_due(tx, event)
+    """Publish a mark that was held back to limit its rate."""
+    marks.publish_due(tx, event)

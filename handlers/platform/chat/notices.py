@@ -1,4 +1,4 @@
-"""What people are told about conversations."""
+"""Notices to users about conversations."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from handlers.platform.chat.contracts.messages import MessageMentioned
 
 
 @chat.notifies(MessageMentioned, "mentioned")
-def tell_the_mentioned(tx: Transaction, event: MessageMentioned) -> Iterator[Notice]:
-    """A message names people: they hear where, and not what it says, which may be taken back."""
+def notify_mentioned(tx: Transaction, event: MessageMentioned) -> Iterator[Notice]:
+    """A message mentions users. The notice omits its text, because the message may be deleted."""
     data = {
         "conversation_id": event.conversation_id,
         "message_id": event.message_id,

@@ -1,4 +1,4 @@
-"""What neighbours need of conversations inside their own transaction."""
+"""Functions that other domains call inside their own transactions."""
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.service.blocks import list_blocked_by
@@ -9,11 +9,11 @@ from handlers.platform.chat.service.cards import (
     show_card,
 )
 from handlers.platform.chat.service.hiding import (
-    find_said,
-    find_upload_said,
+    find_original,
+    find_original_upload,
     hide,
+    hold_original,
     hold_readable,
-    hold_said,
     restore,
 )
 from handlers.platform.chat.service.members import begin
@@ -24,12 +24,12 @@ from storage.platform.chat.conversations import ConversationRow
 
 __all__ = [
     "check_present",
-    "find_said",
-    "find_upload_said",
+    "find_original",
+    "find_original_upload",
     "hide",
     "hold_conversation",
+    "hold_original",
     "hold_readable",
-    "hold_said",
     "list_blocked_by",
     "list_blockers",
     "lock_text",
@@ -42,7 +42,7 @@ __all__ = [
 
 
 def make_group(tx: Transaction, name: str, member_ids: list[str]) -> str:
-    """A group of any size, made by its first member; its id."""
+    """Create a group of any size, owned by its first member; returns its id."""
     row = ConversationRow(tx.new_id(), "group", name, None, member_ids[0], tx.now, None)
     store.insert_conversation(tx, row)
     begin(tx, row, sorted(set(member_ids)), member_ids[0])

@@ -1,4 +1,4 @@
-"""How long it is kept when people read, and words that messages no longer have."""
+"""Retention of read times, and of words in the search index."""
 
 from datetime import datetime, timedelta
 
@@ -7,16 +7,16 @@ from storage.engine.database import Queries
 from storage.platform.chat import marks as chat_marks
 from storage.platform.chat import search as chat_search
 
-AT_ONCE = timedelta(0)
+IMMEDIATELY = timedelta(0)
 
 
 @chat.forgets(kept="events_kept_days")
 def forget_read_moments(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget when somebody read, with the events that told of it."""
+    """Delete the times of read and delivery marks together with the events that published them."""
     return chat_marks.forget_steps(tx, before=before, limit=limit)
 
 
-@chat.forgets(kept=AT_ONCE)
+@chat.forgets(kept=IMMEDIATELY)
 def forget_words(tx: Queries, before: datetime, limit: int) -> int:
-    """Purge the search index of words that messages no longer have."""
+    """Purge the search index of words that no message contains any more."""
     return chat_search.forget_words(tx, limit)

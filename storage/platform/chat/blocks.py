@@ -1,4 +1,4 @@
-"""Who wants to hear nothing of whom."""
+"""Blocks between users."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ blocked = Table(
         unchanged="blocked_id at",
         export=Export(
             file="blocked_people",
-            description="Whom you blocked.",
+            description="The users that you blocked.",
             columns="blocked_id at",
             found_by="user_id",
         ),
@@ -62,12 +62,12 @@ _BETWEEN = (
 
 
 def insert_block(tx: Queries, block: BlockRow) -> bool:
-    """False when it was there already."""
+    """False when the block exists already."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(block)) is not None
 
 
 def delete_block(tx: Queries, user_id: str, blocked_id: str) -> bool:
-    """Whether it was there."""
+    """Whether the block existed."""
     return tx.run(_DELETE, of_user=user_id, of_blocked=blocked_id) == 1
 
 
@@ -76,20 +76,20 @@ def count_blocked(tx: Queries, user_id: str) -> int:
 
 
 def list_blocked(tx: Queries, user_id: str) -> list[str]:
-    """Whom this person blocked."""
+    """The ids of the users that this user has blocked."""
     return tx.scalars(_OF_PERSON, of_user=user_id)
 
 
 def list_blockers(tx: Queries, user_id: str, among: list[str]) -> list[str]:
-    """Who of these people blocked this person."""
+    """The ids of those users in `among` that have blocked this user."""
     return tx.scalars(_AGAINST, of_user=user_id, user_ids=among)
 
 
 def list_blocks_by(tx: Queries, user_ids: list[str]) -> list[BlockRow]:
-    """All blocks that these people made."""
+    """All blocks by these users."""
     return tx.all(BlockRow, _BLOCKED_BY, user_ids=user_ids)
 
 
 def is_block_between(tx: Queries, user_id: str, others: list[str]) -> bool:
-    """Whether this person blocked one of the others, or one of them this person."""
+    """Whether this user has blocked one of the others, or one of them this user."""
     return tx.scalar(_BETWEEN, of_user=user_id, them=others, they=others) is not None

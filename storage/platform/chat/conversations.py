@@ -1,4 +1,4 @@
-"""Conversations, and how a person's are listed."""
+"""Conversations, and the list of a user's conversations."""
 
 from datetime import datetime
 from typing import Literal
@@ -65,13 +65,13 @@ class ConversationRow(msgspec.Struct):
 
 
 class ListedRow(ConversationRow):
-    """A conversation, and when the last thing was said in it (or it was opened)."""
+    """A conversation, and the time of its last message, or of its opening before the first."""
 
     active_at: datetime
 
 
 class Joined(msgspec.Struct):
-    """A conversation that a person is in, from number `from_seq` on."""
+    """A conversation of which a user is a member, from number `from_seq` on."""
 
     conversation_id: str
     from_seq: int
@@ -83,7 +83,7 @@ class Unread(msgspec.Struct):
 
 
 class Newest(msgspec.Struct):
-    """The number of a conversation's newest message, if there is one."""
+    """The sequence number of a conversation's newest message, if there is one."""
 
     conversation_id: str
     seq: int | None
@@ -96,7 +96,7 @@ def _newest_in(conversation_id: ColumnElement[str]) -> ScalarSelect[int]:
 
 
 def _newest_shown() -> ScalarSelect[int]:
-    """The number of a conversation's newest message that the person of `members` did not remove."""
+    """The number of the newest message that the user of `members` did not delete for themselves."""
     said = messages.alias("shown")
     return (
         select(said.c.seq)
@@ -111,7 +111,7 @@ def _newest_shown() -> ScalarSelect[int]:
 
 
 def _active_at() -> ColumnElement[datetime]:
-    """When the newest message of `conversations` was sent; before the first, when it began."""
+    """The time of the newest message of `conversations`; before the first, of the opening."""
     said = messages.alias("spoken")
     newest = (
         select(said.c.sent_at)
@@ -142,7 +142,7 @@ _OF_PERSON = (
     .subquery("of_person")
 )
 _o = _OF_PERSON.c
-_MINE = (
+_JOINED_ROOMS = (
     select(_o.id, _o.from_seq).order_by(_o.active_at.desc(), _o.id.desc()).limit(bindparam("limit"))
 )
 _ARCHIVED = exists().where(
@@ -158,7 +158,7 @@ _LIST = (
     .order_by(_o.active_at.desc(), _o.id.desc())
     .limit(bindparam("limit"))
 )
-_PLACES = (
+_EVER_JOINED = (
     select(_m.conversation_id)
     .where(_m.user_id == bindparam("of_user"), _m.conversation_id > bindparam("after"))
     .distinct()
@@ -172,27 +172,27 @@ _GROUPS = (
     .limit(bindparam("limit"))
 )
 _notes, _later = messages.alias("notes"), messages.alias("later")
-_THEIR_NAMES = (_notes.c.conversation_id == _c.id, _notes.c.card_kind == "renamed")
-_THEIR_LAST = (
+_RENAMINGS = (_notes.c.conversation_id == _c.id, _notes.c.card_kind == "renamed")
+_LAST_RENAMING_BY_USER = (
     select(func.coalesce(func.max(_notes.c.seq), 0))
-    .where(*_THEIR_NAMES, _notes.c.card_id == bindparam("of_user"))
+    .where(*_RENAMINGS, _notes.c.card_id == bindparam("of_user"))
     .scalar_subquery()
 )
-_IN_PLACES = _c.id.in_(select(_m.conversation_id).where(_m.user_id == bindparam("of_user")))
+_IN_EVER_JOINED = _c.id.in_(select(_m.conversation_id).where(_m.user_id == bindparam("of_user")))
 _NAMED = select(_c.id).where(
-    _IN_PLACES,
+    _IN_EVER_JOINED,
     _c.kind == "group",
-    (_c.created_by == bindparam("of_user")) | (_THEIR_LAST > 0),
+    (_c.created_by == bindparam("of_user")) | (_LAST_RENAMING_BY_USER > 0),
     ~exists().where(
         _later.c.conversation_id == _c.id,
         _later.c.card_kind == "renamed",
         _later.c.card_id != bindparam("of_user"),
-        _later.c.seq > _THEIR_LAST,
+        _later.c.seq > _LAST_RENAMING_BY_USER,
     ),
 )
 _FORGET_PICTURES = (
     update(conversations)
-    .where(_IN_PLACES, _c.picture_id.in_(bindparam("picture_ids", expanding=True)))
+    .where(_IN_EVER_JOINED, _c.picture_id.in_(bindparam("picture_ids", expanding=True)))
     .values(picture_id=None)
 )
 _RENAME = update(conversations).where(_c.id == bindparam("group_id")).values(name=bindparam("new"))
@@ -242,7 +242,7 @@ _COUNT_UNREAD = (
 
 
 def insert_conversation(tx: Queries, row: ConversationRow) -> bool:
-    """False when the two have a direct conversation already."""
+    """False when the two users have a direct conversation already."""
     return tx.scalar(_INSERT_CONVERSATION, **msgspec.structs.asdict(row)) is not None
 
 
@@ -251,7 +251,7 @@ def find_conversation(tx: Queries, conversation_id: str) -> ConversationRow | No
 
 
 def lock_conversation(tx: Queries, conversation_id: str) -> ConversationRow | None:
-    """Found, and held against other changes of its membership until the commit."""
+    """The conversation, locked until the commit; changes of its members take the same lock."""
     return tx.one(ConversationRow, _LOCK, conversation_id=conversation_id)
 
 
@@ -260,19 +260,22 @@ def find_direct(tx: Queries, key: str) -> ConversationRow | None:
 
 
 def change_conversation(tx: Queries, row: ConversationRow) -> None:
-    """Keep its name and its picture."""
+    """Store the name and the picture."""
     tx.run(_CHANGE, conversation_id=row.id, new_name=row.name, new_picture_id=row.picture_id)
 
 
 def list_memberships(tx: Queries, user_id: str, limit: int) -> list[Joined]:
-    """Where a person is in now, the liveliest first."""
-    return tx.all(Joined, _MINE, of_user=user_id, limit=limit)
+    """The current conversations of a user, the most recently active first."""
+    return tx.all(Joined, _JOINED_ROOMS, of_user=user_id, limit=limit)
 
 
 def list_conversations(
     tx: Queries, user_id: str, archived: bool, before: datetime, before_id: str, limit: int
 ) -> list[ListedRow]:
-    """Those that a person is in, put away or not, the liveliest first, after `before`."""
+    """A page of a user's current conversations, archived or not, the most recently active first.
+
+    It continues after the conversation with this time of activity and id.
+    """
     return tx.all(
         ListedRow,
         _LIST,
@@ -284,23 +287,23 @@ def list_conversations(
     )
 
 
-def list_places(tx: Queries, user_id: str, after: str, limit: int) -> list[str]:
-    """The conversations that a person is or was in, in the order of their ids."""
-    return tx.scalars(_PLACES, of_user=user_id, after=after, limit=limit)
+def list_ever_joined(tx: Queries, user_id: str, after: str, limit: int) -> list[str]:
+    """The conversations that a user is or was a member of, in the order of their ids."""
+    return tx.scalars(_EVER_JOINED, of_user=user_id, after=after, limit=limit)
 
 
 def list_groups(tx: Queries, user_id: str, limit: int) -> list[str]:
-    """Groups that a person is in."""
+    """Groups of which a user is a member."""
     return tx.scalars(_GROUPS, of_user=user_id, limit=limit)
 
 
 def list_named(tx: Queries, user_id: str) -> list[str]:
-    """The groups that are called as a person said, who made them or renamed them last."""
+    """The groups whose current name comes from this user, who created or last renamed them."""
     return tx.scalars(_NAMED, of_user=user_id)
 
 
 def forget_pictures(tx: Queries, user_id: str, picture_ids: list[str]) -> None:
-    """Show none of these pictures any more in a person's groups."""
+    """Remove these pictures from a user's groups."""
     tx.run(_FORGET_PICTURES, of_user=user_id, picture_ids=picture_ids)
 
 
@@ -311,13 +314,16 @@ def rename_group(tx: Queries, group_id: str, name: str) -> None:
 def list_last_messages(
     tx: Queries, user_id: str, conversation_ids: list[str]
 ) -> dict[str, MessageRow]:
-    """The newest message of each conversation, where this person was in when it was said."""
+    """The newest message that the user did not delete for themselves, by conversation.
+
+    Conversations whose newest message is older than the user's membership are missing.
+    """
     rows = tx.all(MessageRow, _LAST, of_user=user_id, conversation_ids=conversation_ids)
     return {row.conversation_id: row for row in rows}
 
 
 def list_newest_seqs(tx: Queries, conversation_ids: list[str]) -> dict[str, int]:
-    """The number of the newest message of each conversation; none before the first."""
+    """The number of the newest message by conversation; without conversations that have none."""
     rows = tx.all(Newest, _NEWEST, conversation_ids=conversation_ids)
     return {row.conversation_id: row.seq for row in rows if row.seq is not None}
 
@@ -325,7 +331,7 @@ def list_newest_seqs(tx: Queries, conversation_ids: list[str]) -> dict[str, int]
 def count_unread(
     tx: Queries, user_id: str, conversation_ids: list[str], limit: int
 ) -> dict[str, int]:
-    """Others' messages above a person's read mark, by conversation, each counted up to `limit`."""
+    """The number of others' messages above a user's read mark, at most `limit`, by conversation."""
     rows = tx.all(
         Unread, _COUNT_UNREAD, of_user=user_id, conversation_ids=conversation_ids, limit=limit
     )

@@ -1,4 +1,7 @@
-"""How far people have read (or got) conversations, and what of that was told to others."""
+"""Read and delivery marks: how far users have read or received conversations.
+
+`seq` is the mark, and `told_seq` its published value. A step stores when a mark was published.
+"""
 
 from datetime import datetime
 
@@ -35,7 +38,7 @@ marks = Table(
         unchanged="conversation_id user_id kind seq told_seq told_at",
         export=Export(
             file="read_marks",
-            description="How far you have read.",
+            description="How far you have read or received each conversation.",
             columns="conversation_id kind seq",
         ),
         not_exported="user_id told_seq told_at",
@@ -56,7 +59,7 @@ steps = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="read_moments",
-            description="When you read lately.",
+            description="When you recently read or received messages.",
             columns="conversation_id kind seq at",
         ),
         not_exported="user_id",
@@ -66,7 +69,7 @@ steps = Table(
 
 
 class Reached(msgspec.Struct):
-    """A person has read (or got) something, first told at `at` where that is still known."""
+    """A user has read or received a message; `at` is when that was first published, if known."""
 
     user_id: str
     kind: str
@@ -74,7 +77,7 @@ class Reached(msgspec.Struct):
 
 
 class Mark(msgspec.Struct):
-    """How far a person has read (or got) a conversation, and what of it was told to others."""
+    """How far a user has read or received a conversation, and how much of that was published."""
 
     conversation_id: str
     user_id: str
@@ -136,7 +139,7 @@ def keep_mark(tx: Queries, mark: Mark) -> None:
 
 
 def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
-    """Found or begun, and held against other changes until the commit."""
+    """The mark, created if there is none, and locked until the commit."""
     this = {"of_conversation": conversation_id, "of_user": user_id, "of_kind": kind}
     found = tx.one(Mark, _LOCK_MARK, **this)
     if found is None:
@@ -151,7 +154,7 @@ def list_marks(tx: Queries, conversation_ids: list[str]) -> list[Mark]:
 
 
 def insert_step(tx: Queries, mark: Mark) -> None:
-    """Keep when a mark was told, so that one can ask later who read what when."""
+    """Store when a mark was published, for later queries of receipts."""
     tx.run(
         _STEP,
         conversation_id=mark.conversation_id,
@@ -163,10 +166,10 @@ def insert_step(tx: Queries, mark: Mark) -> None:
 
 
 def list_reached(tx: Queries, conversation_id: str, seq: int) -> list[Reached]:
-    """Who told that they read (or got) number `seq` of a conversation."""
+    """The users whose published marks have reached number `seq` of a conversation."""
     return tx.all(Reached, _REACHED, of_conversation=conversation_id, from_seq=seq)
 
 
 def forget_steps(tx: Queries, *, before: datetime, limit: int) -> int:
-    """Delete moments that are older; how many."""
+    """Delete steps older than `before`; returns how many."""
     return tx.run(_FORGET_STEPS, before=before, limit=limit)

@@ -1,4 +1,4 @@
-"""Who is in a conversation, from which number to which, and as what."""
+"""Memberships in conversations: from which sequence number to which, and in which role."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -37,7 +37,7 @@ members = Table(
         unchanged="conversation_id user_id from_seq to_seq role closed",
         export=Export(
             file="memberships",
-            description="From which number to which you were in a conversation, and as what.",
+            description="When you were a member of a conversation (event numbers), and your role.",
             columns="conversation_id from_seq to_seq role",
         ),
         not_exported="user_id closed",
@@ -57,7 +57,7 @@ Role = Literal["owner", "member"]
 
 
 class Interval(msgspec.Struct):
-    """A person was in from number `from_seq` to `to_seq` (None: still is)."""
+    """A user was a member from number `from_seq` to `to_seq` (None: still is)."""
 
     conversation_id: str
     user_id: str
@@ -71,7 +71,7 @@ class Count(msgspec.Struct):
 
 
 class Member(msgspec.Struct):
-    """Who is in a conversation, from which number on, and as what."""
+    """A current member of a conversation."""
 
     conversation_id: str
     user_id: str
@@ -79,10 +79,10 @@ class Member(msgspec.Struct):
     role: Role
 
 
-class Seat(msgspec.Struct):
-    """What a person's being in means: from which number on, as what, and whether they may speak.
+class Membership(msgspec.Struct):
+    """A user's current membership in a conversation.
 
-    `closed` is a direct conversation in which one of the two has blocked the other.
+    `closed` marks a direct conversation in which one of the two has blocked the other.
     """
 
     from_seq: int
@@ -141,15 +141,15 @@ _OF_PERSON = (
     .order_by(_m.conversation_id.desc(), _m.from_seq)
     .limit(bindparam("limit"))
 )
-_IN_NOW = select(_m.from_seq).where(
+_FROM_SEQ = select(_m.from_seq).where(
     _m.conversation_id == bindparam("of_conversation"), _m.user_id == bindparam("of_user"), IN_NOW
 )
-_SEAT = (
+_MEMBERSHIP = (
     select(_m.from_seq, _m.role, _m.closed)
     .where(_m.conversation_id == bindparam("of_conversation"), _m.user_id == bindparam("of_user"))
     .where(IN_NOW)
 )
-_HOLD_SEAT = _SEAT.with_for_update(key_share=True)
+_HOLD_MEMBERSHIP = _MEMBERSHIP.with_for_update(key_share=True)
 _COUNT_IN = (
     select(func.count())
     .select_from(members)
@@ -174,14 +174,14 @@ _MEMBERS = (
 def insert_members(
     tx: Queries, conversation_id: str, roles: Mapping[str, Role], from_seq: int
 ) -> None:
-    """People with what they come in as, by their ids."""
+    """Add users with their roles, by user id, from number `from_seq` on."""
     joined = {"conversation_id": conversation_id, "from_seq": from_seq, "closed": False}
     rows = [{**joined, "user_id": user_id, "role": role} for user_id, role in roles.items()]
     tx.run_many(_JOIN, rows)
 
 
 def close(tx: Queries, conversation_id: str, closed: bool) -> None:
-    """Let nothing be said in a direct conversation, or let it again."""
+    """Close a direct conversation for new messages, or open it again."""
     tx.run(_CLOSE, of_conversation=conversation_id, new_closed=closed)
 
 
@@ -190,60 +190,60 @@ def give_role(tx: Queries, conversation_id: str, user_id: str, role: Role) -> No
 
 
 def has_other_owner(tx: Queries, conversation_id: str, user_id: str) -> bool:
-    """Whether somebody else who is in is an owner."""
+    """Whether another current member is an owner."""
     found = tx.scalar(_OTHER_OWNER, of_conversation=conversation_id, but_user=user_id)
     return found is not None
 
 
 def end_membership(tx: Queries, conversation_id: str, user_id: str, to_seq: int) -> bool:
-    """Whether the person was in."""
+    """Whether the user was a member."""
     values = {"of_conversation": conversation_id, "of_user": user_id}
     return tx.run(_LEAVE, **values, new_to_seq=to_seq) == 1
 
 
 def list_intervals(tx: Queries, conversation_id: str, user_id: str) -> list[Interval]:
-    """Every time the person was in, in order."""
+    """All intervals of a user in a conversation, in order."""
     return tx.all(Interval, _INTERVALS, of_conversation=conversation_id, of_user=user_id)
 
 
 def list_intervals_of(tx: Queries, user_id: str, limit: int) -> list[Interval]:
-    """Every time the person was in any conversation, the latest begun conversations first."""
+    """The intervals of a user in all conversations, those of the newest conversations first."""
     return tx.all(Interval, _OF_PERSON, of_user=user_id, limit=limit)
 
 
 def list_present(tx: Queries, conversation_id: str, seq: int) -> set[str]:
-    """Who was in when number `seq` was given."""
+    """The ids of the users who were members at number `seq`."""
     return set(tx.scalars(_PRESENT, of_conversation=conversation_id, at_seq=seq))
 
 
-def find_membership(tx: Queries, conversation_id: str, user_id: str) -> int | None:
-    """From which number on the person is in; None when they are not."""
-    found: int | None = tx.scalar(_IN_NOW, of_conversation=conversation_id, of_user=user_id)
+def find_from_seq(tx: Queries, conversation_id: str, user_id: str) -> int | None:
+    """The number from which the user is a member; None when they are not."""
+    found: int | None = tx.scalar(_FROM_SEQ, of_conversation=conversation_id, of_user=user_id)
     return found
 
 
-def find_seat(tx: Queries, conversation_id: str, user_id: str) -> Seat | None:
-    """How a person is in; None when they are not."""
-    return tx.one(Seat, _SEAT, of_conversation=conversation_id, of_user=user_id)
+def find_membership(tx: Queries, conversation_id: str, user_id: str) -> Membership | None:
+    """A user's current membership; None when they are not a member."""
+    return tx.one(Membership, _MEMBERSHIP, of_conversation=conversation_id, of_user=user_id)
 
 
 def are_in(tx: Queries, conversation_id: str, user_ids: list[str]) -> bool:
-    """Whether all of these (different) people are in."""
+    """Whether all of these distinct users are members."""
     found = tx.scalar(_COUNT_IN, of_conversation=conversation_id, user_ids=user_ids)
     return int(found) == len(user_ids)
 
 
-def hold_seat(tx: Queries, conversation_id: str, user_id: str) -> Seat | None:
-    """How a person is in; that this changes waits until the commit."""
-    return tx.one(Seat, _HOLD_SEAT, of_conversation=conversation_id, of_user=user_id)
+def hold_membership(tx: Queries, conversation_id: str, user_id: str) -> Membership | None:
+    """A user's current membership, locked until the commit; None when they are not a member."""
+    return tx.one(Membership, _HOLD_MEMBERSHIP, of_conversation=conversation_id, of_user=user_id)
 
 
 def count_members(tx: Queries, conversation_ids: list[str]) -> dict[str, int]:
-    """How many are in each of these conversations now; nothing of one that is empty."""
+    """The number of current members by conversation; without conversations that have none."""
     rows = tx.all(Count, _COUNTS, conversation_ids=conversation_ids)
     return {row.conversation_id: row.members for row in rows}
 
 
 def list_members(tx: Queries, conversation_ids: list[str]) -> list[Member]:
-    """Who is in these conversations now."""
+    """The current members of these conversations."""
     return tx.all(Member, _MEMBERS, conversation_ids=conversation_ids)

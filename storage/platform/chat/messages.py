@@ -1,4 +1,4 @@
-"""What was said in conversations, and under which numbers."""
+"""Messages of conversations."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -60,7 +60,7 @@ messages = Table(
         "sent_at edited_at deleted reply_to hidden",
         export=Export(
             file="messages",
-            description="What you said.",
+            description="Your messages.",
             columns="id conversation_id seq client_id mentions preview kind text card_kind card_id "
             "card_data sent_at edited_at deleted reply_to hidden",
         ),
@@ -81,9 +81,9 @@ Index(
 
 
 class MessageRow(msgspec.Struct):
-    """`said_seq` is the number at which it came to say what it says now.
+    """A message; `said_seq` is the number of the event that gave it its current content.
 
-    A `hidden` one keeps all of that and shows none of it.
+    A `hidden` message keeps its content, but its view does not contain it.
     """
 
     id: str
@@ -115,7 +115,7 @@ _BY_CLIENT_ID = (
         _x.sender_id == bindparam("of_sender"),
         _x.client_id == bindparam("of_client_id"),
     )
-    .with_for_update(read=True)  # or its text could be kept as an answer while it is wiped
+    .with_for_update(read=True)  # so that no answer stores its text while it is deleted
 )
 _FIND = select(messages).where(_x.id == bindparam("message_id"))
 _MESSAGE = _FIND.with_for_update()
@@ -144,24 +144,28 @@ _BETWEEN = (
     .order_by(_x.seq.desc())
     .limit(bindparam("limit"))
 )
-_OF_THING = (
+_SHOWS_OBJECT = (
     _x.card_kind == bindparam("of_kind"),
     _x.card_id == bindparam("of_id"),
-    _x.kind == "card",  # files and notes use the same columns
+    _x.kind == "card",  # media and system messages use the same columns
 )
 _CARDS = (
-    select(messages).where(*_OF_THING).order_by(_x.id).limit(bindparam("limit")).with_for_update()
+    select(messages)
+    .where(*_SHOWS_OBJECT)
+    .order_by(_x.id)
+    .limit(bindparam("limit"))
+    .with_for_update()
 )
-_CARD_COUNT = select(func.count()).select_from(messages).where(*_OF_THING)
+_CARD_COUNT = select(func.count()).select_from(messages).where(*_SHOWS_OBJECT)
 
-_IN_PLACES = _x.conversation_id.in_(bindparam("conversation_ids", expanding=True))
+_IN_CONVERSATIONS = _x.conversation_id.in_(bindparam("conversation_ids", expanding=True))
 _SAID_BY = (
     select(messages)
     .where(
-        _IN_PLACES,
+        _IN_CONVERSATIONS,
         _x.sender_id == bindparam("of_sender"),
         _x.kind.in_(("text", "media")),
-        _x.client_id >= "",  # what is wiped has none: the index leaves it out
+        _x.client_id >= "",  # erased messages have none, so the index skips them
     )
     .limit(bindparam("limit"))
     .with_for_update()
@@ -169,7 +173,7 @@ _SAID_BY = (
 _CARDS_IN = (
     select(messages)
     .where(
-        _IN_PLACES,
+        _IN_CONVERSATIONS,
         _x.kind.in_(("card", "system")),
         _x.deleted.is_(False),
         _x.id > bindparam("after"),
@@ -192,7 +196,7 @@ def insert_message(tx: Queries, row: MessageRow) -> None:
 def find_sent(
     tx: Queries, conversation_id: str, sender_id: str, client_id: str
 ) -> MessageRow | None:
-    """What this sender sent under this client id; it says the same until the commit."""
+    """The sender's message with this client id; its content cannot change before the commit."""
     return tx.one(
         MessageRow,
         _BY_CLIENT_ID,
@@ -228,7 +232,7 @@ def update_message(tx: Queries, row: MessageRow) -> None:
 def list_messages(
     tx: Queries, conversation_id: str, reader_id: str, first: int, last: int, limit: int
 ) -> list[MessageRow]:
-    """Messages numbered in [first, last] but those the reader removed, the newest first."""
+    """Messages with numbers in [first, last] that the reader did not remove, the newest first."""
     return tx.all(
         MessageRow,
         _BETWEEN,
@@ -241,20 +245,20 @@ def list_messages(
 
 
 def list_cards(tx: Queries, kind: str, card_id: str, limit: int) -> list[MessageRow]:
-    """The messages that show this thing, locked: one may be hidden at the same moment."""
+    """The messages that show this object, locked against concurrent changes such as hiding."""
     return tx.all(MessageRow, _CARDS, of_kind=kind, of_id=card_id, limit=limit)
 
 
 def count_cards(tx: Queries, kind: str, card_id: str) -> int:
-    """How many messages show this thing."""
+    """The number of messages that show this object."""
     count: int = tx.scalar(_CARD_COUNT, of_kind=kind, of_id=card_id)
     return count
 
 
-def list_said_by(
+def list_messages_by(
     tx: Queries, sender_id: str, conversation_ids: list[str], limit: int
 ) -> list[MessageRow]:
-    """Messages of somebody in which there is something of theirs, locked."""
+    """Messages of a sender in these conversations that are not erased yet, locked."""
     return tx.all(
         MessageRow, _SAID_BY, of_sender=sender_id, conversation_ids=conversation_ids, limit=limit
     )
@@ -263,12 +267,12 @@ def list_said_by(
 def list_cards_in(
     tx: Queries, conversation_ids: list[str], after: str, limit: int
 ) -> list[MessageRow]:
-    """Cards in these conversations, in the order of their ids, locked."""
+    """Cards and system messages in these conversations, in the order of their ids, locked."""
     return tx.all(
         MessageRow, _CARDS_IN, conversation_ids=conversation_ids, after=after, limit=limit
     )
 
 
 def forget_client_ids(tx: Queries, message_ids: list[str]) -> None:
-    """What a sender's app called them."""
+    """Clear the client ids of these messages."""
     tx.run(_FORGET_CLIENT_IDS, message_ids=message_ids)

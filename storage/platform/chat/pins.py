@@ -1,4 +1,4 @@
-"""Messages that are pinned in their conversation."""
+"""Messages pinned in their conversation."""
 
 from datetime import datetime
 
@@ -50,12 +50,12 @@ _OF_CONVERSATION = (
 
 
 def insert_pin(tx: Queries, pin: PinRow) -> bool:
-    """False when it is pinned already."""
+    """False when the message is pinned already."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(pin)) is not None
 
 
 def delete_pin(tx: Queries, conversation_id: str, message_id: str) -> bool:
-    """Whether it was pinned."""
+    """Whether the message was pinned."""
     return tx.run(_DELETE, of_conversation=conversation_id, of_message=message_id) == 1
 
 
@@ -64,5 +64,5 @@ def count_pins(tx: Queries, conversation_id: str) -> int:
 
 
 def list_pinned(tx: Queries, conversation_id: str) -> list[MessageRow]:
-    """The pinned messages, the latest pinned first."""
+    """The pinned messages, the latest pin first."""
     return tx.all(MessageRow, _OF_CONVERSATION, of_conversation=conversation_id)

@@ -1,4 +1,4 @@
-"""Reactions: which sign a person put on a message."""
+"""Reactions: the emojis that users put on messages."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ reactions = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="reactions",
-            description="The signs that you put on messages.",
+            description="Your reactions to messages.",
             columns="message_id emoji at",
         ),
         not_exported="user_id",
@@ -38,7 +38,7 @@ class ReactionRow(msgspec.Struct):
 
 
 class NamedReaction(msgspec.Struct):
-    """One of those who put an emoji on a message, and how many people did."""
+    """A user who put an emoji on a message, and how many users did."""
 
     message_id: str
     user_id: str
@@ -77,12 +77,12 @@ _OF_USER = select(reactions).where(_r.user_id == bindparam("of_user")).limit(bin
 
 
 def insert_reaction(tx: Queries, reaction: ReactionRow) -> bool:
-    """False when it is there already."""
+    """False when the reaction exists already."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(reaction)) is not None
 
 
 def delete_reaction(tx: Queries, message_id: str, user_id: str, emoji: str) -> bool:
-    """Whether it was there."""
+    """Whether the reaction existed."""
     return tx.run(_DELETE, of_message=message_id, of_user=user_id, of_emoji=emoji) == 1
 
 
@@ -91,12 +91,12 @@ def delete_reactions(tx: Queries, message_id: str) -> None:
 
 
 def list_reactions(tx: Queries, message_ids: list[str], named: int) -> list[NamedReaction]:
-    """The first `named` people with each emoji on each of these messages, the oldest first."""
+    """The first `named` users of each emoji on each of these messages, the oldest first."""
     if not message_ids:
         return []
     return tx.all(NamedReaction, _OF_MESSAGES, message_ids=message_ids, named=named)
 
 
 def list_reactions_of(tx: Queries, user_id: str, limit: int) -> list[ReactionRow]:
-    """A person's, on whatever messages."""
+    """Reactions of a user, on any messages."""
     return tx.all(ReactionRow, _OF_USER, of_user=user_id, limit=limit)

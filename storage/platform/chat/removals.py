@@ -1,4 +1,4 @@
-"""Messages that a person removed for themselves alone."""
+"""Messages that a user deleted only for themselves."""
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, ForeignKey, Index, String, Table, bindparam, select
@@ -18,7 +18,7 @@ removals = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="removed_messages",
-            description="Messages that you removed for yourself.",
+            description="Messages that you deleted for yourself.",
             columns="message_id",
         ),
         not_exported="user_id",
@@ -46,17 +46,17 @@ _AMONG = select(_v.message_id).where(
 
 
 def is_removed(user_id: ColumnElement[str], message_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """For statements: whether this person removed this message for themselves."""
+    """An expression: whether this user deleted this message for themselves."""
     return exists_where().where(_v.user_id == user_id, _v.message_id == message_id)
 
 
 def insert_removal(tx: Queries, removal: RemovalRow) -> bool:
-    """False when it was removed already."""
+    """False when it was deleted already."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(removal)) is not None
 
 
 def list_removed(tx: Queries, user_id: str, message_ids: list[str]) -> list[str]:
-    """Which of these messages this person removed."""
+    """Those of these messages that this user deleted for themselves."""
     return tx.scalars(_AMONG, of_user=user_id, message_ids=message_ids) if message_ids else []
 
 

@@ -1,16 +1,18 @@
-"""Where words were said: each database's own full text behind one function.
+"""Message search: one function over the full-text search of both databases.
 
-Words are letters and digits, in lower case, and found by how they begin. What is found comes in the
-order in which it was said, the newest first, so that a page costs as much as it shows: SQLite reads
-its index from the end; PostgreSQL reads it whole where few messages have the words, and else goes
-back over messages themselves until it has a page (its `OFFSET 0` keeps the index out of that, which
-would read and sort them all).
+Words are letters and digits in lower case. A query matches them by prefix. Matches are ordered by
+age, the newest first, so that the cost depends on the page and not on the number of matches:
+- SQLite reads its index from the end.
+- PostgreSQL reads all matches from its index if there are few. Otherwise it scans the messages
+  backwards until the page is full. There, `OFFSET 0` keeps the planner from using the index, which
+  would read and sort all matches.
 
-SQLite's index is a little behind: new messages are noted, and indexed many at once. Who searches
-lets it catch up before.
+SQLite's index lags a little: a table notes new messages, which are indexed in batches. A search
+lets the index catch up first.
 
-What the reader may not read is left out here, not from the page that was found: where it ends would
-tell of words in what is hidden, or was said while one was out.
+The statements exclude messages that the reader must not read. If code removed them afterwards, the
+lengths of pages would reveal words in hidden messages, and in messages of conversations that the
+reader was not a member of at the time.
 """
 
 import re
@@ -23,7 +25,7 @@ from storage.platform.chat.messages import MessageRow, messages
 
 WORDS_MAX = 8
 FEW = 2_000
-"""So many hits PostgreSQL sorts; where there are more, they cannot be far apart."""
+"""The maximum number of matches that PostgreSQL sorts. With more, a scan soon fills a page."""
 NEWEST = "~"
 _WORD = re.compile(r"[^\W_]+")
 _COLUMNS = tuple(messages.c)
@@ -37,16 +39,16 @@ _READABLE = """NOT messages.hidden
         WHERE removal.user_id = :reader AND removal.message_id = messages.id)"""
 
 
-def _searching(sql: str) -> TextualSelect:
-    words = [bindparam(name, type_=String) for name in ("query", "before", "reader")]
+def _statement(sql: str) -> TextualSelect:
+    texts = [bindparam(name, type_=String) for name in ("query", "before", "reader")]
     return (
         text(sql.format(shown=_SHOWN, few=FEW, readable=_READABLE))
-        .bindparams(*words)
+        .bindparams(*texts)
         .columns(*_COLUMNS)
     )
 
 
-_IN_SQLITE = _searching(
+_IN_SQLITE = _statement(
     """SELECT {shown} FROM message_search CROSS JOIN messages
             ON messages.id = substr(message, 1, 8) || '-' || substr(message, 9, 4) || '-' ||
                 substr(message, 13, 4) || '-' || substr(message, 17, 4) || '-' ||
@@ -58,7 +60,7 @@ _IN_SQLITE = _searching(
             AND {readable}
         ORDER BY message_search.rowid DESC LIMIT :limit"""
 )
-_IN_POSTGRESQL = _searching(
+_IN_POSTGRESQL = _statement(
     """WITH found AS MATERIALIZED (
             SELECT id FROM messages
             WHERE terms @@ CAST(:query AS tsquery) AND id < :before LIMIT {few} + 1
@@ -82,27 +84,28 @@ _INDEX_NOTED = text(
 _FORGET_NOTED = text("DELETE FROM message_search_noted")
 _MERGE = text("INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)")
 _CHANGES = text("SELECT total_changes()")
-PAGES = -200
-"""So much of the index is written anew at a time, below zero so that in the end all of it is."""
+MERGE_PAGES = -200
+"""The pages merged at a time. A negative number makes FTS5 merge the whole index in the
+end."""
 
 
 def words_of(asked: str) -> list[str]:
-    """The words that somebody looks for, at most so many."""
+    """The words of a query, at most `WORDS_MAX`."""
     return _WORD.findall(asked.lower())[:WORDS_MAX]
 
 
 def is_behind(tx: Queries) -> bool:
-    """Whether something was said that the index does not know yet."""
+    """Whether messages wait to be indexed."""
     return tx.dialect == "sqlite" and bool(tx.scalar(_IS_BEHIND))
 
 
 def catch_up(tx: Queries) -> None:
-    """Let the index know what was said up to now: a few hundred messages at most."""
+    """Index all waiting messages, a few hundred at most."""
     tx.run(_INDEX_NOTED)
     tx.run(_FORGET_NOTED)
 
 
-def list_said(
+def list_matches(
     tx: Queries,
     reader_id: str,
     words: list[str],
@@ -110,11 +113,10 @@ def list_said(
     before: str | None,
     limit: int,
 ) -> list[MessageRow]:
-    """What somebody may read in these conversations with all these words, before a message.
+    """Messages in these conversations that contain all words and that the reader can read.
 
-    The newest comes first.
-
-    As far as the index knows: see `is_behind`.
+    They are older than the message `before`, and the newest comes first. Messages that are not
+    indexed yet are missing: see `is_behind`.
     """
     page: dict[str, Any] = {"reader": reader_id, "before": before or NEWEST, "limit": limit}
     if tx.dialect == "sqlite":
@@ -125,14 +127,14 @@ def list_said(
 
 
 def forget_words(tx: Queries, limit: int) -> int:
-    """Write SQLite's index anew without what messages say no more; `limit` when there is more.
+    """Merge a part of SQLite's index; returns `limit` if there is more to merge, otherwise 0.
 
-    It only notes that a word is gone, and keeps the word until it merges its parts.
+    FTS5 only marks a word as deleted, and keeps the word itself until it merges its segments.
     """
     if tx.dialect != "sqlite":
         return 0
     before = tx.scalar(_CHANGES)
-    tx.run(_MERGE, pages=PAGES)
+    tx.run(_MERGE, pages=MERGE_PAGES)
     return limit if tx.scalar(_CHANGES) - before > 1 else 0
 
 

@@ -1,4 +1,4 @@
-"""What is a person's own about a conversation: whether it is muted or put away, and their draft."""
+"""A user's private state of a conversation: muted, archived, and their draft."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ states = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="conversation_states",
-            description="What you muted and put away, and your drafts.",
+            description="Conversations that you muted or archived, and your drafts.",
             columns="conversation_id muted_until archived draft",
         ),
         not_exported="user_id",
@@ -56,6 +56,6 @@ def keep_state(tx: Queries, row: StateRow) -> None:
 
 
 def list_states(tx: Queries, user_id: str, conversation_ids: list[str]) -> dict[str, StateRow]:
-    """A person's own of these conversations; those that were never touched are not in it."""
+    """A user's states by conversation; without conversations that have none."""
     rows = tx.all(StateRow, _OF_PERSON, of_user=user_id, conversation_ids=conversation_ids)
     return {row.conversation_id: row for row in rows}

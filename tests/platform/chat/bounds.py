@@ -20,7 +20,7 @@ BOUNDED = {
     "pins.list_pinned": "a conversation has at most PINNED_MAX",
     "reactions.list_reactions": "a message has at most DIFFERENT_MAX, by a group's members",
     "removals.list_removed": BY_IDS,
-    "search.list_said": "both statements, as text, have a LIMIT",
+    "search.list_matches": "both statements, as text, have a LIMIT",
     "states.list_states": BY_IDS,
 }
 OF_ONE = {

@@ -18,7 +18,7 @@ pytestmark = both_databases
 HEART = "\u2764\ufe0f"
 LOCKS = (
     (conversations, "lock_conversation"),
-    (chat_members, "hold_seat"),
+    (chat_members, "hold_membership"),
     (chat_messages, "lock_message"),
 )
 

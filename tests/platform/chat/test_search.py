@@ -4,8 +4,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from handlers.platform.chat.public import hide
-from handlers.platform.chat.service.messages import new_message
-from handlers.platform.chat.service.messages import say as say_in
+from handlers.platform.chat.service.messages import new_message, post
 from tests.platform.chat.scenes import refused, say, talk
 from tests.world import Person, World, both_databases, one_database
 
@@ -165,7 +164,7 @@ TOGETHER = 256
 def say_many(tx, sender_id: str, conversation_id: str, numbers: range) -> None:
     for number in numbers:
         row = new_message(tx, conversation_id, str(number), "text", f"many {number}", sender_id)
-        say_in(tx, row)
+        post(tx, row)
 
 
 def noted_and_indexed(tx) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text as sql
 
-from handlers.platform.chat.service.messages import new_message, say
+from handlers.platform.chat.service.messages import new_message, post
 from storage.platform.chat.search import catch_up
 from tests.parts.cost import GROWTH_MAX
 from tests.platform.chat.scenes import talk
@@ -78,7 +78,7 @@ async def cost_s(world: World, sender: Person, chat: str, text: str) -> float:
 
     def keep(tx) -> None:
         for number in range(AT_ONCE):
-            say(
+            post(
                 tx,
                 new_message(
                     tx, chat, f"{len(text)}-{tx.new_id()}-{number}", "text", text, sender.id

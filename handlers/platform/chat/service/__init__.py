@@ -1,1 +1,1 @@
-"""Decisions about conversations, by noun: members, messages, marks, history, cards."""
+"""Decisions about conversations, with a module for each noun: members, messages, marks, cards."""

@@ -1,7 +1,7 @@
-"""Blocks: who is blocked says nothing to who blocked them, and the other way about.
+"""Blocks: while one of two users blocks the other, neither can write to the other directly.
 
-Two people are locked in the order of their ids before a block between them, or their direct
-conversation, begins: so neither misses the other.
+Invariant: a transaction that starts a block, or a direct conversation, first locks both users in
+the order of their ids. So concurrent transactions see each other's block or conversation.
 """
 
 from handlers.kit.contract import Empty
@@ -24,18 +24,18 @@ BLOCKED_MAX = 1_000
 
 
 def block(tx: Transaction, ask: BlockPerson) -> Empty:
-    """BlockPerson a person, or no longer; raises NotFound, TooMany, Invalid."""
+    """Block or unblock a user; raises NotFound, TooMany or Invalid."""
     if ask.user_id == tx.actor.id:
         raise Invalid(details={"path": "$.user_id", "expected": "another user"})
-    lock_two(tx, tx.actor.id, ask.user_id)
+    lock_both(tx, tx.actor.id, ask.user_id)
     if not _change(tx, ask):
         return Empty()
     if chat_blocks.count_blocked(tx, tx.actor.id) > BLOCKED_MAX:
         raise TooMany("You have blocked the maximum number of users.")
     direct = store.find_direct(tx, direct_key(tx.actor.id, ask.user_id))
     if direct is not None:
-        still = chat_blocks.is_block_between(tx, tx.actor.id, [ask.user_id])
-        chat_members.close(tx, direct.id, still)
+        closed = chat_blocks.is_block_between(tx, tx.actor.id, [ask.user_id])
+        chat_members.close(tx, direct.id, closed)
     tx.publish(PersonBlocked(user_id=tx.actor.id, person_id=ask.user_id, on=ask.on))
     return Empty()
 
@@ -48,7 +48,7 @@ def list_blocked(tx: Transaction) -> BlockedView:
 
 
 def list_blocked_by(tx: Transaction, user_ids: list[str]) -> dict[str, frozenset[str]]:
-    """Whom each of these people blocked, by their ids."""
+    """The ids that each of these users has blocked, by user id."""
     found: dict[str, set[str]] = {user_id: set() for user_id in user_ids}
     for row in chat_blocks.list_blocks_by(tx, user_ids):
         found[row.user_id].add(row.blocked_id)
@@ -56,19 +56,19 @@ def list_blocked_by(tx: Transaction, user_ids: list[str]) -> dict[str, frozenset
 
 
 def check_no_block(tx: Transaction, user_ids: list[str]) -> None:
-    """Raises Blocked when the actor blocked one of these people, or one of them the actor."""
+    """Raises Blocked when the actor has blocked one of these users, or one of them the actor."""
     if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):
         raise Blocked
 
 
-def lock_two(tx: Transaction, one_id: str, other_id: str) -> None:
-    """Hold both people until the commit; raises NotFound."""
+def lock_both(tx: Transaction, one_id: str, other_id: str) -> None:
+    """Lock both users until the commit; raises NotFound."""
     for user_id in sorted((one_id, other_id)):
         profiles.hold_user(tx, user_id)
 
 
 def direct_key(one_id: str, other_id: str) -> str:
-    """What their one direct conversation is known by."""
+    """The unique key of two users' direct conversation."""
     return ":".join(sorted((one_id, other_id)))
 
 

@@ -1,66 +1,67 @@
-"""Somebody is erased: what they said goes, and who they were in conversations is nobody.
+"""Erases a user from conversations.
 
-Each of these does a little, finds by itself what is left, and says whether (or where) to go on.
-Direct conversations stay to the others, with messages that are taken back.
+Each function processes one page, finds by itself what is left, and returns how to continue. The
+other users keep their direct conversations, in which the erased user's messages are deleted.
 """
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import ConversationView
 from handlers.platform.chat.contracts.messages import Card, MessageReacted
-from handlers.platform.chat.service.groups import put_out
-from handlers.platform.chat.service.messages import forget_told, say_anew, wipe
+from handlers.platform.chat.service.groups import remove_and_keep_an_owner
+from handlers.platform.chat.service.messages import redact_history, save_edit, wipe
 from handlers.platform.chat.service.views import reactions_of
 from storage.platform.chat import conversations as store
 from storage.platform.chat import messages as chat_messages
 from storage.platform.chat import reactions as chat_reactions
 
-NAMELESS: str = ConversationView.PERSONAL["id"]["name"]
-PLACES_AT_ONCE = 200
+CLEARED_NAME: str = ConversationView.PERSONAL["id"]["name"]
+CONVERSATIONS_PER_PAGE = 200
 
 
 def wipe_messages(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
-    """Take back what they said, and forget what their apps called it.
+    """Delete the user's messages for everyone, and their client ids.
 
-    `after` is a conversation; gives the one after which to go on, None at the end.
+    `after` is a conversation id. Returns the next such cursor, or None at the end.
     """
-    places = store.list_places(tx, user_id, after, PLACES_AT_ONCE)
-    rows = chat_messages.list_said_by(tx, user_id, places, limit)
+    conversation_ids = store.list_ever_joined(tx, user_id, after, CONVERSATIONS_PER_PAGE)
+    rows = chat_messages.list_messages_by(tx, user_id, conversation_ids, limit)
     for row in rows:
         row.client_id = None
         if row.deleted:
-            forget_told(tx, row)
+            redact_history(tx, row)
         else:
             wipe(tx, row)
     chat_messages.forget_client_ids(tx, [row.id for row in rows])
     if len(rows) == limit:
         return after
-    return places[-1] if len(places) == PLACES_AT_ONCE else None
+    return conversation_ids[-1] if len(conversation_ids) == CONVERSATIONS_PER_PAGE else None
 
 
 def clear_cards(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
-    """Show cards without what they wrote there, and notes of what they did without its words.
+    """Clear what the user wrote from cards, and from system messages about their actions.
 
-    `after` is a conversation and a message in the ones that follow it, in two lines.
+    The cursor `after` has two lines: a conversation id, and a message id in the conversations that
+    follow it. Returns the next cursor, or None at the end.
     """
-    place, _, message_id = after.partition("\n")
-    places = store.list_places(tx, user_id, place, PLACES_AT_ONCE)
-    rows = chat_messages.list_cards_in(tx, places, message_id, limit)
+    conversation_id, _, message_id = after.partition("\n")
+    conversation_ids = store.list_ever_joined(tx, user_id, conversation_id, CONVERSATIONS_PER_PAGE)
+    rows = chat_messages.list_cards_in(tx, conversation_ids, message_id, limit)
     for row in rows:
         shown = {"kind": row.card_kind, "id": row.card_id, "data": row.card_data}
         if not tx.kernel.personal_data.kept.forget_in(shown, Card, {user_id}):
             continue
         row.card_data = shown["data"]
         if row.kind == "card":
-            say_anew(tx, row)
+            save_edit(tx, row)
         else:
             chat_messages.update_message(tx, row)
     if len(rows) == limit:
-        return f"{place}\n{rows[-1].id}"
-    return f"{places[-1]}\n" if len(places) == PLACES_AT_ONCE else None
+        return f"{conversation_id}\n{rows[-1].id}"
+    return f"{conversation_ids[-1]}\n" if len(conversation_ids) == CONVERSATIONS_PER_PAGE else None
 
 
 def take_reactions_back(tx: Transaction, user_id: str, limit: int) -> int:
-    """How many signs there were to be taken back."""
+    """Remove a page of the user's reactions; returns how many."""
     rows = chat_reactions.list_reactions_of(tx, user_id, limit)
     for row in rows:
         message = chat_messages.lock_message(tx, row.message_id)
@@ -77,20 +78,20 @@ def take_reactions_back(tx: Transaction, user_id: str, limit: int) -> int:
 
 
 def leave_groups(tx: Transaction, user_id: str, limit: int) -> int:
-    """How many groups there were to be left; those that they named have no name any more."""
+    """Leave a page of the user's groups and clear the names they gave; returns how many groups."""
     groups = store.list_groups(tx, user_id, limit)
-    named = take_names_away(tx, user_id) if groups else []
+    named = clear_group_names(tx, user_id) if groups else []
     for group_id in groups:
         row = store.lock_conversation(tx, group_id)
         if row is not None:
-            row.name = NAMELESS if row.id in named else row.name
-            put_out(tx, row, user_id)
+            row.name = CLEARED_NAME if row.id in named else row.name
+            remove_and_keep_an_owner(tx, row, user_id)
     return len(groups)
 
 
-def take_names_away(tx: Transaction, user_id: str) -> list[str]:
-    """The groups that they named, and that are called otherwise now."""
+def clear_group_names(tx: Transaction, user_id: str) -> list[str]:
+    """Clear the names of all groups that the user named; returns the ids of these groups."""
     named = store.list_named(tx, user_id)
     for group_id in named:
-        store.rename_group(tx, group_id, NAMELESS)
+        store.rename_group(tx, group_id, CLEARED_NAME)
     return named

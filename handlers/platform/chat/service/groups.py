@@ -1,7 +1,9 @@
-"""Groups: who is in, who owns them, what they are called and how they look.
+"""Groups: their members, owners, names and pictures.
 
-Each change is one event, and a note of it in the history has that event's number. A group has an
-owner as long as somebody is in it.
+Invariants:
+- Each change publishes one event, and adds a system message with the same sequence number to the
+  history.
+- A group has at least one owner as long as it has members.
 """
 
 from typing import Any
@@ -23,7 +25,7 @@ from handlers.platform.chat.contracts.conversations import (
     SetRole,
 )
 from handlers.platform.chat.service.blocks import check_no_block
-from handlers.platform.chat.service.filtering import check_shown
+from handlers.platform.chat.service.filtering import require_clean
 from handlers.platform.chat.service.members import begin, check_member, hold_member
 from handlers.platform.chat.service.messages import new_message
 from handlers.platform.chat.service.views import conversation_view, message_view
@@ -37,7 +39,10 @@ from storage.platform.chat.conversations import ConversationRow
 
 
 def create_group(tx: Transaction, ask: CreateGroup) -> ConversationView:
-    """Of the actor, who owns it, and these people."""
+    """Create a group of the actor, who owns it, and these users.
+
+    Raises Invalid for too many members, NotFound, Blocked or TextRefused.
+    """
     member_ids = sorted({tx.actor.id, *ask.member_ids})
     if len(member_ids) > tx.rules.group_members_max:
         expected = f"at most {tx.rules.group_members_max} members"
@@ -45,68 +50,73 @@ def create_group(tx: Transaction, ask: CreateGroup) -> ConversationView:
     if len(profiles.list_users(tx, member_ids)) != len(member_ids):
         raise NotFound
     check_no_block(tx, member_ids)
-    check_shown(tx, ask.name)
+    require_clean(tx, ask.name)
     row = ConversationRow(tx.new_id(), "group", ask.name, None, tx.actor.id, tx.now, None)
     store.insert_conversation(tx, row)
     return begin(tx, row, member_ids, tx.actor.id)
 
 
 def add_member(tx: Transaction, ask: ChangeMember) -> ConversationView:
-    """From the number of MEMBER_ADDED on; who is in already stays as they are."""
+    """Add a user, who can read from MEMBER_ADDED on; adding a member again changes nothing.
+
+    Raises NotFound, Blocked, or Conflict when the group is full.
+    """
     row = get_group(tx, ask.conversation_id)
     profiles.get_user(tx, ask.user_id)
     check_no_block(tx, [ask.user_id])
-    if chat_members.find_membership(tx, row.id, ask.user_id) is not None:
-        return _as_it_is(tx, row)
+    if chat_members.find_from_seq(tx, row.id, ask.user_id) is not None:
+        return _current_view(tx, row)
     if len(chat_members.list_members(tx, [row.id])) >= tx.rules.group_members_max:
         raise Conflict("The group is full.")
     seq = tx.take_number("/chat", names.chat(row.id))
     chat_members.insert_members(tx, row.id, {ask.user_id: "member"}, seq)
-    return _tell(tx, MemberAdded, row, seq, ask.user_id, "member_added")
+    return _publish(tx, MemberAdded, row, seq, ask.user_id, "member_added")
 
 
 def remove_member(tx: Transaction, ask: ChangeMember) -> ConversationView:
-    """An owner puts somebody out, or somebody themselves; raises NotFound, Forbidden, LastOwner."""
+    """Remove a member as an owner, or leave. Raises NotFound, Forbidden or LastOwner."""
     if ask.user_id == tx.actor.id:
         return leave(tx, LeaveConversation(conversation_id=ask.conversation_id))
-    return _end(tx, get_own_group(tx, ask.conversation_id), ask.user_id, "member_removed")
+    return _end_membership(
+        tx, get_own_group(tx, ask.conversation_id), ask.user_id, "member_removed"
+    )
 
 
 def leave(tx: Transaction, ask: LeaveConversation) -> ConversationView:
-    """Raises LastOwner, unless nobody else is in."""
+    """Leave a group; raises LastOwner when the other members would have no owner."""
     row = get_group(tx, ask.conversation_id)
     _check_an_owner_stays(tx, row, tx.actor.id)
-    return _end(tx, row, tx.actor.id, "member_left")
+    return _end_membership(tx, row, tx.actor.id, "member_left")
 
 
 def rename(tx: Transaction, ask: Rename) -> ConversationView:
     row = get_own_group(tx, ask.conversation_id)
     if row.name == ask.name:
-        return _as_it_is(tx, row)
-    check_shown(tx, ask.name)
+        return _current_view(tx, row)
+    require_clean(tx, ask.name)
     row.name = ask.name
     return _change(tx, row, "renamed", {"name": ask.name})
 
 
 def set_picture(tx: Transaction, ask: SetGroupPicture) -> ConversationView:
-    """Show another picture of the group; the one before goes."""
+    """Replace or remove the group's picture, and release the previous one."""
     row = get_own_group(tx, ask.conversation_id)
     before = row.picture_id
     if before == ask.upload_id:
-        return _as_it_is(tx, row)
+        return _current_view(tx, row)
     uploads.replace_picture(tx, before, ask.upload_id)
     row.picture_id = ask.upload_id
     return _change(tx, row, "picture_changed", {})
 
 
 def set_role(tx: Transaction, ask: SetRole) -> ConversationView:
-    """Make a member an owner, or an owner a member; raises NotFound, Forbidden, LastOwner."""
+    """Make a member an owner, or an owner a member. Raises NotFound, Forbidden or LastOwner."""
     row = get_own_group(tx, ask.conversation_id)
-    seat = chat_members.hold_seat(tx, row.id, ask.user_id)
-    if seat is None:
+    membership = chat_members.hold_membership(tx, row.id, ask.user_id)
+    if membership is None:
         raise NotFound
-    if seat.role == ask.role:
-        return _as_it_is(tx, row)
+    if membership.role == ask.role:
+        return _current_view(tx, row)
     if ask.role == "member" and not chat_members.has_other_owner(tx, row.id, ask.user_id):
         raise LastOwner
     chat_members.give_role(tx, row.id, ask.user_id, ask.role)
@@ -114,7 +124,7 @@ def set_role(tx: Transaction, ask: SetRole) -> ConversationView:
 
 
 def get_group(tx: Transaction, conversation_id: str) -> ConversationRow:
-    """A group that the actor is in, locked; raises NotFound, or Conflict for a direct one."""
+    """A group of the actor, locked. Raises NotFound, or Conflict for a direct conversation."""
     row = store.lock_conversation(tx, conversation_id)
     if row is None:
         raise NotFound
@@ -132,12 +142,12 @@ def get_own_group(tx: Transaction, conversation_id: str) -> ConversationRow:
     return row
 
 
-def put_out(tx: Transaction, row: ConversationRow, user_id: str) -> None:
-    """Take somebody out of a locked group, which gets another owner if it has none then."""
+def remove_and_keep_an_owner(tx: Transaction, row: ConversationRow, user_id: str) -> None:
+    """Remove a member from a locked group; makes another member its owner if it would have none."""
     others = [one for one in chat_members.list_members(tx, [row.id]) if one.user_id != user_id]
     if others and not any(one.role == "owner" for one in others):
         chat_members.give_role(tx, row.id, others[0].user_id, "owner")
-    _end(tx, row, user_id, "member_left", by=user_id)
+    _end_membership(tx, row, user_id, "member_left", by=user_id)
 
 
 def _check_an_owner_stays(tx: Transaction, row: ConversationRow, leaving_id: str) -> None:
@@ -146,14 +156,14 @@ def _check_an_owner_stays(tx: Transaction, row: ConversationRow, leaving_id: str
         raise LastOwner
 
 
-def _end(
+def _end_membership(
     tx: Transaction, row: ConversationRow, user_id: str, note: str, by: str | None = None
 ) -> ConversationView:
-    if chat_members.hold_seat(tx, row.id, user_id) is None:
+    if chat_members.hold_membership(tx, row.id, user_id) is None:
         raise NotFound
     seq = tx.take_number("/chat", names.chat(row.id))
     chat_members.end_membership(tx, row.id, user_id, seq)
-    return _tell(tx, MemberRemoved, row, seq, user_id, note, by=by)
+    return _publish(tx, MemberRemoved, row, seq, user_id, note, by=by)
 
 
 def _change(
@@ -163,13 +173,13 @@ def _change(
     data: dict[str, Any],
     about: str | None = None,
 ) -> ConversationView:
-    """Keep how the group is now; the note is about a person, else about who changed it."""
+    """Save a group. The system message names the user `about`, or the actor if that is None."""
     store.change_conversation(tx, row)
     seq = tx.take_number("/chat", names.chat(row.id))
-    return _tell(tx, ConversationChanged, row, seq, about or tx.actor.id, note, data)
+    return _publish(tx, ConversationChanged, row, seq, about or tx.actor.id, note, data)
 
 
-def _tell(
+def _publish(
     tx: Transaction,
     event: type[NotedChange],
     row: ConversationRow,
@@ -179,15 +189,15 @@ def _tell(
     data: dict[str, Any] | None = None,
     by: str | None = None,
 ) -> ConversationView:
-    """Say what happened at number `seq`, and note it in the history under the same number."""
-    said = new_message(tx, row.id, None, "system", "", by)
-    said.seq = said.said_seq = seq
-    said.card_kind, said.card_id, said.card_data = note, user_id, data or {}
-    chat_messages.insert_message(tx, said)
+    """Publish an event with number `seq`, and add a system message with the same number."""
+    message = new_message(tx, row.id, None, "system", "", by)
+    message.seq = message.said_seq = seq
+    message.card_kind, message.card_id, message.card_data = note, user_id, data or {}
+    chat_messages.insert_message(tx, message)
     view = conversation_view(tx, row, seq)
-    tx.publish(event(conversation=view, user_id=user_id, message=message_view(said)))
+    tx.publish(event(conversation=view, user_id=user_id, message=message_view(message)))
     return view
 
 
-def _as_it_is(tx: Transaction, row: ConversationRow) -> ConversationView:
+def _current_view(tx: Transaction, row: ConversationRow) -> ConversationView:
     return conversation_view(tx, row, tx.head("/chat", names.chat(row.id)))

@@ -1,8 +1,8 @@
-"""Messages that are shown to nobody, and shown again.
+"""Hides messages from everyone, and restores them.
 
-A hidden message keeps its row: its text, its file, its signs. All that was told of it, in events
-and in kept answers, is rewritten as if it had been taken back. When it is shown again, the event
-names it without a word of it: everybody asks for it, and gets what they could read before.
+A hidden message keeps its row with its text, file and reactions. Its earlier events and stored
+answers are rewritten without content, as for a deleted message. The event that restores it contains
+only its id. Clients then fetch the message, and get it only if they could read it before.
 """
 
 from msgspec import structs
@@ -14,7 +14,7 @@ from handlers.platform.chat.contracts.messages import MessageHidden, MessageRest
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.media import upload_of
 from handlers.platform.chat.service.messages import retract
-from handlers.platform.chat.service.previews import untell_preview
+from handlers.platform.chat.service.previews import redact_preview
 from handlers.platform.chat.service.views import message_view, reactions_of
 from storage.events.idempotency import rewrite_answers
 from storage.platform.chat import messages as chat_messages
@@ -22,18 +22,18 @@ from storage.platform.chat.messages import MessageRow
 
 
 def hide(tx: Transaction, message_id: str) -> None:
-    """Show a message to nobody; one that is hidden or taken back stays as it is."""
+    """Hide a message; a hidden or deleted message does not change."""
     row = chat_messages.lock_message(tx, message_id)
     if row is None or row.deleted or row.hidden:
         return
     row.hidden = True
     chat_messages.update_message(tx, row)
-    untell_preview(tx, row)
+    redact_preview(tx, row)
     retract(tx, MessageHidden(message=message_view(row)))
 
 
 def restore(tx: Transaction, message_id: str) -> None:
-    """Show a hidden message again; any other stays as it is."""
+    """Show a hidden message again; any other message does not change."""
     row = chat_messages.lock_message(tx, message_id)
     if row is None or not row.hidden:
         return
@@ -45,37 +45,37 @@ def restore(tx: Transaction, message_id: str) -> None:
 
 
 def hold_readable(tx: Transaction, message_id: str) -> MessageView:
-    """What somebody said and the actor may read, or might if it were not hidden; raises NotFound.
+    """A message that the actor can read, or could if it were not hidden, with its original content.
 
-    It is as it was said, and stays so until the commit.
+    It is locked until the commit. Raises NotFound, also for deleted and system messages.
     """
     get_readable(tx, message_id)
-    said = hold_said(tx, message_id)
+    said = hold_original(tx, message_id)
     if said is None or said.deleted or said.kind == "system":
         raise NotFound
     return said
 
 
-def hold_said(tx: Transaction, message_id: str) -> MessageView | None:
-    """A message as it was said, hidden or not, held until the commit."""
+def hold_original(tx: Transaction, message_id: str) -> MessageView | None:
+    """A message with its original content even if hidden, locked until the commit."""
     row = chat_messages.lock_message(tx, message_id)
-    return None if row is None else _as_said(row)
+    return None if row is None else _original(row)
 
 
-def find_said(tx: Transaction, message_id: str) -> MessageView | None:
-    """A message as it was said, hidden or not."""
+def find_original(tx: Transaction, message_id: str) -> MessageView | None:
+    """A message with its original content even if hidden."""
     row = chat_messages.find_message(tx, message_id)
-    return None if row is None else _as_said(row)
+    return None if row is None else _original(row)
 
 
-def find_upload_said(tx: Transaction, message_id: str) -> str:
-    """The upload that a message shows, or would if it were not hidden; raises NotFound."""
+def find_original_upload(tx: Transaction, message_id: str) -> str:
+    """The id of the upload in a message even if hidden; raises NotFound."""
     row = chat_messages.find_message(tx, message_id)
     if row is None:
         raise NotFound
     return upload_of(row)
 
 
-def _as_said(row: MessageRow) -> MessageView:
+def _original(row: MessageRow) -> MessageView:
     shown = message_view(structs.replace(row, hidden=False))
     return structs.replace(shown, hidden=row.hidden)

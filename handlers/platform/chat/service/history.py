@@ -1,4 +1,7 @@
-"""What one may read: conversations one is in, and what was said while one was in them."""
+"""What users can read: their conversations, and the messages of the times when they were members.
+
+An `Interval` is one period of membership, by sequence numbers.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -36,12 +39,15 @@ from storage.platform.chat.states import StateRow
 UNREAD_MAX = 1_000
 ID_LENGTH = 36
 ID_TEXT = 40
-"""Characters that a member's id adds to a page."""
+"""The characters that the id of one member adds to a page."""
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
-    """A page of messages before `before_seq`, only of the times when the actor was in."""
+    """A page of messages before `before_seq`, from the times when the actor was a member.
+
+    Raises NotFound when they never were.
+    """
     intervals = chat_members.list_intervals(tx, ask.conversation_id, tx.actor.id)
     if not intervals:
         raise NotFound
@@ -57,15 +63,15 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
 
 
 def get_readable(tx: Transaction, message_id: str) -> MessageRow:
-    """`get_said` that the actor did not remove for themselves. Raises NotFound."""
-    row = get_said(tx, message_id)
+    """`get_accessible`, without messages that the actor deleted for themselves. Raises NotFound."""
+    row = get_accessible(tx, message_id)
     if chat_removals.has_removed(tx, tx.actor.id, row.id):
         raise NotFound
     return row
 
 
-def get_said(tx: Transaction, message_id: str) -> MessageRow:
-    """A message that came to say what it says while the actor was in. Raises NotFound."""
+def get_accessible(tx: Transaction, message_id: str) -> MessageRow:
+    """A message that got its current content while the actor was a member. Raises NotFound."""
     row = chat_messages.find_message(tx, message_id)
     if row is None:
         raise NotFound
@@ -75,7 +81,7 @@ def get_said(tx: Transaction, message_id: str) -> MessageRow:
 
 
 def may_read(intervals: list[Interval], row: MessageRow) -> bool:
-    """Whether it came to say what it says while its reader was in."""
+    """Whether the message got its current content within one of the reader's intervals."""
     for interval in intervals:
         upto = row.said_seq if interval.to_seq is None else interval.to_seq
         if interval.from_seq <= row.said_seq <= upto:
@@ -84,31 +90,38 @@ def may_read(intervals: list[Interval], row: MessageRow) -> bool:
 
 
 def readable(
-    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
+    tx: Transaction, intervals: dict[str, list[Interval]], rows: list[MessageRow]
 ) -> list[MessageRow]:
-    """Those that the actor may read and did not remove; `stays` are theirs, by conversation."""
+    """The rows that the actor can read and did not delete for themselves.
+
+    `intervals` are the actor's, by conversation.
+    """
     removed = set(chat_removals.list_removed(tx, tx.actor.id, [row.id for row in rows]))
     return [
-        row for row in rows if row.id not in removed and may_read(stays[row.conversation_id], row)
+        row
+        for row in rows
+        if row.id not in removed and may_read(intervals[row.conversation_id], row)
     ]
 
 
 def shown(
-    tx: Transaction, stays: dict[str, list[Interval]], rows: list[MessageRow]
+    tx: Transaction, intervals: dict[str, list[Interval]], rows: list[MessageRow]
 ) -> list[MessageView]:
-    """As the actor sees them. Who is out heard of no sign since, and is not told of any."""
-    here = [row.id for row in rows if stays[row.conversation_id][-1].to_seq is None]
-    signs = reactions_of(tx, here)
-    return [_as_heard(stays[row.conversation_id], row, signs.get(row.id, [])) for row in rows]
+    """The messages as the actor sees them; without reactions where they are no longer a member."""
+    here = [row.id for row in rows if intervals[row.conversation_id][-1].to_seq is None]
+    reactions = reactions_of(tx, here)
+    return [
+        _as_received(intervals[row.conversation_id], row, reactions.get(row.id, [])) for row in rows
+    ]
 
 
 def text_of(row: MessageRow | MessageView) -> int:
-    """How many characters a message adds to a page."""
+    """The number of characters that a message adds to a page."""
     return len(row.text)
 
 
 def get_message(tx: Transaction, message_id: str) -> MessageView:
-    """One message that the actor may read; raises NotFound."""
+    """One message that the actor can read; raises NotFound."""
     row = get_readable(tx, message_id)
     here = chat_members.list_intervals(tx, row.conversation_id, tx.actor.id)
     return shown(tx, {row.conversation_id: here}, [row])[0]
@@ -128,7 +141,7 @@ def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationP
 
 
 def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -> list[MessageRow]:
-    """Messages numbered up to `last` within the intervals, the newest first."""
+    """Messages in these intervals with numbers up to `last`, the newest first."""
     found: list[MessageRow] = []
     for interval in reversed(intervals):
         upto = last if interval.to_seq is None else min(last, interval.to_seq)
@@ -144,37 +157,39 @@ def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -
     return found
 
 
-def _as_heard(intervals: list[Interval], row: MessageRow, signs: list[Reaction]) -> MessageView:
-    """A message without what it came to say or show while its reader was out, or is."""
+def _as_received(
+    intervals: list[Interval], row: MessageRow, reactions: list[Reaction]
+) -> MessageView:
+    """A message without content or preview that it got while the reader was not a member."""
     if intervals[-1].to_seq is not None:
         row = structs.replace(row, preview=None)
     if may_read(intervals, row):
-        return message_view(row, signs)
+        return message_view(row, reactions)
     return message_view(
-        structs.replace(row, text="", card_kind=None, mentions=None, preview=None), signs
+        structs.replace(row, text="", card_kind=None, mentions=None, preview=None), reactions
     )
 
 
 def _listed(tx: Transaction, rows: list[ListedRow]) -> list[ListedConversationView]:
-    """As the actor sees them: so many queries, however many there are."""
+    """The conversations as the actor sees them, in a fixed number of queries."""
     ids = [row.id for row in rows]
     unread = store.count_unread(tx, tx.actor.id, ids, UNREAD_MAX)
     last = store.list_last_messages(tx, tx.actor.id, ids)
-    signs = reactions_of(tx, [row.id for row in last.values()])
+    reactions = reactions_of(tx, [row.id for row in last.values()])
     own = chat_states.list_states(tx, tx.actor.id, ids)
     return [
         ListedConversationView(
             **structs.asdict(view),
             unread=unread[view.id],
-            last_message=_last(last.get(view.id), signs),
+            last_message=_last(last.get(view.id), reactions),
             **_own(own.get(view.id)),
         )
         for view in conversation_views(tx, rows)
     ]
 
 
-def _last(row: MessageRow | None, signs: dict[str, list[Reaction]]) -> MessageView | None:
-    return None if row is None else message_view(row, signs[row.id])
+def _last(row: MessageRow | None, reactions: dict[str, list[Reaction]]) -> MessageView | None:
+    return None if row is None else message_view(row, reactions[row.id])
 
 
 def _own(state: StateRow | None) -> dict[str, Any]:
@@ -192,7 +207,7 @@ def _cursor(row: ListedRow) -> str:
 
 
 def _position(before: str | None) -> tuple[datetime, str]:
-    """Where a page begins: `(active at, id)` of the last conversation of the page before."""
+    """The start of a page: `(active_at, id)` of the last conversation on the previous page."""
     if before is None:
         return LATEST, "~"
     moment, _, conversation_id = before.partition(" ")
@@ -200,7 +215,7 @@ def _position(before: str | None) -> tuple[datetime, str]:
         at = in_utc(datetime.fromisoformat(moment))
     except (ValueError, OverflowError):
         at = LATEST
-    # Python reads more than what pages write: dates alone, and moments without a zone.
+    # Python also parses forms that no cursor has, such as dates and times without a zone.
     if before != f"{instant_text(at)} {conversation_id}" or len(conversation_id) != ID_LENGTH:
         raise Invalid(details={"path": "$.before", "expected": "the `next` of an earlier page"})
     return at, conversation_id

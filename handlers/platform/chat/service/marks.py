@@ -1,6 +1,7 @@
-"""How far a person has read or got a conversation.
+"""Read and delivery marks: the sequence number up to which a user has read or received.
 
-A mark is kept at once and told at most once in a while: the first at once, the latest by a timer.
+A mark is stored at once. It is published at most once every `read_mark_every_s`: the first one
+immediately, later ones by a timer that publishes the latest.
 """
 
 from typing import Literal
@@ -33,22 +34,22 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
     mark = chat_marks.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
     if ask.seq > mark.seq:
         mark.seq = ask.seq
-        _tell_or_wait(tx, mark, kind)
+        _publish_or_wait(tx, mark, kind)
     return Empty()
 
 
-def tell_due(tx: Transaction, event: MarkDue) -> None:
-    """Tell the latest mark."""
+def publish_due(tx: Transaction, event: MarkDue) -> None:
+    """Publish the latest mark, unless it was published meanwhile."""
     mark = chat_marks.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
     if mark.seq > mark.told_seq:
-        _tell(tx, mark)
+        _publish(tx, mark)
 
 
-def _tell_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
+def _publish_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
     every = tx.rules.span("read_mark_every_s")
-    # Another device's mark may have been told a moment after this one came; a clock steps back.
+    # `told_at` may be later than now: another device was faster, or the clock stepped back.
     if mark.told_at is None or abs(tx.now - mark.told_at) >= every:
-        _tell(tx, mark)
+        _publish(tx, mark)
         return
     chat_marks.keep_mark(tx, mark)
     due = MarkDue(conversation_id=mark.conversation_id, user_id=mark.user_id, kind=kind)
@@ -56,18 +57,19 @@ def _tell_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
     tx.publish_later(due, mark.told_at + every, timer)
 
 
-def _tell(tx: Transaction, mark: Mark) -> None:
-    """Tell a mark, unless its person is out by now.
+def _publish(tx: Transaction, mark: Mark) -> None:
+    """Publish a mark, unless its user has left the conversation.
 
-    Between two of whom one has blocked the other it would tell that somebody is there.
+    After a block, only the user's own devices get it: the mark would show the other user that this
+    one is active.
     """
     store.lock_conversation(tx, mark.conversation_id)
-    seat = chat_members.find_seat(tx, mark.conversation_id, mark.user_id)
-    if seat is None:
+    membership = chat_members.find_membership(tx, mark.conversation_id, mark.user_id)
+    if membership is None:
         return
     mark.told_at = tx.now
-    if seat.closed or _hides_marks(tx, mark):
-        _tell_oneself(tx, mark)
+    if membership.closed or _hides_marks(tx, mark):
+        _publish_to_own_devices(tx, mark)
         return
     mark.told_seq = mark.seq
     chat_marks.keep_mark(tx, mark)
@@ -77,12 +79,12 @@ def _tell(tx: Transaction, mark: Mark) -> None:
 
 
 def _hides_marks(tx: Transaction, mark: Mark) -> bool:
-    """Whether its person tells nobody what they read."""
+    """Whether this is a read mark of a user who turned read receipts off."""
     return mark.kind == "read" and not profiles.get_user(tx, mark.user_id).settings.read_receipts
 
 
-def _tell_oneself(tx: Transaction, mark: Mark) -> None:
-    """What one has read is on one's own devices, though the others are not told."""
+def _publish_to_own_devices(tx: Transaction, mark: Mark) -> None:
+    """Store a mark, and publish a read mark to the devices of its user only."""
     chat_marks.keep_mark(tx, mark)
     if mark.kind != "read":
         return

@@ -1,7 +1,7 @@
-"""Pictures, recordings and files inside a conversation.
+"""Pictures, recordings and files in conversations.
 
-The message holds what there is to know of the file; the file is its upload's. Who may read the
-message may fetch it, by an address that is made anew each time.
+The message contains the metadata of the file; the content belongs to the upload. Users who can read
+the message can download the file, with links that are signed for each request.
 """
 
 from handlers.kit.errors import NotFound
@@ -9,7 +9,7 @@ from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MediaShared, MediaView, MessageView, SendMedia
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.mentions import check_mentions
-from handlers.platform.chat.service.messages import check_reply, find_or_hold, new_message, say
+from handlers.platform.chat.service.messages import check_reply, find_or_hold, new_message, post
 from handlers.platform.uploads import public as uploads
 from storage.platform.chat.messages import MessageRow
 
@@ -17,9 +17,10 @@ UPLOAD = "upload"
 
 
 def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
-    """Once for each client id of this sender; the upload is the sender's own, and of nothing else.
+    """Send a file, once for each client id of the sender.
 
-    Raises NotFound and Conflict.
+    The upload must be the sender's own and not in use. Raises NotFound, Blocked, Conflict, Invalid
+    or TextRefused.
     """
     if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
@@ -39,7 +40,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
         duration_ms=ask.duration_ms if file.kind in ("audio", "video") else None,
         thumbnail=file.thumbnail,
     )
-    view = say(tx, row, hit)
+    view = post(tx, row, hit)
     shared = MediaShared(
         conversation_id=ask.conversation_id, message_id=row.id, upload_id=file.id, kind=file.kind
     )
@@ -48,7 +49,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
 
 
 def find_media(tx: Transaction, message_id: str) -> str:
-    """The upload that a message shows, to somebody who may read it; raises NotFound."""
+    """The id of the upload in a message that the actor can read; raises NotFound."""
     row = get_readable(tx, message_id)
     if row.hidden:
         raise NotFound
@@ -56,7 +57,7 @@ def find_media(tx: Transaction, message_id: str) -> str:
 
 
 def upload_of(row: MessageRow) -> str:
-    """The upload that a message shows; raises NotFound."""
+    """The id of the upload in a message; raises NotFound."""
     if row.deleted or row.kind != "media" or row.card_id is None:
         raise NotFound
     return row.card_id

@@ -1,4 +1,4 @@
-"""What is said: sent, edited, deleted."""
+"""Messages: sending, editing and deleting them."""
 
 from handlers.kit.contract import encode
 from handlers.kit.errors import Conflict, NotFound
@@ -16,10 +16,10 @@ from handlers.platform.chat.contracts.messages import (
     TooLate,
 )
 from handlers.platform.chat.contracts.personal import Blocked
-from handlers.platform.chat.service.filtering import tell_noticed
+from handlers.platform.chat.service.filtering import publish_noticed
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.members import hold_member, hold_speaker
-from handlers.platform.chat.service.mentions import check_mentions, tell_mentioned
+from handlers.platform.chat.service.mentions import check_mentions, publish_mentions
 from handlers.platform.chat.service.previews import drop_preview
 from handlers.platform.chat.service.views import message_view, reactions_of
 from handlers.platform.uploads import public as uploads
@@ -32,32 +32,33 @@ from storage.platform.chat import reactions as chat_reactions
 from storage.platform.chat.messages import MessageRow
 
 OWN_KINDS = ("text", "media")
-"""What is its sender's to edit and to take back; a card is its subject's."""
+"""The kinds that senders can edit and delete; a card changes only with its object."""
 
 
 def send(tx: Transaction, ask: SendMessage) -> MessageView:
-    """Once for each client id of this sender."""
+    """Send a text, once for each client id of the sender."""
     if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
         return sent
     hit = tx.kernel.filter.check(ask.text)
     row = new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text)
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
     row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
-    return say(tx, row, hit)
+    return post(tx, row, hit)
 
 
 def check_reply(tx: Transaction, conversation_id: str, reply_to: str | None) -> str | None:
-    """What is answered: a message of this conversation that the actor may read; else NotFound."""
+    """The given id, if it is a readable message of this conversation; else raises NotFound."""
     if reply_to is not None and get_readable(tx, reply_to).conversation_id != conversation_id:
         raise NotFound
     return reply_to
 
 
 def find_or_hold(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
-    """What the actor sent under this client id; None when they may send it now, else NotFound.
+    """The actor's message with this client id; None if there is none and the actor can send it.
 
-    Their membership is held first, so a repeat that runs at the same moment finds the first
-    message. Who was put out or blocked since then may still ask what became of it.
+    The membership is locked first, so a concurrent repetition finds the first message. An actor who
+    was removed or blocked meanwhile still gets the message that they sent. Raises NotFound or
+    Blocked.
     """
     try:
         hold_speaker(tx, conversation_id)
@@ -81,7 +82,7 @@ def new_message(
     text: str,
     sender_id: str | None = None,
 ) -> MessageRow:
-    """A message of the actor's (or of somebody else's), still without a number."""
+    """A message of the actor, or of `sender_id`, that has no sequence number yet."""
     return MessageRow(
         id=tx.new_id(),
         conversation_id=conversation_id,
@@ -103,32 +104,35 @@ def new_message(
     )
 
 
-def say(tx: Transaction, row: MessageRow, hit: str = "") -> MessageView:
-    """Give the message its number, keep it and tell of it; of a `hit` the moderators too."""
+def post(tx: Transaction, row: MessageRow, hit: str = "") -> MessageView:
+    """Number, store and publish a message; with a filter match `hit`, inform the moderators too."""
     row.seq = row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
     chat_messages.insert_message(tx, row)
     view = message_view(row)
     tx.publish(MessageSent(message=view))
-    tell_mentioned(tx, row)
-    tell_noticed(tx, row, hit)
+    publish_mentions(tx, row)
+    publish_noticed(tx, row, hit)
     return view
 
 
 def edit(tx: Transaction, ask: EditMessage) -> MessageView:
-    """Raises NotFound, Blocked, TooLate, TextRefused, and Conflict while it is hidden."""
+    """Change the text of a message, and its mentions if given.
+
+    Raises NotFound, Blocked, TooLate, TextRefused, Invalid, or Conflict while it is hidden.
+    """
     row = get_own(tx, ask.message_id)
     hold_speaker(tx, row.conversation_id)
     check_in_time(tx, row, "message_edit_s")
     if row.hidden:
-        raise Conflict("This message is hidden.")  # what is looked at stays as it is
+        raise Conflict("This message is hidden.")  # moderators review it in this state
     hit = tx.kernel.filter.check(ask.text)
     drop_preview(tx, row)
     row.text, before = ask.text, row.mentions
     if ask.mentions is not None:
         row.mentions = check_mentions(tx, row.conversation_id, ask.mentions)
-    view = say_anew(tx, row)
-    tell_mentioned(tx, row, before)
-    tell_noticed(tx, row, hit)
+    view = save_edit(tx, row)
+    publish_mentions(tx, row, before)
+    publish_noticed(tx, row, hit)
     return view
 
 
@@ -138,8 +142,8 @@ def check_in_time(tx: Transaction, row: MessageRow, rule: str) -> None:
         raise TooLate
 
 
-def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
-    """Keep what a message says or shows from now on, and tell the conversation."""
+def save_edit(tx: Transaction, row: MessageRow) -> MessageView:
+    """Save and publish a message whose content changed."""
     row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
     row.edited_at = tx.now
     chat_messages.update_message(tx, row)
@@ -149,10 +153,10 @@ def say_anew(tx: Transaction, row: MessageRow) -> MessageView:
 
 
 def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
-    """Wipe text and file here, from every event that carried them and from kept answers.
+    """Delete a message's text and file, also from stored events and answers.
 
-    Numbers and names stay. What one said is one's own to take back, also after one left the
-    conversation or was removed from it. Raises NotFound and TooLate.
+    The row stays, with its number and sender. Users can delete their messages even after they left
+    the conversation or were removed. Raises NotFound or TooLate.
     """
     row = lock_own(tx, ask.message_id)
     check_in_time(tx, row, "message_delete_s")
@@ -160,7 +164,7 @@ def delete(tx: Transaction, ask: DeleteMessage) -> MessageView:
 
 
 def wipe(tx: Transaction, row: MessageRow) -> MessageView:
-    """Take a message back, whoever wants it."""
+    """Delete a message, without checks."""
     if row.kind == "media" and row.card_id is not None:
         uploads.disuse(tx, row.card_id)
     drop_preview(tx, row)
@@ -169,39 +173,39 @@ def wipe(tx: Transaction, row: MessageRow) -> MessageView:
     chat_messages.update_message(tx, row)
     chat_reactions.delete_reactions(tx, row.id)
     chat_pins.delete_pin(tx, row.conversation_id, row.id)
-    deleted = forget_told(tx, row)
+    deleted = redact_history(tx, row)
     tx.publish(deleted)
     return deleted.message
 
 
-def forget_told(tx: Transaction, row: MessageRow) -> MessageDeleted:
-    """Let all that was ever told of a message that was taken back say no more than that."""
+def redact_history(tx: Transaction, row: MessageRow) -> MessageDeleted:
+    """Rewrite all earlier events and answers about a deleted message, without its content."""
     event = MessageDeleted(message=message_view(row))
-    _rewrite_told(tx, event)
+    _rewrite_history(tx, event)
     return event
 
 
 def retract(tx: Transaction, event: MessageHidden) -> None:
-    """Let an event stand in place of all that was told of its message before, and tell it."""
-    _rewrite_told(tx, event)
+    """Publish an event that also replaces all earlier events and answers about its message."""
+    _rewrite_history(tx, event)
     tx.publish(event)
 
 
-def _rewrite_told(tx: Transaction, event: MessageDeleted | MessageHidden) -> None:
+def _rewrite_history(tx: Transaction, event: MessageDeleted | MessageHidden) -> None:
     about = event.about() or ""
     rewrite_subject(tx, about, encode(event))
     rewrite_answers(tx, about, encode(event.message))
 
 
 def get_own(tx: Transaction, message_id: str) -> MessageRow:
-    """What the actor said and did not take back, in a conversation they are in; else NotFound."""
+    """`lock_own` for messages of conversations that the actor is a member of; else NotFound."""
     hold_member(tx, find_own(tx, message_id).conversation_id)
     return lock_own(tx, message_id)
 
 
 def lock_own(tx: Transaction, message_id: str) -> MessageRow:
-    """What the actor said and did not take back, wherever they are now; else NotFound."""
-    find_own(tx, message_id)  # so that nobody locks what somebody else said
+    """A message that the actor sent and did not delete, locked; else NotFound."""
+    find_own(tx, message_id)  # so that nobody can lock the messages of others
     row = chat_messages.lock_message(tx, message_id)
     if row is None or row.deleted:
         raise NotFound
@@ -209,7 +213,7 @@ def lock_own(tx: Transaction, message_id: str) -> MessageRow:
 
 
 def find_own(tx: Transaction, message_id: str) -> MessageRow:
-    """What the actor said, taken back or not; else NotFound."""
+    """A message that the actor sent, deleted or not; else NotFound."""
     found = chat_messages.find_message(tx, message_id)
     if found is None or found.sender_id != tx.actor.id or found.kind not in OWN_KINDS:
         raise NotFound

@@ -1,4 +1,4 @@
-"""What is a person's own about conversations and messages; nobody else is told of it."""
+"""A user's private state of conversations and messages, published only to their own devices."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from handlers.platform.chat.contracts.personal import (
     Mute,
     OwnStateView,
 )
-from handlers.platform.chat.service.history import get_said
+from handlers.platform.chat.service.history import get_accessible
 from handlers.platform.chat.service.members import hold_member
 from storage.platform.chat import removals as chat_removals
 from storage.platform.chat import states as chat_states
@@ -36,8 +36,8 @@ def keep_draft(tx: Transaction, ask: KeepDraft) -> OwnStateView:
 
 
 def delete_for_me(tx: Transaction, ask: DeleteForMe) -> Empty:
-    """Remove a message that the actor may read from their own history; again is no harm."""
-    message = get_said(tx, ask.message_id)
+    """Delete a readable message from the actor's own history; a repetition changes nothing."""
+    message = get_accessible(tx, ask.message_id)
     if chat_removals.insert_removal(tx, RemovalRow(tx.actor.id, message.id)):
         removed = MessageRemoved(
             user_id=tx.actor.id, conversation_id=message.conversation_id, message_id=message.id
@@ -55,7 +55,7 @@ def state_view(row: StateRow) -> OwnStateView:
 def _adjust(
     tx: Transaction, conversation_id: str, change: Callable[[StateRow], StateRow]
 ) -> OwnStateView:
-    """Change what the actor made of a conversation; the membership's row is the lock on it."""
+    """Change the actor's state of a conversation, under the lock of their membership."""
     hold_member(tx, conversation_id)
     known = chat_states.list_states(tx, tx.actor.id, [conversation_id])
     before = known.get(conversation_id) or StateRow(conversation_id, tx.actor.id)

@@ -1,4 +1,4 @@
-"""Pinned messages: by both in a direct conversation, by owners in a group."""
+"""Pinned messages: both users of a direct conversation can pin, and the owners of a group."""
 
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, Forbidden, NotFound, TooMany
@@ -17,9 +17,9 @@ PINNED_MAX = 20
 
 
 def pin(tx: Transaction, ask: Pin) -> Empty:
-    """Pin a message that one may read, or no longer.
+    """Pin or unpin a message that the actor can read.
 
-    Raises NotFound, Forbidden, TooMany, and Conflict for one that is hidden.
+    Raises NotFound, Blocked, Forbidden, TooMany, or Conflict for a hidden message.
     """
     conversation = store.lock_conversation(tx, get_readable(tx, ask.message_id).conversation_id)
     assert conversation is not None
@@ -33,22 +33,24 @@ def pin(tx: Transaction, ask: Pin) -> Empty:
     if _change(tx, conversation.id, ask):
         if chat_pins.count_pins(tx, conversation.id) > PINNED_MAX:
             raise TooMany("This conversation has the maximum number of pinned messages.")
-        told = MessagePinned(
+        event = MessagePinned(
             conversation_id=conversation.id,
             message_id=message.id,
             user_id=tx.actor.id,
             pinned=ask.on,
         )
-        tx.publish(told)
+        tx.publish(event)
     return Empty()
 
 
 def list_pinned(tx: Transaction, conversation_id: str) -> PinsView:
     """Those of a conversation that the actor is in, and that they may read."""
     check_member(tx, conversation_id)
-    stays = {conversation_id: chat_members.list_intervals(tx, conversation_id, tx.actor.id)}
+    intervals = {conversation_id: chat_members.list_intervals(tx, conversation_id, tx.actor.id)}
     return PinsView(
-        messages=shown(tx, stays, readable(tx, stays, chat_pins.list_pinned(tx, conversation_id))),
+        messages=shown(
+            tx, intervals, readable(tx, intervals, chat_pins.list_pinned(tx, conversation_id))
+        ),
         seq=tx.head("/chat", names.chat(conversation_id)),
     )
 

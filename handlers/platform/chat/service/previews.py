@@ -1,7 +1,7 @@
-"""What a linked page says, shown with the message that links it, and gone with its text.
+"""Link previews of messages.
 
-A preview tells what a text said. So only those hear of it who were in when that was said, and it
-goes when the text does, also from the events that told it.
+A preview reveals the text of its message. So it is published only if all members could read that
+text, and it is deleted with the text, also from stored events.
 """
 
 from handlers.kit.contract import encode
@@ -17,7 +17,7 @@ from storage.platform.chat.messages import MessageRow
 
 
 def lock_text(tx: Transaction, message_id: str) -> MessageView | None:
-    """A text that is neither taken back nor hidden; so it stays, as who hears it, to the commit."""
+    """A text message, locked with its conversation; None if it is deleted, hidden or no text."""
     found = chat_messages.find_message(tx, message_id)
     if found is None:
         return None
@@ -29,10 +29,10 @@ def lock_text(tx: Transaction, message_id: str) -> MessageView | None:
 
 
 def show_preview(tx: Transaction, message: MessageView, preview: LinkPreview) -> None:
-    """Show it with a message that `lock_text` gave, and tell the conversation.
+    """Add a preview to a message that `lock_text` returned, and publish it.
 
-    Somebody may have come in since that was said. They would learn of it, so it is not shown. Nor
-    is a page that says what may not be said here.
+    It adds nothing if a member joined after the text was written, because they would learn of it,
+    or if the filter matches the page.
     """
     if not is_clean(tx, preview.title, preview.description or "", preview.site_name or ""):
         return
@@ -41,28 +41,28 @@ def show_preview(tx: Transaction, message: MessageView, preview: LinkPreview) ->
         return
     row.preview = preview
     chat_messages.update_message(tx, row)
-    tx.publish(_told(row, preview))
+    tx.publish(_preview_event(row, preview))
 
 
 def drop_preview(tx: Transaction, row: MessageRow) -> None:
-    """The text is about to change or to go, and what it linked with it."""
+    """Remove the preview before the text changes or is deleted."""
     if row.preview is None:
         return
     row.preview = None
-    untell_preview(tx, row)
+    redact_preview(tx, row)
 
 
-def untell_preview(tx: Transaction, row: MessageRow) -> None:
-    """Forget what it linked wherever that was told."""
-    gone = _told(row, None)
-    rewrite_subject(tx, gone.about(), encode(gone))
+def redact_preview(tx: Transaction, row: MessageRow) -> None:
+    """Remove the preview from stored events."""
+    event = _preview_event(row, None)
+    rewrite_subject(tx, event.about(), encode(event))
 
 
 def _has_newcomers(tx: Transaction, row: MessageRow) -> bool:
-    """Whether somebody is in only since after it was said."""
+    """Whether a member joined after the message got its current text."""
     here = chat_members.list_members(tx, [row.conversation_id])
     return any(one.from_seq > row.said_seq for one in here)
 
 
-def _told(row: MessageRow, preview: LinkPreview | None) -> MessagePreviewed:
+def _preview_event(row: MessageRow, preview: LinkPreview | None) -> MessagePreviewed:
     return MessagePreviewed(conversation_id=row.conversation_id, message_id=row.id, preview=preview)

@@ -1,6 +1,6 @@
-"""Signs on messages: put, taken away, shown with the message.
+"""Reactions to messages.
 
-A reaction is told without the message's text: who came later hears of it, and never read that.
+Their events omit the message's text, because members who joined later get them too.
 """
 
 import unicodedata
@@ -8,7 +8,7 @@ import unicodedata
 from handlers.kit.errors import Conflict, Invalid, NotFound
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageReacted, React, ReactionsView
-from handlers.platform.chat.service.filtering import check_shown
+from handlers.platform.chat.service.filtering import require_clean
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.members import hold_speaker
 from handlers.platform.chat.service.views import reactions_of
@@ -17,19 +17,19 @@ from storage.platform.chat import reactions as chat_reactions
 from storage.platform.chat.reactions import ReactionRow
 
 DIFFERENT_MAX = 20
-"""So many signs on one message."""
+"""The maximum number of different emojis on one message."""
 EMOJI_CATEGORIES = {"So", "Sk", "Mn", "Me", "Cf", "Sm", "Po", "Nd"}
 KEYCAP = "\u20e3"
 
 
 def react(tx: Transaction, ask: React) -> ReactionsView:
-    """Put a sign on a message that one may read, or take it away.
+    """Add or remove a reaction to a message that the actor can read.
 
-    Raises NotFound, Conflict, and TextRefused for signs that spell a word.
+    Raises NotFound, Blocked, Invalid, Conflict, or TextRefused for emojis that spell a word.
     """
     check_emoji(ask.emoji)
     if ask.on:
-        check_shown(tx, ask.emoji)
+        require_clean(tx, ask.emoji)
     conversation_id = get_readable(tx, ask.message_id).conversation_id
     hold_speaker(tx, conversation_id)
     row = chat_messages.lock_message(tx, ask.message_id)
@@ -51,7 +51,7 @@ def react(tx: Transaction, ask: React) -> ReactionsView:
 
 
 def check_emoji(text: str) -> None:
-    """One sign, of however many code points; raises Invalid for words."""
+    """Raises Invalid unless the text consists of emoji code points, with at least one picture."""
     kinds = {unicodedata.category(one) for one in text}
     pictured = "So" in kinds or KEYCAP in text
     if not pictured or not kinds <= EMOJI_CATEGORIES:
@@ -59,7 +59,7 @@ def check_emoji(text: str) -> None:
 
 
 def _change(tx: Transaction, ask: React) -> bool:
-    """Whether something changed."""
+    """Add or remove the row; returns whether it changed anything."""
     if not ask.on:
         return chat_reactions.delete_reaction(tx, ask.message_id, tx.actor.id, ask.emoji)
     row = ReactionRow(ask.message_id, tx.actor.id, ask.emoji, tx.now)

@@ -1,4 +1,7 @@
-"""Who has read (or got) a message, and when: for who said it, and who tells the others too."""
+"""Read and delivery receipts of a message, for its sender.
+
+Senders see receipts only while they share their own.
+"""
 
 from handlers.kit.errors import NotFound
 from handlers.kit.transaction import Transaction
@@ -11,9 +14,10 @@ from storage.platform.chat import members as chat_members
 
 
 def get_receipts(tx: Transaction, ask: GetReceipts) -> ReceiptsView:
-    """Of members that are in and were then; raises NotFound for others' messages, and ReceiptsOff.
+    """The receipts of users who are members now and were when the message was sent.
 
-    A mark of somebody who came later says nothing of what was said before.
+    A mark of a member who joined later does not mean that they received the message. Raises
+    NotFound, also for messages of others, or ReceiptsOff.
     """
     message = get_readable(tx, ask.message_id)
     if message.sender_id != tx.actor.id:
@@ -24,8 +28,8 @@ def get_receipts(tx: Transaction, ask: GetReceipts) -> ReceiptsView:
     members = chat_members.list_members(tx, [message.conversation_id])
     then = chat_members.list_present(tx, message.conversation_id, message.seq)
     here = {member.user_id for member in members} & then - {tx.actor.id}
-    told: dict[str, list[Receipt]] = {"read": [], "delivered": []}
+    receipts: dict[str, list[Receipt]] = {"read": [], "delivered": []}
     for one in chat_marks.list_reached(tx, message.conversation_id, message.seq):
         if one.user_id in here:
-            told[one.kind].append(Receipt(one.user_id, one.at))
-    return ReceiptsView(read=told["read"], delivered=told["delivered"])
+            receipts[one.kind].append(Receipt(one.user_id, one.at))
+    return ReceiptsView(read=receipts["read"], delivered=receipts["delivered"])

@@ -1,4 +1,4 @@
-"""What was said with certain words, where one may read it."""
+"""Search for words in messages that the user can read."""
 
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.paging import fitting
@@ -12,33 +12,35 @@ from storage.platform.chat.search import catch_up as catch_up
 from storage.platform.chat.search import is_behind as is_behind
 
 SEARCHED_MAX = 1_000
-"""So many stays in conversations are searched, those of the latest begun conversations."""
+"""The maximum number of membership intervals searched, those of the newest conversations."""
 
 
 def search(tx: Transaction, ask: Search) -> FoundView:
-    """A page of what the actor may read; raises NotFound, and Invalid without any word."""
+    """A page of matches that the actor can read. Raises NotFound, or Invalid without a word."""
     words = chat_search.words_of(ask.text)
     if not words:
         raise Invalid(details={"path": "$.text", "expected": "a word"})
-    stays = _stays(tx, ask.conversation_id)
-    if not stays:
+    intervals = _list_intervals(tx, ask.conversation_id)
+    if not intervals:
         return FoundView(messages=[], next=None)
-    rows = chat_search.list_said(tx, tx.actor.id, words, list(stays), ask.before, ask.limit + 1)
+    rows = chat_search.list_matches(
+        tx, tx.actor.id, words, list(intervals), ask.before, ask.limit + 1
+    )
     page = fitting(rows[: ask.limit], text_of)
     return FoundView(
-        messages=shown(tx, stays, page),
+        messages=shown(tx, intervals, page),
         next=page[-1].id if len(rows) > len(page) else None,
     )
 
 
-def _stays(tx: Transaction, conversation_id: str | None) -> dict[str, list[Interval]]:
-    """When the actor was in which conversations, or in this one."""
+def _list_intervals(tx: Transaction, conversation_id: str | None) -> dict[str, list[Interval]]:
+    """The actor's membership intervals by conversation, in this one or in all; raises NotFound."""
     if conversation_id is not None:
         here = chat_members.list_intervals(tx, conversation_id, tx.actor.id)
         if not here:
             raise NotFound
         return {conversation_id: here}
-    stays: dict[str, list[Interval]] = {}
+    intervals: dict[str, list[Interval]] = {}
     for one in chat_members.list_intervals_of(tx, tx.actor.id, SEARCHED_MAX):
-        stays.setdefault(one.conversation_id, []).append(one)
-    return stays
+        intervals.setdefault(one.conversation_id, []).append(one)
+    return intervals

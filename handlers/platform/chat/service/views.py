@@ -1,4 +1,4 @@
-"""Rows as people see them."""
+"""Views of messages and conversations, made from their rows."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ from storage.platform.chat.messages import MessageRow
 
 MARKS_BY_PERSON_MAX = 32
 NAMED_MAX = 32
-"""So many are named who put a sign on a message."""
+"""The maximum number of users named for each emoji of a message."""
 
 
 def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> MessageView:
-    """As those see it who may read it: of a hidden one nobody sees more than that it is there."""
+    """The message as its readers see it; a hidden message has no content."""
     if row.hidden:
-        return msgspec.structs.replace(message_view(_without_words(row)), hidden=True)
+        return msgspec.structs.replace(message_view(_without_content(row)), hidden=True)
     card, media, preview = None, None, None
     if row.card_kind is not None and not row.deleted:
         if row.kind == "media":
@@ -62,13 +62,13 @@ def message_view(row: MessageRow, reactions: Sequence[Reaction] = ()) -> Message
     )
 
 
-def _without_words(row: MessageRow) -> MessageRow:
+def _without_content(row: MessageRow) -> MessageRow:
     nothing: dict[str, Any] = {"text": "", "card_kind": None, "mentions": None, "preview": None}
     return msgspec.structs.replace(row, **nothing, hidden=False)
 
 
 def reactions_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Reaction]]:
-    """The signs on each of these messages, in one query."""
+    """The reactions to each of these messages, in one query."""
     found: dict[str, dict[str, Reaction]] = {one: {} for one in message_ids}
     for row in chat_reactions.list_reactions(tx, message_ids, NAMED_MAX):
         shown = found[row.message_id].setdefault(row.emoji, Reaction(row.emoji, row.people, []))
@@ -77,14 +77,17 @@ def reactions_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Reac
 
 
 def conversation_view(tx: Transaction, row: ConversationRow, seq: int) -> ConversationView:
-    """The conversation as of number `seq`."""
+    """The conversation as of event `seq`."""
     return conversation_views(tx, [row], {row.id: seq})[0]
 
 
 def conversation_views(
     tx: Transaction, rows: Sequence[ConversationRow], seqs: dict[str, int] | None = None
 ) -> list[ConversationView]:
-    """Several at once: so many queries, however many; `seqs` are their heads when known."""
+    """Views of several conversations, in a fixed number of queries.
+
+    `seqs` are the heads of their rooms, if known.
+    """
     ids = [row.id for row in rows]
     members: dict[str, list[str]] = defaultdict(list)
     owners: dict[str, list[str]] = defaultdict(list)
@@ -107,8 +110,10 @@ def conversation_views(
             owner_ids=owners[row.id],
             picture_id=row.picture_id,
             seq=heads[row.id],
-            read=_told(marks[row.id], "read", members[row.id], newest.get(row.id)),
-            delivered=_told(marks[row.id], "delivered", members[row.id], newest.get(row.id)),
+            read=_published_marks(marks[row.id], "read", members[row.id], newest.get(row.id)),
+            delivered=_published_marks(
+                marks[row.id], "delivered", members[row.id], newest.get(row.id)
+            ),
         )
         for row in rows
     ]
@@ -119,12 +124,15 @@ def _heads(tx: Transaction, ids: list[str]) -> dict[str, int]:
     return {streams[name]: seq for name, seq in list_heads(tx, list(streams)).items()}
 
 
-def _told(
+def _published_marks(
     marks: list[Mark], kind: str, members: list[str], newest: int | None
 ) -> dict[str, int] | int:
-    """Marks as they were told by events, so that a snapshot and later events agree."""
+    """The published marks by user, so that a snapshot agrees with later events.
+
+    In a large conversation, the number of members whose mark has reached the newest message.
+    """
     here = {mark.user_id: mark.told_seq for mark in marks if mark.kind == kind and mark.told_seq}
-    told = {user_id: here[user_id] for user_id in members if user_id in here}
+    published = {user_id: here[user_id] for user_id in members if user_id in here}
     if len(members) <= MARKS_BY_PERSON_MAX:
-        return told
-    return 0 if newest is None else sum(1 for seq in told.values() if seq >= newest)
+        return published
+    return 0 if newest is None else sum(1 for seq in published.values() if seq >= newest)

@@ -78,7 +78,7 @@ def set_hidden(tx: Transaction, case: CaseRow, hidden: bool) -> None:
 
 def record_hit(tx: Transaction, message_id: str, hit: str) -> None:
     """Record a match of the filter in a case of the message, unless it was deleted."""
-    message = chats.hold_said(tx, message_id)
+    message = chats.hold_original(tx, message_id)
     if message is None or message.deleted:
         return
     known = store.lock_open_case(tx, message_id)
@@ -89,7 +89,7 @@ def record_hit(tx: Transaction, message_id: str, hit: str) -> None:
 
 def require_new_review(tx: Transaction, message_id: str) -> None:
     """Raise the version of an edited message's open case, so nobody decides about the old text."""
-    chats.hold_said(tx, message_id)
+    chats.hold_original(tx, message_id)
     case = store.lock_open_case(tx, message_id)
     if case is not None:
         case.version += 1
@@ -131,7 +131,7 @@ def list_queue(tx: Transaction, ask: ListQueue) -> QueuePage:
 def get_case(tx: Transaction, case_id: str) -> OpenedCase:
     """A case with its message and notes, for review; raises NotFound or OwnMessage."""
     case = get_row(tx, case_id)
-    message = chats.find_said(tx, case.message_id)
+    message = chats.find_original(tx, case.message_id)
     if message is None:
         raise NotFound
     notes = store.list_flags(tx, case.id, NOTES_MAX)
@@ -144,7 +144,7 @@ def get_case(tx: Transaction, case_id: str) -> OpenedCase:
 
 def get_upload(tx: Transaction, case_id: str) -> str:
     """The id of the upload in a case's message; raises NotFound or OwnMessage."""
-    return chats.find_upload_said(tx, get_row(tx, case_id).message_id)
+    return chats.find_original_upload(tx, get_row(tx, case_id).message_id)
 
 
 def get_row(tx: Transaction, case_id: str) -> CaseRow:

@@ -53,7 +53,7 @@ def undo(tx: Transaction, ask: UndoDecision) -> CaseView:
 
 def _hold(tx: Transaction, case_id: str, version: int) -> CaseRow:
     """The case, locked with its message; raises Conflict unless the actor has seen this version."""
-    message = chats.hold_said(tx, get_row(tx, case_id).message_id)
+    message = chats.hold_original(tx, get_row(tx, case_id).message_id)
     case = store.lock_case(tx, case_id)
     if case is None or message is None:
         raise NotFound
