@@ -1,4 +1,4 @@
-"""Commands in /profile for what only its owner does to an account."""
+"""The commands in /profile that change the user's own account."""
 
 from msgspec import UNSET
 
@@ -29,7 +29,7 @@ from handlers.platform.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 from handlers.platform.profile.contracts import EmailTaken, UserView
 
 ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
-"""A person has up to 200 sessions, and each one that ends is told."""
+"""A user has up to 200 sessions, and each one that ends publishes an event."""
 
 
 @account.command(namespace="/profile", rate="attempts")
@@ -92,7 +92,10 @@ async def set_picture(ctx: Context, ask: SetPicture) -> UserView:
 
 
 async def prove_password(ctx: Context, ask: Prove) -> str | None:
-    """The hash that the password proved right for; raises Invalid unless one proof is given."""
+    """The stored hash if the given password matches it, else None.
+
+    Raises Invalid unless the request has exactly one proof.
+    """
     if sum(proof is not UNSET for proof in (ask.password, ask.pincode, ask.ticket)) != 1:
         raise Invalid(details={"path": "$", "expected": "one of password, pincode and ticket"})
     if ask.password is UNSET:

@@ -1,4 +1,4 @@
-"""What is said about one's own account."""
+"""Requests, views, events and refusals about a user's own account."""
 
 from typing import ClassVar
 

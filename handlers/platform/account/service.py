@@ -112,7 +112,7 @@ def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
     moved = profiles.change_email(tx, user.id, new)
     if moved is None:
         raise EmailTaken
-    device, place = accounts.where(tx)
+    device, place = accounts.device_and_place(tx)
     tx.publish(EmailChanged(user_id=user.id, device=device, place=place))
     tx.publish(
         mails.compose(

@@ -1,4 +1,4 @@
-"""The commands of /auth, and those to one's own password and sessions in /profile."""
+"""The commands of /auth, and the commands in /profile for the user's own password and sessions."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -28,7 +28,7 @@ from handlers.platform.auth.strength import check_strength
 from handlers.platform.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 
 ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
-"""A person has up to 200 sessions, and each one that ends is told."""
+"""A user has up to 200 sessions, and each one that ends publishes an event."""
 
 
 @auth.command(visitors=True, rate="attempts", refuses=(CredentialsWrong,))

@@ -1,4 +1,4 @@
-"""What is said about signing in."""
+"""Requests, views, events and refusals about authentication."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar

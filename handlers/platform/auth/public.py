@@ -1,7 +1,7 @@
 """Functions for other domains and for the server: sessions, passwords and proofs of identity."""
 
 from handlers.platform.auth.passwords import hash_password, verify_password
-from handlers.platform.auth.service.devices import where
+from handlers.platform.auth.service.devices import device_and_place
 from handlers.platform.auth.service.passwords import (
     add_password,
     get_password_hash,
@@ -30,6 +30,7 @@ __all__ = [
     "Claims",
     "add_password",
     "check_strength",
+    "device_and_place",
     "end_other_sessions",
     "end_sessions_of",
     "get_live_actor",
@@ -49,5 +50,4 @@ __all__ = [
     "set_password",
     "sign_in",
     "verify_password",
-    "where",
 ]

@@ -1,4 +1,4 @@
-"""Commands for signing in at providers, in /auth and /profile."""
+"""The commands in /auth and /profile for sign-in with providers."""
 
 from handlers.kit.context import Context
 from handlers.platform.auth.contracts import ProofNeeded, SessionView

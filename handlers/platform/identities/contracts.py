@@ -1,4 +1,4 @@
-"""What is said about signing in elsewhere."""
+"""Requests, views, events and refusals about sign-in with providers."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal

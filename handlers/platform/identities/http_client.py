@@ -60,7 +60,7 @@ class HttpClient:
         try:
             return msgspec.json.decode(read, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise ProviderUnavailable("its response is not a JSON object") from None
+            raise ProviderUnavailable("its answer is not a JSON object") from None
 
 
 async def _read_at_most(answer: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -68,5 +68,5 @@ async def _read_at_most(answer: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in answer.content.iter_chunked(16_384):
         read += chunk
         if len(read) > limit:
-            raise ProviderUnavailable("its response is too long")
+            raise ProviderUnavailable("its answer is too long")
     return bytes(read)

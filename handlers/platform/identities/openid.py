@@ -123,11 +123,11 @@ class Provider:
         metadata = await self._discover()
         required = metadata.authorization_response_iss_parameter_supported
         if (issuer is not None or required) and issuer != metadata.issuer:
-            raise ProviderRefused("the response has another issuer")
+            raise ProviderRefused("the answer names another issuer")
         tokens = await self._exchange(metadata, request, code)
         id_token, access_token = tokens.get("id_token"), tokens.get("access_token")
         if not isinstance(id_token, str):
-            raise ProviderRefused("the response has no ID token")
+            raise ProviderRefused("no ID token")
         claims = await self._read(metadata, request, id_token, access_token)
         more = claims
         if "email" not in claims and metadata.userinfo_endpoint and isinstance(access_token, str):
@@ -152,7 +152,7 @@ class Provider:
         timeout of its own.
         """
         if self._failed_at > waiting_since:
-            raise ProviderUnavailable("a concurrent request failed")
+            raise ProviderUnavailable("its last request failed a moment ago")
         try:
             return await self._http.get(url)
         except ProviderUnavailable:
@@ -163,13 +163,13 @@ class Provider:
         try:
             metadata = msgspec.convert(document, ProviderMetadata)
         except msgspec.ValidationError as error:
-            raise ProviderUnavailable(f"its discovery document is invalid: {error}") from None
+            raise ProviderUnavailable(f"its discovery document is not valid: {error}") from None
         if metadata.token_endpoint is None:
             metadata = msgspec.structs.replace(metadata, token_endpoint=self.config.token_endpoint)
         urls = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri)
         if metadata.issuer != self.config.issuer or not all(map(self._is_safe, urls)):
             raise ProviderUnavailable(
-                "its discovery document has another issuer, or a URL without TLS"
+                "its discovery document names another issuer, or an address without TLS"
             )
         return metadata
 
@@ -241,7 +241,7 @@ class Provider:
             )
             claims.validate(now=int(time.time()), leeway=LEEWAY_S)
         except (*JOSE_ERRORS, TypeError, KeyError, AttributeError) as error:
-            raise ProviderRefused(f"its ID token is invalid: {type(error).__name__}") from None
+            raise ProviderRefused(f"its ID token is not valid: {type(error).__name__}") from None
         if request.fresh and not signed_in_since(claims, request.began_at):
             raise ProviderRefused("the user did not sign in again")
         return dict(claims)
@@ -269,7 +269,7 @@ class Provider:
     ) -> dict[str, Any]:
         assert metadata.userinfo_endpoint is not None
         if not self._is_safe(metadata.userinfo_endpoint):
-            raise ProviderRefused("its userinfo endpoint has no TLS")
+            raise ProviderRefused("its userinfo endpoint does not use TLS")
         headers = {"Authorization": f"Bearer {token}"}
         claims = await self._http.get(metadata.userinfo_endpoint, headers)
         if claims.get("sub") != subject:
@@ -307,7 +307,7 @@ def usable_keys(document: dict[str, Any]) -> KeySet:
         except (*JOSE_ERRORS, KeyError, TypeError, AttributeError):
             continue
     if not keys:
-        raise ProviderUnavailable("it has no usable keys")
+        raise ProviderUnavailable("it has no keys of a supported kind")
     return KeySet(keys)
 
 
@@ -325,7 +325,7 @@ def identity_of(issuer: str, claims: dict[str, Any], more: dict[str, Any]) -> Id
     """
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255 or UNSTORABLE.search(subject):
-        raise ProviderRefused("its subject is invalid")
+        raise ProviderRefused("its subject is not valid")
     email = address_in(more)
     first, _, last = text_in(more, "name", 200).partition(" ")
     return Identity(

@@ -78,7 +78,7 @@ def link(tx: Transaction, ask: Link) -> SignInMethods:
             raise TooManyMethods(details={"limit": IDENTITIES_MAX})
         if not _link(tx, tx.actor.id, holder):
             raise IdentityTaken
-        device, place = accounts.where(tx)
+        device, place = accounts.device_and_place(tx)
         added = AuthMethodAdded(
             user_id=tx.actor.id, method=holder.provider, device=device, place=place
         )
@@ -104,7 +104,7 @@ def unlink(tx: Transaction, identity_id: str) -> SignInMethods:
     ):
         raise LastMethod
     store.delete_identity(tx, identity_id, tx.actor.id)
-    device, place = accounts.where(tx)
+    device, place = accounts.device_and_place(tx)
     method = mine[identity_id].provider
     removed = AuthMethodRemoved(user_id=tx.actor.id, method=method, device=device, place=place)
     tx.publish(removed)

@@ -23,7 +23,7 @@ from handlers.platform.uploads import public as uploads
 
 PAGE = Cost(reads=250, answer_kib=1_300)
 DECISION = Cost(reads=1_200)
-"""Up to 1,000 cases of one message are held."""
+"""A decision locks up to 1,000 cases of one message."""
 
 
 @moderation.command(rate="messages", refuses=(OwnMessage,))

@@ -1,4 +1,4 @@
-"""What is said about flags, cases and those who decide them."""
+"""Requests, views, events and refusals about flags, cases, decisions and the audit log."""
 
 from datetime import datetime
 from typing import ClassVar, Literal

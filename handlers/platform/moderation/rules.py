@@ -7,7 +7,7 @@ from msgspec import Meta
 
 
 class ModerationRules(msgspec.Struct, frozen=True):
-    """What is filtered, what flags do, and how many a person may raise."""
+    """The text filter, and the effects and limits of flags."""
 
     flags_to_hide: Annotated[
         int, Meta(ge=1, description="users whose flags hide a message until a moderator decides")

@@ -65,7 +65,7 @@ def token_for(tx: Transaction, user_id: str, device_id: str) -> str:
     return f"{device_id}.{seal}"
 
 
-def where(tx: Transaction) -> tuple[str, str]:
+def device_and_place(tx: Transaction) -> tuple[str, str]:
     """`(device, place)` of the client, as shown to users; without a known place, its address."""
     address = tx.origin.address
     return name_of(tx.origin.device), tx.kernel.places.find(address) or address

@@ -134,14 +134,14 @@ def reset(tx: Transaction, ask: Reset, new_hash: str) -> SessionView:
 
 def set_password(tx: Transaction, user_id: str, password_hash: str) -> None:
     store.set_password(tx, user_id, password_hash, tx.now)
-    device, place = devices.where(tx)
+    device, place = devices.device_and_place(tx)
     tx.publish(NewPasswordSet(user_id=user_id, device=device, place=place))
 
 
 def add_password(tx: Transaction, user_id: str, password_hash: str) -> None:
     """Set a password; for a user without one, this also adds a sign-in method."""
     if store.lock_password(tx, user_id) is None:
-        device, place = devices.where(tx)
+        device, place = devices.device_and_place(tx)
         tx.publish(AuthMethodAdded(user_id=user_id, method="password", device=device, place=place))
     set_password(tx, user_id, password_hash)
 
@@ -153,7 +153,7 @@ def has_password(tx: Transaction, user_id: str) -> bool:
 def remove_password(tx: Transaction, user_id: str) -> None:
     """Remove the password, if any. The caller makes sure that another sign-in method remains."""
     if store.delete_password(tx, user_id):
-        device, place = devices.where(tx)
+        device, place = devices.device_and_place(tx)
         tx.publish(
             AuthMethodRemoved(user_id=user_id, method="password", device=device, place=place)
         )

@@ -213,7 +213,7 @@ def _create(tx: Transaction, user_id: str, device_id: str | None) -> SessionRow:
         id=tx.new_id(),
         user_id=user_id,
         device=tx.origin.device,
-        device_name=devices.where(tx)[0],
+        device_name=devices.device_and_place(tx)[0],
         address=tx.origin.address,
         place=tx.kernel.places.find(tx.origin.address),
         created_at=tx.now,

@@ -1,1 +1,1 @@
-"""The commands of /chat, by noun."""
+"""The commands of /chat, with one module for each noun."""

@@ -1,4 +1,4 @@
-"""The commands of /chat to conversations."""
+"""The commands of /chat for conversations and their members."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -24,7 +24,7 @@ from handlers.platform.chat.service import groups, history, members
 from rooms import names
 
 MEMBERS = Cost(reads=22_000, writes=200, kept_kib=1_536, answer_kib=512)
-"""A group has up to 5,000 members, all of whom are named."""
+"""A group has up to 5,000 members, and its view contains all their ids."""
 FOUNDING = Cost(reads=22_000, writes=22_000, kept_kib=1_536, answer_kib=512)
 
 

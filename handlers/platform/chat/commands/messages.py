@@ -1,4 +1,4 @@
-"""The commands of /chat to what is said."""
+"""The commands of /chat that send and change messages."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -21,7 +21,7 @@ from handlers.platform.chat.contracts.personal import Blocked
 from handlers.platform.chat.service import media, messages, pins, reactions
 
 REACTIONS = Cost(reads=800)
-"""Up to 20 emojis are on a message, each with up to 32 names."""
+"""A message has up to 20 emojis, each with the ids of up to 32 users."""
 
 
 @chat.command(rate="messages", refuses=(Blocked, TextRefused))

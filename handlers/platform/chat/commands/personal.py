@@ -1,4 +1,4 @@
-"""The commands of /chat to what is one's own."""
+"""The commands of /chat for a user's private state."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty

@@ -1,4 +1,4 @@
-"""The commands of /chat for who reads."""
+"""The commands of /chat that read messages and move marks."""
 
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
@@ -22,7 +22,7 @@ from handlers.platform.chat.service import search as searching
 from handlers.platform.uploads import public as uploads
 
 PAGE = Cost(reads=66_000, answer_kib=3_000)
-"""Up to 100 messages, each with up to 20 emojis and 32 names for each of them."""
+"""Up to 100 messages, each with up to 20 emojis and the ids of up to 32 users for each emoji."""
 MESSAGE = Cost(reads=800)
 
 

@@ -1,1 +1,1 @@
-"""What is said about conversations and messages, by noun."""
+"""Requests, views, events and refusals of /chat, with one module for each noun."""

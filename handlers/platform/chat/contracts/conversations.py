@@ -1,4 +1,4 @@
-"""What is said about conversations: who is in them, and how they look to each."""
+"""Requests, views, events and refusals about conversations and their members."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal

@@ -1,4 +1,4 @@
-"""How far people have read (or got) a conversation."""
+"""Requests, views, events and refusals about read and delivery marks."""
 
 from datetime import datetime
 from typing import ClassVar, Literal

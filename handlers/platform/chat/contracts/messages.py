@@ -1,4 +1,4 @@
-"""What is said in conversations: texts, files, signs, cards."""
+"""Requests, views, events and refusals about messages: texts, media, reactions and cards."""
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -29,7 +29,7 @@ Wanted = Annotated[str, message(1, 200, pattern=r"\S")]
 
 
 MessageKind = Literal["text", "card", "media", "system"]
-"""A system message is a note in the history; its card says what of whom."""
+"""A system message records a change of a group; its card contains the change and the user's id."""
 
 
 class SendMessage(Change, kw_only=True):
@@ -111,7 +111,8 @@ class Search(Request):
 class Card(msgspec.Struct):
     """An object of another domain that a message shows in its current state."""
 
-    PERSONAL: ClassVar[Personal] = {"id": {"data": {}}}  # of a note, which has a person's id
+    # Only in a system message, `id` is the id of a user.
+    PERSONAL: ClassVar[Personal] = {"id": {"data": {}}}
     CARD_DATA: ClassVar[dict[str, str]] = {"data": "kind"}
     PLAIN: ClassVar[tuple[str, ...]] = ("kind",)
     kind: str
@@ -324,7 +325,7 @@ class MessagePreviewed(Event):
     """A message got a link preview; null when the link was removed from the message."""
 
     NAME: ClassVar[str] = "MESSAGE_PREVIEWED"
-    PLAIN: ClassVar[tuple[str, ...]] = ("preview",)  # which is rewritten with its message
+    PLAIN: ClassVar[tuple[str, ...]] = ("preview",)  # rewritten together with its message
     NAMESPACE: ClassVar[str | None] = "/chat"
     conversation_id: str
     message_id: str

@@ -1,6 +1,6 @@
-"""What is a person's own about conversations: muted, put away, drafted, removed, blocked.
+"""Contracts of a user's private state: muting, archiving, drafts, deletions for themselves, blocks.
 
-Their events go to the person's own room, so that all of their devices show the same.
+The events go to the user's own room, so that all of their devices show the same state.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What users can read: their conversations, and the messages of the times when they were members.
+"""What users can read: their conversations, and messages from when they were members.
 
 An `Interval` is one period of membership, by sequence numbers.
 """

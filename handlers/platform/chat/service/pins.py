@@ -44,7 +44,7 @@ def pin(tx: Transaction, ask: Pin) -> Empty:
 
 
 def list_pinned(tx: Transaction, conversation_id: str) -> PinsView:
-    """Those of a conversation that the actor is in, and that they may read."""
+    """The pinned messages that the actor can read; raises NotFound for other conversations."""
     check_member(tx, conversation_id)
     intervals = {conversation_id: chat_members.list_intervals(tx, conversation_id, tx.actor.id)}
     return PinsView(
