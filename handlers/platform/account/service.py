@@ -84,9 +84,9 @@ def change_email(tx: Transaction, new: str) -> PincodeSent:
     accounts.require_fresh_proof(tx)
     user, ticket = profiles.get_user(tx, tx.actor.id), pincodes.make_ticket()
     new, reader = profiles.normal_email(new), profiles.reader_of(user)
-    anybody = pincodes.session(tx, trusted=False)
+    asker = pincodes.session(tx, trusted=False)
     pincodes.send_pincode(
-        tx, new, NEW_ADDRESS, anybody, reader=reader, bound_to=user.id, ticket=ticket
+        tx, new, NEW_ADDRESS, asker, reader=reader, bound_to=user.id, ticket=ticket
     )
     return pincodes.send_pincode(
         tx,

@@ -67,24 +67,24 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
 @identities.route("GET", "/oauth/{provider}/callback", visitors=True, rate="oauth")
 async def callback(ctx: Context, request: web.Request) -> web.Response:
     """Handle the redirect back from a provider."""
-    provider, said = find_provider(ctx, request), request.query
+    provider, answer = find_provider(ctx, request), request.query
     name = provider.config.name
-    state, browser = said.get("state", ""), request.cookies.get(cookie_of(ctx), "")
+    state, browser = answer.get("state", ""), request.cookies.get(cookie_of(ctx), "")
     attempt = await ctx.transact(tickets.take_attempt, name, state, browser)
     if attempt is None:
         return await fail(ctx, name, None, "OAUTH_STATE")
-    if any(len(said.getall(name, ())) > 1 for name in ANSWERS):
+    if any(len(answer.getall(name, ())) > 1 for name in ANSWERS):
         return await fail(ctx, name, attempt, "OAUTH_FAILED")
-    if "code" not in said or "error" in said:
-        denied = said.get("error") in ("access_denied", "user_cancelled_authorize")
+    if "code" not in answer or "error" in answer:
+        denied = answer.get("error") in ("access_denied", "user_cancelled_authorize")
         return await fail(ctx, name, attempt, "OAUTH_CANCELLED" if denied else "OAUTH_FAILED")
     try:
-        identity = await provider.identify(attempt.request, said["code"], said.get("iss"))
+        identity = await provider.identify(attempt.request, answer["code"], answer.get("iss"))
     except ProviderUnavailable as error:
         return await fail(ctx, name, attempt, "OAUTH_UNAVAILABLE", error)
     except ProviderRefused as error:
         return await fail(ctx, name, attempt, "OAUTH_FAILED", error)
-    ticket = await ctx.transact(tickets.make_ticket, attempt, with_names(identity, said))
+    ticket = await ctx.transact(tickets.make_ticket, attempt, with_names(identity, answer))
     return redirect_back(ctx, attempt.redirect, ticket=ticket)
 
 
@@ -94,9 +94,9 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
 async def posted_callback(ctx: Context, request: web.Request) -> web.Response:
     """Accept a provider's `form_post` response, and redirect it as a GET request."""
     provider, form = find_provider(ctx, request), read_form(request)
-    said = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
-    said |= posted_names(form.get("user"))
-    return redirect_to(f"{callback_of(ctx, provider.config.name)}?{urlencode(said)}")
+    answer = {name: form[name] for name in ANSWERS if isinstance(form.get(name), str)}
+    answer |= posted_names(form.get("user"))
+    return redirect_to(f"{callback_of(ctx, provider.config.name)}?{urlencode(answer)}")
 
 
 def find_provider(ctx: Context, request: web.Request) -> Provider:
@@ -156,12 +156,12 @@ def posted_names(user: Any) -> dict[str, str]:
     return {key: value for key, value in names.items() if value}
 
 
-def with_names(identity: Identity, said: Any) -> Identity:
+def with_names(identity: Identity, answer: Any) -> Identity:
     """The identity with names from the query, where the ID token has none."""
     return msgspec.structs.replace(
         identity,
-        first_name=identity.first_name or text_in(said, "first", 100),
-        last_name=identity.last_name or text_in(said, "last", 100),
+        first_name=identity.first_name or text_in(answer, "first", 100),
+        last_name=identity.last_name or text_in(answer, "last", 100),
     )
 
 
@@ -179,14 +179,14 @@ async def fail(
     return redirect_back(ctx, attempt.redirect if attempt else None, error=code)
 
 
-def redirect_back(ctx: Context, redirect: str | None, **said: str) -> web.Response:
+def redirect_back(ctx: Context, redirect: str | None, **values: str) -> web.Response:
     """Redirect to the app that started, or to the page.
 
     The page gets the values in the fragment of the URL, which browsers do not send to servers.
     """
     if redirect is not None:
-        return redirect_to(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(said)}")
-    return redirect_to(f"{ctx.kernel.rules.public_url.rstrip('/')}/#/oauth?{urlencode(said)}")
+        return redirect_to(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(values)}")
+    return redirect_to(f"{ctx.kernel.rules.public_url.rstrip('/')}/#/oauth?{urlencode(values)}")
 
 
 def redirect_to(url: str) -> web.Response:

@@ -42,9 +42,9 @@ class WordList:
         return worst_of(self._find(form))
 
     def _find(self, form: str) -> Iterator[Match]:
-        for said, its_stem in self._candidates(form).items():
+        for part, its_stem in self._candidates(form).items():
             alike = self._by_stem.get(its_stem, ())
-            yield from (found for listed, found in alike if is_same_word(said, listed))
+            yield from (found for listed, found in alike if is_same_word(part, listed))
 
     def _candidates(self, form: str) -> dict[str, str]:
         """The distinct parts of a form that may match an entry, with their stems."""
@@ -61,9 +61,9 @@ def stem(form: str) -> str:
     return _RUNS.sub(r"\1", form)
 
 
-def is_same_word(said: str, listed: str) -> bool:
+def is_same_word(part: str, listed: str) -> bool:
     """Whether two texts of one stem are the same: "baaad" is "bad", but "god" is not "good"."""
-    pairs = zip(_run_lengths(said), _run_lengths(listed), strict=True)
+    pairs = zip(_run_lengths(part), _run_lengths(listed), strict=True)
     return all(here == there or here >= EXAGGERATED_RUN for here, there in pairs)
 
 
@@ -75,8 +75,8 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[Outcome, str]]:
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        said, _, listed = (part.strip() for part in line.partition(":"))
-        outcome, words = OUTCOMES.get(said), normalized_forms(listed)[0].split()
+        name, _, listed = (part.strip() for part in line.partition(":"))
+        outcome, words = OUTCOMES.get(name), normalized_forms(listed)[0].split()
         if outcome is None or not 0 < len(words) <= PHRASE_MAX:
             raise ValueError(f"line {number} is not `refuse: words` or `flag: words`")
         yield outcome, listed

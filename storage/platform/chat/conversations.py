@@ -90,21 +90,21 @@ class Newest(msgspec.Struct):
 
 
 def _newest_in(conversation_id: ColumnElement[str]) -> ScalarSelect[int]:
-    said = messages.alias("said")
-    newest = select(func.max(said.c.seq)).where(said.c.conversation_id == conversation_id)
+    message = messages.alias("said")
+    newest = select(func.max(message.c.seq)).where(message.c.conversation_id == conversation_id)
     return newest.scalar_subquery()
 
 
 def _newest_shown() -> ScalarSelect[int]:
     """The number of the newest message that the user of `members` did not delete for themselves."""
-    said = messages.alias("shown")
+    message = messages.alias("shown")
     return (
-        select(said.c.seq)
+        select(message.c.seq)
         .where(
-            said.c.conversation_id == members.c.conversation_id,
-            ~is_removed(members.c.user_id, said.c.id),
+            message.c.conversation_id == members.c.conversation_id,
+            ~is_removed(members.c.user_id, message.c.id),
         )
-        .order_by(said.c.seq.desc())
+        .order_by(message.c.seq.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -112,11 +112,11 @@ def _newest_shown() -> ScalarSelect[int]:
 
 def _active_at() -> ColumnElement[datetime]:
     """The time of the newest message of `conversations`; before the first, of the opening."""
-    said = messages.alias("spoken")
+    message = messages.alias("spoken")
     newest = (
-        select(said.c.sent_at)
-        .where(said.c.conversation_id == conversations.c.id)
-        .order_by(said.c.seq.desc())
+        select(message.c.sent_at)
+        .where(message.c.conversation_id == conversations.c.id)
+        .order_by(message.c.seq.desc())
         .limit(1)
         .scalar_subquery()
     )

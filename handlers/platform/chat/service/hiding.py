@@ -50,10 +50,10 @@ def hold_readable(tx: Transaction, message_id: str) -> MessageView:
     It is locked until the commit. Raises NotFound, also for deleted and system messages.
     """
     get_readable(tx, message_id)
-    said = hold_original(tx, message_id)
-    if said is None or said.deleted or said.kind == "system":
+    message = hold_original(tx, message_id)
+    if message is None or message.deleted or message.kind == "system":
         raise NotFound
-    return said
+    return message
 
 
 def hold_original(tx: Transaction, message_id: str) -> MessageView | None:
