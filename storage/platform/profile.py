@@ -117,7 +117,7 @@ def find_user(tx: Queries, user_id: str) -> UserRow | None:
 
 
 def lock_user(tx: Queries, user_id: str) -> UserRow | None:
-    """Found, and held against other changes until the commit."""
+    """Find the row and lock it against other changes until the commit."""
     return tx.one(UserRow, _LOCK, user_id=user_id)
 
 

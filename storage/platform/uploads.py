@@ -126,7 +126,7 @@ def find_upload(tx: Queries, upload_id: str) -> UploadRow | None:
 
 
 def lock_upload(tx: Queries, upload_id: str) -> UploadRow | None:
-    """Found, and held against other changes until the commit."""
+    """Find the row and lock it against other changes until the commit."""
     return tx.one(UploadRow, _LOCK, upload_id=upload_id)
 
 

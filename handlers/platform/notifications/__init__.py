@@ -8,7 +8,7 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """One's own notifications."""
+    """The user's own room, which receives their notifications."""
     return [Subscription(names.user(actor.id))]
 
 

@@ -1,4 +1,4 @@
-"""Delivers declared notices, and records how their emails went."""
+"""Delivers the notices that domains declare, and records whether their mails were sent."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from handlers.kit.life import SessionEnded
 from handlers.kit.notices import NoticeRule
 from handlers.kit.transaction import Transaction
 from handlers.platform.notifications import devices, notifications
-from handlers.platform.notifications.service import note_mail, tell
+from handlers.platform.notifications.service import deliver, record_mail_status
 from handlers.platform.send.contracts import DeliveryFailed, DeliverySucceeded
 
 
@@ -14,22 +14,22 @@ from handlers.platform.send.contracts import DeliveryFailed, DeliverySucceeded
 def tell_people(tx: Transaction, rule: NoticeRule, event: Any) -> None:
     """Deliver the notices that a rule finds for this event."""
     for notice in rule.find(tx, event):
-        tell(tx, rule, notice)
+        deliver(tx, rule, notice)
 
 
 @notifications.consumer(SessionEnded)
 def forget_the_device(tx: Transaction, event: SessionEnded) -> None:
-    """Who signed out gets no more pushes there."""
+    """Stop push notifications to a device whose session ended."""
     devices.forget_session(tx, event.session_id)
 
 
 @notifications.consumer(DeliverySucceeded)
 def note_the_delivery(tx: Transaction, event: DeliverySucceeded) -> None:
-    """A notification's mail went out."""
-    note_mail(tx, event.notification_id, "sent")
+    """Record that a notification's mail was sent."""
+    record_mail_status(tx, event.notification_id, "sent")
 
 
 @notifications.consumer(DeliveryFailed)
 def note_the_failure(tx: Transaction, event: DeliveryFailed) -> None:
-    """A notification's mail was given up."""
-    note_mail(tx, event.notification_id, "failed")
+    """Record that a notification's mail failed for good."""
+    record_mail_status(tx, event.notification_id, "failed")

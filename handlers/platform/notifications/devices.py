@@ -1,7 +1,7 @@
-"""Decisions about the apps that can be reached by pushes.
+"""Decisions about the apps that receive push notifications.
 
-A token names one app on one device: whoever registers it last is who is signed in there. It is
-kept sealed, and goes with its session.
+A push token identifies one app on one device and belongs to the user who registered it last. It is
+stored encrypted, and deleted when its session ends.
 """
 
 from handlers.kit.contract import Empty
@@ -12,11 +12,11 @@ from storage.platform.notifications import push_devices as store
 from storage.platform.notifications.push_devices import PushDeviceRow
 
 DEVICES_MAX = 20
-"""Of one person; the oldest go."""
+"""Per user; a new device replaces the oldest one."""
 
 
 def register(tx: Transaction, ask: RegisterDevice) -> Empty:
-    """Reach the device that asks by pushes; raises SessionRevoked."""
+    """Register the app of the actor's session for push notifications; raises SessionRevoked."""
     accounts.hold_session(tx)
     row = PushDeviceRow(
         token_hash=tx.keys.fingerprint("push token", ask.token),
@@ -26,14 +26,14 @@ def register(tx: Transaction, ask: RegisterDevice) -> Empty:
         sealed_token=tx.keys.seal(ask.token),
         registered_at=tx.now,
     )
-    store.keep_device(tx, row)
+    store.upsert_device(tx, row)
     for token_hash in store.list_beyond(tx, tx.actor.id, DEVICES_MAX):
         store.delete_device(tx, token_hash, tx.actor.id)
     return Empty()
 
 
 def unregister(tx: Transaction, token: str) -> Empty:
-    """One that is not registered is as good."""
+    """Delete the actor's registration of `token`, if there is one."""
     store.delete_device(tx, tx.keys.fingerprint("push token", token), tx.actor.id)
     return Empty()
 

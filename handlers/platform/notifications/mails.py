@@ -1,4 +1,4 @@
-"""The mail in which a notice goes out."""
+"""The mail that carries a notice."""
 
 from handlers.platform.notifications import notifications
 

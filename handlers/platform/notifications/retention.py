@@ -1,4 +1,4 @@
-"""How long people find what they were told."""
+"""How long notifications are kept."""
 
 from datetime import datetime
 
@@ -10,5 +10,5 @@ from storage.platform.notifications import inbox as store
 
 @notifications.forgets(kept="notifications_kept_days")
 def forget_notifications(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget notifications, read or not."""
+    """Delete old notifications, read or unread."""
     return store.forget_notifications(tx, id_at(before), limit)

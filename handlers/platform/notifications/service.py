@@ -26,7 +26,8 @@ from storage.platform.notifications.inbox import NotificationRow
 
 AFTER_ALL_IDS = "~"
 MAILS = Throttle("mails of one kind of news", most=20, window=DAY)
-"""To one person, by one other (or by the server): who moves a booking to and fro floods nobody."""
+"""Per recipient, kind, and user who causes them (or the server). A user who changes a booking
+repeatedly cannot flood another one with mails."""
 
 
 def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationPage:
@@ -42,9 +43,10 @@ def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationP
 
 
 def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
-    """Others' ids and those read before change nothing.
+    """Mark the actor's unread notifications among `ask.ids`; other ids are ignored.
 
-    The event's number is taken before counting, so that each event counts those before it too.
+    The event takes its sequence number before the count, so `unread` includes the effects of all
+    earlier events.
     """
     fresh = store.mark_read(tx, tx.actor.id, ask.ids, tx.now)
     if not fresh:
@@ -55,7 +57,7 @@ def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
     return UnreadView(unread=unread)
 
 
-def tell(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
+def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
     """Show a notice in the app, and email it if its rule says so and `MAILS` allows.
 
     Does nothing for a deleted account. Raises TypeError for values that the rule does not declare.
@@ -64,17 +66,17 @@ def tell(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
     user = profiles.get_user(tx, notice.to)
     if profiles.is_closed(user):
         return
-    mails_it = rule.importance != "app" and _may_mail(tx, user.id, rule.kind)
+    by_mail = rule.importance != "app" and _may_mail(tx, user.id, rule.kind)
     row = _row_of(tx, rule, notice, user)
-    row.mail_status = "pending" if mails_it else "none"
+    row.mail_status = "pending" if by_mail else "none"
     store.insert_notification(tx, row)
     tx.publish(NotificationDispatched(user_id=user.id, notification=view_of(row)))
-    if mails_it:
+    if by_mail:
         _mail(tx, row, user)
 
 
 def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
-    """The notice in its reader's language; `about_id` is the user named in it."""
+    """The row of a notice, in the recipient's language; `about_id` is the user named in it."""
     reader = profiles.reader_of(user)
     values = {name: _resolved(tx, value) for name, value in notice.values.items()}
     named = [value.id for value in notice.values.values() if isinstance(value, Person)]
@@ -97,15 +99,15 @@ def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -
 
 
 def _resolved(tx: Transaction, value: Value | Person) -> Value:
-    """The value itself, or the name of a `Person`."""
+    """The value itself; for a `Person`, their full name."""
     if not isinstance(value, Person):
         return value
     user = profiles.get_user(tx, value.id)
     return f"{user.first_name} {user.last_name}"
 
 
-def note_mail(tx: Transaction, notification_id: str | None, status: str) -> None:
-    """How the mail of a notification went."""
+def record_mail_status(tx: Transaction, notification_id: str | None, status: str) -> None:
+    """Set the status of a notification's mail; None is a mail without a notification."""
     if notification_id is not None:
         store.set_mail_status(tx, notification_id, status)
 
@@ -117,19 +119,19 @@ def view_of(row: NotificationRow) -> NotificationView:
 
 
 def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:
-    """Count one more mail of this kind that whoever caused it makes this person get."""
+    """Whether `MAILS` allows one more mail of this kind to this user; counts it if so."""
     by = (tx.cause.actor_id if tx.cause else None) or ""
     return throttle.take_if_left(tx, MAILS, user_id, kind, by)
 
 
 def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
-    said = {
+    values = {
         "title": Plain(row.title),
         "first_name": Plain(user.first_name),
         "body": Plain(row.body),
     }
     reader = profiles.reader_of(user)
     mail = mails.compose(
-        tx, NOTICE, user.email, reader, said, link=row.link, notification_id=row.id
+        tx, NOTICE, user.email, reader, values, link=row.link, notification_id=row.id
     )
     tx.publish(mail)

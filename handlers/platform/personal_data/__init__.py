@@ -1,4 +1,4 @@
-"""Export and erasure of a user's personal data. Domains declare what theirs is."""
+"""Export and erasure of users' personal data, as the other domains declare it."""
 
 from handlers.kit.domain import Domain
 from handlers.platform.personal_data.rules import PersonalDataRules

@@ -1,11 +1,11 @@
-"""The file of an export: a zip of JSON by subject, and of all files that the person brought.
+"""Writes the file of an export: a zip with one JSON file per subject, and all uploads of the user.
 
-What is in it, tables (`storage/engine/personal.py`) and domains (`handlers/kit/personal_data.py`)
-declare.
+Tables (`storage/engine/personal.py`) and domains (`handlers/kit/personal_data.py`) declare its
+content.
 
-It is written to a disk, for it can be larger than the memory, a page of rows or a piece of a file
-at a time, and then put where files are kept: whatever stops on the way leaves nothing behind, and
-is done again from the start.
+The archive can be larger than the memory, so it is written to a temporary file, one page of rows or
+one chunk of an upload at a time, and then copied to the object store. If anything stops on the
+way, nothing is left behind, and the next attempt starts from the beginning.
 """
 
 import asyncio
@@ -24,31 +24,32 @@ from handlers.kit.personal_data import ExportedFiles, ListRows, Rows
 from handlers.platform.personal_data.service import exports
 from storage.platform.personal_data.personal_rows import Row, list_exported, list_rows
 
-PAGE = 500
-FILES_AT_ONCE = 50
+ROWS_PAGE = 500
+FILES_PAGE = 50
 ABOUT = """\
-All that is kept of you, as of {at:%Y-%m-%d %H:%M} UTC.
+All data stored about you, as of {at:%Y-%m-%d %H:%M} UTC.
 
-Each .json file is a list of rows, in UTF-8. Moments are in UTC. Passwords, tokens and keys are
-left out; what others wrote is theirs, and is not in here.
+Each .json file is a list of rows, in UTF-8. Times are in UTC. Passwords, tokens and keys are left
+out, and so is what other people wrote.
 
 """
 
 P = ParamSpec("P")
 
 
-class NotWanted(Exception):
-    """Nobody waits for this export any more."""
+class ExportCancelled(Exception):
+    """The export was deleted, or is no longer in preparation."""
 
 
 async def prepare(ctx: Context, export_id: str, user_id: str) -> None:
-    """Make the file and say so; nothing is left of one that nobody waits for any more.
+    """Write and store the file, and mark the export as ready.
 
-    That may have become so when the file was there and an instance stopped before it said so.
+    Deletes the file if the export no longer exists. That can happen on a repetition: an earlier
+    attempt stored the file, and its instance stopped before it marked the export as ready.
     """
     key = exports.key_of(export_id)
     ctx.kernel.scratch.mkdir(parents=True, exist_ok=True)
-    with suppress(NotWanted), tempfile.TemporaryFile(dir=ctx.kernel.scratch) as file:
+    with suppress(ExportCancelled), tempfile.TemporaryFile(dir=ctx.kernel.scratch) as file:
         await _Archive(ctx, export_id, user_id, file).write()
         size = file.tell()
         await ctx.kernel.objects.keep(key, exports.CONTENT_TYPE, file)
@@ -57,8 +58,9 @@ async def prepare(ctx: Context, export_id: str, user_id: str) -> None:
         await ctx.kernel.objects.delete(key)
 
 
-async def to_the_end(write: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Write off the loop's thread; who is cancelled waits, for the file is closed behind them."""
+async def run_to_completion(write: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Run `write` on a thread. A cancelled caller still waits for it, because the caller then
+    closes the file."""
     writing = asyncio.ensure_future(asyncio.to_thread(write, *args, **kwargs))
     try:
         await asyncio.shield(writing)
@@ -68,7 +70,7 @@ async def to_the_end(write: Callable[P, Any], *args: P.args, **kwargs: P.kwargs)
 
 
 class _Archive:
-    """One export as it is written."""
+    """The archive of one export while it is being written."""
 
     def __init__(self, ctx: Context, export_id: str, user_id: str, file: BinaryIO) -> None:
         self._ctx = ctx
@@ -77,16 +79,16 @@ class _Archive:
         self._file = file
         self._tables = list_exported()
         self._declared = ctx.kernel.personal_data
-        self._done, self._told_at = 0, float("-inf")
+        self._done, self._reported_at = 0, float("-inf")
 
     async def write(self) -> None:
-        """Everything; raises NotWanted."""
-        self._all = len(self._tables) + len(self._declared.exported_rows)
+        """Write the whole archive; raises ExportCancelled."""
+        self._total = len(self._tables) + len(self._declared.exported_rows)
         for files in self._declared.exported_files:
-            self._all += await self._ctx.read(files.count, self._user_id)
-        await self._tell()
+            self._total += await self._ctx.read(files.count, self._user_id)
+        await self._report()
         with ZipFile(self._file, "w", ZIP_DEFLATED) as self._zip:
-            await to_the_end(self._zip.writestr, "README.txt", self._about())
+            await run_to_completion(self._zip.writestr, "README.txt", self._about())
             for table, export in self._tables:
                 await self._write_rows(export.file, self._rows_of(table))
             for rows in self._declared.exported_rows:
@@ -95,18 +97,18 @@ class _Archive:
                 await self._write_files(files)
 
     def _about(self) -> str:
-        said = [(export.file, export.description) for _, export in self._tables]
-        said += [(rows.file, rows.description) for rows in self._declared.exported_rows]
-        lines = [f"{file}.json\n    {description}\n" for file, description in said]
+        files = [(export.file, export.description) for _, export in self._tables]
+        files += [(rows.file, rows.description) for rows in self._declared.exported_rows]
+        lines = [f"{file}.json\n    {description}\n" for file, description in files]
         return ABOUT.format(at=self._ctx.kernel.clock.now()) + "\n".join(lines)
 
     async def _write_rows(self, name: str, pages: AsyncIterator[Rows]) -> None:
-        """One file, a page after the other."""
+        """Write one JSON file, page by page."""
         with self._zip.open(f"{name}.json", "w", force_zip64=True) as entry:
             before = b"[\n"
             async for page in pages:
                 for row in page:
-                    await to_the_end(entry.write, before + msgspec.json.encode(row))
+                    await run_to_completion(entry.write, before + msgspec.json.encode(row))
                     before = b",\n"
             entry.write(b"[]\n" if before == b"[\n" else b"\n]\n")
         await self._note_done()
@@ -114,7 +116,7 @@ class _Archive:
     async def _rows_of(self, table: Table) -> AsyncIterator[Rows]:
         after: Row | None = None
         while True:
-            rows, after = await self._ctx.read(list_rows, table, self._user_id, after, PAGE)
+            rows, after = await self._ctx.read(list_rows, table, self._user_id, after, ROWS_PAGE)
             yield rows
             if after is None:
                 return
@@ -122,37 +124,37 @@ class _Archive:
     async def _pages_of(self, list_page: ListRows) -> AsyncIterator[Rows]:
         after: str | None = ""
         while after is not None:
-            rows, after = await self._ctx.read(list_page, self._user_id, after, PAGE)
+            rows, after = await self._ctx.read(list_page, self._user_id, after, ROWS_PAGE)
             yield rows
 
     async def _write_files(self, files: ExportedFiles) -> None:
         after: str | None = ""
         while after is not None:
-            page, after = await self._ctx.read(files.list_page, self._user_id, after, FILES_AT_ONCE)
+            page, after = await self._ctx.read(files.list_page, self._user_id, after, FILES_PAGE)
             for one in page:
                 await self._write_file(one.path, one.key)
 
     async def _write_file(self, name: str, key: str) -> None:
-        """As it is; one that was let go of meanwhile is left out, or ends where it was."""
+        """Copy one upload unchanged. One that is deleted meanwhile is left out or cut short."""
         chunks = self._ctx.kernel.objects.read(key)
         with suppress(FileNotFoundError):
             first = await anext(chunks, b"")
             info = ZipInfo(name)
             info.compress_type = ZIP_STORED
             with self._zip.open(info, "w", force_zip64=True) as entry:
-                await to_the_end(entry.write, first)
+                await run_to_completion(entry.write, first)
                 async for chunk in chunks:
-                    await to_the_end(entry.write, chunk)
+                    await run_to_completion(entry.write, chunk)
         await self._note_done()
 
     async def _note_done(self) -> None:
         self._done += 1
-        if monotonic() - self._told_at >= self._ctx.kernel.rules.export_progress_every_s:
-            await self._tell()
+        if monotonic() - self._reported_at >= self._ctx.kernel.rules.export_progress_every_s:
+            await self._report()
 
-    async def _tell(self) -> None:
-        self._told_at = monotonic()
-        percent = min(99, 100 * self._done // self._all)
+    async def _report(self) -> None:
+        self._reported_at = monotonic()
+        percent = min(99, 100 * self._done // self._total)
         wanted = await self._ctx.transact(exports.note_progress, self._export_id, percent)
         if not wanted:
-            raise NotWanted
+            raise ExportCancelled

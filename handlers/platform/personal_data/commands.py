@@ -37,4 +37,4 @@ async def delete(ctx: Context, ask: DeleteAccount) -> DeletionView:
 @personal_data.command(namespace="/account")
 async def restore(ctx: Context, ask: RestoreAccount) -> DeletionView:
     """Cancel the deletion of your account."""
-    return await ctx.transact(deletions.take_back)
+    return await ctx.transact(deletions.cancel)

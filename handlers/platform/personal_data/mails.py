@@ -1,4 +1,4 @@
-"""The last mail to somebody whose account is deleted."""
+"""The mail that confirms the deletion of an account."""
 
 from handlers.platform.personal_data import personal_data
 

@@ -1,4 +1,4 @@
-"""What people are told about the export of their data and the deletion of their account."""
+"""Notices about exports of personal data and deletions of accounts."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from handlers.platform.personal_data.contracts import (
 
 @personal_data.notifies(ExportReady, "export_ready", importance="critical", says=("expires_at",))
 def tell_of_the_export(tx: Transaction, event: ExportReady) -> Iterator[Notice]:
-    """An export is there; who did not ask for it should know."""
+    """Notify the owner of a ready export, in case somebody else requested it."""
     yield Notice(
         to=event.user_id,
         link="/profile",
@@ -30,7 +30,7 @@ def tell_of_the_export(tx: Transaction, event: ExportReady) -> Iterator[Notice]:
     says=("deleted_at",),
 )
 def warn_of_the_deletion(tx: Transaction, event: AccountDeletionPlanned) -> Iterator[Notice]:
-    """The owner should know until when a deletion can be cancelled."""
+    """Notify the owner of a planned deletion, and until when they can cancel it."""
     deleted_at = event.deleted_at
     yield Notice(
         to=event.user_id,
@@ -46,5 +46,5 @@ def warn_of_the_deletion(tx: Transaction, event: AccountDeletionPlanned) -> Iter
 def tell_that_the_account_stays(
     tx: Transaction, event: AccountDeletionCancelled
 ) -> Iterator[Notice]:
-    """A deletion was cancelled."""
+    """Notify the owner of a cancelled deletion."""
     yield Notice(to=event.user_id, link="/profile")

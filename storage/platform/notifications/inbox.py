@@ -1,4 +1,4 @@
-"""What a person was told in the app, and whether they have read it."""
+"""The notifications of users, and when they were read."""
 
 from datetime import datetime
 from typing import Any
@@ -46,7 +46,7 @@ notifications = Table(
         unchanged="id kind title link data created_at read_at mail_status about_id",
         export=Export(
             file="notifications",
-            description="What you were told.",
+            description="Your notifications.",
             columns="kind title body link data created_at read_at mail_status",
             found_by="user_id",
         ),
@@ -64,7 +64,7 @@ Index(
 
 
 class NotificationRow(msgspec.Struct):
-    """`mail_status`: none, pending, sent or failed; `about_id`: whose name is in the text."""
+    """`mail_status` is none, pending, sent or failed; `about_id` is the user named in the text."""
 
     id: str
     user_id: str
@@ -108,7 +108,7 @@ def insert_notification(tx: Queries, row: NotificationRow) -> None:
 
 
 def list_notifications(tx: Queries, user_id: str, before: str, limit: int) -> list[NotificationRow]:
-    """The newest first."""
+    """A user's notifications with ids below `before`, the newest first."""
     return tx.all(NotificationRow, _LIST, of_user=user_id, before=before, limit=limit)
 
 
@@ -117,7 +117,8 @@ def count_unread(tx: Queries, user_id: str) -> int:
 
 
 def mark_read(tx: Queries, user_id: str, ids: list[str], now: datetime) -> list[str]:
-    """Those of them that were a person's own and unread, in the order of their making."""
+    """Mark as read those of `ids` that are unread and the user's own; returns them in the order of
+    creation."""
     return sorted(tx.scalars(_READ, ids=ids, of_user=user_id, now=now))
 
 
@@ -126,5 +127,6 @@ def set_mail_status(tx: Queries, notification_id: str, status: str) -> None:
 
 
 def forget_notifications(tx: Queries, before_id: str, limit: int) -> int:
-    """Delete those with ids (UUIDv7, so times) below `before_id`; how many."""
+    """Delete notifications with ids (UUIDv7, ordered by time) below `before_id`; returns how
+    many."""
     return tx.run(_FORGET, before_id=before_id, limit=limit)

@@ -1,4 +1,4 @@
-"""Apps that can be reached by pushes. Their tokens are sealed, and found by a keyed hash."""
+"""Apps that receive push notifications. Tokens are encrypted and found by a keyed hash."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ push_devices = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="push_devices",
-            description="Apps that could be reached by pushes.",
+            description="Your apps that are registered for push notifications.",
             columns="platform registered_at",
         ),
         not_exported="token_hash user_id session_id sealed_token",
@@ -64,13 +64,13 @@ _DELETE = delete(push_devices).where(
 _DELETE_OF_SESSION = delete(push_devices).where(_d.session_id == bindparam("of_session"))
 
 
-def keep_device(tx: Queries, device: PushDeviceRow) -> None:
-    """Keep it, whosever it was before."""
+def upsert_device(tx: Queries, device: PushDeviceRow) -> None:
+    """Insert a device, or overwrite the row of the same token, whichever user it belonged to."""
     tx.run(_KEEP, **msgspec.structs.asdict(device))
 
 
 def list_beyond(tx: Queries, user_id: str, kept: int) -> list[str]:
-    """The hashes of a person's oldest ones beyond so many."""
+    """The token hashes of a user's oldest devices, beyond the newest `kept`; at most 1,000."""
     return tx.scalars(_BEYOND, of_user=user_id, kept=kept)
 
 

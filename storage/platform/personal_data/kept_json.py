@@ -1,7 +1,7 @@
-"""Rows in which events, answers and the like are kept as JSON that may speak of anybody.
+"""Rows that store events, answers and similar data as JSON with personal data of any user.
 
-They are not indexed by the people in them, so an erasure reads them all, page by page, and writes
-those back that said something.
+They have no index by user. An erasure therefore reads all of them, page by page, and rewrites the
+ones that contain data of the erased user.
 """
 
 from functools import cache
@@ -17,7 +17,8 @@ from storage.platform.personal_data.personal_rows import Row
 
 
 class KeptRow(msgspec.Struct, frozen=True):
-    """A row: its key, the name of its JSON's class, its JSON by column, and whom it names."""
+    """A row: its key, the name of the class of its JSON, its JSON by column, and the user ids in
+    its owner columns."""
 
     key: Row
     named: str
@@ -25,14 +26,15 @@ class KeptRow(msgspec.Struct, frozen=True):
     owners: dict[str, str | None]
 
     def is_of(self, owner: str, user_id: str) -> bool:
-        """Whether it is theirs: they are named, or nobody is and it speaks of them."""
+        """Whether the row belongs to the user: the owner column holds their id, or it is empty and
+        the JSON mentions them."""
         named = self.owners[owner]
-        spoken_of = any(user_id in text for text in self.texts.values())
-        return named == user_id or (named is None and spoken_of)
+        mentioned = any(user_id in text for text in self.texts.values())
+        return named == user_id or (named is None and mentioned)
 
 
 def list_walked() -> list[Table]:
-    """The tables with kept JSON, but for those whose domain erases it by itself."""
+    """The tables with kept JSON, except those that their domain erases."""
     declared = [(table, personal_of(table)) for table in metadata.sorted_tables]
     return [table for table, one in declared if one.kept_json and one.erased_by is None]
 
@@ -40,8 +42,8 @@ def list_walked() -> list[Table]:
 def list_kept(
     tx: Queries, table: Table, after: str, limit: int
 ) -> tuple[list[KeptRow], str | None]:
-    """The next rows after a key, in the order of their keys, and the last one's if there may be
-    more; keys of walked tables are texts, and "" is before all."""
+    """A page of rows in key order, after the key `after` ("" for the first page), and the key of
+    the last row if there may be more. The key columns of these tables are text."""
     declared, keys = personal_of(table), [column.name for column in table.primary_key.columns]
     parts = after.split("\n") if after else [""] * len(keys)
     follows = {f"after_{name}": part for name, part in zip(keys, parts, strict=True)}
@@ -57,9 +59,10 @@ def list_kept(
 
 
 def rewrite_kept(tx: Queries, table: Table, row: KeptRow, texts: dict[str, str], gone: str) -> None:
-    """Let a row say `texts` (by column), and nothing any more of its own of who is `gone`.
+    """Replace the JSON of a row with `texts` (by column), and clear the columns that belong to the
+    user `gone`.
 
-    One that somebody else rewrote meanwhile is left to the next walk.
+    A row that changed since it was read stays as it is until the next round.
     """
     declared = personal_of(table)
     owners = tuple(name for name in row.owners if row.is_of(name, gone))

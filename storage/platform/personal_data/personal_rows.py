@@ -1,4 +1,4 @@
-"""The rows of a person, in whatever table: given to them, or erased, as the tables declare."""
+"""Exports and erases the rows of a user in all tables, as the tables declare."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -35,7 +35,7 @@ class Row(tuple[Any, ...]):
 
 
 def list_exported() -> list[tuple[Table, Export]]:
-    """The tables of which people get something, by the names of their files."""
+    """The tables that exports include, sorted by the names of their files."""
     found = [(table, personal_of(table).export) for table in metadata.sorted_tables]
     exported = [(table, export) for table, export in found if export is not None]
     return sorted(exported, key=lambda one: one[1].file)
@@ -44,7 +44,8 @@ def list_exported() -> list[tuple[Table, Export]]:
 def list_rows(
     tx: Queries, table: Table, user_id: str, after: Row | None, limit: int
 ) -> tuple[list[dict[str, Any]], Row | None]:
-    """A page of a person's rows as an export has them, and the key after which the next begins."""
+    """A page of a user's rows with their exported columns, and the key after which the next page
+    begins; None at the end."""
     keys = [column.name for column in table.primary_key.columns]
     follows = {f"after_{name}": value for name, value in zip(keys, after or (), strict=False)}
     rows = tx.all(Row, _page(table, bool(after)), person=user_id, limit=limit, **follows)
@@ -66,7 +67,7 @@ def _page(table: Table, goes_on: bool) -> Executable:
 
 
 def _given(table: Table, name: str) -> ColumnElement[Any]:
-    """What the person is given of a column."""
+    """The exported value of a column; null where the column is only for its author."""
     export = personal_of(table).export
     author = (export.only_for_author or {}).get(name) if export else None
     if author is None:
@@ -75,7 +76,7 @@ def _given(table: Table, name: str) -> ColumnElement[Any]:
 
 
 def _names_person(table: Table, name: str) -> ColumnElement[bool]:
-    """Whether a row's column names the person, by their id or by something of theirs."""
+    """Whether a column holds the user's id, or another value that identifies the user."""
     declared = personal_of(table)
     if name in declared.found_through:
         return _is_found_in(table, name, declared.found_through[name])
@@ -84,7 +85,8 @@ def _names_person(table: Table, name: str) -> ColumnElement[bool]:
 
 
 def _is_found_in(table: Table, name: str, place: str) -> ColumnElement[bool]:
-    """Whether what a column holds is in that `table.column` of the person's rows."""
+    """Whether the value of a column occurs in the `table.column` given as `place`, in the user's
+    rows."""
     other, _, column = place.partition(".")
     source = metadata.tables[other]
     declared = personal_of(source)
@@ -97,22 +99,22 @@ def _is_found_in(table: Table, name: str, place: str) -> ColumnElement[bool]:
 
 
 def list_erasing() -> list[Table]:
-    """The tables that statements alone erase, in an order in which foreign keys allow it."""
+    """The tables whose declarations alone erase them, in an order that foreign keys allow."""
     tables = reversed(metadata.sorted_tables)
     return [table for table in tables if personal_of(table).erased_by is None]
 
 
 def list_closing() -> list[Table]:
-    """Those of them that are erased as the account is closed.
+    """The erasing tables that are erased when the account is closed.
 
-    Rows that are found through others (the pincodes of an address) go before these.
+    Rows that are found through other rows (the pincodes of an address) come before those rows.
     """
     closing = [table for table in list_erasing() if personal_of(table).erased_at_closing]
     return sorted(closing, key=lambda table: not personal_of(table).found_through)
 
 
 def erase_rows(tx: Queries, table: Table, user_id: str, limit: int) -> int:
-    """Delete or clear at most so many of a person's rows; how many, 0 when it is done."""
+    """Delete or clear at most `limit` rows of a user; returns how many, 0 when none are left."""
     done = 0
     for statement, computed in _erasing(table):
         values = {name: make(user_id) for name, make in computed.items()}
@@ -128,7 +130,7 @@ def _erasing(table: Table) -> list[tuple[Executable, dict[str, Callable[[str], A
     deleting: list[tuple[Executable, dict[str, Any]]] = [
         (_deleting(table, name), {}) for name in declared.deleted_with
     ]
-    # Rows with kept JSON are cleared by the walk that rewrites it.
+    # `kept_json.rewrite_kept` clears rows with kept JSON.
     cleared = {} if declared.kept_json else declared.cleared_for
     clearing = [_clearing(table, *one) for one in cleared.items() if one[1]]
     return [*deleting, *clearing]
@@ -153,7 +155,7 @@ def _clearing(
 
 
 def _among(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """So many of the rows for which it is so, by their keys."""
+    """Selects, by key, at most `limit` rows that meet the condition."""
     keys: list[Column[Any]] = list(table.primary_key.columns)
     some = select(*keys).where(condition).limit(bindparam("limit"))
     return keys[0].in_(some) if len(keys) == 1 else tuple_(*keys).in_(some)

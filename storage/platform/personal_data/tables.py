@@ -1,4 +1,4 @@
-"""Exports of what is kept of people, accounts that are about to go, and what was told in rooms."""
+"""Exports, planned deletions of accounts, and queries on the events of users' own rooms."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -41,7 +41,7 @@ exports = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="exports",
-            description="When you asked for files like this one.",
+            description="Your exports of personal data, such as this one.",
             columns="asked_at status size expires_at",
         ),
         not_exported="id user_id percent",
@@ -68,7 +68,7 @@ deletions = Table(
         unchanged="user_id asked_at due_at erased_at",
         export=Export(
             file="account_deletion",
-            description="When your account is to be deleted.",
+            description="When your account will be deleted.",
             columns="asked_at due_at",
         ),
         not_exported="user_id erased_at",
@@ -93,8 +93,8 @@ class DeletionRow(msgspec.Struct):
     erased_at: datetime | None
 
 
-class Heard(msgspec.Struct):
-    """An event as it was told in a room."""
+class StreamEvent(msgspec.Struct):
+    """An event of a stream."""
 
     seq: int
     name: str
@@ -131,19 +131,21 @@ _CANCEL = delete(deletions).where(_d.user_id == bindparam("of_user"))
 _NOTE_ERASED = (
     update(deletions).where(_d.user_id == bindparam("of_user")).values(erased_at=bindparam("now"))
 )
-_HEARD = (
+_STREAM_EVENTS = (
     select(_n.seq, _v.name, _v.at, _v.data)
     .join(events, _v.id == _n.event_id)
     .where(_n.stream == bindparam("of_stream"), _n.seq > bindparam("after"), _v.sealed.is_(False))
     .order_by(_n.seq)
     .limit(bindparam("limit"))
 )
-_TOLD = select(_n.event_id).where(_n.stream == bindparam("of_stream")).limit(bindparam("limit"))
-_UNTELL = delete(stream_events).where(
+_STREAM_EVENT_IDS = (
+    select(_n.event_id).where(_n.stream == bindparam("of_stream")).limit(bindparam("limit"))
+)
+_REMOVE_FROM_STREAM = delete(stream_events).where(
     _n.stream == bindparam("of_stream"), _n.event_id.in_(bindparam("event_ids", expanding=True))
 )
 _other = stream_events.alias("other")
-_DROP_UNHEARD = delete(events).where(
+_DELETE_UNREFERENCED = delete(events).where(
     _v.id.in_(bindparam("event_ids", expanding=True)),
     ~exists().where(_other.c.event_id == _v.id),
     ~exists().where(deliveries.c.event_id == _v.id),
@@ -151,7 +153,7 @@ _DROP_UNHEARD = delete(events).where(
 
 
 def insert_export(tx: Queries, row: ExportRow) -> bool:
-    """False while another one of this person is being prepared."""
+    """Insert an export; False while another export of the user is in preparation."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(row)) is not None
 
 
@@ -164,12 +166,12 @@ def find_export(tx: Queries, export_id: str) -> ExportRow | None:
 
 
 def lock_export(tx: Queries, export_id: str) -> ExportRow | None:
-    """Found, and held against other changes until the commit."""
+    """Find the row and lock it against other changes until the commit."""
     return tx.one(ExportRow, _LOCK, export_id=export_id)
 
 
 def count_exports(tx: Queries, user_id: str, after: datetime) -> int:
-    """How many a person asked for after this."""
+    """How many exports the user requested after this time."""
     return int(tx.scalar(_COUNT, of_user=user_id, after=after))
 
 
@@ -189,7 +191,7 @@ def delete_export(tx: Queries, export_id: str) -> None:
 
 
 def insert_deletion(tx: Queries, row: DeletionRow) -> bool:
-    """False when it is planned already."""
+    """Insert a planned deletion; False if there is one already."""
     return tx.scalar(_INSERT_DELETION, **msgspec.structs.asdict(row)) is not None
 
 
@@ -198,7 +200,7 @@ def find_deletion(tx: Queries, user_id: str) -> DeletionRow | None:
 
 
 def lock_deletion(tx: Queries, user_id: str) -> DeletionRow | None:
-    """Found, and held against other changes until the commit."""
+    """Find the row and lock it against other changes until the commit."""
     return tx.one(DeletionRow, _LOCK_DELETION, of_user=user_id)
 
 
@@ -210,15 +212,18 @@ def note_erased(tx: Queries, user_id: str, now: datetime) -> None:
     tx.run(_NOTE_ERASED, of_user=user_id, now=now)
 
 
-def list_heard(tx: Queries, stream: str, after: int, limit: int) -> list[Heard]:
-    """What was told in a stream and is still kept, after this number."""
-    return tx.all(Heard, _HEARD, of_stream=stream, after=after, limit=limit)
+def list_stream_events(tx: Queries, stream: str, after: int, limit: int) -> list[StreamEvent]:
+    """The stored events of a stream after sequence number `after`, without sealed ones."""
+    return tx.all(StreamEvent, _STREAM_EVENTS, of_stream=stream, after=after, limit=limit)
 
 
 def forget_stream(tx: Queries, stream: str, limit: int) -> int:
-    """Forget at most so many events of a stream, where nobody else hears them; how many."""
-    told = tx.scalars(_TOLD, of_stream=stream, limit=limit)
-    if told:
-        tx.run(_UNTELL, of_stream=stream, event_ids=told)
-        tx.run(_DROP_UNHEARD, event_ids=told)
-    return len(told)
+    """Remove at most `limit` events from a stream; returns how many.
+
+    Deletes those events that no other stream and no delivery needs.
+    """
+    event_ids = tx.scalars(_STREAM_EVENT_IDS, of_stream=stream, limit=limit)
+    if event_ids:
+        tx.run(_REMOVE_FROM_STREAM, of_stream=stream, event_ids=event_ids)
+        tx.run(_DELETE_UNREFERENCED, event_ids=event_ids)
+    return len(event_ids)

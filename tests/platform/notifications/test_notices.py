@@ -12,7 +12,7 @@ from handlers.consulting.booking import booking as domain
 from handlers.kit.contract import Event
 from handlers.kit.notices import Notice, NoticeRule, Person
 from handlers.kit.transaction import Transaction
-from handlers.platform.notifications.service import tell
+from handlers.platform.notifications.service import deliver
 from tests.parts.morning import MORNING
 from tests.platform.chat.scenes import offer
 from tests.world import Person as Somebody
@@ -114,7 +114,7 @@ async def test_what_happened_to_one_thing_is_told_in_its_order(world, ana, ben, 
 async def test_a_notice_with_other_values_than_declared_tells_nothing(world, ana, values):
     rule = rule_of("booking_requested")
     with pytest.raises(TypeError):
-        await world.transact(tell, rule, Notice(to=ana.id, link="/", values=values))
+        await world.transact(deliver, rule, Notice(to=ana.id, link="/", values=values))
     assert [one["kind"] for one in await told(world, ana)] == ["welcome"]
 
 
@@ -124,7 +124,7 @@ async def test_a_notice_names_at_most_one_person(world, ana, ben):
     rule = replace(rule_of("booking_requested"), says=frozenset(("student", "starts_at")))
     values = {"student": Person(ana.id), "starts_at": Person(ben.id)}
     with pytest.raises(TypeError, match="several people"):
-        await world.transact(tell, rule, Notice(to=ana.id, link="/", values=values))
+        await world.transact(deliver, rule, Notice(to=ana.id, link="/", values=values))
 
 
 @one_database
@@ -147,7 +147,7 @@ def tell_one_of(tx: Transaction, rule: NoticeRule, person: Somebody) -> bool:
     """Tell a person the first thing that the rule makes of its event; whether there is any."""
     notices = [one for event in variants(rule.event, person) for one in rule.find(tx, event)]
     for notice in notices[:1]:
-        tell(tx, rule, notice)
+        deliver(tx, rule, notice)
     return bool(notices)
 
 

@@ -202,10 +202,10 @@ async def test_her_sessions_end_everywhere_and_her_address_is_free(life):
 
 async def test_a_little_at_a_time_is_all_in_the_end_whatever_stops_it(life, monkeypatch):
     """With pieces of one row, and a failure in each step that must begin again."""
-    monkeypatch.setattr(erasure, "AT_ONCE", 1)
-    monkeypatch.setattr(erasure, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(personal, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(personal, "READ_AT_ONCE", 7)
+    monkeypatch.setattr(erasure, "STEP_BATCH", 1)
+    monkeypatch.setattr(erasure, "ROWS_BATCH", 7)
+    monkeypatch.setattr(personal, "ROWS_BATCH", 7)
+    monkeypatch.setattr(personal, "KEPT_JSON_PAGE", 7)
     steps = life.world.app.kernel.personal_data.erasures
     failed = []
 

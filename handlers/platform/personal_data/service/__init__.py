@@ -1,1 +1,1 @@
-"""Decisions about exports, about accounts that are to be deleted, and about what goes in turn."""
+"""Decisions about exports, planned deletions of accounts, and erasures."""

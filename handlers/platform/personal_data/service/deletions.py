@@ -1,7 +1,7 @@
-"""Decisions about accounts that are to be deleted: planned, taken back, begun.
+"""Decisions about deletions of accounts: to plan one, to cancel it, and to begin the erasure.
 
-In the time between, their owner signs in as ever and can take it back. What else happens then,
-domains declare (`handlers/kit/personal_data.py`).
+Until the erasure begins, the owner can sign in as usual and cancel the deletion. Domains declare
+what else happens meanwhile (`handlers/kit/personal_data.py`).
 """
 
 from datetime import datetime, timedelta
@@ -23,9 +23,9 @@ from rooms import names
 from storage.platform.personal_data import tables as store
 from storage.platform.personal_data.tables import DeletionRow
 
-AT_ONCE = 20
-HELD_FOR = timedelta(days=1)
-"""An erasure that a domain holds up is tried again after this time."""
+WITHDRAWALS_BATCH = 20
+RETRY_AFTER = timedelta(days=1)
+"""If a domain delays an erasure, it is tried again after this time."""
 
 
 def get_account(tx: Transaction) -> AccountView:
@@ -40,7 +40,7 @@ def get_account(tx: Transaction) -> AccountView:
 
 
 def plan(tx: Transaction) -> DeletionView:
-    """Set the day; planned already, it stays that day. Raises ProofNeeded."""
+    """Plan the deletion; one that is already planned keeps its time. Raises ProofNeeded."""
     accounts.require_fresh_proof(tx)
     profiles.lock_user(tx, tx.actor.id)
     planned = store.find_deletion(tx, tx.actor.id)
@@ -56,14 +56,14 @@ def plan(tx: Transaction) -> DeletionView:
     for planned_for in tx.kernel.personal_data.planned:
         planned_for(tx, row.user_id)
     tx.publish(AccountDeletionPlanned(user_id=row.user_id, deleted_at=row.due_at))
-    _look_at(tx, row, row.due_at)
+    _schedule(tx, row, row.due_at)
     return DeletionView(deleted_at=row.due_at)
 
 
-def take_back(tx: Transaction) -> DeletionView:
-    """What was called off stays so; what was paused goes on.
+def cancel(tx: Transaction) -> DeletionView:
+    """Cancel the deletion. What it cancelled stays cancelled; what it paused resumes.
 
-    Raises NotFound once the account is closed, for there is no way back then.
+    Raises NotFound once the account is closed, because a closed account cannot be restored.
     """
     profiles.lock_user(tx, tx.actor.id)
     row = store.lock_deletion(tx, tx.actor.id)
@@ -77,30 +77,30 @@ def take_back(tx: Transaction) -> DeletionView:
 
 
 def withdraw(tx: Transaction, user_id: str) -> None:
-    """Call off some of what is to come, unless it was taken back meanwhile."""
+    """Run one batch of withdrawals, unless the deletion was cancelled meanwhile."""
     if store.find_deletion(tx, user_id) is None:
         return
     steps = tx.kernel.personal_data.withdrawals.values()
-    if sum(step.run(tx, user_id, AT_ONCE) for step in steps) > 0:
+    if sum(step.run(tx, user_id, WITHDRAWALS_BATCH) for step in steps) > 0:
         tx.publish(WithdrawalGoesOn(user_id=user_id))
 
 
 def begin_when_due(tx: Transaction, user_id: str) -> None:
-    """Begin to erase, or look again: the clock may have gone back, or a domain holds it up."""
+    """Begin the erasure, or try again later if the clock was set back or a domain delays it."""
     if not profiles.hold_user(tx, user_id):
-        return  # it is under way
+        return  # the erasure has already begun
     row = store.lock_deletion(tx, user_id)
     if row is None:
         return
     if row.due_at > tx.now:
-        _look_at(tx, row, row.due_at)
+        _schedule(tx, row, row.due_at)
     elif any(holds(tx, user_id) for holds in tx.kernel.personal_data.holds):
-        _look_at(tx, row, tx.now + HELD_FOR)
+        _schedule(tx, row, tx.now + RETRY_AFTER)
     else:
         erasure.begin(tx, user_id)
 
 
-def _look_at(tx: Transaction, row: DeletionRow, due: datetime) -> None:
+def _schedule(tx: Transaction, row: DeletionRow, due: datetime) -> None:
     tx.publish_later(AccountDeletionDue(user_id=row.user_id), due, _timer(row))
 
 

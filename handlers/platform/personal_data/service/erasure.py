@@ -1,19 +1,19 @@
-"""Erasing a person: a little in each transaction, whoever does the next one.
+"""Erases a user's data in small batches, each in its own transaction, on any instance.
 
 Invariants:
-- The first transaction closes the account: sessions, ways in, address and name are gone together,
-  so nobody acts as this person any more and their address is free.
-- Each following one does a piece of a step and publishes the next piece with it. Pieces find what
-  is left by themselves, so they can be done again, from anywhere. A step that is not known (any
-  more) begins the erasure again.
-- Work that was under way when the account was closed may still write rows of this person: a
-  command within seconds, an outbound consumer within an hour, a delivery that no instance serves
-  within weeks. So all steps run again in later rounds, the last one when such work is over.
-- The first round deletes pending idempotency keys. Their commands cannot renew their leases then,
-  so what they do outside stops within seconds.
-- What stays (money, the places of conversations) leads to a user who is nobody.
+- The first transaction closes the account. It deletes sessions, sign-in methods, address and name
+  together, so nobody can act as this user afterwards, and the address is free.
+- Each following transaction runs one batch of a step and publishes the event for the next batch.
+  A batch finds by itself what is left, so it can run again, from any cursor. An event that names
+  an unknown step, such as one of an older version, starts the erasure again.
+- Work that was in progress when the account closed may still write rows of this user: a command
+  within seconds, an outbound consumer within an hour, a delivery that no instance serves within
+  weeks. So all steps run again in later rounds, the last one after all such work has ended.
+- The first round deletes pending idempotency keys. Their commands can no longer renew their
+  leases, so their calls to external services stop within seconds.
+- Rows that stay (money, the places of conversations) refer to an anonymous user.
 
-The steps are what domains declare (`handlers/kit/personal_data.py`), in that order.
+Domains declare the steps and their order (`handlers/kit/personal_data.py`).
 """
 
 from datetime import timedelta
@@ -27,15 +27,15 @@ from handlers.platform.send import public as mails
 from storage.platform.personal_data import personal_rows
 from storage.platform.personal_data import tables as store
 
-AT_ONCE = 50
-ROWS_AT_ONCE = 500
+STEP_BATCH = 50
+ROWS_BATCH = 500
 SECOND_ROUND_AFTER = timedelta(hours=1)
 THIRD_ROUND_AFTER = timedelta(days=1)
 LAST_ROUND = 3
 
 
 def begin(tx: Transaction, user_id: str) -> None:
-    """Close the account; a locked user's."""
+    """Close the account of a locked user, and publish the first batch."""
     user = profiles.get_user(tx, user_id)
     farewell = mails.compose(
         tx,
@@ -49,7 +49,7 @@ def begin(tx: Transaction, user_id: str) -> None:
     for close in tx.kernel.personal_data.closing:
         close(tx, user_id)
     for table in personal_rows.list_closing():
-        while personal_rows.erase_rows(tx, table, user_id, ROWS_AT_ONCE):
+        while personal_rows.erase_rows(tx, table, user_id, ROWS_BATCH):
             pass
     for end in tx.kernel.personal_data.closed:
         end(tx, user_id)
@@ -57,13 +57,13 @@ def begin(tx: Transaction, user_id: str) -> None:
 
 
 def go_on(tx: Transaction, event: ErasureGoesOn) -> None:
-    """Do the next piece, and say what follows it."""
+    """Run the next batch, and publish the event for the one after it."""
     steps = tx.kernel.personal_data.erasures
     names = list(steps)
     if event.step not in steps:
         _publish(tx, event.user_id, names[0], "", event.round)
         return
-    after = steps[event.step].run(tx, event.user_id, event.after, AT_ONCE)
+    after = steps[event.step].run(tx, event.user_id, event.after, STEP_BATCH)
     following = names[names.index(event.step) + 1 :]
     if after is not None:
         _publish(tx, event.user_id, event.step, after, event.round)

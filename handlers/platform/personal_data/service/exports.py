@@ -1,6 +1,7 @@
-"""Decisions about exports: asked for, going on, ready, dropped.
+"""Decisions about exports, from the request to the deletion.
 
-Invariant: of one person one is prepared at a time (the database sees to it), and a few a day.
+Invariant: at most one export per user is in preparation (a unique index ensures it), and a user
+can request `exports_per_day`.
 """
 
 from datetime import timedelta
@@ -27,12 +28,12 @@ from storage.platform.personal_data.tables import ExportRow
 
 DAY = timedelta(days=1)
 GIVEN_UP_AFTER = DAY
-"""So that one that never succeeds is in nobody's way for ever."""
+"""An export that never succeeds is deleted after this time, so that a new one can be requested."""
 CONTENT_TYPE = "application/zip"
 
 
 def ask(tx: Transaction) -> ExportView:
-    """Begin one; raises ProofNeeded, ExportUnderWay or RateLimited."""
+    """Begin an export; raises ProofNeeded, ExportUnderWay or RateLimited."""
     accounts.require_fresh_proof(tx)
     if store.count_exports(tx, tx.actor.id, tx.now - DAY) >= tx.rules.exports_per_day:
         raise RateLimited(retry_after_s=DAY.total_seconds())
@@ -53,7 +54,7 @@ def ask(tx: Transaction) -> ExportView:
 
 
 def note_progress(tx: Transaction, export_id: str, percent: int) -> bool:
-    """Tell how far it is; False when nobody wants it any more."""
+    """Record and publish the progress; False if the export is no longer in preparation."""
     row = store.lock_export(tx, export_id)
     if row is None or row.status != "preparing":
         return False
@@ -64,7 +65,7 @@ def note_progress(tx: Transaction, export_id: str, percent: int) -> bool:
 
 
 def finish(tx: Transaction, export_id: str, size: int) -> None:
-    """It can be fetched, unless nobody wants it any more."""
+    """Mark the export as ready for download, unless it is no longer in preparation."""
     row = store.lock_export(tx, export_id)
     if row is None or row.status != "preparing":
         return
@@ -76,7 +77,7 @@ def finish(tx: Transaction, export_id: str, size: int) -> None:
 
 
 def is_kept(tx: Transaction, export_id: str) -> bool:
-    """Whether it was not dropped."""
+    """Whether the export still exists."""
     return store.find_export(tx, export_id) is not None
 
 
@@ -91,7 +92,7 @@ def drop_when_due(tx: Transaction, export_id: str) -> None:
 
 
 def drop(tx: Transaction, row: ExportRow) -> None:
-    """Forget an export, and its file."""
+    """Delete an export and its file."""
     store.delete_export(tx, row.id)
     tx.cancel_timer(f"export:{row.id}")
     tx.publish(ObjectsDropped(upload_id=row.id, keys=[key_of(row.id)]))
@@ -99,7 +100,7 @@ def drop(tx: Transaction, row: ExportRow) -> None:
 
 
 async def with_link(ctx: Context, view: AccountView) -> AccountView:
-    """With where a ready export is fetched: for who could also ask for one."""
+    """Add the download link of a ready export, if the actor has a fresh proof."""
     proved = await ctx.read(accounts.has_fresh_proof)
     if proved and view.export is not None and view.export.status == "ready":
         name = f"parley-{view.export.asked_at:%Y-%m-%d}.zip"
