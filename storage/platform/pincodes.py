@@ -1,4 +1,4 @@
-"""Pincodes on their way: one for each time that somebody asked."""
+"""Pincodes that were sent and are not spent yet: one row for each request."""
 
 from datetime import datetime
 
@@ -44,7 +44,7 @@ pincodes = Table(
 
 
 class PincodeRow(msgspec.Struct):
-    """`asker` and `ticket_hash` are keyed hashes: who asked, and what they were given for it."""
+    """`asker` is a keyed hash of the requester, `ticket_hash` the hash of the request's ticket."""
 
     id: str
     email: str
@@ -72,15 +72,15 @@ def insert_pincode(tx: Queries, pincode: PincodeRow) -> None:
 
 
 def lock_pincodes(tx: Queries, email: str, purpose: str) -> list[PincodeRow]:
-    """All that were sent to an address for a purpose, the newest first.
+    """The pincodes sent to an address for a purpose, the newest first.
 
-    They are locked, so that parallel guesses are counted one after the other.
+    The rows are locked, so that concurrent guesses are counted one after the other.
     """
     return tx.all(PincodeRow, _LOCK, address=email, of_purpose=purpose)
 
 
 def count_try(tx: Queries, pincode_id: str) -> None:
-    """Count one wrong try."""
+    """Count a wrong attempt."""
     tx.run(_TRY, pincode_id=pincode_id)
 
 
@@ -89,5 +89,5 @@ def delete_pincodes(tx: Queries, email: str, purpose: str) -> None:
 
 
 def forget_pincodes(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete those that expired before this; how many."""
+    """Delete pincodes that expired before this time; returns how many."""
     return tx.run(_FORGET, before=before, limit=limit)

@@ -1,4 +1,4 @@
-"""Who is there: a person's status, and the instances that hold their devices."""
+"""Users' presence and status, and the instances that their devices are connected to."""
 
 from datetime import datetime
 from typing import Literal
@@ -34,7 +34,7 @@ presences = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="presence",
-            description="When you were here last.",
+            description="Your online status, and when you were last online.",
             columns="online status last_seen_at changed_at",
         ),
         not_exported="user_id",
@@ -94,7 +94,7 @@ _HELD = (
 
 
 def lock_presence(tx: Queries, user_id: str, now: datetime) -> PresenceRow:
-    """Held until the commit, also for somebody who was never there: their row is made first."""
+    """Lock a user's row until the commit; inserts it first if the user was never online."""
     fresh = PresenceRow(user_id, False, "active", None, now)
     tx.run(_MAKE, **msgspec.structs.asdict(fresh))
     return tx.one(PresenceRow, _FIND, of_user=user_id) or fresh
@@ -112,7 +112,7 @@ def update_presence(tx: Queries, row: PresenceRow, now: datetime) -> None:
 
 
 def list_changed(tx: Queries, since: datetime, after: str, limit: int) -> list[PresenceRow]:
-    """The first of those whose presence or status changed at `since` or later, by id."""
+    """A page of users whose presence or status changed at `since` or later, sorted by id."""
     return tx.all(PresenceRow, _CHANGED, since=since, after=after, limit=limit)
 
 
@@ -120,17 +120,20 @@ def list_presences(tx: Queries, user_ids: list[str]) -> dict[str, PresenceRow]:
     return {row.user_id: row for row in tx.all(PresenceRow, _LIST, user_ids=user_ids)}
 
 
-def hold_person(tx: Queries, user_id: str, instance_id: str) -> None:
-    """This instance has devices of the person."""
+def insert_holding(tx: Queries, user_id: str, instance_id: str) -> None:
+    """Record that the instance has devices of the user."""
     tx.run(_HOLD, user_id=user_id, instance_id=instance_id)
 
 
-def let_go(tx: Queries, user_id: str, instance_id: str) -> int:
-    """It has none any more; on how many instances the person still is."""
+def delete_holding(tx: Queries, user_id: str, instance_id: str) -> int:
+    """Record that the instance has no more devices of the user.
+
+    Returns the number of instances that still have some.
+    """
     tx.run(_LET_GO, of_user=user_id, of_instance=instance_id)
     return int(tx.scalar(_COUNT, of_user=user_id))
 
 
-def list_held(tx: Queries, instance_id: str, limit: int) -> list[str]:
-    """Whose devices an instance holds."""
+def list_users_on(tx: Queries, instance_id: str, limit: int) -> list[str]:
+    """The ids of users with devices on an instance, sorted."""
     return tx.scalars(_HELD, of_instance=instance_id, limit=limit)

@@ -1,8 +1,8 @@
-"""What linked pages said of themselves lately, and how many were asked for.
+"""A cache of recently fetched pages, and counts of fetches.
 
-A page is found by the fingerprint of its address; the address itself is not kept. It has one of so
-many places, which the fingerprint says, and is lost to the next that comes there. It belongs to the
-message for which it was fetched, and goes with that.
+A page is found by the fingerprint of its URL; the URL itself is not stored. The fingerprint selects
+one of `PLACES` places, and a new page replaces the one in its place. A page belongs to the message
+for which it was fetched and is deleted with it.
 """
 
 from datetime import datetime
@@ -38,7 +38,7 @@ PLACES = 10_000
 
 
 class PageRow(msgspec.Struct):
-    """`page` is None where there was none to be had."""
+    """`page` is None if the fetch failed."""
 
     fingerprint: str
     message_id: str
@@ -74,7 +74,7 @@ _FORGET_COUNTS = delete(link_counts).where(_n.key.in_(_OLD_COUNTS), _n.since < b
 
 
 def keep_page(tx: Queries, row: PageRow) -> None:
-    """Replace what there was at its place."""
+    """Store a page; it replaces the one in its place."""
     tx.run(_KEEP, place=_place_of(row.fingerprint), **msgspec.structs.asdict(row))
 
 
@@ -88,20 +88,23 @@ def _place_of(fingerprint: str) -> int:
 
 
 def forget_pages_of(tx: Queries, message_id: str, but: str = "") -> None:
-    """Delete what was fetched for a message, but for the page of this fingerprint."""
+    """Delete the pages fetched for a message, except the one with the fingerprint `but`."""
     tx.run(_FORGET_OF, of_message=message_id, but=but)
 
 
 def forget_pages(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete pages fetched before this; how many."""
+    """Delete pages fetched before this time; returns how many."""
     return tx.run(_FORGET, before=before, limit=limit)
 
 
 def count_one(tx: Queries, key: str, before: datetime, now: datetime) -> int:
-    """Count one more of `key`; how many since the count began, which is after `before`."""
+    """Count one more fetch of `key`, and return the count.
+
+    A count that began at `before` or earlier starts again at `now`.
+    """
     return int(tx.scalar(_COUNT, key=key, count=1, since=now, before=before))
 
 
 def forget_counts(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete counts that began before this; how many."""
+    """Delete counts that began before this time; returns how many."""
     return tx.run(_FORGET_COUNTS, before=before, limit=limit)

@@ -9,7 +9,7 @@ import pytest
 from server.heartbeat import LAST_WORDS
 from storage.engine.clock import SharedClock, SystemClock
 from storage.events.instances import insert_instance
-from storage.platform.presence import hold_person, list_held
+from storage.platform.presence import insert_holding, list_users_on
 from tests.world import World, both_databases, one_database, until
 
 pytestmark = both_databases
@@ -152,11 +152,11 @@ class TestWithOthers:
         ben = await one.person("ben")
 
         async def held_by() -> list[str]:
-            return await one.transact(lambda tx: list_held(tx, old, 9))
+            return await one.transact(lambda tx: list_users_on(tx, old, 9))
 
         await take_for_dead(one, old)
         await one.settle()
-        await one.transact(lambda tx: hold_person(tx, ben.id, old))
+        await one.transact(lambda tx: insert_holding(tx, ben.id, old))
         await until(lambda: cut_off.app.kernel.instance_id != old)
         assert await held_by() == [ben.id]
         for seconds in (LAST_WORDS.total_seconds(), one.app.kernel.rules.presence_grace_s):

@@ -44,8 +44,8 @@ class ExportCancelled(Exception):
 async def prepare(ctx: Context, export_id: str, user_id: str) -> None:
     """Write and store the file, and mark the export as ready.
 
-    Deletes the file if the export no longer exists. That can happen on a repetition: an earlier
-    attempt stored the file, and its instance stopped before it marked the export as ready.
+    Deletes the file if the export no longer exists. An earlier attempt may have left it, if its
+    instance stopped after it stored the file.
     """
     key = exports.key_of(export_id)
     ctx.kernel.scratch.mkdir(parents=True, exist_ok=True)

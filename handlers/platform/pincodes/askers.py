@@ -1,4 +1,4 @@
-"""Who asks for pincodes and tries them: a session, a known device, or just a network."""
+"""Identifies requesters of pincodes: by their session, a known device, or only their network."""
 
 import msgspec
 
@@ -7,10 +7,10 @@ from handlers.kit.transaction import Transaction
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """`keys` are what they can be recognised by, the most certain first.
+    """A client that requests or tries pincodes; `keys` identify it, the most reliable one first.
 
-    Who is `trusted` proved that the mailbox is theirs, and has bounds of their own; all others
-    share those of strangers.
+    A `trusted` client has proved that the mailbox is its own, and has limits of its own. All others
+    share one set of limits.
     """
 
     keys: tuple[str, ...]
@@ -18,18 +18,18 @@ class Asker(msgspec.Struct, frozen=True):
 
 
 def visitor(tx: Transaction, device_id: str | None = None) -> Asker:
-    """Somebody without a session, by the id of their device if it is known for the account."""
-    network = _print(tx, "network", network_of(tx.origin.address))
+    """A client without a session. `device_id` is its device, if that is known for the account."""
+    network = _fingerprint(tx, "network", network_of(tx.origin.address))
     if device_id is None:
         return Asker((network,), trusted=False)
-    return Asker((_print(tx, "device", device_id), network), trusted=True)
+    return Asker((_fingerprint(tx, "device", device_id), network), trusted=True)
 
 
 def session(tx: Transaction, *, trusted: bool) -> Asker:
-    """The actor's session; `trusted` where the mailbox is the actor's own."""
-    return Asker((_print(tx, "session", tx.actor.session_id),), trusted)
+    """The actor's session; `trusted` if the mailbox is the actor's own."""
+    return Asker((_fingerprint(tx, "session", tx.actor.session_id),), trusted)
 
 
-def _print(tx: Transaction, *what: str) -> str:
-    """Kept in place of an address or an id."""
+def _fingerprint(tx: Transaction, *what: str) -> str:
+    """A keyed hash that is stored instead of an address or an id."""
     return tx.keys.fingerprint("pincode asker", *what)

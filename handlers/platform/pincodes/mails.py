@@ -1,4 +1,4 @@
-"""The mail that brings a pincode, for whatever it is asked."""
+"""The mail that carries a pincode, whatever its purpose."""
 
 from handlers.platform.pincodes import pincodes
 

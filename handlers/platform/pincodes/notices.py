@@ -1,4 +1,4 @@
-"""What people are told about guesses at their pincodes."""
+"""Notices about attempts to guess pincodes."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,9 @@ from storage.events.log import wipe_event
 
 @pincodes.notifies(PincodesGuessed, "pincodes_guessed", importance="critical", says=("count",))
 def warn_of_the_guesses(tx: Transaction, event: PincodesGuessed) -> Iterator[Notice]:
-    """Many wrong pincodes were tried: the owner of the address, if it has one, should know.
+    """Notify the owner of an address for which many wrong pincodes were tried.
 
-    The event names an address that may be nobody's here, so nothing of it is kept.
+    Wipes the event, because its address may belong to somebody without an account here.
     """
     if tx.cause is not None:
         wipe_event(tx, tx.cause.id)

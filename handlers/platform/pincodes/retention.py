@@ -1,4 +1,4 @@
-"""How long the addresses of unspent pincodes are kept."""
+"""How long the addresses of unused pincodes are kept."""
 
 from datetime import datetime
 
@@ -9,5 +9,5 @@ from storage.platform import pincodes as store
 
 @pincodes.forgets(kept="pincodes_kept_s")
 def forget_pincodes(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget expired pincodes soon: their addresses may be strangers'."""
+    """Delete expired pincodes soon: their addresses may belong to people without an account."""
     return store.forget_pincodes(tx, before, limit)

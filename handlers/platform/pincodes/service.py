@@ -1,16 +1,19 @@
-"""Decisions about pincodes: sent, tried, spent.
+"""Decisions about pincodes: to send, try and spend them.
 
-A pincode is bound to its address, its purpose, its request and, where somebody is signed in, to
-them (`bound_to`): what was mailed for one thing opens no other.
+A pincode is bound to its address, its purpose, its request and, if a user is signed in, to that
+user (`bound_to`). A pincode that was mailed for one purpose is useless for any other.
 
 Invariants:
-- Each request makes a pincode of its own, and nobody's request replaces or removes another's. The
-  bounds on mails are also the bound on pincodes that live at a time.
-- A wrong try counts against the pincode of the ticket that came with it, so nobody can use up the
-  tries of somebody else. Without a ticket it is the newest one that the same asker asked for.
-- Who shows no ticket and never asked tries against all that live, with a bound of their own.
-- All wrong tries of strangers for a mailbox share a bound by day. Beyond it a pincode has one try:
-  a guesser gains next to nothing, and who reads the mail still gets in.
+- Each request creates its own pincode, and never replaces or deletes the pincode of another
+  request. The limits on mails also limit the number of valid pincodes.
+- A wrong attempt counts against the pincode of the ticket that came with it, so nobody can use up
+  another requester's attempts. Without a ticket, it counts against the newest pincode that the same
+  requester asked for.
+- An attempt without a ticket, by a client that never asked for a pincode, is compared with all
+  valid pincodes. Such attempts have a limit of their own.
+- All wrong attempts of untrusted clients for a mailbox share a daily limit. Beyond it, each pincode
+  has a single attempt. That gives an attacker almost nothing, and the owner of the mailbox can
+  still get in.
 """
 
 import hashlib
@@ -40,10 +43,11 @@ from storage.platform import pincodes as store
 from storage.platform.pincodes import PincodeRow
 
 GUESSES = Throttle("pincode guesses", most=30, window=DAY)
-"""Wrong tries for a mailbox: of all strangers together, or of one trusted asker."""
-TRIES_BEYOND = 1
-"""That a pincode has once the guesses are used up."""
+"""Wrong attempts for a mailbox: of all untrusted clients together, or of one trusted requester."""
+TRIES_OVER_BUDGET = 1
+"""Attempts that each pincode has once `GUESSES` is used up."""
 STRANGERS = "strangers"
+"""The budget that all untrusted clients share."""
 
 
 def make_ticket() -> str:
@@ -63,9 +67,9 @@ def send_pincode(
     ticket: str | None = None,
     **values: Value,
 ) -> PincodeSent:
-    """Email a fresh pincode. `mail` may say `pincode`, its `life` and what `values` has.
+    """Email a new pincode. The text of `mail` can use `pincode`, its `life` and all `values`.
 
-    `email` is in its normal form; several pincodes may share a `ticket`. Raises RateLimited.
+    `email` must be in its normal form. Several pincodes can share a `ticket`. Raises RateLimited.
     """
     _count_mail(tx, mailbox_of(email), by)
     ticket = ticket or make_ticket()
@@ -84,8 +88,8 @@ def send_pincode(
     )
     store.insert_pincode(tx, row)
     values = {"pincode": Code(pincode), "life": tx.rules.span("pincode_life_s"), **values}
-    said = {name: values[name] for name in mail.says}
-    tx.publish(mails.compose(tx, mail, email, reader, said, link=link))
+    used = {name: values[name] for name in mail.says}
+    tx.publish(mails.compose(tx, mail, email, reader, used, link=link))
     return PincodeSent(expires_in_s=tx.rules.pincode_life_s, ticket=ticket)
 
 
@@ -99,7 +103,10 @@ def spend_pincode(
     ticket: str | UnsetType = UNSET,
     bound_to: str = "",
 ) -> None:
-    """Try a pincode and use it up, with all others for this address and purpose."""
+    """Check a pincode, and delete all pincodes for this address and purpose.
+
+    Raises PincodeWrong, PincodeExpired or PincodeLocked.
+    """
     try_pincode(tx, email, purpose, pincode, by, ticket=ticket, bound_to=bound_to)
     store.delete_pincodes(tx, email, purpose)
 
@@ -114,7 +121,7 @@ def try_pincode(
     ticket: str | UnsetType = UNSET,
     bound_to: str = "",
 ) -> None:
-    """Check a pincode and keep it; a wrong try is counted, the last one kills it.
+    """Check a pincode without spending it. Wrong attempts count, and too many lock the pincode.
 
     Raises PincodeWrong, PincodeExpired or PincodeLocked.
     """
@@ -126,18 +133,19 @@ def try_pincode(
     live = _list_live(tx, tried)
     if mine is None and not _may_try_unclaimed(tx, email, purpose):
         raise PincodeLocked
-    if not any(_fits(tx, row, pincode, bound_to) for row in live):
+    if not any(_matches(tx, row, pincode, bound_to) for row in live):
         _count_wrong(tx, live, mine)
         raise PincodeWrong
 
 
 def hash_of(ticket: str) -> str:
-    """Tickets have 192 random bits: a plain hash cannot be guessed."""
+    """The stored hash of a ticket. A plain hash is safe, because tickets have 192 random bits."""
     return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _find_mine(kept: list[PincodeRow], ticket: str | UnsetType, by: Asker) -> PincodeRow | None:
-    """The pincode that a try is meant for: that of the ticket, else the newest one of the asker."""
+    """The pincode that an attempt is for: the one of the ticket; without a ticket, the newest one
+    of the requester."""
     if ticket is not UNSET:
         wanted = hash_of(ticket)
         return next((row for row in kept if row.ticket_hash == wanted), None)
@@ -145,7 +153,7 @@ def _find_mine(kept: list[PincodeRow], ticket: str | UnsetType, by: Asker) -> Pi
 
 
 def _list_live(tx: Transaction, rows: list[PincodeRow]) -> list[PincodeRow]:
-    """Those that can still be tried; raises PincodeLocked or PincodeExpired when none can."""
+    """The pincodes that can still be tried; raises PincodeLocked or PincodeExpired if none can."""
     tries = {budget: _tries_in(tx, rows[0].email, budget) for budget in map(_budget_of, rows)}
     unlocked = [row for row in rows if row.tries < tries[_budget_of(row)]]
     live = [row for row in unlocked if row.expires_at > tx.now]
@@ -157,21 +165,22 @@ def _list_live(tx: Transaction, rows: list[PincodeRow]) -> list[PincodeRow]:
 
 
 def _may_try_unclaimed(tx: Transaction, email: str, purpose: str) -> bool:
-    """Whether a try without a ticket, from where nobody asked, is within its bounds."""
-    some_left = throttle.count_left(tx, _unclaimed(tx.rules), email, purpose)
+    """Whether the limits allow an attempt without a ticket by a client that never asked for a
+    pincode."""
+    some_left = throttle.count_left(tx, _unclaimed_tries(tx.rules), email, purpose)
     return bool(some_left and throttle.count_left(tx, GUESSES, mailbox_of(email), STRANGERS))
 
 
-def _fits(tx: Transaction, row: PincodeRow, pincode: str, bound_to: str) -> bool:
+def _matches(tx: Transaction, row: PincodeRow, pincode: str, bound_to: str) -> bool:
     tried = tx.keys.fingerprint(row.purpose, row.id, row.email, bound_to, pincode)
     return hmac.compare_digest(tried, row.fingerprint)
 
 
 def _count_wrong(tx: Transaction, live: list[PincodeRow], mine: PincodeRow | None) -> None:
-    """Each pincode that a guess was held against is one guess more."""
+    """Count a wrong attempt; against `GUESSES`, once for each pincode it was compared with."""
     email, budget = live[0].email, STRANGERS
     if mine is None:
-        throttle.count(tx, _unclaimed(tx.rules), email, live[0].purpose)
+        throttle.count(tx, _unclaimed_tries(tx.rules), email, live[0].purpose)
     else:
         store.count_try(tx, mine.id)
         budget = _budget_of(mine)
@@ -184,23 +193,23 @@ def _count_wrong(tx: Transaction, live: list[PincodeRow], mine: PincodeRow | Non
 
 
 def _budget_of(row: PincodeRow) -> str:
-    """Whose bound on guesses by day a pincode counts in."""
+    """The budget of `GUESSES` that wrong attempts at this pincode use."""
     return row.asker if row.trusted else STRANGERS
 
 
 def _tries_in(tx: Transaction, email: str, budget: str) -> int:
-    """How many tries a pincode has."""
+    """How many wrong attempts lock a pincode of this budget."""
     left = throttle.count_left(tx, GUESSES, mailbox_of(email), budget)
-    return tx.rules.of(PincodeRules).pincode_tries if left else TRIES_BEYOND
+    return tx.rules.of(PincodeRules).pincode_tries if left else TRIES_OVER_BUDGET
 
 
-def _unclaimed(rules: Rules) -> Throttle:
-    """Tries without a ticket, from where nobody asked."""
+def _unclaimed_tries(rules: Rules) -> Throttle:
+    """The limit on attempts without a ticket by clients that never asked for a pincode."""
     return Throttle("unclaimed pincode tries", most=rules.pincode_tries, window=HOUR)
 
 
 def _count_mail(tx: Transaction, mailbox: str, by: Asker) -> None:
-    """One more mail to this mailbox: within the asker's own bounds, and those of all strangers.
+    """Count one more mail to this mailbox, for this requester and for all untrusted clients.
 
     Raises RateLimited.
     """

@@ -1,4 +1,4 @@
-"""How devices and lost instances move presence."""
+"""Updates presence when devices connect or leave, and when an instance dies."""
 
 from datetime import datetime, timedelta
 
@@ -10,31 +10,31 @@ from handlers.platform.presence import presence, service
 from handlers.platform.presence.contracts import InstanceGone
 from storage.platform import presence as store
 
-PEOPLE_AT_ONCE = 200
+USERS_BATCH = 200
 
 
 @presence.arrives_first
 async def come_online(ctx: Context) -> None:
-    """A person's first device on this instance is there."""
+    """Record a user's first device on this instance."""
     await ctx.transact(service.come_online)
 
 
 @presence.leaves_last
 async def go_offline(ctx: Context) -> None:
-    """A person's last device on this instance stayed away for the grace."""
+    """Record that a user's last device on this instance did not return within the grace period."""
     kernel = ctx.kernel
     await ctx.transact(service.go_offline, ctx.user_id, kernel.instance_id, kernel.clock.now())
 
 
 @presence.resyncs
 def resync(tx: Transaction, since: datetime, after: str) -> tuple[list[EphemeralEvent], str]:
-    """Who came and went lately, for those who watch and may not have heard it."""
+    """Repeat recent changes for watchers, who may have missed the ephemeral events."""
     return service.resync(tx, since, after)
 
 
 @presence.consumer(InstanceLost)
 def wait_out_the_grace(tx: Transaction, event: InstanceLost) -> None:
-    """Who was on a dead instance comes back by another one, or by the same one restarted."""
+    """Give the users of a dead instance the grace period to reconnect, to any instance."""
     due = tx.now + timedelta(seconds=tx.rules.presence_grace_s)
     gone = InstanceGone(instance_id=event.instance_id, at=event.at)
     tx.publish_later(gone, due, f"presence:{event.instance_id}")
@@ -42,9 +42,9 @@ def wait_out_the_grace(tx: Transaction, event: InstanceLost) -> None:
 
 @presence.consumer(InstanceGone)
 def let_its_people_go(tx: Transaction, event: InstanceGone) -> None:
-    """Who was only there is offline; a few at a time."""
-    held = store.list_held(tx, event.instance_id, PEOPLE_AT_ONCE)
-    for user_id in held:
+    """Mark users as offline who were only connected to a dead instance, one batch at a time."""
+    user_ids = store.list_users_on(tx, event.instance_id, USERS_BATCH)
+    for user_id in user_ids:
         service.go_offline(tx, user_id, event.instance_id, event.at)
-    if len(held) == PEOPLE_AT_ONCE:
+    if len(user_ids) == USERS_BATCH:
         tx.publish(InstanceGone(instance_id=event.instance_id, at=event.at))

@@ -1,8 +1,9 @@
-"""Decisions about presence: several devices, on several instances, are one person.
+"""Decisions about presence. A user is online with any device, on any instance.
 
-A blocked person sees the blocker as if they were never online, and gets no ephemeral event about
-them; being unblocked shows at the next `watch`. What both need stays, though it shows that somebody
-is online: marks and typing in groups, waiting rooms, calls, and `available_now`, which is public.
+A blocked user sees the blocker as never online, and receives no ephemeral events about them. After
+an unblock, the next `watch` shows the real state. Other features still show that a user is online,
+because both sides need them: read marks and typing in groups, waiting rooms, calls, and
+`available_now`, which is public.
 """
 
 from datetime import datetime
@@ -26,11 +27,11 @@ from storage.platform import presence as store
 from storage.platform.presence import PresenceRow
 
 NAMESPACE = "/presence"
-RETOLD_AT_ONCE = 500
+RESYNC_PAGE = 500
 
 
 def list_known(tx: Transaction, user_ids: list[str]) -> list[str]:
-    """Those of `user_ids` who exist."""
+    """The ids among `user_ids` that belong to existing users."""
     return list(profiles.list_users(tx, user_ids))
 
 
@@ -51,9 +52,9 @@ def set_status(tx: Transaction, ask: SetStatus) -> Empty:
 
 
 def come_online(tx: Transaction) -> None:
-    """The actor's first device on this instance is there."""
+    """Record the actor's first device on this instance; they are online now."""
     row = store.lock_presence(tx, tx.actor.id, tx.now)
-    store.hold_person(tx, tx.actor.id, tx.instance_id)
+    store.insert_holding(tx, tx.actor.id, tx.instance_id)
     if not row.online:
         row.online, row.last_seen_at = True, tx.now
         store.update_presence(tx, row, tx.now)
@@ -63,9 +64,9 @@ def come_online(tx: Transaction) -> None:
 
 
 def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) -> None:
-    """An instance has no device of this person any more."""
+    """Record that an instance has no more devices of this user, as of `at`."""
     row = store.lock_presence(tx, user_id, tx.now)
-    if store.let_go(tx, user_id, instance_id) == 0 and row.online:
+    if store.delete_holding(tx, user_id, instance_id) == 0 and row.online:
         row.online, row.last_seen_at = False, at
         store.update_presence(tx, row, tx.now)
         tx.publish(UserOffline(user_id=user_id, at=at))
@@ -73,17 +74,20 @@ def go_offline(tx: Transaction, user_id: str, instance_id: str, at: datetime) ->
 
 
 def resync(tx: Transaction, since: datetime, after: str) -> tuple[list[EphemeralEvent], str]:
-    """How those are by now whose presence or status changed since then; and after whom to go on."""
-    rows = store.list_changed(tx, since, after, RETOLD_AT_ONCE)
+    """The current state of a page of users whose presence or status changed since then.
+
+    Also returns the user id after which the next page begins; "" at the end.
+    """
+    rows = store.list_changed(tx, since, after, RESYNC_PAGE)
     blocked_by = chats.list_blocked_by(tx, [row.user_id for row in rows])
-    told = []
+    events = []
     for row in rows:
         blocked = blocked_by[row.user_id]
         if row.last_seen_at is not None:
             name = "USER_ONLINE" if row.online else "USER_OFFLINE"
-            told.append(_presence(row.user_id, name, row.last_seen_at, blocked))
-        told.append(_status(row, blocked))
-    return told, rows[-1].user_id if len(rows) == RETOLD_AT_ONCE else ""
+            events.append(_presence(row.user_id, name, row.last_seen_at, blocked))
+        events.append(_status(row, blocked))
+    return events, rows[-1].user_id if len(rows) == RESYNC_PAGE else ""
 
 
 def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:
@@ -91,16 +95,16 @@ def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:
 
 
 def _presence(user_id: str, name: str, at: datetime, blocked: frozenset[str]) -> EphemeralEvent:
-    room, said = names.presence(user_id), PresenceEphemeral(user_id, at)
-    return EphemeralEvent(NAMESPACE, room, name, said, hidden_from=blocked)
+    room, data = names.presence(user_id), PresenceEphemeral(user_id, at)
+    return EphemeralEvent(NAMESPACE, room, name, data, hidden_from=blocked)
 
 
 def _status(row: PresenceRow, blocked: frozenset[str]) -> EphemeralEvent:
-    room, said = names.presence(row.user_id), StatusEphemeral(row.user_id, row.status)
-    return EphemeralEvent(NAMESPACE, room, "status_changed", said, hidden_from=blocked)
+    room, data = names.presence(row.user_id), StatusEphemeral(row.user_id, row.status)
+    return EphemeralEvent(NAMESPACE, room, "status_changed", data, hidden_from=blocked)
 
 
 def _view(row: PresenceRow | None) -> StateView:
-    if row is None:  # somebody who was never there
+    if row is None:  # the user was never online, or blocked the actor
         return StateView(online=False, status="active", last_seen_at=None)
     return StateView(online=row.online, status=row.status, last_seen_at=row.last_seen_at)

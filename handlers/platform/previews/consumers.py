@@ -1,4 +1,4 @@
-"""When a page is looked up: once somebody linked it. Not while the setting is off."""
+"""Fetches a linked page after a message with the link was sent, if the setting is on."""
 
 import structlog
 
@@ -15,21 +15,24 @@ from handlers.platform.previews.rules import PreviewRules
 log = structlog.get_logger("previews")
 
 
-def may_say_a_link(rules: Rules, event: MessageSent | MessageEdited) -> bool:
-    """What is changed may have said one before."""
+def may_contain_link(rules: Rules, event: MessageSent | MessageEdited) -> bool:
+    """Whether to process a message. An edited one always: it may have lost its link."""
     if not rules.link_previews or event.message.kind != "text":
         return False
     return isinstance(event, MessageEdited) or first_link(event.message.text) is not None
 
 
-def is_on(rules: Rules, event: MessageDeleted) -> bool:
+def is_enabled(rules: Rules, event: MessageDeleted) -> bool:
     return rules.of(PreviewRules).link_previews
 
 
-@previews.consumer(MessageSent, MessageEdited, outbound=True, filter=may_say_a_link)
+@previews.consumer(MessageSent, MessageEdited, outbound=True, filter=may_contain_link)
 async def look_up_the_link(ctx: Context, event: MessageSent | MessageEdited) -> None:
-    """Fetch the page that a message links and show it; at least once, and one that fails never."""
-    url = await ctx.transact(service.look, event.message.id)
+    """Fetch the page that a message links to, and show its preview.
+
+    It may fetch a page twice, but it stores a failure and does not retry it.
+    """
+    url = await ctx.transact(service.link_to_fetch, event.message.id)
     if url is None:
         return
     sender_id = event.message.sender_id or event.message.conversation_id
@@ -43,7 +46,7 @@ async def look_up_the_link(ctx: Context, event: MessageSent | MessageEdited) -> 
     await ctx.transact(service.keep, event.message.id, url, page)
 
 
-@previews.consumer(MessageDeleted, filter=is_on)
+@previews.consumer(MessageDeleted, filter=is_enabled)
 def forget_the_page(tx: Transaction, event: MessageDeleted) -> None:
-    """What was fetched for a message goes with it."""
+    """Delete what was fetched for a deleted message."""
     service.forget(tx, event.message.id)

@@ -1,14 +1,14 @@
-"""How a page is fetched that a stranger named, from a server that may be anybody's.
+"""Fetches a page from an untrusted server, at a URL that an untrusted user chose.
 
 Invariants:
-- Only https, only its own port, only with a certificate that is right; no credentials, cookies,
-  proxies or redirects. A redirect is no page.
-- A name is asked for once a fetch. If one of its addresses is not public, none is used. What is
-  connected to are the very addresses that were looked at, and each is looked at again as its socket
-  is made, so that literals and whatever the client does inside pass the same rule.
-- The page itself is read in the sandbox; this process unpacks it and looks at its headers.
-- Time, bytes (as they come, and unpacked), headers and fetches at a time are bounded. Who finds no
-  place is refused at once: waiting here would hold up others who have something to send.
+- Only https, on the default port, with a valid certificate; without credentials, cookies or
+  proxies. Redirects are not followed and count as failures.
+- Each fetch resolves the host name once. If one of its addresses is not public, none is used. The
+  client connects only to the addresses that were checked. Each address is checked again when its
+  socket is created, which covers literal addresses and anything the HTTP client does by itself.
+- The sandbox parses the page. This process only decompresses it and reads its headers.
+- Time, bytes (as received and decompressed), headers and concurrent fetches are limited. A fetch
+  over the limit is refused at once, because waiting here would delay other deliveries.
 """
 
 import asyncio
@@ -31,9 +31,10 @@ from handlers.platform.previews.page import Page, read_page
 
 WITHIN_S, READ_WITHIN_S = 6.0, 6.0
 READ_MAX = 262_144
-"""So much of a page is read, packed and unpacked: what it says of itself is at its beginning."""
+"""Bytes of a page that are read, both compressed and decompressed. The metadata of a page is at its
+beginning."""
 HEADER_MAX, HEADERS_MAX = 8_190, 64
-AT_A_TIME = 8
+CONCURRENT_FETCHES_MAX = 8
 ADDRESSES_MAX = 32
 HTTPS = 443
 HEADERS = {"Accept": "text/html", "Accept-Encoding": "gzip"}
@@ -42,22 +43,22 @@ Allows = Callable[[str], bool]
 Resolve = Callable[[str], Awaitable[list[str]]]
 Unpack = Callable[[bytes, int], bytes]
 
-_RESOLVING = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="names")
-"""Its own threads, for a name server may be slow on purpose."""
+_RESOLVER_THREADS = ThreadPoolExecutor(CONCURRENT_FETCHES_MAX, thread_name_prefix="names")
+"""A separate pool, because a name server may be slow on purpose."""
 
 
 class NoPage(Exception):
-    """There is nothing that can be shown; why is nobody's business but the log's."""
+    """The page has no preview. The reason is for the log only, not for users."""
 
 
 class Busy(NoPage):
-    """So many are fetched already; it says nothing of the page."""
+    """The server is too busy to fetch or read the page now; nothing is known about the page."""
 
 
 async def resolve(host: str) -> list[str]:
-    """All addresses that the machine's resolver has for `host`."""
+    """All addresses of `host`, from the resolver of the operating system."""
     loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(_RESOLVING, _look_up, host)
+    found = await loop.run_in_executor(_RESOLVER_THREADS, _look_up, host)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
@@ -66,10 +67,10 @@ def _look_up(host: str) -> list[Any]:
 
 
 class PublicWeb:
-    """One client for all pages, made when it is first needed.
+    """The client for all pages. It opens its HTTP session at the first fetch.
 
-    `allows` is the rule for addresses; it, `tls`, `port` and `names` are others than these only
-    for a server of somebody's own.
+    `called` is its User-Agent, `allows` the rule for addresses, `names` the resolver. Only tests
+    replace the defaults, to fetch from a server of their own.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class PublicWeb:
         self._tls = tls
         self._port = port
         self._names = names
-        self._slots = asyncio.Semaphore(AT_A_TIME)
+        self._slots = asyncio.Semaphore(CONCURRENT_FETCHES_MAX)
         self._session: aiohttp.ClientSession | None = None
 
     async def stop(self) -> None:
@@ -96,7 +97,7 @@ class PublicWeb:
             await self._session.close()
 
     async def get_page(self, person_id: str, address: str) -> Page:
-        """What the page at `address`, which this person linked, says of itself; raises NoPage."""
+        """Fetch and parse the page at `address`, which this user linked to; raises NoPage."""
         if self._slots.locked():
             raise Busy("too many at a time")
         try:
@@ -106,7 +107,7 @@ class PublicWeb:
                 return await self._read(person_id, content, charset)
         except NoPage:
             raise
-        except Exception as error:  # whatever a stranger's server makes of the client, it is none
+        except Exception as error:  # an untrusted server can make the client raise anything
             raise NoPage(type(error).__name__) from error
 
     async def _fetch(self, url: URL) -> tuple[bytes, str | None]:
@@ -120,7 +121,7 @@ class PublicWeb:
             return await _read(answer), answer.charset
 
     async def _read(self, person_id: str, content: bytes, charset: str | None) -> Page:
-        """What was fetched says of itself; raises NoPage, and Busy when others' files take long."""
+        """Parse a page in the sandbox; raises NoPage, and Busy when the sandbox is overloaded."""
         try:
             async with asyncio.timeout(READ_WITHIN_S):
                 page = await self._sandbox.run(person_id, read_page, content, charset)
@@ -133,7 +134,7 @@ class PublicWeb:
         return page
 
     def _check(self, url: URL) -> None:
-        """Refuse what could not be right before anybody is asked; raises NoPage."""
+        """Check a URL before anything is sent; raises NoPage."""
         if url.scheme != "https" or url.port != self._port or not url.raw_host:
             raise NoPage("not https at its own port")
         if url.user is not None or url.password is not None:
@@ -143,10 +144,10 @@ class PublicWeb:
 
     def _make_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=AT_A_TIME,
+            limit=CONCURRENT_FETCHES_MAX,
             force_close=True,
             use_dns_cache=False,
-            resolver=_Names(self._names, self._allows),
+            resolver=_CheckedResolver(self._names, self._allows),
             socket_factory=self._make_socket,
             ssl=self._tls or ssl.create_default_context(),
         )
@@ -161,15 +162,15 @@ class PublicWeb:
         )
 
     def _make_socket(self, found: tuple[Any, ...]) -> socket.socket:
-        """A socket for an address that is about to be connected to; raises OSError."""
+        """Create the socket for an address; raises OSError if the address is not allowed."""
         family, kind, protocol, _, address = found
         if not self._allows(address[0]):
             raise OSError("not public")
         return socket.socket(family, kind, protocol)
 
 
-class _Names(AbstractResolver):
-    """Addresses of a name, all of which are allowed."""
+class _CheckedResolver(AbstractResolver):
+    """Resolves a name, and fails unless all of its addresses are allowed."""
 
     def __init__(self, names: Resolve, allows: Allows) -> None:
         self._names = names
@@ -186,7 +187,7 @@ class _Names(AbstractResolver):
         return [_resolved(host, port, address) for address in addresses]
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
 
 def _resolved(host: str, port: int, address: str) -> ResolveResult:
@@ -209,7 +210,7 @@ def _is_literal(host: str) -> bool:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The first part of a page, unpacked; raises NoPage for what nobody asked for."""
+    """The first part of a page, decompressed; raises NoPage for an unsupported encoding."""
     unpack = _unpacker(answer.headers.get("Content-Encoding", "identity").lower())
     text, came = bytearray(), 0
     async for chunk in answer.content.iter_chunked(16_384):
@@ -221,7 +222,8 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _unpacker(encoding: str) -> Unpack:
-    """What makes at most so many bytes of some that came; that many is never 0."""
+    """A function that decompresses a chunk into at most as many bytes as its second argument, which
+    is never 0."""
     if encoding == "identity":
         return lambda chunk, room: chunk[:room]
     if encoding == "gzip":

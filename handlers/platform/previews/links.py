@@ -1,4 +1,4 @@
-"""Which address in a text is looked up."""
+"""Finds the link in a text whose page is fetched."""
 
 import re
 from ipaddress import ip_address
@@ -10,21 +10,21 @@ from handlers.platform.previews.addresses import is_public
 
 LINK_LENGTH_MAX = 2_000
 AUTHORITY_LENGTH_MAX = 300
-"""A host's name has 253 characters at most; looking for the ASCII form of a longer one is dear."""
-LOOKED_AT_MAX = 20
-"""So many links of a text are looked at for one that will do."""
+"""Host names have at most 253 characters; to encode a longer one in ASCII is expensive."""
+CANDIDATES_MAX = 20
+"""How many links of a text are checked to find a suitable one."""
 _LINK = re.compile(
     r"(?<![\w/=&?%#@.+-])https://[^\s<>\"'`{}|\\^\x00-\x20\x7f-\x9f]+", re.IGNORECASE
 )
 _NAME_ENDS = re.compile(r"\.(?:[a-z]{2,}|xn--[a-z0-9-]+)\.?$", re.IGNORECASE)
-_AFTER = ".,;:!?…*_~»”’"
+_PUNCTUATION = ".,;:!?…*_~»”’"
 _AUTHORITY_ENDS = re.compile(r"[/?#]")
 _CLOSING = {")": "(", "]": "["}
 
 
 def first_link(text: str) -> str | None:
-    """The first https address in `text` that may be public, as it goes over the wire."""
-    for found in islice(_LINK.finditer(text), LOOKED_AT_MAX):
+    """The first https URL in `text` whose host may be public, in encoded form."""
+    for found in islice(_LINK.finditer(text), CANDIDATES_MAX):
         link = found.group()
         url = _read(_without_punctuation(link)) if len(link) <= LINK_LENGTH_MAX else None
         if url is not None:
@@ -33,9 +33,9 @@ def first_link(text: str) -> str | None:
 
 
 def is_named_or_public(host: str) -> bool:
-    """Whether a host is a name of the public kind, or a literal of a public address.
+    """Whether a host is a domain name with a top-level domain, or a literal public address.
 
-    What looks like neither (`localhost`, `127.1`, `0x7f000001`) is nothing that people link.
+    Refuses hosts such as `localhost`, `127.1` and `0x7f000001`, which people do not link to.
     """
     try:
         ip_address(host)
@@ -58,12 +58,12 @@ def _read(link: str) -> URL | None:
 
 
 def _without_punctuation(link: str) -> str:
-    """A link at the end of a sentence or in brackets does not have these."""
+    """The link without the punctuation or closing brackets that belong to the sentence."""
     unopened = {
         closing: link.count(closing) - link.count(opening) for closing, opening in _CLOSING.items()
     }
     end = len(link)
-    while end and (link[end - 1] in _AFTER or unopened.get(link[end - 1], 0) > 0):
+    while end and (link[end - 1] in _PUNCTUATION or unopened.get(link[end - 1], 0) > 0):
         end -= 1
         if link[end] in unopened:
             unopened[link[end]] -= 1

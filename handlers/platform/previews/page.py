@@ -1,7 +1,8 @@
-"""What a page says of itself: title, description, site. Its pictures are neither fetched nor named.
+"""Reads a page's metadata: its title, description and site name, but no images.
 
-It runs in the sandbox. `html.parser` may take a minute for a few KiB that are made for it. So it
-gets single tags of a bounded length, found by expressions that look at each character once.
+This runs in the sandbox. `html.parser` can take a minute for a few KiB of malicious input. It
+therefore gets single tags of limited length, found by regular expressions that look at each
+character once.
 """
 
 import codecs
@@ -17,8 +18,8 @@ from handlers.kit.visible import shortened
 
 TITLE_MAX, DESCRIPTION_MAX, SITE_MAX = 200, 400, 80
 TAG_MAX = 2_048
-TAGS_MAX, SAYING_MAX = 400, 64
-"""So many tags are looked at, and so many that might say something are read."""
+TAGS_MAX, PARSED_TAGS_MAX = 400, 64
+"""Limits on the meta tags that are searched, and on the relevant ones that are parsed."""
 CHARSET_WITHIN = 1_024
 CHARSETS = frozenset(
     (
@@ -33,7 +34,7 @@ CHARSETS = frozenset(
         *(f"windows-125{part}" for part in range(9)),
     )
 )
-"""Of the encodings that Python knows, some do other things than to decode."""
+"""The allowed encodings: some of Python's codecs are not character encodings."""
 for _charset in CHARSETS:
     codecs.lookup(_charset)  # the sandbox opens no file later, not even to import a codec
 
@@ -42,11 +43,11 @@ _META = re.compile(r"""<meta[\s/](?:[^>"']|"[^"]*"|'[^']*')*+>""", re.I)
 _META_BEGINS = re.compile(r"<meta[\s/]", re.I)
 _TITLE_BEGINS = re.compile(r"<title(?:\s[^>]{0,200})?>", re.I)
 _TITLE_ENDS = re.compile(r"</title", re.I)
-_SAYS = re.compile(r"og:|description", re.I)
+_RELEVANT = re.compile(r"og:|description", re.I)
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What is shown of a page: plain text, cleaned and cut."""
+    """The preview of a page: plain text, cleaned and shortened."""
 
     title: str
     description: str | None
@@ -54,40 +55,43 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def read_page(content: bytes, charset: str | None) -> Page | None:
-    """What the first part of a page says of itself; None when it has no title."""
+    """The metadata in the first part of a page; None if it has no title.
+
+    `charset` is the encoding from the Content-Type header.
+    """
     text = content.decode(_charset_of(content, charset), errors="replace")
-    said = _read_tags(text)
-    title = shortened(said.get("og:title", ""), TITLE_MAX) or shortened(_title(text), TITLE_MAX)
+    meta = _read_tags(text)
+    title = shortened(meta.get("og:title", ""), TITLE_MAX) or shortened(_title(text), TITLE_MAX)
     if not title:
         return None
-    description = said.get("og:description") or said.get("description", "")
+    description = meta.get("og:description") or meta.get("description", "")
     return Page(
         title=title,
         description=shortened(description, DESCRIPTION_MAX) or None,
-        site_name=shortened(said.get("og:site_name", ""), SITE_MAX) or None,
+        site_name=shortened(meta.get("og:site_name", ""), SITE_MAX) or None,
     )
 
 
 def _charset_of(content: bytes, declared: str | None) -> str:
-    """The encoding that it is said to be in, if that is one; else UTF-8."""
+    """The declared encoding if it is an allowed one; otherwise UTF-8."""
     found = _CHARSET.search(content[:CHARSET_WITHIN])
     named = declared or (found.group(1).decode() if found else "")
     return named.lower() if named.lower() in CHARSETS else "utf-8"
 
 
 def _read_tags(text: str) -> dict[str, str]:
-    """What the page's meta tags say, by their names; the first of a name counts."""
+    """The contents of the page's meta tags by name; the first tag of each name counts."""
     parser = _MetaTags()
-    for tag in islice(_saying(text), SAYING_MAX):
+    for tag in islice(_relevant_tags(text), PARSED_TAGS_MAX):
         parser.feed(tag)
         parser.reset()
-    return parser.said
+    return parser.contents
 
 
-def _saying(text: str) -> Iterator[str]:
+def _relevant_tags(text: str) -> Iterator[str]:
     for begin in islice(_META_BEGINS.finditer(text), TAGS_MAX):
         tag = _META.match(text, begin.start(), begin.start() + TAG_MAX)
-        if tag is not None and _SAYS.search(tag.group()):
+        if tag is not None and _RELEVANT.search(tag.group()):
             yield tag.group()
 
 
@@ -102,9 +106,9 @@ def _title(text: str) -> str:
 class _MetaTags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.said: dict[str, str] = {}
+        self.contents: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
-        name = (said.get("property") or said.get("name") or "").lower()
-        self.said.setdefault(name, said.get("content") or "")
+        values = dict(attrs)
+        name = (values.get("property") or values.get("name") or "").lower()
+        self.contents.setdefault(name, values.get("content") or "")

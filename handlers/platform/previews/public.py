@@ -1,4 +1,4 @@
-"""What the server needs of previews: the client to the public web."""
+"""What the server needs from previews: the client for pages on the public web."""
 
 from handlers.platform.previews.fetch import PublicWeb
 

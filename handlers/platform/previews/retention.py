@@ -1,4 +1,4 @@
-"""How long pages behind links are kept."""
+"""How long fetched pages are kept."""
 
 from datetime import datetime, timedelta
 
@@ -9,11 +9,11 @@ from storage.platform import previews as store
 
 @previews.forgets(kept=timedelta(days=1))
 def forget_pages(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget pages, which are fetched again when somebody links them."""
+    """Delete old pages; a new message with the link fetches the page again."""
     return store.forget_pages(tx, before, limit)
 
 
 @previews.forgets(kept=timedelta(hours=1))
 def forget_counts(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget counts of fetches whose minute is long over."""
+    """Delete old counts of fetches; each covers one minute."""
     return store.forget_counts(tx, before, limit)

@@ -1,7 +1,7 @@
-"""Decisions about previews: which page is looked up, and whether it is shown.
+"""Decisions about previews: which page to fetch, and whether to show it.
 
-Whatever is seen of a page was written by a stranger and may be read by everybody, so what was
-fetched for one conversation may be shown in another.
+A preview contains only public text of the page, so what was fetched for one conversation can be
+shown in another.
 """
 
 from datetime import timedelta
@@ -18,27 +18,31 @@ from storage.platform import previews as store
 from storage.platform.previews import PageRow
 
 KEPT = timedelta(days=1)
-NONE_KEPT = timedelta(minutes=10)
-"""Where there was no page there may soon be one."""
+FAILURE_KEPT = timedelta(minutes=10)
+"""Shorter, because a page that could not be fetched may soon be available."""
 MINUTE = timedelta(minutes=1)
 
 
-def look(tx: Transaction, message_id: str) -> str | None:
-    """The address to be fetched for a message; None when there is none, or it is shown already."""
+def link_to_fetch(tx: Transaction, message_id: str) -> str | None:
+    """The URL to fetch for a message.
+
+    None if it has no link, if the page is stored already (its preview is then shown), or if
+    the limit is reached.
+    """
     message = chats.lock_text(tx, message_id) if tx.rules.link_previews else None
     url = first_link(message.text) if message is not None else None
     store.forget_pages_of(tx, message_id, but=_fingerprint(tx, url) if url else "")
     if message is None or url is None:
         return None
     known = store.find_page(tx, _fingerprint(tx, url))
-    if known is not None and known.at > tx.now - (NONE_KEPT if known.page is None else KEPT):
+    if known is not None and known.at > tx.now - (FAILURE_KEPT if known.page is None else KEPT):
         _show(tx, message, url, msgspec.convert(known.page, Page | None))
         return None
     return url if _may_fetch(tx, message) else None
 
 
 def keep(tx: Transaction, message_id: str, url: str, page: Page | None) -> None:
-    """Keep what was fetched, and show it, if the message still says this link."""
+    """Store what was fetched, and show it, if the message still has this link."""
     message = chats.lock_text(tx, message_id)
     if message is None or first_link(message.text) != url:
         return
@@ -47,7 +51,7 @@ def keep(tx: Transaction, message_id: str, url: str, page: Page | None) -> None:
 
 
 def forget(tx: Transaction, message_id: str) -> None:
-    """Forget what was fetched for a message; what others show of it they keep."""
+    """Delete what was fetched for a message. Other messages keep the previews that they show."""
     store.forget_pages_of(tx, message_id)
 
 
@@ -57,7 +61,7 @@ def _show(tx: Transaction, message: MessageView, url: str, page: Page | None) ->
 
 
 def _may_fetch(tx: Transaction, message: MessageView) -> bool:
-    """Whether the conversation and the person have had less than their pages of this minute."""
+    """Count a fetch; whether the conversation and the sender are within the limit per minute."""
     keys = (f"chat:{message.conversation_id}", f"user:{message.sender_id}")
     counts = [store.count_one(tx, key, tx.now - MINUTE, tx.now) for key in keys]
     return max(counts) <= tx.rules.of(PreviewRules).previews_per_minute

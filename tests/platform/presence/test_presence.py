@@ -9,7 +9,7 @@ from handlers.kit.context import Context
 from handlers.kit.ids import new_id
 from handlers.kit.rules import Rules
 from handlers.platform.presence import service
-from storage.platform.presence import hold_person, list_presences, lock_presence, update_presence
+from storage.platform.presence import insert_holding, list_presences, lock_presence, update_presence
 from tests.consulting.waiting_room.scenes import lose_instance, refusal_of
 from tests.world import both_databases, until
 
@@ -211,11 +211,11 @@ def be_held_by(tx, instance_id, person):
     row = lock_presence(tx, person.id, tx.now)
     row.online = True
     update_presence(tx, row, tx.now)
-    hold_person(tx, person.id, instance_id)
+    insert_holding(tx, person.id, instance_id)
 
 
 async def test_people_of_a_dead_instance_are_let_go_a_few_at_a_time(world, monkeypatch):
-    monkeypatch.setattr("handlers.platform.presence.consumers.PEOPLE_AT_ONCE", 2)
+    monkeypatch.setattr("handlers.platform.presence.consumers.USERS_BATCH", 2)
     people = [await world.person(f"person{number}") for number in range(5)]
     for one in people:
         await world.transact(be_held_by, "dead", one)
@@ -255,7 +255,7 @@ async def test_who_comes_while_the_answer_is_read_is_there_in_the_end(world, mon
 
 
 async def test_a_crowd_that_changed_is_retold_page_by_page(world, ana, ben, monkeypatch):
-    monkeypatch.setattr(service, "RETOLD_AT_ONCE", 1)
+    monkeypatch.setattr(service, "RESYNC_PAGE", 1)
     for person in (ana, ben):
         await person.call(PRESENCE, "set_status", status="away")
     since, after, retold = world.clock.now() - timedelta(hours=1), "", []

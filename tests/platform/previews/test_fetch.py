@@ -13,7 +13,13 @@ from handlers import READERS
 from handlers.kit.errors import RateLimited
 from handlers.platform.previews import fetch
 from handlers.platform.previews.addresses import is_public
-from handlers.platform.previews.fetch import AT_A_TIME, READ_MAX, Busy, NoPage, PublicWeb
+from handlers.platform.previews.fetch import (
+    CONCURRENT_FETCHES_MAX,
+    READ_MAX,
+    Busy,
+    NoPage,
+    PublicWeb,
+)
 from handlers.platform.previews.page import Page
 from server.sandbox.sandbox import Sandbox
 from server.telemetry import Metrics
@@ -322,11 +328,14 @@ async def test_beyond_so_many_at_a_time_nobody_waits(web: Web):
 
     web.pages["/"] = holding
     async with client_of(web) as client:
-        waiting = [asyncio.create_task(client.get_page(WHO, web.url())) for _ in range(AT_A_TIME)]
-        await until(lambda: len(web.asked) == AT_A_TIME)
+        waiting = [
+            asyncio.create_task(client.get_page(WHO, web.url()))
+            for _ in range(CONCURRENT_FETCHES_MAX)
+        ]
+        await until(lambda: len(web.asked) == CONCURRENT_FETCHES_MAX)
         assert await refusal(client, web.url()) == "too many at a time"
         held.set()
-        assert await asyncio.gather(*waiting) == [GOOD] * AT_A_TIME
+        assert await asyncio.gather(*waiting) == [GOOD] * CONCURRENT_FETCHES_MAX
 
 
 async def test_a_sandbox_that_others_hold_says_nothing_of_the_page(web: Web, monkeypatch):
