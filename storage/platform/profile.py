@@ -1,4 +1,4 @@
-"""Users: who a person is. Addresses are kept in lower case and are unique."""
+"""Users and their profiles. Addresses are stored in lower case and are unique."""
 
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,14 @@ from storage.engine.database import Queries
 from storage.engine.personal import ClearColumns, Export, personal
 
 
-def nobodys_address(user_id: str) -> str:
-    """What stands for the address of an erased account: no mail can go there (RFC 2606)."""
+def erased_address(user_id: str) -> str:
+    """The placeholder for the address of an erased account: undeliverable by RFC 2606."""
     return f"{user_id}@deleted.invalid"
 
 
-def is_nobodys(user_id: str, email: str) -> bool:
-    """Whether that is what this address is, so that the account was erased."""
-    return email == nobodys_address(user_id)
+def is_erased(user_id: str, email: str) -> bool:
+    """Whether the address is the placeholder of an erased account."""
+    return email == erased_address(user_id)
 
 
 users = Table(
@@ -41,7 +41,7 @@ users = Table(
         on_erasure_of={
             "id": ClearColumns(
                 {
-                    "email": nobodys_address,
+                    "email": erased_address,
                     "email_verified": False,
                     "first_name": "Deleted",
                     "last_name": "account",
@@ -56,7 +56,7 @@ users = Table(
         unchanged="id created_at updated_at",
         export=Export(
             file="profile",
-            description="Who you are here.",
+            description="Your profile.",
             columns="id email email_verified first_name last_name language time_zone roles "
             "settings picture_id created_at updated_at",
         ),
@@ -108,7 +108,7 @@ _UPDATE = (
 
 
 def insert_user(tx: Queries, user: UserRow) -> bool:
-    """False when the address is somebody's already."""
+    """Insert a user; False if the address is taken."""
     return tx.scalar(_INSERT, **msgspec.structs.asdict(user)) is not None
 
 
@@ -126,7 +126,7 @@ def find_user_by_email(tx: Queries, email: str) -> UserRow | None:
 
 
 def lock_user_by_email(tx: Queries, email: str) -> UserRow | None:
-    """Found, and held: the address is theirs until the commit."""
+    """Find the row and lock it, so that the address stays theirs until the commit."""
     return tx.one(UserRow, _LOCK_BY_EMAIL, address=email)
 
 

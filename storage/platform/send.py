@@ -1,4 +1,4 @@
-"""Dispatches: what is being sent, sealed until it is done."""
+"""Dispatches: messages to send, encrypted until they are sent or given up."""
 
 from datetime import datetime
 
@@ -75,5 +75,5 @@ def update_dispatch(tx: Queries, dispatch: Dispatch) -> None:
 
 
 def forget_dispatches(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete those that were sent or given up before this; how many."""
+    """Delete dispatches that were sent or given up before this time; returns how many."""
     return tx.run(_FORGET, before=before, limit=limit)

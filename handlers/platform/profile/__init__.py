@@ -8,10 +8,10 @@ from rooms import names
 
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
-    """Everybody hears of changes to themselves."""
+    """The user's own room, which receives changes to their profile."""
     return [Subscription(names.user(actor.id))]
 
 
 STUDENT = "student"
-"""The role of everybody who signs up."""
+"""The role of each new user."""
 profile = Domain("profile", "/profile", rooms_of=rooms_of, roles=(Role(STUDENT, "domain"),))

@@ -1,4 +1,4 @@
-"""What people are told about being users."""
+"""Notices for users about their own account."""
 
 from collections.abc import Iterator
 
@@ -10,5 +10,5 @@ from handlers.platform.profile.contracts import UserCreated
 
 @profile.notifies(UserCreated, "welcome")
 def welcome(tx: Transaction, event: UserCreated) -> Iterator[Notice]:
-    """A new user is welcome."""
+    """Welcome a new user."""
     yield Notice(to=event.user.id, link="/consultants")

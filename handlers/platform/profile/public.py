@@ -1,4 +1,4 @@
-"""What neighbours need of users inside their own transaction."""
+"""Functions about users that other domains call in their own transactions."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ class UnknownRole(ValueError):
 
 
 def create_user(tx: Transaction, email: str, first_name: str, last_name: str) -> UserView | None:
-    """A new student with a verified address; None when the address is taken."""
+    """Create a student with a verified address; None if the address is taken."""
     row = UserRow(
         id=tx.new_id(),
         email=normal_email(email),
@@ -42,7 +42,7 @@ def create_user(tx: Transaction, email: str, first_name: str, last_name: str) ->
 
 
 def change_email(tx: Transaction, user_id: str, email: str) -> UserView | None:
-    """Give a person another, proved address (in its normal form); None when it is taken."""
+    """Change a user's address to a verified one in normal form; None if it is taken."""
     row = service.lock_row(tx, user_id)
     owner = store.find_user_by_email(tx, email)
     if owner is not None and owner.id != user_id:
@@ -51,19 +51,19 @@ def change_email(tx: Transaction, user_id: str, email: str) -> UserView | None:
 
 
 def change_picture(tx: Transaction, picture_id: str | None) -> tuple[UserView, str | None]:
-    """Give the actor another picture (an upload for everybody), or none; also the one before."""
+    """Change or remove the actor's picture, a public upload; also returns the previous one's id."""
     row = service.lock_row(tx, tx.actor.id)
     before = row.picture_id
     return service.save(tx, msgspec.structs.replace(row, picture_id=picture_id)), before
 
 
 def normal_email(email: str) -> str:
-    """The one form in which an address is kept and compared."""
+    """The normal form of an address, in which addresses are stored and compared."""
     return email.strip().lower()
 
 
 def reader_of(user: UserView) -> Reader:
-    """How somebody reads what they are told."""
+    """The language, time zone and clock in which texts for this user are written."""
     return Reader(user.language, user.time_zone, user.settings.clock)
 
 
@@ -73,24 +73,24 @@ def get_user(tx: Transaction, user_id: str) -> UserView:
 
 
 def lock_user(tx: Transaction, user_id: str) -> UserView:
-    """The same, held against other changes until the commit.
+    """Get a user and lock the row against other changes until the commit.
 
-    Raises NotFound, also for who was erased.
+    Raises NotFound, also for an erased account.
     """
     return service.view_of(service.lock_row(tx, user_id))
 
 
 def is_closed(user: UserView) -> bool:
-    """Whether this was somebody whose account was erased."""
-    return store.is_nobodys(user.id, user.email)
+    """Whether the account was erased."""
+    return store.is_erased(user.id, user.email)
 
 
 def hold_user(tx: Transaction, user_id: str) -> bool:
-    """Hold somebody, erased or not, until the commit; whether they are not. Raises NotFound."""
+    """Lock a user, erased or not, until the commit; returns False if erased. Raises NotFound."""
     row = store.lock_user(tx, user_id)
     if row is None:
         raise NotFound
-    return not store.is_nobodys(row.id, row.email)
+    return not store.is_erased(row.id, row.email)
 
 
 def find_user_by_email(tx: Transaction, email: str) -> UserView | None:
@@ -99,7 +99,7 @@ def find_user_by_email(tx: Transaction, email: str) -> UserView | None:
 
 
 def lock_user_by_email(tx: Transaction, email: str) -> UserView | None:
-    """The same, held: the address is theirs until the commit."""
+    """Find a user and lock the row, so that the address stays theirs until the commit."""
     row = store.lock_user_by_email(tx, normal_email(email))
     return service.view_of(row) if row else None
 
@@ -110,12 +110,12 @@ def is_empty(tx: Transaction) -> bool:
 
 
 def list_users(tx: Transaction, user_ids: list[str]) -> dict[str, UserView]:
-    """The users of these ids that exist, by id."""
+    """The existing users among these ids, by id."""
     return {row.id: service.view_of(row) for row in store.list_users(tx, user_ids)}
 
 
 def add_role(tx: Transaction, user_id: str, role: str) -> UserView:
-    """Give a role; connections of the person know of it at once.
+    """Add a role; it applies to the user's open connections at once.
 
     Raises NotFound, and UnknownRole for a role that no domain declares.
     """
@@ -125,7 +125,7 @@ def add_role(tx: Transaction, user_id: str, role: str) -> UserView:
 
 
 def remove_role(tx: Transaction, user_id: str, role: str) -> UserView:
-    """Take a role away; connections of the person know of it at once. Raises NotFound."""
+    """Remove a role; it applies to the user's open connections at once. Raises NotFound."""
     return _set_roles(tx, user_id, lambda roles: roles - {role})
 
 
@@ -139,6 +139,6 @@ def _set_roles(tx: Transaction, user_id: str, change: Callable[[set[str]], set[s
 
 
 def in_order(tx: Transaction, roles: set[str]) -> list[str]:
-    """In the order of the domains; last those that were stored by a domain that is not served."""
+    """Sort roles by the order of domains; roles of domains that are not served come last."""
     declared = [role for role in tx.kernel.roles if role in roles]
     return declared + sorted(roles.difference(declared))

@@ -32,12 +32,12 @@ def get_row(tx: Transaction, user_id: str) -> UserRow:
 
 
 def lock_row(tx: Transaction, user_id: str) -> UserRow:
-    """The user's row, to be changed: what others change at this moment is in it or waits.
+    """The user's row, locked for a change until the commit.
 
-    Raises NotFound, also for who was erased: what they asked for at that moment comes too late.
+    Raises NotFound, also for an erased account: a command of its owner may arrive too late.
     """
     row = store.lock_user(tx, user_id)
-    if row is None or store.is_nobodys(row.id, row.email):
+    if row is None or store.is_erased(row.id, row.email):
         raise NotFound
     return row
 
@@ -55,7 +55,7 @@ def update_me(tx: Transaction, ask: UpdateProfile) -> UserView:
 
 
 def save(tx: Transaction, row: UserRow) -> UserView:
-    """Keep a changed user (a locked row) and tell them."""
+    """Store a changed user, whose row is locked, and publish `UserUpdated`."""
     row.updated_at = tx.now
     store.update_user(tx, row)
     user = view_of(row)

@@ -1,4 +1,4 @@
-"""How `SEND_NOTIFICATION` becomes a mail."""
+"""Turns `SEND_NOTIFICATION` events into mails."""
 
 from handlers.kit.context import Context
 from handlers.kit.transaction import Transaction
@@ -9,13 +9,13 @@ from handlers.platform.send.mail import MailRefused
 
 @send.consumer(SendNotification)
 def accept_for_sending(tx: Transaction, event: SendNotification) -> None:
-    """Keep what is to be sent."""
+    """Store a message and schedule its delivery."""
     service.accept(tx, event)
 
 
 @send.consumer(DispatchDue, outbound=True)
 async def send_the_mail(ctx: Context, event: DispatchDue) -> None:
-    """Hand a mail over; at least once, with the dispatch id as its Message-ID."""
+    """Hand a mail to the mail server, at least once, with the dispatch id as its Message-ID."""
     content = await ctx.read(service.get_content, event.dispatch_id)
     if content is None:
         return

@@ -20,14 +20,15 @@ from storage.engine.clock import Clock
 
 log = structlog.get_logger("mail")
 
-POLICY = SMTP.clone(cte_type="7bit")  # so that any server takes it
+POLICY = SMTP.clone(cte_type="7bit")  # every server accepts it
 SMTP_STEP_S = 15.0
 SMTP_WHOLE_S = 30.0
-"""A whole delivery, with one step more for the goodbye, ends well within the relay's lease."""
+"""A complete delivery. With another `SMTP_STEP_S` to close the connection, it ends well within the
+relay's lease."""
 
 
 class Letter(NamedTuple):
-    """A message as it is sent, and its envelope: who it is from and who gets it."""
+    """A message in wire format, and its envelope: the sender and the recipient."""
 
     dispatch_id: str
     sender: str
@@ -39,7 +40,7 @@ Carry = Callable[[Letter], Awaitable[None]]
 
 
 class MailRefused(Exception):
-    """The mail could not be handed over; `final` when trying again is pointless."""
+    """The mail could not be handed over; `final` means that a retry is pointless."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
@@ -47,7 +48,7 @@ class MailRefused(Exception):
 
 
 class Mailer:
-    """Makes messages and hands them to a carrier."""
+    """Builds mails and hands them to a carrier, which is a folder or a mail server."""
 
     def __init__(self, carry: Carry, sender: str, clock: Clock) -> None:
         self._carry = carry
@@ -55,18 +56,18 @@ class Mailer:
         self._clock = clock
 
     async def send(self, content: SendNotification) -> None:
-        """Hand `content` over; its dispatch id is the Message-ID, so a repeat is recognisable.
+        """Send `content`. Its dispatch id is the Message-ID, which identifies repeated mails.
 
         Raises MailRefused.
         """
         try:
             letter = self._write(content)
-        except Exception as error:  # the parsers of headers raise whatever they stumble over
+        except Exception as error:  # the header parsers raise many kinds of errors
             raise MailRefused("no mail can be made of it", final=True) from error
         await self._carry(letter)
 
     def _write(self, content: SendNotification) -> Letter:
-        """The letter to `content.to` and nobody else; raises what its parts deserve."""
+        """Build the letter to `content.to` alone; raises whatever invalid headers cause."""
         message = EmailMessage(POLICY)
         message["From"] = self._sender
         message["To"] = content.to
@@ -83,7 +84,7 @@ class Mailer:
 
 
 def to_folder(folder: Path) -> Carry:
-    """Write each mail as `<dispatch id>.eml`, whole or not at all."""
+    """Write each mail to `<dispatch id>.eml`, completely or not at all."""
 
     def write(letter: Letter) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,45 +103,45 @@ def to_folder(folder: Path) -> Carry:
 
 
 class MailServer(NamedTuple):
-    """The server that takes the mails, and how its connection is secured.
+    """The mail server, and how to secure the connection to it.
 
-    `tls` is "whole" (smtps), "required" (STARTTLS, or nothing is sent) or "opportunistic"
-    (STARTTLS where it is offered, by any certificate).
+    `tls` is "implicit" (smtps), "required" (STARTTLS, otherwise nothing is sent) or "opportunistic"
+    (STARTTLS if the server offers it, with any certificate).
     """
 
     host: str
     port: int | None
     username: str | None
     password: str | None
-    tls: Literal["whole", "required", "opportunistic"]
+    tls: Literal["implicit", "required", "opportunistic"]
 
 
 def read_mail_url(url: str) -> MailServer:
-    """`smtp://` or `smtps://user:password@host:port`, with `?tls=opportunistic` for a relay.
+    """Parse `smtp://` or `smtps://user:password@host:port`, with `?tls=opportunistic` for a relay.
 
-    Without it, TLS with a verified certificate is required: a password, or people's pincodes, are
-    sent. Only a relay on this machine, which needs no password, is taken as it is.
-    Raises ValueError, whose text has no secret in it.
+    Without that option, TLS with a verified certificate is required, because passwords and pincodes
+    are sent. The exception is a server on this machine that needs no password.
+    Raises ValueError, whose text contains no secrets.
     """
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:
         raise ValueError("has a port that is none") from None
-    said = dict(parse_qsl(parts.query, keep_blank_values=True))
-    tls = said.pop("tls", "")
-    if said or tls not in ("", "opportunistic"):
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    tls = options.pop("tls", "")
+    if options or tls not in ("", "opportunistic"):
         raise ValueError("takes ?tls=opportunistic and nothing else")
     if tls and (parts.scheme == "smtps" or parts.username is not None):
         raise ValueError("sends a password over verified TLS only, so not with ?tls=opportunistic")
     host = parts.hostname or "localhost"
-    open_to_any = tls or (is_loopback(host) and parts.username is None)
+    any_tls = tls or (is_loopback(host) and parts.username is None)
     return MailServer(
         host,
         port,
         unquote(parts.username) if parts.username else None,
         unquote(parts.password) if parts.password else None,
-        "whole" if parts.scheme == "smtps" else "opportunistic" if open_to_any else "required",
+        "implicit" if parts.scheme == "smtps" else "opportunistic" if any_tls else "required",
     )
 
 
@@ -152,7 +153,7 @@ def is_loopback(host: str) -> bool:
 
 
 def by_smtp(url: str) -> Carry:
-    """Hand each mail to the server of `url`; raises ValueError for one that is wrong."""
+    """Send each mail to the server of `url`; raises ValueError for an invalid URL."""
     server = read_mail_url(url)
 
     async def carry(letter: Letter) -> None:
@@ -164,7 +165,7 @@ def by_smtp(url: str) -> Carry:
         except aiosmtplib.SMTPRecipientsRefused as error:
             final = all(one.code >= 500 for one in error.recipients)
             raise MailRefused("recipient refused", final=final) from error
-        except ssl.SSLError as error:  # before ValueError, which a wrong certificate is too
+        except ssl.SSLError as error:  # before ValueError, its base for certificate errors
             raise MailRefused(_tls_fault(error) or "TLS failed") from error
         except ValueError as error:
             raise MailRefused("recipient refused", final=True) from error
@@ -175,11 +176,11 @@ def by_smtp(url: str) -> Carry:
 
 
 async def _send(server: MailServer, letter: Letter) -> None:
-    """One delivery; no password and no mail goes out before the connection is secured."""
+    """Deliver one mail; sends no password and no mail before the connection is secured."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
-        use_tls=server.tls == "whole",
+        use_tls=server.tls == "implicit",
         start_tls=None if server.tls == "opportunistic" else False,
         validate_certs=server.tls != "opportunistic",
         timeout=SMTP_STEP_S,
@@ -193,7 +194,7 @@ async def _send(server: MailServer, letter: Letter) -> None:
 
 
 async def _start_tls(client: aiosmtplib.SMTP) -> None:
-    """Raises MailRefused where the server does not offer it: somebody may be in between."""
+    """Raises MailRefused if the server does not offer STARTTLS: an attacker may have removed it."""
     await client.ehlo()
     if not client.supports_extension("starttls"):
         reason = "the mail server offers no STARTTLS"
@@ -203,7 +204,7 @@ async def _start_tls(client: aiosmtplib.SMTP) -> None:
 
 
 def _tls_fault(error: BaseException) -> str | None:
-    """What is wrong with the server's TLS, where that is why a delivery failed; it is logged."""
+    """Log and return the TLS fault that made a delivery fail; None if TLS was not the cause."""
     fault: BaseException | None = error
     while fault is not None and not isinstance(fault, ssl.SSLError):
         fault = fault.__cause__ or fault.__context__

@@ -29,10 +29,11 @@ def compose(
     link: str | None = None,
     notification_id: str | None = None,
 ) -> SendNotification:
-    """An email in its reader's language; `link` is a path in the page, if it has an action.
+    """Compose an email in its reader's language. `link` is a route of the web page, required if the
+    mail declares an action.
 
-    Line breaks come from the message only: each value becomes one line of visible text. Raises
-    TypeError for values, or a link, that the email does not declare.
+    Only the message contains line breaks: each value becomes one line of visible text. Raises
+    TypeError for values, or a link, that the mail does not declare.
     """
     require_values(mail.says, values)
     if mail.action != (link is not None):

@@ -1,4 +1,4 @@
-"""How long the records of what was sent are kept."""
+"""How long the records of dispatches are kept."""
 
 from datetime import datetime
 
@@ -9,5 +9,5 @@ from storage.platform import send as store
 
 @send.forgets(kept="events_kept_days")
 def forget_dispatches(tx: Queries, before: datetime, limit: int) -> int:
-    """Forget what was sent or given up, with the events that told of it."""
+    """Delete finished dispatches, after the same time as the events about them."""
     return store.forget_dispatches(tx, before, limit)

@@ -1,4 +1,4 @@
-"""Decisions about dispatches: accepted, sent, tried again, given up."""
+"""Decisions about dispatches: to accept them, to retry a failed attempt, and to give up."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ BACKOFF_MAX_S = 3600.0
 
 
 def accept(tx: Transaction, content: SendNotification) -> None:
-    """Keep what is to be sent (sealed) and wipe it from its event."""
+    """Store the content of a message encrypted, and wipe it from its event."""
     store.insert_dispatch(
         tx,
         Dispatch(
@@ -50,7 +50,7 @@ def accept(tx: Transaction, content: SendNotification) -> None:
 
 
 def get_content(tx: Transaction, dispatch_id: str) -> SendNotification | None:
-    """What is to be sent; None when that is done."""
+    """The message of a dispatch; None once it was sent or given up."""
     dispatch = store.find_dispatch(tx, dispatch_id)
     if dispatch is None or dispatch.status != "pending":
         return None
@@ -58,7 +58,7 @@ def get_content(tx: Transaction, dispatch_id: str) -> SendNotification | None:
 
 
 def record(tx: Transaction, event: DispatchDue, refused: MailRefused | None) -> None:
-    """Keep how an attempt went, and say what follows."""
+    """Record the result of an attempt, and publish success, failure or a retry."""
     dispatch = store.find_dispatch(tx, event.dispatch_id)
     if dispatch is None or dispatch.status != "pending":
         return
@@ -76,7 +76,7 @@ def record(tx: Transaction, event: DispatchDue, refused: MailRefused | None) -> 
 
 
 def _finish(tx: Transaction, dispatch: Dispatch, status: str) -> None:
-    """Nothing of the content is kept once it is sent or given up."""
+    """Set the final status, and delete the content."""
     dispatch.status, dispatch.sealed, dispatch.done_at = status, "", tx.now
     store.update_dispatch(tx, dispatch)
 

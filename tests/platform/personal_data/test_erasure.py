@@ -12,7 +12,7 @@ from handlers.platform.personal_data.service import erasure
 from storage.consulting.booking import bookings
 from storage.engine.columns import metadata
 from storage.engine.personal import personal_of
-from storage.platform.profile import nobodys_address
+from storage.platform.profile import erased_address
 from tests.platform.personal_data.life import (
     FOUND_EVERYWHERE,
     IN_FILES,
@@ -90,7 +90,7 @@ async def test_nothing_is_left_of_who_did_everything_and_others_keep_what_is_the
     assert await count_rows(life.world, life.ben, life.cora) == others
     assert len(await find(life.world, "Ben keeps what he said", "Cora keeps it too")) == 2
     assert await live_bookings(life) == []
-    assert life.world.mails.to(nobodys_address(life.ana.id)) == []
+    assert life.world.mails.to(erased_address(life.ana.id)) == []
     await check_every_table(life)
 
 

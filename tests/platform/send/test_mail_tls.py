@@ -115,7 +115,7 @@ async def test_a_server_elsewhere_gets_no_mail_in_clear_unless_the_operator_says
         ("smtp://a:b@localhost", "required"),
         ("smtp://mail.example.org", "required"),
         ("smtp://mail.example.org?tls=opportunistic", "opportunistic"),
-        ("smtps://mail.example.org", "whole"),
+        ("smtps://mail.example.org", "implicit"),
     ],
 )
 def test_tls_is_required_where_something_could_be_read_on_the_way(url, tls):
