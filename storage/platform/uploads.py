@@ -1,4 +1,4 @@
-"""Uploads: what people bring, from the first word to the last use. The bytes are elsewhere."""
+"""Uploads of users, from the start to the last use. The object store has their content."""
 
 from datetime import datetime
 from typing import Literal
@@ -52,7 +52,7 @@ uploads = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="uploads",
-            description="What there is to know of your files; they are in files/, by their ids.",
+            description="Your uploads. The files themselves are in files/, by their ids.",
             columns="id name content_type kind size status width height public created_at",
         ),
         not_exported="user_id sha256 key parts_id checked_until thumbnail used hit",
@@ -62,7 +62,7 @@ uploads = Table(
 
 
 class UploadRow(msgspec.Struct):
-    """`hit` is what the filter found in its name, or in its text."""
+    """`hit` is what the filter found in the name or in the text."""
 
     id: str
     user_id: str
@@ -131,7 +131,7 @@ def lock_upload(tx: Queries, upload_id: str) -> UploadRow | None:
 
 
 def sum_sizes(tx: Queries, user_id: str) -> int:
-    """The bytes of all that a person has or is about to bring."""
+    """The total size of a user's uploads in bytes, including unfinished ones."""
     return int(tx.scalar(_HELD, of_user=user_id))
 
 
@@ -140,7 +140,7 @@ def count_waiting(tx: Queries, user_id: str) -> int:
 
 
 def list_uploads(tx: Queries, user_id: str, after: str, limit: int) -> list[UploadRow]:
-    """A person's, in the order of their ids, after this one."""
+    """A page of a user's uploads, sorted by id, after the id `after`."""
     return tx.all(UploadRow, _OF_USER, of_user=user_id, after=after, limit=limit)
 
 

@@ -16,7 +16,7 @@ from handlers.kit.errors import RateLimited, Unavailable
 from handlers.kit.sandbox import Streamed, Unreadable
 from handlers.platform.previews.page import CHARSETS, read_page
 from handlers.platform.uploads.kinds import KINDS
-from handlers.platform.uploads.magic import look_at
+from handlers.platform.uploads.magic import guess_type
 from server.limits import Limits
 from server.rates import RateLimit
 from server.sandbox import child as children
@@ -116,8 +116,8 @@ async def test_a_source_that_fails_breaks_off_its_own_job_alone(sandbox):
 
 @pytest.mark.parametrize("head", HEADS)
 async def test_magic_bytes_are_looked_at_there_as_here(sandbox, head):
-    expected = look_at(head)
-    assert await sandbox.run("ana", look_at, head) == expected
+    expected = guess_type(head)
+    assert await sandbox.run("ana", guess_type, head) == expected
     assert sandbox.ended("failed") == 0
     assert expected.mime is None or any(
         expected.mime in mimes for types in KINDS.values() for mimes in types.values()
@@ -345,8 +345,8 @@ async def test_a_person_whose_jobs_take_long_waits_and_nobody_else_does() -> Non
     sandbox = Sandbox(Metrics(), READERS, limits)
     limits.charge("decoding", "eve", 5)
     with pytest.raises(RateLimited) as refused:
-        await sandbox.run("eve", look_at, b"GIF89a")
+        await sandbox.run("eve", guess_type, b"GIF89a")
     assert (refused.value.retry_after_s or 0) > 100
-    await sandbox.run("ana", look_at, b"GIF89a")
+    await sandbox.run("ana", guess_type, b"GIF89a")
     assert limits.wait_of("decoding", "ana") > 0  # starting the process took most of a second
     await sandbox.stop()

@@ -1,4 +1,4 @@
-"""What becomes of uploads by themselves."""
+"""Deletes unused uploads, and the objects of deleted ones."""
 
 from handlers.kit.context import Context
 from handlers.kit.transaction import Transaction
@@ -8,13 +8,13 @@ from handlers.platform.uploads.contracts import ObjectsDropped, UploadDue
 
 @uploads.consumer(UploadDue)
 def drop_what_nobody_used(tx: Transaction, event: UploadDue) -> None:
-    """A file that did not come, or that nothing uses, goes."""
+    """Delete an upload that was never completed, or that nothing uses."""
     service.drop_if_unused(tx, event.upload_id)
 
 
 @uploads.consumer(ObjectsDropped, outbound=True)
 async def delete_the_objects(ctx: Context, event: ObjectsDropped) -> None:
-    """Delete what nobody needs; what is gone already is as good."""
+    """Delete objects that nothing needs any more; missing ones are fine."""
     objects = ctx.kernel.objects
     if event.parts_id is not None:
         await objects.drop_parts(service.incoming_key(event.upload_id), event.parts_id)

@@ -1,11 +1,11 @@
-"""Which types may be brought, and what a file of each has to look like.
+"""The allowed content types, and the guessed types that a file of each may have.
 
-What browsers run or show as pages (HTML, SVG, XML, scripts) is none of them.
+Types that browsers run or render as pages (HTML, SVG, XML, scripts) are not allowed.
 """
 
 from collections.abc import Iterable
 
-from handlers.platform.uploads.magic import Looks
+from handlers.platform.uploads.magic import GuessedType
 from storage.platform.uploads import Kind
 
 TEXTS = ("text/plain", "text/csv")
@@ -53,21 +53,21 @@ KINDS: dict[Kind, dict[str, tuple[str, ...]]] = {
 }
 
 
-def plain(content_type: str) -> str:
-    """A type without its parameters: recorders say `audio/webm;codecs=opus`."""
+def without_parameters(content_type: str) -> str:
+    """A content type without parameters, which recorders add: `audio/webm;codecs=opus`."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def kind_of(content_type: str) -> Kind | None:
-    """`image`, `audio`, `video` or `file`; None for a type that nobody may bring."""
+    """`image`, `audio`, `video` or `file`; None for a type that is not allowed."""
     return next((kind for kind, types in KINDS.items() if content_type in types), None)
 
 
-def is_what_it_says(content_type: str, looks: Looks) -> bool:
-    """Whether a file of this type may look like this."""
+def matches_type(content_type: str, guessed: GuessedType) -> bool:
+    """Whether a file with this content type may have this guessed type."""
     if content_type in TEXTS:
-        return looks.is_text  # whatever else it may look like: some texts begin with "BM"
-    return looks.mime in _expected(KINDS.values(), content_type)
+        return guessed.is_text  # ignores the magic bytes: some texts begin with "BM"
+    return guessed.mime in _expected(KINDS.values(), content_type)
 
 
 def _expected(kinds: Iterable[dict[str, tuple[str, ...]]], content_type: str) -> tuple[str, ...]:

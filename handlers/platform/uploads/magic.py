@@ -1,4 +1,4 @@
-"""What a file looks like from its first bytes. It runs in the sandbox."""
+"""Guesses the type of a file from its first bytes. This runs in the sandbox."""
 
 import codecs
 import re
@@ -7,25 +7,26 @@ import filetype
 import msgspec
 
 HEAD = 8_192
-"""So many first bytes tell what a file is."""
-codecs.lookup("hex")  # filetype's, for the sandbox opens no file later, not even to import a codec
+"""Bytes at the start of a file from which its type is guessed."""
+codecs.lookup("hex")  # for filetype: the sandbox opens no file later, not even to import a codec
 _MARKUP = re.compile(rb"<\s*(!doctype|html|svg|script|\?xml|body|iframe)", re.IGNORECASE)
 
 
-class Looks(msgspec.Struct, frozen=True):
-    """`mime` is what the magic bytes stand for, None when they are not known."""
+class GuessedType(msgspec.Struct, frozen=True):
+    """`mime` is the type of the magic bytes, None if they are unknown."""
 
     mime: str | None
     is_text: bool
 
 
-def look_at(head: bytes) -> Looks:
-    """What a file that begins with `head` looks like."""
-    return Looks(filetype.guess_mime(head), is_text(head))
+def guess_type(head: bytes) -> GuessedType:
+    """Guess the type of a file that begins with `head`."""
+    return GuessedType(filetype.guess_mime(head), is_text(head))
 
 
 def is_text(head: bytes) -> bool:
-    """UTF-8 (cut anywhere) without NUL, and nothing that a browser could take for a page."""
+    """Whether this is UTF-8 (cut off anywhere) without NUL and without markup that a browser could
+    render as a page."""
     try:
         head[: max(0, len(head) - 3)].decode()
     except UnicodeDecodeError as error:

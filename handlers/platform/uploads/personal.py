@@ -1,4 +1,4 @@
-"""What somebody uploaded is in their export, and goes with their account."""
+"""Includes a user's uploads in exports, and deletes them with the account."""
 
 from handlers.kit.personal_data import ExportedFile, Stage, more
 from handlers.kit.transaction import Transaction
@@ -10,7 +10,8 @@ from storage.platform import uploads as store
 
 @uploads.personal_data.erase(Stage.FILES)
 def drop_files(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
-    """Drop them, whatever uses them; other domains forget them in the same transaction."""
+    """Delete a user's uploads, even used ones; other domains remove their references in the same
+    transaction."""
     ids = [row.id for row in store.list_uploads(tx, user_id, "", limit)]
     for forget in tx.kernel.personal_data.dropped_files:
         forget(tx, user_id, ids)
@@ -23,7 +24,7 @@ def drop_files(tx: Transaction, user_id: str, after: str, limit: int) -> str | N
 def list_files(
     tx: Transaction, user_id: str, after: str, limit: int
 ) -> tuple[list[ExportedFile], str | None]:
-    """Those that were checked, each in a folder of its own."""
+    """A user's ready uploads, each in a folder of its own."""
     rows = store.list_uploads(tx, user_id, after, limit)
     files = [
         ExportedFile(f"files/{row.id}/{as_file_name(row.name) or 'file'}", row.key)

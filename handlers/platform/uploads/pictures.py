@@ -1,9 +1,9 @@
-"""Pictures are made anew from their pixels: upright, no larger than we like, without metadata.
+"""Re-encodes pictures from their pixels: upright, limited in size, without metadata.
 
 Invariants:
-- A decoder sees a picture only after its header said what decoding takes, and never sees its
-  metadata (`headers/`).
-- All of this runs in the sandbox. It imports nothing of the server.
+- A decoder gets a picture only after plain code has read from its header what decoding costs, and
+  never gets its metadata (`headers/`).
+- All of this code runs in the sandbox. It imports nothing from the server.
 """
 
 import io
@@ -22,7 +22,7 @@ from handlers.platform.uploads.headers.outline import SIDE_MAX, Outline
 THUMBNAIL = 320
 QUALITY = 88
 CONTENT_MAX = 25 * 1024**2
-"""Bytes of a picture that was made anew; as large as one may be that is brought."""
+"""Bytes of a re-encoded picture; the same limit as for an uploaded one."""
 STRIP_ROWS = 64
 PAUSE_MIN_MS, PAUSE_MS = 20, 100
 TURNS = {
@@ -34,7 +34,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its EXIF orientation."""
+"""The operation that makes a picture upright, by EXIF orientation."""
 
 
 Image.preinit()  # the sandbox opens no file later, not even to import a codec
@@ -42,7 +42,7 @@ assert WebPImagePlugin.SUPPORTED
 
 
 class Format(NamedTuple):
-    """What Pillow calls a format, and what reads its header."""
+    """Pillow's name of a format, and the function that reads its header."""
 
     name: str
     outline_of: Callable[[bytes], Outline]
@@ -57,7 +57,7 @@ FORMATS = {
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A picture made anew, and a small one of it (WebP)."""
+    """A re-encoded picture, and its thumbnail (WebP)."""
 
     content: bytes
     thumbnail: bytes
@@ -65,23 +65,23 @@ class Picture(msgspec.Struct, frozen=True):
     height: int
 
 
-def remake(content: bytes, content_type: str) -> Picture:
-    """The same picture with nothing but its pixels; raises Unreadable."""
+def reencode(content: bytes, content_type: str) -> Picture:
+    """Re-encode a picture, so that only its pixels remain; raises Unreadable."""
     form = FORMATS[content_type]
     outline = form.outline_of(content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _made_anew(outline, form.name)
+            return _reencoded(outline, form.name)
     except (Unreadable, MemoryError):
         raise
-    except Exception as error:  # decoders raise whatever they stumble over in such bytes
+    except Exception as error:  # decoders raise many kinds of errors for invalid input
         raise Unreadable(f"not decodable: {type(error).__name__}") from None
 
 
-def _made_anew(outline: Outline, form: str) -> Picture:
+def _reencoded(outline: Outline, form: str) -> Picture:
     if form == "GIF" and outline.frames > 1:
-        return _moving(outline)
+        return _animated(outline)
     bare = _upright(_decoded(outline, form), outline.orientation)
     small = _shrunk(bare, bare.mode, THUMBNAIL)
     return Picture(_encoded(bare, form), _encoded(small, "WEBP"), bare.width, bare.height)
@@ -96,15 +96,15 @@ def _decoded(outline: Outline, form: str) -> Any:
             image.draft(None, (image.width // outline.scale, image.height // outline.scale))
         image.load()
         made = _shrunk(image, _mode_of(image, form), SIDE_MAX)
-        if made is image:  # it holds the decoder, and that its canvas
+        if made is image:  # it would keep the decoder and its canvas in memory
             made = image.copy()
         made.info = {}
         return made
 
 
 def _mode_of(image: Any, form: str) -> str:
-    seen_through = "A" in image.getbands() or image.info.get("transparency") is not None
-    return "RGBA" if seen_through and form != "JPEG" else "RGB"
+    transparent = "A" in image.getbands() or image.info.get("transparency") is not None
+    return "RGBA" if transparent and form != "JPEG" else "RGB"
 
 
 def _upright(image: Any, orientation: int) -> Any:
@@ -112,9 +112,9 @@ def _upright(image: Any, orientation: int) -> Any:
 
 
 def _shrunk(image: Any, mode: str, side_max: int) -> Any:
-    """A copy in another mode that fits into a square, or the image itself when it is that already.
+    """A copy in `mode` that fits into a square, or the image itself if it already does.
 
-    It goes strip by strip, for Pillow would make two more copies of all of it on the way.
+    It works strip by strip, because Pillow would make two more copies of the whole image.
     """
     scale = max(1.0, max(image.size) / side_max)
     if scale == 1 and image.mode == mode:
@@ -128,12 +128,13 @@ def _shrunk(image: Any, mode: str, side_max: int) -> Any:
 
 
 def _strip(image: Any, mode: str, width: int, rows: tuple[int, int], scale: float) -> Any:
-    """Rows of a shrunk image; the filter sees some beyond both ends, as it would in the whole."""
+    """Rows of a shrunk image. The source has extra rows above and below for the resampling filter,
+    so the result equals that for the whole image."""
     first, last = rows[0] * scale, min(rows[1] * scale, image.height)
     reach = 2 * ceil(scale)
     above, below = max(0, int(first) - reach), min(image.height, ceil(last) + reach)
     source = image.crop((0, above, image.width, below))
-    if source.mode == "I;16":  # Pillow would cut off what is lighter than 255
+    if source.mode == "I;16":  # Pillow would clip all values above 255
         source = source.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
     source = source.convert(mode)
     box = (0, first - above, image.width, last - above)
@@ -141,7 +142,7 @@ def _strip(image: Any, mode: str, width: int, rows: tuple[int, int], scale: floa
 
 
 class _Bounded(io.BytesIO):
-    """A file in memory that takes at most CONTENT_MAX bytes; raises Unreadable."""
+    """An in-memory file of at most CONTENT_MAX bytes; a write beyond it raises Unreadable."""
 
     def write(self, content: Any, /) -> int:
         if self.tell() + len(content) > CONTENT_MAX:
@@ -155,8 +156,8 @@ def _encoded(image: Any, form: str, **more: Any) -> bytes:
     return made.getvalue()
 
 
-def _moving(outline: Outline) -> Picture:
-    """A GIF that moves, frame by frame."""
+def _animated(outline: Outline) -> Picture:
+    """Re-encode an animated GIF, frame by frame."""
     with Image.open(io.BytesIO(outline.content), formats=["GIF"]) as image:
         frames = _frames(image)
         first = next(frames)
@@ -167,7 +168,7 @@ def _moving(outline: Outline) -> Picture:
 
 
 def _frames(image: Any) -> Iterator[Any]:
-    """Each frame as it is shown, one in memory at a time, with its pause and nothing else."""
+    """Yield each frame as displayed, with its duration only; one frame is in memory at a time."""
     for number in range(image.n_frames):
         image.seek(number)
         image.load()

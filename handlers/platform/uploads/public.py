@@ -1,4 +1,4 @@
-"""What neighbours need of uploads: to use one, to let go of it, to let others fetch it."""
+"""Functions for other domains: to use an upload, to release it, and to give links to it."""
 
 from handlers.platform.uploads.service import disuse, replace_picture, use
 from handlers.platform.uploads.views import links_of

@@ -1,7 +1,7 @@
-"""REST: a file is begun, put (in parts when it is large), completed, fetched.
+"""REST endpoints to start an upload, send the file (large ones in parts), complete and fetch it.
 
-With S3 clients put and get the bytes there. With a folder they do it here, at `/files/`, by
-addresses that are signed alike.
+With S3, clients send files to it and fetch them from it directly. With a folder, they use `/files/`
+on this server, with signed URLs of the same kind.
 """
 
 import asyncio
@@ -40,10 +40,11 @@ from storage.platform.uploads import UploadRow
 CHUNK = 262_144
 PUT_WITHIN_S = 1_800
 PIECE_WITHIN_S = 60
-"""A client that sends nothing for so long is gone."""
+"""A body is dropped if its client sends nothing for this time."""
 SLOWEST_BYTES_PER_S = 4_096
 SLOW_START_S = 30.0
-"""A body that comes more slowly than this on average, after the start, is dropped."""
+"""A body is dropped if, after the first `SLOW_START_S`, its average rate is below
+`SLOWEST_BYTES_PER_S`."""
 ONE_RANGE = re.compile(r"bytes=(\d+-\d*|-0*[1-9]\d*)", re.ASCII | re.IGNORECASE)
 
 
@@ -96,8 +97,7 @@ async def start_part(ctx: Context, request: web.Request) -> web.Response:
 )
 async def complete(ctx: Context, request: web.Request) -> web.Response:
     """Complete an upload, which checks the file. The body is optional."""
-    said = request.body_exists
-    ask = read_body(request, CompleteUpload) if said else CompleteUpload()
+    ask = read_body(request, CompleteUpload) if request.body_exists else CompleteUpload()
     row = await checks.complete(ctx, request.match_info["upload_id"], ask.poster_id)
     return answer(await view_of(ctx, row))
 
@@ -126,12 +126,12 @@ async def with_parts(ctx: Context, row: UploadRow) -> UploadRow:
         return row
     parts_id = await ctx.kernel.objects.begin_parts(row.key, row.content_type)
     row = await ctx.transact(service.note_parts, row.id, parts_id)
-    if row.parts_id != parts_id:  # somebody was faster
+    if row.parts_id != parts_id:  # another request was faster
         await ctx.kernel.objects.drop_parts(row.key, parts_id)
     return row
 
 
-# The folder's own requests.
+# Requests to the folder store.
 
 
 @uploads.route(
@@ -146,8 +146,8 @@ async def with_parts(ctx: Context, row: UploadRow) -> UploadRow:
 async def put_file(ctx: Context, request: web.Request) -> web.Response:
     """Upload a file to a signed address."""
     folder, key = signed_folder(ctx, request)
-    said = request.query
-    promise = Promise(said["type"], int(said["size"]), said["sha256"])
+    query = request.query
+    promise = Promise(query["type"], int(query["size"]), query["sha256"])
     if request.content_length is not None and request.content_length != promise.size:
         raise SizeWrong
     if "parts/" not in key and request.headers.get("Content-Type", "") != promise.content_type:
@@ -158,7 +158,7 @@ async def put_file(ctx: Context, request: web.Request) -> web.Response:
             await folder.take(key, promise, chunks_of(request))
     except NotAsPromised:
         raise ChecksumWrong from None
-    except FileNotFoundError:  # it was let go of meanwhile
+    except FileNotFoundError:  # the upload was deleted meanwhile
         raise NotFound from None
     except ObjectsUnavailable:
         raise Unavailable(retry_after_s=5) from None
@@ -185,11 +185,11 @@ async def get_file(ctx: Context, request: web.Request) -> web.StreamResponse:
 
 
 class File(web.FileResponse):
-    """A file, or one range of it: who asks for anything else gets all of it (RFC 9110, 14.2)."""
+    """A file, or one range of it. Any other Range header is ignored (RFC 9110, section 14.2)."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        asked = request.headers.get("Range")
-        if asked is not None and not ONE_RANGE.fullmatch(asked):
+        wanted = request.headers.get("Range")
+        if wanted is not None and not ONE_RANGE.fullmatch(wanted):
             headers = request.headers.copy()
             del headers["Range"]
             request = request.clone(headers=headers)
@@ -197,7 +197,7 @@ class File(web.FileResponse):
 
 
 def signed_folder(ctx: Context, request: web.Request) -> tuple[Folder, str]:
-    """The folder and the key that were signed; raises NotFound for everything else."""
+    """The folder store and the object key of a signed URL; raises NotFound for any other URL."""
     folder, key = ctx.kernel.objects, request.match_info["key"]
     if not isinstance(folder, Folder) or not folder.is_signed(request.method, key, request.query):
         raise NotFound
@@ -205,9 +205,9 @@ def signed_folder(ctx: Context, request: web.Request) -> tuple[Folder, str]:
 
 
 async def chunks_of(request: web.Request) -> AsyncIterator[bytes]:
-    """The body, as long as it keeps coming; raises RequestPayloadError where it breaks off.
+    """The body in chunks. Raises RequestPayloadError if the connection breaks.
 
-    Raises TimeoutError when it stops, or comes too slowly to be more than a held connection.
+    Raises TimeoutError if the body stops, or is so slow that it only holds the connection.
     """
     began, size = monotonic(), 0
     while True:

@@ -1,11 +1,12 @@
-"""Decisions about uploads: begun, checked, used, dropped.
+"""Decisions about uploads: to begin, check, use and delete them.
 
 Invariants:
-- The sum of a person's sizes stays within their quota: it is looked at under the lock of their row.
-- An upload is checked by one at a time and becomes ready once. `checked_until` is the lease and its
-  token: whose lease was taken over meanwhile decides nothing any more.
-- Objects are deleted by an event of the transaction that lets go of them, so none is left behind
-  and none that is needed goes.
+- The total size of a user's uploads stays within their quota, which is checked under the lock of
+  the user's row.
+- At most one request checks an upload, and an upload becomes ready once. `checked_until` is both
+  the lease and its token: a request whose lease was taken over can no longer accept or reject it.
+- Objects are deleted through an event of the transaction that releases them. So no object is left
+  behind, and none that is still needed is deleted.
 """
 
 import math
@@ -27,7 +28,7 @@ from handlers.platform.uploads.contracts import (
     UploadCompleted,
     UploadDue,
 )
-from handlers.platform.uploads.kinds import kind_of, plain
+from handlers.platform.uploads.kinds import kind_of, without_parameters
 from handlers.platform.uploads.pictures import Picture
 from storage.objects import SIGNED_FOR
 from storage.platform import uploads as store
@@ -35,29 +36,30 @@ from storage.platform.uploads import Kind, UploadRow
 
 MEGABYTE = 1024**2
 WHOLE_MAX = 16 * MEGABYTE
-"""What is larger comes in parts."""
+"""Bytes; larger files are uploaded in parts."""
 PART_SIZE = 8 * MEGABYTE
 IMAGE_MAX = 25 * MEGABYTE
 CHECK_LEASE = timedelta(minutes=10)
-STRAGGLERS_UNTIL = SIGNED_FOR + timedelta(minutes=45)
-"""A signed request may begin until its end, and go on for a while."""
+LATE_WRITES_WITHIN = SIGNED_FOR + timedelta(minutes=45)
+"""How long a signed request can still write: it may begin until it expires, and takes a while."""
 
 
-class Seen(NamedTuple):
-    """What a look at a file found: the picture that it is, and what the filter says to its text."""
+class CheckResult(NamedTuple):
+    """The result of checking a file: the re-encoded picture, or what the filter found in a text."""
 
     picture: Picture | None = None
     hit: str = ""
 
 
 def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
-    """Keep that a file is coming; raises TypeNotAllowed, TooLarge, TextRefused or QuotaExceeded."""
-    content_type = plain(ask.content_type)
+    """Register a new upload; raises TypeNotAllowed, TooLarge, TextRefused or QuotaExceeded."""
+    content_type = without_parameters(ask.content_type)
     kind = check(tx, ask)
     hit = tx.kernel.filter.check(ask.name)
-    room = _hold_room(tx)
-    if room["held"] + ask.size > room["quota"] or room["waiting"] >= tx.rules.uploads_waiting_max:
-        raise QuotaExceeded(details=room)
+    usage = _lock_usage(tx)
+    over_quota = usage["held"] + ask.size > usage["quota"]
+    if over_quota or usage["waiting"] >= tx.rules.uploads_waiting_max:
+        raise QuotaExceeded(details=usage)
     upload_id = tx.new_id()
     row = UploadRow(
         id=upload_id,
@@ -80,13 +82,13 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
         hit=hit or None,
     )
     store.insert_upload(tx, row)
-    _look_again(tx, row)
+    _schedule_expiry(tx, row)
     return row
 
 
 def check(tx: Transaction, ask: StartUpload) -> Kind:
-    """The kind of what shall come; raises what is wrong with it."""
-    kind = kind_of(plain(ask.content_type))
+    """The kind of the announced file; raises TypeNotAllowed, TooLarge or Invalid."""
+    kind = kind_of(without_parameters(ask.content_type))
     if kind is None:
         raise TypeNotAllowed
     most = IMAGE_MAX if kind == "image" else tx.rules.upload_size_mb * MEGABYTE
@@ -98,7 +100,7 @@ def check(tx: Transaction, ask: StartUpload) -> Kind:
 
 
 def part_size_of(row: UploadRow, number: int) -> int:
-    """The bytes of a part; raises NotFound when there is none of this number."""
+    """The size of a part in bytes; raises NotFound if there is no part with this number."""
     count = math.ceil(row.size / PART_SIZE)
     if row.size <= WHOLE_MAX or not 1 <= number <= count:
         raise NotFound
@@ -106,7 +108,7 @@ def part_size_of(row: UploadRow, number: int) -> int:
 
 
 def find_mine(tx: Transaction, upload_id: str) -> UploadRow:
-    """One's own upload; raises NotFound."""
+    """The actor's own upload; raises NotFound."""
     row = store.find_upload(tx, upload_id)
     if row is None or row.user_id != tx.actor.id:
         raise NotFound
@@ -114,7 +116,7 @@ def find_mine(tx: Transaction, upload_id: str) -> UploadRow:
 
 
 def find_ready(tx: Transaction, upload_id: str) -> UploadRow:
-    """Anybody's ready upload; raises NotFound."""
+    """A ready upload of any user; raises NotFound."""
     row = store.find_upload(tx, upload_id)
     if row is None or row.status != "ready":
         raise NotFound
@@ -122,7 +124,7 @@ def find_ready(tx: Transaction, upload_id: str) -> UploadRow:
 
 
 def find_picture(tx: Transaction, upload_id: str) -> UploadRow:
-    """A picture that is for everybody; raises NotFound."""
+    """A public picture; raises NotFound."""
     row = find_ready(tx, upload_id)
     if not row.public:
         raise NotFound
@@ -130,14 +132,14 @@ def find_picture(tx: Transaction, upload_id: str) -> UploadRow:
 
 
 def check_waits(tx: Transaction, key: str) -> None:
-    """Raises NotFound unless the upload that `key` is of still waits for its bytes."""
+    """Raises NotFound unless the upload with this object key still waits for its content."""
     row = store.find_upload(tx, key.removeprefix("incoming/")[:36])
     if row is None or row.status != "waiting":
         raise NotFound
 
 
 def note_parts(tx: Transaction, upload_id: str, parts_id: str) -> UploadRow:
-    """Keep where the parts of an upload are gathered; of two the first counts."""
+    """Record the multipart upload of an upload, unless one is recorded already."""
     row = _lock_mine(tx, upload_id)
     if row.parts_id is None:
         row.parts_id = parts_id
@@ -146,9 +148,9 @@ def note_parts(tx: Transaction, upload_id: str, parts_id: str) -> UploadRow:
 
 
 def claim(tx: Transaction, upload_id: str, poster_id: str | None = None) -> UploadRow:
-    """Have an upload to oneself, to check it; one that is ready needs no more.
+    """Take the lease for checking an upload; one that is ready already needs none.
 
-    Raises NotFound, and Conflict while somebody else checks it, or when its poster is in use.
+    Raises NotFound, and Conflict while another request checks it, or if its poster is in use.
     """
     row = _lock_mine(tx, upload_id)
     if row.status == "ready":
@@ -163,7 +165,7 @@ def claim(tx: Transaction, upload_id: str, poster_id: str | None = None) -> Uplo
 
 
 def unclaim(tx: Transaction, claimed: UploadRow) -> None:
-    """It cannot be checked now; it may be later."""
+    """Release the lease after a check that could not finish; the upload can be checked again."""
     row = store.lock_upload(tx, claimed.id)
     if row is not None and row.checked_until == claimed.checked_until:
         row.checked_until = None
@@ -171,31 +173,32 @@ def unclaim(tx: Transaction, claimed: UploadRow) -> None:
 
 
 def reject(tx: Transaction, claimed: UploadRow) -> None:
-    """The bytes are not what was promised; raises Conflict when somebody else checks by now."""
+    """Delete an upload with wrong content; raises Conflict if another request took the lease."""
     drop(tx, _lock_claimed(tx, claimed))
 
 
 def accept(
-    tx: Transaction, claimed: UploadRow, key: str, seen: Seen, poster_id: str | None = None
+    tx: Transaction, claimed: UploadRow, key: str, found: CheckResult, poster_id: str | None = None
 ) -> UploadRow:
-    """The bytes are what was promised, and are kept at `key`, or as the picture that was seen.
+    """Make an upload ready after its check. Its content is at `key`, or is the re-encoded picture.
 
-    Raises Conflict when somebody else checks by now, and QuotaExceeded for a picture that grew.
+    Raises Conflict if another request took the lease, and QuotaExceeded if the re-encoded picture
+    is too large for the quota.
     """
-    room = _hold_room(tx)
+    usage = _lock_usage(tx)
     row = _lock_claimed(tx, claimed)
     if poster_id is not None:
-        _use_up(tx, row, _lock_mine(tx, poster_id))
-    picture, row.hit = seen.picture, row.hit or seen.hit or None
-    left = [incoming_key(row.id)]
+        _take_poster(tx, row, _lock_mine(tx, poster_id))
+    picture, row.hit = found.picture, row.hit or found.hit or None
+    unneeded = [incoming_key(row.id)]
     if picture is not None:
-        if room["held"] - row.size + len(picture.content) > room["quota"]:
-            raise QuotaExceeded(details=room)
-        left.append(key)
+        if usage["held"] - row.size + len(picture.content) > usage["quota"]:
+            raise QuotaExceeded(details=usage)
+        unneeded.append(key)
         key = picture_key(row.id)
         row.size, row.width, row.height = len(picture.content), picture.width, picture.height
         row.thumbnail = True
-    _sweep(tx, row, left)
+    _delete_objects(tx, row, unneeded)
     row.status, row.key, row.parts_id, row.checked_until = "ready", key, None, None
     store.update_upload(tx, row)
     tx.publish(UploadCompleted(upload_id=row.id, user_id=row.user_id, kind=row.kind, size=row.size))
@@ -203,7 +206,7 @@ def accept(
 
 
 def drop_mine(tx: Transaction, upload_id: str) -> Empty:
-    """Let go of one's own upload that nothing uses; raises NotFound or Conflict."""
+    """Delete the actor's own unused upload; raises NotFound or Conflict."""
     row = _lock_mine(tx, upload_id)
     if row.used:
         raise Conflict("This file is in use.")
@@ -212,28 +215,28 @@ def drop_mine(tx: Transaction, upload_id: str) -> Empty:
 
 
 def drop(tx: Transaction, row: UploadRow) -> None:
-    """Forget an upload, and its objects wherever they may be by now."""
-    makers = (incoming_key, kept_key, picture_key, thumbnail_key)
+    """Delete an upload and its objects, under every key that they can have."""
+    key_makers = (incoming_key, kept_key, picture_key, thumbnail_key)
     store.delete_upload(tx, row.id)
     tx.cancel_timer(f"upload:{row.id}")
-    _sweep(tx, row, [make(row.id) for make in makers])
+    _delete_objects(tx, row, [make_key(row.id) for make_key in key_makers])
 
 
 def drop_if_unused(tx: Transaction, upload_id: str) -> None:
-    """What did not come, or was never used, in its time goes."""
+    """Delete an upload that was not completed or used in time, or wait for its current check."""
     row = store.lock_upload(tx, upload_id)
     if row is None or row.used:
         return
     if row.checked_until is not None and row.checked_until > tx.now:
-        _look_again(tx, row)
+        _schedule_expiry(tx, row)
     else:
         drop(tx, row)
 
 
 def use(tx: Transaction, upload_id: str, *kinds: str, public: bool = False) -> UploadRow:
-    """One's own upload, ready and of one of these kinds, is used from now on, by one thing.
+    """Mark the actor's own ready upload, of one of these kinds, as used by exactly one thing.
 
-    A `public` one is for everybody. Raises NotFound, and Conflict when it is in use.
+    Everybody can fetch a `public` one. Raises NotFound, and Conflict if it is in use.
     """
     row = _lock_mine(tx, upload_id)
     if row.status != "ready" or (kinds and row.kind not in kinds):
@@ -247,9 +250,9 @@ def use(tx: Transaction, upload_id: str, *kinds: str, public: bool = False) -> U
 
 
 def replace_picture(tx: Transaction, before: str | None, after: str | None) -> None:
-    """Use one's own image `after` for everybody to see, in place of `before`; None is none.
+    """Replace the public image `before` with the actor's own image `after`; None means no image.
 
-    Raises NotFound, and Conflict when something else uses it.
+    Raises NotFound, and Conflict if something else uses `after`.
     """
     if before == after:
         return
@@ -260,7 +263,7 @@ def replace_picture(tx: Transaction, before: str | None, after: str | None) -> N
 
 
 def disuse(tx: Transaction, upload_id: str) -> None:
-    """Nothing uses it any more."""
+    """Delete an upload that is no longer used."""
     row = store.lock_upload(tx, upload_id)
     if row is not None:
         drop(tx, row)
@@ -282,8 +285,8 @@ def thumbnail_key(upload_id: str) -> str:
     return f"thumbnails/{upload_id}"
 
 
-def _hold_room(tx: Transaction) -> dict[str, int]:
-    """What the actor has and may have, until the commit."""
+def _lock_usage(tx: Transaction) -> dict[str, int]:
+    """The actor's usage and quota in bytes, and unfinished uploads; locked until the commit."""
     profiles.lock_user(tx, tx.actor.id)
     return {
         "held": store.sum_sizes(tx, tx.actor.id),
@@ -307,27 +310,27 @@ def _lock_claimed(tx: Transaction, claimed: UploadRow) -> UploadRow:
 
 
 def _check_poster(row: UploadRow, poster: UploadRow) -> None:
-    """Raises NotFound or Conflict unless this picture can be what a video shows before it plays."""
+    """Raises NotFound or Conflict unless the picture can be the poster of this video."""
     if row.kind != "video" or poster.kind != "image" or poster.status != "ready":
         raise NotFound
     if poster.used:
         raise Conflict("This file is in use.")
 
 
-def _use_up(tx: Transaction, row: UploadRow, poster: UploadRow) -> None:
-    """Its small picture is this video's now, and nothing more is needed of it."""
+def _take_poster(tx: Transaction, row: UploadRow, poster: UploadRow) -> None:
+    """Give a video the thumbnail of its poster, and delete the poster's upload."""
     _check_poster(row, poster)
     row.thumbnail, row.width, row.height = True, poster.width, poster.height
     drop(tx, poster)
 
 
-def _sweep(tx: Transaction, row: UploadRow, keys: list[str]) -> None:
-    """Delete these objects now, and what a request that was signed before may still bring later."""
+def _delete_objects(tx: Transaction, row: UploadRow, keys: list[str]) -> None:
+    """Delete objects now, and again after all signed requests that could still write them."""
     dropped = ObjectsDropped(upload_id=row.id, keys=keys, parts_id=row.parts_id)
     tx.publish(dropped)
-    tx.publish_later(dropped, tx.now + STRAGGLERS_UNTIL, f"objects:{row.id}")
+    tx.publish_later(dropped, tx.now + LATE_WRITES_WITHIN, f"objects:{row.id}")
 
 
-def _look_again(tx: Transaction, row: UploadRow) -> None:
+def _schedule_expiry(tx: Transaction, row: UploadRow) -> None:
     due = tx.now + tx.rules.span("upload_life_s")
     tx.publish_later(UploadDue(upload_id=row.id), due, f"upload:{row.id}")

@@ -1,4 +1,4 @@
-"""How uploads are shown: on their way with what brings them, here with what fetches them."""
+"""Views of uploads: with a signed request to send the file, or with links to fetch it."""
 
 from handlers.kit.context import Context
 from handlers.kit.visible import as_file_name
@@ -9,7 +9,7 @@ from storage.platform.uploads import UploadRow
 
 
 async def view_of(ctx: Context, row: UploadRow) -> UploadView:
-    """The whole view of one's own upload."""
+    """The complete view of an upload, for its owner."""
     view = _bare(row)
     objects = ctx.kernel.objects
     if row.status == "ready":
@@ -25,7 +25,7 @@ async def view_of(ctx: Context, row: UploadRow) -> UploadView:
 
 
 async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
-    """Where a ready file and its small picture are fetched; who asks knows who may.
+    """Links to a ready file and its thumbnail, for any user; the caller checks access.
 
     Raises NotFound.
     """
@@ -35,7 +35,7 @@ async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
 
 
 async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
-    """Where its small picture is fetched, if it has one."""
+    """A link to the thumbnail of an upload, if it has one."""
     if not row.thumbnail:
         return None
     key = service.thumbnail_key(row.id)
@@ -43,7 +43,7 @@ async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
 
 
 def name_of(row: UploadRow) -> str:
-    """What a browser is told to call a file; names kept before they were checked may be odd."""
+    """The file name for downloads; names stored before they were checked may be invalid."""
     return as_file_name(row.name) or "file"
 
 

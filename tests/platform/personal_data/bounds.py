@@ -5,5 +5,5 @@ BOUNDED = {
     "personal_rows.list_rows": "the statement is built with a LIMIT",
 }
 WAITS = {
-    "archive.py:to_the_end": "one write to a local file",
+    "archive.py:run_to_completion": "one write to a local file",
 }

@@ -12,7 +12,7 @@ from handlers.kit.domain import Domain
 from handlers.kit.errors import NotFound
 from handlers.kit.kernel import Actor
 from handlers.kit.registry import PLATFORM
-from handlers.platform.personal_data.service.deletions import begin_when_due, take_back
+from handlers.platform.personal_data.service.deletions import begin_when_due, cancel
 from handlers.platform.profile.contracts import UpdateProfile
 from handlers.platform.profile.service import update_me
 from storage.consulting.booking import bookings
@@ -182,7 +182,7 @@ async def test_a_deletion_that_is_due_survives_a_restart(world, ana):
 
 
 @pytest.mark.parametrize(
-    "too_late", [(take_back,), (update_me, UpdateProfile(first_name="Ana"))], ids=["back", "name"]
+    "too_late", [(cancel,), (update_me, UpdateProfile(first_name="Ana"))], ids=["back", "name"]
 )
 async def test_what_is_asked_for_as_the_account_closes_comes_too_late(world, ana, too_late):
     await plan(world, ana)

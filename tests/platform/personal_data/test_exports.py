@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from handlers.platform.personal_data.archive import to_the_end
+from handlers.platform.personal_data.archive import run_to_completion
 from handlers.platform.personal_data.service import exports
 from server.relay import LEASE_S
 from storage.platform.personal_data import tables as store
@@ -229,7 +229,7 @@ async def test_a_piece_that_is_being_written_is_written_before_its_file_is_close
         may_end.wait(5)
         written.append("a piece")
 
-    writing = asyncio.ensure_future(to_the_end(write))
+    writing = asyncio.ensure_future(run_to_completion(write))
     await until(began.is_set)
     writing.cancel()
     await asyncio.sleep(0)

@@ -142,7 +142,7 @@ async def test_what_a_straggler_brought_is_swept(world, ana):
     await ana.ask("DELETE", f"/uploads/{begun['id']}")
     await world.settle()
     await world.app.kernel.objects.write(f"incoming/{begun['id']}", "application/pdf", PDF)
-    world.clock.advance(service.STRAGGLERS_UNTIL.total_seconds() + 1)
+    world.clock.advance(service.LATE_WRITES_WITHIN.total_seconds() + 1)
     await world.settle()
     await until(lambda: files_of(world) == set())
 

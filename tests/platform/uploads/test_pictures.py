@@ -14,7 +14,7 @@ from handlers.kit.sandbox import Unreadable
 from handlers.platform.uploads import pictures
 from handlers.platform.uploads.headers import jpeg, outline
 from handlers.platform.uploads.headers.exif import orientation_of
-from handlers.platform.uploads.pictures import FORMATS, remake
+from handlers.platform.uploads.pictures import FORMATS, reencode
 from tests.platform.uploads.bombs import BOMBS, SWELLING, gif_of, webp_with_a_vast_canvas
 from tests.platform.uploads.bringing import located_picture, picture
 
@@ -63,21 +63,21 @@ def test_a_bomb_is_refused_before_anything_decodes_it(content, kind, monkeypatch
     monkeypatch.delattr(pictures.Image, "open")
     began = time.thread_time()
     with pytest.raises(Unreadable) as refused:
-        remake(content, kind)
+        reencode(content, kind)
     assert "not decodable" not in str(refused.value), "nothing tried"
     assert time.thread_time() - began < 1
 
 
 def test_the_cost_of_a_vast_canvas_is_reckoned_though_its_frame_is_tiny():
     with pytest.raises(Unreadable, match="memory"):
-        remake(webp_with_a_vast_canvas(), "image/webp")
+        reencode(webp_with_a_vast_canvas(), "image/webp")
     assert len(webp_with_a_vast_canvas()) < 130
 
 
 @pytest.mark.parametrize(("content", "kind", "size"), SWELLING.values(), ids=SWELLING)
 def test_metadata_that_swells_is_not_even_read(content, kind, size):
     began = time.thread_time()
-    made = remake(content, kind)
+    made = reencode(content, kind)
     assert (made.width, made.height) == size
     decoded = FORMATS[kind].outline_of(content).content
     assert max(len(made.content), len(decoded)) < len(content) / 10
@@ -88,42 +88,42 @@ def test_a_picture_has_its_bounds_in_pixels_and_frames(monkeypatch):
     monkeypatch.setattr(outline, "PIXELS_MAX", 640 * 480 - 1)
     for form, kind in KINDS.items():
         with pytest.raises(Unreadable, match="pixels"):
-            remake(picture(form), kind)
+            reencode(picture(form), kind)
     monkeypatch.setattr(outline, "PIXELS_MAX", 640 * 480)
     monkeypatch.setattr(outline, "FRAMES_MAX", 2)
     with pytest.raises(Unreadable, match="frames"):
-        remake(moving(3), "image/gif")
+        reencode(moving(3), "image/gif")
 
 
 def test_a_jpeg_that_is_drawn_over_and_over_is_not_decoded():
     whole = picture(progressive=True)
     end = len(whole) - 2
     last = whole.rindex(b"\xff\xda")
-    assert remake(whole + b"\xff\xda" * 1_000, "image/jpeg"), "what follows it is not drawn"
-    assert remake(whole[:end] + whole[last:end] * 20 + whole[end:], "image/jpeg")
+    assert reencode(whole + b"\xff\xda" * 1_000, "image/jpeg"), "what follows it is not drawn"
+    assert reencode(whole[:end] + whole[last:end] * 20 + whole[end:], "image/jpeg")
     with pytest.raises(Unreadable, match="scans"):
-        remake(whole[:end] + whole[last:end] * 200 + whole[end:], "image/jpeg")
+        reencode(whole[:end] + whole[last:end] * 200 + whole[end:], "image/jpeg")
     with pytest.raises(Unreadable, match="segments"):
-        remake(whole[:2] + b"\xff\xee\x00\x02" * 10_000 + whole[2:], "image/jpeg")
+        reencode(whole[:2] + b"\xff\xee\x00\x02" * 10_000 + whole[2:], "image/jpeg")
 
 
 def test_the_larger_a_jpeg_the_fewer_scans_it_may_have(monkeypatch):
     whole = picture(progressive=True)
     scans = whole.count(b"\xff\xda")
     monkeypatch.setattr(jpeg, "DRAWN_MAX", scans * 640 * 480)
-    assert remake(whole, "image/jpeg")
+    assert reencode(whole, "image/jpeg")
     monkeypatch.setattr(jpeg, "DRAWN_MAX", scans * 640 * 480 - 1)
     with pytest.raises(Unreadable, match="scans"):
-        remake(whole, "image/jpeg")
+        reencode(whole, "image/jpeg")
 
 
 def test_a_picture_that_swells_as_it_is_made_anew_is_refused(monkeypatch):
     monkeypatch.setattr(pictures, "CONTENT_MAX", 100)
     for form, kind in KINDS.items():
         with pytest.raises(Unreadable, match="anew"):
-            remake(picture(form), kind)
+            reencode(picture(form), kind)
     with pytest.raises(Unreadable, match="anew"):
-        remake(moving(5), "image/gif")
+        reencode(moving(5), "image/gif")
 
 
 @pytest.mark.parametrize("form", KINDS)
@@ -132,7 +132,7 @@ def test_broken_bytes_are_refused_and_nothing_else(form):
     for cut in range(4, min(len(good), 900), 3):
         for broken in (good[:cut], good[:cut] + b"\xff\x00\xff" + good[cut + 3 :]):
             try:
-                remake(broken, KINDS[form])
+                reencode(broken, KINDS[form])
             except Unreadable:
                 continue
 
@@ -156,7 +156,7 @@ def test_a_picture_is_upright(form, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(corners(), form, exif=exif)
-    made = opened(remake(content, KINDS[form]).content)
+    made = opened(reencode(content, KINDS[form]).content)
     assert close(made, ImageOps.exif_transpose(opened(content)))
     assert not made.getexif()
 
@@ -174,7 +174,7 @@ def test_an_orientation_is_read_in_either_byte_order(order):
 def test_a_large_picture_is_shrunk_as_pillow_would_shrink_it(form, monkeypatch):
     monkeypatch.setattr(pictures, "SIDE_MAX", 300)
     content = picture(form, (1_000, 700))
-    made = opened(remake(content, KINDS[form]).content)
+    made = opened(reencode(content, KINDS[form]).content)
     expected = opened(content).convert("RGB")
     expected.thumbnail((300, 300))
     assert made.size == (300, 210)
@@ -188,7 +188,7 @@ def test_a_png_of_any_mode_keeps_its_looks(mode, side_max, monkeypatch):
     source = corners().resize((160, 120)).convert("L" if mode == "I;16" else mode)
     if mode == "I;16":
         source = source.convert("I").point(lambda value: value * 256).convert("I;16")
-    made = opened(remake(encoded(source, "PNG"), "image/png").content)
+    made = opened(reencode(encoded(source, "PNG"), "image/png").content)
     looked = corners().resize((160, 120)).convert("RGB" if mode in ("RGB", "RGBA", "P") else "L")
     looked.thumbnail((side_max, side_max))
     assert made.mode == ("RGBA" if mode in ("RGBA", "LA") else "RGB")
@@ -199,7 +199,7 @@ def test_transparency_is_kept_in_what_has_it():
     clear = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     clear.paste((0, 0, 255, 255), (0, 0, 20, 40))
     for form in ("PNG", "WEBP", "GIF"):
-        made = opened(remake(encoded(clear, form), KINDS[form]).content).convert("RGBA")
+        made = opened(reencode(encoded(clear, form), KINDS[form]).content).convert("RGBA")
         assert made.getpixel((35, 20))[3] == 0, form
         assert made.getpixel((5, 20))[3] == 255, form
 
@@ -208,12 +208,12 @@ def test_a_palette_with_one_transparent_colour_is_seen_through():
     image = Image.new("P", (30, 30), 1)
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.paste(0, (0, 0, 15, 30))
-    made = opened(remake(encoded(image, "PNG", transparency=0), "image/png").content)
+    made = opened(reencode(encoded(image, "PNG", transparency=0), "image/png").content)
     assert (made.getpixel((5, 5))[3], made.getpixel((25, 5))) == (0, (0, 255, 0, 255))
 
 
 def test_a_cmyk_jpeg_comes_out_as_rgb():
-    made = opened(remake(encoded(corners().convert("CMYK"), "JPEG"), "image/jpeg").content)
+    made = opened(reencode(encoded(corners().convert("CMYK"), "JPEG"), "image/jpeg").content)
     assert made.mode == "RGB"
     assert close(made, corners(), most=12)
 
@@ -221,14 +221,14 @@ def test_a_cmyk_jpeg_comes_out_as_rgb():
 def test_a_jpeg_that_would_take_too_much_is_decoded_smaller():
     side = 6_300
     content = encoded(Image.new("RGB", (side, side), "teal"), "JPEG", progressive=True)
-    made = remake(content, "image/jpeg")
+    made = reencode(content, "image/jpeg")
     assert (made.width, made.height) == (side // 2, side // 2)
     assert opened(made.content).getpixel((9, 9)) == pytest.approx((0, 128, 128), abs=3)
 
 
 def test_a_gif_moves_as_it_did():
     content = moving(4, size=(30, 20), duration=[50, 120, 70, 10])
-    made = opened(remake(content, "image/gif").content)
+    made = opened(reencode(content, "image/gif").content)
     seen = []
     for number in range(made.n_frames):
         made.seek(number)
@@ -238,7 +238,7 @@ def test_a_gif_moves_as_it_did():
 
 
 def test_frames_beyond_the_screen_make_all_of_a_gif_larger():
-    made = opened(remake(gif_of((1, 1), (0, 0, 1, 1), (6, 3, 1, 1)), "image/gif").content)
+    made = opened(reencode(gif_of((1, 1), (0, 0, 1, 1), (6, 3, 1, 1)), "image/gif").content)
     assert (made.size, made.n_frames) == ((7, 4), 2)
 
 
@@ -246,18 +246,18 @@ def test_frames_beyond_the_screen_make_all_of_a_gif_larger():
 def test_of_other_pictures_that_move_the_first_frame_is_kept(form):
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "lime", "blue")]
     content = encoded(frames[0], form, save_all=True, append_images=frames[1:], duration=50)
-    made = opened(remake(content, KINDS[form]).content)
+    made = opened(reencode(content, KINDS[form]).content)
     assert getattr(made, "n_frames", 1) == 1
     assert made.convert("RGB").getpixel((9, 9)) == pytest.approx((255, 0, 0), abs=6)
 
 
 def test_what_a_picture_tells_besides_its_pixels_is_gone():
     for made in (
-        remake(picture(comment=b"taken at home", icc_profile=b"profile"), "image/jpeg"),
-        remake(located_picture(), "image/jpeg"),
-        remake(picture("PNG", icc_profile=b"profile", exif=b"Exif at home"), "image/png"),
-        remake(picture("WEBP", icc_profile=b"profile", exif=b"Exif at home"), "image/webp"),
-        remake(picture("GIF", comment=b"taken at home"), "image/gif"),
+        reencode(picture(comment=b"taken at home", icc_profile=b"profile"), "image/jpeg"),
+        reencode(located_picture(), "image/jpeg"),
+        reencode(picture("PNG", icc_profile=b"profile", exif=b"Exif at home"), "image/png"),
+        reencode(picture("WEBP", icc_profile=b"profile", exif=b"Exif at home"), "image/webp"),
+        reencode(picture("GIF", comment=b"taken at home"), "image/gif"),
     ):
         for content in (made.content, made.thumbnail):
             for told in (b"at home", b"profile", b"Exif"):

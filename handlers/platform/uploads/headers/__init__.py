@@ -1,1 +1,1 @@
-"""What a picture's own header says of it, read by plain code before any decoder sees the file."""
+"""Reads the headers of pictures in plain code, before any decoder gets the file."""

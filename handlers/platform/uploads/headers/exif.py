@@ -1,4 +1,4 @@
-"""Which way is up, from a block of EXIF; none of its other entries is looked at (TIFF 6.0, 2)."""
+"""Reads the orientation, and nothing else, from an EXIF block (TIFF 6.0, section 2)."""
 
 import struct
 
@@ -8,7 +8,7 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
 def orientation_of(tiff: bytes) -> int:
-    """1 to 8 as EXIF counts them; 1, which is upright, when the block does not say."""
+    """The EXIF orientation, 1 to 8; 1 (upright) if the block has none."""
     order = _ORDERS.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return 1

@@ -1,4 +1,4 @@
-"""GIF: a screen, and frames in blocks, some of which reach beyond the screen (GIF89a, 17 to 27)."""
+"""GIF: a screen, and frames in blocks. Frames can extend beyond the screen (GIF89a, 17 to 27)."""
 
 from dataclasses import dataclass, field
 
@@ -6,18 +6,18 @@ from handlers.kit.sandbox import Unreadable
 from handlers.platform.uploads.headers.outline import Outline, check, shrunk_pixels
 
 BLOCKS_MAX = 400_000
-"""Some 100,000 are needed for the largest file. Encoders fill them."""
+"""The largest file needs about 100,000 blocks, because encoders fill them."""
 SCREEN_SIDE_MAX = 0xFFFF
 """No screen can have a longer side."""
 _EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
-_MOVING_PIXEL = 26
-"""Bytes for a pixel of the canvas while frames follow one another: as it is, as it was, what is
-disposed of, the copy without metadata, and the encoder's own two."""
+_ANIMATED_PIXEL = 26
+"""Bytes per canvas pixel of an animation: the current and the previous canvas, the disposed area,
+the copy without metadata, and two copies of the encoder."""
 
 
 @dataclass
 class _Walk:
-    """What was seen on the way through a file, and how far the frames reach."""
+    """What the walk through a file has found so far; `width` and `height` include all frames."""
 
     width: int
     height: int
@@ -27,7 +27,7 @@ class _Walk:
 
 
 def outline_of(content: bytes) -> Outline:
-    """Raises Unreadable. `width` and `height` have room for all frames."""
+    """The outline of a GIF, with a size that includes all frames; raises Unreadable."""
     if content[:6] not in (b"GIF87a", b"GIF89a") or len(content) < 13:
         raise Unreadable("not a GIF")
     walk = _walk(content)
@@ -37,7 +37,7 @@ def outline_of(content: bytes) -> Outline:
         raise Unreadable("too many pixels")
     pixels = walk.width * walk.height
     if walk.frames > 1:
-        cost = (_MOVING_PIXEL + walk.frames) * pixels
+        cost = (_ANIMATED_PIXEL + walk.frames) * pixels
     else:
         cost = 2 * pixels + 8 * shrunk_pixels(walk.width, walk.height)
     screen = walk.width.to_bytes(2, "little") + walk.height.to_bytes(2, "little")
@@ -71,7 +71,7 @@ def _walk(content: bytes) -> _Walk:
 
 
 def _see_frame(content: bytes, at: int, walk: _Walk) -> int:
-    """Where the frame that begins at `at` ends."""
+    """Record the frame that begins at `at`; returns where it ends."""
     if at + 10 > len(content):
         return len(content)
     walk.frames += 1

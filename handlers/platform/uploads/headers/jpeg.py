@@ -1,4 +1,4 @@
-"""JPEG: segments up to the first scan, then scans, with segments between them (ITU-T T.81, B)."""
+"""JPEG: segments up to the first scan, then scans and segments (ITU-T T.81, annex B)."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +15,8 @@ from handlers.platform.uploads.headers.outline import (
 
 SCANS_MAX, SEGMENTS_MAX = 100, 4_000
 DRAWN_MAX = 1_000_000_000
-"""Scans times pixels: each scan goes through all of the picture, and some eighty bytes make one."""
+"""Limit on scans times pixels: decoding a scan covers the whole picture, and a scan needs only
+about eighty bytes."""
 SCALES = (1, 2, 4, 8)
 _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -27,12 +28,12 @@ _NEEDED = {_DHT, _DQT, _DRI}
 
 @dataclass
 class _Walk:
-    """What was seen on the way through a file."""
+    """What the walk through a file has found so far."""
 
     frame: "_Frame | None" = None
     scans: int = 0
     split: bool = False
-    """A scan has some components only, so that the decoder keeps all coefficients."""
+    """Whether a scan has only some components, so that the decoder keeps all coefficients."""
     orientation: int = 0
     kept: list[bytes] = field(default_factory=lambda: [b"\xff\xd8"])
 
@@ -43,12 +44,12 @@ class _Frame:
     height: int
     components: int
     samples: float
-    """So many samples has a pixel, after subsampling."""
+    """Samples per pixel, after subsampling."""
     progressive: bool
 
 
 def outline_of(content: bytes) -> Outline:
-    """Raises Unreadable."""
+    """The outline of a JPEG; raises Unreadable."""
     if not content.startswith(b"\xff\xd8"):
         raise Unreadable("not a JPEG")
     walk = _walk(content)
@@ -63,7 +64,7 @@ def _walk(content: bytes) -> _Walk:
     walk, at = _Walk(), 2
     for _ in range(SEGMENTS_MAX):
         found = _MARKER.search(content, at)
-        if found is None or found[1][0] == _EOI:  # nothing after it is drawn
+        if found is None or found[1][0] == _EOI:  # decoders ignore what follows
             walk.kept.append(b"\xff\xd9" if found else b"")
             return walk
         end = found.end() + int.from_bytes(content[found.end() : found.end() + 2])
@@ -80,7 +81,7 @@ def _walk(content: bytes) -> _Walk:
 
 
 def _is_needed(walk: _Walk, marker: int, body: bytes) -> bool:
-    """Whether the decoder needs a segment; raises Unreadable for a frame that is not taken."""
+    """Whether the decoder needs a segment; raises Unreadable for an unsupported frame."""
     if marker in _FRAMES:
         if walk.frame is not None:
             raise Unreadable("several frames")
@@ -88,10 +89,10 @@ def _is_needed(walk: _Walk, marker: int, body: bytes) -> bool:
         return True
     if marker == _EXIF and body.startswith(b"Exif\0\0"):
         walk.orientation = walk.orientation or orientation_of(body[6:])
-    says_colours = (marker == _JFIF and body.startswith(b"JFIF\0") and len(body) == 14) or (
+    defines_colours = (marker == _JFIF and body.startswith(b"JFIF\0") and len(body) == 14) or (
         marker == _ADOBE and body.startswith(b"Adobe") and len(body) == 12
     )
-    return marker in _NEEDED or says_colours
+    return marker in _NEEDED or defines_colours
 
 
 def _read_frame(marker: int, body: bytes) -> _Frame:
@@ -122,7 +123,8 @@ def _see_scan(walk: _Walk, body: bytes) -> None:
 
 
 def _outline(walk: _Walk, frame: _Frame, size: int) -> Outline:
-    """Decoded as small as it may be, and smaller where that alone makes it affordable."""
+    """The outline, with the largest `scale` that still leaves SIDE_MAX pixels on the longer side,
+    or a larger one if decoding would exceed COST_MAX."""
     longest = max(frame.width, frame.height)
     least = max(scale for scale in SCALES if scale == 1 or longest >= scale * SIDE_MAX)
     costs = {scale: _cost(walk, frame, scale) + 2 * size for scale in SCALES if scale >= least}
@@ -138,7 +140,7 @@ def _outline(walk: _Walk, frame: _Frame, size: int) -> Outline:
 
 
 def _cost(walk: _Walk, frame: _Frame, scale: int) -> int:
-    """Coefficients (two bytes a sample), the pixels, and twice the shrunk ones."""
+    """Bytes for coefficients (two per sample), the pixels, and two copies of the shrunk image."""
     width, height = -(-frame.width // scale), -(-frame.height // scale)
     keeps_coefficients = frame.progressive or walk.split
     coefficients = 2 * frame.samples * frame.width * frame.height if keeps_coefficients else 0

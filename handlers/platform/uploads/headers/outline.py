@@ -1,26 +1,26 @@
-"""What is known of a picture before it is decoded, and what it may take to decode it."""
+"""Describes a picture before it is decoded, and limits what decoding may cost."""
 
 from typing import NamedTuple
 
 from handlers.kit.sandbox import Unreadable
 
 PIXELS_MAX = 40_000_000
-"""All frames together, where all of them are decoded."""
+"""Of all decoded frames together."""
 FRAMES_MAX = 200
 COST_MAX = 320 * 1024**2
-"""Bytes of memory for one picture, in all its copies at the worst moment. Server, sandbox and this
-together stay below two thirds of a container of 1 GiB."""
+"""Peak memory for all copies of one picture, in bytes. The server, the sandbox and this together
+stay below two thirds of a 1 GiB container."""
 SIDE_MAX = 4_096
-"""What is larger is shrunk to fit into a square of this side."""
+"""Larger pictures are shrunk to fit into a square with this side, in pixels."""
 SHRUNK_PIXELS_MAX = SIDE_MAX * SIDE_MAX
 
 
 class Outline(NamedTuple):
     """A picture as its header describes it, with a copy of the file that is safe to decode.
 
-    `content` has what the pixels need and nothing else: no metadata, so that no decoder inflates
-    profiles or texts or follows EXIF's offsets. `cost` is in bytes. A JPEG is decoded at
-    1/`scale` of its size.
+    `content` has only what the pixels need. It has no metadata, so no decoder decompresses profiles
+    or texts, or follows offsets in EXIF. `cost` is the memory for decoding in bytes. A JPEG is
+    decoded at 1/`scale` of its size.
     """
 
     width: int
@@ -29,13 +29,13 @@ class Outline(NamedTuple):
     cost: int
     frames: int = 1
     decoded: int = 1
-    """So many of the frames are decoded."""
+    """How many of the frames are decoded."""
     orientation: int = 1
     scale: int = 1
 
 
 def check(outline: Outline) -> Outline:
-    """The same outline; raises Unreadable when it is beyond what is decoded."""
+    """Return the outline, or raise Unreadable if it exceeds a limit."""
     if outline.width < 1 or outline.height < 1:
         raise Unreadable("no pixels")
     if outline.frames > FRAMES_MAX:
@@ -48,6 +48,6 @@ def check(outline: Outline) -> Outline:
 
 
 def shrunk_pixels(width: int, height: int) -> int:
-    """How many pixels are left once a picture is shrunk to SIDE_MAX."""
+    """The number of pixels after a picture is shrunk to SIDE_MAX."""
     side = max(width, height, SIDE_MAX)
     return -(-width * SIDE_MAX // side) * -(-height * SIDE_MAX // side)

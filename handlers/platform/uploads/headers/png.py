@@ -1,12 +1,12 @@
-"""PNG: chunks of which few are needed for the pixels (PNG Specification, third edition, 5)."""
+"""PNG: chunks, of which the pixels need only a few (PNG Specification, third edition, 5)."""
 
 from handlers.kit.sandbox import Unreadable
 from handlers.platform.uploads.headers.exif import orientation_of
 from handlers.platform.uploads.headers.outline import Outline, check, shrunk_pixels
 
 CHUNKS_MAX = 50_000
-DEFLATE_MOST = 1_032
-"""Bytes that one byte of deflated data can become at most."""
+DEFLATE_RATIO_MAX = 1_032
+"""The maximum compression ratio of deflate."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = (b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -14,7 +14,10 @@ _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 
 
 
 def outline_of(content: bytes) -> Outline:
-    """Raises Unreadable. Of an animated picture only the default image is decoded."""
+    """The outline of a PNG; only the default image of an animation is decoded.
+
+    Raises Unreadable.
+    """
     if not content.startswith(_SIGNATURE + b"\0\0\0\rIHDR") or len(content) < 33:
         raise Unreadable("not a PNG")
     kept, deflated, orientation, frames = [content[:33]], 0, 1, 1
@@ -32,7 +35,7 @@ def outline_of(content: bytes) -> Outline:
     depth, colours = content[24], content[25]
     if depth not in _DEPTHS.get(colours, ()):
         raise Unreadable("no PNG has such pixels")
-    if height * (width * _SAMPLES[colours] * depth // 8) > deflated * DEFLATE_MOST:
+    if height * (width * _SAMPLES[colours] * depth // 8) > deflated * DEFLATE_RATIO_MAX:
         raise Unreadable("cut off")
     pixel = 4 if colours in (2, 4, 6) else 2 if depth == 16 else 1
     cost = 2 * len(content) + pixel * width * height + 8 * shrunk_pixels(width, height)
@@ -41,7 +44,7 @@ def outline_of(content: bytes) -> Outline:
 
 
 def _chunks(content: bytes) -> list[tuple[bytes, int, int]]:
-    """The kind of each chunk after the header, and where its data begins and ends."""
+    """The type of each chunk after the header, and where its data begins and ends."""
     found, at = [], 33
     while at + 12 <= len(content):
         length, kind = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]

@@ -1,4 +1,4 @@
-"""WebP: chunks of a RIFF file; one that is extended has a canvas, perhaps frames (RFC 9649)."""
+"""WebP: chunks of a RIFF file. An extended file has a canvas and may have frames (RFC 9649)."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,18 @@ from handlers.platform.uploads.headers.exif import orientation_of
 from handlers.platform.uploads.headers.outline import Outline, check, shrunk_pixels
 
 CHUNKS_MAX = 10_000
-_HAS_ALPHA, _MOVES = 0x10, 0x02
+_HAS_ALPHA, _ANIMATED = 0x10, 0x02
 _CANVAS_PIXEL = 16
-"""Bytes for a pixel: the decoder has its canvas twice, Pillow gets a copy and makes its own."""
+"""Bytes per pixel: two canvases of the decoder, the copy that Pillow gets, and Pillow's own."""
 _INNER_PIXEL = 6
-"""Bytes more for a lossless frame or an alpha channel, while it is decoded."""
+"""Additional bytes per pixel while a lossless frame or an alpha channel is decoded."""
 
 
 def outline_of(content: bytes) -> Outline:
-    """Raises Unreadable. Of an animated picture only the first frame is decoded."""
+    """The outline of a WebP; only the first frame of an animation is decoded.
+
+    Raises Unreadable.
+    """
     if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
         raise Unreadable("not a WebP")
     kept: list[bytes] = []
@@ -28,7 +31,7 @@ def outline_of(content: bytes) -> Outline:
         if kind == b"EXIF":
             orientation = orientation_of(body.removeprefix(b"Exif\0\0"))
         elif kind == b"VP8X" and len(body) >= 10:
-            kept.append(_chunk(kind, bytes([body[0] & (_HAS_ALPHA | _MOVES)]) + body[1:10]))
+            kept.append(_chunk(kind, bytes([body[0] & (_HAS_ALPHA | _ANIMATED)]) + body[1:10]))
         elif kind in (b"ANIM", b"ALPH", b"VP8 ", b"VP8L") or (kind == b"ANMF" and frames == 1):
             kept.append(_chunk(kind, body))
     chunks = b"WEBP" + b"".join(kept)
@@ -55,7 +58,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _size_of(kind: bytes, body: bytes) -> tuple[int, int]:
-    """How far a chunk makes the canvas reach; 0 for those that have no pixels."""
+    """The canvas size that a chunk requires; 0, 0 for a chunk without pixels."""
     if kind == b"VP8X" and len(body) >= 10:
         return _number(body, 4, 3) + 1, _number(body, 7, 3) + 1
     if kind == b"ANMF" and len(body) >= 16:
