@@ -1,4 +1,4 @@
-/** The page: its frame, which page is shown, and what is said across all of them. */
+/** The web page: its frame, the current page, and what happens when the user changes. */
 
 import { html, render } from "htm/preact";
 import { effect } from "@preact/signals";
@@ -19,7 +19,8 @@ function shown() {
   return html`<${Shown} ...${props?.(id, more)} />`;
 }
 
-/** Another person or another arrival is another page: nothing of the last one stays. */
+/** The frame and the current page. The key changes with the user and the visit, so that no state of
+ * the last page stays. */
 const App = () => html`
   <${Shell}>
     <main id="main" key=${`${me.value?.id} ${visit.value}`}>${shown()}</main>
@@ -39,7 +40,7 @@ effect(() => {
   const id = me.value?.id;
   if (id === served) return;
   served = id;
-  // Read outside the effect: what these load must not start them again.
+  // Run outside the effect, so that the signals that `start` reads do not run the effect again.
   queueMicrotask(() => {
     for (const { start } of systems()) start?.();
   });

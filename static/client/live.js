@@ -1,4 +1,4 @@
-/** State from a snapshot and the events after it, fetched afresh when events were lost. */
+/** State from a snapshot and the events after it; it is fetched again after lost events. */
 
 import { useEffect, useMemo } from "preact/hooks";
 import { signal } from "@preact/signals";
@@ -17,8 +17,8 @@ import { parley } from "./state.js";
  * @property {Record<string, (state: S, data: any) => S>} events
  */
 /**
- * Events that come while the snapshot is on its way wait, and only those after it count. When it
- * does not come, they go on changing the old state, and the next connection asks for it again.
+ * Events that arrive during a fetch of the snapshot wait, and the newer ones are applied to it. If
+ * the fetch fails, they are applied to the old state, and the next connection fetches again.
  * @template S
  */
 export class Live {
@@ -49,7 +49,7 @@ export class Live {
     this.#stops.forEach((stop) => stop());
   }
 
-  /** What is lost during a fetch may be missing from it, so that one more follows. */
+  /** Fetches the snapshot again; after a fetch in progress, which may lack the lost events. */
   reload = () => {
     this.#again = true;
     this.#loading ??= this.#fetchAll();
@@ -112,7 +112,7 @@ export class Live {
 /**
  * @template S
  * @param {() => Source<S>} source
- * @param {unknown[]} inputs made anew when these change
+ * @param {unknown[]} inputs a change of these creates a new `Live`
  * @param {() => void} [leave]
  */
 export function useLive(source, inputs, leave) {
@@ -125,7 +125,7 @@ export function useLive(source, inputs, leave) {
 }
 
 /**
- * The list with this one in its place, or added.
+ * The list with this item in place of the one with its id, or added at the end.
  * @template {{id: string}} T
  * @param {T[]} list
  * @param {T} one

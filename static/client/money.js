@@ -1,4 +1,4 @@
-/** Money as people read and write it; on the wire it is whole minor units. */
+/** Formats and parses money; the wire format has integers in minor units. */
 
 /** @import { Money } from "./contracts.js" */
 

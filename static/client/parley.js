@@ -1,6 +1,7 @@
 /**
- * The client library of Parley: one connection, typed commands that survive reconnects, events
- * in order and once, and a session that renews itself. Runs in browsers and in Node 18 and later.
+ * The client library of Parley: one connection, typed commands that survive reconnects, events in
+ * order and without repetition, and a session that renews itself. Runs in browsers and in Node 18
+ * and later.
  */
 
 import { Manager } from "socket.io-client";
@@ -24,13 +25,13 @@ export { CHANGING, ParleyError };
  * @typedef {object} Options
  * @property {import("./parley/tokens.js").Storage} [storage] where the session is kept
  * @property {Partial<import("socket.io-client").ManagerOptions>} [io] for the connection
- * @property {number} [deadline_ms] how long a command may look for its answer
+ * @property {number} [deadline_ms] how long a command waits for its answer, over all attempts
  */
 
 const DEADLINE_MS = 30_000;
 const MAX_WAITING = 200;
 
-/** Unique, not secret; `randomUUID` is missing where the page came without TLS. */
+/** A unique id, not a secret. `randomUUID` does not exist on pages without TLS. */
 export const newId = () =>
   globalThis.crypto?.randomUUID?.() ??
   Array.from({ length: 4 }, () => Math.random().toString(36).slice(2, 10)).join("-");
@@ -53,7 +54,8 @@ export class Parley {
   #session;
   /** @type {string | null} */
   #actor;
-  /** Without a key all was cleared. @type {(event: {key: string | null}) => void} */
+  /** Reacts to another tab's changes. A null key means that it cleared the storage.
+   * @type {(event: {key: string | null}) => void} */
   #otherTab = ({ key }) => void ((key === KEY || key === null) && this.#sessionChanged());
 
   /**
@@ -82,19 +84,19 @@ export class Parley {
     return this.#tokens.kept?.user ?? null;
   }
 
-  /** A token for a request outside the socket. @returns {Promise<string | null>} */
+  /** An access token for requests outside the socket. @returns {Promise<string | null>} */
   token() {
     return this.#tokens.fresh();
   }
 
-  /** Brings a file; gives it when it is ready to be shown.
+  /** Uploads a file; resolves to the upload once it is ready.
    * @param {Blob & {name?: string}} file
    * @param {import("./parley/uploads.js").UploadOptions} [options] */
   upload(file, options) {
     return this.#uploads.bring(file, options);
   }
 
-  /** Where a file is fetched from here. @param {string} url */
+  /** The URL under which this client can fetch a file. @param {string} url */
   address(url) {
     return this.#uploads.address(url);
   }
@@ -119,7 +121,7 @@ export class Parley {
   }
 
   /**
-   * Signs in by the ticket that a provider's callback gave (see `parley/oauth.js`).
+   * Signs in with the ticket from a provider's callback (see `parley/oauth.js`).
    * @param {Typed.Payload<"/auth", "oauth">} proof
    */
   async signInByTicket(proof) {
@@ -127,19 +129,19 @@ export class Parley {
     return this.#signIn(await this.call("/auth", "oauth", { ...known, ...proof }));
   }
 
-  /** Asks for a pincode; its ticket is for `resetPassword`. @param {string} email */
+  /** Requests a pincode; `resetPassword` needs its ticket. @param {string} email */
   forgotPassword(email) {
     return this.call("/auth", "forgot", { email, ...this.#tokens.devices.of(email) });
   }
 
-  /** Signs in by a new password and the pincode of `forgotPassword`.
+  /** Sets a new password with the pincode of `forgotPassword`, and signs in.
    * @param {Typed.Payload<"/auth", "reset">} form */
   async resetPassword(form) {
     const known = this.#tokens.devices.of(form.email);
     return this.#signIn(await this.call("/auth", "reset", { ...known, ...form }));
   }
 
-  /** Signs out here at once; the server is told as far as it can be reached. */
+  /** Signs out locally at once, and ends the session on the server if it can be reached. */
   async logout() {
     const refresh_token = this.#tokens.kept?.refresh_token;
     if (!refresh_token) return;
@@ -149,8 +151,8 @@ export class Parley {
   }
 
   /**
-   * Asks for a command and gives its data, or throws a ParleyError. What changes something
-   * carries a `request_id`, so that asking again after a lost answer changes nothing twice.
+   * Sends a command and returns the data of its answer, or throws a ParleyError. Changing commands
+   * carry a `request_id`, so that a retry after a lost answer does not change anything twice.
    * @template {Typed.Namespace} N
    * @template {Typed.Command<N>} C
    * @param {N} namespace
@@ -163,7 +165,7 @@ export class Parley {
     if (this.#closed) throw new ParleyError("CLOSED");
     const to = this.#namespace(namespace);
     if (!this.#admission.mayEnter(namespace)) throw new ParleyError("SIGNED_OUT");
-    // A late whisper is worth nothing, so it is not kept for a better connection.
+    // A late ephemeral command is useless, so it does not wait for the next connection.
     if (lists(WHISPERED, namespace, command) && !to.connected) return /** @type {any} */ ({});
     const full = this.#waiting >= MAX_WAITING && !lists(UNQUEUED, namespace, command);
     if (full) throw new ParleyError("QUEUE_FULL");
@@ -178,15 +180,15 @@ export class Parley {
   }
 
   /**
-   * Hears an event of a namespace, or one of the library's own (`signed_in`, `signed_out`,
-   * `connection`, `unrecovered`, `watched`).
+   * Subscribes to an event of a namespace, or to one of the library's own (`signed_in`,
+   * `signed_out`, `connection`, `unrecovered`, `watched`).
    * @template {Typed.Speaking} N
    * @template {Typed.EventName<N>} E
    * @overload
    * @param {N} namespace
    * @param {E} event
    * @param {(data: Typed.Heard<N, E>, meta: Typed.Meta) => void} listener
-   * @returns {() => void} stops hearing it
+   * @returns {() => void} unsubscribes
    */
   /**
    * @template {Typed.OwnEvent} E
@@ -205,7 +207,7 @@ export class Parley {
   }
 
   /**
-   * Stops hearing: the same arguments as for `on`.
+   * Unsubscribes; takes the same arguments as `on`.
    * @param {...any} args
    */
   off(...args) {
@@ -214,7 +216,7 @@ export class Parley {
   }
 
   /**
-   * How far a room has been heard.
+   * The sequence number of the last event received in a room.
    * @param {string} namespace
    * @param {string} room
    */
@@ -223,7 +225,7 @@ export class Parley {
   }
 
   /**
-   * Tells how far a snapshot of a room goes, so that a gap right after it shows.
+   * Sets the sequence number of a room from a snapshot, so that a gap right after it is detected.
    * @param {string} namespace
    * @param {string} room
    * @param {number} seq
@@ -232,7 +234,7 @@ export class Parley {
     this.#namespace(namespace).streams.begin(room, seq);
   }
 
-  /** Lets go of the connection for good; the session stays for the next client. */
+  /** Closes the connection for good; the session stays stored for the next client. */
   close() {
     this.#closed = true;
     globalThis.removeEventListener?.("storage", /** @type {any} */ (this.#otherTab));
@@ -351,7 +353,7 @@ export class Parley {
   }
 
   /**
-   * This tab's session is over. Another tab may have begun a new one meanwhile: that one stays.
+   * Ends this tab's session. A new session that another tab has begun meanwhile stays.
    * @param {string} reason
    */
   #signOut(reason) {
@@ -360,8 +362,8 @@ export class Parley {
   }
 
   /**
-   * Follows what is kept, whichever tab kept or dropped it. A connection belongs to one session,
-   * so another session needs other connections; another person, besides, takes nothing over.
+   * Applies the stored session, which any tab may have changed. A connection belongs to one
+   * session, so a new session needs new connections. A new user does not inherit any state.
    */
   #sessionChanged(reason = "LOGGED_OUT") {
     const kept = this.#tokens.kept;
@@ -375,7 +377,8 @@ export class Parley {
     if (kept) this.#listeners.tell("signed_in", { user: kept.user });
   }
 
-  /** Nobody is signed in while it is told, so that nothing is done in the next one's name.
+  /** Clears the user's state and fires `signed_out`. Nobody is signed in while its listeners run,
+   * so they cannot act for the next user.
    * @param {string} reason */
   #sayGoodbye(reason) {
     this.#actor = null;

@@ -1,4 +1,4 @@
-/** Where the viewer is, by the hash of the address. */
+/** The router: the hash of the URL selects the page. */
 
 import { useEffect } from "preact/hooks";
 import { batch, signal } from "@preact/signals";
@@ -15,12 +15,12 @@ function decoded(part) {
 
 const read = () => location.hash.replace(/^#\/?/, "").split("?")[0].split("/").map(decoded);
 
-/** What stands behind the `?` of the hash. */
+/** The parameters after the `?` of the hash. */
 export const query = () => new URLSearchParams(location.hash.split("?")[1] ?? "");
 
 /** The parts of the path: `#/chats/7` is `["chats", "7"]`. */
 export const path = signal(read());
-/** Rises at each arrival, also where one already is. */
+/** A counter of visits, including those of a link to the current page. */
 export const visit = signal(0);
 
 const arrive = () => batch(() => {
@@ -29,7 +29,7 @@ const arrive = () => batch(() => {
 });
 
 addEventListener("hashchange", arrive);
-// The browser says nothing when a link leads to where one is; people who follow it want news.
+// The browser fires no event for a link to the current page, but the user expects a fresh page.
 addEventListener("click", ({ target }) => {
   const link = target instanceof Element && target.closest("a");
   if (link && link.hash && link.hash === location.hash) arrive();
@@ -37,7 +37,7 @@ addEventListener("click", ({ target }) => {
 
 let wanted = "/";
 
-/** Where a visitor has to log in, and comes back from. */
+/** Sends a visitor to the login page; after login they return to the current page. */
 export function goToLogin() {
   wanted = `/${path.value.join("/")}`;
   go("/login");
@@ -48,12 +48,12 @@ export function goWhereWanted() {
   wanted = "/";
 }
 
-/** Who is signed in, already or since just now, has nothing to do where one signs in. */
+/** Sends a signed-in user away from the pages for signing in. */
 export function useElsewhere() {
   useEffect(() => void (me.value && goWhereWanted()), []);
 }
 
-/** Stay, but let the address (and the browser's history) forget what it said.
+/** Replaces the URL, also in the browser's history, without changing the page.
  * @param {string} to */
 export function pretend(to) {
   history.replaceState(null, "", `#${to}`);

@@ -1,4 +1,4 @@
-/** The one connection of the page, who is signed in, and whether the server can be heard. */
+/** The page's client, the signed-in user, and whether the server is connected. */
 
 import { signal } from "@preact/signals";
 import { Parley } from "./parley.js";
@@ -11,7 +11,8 @@ export const parley = new Parley(location.origin);
 /** @type {Signal<User | null>} */
 export const me = signal(parley.user);
 export const connected = signal(true);
-/** What the shell says once, such as why somebody was signed out. @type {Signal<string>} */
+/** A message that the shell shows once, such as why the user was signed out.
+ * @type {Signal<string>} */
 export const said = signal("");
 
 const PATIENCE_MS = 1500;
@@ -43,7 +44,7 @@ parley.on("/profile", "USER_UPDATED", ({ user }) => {
   if (user.id === me.value?.id) me.value = user;
 });
 
-/** What was kept of the viewer may be older than what the server knows of them. */
+/** Fetches the user's profile, because the stored one may be out of date. */
 function askWhoIAm() {
   const id = me.value?.id;
   parley.call("/profile", "me", {})
@@ -55,7 +56,7 @@ parley.on("unrecovered", ({ namespace }) => {
   if (namespace === "/profile" && me.value) askWhoIAm();
 });
 
-/** The id of who is signed in, for pages that only exist for them. */
+/** The id of the signed-in user, for pages that only signed-in users see. */
 export const myId = () => /** @type {User} */ (me.value).id;
 export const myRoom = () => `user:${myId()}`;
 export const isModerator = () => !!me.value?.roles.includes("moderator");

@@ -1,8 +1,8 @@
-/** The systems that the server serves, and what each of them brings to the page.
+/** The systems that the server serves, and the part of the page that each provides.
  *
- * Each has a `system.js`, which is loaded at the start and says what there is. A domain may have a
- * `<system>/<domain>/domain.js` that says the same of the domain alone; the server finds it. Pages
- * and cards are loaded when they are first shown.
+ * Each has a `system.js`, which is loaded at the start and declares its pages, links and cards. A
+ * domain can have a `<system>/<domain>/domain.js` that declares its own; the server finds it. The
+ * modules of pages and cards are loaded when they are first shown.
  */
 
 import { html } from "htm/preact";
@@ -12,18 +12,19 @@ import { own } from "./parley/own.js";
 
 /**
  * @typedef {{to: string, title: any, at: number, count?: number, also?: string}} NavLink
- *   `at` is its place among the links of all systems; `also` is a second path that it stands for
+ *   `at` is its position among the links of all systems; `also` is a second path for which the link
+ *   is the current one
  * @typedef {object} PageOf
  * @property {any} Shown
  * @property {(id: string, more: string) => object} [props]
- * @property {boolean} [visitors] whether it is for people too who are not signed in
- * @typedef {object} System what a system, or a domain by its `domain.js`, brings
+ * @property {boolean} [visitors] whether visitors can see it, who are not signed in
+ * @typedef {object} System the part of the page of a system, or of a domain with a `domain.js`
  * @property {Record<string, PageOf>} pages by the first part of the path
  * @property {() => NavLink[]} links
- * @property {() => void} [start] called when somebody else is signed in, or nobody any more
- * @property {any} [Banner] what it says above every page
+ * @property {() => void} [start] called when another user is signed in, or none any more
+ * @property {any} [Banner] shown above every page
  * @property {Record<string, {title: string, Shown: any}>} [cards] in messages, by their kind
- * @property {any} [ChatAction] what it offers in a conversation of two, given `chat` and `other`
+ * @property {any} [ChatAction] an action in a direct conversation, given `chat` and `other`
  * @property {any} [ProfileSection]
  */
 
@@ -32,7 +33,7 @@ const HOME = "";
 /** @type {System[]} */
 let loaded = [];
 
-/** Load what each system and domain brings; the platform comes last. */
+/** Load the parts of all systems and domains; the platform comes last. */
 export async function loadSystems() {
   const meta = document.querySelector('meta[name="parley-systems"]');
   const names = meta?.getAttribute("content")?.split(" ") ?? [];
@@ -43,7 +44,7 @@ export async function loadSystems() {
   loaded = parts;
 }
 
-/** Throw an error when two parts have a page or a card of one name: the first would hide the other.
+/** Throw an error if two parts have a page or a card of the same name: one would hide the other.
  *
  * The home page, named "", is the exception: the platform's is for servers whose systems have none.
  *

@@ -1,4 +1,4 @@
-/** Times in the viewer's own zone, and the names of weeks. */
+/** Formats times in the browser's time zone, and names weeks. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -20,7 +20,7 @@ export function moment(at) {
   return today ? clock(at) : `${day.format(new Date(at))}, ${clock(at)}`;
 }
 
-/** A booking without a block is for right away.
+/** The time of a block or a booking; a booking without a block is for right away.
  * @param {{starts_at: string | null, ends_at: string | null, block_id?: string | null}} block */
 export const span = ({ starts_at, ends_at, block_id }) =>
   starts_at && ends_at && block_id !== null
@@ -50,7 +50,7 @@ function isoWeek(at) {
 /** @param {number} count @returns {{week: string, title: string}[]} this week and the next */
 export function comingWeeks(count) {
   return Array.from({ length: count }, (_, ahead) => {
-    // By days of the calendar: in the week when the clocks change they are not all as long.
+    // Counts calendar days, because days have different lengths when the clocks change.
     const monday = new Date();
     monday.setDate(monday.getDate() - ((monday.getDay() + 6) % 7) + 7 * ahead);
     return { week: isoWeek(monday), title: `Week of ${day.format(monday)}` };

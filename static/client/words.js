@@ -64,7 +64,7 @@ const WORDS = {
   WRONG_STATE: "This is no longer possible.",
 };
 
-/** Which field, and what belongs there. @param {unknown} details */
+/** The field with the error, and what it requires. @param {unknown} details */
 function place(details) {
   const first = Array.isArray(details) ? details[0] : details;
   if (typeof first === "string") return ` (${first})`;
@@ -89,7 +89,7 @@ export function words(error) {
     return `Too many attempts. Try again in ${span(retry_after_s ?? 1)}.`;
   }
   if (code === "INVALID") return WORDS.INVALID + place(details);
-  // The library's own errors have no other message than their code.
+  // The message of the library's own errors is only their code.
   const declared = typeof code === "string" && code && message !== code && message;
   return own(WORDS, code) ?? (declared || "Something went wrong. Please try again.");
 }

@@ -1,4 +1,4 @@
-/** A consultant's coming blocks and whether they are available now, live. */
+/** A consultant's upcoming blocks, and whether they are available now, live. */
 
 import { useLive, withOne } from "../live.js";
 import { parley } from "../state.js";
@@ -11,8 +11,8 @@ import { inDays } from "../when.js";
 export const DAYS_SHOWN = 28;
 
 /**
- * Watching comes first: what happens while the list is on its way is then heard, and hearing
- * of a block what the list said already changes nothing.
+ * Watches before it fetches the list, so that no event is missed meanwhile. An event about a block
+ * that the list already includes changes nothing.
  * @param {string} consultant_id
  * @returns {Promise<Times & {seq: number}>}
  */

@@ -1,4 +1,4 @@
-/** What happens in one call: joining, signals, interruption and return, the end. */
+/** The state of one call: joining, signals, interruptions, rejoining, and the end. */
 
 import { signal } from "@preact/signals";
 import { openMedia } from "../platform/media.js";
@@ -15,17 +15,17 @@ export class CallState {
   local = signal(/** @type {MediaStream | null} */ (null));
   remote = signal(/** @type {MediaStream | null} */ (null));
   complaint = signal("");
-  /** How the two browsers are connected, as the browser itself says. */
+  /** The `connectionState` between the two browsers. */
   link = signal("new");
-  /** Seconds talked until `since`, when the line is open. */
+  /** Seconds talked before `since`, the Unix time in ms; null while nobody talks. */
   base_s = signal(0);
   since = signal(/** @type {number | null} */ (null));
 
   #id;
-  /** Whether the server may count this device in: from asking to join until it has left. */
+  /** Whether the server may count this device as joined: from `join` until `leave` succeeded. */
   #there = false;
   #closed = false;
-  /** How often the line changed, so that an older answer cannot undo what was heard since. */
+  /** A counter of events, so that an older answer cannot undo a newer event. */
   #changes = 0;
   /** @type {Peer | null} */
   #peer = null;
@@ -44,7 +44,7 @@ export class CallState {
   }
 
   leavePage() {
-    // Who goes elsewhere talks no more, though their connection stays.
+    // Leaving the page ends the conversation, although the connection to the server stays open.
     if (this.#there) this.leave().catch(() => {});
     this.#stops.forEach((stop) => stop());
     this.#close();
@@ -77,7 +77,7 @@ export class CallState {
     this.#see(await parley.call("/call", "end", { call_id: this.#id }));
   }
 
-  /** Joining tells neither whether the other one is there, nor how long the two have talked.
+  /** Fetches what the answer to `join` lacks: whether the call is interrupted, and the time talked.
    * @param {Call} joined */
   async #look(joined) {
     const changes = this.#changes;
@@ -116,7 +116,7 @@ export class CallState {
     ];
   }
 
-  /** Who was lost comes back by joining again. */
+  /** Joins again after a reconnect. */
   #returnWhenConnected() {
     let there = true;
     return parley.on("connection", ({ namespace, connected }) => {
@@ -156,7 +156,7 @@ export class CallState {
     this.#peer?.lost();
   }
 
-  /** None before joining said who the other one is. */
+  /** The peer; null until the answer to `join` has told who the other person is. */
   #peerOrNone() {
     const call = this.call.value;
     if (this.#peer || !call || this.#closed) return this.#peer;
@@ -182,7 +182,7 @@ export class CallState {
     return undefined;
   }
 
-  /** For good: whoever comes to the page again has another one of these. */
+  /** Closes this object for good; a new visit to the page creates another one. */
   #close() {
     this.#closed = true;
     this.#there = false;
@@ -199,7 +199,7 @@ const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
 /** @type {Promise<unknown>} */
 let turn = Promise.resolve();
 
-/** A late leaving must not undo that one has come again, nor a late joining that one has left.
+/** Runs `join` and `leave` one after the other, so that a late one cannot undo a newer one.
  * @template T @param {() => Promise<T>} work @returns {Promise<T>} */
 function inTurn(work) {
   const mine = turn.then(work);

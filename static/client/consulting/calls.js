@@ -1,4 +1,4 @@
-/** The call that the viewer could be in now. */
+/** The user's current call, live. */
 
 import { computed, signal } from "@preact/signals";
 import { Live } from "../live.js";

@@ -1,4 +1,4 @@
-/** What consultants offer: asked for once each, and again when it is no longer fresh. */
+/** Consultants and their topics, each fetched once, and again after `FRESH_MS`. */
 
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
@@ -6,11 +6,11 @@ import { parley } from "../state.js";
 
 /** @import { Consultant } from "../contracts.js" */
 
-/** Consultants by id; null for people who are none. */
+/** Consultants by id; null for people who are not consultants. */
 const known = signal(/** @type {ReadonlyMap<string, Consultant | null>} */ (new Map()));
 /** @type {Map<string, {at_ms: number, looking: Promise<Consultant | null>}>} */
 const looked = new Map();
-/** For so long an answer serves all that a page shows; what is opened later asks again. */
+/** How long all components of a page share an answer; a page opened later fetches again. */
 const FRESH_MS = 10_000;
 
 /** @param {Consultant | null} found @param {string} id */
@@ -26,7 +26,7 @@ export function consultant(id) {
   const looking = parley.call("/consultants", "get", { consultant_id: id })
     .then((found) => note(id, found), (refusal) => {
       if (refusal.code === "NOT_FOUND") return note(id, null);
-      // Only a plain no is remembered; a lost answer is asked for again.
+      // Only "not found" is remembered; after another error, the next use asks again.
       looked.delete(id);
       return known.value.get(id) ?? null;
     });
@@ -34,10 +34,10 @@ export function consultant(id) {
   return looking;
 }
 
-/** @type {Set<string>} Topics that were looked for once more. */
+/** @type {Set<string>} Unknown topics whose consultant was fetched again. */
 const missed = new Set();
 
-/** A topic may be newer than what is known of its consultant.
+/** The name of a topic. Fetches its consultant again once if the topic is unknown: it may be new.
  * @param {string} consultant_id @param {string} topic_id */
 export function useTopicName(consultant_id, topic_id) {
   const person = known.value.get(consultant_id);

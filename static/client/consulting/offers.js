@@ -1,4 +1,4 @@
-/** The waiting-list places that are kept for the viewer, as their notifications tell. */
+/** Offers of waiting-list places to the user, as found in their notifications. */
 
 import { signal } from "@preact/signals";
 import { lastAbout, told } from "../platform/notices.js";
@@ -8,7 +8,7 @@ import { me, parley } from "../state.js";
 const KEY = "parley.settled";
 const storage = usable(() => sessionStorage);
 
-/** Offers that were taken or declined, by their notifications; kept over a reload. */
+/** The notification ids of offers that were accepted or declined; they survive a reload. */
 const settled = signal(/** @type {string[]} */ (JSON.parse(storage.getItem(KEY) ?? "[]")));
 
 /** @param {string[]} ids */
@@ -17,7 +17,7 @@ function keep(ids) {
   storage.setItem(KEY, JSON.stringify(ids));
 }
 
-/** The offer of a place in a block, while it stands.
+/** The open offer of a place in a block, if there is one.
  * @param {string} block_id @returns {{id: string, expires_at: string} | null} */
 export function offerOf(block_id) {
   const last = lastAbout("block_id", block_id);

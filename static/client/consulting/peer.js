@@ -1,10 +1,10 @@
 /**
  * One side of a video call between two browsers.
  *
- * Each attempt has an id, and what is said names the attempt it is meant for, so that words from
- * before a loss and after it never mix. Both sides greet when they begin; the consultant's side
- * then makes the first offer. Later either may offer, and when both do at once, the polite side
- * (the student's) gives way.
+ * Each connection attempt has an id, and a signal names the attempt that it is for, so that signals
+ * from before and after a lost connection never mix. Both sides send `hello` when they begin. The
+ * consultant's side then makes the first offer. Later either side may make one. If both do so at
+ * the same time, the polite side (the student's) gives way ("perfect negotiation").
  */
 
 import { newId } from "../parley.js";
@@ -13,7 +13,7 @@ import { newId } from "../parley.js";
  * @typedef {object} Link
  * @property {boolean} polite
  * @property {RTCIceServer[]} ice_servers
- * @property {(said: any) => void} say to the other side
+ * @property {(said: any) => void} say sends a signal to the other side
  * @property {(stream: MediaStream) => void} show
  * @property {(state: RTCPeerConnectionState) => void} changed
  */
@@ -36,14 +36,14 @@ export class Peer {
     this.#link = link;
   }
 
-  /** Begins, or begins anew after the other side was lost. */
+  /** Starts a connection attempt, unless one is active and the other side has not been lost. */
   start() {
     if (this.#pc && !this.#stale) return;
     this.#begin("");
     this.#say({ hello: true });
   }
 
-  /** The other side is gone: what comes next begins anew. */
+  /** Notes that the other side is gone, so that the next signal starts a new attempt. */
   lost() {
     this.#stale = true;
   }
@@ -59,17 +59,17 @@ export class Peer {
     if (this.#pc) this.#addTracks(this.#pc);
   }
 
-  /** Signals are taken one after the other. @param {any} said */
+  /** Processes signals one after the other. @param {any} said */
   hear(said) {
     this.#line = this.#line.then(() => this.#take(said)).catch((mistake) => {
       if (!this.#ignoring) console.warn(mistake);
     });
   }
 
-  /** @param {string} their the attempt of the other side that this one is for, when known */
+  /** @param {string} their the other side's attempt, if known; otherwise "" */
   #begin(their) {
     this.#pc?.close();
-    // What is still to be taken was said to the last attempt, and may never be done with.
+    // Signals still in the queue were for the last attempt, and their processing may never end.
     this.#line = Promise.resolve();
     this.#stale = this.#offering = this.#ignoring = false;
     this.#their = their;
@@ -90,7 +90,8 @@ export class Peer {
     this.#addTracks(pc);
   }
 
-  /** Without camera or microphone one can still see and hear. @param {RTCPeerConnection} pc */
+  /** Adds the local tracks. A side without camera or microphone still receives.
+   * @param {RTCPeerConnection} pc */
   #addTracks(pc) {
     const sent = pc.getSenders().map(({ track }) => track);
     for (const track of this.#local?.getTracks() ?? []) {
@@ -103,7 +104,8 @@ export class Peer {
     }
   }
 
-  /** Waits for the other side to be there; the answer to the first offer brings the rest.
+  /** Sends an offer, once the other side is known. The polite side waits for the first offer of the
+   * other one, and its answer includes its own tracks.
    * @param {RTCPeerConnection} pc */
   async #offer(pc) {
     if (!this.#their || (this.#link.polite && !pc.currentRemoteDescription)) return;
@@ -129,7 +131,7 @@ export class Peer {
   #greet(from) {
     if (this.#their === from) return;
     if (this.#link.polite) {
-      // Their first word may have come before ours could be heard.
+      // Their `hello` may have arrived before they could receive ours.
       if (!this.#pc || this.#stale || this.#their) this.#begin("");
       return this.#say({ hello: true, to: from });
     }

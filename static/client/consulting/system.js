@@ -1,4 +1,4 @@
-/** What consulting brings to the page: consultants, bookings, waiting rooms and calls. */
+/** Consulting's part of the page: consultants, bookings, waiting rooms and calls. */
 
 import { html } from "htm/preact";
 import { path } from "../router.js";

@@ -1,10 +1,10 @@
-/** Who may enter which namespace, with which token, and what a refusal at the door means. */
+/** Decides which namespaces may connect, with which token, and what a refused connection means. */
 
 import { FOR_VISITORS, WITHOUT_TOKEN } from "./commands.js";
 
 /** @import { Tokens } from "./tokens.js" */
 
-/** Refusals that say nothing about the session. */
+/** Codes of refusals that do not concern the session. */
 export const PASSING =
   ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "QUEUE_FULL", "CLOSED"];
 
@@ -12,9 +12,9 @@ export class Admission {
   #tokens;
   #signedIn;
   #signOut;
-  /** @type {Map<string, string | null>} The token that each namespace came with last. */
+  /** @type {Map<string, string | null>} The token that each namespace last sent. */
   #shown = new Map();
-  /** @type {Set<string>} Tokens refused since the last welcome. */
+  /** @type {Set<string>} Tokens refused since the server last accepted one. */
   #distrusted = new Set();
 
   /**
@@ -53,7 +53,7 @@ export class Admission {
   /**
    * @param {string} namespace
    * @param {string} code
-   * @returns {boolean} whether to knock again
+   * @returns {boolean} whether to try again
    */
   refused(namespace, code) {
     if (code === "SESSION_REVOKED") this.#signOut(code);
@@ -61,14 +61,14 @@ export class Admission {
     return this.mayEnter(namespace);
   }
 
-  /** Another person begins with a clean record. */
+  /** Forgets all tokens, before the next session. */
   forget() {
     this.#shown.clear();
     this.#distrusted.clear();
   }
 
   /**
-   * A refused token is exchanged once; when the new one is refused too, the session is over.
+   * Refreshes a refused token once. If the new token is refused too, the session is over.
    * @param {string} namespace
    * @param {string} code
    */

@@ -1,4 +1,4 @@
-/** Asks until there is an answer: over reconnects and time-outs, as far as that is safe. */
+/** Sends a command until it is answered, across reconnects and timeouts, if repeating is safe. */
 
 import { ParleyError } from "./error.js";
 import { backoff_ms } from "./namespace.js";
@@ -15,9 +15,9 @@ import { backoff_ms } from "./namespace.js";
  * @typedef {object} Ask
  * @property {string} command
  * @property {object} payload
- * @property {boolean} repeatable whether a second sending does no harm
+ * @property {boolean} repeatable whether the command can be sent twice without harm
  * @property {number} until_ms
- * @property {() => void} check throws when the ask has become somebody else's
+ * @property {() => void} check throws once another user has signed in or the client was closed
  */
 
 const ATTEMPT_MS = 8_000;
@@ -26,7 +26,7 @@ const SHORT_RATE_LIMIT_S = 2;
 /**
  * @param {Socket} socket
  * @param {Ask} ask
- * @returns {Promise<Answer | null>} null when the connection or the time ran out
+ * @returns {Promise<Answer | null>} null if the connection broke or no answer arrived in time
  */
 async function send(socket, { command, payload, until_ms }) {
   const wait_ms = Math.max(1, Math.min(ATTEMPT_MS, until_ms - Date.now()));
@@ -48,7 +48,7 @@ function refusal(answer) {
  * @param {ParleyError} error
  * @param {boolean} repeatable
  * @param {number} attempt
- * @returns {number | null} how long to wait before asking again, null for never
+ * @returns {number | null} how long to wait before the next attempt; null for no other attempt
  */
 function pause_ms({ code, retry_after_s }, repeatable, attempt) {
   if (code === "NO_ANSWER") return repeatable ? 0 : null;

@@ -1,4 +1,4 @@
-/** The tokens by which accounts know this device; they outlast the sessions that gave them. */
+/** Device tokens, by which accounts recognize this device; they outlive their sessions. */
 
 /** @import { Session } from "../contracts.js" */
 /** @import { Storage } from "./tokens.js" */
@@ -14,7 +14,7 @@ export class Devices {
     this.#storage = storage;
   }
 
-  /** Addresses and tokens, the account that was used last first. @returns {[string, string][]} */
+  /** Addresses and tokens, the most recently used account first. @returns {[string, string][]} */
   get #kept() {
     try {
       const kept = JSON.parse(this.#storage.getItem(KEY) ?? "[]");
@@ -24,14 +24,15 @@ export class Devices {
     }
   }
 
-  /** What to send along when this address signs in or asks for a pincode.
+  /** The device token to send when this address signs in or requests a pincode.
    * @param {string} email @returns {{device_token?: string}} */
   of(email) {
     const found = this.#kept.find(([address]) => address === email.trim().toLowerCase());
     return found ? { device_token: found[1] } : {};
   }
 
-  /** The same where it is not known yet who signs in. @returns {{device_token?: string}} */
+  /** The latest device token, for a sign-in without a known address.
+   * @returns {{device_token?: string}} */
   latest() {
     const [found] = this.#kept;
     return found ? { device_token: found[1] } : {};

@@ -1,9 +1,9 @@
-/** The one error that the library throws: a refusal by the server, or the lack of an answer. */
+/** The error that the library throws: a refusal by the server, or a missing answer. */
 
 /**
- * Codes are the protocol's, and four that only the client can know: `NO_ANSWER` (the outcome is
- * unknown), `QUEUE_FULL` and `SIGNED_OUT` (not sent), and `CLOSED` (the client was closed before
- * an answer came).
+ * The codes are those of the protocol, and four of the client's own: `NO_ANSWER` (the outcome is
+ * unknown), `QUEUE_FULL` and `SIGNED_OUT` (not sent), and `CLOSED` (the client was closed before an
+ * answer arrived).
  */
 export class ParleyError extends Error {
   /**

@@ -1,4 +1,4 @@
-/** Who listens to what: one set of functions for each event of each namespace. */
+/** Event listeners: a set of functions for each event of each namespace. */
 
 export class Listeners {
   /** @type {Map<string, Set<Function>>} */
@@ -22,7 +22,7 @@ export class Listeners {
   }
 
   /**
-   * One listener's mistake must not keep the event from the others.
+   * Calls all listeners of an event. An error in one does not keep the event from the others.
    * @param {string} event
    * @param {...unknown} said
    */

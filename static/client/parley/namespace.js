@@ -1,6 +1,6 @@
 /**
- * One namespace's socket on the shared connection: it connects with a fresh token and what was
- * heard so far, tries again when refused for now, and takes every event's number.
+ * The socket of one namespace on the shared connection. It connects with a fresh token and the last
+ * sequence numbers, retries after a temporary refusal, and checks the number of each event.
  */
 
 import { ParleyError } from "./error.js";
@@ -26,7 +26,8 @@ import { Streams } from "./streams.js";
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 15_000;
 
-/** Doubling with jitter, so that many clients do not come back in step. @param {number} attempt */
+/** Exponential backoff with jitter, so that clients do not all reconnect at the same time.
+ * @param {number} attempt */
 export const backoff_ms = (attempt) =>
   Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
 
@@ -110,7 +111,7 @@ export class Namespace {
   async #introduce(manager, tell) {
     const engine = manager.engine;
     const token = await this.#hooks.token(this.#name);
-    // The connection may have been replaced meanwhile, and the new one has its own introduction.
+    // The connection may have been replaced meanwhile; the new one sends its own `auth`.
     if (manager.engine !== engine || !this.#socket.active) return;
     tell({ ...(token && { token }), ...this.streams.since() });
   }
@@ -125,7 +126,7 @@ export class Namespace {
 
   /** @param {Error & {data?: {code?: string, retry_after_s?: number}}} error */
   #refused(error) {
-    // While active, the connection itself failed, and the connection will try again by itself.
+    // If the socket is active, the connection itself failed, and it reconnects automatically.
     if (this.#socket.active) return;
     const code = error.data?.code ?? "UNAVAILABLE";
     if (!this.#hooks.refused(this.#name, code)) {
@@ -139,16 +140,16 @@ export class Namespace {
 
   #disconnected() {
     this.#hooks.changed(this.#name, false);
-    // Only the server's own goodbye leaves the socket inactive while it is still wanted.
+    // Socket.IO does not reconnect after the server closed the socket.
     if (!this.#socket.active) this.#again();
   }
 
   /**
-   * @param {boolean} [soon] for what a new token mends
+   * @param {boolean} [soon] retry at once, because a new token may help
    * @param {number} [at_least_ms]
    */
   #again(soon = false, at_least_ms = 0) {
-    // It may be on its way already, for somebody who signed in while it was refused.
+    // The socket may be connecting already, if a user signed in after the refusal.
     if (!this.#wanted || this.#socket.active) return;
     const pause_ms = backoff_ms(this.#refusals++);
     clearTimeout(this.#retry);

@@ -1,11 +1,11 @@
 /**
- * The way to a provider and back. Before it the client makes a verifier and shows only its hash,
- * so that the ticket it comes back with is worth something here and nowhere else.
+ * The redirect to a provider and back. The client makes a verifier and sends only its hash, so that
+ * only this client can use the ticket with which the user returns (as in PKCE).
  */
 
 import { usable } from "./tokens.js";
 
-/** @typedef {"sign_in" | "link" | "prove"} Purpose what the ticket is wanted for */
+/** @typedef {"sign_in" | "link" | "prove"} Purpose what the ticket is for */
 /** @typedef {{purpose: Purpose, verifier?: string}} Errand */
 
 const KEY = "parley.oauth";
@@ -15,7 +15,7 @@ const VERIFIER_BYTES = 32;
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...bytes)).replace(/[+]/g, "-").replace(/[/]/g, "_").replace(/=/g, "");
 
-/** A verifier and its S256 challenge; none where the page came without TLS. */
+/** A verifier and its S256 challenge; neither on a page without TLS. */
 async function makeProof() {
   const { subtle } = globalThis.crypto ?? {};
   if (!subtle) return {};
@@ -24,11 +24,11 @@ async function makeProof() {
   return { verifier, challenge: base64url(new Uint8Array(digest)) };
 }
 
-/** Of this tab alone: another one may be on its own way. */
+/** Storage for this tab only: another tab may be at a provider at the same time. */
 const tab = () => usable(() => globalThis.sessionStorage);
 
 /**
- * The path to leave by.
+ * Stores the purpose and the verifier; returns the path that starts the redirect.
  * @param {string} provider
  * @param {Purpose} purpose
  */
@@ -41,11 +41,11 @@ export async function leave(provider, purpose) {
   return `/oauth/${encodeURIComponent(provider)}/start?${query}`;
 }
 
-/** What this tab left for; null when it did not. @returns {Errand | null} */
+/** The purpose for which this tab left; null if it did not. @returns {Errand | null} */
 export function returned() {
   const kept = tab().getItem(KEY);
   return kept ? JSON.parse(kept) : null;
 }
 
-/** The errand is done. */
+/** Deletes the stored purpose and verifier. */
 export const forget = () => tab().removeItem(KEY);

@@ -1,7 +1,7 @@
-/** Looking up names that somebody else chose: `constructor` and `__proto__` are in no table. */
+/** Looks up names from untrusted input: `constructor` and `__proto__` must not be found. */
 
 /**
- * What `table` itself has under `name`; undefined for what every object inherits.
+ * The own property `name` of `table`; undefined for inherited properties.
  * @template T
  * @param {Record<string, T>} table
  * @param {string} name

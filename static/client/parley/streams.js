@@ -1,6 +1,9 @@
-/** The numbers heard so far in each room of one namespace: drops repeats, notices gaps. */
+/**
+ * Sequence numbers of the rooms in a namespace: recognizes repeated events and gaps, and tells the
+ * server what to replay.
+ */
 
-/** More than the server joins somebody to: their conversations alone may be a thousand. */
+/** More rooms than the server joins a user to; they may have a thousand conversations. */
 const MAX_ROOMS = 2_000;
 
 /** @typedef {{epoch: string, rooms: Record<string, {seq: number, recovered: boolean}>}} Synced */
@@ -11,7 +14,7 @@ export class Streams {
   #last = new Map();
   /** @type {string | undefined} */
   #epoch;
-  /** @type {Record<string, number>} What the connection now open asked to be replayed. */
+  /** @type {Record<string, number>} The `since` numbers that the current connection sent. */
   #asked = {};
 
   /** @param {string} room */
@@ -20,7 +23,7 @@ export class Streams {
   }
 
   /**
-   * Takes the number of an event that came.
+   * Records the number of a received event.
    * @param {string} room
    * @param {number} seq
    * @returns {"next" | "repeat" | "gap"}
@@ -33,8 +36,8 @@ export class Streams {
   }
 
   /**
-   * Takes a snapshot's number for a room that nothing was heard of. Where something was, the
-   * snapshot may be ahead of events still on their way, and others wait for those.
+   * Sets the number of a room from a snapshot, unless the room has one. If it has, the snapshot may
+   * be ahead of events that are still in transit, and other listeners need those events.
    * @param {string} room
    * @param {number} seq
    */
@@ -43,7 +46,7 @@ export class Streams {
   }
 
   /**
-   * Learns from the server where a room stands; numbers only rise.
+   * Raises the number of a room to the head that the server reports.
    * @param {string} room
    * @param {number} seq
    * @returns {boolean} whether something was missed
@@ -55,7 +58,7 @@ export class Streams {
     return last !== undefined;
   }
 
-  /** What to send when connecting, so that the server replays what was missed. */
+  /** The fields to send on connecting, so that the server replays missed events. */
   since() {
     this.#asked = Object.fromEntries(this.#last);
     if (!this.#last.size) return {};
@@ -63,10 +66,10 @@ export class Streams {
   }
 
   /**
-   * Takes the server's word on where each room stands after connecting.
+   * Applies the `synced` notice, which has the head of each room after connecting.
    * @param {Synced} synced
-   * @param {(room: string) => boolean} watched rooms that may be joined anew by watching
-   * @returns {Lost[]} the rooms whose state must be fetched afresh
+   * @param {(room: string) => boolean} watched rooms that a watch may join again
+   * @returns {Lost[]} the rooms whose state must be fetched again
    */
   sync({ epoch, rooms }, watched) {
     const lost = Object.entries(rooms)
@@ -88,10 +91,10 @@ export class Streams {
   }
 
   /**
-   * Rooms that the server no longer names are not ours any more, unless a watch will join them.
+   * Forgets rooms that the server no longer lists, unless a watch will join them again.
    * @param {Synced["rooms"]} rooms
    * @param {(room: string) => boolean} watched
-   * @param {boolean} anew whether the numbers of another epoch count for nothing now
+   * @param {boolean} anew whether the epoch changed, which makes the old numbers invalid
    * @returns {Lost[]}
    */
   #leaveOut(rooms, watched, anew) {
@@ -122,7 +125,7 @@ export class Streams {
     this.#last.delete(room);
     this.#last.set(room, seq);
     if (this.#last.size <= MAX_ROOMS) return;
-    // The room that has been quiet for longest goes: it costs a fetch, not a loss.
+    // Forget the room without events for the longest time: that costs a fetch, but loses nothing.
     this.#last.delete(/** @type {string} */ (this.#last.keys().next().value));
   }
 }

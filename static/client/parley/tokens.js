@@ -1,4 +1,4 @@
-/** The session that the client keeps: stored, shared between tabs, refreshed early and once. */
+/** The client's session: stored, shared between tabs, and refreshed early by one tab at a time. */
 
 import { Devices } from "./devices.js";
 
@@ -12,10 +12,10 @@ import { Devices } from "./devices.js";
  */
 /**
  * @typedef {object} Kept
- * @property {string} session_id made here: stays while the tokens are exchanged for new ones
+ * @property {string} session_id made by the client; a refresh of the tokens does not change it
  * @property {string} access_token
  * @property {string} refresh_token
- * @property {number} refresh_at_ms when the access token should be exchanged
+ * @property {number} refresh_at_ms when to refresh the access token, in Unix time
  * @property {User} user
  */
 
@@ -34,8 +34,8 @@ export function inMemory() {
 }
 
 /**
- * The storage if it can be used, else one that lasts as long as the page. Browsers that forbid
- * it, or have no room left, throw on finding it or on writing.
+ * The storage if it works, otherwise one in memory for the life of the page. A browser that forbids
+ * storage, or has no space left, throws on access or on writing.
  * @param {() => Storage | undefined} find
  * @returns {Storage}
  */
@@ -51,7 +51,8 @@ export function usable(find) {
 }
 
 /**
- * Refresh tokens rotate, so two tabs refreshing at once would look like theft.
+ * Runs `work` in one tab at a time. Refresh tokens rotate, so two concurrent refreshes would look
+ * like a stolen token.
  * @template T
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
@@ -77,7 +78,8 @@ export class Tokens {
     this.devices = new Devices(storage);
   }
 
-  /** Read anew each time: another tab may have rotated or dropped it. @returns {Kept | null} */
+  /** The stored session, read each time because another tab may have changed or deleted it.
+   * @returns {Kept | null} */
   get kept() {
     try {
       return JSON.parse(this.#storage.getItem(KEY) ?? "null");
@@ -99,14 +101,14 @@ export class Tokens {
     this.#storage.removeItem(KEY);
   }
 
-  /** The server says that this token no longer does: exchange it at the next need.
+  /** Marks an access token that the server refused, so that the next use refreshes it.
    * @param {string | undefined} access_token */
   spoil(access_token) {
     const kept = this.kept;
     if (kept && kept.access_token === access_token) this.#write({ ...kept, refresh_at_ms: 0 });
   }
 
-  /** @returns {Promise<string | null>} an access token good for now; null when signed out */
+  /** @returns {Promise<string | null>} a valid access token; null when signed out */
   async fresh() {
     const kept = this.kept;
     if (!kept || Date.now() < kept.refresh_at_ms) return kept?.access_token ?? null;
@@ -118,7 +120,7 @@ export class Tokens {
     const kept = this.kept;
     if (!kept || Date.now() < kept.refresh_at_ms) return kept?.access_token ?? null;
     const session = await this.#exchange(kept.refresh_token);
-    // Signing out while the answer was under way must not sign in again.
+    // The user may have signed out while the refresh was in progress: do not sign in again.
     if (this.kept?.refresh_token !== kept.refresh_token) return this.kept?.access_token ?? null;
     this.keep(session, kept.session_id);
     return session.access_token;

@@ -1,4 +1,4 @@
-/** Reads the payload, the data and the events of a command out of the generated contracts. */
+/** Types of the payload, data and events of commands, derived from the generated contracts. */
 
 import type { Commands, Events } from "../contracts.js";
 
@@ -15,7 +15,7 @@ export type Heard<N extends Speaking, E extends EventName<N>> = Events[N][E];
 
 export interface Meta { room?: string; seq?: number; id?: string; at?: string }
 
-/** What the library itself tells, apart from the server's events. */
+/** The library's own events, in addition to the server's. */
 export interface OwnEvents {
   signed_in: { user: import("../contracts.js").User };
   signed_out: { reason: string };

@@ -1,6 +1,6 @@
 /**
- * Bringing a file: whole, or in parts that go on where a broken connection left them. What fails on
- * the way is tried again for a while; what the server refuses is not.
+ * Uploads files: in one piece, or in parts, which continue after a broken connection. Transient
+ * failures are retried for a while; refusals by the server are not.
  */
 
 import { ParleyError } from "./error.js";
@@ -8,11 +8,11 @@ import { ParleyError } from "./error.js";
 /** @typedef {{id: string, status: string, kind: string, [more: string]: any}} Upload */
 /**
  * @typedef {object} UploadOptions
- * @property {string} [name] what the file is called, if not as it says itself
- * @property {(share: number) => void} [onProgress] from 0 to 1
+ * @property {string} [name] the file's name, if different from `file.name`
+ * @property {(share: number) => void} [onProgress] called with a number from 0 to 1
  * @property {Blob | null} [poster] a picture that a video shows before it plays
- * @property {AbortSignal} [signal] gives up
- * @property {number} [tries] in a row that may fail
+ * @property {AbortSignal} [signal] aborts the upload
+ * @property {number} [tries] attempts per request
  */
 
 const WHOLE_MAX = 16 * 1024 * 1024;
@@ -20,10 +20,10 @@ const TRIES = 6;
 const PAUSE_MS = 500;
 const PAUSE_MAX_MS = 8_000;
 
-/** What systems and other apps put into names unseen, and the server refuses. */
+/** Slashes, and invisible characters that other software adds: the server refuses all of them. */
 const UNSEEN = /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff/\\]/gu;
 
-/** A file's name as the server takes it. @param {string} name */
+/** A file name in a form that the server accepts. @param {string} name */
 export const plainName = (name) =>
   name.replace(UNSEEN, "").replace(/^[.\s]+/, "").replace(/(?<![.\s])[.\s]+$/, "") || "file";
 
@@ -49,7 +49,7 @@ export class Uploads {
   }
 
   /**
-   * Brings `file`; gives it when it is ready.
+   * Uploads `file`; resolves to the upload once it is ready.
    * @param {Blob & {name?: string}} file
    * @param {UploadOptions} [options]
    * @returns {Promise<Upload>}
@@ -70,7 +70,7 @@ export class Uploads {
     return again(() => this.#ask("POST", `/uploads/${begun.id}/complete`, said));
   }
 
-  /** An address that grew old meanwhile is asked for anew.
+  /** Uploads a file in one piece. Each attempt gets a new signed URL, because an old one expires.
    * @param {string} id @param {Blob} file @param {(share: number) => void} onProgress
    * @param {AbortSignal} [signal] */
   async #bringWhole(id, file, onProgress, signal) {
@@ -79,7 +79,7 @@ export class Uploads {
   }
 
   /**
-   * Every part that is not there yet, by what the server says is.
+   * Uploads all parts that the server does not have yet.
    * @param {Upload} begun
    * @param {Blob} file
    * @param {{again: (work: () => Promise<any>) => Promise<any>,
@@ -107,7 +107,7 @@ export class Uploads {
     return { ...signed, url: this.address(signed.url) };
   }
 
-  /** Files in the server's own folder are at the server, by whatever name it was reached.
+  /** The URL of a file. Files in the server's own folder are fetched from this client's server URL.
    * @param {string} url */
   address(url) {
     const { pathname, search, searchParams } = new URL(url, this.#url);
@@ -133,7 +133,7 @@ export class Uploads {
   }
 }
 
-/** Codes after which it may go better in a moment; a conflict is a check that is under way. */
+/** Codes of transient failures; `CONFLICT` means that another request is checking the file. */
 const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "NO_ANSWER", "CONFLICT"];
 
 /**
@@ -157,7 +157,7 @@ async function persist(work, tries, signal) {
 }
 
 /**
- * Makes a signed request. Only `XMLHttpRequest` tells how far it is.
+ * Sends a signed request, with `XMLHttpRequest` if possible, because `fetch` reports no progress.
  * @param {{method: string, url: string, headers: Record<string, string>}} signed
  * @param {Blob} piece
  * @param {(share: number) => void} onProgress

@@ -1,4 +1,4 @@
-/** What is being watched, so that it can be watched again after a reconnect. */
+/** The current watches, so that the client can renew them after a reconnect. */
 
 import { WATCHED_ROOM } from "./commands.js";
 import { own } from "./own.js";
@@ -10,7 +10,7 @@ export class Watches {
   #kept = new Map();
 
   /**
-   * Keeps or drops a watch, when the command is one.
+   * Records a `watch` or `unwatch` command, and ignores other commands.
    * @param {string} namespace
    * @param {string} command
    * @param {any} payload
@@ -48,7 +48,8 @@ export class Watches {
   }
 }
 
-/** People are watched several at a time and let go one by one. @param {any} payload */
+/** A watch for each user of a payload, because users can be unwatched one by one.
+ * @param {any} payload */
 function each(payload) {
   if (!payload.user_ids) return [payload];
   return payload.user_ids.map((/** @type {string} */ id) => ({ user_ids: [id] }));

@@ -1,4 +1,4 @@
-/** A modal dialog that gives the focus back to what opened it. */
+/** A modal dialog that returns the focus to the element that opened it. */
 
 import { html } from "htm/preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
@@ -10,7 +10,7 @@ export function Dialog({ title, onClose, children }) {
   useLayoutEffect(() => {
     const { current } = dialog;
     current?.showModal();
-    // Closing before the element goes is what makes the browser return the focus.
+    // The browser returns the focus only if the dialog closes before its element is removed.
     return () => current?.close();
   }, []);
   return html`

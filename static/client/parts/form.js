@@ -1,4 +1,4 @@
-/** Forms: labelled fields, one submission at a time, refusals in plain words. */
+/** Forms: labelled fields, one submission at a time, and readable refusals. */
 
 import { html } from "htm/preact";
 import { useId } from "preact/hooks";
@@ -6,8 +6,8 @@ import { useSignal } from "@preact/signals";
 import { Refusal } from "./page.js";
 
 /**
- * Runs one action at a time and keeps its refusal. Meanwhile its button is `aria-disabled`:
- * one that is `disabled` would lose the focus of who works by keyboard.
+ * Runs one action at a time and keeps its refusal. Meanwhile its button is `aria-disabled`, because
+ * a `disabled` button would lose the keyboard focus.
  * @param {(...args: any[]) => Promise<unknown>} action
  */
 export function useAction(action) {
@@ -90,7 +90,7 @@ export function Select({ label, options, value, ...more }) {
     </div>`;
 }
 
-/** With `checked` it shows that and nothing else; with `defaultChecked` it begins so.
+/** A checkbox. `checked` always determines its state, `defaultChecked` only the first one.
  * @param {Record<string, any>} props */
 export function Check({ label, ...more }) {
   const id = useId();
@@ -102,7 +102,7 @@ export function Check({ label, ...more }) {
 }
 
 /**
- * A button that does something at once, with its refusal beside it.
+ * A button that runs an action, and shows its refusal next to it.
  * @param {{action: () => Promise<unknown>, children?: any, [more: string]: any}} props
  */
 export function Do({ action, children, ...more }) {

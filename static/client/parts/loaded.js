@@ -1,4 +1,4 @@
-/** One query's answer, asked for when its inputs change. */
+/** The answer of a query, fetched again when its inputs change. */
 
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
@@ -11,7 +11,7 @@ import { useSignal } from "@preact/signals";
 export function useLoaded(ask, inputs) {
   const value = useSignal(/** @type {T | null} */ (null));
   const error = useSignal(/** @type {any} */ (null));
-  /** Answers to an older question are not taken. */
+  /** The number of the latest request; answers to older ones are ignored. */
   const turn = useSignal(0);
   const load = async () => {
     const mine = (turn.value = turn.peek() + 1);

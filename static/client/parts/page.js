@@ -1,4 +1,4 @@
-/** The frame of every page: one heading, which takes the focus when the viewer comes here. */
+/** The frame of every page: one heading, which gets the focus when the user arrives. */
 
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -9,7 +9,7 @@ import { words } from "../words.js";
 export function Page({ title, children, actions, before }) {
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {
-    // Not at the address that was opened first: its reader starts at the top.
+    // Not on the first page: screen readers start at its top.
     if (visit.peek() > 0) heading.current?.focus();
   }, []);
   useEffect(() => void (document.title = `${title} – Parley`), [title]);
@@ -25,7 +25,7 @@ export function Page({ title, children, actions, before }) {
 }
 
 /**
- * What is shown until a query has answered, or in place of what it could not bring.
+ * A placeholder until a query is answered, or its error with a button to retry.
  * @param {{error: any, retry?: () => void}} props
  */
 export function Pending({ error, retry }) {

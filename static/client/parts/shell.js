@@ -1,4 +1,4 @@
-/** The frame around every page: navigation, connection, and what systems say above all pages. */
+/** The frame around every page: navigation, connection status, and the banners of systems. */
 
 import { html } from "htm/preact";
 import { path } from "../router.js";

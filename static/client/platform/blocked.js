@@ -1,4 +1,4 @@
-/** Whom the viewer has blocked, live. */
+/** The people whom the user has blocked, live. */
 
 import { useLive } from "../live.js";
 import { myRoom, parley } from "../state.js";

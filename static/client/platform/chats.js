@@ -1,4 +1,4 @@
-/** The viewer's conversations, live: last messages, unread counts, marks, who is typing. */
+/** The user's conversations, live: last messages, unread counts, read marks, and who is typing. */
 
 import { computed, signal } from "@preact/signals";
 import { withOne } from "../live.js";
@@ -10,13 +10,14 @@ import { me, myId, parley } from "../state.js";
 
 export const chats = signal(/** @type {ListedConversation[] | null} */ (null));
 export const chatsRefusal = signal(/** @type {any} */ (null));
-/** When each person was last seen typing, by `conversation/user`. */
+/** The time of each person's last `typing` event in ms, by `conversation/user`. */
 export const typing = signal(/** @type {ReadonlyMap<string, number>} */ (new Map()));
 
 /** @param {Pick<OwnState, "muted_until">} chat */
 export const isMuted = ({ muted_until }) => !!muted_until && Date.parse(muted_until) > Date.now();
 
-/** What is muted does not ask to be read. @param {ListedConversation[]} list */
+/** The number of unread messages, without muted conversations.
+ * @param {ListedConversation[]} list */
 export const unreadIn = (list) =>
   list.reduce((sum, chat) => sum + (isMuted(chat) ? 0 : chat.unread), 0);
 export const unreadMessages = computed(() => unreadIn(chats.value ?? []));
@@ -29,14 +30,14 @@ let loads = 0;
 const sorted = (list) => list.toSorted((a, b) =>
   (b.last_message?.sent_at ?? "").localeCompare(a.last_message?.sent_at ?? ""));
 
-/** What the viewer made of each conversation, by the number of the event that told it.
+/** The user's own settings and draft of each conversation, with the number of the event.
  * @type {Map<string, {seq: number, state: OwnState}>} */
 const adjusted = new Map();
 
 /** @param {Pick<OwnState, "muted_until" | "archived" | "draft">} state */
 const own = ({ muted_until, archived, draft }) => ({ muted_until, archived, draft });
 
-/** A page is as old as its number; what was told since then is newer.
+/** A listed conversation with the user's own state, if an event newer than the page changed it.
  * @param {ListedConversation} chat @param {number} seq */
 function withOwn(chat, seq) {
   const told = adjusted.get(chat.id);
@@ -57,7 +58,7 @@ async function everyPage(archived) {
   return all;
 }
 
-/** Also what was put away. What moved between the two lists meanwhile is in both. */
+/** All conversations, archived or not; one that moved meanwhile is in both lists. */
 async function everyChat() {
   const all = [...await everyPage(false), ...await everyPage(true)];
   return [...new Map(all.map((chat) => [chat.id, chat])).values()];
@@ -68,7 +69,7 @@ export async function loadChats() {
   try {
     const fresh = await everyChat();
     if (load !== loads) return;
-    // A message may have come while the list was on its way.
+    // An event may have arrived while the list was being fetched.
     chats.value = sorted(fresh.map((chat) => {
       const had = chats.value?.find(({ id }) => id === chat.id);
       return had && had.seq > chat.seq ? { ...had, ...own(chat) } : chat;
@@ -107,14 +108,14 @@ const FRESH = {
 /** @param {Conversation} conversation @param {Message | null} [message] its note of this change */
 export function noteConversation(conversation, message) {
   const had = chatOf(conversation.id) ?? FRESH;
-  // News may have overtaken it, and its marks with them.
+  // A newer event, with newer marks, may have arrived first.
   if (had.seq > conversation.seq) return undefined;
   if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
   const last_message = message ?? had.last_message;
   chats.value = sorted(withOne(chats.value ?? [], { ...had, ...conversation, last_message }));
 }
 
-/** The one conversation with this person, old or new. @param {string} user_id */
+/** Opens the conversation with this person, existing or new. @param {string} user_id */
 export async function openChat(user_id) {
   const conversation = await parley.call("/chat", "open", { user_id });
   noteConversation(conversation);
@@ -135,13 +136,13 @@ parley.on("signed_out", () => {
   adjusted.clear();
 });
 
-/** Up to where this device has got a conversation. @param {string} id */
+/** The user's own delivery mark in a conversation. @param {string} id */
 function deliveredTo(id) {
   const marks = chatOf(id)?.delivered;
   return typeof marks === "object" ? marks[me.value?.id ?? ""] ?? 0 : 0;
 }
 
-/** Telling is put off a little, so that a burst of messages is one mark.
+/** Marks a message as delivered after a short delay, so that a burst of messages is one command.
  * @param {Message} message */
 function tellDelivered({ conversation_id, sender_id, seq }) {
   if (sender_id === me.value?.id || seq <= deliveredTo(conversation_id)) return;
@@ -178,7 +179,7 @@ parley.on("/chat", "MESSAGE_RESTORED", async ({ conversation_id, message_id }) =
   if (message && shown?.id === message_id && shown.hidden) changed({ message }, {});
 });
 
-/** Large groups have counts in place of marks by person; those come with the next list.
+/** Marks with the one of an event. Large groups have a count instead, which the next list updates.
  * @param {Record<string, number> | number} marks @param {{user_id: string, seq: number}} data */
 function withMark(marks, { user_id, seq }) {
   if (typeof marks === "number") return marks;
@@ -200,15 +201,15 @@ const marked = (mark) =>
 parley.on("/chat", "MESSAGE_READ", marked("read"));
 parley.on("/chat", "MESSAGE_DELIVERED", marked("delivered"));
 
-/** Shows at once what the event will say soon.
+/** Applies a read mark at once, before its event arrives.
  * @param {string} conversation_id @param {number} seq */
 export function noteRead(conversation_id, seq) {
   update(conversation_id, (chat) =>
     (seq >= (chat.last_message?.seq ?? 0) ? { ...chat, unread: 0 } : chat));
 }
 
-/** Some of these come to the conversation's room and to the viewer's own: what counts is the
- * conversation's number.
+/** Some of these events arrive both in the conversation's room and in the user's own. The
+ * conversation's `seq` decides which is newer.
  * @param {{conversation: Conversation, message?: Message | null}} data */
 const conversationChanged = ({ conversation, message }) =>
   void (me.value && noteConversation(conversation, message));
@@ -227,7 +228,7 @@ parley.on("/chat", "CONVERSATION_READ", ({ user_id, conversation_id, seq }) => {
 });
 parley.on("/chat", "MESSAGE_REMOVED", ({ conversation_id, message_id }) => {
   const chat = chatOf(conversation_id);
-  // Only the server knows what was said before, and whether it had been read.
+  // Only the server knows the message before it, and whether the removed one was unread.
   if (chat && (chat.unread || chat.last_message?.id === message_id)) void loadChats();
 });
 

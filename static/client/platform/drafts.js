@@ -1,4 +1,4 @@
-/** What was begun in a conversation and not sent: kept for all of the viewer's devices. */
+/** Drafts: unsent texts in conversations, stored for all devices of the user. */
 
 import { useEffect, useRef } from "preact/hooks";
 import { chatOf } from "./chats.js";
@@ -7,13 +7,13 @@ import { me, parley } from "../state.js";
 /** @import { Signal } from "@preact/signals" */
 
 const KEPT_AFTER_MS = 1_000;
-/** @type {Map<string, string>} What is to be kept, by conversation: only the latest counts. */
+/** @type {Map<string, string>} The text to store, by conversation; a newer one replaces it. */
 const wanted = new Map();
 /** @type {Set<string>} */
 const keeping = new Set();
 parley.on("signed_out", () => wanted.clear());
 
-/** One at a time, so that the latest arrives last.
+/** Stores a draft, with one command at a time per conversation, so that the latest arrives last.
  * @param {string} conversation_id @param {string} text */
 export async function keepDraft(conversation_id, text) {
   wanted.set(conversation_id, text);
@@ -26,11 +26,11 @@ export async function keepDraft(conversation_id, text) {
   keeping.delete(conversation_id);
 }
 
-/** What one field knows of its conversation's draft. */
+/** Synchronizes a text field with the draft of its conversation. */
 export class Draft {
-  /** As other devices have it, as far as this one knows. */
+  /** The last known stored draft. */
   #kept = "";
-  /** @type {string[]} What was kept from here and has not come back yet. */
+  /** @type {string[]} Texts sent from here whose events have not arrived yet. */
   #echoes = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -43,13 +43,13 @@ export class Draft {
     this.#text = text;
   }
 
-  /** Somebody types: it is kept in a moment. */
+  /** Stores the text after a short delay; called while the user types. */
   later() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.now(), KEPT_AFTER_MS);
   }
 
-  /** It was sent, or its field is left. */
+  /** Stores the text now; called when it was sent, or when the user leaves the field. */
   now() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -60,7 +60,7 @@ export class Draft {
     void keepDraft(this.#conversation_id, text);
   }
 
-  /** What a device has kept: shown, unless something else is being written here.
+  /** Takes a stored draft, and shows it unless the user is writing another text here.
    * @param {string} draft */
   hear(draft) {
     const echo = this.#echoes.indexOf(draft);

@@ -1,8 +1,8 @@
-/** What a recording or a video is at a glance: how long it plays, and what it looks like. */
+/** Finds the duration of a recording or a video, and makes the poster of a video. */
 
 const PATIENCE_MS = 10_000;
 const SIDE_MAX = 640;
-/** The first pictures of a video are often black. */
+/** The position of the poster; the first frames of a video are often black. */
 const INTO_S = 1;
 
 /** @typedef {{duration_ms: number | null, poster: Blob | null}} Glance */
@@ -37,7 +37,7 @@ function picture(video) {
 /** @param {HTMLMediaElement} player @returns {Promise<Glance>} */
 async function look(player) {
   await heard(player, "loadeddata");
-  // What a browser recorded does not say how long it is; at its end one knows.
+  // A browser's own recording has no duration; after a seek to its end, the duration is known.
   if (player.duration === Infinity) await seek(player, Number.MAX_SAFE_INTEGER);
   const { duration } = player;
   const duration_ms = Number.isFinite(duration) ? Math.round(duration * 1000) : null;
@@ -48,7 +48,7 @@ async function look(player) {
   return { duration_ms, poster: await picture(player) };
 }
 
-/** A file that this browser cannot play tells nothing.
+/** Both values are null for a file that this browser cannot play.
  * @param {Blob} file @returns {Promise<Glance>} */
 export async function glanceAt(file) {
   const [kind] = file.type.split("/");

@@ -1,4 +1,4 @@
-/** Camera and microphone, or as much of them as there is. */
+/** Opens the camera and the microphone, or the one that is available. */
 
 const NONE = "Your camera and microphone are not available. You can still see and hear.";
 const NO_CAMERA = "Your camera is not available. The other person can hear you.";
@@ -6,7 +6,7 @@ const NO_MICROPHONE = "Your microphone is not available. The other person can se
 
 /** @typedef {{stream: MediaStream | null, complaint: string}} Media */
 
-/** What to ask for, the most first: a browser gives all that is asked for or nothing. */
+/** The requests in order of preference: a browser grants all of a request, or nothing. */
 const WISHES = [
   { ask: { audio: true, video: true }, complaint: "" },
   { ask: { audio: true }, complaint: NO_CAMERA },
@@ -19,7 +19,7 @@ export async function openMedia() {
     try {
       return { stream: await navigator.mediaDevices.getUserMedia(ask), complaint };
     } catch {
-      // Refused or missing; without TLS there are no `mediaDevices` at all.
+      // Refused or missing. Pages without TLS do not even have `mediaDevices`.
     }
   }
   return { stream: null, complaint: NONE };

@@ -1,4 +1,4 @@
-/** One conversation's messages, live, and what is still on its way out. */
+/** The messages of a conversation, live, and the messages that are still being sent. */
 
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
@@ -22,11 +22,11 @@ const inOrder = (messages) => messages.toSorted((a, b) => a.seq - b.seq);
 const sent = (history, { message }) =>
   ({ ...history, messages: inOrder(withOne(history.messages, message)) });
 
-/** What changed a group is noted in its history.
+/** Changes of a group add a message to its history.
  * @param {History} history @param {{message?: Message | null}} data */
 const noted = (history, { message }) => (message ? sent(history, { message }) : history);
 
-/** An old card may change that is not loaded here. @param {History} history
+/** Replaces a message; one that is not loaded here is ignored. @param {History} history
  * @param {{message: Message}} data */
 const edited = (history, { message }) => ({
   ...history,
@@ -65,13 +65,13 @@ export const historyOf = (conversation_id) => ({
   },
 });
 
-/** The address of a message's place in its conversation. @param {Message} message */
+/** The link to a message in its conversation. @param {Message} message */
 export const placeOf = ({ conversation_id, seq }) => `#/chats/${conversation_id}?at=${seq}`;
 
-/** The number that such an address names, if any. @param {URLSearchParams} query */
+/** The sequence number in such a link, if any. @param {URLSearchParams} query */
 export const placeIn = (query) => Number.parseInt(query.get("at") ?? "", 10) || null;
 
-/** What was said around a number, live; what is said since then is elsewhere.
+/** The messages around a sequence number, live, without new messages.
  * @param {string} conversation_id @param {number} at
  * @returns {import("../live.js").Source<History>} */
 export function passageOf(conversation_id, at) {
@@ -87,7 +87,7 @@ export function passageOf(conversation_id, at) {
   };
 }
 
-/** The newest messages, or those around a number.
+/** The newest messages, or those around the sequence number `at`.
  * @param {string} conversation_id @param {number | null} at */
 export function useMessages(conversation_id, at) {
   const live = useLive(
@@ -95,14 +95,15 @@ export function useMessages(conversation_id, at) {
     [conversation_id, at]);
   useEffect(() => parley.on("/chat", "MESSAGE_RESTORED", ({ message_id }) =>
     void showAgain(live.state, message_id)), [live]);
-  // What the viewer removes is told in their own room: a loss there is one here.
+  // Removals arrive in the user's own room, so a lost event there may be about these messages.
   useEffect(() => parley.on("unrecovered", ({ namespace, room }) => {
     if (namespace === "/chat" && room === myRoom()) void live.reload();
   }), [live]);
   return live;
 }
 
-/** What is shown again is asked for: the event tells nothing of it. What came meanwhile is newer.
+/** Fetches a message that is no longer hidden, because the event does not contain it. Does nothing
+ * if another event has changed the message meanwhile.
  * @param {import("@preact/signals").Signal<History | null>} state @param {string} message_id */
 async function showAgain(state, message_id) {
   const hidden = () =>
@@ -112,13 +113,13 @@ async function showAgain(state, message_id) {
   if (message && state.value && hidden()) state.value = edited(state.value, { message });
 }
 
-/** The messages that the viewer removed for themselves, here or on another device. */
+/** The messages that the user removed for themselves, here or on another device. */
 const removed = signal(/** @type {ReadonlySet<string>} */ (new Set()));
 parley.on("/chat", "MESSAGE_REMOVED", ({ message_id }) => {
   removed.value = new Set(removed.value).add(message_id);
 });
 
-/** Without those that the viewer removed. @param {Message[]} messages */
+/** The messages without those that the user removed. @param {Message[]} messages */
 export const kept = (messages) => messages.filter(({ id }) => !removed.value.has(id));
 
 /**
@@ -138,7 +139,7 @@ export async function loadOlder(conversation_id, state) {
 }
 
 export const outgoing = signal(/** @type {Outgoing[]} */ ([]));
-/** @type {Map<string, Promise<void>>} One after the other each, so that they arrive in order. */
+/** @type {Map<string, Promise<void>>} The last send of each conversation, to send in order. */
 const lines = new Map();
 
 parley.on("signed_out", () => {
@@ -158,7 +159,7 @@ export const takeOut = (client_id) => {
 
 /** @param {Outgoing} one */
 async function post({ client_id, refusal: _, ...said }) {
-  // Whoever wrote it may have gone while it waited.
+  // Its author may have signed out while it waited.
   if (!isOutgoing(client_id)) return;
   try {
     await parley.call("/chat", "send", { client_id, ...said });
@@ -178,7 +179,7 @@ function enqueue(one) {
 const withRefusal = (client_id, refusal) =>
   outgoing.value.map((one) => (one.client_id === client_id ? { ...one, refusal } : one));
 
-/** What the viewer is about to answer. */
+/** The message that the user is replying to. */
 export const answering = signal(/** @type {Message | null} */ (null));
 
 /** @param {string} conversation_id @param {string} text @param {string[]} [mentions] */
@@ -190,7 +191,8 @@ export function send(conversation_id, text, mentions = []) {
   enqueue(one);
 }
 
-/** With the same `client_id`, so that it cannot appear twice. @param {Outgoing} one */
+/** Retries with the same `client_id`, so that the message cannot appear twice.
+ * @param {Outgoing} one */
 export function sendAgain(one) {
   outgoing.value = withRefusal(one.client_id, null);
   enqueue(one);

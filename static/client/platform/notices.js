@@ -1,4 +1,4 @@
-/** The viewer's notifications, live: the badge, the list, and what is read aloud. */
+/** The user's notifications, live: the unread count, the list, and the newest one. */
 
 import { signal } from "@preact/signals";
 import { Live } from "../live.js";
@@ -9,10 +9,10 @@ import { me, myRoom, parley } from "../state.js";
 
 /** @type {import("@preact/signals").Signal<Live<Notices> | null>} */
 export const notices = signal(null);
-/** The one that came last, until it is put away. */
+/** The newest notification, until the user dismisses it. */
 export const newest = signal(/** @type {Notification | null} */ (null));
 
-/** As many as one `mark_read` takes. */
+/** The maximum number of ids in a `mark_read`. */
 const TOGETHER = 200;
 
 const load = () => parley.call("/notifications", "list", { limit: 50 });
@@ -41,7 +41,7 @@ export function startNotices() {
 }
 
 parley.on("/notifications", "NOTIFICATION_DISPATCHED", ({ notification }) => {
-  // A call at hand has a place of its own.
+  // The page shows a current call separately.
   if (notification.kind !== "call_initiated") newest.value = notification;
 });
 
@@ -61,7 +61,7 @@ export async function loadOlder() {
     notifications: [...notifications, ...older.notifications] };
 }
 
-/** The last that was told about something. @param {string} field of the data
+/** The latest notification about an object. @param {string} field of the data
  * @param {string} id */
 export const lastAbout = (field, id) =>
   notices.value?.state.value?.notifications.find(({ data }) => told(data)[field] === id);
@@ -69,5 +69,5 @@ export const lastAbout = (field, id) =>
 /** @param {unknown} data @returns {Record<string, any>} */
 export const told = (data) => /** @type {any} */ (data ?? {});
 
-/** Links come as paths of this page. @param {Notification} notification */
+/** The notification's link as a hash of this page. @param {Notification} notification */
 export const linkOf = ({ link }) => (link ? `#${link.replace(/^\/?#?/, "")}` : "#/notifications");

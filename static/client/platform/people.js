@@ -1,4 +1,4 @@
-/** What people are called: asked for once each. */
+/** The names of people, each fetched once. */
 
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
@@ -11,12 +11,12 @@ import { me, parley } from "../state.js";
 const TOGETHER = 200;
 
 const names = signal(/** @type {ReadonlyMap<string, Person | null>} */ (new Map()));
-/** @type {Set<string>} Whose names were asked for, or will be in a moment. */
+/** @type {Set<string>} The people whose names were or will be requested. */
 const asked = new Set();
 /** @type {string[]} */
 let fresh = [];
 
-/** A page shows many people at once: their names are asked for together. */
+/** Requests the names of all people on a page together. */
 function askTogether() {
   const all = fresh;
   fresh = [];
@@ -32,7 +32,7 @@ async function learn(user_ids) {
     names.value = new Map([...names.value,
       ...user_ids.map((id) => /** @type {const} */ ([id, own(people, id) ?? null]))]);
   } catch {
-    // Whoever is shown next is asked for again.
+    // Components that are shown later request these names again.
     for (const id of user_ids) asked.delete(id);
   }
 }
@@ -52,7 +52,7 @@ export function useNames(ids) {
 /** @param {{first_name: string, last_name: string}} person */
 export const fullName = ({ first_name, last_name }) => `${first_name} ${last_name}`.trim();
 
-/** The name as far as it is known; reading it in a component keeps it current.
+/** The name, or a placeholder until it is known. A component that reads it updates with it.
  * @param {string} id */
 export function nameOf(id) {
   if (id === me.value?.id) return "You";

@@ -1,4 +1,4 @@
-/** What is pinned in a conversation, live. */
+/** The pinned messages of a conversation, live. */
 
 import { useEffect } from "preact/hooks";
 import { useLive } from "../live.js";
@@ -29,7 +29,7 @@ export const pinsOf = (conversation_id) => ({
 /** @param {string} conversation_id */
 export function usePins(conversation_id) {
   const live = useLive(() => pinsOf(conversation_id), [conversation_id]);
-  // These events have no text: what they show is asked for.
+  // These events do not contain the message, so the pins are fetched again.
   useEffect(() => parley.on("/chat", "MESSAGE_PINNED", (told) => {
     if (told.conversation_id === conversation_id && told.pinned) void live.reload();
   }), [live]);

@@ -1,4 +1,4 @@
-/** Who is online: watched while somebody looks, kept current by whispers. */
+/** Users' presence: watched while it is shown, and updated by ephemeral events. */
 
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
@@ -10,7 +10,7 @@ import { me, myId, parley } from "../state.js";
 /** @typedef {Commands["/presence"]["watch"]["data"]["states"][string]} PresenceState */
 
 const states = signal(/** @type {Record<string, PresenceState>} */ ({}));
-/** @type {Map<string, number>} How many look at whom. */
+/** @type {Map<string, number>} How many components show each user. */
 const looks = new Map();
 /** @type {Set<string>} */
 let fresh = new Set();
@@ -30,7 +30,7 @@ parley.on("/presence", "USER_OFFLINE", ({ user_id, at }) =>
 parley.on("/presence", "status_changed", ({ user_id, status }) => note(user_id, { status }));
 parley.on("signed_out", () => (states.value = {}));
 
-/** A page shows many people at once: they are asked for together. */
+/** Watches all people on a page with one command. */
 function watchTogether() {
   const user_ids = [...fresh].filter((id) => looks.has(id));
   fresh = new Set();
@@ -54,7 +54,7 @@ function lookAway(id) {
   return me.value && parley.call("/presence", "unwatch", { user_ids: [id] }).catch(() => {});
 }
 
-/** How they are there, while somebody looks; undefined until that is known.
+/** A user's presence, watched while the component is shown; undefined until it is known.
  * @param {string | null} id */
 export function usePresence(id) {
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** What the platform brings to the page: accounts, conversations, notifications, moderation. */
+/** The platform's part of the page: accounts, conversations, notifications and moderation. */
 
 import { html } from "htm/preact";
 import { isModerator, me } from "../state.js";
@@ -24,7 +24,7 @@ const Signup = later(async () => (await import("./pages/signup.js")).Signup);
 const Conversations = ({ id }) =>
   (id ? html`<${Chat} id=${id} at=${placeIn(query())} />` : html`<${Chats} />`);
 
-/** Said politely, and put away by its own button. */
+/** A banner with the newest notification, in a polite live region, and a button to dismiss it. */
 function NewNotification() {
   const notification = newest.value;
   const away = () => (newest.value = null);

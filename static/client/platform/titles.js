@@ -1,4 +1,4 @@
-/** What conversations are called. */
+/** The titles of conversations. */
 
 import { nameOf } from "./people.js";
 import { myId } from "../state.js";

@@ -1,4 +1,4 @@
-/** The viewer's bookings in both roles, live. */
+/** The user's bookings in both roles, live. */
 
 import { html } from "htm/preact";
 import { BookingCard } from "../parts/booking.js";
@@ -14,7 +14,8 @@ import { zone } from "../../when.js";
 
 const PAGE = 50;
 
-/** An answer and its event bring the same booking: the newer version stays. @param {Bookings} list
+/** Replaces a booking, which comes in an answer and in its event, unless the listed version is
+ * newer. @param {Bookings} list
  * @param {{booking: Booking}} data */
 function withBooking(list, { booking }) {
   const had = list.bookings.find(({ id }) => id === booking.id);
@@ -40,7 +41,7 @@ const Group = ({ title, bookings, changed }) => bookings.length > 0 && html`
       <${BookingCard} key=${booking.id} booking=${booking} changed=${changed} />`)}</div>
   </section>`;
 
-/** The one that a link led to. @param {{id: string, bookings: Booking[],
+/** The booking of the link that led here. @param {{id: string, bookings: Booking[],
  *   changed: (booking: Booking) => void}} props */
 function Linked({ id, bookings, changed }) {
   const listed = bookings.find((booking) => booking.id === id);

@@ -1,4 +1,4 @@
-/** A video call: both pictures, what happens to the line, and at the end how long it was. */
+/** A video call: both videos, the state of the connection, and at the end the duration. */
 
 import { html } from "htm/preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
@@ -14,7 +14,7 @@ import { minutes } from "../../when.js";
 
 /** @import { Call } from "../../contracts.js" */
 
-/** Browsers may forbid sound until somebody touches the page, so that there is a button then.
+/** A video. It shows a button if the browser forbids sound before the user interacts with the page.
  * @param {{stream: MediaStream | null, label: string, muted?: boolean, name: string}} props */
 function Video({ stream, label, muted = false, name }) {
   const video = useRef(/** @type {HTMLVideoElement | null} */ (null));

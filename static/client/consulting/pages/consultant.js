@@ -1,4 +1,4 @@
-/** A consultant's page: who they are, what they offer and when, all of it live. */
+/** A consultant's page: profile, topics and times, live. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

@@ -1,4 +1,4 @@
-/** The consultant's own side: profile, topics, available now; or how to become one. */
+/** The consultant's own page: profile, topics and availability; or the form to become one. */
 
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
@@ -18,7 +18,7 @@ function Become() {
   const submit = async (/** @type {any} */ _, /** @type {FormData} */ data) => {
     await parley.call("/consultants", "become", await consultantForm(data));
     const user = /** @type {User} */ (me.value);
-    // The role shows at once; the next /profile me says the same.
+    // Show the role at once; the next `/profile me` confirms it.
     const others = user.roles.filter((role) => role !== "consultant");
     me.value = { ...user, roles: [...others, "consultant"] };
   };
@@ -38,7 +38,7 @@ function AvailableNow() {
   const told = state.value?.available_now;
   useEffect(() => void (turned.value = null), [told]);
   const shown = turned.value ?? !!told;
-  // During a call the first of the two says only what is to be after it.
+  // During a call, `available` only sets what happens after it.
   const keep = useAction(async (/** @type {boolean} */ again) => {
     back.value = again;
     const available = current.value?.consultant_id === myId() ? again : shown;
@@ -51,7 +51,7 @@ function AvailableNow() {
     }
   });
   const { run, busy, error } = useAction(async (/** @type {boolean} */ available) => {
-    // The switch stays where it was put until the event says so too.
+    // The switch keeps its new position until the event confirms it.
     turned.value = available;
     try {
       await parley.call("/availability", "set_available_now",

@@ -1,4 +1,4 @@
-/** A consultant's default week, and the weeks that differ from it. */
+/** A consultant's default week, and the weeks with other hours. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
@@ -60,7 +60,7 @@ function OneWeek({ schedule, week, reload }) {
   const booked = useSignal(/** @type {{count: number, again: () => Promise<any>} | null} */ (null));
   const override = schedule.overrides.find((one) => one.week === week);
   const blocks = override?.blocks ?? schedule.default;
-  /** Bookings in the way are the consultant's to decide on.
+  /** Saves a change; if it affects bookings, the consultant decides whether to cancel them.
    * @param {(cancel: {}) => Promise<any>} change */
   const change = (change) => async () => {
     saved.value = false;

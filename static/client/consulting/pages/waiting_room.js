@@ -30,15 +30,15 @@ function before(ahead) {
   return ahead === 1 ? "One person is ahead of you." : `${ahead} people are ahead of you.`;
 }
 
-/** @type {EventName<"/booking">[]} What may end the waiting, or begin it. */
+/** @type {EventName<"/booking">[]} Events that can end the wait, or begin it. */
 const ABOUT_BOOKINGS = ["BOOKING_APPROVED", "BOOKING_REJECTED", "BOOKING_CANCELLED",
   "BOOKING_EXPIRED", "BOOKING_RESCHEDULED", "BOOKING_COMPLETED"];
-/** The server's clock says when a block is over. */
+/** A margin, because the server's clock decides when a block is over. */
 const CLOCKS_DIFFER_MS = 3_000;
 
 /**
- * A place is held for a short while after the connection is lost, and goes with its booking:
- * entering again keeps it, or tells that it is no more.
+ * The user's place. After a lost connection, the server keeps it for a short time. A place ends
+ * with its booking. To enter again keeps the place, or fails if it no longer exists.
  * @param {string} booking_id
  */
 function usePlace(booking_id) {
@@ -68,7 +68,7 @@ function usePlace(booking_id) {
   return { place, error, enter: run };
 }
 
-/** Nothing is said to who waits when the block closes.
+/** Calls `then` when the block ends, because the server sends no event for that.
  * @param {string | null} booking_id @param {() => void} then */
 function useEndOfBlock(booking_id, then) {
   const { value } = useLoaded(async () =>

@@ -1,4 +1,4 @@
-/** One booking as a card, with what its two parties may do about it. */
+/** A booking as a card, with the actions of its two parties. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
@@ -20,7 +20,7 @@ import { useLoaded } from "../../parts/loaded.js";
  * @typedef {object} Props
  * @property {Booking} booking
  * @property {(booking: Booking) => void} changed
- * @property {boolean} [inChat] where a button that leads to the chat leads nowhere
+ * @property {boolean} [inChat] hides the button that leads to the chat
  */
 
 const STATUS = {
@@ -128,7 +128,7 @@ export function BookingCard({ booking, changed, inChat }) {
     </article>`;
 }
 
-/** In a message. Card and booking are two streams: the card shows what its own says, and follows
- * soon. @param {{data: Booking}} props */
+/** The card in a message. It shows the card's own data, because the stream of the card may be
+ * slightly behind that of the booking. @param {{data: Booking}} props */
 export const ChatCard = ({ data }) => html`
   <${BookingCard} booking=${data} changed=${() => {}} inChat />`;

@@ -1,4 +1,4 @@
-/** Asking for a block, or for a call right away. */
+/** Forms to request a block, or a call right away. */
 
 import { html } from "htm/preact";
 import { Area, Form, Select } from "../../parts/form.js";
@@ -17,7 +17,7 @@ export const TopicAndNote = ({ topics }) => html`
     [topic.id, `${topic.name} – ${price(topic.hourly_rate)} per hour`])} />
   <${Area} label="Note to the consultant" name="note" required=${false} maxlength="1000" />`;
 
-/** Without a note the field stays out. @param {any} form */
+/** The topic and the note, without the field of an empty note. @param {any} form */
 export const asked = ({ topic_id, note }) => ({ topic_id, ...(note && { note }) });
 
 /** @param {{block: Block, topics: Topic[], onClose: () => void}} props */

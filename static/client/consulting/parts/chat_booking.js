@@ -1,4 +1,4 @@
-/** Asking for a booking without leaving the conversation. */
+/** The form to request a booking inside a conversation. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
@@ -38,7 +38,8 @@ function ChatBooking({ conversation_id, consultant, onClose }) {
     <//>`;
 }
 
-/** In a conversation with a consultant. @param {{chat: ListedConversation, other: string}} props */
+/** The button for it, in a conversation with a consultant.
+ * @param {{chat: ListedConversation, other: string}} props */
 export function AskForBooking({ chat, other }) {
   const open = useSignal(false);
   const { value } = useLoaded(() => consultant(other), [other]);

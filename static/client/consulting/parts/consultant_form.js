@@ -15,7 +15,8 @@ const GENDERS = [
   ["nonbinary", "Non-binary"],
 ];
 
-/** What was left empty is taken away; a chosen picture is uploaded. @param {FormData} data */
+/** The request of a form: empty fields are removed, and a chosen picture is uploaded.
+ * @param {FormData} data */
 export async function consultantForm(data) {
   const text = (/** @type {string} */ name) => String(data.get(name) ?? "").trim();
   return {

@@ -1,4 +1,4 @@
-/** Adding, changing and removing what a consultant offers. */
+/** Forms to add, change and remove a consultant's topics. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

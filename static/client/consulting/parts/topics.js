@@ -1,4 +1,4 @@
-/** Topics with their prices, and what the page adds to each. */
+/** Topics with their prices, and the actions that the page adds to each. */
 
 import { html } from "htm/preact";
 import { price } from "../../money.js";

@@ -1,4 +1,4 @@
-/** The hours of one week: which are offered, and how many calls each can take. */
+/** The hours of a week: which of them are available, and the maximum number of calls in each. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

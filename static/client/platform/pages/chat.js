@@ -22,7 +22,7 @@ function readUpTo(conversation_id) {
   return typeof marks === "object" ? marks[me.value?.id ?? ""] ?? 0 : 0;
 }
 
-/** Messages count as read once they are on a screen that is looked at.
+/** Marks messages as read once they are shown in a visible window.
  * @param {string} conversation_id @param {number} seq */
 function useReading(conversation_id, seq) {
   useEffect(() => {
@@ -47,7 +47,7 @@ function Typing({ id }) {
   </p>`;
 }
 
-/** The newest messages, or those around the number `at`.
+/** The newest messages, or those around the sequence number `at`.
  * @param {{id: string, at: number | null}} props */
 export function Chat({ id, at }) {
   const { state, error, reload } = useMessages(id, at);

@@ -1,4 +1,4 @@
-/** The viewer's conversations. */
+/** The user's conversations. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

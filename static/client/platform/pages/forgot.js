@@ -1,4 +1,4 @@
-/** A lost password: a pincode by mail sets another. */
+/** Setting a new password with a pincode from a mail. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

@@ -1,4 +1,4 @@
-/** Logging in with address and password. */
+/** Login with email address and password. */
 
 import { html } from "htm/preact";
 import { Field, Form } from "../../parts/form.js";

@@ -1,4 +1,4 @@
-/** What the moderators have to look at, live, and what was done before. */
+/** The moderators' queue, live, and the audit log. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
@@ -15,7 +15,7 @@ import { moment } from "../../when.js";
 /** @import { AuditEntry, Case } from "../../contracts.js" */
 /** @typedef {{cases: Case[], next: string | null}} Queue */
 
-/** Beyond the pages that are loaded is what a later page brings.
+/** Applies a changed case; one that belongs to a page not loaded yet is left out.
  * @param {Queue} queue @param {{case: Case}} data */
 function changed(queue, { case: one }) {
   const others = queue.cases.filter(({ id }) => id !== one.id);

@@ -1,4 +1,4 @@
-/** The viewer's notifications. */
+/** The user's notifications. */
 
 import { html } from "htm/preact";
 import { Do } from "../../parts/form.js";

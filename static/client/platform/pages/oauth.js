@@ -1,4 +1,4 @@
-/** Coming back from a provider, with a ticket or with why there is none. */
+/** The return from a provider, with a ticket or an error. */
 
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
@@ -10,7 +10,8 @@ import { go, goWhereWanted, pretend, query } from "../../router.js";
 import { me, parley } from "../../state.js";
 import { zone } from "../../when.js";
 
-/** Only who left from here has a use for a ticket: it may have been made for somebody else. */
+/** The proof to send with a ticket; null if this tab did not start the sign-in, because the ticket
+ * may then be another user's. */
 function proofOf(/** @type {string | null} */ ticket) {
   const errand = returned();
   if (!ticket || !errand) return null;
@@ -59,7 +60,7 @@ export function OAuth() {
   const found = useSignal(/** @type {any} */ (null));
   const arrive = async () => {
     const said = query();
-    pretend("/oauth"); // a ticket is no part of a history
+    pretend("/oauth"); // keeps the ticket out of the browser's history
     found.value = proofOf(said.get("ticket"));
     if (!said.size && me.value) return goWhereWanted();
     if (!found.value) throw { code: said.get("error") ?? "TICKET_INVALID" };
@@ -71,7 +72,7 @@ export function OAuth() {
     go("/profile");
   };
   const fail = (/** @type {any} */ refusal) => {
-    // What was not to be had is not waited for: the next ticket would be somebody else's.
+    // Forget the failed attempt, because the next ticket could be another user's.
     if (refusal.code !== "EMAIL_NEEDED") forget();
     error.value = refusal;
   };

@@ -1,4 +1,4 @@
-/** The viewer's own data, password and status. */
+/** The user's own profile, password and status. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

@@ -1,4 +1,4 @@
-/** Signing up: an address, then the pincode that came by mail with name and password. */
+/** Sign-up: first the address, then the pincode from the mail, with name and password. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
@@ -9,7 +9,7 @@ import { useElsewhere } from "../../router.js";
 import { parley } from "../../state.js";
 import { zone } from "../../when.js";
 
-/** Mails tell times in the profile's zone, which nobody should have to look up. */
+/** Sets the time zone of the profile, in which mails show times, to the browser's. */
 const rememberZone = () =>
   parley.call("/profile", "update", { time_zone: zone }).catch(() => {});
 

@@ -1,4 +1,4 @@
-/** All that is kept of the viewer: asked for as a file, or deleted after a while. */
+/** The export of the user's personal data, and the deletion of their account. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

@@ -1,4 +1,4 @@
-/** Moving to another address: both are proved by pincodes. */
+/** Changing the email address, with pincodes for the old and the new one. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

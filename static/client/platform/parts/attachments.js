@@ -1,4 +1,4 @@
-/** Sending files and voice recordings: what is on its way is shown until it is a message. */
+/** Sending files and voice recordings, with a progress bar until the message appears. */
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -29,7 +29,7 @@ export function Attachments({ conversation_id }) {
   const drop = (/** @type {string} */ client_id) => {
     sending.value = sending.value.filter((one) => one.client_id !== client_id);
   };
-  /** With the same `client_id` and the same upload, so that it cannot appear twice. */
+  /** Sends a file. A retry uses the same `client_id` and upload, so it cannot appear twice. */
   const bring = async (/** @type {Sending} */ one) => {
     const { client_id, name, file } = one;
     let { upload_id, duration_ms } = one;
@@ -111,7 +111,7 @@ function Recorder({ send }) {
     error.value = null;
     try {
       recorder.current = await record(send);
-      if (gone.current) return finish(false); // the microphone was granted to a page that was left
+      if (gone.current) return finish(false); // the user left before granting the microphone
       since.value = now.value = Date.now();
     } catch {
       error.value = new ParleyError("NO_RECORDING");
@@ -129,7 +129,7 @@ function Recorder({ send }) {
 }
 
 /**
- * Records from the microphone until it is stopped.
+ * Records from the microphone until the recorder is stopped.
  * @param {(file: Blob, name: string, duration_ms: any) => void} send
  */
 async function record(send) {

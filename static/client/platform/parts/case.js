@@ -1,4 +1,4 @@
-/** One case, as a moderator looks at it: the message, what flags say of it, and the decision. */
+/** A moderation case: the message, the reasons and notes of its flags, and the decision. */
 
 import { html } from "htm/preact";
 import { Name } from "../people.js";

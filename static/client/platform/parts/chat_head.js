@@ -1,4 +1,4 @@
-/** What one may do with a conversation as a whole: its members, quiet, away, a block. */
+/** Actions on a whole conversation: members, mute, archive and block. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

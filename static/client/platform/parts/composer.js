@@ -1,4 +1,4 @@
-/** Where a message is written: Enter sends, Shift and Enter make a new line. */
+/** The field to write a message: Enter sends, Shift+Enter inserts a line break. */
 
 import { html } from "htm/preact";
 import { useEffect, useId, useRef } from "preact/hooks";
@@ -67,7 +67,7 @@ function Answering({ conversation_id }) {
 }
 
 /**
- * What was written and has not come back as a message yet.
+ * Messages that are being sent and have not appeared in the history yet.
  * @param {{conversation_id: string, messages: Message[]}} props
  */
 export function OnTheirWay({ conversation_id, messages }) {

@@ -1,4 +1,4 @@
-/** Telling the moderators of a message. */
+/** Reporting a message to the moderators. */
 
 import { html } from "htm/preact";
 import { parley, said } from "../../state.js";

@@ -1,4 +1,4 @@
-/** Making a group, who is in it, and what its owners do with it. */
+/** Creating a group, its members, and the actions of its owners. */
 
 import { html } from "htm/preact";
 import { Dialog } from "../../parts/dialog.js";
@@ -16,7 +16,7 @@ import { me, myId, parley } from "../../state.js";
 /** @param {ListedConversation} chat */
 export const isOwner = (chat) => chat.owner_ids.includes(myId());
 
-/** People whom the viewer has talked with. */
+/** People with whom the user has a conversation. */
 function acquaintances() {
   const people = new Set((chats.value ?? []).flatMap(({ member_ids }) => member_ids));
   return [...people].filter((id) => id !== me.value?.id);
@@ -61,7 +61,7 @@ function AddMember({ chat }) {
     <//>`;
 }
 
-/** What only owners see: how the group is called, and how it looks.
+/** The form for the group's name and picture, for owners only.
  * @param {{chat: ListedConversation}} props */
 function Looks({ chat }) {
   const conversation_id = chat.id;
@@ -76,7 +76,7 @@ function Looks({ chat }) {
     <${ChoosePicture} id=${chat.picture_id} alt="The group's picture" set=${set} />`;
 }
 
-/** What an owner may do with a member. @param {{chat: ListedConversation, id: string}} props */
+/** An owner's actions on a member. @param {{chat: ListedConversation, id: string}} props */
 function Tools({ chat, id }) {
   const conversation_id = chat.id;
   const owner = chat.owner_ids.includes(id);

@@ -1,4 +1,4 @@
-/** A file inside a message. Its address is good for minutes: it is asked for when it is needed. */
+/** A file in a message. Its URL is valid for minutes, so it is requested when it is needed. */
 
 import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
@@ -56,7 +56,7 @@ export function Media({ message_id, media, text, ask }) {
   const { value, error, load } = useLoaded(
     ask ?? (() => parley.call("/chat", "media", { message_id })), [message_id]);
   const tried = useRef(0);
-  /** An address that grew old is asked for anew; a file that cannot be shown is not, for ever. */
+  /** Requests a new URL, because the old one may have expired; but the file may also be broken. */
   const again = () => void (tried.current++ < 3 && load());
   return html`
     <div data-test="media" data-kind=${media.kind}>

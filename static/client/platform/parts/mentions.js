@@ -1,4 +1,4 @@
-/** Naming members in a message: `@` and the first letters offer them by name. */
+/** Mentions of members in a message: `@` and the first letters suggest names. */
 
 import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
@@ -13,13 +13,13 @@ import { me } from "../../state.js";
 
 const OFFERED_MAX = 6;
 const MENTIONS_MAX = 50;
-/** The letters after the last `@` before the cursor; names have spaces. */
+/** The letters after the last `@` before the cursor; names can contain spaces. */
 const BEGUN = /(?:^|\s)@([^@\n]{0,40})$/;
 
-/** The beginning of a name that stands before the cursor, if one does. @param {string} before */
+/** The beginning of a mention before the cursor, or null. @param {string} before */
 export const begunIn = (before) => BEGUN.exec(before)?.[1].toLowerCase() ?? null;
 
-/** The text before the cursor with the whole name in its place.
+/** The text before the cursor, with the mention completed.
  * @param {string} before @param {string} name */
 export const named = (before, name) => before.replace(/@[^@\n]*$/, () => `@${name} `);
 
@@ -34,7 +34,7 @@ const begins = (name, begun) =>
  * @returns {Naming}
  */
 export function useMentions(conversation_id, text, area) {
-  /** What was begun, or null. */
+  /** The beginning of a mention, or null. */
   const begun = useSignal(/** @type {string | null} */ (null));
   const chosen = useRef(/** @type {Map<string, string>} */ (new Map()));
   const before = () => text.value.slice(0, area.current?.selectionStart ?? text.value.length);

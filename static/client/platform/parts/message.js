@@ -1,4 +1,4 @@
-/** One message: text, a card, or a word from the system; with what its writer may do. */
+/** A message: text, a card or a system note, with the actions that the user can take. */
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -34,8 +34,8 @@ function Edit({ message, onClose }) {
     <//>`;
 }
 
-/** How far a message got; a large group counts only its newest message. Who does not tell what
- * they read is not shown what others did.
+/** Whether a message was sent, delivered or read; in a large group only for its newest message.
+ * Users who turn off read receipts do not see other users' receipts.
  * @param {Said} message @param {ListedConversation | undefined} chat */
 function reached({ seq }, chat) {
   if (!chat) return "Sent";
@@ -93,7 +93,7 @@ function Body({ message }) {
  *   sought?: boolean}} Props
  */
 
-/** One that is `sought` is brought into view. @param {Props} props */
+/** A message; a `sought` one is scrolled into view. @param {Props} props */
 export function Message({ message, chat, known = [], pinned = false, sought = false }) {
   const place = useRef(/** @type {HTMLLIElement | null} */ (null));
   useEffect(() => void (sought && place.current?.scrollIntoView({ block: "center" })), [sought]);

@@ -1,4 +1,4 @@
-/** What else may be done with a message: pinned, removed for oneself, asked who has read it. */
+/** More actions on a message: pin it, remove it for oneself, and see who has read it. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

@@ -1,4 +1,4 @@
-/** What happened in a group, as its history notes it, in words. */
+/** The texts of system notes in a group's history. */
 
 import { html } from "htm/preact";
 import { nameOf, useNames } from "../people.js";

@@ -1,4 +1,4 @@
-/** A picture that is shown, changed, removed: the viewer's own, a group's, or a form's. */
+/** Showing, changing and removing a picture: of the user, of a group, or in a form. */
 
 import { html } from "htm/preact";
 import { useId, useRef } from "preact/hooks";
@@ -43,7 +43,7 @@ export function Picture() {
 }
 
 /**
- * A picture among the fields of a form; `address` is of the one that is shown now.
+ * A picture field of a form; `address` is the URL of the current picture.
  * @param {{label: string, name: string, address?: string | null}} props
  */
 export function PictureField({ label, name, address }) {
@@ -61,7 +61,7 @@ export function PictureField({ label, name, address }) {
 const removal = (name) => `${name}_removed`;
 
 /**
- * What a form asks of its picture: an upload's id, null for none, or nothing to leave it as it is.
+ * The picture field of a request: an upload's id, null to remove it, or no field to keep it.
  * A chosen file is uploaded first.
  * @param {FormData} data
  * @param {string} name

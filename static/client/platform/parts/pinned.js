@@ -1,4 +1,4 @@
-/** What is pinned in a conversation, above what is said there. */
+/** The pinned messages of a conversation, shown above its history. */
 
 import { html } from "htm/preact";
 import { placeOf } from "../messages.js";
@@ -10,7 +10,8 @@ import { excerpt } from "./quote.js";
 
 /** @import { ListedConversation, Message } from "../../contracts.js" */
 
-/** In a group its owners pin. @param {ListedConversation | undefined} chat */
+/** Whether the user can pin messages; in a group only owners can.
+ * @param {ListedConversation | undefined} chat */
 export const mayPin = (chat) => !!chat && (chat.kind === "direct" || isOwner(chat));
 
 /** @param {string} message_id @param {boolean} on */

@@ -17,7 +17,7 @@ export function Portrait({ person }) {
     ${initial(first_name)}${initial(last_name)}</span>`;
 }
 
-/** Nothing, where a group has none. @param {{picture_id?: string | null}} props */
+/** A group's picture, if it has one. @param {{picture_id?: string | null}} props */
 export const GroupPicture = ({ picture_id }) => picture_id && html`
   <img class="portrait" src=${`/pictures/${picture_id}?small`} alt=""
     data-test="group-picture" />`;

@@ -1,10 +1,10 @@
-/** What a linked page says of itself, in words only: nothing is fetched from there to show it. */
+/** The preview of a linked page: text only, so the browser fetches nothing from that page. */
 
 import { html } from "htm/preact";
 
 /** @import { LinkPreview } from "../../contracts.js" */
 
-/** Whose page it is, whatever it calls itself. @param {string} url */
+/** The page's real host, because it can give itself any site name. @param {string} url */
 const host = (url) => (URL.canParse(url) ? new URL(url).host : "");
 
 /** @param {{preview: LinkPreview}} props */

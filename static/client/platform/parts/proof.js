@@ -1,4 +1,4 @@
-/** What changes how one signs in is done only with a fresh proof, for which this asks. */
+/** Asks for the fresh proof that changes of sign-in methods require. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
@@ -10,8 +10,8 @@ import { Refusal } from "../../parts/page.js";
 import { Providers } from "./providers.js";
 
 /**
- * `attempt(change)` does it, or asks for a proof and then does it. `asking` is the dialog, and the
- * refusal of what was done after it.
+ * `attempt(change)` runs a change, and asks for a proof first if it needs one. `asking` is the
+ * dialog, with the refusal of a change that ran after it.
  */
 export function useProof() {
   const waiting = useSignal(/** @type {(() => Promise<unknown>) | null} */ (null));

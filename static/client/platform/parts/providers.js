@@ -1,4 +1,4 @@
-/** A button for each provider that one can sign in with. */
+/** A button for each sign-in provider. */
 
 import { html } from "htm/preact";
 import { leave } from "../../parley/oauth.js";

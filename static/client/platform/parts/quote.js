@@ -1,4 +1,4 @@
-/** What a message answers, as it is now: a reply has no copy of it. */
+/** The current text of the message that a reply answers; the reply itself has no copy. */
 
 import { html } from "htm/preact";
 import { kept, placeOf } from "../messages.js";

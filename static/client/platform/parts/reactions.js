@@ -1,4 +1,4 @@
-/** The signs on a message, each a button that puts or takes away the viewer's own. */
+/** The reactions to a message, each a button that adds or removes the user's own. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";

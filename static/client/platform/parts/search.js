@@ -1,4 +1,4 @@
-/** Looking for what was said, in all conversations. */
+/** Searching messages in all conversations. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
@@ -16,7 +16,7 @@ import { Empty } from "../../parts/page.js";
 const BEFORE = 40;
 const LENGTH = 200;
 
-/** As much of a text as shows where the first of the words is.
+/** An excerpt of a text around the first of the searched words.
  * @param {string} text @param {string} wanted */
 export function around(text, wanted) {
   const low = text.toLowerCase();

@@ -1,4 +1,4 @@
-/** Where the viewer is signed in, and signing out there. */
+/** The user's sessions on all devices, with buttons to end them. */
 
 import { html } from "htm/preact";
 import { parley } from "../../state.js";

@@ -1,4 +1,4 @@
-/** The ways in which the viewer can sign in: added at a provider, removed here. */
+/** The user's sign-in methods: adding one at a provider, and removing one. */
 
 import { html } from "htm/preact";
 import { parley } from "../../state.js";
