@@ -1,4 +1,4 @@
-"""What is said about notifications."""
+"""Requests, views, events and refusals of notifications."""
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal

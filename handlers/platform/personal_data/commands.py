@@ -1,4 +1,4 @@
-"""The commands in /account for one's own data: an export, and the end of the account."""
+"""Commands in /account to export one's own data and to delete the account."""
 
 from handlers.kit.context import Context
 from handlers.platform.auth.contracts import ProofNeeded

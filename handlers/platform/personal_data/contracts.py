@@ -1,4 +1,4 @@
-"""What is said about all that is kept of a person."""
+"""Requests, views, events and refusals of exports and account deletions."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -153,4 +153,4 @@ class ErasureGoesOn(_Inner):
     step: str
     after: str
     round: int = 0
-    """All steps run again in later rounds, for what was written meanwhile."""
+    """All steps run again in later rounds, for data that was written meanwhile."""

@@ -1,4 +1,4 @@
-"""What is said about pincodes."""
+"""Views, events and refusals of pincodes."""
 
 from typing import Annotated, ClassVar
 

@@ -1,4 +1,4 @@
-"""What is said about presence."""
+"""Requests, views and events of presence."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal

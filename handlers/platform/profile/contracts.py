@@ -1,4 +1,4 @@
-"""What is said about users."""
+"""Requests, views, events and refusals of users and their profiles."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -10,9 +10,9 @@ from handlers.kit.errors import Refusal
 from handlers.kit.roles import RoleName
 from rooms import names
 
-# A dot-atom at a host name, in ASCII (RFC 5321), and no `?`: mail headers read `=?…?=` as an
-# encoded word, in which another recipient could hide. The end is `$(?!\n)` where Python's own
-# would be `\Z`, for the catalog shows the pattern to other languages too.
+# A dot-atom, `@` and a host name, in ASCII (RFC 5321), without `?`: mail headers read `=?…?=` as
+# an encoded word, which could hide another recipient. The pattern ends with `$(?!\n)` instead of
+# Python's `\Z`, because the catalog shows it to other languages too.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _TOP_LABEL = r"[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

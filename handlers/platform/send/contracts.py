@@ -1,4 +1,4 @@
-"""What is said about sending."""
+"""Events of the delivery of messages."""
 
 from typing import ClassVar
 

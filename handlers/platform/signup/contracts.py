@@ -1,4 +1,4 @@
-"""What is said about signing up."""
+"""Requests of sign-up."""
 
 from msgspec import UNSET, UnsetType
 

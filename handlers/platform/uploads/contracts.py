@@ -1,4 +1,4 @@
-"""What is said about uploads."""
+"""Requests, views, events and refusals of uploads."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -10,7 +10,7 @@ from handlers.kit.errors import Refusal
 from handlers.kit.texts import file_name
 
 SIZE_MOST = 5 * 1024**3
-"""S3 copies no more in one piece."""
+"""The maximum size in bytes; S3 copies no larger object in one request."""
 FileName = Annotated[str, file_name(200)]
 ContentType = Annotated[str, Meta(min_length=3, max_length=100, pattern=r"^[ -.0-~]+/[ -~]+" + END)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
