@@ -26,7 +26,7 @@ from storage.platform.personal_data.personal_rows import Row, list_exported, lis
 
 ROWS_PAGE = 500
 FILES_PAGE = 50
-ABOUT = """\
+README_HEAD = """\
 All data stored about you, as of {at:%Y-%m-%d %H:%M} UTC.
 
 Each .json file is a list of rows, in UTF-8. Times are in UTC. Passwords, tokens and keys are left
@@ -88,7 +88,7 @@ class _Archive:
             self._total += await self._ctx.read(files.count, self._user_id)
         await self._report()
         with ZipFile(self._file, "w", ZIP_DEFLATED) as self._zip:
-            await run_to_completion(self._zip.writestr, "README.txt", self._about())
+            await run_to_completion(self._zip.writestr, "README.txt", self._readme())
             for table, export in self._tables:
                 await self._write_rows(export.file, self._rows_of(table))
             for rows in self._declared.exported_rows:
@@ -96,11 +96,11 @@ class _Archive:
             for files in self._declared.exported_files:
                 await self._write_files(files)
 
-    def _about(self) -> str:
+    def _readme(self) -> str:
         files = [(export.file, export.description) for _, export in self._tables]
         files += [(rows.file, rows.description) for rows in self._declared.exported_rows]
         lines = [f"{file}.json\n    {description}\n" for file, description in files]
-        return ABOUT.format(at=self._ctx.kernel.clock.now()) + "\n".join(lines)
+        return README_HEAD.format(at=self._ctx.kernel.clock.now()) + "\n".join(lines)
 
     async def _write_rows(self, name: str, pages: AsyncIterator[Rows]) -> None:
         """Write one JSON file, page by page."""

@@ -69,13 +69,13 @@ def _look_up(host: str) -> list[Any]:
 class PublicWeb:
     """The client for all pages. It opens its HTTP session at the first fetch.
 
-    `called` is its User-Agent, `allows` the rule for addresses, `names` the resolver. Only tests
-    replace the defaults, to fetch from a server of their own.
+    `allows` is the rule for addresses, `names` the resolver. Only tests replace the defaults, to
+    fetch from a server of their own.
     """
 
     def __init__(
         self,
-        called: str,
+        user_agent: str,
         sandbox: Sandbox,
         *,
         allows: Allows = is_public,
@@ -83,7 +83,7 @@ class PublicWeb:
         port: int = HTTPS,
         names: Resolve = resolve,
     ) -> None:
-        self._headers = {**HEADERS, "User-Agent": called}
+        self._headers = {**HEADERS, "User-Agent": user_agent}
         self._sandbox = sandbox
         self._allows = allows
         self._tls = tls

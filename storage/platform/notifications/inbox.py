@@ -41,7 +41,9 @@ notifications = Table(
     info=personal(
         on_erasure_of={
             "user_id": DeleteRow(),
-            "about_id": ClearColumns({"body": "The account of who this is about was deleted."}),
+            "about_id": ClearColumns(
+                {"body": "The user named in this notification deleted their account."}
+            ),
         },
         unchanged="id kind title link data created_at read_at mail_status about_id",
         export=Export(

@@ -142,7 +142,7 @@ async def test_the_others_see_nobody_where_she_was(life):
     assert people["people"][life.ana.id] == nobody
     told = (await life.ben.call("/notifications", "list"))["notifications"]
     about = {one["body"] for one in told if one["about_id"] == life.ana.id}
-    assert about == {"The account of who this is about was deleted."}
+    assert about == {"The user named in this notification deleted their account."}
 
 
 async def conversations(person: Person) -> list[dict[str, Any]]:
