@@ -159,7 +159,7 @@ def test_a_language_of_one_domain_is_asked_of_all(tmp_path: Path) -> None:
 
 def test_all_notices_are_told_by_one_consumer() -> None:
     consumers = Registry(REGISTRY.domains).consumers
-    told = {event.NAME for event in consumers["notifications.tell_people"].events}
+    told = {event.NAME for event in consumers["platform.notifications.tell_people"].events}
     declared = {rule.event.NAME for domain in REGISTRY.domains for rule in domain.notices}
     assert told == declared
     assert {"BOOKING_REQUESTED", "PINCODES_GUESSED"} <= told

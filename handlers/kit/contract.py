@@ -187,11 +187,16 @@ def stored_name(event: type[Event]) -> str:
 
     Two systems may therefore have events with the same name. Events of the kit belong to `kernel`.
     """
-    package, _, rest = event.__module__.partition(".")
-    if package != "handlers":
+    system = system_of(event.__module__)
+    if not system:
         return event.NAME
-    system = rest.partition(".")[0]
     return f"{'kernel' if system == 'kit' else system}.{event.NAME}"
+
+
+def system_of(module: str) -> str:
+    """The package in `handlers/` that a module belongs to: a system or `kit`; "" elsewhere."""
+    package, _, rest = module.partition(".")
+    return rest.partition(".")[0] if package == "handlers" else ""
 
 
 def event_stored_as(name: str) -> type[Event]:

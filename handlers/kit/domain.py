@@ -13,7 +13,7 @@ from handlers.kit.backfill import Rebuild
 from handlers.kit.cards import CardKind, V
 from handlers.kit.command import OUTSIDE_WITHIN_S, SMALL, Command, Consumer, Route
 from handlers.kit.context import Context
-from handlers.kit.contract import Event, Request, View
+from handlers.kit.contract import Event, Request, View, system_of
 from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
 from handlers.kit.filter import OpenFilter
@@ -80,7 +80,7 @@ class Domain:
     personal_data: PersonalData = field(default_factory=PersonalData)
     retentions: list[Retention] = field(default_factory=list)
     system: str = ""
-    """The system it belongs to, from `handlers/__init__.py`; "" in tests."""
+    """The system it belongs to; by default that of its module, or "" in tests."""
     messages: Translations = field(default_factory=Translations)
     notices: list[NoticeRule] = field(default_factory=list)
     mails: list[MailText] = field(default_factory=list)
@@ -90,11 +90,13 @@ class Domain:
 
     def __post_init__(self) -> None:
         caller = sys._getframe(2)  # this function is called by the generated `__init__`
-        self.place = f"{caller.f_globals['__name__']}:{caller.f_lineno}"
+        module = caller.f_globals["__name__"]
+        self.place = f"{module}:{caller.f_lineno}"
+        self.system = self.system or system_of(module)
 
     @property
     def key(self) -> str:
-        """The system and the name, such as `platform.chat`."""
+        """The system and the name, such as `platform.chat`: the prefix of all stored names."""
         return f"{self.system}.{self.name}" if self.system else self.name
 
     @property
@@ -186,11 +188,11 @@ class Domain:
 
         With `rebuild`, a backfill uses events built from the domain's tables instead, of any age.
         An event that `filter` rejects costs nothing: no delivery row is written. After a rename of
-        the consumer or its domain, `formerly` lists the earlier names, `domain.function`.
+        the consumer or its domain, `formerly` lists the names `system.domain.function` it had.
         """
 
         def register(run: F) -> F:
-            name = f"{self.name}.{run.__name__}"
+            name = f"{self.key}.{run.__name__}"
             options = (outbound, backfill, filter, within_s, formerly, rebuild)
             self.consumers.append(Consumer(name, events, run, *options))
             return run
@@ -211,7 +213,7 @@ class Domain:
         """
 
         def register(run: F) -> F:
-            name = f"{self.name}.{run.__name__}"
+            name = f"{self.key}.{run.__name__}"
             if name in [one.name for one in self.retentions]:
                 raise WrongDeclaration(f"{self.place}: {name} is declared twice")
             self.retentions.append(Retention(name, kept, run))

@@ -141,7 +141,7 @@ class Registry:
         answers = {f"{c.namespace} {c.name}": c.view for c in self.commands.values()}
         cards = {name: kind.view for name, kind in self.cards.items()}
         steps = {f"{c.namespace} {c.name}": c.steps for c in self.commands.values()}
-        parts = ((d.name, d.personal_data) for d in self.domains)
+        parts = ((d.key, d.personal_data) for d in self.domains)
         return AllPersonalData(parts, answers, cards, steps)
 
     @property
@@ -166,7 +166,7 @@ def _consumer_of(
             tell(tx, rule, event)
 
     return Consumer(
-        name=f"{domain.name}.{tell.__name__}",
+        name=f"{domain.key}.{tell.__name__}",
         events=tuple(rules),
         run=run,
         outbound=False,
@@ -193,7 +193,6 @@ def _load_domain(system: str, name: str) -> Domain:
         if find_spec(f"{place}.{part}"):
             _import_whole(f"{place}.{part}")
     domain: Domain = getattr(package, name)
-    domain.system = system
     domain.messages.read(Path(package.__path__[0]) / "messages")
     return domain
 

@@ -165,7 +165,7 @@ def _check_consumers(registry: "Registry") -> None:
         for consumer in domain.consumers:
             consumers.take(consumer.name, place_of(consumer.run))
         if domain.teller is not None:  # it becomes a consumer
-            consumers.take(f"{domain.name}.{domain.teller.__name__}", place_of(domain.teller))
+            consumers.take(f"{domain.key}.{domain.teller.__name__}", place_of(domain.teller))
 
 
 def _check_retentions(registry: "Registry") -> None:
@@ -189,7 +189,7 @@ def _check_lengths(registry: "Registry") -> None:
             for step in command.steps:
                 check_length("step", step, place_of(command.run))
         for _, run in (*domain.personal_data.withdrawals, *domain.personal_data.erasures):
-            check_length("step", f"{domain.name}.{run.__name__}", place_of(run))
+            check_length("step", f"{domain.key}.{run.__name__}", place_of(run))
 
 
 def _check_events(registry: "Registry") -> set[type[Event]]:

@@ -74,6 +74,9 @@ async def get_other_bell(ctx: Context, request: Any) -> web.Response: ...
 def note(tx: Transaction, event: Any) -> None: ...
 
 
+def tell(tx: Transaction, rule: Any, event: Any) -> None: ...
+
+
 def forget(tx: Any, before: Any, limit: int) -> int: ...
 
 
@@ -224,11 +227,33 @@ def test_a_consumer_by_the_name_of_what_tells_notices_is_refused():
 
 
 def test_a_retention_by_a_name_that_is_taken_is_refused():
-    """Two systems may each have a domain of one name."""
+    one, other = bell(), Domain("bells", "/other")
+    for domain in (one, other):
+        domain.retentions.append(Retention("bell.forget", "events_kept_days", forget))
+    assert "retention bell.forget is declared twice" in refused(one, other)
+
+
+def test_domains_of_one_name_in_two_systems_store_different_names():
     one, other = bell(system="platform"), Domain("bell", "/other", system="learning")
     for domain in (one, other):
+        domain.consumer(Rang)(note)
+        domain.tells(tell)
         domain.forgets("events_kept_days")(forget)
-    assert "retention bell.forget is declared twice" in refused(one, other)
+        domain.personal_data.erase(Stage.ROWS)(note)
+    registry = Registry((one, other))
+    assert set(registry.consumers) == {
+        *("platform.bell.note", "platform.bell.tell"),
+        *("learning.bell.note", "learning.bell.tell"),
+    }
+    names = [retention.name for retention in registry.retentions]
+    assert names == ["platform.bell.forget", "learning.bell.forget"]
+    assert set(registry.personal_data.erasures) == {"platform.bell.note", "learning.bell.note"}
+
+
+def test_a_domain_belongs_to_the_system_of_its_module():
+    named = {f"{system}.{name}" for system, names in SYSTEMS.items() for name in names}
+    assert set(load_domains(SYSTEMS).by_key) == named
+    assert bell().system == ""
 
 
 LONG = "x" * 101

@@ -95,8 +95,8 @@ async def test_after_kill_9_each_event_of_a_backfill_is_heard_once(world, lookin
     ("command", "code", "says"),
     [
         (("rebuild", "nobody.hears_it"), 2, "there is no consumer nobody.hears_it"),
-        (("rebuild", "send.send_the_mail"), 2, "send.send_the_mail"),
-        (("parked", "purge", "send.send_the_mail"), 2, "send.send_the_mail"),
+        (("rebuild", "platform.send.send_the_mail"), 2, "platform.send.send_the_mail"),
+        (("parked", "purge", "platform.send.send_the_mail"), 2, "platform.send.send_the_mail"),
         (("parked", "purge", "gone.hears_it"), 0, "0 deliveries"),
     ],
 )

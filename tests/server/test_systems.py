@@ -117,7 +117,7 @@ async def test_what_a_system_that_is_off_is_to_hear_is_kept_for_it(world):
     await world.transact(lambda tx: tx.publish(event))
     await world.app.relay.sweep()
     await world.app.relay.idle()
-    waits = "booking.expire_the_request"
+    waits = "consulting.booking.expire_the_request"
     waiting = await world.read(deliveries.list_due, world.clock.now(), 10, [waits])
     assert [queue.consumer for queue in waiting] == [waits]
 

@@ -36,7 +36,10 @@ MEANT: dict[str, tuple[Value, Value]] = {
     "consultants.status": ("active", "stopped"),
     "conversation_members.role": ("owner", "member"),
     "conversations.kind": ("direct", "group"),
-    "deliveries.consumer": ("notifications.notify", "presence.forget"),
+    "deliveries.consumer": (
+        "platform.notifications.tell_people",
+        "consulting.booking.expire_the_request",
+    ),
     "dispatches.channel": ("email", "email"),
     "dispatches.kind": ("notice", "pincode"),
     "dispatches.status": ("waiting", "sent"),

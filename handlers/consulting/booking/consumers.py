@@ -59,7 +59,6 @@ def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
     BookingRescheduled,
     BookingExpired,
     BookingCompleted,
-    formerly=("chat.keep_the_card_current",),
 )
 def keep_the_card_current(tx: Transaction, event: AboutBooking) -> None:
     """Update the cards of a booking that changed."""

@@ -19,9 +19,7 @@ def carry_the_name(tx: Transaction, event: UserUpdated) -> None:
         service.save(tx, msgspec.structs.replace(row, **name))
 
 
-@consultants.consumer(
-    ConsultantOnboarded, formerly=("personal_data.keep_who_is_about_to_go_paused",)
-)
+@consultants.consumer(ConsultantOnboarded)
 def keep_paused_for_deletion(tx: Transaction, event: ConsultantOnboarded) -> None:
     """Pause a new consultant whose account is about to be deleted, until they restore it."""
     if accounts.hold_planned_deletion(tx, event.consultant.id):

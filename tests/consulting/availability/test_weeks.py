@@ -216,7 +216,7 @@ async def test_beginning_again_at_once_leaves_the_week_as_it_was(world, monkeypa
         await clara.call("/consultants", "stop")
         await clara.call("/consultants", "become", **about)
         for consumer in ("bring_the_week_back", "withdraw_the_week"):
-            queue = Queue(f"availability.{consumer}", practice.room)
+            queue = Queue(f"consulting.availability.{consumer}", practice.room)
             while await world.app.relay._take_turn(queue):
                 pass
     await world.settle()

@@ -110,7 +110,7 @@ async def test_while_it_is_off_nothing_is_fetched_kept_or_even_thought_of(make_w
     sent = await say(ana, chat, web.url(), "c1")
     assert world.app.kernel.rules.link_previews is False
     consumers = await world.read(lambda tx: tx.scalars(select(deliveries.c.consumer)))
-    assert not [one for one in consumers if one.startswith("previews.")]
+    assert not [one for one in consumers if one.startswith("platform.previews.")]
     await ana.call("/chat", "edit", message_id=sent["id"], text=web.url() + "?x")
     await world.settle()
     assert (web.connections, await previews_told(world)) == (0, [])
@@ -126,7 +126,7 @@ async def test_what_was_left_to_do_when_it_was_turned_off_is_not_done(
     world.app.relay.serve = lambda queue: None
     await say(ana, chat, web.url(), "c1")
     left = await world.read(lambda tx: tx.scalars(select(deliveries.c.consumer)))
-    assert "previews.look_up_the_link" in left
+    assert "platform.previews.look_up_the_link" in left
     await world.stop()
     off = await make_world()
     off.app.kernel.pages = web.client()
@@ -141,7 +141,7 @@ async def test_a_message_without_a_link_makes_no_work(world, web, people):
     world.app.relay.serve = lambda queue: None
     await say(ana, chat, f"http://page.example:{web.port}/ is not https", "c1")
     consumers = await world.read(lambda tx: tx.scalars(select(deliveries.c.consumer)))
-    assert not [one for one in consumers if one.startswith("previews.")]
+    assert not [one for one in consumers if one.startswith("platform.previews.")]
 
 
 async def test_with_its_message_a_preview_is_gone_everywhere(world, web, people):

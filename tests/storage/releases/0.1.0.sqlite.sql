@@ -877,10 +877,10 @@ INSERT INTO conversations ("id", "kind", "name", "direct_key", "created_by", "op
 VALUES ('00000000-0000-7000-8000-000000110002', 'group', NULL, NULL, '00000000-0000-7000-8000-000001330002', '2026-11-22T09:30:00.000002Z', NULL);
 
 INSERT INTO deliveries ("order_key", "consumer", "number", "event_id", "attempts", "ready_at", "parked", "error")
-VALUES ('1 order_key', 'notifications.notify', 1, '00000000-0000-7000-8000-000000370001', 1, '2026-11-21T09:30:00.000001Z', TRUE, 'the error');
+VALUES ('1 order_key', 'platform.notifications.tell_people', 1, '00000000-0000-7000-8000-000000370001', 1, '2026-11-21T09:30:00.000001Z', TRUE, 'the error');
 
 INSERT INTO deliveries ("order_key", "consumer", "number", "event_id", "attempts", "ready_at", "parked", "error")
-VALUES ('2 order_key', 'presence.forget', 2, '00000000-0000-7000-8000-000000370002', 2, '2026-11-22T09:30:00.000002Z', FALSE, NULL);
+VALUES ('2 order_key', 'consulting.booking.expire_the_request', 2, '00000000-0000-7000-8000-000000370002', 2, '2026-11-22T09:30:00.000002Z', FALSE, NULL);
 
 INSERT INTO dispatches ("id", "channel", "kind", "notification_id", "sealed", "status", "attempts", "created_at", "done_at")
 VALUES ('00000000-0000-7000-8000-000000260001', 'email', 'notice', '00000000-0000-7000-8000-000002690001', 'the sealed', 'waiting', 1, '2026-11-21T09:30:00.000001Z', '2026-11-21T09:30:00.000001Z');
