@@ -19,9 +19,11 @@ from handlers.kit.keys import Keys
 from handlers.kit.rates import Rate
 from handlers.kit.registry import Registry, load_domains
 from handlers.kit.uniqueness import WrongDeclaration
-from handlers.platform.identities.public import Providers
+from handlers.platform.auth.rules import AuthRules
+from handlers.platform.identities.public import open_providers
 from handlers.platform.previews.public import PublicWeb
 from handlers.platform.send.mail import Mailer, by_smtp, to_folder
+from handlers.platform.send.rules import SendRules
 from rooms.bus import Bus, InProcessBus
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
@@ -38,11 +40,7 @@ from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
 from server.http_server import Listener
-from server.interpreter import (
-    open_files_max,
-    spare_what_is_loaded,
-    take_short_turns,
-)
+from server.interpreter import open_files_max, spare_what_is_loaded, take_short_turns
 from server.last_seen import LastSeen
 from server.limits import Limits
 from server.logs import tell_loop_error
@@ -147,8 +145,8 @@ class App:
     def _make_kernel(self) -> Kernel:
         settings = self.settings
         keys = Keys(settings.secret())
-        folder = settings.mail_folder()
-        carry = by_smtp(settings.environment.mail_url) if folder is None else to_folder(folder)
+        folder, mail = settings.mail_folder(), settings.rules.of(SendRules)
+        carry = by_smtp(mail.mail_url) if folder is None else to_folder(folder)
         return Kernel(
             database=self.database,
             clock=self.clock,
@@ -157,9 +155,9 @@ class App:
             hearers=self.all_domains.hearers(),
             roles=self.all_domains.roles,
             instance_id=new_id(self.clock.now()),
-            mailer=Mailer(carry, settings.environment.mail_from, self.clock),
-            providers=Providers(settings.providers),
-            places=Places(settings.environment.places_file),
+            mailer=Mailer(carry, mail.mail_from, self.clock),
+            providers=open_providers(settings.rules),
+            places=Places(settings.rules.of(AuthRules).places_file),
             pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})", self.sandbox),
             objects=make_objects(settings, keys),
             filter=settings.filter,

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from email.utils import parseaddr
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -132,13 +131,10 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def fault_of(database_url: str, files_url: str, mail_from: str) -> str | None:
+def fault_of(database_url: str, files_url: str) -> str | None:
     """What is missing in an address that only looks whole; None when nothing is."""
     if database_url in ("sqlite:///", "sqlite:///:memory:"):
         return "PARLEY_DATABASE_URL must name a file after sqlite:///, not :memory:"
     if files_url == "s3://":
         return "PARLEY_FILES_URL must name a bucket after s3://"
-    local, _, host = parseaddr(mail_from)[1].rpartition("@")
-    if not local or not host:
-        return "PARLEY_MAIL_FROM needs an address: name@host, or Name <name@host>"
     return None

@@ -4,8 +4,8 @@ import ipaddress
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -20,13 +20,7 @@ from handlers.kit.registry import Registry, load_domains
 from handlers.kit.rules import Rules
 from handlers.kit.settings import Setting, UnusableSetting, fill, settings_of
 from handlers.kit.uniqueness import Names
-from handlers.platform.identities.public import (
-    ProviderConfig,
-    ProviderName,
-    ProviderSettings,
-    provider_config,
-)
-from handlers.platform.send.mail import read_mail_url
+from handlers.platform.send.rules import SendRules
 from server import setting_values
 from server.origins import Origins, origin_of
 from server.setting_values import PREFIX, variable_of
@@ -55,13 +49,6 @@ class Environment(msgspec.Struct, frozen=True):
         tuple[str, ...],
         Meta(description="systems besides the platform, comma-separated; empty: none"),
     ] = ("all",)
-    mail_url: Annotated[
-        str,
-        Meta(
-            description="file: (in <data>/mail), file:FOLDER, smtp://user:pass@host:port (with "
-            "STARTTLS; ?tls=opportunistic for a relay without it), or smtps://"
-        ),
-    ] = "file:"
     files_url: Annotated[
         str, Meta(description="file: (in <data>/files), file:FOLDER, or s3://BUCKET")
     ] = "file:"
@@ -73,7 +60,6 @@ class Environment(msgspec.Struct, frozen=True):
         str, Meta(description="access key (default: the machine's credentials)")
     ] = ""
     s3_secret: Annotated[str, Meta(description="secret of the access key")] = ""
-    mail_from: Annotated[str, Meta(description="sender of mails")] = "Parley <parley@localhost>"
     secret: Annotated[
         str, Meta(description="server secret, 32 characters or more (default: generated)")
     ] = ""
@@ -88,13 +74,6 @@ class Environment(msgspec.Struct, frozen=True):
         tuple[str, ...],
         Meta(description="networks whose X-Forwarded-For is trusted, comma-separated"),
     ] = ()
-    oauth_providers: Annotated[
-        dict[ProviderName, ProviderSettings],
-        Meta(description="google, apple, facebook and other sign-in providers, as JSON (README)"),
-    ] = msgspec.field(default_factory=dict)
-    places_file: Annotated[
-        str, Meta(description="MaxMind database (.mmdb) that locates IP addresses")
-    ] = ""
     connections_max: Annotated[
         int, Meta(ge=0, description="open connections in total (default: from the file limit)")
     ] = 0
@@ -172,11 +151,10 @@ class Settings:
         self.environment = environment = fill(Environment, values)
         if not is_public and environment.port:
             values["public_url"] = f"http://localhost:{environment.port}"
-        self.rules = rules = domains.make_rules(values)
+        self.rules = rules = _rules(domains, values)
         self.data_dir = Path(environment.data_dir)
         self.database_url = environment.database_url or f"sqlite:///{self.data_dir}/parley.db"
         self.shared = self.database_url.startswith("postgres") or bool(environment.redis_url)
-        self.providers = _providers(environment.oauth_providers)
         self.filter = _filter(domains, rules)
         self.systems = _systems(environment.systems)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
@@ -198,7 +176,7 @@ class Settings:
 
     def mail_folder(self) -> Path | None:
         """Where mails are written as files; None when they go out by SMTP."""
-        return self._folder(self.environment.mail_url, "mail")
+        return self._folder(self.rules.of(SendRules).mail_url, "mail")
 
     def files_folder(self) -> Path | None:
         """Where people's files are kept; None when they are in S3."""
@@ -271,13 +249,6 @@ def describe_settings() -> str:
     return "\n".join(["Settings (environment variables):", "", *lines])
 
 
-def _providers(providers: Mapping[str, ProviderSettings]) -> tuple[ProviderConfig, ...]:
-    try:
-        return tuple(provider_config(name, said) for name, said in providers.items())
-    except ValueError as error:
-        raise WrongSetting(f"{PREFIX}OAUTH_PROVIDERS: {error}") from None
-
-
 def _systems(named: tuple[str, ...]) -> frozenset[str]:
     try:
         return served_systems(named)
@@ -285,9 +256,21 @@ def _systems(named: tuple[str, ...]) -> frozenset[str]:
         raise WrongSetting(f"{PREFIX}SYSTEMS: {error}") from None
 
 
+def _rules(domains: Registry, values: Mapping[str, Any]) -> Rules:
+    with _naming_its_variable():
+        return domains.make_rules(values)
+
+
 def _filter(domains: Registry, rules: Rules) -> Filter:
-    try:
+    with _naming_its_variable():
         return domains.open_filter(rules)
+
+
+@contextmanager
+def _naming_its_variable() -> Iterator[None]:
+    """Raises WrongSetting for a value that its domain cannot use."""
+    try:
+        yield
     except UnusableSetting as error:
         raise WrongSetting(f"{variable_of(error.name)}: {error}") from None
 
@@ -317,14 +300,6 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         raise WrongSetting(f"PARLEY_TRUSTED_PROXIES: {error}") from None
 
 
-def _check_mail_server(url: str) -> None:
-    """Raises WrongSetting, which never shows the URL: it may have a password in it."""
-    try:
-        read_mail_url(url)
-    except ValueError as error:
-        raise WrongSetting(f"PARLEY_MAIL_URL {error}") from None
-
-
 def _check_database_address(url: str) -> None:
     """Raises WrongSetting, which never shows the URL: it may have a password in it."""
     try:
@@ -335,23 +310,16 @@ def _check_database_address(url: str) -> None:
 
 def _check(settings: Settings) -> None:
     environment = settings.environment
-    addresses = settings.database_url, environment.files_url, environment.mail_from
-    if fault := setting_values.fault_of(*addresses):
+    if fault := setting_values.fault_of(settings.database_url, environment.files_url):
         raise WrongSetting(fault)
     if environment.database_url:
         _check_database_address(environment.database_url)
-    if not environment.mail_url.startswith(("file:", "smtp://", "smtps://")):
-        raise WrongSetting("PARLEY_MAIL_URL must begin with file:, smtp:// or smtps://")
-    if not environment.mail_url.startswith("file:"):
-        _check_mail_server(environment.mail_url)
     if not environment.files_url.startswith(("file:", "s3://")):
         raise WrongSetting("PARLEY_FILES_URL must begin with file: or s3://")
     if environment.redis_url and not settings.database_url.startswith("postgresql"):
         raise WrongSetting("PARLEY_REDIS_URL is for several instances, which need PostgreSQL")
     if environment.redis_url and not environment.redis_url.startswith(REDIS_SCHEMES):
         raise WrongSetting("PARLEY_REDIS_URL must begin with redis:// or rediss://")
-    if environment.places_file and not Path(environment.places_file).is_file():
-        raise WrongSetting("PARLEY_PLACES_FILE: the file does not exist")
     if settings.shared and not environment.secret:
         raise WrongSetting("PARLEY_SECRET is required with PostgreSQL or Redis: instances share it")
     if environment.secret and len(environment.secret.strip()) < SECRET_LENGTH_MIN:

@@ -1,7 +1,8 @@
 """Rules: the durations and sizes that domains use. Each rule is a setting.
 
 A domain declares its rules in a struct (`Domain(rules=...)`). A name that ends in `_s` or `_days`
-is a duration in seconds or days; a name that ends in `_mb` is a size in megabytes.
+is a duration in seconds or days; a name that ends in `_mb` is a size in megabytes. The struct's
+`__post_init__` may raise UnusableSetting for a value that its type cannot refuse.
 """
 
 from datetime import timedelta

@@ -12,6 +12,7 @@ from handlers.kit.contract import Nothing, View
 from handlers.kit.domain import Domain
 from handlers.kit.registry import Registry, load_domains
 from handlers.kit.rules import KitRules, Rules, UnknownRule
+from handlers.kit.settings import UnusableSetting
 from handlers.kit.uniqueness import WrongDeclaration
 from handlers.platform.auth.rules import AuthRules
 from server.setting_values import describe
@@ -26,6 +27,10 @@ class BellRules(msgspec.Struct, frozen=True):
     bell_rings_s: Annotated[int, Meta(ge=1, le=60, description="how long a bell rings")] = 5
     bell_kept_days: Annotated[int, Meta(ge=1, description="how long rings are kept")] = 7
     bell_towers: Annotated[tuple[str, ...], Meta(description="towers, with commas")] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.bell_towers) > 2:
+            raise UnusableSetting("bell_towers", "there are two towers at most")
 
 
 class RungView(View):
@@ -90,12 +95,29 @@ def test_a_rule_that_no_domain_declares_is_an_error():
         ("PARLEY_BELL_RINGS_S", "long"),
         ("PARLEY_BELL_KEPT_DAYS", "36501"),
         ("PARLEY_BELL_TOWERS", ","),
+        ("PARLEY_BELL_TOWERS", "a,b,c"),
         ("PARLEY_BELL_RING_S", "5"),
     ],
 )
 def test_a_wrong_rule_is_refused_in_one_line_that_names_it(variable, value):
     with pytest.raises(WrongSetting, match=rf"\A{variable}.*\Z"):
         read_settings({variable: value}, with_bells())
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"),
+    [
+        ("send", "mail_url"),
+        ("send", "mail_from"),
+        ("identities", "oauth_providers"),
+        ("auth", "places_file"),
+        ("previews", "link_previews"),
+    ],
+)
+def test_the_settings_of_a_domain_are_declared_beside_its_code(domain, name):
+    registry = load_domains(SYSTEMS)
+    places = {setting.name: place for place, setting in registry.placed_settings}
+    assert places[name] == registry.by_key[f"platform.{domain}"].place
 
 
 def test_rules_are_listed_with_what_they_are_for():

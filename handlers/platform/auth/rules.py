@@ -1,9 +1,12 @@
 """The rules of this domain, each of them a setting."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from handlers.kit.settings import UnusableSetting
 
 
 class AuthRules(msgspec.Struct, frozen=True):
@@ -28,3 +31,10 @@ class AuthRules(msgspec.Struct, frozen=True):
     devices_known_days: Annotated[
         int, Meta(ge=1, description="how long an account recognizes an unused device")
     ] = 180
+    places_file: Annotated[
+        str, Meta(description="MaxMind database (.mmdb) that locates IP addresses")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.places_file and not Path(self.places_file).is_file():
+            raise UnusableSetting("places_file", "the file does not exist")

@@ -23,13 +23,15 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
+from handlers.kit.rules import Rules
 from handlers.kit.visible import one_line
 from handlers.platform.identities.http_client import (
     HttpClient,
     ProviderRefused,
     ProviderUnavailable,
 )
-from handlers.platform.identities.providers import ProviderConfig, is_safe
+from handlers.platform.identities.providers import ProviderConfig, is_safe, provider_configs
+from handlers.platform.identities.rules import IdentityRules
 from handlers.platform.profile.contracts import Email
 
 CACHED_S = 3_600.0
@@ -292,6 +294,11 @@ class Providers:
 
     async def stop(self) -> None:
         await self._http.stop()
+
+
+def open_providers(rules: Rules) -> Providers:
+    """The providers of the operator's settings."""
+    return Providers(provider_configs(rules.of(IdentityRules).oauth_providers))
 
 
 def usable_keys(document: dict[str, Any]) -> KeySet:

@@ -3,6 +3,7 @@
 Google, Apple and Facebook have presets; any other OpenID provider needs its issuer.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -68,6 +69,11 @@ FACEBOOK = {
     "token_endpoint": "https://graph.facebook.com/v23.0/oauth/access_token",
 }
 KNOWN: dict[str, dict[str, Any]] = {"google": GOOGLE, "apple": APPLE, "facebook": FACEBOOK}
+
+
+def provider_configs(providers: Mapping[str, ProviderSettings]) -> tuple[ProviderConfig, ...]:
+    """All providers that the operator set; raises ValueError as `provider_config` does."""
+    return tuple(provider_config(name, settings) for name, settings in providers.items())
 
 
 def provider_config(name: str, settings: ProviderSettings) -> ProviderConfig:

@@ -5,6 +5,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from handlers.kit.settings import UnusableSetting
+from handlers.platform.identities.providers import ProviderName, ProviderSettings, provider_configs
+
 
 class IdentityRules(msgspec.Struct, frozen=True):
     """Signing in at a provider."""
@@ -17,3 +20,14 @@ class IdentityRules(msgspec.Struct, frozen=True):
         tuple[str, ...],
         Meta(description="app addresses to which tickets may be sent, comma-separated"),
     ] = ()
+    oauth_providers: Annotated[
+        dict[ProviderName, ProviderSettings],
+        Meta(description="google, apple, facebook and other sign-in providers, as JSON (README)"),
+    ] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises UnusableSetting for a provider that cannot work; it shows no secret."""
+        try:
+            provider_configs(self.oauth_providers)
+        except ValueError as error:
+            raise UnusableSetting("oauth_providers", str(error)) from None

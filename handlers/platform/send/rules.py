@@ -1,15 +1,48 @@
 """The rules of this domain, each of them a setting."""
 
+from email.utils import parseaddr
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from handlers.kit.settings import UnusableSetting
+from handlers.platform.send.mail import read_mail_url
+
+SCHEMES = ("file:", "smtp://", "smtps://")
+
 
 class SendRules(msgspec.Struct, frozen=True):
-    """Retries of mails."""
+    """Where mails go, who sends them, and their retries."""
 
+    mail_url: Annotated[
+        str,
+        Meta(
+            description="file: (in <data>/mail), file:FOLDER, smtp://user:pass@host:port (with "
+            "STARTTLS; ?tls=opportunistic for a relay without it), or smtps://"
+        ),
+    ] = "file:"
+    mail_from: Annotated[str, Meta(description="sender of mails")] = "Parley <parley@localhost>"
     mail_tries: Annotated[int, Meta(ge=1, description="delivery attempts per mail")] = 5
     mail_backoff_s: Annotated[
         float, Meta(ge=0, description="delay before the first retry of a mail")
     ] = 2.0
+
+    def __post_init__(self) -> None:
+        """Raises UnusableSetting, which never shows the URL: it may contain a password."""
+        if fault := _fault_of_url(self.mail_url):
+            raise UnusableSetting("mail_url", fault)
+        local, _, host = parseaddr(self.mail_from)[1].rpartition("@")
+        if not local or not host:
+            raise UnusableSetting("mail_from", "it needs name@host, or Name <name@host>")
+
+
+def _fault_of_url(url: str) -> str | None:
+    if not url.startswith(SCHEMES):
+        return "it must begin with file:, smtp:// or smtps://"
+    try:
+        if not url.startswith("file:"):
+            read_mail_url(url)
+    except ValueError as error:
+        return f"it {error}"
+    return None
