@@ -18,6 +18,7 @@ from handlers.kit.kernel import Actor, EphemeralEvent, Kernel, Origin, Stored, W
 from handlers.kit.keys import Keys
 from handlers.kit.rates import Rate
 from handlers.kit.registry import Registry, load_domains
+from handlers.kit.rules import KitRules
 from handlers.kit.uniqueness import WrongDeclaration
 from handlers.platform.auth.rules import AuthRules
 from handlers.platform.identities.public import open_providers
@@ -145,6 +146,7 @@ class App:
     def _make_kernel(self) -> Kernel:
         settings = self.settings
         keys = Keys(settings.secret())
+        public_url = settings.rules.of(KitRules).public_url
         folder, mail = settings.mail_folder(), settings.rules.of(SendRules)
         carry = by_smtp(mail.mail_url) if folder is None else to_folder(folder)
         return Kernel(
@@ -158,7 +160,7 @@ class App:
             mailer=Mailer(carry, mail.mail_from, self.clock),
             providers=open_providers(settings.rules),
             places=Places(settings.rules.of(AuthRules).places_file),
-            pages=PublicWeb(f"Parley link previews (+{settings.rules.public_url})", self.sandbox),
+            pages=PublicWeb(f"Parley link previews (+{public_url})", self.sandbox),
             objects=make_objects(settings, keys),
             filter=settings.filter,
             personal_data=self.all_domains.personal_data,
@@ -346,7 +348,7 @@ def make_objects(settings: Settings, keys: Keys) -> ObjectStore:
     environment = settings.environment
     folder = settings.files_folder()
     if folder is not None:
-        return Folder(folder, settings.rules.public_url, keys.fingerprint)
+        return Folder(folder, settings.rules.of(KitRules).public_url, keys.fingerprint)
     from storage.objects.s3 import Bucket  # loading it takes a tenth of the time of a start
 
     return Bucket(

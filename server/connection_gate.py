@@ -25,6 +25,7 @@ from handlers.kit.domain import Domain
 from handlers.kit.errors import RateLimited, Unavailable
 from handlers.kit.kernel import Actor, Kernel, Origin
 from handlers.kit.registry import Registry
+from handlers.kit.rules import KitRules
 from handlers.kit.transaction import Transaction
 from rooms.names import stream
 from rooms.packets import notice_packet
@@ -247,7 +248,7 @@ class ConnectionGate:
 
     async def _came_back(self, actor: Actor) -> bool:
         """Wait for the grace after the last departure, however often they leave meanwhile."""
-        grace_s = self._kernel.rules.presence_grace_s
+        grace_s = self._kernel.rules.of(KitRules).presence_grace_s
         rest_s = grace_s
         while rest_s > 0:
             await asyncio.sleep(rest_s)

@@ -17,7 +17,7 @@ from msgspec import Meta
 from handlers import SYSTEMS
 from handlers.kit.filter import Filter
 from handlers.kit.registry import Registry, load_domains
-from handlers.kit.rules import Rules
+from handlers.kit.rules import KitRules, Rules
 from handlers.kit.settings import Setting, UnusableSetting, fill, settings_of
 from handlers.kit.uniqueness import Names
 from handlers.platform.send.rules import SendRules
@@ -158,7 +158,7 @@ class Settings:
         self.filter = _filter(domains, rules)
         self.systems = _systems(environment.systems)
         self._proxies = [_network(text) for text in environment.trusted_proxies]
-        public = _public_origin(rules.public_url)
+        public = _public_origin(rules.of(KitRules).public_url)
         self._origins = Origins(public if is_public else None, _listed(environment.origins))
         _check(self)
 

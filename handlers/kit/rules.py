@@ -6,7 +6,7 @@ is a duration in seconds or days; a name that ends in `_mb` is a size in megabyt
 """
 
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -32,33 +32,31 @@ class KitRules(msgspec.Struct, frozen=True):
     ] = "http://localhost:8000"
 
 
-class UnknownRule(AttributeError):
+class UnknownRule(LookupError):
     """No domain declares a rule by this name."""
 
 
 class Rules:
-    """The current rules of the kit and of domains.
-
-    Each rule is an attribute; `rules.of(AuthRules)` returns one struct with its types.
-    """
+    """The current rules of the kit and of domains, in the structs that declare them."""
 
     def __init__(self, *declared: msgspec.Struct) -> None:
         """Rules of the kit that are not given take their defaults."""
         self._by_kind = {type(rules): rules for rules in (KitRules(), *declared)}
-        for rules in self._by_kind.values():
-            self.__dict__.update(msgspec.structs.asdict(rules))
+        self._by_name = {
+            name: value
+            for rules in self._by_kind.values()
+            for name, value in msgspec.structs.asdict(rules).items()
+        }
 
     def of(self, kind: type[R]) -> R:
-        """The struct `kind` with the current values; raises UnknownRule when no domain declares
-        it."""
+        """The struct `kind` with its current values; raises UnknownRule when none declares it."""
         if kind not in self._by_kind:
             raise UnknownRule(f"no domain declares {kind.__name__}")
         return cast("R", self._by_kind[kind])
 
-    def __getattr__(self, name: str) -> Any:
-        raise UnknownRule(f"no domain declares the rule {name!r}")
-
     def span(self, name: str) -> timedelta:
         """The rule `name` (one that ends in `_s` or `_days`) as a duration; raises UnknownRule."""
-        value = getattr(self, name)
+        if name not in self._by_name:
+            raise UnknownRule(f"no domain declares the rule {name!r}")
+        value = self._by_name[name]
         return timedelta(days=value) if name.endswith("_days") else timedelta(seconds=value)

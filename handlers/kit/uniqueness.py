@@ -8,7 +8,6 @@ from msgspec import NODEFAULT
 from handlers.kit.contract import ChangeOnce, Event, declared_events, stored_name
 from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 from handlers.kit.rates import KIT_RATES
-from handlers.kit.rules import Rules
 
 if TYPE_CHECKING:
     from handlers.kit.command import Command, Route
@@ -117,8 +116,6 @@ def _check_settings(registry: "Registry") -> None:
     settings = Names("setting")
     for place, setting in registry.placed_settings:
         settings.take(setting.name, place)
-        if hasattr(Rules, setting.name):
-            raise WrongDeclaration(f"{place}: setting {setting.name} is a method of the rules")
         if setting.default is NODEFAULT:
             raise WrongDeclaration(f"{place}: setting {setting.name} has no default")
         if not setting.description:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from playwright.async_api import expect
 
+from handlers.kit.rules import KitRules
 from tests.browser.viewer import Viewer, new_viewer
 from tests.parts.node import newest_node
 from tests.parts.ports import free_port
@@ -102,7 +103,7 @@ async def leave_the_house(who: Viewer) -> None:
 
 async def test_a_stranger_signs_in_by_a_real_provider(site: Any, browser: Any) -> None:
     world, _ = site
-    ana = await new_viewer(browser, world.settings.rules.public_url)
+    ana = await new_viewer(browser, world.settings.rules.of(KitRules).public_url)
     await go_there(ana)
     await expect(ana.heading("Consultants")).to_be_visible()
     assert "ticket" not in ana.page.url
@@ -117,7 +118,7 @@ async def test_a_stranger_signs_in_by_a_real_provider(site: Any, browser: Any) -
 
 async def test_what_goes_wrong_on_the_way_signs_nobody_in(site: Any, browser: Any) -> None:
     world, house = site
-    ana = await new_viewer(browser, world.settings.rules.public_url)
+    ana = await new_viewer(browser, world.settings.rules.of(KitRules).public_url)
     for wrong, code in (
         ({"state": "x" * 43}, "OAUTH_STATE"),
         ({"nonce": "x" * 43}, "OAUTH_FAILED"),
@@ -138,7 +139,7 @@ async def test_what_goes_wrong_on_the_way_signs_nobody_in(site: Any, browser: An
     await go_there(ana)  # and then it works
     await expect(ana.heading("Consultants")).to_be_visible()
     used = parse_qs(urlsplit(await house.change()).query)["code"][0]
-    other = await new_viewer(browser, world.settings.rules.public_url)
+    other = await new_viewer(browser, world.settings.rules.of(KitRules).public_url)
     await house.change(code=used)
     await go_there(other)
     await expect_refusal(other, "OAUTH_FAILED")
@@ -151,7 +152,7 @@ async def test_what_goes_wrong_on_the_way_signs_nobody_in(site: Any, browser: An
 async def test_a_way_in_is_added_and_removed_on_the_page(site: Any, browser: Any) -> None:
     world, _ = site
     mails: Mails = world.mails
-    ana = await new_viewer(browser, world.settings.rules.public_url)
+    ana = await new_viewer(browser, world.settings.rules.of(KitRules).public_url)
     await ana.sign_up(mails, "ana")
     world.clock.advance(601)  # so that the proof of signing up is none any more
     await ana.open("profile")

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import aiohttp
 
+from handlers.kit.rules import KitRules
 from tests.chaos.cast import Cast
 from tests.chaos.device import Device
 from tests.chaos.line import Way
@@ -63,7 +64,7 @@ class RollingRestart(Run):
         self.restarts: list[Restart] = []
         self.devices: list[Device] = []
         self._stack = stack
-        self.put_off_s = site.settings.rules.presence_grace_s
+        self.put_off_s = site.settings.rules.of(KitRules).presence_grace_s
 
     async def ways(self) -> list[Way]:
         """The proxy; every connection comes from another address."""

@@ -18,6 +18,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from handlers.kit.rules import KitRules
 from storage.engine.database import Database, open_database
 from tests.chaos import truth
 from tests.chaos.cast import Cast, assign, make_people, set_the_scene
@@ -104,7 +105,7 @@ class Run:
             await asyncio.gather(*(device.leave() for device in cast.devices))
         await self._give_back(before)
         records.find_all(check(records.asked, screens, self.stored))
-        grace_s = site.settings.rules.presence_grace_s
+        grace_s = site.settings.rules.of(KitRules).presence_grace_s
         away = {person.id: person.away() for person in cast.people}
         records.find_all(check_flaps(away, self.stored.offline_events, grace_s))
         self._read_logs()

@@ -12,6 +12,7 @@ import yaml
 from aiohttp.test_utils import make_mocked_request
 
 from handlers.kit.networks import network_of
+from handlers.kit.rules import KitRules
 from handlers.platform.uploads.service import PART_SIZE, WHOLE_MAX
 from server.app import App
 from server.settings import read_settings
@@ -65,7 +66,7 @@ def test_an_instance_starts_with_these_settings(environ):
     assert settings.shared
     assert settings.environment.redis_url
     assert settings.environment.trusted_proxies
-    assert settings.rules.public_url.startswith("https://")
+    assert settings.rules.of(KitRules).public_url.startswith("https://")
 
 
 def test_a_secret_that_nobody_filled_in_starts_no_instance():

@@ -8,16 +8,17 @@ import pytest
 from msgspec import Meta
 
 from handlers import SYSTEMS
+from handlers.consulting.availability.rules import AvailabilityRules
 from handlers.kit.contract import Nothing, View
 from handlers.kit.domain import Domain
 from handlers.kit.registry import Registry, load_domains
-from handlers.kit.rules import KitRules, Rules, UnknownRule
+from handlers.kit.rules import KitRules, UnknownRule
 from handlers.kit.settings import UnusableSetting
 from handlers.kit.uniqueness import WrongDeclaration
 from handlers.platform.auth.rules import AuthRules
 from server.setting_values import describe
 from server.settings import WrongSetting, list_settings, read_settings
-from tests.test_architecture import Import, Tree
+from tests.test_architecture import Tree
 from tests.world import ROOT, one_database
 
 
@@ -46,7 +47,7 @@ def make_bells() -> Domain:
 
     def look(tx) -> RungView:
         kept = tx.rules.span("bell_kept_days")
-        return RungView(rings_s=tx.rules.bell_rings_s, kept_s=kept.total_seconds())
+        return RungView(rings_s=tx.rules.of(BellRules).bell_rings_s, kept_s=kept.total_seconds())
 
     @bells.command()
     async def ring(ctx, ask: Nothing) -> RungView:
@@ -67,23 +68,21 @@ async def test_a_rule_of_a_domain_is_set_by_the_environment(make_world):
     assert await ana.call("/bells", "ring") == {"rings_s": 9, "kept_s": 7 * 86_400}
 
 
-def test_rules_are_had_by_name_and_by_their_struct():
+def test_rules_are_had_by_the_struct_that_declares_them():
     rules = read_settings({"PARLEY_BELL_TOWERS": "a, b"}, with_bells()).rules
-    assert rules.bell_towers == ("a", "b")
     assert rules.of(BellRules) == BellRules(bell_towers=("a", "b"))
     assert rules.of(KitRules).events_kept_days == 7
 
 
 def test_the_rules_of_a_system_that_is_off_stay_settings():
     settings = {"PARLEY_SYSTEMS": "", "PARLEY_OFFER_S": "9"}
-    assert read_settings(settings).rules.offer_s == 9
+    assert read_settings(settings).rules.of(AvailabilityRules).offer_s == 9
 
 
 def test_a_rule_that_no_domain_declares_is_an_error():
     rules = read_settings({}).rules
-    for ask in (lambda: rules.bell_rings_s, lambda: rules.span("bell_rings_s")):
-        with pytest.raises(UnknownRule, match="no domain declares the rule 'bell_rings_s'"):
-            ask()
+    with pytest.raises(UnknownRule, match="no domain declares the rule 'bell_rings_s'"):
+        rules.span("bell_rings_s")
     with pytest.raises(UnknownRule, match="no domain declares BellRules"):
         rules.of(BellRules)
 
@@ -154,13 +153,12 @@ def test_a_rule_of_the_kit_or_the_server_is_declared_by_no_domain():
         read_settings({}, Registry((bells,)))
 
 
-def test_a_rule_has_a_default_a_description_and_a_name_of_its_own():
+def test_a_rule_has_a_default_and_a_description():
     kind = Annotated[int, Meta(description="how long")]
     without = msgspec.defstruct("Without", [("bell_rings_s", kind)])
     for declared, said in (
         (without, "setting bell_rings_s has no default"),
         (rules_of(int), "setting bell_rings_s has no description"),
-        (rules_of(kind, span=1), "setting span is a method of the rules"),
     ):
         bells = Domain("bells", rules=declared)
         assert refusal_of(bells) == f"{bells.place}: {said}"
@@ -179,38 +177,29 @@ def test_rows_are_kept_by_a_rule_that_is_declared():
     assert refusal_of(other).endswith("no domain declares the rule 'gong_kept_days'")
 
 
-def test_the_code_names_declared_rules_only():
-    """`rules.x` has no type that the type checker could refuse."""
+def test_durations_are_named_after_declared_rules():
+    """The type checker knows the fields of a struct, but not the names given to `span`."""
     rules = {name for one in load_domains(SYSTEMS).rules for name in one.__struct_fields__}
     named = {
         (name, f"{module.path}:{node.lineno}")
         for module in Tree(ROOT).modules
         for node in ast.walk(module.tree)
-        if (name := name_of_rule(node, bare=any(map(is_rules, module.imports))))
+        if (name := name_of_duration(node))
     }
-    assert len(named) > 50
+    assert len(named) > 20
     assert {place for name, place in named if name not in rules} == set()
 
 
-def is_rules(one: Import) -> bool:
-    return one.name == "handlers.kit.rules.Rules"
+def name_of_duration(node: ast.AST) -> str | None:
+    """`x` of `tx.rules.span("x")`; or None."""
+    if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith("rules.span"):
+        return None
+    argument = node.args[0]
+    return argument.value if isinstance(argument, ast.Constant) else None
 
 
-def name_of_rule(node: ast.AST, *, bare: bool) -> str | None:
-    """`x` of `tx.rules.x` and of `tx.rules.span("x")`, with `bare` of `rules.x`; or None."""
-    if isinstance(node, ast.Attribute) and is_named_rules(node.value, bare=bare):
-        return None if hasattr(Rules, node.attr) else node.attr
-    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("rules.span"):
-        argument = node.args[0]
-        return argument.value if isinstance(argument, ast.Constant) else None
-    return None
-
-
-def is_named_rules(node: ast.expr, *, bare: bool) -> bool:
-    whose, _, last = ast.unparse(node).rpartition(".")
-    named = whose.split(".")[-1] in ("tx", "kernel", "_kernel", "settings") or (bare and not whose)
-    return last == "rules" and named
-
-
-def test_the_rules_of_one_domain_have_their_types():
-    assert read_settings({}).rules.of(AuthRules).password_length_min == 8
+def test_a_rule_is_had_by_its_struct_only():
+    """So its type is known, and a misspelled name is an error of the type checker."""
+    rules = read_settings({}).rules
+    assert rules.of(AuthRules).password_length_min == 8
+    assert not hasattr(rules, "password_length_min")

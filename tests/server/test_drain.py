@@ -6,6 +6,7 @@ from functools import partial
 import aiohttp
 import pytest
 
+from handlers.kit.rules import KitRules
 from server.drain import Orders
 from tests.kit.probe import NAMESPACE
 from tests.world import Process, World, both_databases, environ_of, until
@@ -69,7 +70,7 @@ class TestWithAnother:
         back = await staying.connect(ana.token)
         await back.enter("/profile")
         await leaving.stop()
-        grace_s = staying.app.kernel.rules.presence_grace_s
+        grace_s = staying.app.kernel.rules.of(KitRules).presence_grace_s
         staying.clock.advance(grace_s + 1)
         await staying.settle()
         assert await is_there(ben, ana)
@@ -84,7 +85,7 @@ class TestWithAnother:
         await leaving.stop()
         await staying.settle()
         assert await is_there(ben, ana)
-        staying.clock.advance(staying.app.kernel.rules.presence_grace_s)
+        staying.clock.advance(staying.app.kernel.rules.of(KitRules).presence_grace_s)
         await staying.settle()
         assert not await is_there(ben, ana)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from handlers.kit.rules import KitRules
 from server.heartbeat import LAST_WORDS
 from storage.engine.clock import SharedClock, SystemClock
 from storage.events.instances import insert_instance
@@ -159,7 +160,10 @@ class TestWithOthers:
         await one.transact(lambda tx: insert_holding(tx, ben.id, old))
         await until(lambda: cut_off.app.kernel.instance_id != old)
         assert await held_by() == [ben.id]
-        for seconds in (LAST_WORDS.total_seconds(), one.app.kernel.rules.presence_grace_s):
+        for seconds in (
+            LAST_WORDS.total_seconds(),
+            one.app.kernel.rules.of(KitRules).presence_grace_s,
+        ):
             one.clock.advance(seconds)
             await one.settle()
         assert await held_by() == []

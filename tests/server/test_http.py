@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from handlers.kit.rules import KitRules
 from tests.kit import probe as probes
 from tests.world import World, one_database, until
 
@@ -61,7 +62,7 @@ async def test_metrics_tell_what_is_held_and_that_it_is_given_back(world):
     for what in ("streams", "members"):  # an idle connection has no task
         assert during[f'parley_held{{what="{what}"}}'] > before[f'parley_held{{what="{what}"}}']
     await ana.client.close()
-    await until(as_before, within_s=world.app.kernel.rules.presence_grace_s + 5)
+    await until(as_before, within_s=world.app.kernel.rules.of(KitRules).presence_grace_s + 5)
 
 
 async def test_metrics_count_an_event_once_however_many_rooms_hear_it(world):

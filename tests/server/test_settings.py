@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from handlers.consulting.call.rules import CallRules
+from handlers.consulting.consultants.rules import ConsultantRules
+from handlers.platform.pincodes.rules import PincodeRules
 from server.settings import WrongSetting, describe_settings, read_settings
 from tests.world import ROOT, SECRET
 
@@ -15,7 +18,7 @@ def test_everything_has_a_default():
     settings = read_settings({})
     assert settings.environment.port == 8000
     assert settings.database_url == "sqlite:///var/parley.db"
-    assert settings.rules.pincode_tries == 5
+    assert settings.rules.of(PincodeRules).pincode_tries == 5
 
 
 def test_a_setting_is_read_by_its_type():
@@ -32,8 +35,8 @@ def test_a_setting_is_read_by_its_type():
     assert settings.environment.port == 9000
     assert settings.declared["messages_per_s"] == 2.5
     assert settings.environment.origins == ("https://a.example", "https://b.example")
-    assert settings.rules.consultants_start_active is False
-    assert settings.rules.ice_servers[0].urls == ["stun:stun.example"]
+    assert settings.rules.of(ConsultantRules).consultants_start_active is False
+    assert settings.rules.of(CallRules).ice_servers[0].urls == ["stun:stun.example"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from handlers.consulting.call.contracts import (
     Signal,
     SignalEphemeral,
 )
+from handlers.consulting.call.rules import CallRules
 from handlers.consulting.call.talk import talked_seconds
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.transaction import Transaction
@@ -213,7 +214,7 @@ def view_of(tx: Transaction, row: CallRow) -> CallView:
         student_id=row.student_id,
         status=row.status,
         provider="browser",
-        ice_servers=list(tx.rules.ice_servers),
+        ice_servers=list(tx.rules.of(CallRules).ice_servers),
         started_at=row.started_at,
         ended_at=row.ended_at,
         talked_s=row.talked_s,

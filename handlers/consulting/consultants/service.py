@@ -25,6 +25,7 @@ from handlers.consulting.consultants.contracts import (
     UpdateTopic,
     WatchedConsultantView,
 )
+from handlers.consulting.consultants.rules import ConsultantRules
 from handlers.kit.codes import check_country, check_currency, check_language, check_zone
 from handlers.kit.contract import Empty, Money, given
 from handlers.kit.errors import Conflict, NotFound
@@ -52,7 +53,7 @@ def become(tx: Transaction, ask: BecomeConsultant) -> ConsultantView:
         first_name=user.first_name,
         last_name=user.last_name,
         **{"age": None, "gender": None, "picture_id": None, **fields},
-        status="active" if tx.rules.consultants_start_active else "pending",
+        status="active" if tx.rules.of(ConsultantRules).consultants_start_active else "pending",
         available_now=False,
         onboarded_at=tx.now,
     )

@@ -53,7 +53,7 @@ def prove(tx: Transaction, ask: Prove, proved: str | None) -> ProofView:
         accounts.note_proof(tx)
     else:
         accounts.prove_by_password(tx, proved)
-    return ProofView(fresh_for_s=tx.rules.fresh_proof_s)
+    return ProofView(fresh_for_s=accounts.get_proof_life_s(tx))
 
 
 def set_password(tx: Transaction, ask: SetPassword, new_hash: str) -> Empty:

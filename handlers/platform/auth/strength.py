@@ -9,6 +9,7 @@ from pathlib import Path
 
 from handlers.kit.rules import Rules
 from handlers.platform.auth.contracts import PasswordWeak
+from handlers.platform.auth.rules import AuthRules
 
 OWN_LIST = Path(__file__).parent / "common_passwords.txt"
 LISTED_MIN = 10_000
@@ -46,8 +47,9 @@ def check_strength(password: str, rules: Rules, *about: str) -> None:
 
     `about` is the user's own data: address and names.
     """
-    if len(password) < rules.password_length_min:
-        raise PasswordWeak(details={"length_min": rules.password_length_min})
+    length_min = rules.of(AuthRules).password_length_min
+    if len(password) < length_min:
+        raise PasswordWeak(details={"length_min": length_min})
     plain = password.lower()
     if len(set(plain)) < DIFFERENT_MIN or _is_common(plain) or _is_common(SUFFIX.sub("", plain)):
         raise PasswordWeak(details={"reason": "common"})

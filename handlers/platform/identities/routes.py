@@ -23,6 +23,7 @@ from handlers.platform.identities import identities, service, tickets
 from handlers.platform.identities.contracts import StartOAuth
 from handlers.platform.identities.http_client import ProviderRefused, ProviderUnavailable
 from handlers.platform.identities.openid import Identity, Provider, text_in
+from handlers.platform.identities.rules import IdentityRules
 from handlers.platform.identities.tickets import Attempt
 
 log = structlog.get_logger("oauth")
@@ -55,7 +56,7 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
     response.set_cookie(
         cookie_of(ctx),
         browser,
-        max_age=ctx.kernel.rules.oauth_attempt_s,
+        max_age=ctx.kernel.rules.of(IdentityRules).oauth_attempt_s,
         path="/",
         httponly=True,
         samesite="Lax",
@@ -117,7 +118,8 @@ def read_start(ctx: Context, request: web.Request) -> StartOAuth:
         ask = msgspec.convert(dict(request.query), StartOAuth)
     except msgspec.ValidationError as error:
         raise Invalid.of(str(error)) from None
-    if ask.redirect is not UNSET and ask.redirect not in ctx.kernel.rules.oauth_redirects:
+    allowed = ctx.kernel.rules.of(IdentityRules).oauth_redirects
+    if ask.redirect is not UNSET and ask.redirect not in allowed:
         raise Invalid("This redirect address is not on the server's list.")
     if ask.redirect is not UNSET and ask.challenge is UNSET:
         raise Invalid("A redirect to an app requires a challenge.")
@@ -167,7 +169,12 @@ def with_names(identity: Identity, answer: Any) -> Identity:
 
 def callback_of(ctx: Context, name: str) -> str:
     """The redirect URI that is registered with the provider."""
-    return f"{ctx.kernel.rules.public_url.rstrip('/')}/oauth/{name}/callback"
+    return f"{public_url_of(ctx)}/oauth/{name}/callback"
+
+
+def public_url_of(ctx: Context) -> str:
+    """The public address of this server, without a slash at its end."""
+    return ctx.kernel.rules.of(KitRules).public_url.rstrip("/")
 
 
 async def fail(
@@ -186,7 +193,7 @@ def redirect_back(ctx: Context, redirect: str | None, **values: str) -> web.Resp
     """
     if redirect is not None:
         return redirect_to(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(values)}")
-    return redirect_to(f"{ctx.kernel.rules.public_url.rstrip('/')}/#/oauth?{urlencode(values)}")
+    return redirect_to(f"{public_url_of(ctx)}/#/oauth?{urlencode(values)}")
 
 
 def redirect_to(url: str) -> web.Response:

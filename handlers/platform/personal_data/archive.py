@@ -21,6 +21,7 @@ from sqlalchemy import Table
 
 from handlers.kit.context import Context
 from handlers.kit.personal_data import ExportedFiles, ListRows, Rows
+from handlers.platform.personal_data.rules import PersonalDataRules
 from handlers.platform.personal_data.service import exports
 from storage.platform.personal_data.personal_rows import Row, list_exported, list_rows
 
@@ -149,7 +150,8 @@ class _Archive:
 
     async def _note_done(self) -> None:
         self._done += 1
-        if monotonic() - self._reported_at >= self._ctx.kernel.rules.export_progress_every_s:
+        every_s = self._ctx.kernel.rules.of(PersonalDataRules).export_progress_every_s
+        if monotonic() - self._reported_at >= every_s:
             await self._report()
 
     async def _report(self) -> None:

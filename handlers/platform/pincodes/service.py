@@ -90,7 +90,7 @@ def send_pincode(
     values = {"pincode": Code(pincode), "life": tx.rules.span("pincode_life_s"), **values}
     used = {name: values[name] for name in mail.says}
     tx.publish(mails.compose(tx, mail, email, reader, used, link=link))
-    return PincodeSent(expires_in_s=tx.rules.pincode_life_s, ticket=ticket)
+    return PincodeSent(expires_in_s=tx.rules.of(PincodeRules).pincode_life_s, ticket=ticket)
 
 
 def spend_pincode(
@@ -205,7 +205,8 @@ def _tries_in(tx: Transaction, email: str, budget: str) -> int:
 
 def _unclaimed_tries(rules: Rules) -> Throttle:
     """The limit on attempts without a ticket by clients that never asked for a pincode."""
-    return Throttle("unclaimed pincode tries", most=rules.pincode_tries, window=HOUR)
+    most = rules.of(PincodeRules).pincode_tries
+    return Throttle("unclaimed pincode tries", most=most, window=HOUR)
 
 
 def _count_mail(tx: Transaction, mailbox: str, by: Asker) -> None:
@@ -213,7 +214,7 @@ def _count_mail(tx: Transaction, mailbox: str, by: Asker) -> None:
 
     Raises RateLimited.
     """
-    an_hour = tx.rules.pincodes_per_hour
+    an_hour = tx.rules.of(PincodeRules).pincodes_per_hour
     throttle.take(tx, Throttle("mails in an hour", an_hour, HOUR), mailbox, by.keys[0])
     throttle.take(tx, Throttle("mails in a day", an_hour * 3 // 2, DAY), mailbox, by.keys[0])
     if not by.trusted:

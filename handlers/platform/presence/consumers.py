@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from handlers.kit.context import Context
 from handlers.kit.kernel import EphemeralEvent
 from handlers.kit.life import InstanceLost
+from handlers.kit.rules import KitRules
 from handlers.kit.transaction import Transaction
 from handlers.platform.presence import presence, service
 from handlers.platform.presence.contracts import InstanceGone
@@ -35,7 +36,7 @@ def resync(tx: Transaction, since: datetime, after: str) -> tuple[list[Ephemeral
 @presence.consumer(InstanceLost)
 def wait_out_the_grace(tx: Transaction, event: InstanceLost) -> None:
     """Give the users of a dead instance the grace period to reconnect, to any instance."""
-    due = tx.now + timedelta(seconds=tx.rules.presence_grace_s)
+    due = tx.now + timedelta(seconds=tx.rules.of(KitRules).presence_grace_s)
     gone = InstanceGone(instance_id=event.instance_id, at=event.at)
     tx.publish_later(gone, due, f"presence:{event.instance_id}")
 

@@ -17,7 +17,7 @@ log = structlog.get_logger("previews")
 
 def may_contain_link(rules: Rules, event: MessageSent | MessageEdited) -> bool:
     """Whether to process a message. An edited one always: it may have lost its link."""
-    if not rules.link_previews or event.message.kind != "text":
+    if not rules.of(PreviewRules).link_previews or event.message.kind != "text":
         return False
     return isinstance(event, MessageEdited) or first_link(event.message.text) is not None
 

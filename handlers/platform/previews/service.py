@@ -29,7 +29,7 @@ def link_to_fetch(tx: Transaction, message_id: str) -> str | None:
     None if it has no link, if the page is stored already (its preview is then shown), or if
     the limit is reached.
     """
-    message = chats.lock_text(tx, message_id) if tx.rules.link_previews else None
+    message = chats.lock_text(tx, message_id) if tx.rules.of(PreviewRules).link_previews else None
     url = first_link(message.text) if message is not None else None
     store.forget_pages_of(tx, message_id, but=_fingerprint(tx, url) if url else "")
     if message is None or url is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from handlers.kit.notices import MailText, require_values
+from handlers.kit.rules import KitRules
 from handlers.kit.transaction import Transaction
 from handlers.kit.translations import Values
 from handlers.kit.wording import Code, Reader
@@ -44,7 +45,7 @@ def compose(
         "paragraphs": body,
         "codes": {value for value in values.values() if isinstance(value, Code)},
         "action": action[0][0] if action else "",
-        "url": f"{tx.rules.public_url}/#{link}",
+        "url": f"{tx.rules.of(KitRules).public_url}/#{link}",
     }
     return SendNotification(
         dispatch_id=tx.new_id(),

@@ -15,6 +15,7 @@ from handlers.platform.send.contracts import (
     SendNotification,
 )
 from handlers.platform.send.mail import MailRefused
+from handlers.platform.send.rules import SendRules
 from storage.events.log import wipe_event
 from storage.platform import send as store
 from storage.platform.send import Dispatch
@@ -66,7 +67,7 @@ def record(tx: Transaction, event: DispatchDue, refused: MailRefused | None) -> 
     if refused is None:
         _finish(tx, dispatch, "sent")
         tx.publish(DeliverySucceeded(**_about(event), attempts=dispatch.attempts))
-    elif refused.final or dispatch.attempts >= tx.rules.mail_tries:
+    elif refused.final or dispatch.attempts >= tx.rules.of(SendRules).mail_tries:
         _finish(tx, dispatch, "failed")
         failed = DeliveryFailed(**_about(event), attempts=dispatch.attempts, reason=str(refused))
         tx.publish(failed)
@@ -82,7 +83,7 @@ def _finish(tx: Transaction, dispatch: Dispatch, status: str) -> None:
 
 
 def _retry(tx: Transaction, event: DispatchDue, attempts: int, reason: str) -> None:
-    pause_s = min(tx.rules.mail_backoff_s * 2 ** (attempts - 1), BACKOFF_MAX_S)
+    pause_s = min(tx.rules.of(SendRules).mail_backoff_s * 2 ** (attempts - 1), BACKOFF_MAX_S)
     at = tx.now + timedelta(seconds=pause_s)
     tx.publish(RetryScheduled(**_about(event), attempts=attempts, at=at, reason=reason))
     tx.publish_later(DispatchDue(**_about(event)), at, f"dispatch:{event.dispatch_id}")

@@ -30,6 +30,7 @@ from handlers.platform.uploads.contracts import (
 )
 from handlers.platform.uploads.kinds import kind_of, without_parameters
 from handlers.platform.uploads.pictures import Picture
+from handlers.platform.uploads.rules import UploadRules
 from storage.objects import SIGNED_FOR
 from storage.platform import uploads as store
 from storage.platform.uploads import Kind, UploadRow
@@ -58,7 +59,7 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
     hit = tx.kernel.filter.check(ask.name)
     usage = _lock_usage(tx)
     over_quota = usage["held"] + ask.size > usage["quota"]
-    if over_quota or usage["waiting"] >= tx.rules.uploads_waiting_max:
+    if over_quota or usage["waiting"] >= tx.rules.of(UploadRules).uploads_waiting_max:
         raise QuotaExceeded(details=usage)
     upload_id = tx.new_id()
     row = UploadRow(
@@ -91,7 +92,7 @@ def check(tx: Transaction, ask: StartUpload) -> Kind:
     kind = kind_of(without_parameters(ask.content_type))
     if kind is None:
         raise TypeNotAllowed
-    most = IMAGE_MAX if kind == "image" else tx.rules.upload_size_mb * MEGABYTE
+    most = IMAGE_MAX if kind == "image" else tx.rules.of(UploadRules).upload_size_mb * MEGABYTE
     if ask.size > most:
         raise TooLarge(details={"size_max": most})
     if ask.size <= WHOLE_MAX and ask.sha256 is UNSET:
@@ -290,7 +291,7 @@ def _lock_usage(tx: Transaction) -> dict[str, int]:
     profiles.lock_user(tx, tx.actor.id)
     return {
         "held": store.sum_sizes(tx, tx.actor.id),
-        "quota": tx.rules.upload_quota_mb * MEGABYTE,
+        "quota": tx.rules.of(UploadRules).upload_quota_mb * MEGABYTE,
         "waiting": store.count_waiting(tx, tx.actor.id),
     }
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from handlers.platform.chat.rules import ChatRules
 from tests.platform.chat.scenes import notes, rows_with, say, talk, texts
 from tests.wire_client import Client, Refused
 from tests.world import Person
@@ -84,7 +85,7 @@ async def test_who_is_out_takes_back_what_they_said_and_hears_nothing_of_it(worl
     assert await texts(ben, group) == ["", "too late", "of ana"]
     assert await code_of(ben, "delete", message_id=mine["id"]) == "NOT_FOUND"
     assert await code_of(ben, "delete", message_id=theirs["id"]) == "NOT_FOUND"
-    world.clock.advance(world.app.kernel.rules.message_delete_s + 1)
+    world.clock.advance(world.app.kernel.rules.of(ChatRules).message_delete_s + 1)
     assert await code_of(ben, "delete", message_id=late["id"]) == "TOO_LATE"
     await say(ana, group, "without Ben")
     assert len(numbers(ben.client, group)) == heard

@@ -7,7 +7,7 @@ import pytest
 
 from handlers.kit.context import Context
 from handlers.kit.ids import new_id
-from handlers.kit.rules import Rules
+from handlers.kit.rules import KitRules
 from handlers.platform.presence import service
 from storage.platform.presence import insert_holding, list_presences, lock_presence, update_presence
 from tests.consulting.waiting_room.scenes import lose_instance, refusal_of
@@ -51,7 +51,7 @@ async def ben(world):
 
 
 async def test_who_watches_hears_of_coming_and_going(world, ana, ben):
-    assert Rules().presence_grace_s == 10
+    assert KitRules().presence_grace_s == 10
     assert await state_of(ana, ben) == {"online": False, "status": "active", "last_seen_at": None}
     bystander = await world.person("bea")
     await bystander.enter(PRESENCE)
@@ -223,7 +223,7 @@ async def test_people_of_a_dead_instance_are_let_go_a_few_at_a_time(world, monke
     await lose_instance(world, "dead", at)
     states = await world.read(list_presences, [one.id for one in people])
     assert all(state.online for state in states.values())  # they have the grace to come back
-    world.clock.advance(world.app.kernel.rules.presence_grace_s)
+    world.clock.advance(world.app.kernel.rules.of(KitRules).presence_grace_s)
     await world.settle()
     states = await world.read(list_presences, [one.id for one in people])
     assert {(state.online, state.last_seen_at) for state in states.values()} == {(False, at)}

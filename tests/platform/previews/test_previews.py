@@ -11,6 +11,7 @@ from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import LinkPreview
 from handlers.platform.moderation.filter import Filter
 from handlers.platform.moderation.words import WordList
+from handlers.platform.previews.rules import PreviewRules
 from storage.events.deliveries import deliveries
 from storage.platform.previews import link_counts, link_pages
 from tests.parts.web import LOOPBACK, Web, page, said
@@ -108,7 +109,7 @@ async def test_while_it_is_off_nothing_is_fetched_kept_or_even_thought_of(make_w
     chat = await talk(ana, ben)
     shows(web)
     sent = await say(ana, chat, web.url(), "c1")
-    assert world.app.kernel.rules.link_previews is False
+    assert world.app.kernel.rules.of(PreviewRules).link_previews is False
     consumers = await world.read(lambda tx: tx.scalars(select(deliveries.c.consumer)))
     assert not [one for one in consumers if one.startswith("platform.previews.")]
     await ana.call("/chat", "edit", message_id=sent["id"], text=web.url() + "?x")

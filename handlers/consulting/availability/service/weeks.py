@@ -21,6 +21,7 @@ from handlers.consulting.availability.contracts import (
     WeeklyBlock,
     WeeklyScheduleUpdated,
 )
+from handlers.consulting.availability.rules import AvailabilityRules
 from handlers.consulting.availability.service import places
 from handlers.consulting.availability.service.capacity import BLOCK, BookingPolicy, fit, make_blocks
 from handlers.consulting.availability.service.hours import (
@@ -187,7 +188,7 @@ def _change_week(tx: Transaction, week: str, cancels: bool) -> BlocksView:
 
 def _planned_weeks(tx: Transaction, zone: str) -> list[str]:
     """The current week and the coming weeks that get blocks from the default week."""
-    return weeks_from(week_of(tx.now, zone), tx.rules.weeks_ahead + 1)
+    return weeks_from(week_of(tx.now, zone), tx.rules.of(AvailabilityRules).weeks_ahead + 1)
 
 
 def _wanted(tx: Transaction, schedule: ScheduleRow, weeks: list[str]) -> dict[datetime, int]:

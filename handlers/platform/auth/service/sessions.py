@@ -19,6 +19,7 @@ from handlers.platform.auth.contracts import (
     SessionView,
     TokenInvalid,
 )
+from handlers.platform.auth.rules import AuthRules
 from handlers.platform.auth.service import devices
 from handlers.platform.profile import public as profiles
 from storage.platform.auth import sessions as store
@@ -173,6 +174,11 @@ def has_fresh_proof(tx: Transaction) -> bool:
     return session is not None and session.proved_at + tx.rules.span("fresh_proof_s") > tx.now
 
 
+def get_proof_life_s(tx: Transaction) -> int:
+    """How long a proof of identity counts as fresh, in seconds."""
+    return tx.rules.of(AuthRules).fresh_proof_s
+
+
 def require_fresh_proof(tx: Transaction) -> None:
     """Raises ProofNeeded unless the session has a fresh proof of identity."""
     if not has_fresh_proof(tx):
@@ -283,7 +289,7 @@ def _view(tx: Transaction, session: SessionRow, refresh_token: str) -> SessionVi
     life = tx.rules.span("access_token_life_s")
     return SessionView(
         access_token=tokens.make_access_token(tx.keys, session.user_id, session.id, tx.now, life),
-        access_expires_in_s=tx.rules.access_token_life_s,
+        access_expires_in_s=tx.rules.of(AuthRules).access_token_life_s,
         refresh_token=refresh_token,
         device_token=devices.token_for(tx, session.user_id, session.device_id or ""),
         user=profiles.get_user(tx, session.user_id),

@@ -24,6 +24,7 @@ from handlers.platform.chat.contracts.conversations import (
     SetGroupPicture,
     SetRole,
 )
+from handlers.platform.chat.rules import ChatRules
 from handlers.platform.chat.service.blocks import check_no_block
 from handlers.platform.chat.service.filtering import require_clean
 from handlers.platform.chat.service.members import begin, check_member, hold_member
@@ -44,8 +45,9 @@ def create_group(tx: Transaction, ask: CreateGroup) -> ConversationView:
     Raises Invalid for too many members, NotFound, Blocked or TextRefused.
     """
     member_ids = sorted({tx.actor.id, *ask.member_ids})
-    if len(member_ids) > tx.rules.group_members_max:
-        expected = f"at most {tx.rules.group_members_max} members"
+    members_max = tx.rules.of(ChatRules).group_members_max
+    if len(member_ids) > members_max:
+        expected = f"at most {members_max} members"
         raise Invalid(details={"path": "$.member_ids", "expected": expected})
     if len(profiles.list_users(tx, member_ids)) != len(member_ids):
         raise NotFound
@@ -66,7 +68,7 @@ def add_member(tx: Transaction, ask: ChangeMember) -> ConversationView:
     check_no_block(tx, [ask.user_id])
     if chat_members.find_from_seq(tx, row.id, ask.user_id) is not None:
         return _current_view(tx, row)
-    if len(chat_members.list_members(tx, [row.id])) >= tx.rules.group_members_max:
+    if len(chat_members.list_members(tx, [row.id])) >= tx.rules.of(ChatRules).group_members_max:
         raise Conflict("The group is full.")
     seq = tx.take_number("/chat", names.chat(row.id))
     chat_members.insert_members(tx, row.id, {ask.user_id: "member"}, seq)

@@ -8,6 +8,7 @@ from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import MessageView
 from handlers.platform.moderation.contracts import FlagMessage, OwnMessage
+from handlers.platform.moderation.rules import ModerationRules
 from handlers.platform.moderation.service.cases import (
     open_case,
     publish_changed,
@@ -45,7 +46,7 @@ def _add(tx: Transaction, message: MessageView, ask: FlagMessage) -> None:
     store.insert_flag(tx, FlagRow(message.id, tx.actor.id, case.id, ask.reason, ask.note, tx.now))
     case.flags += 1
     case.reasons[ask.reason] = case.reasons.get(ask.reason, 0) + 1
-    if case.flags >= tx.rules.flags_to_hide and not case.hidden:
+    if case.flags >= tx.rules.of(ModerationRules).flags_to_hide and not case.hidden:
         _hide(tx, case)
     (publish_changed if known else publish_opened)(tx, case)
 
@@ -57,6 +58,6 @@ def _hide(tx: Transaction, case: CaseRow) -> None:
 
 def _check_rate(tx: Transaction) -> None:
     recent = store.count_recent_flags(tx, tx.actor.id, tx.now - HOUR)
-    if recent.count >= tx.rules.flags_per_hour and recent.first_at is not None:
+    if recent.count >= tx.rules.of(ModerationRules).flags_per_hour and recent.first_at is not None:
         wait = recent.first_at + HOUR - tx.now
         raise RateLimited(retry_after_s=round(wait.total_seconds(), 3))

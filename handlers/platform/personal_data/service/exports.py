@@ -22,6 +22,7 @@ from handlers.platform.personal_data.contracts import (
     ExportUnderWay,
     ExportView,
 )
+from handlers.platform.personal_data.rules import PersonalDataRules
 from handlers.platform.uploads.contracts import ObjectsDropped
 from storage.platform.personal_data import tables as store
 from storage.platform.personal_data.tables import ExportRow
@@ -35,7 +36,8 @@ CONTENT_TYPE = "application/zip"
 def ask(tx: Transaction) -> ExportView:
     """Begin an export; raises ProofNeeded, ExportUnderWay or RateLimited."""
     accounts.require_fresh_proof(tx)
-    if store.count_exports(tx, tx.actor.id, tx.now - DAY) >= tx.rules.exports_per_day:
+    most = tx.rules.of(PersonalDataRules).exports_per_day
+    if store.count_exports(tx, tx.actor.id, tx.now - DAY) >= most:
         raise RateLimited(retry_after_s=DAY.total_seconds())
     row = ExportRow(
         id=tx.new_id(),
