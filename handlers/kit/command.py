@@ -16,6 +16,8 @@ from handlers.kit.errors import Refusal
 from handlers.kit.kernel import EventFilter
 
 CommandFunction = Callable[..., Awaitable[View | msgspec.Raw]]
+RoomOf = Callable[[str], str]
+"""The name of a room, from an id (`rooms/names.py`)."""
 VARIABLE = re.compile(r"\{[^{}:]*(:[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 """A variable in a route's path: its name, and optionally a pattern."""
 SMALL = Cost()
@@ -42,6 +44,13 @@ class Command:
     decoder: msgspec.json.Decoder[Request]
     steps: Mapping[str, type[msgspec.Struct]]
     """The class of the value that each step except the last one keeps, by the step's name."""
+    repeatable: bool = True
+    """Whether a client may send it again after a lost answer, without a `request_id`; not when that
+    would send a second mail, open a second session or use up a pincode."""
+    ephemeral: bool = False
+    """Whether it is worth nothing when it arrives late, so that clients do not queue it."""
+    watches: RoomOf | None = None
+    """The room of its namespace that it subscribes to, by the id in its request."""
 
     @property
     def changes(self) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from handlers.kit.backfill import Rebuild
 from handlers.kit.cards import CardKind, V
-from handlers.kit.command import OUTSIDE_WITHIN_S, SMALL, Command, Consumer, Route
+from handlers.kit.command import OUTSIDE_WITHIN_S, SMALL, Command, Consumer, RoomOf, Route
 from handlers.kit.context import Context
 from handlers.kit.contract import Event, Request, View, system_of
 from handlers.kit.cost import Cost
@@ -60,6 +60,9 @@ class Domain:
     name: str
     namespace: str | None = None
     visitors: bool = False
+    anonymous: bool = False
+    """Whether clients enter its namespace without their token: it is for what comes before a
+    sign-in."""
     rooms_of: RoomsOf = lambda tx, actor: []
     may_watch: MayWatch = lambda tx, actor, room: None
     ephemeral_events: dict[str, type[msgspec.Struct]] = field(default_factory=dict)
@@ -116,12 +119,16 @@ class Domain:
         refuses: tuple[type[Refusal], ...] = (),
         costs: Cost = SMALL,
         steps: Mapping[str, type[msgspec.Struct]] | None = None,
+        repeatable: bool = True,
+        ephemeral: bool = False,
+        watches: RoomOf | None = None,
     ) -> Callable[[F], F]:
         """Register an `async def (ctx, request) -> view` as a command.
 
         `costs` is the maximum cost of one use; each use is charged its measured cost. `steps` are
         the classes of the values that its `ctx.step` calls keep, by name. `namespace` is for the
-        rare command that belongs in another domain's namespace.
+        rare command that belongs in another domain's namespace. `repeatable`, `ephemeral` and
+        `watches` tell clients what to do when an answer is lost, or the connection (`Command`).
         """
 
         def register(run: F) -> F:
@@ -140,6 +147,9 @@ class Domain:
                 costs=costs,
                 decoder=msgspec.json.Decoder(request),
                 steps=steps or {},
+                repeatable=repeatable,
+                ephemeral=ephemeral,
+                watches=watches,
             )
             self.commands.append(command)
             return run

@@ -11,6 +11,7 @@ from handlers.kit.rates import KIT_RATES
 
 if TYPE_CHECKING:
     from handlers.kit.command import Command, Route
+    from handlers.kit.domain import Domain
     from handlers.kit.registry import Registry
 
 SOCKET_IO_NAMES = ("connect", "connect_error", "disconnect", "disconnecting")
@@ -134,6 +135,19 @@ def _check_commands(registry: "Registry", namespaces: Names, roles: Names, rates
         if command.visitors and issubclass(command.request, ChangeOnce):
             raise WrongDeclaration(f"{place}: request ids are kept for people, not for visitors")
         _check_access(command, roles, rates, place)
+        _check_use_by_clients(registry.namespaces[command.namespace], command, place)
+
+
+def _check_use_by_clients(domain: "Domain", command: "Command", place: str) -> None:
+    if domain.anonymous and not command.visitors:
+        raise WrongDeclaration(f"{place}: clients enter {domain.namespace} without a token")
+    if command.changes and not command.repeatable:
+        raise WrongDeclaration(f"{place}: with its request id it can be repeated")
+    follows = command.name == "watch" and "seq" in command.view.__struct_fields__
+    if follows != (command.watches is not None):
+        raise WrongDeclaration(f"{place}: `watches` is for a `watch` whose answer has a seq")
+    if follows and len(command.request.__struct_fields__) != 1:
+        raise WrongDeclaration(f"{place}: its request needs one field, the id of what it watches")
 
 
 def _check_routes(registry: "Registry", roles: Names, rates: Names) -> None:

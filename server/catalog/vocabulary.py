@@ -87,6 +87,7 @@ class Namespace:
     name: str
     purpose: str
     visitors: bool
+    anonymous: bool
     commands: tuple[Command, ...]
     events: tuple[type[Event], ...]
     ephemeral_events: dict[str, type[Struct]]
@@ -139,6 +140,7 @@ class Vocabulary:
             name=name,
             purpose=purpose_of(domain),
             visitors=domain.visitors,
+            anonymous=domain.anonymous,
             commands=tuple(c for (of, _), c in sorted(registry.commands.items()) if of == name),
             events=tuple(event for _, event in sorted(said.items())),
             ephemeral_events={

@@ -7,9 +7,8 @@
 import { Manager } from "socket.io-client";
 import { Admission, PASSING } from "./parley/admission.js";
 import { askUntilAnswered } from "./parley/asking.js";
-import {
-  CHANGING, ONLY_ONCE, UNQUEUED, WHISPERED, WITHOUT_TOKEN, lists,
-} from "./parley/commands.js";
+import { CHANGING, UNQUEUED, lists } from "./parley/commands.js";
+import { EPHEMERAL, ONLY_ONCE, WITHOUT_TOKEN } from "./parley/declared.js";
 import { ParleyError } from "./parley/error.js";
 import { Listeners } from "./parley/listeners.js";
 import { Namespace } from "./parley/namespace.js";
@@ -166,7 +165,7 @@ export class Parley {
     const to = this.#namespace(namespace);
     if (!this.#admission.mayEnter(namespace)) throw new ParleyError("SIGNED_OUT");
     // A late ephemeral command is useless, so it does not wait for the next connection.
-    if (lists(WHISPERED, namespace, command) && !to.connected) return /** @type {any} */ ({});
+    if (lists(EPHEMERAL, namespace, command) && !to.connected) return /** @type {any} */ ({});
     const full = this.#waiting >= MAX_WAITING && !lists(UNQUEUED, namespace, command);
     if (full) throw new ParleyError("QUEUE_FULL");
     this.#waiting++;

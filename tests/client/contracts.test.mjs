@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { before, test } from "node:test";
 import { CHANGING } from "../../static/client/parley.js";
-import { FOR_VISITORS, ONLY_ONCE, WATCHED_ROOM } from "../../static/client/parley/commands.js";
+import { FOR_VISITORS } from "../../static/client/parley/commands.js";
 import { words } from "../../static/client/words.js";
 
 let contracts;
@@ -40,12 +40,8 @@ test("the commands that take a request_id are the changing ones", () => {
   assert.deepEqual(listed.sort(), expected.sort());
 });
 
-test("the other tables name commands and namespaces that exist", () => {
+test("what visitors and signed-in users enter can be watched", () => {
   const known = new Set(commands().map(([namespace, name]) => `${namespace} ${name}`));
-  for (const [namespace, names] of Object.entries(ONLY_ONCE)) {
-    for (const name of names) assert.ok(known.has(`${namespace} ${name}`), name);
-  }
-  for (const namespace of Object.keys(WATCHED_ROOM)) assert.ok(known.has(`${namespace} watch`));
   for (const namespace of FOR_VISITORS) assert.ok(known.has(`${namespace} watch`));
 });
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from handlers import SYSTEMS
 from handlers.kit.context import Context
-from handlers.kit.contract import ChangeOnce, Empty, Event, Nothing
+from handlers.kit.contract import Change, ChangeOnce, Empty, Event, Nothing, View
 from handlers.kit.domain import Domain
 from handlers.kit.errors import Refusal
 from handlers.kit.personal_data import Stage
@@ -52,6 +52,12 @@ class RangAgain(Rang):
     NAME: ClassVar[str] = "BELL_RANG"
 
 
+class Heard(View):
+    """A bell, as of event `seq` of its room."""
+
+    seq: int
+
+
 class Ringing(msgspec.Struct):
     """What is heard while it rings."""
 
@@ -60,6 +66,12 @@ async def ring(ctx: Context, ask: Nothing) -> Empty: ...
 
 
 async def other_ring(ctx: Context, ask: Nothing) -> Empty: ...
+
+
+async def ring_again(ctx: Context, ask: Change) -> Empty: ...
+
+
+async def ring_on(ctx: Context, ask: Nothing) -> Heard: ...
 
 
 async def ring_once(ctx: Context, ask: ChangeOnce) -> Empty: ...
@@ -169,6 +181,19 @@ def test_a_command_that_no_client_can_send_is_refused():
     domain = bell()
     domain.command(name="disconnect")(ring)
     assert "Socket.IO itself and" in refused(domain)
+
+
+def test_what_clients_are_told_of_a_command_fits_it():
+    for options, command, said in (
+        ({"visitors": False}, ring, "clients enter /bell without a token"),
+        ({"repeatable": False}, ring_again, "with its request id it can be repeated"),
+        ({"name": "watch"}, ring_on, "`watches` is for a `watch` whose answer has a seq"),
+        ({"watches": str}, ring, "`watches` is for a `watch` whose answer has a seq"),
+        ({"name": "watch", "watches": str}, ring_on, "its request needs one field"),
+    ):
+        domain = bell(visitors=True, anonymous=True)
+        domain.command(**{"visitors": True, **options})(command)
+        assert said in refused(domain)
 
 
 def test_a_command_in_a_namespace_that_nobody_has_is_refused():

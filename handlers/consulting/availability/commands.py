@@ -88,7 +88,7 @@ async def check(ctx: Context, ask: CheckAvailability) -> AvailabilityStatus:
     return await ctx.read(places.check, ask)
 
 
-@availability.command(visitors=True)
+@availability.command(visitors=True, watches=names.consultant)
 async def watch(ctx: Context, ask: WatchBlocks) -> WatchedNowView:
     """Get whether a consultant is available now, and subscribe to changes of their blocks."""
     room = names.consultant(ask.consultant_id)

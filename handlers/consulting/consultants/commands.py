@@ -56,7 +56,7 @@ async def get(ctx: Context, ask: GetConsultant) -> ConsultantView:
     return await ctx.read(service.get_consultant, ask.consultant_id)
 
 
-@consultants.command(visitors=True, costs=CONSULTANT)
+@consultants.command(visitors=True, costs=CONSULTANT, watches=names.consultant)
 async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
     """Get a consultant, and subscribe to changes of their profile and topics."""
     room = names.consultant(ask.consultant_id)

@@ -32,7 +32,7 @@ ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
 """A user has up to 200 sessions, and each one that ends publishes an event."""
 
 
-@account.command(namespace="/profile", rate="attempts")
+@account.command(namespace="/profile", rate="attempts", repeatable=False)
 async def send_proof(ctx: Context, ask: SendProof) -> PincodeSent:
     """Send a pincode to your own address, for `prove` or `set_password`."""
     return await ctx.transact(service.send_proof)
@@ -41,6 +41,7 @@ async def send_proof(ctx: Context, ask: SendProof) -> PincodeSent:
 @account.command(
     namespace="/profile",
     rate="attempts",
+    repeatable=False,
     refuses=(CredentialsWrong, TicketInvalid, IdentityTaken, *PINCODE_REFUSALS),
 )
 async def prove(ctx: Context, ask: Prove) -> ProofView:

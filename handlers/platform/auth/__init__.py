@@ -3,4 +3,4 @@
 from handlers.kit.domain import Domain
 from handlers.platform.auth.rules import AuthRules
 
-auth = Domain("auth", "/auth", visitors=True, rules=AuthRules)
+auth = Domain("auth", "/auth", visitors=True, anonymous=True, rules=AuthRules)

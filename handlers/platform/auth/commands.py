@@ -31,7 +31,7 @@ ENDS_SESSIONS = Cost(reads=900, writes=1_700, kept_kib=128)
 """A user has up to 200 sessions, and each one that ends publishes an event."""
 
 
-@auth.command(visitors=True, rate="attempts", refuses=(CredentialsWrong,))
+@auth.command(visitors=True, rate="attempts", repeatable=False, refuses=(CredentialsWrong,))
 async def login(ctx: Context, ask: Login) -> SessionView:
     """Sign in with address and password; the refusal is the same for unknown addresses.
 
@@ -54,14 +54,18 @@ async def logout(ctx: Context, ask: Logout) -> Empty:
     return await ctx.transact(sessions.log_out, ask.refresh_token)
 
 
-@auth.command(visitors=True, rate="attempts")
+@auth.command(visitors=True, rate="attempts", repeatable=False)
 async def forgot(ctx: Context, ask: Forgot) -> PincodeSent:
     """Send a pincode to reset a password; the answer is the same for unknown addresses."""
     return await ctx.transact(passwords.forgot, ask)
 
 
 @auth.command(
-    visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, PasswordWeak), costs=ENDS_SESSIONS
+    visitors=True,
+    rate="attempts",
+    repeatable=False,
+    refuses=(*PINCODE_REFUSALS, PasswordWeak),
+    costs=ENDS_SESSIONS,
 )
 async def reset(ctx: Context, ask: Reset) -> SessionView:
     """Set a new password with a pincode from `forgot`; this ends all earlier sessions."""

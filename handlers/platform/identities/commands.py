@@ -33,6 +33,7 @@ async def providers(ctx: Context, ask: ListProviders) -> ProvidersView:
     namespace="/auth",
     visitors=True,
     rate="attempts",
+    repeatable=False,
     refuses=(TicketInvalid, EmailNeeded, EmailTaken, *PINCODE_REFUSALS),
 )
 async def oauth(ctx: Context, ask: OAuth) -> SessionView:

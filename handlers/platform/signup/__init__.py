@@ -2,4 +2,4 @@
 
 from handlers.kit.domain import Domain
 
-signup = Domain("signup", "/signup", visitors=True)
+signup = Domain("signup", "/signup", visitors=True, anonymous=True)

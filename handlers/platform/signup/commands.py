@@ -9,14 +9,17 @@ from handlers.platform.signup import service, signup
 from handlers.platform.signup.contracts import CompleteSignup, StartSignup
 
 
-@signup.command(visitors=True, rate="attempts")
+@signup.command(visitors=True, rate="attempts", repeatable=False)
 async def start(ctx: Context, ask: StartSignup) -> PincodeSent:
     """Send a pincode to an email address."""
     return await ctx.transact(service.start, ask)
 
 
 @signup.command(
-    visitors=True, rate="attempts", refuses=(*PINCODE_REFUSALS, EmailTaken, PasswordWeak)
+    visitors=True,
+    rate="attempts",
+    repeatable=False,
+    refuses=(*PINCODE_REFUSALS, EmailTaken, PasswordWeak),
 )
 async def complete(ctx: Context, ask: CompleteSignup) -> SessionView:
     """Confirm the address with the pincode, and create the user."""

@@ -1,6 +1,7 @@
 /** Decides which namespaces may connect, with which token, and what a refused connection means. */
 
-import { FOR_VISITORS, WITHOUT_TOKEN } from "./commands.js";
+import { FOR_VISITORS } from "./commands.js";
+import { WITHOUT_TOKEN } from "./declared.js";
 
 /** @import { Tokens } from "./tokens.js" */
 

@@ -58,5 +58,30 @@ export const TAKE_A_REQUEST_ID = {
   "/waiting-room": ["admit", "enter", "leave"],
 };
 
+/** Commands that clients do not repeat after a lost answer, by namespace.
+ * @type {Record<string, readonly string[]>} */
+export const ONLY_ONCE = {
+  "/auth": ["forgot", "login", "oauth", "reset"],
+  "/profile": ["prove", "send_proof"],
+  "/signup": ["complete", "start"],
+};
+
+/** Commands that are worth nothing when they are late, by namespace.
+ * @type {Record<string, readonly string[]>} */
+export const EPHEMERAL = {
+  "/chat": ["typing"],
+};
+
+/** The room that `watch` joins, by namespace; null when it has no stream. `{field}` is
+ * that field of the request. @type {Record<string, string | null>} */
+export const WATCHED = {
+  "/availability": "consultant:{consultant_id}",
+  "/consultants": "consultant:{consultant_id}",
+  "/presence": null,
+};
+
 /** Namespaces that visitors may enter. @type {readonly string[]} */
 export const VISITED = ["/auth", "/availability", "/consultants", "/signup"];
+
+/** Namespaces that clients enter without their token. @type {readonly string[]} */
+export const WITHOUT_TOKEN = ["/auth", "/signup"];

@@ -1,6 +1,9 @@
-/** The current watches, so that the client can renew them after a reconnect. */
+/**
+ * The current watches. A watch lasts as long as its socket, so the client renews it after a
+ * reconnect.
+ */
 
-import { WATCHED_ROOM } from "./commands.js";
+import { WATCHED } from "./declared.js";
 import { own } from "./own.js";
 
 /** @typedef {{namespace: string, payload: any}} Watch */
@@ -16,7 +19,7 @@ export class Watches {
    * @param {any} payload
    */
   note(namespace, command, payload) {
-    if (!Object.hasOwn(WATCHED_ROOM, namespace)) return;
+    if (!Object.hasOwn(WATCHED, namespace)) return;
     for (const one of each(payload)) {
       const key = `${namespace} ${JSON.stringify(one)}`;
       if (command === "watch") this.#kept.set(key, { namespace, payload: one });
@@ -63,8 +66,9 @@ function together(watches) {
 }
 
 /**
+ * The room that a watch joins; null when it joins none.
  * @param {string} namespace
  * @param {any} payload
  */
 export const roomOf = (namespace, payload) =>
-  own(WATCHED_ROOM, namespace)?.(payload) ?? null;
+  own(WATCHED, namespace)?.replace(/\{(\w+)\}/, (_, field) => payload[field]) ?? null;

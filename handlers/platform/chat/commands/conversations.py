@@ -76,7 +76,7 @@ async def set_role(ctx: Context, ask: SetRole) -> ConversationView:
     return await ctx.transact(groups.set_role, ask)
 
 
-@chat.command(refuses=(Blocked,), rate="reactions")
+@chat.command(refuses=(Blocked,), rate="reactions", ephemeral=True)
 async def typing(ctx: Context, ask: Type) -> Empty:
     """Tell the other members that you are typing."""
     ephemeral = await ctx.read(members.get_typing, ask.conversation_id)
