@@ -106,7 +106,7 @@ class RedisSubscription:
         it."""
         self._leaving[channel] -= 1
         if self._leaving[channel] < 0:
-            raise ConnectionError("the channel is kept by another server now")
+            raise ConnectionError("another server now has the channel")
         if not self._leaving[channel]:
             del self._leaving[channel]
 
@@ -250,7 +250,7 @@ class RedisBus:
                 time.monotonic() - max(self._heard_at.get(subscription.echo, 0.0), began)
                 > DEAF_AFTER_S
             ):
-                raise TimeoutError("this instance does not hear itself")
+                raise TimeoutError("this instance does not receive its own messages")
 
     def _handle(self, message: dict[str, Any]) -> None:
         if message["type"] in ("subscribe", "ssubscribe"):

@@ -369,7 +369,7 @@ class Rooms:
                 self._let_follow(member, *later)
             entry = entries[change.stream]
             if not entry.recovered:
-                raise StorageUnavailable("too much was said since it joined")
+                raise StorageUnavailable("too many events arrived since it joined")
             for event in entry.missed:
                 await member.caught_up()
                 member.send(event_packet(event))

@@ -77,7 +77,7 @@ class TransportTaken(web.Response):
     """The response of a request whose transport was given away: aiohttp writes nothing."""
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        raise ConnectionResetError("the transport was taken")
+        raise ConnectionResetError("another protocol has taken the transport")
 
 
 def protocol_of(request: web.BaseRequest) -> HttpProtocol:

@@ -281,7 +281,7 @@ def make_limits(
     rates = make_rates(settings)
     for name, rate in declared.items():
         if name in rates:
-            raise WrongDeclaration(f"rate {name} is one of the server's own")
+            raise WrongDeclaration(f"the server itself declares the rate {name}")
         rates[name] = RateLimit(*rate.limit(settings.declared))
     shared = SharedRates(redis) if redis is not None else None
     of_addresses = [name for name, rate in declared.items() if rate.of == "address"]

@@ -159,7 +159,9 @@ class Backfilling:
         tx = Transaction(queries, self._kernel, None, Origin())
         page = consumer.rebuild(tx, before.after, size)
         if len(page.events) > size or page.after == before.after:
-            raise ValueError(f"{consumer.name} gave a page that is too long or does not go on")
+            raise ValueError(
+                f"{consumer.name} returned a page that is too long or makes no progress"
+            )
         heeded = [one for one in page.events if consumer.filter(self._kernel.rules, one)]
         records = [tx.record_of(event) for event in heeded]
         backfills.insert_told_events(queries, records, consumer.name)

@@ -155,7 +155,7 @@ async def align_clock(kernel: Kernel) -> None:
     for _ in range(ALIGN_TRIES):
         if await clock.align(kernel.database):
             return
-    raise StorageUnavailable("the database answers too slowly to tell the time")
+    raise StorageUnavailable("the database answers too slowly to read its clock")
 
 
 async def list_others(kernel: Kernel) -> list[str]:

@@ -92,7 +92,7 @@ class HttpConnection(HttpProtocol):
         else:
             self.log_exception("request", exc_info=exc)
         if is_answered(request):
-            raise ConnectionError("an answer has begun already")
+            raise ConnectionError("the answer has already started")
         return short_answer(status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:

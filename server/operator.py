@@ -92,7 +92,9 @@ async def purge(app: App, consumer: str) -> int:
 def _purge_some(app: App, tx: Queries, consumer: str) -> int:
     if consumer in _list_served(app, tx):
         within = f"within the last {SILENT_AFTER.total_seconds():.0f} s"
-        raise CannotDo(f"{consumer} is served by this version, or was by an instance {within}")
+        raise CannotDo(
+            f"{consumer} is served by this version, or was served by an instance {within}"
+        )
     return consumers.give_up(tx, consumer, ABOVE_ALL_IDS, PURGED_AT_ONCE)
 
 

@@ -104,7 +104,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
             raise web.HTTPBadRequest from None
         transport = request.transport
         if transport is None:
-            raise ConnectionResetError("the client is gone")
+            raise ConnectionResetError("the client has disconnected")
         self._closed = cast(HttpConnection, protocol_of(request)).hand_over(self)
         transport.set_write_buffer_limits(high=FULL)
         self._transport = transport

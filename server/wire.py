@@ -70,7 +70,7 @@ def _event(rest: str) -> tuple[str, bytes]:
     except msgspec.DecodeError:
         return _name_of_unreadable(rest), b"null"
     if not arguments:
-        raise ValueError("an event has a name")
+        raise ValueError("the event has no name")
     name = _NAME.decode(arguments[0])
     if len(name) > NAME_MAX:
         raise ValueError("the event's name is too long")
@@ -89,7 +89,7 @@ def _name_of_unreadable(rest: str) -> str:
     match json.loads(rest):
         case [str(name), *_] if len(name) <= NAME_MAX:
             return name
-    raise ValueError("an event has a name")
+    raise ValueError("the event has no name")
 
 
 def connect_text(namespace: str, sid: str) -> str:

@@ -121,7 +121,7 @@ BAD = {
     "de.po: greeted.body: {whom} is unknown": GOOD.replace("{who}", "{whom}"),
     "de.po: greeted.title: {who} is unknown": GOOD.replace("One greeting", "{who}"),
     "de.po: greeted.title: {who} is never said": GOOD.replace("{who}", "Somebody"),
-    "de.po: greeted.body: {who.x} is no name": GOOD.replace("{who}", "{who.x}"),
+    "de.po: greeted.body: {who.x} is not a valid name": GOOD.replace("{who}", "{who.x}"),
 }
 
 

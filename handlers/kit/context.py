@@ -71,7 +71,7 @@ class Context:
         also to each repetition.
         """
         if self._finished:
-            raise RuntimeError("only the last transaction of a command is no step")
+            raise RuntimeError("every transaction before the last must be a step")
         run = partial(self._finish, lambda tx: work(tx, *args, **kwargs))
         value = await self._commit(run, serializable=is_serializable(work))
         self._finished = self.request_id is not None
@@ -103,7 +103,7 @@ class Context:
         if self._attempt is None:
             if self.request_id is not None and self.actor is not None:
                 close(act)
-                raise RuntimeError("work outside needs a step before it")
+                raise RuntimeError("an external call needs a step before it")
             return await act
         return await while_renewing(act, partial(self.keep_up, self._attempt.lease))
 
@@ -184,7 +184,7 @@ class Context:
         what is kept. Therefore this comes before the first step.
         """
         if self._has_stepped:
-            raise RuntimeError("a command holds its leases before its first step")
+            raise RuntimeError("a command must take its leases before its first step")
         self.request_id = None
         fresh = new_id(self.kernel.clock.now())
         lease_id: str = self.socket.hold_lease(subject, fresh)

@@ -92,7 +92,7 @@ def in_utc(moment: datetime) -> datetime:
     Near the ends of the calendar a conversion between time zones would fail.
     """
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"Expected a moment in the years {FIRST_YEAR} to {LAST_YEAR}")
+        raise ValueError(f"Expected a time in the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment.astimezone(UTC)
 
 

@@ -86,4 +86,4 @@ class MailText:
 def require_values(says: frozenset[str], values: Mapping[str, Any]) -> None:
     """Raises TypeError unless the names of `values` are exactly those declared."""
     if says != values.keys():
-        raise TypeError(f"declared are {sorted(says)}, given are {sorted(values)}")
+        raise TypeError(f"expected the values {sorted(says)}, got {sorted(values)}")

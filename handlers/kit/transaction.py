@@ -56,7 +56,7 @@ class Transaction:
     def actor(self) -> Actor:
         """Who acts; consumers and visitors have none, and must not ask."""
         if self._actor is None:
-            raise RuntimeError("nobody acts in this transaction")
+            raise RuntimeError("this transaction has no actor")
         return self._actor
 
     @property

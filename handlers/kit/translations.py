@@ -71,7 +71,7 @@ class Translations:
             return found
         found = compiled.gettext(name)
         if found == name:
-            raise KeyError(f"no message {name} in {language}")
+            raise KeyError(f"{language} has no message {name}")
         return found
 
 
@@ -82,7 +82,7 @@ def placeholders_in(pattern: str) -> set[str]:
         if name is None:
             continue
         if not name.isidentifier() or form or conversion:
-            raise ValueError(f"{{{name}}} is no name")
+            raise ValueError(f"{{{name}}} is not a valid name")
         found.add(name)
     return found
 

@@ -133,7 +133,7 @@ def _check_commands(registry: "Registry", namespaces: Names, roles: Names, rates
         if command.namespace not in namespaces:
             raise WrongDeclaration(f"{place}: no domain has the namespace {command.namespace!r}")
         if command.visitors and issubclass(command.request, ChangeOnce):
-            raise WrongDeclaration(f"{place}: request ids are kept for people, not for visitors")
+            raise WrongDeclaration(f"{place}: commands for visitors cannot require a request id")
         _check_access(command, roles, rates, place)
         _check_use_by_clients(registry.namespaces[command.namespace], command, place)
 
@@ -162,7 +162,7 @@ def _check_routes(registry: "Registry", roles: Names, rates: Names) -> None:
 
 def _check_access(endpoint: "Command | Route", roles: Names, rates: Names, place: str) -> None:
     if endpoint.visitors and endpoint.roles:
-        raise WrongDeclaration(f"{place}: it is for visitors and for roles at once")
+        raise WrongDeclaration(f"{place}: it cannot have both visitors and roles")
     for role in sorted(endpoint.roles):
         if role not in roles:
             raise WrongDeclaration(f"{place}: no domain declares the role {role!r}")

@@ -88,7 +88,9 @@ def checked_file_name(text: str) -> str:
     """`checked_line` of `text`; raises ValueError unless it is a valid file name unchanged."""
     name = checked_line(text)
     if name != as_file_name(name):
-        raise ValueError("Expected a file name without `/` and `\\`, and without dots at its ends")
+        raise ValueError(
+            "Expected a file name without `/` and `\\`, and without a dot at its start or end"
+        )
     return name
 
 

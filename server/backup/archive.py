@@ -128,7 +128,7 @@ def read_archive(file: BinaryIO) -> Iterator[tuple[str, Summed]]:
 def read_manifest(name: str, content: Summed) -> Manifest:
     """The first member's content; raises BrokenArchive."""
     if name != MANIFEST or content.size > MANIFEST_SIZE_MAX:
-        raise BrokenArchive("this file is no backup")
+        raise BrokenArchive("this file is not a backup")
     try:
         manifest = msgspec.json.decode(content.read(), type=Manifest)
     except msgspec.MsgspecError:
@@ -161,11 +161,11 @@ def _forget_members(tar: tarfile.TarFile) -> None:
 def _open_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Summed:
     content = tar.extractfile(info) if info.isreg() and not info.issparse() else None
     if content is None or not NAME.fullmatch(info.name):
-        raise BrokenArchive(f"the archive has a member that no backup has: {info.name!r}")
+        raise BrokenArchive(f"the archive has an unexpected member: {info.name!r}")
     return Summed(content, info.size)  # type: ignore[arg-type] # it only needs read
 
 
 def _check_sums(content: Summed, expected: str) -> None:
     content.drain()
     if not content.line("").startswith(expected.encode()):
-        raise BrokenArchive("the archive was changed: its checksums do not match")
+        raise BrokenArchive("the archive was modified: its checksums do not match")

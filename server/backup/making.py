@@ -70,7 +70,7 @@ def _check(settings: Settings, file: Path, *, overwrite: bool, files_only: bool)
         raise BackupError(f"{file} exists; --overwrite replaces it")
     if files_only:
         if places.files is None:
-            raise BackupError("the files are in S3, which keeps versions of its own")
+            raise BackupError("the files are in S3: turn on versioning for the bucket instead")
         return places._replace(database=None)
     if places.database is None:
         raise BackupError("use pg_dump for PostgreSQL, and --files-only here (docs/BACKUP.md)")
@@ -142,7 +142,7 @@ def _revision_of(database: Path) -> str:
         try:
             return str(reading.execute("SELECT version_num FROM alembic_version").fetchone()[0])
         except (sqlite3.Error, TypeError):
-            raise BackupError("the database has no tables of Parley") from None
+            raise BackupError("the database does not contain the tables of Parley") from None
 
 
 def _add_files(writer: Writer, folder: Path, progress: Progress) -> None:

@@ -98,7 +98,7 @@ class _Staging:
             for name, content in members:
                 self._unpack_member(name, content)
         if bool(manifest.revision) != self.database.exists():
-            raise BrokenArchive("the archive's manifest does not fit what is in it")
+            raise BrokenArchive("the archive's manifest does not match its contents")
         return manifest
 
     def check_secret(self, manifest: Manifest, *, other_secret: bool) -> None:
@@ -109,7 +109,7 @@ class _Staging:
         fits = print_secret(find_secret(self._settings, kept)) == manifest.secret
         if manifest.revision and not fits and not other_secret:
             raise BackupError(
-                "the backup was made with another PARLEY_SECRET: give that one, or --other-secret"
+                "the backup was made with another PARLEY_SECRET: set it, or add --other-secret"
             )
 
     def list_moves(self) -> Moves:
@@ -131,11 +131,13 @@ class _Staging:
         """Raises BackupError unless what the archive holds may be restored here."""
         places = self._places
         if manifest.revision and places.database is None:
-            raise BackupError("the backup holds a SQLite database; the settings name PostgreSQL")
+            raise BackupError(
+                "the backup contains a SQLite database, but the settings name PostgreSQL"
+            )
         if manifest.revision:
             _check_schema(manifest.revision)
         if manifest.files and places.files is None:
-            raise BackupError("the backup holds files; the settings keep files in S3")
+            raise BackupError("the backup contains files, but the settings keep files in S3")
         if manifest.files and places.files is not None and places.files.is_mount():
             raise BackupError(f"{places.files} is a mount point, which cannot be replaced")
         if not replace:
@@ -151,7 +153,7 @@ class _Staging:
             path = self._files / name.removeprefix(FILES)
             self.count += not path.exists()  # one that was deleted meanwhile may come twice
         else:
-            raise BrokenArchive(f"the archive has {name} where it does not belong")
+            raise BrokenArchive(f"the archive has {name} in the wrong place")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             shutil.copyfileobj(content, file, CHUNK)
@@ -173,9 +175,9 @@ def _check_schema(revision: str) -> None:
 def _check_empty(manifest: Manifest, places: Places) -> None:
     database, files = places.database, places.files
     if manifest.revision and database is not None and database.exists():
-        raise BackupError(f"there is a database at {database}; --replace deletes it")
+        raise BackupError(f"a database exists at {database}; --replace deletes it")
     if manifest.files and files is not None and files.is_dir() and any(files.glob("[!.]*/*")):
-        raise BackupError(f"there are files in {files}; --replace deletes them")
+        raise BackupError(f"files exist in {files}; --replace deletes them")
 
 
 async def _renew_epoch(path: Path) -> None:

@@ -62,7 +62,7 @@ class Shapes:
         """The fields of a struct."""
         found = self._found[cls]
         if isinstance(found, inspect.EnumType):
-            raise TypeError(f"{cls.__name__} has choices, not fields")
+            raise TypeError(f"{cls.__name__} has alternatives, not fields")
         fields = [self._member(found.cls, field) for field in found.fields]
         if found.tag_field is None:
             return fields
@@ -164,7 +164,7 @@ def name_classes(classes: Iterable[type], taken: set[str]) -> dict[type, str]:
             names[cls] = name if plain else named_in_domain(cls.__module__, cls.__name__)
     doubles = {n for n in names.values() if list(names.values()).count(n) > 1 or n in taken}
     if doubles:
-        raise ValueError(f"several contracts are called {', '.join(sorted(doubles))}")
+        raise ValueError(f"several contracts have the name {', '.join(sorted(doubles))}")
     return names
 
 

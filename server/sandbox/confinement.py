@@ -96,7 +96,7 @@ def _confine_on_linux(parent_pid: int) -> list[str]:
     if libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
         missing.append("death with the server")
     if os.getppid() != parent_pid:
-        sys.exit("the server is gone")
+        sys.exit("the server has exited")
     if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0):
         missing.append("no new privileges")
     machine = platform.machine()

@@ -44,8 +44,8 @@ RESIDENT_MAX = 96 * 1024**2
 """Bytes that a process may keep between jobs; a fresh one has some 25 MiB."""
 RETRY_AFTER_S = 2.0
 REASON_MAX = 200
-TOO_LONG, TOO_MUCH = "needs too long to decode", "needs too much memory to decode"
-BREAKS = "breaks what decodes it"
+TOO_LONG, TOO_MUCH = "takes too long to decode", "needs too much memory to decode"
+BREAKS = "crashes the decoder"
 
 
 class Sandbox:

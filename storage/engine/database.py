@@ -135,16 +135,20 @@ def check_url(url: str) -> None:
     """Raises ValueError, whose text never contains the URL, if the operator's URL is invalid."""
     if url.startswith(SQLITE):
         if "?" in url:
-            raise ValueError("takes no options after ?")
+            raise ValueError("must not have options after ?")
         return
     if not url.startswith(POSTGRESQL):
-        raise ValueError("begins with sqlite:/// or postgresql://")
+        raise ValueError("must begin with sqlite:/// or postgresql://")
     try:
         options = make_url(url).query
     except (ArgumentError, ValueError):
-        raise ValueError("cannot be read: percent-encode odd characters of its password") from None
+        raise ValueError(
+            "cannot be parsed: percent-encode special characters in the password"
+        ) from None
     if unknown := sorted(options.keys() - signature(asyncpg.connect).parameters.keys()):
-        raise ValueError(f"has the option {unknown[0]!r} that PostgreSQL's driver does not know")
+        raise ValueError(
+            f"has the option {unknown[0]!r}, which the PostgreSQL driver does not support"
+        )
 
 
 def open_database(url: str) -> Database:

@@ -114,7 +114,7 @@ def draft_revision(name: str, day: date) -> None:
     Raises ValueError for a name that cannot be a file name or does not fit into Alembic's table.
     """
     if not REVISION_NAME.fullmatch(name):
-        raise ValueError("a migration has a name of at most 21 lower-case letters, digits and _")
+        raise ValueError("a migration name has at most 21 lower-case letters, digits and _")
     revision = f"{day:%Y_%m_%d}_{name}"
     message = name.replace("_", " ").capitalize()
     engine = create_engine("sqlite://")

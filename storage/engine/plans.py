@@ -85,7 +85,7 @@ def plan_for(statement: Executable, values: dict[str, Any]) -> Plan:
     plan = _plans.get(key)
     if plan is None:
         if len(_plans) >= PLANS_MAX:
-            raise RuntimeError("statements must be built once, at import, not in each call")
+            raise RuntimeError("build statements once, at import, and not in each call")
         plan = _plans[key] = Plan(statement, key[1])
     return plan
 

@@ -190,7 +190,7 @@ class PostgresDatabase:
             if asyncio.get_running_loop().time() > until:
                 break
             await asyncio.sleep(pause_s(attempt))  # let the other transaction finish first
-        raise StorageUnavailable("the transaction kept colliding with others")
+        raise StorageUnavailable("the transaction kept conflicting with others")
 
     async def _commit(self, work: Work[T], serializable: bool) -> T:
         engine = self._serializable if serializable else self._engine

@@ -290,7 +290,7 @@ def _assign_numbers(
         early = taken.get(stream, [])
         rest = wanted[stream] - len(early)
         if rest < 0:
-            raise RuntimeError(f"more numbers were taken for {stream} than events used")
+            raise RuntimeError(f"more numbers were taken for {stream} than its events use")
         last = take_number(tx, stream, records[-1].at, rest) if rest else 0
         numbers[stream] = [*early, *range(last - rest + 1, last + 1)]
     left = set(taken) - set(wanted)

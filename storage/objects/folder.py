@@ -128,11 +128,11 @@ class Folder:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > promise.size:
-                    raise NotAsPromised("more than was promised")
+                    raise NotAsPromised("more bytes than announced")
                 digest.update(chunk)
                 await self._in_thread(file.write, chunk)
             if (size, digest.hexdigest()) != (promise.size, promise.sha256):
-                raise NotAsPromised("other bytes than were promised")
+                raise NotAsPromised("other bytes than announced")
             await self._in_thread(_sync_and_rename, file, temporary, path)
         finally:
             await self._in_thread(_discard, file, temporary)

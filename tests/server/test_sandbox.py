@@ -191,11 +191,11 @@ async def test_it_dies_with_the_server(sandbox):
     ("read", "outcome", "words"),
     [
         (hostile.swell, "memory", "too much memory"),
-        (hostile.crash, "crashed", "breaks"),
-        (hostile.fail, "failed", "breaks"),
-        (hostile.answer_without_end, "crashed", "breaks"),
-        (hostile.answer_nonsense, "crashed", "breaks"),
-        (hostile.answer_another_type, "crashed", "breaks"),
+        (hostile.crash, "crashed", "crashes"),
+        (hostile.fail, "failed", "crashes"),
+        (hostile.answer_without_end, "crashed", "crashes"),
+        (hostile.answer_nonsense, "crashed", "crashes"),
+        (hostile.answer_another_type, "crashed", "crashes"),
     ],
 )
 async def test_a_job_that_goes_wrong_costs_its_process_and_no_other_job(

@@ -98,10 +98,10 @@ def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(environ):
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("postgresqlx://u@h/d", "begins with sqlite:/// or postgresql://"),
-        ("postgresql+psycopg2://u@h/d", "begins with sqlite:/// or postgresql://"),
-        ("postgresql:/h/d", "begins with sqlite:/// or postgresql://"),
-        ("sqlite:///x?mode=ro", "takes no options"),
+        ("postgresqlx://u@h/d", "must begin with sqlite:/// or postgresql://"),
+        ("postgresql+psycopg2://u@h/d", "must begin with sqlite:/// or postgresql://"),
+        ("postgresql:/h/d", "must begin with sqlite:/// or postgresql://"),
+        ("sqlite:///x?mode=ro", "must not have options"),
         ("postgresql://u@h/d?sslmode=require", "the option 'sslmode'"),
         ("postgresql://u:canary@h:port/d", "percent-encode"),
     ],

@@ -29,7 +29,7 @@ def _read_common() -> str:
     found = _LISTED.search(lists)
     words = found[1].lower().split(",") if found else []
     if len(words) < LISTED_MIN:
-        raise RuntimeError("zxcvbn keeps its list of passwords elsewhere now")
+        raise RuntimeError("zxcvbn has moved its list of passwords")
     return "\n".join(["", *words, *OWN_LIST.read_text().lower().split(), ""])
 
 

@@ -82,9 +82,9 @@ def provider_config(name: str, settings: ProviderSettings) -> ProviderConfig:
     known = {"title": name.capitalize(), "scope": "openid email profile", **KNOWN.get(name, {})}
     known |= {key: value for key, value in given.items() if value}
     if not is_safe(known.get("issuer"), of_loopback=True):
-        raise ValueError(f"{name} needs an issuer, with https")
+        raise ValueError(f"{name} needs an https issuer")
     if name in TAKEN_NAMES:
-        raise ValueError(f"no provider can be called {name}")
+        raise ValueError(f"a provider cannot have the name {name}")
     if settings.client_auth:
         known["client_auth"] = settings.client_auth
     return ProviderConfig(
@@ -105,7 +105,7 @@ def _apple_key(name: str, settings: ProviderSettings) -> tuple[str, str, str] | 
     try:
         ECKey.import_key(settings.private_key)
     except (JoseError, ValueError):
-        raise ValueError(f"the private_key of {name} is none") from None
+        raise ValueError(f"the private_key of {name} is not a valid key") from None
     return key
 
 

@@ -81,7 +81,7 @@ def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -
     values = {name: _resolved(tx, value) for name, value in notice.values.items()}
     named = [value.id for value in notice.values.values() if isinstance(value, Person)]
     if len(named) > 1:
-        raise TypeError(f"{rule.kind} names several people; about_id holds one")
+        raise TypeError(f"{rule.kind} names several users, but about_id can hold only one")
     title, body = (rule.messages.say(name, reader, values) for name in rule.names)
     return NotificationRow(
         id=tx.new_id(),

@@ -99,7 +99,7 @@ class PublicWeb:
     async def get_page(self, person_id: str, address: str) -> Page:
         """Fetch and parse the page at `address`, which this user linked to; raises NoPage."""
         if self._slots.locked():
-            raise Busy("too many at a time")
+            raise Busy("too many at once")
         try:
             async with self._slots:
                 async with asyncio.timeout(WITHIN_S):
@@ -117,7 +117,7 @@ class PublicWeb:
             if answer.status != 200:
                 raise NoPage(f"status {answer.status}")
             if answer.content_type != "text/html":
-                raise NoPage("no HTML")
+                raise NoPage("not HTML")
             return await _read(answer), answer.charset
 
     async def _read(self, person_id: str, content: bytes, charset: str | None) -> Page:
@@ -136,7 +136,7 @@ class PublicWeb:
     def _check(self, url: URL) -> None:
         """Check a URL before anything is sent; raises NoPage."""
         if url.scheme != "https" or url.port != self._port or not url.raw_host:
-            raise NoPage("not https at its own port")
+            raise NoPage("not https on port 443")
         if url.user is not None or url.password is not None:
             raise NoPage("credentials")
         if _is_literal(url.raw_host) and not self._allows(url.raw_host):
@@ -228,4 +228,4 @@ def _unpacker(encoding: str) -> Unpack:
         return lambda chunk, room: chunk[:room]
     if encoding == "gzip":
         return zlib.decompressobj(wbits=31).decompress
-    raise NoPage("packed in another way")
+    raise NoPage("unsupported content encoding")

@@ -38,7 +38,7 @@ def compose(
     """
     require_values(mail.says, values)
     if mail.action != (link is not None):
-        raise TypeError(f"{mail.kind} has a link exactly when it has an action")
+        raise TypeError(f"{mail.kind} must have a link if it has an action, and only then")
     subject, body, *action = (mail.messages.paragraphs(name, reader, values) for name in mail.names)
     content = {
         "language": mail.messages.nearest(reader.language),

@@ -91,7 +91,7 @@ def _decoded(outline: Outline, form: str) -> Any:
     """The first frame, shrunk to SIDE_MAX."""
     with Image.open(io.BytesIO(outline.content), formats=[form]) as image:
         if image.width > outline.width or image.height > outline.height:
-            raise Unreadable("larger than its header says")
+            raise Unreadable("larger than its header declares")
         if form == "JPEG":
             image.draft(None, (image.width // outline.scale, image.height // outline.scale))
         image.load()
@@ -146,7 +146,7 @@ class _Bounded(io.BytesIO):
 
     def write(self, content: Any, /) -> int:
         if self.tell() + len(content) > CONTENT_MAX:
-            raise Unreadable("too large once it is made anew")
+            raise Unreadable("too large after it is encoded again")
         return super().write(content)
 
 

@@ -220,5 +220,5 @@ async def chunks_of(request: web.Request) -> AsyncIterator[bytes]:
             return
         size += len(chunk)
         if size < (monotonic() - began - SLOW_START_S) * SLOWEST_BYTES_PER_S:
-            raise TimeoutError("the body comes too slowly")
+            raise TimeoutError("the body arrives too slowly")
         yield chunk

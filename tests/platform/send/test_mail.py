@@ -235,7 +235,7 @@ async def test_an_address_that_headers_read_otherwise_gets_nothing(make_world, m
         lambda tx: tx.publish(compose(tx, mails.PINCODE, address, ANYBODY, PINCODE))
     )
     [failed] = (await outcomes(world))["DELIVERY_FAILED"]
-    assert (failed["attempts"], failed["reason"]) == (1, "no mail can be made of it")
+    assert (failed["attempts"], failed["reason"]) == (1, "the message cannot be built")
     assert mailbox.mails == []
 
 

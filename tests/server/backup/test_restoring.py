@@ -204,17 +204,17 @@ BROKEN = {
     "a bit of the database": (in_the_middle, "checksums do not match"),
     "a file of other bytes": (change_a_file, "checksums do not match"),
     "a file less": (leave_a_file_out, "checksums do not match"),
-    "a path that leads out": (rename_to("files/../../out"), "no backup has"),
-    "an absolute path": (rename_to("/out"), "no backup has"),
-    "a hidden path": (rename_to("files/kept/.two"), "no backup has"),
-    "a database among the files": (rename_to("files/parley.db"), "no backup has"),
-    "a link": (add_a_link, "no backup has"),
+    "a path that leads out": (rename_to("files/../../out"), "unexpected member"),
+    "an absolute path": (rename_to("/out"), "unexpected member"),
+    "a hidden path": (rename_to("files/kept/.two"), "unexpected member"),
+    "a database among the files": (rename_to("files/parley.db"), "unexpected member"),
+    "a link": (add_a_link, "unexpected member"),
     "text": (lambda file: file.write_text("This is no backup. " * 1000), "damaged"),
     "another format": (in_manifest(b'"format":1', b'"format":2'), "format 2"),
     "a newer schema": (in_manifest(b'"revision":"', b'"revision":"9'), "newer version"),
     "an unreleased schema": (in_manifest(NEWEST, b"0017"), "before release"),
     "a manifest of something else": (in_manifest(b"{", b"["), "manifest"),
-    "no files by its manifest": (in_manifest(b"true", b"false"), "does not belong"),
+    "no files by its manifest": (in_manifest(b"true", b"false"), "in the wrong place"),
 }
 
 

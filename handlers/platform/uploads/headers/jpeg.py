@@ -97,12 +97,12 @@ def _is_needed(walk: _Walk, marker: int, body: bytes) -> bool:
 
 def _read_frame(marker: int, body: bytes) -> _Frame:
     if marker not in (_BASELINE, _EXTENDED, _PROGRESSIVE):
-        raise Unreadable("a kind of JPEG that is not taken")
+        raise Unreadable("an unsupported kind of JPEG")
     if len(body) < 6 or len(body) != 6 + 3 * body[5] or body[0] != 8 or body[5] not in (1, 3, 4):
-        raise Unreadable("a frame that is not taken")
+        raise Unreadable("an unsupported frame")
     factors = [divmod(sampling, 16) for sampling in body[7::3]]
     if not all(1 <= across <= 4 and 1 <= down <= 4 for across, down in factors):
-        raise Unreadable("a frame that is not taken")
+        raise Unreadable("an unsupported frame")
     most = max(across for across, _ in factors) * max(down for _, down in factors)
     return _Frame(
         width=int.from_bytes(body[3:5]),
@@ -116,7 +116,7 @@ def _read_frame(marker: int, body: bytes) -> _Frame:
 def _see_scan(walk: _Walk, body: bytes) -> None:
     walk.scans += 1
     if walk.frame is None or not body:
-        raise Unreadable("a scan before its frame")
+        raise Unreadable("a scan before the frame header")
     if walk.scans > SCANS_MAX:
         raise Unreadable("too many scans")
     walk.split = walk.split or body[0] < walk.frame.components
