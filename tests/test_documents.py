@@ -347,7 +347,7 @@ async def test_the_whole_domain_of_contributing_works_as_written(whole: Copy) ->
     assert "Say hello" in await text_of(f"{process.url}/client/platform/greeting/page.js")
     ana, ben = await process.sign_up("ana"), await process.sign_up("ben")
     await ana.enter("/greeting", since={f"user:{ana.id}": 0})
-    assert await greeting(ana, "the house") == {"user_id": ana.id, "times": 1}
+    assert await greeting(ana, "server") == {"user_id": ana.id, "times": 1}
     for _ in range(2):
         sent = await ben.call("/greeting", "send", user_id=ana.id, request_id="once")
         assert sent == {"user_id": ana.id, "text": "Hello, Ana!"}
@@ -355,7 +355,7 @@ async def test_the_whole_domain_of_contributing_works_as_written(whole: Copy) ->
     assert len(ana.events("GREETING_SENT")) == 2
     with pytest.raises(Refused) as refused:
         await ana.call("/greeting", "send", user_id=ana.id)
-    assert refused.value.code == "TALKS_TO_ONESELF"
+    assert refused.value.code == "SELF_GREETING"
 
 
 DERIVED = {"static/client/contracts.d.ts", "static/client/parley/declared.js", "docs/DOMAINS.md"}
@@ -382,7 +382,7 @@ def whole(copy: Copy) -> Copy:
     """With the domain of CONTRIBUTING, as somebody would commit it."""
     copy.add(CONTRIBUTING)
     copy.follow_the_newest_migration()
-    copy.edit("CHANGELOG.md", "# Changelog\n", "# Changelog\n\n- People greet each other.\n")
+    copy.edit("CHANGELOG.md", "# Changelog\n", "# Changelog\n\n- Users can greet each other.\n")
     assert copy.run(sys.executable, "run.py", "catalog") == []
     return copy
 
