@@ -1,8 +1,8 @@
-# Thin: each target is one script, so that `sh scripts/NAME` works without make.
+# Each target runs one script, so `sh scripts/NAME` works without make.
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test chaos bench lint format lock catalog revision
 
-help:  ## Show these targets
+help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Install everything that tests and lint need
@@ -11,30 +11,30 @@ setup:  ## Install everything that tests and lint need
 run:  ## Install what is missing and serve
 	@sh scripts/run
 
-demo:  ## Fill the data folder with invented people, then serve
+demo:  ## Fill the data folder with demo data, then serve
 	@sh scripts/run demo
 	@sh scripts/run
 
 test:  ## Run all tests; ARGS go to pytest, as in ARGS='-k booking'
 	@sh scripts/test $(ARGS)
 
-chaos:  ## Break the parts of a running server and compare what everybody saw; ARGS='--seed 7'
+chaos:  ## Kill and freeze parts of running servers, then check the data; ARGS='--seed 7'
 	@sh scripts/chaos $(ARGS)
 
-bench:  ## Measure this server and its peers; ARGS=--quick is short, ARGS=--growth draws curves
+bench:  ## Compare the costs with other servers; ARGS=--quick is short, ARGS=--growth draws curves
 	@sh scripts/bench $(ARGS)
 
 lint:  ## Check style, format and types
 	@sh scripts/lint
 
-format:  ## Bring the Python files into format
+format:  ## Format the Python files
 	@sh scripts/format
 
-lock:  ## Pin requirements*.in again; ARGS=--upgrade takes newer releases
+lock:  ## Pin the requirements again; ARGS=--upgrade uses newer releases
 	@sh scripts/lock $(ARGS)
 
-catalog:  ## Derive the client's types and tables and docs/DOMAINS.md
+catalog:  ## Generate the client's types and tables, and docs/DOMAINS.md
 	@sh scripts/run catalog
 
-revision:  ## Draft the migration that the declared tables need; ARGS=NAME names it
+revision:  ## Draft a migration for the declared tables; ARGS=NAME names it
 	@sh scripts/run revision $(ARGS)

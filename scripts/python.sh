@@ -21,7 +21,7 @@ find_python() {
     python=${bare:-python3}
     install_python
     runs "$python" && makes_venvs "$python" ||
-        fail "Python >= 3.11 that can make a venv is missing, and Debian's packages gave none"
+        fail "Python >= 3.11 with venv is missing, and could not be installed from Debian's packages"
 }
 
 install_python() {
