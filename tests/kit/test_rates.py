@@ -161,5 +161,5 @@ def test_a_rate_whose_setting_is_one_of_the_servers_stops_the_start(name):
 @one_database
 async def test_a_rate_by_the_name_of_one_of_the_servers_stops_the_start(make_world):
     rate = Rate("frames_together", "things", burst=1, per_s=1)
-    with pytest.raises(WrongDeclaration, match="the server itself declares the rate frames_together"):
+    with pytest.raises(WrongDeclaration, match="itself declares the rate frames_together"):
         await make_world((make_bells(rate, rate="frames_together"),))

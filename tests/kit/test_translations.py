@@ -93,7 +93,7 @@ def test_what_is_missing_is_an_error(messages, name, reader, values):
 
 @pytest.mark.parametrize("pattern", ["{}", "{0}", "{a.b}", "{a[0]}", "{a!r}", "{a:>9}", "{a"])
 def test_a_placeholder_is_a_name_and_nothing_else(pattern):
-    with pytest.raises(ValueError, match=r"no name|expected"):
+    with pytest.raises(ValueError, match=r"not a valid name|expected"):
         placeholders_in(pattern)
 
 
