@@ -232,7 +232,7 @@ def demo() -> None:
     help="file for the lines token<TAB>conversation",
 )
 def fixture(users: int, conversations: int, out: Path) -> None:
-    """Make users with tokens and conversations, for load tests."""
+    """Create users with tokens, and conversations, for load tests."""
     click.echo(once(lambda app: make_fixture(app, users, conversations, out)))
 
 
@@ -245,7 +245,7 @@ def tell(text: str) -> None:
 @click.option("--overwrite", is_flag=True, help="replace an existing file")
 @click.option("--files-only", is_flag=True, help="back up the uploaded files without the database")
 def backup(file: Path, overwrite: bool, files_only: bool) -> None:
-    """Back up the database and uploaded files to FILE; the server may be running."""
+    """Back up the database and uploaded files to FILE. The server can keep running."""
     settings = settings_or_exit()
     with refusing("back up"):
         click.echo(
@@ -282,7 +282,7 @@ def catalog() -> None:
 @main.command()
 @click.argument("name")
 def revision(name: str) -> None:
-    """Draft the migration NAME, which makes the tables as they are declared now."""
+    """Draft the migration NAME for the declared tables."""
     try:
         draft_revision(name, datetime.now(UTC).date())
     except ValueError as wrong:
