@@ -63,7 +63,7 @@ class Mailer:
         try:
             letter = self._write(content)
         except Exception as error:  # the header parsers raise many kinds of errors
-            raise MailRefused("no mail can be made of it", final=True) from error
+            raise MailRefused("the message cannot be built", final=True) from error
         await self._carry(letter)
 
     def _write(self, content: SendNotification) -> Letter:
@@ -72,7 +72,7 @@ class Mailer:
         message["From"] = self._sender
         message["To"] = content.to
         if [one.addr_spec for one in message["To"].addresses] != [content.to]:
-            raise ValueError("the address reads as something else")
+            raise ValueError("the address is ambiguous")
         message["Subject"] = content.subject
         message["Date"] = format_datetime(self._clock.now())
         message["Message-ID"] = f"<{content.dispatch_id}@parley>"
@@ -97,7 +97,7 @@ def to_folder(folder: Path) -> Carry:
         try:
             await asyncio.to_thread(write, letter)
         except OSError as error:
-            raise MailRefused(error.strerror or "the folder cannot be written") from error
+            raise MailRefused(error.strerror or "cannot write to the folder") from error
 
     return carry
 
@@ -127,13 +127,15 @@ def read_mail_url(url: str) -> MailServer:
     try:
         port = parts.port
     except ValueError:
-        raise ValueError("has a port that is none") from None
+        raise ValueError("has an invalid port") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     tls = options.pop("tls", "")
     if options or tls not in ("", "opportunistic"):
-        raise ValueError("takes ?tls=opportunistic and nothing else")
+        raise ValueError("accepts only the option ?tls=opportunistic")
     if tls and (parts.scheme == "smtps" or parts.username is not None):
-        raise ValueError("sends a password over verified TLS only, so not with ?tls=opportunistic")
+        raise ValueError(
+            "cannot have a password with ?tls=opportunistic, which does not verify TLS"
+        )
     host = parts.hostname or "localhost"
     any_tls = tls or (is_loopback(host) and parts.username is None)
     return MailServer(

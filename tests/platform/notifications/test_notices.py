@@ -123,7 +123,7 @@ async def test_a_notice_names_at_most_one_person(world, ana, ben):
     """Only what is said of one person can be cleared when they are erased."""
     rule = replace(rule_of("booking_requested"), says=frozenset(("student", "starts_at")))
     values = {"student": Person(ana.id), "starts_at": Person(ben.id)}
-    with pytest.raises(TypeError, match="several people"):
+    with pytest.raises(TypeError, match="several users"):
         await world.transact(deliver, rule, Notice(to=ana.id, link="/", values=values))
 
 

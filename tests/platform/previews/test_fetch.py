@@ -333,7 +333,7 @@ async def test_beyond_so_many_at_a_time_nobody_waits(web: Web):
             for _ in range(CONCURRENT_FETCHES_MAX)
         ]
         await until(lambda: len(web.asked) == CONCURRENT_FETCHES_MAX)
-        assert await refusal(client, web.url()) == "too many at a time"
+        assert await refusal(client, web.url()) == "too many at once"
         held.set()
         assert await asyncio.gather(*waiting) == [GOOD] * CONCURRENT_FETCHES_MAX
 

@@ -34,9 +34,9 @@ def outline_of(content: bytes) -> Outline:
     width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))
     depth, colours = content[24], content[25]
     if depth not in _DEPTHS.get(colours, ()):
-        raise Unreadable("no PNG has such pixels")
+        raise Unreadable("an invalid pixel format")
     if height * (width * _SAMPLES[colours] * depth // 8) > deflated * DEFLATE_RATIO_MAX:
-        raise Unreadable("cut off")
+        raise Unreadable("truncated")
     pixel = 4 if colours in (2, 4, 6) else 2 if depth == 16 else 1
     cost = 2 * len(content) + pixel * width * height + 8 * shrunk_pixels(width, height)
     bare = b"".join(kept)
