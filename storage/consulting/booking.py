@@ -63,7 +63,7 @@ bookings = Table(
         "call_held",
         export=Export(
             file="bookings",
-            description="Your bookings in either role, with what was agreed.",
+            description="Your bookings, as a student or a consultant, with the agreed terms.",
             columns="id student_id consultant_id topic_id block_id starts_at ends_at status note "
             "reason rate_amount rate_currency minimal_duration_minutes hold_expires_at created_at "
             "call_held",

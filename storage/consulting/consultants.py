@@ -63,7 +63,7 @@ consultants = Table(
         unchanged="id onboarded_at",
         export=Export(
             file="consultant",
-            description="You as a consultant.",
+            description="Your consultant profile.",
             columns="about_me languages country time_zone age gender picture_id status "
             "available_now onboarded_at",
         ),
@@ -97,7 +97,7 @@ topics = Table(
         unchanged="id consultant_id rate_amount rate_currency minimal_duration_minutes",
         export=Export(
             file="topics",
-            description="What you offered.",
+            description="The topics that you offered.",
             columns="id name description rate_amount rate_currency minimal_duration_minutes "
             "icon_id active",
         ),

@@ -38,7 +38,7 @@ waiting_rooms = Table(
         "call_started_at",
         export=Export(
             file="waiting_rooms",
-            description="Waiting rooms of your hours.",
+            description="The waiting rooms of your blocks.",
             columns="block_id closes_at finished_calls talked_s",
         ),
         not_exported="consultant_id call_id call_started_at",

@@ -106,7 +106,7 @@ audit = Table(
         unchanged="id at act actor_id user_id role case_id message_id",
         export=Export(
             file="moderation_audit",
-            description="What you did as a moderator.",
+            description="Your actions as a moderator.",
             columns="id at act role case_id message_id note",
         ),
         not_exported="actor_id user_id",

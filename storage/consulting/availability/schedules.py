@@ -38,7 +38,7 @@ schedules = Table(
         on_erasure_of={"consultant_id": DeleteRow()},
         export=Export(
             file="schedule",
-            description="Your week.",
+            description="Your default week.",
             columns="time_zone hours",
         ),
         not_exported="consultant_id",
@@ -54,7 +54,7 @@ overrides = Table(
         on_erasure_of={"consultant_id": DeleteRow()},
         export=Export(
             file="schedule_overrides",
-            description="Weeks that differed.",
+            description="Weeks that differed from your default week.",
             columns="week hours",
         ),
         not_exported="consultant_id",
@@ -75,7 +75,7 @@ blocks = Table(
         unchanged="id consultant_id starts_at ends_at wanted_calls cancelled",
         export=Export(
             file="blocks",
-            description="Hours in which you could be booked.",
+            description="Your blocks, the hours that students could book.",
             columns="id starts_at ends_at wanted_calls cancelled",
         ),
         not_exported="consultant_id",
@@ -93,7 +93,7 @@ available_now = Table(
         on_erasure_of={"consultant_id": DeleteRow()},
         export=Export(
             file="available_now",
-            description="Whether you took calls at once.",
+            description="Whether you were available for immediate calls.",
             columns="available back_after_call",
         ),
         not_exported="consultant_id call_id resumes",

@@ -34,7 +34,7 @@ waiting_list = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="waiting_lists",
-            description="Hours for which you were in line.",
+            description="The waiting lists that you joined.",
             columns="block_id joined_at offer_expires_at",
         ),
         not_exported="user_id offer_id",

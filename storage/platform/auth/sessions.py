@@ -54,7 +54,7 @@ sessions = Table(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="sessions",
-            description="Where you were signed in.",
+            description="The devices and places where you were signed in.",
             columns="device device_name address place created_at refreshed_at seen_at proved_at "
             "expires_at ended_at end_reason",
         ),
