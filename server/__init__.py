@@ -1,1 +1,1 @@
-"""The shell: bytes in, bytes out. It knows sockets and requests, and no domain."""
+"""The server: sockets, HTTP and background work. It does not know the meaning of any command."""

@@ -1,4 +1,4 @@
-"""From a token to a person: what the auth domain offers the shell, behind one small door."""
+"""Identifies the user behind a token; the server's only access to the auth domain."""
 
 from handlers.kit.context import Context
 from handlers.kit.errors import Refusal, Unavailable
@@ -17,15 +17,15 @@ class UnknownNamespace(Refusal):
 
 
 class Admission:
-    """Reads tokens and looks their sessions up."""
+    """Reads access tokens and looks up their sessions."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
     async def identify(self, token: str, session_id: str | None) -> Actor:
-        """The person behind `token`; it must be of `session_id` when that is given.
+        """The user behind `token`, which must belong to `session_id` if that is given.
 
-        Raises the connect refusals TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED, UNAVAILABLE.
+        Raises the refusals TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED and UNAVAILABLE.
         """
         claims = read_access_token(self._kernel.keys, token, self._kernel.clock.now())
         try:

@@ -1,16 +1,16 @@
-"""What we use of aiohttp beyond its documentation: its HTTP protocol and its websocket reader.
+"""The undocumented parts of aiohttp that we use: its HTTP protocol and its WebSocket reader.
 
-- `web.RequestHandler`, the protocol of one TCP connection. We subclass it to bound connections, to
-  answer errors without quoting the request, and to hand its transport to a websocket of our own:
-  an idle one then costs 10 KB instead of 27 (docs/adr/0003).
-- `web.Server.request_handler`, which every request goes through.
+- `web.RequestHandler`, the protocol of one TCP connection. We subclass it to limit connections, to
+  answer errors without quoting the request, and to hand its transport to our own WebSocket, which
+  takes 10 KB while idle instead of 27 (docs/adr/0003).
+- `web.Server.request_handler`, which handles every request.
 - `BaseRequest.protocol`, and `BaseRequest.writer.output_size`.
-- A response whose `prepare` raises ConnectionError counts as one to a client that is gone.
-- `WebSocketReader` and its `WebSocketDataQueue`, which are compiled. Reading the documented
-  websocket takes a task for each connection.
-- `HttpProcessingError`, which is raised where a body is malformed.
+- If a response's `prepare` raises ConnectionError, aiohttp assumes that the client is gone.
+- `WebSocketReader` and its `WebSocketDataQueue`, which are compiled. The documented WebSocket API
+  needs a task for each connection.
+- `HttpProcessingError`, which aiohttp raises for a malformed body.
 
-Looked at: 3.14.5. The checks pass with 3.14.0, and refuse 3.13, whose reader works otherwise.
+Reviewed version: 3.14.5. The checks accept 3.14.0 and reject 3.13, whose reader works differently.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ RELIED_ON = (
 )
 check_library(LIBRARY, LOOKED_AT, *RELIED_ON)
 
-from aiohttp._websocket.reader import WebSocketDataQueue  # noqa: E402 - it is checked first
+from aiohttp._websocket.reader import WebSocketDataQueue  # noqa: E402 - after the check
 from aiohttp.http import HttpProcessingError, WebSocketReader  # noqa: E402
 
 __all__ = ["Frames", "HttpProcessingError", "HttpProtocol", "TransportTaken", "WebSocketReader"]
@@ -60,12 +60,12 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class HttpProtocol(web.RequestHandler):
-    """One TCP connection that speaks HTTP, until it ends or its transport is taken."""
+    """One TCP connection that speaks HTTP, until it ends or gives its transport away."""
 
     __slots__ = ()
 
     def give_transport(self, protocol: asyncio.Protocol) -> None:
-        """Give the transport to `protocol`; for aiohttp the connection is lost from now on."""
+        """Give the transport to `protocol`; to aiohttp, the connection then looks lost."""
         transport = self.transport
         assert transport is not None
         transport.set_protocol(protocol)
@@ -74,19 +74,19 @@ class HttpProtocol(web.RequestHandler):
 
 
 class TransportTaken(web.Response):
-    """The response of a request whose transport was given away: aiohttp writes nothing."""
+    """The response to a request whose transport was given away; aiohttp writes nothing."""
 
     async def prepare(self, request: web.BaseRequest) -> None:
         raise ConnectionResetError("another protocol has taken the transport")
 
 
 def protocol_of(request: web.BaseRequest) -> HttpProtocol:
-    """The connection that a request came by."""
+    """The connection that carried a request."""
     return cast(HttpProtocol, request.protocol)
 
 
 def is_answered(request: web.BaseRequest) -> bool:
-    """Whether some of the response is written already."""
+    """Whether part of the response has been written."""
     return request.writer.output_size > 0
 
 
@@ -94,7 +94,10 @@ def answer_through(
     runner: web.AppRunner,
     around: Callable[[Answer, web.BaseRequest], Awaitable[web.StreamResponse]],
 ) -> web.Server:
-    """Let every request of a runner that is set up go through `around`; returns its server."""
+    """Wrap the request handler of `runner` in `around`; returns the runner's server.
+
+    `runner` must be set up already.
+    """
     server = runner.server
     assert server is not None
     server.request_handler = partial(around, server.request_handler)
@@ -102,25 +105,25 @@ def answer_through(
 
 
 class Frames(WebSocketDataQueue):
-    """Takes what readers find; one for all of them, since it is emptied after each read."""
+    """Receives the messages of all readers; one is enough, because each read empties it."""
 
     def __init__(self, max_size: int) -> None:
-        super().__init__(cast(Any, None), max_size, loop=cast(Any, None))  # nobody waits here
+        super().__init__(cast(Any, None), max_size, loop=cast(Any, None))  # nothing awaits it
         self._max_size = max_size
         self._found: list[WSMessage] = []
         self._code = OK
 
     def reader(self) -> WebSocketReader:
-        """One for each connection: it keeps what is not yet whole."""
+        """A new reader for one connection; it keeps the incomplete message."""
         return WebSocketReader(self, self._max_size, compress=False, decode_text=True)
 
-    def take_apart(self, reader: WebSocketReader, data: bytes) -> tuple[list[WSMessage], int]:
-        """The messages that `data` completes, and the code with which to refuse what follows."""
+    def parse(self, reader: WebSocketReader, data: bytes) -> tuple[list[WSMessage], int]:
+        """The messages that `data` completes, and `OK` or the close code for malformed data."""
         self._found, self._code = [], OK
         reader.feed_data(data)
         return self._found, self._code
 
-    # What the reader calls.
+    # Called by the reader.
 
     def feed_data(self, data: Any, size: int) -> None:
         self._found.append(data)
@@ -132,19 +135,19 @@ class Frames(WebSocketDataQueue):
 def _readers_fill_their_queue() -> bool:
     frames = Frames(1_000)
     reader = frames.reader()
-    read = frames.take_apart(reader, _HELLO[:3]), frames.take_apart(reader, _HELLO[3:])
+    read = frames.parse(reader, _HELLO[:3]), frames.parse(reader, _HELLO[3:])
     (found, nothing), ((message,), code) = read
-    said = message.type is WSMsgType.TEXT and message.data == "hello"
-    return said and (found, nothing, code) == ([], OK, OK)
+    correct = message.type is WSMsgType.TEXT and message.data == "hello"
+    return correct and (found, nothing, code) == ([], OK, OK)
 
 
-def _readers_refuse_what_is_no_frame() -> bool:
+def _readers_refuse_malformed_frames() -> bool:
     frames = Frames(1_000)
-    return frames.take_apart(frames.reader(), _RESERVED_BITS) == ([], PROTOCOL_ERROR)
+    return frames.parse(frames.reader(), _RESERVED_BITS) == ([], PROTOCOL_ERROR)
 
 
 BEHAVIOUR = (
     Part("a reader puts whole messages into its queue", _readers_fill_their_queue),
-    Part("a reader tells its queue of a malformed frame", _readers_refuse_what_is_no_frame),
+    Part("a reader reports a malformed frame to its queue", _readers_refuse_malformed_frames),
 )
 check_library(LIBRARY, LOOKED_AT, *BEHAVIOUR)

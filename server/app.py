@@ -73,13 +73,13 @@ if TYPE_CHECKING:
 log = structlog.get_logger("app")
 
 VISITORS_OF_ADDRESS = 5
-"""An address without anybody signed in may make as much work as so many people."""
+"""All visitors of an address together may cause as much work as this many users."""
 FRAMES_TOGETHER = 10
-"""All connections of a person, or of an address's visitors, may send as much as so many."""
+"""All connections of a user, or of an address's visitors, may send as much as this many."""
 NAMESPACES_USUAL = 14
-"""So many namespaces a client enters after it connected."""
-FILES_OF_OUR_OWN = 200
-"""Open files that are no client's: databases, pipes, logs, uploads that are being written."""
+"""The number of namespaces that a client typically enters after it connects."""
+FILES_RESERVED = 200
+"""File descriptors for databases, pipes, logs and uploads in progress, not for connections."""
 
 
 class App:
@@ -90,7 +90,7 @@ class App:
         self.database = open_database(settings.database_url)
         self.clock = clock or (SharedClock() if self.database.shared else SystemClock())
         self.stopping = False
-        # What a domain kept is exported, erased and forgotten whether or not it is served.
+        # Exports, erasures and housekeeping cover all domains, also those not served here.
         self.all_domains: Registry = load_domains(SYSTEMS)
         self.registry = self.all_domains.serving(settings.systems)
         self.metrics = Metrics()
@@ -169,7 +169,7 @@ class App:
         )
 
     async def start(self) -> None:
-        """Bring the parts up, each on those before it; the door opens last."""
+        """Start the parts, each after those it depends on; connections are accepted last."""
         await migrate(self.database)
         await self.database.start()
         fresh = str(uuid.uuid4())
@@ -193,12 +193,12 @@ class App:
         log.info("started", instance=self.kernel.instance_id)
 
     async def drain(self) -> None:
-        """Let nobody in any more, and let who is here move to the other instances."""
+        """Refuse new connections, and move the clients to the other instances."""
         self.stopping = True
         await self._drain.run()
 
     async def stop(self) -> None:
-        """Close the door first, then the parts in the reverse order; also after half a start."""
+        """Stop the clients first, then the parts in reverse order; works after a failed start."""
         self.stopping = True
         await self.gate.stop()
         await self.sockets.stop()
@@ -223,13 +223,13 @@ class App:
         log.info("stopped")
 
     def context(self, actor: Actor | None = None) -> Context:
-        """A context outside any socket: for the command line, the demo and tests."""
+        """A context without a socket, for the command line, the demo and tests."""
         return Context(self.kernel, actor, Origin())
 
     def _committed(self, effect: Any) -> None:
-        """One thing that a commit leaves to do on this instance."""
+        """Carry out one effect of a committed transaction on this instance."""
         if isinstance(effect, Numbered):
-            self._tell(effect)
+            self._distribute(effect)
         elif isinstance(effect, Stored):
             self.metrics.events.add(effect.name)
         elif isinstance(effect, Wake):
@@ -238,13 +238,13 @@ class App:
         elif isinstance(effect, EphemeralEvent):
             self.kernel.audience.publish_ephemeral(effect)  # type: ignore[union-attr]
 
-    def _tell(self, event: Numbered) -> None:
+    def _distribute(self, event: Numbered) -> None:
         self.control.committed(event)
         self.rooms.committed(event)
 
 
 class Audience:
-    """What contexts may do with rooms."""
+    """The operations on rooms that contexts may use."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -274,9 +274,9 @@ class Audience:
 def make_limits(
     settings: Settings, declared: dict[str, Rate], redis: "RedisClient | None"
 ) -> Limits:
-    """The server's own rates, and those that the kit and domains declare, as they are set.
+    """The server's rates and those that the kit and the domains declare, with the set values.
 
-    Raises WrongDeclaration for a rate by a name of the server's own.
+    Raises WrongDeclaration if a declared rate has the name of one of the server's.
     """
     rates = make_rates(settings)
     for name, rate in declared.items():
@@ -290,7 +290,7 @@ def make_limits(
 
 
 def make_rates(settings: Settings) -> dict[str, RateLimit]:
-    """The rates of connections, of frames, and of what they cost, as they are set."""
+    """The server's rates, with the set values: connections, entries, frames and their costs."""
     environment = settings.environment
     return {
         "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
@@ -315,12 +315,12 @@ def make_rates(settings: Settings) -> dict[str, RateLimit]:
 
 
 def make_bounds(settings: Settings) -> Bounds:
-    """How many connections there may be; as many as files may be open, unless it is set lower.
+    """The limits on connections: the limit on open files, or the setting if that is lower.
 
-    With `PARLEY_LIMITS=off` one address may have all of them.
+    With `PARLEY_LIMITS=off`, a single address may have all of them.
     """
     environment = settings.environment
-    room = max(open_files_max() - FILES_OF_OUR_OWN, 1)
+    room = max(open_files_max() - FILES_RESERVED, 1)
     most = min(environment.connections_max or room, room)
     if environment.limits == "off":
         return Bounds(most, most, most, most, most)
@@ -334,7 +334,7 @@ def make_bounds(settings: Settings) -> Bounds:
 
 
 def join_instances(redis_url: str) -> tuple[Bus, "RedisClient | None"]:
-    """How instances hear each other; without Redis its library is not loaded."""
+    """The connections to the other instances; the Redis library loads only if it is needed."""
     if not redis_url:
         return InProcessBus(), None
     from rooms.redis_bus import RedisBus
@@ -344,12 +344,12 @@ def join_instances(redis_url: str) -> tuple[Bus, "RedisClient | None"]:
 
 
 def make_objects(settings: Settings, keys: Keys) -> ObjectStore:
-    """Where files are kept: a folder, or a bucket of S3."""
+    """The store for files: a folder or an S3 bucket."""
     environment = settings.environment
     folder = settings.files_folder()
     if folder is not None:
         return Folder(folder, settings.rules.of(KitRules).public_url, keys.fingerprint)
-    from storage.objects.s3 import Bucket  # loading it takes a tenth of the time of a start
+    from storage.objects.s3 import Bucket  # its import takes a tenth of the startup time
 
     return Bucket(
         environment.files_url.removeprefix("s3://"),
@@ -366,7 +366,7 @@ class FolderInUse(Exception):
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Hold the data folder: the embedded database takes any other instance for dead."""
+    """Lock the data folder, because SQLite allows one instance; raises FolderInUse."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         try:
@@ -377,7 +377,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 async def serve(app: App, orders: Orders) -> None:
-    """Run one instance until it is told to end; raises FolderInUse."""
+    """Run one instance until `orders` end it; raises FolderInUse."""
     with nullcontext() if app.database.shared else alone_in(app.settings.data_dir):
         await serve_alone(app, orders)
 

@@ -1,12 +1,12 @@
-"""Queues what consumers shall hear from before they were there, page by page.
+"""Queues the events from before a consumer existed, page by page.
 
-Invariants (the pages' own are in `storage/events/backfills.py`):
-- A page queues deliveries and has no other effect; the relay serves them by few slots. So a long
-  backfill takes nothing from other consumers but one short transaction at a time.
-- A page that fails is tried again, smaller. After the last try the backfill has failed: its
-  consumer hears what waits, and an operator starts it anew with `run.py rebuild`.
-- A page that the database does not take counts as a try only when it cannot be smaller and the
-  database takes other work: an outage fails no backfill.
+Invariants (those of a page are in `storage/events/backfills.py`):
+- A page only queues deliveries, and the relay processes them with few slots. So a long backfill
+  costs other consumers one short transaction at a time.
+- A failed page is retried at half its size. After the last retry, the backfill has failed: its
+  consumer processes the queued deliveries, and an operator restarts it with `run.py rebuild`.
+- A page that the database refuses counts as a failure only if its size is 1 and the database
+  accepts other work. So an outage fails no backfill.
 """
 
 import asyncio
@@ -33,24 +33,24 @@ from storage.events.log import StoredEvent
 
 log = structlog.get_logger("backfill")
 
-PAGE = 500
-"""So many stored events are looked at, or so many events asked of a consumer, at a time."""
+PAGE_SIZE = 500
+"""The number of stored events to read, or of events to request from a consumer, per page."""
 LOOK_EVERY_S = 2.5
 PAUSE_S = 0.02
-"""Between two pages, for the other works that wait for the database."""
+"""The pause between two pages, for other work that waits for the database."""
 LOG_EVERY = 20
 
 
 @dataclass(frozen=True)
-class Told:
-    """A page: `(event id, order key)` in the order in which they are to be heard."""
+class Page:
+    """The deliveries of a page, as `(event id, order key)` in order, and where the next begins."""
 
     deliveries: list[tuple[str, str]]
     after: str | None
 
 
 class Backfilling:
-    """One an instance; any of them may take the next page."""
+    """Runs backfills. Each instance has one, and any instance may process the next page."""
 
     def __init__(self, kernel: Kernel, registry: Registry, metrics: Metrics, tries: int) -> None:
         self._kernel = kernel
@@ -59,7 +59,7 @@ class Backfilling:
         self._metrics = metrics
         self._tries = tries
         self._sizes: dict[str, int] = {}
-        """How large the next page of a consumer is; `PAGE` when none failed."""
+        """The size of a consumer's next page; `PAGE_SIZE` unless a page failed."""
         self._tasks = Tasks()
 
     async def start(self) -> None:
@@ -69,7 +69,7 @@ class Backfilling:
         await self._tasks.end()
 
     async def run(self) -> int:
-        """Take the pages of every backfill that is running, to its end; how many."""
+        """Process all pages of every running backfill; returns the number of pages."""
         running = await self._kernel.database.read(
             lambda queries: backfills.list_backfills(queries, "running"), kind="consumers"
         )
@@ -98,63 +98,63 @@ class Backfilling:
             log.info("backfill", consumer=consumer.name, state=found.state, queued=found.queued)
 
     async def _try_page(self, consumer: Consumer) -> str | None:
-        """The backfill's state after one more page; None when the page has to wait."""
-        size = self._sizes.get(consumer.name, PAGE)
+        """Process one page; returns the backfill's state, or None if the page failed."""
+        size = self._sizes.get(consumer.name, PAGE_SIZE)
         try:
             state, count = await self._kernel.database.transact(
                 lambda queries: self._take_page(queries, consumer, size), kind="consumers"
             )
-        except StorageUnavailable as error:  # it may have taken too long
+        except StorageUnavailable as error:  # the page may have been too long
             log.warning("backfill_page_waits", consumer=consumer.name, error=str(error))
             if size == 1:
                 await self._failed(consumer, error)
             self._sizes[consumer.name] = max(size // 2, 1)
-            return None  # the other backfills get their turn
+            return None  # go on with the other backfills
         except Exception as raised:
             self._sizes[consumer.name] = max(size // 2, 1)
             await self._failed(consumer, raised)
             return None
-        self._sizes[consumer.name] = min(size * 2, PAGE)
+        self._sizes[consumer.name] = min(size * 2, PAGE_SIZE)
         self._metrics.backfilled.labels(consumer.name).inc(count)
         return state
 
     def _take_page(self, queries: Queries, consumer: Consumer, size: int) -> tuple[str | None, int]:
         before = backfills.lock_backfill(queries, consumer.name)
         if before is None or before.state != "running":
-            return None, 0  # another instance took the last page
+            return None, 0  # another instance processed the last page
         if consumer.rebuild is None:
-            told = self._read_stored(queries, consumer, before, size)
+            page = self._read_stored(queries, consumer, before, size)
         else:
-            told = self._ask(queries, consumer, before, size)
-        deliveries.insert_backlog(queries, consumer.name, told.deliveries, before.number)
-        backfills.advance(queries, consumer.name, told.after, len(told.deliveries))
-        return ("done" if told.after is None else "running"), len(told.deliveries)
+            page = self._rebuild(queries, consumer, before, size)
+        deliveries.insert_backlog(queries, consumer.name, page.deliveries, before.number)
+        backfills.advance(queries, consumer.name, page.after, len(page.deliveries))
+        return ("done" if page.after is None else "running"), len(page.deliveries)
 
     def _read_stored(
         self, queries: Queries, consumer: Consumer, before: Backfill, size: int
-    ) -> Told:
+    ) -> Page:
         end = backfills.find_end(queries, before.after, size)
         if end is None:
-            return Told([], None)
+            return Page([], None)
         names = [stored_name(event) for event in consumer.events]
         stored_as = (consumer.name, *consumer.formerly)
         found = backfills.list_unheard(queries, before.after, end, names, stored_as)
-        heeded = [(one.id, one.order_key) for one in found if self._is_heeded(consumer, one)]
-        return Told(heeded, end)
+        chosen = [(one.id, one.order_key) for one in found if self._is_wanted(consumer, one)]
+        return Page(chosen, end)
 
-    def _is_heeded(self, consumer: Consumer, past: PastEvent) -> bool:
-        if not past.data:  # wiped: there is nothing left to tell
+    def _is_wanted(self, consumer: Consumer, past: PastEvent) -> bool:
+        if not past.data:  # an erasure wiped it
             return False
         fields = msgspec.structs.asdict(past)
         del fields["order_key"]
         try:
             event = decode_event(self._kernel, StoredEvent(**fields))
         except Exception:
-            return True  # its delivery fails and is parked, which an operator sees
+            return True  # its delivery fails and is parked, where an operator sees it
         return consumer.filter(self._kernel.rules, event)
 
-    def _ask(self, queries: Queries, consumer: Consumer, before: Backfill, size: int) -> Told:
-        """What the consumer's domain says; it is stored as events that only this one is told."""
+    def _rebuild(self, queries: Queries, consumer: Consumer, before: Backfill, size: int) -> Page:
+        """Store events that the consumer's domain builds from its rows, for this consumer only."""
         assert consumer.rebuild is not None
         tx = Transaction(queries, self._kernel, None, Origin())
         page = consumer.rebuild(tx, before.after, size)
@@ -162,11 +162,11 @@ class Backfilling:
             raise ValueError(
                 f"{consumer.name} returned a page that is too long or makes no progress"
             )
-        heeded = [one for one in page.events if consumer.filter(self._kernel.rules, one)]
-        records = [tx.record_of(event) for event in heeded]
+        chosen = [one for one in page.events if consumer.filter(self._kernel.rules, one)]
+        records = [tx.record_of(event) for event in chosen]
         backfills.insert_told_events(queries, records, consumer.name)
         tx.flush()
-        return Told([(record.id, record.order_key) for record in records], page.after)
+        return Page([(record.id, record.order_key) for record in records], page.after)
 
     async def _failed(self, consumer: Consumer, raised: Exception) -> None:
         error = type(raised).__name__
@@ -178,7 +178,7 @@ class Backfilling:
                 lambda queries: self._count_failure(queries, consumer.name, error), kind="consumers"
             )
         except StorageUnavailable:
-            return  # the database is away, which is no fault of the page
+            return  # the database is unavailable, so the page is not at fault
         if failed:
             log.error("backfill_failed", consumer=consumer.name, error=error)
 

@@ -1,12 +1,12 @@
-"""Request bodies: read whole within bounds before a handler runs, or refused before they are read.
+"""Reads request bodies, within limits of size and time, before the handler runs.
 
 Invariants:
-- An encoded body (`Content-Encoding`) is refused: unpacking lets a few bytes become many.
-- A body that says it is too large is refused before a byte of it is read; one that does not say its
-  size (chunked) is refused at the first byte beyond the bound.
-- A body comes within `BODY_WITHIN_S`, whatever its size.
-- Only routes that are declared with `streams=True` read their bodies themselves, by bounds of their
-  own. All others find theirs in `request[BODY]`; methods that take none get none.
+- A body with a `Content-Encoding` is refused, because a few bytes could decompress to many.
+- A body whose `Content-Length` is too large is refused unread. A chunked body is refused at the
+  first byte beyond the limit.
+- A body of any size must arrive within `BODY_WITHIN_S`.
+- Only routes declared with `streams=True` read their bodies themselves, with their own limits. All
+  others find the body in `request[BODY]`. Methods without a body must not have one.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ NOT_ENCODED = ("", "identity")
 
 
 class Bodies:
-    """The middleware that takes bodies in; one an instance."""
+    """The middleware that reads bodies; one for each instance."""
 
     def __init__(self, rejections: Rejections) -> None:
         self.streaming: frozenset[Resource] = frozenset()
@@ -42,7 +42,7 @@ class Bodies:
         return await handler(request)
 
     def _is_read_here(self, request: web.Request) -> bool:
-        """Nobody reads the body of a request that has no route."""
+        """Whether to read the body here; without a route, it is not read at all."""
         resource = request.match_info.route.resource
         if resource is None or not request.body_exists:
             return False
@@ -68,7 +68,7 @@ class Bodies:
         return bytes(body)
 
     def _rejected(self, kind: Kind, error: web.HTTPException) -> web.HTTPException:
-        """Counted, and the connection is closed: what is left of the body is not read."""
+        """Count the refusal and close the connection, so that the rest of the body is not read."""
         self._rejections.add(kind)
         error.force_close()
         return error

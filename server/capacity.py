@@ -1,15 +1,15 @@
-"""How many connections an instance takes: in all, from one address, and from visitors.
+"""Limits the connections of an instance: in total, per address, and of visitors.
 
 Invariants:
-- Every TCP connection is counted from its accept to its end, whichever protocol it speaks by then.
-  One beyond a bound is closed before anything is read from it.
-- Every Engine.IO connection is counted from before its handshake is answered to its end. It counts
-  as a visitor's until somebody signs in on it.
-- A count returns to zero with the last connection, and its key is then forgotten.
+- Every TCP connection counts from its accept to its end, also after it changes its protocol. A
+  connection beyond a limit is closed before anything is read from it.
+- Every Engine.IO connection counts from before its handshake is answered to its end. It counts as a
+  visitor's until a user signs in on it.
+- A count returns to zero with the last connection, and its key is then removed.
 
-Behind a trusted proxy all TCP connections come from one address, so only the sum is bounded there;
-the proxy's clients are told apart by the address that it forwards. All IPv6 addresses of a /64
-network count as one.
+All TCP connections from a trusted proxy have the same address, so only their total is limited; the
+forwarded address tells the proxy's clients apart. All IPv6 addresses of a /64 network count as one
+address.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ Full = Literal["connections", "visitors"]
 
 
 class Bounds(NamedTuple):
-    """The most connections at a time.
+    """The maximum numbers of concurrent connections.
 
-    `per_peer` bounds the TCP connections of an address: a browser has several for its files beside
-    the one that lasts.
+    `per_peer` limits the TCP connections of an address: a browser opens several for files, in
+    addition to the lasting one.
     """
 
     connections: int
@@ -35,7 +35,7 @@ class Bounds(NamedTuple):
 
 
 class Tally:
-    """How many there are of each key, and in all."""
+    """Counts by key, and their total."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -57,7 +57,7 @@ class Tally:
 
 
 class Capacity:
-    """One an instance."""
+    """Counts the connections of one instance and enforces their limits."""
 
     def __init__(self, bounds: Bounds, is_proxy: Callable[[str], bool]) -> None:
         self._bounds = bounds
@@ -67,7 +67,7 @@ class Capacity:
         self._visitors = Tally()
 
     def accept(self, peer: str) -> str | None:
-        """Count a TCP connection from `peer`; the key for `closed`, None without room."""
+        """Count a TCP connection from `peer`; returns the key for `closed`, or None if full."""
         key = "proxies" if self._is_proxy(peer) else network_of(peer)
         crowded = key != "proxies" and self._accepted.of(key) >= self._bounds.per_peer
         if crowded or self._accepted.total >= self._bounds.connections:
@@ -76,11 +76,14 @@ class Capacity:
         return key
 
     def closed(self, key: str) -> None:
-        """A TCP connection that was accepted under `key` is gone."""
+        """Note that a TCP connection accepted under `key` has ended."""
         self._accepted.remove(key)
 
     def reserve(self, network: str) -> Full | None:
-        """Count an Engine.IO connection from `network` as a visitor's, unless something is full."""
+        """Count an Engine.IO connection from `network` as a visitor's.
+
+        Returns the limit that is reached, if any; then nothing is counted.
+        """
         bounds = self._bounds
         if self._connections.of(network) >= bounds.per_address:
             return "connections"
@@ -93,17 +96,17 @@ class Capacity:
         return None
 
     def signed_in(self, network: str) -> None:
-        """A reserved connection is no visitor's any more."""
+        """Stop counting a reserved connection as a visitor's."""
         self._visitors.remove(network)
 
     def release(self, network: str, *, visitor: bool) -> None:
-        """A reserved connection is gone."""
+        """Note that a reserved connection has ended."""
         self._connections.remove(network)
         if visitor:
             self._visitors.remove(network)
 
     def counts(self) -> dict[str, int]:
-        """What is counted now, for metrics."""
+        """The current counts, for metrics."""
         return {
             "tcp_connections": self._accepted.total,
             "engine_connections": self._connections.total,

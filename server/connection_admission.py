@@ -1,14 +1,14 @@
-"""Decides which new connections and which entries into namespaces an address gets.
+"""Admits or refuses new connections, and the entries of connections into namespaces.
 
 Invariants:
-- A handshake is refused (429) before its answer is sent or its websocket opened, when its address
-  connects too often, or has too many connections or too many visitors already.
-- A place that was reserved is either taken over by a connection, which gives it back at its end, or
-  given back when the request ends.
-- Entering a namespace costs what it makes the server do: more when it is refused, since checking a
-  token is most of the work, and more for the rooms that are named and entered. Replayed events have
-  a rate of their own, by person; a visitor's counts by address. They are charged once they are
-  sent, and nothing is replayed before they are paid.
+- A handshake is refused with 429, before it is answered or its WebSocket opened, if its address
+  connects too often or already has too many connections or visitors.
+- A reserved place is either taken over by a connection, which releases it at its end, or released
+  at the end of the request.
+- Entering a namespace costs as much as the work it causes. A refused entry costs more, because
+  checking a token is most of the work, and so does each room that is named or entered.
+- Replayed events have their own rate, per user, or per address for visitors. They are charged after
+  they are sent; until that charge is worked off, nothing more is replayed.
 """
 
 from typing import Protocol
@@ -27,9 +27,9 @@ NETWORK = web.RequestKey("network", str)
 FULL_RETRY_S = 10.0
 REFUSED_COST = 4
 ROOMS_PER_ENTRY = 50
-"""So many rooms, named or entered, cost as much as an entry: each takes a query or two."""
+"""This many rooms, named or entered, cost as much as an entry: each takes a query or two."""
 STILL_WORKING_MAX = 16
-"""A connection enters no more namespaces while so many that it left still have work to finish."""
+"""A connection cannot enter namespaces while this many that it left still finish their work."""
 STILL_WORKING_WAIT_S = 1.0
 
 
@@ -38,7 +38,7 @@ class Addresses(Protocol):
 
 
 class ConnectionAdmission:
-    """One an instance."""
+    """Admits the connections and entries of one instance."""
 
     def __init__(
         self, addresses: Addresses, capacity: Capacity, limits: Limits, rejections: Rejections
@@ -51,7 +51,7 @@ class ConnectionAdmission:
     # Connections.
 
     async def admit(self, request: web.Request) -> web.Response | None:
-        """Reserve a place for the connection that `request` begins, or refuse it."""
+        """Reserve a place for the connection that `request` opens, or return a refusal."""
         network = network_of(self._addresses.address_of(request))
         full = self._capacity.reserve(network)
         if full is not None:
@@ -66,18 +66,18 @@ class ConnectionAdmission:
         return refused(RateLimited(retry_after_s=wait_s))
 
     def take_over(self, request: web.Request) -> str:
-        """The reserved place is a connection's from now on; the network that it counts with."""
+        """Pass the reserved place to a connection; returns the network that it counts for."""
         network: str = request.pop(NETWORK)
         return network
 
     def release_unused(self, request: web.Request) -> None:
-        """Give a reserved place back that no connection took over."""
+        """Release a reserved place that no connection took over."""
         network = request.pop(NETWORK, None)
         if network is not None:
             self._capacity.release(network, visitor=True)
 
     def signed_in(self, connection: Connection) -> None:
-        """Somebody is signed in on a connection that was a visitor's."""
+        """Note that a user signed in on a connection; it no longer counts as a visitor's."""
         if connection.visitor and not connection.gone:
             connection.visitor = False
             self._capacity.signed_in(connection.network)
@@ -87,12 +87,12 @@ class ConnectionAdmission:
             self._limits.forget(rate, connection.sid)
         self._capacity.release(connection.network, visitor=connection.visitor)
 
-    # What they send.
+    # Entries and frames.
 
     def charge_entry(self, connection: Connection, named: int) -> float:
         """Seconds to wait before this connection may enter a namespace; 0.0 when it may now.
 
-        `named` is the number of rooms whose events the client asks for.
+        `named` is the number of rooms that the client names.
         """
         wait_s = STILL_WORKING_WAIT_S if connection.still_working >= STILL_WORKING_MAX else 0.0
         wait_s = wait_s or self._limits.take_here("entries", connection.sid)
@@ -123,9 +123,9 @@ class ConnectionAdmission:
         self._rejections.add("flood")
 
     def pace(self, connection: Connection, frames: int) -> float:
-        """Seconds for which no more frames are read from a connection that sent so many now.
+        """Charge `frames`; returns the seconds for which nothing more is read from the connection.
 
-        All connections of a person have a rate together, and so have all visitors of an address.
+        All connections of a user share a rate, as do all visitors of an address.
         """
         if not self._limits.on:
             return 0.0
@@ -140,5 +140,5 @@ class ConnectionAdmission:
 
 
 def replay_key(connection: Connection, *, known: bool) -> str:
-    """Whose replays these are: the signed-in person's, else those of the address."""
+    """The key that replays are charged to: the signed-in user, otherwise the address."""
     return connection.actor.id if known and connection.actor is not None else connection.network

@@ -1,7 +1,7 @@
-"""Facts that every instance follows: sessions that ended, roles that changed.
+"""Applies control events on every instance: ended sessions and changed roles.
 
-They are events of a stream like any other, so that what the bus loses is found by number. Applying
-one twice changes nothing, so this instance applies its own commits at once and hears them again.
+They are events of an ordinary stream, so an instance recovers those that the bus loses. Applying an
+event twice is harmless: an instance applies its own commits at once, and again from the stream.
 """
 
 import msgspec
@@ -33,12 +33,12 @@ class Control:
         await rooms.enter(self, lambda tx: [Wanted(STREAM)], lambda entered: None)
 
     def committed(self, event: Numbered) -> None:
-        """A control event of this very instance: apply it before its caller is answered."""
+        """Apply a control event that this instance committed, before its caller is answered."""
         if event.stream == STREAM:
             self.apply(event.name, event.data)
 
     def send(self, packet: Packet) -> None:
-        """A control event by its number, from wherever."""
+        """Apply a control event from the stream, whichever instance committed it."""
         _, _, body = packet.text.partition(b",")
         name, data, _ = msgspec.json.decode(body, type=tuple[str, msgspec.Raw, msgspec.Raw])
         self.apply(name, bytes(data).decode())
@@ -51,7 +51,7 @@ class Control:
             self._gate.roles_changed(event.user_id, frozenset(event.roles))
 
     async def caught_up(self) -> None:
-        """It reads at once."""
+        """Return at once: `send` applies each event immediately."""
 
     def cut(self, reason: str) -> None:
-        """There is no connection to cut: the next number or the sweep finds what was missed."""
+        """Do nothing: there is no connection, and the rooms recover missed events."""

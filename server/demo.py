@@ -1,7 +1,7 @@
-"""A believable small world, made through the same doors that people use.
+"""Fills an empty database with demo data, through the commands that clients use.
 
-Each domain tells its part in a `demo.py` (`handlers/kit/demo.py`). The clock begins some days ago
-and moves on while the story is told, so that there is a past.
+Each domain contributes its part in a `demo.py` (`handlers/kit/demo.py`). The clock starts a day ago
+and advances with each command, so that the data has a history.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from storage.engine.migrate import migrate
 
 BEGAN_AGO = timedelta(hours=27)
 MOMENT = timedelta(seconds=7)
-PASSWORD = "a small world to try"  # noqa: S105 - printed for whoever tries the demo
+PASSWORD = "a small world to try"  # noqa: S105 - printed for users of the demo
 
 
 class NotEmpty(Exception):
@@ -38,7 +38,7 @@ class NotServed(Exception):
 
 
 class StoryClock:
-    """The story's own time; it goes on with every act and ends at the present."""
+    """The demo's own time; it advances with every command and stops at the present."""
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC) - BEGAN_AGO
@@ -51,7 +51,7 @@ class StoryClock:
 
 
 class Person:
-    """Somebody of the story, who acts through commands."""
+    """A demo user, who acts through commands."""
 
     def __init__(self, app: App, clock: StoryClock, actor: Actor, first_name: str) -> None:
         self.id = actor.id
@@ -61,7 +61,7 @@ class Person:
         self._actor = actor
 
     async def does(self, namespace: str, command: str, **payload: Any) -> Any:
-        """The data of the answer; a refusal is a flaw of the story."""
+        """Send a command; returns the data of its answer, and raises RuntimeError if refused."""
         self._clock.pass_by(MOMENT)
         incoming = Incoming(
             namespace,
@@ -78,7 +78,7 @@ class Person:
 
 
 class World:
-    """The people so far, and their time."""
+    """The demo's users so far, and its clock."""
 
     def __init__(self, app: App, clock: StoryClock, password_hash: str) -> None:
         self.pass_by = clock.pass_by
@@ -88,7 +88,7 @@ class World:
         self._people: dict[str, Person] = {}
 
     async def join(self, first_name: str) -> Person:
-        """The person of this name, who signs up when they are named for the first time."""
+        """The user with this name, who signs up at the first call."""
         if first_name not in self._people:
             roles = frozenset(self._app.registry.roles)
             password_hash = self._password_hash
@@ -98,7 +98,7 @@ class World:
 
 
 async def fill(settings: Settings) -> str:
-    """Fill an empty database; gives what the newcomer needs to know.
+    """Fill an empty database; returns a line that says how to log in.
 
     Raises NotServed and NotEmpty.
     """
@@ -125,7 +125,7 @@ async def fill(settings: Settings) -> str:
 
 
 def parts_of(registry: Registry) -> Iterator[ModuleType]:
-    """The `demo.py` of each domain that has one, in the order of the table of contents."""
+    """The `demo.py` modules, in the order in which the registry lists their domains."""
     for domain in registry.domains:
         name = f"handlers.{domain.key}.{DEMO}"
         if find_spec(name):
@@ -133,7 +133,7 @@ def parts_of(registry: Registry) -> Iterator[ModuleType]:
 
 
 async def tell(world: World, parts: list[ModuleType]) -> Cast:
-    """All parts; those as whom a newcomer may log in."""
+    """Run all parts; returns the users to log in as."""
     cast: dict[str, str] = {}
     for part in parts:
         cast |= await part.tell(world)
@@ -141,10 +141,10 @@ async def tell(world: World, parts: list[ModuleType]) -> Cast:
 
 
 def sign_up(tx: Transaction, first_name: str, password_hash: str, roles: frozenset[str]) -> Actor:
-    """A user with a session, in a database that had nobody of the story yet."""
+    """Create a user with a session; raises NotEmpty if the address is taken."""
     user = profiles.create_user(tx, address_of(first_name), first_name, "(demo)")
     if user is None:
-        raise NotEmpty  # somebody signed up at this very moment
+        raise NotEmpty  # the address was taken after the check
     accounts.set_password(tx, user.id, password_hash)
     view = accounts.open_session(tx, user.id)
     claims = accounts.read_access_token(tx.keys, view.access_token, tx.now)

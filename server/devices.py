@@ -1,15 +1,15 @@
-"""How many connections a person has, on all instances together.
+"""Limits the connections of a user across all instances.
 
 Invariants:
-- A person's counts are one hash in Redis: a field for each instance, always set to what that
-  instance counts at that moment, never added to. So writing it again, late or twice, is harmless.
-- Who comes in is written first and counted then; of two who come in at the same time on different
-  instances at least one sees both. The cap may refuse one too many in that moment, never admit one.
-- An instance's counts are worth what the instance is: those of one that does not live any more (it
-  does not confirm itself in the database) do not count.
-- What could not be written while Redis was away is written when it is back, and all counts are
-  written again every few minutes, so that a Redis that lost them knows them again.
-- While Redis is away each instance keeps the cap by itself, and throws nobody out.
+- A user's counts are one hash in Redis with a field for each instance. An instance always sets its
+  field to its current count and never increments it. So a late or repeated write is harmless.
+- A new connection is written before the counts are read. Of two that arrive at the same time on
+  different instances, at least one sees both. The cap may then refuse one connection too many, but
+  never admits one too many.
+- Counts of dead instances, which no longer renew their heartbeat in the database, are ignored.
+- Counts that could not be written while Redis was unavailable are written when it returns. Every
+  ten minutes all counts are written again, in case Redis lost them.
+- While Redis is unavailable, each instance applies the cap to its own connections. It closes none.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ PREFIX = "parley:devices:"
 KEPT_S = 3_600
 WRITE_EVERY_S = 1.0
 WRITE_ALL_EVERY_S = 600.0
-WRITE_AT_ONCE = 1_000
+WRITE_BATCH_MAX = 1_000
 UNWRITTEN_MAX = 100_000
 
 ListOthers = Callable[[], Awaitable[list[str]]]
 
 
 class Devices:
-    """Keeps the cap on connections of one person."""
+    """Enforces the cap on the connections of each user."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Devices:
         await self._tasks.end()
 
     async def admits(self, user_id: str) -> bool:
-        """Whether one more connection of this person is within the cap."""
+        """Whether one more connection of this user is within the cap."""
         self._coming[user_id] += 1
         here = self._people.count(user_id) + self._coming[user_id]
         try:
@@ -81,7 +81,7 @@ class Devices:
                 del self._coming[user_id]
 
     def changed(self, user_id: str) -> None:
-        """A connection of this person ended, or did not come about."""
+        """Note that a connection of this user ended or was not admitted."""
         if self._redis is not None and len(self._unwritten) < UNWRITTEN_MAX:
             self._unwritten[user_id] = None
 
@@ -123,14 +123,14 @@ class Devices:
                 rounds = 0
                 for user_id in self._people:
                     self.changed(user_id)
-            for user_id in list(self._unwritten)[:WRITE_AT_ONCE]:
+            for user_id in list(self._unwritten)[:WRITE_BATCH_MAX]:
                 if not await self._write(redis, user_id):
                     break
 
     async def _write(self, redis: "RedisClient", user_id: str) -> bool:
-        """Write what is so now; False when Redis is away."""
+        """Write the current count; returns False if Redis is unavailable."""
         key, own = PREFIX + user_id, self._kernel.instance_id
-        self._unwritten.pop(user_id, None)  # whatever changes from here on is written again
+        self._unwritten.pop(user_id, None)  # first, so that a later change is written again
         here = self._people.count(user_id) + self._coming[user_id]
         change = ("HSET", key, own, here) if here else ("HDEL", key, own)
         if await redis.ask(key, change, ("EXPIRE", key, KEPT_S)) is None:

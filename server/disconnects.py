@@ -1,4 +1,4 @@
-"""Connections that are over leave a few at a time: thousands may go in the same moment."""
+"""Cleans up after closed connections, a few at a time: thousands may close at once."""
 
 import asyncio
 from collections import deque
@@ -10,36 +10,36 @@ from server.logs import where
 
 log = structlog.get_logger("departures")
 
-AT_ONCE = 50
-"""So many leave in one round of the loop, which takes some milliseconds."""
+BATCH_SIZE = 50
+"""The number of connections to clean up in one round of the loop; takes some milliseconds."""
 
 
 class Leaving(Protocol):
     async def leave(self) -> None:
-        """Leave everything, without waiting for anything."""
+        """Leave all namespaces and rooms, without waiting for anything."""
 
 
 class Disconnects:
-    """Who is to leave; one an instance. There are never more of them than connections."""
+    """The queue of closed connections of one instance, never longer than the connections."""
 
     def __init__(self) -> None:
         self._leaving: deque[Leaving] = deque()
-        self._seeing_off: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def add(self, leaving: Leaving) -> None:
         self._leaving.append(leaving)
-        if self._seeing_off is None:
-            self._seeing_off = asyncio.get_running_loop().create_task(self._see_off())
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._leave_all())
 
-    async def _see_off(self) -> None:
+    async def _leave_all(self) -> None:
         while self._leaving:
-            for _ in range(min(AT_ONCE, len(self._leaving))):
-                await self._let_go(self._leaving.popleft())
-            await asyncio.sleep(0)  # others have their turn
-        self._seeing_off = None
+            for _ in range(min(BATCH_SIZE, len(self._leaving))):
+                await self._leave(self._leaving.popleft())
+            await asyncio.sleep(0)  # let other tasks run
+        self._task = None
 
-    async def _let_go(self, leaving: Leaving) -> None:
-        """Whatever is odd with one, the others leave too."""
+    async def _leave(self, leaving: Leaving) -> None:
+        """Log a failure, so that one connection does not stop the others."""
         try:
             await leaving.leave()
         except Exception as raised:

@@ -1,4 +1,4 @@
-"""A command's way: find → authorise → decode → limit → run → answer. It knows no transport."""
+"""Answers a command: find → authorise → decode → limit → run → answer. It knows no transport."""
 
 import itertools
 import secrets
@@ -33,7 +33,7 @@ log = structlog.get_logger("dispatch")
 
 
 class Error(msgspec.Struct, omit_defaults=True):
-    """The error of an answer, as PROTOCOL.md fixes it."""
+    """The error of an answer, as PROTOCOL.md defines it."""
 
     code: str
     message: str
@@ -42,7 +42,7 @@ class Error(msgspec.Struct, omit_defaults=True):
 
 
 class Incoming(msgspec.Struct):
-    """One command as it came in."""
+    """One command as it arrived."""
 
     namespace: str
     name: str
@@ -53,16 +53,16 @@ class Incoming(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """The body of the acknowledgement, and what is to be done once it is written."""
+    """The body of the acknowledgement, with the context to finish once it is written."""
 
     body: bytes
     context: Context
     wait_s: float = 0.0
-    """How long the caller was told to wait, having been too fast."""
+    """The time to wait that a rate limit imposed on the caller."""
 
 
 class Dispatcher:
-    """Answers commands; one a server."""
+    """Answers the commands of one instance."""
 
     def __init__(
         self, kernel: Kernel, registry: Registry, limits: Limits, metrics: Metrics
@@ -74,16 +74,16 @@ class Dispatcher:
         self._metrics = metrics
         self._work = Work(limits)
         self.exceeded: dict[str, tuple[int, ...]] = {}
-        """Commands that took more than they declare: rows read and written, bytes out."""
-        self._first = secrets.token_hex(8)
-        self._count_up = itertools.count(1)
-        """Correlation ids: no two instances begin alike, and each counts on."""
+        """Commands that exceeded their declared costs: reads, writes, stored and answered bytes."""
+        self._correlation_prefix = secrets.token_hex(8)
+        self._correlation_numbers = itertools.count(1)
+        """A correlation id is a random prefix for each instance, and a running number."""
 
     async def answer(self, incoming: Incoming) -> Answer:
-        """The answer to `incoming`; every refusal and every bug becomes one."""
+        """Answer `incoming`; refusals and unexpected exceptions become answers too."""
         started, wait_s = time.perf_counter(), 0.0
-        came = incoming.origin
-        origin = Origin(came.address, came.device, f"{self._first}-{next(self._count_up):x}")
+        correlation_id = f"{self._correlation_prefix}-{next(self._correlation_numbers):x}"
+        origin = Origin(incoming.origin.address, incoming.origin.device, correlation_id)
         context = Context(self._kernel, incoming.actor, origin, socket=incoming.socket)
         correlation = CORRELATION.set(origin.correlation_id)
         try:
@@ -91,7 +91,7 @@ class Dispatcher:
             code, body = "OK", b'{"ok":true,"data":%b}' % msgspec.json.encode(view)
         except Exception as raised:
             refusal = self._refusal_of(raised, incoming, context)
-            if refusal is raised:  # not where it is unknown what was kept
+            if refusal is raised:  # only if nothing can have been committed
                 context.refused()
             code, body = refusal.CODE, error_body(refusal)
             if isinstance(refusal, RateLimited):
@@ -110,7 +110,7 @@ class Dispatcher:
             authorise(command, incoming.actor)
             request = decode(command, incoming.payload)
         except Refusal:
-            await self._limit("commands", incoming)  # asking for what one may not have is not free
+            await self._limit("commands", incoming)  # refused commands count against a rate too
             raise
         await self._limit(command.rate, incoming, request.uses())
         context.command = f"{command.namespace} {command.name}"
@@ -127,7 +127,7 @@ class Dispatcher:
         return command
 
     def _charge(self, incoming: Incoming, context: Context, answer: int) -> None:
-        """Charge for what it took, and tell of a command that took more than it may."""
+        """Charge for the work, and log a command that exceeded its declared costs."""
         spent = context.spent
         self._work.charge(incoming.actor, incoming.origin, spent, len(incoming.payload), answer)
         command = self._commands.get((incoming.namespace, incoming.name))
@@ -171,7 +171,7 @@ class Dispatcher:
 
 
 async def carry_out(command: Command, context: Context, request: Any) -> Any:
-    """The command's view, or what it was answered before."""
+    """Run the command; returns its view, or the stored answer of a repeated request."""
     try:
         view = await command.run(context, request)
     except Replayed as replayed:
@@ -185,7 +185,7 @@ async def carry_out(command: Command, context: Context, request: Any) -> Any:
 
 
 def authorise(endpoint: Command | Route, actor: Actor | None) -> None:
-    """Raises Forbidden unless `actor` (None: a visitor) may use this command or route at all."""
+    """Raises Forbidden unless `actor` (None for a visitor) may use this command or route."""
     if actor is None:
         if not endpoint.visitors:
             raise Forbidden("Sign in first.")
@@ -194,13 +194,13 @@ def authorise(endpoint: Command | Route, actor: Actor | None) -> None:
 
 
 def request_id_of(request: Request) -> str | None:
-    """The request id that a changing command came with, if any."""
+    """The request id that the client sent with a changing command, if any."""
     request_id = getattr(request, "request_id", None)
     return request_id if isinstance(request_id, str) else None
 
 
 def decode(command: Command, payload: bytes) -> Any:
-    """The payload as the command's request; raises Invalid with the path and what was expected."""
+    """Decode the payload; raises Invalid with the path and the expected type."""
     try:
         request = command.decoder.decode(payload)
         has_nuls = b"\\u0000" in payload and has_nul(msgspec.json.decode(payload))
@@ -214,9 +214,9 @@ def decode(command: Command, payload: bytes) -> Any:
 
 
 def has_nul(value: Any) -> bool:
-    """Whether a NUL character, which PostgreSQL does not keep, is anywhere in `value`.
+    """Whether `value` contains a NUL character, which PostgreSQL cannot store.
 
-    It goes through parsed JSON of any depth without recursion.
+    Walks parsed JSON of any depth without recursion.
     """
     waiting = [value]
     while waiting:

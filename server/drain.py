@@ -1,14 +1,14 @@
-"""An instance on its way out: nobody new comes in, and its clients move to the other instances.
+"""Drains an instance that is stopping: moves its clients to the other instances.
 
 Invariants:
-- From the first moment it is not ready, and a handshake is answered 503, which a proxy takes to
-  another instance. Who is connected is served as ever, in new namespaces too.
-- Clients are asked one by one, in no order, over the whole drain time, so that the others are not
-  stormed. Asking is an orderly close: what a client's last commands began is answered first, and
-  clients come back from it by themselves (they would not from a Socket.IO disconnect).
-- Nothing is lost by moving: a command without an answer is asked again by its `request_id`, and
-  what was missed comes by number. Presence does not notice, by its grace.
-- An instance that is alone has nowhere to send anybody, and stops at once.
+- From the start, the instance is not ready and answers handshakes with 503, so that a proxy tries
+  another instance. Connected clients are served as before, and can enter namespaces.
+- Connections are closed one by one, in random order, spread over the drain time, so that the other
+  instances are not overloaded. The close is orderly: running commands are answered first. Clients
+  reconnect after it by themselves, which they would not after a Socket.IO disconnect.
+- Moving loses nothing: clients repeat unanswered commands with the same `request_id`, and missed
+  events are replayed. The grace period keeps presence unchanged.
+- A single instance stops at once, because no other can take its clients.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ LAST_ONES_WITHIN_S = 5.0
 
 
 class Drain:
-    """Moves the clients of one instance elsewhere."""
+    """Moves the clients of one instance to the others."""
 
     def __init__(
         self, sockets: Sockets, list_others: Callable[[], Awaitable[list[str]]], within_s: float
@@ -38,22 +38,22 @@ class Drain:
         self._within_s = within_s
 
     async def run(self) -> None:
-        """Returns when everybody has gone, or has had the time for it."""
-        if not self._sockets.connections or not await self._has_company():
+        """Return when all connections have closed, or their time has passed."""
+        if not self._sockets.connections or not await self._has_others():
             return
         log.info("draining", connections=len(self._sockets.connections), within_s=self._within_s)
-        await self._ask_all()
+        await self._move_all()
         await self._sockets.wait_for_leave(LAST_ONES_WITHIN_S)
         log.info("drained", left=len(self._sockets.connections))
 
-    async def _has_company(self) -> bool:
+    async def _has_others(self) -> bool:
         try:
             return bool(await self._list_others())
         except StorageUnavailable as error:
             log.warning("others_not_read", error=str(error))
-            return True  # the careful guess
+            return True  # the safe assumption
 
-    async def _ask_all(self) -> None:
+    async def _move_all(self) -> None:
         connections = self._sockets.connections
         random.shuffle(connections)
         moments = sorted(random.uniform(0, self._within_s) for _ in connections)  # noqa: S311
@@ -64,17 +64,17 @@ class Drain:
 
 @dataclass
 class Orders:
-    """What the operator wants: `leave` in order, with a drain, or `stop` without."""
+    """The operator's orders: `leave` drains first, `stop` ends at once."""
 
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self) -> None:
-        """Leave; asked again, stop."""
+        """Set `leave`; the second time, set `stop`."""
         (self.stop if self.leave.is_set() else self.leave).set()
 
     async def obey(self, drain: Callable[[], Awaitable[None]]) -> None:
-        """Wait until it is time to leave, and `drain`, unless or until it is to stop."""
+        """Wait for an order; on `leave`, run `drain` until it ends or `stop` is set."""
         leaving = asyncio.create_task(self._leave(drain))
         stopping = asyncio.create_task(self.stop.wait())
         await asyncio.wait((leaving, stopping), return_when=asyncio.FIRST_COMPLETED)

@@ -1,8 +1,8 @@
-"""Engine.IO's server, with less work for each idle connection, and every request checked first.
+"""An Engine.IO server that needs less work for an idle connection and checks every request.
 
-Requests are checked here before Engine.IO sees them: a new connection needs room and a rate, a
-request of an old one has to be one that it answers. What is refused is answered with a short error
-that repeats nothing of the request.
+Requests are checked before Engine.IO sees them. A new connection needs capacity and a rate; a
+request of an existing one must be valid for it. A refusal is a short error that quotes nothing of
+the request.
 """
 
 import io
@@ -29,15 +29,15 @@ Admit = Callable[[web.Request], Awaitable[web.Response | None]]
 TRANSPORTS = ("polling", "websocket")
 PROTOCOL = "4"
 POLLS_MAX = 3
-"""Requests of one connection that wait to fetch something: one, and those whose client is gone."""
+"""The polls of one connection that may wait at a time: one, and some whose client has gone."""
 PACKETS_MAX = 16
 SEPARATOR = "\x1e"
 POLLED_KINDS = frozenset("134")
-"""What a polling client may post: close, pong, message."""
+"""The types of packets that a polling client may post: close, pong, message."""
 
 
 class Engine(EngineServer):
-    """Engine.IO with a queue that knows what is unsent, and with our websockets."""
+    """Engine.IO with our own WebSockets, and a queue that knows how much is unsent."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(WebSocket, with_body, ping, **options)
@@ -49,14 +49,14 @@ class Engine(EngineServer):
         self.allows_origin: Callable[[str, web.Request], bool] = lambda origin, request: False
         """Whether a page of this origin may connect."""
         self.pace: Callable[[str, int], float] = lambda sid, frames: 0.0
-        """The seconds for which a connection that has sent so many frames is not read."""
+        """The seconds for which nothing is read from a connection that sent this many frames."""
         self.admit: Admit | None = None
-        """Refuses a new connection with a response, or reserves its place."""
+        """Reserves a place for a new connection, or returns the refusal."""
         self.release: Callable[[web.Request], None] | None = None
-        """Gives the place back of a request that made no connection."""
+        """Releases the place of a request that opened no connection."""
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request of a client; raises web.HTTPBadRequest."""
+        """Answer a client's request; raises web.HTTPBadRequest."""
         origin = request.headers.get("Origin")
         if origin is not None and not self.allows_origin(origin, request):
             raise web.HTTPBadRequest
@@ -77,7 +77,7 @@ class Engine(EngineServer):
             raise web.HTTPBadRequest
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
-        """A new connection, if there is room for it; only GET makes one."""
+        """Open a new connection if there is capacity; only GET opens one."""
         assert self.admit is not None
         assert self.release is not None
         if request.method != "GET":
@@ -93,10 +93,10 @@ class Engine(EngineServer):
         return response
 
     async def _answer(self, request: web.Request, sid: str) -> web.StreamResponse:
-        """What a poll took whose client is gone meanwhile, nobody gets.
+        """Answer a request of an existing connection; end it if the client left its poll.
 
-        Then the connection is over, and the client comes back by number, even if it (or a proxy)
-        polls again already.
+        The packets that such a poll took are lost. The connection ends even if the client, or a
+        proxy, already polls again; the client reconnects and gets the missed events.
         """
         response: web.StreamResponse = await super().handle_request(request)
         if isinstance(response, TransportTaken):
@@ -107,27 +107,27 @@ class Engine(EngineServer):
         return response
 
     def _forget_if_closed(self, sid: str) -> None:
-        """Engine.IO breaks at what is posted to a closed connection that is still in its books."""
+        """Remove a closed connection that Engine.IO still lists: a POST to it would raise."""
         if sid in self.sockets and self.sockets[sid].closed:
             del self.sockets[sid]
 
     async def disconnect(self, sid: str | None = None) -> None:
-        """Close without waiting for the client to fetch what is queued: it may never do so."""
+        """Close without waiting for the client to fetch its queued packets: it may never do so."""
         socket = self.sockets.get(sid or "")
         if socket is not None:
             await socket.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
             self.sockets.pop(socket.sid, None)
 
-    def hear(self, sid: str, text: str) -> Waiting | None:
-        """Take a websocket's message; whatever it breaks, the next one is heard too.
+    def receive(self, sid: str, text: str) -> Waiting | None:
+        """Process a WebSocket message; an exception is logged and does not end the connection.
 
-        Returns what has to be waited for before the next one, if anything.
+        Returns an awaitable that must finish before the next message, or None.
         """
         assert self.on_message is not None
         try:
             waiting = self.on_message(sid, text)
         except Exception as raised:
-            tell_failure(raised)
+            log_failure(raised)
             return None
         return None if waiting is None else wait_for(waiting)
 
@@ -136,9 +136,9 @@ class Engine(EngineServer):
 
 
 def check_query(request: web.Request) -> str | None:
-    """The connection that a request belongs to, None for a new one; raises web.HTTPBadRequest.
+    """The sid of a request's connection, or None for a new one; raises web.HTTPBadRequest.
 
-    Answers as scripts for pages of other origins (JSONP, `j`) are not given.
+    JSONP (`j`), which serves pages of other origins, is refused.
     """
     query = request.query
     sid: str | None = query.get("sid")
@@ -152,7 +152,7 @@ def check_query(request: web.Request) -> str | None:
 
 
 def is_payload(body: bytes) -> bool:
-    """Whether a posted body consists of packets that Engine.IO can take apart."""
+    """Whether a posted body consists of packets that Engine.IO can parse."""
     try:
         packets = body.decode().split(SEPARATOR)
     except UnicodeDecodeError:
@@ -161,14 +161,14 @@ def is_payload(body: bytes) -> bool:
 
 
 def with_body(request: web.Request, environ: dict[str, Any]) -> dict[str, Any]:
-    """The request as Engine.IO takes it, with the body that was read within our bounds."""
+    """The environ of a request, with the body that `server/bodies.py` read within its limits."""
     environ["wsgi.input"] = Whole(request[BODY])
     environ["CONTENT_LENGTH"] = str(len(request[BODY]))
     return environ
 
 
 class Whole(io.BytesIO):
-    """A body that is there already, read as Engine.IO reads a stream."""
+    """A complete body with the asynchronous `read` that Engine.IO expects."""
 
     async def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
         return super().read(size)
@@ -178,21 +178,24 @@ async def wait_for(waiting: Waiting) -> None:
     try:
         await waiting
     except Exception as raised:
-        tell_failure(raised)
+        log_failure(raised)
 
 
-def tell_failure(raised: Exception) -> None:
+def log_failure(raised: Exception) -> None:
     log.error("packet_failed", error=type(raised).__name__, where=where(raised))
 
 
 def ping(socket: EngineSocket) -> None:
-    """Ask a client whether it is there; `Sockets._tidy` looks whether it answered."""
+    """Send a client a PING; `Sockets._tidy` checks for its answer."""
     if not socket.closing and not socket.closed:
         socket.last_ping = time.time()
         socket.queue.put_nowait(Packet(PING))
 
 
 def never_asked_later(socket: EngineSocket) -> None:
-    """A clock that was set back must not give a dead client the time by which it was."""
+    """Move a last PING from the future to now: the clock was set back.
+
+    Otherwise a dead client would stay connected for as long as the clock moved.
+    """
     if socket.last_ping:
         socket.last_ping = min(socket.last_ping, time.time())

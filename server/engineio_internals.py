@@ -1,16 +1,16 @@
-"""What we use of python-engineio beyond its documentation: its driver table, sockets and packets.
+"""The undocumented parts of python-engineio that we use: its driver table, sockets and packets.
 
-Documented are the server's `handle_request`, `attach`, `on`, `send`, `create_queue`,
-`start_background_task` and `generate_id`. Not documented, and used here alone:
+Its documentation covers the server's `handle_request`, `attach`, `on`, `send`, `create_queue`,
+`start_background_task` and `generate_id`. Only this module uses undocumented parts:
 
-- `AsyncServer._async`, the table of its driver: how to change the websocket's end of a connection.
-  The driver that comes with it keeps three tasks for each client (docs/adr/0003).
-- `AsyncServer.sockets`, and of a socket the names in `EngineSocket`.
-- A socket takes its queue from `create_queue`, and waits for its next PING in a background task
-  that runs its `_send_ping`.
-- `packet.Packet`, which `send_packet` takes.
+- `AsyncServer._async`, the table of driver functions, to replace the server's end of a WebSocket.
+  The original driver keeps three tasks for each client (docs/adr/0003).
+- `AsyncServer.sockets`, and the attributes of a socket that `EngineSocket` lists.
+- A socket gets its queue from `create_queue`, and waits for its next PING in a background task that
+  runs its `_send_ping`.
+- `packet.Packet`, the argument of `send_packet`.
 
-Looked at: 4.15.1. The checks pass with 4.11 to 4.15, and refuse 4.9.
+Reviewed version: 4.15.1. The checks accept 4.11 to 4.15 and reject 4.9.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ def _packets_have_their_kinds() -> bool:
 
 
 class _Recorder:
-    """Stands for a server while its sockets are checked."""
+    """A substitute for the server that records calls while sockets are checked."""
 
     def __init__(self) -> None:
         self.started: Any = None
@@ -104,7 +104,7 @@ class EngineSocket(Protocol):
     sid: str
     queue: Any
     last_ping: float | None
-    """When it was sent a PING that is not answered yet, as `time.time()`."""
+    """When the unanswered PING was sent, as `time.time()`; None if there is none."""
     connected: bool
     upgrading: bool
     upgraded: bool
@@ -121,15 +121,15 @@ class EngineSocket(Protocol):
 
 
 Driver = Callable[[Any, "EngineServer"], Any]
-"""Makes one end of a websocket from a socket's handler, see `socket_of`, and the server."""
+"""Makes the server's end of a WebSocket from a socket's handler (`socket_of`) and the server."""
 Translate = Callable[[Any, dict[str, Any]], dict[str, Any]]
-"""Makes what Engine.IO reads of a request from that and from what its own driver makes of it."""
+"""Makes a request's environ from the request and the environ of Engine.IO's own driver."""
 Ping = Callable[[EngineSocket], None]
-"""Asks a client whether it is there."""
+"""Sends a client a PING."""
 
 
 class EngineServer(engineio.AsyncServer):
-    """Engine.IO's server with our own driver for websockets, and timers for PINGs."""
+    """Engine.IO's server with our own WebSocket driver, and timers for PINGs."""
 
     sockets: dict[str, EngineSocket]
     _async: dict[str, Any]
@@ -149,7 +149,7 @@ class EngineServer(engineio.AsyncServer):
         self._ping = ping
 
     def start_background_task(self, target: Any, *args: Any, **options: Any) -> Any:
-        """Start a task; but for a PING that is due after a pause there is a timer."""
+        """Start a task, but start a timer instead for the task that sends a PING later."""
         if getattr(target, "__name__", "") != "_send_ping":
             return super().start_background_task(target, *args, **options)
         socket = socket_of(target)
@@ -157,6 +157,6 @@ class EngineServer(engineio.AsyncServer):
 
 
 def socket_of(method: Any) -> EngineSocket:
-    """The socket whose method Engine.IO hands out."""
+    """The socket that a bound method of Engine.IO belongs to."""
     socket: EngineSocket = method.__self__
     return socket

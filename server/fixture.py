@@ -1,4 +1,4 @@
-"""Many users, tokens and conversations at once, for load tests."""
+"""Creates many users, tokens and conversations for load tests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from handlers.platform.chat import public as chats
 from handlers.platform.profile import public as profiles
 from server.app import App
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 
 
 async def make_fixture(app: App, users: int, conversations: int, out: Path) -> str:
-    """User i is a member of conversation i mod `conversations`; `out` gets a line for each."""
+    """User i joins conversation i mod `conversations`; `out` gets one line for each user."""
     context = app.context()
     made: list[tuple[str, str]] = []
-    for first in range(0, users, AT_ONCE):
-        numbers = range(first, min(first + AT_ONCE, users))
+    for first in range(0, users, BATCH_SIZE):
+        numbers = range(first, min(first + BATCH_SIZE, users))
         made += await context.transact(make_users, list(numbers))
     ids = [user_id for user_id, _ in made]
     conversation_ids = [
@@ -32,7 +32,7 @@ async def make_fixture(app: App, users: int, conversations: int, out: Path) -> s
 
 
 def make_users(tx: Transaction, numbers: list[int]) -> list[tuple[str, str]]:
-    """`(user id, access token)` of new users with these numbers."""
+    """Create users with these numbers; returns `(user id, access token)` for each."""
     made = []
     for number in numbers:
         user = profiles.create_user(tx, f"load-{tx.new_id()}@example.org", "Load", str(number))

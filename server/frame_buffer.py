@@ -1,9 +1,9 @@
-"""Frames on their way out of one websocket: those of one round of the loop leave in one write.
+"""Collects a WebSocket's outgoing frames, so that one round of the event loop takes one write.
 
 Invariants:
-- A person's answer leaves with the event that it caused, and all that one commit said to a room in
-  one write for each member: most of the cost of a delivery is the system call.
-- A frame waits no longer than the next round, and no more than `FULL` bytes wait.
+- A command's answer leaves in the same write as the events it caused. All events of a commit take
+  one write for each member: the system call is most of the cost of a delivery.
+- A frame waits at most until the next round, and at most `FULL` bytes wait.
 - Frames leave in the order in which they were added.
 """
 
@@ -20,7 +20,7 @@ FULL = 65_536
 
 
 class Round:
-    """The websockets that have something to write in this round of the loop."""
+    """The WebSockets with frames to write in this round of the event loop."""
 
     def __init__(self) -> None:
         self._filled: list[FrameBuffer] = []
@@ -31,7 +31,7 @@ class Round:
         self._filled.append(buffer)
 
     def _end_soon(self) -> None:
-        """One round later: whoever waited for a commit has its answer written by then."""
+        """Flush one round later, when tasks that waited for the commit have added their answers."""
         asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
@@ -39,13 +39,13 @@ class Round:
         for buffer in filled:
             try:
                 buffer.flush()
-            except Exception as raised:  # whatever is odd with one, the others have their turn
+            except Exception as raised:  # a failure must not stop the other WebSockets
                 log.error("not_written", error=type(raised).__name__)
                 buffer.abort()
 
 
 class FrameBuffer:
-    """The frames that one websocket writes at the end of this round; a websocket is one."""
+    """The frames that one WebSocket writes at the end of this round; its base class."""
 
     __slots__ = ("_frames", "_round", "_size", "_transport", "idle")
 
@@ -56,7 +56,7 @@ class FrameBuffer:
         self._frames: list[bytes] = []
         self._size = 0
         self.idle = False
-        """Whether it is open, and its transport takes what is written."""
+        """Whether the WebSocket is open and its transport accepts writes."""
 
     @property
     def unsent(self) -> int:
@@ -82,6 +82,6 @@ class FrameBuffer:
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def abort(self) -> None:
-        """End at once; what is unsent is dropped."""
+        """Close at once and drop what is unsent."""
         self._frames, self._size = [], 0
         self._transport.abort()

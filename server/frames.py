@@ -1,4 +1,4 @@
-"""The few websocket frames that we write besides packets."""
+"""The WebSocket frames that we write in addition to packets."""
 
 
 def close_frame(code: int) -> bytes:

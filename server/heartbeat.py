@@ -1,12 +1,13 @@
-"""This instance confirms that it lives, and finds those that do not any more.
+"""Renews the heartbeat of this instance, and detects dead instances.
 
-A dead instance's row is taken by exactly one other, in the transaction that publishes
-`INSTANCE_LOST` with the time of its last confirmation: calls, places and devices that it held end
-there, never later. Only who has confirmed without a gap for as long as a silence takes may take
-it: after a time in which nobody could confirm, all have that long to come back.
-
-Who was taken for dead while it lived (its database was out of reach) begins anew under another id
-and cuts its connections: what they held is gone, and they take it again.
+Invariants:
+- Exactly one instance takes a dead instance's row, in the transaction that publishes
+  `INSTANCE_LOST` with the time of its last heartbeat. Calls, places and devices that the dead
+  instance held end at that time, never later.
+- Only an instance that has renewed its own heartbeat for `SILENT_AFTER` without a gap may take the
+  row of another. So after an outage of the database, all instances have that long to return.
+- An instance that was declared dead while it lost the database starts again under a new id and
+  closes its connections. Their leases are gone, and clients acquire them again.
 """
 
 import asyncio
@@ -36,15 +37,15 @@ log = structlog.get_logger("heartbeat")
 CONFIRM_EVERY_S = 4.0
 BEAT_WITHIN_S = 2.0
 AGAIN_AFTER_S = 0.25
-"""Some connections to the database may be dead without looking so: each has a short time."""
+"""Retries soon, since a pooled database connection may be dead without showing it."""
 ALIGN_TRIES = 3
 SILENT_AFTER = timedelta(seconds=12)
-LAST_WORDS = timedelta(seconds=6)
+LOST_AGAIN_AFTER = timedelta(seconds=6)
 """Longer than a transaction may last."""
 
 
 class Heartbeat:
-    """One an instance."""
+    """The heartbeat of one instance."""
 
     def __init__(self, kernel: Kernel, cut_all: Callable[[], None]) -> None:
         self._kernel = kernel
@@ -53,7 +54,7 @@ class Heartbeat:
         self._confirmed_at = self._steady_since = kernel.clock.now()
 
     async def start(self) -> None:
-        """Be known; an embedded database has one instance, so any other is dead at once."""
+        """Register this instance. With SQLite, which has one instance, all others are dead."""
         database = self._kernel.database
         await align_clock(self._kernel)
         await database.transact(self._introduce, kind="upkeep")
@@ -63,18 +64,18 @@ class Heartbeat:
         self._tasks.spawn(self._beat())
 
     async def stop(self) -> None:
-        """Leave in order: whatever is held here ends now."""
+        """Publish the orderly end of this instance: the leases that it holds end now."""
         if not self._tasks:
             return
         await self._tasks.end()
         now, own = self._kernel.clock.now(), self._kernel.instance_id
         try:
             await self._kernel.database.transact(partial(self._lost, own, now), kind="upkeep")
-        except StorageUnavailable as error:  # another one finds the silence
+        except StorageUnavailable as error:  # another instance notices the missing heartbeat
             log.warning("end_not_told", error=str(error))
 
     async def bury(self, before: datetime) -> None:
-        """Publish the loss of every other instance that is silent since `before`."""
+        """Publish the loss of every other instance without a heartbeat since `before`."""
         own = self._kernel.instance_id
         silent = await self._kernel.database.read(
             lambda queries: list_silent(queries, before, own), kind="upkeep"
@@ -92,10 +93,10 @@ class Heartbeat:
         return confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
 
     async def _begin_anew(self) -> None:
-        """Others ended what this instance held; it must not go on as if nothing had been.
+        """Change the id and close all connections: other instances ended this one's leases.
 
-        Whoever came in between, or is coming in just now, may still have been noted under the old
-        id: that is told as lost once more, when nothing of it can be under way any more.
+        Running transactions may still write leases under the old id. Once none of them can be
+        running any more, the old id is published as lost again.
         """
         former = self._kernel.instance_id
         log.error("taken_for_dead", instance=former)
@@ -103,15 +104,15 @@ class Heartbeat:
         try:
             await self._kernel.database.transact(partial(self._replace, former), kind="upkeep")
         except BaseException:
-            self._kernel.instance_id = former  # the next beat finds it so again
+            self._kernel.instance_id = former  # the next heartbeat tries this again
             raise
         self._cut_all()
 
     def _replace(self, former: str, queries: Queries) -> None:
         self._introduce(queries)
         tx = Transaction(queries, self._kernel, None, Origin())
-        told_at = tx.now + LAST_WORDS
-        tx.publish_later(InstanceLost(instance_id=former, at=tx.now), told_at, f"lost:{former}")
+        due_at = tx.now + LOST_AGAIN_AFTER
+        tx.publish_later(InstanceLost(instance_id=former, at=tx.now), due_at, f"lost:{former}")
 
     def _lost(self, instance_id: str, at: datetime, queries: Queries) -> None:
         if take_instance(queries, instance_id, at):
@@ -134,7 +135,7 @@ class Heartbeat:
                 log.error("beat_failed", error=type(raised).__name__)
 
     async def _confirm_and_bury(self) -> None:
-        """Confirm; then bury the silent, if they had as long as this one to be heard."""
+        """Renew the heartbeat, then bury dead instances if this one had no gap itself."""
         if isinstance(self._kernel.clock, SharedClock):
             await self._kernel.clock.align(self._kernel.database)
         if not await self._kernel.database.transact(self._confirm, kind="upkeep"):
@@ -148,7 +149,7 @@ class Heartbeat:
 
 
 async def align_clock(kernel: Kernel) -> None:
-    """Begin to go by the database's clock, where it is shared; raises StorageUnavailable."""
+    """Align the clock with a shared database's; raises StorageUnavailable."""
     clock = kernel.clock
     if not isinstance(clock, SharedClock):
         return
@@ -159,7 +160,7 @@ async def align_clock(kernel: Kernel) -> None:
 
 
 async def list_others(kernel: Kernel) -> list[str]:
-    """The other instances that live; raises StorageUnavailable."""
+    """The ids of the other living instances; raises StorageUnavailable."""
     after = kernel.clock.now() - SILENT_AFTER
     own = kernel.instance_id
     return await kernel.database.read(lambda queries: list_living(queries, after, own))

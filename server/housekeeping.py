@@ -1,11 +1,11 @@
-"""Forgets what is old: what the kernel kept, and what domains declare (`Domain.forgets`).
+"""Deletes old rows: those of the kernel, and those that domains declare (`Domain.forgets`).
 
-And what is half-written where files are kept, since who wrote it was stopped.
+It also deletes incomplete files that an interrupted upload left behind.
 
 Invariants:
 - A transaction deletes at most `CHUNK` rows, and a round at most `CHUNKS_MAX` times as many of each
-  kind; a round that left some is followed by the next one soon.
-- A kind that cannot be forgotten is logged, and keeps the others from nothing.
+  kind. If a round leaves rows, the next one follows soon.
+- If deleting one kind fails, this is logged, and the other kinds are still deleted.
 """
 
 import asyncio
@@ -32,28 +32,28 @@ from storage.events.log import forget_events
 log = structlog.get_logger("housekeeping")
 
 FIRST_AFTER_S = 60.0
-"""The first time comes one to two of these after the start, so that many instances spread out."""
+"""The first round starts after one to two times this, so that instances spread out."""
 EVERY_S = 3600.0
 CHUNK = 1_000
-"""So many rows a transaction, so that nobody waits long for the writer."""
+"""Rows in one transaction: few, so that other transactions do not wait long for the writer."""
 
 CHUNKS_MAX = 200
 SOON_S = 60.0
-"""So long after a round that left something comes the next."""
+"""The pause after a round that left rows."""
 HALF_WRITTEN = timedelta(hours=2)
-"""A file may be on its way so long, beyond the time in which it has to be brought."""
+"""How much longer than the life of an upload an incomplete file is kept."""
 
 
 class Forget(Protocol):
-    """Deletes at most `limit` rows; how many it did."""
+    """Deletes at most `limit` rows and returns their number."""
 
     def __call__(self, tx: Queries, /, *, limit: int) -> int: ...
 
 
 def of_the_kernel(now: datetime, rules: Rules) -> dict[str, Forget]:
-    """What the kernel itself forgets at `now`, by kind, in an order in which it can be.
+    """The kernel's old rows at `now`, by kind, in an order that respects their references.
 
-    An event is kept as long as somebody has still to hear it. A consumer that no running instance
+    An event is kept while a consumer still has to process it. A consumer that no running instance
     serves counts for a while: an older version, or one with fewer systems, may be running.
     """
     unserved_since = now - rules.span("unserved_kept_days")
@@ -70,7 +70,7 @@ def of_the_kernel(now: datetime, rules: Rules) -> dict[str, Forget]:
 
 
 def of_a_domain(retention: Retention, now: datetime, rules: Rules) -> Forget:
-    """What a domain forgets at `now`."""
+    """Deletes a domain's old rows at `now`."""
     before = retention.before(now, rules)
 
     def forget(tx: Queries, /, *, limit: int) -> int:
@@ -80,7 +80,10 @@ def of_a_domain(retention: Retention, now: datetime, rules: Rules) -> Forget:
 
 
 def give_up_unserved(tx: Queries, /, *, before_id: str, since: datetime, limit: int) -> int:
-    """Delete deliveries of old events that no instance has served `since`; at most `limit`."""
+    """Delete at most `limit` deliveries of old events whose consumers went unserved since `since`.
+
+    Returns their number.
+    """
     given_up = 0
     for consumer in list_lapsed(tx, since):
         count = give_up(tx, consumer, before_id, limit - given_up)
@@ -93,7 +96,7 @@ def give_up_unserved(tx: Queries, /, *, before_id: str, since: datetime, limit: 
 
 
 class Housekeeping:
-    """One an instance; doing it twice is harmless."""
+    """Runs on every instance; running twice is harmless."""
 
     def __init__(self, kernel: Kernel, retentions: Iterable[Retention]) -> None:
         self._kernel = kernel
@@ -101,13 +104,13 @@ class Housekeeping:
         self._tasks = Tasks()
 
     async def start(self) -> None:
-        self._tasks.spawn(self._keep_house())
+        self._tasks.spawn(self._keep_tidying())
 
     async def stop(self) -> None:
         await self._tasks.end()
 
     async def tidy(self) -> bool:
-        """Forget once; whether there may be more. Raises StorageUnavailable."""
+        """Run one round; returns whether old rows may be left. Raises StorageUnavailable."""
         now, rules = self._kernel.clock.now(), self._kernel.rules
         old = of_the_kernel(now, rules)
         old |= {one.name: of_a_domain(one, now, rules) for one in self._retentions}
@@ -117,7 +120,7 @@ class Housekeeping:
         return bool(left)
 
     async def _forget_some(self, kind: str, forget: Forget) -> bool:
-        """Forget as many as a round may; whether there may be more."""
+        """Delete one kind, within a round's limit; returns whether old rows may be left."""
         try:
             some, transact = partial(forget, limit=CHUNK), self._kernel.database.transact
             for _ in range(CHUNKS_MAX):
@@ -131,7 +134,7 @@ class Housekeeping:
         log.info("more_to_forget", kind=kind)
         return True
 
-    async def _keep_house(self) -> None:
+    async def _keep_tidying(self) -> None:
         pause_s = FIRST_AFTER_S * random.uniform(1, 2)  # noqa: S311 - no secret
         while True:
             await asyncio.sleep(pause_s)

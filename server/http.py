@@ -1,4 +1,4 @@
-"""The few REST endpoints, and the page with its files."""
+"""The server's HTTP endpoints: the page and its files, health, metrics and documentation."""
 
 import asyncio
 import base64
@@ -31,15 +31,16 @@ log = structlog.get_logger("http")
 ROOT = Path(__file__).parent.parent
 HANDSHAKE = "/socket.io/"
 BYTES_PER_REQUEST = 16_384
-"""A longer answer counts as so many requests more; files have a rate of their own."""
+"""An answer counts as one more request for each of these; files have their own rate."""
 PAGE_FILES = ("/client/", "/vendor/")
 PAGE_FILE_COUNTS = 0.2
-"""Opening the page takes a hundred cheap requests; three hundred people may share an address."""
+"""Opening the page takes a hundred cheap requests, and three hundred users may share an address."""
 SLASHES_PER_REQUEST = 100
 REFUSED_AFTER_S = 1.0
-"""A refusal costs a fifth of an answer. A client that goes on gets one a second on a connection."""
+"""The delay of a refusal, which costs a fifth of an answer: a client that ignores refusals gets one
+per second and connection."""
 PATH_MAX = 255
-"""Characters in the path of a file of the page: what resolving it costs grows with them."""
+"""Maximum characters in the path of a page file: the cost of resolving it grows with them."""
 TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -61,14 +62,14 @@ CODES = {
 }
 NO_FRAMES = "frame-ancestors 'none'"
 NO_PAGE = f"default-src 'none'; {NO_FRAMES}"
-"""For what is no page: opened as one all the same, it may load and run nothing."""
+"""For responses that are not pages: a browser that opens one as a page loads and runs nothing."""
 NO_SYSTEMS = '<meta name="parley-systems" content="">'
-"""Where the page is told which systems are served, and which of their domains bring pages."""
+"""The element that tells the page the served systems and the domains that have pages."""
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
 def build_web(app: "App") -> web.Application:
-    """The aiohttp application around the sockets."""
+    """The aiohttp application."""
     site = Site(app)
     bodies = Bodies(app.rejections)
     application = web.Application(middlewares=[harden, site.limit, bodies.take, site.turn_away])
@@ -88,7 +89,7 @@ def build_web(app: "App") -> web.Application:
 
 @web.middleware
 async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors are `{error: {code, message}}`; every answer says what it may do as a page."""
+    """Send errors as `{error: {code, message}}`, and every response with security headers."""
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
@@ -96,7 +97,7 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.keep_alive is False:
             response.force_close()
     except ConnectionError:
-        raise  # whoever asked is gone
+        raise  # the client is gone
     except Exception as raised:
         error_name, places = type(raised).__name__, where(raised)
         log.error("request_failed", path=request.path, error=error_name, where=places)
@@ -107,12 +108,12 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def confine(response: web.StreamResponse) -> None:
-    """Nobody frames an answer or guesses its type; what is no page does nothing when opened."""
+    """Set headers so that browsers do not frame a response, guess its type, or run a non-page."""
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("X-Frame-Options", "DENY")
-    headers["Server"] = "Parley"  # and not which versions of which libraries
+    headers["Server"] = "Parley"  # instead of library versions
     headers.setdefault("Content-Security-Policy", NO_PAGE)
     if response.content_type == "text/html":
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
@@ -124,7 +125,7 @@ def error_response(status: int, reason: str) -> web.Response:
 
 
 class Site:
-    """Handlers with what they need of the instance."""
+    """The handlers, with their access to the instance."""
 
     def __init__(self, app: "App") -> None:
         self._app = app
@@ -136,9 +137,9 @@ class Site:
 
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Each address has a rate of requests, of which a long answer takes several.
+        """Apply the rate of requests per address; a long answer counts as several requests.
 
-        A refusal is delayed, so that a client that ignores it is held up by its own connection.
+        A refusal is delayed, which slows down a client that ignores refusals.
         """
         limits, network = self._app.limits, network_of(self._app.settings.address_of(request))
         if wait_s := limits.take_here("requests", network, cost_of(request.path)):
@@ -152,7 +153,7 @@ class Site:
 
     @web.middleware
     async def turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A stopping instance has its connections and no others; a proxy tries another instance."""
+        """Refuse new connections while stopping, so that a proxy tries another instance."""
         if self._app.stopping and request.path == HANDSHAKE and not self._knows(request):
             return error_response(503, "this instance is about to stop")
         return await handler(request)
@@ -161,11 +162,11 @@ class Site:
         return request.query.get("sid") in self._app.sockets.eio.sockets
 
     async def live(self, request: web.Request) -> web.Response:
-        """The process answers."""
+        """Report that the process answers."""
         return web.json_response({"status": "live"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """The instance can serve: its database answers, it hears others and is not stopping."""
+        """Report whether the instance can serve: database and bus work, and it is not stopping."""
         app = self._app
         if not app.stopping and app.bus.well and await app.database.ready():
             return web.json_response({"status": "ready"})
@@ -191,7 +192,7 @@ class Site:
         return web.Response(text=self._catalog.contracts(), content_type="text/plain")
 
     async def page(self, request: web.Request) -> web.Response:
-        """The page; its one inline script (the import map) is allowed by its hash."""
+        """The page; its policy allows its one inline script, the import map, by hash."""
         page = page_files.versioned((CLIENT / "index.html").read_text())
         page = page.replace(NO_SYSTEMS, f'{NO_SYSTEMS[:-2]}{" ".join(self._parts)}">')
         return self._html(page, page_policy(page, self._app.kernel.objects.origin))
@@ -208,7 +209,7 @@ class Site:
         return self._files.answer(request, path, TYPES[path.suffix], cache_control)
 
     async def vendor_file(self, request: web.Request) -> web.Response:
-        """A file of an npm package that the page is known to need; no other."""
+        """A file of an npm package, if `vendor.json` lists it."""
         path = self._vendor.get(request.path)
         if path is None or not path.is_file():
             raise web.HTTPNotFound
@@ -226,19 +227,22 @@ class Site:
 
 
 def cost_of(path: str) -> float:
-    """What a request for `path` counts for; looking for a route takes longer with each slash."""
+    """The cost of a request for `path` in requests; each slash makes finding a route slower."""
     if path.startswith(PAGE_FILES) and len(path) <= PATH_MAX:
         return PAGE_FILE_COUNTS
     return 1 + path.count("/") // SLASHES_PER_REQUEST
 
 
 def docs_policy() -> str:
-    """The content security policy of the catalog's page: its style sheet and nothing else."""
+    """The content security policy of the catalog's page: only its style sheet."""
     return f"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; {NO_FRAMES}"
 
 
 def page_policy(page: str, files: str | None = None) -> str:
-    """The content security policy of a page with one import map; `files` are at another origin."""
+    """The content security policy of a page with one import map.
+
+    `files` is the origin of uploaded files, if that differs from the page's.
+    """
     beside = f" {files}" if files else ""
     found = IMPORT_MAP.search(page)
     digest = hashlib.sha256((found[1] if found else "").encode()).digest()

@@ -1,11 +1,11 @@
-"""aiohttp's HTTP server, bounded and quiet about bad input, whose transports can be handed over.
+"""aiohttp's HTTP server with limits, short errors, and transports that can be handed over.
 
 Invariants:
-- A TCP connection for which there is no capacity is closed before anything is read from it.
-- Bodies are never decompressed, and what is left of a refused one is not read for long.
-- What a client sends shows up neither in the log nor in the answer to a malformed request.
-- A peer that acknowledges nothing for `STALLED_MAX_S` is cut off by the kernel, so that no response
-  waits for a stalled reader forever.
+- A TCP connection without capacity is closed before anything is read from it.
+- Bodies are never decompressed. The rest of a refused body is read for `LINGER_S` only.
+- Neither the log nor the answer to a malformed request contains data of the client.
+- If a peer acknowledges nothing for `STALLED_MAX_S`, the operating system closes its connection, so
+  that no response waits forever for a stalled reader.
 """
 
 import asyncio
@@ -25,24 +25,24 @@ from server.rejections import Rejections
 log = structlog.get_logger("http")
 
 BACKLOG = 4_096
-"""After a crash all clients come back at once; who finds no place here retries after seconds."""
+"""After a crash, all clients reconnect at once; those beyond the backlog retry after seconds."""
 LINE_MAX = 4_096
-"""Bytes of a request's first line. aiohttp looks for a route in time that grows with the square of
-its slashes; the longest addresses that are used, signed ones of files, have some 3,000."""
+"""Maximum bytes of a request line. aiohttp's search for a route takes time quadratic in the number
+of slashes. The longest URLs in use, signed URLs of files, have about 3,000 bytes."""
 KEPT_ALIVE_S = 20
-"""How long an HTTP connection may be idle; longer than a proxy in front keeps one."""
+"""How long an HTTP connection may be idle; longer than a proxy keeps its connections."""
 LINGER_S = 0.5
-"""How long the rest of a refused body is read, so that its sender can read the answer."""
+"""How long the rest of a refused body is read, so that the client can read the answer."""
 STALLED_MAX_S = 60
 SHUTDOWN_WITHIN_S = 2.0
 BAD_REQUEST = b'{"error":{"code":"INVALID","message":"This is not a valid HTTP request."}}'
 EXPECTED = "100-continue"
-"""The one expectation that there is (RFC 9110, 10.1.1)."""
+"""The only defined expectation (RFC 9110, section 10.1.1)."""
 FAILED = b'{"error":{"code":"INTERNAL","message":"Something failed here; it has been logged."}}'
 
 
 class HttpConnection(HttpProtocol):
-    """One TCP connection that speaks HTTP, until it ends or a websocket takes its transport."""
+    """One TCP connection that speaks HTTP, until it ends or a WebSocket takes its transport."""
 
     __slots__ = ("_capacity", "_key", "_rejections")
 
@@ -72,10 +72,10 @@ class HttpConnection(HttpProtocol):
         super().connection_lost(exc)
 
     def hand_over(self, protocol: asyncio.Protocol) -> Callable[[], None]:
-        """Give the transport to `protocol`; returns what to call when the transport is lost."""
+        """Give the transport to `protocol`; returns a function to call when it is lost."""
         key = self._key
         assert key is not None
-        self._key = None  # it keeps its place
+        self._key = None  # the transport still counts towards the capacity
         self.give_transport(protocol)
         return partial(self._capacity.closed, key)
 
@@ -86,7 +86,7 @@ class HttpConnection(HttpProtocol):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A short answer that says nothing of the request; the connection is closed after it."""
+        """A short answer that quotes nothing of the request; the connection closes after it."""
         if status < 500:
             self._rejections.add("malformed_http")
         else:
@@ -96,14 +96,14 @@ class HttpConnection(HttpProtocol):
         return short_answer(status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """One line with where it happened: messages and values may be a client's."""
+        """Log the error's type and place only: messages and values may contain client data."""
         raised = kw.get("exc_info")
         if isinstance(raised, BaseException):
             log.error("request_failed", error=type(raised).__name__, where=where(raised))
 
 
 def short_answer(status: int) -> web.Response:
-    """An error that repeats nothing of the request; the connection is closed after it."""
+    """An error that quotes nothing of the request; the connection closes after it."""
     response = web.Response(
         body=BAD_REQUEST if status < 500 else FAILED,
         status=status,
@@ -115,9 +115,9 @@ def short_answer(status: int) -> web.Response:
 
 
 def bound_stalls(transport: asyncio.Transport) -> None:
-    """Let the kernel end the connection of a peer that acknowledges no byte for long."""
+    """Let the operating system close a connection whose peer stops acknowledging data."""
     bare = transport.get_extra_info("socket")
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # on Linux
     if bare is not None and option is not None:
         bare.setsockopt(socket.IPPROTO_TCP, option, STALLED_MAX_S * 1_000)
 
@@ -134,7 +134,7 @@ class Listener:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 means any that is free."""
+        """Listen on `host` and `port`; port 0 means any free port."""
         await self._runner.setup()
         server = answer_through(self._runner, self._check_expectation)
         loop = asyncio.get_running_loop()
@@ -155,14 +155,14 @@ class Listener:
     async def _check_expectation(
         self, answer: Answer, request: web.BaseRequest
     ) -> web.StreamResponse:
-        """Refuse an unknown `Expect`: aiohttp's answer to it quotes it, and names its version."""
+        """Refuse an unknown `Expect`: aiohttp's own answer quotes it and names its version."""
         if request.headers.get("Expect", EXPECTED).lower() == EXPECTED:
             return await answer(request)
         self._rejections.add("malformed_http")
         return short_answer(417)
 
     async def stop(self) -> None:
-        """Close the listening socket, then end the HTTP connections that are left."""
+        """Close the listening socket, then the remaining HTTP connections."""
         if self._server is not None:
             self._server.close()
         await self._runner.cleanup()

@@ -1,23 +1,22 @@
-"""How the process is set up: what Python does between, and how many files may be open."""
+"""Configures the process: garbage collection, thread switching and the limit on open files."""
 
 import gc
 import resource
 import sys
 
 THRESHOLDS = (50_000, 20, 100)
-"""Young things are looked through after so many of them; what is older, much less often."""
+"""The collector's thresholds: it scans new objects after this many, old ones much less often."""
 TURN_S = 0.000_5
 OPEN_FILES_MOST = 1_048_576
-"""Counted on where the system has no limit of its own."""
+"""The assumed limit if the operating system has none."""
 
 
 def spare_what_is_loaded() -> None:
-    """To be called once, when all that stays is there.
+    """Exclude all loaded objects from garbage collection; call it once, after startup.
 
-    The collector of what nobody can reach any more looks through everything that is alive, once
-    there is a quarter more of it: a second for ten thousand connections, while nothing else runs.
-    What is loaded at the start it need not look at, and connections leave nothing for it: they are
-    gone with the last that holds them.
+    A full collection scans every live object, whenever their number has grown by a quarter. With
+    ten thousand connections this stops everything for a second. Objects from startup never become
+    garbage, and connections have no reference cycles, so reference counting frees them.
     """
     gc.collect()
     gc.freeze()
@@ -25,16 +24,16 @@ def spare_what_is_loaded() -> None:
 
 
 def take_short_turns() -> None:
-    """Let the writer's thread go on soon while the loop is busy.
+    """Shorten the thread switch interval, so that the SQLite writer continues while the loop runs.
 
-    It gives up its turn in every statement; with turns of 5 ms, as they are by default, a batch of
-    a few messages took 10 ms and more.
+    The writer releases the GIL in every statement. With the default interval of 5 ms, a batch of a
+    few messages took 10 ms or more.
     """
     sys.setswitchinterval(TURN_S)
 
 
 def open_files_max() -> int:
-    """Raise the limit of open files as far as it goes, and return it: connections are files."""
+    """Raise the limit on open files, which includes connections, to its maximum; returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

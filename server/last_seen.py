@@ -1,4 +1,4 @@
-"""Notes, now and then, which sessions have a connection here: when a device was seen last."""
+"""Stores regularly which sessions are connected here, as the time their devices were last seen."""
 
 import asyncio
 from functools import partial
@@ -15,11 +15,11 @@ log = structlog.get_logger("last_seen")
 
 EVERY_S = 240.0
 CHUNK = 500
-"""So many sessions a statement, so that nobody waits long for the writer."""
+"""Sessions in one statement: few, so that other transactions do not wait long for the writer."""
 
 
 class LastSeen:
-    """One an instance."""
+    """Updates the sessions of one instance."""
 
     def __init__(self, kernel: Kernel, people: People) -> None:
         self._kernel = kernel
@@ -33,7 +33,7 @@ class LastSeen:
         await self._tasks.end()
 
     async def note(self) -> None:
-        """Note everybody who is connected here now."""
+        """Store the current time for every session that is connected here."""
         sessions = self._people.sessions()
         for start in range(0, len(sessions), CHUNK):
             some, now = sessions[start : start + CHUNK], self._kernel.clock.now()

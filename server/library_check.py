@@ -1,11 +1,11 @@
-"""Checks, at import, that an installed library still has the private parts that we rely on.
+"""Checks at import that an installed library still has the private parts that we rely on.
 
-A release may change what a library does not document without a word. So each library whose private
-parts are used has one module, `server/<library>_internals.py`, which is the only one that touches
-them. It lists them and checks them before it uses them, and its library has an upper bound in
-requirements.in: the next minor release. Patch releases, which bring security fixes, are within it.
+A release may change undocumented parts without notice. So each library whose private parts we use
+has one module, `server/<library>_internals.py`, which alone uses them. It lists and checks them
+first. In requirements.in, the library has the next minor release as its upper bound, so that patch
+releases with security fixes are allowed.
 
-To take a newer minor release: read what changed in the parts listed, raise the bound and
+To upgrade to a newer minor release, read what changed in the listed parts, raise the bound and
 `LOOKED_AT`, run `make lock`, then the tests of `tests/server`.
 """
 
@@ -22,19 +22,19 @@ class LibraryChanged(ImportError):
 
 @dataclass(frozen=True)
 class Part:
-    """Something of a library, in words, and what finds out whether it is still so."""
+    """A part of a library: its description, and a function that checks it."""
 
     what: str
     holds: Callable[[], bool]
 
 
 def has(path: str) -> Part:
-    """A name that exists: `package.module:Class.attribute`."""
+    """Checks that a name, `package.module:Class.attribute`, exists."""
     return Part(path, lambda: find(path) is not None)
 
 
 def takes(path: str, *parameters: str) -> Part:
-    """A function with exactly these parameters, `self` included."""
+    """Checks that a function has exactly these parameters, including `self`."""
     return Part(
         f"{path}({', '.join(parameters)})",
         lambda: tuple(inspect.signature(find(path)).parameters) == parameters,
@@ -42,7 +42,7 @@ def takes(path: str, *parameters: str) -> Part:
 
 
 def find(path: str) -> Any:
-    """What `package.module:Class.attribute` names; raises ImportError or AttributeError."""
+    """The object at `package.module:Class.attribute`; raises ImportError or AttributeError."""
     module, _, names = path.partition(":")
     found: Any = import_module(module)
     for name in names.split("."):
@@ -51,9 +51,9 @@ def find(path: str) -> Any:
 
 
 def check_library(name: str, looked_at: str, *parts: Part) -> None:
-    """Raise LibraryChanged unless the library `name` has all `parts`, as version `looked_at` has.
+    """Raise LibraryChanged unless the installed distribution `name` has all `parts`.
 
-    `name` is the distribution's. Whatever a check raises means that its part is not as expected.
+    `looked_at` is the reviewed version. A check fails if it returns False or raises anything.
     """
     missing, cause = [], None
     for part in parts:

@@ -1,11 +1,11 @@
-"""Every bound on rates, per person, per address and per kind of use.
+"""All rate limits, per user, per address and per kind of use.
 
-Each instance counts for itself, and, where Redis joins them, all count together: a token must be
-had from both. So while Redis is away a rate is at most once that of each instance, never without
-bound.
+Each instance has its own token buckets, and with Redis all instances also share buckets. A use
+needs a token from both. So while Redis is unavailable, the total rate is at most the limit times
+the number of instances, never unlimited.
 
-Sizes are bounds of other places (frames in the transport, texts in the contracts); they stay when
-`PARLEY_LIMITS=off` lifts the rates.
+`PARLEY_LIMITS=off` removes the rates. Limits on sizes are elsewhere (frames in the transport, texts
+in the contracts) and stay.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from server.shared_rates import SharedRates
 
 
 class Limits:
-    """The rates of PROTOCOL's default limits, by name."""
+    """The rates by name; PROTOCOL.md lists their defaults."""
 
     def __init__(
         self,
@@ -26,14 +26,14 @@ class Limits:
         on: bool,
         of_addresses: Collection[str] = (),
     ) -> None:
-        """`of_addresses` names the rates that count by address, also for signed-in people."""
+        """`of_addresses` names the rates that count per address even for signed-in users."""
         self._buckets = {name: Buckets(rate) for name, rate in rates.items()}
         self._shared = shared
         self._on = on
         self._of_addresses = frozenset(of_addresses)
 
     async def take(self, rate: str, key: str, count: int = 1) -> float:
-        """Seconds to wait before `key` may do it, as often as that; 0.0 when it may now."""
+        """Take `count` tokens of `key`; returns the seconds to wait, or 0.0 if they were taken."""
         if not self._on:
             return 0.0
         buckets = self._buckets[rate]
@@ -43,15 +43,15 @@ class Limits:
         return await self._shared.take(rate, key, buckets.limit, count) or 0.0
 
     def take_here(self, rate: str, key: str, count: float = 1) -> float:
-        """The same, counted by this instance alone: for what only this instance has to do."""
+        """Like `take`, with this instance's buckets only: for work that only it does."""
         return self._buckets[rate].take(key, count) if self._on else 0.0
 
     def wait_of(self, rate: str, key: str) -> float:
-        """Seconds until `key` may do it again on this instance; takes nothing."""
+        """Seconds until `key` has a token on this instance; takes none."""
         return self._buckets[rate].wait_of(key) if self._on else 0.0
 
     def charge(self, rate: str, key: str, count: float) -> float:
-        """Charge `key` on this instance for what was done already; the seconds to wait then."""
+        """Charge `key` on this instance for completed work; returns the seconds to wait next."""
         return self._buckets[rate].charge(key, count) if self._on and count > 0 else 0.0
 
     @property
@@ -59,21 +59,21 @@ class Limits:
         return self._on
 
     def forget(self, rate: str, key: str) -> None:
-        """Forget a key that does not come again, such as a connection's."""
+        """Remove a key that will not return, such as a connection's."""
         self._buckets[rate].forget(key)
 
     def keys_kept(self) -> int:
-        """How many keys are remembered, of all rates together."""
+        """The number of keys in memory, over all rates."""
         return sum(len(buckets) for buckets in self._buckets.values())
 
     async def take_for(
         self, rate: str, person_id: str | None, address: str, count: int = 1
     ) -> float:
-        """The same for a use by a person, or by a visitor of this address when it is None."""
+        """Like `take`, for a user, or for a visitor of this address if `person_id` is None."""
         if person_id is None or rate in self._of_addresses:
             return await self.take_from(rate, address)
         return await self.take(rate, person_id, count)
 
     async def take_from(self, rate: str, address: str) -> float:
-        """The same for an address: all of an IPv6 network of one subscriber count together."""
+        """Like `take`, for an address; all IPv6 addresses of a /64 network count as one."""
         return await self.take(rate, network_of(address))

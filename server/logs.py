@@ -1,12 +1,12 @@
-"""How log lines are written: one line each, without content of clients, at a bounded rate.
+"""Writes log entries: one line each, without data of clients, at a limited rate.
 
 Invariants:
-- A line stays one line: what is not printable is escaped in every value, and long values are cut.
-- An exception is logged by its class and the places that it passed. Its message and its traceback
-  may hold what a client sent, and are not written.
-- A library's line shows of its arguments the numbers alone: others may quote what a client sent.
-- Of one kind of event at most `LINES_PER_MINUTE` lines are written a minute; the next line of that
-  kind after that says how many were dropped.
+- An entry is one line: unprintable characters are escaped in every value, and long values are cut.
+- An exception is logged as its class and code locations. Its message and traceback are not written,
+  because they may contain client data.
+- An entry of a library shows only the numbers among its arguments: others may contain client data.
+- Each kind of entry is written at most `LINES_PER_MINUTE` times a minute. The next entry of that
+  kind tells how many were dropped.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ KINDS_MAX = 1_000
 VALUE_MAX = 300
 PLACES_MAX = 12
 CORRELATION: ContextVar[str] = ContextVar("correlation", default="")
-"""The id of the command that is being answered, for every log line until then."""
+"""The correlation id of the running command, for all its log entries."""
 Entry = MutableMapping[str, Any]
 
 
 def set_up_logs(style: str) -> None:
-    """Lines on standard error: `text` for people, `json` for machines."""
+    """Log to standard error, as `text` for people or `json` for machines."""
     before: list[structlog.typing.Processor] = [
         Throttle(),
         add_correlation_id,
@@ -50,7 +50,7 @@ def set_up_logs(style: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)  # what the libraries have to say
+    handler = logging.StreamHandler(sys.stderr)  # for entries of libraries
     handler.addFilter(LibraryThrottle())
     handler.addFilter(NumbersOnly())
     handler.setFormatter(
@@ -63,7 +63,7 @@ def set_up_logs(style: str) -> None:
 
 
 def where(raised: BaseException) -> list[str]:
-    """The places that an exception passed, without any values: those may be secrets."""
+    """The code locations that an exception passed, without values, which may be secrets."""
     places = []
     traceback = raised.__traceback__
     while traceback is not None:
@@ -74,7 +74,7 @@ def where(raised: BaseException) -> list[str]:
 
 
 def tell_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The loop's exception handler: its own would print arguments, which may be a client's."""
+    """The event loop's exception handler; the default one prints arguments with client data."""
     raised = context.get("exception")
     known = isinstance(raised, BaseException)
     structlog.get_logger("loop").error(
@@ -86,7 +86,7 @@ def tell_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
 
 
 class Budget:
-    """Lines by kind in this minute; of more kinds than `KINDS_MAX` the rest share one count."""
+    """Counts entries by kind in the current minute; kinds beyond `KINDS_MAX` share one count."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -95,7 +95,7 @@ class Budget:
         self._dropped: dict[str, int] = {}
 
     def take(self, kind: str) -> int | None:
-        """None when the line is to be dropped, else how many were dropped before it."""
+        """None if the entry must be dropped, otherwise the number dropped before it."""
         minute = int(self._clock() // 60)
         if minute != self._minute:
             self._minute, self._written = minute, {}
@@ -110,7 +110,7 @@ class Budget:
 
 
 class Throttle:
-    """Drops our own lines beyond the budget of their event."""
+    """Drops our own entries beyond the budget of their event."""
 
     def __init__(self) -> None:
         self._budget = Budget()
@@ -125,7 +125,7 @@ class Throttle:
 
 
 class NumbersOnly(logging.Filter):
-    """Shows what a library says with its numbers, and of other arguments what they are."""
+    """Shows numbers in a library's entries, and replaces other arguments by their types."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, Mapping):
@@ -136,18 +136,18 @@ class NumbersOnly(logging.Filter):
 
 
 def _number_or_kind(argument: object) -> object:
-    """A number as it is; anything else by the name of its class."""
+    """A number unchanged; anything else as the name of its class."""
     return argument if isinstance(argument, int | float) else Kind(f"<{type(argument).__name__}>")
 
 
 class Kind(str):
-    """Stands for an argument that is not shown; `%r` puts it in no quotes."""
+    """Replaces a hidden argument; `%r` shows it without quotes."""
 
     __repr__ = str.__str__
 
 
 class LibraryThrottle(logging.Filter):
-    """Drops libraries' lines beyond the budget of their logger."""
+    """Drops libraries' entries beyond the budget of their logger."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ def add_correlation_id(logger: Any, method: str, entry: Entry) -> Entry:
 
 
 def name_exception(logger: Any, method: str, entry: Entry) -> Entry:
-    """An exception becomes the name of its class and where it was raised."""
+    """Replace an exception by the name of its class and its code locations."""
     raised = entry.pop("exc_info", None)
     if raised is True:
         raised = sys.exc_info()
@@ -178,7 +178,7 @@ def name_exception(logger: Any, method: str, entry: Entry) -> Entry:
 
 
 def keep_one_line(logger: Any, method: str, entry: Entry) -> Entry:
-    """Escapes and cuts every text, also in lists."""
+    """Escape and cut all texts, also in lists."""
     for name, value in entry.items():
         if isinstance(value, str):
             entry[name] = printable(value)
@@ -190,7 +190,7 @@ def keep_one_line(logger: Any, method: str, entry: Entry) -> Entry:
 
 
 def printable(text: str) -> str:
-    """`text` with everything that is not printable escaped, at most `VALUE_MAX` characters."""
+    """`text` cut to `VALUE_MAX` characters, with unprintable ones escaped."""
     cut = text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}…"
     if cut.isprintable():
         return cut
@@ -200,7 +200,7 @@ def printable(text: str) -> str:
 
 
 class NamesOnly(logging.Filter):
-    """Lets Engine.IO say that something failed, and nothing of what was sent."""
+    """Reduces an entry of Engine.IO to the fact that something failed."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         raised = record.exc_info[1] if record.exc_info else None
@@ -209,7 +209,7 @@ class NamesOnly(logging.Filter):
 
 
 def transport_logger() -> logging.Logger:
-    """The logger that python-engineio is given."""
+    """The logger for python-engineio."""
     logger = logging.getLogger("parley.transport")
     logger.setLevel(logging.WARNING)
     if not logger.filters:

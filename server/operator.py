@@ -1,4 +1,4 @@
-"""What an operator can do from the command line besides serving."""
+"""The operator's commands on the command line, other than serving."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -20,16 +20,16 @@ from storage.events.epoch import renew_epoch
 T = TypeVar("T")
 ChangeRole = Callable[[Transaction, str, str], None]
 PARKED_SHOWN_MAX = 1_000
-PURGED_AT_ONCE = 1_000
+PURGE_BATCH_SIZE = 1_000
 ABOVE_ALL_IDS = "g"
 
 
 class CannotDo(Exception):
-    """What an operator asked for is refused; the text says why."""
+    """An operator's command is refused; the text says why."""
 
 
 async def with_app(settings: Settings, work: Callable[[App], Awaitable[T]]) -> T:
-    """Run `work` on an instance that is open but serves nobody."""
+    """Run `work` with a started database, but without serving clients."""
     app = App(settings)
     try:
         await migrate(app.database)
@@ -41,13 +41,13 @@ async def with_app(settings: Settings, work: Callable[[App], Awaitable[T]]) -> T
 
 
 async def grant(app: App, email: str, role: str) -> bool:
-    """Give a role; False when nobody has this address."""
+    """Grant a role; returns False if no user has this address."""
 
     return await app.context().transact(_change_role, moderation.grant_role, email, role)
 
 
 async def revoke(app: App, email: str, role: str) -> bool:
-    """Take a role away, at once on every instance; False when nobody has this address."""
+    """Revoke a role, at once on every instance; returns False if no user has this address."""
     return await app.context().transact(_change_role, moderation.revoke_role, email, role)
 
 
@@ -63,13 +63,13 @@ async def list_parked(app: App) -> list[Parked]:
 
 
 async def retry_parked(app: App, queue: Queue) -> int:
-    """Put a parked queue back to work; a running instance finds it within seconds."""
+    """Release a parked queue; a running instance processes it within seconds."""
     now = app.clock.now()
     return await app.database.transact(lambda tx: deliveries.retry_parked(tx, queue, now))
 
 
 async def skip_parked(app: App, queue: Queue) -> int:
-    """Give up a parked delivery, so that those behind it get their turn."""
+    """Delete a parked delivery, so that the queue continues with the next one."""
     return await app.database.transact(lambda tx: deliveries.skip_parked(tx, queue))
 
 
@@ -81,9 +81,9 @@ async def list_unserved(app: App) -> list[Unserved]:
 
 
 async def purge(app: App, consumer: str) -> int:
-    """Delete all deliveries of a consumer that nobody serves; raises CannotDo."""
-    count, purged = 0, PURGED_AT_ONCE
-    while purged == PURGED_AT_ONCE:
+    """Delete all deliveries of an unserved consumer; returns their number, raises CannotDo."""
+    count, purged = 0, PURGE_BATCH_SIZE
+    while purged == PURGE_BATCH_SIZE:
         purged = await app.database.transact(lambda tx: _purge_some(app, tx, consumer))
         count += purged
     return count
@@ -95,7 +95,7 @@ def _purge_some(app: App, tx: Queries, consumer: str) -> int:
         raise CannotDo(
             f"{consumer} is served by this version, or was served by an instance {within}"
         )
-    return consumers.give_up(tx, consumer, ABOVE_ALL_IDS, PURGED_AT_ONCE)
+    return consumers.give_up(tx, consumer, ABOVE_ALL_IDS, PURGE_BATCH_SIZE)
 
 
 def _list_served(app: App, tx: Queries) -> list[str]:
@@ -104,7 +104,7 @@ def _list_served(app: App, tx: Queries) -> list[str]:
 
 
 async def rebuild(app: App, consumer: str) -> None:
-    """Start a consumer's backfill anew; an instance that serves finds it. Raises CannotDo."""
+    """Restart a consumer's backfill, which a serving instance then runs; raises CannotDo."""
     found = app.registry.consumers.get(consumer)
     if found is None:
         raise CannotDo(f"there is no consumer {consumer}")
@@ -115,5 +115,5 @@ async def rebuild(app: App, consumer: str) -> None:
 
 
 async def renew(app: App, fresh: str) -> None:
-    """After restoring a backup: clients' numbers from before count no more."""
+    """Change the epoch after restoring a backup, which invalidates clients' old numbers."""
     await app.database.transact(lambda tx: renew_epoch(tx, fresh))

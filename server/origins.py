@@ -1,7 +1,7 @@
-"""Which web pages may use this server: those of its public address, and those that are listed.
+"""Decides which web pages may use this server: those of its public origin and of listed origins.
 
-The Host header has no say: whoever points a name of their own at this server (DNS rebinding, or a
-development server on loopback) chooses it. An origin is compared whole: scheme, host and port.
+The Host header does not matter, because an attacker chooses it by pointing a domain at this server
+(DNS rebinding). Origins are compared in full: scheme, host and port.
 """
 
 import re
@@ -25,9 +25,9 @@ _ORIGIN = re.compile(
 
 
 def origin_of(text: str) -> str | None:
-    """`text` as `scheme://host:port` in lower case, with no port if it is the scheme's own.
+    """`text` as `scheme://host:port` in lower case, without the scheme's default port.
 
-    None when it is no origin: `null`, an address with a path, anything malformed.
+    None if it is not an origin: `null`, a URL with a path, or malformed.
     """
     found = _ORIGIN.fullmatch(text)
     if found is None:
@@ -44,14 +44,14 @@ class Origins:
     """The origins that may use one instance."""
 
     def __init__(self, public: str | None, listed: Iterable[str]) -> None:
-        """`public` is our own normalised origin; without one, loopback is ours (development)."""
+        """`public` is our normalised origin; None, for development, allows loopback instead."""
         self._public = public
         self._allowed = frozenset((*listed, *filter(None, (public,))))
         self._logged_at = float("-inf")
 
-    def allows(self, said: str, request: web.BaseRequest) -> bool:
-        """Whether a page whose Origin header is `said` may make this request."""
-        origin = origin_of(said)
+    def allows(self, header: str, request: web.BaseRequest) -> bool:
+        """Whether a page with the Origin header `header` may make this request."""
+        origin = origin_of(header)
         allowed = origin is not None and (
             origin in self._allowed or (self._public is None and origin in _loopback_of(request))
         )
@@ -60,7 +60,7 @@ class Origins:
         return allowed
 
     def _log(self, origin: str | None) -> None:
-        """Tell an operator who forgot a setting, and repeat nothing that is no origin."""
+        """Log a hint for the operator, and quote only valid origins."""
         now = time.monotonic()
         if now - self._logged_at >= LOG_EVERY_S:
             self._logged_at = now
@@ -74,6 +74,6 @@ class Origins:
 
 
 def _loopback_of(request: web.BaseRequest) -> set[str | None]:
-    """Loopback's names with the port on which this request came in."""
+    """The loopback origins with the port that received this request."""
     place = request.transport and request.transport.get_extra_info("sockname")
     return {origin_of(f"http://{host}:{place[1]}") for host in LOOPBACK} if place else set()

@@ -1,8 +1,8 @@
-"""What this server keeps on disk is for the account that it runs as, and for nobody else.
+"""Makes the server's files and folders private to the account that it runs as.
 
-New files and folders are private by the umask, which is set once, before anything is written. Those
-of earlier starts are corrected: the data folder and what lies in it under names of ours, and the
-folders of mails and files with all that they hold.
+The umask, set once before anything is written, makes new files and folders private. Permissions
+from earlier starts are corrected: those of the data folder, of our files in it, and of the folders
+for mails and files with all their content.
 """
 
 import os
@@ -21,9 +21,9 @@ IN_DATA_DIR = ("parley.db", "parley.db-wal", "parley.db-shm", "secret", "lock")
 
 
 def keep_private(settings: Settings) -> None:
-    """Let nobody else read what is there or will be; what cannot be changed is logged, once."""
+    """Make existing and future files private; log once if some cannot be changed."""
     os.umask(OTHERS)
-    failed = [path for path in _list_ours(settings) if not _take_from_others(path)]
+    failed = [path for path in _list_ours(settings) if not _make_private(path)]
     if failed:
         log.warning("readable_by_others", first=str(failed[0]), count=len(failed))
 
@@ -40,9 +40,10 @@ def _list_ours(settings: Settings) -> Iterator[Path]:
 
 
 def _list_within(folder: Path) -> Iterator[Path]:
-    """All in the folder, and last the folder itself: when it is private, so is all that it holds.
+    """The content of the folder, then the folder itself; nothing if the folder is private.
 
-    A large folder is therefore walked through once, and not at each start.
+    The folder comes last, so a private folder has private content. So a large folder is walked
+    once, not at each start.
     """
     if not folder.is_dir() or not folder.stat().st_mode & OTHERS:
         return
@@ -51,8 +52,8 @@ def _list_within(folder: Path) -> Iterator[Path]:
         yield Path(place)
 
 
-def _take_from_others(path: Path) -> bool:
-    """Whether nobody else can use it now; links, and folders that all share, are left alone."""
+def _make_private(path: Path) -> bool:
+    """Make a file private; returns whether it is. Leaves links and sticky folders unchanged."""
     try:
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode) or not mode & OTHERS:

@@ -1,12 +1,11 @@
-"""The page's own files: kept in memory, and by browsers under paths that name their version.
+"""Serves the page's files from memory, under versioned paths that browsers cache.
 
-The page is some hundred modules. Browsers ask for kept ones once a version and not at each visit;
-otherwise an office that opens the page at once would use up the rate of its address.
+The page has about a hundred modules. Browsers request them once for each version, not at each
+visit; otherwise an office that opens the page at once would use up the rate of its address.
 
 Invariants:
-- A file is read again when it has another size or time of change, so that nobody restarts the
-  server for an edit.
-- What is kept is bounded by the files that there are.
+- A file is read again if its size or modification time changes, so that an edit needs no restart.
+- Memory is bounded by the number of existing files.
 """
 
 import hashlib
@@ -23,29 +22,29 @@ CLIENT = Path(__file__).parent.parent / "static" / "client"
 KEPT = "public, max-age=31536000, immutable"
 ASKED_EACH_TIME = "no-cache"
 LOOKS_EVERY_S = 1.0
-"""To look at all files takes a millisecond: too long to do it for each request."""
+"""Checking all files takes a millisecond, which is too long for each request."""
 _VERSIONED = re.compile(r"([0-9a-f]{16})/(.+)")
 
 Seen = tuple[tuple[str, int, int], ...]
-"""The files by name, size and time of change."""
+"""The files with name, size and modification time."""
 
 
 def versioned(page: str) -> str:
-    """The page, which asks for its files by the version that they have now."""
+    """The page with the current version in the paths of its files."""
     return page.replace('"/client/', f'"/client/{version()}/')
 
 
 def find(path: str) -> tuple[Path, str] | None:
-    """The file behind a path below `/client/`, and its Cache-Control; None when there is none.
+    """The file for a path below `/client/`, and its Cache-Control; None if it does not exist.
 
-    Another version's path has what is here now, for this visit only: instances are renewed one
-    after the other.
+    A path with another version gets the current file, uncached: during a rolling update, instances
+    have different versions.
     """
     named = _VERSIONED.fullmatch(path)
     rest = named[2] if named else path
     try:
         file = (CLIENT / rest).resolve(strict=True)
-    except (OSError, ValueError):  # there is none, and some names can be none's
+    except (OSError, ValueError):  # it does not exist, or the name is not valid
         return None
     if not file.is_relative_to(CLIENT) or not file.is_file():
         return None
@@ -53,7 +52,7 @@ def find(path: str) -> tuple[Path, str] | None:
 
 
 def parts_of(systems: Iterable[str]) -> list[str]:
-    """What the page loads at its start: the systems, and their domains that have a `domain.js`."""
+    """The parts that the page loads first: systems, and their domains with a `domain.js`."""
     found = []
     for system in sorted(systems):
         own = sorted(file.parent.name for file in (CLIENT / system).glob("*/domain.js"))
@@ -62,7 +61,7 @@ def parts_of(systems: Iterable[str]) -> list[str]:
 
 
 def version() -> str:
-    """A hash of the names and contents of all files, as they were a moment ago at most."""
+    """A hash of the names and contents of all files, at most `LOOKS_EVERY_S` old."""
     return _version_at(int(time.monotonic() / LOOKS_EVERY_S))
 
 
@@ -91,13 +90,13 @@ class PageFile(NamedTuple):
     """A file as it was last read."""
 
     version: tuple[int, int]
-    """Its time of change in nanoseconds, and its size."""
+    """Modification time in nanoseconds, and size in bytes."""
     content: bytes
     etag: str
 
 
 class PageFiles:
-    """One an instance."""
+    """The cached files of one instance."""
 
     def __init__(self) -> None:
         self._read: dict[Path, PageFile] = {}
@@ -105,7 +104,7 @@ class PageFiles:
     def answer(
         self, request: web.Request, path: Path, content_type: str, cache_control: str
     ) -> web.Response:
-        """The file, or 304 when the browser has it already; raises OSError when it is gone."""
+        """The file, or 304 if the browser has it; raises OSError if the file is gone."""
         file = self._find(path)
         asked = request.if_none_match or ()
         known = any(tag.value in (file.etag, "*") for tag in asked)

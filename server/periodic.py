@@ -1,4 +1,4 @@
-"""Work that is done again and again, whatever happens to one round of it."""
+"""Runs rounds of periodic work so that a failed round does not end it."""
 
 from collections.abc import Awaitable
 
@@ -11,7 +11,7 @@ log = structlog.get_logger("rounds")
 
 
 async def run_job(work: Awaitable[object]) -> None:
-    """A round that failed is followed by the next: a database may be away, a row may be odd."""
+    """Run one round and log its failure, such as an unavailable database or an invalid row."""
     try:
         await work
     except StorageUnavailable as error:

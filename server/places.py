@@ -1,4 +1,4 @@
-"""Where an address is, as far as a MaxMind database that the operator gives knows it."""
+"""Finds the place of an IP address in a MaxMind database that the operator provides."""
 
 import ipaddress
 from pathlib import Path
@@ -10,13 +10,13 @@ from handlers.kit.visible import one_line
 
 
 class Places:
-    """Names places of addresses; without a database it knows none."""
+    """Names the places of addresses; without a database, all are empty."""
 
     def __init__(self, file: str) -> None:
         self._reader = maxminddb.open_database(Path(file)) if file else None
 
     def find(self, address: str) -> str:
-        """`Berlin, Germany`, `Germany`, or nothing."""
+        """`Berlin, Germany`, `Germany`, or an empty string."""
         if self._reader is None:
             return ""
         try:

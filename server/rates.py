@@ -1,4 +1,4 @@
-"""Token buckets: so much at once, then so much a second."""
+"""Token buckets: a burst at once, then a rate per second."""
 
 import math
 import time
@@ -7,29 +7,29 @@ from itertools import islice
 from typing import NamedTuple
 
 BUCKETS_MAX = 200_000
-FORGOTTEN_AT_ONCE = 2
+REMOVED_PER_CALL = 2
 DEBT_MAX = 10
-"""What is charged afterwards is owed up to so many times the burst."""
+"""The maximum debt after `charge`, as a multiple of the burst."""
 
 
 class RateLimit(NamedTuple):
-    """`burst` at once, then `per_s` a second."""
+    """`burst` tokens at once, then `per_s` per second."""
 
     burst: float
     per_s: float
 
 
 class Buckets:
-    """Token buckets by key. A full one is as good as none, so it is forgotten in time."""
+    """Token buckets by key. A full bucket equals none, so it is removed after some time."""
 
     def __init__(self, limit: RateLimit) -> None:
         self.limit = limit
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str, count: float = 1) -> float:
-        """Take `count` tokens: 0.0 when there was one, else the seconds until there is.
+        """Take `count` tokens if there is at least one; else returns the seconds until there is.
 
-        What is taken beyond what is there is owed, up to another `burst`.
+        Missing tokens become a debt of at most `burst`.
         """
         now = time.monotonic()
         tokens = self._tokens(key, now)
@@ -38,14 +38,14 @@ class Buckets:
         return wait
 
     def wait_of(self, key: str) -> float:
-        """The seconds until there is a token; takes none."""
+        """Seconds until there is a token; takes none."""
         tokens = self._tokens(key, time.monotonic())
         return 0.0 if tokens >= 1 else waiting_s((1 - tokens) / self.limit.per_s)
 
     def charge(self, key: str, count: float) -> float:
-        """Take `count` tokens for what is done already; the seconds until there is one again.
+        """Take `count` tokens for completed work; returns the seconds until there is one again.
 
-        What is not there is owed.
+        Missing tokens become a debt of at most `DEBT_MAX` bursts.
         """
         now = time.monotonic()
         tokens = max(self._tokens(key, now) - count, -DEBT_MAX * self.limit.burst)
@@ -53,7 +53,7 @@ class Buckets:
         return 0.0 if tokens >= 1 else waiting_s((1 - tokens) / self.limit.per_s)
 
     def forget(self, key: str) -> None:
-        """Forget a key that does not come again."""
+        """Remove a key that will not return."""
         self._left.pop(key, None)
 
     def _tokens(self, key: str, now: float) -> float:
@@ -69,8 +69,11 @@ class Buckets:
         self._forget_full(now)
 
     def _forget_full(self, now: float) -> None:
-        """Look at the oldest two, so that more go than come; those in use moved to the end."""
-        for key in list(islice(self._left, FORGOTTEN_AT_ONCE)):
+        """Remove the oldest buckets that are full: two per call, so that more leave than come.
+
+        Each use moves a bucket to the end.
+        """
+        for key in list(islice(self._left, REMOVED_PER_CALL)):
             if self._tokens(key, now) < self.limit.burst:
                 return
             del self._left[key]
@@ -80,8 +83,8 @@ class Buckets:
 
 
 def waiting_s(seconds: float) -> float:
-    """`seconds` as they are told: whole milliseconds and one more.
+    """`seconds` rounded up to whole milliseconds, plus one millisecond.
 
-    Whoever waits them out, by a clock that may round, is then not refused again.
+    A client that waits this long is not refused again, even if its clock rounds.
     """
     return (math.ceil(seconds * 1000) + 1) / 1000 if seconds > 0 else 0.0

@@ -1,14 +1,14 @@
-"""Says which consumers this instance serves, and finds the deliveries that nobody serves.
+"""Registers the consumers that this instance serves, and finds deliveries that no instance serves.
 
 Invariants:
-- An instance adds its consumers to the database before it commits anything for them, and confirms
-  them every `CONFIRM_EVERY_S`. Consumers that were not confirmed for `SILENT_AFTER` are served by
-  no running instance.
-- A consumer goes on with what is stored under its former names, at once and in order
-  (`server/relay.py`). Rows get its present name only when nobody serves the former one, so an older
-  instance that still does keeps its own queues and leases. Both lock a delivery while its effect
-  runs: the effect happens once.
-- What nobody serves is kept for an operator. It is reported at the start and in `/metrics`.
+- An instance stores its consumers in the database before it commits anything for them, and confirms
+  them every `CONFIRM_EVERY_S`. A consumer that was not confirmed for `SILENT_AFTER` is served by no
+  running instance.
+- A consumer also processes deliveries stored under its former names, at once and in order
+  (`server/relay.py`). They get the present name only when no instance serves the former one, so an
+  older instance keeps its own queues and leases. Both lock a delivery while its effect runs, so the
+  effect happens once.
+- Unserved deliveries are kept for an operator, and reported at the start and in `/metrics`.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ log = structlog.get_logger("registration")
 CONFIRM_EVERY_S = 30.0
 SILENT_AFTER = timedelta(minutes=2)
 UNSERVED_SHOWN_MAX = 100
-MOVED_AT_ONCE = 500
+MOVE_BATCH_SIZE = 500
 
 
 def names_served(registry: Registry) -> dict[str, str]:
-    """Every name that deliveries may be stored under, with the present name of its consumer.
+    """Every name that deliveries may have, with the present name of its consumer.
 
-    Raises WrongDeclaration when two consumers claim one name.
+    Raises WrongDeclaration if two consumers have the same name.
     """
     names = {name: name for name in registry.consumers}
     for consumer in registry.consumers.values():
@@ -52,7 +52,7 @@ def names_served(registry: Registry) -> dict[str, str]:
 
 
 class Registration:
-    """One an instance."""
+    """The registration of one instance's consumers."""
 
     def __init__(self, kernel: Kernel, registry: Registry, metrics: Metrics) -> None:
         self._kernel = kernel
@@ -63,8 +63,8 @@ class Registration:
         self._tasks = Tasks()
 
     async def start(self) -> None:
-        """Be known, inherit, and report what nobody serves; before the relay starts."""
-        await self._kernel.database.transact(self._meet_all, kind="upkeep")
+        """Register the consumers and report unserved deliveries; call before the relay starts."""
+        await self._kernel.database.transact(self._register_all, kind="upkeep")
         await self.confirm()
         self._tasks.spawn(self._keep_confirming())
 
@@ -72,7 +72,7 @@ class Registration:
         await self._tasks.end()
 
     async def confirm(self) -> None:
-        """Confirm what this instance serves, and look after what nobody does."""
+        """Confirm this instance's consumers, report unserved ones and move renamed deliveries."""
         database, now = self._kernel.database, self._kernel.clock.now()
         served = sorted(self._consumers)
         await database.transact(lambda tx: consumers.confirm_served(tx, served, now), kind="upkeep")
@@ -85,12 +85,12 @@ class Registration:
         for former in silent:
             await self._move(former)
 
-    def _meet_all(self, queries: Queries) -> None:
+    def _register_all(self, queries: Queries) -> None:
         for name in sorted(self._consumers):
-            self._meet(queries, self._consumers[name])
+            self._register(queries, self._consumers[name])
 
-    def _meet(self, queries: Queries, consumer: Consumer) -> None:
-        """Add the consumer; one that is new here and has no former name wants its backfill."""
+    def _register(self, queries: Queries, consumer: Consumer) -> None:
+        """Store the consumer; a new one that is not a renamed one starts its backfill."""
         now = self._kernel.clock.now()
         is_new = consumers.meet_consumer(queries, consumer.name, now)
         known = [one for one in consumer.formerly if is_new and consumers.was_served(queries, one)]
@@ -100,7 +100,7 @@ class Registration:
             backfills.insert_backfill(queries, consumer.name, now, state)
 
     def _look(self, queries: Queries) -> tuple[list[Unserved], list[str]]:
-        """What nobody serves, and the former names that nobody serves any more."""
+        """The unserved consumers, and the former names that no instance serves any more."""
         since, shared = self._kernel.clock.now() - SILENT_AFTER, self._kernel.database.shared
         served = consumers.list_served(queries, since) if shared else []
         but = sorted({*self._names, *served})
@@ -108,18 +108,18 @@ class Registration:
         return unserved, sorted(self._names.keys() - self._consumers.keys() - set(served))
 
     def _note(self, queries: Queries, unserved: list[Unserved]) -> None:
-        """Report each once, as long as it stays so; its time without anybody begins here."""
+        """Log newly unserved consumers once, and store the start of their time unserved."""
         for one in unserved:
             consumers.note_consumer(queries, one.consumer, self._kernel.clock.now())
             log.warning("deliveries_unserved", consumer=one.consumer, deliveries=one.deliveries)
 
     async def _move(self, former: str) -> None:
-        """Give its deliveries the present name; what somebody works on waits for the next time."""
-        name, moved = self._names[former], MOVED_AT_ONCE
-        while moved == MOVED_AT_ONCE:
+        """Give deliveries the present name; those being processed wait for the next round."""
+        name, moved = self._names[former], MOVE_BATCH_SIZE
+        while moved == MOVE_BATCH_SIZE:
             moved = await self._kernel.database.transact(
                 lambda queries: consumers.move_deliveries(
-                    queries, former, name, self._kernel.clock.now(), MOVED_AT_ONCE
+                    queries, former, name, self._kernel.clock.now(), MOVE_BATCH_SIZE
                 ),
                 kind="upkeep",
             )

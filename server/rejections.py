@@ -1,7 +1,7 @@
-"""Counts what the shell rejects before any handler sees it, and logs a summary once a minute.
+"""Counts what the server rejects before a handler sees it, and logs a summary once a minute.
 
-An attacker decides how often something is rejected, so one rejection never writes a log line. The
-counts are in `/metrics`; the log names each kind with its count, and nothing that a client sent.
+A single rejection writes no log entry, because an attacker could cause any number of them. The
+counts are in `/metrics`. The log shows each kind with its count, and no client data.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ Kind = Literal[
 
 
 class Rejections:
-    """One an instance."""
+    """The rejections of one instance."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._total = metrics.rejected

@@ -1,22 +1,24 @@
-"""Stored events → consumers.
+"""Delivers stored events to consumers.
 
 Invariants:
-- A queue is one (consumer, order key). At most one worker of this instance serves a queue, lowest
-  delivery first; another instance's worker waits for the row lock and then finds the next one.
-- A plain consumer's effect and the deletion of its delivery are one transaction: once in effect.
-- An outbound consumer leases its delivery (commit), acts outside, then commits the outcome: at
-  least once, with the event's id as the idempotency key. The lease is short and is renewed while
-  the worker acts; who cannot renew it stops before it runs out, and a dead one's runs out. So
-  another instance goes on within `LEASE_S` and a sweep, and no two act at the same time.
-- Outbound work has slots of its own, and what may take long others: what hangs outside, or lasts,
-  holds up nobody.
-- A failure is counted on the delivery and postpones it, doubling up to a cap; the last one parks
-  it. A parked or postponed delivery holds its own key and no other.
-- Whoever commits deliveries serves them; a sweep serves what is due and was left behind. Both look
-  at the consumers of this instance alone: what nobody here serves takes no place in a sweep.
-- A queue holds what is stored under its consumer's former names too, lowest number first.
-- The deliveries of a backfill are served beside the others, few at a time, by slots of their own.
-  While one is being queued (`storage/events/backfills.py`), its consumer's other deliveries wait.
+- A queue is a pair of consumer and order key. At most one worker of this instance processes a
+  queue, lowest delivery first. Another instance's worker waits for the row lock, then finds the
+  next delivery.
+- A plain consumer's effect and the deletion of its delivery are one transaction, so the effect
+  happens exactly once.
+- An outbound consumer commits a lease on its delivery, acts, then commits the outcome. It runs at
+  least once, with the event's id as idempotency key. Its worker renews the short lease while it
+  acts, and stops before the lease expires if it cannot renew it. So another instance takes over
+  from a dead one within `LEASE_S` and a sweep, and no two act at the same time.
+- Outbound consumers have their own slots, and long-running ones have separate slots, so that slow
+  calls delay no other work.
+- A failure counts on the delivery and postpones it, with a delay that doubles up to a maximum; the
+  last failure parks it. A postponed or parked delivery blocks its own queue and no other.
+- The instance that commits deliveries processes them. A sweep finds those that are due and were
+  left. Both consider only the consumers of this instance, so others take no place in a sweep.
+- A queue includes deliveries stored under its consumer's former names, lowest number first.
+- Deliveries of a backfill run beside the others, in a few slots of their own. While a backfill is
+  being queued (`storage/events/backfills.py`), its consumer's other deliveries wait.
 """
 
 import asyncio
@@ -62,7 +64,7 @@ RENEW_EVERY_S = 2.0
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a delivery is tried, and the first pause between two tries."""
+    """The number of attempts for a delivery, and the pause before the second one."""
 
     tries: int
     backoff_s: float
@@ -73,7 +75,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Attempt:
-    """The delivery that is being worked on, and what it goes back to."""
+    """The delivery that is being processed, as it was at the start of the attempt."""
 
     number: int
     attempts: int
@@ -82,7 +84,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a look at a queue found: an outbound event to act on, a wait, or nothing more."""
+    """The result of one look at a queue: an outbound event to process, a wait, or the end."""
 
     again: bool = False
     wait_until: datetime | None = None
@@ -93,7 +95,7 @@ class Turn:
 
 
 class LeaseLost(Exception):
-    """Another worker has the delivery by now: its lease could not be renewed in time."""
+    """The lease could not be renewed in time, so another worker may have the delivery."""
 
 
 class Relay:
@@ -128,18 +130,18 @@ class Relay:
         self._sweeping.spawn(self._keep_serving_backlog())
 
     async def stop(self) -> None:
-        """Stop taking turns; those under way are finished or rolled back whole."""
+        """Stop processing; running transactions are committed or rolled back."""
         self._serving = False
         await self._sweeping.end()
         await self._working.end()
 
     def wake(self, wake: Wake) -> None:
-        """Serve what a commit left to do."""
+        """Process the deliveries of a commit."""
         for consumer in wake.consumers:
             self.serve(Queue(consumer, wake.order_key))
 
     def serve(self, queue: Queue) -> None:
-        """See to it that `queue` is worked on (again), once this relay is started."""
+        """Ensure that a worker processes `queue`, or looks again; ignored unless started."""
         if not self._serving or queue.consumer not in self._consumers:
             return
         if queue in self._active:
@@ -152,7 +154,7 @@ class Relay:
         return self._working.spawn(self._work(queue, slots))
 
     async def idle(self) -> None:
-        """Wait until no queue is being served; for tests and for the demo."""
+        """Wait until no queue is being processed; for tests and the demo."""
         while self._working:
             await self._working.wait()
 
@@ -176,7 +178,7 @@ class Relay:
         return self._slots_long if consumer.within_s > OUTSIDE_WITHIN_S else self._slots_outside
 
     async def _take_turn(self, queue: Queue) -> bool:
-        """Work on the lowest delivery; True when there may be another."""
+        """Process the lowest delivery; returns whether there may be another."""
         consumer = self._consumers[queue.consumer]
         try:
             turn = await self._kernel.database.transact(
@@ -192,7 +194,7 @@ class Relay:
             return False
         except LeaseLost:
             log.warning("lease_lost", consumer=queue.consumer, order_key=queue.order_key)
-            return False  # whoever has it goes on
+            return False  # the worker that has it continues
         except Exception as raised:
             return await self._failed(queue, raised)
         if turn.wait_until is not None:
@@ -206,10 +208,10 @@ class Relay:
         if lowest is None or lowest.parked or (held and lowest.number >= 0):
             return Turn()
         stored_as = Queue(lowest.consumer, queue.order_key)
-        if lowest.attempts and now < lowest.ready_at <= now + PAUSE_MAX:  # or the clock went back
+        if lowest.attempts and now < lowest.ready_at <= now + PAUSE_MAX:  # later: a clock step
             return Turn(wait_until=lowest.ready_at)
         stored = events.find_event(queries, lowest.event_id)
-        if stored is None or not stored.data:  # forgotten or wiped: there is nothing left to tell
+        if stored is None or not stored.data:  # deleted by age, or wiped by an erasure
             deliveries.delete_delivery(queries, stored_as, lowest.number)
             return Turn(again=True)
         attempts = lowest.attempts + (1 if consumer.outbound else 0)
@@ -248,7 +250,7 @@ class Relay:
         )
 
     async def _renew(self, queue: Queue, turn: Turn) -> None:
-        """Keep the delivery for another while; raises LeaseLost, StorageUnavailable."""
+        """Extend the lease; raises LeaseLost, StorageUnavailable."""
         until = self._kernel.clock.now() + timedelta(seconds=LEASE_S)
         try:
             async with asyncio.timeout(RENEW_EVERY_S):
@@ -262,7 +264,7 @@ class Relay:
             raise LeaseLost
 
     async def _failed(self, queue: Queue, raised: Exception) -> bool:
-        """Count the failure; False, for the queue is to be looked at after the pause."""
+        """Count the failure; returns False, because the queue continues after the pause."""
         self._metrics.failed.labels(queue.consumer).inc()
         attempt = self._trying.get(queue)
         log.warning(
@@ -291,10 +293,10 @@ class Relay:
         if lowest is None or attempt is None:
             return None
         if (lowest.number, lowest.attempts) != (attempt.number, attempt.attempts):
-            return None  # another instance has done it meanwhile, or is at it
+            return None  # another instance has processed it, or is doing so
         attempts = lowest.attempts + (
             0 if consumer.outbound else 1
-        )  # its lease has counted it already
+        )  # taking the lease has already counted it
         parked = attempts >= self._retry_policy.tries
         pause_s = self._retry_policy.pause_s(attempts)
         deliveries.postpone(
@@ -313,10 +315,10 @@ class Relay:
     def _later(self, queue: Queue, seconds: float) -> None:
         asyncio.get_running_loop().call_later(max(seconds, 0.001), self.serve, queue)
 
-    # What was left behind.
+    # Sweeps and backlogs.
 
     async def sweep(self) -> int:
-        """Serve every queue that is due, also what a dead instance left; how many there are."""
+        """Process every due queue, also those of dead instances; returns their number."""
         due, parked, waiting = await self._kernel.database.read(
             lambda queries: (
                 self._list_due(queries),
@@ -332,7 +334,7 @@ class Relay:
         return len(due)
 
     def _list_due(self, queries: Queries) -> list[Queue]:
-        """Without consumers whose backfill is being queued: their deliveries have to wait."""
+        """The due queues, except of consumers whose backfill is being queued: those must wait."""
         now = self._kernel.clock.now()
         held = {one.consumer for one in backfills.list_backfills(queries, "running")}
         names = [one for one in self._with_one_name if one not in held]
@@ -343,7 +345,7 @@ class Relay:
         return due
 
     async def serve_backlog(self) -> int:
-        """Serve some of what backfills queued; how many queues that were."""
+        """Process some deliveries of backfills; returns the number of queues."""
         found = await self._kernel.database.read(self._list_backlog, kind="consumers")
         queues = {self._of_present_name(queue) for queue in found} - self._active.keys()
         working = [self._begin(queue, self._slots_backlog) for queue in queues]
@@ -376,7 +378,7 @@ class Relay:
 
 
 def decode_event(kernel: Kernel, stored: StoredEvent) -> Event:
-    """A stored event as its consumers hear it."""
+    """A stored event in the form that its consumers get."""
     data = kernel.keys.open(stored.data) if stored.sealed else stored.data
     if stored.private is None:
         return msgspec.json.decode(data, type=event_stored_as(stored.name))

@@ -1,4 +1,4 @@
-"""The REST endpoints that domains declare: who asks, how often, and what a refusal looks like."""
+"""Serves the REST endpoints that domains declare: authentication, rates and refusals."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,23 +37,23 @@ STATUS = {
     "INTERNAL": 500,
     "UNAVAILABLE": 503,
 }
-"""By code; any other refusal is a 400."""
+"""The status by code; 400 for all others."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 BEARER = "Bearer "
 DEVICE_MAX = 200
 
 
 class Rest:
-    """Answers the requests to domains' routes; one an instance."""
+    """Answers the requests to domains' routes on one instance."""
 
     def __init__(self, app: "App") -> None:
         self._app = app
         self._work = Work(app.limits)
 
     def add_to(self, application: web.Application) -> frozenset[Resource]:
-        """Add the routes; returns the resources, by method, whose bodies are streams.
+        """Add the routes; returns the resources that read their bodies as streams.
 
-        Raises WrongDeclaration when the server itself serves such a path.
+        Raises WrongDeclaration if the server itself has a route with that method and path.
         """
         streaming = set()
         taken = Names("route")
@@ -97,7 +97,7 @@ class Rest:
     async def _run(
         self, route: Route, request: web.Request, context: Context
     ) -> web.StreamResponse:
-        """Charge whoever asks for the work that it makes, as for a command."""
+        """Run the route, and charge its work to the user or address, as for a command."""
         if wait_s := self._work.wait_of(context.actor, context.origin):
             raise RateLimited("Too many requests; wait.", retry_after_s=wait_s)
         try:
@@ -108,7 +108,7 @@ class Rest:
         return response
 
     def _refuse_other_sites(self, route: Route, request: web.Request) -> None:
-        """Pages of other sites change nothing here, with whatever their visitors carry."""
+        """Refuse changes from pages of other sites, whatever credentials they send."""
         if route.cross_site or request.method in SAFE:
             return
         for origin in request.headers.getall("Origin", []):
@@ -116,11 +116,11 @@ class Rest:
                 raise Forbidden("This page belongs to another site.")
 
     async def _identify(self, request: web.Request) -> Actor:
-        """Whoever the bearer token is of; raises the refusals of a connection."""
-        said = request.headers.getall("Authorization", [])
-        if len(said) != 1 or not said[0].startswith(BEARER):  # of two, either may be meant
+        """The user of the bearer token; raises the same refusals as a connection."""
+        headers = request.headers.getall("Authorization", [])
+        if len(headers) != 1 or not headers[0].startswith(BEARER):  # two would be ambiguous
             raise TokenMissing
-        return await self._app.admission.identify(said[0].removeprefix(BEARER).strip(), None)
+        return await self._app.admission.identify(headers[0].removeprefix(BEARER).strip(), None)
 
     async def _limit(self, route: Route, actor: Actor | None, address: str) -> None:
         person_id = actor.id if actor else None
@@ -130,13 +130,13 @@ class Rest:
 
 
 def device_of(request: web.BaseRequest) -> str:
-    """What a client says of itself, as text that can be kept: other bytes become `?`."""
-    said = request.headers.get("User-Agent", "")[:DEVICE_MAX]
-    return said.encode("utf-8", "replace").decode()
+    """The client's User-Agent as text that can be stored: invalid characters become `?`."""
+    user_agent = request.headers.get("User-Agent", "")[:DEVICE_MAX]
+    return user_agent.encode("utf-8", "replace").decode()
 
 
 def refused(refusal: Refusal) -> web.Response:
-    """A refusal as REST says it: `{error: {code, message, …}}` with the fitting status."""
+    """A refusal as a response: `{error: {code, message, …}}` with the matching status."""
     headers = {"Cache-Control": "no-store"}
     if refusal.retry_after_s:
         headers["Retry-After"] = str(max(1, round(refusal.retry_after_s)))

@@ -1,10 +1,10 @@
-"""Ephemeral events that were lost between instances are said again, from what is stored.
+"""Sends ephemeral events again that were lost between instances, from the stored state.
 
 Invariants:
-- An ephemeral event is best effort: it is lost while Redis is away. Its domain stores what it said,
-  so every few seconds each instance sends its own listeners what changed lately.
-- "Lately" reaches back to the last round that succeeded, and over the longest transaction before
-  it. Listeners who heard it, word for word, do not hear it again.
+- An ephemeral event is best effort: while Redis is unavailable, other instances miss it. Its domain
+  stores the state, so every few seconds each instance sends its listeners what changed recently.
+- "Recently" covers the time since the last successful round, plus the longest transaction before
+  it. Listeners that already got an identical event do not get it again.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ RESYNC_EVERY_S = 5.0
 
 
 class Resync:
-    """One an instance; an instance alone loses no ephemeral event."""
+    """Runs on every instance, except a single one, which loses no ephemeral events."""
 
     def __init__(self, kernel: Kernel, registry: Registry, rooms: Rooms) -> None:
         self._kernel = kernel
@@ -49,7 +49,7 @@ class Resync:
             await run_job(self.resync())
 
     async def resync(self) -> None:
-        """Say once what changed lately."""
+        """Run one round."""
         now = self._kernel.clock.now()
         since = min(self._since, now) - MOVED_WITHIN
         for resync in self._resyncs:

@@ -1,4 +1,4 @@
-"""Who a connection belongs to: one authentication for all its namespaces, ended when revoked."""
+"""Connections and their sockets: one session for all namespaces, which ends when it is revoked."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ WAITING_COMMANDS_MAX = 100
 LEASES_MAX = 100
 LISTENS_MAX = 1_000
 NEVER_GIVEN = 2**60
-"""Stands for a number beyond every head: who names it is told that nothing is recovered."""
+"""A sequence number beyond every head: a client that names it gets `recovered: false`."""
 
 
 class Entry(NamedTuple):
-    """What entering a namespace came to."""
+    """The numbers of rooms entered and of events replayed for one namespace."""
 
     rooms: int
     replayed: int
-    """Events."""
 
 
 class Connection:
@@ -73,19 +72,19 @@ class Connection:
         self.strikes = 0
         self.gone = False
         self.network = network
-        """Who it counts with for limits: an address, or the network around it."""
+        """The network that it counts for in limits: an IPv4 address or an IPv6 /64."""
         self.visitor = True
-        """Whether nobody has signed in on it yet."""
+        """Whether no user has signed in on it yet."""
         self.refused_entries = 0
         self.still_working = 0
-        """How many sockets have left that still have work to finish."""
+        """The number of sockets that have left but still have work to finish."""
         self.silent_s = 0.0
-        """How long before its end its client was heard of last, when it just fell silent."""
+        """Seconds from the client's last sign of life to the end, if it ended by a timeout."""
         self.admitting = asyncio.Lock()
         self.reaper: asyncio.TimerHandle | None = None
 
     def cut(self) -> None:
-        """End it at once, once; it hears nothing more, so that it never hears a gap."""
+        """Close it at once; nothing more is sent, so the client never sees a gap."""
         if not self.is_cut:
             self.is_cut = True
             self.on_cut(self)
@@ -113,18 +112,18 @@ class Socket:
         self.sid = sid
         self.known = known
         self.leases: dict[str, str] = {}
-        """The stay's id by what it is at."""
+        """Lease ids by subject."""
         self.listens: set[str] = set()
         self.waiting: deque[ClientPacket] = deque()
         self.too_fast = 0
-        """How much more often it was told to wait than it was answered."""
+        """How many more commands were refused by a rate than were answered."""
         self.refused_at_once = 0
-        """How many commands in a row found its queue full."""
+        """The number of successive commands that found the queue full."""
         self.worker: asyncio.Task[None] | None = None
 
     @property
     def actor(self) -> Actor | None:
-        """Who acts here; a visitor's socket stays a visitor's."""
+        """The signed-in user; a visitor's socket stays a visitor's."""
         return self.connection.actor if self.known else None
 
     @property
@@ -145,7 +144,7 @@ class Socket:
             connection.cut()
 
     async def caught_up(self) -> None:
-        """Wait until the client has read most of what it was sent; cut it off if it does not."""
+        """Wait until the client has read most of what was sent; cut it if that takes too long."""
         if not self.gone and not await self.connection.outgoing.caught_up():
             self.connection.cut()
 
@@ -153,13 +152,13 @@ class Socket:
         self.connection.cut()
 
     def hold_lease(self, subject: str, lease_id: str) -> str:
-        """Note a stay, one a subject, and give its id; raises TooMany."""
+        """Note a lease, one for each subject; returns its id, raises TooMany."""
         if subject not in self.leases and len(self.leases) >= LEASES_MAX:
             raise TooMany(details={"limit": LEASES_MAX})
         return self.leases.setdefault(subject, lease_id)
 
     def listen(self, streams: list[str]) -> None:
-        """Note the streams whose ephemeral events it hears, all of them or none; raises TooMany."""
+        """Note streams whose ephemeral events the socket gets, all or none; raises TooMany."""
         more = self.listens.union(streams)
         if len(more) > LISTENS_MAX:
             raise TooMany(details={"limit": LISTENS_MAX})
@@ -167,21 +166,21 @@ class Socket:
 
 
 class People:
-    """The connections of this instance by person and by session."""
+    """The connections of this instance by user and by session."""
 
     def __init__(self) -> None:
         self._of_person: dict[str, set[Connection]] = {}
         self._of_session: dict[str, set[Connection]] = {}
 
     def add(self, actor: Actor, connection: Connection) -> bool:
-        """Note the connection; True when it is the person's first here."""
+        """Add a connection; returns whether it is the user's first on this instance."""
         mine = self._of_person.setdefault(actor.id, set())
         mine.add(connection)
         self._of_session.setdefault(actor.session_id, set()).add(connection)
         return len(mine) == 1
 
     def remove(self, connection: Connection) -> bool:
-        """Forget the connection; True when it was the person's last here."""
+        """Remove a connection; returns whether it was the user's last on this instance."""
         actor = connection.actor
         if actor is None:
             return False
@@ -189,11 +188,11 @@ class People:
         return self._discard(self._of_person, actor.id, connection)
 
     def __iter__(self) -> Iterator[str]:
-        """Everybody who is connected here."""
+        """The ids of all connected users."""
         return iter(list(self._of_person))
 
     def sessions(self) -> list[str]:
-        """The sessions that have a connection here."""
+        """The ids of all sessions with a connection here."""
         return list(self._of_session)
 
     def count(self, user_id: str) -> int:
@@ -203,7 +202,7 @@ class People:
         return list(self._of_session.get(session_id, ()))
 
     def set_roles(self, user_id: str, roles: frozenset[str]) -> None:
-        """What a person may do changed: every open connection knows at once."""
+        """Apply a user's changed roles to all their open connections."""
         for connection in self._of_person.get(user_id, ()):
             if connection.actor is not None:
                 actor = connection.actor
@@ -223,9 +222,9 @@ class People:
 
 @dataclass(frozen=True)
 class Since:
-    """The last number that a returning client has: in each room that it names, and in all others.
+    """The last sequence numbers of a returning client: for each room it names, and for all others.
 
-    None where it does not say that it heard anything before.
+    None if the client does not claim any earlier events.
     """
 
     numbers: dict[str, int]
@@ -236,10 +235,10 @@ class Since:
 
 
 def since_of(auth: dict[str, Any], epoch: str) -> Since:
-    """`auth.since`, read on a server of this `epoch`.
+    """Parse `auth.since` on a server with this `epoch`.
 
-    What is no sequence number, or is one of another epoch, becomes `NEVER_GIVEN`: the room is not
-    recovered. So is every room when `since` itself is not an object.
+    An invalid sequence number, or one of another epoch, becomes `NEVER_GIVEN`, so that the room is
+    not recovered. If `since` is not an object, this applies to every room.
     """
     if "since" not in auth:
         return Since({})
@@ -251,7 +250,7 @@ def since_of(auth: dict[str, Any], epoch: str) -> Since:
         {
             room: seq if is_current and is_seq(seq) else NEVER_GIVEN
             for room, seq in since.items()
-            if "\0" not in room  # no room is called so, and PostgreSQL takes no such text
+            if "\0" not in room  # no room has such a name, and PostgreSQL rejects such text
         }
     )
 

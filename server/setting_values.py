@@ -1,4 +1,4 @@
-"""The values of settings, from variables of the environment: by their types, and as meant."""
+"""Parses and checks the values of settings from environment variables."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from handlers.kit.settings import Setting
 
 PREFIX = "PARLEY_"
 NUMBER_MAX = 10**9
-"""Above any count, and 30 years of seconds: dates do not overflow."""
+"""More than any count needs. As seconds it is 30 years, so dates do not overflow."""
 DAYS_MAX = 36_500
 
 
@@ -20,12 +20,12 @@ class WrongSetting(Exception):
 
 
 def variable_of(name: str) -> str:
-    """The variable of a setting, by its name."""
+    """The environment variable of the setting `name`."""
     return PREFIX + name.upper()
 
 
 def read_all(settings: Iterable[Setting], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The values of these settings by name, given or by default; raises WrongSetting."""
+    """The values of these settings by name, with defaults; raises WrongSetting."""
     known = {variable_of(setting.name): setting for setting in settings}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
@@ -38,7 +38,7 @@ def _value_of(variable: str, setting: Setting, environ: Mapping[str, str]) -> An
     if text:
         return read(variable, setting.kind, text)
     if text is not None and is_list(setting.kind):
-        return ()  # given, and empty: for most lists that is the default
+        return ()  # set, but empty: for most lists the same as the default
     return setting.default
 
 
@@ -51,12 +51,12 @@ def describe(setting: Setting) -> str:
 
 
 def is_list(kind: Any) -> bool:
-    """Whether a setting is a list, which may be given and empty."""
+    """Whether a setting is a list, which may be set to an empty value."""
     return get_origin(get_args(kind)[0]) is tuple
 
 
 def read(variable: str, kind: Any, text: str) -> Any:
-    """The value of a variable's text, by the type of its setting; raises WrongSetting."""
+    """Parse the text of a variable by the type of its setting; raises WrongSetting."""
     shape = get_origin(get_args(kind)[0])
     if shape is dict or (shape is tuple and text.lstrip().startswith("[")):
         return _secret_value(variable, kind, text)
@@ -73,7 +73,7 @@ def read(variable: str, kind: Any, text: str) -> Any:
 
 
 def _check(variable: str, text: str) -> None:
-    """Raises WrongSetting, which never shows the text: it may have a password in it."""
+    """Raises WrongSetting, which never shows the text, since it may contain a password."""
     try:
         check_text(variable, text)
     except ValueError as error:
@@ -81,7 +81,7 @@ def _check(variable: str, text: str) -> None:
 
 
 def _secret_value(variable: str, kind: Any, text: str) -> Any:
-    """JSON with secrets in it, which no error shows."""
+    """Parse JSON that contains secrets, which no error shows."""
     try:
         check_names(text)
         return msgspec.json.decode(text, type=kind)
@@ -90,9 +90,9 @@ def _secret_value(variable: str, kind: Any, text: str) -> Any:
 
 
 def check_text(variable: str, text: str) -> None:
-    """Raises ValueError for a text that is blank, or is not just one line of visible characters.
+    """Raises ValueError unless the text is one line of visible characters, and not blank.
 
-    A secret may end with a line break, as files do.
+    A secret may end with a line break, because files do.
     """
     if not text.strip():
         raise ValueError("it is blank; unset it to use the default")
@@ -105,14 +105,14 @@ def check_text(variable: str, text: str) -> None:
 
 
 def check_number(variable: str, number: float) -> None:
-    """Raises ValueError for a number beyond all use."""
+    """Raises ValueError for a number that is too large."""
     most = DAYS_MAX if variable.endswith("_DAYS") else NUMBER_MAX
     if not -math.inf < number <= most:
         raise ValueError(f"Expected a number <= {most:,}")
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    """The parts of a list with commas; raises ValueError when there are none."""
+    """The parts of a comma-separated list; raises ValueError if there are none."""
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
     if not parts:
         raise ValueError("the list is empty; unset it to use the default")
@@ -120,7 +120,7 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 def check_names(text: str) -> None:
-    """Raises ValueError for JSON with a name twice in one object: the last would win unseen."""
+    """Raises ValueError for a duplicate name in a JSON object: the last would silently win."""
     json.loads(text, object_pairs_hook=_each_once)
 
 
@@ -132,7 +132,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def fault_of(database_url: str, files_url: str) -> str | None:
-    """What is missing in an address that only looks whole; None when nothing is."""
+    """The fault of an incomplete database or files URL; None if there is none."""
     if database_url in ("sqlite:///", "sqlite:///:memory:"):
         return "PARLEY_DATABASE_URL must name a file after sqlite:///, not :memory:"
     if files_url == "s3://":

@@ -1,4 +1,4 @@
-"""Rates that all instances count together, in Redis."""
+"""Rates that all instances share, in Redis."""
 
 import math
 from typing import TYPE_CHECKING
@@ -20,17 +20,17 @@ local full_again_at = math.min(full_at + count * each, now + 2 * burst * each)
 redis.call('SET', KEYS[1], full_again_at, 'PX', math.ceil((full_again_at - now) / 1000) + 1)
 return 0
 """
-"""Keeps when a bucket will be full again, in microseconds of Redis's clock; answers the wait."""
+"""Stores when a bucket will be full again, in microseconds of Redis's clock; returns the wait."""
 
 
 class SharedRates:
-    """Token buckets like `server/rates.py`'s, each one for all instances."""
+    """Token buckets like those in `server/rates.py`, each shared by all instances."""
 
     def __init__(self, redis: "RedisClient") -> None:
         self._redis = redis
 
     async def take(self, rate: str, key: str, limit: RateLimit, count: int = 1) -> float | None:
-        """Take `count` tokens: 0.0, or the seconds until there is one; None when Redis is away."""
+        """Take `count` tokens; returns the seconds to wait, or None if Redis is unavailable."""
         name = f"{PREFIX}{rate}:{key}"
         each_us = math.ceil(1_000_000 / limit.per_s)
         values = (each_us, limit.burst, count)

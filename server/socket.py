@@ -1,13 +1,14 @@
-"""The Socket.IO server on Engine.IO: connect, every event, disconnect.
+"""The Socket.IO server on Engine.IO: handles connects, events and disconnects.
 
 Invariants:
-- An event from a client can only become a command: `connect` and `disconnect` sent as events are
-  unknown commands like any other.
-- A connection enters a namespace once: asked again meanwhile or afterwards, it is refused.
-- A connection has one session: its first namespace with a token decides, the others must match.
-- A connection hears nothing before its authentication, is closed after 10 s without one, and its
-  connect handler is bounded in time; who went away meanwhile is cleaned up all the same.
-- A disconnect handler never waits for anything: what has to be written is left to a task.
+- A client's event can only become a command: `connect` and `disconnect` sent as events are unknown
+  commands like any other.
+- A connection can enter a namespace once. Another CONNECT for it is refused, also while the first
+  one is still in progress.
+- A connection has one session: the first namespace with a token sets it, and the others must match.
+- A connection gets nothing before it enters a namespace, and is closed if it enters none within
+  10 s. Admission has a time limit, and cleans up if the client has left meanwhile.
+- A disconnect handler never waits: tasks do its database work.
 """
 
 import asyncio
@@ -50,8 +51,8 @@ log = structlog.get_logger("socket")
 FRAME_MAX = 65_536
 CONNECT_WITHIN_S = 10.0
 ADMIT_WITHIN_S = 18.0
-"""After a crash all come back at once; to refuse one for slowness costs as much as to admit it.
-The JavaScript client waits for 20 s."""
+"""Long, because after a crash all clients return at once, and refusing one late costs as much as
+admitting it. The JavaScript client waits for 20 s."""
 END_WITHIN_S = 0.5
 STOP_WITHIN_S = 5.0
 PING_EVERY_S = 10
@@ -59,7 +60,7 @@ PING_TIMEOUT_S = 6
 PATH = "socket.io"
 HAS_ENTERED = "Unable to connect"
 REFUSED_ENTRIES_MAX = 20
-"""A client that goes on after so many refusals to enter does not listen."""
+"""A client that continues after this many refused entries is cut."""
 
 
 class Sockets:
@@ -89,23 +90,23 @@ class Sockets:
         self._admission = admission
         self._connections: dict[str, Connection] = {}
         self._entering: set[tuple[str, str]] = set()
-        """Connections, each with a namespace that it is about to enter."""
-        self._deserted = asyncio.Event()
+        """Pairs of a connection's sid and a namespace that it is about to enter."""
+        self._empty = asyncio.Event()
         self._tasks = Tasks()
         self._workers = Workers(dispatcher, gate, admission, self._tasks)
         self._tidying = Tasks()
-        self.eio.on_message = self._hear
+        self.eio.on_message = self._receive
         self.eio.on_malformed = self._strike_by_id
         self.eio.allows_origin = settings.allows_origin
         self.eio.pace = self._pace
         self.eio.admit = admission.admit
         self.eio.release = admission.release_unused
-        self.eio.on("connect", self._come)
-        self.eio.on("message", self._hear_polled)
-        self.eio.on("disconnect", self._go)
+        self.eio.on("connect", self._connected)
+        self.eio.on("message", self._receive_polled)
+        self.eio.on("disconnect", self._disconnected)
 
     def attach(self, application: web.Application) -> None:
-        """Add the route that clients connect by."""
+        """Add the route for clients."""
         self.eio.attach(application, PATH)
 
     @property
@@ -113,11 +114,11 @@ class Sockets:
         return list(self._connections.values())
 
     async def start(self) -> None:
-        """Begin to look after those who are silently gone."""
+        """Start to detect dead connections."""
         self._tidying.spawn(self._tidy())
 
     async def stop(self) -> None:
-        """End every connection and what its last commands began; nobody new is admitted by now."""
+        """End all connections and their tasks; call it after the gate has stopped admitting."""
         self.cut_all()
         await self.wait_for_leave(STOP_WITHIN_S)
         await self._tasks.wait(STOP_WITHIN_S)
@@ -128,20 +129,20 @@ class Sockets:
             connection.cut()
 
     def move(self, connection: Connection) -> None:
-        """Ask a client to come back elsewhere, once its last commands are answered."""
+        """Make a client reconnect to another instance, after its commands are answered."""
         self._tasks.spawn(self._move(connection))
 
     async def wait_for_leave(self, within_s: float) -> None:
-        """Wait until nobody is connected any more, at most so long."""
+        """Wait until there are no connections, for at most `within_s`."""
         if self._connections:
             with suppress(TimeoutError):
                 async with asyncio.timeout(within_s):
-                    await self._deserted.wait()
+                    await self._empty.wait()
 
     async def _tidy(self) -> None:
-        """Notice dead peers and forget closed sockets, all of them in one even pace.
+        """Detect dead peers and remove closed sockets, all of them in each round.
 
-        Engine.IO's own task visits one client at a time and slows down the more there are.
+        Engine.IO's own task checks one client at a time, and so gets slower with more clients.
         """
         while True:
             await asyncio.sleep(PING_TIMEOUT_S / 2)
@@ -158,9 +159,9 @@ class Sockets:
             never_asked_later(socket)
             await socket.check_ping_timeout()
 
-    # A connection comes and goes.
+    # Connections open and close.
 
-    async def _come(self, eio_sid: str, environ: dict[str, Any]) -> None:
+    async def _connected(self, eio_sid: str, environ: dict[str, Any]) -> None:
         request = environ["aiohttp.request"]
         origin = Origin(
             address=self._settings.address_of(request),
@@ -170,16 +171,16 @@ class Sockets:
         network = self._admission.take_over(request)
         connection = Connection(eio_sid, outgoing, origin, network, self._cut)
         self._connections[eio_sid] = connection
-        self._deserted.clear()
+        self._empty.clear()
         self._reap_later(connection)
         self._metrics.connections.inc()
 
-    async def _go(self, eio_sid: str, reason: str) -> None:
+    async def _disconnected(self, eio_sid: str, reason: str) -> None:
         connection = self._connections.pop(eio_sid, None)
         if connection is None:
             return
         connection.gone = True
-        connection.outgoing.put_nowait(None)  # a websocket ends with it
+        connection.outgoing.put_nowait(None)  # closes a WebSocket
         if reason == self.eio.reason.PING_TIMEOUT:
             connection.silent_s = self._silence_of(eio_sid)
             connection.outgoing.abort()
@@ -191,16 +192,16 @@ class Sockets:
             self._forget(socket)
         self._gate.gone(connection)
         if not self._connections:
-            self._deserted.set()
+            self._empty.set()
 
     def _silence_of(self, eio_sid: str) -> float:
-        """Seconds since the answer to the PING before the one that was not answered."""
+        """Seconds since the last PONG."""
         asked_at = self.eio.sockets[eio_sid].last_ping
         assert asked_at is not None
         return time.time() - asked_at + PING_EVERY_S
 
     def _reap(self, connection: Connection) -> None:
-        """Nobody may stay without having said who they are (or that they are a visitor)."""
+        """Close a connection that has not entered a namespace, as a user or a visitor."""
         if connection.admitting.locked():
             self._reap_later(connection)
         elif not connection.sockets:
@@ -211,19 +212,19 @@ class Sockets:
         connection.reaper = loop.call_later(CONNECT_WITHIN_S, self._reap, connection)
 
     def _close(self, connection: Connection) -> None:
-        """End a connection in order: what was sent before still goes out."""
+        """Close a connection after everything sent before."""
         self._tasks.spawn(self.end(connection))
 
-    # A packet comes in.
+    # Packets arrive.
 
-    async def _hear_polled(self, eio_sid: str, data: Any) -> None:
-        """A message of a polling client."""
-        waiting = self._hear(eio_sid, data)
+    async def _receive_polled(self, eio_sid: str, data: Any) -> None:
+        """Process a message of a polling client."""
+        waiting = self._receive(eio_sid, data)
         if waiting is not None:
             await waiting
 
-    def _hear(self, eio_sid: str, data: Any) -> Coroutine[Any, Any, None] | None:
-        """Take a message; returns what has to be waited for before the next one, if anything."""
+    def _receive(self, eio_sid: str, data: Any) -> Coroutine[Any, Any, None] | None:
+        """Process a message; returns an awaitable that must finish before the next, or None."""
         connection = self._connections.get(eio_sid)
         if connection is None or connection.is_cut:
             return None
@@ -256,18 +257,18 @@ class Sockets:
             self._strike(connection)
 
     def _strike(self, connection: Connection) -> None:
-        """A malformed packet is refused; repeated, the connection is closed."""
+        """Count a malformed packet; `STRIKES_MAX` of them close the connection."""
         self._admission.count_malformed()
         connection.strikes += 1
         if connection.strikes >= STRIKES_MAX:
             self._close(connection)
 
-    # A namespace is entered and left.
+    # Namespaces are entered and left.
 
     def _begin_to_enter(
         self, connection: Connection, packet: ClientPacket
     ) -> Coroutine[Any, Any, None]:
-        """Enter a namespace, unless this is asked for too often; who goes on then is cut off."""
+        """Enter a namespace, or refuse if the rate is exceeded; cut a client that goes on."""
         named = len(since_of(auth_of(packet.data), self._gate.epoch).numbers)
         wait_s = self._admission.charge_entry(connection, named)
         if not wait_s:
@@ -281,7 +282,7 @@ class Sockets:
         await self.eio.send(connection.sid, connect_error_text(namespace, error))
 
     async def _enter(self, connection: Connection, namespace: str, auth: Any) -> None:
-        """Answer a CONNECT; its socket then enters its rooms."""
+        """Answer a CONNECT; the new socket then enters its rooms."""
         entering = (connection.sid, namespace)
         if entering in self._entering or namespace in connection.sockets:
             await self._refuse_entry(connection, namespace, HAS_ENTERED)
@@ -302,7 +303,7 @@ class Sockets:
     async def _admit(
         self, connection: Connection, namespace: str, auth: dict[str, Any]
     ) -> Socket | None:
-        """The socket of a namespace, None when the client is gone; raises Refusal."""
+        """The new socket of a namespace, or None if the client has gone; raises Refusal."""
         try:
             async with asyncio.timeout(ADMIT_WITHIN_S), connection.admitting:
                 known = await self._gate.admit(connection, namespace, auth)
@@ -333,10 +334,10 @@ class Sockets:
         else:
             socket.connection.still_working += 1
 
-    # A connection ends.
+    # Connections are ended.
 
     async def end(self, connection: Connection) -> None:
-        """End a connection in order, for good: each namespace is told, clients stay away."""
+        """Close a connection after a DISCONNECT for each namespace, so clients do not return."""
         for socket in list(connection.sockets.values()):
             socket.send(Packet(b"41%b," % socket.namespace.encode()))
         await self._finish(connection)
@@ -348,7 +349,7 @@ class Sockets:
         await self._finish(connection)
 
     async def _finish(self, connection: Connection) -> None:
-        """Close the transport after what was sent before."""
+        """Close the transport after everything sent before."""
         engine_socket = self.eio.sockets.get(connection.sid)
         if connection.outgoing.websocket is not None:
             connection.outgoing.finish()
@@ -357,7 +358,7 @@ class Sockets:
         asyncio.get_running_loop().call_later(END_WITHIN_S, self._cut_if_there, connection)
 
     def _cut(self, connection: Connection) -> None:
-        """Drop what is unsent and the connection with it; the client comes back by number."""
+        """Drop the connection with its unsent data; a returning client gets the missed events."""
         self._metrics.cut.inc()
         connection.outgoing.abort()
         if connection.outgoing.websocket is None:

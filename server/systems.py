@@ -1,8 +1,8 @@
-"""Which systems this installation serves, and what waits while a system is off.
+"""Determines which systems this installation serves, and which events wait while one is off.
 
-All of them are loaded, so that the rows of one that is off are known: they can be exported and
-erased, and what its consumers are to hear is kept. It has no namespace, no route, no page, and none
-of its timers fires. Once it is on again, it goes on where it stopped.
+All systems are loaded, so that the rows of one that is off can be exported and erased, and its
+consumers' deliveries are kept. It has no namespaces, routes or pages, and its timers do not fire.
+When it is on again, it continues where it stopped.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ ALL = "all"
 
 
 def served_systems(named: Iterable[str]) -> frozenset[str]:
-    """The systems that these names stand for, with the platform; raises ValueError."""
+    """The systems that these names select, and the platform; raises ValueError."""
     names = set(named)
     unknown = names - {ALL, *SYSTEMS}
     if unknown:
@@ -29,6 +29,6 @@ def systems_off(served: frozenset[str]) -> frozenset[str]:
 
 
 def waiting_events(served: frozenset[str]) -> frozenset[str]:
-    """What the events of systems that are off are stored as; a timer of one waits."""
+    """The stored names of the events of systems that are off; their timers wait."""
     off = tuple(f"{system}." for system in systems_off(served))
     return frozenset(name for name in map(stored_name, declared_events()) if name.startswith(off))

@@ -1,4 +1,4 @@
-"""Metrics: what `/metrics` shows of one instance."""
+"""The metrics of one instance, which `/metrics` shows."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Counts(Collector):
-    """A counter for what happens thousands of times a second: only looking at it is dear."""
+    """A counter that is cheap to increase thousands of times a second; collecting costs more."""
 
     def __init__(self, name: str, says: str, labels: tuple[str, ...]) -> None:
         self._about = (name, says)
@@ -30,7 +30,7 @@ class Counts(Collector):
 
 
 class Times(Collector):
-    """A histogram of seconds, likewise; one label."""
+    """A histogram of seconds with one label, which is equally cheap to observe."""
 
     def __init__(self, name: str, says: str, label: str) -> None:
         self._about = (name, says)
@@ -56,7 +56,7 @@ class Times(Collector):
 
 
 class Metrics:
-    """What `/metrics` shows; one registry a server, so that tests can have several."""
+    """All metrics. Each instance has its own registry, so that tests can have several."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -1,12 +1,12 @@
-"""Events that are to be published later, once their time has come.
+"""Publishes the events of timers when they are due.
 
 Invariants:
-- A timer's row is deleted in the transaction that publishes its event: it fires once, whichever
-  instance comes first.
-- Each instance looks when the next timer that it knows of is due, and every few seconds for those
-  that others have set; so a dead instance's timers fire at the next look of any other.
-- A timer whose event cannot be published is put off, and holds up no other.
-- A timer of a system that is off waits, and holds up no other either.
+- The transaction that publishes a timer's event deletes its row, so it fires exactly once, on one
+  instance.
+- Each instance looks for due timers when the next one that it knows of is due, and at least every
+  `LOOK_EVERY_S`. So another instance soon fires the timers of a dead one.
+- A timer whose event cannot be published is postponed, and delays no other.
+- A timer of a system that is off waits, and delays no other.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ from storage.events import timers
 log = structlog.get_logger("timers")
 
 LOOK_EVERY_S = 5.0
-TIMERS_AT_ONCE = 100
-PUT_OFF_S = 3600.0
+BATCH_SIZE = 100
+POSTPONE_S = 3600.0
 
 
 class Timers:
-    """Fires what is due; one an instance."""
+    """Fires due timers; one for each instance."""
 
     def __init__(self, kernel: Kernel, waiting: frozenset[str]) -> None:
-        """`waiting`: the names of events that are not to be published here."""
+        """`waiting` are the stored names of events that must not be published here."""
         self._kernel = kernel
         self._waiting = sorted(waiting)
         self._set = asyncio.Event()
@@ -50,15 +50,15 @@ class Timers:
         await self._tasks.end()
 
     def wake(self, wake: Wake) -> None:
-        """A commit has set a timer: look again if it is the next one."""
+        """Look again if a commit has set a timer that is the next one due."""
         if wake.due is not None and (self._next is None or wake.due < self._next):
             self._set.set()
 
     async def fire(self) -> int:
-        """Publish the events of all timers that are due; how many there were."""
+        """Fire up to `BATCH_SIZE` due timers; returns their number."""
         now = self._kernel.clock.now()
         due = await self._kernel.database.read(
-            lambda queries: timers.list_due_timers(queries, now, TIMERS_AT_ONCE, self._waiting),
+            lambda queries: timers.list_due_timers(queries, now, BATCH_SIZE, self._waiting),
             kind="upkeep",
         )
         for timer in due:
@@ -68,13 +68,13 @@ class Timers:
                 raise
             except Exception as raised:
                 log.error("timer_failed", timer=timer.key, error=type(raised).__name__)
-                await self._kernel.database.transact(partial(self._put_off, timer), kind="upkeep")
+                await self._kernel.database.transact(partial(self._postpone, timer), kind="upkeep")
         return len(due)
 
-    def _put_off(self, timer: timers.Timer, queries: Queries) -> None:
-        """A timer whose event cannot be published (any more) holds up no other."""
-        later = self._kernel.clock.now() + timedelta(seconds=PUT_OFF_S)
-        if timers.take_timer(queries, timer):  # nobody cancelled or moved it meanwhile
+    def _postpone(self, timer: timers.Timer, queries: Queries) -> None:
+        """Postpone a timer whose event cannot be published."""
+        later = self._kernel.clock.now() + timedelta(seconds=POSTPONE_S)
+        if timers.take_timer(queries, timer):  # not cancelled or moved meanwhile
             timers.set_timer(queries, timer.key, later, timer.name, timer.data)
 
     def _fire(self, timer: timers.Timer, queries: Queries) -> None:
@@ -96,9 +96,9 @@ class Timers:
                     await self._set.wait()
 
     async def _fire_until_next(self) -> None:
-        self._next = None  # until it is read: what cannot be fired now is not tried again at once
-        since = self._kernel.clock.now()  # what is due by now is fired, or waits
-        while await self.fire() == TIMERS_AT_ONCE:
+        self._next = None  # so that a timer that fails now is not retried at once
+        since = self._kernel.clock.now()  # the timers due before this are fired now, or wait
+        while await self.fire() == BATCH_SIZE:
             pass
         self._next = await self._kernel.database.read(
             lambda queries: timers.find_next_timer(queries, since, self._waiting), kind="upkeep"

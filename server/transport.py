@@ -1,11 +1,12 @@
-"""The way out to one client: straight to its websocket when nothing waits, else by its queue.
+"""Sends packets to one client: directly to its WebSocket if nothing waits, otherwise by a queue.
 
 Invariants:
-- What is sent to a connection leaves in the order of the calls. A ready-made frame is handed to the
-  websocket only while that is idle and no message waits in the queue. Otherwise it joins the queue.
-- The queue goes on at the pace of the reader; `caught_up` waits for it, and so does a long replay.
-- A client that does not read costs about `UNSENT_MAX` bytes of memory: ephemeral events are shed
-  at half of it, and at the limit the connection is cut. It recovers by number.
+- Packets leave in the order of the calls. A ready-made frame goes directly to the WebSocket only if
+  that is idle and no message waits in the queue; otherwise its packet joins the queue.
+- The queue drains at the speed of the reader. `caught_up` waits for it, and so do long replays.
+- A client that does not read costs at most about `UNSENT_MAX` bytes of memory. Ephemeral events are
+  dropped at half of that, and at the limit the connection is cut; a client that returns gets the
+  missed events.
 """
 
 import asyncio
@@ -24,13 +25,13 @@ UNSENT_MAX = 800_000
 UNSENT_WHEN_CAUGHT_UP = UNSENT_MAX // 4
 CATCH_UP_WITHIN_S = 30.0
 PACKET_COST = 120
-"""Bytes that a queued packet takes beside its text."""
+"""Bytes that a queued packet takes in addition to its text."""
 
 
 class Outgoing:
-    """What Engine.IO takes for its queue of packets: it knows what is unsent, and is small.
+    """A small queue with the interface that Engine.IO expects, which counts unsent bytes.
 
-    A websocket is told when something waits, and takes it; long polling waits in `get`.
+    It wakes a WebSocket when a packet waits; long polling waits in `get`.
     """
 
     __slots__ = ("_getters", "_items", "_taken", "_taken_out", "bytes", "messages", "websocket")
@@ -38,15 +39,15 @@ class Outgoing:
     def __init__(self) -> None:
         self._items: list[Any] = []
         self._taken = 0
-        """How many at the beginning of `_items` are taken out: a list that is taken apart from its
-        front costs little while it is empty, as it mostly is, and stays linear this way."""
+        """The number of items at the front of `_items` that were removed. An empty list is smaller
+        than a deque, and the index keeps removals linear in total."""
         self._getters: list[asyncio.Future[None]] = []
         self._taken_out: asyncio.Event | None = None
         self.messages = 0
         self.bytes = 0
         self.websocket: WebSocket | None = None
 
-    # What Engine.IO uses.
+    # Used by Engine.IO.
 
     async def put(self, item: Any) -> None:
         self.put_nowait(item)
@@ -69,7 +70,7 @@ class Outgoing:
                 await getter
             except BaseException:
                 if getter.done() and not getter.cancelled() and not self.empty():
-                    self._wake_one()  # it was this one's turn
+                    self._wake_one()  # this getter was woken, so pass the turn on
                 raise
             finally:
                 self._getters.remove(getter)
@@ -98,7 +99,7 @@ class Outgoing:
         return not self._items
 
     def task_done(self) -> None:
-        """Nobody waits for it."""
+        """Required by the interface; nothing joins the queue."""
 
     def _wake_one(self) -> None:
         for getter in self._getters:
@@ -106,20 +107,20 @@ class Outgoing:
                 getter.set_result(None)
                 return
 
-    # What we use.
+    # Used by this server.
 
     @property
     def polls(self) -> int:
-        """How many requests wait for something to fetch."""
+        """The number of polls that wait for a packet."""
         return len(self._getters)
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait here or in the websocket."""
+        """Bytes that wait here or in the WebSocket."""
         return self.bytes + (self.websocket.unsent if self.websocket is not None else 0)
 
     async def caught_up(self) -> bool:
-        """Wait until most of what was sent is read; False when that takes too long."""
+        """Wait until the client has read most packets; returns False if that takes too long."""
         if self.bytes <= UNSENT_WHEN_CAUGHT_UP:
             return True
         self._taken_out = self._taken_out or asyncio.Event()
@@ -133,7 +134,7 @@ class Outgoing:
         return True
 
     def send(self, packet: Packet) -> bool:
-        """Send `packet` in its turn; False when the client must be cut off."""
+        """Send `packet` in order; returns False if the client must be cut."""
         websocket = self.websocket
         if websocket is not None and websocket.idle and not self.messages:
             websocket.add(packet.frame)
@@ -147,17 +148,17 @@ class Outgoing:
         return True
 
     def finish(self) -> None:
-        """Close the websocket after what is still to be sent."""
+        """Close the WebSocket after the queued packets."""
         self.put_nowait(EnginePacket(CLOSE))
         self.put_nowait(None)
 
     def drop(self) -> None:
-        """Forget what was unsent; whoever waits for the reader goes on."""
+        """Drop the unsent packets, which releases waits in `caught_up`."""
         while not self.empty():
             self.get_nowait()
 
     def abort(self) -> None:
-        """Cut the connection at once and forget what was unsent."""
+        """Close the connection at once and drop the unsent packets."""
         self.drop()
         self.put_nowait(None)
         if self.websocket is not None:
@@ -169,5 +170,5 @@ def is_message(item: Any) -> bool:
 
 
 def cost_of(message: Any) -> int:
-    """The bytes of memory that a queued message takes: of each letter up to four."""
+    """The bytes of memory that a queued message takes: up to four per character."""
     return sys.getsizeof(message.data) + PACKET_COST

@@ -1,19 +1,19 @@
-"""One Engine.IO connection over a websocket: our own protocol, with nothing idle in it.
+"""An Engine.IO connection over a WebSocket, as an asyncio protocol without idle tasks.
 
-aiohttp answers the handshake, then the transport is taken from it. Its own way would keep the
-request with all its headers and two tasks for as long as a connection lasts, Engine.IO's a task and
-a timer more for each packet that is waited for.
+aiohttp answers the handshake and then gives its transport away. Otherwise it would keep the request
+with its headers and two tasks for the whole connection, and Engine.IO would keep another task, and
+a timer for each packet that it waits for.
 
 Invariants:
-- What comes in is handled at once and in order, without a task. While a packet has to be waited for
-  (a namespace is entered), nothing is read, and what was read already waits.
-- Frames of one round of the loop leave together (`server/frame_buffer.py`). What joins the queue is
-  written after those, as long as the transport takes it. Behind a full transport all waits until
-  the reader has caught up; meanwhile `idle` is false and nothing passes.
-- A client that sends too many frames is not read for a while, so that its own sending waits.
-- After its close frame nothing is sent or heard. What is over leaves once, in its turn.
-- A frame that is no Engine.IO packet is a strike; repeated, it ends the connection.
-- Who is dead is noticed by `Sockets._tidy`. Upgrading and closing alone have timers here.
+- Incoming packets are processed at once and in order, without a task. While one takes time, such as
+  entering a namespace, nothing is read, and messages already read wait.
+- The frames of one round of the loop leave together (`server/frame_buffer.py`). Queued packets
+  follow them while the transport has room. When it is full, everything waits until the reader has
+  caught up; meanwhile `idle` is False.
+- A client that sends too many frames is not read for a while, which blocks its sending.
+- After the close frame, nothing is sent or processed. A closed connection is cleaned up once.
+- A frame that is not an Engine.IO packet counts as a strike; `STRIKES_MAX` end the connection.
+- `Sockets._tidy` detects dead peers. The only timers here are for upgrades, pauses and closing.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ STRIKES_MAX = 3
 UPGRADE_WITHIN_S = 5.0
 FLUSHED_WITHIN_S = 5.0
 PAUSE_MAX_S = 5.0
-"""Shorter than a PING waits for its answer."""
+"""Shorter than the time for the answer to a PING."""
 _CLIENT_KINDS = frozenset("123456")
 _PROBE, _ANSWER, _UPGRADE = "2probe", b"3probe", "5"
 
 
 class Stage(Enum):
     PROBED = auto()
-    """A polling client tries whether this websocket works."""
+    """A polling client tests whether this WebSocket works."""
     AGREED = auto()
-    """It works; polls are answered with nothing until the client upgrades."""
+    """The WebSocket works; polls are answered empty until the client upgrades."""
     OPEN = auto()
-    """It carries the connection."""
+    """The WebSocket carries the connection."""
     OVER = auto()
-    """Nothing more is sent or heard."""
+    """Nothing more is sent or processed."""
 
 
 class WebSocket(FrameBuffer, asyncio.Protocol):
-    """Engine.IO's websocket driver on aiohttp, which is its handler too."""
+    """Our WebSocket driver for Engine.IO, which is also the handler of the request."""
 
     __slots__ = (
         "_awake",
@@ -73,7 +73,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         "_stage",
         "_strikes",
         "_timer",
-        "_unheard",
+        "_unprocessed",
     )
 
     def __init__(self, handler: Any, server: Any) -> None:
@@ -83,8 +83,8 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         self._reader = server.frames.reader()
         self._stage = Stage.PROBED
         self._strikes = 0
-        self._unheard: deque[WSMessage] | None = None
-        """Made when it is needed: an empty one is larger than the rest of an idle websocket."""
+        self._unprocessed: deque[WSMessage] | None = None
+        """Created on demand: an empty deque is larger than the rest of an idle WebSocket."""
         self._closed: Callable[[], None] | None = None
         self._handling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -92,11 +92,14 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         self._awake = False
         self._full = False
         self._paced = False
-        """Whether it reads nothing for a while, since its client sent too many frames."""
+        """Whether reading is paused because the client sent too many frames."""
         self._carries = False
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
-        """Frames that come before the handshake is answered, against RFC 6455, are not heard."""
+        """Answer the handshake and take over the transport.
+
+        Frames that arrive before the answer, which RFC 6455 forbids, are dropped.
+        """
         request: web.Request = environ["aiohttp.request"]
         try:
             await web.WebSocketResponse(compress=False).prepare(request)
@@ -115,7 +118,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         return TransportTaken()
 
     def _open(self) -> None:
-        """From now on this websocket carries the connection."""
+        """Make this WebSocket carry the connection."""
         socket = self._socket
         self._stage = Stage.OPEN
         socket.connected = socket.upgraded = self._carries = self.idle = True
@@ -125,17 +128,17 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
     # In.
 
     def data_received(self, data: bytes) -> None:
-        messages, refused = self._server.frames.take_apart(self._reader, data)
+        messages, refused = self._server.frames.parse(self._reader, data)
         for message in messages:
             self._take(message)
         if refused != OK:
             self._finish(refused)
-            self._transport.close()  # its answer could not be read either
+            self._transport.close()  # the client's close frame could not be parsed either
         elif wait_s := self._server.pace(self._socket.sid, len(messages)):
             self._pause(wait_s)
 
     def _pause(self, wait_s: float) -> None:
-        """Read nothing for a while: the client is held up by its own connection."""
+        """Stop reading for a while, which blocks the client's sending."""
         if not self._paced and not self._transport.is_closing():
             self._paced = True
             self._transport.pause_reading()
@@ -156,9 +159,9 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
             if message.type is WSMsgType.CLOSE:
                 self._transport.close()
         elif message.type is WSMsgType.TEXT and message.data[:1] in _CLIENT_KINDS:
-            self._hear(message.data)
+            self._receive(message.data)
         elif message.type is WSMsgType.PING:
-            if not self._full:  # or PINGs of one who does not read would fill the memory
+            if not self._full:  # otherwise PINGs from a client that does not read fill the memory
                 self._transport.write(pong_frame(message.data))
         elif message.type is WSMsgType.CLOSE:
             self._finish(OK)
@@ -167,19 +170,19 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
             self._strike()
 
     def _wait_with(self, message: WSMessage) -> None:
-        if self._unheard is None:
-            self._unheard = deque()
-        self._unheard.append(message)
+        if self._unprocessed is None:
+            self._unprocessed = deque()
+        self._unprocessed.append(message)
 
-    def _hear(self, text: str) -> None:
-        """An Engine.IO packet."""
+    def _receive(self, text: str) -> None:
+        """Process an Engine.IO packet."""
         kind = text[0]
         if self._stage is not Stage.OPEN:
             self._go_on_upgrading(text)
         elif self._socket.closed:
             self._finish(OK)
         elif kind == "4":
-            waiting = self._server.hear(self._socket.sid, text[1:])
+            waiting = self._server.receive(self._socket.sid, text[1:])
             if waiting is not None:
                 self._transport.pause_reading()
                 self._handling = asyncio.get_running_loop().create_task(self._handle(waiting))
@@ -190,13 +193,13 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
             self._finish(OK)
 
     async def _handle(self, waiting: Coroutine[Any, Any, None]) -> None:
-        """Wait for what a packet began, then go on with what came after it."""
+        """Wait until a packet is processed, then process those that arrived after it."""
         await waiting
         self._handling = None
-        while self._unheard and self._handling is None:
-            self._take(self._unheard.popleft())
-        if not self._unheard:
-            self._unheard = None
+        while self._unprocessed and self._handling is None:
+            self._take(self._unprocessed.popleft())
+        if not self._unprocessed:
+            self._unprocessed = None
         self._resume_reading()
 
     def _strike(self) -> None:
@@ -221,19 +224,19 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
             self._give_up_upgrade()
 
     def _give_up_upgrade(self) -> None:
-        """The client goes on by polling."""
+        """Close this WebSocket; the client continues to poll."""
         self._finish(OK)
 
     # Out.
 
     def wake(self) -> None:
-        """Something joined the queue."""
+        """Write soon, because a packet joined the queue."""
         if not self._awake:
             self._awake = True
             asyncio.get_running_loop().call_soon(self._write)
 
     def _write(self) -> None:
-        """Write what waits in the queue, as long as the transport takes it."""
+        """Write the queued packets while the transport has room."""
         self._awake = False
         self.flush()
         queue = self._socket.queue
@@ -256,7 +259,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
     # The end.
 
     def _finish(self, code: int) -> None:
-        """Say goodbye after what was sent before, and leave; the client has a while to answer."""
+        """Send a close frame after everything sent before; the client has some time to answer."""
         if self._stage is Stage.OVER:
             return
         self.flush()
@@ -267,7 +270,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         self._leave_once()
 
     def eof_received(self) -> None:
-        """The client says nothing more; what it does not read by then is not waited for."""
+        """The client sends nothing more; it has a limited time to read what was written."""
         self.flush()
         self._be_over()
         if self._transport.get_write_buffer_size():
@@ -288,21 +291,21 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         self._stage, self.idle = Stage.OVER, False
 
     def _leave_once(self) -> None:
-        """What carried the connection takes it along."""
+        """End the connection if this WebSocket carries it, once."""
         if self._carries:
             self._carries = False
             self._server.disconnects.add(self)
 
     async def leave(self) -> None:
-        """The connection is over."""
+        """Remove the ended connection from Engine.IO."""
         socket = self._socket
         await socket.close(wait=False, abort=True, reason=self._reason)
         self._server.sockets.pop(socket.sid, None)
         socket.queue.drop()
-        socket.queue.websocket = None  # or each would keep the other
+        socket.queue.websocket = None  # breaks the reference cycle
 
     def _set_timer(self, after_s: float = 0.0, call: Any = None) -> None:
-        """There is one at a time; without a call there is none any more."""
+        """Replace the only timer; without `call`, just cancel it."""
         if self._timer is not None:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
@@ -310,5 +313,5 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
 
 
 def taken(socket: EngineSocket) -> bool:
-    """Whether another websocket carries its connection or is about to, or it is over."""
+    """Whether another WebSocket carries or takes over this connection, or it is closed."""
     return socket.upgrading or socket.upgraded or socket.closed

@@ -1,4 +1,4 @@
-"""Socket.IO packets, protocol 5: decoded as far as needed, an event's payload kept as bytes."""
+"""Socket.IO packets (protocol 5), decoded as far as needed; an event's payload stays bytes."""
 
 import json
 import re
@@ -17,16 +17,16 @@ _DIGITS = re.compile(rf"[0-9]{{1,{ID_DIGITS_MAX + 1}}}")
 
 
 class ClientPacket:
-    """A packet that a client sent; raises one of MalformedPacket. Binary packets are refused.
+    """A client's packet; raises one of MalformedPacket. Binary packets are refused.
 
-    `data` is `(name, payload)` for an event, whose payload stays JSON, so that it is decoded once,
-    by its type; what a CONNECT carries; None for any other packet.
+    For an event, `data` is `(name, payload)`, with the payload as JSON, so that it is decoded once,
+    by its type. For a CONNECT, `data` is its auth object or None; otherwise it is None.
     """
 
     __slots__ = ("data", "id", "namespace", "packet_type")
 
     def __init__(self, encoded_packet: Any) -> None:
-        if not isinstance(encoded_packet, str):  # Engine.IO decodes what is JSON as a whole
+        if not isinstance(encoded_packet, str):  # Engine.IO decodes a message that is all JSON
             raise ValueError("not a packet")
         kind, rest = encoded_packet[:1], encoded_packet[1:]
         if kind not in ("0", "1", "2", "3"):
@@ -60,7 +60,7 @@ def _split_id(rest: str) -> tuple[int | None, str]:
 
 
 def _auth(rest: str) -> dict[str, Any] | None:
-    """What a CONNECT packet carries: an object or null; Socket.IO knows nothing else there."""
+    """The data of a CONNECT packet; Socket.IO allows an object or null."""
     return msgspec.json.decode(rest, type=dict[str, Any] | None)
 
 
@@ -81,10 +81,9 @@ def _event(rest: str) -> tuple[str, bytes]:
 
 
 def _name_of_unreadable(rest: str) -> str:
-    """The name of an event whose payload is JSON, but no text of Unicode (half a surrogate).
+    """The name of an event whose payload is JSON with a lone surrogate, which browsers can send.
 
-    Browsers do send that. Its payload counts as `null`, which no command takes; raises ValueError
-    for what is no JSON at all.
+    Such a payload counts as `null`, which no command accepts. Raises ValueError if it is not JSON.
     """
     match json.loads(rest):
         case [str(name), *_] if len(name) <= NAME_MAX:
@@ -93,12 +92,12 @@ def _name_of_unreadable(rest: str) -> str:
 
 
 def connect_text(namespace: str, sid: str) -> str:
-    """Tells a client that it has entered `namespace`."""
+    """The packet that confirms that a client has entered `namespace`."""
     return _control_text(CONNECT, namespace, {"sid": sid})
 
 
 def connect_error_text(namespace: str, error: Any) -> str:
-    """Tells a client that it has not; its `connect_error` gets `error`."""
+    """The packet that refuses entry; the client's `connect_error` gets `error`."""
     return _control_text(CONNECT_ERROR, namespace, error)
 
 
@@ -114,5 +113,5 @@ def ack_text(namespace: str, packet_id: int, body: bytes) -> bytes:
 
 
 def auth_of(data: dict[str, Any] | None) -> dict[str, Any]:
-    """The `auth` object of a CONNECT packet; empty when it carries none."""
+    """The `auth` object of a CONNECT packet; empty if it has none."""
     return data or {}

@@ -1,10 +1,10 @@
-"""Charges each command for the work that it made: rows, and bytes in and out.
+"""Charges each command for its work: rows, and bytes in and out.
 
-Rates count uses; this counts what the uses cost, so that one command that writes a thousand rows is
-not as cheap as one that writes two. The price is known only when the work is done. So it is charged
-then, and whoever is in debt waits before their next command.
+Rates count uses. This counts what each use costs, so that a command that writes a thousand rows is
+not as cheap as one that writes two. The cost is known only afterwards. So it is charged then, and a
+user in debt waits before the next command.
 
-Each instance counts for itself, since it is this instance that works.
+Each instance counts only its own work.
 """
 
 from handlers.kit.cost import Spent
@@ -19,13 +19,13 @@ WRITTEN_BYTES_PER_UNIT = 4_096
 
 
 class Work:
-    """One an instance."""
+    """Charges work to users and addresses on one instance."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
     def wait_of(self, actor: Actor | None, origin: Origin) -> float:
-        """Seconds to wait before the next command; 0.0 for who owes nothing."""
+        """Seconds to wait before the next command; 0.0 without debt."""
         if not self._limits.on:
             return 0.0
         return self._limits.wait_of(*self._account(actor, origin))
@@ -33,7 +33,7 @@ class Work:
     def charge(
         self, actor: Actor | None, origin: Origin, spent: Spent, payload: int, answer: int
     ) -> None:
-        """Charge for a command whose payload and answer have so many bytes."""
+        """Charge for a command; `payload` and `answer` are their sizes in bytes."""
         if not self._limits.on:
             return
         self._limits.charge(*self._account(actor, origin), units_of(spent, payload, answer))

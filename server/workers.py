@@ -1,11 +1,11 @@
 """Runs the commands of each socket one after the other.
 
 Invariants:
-- Commands of one socket run in their order, from a bounded queue; PINGs and other namespaces do not
-  wait for them. Entering its rooms is each socket's first job.
-- A full queue refuses at once. A client that goes on all the same is cut off, since each refusal
-  costs an answer.
-- A client that goes on after it was told to wait is served no faster than it may send.
+- Commands of one socket run in order, from a bounded queue; PINGs and other namespaces do not wait
+  for them. Each socket first enters its rooms.
+- If the queue is full, a command is refused at once. A client that keeps sending is cut, because
+  each refusal costs an answer.
+- A client that ignores rate limits is served no faster than the rate allows.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from server.wire import ClientPacket, ack_text
 log = structlog.get_logger("socket")
 
 TOO_FAST_MAX = 10
-"""A client that was refused so much more often than answered does not wait when it is told to."""
+"""A client with this many more refusals by a rate than answers ignores the rate."""
 SLOWED_MAX_S = 1.0
 REFUSED_AT_ONCE_MAX = 1_000
 """Commands in a row that a full queue refuses before the connection is cut."""
 
 
 class Workers:
-    """One task for each socket that has something to do; one object an instance."""
+    """Runs one task for each socket with work; one object for each instance."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Workers:
         self._tasks = tasks
 
     def begin(self, socket: Socket, auth: dict[str, Any]) -> None:
-        """Let a socket enter its rooms, as its client asked for in `auth`."""
+        """Make a socket enter its rooms, as its client requested in `auth`."""
         socket.worker = self._tasks.spawn(self._work(socket, auth))
 
     def take(self, socket: Socket, packet: ClientPacket) -> None:
@@ -69,7 +69,7 @@ class Workers:
         acknowledge(socket, packet.id, error_body(RateLimited(retry_after_s=1)))
 
     async def _work(self, socket: Socket, entering: dict[str, Any] | None) -> None:
-        """Serve a socket until nothing waits; its first job is to enter its rooms."""
+        """Enter the rooms if `entering` is given, then run commands until none waits."""
         try:
             if entering is not None:
                 entered = await self._gate.let_in(socket, entering)
@@ -77,19 +77,19 @@ class Workers:
             while socket.waiting:
                 await self._answer(socket, socket.waiting.popleft())
         except Refusal:
-            socket.connection.cut()  # its rooms could not be read; the client comes back
+            socket.connection.cut()  # its rooms could not be read; the client reconnects
         except Exception as raised:
             log.error("socket_failed", error=type(raised).__name__, where=where(raised))
             socket.connection.cut()
         finally:
             socket.worker = None
-            if socket.gone:  # it went away meanwhile; what its last command began ends now
+            if socket.gone:  # it left meanwhile, so leases of its last command end now
                 socket.connection.still_working -= 1
                 self._gate.left(socket)
                 self._gate.disconnect(socket)
 
     async def _answer(self, socket: Socket, packet: ClientPacket) -> None:
-        assert packet.data is not None  # it was taken in as an event
+        assert packet.data is not None  # only events are queued
         name, payload = packet.data
         incoming = Incoming(
             socket.namespace, name, payload, socket.actor, socket.connection.origin, socket

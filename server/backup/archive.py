@@ -1,12 +1,12 @@
-"""The file of a backup: an uncompressed tar, written and read a piece at a time.
+"""The file of a backup: an uncompressed tar, written and read in chunks.
 
-    manifest.json   what the archive holds; always first
-    secret          the server's secret, when it is kept in the data folder
+    manifest.json   describes the content; always first
+    secret          the server's secret, if it is stored in the data folder
     parley.db       the SQLite database
     files/KEY       every uploaded file, by its key
     SHA256SUMS      the SHA-256 of each member before it, as `sha256sum` writes them; always last
 
-`SHA256SUMS` comes last, so an archive that was cut off has none and is refused.
+`SHA256SUMS` comes last, so a truncated archive has none and is refused.
 """
 
 import hashlib
@@ -35,18 +35,18 @@ NAME = re.compile(rf"{MANIFEST}|{SECRET}|{DATABASE}|{SUMS}|{FILES}{KEY.pattern}"
 
 
 class BackupError(Exception):
-    """A backup or a restore cannot be done. The text is one line; nothing was changed."""
+    """A backup or restore is not possible. The text is one line; nothing was changed."""
 
 
 class BrokenArchive(BackupError):
-    """The archive is cut off, was changed, or is no backup."""
+    """The archive is truncated, was changed, or is not a backup."""
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True):
-    """What an archive holds.
+    """Describes the content of an archive.
 
-    `revision` is the schema of its database, empty without one. `secret` is a fingerprint of the
-    secret that the database needs. `files` says whether uploaded files are in the archive.
+    `revision` is the schema revision of its database, empty without one. `secret` is a fingerprint
+    of the secret that the database needs. `files` is whether the archive has uploaded files.
     """
 
     format: int
@@ -57,7 +57,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Summed:
-    """A stream that computes its SHA-256 while it is read; reading may raise BrokenArchive."""
+    """A stream that computes its SHA-256 while being read; reading may raise BrokenArchive."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.size = size
@@ -77,12 +77,12 @@ class Summed:
             pass
 
     def line(self, name: str) -> bytes:
-        """The line of what was read, as `sha256sum` writes it."""
+        """The checksum of the data read so far, as a line of `sha256sum`."""
         return f"{self._digest.hexdigest()}  {name}\n".encode()
 
 
 class Writer:
-    """Writes an archive to `file`; the checksums wait in a temporary file in `scratch`."""
+    """Writes an archive to `file`; collects the checksums in a temporary file in `scratch`."""
 
     def __init__(self, file: BinaryIO, scratch: Path, manifest: Manifest) -> None:
         self.files = 0
@@ -92,7 +92,7 @@ class Writer:
         self.add(MANIFEST, io.BytesIO(content), len(content))
 
     def add(self, name: str, file: BinaryIO, size: int) -> None:
-        """Add a member; raises OSError when `file` has fewer than `size` bytes."""
+        """Add a member; raises OSError if `file` has fewer than `size` bytes."""
         content = Summed(file, size)
         self._add(name, content)
         self._sums.write(content.line(name))
@@ -115,9 +115,9 @@ class Writer:
 
 
 def read_archive(file: BinaryIO) -> Iterator[tuple[str, Summed]]:
-    """The members in their order, the manifest first; what is left unread of each is skipped.
+    """The members in order, the manifest first; skips the unread rest of each.
 
-    Raises BrokenArchive, at the latest after the last member: until then trust none of them.
+    Raises BrokenArchive, at the latest after the last member: trust no member before that.
     """
     try:
         yield from _read_members(file)
@@ -126,7 +126,7 @@ def read_archive(file: BinaryIO) -> Iterator[tuple[str, Summed]]:
 
 
 def read_manifest(name: str, content: Summed) -> Manifest:
-    """The first member's content; raises BrokenArchive."""
+    """Parse the manifest, which is the first member; raises BrokenArchive."""
     if name != MANIFEST or content.size > MANIFEST_SIZE_MAX:
         raise BrokenArchive("this file is not a backup")
     try:
@@ -154,7 +154,7 @@ def _read_members(file: BinaryIO) -> Iterator[tuple[str, Summed]]:
 
 
 def _forget_members(tar: tarfile.TarFile) -> None:
-    """Or `tar` keeps each of them in memory."""
+    """Stop `tar` from keeping every member in memory."""
     tar.members.clear()  # type: ignore[attr-defined]  # its stub leaves it out
 
 

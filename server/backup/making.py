@@ -1,12 +1,12 @@
 """Makes a backup while an instance serves.
 
 Invariants:
-- The copied database is one snapshot. The copy holds a read transaction, which keeps no writer
-  waiting; SQLite's log grows until the copy ends.
+- The copied database is one snapshot. The copy holds a read transaction, which does not block
+  writers; SQLite's write-ahead log grows until the copy ends.
 - From before the snapshot until the last file is copied, deleted files are kept
-  (`storage/objects/copying.py`), and files are on disk before a commit refers to them. So each file
-  that the snapshot refers to is in the archive. Files that came later may be in it too.
-- The archive is synced and then renamed: under its name it is whole, or it is not there.
+  (`storage/objects/copying.py`), and files are on disk before a commit refers to them. So every
+  file that the snapshot refers to is in the archive. Later files may be in it too.
+- The archive is synced and then renamed, so under its name it is complete or missing.
 """
 
 import os
@@ -31,7 +31,7 @@ BUSY_TIMEOUT_S = 5.0
 
 
 class Progress:
-    """Tells how far it is, now and then."""
+    """Reports progress, at most every `TELL_EVERY_S`."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -46,7 +46,7 @@ class Progress:
 def make_backup(
     settings: Settings, file: Path, *, overwrite: bool, files_only: bool, tell: Tell
 ) -> str:
-    """Write an archive to `file`, readable by its owner alone; a line that says what is in it.
+    """Write an archive to `file`, readable only by its owner; returns a line that describes it.
 
     Raises BackupError, CopyUnderWay, OSError or sqlite3.Error, and then leaves no file behind.
     """
@@ -81,7 +81,7 @@ def _check(settings: Settings, file: Path, *, overwrite: bool, files_only: bool)
 
 @contextmanager
 def _open_archive(path: Path) -> Iterator[BinaryIO]:
-    """A new file for its owner alone, which is on disk afterwards."""
+    """A new file, readable only by its owner, which is synced at the end."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     with os.fdopen(descriptor, "w+b") as file:
         yield file
@@ -92,7 +92,7 @@ def _open_archive(path: Path) -> Iterator[BinaryIO]:
 def _write(
     settings: Settings, places: Places, scratch: Path, out: BinaryIO, progress: Progress
 ) -> int:
-    """Write the archive; the number of files in it."""
+    """Write the archive; returns the number of files in it."""
     with keep_deleted(places.files) if places.files is not None else nullcontext():
         copy, revision, secret = scratch / DATABASE, "", None
         if places.database is not None:
@@ -114,14 +114,14 @@ def _write(
 
 
 def copy_database(path: Path, to: Path, progress: Progress) -> None:
-    """Copy one snapshot of a SQLite database; raises BackupError for a damaged one."""
+    """Copy a snapshot of a SQLite database; raises BackupError if it is damaged."""
     source = sqlite3.connect(
         f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
     )
     with closing(source), closing(sqlite3.connect(to)) as copy:
         copy.execute("PRAGMA journal_mode=OFF")
         copy.execute("PRAGMA synchronous=OFF")
-        source.execute("BEGIN")  # or each change by others would begin the copy anew
+        source.execute("BEGIN")  # otherwise each change by a writer restarts the copy
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(
             copy,
@@ -136,7 +136,7 @@ def copy_database(path: Path, to: Path, progress: Progress) -> None:
 
 
 def _revision_of(database: Path) -> str:
-    """The revision of a database's schema; raises BackupError when it has none."""
+    """The revision of a database's schema; raises BackupError if it has none."""
     reading = sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)
     with closing(reading):
         try:
@@ -147,7 +147,7 @@ def _revision_of(database: Path) -> str:
 
 def _add_files(writer: Writer, folder: Path, progress: Progress) -> None:
     for key, path in list_files(folder):
-        with suppress(FileNotFoundError):  # it has moved to where it is listed later
+        with suppress(FileNotFoundError):  # it moved to a folder that is listed later
             _add(writer, FILES + key, path)
         progress.note(f"files: {writer.files}")
 

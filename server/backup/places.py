@@ -1,4 +1,4 @@
-"""Where an instance keeps what a backup holds."""
+"""The paths of an instance's database, files and secret, for backup and restore."""
 
 import os
 from pathlib import Path
@@ -10,8 +10,8 @@ from server.settings import Settings
 
 
 class Places(NamedTuple):
-    """`database` is None on PostgreSQL, and `files` with S3. `journal` says that a restore is
-    being put in place."""
+    """`database` is None with PostgreSQL, and `files` is None with S3. While `journal` exists, a
+    restore is being put in place."""
 
     database: Path | None
     files: Path | None
@@ -20,7 +20,7 @@ class Places(NamedTuple):
 
 
 def places_of(settings: Settings) -> Places:
-    """The places of these settings, without symbolic links."""
+    """The paths for these settings, with symbolic links resolved."""
     url, folder = settings.database_url, settings.files_folder()
     data = settings.data_dir.resolve()
     embedded = Path(url.removeprefix("sqlite:///")).resolve()
@@ -33,18 +33,18 @@ def places_of(settings: Settings) -> Places:
 
 
 def find_secret(settings: Settings, kept: Path) -> str | None:
-    """The secret in use, which `Settings.secret` would make when there is none."""
+    """The secret in use; None if `Settings.secret` has not created it yet."""
     if settings.environment.secret:
         return settings.environment.secret
     return kept.read_text().strip() if kept.is_file() else None
 
 
 def print_secret(secret: str | None) -> str:
-    """A fingerprint that tells secrets apart and says nothing about them."""
+    """A fingerprint that distinguishes secrets but reveals nothing about them."""
     return Keys(secret).fingerprint("backup") if secret else ""
 
 
 def check_account(folder: Path) -> None:
-    """Raises BackupError for another account than the server's, which could not use the files."""
+    """Raises BackupError if another account runs this: the server could not use its files."""
     if folder.exists() and folder.stat().st_uid != os.geteuid():
         raise BackupError(f"run this as the account that owns {folder}")

@@ -1,11 +1,11 @@
-"""Restores a backup into the places of an instance that does not serve.
+"""Restores a backup to an instance that is not running.
 
 Invariants:
-- Everything is unpacked and checked beside its place first, as `NAME.restored`. Until then nothing
-  of the instance changes, and a failure removes what was unpacked.
-- Then the journal is written, which is the commit: it lists what goes where. From there on the
-  restore only goes forward, and the next command of any kind completes one that was interrupted.
-- The lock of the data folder is held all the time, so nobody serves from a half-restored folder.
+- First, everything is unpacked next to its target, as `NAME.restored`, and checked. Until that is
+  done, nothing of the instance changes, and a failure removes the unpacked files.
+- Then the journal, which lists the moves, is written. This is the commit: from now on the restore
+  only continues, and the next command of any kind completes an interrupted one.
+- The data folder is locked throughout, so no instance serves from a half-restored folder.
 """
 
 import asyncio
@@ -37,13 +37,13 @@ from storage.engine.migrate import UnknownSchema, check_revision
 from storage.events.epoch import renew_epoch
 
 Moves = list[tuple[str, str]]
-"""What was unpacked, and the place that it goes to."""
+"""Pairs of an unpacked path and its target."""
 
 
 def restore(
     settings: Settings, file: Path, *, replace: bool, other_secret: bool, tell: Tell
 ) -> str:
-    """Put an archive in the place of what is there; a line that says what was restored.
+    """Replace the instance's data by an archive; returns a line that describes it.
 
     Raises BackupError, FolderInUse, OSError or StorageUnavailable, and then has changed nothing.
     """
@@ -67,7 +67,7 @@ def restore(
 
 
 def complete_restore(settings: Settings) -> None:
-    """Complete a restore that was interrupted; raises FolderInUse while another one runs."""
+    """Complete an interrupted restore; raises FolderInUse while another one runs."""
     journal = places_of(settings).journal
     if journal.exists():
         with alone_in(settings.data_dir):
@@ -75,7 +75,7 @@ def complete_restore(settings: Settings) -> None:
 
 
 class _Staging:
-    """What is unpacked of one archive, beside the places that it is for."""
+    """The unpacked content of an archive, next to its targets."""
 
     def __init__(self, settings: Settings, places: Places, progress: Progress) -> None:
         self.count = 0
@@ -87,7 +87,7 @@ class _Staging:
         self._progress = progress
 
     def unpack(self, file: Path, *, replace: bool) -> Manifest:
-        """Unpack and check all of an archive that may be restored here."""
+        """Unpack an archive and check that it can be restored here."""
         with file.open("rb") as archive:
             members = read_archive(archive)
             manifest = read_manifest(*next(members))
@@ -102,7 +102,7 @@ class _Staging:
         return manifest
 
     def check_secret(self, manifest: Manifest, *, other_secret: bool) -> None:
-        """Raises BackupError when what is sealed in the database could not be opened."""
+        """Raises BackupError if the secret in use cannot decrypt sealed data in the database."""
         if self._settings.environment.secret:
             self._secret.unlink(missing_ok=True)
         kept = self._secret if self._secret.exists() else self._places.secret
@@ -128,7 +128,7 @@ class _Staging:
                     Path(f"{path}{end}").unlink(missing_ok=True)
 
     def _check(self, manifest: Manifest, *, replace: bool) -> None:
-        """Raises BackupError unless what the archive holds may be restored here."""
+        """Raises BackupError unless the content of the archive can be restored here."""
         places = self._places
         if manifest.revision and places.database is None:
             raise BackupError(
@@ -144,14 +144,14 @@ class _Staging:
             _check_empty(manifest, places)
 
     def _unpack_member(self, name: str, content: Summed) -> None:
-        """Names are those that `archive.NAME` allows, so none leads out of the folder."""
+        """Unpack one member; `archive.NAME` allows no name that leads out of the folder."""
         if name == DATABASE:
             path = self.database
         elif name == SECRET:
             path = self._secret
         elif name.startswith(FILES) and self._files.is_dir():
             path = self._files / name.removeprefix(FILES)
-            self.count += not path.exists()  # one that was deleted meanwhile may come twice
+            self.count += not path.exists()  # a file deleted during the backup may occur twice
         else:
             raise BrokenArchive(f"the archive has {name} in the wrong place")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +165,7 @@ def _beside(place: Path) -> Path:
 
 
 def _check_schema(revision: str) -> None:
-    """Raises BackupError when this version cannot upgrade the backup's database."""
+    """Raises BackupError if this version cannot upgrade the backup's database."""
     try:
         check_revision(revision)
     except UnknownSchema as unknown:
@@ -181,7 +181,7 @@ def _check_empty(manifest: Manifest, places: Places) -> None:
 
 
 async def _renew_epoch(path: Path) -> None:
-    """No client's numbers from before count any more."""
+    """Change the epoch, which invalidates clients' old sequence numbers."""
     database = open_database(f"sqlite:///{path}")
     await database.start()
     try:
@@ -191,7 +191,7 @@ async def _renew_epoch(path: Path) -> None:
 
 
 def _commit(journal: Path, moves: Moves) -> None:
-    """From here on the restore is done; what is left of it is to put things in place."""
+    """Write the journal, durably and at once; only moving the files is left after it."""
     os.sync()
     fresh = journal.with_name(f"{journal.name}.fresh")
     fresh.write_bytes(msgspec.json.encode(moves))
@@ -201,7 +201,7 @@ def _commit(journal: Path, moves: Moves) -> None:
 
 
 def _put_in_place(journal: Path) -> None:
-    """Do what the journal says; what was done before is not done again."""
+    """Carry out the moves in the journal, except those that are done already."""
     if not journal.exists():
         return
     for new, place in msgspec.json.decode(journal.read_bytes(), type=Moves):
@@ -216,7 +216,7 @@ def _swap(new: Path, place: Path) -> None:
         if place.is_dir():
             shutil.rmtree(replaced, ignore_errors=True)
             place.rename(replaced)
-        for end in ("-wal", "-shm"):  # the replaced database's log is not for the restored one
+        for end in ("-wal", "-shm"):  # the old database's log must not apply to the restored one
             Path(f"{place}{end}").unlink(missing_ok=True)
         new.replace(place)
     if replaced.is_dir():

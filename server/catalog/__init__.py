@@ -1,4 +1,4 @@
-"""AsyncAPI, JSON Schema, TypeScript and the docs: all derived from what domains declare."""
+"""Generates AsyncAPI, JSON Schema, TypeScript and documentation from the domains' declarations."""
 
 import json
 from functools import cached_property
@@ -15,13 +15,13 @@ from server.catalog.vocabulary import Vocabulary
 
 
 class Catalog:
-    """What may be said to this server and what it says, in four forms, each made when asked for."""
+    """The descriptions of the protocol in all forms, each generated on demand."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     def page(self) -> str:
-        """A page for people."""
+        """The HTML page of `/docs`."""
         return self._page
 
     def asyncapi_json(self) -> str:
@@ -31,7 +31,7 @@ class Catalog:
     def json_schema(self) -> dict[str, Any]:
         """JSON Schema: `{commands: {ns: {name: {request, reply}}}, events: {ns: {NAME: data}}}`.
 
-        Its `components.schemas` are those that the others refer to.
+        They refer to the schemas in `components.schemas`.
         """
         return list_schemas(self._vocabulary)
 
@@ -40,7 +40,7 @@ class Catalog:
         return self._contracts
 
     def files(self) -> dict[Path, str]:
-        """What `run.py catalog` writes, by its path in the repository."""
+        """The files that `run.py catalog` writes, by their paths in the repository."""
         client = Path("static", "client")
         return {
             client / "contracts.d.ts": self.contracts(),

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document: a channel for each namespace, an operation for each thing said."""
+"""The AsyncAPI 3.0 document: a channel for each namespace, an operation for each message."""
 
 from typing import Any
 
@@ -90,7 +90,7 @@ def server() -> Json:
 
 
 def channel(vocabulary: Vocabulary, namespace: Namespace) -> Json:
-    """A namespace, with every message that crosses it in either direction."""
+    """A namespace, with its messages in both directions."""
     messages: Json = {}
     for command in namespace.commands:
         messages |= command_messages(vocabulary, command)
@@ -154,10 +154,10 @@ def heard_message(vocabulary: Vocabulary, namespace: Namespace, name: str, data:
 
 
 def operations(vocabulary: Vocabulary, namespace: Namespace) -> Json:
-    """What the server takes in and what it says in a namespace.
+    """The messages that the server receives and sends in a namespace.
 
-    An ephemeral event may have the name of the command that causes it (`typing`), so the key of
-    what is heard has `on` in it.
+    An ephemeral event may have the name of the command that causes it (`typing`), so the keys of
+    sent messages contain `on`.
     """
     key = key_of(namespace)
     return {
@@ -194,7 +194,7 @@ def receive(vocabulary: Vocabulary, key: str, command: Command) -> Json:
 
 
 def route_facts(vocabulary: Vocabulary, route: Route) -> Json:
-    """A REST endpoint: AsyncAPI has no place of its own for it."""
+    """A REST endpoint, for which AsyncAPI has no standard place."""
     return {
         "method": route.method,
         "path": route.path,
@@ -215,7 +215,7 @@ def send(key: str, name: str) -> Json:
 
 
 def facts_of(event: type[Event]) -> Json:
-    """What a stored event says of itself."""
+    """The summary, rooms and version of a stored event."""
     return {
         "summary": purpose_in(event),
         "x-rooms": list(audience_of(event)),
@@ -224,7 +224,7 @@ def facts_of(event: type[Event]) -> Json:
 
 
 def key_of(namespace: Namespace) -> str:
-    """`waiting-room` of `/waiting-room`."""
+    """The channel key of a namespace: `waiting-room` for `/waiting-room`."""
     return namespace.name.strip("/").replace("/", "_")
 
 
@@ -233,6 +233,6 @@ def message_ref(key: str, name: str) -> Json:
 
 
 def ref(vocabulary: Vocabulary, kind: Any) -> Json:
-    """The JSON Schema of `kind`, by reference where it has a name."""
+    """The JSON Schema of `kind`, as a reference if it has a name."""
     name = vocabulary.shapes.names.get(kind)
     return {"$ref": REF.format(name=name)} if name else vocabulary.shapes.schema_of(kind)

@@ -1,4 +1,4 @@
-"""Which rooms hear an event: its `rooms()` is asked, of a sample whose texts are their paths."""
+"""Finds the rooms of an event by calling `rooms()` on a sample whose texts are their own paths."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,7 @@ from handlers.kit.contract import Event
 
 
 def audience_of(event: type[Event]) -> tuple[str, ...]:
-    """The rooms, as in `user:{booking.student_id}`; none when the sample does not tell."""
+    """The rooms, such as `user:{booking.student_id}`; none if the sample does not fit."""
     try:
         sample = sample_of(inspect.type_info(event), "")
         return tuple(dict.fromkeys(sample.rooms()))
@@ -18,7 +18,7 @@ def audience_of(event: type[Event]) -> tuple[str, ...]:
 
 
 def sample_of(kind: inspect.Type, path: str) -> Any:
-    """A value of `kind`; each text in it says where it is, as `{path}`."""
+    """A sample value of `kind`; each text in it is its own path, as `{path}`."""
     match kind:
         case inspect.StructType():
             inner = f"{path}." if path else ""
@@ -55,7 +55,7 @@ def plain_sample_of(kind: inspect.Type, path: str) -> Any:
 
 
 def first_of(kind: inspect.UnionType) -> inspect.Type:
-    """A person or a thing that may be absent is there; a whole struct that may be is not."""
+    """The member of a union to sample: a plain type before None, and None before a struct."""
     nothing = [t for t in kind.types if isinstance(t, inspect.NoneType)]
     structs = [t for t in kind.types if isinstance(t, inspect.StructType)]
     return (nothing if structs else [t for t in kind.types if t not in nothing] or nothing)[0]

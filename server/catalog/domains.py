@@ -1,4 +1,4 @@
-"""`docs/DOMAINS.md`: every domain, what it is for, and whose calls it makes."""
+"""Generates `docs/DOMAINS.md`: every domain with its purpose and the domains that it calls."""
 
 import ast
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ communicate only by events. The last column names a domain of another system wit
 
 
 def write_domains(registry: Registry) -> str:
-    """The whole page: a table for each system, in the order of the table of contents."""
+    """The page, with a table for each system, in the order of the registry."""
     systems = dict.fromkeys(domain.system for domain in registry.domains)
     parts = [HEAD, *(_table(registry, system) for system in systems)]
     return "\n\n".join(parts) + "\n"

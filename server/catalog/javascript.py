@@ -1,4 +1,4 @@
-"""`parley/declared.js`: what the client library has to know of commands while it runs."""
+"""Generates `parley/declared.js`: the facts about commands that the client needs at run time."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Table = dict[str, list[str]]
 
 
 def write_declared(vocabulary: Vocabulary) -> str:
-    """The whole file, checked by TypeScript like what is written by hand."""
+    """The file, with types that TypeScript checks."""
     spaces = vocabulary.namespaces
 
     def table(name: str, purpose: str, is_meant: Callable[[Command], bool]) -> str:
@@ -35,14 +35,14 @@ def write_declared(vocabulary: Vocabulary) -> str:
 
 
 def _table(name: str, purpose: str, entries: Table) -> str:
-    """An object of lists; a namespace with an empty list is left out."""
+    """An object of lists, without empty ones."""
     lines = [line for key, names in entries.items() if names for line in _entry(key, names)]
     kind = "@type {Record<string, readonly string[]>}"
     return "\n".join([f"/** {purpose}", f" * {kind} */", f"export const {name} = {{", *lines, "};"])
 
 
 def _entry(key: str, names: list[str]) -> list[str]:
-    """On one line, or with a line for each name when that would be too long."""
+    """One line, or a line for each name if that would be too long."""
     line = f"  {json.dumps(key)}: {json.dumps(names)},"
     if len(line) <= WIDTH:
         return [line]

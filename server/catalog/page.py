@@ -1,4 +1,4 @@
-"""The docs page: every namespace with its commands and events, then the types that they use."""
+"""The HTML page of `/docs`: every namespace with its commands and events, then their types."""
 
 import re
 from pathlib import Path
@@ -31,12 +31,12 @@ _templates = Environment(
 
 
 def write_page(vocabulary: Vocabulary) -> str:
-    """The whole page, as HTML."""
+    """The page as HTML."""
     return _templates.get_template("page.html").render(page=Page(vocabulary))
 
 
 class Page:
-    """What the template asks for."""
+    """The data and functions that the template uses."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._shapes = vocabulary.shapes
@@ -76,7 +76,7 @@ class Page:
         return self._linked(spell_any(self._shapes, command.view))
 
     def path(self, route: Route) -> str:
-        """A route's path, without the patterns of its parts."""
+        """A route's path without the patterns of its parameters."""
         return re.sub(r":[^{}]*(?:\{[^{}]*\})?[^{}]*\}", "}", route.path)
 
     def given(self, route: Route) -> Markup:
@@ -87,7 +87,7 @@ class Page:
         return self._linked(spell_inline(self._shapes, cls))
 
     def _linked(self, spelled: str) -> Markup:
-        """A type, with the names in it as links to where they are described."""
+        """A type in which known names are links to their descriptions."""
         pieces = [
             Markup('<a href="#{0}">{0}</a>').format(piece) if piece in self._anchors else piece
             for piece in TOKEN.split(spelled)
@@ -101,10 +101,10 @@ class Page:
         """Who may use a command or a route, in words."""
         if endpoint.roles:
             return " or ".join(sorted(endpoint.roles))
-        return "anybody, signed in or not" if endpoint.visitors else "anybody who is signed in"
+        return "users and visitors" if endpoint.visitors else "signed-in users"
 
     def cost(self, command: Command) -> str:
-        """What a use of a command takes at most, in words."""
+        """The maximum cost of a command, in words."""
         cost = command.costs
         return (
             f"{cost.reads:,} rows read, {cost.writes:,} written, "
@@ -128,7 +128,7 @@ def meanings(refusals: tuple[type[Refusal], ...]) -> dict[str, str]:
 
 
 def limits_of(kind: inspect.Type) -> list[str]:
-    """What a value must be besides of its type, in words."""
+    """The constraints on a value beyond its type, in words."""
     match kind:
         case inspect.StrType() | inspect.BytesType():
             pattern = getattr(kind, "pattern", None)
@@ -161,9 +161,9 @@ def between(least: float | None, most: float | None, unit: str) -> list[str]:
     if least is None and most is None:
         return []
     if least == most:
-        told = f"exactly {least}"
+        text = f"exactly {least}"
     elif most is None:
-        told = f"at least {least}"
+        text = f"at least {least}"
     else:
-        told = f"at most {most}" if least is None else f"{least} to {most}"
-    return [f"{told} {unit}".strip()]
+        text = f"at most {most}" if least is None else f"{least} to {most}"
+    return [f"{text} {unit}".strip()]

@@ -1,4 +1,4 @@
-"""The structs of the contracts: which there are, what they are called outside, what they hold."""
+"""The structs and enums of the contracts, with their public names and their fields."""
 
 import sys
 from collections import defaultdict
@@ -17,7 +17,7 @@ Named = inspect.StructType | inspect.EnumType
 
 @dataclass(frozen=True)
 class Member:
-    """A field as it is on the wire."""
+    """A field as it is encoded in JSON."""
 
     name: str
     type: inspect.Type
@@ -25,13 +25,13 @@ class Member:
 
 
 UNMARKED = ("", "Kit", "Platform", "Consulting")
-"""Types of these systems do not begin with the system's name: clients know them as they are."""
+"""Systems whose types do not get the system's name as a prefix: clients already know them."""
 
 
 class Shapes:
-    """Every struct and enum that is reached from what comes in and from what goes out.
+    """Every struct and enum that incoming and outgoing types refer to.
 
-    `own` are the shell's structs by the names that they keep; nobody else gets a name in `taken`.
+    `own` has the server's structs by their fixed names; no other type gets a name in `taken`.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Shapes:
 
     @property
     def classes(self) -> list[type]:
-        """All of them, by the names that they have outside."""
+        """All classes, sorted by their public names."""
         return sorted(self._found, key=lambda cls: self.names[cls])
 
     def choices_of(self, cls: type) -> tuple[Any, ...] | None:
-        """The values of an enum; None when `cls` is a struct."""
+        """The values of an enum; None if `cls` is a struct."""
         found = self._found[cls]
         return tuple(m.value for m in found.cls) if isinstance(found, inspect.EnumType) else None
 
@@ -69,13 +69,13 @@ class Shapes:
         return [Member(found.tag_field, inspect.LiteralType((found.tag,)), optional=False), *fields]
 
     def schema_of(self, kind: Any) -> dict[str, Any]:
-        """JSON Schema of any type, by reference where it has a name."""
+        """The JSON Schema of any type, with references to named ones."""
         (*refs, schema), _ = schema_components([*self.classes, kind], ref_template=REF)
         named: dict[str, Any] = renamed(schema, self._names_by_ref(refs))
         return named
 
     def schemas(self) -> dict[str, Any]:
-        """JSON Schema of each, by name."""
+        """The JSON Schemas of all classes, by name."""
         refs, components = schema_components(self.classes, ref_template=REF)
         names = self._names_by_ref(refs)
         schemas = {
@@ -88,12 +88,12 @@ class Shapes:
         return {name: schemas[name] for name in sorted(schemas)}
 
     def _names_by_ref(self, refs: Iterable[dict[str, str]]) -> dict[str, str]:
-        # msgspec names what shares a name by its module, which is nobody's business outside.
+        # Replaces msgspec's names, which contain the module if two classes share a name.
         pairs = zip(refs, self.classes, strict=True)
         return {ref["$ref"]: self.names[cls] for ref, cls in pairs}
 
     def _required(self, cls: type) -> dict[str, Any]:
-        """A default lets the sender leave a field out; the server itself leaves out only UNSET."""
+        """The required fields: clients may omit fields with defaults, the server only UNSET."""
         return {"required": [m.name for m in self.members(cls) if not m.optional]}
 
     def _member(self, cls: type[Struct], field: inspect.Field) -> Member:
@@ -101,14 +101,14 @@ class Shapes:
         comes_in = cls in self._incoming
         sparse = cls.__struct_config__.omit_defaults
         optional = not field.required and (unset or comes_in or sparse)
-        # What is left out when it is None is never sent as null.
+        # A field that is omitted when it is None is never sent as null.
         never_null = sparse and not comes_in and field.default is None
         kind = without_none(field.type) if never_null else field.type
         return Member(field.encode_name, kind, optional)
 
 
 def reach(roots: Iterable[Any]) -> dict[type, Named]:
-    """The structs and enums in `roots`, their fields, and so on."""
+    """The structs and enums in `roots`, in their fields, and so on recursively."""
     found: dict[type, Named] = {}
     waiting = list(inspect.multi_type_info(roots))
     while waiting:
@@ -129,7 +129,7 @@ def without_none(kind: inspect.Type) -> inspect.Type:
 
 
 def parts(kind: inspect.Type) -> Iterable[inspect.Type]:
-    """The types that `kind` is made of."""
+    """The types that `kind` consists of."""
     match kind:
         case inspect.StructType():
             return [field.type for field in kind.fields]
@@ -147,10 +147,10 @@ def parts(kind: inspect.Type) -> Iterable[inspect.Type]:
 
 
 def name_classes(classes: Iterable[type], taken: set[str]) -> dict[type, str]:
-    """Names without `View`, with their system's; of those that would share one, all but a lone view
-    get their domain's too.
+    """Public names: the class name without `View`, with the system as prefix.
 
-    Raises ValueError when even that does not tell two of them apart.
+    If classes would share a name, all except a single view get their domain as prefix too. Raises
+    ValueError if two names are still equal.
     """
     wanted: dict[str, list[type]] = defaultdict(list)
     for cls in classes:
@@ -169,9 +169,9 @@ def name_classes(classes: Iterable[type], taken: set[str]) -> dict[type, str]:
 
 
 def name_choices(classes: Iterable[type], taken: set[str]) -> dict[frozenset[Any], str]:
-    """The names that contracts give to their literals (`Gender = Literal[…]`), by their values.
+    """The names of literals in contracts (`Gender = Literal[…]`), by their values.
 
-    Two literals with one name get their domains'; without a name of its own one is written out.
+    Two literals with the same name get their domains as prefix. Unnamed literals are written out.
     """
     found: dict[str, dict[frozenset[Any], tuple[str, str]]] = defaultdict(dict)
     for module in sorted({cls.__module__ for cls in classes}):
@@ -190,21 +190,21 @@ def name_choices(classes: Iterable[type], taken: set[str]) -> dict[frozenset[Any
 
 
 def named_in(module: str, name: str) -> str:
-    """`LearningHit` for `Hit` of a module of `learning`, and `Hit` for one of the platform.
+    """`LearningHit` for `Hit` in a module of `learning`, and `Hit` for one of the platform.
 
-    So no system renames what another one has, whatever is added to either.
+    So a type added to one system never renames a type of another.
     """
     system = system_of(module)
     return name if system in UNMARKED else system + name
 
 
 def named_in_domain(module: str, name: str) -> str:
-    """`LearningSearchHit` for `HitView` of a module of `learning.search`."""
+    """`LearningSearchHit` for `HitView` in a module of `learning.search`."""
     return named_in(module, domain_of(module) + name.removesuffix("View"))
 
 
 def domain_of(module: str) -> str:
-    """`WaitingRoom` of `handlers.consulting.waiting_room.contracts`; "" outside of handlers."""
+    """`WaitingRoom` for `handlers.consulting.waiting_room.contracts`; "" outside of handlers."""
     package, *parts = module.split(".")
     if package != "handlers" or not parts:
         return ""
@@ -212,7 +212,7 @@ def domain_of(module: str) -> str:
 
 
 def system_of(module: str) -> str:
-    """`Consulting` of `handlers.consulting.waiting_room.contracts`."""
+    """`Consulting` for `handlers.consulting.waiting_room.contracts`."""
     package, *parts = module.split(".")
     return _joined(parts[0]) if package == "handlers" and len(parts) > 1 else ""
 
@@ -222,7 +222,7 @@ def _joined(words: str) -> str:
 
 
 def renamed(schema: Any, names: dict[str, str]) -> Any:
-    """`schema` with its references by the names that its structs have outside."""
+    """`schema` with references to the public names of its structs."""
     if isinstance(schema, list):
         return [renamed(item, names) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""`contracts.d.ts`: an interface for each struct, and maps of what commands take and events say."""
+"""Generates `contracts.d.ts`: an interface for each struct, and maps of commands and events."""
 
 import json
 import re
@@ -16,7 +16,7 @@ WIDTH = 100
 
 
 def write_contracts(vocabulary: Vocabulary) -> str:
-    """The whole file."""
+    """The file."""
     parts = [HEAD, *aliases(vocabulary), *interfaces(vocabulary)]
     parts += [commands_map(vocabulary), events_map(vocabulary), ephemeral_events_map(vocabulary)]
     parts += [notices_map(vocabulary.shapes)]
@@ -24,7 +24,7 @@ def write_contracts(vocabulary: Vocabulary) -> str:
 
 
 def aliases(vocabulary: Vocabulary) -> list[str]:
-    """The literals that have a name and are used, the enums, and the roles that are declared."""
+    """The used literals with a name, the enums and the declared roles."""
     shapes = vocabulary.shapes
     spelled = {name: spell_values(values) for values, name in shapes.choices.items()}
     used = {token for cls in structs(shapes) for token in words(shapes, cls)}
@@ -44,7 +44,7 @@ def words(shapes: Shapes, cls: type) -> set[str]:
 
 
 def wrapped(name: str, values: list[str]) -> str:
-    """A union on one line, or a line for each of its values when that would be too long."""
+    """A union on one line, or a line for each value if that would be too long."""
     head = f"export type {name} ="
     line = f"{head} {' | '.join(values)};"
     return line if len(line) <= WIDTH else "\n  | ".join([head, *values]) + ";"
@@ -55,7 +55,7 @@ def structs(shapes: Shapes) -> list[type]:
 
 
 def interfaces(vocabulary: Vocabulary) -> list[str]:
-    """Requests, views and what is in them; an event's data stands in the map of events."""
+    """Requests, views and their nested structs; the map of events contains the events' data."""
     shapes = vocabulary.shapes
     heard = {data for namespace in vocabulary.namespaces for data in namespace.heard.values()}
     return [interface(shapes, cls) for cls in structs(shapes) if cls not in heard]
@@ -87,8 +87,8 @@ def commands_map(vocabulary: Vocabulary) -> str:
 def events_map(vocabulary: Vocabulary) -> str:
     def entries(namespace: Namespace) -> Iterable[str]:
         for name, data in namespace.heard.items():
-            said = comment(purpose_in(data), "    ")
-            yield f"{said}    {key(name)}: {spell_inline(vocabulary.shapes, data)};"
+            head = comment(purpose_in(data), "    ")
+            yield f"{head}    {key(name)}: {spell_inline(vocabulary.shapes, data)};"
 
     return mapping("Events", {n.name: list(entries(n)) for n in vocabulary.namespaces})
 
@@ -99,18 +99,18 @@ def ephemeral_events_map(vocabulary: Vocabulary) -> str:
         for n in vocabulary.namespaces
         if n.ephemeral_events
     ]
-    said = comment("Which of the events are ephemeral events: their meta is an EphemeralMeta.", "")
-    return said + block("EphemeralEvents", lines)
+    head = comment("The ephemeral events, whose meta is an EphemeralMeta.", "")
+    return head + block("EphemeralEvents", lines)
 
 
 def notices_map(shapes: Shapes) -> str:
     lines = [f"  {key(name)}: {shapes.names[data]};" for name, data in sorted(NOTICES.items())]
-    said = comment("Sent to a single socket, in any namespace, without a meta.", "")
-    return said + block("Notices", lines)
+    head = comment("Sent to a single socket, in any namespace, without a meta.", "")
+    return head + block("Notices", lines)
 
 
 def mapping(name: str, entries: dict[str, list[str]]) -> str:
-    """An interface of interfaces; what would be empty is left out."""
+    """An interface of interfaces, without empty ones."""
     filled = {namespace: lines for namespace, lines in entries.items() if lines}
     return block(
         name,
@@ -127,7 +127,7 @@ def spell_any(shapes: Shapes, kind: Any) -> str:
 
 
 def spell_inline(shapes: Shapes, cls: type) -> str:
-    """A struct as it is written where it is used."""
+    """A struct as an inline object type."""
     members = "; ".join(spell_member(shapes, member) for member in shapes.members(cls))
     return f"{{ {members} }}" if members else "{}"
 
@@ -172,12 +172,12 @@ def spell_plain(kind: inspect.Type) -> str:
             return "null"
         case inspect.AnyType() | inspect.RawType() | inspect.CustomType() | inspect.ExtType():
             return "unknown"
-    # What is left are texts: dates, ids, decimals and bytes are texts in JSON too.
+    # All others are strings in JSON, also dates, ids, decimals and bytes.
     return "string"
 
 
 def spell_union(spelled: list[str]) -> str:
-    """Each once, null last; with `unknown` in it, it is nothing else."""
+    """A union without duplicates, null last; just `unknown` if it contains that."""
     each = list(dict.fromkeys(spelled))
     if "unknown" in each:
         return "unknown"
@@ -185,7 +185,7 @@ def spell_union(spelled: list[str]) -> str:
 
 
 def spell_record(shapes: Shapes, kind: inspect.DictType) -> str:
-    """Keys are texts in JSON; where they are of a few, not all of them need be there."""
+    """A record; its keys are strings in JSON, and a literal's or enum's keys are all optional."""
     value = spell(shapes, kind.value_type)
     if isinstance(kind.key_type, inspect.LiteralType | inspect.EnumType):
         return f"Partial<Record<{spell(shapes, kind.key_type)}, {value}>>"
@@ -197,11 +197,11 @@ def spell_values(values: Iterable[Any]) -> list[str]:
 
 
 def key(name: str) -> str:
-    """A property's name, in quotes where it needs them."""
+    """A property's name, quoted if necessary."""
     return name if NAME.fullmatch(name) else json.dumps(name)
 
 
 def comment(text: str, indent: str) -> str:
-    """A line of documentation, or nothing."""
+    """A documentation comment on one line; empty without a text."""
     line = " ".join(text.split()).replace("*/", "*\\/")
     return f"{indent}/** {line} */\n" if line else ""

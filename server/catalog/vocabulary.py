@@ -1,4 +1,4 @@
-"""Commands, events and ephemeral events by namespace, and the server's own few events."""
+"""Commands, events and ephemeral events by namespace, and the server's own notices."""
 
 import sys
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ CONNECT_REFUSALS: tuple[type[Refusal], ...] = (
     RateLimited,
     Unavailable,
 )
-# What the generated files call things themselves.
+# Names that the generated files use themselves.
 TAKEN = (
     "Commands",
     "ErrorCode",
@@ -82,7 +82,7 @@ NOTICES: dict[str, type[Struct]] = {"synced": Synced, "session_ended": SessionOv
 
 @dataclass(frozen=True)
 class Namespace:
-    """One namespace and what is said in it, sorted by name."""
+    """One namespace with its commands and events, sorted by name."""
 
     name: str
     purpose: str
@@ -100,7 +100,7 @@ class Namespace:
 
 
 class Vocabulary:
-    """Everything that is said, and the shapes of it."""
+    """All messages of the protocol, and their types."""
 
     def __init__(self, registry: Registry) -> None:
         self.namespaces = tuple(
@@ -129,12 +129,12 @@ class Vocabulary:
         self.shapes.choices[frozenset(self.codes)] = "ErrorCode"
 
     def rate_of(self, endpoint: Command | Route) -> dict[str, Any]:
-        """The rate of `door`, with its defaults: `{name, burst, per_s}` or `{name, per_minute}`."""
+        """An endpoint's default rate: `{name, burst, per_s}` or `{name, per_minute}`."""
         return {"name": endpoint.rate, **self._rates[endpoint.rate].sizes}
 
     @staticmethod
     def _namespace(registry: Registry, name: str, domain: Domain) -> Namespace:
-        said = {event.NAME: event for event in declared_events() if name == event.NAMESPACE}
+        stored = {event.NAME: event for event in declared_events() if name == event.NAMESPACE}
         ephemeral_events: dict[str, type[Struct]] = getattr(domain, "ephemeral_events", {})
         return Namespace(
             name=name,
@@ -142,9 +142,9 @@ class Vocabulary:
             visitors=domain.visitors,
             anonymous=domain.anonymous,
             commands=tuple(c for (of, _), c in sorted(registry.commands.items()) if of == name),
-            events=tuple(event for _, event in sorted(said.items())),
+            events=tuple(event for _, event in sorted(stored.items())),
             ephemeral_events={
-                n: cls for n, cls in sorted(ephemeral_events.items()) if n not in said
+                n: cls for n, cls in sorted(ephemeral_events.items()) if n not in stored
             },
         )
 
@@ -159,32 +159,32 @@ class Vocabulary:
 
 
 def declared_events(cls: type[Event] = Event) -> Iterator[type[Event]]:
-    """The events of handlers that somebody may hear; tests declare others, which are not ours."""
+    """The events of handlers that have rooms; excludes events that tests declare."""
     for child in cls.__subclasses__():
-        heard = child.rooms is not Event.rooms and "NAME" in child.__dict__
-        if heard and child.__module__.startswith("handlers."):
+        has_rooms = child.rooms is not Event.rooms and "NAME" in child.__dict__
+        if has_rooms and child.__module__.startswith("handlers."):
             yield child
         yield from declared_events(child)
 
 
 def purpose_of(domain: Domain) -> str:
-    """The first line of what the domain's package says of itself."""
+    """The first line of the docstring of the domain's package."""
     package = sys.modules.get(f"handlers.{domain.key}")
     return ((package.__doc__ if package else None) or "").strip().partition("\n")[0]
 
 
 def purpose_in(cls: type) -> str:
-    """What a class says of itself, on one line; nothing is taken from its bases."""
+    """The docstring of a class on one line, without inheriting one."""
     return " ".join((cls.__doc__ or "").split())
 
 
 def refusals_of(endpoint: Command | Route) -> dict[str, str]:
-    """Code → meaning of what a door itself may refuse, apart from what any may."""
+    """The refusals that an endpoint declares itself: code → meaning."""
     return {r.CODE: purpose_in(r) for r in sorted(endpoint.refuses, key=lambda r: r.CODE)}
 
 
 def failure_of(codes: tuple[str, ...]) -> type[Struct]:
-    """The error of an answer, its code one of those that there are."""
+    """The type of an answer's error, whose code is one of `codes`."""
     rest = [(f.name, f.type, f.default) for f in msgspec.structs.fields(Error) if f.name != "code"]
     head = ("code", Literal[codes], msgspec.NODEFAULT)
     fields = [(name, kind, msgspec.field(default=default)) for name, kind, default in (head, *rest)]

@@ -1,5 +1,5 @@
-"""A confined process that reads strangers' bytes: pictures, magic bytes, pages.
+"""A confined process that parses untrusted bytes: pictures, magic bytes, pages.
 
-`sandbox.py` gives out turns and decides what becomes of a job, `child.py` is the process as the
-server sees it, `worker.py` is its main program, `confinement.py` what it may still do.
+`sandbox.py` schedules jobs and maps their outcomes, `child.py` controls the process, `worker.py` is
+its main program, and `confinement.py` removes its privileges.
 """

@@ -1,4 +1,4 @@
-"""The confined process as the server sees it: started, fed, asked, ended."""
+"""Controls the confined process: starts it, sends it jobs and ends it."""
 
 import asyncio
 import os
@@ -15,11 +15,11 @@ from server.sandbox.worker import ROOT
 
 START_WITHIN_S = 20.0
 FEED_WITHIN_S = 10.0
-"""Content may come from S3; nobody else has a turn meanwhile."""
+"""Content may come from S3, and no other job runs meanwhile."""
 ANSWER_WITHIN_S = 15.0
-"""Longer than its CPU time, which ends first unless the machine is busy."""
+"""Longer than `CPU_S_MAX`, which ends a job first unless the machine is busy."""
 CPU_S_MAX = 8
-"""Seconds of CPU for one job. The slowest pictures that are accepted take about 3."""
+"""Seconds of CPU for one job. The slowest accepted pictures take about 3."""
 END_WITHIN_S = 5.0
 PIECE = 262_144
 _BOOT = (
@@ -28,11 +28,11 @@ _BOOT = (
 )
 _STATM_RESIDENT = 1
 _STAT_CPU = slice(11, 13)
-"""In clock ticks, for itself and for the kernel on its behalf; counted from behind its name."""
+"""User and system CPU time in clock ticks; indices of the fields after the process name."""
 
 
 class Ended(Exception):
-    """The process is gone, or said what it must not say. `signal` ended it; 0 if none did."""
+    """The process has ended or sent an invalid answer; `signal` ended it, 0 if none did."""
 
     def __init__(self, ended_by: int = 0) -> None:
         super().__init__(f"signal {ended_by}")
@@ -40,21 +40,21 @@ class Ended(Exception):
 
 
 class TooSlow(Exception):
-    """A job has no answer in time, though it had CPU time left: the machine is busy."""
+    """A job had CPU time left but gave no answer in time, because the machine is busy."""
 
 
 class Child:
-    """One process; it does one job at a time, and after a failure must be ended."""
+    """One process. It runs one job at a time, and must be ended after a failure."""
 
     def __init__(self, process: asyncio.subprocess.Process, missing: list[str]) -> None:
         self._process = process
         self.missing = missing
-        """Confinements that this machine cannot enforce."""
+        """The confinements that this machine cannot enforce."""
         self.jobs = 0
 
     @classmethod
     async def start(cls, readers: tuple[str, ...]) -> "Child":
-        """Raises OSError, TimeoutError or Ended when the process does not get ready."""
+        """Start a process; raises OSError, TimeoutError or Ended if it does not get ready."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-I", "-B", "-c", _BOOT, str(ROOT), str(os.getpid()), *readers),
@@ -67,7 +67,7 @@ class Child:
         child = cls(process, [])
         try:
             async with asyncio.timeout(START_WITHIN_S):
-                ready = await child._hear()
+                ready = await child._read()
             child.missing = msgspec.msgpack.decode(ready, type=Ready).missing
         except BaseException:
             await asyncio.shield(child.end())
@@ -79,7 +79,7 @@ class Child:
         return self._process.pid
 
     def resident(self) -> int:
-        """Its memory in bytes; 0 where /proc does not tell."""
+        """The resident memory in bytes; 0 if /proc does not have it."""
         try:
             pages = Path(f"/proc/{self.pid}/statm").read_text().split()[_STATM_RESIDENT]
         except OSError:
@@ -87,9 +87,9 @@ class Child:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     async def ask(self, job: Job, content: bytes | Streamed) -> Answer:
-        """Have one job done; raises Ended, TooSlow, and TimeoutError for content that is too slow.
+        """Run one job; raises Ended, TooSlow, and TimeoutError if the content is too slow.
 
-        And whatever the source of the content raises.
+        Also raises the errors of the content's source.
         """
         self.jobs += 1
         self._grant_cpu()
@@ -97,7 +97,7 @@ class Child:
             await self._feed(job, content)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                answer = await self._hear()
+                answer = await self._read()
             return msgspec.msgpack.decode(answer, type=Answer)
         except TimeoutError:
             raise TooSlow from None
@@ -105,23 +105,23 @@ class Child:
             raise Ended from None
 
     async def end(self) -> None:
-        """End it, whatever it does, and wait until it is gone."""
+        """Kill the process and wait until it is gone."""
         if self._process.returncode is None:
             self._process.kill()
         async with asyncio.timeout(END_WITHIN_S):
             await self._process.wait()
 
     def _grant_cpu(self) -> None:
-        """Let it have the CPU time of one job; beyond it the kernel ends it (SIGXCPU)."""
+        """Allow the CPU time of one job; beyond it, the operating system sends SIGXCPU."""
         if sys.platform != "linux":
             return
         try:
-            told = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-            used_s = sum(map(int, told[_STAT_CPU])) // os.sysconf("SC_CLK_TCK")
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            used_s = sum(map(int, fields[_STAT_CPU])) // os.sysconf("SC_CLK_TCK")
             limits = (used_s + 1 + CPU_S_MAX, resource.RLIM_INFINITY)
             resource.prlimit(self.pid, resource.RLIMIT_CPU, limits)
         except OSError:
-            return  # it is gone, as feeding it will tell
+            return  # the process is gone, and writing to it will fail
 
     async def _feed(self, job: Job, content: bytes | Streamed) -> None:
         encoded = msgspec.msgpack.encode(job)
@@ -142,7 +142,7 @@ class Child:
         except ConnectionError:
             raise Ended(await self._ended_by()) from None
 
-    async def _hear(self) -> bytes:
+    async def _read(self) -> bytes:
         assert self._process.stdout is not None
         try:
             (size,) = LENGTH.unpack(await self._process.stdout.readexactly(LENGTH.size))
@@ -153,7 +153,7 @@ class Child:
             raise Ended(await self._ended_by()) from None
 
     async def _ended_by(self) -> int:
-        """The signal that ended it; it closed its pipes, so it is gone or about to go."""
+        """The signal that ended the process, which has closed its pipes and so is about to end."""
         try:
             async with asyncio.timeout(END_WITHIN_S):
                 return max(0, -await self._process.wait())
@@ -162,4 +162,4 @@ class Child:
 
 
 KILLED = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Signals that come from outside, and say nothing of the file that was being read."""
+"""Signals from outside, which do not mean that the file is at fault."""

@@ -1,9 +1,8 @@
-"""What a process that reads strangers' bytes takes from itself, for good.
+"""Permanently removes privileges from the process that parses untrusted bytes.
 
-Memory and descriptors are limited here, time by the server, so that hostile files cannot exhaust
-the machine. The list of system calls is for the case that one of them takes over a codec: it can
-reach neither files nor network nor other processes. Linux only; elsewhere the limits that exist
-are set.
+Limits on memory and descriptors, and the server's limit on time, stop hostile files from exhausting
+the machine. The list of system calls is for a file that takes over a codec: it can reach neither
+files nor network nor other processes. That list is for Linux only; other systems get their limits.
 """
 
 import ctypes
@@ -18,19 +17,19 @@ from contextlib import suppress
 from pathlib import Path
 
 ADDRESS_SPACE_MAX = 448 * 1024**2
-"""Bytes: what the costliest picture that is accepted takes (320 MiB), the interpreter and its
-libraries (about 40 MiB), and a reserve for what codecs allocate beside the pixels."""
+"""Bytes: for the most expensive accepted picture (320 MiB), the interpreter and its libraries
+(about 40 MiB), and a reserve for allocations of codecs other than pixels."""
 DESCRIPTORS = 3
-"""Both pipes, and /dev/null as the standard error."""
+"""Both pipes, and /dev/null as standard error."""
 NICE = 10
-"""The server goes first where both want the same core."""
+"""Gives the server priority on a shared core."""
 _PDEATHSIG, _SECCOMP, _NO_NEW_PRIVS = 1, 22, 38
 _FILTER_MODE = 2
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4
 _MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""What the kernel calls them; the numbers of system calls below are in this order."""
+"""Architectures and their audit constants; the system call numbers below are in this order."""
 _CALLS = {
     "read": (0, 63),
     "write": (1, 64),
@@ -60,7 +59,7 @@ class _Program(ctypes.Structure):
 
 
 def confine(parent_pid: int) -> list[str]:
-    """Give up what is not needed from now on; the names of what this machine cannot enforce."""
+    """Remove all privileges not needed; returns the confinements that cannot be enforced here."""
     os.nice(NICE)
     for kind, most in (
         (resource.RLIMIT_AS, ADDRESS_SPACE_MAX),
@@ -76,15 +75,15 @@ def confine(parent_pid: int) -> list[str]:
 
 
 def close_inherited() -> None:
-    """Close all but the standard ones: uvloop starts processes with what it has inheritable."""
+    """Close all but the standard descriptors: uvloop passes on its inheritable ones."""
     for name in os.listdir("/dev/fd"):
-        with suppress(OSError):  # the one by which the folder was listed
+        with suppress(OSError):  # the descriptor that listed the folder
             if int(name) >= DESCRIPTORS:
                 os.close(int(name))
 
 
 def be_killed_first() -> None:
-    """Where a container runs out of memory, the sandbox goes and not the server."""
+    """If a container runs out of memory, let the OOM killer end the sandbox, not the server."""
     file = Path("/proc/self/oom_score_adj")
     if file.exists():
         file.write_text("1000")
@@ -106,7 +105,7 @@ def _confine_on_linux(parent_pid: int) -> list[str]:
 
 
 def _filter(machine: str) -> object:
-    """A program for the kernel that allows `_CALLS` and refuses all others (seccomp(2))."""
+    """A filter program that allows `_CALLS` and refuses all others (seccomp(2))."""
     calls = [numbers[list(_MACHINES).index(machine)] for numbers in _CALLS.values()]
     steps = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),

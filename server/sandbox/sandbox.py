@@ -1,14 +1,14 @@
-"""Gives out turns at the confined process, and decides what becomes of each job.
+"""Schedules jobs for the confined process, and maps their outcomes to results and refusals.
 
 Invariants:
-- One process, one job at a time, so that memory is bounded by one process's limit; the people
-  take turns, so that each waits for one job of every other at most.
-- Time in the process is charged to the person, so that nobody keeps it busy for long.
-- A job that fails, is broken off or takes too much costs the process, and nobody else's job: the
-  next one gets a new process.
-- A file is refused for what it does itself: it crashes its reader, or takes too much memory or CPU
-  time. A process that is killed, or starved by a busy machine, leaves the file for another try.
-- No content, and nothing that a process said beside its result, is logged.
+- There is one process and one job at a time, so one process's limit bounds the memory. Users take
+  turns, so a job waits for at most one job of each other user.
+- Time in the process is charged to the user, so that no user keeps it busy for long.
+- A job that fails, is cancelled or takes too much ends the process, but no other job: the next job
+  gets a new process.
+- A file is refused only for its own effect: it crashes its reader, or takes too much memory or CPU
+  time. If the process is killed, or starved by a busy machine, the file can be tried again.
+- Neither content nor output of the process, other than its result, is logged.
 """
 
 import asyncio
@@ -33,15 +33,15 @@ log = structlog.get_logger("sandbox")
 R = TypeVar("R")
 
 RATE = "decoding"
-"""Seconds of the process that a person may use."""
+"""The rate of a user's seconds in the process."""
 LINE_MAX = 32
-"""Jobs of one person that wait; they may have 20 files on their way by default."""
+"""Maximum waiting jobs of one user, who may have 20 uploads in progress by default."""
 WAITING_MAX = 500
 WAIT_S = 15.0
-"""With the time of a job, as long as a proxy waits for an answer."""
+"""Together with the time of a job, as long as a proxy waits for an answer."""
 JOBS_MAX = 500
 RESIDENT_MAX = 96 * 1024**2
-"""Bytes that a process may keep between jobs; a fresh one has some 25 MiB."""
+"""Maximum bytes that a process may keep between jobs; a new one has about 25 MiB."""
 RETRY_AFTER_S = 2.0
 REASON_MAX = 200
 TOO_LONG, TOO_MUCH = "takes too long to decode", "needs too much memory to decode"
@@ -66,7 +66,7 @@ class Sandbox:
 
     @property
     def pid(self) -> int | None:
-        """The process that waits for the next job or does one."""
+        """The id of the running process, if there is one."""
         return self._child.pid if self._child else None
 
     async def run(
@@ -86,7 +86,7 @@ class Sandbox:
         return result
 
     def _check_time(self, person_id: str) -> None:
-        """Raises RateLimited for a person whose jobs took long lately."""
+        """Raises RateLimited if the user's recent jobs took too long."""
         wait_s = self._limits.wait_of(RATE, person_id) if self._limits else 0.0
         if wait_s:
             raise RateLimited(retry_after_s=wait_s)
@@ -96,7 +96,7 @@ class Sandbox:
             self._limits.charge(RATE, person_id, seconds)
 
     async def stop(self) -> None:
-        """End the process, with the job that it does."""
+        """End the process with its current job."""
         self._stopped = True
         await self._tasks.wait()
         await self._renew("stopped")
@@ -111,7 +111,7 @@ class Sandbox:
         except TooSlow:
             outcome = "starved"
             raise Unavailable(retry_after_s=RETRY_AFTER_S) from None
-        except msgspec.DecodeError:  # a result that no reader gives
+        except msgspec.DecodeError:  # not a result that a reader returns
             outcome = "crashed"
             raise Unreadable(BREAKS) from None
         except Ended as ended:
@@ -122,7 +122,7 @@ class Sandbox:
             await asyncio.shield(self._tasks.spawn(self._look_after(job, child, outcome)))
 
     async def _ready(self) -> Child:
-        """Raises Unavailable. A start goes on when the job that wanted it is given up."""
+        """The process; raises Unavailable. If a job is cancelled, the start it began continues."""
         if self._child is not None:
             return self._child
         if self._starting is None:
@@ -130,7 +130,7 @@ class Sandbox:
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> Child:
-        """Raises Unavailable."""
+        """Start a process; raises Unavailable."""
         if self._stopped:
             raise Unavailable
         try:
@@ -145,7 +145,7 @@ class Sandbox:
         return child
 
     async def _look_after(self, job: Job, child: Child, outcome: str) -> None:
-        """Renew the process if it is not as good as a fresh one."""
+        """End the process if it failed, is too old or too large; the next job starts another."""
         if outcome not in ("done", "refused"):
             log.warning("reader_killed", reader=job.function, why=outcome, pid=child.pid)
             await self._renew(outcome)
@@ -162,7 +162,7 @@ class Sandbox:
 
 
 def _result_of(answer: Answer, kind: Any) -> Any:
-    """Raises Unreadable and DecodeError."""
+    """The result of an answer; raises Unreadable and DecodeError."""
     if answer.outcome == "done":
         return msgspec.msgpack.decode(answer.result, type=kind)
     if answer.outcome == "refused":

@@ -1,7 +1,7 @@
-"""What server and sandbox say to each other through two pipes.
+"""The messages between server and sandbox, over two pipes.
 
-The sandbox is not trusted once it has read a stranger's bytes: what it answers is bounded, and
-decoded as what the job's function is annotated to return.
+The server does not trust a sandbox that has parsed untrusted bytes. It limits the size of answers,
+and decodes them as the annotated return type of the job's function.
 """
 
 import struct
@@ -14,7 +14,7 @@ HEAD = struct.Struct(">IQ")
 LENGTH = struct.Struct(">I")
 """The length of an answer."""
 ANSWER_MAX = 28 * 1024**2
-"""Bytes: a picture of the largest size that may be brought, its thumbnail, and some more."""
+"""Bytes: for a picture of the maximum size, its thumbnail, and a reserve."""
 
 
 class Job(msgspec.Struct, frozen=True, array_like=True):
@@ -26,9 +26,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """`refused` says why in `reason`; `failed` is an exception of this name; `done` has a result.
-
-    `memory` is what the limit did not allow.
+    """`done` has a result, and `refused` a reason. `failed` has the name of an exception as reason.
+    `memory` means that the limit on memory was exceeded.
     """
 
     outcome: Literal["done", "refused", "memory", "failed"]
@@ -37,6 +36,6 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True):
-    """The first answer: which confinements this machine does not have."""
+    """The first answer, with the confinements that this machine cannot enforce."""
 
     missing: list[str]

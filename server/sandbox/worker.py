@@ -1,8 +1,8 @@
-"""The main program of the sandbox: imports the readers, confines itself, does job after job.
+"""The main program of the sandbox: imports the readers, confines itself, then runs jobs.
 
-Jobs come on its standard input and answers go to its standard output (`wire.py`). The end of the
-input ends it. Readers are imported without the packages of their domains, which would bring in
-half of the server.
+It reads jobs from standard input and writes answers to standard output (`wire.py`), until the input
+ends. It imports readers without the packages of their domains, which would import half of the
+server.
 """
 
 import sys
@@ -25,18 +25,18 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def main(parent_pid: int, names: list[str]) -> None:
-    """Serve the process of this id by the readers of these modules until it is gone."""
+    """Run jobs for the process `parent_pid`, with the reader modules `names`, until it is gone."""
     close_inherited()
     readers = {name: import_alone(name) for name in names}
     source, drain = sys.stdin.buffer, sys.stdout.buffer
     be_killed_first()
-    say(drain, Ready(confine(parent_pid)))
+    send(drain, Ready(confine(parent_pid)))
     while do_next(readers, source, drain):
         pass
 
 
 def import_alone(name: str) -> ModuleType:
-    """The module `handlers.<system>.<domain>.<…>`, without running the `__init__` of its domain."""
+    """Import `handlers.<system>.<domain>.<…>` without running the `__init__` of its domain."""
     domain = ".".join(name.split(".")[:-1][:3])
     package = sys.modules.setdefault(domain, ModuleType(domain))
     package.__path__ = [str(ROOT.joinpath(*domain.split(".")))]
@@ -44,7 +44,7 @@ def import_alone(name: str) -> ModuleType:
 
 
 def do_next(readers: dict[str, ModuleType], source: BinaryIO, drain: BinaryIO) -> bool:
-    """Do one job; False at the end of the input."""
+    """Run one job; returns False at the end of the input."""
     head = source.read(HEAD.size)
     if len(head) < HEAD.size:
         return False
@@ -53,12 +53,12 @@ def do_next(readers: dict[str, ModuleType], source: BinaryIO, drain: BinaryIO) -
     content = source.read(content_size)
     if len(content) < content_size:
         return False
-    say(drain, perform(readers[job.module], job, content))
+    send(drain, perform(readers[job.module], job, content))
     return True
 
 
 def perform(reader: ModuleType, job: Job, content: bytes) -> Answer:
-    """What becomes of a job; nothing that a file makes its reader raise ends the process."""
+    """Run a job; an exception of the reader becomes an answer and does not end the process."""
     try:
         result = getattr(reader, job.function)(content, *job.args)
         return Answer("done", result=msgspec.Raw(msgspec.msgpack.encode(result)))
@@ -70,8 +70,8 @@ def perform(reader: ModuleType, job: Job, content: bytes) -> Answer:
         return Answer("failed", type(error).__name__)
 
 
-def say(drain: BinaryIO, what: Any) -> None:
-    encoded = msgspec.msgpack.encode(what)
+def send(drain: BinaryIO, message: Any) -> None:
+    encoded = msgspec.msgpack.encode(message)
     drain.write(LENGTH.pack(len(encoded)))
     drain.write(encoded)
     drain.flush()

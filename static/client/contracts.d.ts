@@ -1773,7 +1773,7 @@ export interface Events {
   };
 }
 
-/** Which of the events are ephemeral events: their meta is an EphemeralMeta. */
+/** The ephemeral events, whose meta is an EphemeralMeta. */
 export interface EphemeralEvents {
   "/call": "signal";
   "/chat": "typing";

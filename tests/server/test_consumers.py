@@ -101,7 +101,7 @@ async def test_the_start_and_the_metrics_tell_what_nobody_serves(make_world):
 
 
 async def test_an_operator_sees_and_purges_what_nobody_serves(make_world, monkeypatch):
-    monkeypatch.setattr("server.operator.PURGED_AT_ONCE", 20)
+    monkeypatch.setattr("server.operator.PURGE_BATCH_SIZE", 20)
     world = await make_world((probes.listener,))
     await leave(world, 45)
     await leave(world, 2, "other.hear_it")

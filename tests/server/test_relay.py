@@ -500,7 +500,7 @@ async def test_a_timer_that_nobody_can_read_holds_up_no_other(world):
 async def test_a_timer_that_was_cancelled_while_it_failed_stays_cancelled(world):
     now = world.clock.now()
     odd = timers.Timer("odd", now, "REMOVED_EVENT", "{}")
-    await world.transact(lambda tx: world.app.timers._put_off(odd, tx))
+    await world.transact(lambda tx: world.app.timers._postpone(odd, tx))
     assert not await world.read(keys)
 
 

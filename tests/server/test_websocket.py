@@ -215,7 +215,7 @@ class TestEntering:
         ours = connection.outgoing.websocket
         await until(lambda: raw._writer.transport.get_write_buffer_size() > 0)
         await asyncio.sleep(0.05)  # nothing shows that nothing is read
-        assert len(ours._unheard or ()) < 100
+        assert len(ours._unprocessed or ()) < 100
 
     async def test_what_comes_behind_it_is_heard_after_it(self, entering, held):
         raw, _ = entering
