@@ -1,4 +1,4 @@
-"""Parley's composition root: settings → app → serve; and the operator's commands."""
+"""Parley's command line: reads the settings, then serves or runs an operator's command."""
 
 import asyncio
 import signal
@@ -36,7 +36,7 @@ from storage.objects.copying import CopyUnderWay
 
 
 class Commands(click.Group):
-    """All commands. Their help ends with every setting; a wrong declaration stops each of them."""
+    """All commands. The help ends with the settings; a wrong declaration ends with exit code 1."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -50,7 +50,7 @@ class Commands(click.Group):
 
 
 def settings_or_exit() -> Settings:
-    """The settings, or one clear line and exit code 2."""
+    """Read the settings, or print an error and exit with code 2."""
     try:
         settings = read_settings()
     except WrongSetting as error:
@@ -65,7 +65,7 @@ def settings_or_exit() -> Settings:
 
 @contextmanager
 def refusing(what: str) -> Iterator[None]:
-    """When a backup or a restore fails, one clear line and exit code 1."""
+    """If a backup or a restore fails, print an error and exit with code 1."""
     try:
         yield
     except (
@@ -78,7 +78,7 @@ def refusing(what: str) -> Iterator[None]:
 
 @contextmanager
 def known_schema() -> Iterator[None]:
-    """When this version cannot use the database, one clear line and exit code 1."""
+    """If this version cannot use the database, print an error and exit with code 1."""
     try:
         yield
     except UnknownSchema as unknown:
@@ -115,7 +115,7 @@ def start() -> None:
 
 
 class OperatorsRole(click.ParamType[str]):
-    """The name of a role that the operator grants and revokes."""
+    """The name of a role that an operator can grant and revoke."""
 
     name = "role"
 
@@ -128,14 +128,14 @@ class OperatorsRole(click.ParamType[str]):
 
 
 def once(work: Callable[[App], Awaitable[Any]]) -> Any:
-    """Run `work` on an instance that serves nobody."""
+    """Run `work` on an instance that does not serve clients."""
     settings = settings_or_exit()
     with known_schema():
         return uvloop.run(operator.with_app(settings, work))
 
 
 def or_exit(work: Callable[[App], Awaitable[Any]]) -> Any:
-    """Run `work`; when it is refused, one clear line and exit code 2."""
+    """Run `work`; if it is refused, print an error and exit with code 2."""
     try:
         return once(work)
     except operator.CannotDo as refused:

