@@ -1,8 +1,7 @@
-"""Who may use what each domain offers, as each declares it in its own tests.
+"""Who may use the commands and routes of each domain, as the domain's tests declare it.
 
-`tests/<system>/<domain>/access.py` has `ACCESS`. A domain with a command or a route and without
-that file fails `tests/test_roles.py`, and so does a command, a route or an object's id that the
-file leaves out.
+`tests/<system>/<domain>/access.py` defines `ACCESS`. `tests/test_roles.py` fails for a domain that
+has commands or routes but no such file, and for a command, route or object id missing in it.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -31,35 +30,35 @@ def only(*roles: str) -> Roles:
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What the tests of roles and of strangers know of one domain."""
+    """The declarations of one domain for the tests of roles and of strangers."""
 
     commands: Mapping[str, Mapping[str, Roles]] = field(default_factory=dict)
-    """By namespace and command: the roles that are let in."""
+    """The roles that may use each command, by namespace and command."""
 
     routes: Mapping[str, Roles] = field(default_factory=dict)
-    """By method and pattern: the roles that are let in."""
+    """The roles that may use each route, by method and pattern."""
 
     taken: Mapping[str, str] = field(default_factory=dict)
-    """`namespace command field` → why a client may set what only the server decides elsewhere."""
+    """`namespace command field` → why a client may set a field that elsewhere the server sets."""
 
     theirs: Mapping[Key, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
-    """By command: the field that names somebody's object, and what else the command takes.
+    """By command: the field with the id of a user's object, and the rest of the payload.
 
-    A value that is the name of a sample object stands for its id.
+    A value that is the name of a sample object is replaced by its id.
     """
 
     anybodys: Mapping[Key, str] = field(default_factory=dict)
-    """Commands whose ids name what everybody may know of, each with the reason."""
+    """Commands whose ids refer to public objects, each with the reason."""
 
     elsewhere: Mapping[Key, str] = field(default_factory=dict)
-    """Commands that answer a stranger in another way, each with the reason."""
+    """Commands that answer a stranger differently, each with the reason."""
 
     make_objects: Callable[[World, Person], Awaitable[Mapping[str, str]]] | None = None
-    """Make objects of the domain that are this person's; gives their ids by the names of fields."""
+    """Creates objects of the domain for this user; returns their ids by the names of fields."""
 
 
 def access_of(domain: Domain) -> Access:
-    """What the tests of a domain declare; nothing when they have no `access.py`."""
+    """The declarations of a domain's tests; empty without an `access.py`."""
     name = f"tests.{domain.system}.{domain.name}"
     if find_spec(name) is None or find_spec(f"{name}.access") is None:
         return Access()
@@ -68,5 +67,5 @@ def access_of(domain: Domain) -> Access:
 
 
 def each_access() -> Iterator[Access]:
-    """That of each domain, in the order of the table of contents."""
+    """The declarations of each domain, in the order of the registry."""
     yield from map(access_of, REGISTRY.domains)

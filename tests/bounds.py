@@ -1,13 +1,13 @@
-"""What the tests of queries and of waits ask about a domain.
+"""A domain's exceptions to the rules for queries and waits.
 
-`tests/<system>/<domain>/bounds.py` answers in these tables, where the domain needs them. Queries
-are named by function or statement below `storage.<system>.<domain>`, waits by file and function
-below `handlers/<system>/<domain>`:
+`tests/<system>/<domain>/bounds.py` defines these tables if the domain needs them. Queries are named
+by function or statement below `storage.<system>.<domain>`, waits by file and function below
+`handlers/<system>/<domain>`:
 
-- `BOUNDED`: why a query without a LIMIT gives few rows, however long an installation runs;
-- `SCANNED`: why it does not matter that no index serves a statement;
-- `OF_ONE`: the database whose words alone a statement is in;
-- `WAITS`: what ends a wait that has no bound around it.
+- `BOUNDED`: why a query without a LIMIT returns few rows, however long an installation runs;
+- `SCANNED`: why a statement does not need an index;
+- `OF_ONE`: the only database whose SQL dialect a statement uses;
+- `WAITS`: what ends a wait without a timeout.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def queries_of_domains(table: str) -> dict[str, str]:
 
 
 def waits_of_domains() -> dict[str, str]:
-    """By file and function."""
+    """`WAITS` of all domains, by file and function."""
     return {
         f"handlers/{system}/{domain}/{name}": said
         for system, domain in _domains()

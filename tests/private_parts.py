@@ -1,4 +1,4 @@
-"""Finds where source uses what a library keeps to itself: private names, undocumented modules."""
+"""Finds uses of private names and undocumented modules of libraries in source code."""
 
 import ast
 import inspect
@@ -26,15 +26,15 @@ UNDOCUMENTED = (
     "engineio.packet",
     "engineio.payload",
 )
-"""What no documentation promises, though no underscore says so."""
+"""Undocumented modules and names without an underscore."""
 DOCUMENTED = {"_asdict", "_fields", "_getframe", "_make", "_replace"}
-"""Of named tuples and of `sys`: Python's documentation has them, underscore or not."""
+"""Names with an underscore that Python documents, of named tuples and `sys`."""
 Found = Iterator[tuple[int, str, str]]
-"""Line, the library ("" where the source does not tell), and what of it is private."""
+"""The line, the library ("" if the source does not tell it), and the private name."""
 
 
 def private_uses(tree: ast.Module, imported: list[tuple[str, int]]) -> Found:
-    """All that a module uses; `imported` has the full dotted names of its imports, with lines."""
+    """All private uses of a module; `imported` has the dotted names of its imports, with lines."""
     yield from _of_imports(imported)
     names = _names_of(tree)
     yield from _of_attributes(tree, names)
@@ -50,7 +50,7 @@ def _of_imports(imported: list[tuple[str, int]]) -> Found:
 
 
 def _of_attributes(tree: ast.Module, names: dict[str, str]) -> Found:
-    """Private attributes of something other than `self`, unless this module itself defines them."""
+    """Private attributes of objects other than `self`, unless the module itself defines them."""
     own = _defined(tree) | DOCUMENTED
     for node in ast.walk(tree):
         if not isinstance(node, ast.Attribute):
@@ -63,7 +63,7 @@ def _of_attributes(tree: ast.Module, names: dict[str, str]) -> Found:
 
 
 def _of_bases(node: ast.ClassDef, names: dict[str, str]) -> Found:
-    """Private names of the libraries' classes that a class derives from."""
+    """Private names of the library classes from which a class is derived."""
     for base in node.bases:
         first, *rest = ast.unparse(base).split(".")
         cls = _resolve(".".join([names.get(first, first), *rest]))
@@ -78,11 +78,11 @@ def _of_bases(node: ast.ClassDef, names: dict[str, str]) -> Found:
 
 
 def private_names(cls: type) -> set[str]:
-    """The private attributes of a class, also those that its methods give to instances."""
+    """The private attributes of a class, including those that its methods set on instances."""
     found = {name for name in vars(cls) if is_private(name)}
     try:
         source = inspect.getsource(cls)
-    except (OSError, TypeError):  # it is compiled
+    except (OSError, TypeError):  # a compiled class
         return found
     return found | set(re.findall(r"self\.(_[a-z]\w*)", source))
 
@@ -96,7 +96,7 @@ def _mentioned(node: ast.ClassDef) -> Iterator[tuple[str, int]]:
 
 
 def _names_of(tree: ast.Module) -> dict[str, str]:
-    """What each imported name stands for."""
+    """The full dotted name of each imported name."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -110,7 +110,7 @@ def _names_of(tree: ast.Module) -> dict[str, str]:
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    """The private names that a module gives to its functions, classes and their instances."""
+    """The private names that a module defines for functions, classes and instances."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -124,7 +124,7 @@ def _defined(tree: ast.Module) -> set[str]:
 
 
 def _resolve(name: str) -> Any:
-    """What a dotted name stands for, or None where it cannot be imported."""
+    """The object with a dotted name, or None if it cannot be imported."""
     parts = name.split(".")
     for length in range(len(parts) - 1, 0, -1):
         try:

@@ -1,4 +1,4 @@
-"""The rules of layers, imports, sizes and names, read off the source: breaches by file:line."""
+"""Checks the source against the rules on layers, imports, sizes and names."""
 
 import ast
 import re
@@ -15,12 +15,12 @@ from tests.private_parts import private_uses
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("storage", "rooms", "handlers", "server", "run")
-"""From the lowest to the highest: each may import itself and what is before it."""
+"""From the lowest to the highest: each may import itself and those before it."""
 SOURCES = ("run.py", "server", "handlers", "rooms", "storage")
 SCRIPTS = ("js", "mjs", "css", "html")
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "base", "common", "misc"}
 KERNEL = {"kit", "engine", "events", "objects"}
-"""What is in `handlers/` and `storage/` beside the systems."""
+"""The folders of `handlers/` and `storage/` other than systems."""
 DISPATCH_MUST_NOT_KNOW = ("aiohttp", "socketio", "engineio", "server.socket", "server.transport")
 INTERNALS = re.compile(r"server\.(\w+)_internals")
 FILE_LINES_MAX = 400
@@ -31,7 +31,7 @@ COMMAND_STATEMENTS_MAX = 5
 
 
 class Place(NamedTuple):
-    """A domain, by the system that it is a part of."""
+    """A domain and its system."""
 
     system: str
     domain: str
@@ -86,20 +86,20 @@ class Module:
 
     @property
     def place(self) -> Place | None:
-        """The domain that it is a file of."""
+        """The domain that the file belongs to."""
         layer, *parts = self.path.split("/")
         known = layer == "handlers" and len(parts) > 2 and parts[0] not in KERNEL
         return Place(parts[0], parts[1]) if known else None
 
     @property
     def folder(self) -> str | None:
-        """The folder of `handlers/` or `storage/` that it is in."""
+        """The folder of `handlers/` or `storage/` that contains the file."""
         layer, *parts = self.path.split("/")
         return parts[0] if layer in ("handlers", "storage") and len(parts) > 1 else None
 
     @cached_property
     def imports(self) -> list[Import]:
-        """All of them, also those inside functions and for type checking only."""
+        """All imports, including those inside functions and for type checking only."""
         found = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -135,7 +135,7 @@ class Module:
 
 
 class Tree:
-    """The files under a folder that the rules speak of."""
+    """The files below a folder to which the rules apply."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -147,7 +147,7 @@ class Tree:
         self.systems = {module.folder for module in self.modules if module.folder} - KERNEL
 
     def system_of(self, name: str) -> str | None:
-        """The system that a module is a part of, by its dotted name; None for all else."""
+        """The system of a module, by its dotted name; None for other modules."""
         layer, *parts = name.split(".")
         known = layer in ("handlers", "storage") and parts and parts[0] in self.systems
         return parts[0] if known else None
@@ -249,7 +249,7 @@ def everything_says_its_purpose(tree: Tree) -> Iterator[str]:
 
 
 def revisions_stand_alone(tree: Tree) -> Iterator[str]:
-    """A migration does the same whatever becomes of the code, and never goes back."""
+    """Later changes of the code must not change a migration, and there are no downgrades."""
     for module in tree.modules:
         if module.is_revision:
             for one in module.imports:
@@ -261,7 +261,7 @@ def revisions_stand_alone(tree: Tree) -> Iterator[str]:
 
 
 def private_parts_of_libraries_are_gathered(tree: Tree) -> Iterator[str]:
-    """`server/<library>_internals.py` alone uses what that library does not document."""
+    """Only `server/<library>_internals.py` uses undocumented parts of that library."""
     for module in tree.modules:
         imported = [(one.name, one.line) for one in module.imports]
         gathers = INTERNALS.fullmatch(module.name)
@@ -365,7 +365,7 @@ BREACHES: dict[Rule, list[dict[str, str]]] = {
 
 
 def planted(files: dict[str, str], root: Path) -> Tree:
-    """A tree of these files, by their paths."""
+    """A tree of files, given by their paths."""
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)

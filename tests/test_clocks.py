@@ -1,4 +1,4 @@
-"""Tests ask their world's clock what time it is: the server's moments come from there too."""
+"""Tests read the time from their world's clock, as the server does, not from the system clock."""
 
 import ast
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ OTHER_CLOCKS = {
 
 
 def normalized_forms(source: str) -> Iterator[int]:
-    """The lines that read the machine's clock."""
+    """The lines that read the system clock."""
     for node in ast.walk(parse(source)):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)

@@ -1,4 +1,4 @@
-"""Every domain says all that it declares, in every language that there is."""
+"""Every domain has all its declared messages in every language."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ LANGUAGES = ("de", "en")
 
 
 def list_faults(domains: Sequence[Domain]) -> list[str]:
-    """What is missing, left over or wrong, with the file that it is in."""
+    """Missing, unused and wrong messages, each with its file."""
     languages = {one for domain in domains for one in domain.messages.languages}
     return [
         fault
@@ -81,7 +81,7 @@ def test_every_domain_says_everything_in_every_language() -> None:
 
 
 def test_every_file_of_messages_is_of_a_domain() -> None:
-    """One that lies elsewhere would be read by nobody."""
+    """A file elsewhere would never be read."""
     root = Path(__file__).parent.parent / "handlers"
     read = sum(len(domain.messages.languages) for domain in REGISTRY.domains)
     assert len(list(root.rglob("*.po"))) == read

@@ -1,4 +1,4 @@
-"""Names at the doors where they are written, and in the mails and titles where others read them."""
+"""Names are checked when users enter them, and quoted safely in mails and titles."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ async def everything(world: World) -> str:
 
 
 async def refusal_of(person: Person, door: str, payload: dict[str, Any]) -> tuple[str, str]:
-    """The code and the path that a command is refused with."""
+    """The code and the path of a command's refusal."""
     namespace, command = door.split()
     with pytest.raises(Refused) as refused:
         await person.call(namespace, command, **payload)

@@ -1,4 +1,4 @@
-"""Whoever adds a table, a view or an event declares what in it is personal."""
+"""Every table, view and event declares its personal data."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -49,7 +49,7 @@ EVENTS = [
 
 
 def undecided_in(shape, seen=(), marks=("PLAIN",)) -> list[str]:
-    """Fields of a struct, and of those in it, that may hold text and are nobody's by no word."""
+    """Text fields of a struct, and of structs in it, that declare no owner of their data."""
     faults = []
     words = {name for cls in shape.__mro__ for mark in marks for name in getattr(cls, mark, ())}
     for fields in rules_of(shape).values():
@@ -99,7 +99,7 @@ def test_every_text_of_a_kept_step_is_decided_about():
 
 
 def test_every_rule_names_fields_of_its_class_that_are_kept_together():
-    """An owner that is kept apart from what is theirs (`PRIVATE`) would be looked for in vain."""
+    """An owner stored apart from their data (`PRIVATE`) would not be found."""
     views = {one.view for one in REGISTRY.commands.values()}
     for cls in (*EVENTS, *views):
         rules = rules_of(cls)
@@ -246,11 +246,11 @@ def test_a_text_that_is_forgotten_in_an_event_is_found():
     assert undecided_in(Written) == ["Page.words", "Written.title"]
 
 
-# Kept JSON.
+# Stored JSON.
 
 
 class Praised(Event):
-    """A teacher's remark, which is the student's."""
+    """A teacher's remark, which is the student's data."""
 
     NAME: ClassVar[str] = "TEST_PRAISED"
     PERSONAL: ClassVar[Personal] = {"student_id": {"remark": ""}}
@@ -259,7 +259,7 @@ class Praised(Event):
 
 
 class Visited(Event):
-    """A room's remark, which is nobody's, beside the title that a student gave it."""
+    """A remark about a room, which is no user's data, and the room's title by a student."""
 
     NAME: ClassVar[str] = "TEST_VISITED"
     PERSONAL: ClassVar[Personal] = {"student_id": {"title": "A room"}}
@@ -386,7 +386,7 @@ ERASED_IN_THIS_ORDER = [
     "platform.personal_data.forget_own_rooms",
     "platform.personal_data.rewrite_kept_json",
 ]
-"""Those whose order matters to each other; a step of a new domain may stand between them."""
+"""The steps whose order matters; steps of new domains may come between them."""
 
 
 def test_steps_run_in_their_stages_and_by_domain_within_one():

@@ -1,4 +1,4 @@
-"""What clients may rely on, tried to be broken: once, in one order, no gap, after any end."""
+"""The guarantees to clients, under attack: once, in one order, no gaps, after any failure."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ pytestmark = both_databases
 DAY_S = 86_400
 SENDS = 1_000
 WINDOW = 40
-"""So many sends of one socket are on their way at once; it may have 100 waiting."""
+"""The number of unanswered sends of one socket; its queue allows 100."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def people(world) -> list[Person]:
 
 
 def in_room(client: Client, conversation_id: str) -> list[Heard]:
-    """The stored events heard in a conversation's room, in the order in which they came."""
+    """The stored events received in a conversation's room, in order of arrival."""
     room = f"chat:{conversation_id}"
     return [one for one in client.heard if one.meta.get("room") == room and "seq" in one.meta]
 
@@ -43,7 +43,7 @@ def numbers(heard: list[Heard]) -> list[int]:
 
 
 async def repeat(device: list[Client], namespace: str, command: str, **payload: Any) -> Any:
-    """The one answer of a command that is asked ten times at once."""
+    """Send a command ten times at once; returns the one answer."""
     asks = [
         one.ask(namespace, command, payload)
         for one in itertools.islice(itertools.cycle(device), 10)
@@ -54,7 +54,7 @@ async def repeat(device: list[Client], namespace: str, command: str, **payload: 
     return answers[0]["data"]
 
 
-# The same again changes nothing.
+# Repetitions change nothing.
 
 
 async def test_a_command_asked_ten_times_at_once_is_done_once_and_answered_alike(world, people):
@@ -86,7 +86,7 @@ async def test_a_command_asked_ten_times_at_once_is_done_once_and_answered_alike
         "MEMBER_REMOVED": 1,
         "MESSAGE_READ": 1,
         "BOOKING_REQUESTED": 1,
-        "USER_UPDATED": 2,  # the other is that Ben became a consultant
+        "USER_UPDATED": 2,  # the other one: Ben became a consultant
     }.items():
         assert len(await world.stored(name)) == count, name
     head = (await ana.call("/chat", "history", conversation_id=group))["seq"]
@@ -125,14 +125,14 @@ async def test_what_was_asked_long_ago_is_still_the_same(world, people):
     assert await texts(later, chat) == ["long ago"]
 
 
-# Who returns misses nothing and hears nothing twice.
+# Returning clients miss nothing and get nothing twice.
 
 STEPS = ("send", "send", "send", "edit", "delete", "mark_read", "mark_delivered")
 steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 7)), max_size=10)
 
 
 class Talk:
-    """A conversation in which things happen."""
+    """A conversation with various kinds of events."""
 
     def __init__(self, people: list[Person], conversation_id: str) -> None:
         self.people = people
@@ -142,7 +142,7 @@ class Talk:
         self._texts = itertools.count()
 
     async def go_on(self, some: list[tuple[str, int]]) -> Any:
-        """Let `some` steps happen; the head afterwards."""
+        """Carry out the steps `some`; returns the head afterwards."""
         for kind, number in some:
             await self._step(kind, self.people[number % 2], number)
         return (await self.people[0].call("/chat", "history", conversation_id=self.id))["seq"]
@@ -166,7 +166,7 @@ class Talk:
 
 @pytest.fixture
 def begin(people):
-    """Begins one more conversation of the two."""
+    """Starts another conversation of the two."""
 
     async def make() -> Talk:
         made = await people[0].call("/chat", "create_group", name="G", member_ids=[people[1].id])
@@ -209,7 +209,7 @@ async def until_heard(client: Client, conversation_id: str, seq: int) -> None:
 
 
 async def rejoin(person: Person, chat: str, seq: int, **auth: Any) -> tuple[Any, list[Heard]]:
-    """What a device that returns with a number is told of the room, and what it hears there."""
+    """Return with a number; gives the room's entry in `synced`, and the events received in it."""
     device = await (await person.device()).enter("/chat", since={f"chat:{chat}": seq}, **auth)
     entry = device.synced["/chat"]["rooms"].get(f"chat:{chat}")
     heard = in_room(device, chat)
@@ -229,7 +229,7 @@ async def test_what_cannot_be_replayed_whole_is_not_replayed_in_part(world, peop
     assert (entry, numbers(heard)) == (whole, [6, 7, 8, 9, 10])
     assert await rejoin(ben, chat, 10, epoch=epoch) == (whole, [])
     for since, auth in [
-        (4, {"epoch": epoch}),  # more than may be replayed
+        (4, {"epoch": epoch}),  # more than the limit of a replay
         (11, {"epoch": epoch}),  # beyond the head
         (9, {"epoch": "of a database that was"}),
         (10, {"epoch": "of a database that was"}),
@@ -279,7 +279,7 @@ async def test_everybody_hears_everything_in_the_one_order_whoever_speaks_at_onc
 
 
 async def speak(device: Client, chat: str, name: str, count: int) -> None:
-    """Say many things without waiting for the answers."""
+    """Send many messages without waiting for the answers."""
     answers = [
         await device.begin(
             "/chat", "send", {"conversation_id": chat, "client_id": f"{name}.{n}", "text": "t"}
@@ -290,11 +290,11 @@ async def speak(device: Client, chat: str, name: str, count: int) -> None:
         assert (await answer)["ok"]
 
 
-# An end at any moment.
+# A kill at any moment.
 
 
 class Sender:
-    """A socket that sends its part, remembers what was acknowledged, and comes back."""
+    """A socket that sends its messages, records acknowledgements, and reconnects."""
 
     def __init__(self, person: Person, conversation_id: str, client_ids: list[str]) -> None:
         self._person = person
@@ -303,7 +303,7 @@ class Sender:
         self.acknowledged: dict[str, int] = {}
 
     async def send_all(self, device: Client) -> None:
-        """Send what was not acknowledged yet, until all is or the connection ends."""
+        """Send unacknowledged messages until none is left or the connection ends."""
         waiting: deque[tuple[str, asyncio.Future[Any]]] = deque()
         for client_id in [one for one in self._client_ids if one not in self.acknowledged]:
             payload = {
@@ -363,7 +363,7 @@ async def test_a_kill_in_the_middle_loses_nothing_acknowledged_and_shows_nothing
 
 
 async def whole_history(device: Client, chat: str) -> dict[str, int]:
-    """Client id → number of all messages; each may be there only once."""
+    """The numbers of all messages by client id; each must occur once."""
     found: list[dict[str, Any]] = []
     before, more = None, True
     while more:

@@ -1,4 +1,4 @@
-"""Who may use which command at all, and what nobody may set: every command × every role."""
+"""Which role may use which command, and which fields no client may set, for every command."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ COMMANDS = REGISTRY.commands
 
 
 def merged() -> dict[str, dict[str, Roles]]:
-    """By namespace and command: the roles that some domain says are let in."""
+    """The roles that may use each command, from all domains, by namespace and command."""
     found: dict[str, dict[str, Roles]] = {}
     for access in each_access():
         for namespace, commands in access.commands.items():
@@ -37,7 +37,7 @@ THE_SERVERS = (
     *("price", "amount", "currency", "hourly_rate", "talked_s", "email_verified"),
     *("hold_expires_at", "expires_at", "starts_at", "ends_at", "position", "ahead"),
 )
-"""What clients like to send and only the server decides."""
+"""Fields that clients may try to send, but only the server sets."""
 
 
 def each_command() -> Iterator[tuple[str, str, Roles]]:
@@ -48,7 +48,7 @@ def each_command() -> Iterator[tuple[str, str, Roles]]:
 
 @pytest.mark.parametrize("domain", REGISTRY.domains, ids=lambda domain: domain.key)
 def test_every_domain_says_who_may_use_its_commands_and_routes(domain: Domain):
-    """In its own `access.py`, see `tests/access.py`; what it says of others' commands is wrong."""
+    """In its own `access.py` (see `tests/access.py`), which must not list commands of others."""
     access = access_of(domain)
     said = {(space, name) for space, names in access.commands.items() for name in names}
     assert said == {(command.namespace, command.name) for command in domain.commands}
@@ -78,7 +78,7 @@ def is_let_in(route: Route, actor: Actor | None) -> bool:
 
 
 async def codes(client: Client, namespace: str, payload: dict[str, Any]) -> dict[str, str]:
-    """What each command of a namespace answers to a payload that none of them takes."""
+    """The answers of each command of a namespace to a payload that none of them accepts."""
     answers = {}
     for name in MAY_USE[namespace]:
         answer = await client.ask(namespace, name, payload)
@@ -87,7 +87,7 @@ async def codes(client: Client, namespace: str, payload: dict[str, Any]) -> dict
 
 
 def expected_codes(namespace: str, role: str) -> dict[str, str]:
-    """Who lacks the role is told nothing of the payload."""
+    """Without the role, a client learns nothing about the payload."""
     return {
         name: "INVALID" if role in roles else "FORBIDDEN"
         for name, roles in MAY_USE[namespace].items()
@@ -127,7 +127,7 @@ async def test_each_command_looks_at_the_role_anew(world: World):
     assert (await codes(person.client, "/booking", {"x": 1}))["approve"] == "INVALID"
 
 
-# What nobody may set.
+# Fields that no client may set.
 
 
 @one_database
@@ -147,7 +147,7 @@ async def test_no_command_takes_a_field_that_it_does_not_know(world: World):
 
 
 def structs_in(kind: inspect.Type) -> Iterator[type]:
-    """Every struct that a request's JSON is made of."""
+    """Every struct in a request's type."""
     if isinstance(kind, inspect.StructType):
         yield kind.cls
         for field in kind.fields:

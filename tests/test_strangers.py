@@ -1,4 +1,4 @@
-"""What belongs to others is answered like what does not exist, and stays as it is."""
+"""Objects of other users look as if they do not exist, and cannot be changed."""
 
 import json
 from datetime import UTC, datetime
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.settings(PARLEY_FRESH_PROOF_S="100000000")  # all proof
 EVERY_ROW = {
     name: select(table).order_by(*table.primary_key.columns)
     for name, table in metadata.tables.items()
-    if name != "instances"  # which confirm themselves every few seconds
+    if name != "instances"  # their heartbeats change every few seconds
 }
 
 COMMANDS = REGISTRY.commands
 THEIRS = {key: asked for access in each_access() for key, asked in access.theirs.items()}
-"""By command: the field that names somebody's object, and what else it takes."""
+"""By command: the field with the id of a user's object, and the rest of the payload."""
 NAMESPACES = sorted({namespace for namespace, _ in THEIRS} | {"/notifications"})
 NOT_OBJECTS = {"request_id", "client_id"}
 
@@ -88,7 +88,7 @@ async def ready_picture(world: World, user_id: str) -> str:
 
 
 class Belongings:
-    """What a student and a consultant have between them."""
+    """The common objects of a student and a consultant."""
 
     ids: dict[str, str]
 
@@ -126,7 +126,7 @@ class Belongings:
         return self
 
     async def end(self, world: World) -> None:
-        """Let everything be over."""
+        """End all of them."""
         consultant = self.hour.consultant
         await consultant.call("/call", "end", call_id=self.call["id"])
         await consultant.call("/booking", "cancel", booking_id=self.ids["booking_id"])
@@ -148,7 +148,7 @@ async def everything(world: World) -> dict[str, list[Any]]:
 
 
 async def body(person: Person, namespace: str, name: str, payload: dict[str, Any]) -> str:
-    """The answer as it came over the wire, without its number."""
+    """The raw answer, without its packet number."""
     before = len(person.client.frames)
     await person.client.ask(namespace, name, payload)
     answers = [text for text in person.client.frames[before:] if text.startswith(f"43{namespace},")]
@@ -158,7 +158,7 @@ async def body(person: Person, namespace: str, name: str, payload: dict[str, Any
 
 @pytest.fixture
 async def stranger(world):
-    """Somebody who is a student and a consultant too, with an own hour."""
+    """A user who is both a student and a consultant, with their own hours."""
     hour = await hour_of(world, "eve")
     entered = hour.consultant.client.synced
     await hour.consultant.enter(*(name for name in NAMESPACES if name not in entered))
@@ -196,7 +196,7 @@ async def test_a_stranger_cannot_tell_what_exists_and_changes_nothing(
 
 
 async def test_parties_of_one_thing_are_strangers_to_another(world, belongings):
-    """The other student of the same hour: a party to much, and to none of this."""
+    """The other student of the same block has similar objects, but none of these."""
     other, _ = await belongings.hour.waiting("cem")
     await other.enter("/call", "/chat")
     before = await everything(world)

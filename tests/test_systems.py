@@ -1,7 +1,7 @@
-"""The rules of systems and their domains: who may import whom, and that nothing is forgotten.
+"""The rules for systems and domains: allowed imports, and complete registration.
 
-The kernel knows no system. The platform knows no other system, and no other system knows any but
-the platform. Domains meet at their contracts and public calls, and each has its tables to itself.
+The kernel knows no system. The platform knows no other system, and other systems know only the
+platform. Domains use each other only by contracts and public calls, and only their own tables.
 """
 
 import ast
@@ -21,13 +21,13 @@ from tests.test_architecture import KERNEL, ROOT, Place, Rule, Tree, planted
 CONTRACTS_MAY_IMPORT = ("handlers.kit", "rooms.names", "msgspec", "typing", "datetime")
 PAGE = "static/client/"
 FRAME_FOLDERS = ("parley", "parts")
-"""Folders of the page that are of no system."""
+"""Folders of the page that belong to no system."""
 IMPORTED_AT_ONCE = re.compile(r"""^(?:import|export|\})[^"'(]*["'](\.[^"']+)["'];""", re.M)
-"""A static import of a script; what is imported when it is shown, is imported by a call."""
+"""A static import in a script; pages that load on demand use `import()`."""
 
 
 def the_kernel_knows_no_system(tree: Tree) -> Iterator[str]:
-    """It is the same whatever is built on it."""
+    """The kernel does not depend on the systems that use it."""
     for module in tree.modules:
         if module.layer in ("handlers", "rooms", "storage") and not tree.system_of(module.name):
             for one in module.imports:
@@ -36,7 +36,7 @@ def the_kernel_knows_no_system(tree: Tree) -> Iterator[str]:
 
 
 def systems_stand_on_the_platform_alone(tree: Tree) -> Iterator[str]:
-    """In code and in tables."""
+    """The rule applies to code and to tables."""
     for module in tree.modules:
         own = tree.system_of(module.name)
         for one in module.imports if own else []:
@@ -45,7 +45,7 @@ def systems_stand_on_the_platform_alone(tree: Tree) -> Iterator[str]:
 
 
 def pages_stand_on_the_platform_alone(tree: Tree) -> Iterator[str]:
-    """The frame loads a system's pages when they are shown, and none of it at once."""
+    """The frame loads a system's pages on demand, none of them at its start."""
     for file in tree.scripts:
         path, text = file.relative_to(tree.root).as_posix(), file.read_text()
         own = _system_of_page(path)
@@ -57,7 +57,7 @@ def pages_stand_on_the_platform_alone(tree: Tree) -> Iterator[str]:
 
 
 def _system_of_page(path: str) -> str | None:
-    """The system that a file of the page is a part of; None for those of the frame."""
+    """The system of a page file; None for files of the frame."""
     folder, *inside = posixpath.normpath(path).removeprefix(PAGE).split("/")
     return folder if inside and folder not in FRAME_FOLDERS else None
 
@@ -81,7 +81,7 @@ def tables_are_touched_by_their_domain_alone(tree: Tree) -> Iterator[str]:
 
 
 def tables_have_a_domain(tree: Tree) -> Iterator[str]:
-    """What is in `storage/<system>/` is named like the domain that it is of."""
+    """Modules in `storage/<system>/` have the name of their domain."""
     for module in tree.modules:
         layer, *parts = module.name.split(".")
         of_system = layer == "storage" and tree.system_of(module.name) and len(parts) > 1
@@ -105,7 +105,7 @@ def contracts_import_only_what_contracts_may(tree: Tree) -> Iterator[str]:
 
 
 def public_calls_form_no_circle(tree: Tree) -> Iterator[str]:
-    """Domain a calls domain b when any of its files imports b's `public`."""
+    """Domain a calls domain b if any of its files imports b's `public`."""
     calls: dict[Place, dict[Place, str]] = {place: {} for place in sorted(tree.places)}
     for module in tree.modules:
         for other in tree.places - {module.place} if module.place else ():
@@ -115,13 +115,13 @@ def public_calls_form_no_circle(tree: Tree) -> Iterator[str]:
     try:
         TopologicalSorter(calls).prepare()
     except CycleError as error:
-        circle = error.args[1][::-1]  # it is told from who is called to who calls
+        circle = error.args[1][::-1]  # reversed, to list callers first
         steps = [calls[caller][called] for caller, called in pairwise(circle)]
         yield "a circle: " + " → ".join(map(str, circle)) + "\n    " + "\n    ".join(steps)
 
 
 def every_domain_is_in_the_table_of_contents(tree: Tree) -> Iterator[str]:
-    """One that is not is never loaded."""
+    """A domain that is not listed is never loaded."""
     for place in sorted(tree.places - contents_of(tree)):
         yield f"handlers/{place.system}/{place.domain}: SYSTEMS does not name it"
 
@@ -137,7 +137,7 @@ def contents_of(tree: Tree) -> set[Place]:
 
 
 def every_module_of_a_domain_is_loaded(tree: Tree) -> Iterator[str]:
-    """By an import, as one of the parts that register something, or in the sandbox."""
+    """Loaded by an import, as a part that registers something, or in the sandbox."""
     named = {one.name for module in tree.modules for one in module.imports}
     loaded = named | {name.rpartition(".")[0] for name in named} | set(READERS)
     for module in tree.modules:
@@ -150,7 +150,7 @@ def every_module_of_a_domain_is_loaded(tree: Tree) -> Iterator[str]:
 
 
 def every_folder_is_a_package(tree: Tree) -> Iterator[str]:
-    """Where tables and domains are looked for, a folder without an `__init__.py` is not seen."""
+    """The search for tables and domains ignores a folder without an `__init__.py`."""
     packages = {module.file.parent for module in tree.modules if module.is_package}
     for module in tree.modules:
         alone = module.file.parent not in packages and "migrations" not in module.path.split("/")

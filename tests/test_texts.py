@@ -1,4 +1,4 @@
-"""Every text that a request carries says what kind it is, and the kind is held when it is decoded.
+"""Every text in a request has a declared kind, which is checked when it is decoded.
 
 A plain `str` in a request fails here: declare it as a `line`, `file_name`, `prose`, `message` or
 `opaque` text (`handlers/kit/texts.py`), or give it a pattern that matches the whole of it.
@@ -20,11 +20,11 @@ from tests.kit.test_visible import NO_LINES
 Json = dict[str, Any]
 UNCHECKED = {"message", "opaque"}
 RAW = {"Signal.data"}
-"""JSON that the server hands on as it came, between two browsers."""
+"""JSON that the server passes on unchanged between two browsers."""
 
 
 def requests() -> list[type[Request]]:
-    """All that commands and routes take, and queries that routes read by themselves."""
+    """The requests of commands and routes, and queries that routes parse themselves."""
     load_domains(SYSTEMS)
     found = [one for one in descendants(Request) if one.__module__.startswith("handlers.")]
     return sorted(found, key=lambda request: request.__name__)
@@ -37,7 +37,7 @@ def descendants(cls: type) -> Iterator[type]:
 
 
 def texts_in(kind: inspect.Type, path: str) -> Iterator[tuple[str, inspect.Type]]:
-    """The texts in a type, each with its path; one in a list or an inner struct has a dot in it."""
+    """The texts in a type with their paths; those in a list or a nested struct contain a dot."""
     match kind:
         case inspect.Metadata() if isinstance(kind.type, inspect.StrType):
             yield path, kind
@@ -64,7 +64,7 @@ def format_of(kind: inspect.Type) -> str:
 
 
 def fault_of(request: type[Request], path: str, kind: inspect.Type) -> str | None:
-    """What is wrong with how a text is declared."""
+    """The fault in the declaration of a text, if any."""
     if path in RAW:
         return None
     inner = kind.type if isinstance(kind, inspect.Metadata) else kind

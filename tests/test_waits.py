@@ -1,7 +1,7 @@
-"""Every wait ends: one without a bound around it says here what ends it.
+"""Every wait ends: it has a timeout, or a reason here.
 
-This looks at waits for events, queues, locks, processes and tasks, and for a bound in the same
-function. It cannot see what a plain `await` of a future or of another function waits for.
+This checks waits for events, queues, locks, processes and tasks, and looks for a timeout in the
+same function. It cannot see the waits behind a plain `await` of a future or of another function.
 """
 
 import ast
@@ -14,7 +14,7 @@ from tests.parts.source import parse
 ROOT = Path(__file__).parents[1]
 LAYERS = ("server", "handlers", "rooms", "storage")
 WAITS = {"wait", "get", "acquire", "join", "shield", "gather"}
-"""What waits for others: of events, queues, semaphores, processes, tasks."""
+"""The waiting methods of events, queues, semaphores, processes and tasks."""
 
 ENDED = "tasks that were cancelled just before"
 OPERATOR = "the operator's word, or the end of the process"
@@ -37,16 +37,16 @@ REASONS = {
     "storage/engine/sqlite_readers.py:stop": "`SqliteDatabase.stop` has the bound",
     **waits_of_domains(),
 }
-"""File and function → what ends the wait; those of a domain are in its own tests."""
+"""File and function → what ends the wait. The waits of a domain are in its own tests."""
 
 
 def bounded(node: ast.AsyncWith) -> bool:
-    """`async with asyncio.timeout(…)`, perhaps among others."""
+    """Whether it is an `async with asyncio.timeout(…)`, possibly with others."""
     return any("timeout(" in ast.unparse(item.context_expr) for item in node.items)
 
 
 def waits_in(tree: ast.AST, function: str = "", within: bool = False) -> Iterator[tuple[str, str]]:
-    """(function, what it waits for) of each wait that has no bound around it in its function."""
+    """(function, awaited call) of each wait without a timeout in its function."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from waits_in(node, node.name)
@@ -54,7 +54,7 @@ def waits_in(tree: ast.AST, function: str = "", within: bool = False) -> Iterato
         if isinstance(node, ast.AsyncWith):
             inside = within or bounded(node)
             for item in node.items:
-                # An entry that is no call is a lock or a semaphore.
+                # An entered object that is not a call is a lock or a semaphore.
                 if not inside and isinstance(item.context_expr, ast.Name | ast.Attribute):
                     yield function, f"async with {ast.unparse(item.context_expr)}"
             yield from waits_in(node, function, inside)

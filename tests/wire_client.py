@@ -1,4 +1,4 @@
-"""A Socket.IO client for tests: it speaks the wire itself, so that tests see every frame."""
+"""A Socket.IO client for tests, with its own protocol code so that tests see every frame."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ WITHIN_S = 10.0
 
 
 class Refused(Exception):
-    """An `{ok: false}` answer or a CONNECT_ERROR; `code` says which."""
+    """An `{ok: false}` answer or a CONNECT_ERROR, with its `code`."""
 
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(f"{error.get('code')}: {error}")
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 @dataclass
 class Heard:
-    """One event as it came in."""
+    """One received event."""
 
     namespace: str
     name: str
@@ -34,7 +34,7 @@ class Heard:
 
 @dataclass
 class Client:
-    """One connection with its namespaces."""
+    """One connection and its namespaces."""
 
     url: str
     token: str | None = None
@@ -51,7 +51,7 @@ class Client:
         self._changed = asyncio.Condition()
 
     async def open(self) -> "Client":
-        """Open the websocket; no namespace is entered yet."""
+        """Open the WebSocket, without entering a namespace."""
         self._http = aiohttp.ClientSession()
         self.ws = await self._http.ws_connect(
             f"{self.url}/socket.io/?EIO=4&transport=websocket",
@@ -74,31 +74,31 @@ class Client:
         return self
 
     async def call(self, namespace: str, command: str, **payload: Any) -> Any:
-        """The data of the answer; raises Refused."""
+        """Send a command; returns the data of the answer, raises Refused."""
         answer = await self.ask(namespace, command, payload)
         if not answer["ok"]:
             raise Refused(answer["error"])
         return answer["data"]
 
     async def ask(self, namespace: str, command: str, payload: Any) -> dict[str, Any]:
-        """The whole answer."""
+        """Send a command; returns the complete answer."""
         async with asyncio.timeout(WITHIN_S):
             return await (await self.begin(namespace, command, payload))
 
     async def begin(self, namespace: str, command: str, payload: Any) -> asyncio.Future[Any]:
-        """Send a command; the future is its answer."""
+        """Send a command; returns a future of its answer."""
         number = next(self._ids)
         future = self._acks[namespace, number] = asyncio.get_running_loop().create_future()
         await self.ws.send_str(f"42{namespace},{number}{json.dumps([command, payload])}")
         return future
 
     async def until(self, condition: Any, within_s: float = WITHIN_S) -> None:
-        """Wait until `condition()` holds; looked at after each frame."""
+        """Wait until `condition()` is true; checks it after each frame."""
         async with asyncio.timeout(within_s), self._changed:
             await self._changed.wait_for(condition)
 
     async def event(self, name: str, where: Any = None, within_s: float = WITHIN_S) -> Heard:
-        """The first event called `name` (for which `where(data)` holds), heard or to come."""
+        """The first event `name` (with `where(data)` true), received already or awaited."""
 
         def find() -> Heard | None:
             for heard in self.heard:

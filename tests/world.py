@@ -1,4 +1,4 @@
-"""The world of a test: a whole server on loopback, a clock that moves, and the people in it."""
+"""The environment of a test: a complete server on loopback, a movable clock, and users."""
 
 import asyncio
 import base64
@@ -44,9 +44,9 @@ SECRET = "the secret of every test, long enough to be one"
 PASSWORD = "correct horse battery"
 WITHIN_S = 10.0
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-"""For a test whose subject never comes near the storage."""
+"""For a test that does not involve the storage."""
 both_databases = pytest.mark.both_databases
-"""For a test of locks, races or SQL: `make test` runs it on PostgreSQL too."""
+"""For a test of locks, races or SQL, which `make test` runs on PostgreSQL too."""
 QUIET_ROUNDS_MAX = 200
 _NAMED = (
     select(events.c.data)
@@ -62,7 +62,7 @@ _CONSULTANT = {
 
 
 async def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
-    """The first true value of `condition()`, which may be async; TimeoutError without one."""
+    """Wait for a true value of `condition()`, which may be async; raises TimeoutError."""
     async with asyncio.timeout(within_s):
         while True:
             value = condition()
@@ -74,7 +74,7 @@ async def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any
 
 
 class Stopped:
-    """It is this moment for good."""
+    """A clock that stands still."""
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment
@@ -84,7 +84,7 @@ class Stopped:
 
 
 class MovableClock:
-    """The machine's clock, moved by what the test said."""
+    """The system clock, plus an offset that the test sets."""
 
     def __init__(self) -> None:
         self._real: Clock = SystemClock()
@@ -94,15 +94,15 @@ class MovableClock:
         return self._real.now() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move on; `World.settle` then lets happen what became due."""
+        """Move forward; `World.settle` then runs what became due."""
         self._offset += timedelta(seconds=seconds)
 
     def stop(self) -> None:
-        """Go by what the test says alone: its own seconds do not count."""
+        """Stand still from now on, except for `advance` and `move_to`."""
         self._real = Stopped(self._real.now())
 
     def move_to(self, moment: datetime) -> None:
-        """Let it be `moment` (aware) now."""
+        """Set the current time to `moment`, an aware datetime."""
         self._offset = moment.astimezone(UTC) - self._real.now()
 
 
@@ -111,7 +111,7 @@ class Closes(Protocol):
 
 
 class Host(Protocol):
-    """What people need of the server that they are on."""
+    """The server, as users need it."""
 
     @property
     def url(self) -> str: ...
@@ -123,7 +123,7 @@ class Host(Protocol):
 
 @dataclass(eq=False)
 class Person:
-    """Somebody with a session and one open connection; more devices are made by `device`."""
+    """A user with a session and one open connection; `device` opens more."""
 
     host: Host
     name: str
@@ -142,7 +142,7 @@ class Person:
 
     @property
     def token(self) -> str:
-        """An access token that is valid now."""
+        """A valid access token."""
         return self.host.token_of(self)
 
     async def enter(self, *namespaces: str, **auth: Any) -> "Person":
@@ -151,17 +151,20 @@ class Person:
         return self
 
     async def call(self, namespace: str, command: str, **payload: Any) -> Any:
-        """The data of the answer; raises Refused. The namespace is entered when it was not yet."""
+        """Send a command, entering its namespace first if necessary.
+
+        Returns the data of the answer; raises Refused.
+        """
         if namespace not in self.client.synced:
             await self.enter(namespace)
         return await self.client.call(namespace, command, **payload)
 
     async def event(self, name: str, where: Any = None, within_s: float = WITHIN_S) -> Heard:
-        """The first event called `name` (for which `where(data)` holds), heard or to come."""
+        """The first event `name` (with `where(data)` true), received already or awaited."""
         return await self.client.event(name, where, within_s)
 
     def events(self, name: str) -> list[Heard]:
-        """What was heard so far under this name."""
+        """The events with this name received so far."""
         return self.client.events(name)
 
     async def device(self) -> Client:
@@ -174,7 +177,7 @@ def address_of(name: str) -> str:
 
 
 class Mails:
-    """The folder into which mails are written."""
+    """The folder to which the server writes mails."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -188,12 +191,12 @@ class Mails:
         return [mail for mail in read if mail["To"] == address]
 
     async def wait_for(self, address: str, count: int = 1) -> EmailMessage:
-        """The newest mail to an address, once there are `count`."""
+        """Wait for `count` mails to an address; returns the newest."""
         mails = await until(lambda: len(found := self.to(address)) >= count and found)
         return mails[-1]  # type: ignore[no-any-return]
 
     async def pincode(self, address: str, count: int = 1) -> str:
-        """The newest pincode that was mailed to an address, once there are `count`."""
+        """Wait for `count` pincodes to an address; returns the newest."""
         found = await until(lambda: len(pins := self._pincodes(address)) >= count and pins)
         newest: str = found[-1]
         return newest
@@ -212,7 +215,7 @@ def text_of(mail: EmailMessage) -> str:
 
 
 async def sign_up(host: Host, mails: Mails, name: str) -> Person:
-    """Become a user as people do: ask for a pincode, read the mail, complete."""
+    """Sign up like a real user: request a pincode, read the mail, complete."""
     stranger = await host.connect()
     await stranger.enter("/signup")
     address = address_of(name)
@@ -231,7 +234,7 @@ async def sign_up(host: Host, mails: Mails, name: str) -> Person:
 
 
 async def add_topic(consultant: Person, name: str = "Taxes") -> dict[str, Any]:
-    """A topic at 60 EUR an hour, of which ten minutes are the least."""
+    """Add a topic that costs 60 EUR an hour, for at least ten minutes."""
     topic: dict[str, Any] = await consultant.call(
         "/consultants",
         "add_topic",
@@ -245,14 +248,14 @@ async def add_topic(consultant: Person, name: str = "Taxes") -> dict[str, Any]:
 
 @dataclass
 class World:
-    """One instance, really serving, in the test's own loop."""
+    """One instance that serves on loopback, in the test's own event loop."""
 
     settings: Settings
     clock: MovableClock
     domains: tuple[Domain, ...] = ()
-    """Domains of the test's own, beside the real ones."""
+    """Domains of the test, in addition to the real ones."""
     clients: list[Closes] = field(default_factory=list)
-    """Whatever is to be closed with the world."""
+    """Everything to close together with the world."""
 
     async def start(self, port: int = 0) -> "World":
         with patch("server.app.load_domains", self._load_domains):
@@ -266,22 +269,22 @@ class World:
         return self
 
     async def stop(self) -> None:
-        """Stop in the order of `server.app.serve`; again changes nothing."""
+        """Stop in the order of `server.app.serve`; a second call does nothing."""
         if not self._serving:
             return
         self._serving = False
         try:
             await self.app.stop()
-        finally:  # or the loop, with a server left in it, would never close
+        finally:  # otherwise the event loop, with a running server, never closes
             await self._listener.stop()
 
     async def restart(self) -> None:
-        """Stop in order and start again at the same address; clients have to come back."""
+        """Stop and start again at the same address; clients have to reconnect."""
         await self.stop()
         await self.start(self.port)
 
     async def close(self) -> None:
-        async with AsyncExitStack() as stack:  # one that fails keeps none of the others from it
+        async with AsyncExitStack() as stack:  # closes all, even if one fails
             stack.push_async_callback(self.stop)
             for client in self.clients:
                 stack.push_async_callback(client.close)
@@ -296,21 +299,21 @@ class World:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    # People.
+    # Users and visitors.
 
     async def connect(self, token: str | None = None, **headers: str) -> Client:
-        """A connection that has said nothing yet; closed with the world."""
+        """A connection that has sent nothing yet; closed with the world."""
         client = Client(self.url, token, headers)
         self.clients.append(client)
         return await client.open()
 
     async def visitor(self, *namespaces: str) -> Client:
-        """Somebody without an account."""
+        """A client without a user."""
         client = await self.connect()
         return await client.enter(*namespaces)
 
     async def person(self, name: str, *roles: str, consultant: bool = False) -> Person:
-        """Somebody with an account and a session, made without a mail and a password hash."""
+        """A user with a session, created without a mail and a password hash."""
         session = msgspec.to_builtins(await self.transact(_make_person, name, roles))
         person = await self._arrive(name, session)
         if consultant:
@@ -318,11 +321,11 @@ class World:
         return person
 
     async def sign_up(self, name: str) -> Person:
-        """Somebody who came by the front door: pincode, mail and the password `PASSWORD`."""
+        """A user who signed up with a pincode from a mail and the password `PASSWORD`."""
         return await sign_up(self, self.mails, name)
 
     async def another_session(self, person: Person) -> Person:
-        """The same person, signed in once more."""
+        """The same user, signed in a second time."""
         session = await self.transact(open_session, person.id)
         return await self._arrive(person.name, msgspec.to_builtins(session))
 
@@ -335,22 +338,22 @@ class World:
         session_id = session_id_of(person.session["access_token"])
         return make_access_token(kernel.keys, person.id, session_id, self.clock.now(), life)
 
-    # What is so.
+    # The state.
 
     async def transact(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Run `work(tx, *args)` in one transaction, outside any socket."""
+        """Run `work(tx, *args)` in one transaction, without a socket."""
         return await self.app.context().transact(work, *args)
 
     async def read(self, work: Callable[..., Any], *args: Any) -> Any:
         return await self.app.context().read(work, *args)
 
     async def stored(self, name: str) -> list[dict[str, Any]]:
-        """The data of all stored events of this name, oldest first."""
+        """The data of all stored events with this name, oldest first."""
         found = await self.read(lambda tx: tx.scalars(_NAMED, names=stored_names(name)))
         return [msgspec.json.decode(data) for data in found]
 
     async def settle(self) -> None:
-        """Let happen what was asked for and what is due by the clock, and what that causes."""
+        """Wait until commands are answered, and due timers and all deliveries are processed."""
         await until(self._all_answered)
         app = self.app
         for _ in range(QUIET_ROUNDS_MAX):
@@ -363,12 +366,12 @@ class World:
         raise AssertionError("the world does not come to rest")
 
     def _all_answered(self) -> bool:
-        """Whether every socket has entered its rooms and has its answers."""
+        """Whether every socket has entered its rooms and has all answers."""
         connections = self.app.sockets.connections
         return not any(one.worker for each in connections for one in each.sockets.values())
 
     async def metrics(self) -> dict[str, float]:
-        """What /metrics says, by the names and labels as they are written there."""
+        """The values of /metrics, by name and labels as written there."""
         async with aiohttp.ClientSession() as http, http.get(f"{self.url}/metrics") as answer:
             lines = (await answer.text()).splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
@@ -376,7 +379,7 @@ class World:
 
 
 def stored_names(name: str) -> list[str]:
-    """What events that clients hear as `name` may be stored as."""
+    """The possible stored names of events that clients receive as `name`."""
     return [name, *(f"{system}.{name}" for system in (*SYSTEMS, "kernel"))]
 
 
@@ -389,7 +392,7 @@ def _make_person(tx: Transaction, name: str, roles: tuple[str, ...]) -> Any:
 
 
 def session_id_of(token: str) -> str:
-    """The session that an access token says, unverified."""
+    """The session id in an access token, unverified."""
     payload = token.split(".")[1]
     claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     session_id: str = claims["sid"]
@@ -397,7 +400,7 @@ def session_id_of(token: str) -> str:
 
 
 class Process:
-    """`run.py` as an operator runs it, on a port and a data folder that stay its own."""
+    """`run.py` as an operator runs it; it keeps its port and data folder over restarts."""
 
     def __init__(self, environ: Mapping[str, str], data_dir: Path) -> None:
         self.port = free_port()
@@ -419,7 +422,7 @@ class Process:
 
     @property
     def log(self) -> str:
-        """Everything that it wrote, since its first start."""
+        """Its whole output since the first start."""
         return self._log.read_text()
 
     async def start(self) -> "Process":
@@ -435,16 +438,16 @@ class Process:
         return self
 
     def kill(self) -> None:
-        """SIGKILL: nothing is put in order."""
+        """Send SIGKILL, so that nothing is cleaned up."""
         self._end(signal.SIGKILL)
 
     def drain(self) -> None:
-        """SIGTERM, and what comes of it is not waited for."""
+        """Send SIGTERM, without waiting for the end."""
         assert self._running is not None
         self._running.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM and wait; returns the exit code."""
         return self._end(signal.SIGTERM)
 
     async def close(self) -> None:
@@ -487,7 +490,7 @@ class Process:
 
 
 def environ_of(data_dir: Path, database_url: str, **settings: str) -> dict[str, str]:
-    """The environment of an instance: rates off, unless `settings` say otherwise."""
+    """The environment variables of an instance, with rates off unless `settings` override it."""
     return {
         "PARLEY_DATA_DIR": str(data_dir),
         "PARLEY_DATABASE_URL": database_url,
@@ -500,6 +503,6 @@ def environ_of(data_dir: Path, database_url: str, **settings: str) -> dict[str, 
 def settings_of(
     data_dir: Path, database_url: str, domains: tuple[Domain, ...] = (), **settings: str
 ) -> Settings:
-    """The settings of an instance with these domains of the test's own."""
+    """The settings of an instance with additional domains of the test."""
     every = Registry((*load_domains(SYSTEMS).domains, *domains)) if domains else None
     return read_settings(environ_of(data_dir, database_url, **settings), every)

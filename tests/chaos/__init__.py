@@ -1,15 +1,15 @@
-"""The fault harness: people use a running server while its parts are broken, then all is compared.
+"""Chaos tests: simulated users use a server while its parts break, then all state is compared.
 
-`python -m tests.chaos --help` says how it is started.
+`python -m tests.chaos --help` explains how to start a run.
 
-plan       what will be broken, and when: from the seed alone
+plan       which faults occur, and when; determined by the seed
 site       the parts: instances of run.py, PostgreSQL, Redis, and the wires to the instances
-faults     how each thing is broken and mended, and how long until all hear again
-line, connection, numbers, device    a client that comes back by itself
-shown      what a client shows its person
-cast, load    who is there, and what they do all the time
-records    what is noted down meanwhile
-truth, checker    what the database says, and what of the notes does not agree with it
-run, report    one run from its start to its table
-rolling    a run in which nothing breaks: all instances are restarted in turn, behind a proxy
+faults     how each fault is caused and repaired, and how long the recovery takes
+line, connection, numbers, device    a client that reconnects by itself
+shown      the state that a client displays
+cast, load    the users, and their activity
+records    the record of a run
+truth, checker    the state of the database, and how the record differs from it
+run, report    one run from the start to its report
+rolling    a run without faults: all instances are restarted in turn, behind a proxy
 """

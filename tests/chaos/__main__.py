@@ -1,7 +1,7 @@
-"""`python -m tests.chaos`: break the parts of a running server and compare what everybody saw.
+"""`python -m tests.chaos`: break parts of a running server, and check what each client saw.
 
-The same seed makes the same plan of faults and the same choices of everybody; at which moment they
-meet depends on the machine, so a violation need not come again at the first try.
+The same seed gives the same plan of faults and the same choices of users. Their timing depends on
+the machine, so a violation may take several runs to reproduce.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from tests.chaos.run import PEOPLE, run_on
 
 SECONDS = 45.0
 SHARE = {"sqlite": 1 / 3, "several": 2 / 3}
-"""Of the time, when both are run: there is more to break on several."""
+"""Shares of the time if both run: several instances have more kinds of faults."""
 
 
 @click.command()
@@ -25,7 +25,7 @@ SHARE = {"sqlite": 1 / 3, "several": 2 / 3}
 @click.option("--people", type=click.IntRange(12), default=PEOPLE, help="how many take part")
 @click.option("--on", type=click.Choice(list(INSTANCES)), help="one of the two (default: both)")
 def main(seed: int | None, seconds: float, people: int, on: str | None) -> None:
-    """Break the parts of a running server, and compare what everybody saw with the database."""
+    """Break parts of a running server, and compare what each client saw with the database."""
     seed = secrets.randbelow(2**31) if seed is None else seed
     click.echo(f"seed {seed}")
     wrong = 0

@@ -1,4 +1,4 @@
-"""Who takes part: people with devices, their conversations, and consultants with hours to book."""
+"""The participants: users with devices, their conversations, and consultants with hours to book."""
 
 import asyncio
 import itertools
@@ -37,17 +37,17 @@ _TOPIC = {
 
 @dataclass(eq=False)
 class Person:
-    """Somebody with one device or two."""
+    """A user with one or two devices."""
 
     id: str
     name: str
     devices: list[Device]
     own: list[tuple[str, str]] = field(default_factory=list)
-    """(conversation, message) that they said and have not deleted."""
+    """(conversation, message) that they sent and have not deleted."""
     _ids: Iterator[int] = field(default_factory=itertools.count)
 
     def new_id(self) -> str:
-        """An id that this person has not used: for a request, or a message."""
+        """An id that this user has not used yet, for a request or a message."""
         return f"{self.name} {next(self._ids)}"
 
     @property
@@ -59,13 +59,13 @@ class Person:
         return any(device.there for device in self.devices)
 
     def away(self) -> list[tuple[datetime, datetime]]:
-        """When none of their devices was connected."""
+        """The times when none of their devices was connected."""
         return gaps([span for device in self.devices for span in device.spans])
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """One conversation; whoever made a group lets people in and out."""
+    """One conversation; the creator of a group adds and removes members."""
 
     id: str
     members: tuple[Person, ...]
@@ -74,7 +74,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Practice:
-    """A consultant with a few hours that many ask for."""
+    """A consultant with a few hours that many users request."""
 
     consultant: Person
     topic_id: str
@@ -83,13 +83,13 @@ class Practice:
 
 @dataclass
 class Cast:
-    """Everybody, by what they do."""
+    """All users, by their roles in a run."""
 
     people: list[Person]
     consultants: list[Person]
     students: list[Person]
     goers: list[Person]
-    """They come and go."""
+    """Users who connect and disconnect."""
     conversations: list[Conversation] = field(default_factory=list)
     changing: list[Conversation] = field(default_factory=list)
     """Groups whose members change."""
@@ -109,7 +109,7 @@ class Cast:
 
 
 def gaps(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """What lies between spans of time that may overlap, and after the last of them."""
+    """The gaps between time spans, which may overlap, and the time after the last one."""
     found = []
     until = None
     for began, ended in sorted(spans):
@@ -120,7 +120,7 @@ def gaps(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, dat
 
 
 async def make_people(settings: Settings, count: int) -> list[tuple[str, str]]:
-    """`(user id, access token)` of new users, in a database without instances."""
+    """Create users in a database without instances; returns `(user id, access token)` of each."""
     return await with_app(
         settings, lambda app: app.context().transact(make_users, list(range(count)))
     )
@@ -129,7 +129,7 @@ async def make_people(settings: Settings, count: int) -> list[tuple[str, str]]:
 def assign(
     made: Sequence[tuple[str, str]], ways: Sequence[Way], records: Records, seed: str
 ) -> Cast:
-    """Devices for everybody: by websocket and by polling, some people with two, some watching."""
+    """Give each user devices: WebSocket or polling, one or two, some with presence watches."""
     ids = tuple(user_id for user_id, _ in made)
     first_goer = len(made) - len(made) // 6
     people = []
@@ -157,7 +157,7 @@ def _kinds(number: int, goes: bool, ids: tuple[str, ...]) -> list[Kind]:
 
 
 async def set_the_scene(cast: Cast, dice: Random) -> None:
-    """Everybody arrives; hours are offered and conversations opened."""
+    """Connect all users, offer hours and open conversations."""
     await _arrive(cast.consultants)
     cast.practices = list(await asyncio.gather(*map(_open_practice, cast.consultants)))
     await _arrive([person for person in cast.people if person not in cast.consultants])
@@ -179,7 +179,7 @@ async def _arrive(people: Iterable[Person]) -> None:
 
 
 async def done(device: Device, namespace: str, command: str, **payload: Any) -> Asked:
-    """Ask for what cannot be refused."""
+    """Send a command that must succeed."""
     asked = await device.ask(namespace, command, **payload)
     assert asked.ok, f"{asked}: {asked.answers}"
     return asked

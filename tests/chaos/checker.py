@@ -1,4 +1,4 @@
-"""Compares all that was noted with the database, and says what does not agree."""
+"""Compares the record of a run with the database, and reports violations."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from tests.chaos.records import Asked, Violation
 from tests.chaos.truth import Truth
 
 MISSED_BY = timedelta(seconds=2)
-"""A client and its server do not learn in the same moment that they lost each other."""
+"""Tolerance: a client and its server do not notice a lost connection at the same time."""
 
 
 def check(asked: Sequence[Asked], screens: Sequence[Screen], truth: Truth) -> Iterator[Violation]:
-    """Everything that can be said once all is quiet."""
+    """All checks that are possible once everything is settled."""
     yield from hearing.check_logs(truth)
     yield from hearing.check_histories(screens, truth)
     yield from hearing.check_screens(screens, truth)
@@ -30,7 +30,7 @@ def check(asked: Sequence[Asked], screens: Sequence[Screen], truth: Truth) -> It
 def check_presence(
     there: dict[str, bool], stored: dict[str, bool], screens: Iterable[Screen]
 ) -> Iterator[Violation]:
-    """Who is connected is online, in the database and for everybody who watches; others are not."""
+    """Exactly the connected users are online, in the database and for every watcher."""
     for user_id, is_there in there.items():
         if stored.get(user_id, False) != is_there:
             what = f"{user_id} is {word(is_there)}, stored is {word(not is_there)}"
@@ -52,7 +52,7 @@ Away = Sequence[tuple[datetime, datetime]]
 def check_flaps(
     away: dict[str, Away], offline: Iterable[tuple[str, datetime]], grace_s: float
 ) -> Iterator[Violation]:
-    """Nobody was said to be offline who was not away for the grace at about that time."""
+    """A user was reported offline only after an absence as long as the grace period."""
     grace = timedelta(seconds=grace_s) - MISSED_BY
     for user_id, at in offline:
         long = [one for one in away.get(user_id, ()) if one[1] - one[0] >= grace]
@@ -61,7 +61,7 @@ def check_flaps(
 
 
 def check_held(before: dict[str, float], after: dict[str, float]) -> Iterator[Violation]:
-    """What is held for clients is as it was before the first of them came."""
+    """Resources held for clients are back to their values before the first client."""
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             yield Violation("not given back", f"{name}: {before.get(name)}, now {after.get(name)}")

@@ -1,9 +1,9 @@
 """One Socket.IO connection, from its opening until it is lost.
 
 Invariants:
-- Packets are taken one after the other by one reader, which waits for nobody: `hear` and `then` are
-  called in the order in which things came.
-- When it is lost, everybody who waits on it is told, once.
+- One reader processes packets in order, without waiting: it calls `hear` and `then` in the order
+  of arrival.
+- When the connection is lost, every waiter on it gets Lost once.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tests.wire_client import Refused
 
 ENTER_WITHIN_S = 20.0
 ANSWER_WITHIN_S = 25.0
-"""Longer than a dead connection stays unnoticed: who waits longer is on a living one."""
+"""Longer than it takes to detect a dead connection: a longer wait means that it is alive."""
 SYNCED = "synced"
 
 Hear = Callable[[str, str, Any, dict[str, Any]], None]
@@ -27,11 +27,11 @@ Then = Callable[[Any], None]
 
 
 class NoAnswer(Exception):
-    """A living connection did not answer."""
+    """A command got no answer on a living connection."""
 
 
 class Connection:
-    """Namespaces, commands and events on one line."""
+    """The namespaces, commands and events on one line."""
 
     def __init__(self, line: Line, hear: Hear) -> None:
         self._line = line
@@ -42,10 +42,10 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self.lost = asyncio.Event()
         self.place = ""
-        """The instance that a proxy led to."""
+        """The instance that a proxy chose."""
 
     async def open(self) -> None:
-        """Raises Lost."""
+        """Open the line; raises Lost."""
         try:
             await self._line.open()
         except (Lost, TimeoutError) as error:
@@ -62,7 +62,7 @@ class Connection:
     async def ask(
         self, namespace: str, command: str, payload: Any, then: Then | None = None
     ) -> dict[str, Any]:
-        """The answer, which `then` got as it came; raises Lost and NoAnswer."""
+        """Send a command; returns the answer, after `then` got it. Raises Lost and NoAnswer."""
         number = next(self._ids)
         answer = self._wait_for((namespace, number), then)
         await self._line.send(f"42{namespace},{number}{json.dumps([command, payload])}")
@@ -102,7 +102,7 @@ class Connection:
             for future, _ in self._waiting.values():
                 if not future.done():
                     future.set_exception(Lost("it was lost"))
-                    future.exception()  # nobody may be waiting any more
+                    future.exception()  # retrieved here in case nothing awaits it
 
     def _take(self, packet: str) -> None:
         if packet == "2":

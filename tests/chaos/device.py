@@ -1,10 +1,10 @@
-"""A device that comes back by itself, as real clients do, and notes what it was shown.
+"""A device that reconnects by itself, as real clients do, and records what it displays.
 
 Invariants:
-- It has at most one connection. When that is lost it comes back by another way, says what it has
-  (`since`), and fetches what the server says could not be recovered.
-- A command is sent again with the same ids until it has an answer that is not "try again".
-- It is `up` only while it is connected, has fetched what it must, and watches whom it watches.
+- It has at most one connection. When that is lost, it reconnects by another way, sends the numbers
+  that it has (`since`), and fetches the rooms that the server could not recover.
+- It repeats a command with the same ids until the answer is not "try again".
+- It is `up` only while it is connected, has fetched those rooms and has its presence watches.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ JOINING = ("CONVERSATION_OPENED", "MEMBER_ADDED")
 
 @dataclass(frozen=True)
 class Kind:
-    """What sort of device it is."""
+    """The properties of a device."""
 
     namespaces: tuple[str, ...] = ("/chat", "/booking", "/presence")
     polling: bool = False
@@ -39,7 +39,7 @@ class Kind:
 
 
 class Device:
-    """One device of a person."""
+    """One device of a user."""
 
     def __init__(
         self,
@@ -67,18 +67,18 @@ class Device:
         self._living: asyncio.Task[None] | None = None
         self._replaying = False
         self.unheard_since: datetime | None = None
-        """When a fault made its connection lead nowhere, which it will notice later."""
+        """When a fault broke its connection without closing it, which it notices later."""
         self._up_since = datetime.now(UTC)
         self.spans: list[tuple[datetime, datetime]] = []
-        """From when to when it could be reached."""
+        """The time spans in which it was reachable."""
         self.places: list[str] = []
-        """At which instance it was in each of its spans, as far as a proxy says it."""
+        """Its instance in each of its spans, if there is a proxy that tells it."""
         self.answered: dict[str, datetime] = {}
-        """When each instance answered it last."""
+        """The time of the last answer of each instance."""
 
     @property
     def there(self) -> bool:
-        """Whether its person means it to be connected."""
+        """Whether its user wants it to be connected."""
         return self._living is not None
 
     def arrive(self) -> None:
@@ -89,26 +89,26 @@ class Device:
         return self._kind.namespaces
 
     async def leave(self) -> None:
-        """Hang up, and stay away."""
+        """Disconnect, and do not reconnect."""
         living, self._living = self._living, None
         if living is not None:
             living.cancel()
             await asyncio.gather(living, return_exceptions=True)
 
     async def ask(self, namespace: str, command: str, **payload: Any) -> Asked:
-        """Ask until there is an answer, and note it."""
+        """Send a command until there is an answer, and record it."""
         asked = self.begin(namespace, command, **payload)
         await self.ask_until_answered(asked)
         return asked
 
     def begin(self, namespace: str, command: str, **payload: Any) -> Asked:
-        """Note what will be asked."""
+        """Record a command before it is sent."""
         asked = Asked(self.user_id, namespace, command, payload)
         self._records.asked.append(asked)
         return asked
 
     async def ask_until_answered(self, asked: Asked, later: bool = False) -> None:
-        """Ask the very same; `later`: it was answered before."""
+        """Send an identical command; `later` means that it was answered before."""
         while True:
             answer = await self._try(asked)
             if answer is not None:
@@ -118,7 +118,7 @@ class Device:
             await asyncio.sleep(self._dice.uniform(*ASK_AGAIN_AFTER_S))
 
     async def _try(self, asked: Asked) -> dict[str, Any] | None:
-        """The answer, unless it is to be asked again."""
+        """Send the command once; returns its answer, or None to try again."""
         await self.up.wait()
         connection = self._connection
         assert connection is not None
@@ -136,7 +136,7 @@ class Device:
         self.answered[connection.place] = datetime.now(UTC)
         return answer
 
-    # Being connected.
+    # Connecting.
 
     async def _live(self) -> None:
         while True:
@@ -152,7 +152,7 @@ class Device:
             await asyncio.sleep(self._dice.uniform(*COME_BACK_AFTER_S))
 
     async def _connect(self) -> None:
-        """Be connected until it is lost; raises Lost, NoAnswer and Refused."""
+        """Connect and stay connected; raises Lost, NoAnswer and Refused."""
         transport = ByPolling if self._kind.polling else ByWebSocket
         connection = Connection(transport(self.name, self._dice.choice(self._ways)), self._hear)
         try:
@@ -189,14 +189,14 @@ class Device:
         self.spans.append((self._up_since, self.unheard_since or datetime.now(UTC)))
 
     def is_heard_again(self) -> None:
-        """The connection that led nowhere is as good as new, unless it was lost meanwhile."""
+        """Note that a muted connection works again, unless it was lost meanwhile."""
         if self.unheard_since is not None and self.up.is_set():
             assert self._connection is not None
             self._end_span()
             self._begin_span(self._connection)
 
     async def _watch(self, connection: Connection) -> None:
-        """Watches live as long as their connection."""
+        """Start the watches, which end with their connection."""
         if self._kind.watches_people:
             ask = {"user_ids": list(self._kind.watches_people)}
             await self._read(connection, "/presence", "watch", ask, self._take_states)
@@ -219,7 +219,7 @@ class Device:
 
         return take
 
-    # Fetching afresh.
+    # Fetching state.
 
     async def _fetch_all(self, connection: Connection) -> None:
         for stream in list(self.shown.stale):
@@ -235,12 +235,12 @@ class Device:
         elif namespace == "/availability" and self._kind.watches_consultant == room_id:
             seq, items = await self._fetch_blocks(connection, room_id)
         else:
-            seq, items = self.numbers.last.get(stream, 0), []  # nothing of it is shown
+            seq, items = self.numbers.last.get(stream, 0), []  # this stream is not displayed
         self.numbers.fetched(stream, seq)
         self.shown.fetched(stream, seq, items)
 
     async def _fetch_chat(self, connection: Connection, conversation_id: str) -> Any:
-        """All pages; what was said after the first page's number comes as events."""
+        """Fetch all pages; messages after the first page's number arrive as events."""
         ask: dict[str, Any] = {"conversation_id": conversation_id, "limit": PAGE}
         seq, items, more = None, [], True
         while more:
@@ -273,13 +273,13 @@ class Device:
     async def _read(
         self, connection: Connection, namespace: str, command: str, ask: Any, then: Any = None
     ) -> Any:
-        """The data of a query; raises Lost, NoAnswer and Refused."""
+        """Send a query; returns its data. Raises Lost, NoAnswer and Refused."""
         answer = await connection.ask(namespace, command, ask, then)
         if not answer["ok"]:
             raise Refused(answer["error"])
         return answer["data"]
 
-    # Hearing.
+    # Receiving events.
 
     def _hear(self, namespace: str, name: str, data: Any, meta: dict[str, Any]) -> None:
         if name == SYNCED:

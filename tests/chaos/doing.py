@@ -1,4 +1,4 @@
-"""Whether what was answered was done, once: messages, changes of them, and who is in a group."""
+"""Checks that acknowledged changes happened once: to messages and to members of groups."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from tests.chaos.records import Asked, Violation
 from tests.chaos.truth import Truth
 
 POSSIBLE = {"NOT_FOUND", "CONFLICT", "WRONG_STATE", "BLOCK_FULL", "OVERLAPS"}
-"""Refusals that the people of a run may meet."""
+"""The refusals that may occur in a run."""
 EVENT_OF = {
     "send": "MESSAGE_SENT",
     "edit": "MESSAGE_EDITED",
@@ -18,7 +18,7 @@ EVENT_OF = {
 
 
 def check_answers(asked: Iterable[Asked]) -> Iterator[Violation]:
-    """Everything has an answer, a possible one, and the same one each time."""
+    """Every command has an answer, a possible one, and the same one for repeats."""
     for one in asked:
         if not one.answers:
             yield Violation("not answered", str(one))
@@ -29,7 +29,7 @@ def check_answers(asked: Iterable[Asked]) -> Iterator[Violation]:
 
 
 def _check_repeats(one: Asked) -> Iterator[Violation]:
-    """A refusal uses up no id, so it may come before the answer that is kept, and not after."""
+    """A refusal uses up no request id, so it may precede the stored answer but not follow it."""
     for answer in one.later:
         if not answer["ok"]:
             yield Violation("two answers", f"{one}: first done, then {answer['error']}")
@@ -39,12 +39,12 @@ def _check_repeats(one: Asked) -> Iterator[Violation]:
 
 
 def essence(data: Any) -> Any:
-    """What of an answer never changes: a message may be deleted, and then says so everywhere."""
+    """The constant part of an answer: a repeated answer shows that a message was deleted."""
     return (data["id"], data["seq"]) if "client_id" in data else data
 
 
 def check_messages(asked: Iterable[Asked], truth: Truth) -> Iterator[Violation]:
-    """What was sent is stored once, as it was acknowledged; what was refused is not."""
+    """A sent message is stored once, as acknowledged; a refused one is not stored."""
     rows = Counter((r.conversation_id, r.sender_id, r.client_id) for r in truth.messages)
     by_id = {row.id: row for row in truth.messages}
     for one in asked:
@@ -61,7 +61,7 @@ def check_messages(asked: Iterable[Asked], truth: Truth) -> Iterator[Violation]:
 
 
 def check_changes(asked: Iterable[Asked], truth: Truth) -> Iterator[Violation]:
-    """Each acknowledged change made one event, and nothing else made any."""
+    """Each acknowledged change caused one event, and there are no others."""
     wanted = Counter(
         (EVENT_OF[one.command], _subject(one))
         for one in asked
@@ -97,13 +97,13 @@ def _subject_of_event(room: str, data: Any) -> str:
 
 
 def check_undone(truth: Truth) -> Iterator[Violation]:
-    """Consumers have heard everything."""
+    """Consumers have processed all deliveries."""
     for one in truth.undone:
         yield Violation("left undone", str(one))
 
 
 def check_told(truth: Truth) -> Iterator[Violation]:
-    """Messages and members are as the last event about them says."""
+    """Messages and members match the last event about them."""
     last: dict[str, Any] = {}
     inside: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
     for (namespace, room), log in truth.logs.items():

@@ -1,9 +1,9 @@
-"""How each thing is broken and mended again, and how long it takes until all hear again.
+"""Causes and repairs faults, and measures how long the recovery takes.
 
-A fault is a context: entering breaks, leaving mends. Its recovery is measured from the end of the
-mending (from the breaking, where nothing mends it) until a message said then was acknowledged and
-shown by every device that is meant to be there. An instance that is killed is mended when it is
-started, before it is ready; PostgreSQL and Redis are when they are ready.
+A fault is a context manager: entering breaks something, leaving repairs it. The recovery starts
+after the repair (or after the fault, if nothing repairs it). It ends when a message sent then is
+acknowledged and displayed by every device that should be connected. A killed instance counts as
+repaired when it is started, before it is ready; PostgreSQL and Redis, when they are ready.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from tests.world import until
 
 RECOVERED_WITHIN_S = 45.0
 SHARE = 0.3
-"""Of all devices, how many are muted or stalled."""
+"""The share of devices to mute or stall."""
 FLOOD = (20, 160)
 FLOOD_TEXT = "flood " * 1_200
-"""What stalled clients miss: at most a little more than an instance keeps for one of them."""
+"""Messages for stalled clients, in total slightly more than an instance queues for one client."""
 
 
 @dataclass
 class Suffered:
-    """A fault as it was: when it began, and how long the recovery took (None: it did not)."""
+    """A fault that occurred: its start, and the time of the recovery (None if it failed)."""
 
     fault: Fault
     target: str
@@ -48,7 +48,7 @@ WireOf = Callable[[Instance], Wire | None]
 
 
 class Faults:
-    """Breaks the parts of one site by plan."""
+    """Causes the planned faults on one site."""
 
     def __init__(self, site: Site, cast: Cast, records: Records) -> None:
         self.suffered: list[Suffered] = []
@@ -59,7 +59,7 @@ class Faults:
         self._probes = 0
         self._busy: set[Instance] = set()
         self._deaf: frozenset[str] = frozenset()
-        """Devices that a fault beside others has muted, and that nobody else waits for."""
+        """Devices that a long background fault muted; other faults do not wait for them."""
         self._said: list[Awaitable[object]] = []
         self._ways: dict[str, Callable[[Random], Context]] = {
             "instance killed": self._kill,
@@ -84,9 +84,9 @@ class Faults:
         }
 
     async def run(self, plan: Iterator[Step], seconds: float) -> None:
-        """Steps one after the other, none begun after so many seconds.
+        """Run the steps in order; starts none after `seconds`.
 
-        What goes on beside them is over when this returns.
+        Waits for the background faults before it returns.
         """
         beside = []
         for step in plan:
@@ -117,7 +117,7 @@ class Faults:
             self._deaf = frozenset()
 
     async def _probe(self, dice: Random, but: frozenset[str]) -> None:
-        """Say something to everybody, and wait until every device shows it."""
+        """Send a message to all users, and wait until every device displays it."""
         everybody = self._cast.everybody
         assert everybody is not None
         self._probes += 1
@@ -134,7 +134,7 @@ class Faults:
     # Instances.
 
     def _choose(self, dice: Random) -> Instance:
-        """An instance that nothing else is done to just now."""
+        """An instance that no other fault uses now."""
         free = [one for one in self._site.instances if one not in self._busy]
         return dice.choice(free or self._site.instances)
 
@@ -157,7 +157,7 @@ class Faults:
 
     @asynccontextmanager
     async def _lose_machine(self, dice: Random) -> AsyncIterator[str]:
-        """Killed with its machine: nobody tells PostgreSQL and Redis that it is gone."""
+        """Kill it with its machine, so that PostgreSQL and Redis are not notified."""
         instance = self._choose(dice)
         async with self._alone(instance):
             for wire in (instance.to_database, instance.to_redis):
@@ -169,7 +169,7 @@ class Faults:
 
     @asynccontextmanager
     async def _restart_in_turn(self, dice: Random) -> AsyncIterator[str]:
-        """As an operator does it: the next one once the one before is ready."""
+        """Restart like an operator: the next instance when the previous one is ready."""
         for instance in self._site.instances:
             async with self._alone(instance):
                 await instance.stop()
@@ -191,14 +191,14 @@ class Faults:
     # Connections.
 
     def _some_devices(self, dice: Random, share: float) -> tuple[frozenset[str], list[Link]]:
-        """Names of devices, and the links that they have now."""
+        """Names of devices, and their current links."""
         names = [device.name for device in self._cast.devices]
         chosen = frozenset(dice.sample(names, round(len(names) * share)))
         links = [link for wire in self._site.wires for link in wire.links]
         return chosen, [link for link in links if link.who in chosen]
 
     def _leads_nowhere(self, names: Collection[str]) -> list[Device]:
-        """Note it for those of these devices that were heard until now."""
+        """Mark the reachable ones of these devices as unreachable."""
         heard = [one for one in self._cast.devices if one.unheard_since is None]
         unheard = [device for device in heard if device.name in names]
         for device in unheard:
@@ -222,7 +222,7 @@ class Faults:
 
     @asynccontextmanager
     async def _stall(self, dice: Random) -> AsyncIterator[str]:
-        """Some clients stop reading while much is said to them."""
+        """Make some clients stop reading while they are sent many messages."""
         _, links = self._some_devices(dice, SHARE)
         for link in links:
             link.stall()
@@ -233,7 +233,7 @@ class Faults:
             link.go_on()
 
     def _say_much(self, dice: Random, count: int) -> None:
-        """By somebody whose own connection may stall: then it is said once that goes on."""
+        """Send many messages; if the sender's own connection stalls, they are sent afterwards."""
         conversation = dice.choice([one for one in self._cast.conversations if not one.direct])
         speaker = conversation.members[0]
         ask = {"conversation_id": conversation.id, "text": FLOOD_TEXT}
@@ -241,11 +241,11 @@ class Faults:
             sending = speaker.device.ask("/chat", "send", **ask, client_id=speaker.new_id())
             self._said.append(asyncio.ensure_future(sending))
 
-    # What instances need.
+    # Connections of instances to PostgreSQL and Redis.
 
     @asynccontextmanager
     async def _stall_wire(self, wire_of: WireOf, dice: Random) -> AsyncIterator[str]:
-        """One instance cannot reach it for a while, and then can again."""
+        """Stop one instance from reaching a server for a while."""
         instance = dice.choice(self._site.instances)
         wire = wire_of(instance)
         assert wire is not None
@@ -255,9 +255,9 @@ class Faults:
 
     @asynccontextmanager
     async def _mute_wire(self, wire_of: WireOf, dice: Random) -> AsyncIterator[str]:
-        """Half of an instance's connections to it lead nowhere for good; it can make new ones.
+        """Mute half of an instance's connections to a server permanently; new ones work.
 
-        The other end never learns of it, as when a machine is gone: whatever was begun there stays.
+        As with a lost machine, the server does not notice, so open transactions there stay open.
         """
         instance = dice.choice(self._site.instances)
         wire = wire_of(instance)
@@ -287,7 +287,7 @@ class Faults:
 
     @asynccontextmanager
     async def _flush_redis(self, dice: Random) -> AsyncIterator[str]:
-        """Its data are gone, and its connections with them."""
+        """Delete its data, and close its connections."""
         redis = self._site.redis
         assert redis is not None
         await redis.client.flushall()
@@ -306,7 +306,7 @@ class Faults:
 
     @asynccontextmanager
     async def _end_sessions(self, dice: Random) -> AsyncIterator[str]:
-        """Every open connection to the database is ended by its server."""
+        """Make the database server close every connection."""
         url = self._site.database_url.replace("+asyncpg", "")
         connection = await asyncpg.connect(url)
         ended = await connection.fetch(

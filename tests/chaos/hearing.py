@@ -1,4 +1,4 @@
-"""Whether every device was shown what is stored: each event once, in order, none missing."""
+"""Checks that every device displayed the stored events: each once, in order, none missing."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tests.chaos.truth import Logged, Truth
 
 @dataclass(frozen=True)
 class Screen:
-    """What one device showed in the end; `there`: its person had it connected then."""
+    """The final display of one device; `there` is whether it should be connected."""
 
     shown: Shown
     there: bool = True
@@ -24,7 +24,7 @@ class Screen:
 
 
 def check_logs(truth: Truth) -> Iterator[Violation]:
-    """Each stream counts by one."""
+    """The numbers of each stream increase by one."""
     for stream, log in truth.logs.items():
         numbers = [logged.seq for logged in log]
         if numbers != list(range(1, truth.heads[stream] + 1)):
@@ -32,7 +32,7 @@ def check_logs(truth: Truth) -> Iterator[Violation]:
 
 
 def check_histories(screens: Iterable[Screen], truth: Truth) -> Iterator[Violation]:
-    """Each device showed each event of each of its streams once, in order, up to the last."""
+    """Each device displayed every event of its streams once, in order, up to the last."""
     for screen in screens:
         for stream, entries in screen.history.streams.items():
             log = {logged.seq: logged for logged in truth.logs.get(stream, [])}
@@ -87,9 +87,9 @@ def brief(logged: list[Logged]) -> str:
 
 
 def check_screens(screens: Iterable[Screen], truth: Truth) -> Iterator[Violation]:
-    """What each device shows in the end is what is stored.
+    """The final display of each device matches the database.
 
-    Of the times before its person was let in again a device shows what it heard then.
+    For the time before its user was added again, it shows the state that it received then.
     """
     by_conversation: dict[str, list[MessageRow]] = {}
     for row in truth.messages:
@@ -110,7 +110,7 @@ def check_screens(screens: Iterable[Screen], truth: Truth) -> Iterator[Violation
 
 
 def _conversations_of(user_id: str, truth: Truth) -> list[str]:
-    """Where a person is in now."""
+    """The conversations of which a user is a member now."""
     mine = [one for one in truth.members if one.user_id == user_id and one.to_seq is None]
     return [one.conversation_id for one in mine]
 
@@ -145,7 +145,7 @@ def _compare_messages(
         yield Violation("out of order", f"{where}: the messages are not in their order")
     for message_id in known:
         row, message = stored[message_id], shown[message_id]
-        # What was changed while one was out is not for one to know.
+        # A user does not learn of changes while they are not a member.
         changed_at = deleted_at.get(row.id, row.said_seq)
         told = within(changed_at, intervals)
         if told and (message["text"], message["deleted"]) != (row.text, row.deleted):
@@ -179,7 +179,7 @@ def _compare_blocks(screen: Screen, truth: Truth) -> Iterator[Violation]:
 
 
 def streams_behind(screens: Iterable[Screen], heads: dict[Stream, int]) -> list[str]:
-    """Streams in which a device that is there has not heard the last yet."""
+    """Streams in which a connected device has not received the last event yet."""
     behind = []
     for screen in screens:
         for stream, entries in screen.history.streams.items() if screen.there else ():

@@ -1,6 +1,6 @@
-"""How one client reaches Engine.IO: by a websocket, or by polling and nothing else.
+"""The Engine.IO transport of one client: a WebSocket, or polling only.
 
-A line gives and takes whole Engine.IO packets. Whatever ends it is `Lost`.
+A line sends and receives complete Engine.IO packets. It raises `Lost` when it ends, for any reason.
 """
 
 import asyncio
@@ -13,40 +13,40 @@ import aiohttp
 
 OPEN_WITHIN_S = 5.0
 SILENT_AFTER_S = 17.0
-"""The server's ping interval and time-out, and a second: what clients wait before they give up."""
+"""The server's ping interval plus timeout plus a second, after which clients give up."""
 FAILURES = (aiohttp.ClientError, OSError, TimeoutError)
 CLOSED = RuntimeError
-"""What aiohttp raises for a session that was closed meanwhile."""
+"""aiohttp's exception for a session that was closed meanwhile."""
 PLACE = "parley"
-"""The cookie in which a proxy says to which instance it leads."""
+"""The cookie with the instance that a proxy chose."""
 
 
 class Lost(Exception):
-    """The connection is over; what was asked on it may or may not have been done."""
+    """The connection has ended; its unanswered commands may or may not have run."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """An address that clients dial, and how they are connected to it."""
+    """An address for clients, and how to connect to it."""
 
     url: str
     connector: Callable[[], aiohttp.BaseConnector] = aiohttp.TCPConnector
 
     def http(self, **options: Any) -> aiohttp.ClientSession:
-        """HTTP for one line, with cookies of its own."""
-        cookies = aiohttp.CookieJar(unsafe=True)  # of addresses without a name, too
+        """An HTTP session for one line, with its own cookies."""
+        cookies = aiohttp.CookieJar(unsafe=True)  # accepts cookies from IP addresses
         return aiohttp.ClientSession(connector=self.connector(), cookie_jar=cookies, **options)
 
 
 def place_in(http: aiohttp.ClientSession) -> str:
-    """The instance that a proxy led to; nothing where there is no proxy."""
+    """The instance that a proxy chose; empty without a proxy."""
     return next((cookie.value for cookie in http.cookie_jar if cookie.key == PLACE), "")
 
 
 class Line(Protocol):
     @property
     def place(self) -> str:
-        """The instance that a proxy led to, if there is a proxy."""
+        """The instance that a proxy chose, if there is a proxy."""
 
     async def open(self) -> None: ...
 
@@ -56,11 +56,11 @@ class Line(Protocol):
         """The next packets; raises Lost."""
 
     async def close(self) -> None:
-        """Hang up, and wait for nobody."""
+        """Disconnect without waiting."""
 
 
 class ByWebSocket:
-    """One websocket."""
+    """A WebSocket."""
 
     def __init__(self, who: str, way: Way) -> None:
         self._address = f"{way.url}/socket.io/?EIO=4&transport=websocket&who={who}"
@@ -102,10 +102,10 @@ class ByWebSocket:
 
 
 class ByPolling:
-    """Requests that wait for packets, and others that bring some.
+    """Polls, which wait for packets, and POST requests, which send some.
 
-    A poll that failed is the end of the connection. What was on its way then is lost, and nobody
-    could say so if it were asked again in silence, as aiohttp would.
+    A failed poll ends the connection, because its packets are lost. aiohttp's automatic retry is
+    off, since it would hide that loss.
     """
 
     def __init__(self, who: str, way: Way) -> None:
@@ -153,5 +153,5 @@ class ByPolling:
             async with asyncio.timeout(0.5):
                 await self.send("1")
         except (Lost, TimeoutError):
-            pass  # it is found silent
+            pass  # the server detects it by its ping timeout
         await self._http.close()

@@ -1,8 +1,8 @@
-"""What people do all the time: they talk, change what they said, book, come and go.
+"""The activity of users: they send and change messages, book, connect and disconnect.
 
-Each person's choices come from dice of their own, so a seed makes them again; when their moment
-comes depends on the machine. Now and then a command is asked again on purpose, by any device of its
-person, also while it is still under way.
+Each user has their own random generator, so a seed reproduces their choices. The timing depends on
+the machine. Some commands are repeated deliberately, by any device of the user, also while they are
+still running.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ THINKS_S = 0.5
 GROUP_CHANGES_EVERY_S = 1.5
 STAYS_S = (0.5, 6.0)
 AWAY_S = (0.3, 14.0)
-AT_ONCE, AFTERWARDS = 0.04, 0.08
-"""How often a command is asked twice at once, and once more later."""
+REPEATED_AT_ONCE, REPEATED_LATER = 0.04, 0.08
+"""The probabilities that a command is sent twice at once, and again later."""
 LIVE = ("requested", "approved")
 TEXT = "word " * 20
 
 
 class Load:
-    """Everybody's doings, from `start` to `end`."""
+    """The activity of all users, from `start` to `end`."""
 
     def __init__(self, cast: Cast, seed: str) -> None:
         self._cast = cast
@@ -47,12 +47,12 @@ class Load:
             self._spawn(self._come_and_go(goer, self._dice(goer, "goes")))
 
     def talk(self, thinks_s: float) -> None:
-        """Let people talk and do nothing else; each thinks about so long before the next act."""
+        """Let users only send and change messages, with a mean pause of `thinks_s`."""
         for person in self._cast.stayers:
             self._keep_doing(person, "talks", self._talk, thinks_s)
 
     async def end(self, within_s: float) -> list[str]:
-        """Let everybody finish what they began; who could not."""
+        """Let all users finish; returns the names of those who could not in time."""
         self._over.set()
         _, late = await asyncio.wait(self._tasks, timeout=within_s)
         for task in late:
@@ -61,7 +61,7 @@ class Load:
         wrong = [repr(one) for one in done if isinstance(one, Exception)]
         return [*(task.get_name() for task in late), *wrong]
 
-    # How it is done.
+    # Running the activity.
 
     def _dice(self, person: Person, what: str) -> Random:
         return Random(f"{self._seed} {person.name} {what}")  # noqa: S311
@@ -82,7 +82,7 @@ class Load:
         self._spawn(keep(), f"{person.name} {what}")
 
     async def _passes(self, seconds: float) -> bool:
-        """Wait so long; True as soon as it is all over."""
+        """Wait, and return whether the load has ended meanwhile."""
         try:
             async with asyncio.timeout(seconds):
                 await self._over.wait()
@@ -93,22 +93,22 @@ class Load:
     async def _ask(
         self, person: Person, dice: Random, namespace: str, command: str, **payload: Any
     ) -> Asked:
-        """Ask, and sometimes ask the very same again."""
+        """Send a command, and sometimes send the same one again."""
         device: Device = dice.choice(person.devices)
         other: Device = dice.choice(person.devices)
         chance = dice.random()
         if namespace not in other.namespaces or namespace not in device.namespaces:
             device = other = person.device
-        if chance < AT_ONCE:
+        if chance < REPEATED_AT_ONCE:
             asked = device.begin(namespace, command, **payload)
             await asyncio.gather(device.ask_until_answered(asked), other.ask_until_answered(asked))
         else:
             asked = await device.ask(namespace, command, **payload)
-            if asked.ok and chance < AT_ONCE + AFTERWARDS:
+            if asked.ok and chance < REPEATED_AT_ONCE + REPEATED_LATER:
                 await other.ask_until_answered(asked, later=True)
         return asked
 
-    # Talking.
+    # Messages.
 
     async def _talk(self, person: Person, dice: Random) -> None:
         act = dice.random()
@@ -146,7 +146,7 @@ class Load:
         await self._ask(person, dice, "/chat", "mark_read", **ask)
 
     def _changing(self, group: Conversation) -> Callable[[Person, Random], Awaitable[Any]]:
-        """Its maker lets one member in and out."""
+        """Returns an act in which the group's creator adds or removes one member."""
 
         async def change(owner: Person, dice: Random) -> None:
             member = dice.choice(group.members[1:])
@@ -156,7 +156,7 @@ class Load:
 
         return change
 
-    # Booking.
+    # Bookings.
 
     async def _book(self, student: Person, dice: Random) -> None:
         practice: Practice = dice.choice(self._cast.practices)
@@ -186,10 +186,10 @@ class Load:
             ask["version"] = booking["version"]
         await self._ask(consultant, dice, "/booking", command, **ask)
 
-    # Coming and going.
+    # Connecting and disconnecting.
 
     async def _come_and_go(self, goer: Person, dice: Random) -> None:
-        """Stays as they are when it is all over."""
+        """Connect and disconnect in turns, until the load ends."""
         while not await self._passes(dice.uniform(*STAYS_S)):
             await goer.device.leave()
             if await self._passes(dice.uniform(*AWAY_S)):

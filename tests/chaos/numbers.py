@@ -1,11 +1,10 @@
-"""The numbers of a device's streams: what it has, and what its connection must bring next.
+"""The sequence numbers of a device's streams: those it has, and those it must receive next.
 
 Invariants:
-- On one connection a stream's numbers rise by one, beginning after `since`, after the number in
-  `synced`, or with the event that lets the person into the room. Anything else is the server's
-  fault and is told.
-- A device shows a number once: whatever is not above the last one is dropped. This is what real
-  clients do, so a fault on the wire need not be one on the screen, and the other way round.
+- On one connection, a stream's numbers increase by one. They start after `since`, after the number
+  in `synced`, or with the event that adds the user to the room. Anything else is a violation.
+- A device displays a number once, and drops any that is not above the last. Real clients do the
+  same, so an error on the wire may not show on the screen, and the other way round.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ Found = Callable[[str, str], None]
 
 
 class Numbers:
-    """Of one device, for as long as it lives."""
+    """The numbers of one device, over all its connections."""
 
     def __init__(self, found: Found) -> None:
         self.last: dict[Stream, int] = {}
@@ -26,18 +25,18 @@ class Numbers:
         self._epoch: str | None = None
 
     def begin(self) -> None:
-        """A new connection: nothing was heard by it yet."""
+        """Start a new connection, which has received nothing yet."""
         self._next.clear()
 
     def since(self, namespace: str) -> dict[str, Any]:
-        """What to say when entering a namespace."""
+        """The `since` to send when entering a namespace."""
         mine = {room: seq for (where, room), seq in self.last.items() if where == namespace}
         for room, seq in mine.items():
             self._next[namespace, room] = seq + 1
         return {"since": mine, "epoch": self._epoch} if mine and self._epoch else {}
 
     def synced(self, namespace: str, said: dict[str, Any]) -> tuple[list[Stream], list[Stream]]:
-        """The streams whose state must be fetched, and those that are its person's no more."""
+        """Process a `synced`; returns the streams to fetch, and those the user no longer has."""
         self._epoch = said["epoch"]
         fetch = []
         for room, entry in said["rooms"].items():
@@ -63,7 +62,10 @@ class Numbers:
         return fetch, gone
 
     def take(self, stream: Stream, seq: int, opens: bool) -> bool:
-        """Take in an event's number; whether it is to be shown. `opens`: it lets the person in."""
+        """Process an event's number; returns whether to display the event.
+
+        `opens` means that the event adds the user to the room.
+        """
         awaited = self._next.get(stream)
         if awaited is None and not opens:
             self._found("lost on the wire", f"{stream} began in the middle, with {seq}")
@@ -78,15 +80,15 @@ class Numbers:
         return True
 
     def join(self, stream: Stream, seq: int) -> None:
-        """A watch was answered: what comes after this number will be heard."""
+        """Note an answered watch: events after this number will arrive."""
         self._next[stream] = seq + 1
         self.last[stream] = max(seq, self.last.get(stream, 0))
 
     def fetched(self, stream: Stream, seq: int) -> None:
-        """A state that reflects this number was fetched."""
+        """Note a fetched state, which includes everything up to this number."""
         self.last[stream] = max(seq, self.last.get(stream, 0))
 
     def out(self, stream: Stream) -> None:
-        """The room is not this person's any more."""
+        """Note that the user no longer has the room."""
         self.last.pop(stream, None)
         self._next.pop(stream, None)

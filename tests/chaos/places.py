@@ -1,4 +1,4 @@
-"""Whether places and bookings add up: never too many, nobody in two, each ended once."""
+"""Checks places and bookings: no overbooked blocks, no overlaps, and one end for each booking."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ ENDS = ("BOOKING_REJECTED", "BOOKING_CANCELLED", "BOOKING_EXPIRED", "BOOKING_COM
 
 
 def check_places(truth: Truth) -> Iterator[Violation]:
-    """No block has more holds or live bookings than places, now or after any commit."""
+    """No block has more holds or active bookings than places, now or after any commit."""
     live = Counter(row.block_id for row in truth.bookings if row.status in LIVE)
     held = Counter(hold.pool_id for hold in truth.holds)
     for pool in truth.pools:
@@ -41,7 +41,7 @@ def _check_each_commit(truth: Truth) -> Iterator[Violation]:
 
 
 def _check_holds(truth: Truth) -> Iterator[Violation]:
-    """Each live booking has its place, and no other has one."""
+    """Exactly the active bookings have a place."""
     live = {(row.block_id, row.id) for row in truth.bookings if row.status in LIVE}
     held = {(hold.pool_id, hold.for_id) for hold in truth.holds if hold.kind == "booking"}
     for block_id, booking_id in live ^ held:
@@ -50,7 +50,7 @@ def _check_holds(truth: Truth) -> Iterator[Violation]:
 
 
 def check_students(truth: Truth) -> Iterator[Violation]:
-    """Nobody has two live bookings for the same time."""
+    """No student has two active bookings for the same time."""
     of_student: dict[str, list[BookingRow]] = defaultdict(list)
     for row in truth.bookings:
         if row.status in LIVE:
@@ -63,7 +63,7 @@ def check_students(truth: Truth) -> Iterator[Violation]:
 
 
 def check_courses(asked: Iterable[Asked], truth: Truth) -> Iterator[Violation]:
-    """Each booking's events make one course, and each acknowledged step is one of them."""
+    """Each booking's events are a possible sequence, and include every acknowledged step."""
     events: dict[str, list[Logged]] = defaultdict(list)
     for row in truth.bookings:
         for logged in truth.logs.get(("/booking", f"user:{row.student_id}"), []):

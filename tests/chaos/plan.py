@@ -1,7 +1,7 @@
-"""What will be broken, in which order and for how long: decided by the seed alone.
+"""The plan of faults, with their order and duration, determined by the seed.
 
-A plan has no end: a run takes as many of its steps as it has time for. Only whether it has a minute
-for them counts beside the seed: some faults take that long.
+A plan is endless: a run takes as many steps as it has time for. Apart from the seed, the plan only
+depends on whether the run has a minute, because some faults take that long.
 """
 
 from collections.abc import Iterator
@@ -12,21 +12,22 @@ INSTANCES = {"sqlite": 1, "several": 3}
 PAUSE_S = (0.3, 1.0)
 LONG_FROM_S = 60.0
 TOGETHER = 0.25
-"""How often a fault has company."""
+"""The probability that two faults occur at the same time."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A fault: what it is done to, and how long it may last."""
+    """A kind of fault: the part that it affects, and its possible duration."""
 
     part: str
     name: str
     lasts_s: tuple[float, float] = (0.0, 0.0)
     several_only: bool = False
     long: bool = False
-    """It is for runs that have more time."""
+    """Whether it occurs only in longer runs."""
     beside: bool = False
-    """It takes so long to be noticed that others go on meanwhile; it comes once, first of all."""
+    """Whether it runs in the background of the others, since its detection takes long. It occurs
+    once, first."""
 
 
 KINDS = (
@@ -52,7 +53,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that will be broken: the dice say which instance, and whose connections."""
+    """One planned fault; its random generator chooses the instance and the connections."""
 
     kind: str
     lasts_s: float
@@ -66,20 +67,20 @@ class Fault:
 
 @dataclass(frozen=True)
 class Step:
-    """Faults that begin at the same moment, and the pause before them."""
+    """Faults that start at the same time, and the pause before them."""
 
     faults: tuple[Fault, ...]
     pause_s: float
 
 
 def kinds_on(on: str, seconds: float) -> list[Kind]:
-    """What can be broken on `sqlite` or `several` in so many seconds."""
+    """The kinds of faults for `sqlite` or `several` in a run of `seconds`."""
     kinds = [kind for kind in KINDS if on == "several" or not kind.several_only]
     return [kind for kind in kinds if seconds >= LONG_FROM_S or not kind.long]
 
 
 def make_plan(seed: int, on: str, seconds: float) -> Iterator[Step]:
-    """The endless steps of a run: every kind once, then all again."""
+    """The endless steps of a run: every kind of fault once, then all again."""
     dice = Random(f"{seed} faults {on}")  # noqa: S311 - chosen again by the same seed
     kinds = kinds_on(on, seconds)
     for kind in kinds:
@@ -89,7 +90,7 @@ def make_plan(seed: int, on: str, seconds: float) -> Iterator[Step]:
     while True:
         for kind in dice.sample(others, len(others)):
             chosen = [kind]
-            if dice.random() < TOGETHER:  # two faults of one part would be one
+            if dice.random() < TOGETHER:  # but two faults of one part count as one
                 chosen.append(dice.choice([one for one in others if one.part != kind.part]))
             yield Step(tuple(_fault(one, dice) for one in chosen), dice.uniform(*PAUSE_S))
 

@@ -1,4 +1,4 @@
-"""What is noted down during a run: what was asked and answered, what was shown, what is wrong."""
+"""The record of a run: commands with their answers, displayed events, and violations."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ Stream = tuple[str, str]
 
 @dataclass(frozen=True)
 class Violation:
-    """Something that must not be, with enough to look for it."""
+    """A violation, with enough details to investigate it."""
 
     kind: str
     what: str
@@ -19,20 +19,20 @@ class Violation:
 
 @dataclass
 class Asked:
-    """A changing command, sent again with the same ids until it had an answer."""
+    """A changing command, which is repeated with the same ids until it is answered."""
 
     user_id: str
     namespace: str
     command: str
     payload: dict[str, Any]
     answers: list[dict[str, Any]] = field(default_factory=list)
-    """Several when it was asked by two devices at once."""
+    """Its answers; several if two devices sent it at once."""
     later: list[dict[str, Any]] = field(default_factory=list)
-    """Those of deliberate repeats, after it was answered."""
+    """The answers to deliberate repeats, after the first answer."""
 
     @property
     def ok(self) -> bool:
-        """Whether it was done; of two that were asked at once the first may have been refused."""
+        """Whether it succeeded; of two sent at once, the first may have been refused."""
         return any(answer["ok"] for answer in self.answers)
 
     @property
@@ -45,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Event:
-    """An event that a device showed."""
+    """An event that a device displayed."""
 
     seq: int
     id: str
@@ -54,14 +54,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Fetched:
-    """The device fetches the state of a room afresh: it will have all up to this number."""
+    """The device fetched the state of a room, which includes everything up to this number."""
 
     seq: int
 
 
 @dataclass(frozen=True)
 class Out:
-    """The device learned that the room is not its person's any more."""
+    """The device learned that its user no longer has the room."""
 
 
 Entry = Event | Fetched | Out
@@ -69,7 +69,7 @@ Entry = Event | Fetched | Out
 
 @dataclass
 class History:
-    """What one device showed, stream by stream, in the order in which it did."""
+    """What one device displayed, by stream, in order."""
 
     device: str
     user_id: str
@@ -81,7 +81,7 @@ class History:
 
 @dataclass
 class Records:
-    """All notes of one run."""
+    """The whole record of one run."""
 
     violations: list[Violation] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)

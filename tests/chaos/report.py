@@ -1,4 +1,4 @@
-"""A run as a plain table: what was done, what each fault cost, and what is wrong."""
+"""Reports a run as a plain table: the activity, the recovery times and the violations."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """A rolling restart under load, as an operator does it, behind the HAProxy of deploy/.
 
-Everybody talks all the time and comes in by the proxy alone. One instance after the other is told
-to end, ends, is started again and is ready before the next one's turn. Nobody means to go away.
+All users send messages all the time, and connect only through the proxy. One instance after the
+other is stopped, restarted and ready before the next. No user disconnects deliberately.
 """
 
 import asyncio
@@ -29,26 +29,26 @@ THINKS_S = 0.1
 
 
 def changes_but_bounds(at: Places) -> Changes:
-    """Of this machine's addresses and ports alone: an address may ask as much as in deploy/."""
+    """Change only addresses and ports, so that the limits per address are those of deploy/."""
     return {old: new for old, new in changes_of_haproxy(at).items() if not old.startswith("sc0_")}
 
 
 @dataclass
 class Restart:
-    """What became of one instance; `place` is what the proxy calls it."""
+    """The restart of one instance; `place` is its name in the proxy."""
 
     place: str
     told_at: datetime
     unready_at: datetime | None = None
-    """When it was seen unready, if it was at all."""
+    """When it was first seen unready, if it was."""
     answered_at: datetime | None = None
-    """When somebody got its last answer."""
+    """The time of its last answer to a client."""
     exit_code: int | None = None
 
 
 @dataclass(frozen=True)
 class Move:
-    """A device lost its connection and came back."""
+    """A device lost its connection and reconnected."""
 
     device: str
     at: datetime
@@ -57,7 +57,7 @@ class Move:
 
 
 class RollingRestart(Run):
-    """One run in which all instances are restarted in turn."""
+    """A run in which all instances are restarted in turn."""
 
     def __init__(self, site: Site, outcome: Outcome, stack: AsyncExitStack) -> None:
         super().__init__(site, outcome)
@@ -67,7 +67,7 @@ class RollingRestart(Run):
         self.put_off_s = site.settings.rules.of(KitRules).presence_grace_s
 
     async def ways(self) -> list[Way]:
-        """The proxy; every connection comes from another address."""
+        """The proxy; every connection has another source address."""
         ports = [instance.port for instance in self._site.instances]
         kind = replace(HAPROXY, changes=changes_but_bounds)
         proxy = await self._stack.enter_async_context(running_proxy(kind, ports))
@@ -79,7 +79,7 @@ class RollingRestart(Run):
         return [Way(proxy.url, connector)]
 
     async def break_things(self, cast: Cast, seed: str) -> None:
-        """Load while one after the other is restarted."""
+        """Run the load while the instances are restarted in turn."""
         self.devices = cast.devices
         instances = {str(number): one for number, one in enumerate(self._site.instances, 1)}
         load = Load(cast, seed)
@@ -110,18 +110,18 @@ class RollingRestart(Run):
         return max(found, default=None)
 
     async def _give_back(self, before: dict[str, float]) -> None:
-        """Without the proxy, which keeps connections for whoever may come."""
+        """Check without the proxy, which keeps idle connections open."""
         await self._stack.aclose()
         await super()._give_back(before)
 
-    # What it came to, once everybody has left.
+    # Results, after all users have left.
 
     def moves(self) -> list[Move]:
-        """All of them, in no order."""
+        """All moves, unordered."""
         return [move for device in self.devices for move in moves_of(device)]
 
     def moves_during(self, restart: Restart) -> list[Move]:
-        """Those from when it was told to end until the next one was."""
+        """The moves between the stop of this instance and the stop of the next."""
         later = [one.told_at for one in self.restarts if one.told_at > restart.told_at]
         until_when = min(later, default=datetime.max.replace(tzinfo=UTC))
         return [move for move in self.moves() if restart.told_at <= move.at < until_when]

@@ -1,8 +1,8 @@
-"""One run on one site: people arrive and go about their doings, parts break, all is compared.
+"""One run on one site: users are active, parts break, then all state is compared.
 
-Order: parts start and what they hold is noted; people arrive; load and faults; the load ends; all
-devices catch up and presence comes to be right, each within a bound; the database is read;
-everybody leaves; what is held must be as before; then the checker.
+The order: start the parts and read their gauges; connect the users; run load and faults; end the
+load; wait, with limits, until all devices have caught up and presence is right; read the database;
+disconnect all users; wait until the gauges are as before; run the checker.
 """
 
 import asyncio
@@ -43,20 +43,20 @@ LOOK_EVERY_S = 0.2
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     on: str
     seed: int
     records: Records = field(default_factory=Records)
     suffered: list[Suffered] = field(default_factory=list)
     settled_s: dict[str, float] = field(default_factory=dict)
-    """How long each thing took to come to rest."""
+    """How long each condition took to settle."""
     logged: Counter[str] = field(default_factory=Counter)
-    """What instances complained of."""
+    """Warnings and errors in the logs of the instances."""
 
 
 async def run_on(on: str, seed: int, seconds: float, people: int = PEOPLE) -> Outcome:
-    """Break the parts of `sqlite` or `several` for about so many seconds."""
+    """Run on `sqlite` or `several` for about `seconds`."""
     outcome = Outcome(on, seed)
     with TemporaryDirectory(prefix="parley-chaos-") as name:
         folder = Path(name)
@@ -67,10 +67,10 @@ async def run_on(on: str, seed: int, seconds: float, people: int = PEOPLE) -> Ou
 
 
 class Run:
-    """The parts of a run, in their order."""
+    """The steps of a run, in order."""
 
     put_off_s = 2.0
-    """What is put off for so long, as are marks, belongs to what is waited for in the end."""
+    """Timers due within this time, such as those for read marks, must fire before the end."""
 
     def __init__(self, site: Site, outcome: Outcome, seconds: float = 0.0) -> None:
         self._seconds = seconds
@@ -79,7 +79,7 @@ class Run:
         self._records = outcome.records
         self.stored = truth.Truth()
         self.said_to_have_left: list[str] = []
-        """What watchers were told before everybody really left."""
+        """The users reported offline to watchers before all users disconnected."""
 
     async def run(self, people: int) -> None:
         site, outcome, records = self._site, self.outcome, self._records
@@ -111,11 +111,11 @@ class Run:
         self._read_logs()
 
     async def ways(self) -> list[Way]:
-        """Where clients come in, once all is started: here each knows all the instances."""
+        """The addresses for clients, after the start: here, those of all instances."""
         return [Way(wire.url) for wire in self._site.wires]
 
     async def break_things(self, cast: Cast, seed: str) -> None:
-        """Load and faults, until everybody has finished what they began."""
+        """Run load and faults, until all users have finished."""
         load = Load(cast, seed)
         faults = Faults(self._site, cast, self._records)
         self.outcome.suffered = faults.suffered
@@ -129,7 +129,7 @@ class Run:
             self._records.found("not finished", late)
 
     async def _steady(self) -> dict[str, float]:
-        """What is held, once it stays the same for a moment."""
+        """The gauges, once they stay the same for a moment."""
         before: dict[str, float] = {}
         while (now := await self._site.held()) != before:
             before = now
@@ -148,7 +148,7 @@ class Run:
         self._records.find_all(check_presence(there, online, screens_of(cast)))
 
     async def _until(self, what: str, within_s: float, holds: Any, *args: Any) -> None:
-        """Wait until it holds, at most so long; the checker says what is wrong then."""
+        """Wait until `holds`, for at most `within_s`; after that the checker reports violations."""
         began = time.monotonic()
         with suppress(TimeoutError):
             await until(lambda: holds(*args), within_s)
@@ -187,7 +187,7 @@ def screens_of(cast: Cast) -> list[Screen]:
 
 
 def complaint_of(line: str) -> list[str]:
-    """What a line of an instance's log complains of, if it does."""
+    """The warning or error in a log line of an instance, if it has one."""
     try:
         said = json.loads(line)
     except ValueError:

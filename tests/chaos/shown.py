@@ -1,8 +1,8 @@
-"""What a device shows its person: conversations, bookings, blocks, and who is there.
+"""The display of a device: conversations, bookings, blocks and presence.
 
-A room whose state has to be fetched keeps its events aside until it was: then those above the
-fetched number are put over it. An event that shows a message that is shown already, or that belongs
-before one that is, is told.
+While the state of a room is being fetched, its events are kept aside. Then those above the fetched
+number are applied to it. It is a violation if an event shows a message that is already displayed,
+or that belongs before a displayed one.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ Aside = tuple[int, str, Any]
 
 
 class Shown:
-    """The screen of one device."""
+    """The display of one device."""
 
     def __init__(self, history: History, found: Found) -> None:
         self.history = history
@@ -23,13 +23,13 @@ class Shown:
         self.blocks: dict[str, dict[str, Any]] = {}
         self.online: dict[str, bool] = {}
         self.left: list[str] = []
-        """Who was online here and then was not, each time."""
+        """The users that changed from online to offline, each time."""
         self.stale: dict[Stream, list[Aside]] = {}
-        """Streams whose state is to be fetched, with what came meanwhile."""
+        """Streams whose state must be fetched, with the events received meanwhile."""
         self._found = found
 
     def show(self, stream: Stream, event: Event, data: Any) -> None:
-        """An event whose turn it is."""
+        """Display the next event of a stream."""
         self.history.note(stream, event)
         if stream in self.stale:
             self.stale[stream].append((event.seq, event.name, data))
@@ -37,12 +37,12 @@ class Shown:
             self._apply(event.name, data)
 
     def must_fetch(self, stream: Stream, seq: int) -> None:
-        """The state up to this number is not to be had by events."""
+        """Note that events do not give the state up to this number."""
         self.history.note(stream, Fetched(seq))
         self.stale.setdefault(stream, [])
 
     def fetched(self, stream: Stream, seq: int, items: list[dict[str, Any]]) -> None:
-        """The state of a room as of `seq`, whole."""
+        """Display the complete state of a room as of `seq`."""
         self.history.note(stream, Fetched(seq))
         namespace, room = stream
         by_id = {one["id"]: one for one in items}
@@ -57,12 +57,12 @@ class Shown:
                 self._apply(name, data)
 
     def out(self, stream: Stream) -> None:
-        """The person is out of a room by an event: what was shown of it is whole up to there."""
+        """Note that an event removed the user from a room, whose display is complete up to it."""
         self.history.note(stream, Out())
         self.stale.pop(stream, None)
 
     def gone(self, stream: Stream) -> None:
-        """The server names a room no more: it is unknown what was missed of it."""
+        """Note that the server no longer lists a room; events of it may have been missed."""
         self.out(stream)
         self.chats.pop(stream[1].removeprefix("chat:"), None)
 
@@ -71,7 +71,7 @@ class Shown:
             self._take_presence(data["user_id"], name == "USER_ONLINE")
 
     def watched(self, states: dict[str, Any]) -> None:
-        """The answer of a presence watch."""
+        """Apply the answer to a presence watch."""
         for user_id, state in states.items():
             self._take_presence(user_id, state["online"])
 
@@ -98,5 +98,5 @@ class Shown:
                 self._found("shown twice", f"{where}: message {message['id']}")
             elif said and next(reversed(said.values()))["seq"] > message["seq"]:
                 self._found("out of order", f"{where}: message {message['id']} came late")
-        if name == "MESSAGE_SENT" or message["id"] in said:  # else it was said while one was out
+        if name == "MESSAGE_SENT" or message["id"] in said:  # or sent during an absence
             said[message["id"]] = message

@@ -1,9 +1,9 @@
 """The parts of a run: instances of run.py with their wires, and PostgreSQL and Redis for several.
 
 Invariants:
-- Every part is started and ended by its own handle, and dies with this process.
-- An instance that ends without having been told to is started again, as by a supervisor, and is
-  counted: it must live through whatever its database does.
+- Every part is started and ended by its own handle, and ends with this process.
+- An instance that ends unexpectedly is restarted, as by a supervisor, and recorded as a violation:
+  it must survive any failure of its database.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ RESTARTED_AFTER_S = 0.5
 SETTINGS = {
     "PARLEY_LOG": "json",
     "PARLEY_ACCESS_TOKEN_LIFE_S": "86400",
-    "PARLEY_DRAIN_S": "1",  # so that a rolling restart does not take half of the run
+    "PARLEY_DRAIN_S": "1",  # so that a rolling restart does not take half the run
 }
 HELD = ("parley_connections", "parley_sockets", "parley_held")
-"""The gauges of what is held only while clients are there."""
+"""The gauges of resources that are held only for clients."""
 
 
 class Instance:
-    """One `run.py`, the wire by which its clients come, and those to what it needs."""
+    """One `run.py`, the wire for its clients, and those to its database and Redis."""
 
     def __init__(self, name: str, environ: dict[str, str], folder: Path, records: Records) -> None:
         self.name = name
@@ -59,13 +59,13 @@ class Instance:
         return f"http://127.0.0.1:{self.port}"
 
     async def open_wires(self) -> None:
-        """Let clients come, and lead to what it needs by wires of its own."""
+        """Open the wire for clients, and wires to the database and Redis."""
         await self.wire.open()
         self.to_database = await self._lead("PARLEY_DATABASE_URL")
         self.to_redis = await self._lead("PARLEY_REDIS_URL")
 
     async def _lead(self, variable: str) -> Wire | None:
-        """A wire to the server that a setting names, which is then named instead."""
+        """A wire to the server in a setting, which then names the wire instead."""
         server = urlsplit(self._environ.get(variable, ""))
         if server.port is None:
             return None
@@ -75,27 +75,27 @@ class Instance:
         return wire
 
     def start(self) -> None:
-        """Begin to start; `until_ready` waits for it."""
+        """Start it; `until_ready` waits until it is ready."""
         self._spawn()
         self._supervising = asyncio.ensure_future(self._supervise())
 
     async def until_ready(self) -> None:
-        """Wait for it; what is not ready in time is told."""
+        """Wait until it is ready; a timeout is a violation."""
         try:
             await until(self._is_ready, within_s=READY_WITHIN_S)
         except TimeoutError:
             self._records.found("not ready", f"{self.name} within {READY_WITHIN_S} s")
 
     def kill(self) -> None:
-        """SIGKILL: nothing is put in order."""
+        """Send SIGKILL, so that nothing is cleaned up."""
         process = self._let_go()
         process.kill()
         process.wait()
 
     async def stop(self) -> int:
-        """SIGTERM, and wait until it has ended in order; its exit code."""
+        """Send SIGTERM and wait for the end; returns the exit code."""
         process = self._let_go()
-        if process.poll() is not None:  # it could not start, and was about to be started again
+        if process.poll() is not None:  # it did not start and awaits its restart
             return process.returncode
         process.terminate()
         try:
@@ -109,14 +109,14 @@ class Instance:
         return process.returncode
 
     def freeze(self) -> None:
-        """It keeps its connections and does nothing."""
+        """Stop the process, which keeps its connections."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     async def held(self) -> dict[str, float]:
-        """What it holds for clients, by the gauges."""
+        """Its gauges of resources for clients."""
         async with aiohttp.ClientSession() as http, http.get(f"{self.url}/metrics") as answer:
             lines = (await answer.text()).splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
@@ -149,7 +149,7 @@ class Instance:
             self._process.send_signal(number)
 
     def _let_go(self) -> subprocess.Popen[bytes]:
-        """Its end is wanted: nobody starts it again."""
+        """Stop supervising it, so that it is not restarted; returns its process."""
         assert self._process is not None
         assert self._supervising is not None
         self._supervising.cancel()
@@ -165,7 +165,7 @@ class Instance:
                 self._spawn()
 
     async def readiness(self) -> int | None:
-        """The status of /health/ready; None while nobody answers."""
+        """The status of /health/ready; None without an answer."""
         try:
             async with (
                 aiohttp.ClientSession() as http,
@@ -180,7 +180,7 @@ class Instance:
 
 
 class Site:
-    """One set-up: an instance on SQLite, or several on PostgreSQL and Redis."""
+    """One setup: an instance on SQLite, or several on PostgreSQL and Redis."""
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class Site:
         await asyncio.gather(*(instance.until_ready() for instance in self.instances))
 
     async def held(self) -> dict[str, float]:
-        """What all instances hold for clients, and what Redis has subscribed for them."""
+        """The gauges of all instances together, and the subscriptions in Redis."""
         held = {
             f"{instance.name} {name.removeprefix('parley_')}": value
             for instance in self.instances
@@ -238,9 +238,9 @@ class Site:
 async def running_site(
     on: str, instances: int, folder: Path, records: Records, **settings: str
 ) -> AsyncIterator[Site]:
-    """The parts of `sqlite` or `several`, none of them started but the database and Redis."""
+    """The parts of `sqlite` or `several`; only the database and Redis are started."""
     several = on == "several"
-    # Sessions of machines that are lost stay, so that there must be room for more.
+    # Database sessions of lost machines stay open, so more connections are needed.
     with running_cluster(max_connections="400") if several else nullcontext() as cluster:
         async with running_redis() if several else _nothing() as redis:
             site = Site(folder, instances, records, cluster, redis, **settings)

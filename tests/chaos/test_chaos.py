@@ -1,4 +1,4 @@
-"""A short run of `make chaos` on each set-up, and what a seed decides."""
+"""A short run of `make chaos` on each setup, and tests of its plans."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def begin(on: str, seed: int) -> subprocess.Popen[str]:
 
 
 def test_while_parts_break_nothing_is_lost_doubled_or_out_of_order() -> None:
-    with begin("sqlite", 1) as one, begin("several", 2) as other:  # most of it is waiting
+    with begin("sqlite", 1) as one, begin("several", 2) as other:  # mostly waiting
         for running, seed in ((one, 1), (other, 2)):
             said, _ = running.communicate(timeout=WITHIN_S)
             assert running.returncode == 0, said

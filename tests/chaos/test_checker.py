@@ -1,4 +1,4 @@
-"""The checker sees what is lost, doubled, out of order or booked twice, and tells nothing else."""
+"""The checker reports lost, duplicate, unordered and double-booked items, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ BLOCKS = ("/availability", "consultant:clara")
 
 
 def said(number: int, text: str = "hello", *, deleted: bool = False) -> dict[str, Any]:
-    """A message as clients get it; its number is that of its event."""
+    """A message as clients get it, with the number of its event."""
     return {
         "id": f"m{number}",
         "conversation_id": "c",
@@ -78,7 +78,7 @@ def done(user_id: str, namespace: str, command: str, data: Any, **payload: Any) 
 
 
 class Story:
-    """Ana and Ben opened a conversation; Ana said three things, and booked Clara's only place."""
+    """Ana and Ben have a conversation; Ana sent three messages and booked Clara's only place."""
 
     def __init__(self) -> None:
         messages = [said(2), said(3), said(4)]
@@ -114,7 +114,7 @@ class Story:
             self.hear(one)
 
     def hear(self, one: Logged) -> None:
-        """Ben's telephone shows an event."""
+        """Display an event on Ben's phone."""
         event = Event(one.seq, one.id, one.name)
         self.shown.show(CHAT, event, msgspec.json.decode(one.data))
 
@@ -127,7 +127,7 @@ class Story:
         return self.shown.chats["c"]
 
     def kinds(self) -> set[str]:
-        """What the checker finds."""
+        """The kinds of violations that the checker finds."""
         screens = [Screen(self.shown)]
         found = [*self.found.violations, *check(self.asked, screens, self.truth)]
         return {violation.kind for violation in found}
@@ -178,7 +178,7 @@ def test_a_refused_message_that_is_stored_is_told(story):
 def test_a_message_that_is_stored_twice_is_told(story):
     again = msgspec.structs.replace(story.truth.messages[0], id="m9", seq=9)
     story.truth.messages.append(again)
-    assert "acknowledged and lost" in story.kinds()  # it is not where it was acknowledged to be
+    assert "acknowledged and lost" in story.kinds()  # its place is not the acknowledged one
 
 
 def test_an_event_that_came_again_is_shown_twice(story):
@@ -229,7 +229,7 @@ def test_what_was_said_while_one_was_out_need_not_be_shown(story):
     story.truth.logs[CHAT][2:2] = []
     story.entries[2:3] = [Out()]
     del story.messages["m3"]
-    assert story.kinds() == {"stored and not told"}  # no event put him out or let him in
+    assert story.kinds() == {"stored and not told"}  # no event removed or added him
 
 
 def test_a_state_that_was_fetched_stands_for_its_events(story):
@@ -259,7 +259,7 @@ def test_a_refusal_before_the_answer_that_is_kept_is_none_of_two(story):
 
 
 def overbook(story: Story, student: str) -> None:
-    """One more live booking than the block has places, each with its event and its answer."""
+    """Add one more active booking than the block has places, with its event and its answer."""
     more = booking("k2", student)
     story.truth.bookings.append(more)
     stream = ("/booking", f"user:{student}")
@@ -342,7 +342,7 @@ def test_what_is_not_given_back_is_told():
 
 
 class TestOnTheWire:
-    """What one connection brings, whatever is shown of it."""
+    """The numbers on one connection, regardless of the display."""
 
     @pytest.fixture
     def numbers(self):

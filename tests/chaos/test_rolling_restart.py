@@ -1,4 +1,4 @@
-"""Three instances behind a proxy are restarted in turn under load, and nobody notices."""
+"""Three instances behind a proxy are restarted in turn under load, without effects on users."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -18,14 +18,14 @@ DRAIN_S = 3.0
 GRACE_S = 2.5
 SETTINGS = {"PARLEY_DRAIN_S": str(DRAIN_S), "PARLEY_PRESENCE_GRACE_S": str(GRACE_S)}
 SPREAD_S = DRAIN_S / 5
-"""Ten moments by chance in the drain time are closer together in five of a million drains."""
+"""The minimum spread: ten random times in the drain time are closer in 5 of a million drains."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def run(tmp_path_factory) -> AsyncIterator[RollingRestart]:
-    """One for all tests: it is over, and everybody has left."""
+    """One finished run for all tests."""
     folder = tmp_path_factory.mktemp("rolling")
     outcome = Outcome("several", seed=1)
     async with (

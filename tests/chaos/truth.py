@@ -1,4 +1,4 @@
-"""What the database says when all is quiet: the yardstick for everything that people were told."""
+"""The state of the database once everything is settled; the checker compares the record with it."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from tests.chaos.records import Stream
 
 
 class Logged(msgspec.Struct, frozen=True):
-    """An event with its number in one stream."""
+    """An event with its number in a stream."""
 
     stream: str
     seq: int
@@ -50,7 +50,7 @@ class Pool(msgspec.Struct, frozen=True):
 
 
 class Undone(msgspec.Struct, frozen=True):
-    """An event that a consumer has still to hear."""
+    """An event that a consumer still has to process."""
 
     consumer: str
     order_key: str
@@ -62,7 +62,7 @@ class Undone(msgspec.Struct, frozen=True):
 
 @dataclass
 class Truth:
-    """Everything that is compared."""
+    """All state that the checker compares."""
 
     logs: dict[Stream, list[Logged]] = field(default_factory=dict)
     heads: dict[Stream, int] = field(default_factory=dict)
@@ -74,10 +74,10 @@ class Truth:
     undone: list[Undone] = field(default_factory=list)
     online: dict[str, bool] = field(default_factory=dict)
     offline_events: list[tuple[str, datetime]] = field(default_factory=list)
-    """Whose USER_OFFLINE was published, and when it says that they left."""
+    """The user and the time of departure of each USER_OFFLINE."""
 
     def intervals(self, conversation_id: str, user_id: str) -> list[Interval]:
-        """When a person was in, from number to number."""
+        """The intervals of numbers in which a user was a member."""
         return [
             one
             for one in self.members
@@ -100,7 +100,7 @@ _LOGGED = (
 _HEADS = select(stream_heads.c.stream, stream_heads.c.seq)
 _MESSAGES = (
     select(messages)
-    .where(messages.c.kind != "system")  # notes of who came and went, which is compared by itself
+    .where(messages.c.kind != "system")  # joins and leaves, which are compared separately
     .order_by(messages.c.conversation_id, messages.c.seq)
 )
 _MEMBERS = select(*(members.c[name] for name in Interval.__struct_fields__)).order_by(
@@ -130,7 +130,7 @@ _DUE = select(func.count()).select_from(timers).where(timers.c.due_at < bindpara
 
 
 def read_truth(tx: Queries) -> Truth:
-    """All of it, on one snapshot."""
+    """Read all of it from one snapshot."""
     truth = Truth(
         heads=heads_of(tx),
         messages=tx.all(MessageRow, _MESSAGES),
@@ -164,7 +164,7 @@ def undone_of(tx: Queries) -> list[Undone]:
 
 
 def is_something_due(tx: Queries, before: datetime) -> bool:
-    """Whether a consumer has something to do, or an event was put off to a time before then."""
+    """Whether a delivery is waiting, or a timer is due before `before`."""
     return bool(undone_of(tx) or tx.scalar(_DUE, before=before))
 
 

@@ -1,11 +1,11 @@
-"""Wires to one server (an instance, PostgreSQL, Redis), which can be cut, muted and stalled.
+"""TCP proxies to a server (an instance, PostgreSQL, Redis), which can be cut, muted and stalled.
 
 Invariants:
-- A wire listens on one port for the whole run, whatever becomes of the server behind it. While
-  there is none, whoever comes is let in and dropped, as by a balancer without a server.
-- Bytes go at the pace of who reads them, with small buffers: a server feels who stalls.
-- A muted link stays open at both ends and swallows what either says: neither learns that the other
-  is gone, not even when it hangs up. A stalled one keeps what comes until it goes on.
+- A wire listens on one port for the whole run, whatever happens to its server. Without a server, it
+  accepts and closes connections, as a load balancer does.
+- Small buffers pass back-pressure on, so that a server notices a reader that stalls.
+- A muted link stays open at both ends and discards all data. Neither end notices that the other is
+  gone, even if it closes. A stalled link keeps the data until it continues.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ WHO = re.compile(rb"[?&]who=([\w-]+)")
 
 
 class Link:
-    """One client's connection through a wire; `who` it is, the client says in its request."""
+    """One client's connection through a wire; `who` is the client's name, from its request."""
 
     def __init__(self) -> None:
         self.who = ""
@@ -36,7 +36,7 @@ class Link:
         self._flowing.set()
 
     def cut(self) -> None:
-        """Drop the connection, and what is still on its way."""
+        """Drop the connection with its data in transit."""
         self.go_on()
         for end in self._ends:
             end.transport.abort()
@@ -44,7 +44,7 @@ class Link:
     async def join(
         self, client: tuple[asyncio.StreamReader, asyncio.StreamWriter], port: int
     ) -> None:
-        """Pass bytes on in both directions until either end is closed."""
+        """Forward bytes in both directions until either end is closed."""
         self._ends.append(client[1])
         try:
             server = await connect(port)
@@ -70,7 +70,7 @@ class Link:
                     sink.write(chunk)
                     await sink.drain()
         except OSError:
-            pass  # either end is gone, which the other one is told below
+            pass  # one end is gone; the other one is closed below
         finally:
             source[1].close()
             if not self.muted:
@@ -90,7 +90,7 @@ async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
 
 
 class Wire:
-    """Where the clients of one server connect."""
+    """The address to which the clients of one server connect."""
 
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
@@ -111,7 +111,7 @@ class Wire:
         return list(self._links)
 
     def stall(self) -> None:
-        """Nothing passes, on new links neither."""
+        """Stop all data, also on new links."""
         self._stalled = True
         for link in self._links:
             link.stall()

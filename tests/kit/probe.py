@@ -1,4 +1,4 @@
-"""A domain that exists for tests of the kernel: it says, breaks, waits and fails as it is told."""
+"""A domain for tests of the kernel, which publishes events, waits and fails on request."""
 
 import asyncio
 from collections import Counter
@@ -24,20 +24,20 @@ NAMESPACE = "/probe"
 
 
 class Late(Exception):
-    """What a consumer raises when it is told to fail."""
+    """Raised by a consumer that a test makes fail."""
 
 
 @dataclass
 class Switches:
-    """What a test tells the probe, and what the probe counted; one a test."""
+    """A test's settings for the probe, and what the probe recorded."""
 
     broken: set[str] = field(default_factory=set)
-    """Texts that the consumers fail on."""
+    """Texts that make the consumers fail."""
     attempts: Counter[str] = field(default_factory=Counter)
     outside: list[str] = field(default_factory=list)
-    """Texts that the outbound consumer carried out, in order."""
+    """Texts that the outbound consumer processed, in order."""
     open: asyncio.Event = field(default_factory=asyncio.Event)
-    """What `wait` and the outbound consumer wait for."""
+    """Set to release `wait` and the outbound consumer."""
     waiting: list[str] = field(default_factory=list)
     arrived: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ switches = Switches()
 
 
 def reset() -> Switches:
-    """Fresh switches, for one test."""
+    """New switches for one test."""
     switches.__init__()  # type: ignore[misc]  # the functions below hold on to this very object
     return switches
 
@@ -156,12 +156,12 @@ class ProbeMoved(Event):
         return (Membership(self.user_id, names.stream(NAMESPACE, self.room), self.joins, self.seq),)
 
 
-# Doors.
+# Commands and routes.
 
 
 @probe.command()
 async def say(ctx: Context, ask: Say) -> Said:
-    """Say something, so many times."""
+    """Say something the given number of times."""
     return await ctx.transact(say_it, ask)
 
 
@@ -186,7 +186,7 @@ async def say_in_two(ctx: Context, ask: Maybe) -> Said:
 
 @probe.command(visitors=True)
 async def echo(ctx: Context, ask: Tell) -> Said:
-    """Give back what came."""
+    """Return the request's text."""
     return Said(text=ask.text, at=ctx.origin.address)
 
 
@@ -200,31 +200,31 @@ async def wait(ctx: Context, ask: Tell) -> Empty:
 
 @probe.command(roles=("moderator", "admin"))
 async def rule(ctx: Context, ask: Nothing) -> Empty:
-    """What only some may do."""
+    """A command for one role only."""
     return Empty()
 
 
 @probe.route("GET", "/probe/rule", roles=("moderator", "admin"))
 async def show_rule(ctx: Context, request: web.Request) -> web.Response:
-    """What only some may fetch."""
+    """A route for one role only."""
     return answer(Said(text="ruled", at=ctx.user_id))
 
 
 @probe.command()
 async def break_down(ctx: Context, ask: Tell) -> Empty:
-    """Fail as only a bug does, with the text in the exception."""
+    """Raise an unexpected exception that contains the text."""
     raise RuntimeError(ask.text)
 
 
 @probe.command()
 async def break_inside(ctx: Context, ask: Maybe) -> Empty:
-    """Fail as only a bug does, in the transaction, after saying something."""
+    """Raise an unexpected exception in the transaction, after saying something."""
     return await ctx.transact(say_and_break, ask)
 
 
 @probe.command(refuses=(Full, Counted))
 async def refuse(ctx: Context, ask: Maybe) -> Empty:
-    """Refuse in the way that the text names, after saying something."""
+    """Say something, then refuse in the way that the text names."""
     return await ctx.transact(say_and_refuse, ask)
 
 
@@ -236,21 +236,21 @@ async def hear(ctx: Context, ask: Room) -> Seq:
 
 @probe.command()
 async def unhear(ctx: Context, ask: Room) -> Empty:
-    """Follow it no more."""
+    """Stop following a room."""
     ctx.unfollow(NAMESPACE, ask.room)
     return Empty()
 
 
 @probe.command()
 async def hold_lease(ctx: Context, ask: Tell) -> Empty:
-    """Be missed when gone."""
+    """Hold a lease until the socket leaves."""
     ctx.hold_lease(ask.text)
     return Empty()
 
 
 @probe.command()
 async def hold_lease_slowly(ctx: Context, ask: Tell) -> Empty:
-    """Be missed when gone, of which the database learns only when the test opens the gate."""
+    """Hold a lease, then wait until the test opens the gate."""
     ctx.hold_lease(ask.text)
     switches.waiting.append(ask.text)
     await switches.open.wait()
@@ -260,7 +260,7 @@ async def hold_lease_slowly(ctx: Context, ask: Tell) -> Empty:
 
 @probe.command()
 async def hear_slowly(ctx: Context, ask: Room) -> Seq:
-    """Follow a room, once the test opens the gate."""
+    """Follow a room when the test opens the gate."""
     switches.waiting.append(ask.room)
     await switches.open.wait()
     return await ctx.follow(NAMESPACE, ask.room, lambda: ctx.read(head_of, ask.room))
@@ -333,17 +333,17 @@ def head_of(tx: Transaction, room: str) -> Seq:
 
 
 def move(tx: Transaction, user_id: str, room: str, joins: bool) -> int:
-    """Let a person join or leave a room by an event; its number there."""
+    """Publish an event that adds a user to a room, or removes them; returns its number there."""
     seq = tx.take_number(NAMESPACE, room)
     tx.publish(ProbeMoved(user_id=user_id, room=room, joins=joins, seq=seq))
     return seq
 
 
-# Reactions.
+# Consumers.
 
 
 def hear_it(tx: Transaction, event: ProbeSaid) -> None:
-    """Note what was said, once; or fail after noting it."""
+    """Publish a PROBE_NOTED for what was said, or fail after that."""
     switches.attempts[event.text] += 1
     tx.publish(ProbeNoted(text=event.text))
     if event.text in switches.broken:
@@ -351,7 +351,7 @@ def hear_it(tx: Transaction, event: ProbeSaid) -> None:
 
 
 async def carry_outside(ctx: Context, event: ProbeSaid) -> None:
-    """Carry what was said outside, at least once."""
+    """Record what was said, as an outbound consumer."""
     switches.attempts[event.text] += 1
     switches.waiting.append(event.text)
     if event.text in switches.broken:

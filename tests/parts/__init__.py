@@ -1,1 +1,1 @@
-"""Real parts that tests run against: each is started on a free port, and stopped afterwards."""
+"""Real services that tests use: each starts on a free port and stops afterwards."""

@@ -1,4 +1,4 @@
-"""The system's Chromium, driven by Playwright, with a camera and a microphone that are invented."""
+"""The system's Chromium, controlled by Playwright, with a fake camera and microphone."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -21,9 +21,9 @@ FLAGS = [
 
 @asynccontextmanager
 async def running_chromium() -> AsyncIterator[Browser]:
-    """Start Chromium without a window and an empty profile of its own; close it afterwards.
+    """Start a headless Chromium with a new empty profile, and close it afterwards.
 
-    Raises FileNotFoundError where it is not installed.
+    Raises FileNotFoundError if it is not installed.
     """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)

@@ -1,6 +1,6 @@
-"""The parts as fixtures: name one in a test's arguments and it is there.
+"""The services as fixtures: a test gets one by naming it as an argument.
 
-`postgres` and `swift` live as long as the test run. The others live as long as one test.
+`postgres` and `swift` last for the test run, the others for one test.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,14 +19,14 @@ from tests.parts.swift import Swift, running_swift
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """A PostgreSQL cluster, started when the first test asks for it."""
+    """A PostgreSQL cluster, started by the first test that uses it."""
     with running_cluster() as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
 def swift() -> Iterator[Swift]:
-    """An object store that speaks S3 and checks every signature, started when it is asked for."""
+    """An S3 object store that checks every signature, started by the first test that uses it."""
     with running_swift() as running:
         yield running
 
@@ -61,12 +61,12 @@ async def redis_server() -> AsyncIterator[RedisServer]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """A Chromium with an empty profile; contexts made from it are separate people."""
+    """A Chromium with an empty profile; each of its contexts is a separate user."""
     async with running_chromium() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """The path of a node of at least version 18."""
+    """The path of a Node.js of version 18 or newer."""
     return find_node()

@@ -1,4 +1,4 @@
-"""A mail server on a free port of 127.0.0.1 that keeps what it gets for the test to read."""
+"""A mail server on a free port of 127.0.0.1 that keeps the mails for the test."""
 
 import asyncio
 import ipaddress
@@ -22,7 +22,7 @@ MOST_MAILS = 1000
 
 @dataclass(frozen=True)
 class Mail:
-    """One delivery: the envelope's addresses and the message in it."""
+    """One delivered mail: the addresses of its envelope, and the message."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -34,27 +34,27 @@ class Mail:
 
     @property
     def text(self) -> str:
-        """The plain text part; empty where there is none."""
+        """The plain text part; empty if there is none."""
         part = self.message.get_body(("plain",))
         return str(part.get_content()) if part else ""
 
 
 class Mailbox:
-    """Where the mails arrive. `host` and `port` are the server's; `mails` keeps all of them."""
+    """Receives the mails. `host` and `port` are the server's; `mails` has all mails."""
 
     def __init__(self) -> None:
         self.host = "127.0.0.1"
         self.port = 0
         self.mails: list[Mail] = []
         self.logins: list[tuple[str, str, bool]] = []
-        """User, password and whether they came over TLS."""
+        """User, password, and whether they were sent over TLS."""
         self._unread: list[Mail] = []
         self._arrival = asyncio.Condition()
 
     async def wait_for(self, *, to: str, within_s: float = 5) -> Mail:
-        """The oldest mail to an address that was not waited for before.
+        """Wait for the oldest mail to an address that was not returned before.
 
-        Raises AssertionError, with what did arrive, when none comes within the time.
+        Raises AssertionError, with the mails that did arrive, if none arrives in time.
         """
         try:
             async with asyncio.timeout(within_s), self._arrival:
@@ -77,14 +77,14 @@ class Mailbox:
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
     ) -> AuthResult:
-        """Called by aiosmtpd; every password is right."""
+        """Called by aiosmtpd; accepts every password."""
         assert isinstance(data, LoginPassword)
         said = data.login.decode(), data.password.decode()
         self.logins.append((*said, session.ssl is not None))
         return AuthResult(success=True)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Called by aiosmtpd, under this name, when a message is complete."""
+        """Called by aiosmtpd, by this name, when a message is complete."""
         if len(self.mails) >= MOST_MAILS:
             return "452 the mailbox is full"
         content = envelope.original_content or b""
@@ -132,10 +132,10 @@ def make_certificate(folder: Path, host: str) -> Path:
 async def running_mailbox(
     certificate: Path | None = None, *, whole: bool = False
 ) -> AsyncIterator[Mailbox]:
-    """Serve in the running loop; connections still open at the end are cut off.
+    """Serve in the running event loop; closes open connections at the end.
 
-    With a `certificate` STARTTLS is offered, or the `whole` connection is TLS. Without, passwords
-    are taken in clear.
+    With a `certificate` it offers STARTTLS, or uses TLS for the `whole` connection. Without one, it
+    accepts passwords in clear text.
     """
     mailbox = Mailbox()
     sessions: list[SMTP] = []

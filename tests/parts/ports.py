@@ -1,15 +1,14 @@
-"""Ports for what tests start."""
+"""Finds ports for the processes that tests start."""
 
 import secrets
 import socket
 
 FIRST, LAST = 10_000, 32_000
-"""Below those that systems give to whoever asks for any: nobody gets one by chance while what was
-started on it is down for a moment."""
+"""Below the ephemeral ports, so that no other process gets a port while its server restarts."""
 
 
 def free_port() -> int:
-    """One that nobody has."""
+    """A port that no process uses."""
     while True:
         port = FIRST + secrets.randbelow(LAST - FIRST)
         with socket.socket() as probe:

@@ -1,8 +1,8 @@
-"""A PostgreSQL cluster of the tests' own, in a temporary folder and on a free port.
+"""A PostgreSQL cluster for the tests, in a temporary folder and on a free port.
 
-It runs under an account without rights when the tests run as root, because PostgreSQL refuses
-root. It is asked to stop when the tests' process dies, however that happens. Nothing in it is
-kept, so it does not wait for the disk.
+If the tests run as root, it runs as an unprivileged account, because PostgreSQL refuses root. It
+gets a signal to stop if the tests' process dies for any reason. Its data is temporary, so it does
+not sync to disk.
 """
 
 import os
@@ -36,7 +36,7 @@ SETTINGS = {
 
 
 class Cluster:
-    """A running server: where it listens, and making and dropping databases in it."""
+    """A running server, which creates and drops databases."""
 
     def __init__(self, server: "_Server", binaries: Path, port: int, password: str) -> None:
         self.port = port
@@ -45,17 +45,17 @@ class Cluster:
         self._password = password
 
     def create(self, name: str) -> str:
-        """Create an empty database whose name begins with `name`; give back its URL."""
+        """Create an empty database whose name begins with `name`; returns its URL."""
         database = f"{re.sub('[^a-z0-9]+', '_', name.lower())[:40]}_{secrets.token_hex(4)}"
         self._sql(f'CREATE DATABASE "{database}" TEMPLATE template0')
         return f"postgresql+asyncpg://parley:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def drop(self, url: str) -> None:
-        """Drop a database that `create` made, ending the connections that are still open."""
+        """Drop a database that `create` created, and close its open connections."""
         self._sql(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
 
     def stop(self) -> None:
-        """Stop at once, as in a crash; `start` goes on with what was committed."""
+        """Stop at once, as in a crash; after `start`, committed data is there."""
         self._server.stop()
 
     def start(self) -> None:
@@ -85,7 +85,7 @@ class Cluster:
 def running_cluster(**settings: str) -> Iterator[Cluster]:
     """Start a cluster with these settings, and stop and remove it afterwards.
 
-    Raises FileNotFoundError where PostgreSQL is not installed, RuntimeError where it won't start.
+    Raises FileNotFoundError if PostgreSQL is not installed, RuntimeError if it does not start.
     """
     binaries = find_binaries()
     password = secrets.token_hex(16)
@@ -102,7 +102,7 @@ def running_cluster(**settings: str) -> Iterator[Cluster]:
 
 
 def find_binaries() -> Path:
-    """The newest installed PostgreSQL's folder of programs: Debian keeps them off PATH."""
+    """The program folder of the newest installed PostgreSQL, which is not on PATH in Debian."""
     installed = {
         int(folder.parent.name): folder
         for folder in Path("/usr/lib/postgresql").glob("*/bin")
@@ -139,7 +139,7 @@ class _Server:
         self._reader.start()
 
     def _read(self) -> None:
-        """Read to the end, or a full pipe would hold the server up."""
+        """Read the log to its end, because a full pipe would block the server."""
         assert self._process.stderr
         for line in self._process.stderr:
             self._log.append(line)
@@ -149,7 +149,7 @@ class _Server:
         self._told.set()
 
     def wait_until_ready(self) -> bool:
-        """True when it takes connections, False when it ended instead or took too long."""
+        """Wait until it accepts connections; returns False if it ends or takes too long."""
         self._told.wait(START_LIMIT_S)
         return self.is_ready
 
@@ -158,7 +158,7 @@ class _Server:
         return "".join(self._log)
 
     def stop(self) -> None:
-        """Stop at once: nothing here is worth a checkpoint."""
+        """Stop at once, without a checkpoint."""
         self._process.send_signal(signal.SIGQUIT)
         try:
             self._process.wait(STOP_LIMIT_S)
@@ -173,7 +173,7 @@ class _Server:
 def _start_on_a_free_port(
     binaries: Path, folder: Path, settings: dict[str, str]
 ) -> tuple[_Server, int]:
-    """A port may be taken between the look and the start, so that several are tried."""
+    """Try several ports, since another process may take one before the server starts."""
     for _ in range(PORTS_TRIED):
         port = free_port()
         server = _Server(binaries, folder / "data", port, SETTINGS | settings)
@@ -206,7 +206,7 @@ def _make_cluster(binaries: Path, folder: Path, password: str) -> None:
 
 
 def _account() -> pwd.struct_passwd | None:
-    """Whom to become: nobody else, unless this is root."""
+    """The account to switch to; None unless this process is root."""
     if os.geteuid() != 0:
         return None
     known = {account.pw_name: account for account in pwd.getpwall()}
@@ -214,7 +214,7 @@ def _account() -> pwd.struct_passwd | None:
 
 
 def unprivileged(at_death: str = "QUIT") -> list[str]:
-    """The words before a command that make it drop root and get a signal when this process dies."""
+    """A command prefix that drops root, and sends a signal if this process dies."""
     setpriv = shutil.which("setpriv")
     account = _account()
     if not setpriv:
@@ -230,5 +230,5 @@ def unprivileged(at_death: str = "QUIT") -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Not the caller's, in which a PGHOST or PGPORT may point elsewhere."""
+    """A clean environment: the caller's may have a PGHOST or PGPORT of another server."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

@@ -1,6 +1,6 @@
-"""An OpenID provider of the tests' own, which can be made to lie about anything.
+"""A fake OpenID provider, which can give false answers.
 
-The honest one, a real provider, is in tests/browser; this one is for what no honest one does.
+A real provider is in tests/browser; this one does what real providers do not.
 """
 
 import base64
@@ -23,14 +23,14 @@ _KEY = RSAKey.generate_key(2048, {"kid": "one"})
 
 @dataclass
 class FakeProvider:
-    """A provider on loopback; whoever comes is `person`, and what it says is changed by `lies`."""
+    """A provider on loopback that signs everyone in as `person`; `lies` changes its claims."""
 
     url: str = ""
     person: dict[str, Any] = field(default_factory=dict)
     lies: dict[str, Any] = field(default_factory=dict)
-    """Claims of the ID token that are not what they should be; None leaves one out."""
+    """False claims for the ID token; None omits a claim."""
     userinfo: dict[str, Any] | None = None
-    """What /userinfo says; without it the ID token says everything."""
+    """The answer of /userinfo; if None, the ID token has all claims."""
     document: dict[str, Any] = field(default_factory=dict)
     key: Any = field(default_factory=lambda: _KEY)
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256", "kid": "one"})
@@ -40,10 +40,10 @@ class FakeProvider:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     own_keys: list[Any] | None = None
     token_body: str | None = None
-    """What the token endpoint says instead of tokens."""
+    """The answer of the token endpoint instead of tokens."""
 
     def answer(self, asked: dict[str, str]) -> dict[str, str]:
-        """What a browser that came with the query `asked` is sent back with."""
+        """The parameters with which a browser that sent the query `asked` returns."""
         code = f"code {len(self.codes)} of this house"
         self.codes[code] = asked
         return {"state": asked["state"], "code": code}
@@ -65,7 +65,7 @@ class FakeProvider:
         return web.json_response(ours if self.own_keys is None else {"keys": self.own_keys})
 
     async def token(self, request: web.Request) -> web.Response:
-        """Exchange a code, once, by the rules of PKCE; the client has to show its secret."""
+        """Exchange a code once, with PKCE; the client must authenticate with its secret."""
         form = dict(await request.post())
         self.shown_secrets.append(request.headers.get("Authorization") or form["client_secret"])
         if self.token_body is not None:
@@ -114,7 +114,7 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def person(name: str, **claims: Any) -> dict[str, Any]:
-    """What the house knows of somebody."""
+    """The claims of a person at the provider."""
     return {
         "sub": f"the house's {name}",
         "email": f"{name}@example.org",
@@ -134,7 +134,7 @@ def another_key() -> RSAKey:
 
 
 def shared_secret() -> OctKey:
-    """The client's secret, as a key that anybody who knows it can sign with."""
+    """The client secret as a symmetric signing key."""
     return OctKey.import_key(CLIENT_SECRET)
 
 
@@ -143,7 +143,7 @@ def apple_key() -> ECKey:
 
 
 def query_of(place: str) -> dict[str, str]:
-    """The query of an address, or of the part behind its `#`."""
+    """The query of a URL, or of its fragment."""
     return dict(parse_qsl(place.partition("?")[2]))
 
 

@@ -1,6 +1,6 @@
-"""nginx and HAProxy with the files of deploy/, in front of instances on this machine.
+"""nginx and HAProxy with the configuration files of deploy/, in front of local instances.
 
-What differs from those files is in CHANGES, and each of its lines has to be found there.
+`changes_of_…` lists the differences from those files; each replaced text must occur in its file.
 """
 
 import os
@@ -27,17 +27,17 @@ from tests.world import ROOT, until
 START_LIMIT_S = 10
 STOP_LIMIT_S = 5
 CONNECTIONS_MAX = 40
-"""Of one address at a time, in these tests; deploy/ has thousands."""
+"""Connections of one address at a time, in these tests; deploy/ has thousands."""
 REQUESTS_MAX = 400
-"""Of one address at once."""
+"""Requests of one address at once."""
 
 BODY_WITHIN_S = 2
-"""How long a body may be on its way, or stand still."""
+"""The time limit for a body, or for a pause within it."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a proxy listens, where its files are, and which ports its instances have."""
+    """A proxy's ports and folder, and the ports of its instances."""
 
     http: int
     https: int
@@ -46,7 +46,7 @@ class Places:
 
 
 Changes = dict[str, str]
-"""What a file of deploy/ says, and what it is to say here."""
+"""Texts in a file of deploy/, with their replacements."""
 
 
 def changes_of_nginx(at: Places) -> Changes:
@@ -102,7 +102,7 @@ class Kind:
         return [*unprivileged("TERM"), program, *self.options, str(own)]
 
     def write(self, at: Places) -> None:
-        """The file of deploy/ with its changes, into the folder."""
+        """Write the file of deploy/, with its changes, to the folder."""
         text = self.file.read_text()
         here = {
             f"parley-{number}:8000": f"127.0.0.1:{port}"
@@ -125,7 +125,7 @@ HAPROXY = Kind("haproxy", ROOT / "deploy" / "haproxy.cfg", changes_of_haproxy, (
 
 @dataclass(frozen=True)
 class RunningProxy:
-    """A proxy that serves. `certificate` is what its clients have to trust."""
+    """A running proxy; its clients must trust `certificate`."""
 
     name: str
     at: Places
@@ -146,10 +146,10 @@ class RunningProxy:
 
 @asynccontextmanager
 async def running_proxy(kind: Kind, instances: Sequence[int]) -> AsyncIterator[RunningProxy]:
-    """Start one in front of the instances on these ports, and end it afterwards."""
+    """Start a proxy in front of the instances on these ports, and end it afterwards."""
     with tempfile.TemporaryDirectory(prefix=f"parley-{kind.name}-") as name:
         folder = Path(name)
-        folder.chmod(0o777)  # for the account without rights that it runs under
+        folder.chmod(0o777)  # for the unprivileged account that it runs as
         at = Places(free_port(), free_port(), folder, instances)
         make_certificate(folder)
         kind.write(at)
@@ -179,7 +179,7 @@ async def serves(proxy: RunningProxy, process: subprocess.Popen[bytes]) -> bool:
 
 
 def make_certificate(folder: Path, *hosts: str) -> None:
-    """A certificate for 127.0.0.1 (and `hosts`), signed by itself, as each proxy wants it."""
+    """Write a self-signed certificate for 127.0.0.1 and `hosts`, in the formats of both proxies."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Parley's tests")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A Redis server of the test's own, on a free port; it can be killed, stopped and started again."""
+"""A Redis server for a test, on a free port; a test can kill, freeze and restart it."""
 
 import shutil
 import signal
@@ -21,7 +21,7 @@ SLOTS = 16_384
 
 
 class RedisServer:
-    """A server that keeps nothing on disk."""
+    """A server that stores nothing on disk."""
 
     def __init__(self, **settings: str) -> None:
         self._settings = settings
@@ -52,13 +52,13 @@ class RedisServer:
             return False
 
     def kill(self) -> None:
-        """As kill -9 does; `start` makes another one on the same port."""
+        """Send SIGKILL; `start` starts a new server on the same port."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def freeze(self) -> None:
-        """It keeps its connections and answers nothing."""
+        """Stop answering, but keep the connections open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -85,10 +85,10 @@ async def running_redis() -> AsyncIterator[RedisServer]:
 
 @asynccontextmanager
 async def running_cluster(count: int) -> AsyncIterator[list[RedisServer]]:
-    """Start `count` primaries that share the slots of one cluster, and end them afterwards."""
+    """Start a cluster of `count` primaries that share its slots, and end them afterwards."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        folder.chmod(0o777)  # theirs too
+        folder.chmod(0o777)  # for the unprivileged account that they run as
         servers = []
         for number in range(count):
             options = {"cluster-enabled": "yes", "cluster-port": str(free_port())}

@@ -1,4 +1,4 @@
-"""Faults of the disk for one thread: the kernel refuses its system calls."""
+"""Simulates disk faults for one thread: the operating system refuses its system calls."""
 
 import ctypes
 import errno
@@ -13,7 +13,7 @@ SYNCS = {"x86_64": (74, 75), "aarch64": (82, 83)}
 
 
 def refuse_syncs() -> None:
-    """From now on each fsync of the calling thread fails, as on a broken disk."""
+    """Make every later fsync of the calling thread fail, as on a broken disk."""
     fsync, fdatasync = SYNCS[platform.machine()]
     program = b"".join(
         (

@@ -1,14 +1,14 @@
-"""Source files as trees, for tests that read rules off them."""
+"""Source files as syntax trees, for tests that check rules on them."""
 
 import ast
 import gc
 
 
 def parse(text: str, name: str = "<source>") -> ast.Module:
-    """The tree of a Python file, made without the garbage collector.
+    """The syntax tree of a Python file, parsed with garbage collection off.
 
-    Collecting a greenlet that was left changes the depth of recursion, and the compiler of
-    Python 3.11 then raises SystemError.
+    Collecting an abandoned greenlet changes the recursion depth, and the compiler of Python 3.11
+    then raises SystemError.
     """
     was_on = gc.isenabled()
     gc.disable()

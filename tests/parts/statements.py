@@ -1,7 +1,7 @@
-"""What SQLAlchemy compiles for one engine serves all engines of a test process.
+"""Shares SQLAlchemy's compiled statements among all engines of a test process.
 
-A compiled statement belongs to an engine's cache and dialect. Each test starts servers of its own,
-each with an engine, and would compile all its statements anew.
+A compiled statement belongs to the cache and dialect of one engine. Each test starts its own
+servers, each with an engine, which would compile all statements again.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ _dialects: list[Any] = []
 
 
 def create_sharing_engine(url: str, **options: Any) -> AsyncEngine:
-    """`create_async_engine`, for servers of one version and with the same `options`."""
+    """Like `create_async_engine`, for servers of the same version and with the same `options`."""
     made = create_async_engine(url, **options)
     engine = made.sync_engine
     engine._compiled_cache = _compiled
@@ -26,5 +26,5 @@ def create_sharing_engine(url: str, **options: Any) -> AsyncEngine:
 
 
 def _knows_its_server(dialect: Any) -> bool:
-    """Whether its engine was ever connected: a dialect asks the server what it can do."""
+    """Whether the dialect's engine ever connected, when it asks the server for its features."""
     return getattr(dialect, "server_version_info", None) is not None

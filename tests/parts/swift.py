@@ -1,9 +1,9 @@
-"""OpenStack Swift on loopback, speaking S3: a server that checks what an upload was signed for.
+"""OpenStack Swift on loopback with its S3 interface, which checks the signatures of uploads.
 
-Four programs, as Swift has them: a proxy that speaks S3 and checks signatures, and behind it one
-each for accounts, containers and objects. They keep everything in a temporary folder. Each is a
-single process, so that ending it by its handle ends all of it, and each is ended by the system
-when the tests' process dies. None takes another user's rights: Swift does that only in workers.
+Swift has four programs: a proxy, which provides S3 and checks signatures, and behind it one each
+for accounts, containers and objects. They store everything in a temporary folder. Each is a single
+process, so that killing it ends all of it, and ends if the tests' process dies. None changes its
+user: Swift does that only in workers.
 """
 
 import os
@@ -29,12 +29,12 @@ START_LIMIT_S = 30
 ANSWER_LIMIT_S = 10
 POLL_S = 0.02
 LOG_TAIL = 3000
-"""Characters of each log, in the error of a start that failed."""
+"""Characters of each log to show in the error of a failed start."""
 REGION = "us-east-1"
 KEY_ID = "parley:uploads"
 
 MODULES = {"account": "account", "container": "container", "object": "obj", "proxy": "proxy"}
-"""Swift's packages by the names of its programs; the proxy needs the others."""
+"""Swift's packages by program; the proxy comes last, because it needs the others."""
 
 PROXY_PIPELINE = "catch_errors gatekeeper healthcheck s3api tempauth bulk slo proxy-server"
 
@@ -112,12 +112,12 @@ for server in servers:
     ring.rebalance()
     ring.get_ring().save(f"{folder}/{name}.ring.gz")
 """
-"""A program: Swift is not imported here, because it puts eventlet in place of sockets."""
+"""The main program. Swift is not imported here, because it replaces sockets with eventlet's."""
 
 
 @dataclass(frozen=True)
 class Swift:
-    """Where the server is, and the one key that it knows."""
+    """The server's address and its only key."""
 
     endpoint: str
     region: str
@@ -125,7 +125,7 @@ class Swift:
     secret: str
 
     def create_bucket(self) -> str:
-        """The name of a new empty bucket."""
+        """Create an empty bucket; returns its name."""
         name = f"bucket-{secrets.token_hex(8)}"
         request = AWSRequest("PUT", f"{self.endpoint}/{name}")
         S3SigV4Auth(Credentials(self.key_id, self.secret), "s3", self.region).add_auth(request)
@@ -139,8 +139,8 @@ class Swift:
 def running_swift() -> Iterator[Swift]:
     """Start a Swift, and stop and remove it afterwards.
 
-    Raises RuntimeError, with the ends of the logs, where it does not start; OSError where the
-    temporary folder is on a file system without extended attributes.
+    Raises RuntimeError, with the ends of the logs, if it does not start, and OSError if the file
+    system of the temporary folder has no extended attributes.
     """
     with TemporaryDirectory(prefix="parley-swift-", ignore_cleanup_errors=True) as path:
         folder = Path(path)
@@ -155,7 +155,7 @@ def running_swift() -> Iterator[Swift]:
 
 
 def _check_attributes(folder: Path) -> None:
-    """Swift keeps what it knows of an object in extended attributes of its file."""
+    """Raise OSError without extended attributes, in which Swift stores an object's metadata."""
     probe = folder / "attributes"
     probe.touch()
     try:
@@ -177,7 +177,7 @@ def _write_settings(folder: Path, ports: Mapping[str, int], secret: str) -> None
 
 
 def _make_rings(folder: Path, ports: Mapping[str, int]) -> None:
-    """Tell the proxy where the others are: each has the same single disk."""
+    """Configure where the proxy finds the other programs, which share a single disk."""
     servers = [f"{name}={port}" for name, port in ports.items() if name != "proxy"]
     made = subprocess.run(
         [sys.executable, "-c", RINGS, str(folder), *servers],
@@ -192,7 +192,7 @@ def _make_rings(folder: Path, ports: Mapping[str, int]) -> None:
 
 
 def _start(stack: ExitStack, folder: Path, name: str) -> subprocess.Popen[bytes]:
-    """Start one program; the stack ends it."""
+    """Start one program, which the stack ends."""
     program = [sys.executable, "-m", f"swift.{MODULES[name]}.server"]
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
@@ -207,19 +207,19 @@ def _start(stack: ExitStack, folder: Path, name: str) -> subprocess.Popen[bytes]
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """At once: nothing here is worth keeping."""
+    """Kill it, since its data is temporary."""
     process.kill()
     process.wait()
 
 
 def _until_our_death() -> list[str]:
-    """The words before a command that end it when this process dies, where there are such."""
+    """A command prefix that ends the command if this process dies; empty where unsupported."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig=KILL", "--"] if setpriv else []
 
 
 def _environment() -> dict[str, str]:
-    """Not the caller's, which may name proxies and other Pythons' folders."""
+    """A clean environment: the caller's may name proxies and folders of other Pythons."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -244,7 +244,7 @@ def _is_healthy(port: int) -> bool:
 
 
 def _ask(port: int, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    """The status and the body of an answer; nothing in the environment sends it elsewhere."""
+    """Send a request, ignoring proxies in the environment; returns the status and the body."""
     connection = HTTPConnection("127.0.0.1", port, timeout=ANSWER_LIMIT_S)
     try:
         connection.request(method, path, headers=headers)

@@ -1,4 +1,4 @@
-"""The parts start, do what they are for, keep apart from each other, and are gone afterwards."""
+"""The services start, work, are separate from each other, and are gone afterwards."""
 
 import asyncio
 import json
@@ -85,7 +85,7 @@ async def test_two_clusters_run_at_once_and_a_stopped_one_is_gone(postgres):
 
 @pytest.fixture
 def open_folder():
-    """A temporary folder that PostgreSQL's account may pass through, unlike pytest's own."""
+    """A temporary folder that PostgreSQL's account can enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory(prefix="parley-") as folder:
         Path(folder).chmod(0o711)
         yield folder
@@ -109,7 +109,7 @@ def test_a_cluster_ends_with_a_test_run_that_is_killed(open_folder):
         port = tests.stdout.readline().strip()
         assert int(port)
         tests.kill()
-        # The server inherited this pipe: it reaches its end only when the server has ended.
+        # The server inherited this pipe, which reaches its end only when the server has ended.
         assert tests.stdout.read() == ""
 
 

@@ -1,4 +1,4 @@
-"""The S3 server refuses whatever an upload was not signed for, and puts parts together."""
+"""The S3 server refuses uploads that differ from their signature, and combines parts."""
 
 import base64
 import hashlib
@@ -48,7 +48,7 @@ def checksum_of(body: bytes) -> str:
 
 
 async def sign(swift: Swift, bucket: str, within_s: int = 60, secret: str = "") -> str:
-    """A URL to put BODY, as plain text, in the bucket."""
+    """A signed URL to put BODY, as plain text, in the bucket."""
     async with client_of(swift, secret) as client:
         signed = {"ContentType": "text/plain", "ContentLength": len(BODY)}
         place = {"Bucket": bucket, "Key": "a", "ChecksumSHA256": checksum_of(BODY)}
@@ -57,7 +57,7 @@ async def sign(swift: Swift, bucket: str, within_s: int = 60, secret: str = "") 
 
 
 async def put(url: str, body: bytes = BODY, **changed: str) -> str:
-    """Put the body with the headers that were signed, changed so; the status, and S3's code."""
+    """Put the body with the signed headers and changes; returns the status and S3's code."""
     headers = {"content_type": "text/plain", "x_amz_checksum_sha256": checksum_of(BODY)} | changed
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     async with (

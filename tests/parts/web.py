@@ -1,6 +1,6 @@
-"""A web of the tests' own: an https server on loopback that answers byte by byte what it is told.
+"""An HTTPS server on loopback that sends exactly the bytes that a test gives it.
 
-It knows no HTTP beyond the end of a request, so it can do what no honest server does.
+It implements no HTTP beyond finding the end of a request, so it can send invalid answers.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ Answer = Callable[[], AsyncIterator[bytes]]
 
 
 class Whole(bytes):
-    """An answer that says where it ends, so that another may follow."""
+    """An answer with a length, so that another can follow on the same connection."""
 
 
 @dataclass
 class Web:
-    """One server; `pages` has what each path answers, `names` where hosts are."""
+    """One server; `pages` has the answers by path, `names` the addresses by host."""
 
     port: int = 0
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
@@ -36,7 +36,7 @@ class Web:
     names: dict[str, list[str]] = field(default_factory=lambda: {HOST: [LOOPBACK]})
     connections: int = 0
     asked: list[str] = field(default_factory=list)
-    """The heads of the requests that came."""
+    """The heads of the received requests."""
     looked_up: list[str] = field(default_factory=list)
     sandbox: Sandbox = field(default_factory=lambda: Sandbox(Metrics(), READERS))
 
@@ -48,7 +48,7 @@ class Web:
         return self.names.get(host, [])
 
     def client(self, *, allows: Callable[[str], bool] | None = None) -> PublicWeb:
-        """A client for which this server is a public one."""
+        """A client that accepts this server as a public one."""
         rule = allows or (lambda address: address == LOOPBACK or is_public(address))
         return PublicWeb(
             "Parley tests",
@@ -67,7 +67,7 @@ class Web:
         writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; whether there may be another, as after whole answers."""
+        """Answer one request; returns whether another can follow."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.asked.append(head)
         answer = self.pages.get(head.split(" ")[1], said(b"", status="404 Not Found"))
@@ -88,13 +88,13 @@ async def _parts_of(answer: bytes | Answer) -> AsyncIterator[bytes]:
 def said(
     body: bytes, *, status: str = "200 OK", content_type: str = "text/html", headers: str = ""
 ) -> Whole:
-    """A whole answer; `headers` are lines that end in CRLF."""
+    """A complete answer; `headers` are lines that end in CRLF."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{headers}"
     return Whole(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
 def page(title: str, **said_of_it: str) -> bytes:
-    """A page as honest ones are."""
+    """A normal HTML page."""
     metas = "".join(f'<meta property="og:{n}" content="{v}">' for n, v in said_of_it.items())
     return f"<!doctype html><html><head><title>{title}</title>{metas}</head></html>".encode()
 

@@ -1,1 +1,1 @@
-"""Tests of who hears what: streams, ways in and out, replay, ephemeral events."""
+"""Tests of event delivery to clients: streams, joining and leaving, replay, ephemeral events."""

@@ -1,4 +1,4 @@
-"""A hall for each test: rooms over a database of its own."""
+"""A hall for each test: rooms with their own database."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ from tests.world import MovableClock
 async def hall(
     database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Hall]:
-    monkeypatch.setattr("rooms.gaps.SWEEP_EVERY_S", 0.1)  # a test must not take seconds
+    monkeypatch.setattr("rooms.gaps.SWEEP_EVERY_S", 0.1)  # keeps tests short
     database = open_database(database_url)
     await database.start()
     hall = Hall(database, clock)

@@ -1,4 +1,4 @@
-"""Rooms over a real database, with members that only remember what they were sent."""
+"""Rooms with a real database, and members that only record what they are sent."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ CLUB = "/hall|club"
 
 
 class Member:
-    """Remembers what it was sent."""
+    """A member that records what it is sent."""
 
     namespace = NAMESPACE
     gone = False
@@ -37,25 +37,25 @@ class Member:
         self.sent.append((meta["room"], meta["seq"]) if "seq" in meta else name)
 
     async def caught_up(self) -> None:
-        """It always reads at once."""
+        """Return at once, as a client that always reads."""
 
     def cut(self, reason: str) -> None:
         self.cuts.append(reason)
 
     def numbers(self, room: str = "hall") -> list[int]:
-        """The numbers heard in a room, in the order in which they came."""
+        """The sequence numbers received in a room, in order of arrival."""
         return [one[1] for one in self.sent if isinstance(one, tuple) and one[0] == room]
 
 
 class Hall:
-    """Rooms, their database, and a tap on what the database committed."""
+    """Rooms and their database, and a filter that loses committed events."""
 
     def __init__(self, database: Database, clock: MovableClock) -> None:
         self.database = database
         self.clock = clock
         self.rooms = Rooms(database, InProcessBus(), clock)
         self.lose: Callable[[Numbered], bool] = lambda event: False
-        """Which committed events never arrive by themselves."""
+        """Selects the committed events that do not reach the rooms."""
         database.committed = self._committed
 
     def _committed(self, event: Numbered) -> None:
@@ -65,7 +65,7 @@ class Hall:
     async def say(
         self, *streams: str, count: int = 1, membership: tuple[Membership, ...] = ()
     ) -> list[Numbered]:
-        """Commit events to streams (HALL when none is named), each a transaction."""
+        """Commit events to streams (HALL by default), each in its own transaction."""
         said: list[Numbered] = []
         for _ in range(count):
             said += await self.database.transact(
@@ -83,7 +83,7 @@ class Hall:
     async def enter(
         self, member: Member, *wanted: Wanted, greet: Callable[..., None] | None = None
     ) -> dict[str, Entered]:
-        """Enter streams (HALL when none is named); how that went."""
+        """Enter streams (HALL by default); returns the result for each."""
         how: dict[str, Entered] = {}
 
         def greeted(entered: dict[str, Entered]) -> None:
@@ -120,6 +120,6 @@ def record(
 
 
 async def spin(times: int = 5) -> None:
-    """Let what is ready run."""
+    """Let ready tasks run."""
     for _ in range(times):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Events on their way out: whatever is late, doubled or lost, members hear each once, in order."""
+"""Members get each event once and in order, even if events arrive late, twice or not at all."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ from tests.world import until
 
 @pytest.fixture
 def reads(hall, monkeypatch) -> Counter:
-    """Counts the ranges that were read from the database to fill a gap."""
+    """Counts the ranges read from the database to fill gaps."""
     counted: Counter = Counter()
     list_since = events.list_since
 
@@ -43,7 +43,7 @@ async def member(hall):
 
 
 async def hears(member: Member, *numbers: int, room: str = "hall", within_s: float = 2):
-    """Wait until the member heard exactly these numbers."""
+    """Wait until the member has received exactly these numbers."""
     try:
         await until(lambda: len(member.numbers(room)) >= len(numbers), within_s)
     finally:
@@ -111,7 +111,7 @@ async def test_a_lost_last_event_is_found_by_the_sweep(hall, member):
 
 
 async def test_a_lost_last_event_is_found_though_the_sweep_was_held_up(hall, member):
-    """A database that was away for longer than the window of the sweep hides nothing for ever."""
+    """After an outage longer than the sweep's window, the sweep still finds everything."""
     hall.lose = lambda event: event.seq == 2
     await hall.say(count=2)
     hall.clock.advance(MOVED_WITHIN.total_seconds() + 5)
@@ -178,7 +178,7 @@ async def test_any_loss_delay_doubling_and_disorder_is_healed(hall, member, seed
 
 
 async def test_two_instances_over_one_database_hear_the_same_in_the_same_order(hall):
-    """The other one has no bus to hear by: its sweep alone must find everything."""
+    """The other instance has no bus, so its sweep must find everything."""
     other = Rooms(hall.database, InProcessBus(), hall.clock)
     await other.start()
     here, there = Member("ana"), Member("ana")
@@ -251,7 +251,7 @@ async def test_who_was_removed_and_comes_back_hears_from_there(hall, member):
 
 
 async def test_who_was_added_and_removed_before_this_instance_heard_of_it_is_out(hall):
-    """Everything of another instance is heard late: first the room that lets somebody in."""
+    """Events of another instance arrive late, those of the room that adds the user first."""
     ana = Member("ana")
     await hall.enter(ana)
     hall.lose = lambda event: True
@@ -280,7 +280,7 @@ async def test_who_is_let_in_again_before_it_heard_of_its_removal_hears_all_of_i
 
 
 async def test_who_came_and_went_twice_before_this_instance_heard_of_it_hears_each_stay(hall):
-    """The room that lets her in is ahead of the one that puts her out."""
+    """Events of the room that adds her arrive before those of the room that removes her."""
     ana = Member("ana")
     await hall.enter(ana, Wanted(HALL), Wanted(CLUB))
     hall.lose = lambda event: event.stream == CLUB
@@ -297,7 +297,7 @@ async def test_who_came_and_went_twice_before_this_instance_heard_of_it_hears_ea
 
 
 async def test_an_event_that_was_in_the_snapshot_of_who_enters_lets_them_in_nowhere(hall):
-    """It comes late to this instance: by the snapshot ana was in, and is out again."""
+    """The event arrives late: in the snapshot, ana was already added and removed again."""
     ana, ben = Member("ana"), Member("ben")
     await hall.enter(ben)
     hall.lose = lambda event: True

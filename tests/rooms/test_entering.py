@@ -1,4 +1,4 @@
-"""Ways in: replay, greeting, then live, with nothing lost between; and who may not have it all."""
+"""Entering rooms: replay, `synced`, then live events without a gap; and incomplete replays."""
 
 import asyncio
 
@@ -101,7 +101,7 @@ async def test_what_is_too_much_for_a_connection_is_replayed_stream_by_stream(ha
 
 
 class SlowMember(Member):
-    """Reads only when it is let."""
+    """A member that reads only when the test allows it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -220,12 +220,12 @@ async def test_rooms_that_never_stop_changing_are_refused_and_leave_nothing(hall
 
 
 async def test_members_that_open_each_others_rooms_wait_for_nobody_for_ever(hall, monkeypatch):
-    """Each opens one stream and then waits for the other's; the third keeps one from opening."""
+    """Two members each open a stream and wait for the other's, while a third delays one."""
     x, y, z = (f"/hall|{name}" for name in "xyz")
     held = asyncio.Event()
 
     async def subscribe(*names: str) -> None:
-        await until(lambda: hall.rooms.counts()["streams"] == 3)  # each has begun by then
+        await until(lambda: hall.rooms.counts()["streams"] == 3)  # each has started by then
 
     monkeypatch.setattr(hall.rooms._bus, "subscribe", subscribe)
 
@@ -282,7 +282,7 @@ async def test_a_replay_goes_at_the_pace_of_its_reader(hall):
     assert slow.numbers() == [1, 2, 3, 4, 5, 6]
 
 
-# Following.
+# Following rooms.
 
 
 async def test_a_follower_hears_nothing_before_it_is_released_and_everything_after(hall):
@@ -290,7 +290,7 @@ async def test_a_follower_hears_nothing_before_it_is_released_and_everything_aft
     member = Member()
 
     async def read() -> int:
-        await hall.say()  # committed after it registered, before its snapshot
+        await hall.say()  # committed after the registration, before the snapshot
         return 3
 
     release = await hall.rooms.follow(member, HALL, read)
@@ -365,7 +365,7 @@ async def test_a_first_follower_that_fails_does_not_keep_the_others_out(hall, er
             await first
         try:
             (await second)()
-        except StorageUnavailable:  # it may be told to come again, but never be left waiting
+        except StorageUnavailable:  # a refusal is allowed, an endless wait is not
             (await hall.rooms.follow(lucky, HALL, read))()
         (await hall.rooms.follow(later, HALL, read))()
     await hall.say()

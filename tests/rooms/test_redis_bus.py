@@ -1,4 +1,4 @@
-"""Rooms of two instances, joined by a real Redis that is killed, frozen and emptied."""
+"""Rooms of two instances, connected by a real Redis that is killed, frozen and flushed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ def without_sweep(monkeypatch):
 
 @pytest.fixture
 async def joined(hall: Hall, redis_server: RedisServer) -> AsyncIterator[tuple[Rooms, Rooms]]:
-    """Two instances: the first commits what the hall says, the second hears of it by Redis."""
+    """Two instances: the first commits the hall's events, the second gets them through Redis."""
     both = [Rooms(hall.database, RedisBus(redis_server.url), hall.clock) for _ in range(2)]
     for rooms in both:
         await rooms.start()
@@ -150,7 +150,7 @@ async def test_while_redis_is_dead_the_database_tells_and_afterwards_redis_again
 
 
 async def no_look(self: gaps.Gaps, since: object) -> None:
-    """The database tells nothing by itself."""
+    """Replaces the sweep, so that no events come from the database."""
 
 
 async def test_a_frozen_redis_holds_nobody_up_and_shows(hall, joined, redis_server):
@@ -214,7 +214,7 @@ async def test_what_another_release_says_is_left_out(hall, joined, redis_server)
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 class TestCluster:
-    """Redis that consists of three servers."""
+    """A Redis cluster of three servers."""
 
     @pytest.fixture
     async def servers(self) -> AsyncIterator[list[RedisServer]]:
@@ -268,7 +268,7 @@ async def owner_and_another(servers, slot):
 
 
 async def move(slot, before, after, servers):
-    """As an operator moves an empty slot."""
+    """Move an empty slot like an operator."""
     old, new = [await server.client.execute_command("CLUSTER MYID") for server in (before, after)]
     await after.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", old)
     await before.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", new)
@@ -282,7 +282,7 @@ async def is_subscribed(server):
 
 
 async def said_and_heard(hall, member):
-    """Whether the newest is heard at once; the speaker first has to learn who carries it now."""
+    """Whether a new event arrives at once; the sender first has to learn the slot's new server."""
     (event,) = await hall.say()
     with suppress(TimeoutError):
         await until(lambda: event.seq in member.numbers(), within_s=0.5)

@@ -1,4 +1,4 @@
-"""A line to Redis: whatever happens to one who asks, the next one is answered."""
+"""The Redis client: a failed request does not affect the next one."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""One stream: each number once, in order, to who is in; what a joining member hears and when."""
+"""A stream sends each number once and in order to its members, also while they join."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ def open_stream(loop, head: int = 0) -> Stream:
 
 
 def come_in(stream: Stream, user_id: str | None = None, floor: int | None = None) -> Member:
-    """A member that is in, hearing what is above `floor` (or the cursor)."""
+    """A released member, which gets the events above `floor` (default: the cursor)."""
     member = Member(user_id)
     stream.join(member)
     stream.release(member, (stream.cursor or 0) if floor is None else floor)
@@ -92,7 +92,7 @@ def test_nothing_is_heard_before_the_release_and_nothing_is_missed_by_it(loop):
 
 
 def test_a_floor_ahead_of_the_cursor_is_waited_for(loop):
-    """The snapshot can be ahead of what has arrived: what is in both must not come twice."""
+    """The snapshot can include events that arrive later, which must not be sent twice."""
     stream = open_stream(loop, head=5)
     member = come_in(stream, floor=7)
     for seq in (6, 7, 8, 9):
@@ -169,7 +169,7 @@ def test_who_was_let_in_again_before_its_snapshot_is_not_put_out_by_the_past(loo
 
 
 def test_who_is_put_out_by_the_last_number_of_its_snapshot_was_let_in_by_it_no_more(loop):
-    """The snapshot at 2 said that it is in; a number up to it puts nobody out."""
+    """The member was in the room in the snapshot at 2, so no event up to 2 may remove it."""
     stream = open_stream(loop)
     member = come_in(stream, "ana", floor=2)
     stream.arrived(event(1))
@@ -199,7 +199,7 @@ def test_a_ephemeral_event_reaches_all_who_are_in_but_its_speaker(loop):
 
 @st.composite
 def histories(draw):
-    """How numbers 1..n arrive (in any order, some twice), and when members join and are let in."""
+    """The arrival of numbers 1..n (any order, some twice), and when members join and release."""
     last = draw(st.integers(1, 12))
     arrivals = draw(st.permutations(range(1, last + 1)))
     again = draw(st.lists(st.integers(1, last), max_size=6))
@@ -225,7 +225,7 @@ def test_every_member_hears_exactly_what_is_above_its_floor_in_order(history):
         if step == "arrive":
             stream.arrived(event(which))
         elif step == "join":
-            # The snapshot is read after joining: it has the cursor's number, or a later one.
+            # The snapshot is read after joining, so it is at the cursor or ahead of it.
             floors[which] = min((stream.cursor or 0) + ahead[which], last)
             stream.join(members[which])
         else:

@@ -1,4 +1,4 @@
-"""The servers of these tests serve the probe too, a domain that does as it is told."""
+"""The servers of these tests also serve the probe, a domain that tests control."""
 
 import pytest
 

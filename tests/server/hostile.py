@@ -1,4 +1,4 @@
-"""Readers that do what a codec may do once hostile bytes have taken it over."""
+"""Readers that act like a codec that hostile bytes have taken over."""
 
 import ctypes
 import os
@@ -64,14 +64,14 @@ def answer_another_type(content: bytes) -> int:
 
 
 def remember(content: bytes) -> str:
-    """What the last job left."""
+    """The state that the last job left."""
     before = globals().get("remembered", b"")
     globals()["remembered"] = content
     return before.decode()
 
 
 def break_out(content: bytes) -> list[str]:
-    """Which of these ways to the outside are open."""
+    """The ways out of the sandbox that are open."""
     target = int(content)
     ways: dict[str, Callable[[], object]] = {
         "read a file": lambda: os.open("/etc/passwd", os.O_RDONLY),

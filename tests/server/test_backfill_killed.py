@@ -1,4 +1,4 @@
-"""A backfill goes on after kill -9, and `run.py` says what it cannot do for an operator."""
+"""A backfill continues after kill -9, and `run.py` explains refused commands."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def domains():
 
 @pytest.fixture
 def start(world, tmp_path):
-    """`start()` runs another instance with one more consumer, as a process of its own."""
+    """`start()` starts another instance with one more consumer, as a separate process."""
     running: list[subprocess.Popen[bytes]] = []
     environ = environ_of(tmp_path / "data", world.settings.database_url)
 
@@ -54,7 +54,7 @@ def say_many(tx: Transaction, first: int) -> None:
 
 @pytest.fixture
 async def looking(world):
-    """The database, for somebody who only looks."""
+    """The database, for reading only."""
     database = open_database(world.settings.database_url)
     await database.start()
     yield database

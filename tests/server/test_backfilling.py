@@ -1,4 +1,4 @@
-"""A new consumer hears what was before it: page by page, in order, and beside live deliveries."""
+"""A new consumer gets earlier events: page by page, in order, beside live deliveries."""
 
 import asyncio
 import time
@@ -24,11 +24,11 @@ pytestmark = both_databases
 LATECOMER = "latecomer.hear_it"
 TABLE = "library.hear_it"
 BOOKS: list[str] = []
-"""What the library's own table says, as a consumer can be told of it at any time."""
+"""The rows of an invented library domain, from which a consumer can be rebuilt."""
 
 
 def tell_books(tx: Transaction, after: str, limit: int) -> Page:
-    """The next books after a place; odd ones cannot be told."""
+    """The next books after a position; odd ones raise an error."""
     first = int(after or 0)
     told = BOOKS[first : first + limit]
     if "odd" in told:
@@ -67,7 +67,7 @@ def domains(switches):
 
 @pytest.fixture
 async def upgrade(world, monkeypatch):
-    """`await upgrade(domain)` starts an instance with one more domain; pages are taken by hand."""
+    """`await upgrade(domain)` starts an instance with one more domain."""
     monkeypatch.setattr("server.backfilling.LOOK_EVERY_S", 60)
     async with AsyncExitStack() as stack:
 
@@ -86,7 +86,7 @@ async def say(world: World, text: str, key: str = "one", count: int = 1) -> None
 
 
 async def say_many(world: World, count: int, keys: int = 20) -> list[str]:
-    """Texts that are counted up, said in a few transactions."""
+    """Publish events with numbered texts in a few transactions; returns the texts."""
 
     def work(tx: Transaction, first: int) -> None:
         for number in range(first, min(first + 100, count)):
@@ -106,7 +106,7 @@ async def backfill_of(world: World, consumer: str = LATECOMER) -> backfills.Back
 
 
 def small_pages(monkeypatch: pytest.MonkeyPatch, size: int = 10) -> None:
-    monkeypatch.setattr("server.backfilling.PAGE", size)
+    monkeypatch.setattr("server.backfilling.PAGE_SIZE", size)
 
 
 async def test_a_new_consumer_hears_all_pages_of_what_is_stored_once(world, upgrade, monkeypatch):
@@ -134,7 +134,7 @@ async def test_what_it_does_not_heed_is_not_told(world, upgrade):
 
 
 async def take_pages(world: World, count: int) -> None:
-    """Take so many pages, as an instance does that is killed after them."""
+    """Process `count` pages, like an instance that is killed after them."""
     consumer = world.app.backfilling._consumers[LATECOMER]
     for _ in range(count):
         await world.app.backfilling._try_page(consumer)
@@ -142,7 +142,7 @@ async def take_pages(world: World, count: int) -> None:
 
 @pytest.fixture
 def paused(monkeypatch):
-    """The loops of instances do nothing; tests take pages and settle."""
+    """Stop the loops of instances; tests process pages themselves."""
     small_pages(monkeypatch)
 
     async def nothing(_self) -> None:
@@ -227,7 +227,7 @@ async def test_a_failing_delivery_of_a_backfill_is_parked_and_holds_its_key(
     assert parked.consumer == LATECOMER
 
 
-# From the domain's own tables.
+# Rebuilding from the domain's own tables.
 
 
 async def test_what_is_no_event_any_more_is_told_from_the_domains_tables(
@@ -264,7 +264,7 @@ async def test_a_backfill_that_keeps_failing_ends_and_holds_nothing_up(world, up
     assert (await backfill_of(new, TABLE)).state == "done"
 
 
-# Anew.
+# Restarting a backfill.
 
 
 async def test_an_operator_starts_one_anew_while_the_server_serves(world, upgrade):
@@ -344,7 +344,7 @@ async def test_a_backfill_whose_pages_take_too_long_keeps_no_other_waiting(world
 
 
 class TooSlow:
-    """A domain whose pages take too long, and how large they were to be."""
+    """A domain whose pages take too long, which records their sizes."""
 
     def __init__(self) -> None:
         self.domain = Domain("a_slow_one")
@@ -361,7 +361,7 @@ async def test_a_backfill_whose_smallest_page_takes_too_long_ends(world, upgrade
     slow = TooSlow()
     new = await upgrade(slow.domain, probes.latecomer)
     for _ in range(6):  # pages of 10, 5, 2, 1, 1 and 1
-        await say(new, "live", key="of the other")  # whose pages succeed meanwhile
+        await say(new, "live", key="of the other")  # whose pages succeed
         await new.app.backfilling.run()
     assert slow.limits == [10, 5, 2, 1, 1, 1]
     found = await backfill_of(new, "a_slow_one.hear_it")

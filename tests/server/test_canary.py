@@ -1,4 +1,4 @@
-"""A planted password, pincode, token or text never shows in logs, errors or the database."""
+"""A known password, pincode, token or text never appears in logs, errors or the database."""
 
 import re
 from email import message_from_bytes, policy
@@ -28,7 +28,7 @@ def domains(switches):
 
 
 async def live_a_life(host: World | Process, stranger: Client) -> list[str]:
-    """Sign up, in, on and out, rightly and wrongly; the secrets that came up in it."""
+    """Sign up, log in, refresh and log out, with and without errors; returns the secrets used."""
     await stranger.enter("/signup", "/auth")
     await stranger.call("/signup", "start", email=ANA)
     pincode = await host.mails.pincode(ANA)
@@ -58,7 +58,7 @@ async def live_a_life(host: World | Process, stranger: Client) -> list[str]:
 
 
 def found_in(text: str, secrets: list[str]) -> list[str]:
-    """The secrets that are in a text; a pincode only where it stands alone."""
+    """The secrets in a text; a pincode counts only as a separate word."""
     return [one for one in secrets if re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", text)]
 
 

@@ -1,4 +1,4 @@
-"""The catalog says what the code does: to the official schema, to a compiler, and to a reader."""
+"""The catalog describes the code, as the official schema, a compiler and an HTML parser confirm."""
 
 import enum
 import json
@@ -48,7 +48,7 @@ RATES = (Rate("stirs", "spoons stirred", burst=3, per_s=0.5),)
 ROLES = (Role("cook", "domain"), Role("admin", "operator"))
 
 
-# An invented domain, with one of everything that a contract may hold.
+# An invented domain with one of everything that contracts can contain.
 
 
 class Size(enum.Enum):
@@ -107,7 +107,7 @@ class Telling(Domain):
 
 
 def invent() -> Registry:
-    """A registry of the invented domain alone."""
+    """A registry with only the invented domain."""
     kitchen = Telling(
         "kitchen", "/kitchen", ephemeral_events={"stir": Steam}, roles=ROLES, rates=RATES
     )
@@ -149,7 +149,7 @@ def invented() -> Json:
 
 @pytest.fixture(scope="module")
 def specification() -> Draft7Validator:
-    """The official schema, with the parts that it names by address at hand."""
+    """The official schema, with local copies of the schemas that it refers to by URL."""
     schema = json.loads(SPECIFICATION.read_text())
     parts = [
         (address, DRAFT7.create_resource(part)) for address, part in schema["definitions"].items()
@@ -244,7 +244,7 @@ def test_a_ephemeral_event_may_be_called_as_the_command_that_causes_it(invented:
     assert message["headers"] == {"$ref": "#/components/schemas/EphemeralMeta"}
 
 
-# The schemas hold for what is really sent.
+# Real messages match the schemas.
 
 
 def test_what_the_server_sends_is_what_the_schemas_say(document: Json) -> None:
@@ -406,7 +406,7 @@ def test_an_event_whose_audience_cannot_be_told_says_nothing_of_it() -> None:
 
 
 class Read(HTMLParser):
-    """What a page links to, what can be linked to, what it says, and which tags are open."""
+    """Parses a page: its links, link targets, text and unclosed tags."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -488,12 +488,12 @@ async def test_all_forms_are_served(world: World) -> None:
             assert part in await answer.text()
 
 
-# What the tests above stand on.
+# Support for the tests above.
 
 
 @pytest.fixture
 def compile_client(tmp_path: Path) -> Callable[..., str]:
-    """`compile_client(contracts, code)` gives what the TypeScript compiler has to say."""
+    """`compile_client(contracts, code)` returns the output of the TypeScript compiler."""
 
     def run(contracts: str, code: str) -> str:
         (tmp_path / "contracts.d.ts").write_text(contracts)
@@ -512,7 +512,7 @@ def compile_client(tmp_path: Path) -> Callable[..., str]:
 
 
 def check(whole: Json, schema: Json, value: Any) -> None:
-    """Raises ValidationError unless `value` is as `schema`, a part of `whole`, says."""
+    """Raises ValidationError unless `value` matches `schema`, which is a part of `whole`."""
     Draft7Validator({**schema, "components": whole["components"]}).validate(value)
 
 
@@ -529,7 +529,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def block(contracts: str, head: str) -> list[str]:
-    """The lines inside of the interface `head`."""
+    """The lines inside the interface `head`."""
     _, _, rest = contracts.partition(f"export {head} {{\n")
     return [line.strip() for line in rest.partition("\n}")[0].splitlines()]
 

@@ -1,4 +1,4 @@
-"""Connections come, enter their rooms, leave, and leave nothing behind."""
+"""Connections open, enter their rooms and close, and leave no state behind."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def heard_by(client: Client) -> list[str]:
     return [heard.data["text"] for heard in client.events("PROBE_SAID")]
 
 
-# Coming in.
+# Connecting.
 
 
 @one_database
@@ -48,7 +48,7 @@ async def test_who_may_not_come_in_is_told_why(world, namespace, auth, code):
         await stranger.enter(namespace, **auth)
     assert refused.value.code == code
     assert refused.value.error["message"]
-    await stranger.enter("/auth")  # the connection itself goes on
+    await stranger.enter("/auth")  # the connection itself stays open
 
 
 async def test_a_connection_belongs_to_one_session(world, ana):
@@ -157,7 +157,7 @@ async def test_a_slow_admission_is_refused_in_time(world, ana, monkeypatch):
     assert refused.value.code == "UNAVAILABLE"
 
 
-# Returning.
+# Reconnecting.
 
 
 async def test_who_returns_with_a_number_hears_what_was_missed_before_synced(world, ana):
@@ -345,7 +345,7 @@ async def test_several_devices_arrive_as_one_person(world, ana, switches: Switch
     await second.enter(NAMESPACE)
     await until(lambda: switches.arrived)
     await ana.client.close()
-    await asyncio.sleep(0.1)  # longer than the grace
+    await asyncio.sleep(0.1)  # longer than the grace period
     assert switches.arrived == [ana.id]
     await second.close()
     await until(lambda: not world.app.gate._telling)
@@ -354,7 +354,7 @@ async def test_several_devices_arrive_as_one_person(world, ana, switches: Switch
 @one_database
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
 async def test_a_departure_is_told_though_the_database_was_away(world, ana, switches, monkeypatch):
-    """Else a person who left in that moment would be online for ever."""
+    """Otherwise a user who leaves during an outage would stay online forever."""
     monkeypatch.setattr("server.connection_gate.RETRY_AFTER_S", 0.05)
     await ana.enter(NAMESPACE)
     await until(lambda: switches.arrived)
@@ -374,7 +374,7 @@ async def test_a_lease_ends_with_its_socket(ana, switches):
 
 @one_database
 async def test_who_goes_away_while_a_command_runs_is_missed_when_it_has_ended(world, ana, switches):
-    """Told before, a departure could overtake the arrival that the command is still writing."""
+    """An earlier departure could overtake the arrival that the command is still writing."""
     await ana.enter(NAMESPACE)
     await ana.client.begin(NAMESPACE, "hold_lease_slowly", {"text": "a call"})
     await until(lambda: switches.waiting)
@@ -441,7 +441,7 @@ def counts_of(world: World) -> dict[str, object]:
 
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
 async def test_after_all_connections_are_gone_everything_is_as_it_was(make_world, monkeypatch):
-    monkeypatch.setattr("server.socket.PING_EVERY_S", 0.2)  # Engine.IO tidies up in its pace
+    monkeypatch.setattr("server.socket.PING_EVERY_S", 0.2)  # Engine.IO cleans up at this interval
     monkeypatch.setattr("server.socket.PING_TIMEOUT_S", 0.2)
     world = await make_world()
     ana = await world.person("ana")
@@ -462,7 +462,7 @@ async def test_after_all_connections_are_gone_everything_is_as_it_was(make_world
         await poller.enter(NAMESPACE, ana.token)
     await say_to(world, "hall", "hello")
     await until(lambda: counts_of(world)["connections"] == 10)
-    await pollers[0].post("1")  # one says that it goes, the other is just not heard of any more
+    await pollers[0].post("1")  # one closes in order, the other just stops
     for client in (*clients, *pollers):
         await client.close()
     try:

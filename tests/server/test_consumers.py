@@ -1,4 +1,4 @@
-"""Consumers that are renamed, removed or switched off: nothing is lost, and nothing starves."""
+"""Consumers that are renamed, removed or switched off lose nothing and do not block others."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -47,12 +47,12 @@ async def noted(world: World) -> list[str]:
 
 
 def forget_to_wake(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commits of this instance serve nothing, as if it had died right after them."""
+    """Process no deliveries of this instance's commits, as if it had died after them."""
     monkeypatch.setattr(world.app.relay, "wake", lambda wake: None)
 
 
 async def leave(world: World, count: int, consumer: str = GONE) -> None:
-    """Queues that a consumer left behind which this version does not have."""
+    """Add queues of a consumer that this version does not have."""
     at = world.clock.now() - timedelta(minutes=5)
 
     def work(tx: Queries) -> None:
@@ -68,13 +68,13 @@ async def count_of(world: World, consumer: str) -> int:
 
 
 async def silence(world: World, consumer: str) -> None:
-    """Let it be long since an instance confirmed that it serves this consumer."""
+    """Make the last confirmation of this consumer old."""
     at = world.clock.now() - 2 * SILENT_AFTER
     moved = update(consumers).where(consumers.c.name == consumer).values(served_at=at)
     await world.transact(lambda tx: tx.run(moved))
 
 
-# What nobody serves.
+# Unserved consumers.
 
 
 async def test_queues_of_a_consumer_that_is_gone_do_not_starve_the_sweep(make_world, monkeypatch):
@@ -136,7 +136,7 @@ async def test_what_another_instance_serves_is_neither_reported_nor_purged(make_
 
 
 async def leave_undone(make_world, monkeypatch) -> World:
-    """An event that a consumer did not hear, before it was switched off."""
+    """A consumer with an unprocessed event is switched off."""
     full = await make_world((probes.listener,))
     forget_to_wake(full, monkeypatch)
     await say(full, "unheard")
@@ -203,7 +203,7 @@ async def test_deliveries_that_nobody_was_ever_seen_to_serve_count_from_when_the
 
 @pytest.fixture
 async def rename(old):
-    """`await rename()` starts the next version, with the listener under its new name."""
+    """`await rename()` starts the next version, in which the listener has its new name."""
     async with AsyncExitStack() as stack:
 
         async def start(domain: Domain = renamed) -> World:

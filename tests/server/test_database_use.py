@@ -1,4 +1,4 @@
-"""For whom a transaction is, and which isolation its function declared, reaches the database."""
+"""The kind of a transaction and its declared isolation reach the database."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ def run_instead(world: World, consumer: str, run) -> None:
 
 
 def lose_outcomes(world: World, monkeypatch, kind: str, count: int = 2) -> list[str]:
-    """Let the next transactions of a kind be kept and their callers not know it."""
+    """Commit the next transactions of a kind, but report an unknown outcome to their callers."""
     transact, lost = world.app.database.transact, []
 
     async def keep_and_lose(work, **options):

@@ -1,4 +1,4 @@
-"""The demo: told by the domains that are served, into an empty database."""
+"""The demo: the served domains fill an empty database."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def demo(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[Process]:
-    """An installation that has not started yet."""
+    """An installation that has not been started yet."""
     data_dir = tmp_path / "data"
     process = Process(environ_of(data_dir, f"sqlite:///{data_dir}/parley.db"), data_dir)
     yield process

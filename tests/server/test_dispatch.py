@@ -1,4 +1,4 @@
-"""A command's way: found, authorised, limited, decoded, run, answered; every no has its code."""
+"""Commands are found, authorised, limited, decoded, run and answered; each refusal has a code."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ async def ana(world):
 
 
 async def ask_raw(client, text: str, number: int = 900):
-    """Send the text of an event's arguments as it is; the answer."""
+    """Send the raw text of an event's arguments; returns the answer."""
     future = client._acks["/probe", number] = asyncio.get_running_loop().create_future()
     await client.ws.send_str(f"42/probe,{number}{text}")
     async with asyncio.timeout(2):
@@ -285,11 +285,11 @@ async def test_ten_concurrent_repeats_change_once_and_hear_one_answer(world, ana
 
 @one_database
 async def test_repeats_beside_a_bug_hear_the_answer_that_was_kept(world, ana):
-    """What a bug leaves is rolled back, and works of its batch run once more, at another moment."""
+    """A bug rolls its transaction back, and the others of its batch run again, later."""
     devices = [await ana.device() for _ in range(6)]
     await asyncio.gather(*(device.enter("/probe") for device in devices))
     database, gate = world.app.database, threading.Event()
-    await world.app.heartbeat._tasks.end()  # it would wait in the same line
+    await world.app.heartbeat._tasks.end()  # it would wait in the same queue
     held = asyncio.create_task(database.transact(lambda queries: gate.wait(10)))
     say = {"text": "once", "request_id": "r1"}
     asked = [asyncio.create_task(device.ask("/probe", "say", say)) for device in devices[:-1]]

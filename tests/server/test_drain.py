@@ -1,4 +1,4 @@
-"""An instance that is told to end: its clients move to the others, and nobody notices."""
+"""A draining instance moves its clients to the others without visible effects."""
 
 import asyncio
 from functools import partial
@@ -26,7 +26,7 @@ def handshake(world: World) -> str:
 
 
 class TestWithAnother:
-    """Two instances on one database; one of them is told to end."""
+    """Two instances on one database; one of them drains."""
 
     @pytest.fixture(params=["postgresql"])
     def database_kind(self, request):
@@ -54,7 +54,7 @@ class TestWithAnother:
         assert await status_of(handshake(staying)) == 200
         await ana.enter("/profile")
         switches.open.set()
-        for answer in answers:  # what was begun is answered before its client is asked to go
+        for answer in answers:  # running commands are answered before their clients are moved
             assert (await answer)["ok"]
         await draining
         for one in (ana, ben):

@@ -1,4 +1,4 @@
-"""Instances confirm that they live; a dead one is missed once, a living one never."""
+"""Instances renew their heartbeats; only the loss of a dead one is published, and only once."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ def quick(monkeypatch):
 
 
 async def lost(world: World) -> list[str]:
-    """The ids of the instances whose loss was told."""
+    """The ids of the instances whose loss was published."""
     return [event["instance_id"] for event in await world.stored(LOST)]
 
 
 async def silence(world: World) -> str:
-    """Let an instance confirm nothing more, as if it were dead; its id."""
+    """Stop the heartbeat of an instance, as if it were dead; returns its id."""
     await world.app.heartbeat._tasks.end()
     return str(world.app.kernel.instance_id)
 
@@ -41,7 +41,7 @@ async def test_an_instance_that_stops_in_order_tells_its_own_end(world):
 
 
 async def confirmed(*worlds: World) -> None:
-    """Wait for two beats of each: the second began after this was asked."""
+    """Wait for two heartbeats of each: the second one started after this call."""
     for beat in [world.app.heartbeat for world in worlds] * 2:
         before = beat._confirmed_at
         await until(lambda beat=beat, before=before: beat._confirmed_at != before)
@@ -57,7 +57,7 @@ async def test_an_embedded_database_takes_any_other_instance_for_dead_at_its_sta
 
 
 async def take_for_dead(world: World, instance_id: str) -> None:
-    """As if it had been silent; it may confirm itself at this very moment."""
+    """Declare an instance dead, even if it renews its heartbeat at this moment."""
 
     def take(tx: Any) -> None:
         world.app.heartbeat._lost(instance_id, tx.now + timedelta(seconds=1), tx)
@@ -67,7 +67,7 @@ async def take_for_dead(world: World, instance_id: str) -> None:
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 class TestWithOthers:
-    """Several instances over one PostgreSQL database."""
+    """Several instances on one PostgreSQL database."""
 
     async def test_a_dead_instance_is_missed_once_and_soon(self, make_world):
         dead, one, two = [await make_world() for _ in range(3)]
@@ -103,10 +103,10 @@ class TestWithOthers:
     async def test_nobody_is_taken_for_dead_after_a_time_in_which_nobody_could_confirm(
         self, make_world
     ):
-        """A database that was away for long silences all; who comes back first is not alone."""
+        """After a long outage all heartbeats are old; the first to return waits for the others."""
         slow, first = [await make_world() for _ in range(2)]
         gone = await silence(slow)
-        for seconds in (60, 3, 3):  # away for a minute; then `slow` is not back for a while
+        for seconds in (60, 3, 3):  # an outage of a minute; then `slow` returns a bit later
             first.clock.advance(seconds)
             await confirmed(first)
         assert await lost(first) == []
@@ -115,7 +115,7 @@ class TestWithOthers:
         assert await lost(first) == [gone]
 
     async def test_who_starts_beside_the_silent_gives_them_time_to_come_back(self, make_world):
-        """It may be the first to reach a database that was away for all."""
+        """It may be the first to reach the database after an outage for all."""
         slow = await make_world()
         await silence(slow)
         slow.clock.advance(60)
@@ -202,7 +202,7 @@ class TestWithOthers:
 
 
 async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list[int]:
-    """Let one method fail once, as nobody foresaw."""
+    """Make one method raise an unexpected exception once."""
     work, failures = getattr(owner, name), []
 
     async def run(*args):

@@ -1,4 +1,4 @@
-"""What is old is forgotten, a little at a time; what somebody still needs is kept."""
+"""Housekeeping deletes old rows in small batches, and keeps those that are still needed."""
 
 import pytest
 from sqlalchemy import func, select

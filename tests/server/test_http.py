@@ -1,4 +1,4 @@
-"""The few REST endpoints: health, metrics, files, and errors of one shape."""
+"""The HTTP endpoints: health, metrics, files and the shape of errors."""
 
 import aiohttp
 import pytest
@@ -16,7 +16,7 @@ async def http():
 
 
 async def error_of(answer: aiohttp.ClientResponse) -> str:
-    """The code of an error body, which says a code and a message and nothing else."""
+    """The code of an error body, which must have only a code and a message."""
     assert answer.content_type == "application/json"
     body = await answer.json()
     assert set(body) == {"error"}

@@ -1,4 +1,4 @@
-"""A command that acts outside between two transactions: one effect for each request id."""
+"""Commands that call an external service between two transactions: one effect per request id."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -45,12 +45,12 @@ async def ana(world: World) -> Person:
 
 
 async def pay(person: Person, **ask: object) -> dict[str, object]:
-    """The answer, which may be a refusal."""
+    """Send a payment; returns the answer, which may be a refusal."""
     return await person.client.ask("/paying", "pay", {**ASK, **ask})
 
 
 async def settled(world: World) -> tuple[int, int]:
-    """How many payments were intended and how many settled."""
+    """The numbers of payments intended and settled."""
     intended = await world.stored(payments.PaymentIntended.NAME)
     return len(intended), len(await world.stored(payments.PaymentSettled.NAME))
 
@@ -65,7 +65,7 @@ async def test_a_retry_resumes_after_the_step_that_is_kept(
     provider.behaves = trouble
     first = await pay(ana)
     assert first["error"]["code"] == code
-    monkeypatch.setattr(idempotency, "WAIT_MAX_S", 0.1)  # a failed attempt holds nothing
+    monkeypatch.setattr(idempotency, "WAIT_MAX_S", 0.1)  # a failed attempt holds no lease
     assert await settled(world) == (1, 0)
     provider.behaves = "well"
     second = await pay(ana)
@@ -128,7 +128,7 @@ async def test_a_pending_request_id_takes_no_other_payload(world, ana, provider)
 async def test_an_attempt_whose_lease_was_taken_over_keeps_nothing(
     world, ana, provider, monkeypatch
 ):
-    """As if its machine had been asleep: another one finished meanwhile."""
+    """As after a suspended machine: another instance finished meanwhile."""
     monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 30)
     monkeypatch.setattr(payments, "WITHIN_S", 30)
     provider.behaves = "slow"
@@ -158,7 +158,7 @@ async def test_a_lease_is_renewed_as_long_as_the_work_outside_lasts(
     world.clock.advance(idempotency.LEASE_S - 1)
     renewed = world.clock.now() + timedelta(seconds=idempotency.LEASE_S)
     await until(lambda: is_later(world, renewed))
-    world.clock.advance(2)  # beyond the lease that it began with
+    world.clock.advance(2)  # beyond its first lease
     assert (await other.ask("/paying", "pay", ASK))["error"]["code"] == "UNAVAILABLE"
     provider.open.set()
     assert (await first)["ok"]
@@ -218,7 +218,7 @@ async def test_without_a_request_id_an_unknown_outcome_is_said_to_be_unknown(
 
 
 async def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown(world, ana, monkeypatch):
-    """The database does not come back before the answer is due."""
+    """The database stays unavailable until the answer is due."""
     await ana.enter("/probe")
     real, troubles = world.app.database.transact, [OutcomeUnknown, StorageUnavailable]
 
@@ -241,7 +241,7 @@ async def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown(world, 
 async def test_work_outside_does_not_begin_once_the_lease_ran_out(
     world, ana, provider, monkeypatch
 ):
-    """As if its machine had been asleep between the step and the work outside."""
+    """As if its machine was suspended between the step and the external call."""
     other = await (await ana.device()).enter("/paying")
     step, asleep, awake = Context.step, asyncio.Event(), asyncio.Event()
 
@@ -278,7 +278,7 @@ async def test_work_outside_with_a_request_id_needs_a_step_that_holds_it(world, 
 
 @pytest.mark.parametrize("request_id", [None, "r1"])
 async def test_a_lease_of_a_socket_is_refused_after_a_step(world, ana, request_id):
-    """The step is kept for repetitions, and the lease would not be."""
+    """The step is stored for repetitions, but the lease would not be."""
     context = world.app.context(Actor(ana.id, session_id_of(ana.token), frozenset()))
     context.request_id = request_id
     await context.step("intent", payments.intend, payments.Pay(amount=1, request_id="r1"))

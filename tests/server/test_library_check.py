@@ -1,4 +1,4 @@
-"""A library without what we rely on stops the server at its import, and says what is missing."""
+"""A library that lacks a required part stops the server at its import, with a clear error."""
 
 import importlib.util
 import re
@@ -19,7 +19,7 @@ BOUND = re.compile(r"^([\w-]+)<(\d+)\.(\d+)$", re.MULTILINE)
 
 @pytest.fixture
 def fake(monkeypatch) -> types.ModuleType:
-    """A library with one class, which has one method."""
+    """A library with one class that has one method."""
     module = types.ModuleType(FAKE)
 
     class Reader:
@@ -68,13 +68,13 @@ class TestCheck:
 
 
 def import_again(module: types.ModuleType) -> None:
-    """Run a module as its first import would, and forget it."""
+    """Run a module like its first import, and drop it."""
     spec = importlib.util.spec_from_file_location("imported_again", module.__file__)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def take_away(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Delete the last name of `module:Class.attribute`; with its class, if that is compiled."""
+    """Delete the last name of `module:Class.attribute`, or the whole class if it is compiled."""
     module, _, names = path.partition("(")[0].partition(":")
     whole, _, name = names.rpartition(".")
     owner = find(f"{module}:{whole}") if whole else sys.modules[module]

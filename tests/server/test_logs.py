@@ -1,4 +1,4 @@
-"""What the libraries log is written as our own lines are."""
+"""Log entries of libraries have the same form as our own."""
 
 import json
 import subprocess

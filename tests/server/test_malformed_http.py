@@ -1,4 +1,4 @@
-"""Malformed requests: a short answer, no content in the log, no line that a client wrote."""
+"""Malformed requests get a short answer, and none of their content is logged."""
 
 import asyncio
 import io
@@ -17,7 +17,7 @@ from tests.world import ROOT, Process, World, one_database, until
 CANARY = "canary-c0ffee"
 ANSWERED_WITHIN_S = 3.0
 UNFINISHED = 1
-"""Requests in `ODD` of which the server waits for the rest."""
+"""The number of requests in `ODD` for whose rest the server waits."""
 ODD = [
     b"\x16\x03\x01\x02" + CANARY.encode(),
     f"{CANARY}\r\n\r\n".encode(),
@@ -72,7 +72,7 @@ ODD = [
 
 
 async def answer_to(port: int, data: bytes) -> bytes:
-    """All that is answered; nothing where the server still waits for more of the request."""
+    """The whole answer; empty if the server still waits for more of the request."""
     answer = b""
     async with Line(port, "127.0.0.1") as line:
         await line.send(data)
@@ -103,7 +103,7 @@ async def test_what_a_client_sends_is_neither_logged_nor_answered(process: Proce
 
 @one_database
 async def test_a_websocket_subprotocol_is_not_logged(process: Process):
-    """Some clients put their token there; aiohttp logs what it does not know, with the address."""
+    """Some clients put their token there, and aiohttp logs unknown protocols with the address."""
     handshake = (
         HANDSHAKE.removesuffix(b"\r\n") + f"Sec-WebSocket-Protocol: {CANARY}\r\n\r\n".encode()
     )

@@ -1,4 +1,4 @@
-"""Every route, asked in every odd way: the answer blames the request, never the server."""
+"""Unusual requests to every route get a client error, never a server error."""
 
 import itertools
 import json
@@ -55,7 +55,7 @@ async def world(make_world: Any) -> Any:
 
 
 def paths_of(world: World) -> list[tuple[str, str]]:
-    """Every method and path that is served, with odd texts in the place of its variables."""
+    """Every served method and path, with unusual values of its variables."""
     found = set()
     for route in world.app.web.router.routes():
         assert route.resource is not None
@@ -70,7 +70,7 @@ def paths_of(world: World) -> list[tuple[str, str]]:
 
 
 async def statuses(world: World, http: aiohttp.ClientSession, method: str, path: str) -> Any:
-    """The status of each odd request, with what was odd about it."""
+    """The status of each unusual request, with a description of the request."""
     bodies = itertools.cycle(itertools.product(BODIES, TYPES))
     for query in QUERIES:
         body, content_type = next(bodies) if method not in ("GET", "HEAD") else (None, "")

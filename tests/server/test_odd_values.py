@@ -1,4 +1,4 @@
-"""Values that look like others: each is refused, and none is taken for what it is not."""
+"""Invalid values that resemble valid ones are refused."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PAGED = {
     if field in command.request.__struct_fields__
 }
 NEEDED: dict[str, dict[str, Any]] = {"/chat search": {"text": "word"}}
-"""What a paged command takes besides, as `namespace name`."""
+"""Other required fields of paged commands, by `namespace name`."""
 ODD_CURSORS = (
     *("", "x", "~", "0", "null", "-1", " " * 36, "2026-01-01"),
     *("2026-01-01 x", f"2026-01-01T00:00:00 {'0' * 36}", f"2026-01-01 {'0' * 36}"),

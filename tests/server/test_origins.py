@@ -1,4 +1,4 @@
-"""Which pages may use the server: by their whole origin, whatever the Host header says."""
+"""Pages may use the server depending on their full origin, never on the Host header."""
 
 import aiohttp
 import pytest
@@ -12,7 +12,7 @@ PUBLIC = pytest.mark.settings(PARLEY_PUBLIC_URL=f"{OURS}/app", PARLEY_ORIGINS="h
 
 
 async def statuses_of(world, origin, **more):
-    """The statuses of a handshake by polling, and of a REST request that changes something."""
+    """The statuses of a polling handshake and of a changing REST request."""
     headers = {"Origin": origin, **more}
     async with aiohttp.ClientSession() as http:
         address = f"{world.url}/socket.io/?EIO=4&transport=polling"

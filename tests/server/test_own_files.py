@@ -1,4 +1,4 @@
-"""Whoever else has an account on the machine reads nothing of what the server keeps."""
+"""Other accounts on the machine cannot read the server's files."""
 
 import os
 import stat
@@ -14,21 +14,21 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 @pytest.fixture
 def loose_umask():
-    """What most machines have: files are for everybody to read."""
+    """The usual umask, with which all accounts can read new files."""
     before = os.umask(0o022)
     yield
     os.umask(before)
 
 
 def list_open(folder: Path) -> list[str]:
-    """What is in the folder, and itself, that others can use."""
+    """The paths in the folder, and the folder itself, that other accounts can access."""
     found = [folder, *folder.rglob("*")]
     return [str(path) for path in found if path.lstat().st_mode & OTHERS]
 
 
 @pytest.fixture
 async def serving(loose_umask, tmp_path, process_of):
-    """A process that someone signed up at, in a data folder that was open to all before."""
+    """A used process, with a data folder that was open to all accounts before."""
     data = tmp_path / "data"
     (data / "mail").mkdir(parents=True)
     (data / "mail" / "old.eml").write_text("Your pincode is 123456")

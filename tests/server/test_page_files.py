@@ -1,4 +1,4 @@
-"""Browsers keep the page's files, and ask for others as soon as one has changed."""
+"""Browsers cache the page's files, and request new ones after any change."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Where an address is, by a database that the operator gives."""
+"""The place of an IP address, from a database that the operator provides."""
 
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet

@@ -1,4 +1,4 @@
-"""A real process: it stops in order, survives a kill, and outlives a database that goes away."""
+"""A real process: it stops in order, recovers from a kill, and survives database outages."""
 
 import asyncio
 
@@ -56,7 +56,7 @@ _RETRY = select(timers.c.key).where(timers.c.name == "platform.DISPATCH_DUE")
 
 
 def waits_for_its_next_try(queries: Queries) -> bool:
-    """Nothing of it is under way: a timer alone knows of it."""
+    """Whether the mail is not being sent, but waits for a timer."""
     return bool(queries.scalars(_RETRY)) and not count_waiting(queries)
 
 
@@ -76,7 +76,7 @@ async def test_a_mail_that_could_not_be_sent_before_a_kill_is_sent_after_it(proc
 
 
 class TestWhenPostgresIsAway:
-    """The same process, with its database behind a wire that is cut."""
+    """The same process, with its database behind a TCP proxy that is cut."""
 
     @pytest.fixture(params=["postgresql"])
     def database_kind(self, request):
@@ -102,7 +102,7 @@ class TestWhenPostgresIsAway:
             with pytest.raises(Refused) as refused:
                 await ana.call("/profile", command)
             assert refused.value.code == "UNAVAILABLE"
-        await asyncio.sleep(1.5)  # longer than the sweep of rooms: it must live through this
+        await asyncio.sleep(1.5)  # longer than the interval of the rooms' sweep
         await wire.mend()
         await until(lambda: recovered(ana))
         await until(lambda: is_ready(distant))

@@ -1,4 +1,4 @@
-"""Stored events reach consumers: once in effect, in the order of their key, whatever fails."""
+"""Stored events take effect in consumers once, in the order of their key, despite failures."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def domains(switches):
 
 
 async def say(world: World, text: str, key: str = "one", count: int = 1):
-    """Say something without anybody acting."""
+    """Publish events without a user."""
     await world.transact(say_it, Say(text=text, room="hall", key=key, count=count))
 
 
@@ -43,12 +43,12 @@ async def noted(world: World) -> list[str]:
 
 
 def forget_to_wake(world: World, monkeypatch):
-    """Let commits of this instance serve nothing, as if it had died right after them."""
+    """Process no deliveries of this instance's commits, as if it had died after them."""
     monkeypatch.setattr(world.app.relay, "wake", lambda wake: None)
 
 
 async def lowest(world: World, consumer: str = LISTENER, key: str = "one"):
-    """The delivery whose turn it is, or None."""
+    """The lowest delivery of a queue, or None."""
     queue = Queue(consumer, f"probe:{key}")
     return await world.transact(lambda tx: deliveries.find_lowest(tx, queue))
 
@@ -118,7 +118,7 @@ async def test_a_restarted_instance_takes_up_what_was_left(world, monkeypatch):
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_a_failure_is_not_counted_on_the_next_delivery(make_world, monkeypatch, switches):
-    """The one that failed here may meanwhile have had its effect on another instance."""
+    """Another instance may have processed the failed delivery meanwhile."""
     one, two = [await make_world() for _ in range(2)]
     for world in (one, two):
         forget_to_wake(world, monkeypatch)
@@ -186,7 +186,7 @@ async def test_pauses_double_up_to_a_cap(make_world, switches: Switches):
 
 
 async def park(world: World, switches: Switches, text: str, key: str = "one"):
-    """Let a consumer fail on `text` until its delivery is parked."""
+    """Make a consumer fail on `text` until its delivery is parked."""
     switches.broken.add(text)
     await say(world, text, key=key)
     for _ in range(world.settings.environment.consumer_tries):
@@ -315,7 +315,7 @@ async def leased_until(world: World, moment: datetime) -> bool:
 
 
 def take_over(tx: Transaction) -> None:
-    """What another instance does that found the lease run out."""
+    """Act like another instance that found the lease expired."""
     queue = Queue(CARRIER, "probe:one")
     found = deliveries.find_lowest(tx, queue)
     later = found.ready_at + timedelta(seconds=LEASE_S)
@@ -326,7 +326,7 @@ def take_over(tx: Transaction) -> None:
 async def test_a_leased_delivery_is_nobody_elses_until_the_lease_runs_out(outbound, switches):
     await say(outbound, "slow parcel")
     await until(lambda: switches.waiting)
-    await outbound.restart()  # as if it had died while it was acting
+    await outbound.restart()  # as if it had died while acting
     outbound.clock.advance(LEASE_S - 1)
     await outbound.app.relay.sweep()
     await outbound.app.relay.idle()
@@ -353,7 +353,7 @@ async def test_an_outbound_failure_is_tried_again_and_parked_in_the_end(outbound
 
 
 def let_carry(world: World, monkeypatch: pytest.MonkeyPatch, within_s: float) -> None:
-    """Let what is carried outside take so long."""
+    """Set the time limit of the outbound consumer."""
     consumers = world.app.relay._consumers
     monkeypatch.setitem(consumers, CARRIER, replace(consumers[CARRIER], within_s=within_s))
 

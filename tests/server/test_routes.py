@@ -1,4 +1,4 @@
-"""Routes of domains: whom they let in, and that none of them hides behind another."""
+"""Routes of domains check roles, and none of them hides another."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ from tests.world import World, one_database
 
 
 async def fetch(world: World, token: str | None) -> tuple[int, Any]:
-    """The status and the JSON of a route for moderators and admins."""
+    """The status and JSON of a route for moderators and admins."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
         aiohttp.ClientSession(headers=headers) as http,

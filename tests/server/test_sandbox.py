@@ -1,4 +1,4 @@
-"""The sandbox: what a reader may not do, what becomes of one that tries, and who waits for whom."""
+"""The sandbox: its restrictions, the outcomes of hostile jobs, and the order of waiting users."""
 
 import asyncio
 import contextlib
@@ -67,7 +67,7 @@ def is_gone(pid: int) -> bool:
 
 
 def ticks_of(pid: int) -> int:
-    """The CPU time that a process took so far."""
+    """The CPU time of a process so far, in clock ticks."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
 
 
@@ -83,7 +83,7 @@ async def says(asked: Awaitable[object]) -> str:
     return str(raised.value)
 
 
-# What it reads.
+# Reading.
 
 
 async def test_a_reader_gets_content_and_arguments_and_gives_a_result(sandbox):
@@ -132,7 +132,7 @@ async def test_pages_in_all_encodings_are_read_there_as_here(sandbox):
     assert sandbox.ended("failed") == 0
 
 
-# What it may not do.
+# Restrictions.
 
 
 async def test_the_process_has_limits_and_inherits_nothing(sandbox):
@@ -184,7 +184,7 @@ async def test_it_dies_with_the_server(sandbox):
         await sandbox.run("ana", hostile.echo, b"")
 
 
-# What becomes of a job that goes wrong.
+# Failed jobs.
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ async def test_a_refusal_costs_nothing(sandbox):
 async def test_a_job_that_has_no_answer_in_time_is_killed_and_may_be_tried_again(
     sandbox, monkeypatch
 ):
-    """It has CPU time left, so that its file is not to blame."""
+    """It has CPU time left, so its file is not at fault."""
     await sandbox.run("ana", hostile.echo, b"")
     pid = sandbox.pid
     monkeypatch.setattr(children, "ANSWER_WITHIN_S", 0.3)
@@ -300,7 +300,7 @@ async def test_where_no_process_starts_it_is_unavailable(sandbox, monkeypatch):
     assert await sandbox.run("ana", hostile.echo, b"fine") == "fine"
 
 
-# Who waits for whom.
+# Turns.
 
 
 async def test_one_persons_many_jobs_let_another_wait_for_one_of_them(sandbox, monkeypatch):
@@ -331,7 +331,7 @@ async def test_the_jobs_that_wait_are_bounded(sandbox, monkeypatch):
 
 
 async def test_reading_costs_the_server_next_to_nothing(sandbox):
-    """The other process works; this one's CPU time is the same for much and for little work."""
+    """The sandbox does the work: this process takes the same CPU time for small and large jobs."""
     await sandbox.run("ana", hostile.echo, b"")
     began = time.process_time()
     with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""Sessions: what a token must be, how refreshing works, how a session ends everywhere."""
+"""Sessions: valid tokens, refreshing, and the end of a session on all connections."""
 
 import asyncio
 import base64
@@ -37,7 +37,7 @@ def claims_of(token: str) -> dict:
 
 
 def forge(world: World, header: dict, claims: dict, key: bytes | None = None) -> str:
-    """A token signed as our own are, whatever it says."""
+    """A correctly signed token with any content."""
     signed = f"{part(header)}.{part(claims)}"
     secret = world.app.kernel.keys.tokens if key is None else key
     digest = {"HS512": hashlib.sha512, "HS384": hashlib.sha384}.get(
@@ -51,7 +51,7 @@ HEADER = {"alg": "HS256", "typ": "at+jwt"}
 
 
 async def code_of(world: World, token: object) -> str:
-    """How /profile answers a token: OK or the refusal's code."""
+    """Connect /profile with a token; returns OK or the refusal's code."""
     client = await world.connect()
     try:
         await client.enter("/profile", token=token)
@@ -167,7 +167,7 @@ async def test_roles_are_those_of_the_database_and_change_on_open_connections(wo
 
 
 async def refresh(auth: Client, token: str) -> str:
-    """The next refresh token, or the refusal's code."""
+    """Refresh; returns the next refresh token or the refusal's code."""
     answer = await auth.ask("/auth", "refresh", {"refresh_token": token})
     return answer["data"]["refresh_token"] if answer["ok"] else answer["error"]["code"]
 
@@ -260,7 +260,7 @@ async def test_a_session_that_is_never_refreshed_ends_after_its_days(world, ana,
 
 
 async def check_ended(client: Client, reason: str):
-    """The connection is told and closed, all within a second from now."""
+    """Check that the connection gets the notice and closes within a second."""
     async with asyncio.timeout(WITHIN_S):
         await client.closed.wait()
     told = client.events("session_ended")
@@ -337,7 +337,7 @@ async def test_a_poller_and_a_reader_that_stalls_are_ended_too(world, ana):
 
 
 def waits(world: World) -> bool:
-    """Whether everybody who polls is waiting."""
+    """Whether all polls are waiting."""
     ways_out = [one.outgoing for one in world.app.sockets.connections]
     return all(way._getters for way in ways_out if way.websocket is None)
 
@@ -355,7 +355,7 @@ async def test_nothing_is_heard_after_the_session_ended(world, ana):
 async def test_a_session_that_ends_while_it_is_being_admitted_is_ended_all_the_same(
     world, ana, monkeypatch
 ):
-    """The session is looked up, then ends, and only then its connection is known."""
+    """The session ends after it was looked up, but before its connection is registered."""
     identify = world.app.gate._admission.identify
 
     async def and_then_it_ends(*args):

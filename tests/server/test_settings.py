@@ -1,4 +1,4 @@
-"""Settings: read once, checked at once, refused in one clear line, all of them listed."""
+"""Settings are read and checked at the start, refused with one clear line, and all listed."""
 
 import re
 import subprocess

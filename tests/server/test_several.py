@@ -1,4 +1,4 @@
-"""Two whole instances over one PostgreSQL and one Redis."""
+"""Two instances with one PostgreSQL and one Redis."""
 
 import aiohttp
 import pytest
@@ -16,8 +16,8 @@ async def both(make_world, redis_server, monkeypatch) -> tuple[World, World]:
     monkeypatch.setattr(redis_bus, "DEAF_AFTER_S", 3.0)
     monkeypatch.setattr(redis_bus, "READ_WITHIN_S", 1.0)
     monkeypatch.setattr(redis_bus, "RECONNECT_AFTER_S", (0.05, 0.1))
-    monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 5.0)  # what Redis loses stays lost here:
-    monkeypatch.setattr(gaps, "SWEEP_EVERY_S", 3_600)  # the database tells nothing by itself
+    monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 5.0)  # even under load
+    monkeypatch.setattr(gaps, "SWEEP_EVERY_S", 3_600)  # events that Redis loses stay lost
     one = await make_world(PARLEY_REDIS_URL=redis_server.url)
     other = await make_world(PARLEY_REDIS_URL=redis_server.url)
     await until(lambda: one.app.bus.well and other.app.bus.well)
@@ -45,7 +45,7 @@ async def test_people_on_two_instances_write_and_see_each_other_type(both):
     heard = await ben.event("MESSAGE_SENT")
     assert heard.data["message"]["text"] == "Are you there?"
 
-    async def is_seen() -> bool:  # who is just coming in misses an ephemeral event
+    async def is_seen() -> bool:  # a client that is just entering can miss it
         await ben.call("/chat", "typing", **here)
         return bool(ana.events("typing"))
 
@@ -83,7 +83,7 @@ async def watch(watcher, person) -> None:
 
 
 async def test_who_watches_hears_at_once_who_comes_and_goes_elsewhere(both, monkeypatch):
-    monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 2.0)  # however busy the machine is
+    monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 2.0)  # even under load
     one, other = both
     for world in both:
         await world.app.resync.stop()

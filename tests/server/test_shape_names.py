@@ -1,4 +1,4 @@
-"""What types are called in the catalog when two of them share a name."""
+"""The names of types in the catalog if two of them share a name."""
 
 import sys
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""What two instances count together in Redis, and what each keeps to while Redis is away."""
+"""Limits that two instances share in Redis, and their local limits while Redis is unavailable."""
 
 import pytest
 
@@ -36,7 +36,7 @@ async def enter(world: World, person: Person) -> Client:
 
 
 async def answered(device: Client) -> int:
-    """How many of many commands at once are let through."""
+    """The number of commands that pass if many are sent at once."""
     codes = [await device.ask(NAMESPACE, "echo", {"text": "?"}) for _ in range(BURST + 2)]
     return sum(answer["ok"] for answer in codes)
 
@@ -60,7 +60,7 @@ class TestRates:
     async def test_what_takes_much_of_a_rate_takes_it_on_all_instances(self, both):
         limits = [world.app.limits for world in both]
         assert await limits[0].take("commands", "ana", BURST - 1) == 0.0
-        assert await limits[1].take("commands", "ana", 3 * BURST) == 0.0  # it is owed
+        assert await limits[1].take("commands", "ana", 3 * BURST) == 0.0  # as a debt
         for one in limits:
             wait = await one.take("commands", "ana")
             assert BURST * 100 < wait <= (BURST + 1) * 100 + 1, "no more than another burst"
@@ -86,7 +86,7 @@ class TestRates:
 class TestDevices:
     async def test_a_person_has_one_cap_on_all_instances(self, both):
         one, other = both
-        ana = await one.person("ana")  # has a connection, but nothing said on it yet
+        ana = await one.person("ana")  # connected, but has sent nothing yet
         first = await enter(one, ana)
         await enter(other, ana)
         await enter(other, ana)

@@ -1,4 +1,4 @@
-"""What the shell refuses: strange origins, silence, broken packets, too much of anything."""
+"""The server refuses foreign origins, silent clients, malformed packets and excessive use."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def is_closed(client: Client, within_s: float = 1.0) -> bool:
 
 
 async def status_of(world: World, transport: str = "websocket", **headers: str) -> int:
-    """The handshake's HTTP status for a page with these headers."""
+    """The HTTP status of a handshake with these headers."""
     address = f"{world.url}/socket.io/?EIO=4&transport={transport}"
     async with aiohttp.ClientSession() as http:
         if transport == "polling":
@@ -46,7 +46,7 @@ async def status_of(world: World, transport: str = "websocket", **headers: str) 
             return error.status
 
 
-# 1, 2: who may shake hands, and with what.
+# 1, 2: handshakes.
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -96,7 +96,7 @@ async def test_a_token_counts_only_in_auth(world, ana):
         assert json.loads(told.partition(",")[2])["data"] == {"code": "TOKEN_MISSING"}
 
 
-# 3: silence.
+# 3: silent clients.
 
 
 async def test_who_never_connects_is_closed_after_ten_seconds(world, monkeypatch):
@@ -154,7 +154,7 @@ async def test_every_command_is_open_to_its_own_roles_and_no_others(world):
 
 
 async def test_what_is_open_to_visitors_is_written_down_here(world):
-    """A door that is opened to everybody by mistake must not go unnoticed."""
+    """A command that is opened to visitors by mistake must fail a test."""
     known = {
         "/signup start", "/signup complete", "/auth login", "/auth refresh", "/auth logout",
         "/auth forgot", "/auth reset", "/auth providers", "/auth oauth",
@@ -293,7 +293,7 @@ async def test_a_post_over_its_limit_is_refused_and_leaves_nothing_behind(world,
 
 
 def requests_under_way() -> list[asyncio.Task]:
-    """Requests that are being served, but for the websocket of the test's own person."""
+    """The requests in progress, except the WebSocket of the test's own user."""
     names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
     serving = [name for name in names if name == "RequestHandler.start"]
     return serving[1:]
@@ -385,7 +385,7 @@ async def test_all_addresses_of_one_subscriber_count_together(world, address, co
     assert network_of(address) == counted_as
 
 
-# 12: how many.
+# 12: numbers of connections.
 
 
 @pytest.mark.settings(PARLEY_SOCKETS_PER_PERSON="3")

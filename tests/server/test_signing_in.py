@@ -1,4 +1,4 @@
-"""Signing up and in: pincodes that cannot be guessed, passwords that are good, accounts unseen."""
+"""Signing up and in: pincodes resist guessing, passwords are checked, accounts stay hidden."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ async def stranger(world):
 
 @pytest.fixture
 def verified(monkeypatch) -> Counter:
-    """Counts what costs time when somebody signs in: one verification is one unit."""
+    """Counts password verifications, which are the expensive part of signing in."""
     from handlers.platform.auth import passwords
 
     counted: Counter = Counter()
@@ -44,13 +44,13 @@ def counting(counted: Counter, hash_it):
 
 
 async def start(world: World, stranger: Client, address: str = ANA, count: int = 1) -> str:
-    """Ask for a pincode and read it from the mail."""
+    """Request a pincode and read it from the mail."""
     await stranger.call("/signup", "start", email=address)
     return await world.mails.pincode(address, count)
 
 
 async def complete(stranger: Client, pincode: str, address: str = ANA, **changes: str) -> str:
-    """OK, or the refusal's code."""
+    """Complete the sign-up; returns OK or the refusal's code."""
     form = {
         "email": address,
         "pincode": pincode,
@@ -175,7 +175,7 @@ async def test_many_starts_at_once_do_not_get_past_the_cap(world, stranger):
     assert len([answer for answer in answers if answer["ok"]]) == 10
 
 
-# 14: known and unknown accounts are told apart by nothing.
+# 14: known and unknown accounts cannot be distinguished.
 
 
 async def test_logging_in_says_and_costs_the_same_for_known_and_unknown(world, stranger, verified):

@@ -1,4 +1,4 @@
-"""What an installation serves when some of its systems are off, and what waits meanwhile."""
+"""Installations with some systems off: what they serve, and which events wait."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ platform_alone = pytest.mark.settings(PARLEY_SYSTEMS="")
 
 
 async def refused_at(world: World, namespace: str) -> str:
-    """The code with which a connection to a namespace is refused."""
+    """The code of the refusal to enter a namespace."""
     ana = await world.person("ana")
     with pytest.raises(Refused) as refused:
         await ana.enter(namespace)
@@ -123,7 +123,7 @@ async def test_what_a_system_that_is_off_is_to_hear_is_kept_for_it(world):
 
 
 async def test_what_is_first_switched_on_later_hears_what_was_before_it(make_world, switches):
-    """Its deliveries wait from the upgrade on; what was before that is its backfill."""
+    """Its deliveries wait from the upgrade on; earlier events are its backfill."""
     late = Domain("late", system="consulting")
     late.consumer(ProbeSaid, backfill=True)(hear_it)
     world = await make_world()

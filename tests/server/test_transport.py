@@ -1,4 +1,4 @@
-"""The way out: in order, bounded for who does not read, the same by websocket and by polling."""
+"""Sending to clients: in order, with limits for slow readers, by WebSocket and by polling."""
 
 import asyncio
 import gc
@@ -29,7 +29,7 @@ def connections_of(world: World, person: Person):
 
 
 async def flood(world: World, person: Person, count: int, heard_by: Client | None = None):
-    """Write so many large events to a person's room, no faster than one client hears them."""
+    """Publish `count` large events in a user's room, as fast as one client receives them."""
     for seq in range(1, count + 1):
         event = Numbered(
             stream(NAMESPACE, user(person.id)), seq, "", "FLOOD", world.clock.now(),
@@ -42,7 +42,7 @@ async def flood(world: World, person: Person, count: int, heard_by: Client | Non
 
 
 async def stall(world: World, person: Person) -> Raw:
-    """A device that enters and then reads no more."""
+    """A device that enters, then stops reading."""
     raw = await Raw(world).open()
     raw.say(f'40{NAMESPACE},{{"token":"{person.token}"}}')
     await raw.until(b'"synced"')
@@ -76,7 +76,7 @@ async def test_nothing_of_a_cut_connection_is_kept(world, ana):
     await until(lambda: not connections_of(world, ana))
 
     async def collected() -> bool:
-        # A reading thread holds on to its last work until its next one.
+        # A reader thread keeps its last work until its next one.
         await asyncio.gather(*(world.stored("NOTHING") for _ in range(4)))
         gc.collect()
         return kept() is None
@@ -136,7 +136,7 @@ async def flood_on(world: World, person: Person, first: int, count: int):
 
 
 async def speak(world: World, person: Person, count: int, stopped: asyncio.Event):
-    """Commit real events to a person's room until the test has seen enough."""
+    """Commit real events in a user's room until the test stops it."""
     for number in range(count):
         say = Say(text=f"{number}", room=user(person.id))
         await world.transact(say_it, say)
@@ -146,7 +146,7 @@ async def speak(world: World, person: Person, count: int, stopped: asyncio.Event
 
 
 async def listen(world: World, person: Person) -> tuple[socketio.AsyncClient, list, dict]:
-    """A stock client with what it heard and its `synced`."""
+    """A python-socketio client, with its received events and its `synced`."""
     client = socketio.AsyncClient(reconnection=False)
     heard: list[int] = []
     synced: dict = {}
@@ -196,7 +196,7 @@ def numbers_in(frames: list[str]) -> list[int]:
 
 
 async def test_a_replay_of_more_than_may_wait_goes_out_at_the_pace_of_its_reader(world, ana):
-    """1,000 events of 3 KB: three times what an unread connection may cost."""
+    """1,000 events of 3 KB: three times the limit of unsent bytes."""
     text = "x" * 3_000
     for _ in range(10):
         await world.transact(say_it, Say(text=text, room=user(ana.id), key="k", count=100))
@@ -216,7 +216,7 @@ async def test_a_poll_whose_client_is_gone_ends_the_connection_and_leaves_no_gap
     await until(lambda: connection.outgoing._getters)
     polling.cancel()
     await poller._http.close()
-    await asyncio.sleep(0.05)  # the end of the connection is read, and nothing shows it
+    await asyncio.sleep(0.05)  # until the server has read the end, which nothing shows
     await world.transact(say_it, Say(text="nobody reads this", room=user(ana.id)))
     await until(lambda: connection.gone)
     async with aiohttp.ClientSession() as http, http.get(poller.address) as answer:
@@ -276,7 +276,7 @@ async def test_what_is_sent_leaves_in_the_order_of_the_calls_whichever_way_it_ta
         packet = notice_packet(
             NAMESPACE, "number", {"n": number, "fill": "x" * chance.choice(SIZES)}
         )
-        if chance.random() < 0.3:  # as python-socketio itself sends
+        if chance.random() < 0.3:  # like python-socketio itself
             text = packet.text[1:].decode()
             message = engineio_packet.Packet(engineio_packet.MESSAGE, text)
             connection.outgoing.put_nowait(message)

@@ -1,4 +1,4 @@
-"""Our own end of a websocket: it upgrades in time, ends with its connection, and is forgotten."""
+"""Our WebSocket protocol: it upgrades in time, ends with its connection, and is freed."""
 
 import asyncio
 import gc
@@ -26,7 +26,7 @@ class TestUpgrade:
 
     @pytest.fixture
     async def door(self, poller):
-        """Opens a websocket of the poller's session."""
+        """Opens a WebSocket for the poller's connection."""
         address = poller.address.replace("transport=polling", "transport=websocket")
         async with aiohttp.ClientSession() as http:
             yield lambda: http.ws_connect(address)
@@ -91,7 +91,7 @@ class TestUpgrade:
 class TestEnd:
     async def test_nothing_of_it_stays_though_nobody_collects_garbage(self, world, monkeypatch):
         monkeypatch.setattr("server.socket.PING_EVERY_S", 0.05)
-        await world.restart()  # with PINGs that are soon over
+        await world.restart()  # with a short ping timeout
         ana = await world.person("ana")
         await ana.enter(NAMESPACE)
         kept = [weakref.ref(socket) for socket in world.app.sockets.eio.sockets.values()]
@@ -119,7 +119,7 @@ class TestEnd:
 
 @pytest.fixture
 async def raw(world, ana) -> Raw:
-    """The only one who is connected."""
+    """The only connected client."""
     await ana.client.close()
     await until(lambda: not world.app.sockets.connections)
     raw = await Raw(world).open()
@@ -130,7 +130,7 @@ async def raw(world, ana) -> Raw:
 
 @pytest.fixture
 def connection(world, raw):
-    """The server's end of it."""
+    """The server's connection of that client."""
     (connection,) = world.app.sockets.connections
     return connection
 
@@ -182,7 +182,7 @@ class TestGoodbye:
 
 @one_database
 class TestEntering:
-    """While it is waited for, whatever comes after it waits."""
+    """While a namespace is being entered, later packets wait."""
 
     @pytest.fixture
     async def held(self, world, monkeypatch) -> AsyncIterator[asyncio.Event]:
@@ -214,7 +214,7 @@ class TestEntering:
             raw.say("2" * 10_000)
         ours = connection.outgoing.websocket
         await until(lambda: raw._writer.transport.get_write_buffer_size() > 0)
-        await asyncio.sleep(0.05)  # nothing shows that nothing is read
+        await asyncio.sleep(0.05)  # to check that nothing is read
         assert len(ours._unprocessed or ()) < 100
 
     async def test_what_comes_behind_it_is_heard_after_it(self, entering, held):

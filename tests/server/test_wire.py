@@ -1,4 +1,4 @@
-"""Packets from clients: any text at all is one, or is malformed; the payload stays as it came."""
+"""Packets from clients: any text is a packet or malformed; the payload stays unchanged."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What commands are charged, and how pages end."""
+"""The cost of commands, and the end of pages."""
 
 import pytest
 

@@ -1,1 +1,1 @@
-"""Tests of the two databases, and of what the kernel keeps in them."""
+"""Tests of the two databases, and of the kernel's tables in them."""

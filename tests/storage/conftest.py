@@ -1,4 +1,4 @@
-"""A started database for each test, and what it says it committed."""
+"""A started database for each test, and the effects that it reports as committed."""
 
 from collections.abc import AsyncIterator
 from typing import Any

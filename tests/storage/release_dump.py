@@ -1,8 +1,8 @@
-"""Writes what databases of a release look like: `python -m tests.storage.release_dump 0.1.0`.
+"""Writes sample databases of a release: `python -m tests.storage.release_dump 0.1.0`.
 
-Run it once, as the release is made. It writes `tests/storage/releases/<release>.<database>.sql`
-with the schema at the newest revision and two invented rows in every table. The second row has
-NULL wherever it may, and texts that are hard to quote.
+Run it once for each release. It writes `tests/storage/releases/<release>.<database>.sql` with the
+schema at the newest revision and two sample rows in every table. The second row has NULL wherever
+it is allowed, and texts that are hard to quote.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ SECOND_TEXT = """It's "quoted": 50% of it, \\ and ü;
 -- a second line"""
 USERS = {"user_id", "student_id", "consultant_id", "sender_id", "actor_id", "created_by"}
 FILES = {"picture_id", "icon_id"}
-"""Columns that have the ids of users and uploads also where they are no foreign keys."""
+"""Columns with ids of uploads, even if they are not foreign keys."""
 MEANT: dict[str, tuple[Value, Value]] = {
     "backfills.state": ("running", "done"),
     "bookings.rate_currency": ("EUR", "USD"),
@@ -82,18 +82,18 @@ MEANT: dict[str, tuple[Value, Value]] = {
     "users.roles": ('["student","consultant"]', "[]"),
     "users.settings": ('{"read_receipts":false}', "{}"),
 }
-"""The values of a column in both rows, where invented ones would not be like real ones."""
+"""The values of a column in both rows, if generated ones would be unrealistic."""
 
 
 def rows() -> Iterator[tuple[str, dict[str, Value]]]:
-    """The rows of the declared tables, those first to which others refer."""
+    """The rows of the declared tables, in an order that respects references."""
     for table in metadata.sorted_tables:
         for number in ROWS:
             yield table.name, {one.name: value_of(one, number) for one in table.columns}
 
 
 def value_of(column: Column[object], number: int) -> Value:
-    """What a column holds in its table's row `number`."""
+    """The value of a column in row `number` of its table."""
     if meant := MEANT.get(str(column)):
         return meant[number - 1]
     if number == 2 and column.nullable:
@@ -107,7 +107,7 @@ def value_of(column: Column[object], number: int) -> Value:
 
 
 def table_named_by(column: str) -> str:
-    """The table whose ids a column of this name has, such as `bookings` for `booking_id`."""
+    """The table that a column refers to by its name, such as `bookings` for `booking_id`."""
     if column in FILES:
         return "uploads"
     return "users" if column in USERS else f"{column.removesuffix('_id')}s"
@@ -130,13 +130,13 @@ def invented(column: Column[object], number: int) -> Value:
 
 
 def made_id(column: Column[object], number: int) -> str:
-    """An id that only this column has."""
+    """An id that is unique to this column."""
     columns = [str(one) for table in metadata.sorted_tables for one in table.columns]
     return f"00000000-0000-7000-8000-{columns.index(str(column)):08}{number:04}"
 
 
 def search_rows() -> Iterator[tuple[str, dict[str, Value]]]:
-    """SQLite's full-text index: the first message is indexed, the second waits for it."""
+    """Rows of SQLite's full-text index, with the first message indexed and the second waiting."""
     columns = metadata.tables["messages"].c
     text = value_of(columns.text, 1)
     conversation, message = value_of(columns.conversation_id, 1), value_of(columns.id, 1)
@@ -152,7 +152,7 @@ def insert(table: str, row: dict[str, Value]) -> str:
 
 
 def literal(value: Value) -> str:
-    """A value as both databases read it."""
+    """A value as an SQL literal that both databases accept."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -161,7 +161,7 @@ def literal(value: Value) -> str:
 
 
 def statements_of_upgrade(connection: Connection) -> list[str]:
-    """The statements that make the newest schema in an empty database."""
+    """The statements that create the newest schema in an empty database."""
     ran: list[str] = []
 
     def note(_raw: object, _cursor: object, statement: str, *_more: object) -> None:
@@ -175,9 +175,9 @@ def statements_of_upgrade(connection: Connection) -> list[str]:
 
 
 def dump(connection: Connection) -> str:
-    """The text of the SQL file for the kind of database of an empty one."""
+    """The text of the SQL file, for the kind of database of `connection`, which is empty."""
     made = statements_of_upgrade(connection)
-    # The rows of triggers are written out.
+    # The rows already include the effects of triggers.
     triggers = [one for one in made if one.startswith("CREATE TRIGGER")]
     head = [insert("alembic_version", {"version_num": max(known_revisions())})]
     search = search_rows() if connection.dialect.name == "sqlite" else ()

@@ -1,4 +1,4 @@
-"""What a database holds: its schema as its own catalog has it, and all its rows."""
+"""Reads a database's schema, from its own catalog, and all its rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from storage.engine.postgres import PostgresDatabase
 
 T = TypeVar("T")
 Schema = dict[str, str]
-"""The definition of each part of a schema by its kind and name."""
+"""The definition of each part of a schema, by kind and name."""
 Rows = dict[str, list[dict[str, Any]]]
 
 OF_SQLITE = """
@@ -46,7 +46,7 @@ WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'i')
 
 
 async def on(url: str, work: Callable[[Connection], T]) -> T:
-    """What `work` returns of a connection; what it changed is kept."""
+    """Run `work` on a connection and commit; returns its result."""
     database = open_database(url)
     if isinstance(database, PostgresDatabase):
         try:
@@ -88,15 +88,15 @@ async def migrate_url(url: str) -> None:
 
 
 def schema_of(connection: Connection) -> Schema:
-    """Every table, index, constraint, trigger and function; white space counts for nothing."""
+    """Every table, index, constraint, trigger and function, ignoring white space."""
     catalog = OF_SQLITE if connection.dialect.name == "sqlite" else OF_POSTGRESQL
     return {name: " ".join(sql.split()) for name, sql in connection.exec_driver_sql(catalog)}
 
 
 def declarable(connection: Connection) -> Schema:
-    """What `Table`s can declare of a schema, in a form that does not tell how it came to be.
+    """The part of a schema that `Table`s can declare, independent of how it was created.
 
-    An added column is last in its table, and SQLite keeps the statements that made a table.
+    An added column is the last of its table, and SQLite stores the statements that created it.
     """
     inspector, parts = inspect(connection), {}
     for table in inspector.get_table_names():
@@ -133,7 +133,7 @@ def _condition(index: Any) -> str:
 
 
 def rows_of(connection: Connection) -> Rows:
-    """All rows of all tables, in the order of their values."""
+    """All rows of all tables, sorted by their values."""
     found = {}
     for table in inspect(connection).get_table_names():
         shadow = table.startswith("message_search_") and table != "message_search_noted"

@@ -1,4 +1,4 @@
-"""Rows that tests write and count: timers, which nobody fires here."""
+"""Rows for tests to write and count: timers, which nothing fires here."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Odd(Exception):
-    """What a work raises when it is told to."""
+    """Raised by a work that a test makes fail."""
 
 
 class Kept(Odd):

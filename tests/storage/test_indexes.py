@@ -1,7 +1,7 @@
-"""An index serves every statement, on both databases, and none works more as its table grows.
+"""Every statement uses an index, on both databases, and its cost does not grow with its table.
 
-The statements are those that the modules of `storage` hand to `Queries`, read off the source, so
-that a new one is looked at without being named here.
+The statements are those that the modules of `storage` pass to `Queries`. They are found in the
+source, so new ones are checked automatically.
 """
 
 import ast
@@ -72,13 +72,13 @@ SCANNED = {
     "engine.clock._NOW": "it reads no table",
     **queries_of_domains("SCANNED"),
 }
-"""Statements that no index serves, each with the reason why that does not matter."""
+"""Statements without an index, each with the reason why it needs none."""
 
 OF_ONE = queries_of_domains("OF_ONE")
-"""Statements in the words of one database alone."""
+"""Statements in the SQL dialect of one database."""
 
 
-# Which statements there are.
+# The statements.
 
 
 class Statement(NamedTuple):
@@ -87,7 +87,7 @@ class Statement(NamedTuple):
 
 
 def statements() -> Iterator[Statement]:
-    """Every statement that is handed to `Queries`, once."""
+    """Every statement that is passed to `Queries`, once."""
     yield from personal_statements()
     made_of_tables = {Path(personal_rows.__file__), Path(kept_json.__file__)}
     for found in walk_packages(storage.__path__, "storage."):
@@ -99,7 +99,7 @@ def statements() -> Iterator[Statement]:
 
 
 def personal_statements() -> Iterator[Statement]:
-    """Those that are made of what tables say of themselves."""
+    """The statements generated from the tables' declarations of personal data."""
     for table, _ in personal_rows.list_exported():
         for goes_on in (False, True):
             yield Statement(f"page of {table.name}", personal_rows._page(table, goes_on))
@@ -127,7 +127,7 @@ def handed_over(tree: ast.Module, file: str) -> Iterator[str]:
 
 
 def spoken_by(database: str) -> list[Statement]:
-    """The statements that this database gets."""
+    """The statements that this database runs."""
     return [one for one in STATEMENTS if OF_ONE.get(one.name, database) == database]
 
 
@@ -138,7 +138,7 @@ each_statement = pytest.mark.parametrize(
 
 
 def as_sent(statement: Any, dialect: Dialect) -> tuple[str, list[Any]]:
-    """The SQL and values of the right kinds, as they go to the driver."""
+    """The SQL, and values of the right types, as the driver gets them."""
     columns = list(statement.table.columns.keys()) if isinstance(statement, Insert) else None
     compiled = statement.compile(dialect=dialect, column_keys=columns)
     values = {name: sample_for(bind) for name, bind in compiled.binds.items()}
@@ -173,7 +173,7 @@ def scans_of(file: sqlite3.Connection, statement: Executable) -> list[str]:
 
 
 TABLES = {*metadata.tables, "said", "earlier"}
-"""What a plan calls a table: its name, or its alias in a statement."""
+"""Names of tables in a plan: their names, or their aliases in statements."""
 
 
 @each_statement
@@ -188,7 +188,7 @@ def test_what_is_excused_is_scanned_indeed(file, name):
 
 
 def test_every_reference_to_what_may_be_deleted_is_indexed():
-    """Or the database would look through the whole referring table at each deletion."""
+    """Otherwise each deletion scans the whole referring table."""
     deleted = {one.executable.table for one in STATEMENTS if isinstance(one.executable, Delete)}
     assert deleted
     for table in metadata.sorted_tables:
@@ -198,7 +198,7 @@ def test_every_reference_to_what_may_be_deleted_is_indexed():
 
 
 def leading_columns(table: Table) -> set[str]:
-    """The columns with which an index of `table` begins."""
+    """The first columns of the indexes of `table`."""
     indexes = [list(index.columns) for index in table.indexes]
     indexes += [list(constraint.columns) for constraint in table.constraints]
     return {columns[0].name for columns in indexes if columns}
@@ -209,7 +209,7 @@ def leading_columns(table: Table) -> set[str]:
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_postgresql_finds_the_rows_by_an_index(database):
-    """Told to avoid reading whole tables, it still must where no index can serve."""
+    """With sequential scans disabled, a plan has one only if no index is usable."""
     found = {}
     async with database.connect() as connection:
         await crowd(connection)
@@ -227,7 +227,7 @@ async def test_postgresql_finds_the_rows_by_an_index(database):
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_a_word_that_is_everywhere_is_looked_for_from_the_newest_message_on(database):
-    """The index is asked once, whether there are few; it never gathers all to sort them."""
+    """The plan asks the index once whether there are few, and never sorts all matches."""
     sql, values = as_sent(chat_search._IN_POSTGRESQL, asyncpg.dialect())
     async with database.connect() as connection:
         await crowd(connection)
@@ -241,7 +241,7 @@ async def test_a_word_that_is_everywhere_is_looked_for_from_the_newest_message_o
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_postgresql_runs_every_statement(database):
-    """Each one: most tests of what a statement is for run on SQLite alone."""
+    """Most tests of what statements do run only on SQLite."""
     async with database.connect() as connection:
         await connection.exec_driver_sql("SET session_replication_role = replica")  # no references
         for name, statement in statements():
@@ -250,7 +250,7 @@ async def test_postgresql_runs_every_statement(database):
 
 
 async def run(connection: AsyncConnection, name: str, statement: Any) -> None:
-    """Run a statement as `PostgresQueries` does, and undo it."""
+    """Run a statement like `PostgresQueries`, and roll it back."""
     columns = statement.table.columns if isinstance(statement, Insert) else ()
     given = {column.name: value_for(column.type) for column in columns}
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(given) or None)
@@ -272,7 +272,7 @@ def argument_for(bind: Any) -> Any:
 
 
 def value_for(kind: Any) -> Any:
-    """A value as `storage` gives it, before a type turns it into what the driver takes."""
+    """A value as `storage` passes it, before a type converts it for the driver."""
     if isinstance(kind, Boolean):
         return False
     if isinstance(kind, Integer | NullType):
@@ -281,7 +281,7 @@ def value_for(kind: Any) -> Any:
 
 
 async def crowd(connection: AsyncConnection) -> None:
-    """Rows of any kind in every table: a planner takes no trouble over an empty one."""
+    """Fill every table with rows, because a planner does not use indexes on empty tables."""
     await connection.exec_driver_sql("SET session_replication_role = replica")  # no references
     number = func.generate_series(1, MANY).column_valued("number")
     for table in metadata.sorted_tables:
@@ -291,7 +291,7 @@ async def crowd(connection: AsyncConnection) -> None:
 
 
 def made_up(column: Column[Any], number: ColumnElement[int]) -> ColumnElement[Any]:
-    """A value that is another one in each row; of the two kinds of a switch, one is rare."""
+    """A different value in each row; of a boolean's two values, one is rare."""
     if isinstance(column.type, Boolean):
         return number % 100 == 0
     if isinstance(column.type, Integer):
@@ -305,7 +305,7 @@ OF_SOME_ROWS = {
     for index in table.indexes
     if index.dialect_options["postgresql"]["where"] is not None
 }
-"""Indexes of what is open, unread or live: it may be cheapest to read all of that."""
+"""Indexes of open, unread or active rows, for which reading all may be cheapest."""
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -315,14 +315,14 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def is_whole(node: dict[str, Any]) -> bool:
-    """Whether this step of a plan reads a whole table, or a whole index of all its rows."""
+    """Whether this step of a plan reads a whole table, or a whole index over all its rows."""
     if node["Node Type"] == "Seq Scan":
         return True
     index = node.get("Index Name")
     return index is not None and index not in OF_SOME_ROWS and "Index Cond" not in node
 
 
-# Growth, counted in steps of SQLite's virtual machine: the same on every computer.
+# Growth, counted in steps of SQLite's virtual machine, which are the same on every machine.
 
 
 ME, OTHER, WIPED, HERE, BLOCK = "me", "other", "wiped", "here", "block"
@@ -335,7 +335,7 @@ def name_of(number: int) -> str:
 
 
 def fill(queries: SqliteQueries, count: int) -> None:
-    """So many rows in every table that grows, all of one person, one room, one conversation."""
+    """Add `count` rows to every growing table, all of one user, one room, one conversation."""
     person = {"first_name": "", "last_name": "", "language": "en", "time_zone": "UTC"}
     person |= {"email_verified": True, "roles": [], "settings": {}}
     person |= {"created_at": NOW, "updated_at": NOW}
@@ -347,7 +347,7 @@ def fill(queries: SqliteQueries, count: int) -> None:
 
 
 def fill_chat(queries: SqliteQueries, count: int) -> None:
-    """Messages in one conversation, and more conversations of others."""
+    """Add messages in one conversation, and more conversations of other users."""
     for number, name in enumerate([HERE, *(name_of(number) for number in range(count))]):
         at = NOW + timedelta(seconds=number)
         row = chat.ConversationRow(name, "group", None, None, ME, at, None)
@@ -368,7 +368,7 @@ def fill_chat(queries: SqliteQueries, count: int) -> None:
 
 
 def fill_events(queries: SqliteQueries, count: int) -> None:
-    """Events of one room, most of them still to be heard by a consumer, and a timer for each."""
+    """Add events of one room, most with a waiting delivery, and a timer for each."""
     for number in range(1, count + 1):
         name, hearers = name_of(number), ("hears",) if number > 40 else ()
         record = events.Record(
@@ -380,7 +380,7 @@ def fill_events(queries: SqliteQueries, count: int) -> None:
 
 
 def fill_bookings(queries: SqliteQueries, count: int) -> None:
-    """Bookings, notifications and past blocks of one person, whose schedule goes on."""
+    """Add bookings, notifications and past blocks of one user, who also has future blocks."""
     consultant = {column.name: "" for column in CONSULTANTS.columns} | {
         "id": ME, "languages": [], "age": None, "available_now": False, "onboarded_at": NOW
     }  # fmt: skip
@@ -445,7 +445,7 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
 
 @pytest.fixture(scope="module")
 def grown(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
-    """A connection to a small and to a large database, by their sizes."""
+    """Connections to a small and a large database, by size."""
     connections = {}
     for count in (FEW, MANY):
         file = tmp_path_factory.mktemp("grown") / "parley.db"
@@ -460,7 +460,7 @@ def grown(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def steps_of(connection: sqlite3.Connection, read: Callable[[], Any]) -> int:
-    """How many instructions SQLite carries out."""
+    """The number of instructions that SQLite executes."""
     steps = 0
 
     def count() -> int:

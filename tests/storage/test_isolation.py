@@ -1,4 +1,4 @@
-"""Decisions that rest on several rows: what READ COMMITTED lets through, SERIALIZABLE does not."""
+"""Decisions that depend on several rows: SERIALIZABLE prevents what READ COMMITTED allows."""
 
 import asyncio
 from functools import partial
@@ -26,7 +26,7 @@ async def make_accounts(database) -> None:
 
 
 def take(number: int, queries: Queries) -> bool:
-    """Ten from one of two accounts, if both together have that much."""
+    """Take ten from one of two accounts, if both together have that much."""
     if int(queries.scalar(_SUM)) < 10:
         return False
     if queries.dialect == "postgresql":
@@ -36,7 +36,7 @@ def take(number: int, queries: Queries) -> bool:
 
 
 async def take_all_at_once(database, *, strictly: bool) -> tuple[int, int]:
-    """How many of twenty got their ten, and what both accounts have together then."""
+    """Let twenty take ten at once; returns how many succeeded, and the remaining sum."""
     await make_accounts(database)
     works = (database.transact(partial(take, n), serializable=strictly) for n in range(20))
     got = await asyncio.gather(*works)
@@ -49,7 +49,7 @@ async def test_twenty_at_once_take_no_more_than_there_is_when_serializable(datab
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_twenty_at_once_take_more_than_there_is_at_read_committed(database):
-    """Why the level is there: each decides by a sum that the others are about to change."""
+    """The reason for the level: each decides by a sum that the others are about to change."""
     got, left = await take_all_at_once(database, strictly=False)
     assert got > 10
     assert left < 0

@@ -1,4 +1,4 @@
-"""Every query that gives rows has a limit, or says here what bounds them."""
+"""Every query that returns rows has a LIMIT, or a reason here why its rows are few."""
 
 import ast
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.parts.source import parse
 ROOT = Path(__file__).parents[2]
 STORAGE = ROOT / "storage"
 LISTS = {"all": 1, "scalars": 0}
-"""What gives rows, and which of its arguments is the statement."""
+"""The methods that return rows, with the position of the statement in their arguments."""
 
 A_CONSUMER = "one row for each consumer that some version of the server declares"
 BOUNDED = {
@@ -31,12 +31,12 @@ BOUNDED = {
     ),
     **queries_of_domains("BOUNDED"),
 }
-"""Function → why its rows are few without a LIMIT. A new query belongs here only for a reason that
-holds however long the installation runs. Those of a domain are in its own tests."""
+"""Function → why its rows are few without a LIMIT. Add a query only with a reason that holds for
+any age of an installation. The queries of a domain are in its own tests."""
 
 
 def asked_for_rows(module: str, path: Path) -> Iterator[tuple[str, Any]]:
-    """The functions of a file that ask for rows, each with its statement (None: built there)."""
+    """The functions of a file that query rows, with their statement (None if built in place)."""
     loaded = import_module(module)
     for function in ast.walk(parse(path.read_text())):
         if not isinstance(function, ast.FunctionDef):

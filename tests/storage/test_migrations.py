@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that are declared, on both databases."""
+"""The migrations create exactly the declared tables, on both databases."""
 
 import asyncio
 import re
@@ -25,12 +25,12 @@ from tests.storage.schemas import declarable, migrate_url, on
 
 DATED = re.compile(r"(\d{4})_(\d\d)_(\d\d)_[a-z0-9_]+")
 REVISION_CHARACTERS_MAX = 32
-"""What Alembic's own table can hold."""
+"""The limit of Alembic's own table."""
 
 
 @pytest.fixture
 def empty_url(database_kind, tmp_path, request) -> str:
-    """A database without any table."""
+    """A database without tables."""
     if database_kind == "sqlite":
         return f"sqlite:///{tmp_path}/deep/empty.db"
     make = request.getfixturevalue("make_database")
@@ -54,14 +54,14 @@ async def test_the_migrations_make_the_tables_that_are_declared(empty_url):
 
 @pytest.fixture
 def declared_url(database_kind, tmp_path, request) -> str:
-    """A second database without any table."""
+    """A second database without tables."""
     if database_kind == "sqlite":
         return f"sqlite:///{tmp_path}/declared.db"
     return request.getfixturevalue("make_database")("declared")
 
 
 async def test_keys_checks_and_defaults_are_those_that_are_declared(empty_url, declared_url):
-    """Alembic's comparison looks at none of these."""
+    """Alembic's comparison ignores these."""
     await migrate_url(empty_url)
     await on(declared_url, metadata.create_all)
     migrated = await on(empty_url, declarable)
@@ -93,11 +93,11 @@ def test_processes_that_start_at_once_on_a_file_migrate_one_after_the_other(tmp_
     assert [one.returncode for one in started] == [0] * 3
 
 
-# The revisions themselves. `tests/test_architecture.py` looks at their text.
+# The revisions themselves. `tests/test_architecture.py` checks their text.
 
 
 def revisions() -> list[Script]:
-    """From the newest to the oldest."""
+    """All revisions, newest first."""
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     return list(ScriptDirectory.from_config(config).walk_revisions())
@@ -124,7 +124,7 @@ def test_the_revisions_are_named_by_date_and_follow_in_time():
 
 @pytest.fixture
 def drafts(tmp_path, monkeypatch) -> Path:
-    """The folder of revisions of a copy in which drafts are written."""
+    """A copy of the folder of revisions, for drafts."""
     copied = shutil.copytree(migrate.MIGRATIONS, tmp_path / "migrations")
     monkeypatch.setattr(migrate, "MIGRATIONS", copied)
     return copied / "versions"
@@ -132,7 +132,7 @@ def drafts(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def one_more_table() -> Iterator[None]:
-    """A table that no revision makes yet."""
+    """A table that no revision creates yet."""
     table = Table(
         "drafted",
         metadata,

@@ -1,4 +1,4 @@
-"""Keys without deliveries are forgotten, whoever numbers deliveries at the same time."""
+"""Order keys without deliveries are deleted, safely with concurrent writers."""
 
 import asyncio
 import random
@@ -65,7 +65,7 @@ async def test_so_many_at_a_time_are_forgotten(database):
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_order_is_commit_order_while_keys_are_forgotten(database, told, seed):
-    """Writers, hearers and the forgetting at once: each key hears its events as they committed."""
+    """With writers, consumers and deletion at once, each key's events stay in commit order."""
     chance = random.Random(seed)  # noqa: S311 - to be repeatable
     heard: dict[str, list[str]] = defaultdict(list)
     over = asyncio.Event()
@@ -106,7 +106,7 @@ async def test_order_is_commit_order_while_keys_are_forgotten(database, told, se
 
 
 class Stale:
-    """A transaction whose first look was made before another one numbered a delivery."""
+    """A transaction that read before another one numbered a delivery."""
 
     def __init__(self, tx: Queries, keys: list[str]) -> None:
         self.run = tx.run

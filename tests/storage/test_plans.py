@@ -1,4 +1,4 @@
-"""Statements are compiled once, and a value whose name is wrong never passes in silence."""
+"""Statements are compiled once, and a value with a wrong name raises an error."""
 
 from datetime import timedelta
 

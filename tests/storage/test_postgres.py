@@ -1,4 +1,4 @@
-"""What only PostgreSQL does: collisions that are run again, caps in time, connections that go."""
+"""PostgreSQL only: retries after conflicts, time limits, and lost connections."""
 
 import asyncio
 
@@ -168,7 +168,7 @@ async def test_a_server_that_goes_away_is_unavailable_and_found_again(database_u
 
 @pytest.fixture
 async def wire(database_url):
-    """A wire to the database that the test may disturb."""
+    """A TCP proxy to the database that the test can disturb."""
     wire = Proxy(database_url)
     await wire.mend()
     yield wire
@@ -177,7 +177,7 @@ async def wire(database_url):
 
 @pytest.fixture
 async def far(wire):
-    """The database by that wire."""
+    """The database through that proxy."""
     database = postgres.PostgresDatabase(wire.url)
     await database.start()
     yield database
@@ -247,7 +247,7 @@ async def test_the_locks_of_a_machine_that_is_lost_are_soon_free(
 
     holding = asyncio.create_task(lost.transact(hold))
     await holds.wait()
-    wire.mute()  # neither side learns that the other is gone
+    wire.mute()  # neither side notices that the other is gone
     async with asyncio.timeout(3):
         await database.transact(lambda queries: lock_pool(queries, "pool"))
     await wire.cut()

@@ -1,4 +1,4 @@
-"""Queues of deliveries, timers and holds: what exactly one gets when many reach for it."""
+"""Queues of deliveries, timers and holds under concurrency: exactly one caller gets each."""
 
 import asyncio
 import random
@@ -61,7 +61,7 @@ def telling(*told: tuple[str, str], consumers: tuple[str, ...] = ("hears",), fai
 
 
 async def heard(database, queue: Queue) -> list[tuple[int, str]]:
-    """Take everything out of a queue: numbers and events in their order."""
+    """Take all deliveries from a queue; returns numbers and events in order."""
 
     def take(queries: Queries):
         lowest = find_lowest(queries, queue)
@@ -225,7 +225,7 @@ def taking(for_id: str, *, fail: bool = False):
 
 
 async def taken_of(database) -> int:
-    """How many places are taken, checked against the holds that there are."""
+    """The number of taken places, checked against the existing holds."""
 
     def read(queries: Queries) -> tuple[int, int, int]:
         taken = queries.scalar(pools.select().with_only_columns(pools.c.taken))

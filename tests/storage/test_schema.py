@@ -1,4 +1,4 @@
-"""The metadata knows every table that a module of `storage` declares, wherever it is."""
+"""The metadata includes every table that a module of `storage` declares."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ SAY_TABLES = (
 
 
 def declared() -> Iterator[str]:
-    """The names of tables, read off the source; migrations declare none."""
+    """The names of the tables in the source; migrations declare none."""
     for file in Path(storage.__file__ or "").parent.rglob("*.py"):
         if "migrations" not in file.parts:
             for node in ast.walk(parse(file.read_text())):

@@ -1,4 +1,4 @@
-"""A COMMIT that SQLite could not finish: it is surely undone, or said to be unknown."""
+"""A COMMIT that SQLite could not finish is rolled back for certain, or its outcome is unknown."""
 
 import asyncio
 import shutil
@@ -23,7 +23,7 @@ def putting(key: str):
 
 
 async def found_after_a_crash(database, folder: Path) -> set[str]:
-    """What SQLite finds in the files as they are now."""
+    """The keys that SQLite recovers from the files as they are now."""
     folder.mkdir()
     for end in ("", "-wal"):
         shutil.copy(f"{database.path}{end}", folder / f"crashed{end}")
@@ -37,7 +37,7 @@ async def found_after_a_crash(database, folder: Path) -> set[str]:
 async def test_a_commit_whose_sync_fails_is_found_after_a_crash_unless_it_is_erased(
     database, tmp_path, monkeypatch
 ):
-    """Why `erase_commit` is there: SQLite says that the commit failed, and the log has it."""
+    """The reason for `erase_commit`: SQLite reports a failed commit that is still in the log."""
     await database.transact(putting("before"))
     with monkeypatch.context() as patch:
         patch.setattr(sqlite_batches, "erase_commit", lambda connection, error: None)
@@ -64,7 +64,7 @@ async def test_a_disk_that_takes_nothing_any_more_leaves_the_outcome_unknown(dat
 
 async def test_a_commit_that_fails_and_is_erased_is_refused(database, told):
     class Failing:
-        """The writer's connection, whose next COMMIT fails."""
+        """The writer's connection, with a COMMIT that fails."""
 
         def __init__(self, connection) -> None:
             self._connection = connection

@@ -1,4 +1,4 @@
-"""Numbers of streams: gapless, in the order of the commits, whoever writes and whatever fails."""
+"""Sequence numbers of streams have no gaps and follow commit order, despite failures."""
 
 import asyncio
 import random
@@ -66,7 +66,7 @@ async def test_numbers_are_gapless_under_concurrent_and_failing_writers(database
 
 
 async def test_a_reader_never_sees_a_gap_that_is_filled_later(database):
-    """Numbers become visible in order: what is below a visible one is visible too."""
+    """Numbers become visible in order: all below a visible one are visible too."""
     stopped = asyncio.Event()
 
     async def write():

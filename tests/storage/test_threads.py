@@ -1,4 +1,4 @@
-"""A connection's own thread: in order, one at a time, and over when it is closed."""
+"""A connection's own thread runs works in order, one at a time, and ends when it is closed."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""Works are whole or not at all, their effects follow the commit, and reads see one moment."""
+"""Transactions are atomic, their effects follow the commit, and a read sees one snapshot."""
 
 import asyncio
 import sqlite3
@@ -31,7 +31,7 @@ async def outcomes(database, *works):
 
 
 async def settled(database):
-    """Until no copying of the log is under way."""
+    """Wait until no checkpoint is running."""
     await until(lambda: database._drain.done())
     if database._checkpoints._copying is not None:
         await database._checkpoints._copying
@@ -141,7 +141,7 @@ async def test_many_works_at_once_are_all_done(database, told):
 
 
 async def test_a_read_sees_one_moment_while_others_commit(database):
-    """The work reads, lets somebody else commit, and reads again."""
+    """The work reads, waits for another transaction to commit, and reads again."""
     read, committed = threading.Event(), threading.Event()
 
     def twice(queries: Queries):
@@ -204,7 +204,7 @@ async def test_stopping_waits_for_what_was_asked_for(database):
 
 
 class TestOnSqlite:
-    """What only the embedded database can be put through."""
+    """Tests that only SQLite allows."""
 
     @pytest.fixture(params=["sqlite"])
     def database_kind(self, request):
@@ -317,7 +317,7 @@ class TestOnSqlite:
         assert await database.read(keys) == {"a", "b"}
 
     async def test_an_effect_that_fails_fails_nobody_else(self, database):
-        """The contract says that `committed` never raises; if it does, callers must not hang."""
+        """`committed` must never raise; if it does, callers must not hang."""
 
         def broken(effects):
             raise Odd
@@ -327,10 +327,10 @@ class TestOnSqlite:
             async with asyncio.timeout(2):
                 await outcomes(database, *(putting(f"{n}") for n in range(3)))
         finally:
-            database._drain = None  # or stopping would wait for what is broken
+            database._drain = None  # otherwise stopping waits for the broken task
 
     async def test_an_error_without_a_code_ends_its_own_work_only(self, database):
-        """The driver itself complains: no result code of SQLite comes with it."""
+        """The driver itself raises it, without a result code of SQLite."""
 
         def wrong(queries: Queries) -> None:
             queries.effects.append("never told")

@@ -1,4 +1,4 @@
-"""Databases of every release can be upgraded: the schema is a fresh one's, and no row is lost."""
+"""Databases of every release can be upgraded: to the schema of a new one, without losing rows."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ RELEASED = {
 }
 """The newest revision of each release."""
 SUMS = RELEASES / "SHA256SUMS"
-"""What is never changed again, because databases of the release exist."""
+"""Checksums of files that must not change, because databases of the release exist."""
 FROZEN = dict(reversed(line.split()) for line in SUMS.read_text().splitlines())
 ALL_RELEASES = pytest.mark.parametrize("release", RELEASED)
 Empty = Callable[[str], str]
@@ -31,7 +31,7 @@ Empty = Callable[[str], str]
 
 @pytest.fixture
 def empty(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Empty:
-    """`empty(name)` gives the URL of a database without any table."""
+    """`empty(name)` returns the URL of a database without tables."""
     if database_kind == "sqlite":
         return lambda name: f"sqlite:///{tmp_path}/{name}.db"
     make: Empty = request.getfixturevalue("make_database")
@@ -39,14 +39,14 @@ def empty(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 
 async def released(url: str, release: str) -> str:
-    """Fill an empty database as the release did; gives back its URL."""
+    """Fill an empty database like the release; returns its URL."""
     kind = "postgresql" if url.startswith("postgresql") else "sqlite"
     await run_script(url, (RELEASES / f"{release}.{kind}.sql").read_text())
     return url
 
 
 async def breaches(empty: Empty, release: str) -> list[str]:
-    """What an upgrade of a filled database of the release gets wrong."""
+    """The errors of an upgrade of a filled database of the release."""
     url, fresh = await released(empty("old"), release), empty("fresh")
     rows = await on(url, rows_of)
     await migrate_url(url)
@@ -57,7 +57,7 @@ async def breaches(empty: Empty, release: str) -> list[str]:
 
 
 def changed(before: Rows, after: Rows) -> list[str]:
-    """The tables whose rows are others now; columns that were added do not count."""
+    """The tables whose rows changed, ignoring added columns."""
     return [
         f"rows of {table}"
         for table, rows in before.items()
@@ -92,7 +92,7 @@ def test_what_was_released_is_never_changed(path: str):
     assert sha256((ROOT / path).read_bytes()).hexdigest() == FROZEN[path], "add a revision instead"
 
 
-# The tests above fail when a later revision is wrong: shown with invented ones.
+# The tests above fail if a later revision is wrong, as invented revisions show.
 
 ADD = 'op.add_column("topics", sa.Column("level", sa.Integer(), server_default="3"))'
 INDEX = 'op.create_index("ix_topics_level", "topics", ["level"])'
@@ -165,7 +165,7 @@ async def test_a_revision_that_fails_on_rows_changes_nothing(empty, revise):
     assert (await on(url, rows_of), await on(url, schema_of)) == (rows, schema)
 
 
-# Databases that no revision leads from.
+# Databases with an unknown revision.
 
 REFUSED = {
     "0017": "from before release 0.1.0 and cannot be upgraded: start with an empty database",

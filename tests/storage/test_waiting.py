@@ -1,4 +1,4 @@
-"""Works take turns at the database: nobody waits for ever, and consumers never before commands."""
+"""Waiting for the database ends in time, and consumers do not delay commands."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ def putting(key: str):
 
 
 class Held:
-    """Works that hold their connections (or the writer) until they are let go."""
+    """Works that hold their connections (or the writer) until the test releases them."""
 
     def __init__(self, database) -> None:
         self._shared = database.shared
@@ -48,7 +48,7 @@ async def test_a_read_of_a_command_passes_consumers_that_hold_all_they_may(datab
     hold = Held(database)
     reads = [asyncio.create_task(database.read(hold, kind=kind)) for kind in others * 30]
     await until(lambda: hold.count)
-    async with asyncio.timeout(5):  # half of what those that hold would take
+    async with asyncio.timeout(5):  # half the time that the held ones take
         assert await database.read(keys) == set()
     assert sum(database.waits.now.values()) >= 30 * len(others) - postgres.OTHERS_MAX
     hold.let_go()
@@ -57,7 +57,7 @@ async def test_a_read_of_a_command_passes_consumers_that_hold_all_they_may(datab
 
 
 async def test_upkeep_passes_consumers_that_hold_all_they_may():
-    """As the heartbeat does, or an instance with many consumers would be taken for dead."""
+    """Otherwise the heartbeat of an instance with many consumers would be too late."""
     turns = Turns(Waits(), size=4, others=3, consumers=2, within_s=0.05)
     holding = [turns.turn("consumers") for _ in range(2)]
     for turn in holding:

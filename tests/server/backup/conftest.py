@@ -1,4 +1,4 @@
-"""A data folder, an archive of it, and a place for a restore."""
+"""Fixtures: a data folder, a backup of it, and a folder for a restore."""
 
 import shutil
 import sqlite3

@@ -1,4 +1,4 @@
-"""Data folders that are backed up and restored, and what is in them."""
+"""Creates, backs up, restores and reads data folders."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ CONTENTS = {"kept/one": b"1" * 70_000, "kept/two": b"22", "thumbnails/one": b"sm
 
 
 def silent(text: str) -> None:
-    """Progress that nobody looks at."""
+    """Ignore progress."""
 
 
 def settings_in(data: Path, **environ: str) -> Settings:
@@ -37,7 +37,7 @@ def scalar(data: Path, statement: str) -> Any:
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder but its lock and the folders that SQLite keeps for itself."""
+    """Every file of a folder, except the lock and SQLite's own files."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -75,7 +75,7 @@ def members_of(file: Path) -> dict[str, bytes]:
 
 
 async def run(environ: dict[str, str], *args: str | Path) -> tuple[int, str, str]:
-    """`run.py ARGS`: exit code, output, errors."""
+    """Run `run.py ARGS`; returns the exit code, the output and the errors."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "run.py", *map(str, args)),
         cwd=ROOT,

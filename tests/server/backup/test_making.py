@@ -1,4 +1,4 @@
-"""What a backup holds, and when none is made."""
+"""The content of a backup, and refused backups."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ from tests.server.backup.folders import (
 )
 from tests.world import ROOT
 
-# What is deleted while files are copied.
+# Files that are deleted during the copy.
 
 
 def test_a_file_deleted_after_the_snapshot_is_in_the_archive(here, tmp_path, monkeypatch):

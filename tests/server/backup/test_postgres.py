@@ -1,4 +1,4 @@
-"""PostgreSQL is backed up and restored as docs/BACKUP.md says."""
+"""Backup and restore with PostgreSQL work as docs/BACKUP.md describes."""
 
 import asyncio
 import subprocess

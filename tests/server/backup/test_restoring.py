@@ -1,4 +1,4 @@
-"""What a restore brings, and what it refuses."""
+"""The result of a restore, and refused archives."""
 
 import asyncio
 import io
@@ -64,7 +64,7 @@ def test_what_is_there_is_replaced_only_when_that_is_said(here, archive):
 
 @pytest.fixture
 def interrupt(here, archive, monkeypatch) -> Callable[[int], None]:
-    """`interrupt(moved)` ends a restore after it moved so many things to their places."""
+    """`interrupt(moved)` ends a restore after that many moves."""
 
     def interrupted(moved: int) -> None:
         swap, swapped = restoring._swap, []
@@ -133,7 +133,7 @@ def test_the_secret_has_to_be_the_one_of_the_backup(here, there, archive, tmp_pa
 
 
 def rewritten(file: Path, change: Any) -> None:
-    """Write an archive anew, each member as `change(name, content)` says."""
+    """Rewrite an archive, with each member replaced by `change(name, content)`."""
     members = [change(name, content) for name, content in all_of(file)]
     with tarfile.open(file, "w") as tar:
         for name, content in filter(None, members):
@@ -186,7 +186,7 @@ def add_a_link(file: Path) -> None:
 
 
 def in_the_middle(file: Path) -> None:
-    """Turn over one bit of the database."""
+    """Flip one bit of the database."""
     with file.open("r+b") as opened:
         opened.seek(file.stat().st_size // 2)
         byte = opened.read(1)[0]

@@ -18,12 +18,12 @@ from tests.server.backup.folders import database_in, run
 from tests.world import Person, Process, environ_of, until
 
 BEFORE = 30
-"""So many messages are acknowledged before the backup begins."""
+"""The number of messages acknowledged before the backup starts."""
 
 
 @pytest.fixture
 async def start(tmp_path: Path):
-    """`await start("here")` runs a process on the data folder of this name."""
+    """`await start("here")` starts a process with the data folder of this name."""
     async with AsyncExitStack() as stack:
 
         async def start_one(name: str) -> Process:
@@ -39,7 +39,7 @@ async def start(tmp_path: Path):
 
 
 class Crowd:
-    """Somebody who writes, and somebody who uploads and deletes, until they are told to stop."""
+    """A user who sends messages, and one who uploads and deletes files, until the exit."""
 
     def __init__(self, ana: Person, bringing: Bringer, group: str) -> None:
         self.said: list[str] = []
@@ -77,7 +77,7 @@ class Crowd:
 
 
 def list_wrong_files(data: Path) -> list[str]:
-    """The ready uploads whose bytes are not as their rows say."""
+    """The ready uploads whose content does not match their rows."""
     with closing(sqlite3.connect(database_in(data))) as connection:
         rows = connection.execute(
             "SELECT key, size, sha256 FROM uploads WHERE status = 'ready'"
