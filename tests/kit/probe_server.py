@@ -20,7 +20,7 @@ def load_with_probe(names: tuple[str, ...]) -> Registry:
 
 
 async def main() -> None:
-    backfilling.PAGE = 20
+    backfilling.PAGE_SIZE = 20
     backfilling.PAUSE_S = 0.05
     with patch("server.app.load_domains", load_with_probe):
         app = App(read_settings())
