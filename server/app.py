@@ -41,10 +41,18 @@ from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
 from server.http_server import Listener
+<<<<<<< HEAD
 from server.interpreter import open_files_max, spare_what_is_loaded, take_short_turns
+=======
+from server.interpreter import (
+    freeze_loaded_objects,
+    open_files_max,
+    shorten_thread_switches,
+)
+>>>>>>> 606600e (Name the server's private parts in plain words)
 from server.last_seen import LastSeen
 from server.limits import Limits
-from server.logs import tell_loop_error
+from server.logs import log_loop_error
 from server.places import Places
 from server.rates import RateLimit
 from server.registration import Registration
@@ -365,7 +373,7 @@ class FolderInUse(Exception):
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Lock the data folder, because SQLite allows one instance; raises FolderInUse."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
@@ -378,17 +386,17 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 async def serve(app: App, orders: Orders) -> None:
     """Run one instance until `orders` end it; raises FolderInUse."""
-    with nullcontext() if app.database.shared else alone_in(app.settings.data_dir):
+    with nullcontext() if app.database.shared else lock_folder(app.settings.data_dir):
         await serve_alone(app, orders)
 
 
 async def serve_alone(app: App, orders: Orders) -> None:
     listener = Listener(app.web, app.capacity, app.rejections)
-    asyncio.get_running_loop().set_exception_handler(tell_loop_error)
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
     try:
         await app.start()
-        spare_what_is_loaded()
-        take_short_turns()
+        freeze_loaded_objects()
+        shorten_thread_switches()
         environment = app.settings.environment
         await listener.start(environment.host, environment.port)
         for host, port in listener.addresses:

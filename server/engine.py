@@ -162,12 +162,12 @@ def is_payload(body: bytes) -> bool:
 
 def with_body(request: web.Request, environ: dict[str, Any]) -> dict[str, Any]:
     """The environ of a request, with the body that `server/bodies.py` read within its limits."""
-    environ["wsgi.input"] = Whole(request[BODY])
+    environ["wsgi.input"] = CompleteBody(request[BODY])
     environ["CONTENT_LENGTH"] = str(len(request[BODY]))
     return environ
 
 
-class Whole(io.BytesIO):
+class CompleteBody(io.BytesIO):
     """A complete body with the asynchronous `read` that Engine.IO expects."""
 
     async def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
@@ -192,7 +192,7 @@ def ping(socket: EngineSocket) -> None:
         socket.queue.put_nowait(Packet(PING))
 
 
-def never_asked_later(socket: EngineSocket) -> None:
+def cap_last_ping(socket: EngineSocket) -> None:
     """Move a last PING from the future to now: the clock was set back.
 
     Otherwise a dead client would stay connected for as long as the clock moved.

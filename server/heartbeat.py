@@ -60,7 +60,7 @@ class Heartbeat:
         await database.transact(self._introduce, kind="upkeep")
         self._confirmed_at = self._steady_since = self._kernel.clock.now()
         if not database.shared:
-            await self.bury(self._confirmed_at + timedelta(days=1))
+            await self.declare_dead(self._confirmed_at + timedelta(days=1))
         self._tasks.spawn(self._beat())
 
     async def stop(self) -> None:
@@ -74,7 +74,7 @@ class Heartbeat:
         except StorageUnavailable as error:  # another instance notices the missing heartbeat
             log.warning("end_not_told", error=str(error))
 
-    async def bury(self, before: datetime) -> None:
+    async def declare_dead(self, before: datetime) -> None:
         """Publish the loss of every other instance without a heartbeat since `before`."""
         own = self._kernel.instance_id
         silent = await self._kernel.database.read(
@@ -92,7 +92,7 @@ class Heartbeat:
     def _confirm(self, queries: Queries) -> bool:
         return confirm_instance(queries, self._kernel.instance_id, self._kernel.clock.now())
 
-    async def _begin_anew(self) -> None:
+    async def _renew_identity(self) -> None:
         """Change the id and close all connections: other instances ended this one's leases.
 
         Running transactions may still write leases under the old id. Once none of them can be
@@ -127,25 +127,25 @@ class Heartbeat:
             pause_s = AGAIN_AFTER_S
             try:
                 async with asyncio.timeout(BEAT_WITHIN_S):
-                    await self._confirm_and_bury()
+                    await self._confirm_and_check_others()
                 pause_s = CONFIRM_EVERY_S
             except (StorageUnavailable, TimeoutError) as error:
                 log.warning("not_confirmed", error=str(error) or "it took too long")
             except Exception as raised:
                 log.error("beat_failed", error=type(raised).__name__)
 
-    async def _confirm_and_bury(self) -> None:
-        """Renew the heartbeat, then bury dead instances if this one had no gap itself."""
+    async def _confirm_and_check_others(self) -> None:
+        """Renew the heartbeat, then declare_dead dead instances if this one had no gap itself."""
         if isinstance(self._kernel.clock, SharedClock):
             await self._kernel.clock.align(self._kernel.database)
         if not await self._kernel.database.transact(self._confirm, kind="upkeep"):
-            await self._begin_anew()
+            await self._renew_identity()
         now = self._kernel.clock.now()
         if now - self._confirmed_at >= SILENT_AFTER:
             self._steady_since = now
         self._confirmed_at = now
         if now - self._steady_since >= SILENT_AFTER:
-            await self.bury(now - SILENT_AFTER)
+            await self.declare_dead(now - SILENT_AFTER)
 
 
 async def align_clock(kernel: Kernel) -> None:

@@ -50,7 +50,7 @@ class Forget(Protocol):
     def __call__(self, tx: Queries, /, *, limit: int) -> int: ...
 
 
-def of_the_kernel(now: datetime, rules: Rules) -> dict[str, Forget]:
+def kernel_retentions(now: datetime, rules: Rules) -> dict[str, Forget]:
     """The kernel's old rows at `now`, by kind, in an order that respects their references.
 
     An event is kept while a consumer still has to process it. A consumer that no running instance
@@ -69,7 +69,7 @@ def of_the_kernel(now: datetime, rules: Rules) -> dict[str, Forget]:
     }
 
 
-def of_a_domain(retention: Retention, now: datetime, rules: Rules) -> Forget:
+def domain_retention(retention: Retention, now: datetime, rules: Rules) -> Forget:
     """Deletes a domain's old rows at `now`."""
     before = retention.before(now, rules)
 
@@ -112,8 +112,8 @@ class Housekeeping:
     async def tidy(self) -> bool:
         """Run one round; returns whether old rows may be left. Raises StorageUnavailable."""
         now, rules = self._kernel.clock.now(), self._kernel.rules
-        old = of_the_kernel(now, rules)
-        old |= {one.name: of_a_domain(one, now, rules) for one in self._retentions}
+        old = kernel_retentions(now, rules)
+        old |= {one.name: domain_retention(one, now, rules) for one in self._retentions}
         left = [kind for kind, forget in old.items() if await self._forget_some(kind, forget)]
         kept = rules.span("upload_life_s") + HALF_WRITTEN
         await self._kernel.objects.sweep(now - kept)

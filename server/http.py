@@ -72,7 +72,9 @@ def build_web(app: "App") -> web.Application:
     """The aiohttp application."""
     site = Site(app)
     bodies = Bodies(app.rejections)
-    application = web.Application(middlewares=[harden, site.limit, bodies.take, site.turn_away])
+    application = web.Application(
+        middlewares=[harden, site.limit, bodies.take, site.refuse_while_stopping]
+    )
     application.router.add_get("/", site.page)
     application.router.add_get("/client/{path:.+}", site.client_file)
     application.router.add_get("/vendor/{path:.+}", site.vendor_file)
@@ -103,11 +105,11 @@ async def harden(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.error("request_failed", path=request.path, error=error_name, where=places)
         response = error_response(500, "Something broke on our side; it has been logged.")
     if not response.prepared:
-        confine(response)
+        set_security_headers(response)
     return response
 
 
-def confine(response: web.StreamResponse) -> None:
+def set_security_headers(response: web.StreamResponse) -> None:
     """Set headers so that browsers do not frame a response, guess its type, or run a non-page."""
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -152,7 +154,9 @@ class Site:
         return response
 
     @web.middleware
-    async def turn_away(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def refuse_while_stopping(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
         """Refuse new connections while stopping, so that a proxy tries another instance."""
         if self._app.stopping and request.path == HANDSHAKE and not self._knows(request):
             return error_response(503, "this instance is about to stop")

@@ -11,7 +11,7 @@ OPEN_FILES_MOST = 1_048_576
 """The assumed limit if the operating system has none."""
 
 
-def spare_what_is_loaded() -> None:
+def freeze_loaded_objects() -> None:
     """Exclude all loaded objects from garbage collection; call it once, after startup.
 
     A full collection scans every live object, whenever their number has grown by a quarter. With
@@ -23,7 +23,7 @@ def spare_what_is_loaded() -> None:
     gc.set_threshold(*THRESHOLDS)
 
 
-def take_short_turns() -> None:
+def shorten_thread_switches() -> None:
     """Shorten the thread switch interval, so that the SQLite writer continues while the loop runs.
 
     The writer releases the GIL in every statement. With the default interval of 5 ms, a batch of a

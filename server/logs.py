@@ -73,7 +73,7 @@ def where(raised: BaseException) -> list[str]:
     return places[-PLACES_MAX:]
 
 
-def tell_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """The event loop's exception handler; the default one prints arguments with client data."""
     raised = context.get("exception")
     known = isinstance(raised, BaseException)

@@ -27,7 +27,7 @@ from rooms.tasks import Tasks
 from server.connection_admission import ConnectionAdmission
 from server.connection_gate import ConnectionGate
 from server.dispatch import Dispatcher
-from server.engine import Engine, never_asked_later
+from server.engine import Engine, cap_last_ping
 from server.logs import transport_logger
 from server.rest import device_of
 from server.session import Connection, Socket, since_of
@@ -156,7 +156,7 @@ class Sockets:
         if socket.closed:
             self.eio.sockets.pop(socket.sid, None)
         elif not socket.closing:
-            never_asked_later(socket)
+            cap_last_ping(socket)
             await socket.check_ping_timeout()
 
     # Connections open and close.

@@ -14,8 +14,8 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 class Counts(Collector):
     """A counter that is cheap to increase thousands of times a second; collecting costs more."""
 
-    def __init__(self, name: str, says: str, labels: tuple[str, ...]) -> None:
-        self._about = (name, says)
+    def __init__(self, name: str, documentation: str, labels: tuple[str, ...]) -> None:
+        self._about = (name, documentation)
         self._labels = labels
         self._counts: dict[tuple[str, ...], int] = {}
 
@@ -32,8 +32,8 @@ class Counts(Collector):
 class Times(Collector):
     """A histogram of seconds with one label, which is equally cheap to observe."""
 
-    def __init__(self, name: str, says: str, label: str) -> None:
-        self._about = (name, says)
+    def __init__(self, name: str, documentation: str, label: str) -> None:
+        self._about = (name, documentation)
         self._label = label
         self._counts: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}

@@ -154,7 +154,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
 
     def _take(self, message: WSMessage) -> None:
         if self._handling is not None:
-            self._wait_with(message)
+            self._defer(message)
         elif self._stage is Stage.OVER:
             if message.type is WSMsgType.CLOSE:
                 self._transport.close()
@@ -169,7 +169,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         elif message.type is not WSMsgType.PONG:
             self._strike()
 
-    def _wait_with(self, message: WSMessage) -> None:
+    def _defer(self, message: WSMessage) -> None:
         if self._unprocessed is None:
             self._unprocessed = deque()
         self._unprocessed.append(message)
@@ -178,7 +178,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         """Process an Engine.IO packet."""
         kind = text[0]
         if self._stage is not Stage.OPEN:
-            self._go_on_upgrading(text)
+            self._continue_upgrade(text)
         elif self._socket.closed:
             self._finish(OK)
         elif kind == "4":
@@ -210,9 +210,9 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
 
     # A polling client upgrades.
 
-    def _go_on_upgrading(self, text: str) -> None:
+    def _continue_upgrade(self, text: str) -> None:
         socket = self._socket
-        if self._stage is Stage.PROBED and text == _PROBE and not taken(socket):
+        if self._stage is Stage.PROBED and text == _PROBE and not is_taken(socket):
             self._stage, socket.upgrading = Stage.AGREED, True
             self._transport.write(text_frame(_ANSWER))
             socket.queue.put_nowait(Packet(NOOP))  # ends a poll
@@ -263,34 +263,34 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         if self._stage is Stage.OVER:
             return
         self.flush()
-        self._be_over()
+        self._mark_over()
         if not self._transport.is_closing():
             self._transport.write(close_frame(code))
         self._set_timer(FLUSHED_WITHIN_S, self._transport.abort)
-        self._leave_once()
+        self._end_connection()
 
     def eof_received(self) -> None:
         """The client sends nothing more; it has a limited time to read what was written."""
         self.flush()
-        self._be_over()
+        self._mark_over()
         if self._transport.get_write_buffer_size():
             self._set_timer(FLUSHED_WITHIN_S, self._transport.abort)
-        self._leave_once()
+        self._end_connection()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._closed is not None:
             self._closed()
             self._closed = None
         self._set_timer()
-        self._be_over()
-        self._leave_once()
+        self._mark_over()
+        self._end_connection()
 
-    def _be_over(self) -> None:
+    def _mark_over(self) -> None:
         if self._stage is Stage.AGREED:
             self._socket.upgrading = False
         self._stage, self.idle = Stage.OVER, False
 
-    def _leave_once(self) -> None:
+    def _end_connection(self) -> None:
         """End the connection if this WebSocket carries it, once."""
         if self._carries:
             self._carries = False
@@ -312,6 +312,6 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         self._timer = loop.call_later(after_s, call) if call is not None else None
 
 
-def taken(socket: EngineSocket) -> bool:
+def is_taken(socket: EngineSocket) -> bool:
     """Whether another WebSocket carries or takes over this connection, or it is closed."""
     return socket.upgrading or socket.upgraded or socket.closed

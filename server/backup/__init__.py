@@ -1,1 +1,1 @@
-"""Backup and restore of the embedded database and of the files that people uploaded."""
+"""Backup and restore of a SQLite database and of uploaded files."""

@@ -20,7 +20,7 @@ from time import monotonic
 from typing import BinaryIO
 
 from server.backup.archive import DATABASE, FILES, SECRET, BackupError, Manifest, Writer
-from server.backup.places import Places, check_account, find_secret, places_of, print_secret
+from server.backup.places import Places, check_account, find_secret, fingerprint_secret, places_of
 from server.settings import Settings
 from storage.objects.copying import keep_deleted, list_files
 
@@ -100,7 +100,7 @@ def _write(
             revision, secret = _revision_of(copy), find_secret(settings, places.secret)
         has_files = places.files is not None
         now = datetime.now(UTC)
-        manifest = Manifest(1, now, revision, print_secret(secret), has_files)
+        manifest = Manifest(1, now, revision, fingerprint_secret(secret), has_files)
         with closing(Writer(out, scratch, manifest)) as writer:
             if secret and not settings.environment.secret:
                 _add(writer, SECRET, places.secret)

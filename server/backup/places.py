@@ -39,7 +39,7 @@ def find_secret(settings: Settings, kept: Path) -> str | None:
     return kept.read_text().strip() if kept.is_file() else None
 
 
-def print_secret(secret: str | None) -> str:
+def fingerprint_secret(secret: str | None) -> str:
     """A fingerprint that distinguishes secrets but reveals nothing about them."""
     return Keys(secret).fingerprint("backup") if secret else ""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from server.app import alone_in
+from server.app import lock_folder
 from server.backup.archive import (
     CHUNK,
     DATABASE,
@@ -30,7 +30,7 @@ from server.backup.archive import (
     read_manifest,
 )
 from server.backup.making import Progress, Tell
-from server.backup.places import Places, check_account, find_secret, places_of, print_secret
+from server.backup.places import Places, check_account, find_secret, fingerprint_secret, places_of
 from server.settings import Settings
 from storage.engine.database import open_database
 from storage.engine.migrate import UnknownSchema, check_revision
@@ -48,7 +48,7 @@ def restore(
     Raises BackupError, FolderInUse, OSError or StorageUnavailable, and then has changed nothing.
     """
     check_account(settings.data_dir)
-    with alone_in(settings.data_dir):
+    with lock_folder(settings.data_dir):
         places = places_of(settings)
         _put_in_place(places.journal)
         staging = _Staging(settings, places, Progress(tell))
@@ -70,7 +70,7 @@ def complete_restore(settings: Settings) -> None:
     """Complete an interrupted restore; raises FolderInUse while another one runs."""
     journal = places_of(settings).journal
     if journal.exists():
-        with alone_in(settings.data_dir):
+        with lock_folder(settings.data_dir):
             _put_in_place(journal)
 
 
@@ -106,7 +106,7 @@ class _Staging:
         if self._settings.environment.secret:
             self._secret.unlink(missing_ok=True)
         kept = self._secret if self._secret.exists() else self._places.secret
-        fits = print_secret(find_secret(self._settings, kept)) == manifest.secret
+        fits = fingerprint_secret(find_secret(self._settings, kept)) == manifest.secret
         if manifest.revision and not fits and not other_secret:
             raise BackupError(
                 "the backup was made with another PARLEY_SECRET: set it, or add --other-secret"

@@ -66,7 +66,7 @@ class Device:
         self._connection: Connection | None = None
         self._living: asyncio.Task[None] | None = None
         self._replaying = False
-        self.unheard_since: datetime | None = None
+        self.unreachable_since: datetime | None = None
         """When a fault broke its connection without closing it, which it notices later."""
         self._up_since = datetime.now(UTC)
         self.spans: list[tuple[datetime, datetime]] = []
@@ -182,15 +182,15 @@ class Device:
             self._end_span()
 
     def _begin_span(self, connection: Connection) -> None:
-        self._up_since, self.unheard_since = datetime.now(UTC), None
+        self._up_since, self.unreachable_since = datetime.now(UTC), None
         self.places.append(connection.place)
 
     def _end_span(self) -> None:
-        self.spans.append((self._up_since, self.unheard_since or datetime.now(UTC)))
+        self.spans.append((self._up_since, self.unreachable_since or datetime.now(UTC)))
 
     def is_heard_again(self) -> None:
         """Note that a muted connection works again, unless it was lost meanwhile."""
-        if self.unheard_since is not None and self.up.is_set():
+        if self.unreachable_since is not None and self.up.is_set():
             assert self._connection is not None
             self._end_span()
             self._begin_span(self._connection)

@@ -182,7 +182,7 @@ class Faults:
         instance = self._choose(dice)
         async with self._alone(instance):
             instance.freeze()
-            unheard = self._leads_nowhere({link.who for link in instance.wire.links})
+            unheard = self._mark_unreachable({link.who for link in instance.wire.links})
             yield instance.name
             instance.thaw()
             for device in unheard:
@@ -197,12 +197,12 @@ class Faults:
         links = [link for wire in self._site.wires for link in wire.links]
         return chosen, [link for link in links if link.who in chosen]
 
-    def _leads_nowhere(self, names: Collection[str]) -> list[Device]:
+    def _mark_unreachable(self, names: Collection[str]) -> list[Device]:
         """Mark the reachable ones of these devices as unreachable."""
-        heard = [one for one in self._cast.devices if one.unheard_since is None]
+        heard = [one for one in self._cast.devices if one.unreachable_since is None]
         unheard = [device for device in heard if device.name in names]
         for device in unheard:
-            device.unheard_since = datetime.now(UTC)
+            device.unreachable_since = datetime.now(UTC)
         return unheard
 
     @asynccontextmanager
@@ -217,7 +217,7 @@ class Faults:
         self._deaf, links = self._some_devices(dice, SHARE)
         for link in links:
             link.mute()
-        self._leads_nowhere(self._deaf)
+        self._mark_unreachable(self._deaf)
         yield f"{len(links)} connections"
 
     @asynccontextmanager

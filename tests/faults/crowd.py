@@ -14,7 +14,7 @@ from time import process_time
 import uvloop
 
 from server.fixture import make_fixture
-from server.interpreter import spare_what_is_loaded
+from server.interpreter import freeze_loaded_objects
 from tests.world import ROOT, MovableClock, World, settings_of, until
 
 CONVERSATION = 20
@@ -85,7 +85,7 @@ async def main(people: int) -> None:
             folder / "data", f"sqlite:///{folder}/parley.db", PARLEY_PRESENCE_GRACE_S="1"
         )
         world = await World(settings, MovableClock()).start()
-        spare_what_is_loaded()  # as `run.py` does
+        freeze_loaded_objects()  # as `run.py` does
         try:
             stalled = await scatter(world, people, folder)
         finally:

@@ -99,8 +99,8 @@ async def test_a_heartbeat_whose_outcome_is_unknown_is_confirmed_by_the_next(wor
     own = world.app.kernel.instance_id
     lose_outcomes(world, monkeypatch, "upkeep", count=1)
     with pytest.raises(OutcomeUnknown):
-        await world.app.heartbeat._confirm_and_bury()
-    await world.app.heartbeat._confirm_and_bury()
+        await world.app.heartbeat._confirm_and_check_others()
+    await world.app.heartbeat._confirm_and_check_others()
     assert world.app.kernel.instance_id == own
 
 

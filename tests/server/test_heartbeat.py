@@ -170,7 +170,8 @@ class TestWithOthers:
             one.app.kernel.rules.of(KitRules).presence_grace_s,
         ):
 =======
-        for seconds in (LOST_AGAIN_AFTER.total_seconds(), one.app.kernel.rules.presence_grace_s):
+        grace_s = one.app.kernel.rules.of(KitRules).presence_grace_s
+        for seconds in (LOST_AGAIN_AFTER.total_seconds(), grace_s):
 >>>>>>> 0bc167a (Use the new names of constants in tests)
             one.clock.advance(seconds)
             await one.settle()
@@ -225,7 +226,7 @@ async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list
 
 
 async def test_a_beat_that_failed_is_followed_by_the_next(world, monkeypatch):
-    failures = await fail_once(world, monkeypatch, world.app.heartbeat, "_confirm_and_bury")
+    failures = await fail_once(world, monkeypatch, world.app.heartbeat, "_confirm_and_check_others")
     await until(lambda: len(failures) > 2)
 
 
@@ -240,5 +241,5 @@ async def test_a_beat_that_hangs_is_given_up_and_tried_again_at_once(make_world,
         if len(beats) < 4:
             await asyncio.sleep(60)
 
-    monkeypatch.setattr(world.app.heartbeat, "_confirm_and_bury", hang_at_first)
+    monkeypatch.setattr(world.app.heartbeat, "_confirm_and_check_others", hang_at_first)
     await until(lambda: len(beats) > 4)

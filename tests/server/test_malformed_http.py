@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 import structlog
 
-from server.logs import LINES_PER_MINUTE, VALUE_MAX, Budget, printable, set_up_logs, tell_loop_error
+from server.logs import LINES_PER_MINUTE, VALUE_MAX, Budget, log_loop_error, printable, set_up_logs
 from tests.faults.attacker import HANDSHAKE, Line
 from tests.world import ROOT, Process, World, one_database, until
 
@@ -165,7 +165,7 @@ except ValueError:
 
 async def test_what_the_loop_catches_is_told_without_its_arguments(logs):
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(tell_loop_error)
+    loop.set_exception_handler(log_loop_error)
 
     def broken(secret: str) -> None:
         raise ValueError(secret)

@@ -140,9 +140,9 @@ async def die(world):
     await world.app.gate.stop()
 
 
-async def bury(world):
+async def declare_dead(world):
     """What the heartbeat of a living instance does every few seconds."""
-    await world.app.heartbeat.bury(world.clock.now() - SILENT_AFTER)
+    await world.app.heartbeat.declare_dead(world.clock.now() - SILENT_AFTER)
     await world.settle()
 
 
@@ -165,7 +165,7 @@ async def test_what_a_dead_instance_held_counts_up_to_its_last_sign_of_life(make
         assert (await other.call(CALL, "end", call_id=talk.id))["talked_s"] == 42
     one.clock.advance(5)
     await two.app.database.transact(two.app.heartbeat._confirm)
-    await bury(two)
+    await declare_dead(two)
     if ended == "by nobody":
         assert (await other.event("CALL_INTERRUPTED")).data["call"]["talked_s"] == 30
         one.clock.advance(60)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from server.app import FolderInUse, alone_in
+from server.app import FolderInUse, lock_folder
 from server.backup import restoring
 from server.backup.archive import BackupError
 from server.backup.making import make_backup
@@ -87,7 +87,7 @@ def interrupt(here, archive, monkeypatch) -> Callable[[int], None]:
 @pytest.mark.parametrize("moved", [0, 1, 2], ids=["none", "the database", "the files too"])
 def test_a_restore_that_is_interrupted_is_completed(here, interrupt, moved):
     interrupt(moved)
-    with alone_in(here), pytest.raises(FolderInUse):
+    with lock_folder(here), pytest.raises(FolderInUse):
         complete_restore(settings_in(here))
     complete_restore(settings_in(here))
     assert contents_of(here / "files") == CONTENTS
