@@ -135,7 +135,7 @@ class Heartbeat:
                 log.error("beat_failed", error=type(raised).__name__)
 
     async def _confirm_and_check_others(self) -> None:
-        """Renew the heartbeat, then declare_dead dead instances if this one had no gap itself."""
+        """Renew the heartbeat; declare silent instances dead if this one had no gap itself."""
         if isinstance(self._kernel.clock, SharedClock):
             await self._kernel.clock.align(self._kernel.database)
         if not await self._kernel.database.transact(self._confirm, kind="upkeep"):
