@@ -386,7 +386,7 @@ def test_every_rule_has_a_breach_that_it_finds() -> None:
     assert set(BREACHES) == set(RULES)
 
 
-def test_what_is_allowed_breaks_no_rule(tmp_path: Path) -> None:
+def test_allowed_code_breaks_no_rule(tmp_path: Path) -> None:
     allowed = {
         "handlers/s/a/service.py": "'A.'\nfrom handlers.s.b import public\nimport storage.s.a",
         "server/app.py": "'S.'\nfrom handlers.s.a import public\nimport rooms.rooms",

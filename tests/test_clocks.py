@@ -32,7 +32,7 @@ def normalized_forms(source: str) -> Iterator[int]:
                 yield node.lineno
 
 
-def test_only_what_has_another_clock_reads_the_machines():
+def test_only_listed_files_read_the_system_clock():
     reading = set()
     for file in sorted(TESTS.rglob("*.py")):
         path = file.relative_to(TESTS)

@@ -131,7 +131,7 @@ def test_the_map_names_every_system_and_layer() -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_the_page_of_domains_says_who_calls_whom(system: str) -> None:
+def test_the_page_of_domains_lists_calls_between_domains(system: str) -> None:
     """A domain of the same system has its plain name, one of the platform `platform.<name>`."""
     head = f"{system} domain |"
     said = {coded(first)[0]: coded(calls) for first, _, calls in rows(DOMAINS, head)}
@@ -372,7 +372,7 @@ TABLES = (
     "tests/storage/test_upgrades.py",
     "tests/server/test_catalog.py::test_the_committed_files_are_those_of_the_code",
     "tests/test_documents.py::test_the_map_names_every_system_and_layer",
-    "tests/test_documents.py::test_the_page_of_domains_says_who_calls_whom",
+    "tests/test_documents.py::test_the_page_of_domains_lists_calls_between_domains",
 )
 """The tests that check every domain, and those of the new one; `breaches` checks the rules."""
 

@@ -75,7 +75,7 @@ def _forms(message: Message) -> tuple[str, ...]:
     return (message.string,) if isinstance(message.string, str) else tuple(message.string)
 
 
-def test_every_domain_says_everything_in_every_language() -> None:
+def test_every_domain_has_every_message_in_every_language() -> None:
     assert list_faults(REGISTRY.domains) == []
     assert {lang for d in REGISTRY.domains for lang in d.messages.languages} == set(LANGUAGES)
 
@@ -134,7 +134,7 @@ def domain_saying(folder: Path, **texts: str) -> Domain:
     return domain
 
 
-def test_a_domain_that_says_everything_has_no_faults(tmp_path: Path) -> None:
+def test_a_domain_with_all_messages_has_no_faults(tmp_path: Path) -> None:
     assert list_faults([domain_saying(tmp_path, en=GOOD, de=GOOD)]) == []
 
 
@@ -157,7 +157,7 @@ def test_a_language_of_one_domain_is_asked_of_all(tmp_path: Path) -> None:
     assert "greeting/fr.po has the plural forms of another language" in faults
 
 
-def test_all_notices_are_told_by_one_consumer() -> None:
+def test_one_consumer_sends_all_notices() -> None:
     consumers = Registry(REGISTRY.domains).consumers
     told = {event.NAME for event in consumers["platform.notifications.tell_people"].events}
     declared = {rule.event.NAME for domain in REGISTRY.domains for rule in domain.notices}

@@ -85,7 +85,7 @@ async def test_no_command_takes_a_name_that_is_not_one_visible_line(world, ana, 
 
 
 @one_database
-async def test_nobody_signs_up_by_a_name_that_is_not_one_visible_line(world):
+async def test_signing_up_needs_a_name_of_one_visible_line(world):
     stranger = await world.visitor("/signup")
     await stranger.call("/signup", "start", email="dora@example.org")
     ask = {
@@ -102,7 +102,7 @@ async def test_nobody_signs_up_by_a_name_that_is_not_one_visible_line(world):
 
 
 @one_database
-async def test_no_file_is_called_by_a_path_or_by_what_a_dialog_shows_otherwise(world, ana):
+async def test_file_names_contain_no_paths_and_no_deceptive_characters(world, ana):
     async with bringer(world, ana) as bringing:
         for name in ("a/b.txt", "a\\b.txt", "..", ".profile", "a.txt.", "a\u202etxt.exe", "a\nb"):
             with pytest.raises(RestRefused) as refused:
@@ -136,7 +136,7 @@ async def test_a_name_kept_before_it_was_checked_is_a_quotation_of_one_line_in_a
     assert [one["body"] for one in notices if "locked" in one["body"]] == [said]
 
 
-async def test_what_people_write_to_each_other_is_in_no_mail_and_no_notification(world, ana, ben):
+async def test_messages_of_users_are_in_no_mail_and_no_notification(world, ana, ben):
     shop = await offer(world, ben)
     said = "Quetzal, pay at https://evil.example"
     booking = await ana.call("/booking", "request", **shop.ask(), note=said)

@@ -140,7 +140,7 @@ def metadata(monkeypatch) -> MetaData:
     return fresh
 
 
-def test_a_table_that_says_nothing_is_found(metadata):
+def test_a_table_without_a_declaration_is_found(metadata):
     Table("diaries", metadata, Column("id", String, primary_key=True))
     assert list_undecided() == ["diaries does not declare whose personal data it holds"]
 
@@ -301,7 +301,7 @@ def test_a_step_is_treated_as_what_its_command_declares():
     assert kept.forget(said, "steps", "/rooms praise", {"nobody"}) is None
 
 
-def test_what_no_class_speaks_for_is_not_kept():
+def test_json_without_a_known_class_is_not_kept():
     said = '{"student_id":"a","remark":"by the door"}'
     assert KEPT.forget(said, "event", "TEST_OF_AN_OLDER_VERSION", {"a"}) == "{}"
     assert KEPT.forget(said, "event", "TEST_OF_AN_OLDER_VERSION", {"nobody"}) is None
@@ -341,7 +341,7 @@ def test_a_card_is_treated_as_the_view_of_its_kind(card, left):
     assert KEPT.forget(message(card), "event", "platform.MESSAGE_SENT", {"nobody"}) is None
 
 
-def test_what_is_said_of_others_stays():
+def test_texts_about_other_users_stay():
     said = (
         '{"bookings":[{"student_id":"a","consultant_id":"b","note":"of a","reason":"of one"},'
         '{"student_id":"c","consultant_id":"b","note":"of c","reason":null}],"next":null}'
@@ -357,7 +357,7 @@ def test_what_is_said_of_others_stays():
     assert kept.forget(said, "command", "list", {"d"}) is None
 
 
-def test_an_export_has_null_for_what_others_wrote():
+def test_an_export_has_null_for_texts_of_others():
     said = '{"booking":{"student_id":"a","consultant_id":"b","note":"of a","reason":"no"}}'
     to_b = KEPT.without_others_words(said, "event", "consulting.BOOKING_REQUESTED", "b")
     assert to_b["booking"] == {

@@ -110,7 +110,7 @@ async def test_a_request_id_with_another_payload_is_a_conflict_and_a_refusal_is_
     assert (await ana.client.ask("/chat", "mark_read", early))["ok"]
 
 
-async def test_what_was_asked_long_ago_is_still_the_same(world, people):
+async def test_an_old_request_id_still_gets_its_answer(world, people):
     ana, ben = people
     chat = await talk(ana, ben)
     sent = await say(ana, chat, "long ago")
@@ -411,7 +411,7 @@ async def test_the_official_client_connects_asks_and_hears_events_with_their_num
 
 
 @one_database
-async def test_the_official_client_is_told_why_it_may_not_connect(world):
+async def test_the_official_client_gets_the_reason_of_a_refused_connection(world):
     official = socketio.AsyncClient(reconnection=False)
     told: asyncio.Queue[Any] = asyncio.Queue()
     official.on("connect_error", told.put, namespace="/chat")

@@ -47,7 +47,7 @@ def each_command() -> Iterator[tuple[str, str, Roles]]:
 
 
 @pytest.mark.parametrize("domain", REGISTRY.domains, ids=lambda domain: domain.key)
-def test_every_domain_says_who_may_use_its_commands_and_routes(domain: Domain):
+def test_every_domain_declares_who_may_use_its_commands_and_routes(domain: Domain):
     """In its own `access.py` (see `tests/access.py`), which must not list commands of others."""
     access = access_of(domain)
     said = {(space, name) for space, names in access.commands.items() for name in names}
@@ -57,7 +57,7 @@ def test_every_domain_says_who_may_use_its_commands_and_routes(domain: Domain):
     assert of_others == set()
 
 
-def test_each_route_lets_in_whom_its_domain_says():
+def test_each_route_allows_exactly_the_declared_roles():
     found = {
         f"{route.method} {route.pattern}": frozenset(
             role
@@ -105,7 +105,7 @@ async def test_a_role_is_let_in_where_the_table_says_so(world: World, role: str)
 
 
 @one_database
-async def test_a_visitor_is_let_in_where_the_table_says_so(world: World):
+async def test_a_visitor_may_use_exactly_the_declared_commands(world: World):
     for namespace, commands in MAY_USE.items():
         visitor = await world.connect()
         if not any("visitor" in roles for roles in commands.values()):
@@ -161,7 +161,7 @@ def structs_in(kind: inspect.Type) -> Iterator[type]:
             yield from structs_in(one)
 
 
-def test_what_is_nested_in_a_request_refuses_unknown_fields_too():
+def test_nested_structs_refuse_unknown_fields_too():
     for command in COMMANDS.values():
         for struct in structs_in(inspect.type_info(command.request)):
             assert issubclass(struct, msgspec.Struct)

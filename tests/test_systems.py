@@ -284,7 +284,7 @@ def test_every_rule_has_a_breach_that_it_finds() -> None:
     assert set(BREACHES) == set(RULES)
 
 
-def test_what_is_allowed_breaks_no_rule(tmp_path: Path) -> None:
+def test_allowed_code_breaks_no_rule(tmp_path: Path) -> None:
     allowed = {
         "handlers/__init__.py": "SYSTEMS = {'platform': ('a',), 's': ('a', 'b'), 't': ('a',)}",
         "handlers/platform/a/commands.py": "from handlers.platform.a import service",

@@ -142,7 +142,7 @@ def test_a_name_that_is_not_one_visible_line_is_refused_with_its_path(text):
         assert str(refused.value) == f"Expected one line of visible text - at `$.{field}`"
 
 
-def test_a_name_is_kept_with_single_spaces_and_what_is_left_out_stays_out():
+def test_a_name_is_stored_with_single_spaces_and_an_omitted_one_stays_unset():
     order = ordered(name=" Ada \u00a0 King ", second=None)
     assert (order.name, order.second, order.note) == ("Ada King", None, "")
     assert ordered().second is UNSET

@@ -55,12 +55,12 @@ def test_a_sweep_comes_twice_a_second_and_looks_back_over_any_transaction():
     assert timedelta(seconds=TRANSACTION_MAX_S + 4 * SWEEP_EVERY_S) <= MOVED_WITHIN
 
 
-async def test_what_is_committed_is_heard_before_its_caller_is_answered(hall, member):
+async def test_an_event_is_sent_before_its_caller_is_answered(hall, member):
     await hall.say()
     assert member.numbers() == [1]
 
 
-async def test_concurrent_transactions_are_heard_in_the_order_of_their_numbers(hall, member):
+async def test_concurrent_events_arrive_in_the_order_of_their_numbers(hall, member):
     other = Member("ben")
     await hall.enter(other)
     await asyncio.gather(*(hall.say() for _ in range(60)))
@@ -68,7 +68,7 @@ async def test_concurrent_transactions_are_heard_in_the_order_of_their_numbers(h
     assert other.numbers() == member.numbers()
 
 
-async def test_an_event_of_several_streams_is_heard_in_each(hall, member):
+async def test_an_event_of_several_streams_arrives_in_each(hall, member):
     club = Member("ben")
     await hall.enter(club, Wanted(CLUB))
     await hall.say(HALL, CLUB)
@@ -76,7 +76,7 @@ async def test_an_event_of_several_streams_is_heard_in_each(hall, member):
     assert (member.numbers(), club.numbers("club")) == ([1], [1, 2])
 
 
-async def test_an_event_that_arrives_twice_is_heard_once(hall, member):
+async def test_an_event_that_arrives_twice_is_sent_once(hall, member):
     (event,) = await hall.say()
     for _ in range(3):
         hall.rooms.arrived(event)
@@ -118,7 +118,7 @@ async def test_a_lost_last_event_is_found_though_the_sweep_was_held_up(hall, mem
     await hears(member, 1, 2)
 
 
-async def test_more_than_is_read_at_once_is_all_heard(hall, member, monkeypatch):
+async def test_a_gap_larger_than_a_page_is_filled_completely(hall, member, monkeypatch):
     monkeypatch.setattr(gaps, "FILL_LIMIT", 4)
     hall.lose = lambda event: event.seq < 20
     await hall.say(count=20)
@@ -177,7 +177,7 @@ async def test_any_loss_delay_doubling_and_disorder_is_healed(hall, member, seed
     await hears(member, *range(1, last + 1))
 
 
-async def test_two_instances_over_one_database_hear_the_same_in_the_same_order(hall):
+async def test_two_instances_on_one_database_get_the_same_events_in_order(hall):
     """The other instance has no bus, so its sweep must find everything."""
     other = Rooms(hall.database, InProcessBus(), hall.clock)
     await other.start()
@@ -197,7 +197,7 @@ def joins(user_id: str, stream: str, seq: int, *, joins: bool = True) -> Members
     return Membership(user_id, stream, joins, seq)
 
 
-async def test_who_joins_by_an_event_hears_it_and_what_follows(hall):
+async def test_a_member_added_by_an_event_gets_it_and_later_ones(hall):
     phone, laptop, stranger = Member("ana"), Member("ana"), Member("ben")
     for one in (phone, laptop, stranger):
         await hall.enter(one)
@@ -209,7 +209,7 @@ async def test_who_joins_by_an_event_hears_it_and_what_follows(hall):
     assert stranger.numbers("club") == []
 
 
-async def test_joining_while_much_is_said_misses_and_repeats_none(hall, member):
+async def test_joining_under_load_misses_and_repeats_nothing(hall, member):
     saying = asyncio.create_task(hall.say(CLUB, count=60))
     await asyncio.sleep(0.01)
     await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 1),))
@@ -217,7 +217,7 @@ async def test_joining_while_much_is_said_misses_and_repeats_none(hall, member):
     await hears(member, *range(1, 62), room="club")
 
 
-async def test_who_is_removed_has_heard_it_and_hears_no_more(hall):
+async def test_a_removed_member_gets_its_removal_and_nothing_later(hall):
     ana, ben = Member("ana"), Member("ben")
     for one in (ana, ben):
         await hall.enter(one, Wanted(CLUB))
@@ -240,7 +240,7 @@ async def test_a_removal_that_was_lost_takes_effect_at_its_number_all_the_same(h
     assert ana.numbers("club") == [1, 2]
 
 
-async def test_who_was_removed_and_comes_back_hears_from_there(hall, member):
+async def test_a_removed_member_that_returns_gets_events_from_there(hall, member):
     for number in (1, 3, 5):
         told = joins("ana", CLUB, number)
         await hall.say(HALL, CLUB, membership=(told,))
@@ -250,7 +250,7 @@ async def test_who_was_removed_and_comes_back_hears_from_there(hall, member):
     assert member.numbers("club") == [1, 2, 3, 4, 5, 6]
 
 
-async def test_who_was_added_and_removed_before_this_instance_heard_of_it_is_out(hall):
+async def test_a_member_added_and_removed_by_late_events_is_out(hall):
     """Events of another instance arrive late, those of the room that adds the user first."""
     ana = Member("ana")
     await hall.enter(ana)
@@ -266,7 +266,7 @@ async def test_who_was_added_and_removed_before_this_instance_heard_of_it_is_out
     assert added.seq == 1
 
 
-async def test_who_is_let_in_again_before_it_heard_of_its_removal_hears_all_of_it(hall):
+async def test_a_member_added_again_before_its_late_removal_gets_everything(hall):
     ana, ben = Member("ana"), Member("ben")
     await hall.enter(ana, Wanted(HALL), Wanted(CLUB))
     await hall.enter(ben, Wanted(CLUB))
@@ -279,7 +279,7 @@ async def test_who_is_let_in_again_before_it_heard_of_its_removal_hears_all_of_i
     await hears(ben, 1, 2, 3, room="club")
 
 
-async def test_who_came_and_went_twice_before_this_instance_heard_of_it_hears_each_stay(hall):
+async def test_two_late_memberships_each_get_their_events(hall):
     """Events of the room that adds her arrive before those of the room that removes her."""
     ana = Member("ana")
     await hall.enter(ana, Wanted(HALL), Wanted(CLUB))
@@ -296,7 +296,7 @@ async def test_who_came_and_went_twice_before_this_instance_heard_of_it_hears_ea
     await hears(ana, *range(1, 9), room="club")
 
 
-async def test_an_event_that_was_in_the_snapshot_of_who_enters_lets_them_in_nowhere(hall):
+async def test_a_late_event_from_before_the_snapshot_adds_no_membership(hall):
     """The event arrives late: in the snapshot, ana was already added and removed again."""
     ana, ben = Member("ana"), Member("ben")
     await hall.enter(ben)
@@ -310,7 +310,7 @@ async def test_an_event_that_was_in_the_snapshot_of_who_enters_lets_them_in_nowh
     assert ana.sent == ["greeted"]
 
 
-async def test_who_is_let_in_elsewhere_while_they_enter_hears_it_there_too(hall):
+async def test_a_member_added_to_another_room_while_entering_gets_its_events(hall):
     ana = Member("ana")
 
     async def head() -> int:
@@ -324,7 +324,7 @@ async def test_who_is_let_in_elsewhere_while_they_enter_hears_it_there_too(hall)
     assert ana.numbers() == [1]
 
 
-async def test_what_is_too_much_to_enter_with_cuts_the_member(hall):
+async def test_a_member_with_too_many_held_events_is_cut(hall):
     ana = Member("ana")
     await hall.enter(ana)
     hall.rooms._limits = ReplayLimits(stream=3, connection=100)
@@ -338,7 +338,7 @@ async def test_what_is_too_much_to_enter_with_cuts_the_member(hall):
 # Ephemeral events.
 
 
-async def test_a_ephemeral_event_reaches_members_and_listeners_and_is_not_stored(hall, member):
+async def test_an_ephemeral_event_reaches_members_and_listeners_and_is_not_stored(hall, member):
     listener, speaker = Member("ben"), Member("cleo")
     await hall.rooms.listen(listener, [HALL])
     await hall.enter(speaker)
@@ -350,7 +350,7 @@ async def test_a_ephemeral_event_reaches_members_and_listeners_and_is_not_stored
     assert listener.sent == ["typing"], "listeners hear ephemeral events only"
 
 
-async def test_what_is_said_ephemerally_while_a_listener_reads_can_be_said_again(hall):
+async def test_an_ephemeral_event_during_a_read_can_be_sent_again(hall):
     early, late = Member("ben"), Member("cleo")
     await hall.rooms.listen(early, [HALL])
     hall.rooms.publish_ephemeral("/hall", "hall", "before", {})
@@ -375,7 +375,7 @@ async def test_nothing_is_left_when_members_are_gone(hall):
     assert not hall.rooms._bus.__dict__
 
 
-async def test_an_event_says_its_room_number_id_and_time(hall):
+async def test_an_event_has_its_room_number_id_and_time(hall):
     (event,) = await hall.say()
     assert event_packet(event).text == (
         b'42/hall,["SAID",{},{"room":"hall","seq":1,"id":"%b","at":"%b"}]'

@@ -15,7 +15,7 @@ from tests.world import until
 WITHIN_S = 1.0
 
 
-async def test_who_enters_without_a_number_hears_from_the_head_on(hall):
+async def test_entering_without_a_number_starts_at_the_head(hall):
     await hall.say(count=3)
     member = Member()
     entered = (await hall.enter(member))[HALL]
@@ -24,7 +24,7 @@ async def test_who_enters_without_a_number_hears_from_the_head_on(hall):
     assert member.sent == ["greeted", ("hall", 4)]
 
 
-async def test_who_returns_hears_what_was_missed_then_the_greeting_then_what_comes(hall):
+async def test_a_returning_member_gets_missed_events_then_synced_then_live_ones(hall):
     await hall.say(count=4)
     member = Member()
     entered = (await hall.enter(member, Wanted(HALL, since=2)))[HALL]
@@ -33,7 +33,7 @@ async def test_who_returns_hears_what_was_missed_then_the_greeting_then_what_com
     assert member.sent == [("hall", 3), ("hall", 4), "greeted", ("hall", 5)]
 
 
-async def test_who_missed_nothing_is_recovered(hall):
+async def test_a_returning_member_that_missed_nothing_is_recovered(hall):
     await hall.say(count=2)
     assert (await hall.enter(Member(), Wanted(HALL, since=2)))[HALL].recovered
 
@@ -47,7 +47,7 @@ async def test_who_missed_nothing_is_recovered(hall):
     ],
     ids=["beyond the head", "far beyond", "from before it joined"],
 )
-async def test_who_cannot_be_recovered_hears_no_part_of_it(hall, wanted):
+async def test_an_unrecoverable_room_is_not_replayed_in_part(hall, wanted):
     await hall.say(count=6)
     member = Member()
     entered = (await hall.enter(member, wanted))[HALL]
@@ -57,7 +57,7 @@ async def test_who_cannot_be_recovered_hears_no_part_of_it(hall, wanted):
     assert member.numbers() == [7]
 
 
-async def test_who_was_in_since_its_number_is_recovered(hall):
+async def test_a_member_since_before_its_number_is_recovered(hall):
     await hall.say(count=6)
     member = Member()
     entered = (await hall.enter(member, Wanted(HALL, from_seq=4, since=3)))[HALL]
@@ -65,7 +65,7 @@ async def test_who_was_in_since_its_number_is_recovered(hall):
     assert member.numbers() == [4, 5, 6]
 
 
-async def test_what_is_too_old_is_not_replayed_in_part(hall):
+async def test_a_stream_with_deleted_events_is_not_replayed_in_part(hall):
     await hall.say(count=3)
     hall.clock.advance(100)
     before = id_at(hall.clock.now())
@@ -79,7 +79,7 @@ async def test_what_is_too_old_is_not_replayed_in_part(hall):
     assert fresh.numbers() == [4, 5, 6]
 
 
-async def test_what_is_too_much_for_a_stream_is_not_replayed_in_part(hall):
+async def test_a_stream_beyond_its_replay_limit_is_not_replayed_in_part(hall):
     hall.rooms._limits = ReplayLimits(stream=5, connection=100)
     await hall.say(count=6)
     too_much, just = Member(), Member()
@@ -89,7 +89,7 @@ async def test_what_is_too_much_for_a_stream_is_not_replayed_in_part(hall):
     assert just.numbers() == [2, 3, 4, 5, 6]
 
 
-async def test_what_is_too_much_for_a_connection_is_replayed_stream_by_stream(hall):
+async def test_the_replay_limit_of_a_connection_applies_stream_by_stream(hall):
     hall.rooms._limits = ReplayLimits(stream=5, connection=7)
     streams = [f"/hall|r{n}" for n in range(3)]
     for stream in streams:
@@ -157,7 +157,7 @@ async def test_an_unknown_stream_is_entered_at_zero(hall):
     assert member.numbers("new") == [1]
 
 
-async def test_nothing_is_heard_before_the_greeting_but_the_replay(hall):
+async def test_only_the_replay_arrives_before_synced(hall):
     await hall.say(count=2)
     member = Member()
     saying = asyncio.create_task(hall.say(count=40))
@@ -170,7 +170,7 @@ async def test_nothing_is_heard_before_the_greeting_but_the_replay(hall):
     assert len(member.sent[:greeted]) >= 2
 
 
-async def test_many_who_enter_while_much_is_said_miss_and_repeat_none(hall):
+async def test_many_members_entering_under_load_miss_and_repeat_nothing(hall):
     members = [Member(f"u{n}") for n in range(20)]
     heads: dict[Member, int] = {}
     stopped = asyncio.Event()
@@ -219,7 +219,7 @@ async def test_rooms_that_never_stop_changing_are_refused_and_leave_nothing(hall
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_members_that_open_each_others_rooms_wait_for_nobody_for_ever(hall, monkeypatch):
+async def test_members_that_open_each_others_rooms_do_not_deadlock(hall, monkeypatch):
     """Two members each open a stream and wait for the other's, while a third delays one."""
     x, y, z = (f"/hall|{name}" for name in "xyz")
     held = asyncio.Event()
@@ -285,7 +285,7 @@ async def test_a_replay_goes_at_the_pace_of_its_reader(hall):
 # Following rooms.
 
 
-async def test_a_follower_hears_nothing_before_it_is_released_and_everything_after(hall):
+async def test_a_follower_gets_nothing_before_its_release_and_everything_after(hall):
     await hall.say(count=2)
     member = Member()
 
@@ -301,7 +301,7 @@ async def test_a_follower_hears_nothing_before_it_is_released_and_everything_aft
     assert member.numbers() == [4, 5, 6]
 
 
-async def test_a_snapshot_ahead_of_what_arrived_repeats_nothing(hall):
+async def test_a_snapshot_ahead_of_arrived_events_repeats_nothing(hall):
     first = Member()
     await hall.enter(first)
     hall.lose = lambda event: True
@@ -318,7 +318,7 @@ async def test_a_snapshot_ahead_of_what_arrived_repeats_nothing(hall):
     assert member.numbers() == [3]
 
 
-async def test_following_what_one_is_in_already_changes_nothing(hall):
+async def test_following_a_room_twice_changes_nothing(hall):
     member = Member()
     await hall.enter(member)
 
@@ -343,7 +343,7 @@ async def test_a_database_that_is_away_leaves_the_member_in_no_room(hall):
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable("away"), ValueError("odd")], ids=str)
-async def test_a_first_follower_that_fails_does_not_keep_the_others_out(hall, error):
+async def test_a_failing_first_follower_does_not_block_the_others(hall, error):
     reading, fail = asyncio.Event(), asyncio.Event()
 
     async def read_and_fail() -> int:
@@ -376,7 +376,7 @@ async def test_a_first_follower_that_fails_does_not_keep_the_others_out(hall, er
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_a_first_follower_that_leaves_does_not_keep_the_others_out(hall):
+async def test_a_leaving_first_follower_does_not_block_the_others(hall):
     reading, go_on = asyncio.Event(), asyncio.Event()
 
     async def read_slowly() -> int:
@@ -402,7 +402,7 @@ async def test_a_first_follower_that_leaves_does_not_keep_the_others_out(hall):
     assert gone.sent == []
 
 
-async def test_who_is_gone_when_its_rooms_were_read_is_in_none(hall):
+async def test_a_member_that_leaves_while_following_is_in_no_room(hall):
     member = Member("ana")
     reading, go_on = asyncio.Event(), asyncio.Event()
 
@@ -420,7 +420,7 @@ async def test_who_is_gone_when_its_rooms_were_read_is_in_none(hall):
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_who_is_gone_before_it_follows_is_in_none(hall):
+async def test_a_gone_member_cannot_follow_a_room(hall):
     member = Member("ana")
     member.gone = True
 
@@ -431,7 +431,7 @@ async def test_who_is_gone_before_it_follows_is_in_none(hall):
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_who_is_gone_before_an_event_lets_it_in_is_in_none(hall):
+async def test_a_gone_member_is_not_added_by_an_event(hall):
     member = Member("ana")
     await hall.enter(member)
     told = Membership("ana", CLUB, True, 1)

@@ -57,14 +57,14 @@ async def come_in(hall: Hall, rooms: Rooms, *streams: str) -> Member:
 
 
 @pytest.mark.usefixtures("without_sweep")
-async def test_what_one_commits_the_other_hears_at_once_in_order(hall, joined):
+async def test_events_reach_the_other_instance_at_once_and_in_order(hall, joined):
     here, there = [await come_in(hall, rooms) for rooms in joined]
     await hall.say(count=50)
     await until(lambda: there.numbers() == list(range(1, 51)), within_s=2)
     assert here.numbers() == list(range(1, 51))
 
 
-async def test_leaving_a_channel_does_not_wait_for_ever(hall, joined, monkeypatch):
+async def test_leaving_a_channel_has_a_time_limit(hall, joined, monkeypatch):
     async def hang(ear, channel: str) -> None:
         await asyncio.Event().wait()
 
@@ -79,7 +79,7 @@ async def test_leaving_a_channel_does_not_wait_for_ever(hall, joined, monkeypatc
 
 
 @pytest.mark.usefixtures("without_sweep")
-async def test_a_ephemeral_event_reaches_the_other_instance_once_and_its_own_once(hall, joined):
+async def test_an_ephemeral_event_arrives_once_on_each_instance(hall, joined):
     here, there = [await come_in(hall, rooms) for rooms in joined]
     joined[0].publish_ephemeral(NAMESPACE, "hall", "typing", {})
     await hall.say()
@@ -87,7 +87,7 @@ async def test_a_ephemeral_event_reaches_the_other_instance_once_and_its_own_onc
     assert there.sent.count("typing") == here.sent.count("typing") == 1
 
 
-async def test_a_stream_is_subscribed_while_somebody_is_in_it(hall, joined, redis_server):
+async def test_a_stream_is_subscribed_while_it_has_members(hall, joined, redis_server):
     async def channels() -> int:
         ((_, count),) = await redis_server.client.pubsub_shardnumsub(channel_of(HALL))
         return int(count)
@@ -102,7 +102,7 @@ async def test_a_stream_is_subscribed_while_somebody_is_in_it(hall, joined, redi
     await until(lambda: is_count(channels, 0))
 
 
-async def test_who_leaves_and_comes_back_at_once_makes_nobody_deaf(hall, joined, logs):
+async def test_leaving_and_rejoining_at_once_keeps_the_subscription(hall, joined, logs):
     for _ in range(20):
         member = await come_in(hall, joined[1])
         joined[1].leave_all(member)
@@ -113,9 +113,7 @@ async def test_who_leaves_and_comes_back_at_once_makes_nobody_deaf(hall, joined,
     assert "not_listening" not in logs.getvalue()
 
 
-async def test_who_only_listens_hears_what_is_said_ephemerally_elsewhere(
-    hall, joined, redis_server
-):
+async def test_a_listener_gets_ephemeral_events_of_another_instance(hall, joined, redis_server):
     listener = Member()
     await joined[1].listen(listener, [f"{NAMESPACE}|{number}" for number in range(3)])
     for number in range(3):
@@ -133,7 +131,7 @@ async def is_count(channels, count: int) -> bool:
     return await channels() == count
 
 
-async def test_while_redis_is_dead_the_database_tells_and_afterwards_redis_again(
+async def test_events_come_from_the_database_while_redis_is_dead(
     hall, joined, redis_server, monkeypatch
 ):
     there = await come_in(hall, joined[1])
@@ -153,7 +151,7 @@ async def no_look(self: gaps.Gaps, since: object) -> None:
     """Replaces the sweep, so that no events come from the database."""
 
 
-async def test_a_frozen_redis_holds_nobody_up_and_shows(hall, joined, redis_server):
+async def test_a_frozen_redis_delays_nothing_and_is_reported(hall, joined, redis_server):
     there = await come_in(hall, joined[1])
     redis_server.freeze()
     try:
@@ -169,7 +167,7 @@ async def test_a_frozen_redis_holds_nobody_up_and_shows(hall, joined, redis_serv
     await until(lambda: there.numbers()[-1] == late.numbers()[-1] == 21)
 
 
-async def test_a_connection_that_only_looks_alive_is_made_anew(hall, redis_server, monkeypatch):
+async def test_a_dead_connection_without_a_close_is_replaced(hall, redis_server, monkeypatch):
     monkeypatch.setattr(gaps, "SWEEP_EVERY_S", LONG_S)
     wire = Proxy(redis_server.url)
     await wire.mend()
@@ -201,7 +199,7 @@ async def test_instances_start_and_go_on_without_any_redis(hall, redis_server):
     await rooms.stop()
 
 
-async def test_what_another_release_says_is_left_out(hall, joined, redis_server):
+async def test_messages_of_another_release_are_ignored(hall, joined, redis_server):
     there = await come_in(hall, joined[1])
     await redis_server.client.spublish(channel_of(HALL), b"\x93nonsense")
     await redis_server.client.spublish(

@@ -23,7 +23,7 @@ async def answers(redis: RedisClient) -> bool:
     return await redis.ask("key", ("ECHO", "hello")) == [b"hello"]
 
 
-async def test_each_who_asks_gets_their_own_answers_in_order(redis):
+async def test_each_request_gets_its_own_answers_in_order(redis):
     assert await redis.ask("a", ("ECHO", "1"), ("ECHO", "2")) == [b"1", b"2"]
     assert await redis.ask("b", ("ECHO", "3")) == [b"3"]
 
@@ -32,7 +32,7 @@ async def test_each_who_asks_gets_their_own_answers_in_order(redis):
     ("key", "command"),
     [("\udcff", ("GET", "\udcff")), ("key", ("NO_SUCH_COMMAND",)), ("key", ("GET", object()))],
 )
-async def test_what_cannot_be_asked_has_no_answer_and_harms_nobody(redis, key, command):
+async def test_an_invalid_request_has_no_answer_and_affects_no_other(redis, key, command):
     assert await answers(redis)
     assert await redis.ask(key, command) is None
     await until(lambda: answers(redis))
@@ -46,7 +46,7 @@ async def test_while_redis_is_dead_there_is_no_answer_at_once(redis, redis_serve
     await until(lambda: answers(redis))
 
 
-async def test_who_waits_when_it_stops_is_let_go(redis_server):
+async def test_waiting_requests_are_released_at_the_stop(redis_server):
     redis = RedisClient(redis_server.url)
     await redis.start()
     redis_server.freeze()

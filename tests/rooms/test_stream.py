@@ -41,7 +41,7 @@ def come_in(stream: Stream, user_id: str | None = None, floor: int | None = None
     return member
 
 
-def test_numbers_are_written_in_order_whatever_the_order_they_came_in(loop):
+def test_numbers_are_sent_in_order_for_any_order_of_arrival(loop):
     stream = open_stream(loop)
     member = come_in(stream)
     for seq in (3, 2, 5, 1, 4):
@@ -59,7 +59,7 @@ def test_a_number_that_was_written_is_dropped(loop):
     assert not stream.gap, "nothing of it may wait for its turn"
 
 
-def test_a_gap_holds_back_what_is_behind_it(loop):
+def test_a_gap_holds_back_later_events(loop):
     stream = open_stream(loop)
     member = come_in(stream)
     stream.arrived(event(1))
@@ -79,7 +79,7 @@ def test_more_than_may_wait_ahead_is_left_to_the_database(loop, monkeypatch):
     assert member.numbers() in ([], [1, 2, 3, 4])
 
 
-def test_nothing_is_heard_before_the_release_and_nothing_is_missed_by_it(loop):
+def test_nothing_arrives_before_the_release_and_nothing_is_missed(loop):
     stream = open_stream(loop, head=5)
     member = Member()
     stream.join(member)
@@ -101,7 +101,7 @@ def test_a_floor_ahead_of_the_cursor_is_waited_for(loop):
     assert member in stream.members
 
 
-def test_what_comes_before_a_stream_is_open_is_written_when_it_opens(loop):
+def test_events_before_a_stream_opens_are_sent_when_it_opens(loop):
     stream = Stream(HALL, loop.create_future())
     member = Member()
     stream.join(member)
@@ -127,7 +127,7 @@ def test_a_member_that_is_held_too_much_is_cut(loop, monkeypatch):
 LEAVE = Membership("ana", HALL, False, 0)
 
 
-def test_who_leaves_at_a_number_has_heard_it_and_hears_no_more(loop):
+def test_a_member_removed_at_a_number_gets_it_and_nothing_later(loop):
     stream = open_stream(loop)
     phone, laptop, other = (come_in(stream, user) for user in ("ana", "ana", "ben"))
     stream.arrived(event(1))
@@ -138,7 +138,7 @@ def test_who_leaves_at_a_number_has_heard_it_and_hears_no_more(loop):
     assert set(stream.left) == {(phone, 2), (laptop, 2)}
 
 
-def test_who_leaves_at_a_number_while_joining_has_heard_it_too(loop):
+def test_a_member_removed_while_joining_gets_the_removal_too(loop):
     stream = open_stream(loop)
     member = Member("ana")
     stream.join(member)
@@ -151,7 +151,7 @@ def test_who_leaves_at_a_number_while_joining_has_heard_it_too(loop):
 
 
 @pytest.mark.parametrize("released_first", [False, True])
-def test_who_was_let_in_again_before_its_snapshot_is_not_put_out_by_the_past(loop, released_first):
+def test_an_earlier_removal_does_not_remove_a_member_added_again(loop, released_first):
     stream = open_stream(loop)
     member = Member("ana")
     stream.join(member)
@@ -168,7 +168,7 @@ def test_who_was_let_in_again_before_its_snapshot_is_not_put_out_by_the_past(loo
     assert not stream.left
 
 
-def test_who_is_put_out_by_the_last_number_of_its_snapshot_was_let_in_by_it_no_more(loop):
+def test_a_removal_within_the_snapshot_does_not_remove_the_member(loop):
     """The member was in the room in the snapshot at 2, so no event up to 2 may remove it."""
     stream = open_stream(loop)
     member = come_in(stream, "ana", floor=2)
@@ -186,7 +186,7 @@ def test_leaving_another_stream_is_not_leaving_this_one(loop):
     assert member.numbers() == [1, 2]
 
 
-def test_a_ephemeral_event_reaches_all_who_are_in_but_its_speaker(loop):
+def test_an_ephemeral_event_reaches_all_members_except_its_sender(loop):
     stream = open_stream(loop)
     speaker, hearer = come_in(stream), come_in(stream)
     joining = Member()
@@ -214,7 +214,7 @@ def histories(draw):
 
 
 @given(histories())
-def test_every_member_hears_exactly_what_is_above_its_floor_in_order(history):
+def test_every_member_gets_exactly_the_events_above_its_floor_in_order(history):
     last, steps, ahead = history
     loop = asyncio.new_event_loop()
     stream = open_stream(loop)

@@ -71,7 +71,7 @@ async def list_noted(database: Database) -> list[str]:
     return [msgspec.json.decode(data)["text"] for data in found]
 
 
-async def test_after_kill_9_each_event_of_a_backfill_is_heard_once(world, looking, start):
+async def test_each_event_of_a_backfill_is_processed_once_after_kill_9(world, looking, start):
     for first in range(0, COUNT, 100):
         await world.transact(say_many, first)
     await world.stop()
@@ -101,7 +101,7 @@ async def test_after_kill_9_each_event_of_a_backfill_is_heard_once(world, lookin
     ],
 )
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_the_command_line_says_what_cannot_be_done(database_url, tmp_path, command, code, says):
+def test_the_command_line_explains_refused_commands(database_url, tmp_path, command, code, says):
     environ = environ_of(tmp_path / "data", database_url)
     run = subprocess.run(
         [sys.executable, "run.py", *command],

@@ -109,7 +109,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch, size: int = 10) -> None:
     monkeypatch.setattr("server.backfilling.PAGE_SIZE", size)
 
 
-async def test_a_new_consumer_hears_all_pages_of_what_is_stored_once(world, upgrade, monkeypatch):
+async def test_a_new_consumer_gets_all_pages_of_stored_events_once(world, upgrade, monkeypatch):
     small_pages(monkeypatch)
     told = await say_many(world, 95)
     new = await upgrade(probes.latecomer)
@@ -125,7 +125,7 @@ async def test_a_new_consumer_hears_all_pages_of_what_is_stored_once(world, upgr
     assert metrics[f'parley_backfill_deliveries_total{{consumer="{LATECOMER}"}}'] == 95
 
 
-async def test_what_it_does_not_heed_is_not_told(world, upgrade):
+async def test_filtered_events_are_not_backfilled(world, upgrade):
     await say(world, "unheeded")
     await say(world, "heeded")
     new = await upgrade(picky)
@@ -156,7 +156,7 @@ def paused(monkeypatch):
         monkeypatch.setattr(f"server.{loop}", nothing)
 
 
-async def test_it_goes_on_behind_the_last_page_after_a_restart(world, upgrade, paused):
+async def test_a_backfill_continues_after_the_last_page_at_a_restart(world, upgrade, paused):
     told = await say_many(world, 60)
     new = await upgrade(probes.latecomer)
     await take_pages(new, 2)
@@ -176,7 +176,7 @@ async def test_several_instances_take_each_page_once(world, upgrade, paused):
     assert Counter(await noted(first)) == Counter(told)
 
 
-async def test_live_deliveries_wait_for_what_was_before_them_on_their_key(world, upgrade, paused):
+async def test_live_deliveries_wait_for_earlier_ones_of_their_key(world, upgrade, paused):
     await say(world, "old", count=25)
     new = await upgrade(probes.latecomer)
     await take_pages(new, 1)
@@ -230,9 +230,7 @@ async def test_a_failing_delivery_of_a_backfill_is_parked_and_holds_its_key(
 # Rebuilding from the domain's own tables.
 
 
-async def test_what_is_no_event_any_more_is_told_from_the_domains_tables(
-    world, upgrade, monkeypatch
-):
+async def test_state_without_stored_events_is_rebuilt_from_tables(world, upgrade, monkeypatch):
     small_pages(monkeypatch)
     await say(world, "forgotten", count=5)
     await world.transact(forget_events, "f", 100)
@@ -267,7 +265,7 @@ async def test_a_backfill_that_keeps_failing_ends_and_holds_nothing_up(world, up
 # Restarting a backfill.
 
 
-async def test_an_operator_starts_one_anew_while_the_server_serves(world, upgrade):
+async def test_an_operator_restarts_a_backfill_while_the_server_runs(world, upgrade):
     await say(world, "before", count=3)
     new = await upgrade(probes.latecomer)
     await new.settle()
@@ -279,7 +277,9 @@ async def test_an_operator_starts_one_anew_while_the_server_serves(world, upgrad
     assert await noted(new) == [*told, *told]
 
 
-async def test_what_waits_while_it_is_started_anew_is_heard_once(world, upgrade, paused):
+async def test_deliveries_waiting_at_a_restart_of_a_backfill_are_processed_once(
+    world, upgrade, paused
+):
     new = await upgrade(probes.latecomer)
     await new.settle()
     await say(new, "heard")
@@ -305,7 +305,7 @@ async def test_a_consumer_that_declares_nothing_cannot_be_rebuilt(make_world):
         await operator.rebuild(world.app, "listener.hear_it")
 
 
-async def test_a_renamed_consumer_goes_on_with_its_backfill(world, upgrade, paused):
+async def test_a_renamed_consumer_continues_its_backfill(world, upgrade, paused):
     told = await say_many(world, 60)
     before = await upgrade(probes.latecomer)
     await take_pages(before, 2)
@@ -316,7 +316,7 @@ async def test_a_renamed_consumer_goes_on_with_its_backfill(world, upgrade, paus
     assert Counter(await noted(after)) == Counter(told)
 
 
-async def test_a_consumer_that_is_renamed_twice_goes_on_with_its_backfill(world, upgrade, paused):
+async def test_a_consumer_renamed_twice_continues_its_backfill(world, upgrade, paused):
     told = await say_many(world, 60)
     before = await upgrade(probes.latecomer)
     await take_pages(before, 2)

@@ -237,7 +237,7 @@ def test_roles_visitors_and_rates_are_extensions(invented: Json, document: Json)
     ]
 
 
-def test_a_ephemeral_event_may_be_called_as_the_command_that_causes_it(invented: Json) -> None:
+def test_an_ephemeral_event_may_have_the_name_of_its_command(invented: Json) -> None:
     assert invented["operations"]["kitchen.stir"]["action"] == "receive"
     assert invented["operations"]["kitchen.on.stir"]["x-ephemeral"] is True
     message = invented["channels"]["kitchen"]["messages"]["stir"]
@@ -247,7 +247,7 @@ def test_a_ephemeral_event_may_be_called_as_the_command_that_causes_it(invented:
 # Real messages match the schemas.
 
 
-def test_what_the_server_sends_is_what_the_schemas_say(document: Json) -> None:
+def test_messages_of_the_server_match_the_schemas(document: Json) -> None:
     refused = json.loads(error_body(CredentialsWrong()))
     payload = document["channels"]["auth"]["messages"]["login.refused"]["payload"]
     check(document, payload, refused)
@@ -268,7 +268,7 @@ def test_requests_replies_and_events_have_their_json_schema(registry: Registry) 
             check(schemas, asked, wrong)
 
 
-def test_a_view_always_has_what_only_a_sender_may_leave_out() -> None:
+def test_a_view_always_has_fields_with_defaults() -> None:
     schemas = Catalog(invent()).json_schema()["components"]["schemas"]
     assert schemas["Stir"]["required"] == ["cup_id"]
     assert "spoons" in schemas["Cup"]["required"]
@@ -391,7 +391,7 @@ def test_the_audience_is_asked_of_the_event_itself() -> None:
     assert audience_of(Poured) == ("user:{cup.id}", "guest:{guests}")
 
 
-def test_an_event_whose_audience_cannot_be_told_says_nothing_of_it() -> None:
+def test_an_event_with_an_unknown_audience_lists_no_rooms() -> None:
     class Hidden(Event):
         NAME: ClassVar[str] = "HIDDEN"
         table: dict[str, str]
@@ -457,7 +457,7 @@ def test_the_page_shows_every_rest_endpoint_with_its_shapes(registry: Registry) 
     assert '"QUOTA_EXCEEDED"' in contracts
 
 
-def test_the_page_says_limits_roles_and_refusals_and_runs_nothing() -> None:
+def test_the_page_shows_limits_roles_and_refusals_and_runs_no_script() -> None:
     page = Read(Catalog(invent()).page())
     assert "For cook." in page.text
     for said in (

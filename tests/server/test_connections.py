@@ -42,7 +42,7 @@ def heard_by(client: Client) -> list[str]:
         ("/", {}, "UNKNOWN_NAMESPACE"),
     ],
 )
-async def test_who_may_not_come_in_is_told_why(world, namespace, auth, code):
+async def test_a_refused_connection_gets_its_reason(world, namespace, auth, code):
     stranger = await world.connect()
     with pytest.raises(Refused) as refused:
         await stranger.enter(namespace, **auth)
@@ -71,7 +71,7 @@ async def test_a_visitors_socket_stays_a_visitors(world, ana):
     assert (await visitor.call("/profile", "me"))["id"] == ana.id
 
 
-async def test_who_was_refused_hears_nothing(world, ana):
+async def test_a_refused_client_gets_nothing(world, ana):
     refused = await world.connect()
     with pytest.raises(Refused):
         await refused.enter(NAMESPACE, token="nonsense")
@@ -98,7 +98,7 @@ async def test_commands_sent_together_with_connect_are_answered_after_synced(wor
 
 
 @one_database
-async def test_entering_a_namespace_twice_says_nothing_twice(world, ana):
+async def test_entering_a_namespace_twice_sends_nothing_twice(world, ana):
     await say_to(world, user(ana.id), "one", "two")
     poller = await Poller(world).open()
     auth = json.dumps({"token": ana.token, "since": {user(ana.id): 0}})
@@ -123,7 +123,7 @@ async def test_a_room_list_that_cannot_be_read_ends_the_connection(world, ana, m
         await ana.client.closed.wait()
 
 
-async def test_who_goes_away_while_being_admitted_leaves_no_ghost(world, ana, monkeypatch):
+async def test_a_client_that_leaves_during_admission_leaves_no_state(world, ana, monkeypatch):
     identify = world.app.gate._admission.identify
     asked, answer = asyncio.Event(), asyncio.Event()
 
@@ -160,7 +160,7 @@ async def test_a_slow_admission_is_refused_in_time(world, ana, monkeypatch):
 # Reconnecting.
 
 
-async def test_who_returns_with_a_number_hears_what_was_missed_before_synced(world, ana):
+async def test_a_client_returning_with_a_number_gets_missed_events_before_synced(world, ana):
     await ana.enter(NAMESPACE)
     await ana.call(NAMESPACE, "say", text="heard")
     seq = (await ana.event("PROBE_SAID")).meta["seq"]
@@ -177,7 +177,7 @@ async def test_who_returns_with_a_number_hears_what_was_missed_before_synced(wor
     await back.until(lambda: heard_by(back) == ["missed 1", "missed 2", "live"])
 
 
-async def test_who_returns_after_a_restart_hears_what_was_missed(world, ana):
+async def test_a_client_returning_after_a_restart_gets_missed_events(world, ana):
     await ana.enter(NAMESPACE)
     await ana.call(NAMESPACE, "say", text="heard")
     epoch = ana.client.synced[NAMESPACE]["epoch"]
@@ -252,7 +252,7 @@ async def test_an_epoch_that_is_not_this_one_recovers_nothing(world, ana, epoch)
 
 
 @pytest.mark.parametrize("room", ["consultant:\0", "\0", "consultant:" + "x" * 10_000, "|", ":"])
-async def test_a_room_by_an_odd_name_is_left_out(ana, room):
+async def test_a_room_with_an_invalid_name_is_ignored(ana, room):
     await ana.enter("/consultants", since={room: 0})
     assert list(ana.client.synced["/consultants"]["rooms"]) == [f"consultant:{ana.id}"]
 
@@ -283,7 +283,7 @@ async def test_synced_lists_the_newest_rooms_and_those_that_were_named(world, an
 # Following and leaving.
 
 
-async def test_who_follows_hears_from_the_answers_number_on(world, ana):
+async def test_a_follower_gets_events_after_the_number_in_its_answer(world, ana):
     await ana.enter(NAMESPACE)
     await say_to(world, "hall", "before")
     assert await ana.call(NAMESPACE, "hear", room="hall") == {"seq": 1}
@@ -310,7 +310,7 @@ async def test_following_while_events_come_misses_and_repeats_none(world, ana):
     assert not events_in(frames[:answered], "PROBE_SAID"), "no event before the answer"
 
 
-async def test_who_leaves_a_namespace_hears_nothing_more_there(world, ana):
+async def test_a_client_gets_nothing_after_leaving_a_namespace(world, ana):
     await ana.enter(NAMESPACE, "/profile")
     await ana.client.ws.send_str(f"41{NAMESPACE},")
     await until(lambda: world.app.rooms.counts()["members"] == 2)
@@ -320,7 +320,7 @@ async def test_who_leaves_a_namespace_hears_nothing_more_there(world, ana):
     assert heard_by(ana.client) == []
 
 
-async def test_who_joins_by_an_event_hears_the_room_from_there_and_who_leaves_no_more(world, ana):
+async def test_an_event_adds_a_member_from_its_number_on_and_another_removes_it(world, ana):
     await ana.enter(NAMESPACE)
     await say_to(world, "club", "before")
     await world.transact(move, ana.id, "club", True)
@@ -353,7 +353,7 @@ async def test_several_devices_arrive_as_one_person(world, ana, switches: Switch
 
 @one_database
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
-async def test_a_departure_is_told_though_the_database_was_away(world, ana, switches, monkeypatch):
+async def test_a_departure_is_stored_after_a_database_outage(world, ana, switches, monkeypatch):
     """Otherwise a user who leaves during an outage would stay online forever."""
     monkeypatch.setattr("server.connection_gate.RETRY_AFTER_S", 0.05)
     await ana.enter(NAMESPACE)
@@ -373,7 +373,7 @@ async def test_a_lease_ends_with_its_socket(ana, switches):
 
 
 @one_database
-async def test_who_goes_away_while_a_command_runs_is_missed_when_it_has_ended(world, ana, switches):
+async def test_a_departure_during_a_command_is_noted_after_it(world, ana, switches):
     """An earlier departure could overtake the arrival that the command is still writing."""
     await ana.enter(NAMESPACE)
     await ana.client.begin(NAMESPACE, "hold_lease_slowly", {"text": "a call"})
@@ -388,7 +388,7 @@ async def test_who_goes_away_while_a_command_runs_is_missed_when_it_has_ended(wo
 
 
 @one_database
-async def test_who_goes_away_before_a_command_follows_a_room_is_not_in_it(world, ana, switches):
+async def test_a_client_that_left_before_following_a_room_is_not_in_it(world, ana, switches):
     await ana.enter(NAMESPACE)
     await ana.client.begin(NAMESPACE, "hear_slowly", {"room": "hall"})
     await until(lambda: switches.waiting)
@@ -400,7 +400,7 @@ async def test_who_goes_away_before_a_command_follows_a_room_is_not_in_it(world,
 
 
 @one_database
-async def test_a_draining_instance_admits_nobody(world, ana):
+async def test_a_draining_instance_refuses_new_connections(world, ana):
     await world.app.gate.stop()
     with pytest.raises(Refused) as refused:
         await ana.enter("/profile")
@@ -410,7 +410,7 @@ async def test_a_draining_instance_admits_nobody(world, ana):
 # Nothing is left behind.
 
 
-async def test_who_falls_silent_was_there_up_to_the_last_sign_of_life(
+async def test_a_silent_client_was_present_until_its_last_sign_of_life(
     make_world, monkeypatch, switches
 ):
     monkeypatch.setattr("server.socket.PING_EVERY_S", 0.3)

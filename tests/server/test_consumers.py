@@ -88,7 +88,7 @@ async def test_queues_of_a_consumer_that_is_gone_do_not_starve_the_sweep(make_wo
     assert await count_of(world, GONE) == 70, "kept for an operator"
 
 
-async def test_the_start_and_the_metrics_tell_what_nobody_serves(make_world):
+async def test_the_start_and_the_metrics_report_unserved_deliveries(make_world):
     world = await make_world((probes.listener,))
     await leave(world, 3)
     await world.stop()
@@ -100,7 +100,7 @@ async def test_the_start_and_the_metrics_tell_what_nobody_serves(make_world):
     assert (await world.metrics())["parley_deliveries_unserved"] == 3
 
 
-async def test_an_operator_sees_and_purges_what_nobody_serves(make_world, monkeypatch):
+async def test_an_operator_sees_and_purges_unserved_deliveries(make_world, monkeypatch):
     monkeypatch.setattr("server.operator.PURGE_BATCH_SIZE", 20)
     world = await make_world((probes.listener,))
     await leave(world, 45)
@@ -111,7 +111,7 @@ async def test_an_operator_sees_and_purges_what_nobody_serves(make_world, monkey
     assert await count_of(world, "other.hear_it") == 2
 
 
-async def test_what_an_instance_serves_cannot_be_purged(make_world, monkeypatch):
+async def test_a_served_consumer_cannot_be_purged(make_world, monkeypatch):
     world = await make_world((probes.listener,))
     forget_to_wake(world, monkeypatch)
     await say(world, "waits")
@@ -121,7 +121,9 @@ async def test_what_an_instance_serves_cannot_be_purged(make_world, monkeypatch)
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_what_another_instance_serves_is_neither_reported_nor_purged(make_world, monkeypatch):
+async def test_a_consumer_of_another_instance_is_neither_reported_nor_purged(
+    make_world, monkeypatch
+):
     both = await make_world((probes.listener,))
     partial = await make_world()
     forget_to_wake(both, monkeypatch)
@@ -155,7 +157,7 @@ async def count_events(world: World) -> int:
     return int(await world.read(lambda tx: tx.scalar(counting)))
 
 
-async def test_a_domain_that_was_switched_off_for_a_while_goes_on(make_world, monkeypatch):
+async def test_a_domain_continues_after_being_switched_off(make_world, monkeypatch):
     full = await leave_undone(make_world, monkeypatch)
     partial = await make_world()
     await tidy_after(partial, 29)
@@ -165,7 +167,7 @@ async def test_a_domain_that_was_switched_off_for_a_while_goes_on(make_world, mo
     assert await noted(full) == ["unheard"]
 
 
-async def test_what_nobody_served_for_long_keeps_no_event_and_is_logged(make_world, monkeypatch):
+async def test_long_unserved_deliveries_are_given_up_and_logged(make_world, monkeypatch):
     await leave_undone(make_world, monkeypatch)
     partial = await make_world()
     await tidy_after(partial, 29)
@@ -178,7 +180,7 @@ async def test_what_nobody_served_for_long_keeps_no_event_and_is_logged(make_wor
     assert (line["consumer"], line["events"]) == (LISTENER, 1)
 
 
-async def test_what_a_consumer_has_still_to_hear_is_never_given_up(make_world, switches):
+async def test_deliveries_of_a_served_consumer_are_never_given_up(make_world, switches):
     world = await make_world((probes.listener,), PARLEY_CONSUMER_TRIES="1")
     switches.broken.add("hard")
     await say(world, "hard")
@@ -187,7 +189,7 @@ async def test_what_a_consumer_has_still_to_hear_is_never_given_up(make_world, s
     assert await count_events(world) == 1
 
 
-async def test_deliveries_that_nobody_was_ever_seen_to_serve_count_from_when_they_were_found(
+async def test_never_served_deliveries_age_from_their_discovery(
     make_world,
 ):
     world = await make_world()
@@ -219,7 +221,7 @@ async def old(make_world) -> World:
     return await make_world((probes.listener,))
 
 
-async def test_a_renamed_consumer_goes_on_where_it_was(old, rename, monkeypatch):
+async def test_a_renamed_consumer_continues_its_queues(old, rename, monkeypatch):
     forget_to_wake(old, monkeypatch)
     await say(old, "before")
     await old.stop()
@@ -247,7 +249,7 @@ async def test_a_renamed_consumer_keeps_the_order_of_a_key_over_both_names(old, 
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="1")
-async def test_deliveries_get_the_present_name_once_nobody_serves_the_former(old, rename, switches):
+async def test_deliveries_get_the_present_name_when_the_former_is_unserved(old, rename, switches):
     switches.broken.add("hard")
     await say(old, "hard")
     await old.settle()
@@ -279,7 +281,7 @@ async def test_an_older_instance_beside_the_renamed_one_has_each_effect_once(old
     assert sorted(await noted(new), key=int) == told
 
 
-async def test_a_delivery_that_two_former_names_have_is_heard_once(old, rename, monkeypatch):
+async def test_a_delivery_under_two_former_names_is_processed_once(old, rename, monkeypatch):
     forget_to_wake(old, monkeypatch)
     await leave(old, 1, LISTENER)
     now = old.clock.now()
@@ -304,7 +306,7 @@ def test_two_consumers_cannot_have_one_name():
 # Order keys.
 
 
-async def test_what_is_over_leaves_no_order_key(make_world):
+async def test_ended_subjects_leave_no_order_key(make_world):
     world = await make_world((probes.listener,))
     for number in range(5):
         await say(world, f"{number}", key=f"{number}")

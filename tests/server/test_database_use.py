@@ -104,7 +104,7 @@ async def test_a_heartbeat_whose_outcome_is_unknown_is_confirmed_by_the_next(wor
     assert world.app.kernel.instance_id == own
 
 
-async def test_a_route_says_that_its_outcome_is_unknown(world, monkeypatch):
+async def test_a_route_reports_an_unknown_outcome(world, monkeypatch):
     async def ask(context, request):
         return await context.transact(lambda tx: None)
 

@@ -28,7 +28,7 @@ async def process(tmp_path: Path) -> AsyncIterator[Process]:
     await process.close()
 
 
-async def test_whoever_tries_the_demo_logs_in_and_finds_its_past(process: Process):
+async def test_a_demo_user_can_log_in_and_sees_the_demo_data(process: Process):
     done = demo(process.environ)
     assert done.returncode == 0, done.stderr
     student = "mila@demo.example (student)"
@@ -46,7 +46,7 @@ async def test_whoever_tries_the_demo_logs_in_and_finds_its_past(process: Proces
     assert (await mila.call("/chat", "list"))["conversations"]
 
 
-def test_an_installation_whose_domains_have_no_demo_is_told_so(tmp_path: Path):
+def test_the_demo_reports_that_no_served_domain_has_one(tmp_path: Path):
     database = f"sqlite:///{tmp_path}/parley.db"
     done = demo(environ_of(tmp_path, database, PARLEY_SYSTEMS=""))
     assert done.returncode != 0

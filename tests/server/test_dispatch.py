@@ -68,7 +68,9 @@ async def test_a_command_of_another_namespace_is_unknown(ana):
         ("text", "$", "Expected `object`, got `str`"),
     ],
 )
-async def test_a_wrong_payload_is_told_where_and_what_was_expected(ana, payload, path, expected):
+async def test_a_wrong_payload_is_refused_with_its_path_and_expected_type(
+    ana, payload, path, expected
+):
     answer = await ana.client.ask("/probe", "say", payload)
     assert answer["error"]["code"] == "INVALID"
     assert answer["error"]["details"] == {"path": path, "expected": expected}
@@ -87,7 +89,7 @@ async def test_a_wrong_payload_is_told_where_and_what_was_expected(ana, payload,
     ],
     ids=["none", "two", "half a surrogate", "infinite", "too large", "nested deeply"],
 )
-async def test_an_odd_payload_is_invalid_and_no_more(ana, arguments, logs):
+async def test_a_malformed_payload_is_only_invalid(ana, arguments, logs):
     answer = await ask_raw(ana.client, arguments)
     assert answer["error"]["code"] == "INVALID"
     assert "Traceback" not in logs.getvalue()
@@ -122,7 +124,7 @@ async def test_text_about_nul_characters_is_welcome(ana):
 
 
 @one_database
-async def test_who_lacks_the_role_is_forbidden_and_who_has_it_is_not(world, ana):
+async def test_a_command_with_a_role_is_forbidden_without_it(world, ana):
     with pytest.raises(Refused) as refused:
         await ana.call("/probe", "rule")
     assert refused.value.code == "FORBIDDEN"
@@ -138,7 +140,7 @@ async def test_the_role_is_looked_at_before_the_payload(ana):
 
 
 @one_database
-async def test_a_visitor_may_use_only_what_is_for_visitors(world):
+async def test_a_visitor_may_use_only_commands_for_visitors(world):
     visitor = await world.visitor("/probe")
     assert (await visitor.call("/probe", "echo", text="hello"))["text"] == "hello"
     with pytest.raises(Refused) as refused:
@@ -165,7 +167,7 @@ async def test_a_no_has_its_code_and_leaves_nothing_behind(world, ana, text, err
 
 
 @pytest.mark.parametrize("text", ["counted", "kept"])
-async def test_a_refusal_that_keeps_leaves_what_was_said_before_it(world, ana, text):
+async def test_a_refusal_that_commits_keeps_the_events_before_it(world, ana, text):
     answer = await ana.client.ask("/probe", "refuse", {"text": text})
     assert answer["ok"] is False
     assert texts(await world.stored("PROBE_SAID")) == ["said before the refusal"]
@@ -195,7 +197,7 @@ async def test_a_bug_in_a_transaction_leaves_nothing_behind(world, ana):
 
 @one_database
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_COMMANDS_BURST="3", PARLEY_COMMANDS_PER_S="5")
-async def test_too_many_commands_are_told_when_to_come_back(world, ana):
+async def test_too_many_commands_get_the_time_to_wait(world, ana):
     answers = [await ana.client.ask("/probe", "echo", {"text": "x"}) for _ in range(4)]
     assert [answer["ok"] for answer in answers] == [True, True, True, False]
     error = answers[-1]["error"]
@@ -212,7 +214,7 @@ async def test_too_many_commands_are_told_when_to_come_back(world, ana):
 @pytest.mark.parametrize(
     ("command", "code"), [("nonsense", "UNKNOWN_COMMAND"), ("rule", "FORBIDDEN")]
 )
-async def test_asking_for_what_is_not_there_or_not_allowed_counts_too(ana, command, code):
+async def test_unknown_and_forbidden_commands_count_against_the_rate(ana, command, code):
     answers = [await ana.client.ask("/probe", command, {}) for _ in range(4)]
     assert [answer["error"]["code"] for answer in answers] == [code] * 3 + ["RATE_LIMITED"]
 
@@ -254,7 +256,7 @@ async def test_answers_are_counted_by_their_code_and_unknown_names_make_no_serie
 # Request ids.
 
 
-async def test_the_same_request_id_changes_nothing_and_hears_the_same_answer(world, ana):
+async def test_the_same_request_id_changes_nothing_and_gets_the_same_answer(world, ana):
     ask = {"text": "once", "request_id": "r1"}
     first = await ana.client.ask("/probe", "say", ask)
     world.clock.advance(60)
@@ -273,7 +275,7 @@ async def test_the_same_request_id_with_another_payload_is_a_conflict(world, ana
 
 
 @both_databases
-async def test_ten_concurrent_repeats_change_once_and_hear_one_answer(world, ana):
+async def test_ten_concurrent_repeats_change_once_and_get_one_answer(world, ana):
     devices = [await ana.device() for _ in range(10)]
     await asyncio.gather(*(device.enter("/probe") for device in devices))
     ask = {"text": "once", "request_id": "r1"}
@@ -284,7 +286,7 @@ async def test_ten_concurrent_repeats_change_once_and_hear_one_answer(world, ana
 
 
 @one_database
-async def test_repeats_beside_a_bug_hear_the_answer_that_was_kept(world, ana):
+async def test_repeats_beside_a_bug_get_the_stored_answer(world, ana):
     """A bug rolls its transaction back, and the others of its batch run again, later."""
     devices = [await ana.device() for _ in range(6)]
     await asyncio.gather(*(device.enter("/probe") for device in devices))

@@ -40,7 +40,9 @@ class TestWithAnother:
     async def staying(self, leaving, make_world) -> World:
         return await make_world()
 
-    async def test_nobody_new_comes_in_and_who_is_there_is_served(self, leaving, staying, switches):
+    async def test_new_connections_are_refused_and_existing_ones_served(
+        self, leaving, staying, switches
+    ):
         ana, ben = await leaving.person("ana"), await leaving.person("ben")
         answers = []
         for one in (ana, ben):
@@ -77,7 +79,9 @@ class TestWithAnother:
         assert await staying.stored("USER_OFFLINE") == []
         assert ben.events("USER_OFFLINE") == []
 
-    async def test_who_does_not_come_back_is_away_after_the_grace(self, leaving, staying):
+    async def test_a_user_who_does_not_return_is_offline_after_the_grace_period(
+        self, leaving, staying
+    ):
         ana, ben = await leaving.person("ana"), await staying.person("ben")
         await ana.enter("/profile")
         await ben.enter(PRESENCE)
@@ -89,9 +93,7 @@ class TestWithAnother:
         await staying.settle()
         assert not await is_there(ben, ana)
 
-    async def test_a_process_that_is_told_to_end_lets_its_clients_move(
-        self, database_url, process_of, tmp_path
-    ):
+    async def test_a_process_moves_its_clients_on_sigterm(self, database_url, process_of, tmp_path):
         first = await process_of(database_url)
         environ = environ_of(tmp_path / "data", database_url, PARLEY_DRAIN_S="0.5")
         second = Process(environ, tmp_path / "data")
@@ -114,7 +116,7 @@ async def is_there(watcher, person) -> bool:
     return bool(answer["states"][person.id]["online"])
 
 
-async def test_an_instance_alone_has_nobody_to_send_its_clients_to(world, ana):
+async def test_a_single_instance_stops_without_draining(world, ana):
     async with asyncio.timeout(1):
         await world.app.drain()
     assert not ana.client.closed.is_set()
@@ -137,7 +139,7 @@ class TestOrders:
         orders.end()
         await orders.obey(partial(wait_for, drained))
 
-    async def test_an_order_to_stop_drains_nobody(self):
+    async def test_an_order_to_stop_skips_the_drain(self):
         orders = Orders()
         orders.stop.set()
         await orders.obey(partial(wait_for, asyncio.Event()))

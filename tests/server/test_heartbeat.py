@@ -38,7 +38,7 @@ async def silence(world: World) -> str:
     return str(world.app.kernel.instance_id)
 
 
-async def test_an_instance_that_stops_in_order_tells_its_own_end(world):
+async def test_an_orderly_stop_publishes_its_own_loss(world):
     gone = world.app.kernel.instance_id
     await world.restart()
     assert await lost(world) == [gone]
@@ -104,9 +104,7 @@ class TestWithOthers:
             await confirmed(one)
         assert await lost(one) == []
 
-    async def test_nobody_is_taken_for_dead_after_a_time_in_which_nobody_could_confirm(
-        self, make_world
-    ):
+    async def test_no_instance_is_declared_dead_after_a_database_outage(self, make_world):
         """After a long outage all heartbeats are old; the first to return waits for the others."""
         slow, first = [await make_world() for _ in range(2)]
         gone = await silence(slow)
@@ -118,7 +116,7 @@ class TestWithOthers:
         await until(lambda: lost(first))
         assert await lost(first) == [gone]
 
-    async def test_who_starts_beside_the_silent_gives_them_time_to_come_back(self, make_world):
+    async def test_a_new_instance_gives_silent_ones_time_to_return(self, make_world):
         """It may be the first to reach the database after an outage for all."""
         slow = await make_world()
         await silence(slow)
@@ -128,9 +126,7 @@ class TestWithOthers:
         assert await lost(fresh) == []
 
     @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.3")
-    async def test_who_was_taken_for_dead_begins_anew_and_its_people_are_there_again(
-        self, make_world
-    ):
+    async def test_an_instance_declared_dead_restarts_and_its_users_return(self, make_world):
         cut_off, one = [await make_world() for _ in range(2)]
         ana, ben = await cut_off.person("ana"), await one.person("ben")
         await ana.enter("/presence")
@@ -149,7 +145,7 @@ class TestWithOthers:
         await one.settle()
         await until(online)
 
-    async def test_who_came_while_it_was_taken_for_dead_is_there_no_longer_than_they_are(
+    async def test_a_user_who_arrived_while_the_instance_was_declared_dead_leaves_normally(
         self, make_world
     ):
         cut_off, one = [await make_world() for _ in range(2)]
@@ -178,9 +174,7 @@ class TestWithOthers:
         assert await held_by() == []
 
     @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.2")
-    async def test_who_leaves_while_they_are_told_to_be_there_again_is_told_to_be_gone(
-        self, make_world, monkeypatch
-    ):
+    async def test_a_departure_during_a_renewed_arrival_is_published(self, make_world, monkeypatch):
         world = await make_world()
         ana, gate, told = await world.person("ana"), world.app.gate, []
         await ana.enter("/profile")

@@ -44,7 +44,7 @@ async def refresh(door: Client, token: str) -> str:
     return (await door.call("/auth", "refresh", refresh_token=token))["refresh_token"]
 
 
-async def test_the_address_of_who_never_came_is_forgotten_within_hours(world, door):
+async def test_the_address_of_an_unfinished_sign_up_is_deleted_within_hours(world, door):
     await door.call("/signup", "start", email=address_of("ana"))
     await tidy_after(world, HOUR_S)
     assert await count(world, pincodes) == 1, "it lived, and is kept for an hour"
@@ -55,7 +55,7 @@ async def test_the_address_of_who_never_came_is_forgotten_within_hours(world, do
     assert await count(world, pincodes) == 0
 
 
-async def test_what_was_tried_is_counted_for_a_day_and_forgotten(world, door):
+async def test_attempts_are_counted_for_a_day_and_then_deleted(world, door):
     await door.call("/signup", "start", email=address_of("ana"))
     await door.ask("/auth", "login", {"email": address_of("ana"), "password": "wrong"})
     assert await count(world, throttles) == 4
@@ -65,7 +65,7 @@ async def test_what_was_tried_is_counted_for_a_day_and_forgotten(world, door):
     assert await count(world, throttles) == 0
 
 
-async def test_a_device_that_nobody_used_for_long_is_forgotten(world, door):
+async def test_a_device_unused_for_long_is_deleted(world, door):
     await world.person("ana")
     kept_s = world.app.kernel.rules.span("devices_known_days").total_seconds()
     await tidy_after(world, kept_s - 1)
@@ -74,7 +74,7 @@ async def test_a_device_that_nobody_used_for_long_is_forgotten(world, door):
     assert await count(world, known_devices) == 0
 
 
-async def test_what_was_sent_is_forgotten_with_its_events(world, door):
+async def test_sent_mails_are_deleted_with_their_events(world, door):
     await door.call("/signup", "start", email=address_of("ana"))
     await tidy_after(world, 6 * DAY_S)
     assert await count(world, dispatches) == 1
@@ -131,7 +131,7 @@ async def test_periods_of_keeping_are_settings(world, door):
     assert await count(world, notifications) == 0
 
 
-async def test_what_is_much_is_forgotten_a_little_at_a_time(world, monkeypatch):
+async def test_many_old_rows_are_deleted_in_batches(world, monkeypatch):
     ana = await world.person("ana")
     for number in range(5):
         await ana.call("/profile", "update", first_name=str(number), request_id=str(number))
@@ -147,7 +147,7 @@ async def test_what_is_much_is_forgotten_a_little_at_a_time(world, monkeypatch):
     assert (await count(world, idempotency_keys), await count(world, events)) == (0, 0)
 
 
-async def test_an_event_is_kept_until_every_consumer_has_heard_it(world, monkeypatch):
+async def test_an_event_is_kept_until_every_consumer_has_processed_it(world, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(world.app.relay, "serve", lambda queue: None)
         ana = await world.person("ana")
@@ -181,7 +181,7 @@ async def test_housekeeping_that_failed_is_followed_by_the_next(make_world, monk
     await until(lambda: len(failures) > 2)
 
 
-async def test_a_round_does_only_so_much_and_says_that_there_is_more(world, monkeypatch):
+async def test_a_round_is_limited_and_reports_remaining_rows(world, monkeypatch):
     ana = await world.person("ana")
     for number in range(7):
         await ana.call("/profile", "update", first_name=str(number), request_id=str(number))
@@ -196,7 +196,7 @@ async def test_a_round_does_only_so_much_and_says_that_there_is_more(world, monk
 
 
 @one_database
-async def test_a_round_that_left_something_is_followed_by_the_next_soon(make_world, monkeypatch):
+async def test_a_round_that_left_rows_is_followed_soon_by_the_next(make_world, monkeypatch):
     monkeypatch.setattr(housekeeping, "FIRST_AFTER_S", 0.02)
     monkeypatch.setattr(housekeeping, "SOON_S", 0.02)
     rounds = []
@@ -211,7 +211,7 @@ async def test_a_round_that_left_something_is_followed_by_the_next_soon(make_wor
 
 
 @one_database
-async def test_what_a_domain_cannot_forget_keeps_no_other_from_it(make_world, logs):
+async def test_a_failing_retention_does_not_stop_the_others(make_world, logs):
     shop, asked = Domain("shop"), []
 
     @shop.forgets(kept="sessions_kept_days")

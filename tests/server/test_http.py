@@ -32,7 +32,7 @@ async def test_a_serving_instance_is_healthy(world, http, path):
     assert (await answer.json())["status"] == ("live" if path.endswith("live") else "ready")
 
 
-async def test_metrics_are_in_prometheus_text_and_count_what_is(world, http):
+async def test_metrics_are_in_prometheus_text_and_show_current_values(world, http):
     ana = await world.person("ana")
     await ana.call("/profile", "me")
     answer = await http.get(world.url + "/metrics")
@@ -47,7 +47,7 @@ async def test_metrics_are_in_prometheus_text_and_count_what_is(world, http):
 
 
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.5")
-async def test_metrics_tell_what_is_held_and_that_it_is_given_back(world):
+async def test_metrics_show_held_resources_and_their_release(world):
     def held(metrics):
         return {name: value for name, value in metrics.items() if name.startswith("parley_held")}
 
@@ -65,7 +65,7 @@ async def test_metrics_tell_what_is_held_and_that_it_is_given_back(world):
     await until(as_before, within_s=world.app.kernel.rules.of(KitRules).presence_grace_s + 5)
 
 
-async def test_metrics_count_an_event_once_however_many_rooms_hear_it(world):
+async def test_metrics_count_an_event_once_for_several_rooms(world):
     await world.person("ana")  # an event without a room
     metrics = await world.metrics()
     assert metrics.get('parley_events_total{name="USER_CREATED"}') == 1
@@ -111,7 +111,7 @@ async def test_a_bug_in_a_handler_is_an_error_of_the_same_shape(world, http, mon
 
 
 @one_database
-async def test_the_page_says_what_it_may_do(world, http):
+async def test_the_page_has_a_content_security_policy(world, http):
     answer = await http.get(world.url + "/")
     assert answer.status == 200
     policy = dict(
@@ -150,7 +150,7 @@ async def test_the_page_says_what_it_may_do(world, http):
         ("/socket.io/", False),
     ],
 )
-async def test_nobody_frames_an_answer_and_what_is_no_page_does_nothing(world, http, path, is_page):
+async def test_answers_cannot_be_framed_and_non_pages_run_nothing(world, http, path, is_page):
     async with http.get(world.url + path, allow_redirects=False) as answer:
         await answer.read()
     policy = answer.headers["Content-Security-Policy"].split("; ")

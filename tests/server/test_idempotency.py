@@ -76,7 +76,9 @@ async def test_a_retry_resumes_after_the_step_that_is_kept(
     assert list(provider.asked.values()) == [2], "both attempts, under one idempotency key"
 
 
-async def test_two_at_once_act_outside_once_and_hear_the_same(world, ana, provider):
+async def test_two_concurrent_requests_cause_one_external_call_and_get_one_answer(
+    world, ana, provider
+):
     provider.behaves = "slow"
     other = await (await ana.device()).enter("/paying")
     asks = [asyncio.create_task(one.ask("/paying", "pay", ASK)) for one in (ana.client, other)]
@@ -90,7 +92,7 @@ async def test_two_at_once_act_outside_once_and_hear_the_same(world, ana, provid
     assert await settled(world) == (1, 1)
 
 
-async def test_who_waits_too_long_for_the_first_is_told_to_come_back(
+async def test_a_request_that_waits_too_long_for_the_first_is_unavailable(
     world, ana, provider, monkeypatch
 ):
     monkeypatch.setattr(idempotency, "WAIT_MAX_S", 0.1)
@@ -125,9 +127,7 @@ async def test_a_pending_request_id_takes_no_other_payload(world, ana, provider)
     assert list(provider.charged.values()) == [1200]
 
 
-async def test_an_attempt_whose_lease_was_taken_over_keeps_nothing(
-    world, ana, provider, monkeypatch
-):
+async def test_an_attempt_that_lost_its_lease_commits_nothing(world, ana, provider, monkeypatch):
     """As after a suspended machine: another instance finished meanwhile."""
     monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 30)
     monkeypatch.setattr(payments, "WITHIN_S", 30)
@@ -203,9 +203,7 @@ async def test_a_commit_of_unknown_outcome_is_found_out_by_its_request_id(
     assert [one["text"] for one in await world.stored("PROBE_SAID")] == ["once"]
 
 
-async def test_without_a_request_id_an_unknown_outcome_is_said_to_be_unknown(
-    world, ana, monkeypatch
-):
+async def test_without_a_request_id_an_unknown_outcome_is_reported(world, ana, monkeypatch):
     await ana.enter("/probe")
 
     async def transact(work, *, savepoint=False, **how):
@@ -217,7 +215,7 @@ async def test_without_a_request_id_an_unknown_outcome_is_said_to_be_unknown(
     assert answer["error"]["details"] == {"outcome": "unknown"}
 
 
-async def test_an_outcome_that_cannot_be_found_out_is_said_to_be_unknown(world, ana, monkeypatch):
+async def test_an_outcome_that_cannot_be_determined_is_reported_as_unknown(world, ana, monkeypatch):
     """The database stays unavailable until the answer is due."""
     await ana.enter("/probe")
     real, troubles = world.app.database.transact, [OutcomeUnknown, StorageUnavailable]

@@ -53,7 +53,7 @@ class TestCheck:
         ],
         ids=lambda part: part.what,
     )
-    def test_what_is_missing_is_named_with_the_library_and_its_versions(self, fake, part):
+    def test_the_error_names_the_missing_part_the_library_and_its_versions(self, fake, part):
         with pytest.raises(LibraryChanged) as raised:
             check_library("a-fake-library", "9.0", has(f"{FAKE}:Reader"), part)
         said = str(raised.value)
@@ -62,7 +62,7 @@ class TestCheck:
         assert part.what in said
         assert f"{FAKE}:Reader;" not in said
 
-    def test_all_that_is_missing_is_told_at_once(self, fake):
+    def test_all_missing_parts_are_reported_together(self, fake):
         with pytest.raises(LibraryChanged, match=r"Writer.*Pauser"):
             check_library("a-fake-library", "9.0", has(f"{FAKE}:Writer"), has(f"{FAKE}:Pauser"))
 
@@ -96,11 +96,11 @@ NAMED = [
 
 class TestInternals:
     @pytest.mark.parametrize("module", INTERNALS)
-    def test_what_is_installed_passes(self, module):
+    def test_the_installed_libraries_pass(self, module):
         import_again(module)
 
     @pytest.mark.parametrize(("module", "part"), NAMED)
-    def test_each_part_that_is_taken_away_is_noticed(self, module, part, monkeypatch):
+    def test_each_missing_part_is_detected(self, module, part, monkeypatch):
         take_away(part.what, monkeypatch)
         with pytest.raises(LibraryChanged, match=re.escape(module.LIBRARY)) as raised:
             import_again(module)

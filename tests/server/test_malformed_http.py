@@ -86,7 +86,7 @@ async def answer_to(port: int, data: bytes) -> bytes:
 
 
 @one_database
-async def test_what_a_client_sends_is_neither_logged_nor_answered(process: Process):
+async def test_client_data_is_neither_logged_nor_echoed(process: Process):
     before = len(process.log)
     answers = await asyncio.gather(*(answer_to(process.port, data) for data in ODD))
     assert answers.count(b"") <= UNFINISHED
@@ -163,7 +163,7 @@ except ValueError:
     assert CANARY not in ran.stderr
 
 
-async def test_what_the_loop_catches_is_told_without_its_arguments(logs):
+async def test_errors_of_the_event_loop_are_logged_without_arguments(logs):
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_error)
 
@@ -179,7 +179,7 @@ def test_a_long_value_is_cut():
     assert len(printable("x" * 10_000)) <= VALUE_MAX + 1
 
 
-def test_of_one_kind_so_many_lines_a_minute_are_written_and_the_rest_is_counted():
+def test_entries_of_one_kind_are_limited_per_minute_and_the_rest_counted():
     now = [0.0]
     budget = Budget(lambda: now[0])
     taken = [budget.take("a") for _ in range(LINES_PER_MINUTE + 5)]

@@ -84,7 +84,7 @@ async def statuses(world: World, http: aiohttp.ClientSession, method: str, path:
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["stranger", "person"])
-async def test_whatever_is_asked_the_answer_is_no_failure_of_ours(world, known, logs):
+async def test_no_unusual_request_gets_a_server_error(world, known, logs):
     person = await world.person("ana") if known else None
     token = {"Authorization": f"Bearer {person.token}"} if person else {}
     asked = 0
@@ -98,7 +98,7 @@ async def test_whatever_is_asked_the_answer_is_no_failure_of_ours(world, known, 
         assert sign not in logs.getvalue(), sign
 
 
-async def test_odd_bodies_are_refused_by_every_route_that_takes_one(world):
+async def test_malformed_bodies_are_refused_by_every_route_with_a_body(world):
     person = await world.person("ana")
     headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "application/json"}
     routes = [route for route in world.app.registry.routes if route.takes is not None]

@@ -43,7 +43,7 @@ async def test_a_cursor_that_no_page_gave_is_invalid(world: World):
 @pytest.mark.parametrize(
     "token", [7, 1.5, True, False, [], ["x"], {}, {"token": "x"}, ""], ids=repr
 )
-async def test_a_token_that_is_no_text_is_none_also_where_visitors_are(world: World, token: Any):
+async def test_a_token_that_is_not_a_string_is_refused_even_for_visitors(world: World, token: Any):
     for namespace in ("/profile", "/consultants"):
         client = await world.connect()
         with pytest.raises(Refused) as refused:

@@ -92,13 +92,13 @@ async def test_in_development_loopback_is_ours_on_the_port_that_is_served(world)
 
 
 @one_database
-async def test_a_name_that_somebody_points_at_loopback_is_not_ours(world):
+async def test_a_foreign_host_name_for_loopback_is_refused(world):
     rebound = f"evil.example:{world.port}"
     assert await statuses_of(world, f"http://{rebound}", Host=rebound) == REFUSED
 
 
 @one_database
-async def test_what_is_refused_is_logged_once_a_minute_with_what_to_do(world, logs, monkeypatch):
+async def test_a_refused_origin_is_logged_once_a_minute_with_a_hint(world, logs, monkeypatch):
     for _ in range(5):
         await statuses_of(world, "https://evil.example/" + "x" * 500)
     [line] = [line for line in logs.getvalue().splitlines() if "origin_refused" in line]

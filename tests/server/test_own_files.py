@@ -52,7 +52,7 @@ async def test_files_of_now_and_of_earlier_starts_are_the_servers_alone(serving)
     assert list_open(data) == []
 
 
-async def test_a_folder_that_all_share_is_not_taken_from_them(loose_umask, tmp_path, logs):
+async def test_a_shared_sticky_folder_keeps_its_permissions(loose_umask, tmp_path, logs):
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)

@@ -110,7 +110,7 @@ class TestWhenPostgresIsAway:
         await ana.event("USER_UPDATED", lambda data: data["user"]["first_name"] == "Bea")
         assert "Traceback" not in distant.log
 
-    async def test_it_stops_when_it_is_told_to(self, distant, wire):
+    async def test_a_process_without_a_database_stops_on_sigterm(self, distant, wire):
         await wire.cut()
         assert await asyncio.to_thread(distant.stop) == 0
         assert "Traceback" not in distant.log

@@ -89,7 +89,7 @@ async def test_two_instances_have_each_effect_once_and_in_order(make_world, monk
         assert [text for text in heard if text[0] == key] == [f"{key} {n}" for n in range(15)]
 
 
-async def test_events_of_one_key_are_heard_in_the_order_of_their_commits(world):
+async def test_events_of_one_key_are_processed_in_commit_order(world):
     speakers = (say(world, f"{n}", key="one") for n in range(30))
     await asyncio.gather(*speakers)
     await world.settle()
@@ -98,7 +98,7 @@ async def test_events_of_one_key_are_heard_in_the_order_of_their_commits(world):
     assert await noted(world) == [json.loads(event.data)["text"] for event in committed]
 
 
-async def test_what_a_dead_instance_left_behind_is_found_by_the_sweep(world, monkeypatch):
+async def test_the_sweep_finds_deliveries_of_a_dead_instance(world, monkeypatch):
     forget_to_wake(world, monkeypatch)
     await say(world, "left behind")
     assert await noted(world) == []
@@ -106,7 +106,7 @@ async def test_what_a_dead_instance_left_behind_is_found_by_the_sweep(world, mon
     await until(lambda: noted(world))
 
 
-async def test_a_restarted_instance_takes_up_what_was_left(world, monkeypatch):
+async def test_a_restarted_instance_processes_remaining_deliveries(world, monkeypatch):
     forget_to_wake(world, monkeypatch)
     await say(world, "left behind")
     await world.restart()
@@ -233,7 +233,7 @@ async def test_a_failing_delivery_holds_its_own_key_and_no_other(world, switches
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
-async def test_a_parked_queue_goes_on_when_it_is_retried(world, switches):
+async def test_a_retried_parked_queue_continues(world, switches):
     await park(world, switches, "hopeless")
     await say(world, "behind it")
     switches.broken.clear()
@@ -254,7 +254,7 @@ async def test_a_parked_delivery_that_is_skipped_lets_the_next_have_its_turn(wor
     assert await noted(world) == ["behind it"]
 
 
-async def test_an_event_is_not_forgotten_before_it_was_heard(world, monkeypatch):
+async def test_an_event_is_not_deleted_before_it_is_processed(world, monkeypatch):
     forget_to_wake(world, monkeypatch)
     await say(world, "old")
     world.clock.advance(8 * 86_400)
@@ -297,7 +297,7 @@ async def test_a_lease_is_kept_up_as_long_as_its_worker_acts(outbound, switches,
     assert await lowest(outbound, CARRIER) is None
 
 
-async def test_who_lost_the_lease_stops_and_leaves_the_delivery_alone(
+async def test_a_worker_without_its_lease_stops_and_leaves_the_delivery(
     outbound, switches, monkeypatch, logs
 ):
     monkeypatch.setattr("server.relay.RENEW_EVERY_S", 0.02)
@@ -323,7 +323,7 @@ def take_over(tx: Transaction) -> None:
 
 
 @pytest.mark.stopped_clock
-async def test_a_leased_delivery_is_nobody_elses_until_the_lease_runs_out(outbound, switches):
+async def test_a_leased_delivery_is_not_taken_before_the_lease_expires(outbound, switches):
     await say(outbound, "slow parcel")
     await until(lambda: switches.waiting)
     await outbound.restart()  # as if it had died while acting
@@ -358,7 +358,7 @@ def let_carry(world: World, monkeypatch: pytest.MonkeyPatch, within_s: float) ->
     monkeypatch.setitem(consumers, CARRIER, replace(consumers[CARRIER], within_s=within_s))
 
 
-async def test_what_hangs_outside_is_stopped_before_its_lease_and_tried_again(
+async def test_a_hanging_outbound_consumer_is_stopped_within_its_lease_and_retried(
     outbound, switches, monkeypatch
 ):
     let_carry(outbound, monkeypatch, within_s=0.05)
@@ -368,7 +368,7 @@ async def test_what_hangs_outside_is_stopped_before_its_lease_and_tried_again(
     assert (again.attempts, again.parked) == (2, False)
 
 
-async def test_what_hangs_outside_holds_up_no_consumer_inside(outbound, switches):
+async def test_a_hanging_outbound_consumer_delays_no_plain_one(outbound, switches):
     for number in range(WORKERS_MAX):
         await say(outbound, "slow parcel", key=f"key {number}")
     await until(lambda: len(switches.waiting) == OUTSIDE_MAX)
@@ -379,7 +379,7 @@ async def test_what_hangs_outside_holds_up_no_consumer_inside(outbound, switches
     await until(all_noted)
 
 
-async def test_what_may_take_long_waits_in_a_line_of_its_own(outbound, switches, monkeypatch):
+async def test_long_outbound_consumers_have_their_own_slots(outbound, switches, monkeypatch):
     let_carry(outbound, monkeypatch, within_s=3_600)
     for number in range(OUTSIDE_MAX):
         await say(outbound, "slow parcel", key=f"key {number}")
@@ -454,7 +454,7 @@ async def test_a_timer_survives_a_restart(world):
     assert await said(world) == ["later"]
 
 
-async def test_a_timer_that_became_due_while_nobody_ran_fires_at_the_start(world):
+async def test_a_timer_due_during_a_downtime_fires_at_the_start(world):
     await set_timer(world, "later", 3600)
     await world.stop()
     world.clock.advance(3601)
@@ -470,7 +470,7 @@ async def test_more_timers_than_are_fired_at_once_all_fire(world):
     assert len(await said(world)) == 250
 
 
-async def test_a_timer_that_is_set_again_is_moved_and_says_the_new(world):
+async def test_setting_a_timer_again_replaces_its_time_and_event(world):
     await set_timer(world, "old", 60)
     await set_timer(world, "new", 120)
     world.clock.advance(61)
@@ -481,7 +481,7 @@ async def test_a_timer_that_is_set_again_is_moved_and_says_the_new(world):
     assert await said(world) == ["new"]
 
 
-async def test_a_cancelled_timer_says_nothing(world):
+async def test_a_cancelled_timer_publishes_nothing(world):
     await set_timer(world, "never", 60)
     await world.transact(lambda tx: tx.cancel_timer("t"))
     world.clock.advance(61)
@@ -490,7 +490,7 @@ async def test_a_cancelled_timer_says_nothing(world):
     assert not await world.read(keys)
 
 
-async def test_a_timer_that_nobody_can_read_holds_up_no_other(world):
+async def test_an_unreadable_timer_delays_no_other(world):
     now = world.clock.now()
     await world.transact(lambda tx: timers.set_timer(tx, "odd", now, "REMOVED_EVENT", "{}"))
     await set_timer(world, "sound", 0.05)
@@ -525,7 +525,7 @@ async def test_a_sweep_that_failed_is_followed_by_the_next(world, monkeypatch):
 # New consumers.
 
 
-async def test_a_new_consumer_that_wants_it_hears_what_was_stored_before(world, make_world):
+async def test_a_new_consumer_with_backfill_gets_earlier_events(world, make_world):
     await say(world, "before", count=3)
     await world.settle()
     await world.stop()
@@ -540,7 +540,7 @@ async def test_a_new_consumer_that_wants_it_hears_what_was_stored_before(world, 
     await world.start()
 
 
-async def test_a_new_consumer_that_does_not_want_it_hears_only_what_comes(world):
+async def test_a_new_consumer_without_backfill_gets_only_later_events(world):
     await say(world, "before")
     await world.settle()
     await world.stop()

@@ -28,7 +28,7 @@ async def fetch(world: World, token: str | None) -> tuple[int, Any]:
 
 
 @one_database
-async def test_a_route_is_open_to_its_roles_at_once_and_to_no_others(world: World):
+async def test_a_route_is_open_to_exactly_its_roles_without_delay(world: World):
     ana = await world.person("ana")
     status, said = await fetch(world, None)
     assert (status, said["error"]["code"]) == (401, "TOKEN_MISSING")

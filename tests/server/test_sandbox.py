@@ -258,7 +258,7 @@ async def test_a_job_whose_process_is_killed_from_outside_may_be_tried_again(san
     assert sandbox.ended("killed") == 1
 
 
-async def test_a_process_that_is_killed_between_jobs_is_made_anew(sandbox):
+async def test_a_process_killed_between_jobs_is_replaced(sandbox):
     await sandbox.run("ana", hostile.echo, b"")
     os.kill(sandbox.pid, signal.SIGKILL)
     with contextlib.suppress(Unavailable):
@@ -266,7 +266,7 @@ async def test_a_process_that_is_killed_between_jobs_is_made_anew(sandbox):
     assert await sandbox.run("ana", hostile.echo, b"fine") == "fine"
 
 
-async def test_a_job_that_nobody_waits_for_any_more_is_broken_off(sandbox):
+async def test_a_job_without_a_waiting_caller_is_cancelled(sandbox):
     await sandbox.run("ana", hostile.echo, b"")
     spinning = asyncio.create_task(sandbox.run("ana", hostile.spin, b""))
     await is_spinning(sandbox)
@@ -277,7 +277,7 @@ async def test_a_job_that_nobody_waits_for_any_more_is_broken_off(sandbox):
     assert sandbox.ended("broken_off") == 1
 
 
-async def test_a_process_that_stays_large_is_made_anew(sandbox):
+async def test_a_process_that_keeps_much_memory_is_replaced(sandbox):
     await sandbox.run("ana", hostile.keep_much, b"")
     assert (sandbox.ended("size"), sandbox.pid) == (1, None)
 
@@ -340,7 +340,7 @@ async def test_reading_costs_the_server_next_to_nothing(sandbox):
     assert time.process_time() - began < 0.5
 
 
-async def test_a_person_whose_jobs_take_long_waits_and_nobody_else_does() -> None:
+async def test_only_a_user_with_long_jobs_has_to_wait() -> None:
     limits = Limits({"decoding": RateLimit(burst=1, per_s=0.01)}, on=True)
     sandbox = Sandbox(Metrics(), READERS, limits)
     limits.charge("decoding", "eve", 5)

@@ -219,7 +219,7 @@ async def test_ten_refreshes_at_once_have_one_successor(world, ana):
 
 
 @one_database
-async def test_a_refresh_token_that_is_none_of_ours_is_invalid(auth, ana):
+async def test_a_foreign_refresh_token_is_invalid(auth, ana):
     for token in ("x", "x" * 200, ana.token[:200]):
         assert await refresh(auth, token) == "TOKEN_INVALID"
 

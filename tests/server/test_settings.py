@@ -86,7 +86,7 @@ def test_a_setting_is_read_by_its_type():
     ],
     ids=str,
 )
-def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(environ):
+def test_an_invalid_setting_is_refused_in_one_line_that_names_it(environ):
     (variable,) = environ
     with pytest.raises(WrongSetting) as refused:
         read_settings(environ)
@@ -106,7 +106,7 @@ def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(environ):
         ("postgresql://u:canary@h:port/d", "percent-encode"),
     ],
 )
-def test_an_address_that_no_database_has_is_refused(url, why):
+def test_an_invalid_database_url_is_refused(url, why):
     with pytest.raises(WrongSetting, match=re.escape(why)) as refused:
         read_settings({"PARLEY_DATABASE_URL": url, "PARLEY_SECRET": SECRET})
     assert str(refused.value).startswith("PARLEY_DATABASE_URL ")
@@ -114,7 +114,7 @@ def test_an_address_that_no_database_has_is_refused(url, why):
 
 
 @pytest.mark.parametrize("url", ["postgresql://u@/d?host=/run&ssl=require", "sqlite:///a b.db"])
-def test_an_address_that_a_database_has_is_taken(url):
+def test_a_valid_database_url_is_accepted(url):
     given = {"PARLEY_DATABASE_URL": url, "PARLEY_SECRET": SECRET}
     assert read_settings(given).database_url == url
 
@@ -136,7 +136,7 @@ def test_an_empty_setting_counts_as_none_and_a_secret_may_come_from_a_file():
         ("PARLEY_MAIL_URL", "smtp://parley:canary@localhost\n"),
     ],
 )
-def test_what_may_hold_a_secret_is_not_shown_when_it_is_refused(name, value):
+def test_a_refused_setting_that_may_contain_a_secret_is_not_shown(name, value):
     with pytest.raises(WrongSetting, match=name) as refused:
         read_settings({name: value, "PARLEY_SECRET": SECRET})
     assert "canary" not in str(refused.value)
@@ -163,7 +163,7 @@ def test_a_damaged_secret_is_refused_and_never_used(tmp_path):
         read_settings({"PARLEY_DATA_DIR": str(tmp_path)}).secret()
 
 
-def test_whoever_makes_the_secret_at_the_same_moment_uses_the_same(tmp_path):
+def test_concurrent_first_starts_use_the_same_secret(tmp_path):
     settings = read_settings({"PARLEY_DATA_DIR": str(tmp_path)})
     with ThreadPoolExecutor(8) as threads:
         made = set(threads.map(lambda _: settings.secret(), range(8)))
@@ -171,7 +171,7 @@ def test_whoever_makes_the_secret_at_the_same_moment_uses_the_same(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["secret"]
 
 
-def test_every_setting_is_listed_with_what_it_is_for():
+def test_every_setting_is_listed_with_its_purpose():
     shown = describe_settings()
     for line in shown.splitlines()[2:]:
         variable, _, purpose = line.strip().partition(" ")

@@ -64,7 +64,7 @@ async def test_a_session_that_ends_on_one_instance_ends_on_the_other(both):
     await until(laptop.closed.is_set)
 
 
-async def test_an_instance_that_hears_nobody_is_not_ready_until_it_does(both, redis_server):
+async def test_an_instance_without_redis_is_not_ready(both, redis_server):
     one, _ = both
     assert await readiness(one) == 200
     redis_server.freeze()
@@ -82,7 +82,7 @@ async def watch(watcher, person) -> None:
     await watcher.call("/presence", "watch", user_ids=[person.id])
 
 
-async def test_who_watches_hears_at_once_who_comes_and_goes_elsewhere(both, monkeypatch):
+async def test_a_watcher_gets_presence_of_another_instance_at_once(both, monkeypatch):
     monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 2.0)  # even under load
     one, other = both
     for world in both:
@@ -93,9 +93,7 @@ async def test_who_watches_hears_at_once_who_comes_and_goes_elsewhere(both, monk
     await ben.event("USER_ONLINE")
 
 
-async def test_an_ephemeral_event_that_was_lost_is_said_again_from_what_is_stored(
-    both, redis_server
-):
+async def test_a_lost_ephemeral_event_is_sent_again_from_stored_state(both, redis_server):
     one, other = both
     ana, ben = await one.person("ana"), await other.person("ben")
     await watch(ben, ana)
@@ -110,7 +108,7 @@ async def test_an_ephemeral_event_that_was_lost_is_said_again_from_what_is_store
     assert len(ben.events("USER_ONLINE")) == len(ben.events("status_changed")) == 1
 
 
-async def test_an_ephemeral_event_that_was_heard_is_not_said_again(both):
+async def test_a_received_ephemeral_event_is_not_sent_again(both):
     one, other = both
     ana, ben = await one.person("ana"), await other.person("ben")
     await watch(ben, ana)
@@ -122,7 +120,7 @@ async def test_an_ephemeral_event_that_was_heard_is_not_said_again(both):
     assert len(ben.events("USER_ONLINE")) == len(ben.events("status_changed")) == 1
 
 
-async def test_who_is_blocked_hears_no_presence_from_another_instance(both):
+async def test_a_blocked_user_gets_no_presence_from_another_instance(both):
     one, other = both
     ana, ben, cleo = await one.person("ana"), await other.person("ben"), await other.person("cleo")
     for watcher in (ben, cleo):

@@ -57,7 +57,7 @@ class TestRates:
         here, there = [await enter(world, ana) for world in both]
         assert await answered(here) + await answered(there) == BURST
 
-    async def test_what_takes_much_of_a_rate_takes_it_on_all_instances(self, both):
+    async def test_an_expensive_use_of_a_rate_counts_on_all_instances(self, both):
         limits = [world.app.limits for world in both]
         assert await limits[0].take("commands", "ana", BURST - 1) == 0.0
         assert await limits[1].take("commands", "ana", 3 * BURST) == 0.0  # as a debt
@@ -95,12 +95,12 @@ class TestDevices:
         await first.close()
         await until(lambda: is_admitted(other, ana))
 
-    async def test_what_a_dead_instance_counted_does_not_count(self, both, redis_server):
+    async def test_counts_of_a_dead_instance_are_ignored(self, both, redis_server):
         ana = await both[0].person("ana")
         await redis_server.client.hset(devices.PREFIX + ana.id, "dead", CAP)
         assert await is_admitted(both[0], ana)
 
-    async def test_what_redis_lost_it_is_told_again(self, both, redis_server, monkeypatch):
+    async def test_counts_that_redis_lost_are_written_again(self, both, redis_server, monkeypatch):
         monkeypatch.setattr(devices, "WRITE_ALL_EVERY_S", 0.1)
         ana = await both[0].person("ana")
         for _ in range(CAP):
@@ -109,7 +109,7 @@ class TestDevices:
         await until(lambda: redis_server.client.exists(devices.PREFIX + ana.id))
         assert not await is_admitted(both[1], ana)
 
-    async def test_without_redis_nobody_is_thrown_out_and_each_keeps_the_cap(
+    async def test_without_redis_connections_stay_and_each_instance_keeps_the_cap(
         self, both, redis_server
     ):
         one, other = both
@@ -120,7 +120,7 @@ class TestDevices:
         assert [await is_admitted(other, ana) for _ in range(CAP + 1)] == [True] * CAP + [False]
         assert not any(device.closed.is_set() for device in here)
 
-    async def test_who_came_while_redis_was_away_is_counted_when_it_is_back(
+    async def test_connections_opened_during_a_redis_outage_are_counted_after_it(
         self, both, redis_server
     ):
         one, other = both
@@ -132,7 +132,7 @@ class TestDevices:
         await until(lambda: redis_server.client.exists(devices.PREFIX + ana.id))
         assert not await is_admitted(other, ana)
 
-    async def test_what_ended_while_redis_was_away_is_told_when_it_is_back(
+    async def test_connections_that_ended_during_a_redis_outage_are_written_after_it(
         self, both, redis_server
     ):
         one, other = both

@@ -99,7 +99,7 @@ async def test_a_token_counts_only_in_auth(world, ana):
 # 3: silent clients.
 
 
-async def test_who_never_connects_is_closed_after_ten_seconds(world, monkeypatch):
+async def test_a_connection_without_a_namespace_is_closed_after_ten_seconds(world, monkeypatch):
     from server.socket import CONNECT_WITHIN_S
 
     assert CONNECT_WITHIN_S == 10
@@ -140,7 +140,7 @@ def commands_of(world: World):
     return world.app.registry.commands.values()
 
 
-async def test_every_command_is_open_to_its_own_roles_and_no_others(world):
+async def test_every_command_is_open_to_exactly_its_roles(world):
     for command in commands_of(world):
         for role in (None, *ROLES):
             actor = Actor("u", "s", frozenset({role})) if role else None
@@ -153,7 +153,7 @@ async def test_every_command_is_open_to_its_own_roles_and_no_others(world):
                 assert allowed, f"{command.namespace} {command.name}: {role}"
 
 
-async def test_what_is_open_to_visitors_is_written_down_here(world):
+async def test_the_commands_for_visitors_are_listed_here(world):
     """A command that is opened to visitors by mistake must fail a test."""
     known = {
         "/signup start", "/signup complete", "/auth login", "/auth refresh", "/auth logout",
@@ -181,7 +181,7 @@ async def ask(person, namespace: str, name: str, payload: dict):
 
 
 @pytest.mark.parametrize("field", ["roles", "email", "email_verified", "id", "created_at"])
-async def test_what_is_the_servers_cannot_be_set_by_a_client(ana, field):
+async def test_a_client_cannot_set_fields_of_the_server(ana, field):
     answer = await ask(ana, "/profile", "update", {"first_name": "Eve", field: ["admin"]})
     assert answer["error"]["details"]["expected"].endswith(f"unknown field `{field}`")
     assert (await ana.call("/profile", "me"))["first_name"] == "Ana"
@@ -299,7 +299,7 @@ def requests_under_way() -> list[asyncio.Task]:
     return serving[1:]
 
 
-async def test_a_connection_without_room_for_more_namespaces_goes_on(world, ana):
+async def test_a_connection_with_too_many_namespaces_stays_open(world, ana):
     for number in range(30):
         with pytest.raises(Refused) as refused:
             await ana.client.enter(f"/nowhere-{number}", token=ana.token)
@@ -326,7 +326,7 @@ async def try_to_log_in(client: Client) -> str:
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ATTEMPTS_PER_MINUTE="3")
-async def test_an_address_has_a_rate_of_attempts_whatever_its_connections(world):
+async def test_an_address_has_one_rate_of_attempts_over_all_connections(world):
     codes = [await try_to_log_in(await world.visitor("/auth")) for _ in range(4)]
     assert codes == ["CREDENTIALS_WRONG"] * 3 + ["RATE_LIMITED"]
     visitor = await world.visitor("/signup")
@@ -389,7 +389,7 @@ async def test_all_addresses_of_one_subscriber_count_together(world, address, co
 
 
 @pytest.mark.settings(PARLEY_SOCKETS_PER_PERSON="3")
-async def test_a_person_has_so_many_connections_and_no_more(world, ana):
+async def test_a_user_has_a_maximum_number_of_connections(world, ana):
     devices = [ana.client, *[await ana.device() for _ in range(3)]]
     for device in devices[:3]:
         await device.enter("/profile", token=ana.token)

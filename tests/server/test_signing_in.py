@@ -79,7 +79,7 @@ async def test_a_stranger_becomes_a_user_by_the_pincode_of_the_mail(world, stran
     assert session["user"]["roles"] == ["student"]
 
 
-async def test_an_address_is_one_whatever_its_case(world, stranger):
+async def test_an_email_address_ignores_case(world, stranger):
     pincode = await start(world, stranger)
     assert await complete(stranger, pincode, "ANA@Example.ORG") == "OK"
     assert await stranger.call("/auth", "login", email="Ana@example.org", password=PASSWORD)
@@ -154,7 +154,7 @@ async def test_pincodes_come_from_everywhere_in_their_range(world, stranger):
     assert len({pincode[0] for pincode in pincodes}) > 3
 
 
-async def test_an_address_gets_so_many_pincodes_an_hour(world, stranger):
+async def test_an_address_has_an_hourly_limit_of_pincodes(world, stranger):
     for _ in range(10):
         await stranger.call("/signup", "start", email=ANA)
     with pytest.raises(Refused) as refused:
@@ -200,7 +200,7 @@ async def test_starting_says_the_same_for_known_and_unknown(world, stranger):
     assert await world.mails.wait_for(ANA, 2), "the owner learns of it by mail alone"
 
 
-async def test_completing_says_and_costs_the_same_until_the_address_is_proved(
+async def test_completing_has_the_same_answer_and_cost_until_the_address_is_proved(
     world, stranger, verified
 ):
     await complete(stranger, await start(world, stranger))
@@ -294,6 +294,6 @@ async def test_a_new_password_is_held_to_the_same(world):
     ["", "x", "x@y", "@example.org", "a b@example.org", "a@b@c.org", "a\n@example.org",
      "a,b@example.org", "x" * 250 + "@example.org", "<a@example.org>"],
 )  # fmt: skip
-async def test_what_is_no_address_is_invalid(world, stranger, address):
+async def test_an_invalid_email_address_is_refused(world, stranger, address):
     answer = await stranger.ask("/signup", "start", {"email": address})
     assert answer["error"]["code"] == "INVALID"

@@ -76,7 +76,7 @@ async def test_all_systems_are_served_unless_some_are_named(world):
     assert '"/booking"' in await text_of(f"{world.url}/docs/contracts.d.ts")
 
 
-async def test_what_is_due_while_a_system_is_off_happens_once_it_is_on_again(make_world, clock):
+async def test_timers_due_while_a_system_is_off_fire_when_it_is_on_again(make_world, clock):
     world = await make_world()
     practice, sam = await open_practice(world), await world.person("sam")
     booking = await practice.ask(sam)
@@ -112,7 +112,7 @@ async def test_timers_that_wait_hold_up_no_other(world):
 
 
 @platform_alone
-async def test_what_a_system_that_is_off_is_to_hear_is_kept_for_it(world):
+async def test_deliveries_for_a_system_that_is_off_are_kept(world):
     event = HoldDue(booking_id="0" * 36)
     await world.transact(lambda tx: tx.publish(event))
     await world.app.relay.sweep()
@@ -122,7 +122,7 @@ async def test_what_a_system_that_is_off_is_to_hear_is_kept_for_it(world):
     assert [queue.consumer for queue in waiting] == [waits]
 
 
-async def test_what_is_first_switched_on_later_hears_what_was_before_it(make_world, switches):
+async def test_a_system_switched_on_later_gets_earlier_events(make_world, switches):
     """Its deliveries wait from the upgrade on; earlier events are its backfill."""
     late = Domain("late", system="consulting")
     late.consumer(ProbeSaid, backfill=True)(hear_it)
@@ -150,7 +150,7 @@ def test_two_systems_may_have_a_domain_of_one_name():
     assert registry.serving(["learning"]).domains == (one, other)
 
 
-def test_the_platform_is_served_whatever_is_named():
+def test_the_platform_is_always_served():
     assert served_systems(()) == {"platform"}
     assert served_systems(("consulting",)) == served_systems(("all",)) == {"platform", "consulting"}
     assert stored_name(HoldDue) in waiting_events(served_systems(()))

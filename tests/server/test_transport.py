@@ -104,7 +104,7 @@ async def test_ephemeral_events_are_shed_first(world, ana):
     assert connections_of(world, ana) == [connection]
 
 
-async def test_a_poller_that_stalls_is_closed_and_never_hears_a_gap(world, ana):
+async def test_a_stalled_poller_is_closed_and_never_gets_a_gap(world, ana):
     poller = await Poller(world).open()
     await poller.enter(NAMESPACE, ana.token)
     await flood(world, ana, 40)
@@ -223,7 +223,7 @@ async def test_a_poll_whose_client_is_gone_ends_the_connection_and_leaves_no_gap
         assert answer.status == 400, "what comes after it may not be heard without it"
 
 
-async def test_what_is_posted_to_a_closed_connection_is_refused(world, ana):
+async def test_a_post_to_a_closed_connection_is_refused(world, ana):
     poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
     (connection,) = connections_of(world, ana)
     await world.app.sockets.eio.sockets[connection.sid].close(wait=False)
@@ -265,9 +265,7 @@ async def test_an_event_comes_before_the_answer_of_its_own_command(world, ana):
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_what_is_sent_leaves_in_the_order_of_the_calls_whichever_way_it_takes(
-    world, ana, seed
-):
+async def test_packets_leave_in_the_order_of_the_calls_by_either_path(world, ana, seed):
     await ana.enter(NAMESPACE)
     (connection,) = connections_of(world, ana)
     chance = random.Random(seed)  # noqa: S311 - to be repeatable
@@ -312,7 +310,7 @@ async def test_frames_are_not_compressed_even_for_a_client_that_offers_it(world)
             assert websocket.compress == 0
 
 
-async def test_the_handshake_says_how_a_dead_peer_is_noticed(world):
+async def test_the_handshake_has_the_ping_interval_and_timeout(world):
     opened = (await Poller(world).open()).opened
     assert (opened["pingInterval"], opened["pingTimeout"]) == (10_000, 6_000)
     assert opened["maxPayload"] == 65_536

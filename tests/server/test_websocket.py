@@ -31,9 +31,7 @@ class TestUpgrade:
         async with aiohttp.ClientSession() as http:
             yield lambda: http.ws_connect(address)
 
-    async def test_a_websocket_that_says_nothing_holds_up_no_poll_and_ends(
-        self, poller, door, monkeypatch
-    ):
+    async def test_a_silent_websocket_blocks_no_poll_and_is_closed(self, poller, door, monkeypatch):
         monkeypatch.setattr(websocket, "UPGRADE_WITHIN_S", 0.3)
         async with door() as silent:
             assert await poller.post(f'42{NAMESPACE},1["echo",{{"text":"hello"}}]') == 200
@@ -41,7 +39,7 @@ class TestUpgrade:
             assert any('"hello"' in frame for frame in poller.frames)
             assert (await silent.receive()).type is aiohttp.WSMsgType.CLOSE
 
-    async def test_one_that_stops_after_its_probe_gives_the_polls_back(
+    async def test_polling_continues_if_an_upgrade_stops_after_its_probe(
         self, poller, door, monkeypatch
     ):
         monkeypatch.setattr(websocket, "UPGRADE_WITHIN_S", 0.3)
@@ -53,7 +51,7 @@ class TestUpgrade:
         while not any('"hello"' in frame for frame in poller.frames):
             assert await poller.poll() == 200
 
-    async def test_a_second_one_is_turned_away(self, poller, door):
+    async def test_a_second_websocket_is_refused(self, poller, door):
         async with door() as first, door() as second:
             for one in (first, second):
                 await one.send_str("2probe")
@@ -64,7 +62,7 @@ class TestUpgrade:
             while '"hello"' not in await first.receive_str():
                 pass
 
-    async def test_one_whose_connection_is_over_meanwhile_is_turned_away(self, world, poller, door):
+    async def test_a_websocket_for_an_ended_connection_is_refused(self, world, poller, door):
         async with door() as late:
             await late.send_str("2probe")
             assert await late.receive_str() == "3probe"
@@ -72,9 +70,7 @@ class TestUpgrade:
             await late.send_str("5")
             assert (await late.receive()).type is aiohttp.WSMsgType.CLOSE
 
-    async def test_one_that_only_tries_leaves_the_polls_what_is_theirs(
-        self, world, ana, poller, door
-    ):
+    async def test_a_probing_websocket_takes_no_packets_from_polls(self, world, ana, poller, door):
         async with door() as trying:
             found = [one for one in gc.get_objects() if type(one) is websocket.WebSocket]
             (ours,) = [one for one in found if one._socket.sid == poller.opened["sid"]]
@@ -89,7 +85,7 @@ class TestUpgrade:
 
 @one_database
 class TestEnd:
-    async def test_nothing_of_it_stays_though_nobody_collects_garbage(self, world, monkeypatch):
+    async def test_a_closed_websocket_is_freed_without_garbage_collection(self, world, monkeypatch):
         monkeypatch.setattr("server.socket.PING_EVERY_S", 0.05)
         await world.restart()  # with a short ping timeout
         ana = await world.person("ana")
@@ -102,7 +98,7 @@ class TestEnd:
         finally:
             gc.enable()
 
-    async def test_a_client_that_was_ended_and_reads_no_more_loses_its_connection(
+    async def test_an_ended_client_that_stops_reading_loses_its_connection(
         self, world, ana, monkeypatch
     ):
         monkeypatch.setattr(websocket, "FLUSHED_WITHIN_S", 0.1)
@@ -142,7 +138,7 @@ def ours(connection):
 
 @one_database
 class TestGoodbye:
-    async def test_what_was_sent_in_the_same_round_comes_before_it(self, raw, ours):
+    async def test_frames_of_the_same_round_come_before_the_close_frame(self, raw, ours):
         ours.add(text_frame(b"the last word"))
         ours._finish(1000)
         assert b"the last word" in await raw.until(b"\x88\x02\x03\xe8")
@@ -154,9 +150,7 @@ class TestGoodbye:
         async with asyncio.timeout(websocket.FLUSHED_WITHIN_S / 2):
             assert await raw.reader.read() == b""
 
-    async def test_one_who_says_no_more_and_reads_nothing_is_not_waited_for(
-        self, raw, ours, monkeypatch
-    ):
+    async def test_a_half_closed_client_that_does_not_read_is_cut(self, raw, ours, monkeypatch):
         monkeypatch.setattr(websocket, "FLUSHED_WITHIN_S", 0.1)
         transport = ours._transport
         while transport.get_write_buffer_size() < 1_000:
@@ -164,7 +158,7 @@ class TestGoodbye:
         raw._writer.write_eof()
         await until(lambda: transport.get_write_buffer_size() == 0)
 
-    async def test_a_replay_to_one_who_is_gone_ends_with_them(self, world, ana, raw, connection):
+    async def test_a_replay_ends_when_its_client_is_gone(self, world, ana, raw, connection):
         for _ in range(10):
             await world.transact(say_it, Say(text="x" * 12_000, room=user(ana.id), count=100))
         again = await Raw(world).open()
@@ -203,12 +197,12 @@ class TestEntering:
         await until(lambda: entering_of(world))
         return raw, *entering_of(world)
 
-    async def test_one_who_is_cut_meanwhile_is_gone_at_once(self, entering):
+    async def test_a_client_cut_while_entering_is_gone_at_once(self, entering):
         _, connection = entering
         connection.cut()
         await until(lambda: connection.gone)
 
-    async def test_what_comes_behind_it_is_not_read(self, entering):
+    async def test_nothing_is_read_while_a_namespace_is_entered(self, entering):
         raw, connection = entering
         for _ in range(1_000):
             raw.say("2" * 10_000)
@@ -217,7 +211,7 @@ class TestEntering:
         await asyncio.sleep(0.05)  # to check that nothing is read
         assert len(ours._unprocessed or ()) < 100
 
-    async def test_what_comes_behind_it_is_heard_after_it(self, entering, held):
+    async def test_packets_after_a_connect_are_processed_after_it(self, entering, held):
         raw, _ = entering
         raw.say(f'42{NAMESPACE},7["echo",{{"text":"in time"}}]')
         held.set()
@@ -274,7 +268,7 @@ class TestControlFrames:
         assert await raw.reader.read() == b""
         await until(ours._transport.is_closing)
 
-    async def test_pings_of_one_who_does_not_read_are_dropped(self, raw, ours):
+    async def test_pings_of_a_client_that_does_not_read_are_dropped(self, raw, ours):
         ours.pause_writing()
         raw.say("dropped", opcode=9)
         raw.say(f'42{NAMESPACE},1["echo",{{"text":"behind it"}}]')
@@ -285,7 +279,7 @@ class TestControlFrames:
 
 
 class TestCaughtUp:
-    async def test_two_who_wait_are_both_told(self):
+    async def test_two_waiters_are_both_woken(self):
         outgoing = Outgoing()
         outgoing.bytes = UNSENT_MAX
         waiting = [asyncio.create_task(outgoing.caught_up()) for _ in range(2)]

@@ -40,7 +40,7 @@ def test_any_text_at_all_is_a_packet_or_is_malformed(text):
 
 
 @given(NAMES, JSON, st.integers(0, 10**15 - 1) | st.none())
-def test_an_event_is_taken_apart_and_its_payload_stays_as_it_came(name, payload, number):
+def test_an_event_packet_is_parsed_and_its_payload_stays_unchanged(name, payload, number):
     shown = "" if number is None else str(number)
     packet = ClientPacket(encoded_packet=f"2/chat,{shown}{json.dumps([name, payload])}")
     assert (packet.packet_type, packet.namespace, packet.id) == (2, "/chat", number)
@@ -80,7 +80,7 @@ def test_an_answer_is_written_as_socket_io_wants_it():
 
 
 @pytest.mark.parametrize("data", [None, {}, {"a": 1}, [], ["2", "x"], 0, True, b"20", ""])
-def test_what_is_no_text_is_malformed(data):
+def test_a_packet_that_is_not_text_is_malformed(data):
     with pytest.raises(MalformedPacket):
         ClientPacket(data)
 

@@ -38,7 +38,7 @@ def test_a_bucket_that_is_full_again_is_forgotten(monkeypatch):
     assert len(buckets) < 30
 
 
-def test_what_is_charged_afterwards_is_owed_up_to_ten_bursts(monkeypatch):
+def test_charges_become_a_debt_of_up_to_ten_bursts(monkeypatch):
     monkeypatch.setattr("server.rates.time.monotonic", lambda: 0.0)
     buckets = Buckets(RateLimit(burst=10, per_s=1))
     buckets.charge("ana", 15)

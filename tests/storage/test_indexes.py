@@ -182,12 +182,12 @@ def test_sqlite_finds_the_rows_by_an_index(file, statement):
 
 
 @pytest.mark.parametrize("name", [name for name in SCANNED if name != "engine.clock._NOW"])
-def test_what_is_excused_is_scanned_indeed(file, name):
+def test_every_excused_statement_does_scan(file, name):
     (excused,) = [one.executable for one in statements() if one.name == name]
     assert scans_of(file, excused)
 
 
-def test_every_reference_to_what_may_be_deleted_is_indexed():
+def test_every_reference_to_deletable_rows_is_indexed():
     """Otherwise each deletion scans the whole referring table."""
     deleted = {one.executable.table for one in STATEMENTS if isinstance(one.executable, Delete)}
     assert deleted
@@ -479,7 +479,7 @@ def steps_of(connection: sqlite3.Connection, read: Callable[[], Any]) -> int:
 
 
 @pytest.mark.parametrize("read", [pytest.param(read, id=name) for name, read in READS.items()])
-def test_a_read_is_no_more_work_in_a_database_ten_times_as_large(grown, read):
+def test_a_read_costs_no_more_in_a_database_ten_times_as_large(grown, read):
     few, many = (
         steps_of(grown[count], lambda n=count: read(SqliteQueries(grown[n]), n))
         for count in (FEW, MANY)

@@ -43,12 +43,12 @@ async def take_all_at_once(database, *, strictly: bool) -> tuple[int, int]:
     return sum(got), int(await database.read(lambda queries: queries.scalar(_SUM)))
 
 
-async def test_twenty_at_once_take_no_more_than_there_is_when_serializable(database):
+async def test_twenty_at_once_cannot_overdraw_when_serializable(database):
     assert await take_all_at_once(database, strictly=True) == (10, 0)
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_twenty_at_once_take_more_than_there_is_at_read_committed(database):
+async def test_twenty_at_once_overdraw_at_read_committed(database):
     """The reason for the level: each decides by a sum that the others are about to change."""
     got, left = await take_all_at_once(database, strictly=False)
     assert got > 10

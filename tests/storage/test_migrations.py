@@ -153,7 +153,9 @@ def test_a_draft_needs_a_name_that_a_file_and_the_database_can_have(drafts, name
 
 
 @pytest.mark.usefixtures("one_more_table")
-async def test_a_drafted_revision_makes_what_is_declared_and_stands_alone(drafts, empty_url):
+async def test_a_drafted_revision_creates_the_declared_tables_without_application_code(
+    drafts, empty_url
+):
     draft_revision("drafted_things", date(2999, 1, 2))
     text = (drafts / "2999_01_02_drafted_things.py").read_text()
     assert 'revision = "2999_01_02_drafted_things"\n' in text

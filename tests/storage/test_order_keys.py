@@ -55,7 +55,7 @@ async def test_a_key_is_forgotten_when_it_has_no_deliveries(database):
     assert await database.transact(lambda tx: hear(tx, "b")) == (1, "three")
 
 
-async def test_so_many_at_a_time_are_forgotten(database):
+async def test_order_keys_are_deleted_in_batches(database):
     await database.transact(lambda tx: tell(tx, "one", *KEYS))
     for key in KEYS:
         await database.transact(lambda tx, key=key: hear(tx, key))

@@ -70,7 +70,7 @@ async def test_a_work_that_always_collides_is_refused_in_the_end(database, told,
     assert told == []
 
 
-async def test_of_two_works_in_a_deadlock_both_are_done_and_told_once(database, told):
+async def test_two_deadlocked_works_both_commit_once(database, told):
     for pool in ("a", "b"):
         await database.transact(lambda queries, p=pool: insert_pools(queries, {p: 1}))
     holding = {"a": asyncio.Event(), "b": asyncio.Event()}

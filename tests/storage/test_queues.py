@@ -185,7 +185,7 @@ async def test_due_timers_come_soonest_first(database):
     assert len(await database.read(lambda queries: list_due_timers(queries, at, 2))) == 2
 
 
-async def test_a_timer_is_taken_by_exactly_one(database):
+async def test_exactly_one_caller_takes_a_timer(database):
     await database.transact(lambda queries: set_timer(queries, "t", NOW, "A", ""))
     (timer,) = await database.read(lambda queries: list_due_timers(queries, NOW, 10))
     taken = await asyncio.gather(
@@ -194,7 +194,7 @@ async def test_a_timer_is_taken_by_exactly_one(database):
     assert sum(taken) == 1
 
 
-async def test_a_timer_that_was_moved_meanwhile_is_not_taken(database):
+async def test_a_timer_moved_meanwhile_is_not_taken(database):
     await database.transact(lambda queries: set_timer(queries, "t", NOW, "A", ""))
     (timer,) = await database.read(lambda queries: list_due_timers(queries, NOW, 10))
     await database.transact(lambda queries: set_timer(queries, "t", LATER, "A", ""))
@@ -237,7 +237,7 @@ async def taken_of(database) -> int:
     return taken
 
 
-async def test_of_many_who_reach_for_k_places_exactly_k_get_one(database, pool):
+async def test_of_many_concurrent_holds_exactly_k_get_a_place(database, pool):
     got = await asyncio.gather(*(database.transact(taking(f"h{n}")) for n in range(40)))
     assert sum(got) == 7
     assert await taken_of(database) == 7
@@ -263,9 +263,7 @@ async def test_releasing_many_times_frees_one_place(database, pool):
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_whatever_is_taken_and_freed_at_once_the_count_is_that_of_the_holds(
-    database, pool, seed
-):
+async def test_concurrent_taking_and_releasing_keeps_the_count_of_holds(database, pool, seed):
     chance = random.Random(seed)  # noqa: S311 - to be repeatable
     stopped = asyncio.Event()
 
@@ -286,7 +284,7 @@ async def test_whatever_is_taken_and_freed_at_once_the_count_is_that_of_the_hold
     await watching
 
 
-async def test_a_pool_never_shrinks_below_what_is_taken(database, pool):
+async def test_a_pool_never_shrinks_below_its_taken_places(database, pool):
     for n in range(4):
         await database.transact(taking(f"h{n}"))
     assert not await database.transact(lambda queries: resize_pool(queries, "pool", 3))

@@ -82,7 +82,7 @@ async def test_a_reader_never_sees_a_gap_that_is_filled_later(database):
     await writing
 
 
-async def test_streams_named_in_any_order_do_not_wait_for_each_other_for_ever(database):
+async def test_streams_named_in_any_order_do_not_deadlock(database):
     async with asyncio.timeout(10):
         await asyncio.gather(
             *(database.transact(saying(*STREAMS)) for _ in range(30)),
@@ -91,7 +91,7 @@ async def test_streams_named_in_any_order_do_not_wait_for_each_other_for_ever(da
     await check_gapless(database)
 
 
-async def test_a_number_that_was_taken_early_is_that_of_the_event(database):
+async def test_a_number_taken_early_belongs_to_its_event(database):
     def work(queries: Queries) -> tuple[int, list[Numbered]]:
         early = take_number(queries, STREAMS[0], NOW)
         records = [record(NOW, (STREAMS[0], STREAMS[1])), record(NOW, (STREAMS[0],))]
@@ -108,7 +108,7 @@ async def test_a_number_that_was_taken_early_is_that_of_the_event(database):
     await check_gapless(database)
 
 
-async def test_a_number_that_was_taken_and_not_used_is_noticed(database):
+async def test_an_unused_sequence_number_raises_an_error(database):
     def work(queries: Queries):
         early = take_number(queries, STREAMS[0], NOW)
         insert_events(queries, [record(NOW, (STREAMS[1],))], {STREAMS[0]: [early]})
@@ -119,7 +119,7 @@ async def test_a_number_that_was_taken_and_not_used_is_noticed(database):
     await check_gapless(database)
 
 
-async def test_an_event_comes_back_as_it_was_told(database):
+async def test_an_event_is_read_back_unchanged(database):
     membership = (Membership("ana", STREAMS[1], True, 1),)
 
     def work(queries: Queries) -> list[Numbered]:
@@ -164,7 +164,7 @@ async def test_forgotten_events_leave_the_heads_as_they_are(database):
     assert new.seq == 2
 
 
-async def test_what_a_subject_said_is_rewritten_and_keeps_its_number(database):
+async def test_events_of_a_subject_are_rewritten_and_keep_their_numbers(database):
     def say_about(subject: str):
         def work(queries: Queries) -> list[Numbered]:
             said = record(NOW, (STREAMS[0],))
@@ -184,7 +184,7 @@ async def test_what_a_subject_said_is_rewritten_and_keeps_its_number(database):
     ]
 
 
-async def test_a_wiped_event_says_nothing(database):
+async def test_a_wiped_event_has_no_data(database):
     (event,) = await database.transact(saying(STREAMS[0]))
     await database.transact(lambda queries: wipe_event(queries, event.id))
     stored = await database.read(lambda queries: find_event(queries, event.id))
@@ -192,7 +192,7 @@ async def test_a_wiped_event_says_nothing(database):
     assert stored.data == ""
 
 
-async def test_an_epoch_is_made_once_and_renewed_when_it_is_told_to(database):
+async def test_an_epoch_is_created_once_and_renewed_on_request(database):
     made = await asyncio.gather(
         *(database.transact(lambda q, n=n: epoch.get_epoch(q, f"epoch {n}")) for n in range(8))
     )

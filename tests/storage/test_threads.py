@@ -51,19 +51,19 @@ async def test_works_run_in_the_order_of_the_calls_on_a_thread_of_their_own(thre
     assert {thread for _, thread in ran} == set(threads())
 
 
-async def test_what_a_work_raises_is_raised_to_its_caller_and_the_next_one_runs(threaded):
+async def test_a_caller_gets_the_exception_of_its_work_and_the_next_one_runs(threaded):
     with pytest.raises(sqlite3.IntegrityError, match="twice"):
         await threaded.in_thread(raising(sqlite3.IntegrityError("twice")))
     assert await threaded.in_thread(lambda connection: 7) == 7
 
 
-async def test_a_work_that_raises_stop_iteration_keeps_nobody_waiting(threaded):
+async def test_a_work_that_raises_stop_iteration_does_not_hang(threaded):
     async with asyncio.timeout(5):
         with pytest.raises(RuntimeError, match="StopIteration"):
             await threaded.in_thread(raising(StopIteration()))
 
 
-async def test_a_caller_that_is_cancelled_leaves_the_thread_to_the_others(threaded):
+async def test_a_cancelled_caller_does_not_block_the_thread(threaded):
     troubles: list[dict] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, about: troubles.append(about))
     let_go = threading.Event()
@@ -77,7 +77,7 @@ async def test_a_caller_that_is_cancelled_leaves_the_thread_to_the_others(thread
     assert troubles == []
 
 
-async def test_a_closed_one_runs_what_waits_then_nothing_and_its_thread_ends():
+async def test_closing_runs_waiting_works_then_ends_the_thread():
     threaded = Threaded(connect)
     await threaded.open()
     waiting = asyncio.create_task(threaded.in_thread(lambda connection: "in time"))
@@ -92,7 +92,7 @@ async def test_a_closed_one_runs_what_waits_then_nothing_and_its_thread_ends():
     await until(lambda: not threads())
 
 
-async def test_one_that_cannot_be_opened_says_so_and_leaves_no_thread():
+async def test_a_failed_open_raises_and_leaves_no_thread():
     threaded = Threaded(refuse)
     with pytest.raises(sqlite3.OperationalError):
         await threaded.open()

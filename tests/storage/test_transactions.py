@@ -37,12 +37,12 @@ async def settled(database):
         await database._checkpoints._copying
 
 
-async def test_a_work_gives_its_value_and_what_it_wrote_stays(database):
+async def test_a_transaction_returns_its_value_and_its_writes_stay(database):
     assert await database.transact(putting("a")) == "a"
     assert await database.read(keys) == {"a"}
 
 
-async def test_a_work_that_raises_leaves_nothing_and_the_others_go_on(database, told):
+async def test_a_raising_work_is_rolled_back_and_the_others_continue(database, told):
     works = [failing(f"bad {n}", Odd()) if n % 3 == 0 else putting(f"{n}") for n in range(30)]
     ended = await outcomes(database, *works)
     good = {f"{n}" for n in range(30) if n % 3}
@@ -52,14 +52,14 @@ async def test_a_work_that_raises_leaves_nothing_and_the_others_go_on(database, 
     assert sorted(told) == sorted(good)
 
 
-async def test_a_work_that_raises_to_be_kept_stays(database, told):
+async def test_a_work_that_raises_but_commits_stays(database, told):
     (raised,) = await outcomes(database, failing("kept", Kept()))
     assert type(raised) is Kept
     assert await database.read(keys) == {"kept"}
     assert told == ["kept"]
 
 
-async def test_a_work_that_raises_to_be_kept_stays_among_others(database, told):
+async def test_a_work_that_raises_but_commits_stays_in_a_batch(database, told):
     works = [putting("a"), failing("kept", Kept()), putting("b")]
     ended = await outcomes(database, *works)
     assert [type(one) for one in ended] == [str, Kept, str]
@@ -140,7 +140,7 @@ async def test_many_works_at_once_are_all_done(database, told):
     assert len(await database.read(keys)) == len(told) == 600
 
 
-async def test_a_read_sees_one_moment_while_others_commit(database):
+async def test_a_read_sees_one_snapshot_while_others_commit(database):
     """The work reads, waits for another transaction to commit, and reads again."""
     read, committed = threading.Event(), threading.Event()
 
@@ -193,7 +193,7 @@ async def test_a_stopped_database_refuses(database):
     assert await database.read(keys) == {"a"}
 
 
-async def test_stopping_waits_for_what_was_asked_for(database):
+async def test_stopping_waits_for_submitted_works(database):
     asked = [asyncio.create_task(database.transact(putting(f"{n}"))) for n in range(50)]
     await asyncio.sleep(0)
     await asyncio.sleep(0.01)
@@ -278,19 +278,19 @@ class TestOnSqlite:
         assert sum(isinstance(one, StorageUnavailable) for one in ended) == 20 - len(done) > 0
         assert await database.read(keys) == done
 
-    async def test_what_is_acknowledged_is_synced_to_the_disk(self, database):
+    async def test_acknowledged_commits_are_synced_to_disk(self, database):
         for pragma, value in (("synchronous", 2), ("journal_mode", "wal"), ("foreign_keys", 1)):
             (found,) = database._writer.connection.execute(f"PRAGMA {pragma}").fetchone()
             assert found == value
 
-    async def test_the_log_begins_anew_when_it_is_copied(self, database, monkeypatch):
+    async def test_the_log_is_reset_after_a_checkpoint(self, database, monkeypatch):
         monkeypatch.setattr(checkpoints, "PAGES", 10)
         for number in range(200):
             await database.transact(putting(f"{number}"))
             await settled(database)
         assert Path(f"{database.path}-wal").stat().st_size < 100 * 4_096
 
-    async def test_the_log_begins_anew_though_many_write(self, database, monkeypatch):
+    async def test_the_log_is_reset_under_concurrent_writes(self, database, monkeypatch):
         monkeypatch.setattr(checkpoints, "PAGES", 10)
 
         async def keep_writing(name: str):
@@ -300,7 +300,7 @@ class TestOnSqlite:
         await asyncio.gather(*(keep_writing(name) for name in "abcdef"))
         assert Path(f"{database.path}-wal").stat().st_size < 200 * 4_096
 
-    async def test_whatever_a_work_raises_its_callers_are_answered(self, database):
+    async def test_callers_are_answered_after_any_exception_of_a_work(self, database):
         def leaves(queries: Queries):
             raise asyncio.CancelledError
 
@@ -316,7 +316,7 @@ class TestOnSqlite:
         assert await database.transact(putting("b")) == "b"
         assert await database.read(keys) == {"a", "b"}
 
-    async def test_an_effect_that_fails_fails_nobody_else(self, database):
+    async def test_a_failing_effect_does_not_affect_other_callers(self, database):
         """`committed` must never raise; if it does, callers must not hang."""
 
         def broken(effects):
@@ -341,7 +341,7 @@ class TestOnSqlite:
         assert await database.read(keys) == {"sound"}
 
 
-async def test_a_work_that_stops_an_iteration_keeps_nobody_waiting(database):
+async def test_a_work_that_raises_stop_iteration_is_answered(database):
     def stops(queries: Queries) -> str:
         return next(iter(()))
 
@@ -351,7 +351,7 @@ async def test_a_work_that_stops_an_iteration_keeps_nobody_waiting(database):
     assert await database.read(keys) == {"sound"}
 
 
-async def test_an_effect_that_fails_takes_no_other_with_it(database):
+async def test_a_failing_effect_does_not_stop_other_effects(database):
     heard = []
 
     def hear(effect: str) -> None:

@@ -66,7 +66,7 @@ def changed(before: Rows, after: Rows) -> list[str]:
 
 
 @ALL_RELEASES
-async def test_a_filled_database_of_a_release_is_upgraded_to_what_a_fresh_one_is(empty, release):
+async def test_a_filled_database_of_a_release_is_upgraded_to_the_newest_schema(empty, release):
     assert await breaches(empty, release) == []
 
 
@@ -191,7 +191,7 @@ async def test_a_database_of_an_unknown_revision_is_refused(empty, revision, why
 
 @pytest.mark.parametrize("command", [(), ("parked",), ("demo",)], ids=["serve", "parked", "demo"])
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-async def test_the_command_line_says_so_in_one_line(empty, tmp_path, command):
+async def test_the_command_line_reports_an_unknown_revision_in_one_line(empty, tmp_path, command):
     url = await released(empty("parley"), "0.1.0")
     await on(url, set_revision("0017"))
     code, _, errors = await run({"PARLEY_DATA_DIR": str(tmp_path)}, *command)

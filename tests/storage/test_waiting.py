@@ -73,7 +73,7 @@ async def test_upkeep_passes_consumers_that_hold_all_they_may():
         pass
 
 
-async def test_how_long_works_waited_is_told_by_kind(database):
+async def test_waiting_times_are_reported_by_kind(database):
     told = []
     database.waits.waited = lambda kind, seconds: told.append((kind, seconds))
     await database.transact(putting("a"))
@@ -142,7 +142,7 @@ class TestOnSqlite:
     def database_kind(self, request):
         return request.param
 
-    async def test_a_read_that_takes_too_long_is_interrupted_and_its_reader_goes_on(
+    async def test_a_read_over_its_time_limit_is_interrupted_and_its_reader_continues(
         self, database, monkeypatch
     ):
         monkeypatch.setattr(sqlite_readers, "READ_MAX_S", 0.1)

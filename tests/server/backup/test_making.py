@@ -39,14 +39,14 @@ def test_a_file_deleted_after_the_snapshot_is_in_the_archive(here, tmp_path, mon
     assert sorted(contents_of(here / "files")) == ["kept/two", "thumbnails/one"]
 
 
-def test_what_is_deleted_goes_at_once_when_nobody_copies(here):
+def test_deleted_files_go_at_once_without_a_running_backup(here):
     with keep_deleted(here / "files"):
         pass
     delete(here / "files", "kept/one")
     assert sorted(contents_of(here / "files")) == ["kept/two", "thumbnails/one"]
 
 
-def test_what_moves_or_is_deleted_while_it_is_listed_is_listed(here):
+def test_files_moved_or_deleted_during_a_listing_are_listed(here):
     folder = here / "files"
     put_files(folder, {"incoming/new": b"new", "incoming/half.coming": b"ha"})
     with keep_deleted(folder):
@@ -64,7 +64,7 @@ def test_what_moves_or_is_deleted_while_it_is_listed_is_listed(here):
     ]
 
 
-def test_what_a_backup_that_died_kept_goes_with_the_next_sweep(here):
+def test_files_kept_by_a_killed_backup_are_deleted_by_the_next_sweep(here):
     folder = here / "files"
     put_files(folder / ".deleted", {"kept/gone": b"gone"})
     with keep_deleted(folder):
@@ -86,7 +86,7 @@ def test_two_backups_do_not_run_at_once(here, tmp_path, monkeypatch):
 # Backups that are refused.
 
 
-def test_a_file_that_exists_is_overwritten_only_when_that_is_said(here, archive):
+def test_an_existing_file_is_overwritten_only_with_the_option(here, archive):
     before = archive.read_bytes()
     with pytest.raises(BackupError, match="--overwrite"):
         back_up(here, archive)

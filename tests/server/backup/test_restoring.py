@@ -50,7 +50,7 @@ def test_the_checksums_can_be_checked_without_parley(archive, tmp_path):
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=True)
 
 
-def test_what_is_there_is_replaced_only_when_that_is_said(here, archive):
+def test_existing_data_is_replaced_only_with_the_option(here, archive):
     put_files(here / "files", {"kept/later": b"later"})
     Path(f"{database_in(here)}-wal").write_bytes(b"the log of the database that is replaced")
     before = contents_of(here)

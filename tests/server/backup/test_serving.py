@@ -98,9 +98,7 @@ async def rejoin(process: Process, token: str, group: str, seq: int, epoch: str)
     return client.synced["/chat"]["rooms"][f"chat:{group}"]
 
 
-async def test_a_backup_while_people_write_and_upload_is_whole_and_goes_on_elsewhere(
-    start, tmp_path
-):
+async def test_a_backup_during_writes_and_uploads_is_complete_and_serves_elsewhere(start, tmp_path):
     process, file = await start("here"), tmp_path / "backup.tar"
     ana = await process.sign_up("ana")
     await ana.enter("/chat")
