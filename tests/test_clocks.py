@@ -43,7 +43,7 @@ def test_only_listed_files_read_the_system_clock():
     assert reading == set(OTHER_CLOCKS), "the list has files that need not be there"
 
 
-def test_a_reading_is_found_however_it_is_written():
+def test_every_way_to_read_the_system_clock_is_found():
     found = "import time\ntime.time()\ndatetime.now(UTC)\ndatetime.datetime.now()\nSystemClock()\n"
     assert list(normalized_forms(found)) == [2, 3, 4, 5]
     assert list(normalized_forms("world.clock.now()\ntime.monotonic()\n")) == []

@@ -113,9 +113,7 @@ async def test_file_names_contain_no_paths_and_no_deceptive_characters(world, an
     assert begun["name"] == "r\u00e9sum\u00e9 1.txt"
 
 
-async def test_a_name_kept_before_it_was_checked_is_a_quotation_of_one_line_in_a_mail(
-    world, ana, ben
-):
+async def test_an_old_unchecked_name_is_quoted_on_one_line_in_a_mail(world, ana, ben):
     def rename(tx: Any) -> None:
         row = find_user(tx, ben.id)
         row.last_name = f"”{PHISH}"
@@ -165,6 +163,6 @@ AGENTS = {
 
 
 @pytest.mark.parametrize(("agent", "name"), AGENTS.items(), ids=map(ascii, AGENTS))
-def test_a_device_is_called_by_a_word_and_not_by_a_sentence(agent, name):
+def test_a_device_has_a_short_name_from_its_user_agent(agent, name):
     assert name_of(agent) == name
     assert CHECKED["line"](name) == name

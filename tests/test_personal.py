@@ -79,20 +79,20 @@ def test_every_column_is_decided_about():
     assert list_undecided() == []
 
 
-def test_every_text_of_an_event_is_decided_about():
+def test_every_text_of_an_event_has_a_declaration():
     assert sorted({fault for one in EVENTS for fault in undecided_in(one)}) == []
     assert event_stored_as("platform.USER_UPDATED") in EVENTS
     assert rules_of(BookingView)["student_id"]["note"] == ""
 
 
-def test_every_text_of_a_kept_answer_is_decided_about():
+def test_every_text_of_a_stored_answer_has_a_declaration():
     views = {one.view for one in REGISTRY.commands.values() if one.changes}
     faults = {fault for one in views for fault in undecided_in(one, marks=("PLAIN", "OWN"))}
     assert sorted(faults) == []
     assert BookingView in views
 
 
-def test_every_text_of_a_kept_step_is_decided_about():
+def test_every_text_of_a_stored_step_has_a_declaration():
     given = {one for command in REGISTRY.commands.values() for one in command.steps.values()}
     faults = {fault for one in given for fault in undecided_in(one, marks=("PLAIN", "OWN"))}
     assert sorted(faults) == []
@@ -127,7 +127,7 @@ def test_a_table_that_its_domain_erases_is_of_a_domain_with_steps():
     assert by <= {step.split(".")[-2] for step in EVERYTHING.erasures}
 
 
-def test_every_text_of_a_card_is_decided_about():
+def test_every_text_of_a_card_has_a_declaration():
     views = [kind.view for kind in load_domains(SYSTEMS).cards.values()]
     assert views
     assert [fault for view in views for fault in undecided_in(view)] == []
@@ -228,13 +228,13 @@ STAYS = {"user_id": KeepRow()}
         ),
     ],
 )
-def test_a_column_that_is_forgotten_is_found(metadata, declared, faults):
+def test_an_undeclared_column_is_found(metadata, declared, faults):
     columns = (Column("user_id", String), Column("text", String), Column("mood", Json))
     Table("diaries", metadata, Column("id", String, primary_key=True), *columns, info=declared)
     assert sorted(list_undecided()) == faults
 
 
-def test_a_text_that_is_forgotten_in_an_event_is_found():
+def test_an_undeclared_text_in_an_event_is_found():
     class Page(msgspec.Struct):
         words: list[str]
         author_id: str

@@ -195,7 +195,7 @@ async def test_a_stranger_cannot_tell_what_exists_and_changes_nothing(
         assert not [heard for heard in eve.client.heard if one in json.dumps(heard.data)]
 
 
-async def test_parties_of_one_thing_are_strangers_to_another(world, belongings):
+async def test_users_of_one_object_are_strangers_to_another(world, belongings):
     """The other student of the same block has similar objects, but none of these."""
     other, _ = await belongings.hour.waiting("cem")
     await other.enter("/call", "/chat")

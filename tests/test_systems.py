@@ -180,12 +180,12 @@ def parley() -> Tree:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_the_source_keeps_the_rule_that(rule: Rule, parley: Tree) -> None:
+def test_the_source_follows_the_rule(rule: Rule, parley: Tree) -> None:
     breaches = list(rule(parley))
     assert not breaches, f"{rule.__name__} is broken:\n" + "\n".join(breaches)
 
 
-def test_the_rules_are_held_to_all_systems(parley: Tree) -> None:
+def test_the_rules_cover_all_systems(parley: Tree) -> None:
     assert parley.places == contents_of(parley)
     assert parley.systems == set(SYSTEMS)
     assert PLATFORM in SYSTEMS
@@ -274,13 +274,13 @@ BREACHES: dict[Rule, list[dict[str, str]]] = {
     [(rule, files) for rule, trees in BREACHES.items() for files in trees],
     ids=[f"{rule.__name__}-{n}" for rule, trees in BREACHES.items() for n in range(len(trees))],
 )
-def test_a_breach_is_found(rule: Rule, files: dict[str, str], tmp_path: Path) -> None:
+def test_a_violation_is_found(rule: Rule, files: dict[str, str], tmp_path: Path) -> None:
     (breach,) = rule(planted(files, tmp_path))
     first = next(iter(files))
     assert breach.startswith((first, posixpath.dirname(first), "a circle: "))
 
 
-def test_every_rule_has_a_breach_that_it_finds() -> None:
+def test_every_rule_has_a_sample_violation() -> None:
     assert set(BREACHES) == set(RULES)
 
 

@@ -108,7 +108,7 @@ class Undeclared(Request, kw_only=True):
     fine: Name
 
 
-def test_a_text_of_no_kind_and_one_that_nothing_looks_at_are_found():
+def test_texts_without_a_kind_or_a_check_are_found():
     assert [fault.split()[0].partition(".")[2] for fault in faults_of(Undeclared)] == [
         "plain",
         "bounded",

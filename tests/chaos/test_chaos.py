@@ -34,24 +34,24 @@ def test_while_parts_break_nothing_is_lost_doubled_or_out_of_order() -> None:
 
 
 @pytest.mark.parametrize("on", ["sqlite", "several"])
-def test_a_seed_makes_the_same_plan_again_and_another_one_another(on: str) -> None:
+def test_the_seed_determines_the_plan(on: str) -> None:
     plans = [list(islice(make_plan(seed, on, SECONDS), 30)) for seed in (1, 1, 2)]
     assert plans[0] == plans[1] != plans[2]
 
 
-def test_every_kind_of_fault_comes_before_any_comes_again() -> None:
+def test_every_kind_of_fault_occurs_before_any_repeats() -> None:
     kinds = kinds_on("several", SECONDS)
     steps = list(islice(make_plan(7, "several", SECONDS), len(kinds)))
     assert {step.faults[0].kind for step in steps} == {kind.name for kind in kinds}
 
 
-def test_on_one_instance_nothing_is_broken_that_is_not_there() -> None:
+def test_plans_for_one_instance_have_no_faults_of_other_parts() -> None:
     steps = islice(make_plan(7, "sqlite", SECONDS), 40)
     kinds = {fault.kind for step in steps for fault in step.faults}
     assert not kinds & {kind.name for kind in kinds_on("several", SECONDS) if kind.several_only}
 
 
-def test_what_takes_long_is_for_long_runs() -> None:
+def test_long_faults_occur_only_in_long_runs() -> None:
     more = {kind.name for kind in kinds_on("several", 60)} - {
         kind.name for kind in kinds_on("several", SECONDS)
     }

@@ -138,7 +138,7 @@ def story() -> Story:
     return Story()
 
 
-def test_where_all_agrees_nothing_is_found(story):
+def test_a_consistent_run_has_no_violations(story):
     assert story.kinds() == set()
 
 
@@ -158,7 +158,7 @@ def test_a_message_that_is_not_on_the_screen_is_lost(story):
     assert story.kinds() == {"acknowledged and lost"}
 
 
-def test_a_device_that_went_away_need_not_know_the_end(story):
+def test_a_disconnected_device_need_not_have_the_last_events(story):
     del story.entries[-1]
     del story.messages["m4"]
     away = [Screen(story.shown, there=False)]
@@ -170,12 +170,12 @@ def test_an_acknowledged_message_that_is_not_stored_is_lost(story):
     assert "acknowledged and lost" in story.kinds()
 
 
-def test_a_refused_message_that_is_stored_is_told(story):
+def test_a_stored_refused_message_is_reported(story):
     story.asked[0].answers = [{"ok": False, "error": {"code": "NOT_FOUND"}}]
     assert "refused and done" in story.kinds()
 
 
-def test_a_message_that_is_stored_twice_is_told(story):
+def test_a_message_stored_twice_is_reported(story):
     again = msgspec.structs.replace(story.truth.messages[0], id="m9", seq=9)
     story.truth.messages.append(again)
     assert "acknowledged and lost" in story.kinds()  # its place is not the acknowledged one
@@ -196,7 +196,7 @@ def test_messages_that_changed_places_are_out_of_order(story):
     assert story.kinds() == {"out of order"}
 
 
-def test_an_event_that_nobody_stored_is_told(story):
+def test_an_event_that_is_not_stored_is_reported(story):
     story.hear(logged(CHAT, 5, "MESSAGE_SENT", message=said(5)))
     assert story.kinds() == {"shown and not stored"}
 
@@ -213,7 +213,7 @@ def test_a_change_that_is_not_shown_is_lost(story):
     assert story.kinds() == set()
 
 
-def test_a_change_that_was_done_twice_is_told(story):
+def test_a_repeated_change_is_reported(story):
     for seq in (5, 6):
         event = logged(CHAT, seq, "MESSAGE_EDITED", message=said(2, "changed"))
         story.truth.logs[CHAT].append(event)
@@ -224,7 +224,7 @@ def test_a_change_that_was_done_twice_is_told(story):
     assert story.kinds() == {"done twice"}
 
 
-def test_what_was_said_while_one_was_out_need_not_be_shown(story):
+def test_messages_during_an_absence_need_not_be_displayed(story):
     story.truth.members[1:] = [Interval("c", "ben", 1, 2), Interval("c", "ben", 4, None)]
     story.truth.logs[CHAT][2:2] = []
     story.entries[2:3] = [Out()]
@@ -232,7 +232,7 @@ def test_what_was_said_while_one_was_out_need_not_be_shown(story):
     assert story.kinds() == {"stored and not told"}  # no event removed or added him
 
 
-def test_a_state_that_was_fetched_stands_for_its_events(story):
+def test_a_fetched_state_replaces_its_events(story):
     story.entries[1:3] = [Fetched(3)]
     assert story.kinds() == set()
 
@@ -241,19 +241,19 @@ def test_a_state_that_was_fetched_stands_for_its_events(story):
     "answers",
     [[], [{"ok": False, "error": {"code": "INTERNAL"}}], [{"ok": False, "error": {"code": "?"}}]],
 )
-def test_a_command_without_a_proper_answer_is_told(story, answers):
+def test_a_command_without_a_proper_answer_is_reported(story, answers):
     story.asked.append(Asked("ana", "/chat", "mark_read", {}, answers))
     assert len(story.kinds()) == 1
 
 
-def test_a_repeat_that_is_answered_otherwise_is_told(story):
+def test_a_different_answer_to_a_repeat_is_reported(story):
     story.asked[-1].later = [{"ok": True, "data": view_of(booking("k2"))}]
     assert story.kinds() == {"two answers"}
     story.asked[-1].later = [{"ok": False, "error": {"code": "BLOCK_FULL"}}]
     assert story.kinds() == {"two answers"}
 
 
-def test_a_refusal_before_the_answer_that_is_kept_is_none_of_two(story):
+def test_a_refusal_before_the_stored_answer_is_allowed(story):
     story.asked[-1].answers.insert(0, {"ok": False, "error": {"code": "BLOCK_FULL"}})
     assert story.kinds() == set()
 
@@ -269,26 +269,26 @@ def overbook(story: Story, student: str) -> None:
     story.asked.append(done(student, "/booking", "request", view_of(more), block_id="b"))
 
 
-def test_a_block_with_more_bookings_than_places_is_told(story):
+def test_an_overbooked_block_is_reported(story):
     overbook(story, "ben")
     assert "double booking" in story.kinds()
 
 
-def test_a_student_who_is_booked_twice_at_a_time_is_told(story):
+def test_a_double_booked_student_is_reported(story):
     story.truth.pools = [Pool("b", 2, 2)]
     overbook(story, "ana")
     story.truth.holds.append(Hold("b", "k2", "booking", "ana", NOON, None))
     assert story.kinds() == {"double booking"}
 
 
-def test_a_block_that_was_too_full_for_a_moment_is_told(story):
+def test_a_temporarily_overbooked_block_is_reported(story):
     too_full = {"id": "b", "taken": 2, "max_calls": 1}
     story.truth.logs[BLOCKS].append(logged(BLOCKS, 2, "AVAILABILITY_UPDATED", block=too_full))
     story.truth.heads[BLOCKS] = 2
     assert story.kinds() == {"double booking"}
 
 
-def test_a_booking_without_a_place_and_a_place_without_a_booking_are_told(story):
+def test_a_booking_without_a_place_and_a_place_without_a_booking_are_reported(story):
     story.truth.holds[0].for_id = "somebody else's"
     assert story.kinds() == {"places do not add up"}
 
@@ -300,7 +300,7 @@ def test_an_acknowledged_booking_that_is_not_stored_is_lost(story):
     assert "acknowledged and lost" in story.kinds()
 
 
-def test_a_booking_that_ended_twice_is_told(story):
+def test_a_booking_that_ended_twice_is_reported(story):
     for seq, name in ((2, "BOOKING_EXPIRED"), (3, "BOOKING_EXPIRED")):
         ended = view_of(booking("k1", status="expired"))
         story.truth.logs[HERS].append(logged(HERS, seq, name, booking=ended))
@@ -311,7 +311,7 @@ def test_a_booking_that_ended_twice_is_told(story):
     assert story.kinds() == {"ended otherwise"}
 
 
-def test_a_stream_that_skips_a_number_is_told(story):
+def test_a_stream_that_skips_a_number_is_reported(story):
     story.truth.logs[CHAT][-1] = replace_seq(story.truth.logs[CHAT][-1], 9)
     assert "numbers with a gap" in story.kinds()
 
@@ -320,7 +320,7 @@ def replace_seq(one: Logged, seq: int) -> Logged:
     return msgspec.structs.replace(one, seq=seq)
 
 
-def test_wrong_presence_is_told_of_the_database_and_of_each_watcher(story):
+def test_wrong_presence_is_reported_for_the_database_and_each_watcher(story):
     story.shown.online = {"ana": True, "ben": True}
     there = {"ana": True, "ben": True}
     assert list(check_presence(there, there, [Screen(story.shown)])) == []
@@ -329,14 +329,14 @@ def test_wrong_presence_is_told_of_the_database_and_of_each_watcher(story):
     assert [violation.kind for violation in found] == ["wrong presence"] * 2
 
 
-def test_who_was_not_away_for_long_did_not_go_offline():
+def test_a_short_absence_must_not_be_reported_offline():
     away = {"ana": [(NOON, NOON + timedelta(seconds=30))], "ben": [(NOON, NOON)]}
     offline = [("ana", NOON + timedelta(seconds=1)), ("ben", NOON)]
     found = list(check_flaps(away, offline, grace_s=10))
     assert [violation.what.split()[0] for violation in found] == ["ben"]
 
 
-def test_what_is_not_given_back_is_told():
+def test_resources_that_are_not_released_are_reported():
     assert list(check_held({"tasks": 3}, {"tasks": 3})) == []
     assert len(list(check_held({"tasks": 3}, {"tasks": 4, "streams": 1}))) == 2
 
@@ -354,19 +354,19 @@ class TestOnTheWire:
     def kinds(self) -> list[str]:
         return [violation.kind for violation in self.found.violations]
 
-    def test_numbers_in_order_are_as_they_should_be(self, numbers):
+    def test_numbers_in_order_are_no_violation(self, numbers):
         assert [numbers.take(CHAT, seq, opens=False) for seq in (6, 7)] == [True, True]
         assert self.kinds() == []
 
-    def test_a_gap_is_told(self, numbers):
+    def test_a_gap_is_reported(self, numbers):
         numbers.take(CHAT, 7, opens=False)
         assert self.kinds() == ["lost on the wire"]
 
-    def test_a_repeat_is_told_and_not_shown(self, numbers):
+    def test_a_repeated_number_is_reported_and_not_displayed(self, numbers):
         assert [numbers.take(CHAT, 6, opens=False) for _ in range(2)] == [True, False]
         assert self.kinds() == ["twice on the wire"]
 
-    def test_a_replay_that_ends_too_soon_is_told(self, numbers):
+    def test_a_replay_that_ends_too_soon_is_reported(self, numbers):
         numbers.begin()
         assert numbers.since("/chat") == {"since": {"chat:c": 5}, "epoch": "1"}
         numbers.take(CHAT, 6, opens=False)
@@ -380,12 +380,12 @@ class TestOnTheWire:
         assert numbers.synced("/chat", said) == ([CHAT], [])
         assert self.kinds() == []
 
-    def test_a_room_that_is_named_no_more_is_left(self, numbers):
+    def test_a_room_that_is_no_longer_listed_is_left(self, numbers):
         numbers.begin()
         numbers.since("/chat")
         assert numbers.synced("/chat", {"epoch": "1", "rooms": {}}) == ([], [CHAT])
 
-    def test_a_room_that_begins_in_the_middle_is_told(self, numbers):
+    def test_a_room_that_starts_in_the_middle_is_reported(self, numbers):
         numbers.take(("/chat", "chat:other"), 4, opens=False)
         assert self.kinds() == ["lost on the wire"]
 

@@ -44,32 +44,32 @@ async def test_nothing_is_lost_repeated_out_of_order_or_unanswered(run):
     assert all(one.ok for one in asked)
 
 
-async def test_nobody_is_said_to_have_left(run):
+async def test_no_user_is_reported_offline(run):
     assert run.stored.offline_events == []
     watching = [device.shown for device in run.devices if device.shown.online]
     assert watching
     assert run.said_to_have_left == []
 
 
-async def test_each_instance_ends_by_itself_and_in_order(run):
+async def test_each_instance_ends_in_order(run):
     assert [restart.exit_code for restart in run.restarts] == [0] * INSTANCES
 
 
-async def test_each_is_unready_while_it_still_serves(run):
+async def test_each_instance_is_unready_while_it_still_serves(run):
     for restart in run.restarts:
         assert restart.unready_at
         assert restart.answered_at
         assert restart.unready_at < restart.answered_at
 
 
-async def test_clients_are_asked_to_move_one_by_one_over_the_drain_time(run):
+async def test_clients_move_one_by_one_over_the_drain_time(run):
     for restart in run.restarts:
         moments = [move.at for move in run.moves_during(restart)]
         assert max(moments) - min(moments) > timedelta(seconds=SPREAD_S)
         assert max(moments) - restart.told_at < timedelta(seconds=3 * DRAIN_S)
 
 
-async def test_whoever_moved_was_asked_to_and_came_to_another_instance(run):
+async def test_every_move_was_requested_and_led_to_another_instance(run):
     assert min(move.at for move in run.moves()) >= run.restarts[0].told_at
     for restart in run.restarts:
         moves = run.moves_during(restart)

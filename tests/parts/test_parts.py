@@ -173,7 +173,7 @@ def test_the_node_found_is_new_enough(node):
 
 
 @pytest.mark.parametrize("script", ["", "#!/bin/sh\necho v16.20.0\n"], ids=["none", "old"])
-def test_where_the_system_has_no_fit_node_the_wheels_is_found(script, tmp_path, monkeypatch):
+def test_without_a_suitable_system_node_the_one_of_the_wheel_is_used(script, tmp_path, monkeypatch):
     if script:
         (tmp_path / "node").write_text(script)
         (tmp_path / "node").chmod(0o755)

@@ -83,7 +83,7 @@ async def test_an_event_that_arrives_twice_is_sent_once(hall, member):
     assert member.numbers() == [1]
 
 
-async def test_a_late_event_is_waited_for_without_asking_the_database(hall, member, reads):
+async def test_a_late_event_needs_no_read_of_the_database(hall, member, reads):
     hall.lose = lambda event: True
     first, second, third = await hall.say(count=3)
     for event in (third, second):
@@ -110,7 +110,7 @@ async def test_a_lost_last_event_is_found_by_the_sweep(hall, member):
     await hears(member, 1, 2, 3)
 
 
-async def test_a_lost_last_event_is_found_though_the_sweep_was_held_up(hall, member):
+async def test_a_delayed_sweep_still_finds_a_lost_last_event(hall, member):
     """After an outage longer than the sweep's window, the sweep still finds everything."""
     hall.lose = lambda event: event.seq == 2
     await hall.say(count=2)
@@ -141,7 +141,7 @@ async def test_a_sweep_that_failed_is_followed_by_the_next(hall, member, monkeyp
     await hears(member, 1)
 
 
-async def test_a_database_that_is_away_makes_it_later_and_never_less(hall, member, monkeypatch):
+async def test_a_database_outage_delays_events_but_loses_none(hall, member, monkeypatch):
     read, away = hall.database.read, [True]
 
     async def read_unless_away(work):
@@ -159,7 +159,7 @@ async def test_a_database_that_is_away_makes_it_later_and_never_less(hall, membe
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_any_loss_delay_doubling_and_disorder_is_healed(hall, member, seed):
+async def test_lost_late_repeated_and_unordered_events_are_repaired(hall, member, seed):
     chance = random.Random(seed)  # noqa: S311 - to be repeatable
     waiting: list[Numbered] = []
 
@@ -228,7 +228,7 @@ async def test_a_removed_member_gets_its_removal_and_nothing_later(hall):
     assert ben.numbers("club") == [1, 2, 3]
 
 
-async def test_a_removal_that_was_lost_takes_effect_at_its_number_all_the_same(hall):
+async def test_a_lost_removal_still_takes_effect_at_its_number(hall):
     ana = Member("ana")
     await hall.enter(ana, Wanted(CLUB))
     hall.lose = lambda event: event.seq == 2
@@ -362,7 +362,7 @@ async def test_an_ephemeral_event_during_a_read_can_be_sent_again(hall):
     assert early.sent == ["before", "came", "went", "came"]
 
 
-async def test_nothing_is_left_when_members_are_gone(hall):
+async def test_no_state_is_left_when_members_are_gone(hall):
     members = [Member(f"u{n}") for n in range(10)]
     for one in members:
         await hall.enter(one, *(Wanted(f"/hall|r{n}") for n in range(5)))

@@ -135,7 +135,7 @@ async def test_a_long_replay_is_read_a_page_at_a_time(hall, monkeypatch):
     assert max(map(len, pages)) == PAGE
 
 
-async def test_a_replay_breaks_off_where_events_were_deleted_meanwhile(hall):
+async def test_a_replay_stops_where_events_were_deleted_meanwhile(hall):
     await hall.say(count=2 * PAGE)
     member = SlowMember()
     entering = asyncio.create_task(hall.enter(member, Wanted(HALL, since=0)))
@@ -262,7 +262,7 @@ async def test_a_stream_that_is_never_opened_is_refused_in_time(hall, monkeypatc
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_a_replay_goes_at_the_pace_of_its_reader(hall):
+async def test_a_replay_waits_for_its_reader(hall):
     await hall.say(count=5)
 
     class Slow(Member):
@@ -333,7 +333,7 @@ async def test_following_a_room_twice_changes_nothing(hall):
 # Failures.
 
 
-async def test_a_database_that_is_away_leaves_the_member_in_no_room(hall):
+async def test_entering_during_a_database_outage_leaves_no_membership(hall):
     def wants(queries):
         raise StorageUnavailable("away")
 

@@ -188,7 +188,7 @@ async def test_a_dead_connection_without_a_close_is_replaced(hall, redis_server,
     await wire.cut()
 
 
-async def test_instances_start_and_go_on_without_any_redis(hall, redis_server):
+async def test_instances_start_and_run_without_redis(hall, redis_server):
     redis_server.kill()
     rooms = Rooms(hall.database, RedisBus(redis_server.url), hall.clock)
     await rooms.start()
@@ -239,7 +239,7 @@ class TestCluster:
             await hall.say(stream)
         await until(lambda: len(there.sent) == len(streams) + 1, within_s=2)
 
-    async def test_a_server_that_is_lost_is_noticed_and_waited_for(self, hall, joined, servers):
+    async def test_a_lost_server_is_detected_and_reconnected(self, hall, joined, servers):
         there = await come_in(hall, joined[1])
         servers[1].kill()
         await until(lambda: not joined[1]._bus.well, within_s=2)

@@ -68,7 +68,7 @@ def test_a_gap_holds_back_later_events(loop):
     assert member.numbers() == [1]
 
 
-def test_more_than_may_wait_ahead_is_left_to_the_database(loop, monkeypatch):
+def test_too_many_events_ahead_of_a_gap_are_read_from_the_database(loop, monkeypatch):
     monkeypatch.setattr(streams, "AHEAD_MAX", 3)
     stream = open_stream(loop)
     member = come_in(stream)
@@ -91,7 +91,7 @@ def test_nothing_arrives_before_the_release_and_nothing_is_missed(loop):
     assert member.numbers() == [7, 8]
 
 
-def test_a_floor_ahead_of_the_cursor_is_waited_for(loop):
+def test_a_member_waits_for_a_floor_ahead_of_the_cursor(loop):
     """The snapshot can include events that arrive later, which must not be sent twice."""
     stream = open_stream(loop, head=5)
     member = come_in(stream, floor=7)
@@ -113,7 +113,7 @@ def test_events_before_a_stream_opens_are_sent_when_it_opens(loop):
     assert member.numbers() == [5, 6]
 
 
-def test_a_member_that_is_held_too_much_is_cut(loop, monkeypatch):
+def test_a_joining_member_with_too_many_held_events_is_cut(loop, monkeypatch):
     monkeypatch.setattr(streams, "HELD_MAX", 3)
     stream = open_stream(loop)
     member = Member()
@@ -178,7 +178,7 @@ def test_a_removal_within_the_snapshot_does_not_remove_the_member(loop):
     assert member.numbers() == [3]
 
 
-def test_leaving_another_stream_is_not_leaving_this_one(loop):
+def test_leaving_another_stream_keeps_this_membership(loop):
     stream = open_stream(loop)
     member = come_in(stream, "ana")
     stream.arrived(event(1, (Membership("ana", "/hall|elsewhere", False, 1),)))

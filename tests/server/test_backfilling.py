@@ -193,7 +193,7 @@ async def test_live_deliveries_wait_for_earlier_ones_of_their_key(world, upgrade
     assert heard[-1] == "live"
 
 
-async def test_once_all_is_queued_a_live_event_waits_for_its_own_key_alone(world, upgrade, paused):
+async def test_after_queueing_a_live_event_waits_only_for_its_own_key(world, upgrade, paused):
     for number in range(30):
         await say(world, f"old {number}", key=f"{number}")
     new = await upgrade(probes.latecomer)
@@ -212,7 +212,7 @@ async def test_an_outbound_consumer_is_backfilled_too(world, upgrade, switches):
     assert switches.outside == ["parcel 0", "parcel 1", "parcel 2"]
 
 
-async def test_a_failing_delivery_of_a_backfill_is_parked_and_holds_its_key(
+async def test_a_failing_delivery_of_a_backfill_is_parked_and_blocks_its_key(
     world, upgrade, switches
 ):
     switches.broken.add("hard")
@@ -244,7 +244,7 @@ async def test_state_without_stored_events_is_rebuilt_from_tables(world, upgrade
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="3")
-async def test_a_backfill_that_keeps_failing_ends_and_holds_nothing_up(world, upgrade, paused):
+async def test_a_backfill_that_keeps_failing_ends_and_delays_nothing(world, upgrade, paused):
     BOOKS.extend([*(f"{number} book" for number in range(20)), "odd"])
     new = await upgrade(library)
     with capture_logs() as logged:
@@ -330,7 +330,7 @@ async def test_a_consumer_renamed_twice_continues_its_backfill(world, upgrade, p
 # Beside live deliveries.
 
 
-async def test_a_backfill_whose_pages_take_too_long_keeps_no_other_waiting(world, upgrade, paused):
+async def test_a_backfill_with_slow_pages_delays_no_other(world, upgrade, paused):
     def take_too_long(tx: Transaction, after: str, limit: int) -> Page:
         raise StorageUnavailable("took too long")
 
@@ -357,7 +357,7 @@ class TooSlow:
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="3")
-async def test_a_backfill_whose_smallest_page_takes_too_long_ends(world, upgrade, paused):
+async def test_a_backfill_with_a_slow_smallest_page_fails(world, upgrade, paused):
     slow = TooSlow()
     new = await upgrade(slow.domain, probes.latecomer)
     for _ in range(6):  # pages of 10, 5, 2, 1, 1 and 1
@@ -370,7 +370,7 @@ async def test_a_backfill_whose_smallest_page_takes_too_long_ends(world, upgrade
     assert (await noted(new)).count("live") == 12, "both consumers hear what waited"
 
 
-async def test_a_database_that_is_away_fails_no_backfill(world, upgrade, paused, monkeypatch):
+async def test_a_database_outage_fails_no_backfill(world, upgrade, paused, monkeypatch):
     slow = TooSlow()
     new = await upgrade(slow.domain)
     real = new.app.database.transact

@@ -107,7 +107,7 @@ async def test_a_pincode_that_waits_for_its_mail_is_sealed_too(world, monkeypatc
     assert found_in(logs.getvalue(), pincodes) == []
 
 
-async def test_a_pincode_is_wiped_once_it_is_on_its_way(world):
+async def test_a_pincode_is_wiped_after_it_is_sent(world):
     stranger = await world.visitor("/signup")
     await stranger.call("/signup", "start", email=ANA)
     await world.mails.pincode(ANA)
@@ -118,7 +118,7 @@ async def test_a_pincode_is_wiped_once_it_is_on_its_way(world):
     assert kept == [""]
 
 
-async def test_no_text_comes_up_when_everything_breaks(world, logs, switches, monkeypatch):
+async def test_no_text_appears_in_errors(world, logs, switches, monkeypatch):
     ana = await world.person("ana")
     switches.broken.add(TEXT)
     for command, ask in (
@@ -148,7 +148,7 @@ async def everything_errors(world: World) -> str:
 
 
 @pytest.mark.settings(PARLEY_LOG="json")
-async def test_a_real_process_shows_nothing_of_it_either(process):
+async def test_a_real_process_shows_no_secrets_either(process):
     stranger = await process.connect()
     secrets = await live_a_life(process, stranger)
     assert process.stop() == 0

@@ -293,7 +293,7 @@ def test_meta_is_what_packets_carry() -> None:
 # TypeScript.
 
 
-def test_typescript_takes_the_contracts_and_minds_them(
+def test_typescript_accepts_and_enforces_the_contracts(
     registry: Registry, compile_client: Callable[..., str]
 ) -> None:
     contracts = Catalog(registry).contracts()
@@ -356,7 +356,7 @@ def test_the_committed_files_are_those_of_the_code(registry: Registry) -> None:
         assert (ROOT / path).read_text() == text, f"{path}: run.py catalog was not run"
 
 
-def test_every_process_derives_the_same() -> None:
+def test_every_process_generates_the_same_files() -> None:
     script = (
         "import sys; from handlers import SYSTEMS; from handlers.kit.registry import load_domains;"
         "from server.catalog import Catalog; c = Catalog(load_domains(SYSTEMS));"
@@ -378,7 +378,7 @@ def test_every_process_derives_the_same() -> None:
 # The audience.
 
 
-def test_the_audience_is_asked_of_the_event_itself() -> None:
+def test_the_audience_comes_from_the_rooms_of_the_event() -> None:
     class Poured(Event):
         NAME: ClassVar[str] = "POURED"
         cup: CupView

@@ -228,7 +228,7 @@ async def test_a_room_named_with_no_sequence_number_is_not_recovered(world, ana,
 
 @one_database
 @pytest.mark.parametrize("since", [None, [], [1], "x", "", 7, 0, 1.5, True, False], ids=repr)
-async def test_a_since_that_is_no_object_recovers_no_room(ana, since, monkeypatch):
+async def test_a_since_that_is_not_an_object_recovers_no_room(ana, since, monkeypatch):
     belongings = [probes.Subscription(f"open:{n}") for n in range(300)]
     monkeypatch.setattr(probes.probe, "rooms_of", lambda tx, actor: belongings)
     await ana.enter(NAMESPACE, since=since)
@@ -239,13 +239,13 @@ async def test_a_since_that_is_no_object_recovers_no_room(ana, since, monkeypatc
 
 @one_database
 @pytest.mark.parametrize("since", [{}, {"": 1}, {"secret:hall": 1.5}, {"\0": 0}], ids=repr)
-async def test_a_since_that_names_no_room_of_theirs_changes_nothing(ana, since):
+async def test_a_since_without_rooms_of_the_user_changes_nothing(ana, since):
     await ana.enter(NAMESPACE, since=since)
     assert ana.client.synced[NAMESPACE]["rooms"] == {user(ana.id): {"seq": 0, "recovered": True}}
 
 
 @pytest.mark.parametrize("epoch", [None, 7, "", ["{here}"], True], ids=repr)
-async def test_an_epoch_that_is_not_this_one_recovers_nothing(world, ana, epoch):
+async def test_another_epoch_recovers_nothing(world, ana, epoch):
     await say_to(world, user(ana.id), "one")
     await ana.enter(NAMESPACE, since={user(ana.id): 1}, epoch=epoch)
     assert ana.client.synced[NAMESPACE]["rooms"] == {user(ana.id): {"seq": 1, "recovered": False}}

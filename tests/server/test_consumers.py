@@ -77,7 +77,7 @@ async def silence(world: World, consumer: str) -> None:
 # Unserved consumers.
 
 
-async def test_queues_of_a_consumer_that_is_gone_do_not_starve_the_sweep(make_world, monkeypatch):
+async def test_queues_of_a_removed_consumer_do_not_starve_the_sweep(make_world, monkeypatch):
     monkeypatch.setattr("server.relay.SWEEP_LIMIT", 50)
     world = await make_world((probes.listener,))
     await leave(world, 70)

@@ -118,7 +118,7 @@ async def test_a_route_reports_an_unknown_outcome(world, monkeypatch):
     assert error["details"] == {"outcome": "unknown"}
 
 
-async def test_consumers_plain_and_outbound_wait_as_consumers(world, monkeypatch):
+async def test_plain_and_outbound_consumers_wait_as_kind_consumers(world, monkeypatch):
     kinds = []
     monkeypatch.setattr(world.app.database.waits, "waited", lambda kind, s: kinds.append(kind))
 
@@ -149,7 +149,7 @@ async def test_waiting_is_shown_by_kind(world):
 
 
 @on_postgres
-async def test_commands_are_answered_while_consumers_hold_all_they_may(world):
+async def test_commands_are_answered_while_consumers_are_at_their_limit(world):
     ana, hold, holding = await world.person("ana"), asyncio.Event(), []
 
     def wait(tx, event) -> None:
@@ -185,7 +185,7 @@ async def test_a_declared_function_is_serializable_by_context_and_relay(world):
 
 
 @on_postgres
-async def test_a_command_that_always_collides_is_answered_unavailable(world, monkeypatch):
+async def test_a_command_with_permanent_conflicts_is_unavailable(world, monkeypatch):
     @serializable
     def collide(tx, ask) -> None:
         tx.run(_COLLIDE)

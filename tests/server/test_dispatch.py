@@ -118,7 +118,7 @@ def test_a_nul_character_is_found_wherever_it_is():
     assert not has_nul({"a": [1, "b", None]})
 
 
-async def test_text_about_nul_characters_is_welcome(ana):
+async def test_text_about_nul_characters_is_accepted(ana):
     text = r"In JSON it is \u0000 and in Python \x00."
     assert (await ana.call("/probe", "say", text=text))["text"] == text
 
@@ -159,7 +159,7 @@ async def test_a_visitor_may_use_only_commands_for_visitors(world):
         ("slow", {"code": "UNAVAILABLE", "retry_after_s": 1}),
     ],
 )
-async def test_a_no_has_its_code_and_leaves_nothing_behind(world, ana, text, error):
+async def test_a_refusal_has_its_code_and_changes_nothing(world, ana, text, error):
     answer = await ana.client.ask("/probe", "refuse", {"text": text})
     assert answer["ok"] is False
     assert error.items() <= answer["error"].items()

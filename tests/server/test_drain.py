@@ -63,7 +63,7 @@ class TestWithAnother:
             await until(one.client.closed.is_set)
             assert not [frame for frame in one.client.frames if frame.startswith("41")]
 
-    async def test_presence_does_not_notice(self, leaving, staying):
+    async def test_presence_is_unchanged_by_a_drain(self, leaving, staying):
         ana, ben = await leaving.person("ana"), await staying.person("ben")
         await ana.enter("/profile")
         await ben.enter(PRESENCE)
@@ -133,7 +133,7 @@ class TestOrders:
         await obeying
         assert not drained.is_set()
 
-    async def test_a_drain_that_is_over_ends_it(self):
+    async def test_orders_end_with_the_drain(self):
         drained, orders = asyncio.Event(), Orders()
         drained.set()
         orders.end()

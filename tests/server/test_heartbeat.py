@@ -52,7 +52,7 @@ async def confirmed(*worlds: World) -> None:
 
 
 @one_database
-async def test_an_embedded_database_takes_any_other_instance_for_dead_at_its_start(world):
+async def test_with_sqlite_all_other_instances_are_dead_at_the_start(world):
     now = world.clock.now()
     await world.transact(lambda tx: insert_instance(tx, "an-instance-that-was-killed", now))
     own = world.app.kernel.instance_id
@@ -73,7 +73,7 @@ async def take_for_dead(world: World, instance_id: str) -> None:
 class TestWithOthers:
     """Several instances on one PostgreSQL database."""
 
-    async def test_a_dead_instance_is_missed_once_and_soon(self, make_world):
+    async def test_a_dead_instance_is_published_as_lost_once_and_soon(self, make_world):
         dead, one, two = [await make_world() for _ in range(3)]
         gone = await silence(dead)
         for _ in range(4):
@@ -83,7 +83,7 @@ class TestWithOthers:
         await confirmed(one, two)
         assert await lost(two) == [gone]
 
-    async def test_its_end_was_when_it_last_confirmed(self, make_world):
+    async def test_a_dead_instance_ended_at_its_last_heartbeat(self, make_world):
         dead, one = [await make_world() for _ in range(2)]
         before = one.clock.now()
         await confirmed(dead)
@@ -96,7 +96,7 @@ class TestWithOthers:
         (told,) = await one.stored(LOST)
         assert before <= datetime.fromisoformat(told["at"]) <= after
 
-    async def test_a_short_silence_is_no_death(self, make_world):
+    async def test_a_short_gap_in_heartbeats_is_tolerated(self, make_world):
         quiet, one = [await make_world() for _ in range(2)]
         await silence(quiet)
         for _ in range(3):
@@ -196,7 +196,7 @@ class TestWithOthers:
         await back.enter("/profile", token=ana.token)
         await until(lambda: told == ["first_device", "last_device"])
 
-    async def test_instances_go_by_the_clock_of_their_database(self, make_world):
+    async def test_instances_use_the_clock_of_their_database(self, make_world):
         world = await make_world()
         clock = SharedClock()
         clock._at += timedelta(hours=1)
@@ -219,13 +219,13 @@ async def fail_once(world: World, monkeypatch, owner: object, name: str) -> list
     return failures
 
 
-async def test_a_beat_that_failed_is_followed_by_the_next(world, monkeypatch):
+async def test_a_failed_heartbeat_is_followed_by_the_next(world, monkeypatch):
     failures = await fail_once(world, monkeypatch, world.app.heartbeat, "_confirm_and_check_others")
     await until(lambda: len(failures) > 2)
 
 
 @one_database
-async def test_a_beat_that_hangs_is_given_up_and_tried_again_at_once(make_world, monkeypatch):
+async def test_a_hanging_heartbeat_is_cancelled_and_retried_at_once(make_world, monkeypatch):
     monkeypatch.setattr("server.heartbeat.CONFIRM_EVERY_S", 0.05)
     monkeypatch.setattr("server.heartbeat.BEAT_WITHIN_S", 0.05)
     world, beats = await make_world(), []

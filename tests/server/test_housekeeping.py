@@ -95,7 +95,7 @@ async def test_a_spent_refresh_token_is_known_as_long_as_a_session_can_last(worl
     assert await refresh(door, token), "the session goes on"
 
 
-async def test_a_file_that_a_stopped_instance_left_half_written_is_forgotten(world):
+async def test_an_incomplete_file_of_a_stopped_instance_is_deleted(world):
     half = world.settings.data_dir / "files" / "exports" / "x.0123456789abcdef.coming"
     half.parent.mkdir(parents=True)
     half.write_text("half of what is kept of somebody")
@@ -106,7 +106,7 @@ async def test_a_file_that_a_stopped_instance_left_half_written_is_forgotten(wor
     assert not half.exists()
 
 
-async def test_a_session_that_ended_is_forgotten_with_its_tokens(world, door):
+async def test_an_ended_session_is_deleted_with_its_tokens(world, door):
     ana = await world.person("ana")
     other = await world.another_session(ana)
     token = await refresh(door, ana.session["refresh_token"])
@@ -120,7 +120,7 @@ async def test_a_session_that_ended_is_forgotten_with_its_tokens(world, door):
 
 
 @pytest.mark.settings(PARLEY_NOTIFICATIONS_KEPT_DAYS="20", PARLEY_SESSIONS_KEPT_DAYS="5")
-async def test_periods_of_keeping_are_settings(world, door):
+async def test_retention_periods_are_settings(world, door):
     ana = await world.person("ana")
     await door.call("/auth", "logout", refresh_token=ana.session["refresh_token"])
     await tidy_after(world, 4 * DAY_S)

@@ -166,7 +166,7 @@ async def test_answers_cannot_be_framed_and_non_pages_run_nothing(world, http, p
         assert not [part for part in policy if "'self'" in part]
 
 
-async def test_a_file_that_the_browser_has_is_not_sent_again(world: World):
+async def test_a_cached_file_is_not_sent_again(world: World):
     address = f"{world.url}/client/app.js"
     async with aiohttp.ClientSession() as http:
         async with http.get(address) as answer:

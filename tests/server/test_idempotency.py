@@ -109,9 +109,7 @@ async def test_a_request_that_waits_too_long_for_the_first_is_unavailable(
 
 
 @pytest.mark.parametrize("trouble", ["hangs", "loses"])
-async def test_a_command_that_failed_half_way_does_not_say_that_nothing_was_changed(
-    ana, provider, trouble
-):
+async def test_a_half_done_command_is_reported_with_an_unknown_outcome(ana, provider, trouble):
     provider.behaves = trouble
     error = (await pay(ana))["error"]
     assert (error["code"], error["details"]) == ("UNAVAILABLE", {"outcome": "unknown"})
@@ -145,9 +143,7 @@ async def test_an_attempt_that_lost_its_lease_commits_nothing(world, ana, provid
     assert await settled(world) == (1, 1)
 
 
-async def test_a_lease_is_renewed_as_long_as_the_work_outside_lasts(
-    world, ana, provider, monkeypatch
-):
+async def test_a_lease_is_renewed_during_the_external_call(world, ana, provider, monkeypatch):
     monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 0.02)
     monkeypatch.setattr(idempotency, "WAIT_MAX_S", 0.1)
     monkeypatch.setattr(payments, "WITHIN_S", 30)
@@ -181,9 +177,7 @@ async def test_a_command_may_need_a_request_id(world, ana, provider):
 
 
 @pytest.mark.parametrize("kept", [True, False])
-async def test_a_commit_of_unknown_outcome_is_found_out_by_its_request_id(
-    world, ana, monkeypatch, kept
-):
+async def test_the_request_id_resolves_a_commit_of_unknown_outcome(world, ana, monkeypatch, kept):
     await ana.enter("/probe")
     database = world.app.database
     real, lost = database.transact, []
@@ -236,7 +230,7 @@ async def test_an_outcome_that_cannot_be_determined_is_reported_as_unknown(world
     assert [one["text"] for one in await world.stored("PROBE_SAID")] == ["once"]
 
 
-async def test_work_outside_does_not_begin_once_the_lease_ran_out(
+async def test_an_external_call_does_not_start_after_its_lease_expired(
     world, ana, provider, monkeypatch
 ):
     """As if its machine was suspended between the step and the external call."""
@@ -266,7 +260,7 @@ async def test_work_outside_does_not_begin_once_the_lease_ran_out(
     assert provider.at_once_max == 1
 
 
-async def test_work_outside_with_a_request_id_needs_a_step_that_holds_it(world, ana, provider):
+async def test_an_external_call_with_a_request_id_needs_a_step(world, ana, provider):
     context = world.app.context(Actor(ana.id, session_id_of(ana.token), frozenset()))
     context.request_id = "r1"
     with pytest.raises(RuntimeError, match="needs a step before it"):

@@ -106,14 +106,14 @@ class TestInternals:
             import_again(module)
         assert part.what in str(raised.value)
 
-    def test_a_server_that_keeps_its_handler_elsewhere_is_noticed(self, monkeypatch):
+    def test_a_server_without_its_request_handler_is_detected(self, monkeypatch):
         from aiohttp import web
 
         monkeypatch.setattr(web.Server, "__init__", lambda self, handler, loop: None)
         with pytest.raises(LibraryChanged, match="request_handler"):
             import_again(aiohttp_internals)
 
-    def test_a_reader_that_fills_no_queue_is_noticed(self, monkeypatch):
+    def test_a_reader_that_does_not_fill_its_queue_is_detected(self, monkeypatch):
         class Deaf:
             def __init__(self, *args, **options): ...
 
@@ -123,7 +123,7 @@ class TestInternals:
         with pytest.raises(LibraryChanged, match=r"whole messages.*malformed"):
             import_again(aiohttp_internals)
 
-    def test_a_driver_table_under_another_name_is_noticed(self, monkeypatch):
+    def test_a_renamed_driver_table_is_detected(self, monkeypatch):
         from engineio.async_drivers import aiohttp as driver
 
         monkeypatch.delitem(driver._async, "websocket")
@@ -131,7 +131,7 @@ class TestInternals:
             import_again(engineio_internals)
 
     @pytest.mark.parametrize("name", engineio_internals.SOCKET)
-    def test_a_socket_without_one_of_its_attributes_is_noticed(self, name, monkeypatch):
+    def test_a_missing_socket_attribute_is_detected(self, name, monkeypatch):
         from engineio.base_socket import BaseSocket
 
         init = BaseSocket.__init__
@@ -144,14 +144,14 @@ class TestInternals:
         with pytest.raises(LibraryChanged, match="a socket's attributes"):
             import_again(engineio_internals)
 
-    def test_a_ping_that_is_started_otherwise_is_noticed(self, monkeypatch):
+    def test_a_ping_started_differently_is_detected(self, monkeypatch):
         from engineio.async_socket import AsyncSocket
 
         monkeypatch.setattr(AsyncSocket, "schedule_ping", lambda self: None)
         with pytest.raises(LibraryChanged, match="PING"):
             import_again(engineio_internals)
 
-    def test_packets_with_other_kinds_are_noticed(self, monkeypatch):
+    def test_changed_packet_types_are_detected(self, monkeypatch):
         monkeypatch.setattr("engineio.packet.NOOP", 7)
         with pytest.raises(LibraryChanged, match="kinds of packets"):
             import_again(engineio_internals)

@@ -115,7 +115,7 @@ async def test_a_websocket_subprotocol_is_not_logged(process: Process):
 
 
 @one_database
-async def test_a_flood_of_malformed_requests_is_counted_and_writes_a_line_at_most(
+async def test_a_flood_of_malformed_requests_is_counted_with_at_most_one_log_entry(
     world: World, logs
 ):
     for _ in range(200):
@@ -128,7 +128,7 @@ async def test_a_flood_of_malformed_requests_is_counted_and_writes_a_line_at_mos
 
 @one_database
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_answers_are_no_scripts_for_other_pages(world: World, method: str):
+async def test_jsonp_is_refused(world: World, method: str):
     head = f"{method} /socket.io/?EIO=4&transport=polling&j=0 HTTP/1.1\r\nHost: x\r\n\r\n"
     answer = await answer_to(world.port, head.encode())
     assert answer.startswith(b"HTTP/1.1 400")
@@ -191,7 +191,7 @@ def test_entries_of_one_kind_are_limited_per_minute_and_the_rest_counted():
     assert budget.take("a") == 0
 
 
-def test_lines_of_ever_new_kinds_share_a_bound(logs):
+def test_entries_of_too_many_kinds_share_a_limit(logs):
     for number in range(3_000):
         structlog.get_logger("x").warning(f"kind {number}")
     assert len(logs.getvalue().splitlines()) <= 1_100

@@ -79,12 +79,12 @@ async def test_another_scheme_host_or_port_is_another_page(world, origin):
 
 @one_database
 @PUBLIC
-async def test_with_a_public_address_loopback_is_nobodys(world):
+async def test_with_a_public_address_loopback_is_refused(world):
     assert await statuses_of(world, world.url) == REFUSED
 
 
 @one_database
-async def test_in_development_loopback_is_ours_on_the_port_that_is_served(world):
+async def test_in_development_loopback_is_allowed_on_the_served_port(world):
     for host in ("localhost", "127.0.0.1", "[::1]"):
         assert await statuses_of(world, f"http://{host}:{world.port}") == ALLOWED
         assert await statuses_of(world, f"https://{host}:{world.port}") == REFUSED

@@ -40,7 +40,7 @@ async def serving(loose_umask, tmp_path, process_of):
     return await process_of(f"sqlite:///{data}/parley.db"), data
 
 
-async def test_files_of_now_and_of_earlier_starts_are_the_servers_alone(serving):
+async def test_new_and_existing_files_are_private_to_the_server(serving):
     process, data = serving
     assert isinstance(process, Process)
     await sign_up(process, process.mails, "ana")

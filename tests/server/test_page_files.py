@@ -36,14 +36,14 @@ async def test_the_page_asks_for_files_that_browsers_may_keep(world, http):
 
 @one_database
 @pytest.mark.parametrize("path", ["app.js", f"{'0' * 16}/app.js"])
-async def test_without_this_version_a_file_is_asked_for_each_time(world, http, path):
+async def test_a_file_without_the_current_version_is_not_cached(world, http, path):
     now, _ = await text_and_caching(http, f"{world.url}/client/{page_files.version()}/app.js")
     assert await text_and_caching(http, f"{world.url}/client/{path}") == (now, "no-cache")
 
 
 @one_database
 @pytest.mark.parametrize("path", ["../run.py", "..%2f..%2frun.py", "%2e%2e/%2e%2e/run.py", "none"])
-async def test_a_version_leads_to_nothing_else(world, http, path):
+async def test_a_version_prefix_gives_access_to_no_other_files(world, http, path):
     async with http.get(f"{world.url}/client/{page_files.version()}/{path}") as answer:
         assert answer.status == 404
 

@@ -93,7 +93,9 @@ class TestWhenPostgresIsAway:
     async def distant(self, wire, process_of):
         return await process_of(wire.url)
 
-    async def test_it_is_not_ready_refuses_in_words_and_recovers_by_itself(self, distant, wire):
+    async def test_without_a_database_a_process_is_unready_and_recovers_by_itself(
+        self, distant, wire
+    ):
         ana = await distant.sign_up("ana")
         await ana.enter("/profile")
         await wire.cut()

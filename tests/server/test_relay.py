@@ -56,7 +56,7 @@ async def lowest(world: World, consumer: str = LISTENER, key: str = "one"):
 # Once, and in order.
 
 
-async def test_an_event_reaches_its_consumer_without_being_asked_for(world):
+async def test_an_event_reaches_its_consumer_by_itself(world):
     await say(world, "hello")
     await until(lambda: noted(world))
     assert await noted(world) == ["hello"]
@@ -138,7 +138,7 @@ async def test_a_failure_is_not_counted_on_the_next_delivery(make_world, monkeyp
     assert (await lowest(one)).attempts == 0
 
 
-async def test_a_failing_consumer_has_no_effect_and_is_tried_again(world, switches: Switches):
+async def test_a_failing_consumer_has_no_effect_and_is_retried(world, switches: Switches):
     switches.broken.add("hard")
     await say(world, "hard")
     await world.settle()
@@ -151,7 +151,7 @@ async def test_a_failing_consumer_has_no_effect_and_is_tried_again(world, switch
     assert await lowest(world) is None
 
 
-async def test_a_failure_is_logged_with_the_command_that_it_goes_back_to(
+async def test_a_failure_is_logged_with_the_correlation_id_of_its_command(
     world, ana, switches: Switches, logs
 ):
     switches.broken.add("hard")
@@ -164,7 +164,7 @@ async def test_a_failure_is_logged_with_the_command_that_it_goes_back_to(
     assert cause in line
 
 
-async def test_it_is_tried_again_by_itself_after_the_pause(make_world, switches: Switches):
+async def test_a_failed_delivery_is_retried_after_the_pause(make_world, switches: Switches):
     world = await make_world(PARLEY_CONSUMER_BACKOFF_S="0.05")
     switches.broken.add("hard")
     await say(world, "hard")
@@ -195,7 +195,7 @@ async def park(world: World, switches: Switches, text: str, key: str = "one"):
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="3")
-async def test_a_delivery_that_gave_up_is_parked_and_shows_in_the_metrics(world, switches):
+async def test_a_delivery_without_retries_left_is_parked_and_in_the_metrics(world, switches):
     await park(world, switches, "hopeless")
     await world.settle()
     metrics = await world.metrics()
@@ -219,7 +219,7 @@ async def test_a_parked_delivery_holds_its_own_key_and_no_other(world, switches)
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="8")
-async def test_a_failing_delivery_holds_its_own_key_and_no_other(world, switches):
+async def test_a_failing_delivery_blocks_only_its_own_key(world, switches):
     switches.broken.add("hard")
     await say(world, "hard")
     await say(world, "behind it")
@@ -246,7 +246,7 @@ async def test_a_retried_parked_queue_continues(world, switches):
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
-async def test_a_parked_delivery_that_is_skipped_lets_the_next_have_its_turn(world, switches):
+async def test_skipping_a_parked_delivery_continues_with_the_next(world, switches):
     await park(world, switches, "hopeless")
     await say(world, "behind it")
     await world.transact(skip_parked, Queue(LISTENER, "probe:one"))
@@ -284,7 +284,7 @@ async def test_an_outbound_consumer_acts_outside_any_transaction(outbound, switc
     assert await lowest(outbound, CARRIER) is None
 
 
-async def test_a_lease_is_kept_up_as_long_as_its_worker_acts(outbound, switches, monkeypatch):
+async def test_a_lease_is_renewed_while_its_worker_acts(outbound, switches, monkeypatch):
     monkeypatch.setattr("server.relay.RENEW_EVERY_S", 0.02)
     await say(outbound, "slow parcel")
     await until(lambda: leased_until(outbound, outbound.clock.now()))
@@ -390,7 +390,7 @@ async def test_long_outbound_consumers_have_their_own_slots(outbound, switches, 
     assert len(switches.waiting) == LONG_MAX
 
 
-async def test_a_clock_that_steps_back_keeps_no_fresh_delivery_waiting(world, monkeypatch):
+async def test_a_backward_clock_step_delays_no_new_delivery(world, monkeypatch):
     forget_to_wake(world, monkeypatch)
     await say(world, "said before the step")
     world.clock.advance(-3600)

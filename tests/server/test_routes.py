@@ -56,7 +56,7 @@ async def test_a_route_that_is_refused_counts_like_any_other_request(
 
 
 @one_database
-async def test_of_two_tokens_none_counts(world: World):
+async def test_two_tokens_are_refused(world: World):
     ana, ben = await world.person("ana", "moderator"), await world.person("ben")
     headers = [("Authorization", f"Bearer {one.token}") for one in (ana, ben)]
     async with (

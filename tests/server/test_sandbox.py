@@ -103,7 +103,7 @@ async def test_content_may_come_in_pieces(sandbox):
     assert await sandbox.run("ana", hostile.count, Streamed(7_000_000, pieces())) == 7_000_000
 
 
-async def test_a_source_that_fails_breaks_off_its_own_job_alone(sandbox):
+async def test_a_failing_source_cancels_only_its_own_job(sandbox):
     async def broken() -> AsyncIterator[bytes]:
         yield b"x" * 10
         raise KeyError("the store")
@@ -115,7 +115,7 @@ async def test_a_source_that_fails_breaks_off_its_own_job_alone(sandbox):
 
 
 @pytest.mark.parametrize("head", HEADS)
-async def test_magic_bytes_are_looked_at_there_as_here(sandbox, head):
+async def test_magic_bytes_are_detected_alike_inside_and_outside(sandbox, head):
     expected = guess_type(head)
     assert await sandbox.run("ana", guess_type, head) == expected
     assert sandbox.ended("failed") == 0
@@ -124,7 +124,7 @@ async def test_magic_bytes_are_looked_at_there_as_here(sandbox, head):
     )
 
 
-async def test_pages_in_all_encodings_are_read_there_as_here(sandbox):
+async def test_pages_in_all_encodings_are_read_alike_inside_and_outside(sandbox):
     for charset in (*sorted(CHARSETS), "iso-8859-99", "no such thing", None):
         content = b"<title>a page</title>"
         page = await sandbox.run("ana", read_page, content, charset)
@@ -175,7 +175,7 @@ async def test_hostile_code_reaches_nothing_outside(sandbox):
         assert await sandbox.run("ana", hostile.break_out, str(port).encode()) == []
 
 
-async def test_it_dies_with_the_server(sandbox):
+async def test_the_sandbox_process_ends_with_the_server(sandbox):
     await sandbox.run("ana", hostile.echo, b"")
     pid = sandbox.pid
     await sandbox.stop()
@@ -198,9 +198,7 @@ async def test_it_dies_with_the_server(sandbox):
         (hostile.answer_another_type, "crashed", "crashes"),
     ],
 )
-async def test_a_job_that_goes_wrong_costs_its_process_and_no_other_job(
-    sandbox, logs, read, outcome, words
-):
+async def test_a_failed_job_ends_its_process_and_no_other_job(sandbox, logs, read, outcome, words):
     await sandbox.run("ana", hostile.echo, b"")
     pid = sandbox.pid
     waiting = asyncio.create_task(sandbox.run("ana", read, b"canary"))
@@ -237,7 +235,7 @@ async def test_a_job_that_has_no_answer_in_time_is_killed_and_may_be_tried_again
     assert sandbox.ended("starved") == 1
 
 
-async def test_a_job_that_takes_too_much_cpu_is_killed_by_the_kernel(sandbox, monkeypatch):
+async def test_a_job_that_takes_too_much_cpu_is_killed(sandbox, monkeypatch):
     monkeypatch.setattr(children, "CPU_S_MAX", 0)
     monkeypatch.setattr(children, "ANSWER_WITHIN_S", 80)
     async with asyncio.timeout(40):
@@ -282,14 +280,14 @@ async def test_a_process_that_keeps_much_memory_is_replaced(sandbox):
     assert (sandbox.ended("size"), sandbox.pid) == (1, None)
 
 
-async def test_a_process_grows_old(sandbox, monkeypatch):
+async def test_a_process_is_replaced_after_many_jobs(sandbox, monkeypatch):
     monkeypatch.setattr(sandboxes, "JOBS_MAX", 3)
     left = [await sandbox.run("ana", hostile.remember, b"%d" % number) for number in range(4)]
     assert left == ["", "0", "1", ""]
     assert sandbox.ended("age") == 1
 
 
-async def test_where_no_process_starts_it_is_unavailable(sandbox, monkeypatch):
+async def test_without_a_process_the_sandbox_is_unavailable(sandbox, monkeypatch):
     monkeypatch.setattr(children.sys, "executable", "/no/such/file")
     with pytest.raises(Unavailable):
         await sandbox.run("ana", hostile.echo, b"")
@@ -303,7 +301,7 @@ async def test_where_no_process_starts_it_is_unavailable(sandbox, monkeypatch):
 # Turns.
 
 
-async def test_one_persons_many_jobs_let_another_wait_for_one_of_them(sandbox, monkeypatch):
+async def test_a_user_waits_for_at_most_one_job_of_another(sandbox, monkeypatch):
     monkeypatch.setattr(children, "ANSWER_WITHIN_S", 0.4)
     jobs = [asyncio.create_task(sandbox.run("ana", hostile.spin, b"")) for _ in range(18)]
     await until(lambda: sandbox.pid)
@@ -330,7 +328,7 @@ async def test_the_jobs_that_wait_are_bounded(sandbox, monkeypatch):
     await asyncio.gather(*jobs, return_exceptions=True)
 
 
-async def test_reading_costs_the_server_next_to_nothing(sandbox):
+async def test_reading_costs_the_server_almost_no_cpu(sandbox):
     """The sandbox does the work: this process takes the same CPU time for small and large jobs."""
     await sandbox.run("ana", hostile.echo, b"")
     began = time.process_time()

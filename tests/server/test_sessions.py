@@ -284,7 +284,7 @@ async def test_logging_out_ends_every_connection_of_the_session_and_no_other(wor
     assert await other.call("/profile", "me")
 
 
-async def test_logging_out_twice_is_as_good_as_once(ana, auth):
+async def test_logging_out_twice_succeeds(ana, auth):
     for _ in range(2):
         assert await auth.call(
             "/auth", "logout", refresh_token=ana.session["refresh_token"]
@@ -322,7 +322,7 @@ async def end(world: World, person: Person, reason: str = "logout"):
 
 
 @one_database
-async def test_a_poller_and_a_reader_that_stalls_are_ended_too(world, ana):
+async def test_pollers_and_stalled_readers_are_ended_too(world, ana):
     poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
     raw = await Raw(world).open()
     raw.say(f"40{NAMESPACE}," + json.dumps({"token": ana.token}))
@@ -352,9 +352,7 @@ async def test_nothing_is_heard_after_the_session_ended(world, ana):
     assert ana.events("PROBE_SAID") == []
 
 
-async def test_a_session_that_ends_while_it_is_being_admitted_is_ended_all_the_same(
-    world, ana, monkeypatch
-):
+async def test_a_session_that_ends_during_admission_is_ended(world, ana, monkeypatch):
     """The session ends after it was looked up, but before its connection is registered."""
     identify = world.app.gate._admission.identify
 

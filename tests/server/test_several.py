@@ -33,7 +33,7 @@ async def is_readiness(world: World, status: int) -> bool:
     return await readiness(world) == status
 
 
-async def test_people_on_two_instances_write_and_see_each_other_type(both):
+async def test_users_on_two_instances_chat_and_see_typing(both):
     one, other = both
     ana, ben = await one.person("ana"), await other.person("ben")
     for person in (ana, ben):

@@ -15,7 +15,7 @@ def invented_struct(name: str, module: str, *bases: type) -> type:
     return msgspec.defstruct(name, [("id", str)], bases=bases or None, module=module)
 
 
-def test_of_two_that_share_a_name_a_lone_view_keeps_it() -> None:
+def test_a_single_view_keeps_a_shared_name() -> None:
     view = invented_struct("CallView", "handlers.consulting.call.contracts", View)
     asked = invented_struct("Call", "handlers.consulting.waiting_room.contracts", Request)
     other = invented_struct("Leave", "handlers.consulting.call.contracts", Request)
@@ -26,7 +26,7 @@ def test_of_two_that_share_a_name_a_lone_view_keeps_it() -> None:
     assert set(shapes.schemas()) == set(names)
 
 
-def test_a_name_that_the_file_itself_uses_is_not_given_away() -> None:
+def test_a_name_used_by_the_generated_file_is_reserved() -> None:
     events = invented_struct("Events", "handlers.platform.chat.contracts", Request)
     assert Shapes([events], [], own={}, taken=("Events",)).names[events] == "ChatEvents"
 
@@ -38,7 +38,7 @@ def test_two_things_with_one_name_are_refused() -> None:
         Shapes([one, two], [], own={}, taken=())
 
 
-def test_a_system_renames_no_type_of_another() -> None:
+def test_a_system_does_not_rename_types_of_another() -> None:
     modules = ("handlers.platform.search", "handlers.learning.search", "handlers.boutique.orders")
     hits = [invented_struct("HitView", f"{module}.contracts", View) for module in modules]
     names = Shapes([], hits, own={}, taken=()).names

@@ -72,7 +72,7 @@ class TestRates:
         assert await answered(here) == BURST
         assert await answered(there) == BURST
 
-    async def test_a_frozen_redis_holds_up_no_command_for_long(self, both, redis_server):
+    async def test_a_frozen_redis_delays_no_command_for_long(self, both, redis_server):
         ana = await both[0].person("ana")
         here = await enter(both[0], ana)
         redis_server.freeze()

@@ -70,7 +70,7 @@ async def test_an_origin_that_is_not_listed_is_refused_at_the_handshake(
 
 
 @pytest.mark.settings(PARLEY_ORIGINS="https://app.example, https://other.example")
-async def test_our_own_origin_a_listed_one_and_none_at_all_may_shake_hands(world):
+async def test_our_origin_a_listed_origin_and_no_origin_may_connect(world):
     for headers in (
         {"Origin": world.url},
         {"Origin": "https://app.example"},
@@ -197,7 +197,7 @@ async def test_a_frame_over_its_limit_closes_the_connection_without_a_traceback(
     assert "Traceback" not in logs.getvalue()
 
 
-async def test_a_frame_up_to_its_limit_is_welcome(world, ana):
+async def test_a_frame_up_to_its_limit_is_accepted(world, ana):
     assert len((await ana.call(NAMESPACE, "echo", text="x" * 65_000))["text"]) == 65_000
 
 
@@ -245,7 +245,7 @@ async def test_a_malformed_packet_is_a_strike_and_the_third_closes(world, ana, f
 
 
 @pytest.mark.parametrize("frame", ["", "0", "7", "x", "b0000", "9" * 1_000])
-async def test_a_frame_that_is_no_engine_packet_is_a_strike_and_the_third_closes(
+async def test_a_frame_that_is_not_an_engine_packet_is_a_strike_and_the_third_closes(
     world, ana, frame, logs
 ):
     await ana.enter(NAMESPACE)
@@ -275,7 +275,7 @@ async def test_polled_binary_and_broken_packets_are_strikes(world, ana, logs):
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"4x\x1e" * 40, b""], ids=["bytes", "40", "none"])
-async def test_a_post_that_is_no_payload_is_refused_without_a_traceback(world, ana, body, logs):
+async def test_a_malformed_post_is_refused_without_a_traceback(world, ana, body, logs):
     poller = await Poller(world).open()
     await poller.enter(NAMESPACE, ana.token)
     await poller.post(body)
@@ -336,7 +336,7 @@ async def test_an_address_has_one_rate_of_attempts_over_all_connections(world):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ATTEMPTS_PER_MINUTE="1")
-async def test_a_forwarded_address_does_not_count_from_just_anybody(world):
+async def test_a_forwarded_address_counts_only_from_trusted_proxies(world):
     for number, expected in enumerate(["CREDENTIALS_WRONG", "RATE_LIMITED"]):
         client = await world.connect(**{"X-Forwarded-For": f"10.0.0.{number}"})
         assert await try_to_log_in(await client.enter("/auth")) == expected
@@ -366,7 +366,7 @@ async def test_behind_our_proxies_the_address_is_the_last_that_is_not_ours(world
 
 
 @pytest.mark.settings(PARLEY_TRUSTED_PROXIES="127.0.0.1")
-async def test_a_line_that_a_proxy_adds_of_its_own_counts_and_the_clients_does_not(world):
+async def test_only_the_header_line_of_the_proxy_counts(world):
     lines = CIMultiDict([("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "203.0.113.9")])
     request = make_mocked_request("GET", "/", headers=lines).clone(remote="127.0.0.1")
     assert world.settings.address_of(request) == "203.0.113.9"

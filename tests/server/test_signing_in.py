@@ -278,7 +278,7 @@ async def test_the_shortest_password_is_a_setting(world, stranger):
 
 
 @one_database
-async def test_a_new_password_is_held_to_the_same(world):
+async def test_a_changed_password_has_the_same_rules(world):
     ana = await world.sign_up("ana")
     for weak in ("short77", "password"):
         with pytest.raises(Refused) as refused:

@@ -96,7 +96,7 @@ async def test_timers_due_while_a_system_is_off_fire_when_it_is_on_again(make_wo
 
 
 @platform_alone
-async def test_timers_that_wait_hold_up_no_other(world):
+async def test_waiting_timers_delay_no_other(world):
     def set_many(tx):
         for number in range(2 * 100):
             event = HoldDue(booking_id=f"{number:036}")

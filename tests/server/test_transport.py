@@ -195,7 +195,7 @@ def numbers_in(frames: list[str]) -> list[int]:
     return [meta["seq"] for _, meta in events_in(frames, "PROBE_SAID")]
 
 
-async def test_a_replay_of_more_than_may_wait_goes_out_at_the_pace_of_its_reader(world, ana):
+async def test_a_replay_larger_than_the_send_limit_waits_for_its_reader(world, ana):
     """1,000 events of 3 KB: three times the limit of unsent bytes."""
     text = "x" * 3_000
     for _ in range(10):
@@ -230,7 +230,7 @@ async def test_a_post_to_a_closed_connection_is_refused(world, ana):
     assert await poller.post(f'42{NAMESPACE},1["echo",{{"text":"too late"}}]') == 400
 
 
-async def test_a_poller_asks_and_is_answered(world, ana):
+async def test_a_poller_can_send_commands(world, ana):
     poller = await Poller(world).open()
     await poller.enter(NAMESPACE, ana.token)
     assert await poller.post(f'42{NAMESPACE},1["echo",{{"text":"by post"}}]') == 200

@@ -143,7 +143,9 @@ class TestGoodbye:
         ours._finish(1000)
         assert b"the last word" in await raw.until(b"\x88\x02\x03\xe8")
 
-    async def test_a_client_that_answers_it_is_let_go_at_once(self, world, raw, connection):
+    async def test_a_client_that_answers_the_close_frame_is_released_at_once(
+        self, world, raw, connection
+    ):
         await world.app.sockets.end(connection)
         await raw.until(b"\x88\x02\x03\xe8")
         raw.say("", opcode=8)
@@ -217,7 +219,7 @@ class TestEntering:
         held.set()
         assert b'"synced"' in await raw.until(b'"in time"')
 
-    async def test_it_is_asked_for_once(self, world, ana, held):
+    async def test_a_namespace_is_entered_once(self, world, ana, held):
         poller = await Poller(world).open()
         entry = f"40{NAMESPACE}," + json.dumps({"token": ana.token})
         first = asyncio.create_task(poller.post(entry))
@@ -232,7 +234,7 @@ class TestEntering:
             assert await poller.poll() == 200
         assert len([frame for frame in poller.frames if frame.startswith("40")]) == 1
 
-    async def test_one_that_failed_may_be_asked_for_again(self, world, ana, monkeypatch):
+    async def test_a_failed_entry_can_be_repeated(self, world, ana, monkeypatch):
         failing = iter([RuntimeError("a fault")])
         admit = world.app.gate.admit
 
@@ -258,11 +260,11 @@ def entering_of(world):
 
 @one_database
 class TestControlFrames:
-    async def test_a_ping_is_answered_with_its_own_words(self, raw):
+    async def test_a_ping_is_answered_with_its_payload(self, raw):
         raw.say("are you there", opcode=9)
         await raw.until(b"\x8a\x0dare you there")
 
-    async def test_a_goodbye_is_answered_and_the_connection_closed(self, world, raw, ours):
+    async def test_a_close_frame_is_answered_and_the_connection_closed(self, world, raw, ours):
         raw.say("", opcode=8)
         await raw.until(b"\x88\x02\x03\xe8")
         assert await raw.reader.read() == b""

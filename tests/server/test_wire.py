@@ -74,7 +74,7 @@ def test_an_auth_that_is_no_object_is_malformed(data):
         ClientPacket(encoded_packet=f"0/chat,{data}")
 
 
-def test_an_answer_is_written_as_socket_io_wants_it():
+def test_an_acknowledgement_has_the_socket_io_format():
     assert ack_text("/chat", 12, b'{"ok":true}') == b'43/chat,12[{"ok":true}]'
     assert ack_text("/", 0, b"{}") == b"430[{}]"
 

@@ -28,7 +28,7 @@ def test_a_page_has_one_row_at_least(rows: list[int], kept: list[int]):
     assert fitting(rows, lambda row: row, most=6) == kept
 
 
-def test_a_bucket_that_is_full_again_is_forgotten(monkeypatch):
+def test_a_full_bucket_is_removed(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("server.rates.time.monotonic", lambda: now[0])
     buckets = Buckets(RateLimit(burst=2, per_s=1))

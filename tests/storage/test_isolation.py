@@ -56,12 +56,12 @@ async def test_twenty_at_once_overdraw_at_read_committed(database):
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-async def test_one_writer_is_serializable_as_it_is(database):
+async def test_a_single_writer_is_always_serializable(database):
     assert await take_all_at_once(database, strictly=False) == (10, 0)
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_reruns_end_and_leave_nothing(database, monkeypatch):
+async def test_retries_end_and_leave_nothing(database, monkeypatch):
     monkeypatch.setattr(postgres, "RERUNS_MAX", 1)
     await make_accounts(database)
     works = (database.transact(partial(take, n), serializable=True) for n in range(20))
@@ -72,7 +72,7 @@ async def test_reruns_end_and_leave_nothing(database, monkeypatch):
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_reruns_end_in_time(database, monkeypatch):
+async def test_retries_have_a_time_limit(database, monkeypatch):
     monkeypatch.setattr(postgres, "RERUNS_WITHIN_S", 0.0)
     runs = []
 

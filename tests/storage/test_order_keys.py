@@ -42,7 +42,7 @@ def hear(tx: Queries, key: str) -> tuple[int, str] | None:
     return lowest.number, lowest.event_id
 
 
-async def test_a_key_is_forgotten_when_it_has_no_deliveries(database):
+async def test_a_key_without_deliveries_is_deleted(database):
     await database.transact(lambda tx: tell(tx, "one", "a", "b"))
     await database.transact(lambda tx: tell(tx, "two", "a"))
     assert await database.transact(lambda tx: hear(tx, "b")) == (1, "one")

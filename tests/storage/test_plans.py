@@ -62,7 +62,7 @@ async def test_a_list_of_values_may_be_of_any_length(database):
     assert await database.read(among("a", "b", "c")) == {"a", "b", "c"}
 
 
-async def test_values_beside_a_list_are_kept_like_all_others(database):
+async def test_values_beside_a_list_are_passed_correctly(database):
     await database.transact(lambda queries: queries.run(INSERT, **ROW))
     later = NOW + timedelta(hours=1)
     await database.transact(lambda queries: queries.run(MOVE_ANY, some=["a", "b"], later=later))

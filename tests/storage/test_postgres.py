@@ -57,7 +57,7 @@ async def test_a_collision_is_run_again_from_the_start_with_its_effects_once(dat
     assert told == ["run 3"]
 
 
-async def test_a_work_that_always_collides_is_refused_in_the_end(database, told, monkeypatch):
+async def test_a_work_with_permanent_conflicts_is_refused(database, told, monkeypatch):
     monkeypatch.setattr(postgres, "RERUNS_MAX", 5)
 
     def work(queries: Queries):
@@ -112,7 +112,7 @@ async def test_a_transaction_beyond_its_cap_is_rolled_back_and_hurts_no_later_on
     assert len(await database.read(keys)) == len(told) == 50
 
 
-async def test_callers_that_go_away_give_their_connections_back(database):
+async def test_cancelled_callers_release_their_connections(database):
     def slow(queries: Queries):
         put(queries, "slow")
         queries.scalar(_SLEEP)
@@ -134,7 +134,7 @@ async def test_more_works_than_connections_wait_for_their_turn(database):
     await asyncio.gather(*(database.transact(work) for _ in range(postgres.POOL * 3)))
 
 
-async def test_a_connection_that_dies_in_a_work_refuses_it_and_no_later_one(database, told):
+async def test_a_connection_lost_in_a_work_fails_only_that_work(database, told):
     def work(queries: Queries):
         put(queries, "lost", effect=True)
         queries.scalar(_DIE)
@@ -147,7 +147,7 @@ async def test_a_connection_that_dies_in_a_work_refuses_it_and_no_later_one(data
     assert await database.read(keys) == {"after"}
 
 
-async def test_a_server_that_goes_away_is_unavailable_and_found_again(database_url):
+async def test_a_stopped_server_is_unavailable_until_it_returns(database_url):
     wire = Proxy(database_url)
     await wire.mend()
     database = postgres.PostgresDatabase(wire.url)
@@ -208,7 +208,7 @@ async def test_a_commit_without_an_answer_has_an_unknown_outcome(
     assert await far.transact(putting("after")) == "after", "no later work suffers"
 
 
-async def test_a_commit_that_the_server_undid_is_known_to_be_undone(database):
+async def test_a_commit_that_the_server_rolled_back_is_known_as_such(database):
     def breaks_the_commit(queries: Queries) -> None:
         put(queries, "a")
         queries.run(_ORPHAN)
@@ -231,9 +231,7 @@ async def test_a_connection_that_is_lost_before_its_commit_leaves_nothing(databa
     assert await database.read(keys) == set()
 
 
-async def test_the_locks_of_a_machine_that_is_lost_are_soon_free(
-    database, database_url, monkeypatch
-):
+async def test_the_locks_of_a_lost_machine_are_released_soon(database, database_url, monkeypatch):
     monkeypatch.setitem(postgres.SERVER_SETTINGS, "idle_in_transaction_session_timeout", "300")
     await database.transact(lambda queries: insert_pools(queries, {"pool": 1}))
     wire, holds = Proxy(database_url), asyncio.Event()

@@ -135,7 +135,7 @@ async def test_a_parked_delivery_waits_for_an_operator(database):
     assert (lowest.attempts, lowest.parked) == (0, False)
 
 
-async def test_skipping_takes_the_parked_one_and_no_other(database):
+async def test_skipping_deletes_only_the_parked_delivery(database):
     await database.transact(telling(("e1", "a"), ("e2", "a")))
     assert await database.transact(lambda queries: skip_parked(queries, A)) == 0
     await database.transact(lambda q: postpone(q, A, 1, attempts=8, ready_at=NOW, parked=True))
@@ -294,7 +294,7 @@ async def test_a_pool_never_shrinks_below_its_taken_places(database, pool):
     assert await database.transact(taking("one more"))
 
 
-async def test_shrinking_and_taking_at_once_never_pass_each_other(database, pool):
+async def test_concurrent_shrinking_and_taking_never_overbook(database, pool):
     await asyncio.gather(
         *(database.transact(taking(f"h{n}")) for n in range(7)),
         *(database.transact(lambda q, n=n: resize_pool(q, "pool", n)) for n in range(7)),
@@ -317,5 +317,5 @@ async def test_a_provisional_hold_can_be_made_firm(database, pool):
     assert not await database.transact(lambda queries: make_firm(queries, "pool", "gone"))
 
 
-async def test_a_pool_that_is_not_there_has_no_place(database):
+async def test_an_unknown_pool_has_no_place(database):
     assert not await database.transact(taking("h"))

@@ -52,7 +52,7 @@ async def test_a_commit_whose_sync_fails_is_found_after_a_crash_unless_it_is_era
     assert await found_after_a_crash(database, tmp_path / "2") == {"before"}
 
 
-async def test_a_disk_that_takes_nothing_any_more_leaves_the_outcome_unknown(database, told):
+async def test_a_disk_without_writes_leaves_the_outcome_unknown(database, told):
     await database.transact(putting("before"))
     await database._writer.in_thread(lambda connection: refuse_syncs())
     works = [database.transact(putting(key)) for key in "ab"]

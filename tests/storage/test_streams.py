@@ -154,7 +154,7 @@ async def test_heads_of_many_streams_are_read_at_once(database):
     assert {(head.stream, head.seq) for head in moved} == {(STREAMS[0], 1), (STREAMS[1], 2)}
 
 
-async def test_forgotten_events_leave_the_heads_as_they_are(database):
+async def test_deleting_events_keeps_the_heads(database):
     (old,) = await database.transact(saying(STREAMS[0]))
     before = id_at(NOW.replace(year=2027))
     assert await database.transact(lambda queries: forget_events(queries, before, 100)) == 1
@@ -202,7 +202,7 @@ async def test_an_epoch_is_created_once_and_renewed_on_request(database):
     assert await database.transact(lambda q: epoch.get_epoch(q, "later")) == "restored"
 
 
-def test_moments_are_kept_in_text_of_one_width_whose_order_is_theirs():
+def test_timestamps_are_stored_as_texts_that_sort_by_time():
     moments = [NOW.replace(microsecond=n, second=s) for s in range(3) for n in (0, 9, 10, 999_999)]
     texts = [instant_text(moment) for moment in moments]
     assert texts == sorted(texts)

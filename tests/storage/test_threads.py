@@ -38,7 +38,7 @@ async def threaded() -> AsyncIterator[Threaded]:
     await threaded.close()
 
 
-async def test_works_run_in_the_order_of_the_calls_on_a_thread_of_their_own(threaded):
+async def test_works_run_in_order_on_their_own_thread(threaded):
     ran: list[tuple[int, threading.Thread]] = []
 
     def work(connection: sqlite3.Connection, number: int, *, twice: bool) -> int:

@@ -67,7 +67,7 @@ async def test_a_work_that_raises_but_commits_stays_in_a_batch(database, told):
     assert sorted(told) == ["a", "b", "kept"]
 
 
-async def test_works_that_are_apart_end_alone(database, told):
+async def test_separate_works_fail_alone(database, told):
     runs = []
 
     def counted(queries: Queries):
@@ -124,7 +124,7 @@ async def test_effects_of_one_writer_come_in_the_order_of_its_commits(database, 
     assert told == [f"{n}" for n in range(20)]
 
 
-async def test_a_caller_that_goes_away_leaves_a_whole_work(database):
+async def test_a_cancelled_caller_leaves_a_complete_transaction(database):
     tasks = [asyncio.create_task(database.transact(putting(f"{n}"))) for n in range(30)]
     await asyncio.sleep(0.002)
     for task in tasks[::2]:
@@ -135,7 +135,7 @@ async def test_a_caller_that_goes_away_leaves_a_whole_work(database):
     assert {one for one in ended if isinstance(one, str)} <= kept
 
 
-async def test_many_works_at_once_are_all_done(database, told):
+async def test_many_concurrent_works_all_commit(database, told):
     await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(600)))
     assert len(await database.read(keys)) == len(told) == 600
 
@@ -171,7 +171,7 @@ async def test_a_read_cannot_write(database):
     assert await database.read(keys) == set()
 
 
-async def test_a_work_that_fails_in_a_read_hurts_no_later_read(database):
+async def test_a_failing_read_does_not_affect_later_reads(database):
     def wrong(queries: Queries):
         raise Odd
 
@@ -210,7 +210,7 @@ class TestOnSqlite:
     def database_kind(self, request):
         return request.param
 
-    async def test_works_that_wait_share_one_commit(self, database, monkeypatch):
+    async def test_waiting_works_share_one_commit(self, database, monkeypatch):
         batches = []
         run_batch = sqlite.run_batch
 
@@ -223,7 +223,7 @@ class TestOnSqlite:
         assert len(batches) <= 5
         assert sum(batches) == 600
 
-    async def test_a_full_disk_leaves_each_work_wholly_done_or_wholly_not(self, database, told):
+    async def test_a_full_disk_keeps_transactions_atomic(self, database, told):
         await database.transact(putting("before"))
         limit_pages(database, more=2)
         works = [big(f"{n}") for n in range(60)]
@@ -271,7 +271,7 @@ class TestOnSqlite:
         with pytest.raises(StorageUnavailable):
             await database.transact(putting("a"))
 
-    async def test_works_beyond_the_waiting_list_are_refused_at_once(self, database, monkeypatch):
+    async def test_works_beyond_the_queue_limit_are_refused_at_once(self, database, monkeypatch):
         monkeypatch.setattr(sqlite, "WAITING_MAX", 5)
         ended = await outcomes(database, *(putting(f"{n}") for n in range(20)))
         done = {one for one in ended if isinstance(one, str)}

@@ -44,7 +44,7 @@ class Held:
 
 
 @pytest.mark.parametrize("others", [("consumers",), ("upkeep",), ("consumers", "upkeep")])
-async def test_a_read_of_a_command_passes_consumers_that_hold_all_they_may(database, others):
+async def test_a_read_of_a_command_passes_consumers_at_their_limit(database, others):
     hold = Held(database)
     reads = [asyncio.create_task(database.read(hold, kind=kind)) for kind in others * 30]
     await until(lambda: hold.count)
@@ -56,7 +56,7 @@ async def test_a_read_of_a_command_passes_consumers_that_hold_all_they_may(datab
     assert set(database.waits.now.values()) == {0}
 
 
-async def test_upkeep_passes_consumers_that_hold_all_they_may():
+async def test_upkeep_passes_consumers_at_their_limit():
     """Otherwise the heartbeat of an instance with many consumers would be too late."""
     turns = Turns(Waits(), size=4, others=3, consumers=2, within_s=0.05)
     holding = [turns.turn("consumers") for _ in range(2)]
@@ -83,7 +83,7 @@ async def test_waiting_times_are_reported_by_kind(database):
     assert all(0 <= seconds < 1 for _, seconds in told)
 
 
-async def test_a_turn_that_does_not_come_is_refused_and_leaves_nothing_behind():
+async def test_a_work_without_a_turn_in_time_is_refused_and_leaves_nothing():
     waits = Waits()
     turns = Turns(waits, size=1, others=1, consumers=1, within_s=0.05)
     async with turns.turn("commands"):
@@ -102,7 +102,7 @@ class TestOnPostgres:
     def database_kind(self, request):
         return request.param
 
-    async def test_a_command_passes_consumers_that_hold_all_they_may(self, database):
+    async def test_a_command_passes_consumers_at_their_limit(self, database):
         hold = Held(database)
         works = [
             asyncio.create_task(database.transact(hold, kind="consumers"))
@@ -164,7 +164,7 @@ class TestOnSqlite:
             assert await database.read(keys) == set()
         assert all(task.cancelled() for task in asked)
 
-    async def test_reads_behind_readers_that_hang_are_refused_in_time(self, database, monkeypatch):
+    async def test_reads_behind_hanging_readers_are_refused_in_time(self, database, monkeypatch):
         monkeypatch.setattr(sqlite_readers, "READ_MAX_S", 0.05)
         monkeypatch.setattr(sqlite_readers, "WAIT_MAX_S", 0.1)
         hold = Held(database)
@@ -175,7 +175,7 @@ class TestOnSqlite:
         hold.let_go()
         assert await database.read(keys) == set()
 
-    async def test_a_work_that_waited_too_long_is_never_done(self, database, monkeypatch):
+    async def test_a_work_that_waited_too_long_never_runs(self, database, monkeypatch):
         monkeypatch.setattr(sqlite, "LINE_MAX_S", 0.1)
         hold = Held(database)
         first = asyncio.create_task(database.transact(hold))
@@ -188,7 +188,7 @@ class TestOnSqlite:
         assert await database.transact(putting("b")) == "b"
         assert await database.read(keys) == {"b"}
 
-    async def test_a_work_whose_caller_left_the_line_is_never_done(self, database):
+    async def test_a_work_of_a_cancelled_waiter_never_runs(self, database):
         hold = Held(database)
         first = asyncio.create_task(database.transact(hold))
         await until(lambda: hold.count)
@@ -216,7 +216,7 @@ class TestOnSqlite:
         await database.transact(putting("b"))
         assert await database.read(keys) == {"a", "b"}, "it was kept after all"
 
-    async def test_a_crowd_of_consumers_holds_up_a_command_by_one_batch(self, database):
+    async def test_many_consumers_delay_a_command_by_at_most_one_batch(self, database):
         def noting(queries: Queries) -> None:
             queries.effects.append("noted")
 

@@ -96,7 +96,7 @@ def test_an_existing_file_is_overwritten_only_with_the_option(here, archive):
     assert "files/kept/one" not in members_of(archive)
 
 
-def test_a_disk_that_is_full_leaves_the_backup_before_it(here, archive, tmp_path):
+def test_a_full_disk_leaves_the_previous_backup(here, archive, tmp_path):
     before = archive.read_bytes()
     found = sorted(tmp_path.iterdir())
     limit = database_in(here).stat().st_size + 20_000

@@ -46,7 +46,7 @@ class TestPostgres:
         assert not any(one["recovered"] for one in back.synced["/profile"]["rooms"].values())
         assert (await back.call("/profile", "me"))["id"] == ana.id
 
-    async def test_its_rows_are_not_in_an_archive(self, environ, archive, tmp_path):
+    async def test_postgresql_rows_are_not_in_an_archive(self, environ, archive, tmp_path):
         code, _, err = await run(environ, "backup", tmp_path / "no.tar")
         assert (code, "pg_dump" in err) == (1, True)
         code, _, err = await run(environ, "restore", archive)

@@ -85,7 +85,7 @@ def interrupt(here, archive, monkeypatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2], ids=["none", "the database", "the files too"])
-def test_a_restore_that_is_interrupted_is_completed(here, interrupt, moved):
+def test_an_interrupted_restore_is_completed(here, interrupt, moved):
     interrupt(moved)
     with lock_folder(here), pytest.raises(FolderInUse):
         complete_restore(settings_in(here))

@@ -134,7 +134,7 @@ async def test_a_backup_during_writes_and_uploads_is_complete_and_serves_elsewhe
     assert heard.meta["seq"] == head + 1, "numbers go on where the backup was"
 
 
-async def test_a_folder_that_is_served_from_is_not_restored_into(start, tmp_path, archive):
+async def test_a_folder_in_use_is_not_restored_into(start, tmp_path, archive):
     process = await start("served")
     code, out, err = await run(process.environ, "restore", archive, "--replace")
     assert (code, out) == (1, "")
