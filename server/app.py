@@ -41,15 +41,11 @@ from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
 from server.http_server import Listener
-<<<<<<< HEAD
-from server.interpreter import open_files_max, spare_what_is_loaded, take_short_turns
-=======
 from server.interpreter import (
     freeze_loaded_objects,
     open_files_max,
     shorten_thread_switches,
 )
->>>>>>> 606600e (Name the server's private parts in plain words)
 from server.last_seen import LastSeen
 from server.limits import Limits
 from server.logs import log_loop_error

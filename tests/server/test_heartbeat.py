@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
 from handlers.kit.rules import KitRules
-from server.heartbeat import LAST_WORDS
-=======
 from server.heartbeat import LOST_AGAIN_AFTER
->>>>>>> 0bc167a (Use the new names of constants in tests)
 from storage.engine.clock import SharedClock, SystemClock
 from storage.events.instances import insert_instance
 from storage.platform.presence import insert_holding, list_users_on
@@ -160,15 +156,8 @@ class TestWithOthers:
         await one.transact(lambda tx: insert_holding(tx, ben.id, old))
         await until(lambda: cut_off.app.kernel.instance_id != old)
         assert await held_by() == [ben.id]
-<<<<<<< HEAD
-        for seconds in (
-            LAST_WORDS.total_seconds(),
-            one.app.kernel.rules.of(KitRules).presence_grace_s,
-        ):
-=======
         grace_s = one.app.kernel.rules.of(KitRules).presence_grace_s
         for seconds in (LOST_AGAIN_AFTER.total_seconds(), grace_s):
->>>>>>> 0bc167a (Use the new names of constants in tests)
             one.clock.advance(seconds)
             await one.settle()
         assert await held_by() == []
