@@ -1,9 +1,11 @@
-"""One transaction of the domains: its statements, its time, its actor, and what it publishes.
+"""A transaction as domains see it: its statements, its time, its actor, and what it publishes.
 
 Invariants:
-- A plain function has no effect but through its `Transaction`: statements run at once, events,
-  timers and ephemeral events are handed on after the commit. It may be run again from the start.
-- Numbers are taken when the function is done (`flush`), so the locks on stream heads are short.
+- A plain function has effects only through its `Transaction`, and may run again from the start.
+  Statements run at once. Events and timers are stored in the transaction. Rooms and the relay get
+  them after the commit, as they get ephemeral events.
+- Events take their sequence numbers at the end of the function (`flush`), so a transaction locks
+  stream heads only for a short time.
 """
 
 from datetime import datetime
@@ -20,7 +22,7 @@ from storage.events import timers
 
 
 class Transaction:
-    """One transaction: its statements (as `Queries`), its time, its actor, and what it says."""
+    """One transaction: its statements (as `Queries`), its time, its actor, and its events."""
 
     def __init__(
         self, queries: Queries, kernel: Kernel, actor: Actor | None, origin: Origin
@@ -38,9 +40,9 @@ class Transaction:
         self.now = kernel.clock.now()
         self.origin = origin
         self.cause: events.StoredEvent | None = None
-        """The stored event that this transaction reacts to, in a consumer's."""
+        """The event that a consumer handles in this transaction; None in a command."""
         self._actor = actor
-        self._said: list[Event] = []
+        self._published: list[Event] = []
         self._taken: dict[str, list[int]] = {}
         self.bytes_kept = 0
 
@@ -54,7 +56,7 @@ class Transaction:
 
     @property
     def actor(self) -> Actor:
-        """Who acts; consumers and visitors have none, and must not ask."""
+        """The caller; raises RuntimeError in a consumer and for a visitor, which have none."""
         if self._actor is None:
             raise RuntimeError("this transaction has no actor")
         return self._actor
@@ -67,11 +69,11 @@ class Transaction:
         return new_id(self.now)
 
     def publish(self, event: Event) -> None:
-        """Announce a fact, once this transaction commits."""
-        self._said.append(event)
+        """Publish `event`, if this transaction commits."""
+        self._published.append(event)
 
     def publish_later(self, event: Event, due: datetime, timer: str) -> None:
-        """Announce it at `due`, unless `timer` is set again or cancelled before."""
+        """Publish `event` at `due`, unless `timer` is set again or cancelled before then."""
         timers.set_timer(self, timer, due, stored_name(type(event)), encode(event))
         self.effects.append(Wake(due=due))
 
@@ -79,34 +81,34 @@ class Transaction:
         timers.cancel_timer(self, timer)
 
     def take_number(self, namespace: str, room: str) -> int:
-        """The number that the next event published in this room will have."""
+        """Take the sequence number of the next event that this transaction publishes in a room."""
         name = stream(namespace, room)
         number = events.take_number(self, name, self.now)
         self._taken.setdefault(name, []).append(number)
         return number
 
     def head(self, namespace: str, room: str) -> int:
-        """The last number of a room: what a query that returns its state reflects."""
+        """The last sequence number of a room, which a view of the room's state reflects."""
         return events.get_head(self, stream(namespace, room))
 
     def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None:
-        """Say something unstored to a room, after the commit."""
+        """Send an event that is not stored to a room, after the commit."""
         self.effects.append(ephemeral)
 
     def flush(self) -> None:
-        """Store what was said, with its numbers; called once, at the end."""
-        if not self._said:
+        """Store the published events with their numbers; called once, at the end."""
+        if not self._published:
             if self._taken:
                 raise RuntimeError(f"numbers taken but not used: {sorted(self._taken)}")
             return
-        records = [self.record_of(event) for event in self._said]
+        records = [self.record_of(event) for event in self._published]
         self.bytes_kept += sum(len(record.data) for record in records)
         self.effects.extend(events.insert_events(self, records, self._taken))
-        self.effects.extend(Stored(event.NAME) for event in self._said)
+        self.effects.extend(Stored(event.NAME) for event in self._published)
         self.effects.extend(Wake(r.consumers, r.order_key) for r in records if r.consumers)
 
     def record_of(self, event: Event) -> events.Record:
-        """The event as it is stored, said in this transaction."""
+        """`event` as this transaction stores it."""
         private = {name: getattr(event, name) for name in event.PRIVATE} or None
         data = encode(event)
         if private is not None:

@@ -231,27 +231,27 @@ async def refuse(ctx: Context, ask: Maybe) -> Empty:
 @probe.command()
 async def hear(ctx: Context, ask: Room) -> Seq:
     """Follow a room."""
-    return await ctx.follow(NAMESPACE, ask.room, lambda: ctx.read(head_of, ask.room))
+    return await ctx.rooms.follow(NAMESPACE, ask.room, lambda: ctx.read(head_of, ask.room))
 
 
 @probe.command()
 async def unhear(ctx: Context, ask: Room) -> Empty:
     """Stop following a room."""
-    ctx.unfollow(NAMESPACE, ask.room)
+    ctx.rooms.unfollow(NAMESPACE, ask.room)
     return Empty()
 
 
 @probe.command()
 async def hold_lease(ctx: Context, ask: Tell) -> Empty:
     """Hold a lease until the socket leaves."""
-    ctx.hold_lease(ask.text)
+    ctx.leases.hold(ask.text)
     return Empty()
 
 
 @probe.command()
 async def hold_lease_slowly(ctx: Context, ask: Tell) -> Empty:
     """Hold a lease, then wait until the test opens the gate."""
-    ctx.hold_lease(ask.text)
+    ctx.leases.hold(ask.text)
     switches.waiting.append(ask.text)
     await switches.open.wait()
     switches.departed.append(f"{ask.text} was kept")
@@ -263,7 +263,7 @@ async def hear_slowly(ctx: Context, ask: Room) -> Seq:
     """Follow a room when the test opens the gate."""
     switches.waiting.append(ask.room)
     await switches.open.wait()
-    return await ctx.follow(NAMESPACE, ask.room, lambda: ctx.read(head_of, ask.room))
+    return await ctx.rooms.follow(NAMESPACE, ask.room, lambda: ctx.read(head_of, ask.room))
 
 
 @probe.disconnects

@@ -275,7 +275,7 @@ async def test_a_lease_of_a_socket_is_refused_after_a_step(world, ana, request_i
     context.request_id = request_id
     await context.step("intent", payments.intend, payments.Pay(amount=1, request_id="r1"))
     with pytest.raises(RuntimeError, match="before its first step"):
-        context.hold_lease("a call")
+        context.leases.hold("a call")
 
 
 async def test_a_step_that_its_command_does_not_declare_is_refused(world, ana):

@@ -92,13 +92,15 @@ async def check(ctx: Context, ask: CheckAvailability) -> AvailabilityStatus:
 async def watch(ctx: Context, ask: WatchBlocks) -> WatchedNowView:
     """Get whether a consultant is available now, and subscribe to changes of their blocks."""
     room = names.consultant(ask.consultant_id)
-    return await ctx.follow(NAMESPACE, room, partial(ctx.read, now.get_watched, ask.consultant_id))
+    return await ctx.rooms.follow(
+        NAMESPACE, room, partial(ctx.read, now.get_watched, ask.consultant_id)
+    )
 
 
 @availability.command(visitors=True)
 async def unwatch(ctx: Context, ask: UnwatchBlocks) -> Empty:
     """Unsubscribe from changes of a consultant's blocks."""
-    ctx.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
+    ctx.rooms.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
     return Empty()
 
 

@@ -27,8 +27,8 @@ async def join(ctx: Context, ask: JoinCall) -> CallView:
     """Join a call with this device, until it leaves or its connection is lost."""
     await _forget_what_is_over(ctx)
     # Before the other one learns of it, whose first signals may come at once.
-    await ctx.listen("/call", names.call(ask.call_id, ctx.user_id))
-    return await ctx.transact(service.join, ask, ctx.hold_lease(ask.call_id))
+    await ctx.rooms.listen("/call", names.call(ask.call_id, ctx.user_id))
+    return await ctx.transact(service.join, ask, ctx.leases.hold(ask.call_id))
 
 
 @call.command()
@@ -36,7 +36,7 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
     """Send a signal to the other participant."""
     ephemeral = await ctx.read(service.signal, ask)
     if ephemeral is not None:
-        ctx.publish_ephemeral("/call", names.call(ask.call_id, ask.to), "signal", ephemeral)
+        ctx.rooms.publish_ephemeral("/call", names.call(ask.call_id, ask.to), "signal", ephemeral)
     return Empty()
 
 
@@ -44,7 +44,7 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
 async def leave(ctx: Context, ask: LeaveCall) -> CallView:
     """Leave a call; the call ends when no one comes back in time."""
     room = names.call(ask.call_id, ctx.user_id)
-    ctx.when_done.append(lambda: ctx.unfollow("/call", room))
+    ctx.when_done.append(lambda: ctx.rooms.unfollow("/call", room))
     return await ctx.transact(service.leave, ask)
 
 
@@ -56,6 +56,6 @@ async def end(ctx: Context, ask: EndCall) -> CallView:
 
 async def _forget_what_is_over(ctx: Context) -> None:
     """Calls that ended meanwhile, by whomever, are no limit to a device that stays connected."""
-    for call_id in await ctx.read(service.list_over, ctx.leased):
-        ctx.forget(call_id)
-        ctx.unfollow("/call", names.call(call_id, ctx.user_id))
+    for call_id in await ctx.read(service.list_over, ctx.leases.subjects):
+        ctx.leases.drop(call_id)
+        ctx.rooms.unfollow("/call", names.call(call_id, ctx.user_id))

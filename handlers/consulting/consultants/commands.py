@@ -60,7 +60,7 @@ async def get(ctx: Context, ask: GetConsultant) -> ConsultantView:
 async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
     """Get a consultant, and subscribe to changes of their profile and topics."""
     room = names.consultant(ask.consultant_id)
-    return await ctx.follow(
+    return await ctx.rooms.follow(
         NAMESPACE, room, partial(ctx.read, service.get_watched, ask.consultant_id)
     )
 
@@ -68,7 +68,7 @@ async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
 @consultants.command(visitors=True)
 async def unwatch(ctx: Context, ask: UnwatchConsultant) -> Empty:
     """Unsubscribe from a consultant's changes."""
-    ctx.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
+    ctx.rooms.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
     return Empty()
 
 

@@ -25,7 +25,7 @@ MOVES = Cost(reads=400, writes=400, kept_kib=64)
 async def enter(ctx: Context, ask: EnterRoom) -> PlaceView:
     """Enter the waiting room; you keep your place while one of your devices is connected."""
     await _forget_what_is_over(ctx)
-    return await ctx.transact(service.enter, ask, ctx.hold_lease(ask.booking_id))
+    return await ctx.transact(service.enter, ask, ctx.leases.hold(ask.booking_id))
 
 
 @waiting_room.command(costs=MOVES)
@@ -49,5 +49,5 @@ async def admit(ctx: Context, ask: AdmitStudent) -> CallView:
 async def _forget_what_is_over(ctx: Context) -> None:
     """Places that are gone, by whomever, are no limit to a device that stays connected."""
     mine = await ctx.read(service.list_my_places)
-    for booking_id in set(ctx.leased).difference(mine):
-        ctx.forget(booking_id)
+    for booking_id in set(ctx.leases.subjects).difference(mine):
+        ctx.leases.drop(booking_id)

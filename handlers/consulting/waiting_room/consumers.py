@@ -23,7 +23,7 @@ STAYS_BATCH = 200
 async def take_the_place_again(ctx: Context) -> None:
     """Give reconnecting students their places back automatically."""
     booking_ids = await ctx.read(service.list_my_places)
-    lease_id_of = {booking_id: ctx.hold_lease(booking_id) for booking_id in booking_ids}
+    lease_id_of = {booking_id: ctx.leases.hold(booking_id) for booking_id in booking_ids}
     if lease_id_of:
         await ctx.transact(service.reconnect_all, lease_id_of)
 

@@ -16,7 +16,7 @@ async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
     """Get the presence of users, and subscribe to its changes."""
     known = await ctx.read(service.list_known, ask.user_ids)
     rooms = [names.presence(user_id) for user_id in known]
-    ctx.after_ack.append(await ctx.listen(NAMESPACE, *rooms))
+    ctx.after_ack.append(await ctx.rooms.listen(NAMESPACE, *rooms))
     return await ctx.read(service.get_states, known)  # once it listens: it misses no change
 
 
@@ -24,7 +24,7 @@ async def watch(ctx: Context, ask: WatchPeople) -> StatesView:
 async def unwatch(ctx: Context, ask: UnwatchPeople) -> StatesView:
     """Unsubscribe from the presence of users; answers their current presence."""
     for user_id in ask.user_ids:
-        ctx.unfollow(NAMESPACE, names.presence(user_id))
+        ctx.rooms.unfollow(NAMESPACE, names.presence(user_id))
     return await ctx.read(service.get_states, ask.user_ids)
 
 

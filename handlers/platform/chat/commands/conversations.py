@@ -80,7 +80,7 @@ async def set_role(ctx: Context, ask: SetRole) -> ConversationView:
 async def typing(ctx: Context, ask: Type) -> Empty:
     """Tell the other members that you are typing."""
     ephemeral = await ctx.read(members.get_typing, ask.conversation_id)
-    ctx.publish_ephemeral("/chat", names.chat(ask.conversation_id), "typing", ephemeral)
+    ctx.rooms.publish_ephemeral("/chat", names.chat(ask.conversation_id), "typing", ephemeral)
     return Empty()
 
 
