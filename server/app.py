@@ -127,7 +127,6 @@ class App:
             self.kernel,
             self.registry,
             self.rooms,
-            self.limits,
             self.admission,
             people,
             self.devices,

@@ -1,19 +1,17 @@
-"""Who may come in, which rooms they enter, and what follows when they leave or must go.
+"""Admits connections, lets their sockets into rooms, and ends sessions.
 
 Invariants:
-- `admit` decides for a whole connection once: the session of its first token is the session of all
-  its namespaces. Roles are read from the database at that moment, and follow later changes.
-- A person's presence is told by one task a person, which looks at what is so now: arrivals and
-  departures cannot overtake each other, and a reconnect inside the grace tells nothing.
-- A session that ended is ended here within a second: by its own commit, or by its event's number in
-  the control stream, which this instance follows like any member.
+- A connection has one session: that of the token of its first namespace. The tokens of its other
+  namespaces must belong to the same session. Roles are read from the database when the session is
+  identified, and follow later changes.
+- A session that ended is ended here within a second: by the commit of this instance, or by the
+  event in the control stream, of which this instance is a member (`server/control.py`).
+- A session that ends, or roles that change, while a token is being read also apply to the
+  connection of that token.
 """
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import timedelta
-from functools import partial
+from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any
 
@@ -23,9 +21,8 @@ import structlog
 from handlers.kit.context import Context
 from handlers.kit.domain import Domain
 from handlers.kit.errors import RateLimited, Unavailable
-from handlers.kit.kernel import Actor, Kernel, Origin
+from handlers.kit.kernel import Actor, Kernel
 from handlers.kit.registry import Registry
-from handlers.kit.rules import KitRules
 from handlers.kit.transaction import Transaction
 from rooms.names import stream
 from rooms.packets import notice_packet
@@ -33,27 +30,26 @@ from rooms.replay import Entered, Wanted
 from rooms.rooms import Rooms, room_of
 from rooms.tasks import Tasks
 from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNamespace
+from server.device_presence import DevicePresence
 from server.devices import Devices
-from server.limits import Limits
+from server.domain_hooks import DomainHooks
 from server.session import Connection, Entry, People, Since, Socket, since_of
 from storage.engine.database import Queries, StorageUnavailable
 
 log = structlog.get_logger("connection_gate")
 
 SYNCED_ROOMS_MAX = 200
-RETRY_AFTER_S = 1.0
 ENDED_KEPT_MAX = 10_000
 
 
 class ConnectionGate:
-    """Decides which connections may enter which rooms; one an instance."""
+    """Decides which connections may enter which rooms of this instance."""
 
     def __init__(
         self,
         kernel: Kernel,
         registry: Registry,
         rooms: Rooms,
-        limits: Limits,
         admission: Admission,
         people: People,
         devices: Devices,
@@ -63,23 +59,25 @@ class ConnectionGate:
         self.end: Callable[[Connection], Coroutine[Any, Any, None]] | None = None
         self._kernel = kernel
         self._namespaces = registry.namespaces
-        self._domains = registry.domains
         self._rooms = rooms
-        self._limits = limits
         self._admission = admission
         self._devices = devices
-        self._telling: set[str] = set()
-        self._left_at: dict[str, float] = {}
+        self._hooks = DomainHooks(kernel, registry)
+        self.presence = DevicePresence(kernel, people, self._hooks)
         self._tasks = Tasks()
         self._ended: OrderedDict[str, None] = OrderedDict()
+        """The latest sessions that ended."""
         self._roles: OrderedDict[str, tuple[float, frozenset[str]]] = OrderedDict()
-        self._present_as: dict[str, str] = {}
+        """The latest changes of roles by user, with their times as `time.monotonic()`."""
         self._closing = False
 
-    # Coming in.
+    # Entering.
 
     async def admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> bool:
-        """Whether this socket is a signed-in person's (else a visitor's); raises Refusals."""
+        """Admit a connection to a namespace; raises Refusals.
+
+        Returns whether the socket belongs to a signed-in user. Otherwise it is a visitor's.
+        """
         if self._closing:
             raise Unavailable(retry_after_s=1)
         domain = self._namespaces.get(namespace)
@@ -101,18 +99,21 @@ class ConnectionGate:
             return
         if not await self._devices.admits(actor.id):
             raise RateLimited("Too many devices are connected.", retry_after_s=10)
-        if actor.session_id in self._ended:  # while its token was being read
+        if actor.session_id in self._ended:  # it ended while its token was read
             self._devices.changed(actor.id)
             raise SessionRevoked
         changed_at, roles = self._roles.get(actor.id, (0.0, actor.roles))
-        if changed_at >= began:  # likewise
+        if changed_at >= began:  # they changed meanwhile
             actor = msgspec.structs.replace(actor, roles=roles)
         connection.actor = actor
         if self.people.add(actor, connection):
-            self._tell_presence(actor)
+            self.presence.connected(actor)
 
     async def let_in(self, socket: Socket, auth: dict[str, Any]) -> Entry:
-        """Enter the rooms of a socket's namespace: replay, `synced`, then live."""
+        """Let a socket into the rooms of its namespace: missed events, `synced`, then new events.
+
+        Raises Unavailable if the rooms cannot be read.
+        """
         domain, connection = self._namespaces[socket.namespace], socket.connection
         since = since_of(auth, self.epoch)
         actor, entry = socket.actor, Entry(0, 0)
@@ -147,45 +148,29 @@ class ConnectionGate:
         }
         return {"epoch": self.epoch, "rooms": rooms}
 
-    # Going out.
+    # Leaving.
 
     def left(self, socket: Socket) -> None:
-        """A socket is gone: it hears nothing more."""
+        """A socket is closed: it leaves its rooms."""
         self._rooms.leave_all(socket)
 
     def disconnect(self, socket: Socket) -> None:
-        """Nothing runs for a socket that is gone; its leases end, and domains hear of each."""
-        domain = self._namespaces.get(socket.namespace)
-        if domain is not None and domain.disconnect is not None and not self._closing:
-            for subject, lease_id in list(socket.leases.items()):
-                self._tasks.spawn(self._disconnect(domain, socket, subject, lease_id))
-
-    async def _disconnect(
-        self, domain: Domain, socket: Socket, subject: str, lease_id: str
-    ) -> None:
-        """What was left must not count on, even if the database is away just now.
-
-        It counts up to the last sign of life, not up to the moment when the silence was noticed.
-        """
-        at = self._kernel.clock.now() - timedelta(seconds=socket.connection.silent_s)
-        context = self._context(socket.connection.actor, socket.connection)
-        assert domain.disconnect is not None
-        tell = partial(domain.disconnect, context, subject, lease_id, at)
-        await self._until_told(tell, "disconnect")
+        """A socket is closed and none of its commands runs any more: its leases end."""
+        if not self._closing:
+            self._hooks.end_leases(socket)
 
     def gone(self, connection: Connection) -> None:
-        """A connection is gone."""
+        """A connection is lost or closed."""
         actor = connection.actor
         if actor is None:
             return
         self._devices.changed(actor.id)
-        if self.people.remove(connection) and not self._closing:
-            self._left_at[actor.id] = monotonic()
-            self._tell_presence(actor)
+        if self.people.remove(connection):
+            self.presence.disconnected(actor)
 
     def session_ended(self, session_id: str, reason: str) -> None:
-        """Tell and end, once, every connection of a session, also those just being admitted."""
-        if session_id in self._ended:  # its own commit was heard before its number came
+        """Notify and end every connection of a session, also those being admitted now."""
+        if session_id in self._ended:  # the commit and the control stream both report it
             return
         self._ended[session_id] = None
         if len(self._ended) > ENDED_KEPT_MAX:
@@ -200,7 +185,7 @@ class ConnectionGate:
                 self._tasks.spawn(self.end(connection))
 
     def roles_changed(self, user_id: str, roles: frozenset[str]) -> None:
-        """Every connection of a person knows it at once, also those just being admitted."""
+        """Set the roles of every connection of a user, also of those being admitted now."""
         self._roles[user_id] = (monotonic(), roles)
         self._roles.move_to_end(user_id)
         if len(self._roles) > ENDED_KEPT_MAX:
@@ -208,79 +193,20 @@ class ConnectionGate:
         self.people.set_roles(user_id, roles)
 
     async def stop(self) -> None:
-        """No more departures are told: the instance's own end tells them all."""
+        """Admit nobody any more, and report no departures.
+
+        The end of this instance ends the presence and the leases of all its connections.
+        """
         self._closing = True
+        await self.presence.stop()
+        await self._hooks.stop()
         await self._tasks.end()
-
-    # Presence.
-
-    def _tell_presence(self, actor: Actor) -> None:
-        if actor.id not in self._telling:
-            self._telling.add(actor.id)
-            self._tasks.spawn(self._keep_presence(actor))
-
-    async def _keep_presence(self, actor: Actor) -> None:
-        try:
-            await self._follow_presence(actor)
-        finally:
-            # Not in a done callback: an arrival in between would find a task that looks no more.
-            self._telling.discard(actor.id)
-            self._left_at.pop(actor.id, None)
-
-    async def _follow_presence(self, actor: Actor) -> None:
-        """Tell the domains that the person is there; later, after the grace, that they are not."""
-        if self.people.count(actor.id):
-            await self._tell_first(actor)
-        while not self.people.count(actor.id):
-            if await self._came_back(actor):
-                if self._present_as.get(actor.id) != self._kernel.instance_id:
-                    await self._tell_first(actor)  # this instance was taken for dead meanwhile
-                continue  # they may have left while it was told
-            self._present_as.pop(actor.id, None)
-            await self._tell(actor, "last_device")
-            if not self.people.count(actor.id):
-                return
-            await self._tell_first(actor)
-
-    async def _tell_first(self, actor: Actor) -> None:
-        self._present_as[actor.id] = self._kernel.instance_id
-        await self._tell(actor, "first_device")
-
-    async def _came_back(self, actor: Actor) -> bool:
-        """Wait for the grace after the last departure, however often they leave meanwhile."""
-        grace_s = self._kernel.rules.of(KitRules).presence_grace_s
-        rest_s = grace_s
-        while rest_s > 0:
-            await asyncio.sleep(rest_s)
-            rest_s = self._left_at.get(actor.id, 0.0) + grace_s - monotonic()
-        return bool(self.people.count(actor.id))
-
-    async def _tell(self, actor: Actor, hook: str) -> None:
-        for domain in self._domains:
-            run = getattr(domain, hook)
-            if run is not None:
-                await self._until_told(partial(run, self._context(actor, None)), hook)
-
-    async def _until_told(self, tell: Callable[[], Awaitable[None]], what: str) -> None:
-        """Tell it until the database takes it."""
-        while True:
-            try:
-                return await tell()
-            except StorageUnavailable as error:
-                log.warning("not_told", what=what, error=str(error))
-                await asyncio.sleep(RETRY_AFTER_S)
-            except Exception as raised:
-                log.error("telling_failed", what=what, error=type(raised).__name__)
-                return None
-
-    def _context(self, actor: Actor | None, connection: Connection | None) -> Context:
-        return Context(self._kernel, actor, connection.origin if connection else Origin())
 
 
 def wanted_streams(
     tx: Transaction, domain: Domain, actor: Actor | None, since: Since
 ) -> list[Wanted]:
-    """A person's rooms in a domain, then those that the client names and may (still) watch."""
+    """A user's rooms in a domain, then the rooms that the client names and may still watch."""
     namespace = domain.namespace or ""
     own = domain.rooms_of(tx, actor) if actor is not None else []
     wanted = [Wanted(stream(namespace, one.room), one.from_seq, since.of(one.room)) for one in own]

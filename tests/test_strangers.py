@@ -138,7 +138,7 @@ class Belongings:
 
 async def everything(world: World) -> dict[str, list[Any]]:
     """Every row of every table."""
-    await until(lambda: not world.app.gate._telling)
+    await until(lambda: not world.app.gate.presence._reporting)
     await world.settle()
 
     def rows(tx: Any) -> dict[str, list[Any]]:

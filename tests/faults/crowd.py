@@ -67,14 +67,14 @@ async def scatter(world: World, people: int, folder: Path) -> str:
         assert crowd.stdout is not None
         async with asyncio.timeout(WITHIN_S):
             assert await crowd.stdout.readline() == b"all are in\n"
-        await until(lambda: not world.app.gate._telling, within_s=WITHIN_S)
+        await until(lambda: not world.app.gate.presence._reporting, within_s=WITHIN_S)
         assert len(world.app.sockets.connections) == people
     finally:
         watch = Watch()
         crowd.kill()
         await crowd.wait()
     await until(lambda: not world.app.sockets.connections, within_s=WITHIN_S)
-    await until(lambda: not world.app.gate._telling, within_s=WITHIN_S)
+    await until(lambda: not world.app.gate.presence._reporting, within_s=WITHIN_S)
     return watch.stop()
 
 

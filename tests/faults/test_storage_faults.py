@@ -61,7 +61,7 @@ def row_of(*values: Any) -> tuple[Any, ...]:
 
 async def at_rest(world: World) -> None:
     """Wait until nothing is under way any more."""
-    await until(lambda: not world.app.gate._telling)
+    await until(lambda: not world.app.gate.presence._reporting)
     await world.settle()
 
 
@@ -192,7 +192,7 @@ async def confirmed_since(world: World, moment: datetime) -> bool:
 
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
 async def test_who_left_meanwhile_is_told_to_be_gone(world, ana, ben, trouble, logs, monkeypatch):
-    monkeypatch.setattr("server.connection_gate.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("server.domain_hooks.RETRY_AFTER_S", 0.05)
     await ana.call("/presence", "watch", user_ids=[ben.id])
     await ben.enter("/profile")
     await ana.event("USER_ONLINE")

@@ -348,14 +348,14 @@ async def test_several_devices_arrive_as_one_person(world, ana, switches: Switch
     await asyncio.sleep(0.1)  # longer than the grace period
     assert switches.arrived == [ana.id]
     await second.close()
-    await until(lambda: not world.app.gate._telling)
+    await until(lambda: not world.app.gate.presence._reporting)
 
 
 @one_database
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
 async def test_a_departure_is_stored_after_a_database_outage(world, ana, switches, monkeypatch):
     """Otherwise a user who leaves during an outage would stay online forever."""
-    monkeypatch.setattr("server.connection_gate.RETRY_AFTER_S", 0.05)
+    monkeypatch.setattr("server.domain_hooks.RETRY_AFTER_S", 0.05)
     await ana.enter(NAMESPACE)
     await until(lambda: switches.arrived)
     switches.broken.add("leaving")
@@ -435,7 +435,7 @@ def counts_of(world: World) -> dict[str, object]:
         "rooms": app.rooms.counts(),
         "entering": len(app.sockets._entering),
         "tasks": Counter(task.get_coro().__qualname__ for task in asyncio.all_tasks()),
-        "presence": len(app.gate._telling),
+        "presence": len(app.gate.presence._reporting),
     }
 
 

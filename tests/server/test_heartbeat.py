@@ -165,23 +165,29 @@ class TestWithOthers:
     @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.2")
     async def test_a_departure_during_a_renewed_arrival_is_published(self, make_world, monkeypatch):
         world = await make_world()
-        ana, gate, told = await world.person("ana"), world.app.gate, []
+        ana, told = await world.person("ana"), []
+        people, presence = world.app.gate.people, world.app.gate.presence
         await ana.enter("/profile")
-        await until(lambda: ana.id in gate._present_as and not gate._telling)
+        await until(lambda: ana.id in presence._reported_as and not presence._reporting)
         back = await ana.device()
-        tell = gate._tell
+        hooks = presence._hooks
+        run_first_device, run_last_device = hooks.run_first_device, hooks.run_last_device
 
-        async def leave_meanwhile(actor, hook):
-            told.append(hook)
-            if hook == "first_device":
-                await back.close()
-                await until(lambda: not gate.people.count(ana.id))
-            await tell(actor, hook)
+        async def leave_meanwhile(actor):
+            told.append("first_device")
+            await back.close()
+            await until(lambda: not people.count(ana.id))
+            await run_first_device(actor)
 
-        monkeypatch.setattr(gate, "_tell", leave_meanwhile)
-        gate._present_as[ana.id] = "an instance that was taken for dead"
+        async def note_last_device(actor):
+            told.append("last_device")
+            await run_last_device(actor)
+
+        monkeypatch.setattr(hooks, "run_first_device", leave_meanwhile)
+        monkeypatch.setattr(hooks, "run_last_device", note_last_device)
+        presence._reported_as[ana.id] = "an instance that was taken for dead"
         await ana.client.close()
-        await until(lambda: ana.id in gate._telling)
+        await until(lambda: ana.id in presence._reporting)
         await back.enter("/profile", token=ana.token)
         await until(lambda: told == ["first_device", "last_device"])
 

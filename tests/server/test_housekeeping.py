@@ -28,7 +28,7 @@ async def door(world: World) -> Client:
 
 
 async def tidy_after(world: World, seconds: float) -> None:
-    await until(lambda: not world.app.gate._telling)
+    await until(lambda: not world.app.gate.presence._reporting)
     await world.settle()
     world.clock.advance(seconds)
     await world.settle()

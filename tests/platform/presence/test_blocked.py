@@ -48,7 +48,7 @@ async def come_back(world, person):
     await until(lambda: is_away(world, person))
     person.client = await person.device()
     await person.enter(PRESENCE, "/chat")
-    await until(lambda: len(world.app.gate._telling) == 0)
+    await until(lambda: len(world.app.gate.presence._reporting) == 0)
 
 
 async def is_away(world, person):

@@ -32,7 +32,7 @@ async def state_of(person, other):
 
 async def looked_after(world):
     """Wait until nobody's coming or going is being looked at."""
-    await until(lambda: not world.app.gate._telling)
+    await until(lambda: not world.app.gate.presence._reporting)
 
 
 async def gone(world, *people):
