@@ -16,7 +16,7 @@ class BusListener(Protocol):
     def arrived(self, event: Numbered) -> None:
         """Take an event that another instance committed; a repeated event is harmless."""
 
-    def said_ephemerally(self, name: str, packet: Packet) -> None:
+    def ephemeral_arrived(self, name: str, packet: Packet) -> None:
         """Take an ephemeral event that another instance sent in the stream `name`."""
 
 

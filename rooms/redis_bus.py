@@ -280,7 +280,7 @@ class RedisBus:
             self._rooms.arrived(message.event)
         else:
             packet = Packet(message.packet, shed=True, hidden_from=frozenset(message.hidden_from))
-            self._rooms.said_ephemerally(message.stream, packet)
+            self._rooms.ephemeral_arrived(message.stream, packet)
 
 
 def channel_of(stream: str) -> str:

@@ -261,10 +261,10 @@ class Audience:
         self._rooms.leave(socket, stream_name)
 
     async def listen(self, socket: Any, stream_names: list[str]) -> Callable[[], None]:
-        return await self._rooms.listen(socket, stream_names)
+        return await self._rooms.ephemeral.listen(socket, stream_names)
 
     def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None:
-        self._rooms.publish_ephemeral(
+        self._rooms.ephemeral.publish(
             ephemeral.namespace,
             ephemeral.room,
             ephemeral.name,

@@ -63,5 +63,5 @@ class Resync:
         page, after = await Context(self._kernel, kind="upkeep").read(resync, since, after)
         for one in page:
             packet = ephemeral_packet(one.namespace, one.room, one.name, one.data, one.hidden_from)
-            self._rooms.resync(stream(one.namespace, one.room), packet, read_at)
+            self._rooms.ephemeral.resync(stream(one.namespace, one.room), packet, read_at)
         return after

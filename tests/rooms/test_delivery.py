@@ -335,38 +335,11 @@ async def test_a_member_with_too_many_held_events_is_cut(hall):
     assert ana.numbers("club") == []
 
 
-# Ephemeral events.
-
-
-async def test_an_ephemeral_event_reaches_members_and_listeners_and_is_not_stored(hall, member):
-    listener, speaker = Member("ben"), Member("cleo")
-    await hall.rooms.listen(listener, [HALL])
-    await hall.enter(speaker)
-    hall.rooms.publish_ephemeral("/hall", "hall", "typing", {}, skip=speaker)
-    assert member.sent[-1] == listener.sent[-1] == "typing"
-    assert speaker.sent == ["greeted"]
-    await hall.say()
-    assert member.numbers() == [1]
-    assert listener.sent == ["typing"], "listeners hear ephemeral events only"
-
-
-async def test_an_ephemeral_event_during_a_read_can_be_sent_again(hall):
-    early, late = Member("ben"), Member("cleo")
-    await hall.rooms.listen(early, [HALL])
-    hall.rooms.publish_ephemeral("/hall", "hall", "before", {})
-    say_again = await hall.rooms.listen(late, [HALL])
-    for name in ("came", "went", "came"):
-        hall.rooms.publish_ephemeral("/hall", "hall", name, {})
-    say_again()
-    assert late.sent == ["came", "went", "came", "went", "came"], "the last one last"
-    assert early.sent == ["before", "came", "went", "came"]
-
-
 async def test_no_state_is_left_when_members_are_gone(hall):
     members = [Member(f"u{n}") for n in range(10)]
     for one in members:
         await hall.enter(one, *(Wanted(f"/hall|r{n}") for n in range(5)))
-        await hall.rooms.listen(one, ["/hall|whispers"])
+        await hall.rooms.ephemeral.listen(one, ["/hall|whispers"])
     await hall.say("/hall|r1", count=3)
     assert hall.rooms.counts() == {"streams": 5, "members": 10, "listened": 1}
     for one in members:

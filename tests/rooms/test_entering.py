@@ -139,7 +139,7 @@ async def test_a_replay_stops_where_events_were_deleted_meanwhile(hall):
     await hall.say(count=2 * PAGE)
     member = SlowMember()
     entering = asyncio.create_task(hall.enter(member, Wanted(HALL, since=0)))
-    await until(lambda: hall.rooms._of_member)
+    await until(lambda: hall.rooms.counts()["members"])
     await spin()
     hall.clock.advance(100)
     await hall.database.transact(lambda tx: forget_events(tx, id_at(hall.clock.now()), 1_000))
@@ -251,7 +251,7 @@ async def test_members_that_open_each_others_rooms_do_not_deadlock(hall, monkeyp
 
 
 async def test_a_stream_that_is_never_opened_is_refused_in_time(hall, monkeypatch):
-    monkeypatch.setattr("rooms.rooms.OPEN_WITHIN_S", 0.05)
+    monkeypatch.setattr("rooms.opening.OPEN_WITHIN_S", 0.05)
     never = asyncio.create_task(hall.rooms.follow(Member(), CLUB, asyncio.Event().wait))
     await spin()
     late = Member()

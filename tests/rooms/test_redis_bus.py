@@ -81,7 +81,7 @@ async def test_leaving_a_channel_has_a_time_limit(hall, joined, monkeypatch):
 @pytest.mark.usefixtures("without_sweep")
 async def test_an_ephemeral_event_arrives_once_on_each_instance(hall, joined):
     here, there = [await come_in(hall, rooms) for rooms in joined]
-    joined[0].publish_ephemeral(NAMESPACE, "hall", "typing", {})
+    joined[0].ephemeral.publish(NAMESPACE, "hall", "typing", {})
     await hall.say()
     await until(lambda: there.numbers() == [1])
     assert there.sent.count("typing") == here.sent.count("typing") == 1
@@ -115,9 +115,9 @@ async def test_leaving_and_rejoining_at_once_keeps_the_subscription(hall, joined
 
 async def test_a_listener_gets_ephemeral_events_of_another_instance(hall, joined, redis_server):
     listener = Member()
-    await joined[1].listen(listener, [f"{NAMESPACE}|{number}" for number in range(3)])
+    await joined[1].ephemeral.listen(listener, [f"{NAMESPACE}|{number}" for number in range(3)])
     for number in range(3):
-        joined[0].publish_ephemeral(NAMESPACE, str(number), f"typing {number}", {})
+        joined[0].ephemeral.publish(NAMESPACE, str(number), f"typing {number}", {})
     await until(lambda: len(listener.sent) == 3, within_s=2)
     joined[1].leave_all(listener)
     await until(lambda: is_quiet(redis_server))

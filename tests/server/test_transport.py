@@ -99,7 +99,7 @@ async def test_ephemeral_events_are_shed_first(world, ana):
         world.app.rooms._streams[stream(NAMESPACE, user(ana.id))].cursor = 0
     before = connection.outgoing.unsent
     for _ in range(100):
-        world.app.rooms.publish_ephemeral(NAMESPACE, user(ana.id), "typing", {"text": "x" * CHUNK})
+        world.app.rooms.ephemeral.publish(NAMESPACE, user(ana.id), "typing", {"text": "x" * CHUNK})
     assert connection.outgoing.unsent <= before
     assert connections_of(world, ana) == [connection]
 
