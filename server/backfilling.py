@@ -24,7 +24,7 @@ from rooms.tasks import Tasks
 from server.logs import where
 from server.periodic import run_job
 from server.registration import names_served
-from server.relay import decode_event
+from server.stored_events import decode_event
 from server.telemetry import Metrics
 from storage.engine.database import Queries, StorageUnavailable
 from storage.events import backfills, deliveries

@@ -6,10 +6,7 @@ Invariants:
   next delivery.
 - A plain consumer's effect and the deletion of its delivery are one transaction, so the effect
   happens exactly once.
-- An outbound consumer commits a lease on its delivery, acts, then commits the outcome. It runs at
-  least once, with the event's id as idempotency key. Its worker renews the short lease while it
-  acts, and stops before the lease expires if it cannot renew it. So another instance takes over
-  from a dead one within `LEASE_S` and a sweep, and no two act at the same time.
+- An outbound consumer runs at least once, under a lease (`server/outbound.py`).
 - Outbound consumers have their own slots, and long-running ones have separate slots, so that slow
   calls delay no other work.
 - A failure counts on the delivery and postpones it, with a delay that doubles up to a maximum; the
@@ -25,26 +22,24 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
 import structlog
 
 from handlers.kit.command import OUTSIDE_WITHIN_S, Consumer
-from handlers.kit.context import Context
-from handlers.kit.contract import Event, event_stored_as
-from handlers.kit.kernel import Kernel, Origin, Wake
+from handlers.kit.kernel import Kernel, Wake
 from handlers.kit.registry import Registry
 from handlers.kit.transaction import Transaction
 from rooms.tasks import Tasks
+from server.due_queues import DueQueues
 from server.logs import where
+from server.outbound import LeasedDelivery, LeaseLost, Outbound, take_lease
 from server.periodic import run_job
-from server.registration import names_served
+from server.stored_events import decode_event, origin_of
 from server.telemetry import Metrics
 from storage.engine.database import Queries, StorageUnavailable
 from storage.engine.isolation import is_serializable
 from storage.events import backfills, deliveries
 from storage.events import log as events
 from storage.events.deliveries import Queue
-from storage.events.log import StoredEvent
 
 log = structlog.get_logger("relay")
 
@@ -52,14 +47,10 @@ WORKERS_MAX = 32
 OUTSIDE_MAX = 16
 LONG_MAX = 2
 BACKLOG_MAX = 4
-BACKLOG_LIMIT = 200
 BACKLOG_PAUSE_S = 0.01
 SWEEP_EVERY_S = 2.5
-SWEEP_LIMIT = 500
 BACKOFF_MAX_S = 60.0
 PAUSE_MAX = timedelta(seconds=BACKOFF_MAX_S)
-LEASE_S = 6.0
-RENEW_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -88,14 +79,7 @@ class Turn:
 
     again: bool = False
     wait_until: datetime | None = None
-    number: int = 0
-    attempts: int = 0
-    stored_as: Queue | None = None
-    event: StoredEvent | None = None
-
-
-class LeaseLost(Exception):
-    """The lease could not be renewed in time, so another worker may have the delivery."""
+    leased: LeasedDelivery | None = None
 
 
 class Relay:
@@ -106,11 +90,8 @@ class Relay:
     ) -> None:
         self._kernel = kernel
         self._consumers = registry.consumers
-        self._names = names_served(registry)
-        self._with_one_name = [n for n, one in self._consumers.items() if not one.formerly]
-        self._with_more_names = [
-            (name, *one.formerly) for name, one in self._consumers.items() if one.formerly
-        ]
+        self._queues = DueQueues(registry)
+        self._outbound = Outbound(kernel)
         self._metrics = metrics
         self._retry_policy = retry_policy
         self._active: dict[Queue, bool] = {}
@@ -186,8 +167,8 @@ class Relay:
                 kind="consumers",
                 serializable=is_serializable(consumer.run) and not consumer.outbound,
             )
-            if turn.event is not None and turn.stored_as is not None:
-                await self._act_outside(turn.stored_as, consumer, turn, turn.event)
+            if turn.leased is not None:
+                await self._outbound.run(consumer, turn.leased)
         except StorageUnavailable as error:
             log.warning("delivery_waits", consumer=queue.consumer, error=str(error))
             self._later(queue, 1.0)
@@ -217,51 +198,15 @@ class Relay:
         attempts = lowest.attempts + (1 if consumer.outbound else 0)
         self._trying[queue] = Attempt(lowest.number, attempts, stored.correlation_id)
         if consumer.outbound:
-            lease = now + timedelta(seconds=LEASE_S)
-            deliveries.postpone(
-                queries, stored_as, lowest.number, attempts=attempts, ready_at=lease
-            )
-            return Turn(True, None, lowest.number, attempts, stored_as, stored)
+            leased = LeasedDelivery(stored_as, lowest.number, attempts, stored)
+            take_lease(queries, leased, now)
+            return Turn(again=True, leased=leased)
         deliveries.delete_delivery(queries, stored_as, lowest.number)
-        tx = Transaction(queries, self._kernel, None, _origin_of(stored))
+        tx = Transaction(queries, self._kernel, None, origin_of(stored))
         tx.cause = stored
         consumer.run(tx, decode_event(self._kernel, stored))
         tx.flush()
         return Turn(again=True)
-
-    async def _act_outside(
-        self, queue: Queue, consumer: Consumer, turn: Turn, stored: StoredEvent
-    ) -> None:
-        context = Context(self._kernel, None, _origin_of(stored), kind="consumers")
-        async with asyncio.timeout(consumer.within_s):
-            acting = asyncio.ensure_future(
-                consumer.run(context, decode_event(self._kernel, stored))
-            )
-            try:
-                while not (await asyncio.wait({acting}, timeout=RENEW_EVERY_S))[0]:
-                    await self._renew(queue, turn)
-                acting.result()
-            finally:
-                acting.cancel()
-                await asyncio.wait({acting}, timeout=RENEW_EVERY_S)
-        await self._kernel.database.transact(
-            lambda queries: deliveries.finish(queries, queue, turn.number, stored.id),
-            kind="consumers",
-        )
-
-    async def _renew(self, queue: Queue, turn: Turn) -> None:
-        """Extend the lease; raises LeaseLost, StorageUnavailable."""
-        until = self._kernel.clock.now() + timedelta(seconds=LEASE_S)
-        try:
-            async with asyncio.timeout(RENEW_EVERY_S):
-                ours = await self._kernel.database.transact(
-                    lambda tx: deliveries.renew(tx, queue, turn.number, turn.attempts, until),
-                    kind="consumers",
-                )
-        except TimeoutError:
-            raise LeaseLost from None
-        if not ours:
-            raise LeaseLost
 
     async def _failed(self, queue: Queue, raised: Exception) -> bool:
         """Count the failure; returns False, because the queue continues after the pause."""
@@ -321,7 +266,7 @@ class Relay:
         """Process every due queue, also those of dead instances; returns their number."""
         due, parked, waiting = await self._kernel.database.read(
             lambda queries: (
-                self._list_due(queries),
+                self._queues.list_due(queries, self._kernel.clock.now()),
                 deliveries.count_parked(queries),
                 deliveries.count_waiting(queries),
             ),
@@ -330,37 +275,17 @@ class Relay:
         self._metrics.parked.set(parked)
         self._metrics.waiting.set(waiting)
         for queue in due:
-            self.serve(self._of_present_name(queue))
+            self.serve(queue)
         return len(due)
-
-    def _list_due(self, queries: Queries) -> list[Queue]:
-        """The due queues, except of consumers whose backfill is being queued: those must wait."""
-        now = self._kernel.clock.now()
-        held = {one.consumer for one in backfills.list_backfills(queries, "running")}
-        names = [one for one in self._with_one_name if one not in held]
-        due = deliveries.list_due(queries, now, SWEEP_LIMIT, names)
-        for renamed in self._with_more_names:
-            if renamed[0] not in held:
-                due += deliveries.list_due_of_one(queries, now, SWEEP_LIMIT, renamed)
-        return due
 
     async def serve_backlog(self) -> int:
         """Process some deliveries of backfills; returns the number of queues."""
-        found = await self._kernel.database.read(self._list_backlog, kind="consumers")
-        queues = {self._of_present_name(queue) for queue in found} - self._active.keys()
+        found = await self._kernel.database.read(self._queues.list_backlog, kind="consumers")
+        queues = set(found) - self._active.keys()
         working = [self._begin(queue, self._slots_backlog) for queue in queues]
         if working:
             await asyncio.wait(working, timeout=SWEEP_EVERY_S)
         return len(working)
-
-    def _list_backlog(self, queries: Queries) -> list[Queue]:
-        found = deliveries.list_backlog(queries, BACKLOG_LIMIT, self._with_one_name)
-        for renamed in self._with_more_names:
-            found += deliveries.list_backlog_of_one(queries, BACKLOG_LIMIT, renamed)
-        return found
-
-    def _of_present_name(self, queue: Queue) -> Queue:
-        return Queue(self._names[queue.consumer], queue.order_key)
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -375,16 +300,3 @@ class Relay:
 
     async def _note_backlog(self) -> None:
         self._more_backlog = await self.serve_backlog()
-
-
-def decode_event(kernel: Kernel, stored: StoredEvent) -> Event:
-    """A stored event in the form that its consumers get."""
-    data = kernel.keys.open(stored.data) if stored.sealed else stored.data
-    if stored.private is None:
-        return msgspec.json.decode(data, type=event_stored_as(stored.name))
-    fields = msgspec.json.decode(data) | stored.private
-    return msgspec.convert(fields, event_stored_as(stored.name))
-
-
-def _origin_of(stored: StoredEvent) -> Origin:
-    return Origin(correlation_id=stored.correlation_id or "")

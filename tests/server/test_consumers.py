@@ -78,7 +78,7 @@ async def silence(world: World, consumer: str) -> None:
 
 
 async def test_queues_of_a_removed_consumer_do_not_starve_the_sweep(make_world, monkeypatch):
-    monkeypatch.setattr("server.relay.SWEEP_LIMIT", 50)
+    monkeypatch.setattr("server.due_queues.SWEEP_LIMIT", 50)
     world = await make_world((probes.listener,))
     await leave(world, 70)
     forget_to_wake(world, monkeypatch)

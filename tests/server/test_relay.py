@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from handlers.kit.transaction import Transaction
 from rooms.names import stream
-from server.relay import LEASE_S, LONG_MAX, OUTSIDE_MAX, WORKERS_MAX
+from server.outbound import LEASE_S
+from server.relay import LONG_MAX, OUTSIDE_MAX, WORKERS_MAX
 from storage.events import deliveries, timers
 from storage.events.deliveries import Queue, list_parked, retry_parked, skip_parked
 from storage.events.log import events, list_since
@@ -285,7 +286,7 @@ async def test_an_outbound_consumer_acts_outside_any_transaction(outbound, switc
 
 
 async def test_a_lease_is_renewed_while_its_worker_acts(outbound, switches, monkeypatch):
-    monkeypatch.setattr("server.relay.RENEW_EVERY_S", 0.02)
+    monkeypatch.setattr("server.outbound.RENEW_EVERY_S", 0.02)
     await say(outbound, "slow parcel")
     await until(lambda: leased_until(outbound, outbound.clock.now()))
     for _ in range(3):
@@ -300,7 +301,7 @@ async def test_a_lease_is_renewed_while_its_worker_acts(outbound, switches, monk
 async def test_a_worker_without_its_lease_stops_and_leaves_the_delivery(
     outbound, switches, monkeypatch, logs
 ):
-    monkeypatch.setattr("server.relay.RENEW_EVERY_S", 0.02)
+    monkeypatch.setattr("server.outbound.RENEW_EVERY_S", 0.02)
     await say(outbound, "slow parcel")
     await until(lambda: leased_until(outbound, outbound.clock.now()))
     await outbound.transact(take_over)

@@ -12,7 +12,7 @@ import pytest
 
 from handlers.platform.personal_data.archive import run_to_completion
 from handlers.platform.personal_data.service import exports
-from server.relay import LEASE_S
+from server.outbound import LEASE_S
 from storage.platform.personal_data import tables as store
 from tests.platform.personal_data.life import (
     FOUND_EVERYWHERE,
