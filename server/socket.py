@@ -3,11 +3,7 @@
 Invariants:
 - A client's event can only become a command: `connect` and `disconnect` sent as events are unknown
   commands like any other.
-- A connection can enter a namespace once. Another CONNECT for it is refused, also while the first
-  one is still in progress.
-- A connection has one session: the first namespace with a token sets it, and the others must match.
-- A connection gets nothing before it enters a namespace, and is closed if it enters none within
-  10 s. Admission has a time limit, and cleans up if the client has left meanwhile.
+- A connection is closed if it enters no namespace within 10 s (`server/namespace_entry.py`).
 - A disconnect handler never waits: tasks do its database work.
 """
 
@@ -20,7 +16,6 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from handlers.kit.kernel import Origin
 from rooms.packets import Packet
 from rooms.tasks import Tasks
@@ -29,38 +24,24 @@ from server.connection_gate import ConnectionGate
 from server.dispatch import Dispatcher
 from server.engine import Engine, cap_last_ping
 from server.logs import transport_logger
+from server.namespace_entry import NamespaceEntry
 from server.rest import device_of
-from server.session import Connection, Socket, since_of
+from server.session import Connection
 from server.settings import Settings
 from server.telemetry import Metrics
 from server.websocket import STRIKES_MAX
-from server.wire import (
-    CONNECT,
-    DISCONNECT,
-    EVENT,
-    ClientPacket,
-    MalformedPacket,
-    auth_of,
-    connect_error_text,
-    connect_text,
-)
+from server.wire import CONNECT, DISCONNECT, EVENT, ClientPacket, MalformedPacket
 from server.workers import Workers
 
 log = structlog.get_logger("socket")
 
 FRAME_MAX = 65_536
 CONNECT_WITHIN_S = 10.0
-ADMIT_WITHIN_S = 18.0
-"""Long, because after a crash all clients return at once, and refusing one late costs as much as
-admitting it. The JavaScript client waits for 20 s."""
 END_WITHIN_S = 0.5
 STOP_WITHIN_S = 5.0
 PING_EVERY_S = 10
 PING_TIMEOUT_S = 6
 PATH = "socket.io"
-HAS_ENTERED = "Unable to connect"
-REFUSED_ENTRIES_MAX = 20
-"""A client that continues after this many refused entries is cut."""
 
 
 class Sockets:
@@ -89,11 +70,10 @@ class Sockets:
         self._metrics = metrics
         self._admission = admission
         self._connections: dict[str, Connection] = {}
-        self._entering: set[tuple[str, str]] = set()
-        """Pairs of a connection's sid and a namespace that it is about to enter."""
         self._empty = asyncio.Event()
         self._tasks = Tasks()
         self._workers = Workers(dispatcher, gate, admission, self._tasks)
+        self._entry = NamespaceEntry(self.eio, gate, metrics, admission, self._workers)
         self._tidying = Tasks()
         self.eio.on_message = self._receive
         self.eio.on_malformed = self._strike_by_id
@@ -189,7 +169,7 @@ class Sockets:
         if connection.reaper is not None:
             connection.reaper.cancel()
         for socket in list(connection.sockets.values()):
-            self._forget(socket)
+            self._entry.leave(socket)
         self._gate.gone(connection)
         if not self._connections:
             self._empty.set()
@@ -236,9 +216,9 @@ class Sockets:
         if packet.packet_type == EVENT:
             self._queue(connection, packet)
         elif packet.packet_type == CONNECT:
-            return self._begin_to_enter(connection, packet)
+            return self._entry.begin(connection, packet)
         elif packet.packet_type == DISCONNECT and packet.namespace in connection.sockets:
-            self._forget(connection.sockets[packet.namespace])
+            self._entry.leave(connection.sockets[packet.namespace])
         return None
 
     def _queue(self, connection: Connection, packet: ClientPacket) -> None:
@@ -263,78 +243,7 @@ class Sockets:
         if connection.strikes >= STRIKES_MAX:
             self._close(connection)
 
-    # Namespaces are entered and left.
-
-    def _begin_to_enter(
-        self, connection: Connection, packet: ClientPacket
-    ) -> Coroutine[Any, Any, None]:
-        """Enter a namespace, or refuse if the rate is exceeded; cut a client that goes on."""
-        named = len(since_of(auth_of(packet.data), self._gate.epoch).numbers)
-        wait_s = self._admission.charge_entry(connection, named)
-        if not wait_s:
-            return self._enter(connection, packet.namespace, packet.data)
-        if connection.refused_entries > REFUSED_ENTRIES_MAX:
-            connection.cut()
-        refusal = RateLimited(retry_after_s=wait_s)
-        return self._refuse_entry(connection, packet.namespace, refused(refusal))
-
-    async def _refuse_entry(self, connection: Connection, namespace: str, error: Any) -> None:
-        await self.eio.send(connection.sid, connect_error_text(namespace, error))
-
-    async def _enter(self, connection: Connection, namespace: str, auth: Any) -> None:
-        """Answer a CONNECT; the new socket then enters its rooms."""
-        entering = (connection.sid, namespace)
-        if entering in self._entering or namespace in connection.sockets:
-            await self._refuse_entry(connection, namespace, HAS_ENTERED)
-            return
-        self._entering.add(entering)
-        try:
-            socket = await self._admit(connection, namespace, auth_of(auth))
-        except Refusal as refusal:
-            await self._refuse_entry(connection, namespace, refused(refusal))
-            return
-        finally:
-            self._entering.discard(entering)
-        if socket is not None:
-            await self.eio.send(connection.sid, connect_text(namespace, socket.sid))
-            if not socket.gone:
-                self._workers.begin(socket, auth_of(auth))
-
-    async def _admit(
-        self, connection: Connection, namespace: str, auth: dict[str, Any]
-    ) -> Socket | None:
-        """The new socket of a namespace, or None if the client has gone; raises Refusal."""
-        try:
-            async with asyncio.timeout(ADMIT_WITHIN_S), connection.admitting:
-                known = await self._gate.admit(connection, namespace, auth)
-        except TimeoutError:
-            raise Unavailable(retry_after_s=1) from None
-        except Refusal:
-            self._admission.charge_refused_entry(connection)
-            raise
-        if known:
-            self._admission.signed_in(connection)
-        if auth.get("since") and (wait_s := self._admission.replay_wait(connection, known=known)):
-            raise RateLimited(retry_after_s=wait_s)
-        if connection.gone:
-            self._gate.gone(connection)
-            return None
-        socket = Socket(connection, namespace, self.eio.generate_id(), known=known)
-        connection.sockets[namespace] = socket
-        self._metrics.sockets.inc()
-        return socket
-
-    def _forget(self, socket: Socket) -> None:
-        socket.connection.sockets.pop(socket.namespace, None)
-        socket.waiting.clear()
-        self._metrics.sockets.dec()
-        self._gate.left(socket)
-        if socket.worker is None:
-            self._gate.disconnect(socket)
-        else:
-            socket.connection.still_working += 1
-
-    # Connections are ended.
+    # A connection ends.
 
     async def end(self, connection: Connection) -> None:
         """Close a connection after a DISCONNECT for each namespace, so clients do not return."""
@@ -367,11 +276,3 @@ class Sockets:
     def _cut_if_there(self, connection: Connection) -> None:
         if not connection.gone:
             connection.cut()
-
-
-def refused(refusal: Refusal) -> dict[str, Any]:
-    """A refusal as a CONNECT_ERROR: `err.message`, `err.data.code`."""
-    data: dict[str, Any] = {"code": refusal.CODE}
-    if refusal.retry_after_s is not None:
-        data["retry_after_s"] = refusal.retry_after_s
-    return {"message": str(refusal), "data": data}

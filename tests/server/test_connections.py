@@ -150,7 +150,7 @@ async def test_a_slow_admission_is_refused_in_time(world, ana, monkeypatch):
     async def for_ever(*args):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("server.socket.ADMIT_WITHIN_S", 0.05)
+    monkeypatch.setattr("server.namespace_entry.ADMIT_WITHIN_S", 0.05)
     monkeypatch.setattr(world.app.gate._admission, "identify", for_ever)
     with pytest.raises(Refused) as refused:
         await ana.enter("/profile")
@@ -433,7 +433,7 @@ def counts_of(world: World) -> dict[str, object]:
         "engine's": len(app.sockets.eio.sockets),
         "people": len(app.gate.people._of_person) + len(app.gate.people._of_session),
         "rooms": app.rooms.counts(),
-        "entering": len(app.sockets._entering),
+        "entering": len(app.sockets._entry._entering),
         "tasks": Counter(task.get_coro().__qualname__ for task in asyncio.all_tasks()),
         "presence": len(app.gate.presence._reporting),
     }
