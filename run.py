@@ -18,7 +18,7 @@ from handlers import SYSTEMS
 from handlers.kit.registry import load_domains
 from handlers.kit.uniqueness import WrongDeclaration
 from server import operator
-from server.app import App, FolderInUse, serve
+from server.app import App
 from server.backup.archive import BackupError
 from server.backup.making import make_backup
 from server.backup.restoring import complete_restore, restore
@@ -28,6 +28,7 @@ from server.drain import Orders
 from server.fixture import make_fixture
 from server.logs import set_up_logs
 from server.own_files import keep_private
+from server.serving import FolderInUse, serve
 from server.settings import Settings, WrongSetting, describe_settings, read_settings
 from storage.engine.database import StorageUnavailable
 from storage.engine.migrate import UnknownSchema, draft_revision

@@ -1,12 +1,8 @@
 """Puts one instance together and fixes the order in which its parts start and stop."""
 
-import asyncio
-import fcntl
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -16,10 +12,8 @@ from handlers.kit.context import Context
 from handlers.kit.ids import new_id
 from handlers.kit.kernel import Actor, EphemeralEvent, Kernel, Origin, Stored, Wake
 from handlers.kit.keys import Keys
-from handlers.kit.rates import Rate
 from handlers.kit.registry import Registry, load_domains
 from handlers.kit.rules import KitRules
-from handlers.kit.uniqueness import WrongDeclaration
 from handlers.platform.auth.rules import AuthRules
 from handlers.platform.identities.public import open_providers
 from handlers.platform.previews.public import PublicWeb
@@ -30,27 +24,19 @@ from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
 from server.backfilling import Backfilling
-from server.capacity import Bounds, Capacity
+from server.capacity import Capacity
+from server.configured_limits import make_bounds, make_limits
 from server.connection_admission import ConnectionAdmission
 from server.connection_gate import ConnectionGate
 from server.control import Control
 from server.devices import Devices
 from server.dispatch import Dispatcher
-from server.drain import Drain, Orders
+from server.drain import Drain
 from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
-from server.http_server import Listener
-from server.interpreter import (
-    freeze_loaded_objects,
-    open_files_max,
-    shorten_thread_switches,
-)
 from server.last_seen import LastSeen
-from server.limits import Limits
-from server.logs import log_loop_error
 from server.places import Places
-from server.rates import RateLimit
 from server.registration import Registration
 from server.rejections import Rejections
 from server.relay import Relay, RetryPolicy
@@ -58,7 +44,6 @@ from server.resync import Resync
 from server.sandbox.sandbox import Sandbox
 from server.session import People
 from server.settings import Settings
-from server.shared_rates import SharedRates
 from server.socket import Sockets
 from server.systems import waiting_events
 from server.telemetry import Metrics
@@ -75,15 +60,6 @@ if TYPE_CHECKING:
     from rooms.redis_client import RedisClient
 
 log = structlog.get_logger("app")
-
-VISITORS_OF_ADDRESS = 5
-"""All visitors of an address together may cause as much work as this many users."""
-FRAMES_TOGETHER = 10
-"""All connections of a user, or of an address's visitors, may send as much as this many."""
-NAMESPACES_USUAL = 14
-"""The number of namespaces that a client typically enters after it connects."""
-FILES_RESERVED = 200
-"""File descriptors for databases, pipes, logs and uploads in progress, not for connections."""
 
 
 class App:
@@ -274,68 +250,6 @@ class Audience:
         )
 
 
-def make_limits(
-    settings: Settings, declared: dict[str, Rate], redis: "RedisClient | None"
-) -> Limits:
-    """The server's rates and those that the kit and the domains declare, with the set values.
-
-    Raises WrongDeclaration if a declared rate has the name of one of the server's.
-    """
-    rates = make_rates(settings)
-    for name, rate in declared.items():
-        if name in rates:
-            raise WrongDeclaration(f"the server itself declares the rate {name}")
-        rates[name] = RateLimit(*rate.limit(settings.declared))
-    shared = SharedRates(redis) if redis is not None else None
-    of_addresses = [name for name, rate in declared.items() if rate.of == "address"]
-    on = settings.environment.limits == "default"
-    return Limits(rates, shared, on=on, of_addresses=of_addresses)
-
-
-def make_rates(settings: Settings) -> dict[str, RateLimit]:
-    """The server's rates, with the set values: connections, entries, frames and their costs."""
-    environment = settings.environment
-    return {
-        "connections": RateLimit(environment.connections_per_s, environment.connections_per_s),
-        "requests": RateLimit(environment.requests_burst, environment.requests_per_s),
-        "entries": RateLimit(environment.entries_burst, environment.entries_per_s),
-        "entries_of_address": RateLimit(
-            environment.connections_per_s * NAMESPACES_USUAL * 2,
-            environment.connections_per_s * NAMESPACES_USUAL,
-        ),
-        "frames": RateLimit(environment.frames_burst, environment.frames_per_s),
-        "frames_together": RateLimit(
-            environment.frames_burst * FRAMES_TOGETHER, environment.frames_per_s * FRAMES_TOGETHER
-        ),
-        "decoding": RateLimit(environment.decoding_burst, environment.decoding_per_s),
-        "replays": RateLimit(environment.replays_burst, environment.replays_per_s),
-        "work": RateLimit(environment.work_burst, environment.work_per_s),
-        "work_of_visitors": RateLimit(
-            environment.work_burst * VISITORS_OF_ADDRESS,
-            environment.work_per_s * VISITORS_OF_ADDRESS,
-        ),
-    }
-
-
-def make_bounds(settings: Settings) -> Bounds:
-    """The limits on connections: the limit on open files, or the setting if that is lower.
-
-    With `PARLEY_LIMITS=off`, a single address may have all of them.
-    """
-    environment = settings.environment
-    room = max(open_files_max() - FILES_RESERVED, 1)
-    most = min(environment.connections_max or room, room)
-    if environment.limits == "off":
-        return Bounds(most, most, most, most, most)
-    return Bounds(
-        connections=most,
-        per_peer=min(2 * environment.connections_per_address, max(most // 4, 1)),
-        per_address=min(environment.connections_per_address, max(most // 4, 1)),
-        visitors=max(most // 2, 1),
-        visitors_per_address=min(environment.visitors_per_address, max(most // 8, 1)),
-    )
-
-
 def join_instances(redis_url: str) -> tuple[Bus, "RedisClient | None"]:
     """The connections to the other instances; the Redis library loads only if it is needed."""
     if not redis_url:
@@ -361,42 +275,3 @@ def make_objects(settings: Settings, keys: Keys) -> ObjectStore:
         key_id=environment.s3_key_id,
         secret=environment.s3_secret,
     )
-
-
-class FolderInUse(Exception):
-    """Another instance serves from this data folder."""
-
-
-@contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the data folder, because SQLite allows one instance; raises FolderInUse."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse(f"another instance already uses {folder}") from None
-        yield
-
-
-async def serve(app: App, orders: Orders) -> None:
-    """Run one instance until `orders` end it; raises FolderInUse."""
-    with nullcontext() if app.database.shared else lock_folder(app.settings.data_dir):
-        await serve_alone(app, orders)
-
-
-async def serve_alone(app: App, orders: Orders) -> None:
-    listener = Listener(app.web, app.capacity, app.rejections)
-    asyncio.get_running_loop().set_exception_handler(log_loop_error)
-    try:
-        await app.start()
-        freeze_loaded_objects()
-        shorten_thread_switches()
-        environment = app.settings.environment
-        await listener.start(environment.host, environment.port)
-        for host, port in listener.addresses:
-            log.info("serving", url=f"http://{host}:{port}")
-        await orders.obey(app.drain)
-    finally:
-        await app.stop()
-        await listener.stop()

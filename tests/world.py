@@ -269,7 +269,7 @@ class World:
         return self
 
     async def stop(self) -> None:
-        """Stop in the order of `server.app.serve`; a second call does nothing."""
+        """Stop in the order of `server.serving.serve`; a second call does nothing."""
         if not self._serving:
             return
         self._serving = False

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import msgspec
 
-from server.app import lock_folder
 from server.backup.archive import (
     CHUNK,
     DATABASE,
@@ -31,6 +30,7 @@ from server.backup.archive import (
 )
 from server.backup.making import Progress, Tell
 from server.backup.places import Places, check_account, find_secret, fingerprint_secret, places_of
+from server.serving import lock_folder
 from server.settings import Settings
 from storage.engine.database import open_database
 from storage.engine.migrate import UnknownSchema, check_revision

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from server.app import FolderInUse, lock_folder
 from server.backup import restoring
 from server.backup.archive import BackupError
 from server.backup.making import make_backup
 from server.backup.restoring import complete_restore
+from server.serving import FolderInUse, lock_folder
 from storage.engine.migrate import known_revisions, migrate_file
 from tests.server.backup.folders import (
     CONTENTS,
