@@ -36,13 +36,13 @@ from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
 from server.http import build_web
 from server.last_seen import LastSeen
+from server.people import People
 from server.places import Places
 from server.registration import Registration
 from server.rejections import Rejections
 from server.relay import Relay, RetryPolicy
 from server.resync import Resync
 from server.sandbox.sandbox import Sandbox
-from server.session import People
 from server.settings import Settings
 from server.socket import Sockets
 from server.systems import waiting_events

@@ -33,7 +33,9 @@ from server.admission import Admission, SessionRevoked, TokenMissing, UnknownNam
 from server.device_presence import DevicePresence
 from server.devices import Devices
 from server.domain_hooks import DomainHooks
-from server.session import Connection, Entry, People, Since, Socket, since_of
+from server.people import People
+from server.session import Connection, Entry, Socket
+from server.since import Since, since_of
 from storage.engine.database import Queries, StorageUnavailable
 
 log = structlog.get_logger("connection_gate")

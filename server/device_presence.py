@@ -16,7 +16,7 @@ from handlers.kit.kernel import Actor, Kernel
 from handlers.kit.rules import KitRules
 from rooms.tasks import Tasks
 from server.domain_hooks import DomainHooks
-from server.session import People
+from server.people import People
 
 
 class DevicePresence:

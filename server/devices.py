@@ -21,7 +21,7 @@ import structlog
 
 from handlers.kit.kernel import Kernel
 from rooms.tasks import Tasks
-from server.session import People
+from server.people import People
 from storage.engine.database import StorageUnavailable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import structlog
 from handlers.kit.kernel import Kernel
 from handlers.platform.auth.public import note_seen
 from rooms.tasks import Tasks
-from server.session import People
+from server.people import People
 from storage.engine.database import StorageUnavailable
 
 log = structlog.get_logger("last_seen")

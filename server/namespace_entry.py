@@ -16,7 +16,8 @@ from handlers.kit.errors import RateLimited, Refusal, Unavailable
 from server.connection_admission import ConnectionAdmission
 from server.connection_gate import ConnectionGate
 from server.engine import Engine
-from server.session import Connection, Socket, since_of
+from server.session import Connection, Socket
+from server.since import since_of
 from server.telemetry import Metrics
 from server.wire import ClientPacket, auth_of, connect_error_text, connect_text
 from server.workers import Workers

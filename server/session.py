@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
-from handlers.kit.contract import NUMBER_MAX
 from handlers.kit.errors import TooMany
 from handlers.kit.kernel import Actor, Origin
 from rooms.packets import Packet
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 WAITING_COMMANDS_MAX = 100
 LEASES_MAX = 100
 LISTENS_MAX = 1_000
-NEVER_GIVEN = 2**60
-"""A sequence number beyond every head: a client that names it gets `recovered: false`."""
 
 
 class Entry(NamedTuple):
@@ -163,98 +159,3 @@ class Socket:
         if len(more) > LISTENS_MAX:
             raise TooMany(details={"limit": LISTENS_MAX})
         self.listens = more
-
-
-class People:
-    """The connections of this instance by user and by session."""
-
-    def __init__(self) -> None:
-        self._of_person: dict[str, set[Connection]] = {}
-        self._of_session: dict[str, set[Connection]] = {}
-
-    def add(self, actor: Actor, connection: Connection) -> bool:
-        """Add a connection; returns whether it is the user's first on this instance."""
-        mine = self._of_person.setdefault(actor.id, set())
-        mine.add(connection)
-        self._of_session.setdefault(actor.session_id, set()).add(connection)
-        return len(mine) == 1
-
-    def remove(self, connection: Connection) -> bool:
-        """Remove a connection; returns whether it was the user's last on this instance."""
-        actor = connection.actor
-        if actor is None:
-            return False
-        self._discard(self._of_session, actor.session_id, connection)
-        return self._discard(self._of_person, actor.id, connection)
-
-    def __iter__(self) -> Iterator[str]:
-        """The ids of all connected users."""
-        return iter(list(self._of_person))
-
-    def sessions(self) -> list[str]:
-        """The ids of all sessions with a connection here."""
-        return list(self._of_session)
-
-    def count(self, user_id: str) -> int:
-        return len(self._of_person.get(user_id, ()))
-
-    def of_session(self, session_id: str) -> list[Connection]:
-        return list(self._of_session.get(session_id, ()))
-
-    def set_roles(self, user_id: str, roles: frozenset[str]) -> None:
-        """Apply a user's changed roles to all their open connections."""
-        for connection in self._of_person.get(user_id, ()):
-            if connection.actor is not None:
-                actor = connection.actor
-                connection.actor = Actor(actor.id, actor.session_id, roles)
-
-    @staticmethod
-    def _discard(index: dict[str, set[Connection]], key: str, connection: Connection) -> bool:
-        held = index.get(key)
-        if held is None or connection not in held:
-            return False
-        held.discard(connection)
-        if held:
-            return False
-        del index[key]
-        return True
-
-
-@dataclass(frozen=True)
-class Since:
-    """The last sequence numbers of a returning client: for each room it names, and for all others.
-
-    None if the client does not claim any earlier events.
-    """
-
-    numbers: dict[str, int]
-    elsewhere: int | None = None
-
-    def of(self, room: str) -> int | None:
-        return self.numbers.get(room, self.elsewhere)
-
-
-def since_of(auth: dict[str, Any], epoch: str) -> Since:
-    """Parse `auth.since` on a server with this `epoch`.
-
-    An invalid sequence number, or one of another epoch, becomes `NEVER_GIVEN`, so that the room is
-    not recovered. If `since` is not an object, this applies to every room.
-    """
-    if "since" not in auth:
-        return Since({})
-    since = auth["since"]
-    if not isinstance(since, dict):
-        return Since({}, elsewhere=NEVER_GIVEN)
-    is_current = auth.get("epoch", epoch) == epoch
-    return Since(
-        {
-            room: seq if is_current and is_seq(seq) else NEVER_GIVEN
-            for room, seq in since.items()
-            if "\0" not in room  # no room has such a name, and PostgreSQL rejects such text
-        }
-    )
-
-
-def is_seq(value: Any) -> bool:
-    """Whether decoded JSON is a sequence number, by the rule for integers in commands."""
-    return type(value) is int and 0 <= value <= NUMBER_MAX

@@ -15,7 +15,7 @@ async def member(hall):
     return member
 
 
-async def test_a_ephemeral_event_reaches_members_and_listeners_and_is_not_stored(hall, member):
+async def test_an_ephemeral_event_reaches_members_and_listeners_and_is_not_stored(hall, member):
     listener, speaker = Member("ben"), Member("cleo")
     await hall.rooms.ephemeral.listen(listener, [HALL])
     await hall.enter(speaker)
@@ -75,7 +75,7 @@ async def test_a_stream_is_subscribed_while_it_has_a_member_or_a_listener(hall, 
     assert subscribed == set()
 
 
-async def test_what_is_said_ephemerally_while_a_listener_reads_can_be_said_again(hall):
+async def test_an_ephemeral_event_during_a_read_can_be_sent_again(hall):
     early, late = Member("ben"), Member("cleo")
     await hall.rooms.ephemeral.listen(early, [HALL])
     hall.rooms.ephemeral.publish("/hall", "hall", "before", {})
