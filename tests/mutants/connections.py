@@ -1,0 +1,185 @@
+"""Mutants of rooms, connections, sessions, roles and limits."""
+
+from tests.mutants.mutant import Mutant
+
+CONNECTIONS = "tests/server/test_connections.py"
+DELIVERY = "tests/rooms/test_delivery.py"
+DISPATCH = "tests/server/test_dispatch.py"
+ENTERING = "tests/rooms/test_entering.py"
+SESSIONS = "tests/server/test_sessions.py"
+STREAM = "tests/rooms/test_stream.py"
+
+MUTANTS = (
+    # Rooms.
+    Mutant(
+        "An event that was lost on its way never arrives",
+        "rooms/gaps.py",
+        "        if found.cursor is not None and found.cursor < upto and not found.filling:",
+        "        if False:",
+        (DELIVERY,),
+    ),
+    Mutant(
+        "A lost last event arrives only with the next one",
+        "rooms/gaps.py",
+        "                    self.catch_up(found, head.seq, wait_s=0)",
+        "                    pass",
+        (f"{DELIVERY}::test_a_lost_last_event_is_found_by_the_sweep",),
+    ),
+    Mutant(
+        "Events are sent in the order in which they arrive",
+        "rooms/stream.py",
+        "        while (event := self.ahead.pop((self.cursor or 0) + 1, None)) is not None:",
+        "        while (event := self.ahead.pop(min(self.ahead, default=0), None)) is not None:",
+        (STREAM,),
+    ),
+    Mutant(
+        "A device that reconnects hears an event twice",
+        "rooms/stream.py",
+        "            if event.seq <= floor:\n                continue\n",
+        "",
+        (STREAM, ENTERING),
+    ),
+    Mutant(
+        "A device that reconnects does not hear what it missed",
+        "rooms/replay.py",
+        "            member.send(event_packet(event))",
+        "            pass",
+        (f"{CONNECTIONS}::test_who_returns_with_a_number_hears_what_was_missed_before_synced",),
+    ),
+    Mutant(
+        "A device is told that it missed nothing, though events are deleted",
+        "rooms/replay.py",
+        "    if behind and count_since(tx, one.stream, one.since, head) != behind:",
+        "    if False:",
+        (ENTERING,),
+    ),
+    Mutant(
+        "A device with numbers of another database is told that it missed nothing",
+        "server/session.py",
+        '    is_current = auth.get("epoch", epoch) == epoch',
+        "    is_current = True",
+        (f"{CONNECTIONS}::test_an_epoch_that_is_not_this_one_recovers_nothing",),
+    ),
+    Mutant(
+        "Somebody who was removed from a room still hears it",
+        "rooms/stream.py",
+        "                for member in [m for m in self.members if m.user_id == change.user_id]:",
+        "                for member in []:",
+        (STREAM, DELIVERY),
+    ),
+    Mutant(
+        "What is typed on one instance does not show on another",
+        "rooms/rooms.py",
+        "        self._bus.publish_ephemeral(stream(namespace, room), packet)",
+        "        pass",
+        ("tests/server/test_several.py", "tests/rooms/test_redis_bus.py"),
+    ),
+    Mutant(
+        "An event reaches other instances only when they look for it",
+        "rooms/rooms.py",
+        "        self._bus.publish(event)",
+        "        pass",
+        ("tests/rooms/test_redis_bus.py",),
+    ),
+    # Connections.
+    Mutant(
+        "A device that does not read fills the memory of the server",
+        "server/session.py",
+        "        if not connection.outgoing.send(packet):\n            connection.cut()",
+        "        connection.outgoing.send(packet)",
+        ("tests/server/test_transport.py",),
+    ),
+    Mutant(
+        "A short loss of the connection shows somebody as offline",
+        "server/connection_gate.py",
+        "            if await self._came_back(actor):",
+        "            if self.people.count(actor.id):",
+        ("tests/platform/presence/test_presence.py",),
+    ),
+    Mutant(
+        "Who is at a call stays in it when their device is gone",
+        "server/connection_gate.py",
+        "                self._tasks.spawn(self._disconnect(domain, socket, subject, lease_id))",
+        "                pass",
+        (f"{CONNECTIONS}::test_a_lease_ends_with_its_socket",),
+    ),
+    Mutant(
+        "A page of another site uses the session of its visitor",
+        "server/origins.py",
+        "        return allowed\n",
+        "        return True\n",
+        ("tests/server/test_shell_security.py",),
+    ),
+    # Sessions and roles.
+    Mutant(
+        "A device that was signed out stays connected",
+        "server/connection_gate.py",
+        "                self._tasks.spawn(self.end(connection))",
+        "                pass",
+        (f"{SESSIONS}::test_logging_out_ends_every_connection_of_the_session_and_no_other",),
+    ),
+    Mutant(
+        "A stolen refresh token stays good",
+        "handlers/platform/auth/service/sessions.py",
+        '    end_session(tx, session.id, session.user_id, "refresh_reused")\n',
+        "",
+        (SESSIONS,),
+    ),
+    Mutant(
+        "A command is open to people without its role",
+        "server/dispatch.py",
+        "    elif endpoint.roles and not endpoint.roles & actor.roles:",
+        "    elif False:",
+        (f"{DISPATCH}::test_who_lacks_the_role_is_forbidden_and_who_has_it_is_not",),
+    ),
+    Mutant(
+        "A role that was taken away lasts as long as the connection",
+        "server/connection_gate.py",
+        "        self.people.set_roles(user_id, roles)",
+        "        pass",
+        ("tests/platform/moderation/test_moderators.py",),
+    ),
+    # Limits.
+    Mutant(
+        "A person sends as many commands as they like",
+        "server/dispatch.py",
+        "        await self._limit(command.rate, incoming, request.uses())",
+        "        pass",
+        (f"{DISPATCH}::test_too_many_commands_are_told_when_to_come_back",),
+    ),
+    Mutant(
+        "A person makes the server do as much work as they like",
+        "server/dispatch.py",
+        "            if wait_s := self._work.wait_of(incoming.actor, incoming.origin):",
+        "            if wait_s := 0.0:",
+        ("tests/faults/test_dear_commands.py",),
+    ),
+    Mutant(
+        "A request without a stated length fills the memory of the server",
+        "server/bodies.py",
+        "            if len(body) > BODY_MAX:",
+        "            if False:",
+        ("tests/faults/test_bodies.py",),
+    ),
+    Mutant(
+        "A packed request fills the memory of the server",
+        "server/bodies.py",
+        "        if encoding not in NOT_ENCODED:",
+        "        if False:",
+        ("tests/faults/test_bodies.py",),
+    ),
+    Mutant(
+        "One address takes all connections",
+        "server/capacity.py",
+        "        if self._connections.of(network) >= bounds.per_address:",
+        "        if False:",
+        ("tests/faults/test_connection_floods.py",),
+    ),
+    Mutant(
+        "A person has as many connections as they like",
+        "server/devices.py",
+        "            return here <= self._cap and await self._admits(user_id, here)",
+        "            return await self._admits(user_id, here)",
+        ("tests/server/test_shell_security.py",),
+    ),
+)
