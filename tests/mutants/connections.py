@@ -16,7 +16,7 @@ MUTANTS = (
         "rooms/gaps.py",
         "        if found.cursor is not None and found.cursor < upto and not found.filling:",
         "        if False:",
-        (DELIVERY,),
+        (f"{DELIVERY}::test_a_lost_event_is_read_from_the_database_after_a_moment",),
     ),
     Mutant(
         "A lost last event arrives only with the next one",
@@ -30,14 +30,17 @@ MUTANTS = (
         "rooms/stream.py",
         "        while (event := self.ahead.pop((self.cursor or 0) + 1, None)) is not None:",
         "        while (event := self.ahead.pop(min(self.ahead, default=0), None)) is not None:",
-        (STREAM,),
+        (f"{STREAM}::test_numbers_are_written_in_order_whatever_the_order_they_came_in",),
     ),
     Mutant(
         "A device that reconnects hears an event twice",
         "rooms/stream.py",
         "            if event.seq <= floor:\n                continue\n",
         "",
-        (STREAM, ENTERING),
+        (
+            f"{STREAM}::test_every_member_hears_exactly_what_is_above_its_floor_in_order",
+            f"{ENTERING}::test_a_snapshot_ahead_of_what_arrived_repeats_nothing",
+        ),
     ),
     Mutant(
         "A device that reconnects does not hear what it missed",
@@ -51,7 +54,7 @@ MUTANTS = (
         "rooms/replay.py",
         "    if behind and count_since(tx, one.stream, one.since, head) != behind:",
         "    if False:",
-        (ENTERING,),
+        (f"{ENTERING}::test_what_is_too_old_is_not_replayed_in_part",),
     ),
     Mutant(
         "A device with numbers of another database is told that it missed nothing",
@@ -65,21 +68,23 @@ MUTANTS = (
         "rooms/stream.py",
         "                for member in [m for m in self.members if m.user_id == change.user_id]:",
         "                for member in []:",
-        (STREAM, DELIVERY),
+        (f"{STREAM}::test_who_leaves_at_a_number_has_heard_it_and_hears_no_more",),
     ),
     Mutant(
         "What is typed on one instance does not show on another",
         "rooms/rooms.py",
         "        self._bus.publish_ephemeral(stream(namespace, room), packet)",
         "        pass",
-        ("tests/server/test_several.py", "tests/rooms/test_redis_bus.py"),
+        (
+            "tests/rooms/test_redis_bus.py::test_a_ephemeral_event_reaches_the_other_instance_once_and_its_own_once",
+        ),
     ),
     Mutant(
         "An event reaches other instances only when they look for it",
         "rooms/rooms.py",
         "        self._bus.publish(event)",
         "        pass",
-        ("tests/rooms/test_redis_bus.py",),
+        ("tests/rooms/test_redis_bus.py::test_what_one_commits_the_other_hears_at_once_in_order",),
     ),
     # Connections.
     Mutant(
@@ -87,14 +92,18 @@ MUTANTS = (
         "server/session.py",
         "        if not connection.outgoing.send(packet):\n            connection.cut()",
         "        connection.outgoing.send(packet)",
-        ("tests/server/test_transport.py",),
+        (
+            "tests/server/test_transport.py::test_a_reader_that_stalls_is_cut_at_its_bound_and_others_hear_everything",
+        ),
     ),
     Mutant(
         "A short loss of the connection shows somebody as offline",
         "server/connection_gate.py",
         "            if await self._came_back(actor):",
         "            if self.people.count(actor.id):",
-        ("tests/platform/presence/test_presence.py",),
+        (
+            "tests/platform/presence/test_presence.py::test_a_reconnect_inside_the_grace_flaps_nothing",
+        ),
     ),
     Mutant(
         "Who is at a call stays in it when their device is gone",
@@ -108,7 +117,9 @@ MUTANTS = (
         "server/origins.py",
         "        return allowed\n",
         "        return True\n",
-        ("tests/server/test_shell_security.py",),
+        (
+            "tests/server/test_shell_security.py::test_an_origin_that_is_not_listed_is_refused_at_the_handshake",
+        ),
     ),
     # Sessions and roles.
     Mutant(
@@ -123,7 +134,7 @@ MUTANTS = (
         "handlers/platform/auth/service/sessions.py",
         '    end_session(tx, session.id, session.user_id, "refresh_reused")\n',
         "",
-        (SESSIONS,),
+        (f"{SESSIONS}::test_a_spent_token_that_comes_back_too_late_ends_the_session",),
     ),
     Mutant(
         "A command is open to people without its role",
@@ -137,7 +148,9 @@ MUTANTS = (
         "server/connection_gate.py",
         "        self.people.set_roles(user_id, roles)",
         "        pass",
-        ("tests/platform/moderation/test_moderators.py",),
+        (
+            "tests/platform/moderation/test_moderators.py::test_a_role_that_is_taken_away_is_gone_at_once_on_every_device",
+        ),
     ),
     # Limits.
     Mutant(
@@ -152,34 +165,36 @@ MUTANTS = (
         "server/dispatch.py",
         "            if wait_s := self._work.wait_of(incoming.actor, incoming.origin):",
         "            if wait_s := 0.0:",
-        ("tests/faults/test_dear_commands.py",),
+        (
+            "tests/faults/test_dear_commands.py::test_answers_of_many_bytes_are_charged_by_their_bytes",
+        ),
     ),
     Mutant(
         "A request without a stated length fills the memory of the server",
         "server/bodies.py",
         "            if len(body) > BODY_MAX:",
         "            if False:",
-        ("tests/faults/test_bodies.py",),
+        ("tests/faults/test_bodies.py::test_an_endless_chunked_body_is_refused_at_the_bound",),
     ),
     Mutant(
         "A packed request fills the memory of the server",
         "server/bodies.py",
         "        if encoding not in NOT_ENCODED:",
         "        if False:",
-        ("tests/faults/test_bodies.py",),
+        ("tests/faults/test_bodies.py::test_a_packed_body_is_refused_and_never_unpacked",),
     ),
     Mutant(
         "One address takes all connections",
         "server/capacity.py",
         "        if self._connections.of(network) >= bounds.per_address:",
         "        if False:",
-        ("tests/faults/test_connection_floods.py",),
+        ("tests/faults/test_connection_floods.py::test_one_address_never_takes_all_connections",),
     ),
     Mutant(
         "A person has as many connections as they like",
         "server/devices.py",
         "            return here <= self._cap and await self._admits(user_id, here)",
         "            return await self._admits(user_id, here)",
-        ("tests/server/test_shell_security.py",),
+        ("tests/server/test_shell_security.py::test_a_person_has_so_many_connections_and_no_more",),
     ),
 )

@@ -12,83 +12,105 @@ MUTANTS = (
         "handlers/consulting/availability/service/places.py",
         "    lists.offer_free_places(tx, block_id)\n",
         "",
-        (WAITING_LIST,),
+        (
+            f"{WAITING_LIST}::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
+        ),
     ),
     Mutant(
         "The last on the waiting list is offered a place first",
         "storage/consulting/availability/waiting_lists.py",
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at, _w.user_id)",
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at.desc())",
-        (WAITING_LIST,),
+        (
+            f"{WAITING_LIST}::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
+        ),
     ),
     Mutant(
         "Somebody takes the place that is offered to another",
         "handlers/consulting/availability/service/lists.py",
         "    holds.take_place(tx, hold)\n",
         "",
-        (WAITING_LIST,),
+        (
+            f"{WAITING_LIST}::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
+        ),
     ),
     Mutant(
         "A student has two consultations at the same time",
         "handlers/consulting/booking/service/requests.py",
         "    if not store.take_quarters(tx, row.student_id, row.id, row.starts_at, row.ends_at):",
         "    if False:",
-        ("tests/consulting/booking/test_requests.py",),
+        (
+            "tests/consulting/booking/test_requests.py::test_a_student_cannot_be_in_two_places_at_once",
+        ),
     ),
     Mutant(
         "A request that nobody answers waits for ever",
         "handlers/consulting/booking/service/requests.py",
         "    expire_later(tx, row)\n",
         "",
-        ("tests/consulting/booking/test_expiry.py",),
+        (
+            "tests/consulting/booking/test_expiry.py::test_a_request_expires_after_a_day_and_both_hear_it_once",
+        ),
     ),
     Mutant(
         "A cancelled booking keeps its place",
         "handlers/consulting/booking/service/expiry.py",
         '    if row.block_id is not None and status != "completed":',
         "    if False:",
-        ("tests/consulting/booking/test_answers.py",),
+        (
+            "tests/consulting/booking/test_answers.py::test_a_rejection_or_a_cancellation_frees_the_place_and_says_why",
+        ),
     ),
     Mutant(
         "Of two who answer a booking at once, both succeed",
         "storage/consulting/booking.py",
         "_LOCK = _FIND.with_for_update()",
         "_LOCK = _FIND",
-        ("tests/consulting/booking/test_races.py",),
+        (
+            "tests/consulting/booking/test_races.py::test_whatever_is_answered_at_once_a_booking_ends_once",
+            "tests/consulting/booking/test_races.py::test_two_approvals_at_once_are_one",
+        ),
     ),
     Mutant(
         "Two devices of one person count the talked time twice",
         "handlers/consulting/call/talk.py",
         "        if joined and start <= joined[-1][1]:",
         "        if False:",
-        (TALKED,),
+        (
+            f"{TALKED}::test_talked_time_is_the_time_that_both_were_connected",
+            f"{TALKED}::test_a_call_counts_the_seconds_in_which_devices_of_both_were_in_it",
+        ),
     ),
     Mutant(
         "A call in which one is alone goes on for ever",
         "handlers/consulting/call/service.py",
         '    _look_later(tx, row.id, at + tx.rules.span("call_lost_s"))\n',
         "",
-        (CALLS,),
+        (f"{CALLS}::test_a_party_lost_for_60_s_ends_the_call",),
     ),
     Mutant(
         "The talked time counts on after the server died",
         "handlers/consulting/call/service.py",
         "    store.shorten_stay(tx, stay.id, max(at, stay.joined_at))\n",
         "",
-        (TALKED,),
+        (f"{TALKED}::test_what_a_dead_instance_held_counts_up_to_its_last_sign_of_life",),
     ),
     Mutant(
         "A consultant has two calls at the same time",
         "handlers/consulting/call/service.py",
         "    if not store.insert_call(tx, row):",
         "    if False:",
-        ("tests/consulting/booking/test_now.py",),
+        (
+            "tests/consulting/booking/test_now.py::test_one_call_at_a_time_however_many_are_approved_at_once",
+        ),
     ),
     Mutant(
         "Somebody who reconnects loses the place in the waiting room",
         "handlers/consulting/waiting_room/service.py",
         '    due = place.lost_at + tx.rules.span("place_kept_s")',
         "    due = place.lost_at",
-        ("tests/consulting/waiting_room/test_places_kept.py",),
+        (
+            "tests/consulting/waiting_room/test_places_kept.py::test_a_reconnect_within_60_s_keeps_the_place",
+        ),
     ),
 )

@@ -15,45 +15,46 @@ MUTANTS = (
         "storage/engine/sqlite_batches.py",
         '            connection.execute("ROLLBACK TO work")\n',
         "",
-        (f"{DISPATCH}::test_a_no_has_its_code_and_leaves_nothing_behind", TRANSACTIONS),
+        (f"{TRANSACTIONS}::test_a_work_that_raises_leaves_nothing_and_the_others_go_on",),
     ),
     Mutant(
         "On PostgreSQL, a refused command leaves half of its change",
         "storage/engine/postgres.py",
         '        if getattr(raised, "keeps", False):',
         "        if True:",
-        (TRANSACTIONS,),
+        (f"{TRANSACTIONS}::test_a_work_that_raises_leaves_nothing_and_the_others_go_on",),
     ),
     Mutant(
         "On PostgreSQL, two changes at once overwrite each other",
         "storage/engine/postgres.py",
         "        engine = self._serializable if serializable else self._engine",
         "        engine = self._engine",
-        ("tests/storage/test_isolation.py",),
+        (
+            "tests/storage/test_isolation.py::test_twenty_at_once_take_no_more_than_there_is_when_serializable",
+        ),
     ),
     Mutant(
         "On PostgreSQL, a change that collided with another is refused",
         "storage/engine/postgres.py",
         '_RERUN = {"40001", "40P01"}',
         "_RERUN: set[str] = set()",
-        ("tests/storage/test_postgres.py",),
+        (
+            "tests/storage/test_postgres.py::test_a_collision_is_run_again_from_the_start_with_its_effects_once",
+        ),
     ),
     Mutant(
         "A change whose COMMIT was not answered is reported as not done",
         "storage/engine/postgres.py",
         "        raise OutcomeUnknown(f",
         "        raise StorageUnavailable(f",
-        (
-            f"{IDEMPOTENCY}::test_without_a_request_id_an_unknown_outcome_is_said_to_be_unknown",
-            "tests/storage/test_postgres.py",
-        ),
+        ("tests/storage/test_postgres.py::test_a_commit_without_an_answer_has_an_unknown_outcome",),
     ),
     Mutant(
         "A database of a newer version is used as if it were known",
         "storage/engine/migrate.py",
         "    if revision not in known_revisions():",
         "    if False:",
-        ("tests/storage/test_upgrades.py",),
+        ("tests/storage/test_upgrades.py::test_a_database_of_an_unknown_revision_is_refused",),
     ),
     # Request ids.
     Mutant(
@@ -61,35 +62,38 @@ MUTANTS = (
         "handlers/kit/idempotency.py",
         "            raise Replayed(found.answer)",
         "            pass",
-        (DISPATCH,),
+        (f"{DISPATCH}::test_the_same_request_id_changes_nothing_and_hears_the_same_answer",),
     ),
     Mutant(
         "A request id that was used is taken for another request",
         "handlers/kit/idempotency.py",
         "        if found.payload_hash != self._payload_hash:",
         "        if False:",
-        (DISPATCH,),
+        (f"{DISPATCH}::test_the_same_request_id_with_another_payload_is_a_conflict",),
     ),
     Mutant(
         "Two attempts at one payment call the provider at the same time",
         "handlers/kit/idempotency.py",
         "        if is_leased and found.holder != self._holder:",
         "        if False:",
-        (IDEMPOTENCY,),
+        (f"{IDEMPOTENCY}::test_two_at_once_act_outside_once_and_hear_the_same",),
     ),
     Mutant(
         "A retried payment does its finished steps again",
         "handlers/kit/idempotency.py",
         "        return found.steps or {}",
         "        return {}",
-        (IDEMPOTENCY,),
+        (f"{IDEMPOTENCY}::test_a_retry_resumes_after_the_step_that_is_kept",),
     ),
     Mutant(
         "An attempt goes on after another one took over its request",
         "handlers/kit/idempotency.py",
         "        if not keys.lease_claim(tx, self._key, self._holder, until):",
         "        if keys.lease_claim(tx, self._key, self._holder, until) is None:",
-        (IDEMPOTENCY,),
+        (
+            f"{IDEMPOTENCY}::test_work_outside_does_not_begin_once_the_lease_ran_out",
+            f"{IDEMPOTENCY}::test_an_attempt_whose_lease_was_taken_over_keeps_nothing",
+        ),
     ),
     # Events.
     Mutant(
@@ -104,7 +108,7 @@ MUTANTS = (
         "handlers/kit/transaction.py",
         "            data=self.keys.seal(data) if event.SEALED else data,",
         "            data=data,",
-        ("tests/server/test_canary.py",),
+        ("tests/server/test_canary.py::test_a_pincode_that_waits_for_its_mail_is_sealed_too",),
     ),
     # The relay.
     Mutant(
@@ -112,7 +116,7 @@ MUTANTS = (
         "storage/events/deliveries.py",
         "        .order_by(_d.number, _d.consumer)",
         "        .order_by(_d.number.desc(), _d.consumer)",
-        (RELAY,),
+        (f"{RELAY}::test_events_of_one_key_are_heard_in_the_order_of_their_commits",),
     ),
     Mutant(
         "A delivery that always fails is tried for ever",
@@ -126,7 +130,7 @@ MUTANTS = (
         "server/relay.py",
         "        if lowest is None or lowest.parked or (held and lowest.number >= 0):",
         "        if lowest is None or (held and lowest.number >= 0):",
-        (RELAY,),
+        (f"{RELAY}::test_a_parked_delivery_holds_its_own_key_and_no_other",),
     ),
     Mutant(
         "A delivery of an instance that died is never made",
@@ -148,7 +152,7 @@ MUTANTS = (
         "storage/events/timers.py",
         "    return tx.run(_TAKE, of_key=timer.key, at_due=timer.due_at) == 1",
         "    return tx.run(_TAKE, of_key=timer.key, at_due=timer.due_at) >= 0",
-        (QUEUES, f"{RELAY}::test_a_timer_fires_once_though_two_instances_look_at_it"),
+        (f"{QUEUES}::test_a_timer_is_taken_by_exactly_one",),
     ),
     Mutant(
         "A timer fires late, after the one that it was set before",
@@ -163,21 +167,23 @@ MUTANTS = (
         "storage/events/holds.py",
         '    .where(pools.c.id == bindparam("pool"), pools.c.taken < pools.c.capacity)',
         '    .where(pools.c.id == bindparam("pool"))',
-        (QUEUES, "tests/consulting/booking/test_races.py"),
+        (f"{QUEUES}::test_of_many_who_reach_for_k_places_exactly_k_get_one",),
     ),
     Mutant(
         "A place that is given back twice is free twice",
         "storage/events/holds.py",
         "    if tx.run(_DELETE_HOLD, pool=pool_id, held_for=for_id) == 0:",
         "    if tx.run(_DELETE_HOLD, pool=pool_id, held_for=for_id) < 0:",
-        (QUEUES,),
+        (f"{QUEUES}::test_releasing_many_times_frees_one_place",),
     ),
     Mutant(
         "A place that is held for a time is never free again",
         "storage/events/holds.py",
         "    places = tx.run(_DELETE_EXPIRED, pool=pool_id, of_kind=kind, now=now)",
         "    places = 0",
-        ("tests/consulting/booking/test_expiry.py",),
+        (
+            "tests/consulting/booking/test_expiry.py::test_an_expired_hold_is_free_for_others_though_no_timer_ran",
+        ),
     ),
     # Instances.
     Mutant(
@@ -185,16 +191,15 @@ MUTANTS = (
         "server/heartbeat.py",
         "            tx.publish(InstanceLost(instance_id=instance_id, at=at))\n",
         "",
-        (
-            "tests/server/test_heartbeat.py",
-            "tests/platform/presence/test_presence.py::test_after_a_kill_the_states_are_true_again",
-        ),
+        ("tests/server/test_heartbeat.py::test_an_instance_that_stops_in_order_tells_its_own_end",),
     ),
     Mutant(
         "A device that was away takes numbers from before a restore for its own",
         "server/backup/restoring.py",
         "                asyncio.run(_renew_epoch(staging.database))",
         "                pass",
-        ("tests/server/backup/test_restoring.py",),
+        (
+            "tests/server/backup/test_restoring.py::test_a_restore_brings_the_database_the_files_and_the_secret",
+        ),
     ),
 )

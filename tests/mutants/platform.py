@@ -15,7 +15,9 @@ MUTANTS = (
         "handlers/kit/throttle.py",
         "    if ready_at > tx.now:\n        raise RateLimited",
         "    if False:\n        raise RateLimited",
-        ("tests/platform/auth/test_guesses.py",),
+        (
+            "tests/platform/auth/test_guesses.py::test_strangers_wait_longer_and_longer_from_wherever_they_come",
+        ),
     ),
     Mutant(
         "A stolen password hash is cheap to guess",
@@ -36,7 +38,7 @@ MUTANTS = (
         "handlers/platform/pincodes/service.py",
         "        store.count_try(tx, mine.id)",
         "        pass",
-        (SIGNING_IN,),
+        (f"{SIGNING_IN}::test_five_wrong_tries_kill_a_pincode",),
     ),
     Mutant(
         "A pincode works as long as one likes",
@@ -50,21 +52,21 @@ MUTANTS = (
         "storage/platform/identities.py",
         '        _a.browser_hash == bindparam("of_browser"),',
         '        bindparam("of_browser") == bindparam("of_browser"),',
-        (OAUTH,),
+        (f"{OAUTH}::test_a_state_is_good_once_in_its_own_browser_and_in_its_time",),
     ),
     Mutant(
         "A sign-in that was begun in one app can be completed in another (PKCE)",
         "handlers/platform/identities/tickets.py",
         "    if row.challenge is not None and not _opens(row.challenge, verifier):",
         "    if False:",
-        (OAUTH,),
+        (f"{OAUTH}::test_a_ticket_with_a_challenge_is_for_who_has_the_verifier",),
     ),
     Mutant(
         "An ID token that was issued for another sign-in is accepted (nonce)",
         "handlers/platform/identities/openid.py",
         '                    "nonce": errand.nonce,\n',
         "",
-        (OAUTH,),
+        (f"{OAUTH}::test_an_id_token_that_is_wrong_opens_nothing",),
     ),
     # People to each other.
     Mutant(
@@ -72,28 +74,34 @@ MUTANTS = (
         "handlers/platform/chat/service/blocks.py",
         "    if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):",
         "    if False:",
-        ("tests/platform/chat/test_blocks.py",),
+        (
+            "tests/platform/chat/test_blocks.py::test_nothing_is_said_between_two_when_one_has_blocked_the_other",
+        ),
     ),
     Mutant(
         "A message that moderators hid is still shown",
         "handlers/platform/chat/service/hiding.py",
         "    row.hidden = True",
         "    row.hidden = False",
-        ("tests/platform/moderation/test_hiding.py",),
+        (
+            "tests/platform/moderation/test_hiding.py::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
+        ),
     ),
     Mutant(
         "A hidden message still stands in events that devices read again",
         "handlers/platform/chat/service/hiding.py",
         "    retract(tx, MessageHidden(message=message_view(row)))",
         "    tx.publish(MessageHidden(message=message_view(row)))",
-        ("tests/platform/moderation/test_hiding.py",),
+        (
+            "tests/platform/moderation/test_hiding.py::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
+        ),
     ),
     Mutant(
         "A forbidden word is published",
         "handlers/platform/moderation/filter.py",
         '        if found.outcome == "refuse":',
         "        if False:",
-        ("tests/platform/moderation/test_filter.py",),
+        ("tests/platform/moderation/test_filter.py::test_what_is_refused_is_not_kept",),
     ),
     # Files and pages.
     Mutant(
@@ -101,35 +109,38 @@ MUTANTS = (
         "handlers/platform/uploads/checks.py",
         "    if not is_what_it_says(row.content_type, looks):",
         "    if False:",
-        (UPLOADS,),
+        (f"{UPLOADS}::test_what_is_not_what_its_type_says_goes_at_once",),
     ),
     Mutant(
         "A file is kept though its bytes are not those that were announced",
         "storage/objects/folder.py",
         "            if (size, digest.hexdigest()) != (promise.size, promise.sha256):",
         "            if False:",
-        (UPLOADS,),
+        (f"{UPLOADS}::test_a_put_that_is_not_as_it_was_signed_keeps_nothing",),
     ),
     Mutant(
         "Anybody downloads a file, with a signature that they made up",
         "storage/objects/folder.py",
         "        right = secrets.compare_digest(",
         "        right = True or secrets.compare_digest(",
-        (UPLOADS, "tests/platform/uploads/test_distrust.py"),
+        (
+            f"{UPLOADS}::test_a_signed_request_is_good_for_five_minutes",
+            "tests/platform/uploads/test_distrust.py::test_a_query_that_is_cut_differently_is_not_signed",
+        ),
     ),
     Mutant(
         "A link in a message makes the server read its own network (SSRF)",
         "handlers/platform/previews/addresses.py",
         "    if not found.is_global or found.is_multicast or found.is_reserved:",
         "    if found.is_multicast or found.is_reserved:",
-        (FETCH,),
+        (f"{FETCH}::test_what_is_not_global_is_not_public",),
     ),
     Mutant(
         "A redirect makes the server read its own network",
         "handlers/platform/previews/fetch.py",
         "allow_redirects=False",
         "allow_redirects=True",
-        (FETCH,),
+        (f"{FETCH}::test_a_redirect_is_no_page",),
     ),
     # Personal data.
     Mutant(
@@ -137,34 +148,42 @@ MUTANTS = (
         "handlers/platform/personal_data/service/erasure.py",
         "    after = steps[event.step].run(tx, event.user_id, event.after, AT_ONCE)",
         "    after = None",
-        (ERASURE,),
+        (f"{ERASURE}::test_nothing_is_left_of_who_did_everything_and_others_keep_what_is_theirs",),
     ),
     Mutant(
         "Data that was written while an account was deleted stays",
         "handlers/platform/personal_data/service/erasure.py",
         "    if event.round < LAST_ROUND:",
         "    if False:",
-        ("tests/platform/personal_data/test_under_way.py",),
+        (
+            "tests/platform/personal_data/test_under_way.py::test_what_a_command_keeps_after_the_erasure_is_erased",
+        ),
     ),
     Mutant(
         "An export shows what other people wrote",
         "storage/platform/personal_data/personal_rows.py",
         "    if author is None:",
         "    if True:",
-        ("tests/platform/personal_data/test_exports.py",),
+        (
+            "tests/platform/personal_data/test_exports.py::test_an_export_has_everything_that_is_hers_and_nothing_that_is_not",
+        ),
     ),
     Mutant(
         "An export that was begun on a stolen device can be fetched there",
         "handlers/platform/personal_data/service/exports.py",
         "    accounts.require_fresh_proof(tx)\n",
         "",
-        ("tests/platform/personal_data/test_exports.py",),
+        (
+            "tests/platform/personal_data/test_exports.py::test_it_needs_a_fresh_proof_and_is_nobody_elses",
+        ),
     ),
     Mutant(
         "The address of somebody who never completed the sign-up is kept for ever",
         "handlers/platform/pincodes/retention.py",
         "    return store.forget_pincodes(tx, before, limit)",
         "    return 0",
-        ("tests/server/test_housekeeping.py",),
+        (
+            "tests/server/test_housekeeping.py::test_the_address_of_who_never_came_is_forgotten_within_hours",
+        ),
     ),
 )

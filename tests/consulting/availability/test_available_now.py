@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.consulting.availability.practice import follow, open_practice, refused
+from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.world import both_databases, one_database
 
 NAMESPACE = "/availability"
@@ -99,6 +100,15 @@ async def test_what_is_said_during_a_call_holds_after_it(world):
     assert await set_now(practice, True) == {"available": False}
     await end_call(practice, call_id)
     assert await profile_says(practice) is True
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_who_is_just_stopping_does_not_become_available(world, database_url):
+    practice = await open_practice(world)
+    asked = refused(set_now(practice, True), "FORBIDDEN")
+    stopping = "UPDATE consultants SET status = 'stopped' WHERE id = $1"
+    await ask_before_commit(database_url, stopping, practice.consultant.id, asked)
+    assert await profile_says(practice) is False
 
 
 async def test_who_stops_during_a_call_is_not_available_after_it(world):

@@ -7,7 +7,7 @@ from handlers.kit.ids import new_id
 from storage.consulting.call import list_live_of_person
 from tests.consulting.call.scenes import CALL, talk_of
 from tests.consulting.waiting_room.scenes import ROOM, ask_before_commit, refusal_of
-from tests.world import add_topic, until
+from tests.world import add_topic, both_databases, until
 
 VIEW = {"id", "booking_id", "consultant_id", "student_id", "status", "provider", "ice_servers"}
 VIEW |= {"started_at", "ended_at", "talked_s"}
@@ -232,6 +232,7 @@ async def test_signals_that_are_refused(world, talk):
     assert talk.consultant.events("signal") == []
 
 
+@both_databases
 async def test_a_booking_that_is_called_off_ends_its_call(world, talk):
     await talk.join()
     await talk.student.call("/booking", "cancel", booking_id=talk.booking_id)
@@ -292,6 +293,17 @@ async def test_a_call_that_is_just_ending_is_not_ended_again_with_its_booking(
     await world.settle()
     assert await world.stored("CALL_ENDED") == []  # whoever ended it says so
     assert await world.stored("CALL_DURATION_RECORDED") == []
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_call_that_is_just_ending_is_not_joined(world, talk, database_url):
+    refusal = await ask_before_commit(
+        database_url,
+        "UPDATE calls SET status = 'ended' WHERE id = $1",
+        talk.id,
+        refusal_of(talk.student, CALL, "join", call_id=talk.id),
+    )
+    assert refusal == "CALL_OVER"
 
 
 async def current_of(client):

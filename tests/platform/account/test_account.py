@@ -9,7 +9,7 @@ from handlers.platform.auth import public as accounts
 from tests.parts.provider import running_provider
 from tests.platform.identities.travel import settings_for, traveller
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, World, one_database
+from tests.world import PASSWORD, Person, World, both_databases, one_database
 
 NEW = "another horse battery"
 MOVED = "ana@elsewhere.example"
@@ -57,6 +57,7 @@ async def test_an_address_changes_when_both_are_proved(world, ana):
     assert answer["error"]["code"] == "CREDENTIALS_WRONG"
 
 
+@both_databases
 async def test_who_reads_the_old_mail_gets_no_session_while_the_address_changes(
     world, ana, monkeypatch
 ):

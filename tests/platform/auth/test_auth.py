@@ -7,6 +7,7 @@ from handlers.platform.auth import commands
 from handlers.platform.auth.contracts import SessionDue
 from storage.events.log import events
 from storage.platform.auth.sessions import credentials, refresh_tokens
+from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.wire_client import Client, Refused
 from tests.world import PASSWORD, World, address_of, one_database, session_id_of
 
@@ -197,3 +198,25 @@ async def test_a_timer_that_fires_while_a_session_is_refreshed_does_not_end_it(w
     await world.settle()
     [ended] = await world.stored("SESSION_ENDED")
     assert (ended["session_id"], ended["reason"]) == (session_id, "expired")
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_session_that_is_just_ending_is_not_refreshed(world, ana, door, database_url):
+    answer = await ask_before_commit(
+        database_url,
+        "UPDATE sessions SET ended_at = expires_at WHERE id = $1",
+        session_id_of(ana.token),
+        door.ask("/auth", "refresh", {"refresh_token": ana.session["refresh_token"]}),
+    )
+    assert answer["error"]["code"] == "SESSION_REVOKED"
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_password_that_is_just_changing_signs_nobody_in(world, ana, door, database_url):
+    answer = await ask_before_commit(
+        database_url,
+        "UPDATE credentials SET password_hash = 'another' WHERE user_id = $1",
+        ana.id,
+        door.ask("/auth", "login", {"email": ana.email, "password": PASSWORD}),
+    )
+    assert answer["error"]["code"] == "CREDENTIALS_WRONG"

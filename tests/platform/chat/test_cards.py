@@ -150,6 +150,7 @@ async def test_the_same_request_id_ten_times_at_once_is_one_booking_and_one_card
     assert (await say(ana, chat, "t"))["seq"] == 3
 
 
+@both_databases
 async def test_who_is_put_out_at_the_same_moment_is_asked_before_it_or_not_at_all(
     world, ana, ben, shop
 ):

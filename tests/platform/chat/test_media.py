@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.parts.ports import free_port
 from tests.platform.uploads.bringing import PDF, Bringer, bringer, picture
 from tests.wire_client import Refused
@@ -98,6 +99,20 @@ async def test_the_same_client_id_shows_one_message_also_at_once(world, ana, ben
         )
         == "CONFLICT"
     )
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_file_that_is_just_being_used_is_not_shown(world, ana, ben, database_url):
+    chat = await talk(ana, ben)
+    upload = await ana.bring(PDF, "application/pdf")
+    payload = {"conversation_id": chat, "client_id": "one", "upload_id": upload["id"]}
+    refusal = await ask_before_commit(
+        database_url,
+        "UPDATE uploads SET used = true WHERE id = $1",
+        upload["id"],
+        code_of(ana.person, "send_media", **payload),
+    )
+    assert refusal == "CONFLICT"
 
 
 async def test_only_ones_own_ready_file_is_shown(world, ana, ben):

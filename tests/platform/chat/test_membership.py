@@ -7,7 +7,7 @@ import pytest
 from handlers.platform.chat.rules import ChatRules
 from tests.platform.chat.scenes import notes, rows_with, say, talk, texts
 from tests.wire_client import Client, Refused
-from tests.world import Person
+from tests.world import Person, both_databases
 
 
 @pytest.fixture
@@ -197,6 +197,7 @@ async def test_who_is_out_does_not_read_what_an_old_message_was_changed_to(peopl
     assert await texts(ben, group) == ["for all again", "as it stays"]
 
 
+@both_databases
 async def test_a_removal_and_words_said_at_the_same_moment_keep_their_order(world, people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)

@@ -8,7 +8,8 @@ import pytest
 
 from handlers.platform.identities.contracts import StartOAuth
 from handlers.platform.identities.http_client import HttpClient, ProviderUnavailable
-from handlers.platform.identities.tickets import make_authorization_request
+from handlers.platform.identities.tickets import hash_of, make_authorization_request
+from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.parts.provider import CLIENT_ID, another_key, person, query_of, shared_secret
 from tests.platform.identities.travel import APP, CHALLENGE, PUBLIC_URL, VERIFIER, traveller
 from tests.wire_client import Refused
@@ -266,6 +267,18 @@ async def test_of_many_who_spend_a_ticket_at_once_one_is_let_in(provider, ana, d
     )
     assert sum(answer["ok"] for answer in answers) == 1
     assert {a["error"]["code"] for a in answers if not a["ok"]} == {"TICKET_INVALID"}
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_ticket_that_is_just_being_spent_opens_nothing(provider, ana, door, database_url):
+    ticket = await ana.ticket(provider)
+    answer = await ask_before_commit(
+        database_url,
+        "DELETE FROM oauth_tickets WHERE hash = $1",
+        hash_of(ticket),
+        door.ask("/auth", "oauth", {"ticket": ticket}),
+    )
+    assert answer["error"]["code"] == "TICKET_INVALID"
 
 
 @one_database
