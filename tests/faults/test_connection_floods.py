@@ -84,6 +84,15 @@ class TestCaps:
         assert world.app.capacity.counts()["visitors"] == 1  # the first has entered nothing yet
         assert world.app.capacity.counts()["engine_connections"] == 11
 
+    async def test_signed_in_connections_of_an_address_are_capped(self, world: World):
+        for name in ("ana", "ben"):
+            person = await world.person(name)
+            for _ in range(14):
+                await (await person.device()).enter("/profile")
+        assert world.app.capacity.counts()["engine_connections"] == 30
+        assert await request(world.port, POLLING, b"", "127.0.0.1") == 429
+        assert await request(world.port, POLLING) == 200  # from another address
+
     async def test_a_place_is_free_again_when_a_connection_ends(self, world: World):
         for _ in range(3):
             lines = [await open_websocket(world.port) for _ in range(20)]

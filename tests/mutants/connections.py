@@ -6,6 +6,7 @@ CONNECTIONS = "tests/server/test_connections.py"
 DELIVERY = "tests/rooms/test_delivery.py"
 DISPATCH = "tests/server/test_dispatch.py"
 ENTERING = "tests/rooms/test_entering.py"
+FLOODS = "tests/faults/test_connection_floods.py"
 SESSIONS = "tests/server/test_sessions.py"
 STREAM = "tests/rooms/test_stream.py"
 
@@ -186,9 +187,16 @@ MUTANTS = (
     Mutant(
         "One address takes all connections",
         "server/capacity.py",
+        "        if crowded or self._accepted.total >= self._bounds.connections:",
+        "        if self._accepted.total >= self._bounds.connections:",
+        (f"{FLOODS}::test_one_address_never_takes_all_connections",),
+    ),
+    Mutant(
+        "Signed-in devices of one address take all connections",
+        "server/capacity.py",
         "        if self._connections.of(network) >= bounds.per_address:",
         "        if False:",
-        ("tests/faults/test_connection_floods.py::test_one_address_never_takes_all_connections",),
+        (f"{FLOODS}::TestCaps::test_signed_in_connections_of_an_address_are_capped",),
     ),
     Mutant(
         "A person has as many connections as they like",

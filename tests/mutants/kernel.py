@@ -126,11 +126,11 @@ MUTANTS = (
         (f"{RELAY}::test_a_delivery_that_gave_up_is_parked_and_shows_in_the_metrics",),
     ),
     Mutant(
-        "The deliveries behind a parked one overtake it",
+        "A delivery that waits for an operator is tried again by itself",
         "server/relay.py",
         "        if lowest is None or lowest.parked or (held and lowest.number >= 0):",
         "        if lowest is None or (held and lowest.number >= 0):",
-        (f"{RELAY}::test_a_parked_delivery_holds_its_own_key_and_no_other",),
+        (f"{RELAY}::test_a_parked_delivery_is_not_tried_again_by_itself",),
     ),
     Mutant(
         "A delivery of an instance that died is never made",
@@ -177,12 +177,12 @@ MUTANTS = (
         (f"{QUEUES}::test_releasing_many_times_frees_one_place",),
     ),
     Mutant(
-        "A place that is held for a time is never free again",
+        "A place that was held for a time is free only when a timer fires",
         "storage/events/holds.py",
         "    places = tx.run(_DELETE_EXPIRED, pool=pool_id, of_kind=kind, now=now)",
         "    places = 0",
         (
-            "tests/consulting/booking/test_expiry.py::test_an_expired_hold_is_free_for_others_though_no_timer_ran",
+            "tests/consulting/availability/test_waiting_list.py::test_a_hold_that_is_over_does_not_keep_the_list_open",
         ),
     ),
     # Instances.

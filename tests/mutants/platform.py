@@ -70,12 +70,12 @@ MUTANTS = (
     ),
     # People to each other.
     Mutant(
-        "A blocked person writes to who blocked them",
+        "A blocked person takes who blocked them into a group",
         "handlers/platform/chat/service/blocks.py",
         "    if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):",
         "    if False:",
         (
-            "tests/platform/chat/test_blocks.py::test_nothing_is_said_between_two_when_one_has_blocked_the_other",
+            "tests/platform/chat/test_blocks.py::test_who_is_blocked_begins_nothing_and_takes_nobody_into_groups",
         ),
     ),
     Mutant(

@@ -45,6 +45,13 @@ def test_no_two_mutants_have_one_name_and_there_are_enough():
 
 @cache
 def names_of_tests(file: str) -> set[str]:
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    """The names of a file's functions, and those of its classes as `CLASS::NAME`."""
     tree = ast.parse((ROOT / file).read_text())
-    return {node.name for node in tree.body if isinstance(node, kinds)}
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    methods = {f"{one.name}::{name}" for one in classes for name in functions_of(one.body)}
+    return functions_of(tree.body) | methods
+
+
+def functions_of(body: list[ast.stmt]) -> set[str]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in body if isinstance(node, kinds)}

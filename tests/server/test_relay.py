@@ -219,6 +219,16 @@ async def test_a_parked_delivery_holds_its_own_key_and_no_other(world, switches)
     assert (await world.metrics())[WAITING] == 1
 
 
+@pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
+async def test_a_parked_delivery_is_not_tried_again_by_itself(world, switches):
+    await park(world, switches, "hopeless")
+    switches.broken.clear()
+    world.clock.advance(3_600)
+    await say(world, "behind it")
+    await world.settle()
+    assert await noted(world) == []
+
+
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="8")
 async def test_a_failing_delivery_blocks_only_its_own_key(world, switches):
     switches.broken.add("hard")
