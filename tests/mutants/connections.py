@@ -31,7 +31,7 @@ MUTANTS = (
         "rooms/stream.py",
         "        while (event := self.ahead.pop((self.cursor or 0) + 1, None)) is not None:",
         "        while (event := self.ahead.pop(min(self.ahead, default=0), None)) is not None:",
-        (f"{STREAM}::test_numbers_are_written_in_order_whatever_the_order_they_came_in",),
+        (f"{STREAM}::test_numbers_are_sent_in_order_for_any_order_of_arrival",),
     ),
     Mutant(
         "A device that reconnects hears an event twice",
@@ -39,8 +39,8 @@ MUTANTS = (
         "            if event.seq <= floor:\n                continue\n",
         "",
         (
-            f"{STREAM}::test_every_member_hears_exactly_what_is_above_its_floor_in_order",
-            f"{ENTERING}::test_a_snapshot_ahead_of_what_arrived_repeats_nothing",
+            f"{STREAM}::test_every_member_gets_exactly_the_events_above_its_floor_in_order",
+            f"{ENTERING}::test_a_snapshot_ahead_of_arrived_events_repeats_nothing",
         ),
     ),
     Mutant(
@@ -48,44 +48,44 @@ MUTANTS = (
         "rooms/replay.py",
         "            member.send(event_packet(event))",
         "            pass",
-        (f"{CONNECTIONS}::test_who_returns_with_a_number_hears_what_was_missed_before_synced",),
+        (f"{CONNECTIONS}::test_a_client_returning_with_a_number_gets_missed_events_before_synced",),
     ),
     Mutant(
         "A device is told that it missed nothing, though events are deleted",
         "rooms/replay.py",
         "    if behind and count_since(tx, one.stream, one.since, head) != behind:",
         "    if False:",
-        (f"{ENTERING}::test_what_is_too_old_is_not_replayed_in_part",),
+        (f"{ENTERING}::test_a_stream_with_deleted_events_is_not_replayed_in_part",),
     ),
     Mutant(
         "A device with numbers of another database is told that it missed nothing",
         "server/session.py",
         '    is_current = auth.get("epoch", epoch) == epoch',
         "    is_current = True",
-        (f"{CONNECTIONS}::test_an_epoch_that_is_not_this_one_recovers_nothing",),
+        (f"{CONNECTIONS}::test_another_epoch_recovers_nothing",),
     ),
     Mutant(
         "Somebody who was removed from a room still hears it",
         "rooms/stream.py",
         "                for member in [m for m in self.members if m.user_id == change.user_id]:",
         "                for member in []:",
-        (f"{STREAM}::test_who_leaves_at_a_number_has_heard_it_and_hears_no_more",),
+        (f"{STREAM}::test_a_member_removed_at_a_number_gets_it_and_nothing_later",),
     ),
     Mutant(
         "What is typed on one instance does not show on another",
         "rooms/rooms.py",
         "        self._bus.publish_ephemeral(stream(namespace, room), packet)",
         "        pass",
-        (
-            "tests/rooms/test_redis_bus.py::test_a_ephemeral_event_reaches_the_other_instance_once_and_its_own_once",
-        ),
+        ("tests/rooms/test_redis_bus.py::test_an_ephemeral_event_arrives_once_on_each_instance",),
     ),
     Mutant(
         "An event reaches other instances only when they look for it",
         "rooms/rooms.py",
         "        self._bus.publish(event)",
         "        pass",
-        ("tests/rooms/test_redis_bus.py::test_what_one_commits_the_other_hears_at_once_in_order",),
+        (
+            "tests/rooms/test_redis_bus.py::test_events_reach_the_other_instance_at_once_and_in_order",
+        ),
     ),
     # Connections.
     Mutant(
@@ -142,7 +142,7 @@ MUTANTS = (
         "server/dispatch.py",
         "    elif endpoint.roles and not endpoint.roles & actor.roles:",
         "    elif False:",
-        (f"{DISPATCH}::test_who_lacks_the_role_is_forbidden_and_who_has_it_is_not",),
+        (f"{DISPATCH}::test_a_command_with_a_role_is_forbidden_without_it",),
     ),
     Mutant(
         "A role that was taken away lasts as long as the connection",
@@ -159,7 +159,7 @@ MUTANTS = (
         "server/dispatch.py",
         "        await self._limit(command.rate, incoming, request.uses())",
         "        pass",
-        (f"{DISPATCH}::test_too_many_commands_are_told_when_to_come_back",),
+        (f"{DISPATCH}::test_too_many_commands_get_the_time_to_wait",),
     ),
     Mutant(
         "A person makes the server do as much work as they like",
@@ -203,6 +203,6 @@ MUTANTS = (
         "server/devices.py",
         "            return here <= self._cap and await self._admits(user_id, here)",
         "            return await self._admits(user_id, here)",
-        ("tests/server/test_shell_security.py::test_a_person_has_so_many_connections_and_no_more",),
+        ("tests/server/test_shell_security.py::test_a_user_has_a_maximum_number_of_connections",),
     ),
 )

@@ -84,7 +84,7 @@ MUTANTS = (
     Mutant(
         "A call in which one is alone goes on for ever",
         "handlers/consulting/call/service.py",
-        '    _look_later(tx, row.id, at + tx.rules.span("call_lost_s"))\n',
+        '    _set_timer(tx, row.id, at + tx.rules.span("call_lost_s"))\n',
         "",
         (f"{CALLS}::test_a_party_lost_for_60_s_ends_the_call",),
     ),

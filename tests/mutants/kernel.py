@@ -15,23 +15,21 @@ MUTANTS = (
         "storage/engine/sqlite_batches.py",
         '            connection.execute("ROLLBACK TO work")\n',
         "",
-        (f"{TRANSACTIONS}::test_a_work_that_raises_leaves_nothing_and_the_others_go_on",),
+        (f"{TRANSACTIONS}::test_a_raising_work_is_rolled_back_and_the_others_continue",),
     ),
     Mutant(
         "On PostgreSQL, a refused command leaves half of its change",
         "storage/engine/postgres.py",
         '        if getattr(raised, "keeps", False):',
         "        if True:",
-        (f"{TRANSACTIONS}::test_a_work_that_raises_leaves_nothing_and_the_others_go_on",),
+        (f"{TRANSACTIONS}::test_a_raising_work_is_rolled_back_and_the_others_continue",),
     ),
     Mutant(
         "On PostgreSQL, two changes at once overwrite each other",
         "storage/engine/postgres.py",
         "        engine = self._serializable if serializable else self._engine",
         "        engine = self._engine",
-        (
-            "tests/storage/test_isolation.py::test_twenty_at_once_take_no_more_than_there_is_when_serializable",
-        ),
+        ("tests/storage/test_isolation.py::test_twenty_at_once_cannot_overdraw_when_serializable",),
     ),
     Mutant(
         "On PostgreSQL, a change that collided with another is refused",
@@ -62,7 +60,7 @@ MUTANTS = (
         "handlers/kit/idempotency.py",
         "            raise Replayed(found.answer)",
         "            pass",
-        (f"{DISPATCH}::test_the_same_request_id_changes_nothing_and_hears_the_same_answer",),
+        (f"{DISPATCH}::test_the_same_request_id_changes_nothing_and_gets_the_same_answer",),
     ),
     Mutant(
         "A request id that was used is taken for another request",
@@ -76,7 +74,9 @@ MUTANTS = (
         "handlers/kit/idempotency.py",
         "        if is_leased and found.holder != self._holder:",
         "        if False:",
-        (f"{IDEMPOTENCY}::test_two_at_once_act_outside_once_and_hear_the_same",),
+        (
+            f"{IDEMPOTENCY}::test_two_concurrent_requests_cause_one_external_call_and_get_one_answer",
+        ),
     ),
     Mutant(
         "A retried payment does its finished steps again",
@@ -91,17 +91,17 @@ MUTANTS = (
         "        if not keys.lease_claim(tx, self._key, self._holder, until):",
         "        if keys.lease_claim(tx, self._key, self._holder, until) is None:",
         (
-            f"{IDEMPOTENCY}::test_work_outside_does_not_begin_once_the_lease_ran_out",
-            f"{IDEMPOTENCY}::test_an_attempt_whose_lease_was_taken_over_keeps_nothing",
+            f"{IDEMPOTENCY}::test_an_external_call_does_not_start_after_its_lease_expired",
+            f"{IDEMPOTENCY}::test_an_attempt_that_lost_its_lease_commits_nothing",
         ),
     ),
     # Events.
     Mutant(
         "An event is deleted before its consumer heard it",
         "storage/events/log.py",
-        '    .where(events.c.id < bindparam("before_id"), ~_UNDONE)',
+        '    .where(events.c.id < bindparam("before_id"), ~_PENDING)',
         '    .where(events.c.id < bindparam("before_id"))',
-        (f"{RELAY}::test_an_event_is_not_forgotten_before_it_was_heard",),
+        (f"{RELAY}::test_an_event_is_not_deleted_before_it_is_processed",),
     ),
     Mutant(
         "A secret in an event is stored as plain text",
@@ -116,14 +116,14 @@ MUTANTS = (
         "storage/events/deliveries.py",
         "        .order_by(_d.number, _d.consumer)",
         "        .order_by(_d.number.desc(), _d.consumer)",
-        (f"{RELAY}::test_events_of_one_key_are_heard_in_the_order_of_their_commits",),
+        (f"{RELAY}::test_events_of_one_key_are_processed_in_commit_order",),
     ),
     Mutant(
         "A delivery that always fails is tried for ever",
         "server/relay.py",
         "        parked = attempts >= self._retry_policy.tries",
         "        parked = False",
-        (f"{RELAY}::test_a_delivery_that_gave_up_is_parked_and_shows_in_the_metrics",),
+        (f"{RELAY}::test_a_delivery_without_retries_left_is_parked_and_in_the_metrics",),
     ),
     Mutant(
         "A delivery that waits for an operator is tried again by itself",
@@ -137,14 +137,14 @@ MUTANTS = (
         "server/relay.py",
         "            self.serve(self._of_present_name(queue))",
         "            pass",
-        (f"{RELAY}::test_what_a_dead_instance_left_behind_is_found_by_the_sweep",),
+        (f"{RELAY}::test_the_sweep_finds_deliveries_of_a_dead_instance",),
     ),
     Mutant(
         "Two workers send the same mail at the same time",
         "server/relay.py",
         "        if not ours:\n            raise LeaseLost",
         "        del ours",
-        (f"{RELAY}::test_who_lost_the_lease_stops_and_leaves_the_delivery_alone",),
+        (f"{RELAY}::test_a_worker_without_its_lease_stops_and_leaves_the_delivery",),
     ),
     # Timers.
     Mutant(
@@ -152,7 +152,7 @@ MUTANTS = (
         "storage/events/timers.py",
         "    return tx.run(_TAKE, of_key=timer.key, at_due=timer.due_at) == 1",
         "    return tx.run(_TAKE, of_key=timer.key, at_due=timer.due_at) >= 0",
-        (f"{QUEUES}::test_a_timer_is_taken_by_exactly_one",),
+        (f"{QUEUES}::test_exactly_one_caller_takes_a_timer",),
     ),
     Mutant(
         "A timer fires late, after the one that it was set before",
@@ -167,7 +167,7 @@ MUTANTS = (
         "storage/events/holds.py",
         '    .where(pools.c.id == bindparam("pool"), pools.c.taken < pools.c.capacity)',
         '    .where(pools.c.id == bindparam("pool"))',
-        (f"{QUEUES}::test_of_many_who_reach_for_k_places_exactly_k_get_one",),
+        (f"{QUEUES}::test_of_many_concurrent_holds_exactly_k_get_a_place",),
     ),
     Mutant(
         "A place that is given back twice is free twice",
@@ -191,7 +191,7 @@ MUTANTS = (
         "server/heartbeat.py",
         "            tx.publish(InstanceLost(instance_id=instance_id, at=at))\n",
         "",
-        ("tests/server/test_heartbeat.py::test_an_instance_that_stops_in_order_tells_its_own_end",),
+        ("tests/server/test_heartbeat.py::test_an_orderly_stop_publishes_its_own_loss",),
     ),
     Mutant(
         "A device that was away takes numbers from before a restore for its own",

@@ -64,7 +64,7 @@ MUTANTS = (
     Mutant(
         "An ID token that was issued for another sign-in is accepted (nonce)",
         "handlers/platform/identities/openid.py",
-        '                    "nonce": errand.nonce,\n',
+        '                    "nonce": request.nonce,\n',
         "",
         (f"{OAUTH}::test_an_id_token_that_is_wrong_opens_nothing",),
     ),
@@ -107,7 +107,7 @@ MUTANTS = (
     Mutant(
         "A program is uploaded as a picture or a document",
         "handlers/platform/uploads/checks.py",
-        "    if not is_what_it_says(row.content_type, looks):",
+        "    if not matches_type(row.content_type, guessed):",
         "    if False:",
         (f"{UPLOADS}::test_what_is_not_what_its_type_says_goes_at_once",),
     ),
@@ -146,7 +146,7 @@ MUTANTS = (
     Mutant(
         "Data of a deleted account stays",
         "handlers/platform/personal_data/service/erasure.py",
-        "    after = steps[event.step].run(tx, event.user_id, event.after, AT_ONCE)",
+        "    after = steps[event.step].run(tx, event.user_id, event.after, STEP_BATCH)",
         "    after = None",
         (f"{ERASURE}::test_nothing_is_left_of_who_did_everything_and_others_keep_what_is_theirs",),
     ),
@@ -183,7 +183,7 @@ MUTANTS = (
         "    return store.forget_pincodes(tx, before, limit)",
         "    return 0",
         (
-            "tests/server/test_housekeeping.py::test_the_address_of_who_never_came_is_forgotten_within_hours",
+            "tests/server/test_housekeeping.py::test_the_address_of_an_unfinished_sign_up_is_deleted_within_hours",
         ),
     ),
 )
