@@ -19,6 +19,7 @@ def copied(root: Path) -> Iterator[Path]:
     """The folder of a copy of what is in `root` now: all files that git does not ignore."""
     with TemporaryDirectory(prefix="parley-mutants-") as name:
         folder = Path(name)
+        folder.chmod(0o755)  # servers that drop root start in it
         for path in list_files(root):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / path, folder / path)
