@@ -73,7 +73,7 @@ MUTANTS = (
     ),
     Mutant(
         "What is typed on one instance does not show on another",
-        "rooms/rooms.py",
+        "rooms/ephemeral.py",
         "        self._bus.publish_ephemeral(stream(namespace, room), packet)",
         "        pass",
         ("tests/rooms/test_redis_bus.py::test_an_ephemeral_event_arrives_once_on_each_instance",),
@@ -99,9 +99,9 @@ MUTANTS = (
     ),
     Mutant(
         "A short loss of the connection shows somebody as offline",
-        "server/connection_gate.py",
-        "            if await self._came_back(actor):",
-        "            if self.people.count(actor.id):",
+        "server/device_presence.py",
+        "            if await self._returned(actor):",
+        "            if self._people.count(actor.id):",
         (
             "tests/platform/presence/test_presence.py::test_a_reconnect_inside_the_grace_flaps_nothing",
         ),
@@ -109,8 +109,8 @@ MUTANTS = (
     Mutant(
         "Who is at a call stays in it when their device is gone",
         "server/connection_gate.py",
-        "                self._tasks.spawn(self._disconnect(domain, socket, subject, lease_id))",
-        "                pass",
+        "            self._hooks.end_leases(socket)",
+        "            pass",
         (f"{CONNECTIONS}::test_a_lease_ends_with_its_socket",),
     ),
     Mutant(

@@ -135,13 +135,13 @@ MUTANTS = (
     Mutant(
         "A delivery of an instance that died is never made",
         "server/relay.py",
-        "            self.serve(self._of_present_name(queue))",
-        "            pass",
+        "        for queue in due:\n            self.serve(queue)\n",
+        "",
         (f"{RELAY}::test_the_sweep_finds_deliveries_of_a_dead_instance",),
     ),
     Mutant(
         "Two workers send the same mail at the same time",
-        "server/relay.py",
+        "server/outbound.py",
         "        if not ours:\n            raise LeaseLost",
         "        del ours",
         (f"{RELAY}::test_a_worker_without_its_lease_stops_and_leaves_the_delivery",),
