@@ -433,6 +433,7 @@ async def test_a_timer_fires_by_itself_when_it_is_due(world):
 
 async def test_a_sooner_timer_does_not_wait_for_a_later_one(world):
     await set_timer(world, "later", 3600, "a")
+    await until(lambda: world.app.timers._next is not None)
     await set_timer(world, "soon", 0.1, "b")
     await until(lambda: said(world), within_s=2)
     assert await said(world) == ["soon"]
