@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         "A device with numbers of another database is told that it missed nothing",
-        "server/session.py",
+        "server/since.py",
         '    is_current = auth.get("epoch", epoch) == epoch',
         "    is_current = True",
         (f"{CONNECTIONS}::test_another_epoch_recovers_nothing",),
@@ -85,7 +85,8 @@ MUTANTS = (
         "        if not connection.outgoing.send(packet):\n            connection.cut()",
         "        connection.outgoing.send(packet)",
         (
-            "tests/server/test_transport.py::test_a_reader_that_stalls_is_cut_at_its_bound_and_others_hear_everything",
+            "tests/server/test_transport.py"
+            "::test_a_reader_that_stalls_is_cut_at_its_bound_and_others_hear_everything",
         ),
     ),
     Mutant(
@@ -94,7 +95,8 @@ MUTANTS = (
         "            if await self._returned(actor):",
         "            if self._people.count(actor.id):",
         (
-            "tests/platform/presence/test_presence.py::test_a_reconnect_inside_the_grace_flaps_nothing",
+            "tests/platform/presence/test_presence.py"
+            "::test_a_reconnect_inside_the_grace_flaps_nothing",
         ),
     ),
     Mutant(
@@ -110,7 +112,8 @@ MUTANTS = (
         "        return allowed\n",
         "        return True\n",
         (
-            "tests/server/test_shell_security.py::test_an_origin_that_is_not_listed_is_refused_at_the_handshake",
+            "tests/server/test_shell_security.py"
+            "::test_an_origin_that_is_not_listed_is_refused_at_the_handshake",
         ),
     ),
     # Sessions and roles.
@@ -141,7 +144,8 @@ MUTANTS = (
         "        self.people.set_roles(user_id, roles)",
         "        pass",
         (
-            "tests/platform/moderation/test_moderators.py::test_a_role_that_is_taken_away_is_gone_at_once_on_every_device",
+            "tests/platform/moderation/test_moderators.py"
+            "::test_a_role_that_is_taken_away_is_gone_at_once_on_every_device",
         ),
     ),
     # Limits.
@@ -158,7 +162,8 @@ MUTANTS = (
         "            if wait_s := self._work.wait_of(incoming.actor, incoming.origin):",
         "            if wait_s := 0.0:",
         (
-            "tests/faults/test_dear_commands.py::test_answers_of_many_bytes_are_charged_by_their_bytes",
+            "tests/faults/test_dear_commands.py"
+            "::test_answers_of_many_bytes_are_charged_by_their_bytes",
         ),
     ),
     Mutant(

@@ -13,7 +13,8 @@ MUTANTS = (
         "    lists.offer_free_places(tx, block_id)\n",
         "",
         (
-            f"{WAITING_LIST}::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
+            f"{WAITING_LIST}"
+            "::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
         ),
     ),
     Mutant(
@@ -22,7 +23,8 @@ MUTANTS = (
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at, _w.user_id)",
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at.desc())",
         (
-            f"{WAITING_LIST}::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
+            f"{WAITING_LIST}"
+            "::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
         ),
     ),
     Mutant(
@@ -31,7 +33,8 @@ MUTANTS = (
         "    holds.take_place(tx, hold)\n",
         "",
         (
-            f"{WAITING_LIST}::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
+            f"{WAITING_LIST}"
+            "::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
         ),
     ),
     Mutant(
@@ -40,7 +43,8 @@ MUTANTS = (
         "    if not store.take_quarters(tx, row.student_id, row.id, row.starts_at, row.ends_at):",
         "    if False:",
         (
-            "tests/consulting/booking/test_requests.py::test_a_student_cannot_be_in_two_places_at_once",
+            "tests/consulting/booking/test_requests.py"
+            "::test_a_student_cannot_be_in_two_places_at_once",
         ),
     ),
     Mutant(
@@ -49,7 +53,8 @@ MUTANTS = (
         "    expire_later(tx, row)\n",
         "",
         (
-            "tests/consulting/booking/test_expiry.py::test_a_request_expires_after_a_day_and_both_hear_it_once",
+            "tests/consulting/booking/test_expiry.py"
+            "::test_a_request_expires_after_a_day_and_both_hear_it_once",
         ),
     ),
     Mutant(
@@ -58,7 +63,8 @@ MUTANTS = (
         '    if row.block_id is not None and status != "completed":',
         "    if False:",
         (
-            "tests/consulting/booking/test_answers.py::test_a_rejection_or_a_cancellation_frees_the_place_and_says_why",
+            "tests/consulting/booking/test_answers.py"
+            "::test_a_rejection_or_a_cancellation_frees_the_place_and_says_why",
         ),
     ),
     Mutant(
@@ -67,7 +73,8 @@ MUTANTS = (
         "_LOCK = _FIND.with_for_update()",
         "_LOCK = _FIND",
         (
-            "tests/consulting/booking/test_races.py::test_whatever_is_answered_at_once_a_booking_ends_once",
+            "tests/consulting/booking/test_races.py"
+            "::test_whatever_is_answered_at_once_a_booking_ends_once",
             "tests/consulting/booking/test_races.py::test_two_approvals_at_once_are_one",
         ),
     ),
@@ -101,7 +108,8 @@ MUTANTS = (
         "    if not store.insert_call(tx, row):",
         "    if False:",
         (
-            "tests/consulting/booking/test_now.py::test_one_call_at_a_time_however_many_are_approved_at_once",
+            "tests/consulting/booking/test_now.py"
+            "::test_one_call_at_a_time_however_many_are_approved_at_once",
         ),
     ),
     Mutant(
@@ -110,7 +118,8 @@ MUTANTS = (
         '    due = place.lost_at + tx.rules.span("place_kept_s")',
         "    due = place.lost_at",
         (
-            "tests/consulting/waiting_room/test_places_kept.py::test_a_reconnect_within_60_s_keeps_the_place",
+            "tests/consulting/waiting_room/test_places_kept.py"
+            "::test_a_reconnect_within_60_s_keeps_the_place",
         ),
     ),
 )

@@ -37,7 +37,8 @@ MUTANTS = (
         '_RERUN = {"40001", "40P01"}',
         "_RERUN: set[str] = set()",
         (
-            "tests/storage/test_postgres.py::test_a_collision_is_run_again_from_the_start_with_its_effects_once",
+            "tests/storage/test_postgres.py"
+            "::test_a_collision_is_run_again_from_the_start_with_its_effects_once",
         ),
     ),
     Mutant(
@@ -75,7 +76,8 @@ MUTANTS = (
         "        if is_leased and found.holder != self._holder:",
         "        if False:",
         (
-            f"{IDEMPOTENCY}::test_two_concurrent_requests_cause_one_external_call_and_get_one_answer",
+            f"{IDEMPOTENCY}"
+            "::test_two_concurrent_requests_cause_one_external_call_and_get_one_answer",
         ),
     ),
     Mutant(
@@ -182,7 +184,8 @@ MUTANTS = (
         "    places = tx.run(_DELETE_EXPIRED, pool=pool_id, of_kind=kind, now=now)",
         "    places = 0",
         (
-            "tests/consulting/availability/test_waiting_list.py::test_a_hold_that_is_over_does_not_keep_the_list_open",
+            "tests/consulting/availability/test_waiting_list.py"
+            "::test_a_hold_that_is_over_does_not_keep_the_list_open",
         ),
     ),
     # Instances.
@@ -199,7 +202,8 @@ MUTANTS = (
         "                asyncio.run(_renew_epoch(staging.database))",
         "                pass",
         (
-            "tests/server/backup/test_restoring.py::test_a_restore_brings_the_database_the_files_and_the_secret",
+            "tests/server/backup/test_restoring.py"
+            "::test_a_restore_brings_the_database_the_files_and_the_secret",
         ),
     ),
 )

@@ -16,7 +16,8 @@ MUTANTS = (
         "    if ready_at > tx.now:\n        raise RateLimited",
         "    if False:\n        raise RateLimited",
         (
-            "tests/platform/auth/test_guesses.py::test_strangers_wait_longer_and_longer_from_wherever_they_come",
+            "tests/platform/auth/test_guesses.py"
+            "::test_strangers_wait_longer_and_longer_from_wherever_they_come",
         ),
     ),
     Mutant(
@@ -75,7 +76,8 @@ MUTANTS = (
         "    if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):",
         "    if False:",
         (
-            "tests/platform/chat/test_blocks.py::test_who_is_blocked_begins_nothing_and_takes_nobody_into_groups",
+            "tests/platform/chat/test_blocks.py"
+            "::test_who_is_blocked_begins_nothing_and_takes_nobody_into_groups",
         ),
     ),
     Mutant(
@@ -84,7 +86,8 @@ MUTANTS = (
         "    row.hidden = True",
         "    row.hidden = False",
         (
-            "tests/platform/moderation/test_hiding.py::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
+            "tests/platform/moderation/test_hiding.py"
+            "::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
         ),
     ),
     Mutant(
@@ -93,7 +96,8 @@ MUTANTS = (
         "    retract(tx, MessageHidden(message=message_view(row)))",
         "    tx.publish(MessageHidden(message=message_view(row)))",
         (
-            "tests/platform/moderation/test_hiding.py::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
+            "tests/platform/moderation/test_hiding.py"
+            "::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
         ),
     ),
     Mutant(
@@ -125,7 +129,8 @@ MUTANTS = (
         "        right = True or secrets.compare_digest(",
         (
             f"{UPLOADS}::test_a_signed_request_is_good_for_five_minutes",
-            "tests/platform/uploads/test_distrust.py::test_a_query_that_is_cut_differently_is_not_signed",
+            "tests/platform/uploads/test_distrust.py"
+            "::test_a_query_that_is_cut_differently_is_not_signed",
         ),
     ),
     Mutant(
@@ -156,7 +161,8 @@ MUTANTS = (
         "    if event.round < LAST_ROUND:",
         "    if False:",
         (
-            "tests/platform/personal_data/test_under_way.py::test_what_a_command_keeps_after_the_erasure_is_erased",
+            "tests/platform/personal_data/test_under_way.py"
+            "::test_what_a_command_keeps_after_the_erasure_is_erased",
         ),
     ),
     Mutant(
@@ -165,7 +171,8 @@ MUTANTS = (
         "    if author is None:",
         "    if True:",
         (
-            "tests/platform/personal_data/test_exports.py::test_an_export_has_everything_that_is_hers_and_nothing_that_is_not",
+            "tests/platform/personal_data/test_exports.py"
+            "::test_an_export_has_everything_that_is_hers_and_nothing_that_is_not",
         ),
     ),
     Mutant(
@@ -174,7 +181,8 @@ MUTANTS = (
         "    accounts.require_fresh_proof(tx)\n",
         "",
         (
-            "tests/platform/personal_data/test_exports.py::test_it_needs_a_fresh_proof_and_is_nobody_elses",
+            "tests/platform/personal_data/test_exports.py"
+            "::test_it_needs_a_fresh_proof_and_is_nobody_elses",
         ),
     ),
     Mutant(
@@ -183,7 +191,8 @@ MUTANTS = (
         "    return store.forget_pincodes(tx, before, limit)",
         "    return 0",
         (
-            "tests/server/test_housekeeping.py::test_the_address_of_an_unfinished_sign_up_is_deleted_within_hours",
+            "tests/server/test_housekeeping.py"
+            "::test_the_address_of_an_unfinished_sign_up_is_deleted_within_hours",
         ),
     ),
 )
