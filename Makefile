@@ -1,9 +1,9 @@
 # Each target runs one script, so `sh scripts/NAME` works without make.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test mutants chaos bench lint format lock catalog revision
+.PHONY: help setup run demo test test-all mutants chaos bench lint format lock catalog revision
 
 help:  ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Install everything that tests and lint need
 	@sh scripts/setup --dev
@@ -17,6 +17,9 @@ demo:  ## Fill the data folder with demo data, then serve
 
 test:  ## Run all tests; ARGS go to pytest, as in ARGS='-k booking'
 	@sh scripts/test $(ARGS)
+
+test-all:  ## Run all tests, each one on SQLite and on PostgreSQL
+	@sh scripts/test --all-variants $(ARGS)
 
 mutants:  ## Take features out one by one, and show which test fails; ARGS='part of a name'
 	@sh scripts/mutants $(ARGS)

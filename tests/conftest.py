@@ -25,6 +25,8 @@ from handlers.platform.auth import passwords
 from server.logs import set_up_logs
 from storage.engine import plans, postgres
 from storage.engine.migrate import migrate_file, upgrade
+from tests.parts.offline import OfflineWorld
+from tests.parts.order import in_order
 from tests.parts.postgres import Cluster
 from tests.parts.statements import create_sharing_engine
 from tests.world import MovableClock, Process, World, environ_of, settings_of
@@ -46,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "both_databases: runs on PostgreSQL too when not every variant is asked for"
     )
+    config.addinivalue_line("markers", "without_server: its world has no server and connections")
     config.addinivalue_line("markers", "stopped_clock: only the test moves its clock")
 
 
@@ -56,23 +59,20 @@ def hash_cheaply() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--all-variants", action="store_true", help="run each test on both databases that it knows"
-    )
+    parser.addoption("--all-variants", action="store_true", help="run each test on both databases")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what PostgreSQL answers like SQLite, unless every variant is asked for."""
-    if config.getoption("--all-variants"):
-        return
-    left_out = [item for item in items if is_one_more_variant(item)]
-    if left_out:
+    """Choose the variants of tests, unless all are asked for, and put the quick ones first."""
+    if not config.getoption("--all-variants"):
+        left_out = [item for item in items if is_one_more_variant(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not is_one_more_variant(item)]
+    items[:] = in_order(items)
 
 
 def is_one_more_variant(item: pytest.Item) -> bool:
-    """Whether a test runs on SQLite, and on PostgreSQL only for completeness."""
+    """Whether this is the PostgreSQL run of a test that SQLite decides as well."""
     spec = getattr(item, "callspec", None)
     if spec is None or spec.params.get("database_kind") != "postgresql":
         return False
@@ -224,8 +224,13 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 async def database_url(
     database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[str]:
-    """The URL of a database of the test's own, with all tables and no rows."""
-    if database_kind == "sqlite":
+    """The URL of a database of the test's own, with all tables and no rows.
+
+    Tests without a server share one: they roll back what they do.
+    """
+    if request.node.get_closest_marker("without_server"):
+        yield f"sqlite:///{request.getfixturevalue('sqlite_template')}"
+    elif database_kind == "sqlite":
         file = tmp_path / "parley.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         yield f"sqlite:///{file}"
@@ -272,6 +277,7 @@ MakeWorld = Callable[..., Awaitable[World]]
 
 @pytest.fixture
 async def make_world(
+    request: pytest.FixtureRequest,
     database_url: str,
     tmp_path: Path,
     clock: MovableClock,
@@ -279,11 +285,12 @@ async def make_world(
     domains: tuple[Domain, ...],
 ) -> AsyncIterator[MakeWorld]:
     """`await make_world(PARLEY_OFFER_S="5")` starts one more instance on the test's database."""
+    kind = OfflineWorld if request.node.get_closest_marker("without_server") else World
     async with AsyncExitStack() as stack:
 
         async def make(more: tuple[Domain, ...] = (), port: int = 0, **settings: str) -> World:
             own, chosen = (*domains, *more), {**chosen_settings, **settings}
-            world = World(settings_of(tmp_path / "data", database_url, own, **chosen), clock, own)
+            world = kind(settings_of(tmp_path / "data", database_url, own, **chosen), clock, own)
             await world.start(port)
             stack.push_async_callback(world.close)
             return world
@@ -293,7 +300,7 @@ async def make_world(
 
 @pytest.fixture
 async def world(make_world: MakeWorld) -> World:
-    """One whole instance, serving on loopback, with a clock that moves."""
+    """One whole instance, serving on loopback unless the mark `without_server` says otherwise."""
     return await make_world()
 
 

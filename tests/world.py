@@ -46,7 +46,9 @@ WITHIN_S = 10.0
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test that does not involve the storage."""
 both_databases = pytest.mark.both_databases
-"""For a test of locks, races or SQL, which `make test` runs on PostgreSQL too."""
+"""For a test of locks, races or SQL: `make test` runs it on PostgreSQL too."""
+without_server = [pytest.mark.without_server, one_database]
+"""For a module of decisions: each test's world runs its commands without a server."""
 QUIET_ROUNDS_MAX = 200
 _NAMED = (
     select(events.c.data)

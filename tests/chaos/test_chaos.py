@@ -14,7 +14,7 @@ WITHIN_S = 110
 
 
 def begin(on: str, seed: int) -> subprocess.Popen[str]:
-    asked = ["--on", on, "--seed", str(seed), "--seconds", str(SECONDS), "--people", "18"]
+    asked = ["--on", on, "--seed", str(seed), "--seconds", str(SECONDS), "--people", "12"]
     return subprocess.Popen(
         [sys.executable, "-m", "tests.chaos", *asked],
         cwd=ROOT,
