@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import storage.engine.schema  # noqa: F401 - so that every table is known
 from handlers.kit.domain import Domain
 from handlers.platform.auth import passwords
+from server.interpreter import freeze_loaded_objects
 from server.logs import set_up_logs
 from storage.engine import plans, postgres
 from storage.engine.migrate import migrate_file, upgrade
@@ -69,6 +70,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not is_one_more_variant(item)]
     items[:] = in_order(items)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector away from what is loaded by now, as `server/interpreter.py` does."""
+    freeze_loaded_objects()
 
 
 def is_one_more_variant(item: pytest.Item) -> bool:

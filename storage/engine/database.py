@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
-import asyncpg
 import structlog
 from sqlalchemy import Executable, make_url
 from sqlalchemy.exc import ArgumentError
@@ -139,6 +138,8 @@ def check_url(url: str) -> None:
         return
     if not url.startswith(POSTGRESQL):
         raise ValueError("must begin with sqlite:/// or postgresql://")
+    import asyncpg  # not loaded for SQLite
+
     try:
         options = make_url(url).query
     except (ArgumentError, ValueError):
@@ -153,9 +154,10 @@ def check_url(url: str) -> None:
 
 def open_database(url: str) -> Database:
     """The database behind `url`: `sqlite:///path` or `postgresql://user@host/name`."""
-    from storage.engine.postgres import PostgresDatabase
-    from storage.engine.sqlite import SqliteDatabase
-
     if url.startswith(SQLITE):
+        from storage.engine.sqlite import SqliteDatabase
+
         return SqliteDatabase(url.removeprefix(SQLITE))
+    from storage.engine.postgres import PostgresDatabase
+
     return PostgresDatabase("postgresql+asyncpg://" + url.split("://", 1)[1])

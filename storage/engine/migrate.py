@@ -1,4 +1,4 @@
-"""Upgrades the schema of a database at the start, with Alembic.
+"""Upgrades the schema of a database at the start.
 
 Invariants:
 - An upgrade is one transaction, so that a failed or killed upgrade changes nothing.
@@ -12,14 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
 
 from storage.engine.database import Database
-from storage.engine.postgres import PostgresDatabase
 from storage.engine.sqlite import SqliteDatabase
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -50,13 +45,16 @@ def is_declared(name: str | None, kind: str, parents: Mapping[Any, str | None]) 
 
 async def migrate(database: Database) -> None:
     """Run the missing migrations; raises UnknownSchema."""
+    if isinstance(database, SqliteDatabase):
+        await asyncio.to_thread(migrate_file, database.path)
+        return
+    from storage.engine.postgres import PostgresDatabase
+
     if isinstance(database, PostgresDatabase):
         async with database.connect() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
             await connection.run_sync(upgrade)
             await connection.commit()
-    elif isinstance(database, SqliteDatabase):
-        await asyncio.to_thread(migrate_file, database.path)
 
 
 def migrate_file(path: str) -> None:
@@ -81,14 +79,22 @@ def upgrade(connection: Connection) -> None:
 
     Raises UnknownSchema.
     """
-    config = _config()
-    revision = MigrationContext.configure(connection).get_current_revision()
-    if revision == ScriptDirectory.from_config(config).get_current_head():
+    revision = current_revision(connection)
+    if revision == max(known_revisions()):
         return
     if revision is not None:
         check_revision(revision)
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    from storage.engine.revisions import run_missing  # most starts do not need Alembic
+
+    run_missing(connection, MIGRATIONS)
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision of the database; None if it has no tables."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def check_revision(revision: str) -> None:
@@ -103,9 +109,9 @@ def check_revision(revision: str) -> None:
 
 
 def known_revisions() -> frozenset[str]:
-    """The revisions that this version can upgrade."""
-    script = ScriptDirectory.from_config(_config())
-    return frozenset(one.revision for one in script.walk_revisions())
+    """The revisions that this version can upgrade. Their names begin with dates, so the last one by
+    name is the newest."""
+    return frozenset(file.stem for file in (MIGRATIONS / "versions").glob("*.py"))
 
 
 def draft_revision(name: str, day: date) -> None:
@@ -113,21 +119,13 @@ def draft_revision(name: str, day: date) -> None:
 
     Raises ValueError for a name that cannot be a file name or does not fit into Alembic's table.
     """
+    from storage.engine.revisions import write_draft
+
     if not REVISION_NAME.fullmatch(name):
         raise ValueError("a migration name has at most 21 lower-case letters, digits and _")
-    revision = f"{day:%Y_%m_%d}_{name}"
-    message = name.replace("_", " ").capitalize()
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
         upgrade(connection)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.revision(config, message, rev_id=revision, autogenerate=True)
+        message = name.replace("_", " ").capitalize()
+        write_draft(connection, MIGRATIONS, f"{day:%Y_%m_%d}_{name}", message)
     engine.dispose()
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("file_template", "%%(rev)s")
-    return config

@@ -114,6 +114,8 @@ def test_the_revisions_are_one_line_with_one_head():
 
 def test_the_revisions_are_named_by_date_and_follow_in_time():
     days = []
+    names = [one.revision for one in reversed(revisions())]
+    assert names == sorted(names), "the newest revision must be the last one by name"
     for one in reversed(revisions()):
         match = DATED.fullmatch(one.revision)
         assert match, f"{one.revision} is not named by date"
