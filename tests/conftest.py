@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "both_databases: runs on PostgreSQL too when not every variant is asked for"
     )
-    config.addinivalue_line("markers", "without_server: its world has no server and connections")
+    config.addinivalue_line("markers", "without_server: on SQLite, its world has no server")
     config.addinivalue_line("markers", "stopped_clock: only the test moves its clock")
 
 
@@ -66,9 +66,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the variants of tests, unless all are asked for, and put the quick ones first."""
     if not config.getoption("--all-variants"):
-        left_out = [item for item in items if is_one_more_variant(item)]
+        left_out = [item for item in items if not is_chosen(item)]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not is_one_more_variant(item)]
+        items[:] = [item for item in items if is_chosen(item)]
     items[:] = in_order(items)
 
 
@@ -77,15 +77,15 @@ def pytest_collection_finish() -> None:
     freeze_loaded_objects()
 
 
-def is_one_more_variant(item: pytest.Item) -> bool:
-    """Whether this is the PostgreSQL run of a test that SQLite decides as well."""
+def is_chosen(item: pytest.Item) -> bool:
+    """Whether `make test` runs this: SQLite always, PostgreSQL where it can differ."""
     spec = getattr(item, "callspec", None)
     if spec is None or spec.params.get("database_kind") != "postgresql":
-        return False
+        return True
     if any(item.path.is_relative_to(folder) for folder in ON_BOTH):
-        return False
-    chosen = any(mark.args[0] == "database_kind" for mark in item.iter_markers("parametrize"))
-    return not chosen and item.get_closest_marker("both_databases") is None
+        return True
+    asked = any(mark.args[0] == "database_kind" for mark in item.iter_markers("parametrize"))
+    return asked or item.get_closest_marker("both_databases") is not None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -230,13 +230,8 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 async def database_url(
     database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[str]:
-    """The URL of a database of the test's own, with all tables and no rows.
-
-    Tests without a server share one: they roll back what they do.
-    """
-    if request.node.get_closest_marker("without_server"):
-        yield f"sqlite:///{request.getfixturevalue('sqlite_template')}"
-    elif database_kind == "sqlite":
+    """The URL of a database of the test's own, with all tables and no rows."""
+    if database_kind == "sqlite":
         file = tmp_path / "parley.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         yield f"sqlite:///{file}"
@@ -291,7 +286,8 @@ async def make_world(
     domains: tuple[Domain, ...],
 ) -> AsyncIterator[MakeWorld]:
     """`await make_world(PARLEY_OFFER_S="5")` starts one more instance on the test's database."""
-    kind = OfflineWorld if request.node.get_closest_marker("without_server") else World
+    is_offline = request.node.get_closest_marker("without_server") and "sqlite" in database_url
+    kind = OfflineWorld if is_offline else World
     async with AsyncExitStack() as stack:
 
         async def make(more: tuple[Domain, ...] = (), port: int = 0, **settings: str) -> World:

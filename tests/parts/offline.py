@@ -1,22 +1,21 @@
 """A world without a server: commands run in one SQLite transaction, which is rolled back.
 
-For tests of decisions: what a command changes, answers and refuses. Such a world costs a tenth of
+For tests of decisions: what a command changes, answers and refuses. Such a world costs a third of
 a server with connections. A test asks for it with the mark `without_server`, and is written like
 any other test: the dispatcher, the domains, the relay and the statements are the real ones. There
 are no connections, so clients receive no events (`World.stored` has them), and no timers but those
-that `World.settle` runs.
+that `World.settle` runs. On PostgreSQL, the same test has a server.
 """
 
 import json
 import sqlite3
-from functools import cache
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 from handlers.kit.kernel import Actor, Origin
 from server.app import App
 from server.dispatch import Incoming
-from storage.engine.database import Committed, Kind, Work, pass_on
+from storage.engine.database import Committed, Kind, StorageUnavailable, Work, pass_on
 from storage.engine.sqlite_batches import run_in_savepoint
 from storage.engine.waiting import Waits
 from tests.wire_client import Refused
@@ -34,13 +33,17 @@ class RolledBack:
         self.committed: Committed = lambda effects: None
         self.waits = Waits()
         self._path = path
+        self._connection: sqlite3.Connection | None = None
 
     async def start(self) -> None:
-        self._connection = connection_to(self._path)
+        self._connection = sqlite3.connect(self._path, isolation_level=None)
+        self._connection.execute("PRAGMA foreign_keys=ON")
         self._connection.execute("BEGIN")
 
     async def stop(self) -> None:
-        self._connection.execute("ROLLBACK")
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     async def transact(
         self,
@@ -50,6 +53,8 @@ class RolledBack:
         kind: Kind = "commands",
         serializable: bool = False,
     ) -> T:
+        if self._connection is None:
+            raise StorageUnavailable("the test is over")
         outcome = run_in_savepoint(self._connection, work)
         pass_on(outcome.effects, self.committed)
         if outcome.error is not None:
@@ -62,14 +67,6 @@ class RolledBack:
 
     async def ready(self) -> bool:
         return True
-
-
-@cache
-def connection_to(path: str) -> sqlite3.Connection:
-    """One connection for all tests: SQLite reads the schema anew for each, in some milliseconds."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA foreign_keys=ON")
-    return connection
 
 
 def open_rolled_back(url: str) -> RolledBack:
