@@ -9,6 +9,7 @@ ENTERING = "tests/rooms/test_entering.py"
 FLOODS = "tests/faults/test_connection_floods.py"
 SESSIONS = "tests/server/test_sessions.py"
 STREAM = "tests/rooms/test_stream.py"
+BUS = "tests/rooms/test_redis_bus.py"
 
 MUTANTS = (
     # Rooms.
@@ -72,11 +73,18 @@ MUTANTS = (
         (f"{STREAM}::test_a_member_removed_at_a_number_gets_it_and_nothing_later",),
     ),
     Mutant(
+        "Events reach other instances only when those look for them",
+        "rooms/rooms.py",
+        "        self._bus.publish(event)\n",
+        "",
+        (f"{BUS}::test_events_reach_the_other_instance_at_once_and_in_order",),
+    ),
+    Mutant(
         "What is typed on one instance does not show on another",
         "rooms/ephemeral.py",
         "        self._bus.publish_ephemeral(stream(namespace, room), packet)",
         "        pass",
-        ("tests/rooms/test_redis_bus.py::test_an_ephemeral_event_arrives_once_on_each_instance",),
+        (f"{BUS}::test_an_ephemeral_event_arrives_once_on_each_instance",),
     ),
     # Connections.
     Mutant(

@@ -30,7 +30,8 @@ def quick(monkeypatch):
 
 
 @pytest.fixture
-def without_sweep(monkeypatch):
+def without_sweep(hall, monkeypatch):
+    """After `hall`, which shortens the sweep of all rooms that start later."""
     monkeypatch.setattr(gaps, "SWEEP_EVERY_S", LONG_S)
     monkeypatch.setattr(gaps, "GAP_WAIT_S", LONG_S)
 
