@@ -21,6 +21,7 @@ from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.conversations import ListConversations
 from handlers.platform.chat.contracts.messages import ReadHistory, Search
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.history import list_conversations, read_history
 from handlers.platform.chat.service.search import search
 from rooms import names
@@ -124,7 +125,7 @@ async def _list(context: Context, people: Population, chance: random.Random) -> 
 
 async def _replay(context: Context, people: Population, chance: random.Random) -> None:
     """The last events of a conversation, as for a client that was away."""
-    stream = names.stream("/chat", names.chat(chance.choice(people.conversations)))
+    stream = names.stream("/chat", chat_room(chance.choice(people.conversations)))
     wanted = [Wanted(stream, since=max(people.head - PAGE, 0))]
     await context.kernel.database.read(partial(read_entries, wanted=wanted, limits=ReplayLimits()))
 

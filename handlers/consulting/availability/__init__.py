@@ -5,6 +5,7 @@ This domain knows nothing about bookings: its callers hold places under ids of t
 
 from handlers.consulting.availability.rules import AvailabilityRules
 from handlers.consulting.consultants import public as consultants
+from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.transaction import Transaction
@@ -13,7 +14,7 @@ from rooms import names
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """The user's private room for offers, and the consultant's public room."""
-    return [Subscription(names.user(actor.id)), Subscription(names.consultant(actor.id))]
+    return [Subscription(names.user(actor.id)), Subscription(consultant_room(actor.id))]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:

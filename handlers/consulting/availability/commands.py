@@ -28,10 +28,10 @@ from handlers.consulting.availability.contracts import (
     WatchedNowView,
 )
 from handlers.consulting.availability.service import lists, now, places, weeks
+from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
-from rooms import names
 
 NAMESPACE = "/availability"
 CONSULTANT = ("consultant",)
@@ -88,10 +88,10 @@ async def check(ctx: Context, ask: CheckAvailability) -> AvailabilityStatus:
     return await ctx.read(places.check, ask)
 
 
-@availability.command(visitors=True, watches=names.consultant)
+@availability.command(visitors=True, watches=consultant_room)
 async def watch(ctx: Context, ask: WatchBlocks) -> WatchedNowView:
     """Get whether a consultant is available now, and subscribe to changes of their blocks."""
-    room = names.consultant(ask.consultant_id)
+    room = consultant_room(ask.consultant_id)
     return await ctx.rooms.follow(
         NAMESPACE, room, partial(ctx.read, now.get_watched, ask.consultant_id)
     )
@@ -100,7 +100,7 @@ async def watch(ctx: Context, ask: WatchBlocks) -> WatchedNowView:
 @availability.command(visitors=True)
 async def unwatch(ctx: Context, ask: UnwatchBlocks) -> Empty:
     """Unsubscribe from changes of a consultant's blocks."""
-    ctx.rooms.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
+    ctx.rooms.unfollow(NAMESPACE, consultant_room(ask.consultant_id))
     return Empty()
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.contract import END, Change, Event, Id, Moment, Nothing, Request, View, Zone
 from handlers.kit.errors import Refusal
 from rooms import names
@@ -161,7 +162,7 @@ class _OfConsultant(Event):
         return f"consultant:{self.consultant()}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.consultant(self.consultant()),)
+        return (consultant_room(self.consultant()),)
 
 
 class _AboutBlocks(_OfConsultant):
@@ -220,7 +221,7 @@ class AvailableNowStatusChanged(Event):
         return f"consultant:{self.consultant_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.consultant(self.consultant_id),)
+        return (consultant_room(self.consultant_id),)
 
 
 class _Offer(Event):

@@ -9,11 +9,11 @@ from handlers.consulting.call.contracts import (
     JoinCall,
     LeaveCall,
     Signal,
+    call_room,
 )
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty, Nothing
 from handlers.kit.errors import TooMany
-from rooms import names
 
 
 @call.command()
@@ -27,7 +27,7 @@ async def join(ctx: Context, ask: JoinCall) -> CallView:
     """Join a call with this device, until it leaves or its connection is lost."""
     await _forget_what_is_over(ctx)
     # Before the other one learns of it, whose first signals may come at once.
-    await ctx.rooms.listen("/call", names.call(ask.call_id, ctx.user_id))
+    await ctx.rooms.listen("/call", call_room(ask.call_id, ctx.user_id))
     return await ctx.transact(service.join, ask, ctx.leases.hold(ask.call_id))
 
 
@@ -36,14 +36,14 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
     """Send a signal to the other participant."""
     ephemeral = await ctx.read(service.signal, ask)
     if ephemeral is not None:
-        ctx.rooms.publish_ephemeral("/call", names.call(ask.call_id, ask.to), "signal", ephemeral)
+        ctx.rooms.publish_ephemeral("/call", call_room(ask.call_id, ask.to), "signal", ephemeral)
     return Empty()
 
 
 @call.command()
 async def leave(ctx: Context, ask: LeaveCall) -> CallView:
     """Leave a call; the call ends when no one comes back in time."""
-    room = names.call(ask.call_id, ctx.user_id)
+    room = call_room(ask.call_id, ctx.user_id)
     ctx.when_done.append(lambda: ctx.rooms.unfollow("/call", room))
     return await ctx.transact(service.leave, ask)
 
@@ -58,4 +58,4 @@ async def _forget_what_is_over(ctx: Context) -> None:
     """Calls that ended meanwhile, by whomever, are no limit to a device that stays connected."""
     for call_id in await ctx.read(service.list_over, ctx.leases.subjects):
         ctx.leases.drop(call_id)
-        ctx.rooms.unfollow("/call", names.call(call_id, ctx.user_id))
+        ctx.rooms.unfollow("/call", call_room(call_id, ctx.user_id))

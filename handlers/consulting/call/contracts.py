@@ -11,6 +11,11 @@ from handlers.kit.life import InstanceLost
 from rooms import names
 
 
+def call_room(call_id: str, user_id: str) -> str:
+    """The room of one participant's devices in a call; ephemeral events only."""
+    return f"call:{call_id}:{user_id}"
+
+
 class InCall(Refusal):
     """The consultant is already in a call."""
 

@@ -1,5 +1,6 @@
 """Consultants and the topics they offer. Not their hours (availability)."""
 
+from handlers.consulting.consultants.contracts import consultant_room
 from handlers.consulting.consultants.rules import ConsultantRules
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
@@ -24,7 +25,7 @@ REMOVING = ("consulting.TOPIC_REMOVED", "consulting.CONSULTANT_DEACTIVATED")
 
 def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """The consultant's own public room, so that all their devices show the same state."""
-    return [Subscription(names.consultant(actor.id))]
+    return [Subscription(consultant_room(actor.id))]
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:

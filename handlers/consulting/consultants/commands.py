@@ -20,11 +20,11 @@ from handlers.consulting.consultants.contracts import (
     UpdateTopic,
     WatchConsultant,
     WatchedConsultantView,
+    consultant_room,
 )
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
-from rooms import names
 
 NAMESPACE = "/consultants"
 
@@ -56,10 +56,10 @@ async def get(ctx: Context, ask: GetConsultant) -> ConsultantView:
     return await ctx.read(service.get_consultant, ask.consultant_id)
 
 
-@consultants.command(visitors=True, costs=CONSULTANT, watches=names.consultant)
+@consultants.command(visitors=True, costs=CONSULTANT, watches=consultant_room)
 async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
     """Get a consultant, and subscribe to changes of their profile and topics."""
-    room = names.consultant(ask.consultant_id)
+    room = consultant_room(ask.consultant_id)
     return await ctx.rooms.follow(
         NAMESPACE, room, partial(ctx.read, service.get_watched, ask.consultant_id)
     )
@@ -68,7 +68,7 @@ async def watch(ctx: Context, ask: WatchConsultant) -> WatchedConsultantView:
 @consultants.command(visitors=True)
 async def unwatch(ctx: Context, ask: UnwatchConsultant) -> Empty:
     """Unsubscribe from a consultant's changes."""
-    ctx.rooms.unfollow(NAMESPACE, names.consultant(ask.consultant_id))
+    ctx.rooms.unfollow(NAMESPACE, consultant_room(ask.consultant_id))
     return Empty()
 
 

@@ -19,7 +19,12 @@ from handlers.kit.contract import (
     Zone,
 )
 from handlers.kit.errors import Refusal
-from rooms import names
+
+
+def consultant_room(consultant_id: str) -> str:
+    """The public room of one consultant."""
+    return f"consultant:{consultant_id}"
+
 
 Gender = Literal["female", "male", "nonbinary", "undisclosed"]
 LanguageCodes = Annotated[
@@ -174,7 +179,7 @@ class _AboutConsultant(Event):
         return f"consultant:{self.consultant.id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.consultant(self.consultant.id),)
+        return (consultant_room(self.consultant.id),)
 
 
 class ConsultantOnboarded(_AboutConsultant):
@@ -203,7 +208,7 @@ class _AboutTopic(Event):
         return f"consultant:{self.topic.consultant_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.consultant(self.topic.consultant_id),)
+        return (consultant_room(self.topic.consultant_id),)
 
 
 class TopicAdded(_AboutTopic):

@@ -24,6 +24,7 @@ from handlers.consulting.consultants.contracts import (
     UpdateConsultant,
     UpdateTopic,
     WatchedConsultantView,
+    consultant_room,
 )
 from handlers.consulting.consultants.rules import ConsultantRules
 from handlers.kit.codes import check_country, check_currency, check_language, check_zone
@@ -33,7 +34,6 @@ from handlers.kit.paging import fitting
 from handlers.kit.transaction import Transaction
 from handlers.platform.profile import public as profiles
 from handlers.platform.uploads import public as uploads
-from rooms import names
 from storage.consulting import consultants as store
 from storage.consulting.consultants import ConsultantRow, TopicRow
 
@@ -132,7 +132,7 @@ def get_consultant(tx: Transaction, consultant_id: str) -> ConsultantView:
 
 def get_watched(tx: Transaction, consultant_id: str) -> WatchedConsultantView:
     view = get_consultant(tx, consultant_id)
-    seq = tx.head(NAMESPACE, names.consultant(consultant_id))
+    seq = tx.head(NAMESPACE, consultant_room(consultant_id))
     return WatchedConsultantView(**msgspec.structs.asdict(view), seq=seq)
 
 

@@ -5,6 +5,7 @@ from handlers.kit.kernel import Actor
 from handlers.kit.rates import Rate
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import TypingEphemeral
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.rules import ChatRules
 from rooms import names
 from storage.platform.chat import conversations as store
@@ -21,7 +22,7 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """
     memberships = store.list_memberships(tx, actor.id, ROOMS_MAX)
     memberships.sort(key=lambda one: one.conversation_id, reverse=True)
-    chats = [Subscription(names.chat(one.conversation_id), one.from_seq) for one in memberships]
+    chats = [Subscription(chat_room(one.conversation_id), one.from_seq) for one in memberships]
     return [Subscription(names.user(actor.id)), *chats]
 
 

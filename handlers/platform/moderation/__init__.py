@@ -4,6 +4,7 @@ from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from handlers.kit.transaction import Transaction
+from handlers.platform.moderation.contracts import MODERATORS_ROOM
 from handlers.platform.moderation.filter import open_filter
 from handlers.platform.moderation.rules import ModerationRules
 from handlers.platform.profile import public as profiles
@@ -18,7 +19,7 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
     """
     own = Subscription(names.user(actor.id))
     roles = profiles.get_user(tx, actor.id).roles
-    return [own, Subscription(names.MODERATORS)] if MODERATOR in roles else [own]
+    return [own, Subscription(MODERATORS_ROOM)] if MODERATOR in roles else [own]
 
 
 MODERATOR = "moderator"

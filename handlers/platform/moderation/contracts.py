@@ -24,6 +24,9 @@ from handlers.platform.chat.contracts.messages import MessageView
 from rooms import names
 from rooms.names import stream
 
+MODERATORS_ROOM = "moderators"
+"""The room of all users with the role of moderator."""
+
 Reason = Literal["spam", "harassment", "hate", "sexual", "violence", "illegal", "other"]
 Decision = Literal["dismiss", "hide"]
 Act = Literal["grant", "revoke", "hide_by_flags", "dismiss", "hide", "undo"]
@@ -152,7 +155,7 @@ class _AboutCase(Event):
         return f"case:{self.case.id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.MODERATORS,)
+        return (MODERATORS_ROOM,)
 
     def about(self) -> str | None:
         return self.case.about()
@@ -180,10 +183,10 @@ class _AboutModerator(Event):
         return f"user:{self.user_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.MODERATORS, names.user(self.user_id))
+        return (MODERATORS_ROOM, names.user(self.user_id))
 
     def membership(self) -> tuple[Membership, ...]:
-        room = stream("/moderation", names.MODERATORS)
+        room = stream("/moderation", MODERATORS_ROOM)
         return (Membership(self.user_id, room, self.JOINS, self.seq),)
 
 

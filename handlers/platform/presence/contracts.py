@@ -9,6 +9,12 @@ from msgspec import Meta
 from handlers.kit.contract import Change, Event, Id, Request, View
 from handlers.kit.life import InstanceLost
 
+
+def presence_room(user_id: str) -> str:
+    """The room of those who watch a user's presence; ephemeral events only."""
+    return f"presence:{user_id}"
+
+
 Status = Literal["active", "away", "busy"]
 People = Annotated[list[Id], Meta(min_length=1, max_length=500)]
 

@@ -20,9 +20,9 @@ from handlers.platform.presence.contracts import (
     StatusEphemeral,
     UserOffline,
     UserOnline,
+    presence_room,
 )
 from handlers.platform.profile import public as profiles
-from rooms import names
 from storage.platform import presence as store
 from storage.platform.presence import PresenceRow
 
@@ -95,12 +95,12 @@ def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:
 
 
 def _presence(user_id: str, name: str, at: datetime, blocked: frozenset[str]) -> EphemeralEvent:
-    room, data = names.presence(user_id), PresenceEphemeral(user_id, at)
+    room, data = presence_room(user_id), PresenceEphemeral(user_id, at)
     return EphemeralEvent(NAMESPACE, room, name, data, hidden_from=blocked)
 
 
 def _status(row: PresenceRow, blocked: frozenset[str]) -> EphemeralEvent:
-    room, data = names.presence(row.user_id), StatusEphemeral(row.user_id, row.status)
+    room, data = presence_room(row.user_id), StatusEphemeral(row.user_id, row.status)
     return EphemeralEvent(NAMESPACE, room, "status_changed", data, hidden_from=blocked)
 
 

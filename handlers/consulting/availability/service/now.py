@@ -9,9 +9,9 @@ from handlers.consulting.availability.contracts import (
     WatchedNowView,
 )
 from handlers.consulting.consultants import public as consultants
+from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.errors import Forbidden, NotFound
 from handlers.kit.transaction import Transaction
-from rooms import names
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import NowRow
 
@@ -64,7 +64,7 @@ def get_watched(tx: Transaction, consultant_id: str) -> WatchedNowView:
         raise NotFound
     return WatchedNowView(
         available_now=get_row(tx, consultant_id).available,
-        seq=tx.head(NAMESPACE, names.consultant(consultant_id)),
+        seq=tx.head(NAMESPACE, consultant_room(consultant_id)),
     )
 
 

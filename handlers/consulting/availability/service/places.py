@@ -16,9 +16,9 @@ from handlers.consulting.availability.contracts import (
 )
 from handlers.consulting.availability.service import lists
 from handlers.consulting.consultants import public as consultants
+from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.transaction import Transaction
-from rooms import names
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability import waiting_lists
 from storage.consulting.availability.schedules import BlockRow
@@ -38,7 +38,7 @@ def list_blocks(tx: Transaction, ask: ListBlocks) -> ListedBlocksView:
     if not consultants.exists(tx, ask.consultant_id):
         raise NotFound
     rows = store.list_blocks(tx, ask.consultant_id, ask.from_, ask.to, BLOCKS_MAX)
-    seq = tx.head(NAMESPACE, names.consultant(ask.consultant_id))
+    seq = tx.head(NAMESPACE, consultant_room(ask.consultant_id))
     return ListedBlocksView(blocks=[view_of(row) for row in rows], seq=seq)
 
 

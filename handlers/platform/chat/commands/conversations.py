@@ -20,8 +20,8 @@ from handlers.platform.chat.contracts.conversations import (
     Type,
 )
 from handlers.platform.chat.contracts.personal import Blocked
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service import groups, history, members
-from rooms import names
 
 MEMBERS = Cost(reads=22_000, writes=200, kept_kib=1_536, answer_kib=512)
 """A group has up to 5,000 members, and its view contains all their ids."""
@@ -80,7 +80,7 @@ async def set_role(ctx: Context, ask: SetRole) -> ConversationView:
 async def typing(ctx: Context, ask: Type) -> Empty:
     """Tell the other members that you are typing."""
     ephemeral = await ctx.read(members.get_typing, ask.conversation_id)
-    ctx.rooms.publish_ephemeral("/chat", names.chat(ask.conversation_id), "typing", ephemeral)
+    ctx.rooms.publish_ephemeral("/chat", chat_room(ask.conversation_id), "typing", ephemeral)
     return Empty()
 
 

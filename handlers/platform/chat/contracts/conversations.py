@@ -20,6 +20,7 @@ from handlers.kit.contract import (
 )
 from handlers.kit.errors import Refusal
 from handlers.platform.chat.contracts.messages import MessageView
+from handlers.platform.chat.contracts.rooms import chat_room
 from rooms import names
 from rooms.names import stream
 
@@ -140,10 +141,10 @@ class _AboutMembers(Event):
 
     def rooms(self) -> tuple[str, ...]:
         own = (names.user(user_id) for user_id in self.joining())
-        return (names.chat(self.conversation.id), *own)
+        return (chat_room(self.conversation.id), *own)
 
     def membership(self) -> tuple[Membership, ...]:
-        chat = stream("/chat", names.chat(self.conversation.id))
+        chat = stream("/chat", chat_room(self.conversation.id))
         return tuple(
             Membership(user_id, chat, True, self.conversation.seq) for user_id in self.joining()
         )
@@ -179,10 +180,10 @@ class MemberRemoved(NotedChange):
     NAME: ClassVar[str] = "MEMBER_REMOVED"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.chat(self.conversation.id), names.user(self.user_id))
+        return (chat_room(self.conversation.id), names.user(self.user_id))
 
     def membership(self) -> tuple[Membership, ...]:
-        chat = stream("/chat", names.chat(self.conversation.id))
+        chat = stream("/chat", chat_room(self.conversation.id))
         return (Membership(self.user_id, chat, False, self.conversation.seq),)
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from handlers.kit.contract import Change, Event, Id, Request, Seq, View
 from handlers.kit.errors import Refusal
-from rooms import names
+from handlers.platform.chat.contracts.rooms import chat_room
 
 
 class MoveMark(Change, kw_only=True):
@@ -47,7 +47,7 @@ class _Mark(Event):
         return f"chat:{self.conversation_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.chat(self.conversation_id),)
+        return (chat_room(self.conversation_id),)
 
 
 class MessageRead(_Mark):

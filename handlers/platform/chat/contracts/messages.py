@@ -19,7 +19,7 @@ from handlers.kit.contract import (
 )
 from handlers.kit.errors import Refusal
 from handlers.kit.texts import line, message, opaque
-from rooms import names
+from handlers.platform.chat.contracts.rooms import chat_room
 
 MentionIds = Annotated[list[Id], Meta(max_length=20)]
 ClientId = Annotated[str, opaque(1, 64)]
@@ -238,7 +238,7 @@ class _AboutMessage(Event):
         return f"chat:{self.message.conversation_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.chat(self.message.conversation_id),)
+        return (chat_room(self.message.conversation_id),)
 
     def about(self) -> str | None:
         return self.message.about()
@@ -283,7 +283,7 @@ class MessageRestored(Event):
         return f"chat:{self.conversation_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.chat(self.conversation_id),)
+        return (chat_room(self.conversation_id),)
 
 
 class MessageReacted(Event):
@@ -301,7 +301,7 @@ class MessageReacted(Event):
         return f"chat:{self.conversation_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.chat(self.conversation_id),)
+        return (chat_room(self.conversation_id),)
 
 
 class MessagePinned(Event):
@@ -318,7 +318,7 @@ class MessagePinned(Event):
         return f"chat:{self.conversation_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.chat(self.conversation_id),)
+        return (chat_room(self.conversation_id),)
 
 
 class MessagePreviewed(Event):
@@ -335,7 +335,7 @@ class MessagePreviewed(Event):
         return f"chat:{self.conversation_id}"
 
     def rooms(self) -> tuple[str, ...]:
-        return (names.chat(self.conversation_id),)
+        return (chat_room(self.conversation_id),)
 
     def about(self) -> str:
         return f"preview:{self.message_id}"

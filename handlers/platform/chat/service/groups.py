@@ -24,6 +24,7 @@ from handlers.platform.chat.contracts.conversations import (
     SetGroupPicture,
     SetRole,
 )
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.rules import ChatRules
 from handlers.platform.chat.service.blocks import check_no_block
 from handlers.platform.chat.service.filtering import require_clean
@@ -32,7 +33,6 @@ from handlers.platform.chat.service.messages import new_message
 from handlers.platform.chat.service.views import conversation_view, message_view
 from handlers.platform.profile import public as profiles
 from handlers.platform.uploads import public as uploads
-from rooms import names
 from storage.platform.chat import conversations as store
 from storage.platform.chat import members as chat_members
 from storage.platform.chat import messages as chat_messages
@@ -70,7 +70,7 @@ def add_member(tx: Transaction, ask: ChangeMember) -> ConversationView:
         return _current_view(tx, row)
     if len(chat_members.list_members(tx, [row.id])) >= tx.rules.of(ChatRules).group_members_max:
         raise Conflict("The group is full.")
-    seq = tx.take_number("/chat", names.chat(row.id))
+    seq = tx.take_number("/chat", chat_room(row.id))
     chat_members.insert_members(tx, row.id, {ask.user_id: "member"}, seq)
     return _publish(tx, MemberAdded, row, seq, ask.user_id, "member_added")
 
@@ -163,7 +163,7 @@ def _end_membership(
 ) -> ConversationView:
     if chat_members.hold_membership(tx, row.id, user_id) is None:
         raise NotFound
-    seq = tx.take_number("/chat", names.chat(row.id))
+    seq = tx.take_number("/chat", chat_room(row.id))
     chat_members.end_membership(tx, row.id, user_id, seq)
     return _publish(tx, MemberRemoved, row, seq, user_id, note, by=by)
 
@@ -177,7 +177,7 @@ def _change(
 ) -> ConversationView:
     """Save a group. The system message names the user `about`, or the actor if that is None."""
     store.change_conversation(tx, row)
-    seq = tx.take_number("/chat", names.chat(row.id))
+    seq = tx.take_number("/chat", chat_room(row.id))
     return _publish(tx, ConversationChanged, row, seq, about or tx.actor.id, note, data)
 
 
@@ -202,4 +202,4 @@ def _publish(
 
 
 def _current_view(tx: Transaction, row: ConversationRow) -> ConversationView:
-    return conversation_view(tx, row, tx.head("/chat", names.chat(row.id)))
+    return conversation_view(tx, row, tx.head("/chat", chat_room(row.id)))

@@ -23,6 +23,7 @@ from handlers.platform.chat.contracts.messages import (
     Reaction,
     ReadHistory,
 )
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.views import conversation_views, message_view, reactions_of
 from rooms import names
 from storage.engine.columns import instant_text
@@ -51,7 +52,7 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     intervals = chat_members.list_intervals(tx, ask.conversation_id, tx.actor.id)
     if not intervals:
         raise NotFound
-    head = tx.head("/chat", names.chat(ask.conversation_id))
+    head = tx.head("/chat", chat_room(ask.conversation_id))
     last = head if ask.before_seq is None else ask.before_seq - 1
     rows = _newest(tx, intervals, last, ask.limit + 1)
     page = fitting(rows[: ask.limit], text_of)

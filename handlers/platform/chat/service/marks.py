@@ -11,9 +11,9 @@ from handlers.kit.errors import Invalid
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.marks import MarkDue, MessageDelivered, MessageRead, MoveMark
 from handlers.platform.chat.contracts.personal import ConversationRead
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.members import check_member
 from handlers.platform.profile import public as profiles
-from rooms import names
 from storage.platform.chat import conversations as store
 from storage.platform.chat import marks as chat_marks
 from storage.platform.chat import members as chat_members
@@ -29,7 +29,7 @@ EVENTS: dict[str, type[MessageRead] | type[MessageDelivered]] = {
 def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
     """Raise the actor's mark; a lower one changes nothing."""
     check_member(tx, ask.conversation_id)
-    if ask.seq > tx.head("/chat", names.chat(ask.conversation_id)):
+    if ask.seq > tx.head("/chat", chat_room(ask.conversation_id)):
         raise Invalid(details={"path": "$.seq", "expected": "the number of an earlier event"})
     mark = chat_marks.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
     if ask.seq > mark.seq:

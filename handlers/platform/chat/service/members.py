@@ -12,10 +12,10 @@ from handlers.platform.chat.contracts.conversations import (
     TypingEphemeral,
 )
 from handlers.platform.chat.contracts.personal import Blocked
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.blocks import check_no_block, direct_key, lock_both
 from handlers.platform.chat.service.views import conversation_view
 from handlers.platform.profile import public as profiles
-from rooms import names
 from storage.platform.chat import conversations as store
 from storage.platform.chat import members as chat_members
 from storage.platform.chat.conversations import ConversationRow
@@ -41,7 +41,7 @@ def open_direct(tx: Transaction, user_id: str) -> ConversationView:
         found = store.find_direct(tx, key)  # a concurrent transaction created it
     if found is None:
         raise Conflict
-    return conversation_view(tx, found, tx.head("/chat", names.chat(found.id)))
+    return conversation_view(tx, found, tx.head("/chat", chat_room(found.id)))
 
 
 def get_typing(tx: Transaction, conversation_id: str) -> TypingEphemeral:
@@ -84,7 +84,7 @@ def begin(
     tx: Transaction, row: ConversationRow, member_ids: list[str], opener_id: str
 ) -> ConversationView:
     """Add the first members and publish the conversation; the opener of a group owns it."""
-    seq = tx.take_number("/chat", names.chat(row.id))
+    seq = tx.take_number("/chat", chat_room(row.id))
     owner_id = opener_id if row.kind == "group" else None
     roles: dict[str, Role] = {
         user_id: "owner" if user_id == owner_id else "member" for user_id in member_ids

@@ -16,6 +16,7 @@ from handlers.platform.chat.contracts.messages import (
     TooLate,
 )
 from handlers.platform.chat.contracts.personal import Blocked
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.filtering import publish_noticed
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.members import hold_member, hold_speaker
@@ -23,7 +24,6 @@ from handlers.platform.chat.service.mentions import check_mentions, publish_ment
 from handlers.platform.chat.service.previews import drop_preview
 from handlers.platform.chat.service.views import message_view, reactions_of
 from handlers.platform.uploads import public as uploads
-from rooms import names
 from storage.events.idempotency import rewrite_answers
 from storage.events.log import rewrite_subject
 from storage.platform.chat import messages as chat_messages
@@ -106,7 +106,7 @@ def new_message(
 
 def post(tx: Transaction, row: MessageRow, hit: str = "") -> MessageView:
     """Number, store and publish a message; with a filter match `hit`, inform the moderators too."""
-    row.seq = row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
+    row.seq = row.said_seq = tx.take_number("/chat", chat_room(row.conversation_id))
     chat_messages.insert_message(tx, row)
     view = message_view(row)
     tx.publish(MessageSent(message=view))
@@ -144,7 +144,7 @@ def check_in_time(tx: Transaction, row: MessageRow, rule: str) -> None:
 
 def save_edit(tx: Transaction, row: MessageRow) -> MessageView:
     """Save and publish a message whose content changed."""
-    row.said_seq = tx.take_number("/chat", names.chat(row.conversation_id))
+    row.said_seq = tx.take_number("/chat", chat_room(row.conversation_id))
     row.edited_at = tx.now
     chat_messages.update_message(tx, row)
     view = message_view(row, reactions_of(tx, [row.id])[row.id])

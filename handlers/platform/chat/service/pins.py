@@ -4,9 +4,9 @@ from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, Forbidden, NotFound, TooMany
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessagePinned, Pin, PinsView
+from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.history import get_readable, readable, shown
 from handlers.platform.chat.service.members import check_member, hold_speaker
-from rooms import names
 from storage.platform.chat import conversations as store
 from storage.platform.chat import members as chat_members
 from storage.platform.chat import messages as chat_messages
@@ -51,7 +51,7 @@ def list_pinned(tx: Transaction, conversation_id: str) -> PinsView:
         messages=shown(
             tx, intervals, readable(tx, intervals, chat_pins.list_pinned(tx, conversation_id))
         ),
-        seq=tx.head("/chat", names.chat(conversation_id)),
+        seq=tx.head("/chat", chat_room(conversation_id)),
     )
 
 

@@ -15,6 +15,7 @@ from handlers.platform.chat.contracts.messages import (
     MessageView,
     Reaction,
 )
+from handlers.platform.chat.contracts.rooms import chat_room
 from rooms import names
 from storage.events.log import list_heads
 from storage.platform.chat import conversations as store
@@ -120,7 +121,7 @@ def conversation_views(
 
 
 def _heads(tx: Transaction, ids: list[str]) -> dict[str, int]:
-    streams = {names.stream("/chat", names.chat(one)): one for one in ids}
+    streams = {names.stream("/chat", chat_room(one)): one for one in ids}
     return {streams[name]: seq for name, seq in list_heads(tx, list(streams)).items()}
 
 

@@ -14,6 +14,7 @@ from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import MessageView
 from handlers.platform.moderation.contracts import (
+    MODERATORS_ROOM,
     CaseChanged,
     CaseOpened,
     CaseView,
@@ -23,7 +24,6 @@ from handlers.platform.moderation.contracts import (
     OwnMessage,
     QueuePage,
 )
-from rooms import names
 from storage.events.idempotency import rewrite_answers
 from storage.events.log import rewrite_subject
 from storage.platform import moderation as store
@@ -124,7 +124,7 @@ def list_queue(tx: Transaction, ask: ListQueue) -> QueuePage:
     return QueuePage(
         cases=[case_view(row) for row in page],
         next=page[-1].id if len(rows) > ask.limit else None,
-        seq=tx.head("/moderation", names.MODERATORS),
+        seq=tx.head("/moderation", MODERATORS_ROOM),
     )
 
 

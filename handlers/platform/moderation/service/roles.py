@@ -2,10 +2,9 @@
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.moderation import MODERATOR
-from handlers.platform.moderation.contracts import ModeratorAdded, ModeratorRemoved
+from handlers.platform.moderation.contracts import MODERATORS_ROOM, ModeratorAdded, ModeratorRemoved
 from handlers.platform.moderation.service.records import note_role
 from handlers.platform.profile import public as profiles
-from rooms import names
 
 
 def grant_role(tx: Transaction, user_id: str, role: str) -> None:
@@ -30,5 +29,5 @@ def _publish(
     tx: Transaction, event: type[ModeratorAdded | ModeratorRemoved], user_id: str, role: str
 ) -> None:
     if role == MODERATOR:
-        seq = tx.take_number("/moderation", names.MODERATORS)
+        seq = tx.take_number("/moderation", MODERATORS_ROOM)
         tx.publish(event(user_id=user_id, seq=seq))
