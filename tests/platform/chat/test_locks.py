@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from handlers.platform.chat.contracts.messages import LinkPreview
 from handlers.platform.chat.public import hide, lock_text, show_preview
@@ -16,6 +16,10 @@ from tests.world import both_databases, until
 pytestmark = both_databases
 
 HEART = "\u2764\ufe0f"
+DEADLOCK_AFTER_S = 8
+"""How long PostgreSQL waits before it looks for a deadlock and ends one of its transactions."""
+WITHIN_S = 5
+"""Less than that, so that a deadlock fails the test."""
 LOCKS = (
     (conversations, "lock_conversation"),
     (chat_members, "hold_membership"),
@@ -25,10 +29,12 @@ LOCKS = (
 
 @pytest.fixture
 def slow_locks(monkeypatch):
-    """Who has a lock dwells on it, so that another one comes for the next."""
+    """A transaction with a lock waits a moment, so that another one asks for its next lock."""
 
     def dwelling(lock):
         def lock_and_dwell(tx, *args):
+            if tx.dialect == "postgresql":
+                tx.run(text(f"SET LOCAL deadlock_timeout = '{DEADLOCK_AFTER_S}s'"))
             found = lock(tx, *args)
             if tx.dialect == "postgresql":
                 tx.scalar(select(func.pg_sleep(0.1)))
@@ -48,7 +54,7 @@ async def test_one_edits_and_marks_a_message_at_once(world, slow_locks, command)
     phone = await (await ana.device()).enter("/chat")
     said = {"message_id": (await say(ana, chat, "said"))["id"]}
     more = {"emoji": HEART} if command == "react" else {}
-    async with asyncio.timeout(0.95):  # a deadlock takes a second to be found
+    async with asyncio.timeout(WITHIN_S):
         await asyncio.gather(
             ana.call("/chat", "edit", **said, text="edited"),
             phone.call("/chat", command, **said, **more),
@@ -59,7 +65,7 @@ async def test_a_page_is_shown_and_its_message_pinned_at_once(world, slow_locks)
     ana = await (await world.person("ana")).enter("/chat")
     chat = await talk(ana, await world.person("ben"))
     message_id = (await say(ana, chat, "https://example.org"))["id"]
-    async with asyncio.timeout(0.95):
+    async with asyncio.timeout(WITHIN_S):
         await asyncio.gather(
             ana.call("/chat", "pin", message_id=message_id), world.transact(show, message_id)
         )
