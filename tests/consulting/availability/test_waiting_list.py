@@ -16,7 +16,7 @@ from tests.consulting.availability.practice import (
     refused,
 )
 from tests.consulting.waiting_room.scenes import ask_before_commit
-from tests.world import both_databases
+from tests.world import both_databases, without_server
 
 NAMESPACE = "/availability"
 OFFERED, EXPIRED = "WAITING_LIST_OFFERED", "WAITING_LIST_OFFER_EXPIRED"
@@ -251,6 +251,7 @@ async def test_many_who_leave_join_and_ask_at_once_never_overfill_the_block(worl
     assert (await practice.block())["taken"] <= 1
 
 
+@without_server
 async def test_a_list_takes_only_so_many(world, monkeypatch):
     monkeypatch.setattr(lists, "WAITING_MAX", 2)
     practice, _, _, (ada, ben) = await full_practice(world, "ada", "ben")

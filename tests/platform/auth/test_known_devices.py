@@ -5,7 +5,15 @@ import pytest
 from handlers.platform.auth.service import devices
 from storage.platform.auth.known_devices import known_devices
 from tests.wire_client import Client
-from tests.world import PASSWORD, Person, World, one_database, session_id_of, text_of
+from tests.world import (
+    PASSWORD,
+    Person,
+    World,
+    one_database,
+    session_id_of,
+    text_of,
+    without_server,
+)
 
 pytestmark = pytest.mark.settings(PARLEY_TRUSTED_PROXIES="127.0.0.1/32")
 NEW = "another horse battery"
@@ -66,6 +74,7 @@ async def test_a_device_that_was_seen_long_ago_without_a_token_is_news(world, an
     assert len(await mails_called(world, "New sign-in to your account")) == 2
 
 
+@without_server
 async def test_signing_out_and_refreshing_leave_a_device_known(world, ana):
     session = await log_in(world, HOME)
     door = await door_at(world, AWAY)
@@ -102,6 +111,7 @@ async def test_a_device_is_known_no_more_when_its_owner_cannot_trust_it(world, a
     assert mine["device_token"] == ana.session["device_token"]
 
 
+@without_server
 async def test_a_session_from_before_devices_were_known_becomes_known_by_its_refresh(world, ana):
     def forget(tx):
         tx.run(known_devices.delete())
@@ -114,6 +124,7 @@ async def test_a_session_from_before_devices_were_known_becomes_known_by_its_ref
     assert await is_known(world, fresh)
 
 
+@without_server
 @one_database
 async def test_an_account_knows_so_many_devices(world, ana, monkeypatch):
     monkeypatch.setattr(devices, "DEVICES_MAX", 3)
@@ -124,6 +135,7 @@ async def test_an_account_knows_so_many_devices(world, ana, monkeypatch):
     assert [await is_known(world, one) for one in sessions] == [False, True, True, True]
 
 
+@without_server
 @one_database
 async def test_a_token_proves_nothing_for_another_account_or_when_it_was_altered(world, ana):
     ben = await world.sign_up("ben")

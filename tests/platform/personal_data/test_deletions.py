@@ -20,7 +20,16 @@ from storage.consulting.consultants import consultants as consulting
 from storage.platform.profile import users
 from tests.consulting.waiting_room.scenes import refusal_of
 from tests.platform.chat.scenes import Offer, offer
-from tests.world import PASSWORD, Person, World, both_databases, session_id_of, text_of, until
+from tests.world import (
+    PASSWORD,
+    Person,
+    World,
+    both_databases,
+    session_id_of,
+    text_of,
+    until,
+    without_server,
+)
 
 GRACE = timedelta(days=30)
 
@@ -76,6 +85,7 @@ async def test_the_day_is_told_and_what_is_to_come_is_called_off(world, ana, ben
     assert "cancel the deletion" in text_of(mail)
 
 
+@without_server
 async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):
     hers = await offer(world, ana)
     assert ana.id in await listed(ben)
@@ -88,6 +98,7 @@ async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):
     )
 
 
+@without_server
 async def test_who_begins_to_consult_meanwhile_does_so_once_it_is_taken_back(world, ana, ben):
     cem = await (await world.person("cem")).enter("/account")
     await plan(world, cem)
@@ -123,6 +134,7 @@ async def test_she_signs_in_and_takes_it_back(world, ana, ben):
     assert [one["id"] for one in shown["topics"]] == [hers.topic["id"]]
 
 
+@without_server
 async def test_it_needs_a_fresh_proof_and_the_day_stays(world, ana):
     world.clock.advance(601)
     assert await refusal_of(ana, "/account", "delete") == "PROOF_NEEDED"
@@ -136,6 +148,7 @@ async def test_it_needs_a_fresh_proof_and_the_day_stays(world, ana):
     assert await plan(world, ana) > due
 
 
+@without_server
 async def test_who_did_not_consult_does_not_afterwards(world, ana, ben):
     await ana.call("/consultants", "stop")
     await plan(world, ana)
@@ -181,6 +194,7 @@ async def test_a_deletion_that_is_due_survives_a_restart(world, ana):
     assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]
 
 
+@without_server
 @pytest.mark.parametrize(
     "too_late", [(cancel,), (update_me, UpdateProfile(first_name="Ana"))], ids=["back", "name"]
 )
@@ -196,6 +210,7 @@ async def test_what_is_asked_for_as_the_account_closes_comes_too_late(world, ana
     assert await world.stored("ACCOUNT_DELETION_CANCELLED") == []
 
 
+@without_server
 async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monkeypatch):
     pause, closing, signed_in = consultants.pause, asyncio.Event(), asyncio.Event()
 
@@ -267,6 +282,7 @@ async def test_an_erasure_waits_for_what_holds_it_up_and_can_be_taken_back_meanw
     assert gone == [{"user_id": ana.id}], "and what Cora was told went with her rooms"
 
 
+@without_server
 async def test_an_erasure_that_an_older_version_began_begins_again(world, ana, monkeypatch):
     await plan(world, ana)
     world.clock.advance(GRACE.total_seconds() + 1)
