@@ -10,10 +10,16 @@ from tests.world import MovableClock
 
 
 @pytest.fixture
+def sweep_every_s() -> float:
+    """How often rooms look for lost events: often, which keeps tests short."""
+    return 0.1
+
+
+@pytest.fixture
 async def hall(
-    database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    database_url: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, sweep_every_s: float
 ) -> AsyncIterator[Hall]:
-    monkeypatch.setattr("rooms.gaps.SWEEP_EVERY_S", 0.1)  # keeps tests short
+    monkeypatch.setattr("rooms.gaps.SWEEP_EVERY_S", sweep_every_s)
     database = open_database(database_url)
     await database.start()
     hall = Hall(database, clock)
