@@ -1,4 +1,4 @@
-/** In a call: who left is not in it, and the line is shown as the server knows it. */
+/** Calls: users who leave are out of the call, and the page shows the server's state. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -17,7 +17,7 @@ let CallState;
 let calls;
 let tracks;
 let state;
-/** What is answered, by command. */
+/** The answers by command. */
 let answers;
 
 const ok = (data) => () => ({ ok: true, data });
@@ -32,7 +32,7 @@ class NoPeer {
   close() {}
 }
 
-/** A camera that says whether it runs. */
+/** A camera that records whether it runs. */
 function openCamera() {
   const track = { running: true, stop: () => (track.running = false) };
   tracks.push(track);
@@ -67,7 +67,7 @@ afterEach(() => state.leavePage());
 const asked = () => server.asked.map(({ command }) => command)
   .filter((command) => command === "join" || command === "leave");
 
-/** Resolves when the signal has such a value. */
+/** Resolves when the signal has a wanted value. */
 const shows = (signal, wanted) => new Promise((resolve) => {
   let stop = () => {};
   stop = signal.subscribe((value) => wanted(value) && queueMicrotask(() => resolve(stop())));
@@ -78,7 +78,7 @@ let seq = 0;
 const emit = (event, call) =>
   server.emit("/call", event, { call }, { room: ROOM, seq: ++seq, id: `e${seq}`, at: "" });
 
-/** An answer that is given later. */
+/** Delays the next answers of a command until the returned function is called. */
 function later(command) {
   let give;
   const given = new Promise((resolve) => (give = resolve));
@@ -87,7 +87,7 @@ function later(command) {
   return give;
 }
 
-test("who leaves the page while joining has left once they have joined", async () => {
+test("leaving the page while joining leaves the call after the join", async () => {
   const give = later("join");
   state.enter();
   await server.until(() => asked().length === 1);
@@ -98,7 +98,7 @@ test("who leaves the page while joining has left once they have joined", async (
   assert.ok(tracks.every(({ running }) => !running));
 });
 
-test("who comes again at once is in, and the first leaving does not undo it", async () => {
+test("a user who rejoins at once stays in despite the earlier leave", async () => {
   const give = later("join");
   state.enter();
   await server.until(() => asked().length === 1);
@@ -110,7 +110,7 @@ test("who comes again at once is in, and the first leaving does not undo it", as
   assert.deepEqual(asked(), ["join", "leave", "join"]);
 });
 
-test("whose leaving failed is still there, and leaves with the page", async () => {
+test("after a failed leave, closing the page leaves the call", async () => {
   state.enter();
   await line("talking");
   answers.leave = refused("INTERNAL");
@@ -121,7 +121,7 @@ test("whose leaving failed is still there, and leaves with the page", async () =
   assert.deepEqual(asked(), ["join", "leave", "leave"]);
 });
 
-test("a call that is over puts the camera out", async () => {
+test("joining a call that is over turns the camera off", async () => {
   answers.join = refused("CALL_OVER");
   state.enter();
   await shows(state.error, (error) => error?.code === "CALL_OVER");
@@ -130,7 +130,7 @@ test("a call that is over puts the camera out", async () => {
   assert.ok(tracks.every(({ running }) => !running));
 });
 
-test("who comes to an interrupted call sees that, and how long they have talked", async () => {
+test("joining an interrupted call shows the interruption and the talked time", async () => {
   const call = { ...CALL, talked_s: 40 };
   answers.current = ok({ call, interrupted: true, seq: 0 });
   state.enter();
@@ -139,14 +139,14 @@ test("who comes to an interrupted call sees that, and how long they have talked"
   assert.equal(state.since.value, null);
 });
 
-test("who comes to a call that goes on sees how long they have talked by now", async () => {
+test("joining an active call shows the talked time", async () => {
   answers.current = ok({ call: { ...CALL, talked_s: 90 }, interrupted: false, seq: 0 });
   state.enter();
   await line("talking");
   assert.equal(state.base_s.value, 90);
 });
 
-test("the clock begins anew when a call is resumed whose interruption was not heard", async () => {
+test("CALL_RESUMED restarts the clock even if CALL_INTERRUPTED was missed", async () => {
   state.enter();
   await line("talking");
   emit("CALL_RESUMED", { ...CALL, talked_s: 30 });
@@ -154,7 +154,7 @@ test("the clock begins anew when a call is resumed whose interruption was not he
   assert.equal(state.line.value, "talking");
 });
 
-test("an answer from before an interruption does not undo it", async () => {
+test("an answer older than an interruption does not undo it", async () => {
   const give = later("current");
   state.enter();
   await server.until(() => server.commands("current").length);
@@ -166,7 +166,7 @@ test("an answer from before an interruption does not undo it", async () => {
   assert.equal(state.line.value, "interrupted");
 });
 
-test("the call at hand is known from the start, and gone when a loss hid its end", async () => {
+test("the current call is loaded at startup, and again after missed events", async () => {
   calls.startCalls();
   await shows(calls.current, (call) => call?.id === "call");
   answers.current = ok({ call: null, interrupted: false, seq: seq + 5 });

@@ -1,4 +1,4 @@
-/** The list of conversations: marks only rise, and what it brings counts as delivered. */
+/** The list of conversations: marks only increase, and listed messages count as delivered. */
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
@@ -30,7 +30,7 @@ const group = (seq, name) => ({
 });
 const note = (seq) => ({ ...message(seq), kind: "system", card: { kind: "renamed", id: "ben" } });
 
-/** An event of /chat, once it has been heard. */
+/** Emits an event of /chat, and waits until the client has received it. */
 async function emit(event, data, room, seq) {
   const heard = new Promise((resolve) => {
     const stop = parley.on("/chat", event, () => queueMicrotask(() => resolve(stop())));
@@ -49,7 +49,7 @@ beforeEach(async () => {
   chats.startChats();
 });
 
-test("what was said while nobody was here is delivered when the list comes", async () => {
+test("loading the list marks missed messages as delivered", async () => {
   listed = [chat(7, { unread: 2 })];
   await chats.loadChats();
   await server.until(() => server.commands("mark_delivered").length);
@@ -57,7 +57,7 @@ test("what was said while nobody was here is delivered when the list comes", asy
   assert.deepEqual({ conversation_id, seq }, { conversation_id: "c", seq: 7 });
 });
 
-test("an older word on a conversation leaves newer marks alone", async () => {
+test("an older state of a conversation does not lower its read marks", async () => {
   listed = [chat(7, { read: { ben: 7 } })];
   await chats.loadChats();
   chats.noteConversation(chat(5, { read: { ben: 4 } }));
@@ -66,7 +66,7 @@ test("an older word on a conversation leaves newer marks alone", async () => {
   assert.deepEqual(chats.chatOf("c").read, { ben: 8 });
 });
 
-test("a list that could not be had is asked for at the next connection", async () => {
+test("a list that failed to load is loaded again after a reconnect", async () => {
   server.answer = () => ({ ok: false, error: { code: "INTERNAL", message: "no" } });
   await chats.loadChats();
   assert.equal(chats.chatsRefusal.value.code, "INTERNAL");
@@ -78,7 +78,7 @@ test("a list that could not be had is asked for at the next connection", async (
   });
 });
 
-test("a note of a change is the last message, and nothing unread", async () => {
+test("a system message becomes the last message but does not count as unread", async () => {
   listed = [chat(7, { kind: "group", unread: 2, archived: true, draft: "a", muted_until: "2999" })];
   await chats.loadChats();
   const conversation = group(8, "Walkers");
@@ -89,7 +89,7 @@ test("a note of a change is the last message, and nothing unread", async () => {
   assert.deepEqual([archived, draft, muted_until], [true, "a", "2999"]);
 });
 
-test("a note counts by its conversation's number, in whichever room", async () => {
+test("system messages are ordered by their number in the conversation, in any room", async () => {
   listed = [chat(7, { kind: "group" })];
   await chats.loadChats();
   const added = (seq) =>
@@ -103,7 +103,7 @@ test("a note counts by its conversation's number, in whichever room", async () =
   assert.equal(chats.chatOf("c"), undefined);
 });
 
-test("what the viewer adjusts elsewhere is so here, and muted ones are quiet", async () => {
+test("changes on another device apply, and a muted conversation has no unread count", async () => {
   listed = [chat(7, { unread: 2 })];
   await chats.loadChats();
   assert.equal(chats.unreadMessages.value, 2);
@@ -112,12 +112,12 @@ test("what the viewer adjusts elsewhere is so here, and muted ones are quiet", a
   await emit("CONVERSATION_ADJUSTED", { user_id: "ada", state }, "user:ada", 910);
   const { archived, draft } = chats.chatOf("c");
   assert.deepEqual([archived, draft, chats.unreadMessages.value], [true, "So", 0]);
-  // A list that is older than the event takes none of it back.
+  // A list that is older than the event does not undo it.
   await chats.loadChats();
   assert.equal(chats.chatOf("c").draft, "So");
 });
 
-test("what was read elsewhere, and told to nobody, is read here", async () => {
+test("messages that were read privately on another device are marked as read", async () => {
   listed = [chat(7, { unread: 2 })];
   await chats.loadChats();
   const upTo = { user_id: "ada", conversation_id: "c", seq: 7 };
@@ -126,7 +126,7 @@ test("what was read elsewhere, and told to nobody, is read here", async () => {
   assert.deepEqual([unread, read], [0, { ada: 7 }]);
 });
 
-test("after the last message was removed the one before it is asked for", async () => {
+test("removing the last message loads the one before it", async () => {
   listed = [chat(7)];
   await chats.loadChats();
   listed = [chat(7, { last_message: message(6) })];

@@ -1,4 +1,4 @@
-/** Commands find their answer, once in effect, whatever the connection does meanwhile. */
+/** Commands take effect once and get their answer, whatever happens to the connection. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
@@ -13,7 +13,7 @@ afterEach(() => server.stop());
 const refused = (code, more = {}) => ({ ok: false, error: { code, message: code, ...more } });
 const topic = { block_id: "b1", topic_id: "t1" };
 
-test("a changing command keeps its request_id over a reconnect", async () => {
+test("a changing command keeps its request_id across a reconnect", async () => {
   const client = await server.signedIn();
   server.answer = () => {
     if (server.commands("request").length > 1) return { ok: true, data: { id: "booking" } };
@@ -26,7 +26,7 @@ test("a changing command keeps its request_id over a reconnect", async () => {
   assert.deepEqual(second.payload, first.payload);
 });
 
-test("two asks for the same thing have two request_ids", async () => {
+test("two equal commands have different request_ids", async () => {
   const client = await server.signedIn();
   await client.call("/booking", "request", topic);
   await client.call("/booking", "request", topic);
@@ -34,7 +34,7 @@ test("two asks for the same thing have two request_ids", async () => {
   assert.notEqual(first.payload.request_id, second.payload.request_id);
 });
 
-test("only what changes something carries a request_id", async () => {
+test("only changing commands have a request_id", async () => {
   const client = await server.signedIn();
   await client.call("/booking", "list", {});
   await client.call("/chat", "send", { conversation_id: "c", client_id: "m1", text: "hello" });
@@ -43,7 +43,7 @@ test("only what changes something carries a request_id", async () => {
   assert.ok(CHANGING["/booking"].includes("cancel"));
 });
 
-test("a command asked while offline is sent once the connection is there", async () => {
+test("a command called while offline is sent after the next connect", async () => {
   const client = await server.signedIn();
   server.refuse = ({ namespace }) =>
     namespace === "/booking" && server.connectsTo("/booking").length === 1 && "UNAVAILABLE";
@@ -51,7 +51,7 @@ test("a command asked while offline is sent once the connection is there", async
   assert.equal(server.commands("request").length, 1);
 });
 
-test("UNAVAILABLE is asked again after a pause that grows", async () => {
+test("commands that fail with UNAVAILABLE are retried with increasing pauses", async () => {
   const client = await server.signedIn();
   const at = [];
   server.answer = () => {
@@ -65,7 +65,7 @@ test("UNAVAILABLE is asked again after a pause that grows", async () => {
   assert.equal(new Set(server.commands("request").map((r) => r.payload.request_id)).size, 1);
 });
 
-test("a refusal is thrown with its code, details and time to wait", async () => {
+test("a refusal is thrown with its code, details and retry_after_s", async () => {
   const client = await server.signedIn();
   server.answer = () => refused("RATE_LIMITED", { details: { per: "person" }, retry_after_s: 30 });
   await assert.rejects(client.call("/booking", "list", {}), {
@@ -74,7 +74,7 @@ test("a refusal is thrown with its code, details and time to wait", async () => 
   assert.equal(server.commands("list").length, 1);
 });
 
-test("a command gives up at its deadline", async () => {
+test("a command times out at its deadline", async () => {
   const client = await server.signedIn();
   server.answer = () => undefined;
   await assert.rejects(client.call("/booking", "list", {}, { deadline_ms: 50 }), {
@@ -89,16 +89,16 @@ test("a login whose answer was lost is not sent twice", async () => {
   assert.equal(server.commands("login").length, 1);
 });
 
-test("more asks than the queue holds are refused at once", async () => {
+test("commands are rejected at once when the queue is full", async () => {
   const client = await server.signedIn();
   server.answer = () => undefined;
   const list = () => client.call("/booking", "list", {}, { deadline_ms: 200 });
-  const asks = await Promise.allSettled(Array.from({ length: 201 }, list));
-  assert.equal(asks[200].reason.code, "QUEUE_FULL");
-  assert.equal(asks[199].reason.code, "NO_ANSWER");
+  const calls = await Promise.allSettled(Array.from({ length: 201 }, list));
+  assert.equal(calls[200].reason.code, "QUEUE_FULL");
+  assert.equal(calls[199].reason.code, "NO_ANSWER");
 });
 
-test("every namespace shares one connection", async () => {
+test("all namespaces share one connection", async () => {
   const client = await server.signedIn();
   await Promise.all([
     client.call("/booking", "list", {}), client.call("/chat", "list", {}),
@@ -113,7 +113,7 @@ test("typing is dropped while offline", async () => {
   assert.equal(server.commands("typing").length, 0);
 });
 
-test("a closed client asks for nothing more, and says so to whoever waits", async () => {
+test("a closed client sends nothing more and rejects pending commands", async () => {
   const client = await server.signedIn();
   server.answer = () => undefined;
   const waiting = client.call("/booking", "request", topic);
@@ -128,7 +128,7 @@ test("a closed client asks for nothing more, and says so to whoever waits", asyn
   assert.deepEqual(server.connectsTo("/chat"), []);
 });
 
-test("closing while the token is renewed keeps the session", async () => {
+test("closing during a refresh keeps the session", async () => {
   const storage = inMemory();
   server.answer = ({ command }) =>
     (command === "login" ? { ok: true, data: sessionNumber(1, 0) } : undefined);

@@ -1,4 +1,4 @@
-/** What the client knows of the commands agrees with the generated contracts. */
+/** The client's lists of commands match the generated contracts. */
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -29,7 +29,7 @@ function commands() {
   });
 }
 
-test("the commands that take a request_id are the changing ones", () => {
+test("CHANGING lists exactly the commands that take a request_id", () => {
   const takes = ([, , payload]) =>
     between(`export interface ${payload} {`, "}").includes("request_id?");
   const named = ([namespace, name]) => `${namespace} ${name}`;
@@ -40,12 +40,12 @@ test("the commands that take a request_id are the changing ones", () => {
   assert.deepEqual(listed.sort(), expected.sort());
 });
 
-test("what visitors and signed-in users enter can be watched", () => {
+test("every namespace that is open to visitors has a watch command", () => {
   const known = new Set(commands().map(([namespace, name]) => `${namespace} ${name}`));
   for (const namespace of FOR_VISITORS) assert.ok(known.has(`${namespace} watch`));
 });
 
-test("a code without words of the page's own is said in the words of its domain", () => {
+test("a code without a text in the page shows the message of the server", () => {
   const message = "Greet somebody else.";
   assert.equal(words({ code: "TALKS_TO_ONESELF", message }), message);
   assert.notEqual(words({ code: "NOT_FOUND", message }), message);

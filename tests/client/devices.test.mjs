@@ -1,4 +1,4 @@
-/** Accounts know this device by a token that outlasts the session, and only their own token. */
+/** A device token outlasts the session, and is sent only for its own account. */
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -14,7 +14,7 @@ let server;
 before(async () => (server = await FakeServer.start()));
 after(() => server.stop());
 
-test("a device is known again after signing out, by the account that signed in", async () => {
+test("the device token is sent again after signing out, for the same account only", async () => {
   const storage = inMemory();
   const client = server.client({ storage });
   server.answer = () => ({ ok: true, data: session(ANA, "token of ana") });
@@ -31,7 +31,7 @@ test("a device is known again after signing out, by the account that signed in",
   client.close();
 });
 
-test("the latest accounts are kept, and a session without a token changes nothing", () => {
+test("tokens of the latest accounts are kept; a session without one changes nothing", () => {
   const devices = new Devices(inMemory());
   assert.deepEqual(devices.latest(), {});
   for (let n = 0; n < 25; n++) devices.keep(session({ email: `p${n}@example.org` }, `t${n}`));
@@ -41,7 +41,7 @@ test("the latest accounts are kept, and a session without a token changes nothin
   assert.deepEqual(devices.of("p4@example.org"), {});
 });
 
-test("what somebody else wrote into the storage is not taken for tokens", () => {
+test("malformed contents of the storage are ignored", () => {
   const storage = inMemory();
   for (const odd of ["{", "7", "{\"a\":1}"]) {
     storage.setItem("parley.devices", odd);

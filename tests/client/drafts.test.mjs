@@ -1,4 +1,4 @@
-/** A draft is the same on all devices, and none takes away what is being written on another. */
+/** Drafts are shared between devices, and never overwrite what the user is writing. */
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
@@ -30,13 +30,13 @@ beforeEach(async () => {
 
 const asked = () => server.commands("draft").map(({ payload }) => payload.text);
 
-/** Write it here and leave. @param {string} begun */
+/** Writes a draft and leaves the conversation. @param {string} begun */
 function leave(begun) {
   text.value = begun;
   draft.now();
 }
 
-test("what is left is kept at once, and not again while it is the same", async () => {
+test("leaving saves the draft at once, but not if it is unchanged", async () => {
   leave("So");
   draft.now();
   leave("So far");
@@ -44,7 +44,7 @@ test("what is left is kept at once, and not again while it is the same", async (
   assert.deepEqual(asked(), ["So", "So far"]);
 });
 
-test("while one is on its way only the latest waits", async () => {
+test("while a draft is being saved, only the latest one waits", async () => {
   let answer;
   server.answer = () => new Promise((resolve) => (answer = resolve));
   leave("a");
@@ -57,7 +57,7 @@ test("while one is on its way only the latest waits", async () => {
   assert.deepEqual(asked(), ["a", "abc"]);
 });
 
-test("what another device keeps is shown where nothing else is being written", () => {
+test("a draft of another device is shown unless the user is writing", () => {
   draft.hear("from there");
   assert.equal(text.value, "from there");
   draft.hear("");
@@ -67,7 +67,7 @@ test("what another device keeps is shown where nothing else is being written", (
   assert.equal(text.value, "written here");
 });
 
-test("what comes back from the server takes back nothing that was written since", () => {
+test("an older draft from the server does not overwrite newer text", () => {
   leave("So");
   leave("So far");
   draft.hear("So");

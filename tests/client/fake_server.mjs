@@ -1,4 +1,4 @@
-/** A Socket.IO server that speaks the protocol's form and does what a test tells it to. */
+/** A Socket.IO server for tests, which define its answers and refusals. */
 
 import { createServer } from "node:http";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ export const sessionNumber = (number, access_expires_in_s = 900, user = ADA) => 
   access_expires_in_s, user,
 });
 
-/** Resolves when the condition holds; looked at each time that something happened. */
+/** Waits for conditions, which are checked after each change. */
 class Watched {
   #checks = new Set();
 
@@ -39,7 +39,7 @@ class Watched {
 export class FakeServer extends Watched {
   connects = [];
   asked = [];
-  /** @type {(asked: any) => any} Undefined means that no answer comes. */
+  /** @type {(asked: any) => any} Undefined means no answer. */
   answer = () => ({ ok: true, data: {} });
   /** @type {(connect: any) => string | undefined} The code of a refusal. */
   refuse = () => undefined;
@@ -70,7 +70,7 @@ export class FakeServer extends Watched {
     return client;
   }
 
-  /** A client that is signed in by the first session. */
+  /** A client that is signed in with the first session. */
   async signedIn(options = {}) {
     const usual = this.answer;
     this.answer = ({ command }) => command === "login" && { ok: true, data: sessionNumber(1) };
@@ -92,7 +92,7 @@ export class FakeServer extends Watched {
     this.io.of(namespace).emit(event, data, meta);
   }
 
-  /** Cuts every connection as a lost network would. */
+  /** Closes every connection, like a lost network. */
   cut() {
     for (const socket of this.io.engine.clients ? Object.values(this.io.engine.clients) : []) {
       socket.transport.close();
@@ -126,7 +126,7 @@ export class FakeServer extends Watched {
   }
 }
 
-/** Collects what is told, and lets a test wait for it. */
+/** Records calls of `note`, and lets a test wait for them. */
 export class Heard extends Watched {
   all = [];
   note = (...said) => {

@@ -1,4 +1,4 @@
-/** Money, weeks and refusals as people read them. */
+/** Money, weeks and refusals are formatted for users. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { roomOf } from "../../static/client/parley/watches.js";
 import { comingWeeks, minutes } from "../../static/client/when.js";
 import { words } from "../../static/client/words.js";
 
-test("money is typed in whole units and sent in the smallest", () => {
+test("money is entered in major units and sent in minor units", () => {
   assert.deepEqual(money("60.50", "EUR"), { amount: 6050, currency: "EUR" });
   assert.deepEqual(money("0.29", "EUR"), { amount: 29, currency: "EUR" });
   assert.deepEqual(money("500", "JPY"), { amount: 500, currency: "JPY" });
@@ -18,13 +18,13 @@ test("money is typed in whole units and sent in the smallest", () => {
   assert.match(price({ amount: 6050, currency: "EUR" }), /60.50/);
 });
 
-test("weeks are ISO weeks, also around the new year", (t) => {
+test("weeks are ISO weeks, also at the turn of the year", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: new Date(2026, 11, 24, 12) });
   const weeks = comingWeeks(4).map(({ week }) => week);
   assert.deepEqual(weeks, ["2026-W52", "2026-W53", "2027-W01", "2027-W02"]);
 });
 
-test("no week is named twice where the clocks change", (t) => {
+test("no week is listed twice when the clocks change", (t) => {
   const zone = process.env.TZ;
   process.env.TZ = "Europe/Berlin";
   t.after(() => (zone === undefined ? delete process.env.TZ : (process.env.TZ = zone)));
@@ -32,7 +32,7 @@ test("no week is named twice where the clocks change", (t) => {
   assert.deepEqual(comingWeeks(3).map(({ week }) => week), ["2026-W43", "2026-W44", "2026-W45"]);
 });
 
-test("talked time is told in minutes and seconds", () => {
+test("talked time is formatted in minutes and seconds", () => {
   assert.equal(minutes(0), "0 minutes 0 seconds");
   assert.equal(minutes(61), "1 minute 1 second");
   assert.equal(minutes(754.9), "12 minutes 34 seconds");
@@ -40,7 +40,7 @@ test("talked time is told in minutes and seconds", () => {
 
 const INHERITED = ["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"];
 
-test("what every object inherits is in no table", () => {
+test("inherited properties of objects are not found in lookup tables", () => {
   for (const name of INHERITED) {
     assert.equal(own({ here: 1 }, name), undefined);
     assert.equal(lists(CHANGING, name, "call"), false);
@@ -49,11 +49,11 @@ test("what every object inherits is in no table", () => {
   assert.equal(own({ here: 1 }, "here"), 1);
 });
 
-test("a code that every object inherits has the words of an unknown one", () => {
+test("a code with the name of an inherited property is unknown", () => {
   for (const code of INHERITED) assert.match(words({ code }), /went wrong/);
 });
 
-test("every refusal has words, and an unknown one too", () => {
+test("known and unknown refusals have a text", () => {
   assert.match(words({ code: "BLOCK_FULL" }), /full/);
   assert.match(words({ code: "RATE_LIMITED", retry_after_s: 2.2 }), /3 seconds/);
   const details = [{ path: "$.age", expected: "int" }];

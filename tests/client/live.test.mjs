@@ -1,4 +1,4 @@
-/** The page's state is a snapshot and the events after it, and nothing is counted twice. */
+/** A live state is a snapshot plus the events after it, and applies no event twice. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -37,7 +37,7 @@ beforeEach(async () => {
 afterEach(() => list.stop());
 
 let head = 0;
-/** Emits the next events of the room, and waits until the last was heard. */
+/** Emits the next events of the room, and waits until the client has received the last. */
 async function emit(count, at = head + 1) {
   head = at + count - 1;
   const heard = new Promise((resolve) => {
@@ -52,7 +52,7 @@ async function emit(count, at = head + 1) {
   await heard;
 }
 
-/** Answers the oldest query, and waits until its answer shows. */
+/** Answers the oldest query, and waits until the state shows the answer. */
 async function answer(ids, seq) {
   loads.shift()({ ids, seq });
   await new Promise((resolve) => {
@@ -67,13 +67,13 @@ test("events after the snapshot change the state", async () => {
   assert.deepEqual(list.state.value.ids, ["before", head - 1, head]);
 });
 
-test("events that come before the snapshot count only if it does not know them", async () => {
+test("events before the snapshot apply only if the snapshot does not contain them", async () => {
   await emit(3);
   await answer(["known"], head - 1);
   assert.deepEqual(list.state.value.ids, ["known", head]);
 });
 
-test("a loss is followed by a fresh query, and events meanwhile wait for it", async () => {
+test("missed events cause a reload, and events wait until it is done", async () => {
   await answer([], head);
   await emit(1, head + 5);
   assert.equal(loads.length, 1);
@@ -84,7 +84,7 @@ test("a loss is followed by a fresh query, and events meanwhile wait for it", as
   assert.deepEqual(list.state.value.ids, ["fresh", head]);
 });
 
-test("a refusal is kept, and asking again clears it", async () => {
+test("a refusal is kept until a reload succeeds", async () => {
   let refuse = true;
   const once = new Live({
     namespace: "/booking", room, events: {},
@@ -100,7 +100,7 @@ test("a refusal is kept, and asking again clears it", async () => {
   assert.equal(once.error.value, null);
 });
 
-test("when a fresh query fails the old state goes on, and a connection asks again", async () => {
+test("a failed reload keeps the old state, and a reconnect loads it again", async () => {
   await answer(["old"], head);
   await emit(1, head + 5);
   await emit(1);
@@ -123,7 +123,7 @@ test("when a fresh query fails the old state goes on, and a connection asks agai
   assert.equal(list.error.value, null);
 });
 
-test("who is not shown any more asks for nothing more", async () => {
+test("a stopped live state loads nothing more", async () => {
   const first = loads.shift();
   void list.reload();
   list.stop();

@@ -1,4 +1,4 @@
-/** What is on its way out: in order, once, and never in another's name. */
+/** Outgoing messages are sent in order, once, and only by their author. */
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
@@ -25,7 +25,7 @@ beforeEach(async () => {
   await signIn(server, parley, sessionNumber(1));
 });
 
-/** The events of a conversation's room, once the last of them has been heard. */
+/** Emits events of a conversation's room, and waits until the client has received each. */
 async function emit(room, ...events) {
   let seq = 10;
   for (const [event, data] of events) {
@@ -39,7 +39,7 @@ async function emit(room, ...events) {
   }
 }
 
-/** A state that is fed from a snapshot, once that has come. */
+/** A live state that has loaded its snapshot. */
 async function snapshot(source, data) {
   server.answer = () => ({ ok: true, data: { ...data, seq: 10 } });
   await parley.call("/chat", "history", { conversation_id: "c1" });
@@ -52,7 +52,7 @@ async function snapshot(source, data) {
 
 const texts = () => server.commands("send").map(({ payload }) => payload.text);
 
-test("what was acknowledged is not on its way any more", async () => {
+test("an acknowledged message is no longer outgoing", async () => {
   messages.send("c1", "Hello");
   assert.equal(messages.outgoing.value.length, 1);
   await server.until(() => texts().length);
@@ -61,7 +61,7 @@ test("what was acknowledged is not on its way any more", async () => {
   });
 });
 
-test("what was refused stays, and goes out again under the same id", async () => {
+test("a refused message stays, and is sent again with the same client_id", async () => {
   server.answer = () => ({ ok: false, error: { code: "FORBIDDEN", message: "no" } });
   messages.send("c1", "Hello");
   await new Promise((resolve) => {
@@ -74,7 +74,7 @@ test("what was refused stays, and goes out again under the same id", async () =>
   assert.equal(second.payload.client_id, first.payload.client_id);
 });
 
-test("what one person wrote is not sent by the next", async () => {
+test("outgoing messages of one user are not sent by the next user", async () => {
   server.answer = ({ command }) => (command === "send" ? undefined : { ok: true, data: {} });
   messages.send("c1", "first of Ada");
   messages.send("c1", "second of Ada");
@@ -88,7 +88,7 @@ test("what one person wrote is not sent by the next", async () => {
   assert.deepEqual(texts(), ["first of Ada", "of Ben"]);
 });
 
-test("changes of a group are in its history at their number", async () => {
+test("changes of a group appear in its history in order", async () => {
   const said = { id: "m9", conversation_id: "c1", seq: 9 };
   const live = await snapshot(messages.historyOf("c1"), { messages: [said], has_more: false });
   const note = (seq) =>
@@ -99,7 +99,7 @@ test("changes of a group are in its history at their number", async () => {
   live.stop();
 });
 
-test("what the viewer removed for themselves is shown no more", async () => {
+test("messages that the user removed are hidden", async () => {
   await parley.call("/chat", "history", { conversation_id: "c1" });
   const all = [{ id: "m1" }, { id: "m2" }];
   assert.deepEqual(messages.kept(all), all);
@@ -107,7 +107,7 @@ test("what the viewer removed for themselves is shown no more", async () => {
   assert.deepEqual(messages.kept(all), [{ id: "m2" }]);
 });
 
-test("what is pinned is asked for, and goes when it is unpinned or deleted", async () => {
+test("pinned messages are loaded, and follow unpinning, deletion and editing", async () => {
   const { pinsOf } = await import("../../static/client/platform/pins.js");
   const pinned = ["m1", "m2", "m3"].map((id) => ({ id, text: "old" }));
   const live = await snapshot(pinsOf("c2"), { messages: pinned });
@@ -119,7 +119,7 @@ test("what is pinned is asked for, and goes when it is unpinned or deleted", asy
   live.stop();
 });
 
-test("whom the viewer blocks elsewhere is blocked here", async () => {
+test("blocks and unblocks on another device apply", async () => {
   const { blockedPeople } = await import("../../static/client/platform/blocked.js");
   const live = await snapshot(blockedPeople(), { user_ids: ["ben"] });
   const on = (person_id, is) => ["PERSON_BLOCKED", { person_id, on: is }];

@@ -1,4 +1,4 @@
-/** A place is kept for somebody until they take it, decline it, or let the time pass. */
+/** A place is offered to a student until they accept, decline, or the offer expires. */
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
@@ -24,7 +24,7 @@ const inMinutes = (count) => new Date(Date.now() + count * 60_000).toISOString()
 const offered = (id, expires_at) =>
   ({ id, kind: "waiting_list_offered", data: { block_id: "block", expires_at } });
 
-/** The page, opened when these notifications were there. */
+/** Opens the page with these notifications. */
 async function open(...notifications) {
   listed = notifications;
   notices.startNotices();
@@ -36,7 +36,7 @@ beforeEach(() => {
   server.answer = () => ({ ok: true, data: page() });
 });
 
-test("an offer stands until its time is over", async () => {
+test("an offer is shown until it expires", async () => {
   const expires_at = inMinutes(5);
   await open(offered("n1", expires_at));
   assert.deepEqual(offers.offerOf("block"), { id: "n1", expires_at });
@@ -45,7 +45,7 @@ test("an offer stands until its time is over", async () => {
   assert.equal(offers.offerOf("block"), null);
 });
 
-test("a settled offer is none any more, and the next one stands", async () => {
+test("a settled offer is not shown again, but the next one is", async () => {
   const expires_at = inMinutes(5);
   await open(offered("n1", expires_at));
   offers.settleOffer("block");
@@ -56,15 +56,15 @@ test("a settled offer is none any more, and the next one stands", async () => {
   assert.equal(offers.offerOf("block").id, "n2");
 });
 
-test("asking for the block settles its offer, on whichever device", async () => {
+test("requesting the block on any device settles its offer", async () => {
   await open(offered("n3", inMinutes(5)));
   await parley.call("/booking", "list", {});
-  const told = new Promise((resolve) => {
+  const received = new Promise((resolve) => {
     const stop = parley.on("/booking", "BOOKING_REQUESTED", () => resolve(stop()));
   });
   const booking = { student_id: "ada", block_id: "block" };
   const meta = { room: "user:ada", seq: 1, id: "e1", at: "" };
   server.emit("/booking", "BOOKING_REQUESTED", { booking }, meta);
-  await told;
+  await received;
   assert.equal(offers.offerOf("block"), null);
 });

@@ -1,8 +1,8 @@
-/** What the page's modules find in a browser, as far as they need it under test. */
+/** The parts of a browser that the page's modules need in tests. */
 
 import { FakeServer } from "./fake_server.mjs";
 
-/** A server, and the page's one connection to it; to be asked for before any of its modules. */
+/** Starts a server and the page's client; call it before importing the page's modules. */
 export async function openPage() {
   const server = await FakeServer.start();
   globalThis.location = { origin: server.url, hash: "" };
@@ -24,5 +24,5 @@ export async function signIn(server, parley, session) {
   server.answer = usual;
 }
 
-/** Lets everything go on that waits for nothing. */
+/** Resolves after all callbacks that are ready have run. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));

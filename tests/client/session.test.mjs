@@ -1,4 +1,4 @@
-/** The session renews itself once for everybody, and ends everywhere at once. */
+/** The session is refreshed once for all commands, and ends in all namespaces at once. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-/** Answers as the real /auth: each refresh token once, each session with the next number. */
+/** Answers like the real /auth: accepts each refresh token once, and numbers the sessions. */
 function rotating(life_s = 900) {
   let number = 1;
   server.answer = ({ command, payload }) => {
@@ -26,7 +26,7 @@ function rotating(life_s = 900) {
   };
 }
 
-test("many calls with a token about to expire share one refresh", async () => {
+test("concurrent calls with an expiring token share one refresh", async () => {
   rotating(0);
   const client = server.client({ storage });
   await client.login("ada@example.org", "correct horse");
@@ -40,7 +40,7 @@ test("many calls with a token about to expire share one refresh", async () => {
   assert.deepEqual(new Set(tokens), new Set(["access-2"]));
 });
 
-test("TOKEN_EXPIRED at the door is answered by a refresh, once for all namespaces", async () => {
+test("TOKEN_EXPIRED on connect causes one refresh for all namespaces", async () => {
   rotating();
   server.refuse = ({ auth }) => auth.token === "access-1" && "TOKEN_EXPIRED";
   const client = server.client({ storage });
@@ -49,7 +49,7 @@ test("TOKEN_EXPIRED at the door is answered by a refresh, once for all namespace
   assert.equal(server.commands("refresh").length, 1);
 });
 
-test("two clients on one storage do not spend the same refresh token twice", async () => {
+test("two clients with one storage do not use the same refresh token twice", async () => {
   rotating(0);
   const first = server.client({ storage });
   await first.login("ada@example.org", "correct horse");
@@ -59,7 +59,7 @@ test("two clients on one storage do not spend the same refresh token twice", asy
   assert.equal(server.commands("refresh").length, 1);
 });
 
-/** Tabs of one browser: they share the storage, and locks as `navigator.locks` gives them. */
+/** Simulates `navigator.locks`, which the tabs of one browser share. */
 function shareLocks(t) {
   let line = Promise.resolve();
   const request = (_, work) => (line = line.then(work, work));
@@ -72,7 +72,7 @@ function shareLocks(t) {
   });
 }
 
-test("tabs that refresh at the same moment spend the token once", async (t) => {
+test("tabs that refresh at the same time use the token once", async (t) => {
   shareLocks(t);
   rotating(0);
   const first = server.client({ storage });
@@ -82,7 +82,7 @@ test("tabs that refresh at the same moment spend the token once", async (t) => {
   assert.equal(server.commands("refresh").length, 1);
 });
 
-test("a refresh that is refused signs out", async () => {
+test("a refused refresh signs the user out", async () => {
   rotating(0);
   const client = server.client({ storage });
   await client.login("ada@example.org", "correct horse");
@@ -94,7 +94,7 @@ test("a refresh that is refused signs out", async () => {
   assert.equal(client.user, null);
 });
 
-test("a token refused again after its renewal signs out", async () => {
+test("a token that is refused after a refresh signs the user out", async () => {
   rotating();
   server.refuse = ({ auth }) => auth.token && "TOKEN_INVALID";
   const client = server.client({ storage });
@@ -103,7 +103,7 @@ test("a token refused again after its renewal signs out", async () => {
   assert.equal(server.commands("refresh").length, 1);
 });
 
-test("session_ended signs out, and what was under way is refused", async () => {
+test("session_ended signs the user out and rejects pending commands", async () => {
   const client = await server.signedIn({ storage });
   const out = new Heard();
   client.on("signed_out", out.note);
@@ -116,7 +116,7 @@ test("session_ended signs out, and what was under way is refused", async () => {
   assert.equal(storage.getItem("parley.session"), null);
 });
 
-test("a kept session is used by the next client", async () => {
+test("a stored session is used by the next client", async () => {
   await server.signedIn({ storage });
   const next = server.client({ storage });
   assert.equal(next.user.first_name, "Ada");
@@ -124,7 +124,7 @@ test("a kept session is used by the next client", async () => {
   assert.equal(server.connectsTo("/profile")[0].auth.token, "access-1");
 });
 
-test("logging out spends the refresh token and leaves nothing behind", async () => {
+test("logging out revokes the refresh token and deletes the session", async () => {
   const client = await server.signedIn({ storage });
   await client.logout();
   assert.equal(server.commands("logout")[0].payload.refresh_token, "refresh-1");
@@ -132,7 +132,7 @@ test("logging out spends the refresh token and leaves nothing behind", async () 
   await assert.rejects(client.call("/booking", "list", {}), { code: "SIGNED_OUT" });
 });
 
-test("visitors read without a token, and come again with one when they sign in", async () => {
+test("visitors connect without a token, and reconnect with one after signing in", async () => {
   rotating();
   const client = server.client({ storage });
   await client.call("/consultants", "list", {});
@@ -142,7 +142,7 @@ test("visitors read without a token, and come again with one when they sign in",
   assert.deepEqual(tokens, [undefined, "access-1"]);
 });
 
-test("signing up ends in a session", async () => {
+test("completing the sign-up starts a session", async () => {
   server.answer = ({ command }) =>
     ({ ok: true, data: command === "complete" ? sessionNumber(1) : { expires_in_s: 600 } });
   const client = server.client({ storage });
@@ -157,13 +157,13 @@ test("signing up ends in a session", async () => {
   assert.equal("request_id" in server.commands("complete")[0].payload, false);
 });
 
-/** Each login is answered by the next of these sessions. */
+/** Answers each login with the next of these sessions. */
 function logins(...sessions) {
   server.answer = ({ command }) =>
     ({ ok: true, data: command === "login" ? sessions.shift() : {} });
 }
 
-/** As browsers do between tabs: each is told of what another wrote. */
+/** Simulates the storage events that browsers send to other tabs. */
 function tellTabs(t) {
   const tabs = new Set();
   globalThis.addEventListener = (_, listener) => tabs.add(listener);
@@ -173,22 +173,22 @@ function tellTabs(t) {
 
 const login = (client) => client.login("somebody@example.org", "correct horse");
 
-/** What a client tells of its session. */
-function told(client) {
+/** Records a client's sign-ins and sign-outs. */
+function sessionEvents(client) {
   const heard = new Heard();
   client.on("signed_in", ({ user }) => heard.note(`in ${user.id}`));
   client.on("signed_out", ({ reason }) => heard.note(`out ${reason}`));
   return heard;
 }
 
-test("a second login as the same person takes the other tab along", async (t) => {
+test("a second login of the same user also applies to the other tab", async (t) => {
   const tell = tellTabs(t);
   logins(sessionNumber(1), sessionNumber(2));
   const first = server.client({ storage });
   await login(first);
   const second = server.client({ storage });
   await second.call("/booking", "list", {});
-  const heard = told(second);
+  const heard = sessionEvents(second);
   await login(first);
   tell();
   await second.call("/booking", "list", {});
@@ -196,13 +196,13 @@ test("a second login as the same person takes the other tab along", async (t) =>
   assert.equal(server.connectsTo("/booking").at(-1).auth.token, "access-2");
 });
 
-test("the end of an old session leaves alone the one that followed it", async () => {
+test("the end of an old session does not end its successor", async () => {
   logins(sessionNumber(1), sessionNumber(2));
   const first = server.client({ storage });
   await login(first);
   const second = server.client({ storage });
   await second.call("/booking", "list", {});
-  const heard = told(second);
+  const heard = sessionEvents(second);
   await login(first);
   server.emit("/booking", "session_ended", { reason: "ended" });
   await heard.count(1);
@@ -212,24 +212,24 @@ test("the end of an old session leaves alone the one that followed it", async ()
   assert.equal(first.user.id, "ada");
 });
 
-test("a renewed session is the same session", async (t) => {
+test("other tabs see a refreshed session as the same session", async (t) => {
   const tell = tellTabs(t);
   rotating(0);
   const first = server.client({ storage });
   await login(first);
   const second = server.client({ storage });
-  const heard = told(second);
+  const heard = sessionEvents(second);
   await first.call("/booking", "list", {});
   tell();
   assert.equal(server.commands("refresh").length, 1);
   assert.deepEqual(heard.all, []);
 });
 
-test("whoever was there is told to be gone before another person comes", async () => {
+test("a login as another user signs out the previous user first", async () => {
   logins(sessionNumber(1), sessionNumber(2, 900, BEN));
   const client = server.client({ storage });
   await login(client);
-  const heard = told(client);
+  const heard = sessionEvents(client);
   const late = new Heard();
   client.on("signed_out", () =>
     late.note(client.call("/chat", "send", { text: "of Ada" }).catch(({ code }) => code)));
@@ -240,7 +240,7 @@ test("whoever was there is told to be gone before another person comes", async (
   assert.deepEqual(server.commands("send"), []);
 });
 
-test("what one person asked for is not asked for again by the next", async () => {
+test("a pending command is not retried for the next user", async () => {
   logins(sessionNumber(1), sessionNumber(2, 900, BEN));
   const client = server.client({ storage });
   await login(client);
@@ -253,7 +253,7 @@ test("what one person asked for is not asked for again by the next", async () =>
   assert.equal(server.commands("request").length, 1);
 });
 
-test("a full queue lets the refresh pass that it waits for", async () => {
+test("a full queue does not block the refresh that it waits for", async () => {
   rotating(0);
   const client = server.client({ storage });
   await login(client);
@@ -263,7 +263,7 @@ test("a full queue lets the refresh pass that it waits for", async () => {
   assert.equal(server.connectsTo("/booking")[0].auth.token, "access-2");
 });
 
-/** A browser whose `localStorage` is as given. */
+/** Replaces the browser's `localStorage`. */
 function withStorage(t, descriptor) {
   const before = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
   Object.defineProperty(globalThis, "localStorage", { ...descriptor, configurable: true });
@@ -281,7 +281,7 @@ for (const [what, descriptor] of [
   ["forbidden", { get: forbid }],
   ["full", { value: { ...inMemory(), setItem: forbid } }],
 ]) {
-  test(`with a storage that is ${what}, a session lasts as long as the page`, async (t) => {
+  test(`with a ${what} storage, the session lasts until the page closes`, async (t) => {
     withStorage(t, descriptor);
     logins(sessionNumber(1));
     const client = server.client();

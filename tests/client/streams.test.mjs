@@ -1,4 +1,4 @@
-/** Events arrive once and in order, and a hole is never passed over in silence. */
+/** Events arrive once and in order, and every gap is reported. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
@@ -13,7 +13,7 @@ const meta = (seq) => ({ room, seq, id: `e${seq}`, at: "2026-01-01T00:00:00Z" })
 const tell = (seq) =>
   server.emit("/booking", "BOOKING_REQUESTED", { booking: { id: seq } }, meta(seq));
 
-/** What /booking says to whoever connects from now on. */
+/** Sets what /booking sends to each new connection. */
 function onWelcome(say) {
   server.welcome = ({ namespace }, socket) => namespace === "/booking" && say(socket);
 }
@@ -21,7 +21,7 @@ function onWelcome(say) {
 /** @param {Record<string, {seq: number, recovered: boolean}>} rooms */
 const synced = (epoch, rooms) => (socket) => socket.emit("synced", { epoch, rooms });
 
-/** A client in /booking whose room stands at 5. */
+/** A client in /booking with a room whose head is 5. */
 async function listening() {
   onWelcome(synced("e1", { [room]: { seq: 5, recovered: true } }));
   const client = await server.signedIn();
@@ -33,7 +33,7 @@ async function listening() {
   return { client, heard, lost };
 }
 
-test("a reconnect says what was heard last, and of which epoch", async () => {
+test("a reconnect sends the last received number of each room and the epoch", async () => {
   const { heard } = await listening();
   assert.equal(server.connectsTo("/booking")[0].auth.since, undefined);
   tell(6);
@@ -43,7 +43,7 @@ test("a reconnect says what was heard last, and of which epoch", async () => {
   assert.deepEqual(again.auth, { token: "access-1", since: { [room]: 6 }, epoch: "e1" });
 });
 
-test("replayed events are heard, and nobody is told of a loss", async () => {
+test("replayed events are delivered, and no loss is reported", async () => {
   const { client, heard, lost } = await listening();
   onWelcome((socket) => {
     socket.emit("BOOKING_REQUESTED", { booking: { id: 6 } }, meta(6));
@@ -64,14 +64,14 @@ test("a repeated event is dropped", async () => {
   assert.deepEqual(heard.all, [6, 7]);
 });
 
-test("a gap is told as unrecovered, before the event that showed it", async () => {
+test("a gap is reported as unrecovered before the event after it", async () => {
   const { heard, lost } = await listening();
   tell(8);
   await heard.count(1);
   assert.deepEqual(lost.all, [{ namespace: "/booking", room, seq: 8 }]);
 });
 
-test("recovered false is told with the head, and numbers go on from there", async () => {
+test("an unrecovered room is reported with its head, and numbers continue from there", async () => {
   const { heard, lost } = await listening();
   onWelcome(synced("e2", { [room]: { seq: 3, recovered: false } }));
   server.cut();
@@ -82,7 +82,7 @@ test("recovered false is told with the head, and numbers go on from there", asyn
   assert.equal(lost.all.length, 1);
 });
 
-test("a head beyond what was replayed counts as lost", async () => {
+test("a head beyond the replayed events is reported as a loss", async () => {
   const { lost } = await listening();
   onWelcome(synced("e1", { [room]: { seq: 9, recovered: true } }));
   server.cut();
@@ -90,7 +90,7 @@ test("a head beyond what was replayed counts as lost", async () => {
   assert.equal(lost.all[0].seq, 9);
 });
 
-test("a room that is no longer ours is not asked for again", async () => {
+test("a room that the user is no longer in is not requested again", async () => {
   const { client } = await listening();
   onWelcome(synced("e1", {}));
   server.cut();
@@ -101,7 +101,7 @@ test("a room that is no longer ours is not asked for again", async () => {
   assert.deepEqual(third.auth, { token: "access-1" });
 });
 
-test("what was watched is watched again, and what was missed is told", async () => {
+test("a reconnect renews watches and reports missed events", async () => {
   const client = server.client();
   const lost = new Heard();
   client.on("unrecovered", lost.note);
@@ -115,7 +115,7 @@ test("what was watched is watched again, and what was missed is told", async () 
   assert.equal(server.commands("watch").length, 2);
 });
 
-test("what is watched no more is left alone after a reconnect", async () => {
+test("a reconnect does not renew a watch that ended", async () => {
   const client = server.client();
   server.answer = () => ({ ok: true, data: { available_now: true, seq: 1 } });
   await client.call("/availability", "watch", { consultant_id: "c1" });
@@ -125,7 +125,7 @@ test("what is watched no more is left alone after a reconnect", async () => {
   assert.equal(server.commands("watch").length, 1);
 });
 
-test("whispers have no number and are all heard", async () => {
+test("ephemeral events have no number and are all delivered", async () => {
   const client = await server.signedIn();
   const heard = new Heard();
   client.on("/chat", "typing", heard.note);
@@ -135,7 +135,7 @@ test("whispers have no number and are all heard", async () => {
   await heard.count(2);
 });
 
-test("one listener's mistake does not keep the event from the next", async (t) => {
+test("an exception in one listener does not keep the event from the next", async (t) => {
   t.mock.method(console, "error", () => {});
   const { client, heard } = await listening();
   const second = new Heard();
@@ -149,7 +149,7 @@ test("one listener's mistake does not keep the event from the next", async (t) =
   assert.equal(second.all.length, 1);
 });
 
-test("no room is forgotten of all that the server joins somebody to", async () => {
+test("the client remembers the numbers of more than a thousand rooms", async () => {
   const rooms = Object.fromEntries(Array.from({ length: 1001 }, (_, number) =>
     [`chat:${number}`, { seq: 1, recovered: true }]));
   onWelcome(synced("e1", rooms));

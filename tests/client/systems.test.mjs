@@ -1,4 +1,4 @@
-/** What systems and domains bring to the page. */
+/** Pages and cards of systems and domains. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { checkNames } from "../../static/client/systems.js";
 
 const bell = { Shown: null };
 
-test("two pages of one name are refused, and so are two cards", () => {
+test("two pages or two cards with the same name are refused", () => {
   const parts = [{ pages: { chats: bell } }, { pages: { bells: bell, chats: bell } }];
   assert.throws(() => checkNames(["shop", "platform"], parts), {
     message: 'shop and platform both have "chats" in their pages',
@@ -17,13 +17,13 @@ test("two pages of one name are refused, and so are two cards", () => {
   });
 });
 
-test("a page and a card may have one name", () => {
+test("a page and a card can have the same name", () => {
   const shop = { pages: { constructor: bell } };
   const parts = [shop, { pages: { bells: bell }, cards: { bells: bell } }];
   checkNames(["shop", "platform"], parts);
 });
 
-test("one system's home page takes the place of the platform's", () => {
+test("one system can replace the home page of the platform", () => {
   const homes = [{ pages: { "": bell } }, { pages: { "": bell } }];
   checkNames(["shop", "platform"], homes);
   assert.throws(() => checkNames(["shop", "school"], homes), /shop and school both have ""/);

@@ -1,13 +1,13 @@
-/** What the page does with others' texts takes time in proportion to them. */
+/** The page processes texts of other users in linear time. */
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openPage } from "./page.mjs";
 
-const MOST = 8_000;
+const LENGTH_MAX = 8_000;
 const GROWTH_MAX = 7;
 const NOISE_US = 1_000;
-const WITHIN_US = 50_000;
+const COST_MAX_US = 50_000;
 const RUNS = 5;
 
 let close;
@@ -21,10 +21,10 @@ before(async () => {
   const { plainName } = await import("../../static/client/parley/uploads.js");
   readers = {
     "a file's name": plainName,
-    "a hit's surroundings": (text) => around(text, "a ".repeat(100)),
-    "a hit that is almost there": (text) => around(text, `${"a".repeat(199)}b`),
-    "a name that is begun": begunIn,
-    "a name that is chosen": (text) => named(text, "Ada"),
+    "the context of a search hit": (text) => around(text, "a ".repeat(100)),
+    "a search hit that almost matches": (text) => around(text, `${"a".repeat(199)}b`),
+    "an incomplete mention": begunIn,
+    "a chosen mention": (text) => named(text, "Ada"),
     "a refusal": (text) => words({ code: "INVALID", details: { path: text, expected: text } }),
   };
 });
@@ -32,10 +32,10 @@ after(() => close());
 
 const worst = {
   letters: "a", words: "a ", signs: "@", names: " @a", spaces: " ", lines: "\n", marks: "\u0301",
-  dollars: "$.", dots: "..a", "letters that grow": "\u0130", pictographs: "\u{1f469}\u200d",
+  dollars: "$.", dots: "..a", "letters that expand": "\u0130", pictographs: "\u{1f469}\u200d",
 };
 
-/** The least CPU time of some runs, in µs. */
+/** The minimum CPU time of several runs, in µs. */
 function cost(read, text) {
   const runs = Array.from({ length: RUNS }, () => {
     const start = process.cpuUsage();
@@ -48,18 +48,18 @@ function cost(read, text) {
 
 const filled = (unit, size) => unit.repeat(Math.ceil(size / unit.length)).slice(0, size);
 
-test("no text is read in more time than its length asks for", () => {
+test("all functions that read texts take linear time", () => {
   for (const [name, read] of Object.entries(readers)) {
     for (const [kind, unit] of Object.entries(worst)) {
-      const quarter = cost(read, filled(unit, MOST / 4));
-      const whole = cost(read, filled(unit, MOST));
-      const told = `${name} of ${kind}: ${quarter} µs became ${whole} µs`;
-      assert.ok(whole < WITHIN_US && whole < GROWTH_MAX * quarter + NOISE_US, told);
+      const quarter = cost(read, filled(unit, LENGTH_MAX / 4));
+      const whole = cost(read, filled(unit, LENGTH_MAX));
+      const detail = `${name} of ${kind}: ${quarter} µs became ${whole} µs`;
+      assert.ok(whole < COST_MAX_US && whole < GROWTH_MAX * quarter + NOISE_US, detail);
     }
   }
 });
 
-test("a name that is begun ends at the cursor and may have spaces", async () => {
+test("an incomplete mention ends at the cursor and can have spaces", async () => {
   const { begunIn, named } = await import("../../static/client/platform/parts/mentions.js");
   assert.equal(begunIn("Hi @Ada L"), "ada l");
   assert.equal(begunIn("a@example"), null);
@@ -69,7 +69,7 @@ test("a name that is begun ends at the cursor and may have spaces", async () => 
   assert.equal(named("no name", "Ada"), "no name");
 });
 
-test("a file is called what the server takes, whatever a system put into its name", async () => {
+test("file names are reduced to what the server accepts", async () => {
   const { plainName } = await import("../../static/client/parley/uploads.js");
   assert.equal(plainName("\u200eWhatsApp Image.jpeg"), "WhatsApp Image.jpeg");
   assert.equal(plainName(".profile"), "profile");
