@@ -1,9 +1,9 @@
 /**
- * The official client in /chat, led line by line.
+ * The official client in /chat, controlled by lines of its input.
  *
- * Arguments: the server's URL, the transports with commas, a token, the address to come from, and
- * "cookies" to keep them. Reads `[command, payload]` from its input, one at a time; writes
- * `[name, data, meta]` for what it hears, among it its answers, and when it comes and goes.
+ * Arguments: the server's URL, the transports with commas, a token, the local address, and
+ * "cookies" to keep cookies. Reads `[command, payload]` from its input, one at a time; writes
+ * `[name, data, meta]` for events, answers, connects and disconnects.
  */
 
 import { Agent } from "node:https";
@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 import { Manager } from "socket.io-client";
 
 const [url, transports, token, localAddress, cookies] = process.argv.slice(2);
-const tell = (...said) => process.stdout.write(`${JSON.stringify(said)}\n`);
+const write = (...record) => process.stdout.write(`${JSON.stringify(record)}\n`);
 const heads = {};
 const auth = { token };
 
@@ -24,7 +24,7 @@ const manager = new Manager(url, {
 });
 const chat = manager.socket("/chat", { auth: (give) => give(auth) });
 
-/** From the first `synced` on it says, when it comes back, what it had heard. */
+/** Keeps the epoch and the last numbers, which the client sends when it reconnects. */
 function remember(name, data, meta) {
   if (name === "synced") {
     for (const [room, { seq }] of Object.entries(data.rooms)) heads[room] = seq;
@@ -34,20 +34,20 @@ function remember(name, data, meta) {
 
 chat.onAny((name, data, meta) => {
   remember(name, data, meta);
-  tell(name, data, meta);
+  write(name, data, meta);
 });
-chat.on("connect_error", ({ message, data }) => tell("refused", { message, data }));
-chat.on("disconnect", (reason) => tell("gone", reason));
+chat.on("connect_error", ({ message, data }) => write("refused", { message, data }));
+chat.on("disconnect", (reason) => write("gone", reason));
 manager.on("open", () => {
   const { engine } = manager;
-  engine.on("upgrade", ({ name }) => tell("transport", name));
-  tell("transport", engine.transport.name);
+  engine.on("upgrade", ({ name }) => write("transport", name));
+  write("transport", engine.transport.name);
 });
 for await (const line of createInterface({ input: process.stdin })) {
-  chat.emit(...JSON.parse(line), (answer) => tell("answer", answer));
+  chat.emit(...JSON.parse(line), (answer) => write("answer", answer));
 }
 
-// It leaves in order. By websocket node then ends by itself; a poll under way would hold it up.
+// Disconnects cleanly. With a websocket, Node then exits by itself; a pending poll would delay it.
 const { engine } = manager;
 engine.once("close", () => {
   if (engine.transport.name === "polling") engine.transport.once("drain", () => process.exit());

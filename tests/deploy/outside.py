@@ -1,4 +1,4 @@
-"""Who comes to a proxy from outside, each from an address of their own."""
+"""Clients of a proxy, each from an address of its own."""
 
 import asyncio
 import itertools
@@ -14,25 +14,25 @@ from tests.parts.proxies import RunningProxy
 from tests.wire_client import Client
 from tests.world import WITHIN_S, until
 
-CALLER = Path(__file__).with_name("caller.mjs")
+SCRIPT = Path(__file__).with_name("caller.mjs")
 _numbers = itertools.count(256)
 
 
 def fresh_address() -> str:
-    """An address of this machine that nobody came from before."""
+    """A local address that no client has used yet."""
     high, low = divmod(next(_numbers), 256)
     return f"127.0.{high}.{low}"
 
 
 def http_from(address: str, proxy: RunningProxy) -> aiohttp.ClientSession:
-    """HTTP from an address, by somebody who trusts the proxy's certificate alone."""
+    """An HTTP session from an address; it trusts only the proxy's certificate."""
     trust = ssl.create_default_context(cafile=proxy.certificate)
     connector = aiohttp.TCPConnector(ssl=trust, local_addr=(address, 0), limit=0)
     return aiohttp.ClientSession(connector=connector)
 
 
 class Visitor(Client):
-    """The tests' own client, by websocket, from an address and with what headers it likes."""
+    """The tests' client, by websocket, with its own address and headers."""
 
     def __init__(self, proxy: RunningProxy, address: str, **headers: str) -> None:
         super().__init__(proxy.url, headers=headers)
@@ -55,7 +55,7 @@ class Visitor(Client):
 
 
 class Poller:
-    """One polling session, request by request, from whatever address each is to come."""
+    """A polling session in which each request can come from another address."""
 
     def __init__(self, proxy: RunningProxy, **headers: str) -> None:
         self._proxy = proxy
@@ -85,8 +85,8 @@ class Poller:
             return await answer.text()
 
 
-class Caller:
-    """A person with the official client in /chat: what it heard, in order."""
+class ChatClient:
+    """A user with the official client in /chat; keeps what it receives, in order."""
 
     def __init__(self, proxy: RunningProxy, token: str, transports: str) -> None:
         self.heard: list[list[Any]] = []
@@ -95,9 +95,9 @@ class Caller:
         self._proxy = proxy
         self._token = token
 
-    async def start(self, *, cookies: bool = False) -> "Caller":
+    async def start(self, *, cookies: bool = False) -> "ChatClient":
         self._node = await asyncio.create_subprocess_exec(
-            *(find_node(), CALLER, self._proxy.url, self.transports, self._token, self.address),
+            *(find_node(), SCRIPT, self._proxy.url, self.transports, self._token, self.address),
             *(["cookies"] if cookies else []),
             env={"NODE_EXTRA_CA_CERTS": str(self._proxy.certificate)},
             stdin=asyncio.subprocess.PIPE,
@@ -109,7 +109,7 @@ class Caller:
         return self
 
     async def call(self, command: str, **payload: Any) -> Any:
-        """The data of the answer."""
+        """Ask a command, and return the data of its answer."""
         answers = len(self.all("answer"))
         assert self._node.stdin
         self._node.stdin.write(json.dumps([command, payload]).encode() + b"\n")
@@ -120,25 +120,25 @@ class Caller:
 
     @property
     def transport(self) -> str:
-        """What it came by the last time."""
+        """The current transport."""
         return (self.all("transport") or [""])[-1]
 
     def all(self, name: str) -> list[Any]:
-        """The data of everything heard under this name."""
+        """The data of everything received under this name."""
         return [said[1] for said in self.heard if said[0] == name]
 
     def texts(self) -> list[str]:
-        """The messages heard, in order."""
+        """The texts of the received messages, in order."""
         return [data["message"]["text"] for data in self.all("MESSAGE_SENT")]
 
     async def until(self, condition: Any, within_s: float = WITHIN_S) -> None:
         try:
             await until(condition, within_s)
         except TimeoutError:
-            raise AssertionError(f"in vain; {self.transports} heard {self.heard}") from None
+            raise AssertionError(f"timed out; {self.transports} received {self.heard}") from None
 
     async def close(self) -> None:
-        """Leave in order; again changes nothing."""
+        """Disconnect cleanly; closing again does nothing."""
         assert self._node.stdin
         self._node.stdin.close()
         try:

@@ -1,4 +1,4 @@
-"""The files of deploy/ fit the server: its settings, metrics, paths and times."""
+"""The files of deploy/ match the server's settings, metrics, paths and timeouts."""
 
 import ipaddress
 import re
@@ -22,7 +22,7 @@ from tests.world import ROOT, SECRET, settings_of
 DEPLOY = ROOT / "deploy"
 MANIFESTS = DEPLOY / "kubernetes"
 FINISHING_S = 15
-"""What an instance may need after its drain."""
+"""The time that an instance may need after its drain."""
 
 
 def read_yaml(file: Path) -> Any:
@@ -37,8 +37,8 @@ POD = KUBERNETES["Deployment"]["spec"]["template"]["spec"]
 CONTAINER = POD["containers"][0]
 
 
-def given_to(instance: dict[str, Any]) -> dict[str, str]:
-    """The environment of a compose service, with a .env that is filled in."""
+def environment_of(instance: dict[str, Any]) -> dict[str, str]:
+    """The environment of a compose service, with the variables of a complete .env."""
     lines = (DEPLOY / "env.example").read_text().splitlines()
     filled = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     filled |= {"PARLEY_SECRET": SECRET, "POSTGRES_PASSWORD": "secret"}
@@ -51,7 +51,7 @@ def given_to(instance: dict[str, Any]) -> dict[str, str]:
 
 INSTANCES = {name: one for name, one in COMPOSE["services"].items() if name.startswith("parley-")}
 ENVIRONMENTS = {
-    "compose": given_to(INSTANCES["parley-1"]),
+    "compose": environment_of(INSTANCES["parley-1"]),
     "kubernetes": {
         **KUBERNETES["ConfigMap"]["data"],
         **KUBERNETES["Secret"]["stringData"],
@@ -61,7 +61,7 @@ ENVIRONMENTS = {
 
 
 @pytest.mark.parametrize("environ", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
-def test_an_instance_starts_with_these_settings(environ):
+def test_the_settings_of_each_deployment_are_valid(environ):
     settings = read_settings(environ)
     assert settings.shared
     assert settings.environment.redis_url
@@ -69,23 +69,23 @@ def test_an_instance_starts_with_these_settings(environ):
     assert settings.rules.of(KitRules).public_url.startswith("https://")
 
 
-def test_a_secret_that_nobody_filled_in_starts_no_instance():
+def test_the_placeholder_of_the_secret_is_refused():
     environ = KUBERNETES["Secret"]["stringData"]
     with pytest.raises(Exception, match="PARLEY_SECRET needs"):
         read_settings(environ)
 
 
-def test_the_variables_of_the_image_are_settings():
+def test_the_environment_of_the_image_has_valid_settings():
     line = re.search(r"^ENV (.+)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     assert line
     read_settings(dict(pair.split("=") for pair in line[1].split()))
 
 
-def test_kubernetes_adds_no_variables_of_its_own():
+def test_kubernetes_service_links_are_disabled():
     assert POD["enableServiceLinks"] is False
 
 
-def test_there_is_time_to_drain():
+def test_the_grace_periods_are_long_enough_to_drain():
     drain_s = {name: float(environ["PARLEY_DRAIN_S"]) for name, environ in ENVIRONMENTS.items()}
     for instance in INSTANCES.values():
         grace_s = int(instance["stop_grace_period"].removesuffix("s"))
@@ -101,12 +101,12 @@ def app(tmp_path) -> App:
 
 
 def paths_of(app: App) -> set[str]:
-    """What it serves, each path up to its first variable."""
+    """The paths that the server has, each up to its first variable."""
     routes = (route.resource.canonical for route in app.web.router.routes() if route.resource)
     return {route.split("{")[0] for route in routes}
 
 
-def test_what_is_asked_for_is_served(app):
+def test_the_paths_of_health_checks_exist(app):
     probes = ("startupProbe", "readinessProbe", "livenessProbe")
     asked = {CONTAINER[probe]["httpGet"]["path"] for probe in probes}
     texts = [file.read_text() for file in (DEPLOY / "Dockerfile", HAPROXY.file)]
@@ -116,27 +116,27 @@ def test_what_is_asked_for_is_served(app):
     assert asked <= paths_of(app)
 
 
-def test_the_ingress_leads_to_all_that_is_for_everybody(app):
+def test_the_ingress_routes_all_public_paths(app):
     rules = KUBERNETES["Ingress"]["spec"]["rules"][0]["http"]["paths"]
 
-    def leads(path: str) -> bool:
+    def is_routed(path: str) -> bool:
         return any(
             path == rule["path"]
             or (rule["pathType"] == "Prefix" and path.startswith(rule["path"].rstrip("/") + "/"))
             for rule in rules
         )
 
-    assert {path for path in paths_of(app) if not leads(path)} == {"/metrics"}
+    assert {path for path in paths_of(app) if not is_routed(path)} == {"/metrics"}
 
 
-def test_the_ingress_takes_as_much_of_a_file_as_comes_at_once():
+def test_the_ingress_accepts_the_largest_body_of_an_upload():
     annotations = KUBERNETES["Ingress"]["metadata"]["annotations"]
     most = annotations["nginx.ingress.kubernetes.io/proxy-body-size"]
     assert most.endswith("m")
     assert int(most[:-1]) << 20 >= max(WHOLE_MAX, PART_SIZE)
 
 
-def test_instances_are_counted_by_a_metric_that_there_is(app):
+def test_the_autoscaler_uses_an_existing_metric(app):
     target = KUBERNETES["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]
     names = {metric.name for metric in app.metrics.registry.collect()}
     assert target["metric"]["name"] in names
@@ -144,7 +144,7 @@ def test_instances_are_counted_by_a_metric_that_there_is(app):
     assert f"seriesQuery: {target['metric']['name']}{{" in rule
 
 
-def test_all_manifests_are_applied_and_speak_of_the_same_pods():
+def test_all_manifests_are_listed_and_select_the_same_pods():
     listed = KUBERNETES["Kustomization"]["resources"]
     files = {file.name for file in MANIFESTS.glob("*.yaml")}
     assert sorted(listed) == sorted(files - {"kustomization.yaml"})
@@ -158,10 +158,10 @@ def test_all_manifests_are_applied_and_speak_of_the_same_pods():
 
 
 IMAGE = re.compile(r"[\w./-]+:[\w.-]+@(sha256:[0-9a-f]{64}|\$\{\w+:\?\})")
-"""By digest, or by a variable without which nothing starts."""
+"""Pinned by a digest, or by a required variable."""
 
 
-def test_no_image_is_without_a_digest():
+def test_all_images_are_pinned_by_digest():
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     python = re.search(r"^ARG PYTHON=(.+)$", dockerfile, re.MULTILINE)
     assert python
@@ -177,7 +177,7 @@ def test_no_image_is_without_a_digest():
 
 
 @pytest.mark.parametrize("service", COMPOSE["services"].values(), ids=COMPOSE["services"])
-def test_no_container_of_compose_has_rights_that_it_does_not_need(service):
+def test_compose_containers_have_minimal_privileges(service):
     assert service["cap_drop"] == ["ALL"]
     assert not service.get("cap_add")
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -186,7 +186,7 @@ def test_no_container_of_compose_has_rights_that_it_does_not_need(service):
     assert {"memory", "cpus"} <= set(service["deploy"]["resources"]["limits"])
 
 
-def test_the_pod_has_no_rights_that_it_does_not_need():
+def test_the_pod_has_minimal_privileges():
     assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert POD["securityContext"]["runAsNonRoot"] is True
     assert POD["automountServiceAccountToken"] is False
@@ -206,7 +206,7 @@ def test_only_the_ingress_and_prometheus_reach_the_pods():
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     [rule] = policy["ingress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
-    for peer in rule["from"]:  # both selectors in one peer: of this namespace and this pod
+    for peer in rule["from"]:  # both selectors in one peer: the namespace and the pod must match
         assert all(peer[kind]["matchLabels"] for kind in ("namespaceSelector", "podSelector"))
     namespaces = {
         peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
@@ -216,9 +216,9 @@ def test_only_the_ingress_and_prometheus_reach_the_pods():
 
 
 @pytest.mark.parametrize("address", ["10.244.1.9", "192.168.0.1", "169.254.169.254", "127.0.0.1"])
-def test_the_pods_reach_nothing_private_but_what_they_need(address):
+def test_egress_to_ip_blocks_excludes_private_addresses(address):
     for rule in KUBERNETES["NetworkPolicy"]["spec"]["egress"]:
-        assert rule["ports"], "any port would be a hole"
+        assert rule["ports"], "a rule without ports allows all ports"
         for block in (peer["ipBlock"] for peer in rule["to"] if "ipBlock" in peer):
             network = ipaddress.ip_network(block["cidr"])
             excepted = [ipaddress.ip_network(one) for one in block.get("except", ())]
@@ -233,7 +233,7 @@ def test_the_pods_reach_nothing_private_but_what_they_need(address):
         ("kubernetes", "10.244.255.3", ["10.244.1.9", "10.244.255.17", "10.96.0.1"]),
     ],
 )
-def test_only_the_proxy_is_believed_about_addresses(where, proxy, others):
+def test_forwarded_addresses_are_trusted_only_from_the_proxy(where, proxy, others):
     settings = read_settings(ENVIRONMENTS[where])
 
     def address_of(peer: str) -> str:
@@ -248,7 +248,7 @@ def test_only_the_proxy_is_believed_about_addresses(where, proxy, others):
         assert address_of(other) == other
 
 
-def test_the_proxy_of_compose_has_the_address_that_is_trusted():
+def test_the_compose_proxy_has_the_trusted_address():
     front = COMPOSE["services"]["proxy"]["networks"]["front"]["ipv4_address"]
     assert ENVIRONMENTS["compose"]["PARLEY_TRUSTED_PROXIES"] == front
     [pool] = COMPOSE["networks"]["front"]["ipam"]["config"]
@@ -256,25 +256,25 @@ def test_the_proxy_of_compose_has_the_address_that_is_trusted():
     assert ipaddress.ip_address(front) not in ipaddress.ip_network(pool["ip_range"])
 
 
-def test_the_proxies_name_the_instances_of_compose():
+def test_the_proxy_files_list_the_instances_of_compose():
     for file in (NGINX.file, HAPROXY.file):
         named = set(re.findall(r"\b(parley-\d+):8000", file.read_text()))
         assert named == set(INSTANCES), file.name
 
 
-def copied() -> Iterator[str]:
-    """What the Dockerfile takes from the checkout."""
+def copied_paths() -> Iterator[str]:
+    """The paths that the Dockerfile copies from the checkout."""
     for line in (DEPLOY / "Dockerfile").read_text().splitlines():
         if line.startswith("COPY ") and "--from" not in line:
             yield from line.split()[1:-1]
 
 
-def test_the_image_gets_what_the_server_needs_and_nothing_is_kept_from_it():
+def test_the_image_gets_all_that_the_server_needs():
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert {line[1:] for line in ignored if line.startswith("!")} == set(copied())
-    for path in copied():
+    assert {line[1:] for line in ignored if line.startswith("!")} == set(copied_paths())
+    for path in copied_paths():
         assert (ROOT / path).exists(), path
-    assert set(copied()) >= {"run.py", "server", "handlers", "rooms", "storage", "static"}
+    assert set(copied_paths()) >= {"run.py", "server", "handlers", "rooms", "storage", "static"}
 
 
 NETWORK = re.compile(r'^ +"~(\^.+)" \$net;', re.MULTILINE)
@@ -289,7 +289,7 @@ NETWORK = re.compile(r'^ +"~(\^.+)" \$net;', re.MULTILINE)
         ("2001:db8::1", "2001:db8:0:1::1"),
     ],
 )
-def test_nginx_counts_those_together_whom_the_server_does(address, other):
+def test_nginx_groups_addresses_into_the_same_networks_as_the_server(address, other):
     patterns = [
         text.replace("?<net>", "?P<net>") for text in NETWORK.findall(NGINX.file.read_text())
     ]

@@ -17,7 +17,7 @@ import pytest_asyncio
 from aiohttp import web
 from yarl import URL
 
-from tests.deploy.outside import Caller, Poller, Visitor, fresh_address, http_from
+from tests.deploy.outside import ChatClient, Poller, Visitor, fresh_address, http_from
 from tests.parts.proxies import (
     BODY_WITHIN_S,
     CONNECTIONS_MAX,
@@ -32,38 +32,38 @@ from tests.wire_client import Client
 from tests.world import Process, environ_of, until
 
 ATTEMPTS = 6
-"""To sign in or up, of one address in a minute."""
+"""Attempts to sign in or sign up, per address and minute."""
 PUBLIC_URL = "https://parley.example.com"
 SETTINGS = {
     "PARLEY_PUBLIC_URL": PUBLIC_URL,
     "PARLEY_LIMITS": "default",
     "PARLEY_ATTEMPTS_PER_MINUTE": str(ATTEMPTS),
-    "PARLEY_CONNECTIONS_PER_S": "1000",  # it is the proxies' bounds that are looked at here
+    "PARLEY_CONNECTIONS_PER_S": "1000",  # these tests check the limits of the proxies
     "PARLEY_MESSAGES_BURST": "1000",
     "PARLEY_SOCKETS_PER_PERSON": "100",
     "PARLEY_TRUSTED_PROXIES": "127.0.0.1",
-    "PARLEY_DRAIN_S": "3600",  # nobody is asked to go while a test looks
+    "PARLEY_DRAIN_S": "3600",  # a drain lasts longer than any test
 }
 POLLING = "/socket.io/?EIO=4&transport=polling"
-WAYS = ("polling", "polling,websocket", "websocket")
+TRANSPORTS = ("polling", "polling,websocket", "websocket")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass
-class House:
-    """Three instances, and two people who have a conversation."""
+class Cluster:
+    """Three instances, and two users with a conversation."""
 
     instances: list[Process]
     tokens: list[str]
     conversation_id: str
 
     async def connections(self) -> list[int]:
-        """How many are connected to each instance."""
+        """The number of connections of each instance."""
         return [await connections_of(instance) for instance in self.instances]
 
     async def say(self, by: Process, *texts: str) -> None:
-        """Messages of the second person, sent straight to one instance."""
+        """Send messages of the second user directly to one instance."""
         client = await by.connect(self.tokens[1])
         await client.enter("/chat")
         for text in texts:
@@ -82,8 +82,8 @@ async def connections_of(instance: Process) -> int:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def house(postgres_template, tmp_path_factory) -> AsyncIterator[House]:
-    folder = tmp_path_factory.mktemp("house")
+async def cluster(postgres_template, tmp_path_factory) -> AsyncIterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
     database_url = await postgres_template.copy()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(postgres_template.drop, database_url)
@@ -98,21 +98,21 @@ async def house(postgres_template, tmp_path_factory) -> AsyncIterator[House]:
         conversation = await ana.call("/chat", "open", user_id=ben.id)
         for person in (ana, ben):
             await person.client.close()
-        yield House(instances, [ana.token, ben.token], conversation["id"])
+        yield Cluster(instances, [ana.token, ben.token], conversation["id"])
 
 
 @pytest_asyncio.fixture(
     loop_scope="module", scope="module", params=[NGINX, HAPROXY], ids=lambda kind: kind.name
 )
-async def proxy(request, house) -> AsyncIterator[RunningProxy]:
-    ports = [instance.port for instance in house.instances]
+async def proxy(request, cluster) -> AsyncIterator[RunningProxy]:
+    ports = [instance.port for instance in cluster.instances]
     async with running_proxy(request.param, ports) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def visit(proxy) -> AsyncIterator[Callable[..., Any]]:
-    """`await visit(address, **headers)` opens a websocket that has said nothing yet."""
+    """`await visit(address, **headers)` opens a websocket and sends nothing on it."""
     async with AsyncExitStack() as stack:
 
         async def open_one(address: str = "", **headers: str) -> Client:
@@ -124,68 +124,68 @@ async def visit(proxy) -> AsyncIterator[Callable[..., Any]]:
 
 
 class Crowd:
-    """People with the official client, who come one by one and leave together."""
+    """Users with the official client, who connect in groups and disconnect together."""
 
-    def __init__(self, house: House, proxy: RunningProxy) -> None:
-        self.callers: list[Caller] = []
-        self.house = house
+    def __init__(self, cluster: Cluster, proxy: RunningProxy) -> None:
+        self.clients: list[ChatClient] = []
+        self.cluster = cluster
         self._proxy = proxy
 
-    async def come(self, *ways: str, cookies: bool = False) -> list[Caller]:
-        """More of them, by these transports; all who are there now."""
-        places = range(len(self.callers), len(self.callers) + len(ways))
-        tokens = [self.house.tokens[place % 2] for place in places]
-        fresh = [Caller(self._proxy, *pair) for pair in zip(tokens, ways, strict=True)]
-        self.callers += fresh
-        await asyncio.gather(*(caller.start(cookies=cookies) for caller in fresh))
-        return self.callers
+    async def connect(self, *transports: str, cookies: bool = False) -> list[ChatClient]:
+        """Connect a client for each of these transports, and return all clients."""
+        indexes = range(len(self.clients), len(self.clients) + len(transports))
+        tokens = [self.cluster.tokens[index % 2] for index in indexes]
+        fresh = [ChatClient(self._proxy, *pair) for pair in zip(tokens, transports, strict=True)]
+        self.clients += fresh
+        await asyncio.gather(*(client.start(cookies=cookies) for client in fresh))
+        return self.clients
 
-    async def come_to_several(self, *ways: str, cookies: bool = False) -> list[Caller]:
-        """So many more that they are on two instances at least."""
-        await self.come(*ways, cookies=cookies)
-        while sum(count > 0 for count in await self.house.connections()) < 2:
-            assert len(self.callers) < 16, "all came to one instance"
-            await self.come(ways[0], cookies=cookies)
-        return self.callers
+    async def connect_to_several(self, *transports: str, cookies: bool = False) -> list[ChatClient]:
+        """Connect clients until at least two instances have some."""
+        await self.connect(*transports, cookies=cookies)
+        while sum(count > 0 for count in await self.cluster.connections()) < 2:
+            assert len(self.clients) < 16, "all clients are on one instance"
+            await self.connect(transports[0], cookies=cookies)
+        return self.clients
 
-    async def leave(self) -> None:
-        await asyncio.gather(*(caller.close() for caller in self.callers))
+    async def disconnect(self) -> None:
+        await asyncio.gather(*(client.close() for client in self.clients))
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def crowd(house, proxy) -> AsyncIterator[Crowd]:
-    await until(lambda: is_nobody_there(house))
-    crowd = Crowd(house, proxy)
+async def crowd(cluster, proxy) -> AsyncIterator[Crowd]:
+    await until(lambda: is_idle(cluster))
+    crowd = Crowd(cluster, proxy)
     yield crowd
-    await crowd.leave()
+    await crowd.disconnect()
 
 
-async def is_nobody_there(house: House) -> bool:
-    return not any(await house.connections())
+async def is_idle(cluster: Cluster) -> bool:
+    return not any(await cluster.connections())
 
 
-async def say_in_turn(crowd: Crowd, rounds: int) -> list[str]:
-    """Everybody sends, one after the other; what was said, in order."""
-    said = []
+async def send_in_turn(crowd: Crowd, rounds: int) -> list[str]:
+    """Let all clients send in turn, and return the texts in order."""
+    sent = []
     for number in range(rounds):
-        for place, caller in enumerate(crowd.callers):
-            text = f"{number} of {place}"
-            message = {"client_id": f"{caller.address} {number}", "text": text}
-            await caller.call("send", conversation_id=crowd.house.conversation_id, **message)
-            said.append(text)
-    return said
+        for index, client in enumerate(crowd.clients):
+            text = f"{number} of {index}"
+            message = {"client_id": f"{client.address} {number}", "text": text}
+            await client.call("send", conversation_id=crowd.cluster.conversation_id, **message)
+            sent.append(text)
+    return sent
 
 
-async def test_everybody_keeps_their_session_and_hears_who_is_on_other_instances(crowd):
-    callers = await crowd.come_to_several(*WAYS, *WAYS)
-    said = await say_in_turn(crowd, 4)
-    for caller in callers:
-        await caller.until(lambda c=caller: len(c.texts()) >= len(said))
-        assert caller.texts() == said
-        assert (caller.all("gone"), caller.all("refused")) == ([], [])
+async def test_clients_stay_connected_and_get_messages_from_other_instances(crowd):
+    clients = await crowd.connect_to_several(*TRANSPORTS, *TRANSPORTS)
+    sent = await send_in_turn(crowd, 4)
+    for client in clients:
+        await client.until(lambda c=client: len(c.texts()) >= len(sent))
+        assert client.texts() == sent
+        assert (client.all("gone"), client.all("refused")) == ([], [])
 
 
-async def test_a_browser_goes_by_the_cookie_of_its_page_whatever_its_address(proxy):
+async def test_a_cookie_keeps_a_polling_session_on_its_instance(proxy):
     async with http_from(fresh_address(), proxy) as http, http.get(proxy.url) as page:
         kept = page.cookies["parley"]
     assert kept["secure"]
@@ -197,63 +197,65 @@ async def test_a_browser_goes_by_the_cookie_of_its_page_whatever_its_address(pro
     await session.close(fresh_address())
 
 
-async def busiest(house: House) -> Process:
-    counts = await house.connections()
-    return house.instances[counts.index(max(counts))]
+async def busiest(cluster: Cluster) -> Process:
+    counts = await cluster.connections()
+    return cluster.instances[counts.index(max(counts))]
 
 
-async def test_who_was_on_an_instance_that_died_goes_on_at_another(house, proxy, crowd):
-    callers = await crowd.come_to_several(*WAYS, "polling")
-    victim = await busiest(house)
-    witness = next(one for one in house.instances if one is not victim)
-    await house.say(witness, "before")
-    for caller in callers:
-        await caller.until(lambda c=caller: c.texts())
+async def test_clients_of_a_killed_instance_recover_on_another(cluster, proxy, crowd):
+    clients = await crowd.connect_to_several(*TRANSPORTS, "polling")
+    victim = await busiest(cluster)
+    survivor = next(one for one in cluster.instances if one is not victim)
+    await cluster.say(survivor, "before")
+    for client in clients:
+        await client.until(lambda c=client: c.texts())
     victim.kill()
-    await house.say(witness, "while some are away", "and more")
-    for caller in callers:
-        await caller.until(lambda c=caller: len(c.texts()) >= 3)
-        assert caller.texts() == ["before", "while some are away", "and more"]
-    assert any(caller.all("gone") for caller in callers)
-    await come_back(victim, proxy, crowd)
+    await cluster.say(survivor, "while some are away", "and more")
+    for client in clients:
+        await client.until(lambda c=client: len(c.texts()) >= 3)
+        assert client.texts() == ["before", "while some are away", "and more"]
+    assert any(client.all("gone") for client in clients)
+    await restart_without_clients(victim, proxy, crowd)
 
 
-async def test_one_that_drains_gets_nobody_new_and_keeps_those_it_has(house, proxy, crowd, visit):
-    await crowd.come("polling", cookies=True)
-    victim = await busiest(house)
-    await crowd.come_to_several(*WAYS, cookies=True)
+async def test_a_draining_instance_gets_no_new_clients_and_keeps_its_own(
+    cluster, proxy, crowd, visit
+):
+    await crowd.connect("polling", cookies=True)
+    victim = await busiest(cluster)
+    await crowd.connect_to_several(*TRANSPORTS, cookies=True)
     there, logged = await connections_of(victim), len(proxy.log)
     victim.drain()
     await until(lambda: is_refusing(victim))
-    for _ in range(6):  # some before the proxy looks at how it is
+    for _ in range(6):  # some connect before the proxy's next health check
         newcomer = await visit()
         await newcomer.enter("/consultants")
-    await noticed(proxy, "is DOWN", logged)
-    callers = await crowd.come("polling", "polling,websocket")
+    await wait_for_health_log(proxy, "is DOWN", logged)
+    clients = await crowd.connect("polling", "polling,websocket")
     assert await connections_of(victim) == there
-    said = await say_in_turn(crowd, 2)
-    for caller in callers:
-        await caller.until(lambda c=caller: len(c.texts()) >= len(said))
-        assert caller.texts() == said
-        assert caller.all("gone") == []
-    await asyncio.to_thread(victim.stop)  # told again, it drains no longer
-    await house.say(next(one for one in house.instances if one is not victim), "the last")
-    for caller in callers:
-        await caller.until(lambda c=caller: len(c.texts()) > len(said))
-        assert caller.texts() == [*said, "the last"]
-    await come_back(victim, proxy, crowd)
+    sent = await send_in_turn(crowd, 2)
+    for client in clients:
+        await client.until(lambda c=client: len(c.texts()) >= len(sent))
+        assert client.texts() == sent
+        assert client.all("gone") == []
+    await asyncio.to_thread(victim.stop)  # a second signal ends the drain
+    await cluster.say(next(one for one in cluster.instances if one is not victim), "the last")
+    for client in clients:
+        await client.until(lambda c=client: len(c.texts()) > len(sent))
+        assert client.texts() == [*sent, "the last"]
+    await restart_without_clients(victim, proxy, crowd)
 
 
-async def come_back(victim: Process, proxy: RunningProxy, crowd: Crowd) -> None:
-    """After everybody has left: some would have to move to it."""
-    await crowd.leave()
+async def restart_without_clients(victim: Process, proxy: RunningProxy, crowd: Crowd) -> None:
+    """Restart an instance after all clients have left: some would have to move to it."""
+    await crowd.disconnect()
     logged = len(proxy.log)
     await victim.start()
-    await noticed(proxy, "is UP", logged)
+    await wait_for_health_log(proxy, "is UP", logged)
 
 
-async def noticed(proxy: RunningProxy, words: str, since: int = 0) -> None:
-    """HAProxy asks the instances how they are, and says so; nginx does not ask."""
+async def wait_for_health_log(proxy: RunningProxy, words: str, since: int = 0) -> None:
+    """Wait until HAProxy logs the result of a health check; nginx has no health checks."""
     await until(lambda: proxy.name == "nginx" or words in proxy.log[since:])
 
 
@@ -266,7 +268,7 @@ async def is_refusing(instance: Process) -> bool:
 
 
 @pytest.mark.parametrize("kind", [NGINX, HAPROXY], ids=lambda kind: kind.name)
-async def test_all_are_used_when_none_is_ready(kind, aiohttp_server):
+async def test_all_instances_are_used_when_none_is_ready(kind, aiohttp_server):
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=503 if request.path == "/health/ready" else 200)
 
@@ -274,12 +276,12 @@ async def test_all_are_used_when_none_is_ready(kind, aiohttp_server):
     app.router.add_get("/{path:.*}", answer)
     port = (await aiohttp_server(app)).port
     async with running_proxy(kind, [port] * 3) as proxy:
-        await noticed(proxy, "backend 'ready' has no server available")
+        await wait_for_health_log(proxy, "backend 'ready' has no server available")
         async with http_from(fresh_address(), proxy) as http, http.get(proxy.url) as page:
             assert page.status == 200
 
 
-async def test_what_is_not_for_everybody_is_not_served(proxy):
+async def test_the_proxy_hides_metrics_limits_bodies_and_redirects_to_https(proxy):
     async with http_from(fresh_address(), proxy) as http:
         for path in ("/metrics", "/%6detrics", "/metrics?x"):
             async with http.get(aiohttp.client.URL(proxy.url + path, encoded=True)) as answer:
@@ -294,16 +296,16 @@ async def test_what_is_not_for_everybody_is_not_served(proxy):
             assert page.headers["Strict-Transport-Security"]
 
 
-async def test_a_file_in_the_instances_folder_is_brought_and_fetched(proxy, house):
+async def test_a_file_is_uploaded_and_downloaded_through_the_proxy(proxy, cluster):
     content = b"words " * 50_000
     begin = {"name": "notes.txt", "content_type": "text/plain", "size": len(content)}
     begin["sha256"] = hashlib.sha256(content).hexdigest()
-    signed_in = {"Authorization": f"Bearer {house.tokens[0]}"}
+    signed_in = {"Authorization": f"Bearer {cluster.tokens[0]}"}
     async with http_from(fresh_address(), proxy) as http:
         async with http.post(f"{proxy.url}/uploads", json=begin, headers=signed_in) as answer:
             upload = await answer.json()
-        place, headers = proxied(proxy, upload["put"]["url"]), upload["put"]["headers"]
-        async with http.put(place, data=content, headers=headers) as answer:
+        put_url, headers = proxied(proxy, upload["put"]["url"]), upload["put"]["headers"]
+        async with http.put(put_url, data=content, headers=headers) as answer:
             assert answer.status == 200
         complete = f"{proxy.url}/uploads/{upload['id']}/complete"
         async with http.post(complete, headers=signed_in) as answer:
@@ -311,16 +313,16 @@ async def test_a_file_in_the_instances_folder_is_brought_and_fetched(proxy, hous
         async with http.get(proxied(proxy, ready["url"])) as answer:
             assert await answer.read() == content
         headers = {**headers, "Content-Length": "21000000"}
-        async with http.put(place, headers=headers) as answer:
+        async with http.put(put_url, headers=headers) as answer:
             assert answer.status == 413
 
 
 def proxied(proxy: RunningProxy, address: str) -> URL:
-    """An address of the public URL, at this proxy."""
+    """The same address with the URL of this proxy instead of the public one."""
     return URL(address.replace(PUBLIC_URL, proxy.url), encoded=True)
 
 
-async def test_what_an_instance_would_not_unpack_is_not_passed_on(proxy):
+async def test_the_proxy_refuses_encoded_bodies(proxy):
     async with http_from(fresh_address(), proxy) as http:
         for encoding, status in (("gzip", 415), ("br, gzip", 415), ("x", 415), ("identity", 401)):
             headers = {"Content-Encoding": encoding}
@@ -328,7 +330,7 @@ async def test_what_an_instance_would_not_unpack_is_not_passed_on(proxy):
                 assert answer.status == status, encoding
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(proxy):
+async def test_an_incomplete_request_body_times_out(proxy):
     async def slow():
         yield b"4"
         await asyncio.Event().wait()
@@ -336,21 +338,21 @@ async def test_a_body_that_does_not_come_is_not_waited_for(proxy):
     headers = {"Content-Length": "100"}
     async with http_from(fresh_address(), proxy) as http:
         began = asyncio.get_running_loop().time()
-        with contextlib.suppress(aiohttp.ServerDisconnectedError):  # which is an answer, too
+        with contextlib.suppress(aiohttp.ServerDisconnectedError):  # also a correct answer
             async with http.post(proxy.url + POLLING, data=slow(), headers=headers) as answer:
                 assert answer.status == 408
         assert asyncio.get_running_loop().time() - began < BODY_WITHIN_S + 8
 
 
-async def test_the_page_may_connect_and_other_pages_may_not(proxy, visit):
+async def test_only_pages_of_the_public_url_can_connect(proxy, visit):
     await (await visit(Origin=PUBLIC_URL)).enter("/consultants")
-    for origin in ("https://elsewhere.example", proxy.url):  # that the Host is the same is nothing
+    for origin in ("https://elsewhere.example", proxy.url):  # an equal Host header does not count
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await visit(Origin=origin)
         assert refused.value.status == 400
 
 
-async def test_an_address_may_ask_so_much_and_others_are_not_held_up(proxy):
+async def test_requests_are_limited_per_address(proxy):
     greedy = fresh_address()
     async with http_from(greedy, proxy) as http:
 
@@ -369,7 +371,7 @@ async def test_an_address_may_ask_so_much_and_others_are_not_held_up(proxy):
         assert (await http.get(f"{proxy.url}/health/live")).status == 200
 
 
-async def test_an_address_may_connect_so_often_and_others_are_not_held_up(visit):
+async def test_connections_are_limited_per_address(visit):
     greedy = fresh_address()
     for _ in range(CONNECTIONS_MAX):
         await visit(greedy)
@@ -379,17 +381,17 @@ async def test_an_address_may_connect_so_often_and_others_are_not_held_up(visit)
     await visit()
 
 
-async def test_the_instances_count_by_the_clients_address_whatever_it_says_of_itself(proxy):
-    liar = fresh_address()
-    codes = [await log_in(proxy, liar, f"203.0.113.{n}") for n in range(ATTEMPTS + 1)]
+async def test_instances_limit_by_the_real_address_despite_forged_headers(proxy):
+    forger = fresh_address()
+    codes = [await log_in(proxy, forger, f"203.0.113.{n}") for n in range(ATTEMPTS + 1)]
     assert codes == ["CREDENTIALS_WRONG"] * ATTEMPTS + ["RATE_LIMITED"]
-    assert await log_in(proxy, fresh_address(), liar) == "CREDENTIALS_WRONG"
+    assert await log_in(proxy, fresh_address(), forger) == "CREDENTIALS_WRONG"
 
 
 async def log_in(proxy: RunningProxy, address: str, claimed: str = "") -> str:
-    """The code of the answer to a wrong password; by polling, which keeps to one instance."""
+    """The code of the answer to a wrong password; polling stays on one instance."""
     session = await Poller(proxy, **{"X-Forwarded-For": claimed}).open(address)
-    nobody = f"nobody-{secrets.token_hex(4)}@example.org"  # tries are counted by account too
+    nobody = f"nobody-{secrets.token_hex(4)}@example.org"  # attempts are also counted per account
     command = json.dumps(["login", {"email": nobody, "password": "wrong"}])
     await session.post(address, "40/auth,", f"42/auth,1{command}")
     while True:

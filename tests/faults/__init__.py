@@ -1,1 +1,1 @@
-"""What happens when something gives way: disks, databases, clocks, the other end of a wire."""
+"""Tests of faults: full disks, failing databases, clock steps, slow clients and floods."""

@@ -1,4 +1,4 @@
-"""What an attacker does, and what it costs the server's process."""
+"""An attacker's raw connections, and their cost for the server's process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from os import sysconf
 from pathlib import Path
 
-ELSEWHERE = "127.0.0.9"
-"""An address of the attacker's own: all of 127.0.0.0/8 is this machine."""
+ATTACKER_ADDRESS = "127.0.0.9"
+"""The attacker's own address: all of 127.0.0.0/8 is this machine."""
 TICKS_PER_S = sysconf("SC_CLK_TCK")
 HANDSHAKE = (
     b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
@@ -18,37 +18,37 @@ HANDSHAKE = (
 
 
 def cpu_s(pid: int) -> float:
-    """The seconds of processor time that a process has used."""
+    """The CPU time that a process has used, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def peak_mb(pid: int) -> float:
-    """The most memory that a process has had, in MiB."""
+    """The peak memory of a process, in MiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(one for one in status.splitlines() if one.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024
 
 
 @dataclass
-class Bill:
-    """What happened inside `billed` cost the process so much."""
+class Usage:
+    """The CPU time of a process within `measured`, and the growth of its peak memory."""
 
     cpu_s: float = 0.0
     grown_mb: float = 0.0
 
 
 @contextmanager
-def billed(pid: int) -> Iterator[Bill]:
-    bill, cpu, memory = Bill(), cpu_s(pid), peak_mb(pid)
-    yield bill
-    bill.cpu_s, bill.grown_mb = cpu_s(pid) - cpu, peak_mb(pid) - memory
+def measured(pid: int) -> Iterator[Usage]:
+    usage, cpu, memory = Usage(), cpu_s(pid), peak_mb(pid)
+    yield usage
+    usage.cpu_s, usage.grown_mb = cpu_s(pid) - cpu, peak_mb(pid) - memory
 
 
 class Line:
-    """A bare TCP connection from an address of the attacker's choice."""
+    """A raw TCP connection from any local address."""
 
-    def __init__(self, port: int, address: str = ELSEWHERE) -> None:
+    def __init__(self, port: int, address: str = ATTACKER_ADDRESS) -> None:
         self._port = port
         self._address = address
 
@@ -65,7 +65,7 @@ class Line:
         return self
 
     async def send(self, data: bytes) -> None:
-        """Send it, as far as the server takes it; one that closes meanwhile has said enough."""
+        """Send data; it is no error if the server closes the connection meanwhile."""
         try:
             self.writer.write(data)
             await self.writer.drain()
@@ -73,7 +73,7 @@ class Line:
             return
 
     async def status(self) -> int:
-        """The status of the next HTTP answer; 0 when the connection was closed without one."""
+        """The status of the next HTTP response; 0 if the connection is closed without one."""
         try:
             head = await self.reader.readuntil(b"\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -81,16 +81,16 @@ class Line:
         return int(head.split()[1])
 
     async def ended(self) -> bytes:
-        """All that still comes, once the server has closed the connection."""
+        """Read until the server closes the connection, and return what it sent."""
         try:
             return await self.reader.read()
         except ConnectionError:
             return b""
 
-    async def dribble(self, piece: bytes) -> None:
-        """Send a piece again and again, slowly, until cancelled."""
+    async def send_slowly(self, chunk: bytes) -> None:
+        """Send a chunk every 50 ms until cancelled."""
         while True:
-            await self.send(piece)
+            await self.send(chunk)
             await asyncio.sleep(0.05)
 
     async def close(self) -> None:
@@ -100,9 +100,9 @@ class Line:
 
 
 @asynccontextmanager
-async def dribbling(line: Line, piece: bytes = b"1\r\nx\r\n") -> AsyncIterator[None]:
-    """Meanwhile a little is sent now and then."""
-    task = asyncio.create_task(line.dribble(piece))
+async def sending_slowly(line: Line, chunk: bytes = b"1\r\nx\r\n") -> AsyncIterator[None]:
+    """Send a chunk every 50 ms in the background."""
+    task = asyncio.create_task(line.send_slowly(chunk))
     try:
         yield
     finally:
@@ -110,15 +110,15 @@ async def dribbling(line: Line, piece: bytes = b"1\r\nx\r\n") -> AsyncIterator[N
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def request(port: int, head: str, body: bytes = b"", address: str = ELSEWHERE) -> int:
-    """One HTTP request by bare bytes; the status of its answer."""
+async def request(port: int, head: str, body: bytes = b"", address: str = ATTACKER_ADDRESS) -> int:
+    """Send one raw HTTP request, and return the status of its response."""
     async with Line(port, address) as line:
         await line.send(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
         return await line.status()
 
 
-async def open_websocket(port: int, address: str = ELSEWHERE) -> Line:
-    """A websocket whose handshake was taken."""
+async def open_websocket(port: int, address: str = ATTACKER_ADDRESS) -> Line:
+    """Open a websocket with a handshake that the server accepts."""
     line = await Line(port, address).open()
     await line.send(HANDSHAKE)
     assert await line.status() == 101
@@ -126,7 +126,7 @@ async def open_websocket(port: int, address: str = ELSEWHERE) -> Line:
 
 
 def frames(text: str, count: int) -> bytes:
-    """The same short text frame again and again."""
+    """The same short text frame, repeated."""
     body = text.encode()
     assert len(body) < 126
     one = bytes((0x81, 0x80 | len(body))) + b"\0\0\0\0" + body

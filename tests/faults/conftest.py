@@ -1,4 +1,4 @@
-"""The servers of these tests serve the probe too, and a consumer of what it says."""
+"""Fixtures: the servers of these tests also load the probe domain and its consumer."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""A crowd that is connected, and then gone at once: `python -m tests.faults.crowd 10000`.
+"""Measures a mass disconnect: `python -m tests.faults.crowd 10000`.
 
-The crowd is a process of its own, which is killed: the kernel then closes all its connections. What
-is measured is the longest time for which the server's loop did nothing else.
+The clients run in a separate process, which is killed, so that the kernel closes all connections
+at once. The result is the longest time for which the server's event loop was blocked.
 """
 
 import asyncio
@@ -17,24 +17,24 @@ from server.fixture import make_fixture
 from server.interpreter import freeze_loaded_objects
 from tests.world import ROOT, MovableClock, World, settings_of, until
 
-CONVERSATION = 20
-"""So many people are in each conversation."""
+CONVERSATION_SIZE = 20
+"""Users per conversation."""
 TICK_S = 0.002
-WITHIN_S = 300.0
+TIMEOUT_S = 300.0
 
 
-class Watch:
-    """Looks at how long the loop is busy with something else.
+class LoopMonitor:
+    """Measures the longest time for which the event loop is blocked.
 
-    What counts is the time of this process: of a machine that is shared others take some too.
+    It counts CPU time of this process, because other processes use the machine too.
     """
 
     def __init__(self) -> None:
         self.longest_s = 0.0
         self._collections = full_collections()
-        self._task = asyncio.ensure_future(self._look())
+        self._task = asyncio.ensure_future(self._measure())
 
-    async def _look(self) -> None:
+    async def _measure(self) -> None:
         while True:
             before = process_time()
             await asyncio.sleep(TICK_S)
@@ -47,17 +47,17 @@ class Watch:
 
 
 def full_collections() -> int:
-    """How often Python has looked through everything for what nobody can reach any more."""
+    """The number of full garbage collections so far."""
     return int(gc.get_stats()[-1]["collections"])
 
 
-async def scatter(world: World, people: int, folder: Path) -> str:
-    """Let so many people come, and go at once; for how long that stalled the loop at most.
+async def disconnect_all(world: World, people: int, folder: Path) -> str:
+    """Connect many users, disconnect them all at once, and report how long the loop stalled.
 
-    It ends when everything about them is done: rooms left, presence told.
+    It ends when the cleanup is done: rooms are left, and presence is published.
     """
     lines = folder / "people"
-    await make_fixture(world.app, people, people // CONVERSATION, lines)
+    await make_fixture(world.app, people, people // CONVERSATION_SIZE, lines)
     crowd = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.faults.visitors", str(world.port), str(lines)),
         cwd=ROOT,
@@ -65,17 +65,17 @@ async def scatter(world: World, people: int, folder: Path) -> str:
     )
     try:
         assert crowd.stdout is not None
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert await crowd.stdout.readline() == b"all are in\n"
-        await until(lambda: not world.app.gate.presence._reporting, within_s=WITHIN_S)
+        await until(lambda: not world.app.gate.presence._reporting, within_s=TIMEOUT_S)
         assert len(world.app.sockets.connections) == people
     finally:
-        watch = Watch()
+        monitor = LoopMonitor()
         crowd.kill()
         await crowd.wait()
-    await until(lambda: not world.app.sockets.connections, within_s=WITHIN_S)
-    await until(lambda: not world.app.gate.presence._reporting, within_s=WITHIN_S)
-    return watch.stop()
+    await until(lambda: not world.app.sockets.connections, within_s=TIMEOUT_S)
+    await until(lambda: not world.app.gate.presence._reporting, within_s=TIMEOUT_S)
+    return monitor.stop()
 
 
 async def main(people: int) -> None:
@@ -87,7 +87,7 @@ async def main(people: int) -> None:
         world = await World(settings, MovableClock()).start()
         freeze_loaded_objects()  # as `run.py` does
         try:
-            stalled = await scatter(world, people, folder)
+            stalled = await disconnect_all(world, people, folder)
         finally:
             await world.stop()
     print(f"{people} gone at once: {stalled}")  # noqa: T201

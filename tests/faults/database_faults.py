@@ -1,4 +1,4 @@
-"""Troubles of a database that can be read but not written, and their end, without a restart."""
+"""Faults of a database that still allows reads; they end without a restart."""
 
 import resource
 import sqlite3
@@ -16,8 +16,8 @@ WRITTEN_LAST = ("stream_events", "presences", "instances")
 
 
 @contextmanager
-def no_file_grows_beyond(size: int) -> Iterator[None]:
-    """Let the kernel refuse what this process writes beyond so many bytes of a file."""
+def limited_file_size(size: int) -> Iterator[None]:
+    """Make the kernel refuse writes of this process beyond this file size, in bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -27,19 +27,20 @@ def no_file_grows_beyond(size: int) -> Iterator[None]:
 
 
 def size_of_log(url: str) -> int:
-    """The bytes of SQLite's write-ahead log, to whose end the next commit is written."""
+    """The size of SQLite's write-ahead log in bytes; the next commit is appended to it."""
     return Path(url.removeprefix("sqlite:///") + "-wal").stat().st_size
 
 
 @asynccontextmanager
 async def full_disk(world: World) -> AsyncIterator[None]:
-    """The disk under the database has no room left.
+    """Simulate a full disk under the database.
 
-    PostgreSQL's own disk stays as it is; it is made to say so at what a change writes last.
+    PostgreSQL's disk is not filled: triggers raise its error on the tables that a transaction
+    writes last.
     """
     url = world.settings.database_url
     if not world.app.database.shared:
-        with no_file_grows_beyond(size_of_log(url)):
+        with limited_file_size(size_of_log(url)):
             yield
         return
     await run_sql(
@@ -59,7 +60,7 @@ async def full_disk(world: World) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def read_only(world: World) -> AsyncIterator[None]:
-    """The database takes no change: its file is only to be read, its server is a standby now."""
+    """Make the database refuse writes: SQLite by a pragma, PostgreSQL like a standby."""
     url, database = world.settings.database_url, world.app.database
     if isinstance(database, SqliteDatabase):
         writer = database._writer
@@ -88,7 +89,7 @@ def run_pragma(connection: sqlite3.Connection, text: str) -> None:
 
 
 async def run_sql(url: str, *statements: str) -> None:
-    """Change the server itself, by a connection of one's own."""
+    """Run statements on the PostgreSQL server over a separate connection."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
         for statement in statements:
@@ -97,4 +98,4 @@ async def run_sql(url: str, *statements: str) -> None:
         await connection.close()
 
 
-TROUBLES = {"full disk": full_disk, "read-only": read_only}
+FAULTS = {"full disk": full_disk, "read-only": read_only}

@@ -1,4 +1,4 @@
-"""Bodies that cost more than they seem to: packed, endless, dribbled, or where none belongs."""
+"""Hostile request bodies: compressed, endless, slow, or where none is allowed."""
 
 import asyncio
 import zlib
@@ -6,7 +6,7 @@ import zlib
 import aiohttp
 import pytest
 
-from tests.faults.attacker import Line, billed, dribbling, request
+from tests.faults.attacker import Line, measured, request, sending_slowly
 from tests.world import Process, World, one_database, until
 
 pytestmark = one_database
@@ -21,45 +21,45 @@ PATHS = (
     "/socket.io/?EIO=4&transport=polling&sid=x",
 )
 UNPACKED_MB = 300
-AGAIN = 3
+REPEATS = 3
 
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    """300 KiB that unpack to 300 MiB, in gzip's form."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    """A gzip body of 300 KiB that decompresses to 300 MiB."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = bytes(1024**2)
-    return b"".join(packer.compress(zeros) for _ in range(UNPACKED_MB)) + packer.flush()
+    return b"".join(compressor.compress(zeros) for _ in range(UNPACKED_MB)) + compressor.flush()
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default")
-async def test_a_packed_body_is_refused_and_never_unpacked(process: Process, bomb: bytes):
-    with billed(process.pid) as bill:
+async def test_a_compressed_body_is_refused_and_never_decompressed(process: Process, bomb: bytes):
+    with measured(process.pid) as usage:
         for path in PATHS:
-            for encoding in ("gzip", "deflate", "br", " GZIP , identity")[:AGAIN]:
+            for encoding in ("gzip", "deflate", "br", " GZIP , identity")[:REPEATS]:
                 head = (
                     f"POST {path} HTTP/1.1\nHost: x\nContent-Encoding: {encoding}\n"
                     f"Content-Length: {len(bomb)}"
                 )
                 assert await request(process.port, head, bomb) in (415, 405)
-    assert bill.cpu_s < 1.0
-    assert bill.grown_mb < 16
+    assert usage.cpu_s < 1.0
+    assert usage.grown_mb < 16
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default")
 @pytest.mark.parametrize("path", ["/uploads", "/socket.io/?EIO=4&transport=polling&sid=x"])
-async def test_an_endless_chunked_body_is_refused_at_the_bound(process: Process, path: str):
+async def test_an_endless_chunked_body_is_refused_at_the_size_limit(process: Process, path: str):
     head = f"POST {path} HTTP/1.1\nHost: x\nTransfer-Encoding: chunked"
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
-    with billed(process.pid) as bill:
-        for _ in range(AGAIN):
+    with measured(process.pid) as usage:
+        for _ in range(REPEATS):
             assert await request(process.port, head, chunk * 200) == 413
-    assert bill.grown_mb < 16
-    assert bill.cpu_s < 1.0
+    assert usage.grown_mb < 16
+    assert usage.cpu_s < 1.0
 
 
 @pytest.mark.parametrize("size", [65_537, 10**12, 10**30])
-async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(
+async def test_a_too_large_content_length_is_refused_before_the_body_is_read(
     world: World, size: int
 ):
     head = f"POST /uploads HTTP/1.1\nHost: x\nContent-Length: {size}"
@@ -68,7 +68,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", ["/", "/health", "/socket.io/?EIO=4&transport=polling"])
-async def test_a_body_where_none_belongs_is_refused(world: World, method: str, path: str):
+async def test_a_body_is_refused_where_none_is_allowed(world: World, method: str, path: str):
     head = f"{method} {path} HTTP/1.1\nHost: x\nContent-Length: 4"
     assert await request(world.port, head, b"body") == 400
     assert not world.app.sockets.eio.sockets
@@ -82,16 +82,16 @@ async def test_a_body_where_none_belongs_is_refused(world: World, method: str, p
         "POST /oauth/x/callback HTTP/1.1\nHost: x\nTransfer-Encoding: chunked",
     ],
 )
-async def test_a_body_that_dribbles_in_is_dropped(world: World, monkeypatch, head: str):
+async def test_a_slow_request_body_times_out(world: World, monkeypatch, head: str):
     monkeypatch.setattr("server.bodies.BODY_WITHIN_S", 0.3)
     async with Line(world.port) as line, asyncio.timeout(5):
         await line.send(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
-        async with dribbling(line):
+        async with sending_slowly(line):
             assert await line.status() == 408
             await line.ended()
 
 
-async def test_a_file_that_dribbles_in_is_dropped(world: World, monkeypatch):
+async def test_a_slow_file_upload_times_out(world: World, monkeypatch):
     monkeypatch.setattr("handlers.platform.uploads.routes.SLOW_START_S", 0.2)
     ana = await world.person("ana")
     address = await begin_upload(world, ana.token, size=1_000_000)
@@ -101,13 +101,13 @@ async def test_a_file_that_dribbles_in_is_dropped(world: World, monkeypatch):
     )
     async with Line(world.port) as line, asyncio.timeout(5):
         await line.send(head.encode())
-        async with dribbling(line):
+        async with sending_slowly(line):
             assert await line.status() == 503
             await line.ended()
 
 
 async def begin_upload(world: World, token: str, size: int) -> str:
-    """The path with which a file of so many bytes may be put."""
+    """Begin an upload of this size in bytes, and return the path for its PUT."""
     ask = {"name": "a.txt", "content_type": "text/plain", "size": size, "sha256": "0" * 64}
     headers = {"Authorization": f"Bearer {token}"}
     async with (
@@ -118,28 +118,28 @@ async def begin_upload(world: World, token: str, size: int) -> str:
     return "/files/" + put.partition("/files/")[2]
 
 
-async def test_a_reader_that_stalls_is_cut_off(world: World, monkeypatch):
-    """A response waits for its reader, but not forever."""
+async def test_a_client_that_does_not_read_its_response_is_disconnected(world: World, monkeypatch):
+    """A response waits for its reader for at most `STALLED_MAX_S`."""
     monkeypatch.setattr("server.http_server.STALLED_MAX_S", 1)
     async with Line(world.port) as line:
         line.writer.transport.pause_reading()  # type: ignore[attr-defined]
         wanted = b"GET /client/contracts.d.ts HTTP/1.1\r\nHost: x\r\n\r\n"
-        line.writer.write(wanted * 400)  # more than all the buffers between hold
+        line.writer.write(wanted * 400)  # more than all buffers on the way hold
         await until(lambda: world.app.capacity.counts()["tcp_connections"] == 1)
         await until(lambda: world.app.capacity.counts()["tcp_connections"] == 0, within_s=30)
 
 
-async def test_a_head_that_dribbles_in_is_dropped(world: World, monkeypatch):
+async def test_slow_request_headers_time_out(world: World, monkeypatch):
     monkeypatch.setattr("server.http_server.KEPT_ALIVE_S", 0.5)
     world = await restarted(world)
     async with Line(world.port) as line, asyncio.timeout(10):
         await line.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
-        async with dribbling(line, b"X: y\r\n"):
+        async with sending_slowly(line, b"X: y\r\n"):
             await line.ended()
 
 
 async def restarted(world: World) -> World:
-    """The same server, listening by what holds now."""
+    """Restart the server, which reads its constants when it starts to listen."""
     await world.restart()
     return world
 
@@ -147,7 +147,7 @@ async def restarted(world: World) -> World:
 @pytest.mark.settings(
     PARLEY_LIMITS="default", PARLEY_REQUESTS_BURST="50", PARLEY_REQUESTS_PER_S="5"
 )
-async def test_a_long_answer_counts_as_several_requests(world: World, monkeypatch):
+async def test_a_large_response_counts_as_several_requests(world: World, monkeypatch):
     monkeypatch.setattr("server.http.REFUSED_AFTER_S", 0)
     asked = "GET /docs/asyncapi.json HTTP/1.1\nHost: x\nConnection: close"
     statuses = [await request(world.port, asked) for _ in range(10)]

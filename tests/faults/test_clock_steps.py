@@ -1,4 +1,4 @@
-"""The clock steps back by an hour: order, sessions, timers and instances go on as if it had not."""
+"""The clock steps back by an hour: order, sessions, timers and instances are not affected."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ async def noted(world: World) -> list[str]:
 # Order.
 
 
-async def test_what_is_said_after_it_comes_after_what_was_said_before(world, ana, ben):
+async def test_messages_keep_their_order_across_the_step(world, ana, ben):
     here = await talk(ana, ben)
     before = [await say(ana, here, text) for text in ("one", "two")]
     step_back(world)
@@ -52,7 +52,7 @@ async def test_what_is_said_after_it_comes_after_what_was_said_before(world, ana
     assert (listed["last_message"]["text"], listed["unread"]) == ("four", 4)
 
 
-async def test_who_returns_after_it_hears_what_was_missed_on_both_sides(world, ana, ben):
+async def test_a_replay_has_the_events_before_and_after_the_step(world, ana, ben):
     here = await talk(ana, ben)
     first = await say(ana, here, "one")
     await ben.client.close()
@@ -66,7 +66,7 @@ async def test_who_returns_after_it_hears_what_was_missed_on_both_sides(world, a
     assert back.synced["/chat"]["rooms"][f"chat:{here}"]["recovered"]
 
 
-async def test_a_read_mark_is_told_at_once_after_it(world, ana, ben):
+async def test_read_marks_are_published_at_once_after_the_step(world, ana, ben):
     here = await talk(ana, ben)
     seqs = [(await say(ana, here, text))["seq"] for text in ("one", "two")]
     for seq in seqs:
@@ -76,7 +76,7 @@ async def test_a_read_mark_is_told_at_once_after_it(world, ana, ben):
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_what_one_instance_says_after_it_is_heard_on_the_others(make_world):
+async def test_events_of_an_instance_reach_the_others_after_its_clock_steps(make_world):
     one, other = [await make_world() for _ in range(2)]
     ana = await other.person("ana")
     await ana.enter(NAMESPACE)
@@ -89,17 +89,17 @@ async def test_what_one_instance_says_after_it_is_heard_on_the_others(make_world
 # Sessions.
 
 
-async def test_sessions_and_their_tokens_stay_good(world, ana):
+async def test_sessions_and_their_tokens_stay_valid(world, ana):
     before = ana.token
     step_back(world)
     for token in (before, ana.token):
         device = await world.connect(token)
         await device.enter("/profile")
         assert (await device.call("/profile", "me"))["id"] == ana.id
-    door = await world.visitor("/auth")
+    visitor = await world.visitor("/auth")
     spent = ana.session["refresh_token"]
-    fresh = await door.call("/auth", "refresh", refresh_token=spent)
-    repeated = await door.call("/auth", "refresh", refresh_token=spent)
+    fresh = await visitor.call("/auth", "refresh", refresh_token=spent)
+    repeated = await visitor.call("/auth", "refresh", refresh_token=spent)
     assert repeated["refresh_token"] == fresh["refresh_token"] != spent
     await (await world.connect(fresh["access_token"])).enter("/profile")
 
@@ -118,7 +118,7 @@ async def test_a_timer_that_has_fired_does_not_fire_again(world, ana):
     assert await said(world) == await noted(world) == ["once"]
 
 
-async def test_a_timer_fires_at_its_moment_also_when_that_comes_twice(world, ana):
+async def test_timers_set_before_and_after_the_step_fire_at_their_times(world, ana):
     await ana.call(NAMESPACE, "say_later", text="set before", after_s=10, timer="before")
     step_back(world)
     await ana.call(NAMESPACE, "say_later", text="set after", after_s=10, timer="after")
@@ -133,7 +133,7 @@ async def test_a_timer_fires_at_its_moment_also_when_that_comes_twice(world, ana
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_BACKOFF_S="0.2")
-async def test_what_failed_before_it_is_tried_again_soon_after_it(world, switches):
+async def test_a_delivery_that_failed_before_the_step_is_retried_soon(world, switches):
     switches.broken.add("news")
     await world.transact(say_it, Say(text="news", room="hall"))
     await until(lambda: switches.attempts["news"])
@@ -150,7 +150,7 @@ async def test_what_failed_before_it_is_tried_again_soon_after_it(world, switche
 @pytest.mark.settings(
     PARLEY_LIMITS="default", PARLEY_COMMANDS_BURST="5", PARLEY_COMMANDS_PER_S="20"
 )
-async def test_who_was_too_fast_does_not_wait_longer_for_it(world, ana, monkeypatch):
+async def test_a_rate_limited_client_does_not_wait_longer_after_the_step(world, ana, monkeypatch):
     real = time.time
     await ana.enter(NAMESPACE)
     step_back(world)
@@ -167,7 +167,7 @@ async def test_who_was_too_fast_does_not_wait_longer_for_it(world, ana, monkeypa
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_no_instance_is_taken_for_dead(make_world):
+async def test_no_instance_is_declared_dead(make_world):
     worlds = [await make_world() for _ in range(3)]
     ids = [world.app.kernel.instance_id for world in worlds]
     step_back(worlds[0])
@@ -177,13 +177,15 @@ async def test_no_instance_is_taken_for_dead(make_world):
 
 
 async def all_confirmed_by(world: World) -> bool:
-    """Whether every instance has said that it lives, by the clock as it is now."""
+    """Whether the latest heartbeat of every instance is at or before the current time."""
     now = world.clock.now()
     known = await world.read(lambda tx: list_silent(tx, now + timedelta(days=1), ""))
     return all(instance.confirmed_at <= now for instance in known)
 
 
-async def test_a_dead_peer_that_was_asked_before_the_step_is_noticed(make_world, monkeypatch):
+async def test_a_dead_client_that_was_pinged_before_the_step_is_disconnected(
+    make_world, monkeypatch
+):
     monkeypatch.setattr("server.socket.PING_EVERY_S", 0.1)
     monkeypatch.setattr("server.socket.PING_TIMEOUT_S", 0.2)
     world, real = await make_world(), time.time

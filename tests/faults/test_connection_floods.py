@@ -1,4 +1,4 @@
-"""Floods of connections and of entries into namespaces: bounded by address, cheap, and linear."""
+"""Floods of connections, entries and frames: limited per address, and cheap for the server."""
 
 import asyncio
 import resource
@@ -15,11 +15,11 @@ from server.http import REFUSED_AFTER_S
 from server.http_server import LINE_MAX
 from server.session import Entry
 from tests.faults.attacker import (
-    ELSEWHERE,
+    ATTACKER_ADDRESS,
     HANDSHAKE,
     Line,
-    billed,
     frames,
+    measured,
     open_websocket,
     request,
 )
@@ -28,11 +28,11 @@ from tests.world import Process, World, one_database, until
 
 pytestmark = one_database
 POLLING = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\nHost: x\nConnection: close"
-MANY = 300
-HEARD_WITHIN_S = 1.0
+ATTEMPTS = 300
+RECEIVED_WITHIN_S = 1.0
 
 
-async def shake_hands(port: int, lines: list[Line]) -> int:
+async def send_handshake(port: int, lines: list[Line]) -> int:
     line = await Line(port).open()
     lines.append(line)
     await line.send(HANDSHAKE)
@@ -54,7 +54,9 @@ async def close_all(lines: list[Line]) -> None:
 async def test_an_address_that_connects_too_often_is_refused_before_the_upgrade(world: World):
     lines: list[Line] = []
     began = time.monotonic()
-    statuses = Counter(await asyncio.gather(*(shake_hands(world.port, lines) for _ in range(MANY))))
+    statuses = Counter(
+        await asyncio.gather(*(send_handshake(world.port, lines) for _ in range(ATTEMPTS)))
+    )
     allowed = 30 + 30 * (time.monotonic() - began)
     assert set(statuses) == {101, 429}
     assert 30 <= statuses[101] <= allowed
@@ -77,7 +79,7 @@ class TestCaps:
         assert len(world.app.sockets.eio.sockets) == 20
         await world.visitor("/auth")  # from another address
 
-    async def test_who_signed_in_is_no_visitor(self, world: World):
+    async def test_signed_in_connections_do_not_count_as_visitors(self, world: World):
         ana = await world.person("ana")
         for _ in range(10):
             await (await ana.device()).enter("/profile")
@@ -93,7 +95,7 @@ class TestCaps:
         assert await request(world.port, POLLING, b"", "127.0.0.1") == 429
         assert await request(world.port, POLLING) == 200  # from another address
 
-    async def test_a_place_is_free_again_when_a_connection_ends(self, world: World):
+    async def test_closed_connections_no_longer_count(self, world: World):
         for _ in range(3):
             lines = [await open_websocket(world.port) for _ in range(20)]
             assert await request(world.port, POLLING) == 429
@@ -101,7 +103,7 @@ class TestCaps:
             await until(lambda: not world.app.sockets.connections)
         assert set(world.app.capacity.counts().values()) == {0}
 
-    async def test_connections_that_say_nothing_are_capped_too(self, world: World):
+    async def test_silent_tcp_connections_are_capped(self, world: World):
         lines = [await Line(world.port).open() for _ in range(120)]
         await until(lambda: world.app.capacity.counts()["tcp_connections"] >= 60)
         assert await request(world.port, "GET /health/live HTTP/1.1\nHost: x") == 0
@@ -110,7 +112,7 @@ class TestCaps:
         await close_all(lines)
         await until(lambda: world.app.capacity.counts()["tcp_connections"] == 0)
 
-    async def test_what_is_refused_is_counted_and_logged_in_one_line(self, world: World, logs):
+    async def test_rejections_are_counted_and_logged_in_one_line(self, world: World, logs):
         for _ in range(50):
             await request(world.port, POLLING)
         metrics = await world.metrics()
@@ -131,7 +133,7 @@ async def test_one_address_never_takes_all_connections(process: Process):
 
 @pytest.fixture
 def few_open_files() -> Iterator[None]:
-    """Processes that are started now may have few files open, unless they ask for more."""
+    """New processes start with a low soft limit of open files."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
     yield
@@ -139,7 +141,7 @@ def few_open_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("few_open_files")
-async def test_the_limit_of_open_files_is_raised_at_the_start(database_url, process_of):
+async def test_the_limit_of_open_files_is_raised_at_startup(database_url, process_of):
     process: Process = await process_of(database_url)
     limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
     _, soft, hard, _ = next(one for one in limits if "open files" in one).rsplit(maxsplit=3)
@@ -147,11 +149,11 @@ async def test_the_limit_of_open_files_is_raised_at_the_start(database_url, proc
     assert int(soft) > 256
 
 
-# What comes in on a connection.
+# Packets on an open connection.
 
 
-async def test_entering_again_and_again_costs_in_proportion(world: World):
-    """What waits while a namespace is entered was queued anew for each one that was."""
+async def test_repeated_entries_take_linear_time(world: World):
+    """A regression: each finished entry queued all waiting packets again."""
 
     async def cost_of(count: int) -> float:
         refused = 0
@@ -172,54 +174,54 @@ async def test_entering_again_and_again_costs_in_proportion(world: World):
     "packet",
     ["40/auth,", "40/x,", '40/profile,{"token":"x.y.z"}', "41/auth,", "42/auth,[]", "2", "3"],
 )
-async def test_a_flood_of_packets_is_cheap_and_others_go_on(process: Process, packet: str):
+async def test_a_flood_of_packets_is_cheap_and_does_not_delay_others(process: Process, packet: str):
     ana, ben = await process.sign_up("ana"), await process.sign_up("ben")
     await ana.enter("/chat")
     await ben.enter("/chat")
     chat = (await ana.call("/chat", "open", user_id=ben.id))["id"]
     lines = [await open_websocket(process.port) for _ in range(3)]
-    with billed(process.pid) as bill:
+    with measured(process.pid) as usage:
         flooding = asyncio.gather(*(line.send(frames(packet, 32_000)) for line in lines))
         slowest = 0.0
         for number in range(10):
             words, began = f"word {number}", time.monotonic()
             await ana.call("/chat", "send", conversation_id=chat, client_id=words, text=words)
-            await ben.client.until(lambda words=words: words in said_to(ben.client))
+            await ben.client.until(lambda words=words: words in received_by(ben.client))
             slowest = max(slowest, time.monotonic() - began)
         for line in lines:
             await line.close()
         await flooding
-    assert slowest < HEARD_WITHIN_S
-    assert bill.cpu_s < 3.0
-    assert bill.grown_mb < 64
+    assert slowest < RECEIVED_WITHIN_S
+    assert usage.cpu_s < 3.0
+    assert usage.grown_mb < 64
 
 
-def said_to(client: Client) -> set[str]:
-    return {heard.data["message"]["text"] for heard in client.events("MESSAGE_SENT")}
+def received_by(client: Client) -> set[str]:
+    return {event.data["message"]["text"] for event in client.events("MESSAGE_SENT")}
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ENTRIES_BURST="5", PARLEY_ENTRIES_PER_S="1")
-async def test_entering_too_often_is_refused_and_then_ends_the_connection(world: World):
+async def test_entering_too_often_is_refused_and_then_disconnects(world: World):
     async with websocket_of(world) as line, asyncio.timeout(5):
         await line.send(frames("40/auth,", 40))
-        told = await line.ended()
-    assert 10 < told.count(b"RATE_LIMITED") <= 21
+        received = await line.ended()
+    assert 10 < received.count(b"RATE_LIMITED") <= 21
     ana = await world.person("ana")  # from another address
     await ana.enter("/profile")
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ENTRIES_BURST="10", PARLEY_ENTRIES_PER_S="1")
-async def test_a_wrong_token_costs_more_than_a_right_one(world: World):
-    told = b""
+async def test_an_invalid_token_is_charged_more_than_a_valid_one(world: World):
+    received = b""
     async with websocket_of(world) as line, asyncio.timeout(5):
         await line.send(frames('40/profile,{"token":"x.y.z"}', 5))
-        while told.count(b"RATE_LIMITED") < 3:
-            told += await line.reader.read(4_096)
-    assert told.count(b"TOKEN_INVALID") == 2
+        while received.count(b"RATE_LIMITED") < 3:
+            received += await line.reader.read(4_096)
+    assert received.count(b"TOKEN_INVALID") == 2
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ENTRIES_BURST="10", PARLEY_ENTRIES_PER_S="1")
-async def test_naming_many_rooms_costs_as_much_as_many_entries(world: World):
+async def test_an_entry_with_many_rooms_is_charged_for_each_room(world: World):
     rooms = {f"consultant:{number}": 0 for number in range(1_000)}
     visitor = await world.visitor()
     await visitor.enter("/consultants", since=rooms)
@@ -228,7 +230,7 @@ async def test_naming_many_rooms_costs_as_much_as_many_entries(world: World):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default")
-async def test_namespaces_that_were_left_while_they_are_entered_do_not_pile_up(
+async def test_leaving_while_entering_does_not_pile_up_unfinished_entries(
     world: World, monkeypatch
 ):
     let_in, entering = asyncio.Event(), Counter()
@@ -242,9 +244,9 @@ async def test_namespaces_that_were_left_while_they_are_entered_do_not_pile_up(
     async with websocket_of(world) as line, asyncio.timeout(5):
         for _ in range(STILL_WORKING_MAX + 5):
             await line.send(frames("40/auth,", 1) + frames("41/auth,", 1))
-        told = b""
-        while told.count(b"RATE_LIMITED") < 5:
-            told += await line.reader.read(4_096)
+        received = b""
+        while received.count(b"RATE_LIMITED") < 5:
+            received += await line.reader.read(4_096)
         assert entering["all"] == STILL_WORKING_MAX
         let_in.set()
         (connection,) = world.app.sockets.connections
@@ -252,7 +254,7 @@ async def test_namespaces_that_were_left_while_they_are_entered_do_not_pile_up(
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_REPLAYS_BURST="150", PARLEY_REPLAYS_PER_S="1")
-async def test_replays_are_charged_to_the_person_who_had_them(world: World):
+async def test_replays_are_charged_to_the_user_who_requests_them(world: World):
     ana = await world.person("ana")
     room = f"user:{ana.id}"
     for number in range(60):
@@ -269,7 +271,7 @@ async def test_replays_are_charged_to_the_person_who_had_them(world: World):
     await refused.enter("/profile")  # without a replay
 
 
-async def test_who_goes_on_though_the_queue_is_full_is_cut_off(world: World):
+async def test_a_client_that_ignores_a_full_queue_is_disconnected(world: World):
     async with websocket_of(world) as line, asyncio.timeout(10):
         await line.send(frames("40/auth,", 1))
         await line.reader.readuntil(b'"synced"')
@@ -283,11 +285,11 @@ async def test_a_connection_that_sends_too_many_frames_is_read_slowly(world: Wor
     async with websocket_of(world) as line:
         await line.send(frames("3", 200))
         await until(lambda: paced(world))
-        assert await request(world.port, POLLING, b"", ELSEWHERE) == 200
+        assert await request(world.port, POLLING, b"", ATTACKER_ADDRESS) == 200
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default")
-async def test_nothing_is_remembered_of_connections_that_are_gone(world: World):
+async def test_closed_connections_leave_no_state_in_the_limits(world: World):
     kept = []
     for _ in range(3):
         lines = [await open_websocket(world.port) for _ in range(5)]
@@ -301,7 +303,7 @@ async def test_nothing_is_remembered_of_connections_that_are_gone(world: World):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_FRAMES_BURST="100", PARLEY_FRAMES_PER_S="1")
-async def test_visitors_of_an_address_have_a_rate_of_frames_together(world: World):
+async def test_visitors_of_an_address_share_one_frame_rate(world: World):
     lines = [await open_websocket(world.port) for _ in range(20)]
     for line in lines:
         await line.send(frames("3", 60))
@@ -318,7 +320,7 @@ def paced(world: World) -> bool:
 @pytest.mark.settings(
     PARLEY_LIMITS="default", PARLEY_REQUESTS_BURST="50", PARLEY_REQUESTS_PER_S="5"
 )
-async def test_an_address_has_a_rate_of_requests(world: World, monkeypatch):
+async def test_requests_of_an_address_are_rate_limited(world: World, monkeypatch):
     monkeypatch.setattr("server.http.REFUSED_AFTER_S", 0)
     statuses = [
         await request(world.port, "GET /nothing HTTP/1.1\nHost: x\nConnection: close")
@@ -330,22 +332,22 @@ async def test_an_address_has_a_rate_of_requests(world: World, monkeypatch):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_REQUESTS_BURST="5", PARLEY_REQUESTS_PER_S="1")
-async def test_a_flood_of_requests_is_refused_slowly(process: Process):
-    """A refusal of each request at once would take all of the server's CPU time."""
+async def test_refusals_in_a_flood_of_requests_are_delayed(process: Process):
+    """Immediate refusals would let a flood take all of the server's CPU time."""
     asked = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
     async with Line(process.port) as line:
-        with billed(process.pid) as bill:
+        with measured(process.pid) as usage:
             flooding = asyncio.create_task(line.send(asked * 50_000))
-            began, told = time.monotonic(), b""
-            while told.count(b" 429 ") < 3:
-                told += await line.reader.read(4_096)
+            began, received = time.monotonic(), b""
+            while received.count(b" 429 ") < 3:
+                received += await line.reader.read(4_096)
             assert time.monotonic() - began > 2 * REFUSED_AFTER_S
         flooding.cancel()
         await asyncio.gather(flooding, return_exceptions=True)
-    assert bill.cpu_s < 0.5
+    assert usage.cpu_s < 0.5
 
 
-async def test_an_address_with_many_slashes_costs_little(world: World):
+async def test_a_path_with_many_slashes_is_cheap(world: World):
     async def cost_of(path: str) -> float:
         before = time.process_time()
         for _ in range(50):
@@ -359,20 +361,20 @@ async def test_an_address_with_many_slashes_costs_little(world: World):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default")
-async def test_an_office_may_open_the_page_at_once(process: Process):
-    """Three hundred people behind one address ask for a hundred files each."""
+async def test_an_office_of_300_users_can_open_the_page_at_once(process: Process):
+    """Three hundred users behind one address request a hundred files each."""
     asked = b"GET /client/when.js HTTP/1.1\r\nHost: x\r\n\r\n"
     others = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    with billed(process.pid) as bill:
+    with measured(process.pid) as usage:
         async with Line(process.port) as line, asyncio.timeout(60):
             for _ in range(300):
                 statuses = await statuses_of(line, others + asked * 100)
                 assert set(statuses) == {200}
-    assert bill.cpu_s < 30_000 * 0.001
+    assert usage.cpu_s < 30_000 * 0.001
 
 
 async def statuses_of(line: Line, requests: bytes) -> list[int]:
-    """Send requests one behind the other; the status of each answer."""
+    """Send pipelined requests, and return the status of each response."""
     sending = asyncio.create_task(line.send(requests))
     statuses = []
     for _ in range(requests.count(b"GET ")):

@@ -1,4 +1,4 @@
-"""Commands that cost much are charged for what they cost, and nothing answers without a bound."""
+"""Expensive commands are charged for their actual cost, and all answers have a maximum size."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ from tests.wire_client import Client
 from tests.world import Person, Process, World, one_database
 
 pytestmark = one_database
-FOR_S = 3.0
-LONG = "\N{EURO SIGN}" * 8_000
-"""The longest text that fits a frame with all its escapes."""
+DURATION_S = 3.0
+LONG_TEXT = "\N{EURO SIGN}" * 8_000
+"""The longest text that fits into a frame when it is escaped."""
 CONSULTANT = {"about_me": "I listen.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
 
 
@@ -25,29 +25,29 @@ def written_bytes(pid: int) -> int:
     return next(int(one.split()[1]) for one in lines if one.startswith("wchar:"))
 
 
-def whole_week(max_calls: int) -> list[dict[str, int]]:
+def full_week(max_calls: int) -> list[dict[str, int]]:
     return [
         {"weekday": number // 24, "hour": number % 24, "max_calls": max_calls}
         for number in range(168)
     ]
 
 
-async def as_often_as_possible(client: Client, namespace: str, name: str, payloads) -> list[dict]:
-    """Ask for `FOR_S`, one after the other and without any wait; the answers."""
-    answers, ends = [], time.monotonic() + FOR_S
+async def ask_repeatedly(client: Client, namespace: str, name: str, payloads) -> list[dict]:
+    """Ask commands one after the other for `DURATION_S`, and return the answers."""
+    answers, ends = [], time.monotonic() + DURATION_S
     while time.monotonic() < ends:
         answers.append(await client.ask(namespace, name, next(payloads)))
     return answers
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default")
-async def test_setting_whole_weeks_again_and_again_writes_little(process: Process):
+async def test_repeated_updates_of_a_full_schedule_write_few_bytes(process: Process):
     ana = await process.sign_up("ana")
     await ana.call("/consultants", "become", **CONSULTANT)
     await ana.enter("/availability")
-    weeks = ({"time_zone": "UTC", "blocks": whole_week(1 + number % 2)} for number in range(10_000))
+    weeks = ({"time_zone": "UTC", "blocks": full_week(1 + number % 2)} for number in range(10_000))
     before = written_bytes(process.pid)
-    answers = await as_often_as_possible(ana.client, "/availability", "set_default_schedule", weeks)
+    answers = await ask_repeatedly(ana.client, "/availability", "set_default_schedule", weeks)
     done = [one for one in answers if one["ok"]]
     assert 1 <= len(done) <= 6
     assert (written_bytes(process.pid) - before) / len(done) < 3_000_000
@@ -57,15 +57,15 @@ async def test_setting_whole_weeks_again_and_again_writes_little(process: Proces
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default")
-async def test_answers_of_many_bytes_are_charged_by_their_bytes(world: World):
+async def test_large_answers_are_charged_by_their_size(world: World):
     ana, ben = await world.person("ana"), await world.person("ben")
     chat = (await ana.call("/chat", "open", user_id=ben.id))["id"]
     for number in range(18):
-        payload = {"conversation_id": chat, "client_id": f"{number}", "text": LONG}
+        payload = {"conversation_id": chat, "client_id": f"{number}", "text": LONG_TEXT}
         await world.app.context(ana_actor(world, ana)).transact(say, payload)
     pages = iter(lambda: {"conversation_id": chat, "limit": 100}, None)
     await ben.enter("/chat")
-    answers = await as_often_as_possible(ben.client, "/chat", "history", pages)
+    answers = await ask_repeatedly(ben.client, "/chat", "history", pages)
     received = sum(len(json.dumps(one, ensure_ascii=False).encode()) for one in answers)
     assert answers[0]["ok"]
     assert received < 8_000_000
@@ -87,11 +87,11 @@ def say(tx, payload):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="off")
-async def test_a_page_is_bounded_by_its_text(world: World):
+async def test_a_page_of_messages_is_limited_by_its_text(world: World):
     ana, ben = await world.person("ana"), await world.person("ben")
     chat = (await ana.call("/chat", "open", user_id=ben.id))["id"]
     for number in range(40):
-        payload = {"conversation_id": chat, "client_id": f"{number}", "text": LONG}
+        payload = {"conversation_id": chat, "client_id": f"{number}", "text": LONG_TEXT}
         await ana.call("/chat", "send", **payload)
     read, before, pages = [], None, 0
     while True:
@@ -109,13 +109,13 @@ async def test_a_page_is_bounded_by_its_text(world: World):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="off")
-async def test_a_visitor_does_not_get_all_topics_of_all_consultants_at_once(world: World):
+async def test_a_page_of_consultants_is_limited_by_the_text_of_their_topics(world: World):
     consultants = [await world.person(f"c{number}", consultant=True) for number in range(3)]
     for one in consultants:
         for number in range(20):
             topic = {
                 "name": f"Topic {number}",
-                "description": LONG,
+                "description": LONG_TEXT,
                 "hourly_rate": {"amount": 100, "currency": "EUR"},
                 "minimal_duration_minutes": 10,
             }
@@ -133,7 +133,7 @@ async def test_a_visitor_does_not_get_all_topics_of_all_consultants_at_once(worl
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_WORK_BURST="20", PARLEY_WORK_PER_S="20")
-async def test_who_waits_as_told_is_served_again(world: World):
+async def test_a_client_that_waits_for_retry_after_s_is_served_again(world: World):
     ana = await world.person("ana")
     await ana.enter("/profile")
     for _ in range(60):
@@ -146,7 +146,7 @@ async def test_who_waits_as_told_is_served_again(world: World):
 
 
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_WORK_BURST="20", PARLEY_WORK_PER_S="0.1")
-async def test_files_that_are_begun_and_dropped_are_charged_by_their_rows(world: World):
+async def test_aborted_uploads_are_charged_for_their_rows(world: World):
     ana = await world.person("ana")
     file = {"name": "a.txt", "content_type": "text/plain", "size": 5, "sha256": "0" * 64}
     statuses: list[int] = []
@@ -162,13 +162,13 @@ async def test_files_that_are_begun_and_dropped_are_charged_by_their_rows(world:
     assert begun["error"]["retry_after_s"] > 1
 
 
-async def test_every_command_says_what_it_may_cost(world: World):
+async def test_every_command_declares_its_maximum_cost(world: World):
     for command in world.app.registry.commands.values():
         assert all(part >= 0 for part in command.costs), command.name
         assert command.costs.answer_kib >= 1, command.name
 
 
-async def test_a_command_that_takes_more_than_it_says_is_noticed(world: World, monkeypatch):
+async def test_a_command_that_exceeds_its_declared_cost_is_recorded(world: World, monkeypatch):
     command = world.app.registry.commands["/profile", "me"]
     monkeypatch.setitem(
         world.app.dispatcher._commands,

@@ -1,4 +1,4 @@
-"""Who reads no more, or is not there any more, costs little and nobody else anything."""
+"""Clients that stop reading or disappear cost little memory and do not delay others."""
 
 import asyncio
 import gc
@@ -25,11 +25,11 @@ STALLED = 5
 COST_MAX = 1_048_576
 TEXTS = {
     "long": "x" * 20_000,
-    "long and not only of letters": "x" * 20_000 + "😀",
+    "long with an emoji": "x" * 20_000 + "😀",
     "short": "x" * 20,
 }
-BEGUN = 100_000
-"""Bytes that nobody reads any more, however large the buffers of the kernel are."""
+UNSENT_MIN = 100_000
+"""A connection with more unsent bytes has stalled: the buffers of the kernel are full."""
 TIMED = 300
 HALL = "open:hall"
 CROWD, STALL_MAX_MS = 1_000, 100
@@ -37,7 +37,7 @@ each_transport = pytest.mark.parametrize("transport", ["websocket", "polling"])
 
 
 async def stall(world: World, person: Person, transport: str, **since: int) -> None:
-    """A device that enters and then reads no more."""
+    """Connect a device that enters the namespace and then stops reading."""
     auth = {"token": person.token, "since": since}
     if transport == "polling":
         await (await Poller(world).open()).enter(NAMESPACE, **auth)
@@ -47,34 +47,34 @@ async def stall(world: World, person: Person, transport: str, **since: int) -> N
     await raw.until(b'"synced"')
 
 
-# What it costs.
+# Memory.
 
 
 def traced() -> int:
-    """Bytes that Python holds."""
+    """The bytes that Python has allocated."""
     return tracemalloc.get_traced_memory()[0]
 
 
 async def flood(world: World, person: Person, text: str) -> int:
-    """Say it to a person until all devices that do not read are cut; the most that they cost."""
+    """Send events until all stalled devices are disconnected, and return their peak memory."""
     name, data = stream(NAMESPACE, user(person.id)), msgspec.json.encode({"text": text}).decode()
-    at, seq, most, before = world.clock.now(), 0, 0, traced()
+    at, seq, peak, before = world.clock.now(), 0, 0, traced()
     while world.app.sockets.connections:
         seq += 1
         world.app.rooms.committed(Numbered(name, seq, "", "FLOOD", at, data))
-        most = max(most, traced() - before)
+        peak = max(peak, traced() - before)
         if seq % 10 == 0:
             await asyncio.sleep(0)
-    return most
+    return peak
 
 
-def is_given_back(before: int) -> bool:
+def is_freed(before: int) -> bool:
     gc.collect()
     return traced() - before < STALLED * COST_MAX / 10
 
 
 @one_database
-async def test_a_long_replay_to_one_who_does_not_read_costs_little(world, ana):
+async def test_a_replay_to_a_client_that_does_not_read_costs_little_memory(world, ana):
     room = user(ana.id)
     for _ in range(20):
         await world.transact(say_it, Say(text=TEXTS["long"], room=room, count=45))
@@ -94,7 +94,9 @@ async def test_a_long_replay_to_one_who_does_not_read_costs_little(world, ana):
 @one_database
 @each_transport
 @pytest.mark.parametrize("text", TEXTS.values(), ids=list(TEXTS))
-async def test_a_reader_that_stops_costs_little_and_that_is_given_back(world, ana, transport, text):
+async def test_a_client_that_stops_reading_costs_little_memory_and_frees_it(
+    world, ana, transport, text
+):
     await ana.client.close()
     for _ in range(STALLED):
         await stall(world, ana, transport)
@@ -103,47 +105,47 @@ async def test_a_reader_that_stops_costs_little_and_that_is_given_back(world, an
     try:
         before = traced()
         assert await flood(world, ana, text) <= STALLED * COST_MAX
-        await until(lambda: is_given_back(before))
+        await until(lambda: is_freed(before))
     finally:
         tracemalloc.stop()
 
 
-# What it costs the others.
+# Delays of other clients.
 
 
-async def delays(world: World, reading: Client) -> list[float]:
-    """How long (in s) some events take from being said to being heard, one after the other."""
-    text, taken = "x" * 4_000, []
+async def delays(world: World, client: Client) -> list[float]:
+    """The delay of each of some events in sequence, from sending to receiving, in seconds."""
+    text, delays_s = "x" * 4_000, []
     for _ in range(TIMED):
-        count, before = len(reading.events("PROBE_SAID")), monotonic()
+        count, before = len(client.events("PROBE_SAID")), monotonic()
         await world.transact(say_it, Say(text=text, room=HALL))
-        await reading.until(lambda n=count: len(reading.events("PROBE_SAID")) > n)
-        taken.append(monotonic() - before)
-    return taken
+        await client.until(lambda n=count: len(client.events("PROBE_SAID")) > n)
+        delays_s.append(monotonic() - before)
+    return delays_s
 
 
 @one_database
 @each_transport
-async def test_the_others_hear_as_fast_while_some_read_no_more(world, ana, ben, transport):
+async def test_stalled_clients_do_not_delay_other_clients(world, ana, ben, transport):
     await ben.enter(NAMESPACE, since={HALL: 0})
     alone = await delays(world, ben.client)
     await ana.client.close()
     for _ in range(STALLED):
         await stall(world, ana, transport, **{HALL: 10**6})
     stalled = [one for one in world.app.sockets.connections if one.actor and one.actor.id == ana.id]
-    while not all(connection.outgoing.unsent > BEGUN for connection in stalled):
+    while not all(connection.outgoing.unsent > UNSENT_MIN for connection in stalled):
         await world.transact(say_it, Say(text="x" * 4_000, room=HALL, count=10))
     beside = await delays(world, ben.client)
     await until(lambda: all(connection.gone for connection in stalled))
     assert quantiles(beside, n=100)[98] < quantiles(alone, n=100)[98] + 0.02
 
 
-# Who is there no more.
+# Half-open connections.
 
 
 @pytest.fixture
 async def wire(make_world):
-    """What leads to a world, and can go dead without being closed."""
+    """A server behind a proxy that can go silent without closing connections."""
     world = await make_world()
     wire = Proxy(world.url)
     await wire.mend()
@@ -151,22 +153,24 @@ async def wire(make_world):
     await wire.cut()
 
 
-QUICKER = 10
+SPEEDUP = 10
 NOTICED_WITHIN_S = PING_EVERY_S + PING_TIMEOUT_S * 1.5
-"""A PING, the wait for its answer, and the pause between two looks at who is waited for."""
+"""A PING, the timeout of its PONG, and the pause between two checks for timeouts."""
 
 
 @pytest.fixture
-def quicker(monkeypatch):
-    """As in life, ten times as fast."""
-    monkeypatch.setattr("server.socket.PING_EVERY_S", PING_EVERY_S / QUICKER)
-    monkeypatch.setattr("server.socket.PING_TIMEOUT_S", PING_TIMEOUT_S / QUICKER)
+def fast_pings(monkeypatch):
+    """Make PINGs and their timeouts ten times as fast."""
+    monkeypatch.setattr("server.socket.PING_EVERY_S", PING_EVERY_S / SPEEDUP)
+    monkeypatch.setattr("server.socket.PING_TIMEOUT_S", PING_TIMEOUT_S / SPEEDUP)
 
 
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
 @one_database
 @each_transport
-async def test_a_half_open_connection_is_noticed_in_time_and_told(quicker, wire, transport):
+async def test_a_half_open_connection_times_out_and_its_user_goes_offline(
+    fast_pings, wire, transport
+):
     assert NOTICED_WITHIN_S < 20
     world, proxy = wire
     ana, ben = await world.person("ana"), await world.person("ben")
@@ -175,47 +179,47 @@ async def test_a_half_open_connection_is_noticed_in_time_and_told(quicker, wire,
     beyond = SimpleNamespace(url=proxy.url, clients=world.clients)
     if transport == "polling":
         device = await (await Poller(beyond).open()).enter(NAMESPACE, ana.token)
-        polling = asyncio.create_task(poll_on(device))
+        polling = asyncio.create_task(keep_polling(device))
     else:
         device = await World.connect(beyond, ana.token)
         await device.enter(NAMESPACE)
     await ben.event("USER_ONLINE")
-    await asyncio.sleep(NOTICED_WITHIN_S / QUICKER)
-    assert not ben.events("USER_OFFLINE"), "who answers is there"
+    await asyncio.sleep(NOTICED_WITHIN_S / SPEEDUP)
+    assert not ben.events("USER_OFFLINE"), "a client that answers PINGs is online"
     before = monotonic()
     proxy.mute()
-    await ben.event("USER_OFFLINE", within_s=2 * NOTICED_WITHIN_S / QUICKER)
-    assert monotonic() - before < NOTICED_WITHIN_S / QUICKER + 0.2
+    await ben.event("USER_OFFLINE", within_s=2 * NOTICED_WITHIN_S / SPEEDUP)
+    assert monotonic() - before < NOTICED_WITHIN_S / SPEEDUP + 0.2
     assert [one.actor.id for one in world.app.sockets.connections if one.actor] == [ben.id]
     if transport == "polling":
         polling.cancel()
 
 
-async def poll_on(poller: Poller) -> None:
-    """Ask again and again, and answer each PING."""
+async def keep_polling(poller: Poller) -> None:
+    """Poll repeatedly, and answer each PING."""
     while await poller.poll() == 200:
         if "2" in poller.frames:
             poller.frames.clear()
             await poller.post("3")
 
 
-# A crowd.
+# Mass disconnects.
 
 
-async def test_a_crowd_that_goes_at_once_hardly_stalls_the_loop():
-    """In a process of its own, which is small: Python's collector looks through all there is."""
-    measuring = await asyncio.create_subprocess_exec(
+async def test_a_mass_disconnect_hardly_blocks_the_event_loop():
+    """In a small process of its own, because a garbage collection visits all objects."""
+    process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.faults.crowd", str(CROWD)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        told, _ = await measuring.communicate()
+        output, _ = await process.communicate()
     finally:
-        if measuring.returncode is None:
-            measuring.kill()
-            await measuring.wait()
-    found = re.search(r"stalled for (\d+) ms, (\d+) full collections", told.decode())
-    assert found, told
-    assert int(found[1]) < STALL_MAX_MS
-    assert int(found[2]) == 0
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    match = re.search(r"stalled for (\d+) ms, (\d+) full collections", output.decode())
+    assert match, output
+    assert int(match[1]) < STALL_MAX_MS
+    assert int(match[2]) == 0

@@ -1,6 +1,6 @@
-"""A database that takes no change: a clear answer, nothing half-written, and it goes on by itself.
+"""A database that refuses writes: clear errors, no partial writes, and automatic recovery.
 
-Each test runs with a full disk and with a database that is read-only, on SQLite and PostgreSQL.
+Each test runs with a full disk and with a read-only database, on SQLite and PostgreSQL.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from storage.engine.columns import metadata
 from storage.engine.database import StorageUnavailable
 from storage.events.instances import list_silent
-from tests.faults.troubles import TROUBLES, size_of_log
+from tests.faults.database_faults import FAULTS, size_of_log
 from tests.kit.probe import NAMESPACE
 from tests.platform.chat.scenes import say, talk, texts
 from tests.wire_client import Client, Refused
@@ -25,15 +25,15 @@ from tests.world import Person, World, both_databases, one_database, until
 
 pytestmark = both_databases
 
-BEATING = "instances"
-"""The only table that changes when nobody does anything."""
+HEARTBEATS = "instances"
+"""The only table that changes while the server is idle."""
 CHANGES = "command=(send|create_group|mark_read) "
 
 
-@pytest.fixture(params=list(TROUBLES))
-def trouble(request, world):
-    """`async with trouble():` – the database takes no change in there."""
-    return lambda: TROUBLES[request.param](world)
+@pytest.fixture(params=list(FAULTS))
+def fault(request, world):
+    """`async with fault():` – the database refuses writes inside the block."""
+    return lambda: FAULTS[request.param](world)
 
 
 @pytest.fixture(autouse=True)
@@ -52,21 +52,21 @@ async def everything(world: World) -> dict[str, Counter[Any]]:
     return await world.read(read)
 
 
-TABLES = {table.name: select(table) for table in metadata.sorted_tables if table.name != BEATING}
+TABLES = {table.name: select(table) for table in metadata.sorted_tables if table.name != HEARTBEATS}
 
 
 def row_of(*values: Any) -> tuple[Any, ...]:
     return values
 
 
-async def at_rest(world: World) -> None:
-    """Wait until nothing is under way any more."""
+async def wait_until_idle(world: World) -> None:
+    """Wait until the server has no work left."""
     await until(lambda: not world.app.gate.presence._reporting)
     await world.settle()
 
 
 async def readable(person: Person, conversation_id: str) -> bool:
-    """Whether reads are answered; a server that became a standby has cut the connections to it."""
+    """Whether reads are answered; the read-only fault closes PostgreSQL's connections."""
     ask = {"conversation_id": conversation_id}
     return bool((await person.client.ask("/chat", "history", ask))["ok"])
 
@@ -77,16 +77,16 @@ async def refusal(person: Person, command: str, **payload: Any) -> dict[str, Any
     return refused.value.error
 
 
-# While it lasts.
+# During the fault.
 
 
-async def test_a_change_is_refused_in_words_and_leaves_nothing(world, ana, ben, trouble, logs):
+async def test_writes_are_refused_as_unavailable_and_store_nothing(world, ana, ben, fault, logs):
     here = await talk(ana, ben)
     await say(ana, here, "before")
-    await at_rest(world)
+    await wait_until_idle(world)
     before = await everything(world)
     message = {"conversation_id": here, "client_id": "1", "text": "x" * 2_000}
-    async with trouble():
+    async with fault():
         await until(lambda: readable(ben, here))
         refusals = [
             await refusal(ana, "send", **message),
@@ -96,7 +96,7 @@ async def test_a_change_is_refused_in_words_and_leaves_nothing(world, ana, ben, 
         ]
         assert await everything(world) == before
     assert {(one["code"], one["retry_after_s"]) for one in refusals} == {("UNAVAILABLE", 1)}
-    assert {told for one in refusals for told in one} == {"code", "message", "retry_after_s"}
+    assert {field for one in refusals for field in one} == {"code", "message", "retry_after_s"}
     assert await everything(world) == before
     lines = [line for line in logs.getvalue().splitlines() if re.search(CHANGES, line)]
     assert len(lines) == len(refusals)
@@ -104,11 +104,11 @@ async def test_a_change_is_refused_in_words_and_leaves_nothing(world, ana, ben, 
     assert "Traceback" not in logs.getvalue()
 
 
-async def test_what_is_stored_can_be_read_also_by_who_comes_in_now(world, ana, ben, trouble):
+async def test_stored_messages_can_be_read_also_on_new_connections(world, ana, ben, fault):
     here = await talk(ana, ben)
     await say(ana, here, "before")
-    await at_rest(world)
-    async with trouble():
+    await wait_until_idle(world)
+    async with fault():
         await until(lambda: readable(ben, here))
         newcomer = await (await ana.device()).enter("/chat")
         for one in (ana, newcomer):
@@ -121,7 +121,7 @@ async def test_what_is_stored_can_be_read_also_by_who_comes_in_now(world, ana, b
     [(code, True) for code in ("08006", "53100", "53400", "57014", "57P03", "58030")]
     + [(code, False) for code in ("22012", "42P01")],
 )
-async def test_only_what_is_the_servers_own_trouble_counts_as_such(world, code, unavailable):
+async def test_only_errors_of_the_database_server_count_as_unavailable(world, code, unavailable):
     raising = text(f"DO $$ BEGIN RAISE EXCEPTION 'trouble' USING ERRCODE = '{code}'; END $$")
     for ask in (world.app.database.transact, world.app.database.read):
         with pytest.raises(Exception, match="trouble") as raised:
@@ -129,14 +129,14 @@ async def test_only_what_is_the_servers_own_trouble_counts_as_such(world, code, 
         assert isinstance(raised.value, StorageUnavailable) == unavailable
 
 
-# Afterwards.
+# After the fault.
 
 
-async def test_a_repeat_is_done_once_and_everybody_hears_it_in_its_place(world, ana, ben, trouble):
+async def test_a_retried_message_is_stored_once_and_published_in_order(world, ana, ben, fault):
     here = await talk(ana, ben)
     first = await say(ana, here, "before")
-    await at_rest(world)
-    async with trouble():
+    await wait_until_idle(world)
+    async with fault():
         await until(lambda: readable(ben, here))
         for _ in range(3):
             await refusal(ana, "send", conversation_id=here, client_id="1", text="x" * 2_000)
@@ -154,14 +154,14 @@ async def sent(person: Person, conversation_id: str, client_id: str, text: str) 
     return answer.get("data")
 
 
-async def test_timers_and_consumers_wait_and_then_go_on_once(world, ana, trouble, logs):
+async def test_timers_and_consumers_pause_and_then_run_once(world, ana, fault, logs):
     await ana.call(NAMESPACE, "say_later", text="later", after_s=0.2)
-    await at_rest(world)
-    async with trouble():
+    await wait_until_idle(world)
+    async with fault():
         world.clock.advance(1)
         await until(lambda: logs.getvalue().count("database_away") >= 3)
         await asyncio.sleep(0.5)
-        assert logs.getvalue().count("database_away") < 30, "it asks without a pause"
+        assert logs.getvalue().count("database_away") < 30, "it retries without a pause"
         assert await world.stored("PROBE_SAID") == []
     await ana.event("PROBE_SAID")
     await until(lambda: world.stored("PROBE_NOTED"))
@@ -170,47 +170,45 @@ async def test_timers_and_consumers_wait_and_then_go_on_once(world, ana, trouble
     assert [one["text"] for one in await world.stored("PROBE_NOTED")] == ["later"]
 
 
-async def test_the_instance_is_not_taken_for_dead_and_confirms_itself_again(
-    world, ana, trouble, logs
-):
+async def test_the_instance_is_not_declared_dead_and_renews_its_heartbeat(world, ana, fault, logs):
     own = world.app.kernel.instance_id
-    async with trouble():
+    async with fault():
         await until(lambda: "not_confirmed" in logs.getvalue())
-    lifted_at = world.clock.now()
-    await until(lambda: confirmed_since(world, lifted_at))
+    ended_at = world.clock.now()
+    await until(lambda: confirmed_since(world, ended_at))
     assert world.app.kernel.instance_id == own
     assert await world.stored("INSTANCE_LOST") == []
     assert not ana.client.closed.is_set()
 
 
 async def confirmed_since(world: World, moment: datetime) -> bool:
-    """Whether this instance has said since then that it lives."""
+    """Whether this instance has renewed its heartbeat since then."""
     own = world.app.kernel.instance_id
     silent = await world.read(lambda tx: list_silent(tx, moment, ""))
     return own not in [one.id for one in silent]
 
 
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
-async def test_who_left_meanwhile_is_told_to_be_gone(world, ana, ben, trouble, logs, monkeypatch):
+async def test_a_user_who_disconnects_during_the_fault_goes_offline_after_it(
+    world, ana, ben, fault, logs, monkeypatch
+):
     monkeypatch.setattr("server.domain_hooks.RETRY_AFTER_S", 0.05)
     await ana.call("/presence", "watch", user_ids=[ben.id])
     await ben.enter("/profile")
     await ana.event("USER_ONLINE")
-    await at_rest(world)
-    async with trouble():
+    await wait_until_idle(world)
+    async with fault():
         await ben.client.close()
         await until(lambda: "not_told" in logs.getvalue())
         assert ana.events("USER_OFFLINE") == []
     await ana.event("USER_OFFLINE")
 
 
-# A whole process, whose files are not allowed to grow.
+# A real server process with a limit on the size of its files.
 
 
 @one_database
-async def test_of_many_who_write_to_a_full_disk_all_who_were_answered_are_kept(
-    process, database_url
-):
+async def test_acknowledged_writes_survive_a_full_disk_and_a_kill(process, database_url):
     ana = await process.sign_up("ana")
     ben = await process.sign_up("ben")
     here = await talk(ana, ben)
@@ -237,7 +235,7 @@ async def test_of_many_who_write_to_a_full_disk_all_who_were_answered_are_kept(
 
 
 def limit_files(pid: int, size: int) -> int:
-    """Let no file of a process grow beyond `size`; what it was before."""
+    """Limit the file size of a process, in bytes, and return the previous limit."""
     soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
     return soft

@@ -1,7 +1,6 @@
-"""Everything that reads strangers' text, with the worst of its kind at the largest size allowed.
+"""All code that reads strangers' text takes linear time, also for the worst texts of maximum size.
 
-Each costs time in proportion to the text. The bounds in seconds are several times what an ordinary
-machine needs.
+The limits in seconds are several times what an ordinary machine needs.
 """
 
 import itertools
@@ -42,42 +41,42 @@ PAGE_MAX = 262_144
 USER_AGENT_MAX = 200
 
 
-def over(unit: str):
-    """Makes `unit` again and again, as long as is asked for."""
+def repeat(unit: str):
+    """Return a function that repeats `unit` up to a given size."""
     return lambda size: (unit * (size // len(unit) + 1))[:size]
 
 
 TEXTS = {
-    "one letter": over("a"),
-    "two letters": over("ab"),
-    "letters one by one": over("a b "),
-    "the same letter one by one": over("a "),
-    "a long word drawn out": lambda size: "g" + "o" * (size - 2) + "d",
-    "digits that are letters too": over("1"),
-    "digits among letters": over("1a5o"),
-    "dots between letters": over("b.a.d "),
-    "what begins every phrase": over("bad "),
-    "words of one stem": over("good "),
-    "spaces": over(" "),
-    "underscores": over("_"),
-    "line breaks": over("\n"),
-    "characters that become six": over("\u3316"),
-    "characters that become a sentence": over("\ufdfa"),
-    "letters that are composed and taken apart": over("\u1f82"),
-    "syllables": over("\u1100\u1161\u11a8"),
-    "marks of alternating classes": lambda size: "a" + over("\u0301\u0327")(size - 1),
-    "marks in the reverse order": lambda size: (
+    "one letter": repeat("a"),
+    "two letters": repeat("ab"),
+    "two letters with spaces": repeat("a b "),
+    "one letter with spaces": repeat("a "),
+    "a stretched word": lambda size: "g" + "o" * (size - 2) + "d",
+    "digits that look like letters": repeat("1"),
+    "digits between letters": repeat("1a5o"),
+    "dots between letters": repeat("b.a.d "),
+    "the first word of every phrase": repeat("bad "),
+    "words of one stem": repeat("good "),
+    "spaces": repeat(" "),
+    "underscores": repeat("_"),
+    "line breaks": repeat("\n"),
+    "characters that expand to six": repeat("\u3316"),
+    "characters that expand to a sentence": repeat("\ufdfa"),
+    "letters that decompose and recompose": repeat("\u1f82"),
+    "syllables": repeat("\u1100\u1161\u11a8"),
+    "combining marks of alternating classes": lambda size: "a" + repeat("\u0301\u0327")(size - 1),
+    "combining marks in reverse order": lambda size: (
         "a" + "\u0301" * (size // 2) + "\u0327" * (size // 2 - 1)
     ),
-    "marks of all classes": over("".join(map(chr, range(0x591, 0x5AF)))),
-    "marks that become two": over("\u0344\u0327"),
-    "signs that become two marks": over("\u0f73"),
-    "runs of as many marks as are kept": over("\u0327\u0301" * 15 + "\u200b"),
-    "letters that look like others": over("\u0430"),
-    "emoji and joiners": over("\U0001f469\u200d"),
-    "selectors": over("\ufe0f"),
-    "tags": lambda size: "\U0001f3f4" + "\U000e0061" * (size - 1),
-    "invisible": over("\u200b\u202e\u00ad"),
+    "combining marks of all classes": repeat("".join(map(chr, range(0x591, 0x5AF)))),
+    "combining marks that decompose into two": repeat("\u0344\u0327"),
+    "signs that decompose into two marks": repeat("\u0f73"),
+    "runs of the maximum number of marks": repeat("\u0327\u0301" * 15 + "\u200b"),
+    "look-alike letters": repeat("\u0430"),
+    "emoji and joiners": repeat("\U0001f469\u200d"),
+    "variation selectors": repeat("\ufe0f"),
+    "tag characters": lambda size: "\U0001f3f4" + "\U000e0061" * (size - 1),
+    "invisible characters": repeat("\u200b\u202e\u00ad"),
 }
 PHRASES = [" ".join(["bad"] * count) for count in range(1, 9)]
 PHRASES += [" ".join([*["bad"] * count, "end"]) for count in range(1, 8)]
@@ -86,18 +85,20 @@ FILTER = Filter(WordList(f"flag: {entry}" for entry in PHRASES + STEMS))
 
 
 @pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS)
-def test_the_filter(make):
+def test_the_word_filter_takes_linear_time(make):
     check_linear(FILTER.check, make, MESSAGE_MAX, within_s=0.12)
 
 
-@pytest.mark.parametrize("kind", ["marks of alternating classes", "signs that become two marks"])
-def test_the_filter_at_a_whole_text_file(kind):
+@pytest.mark.parametrize(
+    "kind", ["combining marks of alternating classes", "signs that decompose into two marks"]
+)
+def test_the_word_filter_takes_linear_time_for_a_whole_text_file(kind):
     check_linear(FILTER.check, TEXTS[kind], TEXT_FILE_MAX, within_s=0.5)
     assert is_text(TEXTS[kind](HEAD // 4).encode())
 
 
 @pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS)
-def test_lines_and_what_is_made_of_them(make):
+def test_checks_and_conversions_of_lines_take_linear_time(make):
     def read(text: str) -> None:
         for reader in (one_line, as_file_name, words_of):
             reader(text)
@@ -113,49 +114,51 @@ def test_lines_and_what_is_made_of_them(make):
 LINKS = {
     "closing brackets": lambda size: "https://a.com/" + ")" * (size - 14),
     "brackets and dots": lambda size: "https://a.com/" + ".)" * (size // 2 - 7),
-    "brackets after their openings": lambda size: "https://a.com/" + "(" * 900 + ")" * 1_000,
-    "links of the greatest length": over("https://a.com/" + ")" * 1_985 + " "),
-    "many links": over("https://a "),
-    "links inside words": over("xhttps://"),
-    "no links": over("https:/ "),
-    "a host of letters that become others": over("https://" + "\u0430" * 1_985 + ".com "),
-    "a host of marks": over("https://a" + "\u0301\u0327" * 990 + ".com "),
-    "a host of labels": over("https://" + "a." * 990 + " "),
-    "a host of names": over("https://a" + ".aa" * 660 + "- "),
-    "percent signs": over("https://a.com/" + "%" * 1_980 + " "),
-    "steps up": over("https://a.com/" + "../" * 660 + " "),
+    "nested brackets": lambda size: "https://a.com/" + "(" * 900 + ")" * 1_000,
+    "links of maximum length": repeat("https://a.com/" + ")" * 1_985 + " "),
+    "many links": repeat("https://a "),
+    "links inside words": repeat("xhttps://"),
+    "no links": repeat("https:/ "),
+    "a host of look-alike letters": repeat("https://" + "\u0430" * 1_985 + ".com "),
+    "a host of combining marks": repeat("https://a" + "\u0301\u0327" * 990 + ".com "),
+    "a host of one-letter labels": repeat("https://" + "a." * 990 + " "),
+    "a host of two-letter labels": repeat("https://a" + ".aa" * 660 + "- "),
+    "percent signs": repeat("https://a.com/" + "%" * 1_980 + " "),
+    "parent segments": repeat("https://a.com/" + "../" * 660 + " "),
 }
 
 
 @pytest.mark.parametrize("make", LINKS.values(), ids=LINKS)
-def test_links(make):
+def test_finding_links_is_fast(make):
     assert cost_s(first_link, make(2_000)) < 0.02
     assert cost_s(first_link, make(MESSAGE_MAX)) < 0.02
 
 
-def test_punctuation_after_a_link_is_counted_once():
+def test_punctuation_after_a_link_is_read_once():
     assert cost_s(first_link, LINKS["closing brackets"](2_000)) < 0.001_2
 
 
 PAGES = {
-    "tags that do not end": over("<meta "),
-    "quotes that do not end": over('<meta "'),
-    "titles that do not end": over("<title "),
-    "titles in titles": over("<title>"),
-    "long titles": over("<title " + " " * 200),
-    "openings": over("<"),
-    "attributes": over("<meta og:" + "a " * 1_015 + ">"),
-    "values that do not end": over("<meta og:" + "a=' " * 500 + ">"),
-    "slashes": over("<meta og:" + "/" * 2_030 + ">"),
-    "entities": over('<meta og: content="' + "&am" * 670 + '">'),
+    "unclosed tags": repeat("<meta "),
+    "unclosed quotes": repeat('<meta "'),
+    "unclosed title tags": repeat("<title "),
+    "nested titles": repeat("<title>"),
+    "title tags with many spaces": repeat("<title " + " " * 200),
+    "opening angle brackets": repeat("<"),
+    "many attributes": repeat("<meta og:" + "a " * 1_015 + ">"),
+    "unclosed attribute values": repeat("<meta og:" + "a=' " * 500 + ">"),
+    "slashes": repeat("<meta og:" + "/" * 2_030 + ">"),
+    "entities": repeat('<meta og: content="' + "&am" * 670 + '">'),
     "a title of entities": lambda size: "<title>" + "&#" * 1_000 + "</title>" + "a" * size,
-    "a title of marks": lambda size: "<title>a" + "\u0301\u0327" * 900 + "</title>" + "a" * size,
-    "encodings": over("<meta charset "),
+    "a title of combining marks": lambda size: (
+        "<title>a" + "\u0301\u0327" * 900 + "</title>" + "a" * size
+    ),
+    "charset declarations": repeat("<meta charset "),
 }
 
 
 @pytest.mark.parametrize("make", PAGES.values(), ids=PAGES)
-def test_pages(make):
+def test_reading_web_pages_takes_linear_time(make):
     def read(text: str) -> None:
         read_page(text.encode()[:PAGE_MAX], None)
 
@@ -163,12 +166,12 @@ def test_pages(make):
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "shift_jis", "big5", "gb18030", "euc-kr"])
-def test_pages_of_bytes_that_are_no_text(charset):
+def test_reading_undecodable_web_pages_takes_linear_time(charset):
     check_linear(lambda page: read_page(page, charset), lambda n: b"\x81" * n, PAGE_MAX, 0.1)
 
 
 def patterns() -> dict[str, tuple[str, int]]:
-    """The patterns of all requests by what has them, and the longest text that each looks at."""
+    """Field → pattern and maximum length, for all patterns of all requests."""
     found = {}
     for request in requests():
         for path, kind in texts_in(inspect.type_info(request), request.__name__):
@@ -183,19 +186,19 @@ UNITS = (" ", "a", "-", ".", "/", "a.", "a-", "a@", "@a", "a@a.", "0", "A", "+",
 
 
 @pytest.mark.parametrize(("pattern", "most"), patterns().values(), ids=patterns())
-def test_patterns(pattern, most):
+def test_patterns_of_requests_take_linear_time(pattern, most):
     search = re.compile(pattern).search
     for first, unit, last in itertools.product(("", "https://", "a@"), UNITS, ("", "\n", "-", "1")):
 
         def make(size: int, parts: tuple[str, str, str] = (first, unit, last)) -> str:
-            return parts[0] + over(parts[1])(size) + parts[2]
+            return parts[0] + repeat(parts[1])(size) + parts[2]
 
         check_linear(search, make, most, within_s=0.02)
 
 
 @pytest.mark.parametrize("unit", [" - at `", " - at", "`", "a"])
-def test_what_the_validator_says(unit):
-    check_linear(Invalid.of, over(unit), FRAME_MAX, within_s=0.02)
+def test_validation_errors_take_linear_time(unit):
+    check_linear(Invalid.of, repeat(unit), FRAME_MAX, within_s=0.02)
 
 
 NAMED = {"platform": ("chat",), "consulting": ("call",)}
@@ -204,8 +207,8 @@ IDS = '"call_id":"%s","to":"%s"' % (("0" * 36,) * 2)
 PAYLOADS = {
     "many keys": (SendMessage, lambda n: "{" + ",".join(f'"{k}":1' for k in range(n // 9)) + "}"),
     "one long key": (SendMessage, lambda n: '{"' + " - at `" * (n // 7) + '":1}'),
-    "much depth": (Signal, lambda n: f'{{{IDS},"data":' + "[" * n),
-    "depth and NUL": (Signal, lambda n: f'{{{IDS},"data":' + '[["\\u0000"]],' * (n // 13) + "1}"),
+    "deep nesting": (Signal, lambda n: f'{{{IDS},"data":' + "[" * n),
+    "nested NULs": (Signal, lambda n: f'{{{IDS},"data":' + '[["\\u0000"]],' * (n // 13) + "1}"),
     "NUL at the end": (
         Signal,
         lambda n: f'{{{IDS},"data":[' + '{"a":[1]},' * (n // 11) + '"\\u0000"]}',
@@ -219,7 +222,7 @@ PAYLOADS = {
 
 
 @pytest.mark.parametrize(("request_", "make"), PAYLOADS.values(), ids=PAYLOADS)
-def test_payloads(request_, make):
+def test_decoding_payloads_takes_linear_time(request_, make):
     def read(payload: bytes) -> None:
         with suppress(Refusal):
             decode(COMMANDS[request_], payload)
@@ -228,21 +231,21 @@ def test_payloads(request_, make):
 
 
 PACKETS = {
-    "an id of digits": lambda n: "2" + "1" * n,
+    "a long id": lambda n: "2" + "1" * n,
     "a namespace of slashes": lambda n: "2" + "/" * n,
-    "depth": lambda n: "2" + "[" * n,
-    "halves of surrogates": lambda n: '2["a","' + "\\ud800" * (n // 6) + '"]',
+    "deep nesting": lambda n: "2" + "[" * n,
+    "lone surrogates": lambda n: '2["a","' + "\\ud800" * (n // 6) + '"]',
     "many arguments": lambda n: '2["a"' + ",1" * (n // 2) + "]",
-    "many unreadable arguments": lambda n: '2["a","\\ud800"' + ",{}" * (n // 3) + "]",
-    "a number without end": lambda n: '2["a",' + "1" * n + "]",
-    "an unreadable number without end": lambda n: '2["a","\\ud800",' + "1" * n + "]",
-    "a connect of digits": lambda n: '0{"a":' + "1" * n + "}",
-    "a connect of depth": lambda n: '0{"a":' + "[" * n,
+    "many undecodable arguments": lambda n: '2["a","\\ud800"' + ",{}" * (n // 3) + "]",
+    "a very long number": lambda n: '2["a",' + "1" * n + "]",
+    "a very long number after a lone surrogate": lambda n: '2["a","\\ud800",' + "1" * n + "]",
+    "a connect with a very long number": lambda n: '0{"a":' + "1" * n + "}",
+    "a connect with deep nesting": lambda n: '0{"a":' + "[" * n,
 }
 
 
 @pytest.mark.parametrize("make", PACKETS.values(), ids=PACKETS)
-def test_packets(make):
+def test_decoding_packets_takes_linear_time(make):
     def read(packet: str) -> None:
         with suppress(ValueError, RecursionError):
             ClientPacket(packet)
@@ -255,15 +258,15 @@ AGENTS += ("(Trident/GT-SamsungBrowser", "iPhone OS 1_", "Windows NT ", "Mozilla
 
 
 @pytest.mark.parametrize("unit", AGENTS)
-def test_user_agents(unit):
-    """They are short, and it is their number that counts: a new one each time, past all caches."""
+def test_reading_user_agents_is_fast(unit):
+    """User agents are short but many: each call gets a new one, which no cache knows."""
     fresh = itertools.count()
-    text = over(unit)(USER_AGENT_MAX - 8)
+    text = repeat(unit)(USER_AGENT_MAX - 8)
     assert cost_s(lambda _: name_of(f"{text}{next(fresh):8}"), text) < 0.05
 
 
 @pytest.mark.parametrize("make", TEXTS.values(), ids=TEXTS)
-def test_mails(make):
+def test_writing_mails_is_fast(make):
     mailer = Mailer(None, "Parley <parley@example.org>", Stopped(datetime(2030, 1, 1, tzinfo=UTC)))
 
     def write(text: str) -> None:
@@ -287,6 +290,6 @@ ZONES = ("../../etc/passwd", "/etc/localtime", "Europe/../Europe/Paris", "a\0b",
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_zones_are_of_the_list_and_never_a_path(zone):
+def test_paths_and_unknown_names_are_refused_as_time_zones(zone):
     with pytest.raises(Invalid):
         check_zone("$.time_zone", zone)

@@ -169,24 +169,21 @@ MUTANTS = (
         "server/dispatch.py",
         "            if wait_s := self._work.wait_of(incoming.actor, incoming.origin):",
         "            if wait_s := 0.0:",
-        (
-            "tests/faults/test_dear_commands.py"
-            "::test_answers_of_many_bytes_are_charged_by_their_bytes",
-        ),
+        ("tests/faults/test_expensive_commands.py::test_large_answers_are_charged_by_their_size",),
     ),
     Mutant(
         "A request without a stated length fills the memory of the server",
         "server/bodies.py",
         "            if len(body) > BODY_MAX:",
         "            if False:",
-        ("tests/faults/test_bodies.py::test_an_endless_chunked_body_is_refused_at_the_bound",),
+        ("tests/faults/test_bodies.py::test_an_endless_chunked_body_is_refused_at_the_size_limit",),
     ),
     Mutant(
         "A packed request fills the memory of the server",
         "server/bodies.py",
         "        if encoding not in NOT_ENCODED:",
         "        if False:",
-        ("tests/faults/test_bodies.py::test_a_packed_body_is_refused_and_never_unpacked",),
+        ("tests/faults/test_bodies.py::test_a_compressed_body_is_refused_and_never_decompressed",),
     ),
     Mutant(
         "One address takes all connections",
