@@ -1,8 +1,8 @@
 """The benchmark: this server and its peers under the same load, in the same run.
 
-`make bench` runs it. A generator in C (`sioload/`) plays many clients on one epoll loop, so that
-it costs less than what it measures. Each server has a core to itself and the load has the others.
-What counts is CPU time per unit of work, read from /proc: it holds on a machine that others use
-too, where throughput does not. Servers are measured in the order A B B A, so that what changes on
-the machine meanwhile falls on all of them.
+`make bench` runs it. A load generator in C (`sioload/`) simulates many clients on one epoll loop,
+so that it uses less CPU than the servers. Each server has a core to itself and the load has the
+others. The main figure is CPU time per unit of work, read from /proc: unlike throughput, it is
+reliable on a machine that is also used for other work. Servers are measured in the order A B B A,
+so that changes on the machine affect all of them.
 """

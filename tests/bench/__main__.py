@@ -1,4 +1,4 @@
-"""The command line of the benchmark: `sh scripts/bench` installs what it needs and runs it."""
+"""The command line of the benchmark; `sh scripts/bench` installs its dependencies and runs it."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ def main(quick: bool, only: tuple[str, ...], growth: bool, write: bool) -> None:
 
 
 async def measure_all(m: Measurement, names: tuple[str, ...]) -> str:
-    """The table of these measurements, and its conditions; what fails leaves out its own rows."""
+    """The table of these measurements and its conditions, without the rows that failed."""
     before = machine_load()
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""Curves as a table and as an SVG picture, with no library: both scales are logarithmic."""
+"""Charts with logarithmic scales, as Markdown tables and SVG pictures, without a library."""
 
 from dataclasses import dataclass, field
 from html import escape
@@ -11,7 +11,7 @@ COLOURS = ("#1f6feb", "#d1570b", "#2b8a3e", "#8e44ad", "#b02a37", "#0b7285")
 
 @dataclass
 class Line:
-    """One curve: a figure for each size."""
+    """One curve, with a figure for each size."""
 
     name: str
     points: dict[int, float] = field(default_factory=dict)
@@ -19,7 +19,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over the same sizes."""
+    """Several curves over the same sizes."""
 
     title: str
     sizes: str
@@ -27,7 +27,7 @@ class Chart:
     lines: list[Line]
 
     def table(self) -> str:
-        """The figures in Markdown, a row for each curve."""
+        """The figures as a Markdown table, with a row for each curve."""
         sizes = list(self.lines[0].points)
         heads = [f"{self.title}, {self.unit}", *(f"{size:,} {self.sizes}" for size in sizes)]
         rows = [[one.name, *(f"{one.points[size]:.3g}" for size in sizes)] for one in self.lines]
@@ -36,7 +36,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Scale:
-    """From a figure to its place on the picture, by whole powers of ten."""
+    """Maps figures to positions in the picture; its bounds are whole powers of ten."""
 
     low: int
     high: int

@@ -1,4 +1,4 @@
-"""On what machine and with what versions something was measured."""
+"""The conditions of a measurement: the machine and the versions."""
 
 import os
 import platform
@@ -18,12 +18,12 @@ PACKAGES = ("aiohttp", "python-socketio", "uvloop", "msgspec")
 
 
 def machine_load() -> str:
-    """How busy the machine was in the last minute, whoever it was."""
+    """The load average of the last minute, of all processes."""
     return f"{os.getloadavg()[0]:.1f}"
 
 
 def conditions(cores: Cores, load_before: str, more: list[str]) -> str:
-    """A list in Markdown."""
+    """The conditions as a Markdown list."""
     processors = f"{os.cpu_count()} × {_processor()}"
     pinned = f"server on core {cores.server}, load on {_listed(cores.load)}"
     load = f"load average {load_before} before, {machine_load()} after"

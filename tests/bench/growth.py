@@ -1,4 +1,4 @@
-"""How costs grow: with the members of a room, with conversations, and with what is stored."""
+"""How costs grow with the members of a room, with conversations and with stored messages."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MEMBERS = (200, 1_000, 5_000)
 CONVERSATIONS = (10, 1_000, 10_000)
 MESSAGES = (10_000, 100_000, 1_000_000)
 QUICK_SHARE = 10
-"""By how much a quick run is smaller."""
+"""The factor by which a quick run is smaller."""
 QUIET_S = 3.0
 SENDS_PER_S = 1_000
 
@@ -42,7 +42,7 @@ def _smaller(sizes: tuple[int, ...], share: int) -> tuple[int, ...]:
 
 
 async def _by_members(m: Measurement, sizes: tuple[int, ...]) -> Chart:
-    """Ten of a room's members send as fast as they are answered."""
+    """Ten of a room's members send again as soon as they get an answer."""
     lines = {PARLEY: Line(PARLEY), NODE: Line(NODE)}
     for size in sizes:
         for name, start in ((PARLEY, parley(size, 1)), (NODE, peers()[NODE])):
@@ -53,9 +53,9 @@ async def _by_members(m: Measurement, sizes: tuple[int, ...]) -> Chart:
 
 
 async def _by_conversations(m: Measurement, sizes: tuple[int, ...]) -> Chart:
-    """A thousand sends a second, spread over all conversations, of two each, one of them there.
+    """A thousand sends per second, spread over conversations of two with one member connected.
 
-    What the connections cost while nobody says anything is taken off: it is theirs.
+    The cost of the idle connections is subtracted.
     """
     line = Line(PARLEY)
     for size in sizes:

@@ -1,4 +1,4 @@
-"""The load generator: compiled, run against a server, and what it says."""
+"""Compiles the load generator, runs it against a server and reads its results."""
 
 import asyncio
 import shutil
@@ -16,7 +16,7 @@ ENDS_WITHIN_S = 300.0
 
 
 class LoadFailed(Exception):
-    """What was measured is worth nothing: something was refused, or did not arrive."""
+    """The measurement is invalid, because a message was refused or did not arrive."""
 
 
 class Latency(msgspec.Struct):
@@ -30,7 +30,7 @@ class Latency(msgspec.Struct):
 
 
 class Connected(msgspec.Struct, tag_field="phase", tag="connected"):
-    """All clients are in their rooms; `quiet_cpu_s` is what they cost while they said nothing."""
+    """All clients are in their rooms; `quiet_cpu_s` is the CPU time while they are idle."""
 
     clients: int
     dead: int
@@ -50,7 +50,7 @@ class Connected(msgspec.Struct, tag_field="phase", tag="connected"):
 
 
 class Sent(msgspec.Struct, tag_field="phase", tag="sent"):
-    """Sending is over and all has arrived. Figures are of the time under full load."""
+    """All messages are sent and have arrived. The figures are those under full load."""
 
     seconds: float
     cpu_s: float
@@ -59,7 +59,7 @@ class Sent(msgspec.Struct, tag_field="phase", tag="sent"):
     sends_in_all: int
     acks_in_all: int
     missing: int
-    """Deliveries that answered sends should have caused, and did not."""
+    """Deliveries that acknowledged sends did not cause."""
     errors: int
     gaps: int
     repeats: int
@@ -67,7 +67,7 @@ class Sent(msgspec.Struct, tag_field="phase", tag="sent"):
     ack_us: Latency | None = None
     delivery_us: Latency | None = None
     across_us: Latency | None = None
-    """Deliveries by another instance than the sender's."""
+    """Latencies of deliveries by another instance than the sender's."""
 
     @property
     def cpu_us_per_ack(self) -> float:
@@ -78,10 +78,10 @@ class Sent(msgspec.Struct, tag_field="phase", tag="sent"):
         return self.cpu_s * 1e6 / self.deliveries
 
 
-class Back(msgspec.Struct, tag_field="phase", tag="back"):
-    """The server was killed and came back, and so did its clients, `seconds` after the first loss.
+class Reconnected(msgspec.Struct, tag_field="phase", tag="back"):
+    """The clients reconnected to a restarted server, `seconds` after the first lost connection.
 
-    `behind` are those who are not, or did not hear all that was said in their room.
+    `behind` counts the clients that are not connected or lack messages of their room.
     """
 
     clients: int
@@ -93,12 +93,12 @@ class Back(msgspec.Struct, tag_field="phase", tag="back"):
     repeats: int
 
 
-Phase = Connected | Sent | Back
+Phase = Connected | Sent | Reconnected
 _decode = msgspec.json.Decoder(Phase).decode
 
 
 async def compile_generator(folder: Path) -> Path:
-    """The generator's program in `folder`; raises LoadFailed without a compiler."""
+    """Compile the generator to a program in `folder`; raises LoadFailed without a compiler."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         raise LoadFailed("a C compiler is missing: run sh scripts/bench")
@@ -112,7 +112,7 @@ async def compile_generator(folder: Path) -> Path:
 
 
 async def phases(program: Path, server: Server, *options: object) -> AsyncGenerator[Phase, None]:
-    """Put `server` under load, and tell of each phase when it is over; raises LoadFailed."""
+    """Put `server` under load, and yield each phase when it ends; raises LoadFailed."""
     pids = [word for pid in server.pids for word in ("-P", str(pid))]
     ports = ",".join(map(str, server.ports))
     words = ["-p", ports, *pids, *server.options, *map(str, options)]
@@ -131,9 +131,9 @@ async def phases(program: Path, server: Server, *options: object) -> AsyncGenera
 
 
 def checked(phase: Phase) -> Phase:
-    """`phase`, if nothing in it was lost or out of order."""
+    """Return `phase` if nothing in it was lost or out of order; raises LoadFailed otherwise."""
     match phase:
-        case Connected(dead=0, refused=0) | Back(unrecovered=0, gaps=0, repeats=0):
+        case Connected(dead=0, refused=0) | Reconnected(unrecovered=0, gaps=0, repeats=0):
             return phase
         case Sent(missing=0, errors=0, gaps=0, repeats=0, dead=0, acks=acks) if acks:
             return phase
@@ -141,7 +141,7 @@ def checked(phase: Phase) -> Phase:
 
 
 async def measure(program: Path, server: Server, *options: object) -> tuple[Connected, Sent]:
-    """Connect, and send for a while."""
+    """Connect the clients and send messages for a while."""
     connected, sent = [phase async for phase in phases(program, server, *options)]
     assert isinstance(connected, Connected)
     assert isinstance(sent, Sent)

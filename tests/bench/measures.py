@@ -1,4 +1,4 @@
-"""What is measured: each measurement gives figures for one or more rows of the table."""
+"""The measurements, each of which gives figures for one or more rows of the table."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from tests.bench.load import Back, Connected, Sent, measure, phases
+from tests.bench.load import Connected, Reconnected, Sent, measure, phases
 from tests.bench.servers import (
     NODE,
     NODE_FULL,
@@ -24,12 +24,12 @@ from tests.bench.servers import (
 CROWD_ROOM = 200
 BACK_WITHIN_S = 60
 Figures = dict[str, dict[str, list[float]]]
-"""By row, by server: one figure for each time that it was measured."""
+"""By row and server, one figure for each time that it was measured."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long and how large measurements are."""
+    """The duration and size of measurements."""
 
     seconds: float = 4.0
     warm_up_s: float = 1.0
@@ -45,7 +45,7 @@ QUICK_PACE = Pace(seconds=1.5, warm_up_s=0.5, rounds=1, crowd=2_000)
 
 
 class Measurement:
-    """Measurements under way: the generator, the machine's cores, and the figures so far."""
+    """A run of measurements: the generator, the machine's cores and the figures so far."""
 
     def __init__(self, bench: Bench, program: Path, pace: Pace, say: Callable[[str], None]) -> None:
         self.bench = bench
@@ -66,7 +66,7 @@ class Measurement:
         return sent
 
     def in_turns(self, servers: Mapping[str, Start]) -> list[tuple[str, Start]]:
-        """A B C, then C B A, and so on."""
+        """The servers in the order A B C, then C B A, and so on."""
         forth = list(servers.items())
         return [
             one
@@ -76,7 +76,7 @@ class Measurement:
 
 
 def room_of(members: int) -> Callable[[Measurement], Awaitable[None]]:
-    """Ten members of a room send as fast as they are answered."""
+    """Ten members of a room send again as soon as they get an answer."""
 
     async def run(m: Measurement) -> None:
         those = peers()
@@ -89,7 +89,7 @@ def room_of(members: int) -> Callable[[Measurement], Awaitable[None]]:
 
 
 async def pairs(m: Measurement) -> None:
-    """250 conversations of two; all 500 send as fast as they are answered."""
+    """250 conversations of two; all 500 members send again as soon as they get an answer."""
     those = peers()
     servers = {
         PARLEY: parley(500, 250),
@@ -101,7 +101,7 @@ async def pairs(m: Measurement) -> None:
 
 
 async def crowd(m: Measurement) -> None:
-    """So many connect, 200 to a room, and say nothing."""
+    """Many clients connect, 200 in each room, and stay idle."""
     rooms = m.pace.crowd // CROWD_ROOM
     those = peers()
     servers = {PARLEY: parley(m.pace.crowd, rooms), NODE: those[NODE], PYTHON: those[PYTHON]}
@@ -123,7 +123,7 @@ async def latency(m: Measurement) -> None:
 
 
 async def across(m: Measurement) -> None:
-    """The same on two instances: one of each pair is on the one, the other on the other."""
+    """Like `latency`, but on two instances: the members of a pair are on different ones."""
     sent = await _at_half(m, two_instances(500, 250))
     assert sent.across_us is not None
     m.note("across-p50", PARLEY, sent.across_us.p50 / 1_000, "ms, half of them")
@@ -131,7 +131,10 @@ async def across(m: Measurement) -> None:
 
 
 async def _at_half(m: Measurement, start: Start) -> Sent:
-    """All 500 send in turn, at half the rate that 100 reach who send as fast as answered."""
+    """All 500 clients send in turn, at half the rate that saturates the server.
+
+    That rate is what 100 clients reach that send again as soon as they get an answer.
+    """
     people = ("-c", 500, "-r", 250)
     async with start(m.bench) as server:
         _, most = await measure(m.program, server, *people, "-s", 100, *m.pace.options())
@@ -143,7 +146,7 @@ async def _at_half(m: Measurement, start: Start) -> Sent:
 
 
 async def back(m: Measurement) -> None:
-    """A crowd's server is killed and started again while some of them send."""
+    """A server with many clients is killed and restarted while some of them send."""
     rooms = m.pace.crowd // CROWD_ROOM
     options = ("-c", m.pace.crowd, "-r", rooms, "-s", rooms, "-R", rooms, "-d", 1)
     async with parley(m.pace.crowd, rooms)(m.bench) as server:
@@ -154,7 +157,7 @@ async def back(m: Measurement) -> None:
                     break
             async with server.restart():
                 phase = await anext(told)
-    assert isinstance(phase, Back)
+    assert isinstance(phase, Reconnected)
     took_s = inf if phase.behind else phase.seconds
     m.note("back", PARLEY, took_s, "s until all were back and had heard all")
     m.say(f"back: {phase.behind} are not; {phase.refused} were sent away to try again")

@@ -1,7 +1,7 @@
-"""What history, list and replay take on tables of any size.
+"""How long history, list, replay and search take on tables of any size.
 
-The tables are filled by SQL; the queries are the project's own. Messages go to the conversations in
-turn. The reader has read all but the last few, as people have, and asks for one page at a time.
+The tables are filled by SQL; the queries are those of the server. Messages are spread evenly over
+the conversations. The reader has read all but the last few, and requests one page at a time.
 """
 
 import random
@@ -37,9 +37,9 @@ PAGE = 50
 CALLS = 100
 FILL_AT_ONCE = 100_000
 Times = dict[str, dict[int, float]]
-"""Milliseconds, by query and by how many messages are stored."""
+"""Milliseconds, by query and number of stored messages."""
 
-# Message i is in conversation i mod 100, whose opening had number 1; conversations are named so.
+# Message i is in the conversation named i mod 100, whose number 1 is its opening.
 _FILL = (
     """CREATE TEMPORARY TABLE said (id VARCHAR, conversation_id VARCHAR, seq BIGINT,
         sender_id VARCHAR, client_id VARCHAR, at VARCHAR, text VARCHAR)""",
@@ -73,7 +73,7 @@ _SETTLE = (
 
 @dataclass(frozen=True)
 class Population:
-    """Who reads, and where; `head` is each conversation's last number."""
+    """The reader and the conversations; `head` is the last number of each."""
 
     reader: str
     conversations: list[str]
@@ -90,7 +90,7 @@ def _populate(tx: Transaction) -> Population:
 
 
 async def _fill(url: str, people: Population, first: int, last: int) -> Population:
-    """Add the messages numbered from `first` to before `last`, past everything else."""
+    """Add the messages from `first` to before `last` directly to the tables."""
     head = last // CONVERSATIONS + 1
     engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
     for begin in range(first, last, FILL_AT_ONCE):
@@ -98,13 +98,13 @@ async def _fill(url: str, people: Population, first: int, last: int) -> Populati
         await _run(engine, _FILL, first=begin, last=upto, conversations=CONVERSATIONS)
     await _run(engine, _SETTLE, head=head, read=max(head - UNREAD, 0), reader=people.reader)
     if engine.dialect.name == "postgresql":
-        await _run(engine, ("ANALYZE",))  # as its autovacuum does
+        await _run(engine, ("ANALYZE",))  # as autovacuum does
     await engine.dispose()
     return Population(people.reader, people.conversations, head)
 
 
 async def _run(engine: AsyncEngine, statements: tuple[str, ...], **values: object) -> None:
-    """In one transaction, each with those of `values` that it names."""
+    """Run the statements in one transaction, each with the `values` that it uses."""
     async with engine.begin() as connection:
         for statement in map(text, statements):
             named = statement.compile().params
@@ -112,31 +112,31 @@ async def _run(engine: AsyncEngine, statements: tuple[str, ...], **values: objec
 
 
 async def _history(context: Context, people: Population, chance: random.Random) -> None:
-    """A page from anywhere in a conversation."""
+    """Read a page from anywhere in a conversation."""
     before = chance.randint(min(PAGE + 2, people.head), people.head + 1)
     ask = ReadHistory(chance.choice(people.conversations), before, PAGE)
     await context.read(read_history, ask)
 
 
 async def _list(context: Context, people: Population, chance: random.Random) -> None:
-    """The first page of one's conversations, with unread counts and last messages."""
+    """Read the first page of the reader's conversations, with unread counts and last messages."""
     await context.read(list_conversations, ListConversations(PAGE))
 
 
 async def _replay(context: Context, people: Population, chance: random.Random) -> None:
-    """The last events of a conversation, as for a client that was away."""
+    """Replay the last events of a conversation, as to a client that reconnects."""
     stream = names.stream("/chat", chat_room(chance.choice(people.conversations)))
     wanted = [Wanted(stream, since=max(people.head - PAGE, 0))]
     await context.kernel.database.read(partial(read_entries, wanted=wanted, limits=ReplayLimits()))
 
 
 async def _search_usual(context: Context, people: Population, chance: random.Random) -> None:
-    """A page of what was said with two words that are in every message."""
+    """Search for two words that are in every message."""
     await context.read(search, Search(text="message usu"))
 
 
 async def _search_seldom(context: Context, people: Population, chance: random.Random) -> None:
-    """A page of what was said with a word that is in one message of a thousand."""
+    """Search for a word that is in one of a thousand messages."""
     await context.read(search, Search(text="seldom"))
 
 
@@ -150,7 +150,7 @@ QUERIES: dict[str, Call] = {
 
 
 async def _time(call: Call, app: App, people: Population) -> float:
-    """The median of many, in milliseconds."""
+    """The median duration of many calls, in milliseconds."""
     context = Context(app.kernel, Actor(people.reader, "", frozenset()))
     chance = random.Random(1)  # noqa: S311 - the same pages each time
     took_s = []
@@ -162,7 +162,7 @@ async def _time(call: Call, app: App, people: Population) -> float:
 
 
 async def measure_queries(url: str, folder: Path, sizes: tuple[int, ...]) -> Times:
-    """Fill the database to each of `sizes` messages, and time the queries there."""
+    """Fill the database up to each of `sizes` messages, and time the queries at each size."""
 
     async def run(app: App) -> Times:
         people = await app.context().transact(_populate)

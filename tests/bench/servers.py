@@ -1,4 +1,4 @@
-"""The servers that are measured: this one, and what one would take instead. Each has a core."""
+"""The measured servers: this one and its alternatives, each on its own core."""
 
 import asyncio
 import os
@@ -31,12 +31,12 @@ PYTHON = "python-socketio"
 
 
 class NotStarted(Exception):
-    """A server ended instead of serving; the text is what it wrote last."""
+    """A server exited instead of becoming ready; the text is the end of its log."""
 
 
 @dataclass
 class Server:
-    """A server that is running: where it listens, what it costs, how the generator talks to it."""
+    """A running server: its ports, its processes, and the generator's options for it."""
 
     ports: list[int]
     pids: list[int]
@@ -46,7 +46,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Cores:
-    """Which cores the server has, and which the load, the databases and this program have."""
+    """The core of the server, and the cores of the load, the databases and this program."""
 
     server: int
     load: frozenset[int]
@@ -60,11 +60,11 @@ def share_cores() -> Cores:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all measurements need."""
+    """The resources that all measurements share."""
 
     cores: Cores
     folder: Path
-    """Where servers keep their files, on the disk whose speed counts."""
+    """The folder for the servers' files, on the disk whose speed is measured."""
 
 
 Start = Callable[[Bench], AbstractAsyncContextManager[Server]]
@@ -80,7 +80,7 @@ class Program:
         self._log = bench.folder / f"log-{port}"
 
     async def start(self, ready: str) -> int:
-        """Start it, and wait until `ready` is answered well; the process's id."""
+        """Start it and wait until the path `ready` answers 200; returns the process id."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, cwd=ROOT, env=self._environ, stdout=log, stderr=log
@@ -98,7 +98,7 @@ class Program:
         return False
 
     async def kill(self) -> None:
-        """As kill -9 does."""
+        """Send SIGKILL."""
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -116,7 +116,7 @@ async def started(program: Program, ready: str) -> AsyncIterator[int]:
 
 
 def peer(*words: str) -> Start:
-    """A server that is started with these words; `PORT` and `FILE` stand for what they say."""
+    """A server started with this command, in which `PORT` and `FILE` are placeholders."""
 
     @asynccontextmanager
     async def start(bench: Bench) -> AsyncIterator[Server]:
@@ -147,7 +147,7 @@ def peers() -> dict[str, Start]:
 
 
 def parley(users: int, conversations: int) -> Start:
-    """`run.py` on a SQLite file, with so many users in so many conversations."""
+    """`run.py` on a SQLite file, with this many users and conversations."""
 
     @asynccontextmanager
     async def start(bench: Bench) -> AsyncIterator[Server]:
@@ -164,14 +164,14 @@ def parley(users: int, conversations: int) -> Start:
 
 @asynccontextmanager
 async def restarted(program: Program) -> AsyncIterator[None]:
-    """The server is killed, and started again on its port."""
+    """Kill the server and start it again on its port."""
     await program.kill()
     async with started(program, "/health/ready"):
         yield
 
 
 async def fill(bench: Bench, environ: Mapping[str, str], users: int, rooms: int) -> list[str]:
-    """Make users and conversations; the generator's options to be these users."""
+    """Create users and conversations; returns the generator's options to act as these users."""
     out = bench.folder / f"users-{environ['PARLEY_PORT']}"
     words = ["fixture", "--users", users, "--conversations", rooms, "--out", out]
     process = await asyncio.create_subprocess_exec(
@@ -186,7 +186,7 @@ async def fill(bench: Bench, environ: Mapping[str, str], users: int, rooms: int)
 
 
 def two_instances(users: int, conversations: int) -> Start:
-    """Two of `run.py` on one PostgreSQL, which waits for its disk, and one Redis."""
+    """Two instances of `run.py` on one PostgreSQL, with fsync, and one Redis."""
 
     @asynccontextmanager
     async def start(bench: Bench) -> AsyncIterator[Server]:

@@ -1,4 +1,4 @@
-"""The table of the benchmark: rows with their targets, and how it is written."""
+"""The table of the benchmark: its rows with their targets, as Markdown."""
 
 from dataclasses import dataclass
 from math import isinf
@@ -13,7 +13,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of work. The target is a figure, or a share of what it costs `peer`."""
+    """One kind of work. The target is a figure, or a share of the figure of `peer`."""
 
     key: str
     work: str
@@ -70,7 +70,7 @@ def _number(figure: float) -> str:
 
 
 def _cell(figures: list[float] | None) -> str:
-    """The mean, and from where to where it went when it was measured more than once."""
+    """The mean, with the range if it was measured more than once."""
     if not figures:
         return NOTHING
     if len(figures) == 1:
@@ -79,7 +79,7 @@ def _cell(figures: list[float] | None) -> str:
 
 
 def table(figures: Figures) -> str:
-    """What was measured, as a table in Markdown."""
+    """The figures as a Markdown table."""
     heads = ["work", *SERVERS, "ratio", "target", "met"]
     lines = [row.cells(figures[row.key]) for row in ROWS if figures.get(row.key)]
     return "\n".join(
@@ -88,7 +88,7 @@ def table(figures: Figures) -> str:
 
 
 def put_between(document: str, name: str, text: str) -> str:
-    """`document` with `text` between its markers called `name`; raises ValueError without them."""
+    """`document` with `text` between the markers for `name`; raises ValueError without them."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, found, rest = document.partition(begin)
     _, closed, after = rest.partition(end)

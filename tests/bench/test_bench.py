@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: tiny runs of it on real servers."""
+"""Small runs of the benchmark on real servers."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.bench.load import Back, LoadFailed, Sent, compile_generator, measure, phases
+from tests.bench.load import LoadFailed, Reconnected, Sent, compile_generator, measure, phases
 from tests.bench.queries import QUERIES, measure_queries
 from tests.bench.servers import Bench, Server, node_peer, parley, share_cores
 
@@ -28,12 +28,12 @@ async def program(bench: Bench) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(bench: Bench) -> AsyncIterator[Server]:
-    """This server, with twenty people in five rooms of four."""
+    """This server, with twenty users in five rooms of four."""
     async with parley(20, 5)(bench) as running:
         yield running
 
 
-async def test_a_room_is_measured_and_hears_all(server, program):
+async def test_members_of_a_measured_room_receive_every_message(server, program):
     connected, sent = await measure(program, server, *ROOMS, "-s", 4, *SHORT)
     assert (connected.clients, connected.dead) == (20, 0)
     assert connected.cpu_ms_each > 0
@@ -51,29 +51,29 @@ async def test_messages_are_sent_at_a_given_rate(server, program):
     assert sent.cpu_us_per_ack > 0
 
 
-async def test_what_the_server_refuses_is_no_measurement(server, program):
+async def test_refused_messages_fail_the_measurement(server, program):
     with pytest.raises(LoadFailed, match="errors"):
         await measure(program, server, *ROOMS, "-m", '["send",{"text":"%t"}]', *SHORT)
 
 
-async def test_a_peer_is_measured_by_the_same_load(bench, program):
+async def test_a_peer_is_measured_with_the_same_load(bench, program):
     async with node_peer("node.js")(bench) as peer:
         _, sent = await measure(program, peer, *ROOMS, "-s", 4, *SHORT)
     assert sent.cpu_us_per_delivery > 0
     assert sent.missing == 0
 
 
-async def test_who_comes_back_after_a_kill_has_heard_all(server, program):
+async def test_reconnected_clients_have_every_message_after_a_kill(server, program):
     options = (*ROOMS, "-s", 5, "-R", 50, "-d", 0.3, "-b", 20)
     async with aclosing(phases(program, server, *options)) as told:
         while not isinstance(await anext(told), Sent):
             pass
         async with server.restart():
-            back = await anext(told)
-    assert isinstance(back, Back)
-    assert (back.clients, back.behind, back.unrecovered) == (20, 0, 0)
-    assert (back.gaps, back.repeats) == (0, 0)
-    assert back.seconds > 0
+            reconnected = await anext(told)
+    assert isinstance(reconnected, Reconnected)
+    assert (reconnected.clients, reconnected.behind, reconnected.unrecovered) == (20, 0, 0)
+    assert (reconnected.gaps, reconnected.repeats) == (0, 0)
+    assert reconnected.seconds > 0
 
 
 async def test_queries_are_timed_at_each_size(database_url, tmp_path):

@@ -1,4 +1,4 @@
-"""From figures to the page: turns, the table with its targets, the curves."""
+"""The presentation of figures: order of measurements, table with targets, charts."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.bench.servers import NODE, PARLEY, Bench, parley, share_cores
 from tests.bench.table import ROWS, put_between, table
 
 
-def test_servers_take_turns(tmp_path):
+def test_servers_are_measured_in_alternating_order(tmp_path):
     bench = Bench(share_cores(), tmp_path)
     turns = Measurement(bench, Path(), Pace(rounds=2), print).in_turns(
         {"A": parley(1, 1), "B": parley(1, 1)}
@@ -19,7 +19,7 @@ def test_servers_take_turns(tmp_path):
     assert [name for name, _ in turns] == ["A", "B", "B", "A"]
 
 
-def test_the_table_has_ratios_and_says_what_is_met():
+def test_the_table_shows_ratios_and_whether_targets_are_met():
     lines = table(
         {
             "room-200": {PARLEY: [6.0, 8.0], NODE: [10.0]},
@@ -38,13 +38,13 @@ def test_the_table_has_ratios_and_says_what_is_met():
     ]
 
 
-def test_every_row_of_the_table_has_its_measurement():
+def test_every_row_of_the_table_has_a_measurement():
     source = (Path(__file__).parent / "measures.py").read_text()
     for row in ROWS:
         assert row.key in MEASUREMENTS or f'"{row.key}"' in source
 
 
-def test_a_page_takes_the_figures_between_its_markers():
+def test_figures_are_written_between_the_markers_of_a_document():
     page = "before\n<!-- table: begin -->\nold\n<!-- table: end -->\nafter\n"
     written = put_between(page, "table", "new")
     assert written == "before\n<!-- table: begin -->\n\nnew\n\n<!-- table: end -->\nafter\n"
@@ -53,7 +53,7 @@ def test_a_page_takes_the_figures_between_its_markers():
         put_between(page, "growth", "new")
 
 
-def test_curves_are_drawn_and_told():
+def test_a_chart_is_written_as_a_table_and_as_svg():
     chart = Chart("Cost by <members>", "members", "µs", [Line("a", {10: 1.0, 1_000: 2.5})])
     assert chart.table().splitlines()[-1] == "| a | 1 | 2.5 |"
     picture = ET.fromstring(draw(chart))  # noqa: S314 - our own

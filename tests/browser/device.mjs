@@ -1,28 +1,28 @@
-/** One device of a person, by the official client: what it says, and what it hears in order. */
+/** One device of a user, with the official client, which checks the order of its events. */
 
 import assert from "node:assert/strict";
 import { Manager } from "socket.io-client";
 
-const WITHIN_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const META = ["at", "id", "room", "seq"];
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
 /** Checks that an object has exactly these fields. */
-export const has = (object, fields) =>
+export const hasFields = (object, fields) =>
   assert.deepEqual(Object.keys(object).sort(), [...fields].sort());
 
 const within = (promise, what) => {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`in vain: ${what()}`)), WITHIN_MS);
+    timer = setTimeout(() => reject(new Error(`in vain: ${what()}`)), TIMEOUT_MS);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 };
 
-/** A namespace on a device. Events are taken one after the other, so that their order counts. */
+/** A namespace on a device. A test must take its events one by one, in order. */
 class Namespace {
-  heard = [];
-  /** The last number of each room, as events and `synced` said. */
+  received = [];
+  /** The last number of each room, from events and `synced`. */
   heads = {};
   #wake = () => {};
 
@@ -30,94 +30,94 @@ class Namespace {
     this.name = name;
     this.auth = token ? { token } : {};
     this.socket = manager.socket(name, { auth: (tell) => tell(this.auth) });
-    this.socket.onAny((event, data, meta) => this.#hear(event, data, meta));
+    this.socket.onAny((event, data, meta) => this.#receive(event, data, meta));
     this.socket.on("disconnect", (reason) => this.#note({ event: "disconnect", data: reason }));
   }
 
-  /** From now on it says, when it comes back, what it had heard. */
-  rememberItself() {
+  /** Makes later connections send the numbers that were received, so that they are resumed. */
+  resumeOnReconnect() {
     this.auth = { ...this.auth, epoch: this.epoch, since: this.heads };
   }
 
-  /** Resolves to `synced`. */
+  /** Connects; resolves to the data of `synced`. */
   async enter() {
     const refused = new Promise((_, reject) => this.socket.once("connect_error", reject));
     this.socket.connect();
     return within(Promise.race([this.next("synced"), refused]), () => `${this.name} synced`);
   }
 
-  /** The whole answer. */
+  /** Sends a command; resolves to the whole answer. */
   ask(command, payload) {
     const answer = this.socket.emitWithAck(command, payload);
     return within(answer, () => `the answer to ${this.name} ${command}`);
   }
 
-  /** The data of the answer. */
+  /** Sends a command that must succeed; resolves to the data of its answer. */
   async call(command, payload) {
     const answer = await this.ask(command, payload);
     assert.equal(answer.ok, true, `${this.name} ${command}: ${JSON.stringify(answer)}`);
-    has(answer, ["ok", "data"]);
+    hasFields(answer, ["ok", "data"]);
     return answer.data;
   }
 
-  /** The error of the answer. */
-  async refuses(command, payload, code) {
+  /** Sends a command that must fail with `code`; resolves to the error of its answer. */
+  async expectRefusal(command, payload, code) {
     const answer = await this.ask(command, payload);
     assert.equal(answer.ok, false, `${this.name} ${command} was not refused`);
-    has(answer, ["ok", "error"]);
+    hasFields(answer, ["ok", "error"]);
     assert.equal(answer.error.code, code, JSON.stringify(answer.error));
     assert.equal(typeof answer.error.message, "string");
     return answer.error;
   }
 
-  /** The next event, which has to be this one. */
+  /** Takes the next event, which must be this one. */
   async next(event) {
     const got = await this.#take(event);
     assert.equal(got.event, event, `${this.name} heard ${JSON.stringify(got)}`);
     return event === "synced" ? got.data : got;
   }
 
-  /** As `next`, but notifications may come before it: they come when they come. */
-  async nextOrTold(event) {
-    const told = () => this.heard[0]?.event === "NOTIFICATION_DISPATCHED";
+  /** Like `next`, but skips notifications, which can arrive at any time. */
+  async nextExceptNotifications(event) {
+    const told = () => this.received[0]?.event === "NOTIFICATION_DISPATCHED";
     do {
-      while (told()) this.heard.shift();
-      if (!this.heard.length) await this.#arrival(event);
+      while (told()) this.received.shift();
+      if (!this.received.length) await this.#arrival(event);
     } while (told());
     return this.next(event);
   }
 
-  /** The next event's data, from this room. */
-  async hears(event, room) {
+  /** Takes the next event, which must be in this room; resolves to its data. */
+  async receives(event, room) {
     const { data, meta } = await this.next(event);
     assert.equal(meta.room, room);
     return data;
   }
 
-  /** Nothing was heard but what was taken. */
-  silent() {
-    assert.deepEqual(this.heard, [], `${this.name} heard more`);
+  /** Checks that all received events were taken. */
+  receivedNothingElse() {
+    assert.deepEqual(this.received, [], `${this.name} heard more`);
   }
 
   async #take(event) {
     await this.#arrival(event);
-    return this.heard.shift();
+    return this.received.shift();
   }
 
   #arrival(event) {
     const come = async () => {
-      while (!this.heard.length) await new Promise((resolve) => (this.#wake = resolve));
+      while (!this.received.length) await new Promise((resolve) => (this.#wake = resolve));
     };
     return within(come(), () => `${this.name} ${event}`);
   }
 
-  #hear(event, data, meta) {
+  #receive(event, data, meta) {
     if (event === "synced") this.#sync(data);
     else if (meta?.seq !== undefined) this.#count(event, meta);
     this.#note({ event, data, meta });
   }
 
-  /** What was replayed before it reaches up to the head. */
+  /** Checks that the replay before `synced` ended at the head of each room. */
   #sync({ epoch, rooms }) {
     this.epoch = epoch;
     const since = this.auth.since ?? {};
@@ -127,17 +127,17 @@ class Namespace {
     }
   }
 
-  /** Numbers rise by one, with no gap and no repeat. */
+  /** Checks that the numbers of a room increase by one. */
   #count(event, meta) {
-    has(meta, META);
+    hasFields(meta, META);
     assert.match(meta.at, UTC);
     const last = this.heads[meta.room];
     if (last !== undefined) assert.equal(meta.seq, last + 1, `${event} in ${meta.room}`);
     this.heads[meta.room] = meta.seq;
   }
 
-  #note(heard) {
-    this.heard.push(heard);
+  #note(received) {
+    this.received.push(received);
     this.#wake();
   }
 }
@@ -151,7 +151,7 @@ export class Device {
     this.manager = new Manager(url, { transports, autoConnect: false, reconnectionDelay: 20 });
   }
 
-  /** A namespace by its name, made when it is first asked for. */
+  /** Returns a namespace by its name, and creates it on first use. */
   in(name) {
     if (!this.#namespaces.has(name)) {
       this.#namespaces.set(name, new Namespace(this.manager, name, this.token));
@@ -168,8 +168,8 @@ export class Device {
     return this.manager.engine.transport.name;
   }
 
-  /** The line breaks; the client comes back by itself. */
-  breakLine() {
+  /** Drops the connection; the client reconnects by itself. */
+  dropConnection() {
     this.manager.engine.close();
   }
 

@@ -1,5 +1,5 @@
-// Resolves once the pictures of the call's other person are as they should be: frames that
-// arrive and differ ("moving"), or frames that arrive and show nothing ("dark").
+// Resolves when the remote video of a call is as wanted: frames arrive and differ ("moving"), or
+// frames arrive and are black ("dark").
 async (wanted) => {
   const video = document.querySelector('[data-test="remote"]');
   const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });

@@ -1,7 +1,7 @@
 /**
- * A real OpenID provider (npm oidc-provider) on loopback, with a hand in between that tests can
- * let change what passes: `/hand?nonce=x` changes the next way there, `/hand?state=x` the next way
- * back. Arguments: the port, and the addresses that it may send people back to.
+ * A real OpenID provider (npm oidc-provider) on loopback, whose redirects tests can tamper with:
+ * `/hand?nonce=x` changes the next request to the provider, and `/hand?state=x` its next redirect
+ * back to the server. Arguments: the port and the allowed redirect URIs.
  */
 
 import Provider from "oidc-provider";
@@ -10,7 +10,7 @@ const [port, ...redirect_uris] = process.argv.slice(2);
 const client_secret = "the secret that the test's provider knows the client by";
 const client = { client_secret, redirect_uris, grant_types: ["authorization_code"] };
 
-/** What is changed on the way there (`nonce`, `client_id`) and back (`state`, `code`). */
+/** Parameters to change: `nonce`, `client_id` in a request; `state`, `code` in a redirect. */
 let hand = {};
 let lastBack = "";
 

@@ -1,10 +1,10 @@
-/** The fields of each view and the pincode in a mail, as the protocol names them. */
+/** The fields of each view according to the protocol, and the pincode in a mail. */
 
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { has } from "./device.mjs";
+import { hasFields } from "./device.mjs";
 
 const words = (text) => text.split(" ");
 const FIELDS = {
@@ -27,9 +27,9 @@ const FIELDS = {
   Notification: words("id kind title body link data created_at read_at about_id"),
 };
 
-/** Gives `view` back when it is a `kind` to the letter, with `more` fields and these values. */
+/** Returns `view` after checking that it has exactly the fields of `kind` and these values. */
 export function is(kind, view, values = {}, more = []) {
-  has(view, [...FIELDS[kind], ...more]);
+  hasFields(view, [...FIELDS[kind], ...more]);
   const found = Object.fromEntries(Object.keys(values).map((name) => [name, view[name]]));
   assert.deepEqual(found, values);
   return view;

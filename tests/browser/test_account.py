@@ -1,4 +1,4 @@
-"""One's own account on the page: a lost password, another address, other devices, colours."""
+"""Account settings on the page: password reset, email, sessions, theme, export and deletion."""
 
 from typing import Any
 from zipfile import ZipFile
@@ -11,11 +11,13 @@ from tests.world import PASSWORD, World, one_database
 
 pytestmark = [one_database, pytest.mark.timeout(120)]
 
-NEW = "another horse battery"
-MOVED = "ana@elsewhere.example"
+NEW_PASSWORD = "another horse battery"
+NEW_ADDRESS = "ana@elsewhere.example"
 
 
-async def test_a_lost_password_is_replaced_by_a_mail(world: World, browser: Any) -> None:
+async def test_a_forgotten_password_is_reset_with_an_emailed_pincode(
+    world: World, browser: Any
+) -> None:
     await world.sign_up("ana")
     ana = await new_viewer(browser, world.url)
     await ana.open("login")
@@ -23,53 +25,53 @@ async def test_a_lost_password_is_replaced_by_a_mail(world: World, browser: Any)
     await ana.field("Email").fill("ana@example.org")
     await ana.button("Send pincode").click()
     await ana.field("Pincode").fill(await world.mails.pincode("ana@example.org", 2))
-    await ana.page.get_by_role("textbox", name="New password").fill(NEW)
+    await ana.page.get_by_role("textbox", name="New password").fill(NEW_PASSWORD)
     await ana.button("Set password").click()
     await expect(ana.heading("Consultants")).to_be_visible()
-    assert ana.mistakes == []
+    assert ana.errors == []
 
 
-async def test_an_address_and_other_devices_are_looked_after_on_the_profile(
+async def test_the_profile_page_ends_other_sessions_and_changes_the_email(
     world: World, browser: Any
 ) -> None:
     person = await world.sign_up("ana")
     await world.another_session(person)
-    world.clock.advance(601)  # the proof of signing up is stale
+    world.clock.advance(601)  # the fresh proof of signing up has expired
     ana = await new_viewer(browser, world.url, person)
     await ana.open("profile")
     await expect(ana.part("sessions").locator("li")).to_have_count(2)
     await ana.button("Sign out everywhere else").click()
     await expect(ana.part("sessions").locator("li")).to_have_count(1)
-    await ana.field("New email").fill(MOVED)
+    await ana.field("New email").fill(NEW_ADDRESS)
     await ana.button("Change address").click()
     await ana.dialog.get_by_label("Your password").fill(PASSWORD)
     await ana.dialog.get_by_role("button", name="Continue").click()
     await ana.field("Pincode sent to ana@example.org").fill(
         await world.mails.pincode("ana@example.org", 2)
     )
-    await ana.field(f"Pincode sent to {MOVED}").fill(await world.mails.pincode(MOVED))
+    await ana.field(f"Pincode sent to {NEW_ADDRESS}").fill(await world.mails.pincode(NEW_ADDRESS))
     await ana.page.get_by_role("button", name="Confirm", exact=True).click()
     await expect(ana.page.get_by_text("Email address changed.")).to_be_visible()
-    await expect(ana.page.get_by_text(MOVED).first).to_be_visible()
-    assert ana.mistakes == []
+    await expect(ana.page.get_by_text(NEW_ADDRESS).first).to_be_visible()
+    assert ana.errors == []
 
 
-async def test_the_colours_are_those_that_one_chose(world: World, browser: Any) -> None:
+async def test_choosing_the_dark_theme_changes_the_colours(world: World, browser: Any) -> None:
     ana = await new_viewer(browser, world.url, await world.person("ana"))
     await ana.open("profile")
-    ground = "getComputedStyle(document.body).backgroundColor"
-    light = await ana.page.evaluate(ground)
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = await ana.page.evaluate(background)
     await ana.field("Theme").select_option("dark")
     await ana.button("Save").click()
     await expect(ana.page.get_by_text("Saved.")).to_be_visible()
-    assert await ana.page.evaluate(ground) != light
+    assert await ana.page.evaluate(background) != light
 
 
-async def test_ones_data_is_fetched_and_the_account_deleted_and_kept_after_all(
+async def test_a_user_exports_data_and_cancels_an_account_deletion(
     world: World, browser: Any
 ) -> None:
     person = await world.sign_up("ana")
-    world.clock.advance(601)  # the proof of signing up is stale
+    world.clock.advance(601)  # the fresh proof of signing up has expired
     ana = await new_viewer(browser, world.url, person)
     await ana.open("profile")
     await ana.button("Export my data").click()
@@ -80,9 +82,9 @@ async def test_ones_data_is_fetched_and_the_account_deleted_and_kept_after_all(
     await ana.button("Get a download link").click()
     await ana.dialog.get_by_label("Your password").fill(PASSWORD)
     await ana.dialog.get_by_role("button", name="Continue").click()
-    async with ana.page.expect_download() as coming:
+    async with ana.page.expect_download() as download:
         await ana.link("Download").click()
-    with ZipFile(await (await coming.value).path()) as archive:
+    with ZipFile(await (await download.value).path()) as archive:
         assert b"ana@example.org" in archive.read("profile.json")
     await ana.button("Delete my account").click()
     await ana.button("Yes, delete my account").click()
@@ -91,4 +93,4 @@ async def test_ones_data_is_fetched_and_the_account_deleted_and_kept_after_all(
     await ana.button("Keep my account").click()
     await expect(ana.button("Delete my account")).to_be_visible()
     assert (await person.call("/account", "get"))["deleted_at"] is None
-    assert ana.mistakes == []
+    assert ana.errors == []

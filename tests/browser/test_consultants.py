@@ -1,4 +1,4 @@
-"""A consultant's pictures on the page: chosen as files, and nothing that tells of who looks."""
+"""A consultant's pictures: uploads in forms, and no requests that would track visitors."""
 
 from typing import Any
 
@@ -34,49 +34,52 @@ async def expect_loaded(viewer: Viewer, selector: str) -> None:
     await viewer.page.wait_for_function(LOADED, arg=await shown.element_handle())
 
 
-async def test_pictures_are_chosen_in_the_forms_and_seen_by_visitors(
+async def test_visitors_see_the_pictures_that_a_consultant_uploads(
     world: World, browser: Any
 ) -> None:
     ada = await world.person("ada")
-    hers, visitor = await new_viewer(browser, world.url, ada), await new_viewer(browser, world.url)
-    await hers.open("consulting")
-    await hers.field("About you").fill("I listen.")
-    await hers.field("Your picture").set_input_files([FILE])
-    await hers.button("Become a consultant").click()
-    await expect(hers.heading("Your consulting")).to_be_visible()
-    await hers.button("Add topic").click()
+    ada_tab, visitor_tab = (
+        await new_viewer(browser, world.url, ada),
+        await new_viewer(browser, world.url),
+    )
+    await ada_tab.open("consulting")
+    await ada_tab.field("About you").fill("I listen.")
+    await ada_tab.field("Your picture").set_input_files([FILE])
+    await ada_tab.button("Become a consultant").click()
+    await expect(ada_tab.heading("Your consulting")).to_be_visible()
+    await ada_tab.button("Add topic").click()
     for label, text in (("Name", "Taxes"), ("Description", "All"), ("Price per hour", "60")):
-        await hers.dialog.get_by_label(label, exact=True).fill(text)
-    await hers.dialog.get_by_label("Icon").set_input_files([FILE])
-    await hers.dialog.get_by_role("button", name="Add topic").click()
-    await expect(hers.dialog).to_have_count(0)
-    await visitor.open(f"consultants/{ada.id}")
+        await ada_tab.dialog.get_by_label(label, exact=True).fill(text)
+    await ada_tab.dialog.get_by_label("Icon").set_input_files([FILE])
+    await ada_tab.dialog.get_by_role("button", name="Add topic").click()
+    await expect(ada_tab.dialog).to_have_count(0)
+    await visitor_tab.open(f"consultants/{ada.id}")
     for selector in ("img.portrait", "img.icon"):
-        await expect_loaded(visitor, selector)
+        await expect_loaded(visitor_tab, selector)
     before = await picture_of(ada)
-    await hers.page.get_by_text("Edit profile").click()
-    await hers.field("Remove the picture").check()
-    await hers.button("Save profile").click()
-    await expect(visitor.page.locator("img.portrait")).to_have_count(0)
+    await ada_tab.page.get_by_text("Edit profile").click()
+    await ada_tab.field("Remove the picture").check()
+    await ada_tab.button("Save profile").click()
+    await expect(visitor_tab.page.locator("img.portrait")).to_have_count(0)
     assert before is not None
     assert await picture_of(ada) is None
-    for viewer in (hers, visitor):
-        assert (viewer.mistakes, await viewer.violations()) == ([], [])
+    for viewer in (ada_tab, visitor_tab):
+        assert (viewer.errors, await viewer.violations()) == ([], [])
 
 
-async def test_a_consultant_cannot_make_a_visitors_browser_ask_another_origin(
+async def test_consultant_content_triggers_no_requests_to_another_origin(
     world: World, browser: Any, aiohttp_server: Any
 ) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
-    async def note(request: web.Request) -> web.Response:
-        asked.append(request.path)
+    async def record(request: web.Request) -> web.Response:
+        requested.append(request.path)
         return web.Response()
 
     spy = web.Application()
-    spy.router.add_get("/{path:.*}", note)
-    elsewhere = f"http://localhost:{(await aiohttp_server(spy)).port}"
-    texts = (f'<img src="{elsewhere}/a">', f"![x]({elsewhere}/b)", f"url({elsewhere}/c)")
+    spy.router.add_get("/{path:.*}", record)
+    other_origin = f"http://localhost:{(await aiohttp_server(spy)).port}"
+    texts = (f'<img src="{other_origin}/a">', f"![x]({other_origin}/b)", f"url({other_origin}/c)")
     ada = await world.person("ada", consultant=True)
     async with bringer(world, ada) as files:
         shown = (await files.bring(picture(), "image/jpeg"))["id"]
@@ -84,28 +87,31 @@ async def test_a_consultant_cannot_make_a_visitors_browser_ask_another_origin(
     await ada.call("/consultants", "update", about_me=" ".join(texts), picture_id=shown)
     topic = {"hourly_rate": {"amount": 1, "currency": "EUR"}, "minimal_duration_minutes": 10}
     await ada.call("/consultants", "add_topic", name=texts[2][:100], description=texts[0], **topic)
-    for wrong in ({"profile_picture_url": f"{elsewhere}/d"}, {"picture_id": f"{elsewhere}/e"}):
+    for wrong in (
+        {"profile_picture_url": f"{other_origin}/d"},
+        {"picture_id": f"{other_origin}/e"},
+    ):
         answer = await ada.client.ask("/consultants", "update", wrong)
         assert answer["error"]["code"] == "INVALID"
 
-    visitor = await new_viewer(browser, world.url)
+    visitor_tab = await new_viewer(browser, world.url)
     origins: set[str] = set()
-    visitor.page.on("request", lambda one: origins.add("/".join(one.url.split("/")[:3])))
+    visitor_tab.page.on("request", lambda one: origins.add("/".join(one.url.split("/")[:3])))
     for route in ("", f"consultants/{ada.id}"):
-        await visitor.open(route)
-        await expect_loaded(visitor, "img.portrait")
+        await visitor_tab.open(route)
+        await expect_loaded(visitor_tab, "img.portrait")
     assert origins == {world.url}
-    assert await visitor.violations() == []
-    # Even an address that came through somehow is not asked: the policy names our origin alone.
-    refused = """address => new Promise((done) => {
+    assert await visitor_tab.violations() == []
+    # The content security policy blocks other origins even if a URL got past validation.
+    blocked = """address => new Promise((done) => {
         addEventListener("securitypolicyviolation", ({ violatedDirective }) =>
             done(violatedDirective), { once: true });
         document.body.append(Object.assign(new Image(), { src: address, onload: done }));
     })"""
     for address in (
-        f"{elsewhere}/f",
+        f"{other_origin}/f",
         "https://pictures.example/g",
         "data:image/gif;base64,R0lGODlh",
     ):
-        assert await visitor.page.evaluate(refused, address) == "img-src"
-    assert asked == []
+        assert await visitor_tab.page.evaluate(blocked, address) == "img-src"
+    assert requested == []

@@ -1,23 +1,23 @@
-"""The page says what is so now, and not what was when it was opened."""
+"""Pages show the current state, not the state when they were opened."""
 
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.furnished import furnish
+from tests.browser.populated import populate
 from tests.browser.viewer import new_viewer
 from tests.world import one_database
 
 pytestmark = [one_database, pytest.mark.settings(PARLEY_WAITING_ROOM_OPENS_S="7200")]
 
 
-async def test_who_is_signed_in_is_led_away_from_the_log_in(world, browser):
+async def test_signed_in_users_are_redirected_from_login_and_signup(world, browser):
     viewer = await new_viewer(browser, world.url, await world.person("ada"))
     for route in ("login", "signup"):
         await viewer.open(route)
         await expect(viewer.heading("Consultants")).to_be_visible()
 
 
-async def test_the_profile_shows_the_status_that_was_set(world, browser):
+async def test_the_profile_shows_the_current_presence_status(world, browser):
     ada = await world.person("ada")
     await ada.call("/presence", "set_status", status="away")
     viewer = await new_viewer(browser, world.url, ada)
@@ -29,7 +29,7 @@ async def test_the_profile_shows_the_status_that_was_set(world, browser):
     await expect(viewer.button("Away")).to_have_attribute("aria-pressed", "false")
 
 
-async def test_a_week_like_the_default_follows_it(world, browser):
+async def test_a_week_without_overrides_follows_the_default_week(world, browser):
     viewer = await new_viewer(browser, world.url, await world.person("ada", consultant=True))
     await viewer.open("week")
     default = viewer.page.get_by_role("region", name="Default week")
@@ -44,8 +44,8 @@ async def test_a_week_like_the_default_follows_it(world, browser):
     await expect(one.locator("[data-test=weekly-block]")).to_have_count(7 * 24)
 
 
-async def test_who_waits_is_told_that_their_booking_is_no_more(world, browser):
-    made = await furnish(world)
+async def test_a_waiting_student_sees_that_the_booking_was_cancelled(world, browser):
+    made = await populate(world)
     viewer = await new_viewer(browser, world.url, made.ben)
     await viewer.open(f"waiting-room/{made.booking_id}")
     await expect(viewer.part("position")).to_be_visible()
@@ -55,8 +55,8 @@ async def test_who_waits_is_told_that_their_booking_is_no_more(world, browser):
     await expect(viewer.link("Back to your bookings")).to_be_visible()
 
 
-async def test_a_call_that_goes_on_is_offered_after_the_page_is_loaded_anew(world, browser):
-    made = await furnish(world)
+async def test_a_call_in_progress_is_offered_after_a_page_load_until_it_ends(world, browser):
+    made = await populate(world)
     viewer = await new_viewer(browser, world.url, made.ada)
     await viewer.open("bookings")
     await expect(viewer.part("call-ready")).to_be_visible()
@@ -64,8 +64,8 @@ async def test_a_call_that_goes_on_is_offered_after_the_page_is_loaded_anew(worl
     await expect(viewer.part("call-ready")).to_have_count(0)
 
 
-async def test_an_address_that_cannot_be_read_is_a_page_that_is_not_found(world, browser):
+async def test_a_malformed_route_shows_not_found(world, browser):
     viewer = await new_viewer(browser, world.url)
     await viewer.open("%")
     await expect(viewer.heading("Not found")).to_be_visible()
-    assert viewer.mistakes == []
+    assert viewer.errors == []

@@ -1,4 +1,4 @@
-"""Two people in two browsers meet on the page: from signing up to the minutes they talked."""
+"""Two users in two browsers, from signing up to the duration of their video call."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.viewer import PATIENCE_MS, Viewer, new_viewer
+from tests.browser.viewer import TIMEOUT_MS, Viewer, new_viewer
 from tests.parts.chromium import running_chromium
 from tests.world import one_database
 
@@ -49,7 +49,7 @@ async def offer_a_week(ada: Viewer) -> None:
 
 
 async def find_and_book(ben: Viewer) -> None:
-    """The second block: the one that runs now could end before the call does."""
+    """Book the second block, because the current one could end before the call does."""
     await ben.link("Consultants").click()
     await ben.link("Ada Example").click()
     await expect(ben.heading("Ada Example")).to_be_visible()
@@ -61,7 +61,7 @@ async def find_and_book(ben: Viewer) -> None:
 
 
 async def approve(ada: Viewer, ben: Viewer) -> None:
-    """She is told of it where she is; he sees her answer without touching anything."""
+    """Ada opens the request from a notification, and Ben's page shows her approval by itself."""
     await ada.part("new-notification").get_by_role("link", name="New booking request").click()
     asked = ada.part("booking", status="requested")
     await expect(asked).to_contain_text("Requested by Ben Example")
@@ -76,7 +76,7 @@ async def say(viewer: Viewer, text: str) -> None:
 
 
 async def chat(ada: Viewer, ben: Viewer) -> None:
-    """Both ways, with what tells each how far the other got."""
+    """Send messages both ways, with unread counts, delivery marks and a typing indicator."""
     await ben.part("booking").get_by_role("button", name="Message").click()
     await expect(ben.heading("Ada Example")).to_be_visible()
     await say(ben, "Good day")
@@ -105,25 +105,25 @@ async def wait_and_be_admitted(ada: Viewer, ben: Viewer) -> None:
     await place.get_by_role("button", name="Admit").click()
 
 
-async def see(viewer: Viewer, picture: str) -> None:
-    """Wait until the other's pictures are `moving`, or `dark` because no camera is on."""
-    async with asyncio.timeout(PATIENCE_MS / 1000):
+async def expect_video(viewer: Viewer, picture: str) -> None:
+    """Wait until the remote video is `moving`, or `dark` because the camera is off."""
+    async with asyncio.timeout(TIMEOUT_MS / 1000):
         await viewer.page.evaluate(_PICTURES, picture)
 
 
-async def see_each_other(ada: Viewer, ben: Viewer) -> None:
-    """It is the other one whom each sees: without her camera, it is dark for him alone."""
+async def expect_video_both_ways(ada: Viewer, ben: Viewer) -> None:
+    """Each sees the other: when Ada turns her camera off, only Ben's video is dark."""
     for viewer in (ada, ben):
         await expect(viewer.part("line")).to_have_attribute("data-line", "talking")
-    await asyncio.gather(see(ada, "moving"), see(ben, "moving"))
+    await asyncio.gather(expect_video(ada, "moving"), expect_video(ben, "moving"))
     await ada.page.get_by_role("switch", name="Camera").click()
-    await asyncio.gather(see(ada, "moving"), see(ben, "dark"))
+    await asyncio.gather(expect_video(ada, "moving"), expect_video(ben, "dark"))
     await ada.page.get_by_role("switch", name="Camera").click()
-    await see(ben, "moving")
+    await expect_video(ben, "moving")
 
 
-async def minutes_talked(viewer: Viewer) -> int:
-    """In seconds, as the page shows them."""
+async def get_talked_s(viewer: Viewer) -> int:
+    """The call's duration in seconds, as the page shows it."""
     talked = viewer.part("talked")
     await expect(talked).to_be_visible()
     seconds = int(await talked.get_attribute("data-seconds") or "")
@@ -134,10 +134,10 @@ async def minutes_talked(viewer: Viewer) -> int:
 
 
 @pytest.mark.settings(PARLEY_WAITING_ROOM_OPENS_S=TWO_HOURS)
-async def test_two_people_sign_up_book_chat_wait_and_talk_by_video(process):
-    async with running_chromium() as hers, running_chromium() as his:
-        ada = await new_viewer(hers, process.url)
-        ben = await new_viewer(his, process.url)
+async def test_two_users_sign_up_book_chat_and_have_a_video_call(process):
+    async with running_chromium() as ada_browser, running_chromium() as ben_browser:
+        ada = await new_viewer(ada_browser, process.url)
+        ben = await new_viewer(ben_browser, process.url)
         await asyncio.gather(ada.sign_up(process.mails, "ada"), ben.sign_up(process.mails, "ben"))
         await become_a_consultant(ada)
         await offer_a_topic(ada)
@@ -150,14 +150,14 @@ async def test_two_people_sign_up_book_chat_wait_and_talk_by_video(process):
         await wait_and_be_admitted(ada, ben)
         await expect(ben.part("line")).to_have_attribute("data-line", "talking")
         talking = time.monotonic()
-        await see_each_other(ada, ben)
-        least_s = time.monotonic() - talking
+        await expect_video_both_ways(ada, ben)
+        talk_min_s = time.monotonic() - talking
         await ben.button("End the call").click()
-        shown = await asyncio.gather(minutes_talked(ada), minutes_talked(ben))
+        shown = await asyncio.gather(get_talked_s(ada), get_talked_s(ben))
         assert shown[0] == shown[1]
-        assert int(least_s) <= shown[0] <= time.monotonic() - before + 1
+        assert int(talk_min_s) <= shown[0] <= time.monotonic() - before + 1
 
         await ben.link("Your bookings").click()
         await expect(ben.part("booking", status="completed")).to_be_visible()
-        assert ada.mistakes == ben.mistakes == []
+        assert ada.errors == ben.errors == []
         assert await ada.violations() == await ben.violations() == []

@@ -1,4 +1,4 @@
-"""Files on the page: a picture and a document in a chat, a voice recording, one's own picture."""
+"""Files, recordings, videos and replies in a chat, and the profile picture."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ from tests.world import Person, World, one_database, until
 pytestmark = [one_database, pytest.mark.timeout(120)]
 
 
-async def at_chat(world: World, browser: Any, person: Person, chat: str) -> Viewer:
+async def open_chat(world: World, browser: Any, person: Person, chat: str) -> Viewer:
     viewer = await new_viewer(browser, world.url, person)
     await viewer.open(f"chats/{chat}")
     await expect(viewer.button("Attach a file")).to_be_visible()
@@ -25,34 +25,36 @@ async def attach(viewer: Viewer, name: str, kind: str, content: bytes) -> None:
     await viewer.page.get_by_label("Files").set_input_files([file])  # type: ignore[list-item]
 
 
-async def test_files_and_recordings_are_sent_and_shown(world: World, browser: Any) -> None:
+async def test_files_and_voice_recordings_are_sent_and_displayed(
+    world: World, browser: Any
+) -> None:
     ada, ben = await world.person("ada"), await world.person("ben")
     chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
-    hers, his = [await at_chat(world, browser, who, chat) for who in (ada, ben)]
-    await attach(hers, "garden.jpg", "image/jpeg", picture())
-    shown = his.page.locator("[data-test=media] img")
+    ada_tab, ben_tab = [await open_chat(world, browser, person, chat) for person in (ada, ben)]
+    await attach(ada_tab, "garden.jpg", "image/jpeg", picture())
+    shown = ben_tab.page.locator("[data-test=media] img")
     await expect(shown).to_be_visible()
     await until(lambda: shown.evaluate("image => image.complete && image.naturalWidth === 320"))
-    await attach(his, "plan.pdf", "application/pdf", PDF)
-    link = hers.page.get_by_role("link", name="plan.pdf")
+    await attach(ben_tab, "plan.pdf", "application/pdf", PDF)
+    link = ada_tab.page.get_by_role("link", name="plan.pdf")
     await expect(link).to_be_visible()
-    async with hers.page.expect_download() as downloading:
+    async with ada_tab.page.expect_download() as downloading:
         await link.click()
     assert (await downloading.value).suggested_filename == "plan.pdf"
-    await attach(hers, "page.html", "text/html", b"<html>")
-    await expect(hers.part("sending")).to_contain_text("Files of this type are not allowed.")
-    await hers.button("Discard").click()
-    await expect(hers.part("sending")).to_have_count(0)
-    await record(hers)
-    sound = his.page.locator("[data-test=media] audio")
+    await attach(ada_tab, "page.html", "text/html", b"<html>")
+    await expect(ada_tab.part("sending")).to_contain_text("Files of this type are not allowed.")
+    await ada_tab.button("Discard").click()
+    await expect(ada_tab.part("sending")).to_have_count(0)
+    await record_voice_message(ada_tab)
+    sound = ben_tab.page.locator("[data-test=media] audio")
     await expect(sound).to_be_visible()
     await until(lambda: sound.evaluate("sound => sound.readyState >= 1"))
-    for viewer in (hers, his):
+    for viewer in (ada_tab, ben_tab):
         assert await viewer.violations() == []
-    assert his.mistakes == []
+    assert ben_tab.errors == []
 
 
-RECORD = """async () => {
+RECORD_VIDEO = """async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
   const paper = canvas.getContext("2d");
   const draw = setInterval(() => {
@@ -72,12 +74,16 @@ RECORD = """async () => {
 }"""
 
 
-async def test_a_video_shows_what_it_is_before_it_plays(world: World, browser: Any) -> None:
+async def test_a_video_shows_its_poster_length_and_size_before_it_plays(
+    world: World, browser: Any
+) -> None:
     ada, ben = await world.person("ada"), await world.person("ben")
     chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
-    hers, his = [await at_chat(world, browser, who, chat) for who in (ada, ben)]
-    await attach(hers, "walk.webm", "video/webm", bytes(await hers.page.evaluate(RECORD)))
-    shown = his.part("media", kind="video")
+    ada_tab, ben_tab = [await open_chat(world, browser, person, chat) for person in (ada, ben)]
+    await attach(
+        ada_tab, "walk.webm", "video/webm", bytes(await ada_tab.page.evaluate(RECORD_VIDEO))
+    )
+    shown = ben_tab.part("media", kind="video")
     video = shown.locator("video")
     await expect(video).to_have_attribute("poster", re.compile("thumbnails"))
     await expect(shown).to_contain_text(re.compile(r"0:0[12], \d+ KB"))
@@ -85,9 +91,9 @@ async def test_a_video_shows_what_it_is_before_it_plays(world: World, browser: A
     red = await video.evaluate(MIDDLE_OF_POSTER)
     assert red[0] > 150 > 90 > max(red[1:3])
     await video.evaluate("video => { video.muted = true; return video.play() }")
-    await expect(hers.part("sending")).to_have_count(0)
-    for viewer in (hers, his):
-        assert viewer.mistakes == []
+    await expect(ada_tab.part("sending")).to_have_count(0)
+    for viewer in (ada_tab, ben_tab):
+        assert viewer.errors == []
         assert await viewer.violations() == []
 
 
@@ -101,31 +107,31 @@ MIDDLE_OF_POSTER = """async (video) => {
 }"""
 
 
-async def test_an_answer_shows_what_it_answers_and_signs_are_put(
+async def test_a_reply_quotes_its_message_and_reactions_can_be_toggled(
     world: World, browser: Any
 ) -> None:
     ada, ben = await world.person("ada"), await world.person("ben")
     chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
     payload = {"conversation_id": chat, "client_id": "one", "text": "Which day?"}
-    asked = await ada.call("/chat", "send", **payload)
-    his = await at_chat(world, browser, ben, chat)
-    await his.button("Reply").click()
-    await expect(his.part("answering")).to_contain_text("Which day?")
-    await his.page.get_by_placeholder("Message").fill("Sunday")
-    await his.button("Send").click()
-    await expect(his.part("quote")).to_have_text("Which day?")
-    await his.part("message", id=asked["id"]).get_by_role("button", name="React").click()
-    await his.button("React with \U0001f44d").click()
-    sign = his.part("message", id=asked["id"]).get_by_role("button", name="\U0001f44d 1")
-    await expect(sign).to_have_attribute("aria-pressed", "true")
-    await sign.click()
-    await expect(sign).to_have_count(0)
-    await ada.call("/chat", "delete", message_id=asked["id"])
-    await expect(his.part("quote")).to_have_text("a deleted message")
-    assert his.mistakes == []
+    question = await ada.call("/chat", "send", **payload)
+    ben_tab = await open_chat(world, browser, ben, chat)
+    await ben_tab.button("Reply").click()
+    await expect(ben_tab.part("answering")).to_contain_text("Which day?")
+    await ben_tab.page.get_by_placeholder("Message").fill("Sunday")
+    await ben_tab.button("Send").click()
+    await expect(ben_tab.part("quote")).to_have_text("Which day?")
+    await ben_tab.part("message", id=question["id"]).get_by_role("button", name="React").click()
+    await ben_tab.button("React with \U0001f44d").click()
+    reaction = ben_tab.part("message", id=question["id"]).get_by_role("button", name="\U0001f44d 1")
+    await expect(reaction).to_have_attribute("aria-pressed", "true")
+    await reaction.click()
+    await expect(reaction).to_have_count(0)
+    await ada.call("/chat", "delete", message_id=question["id"])
+    await expect(ben_tab.part("quote")).to_have_text("a deleted message")
+    assert ben_tab.errors == []
 
 
-async def record(viewer: Viewer) -> None:
+async def record_voice_message(viewer: Viewer) -> None:
     await viewer.button("Record a voice message").click()
     await expect(viewer.part("recording")).to_contain_text("0:01")
     await viewer.button("Send recording").click()
@@ -133,7 +139,7 @@ async def record(viewer: Viewer) -> None:
     await expect(viewer.part("sending")).to_have_count(0)
 
 
-async def test_a_picture_of_ones_own_is_chosen_and_taken_away(world: World, browser: Any) -> None:
+async def test_a_profile_picture_is_uploaded_and_removed(world: World, browser: Any) -> None:
     ada = await new_viewer(browser, world.url, await world.person("ada"))
     await ada.open("profile")
     file = {"name": "me.png", "mimeType": "image/png", "buffer": picture("PNG")}
@@ -143,4 +149,4 @@ async def test_a_picture_of_ones_own_is_chosen_and_taken_away(world: World, brow
     await until(lambda: shown.evaluate("image => image.complete && image.naturalWidth === 320"))
     await ada.button("Remove the picture").click()
     await expect(shown).to_have_count(0)
-    assert ada.mistakes == []
+    assert ada.errors == []

@@ -1,4 +1,4 @@
-"""The page in a browser: safe from what people write, narrow, for the keyboard, and lasting."""
+"""The page in a browser: injection, narrow screens, keyboard use, reconnecting and caching."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Error, expect
 
-from tests.browser.furnished import Furnished, furnish, poison
+from tests.browser.populated import Populated, populate, xss_text
 from tests.browser.viewer import Viewer, new_viewer
 from tests.world import PASSWORD, ROOT, Person, address_of, one_database
 
@@ -14,26 +14,26 @@ pytestmark = [one_database, pytest.mark.settings(PARLEY_WAITING_ROOM_OPENS_S="72
 
 NARROW = {"width": 360, "height": 740}
 TABS_MAX = 15
-A_PAGE = ("page title", "page description", "page site")
-_LOOK = Path(__file__).with_name("look.js").read_text()
+PREVIEW = ("page title", "page description", "page site")
+_FIND_PROBLEMS = Path(__file__).with_name("page_problems.js").read_text()
 
 _LOADED = """performance.getEntriesByType("resource").filter(
   ({name, transferSize}) => transferSize && !name.includes("/socket.io/")).length"""
-"""How many files came from the server, or were asked for once more."""
+"""The number of files that were downloaded or revalidated."""
 
 Tour = dict[str, tuple[list[str], list[str]]]
-"""By route: which fields have to be seen there, and the names of buttons that open a dialog."""
+"""By route: the fields that must be visible, and the names of buttons that open a dialog."""
 
 
-def tour_of_ada(made: Furnished) -> Tour:
+def tour_of_ada(made: Populated) -> Tour:
     return {
         "consultants": (["ada", "about", "topic"], []),
         f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], []),
         "bookings": (["ben", "note", "reject reason"], ["Reject", "Reschedule", "Cancel booking"]),
         f"bookings/{made.booking_id}": (["ben", "topic", "note"], []),
         "chats": (["ben", "group", "draft"], ["New group"]),
-        f"chats/{made.direct_id}": (["ben", "text", "note", *A_PAGE], ["Edit", "Mute"]),
-        f"chats/{made.group_id}": (["group", "text", *A_PAGE], ["Members (3)"]),
+        f"chats/{made.direct_id}": (["ben", "text", "note", *PREVIEW], ["Edit", "Mute"]),
+        f"chats/{made.group_id}": (["group", "text", *PREVIEW], ["Members (3)"]),
         "consulting": (["topic", "description"], ["Add topic", "Edit topic", "Remove topic"]),
         "notifications": (["ben"], []),
         "profile": ([], []),
@@ -44,7 +44,7 @@ def tour_of_ada(made: Furnished) -> Tour:
     }
 
 
-def tour_of_ben(made: Furnished) -> Tour:
+def tour_of_ben(made: Populated) -> Tour:
     return {
         "consultants": (["ada", "about", "topic"], []),
         f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], ["Book"]),
@@ -57,11 +57,11 @@ def tour_of_ben(made: Furnished) -> Tour:
     }
 
 
-def tour_of_mo(made: Furnished) -> Tour:
+def tour_of_mo(made: Populated) -> Tour:
     return {"moderation": (["ben"], ["Review"])}
 
 
-def tour_of_a_visitor(made: Furnished) -> Tour:
+def tour_of_a_visitor(made: Populated) -> Tour:
     return {
         "": (["ada", "about", "topic"], []),
         f"consultants/{made.ada.id}": (["ada", "about", "topic", "description"], []),
@@ -73,34 +73,34 @@ def tour_of_a_visitor(made: Furnished) -> Tour:
 
 
 def quoted(name: str) -> str:
-    """How a name that is quoted in a notification begins."""
+    """The beginning of a name as notifications quote it."""
     return "“" + name.replace('"', "'")[:60]
 
 
-async def go_round(viewer: Viewer, tour: Tour) -> None:
-    """At each stop: what people wrote is there as text, and nothing is wrong with the page."""
+async def check_pages(viewer: Viewer, tour: Tour) -> None:
+    """Check that each page shows users' texts as text and has no problems."""
     await viewer.open("elsewhere")
     for route, (fields, dialogs) in tour.items():
         await viewer.open(route)
         await expect(viewer.page.locator("h1")).to_be_focused()
         for field in fields:
-            said = quoted(poison(field)) if route == "notifications" else poison(field)
+            said = quoted(xss_text(field)) if route == "notifications" else xss_text(field)
             await expect(viewer.page.get_by_text(said).first).to_be_visible()
         await expect(viewer.page.get_by_text("Loading …")).to_have_count(0)
-        assert await viewer.page.evaluate(_LOOK) == [], route
+        assert await viewer.page.evaluate(_FIND_PROBLEMS) == [], route
         for name in dialogs:
             await viewer.page.get_by_role("button", name=name).first.click()
             await expect(viewer.dialog).to_be_visible()
             await expect(viewer.page.get_by_text("Loading …")).to_have_count(0)
-            assert await viewer.page.evaluate(_LOOK) == [], f"{route}, {name}"
+            assert await viewer.page.evaluate(_FIND_PROBLEMS) == [], f"{route}, {name}"
             await viewer.page.keyboard.press("Escape")
             await expect(viewer.dialog).to_have_count(0)
-    assert viewer.mistakes == []
+    assert viewer.errors == []
     assert await viewer.violations() == []
 
 
-async def test_what_people_write_is_text_on_every_page_and_fits_a_narrow_screen(world, browser):
-    made = await furnish(world)
+async def test_user_text_is_escaped_and_fits_a_narrow_screen_on_every_page(world, browser):
+    made = await populate(world)
     tours = {
         made.ada: tour_of_ada(made),
         made.ben: tour_of_ben(made),
@@ -111,14 +111,14 @@ async def test_what_people_write_is_text_on_every_page_and_fits_a_narrow_screen(
     assert names <= {route.split("/")[0] for tour in tours.values() for route in tour}
     for person, tour in tours.items():
         viewer = await new_viewer(browser, world.url, person, viewport=NARROW)
-        await go_round(viewer, tour)
+        await check_pages(viewer, tour)
 
 
 def _source(name: str) -> str:
     return (ROOT / "static" / "client" / name).read_text()
 
 
-async def test_an_address_that_is_a_script_is_refused(world):
+async def test_a_script_url_is_refused_as_a_picture(world):
     ada = await world.person("ada", consultant=True)
     for address in ("javascript:alert(1)", "data:text/html,<script>alert(1)</script>"):
         ask = {"picture_id": address}
@@ -126,9 +126,9 @@ async def test_an_address_that_is_a_script_is_refused(world):
         assert answer["error"]["code"] == "INVALID"
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["visitor", "person"])
-async def test_a_route_that_every_object_inherits_is_not_found(world, browser, known):
-    person = await world.person("ada") if known else None
+@pytest.mark.parametrize("signed_in", [False, True], ids=["visitor", "user"])
+async def test_routes_named_like_object_properties_show_not_found(world, browser, signed_in):
+    person = await world.person("ada") if signed_in else None
     viewer = await new_viewer(browser, world.url, person)
     await viewer.open("nowhere")
     await expect(viewer.heading("Not found")).to_be_visible()
@@ -142,10 +142,10 @@ async def test_a_route_that_every_object_inherits_is_not_found(world, browser, k
     await expect(viewer.part("error", code="constructor")).to_contain_text("Something went wrong")
     await viewer.open("consultants/constructor")
     await expect(viewer.part("error")).to_be_visible()
-    assert viewer.mistakes == []
+    assert viewer.errors == []
 
 
-async def test_the_policy_forbids_markup_and_code_from_strings(world, browser):
+async def test_the_content_security_policy_blocks_markup_and_code_from_strings(world, browser):
     viewer = await new_viewer(browser, world.url)
     await viewer.open()
     for attempt in (
@@ -159,11 +159,11 @@ async def test_the_policy_forbids_markup_and_code_from_strings(world, browser):
         with pytest.raises(Error, match=r"TypeError|TrustedHTML|Trusted|Policy"):
             await viewer.page.evaluate(f"() => {{ {attempt}; return null; }}")
     assert len(await viewer.violations()) >= 5
-    assert not any("said" in mistake for mistake in viewer.mistakes)
+    assert not any("said" in mistake for mistake in viewer.errors)
 
 
 async def tab_to(viewer: Viewer, label: str) -> None:
-    """Press Tab until the field or button of this name has the focus."""
+    """Press Tab until the field or button with this label has the focus."""
     for _ in range(TABS_MAX):
         focused = await viewer.page.evaluate(
             "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"
@@ -174,7 +174,7 @@ async def tab_to(viewer: Viewer, label: str) -> None:
     raise AssertionError(f"{TABS_MAX} times Tab do not lead to {label}")
 
 
-async def test_the_sign_up_can_be_done_by_keyboard_alone(world, browser):
+async def test_sign_up_works_with_the_keyboard_alone(world, browser):
     viewer = await new_viewer(browser, world.url)
     press, write = viewer.page.keyboard.press, viewer.page.keyboard.type
     await viewer.open()
@@ -198,10 +198,10 @@ async def test_the_sign_up_can_be_done_by_keyboard_alone(world, browser):
     await press("Space")
     await expect(viewer.heading("Consultants")).to_be_focused()
     await expect(viewer.link("Ada")).to_be_visible()
-    assert viewer.mistakes == []
+    assert viewer.errors == []
 
 
-async def test_a_link_to_where_one_is_shows_what_is_new(world, browser):
+async def test_a_link_to_the_current_page_reloads_its_data(world, browser):
     viewer = await new_viewer(browser, world.url)
     await viewer.open()
     await expect(viewer.page.get_by_text("There are no consultants yet.")).to_be_visible()
@@ -211,8 +211,8 @@ async def test_a_link_to_where_one_is_shows_what_is_new(world, browser):
     await expect(viewer.heading("Consultants")).to_be_focused()
 
 
-async def test_a_page_outlives_a_killed_server(process, browser):
-    """What was written meanwhile arrives once, and what others do is seen again."""
+async def test_a_page_recovers_after_its_server_is_killed(process, browser):
+    """A message written during the outage is sent once, and new events arrive again."""
     ada = await process.sign_up("ada")
     ben = await process.sign_up("ben")
     chat = await ada.call("/chat", "open", user_id=ben.id)
@@ -238,8 +238,8 @@ async def test_a_page_outlives_a_killed_server(process, browser):
     await expect(viewer.part("mark")).to_be_visible()
 
 
-async def test_a_second_visit_loads_next_to_nothing(world, browser):
-    """An office that opens the page at once has one address, and its rate."""
+async def test_a_second_visit_loads_most_files_from_the_cache(world, browser):
+    """An office whose users all open the page shares one IP address and its rate limit."""
     viewer = await new_viewer(browser, world.url)
     loaded = []
     for _ in range(2):

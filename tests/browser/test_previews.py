@@ -1,4 +1,4 @@
-"""What a linked page says, as the page shows it: while it is so, in words, with a careful link."""
+"""Link previews: plain text with a safe link, removed when the message loses its link."""
 
 from typing import Any
 
@@ -15,14 +15,16 @@ pytestmark = [one_database]
 LINK = "https://xn--bcher-kva.example/a?b=c"
 
 
-def show(tx: Transaction, message_id: str) -> None:
+def add_preview(tx: Transaction, message_id: str) -> None:
     message = chats.lock_text(tx, message_id)
     assert message is not None
     preview = LinkPreview(LINK, "<b>Books</b>", "Read\nthem", "Your bank")
     chats.show_preview(tx, message, preview)
 
 
-async def test_a_preview_comes_and_goes_with_its_link(world: World, browser: Any) -> None:
+async def test_a_link_preview_appears_and_disappears_with_its_link(
+    world: World, browser: Any
+) -> None:
     ada, ben = await world.person("ada"), await world.person("ben")
     chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
     sent = await say(ada, chat, f"Look: {LINK}", "c1")
@@ -30,7 +32,7 @@ async def test_a_preview_comes_and_goes_with_its_link(world: World, browser: Any
     await viewer.open(f"chats/{chat}")
     await expect(viewer.part("message")).to_be_visible()
     await expect(viewer.part("preview")).to_have_count(0)
-    await world.transact(show, sent["id"])
+    await world.transact(add_preview, sent["id"])
     link = viewer.part("preview").get_by_role("link", name="<b>Books</b>")
     await expect(link).to_have_attribute("href", LINK)
     await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
@@ -38,4 +40,4 @@ async def test_a_preview_comes_and_goes_with_its_link(world: World, browser: Any
     await expect(viewer.part("preview").locator("img, iframe, video")).to_have_count(0)
     await ada.call("/chat", "edit", message_id=sent["id"], text="no link")
     await expect(viewer.part("preview")).to_have_count(0)
-    assert (viewer.mistakes, await viewer.violations()) == ([], [])
+    assert (viewer.errors, await viewer.violations()) == ([], [])

@@ -1,4 +1,4 @@
-"""Somebody in front of the page: a tab of their own, and what they do there."""
+"""A browser tab of one user, with locators for the page's elements."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,29 +8,29 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.world import PASSWORD, Mails, Person, address_of
 
-PATIENCE_MS = 20_000
-"""How long a page may take; far more than it does, for machines that do much else."""
+TIMEOUT_MS = 20_000
+"""The time limit for a page, with a large margin for busy machines."""
 KEPT_SESSION = "parley.session"
-_WATCH = """
+_RECORD_VIOLATIONS = """
 window.violations = [];
 addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI, sample}) =>
   violations.push([violatedDirective, blockedURI, sample].join(" ")));
 """
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @dataclass
 class Viewer:
-    """One tab, and everything that went wrong in it."""
+    """One tab, and the errors that occurred in it."""
 
     page: Page
     url: str
-    mistakes: list[str] = field(default_factory=list)
-    """Errors of scripts, dialogs that scripts opened, and what the console called an error."""
+    errors: list[str] = field(default_factory=list)
+    """Script errors, dialogs opened by scripts, and errors in the console."""
 
     async def open(self, route: str = "") -> None:
-        """Go to `#/<route>` as one does by a link, or by its address where no page is open yet."""
+        """Go to `#/<route>` within the open page, or load the page if it is not open yet."""
         if self.page.url.startswith(self.url):
             await self.page.evaluate("route => { location.hash = `/${route}` }", route)
         else:
@@ -49,7 +49,7 @@ class Viewer:
         return self.page.get_by_role("heading", level=1, name=name)
 
     def part(self, test: str, **data: str) -> Locator:
-        """What is marked by `data-test`, and by more such data."""
+        """The elements with this `data-test` and these other data attributes."""
         marks = "".join(f'[data-{name}="{value}"]' for name, value in data.items())
         return self.page.locator(f'[data-test="{test}"]{marks}')
 
@@ -58,7 +58,7 @@ class Viewer:
         return self.page.get_by_role("dialog")
 
     async def sign_up(self, mails: Mails, name: str) -> None:
-        """Through the form, with the pincode that came by mail."""
+        """Sign up in the form, with the pincode from the mail."""
         await self.open("signup")
         await self.field("Email").fill(address_of(name))
         await self.button("Send pincode").click()
@@ -70,7 +70,7 @@ class Viewer:
         await expect(self.heading("Consultants")).to_be_visible()
 
     async def violations(self) -> list[str]:
-        """What the page's policy had to forbid since it was loaded."""
+        """The violations of the content security policy since the page was loaded."""
         found: list[str] = await self.page.evaluate("violations")
         return found
 
@@ -78,34 +78,34 @@ class Viewer:
 async def new_viewer(
     browser: Browser, url: str, person: Person | None = None, **context: Any
 ) -> Viewer:
-    """A tab with a camera, signed in as `person`; nobody without one."""
+    """A tab with a camera, signed in as `person`, or as a visitor if it is None."""
     kept = {} if person is None else {"storage_state": _state(url, person)}
     made = await browser.new_context(
         permissions=["camera", "microphone"], locale="en-GB", **kept, **context
     )
-    await made.add_init_script(_WATCH)
-    made.set_default_timeout(PATIENCE_MS)
+    await made.add_init_script(_RECORD_VIOLATIONS)
+    made.set_default_timeout(TIMEOUT_MS)
     viewer = Viewer(await made.new_page(), url)
-    viewer.page.on("pageerror", lambda error: viewer.mistakes.append(str(error)))
-    viewer.page.on("console", lambda said: _listen(viewer, said))
-    viewer.page.on("dialog", lambda dialog: _put_away(viewer, dialog))
+    viewer.page.on("pageerror", lambda error: viewer.errors.append(str(error)))
+    viewer.page.on("console", lambda message: _record_error(viewer, message))
+    viewer.page.on("dialog", lambda dialog: _dismiss(viewer, dialog))
     return viewer
 
 
-def _listen(viewer: Viewer, said: ConsoleMessage) -> None:
-    """What other servers' pages do wrong is theirs."""
-    place = said.location["url"]
-    if said.type == "error" and (not place or place.startswith(viewer.url)):
-        viewer.mistakes.append(said.text)
+def _record_error(viewer: Viewer, message: ConsoleMessage) -> None:
+    """Record a console error, except errors of other servers' pages."""
+    place = message.location["url"]
+    if message.type == "error" and (not place or place.startswith(viewer.url)):
+        viewer.errors.append(message.text)
 
 
-async def _put_away(viewer: Viewer, dialog: Any) -> None:
-    viewer.mistakes.append(f"a script said {dialog.message!r}")
+async def _dismiss(viewer: Viewer, dialog: Any) -> None:
+    viewer.errors.append(f"a script said {dialog.message!r}")
     await dialog.dismiss()
 
 
 def _state(url: str, person: Person) -> Any:
-    """The session as the client keeps it."""
+    """The browser storage with a session, as the client stores it."""
     tokens = {**person.session, "access_token": person.token, "refresh_at_ms": 2**52}
     kept = {"session_id": person.id, **tokens}
     entry = {"name": KEPT_SESSION, "value": json.dumps(kept)}

@@ -156,7 +156,7 @@ def _kinds(number: int, goes: bool, ids: tuple[str, ...]) -> list[Kind]:
     return [first, second]
 
 
-async def set_the_scene(cast: Cast, dice: Random) -> None:
+async def set_up_cast(cast: Cast, dice: Random) -> None:
     """Connect all users, offer hours and open conversations."""
     await _arrive(cast.consultants)
     cast.practices = list(await asyncio.gather(*map(_open_practice, cast.consultants)))

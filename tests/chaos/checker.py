@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from tests.chaos import doing, hearing, places
-from tests.chaos.hearing import Screen
+from tests.chaos import changes, displays, places
+from tests.chaos.displays import Screen
 from tests.chaos.records import Asked, Violation
 from tests.chaos.truth import Truth
 
@@ -14,14 +14,14 @@ MISSED_BY = timedelta(seconds=2)
 
 def check(asked: Sequence[Asked], screens: Sequence[Screen], truth: Truth) -> Iterator[Violation]:
     """All checks that are possible once everything is settled."""
-    yield from hearing.check_logs(truth)
-    yield from hearing.check_histories(screens, truth)
-    yield from hearing.check_screens(screens, truth)
-    yield from doing.check_answers(asked)
-    yield from doing.check_messages(asked, truth)
-    yield from doing.check_changes(asked, truth)
-    yield from doing.check_told(truth)
-    yield from doing.check_undone(truth)
+    yield from displays.check_logs(truth)
+    yield from displays.check_histories(screens, truth)
+    yield from displays.check_screens(screens, truth)
+    yield from changes.check_answers(asked)
+    yield from changes.check_messages(asked, truth)
+    yield from changes.check_changes(asked, truth)
+    yield from changes.check_told(truth)
+    yield from changes.check_undone(truth)
     yield from places.check_places(truth)
     yield from places.check_students(truth)
     yield from places.check_courses(asked, truth)

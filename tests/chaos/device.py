@@ -1,8 +1,8 @@
 """A device that reconnects by itself, as real clients do, and records what it displays.
 
 Invariants:
-- It has at most one connection. When that is lost, it reconnects by another way, sends the numbers
-  that it has (`since`), and fetches the rooms that the server could not recover.
+- It has at most one connection. When that is lost, it reconnects at a random address, sends the
+  numbers that it has (`since`), and fetches the rooms that the server could not recover.
 - It repeats a command with the same ids until the answer is not "try again".
 - It is `up` only while it is connected, has fetched those rooms and has its presence watches.
 """
@@ -21,9 +21,9 @@ from tests.chaos.records import Asked, Event, History, Records, Stream
 from tests.chaos.shown import Shown
 from tests.wire_client import Refused
 
-AGAIN = ("UNAVAILABLE", "RATE_LIMITED")
-COME_BACK_AFTER_S = (0.02, 0.4)
-ASK_AGAIN_AFTER_S = (0.05, 0.5)
+RETRIED_CODES = ("UNAVAILABLE", "RATE_LIMITED")
+RECONNECT_AFTER_S = (0.02, 0.4)
+RETRY_AFTER_S = (0.05, 0.5)
 PAGE = 100
 JOINING = ("CONVERSATION_OPENED", "MEMBER_ADDED")
 
@@ -58,7 +58,7 @@ class Device:
         self._kind = kind
         self._ways = ways
         self._records = records
-        self._dice = Random(f"{seed} {name}")  # noqa: S311 - chosen again by the same seed
+        self._dice = Random(f"{seed} {name}")  # noqa: S311 - reproducible with the seed
         self.numbers = Numbers(self._found)
         history = History(name, user_id)
         records.histories.append(history)
@@ -115,7 +115,7 @@ class Device:
                 (asked.later if later else asked.answers).append(answer)
                 return
             self._records.counts["sent again"] += 1
-            await asyncio.sleep(self._dice.uniform(*ASK_AGAIN_AFTER_S))
+            await asyncio.sleep(self._dice.uniform(*RETRY_AFTER_S))
 
     async def _try(self, asked: Asked) -> dict[str, Any] | None:
         """Send the command once; returns its answer, or None to try again."""
@@ -130,7 +130,7 @@ class Device:
         except NoAnswer:
             self._found("not answered", f"on a living connection: {asked}")
             return None
-        if not answer["ok"] and answer["error"]["code"] in AGAIN:
+        if not answer["ok"] and answer["error"]["code"] in RETRIED_CODES:
             self._records.counts[answer["error"]["code"]] += 1
             return None
         self.answered[connection.place] = datetime.now(UTC)
@@ -147,9 +147,9 @@ class Device:
             except NoAnswer as silence:
                 self._found("not answered", f"on a living connection: {silence}")
             except Refused as refused:
-                if refused.code not in AGAIN:
+                if refused.code not in RETRIED_CODES:
                     self._found("refused at the door", str(refused))
-            await asyncio.sleep(self._dice.uniform(*COME_BACK_AFTER_S))
+            await asyncio.sleep(self._dice.uniform(*RECONNECT_AFTER_S))
 
     async def _connect(self) -> None:
         """Connect and stay connected; raises Lost, NoAnswer and Refused."""
@@ -188,7 +188,7 @@ class Device:
     def _end_span(self) -> None:
         self.spans.append((self._up_since, self.unreachable_since or datetime.now(UTC)))
 
-    def is_heard_again(self) -> None:
+    def note_reachable_again(self) -> None:
         """Note that a muted connection works again, unless it was lost meanwhile."""
         if self.unreachable_since is not None and self.up.is_set():
             assert self._connection is not None

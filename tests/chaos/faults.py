@@ -34,7 +34,7 @@ FLOOD_TEXT = "flood " * 1_200
 
 
 @dataclass
-class Suffered:
+class FaultRun:
     """A fault that occurred: its start, and the time of the recovery (None if it failed)."""
 
     fault: Fault
@@ -51,17 +51,17 @@ class Faults:
     """Causes the planned faults on one site."""
 
     def __init__(self, site: Site, cast: Cast, records: Records) -> None:
-        self.suffered: list[Suffered] = []
+        self.fault_runs: list[FaultRun] = []
         self._site = site
         self._cast = cast
         self._records = records
         self._began = time.monotonic()
         self._probes = 0
         self._busy: set[Instance] = set()
-        self._deaf: frozenset[str] = frozenset()
+        self._muted: frozenset[str] = frozenset()
         """Devices that a long background fault muted; other faults do not wait for them."""
-        self._said: list[Awaitable[object]] = []
-        self._ways: dict[str, Callable[[Random], Context]] = {
+        self._sends: list[Awaitable[object]] = []
+        self._causes: dict[str, Callable[[Random], Context]] = {
             "instance killed": self._kill,
             "instances restarted in turn": self._restart_in_turn,
             "machine lost": self._lose_machine,
@@ -95,26 +95,26 @@ class Faults:
                 break
             for fault in step.faults:
                 if fault.beside:
-                    beside.append(asyncio.create_task(self._suffer(fault)))
-            await asyncio.gather(*(self._suffer(one) for one in step.faults if not one.beside))
-        await asyncio.gather(*beside, *self._said)
+                    beside.append(asyncio.create_task(self._run_fault(fault)))
+            await asyncio.gather(*(self._run_fault(one) for one in step.faults if not one.beside))
+        await asyncio.gather(*beside, *self._sends)
 
-    async def _suffer(self, fault: Fault) -> None:
+    async def _run_fault(self, fault: Fault) -> None:
         dice = Random(fault.dice)  # noqa: S311
-        async with self._ways[fault.kind](dice) as target:
-            suffered = Suffered(fault, target, time.monotonic() - self._began)
-            self.suffered.append(suffered)
+        async with self._causes[fault.kind](dice) as target:
+            fault_run = FaultRun(fault, target, time.monotonic() - self._began)
+            self.fault_runs.append(fault_run)
             await asyncio.sleep(fault.lasts_s)
-        mended = time.monotonic()
+        repaired_at = time.monotonic()
         try:
             async with asyncio.timeout(RECOVERED_WITHIN_S):
-                await self._probe(dice, frozenset() if fault.beside else self._deaf)
-            suffered.recovery_s = time.monotonic() - mended
+                await self._probe(dice, frozenset() if fault.beside else self._muted)
+            fault_run.recovery_s = time.monotonic() - repaired_at
         except TimeoutError:
             what = f"{fault} of {target}: not all heard again within {RECOVERED_WITHIN_S} s"
             self._records.found("not recovered", what)
         if fault.beside:
-            self._deaf = frozenset()
+            self._muted = frozenset()
 
     async def _probe(self, dice: Random, but: frozenset[str]) -> None:
         """Send a message to all users, and wait until every device displays it."""
@@ -186,7 +186,7 @@ class Faults:
             yield instance.name
             instance.thaw()
             for device in unheard:
-                device.is_heard_again()
+                device.note_reachable_again()
 
     # Connections.
 
@@ -214,10 +214,10 @@ class Faults:
 
     @asynccontextmanager
     async def _mute(self, dice: Random) -> AsyncIterator[str]:
-        self._deaf, links = self._some_devices(dice, SHARE)
+        self._muted, links = self._some_devices(dice, SHARE)
         for link in links:
             link.mute()
-        self._mark_unreachable(self._deaf)
+        self._mark_unreachable(self._muted)
         yield f"{len(links)} connections"
 
     @asynccontextmanager
@@ -227,19 +227,19 @@ class Faults:
         for link in links:
             link.stall()
         flood = dice.choice(FLOOD)
-        self._say_much(dice, flood)
+        self._flood(dice, flood)
         yield f"{len(links)} connections, {flood} long messages"
         for link in links:
             link.go_on()
 
-    def _say_much(self, dice: Random, count: int) -> None:
+    def _flood(self, dice: Random, count: int) -> None:
         """Send many messages; if the sender's own connection stalls, they are sent afterwards."""
         conversation = dice.choice([one for one in self._cast.conversations if not one.direct])
         speaker = conversation.members[0]
         ask = {"conversation_id": conversation.id, "text": FLOOD_TEXT}
         for _ in range(count):
             sending = speaker.device.ask("/chat", "send", **ask, client_id=speaker.new_id())
-            self._said.append(asyncio.ensure_future(sending))
+            self._sends.append(asyncio.ensure_future(sending))
 
     # Connections of instances to PostgreSQL and Redis.
 

@@ -44,7 +44,7 @@ class Load:
             change = self._changing(group)
             self._keep_doing(group.members[0], f"changes {group.id}", change, GROUP_CHANGES_EVERY_S)
         for goer in cast.goers:
-            self._spawn(self._come_and_go(goer, self._dice(goer, "goes")))
+            self._spawn(self._connect_and_disconnect(goer, self._dice(goer, "goes")))
 
     def talk(self, thinks_s: float) -> None:
         """Let users only send and change messages, with a mean pause of `thinks_s`."""
@@ -188,7 +188,7 @@ class Load:
 
     # Connecting and disconnecting.
 
-    async def _come_and_go(self, goer: Person, dice: Random) -> None:
+    async def _connect_and_disconnect(self, goer: Person, dice: Random) -> None:
         """Connect and disconnect in turns, until the load ends."""
         while not await self._passes(dice.uniform(*STAYS_S)):
             await goer.device.leave()

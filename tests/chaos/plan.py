@@ -26,8 +26,8 @@ class Kind:
     long: bool = False
     """Whether it occurs only in longer runs."""
     beside: bool = False
-    """Whether it runs in the background of the others, since its detection takes long. It occurs
-    once, first."""
+    """Whether it runs in the background of the others, because its detection takes long. Such a
+    fault occurs once, at the start."""
 
 
 KINDS = (
@@ -81,7 +81,7 @@ def kinds_on(on: str, seconds: float) -> list[Kind]:
 
 def make_plan(seed: int, on: str, seconds: float) -> Iterator[Step]:
     """The endless steps of a run: every kind of fault once, then all again."""
-    dice = Random(f"{seed} faults {on}")  # noqa: S311 - chosen again by the same seed
+    dice = Random(f"{seed} faults {on}")  # noqa: S311 - reproducible with the seed
     kinds = kinds_on(on, seconds)
     for kind in kinds:
         if kind.beside:

@@ -14,7 +14,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield from _counts(outcome)
     yield ""
     yield f"{'fault':<36} {'of':<34} {'began':>7} {'recovered':>10}"
-    for one in sorted(outcome.suffered, key=lambda suffered: suffered.began_s):
+    for one in sorted(outcome.fault_runs, key=lambda run: run.began_s):
         recovery = "never" if one.recovery_s is None else f"{one.recovery_s:.2f} s"
         yield f"{one.fault!s:<36} {one.target:<34} {one.began_s:>5.1f} s {recovery:>10}"
     yield ""

@@ -38,7 +38,7 @@ class Restart:
     """The restart of one instance; `place` is its name in the proxy."""
 
     place: str
-    told_at: datetime
+    stopped_at: datetime
     unready_at: datetime | None = None
     """When it was first seen unready, if it was."""
     answered_at: datetime | None = None
@@ -64,7 +64,7 @@ class RollingRestart(Run):
         self.restarts: list[Restart] = []
         self.devices: list[Device] = []
         self._stack = stack
-        self.put_off_s = site.settings.rules.of(KitRules).presence_grace_s
+        self.timers_due_within_s = site.settings.rules.of(KitRules).presence_grace_s
 
     async def ways(self) -> list[Way]:
         """The proxy; every connection has another source address."""
@@ -78,7 +78,7 @@ class RollingRestart(Run):
 
         return [Way(proxy.url, connector)]
 
-    async def break_things(self, cast: Cast, seed: str) -> None:
+    async def disrupt(self, cast: Cast, seed: str) -> None:
         """Run the load while the instances are restarted in turn."""
         self.devices = cast.devices
         instances = {str(number): one for number, one in enumerate(self._site.instances, 1)}
@@ -109,10 +109,10 @@ class RollingRestart(Run):
         found = [device.answered[place] for device in self.devices if place in device.answered]
         return max(found, default=None)
 
-    async def _give_back(self, before: dict[str, float]) -> None:
+    async def _check_released(self, before: dict[str, float]) -> None:
         """Check without the proxy, which keeps idle connections open."""
         await self._stack.aclose()
-        await super()._give_back(before)
+        await super()._check_released(before)
 
     # Results, after all users have left.
 
@@ -122,9 +122,9 @@ class RollingRestart(Run):
 
     def moves_during(self, restart: Restart) -> list[Move]:
         """The moves between the stop of this instance and the stop of the next."""
-        later = [one.told_at for one in self.restarts if one.told_at > restart.told_at]
+        later = [one.stopped_at for one in self.restarts if one.stopped_at > restart.stopped_at]
         until_when = min(later, default=datetime.max.replace(tzinfo=UTC))
-        return [move for move in self.moves() if restart.told_at <= move.at < until_when]
+        return [move for move in self.moves() if restart.stopped_at <= move.at < until_when]
 
 
 def moves_of(device: Device) -> Iterator[Move]:

@@ -21,10 +21,10 @@ from typing import Any
 from handlers.kit.rules import KitRules
 from storage.engine.database import Database, open_database
 from tests.chaos import truth
-from tests.chaos.cast import Cast, assign, make_people, set_the_scene
+from tests.chaos.cast import Cast, assign, make_people, set_up_cast
 from tests.chaos.checker import check, check_flaps, check_held, check_presence
-from tests.chaos.faults import Faults, Suffered
-from tests.chaos.hearing import Screen, streams_behind
+from tests.chaos.displays import Screen, streams_behind
+from tests.chaos.faults import FaultRun, Faults
 from tests.chaos.line import Way
 from tests.chaos.load import Load
 from tests.chaos.plan import INSTANCES, make_plan
@@ -33,11 +33,11 @@ from tests.chaos.site import Site, running_site
 from tests.world import until
 
 PEOPLE = 30
-SCENE_WITHIN_S = 60.0
+SET_UP_WITHIN_S = 60.0
 FINISHED_WITHIN_S = 45.0
 CAUGHT_UP_WITHIN_S = 30.0
 PRESENCE_WITHIN_S = 30.0
-GIVEN_BACK_WITHIN_S = 30.0
+RELEASED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.2
 
 
@@ -48,7 +48,7 @@ class Outcome:
     on: str
     seed: int
     records: Records = field(default_factory=Records)
-    suffered: list[Suffered] = field(default_factory=list)
+    fault_runs: list[FaultRun] = field(default_factory=list)
     settled_s: dict[str, float] = field(default_factory=dict)
     """How long each condition took to settle."""
     logged: Counter[str] = field(default_factory=Counter)
@@ -69,7 +69,7 @@ async def run_on(on: str, seed: int, seconds: float, people: int = PEOPLE) -> Ou
 class Run:
     """The steps of a run, in order."""
 
-    put_off_s = 2.0
+    timers_due_within_s = 2.0
     """Timers due within this time, such as those for read marks, must fire before the end."""
 
     def __init__(self, site: Site, outcome: Outcome, seconds: float = 0.0) -> None:
@@ -78,7 +78,7 @@ class Run:
         self.outcome = outcome
         self._records = outcome.records
         self.stored = truth.Truth()
-        self.said_to_have_left: list[str] = []
+        self.reported_offline: list[str] = []
         """The users reported offline to watchers before all users disconnected."""
 
     async def run(self, people: int) -> None:
@@ -89,9 +89,9 @@ class Run:
         before = await self._steady()
         cast = assign(made, await self.ways(), records, seed)
         try:
-            async with asyncio.timeout(SCENE_WITHIN_S):
-                await set_the_scene(cast, Random(seed))  # noqa: S311
-            await self.break_things(cast, seed)
+            async with asyncio.timeout(SET_UP_WITHIN_S):
+                await set_up_cast(cast, Random(seed))  # noqa: S311
+            await self.disrupt(cast, seed)
             database = open_database(site.database_url)
             await database.start()
             try:
@@ -100,10 +100,10 @@ class Run:
             finally:
                 await database.stop()
             screens = screens_of(cast)
-            self.said_to_have_left = [one for device in cast.devices for one in device.shown.left]
+            self.reported_offline = [one for device in cast.devices for one in device.shown.left]
         finally:
             await asyncio.gather(*(device.leave() for device in cast.devices))
-        await self._give_back(before)
+        await self._check_released(before)
         records.find_all(check(records.asked, screens, self.stored))
         grace_s = site.settings.rules.of(KitRules).presence_grace_s
         away = {person.id: person.away() for person in cast.people}
@@ -114,11 +114,11 @@ class Run:
         """The addresses for clients, after the start: here, those of all instances."""
         return [Way(wire.url) for wire in self._site.wires]
 
-    async def break_things(self, cast: Cast, seed: str) -> None:
+    async def disrupt(self, cast: Cast, seed: str) -> None:
         """Run load and faults, until all users have finished."""
         load = Load(cast, seed)
         faults = Faults(self._site, cast, self._records)
-        self.outcome.suffered = faults.suffered
+        self.outcome.fault_runs = faults.fault_runs
         load.start()
         plan = make_plan(self.outcome.seed, self.outcome.on, self._seconds)
         await faults.run(plan, self._seconds)
@@ -165,15 +165,15 @@ class Run:
         return not streams_behind(screens_of(cast), await database.read(truth.heads_of))
 
     async def _all_delivered(self, database: Database) -> bool:
-        before = datetime.now(UTC) + timedelta(seconds=self.put_off_s)
+        before = datetime.now(UTC) + timedelta(seconds=self.timers_due_within_s)
         return not await database.read(partial(truth.is_something_due, before=before))
 
-    async def _give_back(self, before: dict[str, float]) -> None:
+    async def _check_released(self, before: dict[str, float]) -> None:
         async def is_as_before() -> bool:
             await asyncio.sleep(LOOK_EVERY_S)
             return await self._site.held() == before
 
-        await self._until("gauges", GIVEN_BACK_WITHIN_S, is_as_before)
+        await self._until("gauges", RELEASED_WITHIN_S, is_as_before)
         self._records.find_all(check_held(before, await self._site.held()))
 
     def _read_logs(self) -> None:

@@ -24,8 +24,8 @@ def begin(on: str, seed: int) -> subprocess.Popen[str]:
     )
 
 
-def test_while_parts_break_nothing_is_lost_doubled_or_out_of_order() -> None:
-    with begin("sqlite", 1) as one, begin("several", 2) as other:  # mostly waiting
+def test_faults_cause_no_lost_repeated_or_unordered_events() -> None:
+    with begin("sqlite", 1) as one, begin("several", 2) as other:  # both mostly wait
         for running, seed in ((one, 1), (other, 2)):
             said, _ = running.communicate(timeout=WITHIN_S)
             assert running.returncode == 0, said
@@ -45,7 +45,7 @@ def test_every_kind_of_fault_occurs_before_any_repeats() -> None:
     assert {step.faults[0].kind for step in steps} == {kind.name for kind in kinds}
 
 
-def test_plans_for_one_instance_have_no_faults_of_other_parts() -> None:
+def test_plans_for_one_instance_have_no_faults_of_several_instances() -> None:
     steps = islice(make_plan(7, "sqlite", SECONDS), 40)
     kinds = {fault.kind for step in steps for fault in step.faults}
     assert not kinds & {kind.name for kind in kinds_on("several", SECONDS) if kind.several_only}

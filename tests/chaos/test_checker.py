@@ -11,7 +11,7 @@ from storage.events.holds import Hold
 from storage.platform.chat.members import Interval
 from storage.platform.chat.messages import MessageRow
 from tests.chaos.checker import check, check_flaps, check_held, check_presence
-from tests.chaos.hearing import Screen
+from tests.chaos.displays import Screen
 from tests.chaos.numbers import Numbers
 from tests.chaos.records import Asked, Event, Fetched, History, Out, Records
 from tests.chaos.shown import Shown
@@ -142,35 +142,35 @@ def test_a_consistent_run_has_no_violations(story):
     assert story.kinds() == set()
 
 
-def test_an_event_that_was_skipped_is_lost(story):
+def test_a_skipped_event_is_reported_as_lost(story):
     del story.entries[2]
     assert story.kinds() == {"acknowledged and lost"}
 
 
-def test_the_last_event_is_lost_like_any_other(story):
+def test_a_missing_last_event_is_reported_as_lost(story):
     del story.entries[-1]
     del story.messages["m4"]
     assert story.kinds() == {"acknowledged and lost"}
 
 
-def test_a_message_that_is_not_on_the_screen_is_lost(story):
+def test_a_message_that_is_not_displayed_is_reported_as_lost(story):
     del story.messages["m3"]
     assert story.kinds() == {"acknowledged and lost"}
 
 
-def test_a_disconnected_device_need_not_have_the_last_events(story):
+def test_a_disconnected_device_may_miss_the_last_events(story):
     del story.entries[-1]
     del story.messages["m4"]
     away = [Screen(story.shown, there=False)]
     assert list(check(story.asked, away, story.truth)) == []
 
 
-def test_an_acknowledged_message_that_is_not_stored_is_lost(story):
+def test_an_acknowledged_message_that_is_not_stored_is_reported_as_lost(story):
     story.truth.messages.pop()
     assert "acknowledged and lost" in story.kinds()
 
 
-def test_a_stored_refused_message_is_reported(story):
+def test_a_refused_message_that_is_stored_is_reported(story):
     story.asked[0].answers = [{"ok": False, "error": {"code": "NOT_FOUND"}}]
     assert "refused and done" in story.kinds()
 
@@ -178,30 +178,30 @@ def test_a_stored_refused_message_is_reported(story):
 def test_a_message_stored_twice_is_reported(story):
     again = msgspec.structs.replace(story.truth.messages[0], id="m9", seq=9)
     story.truth.messages.append(again)
-    assert "acknowledged and lost" in story.kinds()  # its place is not the acknowledged one
+    assert "acknowledged and lost" in story.kinds()  # its number is not the acknowledged one
 
 
-def test_an_event_that_came_again_is_shown_twice(story):
+def test_a_repeated_event_is_reported_as_shown_twice(story):
     story.hear(story.truth.logs[CHAT][-1])
     assert story.kinds() == {"shown twice"}
 
 
-def test_events_that_changed_places_are_out_of_order(story):
+def test_swapped_events_are_reported_as_out_of_order(story):
     story.entries[2], story.entries[3] = story.entries[3], story.entries[2]
     assert "out of order" in story.kinds()
 
 
-def test_messages_that_changed_places_are_out_of_order(story):
+def test_swapped_messages_are_reported_as_out_of_order(story):
     story.messages["m2"] = story.messages.pop("m2")
     assert story.kinds() == {"out of order"}
 
 
-def test_an_event_that_is_not_stored_is_reported(story):
+def test_a_displayed_event_that_is_not_stored_is_reported(story):
     story.hear(logged(CHAT, 5, "MESSAGE_SENT", message=said(5)))
     assert story.kinds() == {"shown and not stored"}
 
 
-def test_a_change_that_is_not_shown_is_lost(story):
+def test_a_change_that_is_not_displayed_is_reported_as_lost(story):
     story.truth.messages[0].text = "changed"
     edited = said(2, "changed")
     story.truth.logs[CHAT].append(logged(CHAT, 5, "MESSAGE_EDITED", message=edited))
@@ -229,7 +229,7 @@ def test_messages_during_an_absence_need_not_be_displayed(story):
     story.truth.logs[CHAT][2:2] = []
     story.entries[2:3] = [Out()]
     del story.messages["m3"]
-    assert story.kinds() == {"stored and not told"}  # no event removed or added him
+    assert story.kinds() == {"stored and not told"}  # no event removed or added Ben
 
 
 def test_a_fetched_state_replaces_its_events(story):
@@ -241,7 +241,7 @@ def test_a_fetched_state_replaces_its_events(story):
     "answers",
     [[], [{"ok": False, "error": {"code": "INTERNAL"}}], [{"ok": False, "error": {"code": "?"}}]],
 )
-def test_a_command_without_a_proper_answer_is_reported(story, answers):
+def test_a_command_without_a_valid_answer_is_reported(story, answers):
     story.asked.append(Asked("ana", "/chat", "mark_read", {}, answers))
     assert len(story.kinds()) == 1
 
@@ -293,7 +293,7 @@ def test_a_booking_without_a_place_and_a_place_without_a_booking_are_reported(st
     assert story.kinds() == {"places do not add up"}
 
 
-def test_an_acknowledged_booking_that_is_not_stored_is_lost(story):
+def test_an_acknowledged_booking_that_is_not_stored_is_reported_as_lost(story):
     story.truth.bookings.clear()
     story.truth.holds.clear()
     story.truth.pools = [Pool("b", 1, 0)]
@@ -354,7 +354,7 @@ class TestOnTheWire:
     def kinds(self) -> list[str]:
         return [violation.kind for violation in self.found.violations]
 
-    def test_numbers_in_order_are_no_violation(self, numbers):
+    def test_consecutive_numbers_are_not_reported(self, numbers):
         assert [numbers.take(CHAT, seq, opens=False) for seq in (6, 7)] == [True, True]
         assert self.kinds() == []
 

@@ -1,4 +1,4 @@
-"""python-socketio as its documentation shows it, on uvloop; it stores and checks nothing."""
+"""python-socketio as in its documentation, on uvloop, without storage or authorization."""
 
 import sys
 from typing import Any
@@ -13,7 +13,7 @@ Message = dict[str, Any]
 
 @server.on("connect", namespace="/chat")
 async def connect(sid: str, environ: Any, auth: Any = None) -> None:
-    """Everybody may."""
+    """Accept every client."""
 
 
 @server.on("join", namespace="/chat")

@@ -1,4 +1,4 @@
-// The plain chat server that most begin with: Socket.IO on Node, which stores and checks nothing.
+// A minimal chat server: Socket.IO on Node, without storage or authorization.
 const { createServer } = require("http");
 const { Server } = require("socket.io");
 

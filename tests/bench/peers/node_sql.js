@@ -1,4 +1,4 @@
-// Socket.IO on Node that keeps each message in SQLite before it is told; it checks nobody's rights.
+// Socket.IO on Node that stores each message in SQLite before sending it, without authorization.
 const { createServer } = require("http");
 const Database = require("better-sqlite3");
 const { Server } = require("socket.io");

@@ -15,7 +15,7 @@
 
 #define EVENTS_AT_ONCE 512
 #define CLIENTS_PER_ADDRESS 20000 /* a source address has about 28,000 ports */
-#define RETRY_FIRST SECOND        /* as the official client pauses: 1, 2, 4, 5, 5 s, each ± half */
+#define RETRY_FIRST SECOND        /* like the official client: 1, 2, 4, 5, 5 s, each ± half */
 #define RETRY_MOST (5 * SECOND)
 
 Client *clients;
@@ -45,7 +45,7 @@ void make_clients(void) {
   }
 }
 
-/* What goes out. */
+/* Sending. */
 
 /* One text frame, masked as clients must, with a mask of zero. */
 static void put(Client *c, const char *text, size_t size) {
@@ -114,7 +114,7 @@ void fill_window(Client *c) {
   while (sends && c->state == READY && c->in_flight < window) send_one(c);
 }
 
-/* CONNECT, with the number from which to go on for who has been here. */
+/* CONNECT, with the last received number if the client was connected before. */
 static void say_who(Client *c) {
   char text[8192];
   int size = snprintf(text, sizeof text, "40%s,%s", namespace,
@@ -125,7 +125,7 @@ static void say_who(Client *c) {
   put(c, text, (size_t)size);
 }
 
-/* Coming and going. */
+/* Connecting and disconnecting. */
 
 void open_connection(Client *c) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)ports[c->place])};
@@ -193,13 +193,13 @@ static void become_ready(Client *c) {
   fill_window(c);
 }
 
-/* What comes in. */
+/* Receiving. */
 
 static const char *find(const char *text, size_t size, const char *what) {
   return memmem(text, size, what, strlen(what));
 }
 
-/* The last number after `key` in a text; 0 when there is none. */
+/* The last number after `key` in a text; 0 if there is none. */
 static uint64_t last_number(const char *text, size_t size, const char *key) {
   uint64_t number = 0;
   size_t width = strlen(key);
@@ -221,7 +221,7 @@ static void hear_number(Client *c, const char *text, size_t size) {
   if (seq > room_top[c->room]) room_top[c->room] = seq;
 }
 
-/* The head of the client's room, and whether all was replayed that it missed. */
+/* Read the head of the client's room, and whether the replay was complete. */
 static void hear_synced(Client *c, const char *text, size_t size) {
   char room[256];
   int width = snprintf(room, sizeof room, "\"%s%s\":{\"seq\":", numbered, name_of(c));
@@ -306,7 +306,7 @@ static void on_text(Client *c, const char *text, size_t size) {
   }
 }
 
-/* The size of the frame's head, and its payload's in `payload`; 0 while it is incomplete. */
+/* The size of the frame's header, with the payload's in `payload`; 0 while it is incomplete. */
 static size_t read_head(const unsigned char *at, size_t size, size_t *payload) {
   if (size < 2) return 0;
   size_t length = at[1] & 127, head = length == 126 ? 4 : length == 127 ? 10 : 2;
@@ -317,7 +317,7 @@ static size_t read_head(const unsigned char *at, size_t size, size_t *payload) {
   return size - head < length ? 0 : head;
 }
 
-/* How much of `data` the answer to the upgrade takes; 0 while it is incomplete. */
+/* The size of the upgrade response in `data`; 0 while it is incomplete. */
 static size_t read_upgrade(Client *c, const char *data, size_t size) {
   const char *end = find(data, size, "\r\n\r\n");
   if (!end) return 0;
@@ -343,7 +343,7 @@ static size_t read_frames(Client *c, char *data, size_t size) {
     if (opcode == 8) lose(c);
     if (opcode != 1 || !payload) continue;
     char after = text[payload];
-    text[payload] = 0; /* so that numbers end with the frame */
+    text[payload] = 0; /* so that parsing a number stops at the end of the frame */
     on_text(c, text, payload);
     text[payload] = after;
   }

@@ -1,4 +1,4 @@
-/* The machine: the clock, what the server's processes cost, and latencies. */
+/* The clock, the resources used by the server's processes, and latencies. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -19,5 +19,5 @@ double server_cpu(void);
 long server_rss_kb(void);
 
 void note(Latencies *l, uint64_t since);
-/* `,"name":{"p50":…}` in microseconds; nothing when nothing was noted. */
+/* `,"name":{"p50":…}` in microseconds; prints nothing if there are none. */
 void print_latency(const char *name, Latencies *l);

@@ -10,18 +10,18 @@
  *   -x PATH      path of Engine.IO, /socket.io/
  *   -N NAME      namespace, /chat
  *   -P PID       a process whose CPU time and memory count as the server's; may be repeated
- *   -a FILE      line i is the JSON of client i's CONNECT, a tab, and the name that %s stands for
- *   -j JSON      the event that joins the client's room, with %d for the room; empty: joins nothing
- *   -y EVENT     a client is ready when it hears EVENT, not when it is connected or has joined
- *   -m JSON      the event that is sent, with %d room, %s name, %u unique id, %t mark of the time
- *   -w WINDOW    -R RATE    -W SECONDS of sending before anything is counted
- *   -i SECONDS   of quiet between connecting and sending, after which memory is read
+ *   -a FILE      line i has the JSON of client i's CONNECT, a tab, and the name that replaces %s
+ *   -j JSON      the event that joins the client's room, with %d for the room; empty: no join
+ *   -y EVENT     a client is ready when it receives EVENT, not when it has connected or joined
+ *   -m JSON      the event that is sent, with %d room, %s name, %u unique id, %t timestamp
+ *   -w WINDOW    -R RATE    -W SECONDS of warm-up, in which nothing is counted
+ *   -i SECONDS   of idle time between connecting and sending, after which memory is read
  *   -n PREFIX    events end in {"room": PREFIX + name, "seq": n}: n must rise by one
- *   -b SECONDS   then wait for the server to die, connect again as browsers do, naming the last
- *                number heard, and send on; all must be back within SECONDS
+ *   -b SECONDS   then wait for the server to die, reconnect as browsers do, with the last number
+ *                received, and send again; all must be connected within SECONDS
  *
- * The mark of the time is "@<nanoseconds>.<port's place>"; an event with it is a delivery. Each
- * phase ends with one line of JSON on standard output. What a server refuses is shown on standard
+ * The timestamp is "@<nanoseconds>.<index of the port>"; an event that contains it is a delivery.
+ * Each phase ends with one line of JSON on standard output. Refusals are printed on standard
  * error.
  */
 #include <stdio.h>
@@ -67,7 +67,7 @@ static void connect_all(void) {
          server_rss_kb() - rss, server_cpu() - connected_cpu);
 }
 
-/* What is due by now of `rate` sends a second; returns how many there have been. */
+/* Send what is due by now at `rate` sends per second; returns the number of sends so far. */
 static uint64_t send_due(uint64_t begin, uint64_t done) {
   uint64_t due = (uint64_t)((double)(now() - begin) / SECOND * rate);
   for (; done < due; done++) {
@@ -87,7 +87,7 @@ static void drain(void) {
   }
 }
 
-/* Figures are those between the end of the warm-up and the end of sending, both under full load. */
+/* The figures cover the time from the end of the warm-up to the end of sending. */
 static void send_all(void) {
   uint64_t begin = now(), from = begin + (uint64_t)(warm_up * SECOND), done = 0;
   uint64_t end = from + (uint64_t)(seconds * SECOND);
@@ -130,7 +130,7 @@ static int count_behind(void) {
   return behind;
 }
 
-/* The server dies, comes back, and so do its clients, while those that are back send again. */
+/* Reconnect all clients after a restart of the server; connected ones send meanwhile. */
 static void come_back(void) {
   uint64_t begin = now(), done = 0, limit = (uint64_t)(return_within * SECOND);
   int before = ready;

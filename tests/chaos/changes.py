@@ -1,4 +1,4 @@
-"""Checks that acknowledged changes happened once: to messages and to members of groups."""
+"""Checks that acknowledged changes of messages and group members happened exactly once."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

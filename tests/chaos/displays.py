@@ -46,7 +46,7 @@ def check_histories(screens: Iterable[Screen], truth: Truth) -> Iterator[Violati
 
 def _walk(
     where: str, entries: list[Entry], log: dict[int, Logged]
-) -> Iterator[Violation] | Any:  # a generator whose value is the last number, None when out
+) -> Iterator[Violation] | Any:  # returns the last number, None if the user left
     cursor: int | None = None
     for entry in entries:
         if isinstance(entry, Out):

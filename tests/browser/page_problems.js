@@ -1,4 +1,4 @@
-// What is wrong with the page as it is now, in words; an empty list when nothing is.
+// The problems of the page's current state, as texts; an empty list if there are none.
 () => {
   const complaints = [];
   const complain = (what, element) =>
