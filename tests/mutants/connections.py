@@ -70,7 +70,7 @@ MUTANTS = (
         "rooms/stream.py",
         "                for member in [m for m in self.members if m.user_id == change.user_id]:",
         "                for member in []:",
-        (f"{STREAM}::test_a_member_removed_at_a_number_gets_it_and_nothing_later",),
+        (f"{STREAM}::test_a_member_removed_at_a_number_gets_that_event_and_no_later_one",),
     ),
     Mutant(
         "Events reach other instances only when those look for them",

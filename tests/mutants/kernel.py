@@ -15,21 +15,21 @@ MUTANTS = (
         "storage/engine/sqlite_batches.py",
         '            connection.execute("ROLLBACK TO work")\n',
         "",
-        (f"{TRANSACTIONS}::test_a_raising_work_is_rolled_back_and_the_others_continue",),
+        (f"{TRANSACTIONS}::test_a_transaction_that_raises_is_rolled_back_and_others_continue",),
     ),
     Mutant(
         "On PostgreSQL, a refused command leaves half of its change",
         "storage/engine/postgres.py",
         '        if getattr(raised, "keeps", False):',
         "        if True:",
-        (f"{TRANSACTIONS}::test_a_raising_work_is_rolled_back_and_the_others_continue",),
+        (f"{TRANSACTIONS}::test_a_transaction_that_raises_is_rolled_back_and_others_continue",),
     ),
     Mutant(
         "On PostgreSQL, two changes at once overwrite each other",
         "storage/engine/postgres.py",
         "        engine = self._serializable if serializable else self._engine",
         "        engine = self._engine",
-        ("tests/storage/test_isolation.py::test_twenty_at_once_cannot_overdraw_when_serializable",),
+        ("tests/storage/test_isolation.py::test_serializable_prevents_concurrent_overdrafts",),
     ),
     Mutant(
         "On PostgreSQL, a change that collided with another is refused",
@@ -38,7 +38,7 @@ MUTANTS = (
         "_RERUN: set[str] = set()",
         (
             "tests/storage/test_postgres.py"
-            "::test_a_collision_is_run_again_from_the_start_with_its_effects_once",
+            "::test_a_conflicting_transaction_is_rerun_with_its_effects_once",
         ),
     ),
     Mutant(
@@ -169,7 +169,7 @@ MUTANTS = (
         "storage/events/holds.py",
         '    .where(pools.c.id == bindparam("pool"), pools.c.taken < pools.c.capacity)',
         '    .where(pools.c.id == bindparam("pool"))',
-        (f"{QUEUES}::test_of_many_concurrent_holds_exactly_k_get_a_place",),
+        (f"{QUEUES}::test_concurrent_holds_get_exactly_the_available_places",),
     ),
     Mutant(
         "A place that is given back twice is free twice",

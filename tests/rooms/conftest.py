@@ -11,7 +11,7 @@ from tests.world import MovableClock
 
 @pytest.fixture
 def sweep_every_s() -> float:
-    """How often rooms look for lost events: often, which keeps tests short."""
+    """How often rooms look for lost events; short, to keep tests fast."""
     return 0.1
 
 

@@ -44,7 +44,7 @@ async def member(hall):
     return member
 
 
-async def hears(member: Member, *numbers: int, room: str = "hall", within_s: float = 2):
+async def receives(member: Member, *numbers: int, room: str = "hall", within_s: float = 2):
     """Wait until the member has received exactly these numbers."""
     try:
         await until(lambda: len(member.numbers(room)) >= len(numbers), within_s)
@@ -52,7 +52,7 @@ async def hears(member: Member, *numbers: int, room: str = "hall", within_s: flo
         assert member.numbers(room) == list(numbers)
 
 
-def test_a_sweep_comes_twice_a_second_and_looks_back_over_any_transaction():
+def test_the_sweep_runs_twice_a_second_and_covers_the_longest_transaction():
     assert SWEEP_EVERY_S == 0.5
     assert timedelta(seconds=TRANSACTION_MAX_S + 4 * SWEEP_EVERY_S) <= MOVED_WITHIN
 
@@ -66,7 +66,7 @@ async def test_concurrent_events_arrive_in_the_order_of_their_numbers(hall, memb
     other = Member("ben")
     await hall.enter(other)
     await asyncio.gather(*(hall.say() for _ in range(60)))
-    await hears(member, *range(1, 61))
+    await receives(member, *range(1, 61))
     assert other.numbers() == member.numbers()
 
 
@@ -106,7 +106,7 @@ async def test_a_lost_event_is_read_from_the_database_after_a_moment(
     hall.lose = lambda event: event.seq == 2
     await hall.say(count=4)
     assert member.numbers() == [1]
-    await hears(member, 1, 2, 3, 4)
+    await receives(member, 1, 2, 3, 4)
     assert reads == {(1, 4): 1}
 
 
@@ -121,7 +121,7 @@ async def test_a_lost_last_event_is_found_by_the_sweep(hall, member):
     hall.lose = lose
     await hall.say(count=3)
     assert lost == [2, 3]
-    await hears(member, 1, 2, 3)
+    await receives(member, 1, 2, 3)
 
 
 async def test_a_delayed_sweep_still_finds_a_lost_last_event(hall, member):
@@ -129,17 +129,17 @@ async def test_a_delayed_sweep_still_finds_a_lost_last_event(hall, member):
     hall.lose = lambda event: event.seq == 2
     await hall.say(count=2)
     hall.clock.advance(MOVED_WITHIN.total_seconds() + 5)
-    await hears(member, 1, 2)
+    await receives(member, 1, 2)
 
 
 async def test_a_gap_larger_than_a_page_is_filled_completely(hall, member, monkeypatch):
     monkeypatch.setattr(gaps, "FILL_LIMIT", 4)
     hall.lose = lambda event: event.seq < 20
     await hall.say(count=20)
-    await hears(member, *range(1, 21))
+    await receives(member, *range(1, 21))
 
 
-async def test_a_sweep_that_failed_is_followed_by_the_next(hall, member, monkeypatch):
+async def test_the_sweep_continues_after_a_failure(hall, member, monkeypatch):
     list_moved, failures = events.list_moved_heads, []
 
     def fail_once(tx, since, after, limit):
@@ -152,7 +152,7 @@ async def test_a_sweep_that_failed_is_followed_by_the_next(hall, member, monkeyp
     await until(lambda: failures)
     hall.lose = lambda event: True
     await hall.say()
-    await hears(member, 1)
+    await receives(member, 1)
 
 
 async def test_a_database_outage_delays_events_but_loses_none(hall, member, monkeypatch):
@@ -169,7 +169,7 @@ async def test_a_database_outage_delays_events_but_loses_none(hall, member, monk
     await asyncio.sleep(0.2)
     assert member.numbers() == []
     away.clear()
-    await hears(member, 1, 2)
+    await receives(member, 1, 2)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -177,29 +177,29 @@ async def test_lost_late_repeated_and_unordered_events_are_repaired(hall, member
     chance = random.Random(seed)  # noqa: S311 - to be repeatable
     waiting: list[Numbered] = []
 
-    def spoil(event: Numbered) -> bool:
+    def disturb(event: Numbered) -> bool:
         waiting.extend([event] * chance.choice((0, 1, 1, 2)))
         return chance.random() < 0.7
 
-    hall.lose = spoil
+    hall.lose = disturb
     for _ in range(40):
         await hall.say(count=chance.randint(1, 3))
         chance.shuffle(waiting)
         for _ in range(chance.randint(0, len(waiting))):
             hall.rooms.arrived(waiting.pop())
     last = (await hall.say())[-1].seq
-    await hears(member, *range(1, last + 1))
+    await receives(member, *range(1, last + 1))
 
 
 async def test_two_instances_on_one_database_get_the_same_events_in_order(hall):
-    """The other instance has no bus, so its sweep must find everything."""
+    """The instances share no bus, so the sweep of the second one must find everything."""
     other = Rooms(hall.database, InProcessBus(), hall.clock)
     await other.start()
     here, there = Member("ana"), Member("ana")
     await hall.enter(here)
     await other.enter(there, lambda tx: [Wanted(HALL)], lambda entered: None)
     await asyncio.gather(*(hall.say() for _ in range(30)))
-    await hears(there, *range(1, 31))
+    await receives(there, *range(1, 31))
     assert here.numbers() == there.numbers()
     await other.stop()
 
@@ -218,8 +218,8 @@ async def test_a_member_added_by_an_event_gets_it_and_later_ones(hall):
     await hall.say(CLUB, count=3)
     await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 4),))
     await hall.say(CLUB)
-    await hears(phone, 4, 5, room="club")
-    await hears(laptop, 4, 5, room="club")
+    await receives(phone, 4, 5, room="club")
+    await receives(laptop, 4, 5, room="club")
     assert stranger.numbers("club") == []
 
 
@@ -228,7 +228,7 @@ async def test_joining_under_load_misses_and_repeats_nothing(hall, member):
     await asyncio.sleep(0.01)
     await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 1),))
     await saying
-    await hears(member, *range(1, 62), room="club")
+    await receives(member, *range(1, 62), room="club")
 
 
 async def test_a_removed_member_gets_its_removal_and_nothing_later(hall):
@@ -249,33 +249,33 @@ async def test_a_lost_removal_still_takes_effect_at_its_number(hall):
     await hall.say(CLUB)
     await hall.say(CLUB, membership=(joins("ana", CLUB, 2, joins=False),))
     await hall.say(CLUB)
-    await hears(ana, 1, 2, room="club")
+    await receives(ana, 1, 2, room="club")
     await asyncio.sleep(gaps.GAP_WAIT_S * 2)
     assert ana.numbers("club") == [1, 2]
 
 
-async def test_a_removed_member_that_returns_gets_events_from_there(hall, member):
+async def test_a_member_added_again_gets_events_from_its_return(hall, member):
     for number in (1, 3, 5):
-        told = joins("ana", CLUB, number)
-        await hall.say(HALL, CLUB, membership=(told,))
+        membership = joins("ana", CLUB, number)
+        await hall.say(HALL, CLUB, membership=(membership,))
         await until(lambda n=number: member.numbers("club")[-1:] == [n])
         await hall.say(CLUB, membership=(joins("ana", CLUB, number + 1, joins=False),))
     await hall.say(CLUB)
     assert member.numbers("club") == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_member_added_and_removed_by_late_events_is_out(hall):
-    """Events of another instance arrive late, those of the room that adds the user first."""
+async def test_a_member_added_and_removed_by_late_events_is_not_in_the_room(hall):
+    """Late events of another instance arrive, first those of the room that adds the user."""
     ana = Member("ana")
     await hall.enter(ana)
     hall.lose = lambda event: True
     (_, added) = await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 1),))
     await hall.say(CLUB, membership=(joins("ana", CLUB, 2, joins=False),))
     await hall.say(CLUB)
-    await hears(ana, 1, 2, room="club")
+    await receives(ana, 1, 2, room="club")
     hall.lose = lambda event: False
     await hall.say(CLUB, HALL)
-    await hears(ana, 1, 2)
+    await receives(ana, 1, 2)
     assert ana.numbers("club") == [1, 2]
     assert added.seq == 1
 
@@ -289,13 +289,13 @@ async def test_a_member_added_again_before_its_late_removal_gets_everything(hall
     await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 2),))
     assert ana.numbers() == [1]
     await hall.say(CLUB)
-    await hears(ana, 1, 2, 3, room="club")
-    await hears(ben, 1, 2, 3, room="club")
+    await receives(ana, 1, 2, 3, room="club")
+    await receives(ben, 1, 2, 3, room="club")
 
 
 @without_sweep
 async def test_two_late_memberships_each_get_their_events(hall):
-    """Events of the room that adds her arrive before those of the room that removes her."""
+    """Events of the room that adds Ana arrive before those of the room that removes her."""
     ana = Member("ana")
     await hall.enter(ana, Wanted(HALL), Wanted(CLUB))
     hall.lose = lambda event: event.stream == CLUB
@@ -308,11 +308,11 @@ async def test_two_late_memberships_each_get_their_events(hall):
     await hall.say(CLUB)
     hall.lose = lambda event: False
     await hall.say(CLUB)
-    await hears(ana, *range(1, 9), room="club")
+    await receives(ana, *range(1, 9), room="club")
 
 
 async def test_a_late_event_from_before_the_snapshot_adds_no_membership(hall):
-    """The event arrives late: in the snapshot, ana was already added and removed again."""
+    """The event arrives late: in the snapshot, Ana was already added and removed again."""
     ana, ben = Member("ana"), Member("ben")
     await hall.enter(ben)
     hall.lose = lambda event: True
@@ -320,7 +320,7 @@ async def test_a_late_event_from_before_the_snapshot_adds_no_membership(hall):
     await hall.say(CLUB, membership=(joins("ana", CLUB, 2, joins=False),))
     await hall.enter(ana)
     hall.rooms.arrived(added)
-    await hears(ben, 1)
+    await receives(ben, 1)
     await asyncio.sleep(gaps.GAP_WAIT_S * 2)
     assert ana.sent == ["greeted"]
 
@@ -335,11 +335,11 @@ async def test_a_member_added_to_another_room_while_entering_gets_its_events(hal
     await hall.say(HALL, CLUB, membership=(joins("ana", CLUB, 1),))
     assert ana.sent == []
     release()
-    await hears(ana, 1, room="club")
+    await receives(ana, 1, room="club")
     assert ana.numbers() == [1]
 
 
-async def test_a_member_with_too_many_held_events_is_cut(hall):
+async def test_a_member_with_too_many_held_events_is_disconnected(hall):
     ana = Member("ana")
     await hall.enter(ana)
     hall.rooms._limits = ReplayLimits(stream=3, connection=100)

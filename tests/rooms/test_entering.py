@@ -57,7 +57,7 @@ async def test_an_unrecoverable_room_is_not_replayed_in_part(hall, wanted):
     assert member.numbers() == [7]
 
 
-async def test_a_member_since_before_its_number_is_recovered(hall):
+async def test_a_member_that_has_everything_before_its_membership_is_recovered(hall):
     await hall.say(count=6)
     member = Member()
     entered = (await hall.enter(member, Wanted(HALL, from_seq=4, since=3)))[HALL]
@@ -207,7 +207,7 @@ async def test_a_member_whose_rooms_change_while_it_enters_gets_the_new_ones(hal
     assert hall.rooms.counts()["streams"] == 1
 
 
-async def test_rooms_that_never_stop_changing_are_refused_and_leave_nothing(hall):
+async def test_entering_rooms_that_keep_changing_is_refused_without_leftovers(hall):
     rounds = []
 
     def wants(queries):
@@ -343,7 +343,7 @@ async def test_entering_during_a_database_outage_leaves_no_membership(hall):
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable("away"), ValueError("odd")], ids=str)
-async def test_a_failing_first_follower_does_not_block_the_others(hall, error):
+async def test_a_first_follower_that_fails_does_not_block_the_others(hall, error):
     reading, fail = asyncio.Event(), asyncio.Event()
 
     async def read_and_fail() -> int:
@@ -376,7 +376,7 @@ async def test_a_failing_first_follower_does_not_block_the_others(hall, error):
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_a_leaving_first_follower_does_not_block_the_others(hall):
+async def test_a_first_follower_that_leaves_does_not_block_the_others(hall):
     reading, go_on = asyncio.Event(), asyncio.Event()
 
     async def read_slowly() -> int:
@@ -420,7 +420,7 @@ async def test_a_member_that_leaves_while_following_is_in_no_room(hall):
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_a_gone_member_cannot_follow_a_room(hall):
+async def test_a_disconnected_member_cannot_follow_a_room(hall):
     member = Member("ana")
     member.gone = True
 
@@ -431,7 +431,7 @@ async def test_a_gone_member_cannot_follow_a_room(hall):
     assert hall.rooms.counts() == {"streams": 0, "members": 0, "listened": 0}
 
 
-async def test_a_gone_member_is_not_added_by_an_event(hall):
+async def test_a_disconnected_member_is_not_added_by_an_event(hall):
     member = Member("ana")
     await hall.enter(member)
     told = Membership("ana", CLUB, True, 1)

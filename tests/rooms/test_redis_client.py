@@ -38,7 +38,7 @@ async def test_an_invalid_request_has_no_answer_and_affects_no_other(redis, key,
     await until(lambda: answers(redis))
 
 
-async def test_while_redis_is_dead_there_is_no_answer_at_once(redis, redis_server):
+async def test_a_request_has_no_answer_while_redis_is_down(redis, redis_server):
     assert await answers(redis)
     redis_server.kill()
     assert await redis.ask("key", ("ECHO", "hello")) is None
@@ -46,7 +46,7 @@ async def test_while_redis_is_dead_there_is_no_answer_at_once(redis, redis_serve
     await until(lambda: answers(redis))
 
 
-async def test_waiting_requests_are_released_at_the_stop(redis_server):
+async def test_stopping_releases_waiting_requests(redis_server):
     redis = RedisClient(redis_server.url)
     await redis.start()
     redis_server.freeze()

@@ -33,7 +33,7 @@ def open_stream(loop, head: int = 0) -> Stream:
     return stream
 
 
-def come_in(stream: Stream, user_id: str | None = None, floor: int | None = None) -> Member:
+def enter_member(stream: Stream, user_id: str | None = None, floor: int | None = None) -> Member:
     """A released member, which gets the events above `floor` (default: the cursor)."""
     member = Member(user_id)
     stream.join(member)
@@ -43,16 +43,16 @@ def come_in(stream: Stream, user_id: str | None = None, floor: int | None = None
 
 def test_numbers_are_sent_in_order_for_any_order_of_arrival(loop):
     stream = open_stream(loop)
-    member = come_in(stream)
+    member = enter_member(stream)
     for seq in (3, 2, 5, 1, 4):
         stream.arrived(event(seq))
     assert member.numbers() == [1, 2, 3, 4, 5]
     assert not stream.gap
 
 
-def test_a_number_that_was_written_is_dropped(loop):
+def test_a_number_that_was_already_sent_is_dropped(loop):
     stream = open_stream(loop, head=2)
-    member = come_in(stream)
+    member = enter_member(stream)
     for seq in (1, 2, 3, 3, 2, 4, 3):
         stream.arrived(event(seq))
     assert member.numbers() == [3, 4]
@@ -61,7 +61,7 @@ def test_a_number_that_was_written_is_dropped(loop):
 
 def test_a_gap_holds_back_later_events(loop):
     stream = open_stream(loop)
-    member = come_in(stream)
+    member = enter_member(stream)
     stream.arrived(event(1))
     stream.arrived(event(3))
     assert stream.gap
@@ -71,7 +71,7 @@ def test_a_gap_holds_back_later_events(loop):
 def test_too_many_events_ahead_of_a_gap_are_read_from_the_database(loop, monkeypatch):
     monkeypatch.setattr(streams, "AHEAD_MAX", 3)
     stream = open_stream(loop)
-    member = come_in(stream)
+    member = enter_member(stream)
     for seq in range(2, 10):
         stream.arrived(event(seq))
     assert len(stream.ahead) == 3
@@ -94,7 +94,7 @@ def test_nothing_arrives_before_the_release_and_nothing_is_missed(loop):
 def test_a_member_waits_for_a_floor_ahead_of_the_cursor(loop):
     """The snapshot can include events that arrive later, which must not be sent twice."""
     stream = open_stream(loop, head=5)
-    member = come_in(stream, floor=7)
+    member = enter_member(stream, floor=7)
     for seq in (6, 7, 8, 9):
         stream.arrived(event(seq))
     assert member.numbers() == [8, 9]
@@ -113,7 +113,7 @@ def test_events_before_a_stream_opens_are_sent_when_it_opens(loop):
     assert member.numbers() == [5, 6]
 
 
-def test_a_joining_member_with_too_many_held_events_is_cut(loop, monkeypatch):
+def test_a_joining_member_with_too_many_held_events_is_disconnected(loop, monkeypatch):
     monkeypatch.setattr(streams, "HELD_MAX", 3)
     stream = open_stream(loop)
     member = Member()
@@ -127,9 +127,9 @@ def test_a_joining_member_with_too_many_held_events_is_cut(loop, monkeypatch):
 LEAVE = Membership("ana", HALL, False, 0)
 
 
-def test_a_member_removed_at_a_number_gets_it_and_nothing_later(loop):
+def test_a_member_removed_at_a_number_gets_that_event_and_no_later_one(loop):
     stream = open_stream(loop)
-    phone, laptop, other = (come_in(stream, user) for user in ("ana", "ana", "ben"))
+    phone, laptop, other = (enter_member(stream, user) for user in ("ana", "ana", "ben"))
     stream.arrived(event(1))
     stream.arrived(event(2, (LEAVE,)))
     stream.arrived(event(3))
@@ -171,7 +171,7 @@ def test_an_earlier_removal_does_not_remove_a_member_added_again(loop, released_
 def test_a_removal_within_the_snapshot_does_not_remove_the_member(loop):
     """The member was in the room in the snapshot at 2, so no event up to 2 may remove it."""
     stream = open_stream(loop)
-    member = come_in(stream, "ana", floor=2)
+    member = enter_member(stream, "ana", floor=2)
     stream.arrived(event(1))
     stream.arrived(event(2, (LEAVE,)))
     stream.arrived(event(3))
@@ -180,7 +180,7 @@ def test_a_removal_within_the_snapshot_does_not_remove_the_member(loop):
 
 def test_leaving_another_stream_keeps_this_membership(loop):
     stream = open_stream(loop)
-    member = come_in(stream, "ana")
+    member = enter_member(stream, "ana")
     stream.arrived(event(1, (Membership("ana", "/hall|elsewhere", False, 1),)))
     stream.arrived(event(2))
     assert member.numbers() == [1, 2]
@@ -188,7 +188,7 @@ def test_leaving_another_stream_keeps_this_membership(loop):
 
 def test_an_ephemeral_event_reaches_all_members_except_its_sender(loop):
     stream = open_stream(loop)
-    speaker, hearer = come_in(stream), come_in(stream)
+    speaker, hearer = enter_member(stream), enter_member(stream)
     joining = Member()
     stream.join(joining)
     packet = ephemeral_packet("/hall", "hall", "typing", {})

@@ -17,8 +17,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def told(database: Database) -> list[Any]:
+def effects(database: Database) -> list[Any]:
     """The effects that reached `committed`, in order."""
-    told: list[Any] = []
-    database.committed = told.append
-    return told
+    effects: list[Any] = []
+    database.committed = effects.append
+    return effects

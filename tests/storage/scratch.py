@@ -1,4 +1,4 @@
-"""Rows for tests to write and count: timers, which nothing fires here."""
+"""Sample rows for tests: timers, which nothing fires here."""
 
 from datetime import UTC, datetime
 
@@ -9,11 +9,11 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-class Odd(Exception):
-    """Raised by a work that a test makes fail."""
+class Failed(Exception):
+    """Raised by a transaction that a test makes fail."""
 
 
-class Kept(Odd):
+class FailedButKept(Failed):
     keeps = True
 
 

@@ -74,7 +74,7 @@ SCANNED = {
 }
 """Statements without an index, each with the reason why it needs none."""
 
-OF_ONE = queries_of_domains("OF_ONE")
+OF_ONE_DATABASE = queries_of_domains("OF_ONE")
 """Statements in the SQL dialect of one database."""
 
 
@@ -94,7 +94,7 @@ def statements() -> Iterator[Statement]:
         module = importlib.import_module(found.name)
         place, file = found.name.removeprefix("storage."), Path(module.__file__ or "")
         tree = parse("" if file in made_of_tables else file.read_text())
-        for name in sorted(set(handed_over(tree, file.name))):
+        for name in sorted(set(passed_statements(tree, file.name))):
             yield Statement(f"{place}.{name}", getattr(module, name))
 
 
@@ -110,7 +110,7 @@ def personal_statements() -> Iterator[Statement]:
         yield Statement(f"walk through {table.name}", kept_json._walk(table))
 
 
-def handed_over(tree: ast.Module, file: str) -> Iterator[str]:
+def passed_statements(tree: ast.Module, file: str) -> Iterator[str]:
     """The names of the statements in calls like `tx.all(Shape, STATEMENT, …)`."""
     places = {"one": 1, "all": 1, "scalar": 0, "scalars": 0, "run": 0, "run_many": 0}
     for node in ast.walk(tree):
@@ -126,14 +126,14 @@ def handed_over(tree: ast.Module, file: str) -> Iterator[str]:
             yield given.id
 
 
-def spoken_by(database: str) -> list[Statement]:
+def statements_for(database: str) -> list[Statement]:
     """The statements that this database runs."""
-    return [one for one in STATEMENTS if OF_ONE.get(one.name, database) == database]
+    return [one for one in STATEMENTS if OF_ONE_DATABASE.get(one.name, database) == database]
 
 
 STATEMENTS = [one for one in statements() if one.name not in SCANNED]
 each_statement = pytest.mark.parametrize(
-    "statement", [pytest.param(one.executable, id=one.name) for one in spoken_by("sqlite")]
+    "statement", [pytest.param(one.executable, id=one.name) for one in statements_for("sqlite")]
 )
 
 
@@ -182,7 +182,7 @@ def test_sqlite_finds_the_rows_by_an_index(file, statement):
 
 
 @pytest.mark.parametrize("name", [name for name in SCANNED if name != "engine.clock._NOW"])
-def test_every_excused_statement_does_scan(file, name):
+def test_every_statement_excused_from_indexes_does_scan(file, name):
     (excused,) = [one.executable for one in statements() if one.name == name]
     assert scans_of(file, excused)
 
@@ -212,25 +212,27 @@ async def test_postgresql_finds_the_rows_by_an_index(database):
     """With sequential scans disabled, a plan has one only if no index is usable."""
     found = {}
     async with database.connect() as connection:
-        await crowd(connection)
+        await fill_tables(connection)
         for way in ("seqscan", "hashjoin", "mergejoin"):
             await connection.exec_driver_sql(f"SET enable_{way} = off")
-        for name, statement in spoken_by("postgresql"):
+        for name, statement in statements_for("postgresql"):
             sql, values = as_sent(statement, asyncpg.dialect())
             answer = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(values))
             plan = answer.scalar_one()
             plan = json.loads(plan) if isinstance(plan, str) else plan
-            if whole := [node["Node Type"] for node in nodes(plan[0]["Plan"]) if is_whole(node)]:
+            if whole := [
+                node["Node Type"] for node in nodes(plan[0]["Plan"]) if is_full_scan(node)
+            ]:
                 found[name] = whole
     assert found == {}
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_word_that_is_everywhere_is_looked_for_from_the_newest_message_on(database):
-    """The plan asks the index once whether there are few, and never sorts all matches."""
+async def test_postgresql_searches_a_frequent_word_from_the_newest_message(database):
+    """The plan uses the text index at most once, to count few matches, and never sorts them all."""
     sql, values = as_sent(chat_search._IN_POSTGRESQL, asyncpg.dialect())
     async with database.connect() as connection:
-        await crowd(connection)
+        await fill_tables(connection)
         answer = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}", tuple(values))
     plan = answer.scalar_one()
     plan = json.loads(plan) if isinstance(plan, str) else plan
@@ -241,11 +243,11 @@ async def test_a_word_that_is_everywhere_is_looked_for_from_the_newest_message_o
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_postgresql_runs_every_statement(database):
-    """Most tests of what statements do run only on SQLite."""
+    """Most tests that use the statements run only on SQLite."""
     async with database.connect() as connection:
         await connection.exec_driver_sql("SET session_replication_role = replica")  # no references
         for name, statement in statements():
-            if OF_ONE.get(name, "postgresql") == "postgresql":
+            if OF_ONE_DATABASE.get(name, "postgresql") == "postgresql":
                 await run(connection, name, statement)
 
 
@@ -280,7 +282,7 @@ def value_for(kind: Any) -> Any:
     return NOW if isinstance(kind, Instant) else "x"
 
 
-async def crowd(connection: AsyncConnection) -> None:
+async def fill_tables(connection: AsyncConnection) -> None:
     """Fill every table with rows, because a planner does not use indexes on empty tables."""
     await connection.exec_driver_sql("SET session_replication_role = replica")  # no references
     number = func.generate_series(1, MANY).column_valued("number")
@@ -299,13 +301,13 @@ def made_up(column: Column[Any], number: ColumnElement[int]) -> ColumnElement[An
     return func.right(cast(number, Text), column.type.length or 9)
 
 
-OF_SOME_ROWS = {
+PARTIAL_INDEXES = {
     index.name
     for table in metadata.sorted_tables
     for index in table.indexes
     if index.dialect_options["postgresql"]["where"] is not None
 }
-"""Indexes of open, unread or active rows, for which reading all may be cheapest."""
+"""Indexes of open, unread or active rows, which may be cheapest to read completely."""
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -314,12 +316,12 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(part)
 
 
-def is_whole(node: dict[str, Any]) -> bool:
+def is_full_scan(node: dict[str, Any]) -> bool:
     """Whether this step of a plan reads a whole table, or a whole index over all its rows."""
     if node["Node Type"] == "Seq Scan":
         return True
     index = node.get("Index Name")
-    return index is not None and index not in OF_SOME_ROWS and "Index Cond" not in node
+    return index is not None and index not in PARTIAL_INDEXES and "Index Cond" not in node
 
 
 # Growth, counted in steps of SQLite's virtual machine, which are the same on every machine.
@@ -402,27 +404,27 @@ def fill_bookings(queries: SqliteQueries, count: int) -> None:
 CONSULTANTS = metadata.tables["consultants"]
 
 READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
-    "history, the newest": lambda q, n: chat_messages.list_messages(q, HERE, ME, 1, n, 20),
-    "history, an old page": lambda q, n: chat_messages.list_messages(q, HERE, ME, 1, 50, 20),
-    "a message sent before": lambda q, n: chat_messages.find_sent(q, HERE, OTHER, name_of(n)),
+    "the newest page of history": lambda q, n: chat_messages.list_messages(q, HERE, ME, 1, n, 20),
+    "an old page of history": lambda q, n: chat_messages.list_messages(q, HERE, ME, 1, 50, 20),
+    "a message by its client id": lambda q, n: chat_messages.find_sent(q, HERE, OTHER, name_of(n)),
     "the list of conversations": lambda q, n: chat.list_conversations(
         q, ME, False, FOR_EVER, "~", 20
     ),
-    "a word in one's conversations": lambda q, n: chat_search.list_matches(
+    "search in a user's conversations": lambda q, n: chat_search.list_matches(
         q, ME, ["word"], [HERE], None, 20
     ),
-    "whether there is a word to be indexed": lambda q, n: chat_search.is_behind(q),
-    "what one said that is not wiped yet": lambda q, n: chat_messages.list_messages_by(
+    "whether messages must be indexed": lambda q, n: chat_search.is_behind(q),
+    "a user's messages that are not wiped yet": lambda q, n: chat_messages.list_messages_by(
         q, WIPED, [name_of(1)], 20
     ),
-    "who read a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),
-    "unread": lambda q, n: chat.count_unread(q, ME, [HERE], 1_000),
+    "readers of a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),
+    "unread messages": lambda q, n: chat.count_unread(q, ME, [HERE], 1_000),
     "the last messages": lambda q, n: chat.list_last_messages(q, ME, [HERE]),
     "the newest numbers": lambda q, n: chat.list_newest_seqs(q, [HERE]),
-    "the rooms of a person": lambda q, n: chat.list_memberships(q, ME, 1_000),
+    "the rooms of a user": lambda q, n: chat.list_memberships(q, ME, 1_000),
     "replay": lambda q, n: events.list_since(q, HERE, n - 20, n, 1_000),
     "the head of a room": lambda q, n: events.list_heads(q, [HERE]),
-    "heads that moved": lambda q, n: events.list_moved_heads(q, NOW + timedelta(1), "", 1_000),
+    "heads that changed": lambda q, n: events.list_moved_heads(q, NOW + timedelta(1), "", 1_000),
     "old events": lambda q, n: events.forget_events(q, id_at(NOW), 20),
     "the next delivery": lambda q, n: deliveries.find_lowest(
         q, deliveries.Queue("hears", name_of(n))
@@ -432,10 +434,10 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
     "the next timer": lambda q, n: timers.find_next_timer(q, NOW),
     "a consultant's bookings": lambda q, n: booking.list_bookings(q, ME, None, "~", 20),
     "a student's bookings": lambda q, n: booking.list_bookings(q, OTHER, None, "~", 20),
-    "the coming blocks": lambda q, n: availability.list_blocks(
+    "future blocks": lambda q, n: availability.list_blocks(
         q, ME, NOW - timedelta(hours=5), FOR_EVER, 20
     ),
-    "the blocks of long ago": lambda q, n: availability.list_blocks(
+    "blocks of long ago": lambda q, n: availability.list_blocks(
         q, ME, NOW - timedelta(hours=n), NOW - timedelta(hours=n - 5), 20
     ),
     "notifications": lambda q, n: notifications.list_notifications(q, ME, "~", 20),

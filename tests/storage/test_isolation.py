@@ -36,20 +36,20 @@ def take(number: int, queries: Queries) -> bool:
 
 
 async def take_all_at_once(database, *, strictly: bool) -> tuple[int, int]:
-    """Let twenty take ten at once; returns how many succeeded, and the remaining sum."""
+    """Run twenty withdrawals concurrently; returns how many succeeded, and the remaining sum."""
     await make_accounts(database)
     works = (database.transact(partial(take, n), serializable=strictly) for n in range(20))
     got = await asyncio.gather(*works)
     return sum(got), int(await database.read(lambda queries: queries.scalar(_SUM)))
 
 
-async def test_twenty_at_once_cannot_overdraw_when_serializable(database):
+async def test_serializable_prevents_concurrent_overdrafts(database):
     assert await take_all_at_once(database, strictly=True) == (10, 0)
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_twenty_at_once_overdraw_at_read_committed(database):
-    """The reason for the level: each decides by a sum that the others are about to change."""
+async def test_read_committed_allows_concurrent_overdrafts(database):
+    """The reason for SERIALIZABLE: each reads a sum that the others are about to change."""
     got, left = await take_all_at_once(database, strictly=False)
     assert got > 10
     assert left < 0
@@ -61,7 +61,7 @@ async def test_a_single_writer_is_always_serializable(database):
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_retries_end_and_leave_nothing(database, monkeypatch):
+async def test_reruns_are_limited_and_leave_no_partial_writes(database, monkeypatch):
     monkeypatch.setattr(postgres, "RERUNS_MAX", 1)
     await make_accounts(database)
     works = (database.transact(partial(take, n), serializable=True) for n in range(20))
@@ -72,7 +72,7 @@ async def test_retries_end_and_leave_nothing(database, monkeypatch):
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_retries_have_a_time_limit(database, monkeypatch):
+async def test_reruns_have_a_time_limit(database, monkeypatch):
     monkeypatch.setattr(postgres, "RERUNS_WITHIN_S", 0.0)
     runs = []
 
@@ -85,7 +85,7 @@ async def test_retries_have_a_time_limit(database, monkeypatch):
     assert len(runs) == 1
 
 
-async def test_a_declared_function_runs_in_no_weaker_transaction(database):
+async def test_a_serializable_function_is_refused_in_a_weaker_transaction(database):
     @serializable
     def post(queries: Queries) -> str:
         return "posted"

@@ -1,4 +1,4 @@
-"""Every query that returns rows has a LIMIT, or a reason here why its rows are few."""
+"""Every query that returns rows has a LIMIT, or is listed here with the reason for few rows."""
 
 import ast
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ BOUNDED = {
 any age of an installation. The queries of a domain are in its own tests."""
 
 
-def asked_for_rows(module: str, path: Path) -> Iterator[tuple[str, Any]]:
+def queries_for_rows(module: str, path: Path) -> Iterator[tuple[str, Any]]:
     """The functions of a file that query rows, with their statement (None if built in place)."""
     loaded = import_module(module)
     for function in ast.walk(parse(path.read_text())):
@@ -43,10 +43,10 @@ def asked_for_rows(module: str, path: Path) -> Iterator[tuple[str, Any]]:
             continue
         for call in ast.walk(function):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-                place = LISTS.get(call.func.attr, len(call.args))
-                if place < len(call.args) and isinstance(call.func.value, ast.Name):
-                    told = call.args[place]
-                    name = told.id if isinstance(told, ast.Name) else ""
+                position = LISTS.get(call.func.attr, len(call.args))
+                if position < len(call.args) and isinstance(call.func.value, ast.Name):
+                    argument = call.args[position]
+                    name = argument.id if isinstance(argument, ast.Name) else ""
                     yield function.name, getattr(loaded, name, None)
 
 
@@ -60,13 +60,15 @@ def unlimited() -> set[str]:
         if "migrations" in path.parts:
             continue
         parts = path.relative_to(ROOT).with_suffix("").parts
-        for function, statement in asked_for_rows(".".join(parts).removesuffix(".__init__"), path):
+        for function, statement in queries_for_rows(
+            ".".join(parts).removesuffix(".__init__"), path
+        ):
             if not has_limit(statement):
                 found.add(f"{'.'.join(parts[1:])}.{function}")
     return found
 
 
-def test_every_query_that_gives_rows_has_a_limit_or_a_reason():
+def test_every_query_that_returns_rows_has_a_limit_or_a_reason():
     found = unlimited()
     assert found - set(BOUNDED) == set(), "give it a LIMIT, or say what bounds its rows"
     assert set(BOUNDED) - found == set(), "it has a limit now, or is gone"

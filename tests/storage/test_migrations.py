@@ -75,7 +75,7 @@ async def test_migrating_again_changes_nothing(empty_url):
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_instances_that_start_at_once_migrate_one_after_the_other(empty_url):
+async def test_instances_that_start_together_migrate_one_at_a_time(empty_url):
     databases = [open_database(empty_url) for _ in range(4)]
     async with asyncio.timeout(20):
         await asyncio.gather(*(migrate.migrate(database) for database in databases))
@@ -86,7 +86,7 @@ async def test_instances_that_start_at_once_migrate_one_after_the_other(empty_ur
 MIGRATE = "import sys; from storage.engine.migrate import migrate_file; migrate_file(sys.argv[1])"
 
 
-def test_processes_that_start_at_once_on_a_file_migrate_one_after_the_other(tmp_path):
+def test_processes_that_open_a_file_together_migrate_one_at_a_time(tmp_path):
     command = [sys.executable, "-c", MIGRATE, str(tmp_path / "parley.db")]
     started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
     assert [one.communicate()[1].decode() for one in started] == [""] * 3
@@ -103,7 +103,7 @@ def revisions() -> list[Script]:
     return list(ScriptDirectory.from_config(config).walk_revisions())
 
 
-def test_the_revisions_are_one_line_with_one_head():
+def test_the_revisions_form_one_chain_with_one_head():
     found = revisions()
     assert [one.revision for one in found if one.is_head] == [found[0].revision]
     followed = [older.revision for older in found[1:]]
@@ -112,7 +112,7 @@ def test_the_revisions_are_one_line_with_one_head():
     assert {one.revision for one in found} == {file.stem for file in files}
 
 
-def test_the_revisions_are_named_by_date_and_follow_in_time():
+def test_the_revisions_are_named_by_date_in_chronological_order():
     days = []
     names = [one.revision for one in reversed(revisions())]
     assert names == sorted(names), "the newest revision must be the last one by name"
@@ -147,7 +147,7 @@ def one_more_table() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["", "Greetings", "two words", "../outside", "x" * 22])
-def test_a_draft_needs_a_name_that_a_file_and_the_database_can_have(drafts, name):
+def test_a_draft_needs_a_name_that_is_valid_for_files_and_the_database(drafts, name):
     before = sorted(drafts.iterdir())
     with pytest.raises(ValueError, match="lower-case"):
         draft_revision(name, date(2999, 1, 2))

@@ -32,9 +32,9 @@ ROW = {"key": "a", "due_at": NOW, "name": "N", "data": "{}"}
         (MOVE, {"of_key": "a", "due": NOW, "name": "x"}),
         (INSERT, {**ROW, "nmae": "x"}),
     ],
-    ids=["misspelt", "one too many", "misspelt in values", "a column", "no column"],
+    ids=["misspelt", "surplus", "misspelt new value", "other column", "unknown column"],
 )
-async def test_a_value_that_the_statement_does_not_know_raises(database, statement, values):
+async def test_an_unknown_value_raises_an_error(database, statement, values):
     with pytest.raises(Exception, match=r"value|name|kye|more|duo|nmae"):
         await database.transact(lambda queries: queries.run(statement, **values))
 
@@ -42,15 +42,15 @@ async def test_a_value_that_the_statement_does_not_know_raises(database, stateme
 @pytest.mark.parametrize(
     ("statement", "values"),
     [(BY_KEY, {}), (MOVE, {"of_key": "a"}), (MOVE, {"due": NOW}), (ANY_OF, {})],
-    ids=["the only one", "the new value", "the row", "the list"],
+    ids=["only value", "new value", "key of the row", "list"],
 )
-async def test_a_value_that_is_missing_raises(database, statement, values):
+async def test_a_missing_value_raises_an_error(database, statement, values):
     await database.transact(lambda queries: put(queries, "a"))
     with pytest.raises(Exception, match=r"value|of_key|due|some"):
         await database.transact(lambda queries: queries.run(statement, **values))
 
 
-async def test_a_list_of_values_may_be_of_any_length(database):
+async def test_a_list_of_values_can_have_any_length(database):
     for key in "abc":
         await database.transact(lambda queries, k=key: put(queries, k))
 
@@ -70,7 +70,7 @@ async def test_values_beside_a_list_are_passed_correctly(database):
     assert await database.read(lambda queries: queries.scalars(DUE_AT_ANY, at=[later])) == ["a"]
 
 
-async def test_values_come_back_as_they_went_in(database):
+async def test_values_are_read_back_unchanged(database):
     await database.transact(lambda queries: queries.run(INSERT, **ROW))
     (row,) = await database.read(lambda queries: queries.all(tuple_of, select(timers)))
     assert row == ("a", NOW, "N", "{}")
@@ -87,7 +87,7 @@ async def test_run_many_runs_once_for_each_row(database):
     assert await database.read(lambda queries: len(queries.scalars(select(timers.c.key)))) == 3
 
 
-def test_statements_that_are_built_in_each_call_are_noticed(monkeypatch):
+def test_statements_that_are_built_on_each_call_are_detected(monkeypatch):
     monkeypatch.setattr(plans, "_plans", {})
     monkeypatch.setattr(plans, "PLANS_MAX", 3)
     built = [select(literal(n)) for n in range(4)]

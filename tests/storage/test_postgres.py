@@ -35,14 +35,14 @@ async def holds(database, key: str) -> bool:
     return key in await database.read(keys)
 
 
-def make_orphanage(queries: Queries) -> None:
+def make_deferred_reference(queries: Queries) -> None:
     queries.run(text("CREATE TABLE parents (id TEXT PRIMARY KEY)"))
     queries.run(
         text("CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED)")
     )
 
 
-async def test_a_collision_is_run_again_from_the_start_with_its_effects_once(database, told):
+async def test_a_conflicting_transaction_is_rerun_with_its_effects_once(database, effects):
     runs = []
 
     def work(queries: Queries) -> str:
@@ -54,10 +54,10 @@ async def test_a_collision_is_run_again_from_the_start_with_its_effects_once(dat
 
     assert await database.transact(work) == "done"
     assert await database.read(keys) == {"run 3"}
-    assert told == ["run 3"]
+    assert effects == ["run 3"]
 
 
-async def test_a_work_with_permanent_conflicts_is_refused(database, told, monkeypatch):
+async def test_a_transaction_with_permanent_conflicts_is_refused(database, effects, monkeypatch):
     monkeypatch.setattr(postgres, "RERUNS_MAX", 5)
 
     def work(queries: Queries):
@@ -67,10 +67,10 @@ async def test_a_work_with_permanent_conflicts_is_refused(database, told, monkey
     with pytest.raises(StorageUnavailable):
         await database.transact(work)
     assert await database.read(keys) == set()
-    assert told == []
+    assert effects == []
 
 
-async def test_two_deadlocked_works_both_commit_once(database, told):
+async def test_two_deadlocked_transactions_both_commit_once(database, effects):
     for pool in ("a", "b"):
         await database.transact(lambda queries, p=pool: insert_pools(queries, {p: 1}))
     holding = {"a": asyncio.Event(), "b": asyncio.Event()}
@@ -90,12 +90,12 @@ async def test_two_deadlocked_works_both_commit_once(database, told):
     async with asyncio.timeout(10):
         await asyncio.gather(database.transact(work("a", "b")), database.transact(work("b", "a")))
     assert len(runs) >= 3, "one of them was run again"
-    assert sorted(told) == ["a", "b"]
+    assert sorted(effects) == ["a", "b"]
     assert await database.read(keys) == {"a", "b"}
 
 
-async def test_a_transaction_beyond_its_cap_is_rolled_back_and_hurts_no_later_one(
-    database, told, monkeypatch
+async def test_a_timed_out_transaction_is_rolled_back_and_affects_no_later_one(
+    database, effects, monkeypatch
 ):
     monkeypatch.setattr(postgres, "TRANSACTION_MAX_S", 0.15)
 
@@ -109,7 +109,7 @@ async def test_a_transaction_beyond_its_cap_is_rolled_back_and_hurts_no_later_on
     assert {type(one) for one in ended} == {StorageUnavailable}
     monkeypatch.undo()
     await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(50)))
-    assert len(await database.read(keys)) == len(told) == 50
+    assert len(await database.read(keys)) == len(effects) == 50
 
 
 async def test_cancelled_callers_release_their_connections(database):
@@ -127,14 +127,14 @@ async def test_cancelled_callers_release_their_connections(database):
         assert await database.read(keys) == {"after"}
 
 
-async def test_more_works_than_connections_wait_for_their_turn(database):
+async def test_transactions_beyond_the_pool_size_wait_for_a_connection(database):
     def work(queries: Queries):
         queries.scalar(text("SELECT pg_sleep(0.02)"))
 
     await asyncio.gather(*(database.transact(work) for _ in range(postgres.POOL * 3)))
 
 
-async def test_a_connection_lost_in_a_work_fails_only_that_work(database, told):
+async def test_a_lost_connection_fails_only_its_own_transaction(database, effects):
     def work(queries: Queries):
         put(queries, "lost", effect=True)
         queries.scalar(_DIE)
@@ -143,90 +143,90 @@ async def test_a_connection_lost_in_a_work_fails_only_that_work(database, told):
         with pytest.raises(StorageUnavailable):
             await ask(work if ask == database.transact else lambda queries: queries.scalar(_DIE))
     assert await database.transact(putting("after")) == "after"
-    assert told == ["after"]
+    assert effects == ["after"]
     assert await database.read(keys) == {"after"}
 
 
 async def test_a_stopped_server_is_unavailable_until_it_returns(database_url):
-    wire = Proxy(database_url)
-    await wire.mend()
-    database = postgres.PostgresDatabase(wire.url)
+    proxy = Proxy(database_url)
+    await proxy.mend()
+    database = postgres.PostgresDatabase(proxy.url)
     await database.start()
     await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(10)))
-    await wire.cut()
+    await proxy.cut()
     for _ in range(12):
         for ask in (database.transact, database.read):
             with pytest.raises(StorageUnavailable):
                 await ask(keys)
     assert not await database.ready()
-    await wire.mend()
+    await proxy.mend()
     assert await database.ready()
     assert len(await database.read(keys)) == 10
     await database.stop()
-    await wire.cut()
+    await proxy.cut()
 
 
 @pytest.fixture
-async def wire(database_url):
+async def proxy(database_url):
     """A TCP proxy to the database that the test can disturb."""
-    wire = Proxy(database_url)
-    await wire.mend()
-    yield wire
-    await wire.cut()
+    proxy = Proxy(database_url)
+    await proxy.mend()
+    yield proxy
+    await proxy.cut()
 
 
 @pytest.fixture
-async def far(wire):
+async def proxied(proxy):
     """The database through that proxy."""
-    database = postgres.PostgresDatabase(wire.url)
+    database = postgres.PostgresDatabase(proxy.url)
     await database.start()
     yield database
     await database.stop()
 
 
-@pytest.mark.parametrize("arrives", [True, False], ids=["kept", "not kept"])
+@pytest.mark.parametrize("arrives", [True, False], ids=["committed", "not committed"])
 @pytest.mark.parametrize("ending", ["time-out", "cut"])
 async def test_a_commit_without_an_answer_has_an_unknown_outcome(
-    database, wire, far, monkeypatch, arrives, ending
+    database, proxy, proxied, monkeypatch, arrives, ending
 ):
     monkeypatch.setattr(postgres, "COMMIT_MAX_S", 0.3 if ending == "time-out" else 5)
-    told: list[str] = []
-    far.committed = told.append
-    await far.transact(putting("before"))
-    wire.lose(b"COMMIT;", arrives=arrives)
-    asked = asyncio.create_task(far.transact(putting("a")))
-    await wire.lost.wait()
+    effects: list[str] = []
+    proxied.committed = effects.append
+    await proxied.transact(putting("before"))
+    proxy.lose(b"COMMIT;", arrives=arrives)
+    asked = asyncio.create_task(proxied.transact(putting("a")))
+    await proxy.lost.wait()
     if arrives:
         await until(lambda: holds(database, "a"))
     if ending == "cut":
-        await wire.cut()
-        await wire.mend()
+        await proxy.cut()
+        await proxy.mend()
     with pytest.raises(OutcomeUnknown):
         await asked
-    assert told == ["before"]
+    assert effects == ["before"]
     assert await holds(database, "a") == arrives
-    assert await far.transact(putting("after")) == "after", "no later work suffers"
+    assert await proxied.transact(putting("after")) == "after", "no later work suffers"
 
 
-async def test_a_commit_that_the_server_rolled_back_is_known_as_such(database):
+async def test_a_commit_that_the_server_rolls_back_has_a_known_outcome(database):
     def breaks_the_commit(queries: Queries) -> None:
         put(queries, "a")
         queries.run(_ORPHAN)
 
-    await database.transact(make_orphanage)
+    await database.transact(make_deferred_reference)
     with pytest.raises(IntegrityError):
         await database.transact(breaks_the_commit)
     assert await database.read(keys) == set()
 
 
-async def test_a_connection_that_is_lost_before_its_commit_leaves_nothing(database, wire, far):
+async def test_a_connection_lost_before_its_commit_leaves_no_writes(database, proxy, proxied):
     def work(queries: Queries) -> None:
         put(queries, "a")
-        await_only(wire.cut())
+        await_only(proxy.cut())
         await_only(asyncio.sleep(0))
 
     with pytest.raises(StorageUnavailable) as refused:
-        await far.transact(work)
+        await proxied.transact(work)
     assert not isinstance(refused.value, OutcomeUnknown), "COMMIT was not sent"
     assert await database.read(keys) == set()
 
@@ -234,9 +234,9 @@ async def test_a_connection_that_is_lost_before_its_commit_leaves_nothing(databa
 async def test_the_locks_of_a_lost_machine_are_released_soon(database, database_url, monkeypatch):
     monkeypatch.setitem(postgres.SERVER_SETTINGS, "idle_in_transaction_session_timeout", "300")
     await database.transact(lambda queries: insert_pools(queries, {"pool": 1}))
-    wire, holds = Proxy(database_url), asyncio.Event()
-    await wire.mend()
-    lost = postgres.PostgresDatabase(wire.url)
+    proxy, holds = Proxy(database_url), asyncio.Event()
+    await proxy.mend()
+    lost = postgres.PostgresDatabase(proxy.url)
 
     def hold(queries: Queries) -> None:
         lock_pool(queries, "pool")
@@ -245,10 +245,10 @@ async def test_the_locks_of_a_lost_machine_are_released_soon(database, database_
 
     holding = asyncio.create_task(lost.transact(hold))
     await holds.wait()
-    wire.mute()  # neither side notices that the other is gone
+    proxy.mute()  # neither side notices that the other is gone
     async with asyncio.timeout(3):
         await database.transact(lambda queries: lock_pool(queries, "pool"))
-    await wire.cut()
+    await proxy.cut()
     holding.cancel()
     await asyncio.gather(holding, return_exceptions=True)
     await lost.stop()

@@ -39,7 +39,7 @@ from storage.events.timers import (
     set_timer,
     take_timer,
 )
-from tests.storage.scratch import NOW, Odd
+from tests.storage.scratch import NOW, Failed
 
 LATER = NOW + timedelta(minutes=1)
 A = Queue("hears", "a")
@@ -49,18 +49,18 @@ B = Queue("hears", "b")
 # Deliveries.
 
 
-def telling(*told: tuple[str, str], consumers: tuple[str, ...] = ("hears",), fail: bool = False):
+def adding(*events: tuple[str, str], consumers: tuple[str, ...] = ("hears",), fail: bool = False):
     """Queue events `(id, order key)`."""
 
     def work(queries: Queries):
-        insert_deliveries(queries, [(event, key, NOW, consumers) for event, key in told])
+        insert_deliveries(queries, [(event, key, NOW, consumers) for event, key in events])
         if fail:
-            raise Odd
+            raise Failed
 
     return work
 
 
-async def heard(database, queue: Queue) -> list[tuple[int, str]]:
+async def take_all(database, queue: Queue) -> list[tuple[int, str]]:
     """Take all deliveries from a queue; returns numbers and events in order."""
 
     def take(queries: Queries):
@@ -75,37 +75,37 @@ async def heard(database, queue: Queue) -> list[tuple[int, str]]:
     return taken
 
 
-async def test_deliveries_of_a_key_are_numbered_in_the_order_of_their_commits(database, told):
+async def test_deliveries_of_a_key_are_numbered_in_the_order_of_their_commits(database, effects):
     def work(n: int):
-        def tell(queries: Queries):
-            telling((f"e{n}", "a"), ("x", "b"), fail=n % 5 == 0)(queries)
+        def add(queries: Queries):
+            adding((f"e{n}", "a"), ("x", "b"), fail=n % 5 == 0)(queries)
             queries.effects.append(f"e{n}")
 
-        return tell
+        return add
 
     await asyncio.gather(*(database.transact(work(n)) for n in range(60)), return_exceptions=True)
-    taken = await heard(database, A)
+    taken = await take_all(database, A)
     assert [number for number, _ in taken] == list(range(1, 49))
-    assert {event for _, event in taken} == set(told)
+    assert {event for _, event in taken} == set(effects)
     if not database.shared:
-        assert [event for _, event in taken] == told
+        assert [event for _, event in taken] == effects
 
 
-async def test_each_consumer_and_key_is_a_queue_of_its_own(database):
-    await database.transact(telling(("e1", "a"), consumers=("hears", "sends")))
-    await database.transact(telling(("e2", "b")))
-    await database.transact(telling(("e3", "a"), consumers=()))
-    assert await heard(database, A) == [(1, "e1")]
-    assert await heard(database, Queue("sends", "a")) == [(1, "e1")]
-    assert await heard(database, B) == [(1, "e2")]
+async def test_each_consumer_and_key_has_its_own_queue(database):
+    await database.transact(adding(("e1", "a"), consumers=("hears", "sends")))
+    await database.transact(adding(("e2", "b")))
+    await database.transact(adding(("e3", "a"), consumers=()))
+    assert await take_all(database, A) == [(1, "e1")]
+    assert await take_all(database, Queue("sends", "a")) == [(1, "e1")]
+    assert await take_all(database, B) == [(1, "e2")]
 
 
 async def due(database, now=NOW) -> set[Queue]:
     return set(await database.read(lambda queries: list_due(queries, now, 100, ["hears"])))
 
 
-async def test_only_a_queue_whose_lowest_is_ready_is_due(database):
-    await database.transact(telling(("e1", "a"), ("e2", "a"), ("e3", "b")))
+async def test_a_queue_is_due_only_when_its_lowest_delivery_is_ready(database):
+    await database.transact(adding(("e1", "a"), ("e2", "a"), ("e3", "b")))
     assert await due(database) == {A, B}
     await database.transact(lambda q: postpone(q, A, 1, attempts=1, ready_at=LATER))
     assert await due(database) == {B}
@@ -115,7 +115,7 @@ async def test_only_a_queue_whose_lowest_is_ready_is_due(database):
 
 
 async def test_a_parked_delivery_waits_for_an_operator(database):
-    await database.transact(telling(("e1", "a"), ("e2", "a")))
+    await database.transact(adding(("e1", "a"), ("e2", "a")))
     await database.transact(
         lambda q: postpone(q, A, 1, attempts=8, ready_at=NOW, parked=True, error="Late")
     )
@@ -136,11 +136,11 @@ async def test_a_parked_delivery_waits_for_an_operator(database):
 
 
 async def test_skipping_deletes_only_the_parked_delivery(database):
-    await database.transact(telling(("e1", "a"), ("e2", "a")))
+    await database.transact(adding(("e1", "a"), ("e2", "a")))
     assert await database.transact(lambda queries: skip_parked(queries, A)) == 0
     await database.transact(lambda q: postpone(q, A, 1, attempts=8, ready_at=NOW, parked=True))
     assert await database.transact(lambda queries: skip_parked(queries, A)) == 1
-    assert await heard(database, A) == [(2, "e2")]
+    assert await take_all(database, A) == [(2, "e2")]
 
 
 # Timers.
@@ -164,7 +164,7 @@ async def test_a_timer_is_set_moved_and_cancelled(database):
     assert await next_after(NOW) is None
 
 
-async def test_timers_of_events_that_wait_are_neither_due_nor_next(database):
+async def test_timers_of_excluded_events_are_neither_due_nor_next(database):
     for n, name in enumerate("ABABC"):
         moment = NOW + timedelta(seconds=n)
         work = partial(set_timer, key=f"t{n}", due_at=moment, name=name, data="")
@@ -214,11 +214,11 @@ def hold(for_id: str, pool_id: str = "pool", expires_at=None) -> Hold:
     return Hold(pool_id, for_id, "booking", "ana", NOW, expires_at)
 
 
-def taking(for_id: str, *, fail: bool = False):
+def taking_place(for_id: str, *, fail: bool = False):
     def work(queries: Queries) -> bool:
         taken = take_place(queries, hold(for_id))
         if fail:
-            raise Odd
+            raise Failed
         return taken
 
     return work
@@ -237,29 +237,30 @@ async def taken_of(database) -> int:
     return taken
 
 
-async def test_of_many_concurrent_holds_exactly_k_get_a_place(database, pool):
-    got = await asyncio.gather(*(database.transact(taking(f"h{n}")) for n in range(40)))
+async def test_concurrent_holds_get_exactly_the_available_places(database, pool):
+    got = await asyncio.gather(*(database.transact(taking_place(f"h{n}")) for n in range(40)))
     assert sum(got) == 7
     assert await taken_of(database) == 7
 
 
 async def test_a_hold_that_was_rolled_back_takes_no_place(database, pool):
     await asyncio.gather(
-        *(database.transact(taking(f"h{n}", fail=True)) for n in range(10)), return_exceptions=True
+        *(database.transact(taking_place(f"h{n}", fail=True)) for n in range(10)),
+        return_exceptions=True,
     )
     assert await taken_of(database) == 0
 
 
 async def test_releasing_many_times_frees_one_place(database, pool):
     for n in range(7):
-        await database.transact(taking(f"h{n}"))
+        await database.transact(taking_place(f"h{n}"))
     freed = await asyncio.gather(
         *(database.transact(lambda queries: release(queries, "pool", "h3")) for _ in range(10))
     )
     assert sum(freed) == 1
     assert await taken_of(database) == 6
-    assert await database.transact(taking("next"))
-    assert not await database.transact(taking("one too many"))
+    assert await database.transact(taking_place("next"))
+    assert not await database.transact(taking_place("one too many"))
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -274,7 +275,7 @@ async def test_concurrent_taking_and_releasing_keeps_the_count_of_holds(database
     def one(n: int):
         if chance.random() < 0.5:
             return lambda queries: release(queries, "pool", f"h{chance.randint(0, 60)}")
-        return taking(f"h{n}", fail=chance.random() < 0.2)
+        return taking_place(f"h{n}", fail=chance.random() < 0.2)
 
     watching = asyncio.create_task(watch())
     for _ in range(3):
@@ -286,24 +287,24 @@ async def test_concurrent_taking_and_releasing_keeps_the_count_of_holds(database
 
 async def test_a_pool_never_shrinks_below_its_taken_places(database, pool):
     for n in range(4):
-        await database.transact(taking(f"h{n}"))
+        await database.transact(taking_place(f"h{n}"))
     assert not await database.transact(lambda queries: resize_pool(queries, "pool", 3))
     assert await database.transact(lambda queries: resize_pool(queries, "pool", 4))
-    assert not await database.transact(taking("one too many"))
+    assert not await database.transact(taking_place("one too many"))
     assert await database.transact(lambda queries: resize_pool(queries, "pool", 5))
-    assert await database.transact(taking("one more"))
+    assert await database.transact(taking_place("one more"))
 
 
 async def test_concurrent_shrinking_and_taking_never_overbook(database, pool):
     await asyncio.gather(
-        *(database.transact(taking(f"h{n}")) for n in range(7)),
+        *(database.transact(taking_place(f"h{n}")) for n in range(7)),
         *(database.transact(lambda q, n=n: resize_pool(q, "pool", n)) for n in range(7)),
     )
     await taken_of(database)
 
 
 @pytest.mark.parametrize("taken", [-1, 8])
-async def test_the_database_itself_refuses_a_count_out_of_bounds(database, pool, taken):
+async def test_a_database_constraint_refuses_a_count_out_of_bounds(database, pool, taken):
     with pytest.raises(Exception, match="taken_within_capacity"):
         await database.transact(lambda q: q.run(update(pools).values(taken=taken)))
     assert await taken_of(database) == 0
@@ -318,4 +319,4 @@ async def test_a_provisional_hold_can_be_made_firm(database, pool):
 
 
 async def test_an_unknown_pool_has_no_place(database):
-    assert not await database.transact(taking("h"))
+    assert not await database.transact(taking_place("h"))

@@ -1,4 +1,4 @@
-"""The metadata includes every table that a module of `storage` declares."""
+"""Importing `storage.engine.schema` registers every table that `storage` declares."""
 
 import ast
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import storage
 from tests.parts.source import parse
 
-SAY_TABLES = (
+PRINT_TABLES = (
     "import storage.engine.schema;"
     "from storage.engine.columns import metadata;"
     "print(*metadata.tables)"
@@ -25,9 +25,9 @@ def declared() -> Iterator[str]:
                     yield ast.literal_eval(node.args[0])
 
 
-def test_the_schema_finds_every_table_by_itself() -> None:
+def test_importing_the_schema_registers_every_table() -> None:
     tables = sorted(declared())
     assert len(tables) >= 40
-    alone = [sys.executable, "-c", SAY_TABLES]
-    said = subprocess.run(alone, capture_output=True, text=True, check=True).stdout
-    assert sorted(said.split()) == tables
+    command = [sys.executable, "-c", PRINT_TABLES]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert sorted(printed.split()) == tables

@@ -1,4 +1,4 @@
-"""A COMMIT that SQLite could not finish is rolled back for certain, or its outcome is unknown."""
+"""A COMMIT that SQLite could not finish is certainly rolled back, or has an unknown outcome."""
 
 import asyncio
 import shutil
@@ -22,7 +22,7 @@ def putting(key: str):
     return lambda queries: put(queries, key, effect=True)
 
 
-async def found_after_a_crash(database, folder: Path) -> set[str]:
+async def keys_after_a_crash(database, folder: Path) -> set[str]:
     """The keys that SQLite recovers from the files as they are now."""
     folder.mkdir()
     for end in ("", "-wal"):
@@ -34,7 +34,7 @@ async def found_after_a_crash(database, folder: Path) -> set[str]:
     return found
 
 
-async def test_a_commit_whose_sync_fails_is_found_after_a_crash_unless_it_is_erased(
+async def test_a_commit_with_a_failed_sync_survives_a_crash_unless_erased(
     database, tmp_path, monkeypatch
 ):
     """The reason for `erase_commit`: SQLite reports a failed commit that is still in the log."""
@@ -45,24 +45,24 @@ async def test_a_commit_whose_sync_fails_is_found_after_a_crash_unless_it_is_era
         with pytest.raises(StorageUnavailable):
             await database.transact(putting("a"))
     assert await database.read(keys) == {"before"}
-    assert await found_after_a_crash(database, tmp_path / "1") == {"before", "a"}
+    assert await keys_after_a_crash(database, tmp_path / "1") == {"before", "a"}
     sound = database._connect()
     sqlite_batches.erase_commit(sound, sqlite3.OperationalError())
     sound.close()
-    assert await found_after_a_crash(database, tmp_path / "2") == {"before"}
+    assert await keys_after_a_crash(database, tmp_path / "2") == {"before"}
 
 
-async def test_a_disk_without_writes_leaves_the_outcome_unknown(database, told):
+async def test_a_disk_that_refuses_syncs_leaves_the_outcome_unknown(database, effects):
     await database.transact(putting("before"))
     await database._writer.in_thread(lambda connection: refuse_syncs())
     works = [database.transact(putting(key)) for key in "ab"]
     ended = await asyncio.gather(*works, return_exceptions=True)
     assert [type(one) for one in ended] == [OutcomeUnknown] * 2
-    assert told == ["before"]
+    assert effects == ["before"]
     assert await database.read(keys) == {"before"}
 
 
-async def test_a_commit_that_fails_and_is_erased_is_refused(database, told):
+async def test_a_failed_commit_that_is_erased_is_refused(database, effects):
     class Failing:
         """The writer's connection, with a COMMIT that fails."""
 
@@ -87,4 +87,4 @@ async def test_a_commit_that_fails_and_is_erased_is_refused(database, told):
     assert not isinstance(refused.value, OutcomeUnknown)
     assert await database.transact(putting("b")) == "b"
     assert await database.read(keys) == {"b"}
-    assert told == ["b"]
+    assert effects == ["b"]

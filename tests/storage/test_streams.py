@@ -24,18 +24,18 @@ from storage.events.log import (
     wipe_event,
 )
 from tests.rooms.hall import record
-from tests.storage.scratch import NOW, Odd
+from tests.storage.scratch import NOW, Failed
 
 STREAMS = [f"/hall|r{n}" for n in range(4)]
 
 
-def saying(*streams: str, fail: bool = False):
+def inserting(*streams: str, fail: bool = False):
     def work(queries: Queries) -> list[Numbered]:
-        told = insert_events(queries, [record(NOW, streams)], {})
-        queries.effects.extend(told)
+        numbered = insert_events(queries, [record(NOW, streams)], {})
+        queries.effects.extend(numbered)
         if fail:
-            raise Odd
-        return told
+            raise Failed
+        return numbered
 
     return work
 
@@ -52,16 +52,16 @@ async def check_gapless(database):
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_numbers_are_gapless_under_concurrent_and_failing_writers(database, told, seed):
+async def test_numbers_are_gapless_under_concurrent_and_failing_writers(database, effects, seed):
     chance = random.Random(seed)  # noqa: S311 - to be repeatable
     works = [
-        saying(*chance.sample(STREAMS, chance.randint(1, 3)), fail=chance.random() < 0.25)
+        inserting(*chance.sample(STREAMS, chance.randint(1, 3)), fail=chance.random() < 0.25)
         for _ in range(150)
     ]
     await asyncio.gather(*map(database.transact, works), return_exceptions=True)
     await check_gapless(database)
     for stream in STREAMS:
-        numbers = [event.seq for event in told if event.stream == stream]
+        numbers = [event.seq for event in effects if event.stream == stream]
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), "each was told once"
 
 
@@ -71,7 +71,7 @@ async def test_a_reader_never_sees_a_gap_that_is_filled_later(database):
 
     async def write():
         while not stopped.is_set():
-            await asyncio.gather(*(database.transact(saying(*STREAMS[:2])) for _ in range(4)))
+            await asyncio.gather(*(database.transact(inserting(*STREAMS[:2])) for _ in range(4)))
 
     writing = asyncio.create_task(write())
     for _ in range(60):
@@ -85,22 +85,22 @@ async def test_a_reader_never_sees_a_gap_that_is_filled_later(database):
 async def test_streams_named_in_any_order_do_not_deadlock(database):
     async with asyncio.timeout(10):
         await asyncio.gather(
-            *(database.transact(saying(*STREAMS)) for _ in range(30)),
-            *(database.transact(saying(*reversed(STREAMS))) for _ in range(30)),
+            *(database.transact(inserting(*STREAMS)) for _ in range(30)),
+            *(database.transact(inserting(*reversed(STREAMS))) for _ in range(30)),
         )
     await check_gapless(database)
 
 
-async def test_a_number_taken_early_belongs_to_its_event(database):
+async def test_a_sequence_number_taken_early_is_used_by_its_event(database):
     def work(queries: Queries) -> tuple[int, list[Numbered]]:
         early = take_number(queries, STREAMS[0], NOW)
         records = [record(NOW, (STREAMS[0], STREAMS[1])), record(NOW, (STREAMS[0],))]
         return early, insert_events(queries, records, {STREAMS[0]: [early]})
 
-    await database.transact(saying(STREAMS[0]))
-    early, told = await database.transact(work)
+    await database.transact(inserting(STREAMS[0]))
+    early, numbered = await database.transact(work)
     assert early == 2
-    assert [(event.stream, event.seq) for event in told] == [
+    assert [(event.stream, event.seq) for event in numbered] == [
         (STREAMS[0], 2),
         (STREAMS[1], 1),
         (STREAMS[0], 3),
@@ -115,7 +115,7 @@ async def test_an_unused_sequence_number_raises_an_error(database):
 
     with pytest.raises(RuntimeError, match="no event used"):
         await database.transact(work)
-    await database.transact(saying(STREAMS[0]))
+    await database.transact(inserting(STREAMS[0]))
     await check_gapless(database)
 
 
@@ -125,8 +125,8 @@ async def test_an_event_is_read_back_unchanged(database):
     def work(queries: Queries) -> list[Numbered]:
         return insert_events(queries, [record(NOW, tuple(STREAMS[:2]), membership)], {})
 
-    told = await database.transact(work)
-    for event, stream in zip(told, STREAMS, strict=False):
+    numbered = await database.transact(work)
+    for event, stream in zip(numbered, STREAMS, strict=False):
         (read,) = await database.read(lambda queries, s=stream: list_since(queries, s, 0, 1, 9))
         assert read == event
         assert read.at == NOW
@@ -134,7 +134,7 @@ async def test_an_event_is_read_back_unchanged(database):
 
 async def test_a_range_is_read_in_order_and_bounded(database):
     for _ in range(6):
-        await database.transact(saying(STREAMS[0]))
+        await database.transact(inserting(STREAMS[0]))
 
     async def read(after: int, upto: int, limit: int = 100) -> list[int]:
         found = await database.read(lambda q: list_since(q, STREAMS[0], after, upto, limit))
@@ -146,8 +146,8 @@ async def test_a_range_is_read_in_order_and_bounded(database):
 
 
 async def test_heads_of_many_streams_are_read_at_once(database):
-    await database.transact(saying(STREAMS[0], STREAMS[1]))
-    await database.transact(saying(STREAMS[1]))
+    await database.transact(inserting(STREAMS[0], STREAMS[1]))
+    await database.transact(inserting(STREAMS[1]))
     heads = await database.read(lambda queries: list_heads(queries, [*STREAMS[:2], "/hall|none"]))
     assert heads == {STREAMS[0]: 1, STREAMS[1]: 2, "/hall|none": 0}
     moved = await database.read(lambda queries: list_moved_heads(queries, NOW, "", 100))
@@ -155,12 +155,12 @@ async def test_heads_of_many_streams_are_read_at_once(database):
 
 
 async def test_deleting_events_keeps_the_heads(database):
-    (old,) = await database.transact(saying(STREAMS[0]))
+    (old,) = await database.transact(inserting(STREAMS[0]))
     before = id_at(NOW.replace(year=2027))
     assert await database.transact(lambda queries: forget_events(queries, before, 100)) == 1
     assert await database.read(all_of(STREAMS[0])) == []
     assert await database.read(lambda queries: find_event(queries, old.id)) is None
-    (new,) = await database.transact(saying(STREAMS[0]))
+    (new,) = await database.transact(inserting(STREAMS[0]))
     assert new.seq == 2
 
 
@@ -185,7 +185,7 @@ async def test_events_of_a_subject_are_rewritten_and_keep_their_numbers(database
 
 
 async def test_a_wiped_event_has_no_data(database):
-    (event,) = await database.transact(saying(STREAMS[0]))
+    (event,) = await database.transact(inserting(STREAMS[0]))
     await database.transact(lambda queries: wipe_event(queries, event.id))
     stored = await database.read(lambda queries: find_event(queries, event.id))
     assert stored is not None

@@ -1,4 +1,4 @@
-"""A connection's own thread runs works in order, one at a time, and ends when it is closed."""
+"""A connection's thread runs functions in order, one at a time, and ends when it is closed."""
 
 import asyncio
 import sqlite3
@@ -38,7 +38,7 @@ async def threaded() -> AsyncIterator[Threaded]:
     await threaded.close()
 
 
-async def test_works_run_in_order_on_their_own_thread(threaded):
+async def test_functions_run_in_order_on_their_own_thread(threaded):
     ran: list[tuple[int, threading.Thread]] = []
 
     def work(connection: sqlite3.Connection, number: int, *, twice: bool) -> int:
@@ -51,33 +51,33 @@ async def test_works_run_in_order_on_their_own_thread(threaded):
     assert {thread for _, thread in ran} == set(threads())
 
 
-async def test_a_caller_gets_the_exception_of_its_work_and_the_next_one_runs(threaded):
+async def test_a_caller_gets_the_exception_and_the_next_function_runs(threaded):
     with pytest.raises(sqlite3.IntegrityError, match="twice"):
         await threaded.in_thread(raising(sqlite3.IntegrityError("twice")))
     assert await threaded.in_thread(lambda connection: 7) == 7
 
 
-async def test_a_work_that_raises_stop_iteration_does_not_hang(threaded):
+async def test_a_function_that_raises_stop_iteration_does_not_hang(threaded):
     async with asyncio.timeout(5):
         with pytest.raises(RuntimeError, match="StopIteration"):
             await threaded.in_thread(raising(StopIteration()))
 
 
 async def test_a_cancelled_caller_does_not_block_the_thread(threaded):
-    troubles: list[dict] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, about: troubles.append(about))
-    let_go = threading.Event()
-    waiting = asyncio.create_task(threaded.in_thread(lambda connection: let_go.wait(5)))
+    errors: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, about: errors.append(about))
+    release = threading.Event()
+    waiting = asyncio.create_task(threaded.in_thread(lambda connection: release.wait(5)))
     await asyncio.sleep(0)
     waiting.cancel()
     behind = asyncio.create_task(threaded.in_thread(lambda connection: "behind it"))
-    let_go.set()
+    release.set()
     assert await behind == "behind it"
     assert waiting.cancelled()
-    assert troubles == []
+    assert errors == []
 
 
-async def test_closing_runs_waiting_works_then_ends_the_thread():
+async def test_closing_runs_waiting_functions_then_ends_the_thread():
     threaded = Threaded(connect)
     await threaded.open()
     waiting = asyncio.create_task(threaded.in_thread(lambda connection: "in time"))

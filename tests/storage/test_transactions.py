@@ -10,7 +10,7 @@ from sqlalchemy.util import await_only
 
 from storage.engine import checkpoints, sqlite
 from storage.engine.database import Queries, StorageUnavailable
-from tests.storage.scratch import Kept, Odd, keys, put
+from tests.storage.scratch import Failed, FailedButKept, keys, put
 from tests.world import until
 
 
@@ -26,7 +26,7 @@ def failing(key: str, error: Exception):
     return work
 
 
-async def outcomes(database, *works):
+async def results_of(database, *works):
     return await asyncio.gather(*map(database.transact, works), return_exceptions=True)
 
 
@@ -37,43 +37,43 @@ async def settled(database):
         await database._checkpoints._copying
 
 
-async def test_a_transaction_returns_its_value_and_its_writes_stay(database):
+async def test_a_transaction_returns_its_value_and_keeps_its_writes(database):
     assert await database.transact(putting("a")) == "a"
     assert await database.read(keys) == {"a"}
 
 
-async def test_a_raising_work_is_rolled_back_and_the_others_continue(database, told):
-    works = [failing(f"bad {n}", Odd()) if n % 3 == 0 else putting(f"{n}") for n in range(30)]
-    ended = await outcomes(database, *works)
+async def test_a_transaction_that_raises_is_rolled_back_and_others_continue(database, effects):
+    works = [failing(f"bad {n}", Failed()) if n % 3 == 0 else putting(f"{n}") for n in range(30)]
+    ended = await results_of(database, *works)
     good = {f"{n}" for n in range(30) if n % 3}
     assert {one for one in ended if isinstance(one, str)} == good
-    assert sum(isinstance(one, Odd) for one in ended) == 10
+    assert sum(isinstance(one, Failed) for one in ended) == 10
     assert await database.read(keys) == good
-    assert sorted(told) == sorted(good)
+    assert sorted(effects) == sorted(good)
 
 
-async def test_a_work_that_raises_but_commits_stays(database, told):
-    (raised,) = await outcomes(database, failing("kept", Kept()))
-    assert type(raised) is Kept
+async def test_a_transaction_that_raises_a_keeping_error_commits(database, effects):
+    (raised,) = await results_of(database, failing("kept", FailedButKept()))
+    assert type(raised) is FailedButKept
     assert await database.read(keys) == {"kept"}
-    assert told == ["kept"]
+    assert effects == ["kept"]
 
 
-async def test_a_work_that_raises_but_commits_stays_in_a_batch(database, told):
-    works = [putting("a"), failing("kept", Kept()), putting("b")]
-    ended = await outcomes(database, *works)
-    assert [type(one) for one in ended] == [str, Kept, str]
+async def test_a_transaction_that_raises_a_keeping_error_commits_in_a_batch(database, effects):
+    works = [putting("a"), failing("kept", FailedButKept()), putting("b")]
+    ended = await results_of(database, *works)
+    assert [type(one) for one in ended] == [str, FailedButKept, str]
     assert await database.read(keys) == {"a", "kept", "b"}
-    assert sorted(told) == ["a", "b", "kept"]
+    assert sorted(effects) == ["a", "b", "kept"]
 
 
-async def test_separate_works_fail_alone(database, told):
+async def test_a_transaction_with_a_savepoint_fails_alone(database, effects):
     runs = []
 
     def counted(queries: Queries):
         runs.append(put(queries, "good", effect=True))
 
-    savepoint = database.transact(failing("bad", Odd()), savepoint=True)
+    savepoint = database.transact(failing("bad", Failed()), savepoint=True)
     assert await asyncio.gather(
         database.transact(putting("first")),
         savepoint,
@@ -82,15 +82,15 @@ async def test_separate_works_fail_alone(database, told):
     )
     assert runs == ["good"]
     assert await database.read(keys) == {"first", "good"}
-    assert sorted(told) == ["first", "good"]
+    assert sorted(effects) == ["first", "good"]
 
 
-async def test_an_error_of_the_database_ends_its_own_work_only(database):
+async def test_a_database_error_fails_only_its_own_transaction(database):
     def wrong(queries: Queries):
         put(queries, "wrong")
         put(queries, None)  # type: ignore[arg-type]  # what the database itself refuses
 
-    ended = await outcomes(database, putting("a"), wrong, putting("b"))
+    ended = await results_of(database, putting("a"), wrong, putting("b"))
     assert ended[0] == "a"
     assert ended[2] == "b"
     assert isinstance(ended[1], Exception)
@@ -98,7 +98,7 @@ async def test_an_error_of_the_database_ends_its_own_work_only(database):
     assert await database.read(keys) == {"a", "b"}
 
 
-async def test_effects_come_after_the_commit_and_before_the_answer_in_order(database):
+async def test_effects_run_in_order_after_the_commit_and_before_the_answer(database):
     order: list[str] = []
     database.committed = lambda key: order.append(f"told {key}")
 
@@ -118,10 +118,10 @@ async def test_effects_come_after_the_commit_and_before_the_answer_in_order(data
     assert order == ["told x", "told y"]
 
 
-async def test_effects_of_one_writer_come_in_the_order_of_its_commits(database, told):
+async def test_effects_of_one_writer_run_in_commit_order(database, effects):
     for n in range(20):
         await database.transact(putting(f"{n}"))
-    assert told == [f"{n}" for n in range(20)]
+    assert effects == [f"{n}" for n in range(20)]
 
 
 async def test_a_cancelled_caller_leaves_a_complete_transaction(database):
@@ -135,13 +135,13 @@ async def test_a_cancelled_caller_leaves_a_complete_transaction(database):
     assert {one for one in ended if isinstance(one, str)} <= kept
 
 
-async def test_many_concurrent_works_all_commit(database, told):
+async def test_many_concurrent_transactions_all_commit(database, effects):
     await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(600)))
-    assert len(await database.read(keys)) == len(told) == 600
+    assert len(await database.read(keys)) == len(effects) == 600
 
 
 async def test_a_read_sees_one_snapshot_while_others_commit(database):
-    """The work reads, waits for another transaction to commit, and reads again."""
+    """The transaction reads, waits until another one commits, and reads again."""
     read, committed = threading.Event(), threading.Event()
 
     def twice(queries: Queries):
@@ -173,15 +173,15 @@ async def test_a_read_cannot_write(database):
 
 async def test_a_failing_read_does_not_affect_later_reads(database):
     def wrong(queries: Queries):
-        raise Odd
+        raise Failed
 
     for _ in range(30):
-        with pytest.raises(Odd):
+        with pytest.raises(Failed):
             await database.read(wrong)
     assert await database.read(keys) == set()
 
 
-async def test_a_stopped_database_refuses(database):
+async def test_a_stopped_database_refuses_reads_and_writes(database):
     await database.transact(putting("a"))
     await database.stop()
     assert database.shared or not await database.ready()
@@ -193,7 +193,7 @@ async def test_a_stopped_database_refuses(database):
     assert await database.read(keys) == {"a"}
 
 
-async def test_stopping_waits_for_submitted_works(database):
+async def test_stopping_waits_for_submitted_transactions(database):
     asked = [asyncio.create_task(database.transact(putting(f"{n}"))) for n in range(50)]
     await asyncio.sleep(0)
     await asyncio.sleep(0.01)
@@ -204,13 +204,13 @@ async def test_stopping_waits_for_submitted_works(database):
 
 
 class TestOnSqlite:
-    """Tests that only SQLite allows."""
+    """Tests of SQLite only."""
 
     @pytest.fixture(params=["sqlite"])
     def database_kind(self, request):
         return request.param
 
-    async def test_waiting_works_share_one_commit(self, database, monkeypatch):
+    async def test_queued_transactions_share_commits(self, database, monkeypatch):
         batches = []
         run_batch = sqlite.run_batch
 
@@ -223,21 +223,21 @@ class TestOnSqlite:
         assert len(batches) <= 5
         assert sum(batches) == 600
 
-    async def test_a_full_disk_keeps_transactions_atomic(self, database, told):
+    async def test_a_full_disk_keeps_transactions_atomic(self, database, effects):
         await database.transact(putting("before"))
         limit_pages(database, more=2)
         works = [big(f"{n}") for n in range(60)]
-        ended = await outcomes(database, *works)
+        ended = await results_of(database, *works)
         refused = [one for one in ended if isinstance(one, StorageUnavailable)]
         done = {one for one in ended if isinstance(one, str)}
         assert refused
         assert len(refused) + len(done) == 60
         assert await database.read(keys) == {"before"} | done
-        assert set(told) == {"before"} | done
+        assert set(effects) == {"before"} | done
         limit_pages(database, more=10_000)
         assert await database.transact(putting("after")) == "after"
 
-    async def test_a_commit_that_fails_refuses_every_work_of_its_batch(self, database, told):
+    async def test_a_failed_commit_refuses_every_transaction_of_its_batch(self, database, effects):
         connection = database._writer.connection
         connection.execute("CREATE TABLE parents (id TEXT PRIMARY KEY)")
         connection.execute(
@@ -247,13 +247,13 @@ class TestOnSqlite:
         def breaks_the_commit(queries: Queries):
             queries._connection.execute("INSERT INTO children VALUES ('orphan')")
 
-        ended = await outcomes(database, putting("a"), breaks_the_commit, putting("b"))
+        ended = await results_of(database, putting("a"), breaks_the_commit, putting("b"))
         assert [type(one) for one in ended] == [StorageUnavailable] * 3
         assert await database.read(keys) == set()
-        assert told == []
+        assert effects == []
         assert await database.transact(putting("after")) == "after"
 
-    async def test_a_file_that_another_process_holds_is_unavailable_until_it_lets_go(
+    async def test_a_file_locked_by_another_connection_is_unavailable_until_released(
         self, database
     ):
         database._writer.connection.execute("PRAGMA busy_timeout=30")
@@ -271,9 +271,9 @@ class TestOnSqlite:
         with pytest.raises(StorageUnavailable):
             await database.transact(putting("a"))
 
-    async def test_works_beyond_the_queue_limit_are_refused_at_once(self, database, monkeypatch):
+    async def test_transactions_beyond_the_queue_limit_are_refused(self, database, monkeypatch):
         monkeypatch.setattr(sqlite, "WAITING_MAX", 5)
-        ended = await outcomes(database, *(putting(f"{n}") for n in range(20)))
+        ended = await results_of(database, *(putting(f"{n}") for n in range(20)))
         done = {one for one in ended if isinstance(one, str)}
         assert sum(isinstance(one, StorageUnavailable) for one in ended) == 20 - len(done) > 0
         assert await database.read(keys) == done
@@ -283,14 +283,14 @@ class TestOnSqlite:
             (found,) = database._writer.connection.execute(f"PRAGMA {pragma}").fetchone()
             assert found == value
 
-    async def test_the_log_is_reset_after_a_checkpoint(self, database, monkeypatch):
+    async def test_the_wal_is_reset_after_a_checkpoint(self, database, monkeypatch):
         monkeypatch.setattr(checkpoints, "PAGES", 10)
         for number in range(200):
             await database.transact(putting(f"{number}"))
             await settled(database)
         assert Path(f"{database.path}-wal").stat().st_size < 100 * 4_096
 
-    async def test_the_log_is_reset_under_concurrent_writes(self, database, monkeypatch):
+    async def test_the_wal_is_reset_under_concurrent_writes(self, database, monkeypatch):
         monkeypatch.setattr(checkpoints, "PAGES", 10)
 
         async def keep_writing(name: str):
@@ -300,15 +300,15 @@ class TestOnSqlite:
         await asyncio.gather(*(keep_writing(name) for name in "abcdef"))
         assert Path(f"{database.path}-wal").stat().st_size < 200 * 4_096
 
-    async def test_callers_are_answered_after_any_exception_of_a_work(self, database):
+    async def test_callers_are_answered_after_any_exception_of_a_transaction(self, database):
         def leaves(queries: Queries):
             raise asyncio.CancelledError
 
-        ended = await outcomes(database, putting("a"), leaves, putting("b"))
+        ended = await results_of(database, putting("a"), leaves, putting("b"))
         assert all(isinstance(one, StorageUnavailable) for one in ended)
         assert await database.transact(putting("after")) == "after"
 
-    async def test_a_log_that_cannot_be_copied_is_kept(self, database, monkeypatch):
+    async def test_a_failed_checkpoint_keeps_the_wal(self, database, monkeypatch):
         monkeypatch.setattr(checkpoints, "PAGES", 1)
         monkeypatch.setattr(checkpoints, "copy_log", lambda connection: connection.execute("odd"))
         await database.transact(putting("a"))
@@ -320,33 +320,33 @@ class TestOnSqlite:
         """`committed` must never raise; if it does, callers must not hang."""
 
         def broken(effects):
-            raise Odd
+            raise Failed
 
         database.committed = broken
         try:
             async with asyncio.timeout(2):
-                await outcomes(database, *(putting(f"{n}") for n in range(3)))
+                await results_of(database, *(putting(f"{n}") for n in range(3)))
         finally:
             database._drain = None  # otherwise stopping waits for the broken task
 
-    async def test_an_error_without_a_code_ends_its_own_work_only(self, database):
-        """The driver itself raises it, without a result code of SQLite."""
+    async def test_an_error_without_a_code_fails_only_its_own_transaction(self, database):
+        """The driver itself raises the error, without a result code of SQLite."""
 
         def wrong(queries: Queries) -> None:
             queries.effects.append("never told")
             queries._connection.execute("SELECT ?", ())
 
-        ended = await outcomes(database, wrong, putting("sound"))
+        ended = await results_of(database, wrong, putting("sound"))
         assert isinstance(ended[0], sqlite3.ProgrammingError)
         assert await database.read(keys) == {"sound"}
 
 
-async def test_a_work_that_raises_stop_iteration_is_answered(database):
+async def test_a_transaction_that_raises_stop_iteration_is_answered(database):
     def stops(queries: Queries) -> str:
         return next(iter(()))
 
     async with asyncio.timeout(2):
-        ended = await outcomes(database, stops, putting("sound"))
+        ended = await results_of(database, stops, putting("sound"))
     assert isinstance(ended[0], RuntimeError)
     assert await database.read(keys) == {"sound"}
 

@@ -1,4 +1,4 @@
-"""Databases of every release can be upgraded: to the schema of a new one, without losing rows."""
+"""Databases of every release can be upgraded to the newest schema without losing rows."""
 
 import re
 import shutil
@@ -45,7 +45,7 @@ async def released(url: str, release: str) -> str:
     return url
 
 
-async def breaches(empty: Empty, release: str) -> list[str]:
+async def upgrade_errors(empty: Empty, release: str) -> list[str]:
     """The errors of an upgrade of a filled database of the release."""
     url, fresh = await released(empty("old"), release), empty("fresh")
     rows = await on(url, rows_of)
@@ -67,7 +67,7 @@ def changed(before: Rows, after: Rows) -> list[str]:
 
 @ALL_RELEASES
 async def test_a_filled_database_of_a_release_is_upgraded_to_the_newest_schema(empty, release):
-    assert await breaches(empty, release) == []
+    assert await upgrade_errors(empty, release) == []
 
 
 @ALL_RELEASES
@@ -88,11 +88,11 @@ def test_every_release_has_its_files_and_they_are_frozen():
 
 
 @pytest.mark.parametrize("path", FROZEN)
-def test_what_was_released_is_never_changed(path: str):
+def test_released_files_never_change(path: str):
     assert sha256((ROOT / path).read_bytes()).hexdigest() == FROZEN[path], "add a revision instead"
 
 
-# The tests above fail if a later revision is wrong, as invented revisions show.
+# The tests above detect a wrong revision, as these invented revisions show.
 
 ADD = 'op.add_column("topics", sa.Column("level", sa.Integer(), server_default="3"))'
 INDEX = 'op.create_index("ix_topics_level", "topics", ["level"])'
@@ -123,13 +123,13 @@ def levels(connection: Connection) -> list[int]:
 
 async def test_a_later_revision_is_run_on_a_filled_database(empty, revise):
     revise(ADD, INDEX)
-    assert await breaches(empty, "0.1.0") == []
+    assert await upgrade_errors(empty, "0.1.0") == []
     url = await released(empty("again"), "0.1.0")
     await migrate_url(url)
     assert await on(url, levels) == [3, 3]
 
 
-FILLED = 'if op.get_bind().exec_driver_sql("SELECT count(*) FROM topics").scalar():'
+IF_FILLED = 'if op.get_bind().exec_driver_sql("SELECT count(*) FROM topics").scalar():'
 WRONG = {
     "a row is deleted": (
         """op.execute("DELETE FROM throttles WHERE key = 'sign_in:one'")""",
@@ -143,8 +143,8 @@ WRONG = {
         'op.drop_column("topics", "description")',
         ["rows of topics"],
     ),
-    "an index is made of filled tables alone": (
-        f'{FILLED} op.create_index("ix_topics_active", "topics", ["active"])',
+    "an index is created only if the table has rows": (
+        f'{IF_FILLED} op.create_index("ix_topics_active", "topics", ["active"])',
         ["index ix_topics_active"],
     ),
 }
@@ -153,7 +153,7 @@ WRONG = {
 @pytest.mark.parametrize(("statement", "found"), WRONG.values(), ids=WRONG)
 async def test_a_wrong_revision_is_caught(empty, revise, statement, found):
     revise(statement)
-    assert await breaches(empty, "0.1.0") == found
+    assert await upgrade_errors(empty, "0.1.0") == found
 
 
 async def test_a_revision_that_fails_on_rows_changes_nothing(empty, revise):
@@ -195,6 +195,6 @@ async def test_the_command_line_reports_an_unknown_revision_in_one_line(empty, t
     url = await released(empty("parley"), "0.1.0")
     await on(url, set_revision("0017"))
     code, _, errors = await run({"PARLEY_DATA_DIR": str(tmp_path)}, *command)
-    said = [line for line in errors.splitlines() if line.startswith("parley:")]
+    reported = [line for line in errors.splitlines() if line.startswith("parley:")]
     assert (code, "Traceback" in errors) == (1, False)
-    assert said == [f"parley: cannot start: the database's schema 0017 is {REFUSED['0017']}"]
+    assert reported == [f"parley: cannot start: the database's schema 0017 is {REFUSED['0017']}"]

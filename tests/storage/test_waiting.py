@@ -23,8 +23,8 @@ def putting(key: str):
     return lambda queries: put(queries, key, effect=True)
 
 
-class Held:
-    """Works that hold their connections (or the writer) until the test releases them."""
+class Blocker:
+    """A transaction that holds its connection (or the writer) until the test releases it."""
 
     def __init__(self, database) -> None:
         self._shared = database.shared
@@ -38,25 +38,25 @@ class Held:
         else:
             assert self._thread.wait(10)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._async.set()
         self._thread.set()
 
 
 @pytest.mark.parametrize("others", [("consumers",), ("upkeep",), ("consumers", "upkeep")])
-async def test_a_read_of_a_command_passes_consumers_at_their_limit(database, others):
-    hold = Held(database)
+async def test_a_command_read_does_not_wait_for_consumers_at_their_limit(database, others):
+    hold = Blocker(database)
     reads = [asyncio.create_task(database.read(hold, kind=kind)) for kind in others * 30]
     await until(lambda: hold.count)
-    async with asyncio.timeout(5):  # half the time that the held ones take
+    async with asyncio.timeout(5):  # half of the time limit of the blocked ones
         assert await database.read(keys) == set()
     assert sum(database.waits.now.values()) >= 30 * len(others) - postgres.OTHERS_MAX
-    hold.let_go()
+    hold.release()
     await asyncio.gather(*reads)
     assert set(database.waits.now.values()) == {0}
 
 
-async def test_upkeep_passes_consumers_at_their_limit():
+async def test_upkeep_does_not_wait_for_consumers_at_their_limit():
     """Otherwise the heartbeat of an instance with many consumers would be too late."""
     turns = Turns(Waits(), size=4, others=3, consumers=2, within_s=0.05)
     holding = [turns.turn("consumers") for _ in range(2)]
@@ -74,16 +74,16 @@ async def test_upkeep_passes_consumers_at_their_limit():
 
 
 async def test_waiting_times_are_reported_by_kind(database):
-    told = []
-    database.waits.waited = lambda kind, seconds: told.append((kind, seconds))
+    waited = []
+    database.waits.waited = lambda kind, seconds: waited.append((kind, seconds))
     await database.transact(putting("a"))
     await database.transact(putting("b"), kind="consumers")
     await database.read(keys, kind="upkeep")
-    assert [kind for kind, _ in told] == ["commands", "consumers", "upkeep"]
-    assert all(0 <= seconds < 1 for _, seconds in told)
+    assert [kind for kind, _ in waited] == ["commands", "consumers", "upkeep"]
+    assert all(0 <= seconds < 1 for _, seconds in waited)
 
 
-async def test_a_work_without_a_turn_in_time_is_refused_and_leaves_nothing():
+async def test_a_turn_that_is_not_granted_in_time_is_refused_without_leftovers():
     waits = Waits()
     turns = Turns(waits, size=1, others=1, consumers=1, within_s=0.05)
     async with turns.turn("commands"):
@@ -102,8 +102,8 @@ class TestOnPostgres:
     def database_kind(self, request):
         return request.param
 
-    async def test_a_command_passes_consumers_at_their_limit(self, database):
-        hold = Held(database)
+    async def test_a_command_does_not_wait_for_consumers_at_their_limit(self, database):
+        hold = Blocker(database)
         works = [
             asyncio.create_task(database.transact(hold, kind="consumers"))
             for _ in range(postgres.POOL * 2)
@@ -113,10 +113,10 @@ class TestOnPostgres:
             await asyncio.gather(*(database.transact(putting(f"{n}")) for n in range(30)))
         assert hold.count == postgres.CONSUMERS_MAX
         assert database.waits.now["consumers"] == postgres.POOL * 2 - postgres.CONSUMERS_MAX
-        hold.let_go()
+        hold.release()
         await asyncio.gather(*works)
 
-    async def test_a_collision_waits_for_its_next_run_without_a_connection(
+    async def test_a_conflicting_transaction_waits_for_its_rerun_without_a_connection(
         self, database, monkeypatch
     ):
         monkeypatch.setattr(postgres, "PAUSE_S", 30.0)
@@ -152,7 +152,7 @@ class TestOnSqlite:
         assert await database.read(keys) == set()
         await until(lambda: database._readers._free.qsize() == sqlite_readers.READERS)
 
-    async def test_a_read_whose_caller_is_gone_is_interrupted(self, database):
+    async def test_a_read_is_interrupted_when_its_caller_is_cancelled(self, database):
         asked = [
             asyncio.create_task(database.read(lambda queries: queries.scalar(_ENDLESS)))
             for _ in range(sqlite_readers.READERS)
@@ -167,35 +167,35 @@ class TestOnSqlite:
     async def test_reads_behind_hanging_readers_are_refused_in_time(self, database, monkeypatch):
         monkeypatch.setattr(sqlite_readers, "READ_MAX_S", 0.05)
         monkeypatch.setattr(sqlite_readers, "WAIT_MAX_S", 0.1)
-        hold = Held(database)
+        hold = Blocker(database)
         ended = await asyncio.gather(
             *(database.read(hold) for _ in range(6)), return_exceptions=True
         )
         assert {type(one) for one in ended} <= {sqlite_readers.TookTooLong, StorageUnavailable}
-        hold.let_go()
+        hold.release()
         assert await database.read(keys) == set()
 
-    async def test_a_work_that_waited_too_long_never_runs(self, database, monkeypatch):
+    async def test_a_transaction_that_waited_too_long_never_runs(self, database, monkeypatch):
         monkeypatch.setattr(sqlite, "LINE_MAX_S", 0.1)
-        hold = Held(database)
+        hold = Blocker(database)
         first = asyncio.create_task(database.transact(hold))
         await until(lambda: hold.count)
         with pytest.raises(StorageUnavailable) as refused:
             await database.transact(putting("a"))
         assert not isinstance(refused.value, OutcomeUnknown), "it was not begun"
-        hold.let_go()
+        hold.release()
         await first
         assert await database.transact(putting("b")) == "b"
         assert await database.read(keys) == {"b"}
 
-    async def test_a_work_of_a_cancelled_waiter_never_runs(self, database):
-        hold = Held(database)
+    async def test_a_waiting_transaction_of_a_cancelled_caller_never_runs(self, database):
+        hold = Blocker(database)
         first = asyncio.create_task(database.transact(hold))
         await until(lambda: hold.count)
         left = asyncio.create_task(database.transact(putting("a")))
         await until(lambda: database.waits.now["commands"])
         left.cancel()
-        hold.let_go()
+        hold.release()
         await asyncio.gather(first, left, return_exceptions=True)
         await database.transact(putting("b"))
         assert await database.read(keys) == {"b"}
@@ -203,7 +203,7 @@ class TestOnSqlite:
     async def test_a_writer_that_hangs_leaves_the_outcome_unknown(self, database, monkeypatch):
         monkeypatch.setattr(sqlite, "LINE_MAX_S", 0.05)
         monkeypatch.setattr(sqlite, "BATCH_MAX_S", 0.05)
-        hold, began = Held(database), time.monotonic()
+        hold, began = Blocker(database), time.monotonic()
 
         def hang(queries: Queries) -> None:
             put(queries, "a", effect=True)
@@ -212,7 +212,7 @@ class TestOnSqlite:
         with pytest.raises(OutcomeUnknown):
             await database.transact(hang)
         assert time.monotonic() - began < 5
-        hold.let_go()
+        hold.release()
         await database.transact(putting("b"))
         assert await database.read(keys) == {"a", "b"}, "it was kept after all"
 
@@ -220,7 +220,7 @@ class TestOnSqlite:
         def noting(queries: Queries) -> None:
             queries.effects.append("noted")
 
-        hold = Held(database)
+        hold = Blocker(database)
         first = asyncio.create_task(database.transact(hold))
         await until(lambda: hold.count)
         crowd = [
@@ -229,7 +229,7 @@ class TestOnSqlite:
         await until(lambda: database.waits.now["consumers"] == 50)
         command = asyncio.create_task(database.transact(putting("a")))
         await until(lambda: database.waits.now["commands"])
-        hold.let_go()
+        hold.release()
         async with asyncio.timeout(1):
             assert await command == "a"
         await asyncio.gather(first, *crowd)
