@@ -35,6 +35,8 @@ from tests.world import MovableClock, Process, World, environ_of, settings_of
 pytest_plugins = ["tests.parts.fixtures"]
 ON_BOTH = (Path(__file__).parent / "storage", Path(__file__).parent / "rooms")
 """Folders whose tests are about what the databases do, each in its own way."""
+OFFLINE = (Path(__file__).parent / "platform", Path(__file__).parent / "consulting")
+"""Folders of domains, whose tests are about decisions."""
 TEST_WITHIN_S = 90.0
 """A test takes seconds, but machines may do much else."""
 
@@ -49,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "both_databases: runs on PostgreSQL too when not every variant is asked for"
     )
-    config.addinivalue_line("markers", "without_server: on SQLite, its world has no server")
+    config.addinivalue_line("markers", "with_server: its world serves on loopback")
     config.addinivalue_line("markers", "stopped_clock: only the test moves its clock")
 
 
@@ -273,6 +275,17 @@ def clock(request: pytest.FixtureRequest) -> MovableClock:
     return clock
 
 
+def is_offline(test: pytest.Item, database_url: str) -> bool:
+    """Whether the world of a test runs without a server.
+
+    Tests of locks, races and SQL, which run on both databases, need transactions that commit.
+    """
+    needs_server = any(map(test.get_closest_marker, ("with_server", "both_databases")))
+    if needs_server or "sqlite" not in database_url:
+        return False
+    return any(test.path.is_relative_to(folder) for folder in OFFLINE)
+
+
 MakeWorld = Callable[..., Awaitable[World]]
 
 
@@ -286,8 +299,7 @@ async def make_world(
     domains: tuple[Domain, ...],
 ) -> AsyncIterator[MakeWorld]:
     """`await make_world(PARLEY_OFFER_S="5")` starts one more instance on the test's database."""
-    is_offline = request.node.get_closest_marker("without_server") and "sqlite" in database_url
-    kind = OfflineWorld if is_offline else World
+    kind = OfflineWorld if is_offline(request.node, database_url) else World
     async with AsyncExitStack() as stack:
 
         async def make(more: tuple[Domain, ...] = (), port: int = 0, **settings: str) -> World:
@@ -302,7 +314,7 @@ async def make_world(
 
 @pytest.fixture
 async def world(make_world: MakeWorld) -> World:
-    """One whole instance, serving on loopback unless the mark `without_server` says otherwise."""
+    """One whole instance, serving on loopback unless it is offline (`tests/parts/offline.py`)."""
     return await make_world()
 
 

@@ -282,7 +282,8 @@ class Copy:
             timeout=COMMAND_S,
         )
         said = done.stdout.splitlines() + done.stderr.splitlines()
-        return [" ".join(command), *said, f"exit code {done.returncode}"] if done.returncode else []
+        said = [" ".join(command), *said, f"exit code {done.returncode}"]
+        return ["\n".join(said)] if done.returncode else []
 
     def changed(self) -> set[str]:
         """The paths of the repository's files that differ in the copy."""

@@ -33,6 +33,7 @@ REASONS = {
     "server/sandbox/sandbox.py:stop": "each of its tasks has a time",
     "storage/engine/postgres.py:_commit": THE_BOUND,
     "storage/engine/sqlite_readers.py:run": THE_BOUND,
+    "storage/objects/folder.py:_opened": "a thread opens a file, which no work of others delays",
     "storage/engine/waiting.py:enter": "at once: none of them is locked",
     "storage/engine/sqlite_readers.py:stop": "`SqliteDatabase.stop` has the bound",
     **waits_of_domains(),

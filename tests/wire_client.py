@@ -48,7 +48,7 @@ class Client:
         self._ids = itertools.count(1)
         self._acks: dict[tuple[str, int], asyncio.Future[Any]] = {}
         self._connecting: dict[str, asyncio.Future[Any]] = {}
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
 
     async def open(self) -> "Client":
         """Open the WebSocket, without entering a namespace."""
@@ -94,8 +94,9 @@ class Client:
 
     async def until(self, condition: Any, within_s: float = WITHIN_S) -> None:
         """Wait until `condition()` is true; checks it after each frame."""
-        async with asyncio.timeout(within_s), self._changed:
-            await self._changed.wait_for(condition)
+        async with asyncio.timeout(within_s):
+            while not condition():
+                await self._changed.wait()
 
     async def event(self, name: str, where: Any = None, within_s: float = WITHIN_S) -> Heard:
         """The first event `name` (with `where(data)` true), received already or awaited."""
@@ -125,19 +126,25 @@ class Client:
         async for message in self.ws:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 break
-            self.frames.append(message.data)
-            await self._take(message.data)
-            async with self._changed:
-                self._changed.notify_all()
-        self.closed.set()
-        async with self._changed:
-            self._changed.notify_all()
+            if message.data == "2":
+                await self.ws.send_str("3")
+            self._receive(message.data)
+        self._hang_up()
 
-    async def _take(self, text: str) -> None:
-        if text == "2":
-            await self.ws.send_str("3")
-        elif text.startswith("4"):
+    def _receive(self, text: str) -> None:
+        self.frames.append(text)
+        if text.startswith("4"):
             self._take_packet(text[1], text[2:])
+        self._notify()
+
+    def _hang_up(self) -> None:
+        self.closed.set()
+        self._notify()
+
+    def _notify(self) -> None:
+        """Let everyone who waits look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _take_packet(self, kind: str, rest: str) -> None:
         namespace = "/"

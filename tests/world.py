@@ -47,8 +47,8 @@ one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=Tru
 """For a test that does not involve the storage."""
 both_databases = pytest.mark.both_databases
 """For a test of locks, races or SQL: `make test` runs it on PostgreSQL too."""
-without_server = pytest.mark.without_server
-"""For a test of decisions: on SQLite, its world runs commands without a server."""
+with_server = pytest.mark.with_server
+"""For a test of a domain that needs HTTP, a second instance or real time: its world is served."""
 QUIET_ROUNDS_MAX = 200
 _NAMED = (
     select(events.c.data)

@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from urllib.parse import urlencode
@@ -123,8 +124,7 @@ class Folder:
         path = self.path_of(key)
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.coming")
         digest, size = hashlib.sha256(), 0
-        file = await self._in_thread(_create, temporary)
-        try:
+        async with self._opened(partial(_create, temporary), partial(_discard, temporary)) as file:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > promise.size:
@@ -134,8 +134,6 @@ class Folder:
             if (size, digest.hexdigest()) != (promise.size, promise.sha256):
                 raise NotAsPromised("other bytes than announced")
             await self._in_thread(_sync_and_rename, file, temporary, path)
-        finally:
-            await self._in_thread(_discard, file, temporary)
 
     async def write(self, key: str, content_type: str, content: bytes) -> None:
         async def whole() -> AsyncIterator[bytes]:
@@ -151,12 +149,10 @@ class Folder:
         return await self._in_thread(_size_of, self.path_of(key))
 
     async def read(self, key: str) -> AsyncIterator[bytes]:
-        file = await self._in_thread(self.path_of(key).open, "rb")
-        try:
+        path = self.path_of(key)
+        async with self._opened(lambda: path.open("rb"), lambda file: file.close()) as file:
             while chunk := await self._in_thread(file.read, CHUNK):
                 yield chunk
-        finally:
-            file.close()
 
     async def move(self, key: str, to: str) -> None:
         await self._in_thread(_move, self.path_of(key), self.path_of(to))
@@ -185,6 +181,17 @@ class Folder:
 
     async def drop_parts(self, key: str, parts_id: str) -> None:
         await self._in_thread(shutil.rmtree, self.path_of(f"{key}.parts"), ignore_errors=True)
+
+    @asynccontextmanager
+    async def _opened(
+        self, start: Callable[[], BinaryIO], end: Callable[[BinaryIO], None]
+    ) -> AsyncIterator[BinaryIO]:
+        """A file that is ended also if the caller is cancelled while a thread opens it."""
+        opening = asyncio.ensure_future(self._in_thread(start))
+        try:
+            yield await asyncio.shield(opening)
+        finally:
+            await self._in_thread(end, await opening)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a thread; raises ObjectsUnavailable for an error of the disk."""
@@ -228,10 +235,10 @@ def _copy(source: BinaryIO, path: Path) -> None:
         shutil.copyfileobj(source, file, CHUNK)
         _sync_and_rename(file, temporary, path)
     finally:
-        _discard(file, temporary)
+        _discard(temporary, file)
 
 
-def _discard(file: BinaryIO, temporary: Path) -> None:
+def _discard(temporary: Path, file: BinaryIO) -> None:
     """Close and delete the temporary file; closing flushes, which fails if the disk is full."""
     try:
         file.close()
@@ -301,7 +308,7 @@ def _join(folder: Path, path: Path) -> None:
         if not path.exists():
             raise
     finally:
-        _discard(whole, temporary)
+        _discard(temporary, whole)
 
 
 def _delete_parts(folder: Path) -> None:

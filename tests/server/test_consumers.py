@@ -140,7 +140,7 @@ async def test_a_consumer_of_another_instance_is_neither_reported_nor_purged(
 async def leave_undone(make_world, monkeypatch) -> World:
     """A consumer with an unprocessed event is switched off."""
     full = await make_world((probes.listener,))
-    forget_to_wake(full, monkeypatch)
+    monkeypatch.setattr(full.app.relay, "serve", lambda queue: None)
     await say(full, "unheard")
     await full.stop()
     return full

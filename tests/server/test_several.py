@@ -82,6 +82,12 @@ async def watch(watcher, person) -> None:
     await watcher.call("/presence", "watch", user_ids=[person.id])
 
 
+async def is_online(person) -> bool:
+    """Whether the presence of a user is stored."""
+    states = (await person.call("/presence", "unwatch", user_ids=[person.id]))["states"]
+    return states[person.id]["online"]
+
+
 async def test_a_watcher_gets_presence_of_another_instance_at_once(both, monkeypatch):
     monkeypatch.setattr(redis_client, "ANSWERED_WITHIN_S", 2.0)  # even under load
     one, other = both
@@ -99,6 +105,7 @@ async def test_a_lost_ephemeral_event_is_sent_again_from_stored_state(both, redi
     await watch(ben, ana)
     redis_server.kill()
     await ana.enter("/presence")
+    await until(lambda: is_online(ana))
     await ana.call("/presence", "set_status", status="busy")
     assert ben.events("USER_ONLINE") == []
     for _ in range(3):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.consulting.availability.practice import follow, open_practice, refused
 from tests.consulting.waiting_room.scenes import ask_before_commit
-from tests.world import both_databases, one_database, without_server
+from tests.world import both_databases, one_database
 
 NAMESPACE = "/availability"
 CHANGED = "AVAILABLE_NOW_STATUS_CHANGED"
@@ -200,7 +200,6 @@ async def test_of_who_stopped_nothing_is_told_again(world):
     assert late.heard == []
 
 
-@without_server
 @one_database
 async def test_check_says_what_is_so_at_a_moment(world):
     practice = await open_practice(world)
@@ -262,7 +261,6 @@ async def test_who_stopped_and_began_again_is_available_when_they_said_so_since(
     assert await profile_says(practice) is says_so
 
 
-@without_server
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 @one_database
 async def test_moments_at_the_ends_of_the_calendar_are_invalid(world, moment):

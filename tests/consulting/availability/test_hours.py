@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers.consulting.availability.contracts import WeeklyBlock
 from handlers.consulting.availability.service.hours import instant_of, instants_of
 from tests.consulting.availability.practice import daily, moment_of
-from tests.world import one_database, without_server
+from tests.world import one_database
 
 ZONES = st.sampled_from(sorted(available_timezones()))
 DAYS = st.dates(date(2025, 1, 1), date(2045, 12, 31))
@@ -81,7 +81,6 @@ async def set_week(consultant, zone, blocks):
     return answer["blocks"]
 
 
-@without_server
 @pytest.mark.parametrize(
     ("zone", "today"),
     [
@@ -107,7 +106,6 @@ async def test_a_week_at_13_00_is_at_13_00_before_and_after_the_clocks_change(wo
     assert lengths == {timedelta(hours=1)}
 
 
-@without_server
 async def test_the_missing_hour_moves_forward_and_merges_and_the_doubled_one_is_the_first(world):
     world.clock.move_to(datetime(2027, 3, 15, 9, tzinfo=UTC))
     clara = await world.person("clara", consultant=True)

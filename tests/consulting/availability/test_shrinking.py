@@ -11,7 +11,6 @@ from tests.consulting.availability.practice import (
     refused,
     week_of,
 )
-from tests.world import without_server
 
 NAMESPACE = "/availability"
 OFFERED, EXPIRED = "WAITING_LIST_OFFERED", "WAITING_LIST_OFFER_EXPIRED"
@@ -172,7 +171,6 @@ async def test_one_event_tells_of_all_free_blocks_that_a_week_loses(world):
     assert gone == [block for block in fresh if block["status"] == "cancelled"]
 
 
-@without_server
 async def test_clearing_a_week_that_is_far_ahead_leaves_no_block_in_it(world):
     practice = await open_practice(world)
     far = (world.clock.now() + timedelta(weeks=10)).isocalendar()

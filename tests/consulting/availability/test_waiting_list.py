@@ -16,7 +16,7 @@ from tests.consulting.availability.practice import (
     refused,
 )
 from tests.consulting.waiting_room.scenes import ask_before_commit
-from tests.world import both_databases, without_server
+from tests.world import both_databases, with_server
 
 NAMESPACE = "/availability"
 OFFERED, EXPIRED = "WAITING_LIST_OFFERED", "WAITING_LIST_OFFER_EXPIRED"
@@ -214,6 +214,7 @@ async def test_a_hold_that_is_over_does_not_keep_the_list_open(world, monkeypatc
     assert len(await world.stored("BOOKING_EXPIRED")) == 1
 
 
+@with_server
 @pytest.mark.settings(PARLEY_OFFER_S="60")
 async def test_an_offer_survives_a_restart_and_expires_after_it(world):
     practice, sam, booking, (ada, ben) = await full_practice(world, "ada", "ben")
@@ -251,7 +252,6 @@ async def test_many_who_leave_join_and_ask_at_once_never_overfill_the_block(worl
     assert (await practice.block())["taken"] <= 1
 
 
-@without_server
 async def test_a_list_takes_only_so_many(world, monkeypatch):
     monkeypatch.setattr(lists, "WAITING_MAX", 2)
     practice, _, _, (ada, ben) = await full_practice(world, "ada", "ben")

@@ -15,7 +15,7 @@ from tests.consulting.availability.practice import (
     refused,
     week_of,
 )
-from tests.world import one_database, without_server
+from tests.world import one_database
 
 NAMESPACE = "/availability"
 
@@ -73,7 +73,6 @@ async def test_a_default_week_becomes_blocks_and_its_change_keeps_what_is_booked
     await watcher.agrees()
 
 
-@without_server
 async def test_the_same_week_again_changes_and_tells_nothing(world):
     practice = await open_practice(world)
     before = await practice.list_blocks(practice.consultant)
@@ -157,7 +156,6 @@ async def test_clearing_an_override_asks_the_same_of_booked_blocks(world):
     assert (await sam.event("BOOKING_CANCELLED")).data["booking"]["id"] == booking["id"]
 
 
-@without_server
 async def test_a_new_zone_moves_far_overrides_too(world):
     practice = await open_practice(world)
     far = (world.clock.now() + timedelta(weeks=12)).isocalendar()
@@ -208,7 +206,6 @@ async def test_who_stops_offers_no_block_keeps_the_booked_and_gets_the_week_back
     assert (await practice.block())["status"] == "available"
 
 
-@without_server
 async def test_beginning_again_at_once_leaves_the_week_as_it_was(world, monkeypatch):
     """Also when that they stopped is heard after that they began again."""
     practice = await open_practice(world)
@@ -226,7 +223,6 @@ async def test_beginning_again_at_once_leaves_the_week_as_it_was(world, monkeypa
     assert {b["status"] for b in (await practice.list_blocks(clara))["blocks"]} == {"available"}
 
 
-@without_server
 @one_database
 async def test_weeks_and_ranges_that_cannot_be_are_invalid(world):
     practice = await open_practice(world)
@@ -256,7 +252,6 @@ async def test_weeks_and_ranges_that_cannot_be_are_invalid(world):
         await refused(asked, "INVALID")
 
 
-@without_server
 @one_database
 async def test_only_consultants_have_weeks(world):
     sam, visitor = await world.person("sam"), await world.visitor(NAMESPACE)
@@ -277,7 +272,6 @@ async def test_only_consultants_have_weeks(world):
     assert (schedule["default"], schedule["overrides"]) == ([], [])
 
 
-@without_server
 @pytest.mark.parametrize("moment", ["before", "now", "after"])
 @one_database
 async def test_a_list_has_what_ends_after_its_start_and_begins_before_its_end(world, moment):

@@ -8,7 +8,6 @@ from tests.consulting.availability.practice import (
     open_practice,
     refused,
 )
-from tests.world import without_server
 
 NAMESPACE = "/booking"
 ENDED = ("rejected", "cancelled", "expired", "completed")
@@ -74,7 +73,6 @@ async def test_a_rejection_or_a_cancellation_frees_the_place_and_says_why(world)
     assert names.count("AVAILABILITY_UPDATED") == 6
 
 
-@without_server
 async def test_only_the_right_party_may_answer(world):
     practice, other = await open_practice(world), await open_practice(world, "otto")
     sam, tom = await world.person("sam"), await world.person("tom")
@@ -113,7 +111,6 @@ async def test_what_has_ended_takes_no_more_answers(world):
     assert [len(events) for events in kinds] == [1, 1, 1, 0]
 
 
-@without_server
 async def test_a_stale_version_is_a_conflict_and_changes_nothing(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant

@@ -13,7 +13,7 @@ from tests.consulting.availability.practice import (
     open_practice,
     refused,
 )
-from tests.world import one_database, until
+from tests.world import one_database, until, with_server
 
 NAMESPACE = "/booking"
 DAY_S = 86_400
@@ -125,6 +125,7 @@ async def test_an_expired_request_takes_no_answer_though_no_timer_ran(world, wit
     assert (await practice.block())["taken"] == 0
 
 
+@with_server
 async def test_a_timer_that_became_due_while_all_was_down_is_heard_after_the_restart(world):
     practice = await open_practice(world)
     sam = await world.person("sam")

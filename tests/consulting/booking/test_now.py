@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.consulting.availability.practice import TOPIC, moment_of, open_practice, refused
-from tests.world import both_databases, without_server
+from tests.world import both_databases
 
 NAMESPACE = "/booking"
 
@@ -89,7 +89,6 @@ async def test_a_call_that_nobody_held_stands_in_the_way_of_no_other(world, prac
     assert (await request_now(practice, sam))["status"] == "requested"
 
 
-@without_server
 async def test_one_that_was_called_off_in_its_call_is_cancelled_once(world, practice):
     sam = await world.person("sam")
     booking = await request_now(practice, sam)
@@ -101,7 +100,6 @@ async def test_one_that_was_called_off_in_its_call_is_cancelled_once(world, prac
     ]
 
 
-@without_server
 async def test_every_no(world, practice):
     sam, clara = await world.person("sam"), practice.consultant
     other = await open_practice(world, "otto")

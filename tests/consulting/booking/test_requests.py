@@ -13,7 +13,7 @@ from tests.consulting.availability.practice import (
     open_practice,
     refused,
 )
-from tests.world import both_databases, one_database, without_server
+from tests.world import both_databases, one_database
 
 NAMESPACE = "/booking"
 DAY = timedelta(days=1)
@@ -65,7 +65,6 @@ async def test_a_request_holds_a_place_and_both_sides_hear_of_it(world):
     assert follower.client.events("BOOKING_REQUESTED") == []
 
 
-@without_server
 async def test_a_booking_keeps_what_was_agreed(world):
     practice = await open_practice(world)
     sam = await world.person("sam")
@@ -98,7 +97,6 @@ async def test_a_full_past_own_or_missing_block_is_refused(world):
     await refused(practice.ask(tom, 1), "BLOCK_PAST")
 
 
-@without_server
 async def test_only_an_offered_topic_of_that_consultant_can_be_asked_for(world):
     practice = await open_practice(world)
     other = await open_practice(world, "otto")
@@ -113,7 +111,6 @@ async def test_only_an_offered_topic_of_that_consultant_can_be_asked_for(world):
     assert (await practice.block())["taken"] == 0, "a refusal holds nothing"
 
 
-@without_server
 async def test_a_student_cannot_be_in_two_places_at_once(world):
     clara, otto = await open_practice(world), await open_practice(world, "otto")
     nepal = await world.person("nima", consultant=True)
@@ -139,7 +136,6 @@ async def test_a_student_cannot_be_in_two_places_at_once(world):
     assert (await clara.ask(tom))["status"] == "requested", "only one's own time counts"
 
 
-@without_server
 async def test_blocks_one_after_the_other_do_not_overlap(world):
     practice = await open_practice(world, hours=(10, 11), max_calls=2)
     sam = await world.person("sam")
@@ -149,7 +145,6 @@ async def test_blocks_one_after_the_other_do_not_overlap(world):
     await refused(practice.ask(sam), "OVERLAPS")
 
 
-@without_server
 @one_database
 async def test_what_a_request_cannot_say_is_invalid(world):
     practice = await open_practice(world)
@@ -189,7 +184,6 @@ async def test_one_request_id_is_one_booking_however_often_it_is_sent(world):
     await refused(practice.ask(sam, 1, request_id="once"), "CONFLICT")
 
 
-@without_server
 async def test_bookings_are_seen_by_their_two_parties_only(world):
     practice = await open_practice(world, max_calls=2)
     sam, tom, clara = await world.person("sam"), await world.person("tom"), practice.consultant
@@ -203,7 +197,6 @@ async def test_bookings_are_seen_by_their_two_parties_only(world):
     assert (await tom.call(NAMESPACE, "list"))["bookings"] == []
 
 
-@without_server
 async def test_a_list_pages_by_the_newest_in_both_roles_and_by_status(world):
     practice, other = await open_practice(world), await open_practice(world, "otto")
     clara, sam = practice.consultant, await world.person("sam")

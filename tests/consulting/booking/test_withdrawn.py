@@ -3,7 +3,6 @@
 import pytest
 
 from tests.consulting.availability.practice import moment_of, open_practice, week_of
-from tests.world import without_server
 
 NAMESPACE = "/booking"
 
@@ -36,7 +35,6 @@ async def scene(world):
     return practice, sam, await practice.booked(sam), tom, await practice.booked(tom)
 
 
-@without_server
 async def test_who_moved_before_it_was_heard_keeps_their_booking(world, scene, monkeypatch):
     practice, _, _, tom, booking = scene
     with monkeypatch.context() as patched:
@@ -50,7 +48,6 @@ async def test_who_moved_before_it_was_heard_keeps_their_booking(world, scene, m
     assert await world.stored("BOOKING_CANCELLED") == []
 
 
-@without_server
 async def test_also_who_moved_and_found_a_place_there_again(world, scene, monkeypatch):
     practice, sam, standing, tom, booking = scene
     with monkeypatch.context() as patched:

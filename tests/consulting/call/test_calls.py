@@ -7,7 +7,7 @@ from handlers.kit.ids import new_id
 from storage.consulting.call import list_live_of_person
 from tests.consulting.call.scenes import CALL, talk_of
 from tests.consulting.waiting_room.scenes import ROOM, ask_before_commit, refusal_of
-from tests.world import add_topic, both_databases, one_database, until, without_server
+from tests.world import add_topic, both_databases, one_database, until
 
 VIEW = {"id", "booking_id", "consultant_id", "student_id", "status", "provider", "ice_servers"}
 VIEW |= {"started_at", "ended_at", "talked_s"}
@@ -349,7 +349,6 @@ class Asked:
         return []
 
 
-@without_server
 @one_database
 async def test_ones_live_calls_are_found_by_the_indexes_of_live_calls(world):
     """On an empty table, PostgreSQL could choose any index."""

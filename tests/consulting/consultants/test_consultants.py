@@ -6,7 +6,7 @@ import pytest
 
 from handlers.consulting.consultants import service
 from tests.consulting.availability.practice import TOPIC, caught_up, heard_in, refused
-from tests.world import both_databases, one_database, without_server
+from tests.world import both_databases, one_database
 
 NAMESPACE = "/consultants"
 ABOUT = {
@@ -57,7 +57,6 @@ async def test_becoming_twice_at_once_succeeds_once(world):
     assert len(await world.stored("CONSULTANT_ONBOARDED")) == 1
 
 
-@without_server
 @pytest.mark.settings(PARLEY_CONSULTANTS_START_ACTIVE="false")
 @one_database
 async def test_a_setting_lets_consultants_begin_as_pending(world):
@@ -144,7 +143,6 @@ WRONG = (
 )
 
 
-@without_server
 @one_database
 async def test_what_is_no_public_code_or_not_ones_own_to_say_is_invalid(world):
     clara = await world.person("clara")
@@ -175,7 +173,6 @@ async def test_a_topics_money_length_and_icon_are_checked(world):
         await refused(wrong, "INVALID")
 
 
-@without_server
 async def test_visitors_read_and_may_do_no_more(world):
     clara = await world.person("clara", consultant=True)
     topic = await clara.call(NAMESPACE, "add_topic", **TOPIC)
@@ -196,7 +193,6 @@ async def test_visitors_read_and_may_do_no_more(world):
         await refused(visitor.call(NAMESPACE, command, **payload), "FORBIDDEN")
 
 
-@without_server
 async def test_a_list_pages_from_the_newest_to_the_first(world):
     names = [f"person{number}" for number in range(5)]
     people = [await world.person(name, consultant=True) for name in names]
@@ -334,7 +330,6 @@ async def test_the_same_request_id_adds_one_topic(world):
     await refused(clara.call(NAMESPACE, "add_topic", **{**asked, "name": "Other"}), "CONFLICT")
 
 
-@without_server
 async def test_a_consultant_offers_only_so_many_topics(world, monkeypatch):
     monkeypatch.setattr(service, "TOPICS_MAX", 2)
     clara = await world.person("clara", consultant=True)

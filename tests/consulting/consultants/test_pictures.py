@@ -5,6 +5,9 @@ import pytest
 from tests.consulting.availability.practice import TOPIC, refused
 from tests.parts.ports import free_port
 from tests.platform.uploads.bringing import PDF, bringer, picture
+from tests.world import with_server
+
+pytestmark = with_server
 
 NAMESPACE = "/consultants"
 ABOUT = {"about_me": "I read.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}

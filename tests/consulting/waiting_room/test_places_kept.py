@@ -15,7 +15,7 @@ from tests.consulting.waiting_room.scenes import (
     lose_instance,
     refusal_of,
 )
-from tests.world import both_databases, until
+from tests.world import both_databases, until, with_server
 
 
 @pytest.fixture
@@ -174,6 +174,7 @@ async def test_a_booking_that_is_called_off_or_moved_waits_no_more(world, hour):
     await cem.event("WAITING_ROOM_MOVED", lambda data: data["place"]["position"] == 1)
 
 
+@with_server
 async def test_places_outlive_a_restart_of_the_server(world, hour):
     ana, ana_booking = await hour.waiting("ana")
     _, ben_booking = await hour.waiting("ben")

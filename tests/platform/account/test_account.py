@@ -9,7 +9,7 @@ from handlers.platform.auth import public as accounts
 from tests.parts.provider import running_provider
 from tests.platform.identities.travel import settings_for, traveller
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, World, both_databases, one_database
+from tests.world import PASSWORD, Person, World, both_databases, one_database, with_server
 
 NEW = "another horse battery"
 MOVED = "ana@elsewhere.example"
@@ -137,6 +137,7 @@ async def test_moving_needs_a_fresh_proof(world, ana):
     assert world.mails.to(MOVED) == []
 
 
+@with_server
 async def test_who_signs_in_elsewhere_sets_a_password_by_pincode(make_world):
     async with running_provider() as provider:
         world = await make_world(**settings_for(provider))

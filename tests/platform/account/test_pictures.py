@@ -5,6 +5,9 @@ import pytest
 from tests.parts.ports import free_port
 from tests.platform.uploads.bringing import PDF, bringer, picture
 from tests.wire_client import Refused
+from tests.world import with_server
+
+pytestmark = with_server
 
 
 @pytest.fixture

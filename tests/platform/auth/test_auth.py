@@ -9,7 +9,7 @@ from storage.events.log import events
 from storage.platform.auth.sessions import credentials, refresh_tokens
 from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.wire_client import Client, Refused
-from tests.world import PASSWORD, World, address_of, one_database, session_id_of, without_server
+from tests.world import PASSWORD, World, address_of, one_database, session_id_of
 
 DAY_S = 86_400
 NEW = "another horse battery"
@@ -34,7 +34,6 @@ async def code_of(door: Client, command: str, **payload):
     return (await door.ask("/auth", command, payload))["error"]["code"]
 
 
-@without_server
 async def test_a_login_opens_a_session_and_is_recorded_without_its_secrets(world, ana, door):
     session = await log_in(door, email="Ana@Example.ORG")
     assert session["user"] == ana.session["user"]
@@ -57,7 +56,6 @@ async def test_a_login_opens_a_session_and_is_recorded_without_its_secrets(world
     assert address_of("nobody") not in kept
 
 
-@without_server
 async def test_a_refresh_token_is_spent_for_the_next(world, ana, door):
     first = ana.session["refresh_token"]
     second = await door.call("/auth", "refresh", refresh_token=first)
@@ -73,7 +71,6 @@ async def test_a_refresh_token_is_spent_for_the_next(world, ana, door):
     assert await code_of(door, "refresh", refresh_token="nobody's") == "TOKEN_INVALID"
 
 
-@without_server
 async def test_a_session_over_its_days_is_over_though_no_timer_ran(world, ana, door, monkeypatch):
     async def asleep():
         return 0
@@ -143,7 +140,6 @@ def act_before_it_counts(monkeypatch, act) -> None:
     monkeypatch.setattr(commands, "verify_password", verify_and_act)
 
 
-@without_server
 async def test_who_signs_in_while_the_password_changes_does_not_stay(world, ana, door, monkeypatch):
     change = {"current_password": PASSWORD, "new_password": NEW}
     await ana.enter("/profile")
@@ -152,7 +148,6 @@ async def test_who_signs_in_while_the_password_changes_does_not_stay(world, ana,
     assert (await log_in(door, NEW))["user"]["id"] == ana.id
 
 
-@without_server
 async def test_of_two_changes_at_the_same_moment_one_counts(world, ana, door, monkeypatch):
     phone = await (await ana.device()).enter("/profile")
     await ana.enter("/profile")
@@ -163,7 +158,6 @@ async def test_of_two_changes_at_the_same_moment_one_counts(world, ana, door, mo
     assert (await log_in(door, NEW))["user"]["id"] == ana.id
 
 
-@without_server
 async def test_a_wrong_old_password_costs_no_second_hash(ana, monkeypatch):
     hashed = []
     monkeypatch.setattr(commands, "hash_password", hashed.append)
@@ -172,7 +166,6 @@ async def test_a_wrong_old_password_costs_no_second_hash(ana, monkeypatch):
     assert hashed == []
 
 
-@without_server
 @one_database
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ATTEMPTS_PER_MINUTE="2")
 async def test_old_passwords_are_guessed_no_faster_than_at_the_door(world):
@@ -183,7 +176,6 @@ async def test_old_passwords_are_guessed_no_faster_than_at_the_door(world):
     assert codes == ["CREDENTIALS_WRONG"] * 2 + ["RATE_LIMITED"]
 
 
-@without_server
 async def test_a_timer_that_fires_while_a_session_is_refreshed_does_not_end_it(world, ana, door):
     session_id = session_id_of(ana.token)
     world.clock.advance(59 * DAY_S)

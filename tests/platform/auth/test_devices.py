@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from handlers.platform.auth.devices import NAME_MAX, name_of
 from tests.faults.attacker import HANDSHAKE, Line, frames
-from tests.world import PASSWORD
+from tests.world import PASSWORD, with_server
+
+pytestmark = with_server
 
 PIECES = (
     ";",

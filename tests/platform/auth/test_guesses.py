@@ -11,7 +11,7 @@ from handlers.platform.auth import passwords as hashing
 from handlers.platform.auth.service import guesses
 from storage.events.throttles import throttles
 from tests.wire_client import Client
-from tests.world import PASSWORD, World, address_of, both_databases, one_database, without_server
+from tests.world import PASSWORD, World, address_of, both_databases, one_database, with_server
 
 NEW = "another horse battery"
 FREE = guesses.STRANGERS.free
@@ -43,7 +43,6 @@ async def guess(door: Client, times: int, email: str = address_of("ana"), **more
     return Counter(code for code, _ in tried)
 
 
-@without_server
 @ANYWHERE
 async def test_strangers_wait_longer_and_longer_from_wherever_they_come(world, ana):
     world.clock.stop()
@@ -62,7 +61,6 @@ async def test_strangers_wait_longer_and_longer_from_wherever_they_come(world, a
     assert waits == [15, 30, 60, 120, 240, 480, 900, 900]
 
 
-@without_server
 @ANYWHERE
 async def test_a_known_device_signs_in_whatever_strangers_do(world, ana):
     known = ana.session["device_token"]
@@ -75,7 +73,6 @@ async def test_a_known_device_signs_in_whatever_strangers_do(world, ana):
     assert (await log_in(door, device_token=ben.session["device_token"]))[0] == "RATE_LIMITED"
 
 
-@without_server
 async def test_a_known_device_has_a_small_budget_of_its_own(world, ana):
     door, known = await world.visitor("/auth"), {"device_token": ana.session["device_token"]}
     own = guesses.DEVICE.most
@@ -85,7 +82,6 @@ async def test_a_known_device_has_a_small_budget_of_its_own(world, ana):
     assert (await log_in(door, **known))[0] == "OK"
 
 
-@without_server
 async def test_a_day_has_an_end_to_the_guesses(world, ana):
     door, tried = await world.visitor("/auth"), 0
     began = world.clock.now()
@@ -105,13 +101,13 @@ async def test_parallel_guesses_are_counted_one_by_one(world, ana):
     assert Counter(code for code, _ in codes) == {"CREDENTIALS_WRONG": FREE, "RATE_LIMITED": 8}
 
 
+@with_server
 async def test_tries_count_on_all_instances_and_through_restarts(world, ana):
     await guess(await world.visitor("/auth"), FREE)
     await world.restart()
     assert (await log_in(await world.visitor("/auth")))[0] == "RATE_LIMITED"
 
 
-@without_server
 async def test_a_right_password_that_is_checked_during_a_flood_waits_too(world, ana, monkeypatch):
     """Or many tries sent at once would tell the right one among them."""
     door, flood = await world.visitor("/auth"), await world.visitor("/auth")
@@ -127,7 +123,6 @@ async def test_a_right_password_that_is_checked_during_a_flood_waits_too(world, 
     assert (await log_in(door))[0] == "RATE_LIMITED"
 
 
-@without_server
 async def test_spellings_of_one_mailbox_count_together(world, ana):
     door = await world.visitor("/auth")
     for n in range(FREE):
@@ -136,7 +131,6 @@ async def test_spellings_of_one_mailbox_count_together(world, ana):
     assert (await log_in(door, email="anna@example.org"))[0] == "CREDENTIALS_WRONG"
 
 
-@without_server
 async def test_an_address_without_an_account_is_answered_and_kept_alike(world, ana):
     world.clock.stop()
     door = await world.visitor("/auth")
@@ -181,7 +175,6 @@ async def told(world: World, person) -> list[dict]:
     return [one for one in listed if one["kind"] == "sign_ins_failed"]
 
 
-@without_server
 @pytest.mark.parametrize("command", ["change_password", "prove"])
 async def test_within_a_session_its_own_guesses_count(world, ana, command):
     thief = await world.another_session(ana)
@@ -204,7 +197,6 @@ async def test_within_a_session_its_own_guesses_count(world, ana, command):
     assert notice["title"] == f"Someone tried to guess your password {FREE} times"
 
 
-@without_server
 @one_database
 async def test_what_is_refused_costs_no_hash(world, ana, monkeypatch):
     door = await world.visitor("/auth")

@@ -5,15 +5,7 @@ import pytest
 from handlers.platform.auth.service import devices
 from storage.platform.auth.known_devices import known_devices
 from tests.wire_client import Client
-from tests.world import (
-    PASSWORD,
-    Person,
-    World,
-    one_database,
-    session_id_of,
-    text_of,
-    without_server,
-)
+from tests.world import PASSWORD, Person, World, one_database, session_id_of, text_of, with_server
 
 pytestmark = pytest.mark.settings(PARLEY_TRUSTED_PROXIES="127.0.0.1/32")
 NEW = "another horse battery"
@@ -50,6 +42,7 @@ async def mails_called(world: World, subject: str) -> list[str]:
     return [text_of(mail) for mail in mails if mail["Subject"] == subject]
 
 
+@with_server
 async def test_the_same_browser_from_another_address_is_told_unless_its_token_says_so(world, ana):
     first = await log_in(world, HOME)
     assert len(await mails_called(world, "New sign-in to your account")) == 1
@@ -74,7 +67,6 @@ async def test_a_device_that_was_seen_long_ago_without_a_token_is_news(world, an
     assert len(await mails_called(world, "New sign-in to your account")) == 2
 
 
-@without_server
 async def test_signing_out_and_refreshing_leave_a_device_known(world, ana):
     session = await log_in(world, HOME)
     door = await door_at(world, AWAY)
@@ -111,7 +103,6 @@ async def test_a_device_is_known_no_more_when_its_owner_cannot_trust_it(world, a
     assert mine["device_token"] == ana.session["device_token"]
 
 
-@without_server
 async def test_a_session_from_before_devices_were_known_becomes_known_by_its_refresh(world, ana):
     def forget(tx):
         tx.run(known_devices.delete())
@@ -124,7 +115,6 @@ async def test_a_session_from_before_devices_were_known_becomes_known_by_its_ref
     assert await is_known(world, fresh)
 
 
-@without_server
 @one_database
 async def test_an_account_knows_so_many_devices(world, ana, monkeypatch):
     monkeypatch.setattr(devices, "DEVICES_MAX", 3)
@@ -135,7 +125,6 @@ async def test_an_account_knows_so_many_devices(world, ana, monkeypatch):
     assert [await is_known(world, one) for one in sessions] == [False, True, True, True]
 
 
-@without_server
 @one_database
 async def test_a_token_proves_nothing_for_another_account_or_when_it_was_altered(world, ana):
     ben = await world.sign_up("ben")
@@ -148,6 +137,7 @@ async def test_a_token_proves_nothing_for_another_account_or_when_it_was_altered
     assert await is_known(world, ana.session)
 
 
+@with_server
 async def test_a_new_password_sends_a_mail_with_where_and_what_to_do(world, ana):
     passwords = {"current_password": PASSWORD, "new_password": NEW}
     await ana.call("/profile", "change_password", **passwords)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from handlers.platform.auth.service import sessions as service
 from storage.platform.auth.sessions import sessions
 from tests.wire_client import Refused
-from tests.world import PASSWORD, World, session_id_of, without_server
+from tests.world import PASSWORD, World, session_id_of
 
 LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 NEWER = LINUX.replace("130", "131")
@@ -75,7 +75,6 @@ async def test_beyond_so_many_the_ones_seen_longest_ago_end(world, monkeypatch):
     assert [one["reason"] for one in ended] == ["too_many"] * 2
 
 
-@without_server
 async def test_others_sessions_are_not_there(world):
     ana, ben = await world.sign_up("ana"), await world.sign_up("ben")
     with pytest.raises(Refused) as refused:

@@ -9,7 +9,7 @@ from handlers.platform.auth import strength
 from handlers.platform.auth.contracts import PasswordWeak
 from handlers.platform.auth.rules import AuthRules
 from tests.wire_client import Refused
-from tests.world import PASSWORD, World, one_database, without_server
+from tests.world import PASSWORD, World, one_database
 
 ABOUT = ("Ana.Lovelace@Example.org", "Ana-Maria", "Lovelace")
 
@@ -110,7 +110,6 @@ async def refused(client, namespace: str, command: str, payload: dict) -> None:
     assert refusal.value.code == "PASSWORD_WEAK", payload
 
 
-@without_server
 @one_database
 async def test_who_does_not_read_the_mail_learns_no_name(world: World):
     """A refusal for the owner's name would tell strangers who has an account."""

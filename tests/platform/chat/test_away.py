@@ -3,7 +3,7 @@
 import pytest
 
 from tests.platform.chat.scenes import refused, say, talk
-from tests.world import Person, World, without_server
+from tests.world import Person, World
 
 HEART = "\u2764\ufe0f"
 
@@ -13,7 +13,6 @@ async def people(world: World) -> list[Person]:
     return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
 
 
-@without_server
 async def test_who_is_out_is_told_of_no_sign_put_since_wherever_they_look(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
@@ -26,7 +25,6 @@ async def test_who_is_out_is_told_of_no_sign_put_since_wherever_they_look(people
     assert (await cleo.call("/chat", "get", message_id=said["id"]))["reactions"] != []
 
 
-@without_server
 async def test_whom_an_edit_names_is_not_told_to_who_was_out(people, world):
     ana, ben, cleo = people
     dan = await world.person("dan")
@@ -41,7 +39,6 @@ async def test_whom_an_edit_names_is_not_told_to_who_was_out(people, world):
     ]
 
 
-@without_server
 @pytest.mark.settings(PARLEY_READ_MARK_EVERY_S="0")
 async def test_receipts_are_of_who_was_in_and_for_who_is(people, world):
     ana, ben, cleo = people
@@ -58,7 +55,6 @@ async def test_receipts_are_of_who_was_in_and_for_who_is(people, world):
     assert await refused(ben, "receipts", message_id=said["id"]) == "NOT_FOUND"
 
 
-@without_server
 async def test_what_one_removed_for_oneself_is_not_among_the_pinned(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)

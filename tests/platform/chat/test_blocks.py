@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.platform.chat.scenes import refused, say, talk, texts
-from tests.world import Person, both_databases
+from tests.world import Person, both_databases, with_server
 
 
 @pytest.fixture
@@ -17,6 +17,7 @@ async def block(by: Person, who: Person, on: bool = True):
     return await by.call("/chat", "block", user_id=who.id, on=on)
 
 
+@with_server
 async def test_nothing_is_said_between_two_when_one_has_blocked_the_other(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -94,6 +95,7 @@ async def test_whom_one_blocked_is_ones_own_to_know(people):
     assert await refused(ana, "block", user_id=ana.id[:-4] + "0000") == "NOT_FOUND"
 
 
+@with_server
 @pytest.mark.parametrize("kind", ["read", "delivered"])
 async def test_who_is_blocked_is_not_told_what_was_read_or_got(world, people, kind):
     ana, ben, _ = people

@@ -16,7 +16,7 @@ from tests.platform.chat import polls
 from tests.platform.chat.scenes import refused, talk
 from tests.platform.uploads.bringing import PDF, bringer
 from tests.wire_client import Refused
-from tests.world import Person, World, without_server
+from tests.world import Person, World, with_server
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,7 +61,6 @@ async def test_a_card_of_a_new_kind_is_shown_to_all_members(ana, ben, chat):
         assert await cards_of(person, chat) == [message["card"]]
 
 
-@without_server
 async def test_only_who_may_speak_in_a_conversation_shows_a_card_there(world, ana, ben, chat):
     cleo = await (await world.person("cleo")).enter("/chat")
     assert await refused(cleo, "show_poll", conversation_id=chat) == "NOT_FOUND"
@@ -70,7 +69,6 @@ async def test_only_who_may_speak_in_a_conversation_shows_a_card_there(world, an
     assert await cards_of(ben, chat) == []
 
 
-@without_server
 async def test_its_answers_refresh_it_everywhere_until_they_are_refused(world, ana, ben, chat):
     poll = await show(ana, chat, question="Tea?")
     group = await talk(ben, ana, await world.person("cleo"))
@@ -86,7 +84,6 @@ async def test_its_answers_refresh_it_everywhere_until_they_are_refused(world, a
     assert late.value.code == "POLL_CLOSED"
 
 
-@without_server
 async def test_an_older_view_refreshes_nothing(world, ana, chat):
     poll = msgspec.convert(await show(ana, chat, question="Tea?"), polls.PollView)
     await world.transact(refresh_cards, polls.CARD, replace(poll, votes=3, version=4))
@@ -95,7 +92,6 @@ async def test_an_older_view_refreshes_nothing(world, ana, chat):
     assert (card["data"]["votes"], card["data"]["version"]) == (3, 4)
 
 
-@without_server
 async def test_what_is_personal_in_a_card_goes_with_its_owner(world, ana, ben, chat):
     hers = await show(ana, chat, question="Tea?")
     his = await show(ben, chat, question="Cake?")
@@ -103,7 +99,6 @@ async def test_what_is_personal_in_a_card_goes_with_its_owner(world, ana, ben, c
     assert [card["data"] for card in await cards_of(ben, chat)] == [hers | {"question": ""}, his]
 
 
-@without_server
 async def test_one_thing_is_shown_so_often_at_most(ana, chat, monkeypatch):
     monkeypatch.setattr(cards, "CARDS_OF_ONE_MAX", 2)
     poll = await show(ana, chat)
@@ -114,7 +109,6 @@ async def test_one_thing_is_shown_so_often_at_most(ana, chat, monkeypatch):
     assert len(await cards_of(ana, chat)) == 3
 
 
-@without_server
 async def test_the_filter_reads_a_card_like_any_text(world, ana, ben, chat):
     world.app.kernel.filter = Filter(WordList(["refuse: rotten", "flag: fishy"]))
     asking = {"conversation_id": chat, "question": "so r0tten"}
@@ -126,6 +120,7 @@ async def test_the_filter_reads_a_card_like_any_text(world, ana, ben, chat):
     assert case["hit"] == "fishy"
 
 
+@with_server
 async def test_a_card_is_no_file_whatever_its_kind_is_called(world, ana, ben, chat):
     async with bringer(world, ana) as bringing:
         file = await bringing.bring(PDF, "application/pdf", name="a.pdf")
@@ -141,6 +136,7 @@ async def test_a_card_is_no_file_whatever_its_kind_is_called(world, ana, ben, ch
     assert await ana.call("/chat", "get", message_id=sent["id"]) == sent
 
 
+@with_server
 async def test_a_card_stays_readable_when_its_domain_is_not_served(world, ana, ben, chat):
     poll = await show(ana, chat, question="Tea?")
     await world.stop()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.platform.chat.scenes import Offer, offer, say, talk
-from tests.world import Person, both_databases, without_server
+from tests.world import Person, both_databases
 
 
 @pytest.fixture
@@ -93,7 +93,6 @@ def edits(person: Person):
     return person.events("MESSAGE_EDITED")
 
 
-@without_server
 async def test_a_card_is_nobodys_to_change(ana, chat, shop):
     await ask(ana, chat, **shop.ask())
     [shown] = await card_of(ana, chat)

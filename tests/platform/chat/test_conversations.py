@@ -11,7 +11,7 @@ from handlers.platform.chat.contracts.conversations import ListConversations
 from handlers.platform.chat.service import history, views
 from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
-from tests.world import Person, World, both_databases, one_database, without_server
+from tests.world import Person, World, both_databases, one_database
 
 NOBODYS = "018f0000-0000-7000-8000-000000000000"
 SHOWN = {"id", "kind", "name", "picture_id", "member_ids", "owner_ids"}
@@ -59,7 +59,6 @@ async def test_two_who_open_at_the_same_moment_open_the_same(world, people):
     assert len(await world.stored("CONVERSATION_OPENED")) == 1
 
 
-@without_server
 async def test_nobody_talks_to_themselves_or_to_nobody(people):
     ana, *_ = people
     for user_id, code in [(ana.id, "INVALID"), (NOBODYS, "NOT_FOUND"), ("ben", "INVALID")]:
@@ -68,7 +67,6 @@ async def test_nobody_talks_to_themselves_or_to_nobody(people):
         assert refused.value.code == code
 
 
-@without_server
 async def test_a_direct_conversation_has_always_the_same_two(people):
     ana, ben, cleo = people
     chat = await talk(ana, ben)
@@ -120,7 +118,6 @@ async def test_a_group_has_a_name_known_members_and_a_bound(people):
     assert cleo.client.heard == []
 
 
-@without_server
 async def test_the_list_has_the_liveliest_first_with_unread_and_the_last_message(people):
     ana, ben, cleo = people
     with_ben, with_cleo = await talk(ana, ben), await talk(ana, cleo)
@@ -146,7 +143,6 @@ async def test_the_list_has_the_liveliest_first_with_unread_and_the_last_message
     assert (await cleo.call("/chat", "list"))["conversations"][0]["unread"] == 0
 
 
-@without_server
 async def test_the_list_pages_to_its_end_and_knows_its_own_cursors_only(world, people):
     ana, ben, cleo = people
     ids = [await talk(ana, ben, cleo) for _ in range(5)]
@@ -164,7 +160,6 @@ async def test_the_list_pages_to_its_end_and_knows_its_own_cursors_only(world, p
         assert refused.value.code == "INVALID"
 
 
-@without_server
 async def test_the_list_counts_what_was_said_since_one_is_in_up_to_a_bound(people, monkeypatch):
     ana, ben, cleo = people
     monkeypatch.setattr(history, "UNREAD_MAX", 2)
@@ -197,7 +192,6 @@ async def queries_of_a_list(world: World, person: Person) -> int:
     return len(counted)
 
 
-@without_server
 async def test_a_long_list_takes_as_many_queries_as_a_short_one(world, people, monkeypatch):
     monkeypatch.setattr(views, "MARKS_BY_PERSON_MAX", 2)
     ana, ben, cleo = people
@@ -208,7 +202,6 @@ async def test_a_long_list_takes_as_many_queries_as_a_short_one(world, people, m
     assert await queries_of_a_list(world, ana) == few
 
 
-@without_server
 async def test_ones_rooms_stand_in_one_order_wherever_something_is_said(world, people):
     ana, ben, cleo = people
     first, second = await talk(ana, ben), await talk(ana, cleo)

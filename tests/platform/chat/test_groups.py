@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.platform.chat.scenes import notes, refused, say, talk
-from tests.world import Person, both_databases, without_server
+from tests.world import Person, both_databases
 
 
 @pytest.fixture
@@ -47,7 +47,6 @@ async def test_owners_rename_and_remove_and_other_members_may_not(people, group)
     ]
 
 
-@without_server
 async def test_somebody_owns_a_group_as_long_as_somebody_is_in_it(people, group):
     ana, ben, cleo = people
     there = {"conversation_id": group}
@@ -63,7 +62,6 @@ async def test_somebody_owns_a_group_as_long_as_somebody_is_in_it(people, group)
     assert (await ben.call("/chat", "leave", **there))["member_ids"] == [], "nobody is left behind"
 
 
-@without_server
 async def test_who_comes_back_is_a_member(people, group):
     ana, ben, _ = people
     await make_owner(ana, group, ben)
@@ -82,7 +80,6 @@ async def test_the_last_two_owners_do_not_both_leave_at_once(people, group):
     assert len(listed["owner_ids"]) == 1
 
 
-@without_server
 async def test_a_direct_conversation_has_no_owners_and_no_name(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -94,7 +91,6 @@ async def test_a_direct_conversation_has_no_owners_and_no_name(people):
         assert await refused(ana, command, conversation_id=chat, **more) == "CONFLICT"
 
 
-@without_server
 async def test_strangers_and_who_was_put_out_change_nothing(people, group, world):
     ana, ben, _ = people
     eve = await world.person("eve")
@@ -112,7 +108,6 @@ async def test_strangers_and_who_was_put_out_change_nothing(people, group, world
     )
 
 
-@without_server
 async def test_notes_are_not_unread_and_nobody_edits_answers_or_deletes_them(people, group):
     ana, ben, _ = people
     await ana.call("/chat", "rename", conversation_id=group, name="Ours")
@@ -124,7 +119,6 @@ async def test_notes_are_not_unread_and_nobody_edits_answers_or_deletes_them(peo
     assert await refused(ana, "pin", message_id=note) == "NOT_FOUND"
 
 
-@without_server
 async def test_what_was_said_before_one_came_stays_unread_and_unsaid(people, world, group):
     ana, *_ = people
     eve = await world.person("eve")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
-from tests.world import Person, both_databases, without_server
+from tests.world import Person, both_databases
 
 EVERY_S = 30
 pytestmark = pytest.mark.settings(PARLEY_READ_MARK_EVERY_S=str(EVERY_S))
@@ -96,7 +96,6 @@ async def test_marks_of_many_devices_at_the_same_moment_only_rise(world, people)
     await ana.event("MESSAGE_READ", lambda data: data["seq"] == 9)
 
 
-@without_server
 async def test_the_unread_count_follows_the_mark_at_once_and_a_wrong_number_moves_nothing(people):
     ana, ben = people
     chat = await talk(ana, ben)
@@ -132,7 +131,6 @@ async def test_the_waiting_mark_of_somebody_who_left_is_not_told(world, people):
     assert marks(ana) == [(ben.id, 2)]
 
 
-@without_server
 async def test_a_large_group_counts_who_has_read_and_got_its_newest_message(world, people):
     ana, ben = people
     others = [await world.person(f"p{number}") for number in range(31)]

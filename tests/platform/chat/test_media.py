@@ -8,7 +8,9 @@ from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.parts.ports import free_port
 from tests.platform.uploads.bringing import PDF, Bringer, bringer, picture
 from tests.wire_client import Refused
-from tests.world import Person, World, both_databases, one_database, until
+from tests.world import Person, World, both_databases, one_database, until, with_server
+
+pytestmark = with_server
 
 
 @pytest.fixture

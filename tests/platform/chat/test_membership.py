@@ -7,7 +7,7 @@ import pytest
 from handlers.platform.chat.rules import ChatRules
 from tests.platform.chat.scenes import notes, rows_with, say, talk, texts
 from tests.wire_client import Client, Refused
-from tests.world import Person, both_databases, without_server
+from tests.world import Person, both_databases
 
 
 @pytest.fixture
@@ -179,7 +179,6 @@ async def test_a_device_that_was_away_learns_of_its_removal_and_gets_nothing_of_
     assert await texts(await people[1].host.another_session(ben), group) == ["while away"]
 
 
-@without_server
 async def test_who_is_out_does_not_read_what_an_old_message_was_changed_to(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.platform.chat.scenes import refused, talk
-from tests.world import Person, World, without_server
+from tests.world import Person, World
 
 
 @pytest.fixture
@@ -41,7 +41,6 @@ async def test_who_is_named_is_told_where_and_not_what(world, people):
     assert await told(world, ana) == [], "nobody is told of themselves"
 
 
-@without_server
 async def test_an_edit_tells_only_who_was_not_named_before(world, people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
@@ -55,7 +54,6 @@ async def test_an_edit_tells_only_who_was_not_named_before(world, people):
     assert gone["mentions"] == []
 
 
-@without_server
 async def test_only_members_are_named(world, people):
     ana, ben, _ = people
     eve = await world.person("eve")
@@ -67,7 +65,6 @@ async def test_only_members_are_named(world, people):
     assert (await ana.call("/chat", "history", conversation_id=chat))["messages"] == []
 
 
-@without_server
 async def test_who_blocked_the_sender_is_not_told(world, people):
     ana, ben, cleo = people
     group = await talk(cleo, ana, ben)

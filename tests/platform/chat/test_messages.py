@@ -7,7 +7,7 @@ import pytest
 
 from tests.platform.chat.scenes import rows_with, say, talk, texts
 from tests.wire_client import Refused
-from tests.world import both_databases, one_database, without_server
+from tests.world import both_databases, one_database
 
 NOBODYS = "018f0000-0000-7000-8000-000000000000"
 MESSAGE = {
@@ -88,7 +88,6 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
     assert eva.client.heard == []
 
 
-@without_server
 async def test_a_client_id_is_good_for_one_message_of_its_sender_in_a_conversation(
     world, ana, ben, eva, chat
 ):
@@ -103,7 +102,6 @@ async def test_a_client_id_is_good_for_one_message_of_its_sender_in_a_conversati
     assert (await say(ana, chat, "once", "same"))["id"] == first["id"]
 
 
-@without_server
 async def test_who_was_put_out_may_ask_again_what_became_of_a_message(ana, ben):
     group = await ana.call("/chat", "create_group", name="Group", member_ids=[ben.id])
     sent = await say(ben, group["id"], "before", "first")
@@ -164,7 +162,6 @@ async def test_a_deleted_text_is_gone_from_history_replay_and_every_table(world,
     assert await say(ana, chat, "zanzibar", "c1") == deleted, "its client id brings it not back"
 
 
-@without_server
 async def test_a_deleted_text_is_not_kept_as_the_answer_to_a_request_id(world, ana, ben, chat):
     sent = await say(ana, chat, "before")
     payload = {"message_id": sent["id"], "request_id": "r1"}
@@ -173,7 +170,6 @@ async def test_a_deleted_text_is_not_kept_as_the_answer_to_a_request_id(world, a
     assert await rows_with(world, "zanzibar") == []
 
 
-@without_server
 @one_database
 async def test_a_message_that_is_none_is_invalid(ana, chat):
     right: dict = {"conversation_id": chat, "client_id": "c", "text": "t"}
@@ -253,7 +249,6 @@ async def test_typing_is_said_ephemerally_to_the_others_and_kept_nowhere(
     assert "typing" not in [event.name for event in back.heard]
 
 
-@without_server
 @one_database
 @pytest.mark.parametrize("number", [-1, 2**53, 2**63, 2**70])
 async def test_a_number_that_no_stream_comes_to_is_invalid(ana, chat, number):
@@ -263,7 +258,6 @@ async def test_a_number_that_no_stream_comes_to_is_invalid(ana, chat, number):
         assert answer["error"]["code"] == "INVALID"
 
 
-@without_server
 async def test_history_pages_from_the_newest_to_the_first(ana, ben, chat):
     for number in range(7):
         await say(ana, chat, str(number))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.platform.chat.scenes import refused, say, talk, texts
-from tests.world import Person, World, without_server
+from tests.world import Person, World
 
 
 @pytest.fixture
@@ -49,7 +49,6 @@ async def test_a_moment_is_answered_told_and_listed_in_utc_whichever_zone_it_cam
     assert await own(ana) == [(chat, utc, False, "")]
 
 
-@without_server
 async def test_the_same_again_tells_nothing(world, ana, ben):
     chat = await talk(ana, ben)
     for _ in range(3):
@@ -70,7 +69,6 @@ async def test_what_is_put_away_is_listed_apart_until_it_is_taken_back(ana, ben,
     assert await own(ana, archived=True) == []
 
 
-@without_server
 async def test_only_members_make_something_of_a_conversation(world, ana, ben):
     cleo, eve = await world.person("cleo"), await world.person("eve")
     group = await talk(ana, ben, cleo)
@@ -100,7 +98,6 @@ async def test_who_removes_a_message_for_themselves_alone_sees_it_nowhere(ana, b
     assert ben.events("MESSAGE_REMOVED") == []
 
 
-@without_server
 async def test_one_removes_what_one_may_read_and_no_more(world, ana, ben):
     cleo, eve = await world.person("cleo"), await world.person("eve")
     group = await talk(ana, ben)
@@ -112,7 +109,6 @@ async def test_one_removes_what_one_may_read_and_no_more(world, ana, ben):
     assert await refused(cleo, "delete_for_me", message_id=before["id"]) == "NOT_FOUND"
 
 
-@without_server
 async def test_a_page_of_history_is_full_however_much_was_removed(ana, ben):
     chat = await talk(ana, ben)
     said = [await say(ben, chat, str(number)) for number in range(6)]

@@ -7,7 +7,7 @@ import pytest
 from handlers.platform.chat.public import hide
 from handlers.platform.chat.service import pins
 from tests.platform.chat.scenes import refused, say, talk
-from tests.world import Person, World, without_server
+from tests.world import Person, World
 
 
 @pytest.fixture
@@ -20,7 +20,6 @@ async def pinned(person: Person, conversation_id: str) -> list[str]:
     return [message["text"] for message in found["messages"]]
 
 
-@without_server
 async def test_a_hidden_message_is_pinned_by_nobody_and_may_be_taken_down(people, world):
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -56,7 +55,6 @@ async def test_both_pin_in_a_direct_conversation_and_see_the_latest_first(people
     assert await pinned(ana, chat) == []
 
 
-@without_server
 async def test_in_a_group_owners_pin_and_nobody_sees_what_they_may_not_read(people, world):
     ana, ben, cleo = people
     eve = await world.person("eve")
@@ -72,7 +70,6 @@ async def test_in_a_group_owners_pin_and_nobody_sees_what_they_may_not_read(peop
         assert await refused(person, "pin", message_id=early["id"]) == "NOT_FOUND"
 
 
-@without_server
 async def test_so_many_are_pinned_and_no_more(people, monkeypatch):
     ana, ben, _ = people
     monkeypatch.setattr(pins, "PINNED_MAX", 2)
@@ -83,7 +80,6 @@ async def test_so_many_are_pinned_and_no_more(people, monkeypatch):
     assert len(await pinned(ana, chat)) == 2
 
 
-@without_server
 @pytest.mark.stopped_clock
 @pytest.mark.settings(PARLEY_MESSAGE_EDIT_S="60", PARLEY_MESSAGE_DELETE_S="120")
 async def test_what_was_said_long_ago_stays_as_it_is(people, world):

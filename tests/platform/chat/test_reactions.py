@@ -6,7 +6,7 @@ import pytest
 
 from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
-from tests.world import Person, World, both_databases, one_database, without_server
+from tests.world import Person, World, both_databases, one_database
 
 UP, HEART = "\U0001f44d\U0001f3fd", "❤️"
 
@@ -86,7 +86,6 @@ def sum_of(data: dict) -> int:
     return sum(one["count"] for one in data["reactions"])
 
 
-@without_server
 @one_database
 async def test_a_sign_is_an_emoji(ana, ben):
     message = await say(ana, await talk(ana, ben), "Hello", "c1")
@@ -96,7 +95,6 @@ async def test_a_sign_is_an_emoji(ana, ben):
         await react(ben, message, emoji)
 
 
-@without_server
 @one_database
 async def test_a_message_has_room_for_twenty_different_signs(ana, ben):
     message = await say(ana, await talk(ana, ben), "Hello", "c1")
@@ -128,7 +126,6 @@ async def test_only_members_put_signs_and_only_on_what_they_read(world, ana, ben
     assert await code_of(stranger, early) == "NOT_FOUND"
 
 
-@without_server
 async def test_signs_go_with_their_message(ana, ben):
     chat = await talk(ana, ben)
     message = await say(ana, chat, "Hello", "c1")

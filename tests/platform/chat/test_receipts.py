@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.platform.chat.scenes import refused, say, talk
-from tests.world import Person, World, without_server
+from tests.world import Person, World
 
 pytestmark = pytest.mark.settings(PARLEY_READ_MARK_EVERY_S="0")
 
@@ -27,7 +27,6 @@ def moment_of(receipt) -> datetime:
     return datetime.fromisoformat(receipt["at"])
 
 
-@without_server
 async def test_the_sender_learns_who_read_it_first_when(people, world):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
@@ -46,7 +45,6 @@ async def test_the_sender_learns_who_read_it_first_when(people, world):
     assert moment_of(read) >= first + timedelta(seconds=60)
 
 
-@without_server
 async def test_only_who_said_it_asks_and_only_members_are_told_of(people, world):
     ana, ben, cleo = people
     eve = await world.person("eve")

@@ -8,9 +8,9 @@ from joserfc.jwk import ECKey
 
 from tests.parts.provider import CLIENT_ID, apple_key, person, query_of
 from tests.platform.identities.travel import PUBLIC_URL, settings_for
-from tests.world import one_database
+from tests.world import one_database, with_server
 
-pytestmark = one_database
+pytestmark = [one_database, with_server]
 KEY = apple_key()
 
 

@@ -23,7 +23,9 @@ from storage.platform.identities import IdentityRow, insert_identity
 from tests.parts.provider import CLIENT_ID, KeySet, honest_key, person, query_of
 from tests.platform.identities.test_methods import code_of, proof_of
 from tests.platform.identities.travel import VERIFIER, Traveller, settings_for, traveller
-from tests.world import World, one_database, until
+from tests.world import World, one_database, until, with_server
+
+pytestmark = with_server
 
 
 async def arrive(ana: Traveller, provider: Any, **query: str) -> dict[str, str]:

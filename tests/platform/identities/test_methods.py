@@ -8,7 +8,9 @@ import pytest
 from tests.parts.provider import FakeProvider, person
 from tests.platform.identities.travel import CHALLENGE, VERIFIER, Traveller
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, World, both_databases, one_database, without_server
+from tests.world import PASSWORD, Person, World, both_databases, one_database, with_server
+
+pytestmark = with_server
 
 
 async def proof_of(ana: Traveller, provider: FakeProvider, **query: str) -> dict[str, str]:
@@ -110,7 +112,6 @@ async def test_a_house_that_says_when_somebody_signed_in_is_held_to_it(world, pr
     assert await ana.travel(provider, fresh="1") == {"error": "OAUTH_FAILED"}
 
 
-@without_server
 @one_database
 async def test_a_proof_is_one_of_three(world):
     owner = await world.sign_up("ana")

@@ -13,7 +13,9 @@ from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.parts.provider import CLIENT_ID, another_key, person, query_of, shared_secret
 from tests.platform.identities.travel import APP, CHALLENGE, PUBLIC_URL, VERIFIER, traveller
 from tests.wire_client import Refused
-from tests.world import PASSWORD, World, both_databases, one_database, until
+from tests.world import PASSWORD, World, both_databases, one_database, until, with_server
+
+pytestmark = with_server
 
 
 @pytest.fixture

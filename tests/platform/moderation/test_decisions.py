@@ -15,10 +15,9 @@ from tests.platform.moderation.scenes import (
     shown,
     undo,
 )
-from tests.world import both_databases, without_server
+from tests.world import both_databases
 
 
-@without_server
 async def test_the_queue_has_the_open_cases_by_pages_the_oldest_first(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     mo = await moderator(world, "mo")
@@ -47,7 +46,6 @@ async def test_a_case_shows_its_message_and_nothing_else_of_the_conversation(wor
     assert await code_of(mo, "/chat", "history", **here) == "NOT_FOUND"
 
 
-@without_server
 async def test_a_decision_hides_the_message_and_undoing_brings_it_back(world):
     case, message, (ana, ben, *_) = await flagged(world)
     mo = await moderator(world, "mo")
@@ -74,7 +72,6 @@ async def test_a_decision_hides_the_message_and_undoing_brings_it_back(world):
     ]
 
 
-@without_server
 async def test_dismissing_shows_again_what_flags_had_hidden_and_undoing_hides_it(world):
     case, message, (_, *others) = await flagged(world)
     for one in others:
@@ -91,7 +88,6 @@ async def test_dismissing_shows_again_what_flags_had_hidden_and_undoing_hides_it
     assert [one["act"] for one in audit] == ["undo", "dismiss"]
 
 
-@without_server
 async def test_a_new_flag_after_a_decision_is_a_new_case(world):
     case, message, (_, _, cleo, *_) = await flagged(world)
     mo = await moderator(world, "mo")
@@ -135,7 +131,6 @@ async def test_what_is_decided_is_decided_once_and_by_who_saw_it_as_it_is(world)
     assert await code_of(mo, "/moderation", "undo", **missing) == "NOT_FOUND"
 
 
-@without_server
 async def test_only_the_latest_decision_about_a_message_is_undone(world):
     case, message, (_, _, cleo, *_) = await flagged(world)
     mo = await moderator(world, "mo")
@@ -222,7 +217,6 @@ async def test_a_message_is_flagged_and_taken_back_at_once_and_leaves_no_open_ca
     assert (await mo.call("/moderation", "queue"))["cases"] == []
 
 
-@without_server
 async def test_what_was_decided_stays_in_the_audit_when_the_message_is_gone(world):
     case, message, (ana, *_) = await flagged(world)
     mo = await moderator(world, "mo")
@@ -235,7 +229,6 @@ async def test_what_was_decided_stays_in_the_audit_when_the_message_is_gone(worl
     assert await code_of(mo, "/moderation", "undo", **payload) == "CONFLICT"
 
 
-@without_server
 async def test_who_flagged_is_told_once_that_it_was_looked_at_and_nothing_more(world):
     case, message, (ana, ben, cleo, *_) = await flagged(world)
     await flag(cleo, message["id"])
@@ -253,7 +246,6 @@ async def test_who_flagged_is_told_once_that_it_was_looked_at_and_nothing_more(w
     assert "flag_answered" not in [notice["kind"] for notice in told]
 
 
-@without_server
 async def test_the_audit_comes_by_pages_the_newest_first(world):
     case, _, _ = await flagged(world)
     mo = await moderator(world, "mo")

@@ -13,7 +13,7 @@ from tests.platform.chat.scenes import offer, say, talk, texts
 from tests.platform.chat.test_messages import rows_with
 from tests.platform.moderation.scenes import code_of, decide, flag, group_of, moderator, shown
 from tests.platform.uploads.bringing import PDF, RestRefused, bringer
-from tests.world import World, without_server
+from tests.world import World, with_server
 
 
 @pytest.fixture
@@ -39,7 +39,6 @@ async def queue_of(world: World) -> list[tuple[str, str, int]]:
     return [(case["message_id"], case["hit"], case["flags"]) for case in cases]
 
 
-@without_server
 async def test_what_is_refused_is_not_kept(world):
     group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
     fine = await say(ana, group, "fine")
@@ -59,7 +58,6 @@ async def test_what_is_refused_is_not_kept(world):
     assert await queue_of(world) == []
 
 
-@without_server
 async def test_what_is_flagged_is_said_and_put_before_the_moderators(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "this is F I S H Y")
@@ -86,7 +84,6 @@ async def test_what_a_booking_says_in_a_conversation_is_looked_at_too(world):
     assert await queue_of(world) == [(card["id"], "fishy", 0)]
 
 
-@without_server
 async def test_a_sign_is_no_way_to_spell_a_word(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "fine")
@@ -117,6 +114,7 @@ async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
     assert again == decided | {"hit": None, "hidden": False}
 
 
+@with_server
 async def test_files_are_looked_at_by_name_and_texts_by_what_they_say(world):
     group, (ana, _) = await group_of(world, "ana", "ben")
 

@@ -8,10 +8,9 @@ import pytest
 from tests.platform.chat.scenes import offer, say, talk
 from tests.platform.moderation.scenes import code_of, flag, flagged, group_of, moderator, shown
 from tests.wire_client import Refused
-from tests.world import both_databases, without_server
+from tests.world import both_databases
 
 
-@without_server
 async def test_a_flag_opens_a_case_and_further_ones_are_counted_in_it(world):
     case, message, (ana, _, cleo, *_) = await flagged(world, reason="hate", note="look")
     assert case == {
@@ -34,7 +33,6 @@ async def test_a_flag_opens_a_case_and_further_ones_are_counted_in_it(world):
     assert changed == case | {"flags": 2, "reasons": {"hate": 1, "spam": 1}}
 
 
-@without_server
 async def test_a_second_flag_of_the_same_person_changes_nothing(world):
     _, message, (_, ben, *_) = await flagged(world)
     assert await flag(ben, message["id"], "hate", "again") == {}
@@ -42,7 +40,6 @@ async def test_a_second_flag_of_the_same_person_changes_nothing(world):
     assert len(await world.stored("CASE_OPENED")) == 1
 
 
-@without_server
 async def test_one_flags_what_one_may_read_and_never_ones_own(world):
     group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
     stranger = await world.person("eve")
@@ -63,7 +60,6 @@ async def test_one_flags_what_one_may_read_and_never_ones_own(world):
     assert await world.stored("CASE_OPENED") == []
 
 
-@without_server
 async def test_who_left_flags_what_they_heard_and_nothing_later(world):
     group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
     heard = await say(ana, group, "heard")

@@ -11,7 +11,7 @@ from tests.platform.chat.scenes import say, talk, texts
 from tests.platform.chat.test_messages import rows_with
 from tests.platform.moderation.scenes import code_of, flag, group_of, shown
 from tests.platform.uploads.bringing import PDF, bringer
-from tests.world import both_databases, without_server
+from tests.world import both_databases, with_server
 
 THUMB, PARTY = "\U0001f44d", "\U0001f389"
 
@@ -43,7 +43,6 @@ async def test_a_hidden_text_is_gone_from_everywhere_but_its_row(world, people):
     assert await rows_with(world, "rotten") == ["messages"]
 
 
-@without_server
 async def test_the_last_message_of_the_list_is_hidden_too(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -75,7 +74,6 @@ async def test_what_it_links_is_gone_with_it_and_comes_back(world, people):
     assert await shown(ben, said["id"]) == before
 
 
-@without_server
 async def test_it_is_found_by_nothing_that_it_says_and_pinned_without_it(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -132,7 +130,6 @@ async def test_who_was_out_when_it_was_said_gets_nothing_when_it_comes_back(worl
     assert cleo.events("MESSAGE_RESTORED") == []
 
 
-@without_server
 async def test_a_hidden_message_is_taken_back_but_not_changed_and_gets_no_signs(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -176,6 +173,7 @@ async def test_a_message_is_hidden_or_taken_back_at_once_and_ends_as_taken_back(
     assert await rows_with(world, "rotten") == []
 
 
+@with_server
 async def test_a_hidden_file_is_fetched_by_nobody_and_comes_back(make_world):
     port = free_port()
     world = await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")

@@ -7,7 +7,7 @@ from handlers.platform.auth.contracts import SessionRevoked
 from handlers.platform.notifications import devices
 from handlers.platform.notifications.contracts import RegisterDevice
 from storage.platform.notifications.push_devices import list_devices
-from tests.world import World, one_database, session_id_of, without_server
+from tests.world import World, one_database, session_id_of
 
 
 async def tokens_of(world: World, who) -> list[str]:
@@ -19,7 +19,6 @@ async def register(who, token: str, platform: str = "ios") -> None:
     await who.call("/notifications", "register_device", platform=platform, token=token)
 
 
-@without_server
 async def test_a_device_is_registered_until_it_is_taken_back(world):
     ana = await world.person("ana")
     await register(ana, "one")
@@ -31,7 +30,6 @@ async def test_a_device_is_registered_until_it_is_taken_back(world):
     assert await tokens_of(world, ana) == ["two"]
 
 
-@without_server
 async def test_a_device_is_of_who_is_signed_in_there(world):
     ana, ben = await world.person("ana"), await world.person("ben")
     await register(ana, "shared")
@@ -42,7 +40,6 @@ async def test_a_device_is_of_who_is_signed_in_there(world):
     assert await tokens_of(world, ben) == ["shared"]
 
 
-@without_server
 async def test_who_signs_out_gets_no_more_pushes_there(world):
     ana = await world.person("ana")
     other = await world.another_session(ana)
@@ -53,7 +50,6 @@ async def test_who_signs_out_gets_no_more_pushes_there(world):
     assert await tokens_of(world, ana) == ["here"]
 
 
-@without_server
 async def test_who_was_just_signed_out_registers_nothing_any_more(world):
     """Their connection may be open for a moment still, at another instance."""
     ana = await world.person("ana")
@@ -66,7 +62,6 @@ async def test_who_was_just_signed_out_registers_nothing_any_more(world):
     assert await tokens_of(world, ana) == []
 
 
-@without_server
 async def test_a_person_has_room_for_twenty_and_the_oldest_go(world):
     ana = await world.person("ana")
     for number in range(22):
@@ -75,7 +70,6 @@ async def test_a_person_has_room_for_twenty_and_the_oldest_go(world):
     assert await tokens_of(world, ana) == [f"token {number:02}" for number in range(2, 22)]
 
 
-@without_server
 @one_database
 async def test_a_token_is_kept_sealed(world):
     ana = await world.person("ana")

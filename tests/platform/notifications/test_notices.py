@@ -16,7 +16,7 @@ from handlers.platform.notifications.service import deliver
 from tests.parts.morning import MORNING
 from tests.platform.chat.scenes import offer
 from tests.world import Person as Somebody
-from tests.world import one_database, text_of, without_server
+from tests.world import one_database, text_of
 
 AT = "/notifications"
 
@@ -81,7 +81,6 @@ async def test_a_pincode_for_somebody_is_mailed_in_their_language(world, ana):
     await world.settle()
 
 
-@without_server
 async def test_a_notice_is_about_whoever_is_named_in_it(world, ana, ben):
     shop = await offer(world, ben)
     booking = await ana.call("/booking", "request", **shop.ask())
@@ -93,7 +92,6 @@ async def test_a_notice_is_about_whoever_is_named_in_it(world, ana, ben):
     assert (await told(world, ana))[-1]["about_id"] == ben.id
 
 
-@without_server
 async def test_what_happened_to_one_thing_is_told_in_its_order(world, ana, ben, monkeypatch):
     shop = await offer(world, ben)
     with monkeypatch.context() as patched:
@@ -107,7 +105,6 @@ async def test_what_happened_to_one_thing_is_told_in_its_order(world, ana, ben, 
     assert kinds[-3:] == ["booking_approved", "booking_rescheduled", "booking_cancelled"]
 
 
-@without_server
 @one_database
 @pytest.mark.parametrize(
     "values",
@@ -121,7 +118,6 @@ async def test_a_notice_with_other_values_than_declared_tells_nothing(world, ana
     assert [one["kind"] for one in await told(world, ana)] == ["welcome"]
 
 
-@without_server
 @one_database
 async def test_a_notice_names_at_most_one_person(world, ana, ben):
     """Only what is said of one person can be cleared when they are erased."""
@@ -131,7 +127,6 @@ async def test_a_notice_names_at_most_one_person(world, ana, ben):
         await world.transact(deliver, rule, Notice(to=ana.id, link="/", values=values))
 
 
-@without_server
 @one_database
 @pytest.mark.parametrize("language", ["de", "en"])
 async def test_every_notice_is_told_with_the_values_that_its_texts_need(world, ana, language):

@@ -8,7 +8,7 @@ import pytest
 from handlers.platform.notifications.service import MAILS
 from tests.platform.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, World, both_databases, one_database, without_server
+from tests.world import PASSWORD, Person, World, both_databases, one_database
 
 NOTIFICATION = {"id", "kind", "title", "body", "link", "data", "created_at", "read_at", "about_id"}
 AT = "/notifications"
@@ -101,7 +101,6 @@ async def test_a_request_and_its_approval_are_told_and_only_the_decision_is_mail
         assert approved["body"] in mail.get_body((part,)).get_content()
 
 
-@without_server
 async def test_rejections_cancellations_and_moves_are_told_and_mailed(world, ana, ben, shop):
     first, second, third = [
         await ana.call("/booking", "request", **shop.ask(number)) for number in range(3)
@@ -216,7 +215,6 @@ async def test_reads_of_two_devices_at_the_same_moment_count_right(world, ana, b
     assert unread[-1] == 0, "the last one told is what a fresh page says"
 
 
-@without_server
 @one_database
 async def test_the_list_pages_the_newest_first_and_refuses_what_is_none(world, ana, ben, shop):
     for number in range(5):
@@ -238,7 +236,6 @@ async def test_the_list_pages_the_newest_first_and_refuses_what_is_none(world, a
             await ben.call(AT, "mark_read", ids=ids)
 
 
-@without_server
 async def test_many_are_read_at_once_and_each_is_told_once(world, ana, ben, shop):
     for number in range(3):
         await ana.call("/booking", "request", **shop.ask(number))
@@ -252,7 +249,6 @@ async def test_many_are_read_at_once_and_each_is_told_once(world, ana, ben, shop
     assert (await page(ana))["unread"] == 1
 
 
-@without_server
 async def test_who_moves_a_booking_to_and_fro_floods_no_mailbox(world, ana, ben, shop):
     booking = await ana.call("/booking", "request", **shop.ask())
     moves = MAILS.most + 5

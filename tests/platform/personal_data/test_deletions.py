@@ -28,7 +28,7 @@ from tests.world import (
     session_id_of,
     text_of,
     until,
-    without_server,
+    with_server,
 )
 
 GRACE = timedelta(days=30)
@@ -85,7 +85,6 @@ async def test_the_day_is_told_and_what_is_to_come_is_called_off(world, ana, ben
     assert "cancel the deletion" in text_of(mail)
 
 
-@without_server
 async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):
     hers = await offer(world, ana)
     assert ana.id in await listed(ben)
@@ -98,7 +97,6 @@ async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):
     )
 
 
-@without_server
 async def test_who_begins_to_consult_meanwhile_does_so_once_it_is_taken_back(world, ana, ben):
     cem = await (await world.person("cem")).enter("/account")
     await plan(world, cem)
@@ -134,7 +132,6 @@ async def test_she_signs_in_and_takes_it_back(world, ana, ben):
     assert [one["id"] for one in shown["topics"]] == [hers.topic["id"]]
 
 
-@without_server
 async def test_it_needs_a_fresh_proof_and_the_day_stays(world, ana):
     world.clock.advance(601)
     assert await refusal_of(ana, "/account", "delete") == "PROOF_NEEDED"
@@ -148,7 +145,6 @@ async def test_it_needs_a_fresh_proof_and_the_day_stays(world, ana):
     assert await plan(world, ana) > due
 
 
-@without_server
 async def test_who_did_not_consult_does_not_afterwards(world, ana, ben):
     await ana.call("/consultants", "stop")
     await plan(world, ana)
@@ -185,6 +181,7 @@ async def test_the_time_is_a_setting_and_is_not_cut_short(world, ana):
     assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]
 
 
+@with_server
 async def test_a_deletion_that_is_due_survives_a_restart(world, ana):
     await plan(world, ana)
     await world.stop()
@@ -194,7 +191,6 @@ async def test_a_deletion_that_is_due_survives_a_restart(world, ana):
     assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]
 
 
-@without_server
 @pytest.mark.parametrize(
     "too_late", [(cancel,), (update_me, UpdateProfile(first_name="Ana"))], ids=["back", "name"]
 )
@@ -210,7 +206,6 @@ async def test_what_is_asked_for_as_the_account_closes_comes_too_late(world, ana
     assert await world.stored("ACCOUNT_DELETION_CANCELLED") == []
 
 
-@without_server
 async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monkeypatch):
     pause, closing, signed_in = consultants.pause, asyncio.Event(), asyncio.Event()
 
@@ -237,6 +232,7 @@ async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monk
         await until(late.closed.is_set)
 
 
+@with_server
 async def test_what_a_domain_kept_goes_also_when_its_system_is_off(world, ana, ben):
     hers, his = await offer(world, ana), await offer(world, ben)
     await book(ben, hers, 2)
@@ -282,7 +278,6 @@ async def test_an_erasure_waits_for_what_holds_it_up_and_can_be_taken_back_meanw
     assert gone == [{"user_id": ana.id}], "and what Cora was told went with her rooms"
 
 
-@without_server
 async def test_an_erasure_that_an_older_version_began_begins_again(world, ana, monkeypatch):
     await plan(world, ana)
     world.clock.advance(GRACE.total_seconds() + 1)

@@ -28,7 +28,9 @@ from tests.platform.personal_data.life import (
 )
 from tests.platform.uploads.bringing import picture
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, until
+from tests.world import PASSWORD, Person, until, with_server
+
+pytestmark = with_server
 
 GRACE = timedelta(days=30)
 SEARCHED = ("chaffinch", "brambling", "serin", "hawfinch")

@@ -24,7 +24,9 @@ from tests.platform.personal_data.life import (
     prepared,
 )
 from tests.wire_client import Refused
-from tests.world import PASSWORD, Person, both_databases, until
+from tests.world import PASSWORD, Person, both_databases, until, with_server
+
+pytestmark = with_server
 
 DAY_S = 86_400
 

@@ -18,7 +18,7 @@ from storage.events.timers import timers
 from tests.kit import paying as payments
 from tests.kit.paying import Provider
 from tests.platform.personal_data.life import rows_of
-from tests.world import Person, World, until, without_server
+from tests.world import Person, World, until, with_server
 
 PAUSES = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
 """From each round to the next."""
@@ -74,6 +74,7 @@ async def list_owned(world: World, user_id: str) -> list[str]:
     return found
 
 
+@with_server
 @pytest.mark.parametrize("rounds", [0, 1, 2])
 @pytest.mark.usefixtures("a_machine_that_slept")
 async def test_what_a_command_keeps_after_the_erasure_is_erased(world, ana, provider, rounds):
@@ -89,7 +90,6 @@ async def test_what_a_command_keeps_after_the_erasure_is_erased(world, ana, prov
     assert await list_owned(world, ana.id) == []
 
 
-@without_server
 async def test_the_rounds_come_to_an_end(world, ana):
     await erase(world, ana.id)
     for after in PAUSES:
@@ -126,7 +126,6 @@ async def test_work_outside_stops_once_its_person_is_erased(world, ana, provider
     assert await list_owned(world, ana.id) == []
 
 
-@without_server
 async def test_what_the_steps_of_others_say_is_erased(world, ana, provider):
     ben = await world.person("ben")
     ask = {"amount": 1200, "request_id": "r1", "payee_id": ben.id, "payee_name": "Ben Finch"}

@@ -9,7 +9,7 @@ from handlers.kit.throttle import mailbox_of
 from handlers.platform.pincodes.service import GUESSES
 from storage.events.log import events
 from tests.wire_client import Client
-from tests.world import Person, World, address_of, one_database, text_of
+from tests.world import Person, World, address_of, one_database, text_of, with_server
 
 pytestmark = pytest.mark.settings(PARLEY_TRUSTED_PROXIES="127.0.0.1/32")
 ANA = address_of("ana")
@@ -50,6 +50,7 @@ async def guess(door: Client, pincode: str, times: int, **more) -> Counter:
     return Counter([await reset(door, other_than(pincode, n + 1), **more) for n in range(times)])
 
 
+@with_server
 @pytest.mark.parametrize("with_ticket", [True, False], ids=["ticket", "network"])
 async def test_a_strangers_wrong_tries_and_requests_leave_the_owners_pincode_alone(
     world, ana, with_ticket
@@ -84,6 +85,7 @@ async def test_five_wrong_tries_kill_the_pincode_of_their_ticket_and_no_other(wo
     assert await reset(home, second, ticket=tickets[1]) == "OK"
 
 
+@with_server
 async def test_without_a_ticket_another_network_has_five_tries_of_its_own(world, ana):
     home, cafe = await door_at(world, HOME), await door_at(world, CAFE)
     await forgot(home)
@@ -100,6 +102,7 @@ async def test_who_asked_on_one_network_may_type_the_pincode_on_another(world, a
     assert await reset(cafe, await world.mails.pincode(ANA, 2)) == "OK"
 
 
+@with_server
 async def test_a_stranger_who_asks_too_often_stops_nobody_elses_mail(world, ana):
     cafe, known = await door_at(world, CAFE), {"device_token": ana.session["device_token"]}
     asked = [await forgot(cafe, f"ana+{n}@example.org") for n in range(AN_HOUR + 1)]
@@ -113,6 +116,7 @@ async def test_a_stranger_who_asks_too_often_stops_nobody_elses_mail(world, ana)
     assert (await forgot(later))["code"] == "RATE_LIMITED", "a /64 is one network"
 
 
+@with_server
 @pytest.mark.parametrize("email", [ANA, "nobody@example.org"], ids=["known", "unknown"])
 async def test_a_mailbox_gets_so_many_mails_of_strangers_a_day(world, ana, email):
     served, refused = 0, None
@@ -134,6 +138,7 @@ async def test_a_mailbox_gets_so_many_mails_of_strangers_a_day(world, ana, email
     assert "ticket" in await forgot(await door_at(world, HOME), email)
 
 
+@with_server
 async def test_all_strangers_together_have_so_many_guesses_a_day_and_the_owner_hears(world, ana):
     await ana.enter("/notifications")
     wrong = 0

@@ -11,7 +11,7 @@ from handlers.kit.rules import KitRules
 from handlers.platform.presence import service
 from storage.platform.presence import insert_holding, list_presences, lock_presence, update_presence
 from tests.consulting.waiting_room.scenes import lose_instance, refusal_of
-from tests.world import both_databases, until
+from tests.world import both_databases, until, with_server
 
 PRESENCE = "/presence"
 GRACE_S = 0.4
@@ -139,6 +139,7 @@ async def test_the_grace_counts_from_the_last_time_that_the_last_device_left(wor
     assert datetime.fromisoformat(offline.data["at"]) >= left_at + timedelta(seconds=GRACE_S)
 
 
+@with_server
 async def test_a_status_is_said_ephemerally_to_those_who_watch(world, ana, ben):
     await ben.enter(PRESENCE)
     await state_of(ana, ben)

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.platform.profile.public import UnknownRole, add_role
 from storage.platform import profile as store
-from tests.world import Person, World, both_databases, one_database, without_server
+from tests.world import Person, World, both_databases, one_database
 
 
 @pytest.fixture
@@ -81,14 +81,12 @@ async def test_what_is_not_in_the_public_lists_or_not_ones_own_to_set_is_invalid
     assert ana.events("USER_UPDATED") == []
 
 
-@without_server
 async def test_a_role_that_nobody_declares_is_not_given(world, ana):
     with pytest.raises(UnknownRole):
         await world.transact(add_role, ana.id, "pilot")
     assert (await ana.call("/profile", "me"))["roles"] == ["student"]
 
 
-@without_server
 async def test_a_stored_role_that_nobody_declares_any_more_stays(world, ana):
     row = await world.read(store.find_user, ana.id)
     row.roles = ["pilot", "student"]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.wire_client import Client
-from tests.world import PASSWORD, World, address_of, one_database, without_server
+from tests.world import PASSWORD, World, address_of, one_database
 
 USER = {
     "id",
@@ -49,7 +49,6 @@ async def code_of(stranger: Client, **changes):
     return (await complete(stranger, **changes))["error"]["code"]
 
 
-@without_server
 async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger):
     pincode = await start(world, stranger, address_of("ana"))
     answer = await complete(stranger, email="ANA@example.org", pincode=pincode)
@@ -84,7 +83,6 @@ async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger
     assert password["user_id"] == user["id"]
 
 
-@without_server
 async def test_a_pincode_is_refused_for_what_is_wrong_with_it(world, stranger):
     assert await code_of(stranger, pincode="123456") == "PINCODE_WRONG"
     pincode = await start(world, stranger, FORM["email"])
@@ -108,7 +106,6 @@ def other_than(pincode: str) -> str:
     return f"{(int(pincode) + 1) % 1_000_000:06d}"
 
 
-@without_server
 async def test_an_address_is_one_persons(world, stranger):
     ana = await world.person("ana")
     pincode = await start(world, stranger, ana.email)
@@ -118,7 +115,6 @@ async def test_an_address_is_one_persons(world, stranger):
     assert len(await world.stored("USER_CREATED")) == 1
 
 
-@without_server
 @one_database
 async def test_what_is_no_form_is_invalid(stranger):
     wrong: list[dict] = [
@@ -137,7 +133,6 @@ async def test_what_is_no_form_is_invalid(stranger):
         assert await code_of(stranger, **changes) == "INVALID", changes
 
 
-@without_server
 @one_database
 @pytest.mark.parametrize(
     "address",
@@ -168,7 +163,6 @@ async def test_what_only_looks_like_an_address_is_invalid(stranger, address):
     assert answer["error"]["code"] == "INVALID"
 
 
-@without_server
 @one_database
 @pytest.mark.parametrize("address", ["o'neil+1@a-b.example.org", "ANA@x.y", "a" * 64 + "@x.xn--p1"])
 async def test_an_unusual_address_gets_its_mail(world, stranger, address):

@@ -23,9 +23,9 @@ from tests.platform.uploads.bombs import (
     webp_with_a_vast_canvas,
 )
 from tests.platform.uploads.bringing import Bringer, RestRefused, bringer, picture
-from tests.world import Process, one_database, until
+from tests.world import Process, one_database, until, with_server
 
-pytestmark = [one_database, pytest.mark.timeout(180)]
+pytestmark = [one_database, pytest.mark.timeout(180), with_server]
 MEGABYTE = 1024**2
 GROWTH_MAX = 30 * MEGABYTE
 INTERPRETER = 60 * MEGABYTE

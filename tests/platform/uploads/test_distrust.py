@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,9 @@ from storage.objects import ObjectsUnavailable, folder
 from storage.objects.folder import Folder
 from tests.platform.uploads.bringing import PDF, Bringer, RestRefused, picture
 from tests.platform.uploads.test_uploads import code_of, files_of
-from tests.world import SECRET, World, one_database, until
+from tests.world import SECRET, World, one_database, until, with_server
+
+pytestmark = with_server
 
 
 @one_database
@@ -192,6 +195,28 @@ async def test_a_connection_that_breaks_is_no_fault_of_the_server(world, ana, ca
     await until(lambda: "400" in answers_to_puts(world))
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
     assert await ana.put(begun["put"], PDF) == 200
+
+
+async def test_an_upload_cancelled_while_its_file_is_created_leaves_none(tmp_path, monkeypatch):
+    store = folder.Folder(tmp_path, "http://localhost", lambda *_: "")
+    started, may_create, created = threading.Event(), threading.Event(), []
+    create = folder._create
+
+    def create_late(path: Any) -> Any:
+        started.set()
+        may_create.wait(10)
+        created.append(create(path))
+        return created[0]
+
+    monkeypatch.setattr(folder, "_create", create_late)
+    upload = asyncio.create_task(store.write("incoming/u", "a/b", b"content"))
+    await until(started.is_set)
+    upload.cancel()
+    may_create.set()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    assert created[0].closed
+    assert not list(tmp_path.rglob("*.coming"))
 
 
 async def test_parts_for_which_there_is_no_room_leave_nothing_half_joined(tmp_path, monkeypatch):

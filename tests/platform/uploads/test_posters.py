@@ -7,7 +7,9 @@ from PIL import Image
 
 from tests.platform.uploads.bringing import PDF, Bringer, picture
 from tests.platform.uploads.test_uploads import code_of, files_of
-from tests.world import until
+from tests.world import until, with_server
+
+pytestmark = with_server
 
 VIDEO = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + b"a frame " * 50
 

@@ -22,9 +22,9 @@ from tests.platform.uploads.bringing import (
     located_picture,
     picture,
 )
-from tests.world import World, one_database, until
+from tests.world import World, one_database, until, with_server
 
-pytestmark = [one_database, pytest.mark.timeout(180)]
+pytestmark = [one_database, pytest.mark.timeout(180), with_server]
 
 
 def settings_for(swift: Swift) -> dict[str, str]:

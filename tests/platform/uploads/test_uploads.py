@@ -17,7 +17,9 @@ from tests.platform.uploads.bringing import (
     parts_of,
     picture,
 )
-from tests.world import World, both_databases, one_database, until
+from tests.world import World, both_databases, one_database, until, with_server
+
+pytestmark = with_server
 
 
 async def code_of(who: Bringer, method: str, path: str, body=None) -> str:
