@@ -10,7 +10,7 @@ from tests.wire_client import Client
 from tests.world import Person, World, one_database, until
 
 pytestmark = [one_database, pytest.mark.settings(PARLEY_LIMITS="default")]
-SPAM = 400
+SPAM = 150
 WORDS = 20
 RECEIVED_WITHIN_S = 1.0
 """A limit for a busy machine; an idle one needs some milliseconds."""
