@@ -1,3 +1,3 @@
-"""What all tests of consulting domains have in common."""
+"""Fixtures for the tests of all consulting domains."""
 
 from tests.parts.morning import clock as clock

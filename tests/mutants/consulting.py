@@ -12,30 +12,21 @@ MUTANTS = (
         "handlers/consulting/availability/service/places.py",
         "    lists.offer_free_places(tx, block_id)\n",
         "",
-        (
-            f"{WAITING_LIST}"
-            "::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
-        ),
+        (f"{WAITING_LIST}::test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list",),
     ),
     Mutant(
         "The last on the waiting list is offered a place first",
         "storage/consulting/availability/waiting_lists.py",
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at, _w.user_id)",
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at.desc())",
-        (
-            f"{WAITING_LIST}"
-            "::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
-        ),
+        (f"{WAITING_LIST}::test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list",),
     ),
     Mutant(
         "Somebody takes the place that is offered to another",
         "handlers/consulting/availability/service/lists.py",
         "    holds.take_place(tx, hold)\n",
         "",
-        (
-            f"{WAITING_LIST}"
-            "::test_a_freed_place_is_offered_to_the_first_and_nobody_else_can_take_it",
-        ),
+        (f"{WAITING_LIST}::test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list",),
     ),
     Mutant(
         "A student has two consultations at the same time",
@@ -44,7 +35,7 @@ MUTANTS = (
         "    if False:",
         (
             "tests/consulting/booking/test_requests.py"
-            "::test_a_student_cannot_be_in_two_places_at_once",
+            "::test_a_student_cannot_have_overlapping_bookings",
         ),
     ),
     Mutant(
@@ -54,7 +45,7 @@ MUTANTS = (
         "",
         (
             "tests/consulting/booking/test_expiry.py"
-            "::test_a_request_expires_after_a_day_and_both_hear_it_once",
+            "::test_a_request_expires_after_a_day_and_notifies_both_parties_once",
         ),
     ),
     Mutant(
@@ -64,7 +55,7 @@ MUTANTS = (
         "    if False:",
         (
             "tests/consulting/booking/test_answers.py"
-            "::test_a_rejection_or_a_cancellation_frees_the_place_and_says_why",
+            "::test_a_rejection_or_cancellation_frees_the_place_and_gives_the_reason",
         ),
     ),
     Mutant(
@@ -74,8 +65,8 @@ MUTANTS = (
         "_LOCK = _FIND",
         (
             "tests/consulting/booking/test_races.py"
-            "::test_whatever_is_answered_at_once_a_booking_ends_once",
-            "tests/consulting/booking/test_races.py::test_two_approvals_at_once_are_one",
+            "::test_a_booking_with_concurrent_answers_ends_once",
+            "tests/consulting/booking/test_races.py::test_concurrent_approvals_succeed_once",
         ),
     ),
     Mutant(
@@ -84,8 +75,8 @@ MUTANTS = (
         "        if joined and start <= joined[-1][1]:",
         "        if False:",
         (
-            f"{TALKED}::test_talked_time_is_the_time_that_both_were_connected",
-            f"{TALKED}::test_a_call_counts_the_seconds_in_which_devices_of_both_were_in_it",
+            f"{TALKED}::test_talked_time_is_the_time_in_which_both_sides_are_connected",
+            f"{TALKED}::test_a_call_counts_the_seconds_with_devices_of_both_participants",
         ),
     ),
     Mutant(
@@ -93,24 +84,21 @@ MUTANTS = (
         "handlers/consulting/call/service.py",
         '    _set_timer(tx, row.id, at + tx.rules.span("call_lost_s"))\n',
         "",
-        (f"{CALLS}::test_a_party_lost_for_60_s_ends_the_call",),
+        (f"{CALLS}::test_a_participant_disconnected_for_60_s_ends_the_call",),
     ),
     Mutant(
         "The talked time counts on after the server died",
         "handlers/consulting/call/service.py",
         "    store.shorten_stay(tx, stay.id, max(at, stay.joined_at))\n",
         "",
-        (f"{TALKED}::test_what_a_dead_instance_held_counts_up_to_its_last_sign_of_life",),
+        (f"{TALKED}::test_talked_time_counts_up_to_the_last_heartbeat_of_a_dead_instance",),
     ),
     Mutant(
         "A consultant has two calls at the same time",
         "handlers/consulting/call/service.py",
         "    if not store.insert_call(tx, row):",
         "    if False:",
-        (
-            "tests/consulting/booking/test_now.py"
-            "::test_one_call_at_a_time_however_many_are_approved_at_once",
-        ),
+        ("tests/consulting/booking/test_now.py::test_concurrent_approvals_initiate_only_one_call",),
     ),
     Mutant(
         "Somebody who reconnects loses the place in the waiting room",

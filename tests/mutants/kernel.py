@@ -185,7 +185,7 @@ MUTANTS = (
         "    places = 0",
         (
             "tests/consulting/availability/test_waiting_list.py"
-            "::test_a_hold_that_is_over_does_not_keep_the_list_open",
+            "::test_joining_the_list_is_refused_when_only_an_expired_hold_fills_the_block",
         ),
     ),
     # Instances.

@@ -1,4 +1,4 @@
-"""Who may use what `availability` offers."""
+"""Who may use the commands of `availability`."""
 
 from tests.access import ANYBODY, SIGNED_IN, Access, only
 

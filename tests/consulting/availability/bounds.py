@@ -1,4 +1,4 @@
-"""What bounds `availability`, as `tests/bounds.py` asks."""
+"""The bounds of `availability`'s queries; see `tests/bounds.py`."""
 
 from tests.bounds import BY_IDS
 

@@ -1,4 +1,4 @@
-"""A practice: a consultant with a topic and hours on every day, and who watches its blocks."""
+"""A consultant's practice with a topic and daily hours, and a client that watches its blocks."""
 
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ TOPIC = {
     "hourly_rate": {"amount": 9_000, "currency": "EUR"},
     "minimal_duration_minutes": 15,
 }
-AHEAD = timedelta(days=2)
+LEAD_TIME = timedelta(days=2)
 
 
 def daily(*hours: int, max_calls: int = 1) -> list[dict[str, int]]:
-    """These hours on every weekday."""
+    """A weekly schedule with these hours on every day."""
     return [
         {"weekday": weekday, "hour": hour, "max_calls": max_calls}
         for weekday in range(7)
@@ -38,7 +38,7 @@ def week_of(block: dict[str, Any]) -> str:
 
 
 async def refused(work: Awaitable[Any], code: str) -> Refused:
-    """The refusal of `work`, which must have this code."""
+    """Assert that `work` is refused with this code; returns the refusal."""
     with pytest.raises(Refused) as raised:
         await work
     assert raised.value.code == code
@@ -46,14 +46,16 @@ async def refused(work: Awaitable[Any], code: str) -> Refused:
 
 
 class Practice:
-    """A consultant, their topic, and their blocks that begin two days from now or later."""
+    """A consultant, their topic, and their blocks that start more than two days from now."""
 
     def __init__(self, world: World, consultant: Person, topic: dict, blocks: list[dict]) -> None:
         self.world = world
         self.consultant = consultant
         self.topic = topic
         self.blocks = [
-            block for block in blocks if moment_of(block["starts_at"]) > world.clock.now() + AHEAD
+            block
+            for block in blocks
+            if moment_of(block["starts_at"]) > world.clock.now() + LEAD_TIME
         ]
 
     @property
@@ -61,28 +63,28 @@ class Practice:
         return f"consultant:{self.consultant.id}"
 
     async def ask(self, student: Person, number: int = 0, **more: Any) -> Any:
-        """Ask for a place in block `number`."""
-        asked = {"block_id": self.blocks[number]["id"], "topic_id": self.topic["id"], **more}
-        return await student.call("/booking", "request", **asked)
+        """Request a place in block `number`."""
+        payload = {"block_id": self.blocks[number]["id"], "topic_id": self.topic["id"], **more}
+        return await student.call("/booking", "request", **payload)
 
     async def booked(self, student: Person, number: int = 0) -> Any:
-        """An approved booking."""
+        """Request a place in block `number` and approve it; returns the booking."""
         booking = await self.ask(student, number)
         return await self.consultant.call("/booking", "approve", booking_id=booking["id"])
 
-    async def wait_in_line(self, student: Person, number: int = 0) -> Any:
-        """Join the waiting list of block `number`; the position."""
+    async def join_list(self, student: Person, number: int = 0) -> Any:
+        """Join the waiting list of block `number`; returns the position."""
         block_id = self.blocks[number]["id"]
         answer = await student.call("/availability", "join_waiting_list", block_id=block_id)
         return answer["position"]
 
-    async def give_up(self, student: Person, number: int = 0) -> None:
+    async def leave_list(self, student: Person, number: int = 0) -> None:
         """Leave the waiting list of block `number`, or decline its offer."""
         block_id = self.blocks[number]["id"]
         await student.call("/availability", "leave_waiting_list", block_id=block_id)
 
     async def block(self, number: int = 0) -> dict[str, Any]:
-        """Block `number` as it is now."""
+        """The current state of block `number`."""
         return await self.block_of(self.blocks[number]["id"])
 
     async def block_of(self, block_id: str) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Practice:
         return next(block for block in blocks if block["id"] == block_id)
 
     async def list_blocks(self, asker: Any) -> Any:
-        """All blocks that can be asked for in one go, with their `seq`."""
+        """The blocks in the longest range that one command can list, with their `seq`."""
         start = self.world.clock.now() - timedelta(days=1)
         return await asker.call(
             "/availability",
@@ -105,48 +107,50 @@ async def open_practice(
 ) -> Practice:
     consultant = await world.person(name, consultant=True)
     topic = await consultant.call("/consultants", "add_topic", **TOPIC)
-    week = daily(*hours, max_calls=max_calls)
+    schedule = daily(*hours, max_calls=max_calls)
     answer = await consultant.call(
-        "/availability", "set_default_schedule", time_zone="UTC", blocks=week
+        "/availability", "set_default_schedule", time_zone="UTC", blocks=schedule
     )
     return Practice(world, consultant, topic, answer["blocks"])
 
 
-def heard_in(client: Client, namespace: str, room: str) -> list[Heard]:
-    """The stored events that came by one stream; their numbers rise by one."""
-    heard = [e for e in client.heard if e.namespace == namespace and e.meta.get("room") == room]
-    numbers = [event.meta["seq"] for event in heard]
+def events_in(client: Client, namespace: str, room: str) -> list[Heard]:
+    """The received events of one stream; asserts that their numbers are consecutive."""
+    events = [e for e in client.heard if e.namespace == namespace and e.meta.get("room") == room]
+    numbers = [event.meta["seq"] for event in events]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
-    return heard
+    return events
 
 
-async def caught_up(client: Client, namespace: str, room: str, seq: int) -> list[Heard]:
-    """What came by a stream, once number `seq` is there."""
-    await client.until(lambda: any(e.meta["seq"] >= seq for e in heard_in(client, namespace, room)))
-    return heard_in(client, namespace, room)
+async def events_up_to(client: Client, namespace: str, room: str, seq: int) -> list[Heard]:
+    """Wait for number `seq` of a stream; returns its received events."""
+    await client.until(
+        lambda: any(e.meta["seq"] >= seq for e in events_in(client, namespace, room))
+    )
+    return events_in(client, namespace, room)
 
 
 class Follower:
-    """Somebody who took one snapshot of a practice's blocks and keeps it current by events."""
+    """A client with a snapshot of a practice's blocks that it updates from events."""
 
     def __init__(self, practice: Practice, client: Client) -> None:
         self.practice = practice
         self.client = client
 
     async def start(self) -> "Follower":
-        who = {"consultant_id": self.practice.consultant.id}
-        self.now = await self.client.call("/availability", "watch", **who)
+        target = {"consultant_id": self.practice.consultant.id}
+        self.now = await self.client.call("/availability", "watch", **target)
         self.snapshot = await self.practice.list_blocks(self.client)
         return self
 
-    async def agrees(self) -> None:
-        """Snapshot + events = fresh snapshot."""
-        who = {"consultant_id": self.practice.consultant.id}
+    async def assert_in_sync(self) -> None:
+        """Assert that the snapshot plus the events equals a fresh snapshot."""
+        target = {"consultant_id": self.practice.consultant.id}
         fresh = await self.practice.list_blocks(self.client)
-        fresh_now = await self.client.call("/availability", "watch", **who)
+        fresh_now = await self.client.call("/availability", "watch", **target)
         room = self.practice.room
         if fresh_now["seq"] > self.now["seq"]:
-            await caught_up(self.client, "/availability", room, fresh_now["seq"])
+            await events_up_to(self.client, "/availability", room, fresh_now["seq"])
         assert fresh["seq"] == fresh_now["seq"]
         blocks, available = self._replayed()
         assert blocks == fresh["blocks"]
@@ -155,7 +159,7 @@ class Follower:
     def _replayed(self) -> tuple[list[dict], bool]:
         blocks = {block["id"]: block for block in self.snapshot["blocks"]}
         available = self.now["available_now"]
-        for event in heard_in(self.client, "/availability", self.practice.room):
+        for event in events_in(self.client, "/availability", self.practice.room):
             if event.name == "AVAILABLE_NOW_STATUS_CHANGED":
                 available = event.data["available"]
             elif event.meta["seq"] > self.snapshot["seq"]:
@@ -165,6 +169,6 @@ class Follower:
 
 
 async def follow(practice: Practice) -> Follower:
-    """A visitor who follows the practice."""
+    """Let a visitor watch the practice; returns the follower."""
     visitor = await practice.world.visitor("/availability")
     return await Follower(practice, visitor).start()

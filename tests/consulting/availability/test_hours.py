@@ -1,4 +1,4 @@
-"""13:00 stays 13:00: local hours become instants, on every date, in every zone."""
+"""13:00 stays 13:00: the conversion of local hours to UTC on every date in every time zone."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
@@ -16,11 +16,11 @@ ZONES = st.sampled_from(sorted(available_timezones()))
 DAYS = st.dates(date(2025, 1, 1), date(2045, 12, 31))
 HOURS = st.integers(0, 23)
 MINUTE = timedelta(minutes=1)
-LONGEST_CHANGE = timedelta(hours=25)
+LONGEST_CLOCK_CHANGE = timedelta(hours=25)
 
 
-def shown(instant, zone):
-    """What the local clock shows."""
+def local_time(instant, zone):
+    """The local time at an instant, without its time zone."""
     return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
@@ -31,39 +31,41 @@ def shown(instant, zone):
 @example(date(2026, 10, 4), 2, "Australia/Lord_Howe")
 @example(date(2026, 4, 5), 1, "Australia/Lord_Howe")
 @example(date(2026, 9, 6), 0, "America/Santiago")
-def test_a_local_hour_is_shown_as_itself_wherever_it_exists(day, hour, zone):
+def test_a_local_hour_keeps_its_time_or_moves_forward_over_a_gap(day, hour, zone):
     wanted = datetime.combine(day, time(hour))
     instant = instant_of(day, hour, zone)
-    candidates = instants_that_show(wanted, zone)
+    candidates = instants_with_local_time(wanted, zone)
     if candidates:
         assert instant == candidates[0], "an hour that comes twice is the first"
     else:
         gap = gap_at(wanted, zone)
-        assert shown(instant, zone) == wanted + gap, "an hour that does not exist moves forward"
+        assert local_time(instant, zone) == wanted + gap, (
+            "an hour that does not exist moves forward"
+        )
 
 
-def instants_that_show(wanted, zone):
-    """Every instant at which the local clock shows `wanted`, from the offsets around it."""
+def instants_with_local_time(wanted, zone):
+    """Every instant whose local time is `wanted`, from the UTC offsets around it."""
     around = wanted.replace(tzinfo=UTC)
     offsets = {
-        (around + LONGEST_CHANGE * side).astimezone(ZoneInfo(zone)).utcoffset()
+        (around + LONGEST_CLOCK_CHANGE * side).astimezone(ZoneInfo(zone)).utcoffset()
         for side in (-1, 0, 1)
     }
     found = {around - offset for offset in offsets}
-    return sorted(instant for instant in found if shown(instant, zone) == wanted)
+    return sorted(instant for instant in found if local_time(instant, zone) == wanted)
 
 
 def gap_at(wanted, zone):
-    """How far the clock jumps over `wanted`."""
-    before = wanted.replace(tzinfo=UTC) - LONGEST_CHANGE
-    after = wanted.replace(tzinfo=UTC) + LONGEST_CHANGE
+    """The length of the clock change that skips `wanted`."""
+    before = wanted.replace(tzinfo=UTC) - LONGEST_CLOCK_CHANGE
+    after = wanted.replace(tzinfo=UTC) + LONGEST_CLOCK_CHANGE
     zone_info = ZoneInfo(zone)
     return after.astimezone(zone_info).utcoffset() - before.astimezone(zone_info).utcoffset()
 
 
 @settings(max_examples=150, deadline=None)
 @given(DAYS, ZONES, st.lists(st.tuples(st.integers(0, 6), HOURS, st.integers(1, 60))))
-def test_hours_that_land_on_one_instant_are_one_block_with_the_larger_count(day, zone, hours):
+def test_hours_at_the_same_instant_make_one_block_with_the_larger_max_calls(day, zone, hours):
     monday = day - timedelta(days=day.weekday())
     wanted: dict[datetime, list[int]] = {}
     for weekday, hour, max_calls in hours:
@@ -91,13 +93,13 @@ async def set_week(consultant, zone, blocks):
     ],
 )
 @one_database
-async def test_a_week_at_13_00_is_at_13_00_before_and_after_the_clocks_change(world, zone, today):
+async def test_blocks_at_13_00_stay_at_13_00_when_the_clocks_change(world, zone, today):
     world.clock.move_to(today)
     clara = await world.person("clara", consultant=True)
     blocks = await set_week(clara, zone, daily(13, max_calls=2))
     starts = [moment_of(block["starts_at"]) for block in blocks]
-    assert {shown(start, zone).time() for start in starts} == {time(13)}
-    days = [shown(start, zone).date() for start in starts]
+    assert {local_time(start, zone).time() for start in starts} == {time(13)}
+    days = [local_time(start, zone).date() for start in starts]
     assert days == [days[0] + timedelta(days=number) for number in range(len(days))]
     assert len(days) >= 28
     if zone != "Asia/Kathmandu":
@@ -106,7 +108,7 @@ async def test_a_week_at_13_00_is_at_13_00_before_and_after_the_clocks_change(wo
     assert lengths == {timedelta(hours=1)}
 
 
-async def test_the_missing_hour_moves_forward_and_merges_and_the_doubled_one_is_the_first(world):
+async def test_a_skipped_hour_moves_forward_and_a_repeated_hour_is_the_first_one(world):
     world.clock.move_to(datetime(2027, 3, 15, 9, tzinfo=UTC))
     clara = await world.person("clara", consultant=True)
     sunday = [

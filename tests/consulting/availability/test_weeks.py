@@ -1,4 +1,4 @@
-"""Default weeks and overrides: what becomes of blocks, and what booked ones are safe from."""
+"""Default schedules and overrides: how they change blocks, and how they keep booked ones."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,8 +8,8 @@ import pytest
 from storage.events.deliveries import Queue
 from tests.consulting.availability.practice import (
     daily,
+    events_in,
     follow,
-    heard_in,
     moment_of,
     open_practice,
     refused,
@@ -32,14 +32,14 @@ async def override(practice, week, blocks, **more):
     )
 
 
-def own_week(block, **changes):
-    """A week's blocks with only the hour of `block`, changed."""
+def week_with(block, **changes):
+    """A week with only the hour of `block`, with these changes."""
     start = moment_of(block["starts_at"])
     hour = {"weekday": start.weekday(), "hour": start.hour, "max_calls": block["max_calls"]}
     return [{**hour, **changes}]
 
 
-async def test_a_default_week_becomes_blocks_and_its_change_keeps_what_is_booked(world):
+async def test_changing_the_default_week_replaces_free_blocks_and_keeps_booked_ones(world):
     practice = await open_practice(world, hours=(10, 14), max_calls=2)
     clara, sam = practice.consultant, await world.person("sam")
     block = practice.blocks[0]
@@ -60,20 +60,20 @@ async def test_a_default_week_becomes_blocks_and_its_change_keeps_what_is_booked
     kept = await practice.block()
     assert (kept["taken"], kept["max_calls"], kept["status"]) == (1, 1, "full")
     assert (await practice.block(1))["status"] == "cancelled"
-    told = (await clara.event("DEFAULT_SCHEDULE_SET", lambda d: len(d["blocks"]) > 60)).data
-    assert set(told) == {"blocks"}
-    await watcher.agrees()
-    still = await sam.call("/booking", "get", booking_id=booking["id"])
-    assert still["status"] == "approved"
+    event_data = (await clara.event("DEFAULT_SCHEDULE_SET", lambda d: len(d["blocks"]) > 60)).data
+    assert set(event_data) == {"blocks"}
+    await watcher.assert_in_sync()
+    current = await sam.call("/booking", "get", booking_id=booking["id"])
+    assert current["status"] == "approved"
     await sam.call("/booking", "cancel", booking_id=booking["id"])
-    await watcher.agrees()
+    await watcher.assert_in_sync()
     await set_week(practice, daily(10, 14, max_calls=2))
     assert (await practice.block(1))["status"] == "available"
     assert (await practice.block())["max_calls"] == 2
-    await watcher.agrees()
+    await watcher.assert_in_sync()
 
 
-async def test_the_same_week_again_changes_and_tells_nothing(world):
+async def test_setting_the_same_week_again_changes_and_publishes_nothing(world):
     practice = await open_practice(world)
     before = await practice.list_blocks(practice.consultant)
     await set_week(practice, daily(10, 14))
@@ -81,7 +81,7 @@ async def test_the_same_week_again_changes_and_tells_nothing(world):
     assert len(await world.stored("DEFAULT_SCHEDULE_SET")) == 1
 
 
-async def test_an_override_changes_one_week_and_clearing_it_brings_the_default_back(world):
+async def test_an_override_changes_one_week_until_it_is_cleared(world):
     practice = await open_practice(world)
     watcher = await follow(practice)
     clara = practice.consultant
@@ -91,10 +91,10 @@ async def test_an_override_changes_one_week_and_clearing_it_brings_the_default_b
     assert len(answer["blocks"]) == 1
     assert answer["blocks"][0]["max_calls"] == 4
     assert moment_of(answer["blocks"][0]["starts_at"]).hour == 7
-    told = (await clara.event("WEEKLY_SCHEDULE_UPDATED")).data["blocks"]
-    assert {week_of(block) for block in told} == {week}
-    assert sum(block["status"] == "cancelled" for block in told) == 14
-    await watcher.agrees()
+    changed = (await clara.event("WEEKLY_SCHEDULE_UPDATED")).data["blocks"]
+    assert {week_of(block) for block in changed} == {week}
+    assert sum(block["status"] == "cancelled" for block in changed) == 14
+    await watcher.assert_in_sync()
     assert await clara.call(NAMESPACE, "get_schedule") == {
         "time_zone": "UTC",
         "default": daily(10, 14),
@@ -102,16 +102,16 @@ async def test_an_override_changes_one_week_and_clearing_it_brings_the_default_b
     }
     await set_week(practice, daily(11))
     blocks = (await practice.list_blocks(clara))["blocks"]
-    here = [b for b in blocks if week_of(b) == week and b["status"] != "cancelled"]
-    assert [b["id"] for b in here] == [answer["blocks"][0]["id"]], "the override still holds"
+    in_week = [b for b in blocks if week_of(b) == week and b["status"] != "cancelled"]
+    assert [b["id"] for b in in_week] == [answer["blocks"][0]["id"]], "the override still holds"
     cleared = await clara.call(NAMESPACE, "clear_override", week=week)
     assert {moment_of(b["starts_at"]).hour for b in cleared["blocks"]} == {11}
     assert len(cleared["blocks"]) == 7
     assert (await clara.call(NAMESPACE, "get_schedule"))["overrides"] == []
-    await watcher.agrees()
+    await watcher.assert_in_sync()
 
 
-async def test_an_override_names_the_bookings_it_would_cost_and_cancels_them_if_told(world):
+async def test_an_override_lists_conflicting_bookings_and_cancels_them_on_request(world):
     practice = await open_practice(world, max_calls=2)
     watcher = await follow(practice)
     sam, tom, una = [await world.person(name) for name in ("sam", "tom", "una")]
@@ -119,7 +119,7 @@ async def test_an_override_names_the_bookings_it_would_cost_and_cancels_them_if_
     week = week_of(first)
     kept = await practice.booked(sam, 6)
     lost = [await practice.booked(tom, 6), await practice.ask(una, 7)]
-    shrunk = own_week(first, max_calls=1)
+    shrunk = week_with(first, max_calls=1)
     before = await practice.list_blocks(sam)
     refusal = await refused(override(practice, week, shrunk), "CONFLICT")
     assert sorted((refusal.details or {})["bookings"]) == sorted(booking["id"] for booking in lost)
@@ -128,19 +128,19 @@ async def test_an_override_names_the_bookings_it_would_cost_and_cancels_them_if_
     await override(practice, week, shrunk, cancel_bookings=True)
     await world.settle()
     for student, booking in ((tom, lost[0]), (una, lost[1])):
-        told = await student.event("BOOKING_CANCELLED")
-        assert told.data["booking"]["id"] == booking["id"]
-        assert told.data["booking"]["reason"]
+        event = await student.event("BOOKING_CANCELLED")
+        assert event.data["booking"]["id"] == booking["id"]
+        assert event.data["booking"]["reason"]
     assert (await sam.call("/booking", "get", booking_id=kept["id"]))["status"] == "approved"
     now = await practice.block_of(first["id"])
     assert (now["taken"], now["max_calls"], now["status"]) == (1, 1, "full")
     assert (await practice.block_of(second["id"]))["status"] == "cancelled"
     assert len(practice.consultant.events("BOOKING_CANCELLED")) == 2
     assert len(await world.stored("BOOKING_CANCELLED")) == 2
-    await watcher.agrees()
+    await watcher.assert_in_sync()
 
 
-async def test_clearing_an_override_asks_the_same_of_booked_blocks(world):
+async def test_clearing_an_override_cancels_bookings_only_on_request(world):
     practice = await open_practice(world)
     week = week_of(practice.blocks[14])
     extra = (await override(practice, week, [{"weekday": 2, "hour": 7, "max_calls": 1}]))["blocks"]
@@ -148,15 +148,15 @@ async def test_clearing_an_override_asks_the_same_of_booked_blocks(world):
     booking = await sam.call(
         "/booking", "request", block_id=extra[0]["id"], topic_id=practice.topic["id"]
     )
-    clear = practice.consultant.call
-    refusal = await refused(clear(NAMESPACE, "clear_override", week=week), "CONFLICT")
+    call = practice.consultant.call
+    refusal = await refused(call(NAMESPACE, "clear_override", week=week), "CONFLICT")
     assert (refusal.details or {})["bookings"] == [booking["id"]]
-    await clear(NAMESPACE, "clear_override", week=week, cancel_bookings=True)
+    await call(NAMESPACE, "clear_override", week=week, cancel_bookings=True)
     await world.settle()
     assert (await sam.event("BOOKING_CANCELLED")).data["booking"]["id"] == booking["id"]
 
 
-async def test_a_new_zone_moves_far_overrides_too(world):
+async def test_changing_the_time_zone_also_moves_overrides_far_ahead(world):
     practice = await open_practice(world)
     far = (world.clock.now() + timedelta(weeks=12)).isocalendar()
     week = f"{far.year}-W{far.week:02d}"
@@ -168,7 +168,7 @@ async def test_a_new_zone_moves_far_overrides_too(world):
     assert [start.astimezone(ZoneInfo("Asia/Tokyo")).hour for start in starts] == [13]
 
 
-async def test_blocks_are_made_ahead_day_by_day(world):
+async def test_blocks_for_the_coming_weeks_are_created_daily(world):
     practice = await open_practice(world, hours=(10,))
     watcher = await follow(practice)
     last = moment_of(practice.blocks[-1]["starts_at"])
@@ -177,20 +177,20 @@ async def test_blocks_are_made_ahead_day_by_day(world):
         await world.settle()
     blocks = (await practice.list_blocks(practice.consultant))["blocks"]
     assert moment_of(blocks[-1]["starts_at"]) >= last + timedelta(days=7)
-    gone = {block["id"] for block in blocks} ^ {b["id"] for b in watcher.snapshot["blocks"]}
-    assert gone, "time went on"
-    added = heard_in(watcher.client, NAMESPACE, practice.room)
-    assert {event.name for event in added} == {"DEFAULT_SCHEDULE_SET"}
+    difference = {block["id"] for block in blocks} ^ {b["id"] for b in watcher.snapshot["blocks"]}
+    assert difference, "time went on"
+    events = events_in(watcher.client, NAMESPACE, practice.room)
+    assert {event.name for event in events} == {"DEFAULT_SCHEDULE_SET"}
 
 
-async def test_who_stops_offers_no_block_keeps_the_booked_and_gets_the_week_back(world):
+async def test_stopping_withdraws_free_blocks_until_the_consultant_returns(world):
     practice = await open_practice(world)
     watcher = await follow(practice)
     clara, sam = practice.consultant, await world.person("sam")
     booking = await practice.booked(sam)
     await clara.call("/consultants", "stop")
     await world.settle()
-    await watcher.agrees()
+    await watcher.assert_in_sync()
     statuses = [b["status"] for b in (await practice.list_blocks(sam))["blocks"]]
     assert statuses.count("full") == 1
     assert statuses.count("cancelled") == len(statuses) - 1
@@ -200,14 +200,14 @@ async def test_who_stops_offers_no_block_keeps_the_booked_and_gets_the_week_back
     about = {"about_me": "Again.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
     await clara.call("/consultants", "become", **about)
     await world.settle()
-    await watcher.agrees()
+    await watcher.assert_in_sync()
     assert (await practice.block(2))["status"] == "available"
     await sam.call("/booking", "cancel", booking_id=booking["id"])
     assert (await practice.block())["status"] == "available"
 
 
-async def test_beginning_again_at_once_leaves_the_week_as_it_was(world, monkeypatch):
-    """Also when that they stopped is heard after that they began again."""
+async def test_stopping_and_returning_at_once_keeps_the_week(world, monkeypatch):
+    """The event of the stop is processed after that of the return."""
     practice = await open_practice(world)
     clara = practice.consultant
     about = {"about_me": "Again.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
@@ -224,7 +224,7 @@ async def test_beginning_again_at_once_leaves_the_week_as_it_was(world, monkeypa
 
 
 @one_database
-async def test_weeks_and_ranges_that_cannot_be_are_invalid(world):
+async def test_malformed_weeks_hours_time_zones_and_ranges_are_invalid(world):
     practice = await open_practice(world)
     clara = practice.consultant
     past = (world.clock.now() - timedelta(weeks=2)).isocalendar()
@@ -248,12 +248,12 @@ async def test_weeks_and_ranges_that_cannot_be_are_invalid(world):
     now = practice.world.clock.now()
     for start, end in ((now, now), (now, now + timedelta(days=100)), ("today", now)):
         span = {"from": str(start).replace(" ", "T"), "to": end.isoformat()}
-        asked = clara.call(NAMESPACE, "list_blocks", consultant_id=clara.id, **span)
-        await refused(asked, "INVALID")
+        listing = clara.call(NAMESPACE, "list_blocks", consultant_id=clara.id, **span)
+        await refused(listing, "INVALID")
 
 
 @one_database
-async def test_only_consultants_have_weeks(world):
+async def test_only_consultants_can_use_schedule_commands(world):
     sam, visitor = await world.person("sam"), await world.visitor(NAMESPACE)
     for command, payload in (
         ("set_default_schedule", {"time_zone": "UTC", "blocks": []}),
@@ -274,7 +274,7 @@ async def test_only_consultants_have_weeks(world):
 
 @pytest.mark.parametrize("moment", ["before", "now", "after"])
 @one_database
-async def test_a_list_has_what_ends_after_its_start_and_begins_before_its_end(world, moment):
+async def test_list_blocks_returns_the_blocks_that_overlap_the_range(world, moment):
     world.clock.move_to(datetime(2027, 5, 3, 10, 30, tzinfo=UTC))
     practice = await open_practice(world, hours=(10, 11))
     visitor = await world.visitor(NAMESPACE)
@@ -283,8 +283,10 @@ async def test_a_list_has_what_ends_after_its_start_and_begins_before_its_end(wo
         "now": ("2027-05-03T10:30:00Z", "2027-05-03T11:00:00Z"),
         "after": ("2027-05-03T11:00:00Z", "2027-05-04T10:00:00Z"),
     }[moment]
-    who = {"consultant_id": practice.consultant.id}
-    answer = await visitor.call(NAMESPACE, "list_blocks", **who, **{"from": span[0], "to": span[1]})
+    target = {"consultant_id": practice.consultant.id}
+    answer = await visitor.call(
+        NAMESPACE, "list_blocks", **target, **{"from": span[0], "to": span[1]}
+    )
     starts = [block["starts_at"] for block in answer["blocks"]]
     assert (
         starts

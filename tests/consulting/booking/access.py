@@ -1,4 +1,4 @@
-"""Who may use what `booking` offers."""
+"""Who may use the commands of `booking`."""
 
 from tests.access import SIGNED_IN, Access, only
 

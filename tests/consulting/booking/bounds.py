@@ -1,4 +1,4 @@
-"""What bounds `booking`, as `tests/bounds.py` asks."""
+"""The bounds of `booking`'s queries; see `tests/bounds.py`."""
 
 A_BLOCK = "a block has at most 60 calls, and each place or waiting person is one of it"
 BOUNDED = {

@@ -1,4 +1,4 @@
-"""Answers to requests and changes of what stands: who may, what follows, and every no."""
+"""Answering requests and changing bookings: permissions, effects and refusals."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ async def answer(person, command, booking, **more):
     return await person.call(NAMESPACE, command, booking_id=booking["id"], **more)
 
 
-async def test_an_approval_is_told_to_both_and_keeps_the_place(world):
+async def test_an_approval_notifies_both_parties_and_keeps_the_place(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
     booking = await practice.ask(sam)
@@ -30,9 +30,9 @@ async def test_an_approval_is_told_to_both_and_keeps_the_place(world):
         "version": 2,
     }
     for person in (sam, clara):
-        told = [await person.event(name) for name in ("BOOKING_APPROVED", "BOOKING_CREATED")]
-        assert [event.data for event in told] == [{"booking": approved}] * 2
-        assert told[1].meta["seq"] == told[0].meta["seq"] + 1
+        events = [await person.event(name) for name in ("BOOKING_APPROVED", "BOOKING_CREATED")]
+        assert [event.data for event in events] == [{"booking": approved}] * 2
+        assert events[1].meta["seq"] == events[0].meta["seq"] + 1
     world.clock.advance(86_401)
     await world.settle()
     assert await sam.call(NAMESPACE, "get", booking_id=booking["id"]) == approved
@@ -41,7 +41,7 @@ async def test_an_approval_is_told_to_both_and_keeps_the_place(world):
     assert await world.stored("BOOKING_EXPIRED") == []
 
 
-async def test_a_rejection_or_a_cancellation_frees_the_place_and_says_why(world):
+async def test_a_rejection_or_cancellation_frees_the_place_and_gives_the_reason(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
     follower = await follow(practice)
@@ -61,19 +61,19 @@ async def test_a_rejection_or_a_cancellation_frees_the_place_and_says_why(world)
             "hold_expires_at": None,
             "version": booking["version"] + 1,
         }
-        for hearer in (sam, clara):
-            told = await hearer.event(name, lambda d, b=booking: d["booking"]["id"] == b["id"])
-            assert told.data == {"booking": ended}
+        for recipient in (sam, clara):
+            event = await recipient.event(name, lambda d, b=booking: d["booking"]["id"] == b["id"])
+            assert event.data == {"booking": ended}
         block = await practice.block()
         assert (block["taken"], block["status"]) == (0, "available")
-        await follower.agrees()
+        await follower.assert_in_sync()
     names = [event.name for event in follower.client.heard]
     assert names.count("AVAILABILITY_BLOCK_FULL") == 3
     assert names.count("AVAILABILITY_BLOCK_AVAILABLE") == 3
     assert names.count("AVAILABILITY_UPDATED") == 6
 
 
-async def test_only_the_right_party_may_answer(world):
+async def test_only_the_entitled_party_can_answer_or_change_a_booking(world):
     practice, other = await open_practice(world), await open_practice(world, "otto")
     sam, tom = await world.person("sam"), await world.person("tom")
     booking = await practice.ask(sam)
@@ -81,16 +81,16 @@ async def test_only_the_right_party_may_answer(world):
         await refused(answer(sam, command, booking), "FORBIDDEN")
         await refused(answer(other.consultant, command, booking), "NOT_FOUND")
         await refused(answer(other.consultant, command, {"id": sam.id}), "NOT_FOUND")
-    elsewhere = {"block_id": practice.blocks[1]["id"]}
+    target = {"block_id": practice.blocks[1]["id"]}
     for stranger in (tom, other.consultant):
         await refused(answer(stranger, "cancel", booking), "NOT_FOUND")
-        await refused(answer(stranger, "reschedule", booking, **elsewhere), "NOT_FOUND")
-    asked = await other.ask(practice.consultant, 3)
-    await refused(answer(practice.consultant, "approve", asked), "NOT_FOUND")
+        await refused(answer(stranger, "reschedule", booking, **target), "NOT_FOUND")
+    own_request = await other.ask(practice.consultant, 3)
+    await refused(answer(practice.consultant, "approve", own_request), "NOT_FOUND")
     assert (await sam.call(NAMESPACE, "get", booking_id=booking["id"])) == booking
 
 
-async def test_what_has_ended_takes_no_more_answers(world):
+async def test_an_ended_booking_refuses_answers_and_changes(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
     rejected = await answer(clara, "reject", await practice.ask(sam))
@@ -129,7 +129,7 @@ async def test_a_stale_version_is_a_conflict_and_changes_nothing(world):
     assert (await answer(clara, "approve", booking, version=2))["version"] == 3
 
 
-async def test_a_reschedule_keeps_the_status_and_tells_of_both_blocks(world):
+async def test_a_reschedule_keeps_the_status_and_publishes_both_blocks(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
     await clara.enter(NAMESPACE)
@@ -146,12 +146,12 @@ async def test_a_reschedule_keeps_the_status_and_tells_of_both_blocks(world):
             "ends_at": block["ends_at"],
             "version": booking["version"] + 1,
         }
-        for hearer in (sam, clara):
-            told = await hearer.event(
+        for recipient in (sam, clara):
+            event = await recipient.event(
                 "BOOKING_RESCHEDULED", lambda d, b=block: d["booking"]["block_id"] == b["id"]
             )
-            assert told.data == {"booking": moved}
-        await follower.agrees()
+            assert event.data == {"booking": moved}
+        await follower.assert_in_sync()
     updated = [e.data["block"]["id"] for e in follower.client.events("AVAILABILITY_UPDATED")]
     ids = [block["id"] for block in practice.blocks[:3]]
     assert sorted(updated) == sorted([ids[0], ids[0], ids[1], ids[1], ids[2]])
@@ -161,7 +161,7 @@ async def test_a_reschedule_keeps_the_status_and_tells_of_both_blocks(world):
     assert (await practice.ask(sam, 1))["status"] == "requested", "the old time is free again"
 
 
-async def test_every_no_of_a_reschedule_leaves_the_booking_where_it_is(world):
+async def test_a_refused_reschedule_leaves_the_booking_unchanged(world):
     practice, other = await open_practice(world), await open_practice(world, "otto")
     sam, tom = await world.person("sam"), await world.person("tom")
     world.clock.move_to(moment_of(practice.blocks[0]["ends_at"]))
@@ -181,7 +181,7 @@ async def test_every_no_of_a_reschedule_leaves_the_booking_where_it_is(world):
     assert taken == [1, 1, 0]
 
 
-async def test_the_hold_of_a_moved_request_ends_by_its_own_age_and_the_new_block(world):
+async def test_a_moved_request_expires_a_day_after_its_creation_or_with_its_block(world):
     practice = await open_practice(world)
     sam = await world.person("sam")
     starts_at = moment_of(practice.blocks[0]["starts_at"])
@@ -202,11 +202,11 @@ async def test_the_hold_of_a_moved_request_ends_by_its_own_age_and_the_new_block
     assert (await sam.event("BOOKING_EXPIRED")).data["booking"]["id"] == booking["id"]
 
 
-async def test_a_reschedule_takes_up_an_offer_in_the_other_block(world):
+async def test_a_reschedule_accepts_an_offer_for_the_other_block(world):
     practice = await open_practice(world)
     sam, tom = await world.person("sam"), await world.person("tom")
     booking, other = await practice.booked(sam), await practice.booked(tom, 1)
-    await practice.wait_in_line(sam, 1)
+    await practice.join_list(sam, 1)
     await answer(tom, "cancel", other)
     await sam.event("WAITING_LIST_OFFERED")
     moved = await answer(sam, "reschedule", booking, block_id=practice.blocks[1]["id"])
@@ -224,7 +224,7 @@ async def test_a_block_that_ends_without_a_call_leaves_the_booking_approved(worl
     assert await world.stored("BOOKING_COMPLETED") == []
 
 
-async def test_a_held_call_completes_its_booking_also_past_the_end_of_the_block(world):
+async def test_a_call_past_the_end_of_its_block_completes_the_booking_when_it_ends(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
     booking = await practice.booked(sam)
@@ -242,18 +242,18 @@ async def test_a_held_call_completes_its_booking_also_past_the_end_of_the_block(
     await clara.call("/call", "end", call_id=call["id"])
     await world.settle()
     for person in (sam, clara):
-        told = await person.event("BOOKING_COMPLETED")
-        assert told.data["booking"] == {**booking, "status": "completed", "version": 3}
+        event = await person.event("BOOKING_COMPLETED")
+        assert event.data["booking"] == {**booking, "status": "completed", "version": 3}
     await refused(answer(sam, "cancel", booking), "WRONG_STATE")
 
 
-async def test_cancelling_ends_a_call_that_goes_on(world):
+async def test_cancelling_an_immediate_booking_ends_its_call(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
     await sam.enter("/call")
     await clara.call("/availability", "set_available_now", available=True)
-    asked = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
-    booking = await sam.call(NAMESPACE, "request_now", **asked)
+    payload = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
+    booking = await sam.call(NAMESPACE, "request_now", **payload)
     await answer(clara, "approve", booking)
     await sam.event("CALL_INITIATED")
     await answer(sam, "cancel", booking)

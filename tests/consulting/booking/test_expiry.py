@@ -1,4 +1,4 @@
-"""Requests that nobody answers: their time, their place, and what holds without a timer."""
+"""The expiry of unanswered requests, with and without a timer."""
 
 from datetime import timedelta
 
@@ -21,19 +21,19 @@ DAY_S = 86_400
 
 @pytest.fixture
 def without_timers(world, monkeypatch):
-    """Nothing that is due happens by itself."""
+    """Keep all timers from firing."""
 
-    async def fire_none():
+    async def fire_nothing():
         return 0
 
-    monkeypatch.setattr(world.app.timers, "fire", fire_none)
+    monkeypatch.setattr(world.app.timers, "fire", fire_nothing)
 
 
 async def status_of(person, booking):
     return (await person.call(NAMESPACE, "get", booking_id=booking["id"]))["status"]
 
 
-async def test_a_request_expires_after_a_day_and_both_hear_it_once(world):
+async def test_a_request_expires_after_a_day_and_notifies_both_parties_once(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
     await clara.enter(NAMESPACE)
@@ -48,14 +48,14 @@ async def test_a_request_expires_after_a_day_and_both_hear_it_once(world):
     for person in (sam, clara):
         assert (await person.event("BOOKING_EXPIRED")).data == {"booking": expected}
     assert (await practice.block())["status"] == "available"
-    await follower.agrees()
+    await follower.assert_in_sync()
     world.clock.advance(DAY_S)
     await world.settle()
     assert len(sam.events("BOOKING_EXPIRED")) == 1
     assert (await practice.ask(sam))["status"] == "requested"
 
 
-async def test_a_request_expires_with_its_block(world):
+async def test_a_request_expires_when_its_block_ends(world):
     practice = await open_practice(world)
     sam = await world.person("sam")
     ends_at = moment_of(practice.blocks[0]["ends_at"])
@@ -67,30 +67,28 @@ async def test_a_request_expires_with_its_block(world):
     assert (await sam.event("BOOKING_EXPIRED")).data["booking"]["id"] == booking["id"]
 
 
-async def test_an_expired_hold_is_free_for_others_though_no_timer_ran(world, without_timers):
+async def test_the_place_of_an_expired_hold_is_available_without_a_timer(world, without_timers):
     practice = await open_practice(world)
     sam, tom = await world.person("sam"), await world.person("tom")
     follower = await follow(practice)
     booking = await practice.ask(sam)
     world.clock.advance(DAY_S + 1)
-    taken = await practice.ask(tom)
-    assert taken["status"] == "requested"
+    requested = await practice.ask(tom)
+    assert requested["status"] == "requested"
     assert (await sam.event("BOOKING_EXPIRED")).data["booking"]["id"] == booking["id"]
     assert await status_of(sam, booking) == "expired"
-    await follower.agrees()
+    await follower.assert_in_sync()
     assert (await practice.block())["taken"] == 1
 
 
-async def test_an_expired_hold_takes_no_time_of_its_student_though_no_timer_ran(
-    world, without_timers
-):
+async def test_an_expired_hold_frees_the_time_of_its_student_without_a_timer(world, without_timers):
     practice, other = await open_practice(world), await open_practice(world, "otto")
     sam = await world.person("sam")
-    first, standing = await practice.ask(sam), None
+    first, current = await practice.ask(sam), None
     world.clock.advance(DAY_S + 1)
-    standing = await other.ask(sam)
+    current = await other.ask(sam)
     assert await status_of(sam, first) == "expired"
-    assert await status_of(sam, standing) == "requested"
+    assert await status_of(sam, current) == "requested"
     second = await practice.ask(sam, 1)
     world.clock.advance(DAY_S + 1)
     later = other.blocks[9]["id"]
@@ -101,7 +99,7 @@ async def test_an_expired_hold_takes_no_time_of_its_student_though_no_timer_ran(
     assert len(await world.stored("BOOKING_EXPIRED")) == 1
 
 
-async def test_an_expired_request_takes_no_answer_though_no_timer_ran(world, without_timers):
+async def test_an_expired_request_refuses_answers_without_a_timer(world, without_timers):
     practice = await open_practice(world, max_calls=4)
     clara = practice.consultant
     students = [await world.person(f"student{number}") for number in range(4)]
@@ -126,7 +124,7 @@ async def test_an_expired_request_takes_no_answer_though_no_timer_ran(world, wit
 
 
 @with_server
-async def test_a_timer_that_became_due_while_all_was_down_is_heard_after_the_restart(world):
+async def test_a_timer_that_became_due_during_downtime_fires_after_the_restart(world):
     practice = await open_practice(world)
     sam = await world.person("sam")
     booking = await practice.ask(sam)
@@ -137,14 +135,14 @@ async def test_a_timer_that_became_due_while_all_was_down_is_heard_after_the_res
     await until(lambda: world.stored("BOOKING_EXPIRED"))
     back = await world.connect(sam.token)
     await back.enter(NAMESPACE, since={f"user:{sam.id}": seq})
-    heard = await back.event("BOOKING_EXPIRED")
-    assert heard.data["booking"]["id"] == booking["id"]
-    assert heard.meta["seq"] == seq + 1
+    event = await back.event("BOOKING_EXPIRED")
+    assert event.data["booking"]["id"] == booking["id"]
+    assert event.meta["seq"] == seq + 1
 
 
 @pytest.mark.settings(PARLEY_REQUEST_HOLD_S="2")
 @one_database
-async def test_a_hold_expires_after_its_server_was_killed(process):
+async def test_a_hold_expires_after_its_server_is_killed(process):
     clara, sam = await process.sign_up("clara"), await process.sign_up("sam")
     about = {"about_me": "I listen.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
     await clara.call("/consultants", "become", **about)
@@ -159,19 +157,21 @@ async def test_a_hold_expires_after_its_server_was_killed(process):
     await process.start()
     back = await process.connect(sam.token)
     await back.enter(NAMESPACE, since={f"user:{sam.id}": seq})
-    heard = await back.event("BOOKING_EXPIRED")
-    assert heard.data["booking"]["id"] == booking["id"]
+    event = await back.event("BOOKING_EXPIRED")
+    assert event.data["booking"]["id"] == booking["id"]
 
 
-async def test_an_approval_keeps_no_place_that_another_found_to_be_over(world, without_timers):
-    """Who approves began a little earlier than who found the hold over and took the place."""
+async def test_approving_a_request_that_another_user_found_expired_is_refused(
+    world, without_timers
+):
+    """The approval's time is before that of the command that found the hold expired."""
     practice = await open_practice(world)
     sam, ada = await world.person("sam"), await world.person("ada")
     follower = await follow(practice)
     booking = await practice.ask(sam)
-    await practice.wait_in_line(ada)
+    await practice.join_list(ada)
     world.clock.advance(DAY_S + 1)
-    assert await practice.wait_in_line(ada) == 1
+    assert await practice.join_list(ada) == 1
     await ada.event("WAITING_LIST_OFFERED")
     world.clock.advance(-60)
     approve = practice.consultant.call(NAMESPACE, "approve", booking_id=booking["id"])
@@ -181,11 +181,11 @@ async def test_an_approval_keeps_no_place_that_another_found_to_be_over(world, w
     assert await world.stored("BOOKING_APPROVED") == []
     assert (await practice.ask(ada))["status"] == "requested"
     assert (await practice.block())["taken"] == 1
-    await follower.agrees()
+    await follower.assert_in_sync()
 
 
-async def test_a_timer_that_fired_before_its_time_fires_again(world):
-    """The clock of who fired it was ahead, or went back."""
+async def test_a_timer_that_fires_too_early_is_set_again(world):
+    """The clock of the instance that fired it was ahead, or was set back."""
     practice = await open_practice(world)
     sam = await world.person("sam")
     booking = await practice.ask(sam)

@@ -1,4 +1,4 @@
-"""A call right now: asked for, held for two minutes, and begun by the approval itself."""
+"""Immediate calls: a request waits two minutes for an answer, and its approval starts the call."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ NAMESPACE = "/booking"
 
 @pytest.fixture
 async def practice(world):
-    """A consultant who takes calls right now."""
+    """The practice of a consultant who is available now."""
     practice = await open_practice(world)
     await practice.consultant.call("/availability", "set_available_now", available=True)
     await practice.consultant.enter(NAMESPACE, "/call")
@@ -20,8 +20,8 @@ async def practice(world):
 
 
 async def request_now(practice, student, **more):
-    asked = {"consultant_id": practice.consultant.id, "topic_id": practice.topic["id"], **more}
-    return await student.call(NAMESPACE, "request_now", **asked)
+    payload = {"consultant_id": practice.consultant.id, "topic_id": practice.topic["id"], **more}
+    return await student.call(NAMESPACE, "request_now", **payload)
 
 
 async def approve(practice, booking):
@@ -29,15 +29,15 @@ async def approve(practice, booking):
 
 
 @pytest.mark.stopped_clock
-async def test_it_is_held_for_two_minutes_and_then_expires(world, practice):
+async def test_an_immediate_request_expires_after_two_minutes(world, practice):
     sam = await world.person("sam")
     booking = await request_now(practice, sam, note="It is urgent.")
     assert (booking["status"], booking["block_id"]) == ("requested", None)
     assert booking["hourly_rate"] == TOPIC["hourly_rate"]
-    heard = await practice.consultant.event("BOOKING_REQUESTED")
-    assert heard.data == {"booking": booking}
-    waits = moment_of(booking["hold_expires_at"]) - moment_of(heard.meta["at"])
-    assert waits.total_seconds() == 120
+    event = await practice.consultant.event("BOOKING_REQUESTED")
+    assert event.data == {"booking": booking}
+    held_for = moment_of(booking["hold_expires_at"]) - moment_of(event.meta["at"])
+    assert held_for.total_seconds() == 120
     await refused(request_now(practice, sam), "OVERLAPS")
     world.clock.advance(119)
     await world.settle()
@@ -51,7 +51,7 @@ async def test_it_is_held_for_two_minutes_and_then_expires(world, practice):
     assert (await request_now(practice, sam))["status"] == "requested"
 
 
-async def test_its_approval_begins_the_call_at_once(world, practice):
+async def test_approving_an_immediate_request_initiates_its_call(world, practice):
     sam, tom = await world.person("sam"), await world.person("tom")
     await sam.enter("/call")
     booking = await request_now(practice, sam)
@@ -62,19 +62,19 @@ async def test_its_approval_begins_the_call_at_once(world, practice):
         assert (call["booking_id"], call["status"]) == (booking["id"], "initiated")
     other = await request_now(practice, tom)
     await refused(approve(practice, other), "IN_CALL")
-    still = await tom.call(NAMESPACE, "get", booking_id=other["id"])
-    assert still == other, "it waits on"
+    unchanged = await tom.call(NAMESPACE, "get", booking_id=other["id"])
+    assert unchanged == other, "it waits on"
     for person in (sam, practice.consultant):
         await person.call("/call", "join", call_id=call["id"])
     await sam.call("/call", "end", call_id=call["id"])
     await world.settle()
     for person in (sam, practice.consultant):
-        done = (await person.event("BOOKING_COMPLETED")).data["booking"]
-        assert (done["id"], done["status"]) == (booking["id"], "completed")
+        completed = (await person.event("BOOKING_COMPLETED")).data["booking"]
+        assert (completed["id"], completed["status"]) == (booking["id"], "completed")
     assert (await approve(practice, other))["status"] == "approved"
 
 
-async def test_a_call_that_nobody_held_stands_in_the_way_of_no_other(world, practice):
+async def test_a_call_that_nobody_joins_cancels_its_booking(world, practice):
     sam = await world.person("sam")
     booking = await request_now(practice, sam)
     await approve(practice, booking)
@@ -83,13 +83,13 @@ async def test_a_call_that_nobody_held_stands_in_the_way_of_no_other(world, prac
     await world.settle()
     assert await world.stored("BOOKING_COMPLETED") == []
     for person in (sam, practice.consultant):
-        over = (await person.event("BOOKING_CANCELLED")).data["booking"]
-        assert (over["id"], over["status"]) == (booking["id"], "cancelled")
-        assert over["reason"]
+        ended = (await person.event("BOOKING_CANCELLED")).data["booking"]
+        assert (ended["id"], ended["status"]) == (booking["id"], "cancelled")
+        assert ended["reason"]
     assert (await request_now(practice, sam))["status"] == "requested"
 
 
-async def test_one_that_was_called_off_in_its_call_is_cancelled_once(world, practice):
+async def test_cancelling_a_booking_during_its_call_cancels_it_once(world, practice):
     sam = await world.person("sam")
     booking = await request_now(practice, sam)
     await approve(practice, booking)
@@ -100,7 +100,7 @@ async def test_one_that_was_called_off_in_its_call_is_cancelled_once(world, prac
     ]
 
 
-async def test_every_no(world, practice):
+async def test_refusals_of_immediate_requests(world, practice):
     sam, clara = await world.person("sam"), practice.consultant
     other = await open_practice(world, "otto")
     await refused(request_now(other, sam), "NOT_AVAILABLE")
@@ -117,7 +117,7 @@ async def test_every_no(world, practice):
 
 
 @both_databases
-async def test_asking_many_times_at_once_is_one_request(world, practice):
+async def test_concurrent_immediate_requests_of_a_student_make_one_booking(world, practice):
     sam = await world.person("sam")
     await sam.enter(NAMESPACE)
     answers = await asyncio.gather(
@@ -128,7 +128,7 @@ async def test_asking_many_times_at_once_is_one_request(world, practice):
 
 
 @both_databases
-async def test_one_call_at_a_time_however_many_are_approved_at_once(world, practice):
+async def test_concurrent_approvals_initiate_only_one_call(world, practice):
     students = [await world.person(f"student{number}") for number in range(4)]
     bookings = [await request_now(practice, student) for student in students]
     answers = await asyncio.gather(

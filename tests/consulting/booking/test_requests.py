@@ -1,14 +1,14 @@
-"""Asking for a place: what is held, what is said to whom, and every no."""
+"""Booking requests: holds, events and refusals."""
 
 import asyncio
 from datetime import timedelta
 
 from tests.consulting.availability.practice import (
     TOPIC,
-    caught_up,
     daily,
+    events_in,
+    events_up_to,
     follow,
-    heard_in,
     moment_of,
     open_practice,
     refused,
@@ -23,7 +23,7 @@ async def request(person, block_id, topic_id, **more):
     return await person.call(NAMESPACE, "request", block_id=block_id, topic_id=topic_id, **more)
 
 
-async def test_a_request_holds_a_place_and_both_sides_hear_of_it(world):
+async def test_a_request_holds_a_place_and_notifies_both_parties(world):
     practice = await open_practice(world, max_calls=2)
     clara, sam, tom = practice.consultant, await world.person("sam"), await world.person("tom")
     for person in (clara, sam, tom):
@@ -48,39 +48,42 @@ async def test_a_request_holds_a_place_and_both_sides_hear_of_it(world):
         "version": 1,
     }
     for person in (clara, sam):
-        heard = await person.event("BOOKING_REQUESTED")
-        assert heard.data == {"booking": booking}
-        assert (heard.namespace, heard.meta["room"]) == (NAMESPACE, f"user:{person.id}")
-        assert moment_of(booking["hold_expires_at"]) - moment_of(heard.meta["at"]) == DAY
+        event = await person.event("BOOKING_REQUESTED")
+        assert event.data == {"booking": booking}
+        assert (event.namespace, event.meta["room"]) == (NAMESPACE, f"user:{person.id}")
+        assert moment_of(booking["hold_expires_at"]) - moment_of(event.meta["at"]) == DAY
     updated = await follower.client.event("AVAILABILITY_UPDATED")
     assert updated.data == {"block": {**block, "taken": 1}}
     assert follower.client.events("AVAILABILITY_BLOCK_FULL") == []
     await practice.ask(tom)
     full = await follower.client.event("AVAILABILITY_BLOCK_FULL")
     assert full.data == {"block": {**block, "taken": 2, "status": "full"}}
-    await follower.agrees()
+    await follower.assert_in_sync()
     await tom.call(NAMESPACE, "list")
     ids = [event.data["booking"]["student_id"] for event in tom.events("BOOKING_REQUESTED")]
     assert ids == [tom.id], "nobody hears of the bookings of others"
     assert follower.client.events("BOOKING_REQUESTED") == []
 
 
-async def test_a_booking_keeps_what_was_agreed(world):
+async def test_a_booking_keeps_its_terms_when_the_topic_changes(world):
     practice = await open_practice(world)
     sam = await world.person("sam")
     booking = await practice.ask(sam)
-    dearer = {"hourly_rate": {"amount": 99_000, "currency": "USD"}, "minimal_duration_minutes": 60}
+    new_terms = {
+        "hourly_rate": {"amount": 99_000, "currency": "USD"},
+        "minimal_duration_minutes": 60,
+    }
     topic_id = practice.topic["id"]
-    await practice.consultant.call("/consultants", "update_topic", topic_id=topic_id, **dearer)
+    await practice.consultant.call("/consultants", "update_topic", topic_id=topic_id, **new_terms)
     approved = await practice.consultant.call(NAMESPACE, "approve", booking_id=booking["id"])
-    for told in (approved, await sam.call(NAMESPACE, "get", booking_id=booking["id"])):
-        assert told["hourly_rate"] == TOPIC["hourly_rate"]
-        assert told["minimal_duration_minutes"] == TOPIC["minimal_duration_minutes"]
+    for view in (approved, await sam.call(NAMESPACE, "get", booking_id=booking["id"])):
+        assert view["hourly_rate"] == TOPIC["hourly_rate"]
+        assert view["minimal_duration_minutes"] == TOPIC["minimal_duration_minutes"]
     other = await practice.ask(sam, 1)
-    assert other["hourly_rate"] == dearer["hourly_rate"]
+    assert other["hourly_rate"] == new_terms["hourly_rate"]
 
 
-async def test_a_full_past_own_or_missing_block_is_refused(world):
+async def test_a_request_for_a_full_past_own_or_missing_block_is_refused(world):
     practice = await open_practice(world)
     clara, sam, tom = practice.consultant, await world.person("sam"), await world.person("tom")
     topic_id = practice.topic["id"]
@@ -97,7 +100,7 @@ async def test_a_full_past_own_or_missing_block_is_refused(world):
     await refused(practice.ask(tom, 1), "BLOCK_PAST")
 
 
-async def test_only_an_offered_topic_of_that_consultant_can_be_asked_for(world):
+async def test_only_an_active_topic_of_the_consultant_can_be_requested(world):
     practice = await open_practice(world)
     other = await open_practice(world, "otto")
     sam, clara = await world.person("sam"), practice.consultant
@@ -111,23 +114,23 @@ async def test_only_an_offered_topic_of_that_consultant_can_be_asked_for(world):
     assert (await practice.block())["taken"] == 0, "a refusal holds nothing"
 
 
-async def test_a_student_cannot_be_in_two_places_at_once(world):
+async def test_a_student_cannot_have_overlapping_bookings(world):
     clara, otto = await open_practice(world), await open_practice(world, "otto")
-    nepal = await world.person("nima", consultant=True)
-    topic = await nepal.call("/consultants", "add_topic", **TOPIC)
-    blocks = await nepal.call(
+    nima = await world.person("nima", consultant=True)
+    topic = await nima.call("/consultants", "add_topic", **TOPIC)
+    blocks = await nima.call(
         "/availability",
         "set_default_schedule",
-        time_zone="Asia/Kathmandu",  # 5:45 ahead
+        time_zone="Asia/Kathmandu",  # UTC+5:45
         blocks=daily(15, 16),
     )
     sam = await world.person("sam")
     booking = await clara.booked(sam)
     await refused(otto.ask(sam), "OVERLAPS")
     day = booking["starts_at"][:10]
-    across = [b for b in blocks["blocks"] if b["starts_at"].startswith(day)]
-    assert [block["starts_at"][11:16] for block in across] == ["09:15", "10:15"]
-    for block in across:
+    overlapping = [b for b in blocks["blocks"] if b["starts_at"].startswith(day)]
+    assert [block["starts_at"][11:16] for block in overlapping] == ["09:15", "10:15"]
+    for block in overlapping:
         await refused(request(sam, block["id"], topic["id"]), "OVERLAPS")
     assert (await otto.block())["taken"] == 0
     await sam.call(NAMESPACE, "cancel", booking_id=booking["id"])
@@ -136,7 +139,7 @@ async def test_a_student_cannot_be_in_two_places_at_once(world):
     assert (await clara.ask(tom))["status"] == "requested", "only one's own time counts"
 
 
-async def test_blocks_one_after_the_other_do_not_overlap(world):
+async def test_consecutive_blocks_do_not_overlap(world):
     practice = await open_practice(world, hours=(10, 11), max_calls=2)
     sam = await world.person("sam")
     first = await practice.ask(sam)
@@ -146,10 +149,10 @@ async def test_blocks_one_after_the_other_do_not_overlap(world):
 
 
 @one_database
-async def test_what_a_request_cannot_say_is_invalid(world):
+async def test_unknown_or_malformed_request_fields_are_invalid(world):
     practice = await open_practice(world)
     sam = await world.person("sam")
-    for wrong in (
+    for fields in (
         {"status": "approved"},
         {"hourly_rate": {"amount": 1, "currency": "EUR"}},
         {"student_id": sam.id},
@@ -158,24 +161,24 @@ async def test_what_a_request_cannot_say_is_invalid(world):
         {"topic_id": None},
         {"request_id": "x" * 65},
     ):
-        await refused(practice.ask(sam, **wrong), "INVALID")
+        await refused(practice.ask(sam, **fields), "INVALID")
     assert (await practice.block())["taken"] == 0
 
 
 @both_databases
-async def test_one_request_id_is_one_booking_however_often_it_is_sent(world):
+async def test_repeating_a_request_id_makes_one_booking(world):
     practice = await open_practice(world, max_calls=10)
     sam = await world.person("sam")
     devices = [sam.client, await sam.device()]
     for device in devices:
         await device.enter(NAMESPACE)
-    asked = {
+    payload = {
         "block_id": practice.blocks[0]["id"],
         "topic_id": practice.topic["id"],
         "request_id": "once",
     }
     answers = await asyncio.gather(
-        *(devices[n % 2].ask(NAMESPACE, "request", asked) for n in range(10))
+        *(devices[n % 2].ask(NAMESPACE, "request", payload) for n in range(10))
     )
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["ok"]
@@ -184,7 +187,7 @@ async def test_one_request_id_is_one_booking_however_often_it_is_sent(world):
     await refused(practice.ask(sam, 1, request_id="once"), "CONFLICT")
 
 
-async def test_bookings_are_seen_by_their_two_parties_only(world):
+async def test_a_booking_is_visible_only_to_its_two_parties(world):
     practice = await open_practice(world, max_calls=2)
     sam, tom, clara = await world.person("sam"), await world.person("tom"), practice.consultant
     booking = await practice.ask(sam)
@@ -192,38 +195,38 @@ async def test_bookings_are_seen_by_their_two_parties_only(world):
         assert await person.call(NAMESPACE, "get", booking_id=booking["id"]) == booking
         assert (await person.call(NAMESPACE, "list"))["bookings"] == [booking]
     missing = await refused(tom.call(NAMESPACE, "get", booking_id=tom.id), "NOT_FOUND")
-    others = await refused(tom.call(NAMESPACE, "get", booking_id=booking["id"]), "NOT_FOUND")
-    assert others.error == missing.error
+    foreign = await refused(tom.call(NAMESPACE, "get", booking_id=booking["id"]), "NOT_FOUND")
+    assert foreign.error == missing.error
     assert (await tom.call(NAMESPACE, "list"))["bookings"] == []
 
 
-async def test_a_list_pages_by_the_newest_in_both_roles_and_by_status(world):
+async def test_list_pages_from_the_newest_in_both_roles_and_filters_by_status(world):
     practice, other = await open_practice(world), await open_practice(world, "otto")
     clara, sam = practice.consultant, await world.person("sam")
     mine = [await practice.ask(sam, number) for number in range(4)]
-    asked = await other.ask(clara, 5)
+    as_student = await other.ask(clara, 5)
     cancelled = await sam.call(NAMESPACE, "cancel", booking_id=mine[0]["id"])
-    whole = await clara.call(NAMESPACE, "list")
-    assert whole["bookings"] == [asked, *reversed(mine[1:]), cancelled]
-    assert whole["next"] is None
+    complete = await clara.call(NAMESPACE, "list")
+    assert complete["bookings"] == [as_student, *reversed(mine[1:]), cancelled]
+    assert complete["next"] is None
     paged = []
     before: dict[str, str] = {}
     for _ in range(3):
         page = await clara.call(NAMESPACE, "list", limit=2, **before)
         paged += page["bookings"]
         before = {"before": page["next"]}
-    assert (paged, page["next"]) == (whole["bookings"], None)
-    some = await sam.call(NAMESPACE, "list", status="requested", limit=2)
-    assert some["bookings"] == [mine[3], mine[2]]
-    rest = await sam.call(NAMESPACE, "list", status="requested", before=some["next"])
+    assert (paged, page["next"]) == (complete["bookings"], None)
+    first = await sam.call(NAMESPACE, "list", status="requested", limit=2)
+    assert first["bookings"] == [mine[3], mine[2]]
+    rest = await sam.call(NAMESPACE, "list", status="requested", before=first["next"])
     assert rest["bookings"] == [mine[1]]
     assert (await sam.call(NAMESPACE, "list", status="completed"))["bookings"] == []
     await refused(sam.call(NAMESPACE, "list", status="lost"), "INVALID")
     await refused(sam.call(NAMESPACE, "list", limit=0), "INVALID")
 
 
-async def test_a_list_and_the_events_after_it_are_the_state(world):
-    """For every kind of event about bookings, and on both sides."""
+async def test_a_list_plus_later_events_equals_a_fresh_list(world):
+    """Covers every booking event, for both parties."""
     practice = await open_practice(world, max_calls=4)
     sam, clara = await world.person("sam"), practice.consultant
     sides = [(person, (await person.call(NAMESPACE, "list"))["seq"]) for person in (sam, clara)]
@@ -239,11 +242,11 @@ async def test_a_list_and_the_events_after_it_are_the_state(world):
         fresh = await person.call(NAMESPACE, "list")
         room = f"user:{person.id}"
         state = {}
-        for event in await caught_up(person.client, NAMESPACE, room, fresh["seq"]):
+        for event in await events_up_to(person.client, NAMESPACE, room, fresh["seq"]):
             assert event.meta["seq"] > seq
             state[event.data["booking"]["id"]] = event.data["booking"]
         assert sorted(state.values(), key=lambda b: b["id"], reverse=True) == fresh["bookings"]
-        assert {event.name for event in heard_in(person.client, NAMESPACE, room)} == {
+        assert {event.name for event in events_in(person.client, NAMESPACE, room)} == {
             "BOOKING_REQUESTED",
             "BOOKING_APPROVED",
             "BOOKING_CREATED",
@@ -265,7 +268,7 @@ async def test_a_list_and_the_events_after_it_are_the_state(world):
 
 
 async def hold_a_call(practice, student, booking_id):
-    """Shortly before its block the student is admitted; both talk; it ends."""
+    """Admit the student shortly before the block starts, and hold the call until it ends."""
     booking = await student.call(NAMESPACE, "get", booking_id=booking_id)
     practice.world.clock.move_to(moment_of(booking["starts_at"]) - timedelta(minutes=5))
     await student.call("/waiting-room", "enter", booking_id=booking_id)

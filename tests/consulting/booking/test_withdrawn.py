@@ -1,4 +1,4 @@
-"""Places that a consultant withdraws, and bookings that move before that is heard."""
+"""Withdrawn places whose bookings move before the withdrawal is processed."""
 
 import pytest
 
@@ -8,7 +8,7 @@ NAMESPACE = "/booking"
 
 
 async def shrink(practice, number):
-    """Withdraw all but one place of block `number`, with the newest bookings in them."""
+    """Withdraw all but one place of block `number`, and cancel its newest bookings."""
     start = moment_of(practice.blocks[number]["starts_at"])
     hours = [{"weekday": start.weekday(), "hour": hour, "max_calls": 1} for hour in (10, 14)]
     await practice.consultant.call(
@@ -27,7 +27,7 @@ async def move(practice, student, booking, number):
 
 @pytest.fixture
 async def scene(world):
-    """A practice of two places an hour, sam and tom in its block 0, and the next hour that day."""
+    """Two places per block; Sam and Tom are booked in block 0, and block 1 is on the same day."""
     practice = await open_practice(world, max_calls=2)
     first = next(n for n in range(2) if moment_of(practice.blocks[n]["starts_at"]).hour == 10)
     practice.blocks = practice.blocks[first:]
@@ -35,7 +35,9 @@ async def scene(world):
     return practice, sam, await practice.booked(sam), tom, await practice.booked(tom)
 
 
-async def test_who_moved_before_it_was_heard_keeps_their_booking(world, scene, monkeypatch):
+async def test_a_booking_moved_before_its_withdrawal_is_processed_is_kept(
+    world, scene, monkeypatch
+):
     practice, _, _, tom, booking = scene
     with monkeypatch.context() as patched:
         patched.setattr(world.app.relay, "wake", lambda wake: None)
@@ -48,13 +50,15 @@ async def test_who_moved_before_it_was_heard_keeps_their_booking(world, scene, m
     assert await world.stored("BOOKING_CANCELLED") == []
 
 
-async def test_also_who_moved_and_found_a_place_there_again(world, scene, monkeypatch):
-    practice, sam, standing, tom, booking = scene
+async def test_a_booking_moved_back_before_its_withdrawal_is_processed_is_kept(
+    world, scene, monkeypatch
+):
+    practice, sam, sams_booking, tom, booking = scene
     with monkeypatch.context() as patched:
         patched.setattr(world.app.relay, "wake", lambda wake: None)
         await shrink(practice, 0)
         await move(practice, tom, booking, 1)
-        await sam.call(NAMESPACE, "cancel", booking_id=standing["id"])
+        await sam.call(NAMESPACE, "cancel", booking_id=sams_booking["id"])
         await move(practice, tom, booking, 0)
     await world.settle()
     now = await tom.call(NAMESPACE, "get", booking_id=booking["id"])

@@ -1,4 +1,4 @@
-"""Who may use what `call` offers."""
+"""Who may use the commands of `call`."""
 
 from tests.access import SIGNED_IN, Access
 

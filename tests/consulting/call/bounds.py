@@ -1,4 +1,4 @@
-"""What bounds `call`, as `tests/bounds.py` asks."""
+"""The bounds of `call`'s queries; see `tests/bounds.py`."""
 
 from tests.bounds import BY_IDS
 

@@ -1,4 +1,4 @@
-"""Two people and the call between them."""
+"""A call and its two participants."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ CALL = "/call"
 
 @dataclass
 class Talk:
-    """A call that was just initiated, and its two parties."""
+    """An initiated call, its booking and its two participants."""
 
     hour: Hour
     student: Person
@@ -30,7 +30,7 @@ class Talk:
         return self.hour.consultant
 
     @property
-    def parties(self) -> tuple[Person, Person]:
+    def participants(self) -> tuple[Person, Person]:
         return self.student, self.consultant
 
     @property
@@ -38,61 +38,61 @@ class Talk:
         call_id: str = self.call["id"]
         return call_id
 
-    async def join(self, *people: Person) -> Any:
-        """The call, as the last of them was answered."""
-        for one in people or self.parties:
-            answer = await one.call(CALL, "join", call_id=self.id)
+    async def join(self, *users: Person) -> Any:
+        """Let these users join, by default both participants; returns the last answer."""
+        for user in users or self.participants:
+            answer = await user.call(CALL, "join", call_id=self.id)
         return answer
 
-    async def joined_device(self, person: Person) -> Client:
-        """One more device of somebody, in the call."""
+    async def join_device(self, person: Person) -> Client:
+        """Connect one more device of a user and join the call with it."""
         device = await person.device()
         await device.enter(CALL)
         await device.call(CALL, "join", call_id=self.id)
         return device
 
-    async def lose(self, client: Client) -> None:
-        """Let a connection be lost, and wait until the server knows."""
-        here = await self.open_stays()
+    async def disconnect(self, client: Client) -> None:
+        """Close a connection, and wait until the server has ended its stay."""
+        before = await self.open_stays()
         await client.close()
-        await until(lambda: self._fewer(here))
+        await until(lambda: self._has_fewer_stays(before))
 
     async def open_stays(self) -> int:
-        """How many devices are in the call."""
+        """The number of devices in the call."""
         stays = await self.world.read(list_stays, self.id)
         return len([stay for stay in stays if stay.left_at is None])
 
-    async def _fewer(self, than: int) -> bool:
-        return await self.open_stays() < than
+    async def _has_fewer_stays(self, count: int) -> bool:
+        return await self.open_stays() < count
 
-    async def later(self, seconds: float) -> None:
+    async def advance(self, seconds: float) -> None:
         self.world.clock.advance(seconds)
         await self.world.settle()
 
     async def state(self) -> Any:
-        """The call as it is now, as somebody sees it who changes nothing by asking."""
+        """The call of the last `CALL_ENDED` event."""
         return (await self.world.stored("CALL_ENDED"))[-1]["call"]
 
     async def booking(self) -> Any:
         return await self.student.call("/booking", "get", booking_id=self.booking_id)
 
-    def heard(self, person: Person) -> list[str]:
-        """What a person heard about calls, in its order."""
+    def call_events(self, person: Person) -> list[str]:
+        """The names of the call events that a user received, in order, without `CALL_`."""
         return [
-            one.name.removeprefix("CALL_")
-            for one in person.client.heard
-            if one.namespace == CALL and one.name != "signal"
+            event.name.removeprefix("CALL_")
+            for event in person.client.heard
+            if event.namespace == CALL and event.name != "signal"
         ]
 
 
 async def talk_of(world: World, student: str = "ana") -> Talk:
-    """A student who waited was admitted; both are in /call, nobody has joined.
+    """Admit a waiting student; both participants are connected to /call, neither has joined.
 
-    From here on time goes by what the test says alone: seconds are counted.
+    Stops the clock, so that tests can compare exact seconds.
     """
     hour = await hour_of(world)
     person, booking_id = await hour.waiting(student)
-    for one in (person, hour.consultant):
-        await one.enter(CALL)
+    for user in (person, hour.consultant):
+        await user.enter(CALL)
     world.clock.stop()
     return Talk(hour, person, booking_id, await hour.admit(booking_id))

@@ -1,4 +1,4 @@
-"""A call begins when both are in, bears a lost connection for a while, and ends once."""
+"""Calls: starting, signaling, short disconnects, and ending exactly once."""
 
 import pytest
 from sqlalchemy import text
@@ -18,9 +18,9 @@ async def talk(world):
     return await talk_of(world)
 
 
-async def ended(talk):
-    """What both heard of the end."""
-    for one in talk.parties:
+async def end_of(talk):
+    """Wait until both participants get `CALL_ENDED`; returns the call."""
+    for one in talk.participants:
         await one.event("CALL_ENDED")
     return (await talk.student.event("CALL_ENDED")).data["call"]
 
@@ -28,7 +28,7 @@ async def ended(talk):
 @pytest.mark.settings(
     PARLEY_ICE_SERVERS='[{"urls":["turn:turn.example.org"],"username":"u","credential":"c"}]'
 )
-async def test_a_call_from_its_beginning_to_its_end(world, talk):
+async def test_the_lifecycle_of_a_call(world, talk):
     call = talk.call
     assert set(call) == VIEW
     assert (call["status"], call["started_at"], call["ended_at"]) == ("initiated", None, None)
@@ -36,59 +36,59 @@ async def test_a_call_from_its_beginning_to_its_end(world, talk):
     assert call["ice_servers"] == [
         {"urls": ["turn:turn.example.org"], "username": "u", "credential": "c"}
     ]
-    assert (await talk.join(talk.student))["status"] == "initiated"  # one is not enough
+    assert (await talk.join(talk.student))["status"] == "initiated"  # one is missing
     started = await talk.join(talk.consultant)
     assert started["status"] == "active"
     assert started["started_at"]
     world.clock.advance(90)
-    over = await talk.student.call(CALL, "end", call_id=talk.id)
-    assert (over["status"], over["started_at"]) == ("ended", started["started_at"])
-    assert over["talked_s"] == 90
-    assert over["ended_at"] > over["started_at"]
+    ended = await talk.student.call(CALL, "end", call_id=talk.id)
+    assert (ended["status"], ended["started_at"]) == ("ended", started["started_at"])
+    assert ended["talked_s"] == 90
+    assert ended["ended_at"] > ended["started_at"]
     await world.settle()
-    for one in talk.parties:
+    for one in talk.participants:
         assert (await one.event("CALL_INITIATED")).data == {"call": call}
         assert (await one.event("CALL_STARTED")).data == {"call": started}
-        assert (await one.event("CALL_ENDED")).data == {"call": over}
-        assert (await one.event("CALL_DURATION_RECORDED")).data == {"call": over}
-        assert talk.heard(one) == ["INITIATED", "STARTED", "ENDED", "DURATION_RECORDED"]
-        heard = [heard.meta for heard in one.client.heard if heard.namespace == CALL]
-        assert {meta["room"] for meta in heard} == {f"user:{one.id}"}
-        first = heard[0]["seq"]
-        assert [meta["seq"] for meta in heard] == list(range(first, first + 4))
+        assert (await one.event("CALL_ENDED")).data == {"call": ended}
+        assert (await one.event("CALL_DURATION_RECORDED")).data == {"call": ended}
+        assert talk.call_events(one) == ["INITIATED", "STARTED", "ENDED", "DURATION_RECORDED"]
+        metas = [event.meta for event in one.client.heard if event.namespace == CALL]
+        assert {meta["room"] for meta in metas} == {f"user:{one.id}"}
+        first = metas[0]["seq"]
+        assert [meta["seq"] for meta in metas] == list(range(first, first + 4))
     assert (await talk.booking())["status"] == "completed"
-    assert await talk.student.call(CALL, "end", call_id=talk.id) == over  # it ends once
-    assert await talk.student.call(CALL, "leave", call_id=talk.id) == over
+    assert await talk.student.call(CALL, "end", call_id=talk.id) == ended  # unchanged
+    assert await talk.student.call(CALL, "leave", call_id=talk.id) == ended
     assert await refusal_of(talk.student, CALL, "join", call_id=talk.id) == "CALL_OVER"
-    assert talk.heard(talk.student).count("ENDED") == 1
+    assert talk.call_events(talk.student).count("ENDED") == 1
 
 
-async def test_a_lost_party_interrupts_a_call_and_resumes_it(world, talk):
+async def test_a_disconnect_interrupts_a_call_and_rejoining_resumes_it(world, talk):
     await talk.join()
-    await talk.later(30)
-    await talk.lose(talk.student.client)
+    await talk.advance(30)
+    await talk.disconnect(talk.student.client)
     interrupted = (await talk.consultant.event("CALL_INTERRUPTED")).data["call"]
     assert (interrupted["status"], interrupted["talked_s"]) == ("active", 30)
-    await talk.later(58)
+    await talk.advance(58)
     phone = await talk.student.device()
     await phone.enter(CALL)
-    assert talk.heard(talk.consultant)[-1] == "INTERRUPTED"  # reconnecting is not joining
+    assert talk.call_events(talk.consultant)[-1] == "INTERRUPTED"  # connecting alone does not join
     resumed = await phone.call(CALL, "join", call_id=talk.id)
     assert (await talk.consultant.event("CALL_RESUMED")).data == {"call": resumed}
     assert (await phone.event("CALL_RESUMED")).data == {"call": resumed}
-    await talk.later(100)  # the wait for the lost one is over with their return
-    assert talk.heard(talk.consultant)[-1] == "RESUMED"
-    over = await phone.call(CALL, "end", call_id=talk.id)
-    assert over["talked_s"] == 130
+    await talk.advance(100)  # the timer of the interruption is cancelled
+    assert talk.call_events(talk.consultant)[-1] == "RESUMED"
+    ended = await phone.call(CALL, "end", call_id=talk.id)
+    assert ended["talked_s"] == 130
 
 
-async def test_a_party_lost_for_60_s_ends_the_call(world, talk):
+async def test_a_participant_disconnected_for_60_s_ends_the_call(world, talk):
     await talk.join()
-    await talk.later(30)
-    await talk.lose(talk.student.client)
-    await talk.later(61)
-    over = (await talk.consultant.event("CALL_ENDED")).data["call"]
-    assert (over["status"], over["talked_s"]) == ("ended", 30)
+    await talk.advance(30)
+    await talk.disconnect(talk.student.client)
+    await talk.advance(61)
+    ended = (await talk.consultant.event("CALL_ENDED")).data["call"]
+    assert (ended["status"], ended["talked_s"]) == ("ended", 30)
     recorded = await talk.consultant.event("CALL_DURATION_RECORDED")
     assert recorded.data["call"]["talked_s"] == 30
     assert (await talk.hour.consultant.call("/booking", "get", booking_id=talk.booking_id))[
@@ -96,15 +96,13 @@ async def test_a_party_lost_for_60_s_ends_the_call(world, talk):
     ] == "completed"
 
 
-async def test_who_comes_after_the_60_s_finds_the_call_over_even_if_no_timer_ran(
-    world, talk, monkeypatch
-):
-    async def never() -> bool:
+async def test_joining_after_the_60_s_is_refused_without_a_timer(world, talk, monkeypatch):
+    async def fire_nothing() -> bool:
         return False
 
     await talk.join()
-    await talk.lose(talk.student.client)
-    monkeypatch.setattr(world.app.timers, "fire", never)
+    await talk.disconnect(talk.student.client)
+    monkeypatch.setattr(world.app.timers, "fire", fire_nothing)
     world.clock.advance(61)
     phone = await talk.student.device()
     await phone.enter(CALL)
@@ -114,57 +112,57 @@ async def test_who_comes_after_the_60_s_finds_the_call_over_even_if_no_timer_ran
 
 
 @pytest.mark.parametrize("joined", [0, 1])
-async def test_a_call_that_not_both_join_ends_unheld_after_60_s(world, talk, joined):
+async def test_a_call_not_joined_by_both_participants_ends_after_60_s(world, talk, joined):
     if joined:
         await talk.join(talk.student)
-    await talk.later(58)
-    assert talk.heard(talk.student) == ["INITIATED"]
-    await talk.later(3)
-    over = await ended(talk)
-    assert (over["status"], over["started_at"], over["talked_s"]) == ("ended", None, 0)
-    assert talk.heard(talk.consultant) == ["INITIATED", "ENDED"]  # no duration of nothing
+    await talk.advance(58)
+    assert talk.call_events(talk.student) == ["INITIATED"]
+    await talk.advance(3)
+    ended = await end_of(talk)
+    assert (ended["status"], ended["started_at"], ended["talked_s"]) == ("ended", None, 0)
+    assert talk.call_events(talk.consultant) == ["INITIATED", "ENDED"]  # no duration
     assert (await talk.booking())["status"] == "approved"
     place = await talk.student.call(ROOM, "enter", booking_id=talk.booking_id)
     assert place["position"] == 1
-    again = await talk.hour.admit(talk.booking_id)
-    assert again["id"] != talk.id
-    await until(lambda: talk.heard(talk.student) == ["INITIATED", "ENDED", "INITIATED"])
+    second = await talk.hour.admit(talk.booking_id)
+    assert second["id"] != talk.id
+    await until(lambda: talk.call_events(talk.student) == ["INITIATED", "ENDED", "INITIATED"])
 
 
-async def test_several_devices_are_one_party(world, talk):
-    laptop = await talk.joined_device(talk.student)
-    await talk.join(talk.student)  # twice the same person does not start a call
+async def test_several_devices_of_a_user_count_as_one_participant(world, talk):
+    laptop = await talk.join_device(talk.student)
+    await talk.join(talk.student)  # two devices of one user do not start a call
     assert (await talk.world.stored("CALL_STARTED")) == []
     await talk.join(talk.consultant)
-    await talk.later(10)
-    await talk.lose(talk.student.client)  # the laptop is still there
-    await talk.later(100)
-    assert talk.heard(talk.consultant) == ["INITIATED", "STARTED"]
+    await talk.advance(10)
+    await talk.disconnect(talk.student.client)  # the laptop stays connected
+    await talk.advance(100)
+    assert talk.call_events(talk.consultant) == ["INITIATED", "STARTED"]
     left = await laptop.call(CALL, "leave", call_id=talk.id)
     assert (left["status"], left["talked_s"]) == ("active", 110)
     assert (await talk.consultant.event("CALL_INTERRUPTED")).data == {"call": left}
 
 
-async def test_leaving_is_with_all_devices_and_the_last_one_ends_the_call(world, talk):
-    laptop = await talk.joined_device(talk.student)
+async def test_leaving_applies_to_all_devices_and_the_last_to_leave_ends_the_call(world, talk):
+    laptop = await talk.join_device(talk.student)
     await talk.join()
-    await talk.later(20)
+    await talk.advance(20)
     left = await talk.student.call(CALL, "leave", call_id=talk.id)
     assert left["status"] == "active"
     await talk.consultant.event("CALL_INTERRUPTED")
-    await talk.later(15)
+    await talk.advance(15)
     await talk.join(talk.student)
     await talk.consultant.event("CALL_RESUMED")
-    await talk.later(5)
+    await talk.advance(5)
     await talk.consultant.call(CALL, "leave", call_id=talk.id)
-    over = await talk.student.call(CALL, "leave", call_id=talk.id)  # nobody is left
-    assert (over["status"], over["talked_s"]) == ("ended", 25)
+    ended = await talk.student.call(CALL, "leave", call_id=talk.id)  # the last participant leaves
+    assert (ended["status"], ended["talked_s"]) == ("ended", 25)
     await laptop.event("CALL_ENDED")
     await world.settle()
     assert (await talk.booking())["status"] == "completed"
 
 
-async def test_a_call_is_none_of_anybody_elses_business(world, talk):
+async def test_strangers_cannot_access_a_call(world, talk):
     await talk.join()
     eve = await world.person("eve", consultant=True)
     await eve.enter(CALL)
@@ -181,7 +179,7 @@ async def test_a_call_is_none_of_anybody_elses_business(world, talk):
     assert await talk.open_stays() == 0
 
 
-async def test_who_is_refused_hears_no_signal(world, talk):
+async def test_a_refused_join_does_not_subscribe_to_signals(world, talk):
     stranger = await world.person("stranger")
     await stranger.enter(CALL)
     listened = world.app.rooms.counts()["listened"]
@@ -189,14 +187,14 @@ async def test_who_is_refused_hears_no_signal(world, talk):
     assert world.app.rooms.counts()["listened"] == listened
 
 
-async def test_a_signal_is_said_ephemerally_to_the_named_participants_joined_devices(world, talk):
+async def test_a_signal_is_ephemeral_and_goes_to_the_joined_devices_of_its_recipient(world, talk):
     await talk.join()
-    second = await talk.joined_device(talk.consultant)
+    second = await talk.join_device(talk.consultant)
     idle = await talk.consultant.device()
-    await idle.enter(CALL)  # there, and not in the call
+    await idle.enter(CALL)  # connected, but not in the call
     offer = {"sdp": "v=0\r\n", "list": [1, None, "ü"]}
-    said = {"call_id": talk.id, "to": talk.consultant.id, "data": offer}
-    assert await talk.student.call(CALL, "signal", **said) == {}
+    payload = {"call_id": talk.id, "to": talk.consultant.id, "data": offer}
+    assert await talk.student.call(CALL, "signal", **payload) == {}
     for device in (talk.consultant.client, second):
         ephemeral = await device.event("signal")
         assert ephemeral.data == {"call_id": talk.id, "from": talk.student.id, "data": offer}
@@ -206,9 +204,9 @@ async def test_a_signal_is_said_ephemerally_to_the_named_participants_joined_dev
     assert len(talk.student.events("signal")) == 1
 
     await second.call(CALL, "leave", call_id=talk.id)
-    await talk.student.call(CALL, "signal", **{**said, "data": "to nobody"})
+    await talk.student.call(CALL, "signal", **{**payload, "data": "to nobody"})
     await talk.join(talk.consultant)
-    await talk.student.call(CALL, "signal", **{**said, "data": "later"})
+    await talk.student.call(CALL, "signal", **{**payload, "data": "later"})
     await talk.consultant.event("signal", lambda data: data["data"] == "later")
     await talk.student.call(CALL, "end", call_id=talk.id)
     for device in (second, idle):
@@ -218,57 +216,59 @@ async def test_a_signal_is_said_ephemerally_to_the_named_participants_joined_dev
     assert idle.events("signal") == []
 
 
-async def test_signals_that_are_refused(world, talk):
+async def test_refusals_of_signals(world, talk):
     await talk.join(talk.student)
-    ask = {"call_id": talk.id, "to": talk.consultant.id, "data": 1}
-    assert await talk.student.call(CALL, "signal", **ask) == {}  # nobody is there to hear it
+    payload = {"call_id": talk.id, "to": talk.consultant.id, "data": 1}
+    assert await talk.student.call(CALL, "signal", **payload) == {}  # the recipient has not joined
     stranger = new_id(world.clock.now())
     for to in (talk.student.id, stranger):
-        assert await refusal_of(talk.student, CALL, "signal", **{**ask, "to": to}) == "NOT_FOUND"
-    big = {**ask, "data": "x" * 20_000}
-    assert await refusal_of(talk.student, CALL, "signal", **big) == "INVALID"
+        assert (
+            await refusal_of(talk.student, CALL, "signal", **{**payload, "to": to}) == "NOT_FOUND"
+        )
+    too_large = {**payload, "data": "x" * 20_000}
+    assert await refusal_of(talk.student, CALL, "signal", **too_large) == "INVALID"
     await talk.student.call(CALL, "end", call_id=talk.id)
-    assert await refusal_of(talk.student, CALL, "signal", **ask) == "NOT_FOUND"
+    assert await refusal_of(talk.student, CALL, "signal", **payload) == "NOT_FOUND"
     assert talk.consultant.events("signal") == []
 
 
 @both_databases
-async def test_a_booking_that_is_called_off_ends_its_call(world, talk):
+async def test_cancelling_a_booking_ends_its_call(world, talk):
     await talk.join()
     await talk.student.call("/booking", "cancel", booking_id=talk.booking_id)
-    over = await ended(talk)
-    assert over["status"] == "ended"
+    ended = await end_of(talk)
+    assert ended["status"] == "ended"
     await world.settle()
     assert (await talk.booking())["status"] == "cancelled"
 
 
 async def test_a_call_that_outlasts_its_block_completes_the_booking_when_it_ends(world, talk):
     await talk.join()
-    await talk.later(61 * 60)
+    await talk.advance(61 * 60)
     assert (await talk.booking())["status"] == "approved"
     await talk.student.call(CALL, "end", call_id=talk.id)
     await world.settle()
     assert (await talk.booking())["status"] == "completed"
 
 
-async def test_approving_a_request_of_now_initiates_its_call(world):
+async def test_an_immediate_call_is_initiated_by_the_approval_and_can_be_joined(world):
     consultant = await world.person("cora", consultant=True)
     student = await world.person("ana")
     topic = await add_topic(consultant)
     await consultant.call("/availability", "set_available_now", available=True)
     await student.enter(CALL)
-    asked = await student.call(
+    booking = await student.call(
         "/booking", "request_now", consultant_id=consultant.id, topic_id=topic["id"]
     )
-    await consultant.call("/booking", "approve", booking_id=asked["id"])
+    await consultant.call("/booking", "approve", booking_id=booking["id"])
     call = (await student.event("CALL_INITIATED")).data["call"]
-    assert call["booking_id"] == asked["id"]
+    assert call["booking_id"] == booking["id"]
     for one in (student, consultant):
         joined = await one.call(CALL, "join", call_id=call["id"])
     assert joined["status"] == "active"
 
 
-async def test_calls_that_are_over_are_no_limit_to_who_stays_connected(world, talk, monkeypatch):
+async def test_an_ended_call_releases_the_leases_of_its_connections(world, talk, monkeypatch):
     monkeypatch.setattr("server.session.LEASES_MAX", 1)
     await talk.join()
     await talk.student.call(CALL, "end", call_id=talk.id)
@@ -280,7 +280,7 @@ async def test_calls_that_are_over_are_no_limit_to_who_stays_connected(world, ta
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_call_that_is_just_ending_is_not_ended_again_with_its_booking(
+async def test_cancelling_a_booking_does_not_end_a_call_that_is_already_ending(
     world, talk, database_url
 ):
     await talk.join()
@@ -291,12 +291,12 @@ async def test_a_call_that_is_just_ending_is_not_ended_again_with_its_booking(
         talk.student.call("/booking", "cancel", booking_id=talk.booking_id),
     )
     await world.settle()
-    assert await world.stored("CALL_ENDED") == []  # whoever ended it says so
+    assert await world.stored("CALL_ENDED") == []  # the other transaction publishes it
     assert await world.stored("CALL_DURATION_RECORDED") == []
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_call_that_is_just_ending_is_not_joined(world, talk, database_url):
+async def test_joining_a_call_that_is_ending_is_refused(world, talk, database_url):
     refusal = await ask_before_commit(
         database_url,
         "UPDATE calls SET status = 'ended' WHERE id = $1",
@@ -311,17 +311,17 @@ async def current_of(client):
     return answer["call"], answer["interrupted"]
 
 
-async def test_a_page_that_is_loaded_again_finds_its_open_call(world, talk):
+async def test_current_returns_the_open_call_to_a_client_that_reconnects(world, talk):
     assert await current_of(talk.student) == (talk.call, False)
     stranger = await world.person("eve")
     assert await stranger.call(CALL, "current") == {"call": None, "interrupted": False, "seq": 0}
     joined = await talk.join()
-    await talk.later(40)
-    for one in talk.parties:
+    await talk.advance(40)
+    for one in talk.participants:
         assert await current_of(one) == ({**joined, "talked_s": 40}, False)
-    await talk.lose(talk.student.client)
+    await talk.disconnect(talk.student.client)
     interrupted = await talk.consultant.event("CALL_INTERRUPTED")
-    await talk.later(20)
+    await talk.advance(20)
     phone = await talk.student.device()
     await phone.enter(CALL)
     assert await current_of(phone) == (interrupted.data["call"], True)
@@ -331,18 +331,18 @@ async def test_a_page_that_is_loaded_again_finds_its_open_call(world, talk):
     assert await current_of(phone) == (None, False)
 
 
-async def test_a_call_whose_time_is_over_is_nobodys_current_one(world, talk, monkeypatch):
-    async def never() -> bool:
+async def test_current_ignores_an_overdue_call(world, talk, monkeypatch):
+    async def fire_nothing() -> bool:
         return False
 
-    monkeypatch.setattr(world.app.timers, "fire", never)
+    monkeypatch.setattr(world.app.timers, "fire", fire_nothing)
     world.clock.advance(61)
     assert await current_of(talk.student) == (None, False)
     assert await world.stored("CALL_ENDED") == []
 
 
-class Asked:
-    """Keeps the statement that a storage function asks, instead of asking it."""
+class RecordedStatement:
+    """Records the statement of a storage function instead of executing it."""
 
     def all(self, shape, statement, **values):
         self.sql, self.values = str(statement), values
@@ -350,14 +350,14 @@ class Asked:
 
 
 @one_database
-async def test_ones_live_calls_are_found_by_the_indexes_of_live_calls(world):
-    """On an empty table, PostgreSQL could choose any index."""
-    asked = Asked()
-    list_live_of_person(asked, "somebody", 10)
+async def test_listing_the_live_calls_of_a_user_uses_the_indexes_of_live_calls(world):
+    """Runs only on SQLite, because PostgreSQL may choose any index for an empty table."""
+    recorded = RecordedStatement()
+    list_live_of_person(recorded, "somebody", 10)
 
     def explain(queries):
-        words = text(f"EXPLAIN QUERY PLAN {asked.sql}")
-        return " ".join(queries.all(lambda *row: str(row[-1]), words, **asked.values))
+        query = text(f"EXPLAIN QUERY PLAN {recorded.sql}")
+        return " ".join(queries.all(lambda *row: str(row[-1]), query, **recorded.values))
 
     plan = await world.transact(explain)
     assert "ix_calls_live_student_id" in plan, plan

@@ -1,4 +1,4 @@
-"""A server that is killed in the middle of a call bills nothing that it did not confirm."""
+"""After a crash during a call, talked time counts only up to the server's last heartbeat."""
 
 import sqlite3
 from datetime import datetime
@@ -9,8 +9,8 @@ from tests.consulting.call.scenes import CALL
 from tests.world import Process, add_topic, until
 
 
-async def call_on(process: Process):
-    """Two people who talk, by a request of right now."""
+async def start_call(process: Process):
+    """Start a call from an immediate request; returns both participants and the call."""
     consultant, student = await process.sign_up("cora"), await process.sign_up("ana")
     await consultant.call(
         "/consultants",
@@ -22,19 +22,19 @@ async def call_on(process: Process):
     )
     topic = await add_topic(consultant)
     await consultant.call("/availability", "set_available_now", available=True)
-    asked = await student.call(
+    booking = await student.call(
         "/booking", "request_now", consultant_id=consultant.id, topic_id=topic["id"]
     )
     await student.enter(CALL)
-    await consultant.call("/booking", "approve", booking_id=asked["id"])
+    await consultant.call("/booking", "approve", booking_id=booking["id"])
     call = (await student.event("CALL_INITIATED")).data["call"]
     for one in (student, consultant):
         call = await one.call(CALL, "join", call_id=call["id"])
     return student, consultant, call
 
 
-def confirmed_at(database_url: str) -> datetime:
-    """When the server said last that it lives."""
+def last_heartbeat(database_url: str) -> datetime:
+    """The time of the server's last heartbeat."""
     with sqlite3.connect(database_url.removeprefix("sqlite:///")) as database:
         (moment,) = database.execute("SELECT max(confirmed_at) FROM instances").fetchone()
     return datetime.fromisoformat(moment.replace(" ", "T")).replace(tzinfo=None)
@@ -46,27 +46,29 @@ def moment(text: str) -> datetime:
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.settings(PARLEY_CALL_LOST_S="2")
-async def test_a_killed_server_counts_up_to_its_last_sign_of_life(process, database_url):
-    student, consultant, call = await call_on(process)
+async def test_talked_time_counts_up_to_the_last_heartbeat_of_a_killed_server(
+    process, database_url
+):
+    student, consultant, call = await start_call(process)
     started_at = moment(call["started_at"])
-    await until(lambda: confirmed_at(database_url) > started_at)
+    await until(lambda: last_heartbeat(database_url) > started_at)
     process.kill()
-    confirmed_s = (confirmed_at(database_url) - started_at).total_seconds()
+    counted_s = (last_heartbeat(database_url) - started_at).total_seconds()
     await process.start()
 
     for one in (student, consultant):
         one.client = await one.device()
-        await one.enter(CALL, since={f"user:{one.id}": 2})  # INITIATED and STARTED were heard
+        await one.enter(CALL, since={f"user:{one.id}": 2})  # after INITIATED and STARTED
     for one in (student, consultant):
         interrupted = (await one.event("CALL_INTERRUPTED")).data["call"]
-        assert interrupted["talked_s"] == int(confirmed_s)
-        over = (await one.event("CALL_ENDED")).data["call"]  # nobody came back in time
-        assert over["talked_s"] == int(confirmed_s)
+        assert interrupted["talked_s"] == int(counted_s)
+        ended = (await one.event("CALL_ENDED")).data["call"]  # nobody rejoined in time
+        assert ended["talked_s"] == int(counted_s)
         recorded = (await one.event("CALL_DURATION_RECORDED")).data["call"]
-        assert recorded == over
-    await until(lambda: _has_status(consultant, call["booking_id"], "completed"))
+        assert recorded == ended
+    await until(lambda: _booking_has_status(consultant, call["booking_id"], "completed"))
 
 
-async def _has_status(person, booking_id, status):
+async def _booking_has_status(person, booking_id, status):
     booking = await person.call("/booking", "get", booking_id=booking_id)
     return booking["status"] == status

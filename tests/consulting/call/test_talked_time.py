@@ -1,4 +1,4 @@
-"""Invariant 4: what counts is the time in which both were connected, and never more."""
+"""Talked time counts only the seconds in which both participants are connected."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -23,19 +23,19 @@ def as_spans(seconds):
     return [(START + timedelta(seconds=a), START + timedelta(seconds=b)) for a, b in seconds]
 
 
-def connected_in(seconds):
-    """The seconds in which somebody with these spans was connected, counted one by one."""
+def seconds_of(seconds):
+    """The set of seconds that these spans cover."""
     return {second for start, end in seconds for second in range(start, end)}
 
 
 @given(student=spans_s, consultant=spans_s)
-def test_talked_time_is_the_time_that_both_were_connected(student, consultant):
-    both = connected_in(student) & connected_in(consultant)
+def test_talked_time_is_the_time_in_which_both_sides_are_connected(student, consultant):
+    both = seconds_of(student) & seconds_of(consultant)
     assert talked_seconds(as_spans(student), as_spans(consultant)) == len(both)
 
 
 @given(student=spans_s, consultant=spans_s, data=st.data())
-def test_doubled_reordered_and_swapped_news_change_nothing(student, consultant, data):
+def test_duplicate_reordered_or_swapped_spans_do_not_change_talked_time(student, consultant, data):
     once = talked_seconds(as_spans(student), as_spans(consultant))
     doubled = data.draw(st.permutations([*student, *student[: len(student) // 2]]))
     reordered = data.draw(st.permutations(consultant))
@@ -44,82 +44,79 @@ def test_doubled_reordered_and_swapped_news_change_nothing(student, consultant, 
 
 
 @given(student=spans_s, consultant=spans_s, cut_s=st.integers(0, HORIZON_S))
-def test_less_presence_is_never_more_time(student, consultant, cut_s):
+def test_shortening_spans_never_increases_talked_time(student, consultant, cut_s):
     cut = [(start, min(end, cut_s)) for start, end in student]
     before = talked_seconds(as_spans(student), as_spans(consultant))
     assert talked_seconds(as_spans(cut), as_spans(consultant)) <= before
 
 
-# A story: devices of both join and are lost; whole seconds go by in between.
-
-
-async def tell(talk, chance):
-    """Act a story out on real sockets; gives the seconds in which both were there."""
-    there: tuple[list, list] = ([], [])
+async def join_and_disconnect(talk, rng):
+    """Join and disconnect devices at random; returns the seconds with both sides connected."""
+    connected: tuple[list, list] = ([], [])
     both_s = 0
     for _ in range(12):
-        who = chance.randrange(2)
-        if there[who] and chance.random() < 0.4:
-            await talk.lose(there[who].pop(chance.randrange(len(there[who]))))
+        side = rng.randrange(2)
+        if connected[side] and rng.random() < 0.4:
+            await talk.disconnect(connected[side].pop(rng.randrange(len(connected[side]))))
         else:
-            there[who].append(await talk.joined_device(talk.parties[who]))
-        wait_s = chance.randint(1, 25)
-        await talk.later(wait_s)
-        both_s += wait_s if there[0] and there[1] else 0
+            connected[side].append(await talk.join_device(talk.participants[side]))
+        wait_s = rng.randint(1, 25)
+        await talk.advance(wait_s)
+        both_s += wait_s if connected[0] and connected[1] else 0
     return both_s
 
 
 @pytest.mark.settings(PARLEY_CALL_UNHELD_S="10000", PARLEY_CALL_LOST_S="10000")
-async def test_a_call_counts_the_seconds_in_which_devices_of_both_were_in_it(world):
+async def test_a_call_counts_the_seconds_with_devices_of_both_participants(world):
     first = await talk_of(world)
     for seed in range(3):
         student, booking_id = await first.hour.waiting(f"student{seed}")
         if seed == 0:
             await first.consultant.call(CALL, "end", call_id=first.id)
         talk = Talk(first.hour, student, booking_id, await first.hour.admit(booking_id))
-        both_s = await tell(talk, Random(seed))  # noqa: S311 - a story, no secret
-        over = await talk.consultant.call(CALL, "end", call_id=talk.id)
-        assert over["talked_s"] == both_s > 0
+        both_s = await join_and_disconnect(talk, Random(seed))  # noqa: S311 - not for security
+        ended = await talk.consultant.call(CALL, "end", call_id=talk.id)
+        assert ended["talked_s"] == both_s > 0
         await world.settle()
 
 
-async def test_news_of_a_departure_twice_or_late_changes_nothing(world):
+async def test_repeated_or_late_departures_do_not_change_talked_time(world):
     talk = await talk_of(world)
     await talk.join()
-    await talk.later(40)
+    await talk.advance(40)
     stays = await world.read(list_stays, talk.id)
-    await talk.lose(talk.student.client)
+    await talk.disconnect(talk.student.client)
     for stay in stays:
         if stay.user_id == talk.student.id:
             for late_s in (30, 0):
                 at = world.clock.now() + timedelta(seconds=late_s)
                 await world.transact(service.lose, talk.id, stay.device_id, at)
-    await talk.later(20)
-    over = await talk.consultant.call(CALL, "end", call_id=talk.id)
-    assert over["talked_s"] == 40
+    await talk.advance(20)
+    ended = await talk.consultant.call(CALL, "end", call_id=talk.id)
+    assert ended["talked_s"] == 40
 
 
-async def test_joining_again_and_again_is_one_stay_that_ends_with_its_device(world, monkeypatch):
+async def test_repeated_joins_make_one_stay_that_ends_with_its_device(world, monkeypatch):
     monkeypatch.setattr("server.session.LEASES_MAX", 3)
     talk = await talk_of(world)
     await talk.join()
     for _ in range(5):
         await talk.join(talk.student)
     assert await talk.open_stays() == 2
-    await talk.later(30)
-    await talk.lose(talk.student.client)
-    await talk.later(20)
-    over = await talk.consultant.call(CALL, "end", call_id=talk.id)
-    assert over["talked_s"] == 30
+    await talk.advance(30)
+    await talk.disconnect(talk.student.client)
+    await talk.advance(20)
+    ended = await talk.consultant.call(CALL, "end", call_id=talk.id)
+    assert ended["talked_s"] == 30
 
 
-@pytest.mark.parametrize("noted", ["by nobody", "as if they had lasted"])
-async def test_what_a_dead_instance_left_is_ended_a_few_stays_at_a_time(world, monkeypatch, noted):
+@pytest.mark.parametrize("departure", ["unrecorded", "recorded too late"])
+async def test_stays_of_a_dead_instance_are_ended_in_batches(world, monkeypatch, departure):
     monkeypatch.setattr("handlers.consulting.call.consumers.STAYS_BATCH", 2)
     talk = await talk_of(world)
     at = world.clock.now()
     world.clock.advance(10)
-    left_at = None if noted == "by nobody" else world.clock.now()
+    left_at = None if departure == "unrecorded" else world.clock.now()
     for number in range(5):
         stay = Stay(
             *(f"stay{number}", talk.id, f"device{number}", talk.student.id, "dead"),
@@ -134,21 +131,21 @@ async def test_what_a_dead_instance_left_is_ended_a_few_stays_at_a_time(world, m
     assert len(await world.stored("CALL_MORE_STAYS_LEFT")) == 2
 
 
-async def die(world):
-    """Let an instance end as by SIGKILL: nothing is put in order, nobody is told."""
+async def kill_instance(world):
+    """Stop an instance as SIGKILL does, without cleanup or notice to other instances."""
     await world.app.heartbeat._tasks.end()
     await world.app.gate.stop()
 
 
 async def declare_dead(world):
-    """What the heartbeat of a living instance does every few seconds."""
+    """Let a living instance detect dead ones, as its heartbeat does every few seconds."""
     await world.app.heartbeat.declare_dead(world.clock.now() - SILENT_AFTER)
     await world.settle()
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("ended", ["before it is noticed", "by nobody"])
-async def test_what_a_dead_instance_held_counts_up_to_its_last_sign_of_life(make_world, ended):
+@pytest.mark.parametrize("ended", ["before detection", "by timeout"])
+async def test_talked_time_counts_up_to_the_last_heartbeat_of_a_dead_instance(make_world, ended):
     one, two = [await make_world() for _ in range(2)]
     talk = await talk_of(one)
     await talk.join(talk.student)
@@ -158,15 +155,15 @@ async def test_what_a_dead_instance_held_counts_up_to_its_last_sign_of_life(make
     one.clock.advance(30)
     for world in (one, two):
         await world.app.database.transact(world.app.heartbeat._confirm)
-    await die(one)
+    await kill_instance(one)
     one.clock.advance(12)
     await two.app.database.transact(two.app.heartbeat._confirm)
-    if ended == "before it is noticed":
+    if ended == "before detection":
         assert (await other.call(CALL, "end", call_id=talk.id))["talked_s"] == 42
     one.clock.advance(5)
     await two.app.database.transact(two.app.heartbeat._confirm)
     await declare_dead(two)
-    if ended == "by nobody":
+    if ended == "by timeout":
         assert (await other.event("CALL_INTERRUPTED")).data["call"]["talked_s"] == 30
         one.clock.advance(60)
         await two.settle()

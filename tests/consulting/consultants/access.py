@@ -1,4 +1,4 @@
-"""Who may use what `consultants` offers."""
+"""Who may use the commands of `consultants`."""
 
 from tests.access import ANYBODY, SIGNED_IN, Access
 

@@ -1,4 +1,4 @@
-"""What bounds `consultants`, as `tests/bounds.py` asks."""
+"""The bounds of `consultants`'s queries; see `tests/bounds.py`."""
 
 from tests.bounds import BY_IDS
 

@@ -1,11 +1,11 @@
-"""Becoming a consultant, changing, stopping, topics, and who hears of it."""
+"""Becoming a consultant, changing the profile, stopping, topics, and watching all of it."""
 
 import asyncio
 
 import pytest
 
 from handlers.consulting.consultants import service
-from tests.consulting.availability.practice import TOPIC, caught_up, heard_in, refused
+from tests.consulting.availability.practice import TOPIC, events_in, events_up_to, refused
 from tests.world import both_databases, one_database
 
 NAMESPACE = "/consultants"
@@ -18,14 +18,14 @@ ABOUT = {
 
 
 def consultant_of(person, **more):
-    """What a new consultant looks like."""
-    nothing_said = {"age": None, "gender": None, "profile_picture_url": None}
+    """The expected view of a new consultant."""
+    unset = {"age": None, "gender": None, "profile_picture_url": None}
     return {
         "id": person.id,
         "first_name": person.name.capitalize(),
         "last_name": "Example",
         **ABOUT,
-        **nothing_said,
+        **unset,
         "status": "active",
         "available_now": False,
         "topics": [],
@@ -33,20 +33,20 @@ def consultant_of(person, **more):
     }
 
 
-async def test_a_person_becomes_a_consultant_once(world):
+async def test_a_user_can_become_a_consultant_only_once(world):
     clara = await world.person("clara")
     more = {"age": 41, "gender": "female"}
     assert await clara.call(NAMESPACE, "become", **ABOUT, **more) == consultant_of(clara, **more)
-    heard = await clara.event("CONSULTANT_ONBOARDED")
-    assert heard.data == {"consultant": consultant_of(clara, **more)}
-    assert heard.meta["room"] == f"consultant:{clara.id}"
+    event = await clara.event("CONSULTANT_ONBOARDED")
+    assert event.data == {"consultant": consultant_of(clara, **more)}
+    assert event.meta["room"] == f"consultant:{clara.id}"
     await refused(clara.call(NAMESPACE, "become", **ABOUT), "ALREADY_CONSULTANT")
     me = await clara.call("/profile", "me")
     assert "consultant" in me["roles"]
 
 
 @both_databases
-async def test_becoming_twice_at_once_succeeds_once(world):
+async def test_concurrent_attempts_to_become_a_consultant_succeed_once(world):
     clara = await world.person("clara")
     devices = [await clara.device() for _ in range(4)]
     for device in devices:
@@ -59,14 +59,14 @@ async def test_becoming_twice_at_once_succeeds_once(world):
 
 @pytest.mark.settings(PARLEY_CONSULTANTS_START_ACTIVE="false")
 @one_database
-async def test_a_setting_lets_consultants_begin_as_pending(world):
+async def test_a_setting_makes_new_consultants_pending(world):
     clara = await world.person("clara")
     answer = await clara.call(NAMESPACE, "become", **ABOUT)
     assert answer["status"] == "pending"
     assert (await clara.call(NAMESPACE, "list"))["consultants"] == []
 
 
-async def test_a_profile_changes_field_by_field_and_carries_the_persons_name(world):
+async def test_profile_fields_change_separately_and_the_name_follows_the_user(world):
     clara = await world.person("clara")
     await clara.call(NAMESPACE, "become", **ABOUT, age=41)
     changes = {"about_me": "I mediate.", "languages": ["fr"], "country": "FR", "age": None}
@@ -81,7 +81,7 @@ async def test_a_profile_changes_field_by_field_and_carries_the_persons_name(wor
     assert await clara.call(NAMESPACE, "get", consultant_id=clara.id) == renamed.data["consultant"]
 
 
-async def test_who_stops_is_found_no_more_and_may_begin_again(world):
+async def test_a_stopped_consultant_is_not_listed_and_can_return(world):
     clara = await world.person("clara")
     await clara.call(NAMESPACE, "become", **ABOUT)
     topic = await clara.call(NAMESPACE, "add_topic", **TOPIC)
@@ -97,16 +97,16 @@ async def test_who_stops_is_found_no_more_and_may_begin_again(world):
         ("remove_topic", {"topic_id": topic["id"]}),
     ):
         await refused(clara.call(NAMESPACE, command, **payload), "NOT_A_CONSULTANT")
-    again = await clara.call(NAMESPACE, "become", **ABOUT)
-    assert again == consultant_of(clara, topics=[topic])
+    returned = await clara.call(NAMESPACE, "become", **ABOUT)
+    assert returned == consultant_of(clara, topics=[topic])
     assert len(await world.stored("CONSULTANT_ONBOARDED")) == 2
 
 
-async def test_topics_come_change_and_go(world):
+async def test_topics_are_added_updated_and_removed(world):
     clara, other = [await world.person(name, consultant=True) for name in ("clara", "otto")]
     topic = await clara.call(NAMESPACE, "add_topic", **TOPIC)
-    about = {"consultant_id": clara.id, "icon_url": None, "active": True}
-    assert topic == {"id": topic["id"], **TOPIC, **about}
+    defaults = {"consultant_id": clara.id, "icon_url": None, "active": True}
+    assert topic == {"id": topic["id"], **TOPIC, **defaults}
     assert (await clara.event("TOPIC_ADDED")).data == {"topic": topic}
     changes = {
         "name": "Contracts",
@@ -126,7 +126,7 @@ async def test_topics_come_change_and_go(world):
     await refused(student.call(NAMESPACE, "add_topic", **TOPIC), "NOT_A_CONSULTANT")
 
 
-WRONG = (
+INVALID_FIELDS = (
     ("languages", ["xx"]),
     ("languages", []),
     ("languages", ["EN"]),
@@ -144,19 +144,19 @@ WRONG = (
 
 
 @one_database
-async def test_what_is_no_public_code_or_not_ones_own_to_say_is_invalid(world):
+async def test_unknown_codes_and_read_only_fields_are_invalid(world):
     clara = await world.person("clara")
-    for field, value in WRONG:
+    for field, value in INVALID_FIELDS:
         become = clara.call(NAMESPACE, "become", **{**ABOUT, field: value})
         refusal = await refused(become, "INVALID")
         assert field in str(refusal.details)
     await clara.call(NAMESPACE, "become", **ABOUT)
-    for field, value in WRONG:
+    for field, value in INVALID_FIELDS:
         await refused(clara.call(NAMESPACE, "update", **{field: value}), "INVALID")
 
 
 @one_database
-async def test_a_topics_money_length_and_icon_are_checked(world):
+async def test_the_fields_of_a_topic_are_validated(world):
     clara = await world.person("clara", consultant=True)
     for field, value in (
         ("hourly_rate", {"amount": -1, "currency": "EUR"}),
@@ -173,7 +173,7 @@ async def test_a_topics_money_length_and_icon_are_checked(world):
         await refused(wrong, "INVALID")
 
 
-async def test_visitors_read_and_may_do_no_more(world):
+async def test_visitors_can_only_read(world):
     clara = await world.person("clara", consultant=True)
     topic = await clara.call(NAMESPACE, "add_topic", **TOPIC)
     visitor = await world.visitor(NAMESPACE)
@@ -193,12 +193,12 @@ async def test_visitors_read_and_may_do_no_more(world):
         await refused(visitor.call(NAMESPACE, command, **payload), "FORBIDDEN")
 
 
-async def test_a_list_pages_from_the_newest_to_the_first(world):
+async def test_list_pages_from_the_newest_to_the_oldest_consultant(world):
     names = [f"person{number}" for number in range(5)]
     people = [await world.person(name, consultant=True) for name in names]
     visitor = await world.visitor(NAMESPACE)
-    whole = (await visitor.call(NAMESPACE, "list"))["consultants"]
-    assert [c["id"] for c in whole] == [person.id for person in reversed(people)]
+    complete = (await visitor.call(NAMESPACE, "list"))["consultants"]
+    assert [c["id"] for c in complete] == [person.id for person in reversed(people)]
     paged = []
     before: dict[str, str] = {}
     for size in (2, 2, 1):
@@ -207,40 +207,40 @@ async def test_a_list_pages_from_the_newest_to_the_first(world):
         paged += page["consultants"]
         before = {"before": page["next"]}
     assert page["next"] is None
-    assert paged == whole
+    assert paged == complete
     for limit in (0, 101):
         await refused(visitor.call(NAMESPACE, "list", limit=limit), "INVALID")
 
 
-async def test_who_watches_hears_all_that_changes_until_they_unwatch(world):
+async def test_a_watcher_gets_all_changes_until_it_unwatches(world):
     clara = await world.person("clara", consultant=True)
-    watcher, passer_by = [await world.visitor(NAMESPACE) for _ in range(2)]
+    watcher, other = [await world.visitor(NAMESPACE) for _ in range(2)]
     student = await world.person("sam")
     await student.enter(NAMESPACE)
     snapshot = await watcher.call(NAMESPACE, "watch", consultant_id=clara.id)
     room = f"consultant:{clara.id}"
 
-    async def agrees():
-        fresh = await passer_by.call(NAMESPACE, "watch", consultant_id=clara.id)
-        await passer_by.call(NAMESPACE, "unwatch", consultant_id=clara.id)
-        await caught_up(watcher, NAMESPACE, room, fresh["seq"])
-        assert replayed(snapshot, heard_in(watcher, NAMESPACE, room)) == fresh
+    async def assert_in_sync():
+        fresh = await other.call(NAMESPACE, "watch", consultant_id=clara.id)
+        await other.call(NAMESPACE, "unwatch", consultant_id=clara.id)
+        await events_up_to(watcher, NAMESPACE, room, fresh["seq"])
+        assert apply_events(snapshot, events_in(watcher, NAMESPACE, room)) == fresh
 
     await clara.call(NAMESPACE, "update", about_me="I listen well.")
-    await agrees()
+    await assert_in_sync()
     topics = [await clara.call(NAMESPACE, "add_topic", **TOPIC) for _ in range(3)]
-    await agrees()
+    await assert_in_sync()
     await clara.call(NAMESPACE, "update_topic", topic_id=topics[1]["id"], name="Wills")
     await clara.call(NAMESPACE, "remove_topic", topic_id=topics[0]["id"])
-    await agrees()
+    await assert_in_sync()
     await clara.call("/availability", "set_available_now", available=True)
-    await agrees()
+    await assert_in_sync()
     await clara.call(NAMESPACE, "stop")
     await world.settle()
-    await agrees()
+    await assert_in_sync()
     await clara.call(NAMESPACE, "become", **ABOUT)
     await world.settle()
-    await agrees()
+    await assert_in_sync()
     assert {event.name for event in watcher.heard} == {
         "CONSULTANT_ONBOARDED",
         "CONSULTANT_PROFILE_UPDATED",
@@ -250,15 +250,15 @@ async def test_who_watches_hears_all_that_changes_until_they_unwatch(world):
         "TOPIC_REMOVED",
     }
     assert await watcher.call(NAMESPACE, "unwatch", consultant_id=clara.id) == {}
-    heard = len(watcher.heard)
+    received = len(watcher.heard)
     await clara.call(NAMESPACE, "update", about_me="Nobody hears this.")
     await watcher.call(NAMESPACE, "list")
-    assert len(watcher.heard) == heard
-    assert passer_by.heard == []
+    assert len(watcher.heard) == received
+    assert other.heard == []
     assert student.client.heard == []
 
 
-async def test_what_was_taken_out_is_told_to_no_stranger_again(world):
+async def test_removed_texts_are_replayed_only_to_the_consultant(world):
     clara, sam = await world.person("clara", consultant=True), await world.person("sam")
     visitor = await world.visitor(NAMESPACE)
     seen = (await visitor.call(NAMESPACE, "watch", consultant_id=clara.id))["seq"]
@@ -275,36 +275,39 @@ async def test_what_was_taken_out_is_told_to_no_stranger_again(world):
     head = (await visitor.call(NAMESPACE, "watch", consultant_id=clara.id))["seq"]
     for since in (0, seen, head - 1):
         for token in ({}, {"token": sam.token}):
-            back = await world.connect()
-            await back.enter(NAMESPACE, since={room: since}, **token)
-            assert back.synced[NAMESPACE]["rooms"][room] == {"seq": head, "recovered": False}
-            assert back.heard == []
+            reconnected = await world.connect()
+            await reconnected.enter(NAMESPACE, since={room: since}, **token)
+            assert reconnected.synced[NAMESPACE]["rooms"][room] == {"seq": head, "recovered": False}
+            assert reconnected.heard == []
     current = await world.connect()
     await current.enter(NAMESPACE, since={room: head})
     assert current.synced[NAMESPACE]["rooms"][room]["recovered"]
     await clara.call(NAMESPACE, "become", **{**ABOUT, "about_me": "I am back."})
-    heard = await current.event("CONSULTANT_ONBOARDED")
-    assert heard.data["consultant"]["about_me"] == "I am back."
+    event = await current.event("CONSULTANT_ONBOARDED")
+    assert event.data["consultant"]["about_me"] == "I am back."
     phone = await clara.device()
     await phone.enter(NAMESPACE, since={room: seen})
     assert phone.synced[NAMESPACE]["rooms"][room]["recovered"], "one's own devices miss nothing"
 
 
-async def test_who_missed_what_still_holds_is_told_it(world):
+async def test_missed_events_with_current_contents_are_replayed(world):
     clara = await world.person("clara", consultant=True)
     visitor = await world.visitor(NAMESPACE)
     room = f"consultant:{clara.id}"
     seen = (await visitor.call(NAMESPACE, "watch", consultant_id=clara.id))["seq"]
     await clara.call(NAMESPACE, "update", about_me="I listen well.")
     await clara.call(NAMESPACE, "add_topic", **TOPIC)
-    back = await world.connect()
-    await back.enter(NAMESPACE, since={room: seen})
-    assert back.synced[NAMESPACE]["rooms"][room]["recovered"]
-    assert [one.name for one in back.heard] == ["CONSULTANT_PROFILE_UPDATED", "TOPIC_ADDED"]
+    reconnected = await world.connect()
+    await reconnected.enter(NAMESPACE, since={room: seen})
+    assert reconnected.synced[NAMESPACE]["rooms"][room]["recovered"]
+    assert [event.name for event in reconnected.heard] == [
+        "CONSULTANT_PROFILE_UPDATED",
+        "TOPIC_ADDED",
+    ]
 
 
-def replayed(snapshot, events):
-    """The watched consultant, kept current by events."""
+def apply_events(snapshot, events):
+    """The snapshot of a consultant after applying the events."""
     state, topics = dict(snapshot), {topic["id"]: topic for topic in snapshot["topics"]}
     for event in events:
         if event.meta["seq"] <= snapshot["seq"]:
@@ -321,16 +324,18 @@ def replayed(snapshot, events):
 
 
 @both_databases
-async def test_the_same_request_id_adds_one_topic(world):
+async def test_repeating_a_request_id_adds_one_topic(world):
     clara = await world.person("clara", consultant=True)
-    asked = {**TOPIC, "request_id": "one"}
-    answers = await asyncio.gather(*(clara.call(NAMESPACE, "add_topic", **asked) for _ in range(4)))
+    payload = {**TOPIC, "request_id": "one"}
+    answers = await asyncio.gather(
+        *(clara.call(NAMESPACE, "add_topic", **payload) for _ in range(4))
+    )
     assert len({topic["id"] for topic in answers}) == 1
     assert len(await world.stored("TOPIC_ADDED")) == 1
-    await refused(clara.call(NAMESPACE, "add_topic", **{**asked, "name": "Other"}), "CONFLICT")
+    await refused(clara.call(NAMESPACE, "add_topic", **{**payload, "name": "Other"}), "CONFLICT")
 
 
-async def test_a_consultant_offers_only_so_many_topics(world, monkeypatch):
+async def test_the_number_of_topics_is_limited(world, monkeypatch):
     monkeypatch.setattr(service, "TOPICS_MAX", 2)
     clara = await world.person("clara", consultant=True)
     first, _ = [await clara.call(NAMESPACE, "add_topic", **TOPIC) for _ in range(2)]

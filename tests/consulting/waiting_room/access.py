@@ -1,4 +1,4 @@
-"""Who may use what `waiting_room` offers."""
+"""Who may use the commands of `waiting_room`."""
 
 from tests.access import SIGNED_IN, Access
 

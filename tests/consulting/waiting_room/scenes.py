@@ -1,4 +1,4 @@
-"""An hour with a consultant: a block, students with approved bookings in it, and its clock."""
+"""A consultant's block, its students with approved bookings, and helpers for races and crashes."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,14 +17,14 @@ ROOM = "/waiting-room"
 
 @dataclass
 class Hour:
-    """One block of a consultant and who is booked in it."""
+    """A block of a consultant, in which students can be booked and wait."""
 
     world: World
     consultant: Person
     topic: dict[str, Any]
     block: dict[str, Any]
-    later: dict[str, Any]
-    """The same hour, a week later."""
+    next_week: dict[str, Any]
+    """The block at the same time a week later."""
 
     @property
     def starts_at(self) -> datetime:
@@ -35,20 +35,20 @@ class Hour:
         return datetime.fromisoformat(self.block["ends_at"])
 
     async def booked(self, name: str) -> tuple[Person, str]:
-        """A new student and the id of their approved booking."""
+        """Create a student with an approved booking; returns both, the booking as its id."""
         student = await self.world.person(name)
         return student, await self.book(student)
 
     async def book(self, student: Person) -> str:
-        asked = await student.call(
+        booking = await student.call(
             "/booking", "request", block_id=self.block["id"], topic_id=self.topic["id"]
         )
-        await self.consultant.call("/booking", "approve", booking_id=asked["id"])
-        booking_id: str = asked["id"]
+        await self.consultant.call("/booking", "approve", booking_id=booking["id"])
+        booking_id: str = booking["id"]
         return booking_id
 
-    async def following(self) -> dict[str, Any]:
-        """The block of the hour after this one, opened now."""
+    async def next_block(self) -> dict[str, Any]:
+        """Add the following hour to the schedule; returns its block."""
         blocks = [
             {"weekday": self.starts_at.weekday(), "hour": hour, "max_calls": 5} for hour in (13, 14)
         ]
@@ -59,11 +59,11 @@ class Hour:
         return next(block for block in answer["blocks"] if block["starts_at"] == starts_at)
 
     def move_to(self, minutes: float) -> None:
-        """Let it be so many minutes after the block's start."""
+        """Set the clock to this many minutes after the block's start."""
         self.world.clock.move_to(self.starts_at + timedelta(minutes=minutes))
 
     async def waiting(self, name: str) -> tuple[Person, str]:
-        """A new student who waits, and the id of their booking."""
+        """Create a student in the waiting room; returns them and the id of their booking."""
         student, booking_id = await self.booked(name)
         await student.call(ROOM, "enter", booking_id=booking_id)
         return student, booking_id
@@ -81,10 +81,10 @@ class Hour:
         return call
 
     async def hold_a_call(self, student: Person, booking_id: str, seconds: float) -> dict[str, Any]:
-        """Admit somebody who waits, talk, and end it."""
+        """Admit a waiting student, hold a call of this length, and end it."""
         call = await self.admit(booking_id)
-        for one in (student, self.consultant):
-            await one.call("/call", "join", call_id=call["id"])
+        for person in (student, self.consultant):
+            await person.call("/call", "join", call_id=call["id"])
         self.world.clock.advance(seconds)
         ended: dict[str, Any] = await self.consultant.call("/call", "end", call_id=call["id"])
         await self.world.settle()
@@ -92,7 +92,7 @@ class Hour:
 
 
 async def hour_of(world: World, name: str = "cora", max_calls: int = 5) -> Hour:
-    """A consultant whose hour began a minute ago."""
+    """Create a consultant whose block started a minute ago."""
     consultant = await world.person(name, consultant=True)
     topic = await add_topic(consultant)
     day = world.clock.now() + timedelta(days=1)
@@ -108,7 +108,7 @@ async def hour_of(world: World, name: str = "cora", max_calls: int = 5) -> Hour:
 
 
 async def refusal_of(person: Person, namespace: str, command: str, **payload: Any) -> str:
-    """The code that a command is refused with."""
+    """The code of a command's refusal; fails if the command succeeds."""
     try:
         await person.call(namespace, command, **payload)
     except Refused as refused:
@@ -120,26 +120,26 @@ async def refusal_of(person: Person, namespace: str, command: str, **payload: An
 async def ask_before_commit(
     database_url: str, change: str, key: str, asking: Coroutine[Any, Any, Any]
 ) -> Any:
-    """What `asking` gives when it begins before another instance's `change` is committed.
+    """The result of `asking`, started before another transaction commits `change`.
 
-    Whoever decides on what is just changing waits for it; only who does not is done before.
+    The change is committed as soon as `asking` waits for a lock, or is done without waiting.
     """
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
     try:
         async with connection.transaction():
             await connection.execute(change, key)
             asked = asyncio.ensure_future(asking)
-            await until(lambda: asked.done() or connection.fetchval(_SOMEBODY_WAITS))
+            await until(lambda: asked.done() or connection.fetchval(_ANY_LOCK_WAIT))
         return await asked
     finally:
         await connection.close()
 
 
-_SOMEBODY_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+_ANY_LOCK_WAIT = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
 
 
 async def lose_instance(world: World, instance_id: str, at: datetime) -> None:
-    """Let an instance be found dead, and all be done that follows."""
+    """Publish that an instance is dead, and wait until all consumers have processed it."""
     lost = InstanceLost(instance_id=instance_id, at=at)
     await world.transact(lambda tx: tx.publish(lost))
     await world.settle()
