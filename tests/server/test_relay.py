@@ -139,6 +139,7 @@ async def test_a_failure_is_not_counted_on_the_next_delivery(make_world, monkeyp
     assert (await lowest(one)).attempts == 0
 
 
+@pytest.mark.stopped_clock
 async def test_a_failing_consumer_has_no_effect_and_is_retried(world, switches: Switches):
     switches.broken.add("hard")
     await say(world, "hard")
