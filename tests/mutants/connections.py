@@ -104,7 +104,7 @@ MUTANTS = (
         "            if self._people.count(actor.id):",
         (
             "tests/platform/presence/test_presence.py"
-            "::test_a_reconnect_inside_the_grace_flaps_nothing",
+            "::test_a_reconnect_within_the_grace_period_sends_no_events",
         ),
     ),
     Mutant(
@@ -153,7 +153,7 @@ MUTANTS = (
         "        pass",
         (
             "tests/platform/moderation/test_moderators.py"
-            "::test_a_role_that_is_taken_away_is_gone_at_once_on_every_device",
+            "::test_a_revoked_role_ends_immediately_on_every_device",
         ),
     ),
     # Limits.

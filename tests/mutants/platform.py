@@ -17,7 +17,7 @@ MUTANTS = (
         "    if False:\n        raise RateLimited",
         (
             "tests/platform/auth/test_guesses.py"
-            "::test_strangers_wait_longer_and_longer_from_wherever_they_come",
+            "::test_wait_times_of_strangers_double_across_ip_addresses",
         ),
     ),
     Mutant(
@@ -53,21 +53,21 @@ MUTANTS = (
         "storage/platform/identities.py",
         '        _a.browser_hash == bindparam("of_browser"),',
         '        bindparam("of_browser") == bindparam("of_browser"),',
-        (f"{OAUTH}::test_a_state_is_good_once_in_its_own_browser_and_in_its_time",),
+        (f"{OAUTH}::test_a_state_is_valid_once_in_its_own_browser_for_ten_minutes",),
     ),
     Mutant(
         "A sign-in that was begun in one app can be completed in another (PKCE)",
         "handlers/platform/identities/tickets.py",
         "    if row.challenge is not None and not _opens(row.challenge, verifier):",
         "    if False:",
-        (f"{OAUTH}::test_a_ticket_with_a_challenge_is_for_who_has_the_verifier",),
+        (f"{OAUTH}::test_a_ticket_with_a_challenge_needs_its_verifier",),
     ),
     Mutant(
         "An ID token that was issued for another sign-in is accepted (nonce)",
         "handlers/platform/identities/openid.py",
         '                    "nonce": request.nonce,\n',
         "",
-        (f"{OAUTH}::test_an_id_token_that_is_wrong_opens_nothing",),
+        (f"{OAUTH}::test_an_id_token_with_a_wrong_claim_is_refused",),
     ),
     # People to each other.
     Mutant(
@@ -87,7 +87,7 @@ MUTANTS = (
         "    row.hidden = False",
         (
             "tests/platform/moderation/test_hiding.py"
-            "::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
+            "::test_a_hidden_text_is_stored_only_in_its_message_row",
         ),
     ),
     Mutant(
@@ -97,7 +97,7 @@ MUTANTS = (
         "    tx.publish(MessageHidden(message=message_view(row)))",
         (
             "tests/platform/moderation/test_hiding.py"
-            "::test_a_hidden_text_is_gone_from_everywhere_but_its_row",
+            "::test_a_hidden_text_is_stored_only_in_its_message_row",
         ),
     ),
     Mutant(
@@ -105,7 +105,7 @@ MUTANTS = (
         "handlers/platform/moderation/filter.py",
         '        if found.outcome == "refuse":',
         "        if False:",
-        ("tests/platform/moderation/test_filter.py::test_what_is_refused_is_not_kept",),
+        ("tests/platform/moderation/test_filter.py::test_refused_texts_are_not_stored",),
     ),
     # Files and pages.
     Mutant(
@@ -138,14 +138,14 @@ MUTANTS = (
         "handlers/platform/previews/addresses.py",
         "    if not found.is_global or found.is_multicast or found.is_reserved:",
         "    if found.is_multicast or found.is_reserved:",
-        (f"{FETCH}::test_what_is_not_global_is_not_public",),
+        (f"{FETCH}::test_special_purpose_addresses_are_not_public",),
     ),
     Mutant(
         "A redirect makes the server read its own network",
         "handlers/platform/previews/fetch.py",
         "allow_redirects=False",
         "allow_redirects=True",
-        (f"{FETCH}::test_a_redirect_is_no_page",),
+        (f"{FETCH}::test_redirects_are_not_followed",),
     ),
     # Personal data.
     Mutant(
@@ -153,7 +153,7 @@ MUTANTS = (
         "handlers/platform/personal_data/service/erasure.py",
         "    after = steps[event.step].run(tx, event.user_id, event.after, STEP_BATCH)",
         "    after = None",
-        (f"{ERASURE}::test_nothing_is_left_of_who_did_everything_and_others_keep_what_is_theirs",),
+        (f"{ERASURE}::test_an_erasure_leaves_no_data_of_the_user_and_keeps_data_of_others",),
     ),
     Mutant(
         "Data that was written while an account was deleted stays",
@@ -162,7 +162,7 @@ MUTANTS = (
         "    if False:",
         (
             "tests/platform/personal_data/test_under_way.py"
-            "::test_what_a_command_keeps_after_the_erasure_is_erased",
+            "::test_data_stored_by_a_command_after_the_erasure_is_erased_later",
         ),
     ),
     Mutant(
@@ -172,7 +172,7 @@ MUTANTS = (
         "    if True:",
         (
             "tests/platform/personal_data/test_exports.py"
-            "::test_an_export_has_everything_that_is_hers_and_nothing_that_is_not",
+            "::test_an_export_contains_all_data_of_the_user_and_none_of_others",
         ),
     ),
     Mutant(
@@ -182,7 +182,7 @@ MUTANTS = (
         "",
         (
             "tests/platform/personal_data/test_exports.py"
-            "::test_it_needs_a_fresh_proof_and_is_nobody_elses",
+            "::test_an_export_needs_a_fresh_proof_and_is_private",
         ),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""Who may use what `account` offers."""
+"""Who may use the commands of `account`."""
 
 from tests.access import SIGNED_IN, Access
 

@@ -1,4 +1,4 @@
-"""A person's picture: an upload, shown to everybody, gone when there is another."""
+"""Profile pictures: uploads that everyone can fetch until they are replaced."""
 
 import pytest
 
@@ -16,15 +16,15 @@ async def world(make_world):
     return await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
 
 
-async def set_picture(who, upload_id):
-    return await who.person.call("/profile", "set_picture", upload_id=upload_id)
+async def set_picture(user, upload_id):
+    return await user.person.call("/profile", "set_picture", upload_id=upload_id)
 
 
-async def test_a_picture_is_for_everybody_until_there_is_another(world):
+async def test_a_profile_picture_is_public_until_it_is_replaced(world):
     async with bringer(world, await world.person("ana")) as ana:
         first = await ana.bring(picture(), "image/jpeg")
-        place = f"{world.url}/pictures/{first['id']}"
-        assert (await ana.fetch(place))[0].status == 404  # not a picture of anybody yet
+        url = f"{world.url}/pictures/{first['id']}"
+        assert (await ana.fetch(url))[0].status == 404  # not anyone's picture yet
         user = await set_picture(ana, first["id"])
         assert user["picture_id"] == first["id"]
         assert (await ana.person.event("USER_UPDATED")).data["user"] == user
@@ -32,12 +32,12 @@ async def test_a_picture_is_for_everybody_until_there_is_another(world):
         people = await ben.call("/profile", "people", user_ids=[ana.person.id])
         assert people["people"][ana.person.id]["picture_id"] == first["id"]
         for query in ("", "?small"):
-            answer, content = await ana.fetch(place + query)
+            answer, content = await ana.fetch(url + query)
             assert answer.status == 200
             assert content
         second = await ana.bring(picture("PNG"), "image/png")
         await set_picture(ana, second["id"])
-        assert (await ana.fetch(place))[0].status == 404
+        assert (await ana.fetch(url))[0].status == 404
         assert (await set_picture(ana, None))["picture_id"] is None
         assert (await ana.fetch(f"{world.url}/pictures/{second['id']}"))[0].status == 404
         await world.settle()
@@ -45,17 +45,17 @@ async def test_a_picture_is_for_everybody_until_there_is_another(world):
         assert not [one for one in folder.rglob("*") if one.is_file()]
 
 
-async def test_a_picture_is_an_image_of_ones_own_that_nothing_else_uses(world):
+async def test_a_profile_picture_must_be_the_users_own_unused_image(world):
     async with bringer(world, await world.person("ana")) as ana:
         pdf = await ana.bring(PDF, "application/pdf")
         mine = await ana.bring(picture(), "image/jpeg")
         ben = await world.person("ben")
-        for who, upload_id, code in (
+        for user, upload_id, code in (
             (ana.person, pdf["id"], "NOT_FOUND"),
             (ben, mine["id"], "NOT_FOUND"),
         ):
             with pytest.raises(Refused) as refused:
-                await who.call("/profile", "set_picture", upload_id=upload_id)
+                await user.call("/profile", "set_picture", upload_id=upload_id)
             assert refused.value.code == code
         await set_picture(ana, mine["id"])
         with pytest.raises(Refused) as refused:

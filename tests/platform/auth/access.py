@@ -1,4 +1,4 @@
-"""Who may use what `auth` offers."""
+"""Who may use the commands of `auth`."""
 
 from tests.access import ANYBODY, SIGNED_IN, Access
 

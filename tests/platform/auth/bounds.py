@@ -1,4 +1,4 @@
-"""What bounds `auth`, as `tests/bounds.py` asks."""
+"""Exceptions of `auth` to the rules for queries and waits, see `tests/bounds.py`."""
 
 BOUNDED = {
     "sessions.list_live_sessions": "a person has at most SESSIONS_MAX",

@@ -1,4 +1,4 @@
-"""Signing in, staying signed in, signing out: what each answers and what is recorded of it."""
+"""Logging in, refreshing, logging out and changing the password: answers, events and sessions."""
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from tests.wire_client import Client, Refused
 from tests.world import PASSWORD, World, address_of, one_database, session_id_of
 
 DAY_S = 86_400
-NEW = "another horse battery"
+NEW_PASSWORD = "another horse battery"
 
 
 @pytest.fixture
@@ -21,91 +21,95 @@ async def ana(world):
 
 
 @pytest.fixture
-async def door(world: World) -> Client:
-    """Somebody who is not signed in yet."""
+async def visitor(world: World) -> Client:
+    """A client that is not signed in."""
     return await world.visitor("/auth")
 
 
-async def log_in(door: Client, password: str = PASSWORD, email: str = address_of("ana")):
-    return await door.call("/auth", "login", email=email, password=password)
+async def log_in(visitor: Client, password: str = PASSWORD, email: str = address_of("ana")):
+    return await visitor.call("/auth", "login", email=email, password=password)
 
 
-async def code_of(door: Client, command: str, **payload):
-    return (await door.ask("/auth", command, payload))["error"]["code"]
+async def code_of(visitor: Client, command: str, **payload):
+    return (await visitor.ask("/auth", command, payload))["error"]["code"]
 
 
-async def test_a_login_opens_a_session_and_is_recorded_without_its_secrets(world, ana, door):
-    session = await log_in(door, email="Ana@Example.ORG")
+async def test_a_login_opens_a_session_and_stores_no_secrets(world, ana, visitor):
+    session = await log_in(visitor, email="Ana@Example.ORG")
     assert session["user"] == ana.session["user"]
     assert session_id_of(session["access_token"]) != session_id_of(ana.token)
     for email, password in [(ana.email, "wrong"), (address_of("nobody"), PASSWORD)]:
-        assert await code_of(door, "login", email=email, password=password) == "CREDENTIALS_WRONG"
+        assert (
+            await code_of(visitor, "login", email=email, password=password) == "CREDENTIALS_WRONG"
+        )
     [success] = await world.stored("AUTH_SUCCESS")
     assert success["user_id"] == ana.id
     assert success["session_id"] == session_id_of(session["access_token"])
     failures = await world.stored("AUTH_FAILURE")
     assert [failure["user_id"] for failure in failures] == [ana.id, None]
 
-    def everything(tx):
+    def read_stored_rows(tx):
         tables = [events, credentials, refresh_tokens]
         return [tx.all(lambda *row: row, select(table)) for table in tables]
 
-    kept = repr(await world.read(everything))
+    kept = repr(await world.read(read_stored_rows))
     for secret in (PASSWORD, session["refresh_token"], session["access_token"]):
         assert secret not in kept
     assert address_of("nobody") not in kept
 
 
-async def test_a_refresh_token_is_spent_for_the_next(world, ana, door):
+async def test_a_refresh_token_is_exchanged_once_and_reuse_revokes_the_session(world, ana, visitor):
     first = ana.session["refresh_token"]
-    second = await door.call("/auth", "refresh", refresh_token=first)
+    second = await visitor.call("/auth", "refresh", refresh_token=first)
     assert second.keys() == ana.session.keys()
     assert second["refresh_token"] != first
     assert session_id_of(second["access_token"]) == session_id_of(ana.token)
-    repeated = await door.call("/auth", "refresh", refresh_token=first)
+    repeated = await visitor.call("/auth", "refresh", refresh_token=first)
     assert repeated["refresh_token"] == second["refresh_token"], "a lost answer logs nobody out"
-    third = await door.call("/auth", "refresh", refresh_token=second["refresh_token"])
-    assert await code_of(door, "refresh", refresh_token=first) == "REFRESH_REUSED"
+    third = await visitor.call("/auth", "refresh", refresh_token=second["refresh_token"])
+    assert await code_of(visitor, "refresh", refresh_token=first) == "REFRESH_REUSED"
     for token in (third["refresh_token"], second["refresh_token"], first):
-        assert await code_of(door, "refresh", refresh_token=token) == "SESSION_REVOKED"
-    assert await code_of(door, "refresh", refresh_token="nobody's") == "TOKEN_INVALID"
+        assert await code_of(visitor, "refresh", refresh_token=token) == "SESSION_REVOKED"
+    assert await code_of(visitor, "refresh", refresh_token="nobody's") == "TOKEN_INVALID"
 
 
-async def test_a_session_over_its_days_is_over_though_no_timer_ran(world, ana, door, monkeypatch):
-    async def asleep():
+async def test_an_expired_session_is_refused_even_if_its_timer_did_not_fire(
+    world, ana, visitor, monkeypatch
+):
+    async def fire_nothing():
         return 0
 
-    monkeypatch.setattr(world.app.timers, "fire", asleep)
-    token = (await log_in(door))["refresh_token"]
+    monkeypatch.setattr(world.app.timers, "fire", fire_nothing)
+    token = (await log_in(visitor))["refresh_token"]
     world.clock.advance(59 * DAY_S)
-    token = (await door.call("/auth", "refresh", refresh_token=token))["refresh_token"]
+    token = (await visitor.call("/auth", "refresh", refresh_token=token))["refresh_token"]
     world.clock.advance(59 * DAY_S)
-    token = (await door.call("/auth", "refresh", refresh_token=token))["refresh_token"]
+    token = (await visitor.call("/auth", "refresh", refresh_token=token))["refresh_token"]
     world.clock.advance(60 * DAY_S)
     assert await world.stored("SESSION_ENDED") == []
-    assert await code_of(door, "refresh", refresh_token=token) == "SESSION_REVOKED"
+    assert await code_of(visitor, "refresh", refresh_token=token) == "SESSION_REVOKED"
 
 
-async def test_logging_out_ends_the_session_and_its_connections(world, ana, door):
+async def test_logging_out_ends_the_session_and_its_connections(world, ana, visitor):
     other = await world.another_session(ana)
     await ana.enter("/profile")
     await other.enter("/profile")
     token = ana.session["refresh_token"]
-    assert await door.call("/auth", "logout", refresh_token=token) == {}
+    assert await visitor.call("/auth", "logout", refresh_token=token) == {}
     assert (await ana.event("session_ended")).data is not None
     await ana.client.until(ana.client.closed.is_set)
     assert (await other.call("/profile", "me"))["id"] == ana.id
-    assert await code_of(door, "refresh", refresh_token=token) == "SESSION_REVOKED"
-    assert await code_of(door, "logout", refresh_token="nobody's") == "TOKEN_INVALID"
+    assert await code_of(visitor, "refresh", refresh_token=token) == "SESSION_REVOKED"
+    assert await code_of(visitor, "logout", refresh_token="nobody's") == "TOKEN_INVALID"
     device = await world.connect()
     with pytest.raises(Refused, match="SESSION_REVOKED"):
         await device.enter("/profile", token=ana.token)
 
 
-async def test_a_new_password_replaces_the_old_and_ends_the_other_sessions(world, ana, door):
-    other = await log_in(door)
+async def test_changing_the_password_ends_the_other_sessions(world, ana, visitor):
+    other = await log_in(visitor)
     phone = await (await world.connect(other["access_token"])).enter("/profile")
-    change = {"current_password": PASSWORD, "new_password": NEW}
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     for wrong, code in [
         ({"current_password": "wrong"}, "CREDENTIALS_WRONG"),
         ({"new_password": "short"}, "PASSWORD_WEAK"),
@@ -120,15 +124,19 @@ async def test_a_new_password_replaces_the_old_and_ends_the_other_sessions(world
     await phone.until(phone.closed.is_set)
     assert phone.events("session_ended")
     assert (await ana.call("/profile", "me"))["id"] == ana.id, "one's own session goes on"
-    assert await code_of(door, "refresh", refresh_token=other["refresh_token"]) == "SESSION_REVOKED"
-    assert await code_of(door, "login", email=ana.email, password=PASSWORD) == "CREDENTIALS_WRONG"
-    assert (await log_in(door, NEW))["user"]["id"] == ana.id
+    assert (
+        await code_of(visitor, "refresh", refresh_token=other["refresh_token"]) == "SESSION_REVOKED"
+    )
+    assert (
+        await code_of(visitor, "login", email=ana.email, password=PASSWORD) == "CREDENTIALS_WRONG"
+    )
+    assert (await log_in(visitor, NEW_PASSWORD))["user"]["id"] == ana.id
     set_by = [one["user_id"] for one in await world.stored("NEW_PASSWORD_SET")]
     assert set_by == [ana.id] * 2
 
 
-def act_before_it_counts(monkeypatch, act) -> None:
-    """Let `act` happen when the next password has proved right, before anything is made of it."""
+def act_after_verification(monkeypatch, act) -> None:
+    """Run `act` after the next password is verified, before the command uses the result."""
     verify = commands.verify_password
 
     async def verify_and_act(password_hash, password) -> bool:
@@ -140,48 +148,56 @@ def act_before_it_counts(monkeypatch, act) -> None:
     monkeypatch.setattr(commands, "verify_password", verify_and_act)
 
 
-async def test_who_signs_in_while_the_password_changes_does_not_stay(world, ana, door, monkeypatch):
-    change = {"current_password": PASSWORD, "new_password": NEW}
+async def test_a_login_with_the_old_password_during_a_change_is_refused(
+    world, ana, visitor, monkeypatch
+):
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     await ana.enter("/profile")
-    act_before_it_counts(monkeypatch, lambda: ana.call("/profile", "change_password", **change))
-    assert await code_of(door, "login", email=ana.email, password=PASSWORD) == "CREDENTIALS_WRONG"
-    assert (await log_in(door, NEW))["user"]["id"] == ana.id
+    act_after_verification(monkeypatch, lambda: ana.call("/profile", "change_password", **change))
+    assert (
+        await code_of(visitor, "login", email=ana.email, password=PASSWORD) == "CREDENTIALS_WRONG"
+    )
+    assert (await log_in(visitor, NEW_PASSWORD))["user"]["id"] == ana.id
 
 
-async def test_of_two_changes_at_the_same_moment_one_counts(world, ana, door, monkeypatch):
+async def test_one_of_two_concurrent_password_changes_succeeds(world, ana, visitor, monkeypatch):
     phone = await (await ana.device()).enter("/profile")
     await ana.enter("/profile")
-    change = {"current_password": PASSWORD, "new_password": NEW}
-    act_before_it_counts(monkeypatch, lambda: ana.call("/profile", "change_password", **change))
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    act_after_verification(monkeypatch, lambda: ana.call("/profile", "change_password", **change))
     with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
-        await phone.call("/profile", "change_password", **change | {"new_password": NEW + "!"})
-    assert (await log_in(door, NEW))["user"]["id"] == ana.id
+        await phone.call(
+            "/profile", "change_password", **change | {"new_password": NEW_PASSWORD + "!"}
+        )
+    assert (await log_in(visitor, NEW_PASSWORD))["user"]["id"] == ana.id
 
 
-async def test_a_wrong_old_password_costs_no_second_hash(ana, monkeypatch):
+async def test_a_wrong_current_password_does_not_hash_the_new_one(ana, monkeypatch):
     hashed = []
     monkeypatch.setattr(commands, "hash_password", hashed.append)
     with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
-        await ana.call("/profile", "change_password", current_password="wrong", new_password=NEW)
+        await ana.call(
+            "/profile", "change_password", current_password="wrong", new_password=NEW_PASSWORD
+        )
     assert hashed == []
 
 
 @one_database
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_ATTEMPTS_PER_MINUTE="2")
-async def test_old_passwords_are_guessed_no_faster_than_at_the_door(world):
+async def test_wrong_current_passwords_count_against_the_attempt_limit(world):
     ana = await (await world.person("ana")).enter("/profile")
-    guess = {"current_password": "wrong", "new_password": NEW}
+    guess = {"current_password": "wrong", "new_password": NEW_PASSWORD}
     answers = [await ana.client.ask("/profile", "change_password", guess) for _ in range(3)]
     codes = [answer["error"]["code"] for answer in answers]
     assert codes == ["CREDENTIALS_WRONG"] * 2 + ["RATE_LIMITED"]
 
 
-async def test_a_timer_that_fires_while_a_session_is_refreshed_does_not_end_it(world, ana, door):
+async def test_an_outdated_expiry_timer_does_not_end_a_refreshed_session(world, ana, visitor):
     session_id = session_id_of(ana.token)
     world.clock.advance(59 * DAY_S)
     was_due = world.clock.now()
     token = ana.session["refresh_token"]
-    token = (await door.call("/auth", "refresh", refresh_token=token))["refresh_token"]
+    token = (await visitor.call("/auth", "refresh", refresh_token=token))["refresh_token"]
     due = SessionDue(user_id=ana.id, session_id=session_id, expires_at=was_due)
 
     def fire(tx):
@@ -191,7 +207,7 @@ async def test_a_timer_that_fires_while_a_session_is_refreshed_does_not_end_it(w
     await world.transact(fire)
     await world.settle()
     assert await world.stored("SESSION_ENDED") == []
-    assert await door.call("/auth", "refresh", refresh_token=token)
+    assert await visitor.call("/auth", "refresh", refresh_token=token)
     await world.transact(fire)
     await world.settle()
     world.clock.advance(60 * DAY_S)
@@ -201,22 +217,24 @@ async def test_a_timer_that_fires_while_a_session_is_refreshed_does_not_end_it(w
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_session_that_is_just_ending_is_not_refreshed(world, ana, door, database_url):
+async def test_a_session_that_ends_concurrently_is_not_refreshed(world, ana, visitor, database_url):
     answer = await ask_before_commit(
         database_url,
         "UPDATE sessions SET ended_at = expires_at WHERE id = $1",
         session_id_of(ana.token),
-        door.ask("/auth", "refresh", {"refresh_token": ana.session["refresh_token"]}),
+        visitor.ask("/auth", "refresh", {"refresh_token": ana.session["refresh_token"]}),
     )
     assert answer["error"]["code"] == "SESSION_REVOKED"
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_password_that_is_just_changing_signs_nobody_in(world, ana, door, database_url):
+async def test_a_login_is_refused_if_the_password_changes_concurrently(
+    world, ana, visitor, database_url
+):
     answer = await ask_before_commit(
         database_url,
         "UPDATE credentials SET password_hash = 'another' WHERE user_id = $1",
         ana.id,
-        door.ask("/auth", "login", {"email": ana.email, "password": PASSWORD}),
+        visitor.ask("/auth", "login", {"email": ana.email, "password": PASSWORD}),
     )
     assert answer["error"]["code"] == "CREDENTIALS_WRONG"

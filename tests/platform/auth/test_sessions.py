@@ -1,4 +1,4 @@
-"""Where one is signed in: what is shown of each device, and signing it out from another."""
+"""Listing a user's sessions, and ending them from another device."""
 
 import asyncio
 
@@ -19,15 +19,15 @@ PHONE = (
 
 
 async def log_in(world: World, device: str):
-    """Sign in from a device; the session and its connection."""
-    door = await world.connect(**{"User-Agent": device})
-    await door.enter("/auth")
-    session = await door.call("/auth", "login", email="ana@example.org", password=PASSWORD)
+    """Log in from a device, and return the session and its connection."""
+    visitor = await world.connect(**{"User-Agent": device})
+    await visitor.enter("/auth")
+    session = await visitor.call("/auth", "login", email="ana@example.org", password=PASSWORD)
     client = await world.connect(session["access_token"])
     return session, await client.enter("/profile")
 
 
-async def test_one_sees_where_one_is_signed_in(world):
+async def test_the_list_of_sessions_shows_each_device_and_address(world):
     ana = await world.sign_up("ana")
     world.clock.advance(60)
     session, phone = await log_in(world, PHONE)
@@ -42,7 +42,7 @@ async def test_one_sees_where_one_is_signed_in(world):
     assert listed[1]["id"] == session_id_of(ana.token)
 
 
-async def test_a_device_is_signed_out_from_another(world):
+async def test_sessions_are_ended_from_another_device(world):
     ana = await world.sign_up("ana")
     _, phone = await log_in(world, PHONE)
     _, laptop = await log_in(world, LINUX)
@@ -50,7 +50,7 @@ async def test_a_device_is_signed_out_from_another(world):
     mine = session_id_of(ana.token)
     await phone.call("/profile", "end_session", session_id=mine)
     await asyncio.wait_for(ana.client.closed.wait(), 5)
-    await phone.call("/profile", "end_session", session_id=mine)  # again changes nothing
+    await phone.call("/profile", "end_session", session_id=mine)  # repeating it changes nothing
     assert len((await phone.call("/profile", "sessions"))["sessions"]) == 2
     await laptop.call("/profile", "end_other_sessions")
     await asyncio.wait_for(phone.closed.wait(), 5)
@@ -59,7 +59,7 @@ async def test_a_device_is_signed_out_from_another(world):
     assert [one["reason"] for one in ended] == ["ended_elsewhere"] * 2
 
 
-async def test_beyond_so_many_the_ones_seen_longest_ago_end(world, monkeypatch):
+async def test_sessions_over_the_limit_end_least_recently_seen_first(world, monkeypatch):
     monkeypatch.setattr(service, "SESSIONS_MAX", 3)
     ana = await world.sign_up("ana")
     await ana.enter("/profile")
@@ -75,7 +75,7 @@ async def test_beyond_so_many_the_ones_seen_longest_ago_end(world, monkeypatch):
     assert [one["reason"] for one in ended] == ["too_many"] * 2
 
 
-async def test_others_sessions_are_not_there(world):
+async def test_a_session_of_another_user_is_not_found(world):
     ana, ben = await world.sign_up("ana"), await world.sign_up("ben")
     with pytest.raises(Refused) as refused:
         await ben.call("/profile", "end_session", session_id=session_id_of(ana.token))
@@ -83,7 +83,7 @@ async def test_others_sessions_are_not_there(world):
     assert (await ana.call("/profile", "me"))["id"] == ana.id
 
 
-async def test_a_device_that_is_connected_was_seen_just_now(world):
+async def test_the_last_seen_time_of_a_connected_device_is_updated(world):
     ana = await world.sign_up("ana")
     await ana.enter("/profile")
     away, phone = await log_in(world, PHONE)
@@ -99,7 +99,7 @@ async def test_a_device_that_is_connected_was_seen_just_now(world):
     assert listed[1]["last_seen_at"] == listed[1]["signed_in_at"]
 
 
-async def test_who_was_away_so_long_that_no_device_is_known_is_told_of_the_next(world):
+async def test_a_login_after_all_sessions_were_deleted_is_notified(world):
     ana = await world.sign_up("ana")
     rules = world.app.kernel.rules
     for kept in ("refresh_token_life_days", "sessions_kept_days"):
@@ -113,16 +113,16 @@ async def test_who_was_away_so_long_that_no_device_is_known_is_told_of_the_next(
     assert "New sign-in" in mail["Subject"]
 
 
-async def test_a_sign_in_from_a_new_device_is_told_and_one_from_a_known_is_not(world):
+async def test_only_logins_from_new_devices_are_notified(world):
     ana = await world.sign_up("ana")
     await log_in(world, LINUX)
-    await log_in(world, NEWER)  # an update makes no new device
+    await log_in(world, NEWER)  # a browser update is not a new device
     await log_in(world, PHONE)
     await log_in(world, PHONE)
     await world.settle()
     listed = (await ana.call("/notifications", "list"))["notifications"]
-    told = [one["body"] for one in listed if one["kind"] == "new_device"]
-    assert [body.partition(",")[0] for body in told] == [
+    bodies = [one["body"] for one in listed if one["kind"] == "new_device"]
+    assert [body.partition(",")[0] for body in bodies] == [
         "Details: “Mobile Safari on iOS”",
         "Details: “Firefox on Linux”",
     ]

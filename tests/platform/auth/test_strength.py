@@ -1,4 +1,4 @@
-"""Passwords that anybody would try first are refused wherever one is set, and cheaply."""
+"""Common and personal passwords are refused by every command that sets one."""
 
 import time
 
@@ -11,13 +11,13 @@ from handlers.platform.auth.rules import AuthRules
 from tests.wire_client import Refused
 from tests.world import PASSWORD, World, one_database
 
-ABOUT = ("Ana.Lovelace@Example.org", "Ana-Maria", "Lovelace")
+PERSONAL_DATA = ("Ana.Lovelace@Example.org", "Ana-Maria", "Lovelace")
 
 
 def reason(password: str) -> str:
-    """Why it is refused; empty when it is not."""
+    """Why the password is refused, or an empty string if it is accepted."""
     try:
-        strength.check_strength(password, Rules(AuthRules()), *ABOUT)
+        strength.check_strength(password, Rules(AuthRules()), *PERSONAL_DATA)
     except PasswordWeak as weak:
         return str(weak.details.get("reason", "short"))
     return ""
@@ -39,7 +39,7 @@ def reason(password: str) -> str:
         *("starwars", "whatever", "superman1!", "michelle", "changeme", "P@ssw0rd", "passw0rd!"),
     ],
 )
-def test_a_common_password_is_refused_in_any_case_and_with_a_usual_ending(password):
+def test_common_passwords_and_their_variations_are_refused(password):
     assert reason(password) == "common"
 
 
@@ -57,7 +57,7 @@ def test_a_common_password_is_refused_in_any_case_and_with_a_usual_ending(passwo
         ),
     ],
 )
-def test_a_password_made_of_ones_own_name_or_address_is_refused(password):
+def test_a_password_made_from_the_users_name_or_address_is_refused(password):
     assert reason(password) == "personal"
 
 
@@ -68,11 +68,11 @@ def test_a_password_made_of_ones_own_name_or_address_is_refused(password):
         *("ana 83920184736291", "abcdefgh" * 8, "パスワード長い文", "monkeys on the roof"),
     ],
 )
-def test_any_other_password_will_do(password):
+def test_other_passwords_are_accepted(password):
     assert reason(password) == ""
 
 
-def test_many_are_known_and_looking_costs_next_to_nothing():
+def test_the_list_of_common_passwords_is_long_and_checked_quickly():
     assert strength._COMMON.count("\n") > 10_000
     began = time.thread_time()
     for n in range(200):
@@ -81,27 +81,27 @@ def test_many_are_known_and_looking_costs_next_to_nothing():
 
 
 @one_database
-async def test_it_is_so_at_every_door(world: World):
+async def test_every_command_that_sets_a_password_refuses_weak_ones(world: World):
     ana = await (await world.sign_up("ana")).enter("/profile")
     await ana.call("/profile", "update", first_name="Quintessa")
-    door = await world.visitor("/signup", "/auth")
+    visitor = await world.visitor("/signup", "/auth")
     form = {"first_name": "Margaret", "last_name": "Hamilton", "email": "peggy@example.org"}
-    sent = await door.call("/signup", "start", email=form["email"])
+    sent = await visitor.call("/signup", "start", email=form["email"])
     proof = {"pincode": await world.mails.pincode(form["email"]), "ticket": sent["ticket"]}
     for weak in ("hamilton1", "peggy1234", "iloveyou!", "example.org"):
-        await refused(door, "/signup", "complete", {**form, **proof, "password": weak})
-    ticket = (await door.call("/auth", "forgot", email=ana.email))["ticket"]
+        await refused(visitor, "/signup", "complete", {**form, **proof, "password": weak})
+    ticket = (await visitor.call("/auth", "forgot", email=ana.email))["ticket"]
     lost = {"email": ana.email, "ticket": ticket}
     lost["pincode"] = await world.mails.pincode(ana.email, 2)
     await ana.call("/profile", "send_proof")
     proof = {"pincode": await world.mails.pincode(ana.email, 3)}
     for weak in ("Quintessa!", "ana@example.org", "Example1", "trustno1", "Parley2024"):
-        await refused(door, "/auth", "reset", {**lost, "new_password": weak})
+        await refused(visitor, "/auth", "reset", {**lost, "new_password": weak})
         change = {"current_password": PASSWORD, "new_password": weak}
         await refused(ana.client, "/profile", "change_password", change)
         await refused(ana.client, "/profile", "set_password", {**proof, "new_password": weak})
-    await door.call("/auth", "login", email=ana.email, password=PASSWORD)
-    await door.call("/auth", "reset", **lost, new_password="lovelace sails at dawn")
+    await visitor.call("/auth", "login", email=ana.email, password=PASSWORD)
+    await visitor.call("/auth", "reset", **lost, new_password="lovelace sails at dawn")
 
 
 async def refused(client, namespace: str, command: str, payload: dict) -> None:
@@ -111,12 +111,12 @@ async def refused(client, namespace: str, command: str, payload: dict) -> None:
 
 
 @one_database
-async def test_who_does_not_read_the_mail_learns_no_name(world: World):
-    """A refusal for the owner's name would tell strangers who has an account."""
+async def test_a_reset_with_a_wrong_pincode_does_not_reveal_the_owners_name(world: World):
+    """A refusal because of the owner's name would reveal who has an account."""
     ana = await world.sign_up("ana")
     await ana.call("/profile", "update", first_name="Quintessa")
-    door = await world.visitor("/auth")
+    visitor = await world.visitor("/auth")
     for email in (ana.email, "nobody@example.org"):
         payload = {"email": email, "pincode": "123456", "new_password": "Quintessa1"}
-        answer = await door.ask("/auth", "reset", payload)
+        answer = await visitor.ask("/auth", "reset", payload)
         assert answer["error"]["code"] == "PINCODE_WRONG"

@@ -1,4 +1,4 @@
-"""Who may use what `identities` offers."""
+"""Who may use the commands and routes of `identities`."""
 
 from tests.access import ANYBODY, SIGNED_IN, Access
 

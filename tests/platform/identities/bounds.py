@@ -1,4 +1,4 @@
-"""What bounds `identities`, as `tests/bounds.py` asks."""
+"""Exceptions of `identities` to the rules for queries and waits, see `tests/bounds.py`."""
 
 BOUNDED = {
     "list_identities": "a person has at most IDENTITIES_MAX",

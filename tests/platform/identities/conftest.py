@@ -1,11 +1,11 @@
-"""A world at which one can sign in by a house of the test's own."""
+"""A server where users can sign in with a fake provider."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.parts.provider import FakeProvider, running_provider
-from tests.platform.identities.travel import Traveller, settings_for, traveller
+from tests.platform.identities.travel import Browser, open_browser, settings_for
 from tests.world import World
 
 
@@ -21,7 +21,7 @@ async def world(make_world, provider: FakeProvider) -> World:
 
 
 @pytest.fixture
-async def ana(world: World) -> AsyncIterator[Traveller]:
-    """A browser."""
-    async with traveller(world) as one:
+async def browser(world: World) -> AsyncIterator[Browser]:
+    """A browser without a session."""
+    async with open_browser(world) as one:
         yield one

@@ -1,4 +1,4 @@
-"""Apple's ways: a post from its own site, a name beside the ID token, a secret that is signed."""
+"""Sign in with Apple: a cross-site form post, a name beside the ID token, a signed secret."""
 
 import json
 
@@ -21,27 +21,31 @@ async def world(make_world, provider):
     return await make_world(**settings_for(provider, "apple", **signing))
 
 
-async def post(ana, said):
-    """What Apple's page lets the browser post, which adds none of our cookies."""
-    place = f"{ana.world.url}/oauth/apple/callback"
+async def post(browser, response):
+    """Send the form post of Apple's page, to which the browser adds none of our cookies."""
+    url = f"{browser.world.url}/oauth/apple/callback"
     headers = {"Origin": "https://appleid.apple.com", "Cookie": ""}
-    async with ana.http.post(place, data=said, headers=headers, allow_redirects=False) as answer:
+    async with browser.http.post(
+        url, data=response, headers=headers, allow_redirects=False
+    ) as answer:
         return answer
 
 
-async def test_apples_post_is_sent_on_to_where_the_cookie_is(world, provider, ana):
+async def test_apples_form_post_is_redirected_to_a_callback_with_the_cookie(
+    world, provider, browser
+):
     provider.person = {"sub": "a", "email": "x@privaterelay.example", "email_verified": "true"}
-    asked = await ana.leave("apple")
+    asked = await browser.start("apple")
     assert asked["response_mode"] == "form_post"
     assert asked["scope"] == "openid email name"
     user = {"name": {"firstName": "Ana", "lastName": "Example"}, "email": "not@believed.example"}
-    answer = await post(ana, provider.answer(asked) | {"user": json.dumps(user)})
+    answer = await post(browser, provider.answer(asked) | {"user": json.dumps(user)})
     assert answer.status == 303
-    place = answer.headers["Location"]
-    assert place.startswith(f"{PUBLIC_URL}/oauth/apple/callback?")
-    ticket = query_of(await ana.come_back("apple", **query_of(place)))["ticket"]
-    door = await world.visitor("/auth")
-    session = await door.call("/auth", "oauth", ticket=ticket)
+    url = answer.headers["Location"]
+    assert url.startswith(f"{PUBLIC_URL}/oauth/apple/callback?")
+    ticket = query_of(await browser.call_back("apple", **query_of(url)))["ticket"]
+    visitor = await world.visitor("/auth")
+    session = await visitor.call("/auth", "oauth", ticket=ticket)
     assert session["user"]["email"] == "x@privaterelay.example"
     assert (session["user"]["first_name"], session["user"]["last_name"]) == ("Ana", "Example")
 
@@ -49,16 +53,16 @@ async def test_apples_post_is_sent_on_to_where_the_cookie_is(world, provider, an
 @pytest.mark.parametrize(
     "user", ["", "no JSON", "[]", '{"name": 7}', '{"name": {"firstName": ""}}']
 )
-async def test_a_name_that_is_none_is_no_name(provider, ana, user):
-    answer = await post(ana, provider.answer(await ana.leave("apple")) | {"user": user})
-    said = query_of(answer.headers["Location"])
-    assert said.keys() == {"state", "code"}
-    assert "ticket" in query_of(await ana.come_back("apple", **said))
+async def test_an_invalid_user_field_in_apples_post_is_ignored(provider, browser, user):
+    answer = await post(browser, provider.answer(await browser.start("apple")) | {"user": user})
+    response = query_of(answer.headers["Location"])
+    assert response.keys() == {"state", "code"}
+    assert "ticket" in query_of(await browser.call_back("apple", **response))
 
 
-async def test_the_secret_that_apple_is_shown_is_signed_by_the_teams_key(world, provider, ana):
+async def test_the_client_secret_for_apple_is_signed_with_the_teams_key(world, provider, browser):
     provider.person = person("ana")
-    await ana.travel(provider, "apple")
+    await browser.sign_in(provider, "apple")
     (secret,) = provider.shown_secrets
     read = jwt.decode(secret, ECKey.import_key(KEY.as_dict(private=False)), algorithms=["ES256"])
     assert (read.header["alg"], read.header["kid"]) == ("ES256", "KEY")

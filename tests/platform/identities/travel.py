@@ -1,4 +1,4 @@
-"""A browser's way to a provider and back, without a browser."""
+"""Signing in with a provider by HTTP requests, without a real browser."""
 
 import base64
 import hashlib
@@ -23,62 +23,67 @@ CHALLENGE = (
 
 
 def settings_for(provider: FakeProvider, name: str = "house", **more: str) -> dict[str, str]:
-    """The settings of a server at which one can sign in by `house`."""
-    said = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "issuer": provider.url, **more}
+    """The settings of a server where users can sign in with this provider."""
+    response = {
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "issuer": provider.url,
+        **more,
+    }
     return {
-        "PARLEY_OAUTH_PROVIDERS": json.dumps({name: said}),
+        "PARLEY_OAUTH_PROVIDERS": json.dumps({name: response}),
         "PARLEY_PUBLIC_URL": PUBLIC_URL,
         "PARLEY_OAUTH_REDIRECTS": APP,
     }
 
 
-class Traveller:
-    """Somebody's browser: it has cookies, and follows no redirect by itself."""
+class Browser:
+    """A client that keeps cookies as a browser does, and does not follow redirects by itself."""
 
     def __init__(self, world: World, http: aiohttp.ClientSession) -> None:
         self.world = world
         self.http = http
 
     async def get(self, path: str, **query: str) -> aiohttp.ClientResponse:
-        """One request; cookies are kept as a browser does on TLS."""
-        place = f"{self.world.url}{path}?{urlencode(query)}"
-        async with self.http.get(place, allow_redirects=False) as answer:
+        """Send a request, and keep its cookies as a browser does with TLS."""
+        url = f"{self.world.url}{path}?{urlencode(query)}"
+        async with self.http.get(url, allow_redirects=False) as answer:
             await answer.read()
         for name, cookie in answer.cookies.items():
             self.http.headers["Cookie"] = f"{name}={cookie.value}"  # type: ignore[index]
         return answer
 
-    async def leave(self, name: str = "house", **query: str) -> dict[str, str]:
-        """Start; the query with which one comes to the provider."""
+    async def start(self, name: str = "house", **query: str) -> dict[str, str]:
+        """Start a sign-in, and return the query of the authorization request."""
         answer = await self.get(f"/oauth/{name}/start", **query)
         assert answer.status == 303, await answer.text()
         return query_of(answer.headers["Location"])
 
-    async def come_back(self, name: str = "house", **said: str) -> str:
-        """Call back; the place that one is sent to."""
-        answer = await self.get(f"/oauth/{name}/callback", **said)
+    async def call_back(self, name: str = "house", **response: str) -> str:
+        """Send the callback, and return the URL of its redirect."""
+        answer = await self.get(f"/oauth/{name}/callback", **response)
         assert answer.status == 303, await answer.text()
         return answer.headers["Location"]
 
-    async def travel(
+    async def sign_in(
         self, provider: FakeProvider, name: str = "house", **query: str
     ) -> dict[str, str]:
-        """All the way: `{ticket}` or `{error}`."""
-        asked = await self.leave(name, **query)
-        return query_of(await self.come_back(name, **provider.answer(asked)))
+        """Run the whole sign-in, and return `{ticket}` or `{error}`."""
+        asked = await self.start(name, **query)
+        return query_of(await self.call_back(name, **provider.answer(asked)))
 
     async def ticket(self, provider: FakeProvider, name: str = "house", **query: str) -> str:
-        return (await self.travel(provider, name, **query))["ticket"]
+        return (await self.sign_in(provider, name, **query))["ticket"]
 
 
 @asynccontextmanager
-async def traveller(world: World) -> AsyncIterator[Traveller]:
+async def open_browser(world: World) -> AsyncIterator[Browser]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-        yield Traveller(world, http)
+        yield Browser(world, http)
 
 
-def host_of(place: str) -> str:
-    return urlsplit(place).netloc
+def host_of(url: str) -> str:
+    return urlsplit(url).netloc
 
 
 def without(claims: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who may use what `moderation` offers."""
+"""Who may use the commands of `moderation`."""
 
 from tests.access import SIGNED_IN, Access, only
 

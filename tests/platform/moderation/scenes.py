@@ -1,4 +1,4 @@
-"""Messages that people flag, and the moderators who look at them."""
+"""Flagged messages, and moderators."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from tests.world import Person, World
 
 
 async def moderator(world: World, name: str) -> Person:
-    """Somebody whom the operator made a moderator, in the moderators' room."""
+    """A moderator who is connected to the moderators' room."""
     return await (await world.person(name, "moderator")).enter("/moderation")
 
 
 async def group_of(world: World, *names: str) -> tuple[str, list[Person]]:
-    """A group of these people, the first of whom made it."""
+    """A group of these people, created by the first."""
     people = [await world.person(name) for name in names]
     for one in people:
         await one.enter("/chat", "/moderation")
@@ -25,7 +25,7 @@ async def flag(person: Person, message_id: str, reason: str = "spam", note: str 
 
 
 async def flagged(world: World, text: str = "rotten", **more: Any) -> tuple[Any, Any, list[Person]]:
-    """`(case, message, people)`: the first said it, the second flagged it."""
+    """`(case, message, people)`: the first person sent the message, the second flagged it."""
     group, people = await group_of(world, "ana", "ben", "cleo", "dan", "eva")
     message = await say(people[0], group, text)
     await flag(people[1], message["id"], **more)
@@ -43,12 +43,12 @@ async def undo(person: Person, case: Any, **more: Any) -> Any:
     return await person.call("/moderation", "undo", **payload)
 
 
-async def shown(person: Person, message_id: str) -> Any:
+async def get_message(person: Person, message_id: str) -> Any:
     return await person.call("/chat", "get", message_id=message_id)
 
 
 async def code_of(person: Person, namespace: str, command: str, **payload: Any) -> str | None:
-    """The refusal's code; None when there is none."""
+    """The code of the refusal, or None if the command succeeds."""
     try:
         await person.call(namespace, command, **payload)
     except Refused as refused:

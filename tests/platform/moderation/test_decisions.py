@@ -1,4 +1,4 @@
-"""Moderators: the queue, a case, decisions that are taken back, and the audit of it all."""
+"""Moderation cases: the queue, decisions and their reversal, and the audit log."""
 
 import asyncio
 import json
@@ -10,15 +10,15 @@ from tests.platform.moderation.scenes import (
     decide,
     flag,
     flagged,
+    get_message,
     group_of,
     moderator,
-    shown,
     undo,
 )
 from tests.world import both_databases
 
 
-async def test_the_queue_has_the_open_cases_by_pages_the_oldest_first(world):
+async def test_the_queue_lists_open_cases_in_pages_oldest_first(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     mo = await moderator(world, "mo")
     ids = [(await say(ana, group, f"number {number}"))["id"] for number in range(5)]
@@ -46,7 +46,7 @@ async def test_a_case_shows_its_message_and_nothing_else_of_the_conversation(wor
     assert await code_of(mo, "/chat", "history", **here) == "NOT_FOUND"
 
 
-async def test_a_decision_hides_the_message_and_undoing_brings_it_back(world):
+async def test_a_hide_decision_hides_the_message_and_undo_restores_it(world):
     case, message, (ana, ben, *_) = await flagged(world)
     mo = await moderator(world, "mo")
     decided = await decide(mo, case, "hide", note="too rude")
@@ -58,12 +58,12 @@ async def test_a_decision_hides_the_message_and_undoing_brings_it_back(world):
         "version": 2,
     }
     for one in (ana, ben):
-        assert (await shown(one, message["id"]))["hidden"]
+        assert (await get_message(one, message["id"]))["hidden"]
     opened = await mo.call("/moderation", "case", case_id=case["id"])
     assert opened["message"] == message | {"hidden": True}
     assert await undo(mo, decided, note="it was not") == case | {"version": 3}
     for one in (ana, ben):
-        assert await shown(one, message["id"]) == message
+        assert await get_message(one, message["id"]) == message
     audit = await mo.call("/moderation", "audit")
     about = {"user_id": ana.id, "role": None, "case_id": case["id"], "message_id": message["id"]}
     assert [one | {"id": "", "at": ""} for one in audit["entries"]] == [
@@ -72,23 +72,23 @@ async def test_a_decision_hides_the_message_and_undoing_brings_it_back(world):
     ]
 
 
-async def test_dismissing_shows_again_what_flags_had_hidden_and_undoing_hides_it(world):
+async def test_dismissing_restores_a_message_hidden_by_flags_and_undo_hides_it(world):
     case, message, (_, *others) = await flagged(world)
     for one in others:
         await flag(one, message["id"])
     mo = await moderator(world, "mo")
-    assert (await shown(others[0], message["id"]))["hidden"]
+    assert (await get_message(others[0], message["id"]))["hidden"]
     dismissed = await decide(mo, case, "dismiss")
     assert (dismissed["status"], dismissed["hidden"]) == ("dismissed", False)
-    assert await shown(others[0], message["id"]) == message
+    assert await get_message(others[0], message["id"]) == message
     opened = await undo(mo, dismissed)
     assert (opened["status"], opened["hidden"]) == ("open", True)
-    assert (await shown(others[0], message["id"]))["hidden"]
+    assert (await get_message(others[0], message["id"]))["hidden"]
     audit = (await mo.call("/moderation", "audit", limit=2))["entries"]
     assert [one["act"] for one in audit] == ["undo", "dismiss"]
 
 
-async def test_a_new_flag_after_a_decision_is_a_new_case(world):
+async def test_a_flag_after_a_decision_opens_a_new_case(world):
     case, message, (_, _, cleo, *_) = await flagged(world)
     mo = await moderator(world, "mo")
     dismissed = await decide(mo, case, "dismiss")
@@ -105,7 +105,7 @@ async def test_a_new_flag_after_a_decision_is_a_new_case(world):
 
 
 @both_databases
-async def test_what_is_decided_is_decided_once_and_by_who_saw_it_as_it_is(world):
+async def test_concurrent_and_outdated_decisions_are_refused(world):
     case, message, _ = await flagged(world)
     mo, al = await moderator(world, "mo"), await moderator(world, "al")
     ask = {"case_id": case["id"], "version": 1}
@@ -131,7 +131,7 @@ async def test_what_is_decided_is_decided_once_and_by_who_saw_it_as_it_is(world)
     assert await code_of(mo, "/moderation", "undo", **missing) == "NOT_FOUND"
 
 
-async def test_only_the_latest_decision_about_a_message_is_undone(world):
+async def test_only_the_latest_decision_about_a_message_can_be_undone(world):
     case, message, (_, _, cleo, *_) = await flagged(world)
     mo = await moderator(world, "mo")
     first = await decide(mo, case, "dismiss")
@@ -140,12 +140,12 @@ async def test_only_the_latest_decision_about_a_message_is_undone(world):
     second = await decide(mo, opened[-1], "hide")
     ask = {"case_id": first["id"], "version": first["version"]}
     assert await code_of(mo, "/moderation", "undo", **ask) == "CONFLICT"
-    assert (await shown(cleo, message["id"]))["hidden"]
+    assert (await get_message(cleo, message["id"]))["hidden"]
     await undo(mo, second)
-    assert not (await shown(cleo, message["id"]))["hidden"]
+    assert not (await get_message(cleo, message["id"]))["hidden"]
 
 
-async def test_what_its_sender_changes_meanwhile_is_not_what_was_looked_at(world):
+async def test_a_decision_made_before_an_edit_of_the_message_is_refused(world):
     case, message, (ana, *_) = await flagged(world)
     mo = await moderator(world, "mo")
     looked_at = await mo.call("/moderation", "case", case_id=case["id"])
@@ -161,7 +161,7 @@ async def test_what_its_sender_changes_meanwhile_is_not_what_was_looked_at(world
     assert len(await world.stored("CASE_CHANGED")) == 2, "nobody looks at a closed case"
 
 
-async def test_a_moderator_has_no_say_about_their_own_message(world):
+async def test_a_moderator_cannot_decide_about_their_own_message(world):
     mo, al = await moderator(world, "mo"), await moderator(world, "al")
     ben = await world.person("ben")
     said = await say(mo, await talk(mo, ben), "rotten")
@@ -181,7 +181,7 @@ async def test_a_moderator_has_no_say_about_their_own_message(world):
     assert await code_of(mo, "/moderation", "undo", **undoing) == "OWN_MESSAGE"
 
 
-async def test_what_its_sender_takes_back_closes_its_case_and_leaves_no_word(world):
+async def test_deleting_a_message_closes_its_case_and_erases_its_text(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     mo = await moderator(world, "mo")
     said = await say(ana, group, "something rotten", "c1")
@@ -201,7 +201,7 @@ async def test_what_its_sender_takes_back_closes_its_case_and_leaves_no_word(wor
 
 
 @both_databases
-async def test_a_message_is_flagged_and_taken_back_at_once_and_leaves_no_open_case(world):
+async def test_flagging_a_message_while_it_is_deleted_leaves_no_open_case(world):
     group, (ana, ben, cleo) = await group_of(world, "ana", "ben", "cleo")
     mo = await moderator(world, "mo")
     for number in range(5):
@@ -217,7 +217,7 @@ async def test_a_message_is_flagged_and_taken_back_at_once_and_leaves_no_open_ca
     assert (await mo.call("/moderation", "queue"))["cases"] == []
 
 
-async def test_what_was_decided_stays_in_the_audit_when_the_message_is_gone(world):
+async def test_decisions_stay_in_the_audit_log_after_the_message_is_deleted(world):
     case, message, (ana, *_) = await flagged(world)
     mo = await moderator(world, "mo")
     decided = await decide(mo, case, "hide", note="rude")
@@ -229,7 +229,7 @@ async def test_what_was_decided_stays_in_the_audit_when_the_message_is_gone(worl
     assert await code_of(mo, "/moderation", "undo", **payload) == "CONFLICT"
 
 
-async def test_who_flagged_is_told_once_that_it_was_looked_at_and_nothing_more(world):
+async def test_users_who_flagged_are_notified_once_without_the_result(world):
     case, message, (ana, ben, cleo, *_) = await flagged(world)
     await flag(cleo, message["id"])
     mo = await moderator(world, "mo")
@@ -237,16 +237,16 @@ async def test_who_flagged_is_told_once_that_it_was_looked_at_and_nothing_more(w
     await decide(mo, await undo(mo, decided), "dismiss")
     await world.settle()
     for one in (ben, cleo):
-        told = (await one.call("/notifications", "list"))["notifications"]
-        (answer,) = [notice for notice in told if notice["kind"] == "flag_answered"]
+        notices = (await one.call("/notifications", "list"))["notifications"]
+        (answer,) = [notice for notice in notices if notice["kind"] == "flag_answered"]
         assert answer["data"] == {}
         for secret in (mo.id, ana.id, message["id"], "rude", "hid"):
             assert secret not in json.dumps(answer | {"id": "", "kind": ""})
-    told = (await ana.call("/notifications", "list"))["notifications"]
-    assert "flag_answered" not in [notice["kind"] for notice in told]
+    notices = (await ana.call("/notifications", "list"))["notifications"]
+    assert "flag_answered" not in [notice["kind"] for notice in notices]
 
 
-async def test_the_audit_comes_by_pages_the_newest_first(world):
+async def test_the_audit_log_is_listed_in_pages_newest_first(world):
     case, _, _ = await flagged(world)
     mo = await moderator(world, "mo")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The filter at work: refused and nothing kept, or said and put before the moderators."""
+"""The word filter refuses texts without storing them, or opens a case for moderators."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from storage.events.log import events
 from tests.parts.ports import free_port
 from tests.platform.chat.scenes import offer, say, talk, texts
 from tests.platform.chat.test_messages import rows_with
-from tests.platform.moderation.scenes import code_of, decide, flag, group_of, moderator, shown
+from tests.platform.moderation.scenes import code_of, decide, flag, get_message, group_of, moderator
 from tests.platform.uploads.bringing import PDF, RestRefused, bringer
 from tests.world import World, with_server
 
@@ -32,14 +32,14 @@ _NOTICED = select(events.c.data).where(events.c.name == "platform.MESSAGE_NOTICE
 
 
 async def queue_of(world: World) -> list[tuple[str, str, int]]:
-    """`(message, hit, flags)` of the open cases."""
+    """`(message, hit, flags)` of each open case."""
     await world.settle()
     mo = await world.person(f"mo{len(world.clients)}", "moderator")
     cases = (await mo.call("/moderation", "queue"))["cases"]
     return [(case["message_id"], case["hit"], case["flags"]) for case in cases]
 
 
-async def test_what_is_refused_is_not_kept(world):
+async def test_refused_texts_are_not_stored(world):
     group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
     fine = await say(ana, group, "fine")
     sending = {"conversation_id": group, "client_id": "c", "request_id": "r1"}
@@ -58,7 +58,7 @@ async def test_what_is_refused_is_not_kept(world):
     assert await queue_of(world) == []
 
 
-async def test_what_is_flagged_is_said_and_put_before_the_moderators(world):
+async def test_flagged_texts_are_sent_and_open_a_case(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "this is F I S H Y")
     edited = await say(ana, group, "fine")
@@ -69,10 +69,10 @@ async def test_what_is_flagged_is_said_and_put_before_the_moderators(world):
     mo = await moderator(world, "mo")
     for case in (await mo.call("/moderation", "queue"))["cases"]:
         await decide(mo, case, "dismiss")
-    assert not (await shown(ben, said["id"]))["hidden"]
+    assert not (await get_message(ben, said["id"]))["hidden"]
 
 
-async def test_what_a_booking_says_in_a_conversation_is_looked_at_too(world):
+async def test_notes_of_booking_requests_in_a_conversation_are_filtered(world):
     ana, ben = await world.person("ana"), await world.person("ben", consultant=True)
     shop, chat = await offer(world, ben), await talk(ana, ben)
     asking = {"conversation_id": chat, **shop.ask()}
@@ -84,21 +84,21 @@ async def test_what_a_booking_says_in_a_conversation_is_looked_at_too(world):
     assert await queue_of(world) == [(card["id"], "fishy", 0)]
 
 
-async def test_a_sign_is_no_way_to_spell_a_word(world):
+async def test_reactions_that_spell_a_listed_word_are_refused(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "fine")
     for emoji in ("🆁🅾🆃🆃🅴🅽", "🇫🇮🇸🇭🇾"):
         code = await code_of(ben, "/chat", "react", message_id=said["id"], emoji=emoji)
         assert code == "TEXT_REFUSED"
     assert await code_of(ben, "/chat", "react", message_id=said["id"], emoji="🇫🇮") is None
-    assert [one["emoji"] for one in (await shown(ana, said["id"]))["reactions"]] == ["🇫🇮"]
+    assert [one["emoji"] for one in (await get_message(ana, said["id"]))["reactions"]] == ["🇫🇮"]
 
 
-async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
+async def test_deleting_a_flagged_message_leaves_no_case_and_no_word(world):
     group, (ana, _) = await group_of(world, "ana", "ben")
     said = await say(ana, group, "fishy", "c1")
     await ana.call("/chat", "delete", message_id=said["id"])
-    await world.transact(record_hit, said["id"], "fishy")  # as if it came late
+    await world.transact(record_hit, said["id"], "fishy")  # as if the consumer ran late
     assert await queue_of(world) == []
     assert await world.read(lambda tx: tx.scalars(_NOTICED)) == [""]
     mo = await moderator(world, "mo")
@@ -115,7 +115,7 @@ async def test_what_is_noticed_and_taken_back_leaves_nothing(world):
 
 
 @with_server
-async def test_files_are_looked_at_by_name_and_texts_by_what_they_say(world):
+async def test_file_names_and_the_content_of_text_files_are_filtered(world):
     group, (ana, _) = await group_of(world, "ana", "ben")
 
     async def show(upload, **more):
@@ -135,17 +135,17 @@ async def test_files_are_looked_at_by_name_and_texts_by_what_they_say(world):
             await bringing.bring(PDF, "application/pdf", name="c.pdf"),
         ]
         fine = await bringing.bring(b"%PDF-1.7 rotten fishy", "application/pdf", name="d.pdf")
-    shown = [await show(fishy[0]), await show(fishy[1]), await show(fishy[2], text="fishy")]
+    get_message = [await show(fishy[0]), await show(fishy[1]), await show(fishy[2], text="fishy")]
     await show(fine)
     ask = {"conversation_id": group, "client_id": "x", "upload_id": fine["id"]}
     assert await code_of(ana, "/chat", "send_media", **ask, text="rotten") in (
         "TEXT_REFUSED",
         "CONFLICT",
     )
-    assert await queue_of(world) == [(one["id"], "fishy", 0) for one in shown]
+    assert await queue_of(world) == [(one["id"], "fishy", 0) for one in get_message]
 
 
-def test_a_list_that_cannot_be_read_stops_the_start(tmp_path):
+def test_an_unreadable_word_list_stops_startup(tmp_path):
     words = tmp_path / "words"
     for content, said in ((None, "No such file"), ("rotten\n", "line 1 is not")):
         if content is not None:

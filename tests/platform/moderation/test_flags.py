@@ -1,4 +1,4 @@
-"""Flags: once a person, of what one may read, never of one's own; enough of them hide it."""
+"""Flags: one per user, for readable messages of others; enough flags hide a message."""
 
 import asyncio
 import json
@@ -6,12 +6,19 @@ import json
 import pytest
 
 from tests.platform.chat.scenes import offer, say, talk
-from tests.platform.moderation.scenes import code_of, flag, flagged, group_of, moderator, shown
+from tests.platform.moderation.scenes import (
+    code_of,
+    flag,
+    flagged,
+    get_message,
+    group_of,
+    moderator,
+)
 from tests.wire_client import Refused
 from tests.world import both_databases
 
 
-async def test_a_flag_opens_a_case_and_further_ones_are_counted_in_it(world):
+async def test_the_first_flag_opens_a_case_and_later_flags_are_counted_in_it(world):
     case, message, (ana, _, cleo, *_) = await flagged(world, reason="hate", note="look")
     assert case == {
         "id": case["id"],
@@ -33,14 +40,14 @@ async def test_a_flag_opens_a_case_and_further_ones_are_counted_in_it(world):
     assert changed == case | {"flags": 2, "reasons": {"hate": 1, "spam": 1}}
 
 
-async def test_a_second_flag_of_the_same_person_changes_nothing(world):
+async def test_a_second_flag_by_the_same_person_changes_nothing(world):
     _, message, (_, ben, *_) = await flagged(world)
     assert await flag(ben, message["id"], "hate", "again") == {}
     assert await world.stored("CASE_CHANGED") == []
     assert len(await world.stored("CASE_OPENED")) == 1
 
 
-async def test_one_flags_what_one_may_read_and_never_ones_own(world):
+async def test_users_can_flag_only_readable_messages_of_others(world):
     group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
     stranger = await world.person("eve")
     before = await say(ana, group, "before")
@@ -53,33 +60,33 @@ async def test_one_flags_what_one_may_read_and_never_ones_own(world):
     assert await code_of(ana, "/moderation", "flag", message_id=before["id"], **ask) == (
         "OWN_MESSAGE"
     )
-    for who, message in ((stranger, before), (ben, gone), (ben, note)):
-        assert await code_of(who, "/moderation", "flag", message_id=message["id"], **ask) == (
+    for person, message in ((stranger, before), (ben, gone), (ben, note)):
+        assert await code_of(person, "/moderation", "flag", message_id=message["id"], **ask) == (
             "NOT_FOUND"
         )
     assert await world.stored("CASE_OPENED") == []
 
 
-async def test_who_left_flags_what_they_heard_and_nothing_later(world):
+async def test_a_former_member_can_flag_only_messages_from_before_leaving(world):
     group, (ana, ben, _) = await group_of(world, "ana", "ben", "cleo")
-    heard = await say(ana, group, "heard")
+    earlier = await say(ana, group, "heard")
     await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
     later = await say(ana, group, "later")
-    assert await flag(ben, heard["id"]) == {}
+    assert await flag(ben, earlier["id"]) == {}
     assert await code_of(ben, "/moderation", "flag", message_id=later["id"], reason="spam") == (
         "NOT_FOUND"
     )
 
 
 @pytest.mark.settings(PARLEY_FLAGS_TO_HIDE="2")
-async def test_enough_people_hide_a_message_from_everybody(world):
+async def test_enough_flags_hide_a_message_from_everyone(world):
     _, message, (ana, ben, cleo, dan, _) = await flagged(world)
     await ana.call("/chat", "react", message_id=message["id"], emoji="\U0001f44d")
     await flag(cleo, message["id"])
     for one in (ana, ben, dan):
         hidden = (await one.event("MESSAGE_HIDDEN")).data["message"]
         assert (hidden["text"], hidden["reactions"], hidden["hidden"]) == ("", [], True)
-        assert await shown(one, message["id"]) == hidden
+        assert await get_message(one, message["id"]) == hidden
     (act,) = (await (await moderator(world, "mo")).call("/moderation", "audit"))["entries"]
     assert (act["act"], act["actor_id"], act["user_id"]) == ("hide_by_flags", None, ana.id)
     await flag(dan, message["id"])
@@ -89,7 +96,7 @@ async def test_enough_people_hide_a_message_from_everybody(world):
 
 @both_databases
 @pytest.mark.settings(PARLEY_FLAGS_TO_HIDE="3")
-async def test_flags_at_once_make_one_case_and_hide_once(world):
+async def test_concurrent_flags_open_one_case_and_hide_the_message_once(world):
     group, (ana, *others) = await group_of(world, *(f"p{number}" for number in range(7)))
     ids = [(await say(ana, group, f"number {number}"))["id"] for number in range(5)]
     twice = [*others, *others]
@@ -107,7 +114,7 @@ async def test_flags_at_once_make_one_case_and_hide_once(world):
 
 
 @pytest.mark.settings(PARLEY_FLAGS_PER_HOUR="2")
-async def test_flags_of_a_person_are_limited(world, clock):
+async def test_flags_per_person_are_rate_limited(world, clock):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     ids = [(await say(ana, group, f"number {number}"))["id"] for number in range(4)]
     for message_id in ids[:2]:
@@ -123,7 +130,7 @@ async def test_flags_of_a_person_are_limited(world, clock):
 
 @both_databases
 @pytest.mark.settings(PARLEY_FLAGS_PER_HOUR="2")
-async def test_flags_of_a_person_are_limited_also_at_once(world):
+async def test_concurrent_flags_per_person_are_rate_limited(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     devices = [ben] + [await (await ben.device()).enter("/moderation") for _ in range(4)]
     ids = [(await say(ana, group, f"number {number}"))["id"] for number in range(5)]
@@ -136,7 +143,7 @@ async def test_flags_of_a_person_are_limited_also_at_once(world):
     assert sorted(str(code) for code in codes) == ["None"] * 2 + ["RATE_LIMITED"] * 3
 
 
-async def test_nobody_is_told_who_flagged(world):
+async def test_moderators_do_not_see_who_flagged(world):
     case, _, (ana, ben, *_) = await flagged(world, note="this is mean")
     mo = await moderator(world, "mo")
     opened = await mo.call("/moderation", "case", case_id=case["id"])
@@ -144,12 +151,12 @@ async def test_nobody_is_told_who_flagged(world):
     assert opened["notes"] == [
         {"reason": "spam", "note": "this is mean", "at": opened["notes"][0]["at"]}
     ]
-    told = json.dumps([opened, queue, await world.stored("CASE_OPENED")])
-    assert ben.id not in told
+    visible = json.dumps([opened, queue, await world.stored("CASE_OPENED")])
+    assert ben.id not in visible
     assert ana.client.events("CASE_OPENED") == []
 
 
-async def test_a_card_is_flagged_like_any_message_and_stays_hidden_as_it_changes(world):
+async def test_a_hidden_card_stays_hidden_when_it_changes(world):
     ana, cleo = await world.person("ana"), await world.person("cleo")
     ben = await world.person("ben", consultant=True)
     shop = await offer(world, ben)
@@ -166,7 +173,7 @@ async def test_a_card_is_flagged_like_any_message_and_stays_hidden_as_it_changes
     await mo.call("/moderation", "decide", **payload)
     await ben.call("/booking", "approve", booking_id=booking["id"])
     await world.settle()
-    assert (await shown(ben, card["id"]))["card"] is None
+    assert (await get_message(ben, card["id"]))["card"] is None
     for name in ("MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_HIDDEN"):
         assert "rotten" not in json.dumps(await world.stored(name))
     assert cleo.client.heard == []

@@ -1,4 +1,4 @@
-"""A hidden message is gone for everybody, wherever it was, and comes back as it was."""
+"""A hidden message is hidden from everyone everywhere, and restored unchanged."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from handlers.platform.chat.public import hide, lock_text, restore, show_preview
 from tests.parts.ports import free_port
 from tests.platform.chat.scenes import say, talk, texts
 from tests.platform.chat.test_messages import rows_with
-from tests.platform.moderation.scenes import code_of, flag, group_of, shown
+from tests.platform.moderation.scenes import code_of, flag, get_message, group_of
 from tests.platform.uploads.bringing import PDF, bringer
 from tests.world import both_databases, with_server
 
@@ -22,7 +22,7 @@ async def people(world):
     return ana, ben, cleo
 
 
-async def test_a_hidden_text_is_gone_from_everywhere_but_its_row(world, people):
+async def test_a_hidden_text_is_stored_only_in_its_message_row(world, people):
     ana, ben, cleo = people
     group = await talk(*people)
     ask = {"conversation_id": group, "client_id": "one", "text": "rotten", "request_id": "r1"}
@@ -33,9 +33,9 @@ async def test_a_hidden_text_is_gone_from_everywhere_but_its_row(world, people):
     await world.transact(hide, said["id"])
     hidden = (await ben.event("MESSAGE_HIDDEN")).data["message"]
     assert hidden == said | {"text": "", "hidden": True}
-    for one in people:  # its sender too
+    for one in people:  # including its sender
         assert await texts(one, group) == ["", "fine"]
-        assert await shown(one, said["id"]) == hidden
+        assert await get_message(one, said["id"]) == hidden
     assert await ana.client.call("/chat", "send", **ask) == hidden
     assert (await say(ana, group, "rotten", "one")) == hidden
     late = await (await cleo.device()).enter("/chat", since={f"chat:{group}": 0})
@@ -43,7 +43,7 @@ async def test_a_hidden_text_is_gone_from_everywhere_but_its_row(world, people):
     assert await rows_with(world, "rotten") == ["messages"]
 
 
-async def test_the_last_message_of_the_list_is_hidden_too(world, people):
+async def test_a_hidden_message_is_hidden_in_the_list_of_conversations(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await say(ana, chat, "rotten", "c1")
@@ -52,7 +52,7 @@ async def test_the_last_message_of_the_list_is_hidden_too(world, people):
     assert (listed["last_message"]["text"], listed["last_message"]["hidden"]) == ("", True)
 
 
-async def test_what_it_links_is_gone_with_it_and_comes_back(world, people):
+async def test_the_preview_of_a_hidden_message_is_hidden_and_restored(world, people):
     ana, ben, _ = people
     said = await say(ana, await talk(ana, ben), "https://page.example")
     page = {"title": "A rotten page", "description": None, "site_name": None}
@@ -64,17 +64,17 @@ async def test_what_it_links_is_gone_with_it_and_comes_back(world, people):
         return message is not None
 
     assert await world.transact(look_up)
-    before = await shown(ben, said["id"])
+    before = await get_message(ben, said["id"])
     assert before["preview"]["title"] == "A rotten page"
     await world.transact(hide, said["id"])
-    assert (await shown(ben, said["id"]))["preview"] is None
+    assert (await get_message(ben, said["id"]))["preview"] is None
     assert await rows_with(world, "A rotten page") == ["messages"]
     assert not await world.transact(look_up), "nothing is shown with what is hidden"
     await world.transact(restore, said["id"])
-    assert await shown(ben, said["id"]) == before
+    assert await get_message(ben, said["id"]) == before
 
 
-async def test_it_is_found_by_nothing_that_it_says_and_pinned_without_it(world, people):
+async def test_a_hidden_message_is_not_searchable_and_its_pin_shows_no_text(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     there, name = {"conversation_id": chat}, {"mentions": [ben.id]}
@@ -91,24 +91,24 @@ async def test_it_is_found_by_nothing_that_it_says_and_pinned_without_it(world, 
         assert (await one.call("/chat", "pins", **there))["messages"] == [said]
 
 
-async def test_it_comes_back_as_it_was_and_the_event_says_nothing_of_it(world, people):
+async def test_a_restored_message_is_unchanged_and_its_event_has_no_text(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await ana.client.call(
         "/chat", "send", conversation_id=chat, client_id="c", text="fine", request_id="r1"
     )
     await ben.call("/chat", "react", message_id=said["id"], emoji=THUMB)
-    before = await shown(ben, said["id"])
+    before = await get_message(ben, said["id"])
     await world.transact(hide, said["id"])
     await world.transact(restore, said["id"])
     back = await ben.event("MESSAGE_RESTORED")
     assert back.data == {"conversation_id": chat, "message_id": said["id"]}
-    assert await shown(ben, said["id"]) == before
+    assert await get_message(ben, said["id"]) == before
     again = {"conversation_id": chat, "client_id": "c", "text": "fine", "request_id": "r1"}
     assert await ana.client.call("/chat", "send", **again) == before
 
 
-async def test_who_was_out_when_it_was_said_gets_nothing_when_it_comes_back(world, people):
+async def test_a_restored_message_is_not_shown_to_members_absent_when_it_was_sent(world, people):
     ana, ben, cleo = people
     group = await talk(*people)
     here = {"conversation_id": group}
@@ -125,12 +125,12 @@ async def test_who_was_out_when_it_was_said_gets_nothing_when_it_comes_back(worl
     assert await code_of(ben, "/chat", "get", message_id=said["id"]) == "NOT_FOUND"
     assert await texts(ben, group) == ["early"]
     assert "secret" not in "".join(ben.client.frames)
-    # who left after it was said reads it as before
+    # members who left after it was sent can read it again
     assert await texts(cleo, group) == ["early", "secret"]
     assert cleo.events("MESSAGE_RESTORED") == []
 
 
-async def test_a_hidden_message_is_taken_back_but_not_changed_and_gets_no_signs(world, people):
+async def test_a_hidden_message_can_be_deleted_but_not_edited_or_reacted_to(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await say(ana, chat, "rotten", "c1")
@@ -144,21 +144,21 @@ async def test_a_hidden_message_is_taken_back_but_not_changed_and_gets_no_signs(
     assert await rows_with(world, "rotten") == []
     await world.transact(restore, said["id"])
     assert await world.stored("MESSAGE_RESTORED") == []
-    assert (await shown(ben, said["id"]))["deleted"]
+    assert (await get_message(ben, said["id"]))["deleted"]
 
 
 @both_databases
-async def test_hiding_and_showing_again_happen_once_however_often_and_at_once(world, people):
+async def test_concurrent_hides_and_restores_each_take_effect_once(world, people):
     ana, ben, _ = people
     said = await say(ana, await talk(ana, ben), "rotten")
     for change, name in ((hide, "MESSAGE_HIDDEN"), (restore, "MESSAGE_RESTORED")):
         await asyncio.gather(*(world.transact(change, said["id"]) for _ in range(5)))
         assert len(await world.stored(name)) == 1
-    assert (await shown(ben, said["id"]))["text"] == "rotten"
+    assert (await get_message(ben, said["id"]))["text"] == "rotten"
 
 
 @both_databases
-async def test_a_message_is_hidden_or_taken_back_at_once_and_ends_as_taken_back(world, people):
+async def test_a_message_hidden_while_it_is_deleted_ends_up_deleted(world, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     for number in range(5):
@@ -168,13 +168,13 @@ async def test_a_message_is_hidden_or_taken_back_at_once_and_ends_as_taken_back(
             ana.call("/chat", "delete", message_id=said["id"]),
             world.transact(restore, said["id"]),
         )
-        last = await shown(ben, said["id"])
+        last = await get_message(ben, said["id"])
         assert (last["deleted"], last["hidden"], last["text"]) == (True, False, "")
     assert await rows_with(world, "rotten") == []
 
 
 @with_server
-async def test_a_hidden_file_is_fetched_by_nobody_and_comes_back(make_world):
+async def test_members_cannot_fetch_a_hidden_file_until_it_is_restored(make_world):
     port = free_port()
     world = await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
     group, (ana, ben) = await group_of(world, "ana", "ben")
@@ -184,7 +184,7 @@ async def test_a_hidden_file_is_fetched_by_nobody_and_comes_back(make_world):
     sent = await ana.call("/chat", "send_media", **ask)
     await flag(ben, sent["id"])
     await world.transact(hide, sent["id"])
-    hidden = await shown(ben, sent["id"])
+    hidden = await get_message(ben, sent["id"])
     assert (hidden["kind"], hidden["media"]) == ("media", None)
     for one in (ana, ben):
         assert await code_of(one, "/chat", "media", message_id=sent["id"]) == "NOT_FOUND"
@@ -194,5 +194,5 @@ async def test_a_hidden_file_is_fetched_by_nobody_and_comes_back(make_world):
     opened = await mo.call("/moderation", "case", case_id=case["id"])
     assert opened["message"]["media"] == sent["media"]
     await world.transact(restore, sent["id"])
-    assert (await shown(ben, sent["id"]))["media"] == sent["media"]
+    assert (await get_message(ben, sent["id"]))["media"] == sent["media"]
     assert (await ben.call("/chat", "media", message_id=sent["id"]))["url"]

@@ -1,4 +1,4 @@
-"""Moderators: made and unmade by the operator, at once, and hearing their room meanwhile."""
+"""Moderators: the operator grants and revokes the role, which takes effect immediately."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.wire_client import Heard
 from tests.world import ROOT, Person, Process, both_databases, until
 
 
-async def test_nobody_is_a_moderator_until_the_operator_says_so(world):
+async def test_only_the_operator_makes_a_user_a_moderator(world):
     mo = await (await world.person("mo")).enter("/moderation", "/profile")
     assert set(mo.client.synced["/moderation"]["rooms"]) == {f"user:{mo.id}"}
     assert await code_of(mo, "/moderation", "queue") == "FORBIDDEN"
@@ -33,7 +33,7 @@ async def test_nobody_is_a_moderator_until_the_operator_says_so(world):
     assert not await operator.grant(world.app, "nobody@example.org", "moderator")
 
 
-async def test_who_becomes_one_hears_the_room_from_there_on_without_a_new_connection(world):
+async def test_a_new_moderator_joins_the_room_without_reconnecting(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     mo = await (await world.person("mo")).enter("/moderation")
     early, late = [(await say(ana, group, text))["id"] for text in ("early", "late")]
@@ -52,7 +52,7 @@ async def test_who_becomes_one_hears_the_room_from_there_on_without_a_new_connec
     assert ([case["message_id"] for case in page["cases"]], page["seq"]) == ([early, late], 3)
 
 
-async def test_a_role_that_is_taken_away_is_gone_at_once_on_every_device(world):
+async def test_a_revoked_role_ends_immediately_on_every_device(world):
     group, (ana, ben) = await group_of(world, "ana", "ben")
     mo, al = await moderator(world, "mo"), await moderator(world, "al")
     phone = await (await mo.device()).enter("/moderation")
@@ -89,7 +89,7 @@ def operate(process: Process, *words: str) -> int:
     return subprocess.run(run, cwd=ROOT, env=environ, check=False, capture_output=True).returncode
 
 
-async def test_the_operators_command_line_reaches_the_running_server(process):
+async def test_the_command_line_changes_roles_on_the_running_server(process):
     mo = await (await process.sign_up("mo")).enter("/moderation")
     asked = mo.email, "moderator"
     assert await asyncio.to_thread(operate, process, "grant", *asked) == 0
@@ -108,7 +108,7 @@ async def code_is(person: Person, code: str | None) -> bool:
 
 
 @both_databases
-async def test_giving_and_taking_what_is_so_already_changes_nothing(world):
+async def test_repeated_grants_and_revokes_change_nothing(world):
     mo = await world.person("mo")
     await world.transact(revoke_role, mo.id, "moderator")
     await asyncio.gather(*(world.transact(grant_role, mo.id, "moderator") for _ in range(4)))
@@ -120,7 +120,7 @@ async def test_giving_and_taking_what_is_so_already_changes_nothing(world):
 
 @dataclass
 class Queue(Mirror):
-    """The open cases, as a moderator's page keeps them."""
+    """The open cases, as a moderator's client keeps them."""
 
     cases: dict[str, Any] = field(default_factory=dict)
     seqs: dict[str, int] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class Queue(Mirror):
         return sorted(self.cases.values(), key=lambda case: case["id"])
 
 
-async def test_the_queue_is_what_its_events_make_of_it(world):
+async def test_the_queue_equals_the_state_built_from_its_events(world):
     group, (ana, ben, cleo) = await group_of(world, "ana", "ben", "cleo")
     mo, al = await moderator(world, "mo"), await world.person("al")
     said = [(await say(ana, group, f"number {number}"))["id"] for number in range(3)]

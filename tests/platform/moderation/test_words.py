@@ -1,4 +1,4 @@
-"""What the filter finds, however it is written, and what it leaves alone."""
+"""The words that the filter finds in any spelling, and the texts that it allows."""
 
 from itertools import cycle, islice
 from time import process_time
@@ -22,13 +22,13 @@ flag: fishy
 
 
 @pytest.fixture(scope="module")
-def looking():
+def word_filter():
     return Filter(WordList(LISTED.splitlines()))
 
 
-def verdict(looking: port.Filter, text: str) -> str:
+def verdict(word_filter: port.Filter, text: str) -> str:
     try:
-        return looking.check(text) or "allowed"
+        return word_filter.check(text) or "allowed"
     except TextRefused:
         return "refused"
 
@@ -54,8 +54,8 @@ def verdict(looking: port.Filter, text: str) -> str:
         "🇷🇴🇹🇹🇪🇳",
         "ɹoʇʇǝn",
         "ɍoŧŧɛƞ",
-        "rоttеn",  # an о and an е of another alphabet
-        "rοtten",  # and a Greek ο
+        "rоttеn",  # Cyrillic letters for o and e
+        "rοtten",  # a Greek letter for o
         "r\u0336o\u0336t\u0336t\u0336e\u0336n",
         "rót̀ten",
         "rot\u200bten",
@@ -72,8 +72,8 @@ def verdict(looking: port.Filter, text: str) -> str:
         "An ASS.",
     ],
 )
-def test_what_is_listed_is_refused_in_every_guise(looking, text):
-    assert verdict(looking, text) == "refused"
+def test_listed_words_are_refused_in_every_disguise(word_filter, text):
+    assert verdict(word_filter, text) == "refused"
 
 
 @pytest.mark.parametrize(
@@ -93,52 +93,52 @@ def test_what_is_listed_is_refused_in_every_guise(looking, text):
         "🇫🇮 🇸🇭, from 🅰️ to 🅱️",
     ],
 )
-def test_what_only_looks_a_little_like_it_is_allowed(looking, text):
-    assert verdict(looking, text) == "allowed"
+def test_texts_that_only_resemble_listed_words_are_allowed(word_filter, text):
+    assert verdict(word_filter, text) == "allowed"
 
 
-def test_a_flagged_word_is_named_and_a_refused_one_outweighs_it(looking):
-    assert verdict(looking, "this is f1shy") == "fishy"
-    assert looking.check("fine", "fishy.pdf") == "fishy"
-    assert verdict(looking, "fishy and rotten") == "refused"
+def test_a_flagged_word_is_returned_unless_another_is_refused(word_filter):
+    assert verdict(word_filter, "this is f1shy") == "fishy"
+    assert word_filter.check("fine", "fishy.pdf") == "fishy"
+    assert verdict(word_filter, "fishy and rotten") == "refused"
 
 
-def test_without_a_list_everything_may_be_said():
+def test_without_a_word_list_everything_is_allowed():
     assert verdict(open_filter(Rules(ModerationRules())), "rotten fishy") == "allowed"
 
 
 @pytest.mark.parametrize(
     "line", ["rotten", "forbid: rotten", "refuse:", "flag: ...", "flag: a b c d e f g h i"]
 )
-def test_a_line_that_is_not_understood_is_named(line):
+def test_an_invalid_line_is_named_in_the_error(line):
     with pytest.raises(ValueError, match="line 2 is not"):
         WordList(["flag: fishy", line])
 
 
-def test_a_list_has_an_end(monkeypatch):
+def test_the_number_of_entries_is_limited(monkeypatch):
     monkeypatch.setattr("handlers.platform.moderation.words.ENTRIES_MAX", 2)
     assert WordList(["flag: a", "", "flag: b"])
     with pytest.raises(ValueError, match="more than 2"):
         WordList(["flag: a", "flag: b", "flag: c"])
 
 
-def seconds(looking: Filter, text: str) -> float:
-    """The least time of the processor that a look takes."""
+def seconds(word_filter: Filter, text: str) -> float:
+    """The minimum CPU time of a check, in seconds."""
     times = []
     for _ in range(5):
         began = process_time()
-        looking.check(text)
+        word_filter.check(text)
         times.append(process_time() - began)
     return min(times)
 
 
 @pytest.mark.parametrize(
-    "said", ["a quiet day ", "w0rd1 w0rd2 ", "a ", "a.", "\ufdfa", "㌀", "a\u0301", "привет как "]
+    "piece", ["a quiet day ", "w0rd1 w0rd2 ", "a ", "a.", "\ufdfa", "㌀", "a\u0301", "привет как "]
 )
-def test_a_look_takes_time_in_proportion_to_the_text_and_little_of_it(said):
+def test_a_check_takes_little_time_proportional_to_the_text(piece):
     words = (f"flag: word{number} and {number} more" for number in range(10_000))
-    looking = Filter(WordList(words))
-    text = "".join(islice(cycle(said), 8_000))
-    short, long = seconds(looking, text[:2_000]), seconds(looking, text)
+    word_filter = Filter(WordList(words))
+    text = "".join(islice(cycle(piece), 8_000))
+    short, long = seconds(word_filter, text[:2_000]), seconds(word_filter, text)
     assert long < 0.2
     assert long < 4 * short * 2.5 + 0.002

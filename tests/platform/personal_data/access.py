@@ -1,4 +1,4 @@
-"""Who may use what `personal_data` offers."""
+"""Who may use the commands of `personal_data`."""
 
 from tests.access import SIGNED_IN, Access
 

@@ -1,4 +1,4 @@
-"""What bounds `personal_data`, as `tests/bounds.py` asks."""
+"""Exceptions of `personal_data` to the rules for queries and waits, see `tests/bounds.py`."""
 
 BOUNDED = {
     "kept_json.list_kept": "the statement is built with a LIMIT",

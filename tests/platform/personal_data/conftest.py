@@ -1,4 +1,4 @@
-"""A life that can be exported and erased."""
+"""A user with data in every domain, to be exported and erased."""
 
 from collections.abc import AsyncIterator
 

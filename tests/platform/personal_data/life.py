@@ -1,4 +1,4 @@
-"""Somebody who did everything, with a word in each field that is found nowhere else."""
+"""A user with data in every domain, and a unique word in each field."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,16 +15,16 @@ from storage.platform.chat.search import catch_up
 from storage.platform.personal_data.personal_rows import Row
 from tests.parts.ports import free_port
 from tests.parts.provider import FakeProvider
-from tests.parts.provider import person as known
+from tests.parts.provider import person as provider_person
 from tests.platform.chat.scenes import FOREVER, offer, say, talk
-from tests.platform.identities.travel import CHALLENGE, VERIFIER, settings_for, traveller
+from tests.platform.identities.travel import CHALLENGE, VERIFIER, open_browser, settings_for
 from tests.platform.uploads.bringing import Bringer, picture
 from tests.world import PASSWORD, Person, World, until
 
 ADDRESS = "203.0.113.177"
 PHONE = "Quetzalphone/7.0"
-SIGNS = ("\U0001f99c", "\U0001f423")
-FOUND_EVERYWHERE = {
+EMOJI = ("\U0001f99c", "\U0001f423")
+UNIQUE_WORDS = {
     "email": "kanarie.vogel@birds.example",
     "first name": "Kanarinchen",
     "last name": "Zeisigfeder",
@@ -48,15 +48,15 @@ FOUND_EVERYWHERE = {
     "device": "Quetzalphone",
     "address": ADDRESS,
 }
-"""By what it is: the words that are hers."""
-IN_FILES = "the content is about redpolls"
+"""The unique words in Ana's data, by field."""
+FILE_TEXT = "the content is about redpolls"
 SECRETS = {"push token": "twite-push-token"}
-TAKEN_BACK = "rosefinch was taken back at once"
+DELETED_TEXT = "rosefinch was taken back at once"
 
 
 @dataclass
 class Life:
-    """Ana and what she left; Ben and Cora, who know her."""
+    """Ana and her data, and Ben and Cora, who share conversations and bookings with her."""
 
     world: World
     ana: Person
@@ -67,7 +67,7 @@ class Life:
 
 @asynccontextmanager
 async def living(make_world: Any, provider: FakeProvider) -> AsyncIterator[Life]:
-    """All of it, settled."""
+    """Create all data, and wait until it is processed."""
     port = free_port()
     settings = {
         **settings_for(provider),
@@ -76,13 +76,13 @@ async def living(make_world: Any, provider: FakeProvider) -> AsyncIterator[Life]
         "PARLEY_EXPORT_PROGRESS_EVERY_S": "0",
     }
     world = await make_world(port=port, **settings)
-    ana = await arrive(world)
+    ana = await sign_up(world)
     ben, cora = await world.person("ben", consultant=True), await world.person("cora")
-    await describe_herself(world, ana, provider)
+    await fill_in_profile(world, ana, provider)
     async with bringing(world, ana) as files:
         life = Life(world, ana, ben, cora, files)
-        await meet(life)
-        await converse(life)
+        await book_and_call(life)
+        await use_chat(life)
         await world.settle()
         yield life
 
@@ -93,31 +93,33 @@ async def bringing(world: World, person: Person) -> AsyncIterator[Bringer]:
         yield Bringer(world, person, http)
 
 
-def hers(**more: str) -> dict[str, str]:
+def device_headers(**more: str) -> dict[str, str]:
     return {"User-Agent": f"{PHONE} (robin)", "X-Forwarded-For": ADDRESS, **more}
 
 
-async def arrive(world: World) -> Person:
-    """By the front door, from a device of hers; and once more, with a slip."""
-    door = await world.connect(**hers())
-    await door.enter("/signup", "/auth")
-    email = FOUND_EVERYWHERE["email"]
-    await door.call("/signup", "start", email=email)
-    names = {name: FOUND_EVERYWHERE[name.replace("_", " ")] for name in ("first_name", "last_name")}
+async def sign_up(world: World) -> Person:
+    """Sign up, then log in with a wrong password and from a second device."""
+    visitor = await world.connect(**device_headers())
+    await visitor.enter("/signup", "/auth")
+    email = UNIQUE_WORDS["email"]
+    await visitor.call("/signup", "start", email=email)
+    names = {name: UNIQUE_WORDS[name.replace("_", " ")] for name in ("first_name", "last_name")}
     pincode = await world.mails.pincode(email)
     about = {"email": email, "pincode": pincode, "password": PASSWORD}
-    session = await door.call("/signup", "complete", **about, **names)
-    await door.ask("/auth", "login", {"email": email, "password": "not this one"})
-    second = await world.connect(**hers(**{"User-Agent": "Quetzalphone-two/8.0"}))
+    session = await visitor.call("/signup", "complete", **about, **names)
+    await visitor.ask("/auth", "login", {"email": email, "password": "not this one"})
+    second = await world.connect(**device_headers(**{"User-Agent": "Quetzalphone-two/8.0"}))
     await second.enter("/auth")
     await second.call("/auth", "login", email=email, password=PASSWORD)
-    return Person(world, "ana", session, await world.connect(session["access_token"], **hers()))
+    return Person(
+        world, "ana", session, await world.connect(session["access_token"], **device_headers())
+    )
 
 
-async def describe_herself(world: World, ana: Person, provider: FakeProvider) -> None:
-    await ana.call("/profile", "update", time_zone=FOUND_EVERYWHERE["time zone"], request_id="zone")
-    provider.person = known("linnet", email=FOUND_EVERYWHERE["provider email"])
-    async with traveller(world) as browser:
+async def fill_in_profile(world: World, ana: Person, provider: FakeProvider) -> None:
+    await ana.call("/profile", "update", time_zone=UNIQUE_WORDS["time zone"], request_id="zone")
+    provider.person = provider_person("linnet", email=UNIQUE_WORDS["provider email"])
+    async with open_browser(world) as browser:
         proof = {
             "ticket": await browser.ticket(provider, challenge=CHALLENGE),
             "verifier": VERIFIER,
@@ -126,10 +128,10 @@ async def describe_herself(world: World, ana: Person, provider: FakeProvider) ->
     await ana.call(
         "/consultants",
         "become",
-        about_me=FOUND_EVERYWHERE["about me"],
+        about_me=UNIQUE_WORDS["about me"],
         languages=["en"],
         country="AQ",
-        time_zone=FOUND_EVERYWHERE["time zone"],
+        time_zone=UNIQUE_WORDS["time zone"],
         age=77,
         gender="undisclosed",
     )
@@ -139,14 +141,14 @@ async def describe_herself(world: World, ana: Person, provider: FakeProvider) ->
     await ana.call("/profile", "send_proof")
 
 
-async def meet(life: Life) -> None:
-    """Bookings in both roles, one of them shown in a conversation; a call; a waiting list."""
+async def book_and_call(life: Life) -> None:
+    """Create bookings in both roles, one of them in a conversation, a call and a waiting list."""
     ana, ben, cora = life.ana, life.ben, life.cora
     topic = await ana.call(
         "/consultants",
         "add_topic",
-        name=FOUND_EVERYWHERE["topic"],
-        description=FOUND_EVERYWHERE["description"],
+        name=UNIQUE_WORDS["topic"],
+        description=UNIQUE_WORDS["description"],
         hourly_rate={"amount": 7777, "currency": "EUR"},
         minimal_duration_minutes=10,
     )
@@ -154,12 +156,12 @@ async def meet(life: Life) -> None:
     week = await ana.call("/availability", "set_default_schedule", time_zone="UTC", blocks=days)
     block = {"block_id": week["blocks"][-1]["id"], "topic_id": topic["id"]}
     asked = await ben.call("/booking", "request", **block, note="of Ben to Ana")
-    reason = FOUND_EVERYWHERE["reason"]
+    reason = UNIQUE_WORDS["reason"]
     about = {"booking_id": asked["id"], "reason": reason, "request_id": "yes"}
     await ana.call("/booking", "approve", **about)
     offered = await offer(life.world, ben)
     chat = await talk(ana, ben)
-    note = FOUND_EVERYWHERE["note"]
+    note = UNIQUE_WORDS["note"]
     shown = {"conversation_id": chat, **offered.ask(20), "note": note}
     mine = await ana.call("/chat", "request_booking", **shown, request_id="ask")
     await ben.call("/booking", "approve", booking_id=mine["id"], request_id="approve")
@@ -177,21 +179,21 @@ async def meet(life: Life) -> None:
     await ana.call("/call", "end", call_id=call["id"])
 
 
-async def converse(life: Life) -> None:
-    """Texts, files, signs and groups."""
+async def use_chat(life: Life) -> None:
+    """Create texts, reactions, groups and files."""
     ana, ben, cora = life.ana, life.ben, life.cora
     chat = await talk(ana, ben)
-    said = await say(ana, chat, FOUND_EVERYWHERE["said"], FOUND_EVERYWHERE["client id"])
-    await ben.call("/chat", "react", message_id=said["id"], emoji=SIGNS[0], on=True)
+    said = await say(ana, chat, UNIQUE_WORDS["said"], UNIQUE_WORDS["client id"])
+    await ben.call("/chat", "react", message_id=said["id"], emoji=EMOJI[0], on=True)
     edited = await say(ana, chat, "before it was edited", "greenfinch-of-the-client two")
-    text = FOUND_EVERYWHERE["edited"]
+    text = UNIQUE_WORDS["edited"]
     await ana.call("/chat", "edit", message_id=edited["id"], text=text, request_id="edit")
-    gone = await say(ana, chat, TAKEN_BACK, "greenfinch-of-the-client three")
+    gone = await say(ana, chat, DELETED_TEXT, "greenfinch-of-the-client three")
     await ana.call("/chat", "delete", message_id=gone["id"])
     answered = await say(ben, chat, "Ben keeps what he said")
-    await ana.call("/chat", "react", message_id=answered["id"], emoji=SIGNS[1], on=True)
+    await ana.call("/chat", "react", message_id=answered["id"], emoji=EMOJI[1], on=True)
     await ana.call("/chat", "mark_read", conversation_id=chat, seq=answered["seq"])
-    name = FOUND_EVERYWHERE["group"]
+    name = UNIQUE_WORDS["group"]
     group = await ana.call("/chat", "create_group", name=name, member_ids=[ben.id])
     await ben.event("CONVERSATION_OPENED", lambda data: data["conversation"]["id"] == group["id"])
     added = {"conversation_id": group["id"], "user_id": cora.id, "request_id": "add"}
@@ -201,30 +203,30 @@ async def converse(life: Life) -> None:
     about = {"conversation_id": group["id"], "request_id": "rename"}
     await ana.call("/chat", "rename", **about, name=renamed)
     await ana.call("/chat", "rename", **{**about, "request_id": "back"}, name=name)
-    draft = {"conversation_id": chat, "text": FOUND_EVERYWHERE["draft"]}
+    draft = {"conversation_id": chat, "text": UNIQUE_WORDS["draft"]}
     await ana.call("/chat", "draft", **draft)
     await ana.call("/chat", "pin", message_id=answered["id"], on=True)
     await ana.call("/chat", "delete_for_me", message_id=answered["id"])
     theirs = await talk(ben, cora, ana)
-    await say(ana, theirs, FOUND_EVERYWHERE["said"], "greenfinch-of-the-client four")
-    await bring_files(life, chat)
+    await say(ana, theirs, UNIQUE_WORDS["said"], "greenfinch-of-the-client four")
+    await upload_files(life, chat)
 
 
-async def bring_files(life: Life, chat: str) -> None:
+async def upload_files(life: Life, chat: str) -> None:
     mine = await life.files.bring(picture(), "image/jpeg", name="my face.jpg")
     await life.ana.call("/profile", "set_picture", upload_id=mine["id"], request_id="picture")
-    await show_pictures(life)
-    name, content = FOUND_EVERYWHERE["file name"], IN_FILES.encode()
+    await set_pictures(life)
+    name, content = UNIQUE_WORDS["file name"], FILE_TEXT.encode()
     file = await life.files.bring(content, "text/plain", name=name)
-    shown = {"conversation_id": chat, "upload_id": file["id"], "text": FOUND_EVERYWHERE["caption"]}
+    shown = {"conversation_id": chat, "upload_id": file["id"], "text": UNIQUE_WORDS["caption"]}
     client_id = "greenfinch-of-the-client five"
     await life.ana.call("/chat", "send_media", **shown, client_id=client_id, request_id="send")
 
 
-async def show_pictures(life: Life) -> None:
-    """Of herself as a consultant, and of what she offers."""
+async def set_pictures(life: Life) -> None:
+    """Set the pictures of the consultant and of her topic."""
     seen, icon = [
-        await life.files.bring(picture(), "image/jpeg", name=FOUND_EVERYWHERE[what])
+        await life.files.bring(picture(), "image/jpeg", name=UNIQUE_WORDS[what])
         for what in ("gallery", "icon")
     ]
     await life.ana.call("/consultants", "update", picture_id=seen["id"])
@@ -233,11 +235,11 @@ async def show_pictures(life: Life) -> None:
     await life.ana.call("/consultants", "update_topic", **shown)
 
 
-# What is there.
+# Queries.
 
 
 async def find(world: World, *words: str) -> dict[str, set[str]]:
-    """By word, every column of every table, and every file, in which it is found."""
+    """For each word, the columns and files that contain it."""
     found: dict[str, set[str]] = {}
     for table in metadata.sorted_tables:
         rows = await world.read(lambda tx, one=EVERYTHING[table]: tx.all(Row, one))
@@ -254,8 +256,8 @@ async def find(world: World, *words: str) -> dict[str, set[str]]:
     return found
 
 
-async def searched(world: World) -> str:
-    """What the databases themselves hold of messages, to search in."""
+async def read_search_index(world: World) -> str:
+    """The content of the search index of messages."""
     if not (shared := world.app.database.shared):
         await world.transact(catch_up)
     held = text("SELECT terms FROM messages" if shared else "SELECT text FROM message_search")
@@ -264,7 +266,7 @@ async def searched(world: World) -> str:
 
 
 def _raw(place: Any) -> Any:
-    """As it is kept: nothing made of the text."""
+    """The column as it is stored, without decoding."""
     return place if isinstance(place.type, Integer | Boolean) else type_coerce(place, Text)
 
 
@@ -277,7 +279,7 @@ def files_of(world: World) -> list[Path]:
 
 
 async def count_rows(world: World, *people: Person) -> dict[str, int]:
-    """How many rows of each table are these people's."""
+    """The number of rows of these people, by table."""
     counts = {}
     for table in metadata.sorted_tables:
         declared = personal_of(table)
@@ -292,14 +294,14 @@ async def count_rows(world: World, *people: Person) -> dict[str, int]:
 
 
 async def rows_of(world: World, table: Any, owner: str, user_id: str) -> list[dict[str, Any]]:
-    """The rows in which a column names this person."""
+    """The rows in which the column `owner` has this user's id."""
     of_owner = select(table).where(table.c[owner] == user_id)
     rows = await world.read(lambda tx: tx.all(Row, of_owner))
     return [dict(zip(table.columns.keys(), row, strict=True)) for row in rows]
 
 
-async def prepared(person: Person) -> dict[str, Any]:
-    """What `get` says once the export is ready."""
+async def wait_for_export(person: Person) -> dict[str, Any]:
+    """Wait until the export is ready, and return the answer of `get`."""
 
     async def ready() -> Any:
         account = await person.call("/account", "get")

@@ -1,4 +1,4 @@
-"""An account that is to be deleted: gone for others at once, kept for its owner for a while."""
+"""Planned deletions: others no longer see the account, and its owner can still cancel."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -60,23 +60,23 @@ async def book(student: Person, offered: Offer, block: int) -> Any:
     return await student.call("/booking", "request", **offered.ask(block))
 
 
-async def plan(world: World, ana: Person) -> datetime:
+async def plan_deletion(world: World, ana: Person) -> datetime:
     planned = await ana.call("/account", "delete")
     await world.settle()
     return datetime.fromisoformat(planned["deleted_at"])
 
 
-async def test_the_day_is_told_and_what_is_to_come_is_called_off(world, ana, ben):
+async def test_planning_a_deletion_announces_the_date_and_cancels_bookings(world, ana, ben):
     hers, his = await offer(world, ana), await offer(world, ben)
     await ana.call("/booking", "approve", booking_id=(await book(ben, hers, 2))["id"])
     await book(ana, his, 5)
-    due = await plan(world, ana)
+    due = await plan_deletion(world, ana)
     assert due - world.clock.now() > GRACE - timedelta(minutes=1)
-    heard = await ana.event("ACCOUNT_DELETION_PLANNED")
-    assert datetime.fromisoformat(heard.data["deleted_at"]) == due
+    event = await ana.event("ACCOUNT_DELETION_PLANNED")
+    assert datetime.fromisoformat(event.data["deleted_at"]) == due
     account = await ana.call("/account", "get")
     assert datetime.fromisoformat(account["deleted_at"]) == due
-    assert account["seq"] == heard.meta["seq"]
+    assert account["seq"] == event.meta["seq"]
     assert await statuses(ana) == await statuses(ben) == ["cancelled", "cancelled"]
     assert len(ben.events("BOOKING_CANCELLED")) == 2
     kinds = [n["kind"] for n in (await ben.call("/notifications", "list"))["notifications"]]
@@ -85,10 +85,10 @@ async def test_the_day_is_told_and_what_is_to_come_is_called_off(world, ana, ben
     assert "cancel the deletion" in text_of(mail)
 
 
-async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):
+async def test_a_consultant_with_a_planned_deletion_is_not_listed_or_bookable(world, ana, ben):
     hers = await offer(world, ana)
     assert ana.id in await listed(ben)
-    await plan(world, ana)
+    await plan_deletion(world, ana)
     assert ana.id not in await listed(ben)
     asked = hers.ask(2)
     assert await refusal_of(ben, "/booking", "request", **asked) in (
@@ -97,13 +97,13 @@ async def test_nobody_finds_or_books_her_meanwhile(world, ana, ben):
     )
 
 
-async def test_who_begins_to_consult_meanwhile_does_so_once_it_is_taken_back(world, ana, ben):
+async def test_a_consultant_who_starts_meanwhile_is_listed_after_cancelling(world, ana, ben):
     cem = await (await world.person("cem")).enter("/account")
-    await plan(world, cem)
+    await plan_deletion(world, cem)
     about = {"about_me": "I listen.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
     await cem.call("/consultants", "become", **about)
     await ana.call("/consultants", "stop")
-    await plan(world, ana)
+    await plan_deletion(world, ana)
     await ana.call("/consultants", "become", **about)
     await world.settle()
     assert await listed(ben) == {ben.id}
@@ -112,13 +112,13 @@ async def test_who_begins_to_consult_meanwhile_does_so_once_it_is_taken_back(wor
     assert await listed(ben) == {ana.id, ben.id, cem.id}
 
 
-async def test_she_signs_in_and_takes_it_back(world, ana, ben):
+async def test_the_owner_can_sign_in_and_cancel_the_deletion(world, ana, ben):
     hers = await offer(world, ana)
-    await plan(world, ana)
+    await plan_deletion(world, ana)
     world.clock.advance((GRACE - timedelta(hours=1)).total_seconds())
     await world.settle()
-    door = await world.visitor("/auth")
-    session = await door.call("/auth", "login", email=ana.email, password=PASSWORD)
+    visitor = await world.visitor("/auth")
+    session = await visitor.call("/auth", "login", email=ana.email, password=PASSWORD)
     back = Person(world, "ana", session, await world.connect(session["access_token"]))
     assert await back.call("/account", "restore") == {"deleted_at": None}
     assert await ana.event("ACCOUNT_DELETION_CANCELLED")
@@ -132,35 +132,35 @@ async def test_she_signs_in_and_takes_it_back(world, ana, ben):
     assert [one["id"] for one in shown["topics"]] == [hers.topic["id"]]
 
 
-async def test_it_needs_a_fresh_proof_and_the_day_stays(world, ana):
+async def test_a_deletion_needs_a_fresh_proof_and_repeating_it_keeps_the_date(world, ana):
     world.clock.advance(601)
     assert await refusal_of(ana, "/account", "delete") == "PROOF_NEEDED"
     assert (await ana.call("/account", "get"))["deleted_at"] is None
     await ana.call("/profile", "prove", password=PASSWORD)
-    due = await plan(world, ana)
+    due = await plan_deletion(world, ana)
     world.clock.advance(60)
-    assert await plan(world, ana) == due
+    assert await plan_deletion(world, ana) == due
     assert await ana.call("/account", "restore") == {"deleted_at": None}
     assert await ana.call("/account", "restore") == {"deleted_at": None}
-    assert await plan(world, ana) > due
+    assert await plan_deletion(world, ana) > due
 
 
-async def test_who_did_not_consult_does_not_afterwards(world, ana, ben):
+async def test_cancelling_does_not_list_a_former_consultant_again(world, ana, ben):
     await ana.call("/consultants", "stop")
-    await plan(world, ana)
+    await plan_deletion(world, ana)
     await ana.call("/account", "restore")
     await world.settle()
     assert ana.id not in await listed(ben)
 
 
 @both_databases
-async def test_two_accounts_go_together_and_a_third_stays(world, ana, ben):
+async def test_two_accounts_are_deleted_at_once_and_a_third_is_kept(world, ana, ben):
     cora = await world.person("cora")
     chat = (await ana.call("/chat", "open", user_id=ben.id))["id"]
     for one in (ana, ben):
         said = {"conversation_id": chat, "client_id": one.name, "text": f"{one.name} was here"}
         await one.call("/chat", "send", **said)
-    await asyncio.gather(plan(world, ana), plan(world, ben))
+    await asyncio.gather(plan_deletion(world, ana), plan_deletion(world, ben))
     world.clock.advance(GRACE.total_seconds() + 1)
     await world.settle()
     names = await world.read(lambda tx: tx.scalars(users.select().with_only_columns(users.c.email)))
@@ -171,8 +171,8 @@ async def test_two_accounts_go_together_and_a_third_stays(world, ana, ben):
 
 
 @pytest.mark.settings(PARLEY_DELETION_GRACE_DAYS="3")
-async def test_the_time_is_a_setting_and_is_not_cut_short(world, ana):
-    await plan(world, ana)
+async def test_the_grace_period_is_configurable_and_fully_kept(world, ana):
+    await plan_deletion(world, ana)
     world.clock.advance(3 * 86_400 - 60)
     await world.settle()
     assert (await ana.call("/profile", "me"))["first_name"] == "Ana"
@@ -182,8 +182,8 @@ async def test_the_time_is_a_setting_and_is_not_cut_short(world, ana):
 
 
 @with_server
-async def test_a_deletion_that_is_due_survives_a_restart(world, ana):
-    await plan(world, ana)
+async def test_a_deletion_due_while_the_server_is_stopped_runs_after_the_start(world, ana):
+    await plan_deletion(world, ana)
     await world.stop()
     world.clock.advance(GRACE.total_seconds() + 1)
     await world.start()
@@ -192,48 +192,48 @@ async def test_a_deletion_that_is_due_survives_a_restart(world, ana):
 
 
 @pytest.mark.parametrize(
-    "too_late", [(cancel,), (update_me, UpdateProfile(first_name="Ana"))], ids=["back", "name"]
+    "change", [(cancel,), (update_me, UpdateProfile(first_name="Ana"))], ids=["cancel", "update"]
 )
-async def test_what_is_asked_for_as_the_account_closes_comes_too_late(world, ana, too_late):
-    await plan(world, ana)
+async def test_changes_are_refused_once_the_erasure_has_begun(world, ana, change):
+    await plan_deletion(world, ana)
     world.clock.advance(GRACE.total_seconds() + 1)
     await world.transact(begin_when_due, ana.id)
     actor = Actor(ana.id, session_id_of(ana.token), frozenset())
     with pytest.raises(NotFound):
-        await world.app.context(actor).transact(*too_late)
+        await world.app.context(actor).transact(*change)
     await world.settle()
     assert await world.stored("ACCOUNT_DELETED") == [{"user_id": ana.id}]
     assert await world.stored("ACCOUNT_DELETION_CANCELLED") == []
 
 
-async def test_who_signs_in_as_the_account_closes_is_signed_out(world, ana, monkeypatch):
+async def test_a_user_who_logs_in_while_the_erasure_begins_is_signed_out(world, ana, monkeypatch):
     pause, closing, signed_in = consultants.pause, asyncio.Event(), asyncio.Event()
 
-    def pause_and_dwell(tx, user_id):
+    def pause_and_wait(tx, user_id):
         closing.set()
         while tx.dialect == "postgresql" and not signed_in.is_set():
             tx.scalar(select(func.pg_sleep(0.02)))
         return pause(tx, user_id)
 
-    await plan(world, ana)
-    door = await world.visitor("/auth")
-    monkeypatch.setattr(consultants, "pause", pause_and_dwell)
+    await plan_deletion(world, ana)
+    visitor = await world.visitor("/auth")
+    monkeypatch.setattr(consultants, "pause", pause_and_wait)
     world.clock.advance(GRACE.total_seconds() + 1)
     deleting = asyncio.ensure_future(world.settle())
     await closing.wait()
-    told = await door.ask("/auth", "login", {"email": ana.email, "password": PASSWORD})
-    if told["ok"]:
-        late = await world.connect(told["data"]["access_token"])
+    answer = await visitor.ask("/auth", "login", {"email": ana.email, "password": PASSWORD})
+    if answer["ok"]:
+        late = await world.connect(answer["data"]["access_token"])
         await late.enter("/profile")
     signed_in.set()
     await deleting
-    assert told["ok"] == world.app.database.shared
-    if told["ok"]:
+    assert answer["ok"] == world.app.database.shared
+    if answer["ok"]:
         await until(late.closed.is_set)
 
 
 @with_server
-async def test_what_a_domain_kept_goes_also_when_its_system_is_off(world, ana, ben):
+async def test_data_of_a_disabled_system_is_erased_too(world, ana, ben):
     hers, his = await offer(world, ana), await offer(world, ben)
     await book(ben, hers, 2)
     await book(ana, his, 5)
@@ -242,7 +242,7 @@ async def test_what_a_domain_kept_goes_also_when_its_system_is_off(world, ana, b
     await world.restart()
     assert "/booking" not in world.app.registry.namespaces
     back = await (await world.another_session(ana)).enter("/account")
-    await plan(world, back)
+    await plan_deletion(world, back)
     states = await world.read(lambda tx: tx.scalars(select(bookings.c.status)))
     assert states == ["cancelled", "cancelled"]
     world.clock.advance(GRACE.total_seconds() + 1)
@@ -252,7 +252,7 @@ async def test_what_a_domain_kept_goes_also_when_its_system_is_off(world, ana, b
     assert sorted(said) == ["", "I listen."]
 
 
-async def test_an_erasure_waits_for_what_holds_it_up_and_can_be_taken_back_meanwhile(make_world):
+async def test_an_erasure_waits_for_holds_and_can_be_cancelled_meanwhile(make_world):
     open_orders: set[str] = set()
     shop = Domain("shop")
 
@@ -265,7 +265,7 @@ async def test_an_erasure_waits_for_what_holds_it_up_and_can_be_taken_back_meanw
     ana, ben, cora = [await one.enter("/account") for one in people]
     open_orders |= {ana.id, ben.id}
     for one in (ana, ben, cora):
-        await plan(world, one)
+        await plan_deletion(world, one)
     world.clock.advance(GRACE.total_seconds() + 1)
     await world.settle()
     assert await world.stored("ACCOUNT_DELETED") == [{"user_id": cora.id}]
@@ -278,8 +278,8 @@ async def test_an_erasure_waits_for_what_holds_it_up_and_can_be_taken_back_meanw
     assert gone == [{"user_id": ana.id}], "and what Cora was told went with her rooms"
 
 
-async def test_an_erasure_that_an_older_version_began_begins_again(world, ana, monkeypatch):
-    await plan(world, ana)
+async def test_an_erasure_begun_by_an_older_version_starts_again(world, ana, monkeypatch):
+    await plan_deletion(world, ana)
     world.clock.advance(GRACE.total_seconds() + 1)
 
     def begin_with_steps_of_its_own(tx):

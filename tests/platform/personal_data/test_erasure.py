@@ -1,4 +1,4 @@
-"""Who had their account deleted left nothing: each row and each file is looked at."""
+"""A deleted account leaves no personal data in any row or file."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,17 +14,17 @@ from storage.engine.columns import metadata
 from storage.engine.personal import personal_of
 from storage.platform.profile import erased_address
 from tests.platform.personal_data.life import (
-    FOUND_EVERYWHERE,
-    IN_FILES,
+    DELETED_TEXT,
+    FILE_TEXT,
     SECRETS,
-    TAKEN_BACK,
+    UNIQUE_WORDS,
     Life,
     count_rows,
     files_of,
     find,
-    prepared,
+    read_search_index,
     rows_of,
-    searched,
+    wait_for_export,
 )
 from tests.platform.uploads.bringing import picture
 from tests.wire_client import Refused
@@ -34,30 +34,30 @@ pytestmark = with_server
 
 GRACE = timedelta(days=30)
 SEARCHED = ("chaffinch", "brambling", "serin", "hawfinch")
-GROUP = FOUND_EVERYWHERE["group"]
-WORDS = [*FOUND_EVERYWHERE.values(), IN_FILES, *SECRETS.values(), TAKEN_BACK]
+GROUP = UNIQUE_WORDS["group"]
+WORDS = [*UNIQUE_WORDS.values(), FILE_TEXT, *SECRETS.values(), DELETED_TEXT]
 
 
-async def wait_for_the_day(life: Life) -> None:
-    """Plan the deletion and let the time pass, but for a minute."""
+async def advance_to_the_last_minute(life: Life) -> None:
+    """Plan the deletion, and advance the clock to one minute before it."""
     await life.ana.call("/account", "delete")
     await life.world.settle()
     life.world.clock.advance((GRACE - timedelta(minutes=1)).total_seconds())
     await life.world.settle()
 
 
-async def be_busy_to_the_end(life: Life) -> None:
-    """In the last minute she still does what people do."""
+async def create_data_in_the_last_minute(life: Life) -> None:
+    """Create more data in the last minute."""
     ana, ben, cora = life.ana, life.ben, life.cora
     await ana.call("/profile", "prove", password=PASSWORD)
     await ana.call("/account", "export")
-    await prepared(ana)
+    await wait_for_export(ana)
     now = life.world.clock.now()
     span = {"from": now.isoformat(), "to": (now + timedelta(days=1)).isoformat()}
     listed = await cora.call("/availability", "list_blocks", consultant_id=ben.id, **span)
     first, second = listed["blocks"][3:5]
     topic = (await cora.call("/consultants", "get", consultant_id=ben.id))["topics"][0]
-    note = FOUND_EVERYWHERE["note"]
+    note = UNIQUE_WORDS["note"]
     asked = {"block_id": first["id"], "topic_id": topic["id"], "note": note}
     await ana.call("/booking", "request", **asked)
     await cora.call("/booking", "request", block_id=second["id"], topic_id=topic["id"])
@@ -66,37 +66,37 @@ async def be_busy_to_the_end(life: Life) -> None:
 
 
 async def erase(life: Life) -> None:
-    """Let the rest pass, and the second look too."""
+    """Run the first two rounds of the erasure."""
     life.world.clock.advance(61)
     await life.world.settle()
     life.world.clock.advance(3_601)
     await life.world.settle()
 
 
-async def test_nothing_is_left_of_who_did_everything_and_others_keep_what_is_theirs(life):
+async def test_an_erasure_leaves_no_data_of_the_user_and_keeps_data_of_others(life):
     there = await find(life.world, *WORDS)
-    assert set(FOUND_EVERYWHERE.values()) - set(there) == set(), "or the test looks for nothing"
-    assert IN_FILES in there
-    held = await searched(life.world)
+    assert set(UNIQUE_WORDS.values()) - set(there) == set(), "or the test looks for nothing"
+    assert FILE_TEXT in there
+    held = await read_search_index(life.world)
     assert all(word in held for word in SEARCHED)
-    await wait_for_the_day(life)
-    await be_busy_to_the_end(life)
+    await advance_to_the_last_minute(life)
+    await create_data_in_the_last_minute(life)
     others = await count_rows(life.world, life.ben, life.cora)
     await erase(life)
     assert await find(life.world, *WORDS) == {}
     assert files_of(life.world) == []
-    held = await searched(life.world)
+    held = await read_search_index(life.world)
     assert not [word for word in SEARCHED if word in held]
-    others["notifications"] += 1  # Ben's of the booking that was called off
-    others["message_reactions"] -= 1  # Ben's sign on what she said went with it
+    others["notifications"] += 1  # Ben's, about the cancelled booking
+    others["message_reactions"] -= 1  # Ben's, to her deleted message
     assert await count_rows(life.world, life.ben, life.cora) == others
     assert len(await find(life.world, "Ben keeps what he said", "Cora keeps it too")) == 2
-    assert await live_bookings(life) == []
+    assert await active_bookings(life) == []
     assert life.world.mails.to(erased_address(life.ana.id)) == []
     await check_every_table(life)
 
 
-async def live_bookings(life: Life) -> list[Any]:
+async def active_bookings(life: Life) -> list[Any]:
     rows = await rows_of(life.world, bookings, "student_id", life.ana.id)
     rows += await rows_of(life.world, bookings, "consultant_id", life.ana.id)
     assert rows
@@ -104,7 +104,7 @@ async def live_bookings(life: Life) -> list[Any]:
 
 
 async def check_every_table(life: Life) -> None:
-    """Each table has become what it says of itself, those of domains' own hands too."""
+    """Check the rows of each table against its declaration."""
     for table in metadata.sorted_tables:
         declared = personal_of(table)
         for owner in set(declared.deleted_with) - set(declared.found_through):
@@ -116,10 +116,10 @@ async def check_every_table(life: Life) -> None:
                     assert row[name] in (expected, None), f"{table.name}.{name}"
 
 
-async def test_the_others_see_nobody_where_she_was(life):
-    await wait_for_the_day(life)
+async def test_others_see_a_deleted_account_in_place_of_the_user(life):
+    await advance_to_the_last_minute(life)
     groups = [one for one in await conversations(life.ben) if one["kind"] == "group"]
-    assert {one["name"] for one in groups} == {FOUND_EVERYWHERE["group"], "Group"}
+    assert {one["name"] for one in groups} == {UNIQUE_WORDS["group"], "Group"}
     assert all(life.ana.id in one["member_ids"] for one in groups)
     await life.ben.enter("/notifications")
     life.ben.client.heard.clear()
@@ -142,8 +142,8 @@ async def test_the_others_see_nobody_where_she_was(life):
     people = await life.ben.call("/profile", "people", user_ids=[life.ana.id])
     nobody = {"first_name": "Deleted", "last_name": "account", "picture_id": None}
     assert people["people"][life.ana.id] == nobody
-    told = (await life.ben.call("/notifications", "list"))["notifications"]
-    about = {one["body"] for one in told if one["about_id"] == life.ana.id}
+    notices = (await life.ben.call("/notifications", "list"))["notifications"]
+    about = {one["body"] for one in notices if one["about_id"] == life.ana.id}
     assert about == {"The user named in this notification deleted their account."}
 
 
@@ -152,58 +152,58 @@ async def conversations(person: Person) -> list[dict[str, Any]]:
     return listed
 
 
-async def test_a_group_shows_no_picture_that_went_with_its_owner(life):
+async def test_a_group_loses_the_picture_uploaded_by_the_erased_user(life):
     brought = await life.files.bring(picture(), "image/jpeg", name="our group.jpg")
     group = next(one for one in await conversations(life.ben) if one["name"] == GROUP)
     shown = {"conversation_id": group["id"], "upload_id": brought["id"]}
     await life.ana.call("/chat", "set_picture", **shown)
-    await wait_for_the_day(life)
+    await advance_to_the_last_minute(life)
     await erase(life)
     (left,) = [one for one in await conversations(life.ben) if one["id"] == group["id"]]
     assert left["picture_id"] is None
 
 
-async def test_a_device_that_returns_gets_the_rewritten_past_without_gaps(life):
+async def test_a_replay_after_the_erasure_has_no_gaps_and_no_erased_data(life):
     rooms = {one["id"]: one["seq"] for one in await conversations(life.ben)}
-    await wait_for_the_day(life)
+    await advance_to_the_last_minute(life)
     await erase(life)
     back = await life.ben.device()
     await back.enter("/chat", since={f"chat:{one}": 0 for one in rooms})
     for room in (f"chat:{one}" for one in rooms):
         synced = back.synced["/chat"]["rooms"][room]
         assert synced["recovered"]
-        heard = [one.meta["seq"] for one in back.heard if one.meta.get("room") == room]
-        assert heard == list(range(1, synced["seq"] + 1))
+        numbers = [one.meta["seq"] for one in back.heard if one.meta.get("room") == room]
+        assert numbers == list(range(1, synced["seq"] + 1))
     assert "Ben keeps what he said" in str(back.heard)
     for word in WORDS:
         assert word not in str(back.heard)
 
 
-async def test_her_sessions_end_everywhere_and_her_address_is_free(life):
-    await wait_for_the_day(life)
-    email = FOUND_EVERYWHERE["email"]
+async def test_an_erasure_ends_all_sessions_and_frees_the_email_address(life):
+    await advance_to_the_last_minute(life)
+    email = UNIQUE_WORDS["email"]
     mails = len(life.world.mails.to(email))
     await erase(life)
     await until(lambda: life.ana.client.closed.is_set())
-    door = await life.world.visitor("/auth")
-    said = await door.ask("/auth", "login", {"email": email, "password": PASSWORD})
+    visitor = await life.world.visitor("/auth")
+    said = await visitor.ask("/auth", "login", {"email": email, "password": PASSWORD})
     assert said["error"]["code"] == "CREDENTIALS_WRONG"
     token = {"refresh_token": life.ana.session["refresh_token"]}
-    assert (await door.ask("/auth", "refresh", token))["error"]["code"] == "TOKEN_INVALID"
+    assert (await visitor.ask("/auth", "refresh", token))["error"]["code"] == "TOKEN_INVALID"
     with pytest.raises(Refused):
         await (await life.world.connect(life.ana.token)).enter("/profile")
     farewell = await life.world.mails.wait_for(email, mails + 1)
     assert farewell["Subject"] == "Your account was deleted"
-    await door.enter("/signup")
-    await door.call("/signup", "start", email=email)
+    await visitor.enter("/signup")
+    await visitor.call("/signup", "start", email=email)
     pincode = await life.world.mails.pincode(email, 3)
     names = {"first_name": "Another", "last_name": "One", "password": PASSWORD}
-    again = await door.call("/signup", "complete", email=email, pincode=pincode, **names)
+    again = await visitor.call("/signup", "complete", email=email, pincode=pincode, **names)
     assert again["user"]["id"] != life.ana.id
 
 
-async def test_a_little_at_a_time_is_all_in_the_end_whatever_stops_it(life, monkeypatch):
-    """With pieces of one row, and a failure in each step that must begin again."""
+async def test_an_erasure_in_small_batches_completes_despite_failures(life, monkeypatch):
+    """With batches of a few rows, and one failure in each step, which is then repeated."""
     monkeypatch.setattr(erasure, "STEP_BATCH", 1)
     monkeypatch.setattr(erasure, "ROWS_BATCH", 7)
     monkeypatch.setattr(personal, "ROWS_BATCH", 7)
@@ -223,14 +223,14 @@ async def test_a_little_at_a_time_is_all_in_the_end_whatever_stops_it(life, monk
 
     for name, step in list(steps.items()):
         monkeypatch.setitem(steps, name, replace(step, run=fail_once(name, step.run)))
-    await wait_for_the_day(life)
+    await advance_to_the_last_minute(life)
     life.world.clock.advance(61)
     while not await life.world.stored("ACCOUNT_DELETED"):
-        life.world.clock.advance(2)  # for the pauses after the failures
+        life.world.clock.advance(2)  # skip the pauses after failures
         try:
             await life.world.settle()
         except AssertionError:
-            continue  # there is more than a settling may do
+            continue  # more is left than one call processes
     assert failed == list(steps)
     assert await find(life.world, *WORDS) == {}
     await check_every_table(life)

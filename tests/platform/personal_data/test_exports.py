@@ -1,4 +1,4 @@
-"""What a person is given: all that is kept of them, and nothing of anybody else."""
+"""Exports contain all data of their user, and no one else's."""
 
 import asyncio
 import io
@@ -15,13 +15,13 @@ from handlers.platform.personal_data.service import exports
 from server.outbound import LEASE_S
 from storage.platform.personal_data import tables as store
 from tests.platform.personal_data.life import (
-    FOUND_EVERYWHERE,
-    IN_FILES,
+    DELETED_TEXT,
+    FILE_TEXT,
     SECRETS,
-    TAKEN_BACK,
+    UNIQUE_WORDS,
     Life,
     files_of,
-    prepared,
+    wait_for_export,
 )
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, both_databases, until, with_server
@@ -31,8 +31,8 @@ pytestmark = with_server
 DAY_S = 86_400
 
 
-async def fetched(life: Life, url: str) -> dict[str, bytes]:
-    """The files of the zip, by their names."""
+async def fetch_export(life: Life, url: str) -> dict[str, bytes]:
+    """The files of the zip archive, by name."""
     answer, content = await life.files.fetch(url)
     assert answer.status == 200
     assert answer.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''parley-")
@@ -41,31 +41,31 @@ async def fetched(life: Life, url: str) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-async def exported(life: Life) -> dict[str, bytes]:
+async def create_export(life: Life) -> dict[str, bytes]:
     await life.ana.call("/account", "export")
-    return await fetched(life, (await prepared(life.ana))["url"])
+    return await fetch_export(life, (await wait_for_export(life.ana))["url"])
 
 
-async def code_of(who: Person, command: str, **payload: Any) -> str:
+async def code_of(user: Person, command: str, **payload: Any) -> str:
     with pytest.raises(Refused) as refused:
-        await who.call("/account", command, **payload)
+        await user.call("/account", command, **payload)
     code: str = refused.value.code
     return code
 
 
-async def test_an_export_has_everything_that_is_hers_and_nothing_that_is_not(life):
-    files = await exported(life)
+async def test_an_export_contains_all_data_of_the_user_and_none_of_others(life):
+    files = await create_export(life)
     everything = b"\n".join([*files.values(), *(name.encode() for name in files)]).decode(
         errors="replace"
     )
-    missing = {what for what, word in FOUND_EVERYWHERE.items() if word not in everything}
+    missing = {what for what, word in UNIQUE_WORDS.items() if word not in everything}
     assert missing == set()
-    assert IN_FILES in everything
+    assert FILE_TEXT in everything
     for name in files:
         if name.endswith(".json"):
             assert isinstance(json.loads(files[name]), list), name
             assert name in files["README.txt"].decode(), "and says what it is"
-    for secret in (*SECRETS.values(), PASSWORD, TAKEN_BACK, life.ana.session["refresh_token"]):
+    for secret in (*SECRETS.values(), PASSWORD, DELETED_TEXT, life.ana.session["refresh_token"]):
         assert secret not in everything
     for hidden in ("argon2", "password_hash", "sealed", "token_hash", "fingerprint"):
         assert hidden not in everything.replace(files["README.txt"].decode(), "")
@@ -79,14 +79,14 @@ async def test_an_export_has_everything_that_is_hers_and_nothing_that_is_not(lif
         assert theirs not in everything
 
 
-async def test_it_is_told_how_far_it_is_and_that_it_is_ready(life):
+async def test_events_report_the_progress_and_the_end_of_an_export(life):
     await life.ana.enter("/account")
     asked = await life.ana.call("/account", "export", request_id="one")
     assert (asked["status"], asked["percent"], asked["size"]) == ("preparing", 0, None)
     ready = (await life.ana.event("EXPORT_READY")).data["export"]
-    told = [one.data["export"]["percent"] for one in life.ana.events("EXPORT_PROGRESSED")]
-    assert told == sorted(told)
-    assert len(set(told)) > 10
+    percents = [one.data["export"]["percent"] for one in life.ana.events("EXPORT_PROGRESSED")]
+    assert percents == sorted(percents)
+    assert len(set(percents)) > 10
     account = await life.ana.call("/account", "get")
     assert account["export"] == ready
     assert (ready["id"], ready["percent"]) == (asked["id"], 100)
@@ -97,7 +97,7 @@ async def test_it_is_told_how_far_it_is_and_that_it_is_ready(life):
     assert "export_ready" in kinds
 
 
-async def test_one_at_a_time_and_a_few_a_day(life, monkeypatch):
+async def test_exports_are_limited_to_one_at_a_time_and_three_a_day(life, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(life.world.app.relay, "serve", lambda queue: None)
         await life.ana.call("/account", "export")
@@ -111,7 +111,7 @@ async def test_one_at_a_time_and_a_few_a_day(life, monkeypatch):
 
 
 @both_databases
-async def test_of_two_that_are_asked_for_at_once_one_is_made(life):
+async def test_one_of_two_concurrent_export_requests_succeeds(life):
     other = await life.world.another_session(life.ana)
     asked = [one.client.ask for one in (life.ana, other)]
     for one in (life.ana, other):
@@ -123,7 +123,7 @@ async def test_of_two_that_are_asked_for_at_once_one_is_made(life):
     }
 
 
-async def test_one_that_a_stopped_instance_had_begun_is_made_by_another(life, monkeypatch):
+async def test_an_export_interrupted_by_a_stop_is_completed_after_the_start(life, monkeypatch):
     reached = asyncio.Event()
 
     async def hang(key: str, content_type: str, file: Any) -> None:
@@ -137,16 +137,16 @@ async def test_one_that_a_stopped_instance_had_begun_is_made_by_another(life, mo
     life.world.clock.advance(LEASE_S + 1)
     await life.world.start(life.world.port)
     ana = await life.world.another_session(life.ana)
-    assert "profile.json" in await fetched(life, (await prepared(ana))["url"])
+    assert "profile.json" in await fetch_export(life, (await wait_for_export(ana))["url"])
     assert len(await life.world.stored("EXPORT_READY")) == 1
 
 
-async def test_it_needs_a_fresh_proof_and_is_nobody_elses(life):
+async def test_an_export_needs_a_fresh_proof_and_is_private(life):
     life.world.clock.advance(601)
     assert await code_of(life.ana, "export") == "PROOF_NEEDED"
     await life.ana.call("/profile", "prove", password=PASSWORD)
     await life.ana.call("/account", "export")
-    account = await prepared(life.ana)
+    account = await wait_for_export(life.ana)
     assert (await life.ben.call("/account", "get"))["export"] is None
     unsigned = account["url"].partition("?")[0]
     assert (await life.files.fetch(unsigned))[0].status == 404
@@ -158,9 +158,9 @@ async def test_it_needs_a_fresh_proof_and_is_nobody_elses(life):
     assert (await life.ana.call("/account", "get"))["url"]
 
 
-async def test_an_export_goes_after_its_days(life):
+async def test_an_export_is_deleted_after_seven_days(life):
     before = set(files_of(life.world))
-    await exported(life)
+    await create_export(life)
     assert set(files_of(life.world)) != before
     life.world.clock.advance(6 * DAY_S)
     await life.world.settle()
@@ -172,7 +172,7 @@ async def test_an_export_goes_after_its_days(life):
     assert await life.ana.event("EXPORT_DROPPED")
 
 
-async def test_one_that_cannot_be_made_is_made_when_it_can_and_leaves_nothing(life, monkeypatch):
+async def test_a_failed_export_is_retried_and_leaves_no_temporary_file(life, monkeypatch):
     objects = life.world.app.kernel.objects
     kept = objects.keep
 
@@ -181,13 +181,13 @@ async def test_one_that_cannot_be_made_is_made_when_it_can_and_leaves_nothing(li
         raise OSError("the disk is full")
 
     monkeypatch.setattr(objects, "keep", fail)
-    files = await exported(life)
+    files = await create_export(life)
     assert "profile.json" in files
     assert not [file for file in files_of(life.world) if file.suffix == ".coming"]
 
 
-async def test_one_that_was_dropped_when_an_instance_stopped_leaves_no_file(life, monkeypatch):
-    """It was written and not yet said so; by the time that another goes on, its days are over."""
+async def test_an_export_dropped_while_its_instance_stops_leaves_no_file(life, monkeypatch):
+    """The file is written but not recorded, and the export is dropped before it is resumed."""
     before, written = set(files_of(life.world)), asyncio.Event()
     objects = life.world.app.kernel.objects
     kept = objects.keep
@@ -204,7 +204,7 @@ async def test_one_that_was_dropped_when_an_instance_stopped_leaves_no_file(life
     await life.world.stop()
     life.world.clock.advance(LEASE_S + 1)
     file = life.world.settings.data_dir / "files" / exports.key_of(asked["id"])
-    file.touch()  # it came to be there after the deletion had looked
+    file.touch()  # the file appears after the deletion looked for it
     await life.world.start(life.world.port)
     await life.world.settle()
     assert set(files_of(life.world)) == before
@@ -216,14 +216,12 @@ def drop_now(tx: Any, export_id: str) -> None:
     exports.drop(tx, row)
 
 
-async def test_it_is_written_to_the_disk_and_not_to_where_there_may_be_memory_only(
-    life, monkeypatch
-):
+async def test_an_export_is_not_written_to_the_temporary_directory(life, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/no/room/there")
-    assert "profile.json" in await exported(life)
+    assert "profile.json" in await create_export(life)
 
 
-async def test_a_piece_that_is_being_written_is_written_before_its_file_is_closed():
+async def test_a_cancelled_write_completes_before_the_cancellation_is_raised():
     began, may_end, written = threading.Event(), threading.Event(), []
 
     def write() -> None:

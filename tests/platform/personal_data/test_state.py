@@ -1,4 +1,4 @@
-"""What is under way with an account is what its events make of it."""
+"""The state of an account's export and deletion equals the state built from its events."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ WEEK_S = 8 * 86_400
 
 @dataclass
 class Account(Mirror):
-    """The latest export, and when the account is to go; links are made anew each time."""
+    """The latest export and the deletion date; download links differ with each answer."""
 
     export: Any = None
     deleted_at: str | None = None
@@ -48,34 +48,34 @@ async def world(make_world) -> World:
     return await make_world(port=port, PARLEY_PUBLIC_URL=where, PARLEY_EXPORT_PROGRESS_EVERY_S="0")
 
 
-async def test_what_is_under_way_is_what_the_events_make_of_it(world):
+async def test_the_account_state_equals_the_state_built_from_its_events(world):
     ana = await world.person("ana")
 
     async def status() -> str | None:
         export = (await ana.call("/account", "get"))["export"]
         return export and export["status"]
 
-    async def have_an_export() -> None:
+    async def create_export() -> None:
         await ana.call("/account", "export")
-        await until(lambda: ready(status))
+        await until(lambda: is_ready(status))
 
-    async def let_it_go() -> None:
+    async def let_export_expire() -> None:
         world.clock.advance(WEEK_S)
-        await until(lambda: gone(status))
+        await until(lambda: is_gone(status))
 
     story = [
         lambda: ana.call("/account", "delete"),
         lambda: ana.call("/account", "restore"),
-        have_an_export,
-        let_it_go,
+        create_export,
+        let_export_expire,
     ]
-    # Who is told that an account was deleted has no session any more to hear it by.
+    # A deleted user has no session left to receive ACCOUNT_DELETED.
     await check(world, ana, "/account", Account, story, but={"ACCOUNT_DELETED"})
 
 
-async def ready(status) -> bool:
+async def is_ready(status) -> bool:
     return await status() == "ready"
 
 
-async def gone(status) -> bool:
+async def is_gone(status) -> bool:
     return await status() is None

@@ -1,4 +1,4 @@
-"""What a person's commands were still doing while their account was erased."""
+"""Commands that are still running while their user's account is erased."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from tests.platform.personal_data.life import rows_of
 from tests.world import Person, World, until, with_server
 
 PAUSES = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))
-"""From each round to the next."""
+"""The time between one round and the next."""
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ async def ana(world: World) -> Person:
 
 
 @pytest.fixture
-def a_machine_that_slept(monkeypatch, provider):
-    """It renews no lease, so that the work outside is not cut off."""
+def suspended_machine(monkeypatch, provider):
+    """It renews no lease, so the external call is not cancelled."""
     monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 60)
     monkeypatch.setattr(payments, "WITHIN_S", 60)
     provider.behaves = "slow"
@@ -54,7 +54,7 @@ async def begin_to_pay(person: Person, provider: Provider) -> None:
 
 
 async def erase(world: World, user_id: str) -> None:
-    """Run the first round."""
+    """Run the first round of the erasure."""
     await world.transact(erasure.begin, user_id)
     await until(lambda: world.stored("ACCOUNT_DELETED"))
 
@@ -65,7 +65,7 @@ async def run_round(world: World, after: timedelta) -> None:
 
 
 async def list_owned(world: World, user_id: str) -> list[str]:
-    """The tables with rows of a person that an erasure deletes."""
+    """The tables that still have rows of a user that an erasure deletes, once per row."""
     found = []
     for table in metadata.sorted_tables:
         declared = personal_of(table)
@@ -76,8 +76,10 @@ async def list_owned(world: World, user_id: str) -> list[str]:
 
 @with_server
 @pytest.mark.parametrize("rounds", [0, 1, 2])
-@pytest.mark.usefixtures("a_machine_that_slept")
-async def test_what_a_command_keeps_after_the_erasure_is_erased(world, ana, provider, rounds):
+@pytest.mark.usefixtures("suspended_machine")
+async def test_data_stored_by_a_command_after_the_erasure_is_erased_later(
+    world, ana, provider, rounds
+):
     await begin_to_pay(ana, provider)
     await erase(world, ana.id)
     for after in PAUSES[:rounds]:
@@ -90,7 +92,7 @@ async def test_what_a_command_keeps_after_the_erasure_is_erased(world, ana, prov
     assert await list_owned(world, ana.id) == []
 
 
-async def test_the_rounds_come_to_an_end(world, ana):
+async def test_an_erasure_has_a_last_round(world, ana):
     await erase(world, ana.id)
     for after in PAUSES:
         assert await world.read(timers_of, ana.id) == 1
@@ -104,7 +106,9 @@ def timers_of(tx: Transaction, user_id: str) -> int:
     return count
 
 
-async def test_work_outside_stops_once_its_person_is_erased(world, ana, provider, monkeypatch):
+async def test_an_external_call_is_cancelled_once_its_user_is_erased(
+    world, ana, provider, monkeypatch
+):
     monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 0.02)
     monkeypatch.setattr(payments, "WITHIN_S", 60)
     provider.behaves = "slow"
@@ -126,7 +130,7 @@ async def test_work_outside_stops_once_its_person_is_erased(world, ana, provider
     assert await list_owned(world, ana.id) == []
 
 
-async def test_what_the_steps_of_others_say_is_erased(world, ana, provider):
+async def test_an_erased_user_is_removed_from_stored_steps_of_others(world, ana, provider):
     ben = await world.person("ben")
     ask = {"amount": 1200, "request_id": "r1", "payee_id": ben.id, "payee_name": "Ben Finch"}
     provider.behaves = "declines"

@@ -1,4 +1,4 @@
-"""What bounds `pincodes`, as `tests/bounds.py` asks."""
+"""Exceptions of `pincodes` to the rules for queries and waits, see `tests/bounds.py`."""
 
 BOUNDED = {
     "lock_pincodes": "of one address, as many as may be sent until they are forgotten",

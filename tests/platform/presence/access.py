@@ -1,4 +1,4 @@
-"""Who may use what `presence` offers."""
+"""Who may use the commands of `presence`."""
 
 from tests.access import SIGNED_IN, Access
 

@@ -1,4 +1,4 @@
-"""What bounds `presence`, as `tests/bounds.py` asks."""
+"""Exceptions of `presence` to the rules for queries and waits, see `tests/bounds.py`."""
 
 from tests.bounds import BY_IDS
 

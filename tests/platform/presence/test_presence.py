@@ -1,4 +1,4 @@
-"""Whether people are there: told to those who watch, once, and not at every lost connection."""
+"""Presence: watchers get one event when a user comes or goes, and none for short disconnects."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,18 @@ from tests.world import both_databases, until, with_server
 
 PRESENCE = "/presence"
 GRACE_S = 0.4
-TOLD = ("USER_ONLINE", "USER_OFFLINE")
+PRESENCE_EVENTS = ("USER_ONLINE", "USER_OFFLINE")
 
 pytestmark = pytest.mark.settings(PARLEY_PRESENCE_GRACE_S=str(GRACE_S))
 
 
-def told(person):
-    """What a person heard of others' coming and going."""
-    return [(one.name, one.data["user_id"]) for one in person.client.heard if one.name in TOLD]
+def presence_events(person):
+    """The online and offline events that a person received."""
+    return [
+        (one.name, one.data["user_id"])
+        for one in person.client.heard
+        if one.name in PRESENCE_EVENTS
+    ]
 
 
 async def state_of(person, other):
@@ -30,13 +34,13 @@ async def state_of(person, other):
     return answer["states"][other.id]
 
 
-async def looked_after(world):
-    """Wait until nobody's coming or going is being looked at."""
+async def wait_until_reported(world):
+    """Wait until no change of presence is being reported."""
     await until(lambda: not world.app.gate.presence._reporting)
 
 
-async def gone(world, *people):
-    """Wait until the server knows that these people have no device any more."""
+async def wait_until_disconnected(world, *people):
+    """Wait until the server counts no device of these people."""
     await until(lambda: not any(world.app.gate.people.count(one.id) for one in people))
 
 
@@ -50,12 +54,12 @@ async def ben(world):
     return await world.person("ben")
 
 
-async def test_who_watches_hears_of_coming_and_going(world, ana, ben):
+async def test_watchers_receive_online_and_offline_events(world, ana, ben):
     assert KitRules().presence_grace_s == 10
     assert await state_of(ana, ben) == {"online": False, "status": "active", "last_seen_at": None}
     bystander = await world.person("bea")
     await bystander.enter(PRESENCE)
-    await ben.enter("/profile")  # any namespace will do
+    await ben.enter("/profile")  # any namespace counts
     online = await ana.event("USER_ONLINE")
     assert set(online.data) == {"user_id", "at"}
     assert online.data["user_id"] == ben.id
@@ -69,30 +73,30 @@ async def test_who_watches_hears_of_coming_and_going(world, ana, ben):
     assert datetime.fromisoformat(offline.data["at"]) >= left_at + timedelta(seconds=GRACE_S)
     state = await state_of(ana, ben)
     assert state == {"online": False, "status": "active", "last_seen_at": offline.data["at"]}
-    assert told(ana) == [("USER_ONLINE", ben.id), ("USER_OFFLINE", ben.id)]
-    assert told(bystander) == []
+    assert presence_events(ana) == [("USER_ONLINE", ben.id), ("USER_OFFLINE", ben.id)]
+    assert presence_events(bystander) == []
     assert [one["user_id"] for one in await world.stored("USER_OFFLINE")] == [ben.id]
     assert [one["user_id"] for one in await world.stored("USER_ONLINE")].count(ben.id) == 1
 
 
-async def test_unwatching_is_hearing_no_more(world, ana, ben):
+async def test_unwatching_ends_presence_events(world, ana, ben):
     cem = await world.person("cem")
     missing = new_id(world.clock.now())
     ids = [ben.id, cem.id, missing]
     answer = await ana.call(PRESENCE, "watch", user_ids=ids)
-    assert set(answer["states"]) == {ben.id, cem.id}  # who does not exist has no state
+    assert set(answer["states"]) == {ben.id, cem.id}  # unknown users have no state
     answer = await ana.call(PRESENCE, "unwatch", user_ids=[ben.id, missing])
     assert set(answer["states"]) == {ben.id}
     await ben.enter("/profile")
     await cem.enter("/profile")
     await ana.event("USER_ONLINE", lambda data: data["user_id"] == cem.id)
-    assert told(ana) == [("USER_ONLINE", cem.id)]
+    assert presence_events(ana) == [("USER_ONLINE", cem.id)]
     for wrong in ([], ["nobody"], [ben.id] * 501):
         assert await refusal_of(ana, PRESENCE, "watch", user_ids=wrong) == "INVALID"
         assert await refusal_of(ana, PRESENCE, "unwatch", user_ids=wrong) == "INVALID"
 
 
-async def test_several_devices_are_one_person(world, ana, ben):
+async def test_several_devices_count_as_one_user(world, ana, ben):
     await state_of(ana, ben)
     await ben.enter("/profile")
     phone = await ben.device()
@@ -100,35 +104,35 @@ async def test_several_devices_are_one_person(world, ana, ben):
     await ana.event("USER_ONLINE")
     await ben.client.close()
     await until(lambda: world.app.gate.people.count(ben.id) == 1)
-    await looked_after(world)
+    await wait_until_reported(world)
     assert (await state_of(ana, ben))["online"] is True
     await phone.close()
     await ana.event("USER_OFFLINE")
-    assert told(ana) == [("USER_ONLINE", ben.id), ("USER_OFFLINE", ben.id)]
+    assert presence_events(ana) == [("USER_ONLINE", ben.id), ("USER_OFFLINE", ben.id)]
 
 
-async def test_a_reconnect_inside_the_grace_flaps_nothing(world, ana, ben):
+async def test_a_reconnect_within_the_grace_period_sends_no_events(world, ana, ben):
     await state_of(ana, ben)
     await ben.enter("/profile")
     await ana.event("USER_ONLINE")
     device = ben.client
     for _ in range(3):
         await device.close()
-        await gone(world, ben)
+        await wait_until_disconnected(world, ben)
         device = await ben.device()
         await device.enter("/profile")
-    await looked_after(world)
-    assert told(ana) == [("USER_ONLINE", ben.id)]
+    await wait_until_reported(world)
+    assert presence_events(ana) == [("USER_ONLINE", ben.id)]
     assert len([one for one in await world.stored("USER_OFFLINE") if one["user_id"] == ben.id]) == 0
 
 
-async def test_the_grace_counts_from_the_last_time_that_the_last_device_left(world, ana, ben):
+async def test_the_grace_period_restarts_with_each_disconnect(world, ana, ben):
     await state_of(ana, ben)
     await ben.enter("/profile")
     await ana.event("USER_ONLINE")
     first_left_at = world.clock.now()
     await ben.client.close()
-    await gone(world, ben)
+    await wait_until_disconnected(world, ben)
     almost = first_left_at + timedelta(seconds=GRACE_S * 0.6)
     await until(lambda: world.clock.now() > almost)
     phone = await ben.device()
@@ -140,7 +144,7 @@ async def test_the_grace_counts_from_the_last_time_that_the_last_device_left(wor
 
 
 @with_server
-async def test_a_status_is_said_ephemerally_to_those_who_watch(world, ana, ben):
+async def test_a_status_change_is_sent_to_watchers_as_an_ephemeral_event(world, ana, ben):
     await ben.enter(PRESENCE)
     await state_of(ana, ben)
     bystander = await world.person("bea")
@@ -148,11 +152,11 @@ async def test_a_status_is_said_ephemerally_to_those_who_watch(world, ana, ben):
     for status in ("busy", "busy", "away", "active"):
         assert await ben.call(PRESENCE, "set_status", status=status) == {}
     await ana.client.until(lambda: len(ana.events("status_changed")) == 3)
-    heard = ana.events("status_changed")
-    assert [one.data for one in heard] == [
+    received = ana.events("status_changed")
+    assert [one.data for one in received] == [
         {"user_id": ben.id, "status": status} for status in ("busy", "away", "active")
     ]
-    assert all("seq" not in one.meta for one in heard)
+    assert all("seq" not in one.meta for one in received)
     assert bystander.events("status_changed") == []
     await ben.call(PRESENCE, "set_status", status="busy")
     await ben.client.close()
@@ -163,42 +167,42 @@ async def test_a_status_is_said_ephemerally_to_those_who_watch(world, ana, ben):
 
 
 @both_databases
-async def test_a_status_set_while_coming_online_loses_neither(world, ana):
+async def test_setting_a_status_while_coming_online_keeps_both(world, ana):
     people = [await world.person(f"person{number}") for number in range(8)]
     await asyncio.gather(*(one.call(PRESENCE, "set_status", status="away") for one in people))
-    await looked_after(world)
+    await wait_until_reported(world)
     answer = await ana.call(PRESENCE, "watch", user_ids=[one.id for one in people])
     found = {(state["online"], state["status"]) for state in answer["states"].values()}
     assert found == {(True, "away")}
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-async def test_after_a_kill_the_states_are_true_again(process):
+async def test_states_are_correct_again_after_a_crash(process):
     ana, ben, cem = [await process.sign_up(name) for name in ("ana", "ben", "cem")]
     for one in (ana, ben, cem):
         await one.enter(PRESENCE)
-    await until(lambda: _are(ana, {ana: True, ben: True, cem: True}))
+    await until(lambda: _have_online_states(ana, {ana: True, ben: True, cem: True}))
     process.kill()
     killed_at = datetime.now(UTC)
     await process.start()
     ana.client, ben.client = await ana.device(), await ben.device()
     await ben.enter(PRESENCE)
-    await until(lambda: _are(ana, {ana: True, ben: True, cem: False}))
+    await until(lambda: _have_online_states(ana, {ana: True, ben: True, cem: False}))
     seen = (await state_of(ana, cem))["last_seen_at"]
     assert datetime.fromisoformat(seen) <= killed_at
 
 
-async def test_nobody_is_watched_who_does_not_exist(world, ana, ben):
+async def test_unknown_users_are_not_watched(world, ana, ben):
     nobodies = [new_id(world.clock.now()) for _ in range(50)]
     await ana.call(PRESENCE, "watch", user_ids=[*nobodies, ben.id])
     assert world.app.rooms.counts()["listened"] == 1
 
 
-async def test_a_connection_watches_so_many_and_no_more(world, ana, ben, monkeypatch):
+async def test_the_number_of_users_a_connection_watches_is_limited(world, ana, ben, monkeypatch):
     monkeypatch.setattr("server.session.LISTENS_MAX", 2)
     cem, dan = await world.person("cem"), await world.person("dan")
     for _ in range(3):
-        await ana.call(PRESENCE, "watch", user_ids=[ben.id])  # again is not more
+        await ana.call(PRESENCE, "watch", user_ids=[ben.id])  # watching again does not count
     too_many = {"user_ids": [cem.id, dan.id]}
     assert await refusal_of(ana, PRESENCE, "watch", **too_many) == "TOO_MANY"
     assert world.app.rooms.counts()["listened"] == 1
@@ -207,23 +211,23 @@ async def test_a_connection_watches_so_many_and_no_more(world, ana, ben, monkeyp
     assert set(answer["states"]) == {cem.id, dan.id}
 
 
-def be_held_by(tx, instance_id, person):
-    """Be online by a device on another instance."""
+def set_online_on_instance(tx, instance_id, person):
+    """Set the person online with a device on another instance."""
     row = lock_presence(tx, person.id, tx.now)
     row.online = True
     update_presence(tx, row, tx.now)
     insert_holding(tx, person.id, instance_id)
 
 
-async def test_people_of_a_dead_instance_are_let_go_a_few_at_a_time(world, monkeypatch):
+async def test_users_of_a_dead_instance_go_offline_in_batches(world, monkeypatch):
     monkeypatch.setattr("handlers.platform.presence.consumers.USERS_BATCH", 2)
     people = [await world.person(f"person{number}") for number in range(5)]
     for one in people:
-        await world.transact(be_held_by, "dead", one)
+        await world.transact(set_online_on_instance, "dead", one)
     at = world.clock.now()
     await lose_instance(world, "dead", at)
     states = await world.read(list_presences, [one.id for one in people])
-    assert all(state.online for state in states.values())  # they have the grace to come back
+    assert all(state.online for state in states.values())  # within the grace period
     world.clock.advance(world.app.kernel.rules.of(KitRules).presence_grace_s)
     await world.settle()
     states = await world.read(list_presences, [one.id for one in people])
@@ -231,39 +235,39 @@ async def test_people_of_a_dead_instance_are_let_go_a_few_at_a_time(world, monke
     assert len(await world.stored("PRESENCE_INSTANCE_GONE")) == 3
 
 
-async def _are(watcher, expected):
-    """Whether these people are there, or not, as `expected` says."""
+async def _have_online_states(watcher, expected):
+    """Whether the online states of these people are as expected."""
     answer = await watcher.call(PRESENCE, "watch", user_ids=[one.id for one in expected])
     return all(answer["states"][one.id]["online"] == there for one, there in expected.items())
 
 
-async def test_who_comes_while_the_answer_is_read_is_there_in_the_end(world, monkeypatch):
-    """The answer may be older than an ephemeral event before it, which is then sent again."""
+async def test_a_user_who_comes_online_during_watch_is_reported_again(world, monkeypatch):
+    """The answer can be older than an event sent before it, so the event is sent again."""
     ana, ben = await world.person("ana"), await world.person("ben")
     await ana.enter(PRESENCE)
     read = Context.read
 
-    async def read_and_dawdle(ctx, work, *args):
+    async def read_and_wait(ctx, work, *args):
         states = await read(ctx, work, *args)
         if work is service.get_states:
             await ben.enter(PRESENCE)
-            await until(lambda: told(ana))
+            await until(lambda: presence_events(ana))
         return states
 
-    monkeypatch.setattr(Context, "read", read_and_dawdle)
+    monkeypatch.setattr(Context, "read", read_and_wait)
     assert not (await state_of(ana, ben))["online"]
-    await until(lambda: told(ana) == [("USER_ONLINE", ben.id)] * 2)
+    await until(lambda: presence_events(ana) == [("USER_ONLINE", ben.id)] * 2)
 
 
-async def test_a_crowd_that_changed_is_retold_page_by_page(world, ana, ben, monkeypatch):
+async def test_a_resync_sends_changed_states_in_pages(world, ana, ben, monkeypatch):
     monkeypatch.setattr(service, "RESYNC_PAGE", 1)
     for person in (ana, ben):
         await person.call(PRESENCE, "set_status", status="away")
-    since, after, retold = world.clock.now() - timedelta(hours=1), "", []
+    since, after, resent = world.clock.now() - timedelta(hours=1), "", []
     while True:
         page, after = await world.read(service.resync, since, after)
         assert len({one.data.user_id for one in page}) <= 1
-        retold += page
+        resent += page
         if not after:
             break
-    assert {one.data.user_id for one in retold} == {ana.id, ben.id}
+    assert {one.data.user_id for one in resent} == {ana.id, ben.id}

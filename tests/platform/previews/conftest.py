@@ -1,4 +1,4 @@
-"""A web whose pages do what the test says."""
+"""A web server with pages that the test defines."""
 
 from collections.abc import AsyncIterator
 
@@ -16,7 +16,7 @@ async def web(tmp_path) -> AsyncIterator[Web]:
 
 @pytest.fixture
 async def world(make_world, web: Web) -> World:
-    """A world that shows pages, and for which the web is the test's."""
+    """A server with link previews that fetches pages from the test's web server."""
     world = await make_world(PARLEY_LINK_PREVIEWS="true")
     world.app.kernel.pages = web.client()
     return world

@@ -1,4 +1,4 @@
-"""A page is fetched from where everybody could fetch it, and from nowhere else."""
+"""Pages are fetched from public addresses only, with limits on time, size and concurrency."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ from tests.world import until
 
 GOOD = Page("A page", "What it is about", "The site")
 GOOD_HTML = page("A page", description="What it is about", site_name="The site")
-WHO = "ana"
+PERSON_ID = "ana"
 PUBLIC = "93.184.215.14"
 
 
@@ -41,16 +41,16 @@ async def client_of(web: Web, **rules) -> AsyncIterator[PublicWeb]:
 
 async def refusal(client: PublicWeb, url: str) -> str:
     with pytest.raises(NoPage) as raised:
-        await client.get_page(WHO, url)
+        await client.get_page(PERSON_ID, url)
     return str(raised.value)
 
 
-async def test_a_page_is_read_by_one_plain_request(web: Web, monkeypatch):
+async def test_a_page_is_fetched_with_one_request_without_credentials(web: Web, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     web.pages["/a?b=c"] = said(GOOD_HTML, headers="Set-Cookie: id=1; Path=/\r\n")
     async with client_of(web) as client:
-        assert await client.get_page(WHO, web.url("/a?b=c#part")) == GOOD
-        assert await client.get_page(WHO, web.url("/a?b=c")) == GOOD
+        assert await client.get_page(PERSON_ID, web.url("/a?b=c#part")) == GOOD
+        assert await client.get_page(PERSON_ID, web.url("/a?b=c")) == GOOD
     assert web.connections == 2
     for head in web.asked:
         assert head.startswith("GET /a?b=c HTTP/1.1\r\n")
@@ -74,7 +74,9 @@ async def test_a_page_is_read_by_one_plain_request(web: Web, monkeypatch):
         "page.example",
     ],
 )
-async def test_only_https_at_its_own_port_without_credentials(web: Web, url: str):
+async def test_only_https_urls_on_the_allowed_port_without_credentials_are_fetched(
+    web: Web, url: str
+):
     web.pages["/"] = said(GOOD_HTML)
     async with client_of(web) as client:
         await refusal(client, url.format(port=web.port))
@@ -82,7 +84,7 @@ async def test_only_https_at_its_own_port_without_credentials(web: Web, url: str
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 T", "308 P"])
-async def test_a_redirect_is_no_page(web: Web, status: str):
+async def test_redirects_are_not_followed(web: Web, status: str):
     web.pages["/"] = said(GOOD_HTML, status=status, headers="Location: /there\r\n")
     web.pages["/there"] = said(GOOD_HTML)
     async with client_of(web) as client:
@@ -91,7 +93,7 @@ async def test_a_redirect_is_no_page(web: Web, status: str):
 
 
 @pytest.mark.parametrize("status", ["204 No", "206 Part", "403 No", "404 No", "500 No", "101 Up"])
-async def test_only_a_plain_answer_is_a_page(web: Web, status: str):
+async def test_only_a_200_response_is_accepted(web: Web, status: str):
     web.pages["/"] = said(GOOD_HTML, status=status)
     async with client_of(web) as client:
         await refusal(client, web.url())
@@ -100,13 +102,13 @@ async def test_only_a_plain_answer_is_a_page(web: Web, status: str):
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/json", "image/svg+xml", "text/htmlx", ""]
 )
-async def test_only_html_is_a_page(web: Web, content_type: str):
+async def test_only_html_is_accepted(web: Web, content_type: str):
     web.pages["/"] = said(GOOD_HTML, content_type=content_type)
     async with client_of(web) as client:
         await refusal(client, web.url())
 
 
-NOT_PUBLIC = [
+SPECIAL_PURPOSE_ADDRESSES = [
     "127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
     "0.0.0.0",  # noqa: S104 - nothing is bound
     "0.1.2.3", "100.64.0.1", "100.100.100.200", "169.254.169.254", "169.254.170.2",
@@ -121,13 +123,13 @@ NOT_PUBLIC = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_what_is_not_global_is_not_public(address: str):
+@pytest.mark.parametrize("address", SPECIAL_PURPOSE_ADDRESSES)
+def test_special_purpose_addresses_are_not_public(address: str):
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", [PUBLIC, "1.1.1.1", "2606:4700::1111", "2a00:1450::1"])
-def test_what_is_global_is_public(address: str):
+def test_global_addresses_are_public(address: str):
     assert is_public(address)
 
 
@@ -136,7 +138,7 @@ def test_what_is_global_is_public(address: str):
     ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001", "127.1", "0177.0.0.1",
      "localhost", "localhost."],
 )  # fmt: skip
-async def test_a_literal_that_is_not_public_is_never_connected_to(web: Web, host: str):
+async def test_a_literal_address_that_is_not_public_is_refused(web: Web, host: str):
     web.pages["/"] = said(GOOD_HTML)
     web.names |= {"localhost": [LOOPBACK], "localhost.": [LOOPBACK]}
     async with client_of(web, allows=is_public) as client:
@@ -148,14 +150,16 @@ async def test_a_literal_that_is_not_public_is_never_connected_to(web: Web, host
     "addresses",
     [[LOOPBACK], [PUBLIC, LOOPBACK], [LOOPBACK, PUBLIC], [PUBLIC, "::1"], [], [PUBLIC] * 99],
 )
-async def test_a_name_with_one_address_that_is_not_public_is_none(web: Web, addresses: list[str]):
+async def test_a_host_with_any_address_that_is_not_public_is_refused(
+    web: Web, addresses: list[str]
+):
     web.names[HOST] = addresses
     async with client_of(web, allows=is_public) as client:
         assert await refusal(client, web.url()) == "ClientConnectorDNSError"
     assert (web.connections, web.looked_up) == (0, [HOST])
 
 
-async def test_as_it_is_made_for_the_server_it_refuses_what_the_machine_resolves_to_itself():
+async def test_the_default_client_refuses_hosts_that_resolve_to_loopback():
     assert LOOPBACK in await fetch.resolve("localhost")
     client = PublicWeb("Parley tests", Sandbox(Metrics(), READERS))
     assert await refusal(client, "https://localhost/") == "ClientConnectorDNSError"
@@ -163,23 +167,23 @@ async def test_as_it_is_made_for_the_server_it_refuses_what_the_machine_resolves
     await client.stop()
 
 
-async def test_a_name_that_leads_elsewhere_the_next_time_is_looked_at_anew(web: Web):
-    """Nothing is taken from before: neither the answer of the resolver nor a connection."""
+async def test_each_fetch_resolves_and_checks_the_host_again(web: Web):
+    """Neither DNS answers nor connections are reused."""
     inside = "127.0.0.2"
     web.pages["/"] = said(GOOD_HTML)
     async with client_of(web) as client:
-        assert await client.get_page(WHO, web.url()) == GOOD
+        assert await client.get_page(PERSON_ID, web.url()) == GOOD
         web.names[HOST] = [inside]
         await refusal(client, web.url())
     assert (web.connections, web.looked_up) == (1, [HOST, HOST])
 
 
-async def test_a_name_is_asked_for_once_and_connected_to_where_that_said(web: Web):
-    """Whoever answers otherwise the second time is not asked a second time."""
+async def test_a_host_is_resolved_once_per_fetch(web: Web):
+    """This prevents DNS rebinding between the check and the connection."""
     answers = iter([[LOOPBACK], ["10.0.0.1"]])
     web.pages["/"] = said(GOOD_HTML)
 
-    async def changing(host: str) -> list[str]:
+    async def resolve_differently(host: str) -> list[str]:
         web.looked_up.append(host)
         return next(answers)
 
@@ -189,15 +193,15 @@ async def test_a_name_is_asked_for_once_and_connected_to_where_that_said(web: We
         allows=lambda one: one == LOOPBACK,
         tls=web.tls,
         port=web.port,
-        names=changing,
+        names=resolve_differently,
     )
-    assert await client.get_page(WHO, web.url()) == GOOD
+    assert await client.get_page(PERSON_ID, web.url()) == GOOD
     await client.stop()
     assert web.looked_up == [HOST]
 
 
-async def test_an_address_is_looked_at_again_as_it_is_connected_to(web: Web):
-    """Were the first look passed by, the second still stands."""
+async def test_the_address_is_checked_again_when_connecting(web: Web):
+    """The second check refuses the address even if the first one was passed."""
     looks = iter([True, False])
     web.pages["/"] = said(GOOD_HTML)
     async with client_of(web, allows=lambda address: next(looks)) as client:
@@ -205,7 +209,7 @@ async def test_an_address_is_looked_at_again_as_it_is_connected_to(web: Web):
     assert web.connections == 0
 
 
-async def test_a_certificate_of_another_name_is_wrong(web: Web):
+async def test_a_certificate_for_another_host_is_refused(web: Web):
     web.pages["/"] = said(GOOD_HTML)
     web.names["page.wrong"] = [LOOPBACK]
     async with client_of(web) as client:
@@ -213,7 +217,7 @@ async def test_a_certificate_of_another_name_is_wrong(web: Web):
     assert (refused, web.asked) == ("ClientConnectorCertificateError", [])
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_wrong(web: Web):
+async def test_an_untrusted_certificate_is_refused(web: Web):
     web.pages["/"] = said(GOOD_HTML)
     web.tls = ssl.create_default_context()
     async with client_of(web) as client:
@@ -221,13 +225,13 @@ async def test_a_certificate_that_nobody_vouches_for_is_wrong(web: Web):
     assert (refused, web.asked) == ("ClientConnectorCertificateError", [])
 
 
-async def test_a_packed_page_is_unpacked(web: Web):
+async def test_a_gzip_page_is_decompressed(web: Web):
     web.pages["/"] = said(gzip.compress(GOOD_HTML), headers="Content-Encoding: gzip\r\n")
     async with client_of(web) as client:
-        assert await client.get_page(WHO, web.url()) == GOOD
+        assert await client.get_page(PERSON_ID, web.url()) == GOOD
 
 
-async def test_of_what_swells_no_more_is_unpacked_than_is_read(web: Web, monkeypatch):
+async def test_a_gzip_bomb_is_decompressed_only_up_to_the_limit(web: Web, monkeypatch):
     bomb = gzip.compress(GOOD_HTML + b" " * 50_000_000)
     read, run = [], web.sandbox.run
 
@@ -238,19 +242,19 @@ async def test_of_what_swells_no_more_is_unpacked_than_is_read(web: Web, monkeyp
     monkeypatch.setattr(web.sandbox, "run", run_and_note)
     web.pages["/"] = said(bomb, headers="Content-Encoding: gzip\r\n")
     async with client_of(web) as client:
-        await client.get_page(WHO, web.url())
+        await client.get_page(PERSON_ID, web.url())
     assert read == [READ_MAX]
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "zstd", "gzip"])
-async def test_what_is_packed_in_another_way_is_no_page(web: Web, encoding: str):
-    """The last of them says gzip and is none."""
+async def test_other_content_encodings_are_refused(web: Web, encoding: str):
+    """The last one declares gzip for content that is not compressed."""
     web.pages["/"] = said(GOOD_HTML, headers=f"Content-Encoding: {encoding}\r\n")
     async with client_of(web) as client:
         await refusal(client, web.url())
 
 
-async def test_a_page_without_end_is_read_to_the_bound(web: Web):
+async def test_an_endless_page_is_read_up_to_the_limit(web: Web):
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -262,13 +266,13 @@ async def test_a_page_without_end_is_read_to_the_bound(web: Web):
 
     web.pages["/"] = endless
     async with client_of(web) as client:
-        assert await client.get_page(WHO, web.url()) == GOOD
+        assert await client.get_page(PERSON_ID, web.url()) == GOOD
         await until(lambda: web.asked)
     assert sent < 20 * READ_MAX
 
 
 @pytest.mark.parametrize("part", ["head", "body"])
-async def test_a_slow_drip_ends_in_time(web: Web, monkeypatch, part: str):
+async def test_a_slow_response_times_out(web: Web, monkeypatch, part: str):
     monkeypatch.setattr(fetch, "WITHIN_S", 0.3)
     begin = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 
@@ -285,14 +289,14 @@ async def test_a_slow_drip_ends_in_time(web: Web, monkeypatch, part: str):
     assert time.monotonic() - began < 3
 
 
-async def test_a_resolver_that_does_not_answer_ends_in_time(web: Web, monkeypatch):
+async def test_a_silent_resolver_times_out(web: Web, monkeypatch):
     monkeypatch.setattr(fetch, "WITHIN_S", 0.2)
 
-    async def silent(host: str) -> list[str]:
+    async def never_answer(host: str) -> list[str]:
         await asyncio.Event().wait()
         return []
 
-    client = PublicWeb("x", web.sandbox, tls=web.tls, port=web.port, names=silent)
+    client = PublicWeb("x", web.sandbox, tls=web.tls, port=web.port, names=never_answer)
     assert await refusal(client, web.url()) == "TimeoutError"
     await client.stop()
 
@@ -301,7 +305,7 @@ async def test_a_resolver_that_does_not_answer_ends_in_time(web: Web, monkeypatc
     "headers",
     ["X: " + "a" * 20_000 + "\r\n", "a" * 20_000 + ": x\r\n", "X-Some: x\r\n" * 5_000],
 )
-async def test_headers_without_measure_are_no_page(web: Web, headers: str):
+async def test_oversized_headers_are_refused(web: Web, headers: str):
     web.pages["/"] = said(GOOD_HTML, headers=headers)
     async with client_of(web) as client:
         await refusal(client, web.url())
@@ -313,13 +317,13 @@ async def test_headers_without_measure_are_no_page(web: Web, headers: str):
      b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
      b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9999\r\n\r\n<title>a"],
 )  # fmt: skip
-async def test_what_is_no_answer_is_no_page(web: Web, answer: bytes):
+async def test_malformed_responses_are_refused(web: Web, answer: bytes):
     web.pages["/"] = answer
     async with client_of(web) as client:
         await refusal(client, web.url())
 
 
-async def test_beyond_so_many_at_a_time_nobody_waits(web: Web):
+async def test_fetches_over_the_concurrency_limit_are_refused_immediately(web: Web):
     held = asyncio.Event()
 
     async def holding() -> AsyncIterator[bytes]:
@@ -329,7 +333,7 @@ async def test_beyond_so_many_at_a_time_nobody_waits(web: Web):
     web.pages["/"] = holding
     async with client_of(web) as client:
         waiting = [
-            asyncio.create_task(client.get_page(WHO, web.url()))
+            asyncio.create_task(client.get_page(PERSON_ID, web.url()))
             for _ in range(CONCURRENT_FETCHES_MAX)
         ]
         await until(lambda: len(web.asked) == CONCURRENT_FETCHES_MAX)
@@ -338,7 +342,7 @@ async def test_beyond_so_many_at_a_time_nobody_waits(web: Web):
         assert await asyncio.gather(*waiting) == [GOOD] * CONCURRENT_FETCHES_MAX
 
 
-async def test_a_sandbox_that_others_hold_says_nothing_of_the_page(web: Web, monkeypatch):
+async def test_a_busy_sandbox_is_not_reported_as_a_missing_page(web: Web, monkeypatch):
     async def hold(*_: object) -> None:
         await asyncio.Event().wait()
 
@@ -352,12 +356,12 @@ async def test_a_sandbox_that_others_hold_says_nothing_of_the_page(web: Web, mon
                 patched.setattr(web.sandbox, "run", run)
                 patched.setattr(fetch, "READ_WITHIN_S", 0.1)
                 with pytest.raises(Busy):
-                    await client.get_page(WHO, web.url())
-            assert await client.get_page(WHO, web.url()) == GOOD
+                    await client.get_page(PERSON_ID, web.url())
+            assert await client.get_page(PERSON_ID, web.url()) == GOOD
 
 
-async def test_a_page_is_read_in_the_sandbox(web: Web):
+async def test_a_page_is_parsed_in_the_sandbox(web: Web):
     web.pages["/"] = said(GOOD_HTML)
     async with client_of(web) as client:
-        await client.get_page(WHO, web.url())
+        await client.get_page(PERSON_ID, web.url())
     assert web.sandbox.pid

@@ -1,4 +1,4 @@
-"""Of the addresses in a text the first https one that may be public is looked up."""
+"""The first https link in a text that can be public is fetched for the preview."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from handlers.platform.previews.links import first_link
         ("https://a:b@page.example/ https://b.example/", "https://b.example/"),
     ],
 )
-def test_the_first_that_may_be_public(text: str, link: str):
+def test_the_first_public_https_link_is_found(text: str, link: str):
     assert first_link(text) == link
 
 
@@ -57,5 +57,5 @@ def test_the_first_that_may_be_public(text: str, link: str):
         "https://10.0.0.1/ " * 400 + "https://page.example/",
     ],
 )
-def test_nothing_that_may_not(text: str):
+def test_other_links_are_not_found(text: str):
     assert first_link(text) is None

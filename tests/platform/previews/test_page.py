@@ -1,4 +1,4 @@
-"""What a page says of itself is shown as plain, short text, however it says it."""
+"""Titles, descriptions and site names of pages are reduced to short plain text."""
 
 import time
 
@@ -14,7 +14,7 @@ def read(html: str) -> Page | None:
     return read_page(html.encode(), None)
 
 
-def test_open_graph_comes_before_what_the_page_says_otherwise():
+def test_open_graph_tags_take_precedence():
     html = """<TITLE>Plain</TITLE><meta name=description content=plain>
     <META content='It &amp; more' property="og:title"/><meta property=og:description content="Long">
     <meta property="og:site_name" content="Site">
@@ -22,7 +22,7 @@ def test_open_graph_comes_before_what_the_page_says_otherwise():
     assert read(html) == Page("It & more", "Long", "Site")
 
 
-def test_without_it_title_and_description_are_shown():
+def test_title_and_description_tags_are_the_fallback():
     html = '<title lang="en">\n A &lt;b&gt; \n title</title><meta name="Description" content="d">'
     assert read(html) == Page("A <b> title", "d", None)
 
@@ -34,17 +34,17 @@ def test_without_it_title_and_description_are_shown():
      '<meta property="og:title" content="a', '<meta property="og:description" content="a">',
      f'<meta property="og:title" content="{"a" * 5_000}">'],
 )  # fmt: skip
-def test_without_a_title_there_is_nothing_to_show(html: str):
+def test_a_page_without_a_title_has_no_preview(html: str):
     assert read(html) is None
 
 
-def test_the_first_of_several_counts():
+def test_the_first_of_several_equal_tags_is_used():
     assert read('<meta property="og:title" content="1"><meta property="og:title" content="2">') == (
         Page("1", None, None)
     )
 
 
-def test_texts_are_cut_to_what_is_shown():
+def test_long_texts_are_truncated():
     long = "word " * 300
     page = read(
         f'<title>{long}</title><meta property="og:site_name" content="{long}">'
@@ -57,20 +57,20 @@ def test_texts_are_cut_to_what_is_shown():
     assert len(page.site_name or "") <= SITE_MAX
 
 
-def test_what_hides_or_turns_text_is_gone():
+def test_control_and_bidi_characters_are_removed():
     hidden = "\x00\x07\x1b[31m\u202e\u2066\u200f\ufeff\u00ad\U000e0041\ue000"
     assert read(f"<title>a{hidden}b&#x202e;c&#0;\nd\u2028e</title>") == (
         Page("a[31mbc\ufffd d e", None, None)
     )
 
 
-def test_joined_emoji_stay_whole():
+def test_joiners_within_emoji_and_words_are_kept():
     assert shortened("👩\u200d🚀 نمی\u200cخواهم", 50) == "👩\u200d🚀 نمی\u200cخواهم"
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_whatever_is_cleaned_is_one_line_without_control_characters(text: str):
+def test_any_shortened_text_is_one_line_within_the_limit(text: str):
     shown = shortened(text, 40)
     assert len(shown) <= 40
     assert shown == " ".join(shown.split())
@@ -91,7 +91,7 @@ def test_whatever_is_cleaned_is_one_line_without_control_characters(text: str):
         (b"<title>a</title>", "idna", "a"),
     ],
 )
-def test_the_encoding_is_one_of_those_that_pages_have(content, declared, title):
+def test_only_web_encodings_are_used(content, declared, title):
     page = read_page(content, declared)
     assert page is not None
     assert page.title == title
@@ -104,7 +104,7 @@ HOSTILE = ["<", "<a ", "<!--", "<!", "<?", "</", "</a", "<![CDATA[", '<a b="', "
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_what_is_made_to_take_long_does_not(piece: str):
+def test_hostile_markup_is_parsed_quickly(piece: str):
     html = (piece * (262_144 // len(piece))).encode()
     began = time.process_time()
     read_page(html, None)
@@ -113,6 +113,6 @@ def test_what_is_made_to_take_long_does_not(piece: str):
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([*HOSTILE, "og:title", ' content="x"', "'", '"', ">", "</title>"])))
-def test_no_page_is_an_error(pieces: list[str]):
+def test_no_markup_causes_an_error(pieces: list[str]):
     page = read("".join(pieces))
     assert page is None or page.title

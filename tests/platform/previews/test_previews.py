@@ -1,4 +1,4 @@
-"""A page that a message links is shown with it, to those who may read it, as long as it says so."""
+"""Link previews: shown to users who can read the message, for as long as it has the link."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,8 +26,8 @@ async def people(world: World) -> list[Person]:
     return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
 
 
-def shows(web: Web, path: str = "/", title: str = "A page") -> dict:
-    """Let the web have a page; the preview that a link to it gets."""
+def serve_page(web: Web, path: str = "/", title: str = "A page") -> dict:
+    """Serve a page, and return the preview of a link to it."""
     web.pages[path] = said(page(title, description="What it is about", site_name="The site"))
     return {
         "url": web.url(path),
@@ -37,8 +37,8 @@ def shows(web: Web, path: str = "/", title: str = "A page") -> dict:
     }
 
 
-def hold(web: Web, path: str = "/", title: str = "A page") -> asyncio.Event:
-    """Let the web have a page that comes when the test says so."""
+def serve_held_page(web: Web, path: str = "/", title: str = "A page") -> asyncio.Event:
+    """Serve a page that is sent once the returned event is set."""
     released = asyncio.Event()
 
     async def held() -> AsyncIterator[bytes]:
@@ -49,41 +49,41 @@ def hold(web: Web, path: str = "/", title: str = "A page") -> asyncio.Event:
     return released
 
 
-async def seen(person: Person, chat: str) -> list:
-    """The previews that history shows a person with what was said."""
+async def previews_in_history(person: Person, chat: str) -> list:
+    """The previews of the messages in the history that a person sees."""
     history = await person.call("/chat", "history", conversation_id=chat)
     return [one["preview"] for one in history["messages"] if one["kind"] != "system"]
 
 
-async def count(world: World, table) -> int:
+async def count_rows(world: World, table) -> int:
     return await world.read(lambda tx: tx.scalar(select(func.count()).select_from(table)))
 
 
-async def previews_told(world: World) -> list:
+async def stored_previews(world: World) -> list:
     return [one["preview"] for one in await world.stored("MESSAGE_PREVIEWED")]
 
 
-async def test_the_first_page_that_a_message_links_is_shown_to_all(world, web, people):
+async def test_the_first_link_of_a_message_gets_a_preview_for_all_members(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    preview = shows(web, "/a")
-    shows(web, "/b")
+    preview = serve_page(web, "/a")
+    serve_page(web, "/b")
     sent = await say(ana, chat, f"Look: {web.url('/a')} and {web.url('/b')}", "c1")
     assert sent["preview"] is None
-    heard = [await one.event("MESSAGE_PREVIEWED") for one in (ana, ben)]
-    assert [one.data for one in heard] == [
+    received = [await one.event("MESSAGE_PREVIEWED") for one in (ana, ben)]
+    assert [one.data for one in received] == [
         {"conversation_id": chat, "message_id": sent["id"], "preview": preview}
     ] * 2
     assert len(web.asked) == 1
-    assert await seen(ben, chat) == [preview]
+    assert await previews_in_history(ben, chat) == [preview]
     assert (await ben.call("/chat", "get", message_id=sent["id"]))["preview"] == preview
     listed = await ben.call("/chat", "list")
     assert listed["conversations"][0]["last_message"]["preview"] == preview
     late = await (await ben.device()).enter("/chat", since={f"chat:{chat}": 1})
-    assert (await late.event("MESSAGE_PREVIEWED")).data == heard[0].data
+    assert (await late.event("MESSAGE_PREVIEWED")).data == received[0].data
 
 
-async def test_a_page_says_nothing_that_may_not_be_said_here(world, web, people):
+async def test_a_page_with_filtered_words_gets_no_preview(world, web, people):
     world.app.kernel.filter = Filter(WordList(["refuse: rotten", "flag: fishy"]))
     ana, ben, _ = people
     chat = await talk(ana, ben)
@@ -95,35 +95,35 @@ async def test_a_page_says_nothing_that_may_not_be_said_here(world, web, people)
         web.pages[path] = said(page(**more))
         await say(ana, chat, web.url(path), path)
         await world.settle()
-    assert (len(web.asked), await previews_told(world)) == (3, [])
-    fine = shows(web, "/fine")
+    assert (len(web.asked), await stored_previews(world)) == (3, [])
+    fine = serve_page(web, "/fine")
     await say(ana, chat, web.url("/fine"), "fine")
     assert (await ben.event("MESSAGE_PREVIEWED")).data["preview"] == fine
-    assert await seen(ben, chat) == [None, None, None, fine]
+    assert await previews_in_history(ben, chat) == [None, None, None, fine]
 
 
-async def test_while_it_is_off_nothing_is_fetched_kept_or_even_thought_of(make_world, web):
+async def test_with_previews_turned_off_nothing_is_fetched_or_stored(make_world, web):
     world = await make_world()
     world.app.kernel.pages = web.client()
     ana, ben = await world.person("ana"), await world.person("ben")
     chat = await talk(ana, ben)
-    shows(web)
+    serve_page(web)
     sent = await say(ana, chat, web.url(), "c1")
     assert world.app.kernel.rules.of(PreviewRules).link_previews is False
     consumers = await world.read(lambda tx: tx.scalars(select(deliveries.c.consumer)))
     assert not [one for one in consumers if one.startswith("platform.previews.")]
     await ana.call("/chat", "edit", message_id=sent["id"], text=web.url() + "?x")
     await world.settle()
-    assert (web.connections, await previews_told(world)) == (0, [])
-    assert [await count(world, one) for one in (link_pages, link_counts)] == [0, 0]
+    assert (web.connections, await stored_previews(world)) == (0, [])
+    assert [await count_rows(world, one) for one in (link_pages, link_counts)] == [0, 0]
 
 
-async def test_what_was_left_to_do_when_it_was_turned_off_is_not_done(
+async def test_pending_previews_are_dropped_after_previews_are_turned_off(
     make_world, world, web, people
 ):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    shows(web)
+    serve_page(web)
     world.app.relay.serve = lambda queue: None
     await say(ana, chat, web.url(), "c1")
     left = await world.read(lambda tx: tx.scalars(select(deliveries.c.consumer)))
@@ -132,11 +132,11 @@ async def test_what_was_left_to_do_when_it_was_turned_off_is_not_done(
     off = await make_world()
     off.app.kernel.pages = web.client()
     await off.settle()
-    assert await count(off, deliveries) == 0
-    assert (web.connections, await previews_told(off)) == (0, [])
+    assert await count_rows(off, deliveries) == 0
+    assert (web.connections, await stored_previews(off)) == (0, [])
 
 
-async def test_a_message_without_a_link_makes_no_work(world, web, people):
+async def test_a_message_without_an_https_link_creates_no_delivery(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     world.app.relay.serve = lambda queue: None
@@ -145,10 +145,10 @@ async def test_a_message_without_a_link_makes_no_work(world, web, people):
     assert not [one for one in consumers if one.startswith("platform.previews.")]
 
 
-async def test_with_its_message_a_preview_is_gone_everywhere(world, web, people):
+async def test_deleting_a_message_erases_its_preview(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    shows(web, title="zanzibar")
+    serve_page(web, title="zanzibar")
     sent = await say(ana, chat, web.url(), "c1")
     await ben.event("MESSAGE_PREVIEWED")
     assert set(await rows_with(world, "zanzibar")) == {"messages", "events", "link_pages"}
@@ -158,59 +158,61 @@ async def test_with_its_message_a_preview_is_gone_everywhere(world, web, people)
     assert await rows_with(world, "zanzibar") == []
     assert await rows_with(world, f"example:{web.port}") == []
     back = await (await ben.device()).enter("/chat", since={f"chat:{chat}": 0})
-    heard = await back.event("MESSAGE_PREVIEWED")
-    assert heard.data == {"conversation_id": chat, "message_id": sent["id"], "preview": None}
+    received = await back.event("MESSAGE_PREVIEWED")
+    assert received.data == {"conversation_id": chat, "message_id": sent["id"], "preview": None}
 
 
-async def test_with_its_link_a_preview_is_gone_everywhere(world, web, people):
+async def test_removing_the_link_erases_its_preview(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    shows(web, title="zanzibar")
-    other = shows(web, "/other")
+    serve_page(web, title="zanzibar")
+    other = serve_page(web, "/other")
     sent = await say(ana, chat, web.url(), "c1")
     await ben.event("MESSAGE_PREVIEWED")
     edited = await ana.call("/chat", "edit", message_id=sent["id"], text="no link")
     assert edited["preview"] is None
     await world.settle()
     assert await rows_with(world, "zanzibar") == []
-    assert await seen(ben, chat) == [None]
+    assert await previews_in_history(ben, chat) == [None]
     await ana.call("/chat", "edit", message_id=sent["id"], text=web.url("/other"))
     await ben.event("MESSAGE_PREVIEWED", lambda data: data["preview"] == other)
-    assert await seen(ben, chat) == [other]
+    assert await previews_in_history(ben, chat) == [other]
 
 
-async def test_a_link_that_stays_is_shown_again_and_not_fetched_again(world, web, people):
+async def test_an_edit_that_keeps_the_link_does_not_fetch_again(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    preview = shows(web)
+    preview = serve_page(web)
     sent = await say(ana, chat, web.url(), "c1")
     await ben.event("MESSAGE_PREVIEWED")
     await ana.call("/chat", "edit", message_id=sent["id"], text=f"See {web.url()}")
     await world.settle()
-    assert await seen(ben, chat) == [preview]
-    assert await previews_told(world) == [None, preview]
+    assert await previews_in_history(ben, chat) == [preview]
+    assert await stored_previews(world) == [None, preview]
     assert len(web.asked) == 1
 
 
 @pytest.mark.parametrize("change", ["edit", "delete"])
-async def test_what_was_taken_back_meanwhile_is_not_shown(world, web, people, change):
+async def test_a_message_changed_during_the_fetch_gets_no_preview(world, web, people, change):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    released = hold(web, title="zanzibar")
+    released = serve_held_page(web, title="zanzibar")
     sent = await say(ana, chat, web.url(), "c1")
     await until(lambda: web.asked)
     text = {"text": "no link"} if change == "edit" else {}
     await ana.call("/chat", change, message_id=sent["id"], **text)
     released.set()
     await world.settle()
-    assert (await previews_told(world), await seen(ben, chat)) == ([], [None])
+    assert (await stored_previews(world), await previews_in_history(ben, chat)) == ([], [None])
     assert await rows_with(world, "zanzibar") == []
 
 
-async def test_who_came_in_meanwhile_hears_nothing_of_what_was_said_before(world, web, people):
+async def test_a_member_added_during_the_fetch_gets_no_preview_of_older_messages(
+    world, web, people
+):
     ana, ben, cleo = people
     group = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
-    released = hold(web)
+    released = serve_held_page(web)
     await say(ana, group, web.url(), "c1")
     await until(lambda: web.asked)
     await ana.call("/chat", "add_member", conversation_id=group, user_id=cleo.id)
@@ -219,34 +221,34 @@ async def test_who_came_in_meanwhile_hears_nothing_of_what_was_said_before(world
     await say(ana, group, "after", "c2")
     await cleo.event("MESSAGE_SENT")
     assert cleo.events("MESSAGE_PREVIEWED") == []
-    assert await previews_told(world) == []
+    assert await stored_previews(world) == []
 
 
 @both_databases
-async def test_who_comes_in_at_that_moment_hears_nothing_of_it_either(world, web, people):
-    """Whichever is first: a preview is told before they are in, or it is not told."""
+async def test_a_member_added_concurrently_gets_no_preview_of_older_messages(world, web, people):
+    """The preview is published before the new member joins, or not at all."""
     ana, ben, cleo = people
-    said_there = {}
+    message_ids = {}
     for number in range(12):
         named = {"name": str(number), "member_ids": [ben.id]}
         group = (await ana.call("/chat", "create_group", **named))["id"]
-        said_there[group] = (await say(ana, group, web.url(), "c1"))["id"]
+        message_ids[group] = (await say(ana, group, web.url(), "c1"))["id"]
     await world.settle()
 
     def show(tx, message_id: str) -> None:
         message = chats.lock_text(tx, message_id)
         chats.show_preview(tx, message, LinkPreview(web.url(), "A page", None, None))
 
-    devices = [await (await ana.device()).enter("/chat") for _ in said_there]
+    devices = [await (await ana.device()).enter("/chat") for _ in message_ids]
     await asyncio.gather(
-        *[world.transact(show, message_id) for message_id in said_there.values()],
+        *[world.transact(show, message_id) for message_id in message_ids.values()],
         *[
             device.call("/chat", "add_member", conversation_id=group, user_id=cleo.id)
-            for device, group in zip(devices, said_there, strict=True)
+            for device, group in zip(devices, message_ids, strict=True)
         ],
     )
     await world.settle()
-    for group in said_there:
+    for group in message_ids:
         await say(ana, group, "after", "c2")
         await cleo.event(
             "MESSAGE_SENT", lambda data, g=group: data["message"]["conversation_id"] == g
@@ -254,12 +256,12 @@ async def test_who_comes_in_at_that_moment_hears_nothing_of_it_either(world, web
     assert cleo.events("MESSAGE_PREVIEWED") == []
 
 
-async def test_who_is_out_sees_no_preview_of_what_was_said_since(world, web, people):
+async def test_a_removed_member_sees_no_previews_published_after_leaving(world, web, people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     there = {"conversation_id": group, "user_id": cleo.id}
-    preview = shows(web)
-    released = hold(web, "/held")
+    preview = serve_page(web)
+    released = serve_held_page(web, "/held")
     await say(ana, group, web.url(), "before")
     await cleo.event("MESSAGE_PREVIEWED")
     await say(ana, group, web.url("/held"), "told after Cleo went")
@@ -271,21 +273,24 @@ async def test_who_is_out_sees_no_preview_of_what_was_said_since(world, web, peo
     await say(ana, group, web.url(), "while Cleo is out")
     await world.settle()
     assert len(cleo.events("MESSAGE_PREVIEWED")) == 1
-    assert await seen(cleo, group) == [None, None, None]
+    assert await previews_in_history(cleo, group) == [None, None, None]
     await ana.call("/chat", "add_member", **there)
     held = preview | {"url": web.url("/held"), "description": None, "site_name": None}
-    assert await seen(cleo, group) == [preview, held, None]
-    assert await seen(ben, group) == [preview, held, preview, preview]
+    assert await previews_in_history(cleo, group) == [preview, held, None]
+    assert await previews_in_history(ben, group) == [preview, held, preview, preview]
 
 
-async def test_the_same_address_is_fetched_once_a_day(world, web, people):
+async def test_a_url_is_fetched_once_a_day(world, web, people):
     ana, ben, cleo = people
     chat, other = await talk(ana, ben), await talk(cleo, ben)
-    preview = shows(web)
+    preview = serve_page(web)
     for one, where in ((ana, chat), (cleo, other)):
         await say(one, where, web.url(), "c1")
         await world.settle()
-    assert (await seen(ben, chat), await seen(ben, other)) == ([preview], [preview])
+    assert (await previews_in_history(ben, chat), await previews_in_history(ben, other)) == (
+        [preview],
+        [preview],
+    )
     assert len(web.asked) == 1
     world.clock.advance(DAY_S + 1)
     await say(ana, chat, web.url(), "c2")
@@ -293,46 +298,48 @@ async def test_the_same_address_is_fetched_once_a_day(world, web, people):
     assert len(web.asked) == 2
 
 
-async def test_where_there_was_no_page_nobody_asks_again_so_soon(world, web, people):
+async def test_a_failed_fetch_is_not_repeated_for_ten_minutes(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     await say(ana, chat, web.url(), "c1")
     await world.settle()
-    preview = shows(web)
+    preview = serve_page(web)
     await say(ana, chat, web.url(), "c2")
     await world.settle()
-    assert (len(web.asked), await seen(ben, chat)) == (1, [None, None])
+    assert (len(web.asked), await previews_in_history(ben, chat)) == (1, [None, None])
     world.clock.advance(timedelta(minutes=11).total_seconds())
     await say(ana, chat, web.url(), "c3")
     await world.settle()
-    assert await seen(ben, chat) == [None, None, preview]
+    assert await previews_in_history(ben, chat) == [None, None, preview]
 
 
 @pytest.mark.settings(PARLEY_PREVIEWS_PER_MINUTE="3")
-async def test_of_a_flood_so_many_are_fetched(world, web, people):
+async def test_fetches_per_person_and_conversation_are_rate_limited(world, web, people):
     ana, ben, cleo = people
     chat, other = await talk(ana, ben), await talk(ana, cleo)
 
-    async def link(who: Person, where: str, number: int) -> None:
-        shows(web, f"/{number}")
-        await say(who, where, web.url(f"/{number}"), f"c{number}")
+    async def link(sender: Person, where: str, number: int) -> None:
+        serve_page(web, f"/{number}")
+        await say(sender, where, web.url(f"/{number}"), f"c{number}")
         await world.settle()
 
     for number in range(5):
         await link(ana, chat, number)
     assert len(web.asked) == 3
-    await link(ben, chat, 5)  # the conversation had its pages
-    await link(ana, other, 6)  # and so had Ana
+    await link(ben, chat, 5)  # the conversation is at its limit
+    await link(ana, other, 6)  # and so is Ana
     assert len(web.asked) == 3
     await link(cleo, other, 7)
     assert len(web.asked) == 4
     world.clock.advance(61)
     await link(ana, chat, 8)
     assert len(web.asked) == 5
-    assert [one is not None for one in await seen(ben, chat)] == [True] * 3 + [False] * 3 + [True]
+    assert [one is not None for one in await previews_in_history(ben, chat)] == [True] * 3 + [
+        False
+    ] * 3 + [True]
 
 
-async def test_a_page_that_cannot_be_had_is_no_trouble(world, web, people):
+async def test_failed_fetches_leave_no_preview_and_no_delivery(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     web.names |= {"inside.example": ["10.0.0.1"], "both.example": ["93.184.215.14", "10.0.0.1"]}
@@ -345,35 +352,38 @@ async def test_a_page_that_cannot_be_had_is_no_trouble(world, web, people):
     for number, url in enumerate(urls):
         await say(ana, chat, url, f"c{number}")
         await world.settle()
-    assert (await seen(ben, chat), await previews_told(world)) == ([None] * len(urls), [])
-    assert await count(world, deliveries) == 0
+    assert (await previews_in_history(ben, chat), await stored_previews(world)) == (
+        [None] * len(urls),
+        [],
+    )
+    assert await count_rows(world, deliveries) == 0
     assert len(web.asked) == 4
 
 
-async def test_what_was_fetched_is_forgotten_in_a_day(world, web, people):
+async def test_fetched_pages_are_deleted_after_a_day_and_previews_stay(world, web, people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    preview = shows(web)
+    preview = serve_page(web)
     await say(ana, chat, web.url(), "c1")
     await world.settle()
     await world.app.housekeeping.tidy()
-    assert await count(world, link_pages) == 1
-    assert await count(world, link_counts) == 2
+    assert await count_rows(world, link_pages) == 1
+    assert await count_rows(world, link_counts) == 2
     world.clock.advance(DAY_S + 1)
     await world.settle()
     await world.app.housekeeping.tidy()
-    assert [await count(world, one) for one in (link_pages, link_counts)] == [0, 0]
-    assert await seen(ben, chat) == [preview]
+    assert [await count_rows(world, one) for one in (link_pages, link_counts)] == [0, 0]
+    assert await previews_in_history(ben, chat) == [preview]
 
 
-async def test_so_many_pages_are_kept_and_no_more(world, web, people, monkeypatch):
+async def test_the_number_of_stored_pages_is_limited(world, web, people, monkeypatch):
     monkeypatch.setattr("storage.platform.previews.PLACES", 2)
     ana, ben, _ = people
     chat = await talk(ana, ben)
     previews = []
     for number in range(8):
-        previews.append(shows(web, f"/{number}"))
+        previews.append(serve_page(web, f"/{number}"))
         await say(ana, chat, web.url(f"/{number}"), f"c{number}")
         await world.settle()
-    assert await count(world, link_pages) <= 2
-    assert await seen(ben, chat) == previews
+    assert await count_rows(world, link_pages) <= 2
+    assert await previews_in_history(ben, chat) == previews

@@ -1,4 +1,4 @@
-"""Who may use what `profile` offers."""
+"""Who may use the commands of `profile`."""
 
 from tests.access import SIGNED_IN, Access
 

@@ -1,4 +1,4 @@
-"""One's own user: seen, changed, and told to every device of one's own and to nobody else."""
+"""A user's own profile: reads, changes, and events to the user's own devices only."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ async def ana(world: World) -> Person:
     return await (await world.person("ana")).enter("/profile")
 
 
-async def test_a_change_is_answered_kept_and_told_to_ones_own_devices(world, ana):
+async def test_a_change_is_stored_and_sent_to_the_users_own_devices(world, ana):
     ben = await (await world.person("ben")).enter("/profile")
     phone = await (await ana.device()).enter("/profile")
     before = await ana.call("/profile", "me")
@@ -30,9 +30,9 @@ async def test_a_change_is_answered_kept_and_told_to_ones_own_devices(world, ana
     assert after == before | changes | {"updated_at": after["updated_at"]}
     assert after["updated_at"] > before["updated_at"]
     for device in (ana.client, phone):
-        heard = await device.event("USER_UPDATED")
-        assert heard.data == {"user": after}
-        assert (heard.meta["room"], heard.meta["seq"]) == (f"user:{ana.id}", 1)
+        event = await device.event("USER_UPDATED")
+        assert event.data == {"user": after}
+        assert (event.meta["room"], event.meta["seq"]) == (f"user:{ana.id}", 1)
     assert await ana.call("/profile", "me") == after
     lighter = await ana.call("/profile", "update", settings={"theme": "light"})
     assert lighter["settings"] == {"theme": "light", "clock": "12h", "read_receipts": False}
@@ -41,7 +41,7 @@ async def test_a_change_is_answered_kept_and_told_to_ones_own_devices(world, ana
 
 
 @both_databases
-async def test_changes_made_at_the_same_moment_on_two_devices_all_stay(world, ana):
+async def test_concurrent_changes_from_two_devices_are_all_kept(world, ana):
     phone = await (await ana.device()).enter("/profile")
     for number in range(5):
         await asyncio.gather(
@@ -57,7 +57,7 @@ async def test_changes_made_at_the_same_moment_on_two_devices_all_stay(world, an
 
 
 @one_database
-async def test_what_is_not_in_the_public_lists_or_not_ones_own_to_set_is_invalid(ana):
+async def test_unknown_values_and_protected_fields_are_invalid(ana):
     before = await ana.call("/profile", "me")
     for wrong, path in [
         ({"first_name": ""}, "$.first_name"),
@@ -81,13 +81,13 @@ async def test_what_is_not_in_the_public_lists_or_not_ones_own_to_set_is_invalid
     assert ana.events("USER_UPDATED") == []
 
 
-async def test_a_role_that_nobody_declares_is_not_given(world, ana):
+async def test_an_undeclared_role_is_not_granted(world, ana):
     with pytest.raises(UnknownRole):
         await world.transact(add_role, ana.id, "pilot")
     assert (await ana.call("/profile", "me"))["roles"] == ["student"]
 
 
-async def test_a_stored_role_that_nobody_declares_any_more_stays(world, ana):
+async def test_a_stored_role_that_is_no_longer_declared_is_kept(world, ana):
     row = await world.read(store.find_user, ana.id)
     row.roles = ["pilot", "student"]
     await world.transact(store.update_user, row)

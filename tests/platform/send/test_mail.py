@@ -1,4 +1,4 @@
-"""Mails: composed in two parts, handed over at least once, tried again, given up, never kept."""
+"""Mails: two parts, delivery at least once, retries with a limit, no content kept afterwards."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ async def ask_for_pincode(world: World) -> Client:
     return stranger
 
 
-async def everything(world: World) -> str:
+async def read_all_rows(world: World) -> str:
     """All rows of all tables."""
 
     def read(tx):
@@ -39,8 +39,8 @@ async def everything(world: World) -> str:
     return repr(await world.read(read))
 
 
-async def sealed(world: World) -> Any:
-    """What the event rows of SEND_NOTIFICATION carry."""
+async def read_sealed_data(world: World) -> Any:
+    """The stored data of the SEND_NOTIFICATION events."""
     named = select(events.c.data).where(events.c.name == "platform.SEND_NOTIFICATION")
     return await world.read(lambda tx: tx.scalars(named))
 
@@ -51,7 +51,7 @@ async def outcomes(world: World) -> dict[str, list]:
     return {name: found for name in names if (found := await world.stored(name))}
 
 
-async def test_a_mail_has_a_sender_a_date_a_text_and_a_page(world):
+async def test_a_mail_has_a_sender_a_date_and_text_and_html_parts(world):
     await ask_for_pincode(world)
     pincode = await world.mails.pincode(ANA)
     mail = await world.mails.wait_for(ANA)
@@ -71,25 +71,27 @@ async def test_a_mail_has_a_sender_a_date_a_text_and_a_page(world):
     assert (delivered["channel"], delivered["attempts"]) == ("email", 1)
 
 
-async def test_a_pincode_is_sealed_on_its_way_and_kept_nowhere_afterwards(world, monkeypatch):
+async def test_a_pincode_is_stored_sealed_until_its_mail_is_sent_and_then_erased(
+    world, monkeypatch
+):
     with monkeypatch.context() as patched:
         patched.setattr(world.app.relay, "serve", lambda queue: None)
         await ask_for_pincode(world)
-        [on_its_way] = await sealed(world)
-        before = await everything(world)
+        [on_its_way] = await read_sealed_data(world)
+        before = await read_all_rows(world)
     await world.settle()
     pincode = await world.mails.pincode(ANA)
     assert pincode in world.app.kernel.keys.open(on_its_way)
     assert pincode not in before
     assert ANA not in on_its_way
     await outcomes(world)
-    assert await sealed(world) == [""]
-    assert pincode not in (after := await everything(world))
+    assert await read_sealed_data(world) == [""]
+    assert pincode not in (after := await read_all_rows(world))
     assert world.app.kernel.keys.seal("")[:6] not in after, "nothing sealed is left either"
 
 
 @one_database
-async def test_what_people_wrote_stays_text_in_a_page_and_one_line_each(world):
+async def test_user_text_is_escaped_in_html_and_reduced_to_one_line(world):
     values = {
         "title": Plain("A\n<b>"),
         "body": Plain("<script>alert(1)</script>\r\n\nPay\u2028 at\u202e once\x1b"),
@@ -107,7 +109,7 @@ async def test_what_people_wrote_stays_text_in_a_page_and_one_line_each(world):
 
 
 @one_database
-async def test_a_mail_is_in_its_readers_language_and_quotes_what_people_wrote(world):
+async def test_a_mail_is_in_the_readers_language_and_quotes_user_text(world):
     values = {**PINCODE, "new_email": "<b>new@example.org</b>"}
     german = Reader(language="de", time_zone="Europe/Berlin")
     mail = await world.transact(
@@ -128,12 +130,12 @@ async def test_a_mail_is_in_its_readers_language_and_quotes_what_people_wrote(wo
 @pytest.mark.parametrize(
     ("values", "link"), [({}, None), ({**PINCODE, "more": "x"}, None), (PINCODE, "/a")]
 )
-async def test_a_mail_is_composed_of_what_it_declares_and_nothing_else(world, values, link):
+async def test_a_mail_with_missing_or_undeclared_values_is_refused(world, values, link):
     with pytest.raises(TypeError):
         await world.transact(lambda tx: compose(tx, mails.PINCODE, ANA, ANYBODY, values, link=link))
 
 
-async def test_a_mail_goes_out_by_smtp(make_world, mailbox):
+async def test_a_mail_is_sent_by_smtp(make_world, mailbox):
     world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
     await ask_for_pincode(world)
     mail = await mailbox.wait_for(to=ANA)
@@ -146,7 +148,7 @@ async def test_a_mail_goes_out_by_smtp(make_world, mailbox):
 
 
 @pytest.mark.stopped_clock
-async def test_a_mail_server_that_is_away_is_tried_again_and_again_and_then_given_up(make_world):
+async def test_an_unreachable_mail_server_is_retried_with_backoff_until_the_limit(make_world):
     away = f"smtp://127.0.0.1:{free_port()}"
     world = await make_world(PARLEY_MAIL_URL=away, PARLEY_MAIL_TRIES="4")
     await ask_for_pincode(world)
@@ -169,14 +171,14 @@ async def test_a_mail_server_that_is_away_is_tried_again_and_again_and_then_give
         "RETRY_SCHEDULED": 3,
         "DELIVERY_FAILED": 1,
     }
-    assert await sealed(world) == [""]
-    assert world.app.kernel.keys.seal("")[:6] not in await everything(world)
+    assert await read_sealed_data(world) == [""]
+    assert world.app.kernel.keys.seal("")[:6] not in await read_all_rows(world)
 
 
 @pytest.mark.parametrize("moment", ["handle_RCPT", "handle_DATA"])
-async def test_a_mail_that_is_refused_for_now_arrives_later(make_world, mailbox, moment):
+async def test_a_temporarily_refused_mail_is_delivered_later(make_world, mailbox, moment):
     accept = getattr(type(mailbox), moment, None)
-    refusing(mailbox, moment, "451 come back later")
+    refuse_at(mailbox, moment, "451 come back later")
     world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
     await ask_for_pincode(world)
     assert (await outcomes(world)).keys() == {"RETRY_SCHEDULED"}
@@ -190,8 +192,8 @@ async def test_a_mail_that_is_refused_for_now_arrives_later(make_world, mailbox,
 
 
 @pytest.mark.parametrize("moment", ["handle_RCPT", "handle_DATA"])
-async def test_a_mail_that_is_refused_for_good_is_given_up_at_once(make_world, mailbox, moment):
-    refusing(mailbox, moment, "550 nobody here")
+async def test_a_permanently_refused_mail_is_not_retried(make_world, mailbox, moment):
+    refuse_at(mailbox, moment, "550 nobody here")
     world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
     await ask_for_pincode(world)
     found = await outcomes(world)
@@ -201,8 +203,8 @@ async def test_a_mail_that_is_refused_for_good_is_given_up_at_once(make_world, m
     assert ANA not in failed["reason"]
 
 
-def refusing(mailbox, moment: str, answer: str) -> None:
-    """Let the mail server answer so from its next connection on."""
+def refuse_at(mailbox, moment: str, answer: str) -> None:
+    """Make the mail server give this answer from its next connection on."""
 
     async def refuse(*args) -> str:
         return answer
@@ -210,7 +212,7 @@ def refusing(mailbox, moment: str, answer: str) -> None:
     setattr(mailbox, moment, refuse)
 
 
-async def test_a_mail_whose_delivery_was_not_noted_comes_twice_under_one_id(
+async def test_a_mail_with_unrecorded_delivery_is_resent_with_the_same_id(
     make_world, mailbox, monkeypatch
 ):
     world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
@@ -228,8 +230,10 @@ async def test_a_mail_whose_delivery_was_not_noted_comes_twice_under_one_id(
 
 @one_database
 @pytest.mark.parametrize("address", ["=?utf-8?q?eve=40x.com=2C?=z@y.z", "a@[x.y", "a@(x).y"])
-async def test_an_address_that_headers_read_otherwise_gets_nothing(make_world, mailbox, address):
-    """Doors refuse such an address; one that came in nevertheless is given up at once."""
+async def test_an_address_with_special_meaning_in_headers_gets_no_mail(
+    make_world, mailbox, address
+):
+    """Commands refuse such an address; a mail to one that was stored anyway is not retried."""
     world = await make_world(PARLEY_MAIL_URL=f"smtp://{mailbox.host}:{mailbox.port}")
     await world.transact(
         lambda tx: tx.publish(compose(tx, mails.PINCODE, address, ANYBODY, PINCODE))
@@ -239,9 +243,7 @@ async def test_an_address_that_headers_read_otherwise_gets_nothing(make_world, m
     assert mailbox.mails == []
 
 
-async def test_a_mail_server_that_answers_too_slowly_is_left_and_tried_again(
-    make_world, mailbox, monkeypatch
-):
+async def test_a_slow_mail_server_times_out_and_is_retried(make_world, mailbox, monkeypatch):
     monkeypatch.setattr("handlers.platform.send.mail.SMTP_STEP_S", 1.0)
     monkeypatch.setattr("handlers.platform.send.mail.SMTP_WHOLE_S", 0.1)
     answering = asyncio.Event()

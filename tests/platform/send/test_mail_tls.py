@@ -1,4 +1,4 @@
-"""Mails, and the password for the mail server, go out over verified TLS or not at all."""
+"""Mails and the mail server's password are sent over verified TLS or not at all."""
 
 import asyncio
 from pathlib import Path
@@ -36,7 +36,7 @@ def url_of(mailbox: Mailbox, login: str = LOGIN, scheme: str = "smtp", host: str
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The certificate of 127.0.0.1, by an authority that this machine trusts."""
+    """A certificate for 127.0.0.1 that this machine trusts."""
     file = make_certificate(tmp_path, "127.0.0.1")
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     return file
@@ -57,14 +57,14 @@ async def test_a_password_is_not_sent_to_a_server_without_tls(logs):
     assert "p@ss" not in logs.getvalue()
 
 
-async def test_a_password_goes_to_a_server_with_a_valid_certificate(trusted):
+async def test_a_password_is_sent_to_a_server_with_a_valid_certificate(trusted):
     async with running_mailbox(trusted) as mailbox:
         await send(url_of(mailbox))
         assert mailbox.logins == [("parley", "p@ss", True)]
         assert [mail.recipients for mail in mailbox.mails] == [(TO,)]
 
 
-async def test_smtps_takes_a_valid_certificate(trusted):
+async def test_smtps_accepts_a_valid_certificate(trusted):
     async with running_mailbox(trusted, whole=True) as mailbox:
         await send(url_of(mailbox, scheme="smtps"))
         assert [login[:2] for login in mailbox.logins] == [("parley", "p@ss")]
@@ -72,11 +72,11 @@ async def test_smtps_takes_a_valid_certificate(trusted):
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["starttls", "smtps"])
-@pytest.mark.parametrize("host", ["127.0.0.1", "mail.example.org"], ids=["unknown", "another's"])
-async def test_a_certificate_that_is_not_valid_gets_nothing(
+@pytest.mark.parametrize("host", ["127.0.0.1", "mail.example.org"], ids=["untrusted", "wrong host"])
+async def test_a_server_with_an_invalid_certificate_gets_nothing(
     tmp_path, monkeypatch, trusted, logs, whole, host
 ):
-    """Signed by nobody who is trusted; or trusted, but of another host."""
+    """The certificate is untrusted, or trusted but for another host."""
     (tmp_path / "other").mkdir()
     wrong = make_certificate(tmp_path / "other", host)
     if host != "127.0.0.1":
@@ -88,7 +88,7 @@ async def test_a_certificate_that_is_not_valid_gets_nothing(
     assert logs.getvalue().count("mail_not_sent") == 1
 
 
-async def test_a_relay_on_this_machine_needs_no_tls(tmp_path):
+async def test_a_mail_server_on_this_machine_needs_no_tls(tmp_path):
     async with running_mailbox() as mailbox:
         await send(url_of(mailbox, login=""))
         assert len(mailbox.mails) == 1
@@ -98,7 +98,7 @@ async def test_a_relay_on_this_machine_needs_no_tls(tmp_path):
         assert len(mailbox.mails) == 1
 
 
-async def test_a_server_elsewhere_gets_no_mail_in_clear_unless_the_operator_says_so(monkeypatch):
+async def test_a_remote_server_without_tls_gets_mail_only_if_configured(monkeypatch):
     monkeypatch.setattr("handlers.platform.send.mail.is_loopback", lambda host: False)
     async with running_mailbox() as mailbox:
         assert "STARTTLS" in str(await refusal(url_of(mailbox, login="")))
@@ -118,7 +118,7 @@ async def test_a_server_elsewhere_gets_no_mail_in_clear_unless_the_operator_says
         ("smtps://mail.example.org", "implicit"),
     ],
 )
-def test_tls_is_required_where_something_could_be_read_on_the_way(url, tls):
+def test_tls_is_required_for_remote_servers_and_passwords(url, tls):
     assert read_mail_url(url).tls == tls
 
 
@@ -132,7 +132,7 @@ def test_tls_is_required_where_something_could_be_read_on_the_way(url, tls):
         "smtp://a:sec/ret@mail.example.org",
     ],
 )
-def test_a_url_that_asks_for_less_is_refused_at_the_start(url):
+def test_a_mail_url_that_weakens_tls_stops_startup(url):
     with pytest.raises(WrongSetting, match="PARLEY_MAIL_URL") as refused:
         read_settings({"PARLEY_MAIL_URL": url})
     assert "sec" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Who may use what `signup` offers."""
+"""Who may use the commands of `signup`."""
 
 from tests.access import ANYBODY, Access
 

@@ -1,4 +1,4 @@
-"""Signing up: an address, proved by the pincode of a mail, becomes a user who is signed in."""
+"""Signing up: a mailed pincode confirms the email address, and the new user is signed in."""
 
 import pytest
 
@@ -34,7 +34,7 @@ async def stranger(world: World) -> Client:
 
 
 async def start(world: World, stranger: Client, address: str, count: int = 1) -> str:
-    """Ask for a pincode and read it from the mail."""
+    """Request a pincode, and read it from the mail."""
     sent = await stranger.call("/signup", "start", email=address)
     assert sent.keys() == {"expires_in_s", "ticket"}
     assert sent["expires_in_s"] == 600
@@ -49,7 +49,7 @@ async def code_of(stranger: Client, **changes):
     return (await complete(stranger, **changes))["error"]["code"]
 
 
-async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger):
+async def test_completing_a_signup_creates_a_signed_in_user(world, stranger):
     pincode = await start(world, stranger, address_of("ana"))
     answer = await complete(stranger, email="ANA@example.org", pincode=pincode)
     session = answer["data"]
@@ -83,7 +83,7 @@ async def test_whoever_proves_an_address_is_a_user_and_signed_in(world, stranger
     assert password["user_id"] == user["id"]
 
 
-async def test_a_pincode_is_refused_for_what_is_wrong_with_it(world, stranger):
+async def test_wrong_locked_expired_and_used_pincodes_are_refused(world, stranger):
     assert await code_of(stranger, pincode="123456") == "PINCODE_WRONG"
     pincode = await start(world, stranger, FORM["email"])
     assert await code_of(stranger, password="short", pincode=pincode) == "PASSWORD_WEAK"
@@ -106,7 +106,7 @@ def other_than(pincode: str) -> str:
     return f"{(int(pincode) + 1) % 1_000_000:06d}"
 
 
-async def test_an_address_is_one_persons(world, stranger):
+async def test_a_taken_email_address_is_refused(world, stranger):
     ana = await world.person("ana")
     pincode = await start(world, stranger, ana.email)
     assert await code_of(stranger, pincode=other_than(pincode)) == "PINCODE_WRONG"
@@ -116,7 +116,7 @@ async def test_an_address_is_one_persons(world, stranger):
 
 
 @one_database
-async def test_what_is_no_form_is_invalid(stranger):
+async def test_invalid_signup_forms_are_refused(stranger):
     wrong: list[dict] = [
         {"pincode": "12345"},
         {"pincode": "1234567"},
@@ -158,12 +158,12 @@ async def test_what_is_no_form_is_invalid(stranger):
         "ana@" + "x." * 125 + "y",
     ],
 )
-async def test_what_only_looks_like_an_address_is_invalid(stranger, address):
+async def test_malformed_email_addresses_are_invalid(stranger, address):
     answer = await stranger.ask("/signup", "start", {"email": address})
     assert answer["error"]["code"] == "INVALID"
 
 
 @one_database
 @pytest.mark.parametrize("address", ["o'neil+1@a-b.example.org", "ANA@x.y", "a" * 64 + "@x.xn--p1"])
-async def test_an_unusual_address_gets_its_mail(world, stranger, address):
+async def test_unusual_but_valid_addresses_get_a_mail(world, stranger, address):
     await start(world, stranger, address.lower())
