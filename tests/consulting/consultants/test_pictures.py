@@ -4,7 +4,7 @@ import pytest
 
 from tests.consulting.availability.practice import TOPIC, refused
 from tests.parts.ports import free_port
-from tests.platform.uploads.bringing import PDF, bringer, picture
+from tests.platform.uploads.uploading import PDF, picture, uploader
 from tests.world import with_server
 
 pytestmark = with_server
@@ -21,7 +21,7 @@ async def world(make_world):
 
 @pytest.fixture
 async def clara(world):
-    async with bringer(world, await world.person("clara", consultant=True)) as one:
+    async with uploader(world, await world.person("clara", consultant=True)) as one:
         yield one
 
 
@@ -34,7 +34,7 @@ async def is_shown(who, address):
 
 
 async def bring(who):
-    return (await who.bring(picture(), "image/jpeg"))["id"]
+    return (await who.upload(picture(), "image/jpeg"))["id"]
 
 
 def files_of(world):
@@ -75,7 +75,7 @@ async def test_an_icon_is_shown_until_there_is_another_and_goes_with_its_topic(w
 
 
 async def test_who_becomes_a_consultant_shows_a_picture_and_who_begins_again_another(world):
-    async with bringer(world, await world.person("clara")) as clara:
+    async with uploader(world, await world.person("clara")) as clara:
         first, second = await bring(clara), await bring(clara)
         view = await call(clara, "become", **ABOUT, picture_id=first)
         assert view["profile_picture_url"] == f"/pictures/{first}"
@@ -90,9 +90,9 @@ async def test_who_becomes_a_consultant_shows_a_picture_and_who_begins_again_ano
 
 
 async def test_only_ones_own_ready_image_that_nothing_else_shows_is_taken(world, clara):
-    mine, pdf = await bring(clara), (await clara.bring(PDF, "application/pdf"))["id"]
+    mine, pdf = await bring(clara), (await clara.upload(PDF, "application/pdf"))["id"]
     coming = (await clara.start(picture(), "image/jpeg"))["id"]
-    async with bringer(world, await world.person("ben", consultant=True)) as ben:
+    async with uploader(world, await world.person("ben", consultant=True)) as ben:
         theirs = await bring(ben)
     before = await call(clara, "get", consultant_id=clara.person.id)
     for wrong in (pdf, coming, theirs):

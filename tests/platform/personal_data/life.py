@@ -18,7 +18,7 @@ from tests.parts.provider import FakeProvider
 from tests.parts.provider import person as known
 from tests.platform.chat.scenes import FOREVER, offer, say, talk
 from tests.platform.identities.travel import CHALLENGE, VERIFIER, settings_for, traveller
-from tests.platform.uploads.bringing import Bringer, picture
+from tests.platform.uploads.uploading import Uploader, picture
 from tests.world import PASSWORD, Person, World, until
 
 ADDRESS = "203.0.113.177"
@@ -62,7 +62,7 @@ class Life:
     ana: Person
     ben: Person
     cora: Person
-    files: Bringer
+    files: Uploader
 
 
 @asynccontextmanager
@@ -88,9 +88,9 @@ async def living(make_world: Any, provider: FakeProvider) -> AsyncIterator[Life]
 
 
 @asynccontextmanager
-async def bringing(world: World, person: Person) -> AsyncIterator[Bringer]:
+async def bringing(world: World, person: Person) -> AsyncIterator[Uploader]:
     async with aiohttp.ClientSession(headers={"X-Forwarded-For": ADDRESS}) as http:
-        yield Bringer(world, person, http)
+        yield Uploader(world, person, http)
 
 
 def hers(**more: str) -> dict[str, str]:
@@ -211,11 +211,11 @@ async def converse(life: Life) -> None:
 
 
 async def bring_files(life: Life, chat: str) -> None:
-    mine = await life.files.bring(picture(), "image/jpeg", name="my face.jpg")
+    mine = await life.files.upload(picture(), "image/jpeg", name="my face.jpg")
     await life.ana.call("/profile", "set_picture", upload_id=mine["id"], request_id="picture")
     await show_pictures(life)
     name, content = FOUND_EVERYWHERE["file name"], IN_FILES.encode()
-    file = await life.files.bring(content, "text/plain", name=name)
+    file = await life.files.upload(content, "text/plain", name=name)
     shown = {"conversation_id": chat, "upload_id": file["id"], "text": FOUND_EVERYWHERE["caption"]}
     client_id = "greenfinch-of-the-client five"
     await life.ana.call("/chat", "send_media", **shown, client_id=client_id, request_id="send")
@@ -224,7 +224,7 @@ async def bring_files(life: Life, chat: str) -> None:
 async def show_pictures(life: Life) -> None:
     """Of herself as a consultant, and of what she offers."""
     seen, icon = [
-        await life.files.bring(picture(), "image/jpeg", name=FOUND_EVERYWHERE[what])
+        await life.files.upload(picture(), "image/jpeg", name=FOUND_EVERYWHERE[what])
         for what in ("gallery", "icon")
     ]
     await life.ana.call("/consultants", "update", picture_id=seen["id"])
