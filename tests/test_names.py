@@ -8,7 +8,7 @@ from handlers.kit.texts import CHECKED
 from handlers.platform.auth.devices import name_of
 from storage.platform.profile import find_user, update_user
 from tests.platform.chat.scenes import offer, say, talk
-from tests.platform.uploads.bringing import RestRefused, bringer
+from tests.platform.uploads.uploading import RestRefused, uploader
 from tests.test_strangers import EVERY_ROW
 from tests.wire_client import Refused
 from tests.world import Person, World, one_database
@@ -103,13 +103,13 @@ async def test_signing_up_needs_a_name_of_one_visible_line(world):
 
 @one_database
 async def test_file_names_contain_no_paths_and_no_deceptive_characters(world, ana):
-    async with bringer(world, ana) as bringing:
+    async with uploader(world, ana) as files:
         for name in ("a/b.txt", "a\\b.txt", "..", ".profile", "a.txt.", "a\u202etxt.exe", "a\nb"):
             with pytest.raises(RestRefused) as refused:
-                await bringing.start(b"a", "text/plain", name=name)
+                await files.start(b"a", "text/plain", name=name)
             assert refused.value.code == "INVALID", name
             assert refused.value.details["path"] == "$.name"
-        begun = await bringing.start(b"a", "text/plain", name=" r\u00e9sum\u00e9  1.txt ")
+        begun = await files.start(b"a", "text/plain", name=" r\u00e9sum\u00e9  1.txt ")
     assert begun["name"] == "r\u00e9sum\u00e9 1.txt"
 
 

@@ -15,7 +15,7 @@ from handlers import SYSTEMS
 from handlers.kit.contract import END, Change, Moment, Name, Request, normalized_fields
 from handlers.kit.registry import load_domains
 from handlers.kit.texts import CHECKED, prose
-from tests.kit.test_visible import NO_LINES
+from tests.kit.test_visible import INVALID_LINES
 
 Json = dict[str, Any]
 UNCHECKED = {"message", "opaque"}
@@ -133,7 +133,7 @@ def ordered(**fields: Any) -> Order:
 
 
 @pytest.mark.parametrize(
-    "text", [text for text in NO_LINES.values() if text and "\ud800" not in text], ids=ascii
+    "text", [text for text in INVALID_LINES.values() if text and "\ud800" not in text], ids=ascii
 )
 def test_a_name_that_is_not_one_visible_line_is_refused_with_its_path(text):
     for field in ("name", "second"):

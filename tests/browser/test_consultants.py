@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.viewer import Viewer, new_viewer
 from tests.parts.ports import free_port
-from tests.platform.uploads.bringing import bringer, picture
+from tests.platform.uploads.uploading import picture, uploader
 from tests.world import Person, World, one_database
 
 pytestmark = [one_database, pytest.mark.timeout(120)]
@@ -81,8 +81,8 @@ async def test_consultant_content_triggers_no_requests_to_another_origin(
     other_origin = f"http://localhost:{(await aiohttp_server(spy)).port}"
     texts = (f'<img src="{other_origin}/a">', f"![x]({other_origin}/b)", f"url({other_origin}/c)")
     ada = await world.person("ada", consultant=True)
-    async with bringer(world, ada) as files:
-        shown = (await files.bring(picture(), "image/jpeg"))["id"]
+    async with uploader(world, ada) as files:
+        shown = (await files.upload(picture(), "image/jpeg"))["id"]
     await ada.call("/profile", "update", first_name=texts[0][:100], last_name=texts[1][:100])
     await ada.call("/consultants", "update", about_me=" ".join(texts), picture_id=shown)
     topic = {"hourly_rate": {"amount": 1, "currency": "EUR"}, "minimal_duration_minutes": 10}

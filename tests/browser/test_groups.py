@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from tests.browser.populated import xss_text
 from tests.browser.viewer import Viewer, new_viewer
 from tests.platform.chat.scenes import say, talk
-from tests.platform.uploads.bringing import picture
+from tests.platform.uploads.uploading import picture
 from tests.world import Person, World, one_database
 
 pytestmark = [one_database, pytest.mark.timeout(120)]

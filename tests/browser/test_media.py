@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.viewer import Viewer, new_viewer
-from tests.platform.uploads.bringing import PDF, picture
+from tests.platform.uploads.uploading import PDF, picture
 from tests.world import Person, World, one_database, until
 
 pytestmark = [one_database, pytest.mark.timeout(120)]

@@ -1,1 +1,1 @@
-"""Tests of the language that domains are written in, and a domain that exists for tests only."""
+"""Tests of the framework for domains, and a domain that exists only for tests."""

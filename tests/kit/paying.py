@@ -1,4 +1,4 @@
-"""A domain whose command acts outside, the provider that it acts on, and a process that serves it.
+"""A domain whose command calls an external provider, the provider, and a process with both.
 
 `python -m tests.kit.paying` is `run.py` with this domain.
 """
@@ -24,7 +24,7 @@ from handlers.kit.transaction import Transaction
 
 PROVIDER_URL = "TEST_PROVIDER_URL"
 WITHIN_S = 1.0
-"""So long the provider may take."""
+"""The timeout of a call to the provider."""
 
 paying = Domain("paying", "/paying")
 
@@ -97,7 +97,7 @@ def settle(tx: Transaction, intent: Intent, charge: str) -> Paid:
 
 
 async def charge_for(intent: Intent) -> str:
-    """The provider's name for the charge; raises Declined, and TimeoutError after `WITHIN_S`."""
+    """The provider's id of the charge; raises Declined, and TimeoutError after `WITHIN_S`."""
     address = f"{os.environ[PROVIDER_URL]}/charges/{intent.id}?amount={intent.amount}"
     async with (
         asyncio.timeout(WITHIN_S),
@@ -111,17 +111,17 @@ async def charge_for(intent: Intent) -> str:
 
 @dataclass
 class Provider:
-    """It charges once for each idempotency key, and answers as it is told."""
+    """Charges once for each idempotency key, and answers as `behaves` says."""
 
     url: str = ""
     behaves: str = "well"
-    """`well`, `declines`, `loses` (it charges and never answers), `hangs` (it does neither)."""
+    """`well`, `declines`, `slow`, `loses` (charges, never answers), `hangs` (does neither)."""
     asked: Counter[str] = field(default_factory=Counter)
     charged: dict[str, int] = field(default_factory=dict)
     at_once: int = 0
     at_once_max: int = 0
     open: asyncio.Event = field(default_factory=asyncio.Event)
-    """What `slow` waits for."""
+    """Set to let `slow` answer."""
 
     async def charge(self, request: web.Request) -> web.Response:
         self.at_once += 1
@@ -147,7 +147,7 @@ class Provider:
 
 @asynccontextmanager
 async def provider() -> AsyncIterator[Provider]:
-    """A provider on loopback that `charge_for` finds."""
+    """A provider on loopback to which `charge_for` sends its requests."""
     it = Provider()
     app = web.Application()
     app.router.add_post("/charges/{key}", it.charge)

@@ -1,6 +1,6 @@
 """`python -m tests.kit.probe_server` serves Parley as `run.py` does, with the probe's domains.
 
-It is for what only a process shows that is killed. Pages are small and slow.
+Tests use it to kill a real process. Backfill pages are small and slow.
 """
 
 import asyncio

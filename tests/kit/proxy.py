@@ -1,11 +1,11 @@
-"""A wire to a server that can be cut and mended, to see what is done when the other end is away."""
+"""A TCP proxy that can be cut and restored, to simulate an unreachable server."""
 
 import asyncio
 from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Listens on loopback and passes bytes on to one TCP server, until it is cut."""
+    """Listens on loopback and forwards bytes to one TCP server, until it is cut."""
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
@@ -17,30 +17,30 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The server's URL, by way of here."""
+        """The URL of the server through this proxy."""
         who, at, _ = self._target.netloc.rpartition("@")
         return self._target._replace(netloc=f"{who}{at}127.0.0.1:{self._port}").geturl()
 
     async def mend(self) -> None:
-        """Take connections (again), always on the same port."""
+        """Accept connections (again), always on the same port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
-        """End every connection and refuse new ones."""
+        """Close every connection and refuse new ones."""
         self._server.close()
         for pipe in self._pipes:
             pipe.cancel()
         await asyncio.gather(*self._pipes, return_exceptions=True)
 
     def mute(self) -> None:
-        """Let the connections that there are stay open, and pass nothing more on."""
+        """Keep existing connections open, but forward nothing more."""
         self._muted |= self._pipes
 
     def lose(self, message: bytes, *, arrives: bool) -> None:
-        """Let the next connection that sends `message` stay open in silence from then on.
+        """Forward nothing more on the next connection that sends `message`, but keep it open.
 
-        The message itself still arrives, or does not; no answer to it comes back. Sets `lost`.
+        `arrives` decides whether the message itself is forwarded. Sets `lost` when it is sent.
         """
         self._lost = (message, arrives)
         self.lost.clear()

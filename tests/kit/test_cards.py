@@ -1,4 +1,4 @@
-"""Kinds of cards: how they are declared, and which declarations stop the start."""
+"""Kinds of cards: their declarations, and declarations that stop the start."""
 
 import pytest
 
@@ -39,12 +39,12 @@ def test_two_cards_of_one_name_stop_the_start(view):
 
 
 @pytest.mark.parametrize("name", ["", "x" * 41])
-def test_a_kind_has_a_name_that_messages_can_keep(name):
+def test_the_name_of_a_card_kind_has_1_to_40_characters(name):
     with pytest.raises(TypeError, match="a name of 1 to 40 characters"):
         Domain("tickets").card(name, Ticket)
 
 
-def test_a_card_shows_what_has_an_id_and_a_version():
+def test_the_view_of_a_card_needs_an_id_and_a_version():
     class Nameless(View):
         text: str
 

@@ -1,4 +1,4 @@
-"""The filter is a port: one domain answers it, or none does and every text passes."""
+"""The text filter is a port: one domain provides it; without one, every text passes."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ from handlers.platform.moderation.rules import ModerationRules
 from server.settings import WrongSetting, read_settings
 from tests.parts.ports import free_port
 from tests.platform.chat.scenes import say, talk, texts
-from tests.platform.uploads.bringing import bringer
+from tests.platform.uploads.uploading import uploader
 from tests.world import World
 
 RULES = Rules()
 
 
-def rules_by(words: Path) -> Rules:
-    """The rules with this list of words."""
+def rules_with(words: Path) -> Rules:
+    """Rules with this word list."""
     return Rules(ModerationRules(words_file=str(words)))
 
 
@@ -39,7 +39,7 @@ async def world(make_world) -> World:
     return await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
 
 
-def test_the_domain_that_answers_makes_the_filter():
+def test_the_domain_that_provides_the_filter_opens_it():
     opened = []
 
     def open_strict(rules: Rules) -> Strict:
@@ -52,7 +52,7 @@ def test_the_domain_that_answers_makes_the_filter():
     assert opened == [RULES]
 
 
-def test_two_domains_that_answer_stop_the_start():
+def test_two_domains_that_provide_a_filter_stop_the_start():
     domains = [Domain(name, opens_filter=lambda rules: Strict()) for name in "ab"]
     with pytest.raises(WrongDeclaration) as refused:
         Registry(tuple(domains))
@@ -68,26 +68,26 @@ def test_a_setting_that_the_filter_cannot_use_stops_the_start_in_one_line():
         read_settings({}, deaf)
 
 
-def test_moderation_answers_by_a_list_of_words(tmp_path):
+def test_moderation_filters_by_a_word_list(tmp_path):
     words = tmp_path / "words"
     words.write_text("refuse: rotten\nflag: fishy\n")
-    answering = load_domains(SYSTEMS).open_filter(rules_by(words))
+    answering = load_domains(SYSTEMS).open_filter(rules_with(words))
     assert answering.check("a fishy one") == "fishy"
     with pytest.raises(TextRefused):
         answering.check("a rotten one")
 
 
-async def test_without_a_domain_that_answers_nothing_is_filtered(world, tmp_path):
+async def test_without_a_domain_that_provides_a_filter_every_text_passes(world, tmp_path):
     words = tmp_path / "words"
     words.write_text("refuse: rotten\nflag: fishy\n")
     silent = tuple(d for d in load_domains(SYSTEMS).domains if d.name != "moderation")
-    world.app.kernel.filter = Registry(silent).open_filter(rules_by(words))
+    world.app.kernel.filter = Registry(silent).open_filter(rules_with(words))
     assert isinstance(world.app.kernel.filter, NoFilter)
     ana, ben = await world.person("ana"), await world.person("ben")
     chat = await talk(ana, ben)
     await say(ana, chat, "rotten and fishy")
-    async with bringer(world, ana) as bringing:
-        file = await bringing.bring(b"rotten", "text/plain", name="rotten.txt")
+    async with uploader(world, ana) as files:
+        file = await files.upload(b"rotten", "text/plain", name="rotten.txt")
     sending = {"conversation_id": chat, "client_id": "c", "upload_id": file["id"]}
     await ana.call("/chat", "send_media", **sending, text="rotten")
     assert await texts(ben, chat) == ["rotten and fishy", "rotten"]

@@ -1,4 +1,4 @@
-"""Refusals, keys, fields that were given, codes, and what is registered on a domain."""
+"""Refusals, keys, sent fields, codes, and the declarations of a domain."""
 
 import pytest
 from cryptography.fernet import InvalidToken
@@ -30,20 +30,20 @@ def test_a_refusals_code_is_its_name_and_its_message_its_docstring():
     assert str(errors.NotFound("Gone.")) == "Gone."
 
 
-def test_only_a_refusal_that_says_so_is_kept():
+def test_a_refusal_commits_only_if_it_is_marked_so():
     assert probes.Counted().keeps
     assert not probes.Full().keeps
     assert probes.Full().kept().keeps
     assert not probes.Full().keeps, "one that was kept keeps no other"
 
 
-def test_every_refusal_has_a_sentence_and_a_code_of_its_own():
+def test_every_refusal_has_a_description_and_a_unique_code():
     refusals = [cls for cls in Refusal.__subclasses__() if not cls.__module__.startswith("tests.")]
     assert all((cls.__doc__ or "").strip().endswith(".") for cls in refusals)
     assert len({cls.CODE for cls in refusals}) == len({cls.__name__ for cls in refusals})
 
 
-def test_what_is_sealed_opens_with_the_same_secret_only():
+def test_a_sealed_text_opens_only_with_the_same_secret():
     sealed = Keys(SECRET).seal("493201")
     assert "493201" not in sealed
     assert Keys(SECRET).open(sealed) == "493201"
@@ -63,7 +63,7 @@ def test_fingerprints_differ_by_secret_part_and_order():
     assert Keys(SECRET).fingerprint("a", "b") in prints
 
 
-def test_a_text_with_the_separator_in_it_is_no_two_texts():
+def test_fingerprints_distinguish_texts_that_contain_the_separator():
     keys = Keys(SECRET)
     assert keys.fingerprint("a\0b") != keys.fingerprint("a", "b")
     assert keys.fingerprint("a\0", "b") != keys.fingerprint("a", "\0b")
@@ -81,7 +81,7 @@ class Ask(Change):
     note: str | UnsetType | None = UNSET
 
 
-def test_only_the_fields_that_were_given_count():
+def test_given_returns_only_the_fields_that_were_sent():
     assert dict(given(Ask())) == {}
     assert dict(given(Ask(name="x", note=None, request_id="r"))) == {"name": "x", "note": None}
 
@@ -95,7 +95,7 @@ def test_only_the_fields_that_were_given_count():
         (codes.check_zone, ("UTC", "Europe/Berlin"), ("Berlin", "europe/berlin", "../UTC", "")),
     ],
 )
-def test_codes_are_those_of_the_public_lists(check, good, bad):
+def test_only_codes_of_the_public_standards_are_accepted(check, good, bad):
     for code in good:
         check("$.field", code)
     for code in bad:
@@ -124,14 +124,14 @@ def test_a_command_is_declared_once_and_known_by_its_namespace_and_name():
         Registry((domain,))
 
 
-def test_events_of_one_name_in_two_systems_are_stored_under_two():
+def test_events_of_two_systems_with_one_name_get_different_stored_names():
     places = ("handlers.platform.search.contracts", "handlers.learning.search.contracts")
     events = [type("Found", (), {"NAME": "FOUND", "__module__": place}) for place in places]
     assert [stored_name(event) for event in events] == ["platform.FOUND", "learning.FOUND"]
     assert stored_name(SessionEnded) == "kernel.SESSION_ENDED"
 
 
-def test_the_hearers_of_an_event_are_all_consumers_of_it():
+def test_the_registry_finds_all_consumers_of_an_event():
     staff = Domain("staff", roles=(Role("moderator", "operator"), Role("admin", "operator")))
     registry = Registry((staff, probes.probe, probes.listener, probes.carrier))
     heard = [hearer.name for hearer in registry.hearers()[probes.ProbeSaid]]

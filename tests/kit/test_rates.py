@@ -43,7 +43,7 @@ def with_bells(*rates: Rate, **names: str) -> Registry:
 
 
 async def ring_until_refused(world: World, name: str) -> int:
-    """How often somebody may ring before they are told to wait."""
+    """How often a user can ring before the rate limit."""
     person = await (await world.person(name)).enter("/bells")
     for rung in range(10):
         answer = await (await person.client.begin("/bells", "ring", {}))
@@ -58,7 +58,7 @@ async def knock(world: World) -> int:
 
 
 @one_database
-async def test_a_rate_of_a_domain_is_set_by_the_environment_and_kept_by_person(make_world):
+async def test_a_rate_of_a_domain_is_set_by_the_environment_and_counts_per_user(make_world):
     world = await make_world(
         (make_bells(RINGS),),
         PARLEY_LIMITS="default",
@@ -70,7 +70,7 @@ async def test_a_rate_of_a_domain_is_set_by_the_environment_and_kept_by_person(m
 
 
 @one_database
-async def test_a_rate_of_addresses_is_shared_by_all_who_come_from_there(make_world):
+async def test_a_rate_per_address_is_shared_by_all_its_users(make_world):
     knocked = (make_bells(KNOCKS, rate="knocks"),)
     world = await make_world(knocked, PARLEY_LIMITS="default", PARLEY_KNOCKS_PER_MINUTE="3")
     assert await ring_until_refused(world, "ana") == 3
@@ -78,12 +78,12 @@ async def test_a_rate_of_addresses_is_shared_by_all_who_come_from_there(make_wor
     assert await knock(world) == 429
 
 
-def test_the_default_holds_where_nothing_is_set():
+def test_a_rate_without_a_setting_has_its_default():
     limit = RINGS.limit(read_settings({}, with_bells(RINGS)).declared)
     assert limit == (50, 4)
 
 
-def test_a_rate_that_is_like_another_one_has_its_size():
+def test_a_rate_that_is_like_another_one_uses_its_settings():
     chimes = Rate("chimes", "chimes", like=ATTEMPTS)
     set_to = {"PARLEY_ATTEMPTS_PER_MINUTE": "60"}
     settings = read_settings(set_to, with_bells(chimes, rate="chimes"))
@@ -92,7 +92,7 @@ def test_a_rate_that_is_like_another_one_has_its_size():
         read_settings({"PARLEY_CHIMES_BURST": "3"}, with_bells(chimes, rate="chimes"))
 
 
-def test_the_settings_of_a_rate_are_listed_with_what_they_are_for():
+def test_the_settings_of_a_rate_are_listed_with_their_descriptions():
     lines = [describe(one) for one in list_settings(with_bells(RINGS, KNOCKS))]
     shown = {line.split()[0]: line.split(None, 1)[1] for line in lines}
     assert shown["PARLEY_RINGS_BURST"] == "bells rung at once, per user [50]"
@@ -101,12 +101,12 @@ def test_the_settings_of_a_rate_are_listed_with_what_they_are_for():
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "many", "1e30"])
-def test_a_rate_that_cannot_be_is_refused_in_one_line(value):
+def test_an_invalid_rate_is_refused_in_one_line(value):
     with pytest.raises(WrongSetting, match=r"^PARLEY_RINGS_BURST='.*$"):
         read_settings({"PARLEY_RINGS_BURST": value}, with_bells(RINGS))
 
 
-def test_the_catalog_says_the_rate_with_its_default():
+def test_the_catalog_shows_a_rate_with_its_default():
     bells = Registry((make_bells(RINGS),))
     said = json.loads(Catalog(bells).asyncapi_json())
     expected = {"name": "rings", "burst": 50, "per_s": 4}
@@ -120,7 +120,7 @@ def refusal_of(*domains: Domain) -> str:
     return str(refused.value)
 
 
-def test_a_rate_that_no_domain_declares_stops_the_start():
+def test_an_undeclared_rate_stops_the_start():
     said = refusal_of(make_bells(RINGS, rate="ring"))
     assert "ring:" in said
     assert said.endswith("no domain declares the rate 'ring'")
@@ -152,14 +152,14 @@ def test_a_rate_without_one_size_or_a_name_stops_the_start(rate):
 
 
 @pytest.mark.parametrize("name", ["work", "frames", "connections"])
-def test_a_rate_whose_setting_is_one_of_the_servers_stops_the_start(name):
+def test_a_rate_with_a_setting_of_the_server_stops_the_start(name):
     rate = Rate(name, "things", burst=1, per_s=1)
     with pytest.raises(WrongDeclaration, match=f"setting {name}_.* is declared twice: the server"):
         read_settings({}, with_bells(rate, rate=name))
 
 
 @one_database
-async def test_a_rate_by_the_name_of_one_of_the_servers_stops_the_start(make_world):
+async def test_a_rate_with_the_name_of_a_server_rate_stops_the_start(make_world):
     rate = Rate("frames_together", "things", burst=1, per_s=1)
     with pytest.raises(WrongDeclaration, match="itself declares the rate frames_together"):
         await make_world((make_bells(rate, rate="frames_together"),))

@@ -1,4 +1,4 @@
-"""A domain declares its rules beside its code: settings follow, and no name means two things."""
+"""A domain declares its rules beside its code; they become settings with unique names."""
 
 import ast
 from typing import Annotated
@@ -68,7 +68,7 @@ async def test_a_rule_of_a_domain_is_set_by_the_environment(make_world):
     assert await ana.call("/bells", "ring") == {"rings_s": 9, "kept_s": 7 * 86_400}
 
 
-def test_rules_are_had_by_the_struct_that_declares_them():
+def test_rules_are_read_by_the_struct_that_declares_them():
     rules = read_settings({"PARLEY_BELL_TOWERS": "a, b"}, with_bells()).rules
     assert rules.of(BellRules) == BellRules(bell_towers=("a", "b"))
     assert rules.of(KitRules).events_kept_days == 7
@@ -119,7 +119,7 @@ def test_the_settings_of_a_domain_are_declared_beside_its_code(domain, name):
     assert places[name] == registry.by_key[f"platform.{domain}"].place
 
 
-def test_rules_are_listed_with_what_they_are_for():
+def test_rules_are_listed_with_their_descriptions():
     shown = [describe(one).split(None, 1) for one in list_settings(with_bells())]
     assert ["PARLEY_BELL_RINGS_S", "how long a bell rings [5]"] in shown
     assert ["PARLEY_BELL_TOWERS", "towers, with commas"] in shown
@@ -164,7 +164,7 @@ def test_a_rule_has_a_default_and_a_description():
         assert refusal_of(bells) == f"{bells.place}: {said}"
 
 
-def test_rows_are_kept_by_a_rule_that_is_declared():
+def test_a_retention_needs_a_declared_rule():
     bells = make_bells()
 
     def forget_rings(tx, before, limit):
@@ -177,7 +177,7 @@ def test_rows_are_kept_by_a_rule_that_is_declared():
     assert refusal_of(other).endswith("no domain declares the rule 'gong_kept_days'")
 
 
-def test_durations_are_named_after_declared_rules():
+def test_every_duration_in_the_code_names_a_declared_rule():
     """The type checker knows the fields of a struct, but not the names given to `span`."""
     rules = {name for one in load_domains(SYSTEMS).rules for name in one.__struct_fields__}
     named = {
@@ -191,15 +191,15 @@ def test_durations_are_named_after_declared_rules():
 
 
 def name_of_duration(node: ast.AST) -> str | None:
-    """`x` of `tx.rules.span("x")`; or None."""
+    """`x` of `tx.rules.span("x")`, or None for other nodes."""
     if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith("rules.span"):
         return None
     argument = node.args[0]
     return argument.value if isinstance(argument, ast.Constant) else None
 
 
-def test_a_rule_is_had_by_its_struct_only():
-    """So its type is known, and a misspelled name is an error of the type checker."""
+def test_a_rule_is_readable_only_through_its_struct():
+    """So the type checker knows its type and reports a misspelled name."""
     rules = read_settings({}).rules
     assert rules.of(AuthRules).password_length_min == 8
     assert not hasattr(rules, "password_length_min")

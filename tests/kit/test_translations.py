@@ -1,4 +1,4 @@
-"""Messages of a domain: found by name, by language and by number, and filled with values."""
+"""Messages of a domain: found by name, language and plural form, and filled with values."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def write(folder: Path, language: str, text: str, plural: str = "n != 1") -> Non
     ("reader", "said"),
     [(ANYBODY, "Hello “Ana”"), (GERMAN, "Guten Tag “Ana”"), (FRENCH, "Hello “Ana”")],
 )
-def test_a_message_is_said_in_the_readers_language_or_in_english(messages, reader, said):
+def test_a_message_is_in_the_readers_language_or_in_english(messages, reader, said):
     assert messages.say("hello", reader, {"name": "Ana"}) == said
 
 
@@ -71,12 +71,12 @@ def test_a_message_is_said_in_the_readers_language_or_in_english(messages, reade
     ("count", "english", "german"),
     [(1, "once", "einmal"), (0, "0 times", "0-mal"), (1_200, "1,200 times", "1.200-mal")],
 )
-def test_a_message_with_plural_forms_is_chosen_by_its_count(messages, count, english, german):
+def test_the_plural_form_is_chosen_by_the_count(messages, count, english, german):
     assert messages.say("tries", ANYBODY, {"count": count}) == english
     assert messages.say("tries", GERMAN, {"count": count}) == german
 
 
-def test_paragraphs_are_the_messages_own(messages):
+def test_values_add_no_paragraphs_to_a_message(messages):
     said = messages.paragraphs("letter", ANYBODY, {"name": Plain("a\n\nb\u2029c {name}")})
     assert said == ["One a b c {name}.", "Two."]
 
@@ -86,13 +86,13 @@ def test_paragraphs_are_the_messages_own(messages):
     [("nothing", ANYBODY, {}), ("hello", ANYBODY, {}), ("letter", GERMAN, {"name": "Ana"})],
     ids=["no such message", "no such value", "fuzzy"],
 )
-def test_what_is_missing_is_an_error(messages, name, reader, values):
+def test_a_missing_message_value_or_translation_is_an_error(messages, name, reader, values):
     with pytest.raises(KeyError):
         messages.say(name, reader, values)
 
 
 @pytest.mark.parametrize("pattern", ["{}", "{0}", "{a.b}", "{a[0]}", "{a!r}", "{a:>9}", "{a"])
-def test_a_placeholder_is_a_name_and_nothing_else(pattern):
+def test_a_placeholder_must_be_a_plain_name(pattern):
     with pytest.raises(ValueError, match=r"not a valid name|expected"):
         placeholders_in(pattern)
 

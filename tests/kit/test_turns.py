@@ -1,4 +1,4 @@
-"""Turns go from person to person, one each; lines and waits are bounded, and nothing is lost."""
+"""Turns rotate among users; queues and waiting times are limited, and no turn is lost."""
 
 import asyncio
 import random
@@ -15,8 +15,8 @@ def turns_of(at_a_time: int = 1, **bounds: float) -> Turns:
     return Turns(at_a_time, **{"line_max": 20, "waiting_max": 50, "wait_s": 60.0, **bounds})
 
 
-class Hall:
-    """People who take turns, and hold each until the test lets it go."""
+class Users:
+    """Users who take turns and hold each one until the test releases it."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
@@ -24,7 +24,7 @@ class Hall:
         self.order: list[str] = []
         self._go = asyncio.Semaphore(0)
 
-    async def visit(self, person: str) -> None:
+    async def take_turn(self, person: str) -> None:
         async with self.turns.turn(person):
             self.order.append(person)
             self.held.append(person)
@@ -33,82 +33,82 @@ class Hall:
             finally:
                 self.held.remove(person)
 
-    def come(self, *people: str) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self.visit(person)) for person in people]
+    def start(self, *people: str) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.take_turn(person)) for person in people]
 
-    def let_go(self, count: int) -> None:
+    def release(self, count: int) -> None:
         for _ in range(count):
             self._go.release()
 
 
-async def test_who_wants_much_waits_behind_who_wants_little():
-    hall = Hall(turns_of())
-    tasks = hall.come(*["ana"] * 5, "ben", "cleo", "ben")
-    await until(lambda: hall.turns.waiting == 7)
-    hall.let_go(8)
+async def test_turns_alternate_between_users():
+    users = Users(turns_of())
+    tasks = users.start(*["ana"] * 5, "ben", "cleo", "ben")
+    await until(lambda: users.turns.waiting == 7)
+    users.release(8)
     await asyncio.gather(*tasks)
-    assert hall.order == ["ana", "ana", "ben", "cleo", "ana", "ben", "ana", "ana"]
-    assert hall.turns.waiting == 0
+    assert users.order == ["ana", "ana", "ben", "cleo", "ana", "ben", "ana", "ana"]
+    assert users.turns.waiting == 0
 
 
-async def test_a_person_has_one_turn_at_a_time_however_many_there_are():
-    hall = Hall(turns_of(3))
-    tasks = hall.come(*["ana"] * 4, "ben")
-    await until(lambda: sorted(hall.held) == ["ana", "ben"])
-    assert hall.turns.waiting == 3
-    hall.let_go(5)
+async def test_a_user_has_one_turn_at_a_time_even_if_more_are_free():
+    users = Users(turns_of(3))
+    tasks = users.start(*["ana"] * 4, "ben")
+    await until(lambda: sorted(users.held) == ["ana", "ben"])
+    assert users.turns.waiting == 3
+    users.release(5)
     await asyncio.gather(*tasks)
 
 
-async def test_lines_are_bounded_for_each_and_in_all():
-    hall = Hall(turns_of(line_max=2, waiting_max=3))
-    tasks = hall.come("ana", "ana", "ana")
-    await until(lambda: hall.turns.waiting == 2)
+async def test_the_queue_is_limited_per_user_and_in_total():
+    users = Users(turns_of(line_max=2, waiting_max=3))
+    tasks = users.start("ana", "ana", "ana")
+    await until(lambda: users.turns.waiting == 2)
     with pytest.raises(RateLimited):
-        await hall.visit("ana")
-    tasks += hall.come("ben")
-    await until(lambda: hall.turns.waiting == 3)
+        await users.take_turn("ana")
+    tasks += users.start("ben")
+    await until(lambda: users.turns.waiting == 3)
     with pytest.raises(Unavailable) as refused:
-        await hall.visit("cleo")
+        await users.take_turn("cleo")
     assert refused.value.retry_after_s
-    hall.let_go(4)
+    users.release(4)
     await asyncio.gather(*tasks)
-    assert "cleo" not in hall.order
+    assert "cleo" not in users.order
 
 
-async def test_waiting_is_bounded_and_says_who_was_in_the_way():
-    hall = Hall(turns_of(wait_s=0.05))
-    tasks = hall.come("ana")
-    await until(lambda: hall.held)
+async def test_a_timeout_behind_oneself_is_rate_limited_and_otherwise_unavailable():
+    users = Users(turns_of(wait_s=0.05))
+    tasks = users.start("ana")
+    await until(lambda: users.held)
     with pytest.raises(RateLimited):
-        await hall.visit("ana")
+        await users.take_turn("ana")
     with pytest.raises(Unavailable):
-        await hall.visit("ben")
-    assert hall.turns.waiting == 0
-    hall.let_go(1)
+        await users.take_turn("ben")
+    assert users.turns.waiting == 0
+    users.release(1)
     await asyncio.gather(*tasks)
 
 
-async def test_who_goes_away_gives_back_their_place():
-    hall = Hall(turns_of())
-    held, waiting, last = hall.come("ana", "ben", "cleo")
-    await until(lambda: hall.turns.waiting == 2)
+async def test_cancelling_frees_a_turn_or_a_place_in_the_queue():
+    users = Users(turns_of())
+    held, waiting, last = users.start("ana", "ben", "cleo")
+    await until(lambda: users.turns.waiting == 2)
     waiting.cancel()
     held.cancel()
-    await until(lambda: hall.held == ["cleo"])
-    hall.let_go(1)
+    await until(lambda: users.held == ["cleo"])
+    users.release(1)
     await last
-    assert hall.order == ["ana", "cleo"]
+    assert users.order == ["ana", "cleo"]
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_whatever_happens_no_turn_is_lost(seed):
-    """Some are cancelled in the very moment in which they are granted a turn."""
-    dice = random.Random(seed)  # noqa: S311 - a test's dice
+async def test_random_cancellations_lose_no_turn(seed):
+    """Some tasks are cancelled at the moment when they get their turn."""
+    dice = random.Random(seed)  # noqa: S311 - repeatable
     turns = turns_of(2, line_max=5, wait_s=0.01)
     holding, most = 0, 0
 
-    async def visit(person: str) -> None:
+    async def take_turn(person: str) -> None:
         nonlocal holding, most
         with suppress(Refusal):
             async with turns.turn(person):
@@ -121,7 +121,7 @@ async def test_whatever_happens_no_turn_is_lost(seed):
 
     tasks = []
     for _ in range(200):
-        tasks.append(asyncio.create_task(visit(dice.choice("abcd"))))
+        tasks.append(asyncio.create_task(take_turn(dice.choice("abcd"))))
         if dice.random() < 0.3:
             dice.choice(tasks).cancel()
         await asyncio.sleep(dice.choice((0, 0, 0.001)))

@@ -1,4 +1,4 @@
-"""Each kind of name is declared once, and what refers to a name finds it."""
+"""Names of each kind are declared once, and references to undeclared names are refused."""
 
 import os
 import re
@@ -113,7 +113,7 @@ def test_the_domains_of_parley_fit_together():
     assert registry.roles["moderator"].granted_by == "operator"
 
 
-def test_a_domain_by_a_name_that_is_taken_is_refused():
+def test_a_domain_with_a_taken_name_is_refused():
     first, second = bell(), bell(namespace="/other")
     said = refused(first, second)
     assert said == f"domain bell is declared twice: {first.place} and {second.place}"
@@ -153,12 +153,12 @@ def test_the_start_ends_with_one_line_that_names_both_places(
     assert said.count("\n") == 1
 
 
-def test_a_namespace_that_is_taken_is_refused():
+def test_a_taken_namespace_is_refused():
     assert "namespace /bell is declared twice" in refused(bell(), bell(name="other"))
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in a domain", "across domains"])
-def test_a_command_by_a_name_that_is_taken_in_its_namespace_is_refused(elsewhere):
+def test_a_command_with_a_taken_name_in_its_namespace_is_refused(elsewhere):
     first = bell()
     second = Domain("other", "/other") if elsewhere else first
     first.command()(ring)
@@ -183,7 +183,7 @@ def test_a_command_that_no_client_can_send_is_refused():
     assert "Socket.IO itself and" in refused(domain)
 
 
-def test_what_clients_are_told_of_a_command_fits_it():
+def test_the_client_options_of_a_command_must_fit_it():
     for options, command, said in (
         ({"visitors": False}, ring, "clients enter /bell without a token"),
         ({"repeatable": False}, ring_again, "with its request id it can be repeated"),
@@ -196,7 +196,7 @@ def test_what_clients_are_told_of_a_command_fits_it():
         assert said in refused(domain)
 
 
-def test_a_command_in_a_namespace_that_nobody_has_is_refused():
+def test_a_command_in_an_undeclared_namespace_is_refused():
     domain = bell()
     domain.command(namespace="/nowhere")(ring)
     assert "no domain has the namespace '/nowhere'" in refused(domain)
@@ -213,7 +213,7 @@ def test_a_command_in_a_namespace_that_nobody_has_is_refused():
         (r"/bells/{id:\d{1,5}}/x", r"/bells/{number:\d{1,5}}/x"),
     ],
 )
-def test_a_route_whose_path_is_taken_is_refused(first, second):
+def test_a_route_with_a_taken_path_is_refused(first, second):
     domain, other = bell(), Domain("other")
     domain.route("GET", first)(get_bell)
     other.route("GET", second)(get_other_bell)
@@ -223,7 +223,7 @@ def test_a_route_whose_path_is_taken_is_refused(first, second):
     assert f"{HERE}.get_other_bell:" in said
 
 
-def test_routes_that_differ_by_method_or_pattern_stand_side_by_side():
+def test_routes_with_different_methods_or_patterns_are_accepted():
     domain = bell()
     domain.route("GET", "/bells/{id}")(get_bell)
     domain.route("DELETE", "/bells/{id}")(get_bell)
@@ -231,27 +231,27 @@ def test_routes_that_differ_by_method_or_pattern_stand_side_by_side():
     assert len(Registry((domain,)).routes) == 3
 
 
-def test_a_route_by_an_unknown_method_is_refused():
+def test_a_route_with_an_unknown_method_is_refused():
     domain = bell()
     domain.route("get", "/bells")(get_bell)
     assert "'get' is not one of GET, POST" in refused(domain)
 
 
-def test_a_consumer_by_a_name_that_is_taken_is_refused():
+def test_a_consumer_with_a_taken_name_is_refused():
     domain = bell()
     domain.consumer(Rang)(note)
     domain.consumer(Rang)(note)
     assert "consumer bell.note is declared twice" in refused(domain)
 
 
-def test_a_consumer_by_the_name_of_what_tells_notices_is_refused():
+def test_a_consumer_with_the_name_of_a_notice_function_is_refused():
     domain = bell()
     domain.consumer(Rang)(note)
     domain.tells(note)
     assert "consumer bell.note is declared twice" in refused(domain)
 
 
-def test_a_retention_by_a_name_that_is_taken_is_refused():
+def test_a_retention_with_a_taken_name_is_refused():
     one, other = bell(), Domain("bells", "/other")
     for domain in (one, other):
         domain.retentions.append(Retention("bell.forget", "events_kept_days", forget))
@@ -327,13 +327,13 @@ def declare_long_notice(domain: Domain) -> None:
         declare_long_notice,
     ],
 )
-def test_a_name_that_is_too_long_to_be_kept_is_refused(declare):
+def test_a_name_that_is_too_long_for_its_column_is_refused(declare):
     domain = bell()
     declare(domain)
     assert re.search(r"xxx\S* is longer than \d+ characters$", refused(domain))
 
 
-def test_names_are_as_long_as_their_columns_at_most():
+def test_the_maximum_length_of_names_is_that_of_their_columns():
     columns: dict[str, list[Any]] = {
         "event": [events.c.name, timers.c.name],
         "command": [idempotency_keys.c.command],
@@ -349,13 +349,13 @@ def test_names_are_as_long_as_their_columns_at_most():
         assert {column.type.length for column in kept_in} == {LENGTHS_MAX[kind]}, kind
 
 
-def test_what_must_never_be_done_twice_is_not_for_visitors():
+def test_a_command_that_must_run_only_once_is_not_for_visitors():
     domain = bell()
     domain.command(visitors=True)(ring_once)
     assert f"{HERE}.ring_once:" in refused(domain)
 
 
-def test_an_event_by_a_name_that_is_taken_is_refused():
+def test_an_event_with_a_taken_name_is_refused():
     domain = bell()
     domain.consumer(Rang, RangAgain)(note)
     said = refused(domain)
@@ -363,27 +363,27 @@ def test_an_event_by_a_name_that_is_taken_is_refused():
 
 
 @pytest.mark.parametrize("name", ["BELL_RANG", "synced", "session_ended", "connect_error"])
-def test_a_ephemeral_event_by_a_name_that_clients_hear_as_something_else_is_refused(name):
+def test_an_ephemeral_event_with_a_taken_name_is_refused(name):
     domain = bell(ephemeral_events={name: Ringing})
     domain.consumer(Rang)(note)
     assert f"event or ephemeral event /bell {name} is declared twice" in refused(domain)
 
 
-def test_two_refusals_by_one_code_are_refused():
+def test_two_refusals_with_one_code_are_refused():
     domain = bell()
     domain.command(refuses=(refusal_by("BellGone"),))(ring)
     domain.route("GET", "/bells", refuses=(refusal_by("BellGone"),))(get_bell)
     assert "refusal BELL_GONE is declared twice" in refused(domain)
 
 
-def test_a_role_by_a_name_that_is_taken_is_refused():
+def test_a_role_with_a_taken_name_is_refused():
     roles = (Role("ringer", "operator"),)
     said = refused(bell(roles=roles), Domain("other", roles=roles))
     assert "role ringer is declared twice" in said
 
 
 @pytest.mark.parametrize("door", ["command", "route"])
-def test_a_role_that_nobody_declares_is_refused(door):
+def test_an_undeclared_role_is_refused(door):
     domain = bell(roles=(Role("ringer", "operator"),))
     if door == "command":
         domain.command(roles=("ringer", "rnger"))(ring)
@@ -392,7 +392,7 @@ def test_a_role_that_nobody_declares_is_refused(door):
     assert "no domain declares the role 'rnger'" in refused(domain)
 
 
-def test_what_is_for_visitors_is_not_for_roles_too():
+def test_a_command_cannot_have_both_visitors_and_roles():
     domain = bell(roles=(Role("ringer", "operator"),))
     domain.command(roles=("ringer",), visitors=True)(ring)
     assert "it cannot have both visitors and roles" in refused(domain)
@@ -408,7 +408,7 @@ def test_a_second_hook_does_not_replace_the_first(hook):
         getattr(domain, hook)(other_ring)
 
 
-def test_what_is_checked_is_a_copy_too():
+def test_a_copy_of_a_registry_is_checked_too():
     registry = load_domains(SYSTEMS)
     with pytest.raises(WrongDeclaration):
         replace(registry, domains=(*registry.domains, registry.domains[0]))

@@ -1,4 +1,4 @@
-"""Values in the words of a reader: dates, durations, money, numbers, and texts of people."""
+"""Dates, durations, money, numbers and users' texts, formatted for a reader."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,19 +31,19 @@ GERMAN = Reader("de", "Europe/Berlin")
     ],
     ids=str,
 )
-def test_a_value_is_said_in_the_language_and_the_zone_of_its_reader(value, english, german):
+def test_a_value_is_formatted_in_the_readers_language_and_time_zone(value, english, german):
     assert in_words(value, ANYBODY) == english
     assert in_words(value, GERMAN) == german
 
 
-def test_a_moment_is_told_on_the_clock_that_its_reader_chose():
+def test_a_time_is_formatted_for_the_clock_that_the_reader_chose():
     assert "7:05 am" in in_words(MORNING, Reader(clock="12h"))
 
 
-def test_a_text_that_somebody_wrote_is_quoted_short_and_on_one_line():
+def test_text_of_a_user_is_quoted_and_shortened_to_one_line():
     assert in_words("a\nb\u202e" + "c" * 200, ANYBODY) == f"“a b{'c' * (QUOTED_MAX - 4)}…”"
 
 
 @pytest.mark.parametrize("kind", [Plain, Code])
-def test_what_the_server_wrote_is_one_line_too(kind):
+def test_text_of_the_server_is_one_line_too(kind):
     assert in_words(kind("a\n\nb\u202e"), ANYBODY) == "a b"

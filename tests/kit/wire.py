@@ -1,4 +1,4 @@
-"""Odd clients: one that stops reading, one that only polls, and one that says raw bytes."""
+"""Unusual clients: one that sends raw frames and can stop reading, and one that only polls."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ _REQUEST = (
 
 
 class Raw:
-    """A websocket on a bare TCP connection with small buffers, read only when it is told to."""
+    """A WebSocket on a bare TCP connection with small buffers, which reads only on request."""
 
     def __init__(self, world: World) -> None:
         self._port = world.port
@@ -36,7 +36,7 @@ class Raw:
         return self
 
     async def until(self, text: bytes) -> bytes:
-        """Read until `text` came; all that came."""
+        """Read until `text` arrives; returns everything that was read."""
         read = b""
         while text not in read:
             chunk = await self.reader.read(1_024)
@@ -59,7 +59,7 @@ class Raw:
 
     async def close(self) -> None:
         self._writer.transport.abort()
-        await asyncio.sleep(0)  # so that the loop lets go of it
+        await asyncio.sleep(0)  # so that the loop releases the transport
 
 
 class Poller:
@@ -79,12 +79,12 @@ class Poller:
         return self
 
     async def post(self, text: str | bytes) -> int:
-        """Say something; the HTTP status."""
+        """Send packets by POST; returns the HTTP status."""
         async with self._http.post(self.address, data=text) as answer:
             return answer.status
 
     async def poll(self) -> int:
-        """Take what there is into `frames`, waiting for it; the HTTP status."""
+        """Poll once and add what arrives to `frames`; returns the HTTP status."""
         async with self._http.get(self.address) as answer:
             if answer.status == 200:
                 self.frames += (await answer.text()).split("\x1e")
@@ -101,7 +101,7 @@ class Poller:
 
 
 async def begin_to_enter(client: Client, namespace: str, **auth: Any) -> asyncio.Future[None]:
-    """Send a CONNECT and wait for nothing; the future is its answer."""
+    """Send a CONNECT without waiting; the future is its answer."""
     future = client._connecting[namespace] = asyncio.get_running_loop().create_future()
     await client.ws.send_str(f"40{namespace},{json.dumps(auth)}")
     return future

@@ -94,7 +94,7 @@ MUTANTS = (
         "        connection.outgoing.send(packet)",
         (
             "tests/server/test_transport.py"
-            "::test_a_reader_that_stalls_is_cut_at_its_bound_and_others_hear_everything",
+            "::test_a_stalled_reader_is_cut_at_its_limit_and_others_get_all_events",
         ),
     ),
     Mutant(

@@ -132,7 +132,7 @@ MUTANTS = (
         "server/relay.py",
         "        if lowest is None or lowest.parked or (held and lowest.number >= 0):",
         "        if lowest is None or (held and lowest.number >= 0):",
-        (f"{RELAY}::test_a_parked_delivery_is_not_tried_again_by_itself",),
+        (f"{RELAY}::test_a_parked_delivery_is_not_retried_automatically",),
     ),
     Mutant(
         "A delivery of an instance that died is never made",
@@ -203,7 +203,7 @@ MUTANTS = (
         "                pass",
         (
             "tests/server/backup/test_restoring.py"
-            "::test_a_restore_brings_the_database_the_files_and_the_secret",
+            "::test_a_restore_recreates_the_database_the_files_and_the_secret",
         ),
     ),
 )

@@ -32,21 +32,21 @@ MUTANTS = (
         "handlers/platform/auth/passwords.py",
         "    right = await _in_thread(_verify, password_hash or _NOBODY, password)",
         "    right = bool(password_hash) and await _in_thread(_verify, password_hash, password)",
-        (f"{SIGNING_IN}::test_logging_in_says_and_costs_the_same_for_known_and_unknown",),
+        (f"{SIGNING_IN}::test_logging_in_has_the_same_answer_and_cost_for_unknown_accounts",),
     ),
     Mutant(
         "A pincode can be tried as often as one likes",
         "handlers/platform/pincodes/service.py",
         "        store.count_try(tx, mine.id)",
         "        pass",
-        (f"{SIGNING_IN}::test_five_wrong_tries_kill_a_pincode",),
+        (f"{SIGNING_IN}::test_five_wrong_tries_invalidate_a_pincode",),
     ),
     Mutant(
         "A pincode works as long as one likes",
         "handlers/platform/pincodes/service.py",
         "    live = [row for row in unlocked if row.expires_at > tx.now]",
         "    live = unlocked",
-        (f"{SIGNING_IN}::test_a_pincode_lives_ten_minutes",),
+        (f"{SIGNING_IN}::test_a_pincode_is_valid_for_ten_minutes",),
     ),
     Mutant(
         "An attacker signs a victim in to the attacker's account (OAuth state)",
@@ -77,7 +77,7 @@ MUTANTS = (
         "    if False:",
         (
             "tests/platform/chat/test_blocks.py"
-            "::test_who_is_blocked_begins_nothing_and_takes_nobody_into_groups",
+            "::test_a_block_prevents_new_conversations_and_adding_to_groups",
         ),
     ),
     Mutant(
@@ -113,14 +113,14 @@ MUTANTS = (
         "handlers/platform/uploads/checks.py",
         "    if not matches_type(row.content_type, guessed):",
         "    if False:",
-        (f"{UPLOADS}::test_what_is_not_what_its_type_says_goes_at_once",),
+        (f"{UPLOADS}::test_an_upload_with_the_wrong_type_is_deleted",),
     ),
     Mutant(
         "A file is kept though its bytes are not those that were announced",
         "storage/objects/folder.py",
         "            if (size, digest.hexdigest()) != (promise.size, promise.sha256):",
         "            if False:",
-        (f"{UPLOADS}::test_a_put_that_is_not_as_it_was_signed_keeps_nothing",),
+        (f"{UPLOADS}::test_a_put_that_differs_from_its_signature_stores_nothing",),
     ),
     Mutant(
         "Anybody downloads a file, with a signature that they made up",
@@ -128,9 +128,9 @@ MUTANTS = (
         "        right = secrets.compare_digest(",
         "        right = True or secrets.compare_digest(",
         (
-            f"{UPLOADS}::test_a_signed_request_is_good_for_five_minutes",
+            f"{UPLOADS}::test_a_signed_request_is_valid_for_five_minutes",
             "tests/platform/uploads/test_distrust.py"
-            "::test_a_query_that_is_cut_differently_is_not_signed",
+            "::test_a_signed_url_with_other_parameter_boundaries_is_refused",
         ),
     ),
     Mutant(

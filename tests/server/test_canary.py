@@ -76,7 +76,7 @@ async def everything_stored(world: World) -> str:
     return str(await world.app.database.read(read))
 
 
-async def test_no_secret_comes_up_in_logs_error_bodies_or_the_database(world, logs):
+async def test_no_secret_appears_in_logs_error_bodies_or_the_database(world, logs):
     stranger = await world.connect()
     secrets = await live_a_life(world, stranger)
     await world.settle()

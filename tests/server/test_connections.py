@@ -200,7 +200,7 @@ async def test_a_client_returning_after_a_restart_gets_missed_events(world, ana)
     ],
     ids=["another epoch", "beyond the head"],
 )
-async def test_a_number_of_another_time_is_not_recovered_and_replays_nothing(world, ana, auth):
+async def test_a_number_of_another_epoch_or_beyond_the_head_is_not_recovered(world, ana, auth):
     await say_to(world, user(ana.id), "one", "two")
     since = {user(ana.id): seq for seq in auth["since"].values()}
     await ana.enter(NAMESPACE, **{**auth, "since": since})
@@ -213,7 +213,7 @@ ODD_NUMBERS = [None, "1", 1.0, 0.5, 1e3, [1], {}, {"seq": 1}, -1, 2**53, 2**64, 
 
 @one_database
 @pytest.mark.parametrize("seq", ODD_NUMBERS, ids=repr)
-async def test_a_room_named_with_no_sequence_number_is_not_recovered(world, ana, seq):
+async def test_a_room_with_an_invalid_sequence_number_is_not_recovered(world, ana, seq):
     await say_to(world, user(ana.id), "one", "two")
     await say_to(world, "open:hall", "one")
     await ana.enter(NAMESPACE, since={user(ana.id): seq, "open:hall": seq, "secret:hall": seq})
@@ -440,7 +440,7 @@ def counts_of(world: World) -> dict[str, object]:
 
 
 @pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0")
-async def test_after_all_connections_are_gone_everything_is_as_it_was(make_world, monkeypatch):
+async def test_no_state_remains_after_all_connections_are_closed(make_world, monkeypatch):
     monkeypatch.setattr("server.socket.PING_EVERY_S", 0.2)  # Engine.IO cleans up at this interval
     monkeypatch.setattr("server.socket.PING_TIMEOUT_S", 0.2)
     world = await make_world()

@@ -40,7 +40,7 @@ async def test_a_command_without_an_ack_is_carried_out(ana, world):
 
 @one_database
 @pytest.mark.parametrize("name", ["nonsense", "connect", "disconnect", "connect_error", "", "*"])
-async def test_a_command_that_is_not_there_is_unknown(ana, switches, name):
+async def test_a_nonexistent_command_is_unknown(ana, switches, name):
     answer = await ana.client.ask("/probe", name, {})
     assert answer["error"]["code"] == "UNKNOWN_COMMAND"
     assert await ana.call("/probe", "echo", text="still in")
@@ -89,7 +89,7 @@ async def test_a_wrong_payload_is_refused_with_its_path_and_expected_type(
     ],
     ids=["none", "two", "half a surrogate", "infinite", "too large", "nested deeply"],
 )
-async def test_a_malformed_payload_is_only_invalid(ana, arguments, logs):
+async def test_a_malformed_payload_is_invalid(ana, arguments, logs):
     answer = await ask_raw(ana.client, arguments)
     assert answer["error"]["code"] == "INVALID"
     assert "Traceback" not in logs.getvalue()
@@ -134,7 +134,7 @@ async def test_a_command_with_a_role_is_forbidden_without_it(world, ana):
 
 
 @one_database
-async def test_the_role_is_looked_at_before_the_payload(ana):
+async def test_the_role_is_checked_before_the_payload(ana):
     answer = await ana.client.ask("/probe", "rule", {"nonsense": 1})
     assert answer["error"]["code"] == "FORBIDDEN"
 
@@ -175,7 +175,7 @@ async def test_a_refusal_that_commits_keeps_the_events_before_it(world, ana, tex
 
 
 @one_database
-async def test_a_bug_is_internal_and_shows_nothing_of_itself(ana, logs):
+async def test_a_bug_is_answered_with_internal_and_no_details(ana, logs):
     answer = await ana.client.ask("/probe", "break_down", {"text": "canary in the mine"})
     assert answer["error"] == {
         "code": "INTERNAL",
@@ -306,7 +306,7 @@ async def test_repeats_beside_a_bug_get_the_stored_answer(world, ana):
     assert texts(await world.stored("PROBE_SAID")) == ["once"]
 
 
-async def test_a_request_id_is_of_one_person_and_one_command(world, ana):
+async def test_a_request_id_belongs_to_one_user_and_one_command(world, ana):
     ben = await world.person("ben")
     await ana.call("/probe", "say", text="x", request_id="r1")
     await ben.call("/probe", "say", text="y", request_id="r1")
@@ -322,7 +322,7 @@ async def test_a_refusal_leaves_its_request_id_free(ana, text):
     assert other["error"]["code"] == "NOT_FOUND"
 
 
-async def test_an_answer_is_kept_for_its_days_and_then_forgotten(world, ana):
+async def test_an_answer_is_deleted_after_its_retention_period(world, ana):
     await ana.call("/probe", "say", text="once", request_id="r1")
     world.clock.advance(29 * 86_400)
     await world.app.housekeeping.tidy()

@@ -48,7 +48,7 @@ async def test_a_version_prefix_gives_access_to_no_other_files(world, http, path
         assert answer.status == 404
 
 
-def test_a_changed_file_makes_another_version(tmp_path, monkeypatch):
+def test_a_changed_file_changes_the_version(tmp_path, monkeypatch):
     monkeypatch.setattr(page_files, "CLIENT", tmp_path)
     monkeypatch.setattr(page_files, "LOOKS_EVERY_S", 1e-9)
     versions = []

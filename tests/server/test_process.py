@@ -39,7 +39,7 @@ async def test_a_signal_stops_a_process_in_order_and_it_starts_again(process):
     assert (await back.call("/profile", "me"))["id"] == ana.id
 
 
-async def test_what_was_acknowledged_is_there_after_a_kill(process):
+async def test_acknowledged_changes_survive_a_kill(process):
     ana = await process.sign_up("ana")
     await ana.enter("/profile")
     for number in range(20):

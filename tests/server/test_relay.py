@@ -57,13 +57,13 @@ async def lowest(world: World, consumer: str = LISTENER, key: str = "one"):
 # Once, and in order.
 
 
-async def test_an_event_reaches_its_consumer_by_itself(world):
+async def test_an_event_reaches_its_consumer_automatically(world):
     await say(world, "hello")
     await until(lambda: noted(world))
     assert await noted(world) == ["hello"]
 
 
-async def test_many_servings_at_once_have_each_effect_once(world, monkeypatch):
+async def test_concurrent_processing_has_each_effect_once(world, monkeypatch):
     forget_to_wake(world, monkeypatch)
     await say(world, "x", count=20)
     take = world.app.relay._take_turn
@@ -210,7 +210,7 @@ async def test_a_delivery_without_retries_left_is_parked_and_in_the_metrics(worl
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
-async def test_a_parked_delivery_holds_its_own_key_and_no_other(world, switches):
+async def test_a_parked_delivery_blocks_only_its_own_key(world, switches):
     await park(world, switches, "hopeless")
     await say(world, "behind it")
     await say(world, "beside it", key="other")
@@ -221,7 +221,7 @@ async def test_a_parked_delivery_holds_its_own_key_and_no_other(world, switches)
 
 
 @pytest.mark.settings(PARLEY_CONSUMER_TRIES="2")
-async def test_a_parked_delivery_is_not_tried_again_by_itself(world, switches):
+async def test_a_parked_delivery_is_not_retried_automatically(world, switches):
     await park(world, switches, "hopeless")
     switches.broken.clear()
     world.clock.advance(3_600)
@@ -426,7 +426,7 @@ async def said(world: World) -> list[str]:
     return texts(await world.stored("PROBE_SAID"))
 
 
-async def test_a_timer_fires_by_itself_when_it_is_due(world):
+async def test_a_timer_fires_automatically_when_it_is_due(world):
     await set_timer(world, "later", 0.15)
     assert await said(world) == []
     await until(lambda: said(world), within_s=2)
@@ -440,7 +440,7 @@ async def test_a_sooner_timer_does_not_wait_for_a_later_one(world):
     assert await said(world) == ["soon"]
 
 
-async def test_a_timer_fires_once_though_many_look_at_it(world):
+async def test_a_timer_that_is_checked_concurrently_fires_once(world):
     await set_timer(world, "later", 60)
     world.clock.advance(61)
     await asyncio.gather(*(world.app.timers.fire() for _ in range(10)))
@@ -450,7 +450,7 @@ async def test_a_timer_fires_once_though_many_look_at_it(world):
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_timer_fires_once_though_two_instances_look_at_it(make_world):
+async def test_a_timer_that_two_instances_check_fires_once(make_world):
     one, two = [await make_world() for _ in range(2)]
     for number in range(20):
         await set_timer(one, f"{number}", 60, f"t{number}")

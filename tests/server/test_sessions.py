@@ -64,7 +64,7 @@ async def code_of(world: World, token: object) -> str:
 
 
 @one_database
-async def test_a_token_as_we_make_them_is_good(world, ana):
+async def test_a_token_issued_by_the_server_is_valid(world, ana):
     claims = claims_of(ana.token)
     assert await code_of(world, ana.token) == "OK"
     assert await code_of(world, forge(world, HEADER, claims)) == "OK"
@@ -224,7 +224,7 @@ async def test_a_foreign_refresh_token_is_invalid(auth, ana):
         assert await refresh(auth, token) == "TOKEN_INVALID"
 
 
-async def test_refresh_tokens_are_not_stored_as_they_are(world, ana, auth):
+async def test_refresh_tokens_are_not_stored_in_plain_text(world, ana, auth):
     tokens = {ana.session["refresh_token"], await refresh(auth, ana.session["refresh_token"])}
     stored = await everything_stored(world)
     assert not [token for token in tokens if token in stored]
@@ -342,7 +342,7 @@ def waits(world: World) -> bool:
     return all(way._getters for way in ways_out if way.websocket is None)
 
 
-async def test_nothing_is_heard_after_the_session_ended(world, ana):
+async def test_no_events_arrive_after_the_session_ended(world, ana):
     await ana.enter(NAMESPACE)
     await end(world, ana)
     say = probes.Say(text="too late", room=f"user:{ana.id}")
@@ -379,9 +379,7 @@ async def test_a_session_that_ends_on_one_instance_ends_on_all_within_a_second(w
 
 
 @one_database
-async def test_a_token_of_a_restarted_server_is_good_and_of_another_secret_is_not(
-    world, ana, make_world
-):
+async def test_tokens_survive_a_restart_but_not_a_change_of_the_secret(world, ana, make_world):
     await world.restart()
     assert await code_of(world, ana.token) == "OK"
     keys = Keys("another secret, as long as the first one")

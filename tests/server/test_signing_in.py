@@ -70,7 +70,7 @@ def other_than(pincode: str, count: int = 1) -> list[str]:
 # 13: pincodes.
 
 
-async def test_a_stranger_becomes_a_user_by_the_pincode_of_the_mail(world, stranger):
+async def test_a_visitor_signs_up_with_the_pincode_from_the_mail(world, stranger):
     pincode = await start(world, stranger)
     assert re.fullmatch(r"\d{6}", pincode)
     assert await complete(stranger, pincode) == "OK"
@@ -91,7 +91,7 @@ async def test_a_pincode_is_used_once(world, stranger):
     assert await complete(stranger, pincode) == "PINCODE_WRONG"
 
 
-async def test_five_wrong_tries_kill_a_pincode(world, stranger):
+async def test_five_wrong_tries_invalidate_a_pincode(world, stranger):
     pincode = await start(world, stranger)
     codes = [await complete(stranger, wrong) for wrong in other_than(pincode, 5)]
     assert codes == ["PINCODE_WRONG"] * 5
@@ -100,7 +100,7 @@ async def test_five_wrong_tries_kill_a_pincode(world, stranger):
     assert await complete(stranger, fresh) == "OK"
 
 
-async def test_four_wrong_tries_do_not(world, stranger):
+async def test_four_wrong_tries_do_not_invalidate_a_pincode(world, stranger):
     pincode = await start(world, stranger)
     for wrong in other_than(pincode, 4):
         assert await complete(stranger, wrong) == "PINCODE_WRONG"
@@ -129,7 +129,7 @@ async def test_the_right_pincode_many_times_at_once_makes_one_user(world, strang
 
 
 @pytest.mark.stopped_clock
-async def test_a_pincode_lives_ten_minutes(world, stranger):
+async def test_a_pincode_is_valid_for_ten_minutes(world, stranger):
     await stranger.call("/signup", "start", email=ANA)
     pincode = await world.mails.pincode(ANA)
     world.clock.advance(599)
@@ -148,7 +148,7 @@ async def test_a_pincode_is_bound_to_its_request_and_address(world, stranger):
 
 
 @one_database
-async def test_pincodes_come_from_everywhere_in_their_range(world, stranger):
+async def test_pincodes_cover_their_whole_range(world, stranger):
     pincodes = [await start(world, stranger, address_of(f"p{n}")) for n in range(20)]
     assert len(set(pincodes)) > 15
     assert len({pincode[0] for pincode in pincodes}) > 3
@@ -178,7 +178,9 @@ async def test_many_starts_at_once_do_not_get_past_the_cap(world, stranger):
 # 14: known and unknown accounts cannot be distinguished.
 
 
-async def test_logging_in_says_and_costs_the_same_for_known_and_unknown(world, stranger, verified):
+async def test_logging_in_has_the_same_answer_and_cost_for_unknown_accounts(
+    world, stranger, verified
+):
     await complete(stranger, await start(world, stranger))
     answers, costs = [], []
     for address in (ANA, address_of("nobody")):
@@ -191,7 +193,7 @@ async def test_logging_in_says_and_costs_the_same_for_known_and_unknown(world, s
     assert costs == [{"verify": 1}, {"verify": 1}]
 
 
-async def test_starting_says_the_same_for_known_and_unknown(world, stranger):
+async def test_starting_a_sign_up_has_the_same_answer_for_known_addresses(world, stranger):
     await complete(stranger, await start(world, stranger))
     known = await stranger.ask("/signup", "start", {"email": ANA})
     unknown = await stranger.ask("/signup", "start", {"email": address_of("nobody")})
@@ -258,9 +260,7 @@ async def test_an_account_without_a_password_cannot_be_logged_into(world, strang
         ("abcdefgh" * 16, "OK"),
     ],
 )
-async def test_a_password_is_long_enough_and_not_common_and_that_is_all(
-    world, stranger, password, code
-):
+async def test_a_password_only_has_to_be_long_enough_and_uncommon(world, stranger, password, code):
     pincode = await start(world, stranger)
     assert await complete(stranger, pincode, password=password) == code
     if code == "OK":

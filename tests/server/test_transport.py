@@ -49,7 +49,7 @@ async def stall(world: World, person: Person) -> Raw:
     return raw
 
 
-async def test_a_reader_that_stalls_is_cut_at_its_bound_and_others_hear_everything(world, ana):
+async def test_a_stalled_reader_is_cut_at_its_limit_and_others_get_all_events(world, ana):
     await stall(world, ana)
     (connection,) = connections_of(world, ana)
     reading = await ana.enter(NAMESPACE)
@@ -156,7 +156,7 @@ async def listen(world: World, person: Person) -> tuple[socketio.AsyncClient, li
     return client, heard, synced
 
 
-async def test_clients_that_upgrade_while_events_come_hear_each_once_in_order(world, ana):
+async def test_clients_that_upgrade_during_events_get_each_once_in_order(world, ana):
     stopped = asyncio.Event()
     speaking = asyncio.create_task(speak(world, ana, 2_000, stopped))
     listeners = await asyncio.gather(*(listen(world, ana) for _ in range(5)))
@@ -172,7 +172,7 @@ async def test_clients_that_upgrade_while_events_come_hear_each_once_in_order(wo
         await client.disconnect()
 
 
-async def test_clients_that_only_poll_hear_each_event_once_in_order(world, ana):
+async def test_clients_that_only_poll_get_each_event_once_in_order(world, ana):
     stopped = asyncio.Event()
     speaking = asyncio.create_task(speak(world, ana, 2_000, stopped))
     pollers = [await Poller(world).open() for _ in range(5)]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.consulting.availability.practice import TOPIC, refused
 from tests.parts.ports import free_port
-from tests.platform.uploads.bringing import PDF, bringer, picture
+from tests.platform.uploads.uploading import PDF, picture, uploader
 from tests.world import with_server
 
 pytestmark = with_server
@@ -21,7 +21,7 @@ async def world(make_world):
 
 @pytest.fixture
 async def clara(world):
-    async with bringer(world, await world.person("clara", consultant=True)) as one:
+    async with uploader(world, await world.person("clara", consultant=True)) as one:
         yield one
 
 
@@ -34,7 +34,7 @@ async def is_served(user, address):
 
 
 async def upload(user):
-    return (await user.bring(picture(), "image/jpeg"))["id"]
+    return (await user.upload(picture(), "image/jpeg"))["id"]
 
 
 def files_of(world):
@@ -75,7 +75,7 @@ async def test_a_topic_icon_is_served_until_it_is_replaced_or_its_topic_removed(
 
 
 async def test_becoming_a_consultant_sets_the_picture_and_returning_replaces_it(world):
-    async with bringer(world, await world.person("clara")) as clara:
+    async with uploader(world, await world.person("clara")) as clara:
         first, second = await upload(clara), await upload(clara)
         view = await call(clara, "become", **ABOUT, picture_id=first)
         assert view["profile_picture_url"] == f"/pictures/{first}"
@@ -90,9 +90,9 @@ async def test_becoming_a_consultant_sets_the_picture_and_returning_replaces_it(
 
 
 async def test_only_the_users_own_complete_and_unused_image_is_accepted(world, clara):
-    mine, pdf = await upload(clara), (await clara.bring(PDF, "application/pdf"))["id"]
+    mine, pdf = await upload(clara), (await clara.upload(PDF, "application/pdf"))["id"]
     incomplete = (await clara.start(picture(), "image/jpeg"))["id"]
-    async with bringer(world, await world.person("ben", consultant=True)) as ben:
+    async with uploader(world, await world.person("ben", consultant=True)) as ben:
         theirs = await upload(ben)
     before = await call(clara, "get", consultant_id=clara.person.id)
     for unusable in (pdf, incomplete, theirs):

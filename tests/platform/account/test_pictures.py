@@ -3,7 +3,7 @@
 import pytest
 
 from tests.parts.ports import free_port
-from tests.platform.uploads.bringing import PDF, bringer, picture
+from tests.platform.uploads.uploading import PDF, picture, uploader
 from tests.wire_client import Refused
 from tests.world import with_server
 
@@ -21,8 +21,8 @@ async def set_picture(user, upload_id):
 
 
 async def test_a_profile_picture_is_public_until_it_is_replaced(world):
-    async with bringer(world, await world.person("ana")) as ana:
-        first = await ana.bring(picture(), "image/jpeg")
+    async with uploader(world, await world.person("ana")) as ana:
+        first = await ana.upload(picture(), "image/jpeg")
         url = f"{world.url}/pictures/{first['id']}"
         assert (await ana.fetch(url))[0].status == 404  # not anyone's picture yet
         user = await set_picture(ana, first["id"])
@@ -35,7 +35,7 @@ async def test_a_profile_picture_is_public_until_it_is_replaced(world):
             answer, content = await ana.fetch(url + query)
             assert answer.status == 200
             assert content
-        second = await ana.bring(picture("PNG"), "image/png")
+        second = await ana.upload(picture("PNG"), "image/png")
         await set_picture(ana, second["id"])
         assert (await ana.fetch(url))[0].status == 404
         assert (await set_picture(ana, None))["picture_id"] is None
@@ -46,9 +46,9 @@ async def test_a_profile_picture_is_public_until_it_is_replaced(world):
 
 
 async def test_a_profile_picture_must_be_the_users_own_unused_image(world):
-    async with bringer(world, await world.person("ana")) as ana:
-        pdf = await ana.bring(PDF, "application/pdf")
-        mine = await ana.bring(picture(), "image/jpeg")
+    async with uploader(world, await world.person("ana")) as ana:
+        pdf = await ana.upload(PDF, "application/pdf")
+        mine = await ana.upload(picture(), "image/jpeg")
         ben = await world.person("ben")
         for user, upload_id, code in (
             (ana.person, pdf["id"], "NOT_FOUND"),

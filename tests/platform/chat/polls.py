@@ -1,4 +1,4 @@
-"""A domain of the tests' own with cards in conversations: polls, which people vote in."""
+"""A domain for tests that shows cards in conversations: polls in which users vote."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Conversations that begin in the middle: who is in them, and a consultant who can be booked."""
+"""Shortcuts for conversations with members and messages, and for a consultant with open blocks."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +14,7 @@ FOREVER = {weekday: range(24) for weekday in range(7)}
 
 
 async def talk(*people: Person) -> Any:
-    """The direct conversation of two, or a group made by the first of more; all are in /chat."""
+    """Open a direct conversation, or a group for more than two; enter /chat; return its id."""
     for one in people:
         if "/chat" not in one.client.synced:
             await one.enter("/chat")
@@ -26,27 +26,27 @@ async def talk(*people: Person) -> Any:
 
 
 async def say(person: Person, conversation_id: str, text: str, client_id: str = "") -> Any:
-    """The message, as it was answered; the text is its client id unless one is given."""
+    """Send a message and return its view; the client id defaults to the text."""
     return await person.call(
         "/chat", "send", conversation_id=conversation_id, client_id=client_id or text, text=text
     )
 
 
 async def texts(person: Person, conversation_id: str, **page: Any) -> list[str]:
-    """What history shows a person, but for its notes."""
+    """The texts in the history that a person sees, without system notes."""
     found = await person.call("/chat", "history", conversation_id=conversation_id, **page)
     return [one["text"] for one in found["messages"] if one["kind"] != "system"]
 
 
 async def notes(person: Person, conversation_id: str) -> list[tuple[str, str, Any]]:
-    """What the history notes of a group: `(what, of whom, more)`."""
+    """The system notes in the history of a group, as `(kind, user id, data)`."""
     found = await person.call("/chat", "history", conversation_id=conversation_id)
     cards = [one["card"] for one in found["messages"] if one["kind"] == "system"]
     return [(card["kind"], card["id"], card["data"]) for card in cards]
 
 
 async def refused(person: Person, command: str, **payload: Any) -> str | None:
-    """The code that a command of /chat is refused with; None when it is done."""
+    """The code of the refusal of a /chat command, or None if it succeeds."""
     try:
         await person.call("/chat", command, **payload)
     except Refused as error:
@@ -55,7 +55,7 @@ async def refused(person: Person, command: str, **payload: Any) -> str | None:
 
 
 async def rows_with(world: World, word: str) -> list[str]:
-    """The names of the tables in which a text is found."""
+    """The names of the tables that contain a text."""
 
     def search(tx: Any) -> list[str]:
         tables = metadata.sorted_tables
@@ -70,18 +70,18 @@ async def rows_with(world: World, word: str) -> list[str]:
 
 @dataclass
 class Offer:
-    """A consultant's topic and coming blocks."""
+    """A consultant's topic and future blocks."""
 
     topic: dict[str, Any]
     blocks: list[dict[str, Any]]
 
     def ask(self, block: int = 0) -> dict[str, Any]:
-        """What a request for a block takes."""
+        """The fields of a booking request for a block."""
         return {"block_id": self.blocks[block]["id"], "topic_id": self.topic["id"]}
 
 
 async def offer(world: World, consultant: Person, max_calls: int = 1) -> Offer:
-    """Let a consultant offer a topic, every hour from now on."""
+    """Let a consultant offer a topic at every hour from now on."""
     topic = await add_topic(consultant)
     hours = [
         {"weekday": weekday, "hour": hour, "max_calls": max_calls}

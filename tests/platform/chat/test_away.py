@@ -1,4 +1,4 @@
-"""Who is out, or was for a time: what they read stays theirs, and nothing since is told of it."""
+"""Former and returning members, and hidden messages: later changes are not shown to them."""
 
 import pytest
 
@@ -13,7 +13,7 @@ async def people(world: World) -> list[Person]:
     return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
 
 
-async def test_who_is_out_is_told_of_no_sign_put_since_wherever_they_look(people):
+async def test_a_removed_member_sees_no_later_reactions(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     said = await say(ana, group, "word")
@@ -25,7 +25,7 @@ async def test_who_is_out_is_told_of_no_sign_put_since_wherever_they_look(people
     assert (await cleo.call("/chat", "get", message_id=said["id"]))["reactions"] != []
 
 
-async def test_whom_an_edit_names_is_not_told_to_who_was_out(people, world):
+async def test_a_removed_member_sees_no_text_or_mentions_of_a_later_edit(people, world):
     ana, ben, cleo = people
     dan = await world.person("dan")
     group = await talk(ana, ben, cleo)
@@ -40,7 +40,7 @@ async def test_whom_an_edit_names_is_not_told_to_who_was_out(people, world):
 
 
 @pytest.mark.settings(PARLEY_READ_MARK_EVERY_S="0")
-async def test_receipts_are_of_who_was_in_and_for_who_is(people, world):
+async def test_receipts_are_of_members_at_the_time_and_for_current_members(people, world):
     ana, ben, cleo = people
     dan = await (await world.person("dan")).enter("/chat")
     group = await talk(ana, ben, cleo)
@@ -49,13 +49,13 @@ async def test_receipts_are_of_who_was_in_and_for_who_is(people, world):
     later = await say(ana, group, "later")
     for person in (cleo, dan):
         await person.call("/chat", "mark_read", conversation_id=group, seq=later["seq"])
-    told = await ben.call("/chat", "receipts", message_id=said["id"])
-    assert [one["user_id"] for one in told["read"]] == [cleo.id], "dan cannot have read it"
+    receipts = await ben.call("/chat", "receipts", message_id=said["id"])
+    assert [one["user_id"] for one in receipts["read"]] == [cleo.id], "dan cannot have read it"
     await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
     assert await refused(ben, "receipts", message_id=said["id"]) == "NOT_FOUND"
 
 
-async def test_what_one_removed_for_oneself_is_not_among_the_pinned(people):
+async def test_a_message_deleted_for_oneself_is_not_listed_as_pinned(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await say(ana, chat, "word")

@@ -1,4 +1,4 @@
-"""Who is blocked says nothing to who blocked them, and hears nothing from them."""
+"""A block stops direct messages, new conversations and receipts between two users."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def block(by: Person, who: Person, on: bool = True):
 
 
 @with_server
-async def test_nothing_is_said_between_two_when_one_has_blocked_the_other(people):
+async def test_users_cannot_message_each_other_after_one_blocks_the_other(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     mine = await say(ben, chat, "before")
@@ -29,8 +29,8 @@ async def test_nothing_is_said_between_two_when_one_has_blocked_the_other(people
         sending = {**there, "client_id": "c", "text": "hello?"}
         assert await refused(person, "send", **sending) == "BLOCKED"
         assert await refused(person, "typing", **there) == "BLOCKED"
-        sign = {"message_id": theirs["id"], "emoji": "\U0001f44d"}
-        assert await refused(person, "react", **sign) == "BLOCKED"
+        reaction = {"message_id": theirs["id"], "emoji": "\U0001f44d"}
+        assert await refused(person, "react", **reaction) == "BLOCKED"
         assert await refused(person, "pin", message_id=theirs["id"]) == "BLOCKED"
     assert await refused(ben, "edit", message_id=mine["id"], text="hello?") == "BLOCKED"
     again = await ben.call("/chat", "send", **there, client_id="before", text="before")
@@ -43,7 +43,7 @@ async def test_nothing_is_said_between_two_when_one_has_blocked_the_other(people
 
 
 @both_databases
-async def test_a_conversation_stays_shut_until_both_have_opened_it(people):
+async def test_a_conversation_stays_blocked_until_both_users_unblock(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     await asyncio.gather(block(ana, ben), block(ben, ana))
@@ -54,7 +54,7 @@ async def test_a_conversation_stays_shut_until_both_have_opened_it(people):
     assert await refused(ana, "send", **sending) is None
 
 
-async def test_who_is_blocked_begins_nothing_and_takes_nobody_into_groups(people):
+async def test_a_block_prevents_new_conversations_and_adding_to_groups(people):
     ana, ben, cleo = people
     await block(ana, ben)
     for one, other in ((ana, ben), (ben, ana)):
@@ -70,7 +70,7 @@ async def test_who_is_blocked_begins_nothing_and_takes_nobody_into_groups(people
 
 
 @both_databases
-async def test_a_block_and_a_first_conversation_at_once_do_not_miss_each_other(people):
+async def test_a_block_applies_to_a_conversation_opened_at_the_same_time(people):
     ana, ben, _ = people
     answers = await asyncio.gather(refused(ben, "open", user_id=ana.id), block(ana, ben))
     if answers[0] is None:
@@ -81,7 +81,7 @@ async def test_a_block_and_a_first_conversation_at_once_do_not_miss_each_other(p
         assert answers[0] == "BLOCKED"
 
 
-async def test_whom_one_blocked_is_ones_own_to_know(people):
+async def test_only_the_blocking_user_sees_whom_they_blocked(people):
     ana, ben, cleo = people
     phone = await (await ana.device()).enter("/chat")
     await block(ana, cleo)
@@ -97,7 +97,7 @@ async def test_whom_one_blocked_is_ones_own_to_know(people):
 
 @with_server
 @pytest.mark.parametrize("kind", ["read", "delivered"])
-async def test_who_is_blocked_is_not_told_what_was_read_or_got(world, people, kind):
+async def test_a_blocked_user_gets_no_read_or_delivery_receipts(world, people, kind):
     ana, ben, _ = people
     phone = await (await ana.device()).enter("/chat")
     chat = await talk(ana, ben)

@@ -1,4 +1,4 @@
-"""A domain shows something of its own in conversations, and chat does not change for it."""
+"""A domain can show its own cards in conversations without changes to chat."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from handlers.platform.moderation.words import WordList
 from tests.parts.ports import free_port
 from tests.platform.chat import polls
 from tests.platform.chat.scenes import refused, talk
-from tests.platform.uploads.bringing import PDF, bringer
+from tests.platform.uploads.uploading import PDF, uploader
 from tests.wire_client import Refused
 from tests.world import Person, World, with_server
 
@@ -61,7 +61,7 @@ async def test_a_card_of_a_new_kind_is_shown_to_all_members(ana, ben, chat):
         assert await cards_of(person, chat) == [message["card"]]
 
 
-async def test_only_who_may_speak_in_a_conversation_shows_a_card_there(world, ana, ben, chat):
+async def test_only_users_who_can_send_messages_can_show_a_card(world, ana, ben, chat):
     cleo = await (await world.person("cleo")).enter("/chat")
     assert await refused(cleo, "show_poll", conversation_id=chat) == "NOT_FOUND"
     await ben.call("/chat", "block", user_id=ana.id, on=True)
@@ -69,7 +69,7 @@ async def test_only_who_may_speak_in_a_conversation_shows_a_card_there(world, an
     assert await cards_of(ben, chat) == []
 
 
-async def test_its_answers_refresh_it_everywhere_until_they_are_refused(world, ana, ben, chat):
+async def test_votes_refresh_every_card_of_a_poll_until_it_closes(world, ana, ben, chat):
     poll = await show(ana, chat, question="Tea?")
     group = await talk(ben, ana, await world.person("cleo"))
     await show(ben, group, poll_id=poll["id"])
@@ -84,7 +84,7 @@ async def test_its_answers_refresh_it_everywhere_until_they_are_refused(world, a
     assert late.value.code == "POLL_CLOSED"
 
 
-async def test_an_older_view_refreshes_nothing(world, ana, chat):
+async def test_an_older_view_does_not_replace_a_newer_one(world, ana, chat):
     poll = msgspec.convert(await show(ana, chat, question="Tea?"), polls.PollView)
     await world.transact(refresh_cards, polls.CARD, replace(poll, votes=3, version=4))
     await world.transact(refresh_cards, polls.CARD, replace(poll, votes=1, version=2))
@@ -92,14 +92,14 @@ async def test_an_older_view_refreshes_nothing(world, ana, chat):
     assert (card["data"]["votes"], card["data"]["version"]) == (3, 4)
 
 
-async def test_what_is_personal_in_a_card_goes_with_its_owner(world, ana, ben, chat):
+async def test_erasing_a_user_clears_the_personal_fields_of_their_cards(world, ana, ben, chat):
     hers = await show(ana, chat, question="Tea?")
     his = await show(ben, chat, question="Cake?")
     assert await world.transact(clear_cards, ana.id, "", 50) is None
     assert [card["data"] for card in await cards_of(ben, chat)] == [hers | {"question": ""}, his]
 
 
-async def test_one_thing_is_shown_so_often_at_most(ana, chat, monkeypatch):
+async def test_the_number_of_cards_of_one_object_is_limited(ana, chat, monkeypatch):
     monkeypatch.setattr(cards, "CARDS_OF_ONE_MAX", 2)
     poll = await show(ana, chat)
     await show(ana, chat, poll_id=poll["id"])
@@ -109,7 +109,7 @@ async def test_one_thing_is_shown_so_often_at_most(ana, chat, monkeypatch):
     assert len(await cards_of(ana, chat)) == 3
 
 
-async def test_the_filter_reads_a_card_like_any_text(world, ana, ben, chat):
+async def test_the_filter_checks_cards_like_any_text(world, ana, ben, chat):
     world.app.kernel.filter = Filter(WordList(["refuse: rotten", "flag: fishy"]))
     asking = {"conversation_id": chat, "question": "so r0tten"}
     assert await refused(ana, "show_poll", **asking) == "TEXT_REFUSED"
@@ -121,9 +121,9 @@ async def test_the_filter_reads_a_card_like_any_text(world, ana, ben, chat):
 
 
 @with_server
-async def test_a_card_is_no_file_whatever_its_kind_is_called(world, ana, ben, chat):
-    async with bringer(world, ana) as bringing:
-        file = await bringing.bring(PDF, "application/pdf", name="a.pdf")
+async def test_a_card_of_a_kind_called_upload_is_not_a_file(world, ana, ben, chat):
+    async with uploader(world, ana) as files:
+        file = await files.upload(PDF, "application/pdf", name="a.pdf")
     sending = {"conversation_id": chat, "client_id": "c", "upload_id": file["id"]}
     sent = await ana.call("/chat", "send_media", **sending)
     await show(ben, chat, id=file["id"])

@@ -1,4 +1,4 @@
-"""Bookings in a conversation: asked for there, shown to both, and kept as they are."""
+"""Booking cards: requested in a conversation, shown to its members and kept up to date."""
 
 import asyncio
 
@@ -30,18 +30,20 @@ async def chat(ana, ben):
     return await talk(ana, ben)
 
 
-async def ask(person: Person, conversation_id: str, **payload):
+async def request_booking(person: Person, conversation_id: str, **payload):
     return await person.call("/chat", "request_booking", conversation_id=conversation_id, **payload)
 
 
-async def card_of(person: Person, conversation_id: str):
+async def cards_in(person: Person, conversation_id: str):
     found = await person.call("/chat", "history", conversation_id=conversation_id)
     return [message for message in found["messages"] if message["kind"] == "card"]
 
 
-async def test_a_booking_asked_for_in_a_conversation_is_shown_there(world, ana, ben, chat, shop):
+async def test_a_booking_requested_in_a_conversation_is_shown_there_as_a_card(
+    world, ana, ben, chat, shop
+):
     await ben.enter("/booking")
-    booking = await ask(ana, chat, **shop.ask(), note="My taxes")
+    booking = await request_booking(ana, chat, **shop.ask(), note="My taxes")
     assert (booking["status"], booking["note"]) == ("requested", "My taxes")
     assert (booking["student_id"], booking["consultant_id"]) == (ana.id, ben.id)
     assert booking == await ana.call("/booking", "get", booking_id=booking["id"])
@@ -58,9 +60,9 @@ async def test_a_booking_asked_for_in_a_conversation_is_shown_there(world, ana, 
     assert ana.events("CHAT_BOOKING_REQUESTED") == []
 
 
-async def test_the_card_follows_its_booking_to_the_end(world, ana, ben, chat, shop):
-    booking = await ask(ana, chat, **shop.ask())
-    [shown] = await card_of(ana, chat)
+async def test_a_card_shows_each_new_status_of_its_booking(world, ana, ben, chat, shop):
+    booking = await request_booking(ana, chat, **shop.ask())
+    [shown] = await cards_in(ana, chat)
     for number, (person, command) in enumerate([(ben, "approve"), (ana, "cancel")], start=1):
         now = await person.call("/booking", command, booking_id=booking["id"], reason="so")
         await world.settle()
@@ -70,21 +72,21 @@ async def test_the_card_follows_its_booking_to_the_end(world, ana, ben, chat, sh
             assert message["card"] == shown["card"] | {"data": now}
             assert message["edited_at"] is not None
             assert (message["id"], message["seq"]) == (shown["id"], shown["seq"])
-            assert await card_of(reader, chat) == [message]
+            assert await cards_in(reader, chat) == [message]
     await world.settle()
     assert len(edits(ana)) == 2, "BOOKING_CREATED says nothing new"
 
 
-async def test_the_card_shows_a_move_and_an_expiry(world, ana, ben, chat, shop):
-    first = await ask(ana, chat, **shop.ask(0))
+async def test_a_card_shows_the_rescheduling_and_expiry_of_its_booking(world, ana, ben, chat, shop):
+    first = await request_booking(ana, chat, **shop.ask(0))
     moved = await ana.call(
         "/booking", "reschedule", booking_id=first["id"], block_id=shop.blocks[5]["id"]
     )
     await world.settle()
-    assert (await card_of(ben, chat))[0]["card"]["data"] == moved
+    assert (await cards_in(ben, chat))[0]["card"]["data"] == moved
     world.clock.advance(2 * 86_400)
     await world.settle()
-    [shown] = await card_of(ben, chat)
+    [shown] = await cards_in(ben, chat)
     assert shown["card"]["data"]["status"] == "expired"
     assert len(edits(ben)) == 2
 
@@ -93,21 +95,21 @@ def edits(person: Person):
     return person.events("MESSAGE_EDITED")
 
 
-async def test_a_card_is_nobodys_to_change(ana, chat, shop):
-    await ask(ana, chat, **shop.ask())
-    [shown] = await card_of(ana, chat)
+async def test_a_card_cannot_be_edited_or_deleted(ana, chat, shop):
+    await request_booking(ana, chat, **shop.ask())
+    [shown] = await cards_in(ana, chat)
     for command, more in [("edit", {"text": "t"}), ("delete", {})]:
         answer = await ana.client.ask("/chat", command, {"message_id": shown["id"], **more})
         assert answer["error"]["code"] == "NOT_FOUND"
-    assert await card_of(ana, chat) == [shown]
+    assert await cards_in(ana, chat) == [shown]
 
 
-async def test_what_cannot_be_booked_is_refused_and_not_shown(world, ana, ben, chat, shop):
+async def test_a_refused_booking_request_creates_no_card(world, ana, ben, chat, shop):
     cleo = await world.person("cleo", consultant=True)
     hers = await offer(world, cleo)
     dan = await world.person("dan")
-    await ask(dan, await talk(dan, ben), **shop.ask(0))
-    await ask(ana, chat, **shop.ask(1))
+    await request_booking(dan, await talk(dan, ben), **shop.ask(0))
+    await request_booking(ana, chat, **shop.ask(1))
     past = shop.ask(2)
     elsewhere = {"block_id": hers.blocks[3]["id"], "topic_id": hers.topic["id"]}
     for person, payload, code in [
@@ -128,14 +130,12 @@ async def test_what_cannot_be_booked_is_refused_and_not_shown(world, ana, ben, c
     world.clock.advance(86_400)
     late = {"conversation_id": chat, **past}
     assert (await ana.client.ask("/chat", "request_booking", late))["error"]["code"] == "BLOCK_PAST"
-    assert len(await card_of(ana, chat)) == 1
+    assert len(await cards_in(ana, chat)) == 1
     assert len(await world.stored("CHAT_BOOKING_REQUESTED")) == 2
 
 
 @both_databases
-async def test_the_same_request_id_ten_times_at_once_is_one_booking_and_one_card(
-    world, ana, ben, chat, shop
-):
+async def test_ten_concurrent_repeats_create_one_booking_and_one_card(world, ana, ben, chat, shop):
     devices = [await (await ana.device()).enter("/chat") for _ in range(5)]
     payload = {"conversation_id": chat, **shop.ask(), "request_id": "r1"}
     answers = await asyncio.gather(
@@ -143,7 +143,7 @@ async def test_the_same_request_id_ten_times_at_once_is_one_booking_and_one_card
     )
     assert answers[0]["ok"]
     assert all(answer == answers[0] for answer in answers)
-    assert len(await card_of(ben, chat)) == 1
+    assert len(await cards_in(ben, chat)) == 1
     assert len(await world.stored("BOOKING_REQUESTED")) == 1
     other = await ana.client.ask("/chat", "request_booking", payload | {"note": "another"})
     assert other["error"]["code"] == "CONFLICT"
@@ -151,9 +151,7 @@ async def test_the_same_request_id_ten_times_at_once_is_one_booking_and_one_card
 
 
 @both_databases
-async def test_who_is_put_out_at_the_same_moment_is_asked_before_it_or_not_at_all(
-    world, ana, ben, shop
-):
+async def test_a_request_during_a_removal_comes_before_it_or_is_refused(world, ana, ben, shop):
     cleo = await world.person("cleo")
     group = await talk(cleo, ana, ben)
     here = {"conversation_id": group, "user_id": ben.id}
@@ -164,7 +162,7 @@ async def test_who_is_put_out_at_the_same_moment_is_asked_before_it_or_not_at_al
         removed = await cleo.call("/chat", "remove_member", **here)
         answer = await begun
         if answer["ok"]:
-            assert (await card_of(ana, group))[-1]["seq"] < removed["seq"]
+            assert (await cards_in(ana, group))[-1]["seq"] < removed["seq"]
         else:
             assert answer["error"]["code"] == "NOT_FOUND"
         await cleo.call("/chat", "add_member", **here)

@@ -1,4 +1,4 @@
-"""Conversations: opened once for any two, made for several, and listed by who is in them."""
+"""Conversations: one for each pair of users, groups of several, and the list of a user's own."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
 from tests.world import Person, World, both_databases, one_database
 
-NOBODYS = "018f0000-0000-7000-8000-000000000000"
+UNKNOWN_ID = "018f0000-0000-7000-8000-000000000000"
 SHOWN = {"id", "kind", "name", "picture_id", "member_ids", "owner_ids"}
 CONVERSATION = SHOWN | {"seq", "read", "delivered"}
 LISTED = CONVERSATION | {"unread", "last_message", "muted_until", "archived", "draft"}
@@ -24,7 +24,7 @@ async def people(world) -> list[Person]:
     return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
 
 
-async def test_two_people_have_one_conversation_whoever_opens_it(world, people):
+async def test_two_users_have_one_direct_conversation_whoever_opens_it(world, people):
     ana, ben, cleo = people
     opened = await ana.call("/chat", "open", user_id=ben.id)
     assert opened == {
@@ -51,7 +51,7 @@ async def test_two_people_have_one_conversation_whoever_opens_it(world, people):
 
 
 @both_databases
-async def test_two_who_open_at_the_same_moment_open_the_same(world, people):
+async def test_opening_from_both_sides_at_once_creates_one_conversation(world, people):
     ana, ben, _ = people
     asks = [one.call("/chat", "open", user_id=other.id) for one, other in [(ana, ben), (ben, ana)]]
     first, second = await asyncio.gather(*asks)
@@ -59,15 +59,15 @@ async def test_two_who_open_at_the_same_moment_open_the_same(world, people):
     assert len(await world.stored("CONVERSATION_OPENED")) == 1
 
 
-async def test_nobody_talks_to_themselves_or_to_nobody(people):
+async def test_a_conversation_with_oneself_or_an_unknown_user_is_refused(people):
     ana, *_ = people
-    for user_id, code in [(ana.id, "INVALID"), (NOBODYS, "NOT_FOUND"), ("ben", "INVALID")]:
+    for user_id, code in [(ana.id, "INVALID"), (UNKNOWN_ID, "NOT_FOUND"), ("ben", "INVALID")]:
         with pytest.raises(Refused) as refused:
             await ana.call("/chat", "open", user_id=user_id)
         assert refused.value.code == code
 
 
-async def test_a_direct_conversation_has_always_the_same_two(people):
+async def test_the_members_of_a_direct_conversation_cannot_change(people):
     ana, ben, cleo = people
     chat = await talk(ana, ben)
     commands = [
@@ -82,7 +82,7 @@ async def test_a_direct_conversation_has_always_the_same_two(people):
     assert (await ana.call("/chat", "open", user_id=ben.id))["seq"] == 1
 
 
-async def test_a_group_begins_with_its_maker_and_those_it_names_once_each(people):
+async def test_a_new_group_has_its_creator_and_each_named_member_once(people):
     ana, ben, cleo = people
     named = [ben.id, ana.id, cleo.id, ben.id]
     made = await ana.call("/chat", "create_group", name="Friends", member_ids=named)
@@ -99,12 +99,12 @@ async def test_a_group_begins_with_its_maker_and_those_it_names_once_each(people
 
 @one_database
 @pytest.mark.settings(PARLEY_GROUP_MEMBERS_MAX="2")
-async def test_a_group_has_a_name_known_members_and_a_bound(people):
+async def test_a_group_needs_a_name_and_existing_members_up_to_a_limit(people):
     ana, ben, cleo = people
     wrong: list[tuple[dict, str]] = [
         ({"member_ids": [ben.id, cleo.id]}, "INVALID"),
         ({"member_ids": []}, "INVALID"),
-        ({"member_ids": [NOBODYS]}, "NOT_FOUND"),
+        ({"member_ids": [UNKNOWN_ID]}, "NOT_FOUND"),
         ({"name": " "}, "INVALID"),
         ({"name": "x" * 101}, "INVALID"),
     ]
@@ -118,7 +118,7 @@ async def test_a_group_has_a_name_known_members_and_a_bound(people):
     assert cleo.client.heard == []
 
 
-async def test_the_list_has_the_liveliest_first_with_unread_and_the_last_message(people):
+async def test_the_list_is_sorted_by_activity_with_unread_counts_and_last_messages(people):
     ana, ben, cleo = people
     with_ben, with_cleo = await talk(ana, ben), await talk(ana, cleo)
     await say(ben, with_ben, "one")
@@ -143,7 +143,7 @@ async def test_the_list_has_the_liveliest_first_with_unread_and_the_last_message
     assert (await cleo.call("/chat", "list"))["conversations"][0]["unread"] == 0
 
 
-async def test_the_list_pages_to_its_end_and_knows_its_own_cursors_only(world, people):
+async def test_the_list_has_pages_and_refuses_invalid_cursors(world, people):
     ana, ben, cleo = people
     ids = [await talk(ana, ben, cleo) for _ in range(5)]
     seen, before = [], None
@@ -160,7 +160,7 @@ async def test_the_list_pages_to_its_end_and_knows_its_own_cursors_only(world, p
         assert refused.value.code == "INVALID"
 
 
-async def test_the_list_counts_what_was_said_since_one_is_in_up_to_a_bound(people, monkeypatch):
+async def test_unread_counts_start_at_joining_and_have_a_maximum(people, monkeypatch):
     ana, ben, cleo = people
     monkeypatch.setattr(history, "UNREAD_MAX", 2)
     group = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
@@ -178,8 +178,8 @@ def actor_of(person: Person) -> Actor:
     return Actor(person.id, "", frozenset())
 
 
-async def queries_of_a_list(world: World, person: Person) -> int:
-    """How many statements one's list of conversations takes."""
+async def count_queries_of_list(world: World, person: Person) -> int:
+    """The number of statements that listing a user's conversations takes."""
     counted = []
 
     def list_counted(tx: Transaction) -> None:
@@ -192,17 +192,17 @@ async def queries_of_a_list(world: World, person: Person) -> int:
     return len(counted)
 
 
-async def test_a_long_list_takes_as_many_queries_as_a_short_one(world, people, monkeypatch):
+async def test_the_number_of_queries_does_not_grow_with_the_list(world, people, monkeypatch):
     monkeypatch.setattr(views, "MARKS_BY_PERSON_MAX", 2)
     ana, ben, cleo = people
     await say(ben, await talk(ana, ben, cleo), "a")
-    few = await queries_of_a_list(world, ana)
+    few = await count_queries_of_list(world, ana)
     for _ in range(3):
         await say(ben, await talk(ana, ben, cleo), "a")
-    assert await queries_of_a_list(world, ana) == few
+    assert await count_queries_of_list(world, ana) == few
 
 
-async def test_ones_rooms_stand_in_one_order_wherever_something_is_said(world, people):
+async def test_new_messages_do_not_change_the_order_of_a_users_rooms(world, people):
     ana, ben, cleo = people
     first, second = await talk(ana, ben), await talk(ana, cleo)
     for chat in (first, second):

@@ -1,4 +1,4 @@
-"""Groups: who owns them, what they are called, how they look, and what the history notes of it."""
+"""Groups: owners, names and pictures, and the system notes about their changes."""
 
 import asyncio
 
@@ -15,15 +15,15 @@ async def people(world) -> list[Person]:
 
 @pytest.fixture
 async def group(people):
-    """A group of Ana's, with Ben and Cleo in it."""
+    """A group that Ana owns, with Ben and Cleo as members."""
     return await talk(*people)
 
 
-async def make_owner(by: Person, group: str, who: Person, role: str = "owner"):
+async def set_role(by: Person, group: str, who: Person, role: str = "owner"):
     return await by.call("/chat", "set_role", conversation_id=group, user_id=who.id, role=role)
 
 
-async def test_owners_rename_and_remove_and_other_members_may_not(people, group):
+async def test_only_owners_can_change_a_group_and_remove_members(people, group):
     ana, ben, cleo = people
     there = {"conversation_id": group}
     for command, more in (
@@ -47,13 +47,13 @@ async def test_owners_rename_and_remove_and_other_members_may_not(people, group)
     ]
 
 
-async def test_somebody_owns_a_group_as_long_as_somebody_is_in_it(people, group):
+async def test_a_group_with_members_always_has_an_owner(people, group):
     ana, ben, cleo = people
     there = {"conversation_id": group}
     assert await refused(ana, "leave", **there) == "LAST_OWNER"
     assert await refused(ana, "remove_member", **there, user_id=ana.id) == "LAST_OWNER"
     assert await refused(ana, "set_role", **there, user_id=ana.id, role="member") == "LAST_OWNER"
-    shared = await make_owner(ana, group, ben)
+    shared = await set_role(ana, group, ben)
     assert shared["owner_ids"] == sorted([ana.id, ben.id])
     left = await ana.call("/chat", "leave", **there)
     assert (left["owner_ids"], left["member_ids"]) == ([ben.id], sorted([ben.id, cleo.id]))
@@ -62,18 +62,18 @@ async def test_somebody_owns_a_group_as_long_as_somebody_is_in_it(people, group)
     assert (await ben.call("/chat", "leave", **there))["member_ids"] == [], "nobody is left behind"
 
 
-async def test_who_comes_back_is_a_member(people, group):
+async def test_a_returning_owner_is_an_ordinary_member(people, group):
     ana, ben, _ = people
-    await make_owner(ana, group, ben)
+    await set_role(ana, group, ben)
     await ben.call("/chat", "leave", conversation_id=group)
     back = await ana.call("/chat", "add_member", conversation_id=group, user_id=ben.id)
     assert back["owner_ids"] == [ana.id]
 
 
 @both_databases
-async def test_the_last_two_owners_do_not_both_leave_at_once(people, group):
+async def test_the_last_two_owners_cannot_both_leave_at_once(people, group):
     ana, ben, cleo = people
-    await make_owner(ana, group, ben)
+    await set_role(ana, group, ben)
     leaving = [refused(one, "leave", conversation_id=group) for one in (ana, ben)]
     assert sorted(map(str, await asyncio.gather(*leaving))) == ["LAST_OWNER", "None"]
     [listed] = (await cleo.call("/chat", "list"))["conversations"]
@@ -91,7 +91,7 @@ async def test_a_direct_conversation_has_no_owners_and_no_name(people):
         assert await refused(ana, command, conversation_id=chat, **more) == "CONFLICT"
 
 
-async def test_strangers_and_who_was_put_out_change_nothing(people, group, world):
+async def test_strangers_and_removed_members_cannot_change_a_group(people, group, world):
     ana, ben, _ = people
     eve = await world.person("eve")
     await ana.call("/chat", "remove_member", conversation_id=group, user_id=ben.id)
@@ -108,7 +108,7 @@ async def test_strangers_and_who_was_put_out_change_nothing(people, group, world
     )
 
 
-async def test_notes_are_not_unread_and_nobody_edits_answers_or_deletes_them(people, group):
+async def test_system_notes_are_not_unread_and_cannot_be_edited_deleted_or_pinned(people, group):
     ana, ben, _ = people
     await ana.call("/chat", "rename", conversation_id=group, name="Ours")
     [listed] = (await ben.call("/chat", "list"))["conversations"]
@@ -119,7 +119,7 @@ async def test_notes_are_not_unread_and_nobody_edits_answers_or_deletes_them(peo
     assert await refused(ana, "pin", message_id=note) == "NOT_FOUND"
 
 
-async def test_what_was_said_before_one_came_stays_unread_and_unsaid(people, world, group):
+async def test_a_new_member_sees_the_note_about_joining(people, world, group):
     ana, *_ = people
     eve = await world.person("eve")
     await say(ana, group, "before")

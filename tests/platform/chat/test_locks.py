@@ -1,4 +1,4 @@
-"""What is done to one message at the same moment waits in one line, and never in a circle."""
+"""Concurrent changes to one message wait for each other without deadlocks."""
 
 import asyncio
 
@@ -17,9 +17,9 @@ pytestmark = both_databases
 
 HEART = "\u2764\ufe0f"
 DEADLOCK_AFTER_S = 8
-"""How long PostgreSQL waits before it looks for a deadlock and ends one of its transactions."""
+"""PostgreSQL looks for a deadlock after this time, and then aborts one of the transactions."""
 WITHIN_S = 5
-"""Less than that, so that a deadlock fails the test."""
+"""Less than `DEADLOCK_AFTER_S`, so that a deadlock fails the test."""
 LOCKS = (
     (conversations, "lock_conversation"),
     (chat_members, "hold_membership"),
@@ -29,10 +29,10 @@ LOCKS = (
 
 @pytest.fixture
 def slow_locks(monkeypatch):
-    """A transaction with a lock waits a moment, so that another one asks for its next lock."""
+    """Each transaction pauses after it takes a lock, so that the other can take its first one."""
 
-    def dwelling(lock):
-        def lock_and_dwell(tx, *args):
+    def pausing(lock):
+        def lock_and_pause(tx, *args):
             if tx.dialect == "postgresql":
                 tx.run(text(f"SET LOCAL deadlock_timeout = '{DEADLOCK_AFTER_S}s'"))
             found = lock(tx, *args)
@@ -40,14 +40,14 @@ def slow_locks(monkeypatch):
                 tx.scalar(select(func.pg_sleep(0.1)))
             return found
 
-        return lock_and_dwell
+        return lock_and_pause
 
     for module, name in LOCKS:
-        monkeypatch.setattr(module, name, dwelling(getattr(module, name)))
+        monkeypatch.setattr(module, name, pausing(getattr(module, name)))
 
 
 @pytest.mark.parametrize("command", ["react", "pin"])
-async def test_one_edits_and_marks_a_message_at_once(world, slow_locks, command):
+async def test_an_edit_and_a_concurrent_reaction_or_pin_do_not_deadlock(world, slow_locks, command):
     ana = await (await world.person("ana")).enter("/chat")
     ben = await world.person("ben")
     chat = await talk(ana, ben)
@@ -61,36 +61,35 @@ async def test_one_edits_and_marks_a_message_at_once(world, slow_locks, command)
         )
 
 
-async def test_a_page_is_shown_and_its_message_pinned_at_once(world, slow_locks):
+async def test_a_link_preview_and_a_concurrent_pin_do_not_deadlock(world, slow_locks):
     ana = await (await world.person("ana")).enter("/chat")
     chat = await talk(ana, await world.person("ben"))
     message_id = (await say(ana, chat, "https://example.org"))["id"]
     async with asyncio.timeout(WITHIN_S):
         await asyncio.gather(
-            ana.call("/chat", "pin", message_id=message_id), world.transact(show, message_id)
+            ana.call("/chat", "pin", message_id=message_id),
+            world.transact(show_link_preview, message_id),
         )
     assert (await ana.call("/chat", "get", message_id=message_id))["preview"] is not None
 
 
-async def test_a_text_that_is_hidden_while_it_is_sent_again_is_kept_as_no_answer(
-    world, monkeypatch
-):
+async def test_a_repeated_send_does_not_store_text_that_is_being_hidden(world, monkeypatch):
     ana = await (await world.person("ana")).enter("/chat")
     chat = await talk(ana, await world.person("ben"))
     said = await say(ana, chat, "a secret", "one")
-    find, dwelling = chat_messages.find_sent, []
+    find, pauses = chat_messages.find_sent, []
 
-    def find_and_dwell(tx, *args):
+    def find_and_pause(tx, *args):
         found = find(tx, *args)
-        dwelling.append(found)
+        pauses.append(found)
         if tx.dialect == "postgresql":
             tx.scalar(select(func.pg_sleep(0.3)))
         return found
 
-    monkeypatch.setattr(chat_messages, "find_sent", find_and_dwell)
+    monkeypatch.setattr(chat_messages, "find_sent", find_and_pause)
     again = {"conversation_id": chat, "client_id": "one", "text": "a secret", "request_id": "r"}
     sending = asyncio.ensure_future(ana.call("/chat", "send", **again))
-    await until(lambda: dwelling)
+    await until(lambda: pauses)
     await asyncio.gather(world.transact(hide, said["id"]), sending)
     assert await rows_with(world, "a secret") == ["messages"]
 
@@ -101,24 +100,24 @@ async def test_a_card_that_is_hidden_while_its_booking_changes_stays_hidden(worl
     shop, chat = await offer(world, ben), await talk(ana, ben)
     booking = await ana.call("/chat", "request_booking", conversation_id=chat, **shop.ask())
     card = (await ben.event("MESSAGE_SENT")).data["message"]
-    find, dwelling = chat_messages.list_cards, []
+    find, pauses = chat_messages.list_cards, []
 
-    def find_and_dwell(tx, *args):
+    def find_and_pause(tx, *args):
         found = find(tx, *args)
-        dwelling.append(found)
+        pauses.append(found)
         if tx.dialect == "postgresql":
             tx.scalar(select(func.pg_sleep(0.3)))
         return found
 
-    monkeypatch.setattr(chat_messages, "list_cards", find_and_dwell)
+    monkeypatch.setattr(chat_messages, "list_cards", find_and_pause)
     await ben.call("/booking", "approve", booking_id=booking["id"])
-    await until(lambda: dwelling)
+    await until(lambda: pauses)
     await world.transact(hide, card["id"])
     await world.settle()
     hidden = await ben.call("/chat", "get", message_id=card["id"])
     assert (hidden["hidden"], hidden["card"]) == (True, None)
 
 
-def show(tx, message_id):
+def show_link_preview(tx, message_id):
     message = lock_text(tx, message_id)
     show_preview(tx, message, LinkPreview("https://example.org/", "A title", None, None))

@@ -1,4 +1,4 @@
-"""Marks: how far each has read and got a conversation; they only rise, and are told in turn."""
+"""Read and delivery marks only increase, and their events are throttled."""
 
 import asyncio
 
@@ -8,8 +8,8 @@ from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
 from tests.world import Person, both_databases
 
-EVERY_S = 30
-pytestmark = pytest.mark.settings(PARLEY_READ_MARK_EVERY_S=str(EVERY_S))
+INTERVAL_S = 30
+pytestmark = pytest.mark.settings(PARLEY_READ_MARK_EVERY_S=str(INTERVAL_S))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def listed(person: Person):
 @pytest.mark.parametrize(
     ("kind", "name"), [("read", "MESSAGE_READ"), ("delivered", "MESSAGE_DELIVERED")]
 )
-async def test_a_mark_is_told_at_once_and_the_latest_of_the_next_by_its_turn(
+async def test_the_first_mark_is_published_at_once_and_later_ones_are_throttled(
     world, people, kind, name
 ):
     ana, ben = people
@@ -48,12 +48,12 @@ async def test_a_mark_is_told_at_once_and_the_latest_of_the_next_by_its_turn(
     await world.settle()
     assert await listed(ana) | {kind: {ben.id: 2}} == await listed(ana)
     assert marks(ana, name) == [(ben.id, 2)]
-    world.clock.advance(EVERY_S)
+    world.clock.advance(INTERVAL_S)
     await world.settle()
     await ana.client.until(lambda: len(marks(ana, name)) == 2)
     assert marks(ana, name) == [(ben.id, 2), (ben.id, 5)]
     assert (await listed(ana))[kind] == {ben.id: 5}
-    world.clock.advance(EVERY_S)
+    world.clock.advance(INTERVAL_S)
     await world.settle()
     await mark(ben, chat, 4, kind)
     await mark(ben, chat, 6, kind)
@@ -62,7 +62,7 @@ async def test_a_mark_is_told_at_once_and_the_latest_of_the_next_by_its_turn(
     assert len(await world.stored(name)) == 3
 
 
-async def test_each_person_and_kind_has_its_own_turn(people):
+async def test_each_user_and_kind_of_mark_is_throttled_separately(people):
     ana, ben = people
     chat = await talk(ana, ben)
     await say(ana, chat, "a")
@@ -74,7 +74,7 @@ async def test_each_person_and_kind_has_its_own_turn(people):
 
 
 @both_databases
-async def test_marks_of_many_devices_at_the_same_moment_only_rise(world, people):
+async def test_concurrent_marks_of_several_devices_only_increase(world, people):
     ana, ben = people
     chat = await talk(ana, ben)
     for text in "abcdefgh":
@@ -87,16 +87,16 @@ async def test_marks_of_many_devices_at_the_same_moment_only_rise(world, people)
         ]
     )
     assert (await listed(ben))["unread"] == 0
-    world.clock.advance(EVERY_S)
+    world.clock.advance(INTERVAL_S)
     await world.settle()
-    told = [one["seq"] for one in await world.stored("MESSAGE_READ")]
-    assert told == sorted(set(told))
-    assert len(told) <= 2
-    assert told[-1] == 9
+    published = [one["seq"] for one in await world.stored("MESSAGE_READ")]
+    assert published == sorted(set(published))
+    assert len(published) <= 2
+    assert published[-1] == 9
     await ana.event("MESSAGE_READ", lambda data: data["seq"] == 9)
 
 
-async def test_the_unread_count_follows_the_mark_at_once_and_a_wrong_number_moves_nothing(people):
+async def test_unread_counts_follow_marks_at_once_and_invalid_numbers_are_refused(people):
     ana, ben = people
     chat = await talk(ana, ben)
     for text in "abc":
@@ -104,7 +104,7 @@ async def test_the_unread_count_follows_the_mark_at_once_and_a_wrong_number_move
     assert (await listed(ben))["unread"] == 3
     await mark(ben, chat, 2)
     assert (await listed(ben))["unread"] == 2
-    await mark(ben, chat, 4)  # its event waits, the count does not
+    await mark(ben, chat, 4)  # the event is throttled, the count is not
     assert (await listed(ben))["unread"] == 0
     for seq in (99, -1, "4", None):
         with pytest.raises(Refused) as refused:
@@ -114,7 +114,7 @@ async def test_the_unread_count_follows_the_mark_at_once_and_a_wrong_number_move
     assert (await listed(ben))["unread"] == 0
 
 
-async def test_the_waiting_mark_of_somebody_who_left_is_not_told(world, people):
+async def test_a_pending_mark_of_a_former_member_is_not_published(world, people):
     ana, ben = people
     cleo = await world.person("cleo")
     chat = await talk(ana, ben, cleo)
@@ -124,14 +124,14 @@ async def test_the_waiting_mark_of_somebody_who_left_is_not_told(world, people):
     await mark(ben, chat, 4)
     await ben.call("/chat", "leave", conversation_id=chat)
     assert (await listed(ana))["read"] == {}
-    world.clock.advance(EVERY_S)
+    world.clock.advance(INTERVAL_S)
     await world.settle()
     await say(ana, chat, "d")
     await ana.event("MESSAGE_SENT", lambda data: data["message"]["text"] == "d")
     assert marks(ana) == [(ben.id, 2)]
 
 
-async def test_a_large_group_counts_who_has_read_and_got_its_newest_message(world, people):
+async def test_a_large_group_only_counts_who_read_and_received_the_newest_message(world, people):
     ana, ben = people
     others = [await world.person(f"p{number}") for number in range(31)]
     chat = await talk(ana, ben, *others)

@@ -1,4 +1,4 @@
-"""Files in conversations: shown to all members, fetched by members, gone with their message."""
+"""Files in conversations: members can download them until the message is deleted."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.parts.ports import free_port
-from tests.platform.uploads.bringing import PDF, Bringer, bringer, picture
+from tests.platform.uploads.uploading import PDF, Uploader, picture, uploader
 from tests.wire_client import Refused
 from tests.world import Person, World, both_databases, one_database, until, with_server
 
@@ -22,7 +22,7 @@ async def world(make_world) -> World:
 @pytest.fixture
 async def ana(world: World):
     person = await (await world.person("ana")).enter("/chat")
-    async with bringer(world, person) as one:
+    async with uploader(world, person) as one:
         yield one
 
 
@@ -31,13 +31,13 @@ async def ben(world: World) -> Person:
     return await (await world.person("ben")).enter("/chat")
 
 
-async def talk(ana: Bringer, ben: Person) -> str:
+async def talk(ana: Uploader, ben: Person) -> str:
     conversation = await ana.person.call("/chat", "open", user_id=ben.id)
     await ben.event("CONVERSATION_OPENED")
     return conversation["id"]
 
 
-async def show(ana: Bringer, conversation_id: str, upload_id: str, client_id="one", **more):
+async def send_file(ana: Uploader, conversation_id: str, upload_id: str, client_id="one", **more):
     return await ana.person.call(
         "/chat",
         "send_media",
@@ -54,10 +54,10 @@ async def code_of(who: Person, command: str, **payload) -> str:
     return refused.value.code
 
 
-async def test_a_picture_is_shown_to_all_and_fetched_by_each(world, ana, ben):
+async def test_a_sent_picture_reaches_members_with_links_to_download_it(world, ana, ben):
     chat = await talk(ana, ben)
-    upload = await ana.bring(picture(), "image/jpeg", name="the garden.jpg")
-    sent = await show(ana, chat, upload["id"], text="look")
+    upload = await ana.upload(picture(), "image/jpeg", name="the garden.jpg")
+    sent = await send_file(ana, chat, upload["id"], text="look")
     assert (sent["kind"], sent["text"], sent["card"]) == ("media", "look", None)
     assert sent["media"] == {
         "kind": "image",
@@ -86,10 +86,10 @@ async def test_a_picture_is_shown_to_all_and_fetched_by_each(world, ana, ben):
 
 
 @both_databases
-async def test_the_same_client_id_shows_one_message_also_at_once(world, ana, ben):
+async def test_concurrent_sends_with_one_client_id_create_one_media_message(world, ana, ben):
     chat = await talk(ana, ben)
-    upload = await ana.bring(PDF, "application/pdf")
-    sent = await asyncio.gather(*(show(ana, chat, upload["id"]) for _ in range(4)))
+    upload = await ana.upload(PDF, "application/pdf")
+    sent = await asyncio.gather(*(send_file(ana, chat, upload["id"]) for _ in range(4)))
     assert [one["id"] for one in sent] == [sent[0]["id"]] * 4
     assert (
         await code_of(
@@ -104,9 +104,9 @@ async def test_the_same_client_id_shows_one_message_also_at_once(world, ana, ben
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_a_file_that_is_just_being_used_is_not_shown(world, ana, ben, database_url):
+async def test_a_file_that_another_transaction_uses_cannot_be_sent(world, ana, ben, database_url):
     chat = await talk(ana, ben)
-    upload = await ana.bring(PDF, "application/pdf")
+    upload = await ana.upload(PDF, "application/pdf")
     payload = {"conversation_id": chat, "client_id": "one", "upload_id": upload["id"]}
     refusal = await ask_before_commit(
         database_url,
@@ -117,10 +117,10 @@ async def test_a_file_that_is_just_being_used_is_not_shown(world, ana, ben, data
     assert refusal == "CONFLICT"
 
 
-async def test_only_ones_own_ready_file_is_shown(world, ana, ben):
+async def test_users_can_send_only_their_own_complete_uploads(world, ana, ben):
     chat = await talk(ana, ben)
     begun = await ana.start(PDF, "application/pdf")
-    mine = await ana.bring(PDF, "application/pdf")
+    mine = await ana.upload(PDF, "application/pdf")
     for who, upload_id in ((ana.person, begun["id"]), (ben, mine["id"]), (ben, chat)):
         payload = {"conversation_id": chat, "client_id": "x", "upload_id": upload_id}
         assert await code_of(who, "send_media", **payload) == "NOT_FOUND"
@@ -130,16 +130,18 @@ async def test_only_ones_own_ready_file_is_shown(world, ana, ben):
     assert (await ana.ask("DELETE", f"/uploads/{mine['id']}")) == {}
 
 
-async def test_links_are_for_who_may_read_the_message(world, ana, ben):
+async def test_only_users_who_can_read_a_message_get_links_to_its_file(world, ana, ben):
     cem = await (await world.person("cem")).enter("/chat")
     dan = await (await world.person("dan")).enter("/chat")
     group = await ana.person.call(
         "/chat", "create_group", name="Garden", member_ids=[ben.id, cem.id]
     )
-    early = await show(ana, group["id"], (await ana.bring(PDF, "application/pdf"))["id"])
+    early = await send_file(ana, group["id"], (await ana.upload(PDF, "application/pdf"))["id"])
     await ana.person.call("/chat", "remove_member", conversation_id=group["id"], user_id=cem.id)
     await ana.person.call("/chat", "add_member", conversation_id=group["id"], user_id=dan.id)
-    late = await show(ana, group["id"], (await ana.bring(PDF, "application/pdf"))["id"], "two")
+    late = await send_file(
+        ana, group["id"], (await ana.upload(PDF, "application/pdf"))["id"], "two"
+    )
     for who, readable in ((ben, (early, late)), (cem, (early,)), (dan, (late,))):
         for message in (early, late):
             if message in readable:
@@ -150,10 +152,10 @@ async def test_links_are_for_who_may_read_the_message(world, ana, ben):
     assert await code_of(eve, "media", message_id=early["id"]) == "NOT_FOUND"
 
 
-async def test_a_file_goes_with_its_message(world, ana, ben):
+async def test_deleting_a_message_deletes_its_file(world, ana, ben):
     chat = await talk(ana, ben)
-    upload = await ana.bring(picture(), "image/jpeg")
-    sent = await show(ana, chat, upload["id"], text="secret")
+    upload = await ana.upload(picture(), "image/jpeg")
+    sent = await send_file(ana, chat, upload["id"], text="secret")
     url = (await ben.call("/chat", "media", message_id=sent["id"]))["url"]
     edited = await ana.person.call("/chat", "edit", message_id=sent["id"], text="no secret")
     assert (edited["text"], edited["media"]) == ("no secret", sent["media"])
@@ -174,27 +176,27 @@ def files_of(world: World) -> list[str]:
 
 
 @one_database
-async def test_a_recording_has_its_length_and_a_picture_has_none(world, ana, ben):
+async def test_a_recording_has_a_duration_and_a_picture_has_none(world, ana, ben):
     chat = await talk(ana, ben)
     webm = b"\x1a\x45\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1fB\x86\x81\x01B\xf7\x81\x01" + (
         b"B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webm" + bytes(200)
     )
-    voice = await ana.bring(webm, "audio/webm;codecs=opus", name="voice.webm")
+    voice = await ana.upload(webm, "audio/webm;codecs=opus", name="voice.webm")
     assert (voice["kind"], voice["content_type"]) == ("audio", "audio/webm")
-    sent = await show(ana, chat, voice["id"], duration_ms=4_200)
+    sent = await send_file(ana, chat, voice["id"], duration_ms=4_200)
     assert (sent["media"]["kind"], sent["media"]["duration_ms"]) == ("audio", 4_200)
-    still = await ana.bring(picture(), "image/jpeg")
-    sent = await show(ana, chat, still["id"], "two", duration_ms=4_200)
+    still = await ana.upload(picture(), "image/jpeg")
+    sent = await send_file(ana, chat, still["id"], "two", duration_ms=4_200)
     assert sent["media"]["duration_ms"] is None
 
 
-async def test_a_group_shows_a_picture_that_its_owner_brought(world, ana, ben):
+async def test_an_owner_sets_and_removes_the_group_picture_with_their_own_uploads(world, ana, ben):
     async def set_picture(upload_id: str | None):
         there = {"conversation_id": group["id"], "upload_id": upload_id}
         return await ana.person.call("/chat", "set_picture", **there)
 
     group = await ana.person.call("/chat", "create_group", name="G", member_ids=[ben.id])
-    first, second = [(await ana.bring(picture(), "image/jpeg"))["id"] for _ in range(2)]
+    first, second = [(await ana.upload(picture(), "image/jpeg"))["id"] for _ in range(2)]
     assert (await set_picture(first))["picture_id"] == first
     heard = await ben.event("CONVERSATION_CHANGED")
     assert heard.data["message"]["card"]["kind"] == "picture_changed"
@@ -206,8 +208,8 @@ async def test_a_group_shows_a_picture_that_its_owner_brought(world, ana, ben):
         return (await ana.fetch(address))[0].status == 404
 
     await until(gone)
-    async with bringer(world, ben) as other:
-        theirs = (await other.bring(picture(), "image/jpeg"))["id"]
+    async with uploader(world, ben) as other:
+        theirs = (await other.upload(picture(), "image/jpeg"))["id"]
     with pytest.raises(Refused, match="NOT_FOUND"):
         await set_picture(theirs)
     assert (await set_picture(None))["picture_id"] is None

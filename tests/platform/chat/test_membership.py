@@ -1,4 +1,4 @@
-"""Who is in a group, from which number to which: nobody reads what was said while they were out."""
+"""Group membership: users never read messages that were sent while they were not members."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ async def people(world) -> list[Person]:
     return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
 
 
-async def move(by: Person, command: str, conversation_id: str, who: Person):
+async def change_member(by: Person, command: str, conversation_id: str, who: Person):
     return await by.call("/chat", command, conversation_id=conversation_id, user_id=who.id)
 
 
@@ -23,23 +23,23 @@ async def code_of(person: Person, command: str, **payload):
     return (await person.client.ask("/chat", command, payload))["error"]["code"]
 
 
-def numbers(client: Client, conversation_id: str) -> list[int]:
-    """The numbers heard in a conversation's room, in the order in which they came."""
+def numbers_received(client: Client, conversation_id: str) -> list[int]:
+    """The numbers of the events received in a conversation's room, in order of arrival."""
     metas = [heard.meta for heard in client.heard if heard.meta.get("seq")]
     return [meta["seq"] for meta in metas if meta["room"] == f"chat:{conversation_id}"]
 
 
-def said_to(client: Client) -> list[str]:
+def texts_received(client: Client) -> list[str]:
     sent = [heard for heard in client.heard if heard.name.startswith("MESSAGE_")]
     return [heard.data["message"]["text"] for heard in sent]
 
 
-async def test_who_is_removed_hears_of_it_and_then_nothing_on_any_device(people):
+async def test_a_removed_member_is_notified_on_all_devices_and_receives_nothing_later(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     phone = await (await ben.device()).enter("/chat")
     await say(ana, group, "with Ben")
-    left = await move(ana, "remove_member", group, ben)
+    left = await change_member(ana, "remove_member", group, ben)
     assert left["member_ids"] == sorted([ana.id, cleo.id])
     assert left["seq"] == 3
     for device in (ben.client, phone):
@@ -56,15 +56,15 @@ async def test_who_is_removed_hears_of_it_and_then_nothing_on_any_device(people)
     await ana.event("MESSAGE_READ")
     assert await texts(ben, group) == ["with Ben"]
     for device in (ben.client, phone):
-        assert numbers(device, group)[-1] == 3
-        assert said_to(device) == ["with Ben"]
+        assert numbers_received(device, group)[-1] == 3
+        assert texts_received(device) == ["with Ben"]
         assert device.events("typing") == []
     assert (await ben.call("/chat", "history", conversation_id=group))["seq"] == 3
     assert (await ben.call("/chat", "list"))["conversations"] == []
 
 
 @pytest.mark.parametrize("way", ["leave", "removed"])
-async def test_who_is_out_takes_back_what_they_said_and_hears_nothing_of_it(world, people, way):
+async def test_former_members_can_delete_their_messages_but_receive_no_event(world, people, way):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     mine, late = await say(ben, group, "zanzibar", "c1"), await say(ben, group, "too late")
@@ -73,9 +73,9 @@ async def test_who_is_out_takes_back_what_they_said_and_hears_nothing_of_it(worl
     if way == "leave":
         await ben.call("/chat", "leave", conversation_id=group)
     else:
-        await move(ana, "remove_member", group, ben)
+        await change_member(ana, "remove_member", group, ben)
     await ben.client.until(lambda: len(ben.events("MEMBER_REMOVED")) == 2)
-    heard = len(numbers(ben.client, group))
+    heard = len(numbers_received(ben.client, group))
     answer = await ben.call("/chat", "delete", message_id=mine["id"])
     assert (answer["deleted"], answer["text"], answer["reactions"]) == (True, "", [])
     for one in (ana, cleo):
@@ -88,10 +88,10 @@ async def test_who_is_out_takes_back_what_they_said_and_hears_nothing_of_it(worl
     world.clock.advance(world.app.kernel.rules.of(ChatRules).message_delete_s + 1)
     assert await code_of(ben, "delete", message_id=late["id"]) == "TOO_LATE"
     await say(ana, group, "without Ben")
-    assert len(numbers(ben.client, group)) == heard
+    assert len(numbers_received(ben.client, group)) == heard
 
 
-async def test_who_is_out_can_do_nothing_else_there(people):
+async def test_former_members_can_do_nothing_else_in_the_group(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     mine = (await say(ben, group, "mine"))["id"]
@@ -110,42 +110,42 @@ async def test_who_is_out_can_do_nothing_else_there(people):
     assert (await say(ana, group, "on"))["seq"] == head + 1
 
 
-async def test_who_is_added_hears_on_every_device_from_there_on_without_reconnecting(people):
+async def test_an_added_member_receives_events_on_every_device_without_reconnecting(people):
     ana, ben, cleo = people
     group = await talk(ana, cleo, ben)
-    await move(ana, "remove_member", group, ben)
+    await change_member(ana, "remove_member", group, ben)
     await say(ana, group, "too early for Ben")
     phone = await (await ben.device()).enter("/chat")
-    added = await move(cleo, "add_member", group, ben)
+    added = await change_member(cleo, "add_member", group, ben)
     assert (ben.id in added["member_ids"], added["seq"]) == (True, 4)
     await say(ana, group, "welcome")
     for device in (ben.client, phone):
         heard = await device.event("MESSAGE_SENT")
         assert (heard.data["message"]["text"], heard.meta["seq"]) == ("welcome", 5)
         await device.until(lambda d=device: len(d.events("MEMBER_ADDED")) == 2)
-        for told in device.events("MEMBER_ADDED"):
-            message = told.data.pop("message")
+        for event in device.events("MEMBER_ADDED"):
+            message = event.data.pop("message")
             assert (message["seq"], message["card"]["kind"]) == (4, "member_added")
-            assert told.data == {"conversation": added, "user_id": ben.id}
-    assert numbers(phone, group) == [4, 5]
-    again = await move(ana, "add_member", group, ben)
+            assert event.data == {"conversation": added, "user_id": ben.id}
+    assert numbers_received(phone, group) == [4, 5]
+    again = await change_member(ana, "add_member", group, ben)
     assert again == added | {"seq": 5}, "who is in already stays as they are"
 
 
-async def test_who_comes_back_reads_what_was_said_while_they_were_in_and_no_more(people):
+async def test_a_returning_member_reads_only_messages_sent_during_membership(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)  # 1
     await say(ana, group, "in")  # 2
-    await move(ana, "remove_member", group, ben)  # 3
+    await change_member(ana, "remove_member", group, ben)  # 3
     await say(ana, group, "out")  # 4
     await say(cleo, group, "out too")  # 5
-    await move(ana, "add_member", group, ben)  # 6
+    await change_member(ana, "add_member", group, ben)  # 6
     await say(cleo, group, "in again")  # 7
     assert await texts(ben, group) == ["in", "in again"]
     assert await texts(ben, group, limit=1) == ["in again"]
     assert await texts(ben, group, before_seq=7, limit=3) == ["in"]
-    told = [("member_removed", ben.id, {}), ("member_added", ben.id, {})]
-    assert await notes(ben, group) == told
+    expected = [("member_removed", ben.id, {}), ("member_added", ben.id, {})]
+    assert await notes(ben, group) == expected
     assert await texts(ben, group, before_seq=6, limit=5) == ["in"]
     listed = (await ben.call("/chat", "list"))["conversations"][0]
     assert (listed["unread"], listed["last_message"]["text"]) == (1, "in again")
@@ -159,18 +159,18 @@ async def test_who_comes_back_reads_what_was_said_while_they_were_in_and_no_more
         back = await (await ben.device()).enter("/chat", since={f"chat:{group}": since})
         entry = back.synced["/chat"]["rooms"][f"chat:{group}"]
         assert entry == {"seq": 7, "recovered": recovered}
-        assert numbers(back, group) == heard
-        assert "out" not in said_to(back)
+        assert numbers_received(back, group) == heard
+        assert "out" not in texts_received(back)
         await back.close()
 
 
-async def test_a_device_that_was_away_learns_of_its_removal_and_gets_nothing_of_the_room(people):
+async def test_a_reconnecting_device_learns_of_its_removal_and_gets_no_room_events(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
-    await ben.client.until(lambda: numbers(ben.client, group) == [1])
+    await ben.client.until(lambda: numbers_received(ben.client, group) == [1])
     await ben.client.close()
     await say(ana, group, "while away")
-    await move(ana, "remove_member", group, ben)
+    await change_member(ana, "remove_member", group, ben)
     await say(ana, group, "when out")
     since = {f"chat:{group}": 1, f"user:{ben.id}": 1}
     back = await (await ben.device()).enter("/chat", since=since)
@@ -179,18 +179,18 @@ async def test_a_device_that_was_away_learns_of_its_removal_and_gets_nothing_of_
     assert await texts(await people[1].host.another_session(ben), group) == ["while away"]
 
 
-async def test_who_is_out_does_not_read_what_an_old_message_was_changed_to(people):
+async def test_former_members_do_not_see_later_edits_of_old_messages(people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     old = await say(ana, group, "as Ben read it")
     kept = await say(ana, group, "as it stays")
-    await move(ana, "remove_member", group, ben)
+    await change_member(ana, "remove_member", group, ben)
     await ana.call("/chat", "edit", message_id=old["id"], text="not for Ben")
     shown = (await ben.call("/chat", "history", conversation_id=group))["messages"]
     assert [message["text"] for message in shown[:2]] == ["", "as it stays"]
     assert [message["id"] for message in shown[:2]] == [old["id"], kept["id"]]
     assert [message["card"]["kind"] for message in shown[2:]] == ["member_removed"]
-    await move(ana, "add_member", group, ben)
+    await change_member(ana, "add_member", group, ben)
     assert await texts(ben, group) == ["", "as it stays"]
     assert await texts(cleo, group) == ["not for Ben", "as it stays"]
     await ana.call("/chat", "edit", message_id=old["id"], text="for all again")
@@ -198,7 +198,7 @@ async def test_who_is_out_does_not_read_what_an_old_message_was_changed_to(peopl
 
 
 @both_databases
-async def test_a_removal_and_words_said_at_the_same_moment_keep_their_order(world, people):
+async def test_messages_sent_during_a_removal_come_before_it_or_are_refused(world, people):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     for round_ in range(5):
@@ -210,13 +210,13 @@ async def test_a_removal_and_words_said_at_the_same_moment_keep_their_order(worl
             )
             for number in range(4)
         ]
-        async with asyncio.timeout(5):  # a deadlock would take longer to be found
-            removed = await move(ana, "remove_member", group, ben)
+        async with asyncio.timeout(5):  # PostgreSQL would take longer to detect a deadlock
+            removed = await change_member(ana, "remove_member", group, ben)
             answers = [await one for one in said]
-        numbers_said = [answer["data"]["seq"] for answer in answers if answer["ok"]]
-        assert all(seq < removed["seq"] for seq in numbers_said)
+        numbers_sent = [answer["data"]["seq"] for answer in answers if answer["ok"]]
+        assert all(seq < removed["seq"] for seq in numbers_sent)
         refused = {answer["error"]["code"] for answer in answers if not answer["ok"]}
         assert refused <= {"NOT_FOUND"}
-        await move(ana, "add_member", group, ben)
+        await change_member(ana, "add_member", group, ben)
     with pytest.raises(Refused):
         await cleo.call("/chat", "remove_member", conversation_id=group, user_id=ana.id)

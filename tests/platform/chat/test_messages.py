@@ -1,4 +1,4 @@
-"""Messages: sent once, changed, taken back, and said to nobody but the conversation."""
+"""Messages: sent once, edited, deleted, and delivered only to members of the conversation."""
 
 import asyncio
 from datetime import datetime
@@ -9,7 +9,7 @@ from tests.platform.chat.scenes import rows_with, say, talk, texts
 from tests.wire_client import Refused
 from tests.world import both_databases, one_database
 
-NOBODYS = "018f0000-0000-7000-8000-000000000000"
+UNKNOWN_ID = "018f0000-0000-7000-8000-000000000000"
 MESSAGE = {
     "id",
     "conversation_id",
@@ -43,17 +43,17 @@ async def ben(world):
 
 @pytest.fixture
 async def eva(world):
-    """Somebody who is in no conversation."""
+    """A user without conversations."""
     return await (await world.person("eva")).enter("/chat")
 
 
 @pytest.fixture
 async def chat(ana, ben):
-    """The conversation of Ana and Ben; its number is 1, by its opening."""
+    """The conversation of Ana and Ben; its opening is event number 1."""
     return await talk(ana, ben)
 
 
-async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, eva, chat):
+async def test_a_message_reaches_every_device_of_both_users_and_no_one_else(ana, ben, eva, chat):
     phone = await (await ana.device()).enter("/chat")
     sent = await say(ana, chat, "Hello <b>Ben</b> \U0001f44b", "c1")
     assert sent.keys() == MESSAGE
@@ -84,11 +84,11 @@ async def test_a_message_reaches_every_device_of_both_and_nobody_else(ana, ben, 
         assert (heard.meta["room"], heard.meta["seq"]) == (f"chat:{chat}", 2)
     await say(ben, chat, "Hello Ana")
     assert (await ana.event("MESSAGE_SENT", lambda d: d["message"]["seq"] == 3)).meta["seq"] == 3
-    await eva.call("/chat", "list")  # whatever was said to Eva came before this answer
+    await eva.call("/chat", "list")  # any event for Eva would arrive before this answer
     assert eva.client.heard == []
 
 
-async def test_a_client_id_is_good_for_one_message_of_its_sender_in_a_conversation(
+async def test_a_client_id_identifies_one_message_per_sender_and_conversation(
     world, ana, ben, eva, chat
 ):
     first = await say(ana, chat, "once", "same")
@@ -102,7 +102,7 @@ async def test_a_client_id_is_good_for_one_message_of_its_sender_in_a_conversati
     assert (await say(ana, chat, "once", "same"))["id"] == first["id"]
 
 
-async def test_who_was_put_out_may_ask_again_what_became_of_a_message(ana, ben):
+async def test_a_removed_member_who_repeats_a_send_gets_the_same_answer(ana, ben):
     group = await ana.call("/chat", "create_group", name="Group", member_ids=[ben.id])
     sent = await say(ben, group["id"], "before", "first")
     await ana.call("/chat", "remove_member", conversation_id=group["id"], user_id=ben.id)
@@ -112,7 +112,7 @@ async def test_who_was_put_out_may_ask_again_what_became_of_a_message(ana, ben):
     assert refused.value.code == "NOT_FOUND"
 
 
-async def test_a_message_is_changed_by_its_sender_and_keeps_its_number(ana, ben, chat):
+async def test_an_edited_message_keeps_its_number(ana, ben, chat):
     sent = await say(ana, chat, "Helo")
     await say(ben, chat, "?")
     edited = await ana.call("/chat", "edit", message_id=sent["id"], text="Hello")
@@ -126,12 +126,12 @@ async def test_a_message_is_changed_by_its_sender_and_keeps_its_number(ana, ben,
     assert (history["seq"], history["has_more"]) == (4, False)
 
 
-async def test_only_its_sender_changes_a_message_and_only_while_it_is_there(ana, ben, eva, chat):
+async def test_only_the_sender_can_change_a_message_until_it_is_deleted(ana, ben, eva, chat):
     mine = (await say(ana, chat, "mine"))["id"]
     gone = (await say(ana, chat, "gone"))["id"]
     await ana.call("/chat", "delete", message_id=gone)
     answers = []
-    for person, message_id in [(ben, mine), (eva, mine), (ana, gone), (ana, NOBODYS)]:
+    for person, message_id in [(ben, mine), (eva, mine), (ana, gone), (ana, UNKNOWN_ID)]:
         for command, more in [("edit", {"text": "x"}), ("delete", {})]:
             payload = {"message_id": message_id, **more}
             answers.append(await person.client.ask("/chat", command, payload))
@@ -142,7 +142,7 @@ async def test_only_its_sender_changes_a_message_and_only_while_it_is_there(ana,
     assert ben.events("MESSAGE_EDITED") == []
 
 
-async def test_a_deleted_text_is_gone_from_history_replay_and_every_table(world, ana, ben, chat):
+async def test_a_deleted_text_is_erased_from_history_replay_and_every_table(world, ana, ben, chat):
     sent = await say(ana, chat, "zanzibar", "c1")
     await ana.call("/chat", "edit", message_id=sent["id"], text="zanzibar again")
     assert set(await rows_with(world, "zanzibar")) == {"messages", "events"}
@@ -162,7 +162,9 @@ async def test_a_deleted_text_is_gone_from_history_replay_and_every_table(world,
     assert await say(ana, chat, "zanzibar", "c1") == deleted, "its client id brings it not back"
 
 
-async def test_a_deleted_text_is_not_kept_as_the_answer_to_a_request_id(world, ana, ben, chat):
+async def test_a_deleted_text_is_erased_from_the_stored_answer_of_a_request_id(
+    world, ana, ben, chat
+):
     sent = await say(ana, chat, "before")
     payload = {"message_id": sent["id"], "request_id": "r1"}
     await ana.call("/chat", "edit", text="zanzibar", **payload)
@@ -171,7 +173,7 @@ async def test_a_deleted_text_is_not_kept_as_the_answer_to_a_request_id(world, a
 
 
 @one_database
-async def test_a_message_that_is_none_is_invalid(ana, chat):
+async def test_malformed_messages_are_invalid(ana, chat):
     right: dict = {"conversation_id": chat, "client_id": "c", "text": "t"}
     wrong: list[tuple[dict, str]] = [
         ({"text": ""}, "$.text"),
@@ -195,7 +197,7 @@ async def test_a_message_that_is_none_is_invalid(ana, chat):
     assert (await say(ana, chat, "x" * 8_000, "long"))["seq"] == 2, "nothing else took a number"
 
 
-async def test_a_conversation_of_others_is_like_one_that_is_not_there(ana, ben, eva, chat):
+async def test_conversations_of_other_users_look_nonexistent(ana, ben, eva, chat):
     commands: dict[str, dict] = {
         "send": {"client_id": "c", "text": "t"},
         "mark_read": {"seq": 1},
@@ -205,11 +207,11 @@ async def test_a_conversation_of_others_is_like_one_that_is_not_there(ana, ben, 
         "leave": {},
         "add_member": {"user_id": eva.id},
         "remove_member": {"user_id": ben.id},
-        "request_booking": {"block_id": NOBODYS, "topic_id": NOBODYS},
+        "request_booking": {"block_id": UNKNOWN_ID, "topic_id": UNKNOWN_ID},
     }
     for command, payload in commands.items():
         theirs = await eva.client.ask("/chat", command, {"conversation_id": chat, **payload})
-        nobodys = await eva.client.ask("/chat", command, {"conversation_id": NOBODYS, **payload})
+        nobodys = await eva.client.ask("/chat", command, {"conversation_id": UNKNOWN_ID, **payload})
         assert theirs == nobodys, command
         assert theirs["error"]["code"] == "NOT_FOUND"
     assert {heard.name for heard in ana.client.heard} == {"CONVERSATION_OPENED"}
@@ -217,7 +219,7 @@ async def test_a_conversation_of_others_is_like_one_that_is_not_there(ana, ben, 
 
 @one_database
 @pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_MESSAGES_BURST="3")
-async def test_who_says_too_much_at_once_is_told_when_to_go_on(ana, chat):
+async def test_a_rate_limited_sender_gets_the_time_to_wait(ana, chat):
     answers = [
         await ana.client.begin("/chat", "send", message(chat, f"m{number}")) for number in range(5)
     ]
@@ -231,9 +233,7 @@ def message(conversation_id: str, text: str) -> dict[str, str]:
     return {"conversation_id": conversation_id, "client_id": text, "text": text}
 
 
-async def test_typing_is_said_ephemerally_to_the_others_and_kept_nowhere(
-    world, ana, ben, eva, chat
-):
+async def test_typing_reaches_the_other_devices_and_is_not_stored(world, ana, ben, eva, chat):
     phone = await (await ana.device()).enter("/chat")
     head = (await ana.call("/chat", "history", conversation_id=chat))["seq"]
     assert await ana.call("/chat", "typing", conversation_id=chat) == {}
@@ -251,14 +251,14 @@ async def test_typing_is_said_ephemerally_to_the_others_and_kept_nowhere(
 
 @one_database
 @pytest.mark.parametrize("number", [-1, 2**53, 2**63, 2**70])
-async def test_a_number_that_no_stream_comes_to_is_invalid(ana, chat, number):
+async def test_impossible_sequence_numbers_are_invalid(ana, chat, number):
     there = {"conversation_id": chat}
     for command, payload in [("history", {"before_seq": number}), ("mark_read", {"seq": number})]:
         answer = await ana.client.ask("/chat", command, there | payload)
         assert answer["error"]["code"] == "INVALID"
 
 
-async def test_history_pages_from_the_newest_to_the_first(ana, ben, chat):
+async def test_history_pages_go_from_the_newest_to_the_first_message(ana, ben, chat):
     for number in range(7):
         await say(ana, chat, str(number))
     seen: list[str] = []
@@ -277,7 +277,7 @@ async def test_history_pages_from_the_newest_to_the_first(ana, ben, chat):
 
 
 @both_databases
-async def test_a_repeat_that_runs_at_the_same_moment_is_the_same_message(world, ana, ben, chat):
+async def test_concurrent_repeats_of_a_send_create_one_message(world, ana, ben, chat):
     devices = [await (await ana.device()).enter("/chat") for _ in range(5)]
     answers = await asyncio.gather(
         *[device.ask("/chat", "send", message(chat, "at once")) for device in devices * 2]

@@ -1,4 +1,4 @@
-"""What is one's own: muted, put away, drafted, removed; nobody else hears of it."""
+"""A user's private state of a conversation: muted, archived, drafts and hidden messages."""
 
 import pytest
 
@@ -16,13 +16,13 @@ async def ben(world: World) -> Person:
     return await (await world.person("ben")).enter("/chat")
 
 
-async def own(person: Person, **page):
+async def private_states(person: Person, **page):
     """`(id, muted until, archived, draft)` of each listed conversation."""
     listed = (await person.call("/chat", "list", **page))["conversations"]
     return [(one["id"], one["muted_until"], one["archived"], one["draft"]) for one in listed]
 
 
-async def test_what_one_made_of_a_conversation_is_on_every_device_and_nobody_elses(ana, ben):
+async def test_mute_and_draft_reach_the_users_own_devices_and_no_one_else(ana, ben):
     chat = await talk(ana, ben)
     there = {"conversation_id": chat}
     phone = await (await ana.device()).enter("/chat")
@@ -32,44 +32,44 @@ async def test_what_one_made_of_a_conversation_is_on_every_device_and_nobody_els
     assert state == {**there, "muted_until": until, "archived": False, "draft": "I have be"}
     await phone.until(lambda: len(phone.events("CONVERSATION_ADJUSTED")) == 2)
     assert phone.events("CONVERSATION_ADJUSTED")[-1].data == {"user_id": ana.id, "state": state}
-    assert await own(ana) == [(chat, until, False, "I have be")]
-    assert await own(ben) == [(chat, None, False, "")]
+    assert await private_states(ana) == [(chat, until, False, "I have be")]
+    assert await private_states(ben) == [(chat, None, False, "")]
     assert ben.events("CONVERSATION_ADJUSTED") == []
     await ana.call("/chat", "mute", **there)
     await ana.call("/chat", "draft", **there)
-    assert await own(ana) == [(chat, None, False, "")]
+    assert await private_states(ana) == [(chat, None, False, "")]
 
 
-async def test_a_moment_is_answered_told_and_listed_in_utc_whichever_zone_it_came_in(ana, ben):
+async def test_a_mute_time_in_any_zone_is_returned_published_and_listed_in_utc(ana, ben):
     chat = await talk(ana, ben)
     local, utc = "2031-01-01T01:00:00+02:00", "2030-12-31T23:00:00Z"
     state = await ana.call("/chat", "mute", conversation_id=chat, until=local)
-    told = await ana.event("CONVERSATION_ADJUSTED")
-    assert [state["muted_until"], told.data["state"]["muted_until"]] == [utc, utc]
-    assert await own(ana) == [(chat, utc, False, "")]
+    event = await ana.event("CONVERSATION_ADJUSTED")
+    assert [state["muted_until"], event.data["state"]["muted_until"]] == [utc, utc]
+    assert await private_states(ana) == [(chat, utc, False, "")]
 
 
-async def test_the_same_again_tells_nothing(world, ana, ben):
+async def test_archiving_again_publishes_no_event(world, ana, ben):
     chat = await talk(ana, ben)
     for _ in range(3):
         await ana.call("/chat", "archive", conversation_id=chat)
     assert len(await world.stored("CONVERSATION_ADJUSTED")) == 1
 
 
-async def test_what_is_put_away_is_listed_apart_until_it_is_taken_back(ana, ben, world):
+async def test_archived_conversations_are_listed_separately_until_unarchived(ana, ben, world):
     cleo = await world.person("cleo")
     with_ben, with_cleo = await talk(ana, ben), await talk(ana, cleo)
     await ana.call("/chat", "archive", conversation_id=with_ben)
     await say(ben, with_ben, "are you there?")
-    assert [one[0] for one in await own(ana)] == [with_cleo]
-    assert [one[0] for one in await own(ana, archived=True)] == [with_ben]
-    await ana.event("MESSAGE_SENT")  # it is heard all the same
+    assert [one[0] for one in await private_states(ana)] == [with_cleo]
+    assert [one[0] for one in await private_states(ana, archived=True)] == [with_ben]
+    await ana.event("MESSAGE_SENT")  # archiving does not stop events
     await ana.call("/chat", "archive", conversation_id=with_ben, on=False)
-    assert [one[0] for one in await own(ana)] == [with_ben, with_cleo]
-    assert await own(ana, archived=True) == []
+    assert [one[0] for one in await private_states(ana)] == [with_ben, with_cleo]
+    assert await private_states(ana, archived=True) == []
 
 
-async def test_only_members_make_something_of_a_conversation(world, ana, ben):
+async def test_only_members_can_mute_archive_or_draft(world, ana, ben):
     cleo, eve = await world.person("cleo"), await world.person("eve")
     group = await talk(ana, ben, cleo)
     await ben.call("/chat", "leave", conversation_id=group)
@@ -80,7 +80,7 @@ async def test_only_members_make_something_of_a_conversation(world, ana, ben):
     assert await refused(ana, "draft", conversation_id=group, text="x" * 8_001) == "INVALID"
 
 
-async def test_who_removes_a_message_for_themselves_alone_sees_it_nowhere(ana, ben):
+async def test_delete_for_me_hides_a_message_everywhere_for_that_user_only(ana, ben):
     chat = await talk(ana, ben)
     first = await say(ben, chat, "first")
     last = await say(ben, chat, "last")
@@ -98,7 +98,7 @@ async def test_who_removes_a_message_for_themselves_alone_sees_it_nowhere(ana, b
     assert ben.events("MESSAGE_REMOVED") == []
 
 
-async def test_one_removes_what_one_may_read_and_no_more(world, ana, ben):
+async def test_only_readable_messages_can_be_deleted_for_oneself(world, ana, ben):
     cleo, eve = await world.person("cleo"), await world.person("eve")
     group = await talk(ana, ben)
     early = await say(ana, group, "early")
@@ -109,7 +109,7 @@ async def test_one_removes_what_one_may_read_and_no_more(world, ana, ben):
     assert await refused(cleo, "delete_for_me", message_id=before["id"]) == "NOT_FOUND"
 
 
-async def test_a_page_of_history_is_full_however_much_was_removed(ana, ben):
+async def test_history_pages_are_full_despite_messages_deleted_for_oneself(ana, ben):
     chat = await talk(ana, ben)
     said = [await say(ben, chat, str(number)) for number in range(6)]
     for message in said[3:5]:

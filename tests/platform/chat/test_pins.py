@@ -1,4 +1,4 @@
-"""Pinned messages, and how long a message may be changed."""
+"""Pinned messages, and the time limits for editing and deleting messages."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ async def pinned(person: Person, conversation_id: str) -> list[str]:
     return [message["text"] for message in found["messages"]]
 
 
-async def test_a_hidden_message_is_pinned_by_nobody_and_may_be_taken_down(people, world):
+async def test_a_hidden_message_can_be_unpinned_but_not_pinned(people, world):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     up, down = await say(ana, chat, "up"), await say(ana, chat, "down")
@@ -32,7 +32,7 @@ async def test_a_hidden_message_is_pinned_by_nobody_and_may_be_taken_down(people
     assert await pinned(ana, chat) == []
 
 
-async def test_both_pin_in_a_direct_conversation_and_see_the_latest_first(people, world):
+async def test_both_users_pin_in_a_direct_conversation_newest_pin_first(people, world):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     one, two = await say(ana, chat, "one"), await say(ben, chat, "two")
@@ -55,7 +55,7 @@ async def test_both_pin_in_a_direct_conversation_and_see_the_latest_first(people
     assert await pinned(ana, chat) == []
 
 
-async def test_in_a_group_owners_pin_and_nobody_sees_what_they_may_not_read(people, world):
+async def test_only_owners_pin_in_a_group_and_members_see_only_readable_pins(people, world):
     ana, ben, cleo = people
     eve = await world.person("eve")
     group = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
@@ -70,7 +70,7 @@ async def test_in_a_group_owners_pin_and_nobody_sees_what_they_may_not_read(peop
         assert await refused(person, "pin", message_id=early["id"]) == "NOT_FOUND"
 
 
-async def test_so_many_are_pinned_and_no_more(people, monkeypatch):
+async def test_the_number_of_pinned_messages_is_limited(people, monkeypatch):
     ana, ben, _ = people
     monkeypatch.setattr(pins, "PINNED_MAX", 2)
     chat = await talk(ana, ben)
@@ -82,7 +82,7 @@ async def test_so_many_are_pinned_and_no_more(people, monkeypatch):
 
 @pytest.mark.stopped_clock
 @pytest.mark.settings(PARLEY_MESSAGE_EDIT_S="60", PARLEY_MESSAGE_DELETE_S="120")
-async def test_what_was_said_long_ago_stays_as_it_is(people, world):
+async def test_messages_cannot_be_edited_or_deleted_after_the_time_limits(people, world):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await say(ana, chat, "as it is")

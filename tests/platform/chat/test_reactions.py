@@ -1,4 +1,4 @@
-"""Signs on messages: put once, told to all, shown in the history, gone with the message."""
+"""Reactions: added once per user, published, shown in the history, deleted with the message."""
 
 import asyncio
 
@@ -37,12 +37,12 @@ async def shown(who: Person, chat: str) -> list:
     return [one["reactions"] for one in history["messages"]]
 
 
-async def test_a_sign_is_put_told_and_taken_away(world, ana, ben):
+async def test_a_reaction_is_added_published_and_removed(world, ana, ben):
     chat = await talk(ana, ben)
     message = await say(ana, chat, "Hello", "c1")
     one = [{"emoji": UP, "count": 1, "user_ids": [ben.id]}]
     assert await react(ben, message) == one
-    assert await react(ben, message) == one  # again changes nothing
+    assert await react(ben, message) == one  # a repeat changes nothing
     heard = await ana.event("MESSAGE_REACTED")
     assert heard.data == {
         "conversation_id": chat,
@@ -69,17 +69,17 @@ async def test_a_sign_is_put_told_and_taken_away(world, ana, ben):
 
 
 @both_databases
-async def test_signs_put_at_once_are_all_there(world, ana, ben):
+async def test_concurrent_reactions_are_all_kept(world, ana, ben):
     chat = await talk(ana, ben)
     message = await say(ana, chat, "Hello", "c1")
     emojis = [chr(0x1F600 + number) for number in range(8)]
     await asyncio.gather(
         *(react(who, message, emoji) for who in (ana, ben) for emoji in emojis),
     )
-    (signs,) = await shown(ana, chat)
-    assert {one["emoji"]: one["count"] for one in signs} == dict.fromkeys(emojis, 2)
+    (reactions,) = await shown(ana, chat)
+    assert {one["emoji"]: one["count"] for one in reactions} == dict.fromkeys(emojis, 2)
     last = (await ana.event("MESSAGE_REACTED", lambda d: sum_of(d) == 16)).data
-    assert last["reactions"] == signs
+    assert last["reactions"] == reactions
 
 
 def sum_of(data: dict) -> int:
@@ -87,7 +87,7 @@ def sum_of(data: dict) -> int:
 
 
 @one_database
-async def test_a_sign_is_an_emoji(ana, ben):
+async def test_a_reaction_must_be_an_emoji(ana, ben):
     message = await say(ana, await talk(ana, ben), "Hello", "c1")
     for emoji in ("a", "ok", " ", "<b>", "1", "\U0001f44d!x", "\U0001f44d\n", "\0", "x" * 17):
         assert await code_of(ben, message, emoji) == "INVALID", emoji
@@ -96,7 +96,7 @@ async def test_a_sign_is_an_emoji(ana, ben):
 
 
 @one_database
-async def test_a_message_has_room_for_twenty_different_signs(ana, ben):
+async def test_a_message_has_at_most_twenty_different_reactions(ana, ben):
     message = await say(ana, await talk(ana, ben), "Hello", "c1")
     for number in range(20):
         await react(ben, message, chr(0x1F600 + number))
@@ -104,7 +104,7 @@ async def test_a_message_has_room_for_twenty_different_signs(ana, ben):
     assert await code_of(ben, message, chr(0x1F640)) == "CONFLICT"
 
 
-async def test_only_members_put_signs_and_only_on_what_they_read(world, ana, ben):
+async def test_only_members_can_react_and_only_to_messages_they_can_read(world, ana, ben):
     cem = await (await world.person("cem")).enter("/chat")
     group = await ana.call("/chat", "create_group", name="Garden", member_ids=[ben.id])
     early = await say(ana, group["id"], "early", "c1")
@@ -113,7 +113,7 @@ async def test_only_members_put_signs_and_only_on_what_they_read(world, ana, ben
     await cem.event("MEMBER_ADDED")
     await react(ben, early)
     heard = await cem.event("MESSAGE_REACTED")
-    assert "early" not in str(heard.data)  # who came later never read it
+    assert "early" not in str(heard.data)  # Cem joined later and never saw the text
     await ana.call("/chat", "remove_member", conversation_id=group["id"], user_id=ben.id)
     assert await code_of(ben, early, HEART) == "NOT_FOUND"
     await react(ana, early, HEART)
@@ -121,12 +121,12 @@ async def test_only_members_put_signs_and_only_on_what_they_read(world, ana, ben
         [],
         [],
         [],
-    ]  # the message, and notes of who came and went
+    ]  # the message and two system notes
     stranger = await world.person("eve")
     assert await code_of(stranger, early) == "NOT_FOUND"
 
 
-async def test_signs_go_with_their_message(ana, ben):
+async def test_deleting_a_message_deletes_its_reactions(ana, ben):
     chat = await talk(ana, ben)
     message = await say(ana, chat, "Hello", "c1")
     await react(ben, message)

@@ -1,4 +1,4 @@
-"""Read receipts: when who read what; and who does not tell is not told."""
+"""Read receipts: who read a message and when; users who turn them off do not see others'."""
 
 from datetime import datetime, timedelta
 
@@ -23,11 +23,11 @@ async def receipts(person: Person, message) -> dict:
     return await person.call("/chat", "receipts", message_id=message["id"])
 
 
-def moment_of(receipt) -> datetime:
+def time_of(receipt) -> datetime:
     return datetime.fromisoformat(receipt["at"])
 
 
-async def test_the_sender_learns_who_read_it_first_when(people, world):
+async def test_the_sender_sees_when_each_member_first_read_a_message(people, world):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     one, two = await say(ana, group, "one"), await say(ana, group, "two")
@@ -39,13 +39,13 @@ async def test_the_sender_learns_who_read_it_first_when(people, world):
     shown = await receipts(ana, one)
     [read] = shown["read"]
     assert read["user_id"] == ben.id
-    assert moment_of(read) <= first
+    assert time_of(read) <= first
     assert [r["user_id"] for r in shown["delivered"]] == [cleo.id]
     [read] = (await receipts(ana, two))["read"]
-    assert moment_of(read) >= first + timedelta(seconds=60)
+    assert time_of(read) >= first + timedelta(seconds=60)
 
 
-async def test_only_who_said_it_asks_and_only_members_are_told_of(people, world):
+async def test_only_the_sender_gets_receipts_and_only_of_current_members(people, world):
     ana, ben, cleo = people
     eve = await world.person("eve")
     group = await talk(ana, ben, cleo)
@@ -57,7 +57,7 @@ async def test_only_who_said_it_asks_and_only_members_are_told_of(people, world)
     assert await receipts(ana, said) == {"read": [], "delivered": []}
 
 
-async def test_who_does_not_tell_is_not_told_but_has_it_on_all_devices(people):
+async def test_users_who_turn_off_read_receipts_neither_share_nor_see_them(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await say(ana, chat, "said")

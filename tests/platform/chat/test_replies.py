@@ -1,4 +1,4 @@
-"""Replies: they name what they answer and copy none of it."""
+"""Replies contain the id of the original message and none of its content."""
 
 import pytest
 
@@ -28,7 +28,7 @@ async def refused(who: Person, command: str, **payload) -> str:
     return error.value.code
 
 
-async def test_a_reply_names_what_it_answers(ana, ben):
+async def test_a_reply_has_the_id_of_the_original_and_no_copy_of_it(ana, ben):
     chat = await talk(ana, ben)
     asked = await say(ana, chat, "A secret question", "c1")
     answer = await reply(ben, chat, asked["id"])
@@ -46,7 +46,7 @@ async def test_a_reply_names_what_it_answers(ana, ben):
     assert "secret" not in str(history)
 
 
-async def test_only_what_one_may_read_in_the_same_conversation_is_answered(world, ana, ben):
+async def test_a_reply_needs_a_readable_message_of_the_same_conversation(world, ana, ben):
     cem = await (await world.person("cem")).enter("/chat")
     group = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
     early = await say(ana, group, "early", "c1")

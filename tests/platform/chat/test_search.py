@@ -1,4 +1,4 @@
-"""Search: what one may read and no more, by how words begin, the newest first, page by page."""
+"""Search finds readable messages by word prefixes, newest first, page by page."""
 
 import pytest
 from sqlalchemy import text as sql
@@ -16,12 +16,12 @@ async def people(world: World) -> list[Person]:
     return [await (await world.person(name)).enter("/chat") for name in ("ana", "ben", "cleo")]
 
 
-async def find(person: Person, words: str, **more) -> list[str]:
+async def search(person: Person, words: str, **more) -> list[str]:
     found = await person.call("/chat", "search", text=words, **more)
     return [message["text"] for message in found["messages"]]
 
 
-async def test_words_are_found_by_how_they_begin_in_any_order_and_case(people):
+async def test_search_matches_word_prefixes_in_any_order_and_case(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     for text in (
@@ -32,32 +32,35 @@ async def test_words_are_found_by_how_they_begin_in_any_order_and_case(people):
         "it's 3.14",
     ):
         await say(ana, chat, text)
-    assert await find(ben, "garden") == ["gardening, in the green-house", "The Garden is green"]
-    assert await find(ben, "GREEN Gard") == ["gardening, in the green-house", "The Garden is green"]
-    assert await find(ben, "house") == ["gardening, in the green-house"]
-    assert await find(ben, "grü köln") == ["Grüße aus Köln"]
-    assert await find(ben, "example path") == ["see https://example.com/path_to?x=1"]
-    assert await find(ben, "3.14 it's") == ["it's 3.14"]
-    assert await find(ben, "arden") == await find(ben, "garden missing") == []
+    assert await search(ben, "garden") == ["gardening, in the green-house", "The Garden is green"]
+    assert await search(ben, "GREEN Gard") == [
+        "gardening, in the green-house",
+        "The Garden is green",
+    ]
+    assert await search(ben, "house") == ["gardening, in the green-house"]
+    assert await search(ben, "grü köln") == ["Grüße aus Köln"]
+    assert await search(ben, "example path") == ["see https://example.com/path_to?x=1"]
+    assert await search(ben, "3.14 it's") == ["it's 3.14"]
+    assert await search(ben, "arden") == await search(ben, "garden missing") == []
 
 
-async def test_what_one_writes_is_words_and_never_a_query(people):
+async def test_query_syntax_in_a_search_text_is_not_interpreted(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     await say(ana, chat, "plain and simple")
-    for asked in (
+    for query in (
         'plain" OR text : "x',
         "plain:* & 'simple'",
         "plain) OR (1",
         "plain AND * simple",
     ):
-        assert await find(ben, asked) in ([], ["plain and simple"]), asked
-    for asked in ('"', "'", "*", "- - -", "@", "\U0001f44d", "\\"):
-        assert await refused(ben, "search", text=asked) == "INVALID", asked
+        assert await search(ben, query) in ([], ["plain and simple"]), query
+    for query in ('"', "'", "*", "- - -", "@", "\U0001f44d", "\\"):
+        assert await refused(ben, "search", text=query) == "INVALID", query
     assert await refused(ben, "search", text="x" * 201) == "INVALID"
 
 
-async def test_nobody_finds_what_they_may_not_read(people, world):
+async def test_search_finds_only_messages_that_the_user_can_read(people, world):
     ana, ben, cleo = people
     eve = await world.person("eve")
     group = (await ana.call("/chat", "create_group", name="G", member_ids=[ben.id]))["id"]
@@ -66,15 +69,15 @@ async def test_nobody_finds_what_they_may_not_read(people, world):
     await say(ana, group, "secret between")
     await ana.call("/chat", "remove_member", conversation_id=group, user_id=cleo.id)
     await say(ana, group, "secret after")
-    assert await find(cleo, "secret") == ["secret between"]
-    assert await find(ben, "secret") == ["secret after", "secret between", "secret before"]
-    assert await find(eve, "secret") == []
+    assert await search(cleo, "secret") == ["secret between"]
+    assert await search(ben, "secret") == ["secret after", "secret between", "secret before"]
+    assert await search(eve, "secret") == []
     assert await refused(eve, "search", text="secret", conversation_id=group) == "NOT_FOUND"
     await ana.call("/chat", "edit", message_id=old["id"], text="secret changed")
-    assert "secret changed" not in await find(cleo, "secret")
+    assert "secret changed" not in await search(cleo, "secret")
 
 
-async def test_a_page_tells_nothing_of_words_that_one_may_not_read(people, world):
+async def test_a_page_of_results_reveals_no_unreadable_matches(people, world):
     ana, ben, cleo = people
     group = await talk(ana, ben, cleo)
     for text in ("apples", "pears"):
@@ -90,7 +93,7 @@ async def test_a_page_tells_nothing_of_words_that_one_may_not_read(people, world
         assert ([one["text"] for one in found["messages"]], found["next"]) == ([word], None)
 
 
-async def test_what_was_changed_taken_back_or_removed_is_found_as_it_is(people):
+async def test_search_finds_the_current_text_and_no_deleted_messages(people):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await say(ana, chat, "apples")
@@ -98,11 +101,11 @@ async def test_what_was_changed_taken_back_or_removed_is_found_as_it_is(people):
     await ana.call("/chat", "edit", message_id=said["id"], text="pears")
     await ana.call("/chat", "delete", message_id=gone["id"])
     await ben.call("/chat", "delete_for_me", message_id=mine["id"])
-    assert (await find(ana, "apples"), await find(ben, "apples")) == (["apples mine"], [])
-    assert await find(ben, "pears") == ["pears"]
+    assert (await search(ana, "apples"), await search(ben, "apples")) == (["apples mine"], [])
+    assert await search(ben, "pears") == ["pears"]
 
 
-async def test_pages_go_back_to_the_first_word_said(people):
+async def test_result_pages_lead_back_to_the_first_match(people):
     ana, ben, cleo = people
     chat, other = await talk(ana, ben), await talk(ana, cleo)
     for number in range(5):
@@ -116,52 +119,52 @@ async def test_pages_go_back_to_the_first_word_said(people):
         if (before := page["next"]) is None:
             break
     assert seen == [f"word {number}" for number in (5, 4, 3, 2, 1, 0)]
-    assert len(await find(ana, "word", limit=100)) == 11
-    assert len(await find(ana, "word", conversation_id=other)) == 5
+    assert len(await search(ana, "word", limit=100)) == 11
+    assert len(await search(ana, "word", conversation_id=other)) == 5
 
 
 @one_database
-async def test_words_that_were_taken_back_do_not_stay_in_the_index(people, world):
+async def test_housekeeping_removes_deleted_text_from_the_index(people, world):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     for number in range(3):
         await say(ana, chat, f"other {number}")
     said = await say(ana, chat, "canaryword")
-    assert await find(ben, "canaryword") == ["canaryword"]
+    assert await search(ben, "canaryword") == ["canaryword"]
     await ana.call("/chat", "delete", message_id=said["id"])
     assert await world.read(index_parts_with, "aryword")
     await world.app.housekeeping.tidy()
     assert await world.read(index_parts_with, "aryword") == []
-    assert await find(ben, "other") == ["other 2", "other 1", "other 0"]
+    assert await search(ben, "other") == ["other 2", "other 1", "other 0"]
 
 
 @one_database
-async def test_words_that_were_taken_back_before_they_were_indexed_never_are(people, world):
+async def test_text_replaced_before_indexing_is_never_indexed(people, world):
     ana, ben, _ = people
     chat = await talk(ana, ben)
     said = await say(ana, chat, "canaryword")
     await ana.call("/chat", "edit", message_id=said["id"], text="another")
-    assert await find(ben, "another") == ["another"]
+    assert await search(ben, "another") == ["another"]
     assert await world.read(index_parts_with, "aryword") == []
 
 
 @one_database
-async def test_many_messages_are_indexed_together_or_by_who_searches_before(people, world):
+async def test_messages_are_indexed_in_batches_or_before_the_next_search(people, world):
     ana, ben, _ = people
     chat = await talk(ana, ben)
-    await world.transact(say_many, ana.id, chat, range(TOGETHER - 1))
-    assert await world.read(noted_and_indexed) == (TOGETHER - 1, 0)
-    assert await find(ben, "many 7") == [f"many {n}" for n in (*range(79, 69, -1), 7)]
-    assert await world.read(noted_and_indexed) == (0, TOGETHER - 1)
-    await world.transact(say_many, ana.id, chat, range(1000, 1000 + TOGETHER))
-    assert await world.read(noted_and_indexed) == (0, 2 * TOGETHER - 1)
+    await world.transact(send_many, ana.id, chat, range(BATCH - 1))
+    assert await world.read(noted_and_indexed) == (BATCH - 1, 0)
+    assert await search(ben, "many 7") == [f"many {n}" for n in (*range(79, 69, -1), 7)]
+    assert await world.read(noted_and_indexed) == (0, BATCH - 1)
+    await world.transact(send_many, ana.id, chat, range(1000, 1000 + BATCH))
+    assert await world.read(noted_and_indexed) == (0, 2 * BATCH - 1)
 
 
-TOGETHER = 256
-"""As the migrations have it."""
+BATCH = 256
+"""The batch size in the migrations."""
 
 
-def say_many(tx, sender_id: str, conversation_id: str, numbers: range) -> None:
+def send_many(tx, sender_id: str, conversation_id: str, numbers: range) -> None:
     for number in numbers:
         row = new_message(tx, conversation_id, str(number), "text", f"many {number}", sender_id)
         post(tx, row)
@@ -176,7 +179,7 @@ _INDEXED = sql("SELECT count(*) FROM message_search")
 
 
 def index_parts_with(tx, letters: str) -> list[int]:
-    """Where letters are; SQLite keeps the beginning of a word that others share only once."""
+    """The ids of index blocks with these letters; SQLite stores a shared prefix only once."""
     return tx.scalars(_PARTS, letters=letters)
 
 

@@ -12,7 +12,7 @@ from tests.parts.ports import free_port
 from tests.platform.chat.scenes import offer, say, talk, texts
 from tests.platform.chat.test_messages import rows_with
 from tests.platform.moderation.scenes import code_of, decide, flag, get_message, group_of, moderator
-from tests.platform.uploads.bringing import PDF, RestRefused, bringer
+from tests.platform.uploads.uploading import PDF, RestRefused, uploader
 from tests.world import World, with_server
 
 
@@ -122,19 +122,19 @@ async def test_file_names_and_the_content_of_text_files_are_filtered(world):
         ask = {"conversation_id": group, "client_id": upload["id"], "upload_id": upload["id"]}
         return await ana.call("/chat", "send_media", **ask, **more)
 
-    async with bringer(world, ana) as bringing:
+    async with uploader(world, ana) as files:
         with pytest.raises(RestRefused, match="TEXT_REFUSED"):
-            await bringing.start(PDF, "application/pdf", name="rotten.pdf")
+            await files.start(PDF, "application/pdf", name="rotten.pdf")
         for before in (b"so ", b"so fine " * 20_000, b"x " * 4_094):
             with pytest.raises(RestRefused, match="TEXT_REFUSED"):
-                await bringing.bring(before + b"rotten", "text/plain", name="a.txt")
+                await files.upload(before + b"rotten", "text/plain", name="a.txt")
         assert (await rows_with(world, "a.txt")) == []
         fishy = [
-            await bringing.bring(PDF, "application/pdf", name="a fishy one.pdf"),
-            await bringing.bring(b"a,b\nfishy,1", "text/csv", name="b.csv"),
-            await bringing.bring(PDF, "application/pdf", name="c.pdf"),
+            await files.upload(PDF, "application/pdf", name="a fishy one.pdf"),
+            await files.upload(b"a,b\nfishy,1", "text/csv", name="b.csv"),
+            await files.upload(PDF, "application/pdf", name="c.pdf"),
         ]
-        fine = await bringing.bring(b"%PDF-1.7 rotten fishy", "application/pdf", name="d.pdf")
+        fine = await files.upload(b"%PDF-1.7 rotten fishy", "application/pdf", name="d.pdf")
     get_message = [await show(fishy[0]), await show(fishy[1]), await show(fishy[2], text="fishy")]
     await show(fine)
     ask = {"conversation_id": group, "client_id": "x", "upload_id": fine["id"]}

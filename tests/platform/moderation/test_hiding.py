@@ -10,7 +10,7 @@ from tests.parts.ports import free_port
 from tests.platform.chat.scenes import say, talk, texts
 from tests.platform.chat.test_messages import rows_with
 from tests.platform.moderation.scenes import code_of, flag, get_message, group_of
-from tests.platform.uploads.bringing import PDF, bringer
+from tests.platform.uploads.uploading import PDF, uploader
 from tests.world import both_databases, with_server
 
 THUMB, PARTY = "\U0001f44d", "\U0001f389"
@@ -178,8 +178,8 @@ async def test_members_cannot_fetch_a_hidden_file_until_it_is_restored(make_worl
     port = free_port()
     world = await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}")
     group, (ana, ben) = await group_of(world, "ana", "ben")
-    async with bringer(world, ana) as bringing:
-        upload = await bringing.bring(PDF, "application/pdf", name="rotten.pdf")
+    async with uploader(world, ana) as files:
+        upload = await files.upload(PDF, "application/pdf", name="rotten.pdf")
     ask = {"conversation_id": group, "client_id": "one", "upload_id": upload["id"]}
     sent = await ana.call("/chat", "send_media", **ask)
     await flag(ben, sent["id"])

@@ -130,7 +130,7 @@ class Queue(Mirror):
         self.cases = {case["id"]: case for case in page["cases"]}
         self.seqs["moderators"] = page["seq"]
 
-    def hear(self, heard: Heard) -> None:
+    def apply(self, heard: Heard) -> None:
         if heard.meta["room"] != "moderators":
             return
         self.seqs["moderators"] = heard.meta["seq"]

@@ -1,4 +1,4 @@
-"""Apps that can be reached by pushes: registered, moved, signed out, kept sealed."""
+"""Devices for push notifications: registering, signing out, and encrypted tokens."""
 
 import pytest
 
@@ -19,7 +19,7 @@ async def register(who, token: str, platform: str = "ios") -> None:
     await who.call("/notifications", "register_device", platform=platform, token=token)
 
 
-async def test_a_device_is_registered_until_it_is_taken_back(world):
+async def test_a_device_stays_registered_until_it_is_unregistered(world):
     ana = await world.person("ana")
     await register(ana, "one")
     await register(ana, "one")
@@ -30,7 +30,7 @@ async def test_a_device_is_registered_until_it_is_taken_back(world):
     assert await tokens_of(world, ana) == ["two"]
 
 
-async def test_a_device_is_of_who_is_signed_in_there(world):
+async def test_a_device_belongs_to_the_last_user_who_registered_it(world):
     ana, ben = await world.person("ana"), await world.person("ben")
     await register(ana, "shared")
     await register(ben, "shared")
@@ -40,7 +40,7 @@ async def test_a_device_is_of_who_is_signed_in_there(world):
     assert await tokens_of(world, ben) == ["shared"]
 
 
-async def test_who_signs_out_gets_no_more_pushes_there(world):
+async def test_ending_a_session_unregisters_its_device(world):
     ana = await world.person("ana")
     other = await world.another_session(ana)
     await register(ana, "here")
@@ -50,8 +50,8 @@ async def test_who_signs_out_gets_no_more_pushes_there(world):
     assert await tokens_of(world, ana) == ["here"]
 
 
-async def test_who_was_just_signed_out_registers_nothing_any_more(world):
-    """Their connection may be open for a moment still, at another instance."""
+async def test_an_ended_session_cannot_register_a_device(world):
+    """Its connection to another instance may stay open for a moment."""
     ana = await world.person("ana")
     other = await world.another_session(ana)
     await ana.call("/profile", "end_other_sessions")
@@ -62,7 +62,7 @@ async def test_who_was_just_signed_out_registers_nothing_any_more(world):
     assert await tokens_of(world, ana) == []
 
 
-async def test_a_person_has_room_for_twenty_and_the_oldest_go(world):
+async def test_only_the_twenty_newest_devices_of_a_user_are_kept(world):
     ana = await world.person("ana")
     for number in range(22):
         await register(ana, f"token {number:02}")
@@ -71,7 +71,7 @@ async def test_a_person_has_room_for_twenty_and_the_oldest_go(world):
 
 
 @one_database
-async def test_a_token_is_kept_sealed(world):
+async def test_a_push_token_is_stored_encrypted(world):
     ana = await world.person("ana")
     await register(ana, "a token that nobody should read")
     (row,) = await world.read(list_devices, ana.id)

@@ -1,4 +1,4 @@
-"""What domains declare reaches people: in their language, about whom it names, in order."""
+"""Notices that domains declare are delivered in order, in the language of their recipient."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from handlers.kit.transaction import Transaction
 from handlers.platform.notifications.service import deliver
 from tests.parts.morning import MORNING
 from tests.platform.chat.scenes import offer
-from tests.world import Person as Somebody
+from tests.world import Person as User
 from tests.world import one_database, text_of
 
 AT = "/notifications"
@@ -33,8 +33,8 @@ async def ben(world):
     return await (await world.person("ben", consultant=True)).enter(AT)
 
 
-async def told(world, person) -> list[dict]:
-    """What a person was told, oldest first."""
+async def notifications_of(world, person) -> list[dict]:
+    """The notifications of a user, oldest first."""
     await world.settle()
     return (await person.call(AT, "list"))["notifications"][::-1]
 
@@ -43,13 +43,13 @@ def rule_of(kind: str):
     return next(rule for rule in domain.notices if rule.kind == kind)
 
 
-async def test_a_person_is_told_and_mailed_in_their_language_zone_and_clock(world, ana, ben):
+async def test_notices_and_mails_use_the_users_language_time_zone_and_clock(world, ana, ben):
     german = {"language": "de", "time_zone": "Europe/Berlin", "settings": {"clock": "12h"}}
     await ana.call("/profile", "update", **german)
     shop = await offer(world, ben)
     booking = await ana.call("/booking", "request", **shop.ask())
     await ben.call("/booking", "approve", booking_id=booking["id"])
-    approved = (await told(world, ana))[-1]
+    approved = (await notifications_of(world, ana))[-1]
     assert approved["title"] == "Buchung bestätigt"
     assert approved["body"].startswith("“Ben Example” hat Ihre Buchung bestätigt: ")
     assert approved["body"].endswith("M (Europe/Berlin)."), "AM or PM"
@@ -58,21 +58,21 @@ async def test_a_person_is_told_and_mailed_in_their_language_zone_and_clock(worl
     assert "Guten Tag Ana," in text_of(mail)
     assert approved["body"] in text_of(mail)
     assert "Parley öffnen: http" in text_of(mail)
-    asked = (await told(world, ben))[-1]
+    asked = (await notifications_of(world, ben))[-1]
     assert asked["title"] == "New booking request", "the other one reads English"
 
 
 @one_database
-async def test_a_language_without_messages_is_english(world, ana, ben):
+async def test_a_language_without_translations_falls_back_to_english(world, ana, ben):
     await ana.call("/profile", "update", language="pt")
     shop = await offer(world, ben)
     await ana.call("/booking", "request", **shop.ask())
     world.clock.advance(86_400)
-    assert (await told(world, ana))[-1]["title"] == "Request expired"
+    assert (await notifications_of(world, ana))[-1]["title"] == "Request expired"
 
 
 @one_database
-async def test_a_pincode_for_somebody_is_mailed_in_their_language(world, ana):
+async def test_a_pincode_mail_is_in_the_users_language(world, ana):
     await ana.call("/profile", "update", language="de")
     door = await world.visitor("/auth")
     await door.call("/auth", "forgot", email=ana.email)
@@ -81,18 +81,18 @@ async def test_a_pincode_for_somebody_is_mailed_in_their_language(world, ana):
     await world.settle()
 
 
-async def test_a_notice_is_about_whoever_is_named_in_it(world, ana, ben):
+async def test_a_notice_is_about_the_user_named_in_it(world, ana, ben):
     shop = await offer(world, ben)
     booking = await ana.call("/booking", "request", **shop.ask())
     await ben.call("/booking", "approve", booking_id=booking["id"])
     await ana.call("/booking", "cancel", booking_id=booking["id"])
-    about = {one["kind"]: one["about_id"] for one in await told(world, ben)}
+    about = {one["kind"]: one["about_id"] for one in await notifications_of(world, ben)}
     assert about["booking_requested"] == ana.id
     assert about["booking_cancelled"] is None, "nobody is named"
-    assert (await told(world, ana))[-1]["about_id"] == ben.id
+    assert (await notifications_of(world, ana))[-1]["about_id"] == ben.id
 
 
-async def test_what_happened_to_one_thing_is_told_in_its_order(world, ana, ben, monkeypatch):
+async def test_notices_about_one_booking_come_in_order(world, ana, ben, monkeypatch):
     shop = await offer(world, ben)
     with monkeypatch.context() as patched:
         patched.setattr(world.app.relay, "serve", lambda queue: None)
@@ -101,7 +101,7 @@ async def test_what_happened_to_one_thing_is_told_in_its_order(world, ana, ben, 
         await ben.call("/booking", "approve", **which)
         await ana.call("/booking", "reschedule", **which, block_id=shop.blocks[3]["id"])
         await ben.call("/booking", "cancel", **which)
-    kinds = [one["kind"] for one in await told(world, ana)]
+    kinds = [one["kind"] for one in await notifications_of(world, ana)]
     assert kinds[-3:] == ["booking_approved", "booking_rescheduled", "booking_cancelled"]
 
 
@@ -111,16 +111,16 @@ async def test_what_happened_to_one_thing_is_told_in_its_order(world, ana, ben, 
     [{}, {"student": Person("0"), "starts_at": 1, "more": "x"}, {"student": Person("0")}],
     ids=["none", "one more", "one less"],
 )
-async def test_a_notice_with_other_values_than_declared_tells_nothing(world, ana, values):
+async def test_a_notice_with_other_values_than_declared_is_not_delivered(world, ana, values):
     rule = rule_of("booking_requested")
     with pytest.raises(TypeError):
         await world.transact(deliver, rule, Notice(to=ana.id, link="/", values=values))
-    assert [one["kind"] for one in await told(world, ana)] == ["welcome"]
+    assert [one["kind"] for one in await notifications_of(world, ana)] == ["welcome"]
 
 
 @one_database
-async def test_a_notice_names_at_most_one_person(world, ana, ben):
-    """Only what is said of one person can be cleared when they are erased."""
+async def test_a_notice_names_at_most_one_user(world, ana, ben):
+    """A notice about two users could not be cleared when one of them is erased."""
     rule = replace(rule_of("booking_requested"), says=frozenset(("student", "starts_at")))
     values = {"student": Person(ana.id), "starts_at": Person(ben.id)}
     with pytest.raises(TypeError, match="several users"):
@@ -129,49 +129,50 @@ async def test_a_notice_names_at_most_one_person(world, ana, ben):
 
 @one_database
 @pytest.mark.parametrize("language", ["de", "en"])
-async def test_every_notice_is_told_with_the_values_that_its_texts_need(world, ana, language):
+async def test_every_notice_has_the_values_that_its_texts_need(world, ana, language):
     await ana.call("/profile", "update", language=language)
     rules = [rule for one in world.app.registry.domains for rule in one.notices]
 
-    def tell_all(tx: Transaction) -> list[str]:
-        return [rule.text for rule in rules if tell_one_of(tx, rule, ana)]
+    def deliver_all(tx: Transaction) -> list[str]:
+        return [rule.text for rule in rules if deliver_sample(tx, rule, ana)]
 
-    assert await world.transact(tell_all) == [rule.text for rule in rules]
+    assert await world.transact(deliver_all) == [rule.text for rule in rules]
     listed = (await ana.call(AT, "list", limit=100))["notifications"]
     assert {one["kind"] for one in listed} == {rule.kind for rule in rules}
     for one in listed:
         assert not set("{}") & set(one["title"] + one["body"]), one["kind"]
 
 
-def tell_one_of(tx: Transaction, rule: NoticeRule, person: Somebody) -> bool:
-    """Tell a person the first thing that the rule makes of its event; whether there is any."""
-    notices = [one for event in variants(rule.event, person) for one in rule.find(tx, event)]
+def deliver_sample(tx: Transaction, rule: NoticeRule, person: User) -> bool:
+    """Deliver the first notice that the rule finds in sample events; False if there is none."""
+    notices = [one for event in sample_events(rule.event, person) for one in rule.find(tx, event)]
     for notice in notices[:1]:
         deliver(tx, rule, notice)
     return bool(notices)
 
 
-def variants(event: type[Event], person: Somebody) -> Iterator[Event]:
-    """Events of this kind in which everybody is this person."""
+def sample_events(event: type[Event], person: User) -> Iterator[Event]:
+    """Sample events of this type in which this person is every user."""
     for flag, method in product((False, True), ("password", "google")):
         samples = {"email": person.email, "method": method, "currency": "EUR"}
-        yield made_up(inspect.type_info(event), person.id, flag, samples)
+        yield sample_value(inspect.type_info(event), person.id, flag, samples)
 
 
-def made_up(kind: inspect.Type, text: str, flag: bool, samples: dict[str, str]) -> Any:
-    """A value of this type: `text` for a text, unless there is a sample for its field."""
+def sample_value(kind: inspect.Type, text: str, flag: bool, samples: dict[str, str]) -> Any:
+    """A value of this type; strings are `text`, unless `samples` has a value for the field."""
     match kind:
         case inspect.StructType(cls=shape, fields=fields):
             values = {
-                f.name: samples.get(f.name) or made_up(f.type, text, flag, samples) for f in fields
+                f.name: samples.get(f.name) or sample_value(f.type, text, flag, samples)
+                for f in fields
             }
             return shape(**values)
         case inspect.UnionType(types=kinds):
-            return made_up(kinds[0], text, flag, samples)
+            return sample_value(kinds[0], text, flag, samples)
         case inspect.Metadata(type=inner):
-            return made_up(inner, text, flag, samples)
+            return sample_value(inner, text, flag, samples)
         case inspect.ListType(item_type=item):
-            return [made_up(item, text, flag, samples)]
+            return [sample_value(item, text, flag, samples)]
         case inspect.LiteralType(values=values):
             return values[0]
         case inspect.DateTimeType():

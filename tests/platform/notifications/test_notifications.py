@@ -1,4 +1,4 @@
-"""What people are told of their affairs: who, in what words, by mail or not; what is unread."""
+"""Notifications: who gets which ones, in which words and by mail, and how many are unread."""
 
 import asyncio
 from datetime import datetime
@@ -35,11 +35,13 @@ async def page(person: Person, **payload):
     return await person.call(AT, "list", **payload)
 
 
-async def news(world: World, person: Person, *, but: tuple[str, ...] = ("welcome",)) -> list[str]:
-    """The kinds of what a person was told, oldest first."""
+async def notified_kinds(
+    world: World, person: Person, *, but: tuple[str, ...] = ("welcome",)
+) -> list[str]:
+    """The kinds of a user's notifications, oldest first."""
     await world.settle()
-    told = (await page(person))["notifications"]
-    kinds = [one["kind"] for one in reversed(told)]
+    listed = (await page(person))["notifications"]
+    kinds = [one["kind"] for one in reversed(listed)]
     return [kind for kind in kinds if kind not in (*but, "consultant_onboarded")]
 
 
@@ -51,49 +53,53 @@ async def decide(person: Person, command: str, booking, **payload):
     return await person.call("/booking", command, booking_id=booking["id"], **payload)
 
 
-async def test_news_reach_every_device_and_stay_until_they_are_read(world, ana):
+async def test_a_notification_reaches_every_device_and_is_unread_until_marked_read(world, ana):
     await world.settle()
     phone = await (await ana.device()).enter(AT, since={f"user:{ana.id}": 0})
     heard = await phone.event("NOTIFICATION_DISPATCHED")
     assert (heard.meta["room"], heard.meta["seq"]) == (f"user:{ana.id}", 1)
     assert heard.data.keys() == {"notification"}, "and nothing of what only the server needs"
-    told = heard.data["notification"]
-    assert told.keys() == NOTIFICATION
-    assert (told["kind"], told["link"], told["read_at"]) == ("welcome", "/consultants", None)
-    assert await page(ana) == {"notifications": [told], "unread": 1, "next": None, "seq": 1}
+    notification = heard.data["notification"]
+    assert notification.keys() == NOTIFICATION
+    assert (notification["kind"], notification["link"], notification["read_at"]) == (
+        "welcome",
+        "/consultants",
+        None,
+    )
+    assert await page(ana) == {"notifications": [notification], "unread": 1, "next": None, "seq": 1}
     ben = await world.person("ben")
     await ben.enter(AT)
     await world.settle()
-    assert await ben.call(AT, "mark_read", ids=[told["id"]]) == {"unread": 1}, "not Ben's to read"
+    assert await ben.call(AT, "mark_read", ids=[notification["id"]]) == {"unread": 1}, (
+        "not Ben's to read"
+    )
     for _ in range(2):
-        assert await ana.call(AT, "mark_read", ids=[told["id"]]) == {"unread": 0}
+        assert await ana.call(AT, "mark_read", ids=[notification["id"]]) == {"unread": 0}
     for device in (ana.client, phone):
         read = await device.event("NOTIFICATION_READ")
-        assert read.data == {"ids": [told["id"]], "unread": 0}
+        assert read.data == {"ids": [notification["id"]], "unread": 0}
         assert read.meta["seq"] == 2
     now = await page(ana)
     assert (now["unread"], now["seq"]) == (0, 2)
     assert datetime.fromisoformat(now["notifications"][0]["read_at"]).tzinfo is not None
     assert len(await world.stored("NOTIFICATION_READ")) == 1
-    assert all(heard.data["notification"] != told for heard in ben.events(heard.name))
+    assert all(heard.data["notification"] != notification for heard in ben.events(heard.name))
 
 
-async def test_a_request_and_its_approval_are_told_and_only_the_decision_is_mailed(
-    world, ana, ben, shop
-):
+async def test_requests_and_approvals_notify_and_only_approvals_are_mailed(world, ana, ben, shop):
     await ana.call("/profile", "update", time_zone="Asia/Tokyo")
     booking = await ana.call("/booking", "request", **shop.ask())
-    assert await news(world, ben) == ["booking_requested"]
+    assert await notified_kinds(world, ben) == ["booking_requested"]
     asked = (await page(ben))["notifications"][0]
     assert "Ana Example" in asked["body"]
     assert asked["link"] == f"/bookings/{booking['id']}"
     assert asked["data"] == {"booking_id": booking["id"], "status": "requested"}
     await decide(ben, "approve", booking)
-    assert await news(world, ana) == ["booking_approved"]
+    assert await notified_kinds(world, ana) == ["booking_approved"]
     approved = (await page(ana))["notifications"][0]
     assert "(Asia/Tokyo)" in approved["body"], "in the reader's own zone"
     assert approved["data"]["status"] == "approved"
-    assert await news(world, ben) == ["booking_requested"], "who did it is not told"
+    assert await notified_kinds(world, ben) == ["booking_requested"], "who did it is not told"
     assert subjects(world, ana) == ["Booking approved"]
     assert subjects(world, ben) == []
     mail = world.mails.to(ana.email)[0]
@@ -101,7 +107,9 @@ async def test_a_request_and_its_approval_are_told_and_only_the_decision_is_mail
         assert approved["body"] in mail.get_body((part,)).get_content()
 
 
-async def test_rejections_cancellations_and_moves_are_told_and_mailed(world, ana, ben, shop):
+async def test_rejections_cancellations_and_reschedulings_notify_and_are_mailed(
+    world, ana, ben, shop
+):
     first, second, third = [
         await ana.call("/booking", "request", **shop.ask(number)) for number in range(3)
     ]
@@ -110,12 +118,15 @@ async def test_rejections_cancellations_and_moves_are_told_and_mailed(world, ana
     await decide(ana, "reschedule", third, block_id=shop.blocks[5]["id"])
     await decide(ben, "cancel", third)
     asked = ("welcome", "booking_requested")
-    assert sorted(await news(world, ana)) == [
+    assert sorted(await notified_kinds(world, ana)) == [
         "booking_cancelled",
         "booking_rejected",
         "booking_rescheduled",
     ]
-    assert sorted(await news(world, ben, but=asked)) == ["booking_cancelled", "booking_rescheduled"]
+    assert sorted(await notified_kinds(world, ben, but=asked)) == [
+        "booking_cancelled",
+        "booking_rescheduled",
+    ]
     assert sorted(subjects(world, ana)) == [
         "Booking cancelled",
         "Booking rejected",
@@ -124,37 +135,38 @@ async def test_rejections_cancellations_and_moves_are_told_and_mailed(world, ana
     assert sorted(subjects(world, ben)) == ["Booking cancelled", "Booking rescheduled"]
 
 
-async def test_an_expiry_is_told_to_the_student_and_not_mailed(world, ana, ben, shop):
+async def test_an_expiry_notifies_the_student_and_is_not_mailed(world, ana, ben, shop):
     await ana.call("/booking", "request", **shop.ask())
     world.clock.advance(86_400)
-    assert await news(world, ana) == ["booking_expired"]
-    assert await news(world, ben) == ["booking_requested"]
+    assert await notified_kinds(world, ana) == ["booking_expired"]
+    assert await notified_kinds(world, ben) == ["booking_requested"]
     assert subjects(world, ana) == []
 
 
-async def test_an_offer_of_the_waiting_list_is_mailed_and_its_end_is_only_told(
-    world, ana, ben, shop
-):
+async def test_a_waiting_list_offer_is_mailed_and_its_expiry_only_notifies(world, ana, ben, shop):
     dan = await world.person("dan")
     booking = await dan.call("/booking", "request", **shop.ask())
     await ana.call("/availability", "join_waiting_list", block_id=shop.blocks[0]["id"])
     await decide(dan, "cancel", booking)
-    assert await news(world, ana) == ["waiting_list_offered"]
-    told = (await page(ana))["notifications"][0]
+    assert await notified_kinds(world, ana) == ["waiting_list_offered"]
+    notification = (await page(ana))["notifications"][0]
     [offered] = await world.stored("WAITING_LIST_OFFERED")
-    assert told["data"] == {
+    assert notification["data"] == {
         "block_id": shop.blocks[0]["id"],
         "expires_at": offered["expires_at"],
     }
     heard = [one.data["notification"] for one in ana.events("NOTIFICATION_DISPATCHED")]
-    assert told in heard
-    assert told["link"] == f"/consultants/{ben.id}"
+    assert notification in heard
+    assert notification["link"] == f"/consultants/{ben.id}"
     world.clock.advance(900)
-    assert await news(world, ana) == ["waiting_list_offered", "waiting_list_offer_expired"]
+    assert await notified_kinds(world, ana) == [
+        "waiting_list_offered",
+        "waiting_list_offer_expired",
+    ]
     assert subjects(world, ana) == ["A place is free"]
 
 
-async def test_a_call_is_told_to_both_when_it_opens_and_when_it_is_over(world, ana, ben, shop):
+async def test_the_start_and_the_end_of_a_call_notify_both_participants(world, ana, ben, shop):
     await ben.call("/availability", "set_available_now", available=True)
     now = {"consultant_id": ben.id, "topic_id": shop.topic["id"]}
     booking = await ana.call("/booking", "request_now", **now)
@@ -164,31 +176,33 @@ async def test_a_call_is_told_to_both_when_it_opens_and_when_it_is_over(world, a
     call = (await ana.event("CALL_INITIATED")).data["call"]
     asked = ("welcome", "booking_requested", "booking_approved")
     for person in (ana, ben):
-        assert await news(world, person, but=asked) == ["call_initiated"]
-        told = (await page(person))["notifications"]
-        assert [one["data"]["call_id"] for one in told if "call_id" in one["data"]] == [call["id"]]
+        assert await notified_kinds(world, person, but=asked) == ["call_initiated"]
+        listed = (await page(person))["notifications"]
+        assert [one["data"]["call_id"] for one in listed if "call_id" in one["data"]] == [
+            call["id"]
+        ]
     for person in (ana, ben):
         await person.call("/call", "join", call_id=call["id"])
     world.clock.advance(130)
     await ana.call("/call", "end", call_id=call["id"])
     for person in (ana, ben):
-        assert await news(world, person, but=asked) == ["call_initiated", "call_ended"]
+        assert await notified_kinds(world, person, but=asked) == ["call_initiated", "call_ended"]
         over = (await page(person))["notifications"][0]
         assert over["data"].keys() == {"call_id", "talked_s"}
         assert "2 min" in over["body"]
     assert subjects(world, ben) == []
 
 
-async def test_account_events_are_told_and_chat_is_not(world, ana, ben):
+async def test_account_events_notify_and_messages_do_not(world, ana, ben):
     dan = await world.sign_up("dan")
-    assert await news(world, dan, but=()) == ["welcome"], "a first password is no news"
+    assert await notified_kinds(world, dan, but=()) == ["welcome"], "a first password is no news"
     await dan.enter("/profile")
     passwords = {"current_password": PASSWORD, "new_password": "another long one"}
     await dan.call("/profile", "change_password", **passwords)
     await world.settle()
-    assert await news(world, dan, but=()) == ["welcome", "password_set"]
-    told = (await page(ben))["notifications"]
-    assert [one["kind"] for one in told] == ["consultant_onboarded", "welcome"]
+    assert await notified_kinds(world, dan, but=()) == ["welcome", "password_set"]
+    listed = (await page(ben))["notifications"]
+    assert [one["kind"] for one in listed] == ["consultant_onboarded", "welcome"]
     await say(ana, await talk(ana, ben), "Hello")
     await world.settle()
     assert len((await page(ben))["notifications"]) == 2
@@ -199,7 +213,7 @@ async def test_account_events_are_told_and_chat_is_not(world, ana, ben):
 
 
 @both_databases
-async def test_reads_of_two_devices_at_the_same_moment_count_right(world, ana, ben, shop):
+async def test_concurrent_reads_on_several_devices_count_correctly(world, ana, ben, shop):
     for number in range(6):
         await ana.call("/booking", "request", **shop.ask(number))
     await world.settle()
@@ -216,7 +230,7 @@ async def test_reads_of_two_devices_at_the_same_moment_count_right(world, ana, b
 
 
 @one_database
-async def test_the_list_pages_the_newest_first_and_refuses_what_is_none(world, ana, ben, shop):
+async def test_the_list_pages_newest_first_and_refuses_invalid_requests(world, ana, ben, shop):
     for number in range(5):
         await ana.call("/booking", "request", **shop.ask(number))
     await world.settle()
@@ -236,7 +250,7 @@ async def test_the_list_pages_the_newest_first_and_refuses_what_is_none(world, a
             await ben.call(AT, "mark_read", ids=ids)
 
 
-async def test_many_are_read_at_once_and_each_is_told_once(world, ana, ben, shop):
+async def test_reading_many_notifications_publishes_each_id_once(world, ana, ben, shop):
     for number in range(3):
         await ana.call("/booking", "request", **shop.ask(number))
     await world.settle()
@@ -249,13 +263,13 @@ async def test_many_are_read_at_once_and_each_is_told_once(world, ana, ben, shop
     assert (await page(ana))["unread"] == 1
 
 
-async def test_who_moves_a_booking_to_and_fro_floods_no_mailbox(world, ana, ben, shop):
+async def test_repeated_rescheduling_sends_a_limited_number_of_mails(world, ana, ben, shop):
     booking = await ana.call("/booking", "request", **shop.ask())
     moves = MAILS.most + 5
     for number in range(moves):
         block_id = shop.blocks[1 + number % 2]["id"]
         await decide(ana, "reschedule", booking, block_id=block_id)
-    assert (await news(world, ben)).count("booking_rescheduled") == moves
+    assert (await notified_kinds(world, ben)).count("booking_rescheduled") == moves
     for person in (ana, ben):
         assert subjects(world, person).count("Booking rescheduled") == MAILS.most
     await decide(ben, "reschedule", booking, block_id=shop.blocks[5]["id"])

@@ -18,7 +18,7 @@ from tests.parts.provider import FakeProvider
 from tests.parts.provider import person as provider_person
 from tests.platform.chat.scenes import FOREVER, offer, say, talk
 from tests.platform.identities.travel import CHALLENGE, VERIFIER, open_browser, settings_for
-from tests.platform.uploads.bringing import Bringer, picture
+from tests.platform.uploads.uploading import Uploader, picture
 from tests.world import PASSWORD, Person, World, until
 
 ADDRESS = "203.0.113.177"
@@ -62,7 +62,7 @@ class Life:
     ana: Person
     ben: Person
     cora: Person
-    files: Bringer
+    files: Uploader
 
 
 @asynccontextmanager
@@ -79,7 +79,7 @@ async def living(make_world: Any, provider: FakeProvider) -> AsyncIterator[Life]
     ana = await sign_up(world)
     ben, cora = await world.person("ben", consultant=True), await world.person("cora")
     await fill_in_profile(world, ana, provider)
-    async with bringing(world, ana) as files:
+    async with uploads_of(world, ana) as files:
         life = Life(world, ana, ben, cora, files)
         await book_and_call(life)
         await use_chat(life)
@@ -88,9 +88,9 @@ async def living(make_world: Any, provider: FakeProvider) -> AsyncIterator[Life]
 
 
 @asynccontextmanager
-async def bringing(world: World, person: Person) -> AsyncIterator[Bringer]:
+async def uploads_of(world: World, person: Person) -> AsyncIterator[Uploader]:
     async with aiohttp.ClientSession(headers={"X-Forwarded-For": ADDRESS}) as http:
-        yield Bringer(world, person, http)
+        yield Uploader(world, person, http)
 
 
 def device_headers(**more: str) -> dict[str, str]:
@@ -213,11 +213,11 @@ async def use_chat(life: Life) -> None:
 
 
 async def upload_files(life: Life, chat: str) -> None:
-    mine = await life.files.bring(picture(), "image/jpeg", name="my face.jpg")
+    mine = await life.files.upload(picture(), "image/jpeg", name="my face.jpg")
     await life.ana.call("/profile", "set_picture", upload_id=mine["id"], request_id="picture")
     await set_pictures(life)
     name, content = UNIQUE_WORDS["file name"], FILE_TEXT.encode()
-    file = await life.files.bring(content, "text/plain", name=name)
+    file = await life.files.upload(content, "text/plain", name=name)
     shown = {"conversation_id": chat, "upload_id": file["id"], "text": UNIQUE_WORDS["caption"]}
     client_id = "greenfinch-of-the-client five"
     await life.ana.call("/chat", "send_media", **shown, client_id=client_id, request_id="send")
@@ -226,7 +226,7 @@ async def upload_files(life: Life, chat: str) -> None:
 async def set_pictures(life: Life) -> None:
     """Set the pictures of the consultant and of her topic."""
     seen, icon = [
-        await life.files.bring(picture(), "image/jpeg", name=UNIQUE_WORDS[what])
+        await life.files.upload(picture(), "image/jpeg", name=UNIQUE_WORDS[what])
         for what in ("gallery", "icon")
     ]
     await life.ana.call("/consultants", "update", picture_id=seen["id"])

@@ -26,7 +26,7 @@ from tests.platform.personal_data.life import (
     rows_of,
     wait_for_export,
 )
-from tests.platform.uploads.bringing import picture
+from tests.platform.uploads.uploading import picture
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, until, with_server
 
@@ -153,7 +153,7 @@ async def conversations(person: Person) -> list[dict[str, Any]]:
 
 
 async def test_a_group_loses_the_picture_uploaded_by_the_erased_user(life):
-    brought = await life.files.bring(picture(), "image/jpeg", name="our group.jpg")
+    brought = await life.files.upload(picture(), "image/jpeg", name="our group.jpg")
     group = next(one for one in await conversations(life.ben) if one["name"] == GROUP)
     shown = {"conversation_id": group["id"], "upload_id": brought["id"]}
     await life.ana.call("/chat", "set_picture", **shown)

@@ -28,7 +28,7 @@ class Account(Mirror):
         self.export, self.deleted_at = found["export"], found["deleted_at"]
         self.seqs[f"user:{person.id}"] = found["seq"]
 
-    def hear(self, heard: Heard) -> None:
+    def apply(self, heard: Heard) -> None:
         self.seqs[heard.meta["room"]] = heard.meta["seq"]
         if heard.name == "EXPORT_DROPPED":
             self.export = None
@@ -70,7 +70,7 @@ async def test_the_account_state_equals_the_state_built_from_its_events(world):
         let_export_expire,
     ]
     # A deleted user has no session left to receive ACCOUNT_DELETED.
-    await check(world, ana, "/account", Account, story, but={"ACCOUNT_DELETED"})
+    await check(world, ana, "/account", Account, story, missing={"ACCOUNT_DELETED"})
 
 
 async def is_ready(status) -> bool:

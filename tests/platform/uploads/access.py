@@ -10,7 +10,7 @@ ACCESS = Access(
         "POST /uploads/{}/complete": SIGNED_IN,
         "DELETE /uploads/{}": SIGNED_IN,
         "GET /pictures/{}": ANYBODY,
-        "PUT /files/{:[a-z]+/.+}": ANYBODY,  # by a signed address
+        "PUT /files/{:[a-z]+/.+}": ANYBODY,  # with a signed URL
         "GET /files/{:[a-z]+/.+}": ANYBODY,
     },
 )

@@ -1,4 +1,4 @@
-"""Pictures of few bytes that ask for much, built byte by byte."""
+"""Small files that decode to huge pictures or metadata, built byte by byte."""
 
 import io
 import struct
@@ -6,15 +6,15 @@ import zlib
 
 from PIL import Image
 
-from tests.platform.uploads.bringing import picture
+from tests.platform.uploads.uploading import picture
 
 HUGE = 6_324
-"""The side of the largest square that has no more than 40 million pixels."""
+"""The side of the largest square with at most 40 million pixels."""
 _NO_ENTRIES_END = b"\0\0\0\0"
 
 
 def exif(orientation: int, entries: int = 0, value_size: int = 0) -> bytes:
-    """TIFF with an orientation, and `entries` that all claim the same `value_size` bytes."""
+    """TIFF with an orientation, and `entries` that all refer to the same `value_size` bytes."""
     first = struct.pack("<HHII", 0x0112, 3, 1, orientation)
     more = b"".join(
         struct.pack("<HHII", 0x1000 + number, 7, value_size, 8) for number in range(entries)
@@ -40,13 +40,13 @@ def canvas(width: int, height: int, flags: int = 0x0A) -> tuple[bytes, bytes]:
 
 
 def tiny_frame() -> tuple[bytes, bytes]:
-    """One pixel, to be shown for a tenth of a second."""
+    """An animation frame of one pixel, shown for a tenth of a second."""
     made = io.BytesIO()
     Image.new("RGB", (1, 1), "red").save(made, "WEBP", lossless=True)
     return b"ANMF", bytes(12) + (100).to_bytes(3, "little") + b"\0" + made.getvalue()[12:]
 
 
-def webp_with_a_vast_canvas() -> bytes:
+def webp_with_vast_canvas() -> bytes:
     return riff(canvas(HUGE, HUGE), (b"ANIM", bytes(6)), tiny_frame(), (b"EXIF", exif(6)))
 
 
@@ -65,15 +65,15 @@ def png_of(size: tuple[int, int], depth: int, colours: int, pixels: bytes, *more
 
 
 def rows(width: int, height: int, pixel: bytes) -> bytes:
-    """Deflated rows, all of one pixel, without ever having all of them."""
+    """Deflated rows that repeat one pixel, compressed row by row."""
     deflate, row = zlib.compressobj(1), b"\0" + pixel * width
     return b"".join(deflate.compress(row) for _ in range(height)) + deflate.flush()
 
 
 def png_with_texts(count: int) -> bytes:
-    """Ten by ten, with texts and a profile that swell to a megabyte each."""
-    swelling = zlib.compress(bytes(1_000_000), 9)
-    texts = [chunk_of_png(b"zTXt", b"a%d\0\0" % number + swelling) for number in range(count)]
+    """A 10×10 PNG with texts and a profile that decompress to at least a megabyte each."""
+    compressed = zlib.compress(bytes(1_000_000), 9)
+    texts = [chunk_of_png(b"zTXt", b"a%d\0\0" % number + compressed) for number in range(count)]
     profile = chunk_of_png(b"iCCP", b"p\0\0" + zlib.compress(bytes(100_000_000), 9))
     return png_of((10, 10), 8, 2, rows(10, 10, b"\1\2\3"), profile, *texts)
 
@@ -91,14 +91,14 @@ def frame_of_jpeg(width: int, height: int, marker: int = 0xC0, components: int =
 
 
 def with_frame(content: bytes, frame: bytes) -> bytes:
-    """A JPEG whose frame header is another one."""
+    """A JPEG with its frame header replaced."""
     at = content.index(b"\xff\xc0")
     end = at + 2 + int.from_bytes(content[at + 2 : at + 4])
     return content[:at] + frame + content[end:]
 
 
 def jpeg_with_exif(count: int) -> bytes:
-    """`count` segments of EXIF, which readers put together, with entries that share its bytes."""
+    """`count` EXIF segments, which readers concatenate, with entries that share their bytes."""
     block = exif(6, entries=5_000, value_size=60_000)
     parts = segment(0xE1, b"Exif\0\0" + block.ljust(65_000, b"\0")) * count
     return picture()[:2] + parts + picture()[2:]
@@ -110,7 +110,7 @@ def jpeg_with_exif(count: int) -> bytes:
 def gif_of(
     screen: tuple[int, int], *frames: tuple[int, int, int, int], between: bytes = b""
 ) -> bytes:
-    """Frames of (left, top, width, height), each with one white pixel and `between` before it."""
+    """Frames of (left, top, width, height), each with one white pixel after `between`."""
     head = b"GIF89a" + struct.pack("<HH", *screen) + b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
     data = b"\x02\x02\x4c\x01\0"
     images = [b"," + struct.pack("<HHHH", *frame) + b"\0" + data for frame in frames]
@@ -122,12 +122,12 @@ def comment_of_gif(size: int) -> bytes:
 
 
 BOMBS = {
-    "a WebP with a vast canvas": (webp_with_a_vast_canvas(), "image/webp"),
-    "a lossless WebP that is vast": (
+    "a WebP with a vast canvas": (webp_with_vast_canvas(), "image/webp"),
+    "a vast lossless WebP": (
         riff((b"VP8L", b"\x2f" + ((16_383) | 16_383 << 14).to_bytes(4, "little") + bytes(20))),
         "image/webp",
     ),
-    "a WebP whose frame is beyond its canvas": (
+    "a WebP with a frame outside its canvas": (
         riff(
             canvas(10, 10),
             (b"ANIM", bytes(6)),
@@ -135,18 +135,18 @@ BOMBS = {
         ),
         "image/webp",
     ),
-    "a WebP of many chunks": (riff(*[(b"ABCD", b"")] * 20_000), "image/webp"),
-    "a PNG that has no data": (png_of((HUGE, HUGE), 8, 6, b""), "image/png"),
-    "a PNG of too many pixels": (png_of((100_000, 100_000), 1, 0, bytes(2_000_000)), "image/png"),
+    "a WebP with many chunks": (riff(*[(b"ABCD", b"")] * 20_000), "image/webp"),
+    "a PNG without pixel data": (png_of((HUGE, HUGE), 8, 6, b""), "image/png"),
+    "a PNG with too many pixels": (png_of((100_000, 100_000), 1, 0, bytes(2_000_000)), "image/png"),
     "a PNG with two headers": (
         png_of((9, 9), 8, 2, b"", chunk_of_png(b"IHDR", bytes(13))),
         "image/png",
     ),
-    "a PNG of many chunks": (
+    "a PNG with many chunks": (
         png_of((9, 9), 8, 2, rows(9, 9, b"abc"), chunk_of_png(b"aaAA", b"") * 60_000),
         "image/png",
     ),
-    "a JPEG of too many pixels": (
+    "a JPEG with too many pixels": (
         with_frame(picture(), frame_of_jpeg(65_500, 65_500)),
         "image/jpeg",
     ),
@@ -155,25 +155,31 @@ BOMBS = {
         "image/jpeg",
     ),
     "a JPEG without a frame": (with_frame(picture(), b""), "image/jpeg"),
-    "an arithmetic JPEG": (with_frame(picture(), frame_of_jpeg(640, 480, 0xC9)), "image/jpeg"),
-    "a JPEG of two components": (
+    "a JPEG with arithmetic coding": (
+        with_frame(picture(), frame_of_jpeg(640, 480, 0xC9)),
+        "image/jpeg",
+    ),
+    "a JPEG with two components": (
         with_frame(picture(), frame_of_jpeg(640, 480, 0xC0, 2)),
         "image/jpeg",
     ),
-    "a GIF whose frame is beyond its screen": (
+    "a GIF with a frame far outside its screen": (
         gif_of((1, 1), (0, 0, 1, 1), (6_000, 6_000, 324, 324)),
         "image/gif",
     ),
-    "a moving GIF of a vast screen": (gif_of((4_470, 4_470), *[(0, 0, 1, 1)] * 2), "image/gif"),
-    "a GIF of many frames": (gif_of((9, 9), *[(0, 0, 1, 1)] * 201), "image/gif"),
-    "a GIF of many blocks": (
+    "an animated GIF with a vast screen": (
+        gif_of((4_470, 4_470), *[(0, 0, 1, 1)] * 2),
+        "image/gif",
+    ),
+    "a GIF with many frames": (gif_of((9, 9), *[(0, 0, 1, 1)] * 201), "image/gif"),
+    "a GIF with many blocks": (
         gif_of((9, 9), (0, 0, 1, 1), between=b"!\xfe" + b"\1c" * 500_000 + b"\0"),
         "image/gif",
     ),
 }
-"""Each is refused by what its header says; what would decode it is never begun."""
+"""Each is refused because of its header, before it is decoded."""
 
-SWELLING = {
+METADATA_BOMBS = {
     "a PNG with texts and a profile": (png_with_texts(200), "image/png", (10, 10)),
     "a JPEG with EXIF": (jpeg_with_exif(100), "image/jpeg", (480, 640)),
     "a WebP with EXIF": (
@@ -191,4 +197,4 @@ SWELLING = {
         (1, 1),
     ),
 }
-"""Small pictures with metadata that swells; they come out without it."""
+"""Small pictures with huge metadata, which is removed."""

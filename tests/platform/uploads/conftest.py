@@ -1,11 +1,11 @@
-"""A world whose files can be reached where it says that they are."""
+"""A server whose public URL is its real one, so that signed URLs work."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.parts.ports import free_port
-from tests.platform.uploads.bringing import Bringer, bringer
+from tests.platform.uploads.uploading import Uploader, uploader
 from tests.world import World
 
 
@@ -16,12 +16,12 @@ async def world(make_world) -> World:
 
 
 @pytest.fixture
-async def ana(world: World) -> AsyncIterator[Bringer]:
-    async with bringer(world, await world.person("ana")) as one:
+async def ana(world: World) -> AsyncIterator[Uploader]:
+    async with uploader(world, await world.person("ana")) as one:
         yield one
 
 
 @pytest.fixture
-async def ben(world: World) -> AsyncIterator[Bringer]:
-    async with bringer(world, await world.person("ben")) as one:
+async def ben(world: World) -> AsyncIterator[Uploader]:
+    async with uploader(world, await world.person("ben")) as one:
         yield one

@@ -1,4 +1,4 @@
-"""What costly pictures cost a real server: its memory, and the time of the people beside."""
+"""The memory of a real server, and the delay of other users, during expensive pictures."""
 
 import asyncio
 import io
@@ -17,20 +17,20 @@ from server.sandbox.confinement import ADDRESS_SPACE_MAX
 from tests.platform.uploads.bombs import (
     BOMBS,
     HUGE,
-    SWELLING,
+    METADATA_BOMBS,
     png_of,
     rows,
-    webp_with_a_vast_canvas,
+    webp_with_vast_canvas,
 )
-from tests.platform.uploads.bringing import Bringer, RestRefused, bringer, picture
+from tests.platform.uploads.uploading import RestRefused, Uploader, picture, uploader
 from tests.world import Process, one_database, until, with_server
 
 pytestmark = [one_database, pytest.mark.timeout(180), with_server]
 MEGABYTE = 1024**2
 GROWTH_MAX = 30 * MEGABYTE
 INTERPRETER = 60 * MEGABYTE
-"""What the sandbox has without a picture, and what its codecs allocate beside the pixels."""
-JOBS = 18
+"""The memory of the sandbox without a picture, plus what codecs allocate besides the pixels."""
+UPLOADS = 18
 
 
 def encoded(image: Image.Image, form: str, **more) -> bytes:
@@ -60,13 +60,13 @@ COSTLY: dict[str, tuple[Callable[[], bytes], str]] = {
     "a progressive JPEG": (vast_jpeg, "image/jpeg"),
     "a PNG": (vast_png, "image/png"),
     "a lossless WebP": (large_webp, "image/webp"),
-    "a GIF that moves": (large_gif, "image/gif"),
+    "an animated GIF": (large_gif, "image/gif"),
 }
-"""Few bytes each; they are taken, and are close to the most that is."""
+"""Small files that are accepted and come close to the limits."""
 
 
 def memory_of(pid: int, name: str) -> int:
-    """Bytes; `VmRSS` is what a process has, `VmHWM` the most that it had."""
+    """In bytes; `VmRSS` is the current memory of a process, `VmHWM` its maximum."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024
@@ -84,38 +84,38 @@ def sandbox_of(process: Process) -> int | None:
 
 
 @pytest.fixture
-async def people(process: Process) -> AsyncIterator[tuple[Bringer, Bringer]]:
-    """Two who have brought a picture each, so that all is loaded."""
+async def people(process: Process) -> AsyncIterator[tuple[Uploader, Uploader]]:
+    """Two users who have uploaded a picture each, so that all modules are loaded."""
     async with AsyncExitStack() as stack:
         found = []
         for name in ("ana", "ben"):
             person = await process.sign_up(name)
-            found.append(await stack.enter_async_context(bringer(process, person)))
-            await found[-1].bring(picture(), "image/jpeg")
+            found.append(await stack.enter_async_context(uploader(process, person)))
+            await found[-1].upload(picture(), "image/jpeg")
         yield found[0], found[1]
 
 
-async def refusal(who: Bringer, content: bytes, kind: str) -> RestRefused:
+async def refusal(who: Uploader, content: bytes, kind: str) -> RestRefused:
     with pytest.raises(RestRefused) as refused:
-        await who.bring(content, kind)
+        await who.upload(content, kind)
     return refused.value
 
 
-async def test_pictures_that_ask_for_much_take_nothing_of_the_server(process, people):
+async def test_hostile_pictures_take_no_memory_of_the_server(process, people):
     ana, _ = people
     pid, before = pid_of(process), memory_of(pid_of(process), "VmHWM")
     for content, kind in BOMBS.values():
         assert (await refusal(ana, content, kind)).code == "CONTENT_WRONG"
-    for content, kind, size in SWELLING.values():
-        view = await ana.bring(content, kind)
+    for content, kind, size in METADATA_BOMBS.values():
+        view = await ana.upload(content, kind)
         assert (view["width"], view["height"]) == size
     assert memory_of(pid, "VmHWM") - before < GROWTH_MAX
 
 
-async def test_the_reported_picture_is_refused_in_words(process, people):
+async def test_a_webp_with_a_vast_canvas_is_refused_with_a_reason(process, people):
     ana, _ = people
     pid, before = pid_of(process), memory_of(pid_of(process), "VmHWM")
-    refused = await refusal(ana, webp_with_a_vast_canvas(), "image/webp")
+    refused = await refusal(ana, webp_with_vast_canvas(), "image/webp")
     assert refused.code == "CONTENT_WRONG"
     assert refused.details == {"reason": "needs too much memory to decode"}
     assert memory_of(pid, "VmHWM") - before < 5 * MEGABYTE
@@ -123,31 +123,33 @@ async def test_the_reported_picture_is_refused_in_words(process, people):
 
 
 @pytest.mark.parametrize(("make", "kind"), COSTLY.values(), ids=COSTLY)
-async def test_what_is_costly_and_taken_is_so_in_the_sandbox_alone(process, people, make, kind):
+async def test_accepted_expensive_pictures_use_memory_only_in_the_sandbox(
+    process, people, make, kind
+):
     ana, _ = people
     pid, before = pid_of(process), memory_of(pid_of(process), "VmHWM")
     content, sandbox = make(), sandbox_of(process)
-    bringing = asyncio.create_task(ana.bring(content, kind))
+    uploading = asyncio.create_task(ana.upload(content, kind))
     most = 0
-    while not bringing.done():
+    while not uploading.done():
         if Path(f"/proc/{sandbox}/statm").exists():
             most = max(most, memory_of(sandbox, "VmHWM"))
         await asyncio.sleep(0.01)
-    assert (await bringing)["status"] == "ready"
+    assert (await uploading)["status"] == "ready"
     assert 100 * MEGABYTE < most < ADDRESS_SPACE_MAX
     assert most < FORMATS[kind].outline_of(content).cost + INTERPRETER, "it was reckoned rightly"
     assert memory_of(pid, "VmHWM") - before < GROWTH_MAX
-    await ana.bring(picture(), "image/jpeg")
+    await ana.upload(picture(), "image/jpeg")
     assert memory_of(sandbox_of(process), "VmRSS") < 100 * MEGABYTE, "it did not keep what it had"
 
 
-async def test_many_costly_pictures_of_one_person_hold_up_another_for_one_of_them(process, people):
+async def test_many_expensive_pictures_of_one_user_barely_delay_another_user(process, people):
     ana, ben = people
     content = large_webp()
     began = time.monotonic()
-    await ana.bring(content, "image/webp")
+    await ana.upload(content, "image/webp")
     one_s = time.monotonic() - began
-    begun = [await ana.start(content, "image/webp") for _ in range(JOBS)]
+    begun = [await ana.start(content, "image/webp") for _ in range(UPLOADS)]
     for one in begun:
         assert await ana.put(one["put"], content) == 200
     complete = [ana.ask("POST", f"/uploads/{one['id']}/complete") for one in begun]
@@ -165,7 +167,7 @@ async def test_many_costly_pictures_of_one_person_hold_up_another_for_one_of_the
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def test_a_sandbox_that_is_killed_costs_one_picture_a_second_try(process, people):
+async def test_a_picture_whose_sandbox_was_killed_can_be_completed_again(process, people):
     ana, ben = people
     begun = await ana.start(vast_png(), "image/png")
     await ana.put(begun["put"], vast_png())
@@ -176,18 +178,18 @@ async def test_a_sandbox_that_is_killed_costs_one_picture_a_second_try(process, 
     with pytest.raises(RestRefused) as refused:
         await decoding
     assert (refused.value.status, refused.value.code) == (503, "UNAVAILABLE")
-    assert (await ben.bring(picture(), "image/jpeg"))["status"] == "ready"
+    assert (await ben.upload(picture(), "image/jpeg"))["status"] == "ready"
     assert (await ana.ask("POST", path))["status"] == "ready"
 
 
-async def test_the_sandbox_dies_with_its_server(process, people):
+async def test_the_sandbox_ends_with_its_server(process, people):
     sandbox = sandbox_of(process)
     assert sandbox
     process.kill()
     await until(lambda: not Path(f"/proc/{sandbox}").exists())
     await process.start()
     ana, _ = people
-    await ana.bring(picture(), "image/jpeg")
+    await ana.upload(picture(), "image/jpeg")
     sandbox = sandbox_of(process)
     assert await asyncio.to_thread(process.stop) == 0
     assert not Path(f"/proc/{sandbox}").exists()

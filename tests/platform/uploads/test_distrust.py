@@ -1,4 +1,4 @@
-"""What is tried with files: addresses that say things twice, late checks, stragglers."""
+"""Manipulated URLs, late checks and writes, and full disks do no harm."""
 
 import asyncio
 import errno
@@ -15,17 +15,17 @@ from handlers.kit.keys import Keys
 from handlers.platform.uploads import service
 from storage.objects import ObjectsUnavailable, folder
 from storage.objects.folder import Folder
-from tests.platform.uploads.bringing import PDF, Bringer, RestRefused, picture
 from tests.platform.uploads.test_uploads import code_of, files_of
+from tests.platform.uploads.uploading import PDF, RestRefused, Uploader, picture
 from tests.world import SECRET, World, one_database, until, with_server
 
 pytestmark = with_server
 
 
 @one_database
-async def test_what_is_said_twice_in_an_address_is_not_signed(ana):
+async def test_a_signed_url_with_a_repeated_parameter_is_refused(ana):
     begun = await ana.start(PDF, "application/pdf")
-    view = await ana.bring(PDF, "application/pdf")
+    view = await ana.upload(PDF, "application/pdf")
     for more in ("until=99999999999", "size=9999999", "type=text/html", "name=evil.html"):
         for signed, method in ((begun["put"]["url"], "PUT"), (view["url"], "GET")):
             place, _, query = signed.partition("?")
@@ -36,10 +36,10 @@ async def test_what_is_said_twice_in_an_address_is_not_signed(ana):
 
 
 @one_database
-async def test_a_query_that_is_cut_differently_is_not_signed(world, ana):
-    """The same letters, with another border between names and values, or other names."""
+async def test_a_signed_url_with_other_parameter_boundaries_is_refused(world, ana):
+    """The characters stay, but names and values are separated elsewhere, or names differ."""
     begun = await ana.start(PDF, "application/pdf")
-    view = await ana.bring(PDF, "application/pdf", name="a=b.pdf")
+    view = await ana.upload(PDF, "application/pdf", name="a=b.pdf")
     put, get = begun["put"]["url"], view["url"]
     for method, url, old, new in (
         ("PUT", put, "size=", "size%3D"),
@@ -64,8 +64,8 @@ async def test_a_query_that_is_cut_differently_is_not_signed(world, ana):
             assert answer.status == 404, (method, old, new)
 
 
-def test_a_size_that_is_no_number_is_refused_however_it_is_signed(tmp_path):
-    """Even what we sealed ourselves has to be in its form."""
+def test_malformed_parameters_are_refused_even_with_a_valid_signature(tmp_path):
+    """The format is checked even if the server itself signed the request."""
     store = Folder(tmp_path, "https://parley.example", Keys(SECRET).fingerprint)
     good = {"type": "t", "size": "1", "sha256": "0" * 64, "until": "99999999999"}
     for wrong in ({}, {"size": "-1"}, {"size": "\u0663"}, {"size": "9" * 16}, {"sha256": "x"}):
@@ -75,7 +75,7 @@ def test_a_size_that_is_no_number_is_refused_however_it_is_signed(tmp_path):
 
 
 @one_database
-async def test_a_check_whose_lease_was_taken_over_decides_nothing(world, ana, monkeypatch):
+async def test_a_check_that_lost_its_lease_has_no_effect(world, ana, monkeypatch):
     begun = await ana.start(picture(), "image/jpeg")
     await ana.put(begun["put"], picture())
     path = f"/uploads/{begun['id']}/complete"
@@ -87,7 +87,7 @@ async def test_a_check_whose_lease_was_taken_over_decides_nothing(world, ana, mo
         if key.startswith("kept/") and found is not None and not reading.is_set():
             reading.set()
             await go.wait()
-            return 1  # what it sees is not how it is any more
+            return 1  # an outdated size
         return found
 
     monkeypatch.setattr(objects, "size_of", wait)
@@ -105,7 +105,7 @@ async def test_a_check_whose_lease_was_taken_over_decides_nothing(world, ana, mo
 
 
 @one_database
-async def test_what_is_put_for_a_file_that_is_gone_or_ready_is_not_kept(world, ana):
+async def test_a_put_for_a_deleted_or_complete_upload_is_refused(world, ana):
     gone = await ana.start(PDF, "application/pdf")
     await ana.ask("DELETE", f"/uploads/{gone['id']}")
     assert await ana.put(gone["put"], PDF) == 404
@@ -117,7 +117,7 @@ async def test_what_is_put_for_a_file_that_is_gone_or_ready_is_not_kept(world, a
 
 
 @one_database
-async def test_one_address_is_put_by_one_at_a_time_the_latest(world, ana):
+async def test_a_new_put_replaces_unfinished_puts_of_the_same_upload(world, ana):
     begun = await ana.start(PDF, "application/pdf")
     going_on = asyncio.Event()
 
@@ -140,7 +140,7 @@ async def test_one_address_is_put_by_one_at_a_time_the_latest(world, ana):
 
 
 @one_database
-async def test_what_a_straggler_brought_is_swept(world, ana):
+async def test_a_file_written_after_its_upload_was_deleted_is_swept(world, ana):
     begun = await ana.start(PDF, "application/pdf")
     await ana.ask("DELETE", f"/uploads/{begun['id']}")
     await world.settle()
@@ -151,8 +151,8 @@ async def test_what_a_straggler_brought_is_swept(world, ana):
 
 
 @one_database
-async def test_a_file_that_is_in_use_stays(world, ana):
-    view = await ana.bring(picture(), "image/jpeg")
+async def test_a_file_in_use_is_not_deleted(world, ana):
+    view = await ana.upload(picture(), "image/jpeg")
     await ana.person.call("/profile", "set_picture", upload_id=view["id"])
     assert await code_of(ana, "DELETE", f"/uploads/{view['id']}") == "CONFLICT"
     world.clock.advance(86_401)
@@ -161,7 +161,7 @@ async def test_a_file_that_is_in_use_stays(world, ana):
 
 
 @one_database
-async def test_a_disk_without_room_is_said_and_leaves_nothing(world, ana, monkeypatch):
+async def test_a_full_disk_is_reported_and_leaves_no_file(world, ana, monkeypatch):
     begun = await ana.start(PDF, "application/pdf")
 
     def fail(*_: Any) -> None:
@@ -181,7 +181,7 @@ def answers_to_puts(world: World) -> set[str]:
 
 
 @one_database
-async def test_a_connection_that_breaks_is_no_fault_of_the_server(world, ana, caplog):
+async def test_a_broken_connection_is_not_a_server_error(world, ana, caplog):
     begun = await ana.start(PDF, "application/pdf")
     signed = urlsplit(begun["put"]["url"])
     head = f"PUT {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n"
@@ -197,7 +197,7 @@ async def test_a_connection_that_breaks_is_no_fault_of_the_server(world, ana, ca
     assert await ana.put(begun["put"], PDF) == 200
 
 
-async def test_an_upload_cancelled_while_its_file_is_created_leaves_none(tmp_path, monkeypatch):
+async def test_an_upload_cancelled_while_its_file_is_created_leaves_no_file(tmp_path, monkeypatch):
     store = folder.Folder(tmp_path, "http://localhost", lambda *_: "")
     started, may_create, created = threading.Event(), threading.Event(), []
     create = folder._create
@@ -219,7 +219,7 @@ async def test_an_upload_cancelled_while_its_file_is_created_leaves_none(tmp_pat
     assert not list(tmp_path.rglob("*.coming"))
 
 
-async def test_parts_for_which_there_is_no_room_leave_nothing_half_joined(tmp_path, monkeypatch):
+async def test_joining_parts_on_a_full_disk_leaves_no_partial_file(tmp_path, monkeypatch):
     store = folder.Folder(tmp_path, "http://localhost", lambda *_: "")
     for number in (1, 2):
         await store.write(f"incoming/u.parts/{number:05}", "a/b", bytes([number]))
@@ -236,54 +236,52 @@ async def test_parts_for_which_there_is_no_room_leave_nothing_half_joined(tmp_pa
     assert store.path_of("incoming/u").read_bytes() == b"\1\2"
 
 
-async def test_parts_that_go_away_while_they_are_joined_again_spoil_nothing(tmp_path, monkeypatch):
+async def test_parts_deleted_during_a_second_joining_do_not_damage_the_file(tmp_path, monkeypatch):
     store = folder.Folder(tmp_path, "http://localhost", lambda *_: "")
     for number in (1, 2):
         await store.write(f"incoming/u.parts/{number:05}", "a/b", bytes([number]))
     delete = folder.shutil.rmtree
 
-    def join_beside(path: Any, **how: Any) -> None:
-        """Somebody joins them again when the first part is gone already."""
+    def join_again_and_delete(path: Any, **how: Any) -> None:
+        """Join the parts again after the first one was deleted."""
         with monkeypatch.context() as patched:
             patched.setattr(folder.shutil, "rmtree", delete)
             (path / "00001").unlink()
             folder._join(store.path_of("incoming/u.parts"), store.path_of("incoming/u"))
         delete(path, **how)
 
-    monkeypatch.setattr(folder.shutil, "rmtree", join_beside)
+    monkeypatch.setattr(folder.shutil, "rmtree", join_again_and_delete)
     await store.join_parts("incoming/u", "parts")
     assert store.path_of("incoming/u").read_bytes() == b"\1\2"
 
 
 @one_database
-async def test_files_of_one_person_that_take_long_to_read_hold_up_nobody_else(
-    world, ana, ben, monkeypatch
-):
+async def test_slow_checks_of_one_user_do_not_delay_other_users(world, ana, ben, monkeypatch):
     begun = [await ana.start(PDF, "application/pdf") for _ in range(4)]
     for one in begun:
         assert await ana.put(one["put"], PDF) == 200
     read, reading, go = world.app.kernel.objects.read, [], asyncio.Event()
 
-    async def take_long(key: str) -> AsyncIterator[bytes]:
+    async def read_slowly(key: str) -> AsyncIterator[bytes]:
         if any(key.endswith(one["id"]) for one in begun):
             reading.append(key)
             await go.wait()
         async for chunk in read(key):
             yield chunk
 
-    monkeypatch.setattr(world.app.kernel.objects, "read", take_long)
+    monkeypatch.setattr(world.app.kernel.objects, "read", read_slowly)
     paths = [f"/uploads/{one['id']}/complete" for one in begun]
     waiting = [asyncio.create_task(ana.ask("POST", path)) for path in paths]
     await until(lambda: world.app.kernel.checks.waiting == 3)
-    assert (await ben.bring(PDF, "application/pdf"))["status"] == "ready"
-    assert (await ben.bring(picture(), "image/jpeg"))["status"] == "ready"
+    assert (await ben.upload(PDF, "application/pdf"))["status"] == "ready"
+    assert (await ben.upload(picture(), "image/jpeg"))["status"] == "ready"
     assert len(reading) == 1, "one of hers at a time"
     go.set()
     assert [view["status"] for view in await asyncio.gather(*waiting)] == ["ready"] * 4
 
 
 @one_database
-async def test_a_check_that_finds_no_turn_is_refused_and_may_come_again(world, ana, monkeypatch):
+async def test_a_rate_limited_check_can_be_repeated(world, ana, monkeypatch):
     begun = await ana.start(picture(), "image/jpeg")
     await ana.put(begun["put"], picture())
     path = f"/uploads/{begun['id']}/complete"
@@ -298,13 +296,13 @@ async def test_a_check_that_finds_no_turn_is_refused_and_may_come_again(world, a
 
 
 @one_database
-async def test_texts_may_begin_as_they_like(ana):
+async def test_text_files_may_begin_like_binary_formats(ana):
     for text in (b"BMW and others\n", b"MZ is a country code", b"%!PS is said of PostScript"):
-        assert (await ana.bring(text, "text/plain"))["kind"] == "file"
+        assert (await ana.upload(text, "text/plain"))["kind"] == "file"
 
 
 @one_database
-async def test_odd_paths_and_bodies_are_answered(world: World, ana: Bringer):
+async def test_malformed_paths_and_bodies_get_client_errors(world: World, ana: Uploader):
     headers = {"Authorization": f"Bearer {ana.person.token}"}
     for method, path, body in (
         ("GET", "/uploads/%00", None),

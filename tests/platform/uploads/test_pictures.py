@@ -1,4 +1,4 @@
-"""Pictures are made anew from their pixels, within bounds that their headers are held to."""
+"""Pictures are re-encoded from their pixels, within limits that are checked in their headers."""
 
 import io
 import struct
@@ -15,8 +15,8 @@ from handlers.platform.uploads import pictures
 from handlers.platform.uploads.headers import jpeg, outline
 from handlers.platform.uploads.headers.exif import orientation_of
 from handlers.platform.uploads.pictures import FORMATS, reencode
-from tests.platform.uploads.bombs import BOMBS, SWELLING, gif_of, webp_with_a_vast_canvas
-from tests.platform.uploads.bringing import located_picture, picture
+from tests.platform.uploads.bombs import BOMBS, METADATA_BOMBS, gif_of, webp_with_vast_canvas
+from tests.platform.uploads.uploading import geotagged_picture, picture
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 
@@ -26,7 +26,7 @@ def opened(content: bytes) -> Image.Image:
 
 
 def close(one: Image.Image, other: Image.Image, most: float = 6.0) -> bool:
-    """Whether two pictures look alike: the mean difference of their pixels, of 255."""
+    """Whether two pictures look alike: pixels differ by less than `most` of 255 on average."""
     difference = ImageChops.difference(one.convert("RGB"), other.convert("RGB"))
     return one.size == other.size and max(ImageStat.Stat(difference).mean) < most
 
@@ -38,7 +38,7 @@ def encoded(image: Image.Image, form: str, **more: Any) -> bytes:
 
 
 def corners() -> Image.Image:
-    """A picture that looks otherwise whichever way it is turned."""
+    """A picture that looks different in every orientation."""
     image = Image.new("RGB", (64, 48), "white")
     for colour, box in (
         ("red", (0, 0, 32, 24)),
@@ -49,17 +49,17 @@ def corners() -> Image.Image:
     return image
 
 
-def moving(count: int, size: tuple[int, int] = (4, 4), **more: Any) -> bytes:
-    """A GIF of so many frames, each of another red."""
+def animated_gif(count: int, size: tuple[int, int] = (4, 4), **more: Any) -> bytes:
+    """A GIF with `count` frames, each in a different red."""
     frames = [Image.new("RGB", size, (number * 50 + 10, 0, 0)) for number in range(count)]
     return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], **more)
 
 
-# Bounds.
+# Limits.
 
 
 @pytest.mark.parametrize(("content", "kind"), BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_refused_before_anything_decodes_it(content, kind, monkeypatch):
+def test_a_decompression_bomb_is_refused_before_decoding(content, kind, monkeypatch):
     monkeypatch.delattr(pictures.Image, "open")
     began = time.thread_time()
     with pytest.raises(Unreadable) as refused:
@@ -68,14 +68,14 @@ def test_a_bomb_is_refused_before_anything_decodes_it(content, kind, monkeypatch
     assert time.thread_time() - began < 1
 
 
-def test_the_cost_of_a_vast_canvas_is_reckoned_though_its_frame_is_tiny():
+def test_a_vast_canvas_counts_even_if_its_frame_is_tiny():
     with pytest.raises(Unreadable, match="memory"):
-        reencode(webp_with_a_vast_canvas(), "image/webp")
-    assert len(webp_with_a_vast_canvas()) < 130
+        reencode(webp_with_vast_canvas(), "image/webp")
+    assert len(webp_with_vast_canvas()) < 130
 
 
-@pytest.mark.parametrize(("content", "kind", "size"), SWELLING.values(), ids=SWELLING)
-def test_metadata_that_swells_is_not_even_read(content, kind, size):
+@pytest.mark.parametrize(("content", "kind", "size"), METADATA_BOMBS.values(), ids=METADATA_BOMBS)
+def test_large_metadata_is_skipped_and_removed(content, kind, size):
     began = time.thread_time()
     made = reencode(content, kind)
     assert (made.width, made.height) == size
@@ -84,7 +84,7 @@ def test_metadata_that_swells_is_not_even_read(content, kind, size):
     assert time.thread_time() - began < 1
 
 
-def test_a_picture_has_its_bounds_in_pixels_and_frames(monkeypatch):
+def test_the_pixels_and_frames_of_a_picture_are_limited(monkeypatch):
     monkeypatch.setattr(outline, "PIXELS_MAX", 640 * 480 - 1)
     for form, kind in KINDS.items():
         with pytest.raises(Unreadable, match="pixels"):
@@ -92,10 +92,10 @@ def test_a_picture_has_its_bounds_in_pixels_and_frames(monkeypatch):
     monkeypatch.setattr(outline, "PIXELS_MAX", 640 * 480)
     monkeypatch.setattr(outline, "FRAMES_MAX", 2)
     with pytest.raises(Unreadable, match="frames"):
-        reencode(moving(3), "image/gif")
+        reencode(animated_gif(3), "image/gif")
 
 
-def test_a_jpeg_that_is_drawn_over_and_over_is_not_decoded():
+def test_a_jpeg_with_too_many_scans_or_segments_is_refused():
     whole = picture(progressive=True)
     end = len(whole) - 2
     last = whole.rindex(b"\xff\xda")
@@ -107,7 +107,7 @@ def test_a_jpeg_that_is_drawn_over_and_over_is_not_decoded():
         reencode(whole[:2] + b"\xff\xee\x00\x02" * 10_000 + whole[2:], "image/jpeg")
 
 
-def test_the_larger_a_jpeg_the_fewer_scans_it_may_have(monkeypatch):
+def test_larger_jpegs_may_have_fewer_scans(monkeypatch):
     whole = picture(progressive=True)
     scans = whole.count(b"\xff\xda")
     monkeypatch.setattr(jpeg, "DRAWN_MAX", scans * 640 * 480)
@@ -117,17 +117,17 @@ def test_the_larger_a_jpeg_the_fewer_scans_it_may_have(monkeypatch):
         reencode(whole, "image/jpeg")
 
 
-def test_a_picture_that_swells_as_it_is_made_anew_is_refused(monkeypatch):
+def test_a_picture_that_grows_too_much_when_re_encoded_is_refused(monkeypatch):
     monkeypatch.setattr(pictures, "CONTENT_MAX", 100)
     for form, kind in KINDS.items():
         with pytest.raises(Unreadable, match="encoded again"):
             reencode(picture(form), kind)
     with pytest.raises(Unreadable, match="encoded again"):
-        reencode(moving(5), "image/gif")
+        reencode(animated_gif(5), "image/gif")
 
 
 @pytest.mark.parametrize("form", KINDS)
-def test_broken_bytes_are_refused_and_nothing_else(form):
+def test_corrupt_pictures_raise_only_unreadable(form):
     good = picture(form, (64, 48))
     for cut in range(4, min(len(good), 900), 3):
         for broken in (good[:cut], good[:cut] + b"\xff\x00\xff" + good[cut + 3 :]):
@@ -138,7 +138,7 @@ def test_broken_bytes_are_refused_and_nothing_else(form):
 
 
 @given(content=st.binary(max_size=400), form=st.sampled_from(sorted(KINDS)))
-def test_no_header_is_an_error(content: bytes, form: str):
+def test_arbitrary_headers_raise_only_unreadable(content: bytes, form: str):
     begins = picture(form, (8, 8))[:40]
     for tried in (content, begins[:13] + content, begins + content):
         try:
@@ -147,12 +147,12 @@ def test_no_header_is_an_error(content: bytes, form: str):
             continue
 
 
-# What comes of it.
+# Results.
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_a_picture_is_upright(form, orientation):
+def test_the_exif_orientation_is_applied_to_the_pixels(form, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(corners(), form, exif=exif)
@@ -162,7 +162,7 @@ def test_a_picture_is_upright(form, orientation):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_an_orientation_is_read_in_either_byte_order(order):
+def test_the_exif_orientation_is_read_in_both_byte_orders(order):
     marks = {"<": b"II*\0", ">": b"MM\0*"}
     block = marks[order] + struct.pack(f"{order}IHHHIH2x", 8, 1, 0x0112, 3, 1, 8)
     assert orientation_of(block) == 8
@@ -171,7 +171,7 @@ def test_an_orientation_is_read_in_either_byte_order(order):
 
 
 @pytest.mark.parametrize("form", KINDS)
-def test_a_large_picture_is_shrunk_as_pillow_would_shrink_it(form, monkeypatch):
+def test_a_large_picture_is_scaled_down_as_pillow_does_it(form, monkeypatch):
     monkeypatch.setattr(pictures, "SIDE_MAX", 300)
     content = picture(form, (1_000, 700))
     made = opened(reencode(content, KINDS[form]).content)
@@ -183,7 +183,7 @@ def test_a_large_picture_is_shrunk_as_pillow_would_shrink_it(form, monkeypatch):
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
 @pytest.mark.parametrize("side_max", [4_096, 100])
-def test_a_png_of_any_mode_keeps_its_looks(mode, side_max, monkeypatch):
+def test_a_png_of_any_mode_keeps_its_appearance(mode, side_max, monkeypatch):
     monkeypatch.setattr(pictures, "SIDE_MAX", side_max)
     source = corners().resize((160, 120)).convert("L" if mode == "I;16" else mode)
     if mode == "I;16":
@@ -195,7 +195,7 @@ def test_a_png_of_any_mode_keeps_its_looks(mode, side_max, monkeypatch):
     assert close(made, looked, most=12)
 
 
-def test_transparency_is_kept_in_what_has_it():
+def test_transparency_is_kept():
     clear = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     clear.paste((0, 0, 255, 255), (0, 0, 20, 40))
     for form in ("PNG", "WEBP", "GIF"):
@@ -204,7 +204,7 @@ def test_transparency_is_kept_in_what_has_it():
         assert made.getpixel((5, 20))[3] == 255, form
 
 
-def test_a_palette_with_one_transparent_colour_is_seen_through():
+def test_a_transparent_palette_colour_stays_transparent():
     image = Image.new("P", (30, 30), 1)
     image.putpalette([255, 0, 0, 0, 255, 0])
     image.paste(0, (0, 0, 15, 30))
@@ -212,13 +212,13 @@ def test_a_palette_with_one_transparent_colour_is_seen_through():
     assert (made.getpixel((5, 5))[3], made.getpixel((25, 5))) == (0, (0, 255, 0, 255))
 
 
-def test_a_cmyk_jpeg_comes_out_as_rgb():
+def test_a_cmyk_jpeg_is_converted_to_rgb():
     made = opened(reencode(encoded(corners().convert("CMYK"), "JPEG"), "image/jpeg").content)
     assert made.mode == "RGB"
     assert close(made, corners(), most=12)
 
 
-def test_a_jpeg_that_would_take_too_much_is_decoded_smaller():
+def test_a_jpeg_that_needs_too_much_memory_is_decoded_at_half_size():
     side = 6_300
     content = encoded(Image.new("RGB", (side, side), "teal"), "JPEG", progressive=True)
     made = reencode(content, "image/jpeg")
@@ -226,8 +226,8 @@ def test_a_jpeg_that_would_take_too_much_is_decoded_smaller():
     assert opened(made.content).getpixel((9, 9)) == pytest.approx((0, 128, 128), abs=3)
 
 
-def test_a_gif_moves_as_it_did():
-    content = moving(4, size=(30, 20), duration=[50, 120, 70, 10])
+def test_an_animated_gif_keeps_its_frames_and_durations():
+    content = animated_gif(4, size=(30, 20), duration=[50, 120, 70, 10])
     made = opened(reencode(content, "image/gif").content)
     seen = []
     for number in range(made.n_frames):
@@ -237,13 +237,13 @@ def test_a_gif_moves_as_it_did():
     assert made.info["loop"] == 0
 
 
-def test_frames_beyond_the_screen_make_all_of_a_gif_larger():
+def test_frames_outside_the_logical_screen_enlarge_a_gif():
     made = opened(reencode(gif_of((1, 1), (0, 0, 1, 1), (6, 3, 1, 1)), "image/gif").content)
     assert (made.size, made.n_frames) == ((7, 4), 2)
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
-def test_of_other_pictures_that_move_the_first_frame_is_kept(form):
+def test_other_animated_formats_keep_only_the_first_frame(form):
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "lime", "blue")]
     content = encoded(frames[0], form, save_all=True, append_images=frames[1:], duration=50)
     made = opened(reencode(content, KINDS[form]).content)
@@ -251,14 +251,14 @@ def test_of_other_pictures_that_move_the_first_frame_is_kept(form):
     assert made.convert("RGB").getpixel((9, 9)) == pytest.approx((255, 0, 0), abs=6)
 
 
-def test_what_a_picture_tells_besides_its_pixels_is_gone():
+def test_metadata_is_removed_from_pictures():
     for made in (
         reencode(picture(comment=b"taken at home", icc_profile=b"profile"), "image/jpeg"),
-        reencode(located_picture(), "image/jpeg"),
+        reencode(geotagged_picture(), "image/jpeg"),
         reencode(picture("PNG", icc_profile=b"profile", exif=b"Exif at home"), "image/png"),
         reencode(picture("WEBP", icc_profile=b"profile", exif=b"Exif at home"), "image/webp"),
         reencode(picture("GIF", comment=b"taken at home"), "image/gif"),
     ):
         for content in (made.content, made.thumbnail):
-            for told in (b"at home", b"profile", b"Exif"):
-                assert told not in content
+            for metadata in (b"at home", b"profile", b"Exif"):
+                assert metadata not in content

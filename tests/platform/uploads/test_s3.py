@@ -1,4 +1,4 @@
-"""The same by S3, against a store that checks every signature; and files that are really large."""
+"""Uploads to an S3 store that checks every signature, and very large files."""
 
 import hashlib
 import io
@@ -13,14 +13,14 @@ from storage.objects import Promise
 from storage.objects.s3 import PIECE
 from tests.parts.ports import free_port
 from tests.parts.swift import Swift
-from tests.platform.uploads.bringing import (
+from tests.platform.uploads.uploading import (
     PART_SIZE,
     PDF,
-    Bringer,
     RestRefused,
-    bringer,
-    located_picture,
+    Uploader,
+    geotagged_picture,
     picture,
+    uploader,
 )
 from tests.world import World, one_database, until, with_server
 
@@ -28,7 +28,7 @@ pytestmark = [one_database, pytest.mark.timeout(180), with_server]
 
 
 def settings_for(swift: Swift) -> dict[str, str]:
-    """The settings of a server that keeps its files there."""
+    """The settings of a server that stores its files in S3."""
     return {
         "PARLEY_FILES_URL": f"s3://{swift.create_bucket()}",
         "PARLEY_S3_ENDPOINT": swift.endpoint,
@@ -45,30 +45,30 @@ async def world(make_world, swift: Swift) -> World:
 
 @pytest.fixture
 async def ana(world: World):
-    async with bringer(world, await world.person("ana")) as one:
+    async with uploader(world, await world.person("ana")) as one:
         yield one
 
 
-async def code_of(who: Bringer, method: str, path: str, body=None) -> str:
+async def code_of(who: Uploader, method: str, path: str, body=None) -> str:
     with pytest.raises(RestRefused) as refused:
         await who.ask(method, path, body)
     return refused.value.code
 
 
 async def keys_in(world: World) -> set[str]:
-    """The keys of all objects."""
+    """The keys of all stored objects."""
     bucket = world.app.kernel.objects
     answer = await bucket._s3.list_objects_v2(Bucket=bucket._bucket)
     return {one["Key"] for one in answer.get("Contents", [])}
 
 
-async def test_a_file_goes_to_s3_and_comes_from_there(world, ana, swift):
+async def test_a_file_is_uploaded_to_s3_and_downloaded_from_it(world, ana, swift):
     begun = await ana.start(PDF, "application/pdf", name="Übung 1.pdf")
     assert begun["put"]["url"].startswith(swift.endpoint)
     assert await ana.put(begun["put"], PDF, **{"Content-Encoding": "gzip"}) == 200
     view = await ana.ask("POST", f"/uploads/{begun['id']}/complete")
     answer, content = await ana.fetch(view["url"])
-    assert content == PDF  # and nothing tells a browser to unpack it
+    assert content == PDF  # without a Content-Encoding that a browser would decode
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"] == (
         "attachment; filename*=UTF-8''%C3%9Cbung%201.pdf"
@@ -80,7 +80,7 @@ async def test_a_file_goes_to_s3_and_comes_from_there(world, ana, swift):
     assert await keys_in(world) == {f"kept/{begun['id']}"}
 
 
-async def test_s3_takes_nothing_that_is_not_as_it_was_signed(world, ana):
+async def test_s3_refuses_puts_that_differ_from_their_signature(world, ana):
     begun = await ana.start(PDF, "application/pdf")
     put = begun["put"]
     assert await ana.put(put, PDF[:-1] + b"!") == 400
@@ -93,8 +93,8 @@ async def test_s3_takes_nothing_that_is_not_as_it_was_signed(world, ana):
     assert await keys_in(world) == set()
 
 
-async def test_pictures_are_made_anew_and_lies_go(world, ana):
-    view = await ana.bring(located_picture() + b"hidden", "image/jpeg")
+async def test_pictures_are_re_encoded_and_files_of_a_wrong_type_deleted(world, ana):
+    view = await ana.upload(geotagged_picture() + b"hidden", "image/jpeg")
     assert (view["width"], view["height"]) == (480, 640)
     _, fetched = await ana.fetch(view["url"])
     assert not Image.open(io.BytesIO(fetched)).getexif()
@@ -115,7 +115,7 @@ async def keys_are(world: World, keys: set[str]) -> bool:
     return await keys_in(world) == keys
 
 
-async def test_parts_that_nobody_completes_are_aborted(world, ana):
+async def test_incomplete_multipart_uploads_are_aborted(world, ana):
     content = bytes(17 * 1024**2)
     begun = await ana.start(content, "application/zip")
     assert await ana.put_part(begun["id"], 1, content[:PART_SIZE]) == 200
@@ -123,14 +123,14 @@ async def test_parts_that_nobody_completes_are_aborted(world, ana):
     world.clock.advance(86_401)
     await world.settle()
 
-    async def nothing_waits() -> bool:
+    async def no_upload_is_pending() -> bool:
         answer = await bucket._s3.list_multipart_uploads(Bucket=bucket._bucket)
         return not answer.get("Uploads")
 
-    await until(nothing_waits)
+    await until(no_upload_is_pending)
 
 
-async def test_parts_that_a_stopped_instance_had_begun_to_write_are_aborted(world):
+async def test_multipart_uploads_of_a_stopped_instance_are_aborted(world):
     bucket = world.app.kernel.objects
 
     async def waiting() -> list[str]:
@@ -140,7 +140,7 @@ async def test_parts_that_a_stopped_instance_had_begun_to_write_are_aborted(worl
     parts_id = await bucket.begin_parts("exports/x", "application/zip")
     part = {"UploadId": parts_id, "PartNumber": 1, "Body": b"half of what is kept of somebody"}
     await bucket._s3.upload_part(Bucket=bucket._bucket, Key="exports/x", **part)
-    world.clock.move_to(datetime.now(UTC))  # the store has a clock of its own
+    world.clock.move_to(datetime.now(UTC))  # the store has its own clock
     await world.app.housekeeping.tidy()
     assert await waiting() == ["exports/x"], "it may be on its way"
     world.clock.move_to(datetime.now(UTC) + timedelta(hours=26, minutes=1))
@@ -148,7 +148,7 @@ async def test_parts_that_a_stopped_instance_had_begun_to_write_are_aborted(worl
     assert await waiting() == []
 
 
-async def test_a_store_that_is_away_is_unavailable_and_costs_nothing(make_world):
+async def test_an_unreachable_store_is_unavailable_and_the_upload_waits(make_world):
     endpoint = f"http://127.0.0.1:{free_port()}"
     world = await make_world(
         PARLEY_FILES_URL="s3://nowhere",
@@ -156,7 +156,7 @@ async def test_a_store_that_is_away_is_unavailable_and_costs_nothing(make_world)
         PARLEY_S3_KEY_ID="k",
         PARLEY_S3_SECRET="s",
     )
-    async with bringer(world, await world.person("ana")) as ana:
+    async with uploader(world, await world.person("ana")) as ana:
         begun = await ana.start(PDF, "application/pdf")
         with pytest.raises(RestRefused) as refused:
             await ana.ask("POST", f"/uploads/{begun['id']}/complete")
@@ -167,8 +167,8 @@ async def test_a_store_that_is_away_is_unavailable_and_costs_nothing(make_world)
 # Two hundred megabytes over a connection that breaks three times.
 
 
-class Breaking:
-    """A body whose sending breaks in the middle, as when a phone loses its network."""
+class BreakingBody:
+    """A request body that breaks off halfway, as when a phone loses its network."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -178,26 +178,26 @@ class Breaking:
         raise ConnectionResetError("the network is gone")
 
 
-async def put_part(who: Bringer, upload_id: str, number: int, part: bytes, breaks: bool) -> bool:
+async def put_part(who: Uploader, upload_id: str, number: int, part: bytes, breaks: bool) -> bool:
     digest = hashlib.sha256(part).hexdigest()
     signed = await who.ask("POST", f"/uploads/{upload_id}/parts/{number}", {"sha256": digest})
     if not breaks:
         return await who.put(signed, part) == 200
     headers = {**signed["headers"], "Content-Length": str(len(part))}
     with pytest.raises((aiohttp.ClientError, ConnectionError)):
-        async with who.http.put(signed["url"], data=Breaking(part), headers=headers):
+        async with who.http.put(signed["url"], data=BreakingBody(part), headers=headers):
             pass
     return False
 
 
 @pytest.mark.parametrize("store", ["folder", "s3"])
-async def test_a_large_file_over_a_connection_that_breaks_three_times(make_world, swift, store):
+async def test_a_large_upload_resumes_after_three_broken_connections(make_world, swift, store):
     port = free_port()
     more = settings_for(swift) if store == "s3" else {}
     world = await make_world(port=port, PARLEY_PUBLIC_URL=f"http://127.0.0.1:{port}", **more)
     piece = os.urandom(1024**2)
     content = b"PK\x03\x04" + piece * 200
-    async with bringer(world, await world.person("ana")) as ana:
+    async with uploader(world, await world.person("ana")) as ana:
         begun = await ana.start(content, "application/zip")
         count, broken = -(-len(content) // PART_SIZE), {3, 11, 20}
         while missing := await missing_of(ana, begun["id"], count):
@@ -205,19 +205,19 @@ async def test_a_large_file_over_a_connection_that_breaks_three_times(make_world
                 part = content[(number - 1) * PART_SIZE : number * PART_SIZE]
                 if not await put_part(ana, begun["id"], number, part, number in broken):
                     broken.remove(number)
-                    break  # the client comes back and asks what is there
+                    break  # the client reconnects and asks which parts exist
         assert not broken
         view = await ana.ask("POST", f"/uploads/{begun['id']}/complete")
         assert (view["status"], view["size"]) == ("ready", len(content))
         assert await digest_of(ana, view["url"]) == hashlib.sha256(content).hexdigest()
 
 
-async def missing_of(who: Bringer, upload_id: str, count: int) -> list[int]:
+async def missing_of(who: Uploader, upload_id: str, count: int) -> list[int]:
     there = (await who.ask("GET", f"/uploads/{upload_id}"))["parts"]
     return [number for number in range(1, count + 1) if number not in there]
 
 
-async def digest_of(who: Bringer, url: str) -> str:
+async def digest_of(who: Uploader, url: str) -> str:
     digest = hashlib.sha256()
     async with who.http.get(url) as answer:
         async for chunk in answer.content.iter_chunked(2**20):
@@ -225,20 +225,20 @@ async def digest_of(who: Bringer, url: str) -> str:
     return digest.hexdigest()
 
 
-async def test_a_put_is_bound_to_its_length_by_the_signature_itself(world, ana, swift):
-    """Not only by its checksum: nobody can fill the store with what is never accepted."""
+async def test_the_signature_of_a_put_includes_its_length(world, ana, swift):
+    """A checksum alone would let anybody fill the store with data that is then refused."""
     promise = Promise("application/pdf", len(PDF), hashlib.sha256(PDF).hexdigest())
     signed = await world.app.kernel.objects.sign_put("incoming/x", promise)
     for name in ("content-length", "content-type", "x-amz-checksum-sha256"):
         assert name in signed.url.lower()
 
 
-async def test_a_whole_file_is_kept_in_parts_and_fetched(world, ana):
-    """As an export is, which may be larger than the memory."""
+async def test_a_large_file_is_stored_in_parts_and_downloaded(world, ana):
+    """Exports are stored like this, because they can be larger than the memory."""
     bucket = world.app.kernel.objects
     content = os.urandom(PIECE + 5)
     with io.BytesIO(content) as file:
-        file.seek(7)  # wherever its writer left off
+        file.seek(7)  # the position where a writer left off does not matter
         await bucket.keep("exports/one", "application/zip", file)
     answer, fetched = await ana.fetch(
         await bucket.sign_get("exports/one", "a.zip", "application/zip")

@@ -1,4 +1,4 @@
-"""Bringing a file: signed, put, checked, fetched; and every lie about it."""
+"""Uploads are signed, put, checked and downloaded; wrong claims about them are refused."""
 
 import asyncio
 import hashlib
@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from storage.objects import folder
-from tests.platform.uploads.bringing import (
+from tests.platform.uploads.uploading import (
     PDF,
-    Bringer,
     RestRefused,
-    located_picture,
+    Uploader,
+    geotagged_picture,
     parts_of,
     picture,
 )
@@ -22,19 +22,19 @@ from tests.world import World, both_databases, one_database, until, with_server
 pytestmark = with_server
 
 
-async def code_of(who: Bringer, method: str, path: str, body=None) -> str:
+async def code_of(who: Uploader, method: str, path: str, body=None) -> str:
     with pytest.raises(RestRefused) as refused:
         await who.ask(method, path, body)
     return refused.value.code
 
 
 def files_of(world: World) -> set[str]:
-    """The keys of all objects."""
+    """The keys of all stored objects."""
     folder = world.settings.data_dir / "files"
     return {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
 
 
-async def test_a_file_is_brought_and_fetched(world, ana):
+async def test_a_file_is_uploaded_and_downloaded(world, ana):
     begun = await ana.start(PDF, "application/pdf", name="Übung 1.pdf")
     assert (begun["status"], begun["kind"], begun["url"]) == ("waiting", "file", None)
     assert await ana.put(begun["put"], PDF) == 200
@@ -55,8 +55,8 @@ async def test_a_file_is_brought_and_fetched(world, ana):
 
 
 @one_database
-async def test_a_range_is_served_as_one(ana):
-    view = await ana.bring(PDF, "application/pdf")
+async def test_a_byte_range_is_served_as_partial_content(ana):
+    view = await ana.upload(PDF, "application/pdf")
     answer, content = await ana.fetch(view["url"], Range="bytes=5-14")
     assert (answer.status, content) == (206, PDF[5:15])
     assert answer.headers["Content-Range"] == f"bytes 5-14/{len(PDF)}"
@@ -65,25 +65,25 @@ async def test_a_range_is_served_as_one(ana):
 
 
 @one_database
-@pytest.mark.parametrize("asked", ["bytes=0-3,5-6", "lines=1-2", "bytes=a-b", "bytes=-0", "bytes="])
-async def test_a_range_that_is_not_understood_is_not_heeded(ana, asked):
-    view = await ana.bring(PDF, "application/pdf")
-    answer, content = await ana.fetch(view["url"], Range=asked)
+@pytest.mark.parametrize("value", ["bytes=0-3,5-6", "lines=1-2", "bytes=a-b", "bytes=-0", "bytes="])
+async def test_an_unsupported_range_is_ignored(ana, value):
+    view = await ana.upload(PDF, "application/pdf")
+    answer, content = await ana.fetch(view["url"], Range=value)
     assert (answer.status, content, answer.headers.get("Content-Range")) == (200, PDF, None)
 
 
 @one_database
-async def test_the_end_of_a_file_is_a_range(ana):
-    view = await ana.bring(PDF, "application/pdf")
+async def test_a_suffix_range_is_served(ana):
+    view = await ana.upload(PDF, "application/pdf")
     answer, content = await ana.fetch(view["url"], Range="bytes=-5")
     assert (answer.status, content) == (206, PDF[-5:])
 
 
-# Lies.
+# Requests and files that differ from what was announced.
 
 
 @one_database
-async def test_a_put_that_is_not_as_it_was_signed_keeps_nothing(world, ana):
+async def test_a_put_that_differs_from_its_signature_stores_nothing(world, ana):
     begun = await ana.start(PDF, "application/pdf")
     put = begun["put"]
     other = PDF[:-1] + b"!"
@@ -112,14 +112,14 @@ def with_query(url: str, name: str, value: str) -> str:
 
 
 async def chunks(content: bytes):
-    """Without a length that is known beforehand."""
+    """Yield the content as a stream of unknown length."""
     yield content
 
 
 @one_database
-async def test_a_signed_request_is_good_for_five_minutes(world, ana, monkeypatch):
+async def test_a_signed_request_is_valid_for_five_minutes(world, ana, monkeypatch):
     begun = await ana.start(PDF, "application/pdf")
-    view = await ana.bring(PDF, "application/pdf")
+    view = await ana.upload(PDF, "application/pdf")
     now = folder.time.time()
     monkeypatch.setattr(folder.time, "time", lambda: now + 301)
     assert await ana.put(begun["put"], PDF) == 404
@@ -127,20 +127,20 @@ async def test_a_signed_request_is_good_for_five_minutes(world, ana, monkeypatch
 
 
 WRONG_CONTENT = {
-    "a page that says it is a PDF": (b"<!doctype html><script>x</script>", "application/pdf"),
-    "a page that says it is text": (b"hello\n<HTML><script>x</script>", "text/plain"),
-    "SVG that says it is text": (b'<svg xmlns="x" onload="y">', "text/plain"),
-    "bytes that say they are text": (bytes(range(256)) * 4, "text/plain"),
-    "a ZIP that says it is a PNG": (b"PK\x03\x04" + b"x" * 100, "image/png"),
-    "a JPEG that says it is a PNG": (picture("JPEG"), "image/png"),
-    "a PNG that is cut": (picture("PNG")[:400], "image/png"),
-    "a voice that is a PDF": (PDF, "audio/webm"),
+    "HTML declared as PDF": (b"<!doctype html><script>x</script>", "application/pdf"),
+    "HTML declared as text": (b"hello\n<HTML><script>x</script>", "text/plain"),
+    "SVG declared as text": (b'<svg xmlns="x" onload="y">', "text/plain"),
+    "binary data declared as text": (bytes(range(256)) * 4, "text/plain"),
+    "ZIP declared as PNG": (b"PK\x03\x04" + b"x" * 100, "image/png"),
+    "JPEG declared as PNG": (picture("JPEG"), "image/png"),
+    "truncated PNG": (picture("PNG")[:400], "image/png"),
+    "PDF declared as audio": (PDF, "audio/webm"),
 }
 
 
 @one_database
 @pytest.mark.parametrize(("content", "kind"), WRONG_CONTENT.values(), ids=WRONG_CONTENT)
-async def test_what_is_not_what_its_type_says_goes_at_once(world, ana, content, kind):
+async def test_an_upload_with_the_wrong_type_is_deleted(world, ana, content, kind):
     begun = await ana.start(content, kind)
     assert await ana.put(begun["put"], content) == 200
     assert await code_of(ana, "POST", f"/uploads/{begun['id']}/complete") == "CONTENT_WRONG"
@@ -150,7 +150,7 @@ async def test_what_is_not_what_its_type_says_goes_at_once(world, ana, content, 
 
 
 @one_database
-async def test_types_that_browsers_run_and_files_that_are_too_large_are_not_begun(ana):
+async def test_active_types_oversized_files_and_invalid_fields_are_refused(ana):
     for kind in ("text/html", "image/svg+xml", "application/javascript", "image/tiff", "x/y"):
         with pytest.raises(RestRefused) as refused:
             await ana.start(PDF, kind)
@@ -178,7 +178,7 @@ async def test_types_that_browsers_run_and_files_that_are_too_large_are_not_begu
         assert refused.value.details["path"], "and where"
 
 
-async def test_another_persons_file_is_not_there(world, ana, ben):
+async def test_an_upload_of_another_user_is_not_found(world, ana, ben):
     begun = await ana.start(PDF, "application/pdf")
     path = f"/uploads/{begun['id']}"
     for method, place, body in (
@@ -192,7 +192,7 @@ async def test_another_persons_file_is_not_there(world, ana, ben):
 
 
 @one_database
-async def test_without_a_token_nothing_is_begun(world, ana):
+async def test_an_upload_needs_a_valid_token(world, ana):
     for said, code in (("", "TOKEN_MISSING"), ("Bearer x", "TOKEN_INVALID")):
         with pytest.raises(RestRefused) as refused:
             await ana.ask("POST", "/uploads", {}, Authorization=said)
@@ -200,7 +200,7 @@ async def test_without_a_token_nothing_is_begun(world, ana):
 
 
 @one_database
-async def test_a_page_of_another_site_begins_nothing(ana):
+async def test_a_request_from_a_foreign_origin_is_refused(ana):
     with pytest.raises(RestRefused) as refused:
         await ana.ask("POST", "/uploads", {}, Origin="https://evil.example")
     assert (refused.value.status, refused.value.code) == (403, "FORBIDDEN")
@@ -211,8 +211,8 @@ async def test_a_page_of_another_site_begins_nothing(ana):
 
 @one_database
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
-async def test_a_picture_is_made_anew_with_a_small_one_of_it(ana, form):
-    view = await ana.bring(picture(form), f"image/{form.lower()}")
+async def test_a_picture_is_re_encoded_and_gets_a_thumbnail(ana, form):
+    view = await ana.upload(picture(form), f"image/{form.lower()}")
     assert (view["width"], view["height"]) == (640, 480)
     _, content = await ana.fetch(view["url"])
     assert Image.open(io.BytesIO(content)).format == form
@@ -222,21 +222,21 @@ async def test_a_picture_is_made_anew_with_a_small_one_of_it(ana, form):
 
 
 @one_database
-async def test_what_a_picture_tells_besides_its_pixels_is_gone(world, ana):
-    content = located_picture() + b"hidden behind it"
-    view = await ana.bring(content, "image/jpeg")
+async def test_metadata_is_removed_from_pictures(world, ana):
+    content = geotagged_picture() + b"hidden behind it"
+    view = await ana.upload(content, "image/jpeg")
     assert (view["width"], view["height"]) == (480, 640)  # upright
     for url in (view["url"], view["thumbnail_url"]):
         _, fetched = await ana.fetch(url)
         assert not Image.open(io.BytesIO(fetched)).getexif()
-        for told in (b"at home", b"hidden behind it", b"Exif"):
-            assert told not in fetched
+        for metadata in (b"at home", b"hidden behind it", b"Exif"):
+            assert metadata not in fetched
     await world.settle()
     assert files_of(world) == {f"pictures/{view['id']}", f"thumbnails/{view['id']}"}
 
 
 @one_database
-async def test_a_picture_of_too_many_pixels_is_not_decoded(ana):
+async def test_a_picture_with_too_many_pixels_is_refused(ana):
     bomb = picture("PNG", (10_000, 10_000))
     begun = await ana.start(bomb, "image/png")
     assert await ana.put(begun["put"], bomb) == 200
@@ -244,11 +244,11 @@ async def test_a_picture_of_too_many_pixels_is_not_decoded(ana):
 
 
 @one_database
-async def test_a_gif_that_moves_still_does(ana):
+async def test_an_animated_gif_stays_animated(ana):
     frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "blue")]
     made = io.BytesIO()
     frames[0].save(made, "GIF", save_all=True, append_images=frames[1:], duration=70)
-    view = await ana.bring(made.getvalue(), "image/gif")
+    view = await ana.upload(made.getvalue(), "image/gif")
     _, content = await ana.fetch(view["url"])
     assert Image.open(io.BytesIO(content)).n_frames == 3
 
@@ -257,13 +257,13 @@ async def test_a_gif_that_moves_still_does(ana):
 
 
 @one_database
-async def test_a_large_file_comes_in_parts_and_goes_on_where_it_broke_off(world, ana):
+async def test_a_large_file_is_uploaded_in_parts_in_any_order(world, ana):
     content = b"%PDF-1.7\n" + bytes(17 * 1024**2)
     begun = await ana.start(content, "application/pdf")
     assert (begun["put"], begun["part_size"], begun["parts"]) == (None, 8 * 1024**2, [])
     parts = parts_of(content)
     assert await ana.put_part(begun["id"], 3, parts[2]) == 200
-    assert await ana.put_part(begun["id"], 1, parts[1]) == 200  # a slip: it is put again below
+    assert await ana.put_part(begun["id"], 1, parts[1]) == 200  # the wrong content, replaced below
     assert (await ana.ask("GET", f"/uploads/{begun['id']}"))["parts"] == [1, 3]
     with pytest.raises(RestRefused) as refused:
         await ana.ask("POST", f"/uploads/{begun['id']}/complete")
@@ -277,19 +277,19 @@ async def test_a_large_file_comes_in_parts_and_goes_on_where_it_broke_off(world,
 
 
 @one_database
-async def test_a_part_that_is_not_as_it_was_signed_is_not_kept(ana):
+async def test_a_part_with_a_wrong_size_or_number_is_refused(ana):
     content = b"%PDF-1.7\n" + bytes(17 * 1024**2)
     begun = await ana.start(content, "application/pdf")
     path = f"/uploads/{begun['id']}/parts"
     signed = await ana.ask("POST", f"{path}/1", {"sha256": hashlib.sha256(b"x").hexdigest()})
-    assert await ana.put(signed, b"x") == 400  # a part has its size
+    assert await ana.put(signed, b"x") == 400  # every part has a fixed size
     for number in (0, 4, 99_999):
         assert await code_of(ana, "POST", f"{path}/{number}", {"sha256": "0" * 64}) == "NOT_FOUND"
     assert (await ana.ask("GET", f"/uploads/{begun['id']}"))["parts"] == []
 
 
 @one_database
-async def test_parts_that_make_another_file_than_was_promised_go(world, ana):
+async def test_parts_that_do_not_match_the_announced_checksum_are_deleted(world, ana):
     content = b"%PDF-1.7\n" + bytes(17 * 1024**2)
     begun = await ana.start(content, "application/pdf")
     for number, part in enumerate(reversed(parts_of(content[::-1])), 1):
@@ -300,12 +300,12 @@ async def test_parts_that_make_another_file_than_was_promised_go(world, ana):
     assert files_of(world) == set()
 
 
-# Room, time and crashes.
+# Quotas, expiry and failures.
 
 
 @both_databases
 @pytest.mark.settings(PARLEY_UPLOAD_QUOTA_MB="1", PARLEY_UPLOADS_WAITING_MAX="3")
-async def test_a_person_has_their_room_and_no_more_also_at_once(world, ana, ben):
+async def test_concurrent_uploads_cannot_exceed_the_users_limits(world, ana, ben):
     content = b"%PDF-1.7\n" + bytes(600_000)
     answers = await asyncio.gather(
         *(ana.start(content, "application/pdf") for _ in range(4)), return_exceptions=True
@@ -322,7 +322,7 @@ async def test_a_person_has_their_room_and_no_more_also_at_once(world, ana, ben)
 
 
 @pytest.mark.settings(PARLEY_UPLOAD_QUOTA_MB="1")
-async def test_a_picture_that_grows_as_it_is_made_anew_needs_the_room_too(world, ana):
+async def test_a_picture_that_grows_when_re_encoded_must_fit_the_quota(world, ana):
     made = io.BytesIO()
     Image.effect_noise((1_600, 1_600), 100).convert("RGB").save(made, "JPEG", quality=1)
     content = made.getvalue()
@@ -333,10 +333,10 @@ async def test_a_picture_that_grows_as_it_is_made_anew_needs_the_room_too(world,
     await until(lambda: files_of(world) == set())
 
 
-async def test_what_did_not_come_or_was_not_used_in_a_day_is_gone(world, ana):
+async def test_incomplete_and_unused_uploads_are_deleted_after_a_day(world, ana):
     waiting = await ana.start(PDF, "application/pdf")
     await ana.put(waiting["put"], PDF)
-    ready = await ana.bring(picture(), "image/jpeg")
+    ready = await ana.upload(picture(), "image/jpeg")
     large = await ana.start(b"%PDF" + bytes(17 * 1024**2), "application/pdf")
     await ana.put_part(large["id"], 3, bytes(17 * 1024**2 + 4 - 16 * 1024**2))
     world.clock.advance(86_401)
@@ -347,7 +347,7 @@ async def test_what_did_not_come_or_was_not_used_in_a_day_is_gone(world, ana):
 
 
 @one_database
-async def test_a_file_is_checked_by_one_at_a_time(world, ana):
+async def test_concurrent_completions_check_an_upload_once(world, ana):
     begun = await ana.start(picture(), "image/jpeg")
     await ana.put(begun["put"], picture())
     path = f"/uploads/{begun['id']}/complete"
@@ -361,9 +361,9 @@ async def test_a_file_is_checked_by_one_at_a_time(world, ana):
 
 
 @one_database
-async def test_a_check_that_broke_off_is_done_again(world, ana, monkeypatch):
-    begun = await ana.start(located_picture(), "image/jpeg")
-    await ana.put(begun["put"], located_picture())
+async def test_a_check_that_failed_can_be_repeated(world, ana, monkeypatch):
+    begun = await ana.start(geotagged_picture(), "image/jpeg")
+    await ana.put(begun["put"], geotagged_picture())
     objects, path = world.app.kernel.objects, f"/uploads/{begun['id']}/complete"
     write = objects.write
 

@@ -17,7 +17,7 @@ class TestPostgres:
     def environ(self, database_url: str, tmp_path: Path) -> dict[str, str]:
         return environ_of(tmp_path / "data", database_url)
 
-    async def test_the_documented_way_brings_the_rows_and_the_files_back(
+    async def test_the_documented_procedure_restores_the_rows_and_the_files(
         self, environ, database_url, tmp_path, process_of, make_database, postgres_programs
     ):
         process = await process_of(database_url)

@@ -36,7 +36,7 @@ from tests.server.backup.folders import (
 from tests.storage.release_dump import RELEASES
 
 
-def test_a_restore_brings_the_database_the_files_and_the_secret(here, there, archive):
+def test_a_restore_recreates_the_database_the_files_and_the_secret(here, there, archive):
     put_back(there, archive)
     assert contents_of(there / "files") == CONTENTS
     assert (there / "secret").read_text() == SECRET

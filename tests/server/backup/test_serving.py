@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.platform.chat.scenes import say, texts
-from tests.platform.uploads.bringing import PDF, Bringer, bringer
+from tests.platform.uploads.uploading import PDF, Uploader, uploader
 from tests.server.backup.folders import database_in, run
 from tests.world import Person, Process, environ_of, until
 
@@ -41,11 +41,11 @@ async def start(tmp_path: Path):
 class Crowd:
     """A user who sends messages, and one who uploads and deletes files, until the exit."""
 
-    def __init__(self, ana: Person, bringing: Bringer, group: str) -> None:
+    def __init__(self, ana: Person, files: Uploader, group: str) -> None:
         self.said: list[str] = []
         self.kept: dict[str, bytes] = {}
         self._ana = ana
-        self._bringing = bringing
+        self._files = files
         self._group = group
         self._stop = False
 
@@ -68,12 +68,12 @@ class Crowd:
             if self._stop:
                 return
             content = PDF + os.urandom(8)
-            view = await self._bringing.bring(content, "application/pdf")
+            view = await self._files.upload(content, "application/pdf")
             self.kept[view["id"]] = content
             if number % 2:
                 first = next(iter(self.kept))
                 del self.kept[first]
-                await self._bringing.ask("DELETE", f"/uploads/{first}")
+                await self._files.ask("DELETE", f"/uploads/{first}")
 
 
 def list_wrong_files(data: Path) -> list[str]:
@@ -105,7 +105,7 @@ async def test_a_backup_during_writes_and_uploads_is_complete_and_serves_elsewhe
     epoch = ana.client.synced["/chat"]["epoch"]
     opened = await ana.call("/chat", "create_group", name="Notes", member_ids=[ana.id])
     group = opened["id"]
-    async with bringer(process, ana) as bringing, Crowd(ana, bringing, group) as crowd:
+    async with uploader(process, ana) as files, Crowd(ana, files, group) as crowd:
         await until(lambda: len(crowd.said) >= BEFORE and len(crowd.kept) >= 3, within_s=40)
         acknowledged = list(crowd.said)
         code, _, err = await run(process.environ, "backup", file)

@@ -1,4 +1,4 @@
-"""Somebody who brings files, as a client does."""
+"""Uploads and downloads files as a client does."""
 
 import hashlib
 import io
@@ -24,8 +24,8 @@ class RestRefused(Exception):
         self.details = error.get("details")
 
 
-class Bringer:
-    """A person with an HTTP client."""
+class Uploader:
+    """A user with an HTTP client."""
 
     def __init__(self, world: World, person: Person, http: aiohttp.ClientSession) -> None:
         self.world = world
@@ -33,14 +33,14 @@ class Bringer:
         self.http = http
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The answer's JSON; raises RestRefused."""
+        """Send a request; returns the JSON of the answer, or raises RestRefused."""
         headers = {"Authorization": f"Bearer {self.person.token}", **headers}
         url = f"{self.world.url}{path}"
         async with self.http.request(method, url, json=body, headers=headers) as answer:
-            said = await answer.json()
+            reply = await answer.json()
         if answer.status >= 400:
-            raise RestRefused(answer.status, said["error"])
-        return said
+            raise RestRefused(answer.status, reply["error"])
+        return reply
 
     async def start(self, content: bytes, kind: str, **more: Any) -> Any:
         digest = hashlib.sha256(content).hexdigest()
@@ -48,7 +48,7 @@ class Bringer:
         return await self.ask("POST", "/uploads", {**about, "sha256": digest, **more})
 
     async def put(self, signed: dict[str, Any], content: Any, **headers: str) -> int:
-        """Make a signed request; the status."""
+        """Send a signed request; returns the HTTP status."""
         headers = {**signed["headers"], **headers}
         content = io.BytesIO(content) if isinstance(content, bytes) else content
         async with self.http.request(
@@ -57,8 +57,8 @@ class Bringer:
             await answer.read()
         return answer.status
 
-    async def bring(self, content: bytes, kind: str, **more: Any) -> Any:
-        """All of it; the view of the ready file."""
+    async def upload(self, content: bytes, kind: str, **more: Any) -> Any:
+        """Start, put and complete an upload; returns its view."""
         begun = await self.start(content, kind, **more)
         assert await self.put(begun["put"], content) == 200
         return await self.ask("POST", f"/uploads/{begun['id']}/complete")
@@ -74,9 +74,9 @@ class Bringer:
 
 
 @asynccontextmanager
-async def bringer(world: World, person: Person) -> AsyncIterator[Bringer]:
+async def uploader(world: World, person: Person) -> AsyncIterator[Uploader]:
     async with aiohttp.ClientSession() as http:
-        yield Bringer(world, person, http)
+        yield Uploader(world, person, http)
 
 
 def parts_of(content: bytes) -> list[bytes]:
@@ -84,16 +84,16 @@ def parts_of(content: bytes) -> list[bytes]:
 
 
 def picture(form: str = "JPEG", size: tuple[int, int] = (640, 480), **more: Any) -> bytes:
-    """A picture that is a gradient."""
+    """A picture of a gradient."""
     made = io.BytesIO()
     Image.linear_gradient("L").resize(size).convert("RGB").save(made, form, **more)
     return made.getvalue()
 
 
-def located_picture() -> bytes:
-    """A picture that tells where it was taken, and lies on its side."""
+def geotagged_picture() -> bytes:
+    """A picture rotated by EXIF, with GPS coordinates and a description."""
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn it by 90 degrees
+    exif[0x0112] = 6  # rotated by 90 degrees
     exif[0x010E] = "at home"
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
     return picture(exif=exif)
