@@ -17,7 +17,7 @@ PRESENCE = "/presence"
 GRACE_S = 0.4
 PRESENCE_EVENTS = ("USER_ONLINE", "USER_OFFLINE")
 
-pytestmark = pytest.mark.settings(PARLEY_PRESENCE_GRACE_S=str(GRACE_S))
+pytestmark = [pytest.mark.settings(PARLEY_PRESENCE_GRACE_S=str(GRACE_S)), with_server]
 
 
 def presence_events(person):
@@ -143,7 +143,6 @@ async def test_the_grace_period_restarts_with_each_disconnect(world, ana, ben):
     assert datetime.fromisoformat(offline.data["at"]) >= left_at + timedelta(seconds=GRACE_S)
 
 
-@with_server
 async def test_a_status_change_is_sent_to_watchers_as_an_ephemeral_event(world, ana, ben):
     await ben.enter(PRESENCE)
     await state_of(ana, ben)
