@@ -37,6 +37,11 @@ class SocketLeases:
             self._taken.append(subject)
         return lease_id
 
+    def find(self, subject: str) -> str | None:
+        """The id of the socket's lease on `subject`, if it has one."""
+        found: str | None = self._socket.leases.get(subject)
+        return found
+
     def drop(self, subject: str) -> None:
         """End the lease without `@domain.disconnects`: its subject is over."""
         self._socket.leases.pop(subject, None)

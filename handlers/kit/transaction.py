@@ -62,6 +62,13 @@ class Transaction:
         return self._actor
 
     @property
+    def author_id(self) -> str | None:
+        """The user who caused this transaction: the caller, or the author of a consumer's event."""
+        if self._actor is not None:
+            return self._actor.id
+        return self.cause.actor_id if self.cause is not None else None
+
+    @property
     def visitor(self) -> bool:
         return self._actor is None
 

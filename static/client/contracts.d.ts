@@ -7,6 +7,7 @@ export type BookingStatus =
   | "cancelled"
   | "completed"
   | "expired"
+  | "missed"
   | "rejected"
   | "requested";
 
@@ -77,6 +78,10 @@ export type Kind = "audio" | "file" | "image" | "video";
 
 export type MessageKind = "card" | "media" | "system" | "text";
 
+export type Part = "asked" | "coming" | "past";
+
+export type Party = "consultant" | "student";
+
 export type PresenceStatus = "active" | "away" | "busy";
 
 export type Reason = "harassment" | "hate" | "illegal" | "other" | "sexual" | "spam" | "violence";
@@ -84,6 +89,16 @@ export type Reason = "harassment" | "hate" | "illegal" | "other" | "sexual" | "s
 export type Role = "member" | "owner";
 
 export type RoleName = "admin" | "consultant" | "moderator" | "student";
+
+export type StepStatus =
+  | "approved"
+  | "cancelled"
+  | "completed"
+  | "expired"
+  | "missed"
+  | "rejected"
+  | "requested"
+  | "rescheduled";
 
 export type Theme = "dark" | "light" | "system";
 
@@ -196,12 +211,13 @@ export interface Blocks {
   blocks: Block[];
 }
 
-/** One booking, with the rate and minimum duration from the time of the request. */
+/** One booking, with the topic's name, rate and minimum duration from the time of the request. `reason` belongs to the latest change; `/booking history` has all of them. `attended` names the parties who came: the student to the waiting room or the call, the consultant to either. */
 export interface Booking {
   id: string;
   student_id: string;
   consultant_id: string;
   topic_id: string;
+  topic_name: string;
   block_id: string | null;
   starts_at: string;
   ends_at: string;
@@ -212,6 +228,12 @@ export interface Booking {
   minimal_duration_minutes: number;
   hold_expires_at: string | null;
   version: number;
+  attended: Party[];
+}
+
+/** The changes of a booking, oldest first. */
+export interface BookingHistory {
+  steps: Step[];
 }
 
 /** Bookings, as of event `seq` of the user's own room. */
@@ -232,6 +254,7 @@ export interface Call {
   ice_servers: IceServer[];
   started_at: string | null;
   ended_at: string | null;
+  end_reason: "cancelled" | "ended" | "left" | "lost" | "unheld" | null;
   talked_s: number;
 }
 
@@ -274,6 +297,13 @@ export interface ChangePassword {
   current_password: string;
   new_password: string;
   request_id?: string;
+}
+
+/** Messages in the order of their numbers, as of event `seq` of the conversation. */
+export interface ChatHistory {
+  messages: Message[];
+  has_more: boolean;
+  seq: number;
 }
 
 export interface CheckAvailability {
@@ -490,6 +520,10 @@ export interface GetConsultant {
   consultant_id: string;
 }
 
+export interface GetHistory {
+  booking_id: string;
+}
+
 export interface GetMedia {
   message_id: string;
 }
@@ -508,13 +542,6 @@ export interface GetReceipts {
 
 /** Ask for your own schedule. */
 export interface GetSchedule {}
-
-/** Messages in the order of their numbers, as of event `seq` of the conversation. */
-export interface History {
-  messages: Message[];
-  has_more: boolean;
-  seq: number;
-}
 
 /** A STUN or TURN server, in the form that browsers accept. */
 export interface IceServer {
@@ -598,8 +625,10 @@ export interface ListBlocks {
   to: string;
 }
 
+/** All bookings, or those with one status, newest first; or one `part`, by the hour. The parts are requests, coming hours, and past hours; past hours come newest first. `before` is the id of the last booking of the page before. */
 export interface ListBookings {
   status?: BookingStatus | null;
+  part?: Part | null;
   limit?: number;
   before?: string | null;
 }
@@ -980,6 +1009,11 @@ export interface Rename {
   name: string;
 }
 
+export interface ReopenCall {
+  request_id?: string;
+  booking_id: string;
+}
+
 export interface RequestBooking {
   request_id?: string;
   block_id: string;
@@ -1187,6 +1221,16 @@ export interface State {
 /** Presence by user id, without users who do not exist. */
 export interface States {
   states: Record<string, State>;
+}
+
+/** One change of a booking: who made it (null: the server), when, and why. */
+export interface Step {
+  version: number;
+  status: StepStatus;
+  actor_id: string | null;
+  reason: string | null;
+  at: string;
+  starts_at: string;
 }
 
 /** Stop taking bookings, and disappear from the list of consultants. */
@@ -1421,10 +1465,14 @@ export interface Commands {
     cancel: { payload: AnswerBooking; data: Booking };
     /** Get one of your bookings. */
     get: { payload: GetBooking; data: Booking };
-    /** List your bookings in either role, the newest first. */
+    /** Get the changes of one of your bookings: who made them, when, and why. */
+    history: { payload: GetHistory; data: BookingHistory };
+    /** List your bookings in either role, newest first, or one part of them by the hour. */
     list: { payload: ListBookings; data: BookingPage };
     /** Reject a request and free its place. */
     reject: { payload: AnswerBooking; data: Booking };
+    /** Open the call of an approved booking again after it was lost or left, as either side. */
+    reopen_call: { payload: ReopenCall; data: Call };
     /** Request a booking in a consultant's block; the place is held until the answer. */
     request: { payload: RequestBooking; data: Booking };
     /** Request an immediate call with a consultant who is available now. */
@@ -1437,9 +1485,9 @@ export interface Commands {
     current: { payload: Nothing; data: CurrentCall };
     /** End a call for both participants. */
     end: { payload: EndCall; data: Call };
-    /** Join a call with this device, until it leaves or its connection is lost. */
+    /** Join a call with this device, until it leaves or its connection is lost. A call that you are in on another device moves to this one; that device receives `moved`. */
     join: { payload: JoinCall; data: Call };
-    /** Leave a call; the call ends when no one comes back in time. */
+    /** Leave a call with this device; the call ends when no one comes back in time. */
     leave: { payload: LeaveCall; data: Call };
     /** Send a signal to the other participant. */
     signal: { payload: Signal; data: Empty };
@@ -1466,7 +1514,7 @@ export interface Commands {
     /** Get a message that you can read, for example the original of a reply. */
     get: { payload: GetMessage; data: Message };
     /** List the messages from your time as a member, the newest page first. */
-    history: { payload: ReadHistory; data: History };
+    history: { payload: ReadHistory; data: ChatHistory };
     /** Leave a group; its last owner must make another member an owner first. */
     leave: { payload: LeaveConversation; data: Conversation };
     /** List your conversations, the most recently active first. */
@@ -1611,9 +1659,9 @@ export interface Commands {
     admit: { payload: AdmitStudent; data: Call };
     /** Enter the waiting room; you keep your place while one of your devices is connected. */
     enter: { payload: EnterRoom; data: Place };
-    /** Leave the waiting room. */
+    /** Leave the waiting room with this device; the place goes with your last device. */
     leave: { payload: LeaveRoom; data: Empty };
-    /** List the students who wait in one of your blocks, in order of arrival. */
+    /** List the students who wait in one of your blocks, in order of arrival. During the hour, this also records that you came. */
     queue: { payload: GetQueue; data: Queue };
   };
 }
@@ -1656,12 +1704,14 @@ export interface Events {
     BOOKING_APPROVED: { booking: Booking };
     /** One side cancelled the booking, its block was withdrawn, or its call did not take place. */
     BOOKING_CANCELLED: { booking: Booking };
-    /** The call of the booking took place and ended. */
+    /** A participant ended the call of the booking, or its hour ended after a call. */
     BOOKING_COMPLETED: { booking: Booking };
     /** A booking was confirmed; follows BOOKING_APPROVED. */
     BOOKING_CREATED: { booking: Booking };
     /** The consultant did not answer the request in time. */
     BOOKING_EXPIRED: { booking: Booking };
+    /** The hour of an approved booking ended without a call; `attended` says who was there. */
+    BOOKING_MISSED: { booking: Booking };
     /** The consultant rejected the booking. */
     BOOKING_REJECTED: { booking: Booking };
     /** A student requested a booking; its place is held until the consultant answers. */
@@ -1672,7 +1722,7 @@ export interface Events {
   "/call": {
     /** The duration of the call was recorded. */
     CALL_DURATION_RECORDED: { call: Call };
-    /** The call ended. */
+    /** The call ended; `end_reason` says how. Its booking goes on unless somebody ended it. */
     CALL_ENDED: { call: Call };
     /** A call is open, and its two participants can join. */
     CALL_INITIATED: { call: Call };
@@ -1682,6 +1732,8 @@ export interface Events {
     CALL_RESUMED: { call: Call };
     /** Both participants have joined. */
     CALL_STARTED: { call: Call };
+    /** The participant's call continues on another of their devices. */
+    moved: { call_id: string };
     /** A signal as the other participant receives it. */
     signal: { call_id: string; from: string; data: unknown };
   };
@@ -1775,7 +1827,7 @@ export interface Events {
 
 /** The ephemeral events, whose meta is an EphemeralMeta. */
 export interface EphemeralEvents {
-  "/call": "signal";
+  "/call": "moved" | "signal";
   "/chat": "typing";
   "/presence": "USER_OFFLINE" | "USER_ONLINE" | "status_changed";
 }

@@ -1,6 +1,7 @@
-"""Bookings. The database rejects overlapping live bookings of one student."""
+"""Bookings and their history. The database rejects overlapping live bookings of one student."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    asc,
     bindparam,
     delete,
     desc,
@@ -29,6 +31,7 @@ from storage.engine.database import Queries
 from storage.engine.personal import ClearColumns, DeleteRow, Export, personal
 
 LIVE = ("requested", "approved")
+Part = Literal["asked", "coming", "past"]
 QUARTER = timedelta(minutes=15)
 
 bookings = Table(
@@ -38,6 +41,7 @@ bookings = Table(
     Column("student_id", String(36), ForeignKey("users.id"), nullable=False),
     Column("consultant_id", String(36), ForeignKey("users.id"), nullable=False),
     Column("topic_id", String(36), nullable=False),
+    Column("topic_name", String(100), nullable=False, server_default=""),
     Column("block_id", String(36), index=True),
     Column("starts_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
@@ -51,25 +55,51 @@ bookings = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("call_held", Boolean, nullable=False),
+    Column("student_came_at", Instant),
+    Column("consultant_came_at", Instant),
     Index("ix_bookings_student_id_id", "student_id", "id"),
     Index("ix_bookings_consultant_id_id", "consultant_id", "id"),
+    Index("ix_bookings_student_id_starts_at", "student_id", "starts_at"),
+    Index("ix_bookings_consultant_id_starts_at", "consultant_id", "starts_at"),
     info=personal(
         on_erasure_of={
             "student_id": ClearColumns({"note": "", "reason": None}),
-            "consultant_id": ClearColumns({"reason": None}),
+            "consultant_id": ClearColumns({"topic_name": "Deleted", "reason": None}),
         },
-        unchanged="id student_id consultant_id topic_id block_id starts_at ends_at status "
-        "rate_amount rate_currency minimal_duration_minutes hold_expires_at version created_at "
-        "call_held",
+        unchanged="id student_id consultant_id topic_id block_id starts_at ends_at "
+        "status rate_amount rate_currency minimal_duration_minutes hold_expires_at version "
+        "created_at call_held student_came_at consultant_came_at",
         export=Export(
             file="bookings",
             description="Your bookings, as a student or a consultant, with the agreed terms.",
-            columns="id student_id consultant_id topic_id block_id starts_at ends_at status note "
-            "reason rate_amount rate_currency minimal_duration_minutes hold_expires_at created_at "
-            "call_held",
+            columns="id student_id consultant_id topic_id topic_name block_id starts_at ends_at "
+            "status note reason rate_amount rate_currency minimal_duration_minutes "
+            "hold_expires_at created_at call_held student_came_at consultant_came_at",
             only_for_author={"note": "student_id"},
         ),
         not_exported="version",
+    ),
+)
+booking_steps = Table(
+    "booking_steps",
+    metadata,
+    Column("booking_id", String(36), ForeignKey("bookings.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("actor_id", String(36)),
+    Column("reason", Text),
+    Column("at", Instant, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Index("ix_booking_steps_actor_id", "actor_id"),
+    info=personal(
+        on_erasure_of={"actor_id": ClearColumns({"reason": None})},
+        unchanged="booking_id version status actor_id at starts_at",
+        export=Export(
+            file="booking_steps",
+            description="The changes of bookings that you made.",
+            columns="booking_id status reason at starts_at",
+        ),
+        not_exported="version actor_id",
     ),
 )
 # Offsets of time zones are whole quarters of an hour: blocks that overlap share a quarter.
@@ -99,10 +129,13 @@ instant_requests = Table(
 
 
 class BookingRow(msgspec.Struct):
+    """A booking; `…_came_at` is when each party was first seen at its hour."""
+
     id: str
     student_id: str
     consultant_id: str
     topic_id: str
+    topic_name: str
     block_id: str | None
     starts_at: datetime
     ends_at: datetime
@@ -116,6 +149,21 @@ class BookingRow(msgspec.Struct):
     version: int
     created_at: datetime
     call_held: bool
+    student_came_at: datetime | None
+    consultant_came_at: datetime | None
+
+
+class StepRow(msgspec.Struct):
+    """One change of a booking: its status, version and start after the change."""
+
+    booking_id: str
+    version: int
+    status: str
+    actor_id: str | None
+    """The user who made the change; None for the server."""
+    reason: str | None
+    at: datetime
+    starts_at: datetime
 
 
 _b, _q, _i = bookings.c, booked_quarters.c, instant_requests.c
@@ -128,6 +176,8 @@ _CHANGING = (
     "hold_expires_at",
     "version",
     "call_held",
+    "student_came_at",
+    "consultant_came_at",
 )
 _INSERT = insert(bookings)
 _FIND = select(bookings).where(_b.id == bindparam("booking_id"))
@@ -139,21 +189,60 @@ _UPDATE = (
 )
 
 
+_ROLES = (_b.student_id, _b.consultant_id)
+
+
 def _page(*more: ColumnElement[bool]) -> Executable:
     """A user's bookings, newest first; each role uses its own index, which has this order.
 
     Nobody can book themselves, so no booking is found in both roles.
     """
-    roles = (_b.student_id, _b.consultant_id)
     mine = (
         select(bookings).where(role == bindparam("of_user"), _b.id < bindparam("before"), *more)
-        for role in roles
+        for role in _ROLES
     )
     return union_all(*mine).order_by(desc("id")).limit(bindparam("limit"))
 
 
 _LIST = _page()
 _LIST_OF_STATUS = _page(_b.status == bindparam("of_status"))
+_ASKED = _b.status == "requested"
+_COMING = (_b.status == "approved") & (_b.ends_at > bindparam("now"))
+_PAST = _b.status.not_in(LIVE) | ((_b.status == "approved") & (_b.ends_at <= bindparam("now")))
+
+
+def _by_hour(part: ColumnElement[bool], *, newest_first: bool) -> Executable:
+    """A part of a user's bookings by their start; each role uses its own index."""
+    start: ColumnElement[datetime] = bindparam("after_start")
+    same = _b.starts_at == start
+    if newest_first:  # the first condition is for the index
+        beyond = (_b.starts_at <= start) & (~same | (_b.id < bindparam("after_id")))
+    else:
+        beyond = (_b.starts_at >= start) & (~same | (_b.id > bindparam("after_id")))
+    mine = (select(bookings).where(role == bindparam("of_user"), part, beyond) for role in _ROLES)
+    way = desc if newest_first else asc
+    return union_all(*mine).order_by(way("starts_at"), way("id")).limit(bindparam("limit"))
+
+
+_LIST_ASKED = _by_hour(_ASKED, newest_first=False)
+_LIST_COMING = _by_hour(_COMING, newest_first=False)
+_LIST_PAST = _by_hour(_PAST, newest_first=True)
+_INSERT_STEP = insert(booking_steps)
+_STEPS = (
+    select(booking_steps)
+    .where(booking_steps.c.booking_id == bindparam("of_booking"))
+    .order_by(desc(booking_steps.c.version))
+    .limit(bindparam("limit"))
+)
+_CONSULTANT_CAME = (
+    update(bookings)
+    .where(
+        _b.block_id == bindparam("of_block"),
+        _b.status == "approved",
+        _b.consultant_came_at.is_(None),
+    )
+    .values(consultant_came_at=bindparam("came_at"))
+)
 _OVERDUE = select(_b.id).where(
     _b.block_id == bindparam("of_block"),
     _b.status == "requested",
@@ -212,6 +301,35 @@ def list_bookings(
     return tx.all(
         BookingRow, _LIST_OF_STATUS, of_user=user_id, before=before, limit=limit, of_status=status
     )
+
+
+def list_by_hour(
+    tx: Queries, user_id: str, part: Part, now: datetime, after: tuple[datetime, str], limit: int
+) -> list[BookingRow]:
+    """A part of a user's bookings, in either role, by their start: past ones newest first.
+
+    `after` is the start and the id of the booking before the first one.
+    """
+    values = {"of_user": user_id, "after_start": after[0], "after_id": after[1], "limit": limit}
+    if part == "asked":
+        return tx.all(BookingRow, _LIST_ASKED, **values)
+    if part == "coming":
+        return tx.all(BookingRow, _LIST_COMING, now=now, **values)
+    return tx.all(BookingRow, _LIST_PAST, now=now, **values)
+
+
+def insert_step(tx: Queries, row: StepRow) -> None:
+    tx.run(_INSERT_STEP, **msgspec.structs.asdict(row))
+
+
+def list_steps(tx: Queries, booking_id: str, limit: int) -> list[StepRow]:
+    """The latest changes of a booking, newest first."""
+    return tx.all(StepRow, _STEPS, of_booking=booking_id, limit=limit)
+
+
+def note_consultant(tx: Queries, block_id: str, at: datetime) -> None:
+    """Record that the consultant came to the approved bookings of a block."""
+    tx.run(_CONSULTANT_CAME, of_block=block_id, came_at=at)
 
 
 def list_overdue(tx: Queries, block_id: str, now: datetime) -> list[str]:

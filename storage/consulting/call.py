@@ -1,4 +1,4 @@
-"""Calls and the stays of devices in them. The database allows one live call per consultant."""
+"""Calls and the stays of devices in them. The database allows one live call per person."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    delete,
     desc,
     func,
     literal_column,
@@ -23,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.engine.columns import Instant, metadata
 from storage.engine.database import Queries
-from storage.engine.personal import Export, KeepRow, personal
+from storage.engine.personal import DeleteRow, Export, KeepRow, personal
 
 calls = Table(
     "calls",
@@ -37,16 +38,17 @@ calls = Table(
     Column("started_at", Instant),
     Column("interrupted_at", Instant),
     Column("ended_at", Instant),
+    Column("end_reason", String(20)),
     Column("talked_s", Integer, nullable=False),
     info=personal(
         on_erasure_of={"student_id": KeepRow(), "consultant_id": KeepRow()},
         unchanged="id booking_id consultant_id student_id status initiated_at started_at "
-        "interrupted_at ended_at talked_s",
+        "interrupted_at ended_at end_reason talked_s",
         export=Export(
             file="calls",
             description="Your calls, and how long you talked.",
             columns="id booking_id consultant_id student_id status initiated_at started_at "
-            "ended_at talked_s",
+            "ended_at end_reason talked_s",
             found_by="booking_id",
         ),
         not_exported="interrupted_at",
@@ -58,7 +60,6 @@ _LIVE = calls.c.status != literal_column("'ended'")
 Index(
     "ix_calls_live_consultant_id",
     calls.c.consultant_id,
-    unique=True,
     sqlite_where=_LIVE,
     postgresql_where=_LIVE,
 )
@@ -67,6 +68,16 @@ Index(
     calls.c.student_id,
     sqlite_where=_LIVE,
     postgresql_where=_LIVE,
+)
+live_participants = Table(
+    "live_participants",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("call_id", String(36), ForeignKey("calls.id"), nullable=False, index=True),
+    info=personal(
+        on_erasure_of={"user_id": DeleteRow()},
+        not_exported="user_id call_id",
+    ),
 )
 stays = Table(
     "call_stays",
@@ -101,6 +112,11 @@ Index(
 )
 
 
+EndReason = Literal["ended", "left", "lost", "unheld", "cancelled"]
+"""Ended by a participant, left by both, lost by one for too long, never joined by both, or ended
+with its booking."""
+
+
 class CallRow(msgspec.Struct):
     id: str
     booking_id: str
@@ -111,6 +127,7 @@ class CallRow(msgspec.Struct):
     started_at: datetime | None
     interrupted_at: datetime | None
     ended_at: datetime | None
+    end_reason: EndReason | None
     talked_s: int
 
 
@@ -130,8 +147,15 @@ class Stay(msgspec.Struct):
 
 
 _c, _s = calls.c, stays.c
-_CHANGING = ("status", "started_at", "interrupted_at", "ended_at", "talked_s")
-_INSERT = insert(calls).on_conflict_do_nothing().returning(_c.id)
+_CHANGING = ("status", "started_at", "interrupted_at", "ended_at", "end_reason", "talked_s")
+_INSERT = insert(calls)
+_l = live_participants.c
+_TAKE_PART = (
+    insert(live_participants)
+    .on_conflict_do_nothing(index_elements=[_l.user_id])
+    .returning(_l.call_id)
+)
+_FREE_PARTS = delete(live_participants).where(_l.call_id == bindparam("of_call"))
 _FIND = select(calls).where(_c.id == bindparam("call_id"))
 _LOCK = _FIND.with_for_update()
 _UPDATE = (
@@ -184,9 +208,21 @@ _LIVE_STAYS = select(func.count()).where(
 )
 
 
-def insert_call(tx: Queries, row: CallRow) -> bool:
-    """Insert a call; returns False if the consultant already has a live call."""
-    return tx.scalar(_INSERT, **msgspec.structs.asdict(row)) is not None
+_ALL_STAYS = select(func.count()).where(_s.call_id == bindparam("of_call"), _OPEN)
+
+
+def insert_call(tx: Queries, row: CallRow) -> str | None:
+    """Insert a call; returns the id of a participant who already has a live call."""
+    tx.run(_INSERT, **msgspec.structs.asdict(row))
+    for user_id in sorted((row.student_id, row.consultant_id)):  # the same order for all calls
+        if tx.scalar(_TAKE_PART, user_id=user_id, call_id=row.id) is None:
+            return user_id
+    return None
+
+
+def free_participants(tx: Queries, call_id: str) -> None:
+    """Let the participants of an ended call begin another one."""
+    tx.run(_FREE_PARTS, of_call=call_id)
 
 
 def find_call(tx: Queries, call_id: str) -> CallRow | None:
@@ -248,6 +284,11 @@ def end_stay(tx: Queries, device_id: str, at: datetime, noted_by: str) -> bool:
 def shorten_stay(tx: Queries, stay_id: str, at: datetime) -> None:
     """Move the end of a stay to `at`."""
     tx.run(_SHORTEN, stay_id=stay_id, new_left_at=at)
+
+
+def is_anybody_there(tx: Queries, call_id: str) -> bool:
+    """Whether any device is in the call."""
+    return bool(tx.scalar(_ALL_STAYS, of_call=call_id))
 
 
 def is_there(tx: Queries, call_id: str, user_id: str) -> bool:

@@ -117,15 +117,18 @@ def known_revisions() -> frozenset[str]:
 def draft_revision(name: str, day: date) -> None:
     """Write the migration `<day>_<name>` from the newest revision to the declared tables.
 
-    Raises ValueError for a name that cannot be a file name or does not fit into Alembic's table.
+    Raises ValueError for a name that cannot be a file name, does not fit into Alembic's table, or
+    does not sort after the newest migration.
     """
     from storage.engine.revisions import write_draft
 
     if not REVISION_NAME.fullmatch(name):
         raise ValueError("a migration name has at most 21 lower-case letters, digits and _")
+    revision, newest = f"{day:%Y_%m_%d}_{name}", max(known_revisions())
+    if revision <= newest:
+        raise ValueError(f"choose a name that sorts after {newest}, which is the newest migration")
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
         upgrade(connection)
-        message = name.replace("_", " ").capitalize()
-        write_draft(connection, MIGRATIONS, f"{day:%Y_%m_%d}_{name}", message)
+        write_draft(connection, MIGRATIONS, revision, name.replace("_", " ").capitalize())
     engine.dispose()

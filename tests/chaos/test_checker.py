@@ -48,6 +48,7 @@ def booking(booking_id: str, student: str = "ana", status: str = "requested") ->
         student_id=student,
         consultant_id="clara",
         topic_id="t",
+        topic_name="T",
         block_id="b",
         starts_at=NOON,
         ends_at=NOON + timedelta(hours=1),
@@ -61,6 +62,8 @@ def booking(booking_id: str, student: str = "ana", status: str = "requested") ->
         version=1,
         created_at=NOON,
         call_held=False,
+        student_came_at=None,
+        consultant_came_at=None,
     )
 
 

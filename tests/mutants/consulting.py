@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         "A cancelled booking keeps its place",
         "handlers/consulting/booking/service/expiry.py",
-        '    if row.block_id is not None and status != "completed":',
+        '    if row.block_id is not None and status not in ("completed", "missed"):',
         "    if False:",
         (
             "tests/consulting/booking/test_answers.py"
@@ -96,9 +96,39 @@ MUTANTS = (
     Mutant(
         "A consultant has two calls at the same time",
         "handlers/consulting/call/service.py",
-        "    if not store.insert_call(tx, row):",
+        "    if busy is not None:",
         "    if False:",
         ("tests/consulting/booking/test_now.py::test_concurrent_approvals_initiate_only_one_call",),
+    ),
+    Mutant(
+        "A booking without a call stays approved after its hour",
+        "handlers/consulting/booking/service/hours.py",
+        '        expiry.end(tx, row, "missed", None, BookingMissed)',
+        "        return False",
+        (
+            "tests/consulting/booking/test_ended_hours.py"
+            "::test_an_hour_without_a_call_is_missed_and_says_who_came",
+        ),
+    ),
+    Mutant(
+        "A call that was lost ends its booking",
+        "handlers/consulting/booking/service/hours.py",
+        '    if call.started_at is not None and call.end_reason == "ended":',
+        "    if call.started_at is not None:",
+        (
+            "tests/consulting/booking/test_ended_hours.py"
+            "::test_both_can_return_to_a_lost_call_until_the_hour_ends",
+        ),
+    ),
+    Mutant(
+        "A call that moved to another device stays on the first one",
+        "handlers/consulting/call/service.py",
+        "        if other.user_id == tx.actor.id and other.device_id != device_id:",
+        "        if False:",
+        (
+            "tests/consulting/call/test_calls.py"
+            "::test_joining_on_another_device_moves_the_call_to_it",
+        ),
     ),
     Mutant(
         "Somebody who reconnects loses the place in the waiting room",

@@ -393,8 +393,8 @@ def fill_bookings(queries: SqliteQueries, count: int) -> None:
         row = availability.BlockRow(name, ME, hour, end, 1, False, 1, 0)
         availability.insert_blocks(queries, [row])
         row = booking.BookingRow(
-            name, OTHER, ME, "", name, hour, end, "finished", "", None, 1, "EUR", 10, None, 1,
-            NOW, False,
+            name, OTHER, ME, "", "", name, hour, end, "completed", "", None, 1, "EUR", 10, None, 1,
+            NOW, False, None, None,
         )  # fmt: skip
         booking.insert_booking(queries, row)
         told = notifications.NotificationRow(name, ME, "", "", "", "", {}, NOW, NOW, "none", None)
@@ -433,6 +433,12 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
     "due timers": lambda q, n: timers.list_due_timers(q, NOW, 20),
     "the next timer": lambda q, n: timers.find_next_timer(q, NOW),
     "a consultant's bookings": lambda q, n: booking.list_bookings(q, ME, None, "~", 20),
+    "a student's coming bookings": lambda q, n: booking.list_by_hour(
+        q, OTHER, "coming", NOW, (NOW, ""), 20
+    ),
+    "a consultant's past bookings": lambda q, n: booking.list_by_hour(
+        q, ME, "past", NOW, (NOW, "~"), 20
+    ),
     "a student's bookings": lambda q, n: booking.list_bookings(q, OTHER, None, "~", 20),
     "future blocks": lambda q, n: availability.list_blocks(
         q, ME, NOW - timedelta(hours=5), FOR_EVER, 20

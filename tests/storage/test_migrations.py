@@ -20,7 +20,7 @@ import storage.engine.schema  # noqa: F401 - so that every table is known
 from storage.engine import migrate
 from storage.engine.columns import Instant, Json, metadata
 from storage.engine.database import open_database
-from storage.engine.migrate import draft_revision, is_declared
+from storage.engine.migrate import draft_revision, is_declared, known_revisions
 from tests.storage.schemas import declarable, migrate_url, on
 
 DATED = re.compile(r"(\d{4})_(\d\d)_(\d\d)_[a-z0-9_]+")
@@ -91,6 +91,13 @@ def test_processes_that_open_a_file_together_migrate_one_at_a_time(tmp_path):
     started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
     assert [one.communicate()[1].decode() for one in started] == [""] * 3
     assert [one.returncode for one in started] == [0] * 3
+
+
+def test_a_draft_that_would_not_be_the_newest_revision_is_refused():
+    newest = max(known_revisions())
+    with pytest.raises(ValueError, match=newest):
+        draft_revision("again", date(2026, 1, 1))
+    assert max(known_revisions()) == newest
 
 
 # The revisions themselves. `tests/test_architecture.py` checks their text.

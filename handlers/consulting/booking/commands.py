@@ -7,9 +7,12 @@ from handlers.consulting.booking.contracts import (
     BookingPage,
     BookingView,
     GetBooking,
+    GetHistory,
+    HistoryView,
     ListBookings,
     NotAvailable,
     Overlaps,
+    ReopenCall,
     RequestBooking,
     RequestBookingInChat,
     RequestNow,
@@ -17,8 +20,8 @@ from handlers.consulting.booking.contracts import (
     TopicNotOffered,
     WrongState,
 )
-from handlers.consulting.booking.service import answers, lists, requests
-from handlers.consulting.call.contracts import InCall
+from handlers.consulting.booking.service import answers, hours, lists, requests
+from handlers.consulting.call.contracts import CallView, InCall
 from handlers.kit.context import Context
 from handlers.kit.cost import Cost
 from handlers.kit.filter import TextRefused
@@ -90,5 +93,17 @@ async def get(ctx: Context, ask: GetBooking) -> BookingView:
 
 @booking.command(name="list", costs=PAGE)
 async def list_bookings(ctx: Context, ask: ListBookings) -> BookingPage:
-    """List your bookings in either role, the newest first."""
+    """List your bookings in either role, newest first, or one part of them by the hour."""
     return await ctx.read(lists.list_bookings, ask)
+
+
+@booking.command(costs=Cost(reads=250, answer_kib=1_100))
+async def history(ctx: Context, ask: GetHistory) -> HistoryView:
+    """Get the changes of one of your bookings: who made them, when, and why."""
+    return await ctx.read(lists.get_history, ask.booking_id)
+
+
+@booking.command(refuses=(WrongState, InCall), costs=CHANGE)
+async def reopen_call(ctx: Context, ask: ReopenCall) -> CallView:
+    """Open the call of an approved booking again after it was lost or left, as either side."""
+    return await ctx.transact(hours.reopen_call, ask)

@@ -9,11 +9,12 @@ from handlers.consulting.booking.contracts import (
     BookingCancelled,
     BookingCompleted,
     BookingExpired,
+    BookingMissed,
     BookingRejected,
     BookingRescheduled,
     HoldDue,
 )
-from handlers.consulting.booking.service import answers, expiry
+from handlers.consulting.booking.service import answers, expiry, hours
 from handlers.consulting.call.contracts import CallEnded, CallStarted
 from handlers.kit.transaction import Transaction
 
@@ -25,24 +26,21 @@ def expire_the_request(tx: Transaction, event: HoldDue) -> None:
 
 
 @booking.consumer(BlockEndDue)
-def complete_with_the_block(tx: Transaction, event: BlockEndDue) -> None:
-    """Complete a booking at the end of its block, if its call took place."""
-    answers.complete_if_held(tx, event.booking_id)
+def end_with_the_hour(tx: Transaction, event: BlockEndDue) -> None:
+    """End a booking with its hour: completed if there was a call, otherwise missed."""
+    hours.end_when_due(tx, event.booking_id)
 
 
 @booking.consumer(CallStarted)
 def note_the_call(tx: Transaction, event: CallStarted) -> None:
     """Record that the booking's call took place."""
-    answers.note_held(tx, event.call.booking_id)
+    hours.note_call(tx, event.call.booking_id)
 
 
 @booking.consumer(CallEnded)
-def complete_after_the_call(tx: Transaction, event: CallEnded) -> None:
-    """Complete the booking if its call took place; otherwise cancel it if it has no block."""
-    if event.call.started_at is not None:
-        answers.complete(tx, event.call.booking_id)
-    else:
-        answers.cancel_unheld(tx, event.call.booking_id)
+def go_on_after_the_call(tx: Transaction, event: CallEnded) -> None:
+    """Complete the booking if somebody ended the call; after a lost call, both may return."""
+    hours.go_on_after_call(tx, event.call)
 
 
 @booking.consumer(PlacesWithdrawn)
@@ -59,6 +57,7 @@ def cancel_the_withdrawn(tx: Transaction, event: PlacesWithdrawn) -> None:
     BookingRescheduled,
     BookingExpired,
     BookingCompleted,
+    BookingMissed,
 )
 def keep_the_card_current(tx: Transaction, event: AboutBooking) -> None:
     """Update the cards of a booking that changed."""

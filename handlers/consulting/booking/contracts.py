@@ -18,7 +18,19 @@ from handlers.kit.errors import Refusal
 from handlers.kit.texts import prose
 from rooms import names
 
-Status = Literal["requested", "approved", "rejected", "cancelled", "expired", "completed"]
+Status = Literal["requested", "approved", "rejected", "cancelled", "expired", "completed", "missed"]
+StepStatus = Literal[
+    "requested",
+    "approved",
+    "rescheduled",
+    "rejected",
+    "cancelled",
+    "expired",
+    "completed",
+    "missed",
+]
+Party = Literal["student", "consultant"]
+Part = Literal["asked", "coming", "past"]
 Note = Annotated[str, prose(2_000)]
 
 
@@ -76,23 +88,43 @@ class GetBooking(Request):
 
 
 class ListBookings(Request):
+    """All bookings, or those with one status, newest first; or one `part`, by the hour.
+
+    The parts are requests, coming hours, and past hours; past hours come newest first. `before` is
+    the id of the last booking of the page before.
+    """
+
     status: Status | None = None
+    part: Part | None = None
     limit: Limit = 50
     before: Id | None = None
 
 
+class GetHistory(Request):
+    booking_id: Id
+
+
+class ReopenCall(Change, kw_only=True):
+    booking_id: Id
+
+
 class BookingView(View):
-    """One booking, with the rate and minimum duration from the time of the request."""
+    """One booking, with the topic's name, rate and minimum duration from the time of the request.
+
+    `reason` belongs to the latest change; `/booking history` has all of them. `attended` names the
+    parties who came: the student to the waiting room or the call, the consultant to either.
+    """
 
     PERSONAL: ClassVar[Personal] = {
         "student_id": {"note": "", "reason": None},
-        "consultant_id": {"reason": None},
+        "consultant_id": {"topic_name": "Deleted", "reason": None},
     }
     WRITTEN_BY: ClassVar[tuple[str, ...]] = ("student_id",)
     id: str
     student_id: str
     consultant_id: str
     topic_id: str
+    topic_name: str
     block_id: str | None
     starts_at: datetime
     ends_at: datetime
@@ -103,6 +135,26 @@ class BookingView(View):
     minimal_duration_minutes: int
     hold_expires_at: datetime | None
     version: int
+    attended: list[Party]
+
+
+class StepView(View):
+    """One change of a booking: who made it (null: the server), when, and why."""
+
+    PERSONAL: ClassVar[Personal] = {"actor_id": {"reason": None}}
+    WRITTEN_BY: ClassVar[tuple[str, ...]] = ("actor_id",)
+    version: int
+    status: StepStatus
+    actor_id: str | None
+    reason: str | None
+    at: datetime
+    starts_at: datetime
+
+
+class HistoryView(View):
+    """The changes of a booking, oldest first."""
+
+    steps: list[StepView]
 
 
 class BookingPage(View):
@@ -180,9 +232,15 @@ class BookingExpired(AboutBooking):
 
 
 class BookingCompleted(AboutBooking):
-    """The call of the booking took place and ended."""
+    """A participant ended the call of the booking, or its hour ended after a call."""
 
     NAME: ClassVar[str] = "BOOKING_COMPLETED"
+
+
+class BookingMissed(AboutBooking):
+    """The hour of an approved booking ended without a call; `attended` says who was there."""
+
+    NAME: ClassVar[str] = "BOOKING_MISSED"
 
 
 class _Due(Event):

@@ -8,6 +8,7 @@ from handlers.consulting.booking.contracts import (
     BookingApproved,
     BookingCancelled,
     BookingExpired,
+    BookingMissed,
     BookingRejected,
     BookingRequested,
     BookingRescheduled,
@@ -57,6 +58,13 @@ def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Not
 def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
     """The student's request was not answered in time."""
     yield _notice(event, event.booking.student_id)
+
+
+@booking.notifies(BookingMissed, "booking_missed", importance="mail", says=("starts_at",))
+def tell_of_the_missed_hour(tx: Transaction, event: BookingMissed) -> Iterator[Notice]:
+    """Notify both sides that the hour ended without a call."""
+    for user_id in _both(event):
+        yield _notice(event, user_id)
 
 
 def _notice(event: AboutBooking, to: str, **people: Person) -> Notice:

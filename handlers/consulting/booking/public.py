@@ -1,12 +1,20 @@
 """Functions on bookings that other domains call inside their own transactions."""
 
 from handlers.consulting.booking.contracts import BookingView
+from handlers.consulting.booking.service.hours import note_arrival
 from handlers.consulting.booking.service.lists import get_booking, view_of
 from handlers.consulting.booking.service.requests import request_booking
 from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
 
-__all__ = ["find_block_id", "get_booking", "lock_booking", "request_booking"]
+__all__ = [
+    "find_block_id",
+    "get_booking",
+    "lock_booking",
+    "note_arrival",
+    "note_consultant",
+    "request_booking",
+]
 
 
 def find_block_id(tx: Transaction, booking_id: str) -> str | None:
@@ -19,3 +27,8 @@ def lock_booking(tx: Transaction, booking_id: str) -> BookingView | None:
     """A booking of any user, locked until the commit; None if it does not exist."""
     row = store.lock_booking(tx, booking_id)
     return view_of(row) if row else None
+
+
+def note_consultant(tx: Transaction, block_id: str) -> None:
+    """Record that the consultant came to the approved bookings of this block."""
+    store.note_consultant(tx, block_id, tx.now)

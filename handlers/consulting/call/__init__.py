@@ -1,6 +1,6 @@
 """Calls: participants, signaling between them, and the duration of the conversation."""
 
-from handlers.consulting.call.contracts import SignalEphemeral
+from handlers.consulting.call.contracts import MovedEphemeral, SignalEphemeral
 from handlers.consulting.call.rules import CallRules
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
@@ -17,6 +17,6 @@ call = Domain(
     "call",
     "/call",
     rooms_of=rooms_of,
-    ephemeral_events={"signal": SignalEphemeral},
+    ephemeral_events={"signal": SignalEphemeral, "moved": MovedEphemeral},
     rules=CallRules,
 )

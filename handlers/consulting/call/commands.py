@@ -8,6 +8,7 @@ from handlers.consulting.call.contracts import (
     EndCall,
     JoinCall,
     LeaveCall,
+    MovedEphemeral,
     Signal,
     call_room,
 )
@@ -24,11 +25,15 @@ async def current(ctx: Context, ask: Nothing) -> CurrentCallView:
 
 @call.command(refuses=(CallOver, TooMany))
 async def join(ctx: Context, ask: JoinCall) -> CallView:
-    """Join a call with this device, until it leaves or its connection is lost."""
+    """Join a call with this device, until it leaves or its connection is lost.
+
+    A call that you are in on another device moves to this one; that device receives `moved`.
+    """
     await _forget_what_is_over(ctx)
-    # Before the other one learns of it, whose first signals may come at once.
-    await ctx.rooms.listen("/call", call_room(ask.call_id, ctx.user_id))
-    return await ctx.transact(service.join, ask, ctx.leases.hold(ask.call_id))
+    room = await _listen_to(ctx, ask.call_id)
+    joined = await ctx.transact(service.join, ask, ctx.leases.hold(ask.call_id))
+    ctx.rooms.publish_ephemeral("/call", room, "moved", MovedEphemeral(ask.call_id))
+    return joined
 
 
 @call.command()
@@ -42,16 +47,24 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
 
 @call.command()
 async def leave(ctx: Context, ask: LeaveCall) -> CallView:
-    """Leave a call; the call ends when no one comes back in time."""
+    """Leave a call with this device; the call ends when no one comes back in time."""
     room = call_room(ask.call_id, ctx.user_id)
     ctx.when_done.append(lambda: ctx.rooms.unfollow("/call", room))
-    return await ctx.transact(service.leave, ask)
+    ctx.when_done.append(lambda: ctx.leases.drop(ask.call_id))
+    return await ctx.transact(service.leave, ask, ctx.leases.find(ask.call_id))
 
 
 @call.command()
 async def end(ctx: Context, ask: EndCall) -> CallView:
     """End a call for both participants."""
     return await ctx.transact(service.end_as_party, ask)
+
+
+async def _listen_to(ctx: Context, call_id: str) -> str:
+    """Listen to signals before the other participant can send one; returns the room."""
+    room = call_room(call_id, ctx.user_id)
+    await ctx.rooms.listen("/call", room)
+    return room
 
 
 async def _forget_what_is_over(ctx: Context) -> None:

@@ -17,7 +17,7 @@ def call_room(call_id: str, user_id: str) -> str:
 
 
 class InCall(Refusal):
-    """The consultant is already in a call."""
+    """One of the two participants is already in a call; `details.user_id` says who."""
 
 
 class CallOver(Refusal):
@@ -52,6 +52,12 @@ class SignalEphemeral(msgspec.Struct, rename={"sender": "from"}):
     data: msgspec.Raw
 
 
+class MovedEphemeral(msgspec.Struct):
+    """The participant's call continues on another of their devices."""
+
+    call_id: str
+
+
 class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A STUN or TURN server, in the form that browsers accept."""
 
@@ -73,6 +79,7 @@ class CallView(View):
     ice_servers: list[IceServer]
     started_at: datetime | None
     ended_at: datetime | None
+    end_reason: Literal["ended", "left", "lost", "unheld", "cancelled"] | None
     talked_s: int
 
 
@@ -122,7 +129,7 @@ class CallResumed(AboutCall):
 
 
 class CallEnded(AboutCall):
-    """The call ended."""
+    """The call ended; `end_reason` says how. Its booking goes on unless somebody ended it."""
 
     NAME: ClassVar[str] = "CALL_ENDED"
 

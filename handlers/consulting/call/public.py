@@ -17,4 +17,4 @@ def end_for_booking(tx: Transaction, booking_id: str) -> None:
     """End the call of a cancelled booking."""
     row = store.lock_live_of_booking(tx, booking_id)
     if row is not None:
-        service.end(tx, row, tx.now)
+        service.end(tx, row, tx.now, "cancelled")

@@ -36,14 +36,14 @@ from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting import call as store
-from storage.consulting.call import CallRow, Stay
+from storage.consulting.call import CallRow, EndReason, Stay
 
 SIGNAL_MAX = 16_384
 LIVE_CALLS_MAX = 10
 
 
 def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: str) -> CallView:
-    """Open a call; raises InCall while the consultant has another open call."""
+    """Open a call; raises InCall while one of the participants has another open call."""
     row = CallRow(
         id=tx.new_id(),
         booking_id=booking_id,
@@ -54,21 +54,29 @@ def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: s
         started_at=None,
         interrupted_at=None,
         ended_at=None,
+        end_reason=None,
         talked_s=0,
     )
-    if not store.insert_call(tx, row):
-        raise InCall
+    busy = store.insert_call(tx, row)
+    if busy is not None:
+        raise InCall(details={"user_id": busy})
     _set_timer(tx, row.id, tx.now + tx.rules.span("call_unheld_s"))
     _publish(tx, CallInitiated, row)
     return view_of(tx, row)
 
 
 def join(tx: Transaction, ask: JoinCall, device_id: str) -> CallView:
-    """Join with one device; the call starts or resumes once both participants are connected."""
+    """Join with one device; the call starts or resumes once both participants are connected.
+
+    The actor's other devices leave the call, which moves to this one.
+    """
     row = get_as_party(tx, ask.call_id)
     end_if_overdue(tx, row)
     if row.status == "ended":
         raise CallOver().kept()
+    for other in store.list_stays(tx, row.id):
+        if other.user_id == tx.actor.id and other.device_id != device_id:
+            store.end_stay(tx, other.device_id, tx.now, tx.instance_id)
     stay = Stay(tx.new_id(), row.id, device_id, tx.actor.id, tx.instance_id, tx.now, None, None)
     store.insert_stay(tx, stay)
     if _both_connected(tx, row):
@@ -76,17 +84,14 @@ def join(tx: Transaction, ask: JoinCall, device_id: str) -> CallView:
     return view_of(tx, row)
 
 
-def leave(tx: Transaction, ask: LeaveCall) -> CallView:
-    """Leave with all devices of the actor; the call ends if the other participant is absent too."""
+def leave(tx: Transaction, ask: LeaveCall, device_id: str | None) -> CallView:
+    """Leave with one device; the call ends if no device of either participant is left in it."""
     row = get_as_party(tx, ask.call_id)
-    if row.status == "ended":
+    left = device_id is not None and store.end_stay(tx, device_id, tx.now, tx.instance_id)
+    if not left or row.status == "ended":
         return view_of(tx, row)
-    for stay in store.list_stays(tx, row.id):
-        if stay.user_id == tx.actor.id:
-            store.end_stay(tx, stay.device_id, tx.now, tx.instance_id)
-    other = row.student_id if tx.actor.id == row.consultant_id else row.consultant_id
-    if row.status == "active" and not store.is_there(tx, row.id, other):
-        end(tx, row, tx.now)
+    if row.status == "active" and not store.is_anybody_there(tx, row.id):
+        end(tx, row, tx.now, "left")
     else:
         _note_absence(tx, row, tx.now)
     return view_of(tx, row)
@@ -102,7 +107,7 @@ def lose(tx: Transaction, call_id: str, device_id: str, at: datetime) -> None:
 
 def end_as_party(tx: Transaction, ask: EndCall) -> CallView:
     row = get_as_party(tx, ask.call_id)
-    end(tx, row, tx.now)
+    end(tx, row, tx.now, "ended")
     return view_of(tx, row)
 
 
@@ -112,7 +117,7 @@ def end_if_overdue(tx: Transaction, row: CallRow) -> None:
     if due is None:
         return
     if due <= tx.now:
-        end(tx, row, tx.now)
+        end(tx, row, tx.now, "unheld" if row.started_at is None else "lost")
     else:
         _set_timer(tx, row.id, due)
 
@@ -129,15 +134,16 @@ def due_of(tx: Transaction, row: CallRow) -> datetime | None:
     return None
 
 
-def end(tx: Transaction, row: CallRow, at: datetime) -> None:
+def end(tx: Transaction, row: CallRow, at: datetime, reason: EndReason) -> None:
     """End a call and all its stays, and record the talked time; idempotent."""
     if row.status == "ended":
         return
     for stay in store.list_stays(tx, row.id):
         store.end_stay(tx, stay.device_id, at, tx.instance_id)
-    row.status, row.ended_at, row.interrupted_at = "ended", at, None
+    row.status, row.ended_at, row.interrupted_at, row.end_reason = "ended", at, None, reason
     row.talked_s = talked_so_far(tx, row, at)
     store.update_call(tx, row)
+    store.free_participants(tx, row.id)
     tx.cancel_timer(f"call:{row.id}")
     _publish(tx, CallEnded, row)
     if row.started_at is not None:
@@ -217,6 +223,7 @@ def view_of(tx: Transaction, row: CallRow) -> CallView:
         ice_servers=list(tx.rules.of(CallRules).ice_servers),
         started_at=row.started_at,
         ended_at=row.ended_at,
+        end_reason=row.end_reason,
         talked_s=row.talked_s,
     )
 

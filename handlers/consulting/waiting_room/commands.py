@@ -30,13 +30,18 @@ async def enter(ctx: Context, ask: EnterRoom) -> PlaceView:
 
 @waiting_room.command(costs=MOVES)
 async def leave(ctx: Context, ask: LeaveRoom) -> Empty:
-    """Leave the waiting room."""
-    return await ctx.transact(service.leave, ask)
+    """Leave the waiting room with this device; the place goes with your last device."""
+    ctx.when_done.append(lambda: ctx.leases.drop(ask.booking_id))
+    return await ctx.transact(service.leave, ask, ctx.leases.find(ask.booking_id))
 
 
-@waiting_room.command(costs=Cost(reads=150))
+@waiting_room.command(costs=Cost(reads=150, writes=80))
 async def queue(ctx: Context, ask: GetQueue) -> QueueView:
-    """List the students who wait in one of your blocks, in order of arrival."""
+    """List the students who wait in one of your blocks, in order of arrival.
+
+    During the hour, this also records that you came.
+    """
+    await ctx.transact(service.note_desk, ask.block_id)
     return await ctx.read(service.get_queue, ask)
 
 

@@ -6,6 +6,7 @@ from handlers.consulting.booking.contracts import (
     AboutBooking,
     BookingCancelled,
     BookingCompleted,
+    BookingMissed,
     BookingRescheduled,
 )
 from handlers.consulting.call.contracts import AboutCall, CallEnded, CallStarted
@@ -56,7 +57,7 @@ def close_the_room(tx: Transaction, event: RoomCloseDue) -> None:
     service.close(tx, event.block_id)
 
 
-@waiting_room.consumer(BookingCancelled, BookingRescheduled, BookingCompleted)
+@waiting_room.consumer(BookingCancelled, BookingRescheduled, BookingCompleted, BookingMissed)
 def free_the_place(tx: Transaction, event: AboutBooking) -> None:
     """Remove the place of a booking that ended or moved to another block."""
     service.remove_if_invalid(tx, event.booking.id)

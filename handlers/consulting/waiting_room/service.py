@@ -49,6 +49,7 @@ def enter(tx: Transaction, ask: EnterRoom, lease_id: str) -> PlaceView:
         view = _view_of(tx, room, booking.id)
         tx.publish(WaitingRoomEntered(place=view, consultant_id=room.consultant_id))
     reconnect(tx, booking.id, lease_id)
+    bookings.note_arrival(tx, booking.id, "student")
     return _view_of(tx, room, booking.id)
 
 
@@ -72,11 +73,16 @@ def list_my_places(tx: Transaction) -> list[str]:
     return [place.booking_id for place in store.list_places_of(tx, tx.actor.id)]
 
 
-def leave(tx: Transaction, ask: LeaveRoom) -> Empty:
+def leave(tx: Transaction, ask: LeaveRoom, lease_id: str | None) -> Empty:
+    """Leave with one device; the place goes with the student's last device."""
     booking = bookings.get_booking(tx, ask.booking_id)
     if booking.student_id != tx.actor.id:
         raise NotFound
-    remove(tx, booking.id)
+    _lock_place(tx, booking.id)
+    if lease_id is not None:
+        store.end_stay(tx, lease_id)
+    if not store.count_stays(tx, booking.id):
+        remove(tx, booking.id)
     return Empty()
 
 
@@ -135,6 +141,15 @@ def get_queue(tx: Transaction, ask: GetQueue) -> QueueView:
     )
 
 
+def note_desk(tx: Transaction, block_id: str) -> None:
+    """Record that the consultant looks at the queue of a block whose waiting room is open."""
+    block = availability.find_block(tx, block_id)
+    if block.consultant_id != tx.actor.id:
+        raise NotFound
+    if block.starts_at - tx.rules.span("waiting_room_opens_s") <= tx.now < block.ends_at:
+        bookings.note_consultant(tx, block.id)
+
+
 def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
     """Initiate the student's call; raises InCall, or WrongState if they are not waiting."""
     booking = bookings.lock_booking(tx, ask.booking_id)
@@ -147,6 +162,7 @@ def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
     before = views_of(tx, room)
     if not _remove_from_queue(tx, room, before, booking.id):
         raise WrongState().kept()
+    bookings.note_arrival(tx, booking.id, "consultant")
     call = calls.initiate(tx, booking.id, booking.student_id, booking.consultant_id)
     room.call_id, room.call_started_at = call.id, None
     store.update_room(tx, room)

@@ -15,6 +15,8 @@ export class CallState {
   local = signal(/** @type {MediaStream | null} */ (null));
   remote = signal(/** @type {MediaStream | null} */ (null));
   complaint = signal("");
+  /** Whether the user joined on another device, which has the call now. */
+  moved = signal(false);
   /** The `connectionState` between the two browsers. */
   link = signal("new");
   /** Seconds talked before `since`, the Unix time in ms; null while nobody talks. */
@@ -109,6 +111,9 @@ export class CallState {
       parley.on("/call", "signal", ({ call_id, data }) => {
         if (call_id === this.#id) this.#peerOrNone()?.hear(data);
       }),
+      parley.on("/call", "moved", ({ call_id }) => {
+        if (call_id === this.#id) this.#movedAway();
+      }),
       parley.on("unrecovered", ({ namespace }) => {
         if (namespace === "/call") void this.#comeBack();
       }),
@@ -128,6 +133,11 @@ export class CallState {
 
   async #comeBack() {
     if (!this.#closed && this.call.value?.status !== "ended") await this.join();
+  }
+
+  #movedAway() {
+    this.#close();
+    this.moved.value = true;
   }
 
   /** @param {Call} call */

@@ -1,6 +1,5 @@
 /** Consultants and their topics, each fetched once, and again after `FRESH_MS`. */
 
-import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { parley } from "../state.js";
 
@@ -32,22 +31,4 @@ export function consultant(id) {
     });
   looked.set(id, { at_ms: Date.now(), looking });
   return looking;
-}
-
-/** @type {Set<string>} Unknown topics whose consultant was fetched again. */
-const missed = new Set();
-
-/** The name of a topic. Fetches its consultant again once if the topic is unknown: it may be new.
- * @param {string} consultant_id @param {string} topic_id */
-export function useTopicName(consultant_id, topic_id) {
-  const person = known.value.get(consultant_id);
-  const topic = person?.topics?.find(({ id }) => id === topic_id);
-  useEffect(() => void consultant(consultant_id), [consultant_id]);
-  useEffect(() => {
-    if (!person || topic || missed.has(topic_id)) return;
-    missed.add(topic_id);
-    looked.delete(consultant_id);
-    void consultant(consultant_id);
-  }, [person, topic_id]);
-  return topic?.name ?? "A consultation";
 }

@@ -12,7 +12,15 @@ export const TAKE_A_REQUEST_ID = {
     "set_available_now",
     "set_default_schedule",
   ],
-  "/booking": ["approve", "cancel", "reject", "request", "request_now", "reschedule"],
+  "/booking": [
+    "approve",
+    "cancel",
+    "reject",
+    "reopen_call",
+    "request",
+    "request_now",
+    "reschedule",
+  ],
   "/call": ["end", "join", "leave"],
   "/chat": [
     "add_member",

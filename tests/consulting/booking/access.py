@@ -13,6 +13,8 @@ ACCESS = Access(
             "reschedule": SIGNED_IN,
             "get": SIGNED_IN,
             "list": SIGNED_IN,
+            "history": SIGNED_IN,
+            "reopen_call": SIGNED_IN,
         },
         "/chat": {
             "request_booking": SIGNED_IN,
@@ -35,6 +37,8 @@ ACCESS = Access(
         ("/booking", "cancel"): ("booking_id", {"version": 77}),
         ("/booking", "reschedule"): ("booking_id", {"block_id": "own_block_id"}),
         ("/booking", "get"): ("booking_id", {}),
+        ("/booking", "history"): ("booking_id", {}),
+        ("/booking", "reopen_call"): ("booking_id", {}),
         ("/chat", "request_booking"): (
             "conversation_id",
             {"block_id": "block_id", "topic_id": "topic_id"},

@@ -214,16 +214,6 @@ async def test_a_reschedule_accepts_an_offer_for_the_other_block(world):
     assert [(await practice.block(number))["taken"] for number in (0, 1)] == [0, 1]
 
 
-async def test_a_block_that_ends_without_a_call_leaves_the_booking_approved(world):
-    practice = await open_practice(world)
-    sam = await world.person("sam")
-    booking = await practice.booked(sam)
-    world.clock.move_to(moment_of(booking["ends_at"]) + timedelta(hours=1))
-    await world.settle()
-    assert await sam.call(NAMESPACE, "get", booking_id=booking["id"]) == booking
-    assert await world.stored("BOOKING_COMPLETED") == []
-
-
 async def test_a_call_past_the_end_of_its_block_completes_the_booking_when_it_ends(world):
     practice = await open_practice(world)
     sam, clara = await world.person("sam"), practice.consultant
@@ -243,7 +233,9 @@ async def test_a_call_past_the_end_of_its_block_completes_the_booking_when_it_en
     await world.settle()
     for person in (sam, clara):
         event = await person.event("BOOKING_COMPLETED")
-        assert event.data["booking"] == {**booking, "status": "completed", "version": 3}
+        came = {"attended": ["student", "consultant"]}
+        done = {**booking, **came, "status": "completed", "version": 3}
+        assert event.data["booking"] == done
     await refused(answer(sam, "cancel", booking), "WRONG_STATE")
 
 

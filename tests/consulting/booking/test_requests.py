@@ -36,6 +36,7 @@ async def test_a_request_holds_a_place_and_notifies_both_parties(world):
         "student_id": sam.id,
         "consultant_id": clara.id,
         "topic_id": practice.topic["id"],
+        "topic_name": practice.topic["name"],
         "block_id": block["id"],
         "starts_at": block["starts_at"],
         "ends_at": block["ends_at"],
@@ -46,6 +47,7 @@ async def test_a_request_holds_a_place_and_notifies_both_parties(world):
         "minimal_duration_minutes": TOPIC["minimal_duration_minutes"],
         "hold_expires_at": booking["hold_expires_at"],
         "version": 1,
+        "attended": [],
     }
     for person in (clara, sam):
         event = await person.event("BOOKING_REQUESTED")

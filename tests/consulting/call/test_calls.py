@@ -1,5 +1,7 @@
 """Calls: starting, signaling, short disconnects, and ending exactly once."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -7,10 +9,11 @@ from handlers.kit.ids import new_id
 from storage.consulting.call import list_live_of_person
 from tests.consulting.call.scenes import CALL, talk_of
 from tests.consulting.waiting_room.scenes import ROOM, ask_before_commit, refusal_of
+from tests.wire_client import Refused
 from tests.world import add_topic, both_databases, one_database, until
 
 VIEW = {"id", "booking_id", "consultant_id", "student_id", "status", "provider", "ice_servers"}
-VIEW |= {"started_at", "ended_at", "talked_s"}
+VIEW |= {"started_at", "ended_at", "end_reason", "talked_s"}
 
 
 @pytest.fixture
@@ -43,6 +46,7 @@ async def test_the_lifecycle_of_a_call(world, talk):
     world.clock.advance(90)
     ended = await talk.student.call(CALL, "end", call_id=talk.id)
     assert (ended["status"], ended["started_at"]) == ("ended", started["started_at"])
+    assert ended["end_reason"] == "ended"
     assert ended["talked_s"] == 90
     assert ended["ended_at"] > ended["started_at"]
     await world.settle()
@@ -88,12 +92,9 @@ async def test_a_participant_disconnected_for_60_s_ends_the_call(world, talk):
     await talk.disconnect(talk.student.client)
     await talk.advance(61)
     ended = (await talk.consultant.event("CALL_ENDED")).data["call"]
-    assert (ended["status"], ended["talked_s"]) == ("ended", 30)
+    assert (ended["end_reason"], ended["talked_s"]) == ("lost", 30)
     recorded = await talk.consultant.event("CALL_DURATION_RECORDED")
     assert recorded.data["call"]["talked_s"] == 30
-    assert (await talk.hour.consultant.call("/booking", "get", booking_id=talk.booking_id))[
-        "status"
-    ] == "completed"
 
 
 async def test_joining_after_the_60_s_is_refused_without_a_timer(world, talk, monkeypatch):
@@ -119,7 +120,7 @@ async def test_a_call_not_joined_by_both_participants_ends_after_60_s(world, tal
     assert talk.call_events(talk.student) == ["INITIATED"]
     await talk.advance(3)
     ended = await end_of(talk)
-    assert (ended["status"], ended["started_at"], ended["talked_s"]) == ("ended", None, 0)
+    assert (ended["end_reason"], ended["started_at"], ended["talked_s"]) == ("unheld", None, 0)
     assert talk.call_events(talk.consultant) == ["INITIATED", "ENDED"]  # no duration
     assert (await talk.booking())["status"] == "approved"
     place = await talk.student.call(ROOM, "enter", booking_id=talk.booking_id)
@@ -129,37 +130,39 @@ async def test_a_call_not_joined_by_both_participants_ends_after_60_s(world, tal
     await until(lambda: talk.call_events(talk.student) == ["INITIATED", "ENDED", "INITIATED"])
 
 
-async def test_several_devices_of_a_user_count_as_one_participant(world, talk):
+async def test_joining_on_another_device_moves_the_call_to_it(world, talk):
     laptop = await talk.join_device(talk.student)
     await talk.join(talk.student)  # two devices of one user do not start a call
     assert (await talk.world.stored("CALL_STARTED")) == []
+    assert await talk.open_stays() == 1
+    assert (await laptop.event("moved")).data == {"call_id": talk.id}
+    assert talk.student.events("moved") == []
     await talk.join(talk.consultant)
     await talk.advance(10)
-    await talk.disconnect(talk.student.client)  # the laptop stays connected
+    await laptop.close()
     await talk.advance(100)
     assert talk.call_events(talk.consultant) == ["INITIATED", "STARTED"]
-    left = await laptop.call(CALL, "leave", call_id=talk.id)
-    assert (left["status"], left["talked_s"]) == ("active", 110)
-    assert (await talk.consultant.event("CALL_INTERRUPTED")).data == {"call": left}
+    assert await talk.open_stays() == 2
 
 
-async def test_leaving_applies_to_all_devices_and_the_last_to_leave_ends_the_call(world, talk):
+async def test_leaving_applies_to_the_device_that_leaves(world, talk):
     laptop = await talk.join_device(talk.student)
     await talk.join()
     await talk.advance(20)
+    left = await laptop.call(CALL, "leave", call_id=talk.id)  # the call moved to the phone before
+    assert (left["status"], left["talked_s"]) == ("active", 0)
+    assert talk.call_events(talk.consultant) == ["INITIATED", "STARTED"]
     left = await talk.student.call(CALL, "leave", call_id=talk.id)
-    assert left["status"] == "active"
-    await talk.consultant.event("CALL_INTERRUPTED")
+    assert (left["status"], left["talked_s"]) == ("active", 20)
+    assert (await talk.consultant.event("CALL_INTERRUPTED")).data == {"call": left}
     await talk.advance(15)
     await talk.join(talk.student)
     await talk.consultant.event("CALL_RESUMED")
     await talk.advance(5)
     await talk.consultant.call(CALL, "leave", call_id=talk.id)
-    ended = await talk.student.call(CALL, "leave", call_id=talk.id)  # the last participant leaves
-    assert (ended["status"], ended["talked_s"]) == ("ended", 25)
+    ended = await talk.student.call(CALL, "leave", call_id=talk.id)  # nobody is left
+    assert (ended["end_reason"], ended["talked_s"]) == ("left", 25)
     await laptop.event("CALL_ENDED")
-    await world.settle()
-    assert (await talk.booking())["status"] == "completed"
 
 
 async def test_strangers_cannot_access_a_call(world, talk):
@@ -362,3 +365,37 @@ async def test_listing_the_live_calls_of_a_user_uses_the_indexes_of_live_calls(w
     plan = await world.transact(explain)
     assert "ix_calls_live_student_id" in plan, plan
     assert "ix_calls_live_consultant_id" in plan, plan
+
+
+@both_databases
+async def test_a_person_is_in_one_call_at_a_time_in_either_role(world, talk):
+    await talk.join()
+    dana = await world.person("dana", consultant=True)
+    await dana.call("/availability", "set_available_now", available=True)
+    topic = await add_topic(dana, "Law")
+    ask = {"consultant_id": dana.id, "topic_id": topic["id"]}
+    bookings = [await person.call("/booking", "request_now", **ask) for person in talk.participants]
+    for booking, busy in zip(bookings, talk.participants, strict=True):
+        with pytest.raises(Refused) as raised:
+            await dana.call("/booking", "approve", booking_id=booking["id"])
+        assert (raised.value.code, raised.value.details) == ("IN_CALL", {"user_id": busy.id})
+    await talk.student.call(CALL, "end", call_id=talk.id)
+    await dana.call("/booking", "approve", booking_id=bookings[0]["id"])
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_two_calls_of_one_person_at_the_same_moment_become_one(world):
+    student = await world.person("sam")
+    approvals = []
+    for name in ("clara", "dana", "eva"):
+        consultant = await world.person(name, consultant=True)
+        await consultant.call("/availability", "set_available_now", available=True)
+        topic = await add_topic(consultant)
+        ask = {"consultant_id": consultant.id, "topic_id": topic["id"]}
+        booking = await student.call("/booking", "request_now", **ask)
+        approvals.append(
+            consultant.client.ask("/booking", "approve", {"booking_id": booking["id"]})
+        )
+        await consultant.enter("/booking")
+    codes = [one["ok"] or one["error"]["code"] for one in await asyncio.gather(*approvals)]
+    assert sorted(codes, key=str) == ["IN_CALL", "IN_CALL", True]

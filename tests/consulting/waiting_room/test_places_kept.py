@@ -278,3 +278,16 @@ async def test_places_of_a_dead_instance_are_processed_in_batches(world, hour, m
     assert await world.read(count_stays, ana_booking) == 1
     assert await lost_places(hour) == []
     assert len(await world.stored("WAITING_MORE_PLACES_LEFT")) == 2
+
+
+async def test_a_place_goes_with_the_last_device_of_its_student(world):
+    hour = await hour_of(world)
+    sam, booking_id = await hour.waiting("sam")
+    phone = await sam.device()
+    await phone.enter(ROOM)
+    await phone.call(ROOM, "enter", booking_id=booking_id)
+    await phone.call(ROOM, "leave", booking_id=booking_id)
+    await phone.call(ROOM, "leave", booking_id=booking_id)  # repeated, as by a slow page
+    assert await hour.waiting_ids() == [booking_id]
+    await sam.call(ROOM, "leave", booking_id=booking_id)
+    assert await hour.waiting_ids() == []

@@ -1,12 +1,10 @@
-"""Answers to requests and changes of bookings: approve, reject, cancel, reschedule, complete."""
+"""Answers to requests and changes of bookings: approve, reject, cancel, reschedule."""
 
 from handlers.consulting.availability import public as availability
 from handlers.consulting.booking.contracts import (
     AnswerBooking,
-    BlockEndDue,
     BookingApproved,
     BookingCancelled,
-    BookingCompleted,
     BookingCreated,
     BookingRejected,
     BookingRescheduled,
@@ -15,7 +13,7 @@ from handlers.consulting.booking.contracts import (
     RescheduleBooking,
     WrongState,
 )
-from handlers.consulting.booking.service import expiry
+from handlers.consulting.booking.service import expiry, history, hours
 from handlers.consulting.booking.service.lists import view_of
 from handlers.consulting.booking.service.requests import free_overdue_time
 from handlers.consulting.call import public as calls
@@ -31,17 +29,14 @@ def approve(tx: Transaction, ask: AnswerBooking) -> BookingView:
     if row.block_id is not None and not availability.keep_place(tx, row.block_id, row.id):
         expiry.expire(tx, row)  # the hold expired while we waited for the lock
         raise WrongState(details={"status": "expired"}).kept()
-    row.status, row.hold_expires_at, row.reason = "approved", None, ask.reason
-    row.version += 1
-    store.update_booking(tx, row)
+    row.status, row.hold_expires_at = "approved", None
+    if row.block_id is None:
+        row.consultant_came_at = tx.now
+    view = history.change(tx, row, "approved", ask.reason, BookingApproved, BookingCreated)
     tx.cancel_timer(f"hold:{row.id}")
-    view = view_of(row)
-    tx.publish(BookingApproved(booking=view))
-    tx.publish(BookingCreated(booking=view))
+    hours.end_later(tx, row)
     if row.block_id is None:
         calls.initiate(tx, row.id, row.student_id, row.consultant_id)
-    else:
-        end_with_block(tx, row)
     return view
 
 
@@ -99,11 +94,9 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
     if not store.take_quarters(tx, row.student_id, row.id, block.starts_at, block.ends_at):
         raise Overlaps
     row.starts_at, row.ends_at, row.block_id = block.starts_at, block.ends_at, block.id
-    row.version += 1
-    store.update_booking(tx, row)
+    row.student_came_at = row.consultant_came_at = None
+    view = history.change(tx, row, "rescheduled", None, BookingRescheduled)
     availability.free_place(tx, old_block_id, row.id)
-    view = view_of(row)
-    tx.publish(BookingRescheduled(booking=view))
     return view
 
 
@@ -113,49 +106,12 @@ def _take_new_place(tx: Transaction, row: BookingRow, block_id: str) -> None:
     if row.status == "approved":
         availability.hold_place(tx, block_id, row.id, row.student_id, None)
         row.ends_at = block.ends_at
-        end_with_block(tx, row)
+        hours.end_later(tx, row)
     else:
         expires_at = min(row.created_at + tx.rules.span("request_hold_s"), block.ends_at)
         availability.hold_place(tx, block_id, row.id, row.student_id, expires_at)
         row.hold_expires_at = expires_at
         expiry.expire_later(tx, row)
-
-
-def complete(tx: Transaction, booking_id: str) -> None:
-    """Complete an approved booking, whose call took place and ended."""
-    row = store.lock_booking(tx, booking_id)
-    if row is not None and row.status == "approved":
-        expiry.end(tx, row, "completed", None, BookingCompleted)
-
-
-def note_held(tx: Transaction, booking_id: str) -> None:
-    """Record that both participants joined the booking's call."""
-    row = store.lock_booking(tx, booking_id)
-    if row is not None and not row.call_held:
-        row.call_held = True
-        store.update_booking(tx, row)
-
-
-def complete_if_held(tx: Transaction, booking_id: str) -> None:
-    """Complete the booking after its block, if its call took place and is not still open."""
-    row = store.lock_booking(tx, booking_id)
-    if row is not None and row.call_held and not calls.is_going_on(tx, booking_id):
-        complete(tx, booking_id)
-
-
-def cancel_unheld(tx: Transaction, booking_id: str) -> None:
-    """Cancel an instant booking whose only call did not take place.
-
-    A booking with a block can have another call.
-    """
-    row = store.lock_booking(tx, booking_id)
-    if row is not None and row.status == "approved" and row.block_id is None:
-        reason = "The call did not take place."
-        expiry.end(tx, row, "cancelled", reason, BookingCancelled)
-
-
-def end_with_block(tx: Transaction, row: BookingRow) -> None:
-    tx.publish_later(BlockEndDue(booking_id=row.id), row.ends_at, f"block_end:{row.id}")
 
 
 def get_as_consultant(tx: Transaction, ask: AnswerBooking, states: tuple[str, ...]) -> BookingRow:
@@ -178,9 +134,10 @@ def _checked(
     tx: Transaction, row: BookingRow, version: int | None, states: tuple[str, ...]
 ) -> BookingRow:
     """The row, in one of `states`; raises WrongState, or Conflict for an old version."""
-    if expiry.is_overdue(tx, row):
-        expiry.expire_if_overdue(tx, row.id)
+    if expiry.expire_if_overdue(tx, row.id):
         raise WrongState(details={"status": "expired"}).kept()
+    if hours.end_if_over(tx, row):
+        raise WrongState(details={"status": row.status}).kept()
     if row.status not in states:
         raise WrongState(details={"status": row.status})
     if version is not None and version != row.version:

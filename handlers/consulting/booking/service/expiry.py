@@ -4,12 +4,16 @@ The first transaction that finds an expired hold publishes the expiry and contin
 ensures that this happens even if no other transaction looks.
 """
 
+from typing import Literal
+
 from handlers.consulting.availability import public as availability
 from handlers.consulting.booking.contracts import AboutBooking, BookingExpired, BookingView, HoldDue
-from handlers.consulting.booking.service.lists import view_of
+from handlers.consulting.booking.service import history
 from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
 from storage.consulting.booking import BookingRow
+
+FinalStatus = Literal["rejected", "cancelled", "expired", "completed", "missed"]
 
 
 def expire_overdue(tx: Transaction, block_id: str) -> None:
@@ -59,19 +63,19 @@ def is_overdue(tx: Transaction, row: BookingRow) -> bool:
 def end(
     tx: Transaction,
     row: BookingRow,
-    status: str,
+    status: FinalStatus,
     reason: str | None,
     event: type[AboutBooking],
 ) -> BookingView:
-    """Move a live booking to a final status and release its time and its place."""
-    row.status, row.reason, row.hold_expires_at = status, reason or row.reason, None
-    row.version += 1
-    store.update_booking(tx, row)
+    """Move a live booking to a final status, and release its time and its place.
+
+    The place of an hour that took place or was missed stays taken.
+    """
+    row.status, row.hold_expires_at = status, None
+    view = history.change(tx, row, status, reason, event)
     store.free_time(tx, row.id)
     tx.cancel_timer(f"hold:{row.id}")
     tx.cancel_timer(f"block_end:{row.id}")
-    if row.block_id is not None and status != "completed":
+    if row.block_id is not None and status not in ("completed", "missed"):
         availability.free_place(tx, row.block_id, row.id)
-    view = view_of(row)
-    tx.publish(event(booking=view))
     return view

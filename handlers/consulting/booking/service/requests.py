@@ -13,6 +13,7 @@ from handlers.consulting.booking.contracts import (
     RequestNow,
     TopicNotOffered,
 )
+from handlers.consulting.booking.service import history
 from handlers.consulting.booking.service.expiry import (
     expire_if_overdue,
     expire_later,
@@ -76,6 +77,7 @@ def new_booking(
         student_id=tx.actor.id,
         consultant_id=topic.consultant_id,
         topic_id=topic.id,
+        topic_name=topic.name,
         block_id=None,
         starts_at=starts_at,
         ends_at=ends_at,
@@ -89,6 +91,8 @@ def new_booking(
         version=1,
         created_at=tx.now,
         call_held=False,
+        student_came_at=None,
+        consultant_came_at=None,
     )
 
 
@@ -111,6 +115,7 @@ def free_overdue_time(
 def keep_request(tx: Transaction, row: BookingRow, expires_at: datetime) -> BookingView:
     row.hold_expires_at = expires_at
     store.update_booking(tx, row)
+    history.begin(tx, row)
     expire_later(tx, row)
     view = view_of(row)
     tx.publish(BookingRequested(booking=view))

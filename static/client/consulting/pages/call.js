@@ -7,6 +7,7 @@ import { Do } from "../../parts/form.js";
 import { Page, Pending, Refusal } from "../../parts/page.js";
 import { CallState } from "../call_state.js";
 import { lastAbout, told } from "../../platform/notices.js";
+import { returnToCall } from "../parts/booking.js";
 import { Name } from "../../platform/people.js";
 import { go } from "../../router.js";
 import { myId, parley } from "../../state.js";
@@ -78,6 +79,9 @@ function Ended({ call }) {
   }, []);
   return html`
     <${Over} talked_s=${call.talked_s}>
+      ${(call.end_reason === "lost" || call.end_reason === "left") && html`
+        <${Do} class="primary" action=${() => returnToCall(call.booking_id)}>
+          Return to the call<//>`}
       ${block.value && html`
         <a class="button primary" href=${`#/queue/${block.value}`}>Back to the queue</a>`}
     <//>`;
@@ -91,12 +95,23 @@ const LINE = {
 
 /** @param {{id: string}} props */
 export function CallPage({ id }) {
-  const state = useMemo(() => new CallState(id), [id]);
+  const visits = useSignal(0);
+  const state = useMemo(() => new CallState(id), [id, visits.value]);
   useEffect(() => {
     state.enter();
     return () => state.leavePage();
   }, [state]);
   const call = state.call.value;
+  if (state.moved.value) {
+    return html`
+      <${Page} title="Call">
+        <p role="status">This call continues on another of your devices.</p>
+        <div class="actions">
+          <button type="button" class="primary" onClick=${() => visits.value++}>
+            Continue here</button>
+        </div>
+      <//>`;
+  }
   if (!call && state.error.value?.code === "CALL_OVER") {
     return html`<${Over} talked_s=${told(lastAbout("call_id", id)?.data).talked_s} />`;
   }

@@ -6,10 +6,10 @@ import { Area, Do, Form } from "../../parts/form.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Empty, Pending } from "../../parts/page.js";
 import { Name } from "../../platform/people.js";
-import { useTopicName } from "../consultants.js";
 import { current } from "../calls.js";
 import { openChat } from "../../platform/chats.js";
 import { inDays, moment, span } from "../../when.js";
+import { go } from "../../router.js";
 import { me, parley } from "../../state.js";
 import { price } from "../../money.js";
 import { useLoaded } from "../../parts/loaded.js";
@@ -25,7 +25,15 @@ import { useLoaded } from "../../parts/loaded.js";
 
 const STATUS = {
   requested: "Waiting for an answer", approved: "Approved", rejected: "Rejected",
-  cancelled: "Cancelled", expired: "Expired", completed: "Completed",
+  cancelled: "Cancelled", expired: "Expired", completed: "Completed", missed: "Missed",
+};
+/** Who came to a missed hour, as the user `mine` ("student" or "consultant") reads it.
+ * @param {Booking["attended"]} attended @param {boolean} theirs */
+const cameToMissed = (attended, theirs) => {
+  const mine = theirs ? "consultant" : "student";
+  if (attended.length === 2) return "You were both there, but no call took place.";
+  if (!attended.length) return "Nobody came.";
+  return attended[0] === mine ? "You came, the other person did not." : "You did not come.";
 };
 
 /** @param {Props & {command: "reject" | "cancel", title: string, onClose: () => void}} props */
@@ -69,13 +77,20 @@ function Reschedule({ booking, changed, onClose }) {
     <//>`;
 }
 
+/** Opens the call of a booking again after it was lost. @param {string} booking_id */
+export const returnToCall = async (booking_id) => {
+  const call = await parley.call("/booking", "reopen_call", { booking_id });
+  go(`/calls/${call.id}`);
+};
+
 /** @param {Props} props */
 function Actions({ booking, changed, inChat = false }) {
   const dialog = useSignal("");
   const close = () => (dialog.value = "");
   const { id: booking_id, version, status, block_id } = booking;
   const theirs = booking.consultant_id === me.value?.id;
-  const open = status === "requested" || status === "approved";
+  const over = new Date(booking.ends_at) <= new Date();
+  const open = (status === "requested" || status === "approved") && !over;
   const other = theirs ? booking.student_id : booking.consultant_id;
   const approve = async () => changed(await parley.call("/booking", "approve",
     { booking_id, version }));
@@ -84,12 +99,14 @@ function Actions({ booking, changed, inChat = false }) {
   return html`
     <div class="actions">
       ${call && html`<a class="button primary" href=${`#/calls/${call.id}`}>Join the call</a>`}
-      ${theirs && status === "requested" && html`
+      ${open && !call && status === "approved" && booking.attended.length === 2 && html`
+        <${Do} action=${() => returnToCall(booking_id)}>Return to the call<//>`}
+      ${open && theirs && status === "requested" && html`
         <${Do} class="primary" action=${approve}>Approve<//>
         <button type="button" onClick=${() => (dialog.value = "reject")}>Reject</button>`}
-      ${!theirs && status === "approved" && block_id && html`
+      ${open && !theirs && status === "approved" && block_id && html`
         <a class="button primary" href=${`#/waiting-room/${booking_id}`}>Waiting room</a>`}
-      ${theirs && status === "approved" && block_id && html`
+      ${open && theirs && status === "approved" && block_id && html`
         <a class="button primary" href=${`#/queue/${block_id}`}>Open the queue</a>`}
       ${open && block_id && html`
         <button type="button" onClick=${() => (dialog.value = "reschedule")}>Reschedule</button>`}
@@ -107,13 +124,12 @@ function Actions({ booking, changed, inChat = false }) {
 
 /** @param {Props} props */
 export function BookingCard({ booking, changed, inChat }) {
-  const { consultant_id, student_id, topic_id, status, note, reason, hold_expires_at } = booking;
-  const topic = useTopicName(consultant_id, topic_id);
+  const { consultant_id, student_id, status, note, reason, hold_expires_at } = booking;
   const theirs = consultant_id === me.value?.id;
   return html`
     <article class="card" data-test="booking" data-id=${booking.id} data-status=${status}>
       <div class="card-head">
-        <h3>${topic}</h3>
+        <h3>${booking.topic_name}</h3>
         <span class=${`tag ${status}`}>${STATUS[status]}</span>
       </div>
       <p>${theirs ? "Requested by " : "With "}
@@ -122,6 +138,7 @@ export function BookingCard({ booking, changed, inChat }) {
         at least ${booking.minimal_duration_minutes} minutes
         ${status === "requested" && hold_expires_at
           && html`; reserved until ${moment(hold_expires_at)}`}</p>
+      ${status === "missed" && html`<p>${cameToMissed(booking.attended, theirs)}</p>`}
       ${note && html`<p>“${note}”</p>`}
       ${reason && html`<p>Reason: ${reason}</p>`}
       <${Actions} booking=${booking} changed=${changed} inChat=${inChat} />
