@@ -4,6 +4,7 @@ Events are read a page at a time, at the pace of the reader. Otherwise ten thous
 would take hundreds of megabytes of memory for each returning device.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -76,17 +77,20 @@ def _read_entry(tx: Queries, one: Wanted, head: int, limit: int, page: int) -> E
     return Entered(head, True, missed, behind)
 
 
-async def replay(database: Database, member: Member, stream: str, entered: Entered) -> None:
+async def replay(
+    database: Database, member: Member, stream: str, entered: Entered
+) -> AsyncIterator[Numbered]:
     """Send a member the missed events of a stream, at the pace at which it reads.
 
-    Raises StorageUnavailable if the events cannot be read, or were deleted after `entered` was
-    read.
+    Yields each event after it is sent. Raises StorageUnavailable if the events cannot be read, or
+    were deleted after `entered` was read.
     """
     page, at = entered.missed, entered.head - entered.behind
     while True:
         for event in page:
             await member.caught_up()
             member.send(event_packet(event))
+            yield event
         at += len(page)
         if at >= entered.head or member.gone:
             return

@@ -23,7 +23,7 @@ from rooms.gaps import GAP_WAIT_S, Gaps
 from rooms.member import Member
 from rooms.names import split
 from rooms.opening import Opening
-from rooms.packets import Packet, event_packet
+from rooms.packets import Packet
 from rooms.replay import Entered, ReplayLimits, Wanted, read_entries, replay
 from rooms.stream import Stream, joins_elsewhere, puts_out
 from rooms.tasks import Tasks
@@ -102,7 +102,8 @@ class Rooms:
         try:
             wanted, entered = await self._join_all(member, wants)
             for one in wanted:
-                await replay(self._database, member, one.stream, entered[one.stream])
+                async for _ in replay(self._database, member, one.stream, entered[one.stream]):
+                    pass
         except BaseException:
             self.leave_all(member)
             raise
@@ -261,9 +262,7 @@ class Rooms:
         """
         if not entry.recovered:
             raise StorageUnavailable("too many events arrived since it joined")
-        for event in entry.missed:
-            await member.caught_up()
-            member.send(event_packet(event))
+        async for event in replay(self._database, member, name, entry):
             if puts_out(event, member.user_id):
                 self._put_out(name, member, event.seq)
                 return False

@@ -12,7 +12,7 @@ from rooms import rooms as rooms_module
 from rooms.bus import InProcessBus
 from rooms.gaps import MOVED_WITHIN, SWEEP_EVERY_S
 from rooms.packets import event_packet
-from rooms.replay import ReplayLimits, Wanted
+from rooms.replay import PAGE, ReplayLimits, Wanted
 from rooms.rooms import Rooms
 from storage.engine.postgres import TRANSACTION_MAX_S
 from storage.events import log as events
@@ -221,6 +221,12 @@ async def test_a_member_added_by_an_event_gets_it_and_later_ones(hall):
     await receives(phone, 4, 5, room="club")
     await receives(laptop, 4, 5, room="club")
     assert stranger.numbers("club") == []
+
+
+async def test_an_added_member_gets_all_pages_of_events_since_it_was_added(hall, member):
+    await hall.say(CLUB, count=2 * PAGE + 5)
+    await hall.say(HALL, membership=(joins("ana", CLUB, 1),))
+    await receives(member, *range(1, 2 * PAGE + 6), room="club")
 
 
 async def test_joining_under_load_misses_and_repeats_nothing(hall, member):

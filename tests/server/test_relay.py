@@ -297,7 +297,7 @@ async def test_an_outbound_consumer_acts_outside_any_transaction(outbound, switc
 
 
 async def test_a_lease_is_renewed_while_its_worker_acts(outbound, switches, monkeypatch):
-    monkeypatch.setattr("server.outbound.RENEW_EVERY_S", 0.02)
+    monkeypatch.setattr("server.outbound.RENEW_EVERY_S", 0.2)  # also the time of a renewal
     await say(outbound, "slow parcel")
     await until(lambda: leased_until(outbound, outbound.clock.now()))
     for _ in range(3):
