@@ -19,7 +19,9 @@ COUNTRIES = (
     - _PRIVATE
 )
 CURRENCIES = frozenset(list_currencies())
-ZONES = frozenset(zoneinfo.available_timezones())
+_NO_PLACES = {"localtime", "posixrules", "Factory"}
+"""Files beside the time zones: the machine's own zone, and placeholders."""
+ZONES = frozenset(zoneinfo.available_timezones() - _NO_PLACES)
 
 
 def check_language(path: str, code: str) -> None:

@@ -16,6 +16,10 @@ _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
 """Control characters except tabs and line breaks, and bidirectional overrides."""
 
 
+BLANKS_MAX = 20
+"""The blanks allowed before and after an email address, such as those of a copied one."""
+
+
 def line(most: int) -> Meta:
     """One line of visible text; runs of spaces become one (`handlers/kit/visible.py`)."""
     return _meta("line", 1, most, "One line of visible text.")
@@ -42,6 +46,15 @@ def opaque(least: int, most: int) -> Meta:
     return _meta("opaque", least, most, "A text that the server compares but never shows.")
 
 
+def address(most: int, pattern: str) -> Meta:
+    """An email address; blanks around it are removed, so `pattern` allows some."""
+    return _meta("address", 3, most + 2 * BLANKS_MAX, "An email address.", pattern)
+
+
+def checked_address(text: str) -> str:
+    return text.strip()
+
+
 def checked_prose(text: str) -> str:
     """`text`; raises ValueError if it has control characters or bidirectional overrides."""
     if _UNWANTED.search(text):
@@ -53,6 +66,7 @@ CHECKED: dict[str, Callable[[str], str]] = {
     "line": checked_line,
     "file-name": checked_file_name,
     "prose": checked_prose,
+    "address": checked_address,
 }
 """Maps a format to the function that returns the normalized text, or raises ValueError with what is
 expected."""

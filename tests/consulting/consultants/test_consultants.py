@@ -133,6 +133,7 @@ INVALID_FIELDS = (
     ("country", "XX"),
     ("country", "de"),
     ("time_zone", "Europe/Atlantis"),
+    ("time_zone", "localtime"),
     ("age", 15),
     ("gender", "other"),
     ("profile_picture_url", "https://example.org/c.png"),

@@ -67,6 +67,8 @@ async def test_unknown_values_and_protected_fields_are_invalid(ana):
         ({"language": "xx"}, "$.language"),
         ({"language": "deu"}, "$.language"),
         ({"time_zone": "Europe/Nowhere"}, "$.time_zone"),
+        ({"time_zone": "localtime"}, "$.time_zone"),
+        ({"time_zone": "Factory"}, "$.time_zone"),
         ({"settings": {"theme": "pink"}}, "$.settings.theme"),
         ({"settings": {"theme": None}}, "$.settings.theme"),
         ({"settings": {"anything": 1}}, "$.settings"),

@@ -144,8 +144,8 @@ async def test_invalid_signup_forms_are_refused(stranger):
         '"ana"@x.y',
         "ana@x.y, eve@x.y",
         "ana@x.y.",
-        "ana@x.y\n",
-        " ana@x.y",
+        "ana@x.y\n\u0085x",
+        " ana @x.y",
         "ªna@x.y",
         "ana@ö.de",
         ".ana@x.y",
@@ -167,3 +167,10 @@ async def test_malformed_email_addresses_are_invalid(stranger, address):
 @pytest.mark.parametrize("address", ["o'neil+1@a-b.example.org", "ANA@x.y", "a" * 64 + "@x.xn--p1"])
 async def test_unusual_but_valid_addresses_get_a_mail(world, stranger, address):
     await start(world, stranger, address.lower())
+
+
+async def test_blanks_around_an_address_are_removed(world):
+    ana = await world.sign_up("ana")
+    visitor = await world.visitor("/auth")
+    session = await visitor.call("/auth", "login", email=f" {ana.email}\n", password=PASSWORD)
+    assert session["user"]["email"] == ana.email
