@@ -27,6 +27,7 @@ export type ErrorCode =
   | "CONFLICT"
   | "CONTENT_WRONG"
   | "CREDENTIALS_WRONG"
+  | "DELETION_PLANNED"
   | "EMAIL_NEEDED"
   | "EMAIL_TAKEN"
   | "EXPORT_UNDER_WAY"

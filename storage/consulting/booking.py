@@ -1,6 +1,6 @@
-"""Bookings and their history. The database rejects overlapping live bookings of one student."""
+"""Bookings and their history."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -32,7 +32,6 @@ from storage.engine.personal import ClearColumns, DeleteRow, Export, personal
 
 LIVE = ("requested", "approved")
 Part = Literal["asked", "coming", "past"]
-QUARTER = timedelta(minutes=15)
 
 bookings = Table(
     "bookings",
@@ -102,18 +101,6 @@ booking_steps = Table(
         not_exported="version actor_id",
     ),
 )
-# Offsets of time zones are whole quarters of an hour: blocks that overlap share a quarter.
-booked_quarters = Table(
-    "booked_quarters",
-    metadata,
-    Column("student_id", String(36), ForeignKey("users.id"), primary_key=True),
-    Column("quarter", Instant, primary_key=True),
-    Column("booking_id", String(36), ForeignKey("bookings.id"), nullable=False, index=True),
-    info=personal(
-        on_erasure_of={"student_id": DeleteRow()},
-        not_exported="student_id quarter booking_id",
-    ),
-)
 # A student has at most one live instant booking with a consultant.
 instant_requests = Table(
     "instant_requests",
@@ -166,7 +153,7 @@ class StepRow(msgspec.Struct):
     starts_at: datetime
 
 
-_b, _q, _i = bookings.c, booked_quarters.c, instant_requests.c
+_b, _i = bookings.c, instant_requests.c
 _CHANGING = (
     "block_id",
     "starts_at",
@@ -248,29 +235,14 @@ _OVERDUE = select(_b.id).where(
     _b.status == "requested",
     _b.hold_expires_at <= bindparam("now"),
 )
-_TAKE_QUARTER = (
-    insert(booked_quarters)
-    .on_conflict_do_nothing(index_elements=[_q.student_id, _q.quarter])
-    .returning(_q.booking_id)
-)
 _TAKE_INSTANT = (
     insert(instant_requests)
     .on_conflict_do_nothing(index_elements=[_i.student_id, _i.consultant_id])
     .returning(_i.booking_id)
 )
-_QUARTER_HOLDERS = (
-    select(_q.booking_id)
-    .where(
-        _q.student_id == bindparam("of_student"),
-        _q.quarter >= bindparam("first"),
-        _q.quarter < bindparam("end"),
-    )
-    .distinct()
-)
 _INSTANT_HOLDER = select(_i.booking_id).where(
     _i.student_id == bindparam("of_student"), _i.consultant_id == bindparam("of_consultant")
 )
-_FREE_QUARTERS = delete(booked_quarters).where(_q.booking_id == bindparam("of_booking"))
 _FREE_INSTANT = delete(instant_requests).where(_i.booking_id == bindparam("of_booking"))
 
 
@@ -337,32 +309,10 @@ def list_overdue(tx: Queries, block_id: str, now: datetime) -> list[str]:
     return tx.scalars(_OVERDUE, of_block=block_id, now=now)
 
 
-def take_quarters(
-    tx: Queries, student_id: str, booking_id: str, starts_at: datetime, ends_at: datetime
-) -> bool:
-    """Reserve the student's time; returns False if it overlaps another live booking."""
-    quarter = starts_at
-    while quarter < ends_at:
-        taken = tx.scalar(
-            _TAKE_QUARTER, student_id=student_id, quarter=quarter, booking_id=booking_id
-        )
-        if taken is None:
-            return False
-        quarter += QUARTER
-    return True
-
-
 def take_instant(tx: Queries, student_id: str, consultant_id: str, booking_id: str) -> bool:
     """Reserve the one instant booking of this pair; returns False if there is a live one."""
     values = {"student_id": student_id, "consultant_id": consultant_id}
     return tx.scalar(_TAKE_INSTANT, **values, booking_id=booking_id) is not None
-
-
-def list_quarter_holders(
-    tx: Queries, student_id: str, starts_at: datetime, ends_at: datetime
-) -> list[str]:
-    """The ids of the student's live bookings within this time."""
-    return tx.scalars(_QUARTER_HOLDERS, of_student=student_id, first=starts_at, end=ends_at)
 
 
 def find_instant_holder(tx: Queries, student_id: str, consultant_id: str) -> str | None:
@@ -373,7 +323,6 @@ def find_instant_holder(tx: Queries, student_id: str, consultant_id: str) -> str
     return found
 
 
-def free_time(tx: Queries, booking_id: str) -> None:
-    """Release the student's time."""
-    tx.run(_FREE_QUARTERS, of_booking=booking_id)
+def free_instant(tx: Queries, booking_id: str) -> None:
+    """Let the pair have another instant booking."""
     tx.run(_FREE_INSTANT, of_booking=booking_id)

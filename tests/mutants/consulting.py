@@ -31,8 +31,8 @@ MUTANTS = (
     Mutant(
         "A student has two consultations at the same time",
         "handlers/consulting/booking/service/requests.py",
-        "    if not store.take_quarters(tx, row.student_id, row.id, row.starts_at, row.ends_at):",
-        "    if False:",
+        "    if not availability.take_time(",
+        "    if not (",
         (
             "tests/consulting/booking/test_requests.py"
             "::test_a_student_cannot_have_overlapping_bookings",

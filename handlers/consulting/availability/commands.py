@@ -32,6 +32,7 @@ from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
+from handlers.platform.personal_data.contracts import DeletionPlanned
 
 NAMESPACE = "/availability"
 CONSULTANT = ("consultant",)
@@ -104,7 +105,7 @@ async def unwatch(ctx: Context, ask: UnwatchBlocks) -> Empty:
     return Empty()
 
 
-@availability.command(refuses=(BlockPast, BlockNotFull, OwnBlock, AlreadyHolds))
+@availability.command(refuses=(BlockPast, BlockNotFull, OwnBlock, AlreadyHolds, DeletionPlanned))
 async def join_waiting_list(ctx: Context, ask: JoinWaitingList) -> PositionView:
     """Join the waiting list of a full block."""
     return await ctx.transact(lists.join, ask)

@@ -1,5 +1,7 @@
 """Functions on blocks that other domains call inside their own transactions."""
 
+from datetime import datetime
+
 from handlers.consulting.availability.contracts import BlockView
 from handlers.consulting.availability.service import now, places
 from handlers.consulting.availability.service.places import (
@@ -9,16 +11,21 @@ from handlers.consulting.availability.service.places import (
     keep_place,
 )
 from handlers.kit.transaction import Transaction
+from storage.consulting.availability import busy
+from storage.consulting.availability.busy import Span
 from storage.events import holds
 
 __all__ = [
     "find_block",
     "free_place",
+    "free_time",
     "has_place",
     "hold_place",
     "is_available_now",
     "keep_place",
+    "list_time_holders",
     "lock_blocks",
+    "take_time",
 ]
 
 
@@ -31,6 +38,27 @@ def lock_blocks(tx: Transaction, *block_ids: str) -> None:
     """Lock several blocks in a fixed order, so that concurrent swaps cannot deadlock."""
     for block_id in sorted(block_ids):
         holds.lock_pool(tx, block_id)
+
+
+def take_time(
+    tx: Transaction, user_id: str, booking_id: str, starts_at: datetime, ends_at: datetime
+) -> bool:
+    """Take a student's time for a booking; returns False if they have another call then.
+
+    A consultant's blocks with held places count as calls too.
+    """
+    return busy.take_time(tx, "call", Span(user_id, booking_id, starts_at, ends_at))
+
+
+def free_time(tx: Transaction, booking_id: str) -> None:
+    busy.free_time(tx, "call", [booking_id])
+
+
+def list_time_holders(
+    tx: Transaction, user_id: str, starts_at: datetime, ends_at: datetime
+) -> list[str]:
+    """The ids of the bookings and of the user's own blocks that have this time."""
+    return busy.list_holders(tx, "call", user_id, starts_at, ends_at)
 
 
 def is_available_now(tx: Transaction, consultant_id: str) -> bool:

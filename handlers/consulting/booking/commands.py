@@ -26,6 +26,7 @@ from handlers.kit.context import Context
 from handlers.kit.cost import Cost
 from handlers.kit.filter import TextRefused
 from handlers.platform.chat.contracts.personal import Blocked
+from handlers.platform.personal_data.contracts import DeletionPlanned
 
 CHANGE = Cost(reads=200, writes=150)
 """A booking that is made or changed moves holds, offers and timers."""
@@ -33,7 +34,7 @@ PAGE = Cost(reads=150, answer_kib=1_300)
 
 
 @booking.command(
-    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock),
+    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, DeletionPlanned),
     rate="contact",
     costs=CHANGE,
 )
@@ -44,7 +45,16 @@ async def request(ctx: Context, ask: RequestBooking) -> BookingView:
 
 @booking.command(
     namespace="/chat",
-    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, Blocked, TextRefused),
+    refuses=(
+        BlockFull,
+        BlockPast,
+        TopicNotOffered,
+        Overlaps,
+        OwnBlock,
+        DeletionPlanned,
+        Blocked,
+        TextRefused,
+    ),
     rate="contact",
     costs=CHANGE,
 )
@@ -54,7 +64,9 @@ async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingVie
 
 
 @booking.command(
-    refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock), rate="contact", costs=CHANGE
+    refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock, DeletionPlanned),
+    rate="contact",
+    costs=CHANGE,
 )
 async def request_now(ctx: Context, ask: RequestNow) -> BookingView:
     """Request an immediate call with a consultant who is available now."""

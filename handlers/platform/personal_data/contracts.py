@@ -8,6 +8,10 @@ from handlers.kit.errors import Refusal
 from rooms import names
 
 
+class DeletionPlanned(Refusal):
+    """Your account is about to be deleted. Restore it first."""
+
+
 class ExportUnderWay(Refusal):
     """An export is already being prepared."""
 

@@ -19,6 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from storage.consulting.availability import busy
+from storage.consulting.availability.busy import Span
 from storage.consulting.availability.waiting_lists import waiting_list
 from storage.engine.columns import Instant, Json, metadata
 from storage.engine.database import Queries
@@ -240,6 +242,7 @@ def insert_blocks(tx: Queries, rows: list[BlockRow]) -> None:
     insert_pools(tx, {row.id: row.max_calls for row in rows})
     kept = [{name: getattr(row, name) for name in _KEPT} for row in rows]
     tx.run_many(_INSERT_BLOCK, kept)
+    busy.take_times(tx, "block", [_span(row) for row in rows if not row.cancelled])
 
 
 def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
@@ -249,12 +252,18 @@ def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
 
 def keep_empty(tx: Queries, rows: list[BlockRow]) -> None:
     """Save changed blocks in which nobody holds a place; their pools must be locked."""
+    busy.free_time(tx, "block", [row.id for row in rows])
+    busy.take_times(tx, "block", [_span(row) for row in rows if not row.cancelled])
     resize_empty(tx, {row.id: row.max_calls for row in rows})
     wanted = [
         {"block_id": row.id, "new_wanted": row.wanted_calls, "new_cancelled": row.cancelled}
         for row in rows
     ]
     tx.run_many(_KEEP_EMPTY, wanted)
+
+
+def _span(row: BlockRow) -> Span:
+    return Span(row.consultant_id, row.id, row.starts_at, row.ends_at)
 
 
 def find_block(tx: Queries, block_id: str) -> BlockRow | None:
@@ -276,8 +285,13 @@ def list_blocks(
     )
 
 
-def set_cancelled(tx: Queries, block_id: str, cancelled: bool) -> None:
-    tx.run(_SET_CANCELLED, block_id=block_id, new_cancelled=cancelled)
+def set_cancelled(tx: Queries, row: BlockRow, cancelled: bool) -> None:
+    """Cancel an open block, or open a cancelled one."""
+    tx.run(_SET_CANCELLED, block_id=row.id, new_cancelled=cancelled)
+    if cancelled:
+        busy.free_time(tx, "block", [row.id])
+    else:
+        busy.take_times(tx, "block", [_span(row)])
 
 
 def set_wanted(tx: Queries, block_id: str, wanted_calls: int) -> None:

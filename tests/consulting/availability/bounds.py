@@ -4,6 +4,7 @@ from tests.bounds import BY_IDS
 
 A_BLOCK = "a block has at most 60 calls, and each place or waiting person is one of it"
 BOUNDED = {
+    "busy.list_holders": "the quarters of one booking, for one user",
     "schedules.list_empty": BY_IDS,
     "schedules.list_overrides": "weeks of one schedule, as far ahead as weeks may be set",
     "waiting_lists.list_offered": A_BLOCK,

@@ -3,5 +3,4 @@
 A_BLOCK = "a block has at most 60 calls, and each place or waiting person is one of it"
 BOUNDED = {
     "list_overdue": A_BLOCK,
-    "list_quarter_holders": "the quarters of one booking, for one student",
 }

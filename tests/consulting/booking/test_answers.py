@@ -229,6 +229,7 @@ async def test_a_call_past_the_end_of_its_block_completes_the_booking_when_it_en
     world.clock.move_to(moment_of(booking["ends_at"]) + timedelta(minutes=5))
     await world.settle()
     assert await world.stored("BOOKING_COMPLETED") == [], "they still talk"
+    await refused(answer(sam, "cancel", booking), "WRONG_STATE")
     await clara.call("/call", "end", call_id=call["id"])
     await world.settle()
     for person in (sam, clara):

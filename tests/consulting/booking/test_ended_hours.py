@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from handlers.consulting.booking.service.answers import cancel_all
 from tests.consulting.availability.practice import moment_of, open_practice, refused
 from tests.consulting.call.scenes import CALL, talk_of
 from tests.consulting.waiting_room.scenes import ROOM, hour_of
@@ -196,3 +197,16 @@ async def test_a_page_after_no_booking_of_ones_own_is_refused(world):
     for before in (booking["id"], eve.id):
         await refused(eve.call(NAMESPACE, "list", part="past", before=before), "INVALID")
     await refused(eve.call(NAMESPACE, "list", part="past", status="expired"), "INVALID")
+
+
+async def test_deleting_an_account_does_not_cancel_hours_that_are_over(world, monkeypatch):
+    async def fire_nothing() -> bool:
+        return False
+
+    practice = await open_practice(world)
+    sam = await world.person("sam")
+    booking = await practice.booked(sam)
+    monkeypatch.setattr(world.app.timers, "fire", fire_nothing)
+    world.clock.move_to(moment_of(booking["ends_at"]))
+    await world.transact(cancel_all, sam.id, "gone", 10)
+    assert (await get(sam, booking["id"]))["status"] == "missed"

@@ -279,3 +279,17 @@ async def hold_a_call(practice, student, booking_id):
         await person.call("/call", "join", call_id=call["id"])
     await student.call("/call", "end", call_id=call["id"])
     await practice.world.settle()
+
+
+async def test_an_account_about_to_be_deleted_makes_no_requests(world):
+    practice = await open_practice(world)
+    sam, tom, clara = await world.sign_up("sam"), await world.person("tom"), practice.consultant
+    await clara.call("/availability", "set_available_now", available=True)
+    await practice.booked(tom)
+    await sam.call("/account", "delete")
+    now = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
+    await refused(practice.ask(sam, 1), "DELETION_PLANNED")
+    await refused(sam.call(NAMESPACE, "request_now", **now), "DELETION_PLANNED")
+    await refused(practice.join_list(sam), "DELETION_PLANNED")
+    await sam.call("/account", "restore")
+    assert (await practice.ask(sam, 1))["status"] == "requested"

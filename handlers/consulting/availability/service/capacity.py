@@ -8,21 +8,21 @@ Invariants:
 - The pools of blocks are locked before their places are read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from handlers.consulting.availability.contracts import BlockView, PlacesWithdrawn
 from handlers.consulting.availability.service import lists, places
+from handlers.consulting.availability.service.hours import BLOCK
 from handlers.kit.transaction import Transaction
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import BlockRow
 from storage.consulting.availability.waiting_lists import WaitingRow
 from storage.events import holds
 
-BLOCK = timedelta(hours=1)
 BATCH_MAX = 500
 
 
@@ -47,14 +47,21 @@ def fit(
     """
     changes = {row.id: wanted.get(row.starts_at, 0) for row in rows}
     changing = [row.id for row in rows if _differs(row, changes[row.id], policy)]
+    closing = [one for one in changing if not changes[one]]
+    others = [one for one in changing if changes[one]]
     changed: list[BlockView | None] = []
-    for first in range(0, len(changing), BATCH_MAX):
-        part = changing[first : first + BATCH_MAX]
+    # Closing comes first: a block that opens may need the time of one that closes.
+    for part in (*batches(closing), *batches(others)):
         holds.lock_pools(tx, part)
         empty = {row.id: row for row in store.list_empty(tx, part)}
         changed += _fit_empty(tx, list(empty.values()), changes)
         changed += [_fit_one(tx, one, changes[one], policy) for one in part if one not in empty]
     return [view for view in changed if view is not None]
+
+
+def batches(ids: list[str]) -> Iterator[list[str]]:
+    for first in range(0, len(ids), BATCH_MAX):
+        yield ids[first : first + BATCH_MAX]
 
 
 def make_blocks(

@@ -2,7 +2,8 @@
 
 When the clocks change, an hour that does not exist moves forward, and an hour that occurs twice
 means the first one. Two hours that become the same instant make one block with the larger
-`max_calls`.
+`max_calls`. If the clocks change by half an hour, an hour that moved can overlap the next one; then
+it has no block.
 """
 
 from collections.abc import Iterable
@@ -13,16 +14,28 @@ from handlers.consulting.availability.contracts import WeeklyBlock
 from handlers.kit.errors import Invalid
 
 WEEK = timedelta(weeks=1)
+BLOCK = timedelta(hours=1)
 
 
 def instants_of(hours: Iterable[WeeklyBlock], zone: str, monday: date) -> dict[datetime, int]:
-    """The starts (UTC) of one week's hours, mapped to their `max_calls`."""
-    starts: dict[datetime, int] = {}
+    """The starts (UTC) of one week's hours, mapped to their `max_calls`; they do not overlap."""
+    real: dict[datetime, int] = {}
+    moved: dict[datetime, int] = {}
     for hour in hours:
         day = monday + timedelta(days=hour.weekday)
         start = instant_of(day, hour.hour, zone)
+        exists = start.astimezone(ZoneInfo(zone)).time() == time(hour.hour)
+        starts = real if exists else moved
         starts[start] = max(hour.max_calls, starts.get(start, 0))
-    return starts
+    for start, max_calls in moved.items():
+        if start in real or not overlaps(start, real):
+            real[start] = max(max_calls, real.get(start, 0))
+    return real
+
+
+def overlaps(start: datetime, starts: Iterable[datetime]) -> bool:
+    """Whether the block that begins at `start` overlaps another one that begins at `starts`."""
+    return any(abs(start - other) < BLOCK for other in starts if start != other)
 
 
 def instant_of(day: date, hour: int, zone: str) -> datetime:

@@ -25,6 +25,7 @@ from handlers.consulting.availability.service import places
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.transaction import Transaction
+from handlers.platform.personal_data import public as personal_data
 from storage.consulting.availability import waiting_lists
 from storage.consulting.availability.schedules import BlockRow
 from storage.consulting.availability.waiting_lists import WaitingRow
@@ -35,6 +36,7 @@ WAITING_MAX = 200
 
 
 def join(tx: Transaction, ask: JoinWaitingList) -> PositionView:
+    personal_data.check_stays(tx)
     holds.lock_pool(tx, ask.block_id)
     block = places.get_open_block(tx, ask.block_id)
     if block.consultant_id == tx.actor.id:
@@ -149,6 +151,8 @@ def offer_free_places(tx: Transaction, block_id: str) -> None:
     """Offer the free places to the first users on the list, one place each."""
     block = places.get_row(tx, block_id)
     first = waiting_lists.list_next(tx, block_id, block.max_calls - block.taken)
+    if first and not places.take_consultants_time(tx, block):
+        return  # the consultant has a call of their own then
     expires_at = min(tx.now + tx.rules.span("offer_s"), block.ends_at)
     for row in first:
         _offer(tx, row, expires_at)

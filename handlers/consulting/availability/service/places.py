@@ -19,8 +19,9 @@ from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.transaction import Transaction
+from storage.consulting.availability import busy, waiting_lists
 from storage.consulting.availability import schedules as store
-from storage.consulting.availability import waiting_lists
+from storage.consulting.availability.busy import Span
 from storage.consulting.availability.schedules import BlockRow
 from storage.events import holds
 from storage.events.holds import Hold
@@ -69,6 +70,8 @@ def hold_place(
     ends = None if expires_at is None else min(expires_at, block.ends_at)
     if not holds.take_place(tx, Hold(block_id, for_id, BOOKING, holder_id, tx.now, ends)):
         raise BlockFull
+    if not take_consultants_time(tx, block):
+        raise BlockFull("The consultant has another appointment at this time.")
     settle(tx, block_id)
     lists.publish_expired(tx, block_id, withdrawn)
     return publish_change(tx, before)
@@ -107,12 +110,24 @@ def settle(tx: Transaction, block_id: str) -> None:
         return
     capacity = max(block.wanted_calls, block.taken)
     if block.cancelled != (capacity == 0):
-        store.set_cancelled(tx, block_id, capacity == 0)
+        store.set_cancelled(tx, block, capacity == 0)
     if capacity == 0:
+        busy.free_time(tx, "call", [block_id])
         waiting_lists.close_waiting_list(tx, block_id)
         return
     holds.resize_pool(tx, block_id, capacity)
+    if not block.taken:
+        busy.free_time(tx, "call", [block_id])
     lists.offer_free_places(tx, block_id)
+
+
+def take_consultants_time(tx: Transaction, block: BlockRow) -> bool:
+    """Take the consultant's time for a block with a held place.
+
+    Returns False if they have a call of their own then, as a student.
+    """
+    span = Span(block.consultant_id, block.id, block.starts_at, block.ends_at)
+    return busy.take_time(tx, "call", span)
 
 
 def publish_change(tx: Transaction, before: BlockRow) -> BlockView:

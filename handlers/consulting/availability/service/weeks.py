@@ -3,6 +3,7 @@
 A booking is cancelled only on explicit request.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -23,11 +24,13 @@ from handlers.consulting.availability.contracts import (
 )
 from handlers.consulting.availability.rules import AvailabilityRules
 from handlers.consulting.availability.service import places
-from handlers.consulting.availability.service.capacity import BLOCK, BookingPolicy, fit, make_blocks
+from handlers.consulting.availability.service.capacity import BookingPolicy, fit, make_blocks
 from handlers.consulting.availability.service.hours import (
+    BLOCK,
     WEEK,
     instants_of,
     monday_of,
+    overlaps,
     week_of,
     weeks_from,
 )
@@ -36,7 +39,7 @@ from handlers.kit.codes import check_zone
 from handlers.kit.errors import Conflict, Invalid
 from handlers.kit.transaction import Transaction
 from storage.consulting.availability import schedules as store
-from storage.consulting.availability.schedules import OverrideRow, ScheduleRow
+from storage.consulting.availability.schedules import BlockRow, OverrideRow, ScheduleRow
 
 TOP_UP_EVERY = timedelta(days=1)
 OVERRIDES_AHEAD_WEEKS = 53
@@ -145,8 +148,11 @@ def _adjust_blocks(
     policy: BookingPolicy,
 ) -> list[BlockView]:
     first, end = bounds
-    rows = store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX * 4)
-    existing = {row.starts_at: row for row in rows if first <= row.starts_at}
+    start, until = max(first, tx.now), end + BLOCK
+    rows = store.list_blocks(tx, consultant_id, start, until, places.BLOCKS_MAX * 4)
+    existing = {row.starts_at: row for row in rows if first <= row.starts_at < end}
+    standing = [row.starts_at for row in rows if _stands(row, existing, wanted, policy)]
+    wanted = {at: calls for at, calls in wanted.items() if not overlaps(at, standing)}
     changed = fit(tx, list(existing.values()), wanted, policy)
     fresh = {
         at: calls for at, calls in wanted.items() if at not in existing and at + BLOCK > tx.now
@@ -155,6 +161,18 @@ def _adjust_blocks(
     if policy.lost and not policy.cancels:
         raise Conflict("This change would cancel bookings.", details={"bookings": policy.lost})
     return sorted(changed, key=lambda view: view.starts_at)
+
+
+def _stands(
+    row: BlockRow,
+    existing: Mapping[datetime, BlockRow],
+    wanted: Mapping[datetime, int],
+    policy: BookingPolicy,
+) -> bool:
+    """Whether an open block stays though it is not wanted: for its bookings, or in another week."""
+    if row.cancelled or row.starts_at in wanted:
+        return False
+    return row.starts_at not in existing or (policy.keeps_booked and row.taken > 0)
 
 
 def list_weeks(tx: Transaction, consultant_id: str, weeks: list[str]) -> BlocksView:

@@ -57,7 +57,7 @@ def cancel_all(tx: Transaction, user_id: str, reason: str, limit: int) -> int:
     rows = [one for status in LIVE for one in store.list_bookings(tx, user_id, status, "~", limit)]
     for one in rows[:limit]:
         row = store.lock_booking(tx, one.id)
-        if row is not None and row.status in LIVE and not expiry.expire_if_overdue(tx, row.id):
+        if row is not None and row.status in LIVE and not _is_over(tx, row):
             expiry.end(tx, row, "cancelled", reason, BookingCancelled)
             calls.end_for_booking(tx, row.id)
     return len(rows[:limit])
@@ -67,6 +67,8 @@ def cancel_withdrawn(tx: Transaction, booking_id: str, block_id: str) -> None:
     """Cancel a live booking whose place in this block was withdrawn, unless it moved meanwhile."""
     row = store.lock_booking(tx, booking_id)
     if row is None or row.status not in LIVE or row.block_id != block_id:
+        return
+    if hours.end_if_over(tx, row):
         return
     if availability.has_place(tx, block_id, row.id):
         return  # the booking has a place in this block again
@@ -89,9 +91,9 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
     expiry.expire_overdue(tx, block.id)
     availability.lock_blocks(tx, old_block_id, block.id)
     _take_new_place(tx, row, block.id)
-    store.free_time(tx, row.id)
+    availability.free_time(tx, row.id)
     free_overdue_time(tx, row, block.starts_at, block.ends_at)
-    if not store.take_quarters(tx, row.student_id, row.id, block.starts_at, block.ends_at):
+    if not availability.take_time(tx, row.student_id, row.id, block.starts_at, block.ends_at):
         raise Overlaps
     row.starts_at, row.ends_at, row.block_id = block.starts_at, block.ends_at, block.id
     row.student_came_at = row.consultant_came_at = None
@@ -130,6 +132,11 @@ def get_as_party(
     return _checked(tx, row, ask.version, states)
 
 
+def _is_over(tx: Transaction, row: BookingRow) -> bool:
+    """Whether a live booking just ended by time: its request expired, or its hour is over."""
+    return expiry.expire_if_overdue(tx, row.id) or hours.end_if_over(tx, row)
+
+
 def _checked(
     tx: Transaction, row: BookingRow, version: int | None, states: tuple[str, ...]
 ) -> BookingRow:
@@ -138,7 +145,7 @@ def _checked(
         raise WrongState(details={"status": "expired"}).kept()
     if hours.end_if_over(tx, row):
         raise WrongState(details={"status": row.status}).kept()
-    if row.status not in states:
+    if row.status not in states or hours.is_over(tx, row):
         raise WrongState(details={"status": row.status})
     if version is not None and version != row.version:
         raise Conflict("The booking changed in the meantime.", details={"version": row.version})

@@ -73,7 +73,8 @@ def end(
     """
     row.status, row.hold_expires_at = status, None
     view = history.change(tx, row, status, reason, event)
-    store.free_time(tx, row.id)
+    availability.free_time(tx, row.id)
+    store.free_instant(tx, row.id)
     tx.cancel_timer(f"hold:{row.id}")
     tx.cancel_timer(f"block_end:{row.id}")
     if row.block_id is not None and status not in ("completed", "missed"):

@@ -41,9 +41,14 @@ def end_when_due(tx: Transaction, booking_id: str) -> None:
         end_if_over(tx, row)
 
 
+def is_over(tx: Transaction, row: BookingRow) -> bool:
+    """Whether the hour of an approved booking is over; its call may still go on."""
+    return row.status == "approved" and row.ends_at <= tx.now
+
+
 def end_if_over(tx: Transaction, row: BookingRow) -> bool:
     """End a locked booking whose hour is over and that has no call; returns whether it did."""
-    if row.status != "approved" or row.ends_at > tx.now or calls.is_going_on(tx, row.id):
+    if not is_over(tx, row) or calls.is_going_on(tx, row.id):
         return False
     if row.call_held:
         expiry.end(tx, row, "completed", None, BookingCompleted)

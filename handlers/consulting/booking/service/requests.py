@@ -23,6 +23,7 @@ from handlers.consulting.booking.service.lists import view_of
 from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import TopicView
 from handlers.kit.transaction import Transaction
+from handlers.platform.personal_data import public as personal_data
 from storage.consulting import booking as store
 from storage.consulting.booking import BookingRow
 
@@ -31,6 +32,7 @@ INSTANT = timedelta(hours=1)
 
 def request_booking(tx: Transaction, ask: RequestBooking) -> BookingView:
     """Hold a place for the actor and publish the request; raises the refusals of `request`."""
+    personal_data.check_stays(tx)
     block = availability.find_block(tx, ask.block_id)
     if block.consultant_id == tx.actor.id:
         raise OwnBlock
@@ -46,6 +48,7 @@ def request_booking(tx: Transaction, ask: RequestBooking) -> BookingView:
 
 def request_now(tx: Transaction, ask: RequestNow) -> BookingView:
     """Request an instant call; the request expires after `instant_hold_s`."""
+    personal_data.check_stays(tx)
     if ask.consultant_id == tx.actor.id:
         raise OwnBlock("You cannot book a call with yourself.")
     topic = get_offered(tx, ask.topic_id, ask.consultant_id)
@@ -100,7 +103,7 @@ def take_time(tx: Transaction, row: BookingRow) -> None:
     """Insert the booking and reserve the student's time; raises Overlaps."""
     free_overdue_time(tx, row, row.starts_at, row.ends_at)
     store.insert_booking(tx, row)
-    if not store.take_quarters(tx, row.student_id, row.id, row.starts_at, row.ends_at):
+    if not availability.take_time(tx, row.student_id, row.id, row.starts_at, row.ends_at):
         raise Overlaps
 
 
@@ -108,7 +111,7 @@ def free_overdue_time(
     tx: Transaction, row: BookingRow, starts_at: datetime, ends_at: datetime
 ) -> None:
     """Expire overdue requests of the same student that still occupy this time."""
-    for booking_id in store.list_quarter_holders(tx, row.student_id, starts_at, ends_at):
+    for booking_id in availability.list_time_holders(tx, row.student_id, starts_at, ends_at):
         expire_if_overdue(tx, booking_id)
 
 

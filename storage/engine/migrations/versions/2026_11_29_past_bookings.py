@@ -1,7 +1,10 @@
 """The history and the end of bookings: agreed topic names, steps, who came, and missed hours.
 
-Also one live call per person, and why a call ended.
+Also one live call per person, why a call ended, and the time of users that is taken.
 """
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic import op
@@ -80,3 +83,63 @@ def upgrade() -> None:
     )
     for statement in FILL:
         op.execute(statement)
+    fill_busy_quarters()
+    op.drop_table("booked_quarters")
+
+
+# The blocks of consultants that are open and not over, with the number of held places.
+OPEN_BLOCKS = """
+SELECT blocks.id, consultant_id, starts_at, ends_at, taken
+FROM blocks JOIN pools ON pools.id = blocks.id
+WHERE cancelled = :no AND ends_at > :now ORDER BY starts_at, blocks.id
+"""
+# Blocks that already overlap stay; the earlier one has the time.
+TAKE = """
+INSERT INTO busy_quarters (user_id, kind, quarter, holder_id)
+VALUES (:user_id, :kind, :quarter, :holder_id) ON CONFLICT DO NOTHING
+"""
+
+
+def fill_busy_quarters() -> None:
+    op.create_table(
+        "busy_quarters",
+        sa.Column("user_id", ID, nullable=False),
+        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("quarter", INSTANT, nullable=False),
+        sa.Column("holder_id", ID, nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], "fk_busy_quarters_user_id"),
+        sa.PrimaryKeyConstraint("user_id", "kind", "quarter", name="pk_busy_quarters"),
+    )
+    for column in ("holder_id", "quarter"):
+        op.create_index(f"ix_busy_quarters_{column}", "busy_quarters", [column])
+    op.execute(
+        """
+        INSERT INTO busy_quarters (user_id, kind, quarter, holder_id)
+        SELECT student_id, 'call', quarter, booking_id FROM booked_quarters
+        """
+    )
+    connection = op.get_bind()
+    values = {"no": False, "now": text_of(datetime.now(UTC))}
+    for block in connection.execute(sa.text(OPEN_BLOCKS), values).all():
+        for kind in ("block", "call") if block.taken else ("block",):
+            rows = [
+                {
+                    "user_id": block.consultant_id,
+                    "kind": kind,
+                    "quarter": quarter,
+                    "holder_id": block.id,
+                }
+                for quarter in quarters_of(block.starts_at, block.ends_at)
+            ]
+            connection.execute(sa.text(TAKE), rows)
+
+
+def text_of(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def quarters_of(starts_at: str, ends_at: str) -> Iterator[str]:
+    quarter, end = datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at)
+    while quarter < end:
+        yield text_of(quarter)
+        quarter += timedelta(minutes=15)
