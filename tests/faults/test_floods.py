@@ -12,7 +12,7 @@ from tests.world import Person, World, one_database, until
 pytestmark = [one_database, pytest.mark.settings(PARLEY_LIMITS="default")]
 SPAM = 150
 WORDS = 20
-RECEIVED_WITHIN_S = 1.0
+RECEIVED_WITHIN_S = 2.5
 """A limit for a busy machine; an idle one needs some milliseconds."""
 
 
