@@ -250,10 +250,14 @@ def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
     return tx.all(BlockRow, _EMPTY, block_ids=block_ids)
 
 
-def keep_empty(tx: Queries, rows: list[BlockRow]) -> None:
-    """Save changed blocks in which nobody holds a place; their pools must be locked."""
-    busy.free_time(tx, "block", [row.id for row in rows])
-    busy.take_times(tx, "block", [_span(row) for row in rows if not row.cancelled])
+def keep_empty(tx: Queries, rows: list[BlockRow], toggled: set[str]) -> None:
+    """Save changed blocks in which nobody holds a place; their pools must be locked.
+
+    `toggled` are the ids of those that were opened or cancelled.
+    """
+    changed = [row for row in rows if row.id in toggled]
+    busy.free_time(tx, "block", [row.id for row in changed if row.cancelled])
+    busy.take_times(tx, "block", [_span(row) for row in changed if not row.cancelled])
     resize_empty(tx, {row.id: row.max_calls for row in rows})
     wanted = [
         {"block_id": row.id, "new_wanted": row.wanted_calls, "new_cancelled": row.cancelled}

@@ -93,7 +93,9 @@ def _fit_empty(
         )
         for row in rows
     ]
-    store.keep_empty(tx, fitted)
+    pairs = zip(rows, fitted, strict=True)
+    toggled = {before.id for before, after in pairs if before.cancelled != after.cancelled}
+    store.keep_empty(tx, fitted, toggled)
     return [_changed_view(before, after) for before, after in zip(rows, fitted, strict=True)]
 
 
