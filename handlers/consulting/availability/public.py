@@ -47,18 +47,18 @@ def take_time(
 
     A consultant's blocks with held places count as calls too.
     """
-    return busy.take_time(tx, "call", Span(user_id, booking_id, starts_at, ends_at))
+    return busy.take_time(tx, Span(user_id, booking_id, starts_at, ends_at))
 
 
 def free_time(tx: Transaction, booking_id: str) -> None:
-    busy.free_time(tx, "call", [booking_id])
+    busy.free_time(tx, booking_id)
 
 
 def list_time_holders(
     tx: Transaction, user_id: str, starts_at: datetime, ends_at: datetime
 ) -> list[str]:
     """The ids of the bookings and of the user's own blocks that have this time."""
-    return busy.list_holders(tx, "call", user_id, starts_at, ends_at)
+    return busy.list_holders(tx, user_id, starts_at, ends_at)
 
 
 def is_available_now(tx: Transaction, consultant_id: str) -> bool:

@@ -19,8 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from storage.consulting.availability import busy
-from storage.consulting.availability.busy import Span
+from storage.consulting.availability.open_hours import free_hours, take_hours
 from storage.consulting.availability.waiting_lists import waiting_list
 from storage.engine.columns import Instant, Json, metadata
 from storage.engine.database import Queries
@@ -238,11 +237,11 @@ def list_overrides(tx: Queries, consultant_id: str, first_week: str) -> list[Ove
 
 
 def insert_blocks(tx: Queries, rows: list[BlockRow]) -> None:
-    """Insert blocks with their pools."""
+    """Insert open blocks of one consultant, with their pools."""
     insert_pools(tx, {row.id: row.max_calls for row in rows})
     kept = [{name: getattr(row, name) for name in _KEPT} for row in rows]
     tx.run_many(_INSERT_BLOCK, kept)
-    busy.take_times(tx, "block", [_span(row) for row in rows if not row.cancelled])
+    _open(tx, rows)
 
 
 def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
@@ -256,8 +255,8 @@ def keep_empty(tx: Queries, rows: list[BlockRow], toggled: set[str]) -> None:
     `toggled` are the ids of those that were opened or cancelled.
     """
     changed = [row for row in rows if row.id in toggled]
-    busy.free_time(tx, "block", [row.id for row in changed if row.cancelled])
-    busy.take_times(tx, "block", [_span(row) for row in changed if not row.cancelled])
+    _close(tx, [row for row in changed if row.cancelled])
+    _open(tx, [row for row in changed if not row.cancelled])
     resize_empty(tx, {row.id: row.max_calls for row in rows})
     wanted = [
         {"block_id": row.id, "new_wanted": row.wanted_calls, "new_cancelled": row.cancelled}
@@ -266,8 +265,16 @@ def keep_empty(tx: Queries, rows: list[BlockRow], toggled: set[str]) -> None:
     tx.run_many(_KEEP_EMPTY, wanted)
 
 
-def _span(row: BlockRow) -> Span:
-    return Span(row.consultant_id, row.id, row.starts_at, row.ends_at)
+def _open(tx: Queries, rows: list[BlockRow]) -> None:
+    """Take the time of blocks of one consultant."""
+    if rows:
+        take_hours(tx, rows[0].consultant_id, [(row.starts_at, row.ends_at) for row in rows])
+
+
+def _close(tx: Queries, rows: list[BlockRow]) -> None:
+    """Free the time of blocks of one consultant."""
+    if rows:
+        free_hours(tx, rows[0].consultant_id, [(row.starts_at, row.ends_at) for row in rows])
 
 
 def find_block(tx: Queries, block_id: str) -> BlockRow | None:
@@ -293,9 +300,9 @@ def set_cancelled(tx: Queries, row: BlockRow, cancelled: bool) -> None:
     """Cancel an open block, or open a cancelled one."""
     tx.run(_SET_CANCELLED, block_id=row.id, new_cancelled=cancelled)
     if cancelled:
-        busy.free_time(tx, "block", [row.id])
+        _close(tx, [row])
     else:
-        busy.take_times(tx, "block", [_span(row)])
+        _open(tx, [row])
 
 
 def set_wanted(tx: Queries, block_id: str, wanted_calls: int) -> None:

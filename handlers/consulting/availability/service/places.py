@@ -112,12 +112,12 @@ def settle(tx: Transaction, block_id: str) -> None:
     if block.cancelled != (capacity == 0):
         store.set_cancelled(tx, block, capacity == 0)
     if capacity == 0:
-        busy.free_time(tx, "call", [block_id])
+        busy.free_time(tx, block_id)
         waiting_lists.close_waiting_list(tx, block_id)
         return
     holds.resize_pool(tx, block_id, capacity)
     if not block.taken:
-        busy.free_time(tx, "call", [block_id])
+        busy.free_time(tx, block_id)
     lists.offer_free_places(tx, block_id)
 
 
@@ -127,7 +127,7 @@ def take_consultants_time(tx: Transaction, block: BlockRow) -> bool:
     Returns False if they have a call of their own then, as a student.
     """
     span = Span(block.consultant_id, block.id, block.starts_at, block.ends_at)
-    return busy.take_time(tx, "call", span)
+    return busy.take_time(tx, span)
 
 
 def publish_change(tx: Transaction, before: BlockRow) -> BlockView:
