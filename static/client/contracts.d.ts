@@ -27,6 +27,7 @@ export type ErrorCode =
   | "CONFLICT"
   | "CONTENT_WRONG"
   | "CREDENTIALS_WRONG"
+  | "DEADLINE_PASSED"
   | "DELETION_PLANNED"
   | "EMAIL_NEEDED"
   | "EMAIL_TAKEN"
@@ -62,10 +63,12 @@ export type ErrorCode =
   | "TOKEN_INVALID"
   | "TOKEN_MISSING"
   | "TOO_EARLY"
+  | "TOO_FAR_AHEAD"
   | "TOO_LARGE"
   | "TOO_LATE"
   | "TOO_MANY"
   | "TOO_MANY_METHODS"
+  | "TOO_MANY_OPEN_REQUESTS"
   | "TOPIC_NOT_OFFERED"
   | "TYPE_NOT_ALLOWED"
   | "UNAVAILABLE"
@@ -123,6 +126,13 @@ export interface AddTopic {
 export interface AdmitStudent {
   request_id?: string;
   booking_id: string;
+}
+
+/** The consultant's terms from the time of the request. The student can move the booking, and cancel it without a fee, until `change_until_minutes` before the start; with 0, the student can move it until the end. Fees are in percent of the price of the minimum duration. */
+export interface AgreedTerms {
+  change_until_minutes: number;
+  late_cancellation_percent: number;
+  no_show_percent: number;
 }
 
 /** Approve, reject or cancel. */
@@ -184,7 +194,7 @@ export interface BecomeConsultant {
   picture_id?: string | null;
 }
 
-/** One bookable hour and its places. */
+/** One bookable hour and its places. It is `unavailable` while the consultant has another call at that time, or within the buffer. */
 export interface Block {
   id: string;
   consultant_id: string;
@@ -192,7 +202,7 @@ export interface Block {
   ends_at: string;
   max_calls: number;
   taken: number;
-  status: "available" | "cancelled" | "full";
+  status: "available" | "cancelled" | "full" | "unavailable";
 }
 
 /** `on` blocks the user; otherwise the user is unblocked. */
@@ -212,7 +222,7 @@ export interface Blocks {
   blocks: Block[];
 }
 
-/** One booking, with the topic's name, rate and minimum duration from the time of the request. `reason` belongs to the latest change; `/booking history` has all of them. `attended` names the parties who came: the student to the waiting room or the call, the consultant to either. */
+/** One booking, with the topic's name, rate and minimum duration from the time of the request. `terms` are those from the same time; null for older bookings. `fee_percent` is the fee for a late cancellation or a missed hour that the student owes, of the price of the minimum duration. `reason` belongs to the latest change; `/booking history` has all of them. `attended` names the parties who came: the student to the waiting room or the call, the consultant to either. */
 export interface Booking {
   id: string;
   student_id: string;
@@ -227,6 +237,8 @@ export interface Booking {
   reason: string | null;
   hourly_rate: Money;
   minimal_duration_minutes: number;
+  terms: AgreedTerms | null;
+  fee_percent: number;
   hold_expires_at: string | null;
   version: number;
   attended: Party[];
@@ -544,6 +556,10 @@ export interface GetReceipts {
 /** Ask for your own schedule. */
 export interface GetSchedule {}
 
+export interface GetTerms {
+  consultant_id: string;
+}
+
 /** A STUN or TURN server, in the form that browsers accept. */
 export interface IceServer {
   urls: string[];
@@ -675,9 +691,14 @@ export interface ListQueue {
 /** Ask for your sessions. */
 export interface ListSessions {}
 
-/** Blocks, as of event `seq` of the consultant's room. */
+/** Ask for your places on waiting lists. */
+export interface ListWaits {}
+
+/** Blocks, as of event `seq` of the consultant's room. `waits` are the ids of the blocks on whose waiting lists you are, and `held` of those in which you have a place. */
 export interface ListedBlocks {
   blocks: Block[];
+  waits: string[];
+  held: string[];
   seq: number;
 }
 
@@ -1169,6 +1190,19 @@ export interface SetStatus {
   status: PresenceStatus;
 }
 
+/** Fields that are left out stay as they are; null restores the platform's default. */
+export interface SetTerms {
+  request_id?: string;
+  min_notice_minutes?: number | null;
+  max_days_ahead?: number | null;
+  buffer_minutes?: number | null;
+  approves_at_once?: boolean | null;
+  open_requests_max?: number | null;
+  change_until_minutes?: number | null;
+  late_cancellation_percent?: number | null;
+  no_show_percent?: number | null;
+}
+
 /** The settings to change; others stay as they are. */
 export interface SettingsChange {
   theme?: Theme;
@@ -1243,6 +1277,19 @@ export interface StopConsulting {
 export interface Synced {
   epoch: string;
   rooms: Record<string, RoomState>;
+}
+
+/** The terms under which a consultant takes bookings. A block can be requested until `min_notice_minutes` before its start and from `max_days_ahead` days before it. `buffer_minutes` after a booked block stay free. A student can have `open_requests_max` unanswered requests. Students can move bookings, and cancel them without a fee, until `change_until_minutes` before the start. Fees are in percent of the price of the minimum duration. */
+export interface Terms {
+  consultant_id: string;
+  min_notice_minutes: number;
+  max_days_ahead: number;
+  buffer_minutes: number;
+  approves_at_once: boolean;
+  open_requests_max: number;
+  change_until_minutes: number;
+  late_cancellation_percent: number;
+  no_show_percent: number;
 }
 
 /** A topic that a consultant offers, with its rate; `icon_url` is a path on this server. */
@@ -1366,6 +1413,20 @@ export interface UserSettings {
   read_receipts: boolean;
 }
 
+/** Your place on the waiting list of a block, with the end of your offer, if you have one. */
+export interface Wait {
+  block: Block;
+  position: number;
+  joined_at: string;
+  offer_expires_at: string | null;
+}
+
+/** Your places on waiting lists, by the start of the block, as of event `seq` of your room. */
+export interface Waits {
+  waits: Wait[];
+  seq: number;
+}
+
 export interface WatchBlocks {
   consultant_id: string;
 }
@@ -1442,6 +1503,8 @@ export interface Commands {
     clear_override: { payload: ClearOverride; data: Blocks };
     /** Get your default week and your overrides. */
     get_schedule: { payload: GetSchedule; data: Schedule };
+    /** Get the terms under which a consultant takes bookings. */
+    get_terms: { payload: GetTerms; data: Terms };
     /** Join the waiting list of a full block. */
     join_waiting_list: { payload: JoinWaitingList; data: Position };
     /** Leave a waiting list; this also declines an offered place. */
@@ -1454,8 +1517,12 @@ export interface Commands {
     set_available_now: { payload: SetAvailableNow; data: AvailableNow };
     /** Set your default week; answers the blocks of the coming weeks. A block with bookings stays, with its places, until those bookings have ended. */
     set_default_schedule: { payload: SetDefaultSchedule; data: Blocks };
+    /** Set the terms for new bookings; existing bookings keep theirs. */
+    set_terms: { payload: SetTerms; data: Terms };
     /** Unsubscribe from changes of a consultant's blocks. */
     unwatch: { payload: UnwatchBlocks; data: Empty };
+    /** List the waiting lists that you are on, with your positions and offers. */
+    waits: { payload: ListWaits; data: Waits };
     /** Get whether a consultant is available now, and subscribe to changes of their blocks. */
     watch: { payload: WatchBlocks; data: WatchedNow };
   };
@@ -1691,12 +1758,20 @@ export interface Events {
     AVAILABILITY_UPDATED: { block: Block };
     /** A consultant became available for calls right now, or stopped being available. */
     AVAILABLE_NOW_STATUS_CHANGED: { consultant_id: string; available: boolean };
+    /** A consultant changed the terms; existing bookings keep the terms that were agreed. */
+    BOOKING_TERMS_SET: { terms: Terms };
     /** The default week changed blocks, or created them for a coming week. */
     DEFAULT_SCHEDULE_SET: { blocks: Block[] };
+    /** The waiting list ended without a place: the block began or was withdrawn. */
+    WAITING_LIST_CLOSED: { block: Block; user_id: string; reason: "begun" | "withdrawn" };
+    /** The user joined the waiting list of a block, at this position. */
+    WAITING_LIST_JOINED: { block: Block; user_id: string; position: number };
+    /** The user left the waiting list, or has a place in the block now. */
+    WAITING_LIST_LEFT: { block: Block; user_id: string };
     /** A place became free and is reserved for the first user on the waiting list. */
-    WAITING_LIST_OFFERED: { block: Block; expires_at: string; user_id: string };
+    WAITING_LIST_OFFERED: { block: Block; user_id: string; expires_at: string };
     /** The user did not take the offered place in time, or the place was withdrawn. */
-    WAITING_LIST_OFFER_EXPIRED: { block: Block; expires_at: string; user_id: string };
+    WAITING_LIST_OFFER_EXPIRED: { block: Block; user_id: string; expires_at: string };
     /** The override of one week changed blocks. */
     WEEKLY_SCHEDULE_UPDATED: { blocks: Block[] };
   };

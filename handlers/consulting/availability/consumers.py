@@ -1,7 +1,8 @@
 """Consumers that change availability after calls, timers and changes of consultants."""
 
 from handlers.consulting.availability import availability
-from handlers.consulting.availability.contracts import OfferDue, TopUpDue
+from handlers.consulting.availability.contracts.blocks import TopUpDue
+from handlers.consulting.availability.contracts.waiting_lists import BeginDue, OfferDue
 from handlers.consulting.availability.service import lists, now, weeks
 from handlers.consulting.call.contracts import CallEnded, CallStarted
 from handlers.consulting.consultants import public as consultants
@@ -28,6 +29,12 @@ def offer_the_place_on(tx: Transaction, event: OfferDue) -> None:
     holds.lock_pool(tx, event.block_id)
     lists.expire_and_publish(tx, event.block_id)
     lists.reset_timers(tx, event.block_id)
+
+
+@availability.consumer(BeginDue)
+def close_the_list(tx: Transaction, event: BeginDue) -> None:
+    """Close the waiting list of a block that begins."""
+    lists.close_when_begun(tx, event.block_id)
 
 
 @availability.consumer(TopUpDue)

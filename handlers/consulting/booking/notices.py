@@ -7,6 +7,7 @@ from handlers.consulting.booking.contracts import (
     AboutBooking,
     BookingApproved,
     BookingCancelled,
+    BookingCreated,
     BookingExpired,
     BookingMissed,
     BookingRejected,
@@ -36,6 +37,14 @@ def tell_of_the_answer(
     """The consultant answered the student's request."""
     answered = event.booking
     yield _notice(event, answered.student_id, consultant=Person(answered.consultant_id))
+
+
+@booking.notifies(BookingCreated, "booking_made", importance="mail", says=("student", "starts_at"))
+def tell_of_the_new_booking(tx: Transaction, event: BookingCreated) -> Iterator[Notice]:
+    """The consultant's terms approved a request at once."""
+    made = event.booking
+    if tx.cause is not None and tx.cause.actor_id == made.student_id:
+        yield _notice(event, made.consultant_id, student=Person(made.student_id))
 
 
 @booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=("starts_at",))

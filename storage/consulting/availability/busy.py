@@ -51,6 +51,11 @@ class Span(msgspec.Struct):
     ends_at: datetime
 
 
+class TakenQuarter(msgspec.Struct):
+    quarter: datetime
+    holder_id: str
+
+
 _q = busy_quarters.c
 _INSERT = insert(busy_quarters)
 _TAKE = _INSERT.on_conflict_do_nothing().returning(_q.holder_id)
@@ -62,6 +67,20 @@ _HOLDERS = (
     select(_q.holder_id)
     .where(
         _q.user_id == bindparam("of_user"),
+        _q.quarter >= bindparam("first"),
+        _q.quarter < bindparam("end"),
+    )
+    .distinct()
+)
+_QUARTERS = select(_q.quarter, _q.holder_id).where(
+    _q.user_id == bindparam("of_user"),
+    _q.quarter >= bindparam("first"),
+    _q.quarter < bindparam("end"),
+)
+_BUSY = (
+    select(_q.user_id)
+    .where(
+        _q.user_id.in_(bindparam("user_ids", expanding=True)),
         _q.quarter >= bindparam("first"),
         _q.quarter < bindparam("end"),
     )
@@ -105,6 +124,21 @@ def free_time(tx: Queries, holder_id: str) -> None:
 def list_holders(tx: Queries, user_id: str, starts_at: datetime, ends_at: datetime) -> list[str]:
     """The ids of what has time of a user between these moments."""
     return tx.scalars(_HOLDERS, of_user=user_id, first=starts_at, end=ends_at)
+
+
+def list_quarters(
+    tx: Queries, user_id: str, starts_at: datetime, ends_at: datetime
+) -> dict[datetime, str]:
+    """The taken quarters of a user between these moments, with the ids of their holders."""
+    rows = tx.all(TakenQuarter, _QUARTERS, of_user=user_id, first=starts_at, end=ends_at)
+    return {row.quarter: row.holder_id for row in rows}
+
+
+def list_busy(
+    tx: Queries, user_ids: list[str], starts_at: datetime, ends_at: datetime
+) -> list[str]:
+    """The ids among `user_ids` of users who have a call between these moments."""
+    return tx.scalars(_BUSY, user_ids=user_ids, first=starts_at, end=ends_at)
 
 
 def forget_time(tx: Queries, before: datetime, limit: int) -> int:

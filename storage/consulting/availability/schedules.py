@@ -189,6 +189,15 @@ _BETWEEN = (
     .order_by(_b.starts_at)
     .limit(bindparam("limit"))
 )
+_WAITED = (
+    select(_b.id)
+    .join(waiting_list, waiting_list.c.block_id == _b.id)
+    .where(
+        waiting_list.c.user_id == bindparam("of_user"),
+        _b.ends_at > bindparam("after"),
+        _b.starts_at < bindparam("before"),
+    )
+)
 _INSERT_BLOCK = insert(blocks)
 _SET_CANCELLED = (
     update(blocks)
@@ -294,6 +303,11 @@ def list_blocks(
         before=before,
         limit=limit,
     )
+
+
+def list_waited(tx: Queries, user_id: str, after: datetime, before: datetime) -> list[str]:
+    """The ids of the blocks between these moments on whose waiting lists a user is."""
+    return tx.scalars(_WAITED, of_user=user_id, after=after, before=before)
 
 
 def set_cancelled(tx: Queries, row: BlockRow, cancelled: bool) -> None:

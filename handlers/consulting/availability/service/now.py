@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from handlers.consulting.availability.contracts import (
+from handlers.consulting.availability.contracts.blocks import (
     AvailableNowStatusChanged,
     AvailableNowView,
     SetAvailableNow,
