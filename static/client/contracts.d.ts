@@ -178,8 +178,11 @@ export interface AvailabilityStatus {
   status: "available" | "full" | "unavailable";
 }
 
+/** Your status, and whether it comes back by itself after a call or with your next device. */
 export interface AvailableNow {
   available: boolean;
+  back_after_call: boolean;
+  back_when_online: boolean;
 }
 
 /** `picture_id` is the id of an image that you have uploaded. */
@@ -520,6 +523,9 @@ export interface Found {
 
 /** Ask for the state of your account. */
 export interface GetAccount {}
+
+/** Ask for your own status, and when it comes back by itself. */
+export interface GetAvailableNow {}
 
 export interface GetBooking {
   booking_id: string;
@@ -1149,6 +1155,7 @@ export interface SetAvailableNow {
   request_id?: string;
   available: boolean;
   back_after_call?: boolean;
+  back_when_online?: boolean;
 }
 
 export interface SetDefaultSchedule {
@@ -1501,6 +1508,8 @@ export interface Commands {
     check: { payload: CheckAvailability; data: AvailabilityStatus };
     /** Remove the override of one week, so that the default week applies again. */
     clear_override: { payload: ClearOverride; data: Blocks };
+    /** Get your status "available now", and when it comes back by itself. */
+    get_available_now: { payload: GetAvailableNow; data: AvailableNow };
     /** Get your default week and your overrides. */
     get_schedule: { payload: GetSchedule; data: Schedule };
     /** Get the terms under which a consultant takes bookings. */
@@ -1513,7 +1522,7 @@ export interface Commands {
     list_blocks: { payload: ListBlocks; data: ListedBlocks };
     /** Set the hours of one week; CONFLICT lists the bookings that would be cancelled. */
     override_week: { payload: OverrideWeek; data: Blocks };
-    /** Turn "available now" on or off; a call turns it off, and optionally on again afterwards. */
+    /** Turn "available now" on or off. A call, an unanswered request, and the loss of your last device turn it off. It comes back after a call with `back_after_call`, and with your next device with `back_when_online`. */
     set_available_now: { payload: SetAvailableNow; data: AvailableNow };
     /** Set your default week; answers the blocks of the coming weeks. A block with bookings stays, with its places, until those bookings have ended. */
     set_default_schedule: { payload: SetDefaultSchedule; data: Blocks };

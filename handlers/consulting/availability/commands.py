@@ -10,6 +10,7 @@ from handlers.consulting.availability.contracts.blocks import (
     BlocksView,
     CheckAvailability,
     ClearOverride,
+    GetAvailableNow,
     GetSchedule,
     ListBlocks,
     ListedBlocksView,
@@ -100,8 +101,18 @@ async def get_terms(ctx: Context, ask: GetTerms) -> TermsView:
 
 @availability.command(roles=CONSULTANT)
 async def set_available_now(ctx: Context, ask: SetAvailableNow) -> AvailableNowView:
-    """Turn "available now" on or off; a call turns it off, and optionally on again afterwards."""
+    """Turn "available now" on or off.
+
+    A call, an unanswered request, and the loss of your last device turn it off. It comes back after
+    a call with `back_after_call`, and with your next device with `back_when_online`.
+    """
     return await ctx.transact(now.set_available_now, ask)
+
+
+@availability.command(roles=CONSULTANT)
+async def get_available_now(ctx: Context, ask: GetAvailableNow) -> AvailableNowView:
+    """Get your status "available now", and when it comes back by itself."""
+    return await ctx.read(now.get_available_now)
 
 
 @availability.command(visitors=True, costs=BLOCKS)

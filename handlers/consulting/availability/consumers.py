@@ -4,23 +4,42 @@ from handlers.consulting.availability import availability
 from handlers.consulting.availability.contracts.blocks import TopUpDue
 from handlers.consulting.availability.contracts.waiting_lists import BeginDue, OfferDue
 from handlers.consulting.availability.service import lists, now, weeks
-from handlers.consulting.call.contracts import CallEnded, CallStarted
+from handlers.consulting.booking.contracts import BookingExpired
+from handlers.consulting.call.contracts import CallEnded, CallInitiated
 from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import ConsultantDeactivated, ConsultantOnboarded
 from handlers.kit.transaction import Transaction
+from handlers.platform.presence.contracts import UserOffline, UserOnline
 from storage.events import holds
 
 
-@availability.consumer(CallStarted, CallEnded)
-def be_away_during_the_call(tx: Transaction, event: CallStarted | CallEnded) -> None:
-    """Make a consultant unavailable during a call, and available again after it if they chose so.
+@availability.consumer(CallInitiated, CallEnded)
+def be_away_during_the_call(tx: Transaction, event: CallInitiated | CallEnded) -> None:
+    """Make both participants unavailable during a call, and available after it if they chose so.
 
-    One consumer processes both events, so that a call's end never comes before its start.
+    One consumer processes these events, so that a call's end never comes before its start.
     """
-    if isinstance(event, CallStarted):
-        now.pause_for_call(tx, event.call.consultant_id, event.call.id)
+    for user_id in sorted((event.call.consultant_id, event.call.student_id)):
+        if isinstance(event, CallEnded):
+            now.resume_after_call(tx, user_id, event.call.id)
+        else:
+            now.pause_for_call(tx, user_id, event.call.id)
+
+
+@availability.consumer(UserOffline, UserOnline)
+def be_away_while_nobody_is_there(tx: Transaction, event: UserOffline | UserOnline) -> None:
+    """Make a consultant unavailable while none of their devices is connected."""
+    if isinstance(event, UserOffline):
+        now.go_away(tx, event.user_id)
     else:
-        now.resume_after_call(tx, event.call.consultant_id, event.call.id)
+        now.come_back(tx, event.user_id)
+
+
+@availability.consumer(BookingExpired)
+def stop_after_silence(tx: Transaction, event: BookingExpired) -> None:
+    """Make a consultant unavailable who did not answer a request for an immediate call."""
+    if event.booking.block_id is None:
+        now.lapse(tx, event.booking.consultant_id)
 
 
 @availability.consumer(OfferDue)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from handlers.consulting.availability import availability
+from handlers.consulting.availability.contracts.blocks import AvailableNowLapsed
 from handlers.consulting.availability.contracts.waiting_lists import (
     WaitingListClosed,
     WaitingListOffered,
@@ -54,6 +55,12 @@ def tell_that_the_hour_is_withdrawn(tx: Transaction, event: WaitingListClosed) -
     """The consultant withdrew the block for which the user waited."""
     if event.reason == "withdrawn":
         yield _closed(event)
+
+
+@availability.notifies(AvailableNowLapsed, "available_now_lapsed")
+def tell_of_the_silence(tx: Transaction, event: AvailableNowLapsed) -> Iterator[Notice]:
+    """A request for an immediate call was not answered, so the consultant is not available now."""
+    yield Notice(to=event.consultant_id, link="/availability")
 
 
 def _closed(event: WaitingListClosed) -> Notice:

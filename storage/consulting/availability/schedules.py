@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    false,
     select,
     update,
 )
@@ -88,6 +89,8 @@ available_now = Table(
     Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
     Column("available", Boolean, nullable=False),
     Column("back_after_call", Boolean, nullable=False),
+    Column("back_when_online", Boolean, nullable=False, server_default=false()),
+    Column("away", Boolean, nullable=False, server_default=false()),
     Column("call_id", String(36)),
     Column("resumes", Boolean, nullable=False),
     info=personal(
@@ -95,9 +98,9 @@ available_now = Table(
         export=Export(
             file="available_now",
             description="Whether you were available for immediate calls.",
-            columns="available back_after_call",
+            columns="available back_after_call back_when_online",
         ),
-        not_exported="consultant_id call_id resumes",
+        not_exported="consultant_id away call_id resumes",
     ),
 )
 
@@ -128,13 +131,18 @@ class BlockRow(msgspec.Struct):
 
 
 class NowRow(msgspec.Struct):
-    """The status of a consultant; with `resumes` it becomes available after the call `call_id`."""
+    """The status of a consultant, with what pauses it: the call `call_id`, or being `away`.
+
+    With `resumes`, the consultant becomes available again when nothing pauses the status any more.
+    """
 
     consultant_id: str
-    available: bool
-    back_after_call: bool
-    call_id: str | None
-    resumes: bool
+    available: bool = False
+    back_after_call: bool = True
+    back_when_online: bool = False
+    away: bool = False
+    call_id: str | None = None
+    resumes: bool = False
 
 
 _s = insert(schedules)
@@ -218,7 +226,9 @@ _n = insert(available_now)
 _KEEP_NOW = _n.on_conflict_do_update(
     index_elements=[available_now.c.consultant_id],
     set_={
-        name: _n.excluded[name] for name in ("available", "back_after_call", "call_id", "resumes")
+        column.name: _n.excluded[column.name]
+        for column in available_now.columns
+        if column.name != "consultant_id"
     },
 )
 _NOW = select(available_now).where(available_now.c.consultant_id == bindparam("of_consultant"))

@@ -9,6 +9,7 @@ ACCESS = Access(
             "override_week": only("consultant"),
             "clear_override": only("consultant"),
             "get_schedule": only("consultant"),
+            "get_available_now": only("consultant"),
             "set_terms": only("consultant"),
             "get_terms": ANYBODY,
             "set_available_now": only("consultant"),

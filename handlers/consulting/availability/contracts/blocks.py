@@ -60,6 +60,11 @@ class GetSchedule(Nothing):
 class SetAvailableNow(Change, kw_only=True):
     available: bool
     back_after_call: bool | UnsetType = UNSET
+    back_when_online: bool | UnsetType = UNSET
+
+
+class GetAvailableNow(Nothing):
+    """Ask for your own status, and when it comes back by itself."""
 
 
 class ListBlocks(Request, kw_only=True):
@@ -127,7 +132,11 @@ class ScheduleView(View):
 
 
 class AvailableNowView(View):
+    """Your status, and whether it comes back by itself after a call or with your next device."""
+
     available: bool
+    back_after_call: bool
+    back_when_online: bool
 
 
 class WatchedNowView(View):
@@ -209,6 +218,16 @@ class AvailableNowStatusChanged(Event):
 
     def rooms(self) -> tuple[str, ...]:
         return (consultant_room(self.consultant_id),)
+
+
+class AvailableNowLapsed(Event):
+    """A consultant is no longer available now, because a request was not answered."""
+
+    NAME: ClassVar[str] = "AVAILABLE_NOW_LAPSED"
+    consultant_id: str
+
+    def key(self) -> str:
+        return f"consultant:{self.consultant_id}"
 
 
 class TopUpDue(Event):

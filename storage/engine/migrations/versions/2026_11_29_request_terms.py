@@ -1,4 +1,4 @@
-"""Add the terms of consultants, and those that a booking was made under, with its fee."""
+"""Add the terms of consultants and bookings, and what pauses the status "available now"."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,4 +30,22 @@ def upgrade() -> None:
         ["student_id", "consultant_id"],
         sqlite_where=asked,
         postgresql_where=asked,
+    )
+    for name in ("back_when_online", "away"):
+        column: sa.Column[bool] = sa.Column(
+            name, sa.Boolean(), nullable=False, server_default=sa.false()
+        )
+        op.add_column("available_now", column)
+    # Until now, consultants stayed available after their last device had left.
+    op.execute(
+        """
+        UPDATE available_now SET available = false
+        WHERE consultant_id NOT IN (SELECT user_id FROM presences WHERE online)
+        """
+    )
+    op.execute(
+        """
+        UPDATE consultants SET available_now = false
+        WHERE id NOT IN (SELECT user_id FROM presences WHERE online)
+        """
     )
