@@ -7,8 +7,14 @@ from handlers.consulting.availability.service import lists, now, weeks
 from handlers.consulting.booking.contracts import BookingExpired
 from handlers.consulting.call.contracts import CallEnded, CallInitiated
 from handlers.consulting.consultants import public as consultants
-from handlers.consulting.consultants.contracts import ConsultantDeactivated, ConsultantOnboarded
+from handlers.consulting.consultants.contracts import (
+    ConsultantDeactivated,
+    ConsultantOnboarded,
+    consultant_room,
+)
+from handlers.kit.life import WatchingEnded
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat.contracts.personal import PersonBlocked
 from handlers.platform.presence.contracts import UserOffline, UserOnline
 from storage.events import holds
 
@@ -77,3 +83,11 @@ def withdraw_the_week(tx: Transaction, event: ConsultantDeactivated) -> None:
 def bring_the_week_back(tx: Transaction, event: ConsultantOnboarded) -> None:
     """Create the blocks of a returning consultant from their old schedule."""
     weeks.top_up(tx, event.consultant.id)
+
+
+@availability.consumer(PersonBlocked)
+def end_the_watching(tx: Transaction, event: PersonBlocked) -> None:
+    """Stop sending a consultant's changes to a user whom the consultant has blocked."""
+    if event.on and consultants.exists(tx, event.user_id):
+        room = consultant_room(event.user_id)
+        tx.publish(WatchingEnded(user_id=event.person_id, of_namespace="/availability", room=room))
