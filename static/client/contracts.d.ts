@@ -13,7 +13,11 @@ export type BookingStatus =
 
 export type Clock = "12h" | "24h";
 
+export type ConsultantState = "expected" | "here" | "in_call" | "late";
+
 export type Decision = "dismiss" | "hide";
+
+export type EndReason = "cancelled" | "closed" | "completed" | "left" | "lost" | "missed" | "moved";
 
 export type ErrorCode =
   | "ALREADY_CONSULTANT"
@@ -918,7 +922,7 @@ export interface Pins {
   seq: number;
 }
 
-/** One student's place: `ahead` students come first, and the wait is about `eta_s` seconds. */
+/** One student's place: `ahead` students come first, and the wait is about `eta_s` seconds. `away` says that none of the student's devices is connected. The consultant is `expected`, `late`, `here` at the queue, or `in_call`, also with somebody of another hour. */
 export interface Place {
   booking_id: string;
   block_id: string;
@@ -927,6 +931,8 @@ export interface Place {
   ahead: number;
   eta_s: number;
   entered_at: string;
+  away: boolean;
+  consultant: ConsultantState;
 }
 
 /** Your position on a waiting list, starting at 1. */
@@ -1901,12 +1907,20 @@ export interface Events {
     USER_UPDATED: { user: User };
   };
   "/waiting-room": {
+    /** A student who waits lost the last connection (`away`), or is back. */
+    WAITING_ROOM_CHANGED: { place: Place; consultant_id: string };
+    /** The consultant came, left, is late, or is in a call or no longer in one. */
+    WAITING_ROOM_CONSULTANT_CHANGED: { place: Place };
+    /** The student's place ended: they `left`, did not return in time (`lost`), the hour ended (`closed`), or the booking was moved, cancelled, completed or missed. */
+    WAITING_ROOM_ENDED: { place: Place; reason: EndReason };
     /** A student entered the waiting room. */
     WAITING_ROOM_ENTERED: { place: Place; consultant_id: string };
-    /** A student left, lost the connection or was admitted, or the waiting room closed. */
+    /** A student left, was lost or admitted, or the waiting room closed. */
     WAITING_ROOM_LEFT: { place: Place; consultant_id: string };
     /** The position or the expected wait of a student changed. */
     WAITING_ROOM_MOVED: { place: Place };
+    /** The consultant admitted somebody who came after the student. */
+    WAITING_ROOM_PASSED_OVER: { place: Place };
   };
 }
 

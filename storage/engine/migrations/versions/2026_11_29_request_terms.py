@@ -1,4 +1,7 @@
-"""Add the terms of consultants and bookings, and what pauses the status "available now"."""
+"""Add the terms of consultants and bookings, and what pauses "available now".
+
+Also when the consultant came to a waiting room, and the call to which a student was admitted.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -49,3 +52,17 @@ def upgrade() -> None:
         WHERE id NOT IN (SELECT user_id FROM presences WHERE online)
         """
     )
+    op.add_column("waiting_rooms", sa.Column("desk_at", sa.String(27)))
+    op.add_column("waiting_places", sa.Column("call_id", sa.String(36)))
+    # A room without its block cannot be, but 0.1.0 had no foreign key for that.
+    with op.batch_alter_table("waiting_rooms") as table:
+        table.add_column(sa.Column("starts_at", sa.String(27)))
+    op.execute(
+        """
+        UPDATE waiting_rooms SET starts_at = coalesce(
+            (SELECT starts_at FROM blocks WHERE blocks.id = waiting_rooms.block_id), closes_at
+        )
+        """
+    )
+    with op.batch_alter_table("waiting_rooms") as table:
+        table.alter_column("starts_at", existing_type=sa.String(27), nullable=False)
