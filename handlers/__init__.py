@@ -26,6 +26,7 @@ SYSTEMS = {
         "booking",
         "waiting_room",
         "call",
+        "calendar",
     ),
 }
 

@@ -94,6 +94,8 @@ export type PresenceStatus = "active" | "away" | "busy";
 
 export type Reason = "harassment" | "hate" | "illegal" | "other" | "sexual" | "spam" | "violence";
 
+export type Reminder = "day" | "hour" | "minutes";
+
 export type Role = "member" | "owner";
 
 export type RoleName = "admin" | "consultant" | "moderator" | "student";
@@ -261,6 +263,14 @@ export interface BookingPage {
   bookings: Booking[];
   next: string | null;
   seq: number;
+}
+
+/** Your reminders, and the private address at which calendar programs fetch your bookings. Whoever knows the address can read your calendar; `renew_feed` replaces it. */
+export interface Calendar {
+  day: boolean;
+  hour: boolean;
+  minutes: boolean;
+  feed_url: string;
 }
 
 /** One call; `talked_s` counts only the time when both participants were connected. */
@@ -499,6 +509,12 @@ export interface Failure {
   retry_after_s?: number;
 }
 
+/** A calendar file (iCalendar, RFC 5545) with one booking. */
+export interface File {
+  name: string;
+  text: string;
+}
+
 /** `note` explains the reason. */
 export interface FlagMessage {
   request_id?: string;
@@ -535,12 +551,19 @@ export interface GetBooking {
   booking_id: string;
 }
 
+/** Ask for your reminders and the address of your calendar. */
+export interface GetCalendar {}
+
 export interface GetCase {
   case_id: string;
 }
 
 export interface GetConsultant {
   consultant_id: string;
+}
+
+export interface GetFile {
+  booking_id: string;
 }
 
 export interface GetHistory {
@@ -1027,6 +1050,13 @@ export interface RegisterDevice {
   request_id?: string;
 }
 
+/** Which reminders you get: a day, an hour and ten minutes before each of your bookings. */
+export interface Reminders {
+  day: boolean;
+  hour: boolean;
+  minutes: boolean;
+}
+
 /** Remove the password as a sign-in method. */
 export interface RemovePassword {
   request_id?: string;
@@ -1041,6 +1071,11 @@ export interface Rename {
   request_id?: string;
   conversation_id: string;
   name: string;
+}
+
+/** Ask for a new address of your calendar; the old one stops working. */
+export interface RenewFeed {
+  request_id?: string;
 }
 
 export interface ReopenCall {
@@ -1189,6 +1224,14 @@ export interface SetPassword {
 export interface SetPicture {
   request_id?: string;
   upload_id: string | null;
+}
+
+/** Fields that are left out stay as they are. */
+export interface SetReminders {
+  request_id?: string;
+  day?: boolean;
+  hour?: boolean;
+  minutes?: boolean;
 }
 
 export interface SetRole {
@@ -1563,6 +1606,16 @@ export interface Commands {
     /** Move a booking to another block of the same consultant; its status stays the same. */
     reschedule: { payload: RescheduleBooking; data: Booking };
   };
+  "/calendar": {
+    /** Get one of your bookings as a calendar file. */
+    file: { payload: GetFile; data: File };
+    /** Get your reminders, and the private address of your calendar. */
+    get: { payload: GetCalendar; data: Calendar };
+    /** Replace the address of your calendar; the old one stops working at once. */
+    renew_feed: { payload: RenewFeed; data: Empty };
+    /** Switch reminders on or off. */
+    set_reminders: { payload: SetReminders; data: Reminders };
+  };
   "/call": {
     /** Get your open call, for example after a page load. */
     current: { payload: Nothing; data: CurrentCall };
@@ -1809,6 +1862,14 @@ export interface Events {
     BOOKING_REQUESTED: { booking: Booking };
     /** The booking moved to another block. */
     BOOKING_RESCHEDULED: { booking: Booking };
+  };
+  "/calendar": {
+    /** A booking of the user begins soon. */
+    BOOKING_REMINDER: { booking_id: string; starts_at: string; other_id: string; reminder: Reminder; user_id: string };
+    /** The address of the user's calendar changed; `/calendar get` answers the new one. */
+    CALENDAR_FEED_RENEWED: { user_id: string };
+    /** The user switched reminders on or off. */
+    REMINDERS_SET: { user_id: string; reminders: Reminders };
   };
   "/call": {
     /** The duration of the call was recorded. */

@@ -1,8 +1,8 @@
 """Functions on bookings that other domains call inside their own transactions."""
 
-from handlers.consulting.booking.contracts import BookingView
+from handlers.consulting.booking.contracts import BookingView, Part
 from handlers.consulting.booking.service.hours import note_arrival
-from handlers.consulting.booking.service.lists import get_booking, view_of
+from handlers.consulting.booking.service.lists import get_booking, list_rows, view_of
 from handlers.consulting.booking.service.requests import request_booking
 from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
@@ -10,11 +10,17 @@ from storage.consulting import booking as store
 __all__ = [
     "find_block_id",
     "get_booking",
+    "list_part",
     "lock_booking",
     "note_arrival",
     "note_consultant",
     "request_booking",
 ]
+
+
+def list_part(tx: Transaction, user_id: str, part: Part, limit: int) -> list[BookingView]:
+    """At most `limit` bookings of a part, in either role: the next ones, or the latest past."""
+    return [view_of(row) for row in list_rows(tx, user_id, part, None, limit)]
 
 
 def find_block_id(tx: Transaction, booking_id: str) -> str | None:

@@ -22,6 +22,7 @@ export const TAKE_A_REQUEST_ID = {
     "request_now",
     "reschedule",
   ],
+  "/calendar": ["renew_feed", "set_reminders"],
   "/call": ["end", "join", "leave"],
   "/chat": [
     "add_member",

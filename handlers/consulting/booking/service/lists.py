@@ -63,15 +63,24 @@ def _list_newest(tx: Transaction, ask: ListBookings) -> list[BookingRow]:
 
 
 def _list_part(tx: Transaction, ask: ListBookings, part: Part) -> list[BookingRow]:
-    # No hour is as long as a day, so coming ones began less than a day ago.
-    after = LATEST if part == "past" else (tx.now - timedelta(days=1), "")
+    after = None
     if ask.before is not None:
         last = store.find_booking(tx, ask.before)
         if last is None or tx.actor.id not in (last.student_id, last.consultant_id):
             expected = "the id of one of your bookings"
             raise Invalid(details={"path": "$.before", "expected": expected})
         after = (last.starts_at, last.id)
-    return store.list_by_hour(tx, tx.actor.id, part, tx.now, after, ask.limit + 1)
+    return list_rows(tx, tx.actor.id, part, after, ask.limit + 1)
+
+
+def list_rows(
+    tx: Transaction, user_id: str, part: Part, after: tuple[datetime, str] | None, limit: int
+) -> list[BookingRow]:
+    """A page of a part; `after` is the start and the id of the booking before the first one."""
+    if after is None:
+        # No hour is as long as a day, so coming ones began less than a day ago.
+        after = LATEST if part == "past" else (tx.now - timedelta(days=1), "")
+    return store.list_by_hour(tx, user_id, part, tx.now, after, limit)
 
 
 def get_history(tx: Transaction, booking_id: str) -> HistoryView:
