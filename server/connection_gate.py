@@ -117,7 +117,7 @@ class ConnectionGate:
         Raises Unavailable if the rooms cannot be read.
         """
         domain, connection = self._namespaces[socket.namespace], socket.connection
-        since = since_of(auth, self.epoch)
+        since = since_of(auth, socket.namespace, self.epoch)
         actor, entry = socket.actor, Entry(0, 0)
 
         def wants(queries: Queries) -> list[Wanted]:

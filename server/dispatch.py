@@ -50,6 +50,8 @@ class Incoming(msgspec.Struct):
     actor: Actor | None
     origin: Origin
     socket: Any = None
+    expected: str = ""
+    """What the payload should have been, if it cannot be read."""
 
 
 class Answer(msgspec.Struct):
@@ -108,6 +110,8 @@ class Dispatcher:
                 raise RateLimited("Too many requests; wait.", retry_after_s=wait_s)
             command = self._find(incoming)
             authorise(command, incoming.actor)
+            if incoming.expected:
+                raise Invalid(details={"path": "$", "expected": incoming.expected})
             request = decode(command, incoming.payload)
         except Refusal:
             await self._limit("commands", incoming)  # refused commands count against a rate too

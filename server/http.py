@@ -16,7 +16,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from handlers.kit.errors import RateLimited
 from handlers.kit.networks import network_of
 from server import page_files
-from server.bodies import Bodies
 from server.catalog import Catalog
 from server.logs import where
 from server.page_files import CLIENT, PageFiles
@@ -70,8 +69,7 @@ IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 def build_web(app: "App") -> web.Application:
     """The aiohttp application."""
-    site = Site(app)
-    bodies = Bodies(app.rejections)
+    site, bodies = Site(app), app.bodies
     application = web.Application(
         middlewares=[harden, site.limit, bodies.take, site.refuse_while_stopping]
     )
@@ -85,7 +83,7 @@ def build_web(app: "App") -> web.Application:
     application.router.add_get("/docs", site.docs)
     application.router.add_get("/docs/asyncapi.json", site.asyncapi)
     application.router.add_get("/docs/contracts.d.ts", site.contracts)
-    bodies.streaming = Rest(app).add_to(application)
+    bodies.streaming = Rest(app).add_to(application) | {("POST", HANDSHAKE)}
     return application
 
 

@@ -40,6 +40,17 @@ def origin_of(text: str) -> str | None:
     return f"{scheme}://{host}{shown}"
 
 
+def shared_with(origin: str | None) -> dict[str, str]:
+    """The headers that let a page of an allowed `origin` read a response."""
+    headers = {"Vary": "Origin"}
+    if origin is not None:
+        headers |= {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Credentials": "true",
+        }
+    return headers
+
+
 class Origins:
     """The origins that may use one instance."""
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from handlers.kit.command import Command, Route
 from handlers.kit.contract import Event
 from handlers.kit.domain import Domain
-from handlers.kit.errors import ALWAYS_POSSIBLE, RateLimited, Refusal, Unavailable
+from handlers.kit.errors import ALWAYS_POSSIBLE, Invalid, RateLimited, Refusal, Unavailable
 from handlers.kit.registry import Registry
 from handlers.platform.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
 from server.admission import TokenMissing, UnknownNamespace
@@ -27,6 +27,7 @@ CONNECT_REFUSALS: tuple[type[Refusal], ...] = (
     UnknownNamespace,
     RateLimited,
     Unavailable,
+    Invalid,
 )
 # Names that the generated files use themselves.
 TAKEN = (

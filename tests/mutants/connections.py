@@ -174,7 +174,7 @@ MUTANTS = (
     Mutant(
         "A request without a stated length fills the memory of the server",
         "server/bodies.py",
-        "            if len(body) > BODY_MAX:",
+        "            if size > size_max:",
         "            if False:",
         ("tests/faults/test_bodies.py::test_an_endless_chunked_body_is_refused_at_the_size_limit",),
     ),
