@@ -154,6 +154,7 @@ class Sockets:
         origin = Origin(
             address=self._settings.address_of(request),
             device=device_of(request),
+            reached=self._settings.reached_of(request),
         )
         outgoing = self.eio.sockets[eio_sid].queue
         network = self._admission.take_over(request)

@@ -14,6 +14,7 @@ from handlers.kit.contract import Event
 from handlers.kit.domain import Domain
 from handlers.kit.errors import ALWAYS_POSSIBLE, Invalid, RateLimited, Refusal, Unavailable
 from handlers.kit.registry import Registry
+from handlers.kit.rules import Rules
 from handlers.platform.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
 from server.admission import TokenMissing, UnknownNamespace
 from server.catalog.shapes import Shapes
@@ -103,7 +104,7 @@ class Namespace:
 class Vocabulary:
     """All messages of the protocol, and their types."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, rules: Rules) -> None:
         self.namespaces = tuple(
             self._namespace(registry, name, domain)
             for name, domain in sorted(registry.namespaces.items())
@@ -126,6 +127,7 @@ class Vocabulary:
             ],
             own={cls.__name__: cls for cls in own},
             taken=TAKEN,
+            rules=rules,
         )
         self.shapes.choices[frozenset(self.codes)] = "ErrorCode"
 
