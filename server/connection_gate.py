@@ -42,6 +42,8 @@ log = structlog.get_logger("connection_gate")
 
 SYNCED_ROOMS_MAX = 200
 ENDED_KEPT_MAX = 10_000
+PROTOCOL = 2
+"""The version of the protocol, which docs/PROTOCOL.md describes with its changes."""
 
 
 class ConnectionGate:
@@ -148,7 +150,7 @@ class ConnectionGate:
             room_of(n): {"seq": entry.head, "recovered": entry.recovered}
             for n, entry in listed.items()
         }
-        return {"epoch": self.epoch, "rooms": rooms}
+        return {"protocol": PROTOCOL, "epoch": self.epoch, "rooms": rooms}
 
     # Leaving.
 

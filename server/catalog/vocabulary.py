@@ -68,6 +68,7 @@ class RoomState(Struct):
 class Synced(Struct):
     """Sent once after a namespace connects, when missed events have been replayed."""
 
+    protocol: int
     epoch: str
     rooms: dict[str, RoomState]
 

@@ -1245,6 +1245,7 @@ export interface StopConsulting {
 
 /** Sent once after a namespace connects, when missed events have been replayed. */
 export interface Synced {
+  protocol: number;
   epoch: string;
   rooms: Record<string, RoomState>;
 }

@@ -88,7 +88,7 @@ async function everyoneConnects(...people) {
   for (const person of people) {
     for (const name of NAMESPACES) {
       const synced = await person.in(name).enter();
-      hasFields(synced, ["epoch", "rooms"]);
+      hasFields(synced, ["epoch", "protocol", "rooms"]);
       for (const room of Object.values(synced.rooms)) hasFields(room, ["seq", "recovered"]);
       if (name === "/booking") assert.deepEqual(Object.keys(synced.rooms), [own(person)]);
     }
