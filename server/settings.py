@@ -68,7 +68,7 @@ class Environment(msgspec.Struct, frozen=True):
     ] = "default"
     log: Annotated[Literal["text", "json"], Meta(description="log format")] = "text"
     origins: Annotated[
-        tuple[str, ...], Meta(description="other web origins that may connect, comma-separated")
+        tuple[str, ...], Meta(description="other web origins of pages and files, comma-separated")
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
