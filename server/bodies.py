@@ -4,7 +4,7 @@ Invariants:
 - A body with a `Content-Encoding` is refused, because a few bytes could decompress to many.
 - A body whose `Content-Length` is too large is refused unread. A chunked body is refused at the
   first byte beyond the limit.
-- A body of any size must arrive within `BODY_WITHIN_S`.
+- A body must arrive within `BODY_WITHIN_S`, and as much again for each `BODY_MAX` bytes of it.
 - Only routes declared with `streams=True`, and the clients' packets (`Bodies.chunks`), read their
   bodies themselves, with their own limits. All others find the body in `request[BODY]`. Methods
   without a body must not have one.
@@ -70,7 +70,7 @@ class Bodies:
         while True:
             began = monotonic()
             chunk = await self._next(request, left_s)
-            left_s -= monotonic() - began
+            left_s += BODY_WITHIN_S * len(chunk) / BODY_MAX - (monotonic() - began)
             size += len(chunk)
             if size > size_max:
                 raise self._rejected("large_body", too_large(size_max))

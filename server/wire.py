@@ -59,6 +59,8 @@ class ClientPacket:
             self.attachments, rest = _split_attachments(rest)
             self.expected = BINARY
         self.namespace, rest = _split_namespace(rest)
+        if len(self.namespace) > NAMESPACE_MAX and self.packet_type != CONNECT:
+            raise ValueError("no client is in a namespace with such a name")
         self.id, rest = _split_id(rest)
         if is_too_large(encoded_packet):
             self.expected = TOO_LARGE
@@ -86,10 +88,7 @@ def _split_namespace(rest: str) -> tuple[str, str]:
     if not rest.startswith("/"):
         return "/", rest
     namespace, _, rest = rest.partition(",")
-    namespace = namespace.partition("?")[0]
-    if len(namespace) > NAMESPACE_MAX:
-        raise ValueError("the namespace's name is too long")
-    return namespace, rest
+    return namespace.partition("?")[0], rest
 
 
 def _split_id(rest: str) -> tuple[int | None, str]:

@@ -18,7 +18,7 @@ from handlers.platform.chat.contracts.conversations import CreateGroup
 from server.posts import FRAME_MAX
 from server.wire import ID_DIGITS_MAX
 from tests.server.official import javascript, python
-from tests.world import Person, World, one_database
+from tests.world import Person, World, both_databases, one_database
 
 REGISTRY = load_domains(SYSTEMS)
 RULES = REGISTRY.default_rules
@@ -159,3 +159,38 @@ async def test_the_catalog_has_the_maximum_of_the_settings_and_more_costs_one_co
 
 def test_the_default_maximum_of_a_group_counts_its_creator() -> None:
     assert most_of(CreateGroup, "member_ids", RULES) == 999
+
+
+@both_databases
+@pytest.mark.parametrize("letter", SCRIPTS.values(), ids=list(SCRIPTS))
+async def test_the_longest_texts_of_profiles_topics_groups_and_drafts_are_stored(
+    world: World, ana: Person, letter: str
+) -> None:
+    ben, name = await world.person("ben"), letter * 100
+    long = letter * 8_000
+    me = await ana.call("/profile", "update", first_name=name)
+    assert me["first_name"] == name
+    group = await ana.call(CHAT, "create_group", name=name, member_ids=[ben.id])
+    assert group["name"] == name
+    draft = await ana.call(CHAT, "draft", conversation_id=group["id"], text=long)
+    assert draft["draft"] == long
+    about = {"about_me": long, "languages": ["en"], "country": "DE", "time_zone": "Europe/Berlin"}
+    assert (await ana.call("/consultants", "become", **about))["about_me"] == long
+    rate = {"amount": 1, "currency": "EUR"}
+    topic = await ana.call(
+        *("/consultants", "add_topic"),
+        name=name,
+        description=long,
+        hourly_rate=rate,
+        minimal_duration_minutes=15,
+    )
+    assert (topic["name"], topic["description"]) == (name, long)
+    note = {"message_id": await message_in(ana, ben, group["id"]), "reason": "other"}
+    await ana.call("/moderation", "flag", **note, note=letter * 500)
+
+
+async def message_in(reader: Person, sender: Person, conversation_id: str) -> str:
+    """The id of a message that `reader` can flag."""
+    sent = {"conversation_id": conversation_id, "client_id": "1", "text": "hello"}
+    message_id: str = (await sender.call(CHAT, "send", **sent))["id"]
+    return message_id

@@ -101,6 +101,22 @@ async def test_an_auth_that_is_not_an_object_is_refused_with_a_code(world, auth)
     assert told["reason"]["code"] == "INVALID"
 
 
+async def test_a_namespace_with_a_long_name_is_refused_with_a_code(world, ana):
+    told = await javascript(
+        world, namespace="/" + "n" * 200, auth={}, commands=[], transports=["websocket"]
+    )
+    assert told["reason"]["code"] == "UNKNOWN_NAMESPACE"
+
+
+async def test_a_connect_that_is_too_large_is_refused_with_a_code(world, ana):
+    auth = {"token": ana.token, "since": {"x" * FRAME_MAX: 1}}
+    for transport in ("polling", "websocket"):
+        told = await javascript(
+            world, namespace=NAMESPACE, auth=auth, commands=[], transports=[transport]
+        )
+        assert told["reason"]["code"] == "INVALID"
+
+
 @pytest.mark.parametrize("form", ["map", "map by namespace", "text", "text by namespace"])
 async def test_every_form_of_since_brings_the_missed_events(world, ana, form):
     await ana.enter(NAMESPACE)

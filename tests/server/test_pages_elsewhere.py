@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from tests.platform.uploads.uploading import uploader
 from tests.world import one_database
 
 
@@ -116,3 +117,24 @@ async def test_behind_a_trusted_proxy_the_host_can_be_reached_by_https(world, ht
     headers = {"Authorization": f"Bearer {ana.token}", "Host": "tls.example"}
     async with http.post(f"{world.url}/uploads", json=about, headers=headers) as answer:
         assert (await answer.json())["put"]["url"].startswith("https://tls.example/files/")
+
+
+@one_database
+@pytest.mark.settings(
+    PARLEY_PUBLIC_URL="http://localhost:8000", PARLEY_ORIGINS="http://192.168.7.7:8000"
+)
+async def test_a_socket_gets_addresses_with_the_host_of_its_handshake(world):
+    ana = await world.person("ana")
+    async with uploader(world, ana) as http:
+        file = await http.start(b"hello", "text/plain")
+        path = urlsplit(file["put"]["url"])._replace(scheme="", netloc="").geturl()
+        assert await http.put({**file["put"], "url": world.url + path}, b"hello") == 200
+        await http.ask("POST", f"/uploads/{file['id']}/complete")
+    ben = await world.person("ben")
+    chat = (await ana.call("/chat", "open", user_id=ben.id))["id"]
+    sent = {"conversation_id": chat, "client_id": "1", "upload_id": file["id"]}
+    message = await ana.call("/chat", "send_media", **sent)
+    phone = await world.connect(ana.token, Host="192.168.7.7:8000")
+    await phone.enter("/chat")
+    links = await phone.call("/chat", "media", message_id=message["id"])
+    assert links["url"].startswith("http://192.168.7.7:8000/files/")
