@@ -69,7 +69,7 @@ class Engine(EngineServer):
         self._forget_if_closed(sid)
         if request.method == "POST":
             await self.posts.take(request, sid)
-            return web.Response(text="ok", headers={"Access-Control-Allow-Credentials": "true"})
+            return web.Response(text="OK", headers={"Access-Control-Allow-Credentials": "true"})
         socket = self.sockets.get(sid)
         if socket is None or socket.queue.polls >= POLLS_MAX:
             raise web.HTTPBadRequest
