@@ -24,6 +24,7 @@ from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
 from server.backfilling import Backfilling
+from server.bodies import Bodies
 from server.capacity import Capacity
 from server.configured_limits import make_bounds, make_limits
 from server.connection_admission import ConnectionAdmission
@@ -119,8 +120,9 @@ class App:
         self.resync = Resync(self.kernel, self.registry, self.rooms)
         self.database.committed = self._committed
         self.database.waits.waited = self.metrics.database_waits.add
+        self.bodies = Bodies(self.rejections)
         self.web = build_web(self)
-        self.sockets.attach(self.web)
+        self.sockets.attach(self.web, self.bodies)
 
     def _make_kernel(self) -> Kernel:
         settings = self.settings

@@ -4,12 +4,15 @@ Invariants:
 - A body with a `Content-Encoding` is refused, because a few bytes could decompress to many.
 - A body whose `Content-Length` is too large is refused unread. A chunked body is refused at the
   first byte beyond the limit.
-- A body of any size must arrive within `BODY_WITHIN_S`.
-- Only routes declared with `streams=True` read their bodies themselves, with their own limits. All
-  others find the body in `request[BODY]`. Methods without a body must not have one.
+- A body must arrive within `BODY_WITHIN_S`, and as much again for each `BODY_MAX` bytes of it.
+- Only routes declared with `streams=True`, and the clients' packets (`Bodies.chunks`), read their
+  bodies themselves, with their own limits. All others find the body in `request[BODY]`. Methods
+  without a body must not have one.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from time import monotonic
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -51,21 +54,37 @@ class Bodies:
     async def _read(self, request: web.Request) -> bytes:
         if request.method in WITHOUT_BODY:
             raise self._rejected("unexpected_body", web.HTTPBadRequest())
-        if (request.content_length or 0) > BODY_MAX:
-            raise self._rejected("large_body", too_large())
+        body = bytearray()
+        async for chunk in self.chunks(request, BODY_MAX):
+            body += chunk
+        return bytes(body)
+
+    async def chunks(self, request: web.Request, size_max: int) -> AsyncIterator[bytes]:
+        """The body as it arrives, at most `size_max` bytes; the caller's own time does not count.
+
+        Raises web.HTTPRequestEntityTooLarge and web.HTTPRequestTimeout.
+        """
+        if (request.content_length or 0) > size_max:
+            raise self._rejected("large_body", too_large(size_max))
+        left_s, size = BODY_WITHIN_S, 0
+        while True:
+            began = monotonic()
+            chunk = await self._next(request, left_s)
+            left_s += BODY_WITHIN_S * len(chunk) / BODY_MAX - (monotonic() - began)
+            size += len(chunk)
+            if size > size_max:
+                raise self._rejected("large_body", too_large(size_max))
+            if not chunk:
+                return
+            yield chunk
+
+    async def _next(self, request: web.Request, within_s: float) -> bytes:
+        """What arrived of the body; nothing at its end."""
         try:
-            async with asyncio.timeout(BODY_WITHIN_S):
-                return await self._read_whole(request)
+            async with asyncio.timeout(within_s):
+                return await request.content.readany()
         except TimeoutError:
             raise self._rejected("slow_body", web.HTTPRequestTimeout()) from None
-
-    async def _read_whole(self, request: web.Request) -> bytes:
-        body = bytearray()
-        while chunk := await request.content.readany():
-            body += chunk
-            if len(body) > BODY_MAX:
-                raise self._rejected("large_body", too_large())
-        return bytes(body)
 
     def _rejected(self, kind: Kind, error: web.HTTPException) -> web.HTTPException:
         """Count the refusal and close the connection, so that the rest of the body is not read."""
@@ -74,5 +93,5 @@ class Bodies:
         return error
 
 
-def too_large() -> web.HTTPException:
-    return web.HTTPRequestEntityTooLarge(BODY_MAX, BODY_MAX)
+def too_large(size_max: int) -> web.HTTPException:
+    return web.HTTPRequestEntityTooLarge(size_max, size_max)

@@ -42,6 +42,8 @@ log = structlog.get_logger("connection_gate")
 
 SYNCED_ROOMS_MAX = 200
 ENDED_KEPT_MAX = 10_000
+PROTOCOL = 2
+"""The version of the protocol, which docs/PROTOCOL.md describes with its changes."""
 
 
 class ConnectionGate:
@@ -117,7 +119,7 @@ class ConnectionGate:
         Raises Unavailable if the rooms cannot be read.
         """
         domain, connection = self._namespaces[socket.namespace], socket.connection
-        since = since_of(auth, self.epoch)
+        since = since_of(auth, socket.namespace, self.epoch)
         actor, entry = socket.actor, Entry(0, 0)
 
         def wants(queries: Queries) -> list[Wanted]:
@@ -148,7 +150,7 @@ class ConnectionGate:
             room_of(n): {"seq": entry.head, "recovered": entry.recovered}
             for n, entry in listed.items()
         }
-        return {"epoch": self.epoch, "rooms": rooms}
+        return {"protocol": PROTOCOL, "epoch": self.epoch, "rooms": rooms}
 
     # Leaving.
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from handlers.kit.bounds import check_bounds
 from handlers.kit.command import Command, Route
 from handlers.kit.context import Context
 from handlers.kit.contract import Request, encode
@@ -50,6 +51,8 @@ class Incoming(msgspec.Struct):
     actor: Actor | None
     origin: Origin
     socket: Any = None
+    expected: str = ""
+    """What the payload should have been, if it cannot be read."""
 
 
 class Answer(msgspec.Struct):
@@ -83,7 +86,7 @@ class Dispatcher:
         """Answer `incoming`; refusals and unexpected exceptions become answers too."""
         started, wait_s = time.perf_counter(), 0.0
         correlation_id = f"{self._correlation_prefix}-{next(self._correlation_numbers):x}"
-        origin = Origin(incoming.origin.address, incoming.origin.device, correlation_id)
+        origin = msgspec.structs.replace(incoming.origin, correlation_id=correlation_id)
         context = Context(self._kernel, incoming.actor, origin, socket=incoming.socket)
         correlation = CORRELATION.set(origin.correlation_id)
         try:
@@ -108,7 +111,10 @@ class Dispatcher:
                 raise RateLimited("Too many requests; wait.", retry_after_s=wait_s)
             command = self._find(incoming)
             authorise(command, incoming.actor)
+            if incoming.expected:
+                raise Invalid(details={"path": "$", "expected": incoming.expected})
             request = decode(command, incoming.payload)
+            check_bounds(request, self._kernel.rules)
         except Refusal:
             await self._limit("commands", incoming)  # refused commands count against a rate too
             raise

@@ -5,7 +5,6 @@ request of an existing one must be valid for it. A refusal is a short error that
 the request.
 """
 
-import io
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -13,12 +12,12 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from handlers.kit.rest import BODY
 from server.aiohttp_internals import Frames, TransportTaken
 from server.disconnects import Disconnects
 from server.engineio_internals import PING, EngineServer, EngineSocket, Packet
 from server.frame_buffer import Round
 from server.logs import where
+from server.posts import FRAME_MAX, Posts
 from server.transport import Outgoing
 from server.websocket import WebSocket
 
@@ -30,22 +29,25 @@ TRANSPORTS = ("polling", "websocket")
 PROTOCOL = "4"
 POLLS_MAX = 3
 """The polls of one connection that may wait at a time: one, and some whose client has gone."""
-PACKETS_MAX = 16
-SEPARATOR = "\x1e"
-POLLED_KINDS = frozenset("134")
-"""The types of packets that a polling client may post: close, pong, message."""
+READ_MAX = 2 * FRAME_MAX
+"""The maximum bytes of a WebSocket's message. One above `FRAME_MAX` is answered with a refusal; one
+above this is not read, and ends the connection."""
 
 
 class Engine(EngineServer):
     """Engine.IO with our own WebSockets, and a queue that knows how much is unsent."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(WebSocket, with_body, ping, **options)
+        super().__init__(WebSocket, ping, max_http_buffer_size=FRAME_MAX, **options)
         self.round = Round()
-        self.frames = Frames(self.max_http_buffer_size)
+        self.frames = Frames(READ_MAX)
         self.disconnects = Disconnects()
         self.on_message: Callable[[str, str], Waiting | None] | None = None
-        self.on_malformed: Callable[[str], None] | None = None
+        self.on_binary: Callable[[str], None] = lambda sid: None
+        """Takes note of a binary message, whose content nothing reads."""
+        self.on_malformed: Callable[[str], None] = lambda sid: None
+        self.on_unreadable: Callable[[str], None] = lambda sid: None
+        """Tells a client that its connection ends because of what it sent."""
         self.allows_origin: Callable[[str, web.Request], bool] = lambda origin, request: False
         """Whether a page of this origin may connect."""
         self.pace: Callable[[str, int], float] = lambda sid, frames: 0.0
@@ -54,27 +56,24 @@ class Engine(EngineServer):
         """Reserves a place for a new connection, or returns the refusal."""
         self.release: Callable[[web.Request], None] | None = None
         """Releases the place of a request that opened no connection."""
+        self.posts = Posts(self)
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Answer a client's request; raises web.HTTPBadRequest."""
+        """Answer a client's request; raises web.HTTPException."""
         origin = request.headers.get("Origin")
         if origin is not None and not self.allows_origin(origin, request):
             raise web.HTTPBadRequest
         sid = check_query(request)
         if sid is None:
             return await self._open(request)
-        self._check_session(request, sid)
-        return await self._answer(request, sid)
-
-    def _check_session(self, request: web.Request, sid: str) -> None:
         self._forget_if_closed(sid)
+        if request.method == "POST":
+            await self.posts.take(request, sid)
+            return web.Response(text="OK", headers={"Access-Control-Allow-Credentials": "true"})
         socket = self.sockets.get(sid)
         if socket is None or socket.queue.polls >= POLLS_MAX:
             raise web.HTTPBadRequest
-        if request.method == "POST" and not is_payload(request[BODY]):
-            assert self.on_malformed is not None
-            self.on_malformed(sid)
-            raise web.HTTPBadRequest
+        return await self._answer(request, sid)
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         """Open a new connection if there is capacity; only GET opens one."""
@@ -149,29 +148,6 @@ def check_query(request: web.Request) -> str | None:
     if sid is None and (query.get("EIO") != PROTOCOL or request.method == "POST"):
         raise web.HTTPBadRequest
     return sid
-
-
-def is_payload(body: bytes) -> bool:
-    """Whether a posted body consists of packets that Engine.IO can parse."""
-    try:
-        packets = body.decode().split(SEPARATOR)
-    except UnicodeDecodeError:
-        return False
-    return len(packets) <= PACKETS_MAX and all(one[:1] in POLLED_KINDS for one in packets)
-
-
-def with_body(request: web.Request, environ: dict[str, Any]) -> dict[str, Any]:
-    """The environ of a request, with the body that `server/bodies.py` read within its limits."""
-    environ["wsgi.input"] = CompleteBody(request[BODY])
-    environ["CONTENT_LENGTH"] = str(len(request[BODY]))
-    return environ
-
-
-class CompleteBody(io.BytesIO):
-    """A complete body with the asynchronous `read` that Engine.IO expects."""
-
-    async def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
-        return super().read(size)
 
 
 async def wait_for(waiting: Waiting) -> None:

@@ -22,7 +22,6 @@ import engineio
 from server.library_check import Part, check_library, has, takes
 
 LIBRARY, LOOKED_AT = "python-engineio", "4.15.1"
-DRIVER = ("websocket", "translate_request")
 SOCKET = (
     *("sid", "queue", "last_ping"),
     *("connected", "upgrading", "upgraded", "closing", "closed"),
@@ -33,7 +32,7 @@ _SOCKET = "engineio.async_socket:AsyncSocket"
 
 def _driver_is_a_table() -> bool:
     server = engineio.AsyncServer(async_mode="aiohttp", monitor_clients=False)
-    return all(callable(server._async[name]) for name in DRIVER) and server.sockets == {}
+    return callable(server._async["websocket"]) and server.sockets == {}
 
 
 def _sockets_have_their_state() -> bool:
@@ -82,7 +81,6 @@ RELIED_ON = (
     takes(f"{_SOCKET}._send_ping", "self"),
     takes(f"{_SOCKET}.check_ping_timeout", "self"),
     takes(f"{_SOCKET}.close", "self", "wait", "abort", "reason"),
-    takes(f"{_SOCKET}.handle_post_request", "self", "environ"),
     takes(f"{_SOCKET}._upgrade_websocket", "self", "environ"),
     takes(f"{_SOCKET}._websocket_handler", "self", "ws"),
     Part("the server keeps its driver's functions in _async, and sockets", _driver_is_a_table),
@@ -122,8 +120,6 @@ class EngineSocket(Protocol):
 
 Driver = Callable[[Any, "EngineServer"], Any]
 """Makes the server's end of a WebSocket from a socket's handler (`socket_of`) and the server."""
-Translate = Callable[[Any, dict[str, Any]], dict[str, Any]]
-"""Makes a request's environ from the request and the environ of Engine.IO's own driver."""
 Ping = Callable[[EngineSocket], None]
 """Sends a client a PING."""
 
@@ -134,18 +130,11 @@ class EngineServer(engineio.AsyncServer):
     sockets: dict[str, EngineSocket]
     _async: dict[str, Any]
 
-    def __init__(
-        self, websocket: Driver, environ_of: Translate, ping: Ping, **options: Any
-    ) -> None:
+    def __init__(self, websocket: Driver, ping: Ping, **options: Any) -> None:
         super().__init__(
             async_mode="aiohttp", async_handlers=False, monitor_clients=False, **options
         )
-        translate: Callable[[Any], dict[str, Any]] = self._async["translate_request"]
-        self._async = {
-            **self._async,
-            "websocket": websocket,
-            "translate_request": lambda request: environ_of(request, translate(request)),
-        }
+        self._async = {**self._async, "websocket": websocket}
         self._ping = ping
 
     def start_background_task(self, target: Any, *args: Any, **options: Any) -> Any:

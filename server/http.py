@@ -16,9 +16,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from handlers.kit.errors import RateLimited
 from handlers.kit.networks import network_of
 from server import page_files
-from server.bodies import Bodies
 from server.catalog import Catalog
 from server.logs import where
+from server.origins import preflight, shared_with
 from server.page_files import CLIENT, PageFiles
 from server.rest import Rest, refused
 from server.systems import systems_off
@@ -60,6 +60,7 @@ CODES = {
     500: "INTERNAL",
     503: "UNAVAILABLE",
 }
+METHOD_NOT_ALLOWED = 405
 NO_FRAMES = "frame-ancestors 'none'"
 NO_PAGE = f"default-src 'none'; {NO_FRAMES}"
 """For responses that are not pages: a browser that opens one as a page loads and runs nothing."""
@@ -70,10 +71,9 @@ IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 def build_web(app: "App") -> web.Application:
     """The aiohttp application."""
-    site = Site(app)
-    bodies = Bodies(app.rejections)
+    site, bodies = Site(app), app.bodies
     application = web.Application(
-        middlewares=[harden, site.limit, bodies.take, site.refuse_while_stopping]
+        middlewares=[site.share, harden, site.limit, bodies.take, site.refuse_while_stopping]
     )
     application.router.add_get("/", site.page)
     application.router.add_get("/client/{path:.+}", site.client_file)
@@ -85,7 +85,7 @@ def build_web(app: "App") -> web.Application:
     application.router.add_get("/docs", site.docs)
     application.router.add_get("/docs/asyncapi.json", site.asyncapi)
     application.router.add_get("/docs/contracts.d.ts", site.contracts)
-    bodies.streaming = Rest(app).add_to(application)
+    bodies.streaming = Rest(app).add_to(application) | {("POST", HANDSHAKE)}
     return application
 
 
@@ -131,11 +131,26 @@ class Site:
 
     def __init__(self, app: "App") -> None:
         self._app = app
-        self._catalog = Catalog(app.registry)
+        self._catalog = Catalog(app.registry, app.settings.rules)
         self._vendor = self._read_vendor()
         self._files = PageFiles()
         self._parts = page_files.parts_of(app.settings.systems)
         self._off = systems_off(app.settings.systems)
+
+    @web.middleware
+    async def share(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let pages of allowed origins make requests and read the responses."""
+        response = await handler(request)
+        origin = request.headers.get("Origin")
+        if response.prepared:
+            return response
+        response.headers.add("Vary", "Origin")
+        if origin is None or not self._app.settings.allows_origin(origin, request):
+            return response
+        if request.method == "OPTIONS" and response.status == METHOD_NOT_ALLOWED:
+            response = preflight(origin)  # the path has another method
+        response.headers.update(shared_with(origin))
+        return response
 
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,8 +1,9 @@
 """Lets connections enter namespaces: a CONNECT creates a socket, which then joins its rooms.
 
 Invariants:
-- A connection can enter a namespace once. Another CONNECT for it is refused, also while the first
-  one is still in progress.
+- A connection enters a namespace once. Another CONNECT for it gets the same confirmation, because a
+  refusal would make clients close a socket that works. While the first one is still in progress,
+  its answer is also that of the other one.
 - A connection has one session: the first namespace with a token sets it, and the others must match.
 - A connection gets nothing before it enters a namespace. Admission has a time limit, and cleans up
   if the client has left meanwhile.
@@ -12,7 +13,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from handlers.kit.errors import RateLimited, Refusal, Unavailable
+from handlers.kit.errors import Invalid, RateLimited, Refusal, Unavailable
 from server.connection_admission import ConnectionAdmission
 from server.connection_gate import ConnectionGate
 from server.engine import Engine
@@ -25,7 +26,6 @@ from server.workers import Workers
 ADMIT_WITHIN_S = 18.0
 """Long, because after a crash all clients return at once, and refusing one late costs as much as
 admitting it. The JavaScript client waits for 20 s."""
-HAS_ENTERED = "Unable to connect"
 REFUSED_ENTRIES_MAX = 20
 """A client that continues after this many refused entries is cut."""
 
@@ -54,14 +54,23 @@ class NamespaceEntry:
 
         Returns an awaitable that answers the CONNECT.
         """
-        named = len(since_of(auth_of(packet.data), self._gate.epoch).numbers)
+        namespace, auth = packet.namespace, auth_of(packet.data)
+        named = len(since_of(auth, namespace, self._gate.epoch).numbers)
         wait_s = self._admission.charge_entry(connection, named)
-        if not wait_s:
-            return self._enter(connection, packet.namespace, packet.data)
-        if connection.refused_entries > REFUSED_ENTRIES_MAX:
+        if wait_s and connection.refused_entries > REFUSED_ENTRIES_MAX:
             connection.cut()
-        refusal = RateLimited(retry_after_s=wait_s)
-        return self._refuse(connection, packet.namespace, refused(refusal))
+        if wait_s:
+            return self._refuse(connection, namespace, RateLimited(retry_after_s=wait_s))
+        if namespace in connection.sockets:
+            return self._confirm(connection.sockets[namespace])
+        if packet.expected:
+            return self._refuse(connection, namespace, unreadable(packet.expected))
+        return self._enter(connection, namespace, auth)
+
+    async def refuse_unreadable(self, connection: Connection, namespace: str) -> None:
+        """Refuse a CONNECT whose auth cannot be read."""
+        if namespace not in connection.sockets:
+            await self._refuse(connection, namespace, unreadable("an object as `auth`"))
 
     def leave(self, socket: Socket) -> None:
         """Remove a socket, whose client left the namespace or whose connection is gone."""
@@ -74,27 +83,29 @@ class NamespaceEntry:
         else:
             socket.connection.still_working += 1
 
-    async def _refuse(self, connection: Connection, namespace: str, error: Any) -> None:
-        await self._eio.send(connection.sid, connect_error_text(namespace, error))
+    async def _refuse(self, connection: Connection, namespace: str, refusal: Refusal) -> None:
+        await self._eio.send(connection.sid, connect_error_text(namespace, refused(refusal)))
 
-    async def _enter(self, connection: Connection, namespace: str, auth: Any) -> None:
+    async def _confirm(self, socket: Socket) -> None:
+        await self._eio.send(socket.connection.sid, connect_text(socket.namespace, socket.sid))
+
+    async def _enter(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> None:
         """Answer a CONNECT; the new socket then enters its rooms."""
         entering = (connection.sid, namespace)
-        if entering in self._entering or namespace in connection.sockets:
-            await self._refuse(connection, namespace, HAS_ENTERED)
+        if entering in self._entering:
             return
         self._entering.add(entering)
         try:
-            socket = await self._admit(connection, namespace, auth_of(auth))
+            socket = await self._admit(connection, namespace, auth)
         except Refusal as refusal:
-            await self._refuse(connection, namespace, refused(refusal))
+            await self._refuse(connection, namespace, refusal)
             return
         finally:
             self._entering.discard(entering)
         if socket is not None:
-            await self._eio.send(connection.sid, connect_text(namespace, socket.sid))
+            await self._confirm(socket)
             if not socket.gone:
-                self._workers.begin(socket, auth_of(auth))
+                self._workers.begin(socket, auth)
 
     async def _admit(
         self, connection: Connection, namespace: str, auth: dict[str, Any]
@@ -121,9 +132,15 @@ class NamespaceEntry:
         return socket
 
 
+def unreadable(expected: str) -> Invalid:
+    return Invalid("The packet cannot be read.", details={"path": "$", "expected": expected})
+
+
 def refused(refusal: Refusal) -> dict[str, Any]:
     """A refusal as a CONNECT_ERROR: `err.message`, `err.data.code`."""
     data: dict[str, Any] = {"code": refusal.CODE}
+    if refusal.details is not None:
+        data["details"] = refusal.details
     if refusal.retry_after_s is not None:
         data["retry_after_s"] = refusal.retry_after_s
     return {"message": str(refusal), "data": data}

@@ -40,6 +40,24 @@ def origin_of(text: str) -> str | None:
     return f"{scheme}://{host}{shown}"
 
 
+def shared_with(origin: str) -> dict[str, str]:
+    """The headers that let a page of an allowed `origin` read a response."""
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Content-Disposition, Content-Range, Retry-After",
+    }
+
+
+def preflight(origin: str) -> web.Response:
+    """The answer that lets a page of an allowed `origin` make a request."""
+    headers = {
+        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Range",
+        "Access-Control-Max-Age": "600",
+    }
+    return web.Response(status=204, headers=headers | shared_with(origin))
+
+
 class Origins:
     """The origins that may use one instance."""
 
@@ -52,12 +70,26 @@ class Origins:
     def allows(self, header: str, request: web.BaseRequest) -> bool:
         """Whether a page with the Origin header `header` may make this request."""
         origin = origin_of(header)
-        allowed = origin is not None and (
-            origin in self._allowed or (self._public is None and origin in _loopback_of(request))
-        )
+        allowed = origin is not None and self._is_allowed(origin, request)
         if not allowed:
             self._log(origin)
         return allowed
+
+    def reached(self, request: web.BaseRequest, schemes: Iterable[str]) -> str:
+        """The allowed origin by which this request reached the server; empty if there is none.
+
+        The first of `schemes` with which the Host header is an allowed origin counts.
+        """
+        for scheme in schemes:
+            origin = origin_of(f"{scheme}://{request.host}")
+            if origin is not None and self._is_allowed(origin, request):
+                return origin
+        return ""
+
+    def _is_allowed(self, origin: str, request: web.BaseRequest) -> bool:
+        if origin in self._allowed:
+            return True
+        return self._public is None and origin in _loopback_of(request)
 
     def _log(self, origin: str | None) -> None:
         """Log a hint for the operator, and quote only valid origins."""

@@ -84,10 +84,14 @@ class Rest:
         return answer
 
     async def _answer(self, route: Route, request: web.Request) -> web.StreamResponse:
-        address = self._app.settings.address_of(request)
-        origin = Origin(address, device_of(request), new_id(self._app.clock.now()))
+        settings = self._app.settings
+        address, correlation_id = settings.address_of(request), new_id(self._app.clock.now())
+        reached = settings.reached_of(request)
+        origin = Origin(address, device_of(request), correlation_id, reached)
         if any("\0" in value for value in request.match_info.values()):
             raise NotFound
+        ids = {n: value.lower() for n, value in request.match_info.items() if n.endswith("_id")}
+        request.match_info.update(ids)
         self._refuse_other_sites(route, request)
         actor = None if route.visitors else await self._identify(request)
         await self._limit(route, actor, address)

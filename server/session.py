@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from server.wire import ClientPacket
 
 WAITING_COMMANDS_MAX = 100
+WAITING_BYTES_MAX = 4_194_304
+"""The payloads of waiting commands; the command that exceeds it still waits."""
 LEASES_MAX = 100
 LISTENS_MAX = 1_000
 
@@ -34,6 +36,8 @@ class Connection:
         "__weakref__",
         "actor",
         "admitting",
+        "attachments",
+        "ending",
         "gone",
         "is_cut",
         "network",
@@ -61,11 +65,15 @@ class Connection:
         self.sid = sid
         self.on_cut = on_cut
         self.is_cut = False
+        self.ending = False
+        """Whether its client was told that it ends; nothing that it sends is processed."""
         self.outgoing = outgoing
         self.origin = origin
         self.actor: Actor | None = None
         self.sockets: dict[str, Socket] = {}
         self.strikes = 0
+        self.attachments = 0
+        """The number of binary messages that the last packets announced."""
         self.gone = False
         self.network = network
         """The network that it counts for in limits: an IPv4 address or an IPv6 /64."""
@@ -99,6 +107,7 @@ class Socket:
         "sid",
         "too_fast",
         "waiting",
+        "waiting_bytes",
         "worker",
     )
 
@@ -111,11 +120,26 @@ class Socket:
         """Lease ids by subject."""
         self.listens: set[str] = set()
         self.waiting: deque[ClientPacket] = deque()
+        self.waiting_bytes = 0
         self.too_fast = 0
         """How many more commands were refused by a rate than were answered."""
         self.refused_at_once = 0
         """The number of successive commands that found the queue full."""
         self.worker: asyncio.Task[None] | None = None
+
+    def add_waiting(self, packet: ClientPacket) -> bool:
+        """Add a command to the queue; returns False if it is full."""
+        full = len(self.waiting) >= WAITING_COMMANDS_MAX or self.waiting_bytes > WAITING_BYTES_MAX
+        if not full:
+            self.waiting.append(packet)
+            self.waiting_bytes += len(packet.data[1])
+        return not full
+
+    def take_waiting(self) -> ClientPacket:
+        """The next command of the queue."""
+        packet = self.waiting.popleft()
+        self.waiting_bytes -= len(packet.data[1])
+        return packet
 
     @property
     def actor(self) -> Actor | None:

@@ -68,7 +68,7 @@ class Environment(msgspec.Struct, frozen=True):
     ] = "default"
     log: Annotated[Literal["text", "json"], Meta(description="log format")] = "text"
     origins: Annotated[
-        tuple[str, ...], Meta(description="other web origins that may connect, comma-separated")
+        tuple[str, ...], Meta(description="other web origins of pages and files, comma-separated")
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
@@ -191,6 +191,14 @@ class Settings:
     def allows_origin(self, origin: str, request: web.BaseRequest) -> bool:
         """Whether a page of `origin` may make this request: our own, or one that is listed."""
         return self._origins.allows(origin, request)
+
+    def reached_of(self, request: web.BaseRequest) -> str:
+        """The allowed origin by which a client reached this server; empty if there is none.
+
+        Trusted proxies may have terminated TLS.
+        """
+        schemes = ("https", "http") if self.is_proxy(request.remote or "") else (request.scheme,)
+        return self._origins.reached(request, schemes)
 
     def address_of(self, request: web.Request) -> str:
         """The client's address; X-Forwarded-For counts only behind trusted proxies."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from handlers.kit.contract import NUMBER_MAX
 
 NEVER_GIVEN = 2**60
@@ -23,15 +25,17 @@ class Since:
         return self.numbers.get(room, self.elsewhere)
 
 
-def since_of(auth: dict[str, Any], epoch: str) -> Since:
-    """Parse `auth.since` on a server with this `epoch`.
+def since_of(auth: dict[str, Any], namespace: str, epoch: str) -> Since:
+    """Parse `auth.since` for a namespace, on a server with this `epoch`.
 
-    An invalid sequence number, or one of another epoch, becomes `NEVER_GIVEN`, so that the room is
-    not recovered. If `since` is not an object, this applies to every room.
+    `since` maps rooms to sequence numbers, or namespaces to such maps, for clients that send the
+    same `auth` to all namespaces. It can be JSON text, for clients whose `auth` has only texts. An
+    invalid sequence number, or one of another epoch, becomes `NEVER_GIVEN`, so that the room is not
+    recovered. If there is no map, this applies to every room.
     """
     if "since" not in auth:
         return Since({})
-    since = auth["since"]
+    since = of_namespace(decoded(auth["since"]), namespace)
     if not isinstance(since, dict):
         return Since({}, elsewhere=NEVER_GIVEN)
     is_current = auth.get("epoch", epoch) == epoch
@@ -42,6 +46,26 @@ def since_of(auth: dict[str, Any], epoch: str) -> Since:
             if "\0" not in room  # no room has such a name, and PostgreSQL rejects such text
         }
     )
+
+
+def decoded(since: Any) -> Any:
+    """`since` itself, or what its JSON text means; None for other texts."""
+    if not isinstance(since, str):
+        return since
+    try:
+        return msgspec.json.decode(since)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return None
+
+
+def of_namespace(since: Any, namespace: str) -> Any:
+    """The part of `since` for `namespace`, if it maps namespaces, whose names begin with a slash.
+
+    It is empty if the client names only other namespaces.
+    """
+    if not isinstance(since, dict) or not any(key.startswith("/") for key in since):
+        return since
+    return since.get(namespace, {})
 
 
 def is_seq(value: Any) -> bool:

@@ -19,6 +19,7 @@ from aiohttp import web
 from handlers.kit.kernel import Origin
 from rooms.packets import Packet
 from rooms.tasks import Tasks
+from server.bodies import Bodies
 from server.connection_admission import ConnectionAdmission
 from server.connection_gate import ConnectionGate
 from server.dispatch import Dispatcher
@@ -29,13 +30,19 @@ from server.rest import device_of
 from server.session import Connection
 from server.settings import Settings
 from server.telemetry import Metrics
-from server.websocket import STRIKES_MAX
-from server.wire import CONNECT, DISCONNECT, EVENT, ClientPacket, MalformedPacket
+from server.wire import (
+    CONNECT,
+    DISCONNECT,
+    EVENT,
+    ClientPacket,
+    MalformedPacket,
+    UnreadableAuth,
+)
 from server.workers import Workers
 
 log = structlog.get_logger("socket")
 
-FRAME_MAX = 65_536
+STRIKES_MAX = 3
 CONNECT_WITHIN_S = 10.0
 END_WITHIN_S = 0.5
 STOP_WITHIN_S = 5.0
@@ -57,7 +64,6 @@ class Sockets:
     ) -> None:
         self.eio = Engine(
             logger=transport_logger(),
-            max_http_buffer_size=FRAME_MAX,
             ping_interval=PING_EVERY_S,
             ping_timeout=PING_TIMEOUT_S,
             cors_allowed_origins=lambda origin, environ: (
@@ -76,17 +82,19 @@ class Sockets:
         self._entry = NamespaceEntry(self.eio, gate, metrics, admission, self._workers)
         self._tidying = Tasks()
         self.eio.on_message = self._receive
+        self.eio.on_binary = self._receive_binary
         self.eio.on_malformed = self._strike_by_id
+        self.eio.on_unreadable = self._turn_away
         self.eio.allows_origin = settings.allows_origin
         self.eio.pace = self._pace
         self.eio.admit = admission.admit
         self.eio.release = admission.release_unused
         self.eio.on("connect", self._connected)
-        self.eio.on("message", self._receive_polled)
         self.eio.on("disconnect", self._disconnected)
 
-    def attach(self, application: web.Application) -> None:
-        """Add the route for clients."""
+    def attach(self, application: web.Application, bodies: Bodies) -> None:
+        """Add the route for clients, whose packets are read by `bodies`."""
+        self.eio.posts.chunks = bodies.chunks
         self.eio.attach(application, PATH)
 
     @property
@@ -146,6 +154,7 @@ class Sockets:
         origin = Origin(
             address=self._settings.address_of(request),
             device=device_of(request),
+            reached=self._settings.reached_of(request),
         )
         outgoing = self.eio.sockets[eio_sid].queue
         network = self._admission.take_over(request)
@@ -197,22 +206,20 @@ class Sockets:
 
     # Packets arrive.
 
-    async def _receive_polled(self, eio_sid: str, data: Any) -> None:
-        """Process a message of a polling client."""
-        waiting = self._receive(eio_sid, data)
-        if waiting is not None:
-            await waiting
-
     def _receive(self, eio_sid: str, data: Any) -> Coroutine[Any, Any, None] | None:
         """Process a message; returns an awaitable that must finish before the next, or None."""
         connection = self._connections.get(eio_sid)
-        if connection is None or connection.is_cut:
+        if connection is None or connection.is_cut or connection.ending:
             return None
         try:
             packet = ClientPacket(data)
+        except UnreadableAuth as unreadable:
+            self._strike(connection)
+            return self._entry.refuse_unreadable(connection, unreadable.namespace)
         except MalformedPacket:
             self._strike(connection)
             return None
+        connection.attachments += packet.attachments
         if packet.packet_type == EVENT:
             self._queue(connection, packet)
         elif packet.packet_type == CONNECT:
@@ -220,6 +227,15 @@ class Sockets:
         elif packet.packet_type == DISCONNECT and packet.namespace in connection.sockets:
             self._entry.leave(connection.sockets[packet.namespace])
         return None
+
+    def _receive_binary(self, eio_sid: str) -> None:
+        """Note a binary message; a packet that announced it was answered already."""
+        if (connection := self._connections.get(eio_sid)) is None:
+            return
+        if connection.attachments:
+            connection.attachments -= 1
+        else:
+            self._strike(connection)
 
     def _queue(self, connection: Connection, packet: ClientPacket) -> None:
         socket = connection.sockets.get(packet.namespace)
@@ -247,9 +263,19 @@ class Sockets:
 
     async def end(self, connection: Connection) -> None:
         """Close a connection after a DISCONNECT for each namespace, so clients do not return."""
+        self._say_end(connection)
+        await self._finish(connection)
+
+    def _say_end(self, connection: Connection) -> None:
         for socket in list(connection.sockets.values()):
             socket.send(Packet(b"41%b," % socket.namespace.encode()))
-        await self._finish(connection)
+
+    def _turn_away(self, eio_sid: str) -> None:
+        """End a connection because of what its client sent, so that it does not send it again."""
+        if (connection := self._connections.get(eio_sid)) is not None:
+            self._admission.count_malformed()
+            self._say_end(connection)
+            self._tasks.spawn(self._finish(connection))
 
     async def _move(self, connection: Connection) -> None:
         at_work = [socket.worker for socket in connection.sockets.values() if socket.worker]
@@ -258,11 +284,13 @@ class Sockets:
         await self._finish(connection)
 
     async def _finish(self, connection: Connection) -> None:
-        """Close the transport after everything sent before."""
+        """Close the transport after everything sent before; nothing more is processed."""
+        connection.ending = True
         engine_socket = self.eio.sockets.get(connection.sid)
         if connection.outgoing.websocket is not None:
             connection.outgoing.finish()
         elif engine_socket is not None:
+            await connection.outgoing.read_out(END_WITHIN_S)
             await engine_socket.close(wait=False)
         asyncio.get_running_loop().call_later(END_WITHIN_S, self._cut_if_there, connection)
 

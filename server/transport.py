@@ -7,6 +7,7 @@ Invariants:
 - A client that does not read costs at most about `UNSENT_MAX` bytes of memory. Ephemeral events are
   dropped at half of that, and at the limit the connection is cut; a client that returns gets the
   missed events.
+- A poll takes at most `POLLED_MAX` packets, and the next poll the others.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ UNSENT_MAX = 800_000
 """With the packet that exceeds it, less than 1 MiB."""
 UNSENT_WHEN_CAUGHT_UP = UNSENT_MAX // 4
 CATCH_UP_WITHIN_S = 30.0
+POLLED_MAX = 16
+"""Python's client refuses an answer with more packets."""
 PACKET_COST = 120
 """Bytes that a queued packet takes in addition to its text."""
 
@@ -34,7 +37,16 @@ class Outgoing:
     It wakes a WebSocket when a packet waits; long polling waits in `get`.
     """
 
-    __slots__ = ("_getters", "_items", "_taken", "_taken_out", "bytes", "messages", "websocket")
+    __slots__ = (
+        "_getters",
+        "_items",
+        "_left_for_poll",
+        "_taken",
+        "_taken_out",
+        "bytes",
+        "messages",
+        "websocket",
+    )
 
     def __init__(self) -> None:
         self._items: list[Any] = []
@@ -42,6 +54,8 @@ class Outgoing:
         """The number of items at the front of `_items` that were removed. An empty list is smaller
         than a deque, and the index keeps removals linear in total."""
         self._getters: list[asyncio.Future[None]] = []
+        self._left_for_poll = 0
+        """The packets that the current poll may still take."""
         self._taken_out: asyncio.Event | None = None
         self.messages = 0
         self.bytes = 0
@@ -63,6 +77,7 @@ class Outgoing:
             self.websocket.wake()
 
     async def get(self) -> Any:
+        """The first packet of a poll."""
         while self.empty():
             getter = asyncio.get_running_loop().create_future()
             self._getters.append(getter)
@@ -74,9 +89,18 @@ class Outgoing:
                 raise
             finally:
                 self._getters.remove(getter)
-        return self.get_nowait()
+        self._left_for_poll = POLLED_MAX - 1
+        return self.take()
 
     def get_nowait(self) -> Any:
+        """The next packet of a poll; raises asyncio.QueueEmpty if it has enough."""
+        if not self._left_for_poll:
+            raise asyncio.QueueEmpty
+        self._left_for_poll -= 1
+        return self.take()
+
+    def take(self) -> Any:
+        """The first packet; raises asyncio.QueueEmpty."""
         if self.empty():
             raise asyncio.QueueEmpty
         item = self._take_first()
@@ -121,12 +145,19 @@ class Outgoing:
 
     async def caught_up(self) -> bool:
         """Wait until the client has read most packets; returns False if that takes too long."""
-        if self.bytes <= UNSENT_WHEN_CAUGHT_UP:
+        return await self._shrunk(UNSENT_WHEN_CAUGHT_UP, CATCH_UP_WITHIN_S)
+
+    async def read_out(self, within_s: float) -> bool:
+        """Wait until the client has read all messages; returns False if that takes too long."""
+        return await self._shrunk(0, within_s)
+
+    async def _shrunk(self, bytes_max: int, within_s: float) -> bool:
+        if self.bytes <= bytes_max:
             return True
         self._taken_out = self._taken_out or asyncio.Event()
         try:
-            async with asyncio.timeout(CATCH_UP_WITHIN_S):
-                while self.bytes > UNSENT_WHEN_CAUGHT_UP:
+            async with asyncio.timeout(within_s):
+                while self.bytes > bytes_max:
                     self._taken_out.clear()
                     await self._taken_out.wait()
         except TimeoutError:
@@ -155,7 +186,7 @@ class Outgoing:
     def drop(self) -> None:
         """Drop the unsent packets, which releases waits in `caught_up`."""
         while not self.empty():
-            self.get_nowait()
+            self.take()
 
     def abort(self) -> None:
         """Close the connection at once and drop the unsent packets."""

@@ -12,7 +12,9 @@ Invariants:
   caught up; meanwhile `idle` is False.
 - A client that sends too many frames is not read for a while, which blocks its sending.
 - After the close frame, nothing is sent or processed. A closed connection is cleaned up once.
-- A frame that is not an Engine.IO packet counts as a strike; `STRIKES_MAX` end the connection.
+- A message that is not an Engine.IO packet is a strike (`server/socket.py`). After a malformed
+  frame, or a message that is too large, the client is told that the connection ends, and nothing
+  more is parsed.
 - `Sockets._tidy` detects dead peers. The only timers here are for upgrades, pauses and closing.
 """
 
@@ -24,21 +26,19 @@ from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import Any, cast
 
-import structlog
 from aiohttp import WSMessage, WSMsgType, web
 
 from rooms.packets import text_frame
-from server.aiohttp_internals import OK, PROTOCOL_ERROR, TransportTaken, protocol_of
+from server.aiohttp_internals import OK, TransportTaken, WebSocketReader, protocol_of
 from server.engineio_internals import NOOP, EngineSocket, Packet, socket_of
 from server.frame_buffer import FULL, FrameBuffer
 from server.frames import close_frame, pong_frame
 from server.http_server import HttpConnection
 
-log = structlog.get_logger("transport")
-
-STRIKES_MAX = 3
 UPGRADE_WITHIN_S = 5.0
 FLUSHED_WITHIN_S = 5.0
+DISCARDED_FOR_S = 0.5
+"""How long the rest of a refused message is read, so that the client can read the close frame."""
 PAUSE_MAX_S = 5.0
 """Shorter than the time for the answer to a PING."""
 _CLIENT_KINDS = frozenset("123456")
@@ -71,7 +71,6 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         "_server",
         "_socket",
         "_stage",
-        "_strikes",
         "_timer",
         "_unprocessed",
     )
@@ -80,9 +79,9 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         super().__init__(server.round)
         self._server = server
         self._socket: EngineSocket = socket_of(handler)
-        self._reader = server.frames.reader()
+        self._reader: WebSocketReader | None = server.frames.reader()
+        """None after a frame that cannot be read."""
         self._stage = Stage.PROBED
-        self._strikes = 0
         self._unprocessed: deque[WSMessage] | None = None
         """Created on demand: an empty deque is larger than the rest of an idle WebSocket."""
         self._closed: Callable[[], None] | None = None
@@ -128,14 +127,26 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
     # In.
 
     def data_received(self, data: bytes) -> None:
+        if self._reader is None:
+            return
         messages, refused = self._server.frames.parse(self._reader, data)
         for message in messages:
             self._take(message)
         if refused != OK:
-            self._finish(refused)
-            self._transport.close()  # the client's close frame could not be parsed either
+            self._end_unreadable(refused)
         elif wait_s := self._server.pace(self._socket.sid, len(messages)):
             self._pause(wait_s)
+
+    def _end_unreadable(self, code: int) -> None:
+        """Tell the client that the connection ends. Its data is discarded for a while.
+
+        If the transport closed with unread data, the client might lose what it was told.
+        """
+        self._reader = None
+        if self._stage is Stage.OPEN:
+            self._server.on_unreadable(self._socket.sid)
+        self._finish(code)
+        self._set_timer(DISCARDED_FOR_S, self._transport.close)
 
     def _pause(self, wait_s: float) -> None:
         """Stop reading for a while, which blocks the client's sending."""
@@ -166,8 +177,10 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         elif message.type is WSMsgType.CLOSE:
             self._finish(OK)
             self._transport.close()
+        elif message.type is WSMsgType.BINARY and self._stage is Stage.OPEN:
+            self._server.on_binary(self._socket.sid)
         elif message.type is not WSMsgType.PONG:
-            self._strike()
+            self._server.on_malformed(self._socket.sid)
 
     def _defer(self, message: WSMessage) -> None:
         if self._unprocessed is None:
@@ -202,12 +215,6 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
             self._unprocessed = None
         self._resume_reading()
 
-    def _strike(self) -> None:
-        self._strikes += 1
-        if self._strikes >= STRIKES_MAX:
-            log.info("closed_for_malformed_frames")
-            self._finish(PROTOCOL_ERROR)
-
     # A polling client upgrades.
 
     def _continue_upgrade(self, text: str) -> None:
@@ -241,7 +248,7 @@ class WebSocket(FrameBuffer, asyncio.Protocol):
         self.flush()
         queue = self._socket.queue
         while self._stage is Stage.OPEN and not self._full and not queue.empty():
-            packet = queue.get_nowait()
+            packet = queue.take()
             if packet is None:
                 self._finish(OK)
             elif not self._transport.is_closing():

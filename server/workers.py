@@ -20,7 +20,7 @@ from server.connection_admission import ConnectionAdmission
 from server.connection_gate import ConnectionGate
 from server.dispatch import Dispatcher, Incoming, error_body
 from server.logs import where
-from server.session import WAITING_COMMANDS_MAX, Socket
+from server.session import Socket
 from server.wire import ClientPacket, ack_text
 
 log = structlog.get_logger("socket")
@@ -53,11 +53,10 @@ class Workers:
 
     def take(self, socket: Socket, packet: ClientPacket) -> None:
         """Queue a command of a socket, or refuse it."""
-        if len(socket.waiting) >= WAITING_COMMANDS_MAX:
+        if not socket.add_waiting(packet):
             self._refuse(socket, packet)
             return
         socket.refused_at_once = 0
-        socket.waiting.append(packet)
         if socket.worker is None:
             socket.worker = self._tasks.spawn(self._work(socket, None))
 
@@ -75,7 +74,7 @@ class Workers:
                 entered = await self._gate.let_in(socket, entering)
                 self._admission.charge_entered(socket.connection, entered, known=socket.known)
             while socket.waiting:
-                await self._answer(socket, socket.waiting.popleft())
+                await self._answer(socket, socket.take_waiting())
         except Refusal:
             socket.connection.cut()  # its rooms could not be read; the client reconnects
         except Exception as raised:
@@ -92,7 +91,13 @@ class Workers:
         assert packet.data is not None  # only events are queued
         name, payload = packet.data
         incoming = Incoming(
-            socket.namespace, name, payload, socket.actor, socket.connection.origin, socket
+            namespace=socket.namespace,
+            name=name,
+            payload=payload,
+            actor=socket.actor,
+            origin=socket.connection.origin,
+            socket=socket,
+            expected=packet.expected,
         )
         answer = await self._dispatcher.answer(incoming)
         acknowledge(socket, packet.id, answer.body)

@@ -10,16 +10,18 @@ import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
 
 from handlers import SYSTEMS
-from handlers.kit.errors import ALWAYS_POSSIBLE
+from handlers.kit.errors import ALWAYS_POSSIBLE, Refusal
 from handlers.kit.registry import load_domains
+from handlers.platform.auth.contracts import SessionEnd
 from run import main
 from server.catalog.vocabulary import CONNECT_REFUSALS
+from server.connection_gate import PROTOCOL as VERSION
 from server.setting_values import variable_of
 from server.settings import list_settings
 from tests import test_architecture, test_systems
@@ -48,6 +50,7 @@ SOURCES = (
     *("pyproject.toml", "tsconfig.json", "package.json", "Makefile"),
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
 )
+DETAILED = re.compile(r"raise (\w+)\([^()]*?details=")
 LINKED = ("node_modules",)
 FILE = re.compile(r"^`([\w/]+\.\w+)`\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^<!-- example: (\S+) -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -178,6 +181,36 @@ def test_the_protocol_names_every_rate_with_its_default() -> None:
 def test_the_protocol_names_every_code(head: str, refusals: tuple[type, ...]) -> None:
     named = [coded(cells[0])[0] for cells in rows(PROTOCOL, head)]
     assert sorted(named) == sorted(refusal.CODE for refusal in refusals)
+
+
+def test_the_protocol_names_every_reason_for_the_end_of_a_session() -> None:
+    named = [coded(cells[0])[0] for cells in rows(PROTOCOL, "reason | what happened")]
+    assert named == list(get_args(SessionEnd))
+
+
+def test_the_protocol_names_every_kind_of_notification_and_card() -> None:
+    registry = load_domains(SYSTEMS)
+    named = [kind for cells in rows(PROTOCOL, "kind | data") for kind in coded(cells[0])]
+    assert sorted(named) == sorted({rule.kind for d in registry.domains for rule in d.notices})
+    assert all(f"The kind `{card}`" in PROTOCOL for card in registry.cards)
+
+
+def test_the_protocol_names_the_details_of_every_refusal() -> None:
+    named = {coded(cells[0])[0] for cells in rows(PROTOCOL, "code | details")}
+    raised = {
+        found[1]
+        for file in (*ROOT.glob("handlers/**/*.py"), *ROOT.glob("server/**/*.py"))
+        for found in DETAILED.finditer(file.read_text())
+    }
+    codes = {type(name, (Refusal,), {}).CODE for name in raised}
+    assert codes - {"INVALID"} <= named
+
+
+def test_the_protocol_states_its_version() -> None:
+    latest = next(rows(PROTOCOL, "version | since"))
+    assert latest[0] == str(VERSION)
+    assert f"version {VERSION} of the protocol" in PROTOCOL
+    assert f'"protocol": {VERSION},' in PROTOCOL
 
 
 def test_every_promise_has_a_test_that_holds_it() -> None:

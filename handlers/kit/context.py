@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -156,6 +157,17 @@ class Context:
         """The command was refused: undo what it did with leases and rooms."""
         self.leases.undo()
         self.rooms.undo()
+
+    def as_reached(self, url: str) -> str:
+        """`url` of a stored object, with the origin by which the client reached this server.
+
+        Unchanged if the object store has an origin of its own, or the operator does not allow that
+        origin.
+        """
+        reached = urlsplit(self.origin.reached)
+        if not reached.netloc or self.kernel.objects.origin is not None:
+            return url
+        return urlsplit(url)._replace(scheme=reached.scheme, netloc=reached.netloc).geturl()
 
     def _before_lease(self) -> None:
         """A lease belongs to this socket, so the answer must not be replayed to another one.

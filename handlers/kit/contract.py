@@ -7,8 +7,8 @@ the answer of a command. An event is a fact: its class defines its name, its rec
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
-from typing import Annotated, Any, ClassVar
+from functools import cache, partial
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
@@ -18,7 +18,9 @@ from storage.events.log import Membership as Membership
 
 END = r"$(?!\n)"
 """The end of a pattern: `$` also matches before a final line break, and JavaScript has no `\\Z`."""
-Id = Annotated[str, Meta(min_length=36, max_length=36, pattern=r"^[0-9a-f-]+" + END)]
+ID_PATTERN = r"^[0-9A-Fa-f-]+" + END
+Id = Annotated[str, Meta(min_length=36, max_length=36, pattern=ID_PATTERN)]
+"""A UUID; requests with upper-case digits are converted to lower case."""
 RequestId = Annotated[str, opaque(1, 64)]
 Name = Annotated[str, line(100)]
 ShortText = Annotated[str, prose(500)]
@@ -41,8 +43,22 @@ an erasure.
 See `handlers/kit/kept_json.py`."""
 
 
+class Bound(NamedTuple):
+    """A maximum that is a setting: `unit` for each unit of the rule, less `beside`."""
+
+    rule: str
+    unit: int = 1
+    beside: int = 0
+
+
+Bounds = Mapping[str, Bound]
+
+
 class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The fields that a command takes."""
+
+    BOUNDS: ClassVar[Bounds] = {}
+    """The fields whose maximum is a setting (`handlers/kit/bounds.py`)."""
 
     def uses(self) -> int:
         """How many uses of its command's rate limit this request counts as."""
@@ -52,7 +68,7 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         """Convert timestamps to UTC, and check and normalize texts according to their format."""
         for number, name, normalize in normalized_fields(type(self)):
             value = getattr(self, name)
-            if not isinstance(value, datetime | str):
+            if not isinstance(value, datetime | str | list):
                 continue
             try:
                 setattr(self, name, normalize(value))
@@ -83,7 +99,16 @@ def _normalizer_of(kind: inspect.Type) -> Normalize | None:
             return CHECKED.get(format_) or _normalizer_of(kind.type)
         case inspect.DateTimeType():
             return in_utc
+        case inspect.StrType(pattern=pattern) if pattern == ID_PATTERN:
+            return str.lower
+        case inspect.ListType(item_type=item):
+            normalize = _normalizer_of(item)
+            return None if normalize is None else partial(_normalize_each, normalize)
     return None
+
+
+def _normalize_each(normalize: Normalize, values: list[Any]) -> list[Any]:
+    return [normalize(value) for value in values]
 
 
 def in_utc(moment: datetime) -> datetime:

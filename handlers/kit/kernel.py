@@ -40,6 +40,8 @@ class Origin(msgspec.Struct, frozen=True):
     address: str = ""
     device: str = ""
     correlation_id: str = ""
+    reached: str = ""
+    """The origin by which the client reached the server, if the operator allows it."""
 
 
 class EphemeralEvent(msgspec.Struct, frozen=True):

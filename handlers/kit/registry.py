@@ -122,6 +122,11 @@ class Registry:
         return Rules(*(fill(declared, values) for declared in self.rules))
 
     @property
+    def default_rules(self) -> Rules:
+        """All rules with their defaults."""
+        return Rules(*(declared() for declared in self.rules))
+
+    @property
     def routes(self) -> list[Route]:
         return [route for d in self.domains for route in d.routes]
 

@@ -6,7 +6,7 @@ is a duration in seconds or days; a name that ends in `_mb` is a size in megabyt
 """
 
 from datetime import timedelta
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -54,9 +54,13 @@ class Rules:
             raise UnknownRule(f"no domain declares {kind.__name__}")
         return cast("R", self._by_kind[kind])
 
-    def span(self, name: str) -> timedelta:
-        """The rule `name` (one that ends in `_s` or `_days`) as a duration; raises UnknownRule."""
+    def value(self, name: str) -> Any:
+        """The value of the rule `name`; raises UnknownRule."""
         if name not in self._by_name:
             raise UnknownRule(f"no domain declares the rule {name!r}")
-        value = self._by_name[name]
+        return self._by_name[name]
+
+    def span(self, name: str) -> timedelta:
+        """The rule `name` (one that ends in `_s` or `_days`) as a duration; raises UnknownRule."""
+        value = self.value(name)
         return timedelta(days=value) if name.endswith("_days") else timedelta(seconds=value)

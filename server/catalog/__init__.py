@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers.kit.registry import Registry
+from handlers.kit.rules import Rules
 from server.catalog.asyncapi import describe, list_schemas
 from server.catalog.domains import write_domains
 from server.catalog.javascript import write_declared
@@ -17,8 +18,10 @@ from server.catalog.vocabulary import Vocabulary
 class Catalog:
     """The descriptions of the protocol in all forms, each generated on demand."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, rules: Rules | None = None) -> None:
+        """Without `rules`, the maxima that are settings have their defaults."""
         self._registry = registry
+        self._rules = rules or registry.default_rules
 
     def page(self) -> str:
         """The HTML page of `/docs`."""
@@ -50,7 +53,7 @@ class Catalog:
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(self._registry)
+        return Vocabulary(self._registry, self._rules)
 
     @cached_property
     def _page(self) -> str:

@@ -4,12 +4,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 from msgspec import NODEFAULT, Struct, inspect
 from msgspec.json import schema_components
 
-from handlers.kit.contract import View
+from handlers.kit.bounds import bounded, most_of, schema_of_bound
+from handlers.kit.contract import Bound, Request, View
+from handlers.kit.rules import Rules
 
 REF = "#/components/schemas/{name}"
 Named = inspect.StructType | inspect.EnumType
@@ -32,6 +34,7 @@ class Shapes:
     """Every struct and enum that incoming and outgoing types refer to.
 
     `own` has the server's structs by their fixed names; no other type gets a name in `taken`.
+    `rules` has the maxima that are settings.
     """
 
     def __init__(
@@ -40,7 +43,9 @@ class Shapes:
         outgoing: Iterable[Any],
         own: Mapping[str, type],
         taken: Iterable[str],
+        rules: Rules | None = None,
     ) -> None:
+        self._rules = rules or Rules()
         self._incoming = set(reach(incoming))
         self._found = reach([*incoming, *outgoing, *own.values()])
         own_names = {cls: name for name, cls in own.items()}
@@ -85,6 +90,7 @@ class Shapes:
         for cls in self.classes:
             if self.choices_of(cls) is None:
                 schemas[self.names[cls]] |= {"title": self.names[cls]} | self._required(cls)
+                self._add_bounds(cls, schemas[self.names[cls]])
         return {name: schemas[name] for name in sorted(schemas)}
 
     def _names_by_ref(self, refs: Iterable[dict[str, str]]) -> dict[str, str]:
@@ -96,6 +102,12 @@ class Shapes:
         """The required fields: clients may omit fields with defaults, the server only UNSET."""
         return {"required": [m.name for m in self.members(cls) if not m.optional]}
 
+    def _add_bounds(self, cls: type, schema: dict[str, Any]) -> None:
+        """Replace the maxima that are settings."""
+        for member in self.members(cls):
+            if member.name in bounds_of(cls):
+                schema["properties"][member.name] |= schema_of_bound(member.type)
+
     def _member(self, cls: type[Struct], field: inspect.Field) -> Member:
         unset = field.default is NODEFAULT and field.default_factory is NODEFAULT
         comes_in = cls in self._incoming
@@ -104,7 +116,13 @@ class Shapes:
         # A field that is omitted when it is None is never sent as null.
         never_null = sparse and not comes_in and field.default is None
         kind = without_none(field.type) if never_null else field.type
+        if field.name in bounds_of(cls):
+            kind = bounded(kind, most_of(cast(type[Request], cls), field.name, self._rules))
         return Member(field.encode_name, kind, optional)
+
+
+def bounds_of(cls: type) -> Mapping[str, Bound]:
+    return cls.BOUNDS if issubclass(cls, Request) else {}
 
 
 def reach(roots: Iterable[Any]) -> dict[type, Named]:

@@ -12,8 +12,9 @@ from msgspec import Struct
 from handlers.kit.command import Command, Route
 from handlers.kit.contract import Event
 from handlers.kit.domain import Domain
-from handlers.kit.errors import ALWAYS_POSSIBLE, RateLimited, Refusal, Unavailable
+from handlers.kit.errors import ALWAYS_POSSIBLE, Invalid, RateLimited, Refusal, Unavailable
 from handlers.kit.registry import Registry
+from handlers.kit.rules import Rules
 from handlers.platform.auth.contracts import SessionRevoked, TokenExpired, TokenInvalid
 from server.admission import TokenMissing, UnknownNamespace
 from server.catalog.shapes import Shapes
@@ -27,6 +28,7 @@ CONNECT_REFUSALS: tuple[type[Refusal], ...] = (
     UnknownNamespace,
     RateLimited,
     Unavailable,
+    Invalid,
 )
 # Names that the generated files use themselves.
 TAKEN = (
@@ -66,6 +68,7 @@ class RoomState(Struct):
 class Synced(Struct):
     """Sent once after a namespace connects, when missed events have been replayed."""
 
+    protocol: int
     epoch: str
     rooms: dict[str, RoomState]
 
@@ -102,7 +105,7 @@ class Namespace:
 class Vocabulary:
     """All messages of the protocol, and their types."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, rules: Rules) -> None:
         self.namespaces = tuple(
             self._namespace(registry, name, domain)
             for name, domain in sorted(registry.namespaces.items())
@@ -125,6 +128,7 @@ class Vocabulary:
             ],
             own={cls.__name__: cls for cls in own},
             taken=TAKEN,
+            rules=rules,
         )
         self.shapes.choices[frozenset(self.codes)] = "ErrorCode"
 

@@ -333,6 +333,7 @@ export interface ChangePassword {
 export interface ChatHistory {
   messages: Message[];
   has_more: boolean;
+  next: string | null;
   seq: number;
 }
 
@@ -675,7 +676,7 @@ export interface ListBlocks {
   to: string;
 }
 
-/** All bookings, or those with one status, newest first; or one `part`, by the hour. The parts are requests, coming hours, and past hours; past hours come newest first. `before` is the id of the last booking of the page before. */
+/** All bookings, or those with one status, newest first; or one `part`, by the hour. The parts are requests, coming hours, and past hours; past hours come newest first. */
 export interface ListBookings {
   status?: BookingStatus | null;
   part?: Part | null;
@@ -715,9 +716,10 @@ export interface ListPinned {
 /** Ask for the available providers. */
 export interface ListProviders {}
 
-/** The oldest cases come first; `after` is the `next` of the previous page. */
+/** The oldest cases come first. `after` is the older name of `before`. */
 export interface ListQueue {
   limit?: number;
+  before?: string | null;
   after?: string | null;
 }
 
@@ -1021,9 +1023,11 @@ export interface Reactions {
   reactions: Reaction[];
 }
 
+/** The newest messages; those of the page after `before`; or those with numbers below `before_seq`. */
 export interface ReadHistory {
   conversation_id: string;
   before_seq?: number | null;
+  before?: string | null;
   limit?: number;
 }
 
@@ -1139,7 +1143,7 @@ export interface Schedule {
   overrides: Override[];
 }
 
-/** Search for words by prefix, in one conversation or in all, before message `before`. */
+/** Search for words by prefix, in one conversation or in all. */
 export interface Search {
   text: string;
   conversation_id?: string | null;
@@ -1295,7 +1299,7 @@ export interface StartSignup {
   email: string;
 }
 
-/** `size` in bytes, `sha256` in hexadecimal; a file uploaded in parts may omit `sha256`. */
+/** `size` in bytes, at most 25 MiB for a picture; `sha256` in hexadecimal. Without `sha256`, a file of any size is uploaded in parts. */
 export interface StartUpload {
   name: string;
   content_type: string;
@@ -1331,6 +1335,7 @@ export interface StopConsulting {
 
 /** Sent once after a namespace connects, when missed events have been replayed. */
 export interface Synced {
+  protocol: number;
   epoch: string;
   rooms: Record<string, RoomState>;
 }

@@ -88,7 +88,7 @@ async function everyoneConnects(...people) {
   for (const person of people) {
     for (const name of NAMESPACES) {
       const synced = await person.in(name).enter();
-      hasFields(synced, ["epoch", "rooms"]);
+      hasFields(synced, ["epoch", "protocol", "rooms"]);
       for (const room of Object.values(synced.rooms)) hasFields(room, ["seq", "recovered"]);
       if (name === "/booking") assert.deepEqual(Object.keys(synced.rooms), [own(person)]);
     }
@@ -309,7 +309,7 @@ async function adaAndBenChat({ ada, ben, cleo }) {
   assert.notEqual(edited.edited_at, null);
   assert.deepEqual(await his.receives("MESSAGE_EDITED", room), { message: edited });
   const page = await hers.call("history", { conversation_id });
-  assert.deepEqual(page, { messages: [edited], has_more: false, seq: his.heads[room] });
+  assert.deepEqual(page, { messages: [edited], has_more: false, next: null, seq: his.heads[room] });
   for (const event of ["MESSAGE_READ", "MESSAGE_EDITED"]) await hers.receives(event, room);
   hers.receivedNothingElse();
   his.receivedNothingElse();

@@ -74,6 +74,15 @@ test("a refusal is thrown with its code, details and retry_after_s", async () =>
   assert.equal(server.commands("list").length, 1);
 });
 
+test("a command that the server would not read is refused and never sent", async () => {
+  const client = await server.signedIn();
+  const sent = { conversation_id: "c", client_id: "m1", text: "語".repeat(50_000) };
+  await assert.rejects(client.call("/chat", "send", sent),
+    ({ code, details }) => code === "INVALID" && details.path === "$");
+  await client.call("/chat", "send", { ...sent, text: "語".repeat(40_000) });
+  assert.equal(server.commands("send").length, 1);
+});
+
 test("a command times out at its deadline", async () => {
   const client = await server.signedIn();
   server.answer = () => undefined;

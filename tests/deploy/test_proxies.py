@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import io
 import json
 import secrets
 import uuid
@@ -17,6 +18,8 @@ import pytest_asyncio
 from aiohttp import web
 from yarl import URL
 
+from server.bodies import BODY_MAX
+from server.posts import POSTED_MAX
 from tests.deploy.outside import ChatClient, Poller, Visitor, fresh_address, http_from
 from tests.parts.proxies import (
     BODY_WITHIN_S,
@@ -286,8 +289,12 @@ async def test_the_proxy_hides_metrics_limits_bodies_and_redirects_to_https(prox
         for path in ("/metrics", "/%6detrics", "/metrics?x"):
             async with http.get(aiohttp.client.URL(proxy.url + path, encoded=True)) as answer:
                 assert answer.status == 404, path
-        async with http.post(proxy.url + POLLING, data="4" * 65_537) as answer:
-            assert answer.status == 413
+        for path, most in (("/uploads", BODY_MAX), (POLLING, POSTED_MAX)):
+            body = io.BytesIO(b"4" * (most + 1))
+            async with http.post(proxy.url + path, data=body) as answer:
+                assert answer.status == 413, path
+        async with http.post(proxy.url + POLLING, data="4" * (BODY_MAX + 1)) as answer:
+            assert answer.status == 400, "an instance refused it"
         async with http.get(f"{proxy.plain_url}/x?y", allow_redirects=False) as answer:
             assert answer.status == 308
             assert answer.headers["Location"].startswith("https://127.0.0.1")

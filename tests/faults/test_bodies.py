@@ -1,6 +1,7 @@
 """Hostile request bodies: compressed, endless, slow, or where none is allowed."""
 
 import asyncio
+import re
 import zlib
 
 import aiohttp
@@ -22,6 +23,8 @@ PATHS = (
 )
 UNPACKED_MB = 300
 REPEATS = 3
+POSTED = 4_000_000
+SID = re.compile(rb'"sid":"([^"]+)"')
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,35 @@ async def test_an_endless_chunked_body_is_refused_at_the_size_limit(process: Pro
             assert await request(process.port, head, chunk * 200) == 413
     assert usage.grown_mb < 16
     assert usage.cpu_s < 1.0
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default")
+@pytest.mark.parametrize("packet", ["40/auth,", '42/auth,["providers",{}]', "b" + "A" * 500_000])
+async def test_posts_of_many_or_large_packets_are_cheap(process: Process, packet: str):
+    body = "\x1e".join([packet] * (POSTED // (len(packet) + 1))).encode()
+    with measured(process.pid) as usage:
+        for _ in range(REPEATS):
+            async with Line(process.port) as line:
+                sid = await opened(line)
+                await line.send(post_of(sid, b"40/auth,"))
+                assert await line.status() == 200
+                await line.send(post_of(sid, body))
+                await until(lambda line=line: not line.writer.transport.get_write_buffer_size())
+    assert usage.grown_mb < 32
+    assert usage.cpu_s < 2.0
+
+
+async def opened(line: Line) -> str:
+    """Open a polling connection; returns its sid."""
+    await line.send(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+    found = SID.search(await line.reader.readuntil(b"}"))
+    assert found is not None
+    return found[1].decode()
+
+
+def post_of(sid: str, body: bytes) -> bytes:
+    head = f"POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 @pytest.mark.parametrize("size", [65_537, 10**12, 10**30])

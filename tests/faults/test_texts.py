@@ -29,7 +29,7 @@ from handlers.platform.send.mail import Mailer
 from handlers.platform.uploads.checks import READ_MAX as TEXT_FILE_MAX
 from handlers.platform.uploads.magic import HEAD, is_text
 from server.dispatch import decode
-from server.socket import FRAME_MAX
+from server.posts import FRAME_MAX
 from server.wire import ClientPacket
 from storage.platform.chat.search import words_of
 from tests.parts.cost import check_linear, cost_s

@@ -124,6 +124,30 @@ MUTANTS = (
             "::test_an_origin_that_is_not_listed_is_refused_at_the_handshake",
         ),
     ),
+    Mutant(
+        "A client whose message is too large reconnects and sends it again",
+        "server/websocket.py",
+        "            self._server.on_unreadable(self._socket.sid)",
+        "            pass",
+        (
+            "tests/server/test_official_clients.py"
+            "::test_a_client_that_sends_what_is_not_read_is_told_once_and_does_not_return",
+        ),
+    ),
+    Mutant(
+        "A second connect closes a socket that works",
+        "server/namespace_entry.py",
+        "            return self._confirm(connection.sockets[namespace])",
+        "            return self._refuse(connection, namespace, unreadable(namespace))",
+        ("tests/server/test_official_clients.py::test_a_socket_that_connects_twice_works",),
+    ),
+    Mutant(
+        "A client makes up where a page of a list begins",
+        "handlers/kit/paging.py",
+        "    if not hmac.compare_digest(_signature(tx, listed, packed).encode(), given):",
+        "    if False:",
+        ("tests/server/test_paging.py::test_a_cursor_of_another_list_is_refused",),
+    ),
     # Sessions and roles.
     Mutant(
         "A device that was signed out stays connected",
@@ -174,7 +198,7 @@ MUTANTS = (
     Mutant(
         "A request without a stated length fills the memory of the server",
         "server/bodies.py",
-        "            if len(body) > BODY_MAX:",
+        "            if size > size_max:",
         "            if False:",
         ("tests/faults/test_bodies.py::test_an_endless_chunked_body_is_refused_at_the_size_limit",),
     ),

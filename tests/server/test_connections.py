@@ -9,6 +9,7 @@ import pytest
 
 from handlers.kit.transaction import Transaction
 from rooms.names import user
+from server.connection_gate import PROTOCOL
 from tests.kit import probe as probes
 from tests.kit.probe import NAMESPACE, Say, Switches, move, say_it
 from tests.kit.wire import Poller, Raw, begin_to_enter, events_in
@@ -187,6 +188,7 @@ async def test_a_client_returning_after_a_restart_gets_missed_events(world, ana)
     await back.enter(NAMESPACE, since={user(ana.id): 1}, epoch=epoch)
     assert heard_by(back) == ["missed"]
     assert back.synced[NAMESPACE] == {
+        "protocol": PROTOCOL,
         "epoch": epoch,
         "rooms": {user(ana.id): {"seq": 2, "recovered": True}},
     }

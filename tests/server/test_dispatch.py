@@ -243,6 +243,23 @@ async def test_commands_beyond_the_queue_of_a_socket_are_refused_at_once(ana, sw
 
 
 @one_database
+async def test_large_commands_beyond_the_queue_of_a_socket_are_refused_at_once(
+    ana, switches: Switches
+):
+    first = await ana.client.begin("/probe", "wait", {"text": "first"})
+    await until(lambda: switches.waiting)
+    payload = {"text": "x" * 100_000}
+    sent = [await ana.client.begin("/probe", "rule", payload) for _ in range(60)]
+    refused = await sent[-1]
+    assert refused["error"]["code"] == "RATE_LIMITED"
+    switches.open.set()
+    answers = await asyncio.gather(first, *sent)
+    codes = [answer["error"]["code"] for answer in answers[1:]]
+    assert 40 <= codes.count("FORBIDDEN") <= 43
+    assert set(codes) == {"FORBIDDEN", "RATE_LIMITED"}
+
+
+@one_database
 async def test_answers_are_counted_by_their_code_and_unknown_names_make_no_series(world, ana):
     await ana.call("/probe", "echo", text="x")
     await ana.client.ask("/probe", "nonsense", {})

@@ -14,6 +14,9 @@ from handlers.kit.kernel import Actor
 from handlers.kit.networks import network_of
 from handlers.kit.registry import load_domains
 from server.dispatch import authorise
+from server.engine import READ_MAX
+from server.posts import FRAME_MAX, POSTED_MAX
+from server.wire import TOO_LARGE
 from tests.kit.probe import NAMESPACE
 from tests.kit.wire import Poller, Raw
 from tests.wire_client import Client, Refused
@@ -190,21 +193,34 @@ async def test_a_client_cannot_set_fields_of_the_server(ana, field):
 # 10: frames and packets.
 
 
-async def test_a_frame_over_its_limit_closes_the_connection_without_a_traceback(world, logs, ana):
+async def test_a_frame_that_is_not_read_disconnects_the_client_so_that_it_does_not_return(
+    world, logs, ana
+):
     await ana.enter(NAMESPACE)
-    await ana.client.ws.send_str(f'42{NAMESPACE},1["echo",{{"text":"{"x" * 70_000}"}}]')
+    await ana.client.ws.send_str(f'42{NAMESPACE},1["echo",{{"text":"{"x" * READ_MAX}"}}]')
     assert await is_closed(ana.client)
+    assert ana.client.frames[-1] == f"41{NAMESPACE},"
+    assert ana.client.ws.close_code == 1009
     assert "Traceback" not in logs.getvalue()
 
 
-async def test_a_frame_up_to_its_limit_is_accepted(world, ana):
-    assert len((await ana.call(NAMESPACE, "echo", text="x" * 65_000))["text"]) == 65_000
+async def test_a_frame_up_to_its_limit_is_accepted_and_one_above_is_answered(world, ana):
+    await ana.enter(NAMESPACE)
+    head, tail = f'42{NAMESPACE},1["echo",', '{"text":"hello"}]'
+    for size, ok in ((FRAME_MAX, True), (FRAME_MAX + 1, False)):
+        frame = head + " " * (size - len(head + tail)) + tail
+        answer = ana.client._acks[NAMESPACE, 1] = asyncio.get_running_loop().create_future()
+        await ana.client.ws.send_str(frame)
+        async with asyncio.timeout(2):
+            assert (await answer)["ok"] is ok
+    assert answer.result()["error"]["code"] == "INVALID"
+    assert answer.result()["error"]["details"] == {"path": "$", "expected": TOO_LARGE}
 
 
 async def test_a_frame_over_its_limit_in_many_parts_closes_the_connection(world, logs):
     raw = await Raw(world).open()
-    raw.say("42" + "x" * 40_000, final=False)
-    raw.say("x" * 40_000, opcode=0, final=False)
+    raw.say("42" + "x" * (READ_MAX // 2), final=False)
+    raw.say("x" * (READ_MAX // 2), opcode=0, final=False)
     async with asyncio.timeout(2):
         while await raw.reader.read(1_024):
             pass
@@ -283,10 +299,11 @@ async def test_a_malformed_post_is_refused_without_a_traceback(world, ana, body,
     assert await ana.call(NAMESPACE, "echo", text="others go on")
 
 
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_a_post_over_its_limit_is_refused_and_leaves_nothing_behind(world, ana, logs):
     poller = await Poller(world).open()
     await poller.enter(NAMESPACE, ana.token)
-    assert await poller.post("4" + "x" * 70_000) == 413
+    assert await poller.post("4" + "x" * POSTED_MAX) == 413
     await poller.close()
     await until(lambda: not requests_under_way())
     assert "Traceback" not in logs.getvalue()

@@ -5,6 +5,7 @@ import gc
 import json
 import random
 import weakref
+from time import monotonic
 
 import aiohttp
 import pytest
@@ -13,7 +14,9 @@ from engineio import packet as engineio_packet
 
 from rooms.names import stream, user
 from rooms.packets import Packet, notice_packet
-from server.transport import UNSENT_MAX
+from server import posts
+from server.posts import FRAME_MAX
+from server.transport import POLLED_MAX, UNSENT_MAX
 from storage.events.log import Numbered
 from tests.kit.probe import NAMESPACE, Say, say_it
 from tests.kit.wire import Poller, Raw, events_in
@@ -313,4 +316,46 @@ async def test_frames_are_not_compressed_even_for_a_client_that_offers_it(world)
 async def test_the_handshake_has_the_ping_interval_and_timeout(world):
     opened = (await Poller(world).open()).opened
     assert (opened["pingInterval"], opened["pingTimeout"]) == (10_000, 6_000)
-    assert opened["maxPayload"] == 65_536
+    assert opened["maxPayload"] == FRAME_MAX
+
+
+async def test_a_poll_takes_at_most_sixteen_packets_and_the_next_one_the_others(world, ana):
+    poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
+    await world.transact(say_it, Say(text="x", room=user(ana.id), count=20))
+    del poller.frames[:]
+    assert await poller.poll() == 200
+    assert len(poller.frames) == POLLED_MAX
+    assert await poller.poll() == 200
+    assert len(events_in(poller.frames, "PROBE_SAID")) == 20
+
+
+async def test_a_poll_after_a_session_ended_gets_the_notice(world, ana):
+    poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
+    connection = next(one for one in world.app.sockets.connections if not one.outgoing.websocket)
+    await connection.outgoing.read_out(1)
+    ending = asyncio.create_task(world.app.sockets.end(connection))
+    await asyncio.sleep(0)  # so that it begins
+    assert await poller.poll() == 200
+    assert f"41{NAMESPACE}," in poller.frames
+    await ending
+
+
+@pytest.mark.settings(PARLEY_LIMITS="default", PARLEY_FRAMES_BURST="100", PARLEY_FRAMES_PER_S="10")
+async def test_a_polling_client_that_posts_too_many_packets_waits(world, ana, monkeypatch):
+    monkeypatch.setattr(posts, "PAUSE_MAX_S", 0.3)
+    poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
+    began = monotonic()
+    assert await poller.post("\x1e".join(["3"] * 50)) == 200
+    assert monotonic() - began < 0.3
+    assert await poller.post("\x1e".join(["3"] * 100)) == 200
+    assert monotonic() - began > 0.3
+
+
+async def test_a_connection_reads_a_few_posts_at_a_time(world, ana, monkeypatch):
+    poller = await (await Poller(world).open()).enter(NAMESPACE, ana.token)
+    reading = world.app.sockets.eio.posts._reading
+    reading[poller.opened["sid"]] = posts.POSTS_MAX
+    assert await poller.post("3") == 400
+    reading.clear()
+    assert await poller.post("3") == 200
+    assert not reading

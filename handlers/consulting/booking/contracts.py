@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from handlers.kit.contract import (
     Change,
+    Cursor,
     Event,
     Id,
     Limit,
@@ -94,14 +95,13 @@ class GetBooking(Request):
 class ListBookings(Request):
     """All bookings, or those with one status, newest first; or one `part`, by the hour.
 
-    The parts are requests, coming hours, and past hours; past hours come newest first. `before` is
-    the id of the last booking of the page before.
+    The parts are requests, coming hours, and past hours; past hours come newest first.
     """
 
     status: Status | None = None
     part: Part | None = None
     limit: Limit = 50
-    before: Id | None = None
+    before: Cursor | None = None
 
 
 class GetHistory(Request):

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 from handlers.kit.contract import (
     END,
     Change,
+    Cursor,
     Event,
     Id,
     Limit,
@@ -83,7 +84,7 @@ class UnwatchConsultant(Request):
 
 class ListConsultants(Request):
     limit: Limit = 50
-    before: Id | None = None
+    before: Cursor | None = None
 
 
 class AddTopic(Change, kw_only=True):

@@ -30,7 +30,7 @@ from handlers.consulting.consultants.rules import ConsultantRules
 from handlers.kit.codes import check_country, check_currency, check_language, check_zone
 from handlers.kit.contract import Empty, Money, given
 from handlers.kit.errors import Conflict, NotFound
-from handlers.kit.paging import fitting
+from handlers.kit.paging import LAST_ID, cursor_of, fitting, position_of
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.profile import public as profiles
@@ -39,7 +39,7 @@ from storage.consulting import consultants as store
 from storage.consulting.consultants import ConsultantRow, TopicRow
 
 NAMESPACE = "/consultants"
-AFTER_ALL_IDS = "~"
+LISTED = "/consultants list"
 TOPICS_MAX = 50
 
 
@@ -141,7 +141,8 @@ def get_watched(tx: Transaction, consultant_id: str) -> WatchedConsultantView:
 
 
 def list_consultants(tx: Transaction, ask: ListConsultants) -> ConsultantPage:
-    rows = store.list_active(tx, ask.before or AFTER_ALL_IDS, ask.limit + 1)
+    (before,) = position_of(tx, LISTED, ask.before) or (LAST_ID,)
+    rows = store.list_active(tx, before, ask.limit + 1)
     sizes = store.sum_topic_texts(tx, [row.id for row in rows])
     page = fitting(rows[: ask.limit], lambda row: len(row.about_me) + sizes.get(row.id, 0))
     topics: dict[str, list[TopicView]] = {row.id: [] for row in page}
@@ -149,7 +150,7 @@ def list_consultants(tx: Transaction, ask: ListConsultants) -> ConsultantPage:
         topics[topic.consultant_id].append(topic_view(topic))
     return ConsultantPage(
         consultants=[_view(row, topics[row.id]) for row in page],
-        next=page[-1].id if len(rows) > len(page) else None,
+        next=cursor_of(tx, LISTED, page[-1].id) if len(rows) > len(page) else None,
     )
 
 

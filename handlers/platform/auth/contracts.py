@@ -1,7 +1,7 @@
 """Requests, views, events and refusals about authentication."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, UnsetType
 
@@ -24,6 +24,19 @@ from handlers.platform.profile.contracts import Email, UserView
 Password = Annotated[str, opaque(1, 256)]
 RefreshToken = Annotated[str, opaque(1, 200)]
 DeviceToken = Annotated[str, opaque(1, 200)]
+SessionEnd = Literal[
+    "logout",
+    "ended_elsewhere",
+    "expired",
+    "refresh_reused",
+    "too_many",
+    "password_changed",
+    "password_reset",
+    "email_changed",
+    "method_removed",
+    "account_deleted",
+]
+"""Why a session ended."""
 
 
 class CredentialsWrong(Refusal):

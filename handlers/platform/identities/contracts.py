@@ -41,7 +41,8 @@ class StartOAuth(Request):
     """The query of `/oauth/<provider>/start`.
 
     `challenge` is the S256 hash of a verifier that the client keeps; the ticket cannot be used
-    without that verifier. `redirect` is an app's own address from the operator's list, and requires
+    without that verifier. A ticket without a `challenge` can only sign in: `/profile link` and
+    `prove` refuse it. `redirect` is an app's own address from the operator's list, and requires
     a `challenge`. `fresh` makes the provider authenticate the user again.
     """
 

@@ -107,7 +107,8 @@ def open_ticket(
     if row is None or row.expires_at <= tx.now:
         raise TicketInvalid
     if row.challenge is None and (bound or verifier is not UNSET):
-        raise TicketInvalid  # a client with a verifier started with a challenge
+        # A client with a verifier started with a challenge.
+        raise TicketInvalid(details={"expected": "a ticket that was started with a `challenge`"})
     if fresh and not row.fresh:
         raise TicketInvalid
     if row.challenge is not None and not _opens(row.challenge, verifier):

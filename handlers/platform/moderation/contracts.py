@@ -8,6 +8,7 @@ import msgspec
 from handlers.kit.contract import (
     PAGE,
     Change,
+    Cursor,
     Event,
     Id,
     Limit,
@@ -45,10 +46,11 @@ class FlagMessage(Change, kw_only=True):
 
 
 class ListQueue(Request):
-    """The oldest cases come first; `after` is the `next` of the previous page."""
+    """The oldest cases come first. `after` is the older name of `before`."""
 
     limit: Limit = PAGE
-    after: Id | None = None
+    before: Cursor | None = None
+    after: Cursor | None = None
 
 
 class GetCase(Request):
@@ -72,7 +74,7 @@ class UndoDecision(Change, kw_only=True):
 
 class ListAudit(Request):
     limit: Limit = PAGE
-    before: Id | None = None
+    before: Cursor | None = None
 
 
 class CaseView(View):

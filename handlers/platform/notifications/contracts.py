@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from handlers.kit.contract import Change, Event, Id, Limit, Personal, Request, View
+from handlers.kit.contract import Change, Cursor, Event, Id, Limit, Personal, Request, View
 from handlers.kit.texts import opaque
 from rooms import names
 
@@ -15,7 +15,7 @@ Ids = Annotated[list[Id], Meta(min_length=1, max_length=200)]
 
 class ListNotifications(Request):
     limit: Limit = 50
-    before: Id | None = None
+    before: Cursor | None = None
 
 
 class MarkNotificationsRead(Change, kw_only=True):

@@ -4,6 +4,7 @@ import msgspec
 
 from handlers.kit import throttle
 from handlers.kit.notices import Notice, NoticeRule, Person, require_values
+from handlers.kit.paging import LAST_ID, cursor_of, position_of
 from handlers.kit.throttle import DAY, Throttle
 from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Plain, Value
@@ -24,20 +25,20 @@ from rooms import names
 from storage.platform.notifications import inbox as store
 from storage.platform.notifications.inbox import NotificationRow
 
-AFTER_ALL_IDS = "~"
+INBOX = "/notifications list"
 MAILS = Throttle("mails of one kind of news", most=20, window=DAY)
 """Per recipient, kind, and user who causes them (or the server). A user who changes a booking
 repeatedly cannot flood another one with mails."""
 
 
 def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationPage:
-    before = ask.before or AFTER_ALL_IDS
+    (before,) = position_of(tx, INBOX, ask.before) or (LAST_ID,)
     rows = store.list_notifications(tx, tx.actor.id, before, ask.limit + 1)
     page = rows[: ask.limit]
     return NotificationPage(
         notifications=[view_of(row) for row in page],
         unread=store.count_unread(tx, tx.actor.id),
-        next=page[-1].id if len(rows) > ask.limit else None,
+        next=cursor_of(tx, INBOX, page[-1].id) if len(rows) > ask.limit else None,
         seq=tx.head("/notifications", names.user(tx.actor.id)),
     )
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from handlers.kit.contract import END, Event, Id, Request, View
+from handlers.kit.contract import END, Bound, Bounds, Event, Id, Request, View
 from handlers.kit.errors import Refusal
 from handlers.kit.texts import file_name
 
@@ -46,8 +46,12 @@ class ContentWrong(Refusal):
 
 
 class StartUpload(Request):
-    """`size` in bytes, `sha256` in hexadecimal; a file uploaded in parts may omit `sha256`."""
+    """`size` in bytes, at most 25 MiB for a picture; `sha256` in hexadecimal.
 
+    Without `sha256`, a file of any size is uploaded in parts.
+    """
+
+    BOUNDS: ClassVar[Bounds] = {"size": Bound("upload_size_mb", unit=1024**2)}
     name: FileName
     content_type: ContentType
     size: Annotated[int, Meta(ge=1, le=SIZE_MOST)]

@@ -85,7 +85,7 @@ async def start_part(ctx: Context, request: web.Request) -> web.Response:
         raise NotFound
     promise = Promise("application/octet-stream", size, ask.sha256)
     signed = await ctx.kernel.objects.sign_part(row.key, row.parts_id, number, promise)
-    return answer(put_of(signed))
+    return answer(put_of(ctx, signed))
 
 
 @uploads.route(
@@ -122,7 +122,7 @@ async def get_picture(ctx: Context, request: web.Request) -> web.Response:
 
 async def with_parts(ctx: Context, row: UploadRow) -> UploadRow:
     """With a place for its parts, if it comes in parts and has none yet."""
-    if row.size <= service.WHOLE_MAX or row.parts_id is not None or row.status == "ready":
+    if service.is_whole(row) or row.parts_id is not None or row.status == "ready":
         return row
     parts_id = await ctx.kernel.objects.begin_parts(row.key, row.content_type)
     row = await ctx.transact(service.note_parts, row.id, parts_id)

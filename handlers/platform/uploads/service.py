@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from handlers.kit.contract import Empty
-from handlers.kit.errors import Conflict, Invalid, NotFound
+from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.transaction import Transaction
 from handlers.platform.profile import public as profiles
 from handlers.platform.uploads.contracts import (
@@ -37,7 +37,7 @@ from storage.platform.uploads import Kind, UploadRow
 
 MEGABYTE = 1024**2
 WHOLE_MAX = 16 * MEGABYTE
-"""Bytes; larger files are uploaded in parts."""
+"""Bytes; larger files, and those without a checksum, are uploaded in parts."""
 PART_SIZE = 8 * MEGABYTE
 IMAGE_MAX = 25 * MEGABYTE
 CHECK_LEASE = timedelta(minutes=10)
@@ -88,22 +88,25 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
 
 
 def check(tx: Transaction, ask: StartUpload) -> Kind:
-    """The kind of the announced file; raises TypeNotAllowed, TooLarge or Invalid."""
+    """The kind of the announced file; raises TypeNotAllowed or TooLarge."""
     kind = kind_of(without_parameters(ask.content_type))
     if kind is None:
         raise TypeNotAllowed
     most = IMAGE_MAX if kind == "image" else tx.rules.of(UploadRules).upload_size_mb * MEGABYTE
     if ask.size > most:
         raise TooLarge(details={"size_max": most})
-    if ask.size <= WHOLE_MAX and ask.sha256 is UNSET:
-        raise Invalid("A file uploaded in one piece requires its sha256.")
     return kind
+
+
+def is_whole(row: UploadRow) -> bool:
+    """Whether a file is uploaded in one request, which is signed for its checksum."""
+    return row.size <= WHOLE_MAX and row.sha256 is not None
 
 
 def part_size_of(row: UploadRow, number: int) -> int:
     """The size of a part in bytes; raises NotFound if there is no part with this number."""
     count = math.ceil(row.size / PART_SIZE)
-    if row.size <= WHOLE_MAX or not 1 <= number <= count:
+    if is_whole(row) or not 1 <= number <= count:
         raise NotFound
     return row.size - (count - 1) * PART_SIZE if number == count else PART_SIZE
 

@@ -13,14 +13,14 @@ async def view_of(ctx: Context, row: UploadRow) -> UploadView:
     view = _bare(row)
     objects = ctx.kernel.objects
     if row.status == "ready":
-        view.url = await objects.sign_get(row.key, name_of(row), row.content_type)
+        view.url = await link_of(ctx, row.key, name_of(row), row.content_type)
         view.thumbnail_url = await thumbnail_of(ctx, row)
     elif row.parts_id is not None:
         view.part_size = service.PART_SIZE
         view.parts = sorted(await objects.list_parts(row.key, row.parts_id))
     else:
         promise = Promise(row.content_type, row.size, row.sha256 or "")
-        view.put = put_of(await objects.sign_put(row.key, promise))
+        view.put = put_of(ctx, await objects.sign_put(row.key, promise))
     return view
 
 
@@ -30,7 +30,7 @@ async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
     Raises NotFound.
     """
     row = await ctx.read(service.find_ready, upload_id)
-    url = await ctx.kernel.objects.sign_get(row.key, name_of(row), row.content_type)
+    url = await link_of(ctx, row.key, name_of(row), row.content_type)
     return url, await thumbnail_of(ctx, row)
 
 
@@ -39,7 +39,12 @@ async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
     if not row.thumbnail:
         return None
     key = service.thumbnail_key(row.id)
-    return await ctx.kernel.objects.sign_get(key, f"{name_of(row)}.webp", "image/webp")
+    return await link_of(ctx, key, f"{name_of(row)}.webp", "image/webp")
+
+
+async def link_of(ctx: Context, key: str, name: str, content_type: str) -> str:
+    """A link that downloads an object as the file `name`."""
+    return ctx.as_reached(await ctx.kernel.objects.sign_get(key, name, content_type))
 
 
 def name_of(row: UploadRow) -> str:
@@ -47,8 +52,9 @@ def name_of(row: UploadRow) -> str:
     return as_file_name(row.name) or "file"
 
 
-def put_of(signed: SignedRequest) -> SignedPut:
-    return SignedPut(method=signed.method, url=signed.url, headers=signed.headers)
+def put_of(ctx: Context, signed: SignedRequest) -> SignedPut:
+    url = ctx.as_reached(signed.url)
+    return SignedPut(method=signed.method, url=url, headers=signed.headers)
 
 
 def _bare(row: UploadRow) -> UploadView:

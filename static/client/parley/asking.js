@@ -21,6 +21,9 @@ import { backoff_ms } from "./namespace.js";
  */
 
 const ATTEMPT_MS = 8_000;
+const PACKET_MAX = 131_072;
+/** More than the bytes of a packet besides the payload. */
+const HEAD_MAX = 256;
 const SHORT_RATE_LIMIT_S = 2;
 
 /**
@@ -35,6 +38,19 @@ async function send(socket, { command, payload, until_ms }) {
   } catch {
     return null;
   }
+}
+
+/**
+ * Throws a refusal if the server would not read a command. It would end the connection, and the
+ * command would be sent again and again.
+ * @param {Ask} ask
+ */
+function checkSize({ payload }) {
+  const most = PACKET_MAX - HEAD_MAX;
+  const bytes = new TextEncoder().encode(JSON.stringify(payload)).length;
+  if (bytes <= most) return;
+  const details = { path: "$", expected: `at most ${most} bytes` };
+  throw new ParleyError("INVALID", "The payload is too large.", { details });
 }
 
 /** @param {Answer | null} answer */
@@ -66,6 +82,7 @@ function pause_ms({ code, retry_after_s }, repeatable, attempt) {
  * @returns {Promise<any>} the answer's data
  */
 export async function askUntilAnswered(namespace, ask) {
+  checkSize(ask);
   for (let attempt = 0; ; attempt++) {
     const socket = await namespace.whenConnected(ask.until_ms - Date.now());
     ask.check();

@@ -10,6 +10,7 @@ from PIL import Image
 
 from storage.objects import folder
 from tests.platform.uploads.uploading import (
+    PART_SIZE,
     PDF,
     RestRefused,
     Uploader,
@@ -274,6 +275,17 @@ async def test_a_large_file_is_uploaded_in_parts_in_any_order(world, ana):
     _, fetched = await ana.fetch(view["url"])
     assert hashlib.sha256(fetched).digest() == hashlib.sha256(content).digest()
     assert files_of(world) == {f"kept/{begun['id']}"}
+
+
+@one_database
+async def test_a_small_file_without_a_checksum_is_uploaded_in_parts(ana):
+    content = b"a small text"
+    about = {"name": "a.txt", "content_type": "text/plain", "size": len(content)}
+    begun = await ana.ask("POST", "/uploads", about)
+    assert (begun["put"], begun["part_size"], begun["parts"]) == (None, PART_SIZE, [])
+    assert await ana.put_part(begun["id"], 1, content) == 200
+    done = await ana.ask("POST", f"/uploads/{begun['id'].upper()}/complete")
+    assert (await ana.fetch(done["url"]))[1] == content
 
 
 @one_database

@@ -18,13 +18,13 @@ from handlers.consulting.booking.contracts import (
 from handlers.consulting.booking.service.agreed import terms_of
 from handlers.kit.contract import Money
 from handlers.kit.errors import Invalid, NotFound
-from handlers.kit.paging import fitting
+from handlers.kit.paging import LAST_ID, cursor_of, fitting, position_of
 from handlers.kit.transaction import Transaction
 from rooms import names
 from storage.consulting import booking as store
 from storage.consulting.booking import BookingRow
 
-AFTER_ALL_IDS = "~"
+NEWEST, BY_HOUR = "/booking list", "/booking list by hour"
 _NOT_SHOWN = (
     "terms",
     "rate_amount",
@@ -35,7 +35,7 @@ _NOT_SHOWN = (
     "consultant_came_at",
 )
 STEPS_MAX = 200
-LATEST = (datetime.max.replace(tzinfo=UTC), AFTER_ALL_IDS)
+LATEST = (datetime.max.replace(tzinfo=UTC), LAST_ID)
 
 
 def get_booking(tx: Transaction, booking_id: str) -> BookingView:
@@ -52,24 +52,21 @@ def list_bookings(tx: Transaction, ask: ListBookings) -> BookingPage:
     page = fitting(rows[: ask.limit], lambda row: len(row.note or "") + len(row.reason or ""))
     return BookingPage(
         bookings=[view_of(row) for row in page],
-        next=page[-1].id if len(rows) > len(page) else None,
+        next=_cursor(tx, ask.part, page[-1]) if len(rows) > len(page) else None,
         seq=tx.head("/booking", names.user(tx.actor.id)),
     )
 
 
 def _list_newest(tx: Transaction, ask: ListBookings) -> list[BookingRow]:
-    before = ask.before or AFTER_ALL_IDS
+    (before,) = position_of(tx, NEWEST, ask.before) or (LAST_ID,)
     return store.list_bookings(tx, tx.actor.id, ask.status, before, ask.limit + 1)
 
 
 def _list_part(tx: Transaction, ask: ListBookings, part: Part) -> list[BookingRow]:
     after = None
-    if ask.before is not None:
-        last = store.find_booking(tx, ask.before)
-        if last is None or tx.actor.id not in (last.student_id, last.consultant_id):
-            expected = "the id of one of your bookings"
-            raise Invalid(details={"path": "$.before", "expected": expected})
-        after = (last.starts_at, last.id)
+    if (position := position_of(tx, f"{BY_HOUR} {part}", ask.before)) is not None:
+        starts_at, booking_id = position
+        after = (datetime.fromisoformat(starts_at), booking_id)
     return list_rows(tx, tx.actor.id, part, after, ask.limit + 1)
 
 
@@ -81,6 +78,12 @@ def list_rows(
         # No hour is as long as a day, so coming ones began less than a day ago.
         after = LATEST if part == "past" else (tx.now - timedelta(days=1), "")
     return store.list_by_hour(tx, user_id, part, tx.now, after, limit)
+
+
+def _cursor(tx: Transaction, part: Part | None, last: BookingRow) -> str:
+    if part is None:
+        return cursor_of(tx, NEWEST, last.id)
+    return cursor_of(tx, f"{BY_HOUR} {part}", last.starts_at.isoformat(), last.id)
 
 
 def get_history(tx: Transaction, booking_id: str) -> HistoryView:

@@ -14,6 +14,7 @@ from handlers.platform.auth.contracts import (
     ProofNeeded,
     RefreshReused,
     SessionDue,
+    SessionEnd,
     SessionList,
     SessionRevoked,
     SessionView,
@@ -103,14 +104,14 @@ def end_unless_refreshed(tx: Transaction, session_id: str) -> None:
         end_session(tx, session.id, session.user_id, "expired")
 
 
-def end_session(tx: Transaction, session_id: str, user_id: str, reason: str) -> None:
+def end_session(tx: Transaction, session_id: str, user_id: str, reason: SessionEnd) -> None:
     """End a session once; all instances notify and close its connections."""
     if store.end_session(tx, session_id, tx.now, reason):
         tx.cancel_timer(f"session:{session_id}")
         tx.publish(SessionEnded(session_id=session_id, user_id=user_id, reason=reason))
 
 
-def end_other_sessions(tx: Transaction, reason: str) -> None:
+def end_other_sessions(tx: Transaction, reason: SessionEnd) -> None:
     """End all other sessions of the actor; only the device of the current one stays known."""
     for session_id in store.list_live_sessions(tx, tx.actor.id):
         if session_id != tx.actor.session_id:
@@ -119,7 +120,9 @@ def end_other_sessions(tx: Transaction, reason: str) -> None:
     devices.distrust_all(tx, tx.actor.id, but=(current and current.device_id) or "")
 
 
-def end_sessions_of(tx: Transaction, user_id: str, reason: str, *, kept_device: str = "") -> None:
+def end_sessions_of(
+    tx: Transaction, user_id: str, reason: SessionEnd, *, kept_device: str = ""
+) -> None:
     """End all sessions of a user; of their devices, at most `kept_device` stays known."""
     for session_id in store.list_live_sessions(tx, user_id):
         end_session(tx, session_id, user_id, reason)

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from handlers.kit.contract import (
+    Bound,
+    Bounds,
     Change,
     Cursor,
     Event,
@@ -24,7 +26,8 @@ from handlers.platform.chat.contracts.rooms import chat_room
 from rooms import names
 from rooms.names import stream
 
-MemberIds = Annotated[list[Id], Meta(min_length=1, max_length=5_000)]
+MemberIds = Annotated[list[Id], Meta(min_length=1, max_length=3_000)]
+"""As many as fit in a packet."""
 
 
 Role = Literal["owner", "member"]
@@ -39,6 +42,9 @@ class OpenConversation(Change, kw_only=True):
 
 
 class CreateGroup(Change, kw_only=True):
+    BOUNDS: ClassVar[Bounds] = {
+        "member_ids": Bound("group_members_max", beside=1),  # the user who creates it
+    }
     name: Name
     member_ids: MemberIds
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from handlers.kit.contract import (
     Change,
+    Cursor,
     Event,
     Id,
     Limit,
@@ -94,17 +95,21 @@ class DeleteMessage(Change, kw_only=True):
 
 
 class ReadHistory(Request):
+    """The newest messages; those of the page after `before`; or those with numbers below
+    `before_seq`."""
+
     conversation_id: Id
     before_seq: Seq | None = None
+    before: Cursor | None = None
     limit: Limit = 50
 
 
 class Search(Request):
-    """Search for words by prefix, in one conversation or in all, before message `before`."""
+    """Search for words by prefix, in one conversation or in all."""
 
     text: Wanted
     conversation_id: Id | None = None
-    before: Id | None = None
+    before: Cursor | None = None
     limit: Limit = 20
 
 
@@ -227,6 +232,7 @@ class HistoryView(View):
 
     messages: list[MessageView]
     has_more: bool
+    next: str | None
     seq: int
 
 

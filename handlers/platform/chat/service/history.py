@@ -3,14 +3,13 @@
 An `Interval` is one period of membership, by sequence numbers.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgspec import structs
 
-from handlers.kit.contract import in_utc
 from handlers.kit.errors import Invalid, NotFound
-from handlers.kit.paging import fitting
+from handlers.kit.paging import LAST_ID, cursor_of, fitting, position_of
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import (
     ConversationPage,
@@ -37,11 +36,11 @@ from storage.platform.chat.members import Interval
 from storage.platform.chat.messages import MessageRow
 from storage.platform.chat.states import StateRow
 
+HISTORY, CONVERSATIONS = "/chat history", "/chat list"
 UNREAD_MAX = 1_000
-ID_LENGTH = 36
 ID_TEXT = 40
 """The characters that the id of one member adds to a page."""
-LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+LATEST = "9999-01-01T00:00:00Z"
 
 
 def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
@@ -53,14 +52,24 @@ def read_history(tx: Transaction, ask: ReadHistory) -> HistoryView:
     if not intervals:
         raise NotFound
     head = tx.head("/chat", chat_room(ask.conversation_id))
-    last = head if ask.before_seq is None else ask.before_seq - 1
+    last = _last_number(tx, ask, head)
     rows = _newest(tx, intervals, last, ask.limit + 1)
     page = fitting(rows[: ask.limit], text_of)
     return HistoryView(
         messages=shown(tx, {ask.conversation_id: intervals}, page[::-1]),
         has_more=len(rows) > len(page),
+        next=cursor_of(tx, HISTORY, str(page[-1].seq)) if len(rows) > len(page) else None,
         seq=head if intervals[-1].to_seq is None else intervals[-1].to_seq,
     )
+
+
+def _last_number(tx: Transaction, ask: ReadHistory, head: int) -> int:
+    """The highest number that a page may have; raises Invalid."""
+    if ask.before_seq is not None and ask.before is not None:
+        raise Invalid(details={"path": "$.before", "expected": "no `before_seq` beside it"})
+    position = position_of(tx, HISTORY, ask.before)
+    before_seq = int(position[0]) if position else ask.before_seq
+    return head if before_seq is None else before_seq - 1
 
 
 def get_readable(tx: Transaction, message_id: str) -> MessageRow:
@@ -129,14 +138,15 @@ def get_message(tx: Transaction, message_id: str) -> MessageView:
 
 
 def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
-    before, before_id = _position(ask.before)
+    moment, before_id = position_of(tx, CONVERSATIONS, ask.before) or (LATEST, LAST_ID)
+    before = datetime.fromisoformat(moment)
     rows = store.list_conversations(tx, tx.actor.id, ask.archived, before, before_id, ask.limit + 1)
     sizes = chat_members.count_members(tx, [row.id for row in rows])
     page = fitting(rows[: ask.limit], lambda row: ID_TEXT * sizes.get(row.id, 0))
     listed = fitting(_listed(tx, page), _text_of_listed)
     return ConversationPage(
         conversations=listed,
-        next=_cursor(rows[len(listed) - 1]) if len(rows) > len(listed) else None,
+        next=_cursor(tx, rows[len(listed) - 1]) if len(rows) > len(listed) else None,
         seq=tx.head("/chat", names.user(tx.actor.id)),
     )
 
@@ -203,20 +213,5 @@ def _text_of_listed(view: ListedConversationView) -> int:
     return last + len(view.draft or "")
 
 
-def _cursor(row: ListedRow) -> str:
-    return f"{instant_text(row.active_at)} {row.id}"
-
-
-def _position(before: str | None) -> tuple[datetime, str]:
-    """The start of a page: `(active_at, id)` of the last conversation on the previous page."""
-    if before is None:
-        return LATEST, "~"
-    moment, _, conversation_id = before.partition(" ")
-    try:
-        at = in_utc(datetime.fromisoformat(moment))
-    except (ValueError, OverflowError):
-        at = LATEST
-    # Python also parses forms that no cursor has, such as dates and times without a zone.
-    if before != f"{instant_text(at)} {conversation_id}" or len(conversation_id) != ID_LENGTH:
-        raise Invalid(details={"path": "$.before", "expected": "the `next` of an earlier page"})
-    return at, conversation_id
+def _cursor(tx: Transaction, row: ListedRow) -> str:
+    return cursor_of(tx, CONVERSATIONS, instant_text(row.active_at), row.id)

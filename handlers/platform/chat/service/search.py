@@ -1,7 +1,7 @@
 """Search for words in messages that the user can read."""
 
 from handlers.kit.errors import Invalid, NotFound
-from handlers.kit.paging import fitting
+from handlers.kit.paging import LAST_ID, cursor_of, fitting, position_of
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import FoundView, Search
 from handlers.platform.chat.service.history import shown, text_of
@@ -11,6 +11,7 @@ from storage.platform.chat.members import Interval
 from storage.platform.chat.search import catch_up as catch_up
 from storage.platform.chat.search import is_behind as is_behind
 
+FOUND = "/chat search"
 SEARCHED_MAX = 1_000
 """The maximum number of membership intervals searched, those of the newest conversations."""
 
@@ -20,16 +21,15 @@ def search(tx: Transaction, ask: Search) -> FoundView:
     words = chat_search.words_of(ask.text)
     if not words:
         raise Invalid(details={"path": "$.text", "expected": "a word"})
+    (before,) = position_of(tx, FOUND, ask.before) or (LAST_ID,)
     intervals = _list_intervals(tx, ask.conversation_id)
     if not intervals:
         return FoundView(messages=[], next=None)
-    rows = chat_search.list_matches(
-        tx, tx.actor.id, words, list(intervals), ask.before, ask.limit + 1
-    )
+    rows = chat_search.list_matches(tx, tx.actor.id, words, list(intervals), before, ask.limit + 1)
     page = fitting(rows[: ask.limit], text_of)
     return FoundView(
         messages=shown(tx, intervals, page),
-        next=page[-1].id if len(rows) > len(page) else None,
+        next=cursor_of(tx, FOUND, page[-1].id) if len(rows) > len(page) else None,
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from handlers.kit.contract import encode
 from handlers.kit.errors import NotFound
+from handlers.kit.paging import FIRST_ID, cursor_of, position_of
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat import public as chats
 from handlers.platform.chat.contracts.messages import MessageView
@@ -32,7 +33,7 @@ from storage.platform.moderation import CaseRow
 NOTES_MAX = 100
 CASES_MAX = 1_000
 """Cases of one message; each new one needs a user who has not flagged it before."""
-BEFORE_ALL_IDS = ""
+QUEUE = "/moderation queue"
 
 
 def open_case(tx: Transaction, message: MessageView) -> CaseRow:
@@ -119,11 +120,14 @@ def _rewrite(tx: Transaction, case: CaseRow) -> None:
 
 
 def list_queue(tx: Transaction, ask: ListQueue) -> QueuePage:
-    rows = store.list_open_cases(tx, ask.after or BEFORE_ALL_IDS, ask.limit + 1)
+    after, older_name = ask.before or ask.after, ask.before is None
+    position = position_of(tx, QUEUE, after, "after" if older_name else "before")
+    (after_id,) = position or (FIRST_ID,)
+    rows = store.list_open_cases(tx, after_id, ask.limit + 1)
     page = rows[: ask.limit]
     return QueuePage(
         cases=[case_view(row) for row in page],
-        next=page[-1].id if len(rows) > ask.limit else None,
+        next=cursor_of(tx, QUEUE, page[-1].id) if len(rows) > ask.limit else None,
         seq=tx.head("/moderation", MODERATORS_ROOM),
     )
 

@@ -2,13 +2,13 @@
 
 from msgspec import structs
 
-from handlers.kit.paging import fitting
+from handlers.kit.paging import LAST_ID, cursor_of, fitting, position_of
 from handlers.kit.transaction import Transaction
 from handlers.platform.moderation.contracts import Act, AuditEntry, AuditPage, ListAudit
 from storage.platform import moderation as store
 from storage.platform.moderation import AuditRow, CaseRow
 
-AFTER_ALL_IDS = "~"
+AUDIT = "/moderation audit"
 
 
 def note_role(tx: Transaction, act: Act, user_id: str, role: str) -> None:
@@ -24,9 +24,10 @@ def note_decision(tx: Transaction, act: Act, case: CaseRow, note: str, by: str |
 
 
 def list_audit(tx: Transaction, ask: ListAudit) -> AuditPage:
-    rows = store.list_audit(tx, ask.before or AFTER_ALL_IDS, ask.limit + 1)
+    (before,) = position_of(tx, AUDIT, ask.before) or (LAST_ID,)
+    rows = store.list_audit(tx, before, ask.limit + 1)
     page = fitting(rows[: ask.limit], lambda row: len(row.note))
     return AuditPage(
         entries=[AuditEntry(**structs.asdict(row)) for row in page],
-        next=page[-1].id if len(rows) > len(page) else None,
+        next=cursor_of(tx, AUDIT, page[-1].id) if len(rows) > len(page) else None,
     )

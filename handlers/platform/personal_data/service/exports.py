@@ -107,7 +107,7 @@ async def with_link(ctx: Context, view: AccountView) -> AccountView:
     if proved and view.export is not None and view.export.status == "ready":
         name = f"parley-{view.export.asked_at:%Y-%m-%d}.zip"
         key = key_of(view.export.id)
-        view.url = await ctx.kernel.objects.sign_get(key, name, CONTENT_TYPE)
+        view.url = ctx.as_reached(await ctx.kernel.objects.sign_get(key, name, CONTENT_TYPE))
     return view
 
 

@@ -19,7 +19,8 @@ import { moment } from "../../when.js";
  * @param {Queue} queue @param {{case: Case}} data */
 function changed(queue, { case: one }) {
   const others = queue.cases.filter(({ id }) => id !== one.id);
-  if (one.closed_at || (queue.next && one.id > queue.next)) return { ...queue, cases: others };
+  const last = queue.cases.at(-1)?.id ?? "";
+  if (one.closed_at || (queue.next && one.id > last)) return { ...queue, cases: others };
   const cases = withOne(others, one).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   return { ...queue, cases };
 }
