@@ -1,5 +1,7 @@
 """Decisions about notifications."""
 
+from datetime import datetime
+
 import msgspec
 
 from handlers.kit import throttle
@@ -20,6 +22,7 @@ from handlers.platform.notifications.mails import NOTICE
 from handlers.platform.profile import public as profiles
 from handlers.platform.profile.contracts import UserView
 from handlers.platform.send import public as mails
+from handlers.platform.send.public import NoticeMail
 from rooms import names
 from storage.platform.notifications import inbox as store
 from storage.platform.notifications.inbox import NotificationRow
@@ -72,7 +75,7 @@ def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
     store.insert_notification(tx, row)
     tx.publish(NotificationDispatched(user_id=user.id, notification=view_of(row)))
     if by_mail:
-        _mail(tx, row, user)
+        _mail(tx, row, user, notice.expires_at)
 
 
 def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
@@ -82,7 +85,7 @@ def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -
     named = [value.id for value in notice.values.values() if isinstance(value, Person)]
     if len(named) > 1:
         raise TypeError(f"{rule.kind} names several users, but about_id can hold only one")
-    title, body = (rule.messages.say(name, reader, values) for name in rule.names)
+    title, body = (" ".join(rule.messages.paragraphs(name, reader, values)) for name in rule.names)
     return NotificationRow(
         id=tx.new_id(),
         user_id=user.id,
@@ -124,7 +127,9 @@ def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:
     return throttle.take_if_left(tx, MAILS, user_id, kind, by)
 
 
-def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
+def _mail(
+    tx: Transaction, row: NotificationRow, user: UserView, expires_at: datetime | None
+) -> None:
     values = {
         "title": Plain(row.title),
         "first_name": Plain(user.first_name),
@@ -132,6 +137,14 @@ def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
     }
     reader = profiles.reader_of(user)
     mail = mails.compose(
-        tx, NOTICE, user.email, reader, values, link=row.link, notification_id=row.id
+        tx,
+        NOTICE,
+        user.email,
+        reader,
+        values,
+        link=row.link,
+        expires_at=expires_at,
+        user_id=user.id,
+        notice=NoticeMail(row.kind, row.id, row.about_id),
     )
     tx.publish(mail)
