@@ -17,24 +17,29 @@ from handlers.consulting.booking.contracts import (
     BookingRejected,
     BookingRequested,
     BookingRescheduled,
+    BookingView,
 )
 from handlers.kit.notices import Notice, Person
 from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Passage
+from handlers.platform.profile import public as profiles
 
 ABOUT = ("other", "topic", "starts_at")
 """The other party, the name of the topic, and the start in the reader's time zone."""
+DELETED = BookingView.PERSONAL["consultant_id"]["topic_name"]
 
 
 @booking.notifies(
-    BookingRequested, "booking_requested", importance="mail", says=(*ABOUT, "note", "answer_by")
+    BookingRequested, "booking_requested", importance="mail", says=(*ABOUT, "answer_by")
 )
 def tell_of_the_request(tx: Transaction, event: BookingRequested) -> Iterator[Notice]:
-    """The consultant has a new request, to answer before its hold expires."""
+    """The consultant has a new request, to answer before its hold expires.
+
+    It does not quote the student's note, which exports give to nobody else.
+    """
     asked = event.booking
     answer_by = asked.hold_expires_at or asked.starts_at
-    note = Passage(asked.note)
-    yield _notice(event, asked.consultant_id, answer_by, note=note, answer_by=answer_by)
+    yield _notice(tx, event, asked.consultant_id, answer_by, answer_by=answer_by)
 
 
 @booking.notifies(BookingApproved, "booking_approved", importance="mail", says=(*ABOUT, "reason"))
@@ -43,7 +48,7 @@ def tell_of_the_answer(
     tx: Transaction, event: BookingApproved | BookingRejected
 ) -> Iterator[Notice]:
     """The consultant answered the student's request."""
-    yield _notice(event, event.booking.student_id, reason=_reason(event))
+    yield _notice(tx, event, event.booking.student_id, reason=_reason(event))
 
 
 @booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=(*ABOUT, "reason"))
@@ -52,7 +57,7 @@ def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterat
     actor_id = tx.cause.actor_id if tx.cause else None
     for user_id in _both(event):
         if user_id != actor_id:
-            yield _notice(event, user_id, reason=_reason(event))
+            yield _notice(tx, event, user_id, reason=_reason(event))
 
 
 @booking.notifies(
@@ -61,23 +66,24 @@ def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterat
 def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Notice]:
     """Notify both sides of the new time."""
     for user_id in _both(event):
-        yield _notice(event, user_id, event.booking.ends_at, reason=_reason(event))
+        yield _notice(tx, event, user_id, event.booking.ends_at, reason=_reason(event))
 
 
 @booking.notifies(BookingExpired, "booking_expired", importance="mail", says=ABOUT)
 def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
     """The student's request was not answered in time."""
-    yield _notice(event, event.booking.student_id)
+    yield _notice(tx, event, event.booking.student_id)
 
 
 @booking.notifies(BookingMissed, "booking_missed", importance="mail", says=ABOUT)
 def tell_of_the_missed_hour(tx: Transaction, event: BookingMissed) -> Iterator[Notice]:
     """Notify both sides that the hour ended without a call."""
     for user_id in _both(event):
-        yield _notice(event, user_id)
+        yield _notice(tx, event, user_id)
 
 
 def _notice(
+    tx: Transaction,
     event: AboutBooking,
     to: str,
     expires_at: datetime | None = None,
@@ -92,12 +98,18 @@ def _notice(
         data={"booking_id": about.id, "status": about.status},
         values={
             "other": Person(other),
-            "topic": about.topic_name,
+            "topic": _topic(tx, about),
             "starts_at": about.starts_at,
             **values,
         },
         expires_at=expires_at,
     )
+
+
+def _topic(tx: Transaction, about: BookingView) -> str:
+    """The name of the topic, which is gone with the account of its consultant."""
+    consultant = profiles.get_user(tx, about.consultant_id)
+    return DELETED if profiles.is_closed(consultant) else about.topic_name
 
 
 def _reason(event: AboutBooking) -> Passage:

@@ -36,6 +36,8 @@ class SendNotification(Event):
     """Whether it contains a pincode, so that nobody may send it again later."""
     expires_at: Moment | None = None
     """When its content is no longer of use."""
+    skipped_for: str = ""
+    """Why it is only recorded, and not sent."""
 
     def key(self) -> str:
         return f"dispatch:{self.dispatch_id}"

@@ -28,6 +28,7 @@ REASONS = {
     "recipient_unavailable": "the recipient's mailbox was not available",
     "content_refused": "the content was refused",
     "unusable_address": "no mail can be addressed to the recipient",
+    "too_many": "the recipient got too many mails of this kind",
     "expired": "the content is no longer of use",
     "erased": "the content was erased with an account",
 }

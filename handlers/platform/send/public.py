@@ -82,3 +82,8 @@ def compose(
         secret=bool(content["codes"]),
         expires_at=expires_at,
     )
+
+
+def skipped(mail: SendNotification, reason: str) -> SendNotification:
+    """A mail that must not be sent, only recorded with this reason (one of `REASONS`)."""
+    return msgspec.structs.replace(mail, text="", html="", skipped_for=reason)

@@ -43,7 +43,10 @@ RETRIABLE: tuple[State, ...] = ("given_up", "refused")
 
 
 def accept(tx: Transaction, content: SendNotification) -> None:
-    """Store the content of a message encrypted, and wipe it from its event."""
+    """Store the content of a message encrypted, and wipe it from its event.
+
+    A message that must not be sent is only recorded.
+    """
     user_id = content.user_id or _owner_of(tx, content.to)
     cause_id = tx.cause.id if tx.cause is not None else None
     dispatch = Dispatch(
@@ -72,7 +75,10 @@ def accept(tx: Transaction, content: SendNotification) -> None:
     store.insert_dispatch(tx, dispatch)
     if cause_id is not None:
         wipe_event(tx, cause_id)
-    tx.publish(DispatchDue(**_about(dispatch)))
+    if content.skipped_for:
+        _skip(tx, dispatch, content.skipped_for)
+    else:
+        tx.publish(DispatchDue(**_about(dispatch)))
 
 
 def find_content(tx: Transaction, event: DispatchDue) -> SendNotification | None:

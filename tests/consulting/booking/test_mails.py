@@ -2,6 +2,7 @@
 
 import pytest
 
+from handlers.platform.personal_data.service import erasure
 from handlers.platform.send.outcomes import Outcome
 from tests.platform.chat.scenes import Offer, offer
 from tests.world import Person, World, text_of
@@ -46,12 +47,11 @@ def check(text: str, name: str, other: str, booking: dict) -> None:
 
 
 async def test_a_request_is_mailed_to_the_consultant(world, ana, ben, shop):
-    note = "About my taxes.\nThank you!"
-    booking = await ana.call("/booking", "request", **shop.ask(), note=note)
+    booking = await ana.call("/booking", "request", **shop.ask(), note="Only you read this")
     subject, text = await last_mail(world, ben)
     assert subject == "Neue Buchungsanfrage"
     check(text, "ben", "Ana Example", booking)
-    assert "Nachricht: “About my taxes. Thank you!”" in text
+    assert "Only you read this" not in text
     assert "Bitte antworten Sie bis" in text
     assert world.mails.to(ana.email) == []
 
@@ -120,3 +120,26 @@ async def test_a_request_that_nobody_can_answer_any_more_is_not_mailed(world, an
 
 async def refuse(letter: object) -> Outcome:
     return Outcome("fault", "no_connection")
+
+
+@pytest.mark.parametrize("erased", ["ana", "ben"])
+async def test_a_cancellation_by_an_erasure_is_mailed_without_the_erased_data(
+    world, ana, ben, shop, erased
+):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    await world.settle()
+    gone, left = (ana, ben) if erased == "ana" else (ben, ana)
+    await world.transact(erasure.begin, gone.id)
+    _, text = await last_mail(world, left)
+    assert "“Deleted account”" in text
+    assert f"({ZONES[left.name]})" in text
+    assert booking["id"] in text
+    assert ("Taxes" in text) == (erased == "ana"), "the topic is the consultant's"
+    world.clock.advance(2 * 86_400)
+    await world.settle()
+    [told] = [
+        one
+        for one in (await left.call("/notifications", "list"))["notifications"]
+        if one["kind"] == "booking_cancelled"
+    ]
+    assert f"({ZONES[left.name]})" in told["body"], "a later round does not clear it"

@@ -6,6 +6,8 @@ from datetime import datetime
 import pytest
 
 from handlers.platform.notifications.service import MAILS
+from handlers.platform.send.lookup import Search
+from server import sent_mail
 from tests.platform.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, World, both_databases, one_database
@@ -278,6 +280,8 @@ async def test_repeated_rescheduling_sends_a_limited_number_of_mails(world, ana,
     assert (await notified_kinds(world, ben)).count("booking_rescheduled") == moves
     for person in (ana, ben):
         assert subjects(world, person).count("Booking rescheduled") == MAILS.most
+    limited = await sent_mail.list_mails(world.app, Search(person=ben.id, state="skipped"))
+    assert limited.count("too_many") == moves - MAILS.most, "an operator sees why"
     await decide(ben, "reschedule", booking, block_id=shop.blocks[5]["id"])
     await world.settle()
     assert subjects(world, ana).count("Booking rescheduled") == MAILS.most + 1, "by somebody else"
