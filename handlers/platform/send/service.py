@@ -99,7 +99,7 @@ def set_aside(tx: Transaction, event: DispatchDue) -> None:
     elif _may_try(tx, dispatch, event):  # the channel was resumed meanwhile
         tx.publish(event)
     else:
-        _look_again(tx, dispatch)
+        _hold(tx, dispatch)
 
 
 def record(tx: Transaction, event: DispatchDue, outcome: Outcome) -> None:
@@ -145,8 +145,13 @@ def _owner_of(tx: Transaction, address: str) -> str | None:
 def _may_try(tx: Transaction, dispatch: Dispatch, event: DispatchDue) -> bool:
     if dispatch.status != WAITING or _uselessness(tx, dispatch):
         return False
-    is_due = dispatch.next_at is None or dispatch.next_at <= tx.now
-    return is_due and (event.probe or not channels.is_paused(tx, dispatch.channel))
+    if not _is_due(tx, dispatch):
+        return False
+    return event.probe or not channels.is_paused(tx, dispatch.channel)
+
+
+def _is_due(tx: Transaction, dispatch: Dispatch) -> bool:
+    return dispatch.next_at is None or dispatch.next_at <= tx.now
 
 
 def _uselessness(tx: Transaction, dispatch: Dispatch) -> str | None:
@@ -205,6 +210,14 @@ def _pause(tx: Transaction, waited: timedelta) -> timedelta:
     first_s = tx.rules.of(SendRules).mail_backoff_s
     pause_s = min(max(waited.total_seconds(), first_s), BACKOFF_MAX_S)
     return timedelta(seconds=pause_s * random.uniform(1, 1 + JITTER))  # noqa: S311 - no secret
+
+
+def _hold(tx: Transaction, dispatch: Dispatch) -> None:
+    """Let a dispatch wait. If it waits for its channel, its recipient gets the whole time again."""
+    if _is_due(tx, dispatch) and dispatch.deferred_since is not None:
+        dispatch.deferred_since = None
+        store.update_dispatch(tx, dispatch)
+    _look_again(tx, dispatch)
 
 
 def _look_again(tx: Transaction, dispatch: Dispatch) -> None:

@@ -89,6 +89,22 @@ async def test_a_recipient_that_cannot_be_reached_does_not_delay_others(world, m
     assert (await get(world, sent)).status == "sent"
 
 
+async def test_the_two_days_of_a_recipient_begin_anew_after_a_pause_of_the_channel(world, mailbox):
+    mailbox.answer("handle_RCPT", LATER)
+    dispatch_id = await send(world, ANA)
+    await pass_time(world, HOUR_S)
+    mailbox.answer("handle_MAIL", "451 4.3.0 out of order")
+    await send(world, BEN)
+    for _ in range(15):
+        await pass_time(world, 4 * HOUR_S)
+    mailbox.answer("handle_MAIL", "", times=0)
+    await pass_time(world, 61)
+    assert (await get(world, dispatch_id)).status == "waiting"
+    mailbox.answer("handle_RCPT", "", times=0)
+    await pass_time(world, HOUR_S)
+    assert (await get(world, dispatch_id)).status == "sent"
+
+
 @pytest.mark.parametrize("moment", ["handle_RCPT", "handle_DATA"])
 async def test_a_refused_mail_is_not_retried_and_logged(world, mailbox, moment, logs):
     mailbox.answer(moment, NOBODY)
