@@ -6,10 +6,9 @@ from datetime import datetime
 from handlers.kit.transaction import Transaction
 from handlers.kit.visible import one_line
 from handlers.platform.send import lookup
-from handlers.platform.send.lookup import Found, Search
+from handlers.platform.send.lookup import Found, Pause, Search
 from handlers.platform.send.outcomes import REASONS
 from server.app import App
-from storage.platform.send import PausedChannel
 
 RETRY_PAGE = 100
 HEAD = ("ID", "CREATED", "STATE", "KIND", "TO", "TRIES", "NEXT TRY OR END", "REASON")
@@ -20,7 +19,7 @@ Retried = list[tuple[str, str | None]]
 async def list_mails(app: App, by: Search) -> str:
     """A table of the mails that match, newest first, after the channels that are paused."""
     found, paused = await app.context().read(
-        lambda tx: (lookup.search(tx, by), lookup.list_paused(tx))
+        lambda tx: (lookup.search(tx, by), lookup.list_pauses(tx))
     )
     notes = "".join(f"{_describe_pause(one)}\n" for one in paused)
     return notes + (_table([HEAD, *map(_row, found)]) if found else "no mails\n")
@@ -33,7 +32,7 @@ async def show_mail(app: App, dispatch_id: str) -> str | None:
         found = lookup.find(tx, dispatch_id)
         if found is None:
             return None
-        paused = [one for one in lookup.list_paused(tx) if one.channel == found.dispatch.channel]
+        paused = [one for one in lookup.list_pauses(tx) if one.channel == found.dispatch.channel]
         retriable = lookup.find_obstacle(tx, found.dispatch) or "possible"
         return _table(_fields(found, paused, retriable))
 
@@ -66,9 +65,7 @@ def _row(found: Found) -> tuple[str, ...]:
     )
 
 
-def _fields(
-    found: Found, paused: Iterable[PausedChannel], retriable: str
-) -> Iterator[tuple[str, str]]:
+def _fields(found: Found, paused: Iterable[Pause], retriable: str) -> Iterator[tuple[str, str]]:
     mail = found.dispatch
     yield "id", mail.id
     yield "state", mail.status
@@ -98,7 +95,7 @@ def _moment(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else "-"
 
 
-def _describe_pause(paused: PausedChannel) -> str:
+def _describe_pause(paused: Pause) -> str:
     why, answer = _in_words(paused.reason), one_line(paused.reply)
     return f"{paused.channel} is paused since {_moment(paused.paused_at)}: {why} {answer}".rstrip()
 

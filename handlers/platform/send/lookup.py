@@ -11,7 +11,7 @@ from handlers.platform.profile import public as profiles
 from handlers.platform.send import channels, service
 from handlers.platform.send.contracts import State
 from storage.platform import send as store
-from storage.platform.send import Dispatch, PausedChannel
+from storage.platform.send import Dispatch
 
 STATES: tuple[State, ...] = get_args(State)
 AFTER_ALL_IDS = "~"
@@ -35,6 +35,15 @@ class Found(msgspec.Struct, frozen=True):
     address: str
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """A channel that is paused, since when and why."""
+
+    channel: str
+    paused_at: datetime
+    reason: str
+    reply: str
+
+
 def search(tx: Transaction, by: Search) -> list[Found]:
     """The dispatches that match all given fields, newest first."""
     states = (by.state,) if by.state else STATES
@@ -53,8 +62,11 @@ def find(tx: Transaction, dispatch_id: str) -> Found | None:
     return _with_address(tx, dispatch) if dispatch else None
 
 
-def list_paused(tx: Transaction) -> list[PausedChannel]:
-    return store.list_paused(tx)
+def list_pauses(tx: Transaction) -> list[Pause]:
+    """The channels that cannot send anything, with the latest fault of each."""
+    return [
+        Pause(one.channel, one.paused_at, one.reason, one.reply) for one in store.list_paused(tx)
+    ]
 
 
 def retry(tx: Transaction, dispatch_id: str) -> str | None:

@@ -168,7 +168,7 @@ def _seems_ours(tx: Transaction, dispatch: Dispatch) -> bool:
 
     So a single message that a policy refuses pauses its channel once, until another one is sent.
     """
-    if dispatch.attempts == 1 or channels.is_paused(tx, dispatch.channel):
+    if channels.is_paused(tx, dispatch.channel):
         return True
     return not store.was_sent_since(tx, dispatch.channel, dispatch.created_at)
 

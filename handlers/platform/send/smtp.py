@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiosmtplib
 
+from handlers.kit.visible import shortened
 from handlers.platform.send.mail import Carry, Letter
-from handlers.platform.send.outcomes import SENT, Outcome
-from handlers.platform.send.replies import OF_STEP, Step, judge
+from handlers.platform.send.outcomes import SENT, Outcome, Verdict
+from handlers.platform.send.replies import REPLY_MAX, Step, judge
 
 SMTP_STEP_S = 15.0
 SMTP_WHOLE_S = 25.0
@@ -145,20 +146,19 @@ class Delivery:
             return judge(self.step, error.code, error.message, self._letter.to)
         if (fault := _tls_fault(error)) is not None:
             return Outcome("fault", "tls_failed", fault)
+        if self.step == "connection":  # its text has the host and the port
+            return Outcome("fault", "no_connection", shortened(str(error), REPLY_MAX))
         if isinstance(error, TimeoutError):
             return self._of_connection("no_answer")
-        if isinstance(error, OSError):
-            return self._of_connection("connection_lost")
-        return self._of_connection("not_understood")
+        return self._of_connection(
+            "connection_lost" if isinstance(error, OSError) else "not_understood"
+        )
 
     def _of_connection(self, reason: str) -> Outcome:
         """Before the mail, every mail would fail like this one; from then on, it may be the mail's
         own fault, for example if its content crashes the server."""
-        if self.step in ("RCPT TO", "DATA"):
-            return Outcome("suspicion", reason, self.step)
-        if self.step == "connection" and reason == "connection_lost":
-            reason = OF_STEP[self.step]
-        return Outcome("fault", reason, self.step)
+        verdict: Verdict = "suspicion" if self.step in ("RCPT TO", "DATA") else "fault"
+        return Outcome(verdict, reason, self.step)
 
 
 def _tls_fault(error: BaseException) -> str | None:
