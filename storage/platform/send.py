@@ -149,7 +149,7 @@ _d, _c = dispatches.c, paused_channels.c
 WAITING = "waiting"
 _CHANGING = (
     *("sealed_to", "sealed", "status", "attempts", "reason", "reply"),
-    *("next_at", "tried_at", "deferred_since", "done_at"),
+    *("next_at", "tried_at", "deferred_since", "expires_at", "done_at"),
 )
 _INSERT = insert(dispatches).on_conflict_do_nothing(index_elements=[_d.id])
 _FIND = select(dispatches).where(_d.id == bindparam("dispatch_id"))

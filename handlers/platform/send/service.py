@@ -69,7 +69,7 @@ def accept(tx: Transaction, content: SendNotification) -> None:
         next_at=tx.now,
         tried_at=None,
         deferred_since=None,
-        expires_at=content.expires_at or tx.now + tx.rules.span("mails_kept_days"),
+        expires_at=content.expires_at,
         done_at=None,
     )
     store.insert_dispatch(tx, dispatch)
@@ -195,9 +195,8 @@ def _defer(tx: Transaction, dispatch: Dispatch) -> None:
 
 
 def _retry(tx: Transaction, dispatch: Dispatch, outcome: str) -> None:
-    """Save a dispatch that failed and waits for its next try."""
-    store.update_dispatch(tx, dispatch)
-    _look_again(tx, dispatch)
+    """Let a dispatch that failed wait for its next try."""
+    _wait(tx, dispatch)
     reason = dispatch.reason or ""
     tx.count(DISPATCHES, dispatch.channel, outcome, reason)
     at = dispatch.next_at or tx.now
@@ -214,15 +213,20 @@ def _pause(tx: Transaction, waited: timedelta) -> timedelta:
 
 def _hold(tx: Transaction, dispatch: Dispatch) -> None:
     """Let a dispatch wait. If it waits for its channel, its recipient gets the whole time again."""
-    if _is_due(tx, dispatch) and dispatch.deferred_since is not None:
+    if _is_due(tx, dispatch):
         dispatch.deferred_since = None
-        store.update_dispatch(tx, dispatch)
-    _look_again(tx, dispatch)
+    _wait(tx, dispatch)
 
 
-def _look_again(tx: Transaction, dispatch: Dispatch) -> None:
-    """Set the timer of a waiting dispatch: for its next try, or for its expiry if it is due now
-    and waits for its channel."""
+def _wait(tx: Transaction, dispatch: Dispatch) -> None:
+    """Save a dispatch that waits, and set its timer: for its next try, or for its expiry if it is
+    due now and waits for its channel.
+
+    The first wait sets the expiry of a content that does not become useless by itself.
+    """
+    if dispatch.expires_at is None:
+        dispatch.expires_at = tx.now + tx.rules.span("mails_kept_days")
+    store.update_dispatch(tx, dispatch)
     moments = [dispatch.next_at, dispatch.expires_at]
     future = [one for one in moments if one is not None and one > tx.now]
     if future:

@@ -172,3 +172,10 @@ async def test_a_mail_that_names_an_erased_user_is_skipped(world, mailbox):
     await pass_time(world, 60)
     skipped = await get(world, dispatch_id)
     assert (skipped.status, skipped.reason, skipped.kind) == ("skipped", "erased", "news")
+
+
+async def test_a_mail_that_was_never_tried_does_not_expire_by_its_age(world, mailbox):
+    """For example, because no instance ran for weeks."""
+    await world.transact(lambda tx: tx.publish(notice(tx, ANA)))
+    await pass_time(world, 30 * DAY_S)
+    assert [mail.subject for mail in mailbox.mails] == ["News"]
