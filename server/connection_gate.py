@@ -194,6 +194,15 @@ class ConnectionGate:
             self._roles.popitem(last=False)
         self.people.set_roles(user_id, roles)
 
+    def watching_ended(self, user_id: str, namespace: str, room: str) -> None:
+        """Remove a user's sockets from a room that they may no longer watch."""
+        name = stream(namespace, room)
+        for connection in self.people.of_person(user_id):
+            socket = connection.sockets.get(namespace)
+            if socket is not None:
+                socket.listens.discard(name)
+                self._rooms.leave(socket, name)
+
     async def stop(self) -> None:
         """Admit nobody any more, and report no departures.
 

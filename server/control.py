@@ -1,4 +1,4 @@
-"""Applies control events on every instance: ended sessions and changed roles.
+"""Applies control events on every instance: ended sessions, ended watching and changed roles.
 
 They are events of an ordinary stream, so an instance recovers those that the bus loses. Applying an
 event twice is harmless: an instance applies its own commits at once, and again from the stream.
@@ -6,7 +6,13 @@ event twice is harmless: an instance applies its own commits at once, and again 
 
 import msgspec
 
-from handlers.kit.life import CONTROL_NAMESPACE, CONTROL_ROOM, RolesChanged, SessionEnded
+from handlers.kit.life import (
+    CONTROL_NAMESPACE,
+    CONTROL_ROOM,
+    RolesChanged,
+    SessionEnded,
+    WatchingEnded,
+)
 from rooms.names import stream
 from rooms.packets import Packet
 from rooms.replay import Wanted
@@ -14,7 +20,7 @@ from rooms.rooms import Rooms
 from server.connection_gate import ConnectionGate
 from storage.events.log import Numbered
 
-EVENTS = {event.NAME: event for event in (SessionEnded, RolesChanged)}
+EVENTS = {event.NAME: event for event in (SessionEnded, RolesChanged, WatchingEnded)}
 STREAM = stream(CONTROL_NAMESPACE, CONTROL_ROOM)
 
 
@@ -49,6 +55,8 @@ class Control:
             self._gate.session_ended(event.session_id, event.reason)
         elif isinstance(event, RolesChanged):
             self._gate.roles_changed(event.user_id, frozenset(event.roles))
+        elif isinstance(event, WatchingEnded):
+            self._gate.watching_ended(event.user_id, event.of_namespace, event.room)
 
     async def caught_up(self) -> None:
         """Return at once: `send` applies each event immediately."""

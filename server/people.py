@@ -39,6 +39,9 @@ class People:
     def count(self, user_id: str) -> int:
         return len(self._of_person.get(user_id, ()))
 
+    def of_person(self, user_id: str) -> list[Connection]:
+        return list(self._of_person.get(user_id, ()))
+
     def of_session(self, session_id: str) -> list[Connection]:
         return list(self._of_session.get(session_id, ()))
 

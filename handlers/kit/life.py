@@ -36,6 +36,23 @@ class SessionEnded(Event):
         return (CONTROL_ROOM,)
 
 
+class WatchingEnded(Event):
+    """A user may no longer watch a room: every instance removes the user's sockets from it."""
+
+    NAME: ClassVar[str] = "WATCHING_ENDED"
+    NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
+    PLAIN: ClassVar[tuple[str, ...]] = ("of_namespace", "room")
+    user_id: str
+    of_namespace: str
+    room: str
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (CONTROL_ROOM,)
+
+
 class RolesChanged(Event):
     """A user's roles changed: every instance updates the user's connections."""
 

@@ -13,7 +13,11 @@ export type BookingStatus =
 
 export type Clock = "12h" | "24h";
 
+export type ConsultantState = "expected" | "here" | "in_call" | "late";
+
 export type Decision = "dismiss" | "hide";
+
+export type EndReason = "cancelled" | "closed" | "completed" | "left" | "lost" | "missed" | "moved";
 
 export type ErrorCode =
   | "ALREADY_CONSULTANT"
@@ -27,6 +31,7 @@ export type ErrorCode =
   | "CONFLICT"
   | "CONTENT_WRONG"
   | "CREDENTIALS_WRONG"
+  | "DEADLINE_PASSED"
   | "DELETION_PLANNED"
   | "EMAIL_NEEDED"
   | "EMAIL_TAKEN"
@@ -62,10 +67,12 @@ export type ErrorCode =
   | "TOKEN_INVALID"
   | "TOKEN_MISSING"
   | "TOO_EARLY"
+  | "TOO_FAR_AHEAD"
   | "TOO_LARGE"
   | "TOO_LATE"
   | "TOO_MANY"
   | "TOO_MANY_METHODS"
+  | "TOO_MANY_OPEN_REQUESTS"
   | "TOPIC_NOT_OFFERED"
   | "TYPE_NOT_ALLOWED"
   | "UNAVAILABLE"
@@ -125,6 +132,13 @@ export interface AdmitStudent {
   booking_id: string;
 }
 
+/** The consultant's terms from the time of the request. The student can move the booking, and cancel it without a fee, until `change_until_minutes` before the start; with 0, the student can move it until the end. Fees are in percent of the price of the minimum duration. */
+export interface AgreedTerms {
+  change_until_minutes: number;
+  late_cancellation_percent: number;
+  no_show_percent: number;
+}
+
 /** Approve, reject or cancel. */
 export interface AnswerBooking {
   request_id?: string;
@@ -168,8 +182,11 @@ export interface AvailabilityStatus {
   status: "available" | "full" | "unavailable";
 }
 
+/** Your status, and whether it comes back by itself after a call or with your next device. */
 export interface AvailableNow {
   available: boolean;
+  back_after_call: boolean;
+  back_when_online: boolean;
 }
 
 /** `picture_id` is the id of an image that you have uploaded. */
@@ -184,7 +201,7 @@ export interface BecomeConsultant {
   picture_id?: string | null;
 }
 
-/** One bookable hour and its places. */
+/** One bookable hour and its places. It is `unavailable` while the consultant has another call at that time, or within the buffer. */
 export interface Block {
   id: string;
   consultant_id: string;
@@ -192,7 +209,7 @@ export interface Block {
   ends_at: string;
   max_calls: number;
   taken: number;
-  status: "available" | "cancelled" | "full";
+  status: "available" | "cancelled" | "full" | "unavailable";
 }
 
 /** `on` blocks the user; otherwise the user is unblocked. */
@@ -212,7 +229,7 @@ export interface Blocks {
   blocks: Block[];
 }
 
-/** One booking, with the topic's name, rate and minimum duration from the time of the request. `reason` belongs to the latest change; `/booking history` has all of them. `attended` names the parties who came: the student to the waiting room or the call, the consultant to either. */
+/** One booking, with the topic's name, rate and minimum duration from the time of the request. `terms` are those from the same time; null for older bookings. `fee_percent` is the fee for a late cancellation or a missed hour that the student owes, of the price of the minimum duration. `reason` belongs to the latest change; `/booking history` has all of them. `attended` names the parties who came: the student to the waiting room or the call, the consultant to either. */
 export interface Booking {
   id: string;
   student_id: string;
@@ -227,6 +244,8 @@ export interface Booking {
   reason: string | null;
   hourly_rate: Money;
   minimal_duration_minutes: number;
+  terms: AgreedTerms | null;
+  fee_percent: number;
   hold_expires_at: string | null;
   version: number;
   attended: Party[];
@@ -509,6 +528,9 @@ export interface Found {
 /** Ask for the state of your account. */
 export interface GetAccount {}
 
+/** Ask for your own status, and when it comes back by itself. */
+export interface GetAvailableNow {}
+
 export interface GetBooking {
   booking_id: string;
 }
@@ -543,6 +565,10 @@ export interface GetReceipts {
 
 /** Ask for your own schedule. */
 export interface GetSchedule {}
+
+export interface GetTerms {
+  consultant_id: string;
+}
 
 /** A STUN or TURN server, in the form that browsers accept. */
 export interface IceServer {
@@ -675,9 +701,14 @@ export interface ListQueue {
 /** Ask for your sessions. */
 export interface ListSessions {}
 
-/** Blocks, as of event `seq` of the consultant's room. */
+/** Ask for your places on waiting lists. */
+export interface ListWaits {}
+
+/** Blocks, as of event `seq` of the consultant's room. `waits` are the ids of the blocks on whose waiting lists you are, and `held` of those in which you have a place. */
 export interface ListedBlocks {
   blocks: Block[];
+  waits: string[];
+  held: string[];
   seq: number;
 }
 
@@ -891,7 +922,7 @@ export interface Pins {
   seq: number;
 }
 
-/** One student's place: `ahead` students come first, and the wait is about `eta_s` seconds. */
+/** One student's place: `ahead` students come first, and the wait is about `eta_s` seconds. `away` says that none of the student's devices is connected. The consultant is `expected`, `late`, `here` at the queue, or `in_call`, also with somebody of another hour. */
 export interface Place {
   booking_id: string;
   block_id: string;
@@ -900,6 +931,8 @@ export interface Place {
   ahead: number;
   eta_s: number;
   entered_at: string;
+  away: boolean;
+  consultant: ConsultantState;
 }
 
 /** Your position on a waiting list, starting at 1. */
@@ -1128,6 +1161,7 @@ export interface SetAvailableNow {
   request_id?: string;
   available: boolean;
   back_after_call?: boolean;
+  back_when_online?: boolean;
 }
 
 export interface SetDefaultSchedule {
@@ -1167,6 +1201,19 @@ export interface SetRole {
 export interface SetStatus {
   request_id?: string;
   status: PresenceStatus;
+}
+
+/** Fields that are left out stay as they are; null restores the platform's default. */
+export interface SetTerms {
+  request_id?: string;
+  min_notice_minutes?: number | null;
+  max_days_ahead?: number | null;
+  buffer_minutes?: number | null;
+  approves_at_once?: boolean | null;
+  open_requests_max?: number | null;
+  change_until_minutes?: number | null;
+  late_cancellation_percent?: number | null;
+  no_show_percent?: number | null;
 }
 
 /** The settings to change; others stay as they are. */
@@ -1243,6 +1290,19 @@ export interface StopConsulting {
 export interface Synced {
   epoch: string;
   rooms: Record<string, RoomState>;
+}
+
+/** The terms under which a consultant takes bookings. A block can be requested until `min_notice_minutes` before its start and from `max_days_ahead` days before it. `buffer_minutes` after a booked block stay free. A student can have `open_requests_max` unanswered requests. Students can move bookings, and cancel them without a fee, until `change_until_minutes` before the start. Fees are in percent of the price of the minimum duration. */
+export interface Terms {
+  consultant_id: string;
+  min_notice_minutes: number;
+  max_days_ahead: number;
+  buffer_minutes: number;
+  approves_at_once: boolean;
+  open_requests_max: number;
+  change_until_minutes: number;
+  late_cancellation_percent: number;
+  no_show_percent: number;
 }
 
 /** A topic that a consultant offers, with its rate; `icon_url` is a path on this server. */
@@ -1366,6 +1426,20 @@ export interface UserSettings {
   read_receipts: boolean;
 }
 
+/** Your place on the waiting list of a block, with the end of your offer, if you have one. */
+export interface Wait {
+  block: Block;
+  position: number;
+  joined_at: string;
+  offer_expires_at: string | null;
+}
+
+/** Your places on waiting lists, by the start of the block, as of event `seq` of your room. */
+export interface Waits {
+  waits: Wait[];
+  seq: number;
+}
+
 export interface WatchBlocks {
   consultant_id: string;
 }
@@ -1440,8 +1514,12 @@ export interface Commands {
     check: { payload: CheckAvailability; data: AvailabilityStatus };
     /** Remove the override of one week, so that the default week applies again. */
     clear_override: { payload: ClearOverride; data: Blocks };
+    /** Get your status "available now", and when it comes back by itself. */
+    get_available_now: { payload: GetAvailableNow; data: AvailableNow };
     /** Get your default week and your overrides. */
     get_schedule: { payload: GetSchedule; data: Schedule };
+    /** Get the terms under which a consultant takes bookings. */
+    get_terms: { payload: GetTerms; data: Terms };
     /** Join the waiting list of a full block. */
     join_waiting_list: { payload: JoinWaitingList; data: Position };
     /** Leave a waiting list; this also declines an offered place. */
@@ -1450,12 +1528,16 @@ export interface Commands {
     list_blocks: { payload: ListBlocks; data: ListedBlocks };
     /** Set the hours of one week; CONFLICT lists the bookings that would be cancelled. */
     override_week: { payload: OverrideWeek; data: Blocks };
-    /** Turn "available now" on or off; a call turns it off, and optionally on again afterwards. */
+    /** Turn "available now" on or off. A call, an unanswered request, and the loss of your last device turn it off. It comes back after a call with `back_after_call`, and with your next device with `back_when_online`. */
     set_available_now: { payload: SetAvailableNow; data: AvailableNow };
     /** Set your default week; answers the blocks of the coming weeks. A block with bookings stays, with its places, until those bookings have ended. */
     set_default_schedule: { payload: SetDefaultSchedule; data: Blocks };
+    /** Set the terms for new bookings; existing bookings keep theirs. */
+    set_terms: { payload: SetTerms; data: Terms };
     /** Unsubscribe from changes of a consultant's blocks. */
     unwatch: { payload: UnwatchBlocks; data: Empty };
+    /** List the waiting lists that you are on, with your positions and offers. */
+    waits: { payload: ListWaits; data: Waits };
     /** Get whether a consultant is available now, and subscribe to changes of their blocks. */
     watch: { payload: WatchBlocks; data: WatchedNow };
   };
@@ -1691,12 +1773,20 @@ export interface Events {
     AVAILABILITY_UPDATED: { block: Block };
     /** A consultant became available for calls right now, or stopped being available. */
     AVAILABLE_NOW_STATUS_CHANGED: { consultant_id: string; available: boolean };
+    /** A consultant changed the terms; existing bookings keep the terms that were agreed. */
+    BOOKING_TERMS_SET: { terms: Terms };
     /** The default week changed blocks, or created them for a coming week. */
     DEFAULT_SCHEDULE_SET: { blocks: Block[] };
+    /** The waiting list ended without a place: the block began or was withdrawn. */
+    WAITING_LIST_CLOSED: { block: Block; user_id: string; reason: "begun" | "withdrawn" };
+    /** The user joined the waiting list of a block, at this position. */
+    WAITING_LIST_JOINED: { block: Block; user_id: string; position: number };
+    /** The user left the waiting list, or has a place in the block now. */
+    WAITING_LIST_LEFT: { block: Block; user_id: string };
     /** A place became free and is reserved for the first user on the waiting list. */
-    WAITING_LIST_OFFERED: { block: Block; expires_at: string; user_id: string };
+    WAITING_LIST_OFFERED: { block: Block; user_id: string; expires_at: string };
     /** The user did not take the offered place in time, or the place was withdrawn. */
-    WAITING_LIST_OFFER_EXPIRED: { block: Block; expires_at: string; user_id: string };
+    WAITING_LIST_OFFER_EXPIRED: { block: Block; user_id: string; expires_at: string };
     /** The override of one week changed blocks. */
     WEEKLY_SCHEDULE_UPDATED: { blocks: Block[] };
   };
@@ -1817,12 +1907,20 @@ export interface Events {
     USER_UPDATED: { user: User };
   };
   "/waiting-room": {
+    /** A student who waits lost the last connection (`away`), or is back. */
+    WAITING_ROOM_CHANGED: { place: Place; consultant_id: string };
+    /** The consultant came, left, is late, or is in a call or no longer in one. */
+    WAITING_ROOM_CONSULTANT_CHANGED: { place: Place };
+    /** The student's place ended: they `left`, did not return in time (`lost`), the hour ended (`closed`), or the booking was moved, cancelled, completed or missed. */
+    WAITING_ROOM_ENDED: { place: Place; reason: EndReason };
     /** A student entered the waiting room. */
     WAITING_ROOM_ENTERED: { place: Place; consultant_id: string };
-    /** A student left, lost the connection or was admitted, or the waiting room closed. */
+    /** A student left, was lost or admitted, or the waiting room closed. */
     WAITING_ROOM_LEFT: { place: Place; consultant_id: string };
     /** The position or the expected wait of a student changed. */
     WAITING_ROOM_MOVED: { place: Place };
+    /** The consultant admitted somebody who came after the student. */
+    WAITING_ROOM_PASSED_OVER: { place: Place };
   };
 }
 

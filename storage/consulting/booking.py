@@ -1,7 +1,7 @@
 """Bookings and their history."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
@@ -20,13 +20,15 @@ from sqlalchemy import (
     bindparam,
     delete,
     desc,
+    func,
+    literal_column,
     select,
     union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from storage.engine.columns import Instant, metadata
+from storage.engine.columns import Instant, Json, metadata
 from storage.engine.database import Queries
 from storage.engine.personal import ClearColumns, DeleteRow, Export, personal
 
@@ -54,6 +56,8 @@ bookings = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("call_held", Boolean, nullable=False),
+    Column("terms", Json),
+    Column("fee_percent", Integer, nullable=False, server_default="0"),
     Column("student_came_at", Instant),
     Column("consultant_came_at", Instant),
     Index("ix_bookings_student_id_id", "student_id", "id"),
@@ -65,15 +69,17 @@ bookings = Table(
             "student_id": ClearColumns({"note": "", "reason": None}),
             "consultant_id": ClearColumns({"topic_name": "Deleted", "reason": None}),
         },
+        plain_json="terms",
         unchanged="id student_id consultant_id topic_id block_id starts_at ends_at "
         "status rate_amount rate_currency minimal_duration_minutes hold_expires_at version "
-        "created_at call_held student_came_at consultant_came_at",
+        "created_at call_held terms fee_percent student_came_at consultant_came_at",
         export=Export(
             file="bookings",
             description="Your bookings, as a student or a consultant, with the agreed terms.",
             columns="id student_id consultant_id topic_id topic_name block_id starts_at ends_at "
             "status note reason rate_amount rate_currency minimal_duration_minutes "
-            "hold_expires_at created_at call_held student_came_at consultant_came_at",
+            "hold_expires_at created_at call_held terms fee_percent student_came_at "
+            "consultant_came_at",
             only_for_author={"note": "student_id"},
         ),
         not_exported="version",
@@ -100,6 +106,15 @@ booking_steps = Table(
         ),
         not_exported="version actor_id",
     ),
+)
+# A literal, not a bound value: otherwise the planner cannot use the partial index.
+_ASKED = bookings.c.status == literal_column("'requested'")
+Index(
+    "ix_bookings_asked",
+    bookings.c.student_id,
+    bookings.c.consultant_id,
+    sqlite_where=_ASKED,
+    postgresql_where=_ASKED,
 )
 # A student has at most one live instant booking with a consultant.
 instant_requests = Table(
@@ -136,6 +151,8 @@ class BookingRow(msgspec.Struct):
     version: int
     created_at: datetime
     call_held: bool
+    terms: dict[str, Any] | None
+    fee_percent: int
     student_came_at: datetime | None
     consultant_came_at: datetime | None
 
@@ -163,6 +180,7 @@ _CHANGING = (
     "hold_expires_at",
     "version",
     "call_held",
+    "fee_percent",
     "student_came_at",
     "consultant_came_at",
 )
@@ -193,7 +211,6 @@ def _page(*more: ColumnElement[bool]) -> Executable:
 
 _LIST = _page()
 _LIST_OF_STATUS = _page(_b.status == bindparam("of_status"))
-_ASKED = _b.status == "requested"
 _COMING = (_b.status == "approved") & (_b.ends_at > bindparam("now"))
 _PAST = _b.status.not_in(LIVE) | ((_b.status == "approved") & (_b.ends_at <= bindparam("now")))
 
@@ -229,6 +246,12 @@ _CONSULTANT_CAME = (
         _b.consultant_came_at.is_(None),
     )
     .values(consultant_came_at=bindparam("came_at"))
+)
+_COUNT_ASKED = select(func.count()).where(
+    _b.student_id == bindparam("of_student"),
+    _b.consultant_id == bindparam("of_consultant"),
+    _ASKED,
+    _b.hold_expires_at > bindparam("now"),
 )
 _OVERDUE = select(_b.id).where(
     _b.block_id == bindparam("of_block"),
@@ -302,6 +325,12 @@ def list_steps(tx: Queries, booking_id: str, limit: int) -> list[StepRow]:
 def note_consultant(tx: Queries, block_id: str, at: datetime) -> None:
     """Record that the consultant came to the approved bookings of a block."""
     tx.run(_CONSULTANT_CAME, of_block=block_id, came_at=at)
+
+
+def count_asked(tx: Queries, student_id: str, consultant_id: str, now: datetime) -> int:
+    """How many unanswered requests a student has with a consultant."""
+    values = {"of_student": student_id, "of_consultant": consultant_id, "now": now}
+    return int(tx.scalar(_COUNT_ASKED, **values))
 
 
 def list_overdue(tx: Queries, block_id: str, now: datetime) -> list[str]:

@@ -27,21 +27,23 @@ waiting_rooms = Table(
     metadata,
     Column("block_id", String(36), primary_key=True),
     Column("consultant_id", String(36), ForeignKey("users.id"), nullable=False, index=True),
+    Column("starts_at", Instant, nullable=False),
     Column("closes_at", Instant, nullable=False),
     Column("finished_calls", Integer, nullable=False),
     Column("talked_s", Integer, nullable=False),
     Column("call_id", String(36)),
     Column("call_started_at", Instant),
+    Column("desk_at", Instant),
     info=personal(
         on_erasure_of={"consultant_id": KeepRow()},
-        unchanged="block_id consultant_id closes_at finished_calls talked_s call_id "
-        "call_started_at",
+        unchanged="block_id consultant_id starts_at closes_at finished_calls talked_s call_id "
+        "call_started_at desk_at",
         export=Export(
             file="waiting_rooms",
             description="The waiting rooms of your blocks.",
-            columns="block_id closes_at finished_calls talked_s",
+            columns="block_id starts_at closes_at finished_calls talked_s",
         ),
-        not_exported="consultant_id call_id call_started_at",
+        not_exported="consultant_id call_id call_started_at desk_at",
     ),
 )
 places = Table(
@@ -52,6 +54,7 @@ places = Table(
     Column("student_id", String(36), ForeignKey("users.id"), nullable=False, index=True),
     Column("entered_at", Instant, nullable=False),
     Column("lost_at", Instant),
+    Column("call_id", String(36)),
     Index("ix_waiting_places_block_id_entered_at", "block_id", "entered_at"),
     info=personal(
         on_erasure_of={"student_id": DeleteRow()},
@@ -60,7 +63,7 @@ places = Table(
             description="Waiting rooms that you were in.",
             columns="booking_id block_id entered_at lost_at",
         ),
-        not_exported="student_id",
+        not_exported="student_id call_id",
     ),
 )
 stays = Table(
@@ -74,21 +77,28 @@ stays = Table(
 
 
 class RoomRow(msgspec.Struct):
+    """A room; `call_id` is the consultant's current call, `desk_at` when they came to the queue."""
+
     block_id: str
     consultant_id: str
+    starts_at: datetime
     closes_at: datetime
     finished_calls: int
     talked_s: int
     call_id: str | None
     call_started_at: datetime | None
+    desk_at: datetime | None
 
 
 class PlaceRow(msgspec.Struct):
+    """A place; `call_id` is the call to which its student was admitted."""
+
     booking_id: str
     block_id: str
     student_id: str
     entered_at: datetime
     lost_at: datetime | None
+    call_id: str | None
 
 
 class Stay(msgspec.Struct):
@@ -112,6 +122,7 @@ _UPDATE_ROOM = (
         talked_s=bindparam("new_talked_s"),
         call_id=bindparam("new_call_id"),
         call_started_at=bindparam("new_call_started_at"),
+        desk_at=bindparam("new_desk_at"),
     )
 )
 _INSERT_PLACE = insert(places)
@@ -126,6 +137,14 @@ _SET_LOST = (
     update(places)
     .where(_p.booking_id == bindparam("of_booking"))
     .values(lost_at=bindparam("new_lost_at"))
+)
+_SET_ADMITTED = (
+    update(places)
+    .where(_p.booking_id == bindparam("of_booking"))
+    .values(call_id=bindparam("new_call_id"))
+)
+_OPEN_ROOMS = select(_r.block_id).where(
+    _r.consultant_id == bindparam("of_consultant"), _r.closes_at > bindparam("now")
 )
 _DELETE_PLACE = delete(places).where(_p.booking_id == bindparam("of_booking"))
 _INSERT_STAY = insert(stays).on_conflict_do_nothing(index_elements=[_s.id])
@@ -170,6 +189,7 @@ def update_room(tx: Queries, row: RoomRow) -> None:
         new_talked_s=row.talked_s,
         new_call_id=row.call_id,
         new_call_started_at=row.call_started_at,
+        new_desk_at=row.desk_at,
     )
 
 
@@ -192,6 +212,16 @@ def list_places_of(tx: Queries, student_id: str) -> list[PlaceRow]:
 
 def set_lost(tx: Queries, booking_id: str, at: datetime | None) -> None:
     tx.run(_SET_LOST, of_booking=booking_id, new_lost_at=at)
+
+
+def set_admitted(tx: Queries, booking_id: str, call_id: str | None) -> None:
+    """Record the call to which the student of a place was admitted; None puts it into the queue."""
+    tx.run(_SET_ADMITTED, of_booking=booking_id, new_call_id=call_id)
+
+
+def list_open_rooms(tx: Queries, consultant_id: str, now: datetime) -> list[str]:
+    """The ids of the blocks of a consultant whose waiting rooms are open."""
+    return tx.scalars(_OPEN_ROOMS, of_consultant=consultant_id, now=now)
 
 
 def delete_place(tx: Queries, booking_id: str) -> None:

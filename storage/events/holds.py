@@ -101,6 +101,15 @@ _LIST = (
     .where(_h.pool_id == bindparam("pool"))
     .order_by(_h.taken_at, _h.for_id)
 )
+_POOLS_OF = (
+    select(_h.pool_id)
+    .where(
+        _h.pool_id.in_(bindparam("pool_ids", expanding=True)),
+        _h.holder_id == bindparam("of_holder"),
+        _h.kind == bindparam("of_kind"),
+    )
+    .distinct()
+)
 _LOCK_ALL = (
     select(pools.c.id)
     .where(pools.c.id.in_(bindparam("pool_ids", expanding=True)))
@@ -176,6 +185,11 @@ def resize_empty(tx: Queries, capacities: dict[str, int]) -> None:
     """Set the capacities of empty pools, by their ids."""
     rows = [{"pool": one, "new_capacity": places} for one, places in capacities.items()]
     tx.run_many(_RESIZE, rows)
+
+
+def list_pools_of(tx: Queries, holder_id: str, kind: str, pool_ids: list[str]) -> list[str]:
+    """The ids among `pool_ids` of the pools in which a user has a place of this kind."""
+    return tx.scalars(_POOLS_OF, pool_ids=pool_ids, of_holder=holder_id, of_kind=kind)
 
 
 def list_holds(tx: Queries, pool_id: str) -> list[Hold]:

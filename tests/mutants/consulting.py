@@ -132,7 +132,7 @@ MUTANTS = (
     ),
     Mutant(
         "Somebody who reconnects loses the place in the waiting room",
-        "handlers/consulting/waiting_room/service.py",
+        "handlers/consulting/waiting_room/service/places.py",
         '    due = place.lost_at + tx.rules.span("place_kept_s")',
         "    due = place.lost_at",
         (

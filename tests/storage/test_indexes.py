@@ -394,7 +394,7 @@ def fill_bookings(queries: SqliteQueries, count: int) -> None:
         availability.insert_blocks(queries, [row])
         row = booking.BookingRow(
             name, OTHER, ME, "", "", name, hour, end, "completed", "", None, 1, "EUR", 10, None, 1,
-            NOW, False, None, None,
+            NOW, False, None, 0, None, None,
         )  # fmt: skip
         booking.insert_booking(queries, row)
         told = notifications.NotificationRow(name, ME, "", "", "", "", {}, NOW, NOW, "none", None)

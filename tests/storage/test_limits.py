@@ -24,6 +24,7 @@ BOUNDED = {
     "events.consumers.list_served": A_CONSUMER,
     "events.log.list_heads": BY_IDS,
     "events.holds.list_holds": "a pool has as many places as its size",
+    "events.holds.list_pools_of": BY_IDS,
     "events.holds.lock_pools": BY_IDS,
     "events.instances.list_living": "the instances of one installation",
     "events.instances.list_silent": (

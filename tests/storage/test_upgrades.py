@@ -81,11 +81,7 @@ async def test_taken_quarters_of_students_stay_taken(empty):
     await migrate_url(url)
     after = await on(url, rows_of)
     assert "booked_quarters" not in after
-    taken = {
-        (row["user_id"], row["quarter"], row["holder_id"])
-        for row in after["busy_quarters"]
-        if row["kind"] == "call"
-    }
+    taken = {(row["user_id"], row["quarter"], row["holder_id"]) for row in after["busy_quarters"]}
     assert taken >= {(row["student_id"], row["quarter"], row["booking_id"]) for row in before}
     requests = {row["booking_id"] for row in after["booking_steps"] if row["version"] == 1}
     assert requests == {row["id"] for row in after["bookings"]}

@@ -9,6 +9,7 @@ from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat import public as chats
 from rooms import names
 
 
@@ -18,13 +19,15 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
-    """Allow anybody to watch a consultant's blocks, with a replay of missed events.
+    """Allow all but blocked users to watch a consultant's blocks, with a replay of missed events.
 
     The events contain no more than `list_blocks`, which also returns withdrawn blocks. There is no
     replay for a consultant who stopped or whose account was deleted.
     """
     kind, _, consultant_id = room.partition(":")
     if kind != "consultant" or not consultants.exists(tx, consultant_id):
+        return None
+    if actor is not None and chats.list_blockers(tx, actor.id, [consultant_id]):
         return None
     if consultants.is_active(tx, consultant_id):
         return 0

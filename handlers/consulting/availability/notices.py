@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 
 from handlers.consulting.availability import availability
-from handlers.consulting.availability.contracts import WaitingListOffered, WaitingListOfferExpired
+from handlers.consulting.availability.contracts.blocks import AvailableNowLapsed
+from handlers.consulting.availability.contracts.waiting_lists import (
+    WaitingListClosed,
+    WaitingListOffered,
+    WaitingListOfferExpired,
+)
 from handlers.kit.notices import Notice
 from handlers.kit.transaction import Transaction
 
@@ -28,6 +33,39 @@ def tell_that_the_offer_is_over(
 ) -> Iterator[Notice]:
     """The user did not take the offered place in time."""
     yield Notice(
+        to=event.user_id,
+        link=f"/consultants/{event.block.consultant_id}",
+        data={"block_id": event.block.id},
+        values={"starts_at": event.block.starts_at},
+    )
+
+
+@availability.notifies(
+    WaitingListClosed, "waiting_list_begun", importance="mail", says=("starts_at",)
+)
+def tell_that_the_hour_begins(tx: Transaction, event: WaitingListClosed) -> Iterator[Notice]:
+    """The block began, and no place became free for the user."""
+    if event.reason == "begun":
+        yield _closed(event)
+
+
+@availability.notifies(
+    WaitingListClosed, "waiting_list_withdrawn", importance="mail", says=("starts_at",)
+)
+def tell_that_the_hour_is_withdrawn(tx: Transaction, event: WaitingListClosed) -> Iterator[Notice]:
+    """The consultant withdrew the block for which the user waited."""
+    if event.reason == "withdrawn":
+        yield _closed(event)
+
+
+@availability.notifies(AvailableNowLapsed, "available_now_lapsed")
+def tell_of_the_silence(tx: Transaction, event: AvailableNowLapsed) -> Iterator[Notice]:
+    """A request for an immediate call was not answered, so the consultant is not available now."""
+    yield Notice(to=event.consultant_id, link="/availability")
+
+
+def _closed(event: WaitingListClosed) -> Notice:
+    return Notice(
         to=event.user_id,
         link=f"/consultants/{event.block.consultant_id}",
         data={"block_id": event.block.id},

@@ -1,6 +1,7 @@
 """The commands of /booking."""
 
-from handlers.consulting.availability.contracts import BlockFull, BlockPast, OwnBlock
+from handlers.consulting.availability.contracts.blocks import BlockFull, BlockPast, OwnBlock
+from handlers.consulting.availability.contracts.terms import DeadlinePassed, TooFarAhead
 from handlers.consulting.booking import booking, cards
 from handlers.consulting.booking.contracts import (
     AnswerBooking,
@@ -17,6 +18,7 @@ from handlers.consulting.booking.contracts import (
     RequestBookingInChat,
     RequestNow,
     RescheduleBooking,
+    TooManyOpenRequests,
     TopicNotOffered,
     WrongState,
 )
@@ -28,13 +30,25 @@ from handlers.kit.filter import TextRefused
 from handlers.platform.chat.contracts.personal import Blocked
 from handlers.platform.personal_data.contracts import DeletionPlanned
 
-CHANGE = Cost(reads=200, writes=150)
-"""A booking that is made or changed moves holds, offers and timers."""
+CHANGE = Cost(reads=900, writes=150)
+"""A booking that is made or changed moves holds, timers, and offers to those on waiting lists."""
+REQUESTS = (
+    BlockFull,
+    BlockPast,
+    TopicNotOffered,
+    Overlaps,
+    OwnBlock,
+    DeadlinePassed,
+    TooFarAhead,
+    TooManyOpenRequests,
+    Blocked,
+    DeletionPlanned,
+)
 PAGE = Cost(reads=150, answer_kib=1_300)
 
 
 @booking.command(
-    refuses=(BlockFull, BlockPast, TopicNotOffered, Overlaps, OwnBlock, DeletionPlanned),
+    refuses=REQUESTS,
     rate="contact",
     costs=CHANGE,
 )
@@ -45,16 +59,7 @@ async def request(ctx: Context, ask: RequestBooking) -> BookingView:
 
 @booking.command(
     namespace="/chat",
-    refuses=(
-        BlockFull,
-        BlockPast,
-        TopicNotOffered,
-        Overlaps,
-        OwnBlock,
-        DeletionPlanned,
-        Blocked,
-        TextRefused,
-    ),
+    refuses=(*REQUESTS, TextRefused),
     rate="contact",
     costs=CHANGE,
 )
@@ -64,7 +69,15 @@ async def request_booking(ctx: Context, ask: RequestBookingInChat) -> BookingVie
 
 
 @booking.command(
-    refuses=(NotAvailable, TopicNotOffered, Overlaps, OwnBlock, DeletionPlanned),
+    refuses=(
+        NotAvailable,
+        TopicNotOffered,
+        Overlaps,
+        OwnBlock,
+        TooManyOpenRequests,
+        Blocked,
+        DeletionPlanned,
+    ),
     rate="contact",
     costs=CHANGE,
 )
@@ -91,7 +104,10 @@ async def cancel(ctx: Context, ask: AnswerBooking) -> BookingView:
     return await ctx.transact(answers.cancel, ask)
 
 
-@booking.command(refuses=(BlockFull, BlockPast, Overlaps, WrongState), costs=CHANGE)
+@booking.command(
+    refuses=(BlockFull, BlockPast, Overlaps, DeadlinePassed, TooFarAhead, Blocked, WrongState),
+    costs=CHANGE,
+)
 async def reschedule(ctx: Context, ask: RescheduleBooking) -> BookingView:
     """Move a booking to another block of the same consultant; its status stays the same."""
     return await ctx.transact(answers.reschedule, ask)

@@ -1,6 +1,6 @@
 """Consumers that change bookings after timers, calls and withdrawn places, and update cards."""
 
-from handlers.consulting.availability.contracts import PlacesWithdrawn
+from handlers.consulting.availability.contracts.blocks import PlacesWithdrawn
 from handlers.consulting.booking import booking, cards
 from handlers.consulting.booking.contracts import (
     AboutBooking,

@@ -46,6 +46,10 @@ class NotAvailable(Refusal):
     """This consultant is not available for calls right now."""
 
 
+class TooManyOpenRequests(Refusal):
+    """You have the maximum number of unanswered requests to this consultant."""
+
+
 class WrongState(Refusal):
     """The status of this booking does not allow this."""
 
@@ -108,9 +112,24 @@ class ReopenCall(Change, kw_only=True):
     booking_id: Id
 
 
+class AgreedTermsView(View):
+    """The consultant's terms from the time of the request.
+
+    The student can move the booking, and cancel it without a fee, until `change_until_minutes`
+    before the start; with 0, the student can move it until the end. Fees are in percent of the
+    price of the minimum duration.
+    """
+
+    change_until_minutes: int
+    late_cancellation_percent: int
+    no_show_percent: int
+
+
 class BookingView(View):
     """One booking, with the topic's name, rate and minimum duration from the time of the request.
 
+    `terms` are those from the same time; null for older bookings. `fee_percent` is the fee for a
+    late cancellation or a missed hour that the student owes, of the price of the minimum duration.
     `reason` belongs to the latest change; `/booking history` has all of them. `attended` names the
     parties who came: the student to the waiting room or the call, the consultant to either.
     """
@@ -133,6 +152,8 @@ class BookingView(View):
     reason: str | None
     hourly_rate: Money
     minimal_duration_minutes: int
+    terms: AgreedTermsView | None
+    fee_percent: int
     hold_expires_at: datetime | None
     version: int
     attended: list[Party]

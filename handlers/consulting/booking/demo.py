@@ -21,7 +21,6 @@ class Offer:
     topics: tuple[dict[str, Any], ...]
     hours: tuple[int, ...]
     talk: tuple[tuple[bool, str], ...]
-    available_now: bool = False
 
     def profile(self) -> dict[str, Any]:
         return {
@@ -59,8 +58,6 @@ async def set_up(consultant: Player, offer: Offer) -> None:
     for topic in offer.topics:
         await consultant.does("/consultants", "add_topic", **topic)
     await consultant.does("/availability", "set_default_schedule", **offer.week())
-    if offer.available_now:
-        await consultant.does("/availability", "set_available_now", available=True)
 
 
 async def live(student: Player, consultants: list[Player], number: int) -> None:
@@ -130,7 +127,6 @@ CONSULTANTS = (
             (False, "Not at all: the tax year is what decides. Bring your contract."),
             (True, "Thank you, I have asked for Thursday's hour."),
         ),
-        available_now=True,
     ),
     Offer(
         "Kofi",
@@ -163,7 +159,6 @@ CONSULTANTS = (
             (True, "Do I need a quiet room?"),
             (False, "A coat on the door helps. See you then!"),
         ),
-        available_now=True,
     ),
     Offer(
         "Mateo",

@@ -12,6 +12,7 @@ from handlers.consulting.booking.contracts import (
     AboutBooking,
     BookingApproved,
     BookingCancelled,
+    BookingCreated,
     BookingExpired,
     BookingMissed,
     BookingRejected,
@@ -49,6 +50,14 @@ def tell_of_the_answer(
 ) -> Iterator[Notice]:
     """The consultant answered the student's request."""
     yield _notice(tx, event, event.booking.student_id, reason=_reason(event))
+
+
+@booking.notifies(BookingCreated, "booking_made", importance="mail", says=ABOUT)
+def tell_of_the_new_booking(tx: Transaction, event: BookingCreated) -> Iterator[Notice]:
+    """The consultant's terms approved a request at once."""
+    made = event.booking
+    if tx.cause is not None and tx.cause.actor_id == made.student_id:
+        yield _notice(tx, event, made.consultant_id, made.ends_at)
 
 
 @booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=(*ABOUT, "reason"))

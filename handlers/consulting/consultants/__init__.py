@@ -6,6 +6,7 @@ from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat import public as chats
 from rooms import names
 from storage.consulting import consultants as store
 from storage.events.log import find_last
@@ -29,7 +30,7 @@ def rooms_of(tx: Transaction, actor: Actor) -> list[Subscription]:
 
 
 def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
-    """Allow anybody to watch an existing consultant, without a replay of replaced or removed texts.
+    """Allow all but blocked users to watch a consultant, without a replay of removed texts.
 
     A stored event can contain a text that a later event replaced or removed. A replay therefore
     starts at the latest such event. A client that is further behind gets `recovered: false` and
@@ -37,6 +38,8 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
     """
     kind, _, consultant_id = room.partition(":")
     if kind != "consultant" or store.find_consultant(tx, consultant_id) is None:
+        return None
+    if actor is not None and chats.list_blockers(tx, actor.id, [consultant_id]):
         return None
     last = find_last(tx, names.stream(NAMESPACE, room), [*REPLACING, *REMOVING])
     if last is None:

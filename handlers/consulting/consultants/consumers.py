@@ -3,8 +3,10 @@
 import msgspec
 
 from handlers.consulting.consultants import consultants, service
-from handlers.consulting.consultants.contracts import ConsultantOnboarded
+from handlers.consulting.consultants.contracts import ConsultantOnboarded, consultant_room
+from handlers.kit.life import WatchingEnded
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat.contracts.personal import PersonBlocked
 from handlers.platform.personal_data import public as accounts
 from handlers.platform.profile.contracts import UserUpdated
 from storage.consulting import consultants as store
@@ -24,3 +26,11 @@ def keep_paused_for_deletion(tx: Transaction, event: ConsultantOnboarded) -> Non
     """Pause a new consultant whose account is about to be deleted, until they restore it."""
     if accounts.hold_planned_deletion(tx, event.consultant.id):
         service.pause_for_deletion(tx, event.consultant.id)
+
+
+@consultants.consumer(PersonBlocked)
+def end_the_watching(tx: Transaction, event: PersonBlocked) -> None:
+    """Stop sending a consultant's changes to a user whom the consultant has blocked."""
+    if event.on and store.find_consultant(tx, event.user_id) is not None:
+        room = consultant_room(event.user_id)
+        tx.publish(WatchingEnded(user_id=event.person_id, of_namespace="/consultants", room=room))

@@ -32,6 +32,7 @@ from handlers.kit.contract import Empty, Money, given
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.paging import fitting
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat import public as chats
 from handlers.platform.profile import public as profiles
 from handlers.platform.uploads import public as uploads
 from storage.consulting import consultants as store
@@ -131,6 +132,9 @@ def get_consultant(tx: Transaction, consultant_id: str) -> ConsultantView:
 
 
 def get_watched(tx: Transaction, consultant_id: str) -> WatchedConsultantView:
+    """Raises NotFound, also if the consultant has blocked the actor."""
+    if not tx.visitor and chats.list_blockers(tx, tx.actor.id, [consultant_id]):
+        raise NotFound
     view = get_consultant(tx, consultant_id)
     seq = tx.head(NAMESPACE, consultant_room(consultant_id))
     return WatchedConsultantView(**msgspec.structs.asdict(view), seq=seq)

@@ -1,12 +1,15 @@
 """What is said about waiting."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from handlers.kit.contract import Change, Event, Id, Request, View
 from handlers.kit.errors import Refusal
 from handlers.kit.life import InstanceLost
 from rooms import names
+
+ConsultantState = Literal["expected", "late", "here", "in_call"]
+EndReason = Literal["left", "lost", "closed", "moved", "cancelled", "completed", "missed"]
 
 
 class TooEarly(Refusal):
@@ -30,7 +33,11 @@ class AdmitStudent(Change, kw_only=True):
 
 
 class PlaceView(View):
-    """One student's place: `ahead` students come first, and the wait is about `eta_s` seconds."""
+    """One student's place: `ahead` students come first, and the wait is about `eta_s` seconds.
+
+    `away` says that none of the student's devices is connected. The consultant is `expected`,
+    `late`, `here` at the queue, or `in_call`, also with somebody of another hour.
+    """
 
     booking_id: str
     block_id: str
@@ -39,6 +46,8 @@ class PlaceView(View):
     ahead: int
     eta_s: int
     entered_at: datetime
+    away: bool
+    consultant: ConsultantState
 
 
 class QueueView(View):
@@ -70,15 +79,20 @@ class WaitingRoomEntered(_ToConsultant):
 
 
 class WaitingRoomLeft(_ToConsultant):
-    """A student left, lost the connection or was admitted, or the waiting room closed."""
+    """A student left, was lost or admitted, or the waiting room closed."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_LEFT"
 
 
-class WaitingRoomMoved(Event):
-    """The position or the expected wait of a student changed."""
+class WaitingRoomChanged(_ToConsultant):
+    """A student who waits lost the last connection (`away`), or is back."""
 
-    NAME: ClassVar[str] = "WAITING_ROOM_MOVED"
+    NAME: ClassVar[str] = "WAITING_ROOM_CHANGED"
+
+
+class _ToStudent(Event):
+    """An event for the student of a place."""
+
     NAMESPACE: ClassVar[str | None] = "/waiting-room"
     place: PlaceView
 
@@ -89,6 +103,32 @@ class WaitingRoomMoved(Event):
         return (names.user(self.place.student_id),)
 
 
+class WaitingRoomMoved(_ToStudent):
+    """The position or the expected wait of a student changed."""
+
+    NAME: ClassVar[str] = "WAITING_ROOM_MOVED"
+
+
+class WaitingRoomConsultantChanged(_ToStudent):
+    """The consultant came, left, is late, or is in a call or no longer in one."""
+
+    NAME: ClassVar[str] = "WAITING_ROOM_CONSULTANT_CHANGED"
+
+
+class WaitingRoomPassedOver(_ToStudent):
+    """The consultant admitted somebody who came after the student."""
+
+    NAME: ClassVar[str] = "WAITING_ROOM_PASSED_OVER"
+
+
+class WaitingRoomEnded(_ToStudent):
+    """The student's place ended: they `left`, did not return in time (`lost`), the hour ended
+    (`closed`), or the booking was moved, cancelled, completed or missed."""
+
+    NAME: ClassVar[str] = "WAITING_ROOM_ENDED"
+    reason: EndReason
+
+
 class PlaceDue(Event):
     """It is time to check whether a disconnected student came back."""
 
@@ -97,6 +137,16 @@ class PlaceDue(Event):
 
     def key(self) -> str:
         return f"place:{self.booking_id}"
+
+
+class LateDue(Event):
+    """It is time to check whether the consultant came."""
+
+    NAME: ClassVar[str] = "WAITING_ROOM_LATE_DUE"
+    block_id: str
+
+    def key(self) -> str:
+        return f"block:{self.block_id}"
 
 
 class RoomCloseDue(Event):

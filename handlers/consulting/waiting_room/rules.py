@@ -15,6 +15,9 @@ class WaitingRoomRules(msgspec.Struct, frozen=True):
     place_kept_s: Annotated[
         int, Meta(ge=1, description="how long a disconnected student keeps a place")
     ] = 60
+    consultant_late_s: Annotated[
+        int, Meta(ge=0, description="how long after the start a consultant counts as late")
+    ] = 120
     usual_call_s: Annotated[
         int, Meta(ge=1, description="assumed call duration for the first ETA")
     ] = 600

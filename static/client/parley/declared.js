@@ -11,6 +11,7 @@ export const TAKE_A_REQUEST_ID = {
     "override_week",
     "set_available_now",
     "set_default_schedule",
+    "set_terms",
   ],
   "/booking": [
     "approve",

@@ -14,13 +14,13 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    false,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from storage.consulting.availability import busy
-from storage.consulting.availability.busy import Span
+from storage.consulting.availability.open_hours import free_hours, take_hours
 from storage.consulting.availability.waiting_lists import waiting_list
 from storage.engine.columns import Instant, Json, metadata
 from storage.engine.database import Queries
@@ -89,6 +89,8 @@ available_now = Table(
     Column("consultant_id", String(36), ForeignKey("consultants.id"), primary_key=True),
     Column("available", Boolean, nullable=False),
     Column("back_after_call", Boolean, nullable=False),
+    Column("back_when_online", Boolean, nullable=False, server_default=false()),
+    Column("away", Boolean, nullable=False, server_default=false()),
     Column("call_id", String(36)),
     Column("resumes", Boolean, nullable=False),
     info=personal(
@@ -96,9 +98,9 @@ available_now = Table(
         export=Export(
             file="available_now",
             description="Whether you were available for immediate calls.",
-            columns="available back_after_call",
+            columns="available back_after_call back_when_online",
         ),
-        not_exported="consultant_id call_id resumes",
+        not_exported="consultant_id away call_id resumes",
     ),
 )
 
@@ -129,13 +131,18 @@ class BlockRow(msgspec.Struct):
 
 
 class NowRow(msgspec.Struct):
-    """The status of a consultant; with `resumes` it becomes available after the call `call_id`."""
+    """The status of a consultant, with what pauses it: the call `call_id`, or being `away`.
+
+    With `resumes`, the consultant becomes available again when nothing pauses the status any more.
+    """
 
     consultant_id: str
-    available: bool
-    back_after_call: bool
-    call_id: str | None
-    resumes: bool
+    available: bool = False
+    back_after_call: bool = True
+    back_when_online: bool = False
+    away: bool = False
+    call_id: str | None = None
+    resumes: bool = False
 
 
 _s = insert(schedules)
@@ -190,6 +197,15 @@ _BETWEEN = (
     .order_by(_b.starts_at)
     .limit(bindparam("limit"))
 )
+_WAITED = (
+    select(_b.id)
+    .join(waiting_list, waiting_list.c.block_id == _b.id)
+    .where(
+        waiting_list.c.user_id == bindparam("of_user"),
+        _b.ends_at > bindparam("after"),
+        _b.starts_at < bindparam("before"),
+    )
+)
 _INSERT_BLOCK = insert(blocks)
 _SET_CANCELLED = (
     update(blocks)
@@ -210,7 +226,9 @@ _n = insert(available_now)
 _KEEP_NOW = _n.on_conflict_do_update(
     index_elements=[available_now.c.consultant_id],
     set_={
-        name: _n.excluded[name] for name in ("available", "back_after_call", "call_id", "resumes")
+        column.name: _n.excluded[column.name]
+        for column in available_now.columns
+        if column.name != "consultant_id"
     },
 )
 _NOW = select(available_now).where(available_now.c.consultant_id == bindparam("of_consultant"))
@@ -238,11 +256,11 @@ def list_overrides(tx: Queries, consultant_id: str, first_week: str) -> list[Ove
 
 
 def insert_blocks(tx: Queries, rows: list[BlockRow]) -> None:
-    """Insert blocks with their pools."""
+    """Insert open blocks of one consultant, with their pools."""
     insert_pools(tx, {row.id: row.max_calls for row in rows})
     kept = [{name: getattr(row, name) for name in _KEPT} for row in rows]
     tx.run_many(_INSERT_BLOCK, kept)
-    busy.take_times(tx, "block", [_span(row) for row in rows if not row.cancelled])
+    _open(tx, rows)
 
 
 def list_empty(tx: Queries, block_ids: list[str]) -> list[BlockRow]:
@@ -256,8 +274,8 @@ def keep_empty(tx: Queries, rows: list[BlockRow], toggled: set[str]) -> None:
     `toggled` are the ids of those that were opened or cancelled.
     """
     changed = [row for row in rows if row.id in toggled]
-    busy.free_time(tx, "block", [row.id for row in changed if row.cancelled])
-    busy.take_times(tx, "block", [_span(row) for row in changed if not row.cancelled])
+    _close(tx, [row for row in changed if row.cancelled])
+    _open(tx, [row for row in changed if not row.cancelled])
     resize_empty(tx, {row.id: row.max_calls for row in rows})
     wanted = [
         {"block_id": row.id, "new_wanted": row.wanted_calls, "new_cancelled": row.cancelled}
@@ -266,8 +284,16 @@ def keep_empty(tx: Queries, rows: list[BlockRow], toggled: set[str]) -> None:
     tx.run_many(_KEEP_EMPTY, wanted)
 
 
-def _span(row: BlockRow) -> Span:
-    return Span(row.consultant_id, row.id, row.starts_at, row.ends_at)
+def _open(tx: Queries, rows: list[BlockRow]) -> None:
+    """Take the time of blocks of one consultant."""
+    if rows:
+        take_hours(tx, rows[0].consultant_id, [(row.starts_at, row.ends_at) for row in rows])
+
+
+def _close(tx: Queries, rows: list[BlockRow]) -> None:
+    """Free the time of blocks of one consultant."""
+    if rows:
+        free_hours(tx, rows[0].consultant_id, [(row.starts_at, row.ends_at) for row in rows])
 
 
 def find_block(tx: Queries, block_id: str) -> BlockRow | None:
@@ -289,13 +315,18 @@ def list_blocks(
     )
 
 
+def list_waited(tx: Queries, user_id: str, after: datetime, before: datetime) -> list[str]:
+    """The ids of the blocks between these moments on whose waiting lists a user is."""
+    return tx.scalars(_WAITED, of_user=user_id, after=after, before=before)
+
+
 def set_cancelled(tx: Queries, row: BlockRow, cancelled: bool) -> None:
     """Cancel an open block, or open a cancelled one."""
     tx.run(_SET_CANCELLED, block_id=row.id, new_cancelled=cancelled)
     if cancelled:
-        busy.free_time(tx, "block", [row.id])
+        _close(tx, [row])
     else:
-        busy.take_times(tx, "block", [_span(row)])
+        _open(tx, [row])
 
 
 def set_wanted(tx: Queries, block_id: str, wanted_calls: int) -> None:

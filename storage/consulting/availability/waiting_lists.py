@@ -85,7 +85,12 @@ _LEAVE = delete(waiting_list).where(*_WAITER)
 _OF_WAITER = (
     select(waiting_list).where(_w.user_id == bindparam("of_user")).limit(bindparam("limit"))
 )
-_CLOSE = delete(waiting_list).where(_IN_BLOCK)
+_CLOSE = (
+    delete(waiting_list)
+    .where(_IN_BLOCK, _w.offer_id.is_(None))
+    .returning(_w.block_id, _w.user_id, _w.joined_at, _w.offer_id, _w.offer_expires_at)
+)
+_COUNT_WAITS = select(func.count()).where(_w.user_id == bindparam("of_user"))
 
 
 def join_waiting_list(tx: Queries, row: WaitingRow) -> None:
@@ -138,6 +143,11 @@ def list_waits(tx: Queries, user_id: str, limit: int) -> list[WaitingRow]:
     return tx.all(WaitingRow, _OF_WAITER, of_user=user_id, limit=limit)
 
 
-def close_waiting_list(tx: Queries, block_id: str) -> None:
-    """Delete all rows of a block."""
-    tx.run(_CLOSE, of_block=block_id)
+def count_waits(tx: Queries, user_id: str) -> int:
+    """How many waiting lists a user is on."""
+    return int(tx.scalar(_COUNT_WAITS, of_user=user_id))
+
+
+def close_waiting_list(tx: Queries, block_id: str) -> list[WaitingRow]:
+    """Delete and return the rows of a block that have no offer."""
+    return tx.all(WaitingRow, _CLOSE, of_block=block_id)

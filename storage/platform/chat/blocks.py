@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, func, select
+from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, func, select, union
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.engine.columns import Instant, metadata
@@ -50,6 +50,14 @@ _AGAINST = select(_b.user_id).where(
 _BLOCKED_BY = select(_b.user_id, _b.blocked_id, _b.at).where(
     _b.user_id.in_(bindparam("user_ids", expanding=True))
 )
+_SEPARATED = union(
+    select(_b.user_id).where(
+        _b.blocked_id == bindparam("of_user"), _b.user_id.in_(bindparam("they", expanding=True))
+    ),
+    select(_b.blocked_id).where(
+        _b.user_id == bindparam("of_user"), _b.blocked_id.in_(bindparam("them", expanding=True))
+    ),
+)
 _BETWEEN = (
     select(_b.user_id)
     .where(
@@ -88,6 +96,11 @@ def list_blockers(tx: Queries, user_id: str, among: list[str]) -> list[str]:
 def list_blocks_by(tx: Queries, user_ids: list[str]) -> list[BlockRow]:
     """All blocks by these users."""
     return tx.all(BlockRow, _BLOCKED_BY, user_ids=user_ids)
+
+
+def list_separated(tx: Queries, user_id: str, others: list[str]) -> list[str]:
+    """The ids of those `others` who have blocked this user, or whom this user has blocked."""
+    return tx.scalars(_SEPARATED, of_user=user_id, they=others, them=others)
 
 
 def is_block_between(tx: Queries, user_id: str, others: list[str]) -> bool:

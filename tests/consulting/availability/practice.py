@@ -162,7 +162,7 @@ class Follower:
         for event in events_in(self.client, "/availability", self.practice.room):
             if event.name == "AVAILABLE_NOW_STATUS_CHANGED":
                 available = event.data["available"]
-            elif event.meta["seq"] > self.snapshot["seq"]:
+            elif event.name != "BOOKING_TERMS_SET" and event.meta["seq"] > self.snapshot["seq"]:
                 changed = event.data["blocks"] if "blocks" in event.data else [event.data["block"]]
                 blocks.update({block["id"]: block for block in changed})
         return sorted(blocks.values(), key=lambda block: block["starts_at"]), available

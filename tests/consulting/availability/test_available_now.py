@@ -6,7 +6,7 @@ import pytest
 
 from tests.consulting.availability.practice import follow, open_practice, refused
 from tests.consulting.waiting_room.scenes import ask_before_commit
-from tests.world import both_databases, one_database
+from tests.world import both_databases, one_database, until, with_server
 
 NAMESPACE = "/availability"
 CHANGED = "AVAILABLE_NOW_STATUS_CHANGED"
@@ -56,7 +56,7 @@ async def test_an_event_is_published_only_when_the_status_changes(world):
     follower = await follow(practice)
     assert follower.now["available_now"] is False
     for available in (True, True, False, False):
-        assert await set_available_now(practice, available) == {"available": available}
+        assert (await set_available_now(practice, available))["available"] is available
         assert await available_in_profile(practice) is available
     await follower.assert_in_sync()
     assert received_statuses(follower) == [True, False]
@@ -92,12 +92,12 @@ async def test_a_status_set_during_a_call_takes_effect_after_it(world):
     sam = await world.person("sam")
     await set_available_now(practice, True, back_after_call=True)
     call_id = await start_call(practice, sam)
-    assert await set_available_now(practice, False) == {"available": False}
+    assert (await set_available_now(practice, False))["available"] is False
     await end_call(practice, call_id)
     assert await available_in_profile(practice) is False
     await set_available_now(practice, True, back_after_call=False)
     call_id = await start_call(practice, sam)
-    assert await set_available_now(practice, True) == {"available": False}
+    assert (await set_available_now(practice, True))["available"] is False
     await end_call(practice, call_id)
     assert await available_in_profile(practice) is True
 
@@ -272,3 +272,83 @@ async def test_timestamps_outside_the_range_of_utc_are_invalid(world, moment):
     span = {"from": moment, "to": moment}
     refusal = await refused(visitor.call(NAMESPACE, "list_blocks", **target, **span), "INVALID")
     assert (refusal.details or {})["path"] == "$.from"
+
+
+async def wait_for_status(practice, asker, available):
+    target = {"consultant_id": practice.consultant.id}
+
+    async def shown():
+        await practice.world.settle()
+        return (await asker.call("/consultants", "get", **target))["available_now"] is available
+
+    await until(shown)
+
+
+@with_server
+@pytest.mark.settings(PARLEY_PRESENCE_GRACE_S="0.1")
+@pytest.mark.parametrize("back_when_online", [False, True])
+async def test_the_status_is_off_while_no_device_is_connected(world, back_when_online):
+    practice = await open_practice(world)
+    clara, sam = practice.consultant, await world.person("sam")
+    await sam.enter("/consultants")
+    await set_available_now(practice, True, back_when_online=back_when_online)
+    second = await clara.device()
+    await clara.client.close()
+    await wait_for_status(practice, sam, True)  # another device is connected
+    await second.close()
+    await wait_for_status(practice, sam, False)
+    payload = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
+    await refused(sam.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
+    await (await clara.device()).enter(NAMESPACE)
+    await sam.enter("/presence")
+
+    async def is_online():
+        answer = await sam.call("/presence", "watch", user_ids=[clara.id])
+        return answer["states"][clara.id]["online"]
+
+    await until(is_online)
+    await wait_for_status(practice, sam, back_when_online)
+
+
+async def test_an_unanswered_request_turns_the_status_off_and_says_so(world):
+    practice = await open_practice(world)
+    clara, sam = practice.consultant, await world.person("sam")
+    await set_available_now(practice, True, back_after_call=True, back_when_online=True)
+    payload = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
+    booking = await sam.call("/booking", "request_now", **payload)
+    await clara.call("/booking", "reject", booking_id=booking["id"])
+    await world.settle()
+    assert await available_in_profile(practice), "a rejection is an answer"
+    await sam.call("/booking", "request_now", **payload)
+    world.clock.advance(121)
+    await world.settle()
+    state = await clara.call(NAMESPACE, "get_available_now")
+    assert state == {"available": False, "back_after_call": True, "back_when_online": True}
+    await clara.enter("/notifications")
+    page = await clara.call("/notifications", "list")
+    assert "available_now_lapsed" in [one["kind"] for one in page["notifications"]]
+
+
+async def test_a_consultant_is_not_available_during_a_call_as_a_student(world):
+    practice, other = await open_practice(world), await open_practice(world, "dana")
+    await set_available_now(practice, True, back_after_call=True)
+    await set_available_now(other, True)
+    call_id = await start_call(other, practice.consultant)
+    assert not await available_in_profile(practice)
+    assert not await available_in_profile(other)
+    await end_call(other, call_id)
+    assert await available_in_profile(practice)
+
+
+async def test_a_call_that_nobody_joins_pauses_the_status_too(world):
+    practice = await open_practice(world)
+    sam = await world.person("sam")
+    await set_available_now(practice, True)
+    payload = {"consultant_id": practice.consultant.id, "topic_id": practice.topic["id"]}
+    booking = await sam.call("/booking", "request_now", **payload)
+    await practice.consultant.call("/booking", "approve", booking_id=booking["id"])
+    await world.settle()
+    assert not await available_in_profile(practice)
+    world.clock.advance(61)
+    await world.settle()
+    assert await available_in_profile(practice)

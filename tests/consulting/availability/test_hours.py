@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handlers.consulting.availability.contracts import WeeklyBlock
+from handlers.consulting.availability.contracts.blocks import WeeklyBlock
 from handlers.consulting.availability.service.hours import instant_of, instants_of
 from tests.consulting.availability.practice import daily, moment_of
 from tests.world import one_database

@@ -1,15 +1,17 @@
 """The hours of a person never overlap: blocks of a consultant, and calls in either role."""
 
 import asyncio
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select
 
+from storage.consulting.availability import schedules
+from storage.consulting.availability.busy import busy_quarters
+from storage.consulting.availability.open_hours import HoursOverlap, open_hours
 from storage.consulting.availability.schedules import BlockRow, insert_blocks
+from storage.events.holds import pools
 from tests.consulting.availability.practice import (
     TOPIC,
     Practice,
@@ -103,7 +105,7 @@ async def test_the_database_refuses_overlapping_blocks(world):
         end = start + timedelta(hours=1)
         insert_blocks(tx, [BlockRow(tx.new_id(), clara.id, start, end, 1, False, 1, 0)])
 
-    with pytest.raises((IntegrityError, sqlite3.IntegrityError)):
+    with pytest.raises(HoursOverlap):
         await world.transact(insert)
     await open_blocks(world, clara)
 
@@ -166,12 +168,29 @@ async def test_time_that_is_past_is_forgotten(world):
     practice = await open_practice(world)
     await practice.booked(await world.person("sam"))
 
-    async def count():
-        sql = "SELECT count(*) FROM busy_quarters WHERE quarter < :before"
-        before = practice.blocks[1]["starts_at"].replace("Z", ".000000Z")
-        return await world.read(lambda tx: tx.scalar(text(sql), before=before))
+    before = moment_of(practice.blocks[1]["starts_at"])
+    past_quarters = select(func.count()).where(busy_quarters.c.quarter < before)
+    past_half_days = select(func.count()).where(open_hours.c.half_day < before)
 
-    assert await count() >= 12
-    world.clock.move_to(moment_of(practice.blocks[1]["starts_at"]) + timedelta(days=1, hours=1))
+    async def count(statement):
+        return await world.read(lambda tx: tx.scalar(statement))
+
+    assert await count(past_quarters) == 8, "of the student and of the consultant"
+    assert await count(past_half_days) >= 1
+    world.clock.move_to(moment_of(practice.blocks[1]["starts_at"]) + timedelta(days=3))
     await world.app.housekeeping.tidy()
-    assert await count() == 0
+    assert await count(past_quarters) == await count(past_half_days) == 0
+
+
+async def test_all_hours_of_a_week_cost_two_rows_a_block(world):
+    """More rows would make a consultant wait who opens all hours, with the default limits."""
+    clara = await world.person("clara", consultant=True)
+    blocks = await set_hours(clara, "Europe/Berlin", daily(*range(24)))
+
+    async def count(table):
+        statement = select(func.count()).select_from(table)
+        return await world.read(lambda tx: tx.scalar(statement))
+
+    assert len(blocks) > 600
+    assert await count(schedules.blocks) == await count(pools) == len(blocks)
+    assert await count(open_hours) + await count(busy_quarters) < len(blocks) / 10

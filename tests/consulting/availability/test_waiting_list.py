@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.consulting.availability.contracts import OfferDue
+from handlers.consulting.availability.contracts.waiting_lists import OfferDue
 from handlers.consulting.availability.service import lists
 from storage.consulting.availability.waiting_lists import list_offered
 from tests.consulting.availability.practice import (
@@ -162,12 +162,12 @@ async def test_every_way_of_freeing_a_place_creates_an_offer(world):
     assert (offered.data["block"]["taken"], offered.data["block"]["max_calls"]) == (2, 2)
 
 
-async def test_an_offer_expires_no_later_than_its_block_ends(world):
+async def test_an_offer_expires_no_later_than_its_block_begins(world):
     practice, sam, booking, (ada, ben) = await full_practice(world, "ada", "ben")
-    ends_at = moment_of(practice.blocks[0]["ends_at"])
-    world.clock.move_to(ends_at - timedelta(minutes=5))
+    starts_at = moment_of(practice.blocks[0]["starts_at"])
+    world.clock.move_to(starts_at - timedelta(minutes=5))
     await cancel(sam, booking)
-    assert moment_of((await ada.event(OFFERED)).data["expires_at"]) == ends_at
+    assert moment_of((await ada.event(OFFERED)).data["expires_at"]) == starts_at
     world.clock.advance(301)
     await world.settle()
     await ada.event(EXPIRED)
@@ -295,3 +295,84 @@ async def test_joining_the_list_of_a_block_that_is_being_withdrawn_is_refused(wo
     joining = practice.join_list(ada)
     block_id = practice.blocks[0]["id"]
     await refused(ask_before_commit(database_url, WITHDRAW, block_id, joining), "NOT_FOUND")
+
+
+async def waits(person):
+    return (await person.call(NAMESPACE, "waits"))["waits"]
+
+
+async def test_an_offer_skips_users_who_cannot_take_it(world):
+    practice, sam, booking, people = await full_practice(world, "ada", "ben", "cem", "dora")
+    ada, ben, cem, dora = people
+    other = await open_practice(world, "otto")
+    elsewhere = await other.booked(ada)
+    await practice.consultant.call("/chat", "block", user_id=ben.id, on=True)
+    await cem.call("/chat", "block", user_id=practice.consultant.id, on=True)
+    await cancel(sam, booking)
+    await dora.event(OFFERED)
+    for person in (ada, ben, cem):
+        assert person.events(OFFERED) == []
+        assert [one["position"] for one in await waits(person)] != [], "they stay on the list"
+    await practice.leave_list(dora)
+    await cancel(ada, elsewhere)
+    await world.settle()
+    await ada.event(OFFERED)
+
+
+@pytest.mark.parametrize("reason", ["withdrawn", "begun"])
+async def test_those_who_wait_are_told_when_the_hour_is_withdrawn_or_begins(world, reason):
+    practice, sam, booking, people = await full_practice(world, "ada", "ben")
+    if reason == "withdrawn":
+        await cancel(sam, booking)  # Ada gets an offer
+        await people[0].event(OFFERED)
+        no_blocks = {"time_zone": "UTC", "blocks": []}
+        await practice.consultant.call(NAMESPACE, "set_default_schedule", **no_blocks)
+    else:
+        world.clock.move_to(moment_of(practice.blocks[0]["starts_at"]))
+    await world.settle()
+    for person in people:
+        closed = await person.event("WAITING_LIST_CLOSED")
+        assert closed.data["reason"] == reason
+        assert closed.data["block"]["id"] == practice.blocks[0]["id"]
+        assert await waits(person) == []
+        await person.enter("/notifications")
+        page = await person.call("/notifications", "list")
+        assert f"waiting_list_{reason}" in {one["kind"] for one in page["notifications"]}
+
+
+async def test_own_waits_are_listed_and_marked_in_the_blocks(world):
+    practice, sam, _, (ada, ben) = await full_practice(world, "ada", "ben")
+    block_id = practice.blocks[0]["id"]
+    (wait,) = await waits(ben)
+    assert (wait["position"], wait["offer_expires_at"]) == (2, None)
+    assert wait["block"] == await practice.block()
+    joined = await ben.event("WAITING_LIST_JOINED")
+    assert joined.data == {"block": wait["block"], "position": 2}
+    for person, expected in (
+        (ben, {"waits": [block_id], "held": []}),
+        (sam, {"waits": [], "held": [block_id]}),
+        (await world.visitor(NAMESPACE), {"waits": [], "held": []}),
+    ):
+        listed = await practice.list_blocks(person)
+        assert {name: listed[name] for name in expected} == expected
+    await practice.leave_list(ben)
+    await ben.event("WAITING_LIST_LEFT")
+    assert await waits(ben) == []
+    assert await waits(ada) != []
+
+
+async def test_the_number_of_waiting_lists_of_a_user_is_limited(world, monkeypatch):
+    monkeypatch.setattr(lists, "WAITS_MAX", 1)
+    practice, _, _, (ada,) = await full_practice(world, "ada")
+    await practice.booked(await world.person("tom"), 1)
+    await refused(practice.join_list(ada, 1), "TOO_MANY")
+
+
+async def test_nobody_joins_the_list_of_an_hour_that_began_or_is_too_near(world):
+    practice, _, _, _ = await full_practice(world)
+    tom = await world.person("tom")
+    start = moment_of(practice.blocks[0]["starts_at"])
+    await practice.consultant.call(NAMESPACE, "set_terms", min_notice_minutes=60)
+    world.clock.move_to(start - timedelta(minutes=59))
+    refusal = await refused(practice.join_list(tom), "DEADLINE_PASSED")
+    assert moment_of(refusal.details["until"]) == start - timedelta(minutes=60)

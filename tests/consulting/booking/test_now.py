@@ -48,6 +48,8 @@ async def test_an_immediate_request_expires_after_two_minutes(world, practice):
         ended = (await person.event("BOOKING_EXPIRED")).data["booking"]
         assert (ended["id"], ended["status"]) == (booking["id"], "expired")
     await refused(approve(practice, booking), "WRONG_STATE")
+    await refused(request_now(practice, sam), "NOT_AVAILABLE")  # it was not answered
+    await practice.consultant.call("/availability", "set_available_now", available=True)
     assert (await request_now(practice, sam))["status"] == "requested"
 
 

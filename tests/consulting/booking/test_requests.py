@@ -45,6 +45,12 @@ async def test_a_request_holds_a_place_and_notifies_both_parties(world):
         "reason": None,
         "hourly_rate": TOPIC["hourly_rate"],
         "minimal_duration_minutes": TOPIC["minimal_duration_minutes"],
+        "terms": {
+            "change_until_minutes": 0,
+            "late_cancellation_percent": 0,
+            "no_show_percent": 0,
+        },
+        "fee_percent": 0,
         "hold_expires_at": booking["hold_expires_at"],
         "version": 1,
         "attended": [],
@@ -95,9 +101,14 @@ async def test_a_request_for_a_full_past_own_or_missing_block_is_refused(world):
     await refused(request(tom, topic_id, topic_id), "NOT_FOUND")
     before = await practice.block(1)
     last = practice.blocks[1]
-    world.clock.move_to(moment_of(last["ends_at"]) - timedelta(seconds=30))
+    latest = moment_of(last["ends_at"]) - timedelta(minutes=TOPIC["minimal_duration_minutes"])
+    world.clock.move_to(latest - timedelta(seconds=30))
     booking = await practice.ask(tom, 1)
-    assert booking["hold_expires_at"] == before["ends_at"], "it can be asked for until it ends"
+    assert booking["hold_expires_at"] == before["ends_at"]
+    await tom.call(NAMESPACE, "cancel", booking_id=booking["id"])
+    world.clock.move_to(latest + timedelta(seconds=1))
+    refusal = await refused(practice.ask(tom, 1), "DEADLINE_PASSED")
+    assert moment_of(refusal.details["until"]) == latest, "less than the minimum duration is left"
     world.clock.move_to(moment_of(last["ends_at"]))
     await refused(practice.ask(tom, 1), "BLOCK_PAST")
 
@@ -232,6 +243,7 @@ async def test_a_list_plus_later_events_equals_a_fresh_list(world):
     practice = await open_practice(world, max_calls=4)
     sam, clara = await world.person("sam"), practice.consultant
     sides = [(person, (await person.call(NAMESPACE, "list"))["seq"]) for person in (sam, clara)]
+    await clara.call("/availability", "set_terms", open_requests_max=10)
     ids = [(await practice.ask(sam, number))["id"] for number in range(0, 12, 2)]
     for booking_id in ids[:3]:
         await clara.call(NAMESPACE, "approve", booking_id=booking_id, reason="Gladly.")

@@ -89,7 +89,7 @@ async def test_a_place_without_a_connection_for_60_s_is_removed(world, hour):
     world.clock.advance(61)
     await world.settle()
     left = await hour.consultant.event("WAITING_ROOM_LEFT")
-    assert left.data == {"place": before[0]}
+    assert left.data == {"place": {**before[0], "away": True}}
     moved = await ben.event("WAITING_ROOM_MOVED")
     assert moved.data["place"]["position"] == 1
     assert await hour.waiting_ids() == [ben_booking]
@@ -246,7 +246,7 @@ async def test_a_rescheduled_student_can_enter_before_the_event_is_processed(
     assert (place["block_id"], place["position"]) == (next_block["id"], 1)
     await world.settle()
     queue = await hour.consultant.call(ROOM, "queue", block_id=next_block["id"])
-    assert queue["places"] == [place]
+    assert queue["places"] == [{**place, "consultant": "here"}]
     assert [one["position"] for one in await hour.queue()] == [1]
     await ben.event("WAITING_ROOM_MOVED", lambda data: data["place"]["position"] == 1)
 

@@ -7,7 +7,17 @@ import pytest
 from handlers.kit.ids import new_id
 from tests.consulting.waiting_room.scenes import ROOM, hour_of, refusal_of
 
-PLACE = {"booking_id", "block_id", "student_id", "position", "ahead", "eta_s", "entered_at"}
+PLACE = {
+    "booking_id",
+    "block_id",
+    "student_id",
+    "position",
+    "ahead",
+    "eta_s",
+    "entered_at",
+    "away",
+    "consultant",
+}
 DEFAULT_S = 600
 
 
@@ -43,6 +53,8 @@ async def test_the_waiting_room_opens_15_minutes_before_its_block(hour):
         "position": 1,
         "ahead": 0,
         "eta_s": 0,
+        "away": False,
+        "consultant": "expected",
     }
 
 
@@ -77,7 +89,7 @@ async def test_places_follow_the_order_of_arrival_and_move_up(hour):
     places = await hour.queue()
     assert [place["booking_id"] for place in places] == [ana_booking, ben_booking, late_booking]
     assert [place["position"] for place in places] == [1, 2, 3]
-    assert places[2] == entered
+    assert places[2] == {**entered, "consultant": "here"}
 
     assert await ana.call(ROOM, "leave", booking_id=ana_booking) == {}
     left = await hour.consultant.event("WAITING_ROOM_LEFT")
@@ -100,7 +112,8 @@ async def test_places_follow_the_order_of_arrival_and_move_up(hour):
     assert {one.meta["room"] for one in received} == {f"user:{hour.consultant.id}"}
     for student in (ana, ben, late):
         kinds = {one.name for one in student.client.heard if one.namespace == ROOM}
-        assert kinds <= {"WAITING_ROOM_MOVED"}  # and only about their own place:
+        told = {"WAITING_ROOM_MOVED", "WAITING_ROOM_CONSULTANT_CHANGED", "WAITING_ROOM_ENDED"}
+        assert kinds <= told  # and only about their own place:
         moves = student.events("WAITING_ROOM_MOVED")
         assert {one.data["place"]["student_id"] for one in moves} <= {student.id}
 

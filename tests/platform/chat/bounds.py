@@ -4,6 +4,7 @@ from tests.bounds import BY_IDS
 
 A_GROUP = "a conversation has at most `group_members_max` members"
 BOUNDED = {
+    "blocks.list_separated": BY_IDS,
     "conversations.count_unread": BY_IDS,
     "conversations.list_last_messages": BY_IDS,
     "conversations.list_named": "the groups that one person named, at their erasure",

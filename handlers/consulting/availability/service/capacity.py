@@ -14,9 +14,10 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from handlers.consulting.availability.contracts import BlockView, PlacesWithdrawn
+from handlers.consulting.availability.contracts.blocks import BlockView, PlacesWithdrawn
 from handlers.consulting.availability.service import lists, places
 from handlers.consulting.availability.service.hours import BLOCK
+from handlers.consulting.availability.service.views import view_of
 from handlers.kit.transaction import Transaction
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import BlockRow
@@ -73,7 +74,7 @@ def make_blocks(
         for start, calls in wanted.items()
     ]
     store.insert_blocks(tx, rows)
-    return [places.view_of(row) for row in rows]
+    return places.views_of(tx, consultant_id, rows)
 
 
 def _differs(row: BlockRow, max_calls: int, policy: BookingPolicy) -> bool:
@@ -116,8 +117,8 @@ def _fit_one(
 
 
 def _changed_view(before: BlockRow, after: BlockRow) -> BlockView | None:
-    view = places.view_of(after)
-    return view if view != places.view_of(before) else None
+    view = view_of(after)
+    return view if view != view_of(before) else None
 
 
 def _make_room(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from handlers.consulting.availability.contracts import WeeklyBlock
+from handlers.consulting.availability.contracts.blocks import WeeklyBlock
 from handlers.kit.errors import Invalid
 
 WEEK = timedelta(weeks=1)

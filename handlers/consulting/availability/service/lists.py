@@ -2,37 +2,56 @@
 
 Invariants:
 - An offer is a hold, so nobody else can take the place while it is valid.
+- An offer skips users who cannot take it: they have another call then, or one of the two blocks the
+  other. They keep their place on the list.
+- The list closes when its block begins or is withdrawn, and its users are told.
 - The first transaction that finds an expired offer publishes the expiry and offers the place to the
   next user. The timer ensures that this happens even if no other transaction looks.
 """
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec.structs import replace
 
-from handlers.consulting.availability.contracts import (
+from handlers.consulting.availability.contracts.blocks import OwnBlock
+from handlers.consulting.availability.contracts.terms import DeadlinePassed
+from handlers.consulting.availability.contracts.waiting_lists import (
     AlreadyHolds,
+    BeginDue,
     BlockNotFull,
     JoinWaitingList,
     LeaveWaitingList,
     OfferDue,
-    OwnBlock,
     PositionView,
+    WaitingListClosed,
+    WaitingListJoined,
+    WaitingListLeft,
     WaitingListOffered,
     WaitingListOfferExpired,
+    WaitsView,
+    WaitView,
 )
-from handlers.consulting.availability.service import places
+from handlers.consulting.availability.service import places, terms
+from handlers.consulting.availability.service.views import view_of
 from handlers.kit.contract import Empty
-from handlers.kit.errors import Conflict, NotFound
+from handlers.kit.errors import Conflict, NotFound, TooMany
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat import public as chats
 from handlers.platform.personal_data import public as personal_data
-from storage.consulting.availability import waiting_lists
+from rooms import names
+from storage.consulting.availability import busy, waiting_lists
 from storage.consulting.availability.schedules import BlockRow
 from storage.consulting.availability.waiting_lists import WaitingRow
 from storage.events import holds
 from storage.events.holds import Hold
 
+NAMESPACE = "/availability"
 WAITING_MAX = 200
+WAITS_MAX = 100
+"""The maximum number of waiting lists of a user."""
+
+CloseReason = Literal["begun", "withdrawn"]
 
 
 def join(tx: Transaction, ask: JoinWaitingList) -> PositionView:
@@ -41,6 +60,10 @@ def join(tx: Transaction, ask: JoinWaitingList) -> PositionView:
     block = places.get_open_block(tx, ask.block_id)
     if block.consultant_id == tx.actor.id:
         raise OwnBlock
+    chats.check_no_block(tx, [block.consultant_id])
+    until = _offered_until(tx, block)
+    if until <= tx.now:
+        raise DeadlinePassed(details={"until": until})
     expire_and_publish(tx, block.id)
     row = waiting_lists.find_waiting(tx, block.id, tx.actor.id) or _join_at_end(tx, block.id)
     return PositionView(position=waiting_lists.get_position(tx, row))
@@ -49,16 +72,22 @@ def join(tx: Transaction, ask: JoinWaitingList) -> PositionView:
 def _join_at_end(tx: Transaction, block_id: str) -> WaitingRow:
     """Add the actor to the end of the list.
 
-    Raises AlreadyHolds, BlockNotFull, or Conflict when the list is full.
+    Raises AlreadyHolds, BlockNotFull, TooMany, or Conflict when the list is full.
     """
     if any(hold.holder_id == tx.actor.id for hold in holds.list_holds(tx, block_id)):
         raise AlreadyHolds
-    if places.view_of(places.get_open_block(tx, block_id)).status != "full":
+    block = places.get_open_block(tx, block_id)
+    if view_of(block).status != "full":
         raise BlockNotFull
     if waiting_lists.count_waiting(tx, block_id) >= WAITING_MAX:
         raise Conflict("The waiting list of this block is full.", details={"most": WAITING_MAX})
+    if waiting_lists.count_waits(tx, tx.actor.id) >= WAITS_MAX:
+        raise TooMany("You are on the maximum number of waiting lists.")
     row = WaitingRow(block_id, tx.actor.id, tx.now, None, None)
     waiting_lists.join_waiting_list(tx, row)
+    position = waiting_lists.get_position(tx, row)
+    tx.publish(WaitingListJoined(block=view_of(block), user_id=row.user_id, position=position))
+    tx.publish_later(BeginDue(block_id=block_id), block.starts_at, f"waiting:{block_id}")
     return row
 
 
@@ -84,8 +113,51 @@ def leave_all(tx: Transaction, user_id: str, limit: int) -> int:
     return len(waits)
 
 
+def list_waits(tx: Transaction) -> WaitsView:
+    """The actor's places on waiting lists; at most `WAITS_MAX`."""
+    rows = waiting_lists.list_waits(tx, tx.actor.id, WAITS_MAX)
+    waits = [
+        WaitView(
+            block=view_of(places.get_row(tx, row.block_id)),
+            position=waiting_lists.get_position(tx, row),
+            joined_at=row.joined_at,
+            offer_expires_at=row.offer_expires_at,
+        )
+        for row in rows
+    ]
+    waits.sort(key=lambda wait: (wait.block.starts_at, wait.block.id))
+    return WaitsView(waits=waits, seq=tx.head(NAMESPACE, names.user(tx.actor.id)))
+
+
+def list_waits_in(tx: Transaction, rows: list[BlockRow]) -> list[str]:
+    """The ids of the blocks in `rows` on whose waiting lists the actor is."""
+    if tx.visitor:
+        return []
+    waits = {one.block_id for one in waiting_lists.list_waits(tx, tx.actor.id, WAITS_MAX)}
+    return [row.id for row in rows if row.id in waits]
+
+
+def close(tx: Transaction, block_id: str, reason: CloseReason) -> None:
+    """Remove and tell everybody who waits without an offer; the pool must be locked."""
+    closed = waiting_lists.close_waiting_list(tx, block_id)
+    block = view_of(places.get_row(tx, block_id))
+    for row in closed:
+        tx.publish(WaitingListClosed(block=block, user_id=row.user_id, reason=reason))
+
+
+def close_when_begun(tx: Transaction, block_id: str) -> None:
+    """Close the list of a block that begins; if it is early, set the timer again."""
+    holds.lock_pool(tx, block_id)
+    block = places.get_row(tx, block_id)
+    if block.starts_at > tx.now:
+        tx.publish_later(BeginDue(block_id=block_id), block.starts_at, f"waiting:{block_id}")
+    else:
+        close(tx, block_id, "begun")
+
+
 def _leave(tx: Transaction, before: BlockRow, row: WaitingRow) -> None:
     _remove(tx, row)
+    tx.publish(WaitingListLeft(block=view_of(before), user_id=row.user_id))
     places.settle(tx, before.id)
     places.publish_change(tx, before)
 
@@ -134,7 +206,7 @@ def publish_expired(tx: Transaction, block_id: str, rows: list[WaitingRow]) -> N
     """Publish the end of these offers, with the current state of the block."""
     if not rows:
         return
-    block = places.view_of(places.get_row(tx, block_id))
+    block = view_of(places.get_row(tx, block_id))
     for row in rows:
         expires_at = row.offer_expires_at or tx.now
         tx.publish(WaitingListOfferExpired(block=block, expires_at=expires_at, user_id=row.user_id))
@@ -145,20 +217,42 @@ def use_offer(tx: Transaction, block_id: str, user_id: str) -> None:
     row = waiting_lists.find_waiting(tx, block_id, user_id)
     if row is not None:
         _remove(tx, row)
+        block = view_of(places.get_row(tx, block_id))
+        tx.publish(WaitingListLeft(block=block, user_id=user_id))
 
 
 def offer_free_places(tx: Transaction, block_id: str) -> None:
-    """Offer the free places to the first users on the list, one place each."""
+    """Offer the free places to the first users on the list who can take one, one place each."""
     block = places.get_row(tx, block_id)
-    first = waiting_lists.list_next(tx, block_id, block.max_calls - block.taken)
+    until = _offered_until(tx, block)
+    free = block.max_calls - block.taken
+    if free <= 0 or until <= tx.now:
+        return
+    first = _able(tx, block, waiting_lists.list_next(tx, block_id, WAITING_MAX))[:free]
     if first and not places.take_consultants_time(tx, block):
-        return  # the consultant has a call of their own then
-    expires_at = min(tx.now + tx.rules.span("offer_s"), block.ends_at)
+        return  # the consultant has another call then
+    expires_at = min(tx.now + tx.rules.span("offer_s"), until)
     for row in first:
         _offer(tx, row, expires_at)
-    view = places.view_of(places.get_row(tx, block_id))
+    view = view_of(places.get_row(tx, block_id))
     for row in first:
         tx.publish(WaitingListOffered(block=view, expires_at=expires_at, user_id=row.user_id))
+
+
+def _offered_until(tx: Transaction, block: BlockRow) -> datetime:
+    """When offers of this block end: when it begins, or before the consultant's notice."""
+    own = terms.get_terms(tx, block.consultant_id)
+    return min(terms.bookable_until(view_of(block), own, 0), block.starts_at)
+
+
+def _able(tx: Transaction, block: BlockRow, rows: list[WaitingRow]) -> list[WaitingRow]:
+    """The rows of users who can take a place: without another call then, and without a block."""
+    user_ids = [row.user_id for row in rows]
+    unable = {
+        *busy.list_busy(tx, user_ids, block.starts_at, block.ends_at),
+        *chats.list_separated(tx, block.consultant_id, user_ids),
+    }
+    return [row for row in rows if row.user_id not in unable]
 
 
 def _offer(tx: Transaction, row: WaitingRow, expires_at: datetime) -> None:

@@ -1,8 +1,15 @@
-"""The status "available now": off during a call, and restored after it if the consultant wants."""
+"""The status "available now": off during calls, while nobody is there, and after silence.
+
+Invariants:
+- The consultant is locked before the status is read, so that changes do not mix.
+- While a call or an absence pauses the status, `resumes` says whether it comes back afterwards,
+  which the consultant chooses for calls (`back_after_call`) and for absences (`back_when_online`).
+"""
 
 from msgspec import UNSET
 
-from handlers.consulting.availability.contracts import (
+from handlers.consulting.availability.contracts.blocks import (
+    AvailableNowLapsed,
     AvailableNowStatusChanged,
     AvailableNowView,
     SetAvailableNow,
@@ -12,6 +19,8 @@ from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.errors import Forbidden, NotFound
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat import public as chats
+from handlers.platform.presence import public as presences
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import NowRow
 
@@ -25,31 +34,75 @@ def set_available_now(tx: Transaction, ask: SetAvailableNow) -> AvailableNowView
     row = get_row(tx, tx.actor.id)
     if ask.back_after_call is not UNSET:
         row.back_after_call = ask.back_after_call
+    if ask.back_when_online is not UNSET:
+        row.back_when_online = ask.back_when_online
+    row.away = False
     if row.call_id is not None:
         row.resumes = ask.available
         store.keep_now(tx, row)
     else:
         _change(tx, row, ask.available)
-    return AvailableNowView(available=row.available)
+    return _view_of(row)
 
 
-def pause_for_call(tx: Transaction, consultant_id: str, call_id: str) -> None:
-    consultants.lock_consultant(tx, consultant_id)
-    row = get_row(tx, consultant_id)
-    follows = row.call_id is not None and row.resumes
+def get_available_now(tx: Transaction) -> AvailableNowView:
+    return _view_of(get_row(tx, tx.actor.id))
+
+
+def pause_for_call(tx: Transaction, user_id: str, call_id: str) -> None:
+    """Turn the status off for a call of the user, in either role, if they are a consultant."""
+    if not consultants.exists(tx, user_id):
+        return
+    consultants.lock_consultant(tx, user_id)
+    row = get_row(tx, user_id)
     row.call_id = call_id
-    row.resumes = row.back_after_call and (row.available or follows)
+    row.resumes = row.back_after_call and (row.available or row.resumes)
     _change(tx, row, False)
 
 
-def resume_after_call(tx: Transaction, consultant_id: str, call_id: str) -> None:
-    active = consultants.lock_consultant(tx, consultant_id)
-    row = get_row(tx, consultant_id)
-    if row.call_id != call_id:
+def resume_after_call(tx: Transaction, user_id: str, call_id: str) -> None:
+    if not consultants.exists(tx, user_id):
         return
-    row.call_id = None
-    available, row.resumes = row.resumes or row.available, False
-    _change(tx, row, available and active)
+    active = consultants.lock_consultant(tx, user_id)
+    row = get_row(tx, user_id)
+    if row.call_id == call_id:
+        row.call_id = None
+        _resume(tx, row, active=active)
+
+
+def go_away(tx: Transaction, user_id: str) -> None:
+    """Turn the status off after the consultant's last device left, unless one came back."""
+    if store.find_now(tx, user_id) is None:
+        return
+    consultants.lock_consultant(tx, user_id)
+    if not presences.is_online(tx, user_id):
+        row = get_row(tx, user_id)
+        row.away = True
+        row.resumes = row.back_when_online and (row.available or row.resumes)
+        _change(tx, row, False)
+
+
+def come_back(tx: Transaction, user_id: str) -> None:
+    """Restore the status of a consultant who is online again, if they wished so."""
+    if store.find_now(tx, user_id) is None:
+        return
+    active = consultants.lock_consultant(tx, user_id)
+    row = get_row(tx, user_id)
+    if row.away and presences.is_online(tx, user_id):
+        row.away = False
+        _resume(tx, row, active=active)
+
+
+def lapse(tx: Transaction, consultant_id: str) -> None:
+    """Turn the status off after an unanswered request, unless the consultant is in a call."""
+    consultants.lock_consultant(tx, consultant_id)
+    row = get_row(tx, consultant_id)
+    if row.call_id is not None:
+        return
+    if row.available or row.resumes:
+        tx.publish(AvailableNowLapsed(consultant_id=consultant_id))
+    row.resumes = False
+    _change(tx, row, False)
 
 
 def withdraw(tx: Transaction, consultant_id: str) -> None:
@@ -60,7 +113,9 @@ def withdraw(tx: Transaction, consultant_id: str) -> None:
 
 
 def get_watched(tx: Transaction, consultant_id: str) -> WatchedNowView:
-    if not consultants.exists(tx, consultant_id):
+    """Raises NotFound, also if the consultant has blocked the actor."""
+    blocked = not tx.visitor and chats.list_blockers(tx, tx.actor.id, [consultant_id])
+    if blocked or not consultants.exists(tx, consultant_id):
         raise NotFound
     return WatchedNowView(
         available_now=get_row(tx, consultant_id).available,
@@ -69,7 +124,16 @@ def get_watched(tx: Transaction, consultant_id: str) -> WatchedNowView:
 
 
 def get_row(tx: Transaction, consultant_id: str) -> NowRow:
-    return store.find_now(tx, consultant_id) or NowRow(consultant_id, False, True, None, False)
+    return store.find_now(tx, consultant_id) or NowRow(consultant_id)
+
+
+def _resume(tx: Transaction, row: NowRow, *, active: bool) -> None:
+    """Restore the status, unless something else pauses it still."""
+    if row.call_id is None and not row.away:
+        available, row.resumes = row.resumes or row.available, False
+        _change(tx, row, available and active)
+    else:
+        store.keep_now(tx, row)
 
 
 def _change(tx: Transaction, row: NowRow, available: bool) -> None:
@@ -81,3 +145,11 @@ def _change(tx: Transaction, row: NowRow, available: bool) -> None:
         )
         tx.publish(changed_now)
     consultants.show_available_now(tx, row.consultant_id, available)
+
+
+def _view_of(row: NowRow) -> AvailableNowView:
+    return AvailableNowView(
+        available=row.available,
+        back_after_call=row.back_after_call,
+        back_when_online=row.back_when_online,
+    )

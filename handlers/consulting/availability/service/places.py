@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from handlers.consulting.availability.contracts import (
+from handlers.consulting.availability.contracts.blocks import (
     AvailabilityBlockAvailable,
     AvailabilityBlockFull,
     AvailabilityStatus,
@@ -14,14 +14,14 @@ from handlers.consulting.availability.contracts import (
     ListBlocks,
     ListedBlocksView,
 )
-from handlers.consulting.availability.service import lists
+from handlers.consulting.availability.service import clashes, lists
+from handlers.consulting.availability.service.views import view_of
 from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.transaction import Transaction
-from storage.consulting.availability import busy, waiting_lists
+from storage.consulting.availability import busy
 from storage.consulting.availability import schedules as store
-from storage.consulting.availability.busy import Span
 from storage.consulting.availability.schedules import BlockRow
 from storage.events import holds
 from storage.events.holds import Hold
@@ -39,8 +39,26 @@ def list_blocks(tx: Transaction, ask: ListBlocks) -> ListedBlocksView:
     if not consultants.exists(tx, ask.consultant_id):
         raise NotFound
     rows = store.list_blocks(tx, ask.consultant_id, ask.from_, ask.to, BLOCKS_MAX)
-    seq = tx.head(NAMESPACE, consultant_room(ask.consultant_id))
-    return ListedBlocksView(blocks=[view_of(row) for row in rows], seq=seq)
+    return ListedBlocksView(
+        blocks=views_of(tx, ask.consultant_id, rows),
+        waits=lists.list_waits_in(tx, rows),
+        held=list_held_in(tx, rows),
+        seq=tx.head(NAMESPACE, consultant_room(ask.consultant_id)),
+    )
+
+
+def list_held_in(tx: Transaction, rows: list[BlockRow]) -> list[str]:
+    """The ids of the blocks in which the actor holds a place; offers do not count."""
+    taken = [row.id for row in rows if row.taken]
+    if tx.visitor or not taken:
+        return []
+    return holds.list_pools_of(tx, tx.actor.id, BOOKING, taken)
+
+
+def views_of(tx: Transaction, consultant_id: str, rows: list[BlockRow]) -> list[BlockView]:
+    """Blocks of one consultant, as they can be booked now."""
+    clashing = clashes.list_clashing(tx, consultant_id, rows)
+    return [view_of(row, clashes=row.id in clashing) for row in rows]
 
 
 def check(tx: Transaction, ask: CheckAvailability) -> AvailabilityStatus:
@@ -48,7 +66,7 @@ def check(tx: Transaction, ask: CheckAvailability) -> AvailabilityStatus:
         raise NotFound
     just_after = ask.at + timedelta(microseconds=1)
     rows = store.list_blocks(tx, ask.consultant_id, ask.at, just_after, BLOCKS_MAX)
-    statuses = {view_of(row).status for row in rows}
+    statuses = {view.status for view in views_of(tx, ask.consultant_id, rows)}
     if "available" in statuses:
         return AvailabilityStatus(status="available")
     return AvailabilityStatus(status="full" if "full" in statuses else "unavailable")
@@ -71,7 +89,7 @@ def hold_place(
     if not holds.take_place(tx, Hold(block_id, for_id, BOOKING, holder_id, tx.now, ends)):
         raise BlockFull
     if not take_consultants_time(tx, block):
-        raise BlockFull("The consultant has another appointment at this time.")
+        raise BlockFull("The consultant has another call at this time.")
     settle(tx, block_id)
     lists.publish_expired(tx, block_id, withdrawn)
     return publish_change(tx, before)
@@ -102,7 +120,7 @@ def settle(tx: Transaction, block_id: str) -> None:
     """Adjust a block after places were released or its wanted number changed.
 
     Its capacity becomes the wanted number, or the number of held places if that is higher. A block
-    without capacity is cancelled, and its waiting list is deleted. Otherwise the free places are
+    without capacity is cancelled, and its waiting list is closed. Otherwise the free places are
     offered to the waiting list.
     """
     block = get_row(tx, block_id)
@@ -112,22 +130,21 @@ def settle(tx: Transaction, block_id: str) -> None:
     if block.cancelled != (capacity == 0):
         store.set_cancelled(tx, block, capacity == 0)
     if capacity == 0:
-        busy.free_time(tx, "call", [block_id])
-        waiting_lists.close_waiting_list(tx, block_id)
+        busy.free_time(tx, block_id)
+        lists.close(tx, block_id, "withdrawn")
         return
     holds.resize_pool(tx, block_id, capacity)
     if not block.taken:
-        busy.free_time(tx, "call", [block_id])
+        busy.free_time(tx, block_id)
     lists.offer_free_places(tx, block_id)
 
 
 def take_consultants_time(tx: Transaction, block: BlockRow) -> bool:
     """Take the consultant's time for a block with a held place.
 
-    Returns False if they have a call of their own then, as a student.
+    Returns False if they have another call then, or within the buffer.
     """
-    span = Span(block.consultant_id, block.id, block.starts_at, block.ends_at)
-    return busy.take_time(tx, "call", span)
+    return busy.take_time(tx, clashes.span_of(tx, block))
 
 
 def publish_change(tx: Transaction, before: BlockRow) -> BlockView:
@@ -139,6 +156,9 @@ def publish_change(tx: Transaction, before: BlockRow) -> BlockView:
         tx.publish(AvailabilityBlockAvailable(block=new))
     if (old.taken, old.max_calls, old.status) != (new.taken, new.max_calls, new.status):
         tx.publish(AvailabilityUpdated(block=new))
+    if (old.taken == 0) != (new.taken == 0):
+        span = (old.starts_at, old.ends_at)
+        clashes.publish_neighbours(tx, old.consultant_id, *span, but=old.id)
     return new
 
 
@@ -157,16 +177,3 @@ def get_open_block(tx: Transaction, block_id: str) -> BlockRow:
     if row.ends_at <= tx.now:
         raise BlockPast
     return row
-
-
-def view_of(row: BlockRow) -> BlockView:
-    full = row.taken >= row.max_calls
-    return BlockView(
-        id=row.id,
-        consultant_id=row.consultant_id,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        max_calls=row.max_calls,
-        taken=row.taken,
-        status="cancelled" if row.cancelled else "full" if full else "available",
-    )

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from handlers.consulting.availability.contracts import (
+from handlers.consulting.availability.contracts.blocks import (
     BlocksView,
     BlockView,
     ClearOverride,
@@ -180,7 +180,7 @@ def list_weeks(tx: Transaction, consultant_id: str, weeks: list[str]) -> BlocksV
     first, end = _bounds(get_own_schedule(tx, consultant_id).time_zone, weeks)
     rows = store.list_blocks(tx, consultant_id, max(first, tx.now), end, places.BLOCKS_MAX)
     current = [row for row in rows if row.starts_at >= first and not row.cancelled]
-    return BlocksView(blocks=[places.view_of(row) for row in current])
+    return BlocksView(blocks=places.views_of(tx, consultant_id, current))
 
 
 def get_own_schedule(tx: Transaction, consultant_id: str) -> ScheduleRow:

@@ -1,11 +1,10 @@
 """Answers to requests and changes of bookings: approve, reject, cancel, reschedule."""
 
 from handlers.consulting.availability import public as availability
+from handlers.consulting.availability.contracts.blocks import BlockView
 from handlers.consulting.booking.contracts import (
     AnswerBooking,
-    BookingApproved,
     BookingCancelled,
-    BookingCreated,
     BookingRejected,
     BookingRescheduled,
     BookingView,
@@ -13,12 +12,13 @@ from handlers.consulting.booking.contracts import (
     RescheduleBooking,
     WrongState,
 )
-from handlers.consulting.booking.service import expiry, history, hours
+from handlers.consulting.booking.service import agreed, approval, expiry, history, hours
 from handlers.consulting.booking.service.lists import view_of
 from handlers.consulting.booking.service.requests import free_overdue_time
 from handlers.consulting.call import public as calls
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat import public as chats
 from storage.consulting import booking as store
 from storage.consulting.booking import LIVE, BookingRow
 
@@ -29,15 +29,7 @@ def approve(tx: Transaction, ask: AnswerBooking) -> BookingView:
     if row.block_id is not None and not availability.keep_place(tx, row.block_id, row.id):
         expiry.expire(tx, row)  # the hold expired while we waited for the lock
         raise WrongState(details={"status": "expired"}).kept()
-    row.status, row.hold_expires_at = "approved", None
-    if row.block_id is None:
-        row.consultant_came_at = tx.now
-    view = history.change(tx, row, "approved", ask.reason, BookingApproved, BookingCreated)
-    tx.cancel_timer(f"hold:{row.id}")
-    hours.end_later(tx, row)
-    if row.block_id is None:
-        calls.initiate(tx, row.id, row.student_id, row.consultant_id)
-    return view
+    return approval.confirm(tx, row, ask.reason)
 
 
 def reject(tx: Transaction, ask: AnswerBooking) -> BookingView:
@@ -47,6 +39,7 @@ def reject(tx: Transaction, ask: AnswerBooking) -> BookingView:
 
 def cancel(tx: Transaction, ask: AnswerBooking) -> BookingView:
     row = get_as_party(tx, ask, LIVE)
+    row.fee_percent = agreed.cancellation_fee(tx, row)
     view = expiry.end(tx, row, "cancelled", ask.reason, BookingCancelled)
     calls.end_for_booking(tx, row.id)
     return view
@@ -87,11 +80,12 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
         raise NotFound
     if block.id == row.block_id:
         return view_of(row)
+    _check_move(tx, row, block)
     old_block_id = row.block_id
     expiry.expire_overdue(tx, block.id)
     availability.lock_blocks(tx, old_block_id, block.id)
     _take_new_place(tx, row, block.id)
-    availability.free_time(tx, row.id)
+    availability.free_time(tx, row.student_id, row.id, row.starts_at, row.ends_at)
     free_overdue_time(tx, row, block.starts_at, block.ends_at)
     if not availability.take_time(tx, row.student_id, row.id, block.starts_at, block.ends_at):
         raise Overlaps
@@ -100,6 +94,18 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
     view = history.change(tx, row, "rescheduled", None, BookingRescheduled)
     availability.free_place(tx, old_block_id, row.id)
     return view
+
+
+def _check_move(tx: Transaction, row: BookingRow, block: BlockView) -> None:
+    """Raises DeadlinePassed, TooFarAhead, BlockPast, or Blocked.
+
+    The terms bind the student; the consultant can move a booking into any block that is not over.
+    """
+    if tx.actor.id == row.student_id:
+        chats.check_no_block(tx, [row.consultant_id])
+        agreed.check_movable(tx, row)
+        terms = availability.get_terms(tx, row.consultant_id)
+        availability.check_bookable(tx, block, terms, row.minimal_duration_minutes)
 
 
 def _take_new_place(tx: Transaction, row: BookingRow, block_id: str) -> None:

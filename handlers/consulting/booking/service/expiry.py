@@ -73,7 +73,7 @@ def end(
     """
     row.status, row.hold_expires_at = status, None
     view = history.change(tx, row, status, reason, event)
-    availability.free_time(tx, row.id)
+    availability.free_time(tx, row.student_id, row.id, row.starts_at, row.ends_at)
     store.free_instant(tx, row.id)
     tx.cancel_timer(f"hold:{row.id}")
     tx.cancel_timer(f"block_end:{row.id}")

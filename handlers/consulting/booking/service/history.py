@@ -21,19 +21,27 @@ def change(
     status: StepStatus,
     reason: str | None,
     *events: type[AboutBooking],
+    by_server: bool = False,
 ) -> BookingView:
     """Save a changed row as its next version, and publish `events` about it."""
     row.version += 1
     row.reason = reason
     store.update_booking(tx, row)
-    _record(tx, row, status, reason)
+    _record(tx, row, status, reason, by_server=by_server)
     view = view_of(row)
     for event in events:
         tx.publish(event(booking=view))
     return view
 
 
-def _record(tx: Transaction, row: BookingRow, status: StepStatus, reason: str | None) -> None:
-    actor_id = None if status in BY_TIME else tx.author_id
+def _record(
+    tx: Transaction,
+    row: BookingRow,
+    status: StepStatus,
+    reason: str | None,
+    *,
+    by_server: bool = False,
+) -> None:
+    actor_id = None if by_server or status in BY_TIME else tx.author_id
     step = StepRow(row.id, row.version, status, actor_id, reason, tx.now, row.starts_at)
     store.insert_step(tx, step)

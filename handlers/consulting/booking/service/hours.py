@@ -16,7 +16,7 @@ from handlers.consulting.booking.contracts import (
     ReopenCall,
     WrongState,
 )
-from handlers.consulting.booking.service import expiry
+from handlers.consulting.booking.service import agreed, expiry
 from handlers.consulting.call import public as calls
 from handlers.consulting.call.contracts import CallView
 from handlers.kit.errors import NotFound
@@ -53,6 +53,7 @@ def end_if_over(tx: Transaction, row: BookingRow) -> bool:
     if row.call_held:
         expiry.end(tx, row, "completed", None, BookingCompleted)
     else:
+        row.fee_percent = agreed.no_show_fee(row)
         expiry.end(tx, row, "missed", None, BookingMissed)
     return True
 

@@ -15,6 +15,7 @@ from handlers.consulting.booking.contracts import (
     StepStatus,
     StepView,
 )
+from handlers.consulting.booking.service.agreed import terms_of
 from handlers.kit.contract import Money
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.paging import fitting
@@ -25,6 +26,7 @@ from storage.consulting.booking import BookingRow
 
 AFTER_ALL_IDS = "~"
 _NOT_SHOWN = (
+    "terms",
     "rate_amount",
     "rate_currency",
     "created_at",
@@ -99,6 +101,7 @@ def view_of(row: BookingRow) -> BookingView:
     }
     return BookingView(
         **shown,
+        terms=terms_of(row),
         hourly_rate=Money(row.rate_amount, row.rate_currency),
         attended=[party for party, at in came.items() if at is not None],
     )

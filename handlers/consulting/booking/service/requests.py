@@ -2,8 +2,11 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from handlers.consulting.availability import public as availability
-from handlers.consulting.availability.contracts import OwnBlock
+from handlers.consulting.availability.contracts.blocks import OwnBlock
+from handlers.consulting.availability.contracts.terms import TermsView
 from handlers.consulting.booking.contracts import (
     BookingRequested,
     BookingView,
@@ -11,9 +14,11 @@ from handlers.consulting.booking.contracts import (
     Overlaps,
     RequestBooking,
     RequestNow,
+    TooManyOpenRequests,
     TopicNotOffered,
 )
-from handlers.consulting.booking.service import history
+from handlers.consulting.booking.service import approval, history
+from handlers.consulting.booking.service.agreed import agree
 from handlers.consulting.booking.service.expiry import (
     expire_if_overdue,
     expire_later,
@@ -23,7 +28,9 @@ from handlers.consulting.booking.service.lists import view_of
 from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import TopicView
 from handlers.kit.transaction import Transaction
+from handlers.platform.chat import public as chats
 from handlers.platform.personal_data import public as personal_data
+from handlers.platform.profile import public as profiles
 from storage.consulting import booking as store
 from storage.consulting.booking import BookingRow
 
@@ -37,10 +44,16 @@ def request_booking(tx: Transaction, ask: RequestBooking) -> BookingView:
     if block.consultant_id == tx.actor.id:
         raise OwnBlock
     topic = get_offered(tx, ask.topic_id, block.consultant_id)
+    terms = check_may_ask(tx, block.consultant_id)
+    availability.check_bookable(tx, block, terms, topic.minimal_duration_minutes)
     expire_overdue(tx, block.id)
     row = new_booking(tx, topic, ask.note, block.starts_at, block.ends_at)
-    row.block_id = block.id
+    row.block_id, row.terms = block.id, msgspec.to_builtins(agree(terms))
     take_time(tx, row)
+    if terms.approves_at_once:
+        availability.hold_place(tx, block.id, row.id, row.student_id, None)
+        history.begin(tx, row)
+        return approval.confirm(tx, row, None, by_terms=True)
     expires_at = min(tx.now + tx.rules.span("request_hold_s"), block.ends_at)
     availability.hold_place(tx, block.id, row.id, row.student_id, expires_at)
     return keep_request(tx, row, expires_at)
@@ -51,6 +64,7 @@ def request_now(tx: Transaction, ask: RequestNow) -> BookingView:
     personal_data.check_stays(tx)
     if ask.consultant_id == tx.actor.id:
         raise OwnBlock("You cannot book a call with yourself.")
+    check_may_ask(tx, ask.consultant_id)
     topic = get_offered(tx, ask.topic_id, ask.consultant_id)
     if not availability.is_available_now(tx, ask.consultant_id):
         raise NotAvailable
@@ -62,6 +76,20 @@ def request_now(tx: Transaction, ask: RequestNow) -> BookingView:
     if not store.take_instant(tx, row.student_id, row.consultant_id, row.id):
         raise Overlaps
     return keep_request(tx, row, tx.now + tx.rules.span("instant_hold_s"))
+
+
+def check_may_ask(tx: Transaction, consultant_id: str) -> TermsView:
+    """The consultant's terms, if the actor may send another request.
+
+    Raises Blocked or TooManyOpenRequests. The lock on the student makes concurrent requests count
+    each other.
+    """
+    profiles.hold_user(tx, tx.actor.id)
+    chats.check_no_block(tx, [consultant_id])
+    terms = availability.get_terms(tx, consultant_id)
+    if store.count_asked(tx, tx.actor.id, consultant_id, tx.now) >= terms.open_requests_max:
+        raise TooManyOpenRequests(details={"most": terms.open_requests_max})
+    return terms
 
 
 def get_offered(tx: Transaction, topic_id: str, consultant_id: str) -> TopicView:
@@ -94,6 +122,8 @@ def new_booking(
         version=1,
         created_at=tx.now,
         call_held=False,
+        terms=None,
+        fee_percent=0,
         student_came_at=None,
         consultant_came_at=None,
     )

@@ -30,9 +30,28 @@ function before(ahead) {
   return ahead === 1 ? "One person is ahead of you." : `${ahead} people are ahead of you.`;
 }
 
+const CONSULTANT = {
+  expected: "The consultant is not here yet.",
+  late: "The consultant is late. Your place is kept.",
+  here: "The consultant is here.",
+  in_call: "The consultant is in a call.",
+};
+
+const ENDED = {
+  left: "You left the waiting room.",
+  lost: "You were away for too long, so your place is gone. You can enter again.",
+  closed: "The hour has ended.",
+  moved: "Your booking was moved to another hour.",
+  cancelled: "The booking was cancelled.",
+  completed: "The call has ended.",
+  missed: "The hour has ended without a call.",
+};
+
 /** @type {EventName<"/booking">[]} Events that can end the wait, or begin it. */
 const ABOUT_BOOKINGS = ["BOOKING_APPROVED", "BOOKING_REJECTED", "BOOKING_CANCELLED",
   "BOOKING_EXPIRED", "BOOKING_RESCHEDULED", "BOOKING_COMPLETED"];
+/** @type {("WAITING_ROOM_MOVED" | "WAITING_ROOM_CONSULTANT_CHANGED")[]} */
+const MOVES = ["WAITING_ROOM_MOVED", "WAITING_ROOM_CONSULTANT_CHANGED"];
 /** A margin, because the server's clock decides when a block is over. */
 const CLOCKS_DIFFER_MS = 3_000;
 
@@ -43,9 +62,11 @@ const CLOCKS_DIFFER_MS = 3_000;
  */
 function usePlace(booking_id) {
   const place = useSignal(/** @type {Place | null} */ (null));
+  const news = useSignal("");
   const { run, error } = useAction(async () => {
     try {
       place.value = await parley.call("/waiting-room", "enter", { booking_id });
+      news.value = "";
     } catch (refusal) {
       place.value = null;
       throw refusal;
@@ -56,8 +77,18 @@ function usePlace(booking_id) {
     const stops = ABOUT_BOOKINGS.map((event) => parley.on("/booking", event, ({ booking }) => {
       if (booking.id === booking_id) void run();
     }));
-    stops.push(parley.on("/waiting-room", "WAITING_ROOM_MOVED", (data) => {
+    MOVES.forEach((event) => stops.push(parley.on("/waiting-room", event, (data) => {
       if (data.place.booking_id === booking_id) place.value = data.place;
+    })));
+    stops.push(parley.on("/waiting-room", "WAITING_ROOM_PASSED_OVER", (data) => {
+      if (data.place.booking_id === booking_id) {
+        news.value = "The consultant took somebody who came after you.";
+      }
+    }));
+    stops.push(parley.on("/waiting-room", "WAITING_ROOM_ENDED", (data) => {
+      if (data.place.booking_id !== booking_id) return;
+      place.value = null;
+      news.value = ENDED[data.reason];
     }));
     stops.push(parley.on("connection", ({ namespace, connected }) => {
       if (namespace === "/waiting-room" && connected) void run();
@@ -65,7 +96,7 @@ function usePlace(booking_id) {
     return () => stops.forEach((stop) => stop());
   }, [booking_id]);
   useEndOfBlock(place.value && booking_id, run);
-  return { place, error, enter: run };
+  return { place, news, error, enter: run };
 }
 
 /** Calls `then` when the block ends, because the server sends no event for that.
@@ -83,7 +114,7 @@ function useEndOfBlock(booking_id, then) {
 
 /** @param {{id: string}} props */
 export function WaitingRoom({ id }) {
-  const { place, error, enter } = usePlace(id);
+  const { place, news, error, enter } = usePlace(id);
   const call = current.value?.booking_id === id ? current.value : null;
   useEffect(() => void (call && go(`/calls/${call.id}`)), [call?.id]);
   const leave = async () => {
@@ -95,12 +126,18 @@ export function WaitingRoom({ id }) {
       ${error.value && html`<${Refusal} error=${error.value} />
         <p><button type="button" onClick=${() => enter()}>Try again</button>
           ${" "}<a href="#/bookings">Back to your bookings</a></p>`}
-      ${!place.value && !error.value && html`<${Pending} error=${null} />`}
+      ${news.value && html`<p role="status" data-test="news">${news.value}</p>`}
+      ${!place.value && !error.value && (news.value
+        ? html`<p><button type="button" onClick=${() => enter()}>Enter again</button>
+            ${" "}<a href="#/bookings">Back to your bookings</a></p>`
+        : html`<${Pending} error=${null} />`)}
       ${place.value && html`
         <div class="card center" role="status">
           <p class="big" data-test="position">${place.value.position}</p>
           <p>${before(place.value.ahead)}</p>
-          <p class="quiet" data-test="eta">${eta(place.value.eta_s)}</p>
+          <p data-test="consultant">${CONSULTANT[place.value.consultant]}</p>
+          ${place.value.consultant !== "late" && place.value.consultant !== "expected" && html`
+            <p class="quiet" data-test="eta">${eta(place.value.eta_s)}</p>`}
           <p class="quiet">Stay on this page. The call opens here when it is your turn.</p>
         </div>
         <p><${Do} action=${leave}>Leave the waiting room<//></p>`}
@@ -133,7 +170,8 @@ function Waiting({ place }) {
   return html`
     <li data-test="place" data-id=${place.booking_id}>
       <span>${place.position}. <${Name} id=${place.student_id} /> <${Dot} id=${place.student_id} />
-        ${" "}<span class="quiet">since ${moment(place.entered_at)}</span></span>
+        ${" "}<span class="quiet">since ${moment(place.entered_at)}</span>
+        ${place.away && html` <span class="quiet" data-test="away">away</span>`}</span>
       <${Do} class="primary" action=${admit}>Admit<//>
     </li>`;
 }
@@ -146,6 +184,7 @@ export function QueuePage({ id }) {
     events: {
       WAITING_ROOM_ENTERED: inBlock(id, (places, place) => [...without(places, place), place]),
       WAITING_ROOM_LEFT: inBlock(id, without),
+      WAITING_ROOM_CHANGED: inBlock(id, (places, place) => [...without(places, place), place]),
     },
   }), [id]);
   const places = state.value?.places;

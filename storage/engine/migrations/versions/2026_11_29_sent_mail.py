@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_29_sent_mail"
-down_revision = "2026_11_29_past_bookings"
+down_revision = "2026_11_29_request_terms"
 branch_labels = None
 depends_on = None
 

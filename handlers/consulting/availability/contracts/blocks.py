@@ -1,4 +1,4 @@
-"""What is said about blocks, waiting lists and being available now."""
+"""What is said about schedules, blocks, and being available now."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -9,7 +9,6 @@ from msgspec import UNSET, Meta, UnsetType
 from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.contract import END, Change, Event, Id, Moment, Nothing, Request, View, Zone
 from handlers.kit.errors import Refusal
-from rooms import names
 
 MaxCalls = Annotated[int, Meta(ge=1, le=60)]
 
@@ -24,14 +23,6 @@ class BlockPast(Refusal):
 
 class OwnBlock(Refusal):
     """This is your own block."""
-
-
-class BlockNotFull(Refusal):
-    """This block has a free place; request a booking instead."""
-
-
-class AlreadyHolds(Refusal):
-    """You already have a place in this block."""
 
 
 class WeeklyBlock(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -69,6 +60,11 @@ class GetSchedule(Nothing):
 class SetAvailableNow(Change, kw_only=True):
     available: bool
     back_after_call: bool | UnsetType = UNSET
+    back_when_online: bool | UnsetType = UNSET
+
+
+class GetAvailableNow(Nothing):
+    """Ask for your own status, and when it comes back by itself."""
 
 
 class ListBlocks(Request, kw_only=True):
@@ -90,16 +86,11 @@ class UnwatchBlocks(Request):
     consultant_id: Id
 
 
-class JoinWaitingList(Change, kw_only=True):
-    block_id: Id
-
-
-class LeaveWaitingList(Change, kw_only=True):
-    block_id: Id
-
-
 class BlockView(View):
-    """One bookable hour and its places."""
+    """One bookable hour and its places.
+
+    It is `unavailable` while the consultant has another call at that time, or within the buffer.
+    """
 
     id: str
     consultant_id: str
@@ -107,7 +98,7 @@ class BlockView(View):
     ends_at: datetime
     max_calls: int
     taken: int
-    status: Literal["available", "full", "cancelled"]
+    status: Literal["available", "full", "unavailable", "cancelled"]
 
 
 class BlocksView(View):
@@ -115,7 +106,14 @@ class BlocksView(View):
 
 
 class ListedBlocksView(BlocksView, kw_only=True):
-    """Blocks, as of event `seq` of the consultant's room."""
+    """Blocks, as of event `seq` of the consultant's room.
+
+    `waits` are the ids of the blocks on whose waiting lists you are, and `held` of those in which
+    you have a place.
+    """
+
+    waits: list[str]
+    held: list[str]
 
     seq: int
 
@@ -134,7 +132,11 @@ class ScheduleView(View):
 
 
 class AvailableNowView(View):
+    """Your status, and whether it comes back by itself after a call or with your next device."""
+
     available: bool
+    back_after_call: bool
+    back_when_online: bool
 
 
 class WatchedNowView(View):
@@ -144,12 +146,6 @@ class WatchedNowView(View):
 
 class AvailabilityStatus(View):
     status: Literal["available", "full", "unavailable"]
-
-
-class PositionView(View):
-    """Your position on a waiting list, starting at 1."""
-
-    position: int
 
 
 class _OfConsultant(Event):
@@ -224,42 +220,14 @@ class AvailableNowStatusChanged(Event):
         return (consultant_room(self.consultant_id),)
 
 
-class _Offer(Event):
-    """`user_id` is the user who gets the offer."""
+class AvailableNowLapsed(Event):
+    """A consultant is no longer available now, because a request was not answered."""
 
-    NAMESPACE: ClassVar[str | None] = "/availability"
-    PRIVATE: ClassVar[tuple[str, ...]] = ("user_id",)
-    block: BlockView
-    expires_at: datetime
-    user_id: str
+    NAME: ClassVar[str] = "AVAILABLE_NOW_LAPSED"
+    consultant_id: str
 
     def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
-
-
-class WaitingListOffered(_Offer):
-    """A place became free and is reserved for the first user on the waiting list."""
-
-    NAME: ClassVar[str] = "WAITING_LIST_OFFERED"
-
-
-class WaitingListOfferExpired(_Offer):
-    """The user did not take the offered place in time, or the place was withdrawn."""
-
-    NAME: ClassVar[str] = "WAITING_LIST_OFFER_EXPIRED"
-
-
-class OfferDue(Event):
-    """It is time to check whether an offer was taken."""
-
-    NAME: ClassVar[str] = "OFFER_DUE"
-    block_id: str
-
-    def key(self) -> str:
-        return f"block:{self.block_id}"
+        return f"consultant:{self.consultant_id}"
 
 
 class TopUpDue(Event):

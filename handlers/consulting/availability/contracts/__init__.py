@@ -1,0 +1,1 @@
+"""Requests, views, events and refusals of /availability, with one module for each noun."""
