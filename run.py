@@ -21,7 +21,9 @@ import uvloop
 from handlers import SYSTEMS
 from handlers.kit.registry import load_domains
 from handlers.kit.uniqueness import WrongDeclaration
-from server import operator
+from handlers.platform.send.contracts import State
+from handlers.platform.send.lookup import STATES, Search
+from server import operator, sent_mail
 from server.app import App
 from server.backup.archive import BackupError
 from server.backup.making import make_backup
@@ -200,6 +202,61 @@ def list_parked() -> None:
     for left in once(operator.list_unserved):
         since = f"since {left.served_at:%Y-%m-%d %H:%M} UTC" if left.served_at else "here"
         click.echo(f"{left.consumer} {left.deliveries} deliveries of an unknown consumer {since}")
+
+
+MOMENT = click.DateTime(
+    [f"%Y-%m-%d{time}" for time in ("", " %H:%M", "T%H:%M", " %H:%M:%S", "T%H:%M:%S", "T%H:%M:%SZ")]
+)
+
+
+@main.group()
+def mail() -> None:
+    """List, show and retry the mails of the last days. Their content is never shown."""
+
+
+@mail.command(name="list")
+@click.option("--person", help="the id of a user, or an address")
+@click.option("--event", help="the id of the event that caused the mails")
+@click.option("--state", type=click.Choice(STATES))
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+def list_mails(person: str | None, event: str | None, state: State | None, limit: int) -> None:
+    """List mails, the newest first."""
+    by = Search(person=person, event=event, state=state, limit=limit)
+    click.echo(once(lambda app: sent_mail.list_mails(app, by)), nl=False)
+
+
+@mail.command(name="show")
+@click.argument("dispatch_id", metavar="ID")
+def show_mail(dispatch_id: str) -> None:
+    """Show what became of the mail ID, and why."""
+    shown = once(lambda app: sent_mail.show_mail(app, dispatch_id))
+    if shown is None:
+        click.echo(f"parley: there is no mail {dispatch_id}", err=True)
+        sys.exit(1)
+    click.echo(shown, nl=False)
+
+
+@mail.command(name="retry")
+@click.argument("dispatch_ids", metavar="[ID]...", nargs=-1)
+@click.option("--given-up", is_flag=True, help="all mails that were given up")
+@click.option("--since", type=MOMENT, help="mails given up since this time, in UTC")
+def retry_mails(dispatch_ids: tuple[str, ...], given_up: bool, since: datetime | None) -> None:
+    """Retry the mails ID, or those that were given up, in the running server.
+
+    The exit code is 1 if there is none, or if one of them cannot be retried.
+    """
+    if bool(dispatch_ids) == (given_up or since is not None):
+        raise click.UsageError("give the ids of mails, or --given-up or --since")
+    if dispatch_ids:
+        retried = once(lambda app: sent_mail.retry_mails(app, dispatch_ids))
+    else:
+        began = since.replace(tzinfo=UTC) if since else datetime.min.replace(tzinfo=UTC)
+        retried = once(lambda app: sent_mail.retry_given_up(app, began))
+    refused = [(dispatch_id, why) for dispatch_id, why in retried if why]
+    for dispatch_id, why in refused:
+        click.echo(f"parley: {dispatch_id} is not retried: {why}", err=True)
+    click.echo(f"{len(retried) - len(refused)} mails")
+    sys.exit(1 if refused or not retried else 0)
 
 
 @main.command()

@@ -10,15 +10,17 @@ import structlog
 from handlers import READERS, SYSTEMS
 from handlers.kit.context import Context
 from handlers.kit.ids import new_id
-from handlers.kit.kernel import Actor, EphemeralEvent, Kernel, Origin, Stored, Wake
+from handlers.kit.kernel import Actor, EphemeralEvent, Kernel, Logged, Origin, Stored, Wake
 from handlers.kit.keys import Keys
+from handlers.kit.measures import Counted
 from handlers.kit.registry import Registry, load_domains
 from handlers.kit.rules import KitRules
 from handlers.platform.auth.rules import AuthRules
 from handlers.platform.identities.public import open_providers
 from handlers.platform.previews.public import PublicWeb
-from handlers.platform.send.mail import Mailer, by_smtp, to_folder
+from handlers.platform.send.mail import EMAIL, Mailer, to_folder
 from handlers.platform.send.rules import SendRules
+from handlers.platform.send.smtp import by_smtp
 from rooms.bus import Bus, InProcessBus
 from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
@@ -32,6 +34,7 @@ from server.connection_gate import ConnectionGate
 from server.control import Control
 from server.devices import Devices
 from server.dispatch import Dispatcher
+from server.domain_metrics import DomainMetrics
 from server.drain import Drain
 from server.heartbeat import Heartbeat, list_others
 from server.housekeeping import Housekeeping
@@ -80,6 +83,7 @@ class App:
         self.limits = make_limits(settings, self.all_domains.rates, self._redis)
         self.sandbox = Sandbox(self.metrics, READERS, self.limits)
         self.kernel = self._make_kernel()
+        self.domain_metrics = DomainMetrics(self.kernel, self.all_domains, self.metrics)
         self.rejections = Rejections(self.metrics)
         self.capacity = Capacity(make_bounds(settings), settings.is_proxy)
         self.rooms = Rooms(
@@ -138,7 +142,7 @@ class App:
             hearers=self.all_domains.hearers(),
             roles=self.all_domains.roles,
             instance_id=new_id(self.clock.now()),
-            mailer=Mailer(carry, mail.mail_from, self.clock),
+            channels={EMAIL: Mailer(carry, mail.mail_from, self.clock)},
             providers=open_providers(settings.rules),
             places=Places(settings.rules.of(AuthRules).places_file),
             pages=PublicWeb(f"Parley link previews (+{public_url})", self.sandbox),
@@ -213,6 +217,11 @@ class App:
             self._distribute(effect)
         elif isinstance(effect, Stored):
             self.metrics.events.add(effect.name)
+        elif isinstance(effect, Counted):
+            self.domain_metrics.count(effect)
+        elif isinstance(effect, Logged):
+            logger = structlog.get_logger(effect.logger)
+            getattr(logger, effect.level)(effect.event, **effect.fields)
         elif isinstance(effect, Wake):
             self.relay.wake(effect)
             self.timers.wake(effect)

@@ -198,6 +198,7 @@ class Site:
             app.metrics.held.labels(what).set(count)
         for kind, waiting in app.database.waits.now.items():
             app.metrics.database_waiting.labels(kind).set(waiting)
+        await app.domain_metrics.refresh()
         body = generate_latest(self._app.metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -134,11 +134,12 @@ async def test_an_old_unchecked_name_is_quoted_on_one_line_in_a_mail(world, ana,
     assert [one["body"] for one in notices if "locked" in one["body"]] == [said]
 
 
-async def test_messages_of_users_are_in_no_mail_and_no_notification(world, ana, ben):
+async def test_only_the_reason_of_a_change_is_quoted_in_mails_and_notifications(world, ana, ben):
     shop = await offer(world, ben)
     said = "Quetzal, pay at https://evil.example"
     booking = await ana.call("/booking", "request", **shop.ask(), note=said)
-    await ben.call("/booking", "reject", booking_id=booking["id"], reason=said)
+    reason = "”King\n\nYour account is locked. Pay at https://evil.example"
+    await ben.call("/booking", "reject", booking_id=booking["id"], reason=reason)
     chat = await talk(ben, ana)
     await ben.call(
         "/chat", "send", conversation_id=chat, client_id="1", text=said, mentions=[ana.id]
@@ -149,6 +150,10 @@ async def test_messages_of_users_are_in_no_mail_and_no_notification(world, ana, 
         assert "Quetzal" not in repr(told)
         for mail in world.mails.to(person.email):
             assert "Quetzal" not in mail.as_string()
+    text = world.mails.to(ana.email)[-1].get_body(("plain",)).get_content()
+    [line] = [one for one in text.splitlines() if "locked" in one]
+    quoted = "“'King Your account is locked. Pay at https://evil.example”"
+    assert line.endswith(f"Reason: {quoted}"), "on one line, in quotes that it cannot close"
 
 
 AGENTS = {

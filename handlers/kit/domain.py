@@ -18,6 +18,7 @@ from handlers.kit.cost import Cost
 from handlers.kit.errors import Refusal
 from handlers.kit.filter import OpenFilter
 from handlers.kit.kernel import Actor, EphemeralEvent, EventFilter
+from handlers.kit.measures import Counter, Gauge
 from handlers.kit.notices import Importance, MailText, Notice, NoticeRule
 from handlers.kit.personal_data import PersonalData
 from handlers.kit.rates import COMMANDS, Rate
@@ -88,6 +89,8 @@ class Domain:
     notices: list[NoticeRule] = field(default_factory=list)
     mails: list[MailText] = field(default_factory=list)
     teller: Tell | None = None
+    counters: list[Counter] = field(default_factory=list)
+    gauges: list[Gauge] = field(default_factory=list)
     place: str = field(init=False)
     """The module and line of its declaration, for error messages."""
 
@@ -258,6 +261,21 @@ class Domain:
         mail = MailText(kind, frozenset(says), action, self.messages)
         self.mails.append(mail)
         return mail
+
+    def counter(self, name: str, about: str, *labels: str) -> Counter:
+        """Declare a counter of `/metrics`, which `Transaction.count` increases."""
+        counter = Counter(name, about, labels)
+        self.counters.append(counter)
+        return counter
+
+    def gauge(self, name: str, about: str, *labels: str) -> Callable[[F], F]:
+        """Register a `def (tx)` that returns the values of a gauge by those of its labels."""
+
+        def register(read: F) -> F:
+            self.gauges.append(Gauge(name, about, labels, read))
+            return read
+
+        return register
 
     def tells(self, run: Tell) -> Tell:
         """Register the function that delivers the notices of all domains: `def (tx, rule, event)`.

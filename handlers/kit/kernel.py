@@ -1,11 +1,11 @@
 """The parts that every command, consumer and transaction uses, and the effects that they
 produce."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -64,6 +64,15 @@ class Stored(msgspec.Struct, frozen=True):
     name: str
 
 
+class Logged(msgspec.Struct, frozen=True):
+    """A log entry about a committed change; `fields` contain no data of clients."""
+
+    level: Literal["info", "warning", "error"]
+    logger: str
+    event: str
+    fields: dict[str, Any]
+
+
 class Wake(msgspec.Struct, frozen=True):
     """Work for the relay after a commit: queues to serve, or a timer that is due at `due`."""
 
@@ -97,10 +106,11 @@ class Audience(Protocol):
     async def listen(self, socket: Any, stream_names: list[str]) -> Callable[[], None]: ...
 
 
-class Mailer(Protocol):
-    """The mail channel; the send domain provides it."""
+class Channel(Protocol):
+    """A way to reach people, such as mail; the send domain provides it."""
 
-    async def send(self, content: Any) -> None: ...
+    async def send(self, message: Any) -> Any:
+        """Hand a message over, at least once; returns its `Outcome` and raises nothing for it."""
 
 
 class Providers(Protocol):
@@ -148,7 +158,8 @@ class Kernel:
     roles: dict[str, Role]
     """By name, in the order in which a person's roles are shown."""
     instance_id: str
-    mailer: Mailer
+    channels: Mapping[str, Channel]
+    """By name, such as `email`."""
     providers: Providers
     places: Places
     pages: Pages

@@ -7,6 +7,7 @@ imports the domains that declare them.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -31,7 +32,8 @@ class Person(msgspec.Struct, frozen=True):
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A notification to one user about an event.
 
-    `to` is the id of the user, `link` a path in the page, and `data` is for apps. `values` fill the
+    `to` is the id of the user, `link` a path in the page, and `data` is for apps. After
+    `expires_at` the notice is of no use, and its mail is not sent any more. `values` fill the
     placeholders of the texts. Name at most one other user, always as a `Person`: the body is
     cleared when that user's account is deleted.
     """
@@ -40,6 +42,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     link: str
     data: Mapping[str, Any] = {}
     values: Mapping[str, Value | Person] = {}
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)

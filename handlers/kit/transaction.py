@@ -9,12 +9,14 @@ Invariants:
 """
 
 from datetime import datetime
+from typing import Any, Literal
 
 import msgspec
 
 from handlers.kit.contract import Event, encode, stored_name
 from handlers.kit.ids import new_id
-from handlers.kit.kernel import Actor, EphemeralEvent, Kernel, Origin, Stored, Wake
+from handlers.kit.kernel import Actor, EphemeralEvent, Kernel, Logged, Origin, Stored, Wake
+from handlers.kit.measures import Counted, Counter
 from rooms.names import stream
 from storage.engine.database import Queries
 from storage.events import log as events
@@ -101,6 +103,16 @@ class Transaction:
     def publish_ephemeral(self, ephemeral: EphemeralEvent) -> None:
         """Send an event that is not stored to a room, after the commit."""
         self.effects.append(ephemeral)
+
+    def count(self, counter: Counter, *values: str) -> None:
+        """Increase a declared counter after the commit; `values` are those of its labels."""
+        self.effects.append(Counted(counter, values))
+
+    def log(
+        self, level: Literal["info", "warning", "error"], logger: str, event: str, **fields: Any
+    ) -> None:
+        """Write a log entry after the commit, once; `fields` contain no data of clients."""
+        self.effects.append(Logged(level, logger, event, fields))
 
     def flush(self) -> None:
         """Store the published events with their numbers; called once, at the end."""

@@ -54,12 +54,16 @@ class Translations:
         return PARAGRAPH.join(self.paragraphs(name, reader, values))
 
     def paragraphs(self, name: str, reader: Reader, values: Values) -> list[str]:
-        """The same as single lines. The text is split before values, which cannot add lines."""
+        """The same as single lines. The text is split before values, which cannot add lines.
+
+        A paragraph is left out if it has placeholders and all their values are empty.
+        """
         language = self.nearest(reader.language)
         reader = msgspec.structs.replace(reader, language=language)
         words = {name: in_words(value, reader) for name, value in values.items()}
         pattern = self._find(name, language, values.get(COUNT))
-        return [one.format_map(words) for one in pattern.split(PARAGRAPH)]
+        said = [one for one in pattern.split(PARAGRAPH) if _says_something(one, words)]
+        return [one.format_map(words) for one in said]
 
     def nearest(self, language: str) -> str:
         """This language if the domain has messages in it, otherwise English."""
@@ -73,6 +77,11 @@ class Translations:
         if found == name:
             raise KeyError(f"{language} has no message {name}")
         return found
+
+
+def _says_something(paragraph: str, words: Mapping[str, str]) -> bool:
+    names = placeholders_in(paragraph)
+    return not names or any(words[name] for name in names)
 
 
 def placeholders_in(pattern: str) -> set[str]:

@@ -19,6 +19,7 @@ SOCKET_IO_NAMES = ("connect", "connect_error", "disconnect", "disconnecting")
 SERVER_NAMES = (*SOCKET_IO_NAMES, "synced", "session_ended")
 """Names that the server sends in every namespace."""
 LENGTHS_MAX = {"event": 64, "command": 80, "consumer": 100, "kind of notice": 40}
+LENGTHS_MAX |= {"kind of mail": 40}
 """Maximum lengths of names that have a column; the databases would refuse a longer one too late."""
 LENGTH_MAX = 100
 """The maximum length of all other names, for logs and metrics."""
@@ -69,6 +70,7 @@ def check_declarations(registry: "Registry") -> None:
     _check_routes(registry, roles, rates)
     _check_consumers(registry)
     _check_retentions(registry)
+    _check_measures(registry)
     _check_lengths(registry)
     _check_client_names(registry, _check_events(registry))
     _check_refusals(registry)
@@ -191,11 +193,21 @@ def _check_retentions(registry: "Registry") -> None:
             raise WrongDeclaration(f"{place}: no domain declares the rule {retention.kept!r}")
 
 
+def _check_measures(registry: "Registry") -> None:
+    measures = Names("metric")
+    for domain in registry.domains:
+        names = [one.name for one in domain.counters] + [one.name for one in domain.gauges]
+        for name in names:
+            measures.take(name, domain.place)
+
+
 def _check_lengths(registry: "Registry") -> None:
     """Of names that may be declared more than once, or that are checked elsewhere."""
     for domain in registry.domains:
         for rule in domain.notices:
             check_length("kind of notice", rule.kind, place_of(rule.find))
+        for mail in domain.mails:
+            check_length("kind of mail", mail.kind, domain.place)
         for command in domain.commands:
             for step in command.steps:
                 check_length("step", step, place_of(command.run))

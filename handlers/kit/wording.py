@@ -22,6 +22,8 @@ from handlers.kit.visible import SPACES, one_line, quoted
 FALLBACK = "en"
 QUOTED_MAX = 80
 """The longest quoted text, in characters; the rest becomes an ellipsis."""
+PASSAGE_MAX = 500
+"""The same for a `Passage`."""
 LOCALES = {"en": "en_GB"}
 """The locale of a language, where it is not the language alone: CLDR's `en` is American English."""
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
@@ -44,6 +46,10 @@ class Plain(str):
     """Text that the server or its operator wrote; it is not quoted."""
 
 
+class Passage(str):
+    """A longer text that a user wrote, such as a reason. It is quoted too, and cut later."""
+
+
 class Code(Plain):
     """A pincode, which an email shows in large type."""
 
@@ -57,6 +63,8 @@ def in_words(value: Value, reader: Reader) -> str:
     match value:
         case Plain():
             return one_line(value)
+        case Passage():
+            return quoted(value, PASSAGE_MAX) if value else ""
         case str():
             return quoted(value, QUOTED_MAX) if value else ""
         case tuple():

@@ -29,6 +29,14 @@ msgstr ""
 "One {name}.\\n"
 "\\n"
 "Two."
+
+msgid "answer"
+msgstr ""
+"No.\\n"
+"\\n"
+"Reason: {reason} {more}\\n"
+"\\n"
+"Sorry."
 """
 GERMAN_TEXT = """
 msgid "hello"
@@ -74,6 +82,15 @@ def test_a_message_is_in_the_readers_language_or_in_english(messages, reader, sa
 def test_the_plural_form_is_chosen_by_the_count(messages, count, english, german):
     assert messages.say("tries", ANYBODY, {"count": count}) == english
     assert messages.say("tries", GERMAN, {"count": count}) == german
+
+
+@pytest.mark.parametrize(
+    ("reason", "more", "said"),
+    [("", "", ["No.", "Sorry."]), ("ill", "", ["No.", "Reason: ill ", "Sorry."])],
+)
+def test_a_paragraph_is_left_out_if_all_its_values_are_empty(messages, reason, more, said):
+    values = {"reason": Plain(reason), "more": Plain(more)}
+    assert messages.paragraphs("answer", ANYBODY, values) == said
 
 
 def test_values_add_no_paragraphs_to_a_message(messages):

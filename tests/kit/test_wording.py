@@ -5,7 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.kit.contract import Money
-from handlers.kit.wording import ANYBODY, QUOTED_MAX, Code, Plain, Reader, in_words
+from handlers.kit.wording import (
+    ANYBODY,
+    PASSAGE_MAX,
+    QUOTED_MAX,
+    Code,
+    Passage,
+    Plain,
+    Reader,
+    in_words,
+)
 
 MORNING = datetime(2026, 11, 21, 7, 5, tzinfo=UTC)
 GERMAN = Reader("de", "Europe/Berlin")
@@ -42,6 +51,11 @@ def test_a_time_is_formatted_for_the_clock_that_the_reader_chose():
 
 def test_text_of_a_user_is_quoted_and_shortened_to_one_line():
     assert in_words("a\nb\u202e" + "c" * 200, ANYBODY) == f"“a b{'c' * (QUOTED_MAX - 4)}…”"
+
+
+def test_a_passage_of_a_user_is_quoted_too_and_shortened_later():
+    assert in_words(Passage("a\nb“" + "c" * 1_000), ANYBODY) == f"“a b'{'c' * (PASSAGE_MAX - 5)}…”"
+    assert in_words(Passage(""), ANYBODY) == ""
 
 
 @pytest.mark.parametrize("kind", [Plain, Code])

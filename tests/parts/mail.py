@@ -48,6 +48,7 @@ class Mailbox:
         self.mails: list[Mail] = []
         self.logins: list[tuple[str, str, bool]] = []
         """User, password, and whether they were sent over TLS."""
+        self.accepts_logins = True
         self._unread: list[Mail] = []
         self._arrival = asyncio.Condition()
 
@@ -77,11 +78,40 @@ class Mailbox:
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
     ) -> AuthResult:
-        """Called by aiosmtpd; accepts every password."""
+        """Called by aiosmtpd; accepts every password, or none (535)."""
         assert isinstance(data, LoginPassword)
         said = data.login.decode(), data.password.decode()
         self.logins.append((*said, session.ssl is not None))
-        return AuthResult(success=True)
+        return AuthResult(success=self.accepts_logins, handled=False)
+
+    def answer(self, moment: str, reply: str, *, to: str = "", times: int = 1_000_000) -> list[str]:
+        """Give this reply at a moment, such as `handle_RCPT`, for mails to `to` (or for all).
+
+        Returns the recipients that got it, as a list that grows.
+        """
+        got: list[str] = []
+
+        async def refuse(server: SMTP, session: Session, envelope: Envelope, *more: Any) -> str:
+            recipient = str(more[0]) if moment == "handle_RCPT" else "".join(envelope.rcpt_tos)
+            if (to and to != recipient) or len(got) >= times:
+                return await self._go_on(moment, server, session, envelope, *more)
+            got.append(recipient)
+            return reply
+
+        setattr(self, moment, refuse)
+        return got
+
+    async def _go_on(
+        self, moment: str, server: SMTP, session: Session, envelope: Envelope, *more: Any
+    ) -> str:
+        """What aiosmtpd does without a hook."""
+        if moment == "handle_DATA":
+            return await type(self).handle_DATA(self, server, session, envelope)
+        if moment == "handle_RCPT":
+            envelope.rcpt_tos.append(more[0])
+        else:
+            envelope.mail_from = more[0]
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Called by aiosmtpd, by this name, when a message is complete."""
@@ -130,7 +160,7 @@ def make_certificate(folder: Path, host: str) -> Path:
 
 @asynccontextmanager
 async def running_mailbox(
-    certificate: Path | None = None, *, whole: bool = False
+    certificate: Path | None = None, *, whole: bool = False, port: int = 0
 ) -> AsyncIterator[Mailbox]:
     """Serve in the running event loop; closes open connections at the end.
 
@@ -157,7 +187,7 @@ async def running_mailbox(
         return session
 
     server = await asyncio.get_running_loop().create_server(
-        open_session, mailbox.host, 0, ssl=context if whole else None
+        open_session, mailbox.host, port, ssl=context if whole else None
     )
     mailbox.port = server.sockets[0].getsockname()[1]
     try:

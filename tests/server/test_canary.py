@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 import pytest
 from sqlalchemy import select
 
-from handlers.platform.send.mail import MailRefused
+from handlers.platform.send.outcomes import Outcome
 from storage.engine.columns import metadata
 from storage.events.log import events
 from storage.platform.send import dispatches
@@ -94,9 +94,9 @@ async def test_a_pincode_that_waits_for_its_mail_is_sealed_too(world, monkeypatc
     async def refuse(letter):
         mail = message_from_bytes(letter.message, policy=policy.default)
         pincodes.extend(re.findall(r"\b\d{6}\b", text_of(mail)))
-        raise MailRefused("away")
+        return Outcome("deferred", "recipient_unavailable", "away")
 
-    monkeypatch.setattr(world.app.kernel.mailer, "_carry", refuse)
+    monkeypatch.setattr(world.app.kernel.channels["email"], "_carry", refuse)
     stranger = await world.visitor("/signup")
     await stranger.call("/signup", "start", email=ANA)
     await world.settle()

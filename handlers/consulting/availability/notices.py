@@ -23,6 +23,7 @@ def tell_of_the_offer(tx: Transaction, event: WaitingListOffered) -> Iterator[No
         link=f"/consultants/{event.block.consultant_id}",
         data={"block_id": event.block.id, "expires_at": event.expires_at},
         values={"starts_at": event.block.starts_at, "expires_at": event.expires_at},
+        expires_at=event.expires_at,
     )
 
 

@@ -1,6 +1,11 @@
-"""Notifications for the student and the consultant of a booking."""
+"""Notifications and mails for the student and the consultant of a booking.
+
+Each says with whom, about what, when, and the reason of this change if one was given. It names only
+the other party, so it can be cleared when that account is deleted.
+"""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from handlers.consulting.booking import booking
 from handlers.consulting.booking.contracts import (
@@ -13,78 +18,112 @@ from handlers.consulting.booking.contracts import (
     BookingRejected,
     BookingRequested,
     BookingRescheduled,
+    BookingView,
 )
 from handlers.kit.notices import Notice, Person
 from handlers.kit.transaction import Transaction
+from handlers.kit.wording import Passage
+from handlers.platform.profile import public as profiles
+
+ABOUT = ("other", "topic", "starts_at")
+"""The other party, the name of the topic, and the start in the reader's time zone."""
+DELETED = BookingView.PERSONAL["consultant_id"]["topic_name"]
 
 
-@booking.notifies(BookingRequested, "booking_requested", says=("student", "starts_at"))
+@booking.notifies(
+    BookingRequested, "booking_requested", importance="mail", says=(*ABOUT, "answer_by")
+)
 def tell_of_the_request(tx: Transaction, event: BookingRequested) -> Iterator[Notice]:
-    """The consultant has a new request."""
+    """The consultant has a new request, to answer before its hold expires.
+
+    It does not quote the student's note, which exports give to nobody else.
+    """
     asked = event.booking
-    yield _notice(event, asked.consultant_id, student=Person(asked.student_id))
+    answer_by = asked.hold_expires_at or asked.starts_at
+    yield _notice(tx, event, asked.consultant_id, answer_by, answer_by=answer_by)
 
 
-@booking.notifies(
-    BookingApproved, "booking_approved", importance="mail", says=("consultant", "starts_at")
-)
-@booking.notifies(
-    BookingRejected, "booking_rejected", importance="mail", says=("consultant", "starts_at")
-)
+@booking.notifies(BookingApproved, "booking_approved", importance="mail", says=(*ABOUT, "reason"))
+@booking.notifies(BookingRejected, "booking_rejected", importance="mail", says=(*ABOUT, "reason"))
 def tell_of_the_answer(
     tx: Transaction, event: BookingApproved | BookingRejected
 ) -> Iterator[Notice]:
     """The consultant answered the student's request."""
-    answered = event.booking
-    yield _notice(event, answered.student_id, consultant=Person(answered.consultant_id))
+    yield _notice(tx, event, event.booking.student_id, reason=_reason(event))
 
 
-@booking.notifies(BookingCreated, "booking_made", importance="mail", says=("student", "starts_at"))
+@booking.notifies(BookingCreated, "booking_made", importance="mail", says=ABOUT)
 def tell_of_the_new_booking(tx: Transaction, event: BookingCreated) -> Iterator[Notice]:
     """The consultant's terms approved a request at once."""
     made = event.booking
     if tx.cause is not None and tx.cause.actor_id == made.student_id:
-        yield _notice(event, made.consultant_id, student=Person(made.student_id))
+        yield _notice(tx, event, made.consultant_id, made.ends_at)
 
 
-@booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=("starts_at",))
+@booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=(*ABOUT, "reason"))
 def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterator[Notice]:
     """Notify each side that did not cancel the booking: both, if the server cancelled it."""
     actor_id = tx.cause.actor_id if tx.cause else None
     for user_id in _both(event):
         if user_id != actor_id:
-            yield _notice(event, user_id)
+            yield _notice(tx, event, user_id, reason=_reason(event))
 
 
-@booking.notifies(BookingRescheduled, "booking_rescheduled", importance="mail", says=("starts_at",))
+@booking.notifies(
+    BookingRescheduled, "booking_rescheduled", importance="mail", says=(*ABOUT, "reason")
+)
 def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Notice]:
     """Notify both sides of the new time."""
     for user_id in _both(event):
-        yield _notice(event, user_id)
+        yield _notice(tx, event, user_id, event.booking.ends_at, reason=_reason(event))
 
 
-@booking.notifies(BookingExpired, "booking_expired", says=("starts_at",))
+@booking.notifies(BookingExpired, "booking_expired", importance="mail", says=ABOUT)
 def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
     """The student's request was not answered in time."""
-    yield _notice(event, event.booking.student_id)
+    yield _notice(tx, event, event.booking.student_id)
 
 
-@booking.notifies(BookingMissed, "booking_missed", importance="mail", says=("starts_at",))
+@booking.notifies(BookingMissed, "booking_missed", importance="mail", says=ABOUT)
 def tell_of_the_missed_hour(tx: Transaction, event: BookingMissed) -> Iterator[Notice]:
     """Notify both sides that the hour ended without a call."""
     for user_id in _both(event):
-        yield _notice(event, user_id)
+        yield _notice(tx, event, user_id)
 
 
-def _notice(event: AboutBooking, to: str, **people: Person) -> Notice:
-    """A notification with a link to the booking and its start."""
+def _notice(
+    tx: Transaction,
+    event: AboutBooking,
+    to: str,
+    expires_at: datetime | None = None,
+    **values: Passage | datetime,
+) -> Notice:
+    """A notification about a booking, with a link to it; its mail is sent until `expires_at`."""
     about = event.booking
+    other = about.consultant_id if to == about.student_id else about.student_id
     return Notice(
         to=to,
         link=f"/bookings/{about.id}",
         data={"booking_id": about.id, "status": about.status},
-        values={"starts_at": about.starts_at, **people},
+        values={
+            "other": Person(other),
+            "topic": _topic(tx, about),
+            "starts_at": about.starts_at,
+            **values,
+        },
+        expires_at=expires_at,
     )
+
+
+def _topic(tx: Transaction, about: BookingView) -> str:
+    """The name of the topic, which is gone with the account of its consultant."""
+    consultant = profiles.get_user(tx, about.consultant_id)
+    return DELETED if profiles.is_closed(consultant) else about.topic_name
+
+
+def _reason(event: AboutBooking) -> Passage:
+    """The reason of this change; empty if none was given."""
+    return Passage(event.booking.reason or "")
 
 
 def _both(event: AboutBooking) -> tuple[str, str]:

@@ -122,6 +122,7 @@ def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
             profiles.reader_of(user),
             {"new_email": new, "where": (device, Plain(place), tx.now)},
             link="/",
+            user_id=user.id,
         )
     )
     accounts.end_other_sessions(tx, "email_changed")

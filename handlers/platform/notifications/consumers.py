@@ -7,7 +7,11 @@ from handlers.kit.notices import NoticeRule
 from handlers.kit.transaction import Transaction
 from handlers.platform.notifications import devices, notifications
 from handlers.platform.notifications.service import deliver, record_mail_status
-from handlers.platform.send.contracts import DeliveryFailed, DeliverySucceeded
+from handlers.platform.send.contracts import (
+    DeliveryFailed,
+    DeliverySkipped,
+    DeliverySucceeded,
+)
 
 
 @notifications.tells
@@ -33,3 +37,9 @@ def note_the_delivery(tx: Transaction, event: DeliverySucceeded) -> None:
 def note_the_failure(tx: Transaction, event: DeliveryFailed) -> None:
     """Record that a notification's mail failed for good."""
     record_mail_status(tx, event.notification_id, "failed")
+
+
+@notifications.consumer(DeliverySkipped)
+def note_the_skip(tx: Transaction, event: DeliverySkipped) -> None:
+    """Record that a notification's mail was skipped, because it came too late."""
+    record_mail_status(tx, event.notification_id, "skipped")

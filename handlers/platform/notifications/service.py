@@ -1,5 +1,7 @@
 """Decisions about notifications."""
 
+from datetime import datetime
+
 import msgspec
 
 from handlers.kit import throttle
@@ -21,6 +23,7 @@ from handlers.platform.notifications.mails import NOTICE
 from handlers.platform.profile import public as profiles
 from handlers.platform.profile.contracts import UserView
 from handlers.platform.send import public as mails
+from handlers.platform.send.public import NoticeMail
 from rooms import names
 from storage.platform.notifications import inbox as store
 from storage.platform.notifications.inbox import NotificationRow
@@ -59,7 +62,8 @@ def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
 
 
 def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
-    """Show a notice in the app, and email it if its rule says so and `MAILS` allows.
+    """Show a notice in the app, and email it if its rule says so. A mail that `MAILS` does not
+    allow is skipped, and recorded.
 
     Does nothing for a deleted account. Raises TypeError for values that the rule does not declare.
     """
@@ -67,13 +71,13 @@ def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
     user = profiles.get_user(tx, notice.to)
     if profiles.is_closed(user):
         return
-    by_mail = rule.importance != "app" and _may_mail(tx, user.id, rule.kind)
+    by_mail = rule.importance != "app"
     row = _row_of(tx, rule, notice, user)
     row.mail_status = "pending" if by_mail else "none"
     store.insert_notification(tx, row)
     tx.publish(NotificationDispatched(user_id=user.id, notification=view_of(row)))
     if by_mail:
-        _mail(tx, row, user)
+        _mail(tx, row, user, notice.expires_at)
 
 
 def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
@@ -83,7 +87,9 @@ def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -
     named = [value.id for value in notice.values.values() if isinstance(value, Person)]
     if len(named) > 1:
         raise TypeError(f"{rule.kind} names several users, but about_id can hold only one")
-    title, body = (rule.messages.say(name, reader, values) for name in rule.names)
+    if named and profiles.is_closed(profiles.get_user(tx, named[0])):
+        named = []  # the text has no name, so an erasure that still runs must not clear it
+    title, body = (" ".join(rule.messages.paragraphs(name, reader, values)) for name in rule.names)
     return NotificationRow(
         id=tx.new_id(),
         user_id=user.id,
@@ -125,7 +131,9 @@ def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:
     return throttle.take_if_left(tx, MAILS, user_id, kind, by)
 
 
-def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
+def _mail(
+    tx: Transaction, row: NotificationRow, user: UserView, expires_at: datetime | None
+) -> None:
     values = {
         "title": Plain(row.title),
         "first_name": Plain(user.first_name),
@@ -133,6 +141,14 @@ def _mail(tx: Transaction, row: NotificationRow, user: UserView) -> None:
     }
     reader = profiles.reader_of(user)
     mail = mails.compose(
-        tx, NOTICE, user.email, reader, values, link=row.link, notification_id=row.id
+        tx,
+        NOTICE,
+        user.email,
+        reader,
+        values,
+        link=row.link,
+        expires_at=expires_at,
+        user_id=user.id,
+        notice=NoticeMail(row.kind, row.id, row.about_id),
     )
-    tx.publish(mail)
+    tx.publish(mail if _may_mail(tx, user.id, row.kind) else mails.skipped(mail, "too_many"))

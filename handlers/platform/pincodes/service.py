@@ -89,7 +89,8 @@ def send_pincode(
     store.insert_pincode(tx, row)
     values = {"pincode": Code(pincode), "life": tx.rules.span("pincode_life_s"), **values}
     used = {name: values[name] for name in mail.says}
-    tx.publish(mails.compose(tx, mail, email, reader, used, link=link))
+    expires_at = row.expires_at
+    tx.publish(mails.compose(tx, mail, email, reader, used, link=link, expires_at=expires_at))
     return PincodeSent(expires_in_s=tx.rules.of(PincodeRules).pincode_life_s, ticket=ticket)
 
 

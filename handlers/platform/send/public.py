@@ -1,7 +1,9 @@
 """Composes the emails that domains declare."""
 
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from handlers.kit.notices import MailText, require_values
@@ -10,6 +12,7 @@ from handlers.kit.transaction import Transaction
 from handlers.kit.translations import Values
 from handlers.kit.wording import Code, Reader
 from handlers.platform.send.contracts import SendNotification
+from handlers.platform.send.mail import EMAIL
 
 _layouts = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "layouts"),
@@ -20,6 +23,17 @@ _layouts = Environment(
 )
 
 
+class NoticeMail(msgspec.Struct, frozen=True):
+    """The notice that a mail carries: its kind, its notification, and the user whom it names."""
+
+    kind: str = ""
+    notification_id: str | None = None
+    about_id: str | None = None
+
+
+NO_NOTICE = NoticeMail()
+
+
 def compose(
     tx: Transaction,
     mail: MailText,
@@ -28,13 +42,19 @@ def compose(
     values: Values,
     *,
     link: str | None = None,
-    notification_id: str | None = None,
+    expires_at: datetime | None = None,
+    user_id: str | None = None,
+    notice: NoticeMail = NO_NOTICE,
 ) -> SendNotification:
-    """Compose an email in its reader's language. `link` is a route of the web page, required if the
-    mail declares an action.
+    """Compose an email in its reader's language.
 
-    Only the message contains line breaks: each value becomes one line of visible text. Raises
-    TypeError for values, or a link, that the mail does not declare.
+    - `link` is a route of the web page, required if the mail declares an action.
+    - After `expires_at` the mail is of no use, and not sent any more.
+    - `user_id` is the recipient, if `to` may not be their present address.
+
+    A mail with a `Code` is secret: it is not sent again after it failed. Only the message contains
+    line breaks: each value becomes one line of visible text. Raises TypeError for values, or a
+    link, that the mail does not declare.
     """
     require_values(mail.says, values)
     if mail.action != (link is not None):
@@ -49,11 +69,21 @@ def compose(
     }
     return SendNotification(
         dispatch_id=tx.new_id(),
-        channel="email",
-        kind=mail.kind,
+        channel=EMAIL,
+        kind=notice.kind or mail.kind,
         to=to,
         subject=" ".join(subject),
         text=_layouts.get_template("mail.txt").render(content),
         html=_layouts.get_template("mail.html").render(content),
-        notification_id=notification_id,
+        notification_id=notice.notification_id,
+        user_id=user_id,
+        about_id=notice.about_id,
+        cause_id=tx.cause.id if tx.cause else None,
+        secret=bool(content["codes"]),
+        expires_at=expires_at,
     )
+
+
+def skipped(mail: SendNotification, reason: str) -> SendNotification:
+    """A mail that must not be sent, only recorded with this reason (one of `REASONS`)."""
+    return msgspec.structs.replace(mail, text="", html="", skipped_for=reason)

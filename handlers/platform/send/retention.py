@@ -7,7 +7,7 @@ from storage.engine.database import Queries
 from storage.platform import send as store
 
 
-@send.forgets(kept="events_kept_days")
+@send.forgets(kept="mails_kept_days")
 def forget_dispatches(tx: Queries, before: datetime, limit: int) -> int:
-    """Delete finished dispatches, after the same time as the events about them."""
+    """Delete dispatches that ended. Waiting ones expire after the same time."""
     return store.forget_dispatches(tx, before, limit)

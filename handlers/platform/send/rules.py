@@ -1,13 +1,13 @@
 """The rules of this domain, each of them a setting."""
 
-from email.utils import parseaddr
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from handlers.kit.settings import UnusableSetting
-from handlers.platform.send.mail import read_mail_url
+from handlers.platform.send.mail import address_in
+from handlers.platform.send.smtp import read_mail_url
 
 SCHEMES = ("file:", "smtp://", "smtps://")
 
@@ -23,18 +23,29 @@ class SendRules(msgspec.Struct, frozen=True):
         ),
     ] = "file:"
     mail_from: Annotated[str, Meta(description="sender of mails")] = "Parley <parley@localhost>"
-    mail_tries: Annotated[int, Meta(ge=1, description="delivery attempts per mail")] = 5
     mail_backoff_s: Annotated[
-        float, Meta(ge=0, description="delay before the first retry of a mail")
+        float, Meta(ge=0.1, le=3_600, description="delay before the first retry of a mail")
     ] = 2.0
+    mail_retried_s: Annotated[
+        int, Meta(ge=0, description="how long a mail is retried whose recipient is unavailable")
+    ] = 172_800
+    mails_kept_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3_650,
+            description="how long records of mails are kept, and how long a mail can wait",
+        ),
+    ] = 7
 
     def __post_init__(self) -> None:
         """Raises UnusableSetting, which never shows the URL: it may contain a password."""
         if fault := _fault_of_url(self.mail_url):
             raise UnusableSetting("mail_url", fault)
-        local, _, host = parseaddr(self.mail_from)[1].rpartition("@")
-        if not local or not host:
-            raise UnusableSetting("mail_from", "it needs name@host, or Name <name@host>")
+        try:
+            address_in(self.mail_from)
+        except ValueError as error:
+            raise UnusableSetting("mail_from", str(error)) from None
 
 
 def _fault_of_url(url: str) -> str | None:

@@ -66,7 +66,10 @@ Index(
 
 
 class NotificationRow(msgspec.Struct):
-    """`mail_status` is none, pending, sent or failed; `about_id` is the user named in the text."""
+    """`mail_status` is none, pending, sent, failed or skipped.
+
+    `about_id` is the user named in the text.
+    """
 
     id: str
     user_id: str

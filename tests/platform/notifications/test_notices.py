@@ -88,7 +88,7 @@ async def test_a_notice_is_about_the_user_named_in_it(world, ana, ben):
     await ana.call("/booking", "cancel", booking_id=booking["id"])
     about = {one["kind"]: one["about_id"] for one in await notifications_of(world, ben)}
     assert about["booking_requested"] == ana.id
-    assert about["booking_cancelled"] is None, "nobody is named"
+    assert about["booking_cancelled"] == ana.id
     assert (await notifications_of(world, ana))[-1]["about_id"] == ben.id
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 import pytest
 
 from handlers.platform.notifications.service import MAILS
+from handlers.platform.send.lookup import Search
+from server import sent_mail
 from tests.platform.chat.scenes import Offer, offer, say, talk
 from tests.wire_client import Refused
 from tests.world import PASSWORD, Person, World, both_databases, one_database
@@ -86,7 +88,7 @@ async def test_a_notification_reaches_every_device_and_is_unread_until_marked_re
     assert all(heard.data["notification"] != notification for heard in ben.events(heard.name))
 
 
-async def test_requests_and_approvals_notify_and_only_approvals_are_mailed(world, ana, ben, shop):
+async def test_requests_and_approvals_notify_and_are_mailed(world, ana, ben, shop):
     await ana.call("/profile", "update", time_zone="Asia/Tokyo")
     booking = await ana.call("/booking", "request", **shop.ask())
     assert await notified_kinds(world, ben) == ["booking_requested"]
@@ -101,7 +103,7 @@ async def test_requests_and_approvals_notify_and_only_approvals_are_mailed(world
     assert approved["data"]["status"] == "approved"
     assert await notified_kinds(world, ben) == ["booking_requested"], "who did it is not told"
     assert subjects(world, ana) == ["Booking approved"]
-    assert subjects(world, ben) == []
+    assert subjects(world, ben) == ["New booking request"]
     mail = world.mails.to(ana.email)[0]
     for part in ("plain", "html"):
         assert approved["body"] in mail.get_body((part,)).get_content()
@@ -132,15 +134,21 @@ async def test_rejections_cancellations_and_reschedulings_notify_and_are_mailed(
         "Booking rejected",
         "Booking rescheduled",
     ]
-    assert sorted(subjects(world, ben)) == ["Booking cancelled", "Booking rescheduled"]
+    assert sorted(subjects(world, ben)) == [
+        "Booking cancelled",
+        "Booking rescheduled",
+        *["New booking request"] * 3,
+    ]
 
 
-async def test_an_expiry_notifies_the_student_and_is_not_mailed(world, ana, ben, shop):
+async def test_an_expiry_notifies_the_student_and_is_mailed(world, ana, ben, shop):
     await ana.call("/booking", "request", **shop.ask())
+    await world.settle()
     world.clock.advance(86_400)
     assert await notified_kinds(world, ana) == ["booking_expired"]
     assert await notified_kinds(world, ben) == ["booking_requested"]
-    assert subjects(world, ana) == []
+    assert subjects(world, ana) == ["Request expired"]
+    assert subjects(world, ben) == ["New booking request"]
 
 
 async def test_a_waiting_list_offer_is_mailed_and_its_expiry_only_notifies(world, ana, ben, shop):
@@ -190,7 +198,7 @@ async def test_the_start_and_the_end_of_a_call_notify_both_participants(world, a
         over = (await page(person))["notifications"][0]
         assert over["data"].keys() == {"call_id", "talked_s"}
         assert "2 min" in over["body"]
-    assert subjects(world, ben) == []
+    assert subjects(world, ben) == ["New booking request"]
 
 
 async def test_account_events_notify_and_messages_do_not(world, ana, ben):
@@ -272,6 +280,8 @@ async def test_repeated_rescheduling_sends_a_limited_number_of_mails(world, ana,
     assert (await notified_kinds(world, ben)).count("booking_rescheduled") == moves
     for person in (ana, ben):
         assert subjects(world, person).count("Booking rescheduled") == MAILS.most
+    limited = await sent_mail.list_mails(world.app, Search(person=ben.id, state="skipped"))
+    assert limited.count("too_many") == moves - MAILS.most, "an operator sees why"
     await decide(ben, "reschedule", booking, block_id=shop.blocks[5]["id"])
     await world.settle()
     assert subjects(world, ana).count("Booking rescheduled") == MAILS.most + 1, "by somebody else"

@@ -90,6 +90,7 @@ async def test_an_erasure_leaves_no_data_of_the_user_and_keeps_data_of_others(li
     held = await read_search_index(life.world)
     assert not [word for word in SEARCHED if word in held]
     others["notifications"] += 1  # Ben's, about the cancelled booking
+    others["dispatches"] += 1  # and its mail
     others["busy_quarters"] -= 4  # Ben's hour of that booking
     others["message_reactions"] -= 1  # Ben's, to her deleted message
     assert await count_rows(life.world, life.ben, life.cora) == others

@@ -1,0 +1,145 @@
+"""Each step of a booking is mailed to those whom it concerns, with all that they need to know."""
+
+import pytest
+
+from handlers.platform.personal_data.service import erasure
+from handlers.platform.send.outcomes import Outcome
+from tests.platform.chat.scenes import Offer, offer
+from tests.world import Person, World, text_of
+
+ZONES = {"ana": "Asia/Tokyo", "ben": "Europe/Berlin"}
+
+
+@pytest.fixture
+async def ana(world: World) -> Person:
+    """A student in Tokyo, who reads English."""
+    person = await world.person("ana")
+    await person.call("/profile", "update", time_zone=ZONES["ana"])
+    return person
+
+
+@pytest.fixture
+async def ben(world: World) -> Person:
+    """A consultant in Berlin, who reads German."""
+    person = await world.person("ben", consultant=True)
+    await person.call("/profile", "update", time_zone=ZONES["ben"], language="de")
+    return person
+
+
+@pytest.fixture
+async def shop(world: World, ben: Person) -> Offer:
+    return await offer(world, ben)
+
+
+async def last_mail(world: World, person: Person) -> tuple[str, str]:
+    """The subject and the text of the newest mail to a user."""
+    await world.settle()
+    mail = world.mails.to(person.email)[-1]
+    return str(mail["Subject"]), text_of(mail)
+
+
+def check(text: str, name: str, other: str, booking: dict) -> None:
+    """A mail says with whom, about what and when, and has a link."""
+    assert f"“{other}”" in text
+    assert "“Taxes”" in text
+    assert f"({ZONES[name]})" in text
+    assert f"http://localhost:8000/#/bookings/{booking['id']}" in text
+
+
+async def test_a_request_is_mailed_to_the_consultant(world, ana, ben, shop):
+    booking = await ana.call("/booking", "request", **shop.ask(), note="Only you read this")
+    subject, text = await last_mail(world, ben)
+    assert subject == "Neue Buchungsanfrage"
+    check(text, "ben", "Ana Example", booking)
+    assert "Only you read this" not in text
+    assert "Bitte antworten Sie bis" in text
+    assert world.mails.to(ana.email) == []
+
+
+async def test_an_expiry_is_mailed_to_the_student(world, ana, ben, shop):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    await world.settle()
+    world.clock.advance(86_400)
+    subject, text = await last_mail(world, ana)
+    assert subject == "Request expired"
+    check(text, "ana", "Ben Example", booking)
+    assert "Reason" not in text
+
+
+@pytest.mark.parametrize("reason", ["I am ill, sorry.", None])
+@pytest.mark.parametrize("answer", ["approve", "reject"])
+async def test_an_answer_is_mailed_to_the_student_with_its_reason(
+    world, ana, ben, shop, answer, reason
+):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    await ben.call("/booking", answer, booking_id=booking["id"], reason=reason)
+    _, text = await last_mail(world, ana)
+    check(text, "ana", "Ben Example", booking)
+    assert ("Reason: “I am ill, sorry.”" in text) == (reason is not None)
+    assert ("Reason" in text) == (reason is not None)
+
+
+async def test_a_cancellation_is_mailed_with_its_own_reason_to_the_other_side(
+    world, ana, ben, shop
+):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    await ben.call("/booking", "approve", booking_id=booking["id"], reason="Gladly")
+    await ana.call("/booking", "cancel", booking_id=booking["id"], reason="x" * 300)
+    subject, text = await last_mail(world, ben)
+    assert subject == "Buchung storniert"
+    check(text, "ben", "Ana Example", booking)
+    assert f"Grund: “{'x' * 300}”" in text, "a reason is not cut like a name"
+    assert "Gladly" not in text
+    assert "Booking cancelled" not in [str(one["Subject"]) for one in world.mails.to(ana.email)]
+
+
+async def test_a_change_is_mailed_to_both_with_the_name_of_the_other(world, ana, ben, shop):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    new = shop.blocks[5]
+    await ana.call("/booking", "reschedule", booking_id=booking["id"], block_id=new["id"])
+    for person, other in ((ana, "Ben Example"), (ben, "Ana Example")):
+        subject, text = await last_mail(world, person)
+        assert subject in ("Booking rescheduled", "Buchung verschoben")
+        check(text, person.name, other, booking)
+
+
+async def test_a_request_that_nobody_can_answer_any_more_is_not_mailed(world, ana, ben, shop):
+    """The mail server was away until the request expired."""
+    outcomes = world.app.kernel.channels["email"]
+    working, outcomes._carry = outcomes._carry, refuse
+    await ana.call("/booking", "request", **shop.ask())
+    await world.settle()
+    world.clock.advance(86_400)
+    await world.settle()
+    outcomes._carry = working
+    world.clock.advance(61)
+    subject, _ = await last_mail(world, ana)
+    assert subject == "Request expired"
+    assert world.mails.to(ben.email) == []
+
+
+async def refuse(letter: object) -> Outcome:
+    return Outcome("fault", "no_connection")
+
+
+@pytest.mark.parametrize("erased", ["ana", "ben"])
+async def test_a_cancellation_by_an_erasure_is_mailed_without_the_erased_data(
+    world, ana, ben, shop, erased
+):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    await world.settle()
+    gone, left = (ana, ben) if erased == "ana" else (ben, ana)
+    await world.transact(erasure.begin, gone.id)
+    _, text = await last_mail(world, left)
+    assert "“Deleted account”" in text
+    assert f"({ZONES[left.name]})" in text
+    assert booking["id"] in text
+    assert ("Taxes" in text) == (erased == "ana"), "the topic is the consultant's"
+    world.clock.advance(2 * 86_400)
+    await world.settle()
+    [told] = [
+        one
+        for one in (await left.call("/notifications", "list"))["notifications"]
+        if one["kind"] == "booking_cancelled"
+    ]
+    assert f"({ZONES[left.name]})" in told["body"], "a later round does not clear it"
