@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_29_user_reminders"
-down_revision = "2026_11_29_request_terms"
+down_revision = "2026_11_29_sent_mail"
 branch_labels = None
 depends_on = None
 
