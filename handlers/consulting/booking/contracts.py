@@ -223,9 +223,10 @@ class BookingApproved(AboutBooking):
 
 
 class BookingCreated(AboutBooking):
-    """A booking was confirmed; follows BOOKING_APPROVED."""
+    """A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the consultant's terms."""
 
     NAME: ClassVar[str] = "BOOKING_CREATED"
+    at_once: bool = False
 
 
 class BookingRejected(AboutBooking):

@@ -56,7 +56,7 @@ def tell_of_the_answer(
 def tell_of_the_new_booking(tx: Transaction, event: BookingCreated) -> Iterator[Notice]:
     """The consultant's terms approved a request at once."""
     made = event.booking
-    if tx.cause is not None and tx.cause.actor_id == made.student_id:
+    if event.at_once:
         yield _notice(tx, event, made.consultant_id, made.ends_at)
 
 

@@ -155,6 +155,7 @@ async def test_a_request_during_a_removal_comes_before_it_or_is_refused(world, a
     cleo = await world.person("cleo")
     group = await talk(cleo, ana, ben)
     here = {"conversation_id": group, "user_id": ben.id}
+    await ben.call("/availability", "set_terms", open_requests_max=8)
     for block in range(8):
         begun = await ana.client.begin(
             "/chat", "request_booking", {"conversation_id": group, **shop.ask(block)}

@@ -153,28 +153,33 @@ def deliver_sample(tx: Transaction, rule: NoticeRule, person: User) -> bool:
 
 def sample_events(event: type[Event], person: User) -> Iterator[Event]:
     """Sample events of this type in which this person is every user."""
-    for flag, method in product((False, True), ("password", "google")):
+    for flag, method, choice in product((False, True), ("password", "google"), range(3)):
         samples = {"email": person.email, "method": method, "currency": "EUR"}
-        yield sample_value(inspect.type_info(event), person.id, flag, samples)
+        yield sample_value(inspect.type_info(event), person.id, flag, choice, samples)
 
 
-def sample_value(kind: inspect.Type, text: str, flag: bool, samples: dict[str, str]) -> Any:
-    """A value of this type; strings are `text`, unless `samples` has a value for the field."""
+def sample_value(
+    kind: inspect.Type, text: str, flag: bool, choice: int, samples: dict[str, str]
+) -> Any:
+    """A value of this type; strings are `text`, unless `samples` has a value for the field.
+
+    `choice` selects one of the values of a literal type.
+    """
     match kind:
         case inspect.StructType(cls=shape, fields=fields):
             values = {
-                f.name: samples.get(f.name) or sample_value(f.type, text, flag, samples)
+                f.name: samples.get(f.name) or sample_value(f.type, text, flag, choice, samples)
                 for f in fields
             }
             return shape(**values)
         case inspect.UnionType(types=kinds):
-            return sample_value(kinds[0], text, flag, samples)
+            return sample_value(kinds[0], text, flag, choice, samples)
         case inspect.Metadata(type=inner):
-            return sample_value(inner, text, flag, samples)
+            return sample_value(inner, text, flag, choice, samples)
         case inspect.ListType(item_type=item):
-            return [sample_value(item, text, flag, samples)]
+            return [sample_value(item, text, flag, choice, samples)]
         case inspect.LiteralType(values=values):
-            return values[0]
+            return values[choice % len(values)]
         case inspect.DateTimeType():
             return MORNING
         case inspect.BoolType():

@@ -222,6 +222,7 @@ async def test_account_events_notify_and_messages_do_not(world, ana, ben):
 
 @both_databases
 async def test_concurrent_reads_on_several_devices_count_correctly(world, ana, ben, shop):
+    await ben.call("/availability", "set_terms", open_requests_max=6)
     for number in range(6):
         await ana.call("/booking", "request", **shop.ask(number))
     await world.settle()

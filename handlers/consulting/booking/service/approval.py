@@ -14,8 +14,8 @@ def confirm(
     row.status, row.hold_expires_at = "approved", None
     if row.block_id is None:
         row.consultant_came_at = tx.now
-    events = (BookingApproved, BookingCreated)
-    view = history.change(tx, row, "approved", reason, *events, by_server=by_terms)
+    view = history.change(tx, row, "approved", reason, BookingApproved, by_server=by_terms)
+    tx.publish(BookingCreated(booking=view, at_once=by_terms))
     tx.cancel_timer(f"hold:{row.id}")
     hours.end_later(tx, row)
     if row.block_id is None:
