@@ -1855,7 +1855,7 @@ export interface Events {
     BOOKING_CANCELLED: { booking: Booking };
     /** A participant ended the call of the booking, or its hour ended after a call. */
     BOOKING_COMPLETED: { booking: Booking };
-    /** A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the consultant's terms. */
+    /** A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the terms. */
     BOOKING_CREATED: { booking: Booking; at_once: boolean };
     /** The consultant did not answer the request in time. */
     BOOKING_EXPIRED: { booking: Booking };

@@ -223,9 +223,10 @@ class BookingApproved(AboutBooking):
 
 
 class BookingCreated(AboutBooking):
-    """A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the consultant's terms."""
+    """A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the terms."""
 
     NAME: ClassVar[str] = "BOOKING_CREATED"
+    PRIVATE: ClassVar[tuple[str, ...]] = ("at_once",)
     at_once: bool = False
 
 
