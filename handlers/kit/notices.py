@@ -29,13 +29,20 @@ class Person(msgspec.Struct, frozen=True):
     id: str
 
 
+class CalendarPart(msgspec.Struct, frozen=True):
+    """An iCalendar text that a mail carries, and what it asks of the reader's calendar program."""
+
+    method: Literal["REQUEST", "CANCEL"]
+    text: str
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A notification to one user about an event.
 
     `to` is the id of the user, `link` a path in the page, and `data` is for apps. After
-    `expires_at` the notice is of no use, and its mail is not sent any more. `values` fill the
-    placeholders of the texts. Name at most one other user, always as a `Person`: the body is
-    cleared when that user's account is deleted.
+    `expires_at` the notice is of no use, and its mail is not sent any more. The mail carries
+    `calendar`. `values` fill the placeholders of the texts. Name at most one other user, always as
+    a `Person`: the body is cleared when that user's account is deleted.
     """
 
     to: str
@@ -43,6 +50,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     data: Mapping[str, Any] = {}
     values: Mapping[str, Value | Person] = {}
     expires_at: datetime | None = None
+    calendar: CalendarPart | None = None
 
 
 @dataclass(frozen=True)

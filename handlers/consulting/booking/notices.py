@@ -20,10 +20,12 @@ from handlers.consulting.booking.contracts import (
     BookingRescheduled,
     BookingView,
 )
-from handlers.kit.notices import Notice, Person
+from handlers.consulting.booking.service.ics import Invitation, Method, calendar_of
+from handlers.kit.notices import CalendarPart, Notice, Person
 from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Passage
 from handlers.platform.profile import public as profiles
+from handlers.platform.send import public as mails
 
 ABOUT = ("other", "topic", "starts_at")
 """The other party, the name of the topic, and the start in the reader's time zone."""
@@ -49,7 +51,8 @@ def tell_of_the_answer(
     tx: Transaction, event: BookingApproved | BookingRejected
 ) -> Iterator[Notice]:
     """The consultant answered the student's request."""
-    yield _notice(tx, event, event.booking.student_id, reason=_reason(event))
+    method: Method | None = "REQUEST" if isinstance(event, BookingApproved) else None
+    yield _notice(tx, event, event.booking.student_id, calendar=method, reason=_reason(event))
 
 
 @booking.notifies(BookingCreated, "booking_made", importance="mail", says=ABOUT)
@@ -57,7 +60,7 @@ def tell_of_the_new_booking(tx: Transaction, event: BookingCreated) -> Iterator[
     """The consultant's terms approved a request at once."""
     made = event.booking
     if event.at_once:
-        yield _notice(tx, event, made.consultant_id, made.ends_at)
+        yield _notice(tx, event, made.consultant_id, made.ends_at, calendar="REQUEST")
 
 
 @booking.notifies(BookingCancelled, "booking_cancelled", importance="mail", says=(*ABOUT, "reason"))
@@ -66,7 +69,7 @@ def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterat
     actor_id = tx.cause.actor_id if tx.cause else None
     for user_id in _both(event):
         if user_id != actor_id:
-            yield _notice(tx, event, user_id, reason=_reason(event))
+            yield _notice(tx, event, user_id, calendar="CANCEL", reason=_reason(event))
 
 
 @booking.notifies(
@@ -75,7 +78,10 @@ def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterat
 def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Notice]:
     """Notify both sides of the new time."""
     for user_id in _both(event):
-        yield _notice(tx, event, user_id, event.booking.ends_at, reason=_reason(event))
+        moved = event.booking
+        calendar: Method | None = "REQUEST" if moved.status == "approved" else None
+        reason = _reason(event)
+        yield _notice(tx, event, user_id, moved.ends_at, calendar=calendar, reason=reason)
 
 
 @booking.notifies(BookingExpired, "booking_expired", importance="mail", says=ABOUT)
@@ -96,9 +102,15 @@ def _notice(
     event: AboutBooking,
     to: str,
     expires_at: datetime | None = None,
+    *,
+    calendar: Method | None = None,
     **values: Passage | datetime,
 ) -> Notice:
-    """A notification about a booking, with a link to it; its mail is sent until `expires_at`."""
+    """A notification about a booking, with a link to it.
+
+    Its mail is sent until `expires_at`. With `calendar`, it asks the reader's calendar program to
+    add the booking, to move it, or to remove it.
+    """
     about = event.booking
     other = about.consultant_id if to == about.student_id else about.student_id
     return Notice(
@@ -112,7 +124,14 @@ def _notice(
             **values,
         },
         expires_at=expires_at,
+        calendar=CalendarPart(calendar, _calendar(tx, about, to, calendar)) if calendar else None,
     )
+
+
+def _calendar(tx: Transaction, about: BookingView, to: str, method: Method) -> str:
+    reader = profiles.get_user(tx, to).email
+    invitation = Invitation(organizer=mails.get_sender(tx), attendee=reader)
+    return calendar_of(tx, to, [about], method, invitation)
 
 
 def _topic(tx: Transaction, about: BookingView) -> str:

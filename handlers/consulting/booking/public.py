@@ -2,12 +2,14 @@
 
 from handlers.consulting.booking.contracts import BookingView, Part
 from handlers.consulting.booking.service.hours import note_arrival
+from handlers.consulting.booking.service.ics import calendar_of
 from handlers.consulting.booking.service.lists import get_booking, list_rows, view_of
 from handlers.consulting.booking.service.requests import request_booking
 from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
 
 __all__ = [
+    "calendar_of",
     "find_block_id",
     "get_booking",
     "list_part",

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from handlers.consulting.booking import public as bookings
 from handlers.consulting.booking.contracts import BookingView
-from handlers.consulting.calendar import ics, reminders
+from handlers.consulting.calendar import reminders
 from handlers.consulting.calendar.contracts import CalendarView, FeedRenewed, FileView, GetFile
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound
@@ -49,28 +49,14 @@ def get_feed(tx: Transaction, user_id: str, key: str) -> str:
         raise NotFound
     if profiles.is_closed(profiles.get_user(tx, user_id)):
         raise NotFound
-    return ics.render(entries_of(tx, user_id, _list_shown(tx, user_id)), now=tx.now)
+    return bookings.calendar_of(tx, user_id, _list_shown(tx, user_id))
 
 
 def get_file(tx: Transaction, ask: GetFile) -> FileView:
     """Raises NotFound."""
     booking = bookings.get_booking(tx, ask.booking_id)
-    entries = entries_of(tx, tx.actor.id, [booking])
-    return FileView(name="booking.ics", text=ics.render(entries, now=tx.now))
-
-
-def entries_of(tx: Transaction, user_id: str, shown: list[BookingView]) -> list[ics.Entry]:
-    """Bookings as entries of this user's calendar."""
-    others = [_other(one, user_id) for one in shown]
-    people = profiles.list_users(tx, sorted(set(others)))
-    public_url = tx.rules.of(KitRules).public_url.rstrip("/")
-    entries = []
-    for one, other in zip(shown, others, strict=True):
-        person = people.get(other)
-        name = f"{person.first_name} {person.last_name}".strip() if person else ""
-        url = f"{public_url}/#/bookings/{one.id}"
-        entries.append(ics.Entry(booking=one, other=name, url=url))
-    return entries
+    text = bookings.calendar_of(tx, tx.actor.id, [booking])
+    return FileView(name="booking.ics", text=text)
 
 
 def _list_shown(tx: Transaction, user_id: str) -> list[BookingView]:
@@ -79,10 +65,6 @@ def _list_shown(tx: Transaction, user_id: str) -> list[BookingView]:
     past = bookings.list_part(tx, user_id, "past", PAST_MAX)
     recent = [one for one in past if one.ends_at > tx.now - PAST]
     return [one for one in (*coming, *asked, *recent) if one.status in SHOWN]
-
-
-def _other(booking: BookingView, user_id: str) -> str:
-    return booking.consultant_id if booking.student_id == user_id else booking.student_id
 
 
 def _url_of(tx: Transaction, user_id: str, serial: int) -> str:

@@ -1,7 +1,5 @@
 """Decisions about notifications."""
 
-from datetime import datetime
-
 import msgspec
 
 from handlers.kit import throttle
@@ -77,7 +75,7 @@ def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
     store.insert_notification(tx, row)
     tx.publish(NotificationDispatched(user_id=user.id, notification=view_of(row)))
     if by_mail:
-        _mail(tx, row, user, notice.expires_at)
+        _mail(tx, row, user, notice)
 
 
 def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
@@ -131,9 +129,7 @@ def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:
     return throttle.take_if_left(tx, MAILS, user_id, kind, by)
 
 
-def _mail(
-    tx: Transaction, row: NotificationRow, user: UserView, expires_at: datetime | None
-) -> None:
+def _mail(tx: Transaction, row: NotificationRow, user: UserView, notice: Notice) -> None:
     values = {
         "title": Plain(row.title),
         "first_name": Plain(user.first_name),
@@ -147,8 +143,9 @@ def _mail(
         reader,
         values,
         link=row.link,
-        expires_at=expires_at,
+        expires_at=notice.expires_at,
         user_id=user.id,
         notice=NoticeMail(row.kind, row.id, row.about_id),
+        calendar=notice.calendar,
     )
     tx.publish(mail if _may_mail(tx, user.id, row.kind) else mails.skipped(mail, "too_many"))

@@ -36,6 +36,9 @@ class SendNotification(Event):
     """Whether it contains a pincode, so that nobody may send it again later."""
     expires_at: Moment | None = None
     """When its content is no longer of use."""
+    calendar_method: str = ""
+    calendar: str = ""
+    """An iCalendar text that comes with the mail, and its method."""
     skipped_for: str = ""
     """Why it is only recorded, and not sent."""
 

@@ -63,8 +63,17 @@ class Mailer:
         message["X-Parley-Dispatch"] = content.dispatch_id
         message.set_content(content.text)
         message.add_alternative(content.html, subtype="html")
+        if content.calendar:
+            _add_calendar(message, content)
         sender = address_in(self._sender)
         return Letter(content.dispatch_id, sender, content.to, message.as_bytes())
+
+
+def _add_calendar(message: EmailMessage, content: SendNotification) -> None:
+    """Add a calendar text as iMIP asks (RFC 6047), and as a file for other programs."""
+    method = {"method": content.calendar_method}
+    message.add_alternative(content.calendar, subtype="calendar", params=method)
+    message.add_attachment(content.calendar, subtype="calendar", filename="booking.ics")
 
 
 def address_in(sender: str) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from handlers.kit.notices import MailText, require_values
+from handlers.kit.notices import CalendarPart, MailText, require_values
 from handlers.kit.rules import KitRules
 from handlers.kit.transaction import Transaction
 from handlers.kit.translations import Values
 from handlers.kit.wording import Code, Reader
 from handlers.platform.send.contracts import SendNotification
-from handlers.platform.send.mail import EMAIL
+from handlers.platform.send.mail import EMAIL, address_in
+from handlers.platform.send.rules import SendRules
 
 _layouts = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "layouts"),
@@ -45,11 +46,13 @@ def compose(
     expires_at: datetime | None = None,
     user_id: str | None = None,
     notice: NoticeMail = NO_NOTICE,
+    calendar: CalendarPart | None = None,
 ) -> SendNotification:
     """Compose an email in its reader's language.
 
     - `link` is a route of the web page, required if the mail declares an action.
     - After `expires_at` the mail is of no use, and not sent any more.
+    - `calendar` comes with the mail, for calendar programs.
     - `user_id` is the recipient, if `to` may not be their present address.
 
     A mail with a `Code` is secret: it is not sent again after it failed. Only the message contains
@@ -81,9 +84,16 @@ def compose(
         cause_id=tx.cause.id if tx.cause else None,
         secret=bool(content["codes"]),
         expires_at=expires_at,
+        calendar_method=calendar.method if calendar else "",
+        calendar=calendar.text if calendar else "",
     )
+
+
+def get_sender(tx: Transaction) -> str:
+    """The address from which mails are sent."""
+    return address_in(tx.rules.of(SendRules).mail_from)
 
 
 def skipped(mail: SendNotification, reason: str) -> SendNotification:
     """A mail that must not be sent, only recorded with this reason (one of `REASONS`)."""
-    return msgspec.structs.replace(mail, text="", html="", skipped_for=reason)
+    return msgspec.structs.replace(mail, text="", html="", calendar="", skipped_for=reason)

@@ -1,5 +1,8 @@
 """Each step of a booking is mailed to those whom it concerns, with all that they need to know."""
 
+from datetime import datetime
+
+import icalendar
 import pytest
 
 from handlers.platform.personal_data.service import erasure
@@ -143,3 +146,34 @@ async def test_a_cancellation_by_an_erasure_is_mailed_without_the_erased_data(
         if one["kind"] == "booking_cancelled"
     ]
     assert f"({ZONES[left.name]})" in told["body"], "a later round does not clear it"
+
+
+async def calendar_in_last_mail(world: World, person: Person) -> tuple[str, icalendar.Event]:
+    """The method of the calendar in the newest mail to a user, and its only event."""
+    await world.settle()
+    mail = world.mails.to(person.email)[-1]
+    invited, attached = (one for one in mail.walk() if one.get_content_type() == "text/calendar")
+    assert invited.get_content() == attached.get_content()
+    assert (attached.get_filename(), invited.get_filename()) == ("booking.ics", None)
+    (event,) = icalendar.Calendar.from_ical(invited.get_content()).walk("VEVENT")
+    return invited.get_param("method"), event
+
+
+async def test_mails_add_move_and_remove_a_booking_in_calendar_programs(world, ana, ben, shop):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    which = {"booking_id": booking["id"]}
+    await ben.call("/booking", "approve", **which)
+    method, added = await calendar_in_last_mail(world, ana)
+    assert (method, added["STATUS"]) == ("REQUEST", "CONFIRMED")
+    assert added.start == datetime.fromisoformat(booking["starts_at"])
+    assert added["ATTENDEE"] == f"mailto:{ana.email}"
+    assert "Ben Example" in added["SUMMARY"]
+    moved = await ana.call("/booking", "reschedule", **which, block_id=shop.blocks[4]["id"])
+    for person in (ana, ben):
+        method, event = await calendar_in_last_mail(world, person)
+        assert (method, event["UID"]) == ("REQUEST", added["UID"])
+        assert event.start == datetime.fromisoformat(moved["starts_at"])
+        assert event["SEQUENCE"] > added["SEQUENCE"]
+    await ben.call("/booking", "cancel", **which)
+    method, gone = await calendar_in_last_mail(world, ana)
+    assert (method, gone["STATUS"], gone["UID"]) == ("CANCEL", "CANCELLED", added["UID"])

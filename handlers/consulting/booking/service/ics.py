@@ -8,10 +8,14 @@ import icalendar
 import msgspec
 
 from handlers.consulting.booking.contracts import BookingView
+from handlers.kit.rules import KitRules
+from handlers.kit.transaction import Transaction
+from handlers.platform.profile import public as profiles
 
 PRODUCT = "-//Parley//Bookings//EN"
 REFRESH = timedelta(minutes=15)
-Method = Literal["PUBLISH", "REQUEST", "CANCEL"]
+Method = Literal["REQUEST", "CANCEL"]
+"""What a mail asks of a calendar program: to add or move a booking, or to remove it."""
 STATUS = {"requested": "TENTATIVE", "approved": "CONFIRMED", "completed": "CONFIRMED"}
 """The status of an entry, by the status of its booking; others are cancelled."""
 
@@ -35,15 +39,15 @@ def render(
     entries: list[Entry],
     *,
     now: datetime,
-    method: Method = "PUBLISH",
+    method: Method | None = None,
     invitation: Invitation | None = None,
 ) -> str:
-    """A calendar as text; `invitation` is for the methods REQUEST and CANCEL."""
+    """A calendar as text: to fetch, or with a `method` and an `invitation` for a mail."""
     calendar = icalendar.Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
-    calendar.add("method", method)
-    if method == "PUBLISH":
+    calendar.add("method", method or "PUBLISH")
+    if method is None:
         calendar.add("x-wr-calname", "Parley")
         calendar.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
     for entry in entries:
@@ -53,7 +57,7 @@ def render(
 
 
 def _event_of(
-    entry: Entry, now: datetime, method: Method, invitation: Invitation | None
+    entry: Entry, now: datetime, method: Method | None, invitation: Invitation | None
 ) -> icalendar.Event:
     booking = entry.booking
     event = icalendar.Event()
@@ -72,3 +76,27 @@ def _event_of(
         parameters = {"partstat": "ACCEPTED", "rsvp": "FALSE"}
         event.add("attendee", f"mailto:{invitation.attendee}", parameters=parameters)
     return event
+
+
+def calendar_of(
+    tx: Transaction,
+    user_id: str,
+    shown: list[BookingView],
+    method: Method | None = None,
+    invitation: Invitation | None = None,
+) -> str:
+    """Bookings of a user as a calendar of theirs."""
+    others = [_other(one, user_id) for one in shown]
+    people = profiles.list_users(tx, sorted(set(others)))
+    public_url = tx.rules.of(KitRules).public_url.rstrip("/")
+    entries = []
+    for one, other in zip(shown, others, strict=True):
+        person = people.get(other)
+        name = f"{person.first_name} {person.last_name}".strip() if person else ""
+        url = f"{public_url}/#/bookings/{one.id}"
+        entries.append(Entry(booking=one, other=name, url=url))
+    return render(entries, now=tx.now, method=method, invitation=invitation)
+
+
+def _other(booking: BookingView, user_id: str) -> str:
+    return booking.consultant_id if booking.student_id == user_id else booking.student_id
