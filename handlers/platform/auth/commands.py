@@ -22,7 +22,7 @@ from handlers.platform.auth.contracts import (
     SessionView,
     TokenInvalid,
 )
-from handlers.platform.auth.passwords import hash_password, verify_password
+from handlers.platform.auth.passwords import hash_password, renewed_hash, verify_password
 from handlers.platform.auth.service import passwords, sessions
 from handlers.platform.auth.strength import check_strength
 from handlers.platform.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
@@ -39,7 +39,8 @@ async def login(ctx: Context, ask: Login) -> SessionView:
     """
     account = await ctx.read(passwords.find_login, ask)
     right = await verify_password(account.password_hash, ask.password)
-    return await ctx.transact(passwords.log_in, ask, account, right)
+    renewed = await renewed_hash(account.password_hash, ask.password) if right else None
+    return await ctx.transact(passwords.log_in, ask, account, right, renewed)
 
 
 @auth.command(visitors=True, refuses=(RefreshReused, TokenInvalid, SessionRevoked))
