@@ -1071,7 +1071,7 @@ export interface Schedule {
   overrides: Override[];
 }
 
-/** Search for words by prefix, in one conversation or in all, before message `before`. */
+/** Search for messages with all these words, in one conversation or all, before `before`. Words match by their beginnings, in scripts without spaces anywhere; accents do not count. */
 export interface Search {
   text: string;
   conversation_id?: string | null;

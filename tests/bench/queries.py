@@ -29,6 +29,7 @@ from rooms.replay import ReplayLimits, Wanted, read_entries
 from server.app import App
 from server.fixture import make_users
 from server.operator import with_app
+from storage.platform.chat.search import catch_up
 from tests.world import settings_of
 
 CONVERSATIONS = 100
@@ -170,6 +171,8 @@ async def measure_queries(url: str, folder: Path, sizes: tuple[int, ...]) -> Tim
         stored = 0
         for size in sizes:
             people = await _fill(url, people, stored, size)
+            while await app.context().transact(catch_up):
+                pass
             stored = size
             for query, call in QUERIES.items():
                 told[query][size] = await _time(call, app, people)
