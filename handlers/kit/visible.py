@@ -126,12 +126,18 @@ def _is_reserved(one: str) -> bool:
     return any(ord(one) in block for block in RESERVED)
 
 
+def _is_joined(one: str) -> bool:
+    """Whether a joiner may stand before this letter or picture."""
+    kind = unicodedata.category(one)
+    return kind in JOINED or (kind == "Cn" and _is_reserved(one))
+
+
 def _belongs(one: str, base: str, last: str, following: str, count: int) -> bool:
     """Whether an invisible character, or the `count`th mark on `base`, may follow `last`."""
     if one in JOINERS:
         if unicodedata.combining(following) == VIRAMA:
             return last not in JOINERS and count < MARKS_MAX  # leaves room for the virama
-        return unicodedata.combining(last) == VIRAMA or unicodedata.category(following) in JOINED
+        return unicodedata.combining(last) == VIRAMA or _is_joined(following)
     if one in TAGS:
         return base == BLACK_FLAG and count <= FLAG_TAGS_MAX
     if one in SELECTORS:

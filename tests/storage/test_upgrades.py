@@ -116,6 +116,32 @@ async def test_all_messages_wait_for_the_new_search_index(empty, release):
         assert [row["terms"] for row in searched] == [None] * len(searched)
 
 
+REACTIONS = """
+INSERT INTO message_reactions (message_id, user_id, emoji, at)
+SELECT message_id, id, '\u2764', at FROM message_reactions, users WHERE emoji LIKE '%';
+INSERT INTO message_reactions (message_id, user_id, emoji, at)
+SELECT message_id, user_id, '\u2764\ufe0f', min(at) FROM message_reactions
+WHERE emoji = '\u2764' GROUP BY message_id, user_id LIMIT 1;
+"""
+
+
+async def test_a_heart_with_and_without_a_selector_becomes_one_reaction(empty):
+    url = await released(empty("old"), "0.1.0")
+    await run_script(url, REACTIONS)
+    hearts = await on(url, hearts_of)
+    await migrate_url(url)
+    assert await on(url, hearts_of) == {(who, "\u2764\ufe0f") for who, _ in hearts}
+
+
+def hearts_of(connection: Connection) -> set[tuple[str, str]]:
+    rows = rows_of(connection)["message_reactions"]
+    return {
+        (f"{row['message_id']} {row['user_id']}", row["emoji"])
+        for row in rows
+        if row["emoji"].startswith("\u2764")
+    }
+
+
 @ALL_RELEASES
 async def test_the_database_of_a_release_has_rows_in_every_table(empty, release):
     url = await released(empty("old"), release)
