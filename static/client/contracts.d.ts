@@ -495,6 +495,11 @@ export interface FlagNote {
   at: string;
 }
 
+/** Let unknown devices sign in without waiting for earlier wrong passwords. */
+export interface ForgiveGuesses {
+  request_id?: string;
+}
+
 export interface Forgot {
   email: string;
   device_token?: string;
@@ -543,6 +548,13 @@ export interface GetReceipts {
 
 /** Ask for your own schedule. */
 export interface GetSchedule {}
+
+/** Wrong passwords that unknown devices tried for the account, so that these devices must wait. They wait until `free_at`. The attempts count until `ends_at`, or until the user forgives them. */
+export interface Guesses {
+  tries: number;
+  free_at: string;
+  ends_at: string;
+}
 
 /** A STUN or TURN server, in the form that browsers accept. */
 export interface IceServer {
@@ -1113,9 +1125,10 @@ export interface Session {
   user: User;
 }
 
-/** The open sessions of a user. */
+/** The open sessions of a user, and the wrong passwords that slow down unknown devices. */
 export interface SessionList {
   sessions: OpenSession[];
+  guesses: Guesses | null;
 }
 
 /** The last message on a connection whose session has ended. */
@@ -1624,6 +1637,8 @@ export interface Commands {
     end_other_sessions: { payload: EndOtherSessions; data: Empty };
     /** End one of your sessions. */
     end_session: { payload: EndSession; data: Empty };
+    /** Let unknown devices sign in without waiting for wrong passwords; up to three times a day. */
+    forgive_guesses: { payload: ForgiveGuesses; data: Empty };
     /** Add a provider as a sign-in method; requires a fresh proof. */
     link: { payload: Link; data: SignInMethods };
     /** Get your own user. */

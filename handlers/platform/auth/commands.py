@@ -9,6 +9,7 @@ from handlers.platform.auth.contracts import (
     CredentialsWrong,
     EndOtherSessions,
     EndSession,
+    ForgiveGuesses,
     Forgot,
     ListSessions,
     Login,
@@ -23,7 +24,7 @@ from handlers.platform.auth.contracts import (
     TokenInvalid,
 )
 from handlers.platform.auth.passwords import hash_password, renewed_hash, verify_password
-from handlers.platform.auth.service import passwords, sessions
+from handlers.platform.auth.service import guesses, passwords, sessions
 from handlers.platform.auth.strength import check_strength
 from handlers.platform.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 
@@ -94,6 +95,12 @@ async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
 async def list_sessions(ctx: Context, ask: ListSessions) -> SessionList:
     """List your sessions."""
     return await ctx.read(sessions.list_sessions)
+
+
+@auth.command(namespace="/profile", rate="attempts")
+async def forgive_guesses(ctx: Context, ask: ForgiveGuesses) -> Empty:
+    """Let unknown devices sign in without waiting for wrong passwords; up to three times a day."""
+    return await ctx.transact(guesses.forgive)
 
 
 @auth.command(namespace="/profile")
