@@ -17,6 +17,9 @@ TERMS_MAX = 16_000
 """The maximum number of terms of a message; PostgreSQL counts positions up to 16,383."""
 PIECE = 64
 """Longer words are indexed in pieces, because PostgreSQL's terms have at most 2,046 bytes."""
+LETTERS_MAX = 8
+"""In queries of more words, a single letter is no beginning of a word: each such beginning reads a
+large part of the index."""
 
 Phrase = tuple[tuple[str, ...], bool]
 """Terms that stand next to each other, and whether the last one may be a beginning."""
@@ -71,7 +74,14 @@ def terms_of(text: str) -> list[str]:
 def phrases_of(words: list[str]) -> list[Phrase]:
     """What a message must contain to match all words; none that another one implies."""
     phrases = list(dict.fromkeys(map(_phrase_of, words)))
-    return [one for one in phrases if not any(_implies(other, one) for other in phrases)]
+    needed = [one for one in phrases if not any(_implies(other, one) for other in phrases)]
+    return needed if len(needed) <= LETTERS_MAX else list(map(_whole_letter, needed))
+
+
+def _whole_letter(phrase: Phrase) -> Phrase:
+    """The phrase, in which a single letter is a whole word."""
+    (terms, begins) = phrase
+    return terms, begins and (len(terms[0]) > 1 or bool(_IS_UNSPACED.match(terms[0])))
 
 
 def _words_in(text: str) -> Iterator[str]:

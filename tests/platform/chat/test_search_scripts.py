@@ -94,6 +94,16 @@ async def test_every_word_of_a_long_query_counts(people):
     assert await search(ben, "\u3316" * 100) == []
 
 
+async def test_single_letters_in_a_long_query_are_words(people):
+    ana, ben = people
+    chat = await talk(ana, ben)
+    letters = "a b c d e f g h"
+    await say(ana, chat, f"{letters} it", "begins")
+    await say(ana, chat, f"{letters} i", "letter")
+    assert await search(ben, f"{letters} i") == [f"{letters} i"]
+    assert await search(ben, "a b i") == [f"{letters} i", f"{letters} it"]
+
+
 _UNINDEX = sql("UPDATE messages SET terms = NULL")
 _CHANGE = sql("UPDATE messages SET text = 'pears' WHERE text = 'apples'")
 
