@@ -48,7 +48,7 @@ _NOTED = text(
         FROM message_search_noted CROSS JOIN messages ON id = message_id
         ORDER BY number DESC LIMIT :limit"""
 )
-_FORGET = text("DELETE FROM message_search_noted WHERE number = :number")
+_FORGET = text("DELETE FROM message_search_noted WHERE number >= :lowest")
 _INDEX = text(
     """INSERT INTO message_search (rowid, text, conversation, message)
         VALUES (:number, :terms, :conversation, :message)"""
@@ -113,8 +113,9 @@ def catch_up(tx: Queries, limit: int = PAGE) -> int:
 
 def _index_noted(tx: Queries, limit: int) -> int:
     rows = tx.all(Unindexed, _NOTED, limit=limit)
+    if rows:
+        tx.run(_FORGET, lowest=rows[-1].number)
     for row in reversed(rows):  # FTS5 writes a segment when a number is lower than the one before
-        tx.run(_FORGET, number=row.number)
         tx.run(
             _INDEX,
             number=row.number,
