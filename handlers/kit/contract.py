@@ -96,7 +96,8 @@ def _normalizer_of(kind: inspect.Type) -> Normalize | None:
             return next(filter(None, map(_normalizer_of, kind.types)), None)
         case inspect.Metadata():
             format_ = (kind.extra_json_schema or {}).get("format", "")
-            return CHECKED.get(format_) or _normalizer_of(kind.type)
+            check = CHECKED.get(format_)
+            return _within_length(check, kind.type) if check else _normalizer_of(kind.type)
         case inspect.DateTimeType():
             return in_utc
         case inspect.StrType(pattern=pattern) if pattern == ID_PATTERN:
@@ -109,6 +110,20 @@ def _normalizer_of(kind: inspect.Type) -> Normalize | None:
 
 def _normalize_each(normalize: Normalize, values: list[Any]) -> list[Any]:
     return [normalize(value) for value in values]
+
+
+def _within_length(check: Callable[[str], str], kind: inspect.Type) -> Normalize:
+    """`check`, which also raises ValueError if the normalized text is too short or too long."""
+    assert isinstance(kind, inspect.StrType)
+    least, most = kind.min_length or 0, kind.max_length or NUMBER_MAX
+
+    def normalize(text: str) -> str:
+        checked = check(text)
+        if not least <= len(checked) <= most:
+            raise ValueError(f"Expected {least} to {most} visible characters")
+        return checked
+
+    return normalize
 
 
 def in_utc(moment: datetime) -> datetime:

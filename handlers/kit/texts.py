@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from msgspec import Meta
 
-from handlers.kit.visible import checked_file_name, checked_line
+from handlers.kit.addresses import LENGTH_MAX, canonical_address
+from handlers.kit.visible import checked_file_name, checked_line, is_blank
 
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
 """Control characters except tabs and line breaks, and bidirectional overrides."""
@@ -18,6 +19,8 @@ _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
 
 BLANKS_MAX = 20
 """The blanks allowed before and after an email address, such as those of a copied one."""
+_ADDRESS = rf"^\s{{0,{BLANKS_MAX}}}\S{{3,{LENGTH_MAX}}}\s{{0,{BLANKS_MAX}}}$(?!\n)"
+"""`$` also matches before a final line break, and JavaScript has no `\\Z`."""
 
 
 def line(most: int) -> Meta:
@@ -37,7 +40,10 @@ def prose(most: int) -> Meta:
 
 
 def message(least: int, most: int, pattern: str | None = None) -> Meta:
-    """Any characters, because users paste anything. It must never appear in an email or a title."""
+    """Any characters, because users paste anything, but not only invisible ones.
+
+    It must never appear in an email or a title.
+    """
     return _meta("message", least, most, "The text of a message.", pattern)
 
 
@@ -46,27 +52,32 @@ def opaque(least: int, most: int) -> Meta:
     return _meta("opaque", least, most, "A text that the server compares but never shows.")
 
 
-def address(most: int, pattern: str) -> Meta:
-    """An email address; blanks around it are removed, so `pattern` allows some."""
-    return _meta("address", 3, most + 2 * BLANKS_MAX, "An email address.", pattern)
+def address() -> Meta:
+    """An email address, in any spelling; it becomes canonical (`handlers/kit/addresses.py`)."""
+    return _meta("address", 3, LENGTH_MAX + 2 * BLANKS_MAX, "An email address.", _ADDRESS)
 
 
-def checked_address(text: str) -> str:
-    return text.strip()
+def checked_message(text: str) -> str:
+    """`text`; "" if it has no visible character."""
+    return "" if is_blank(text) else text
 
 
 def checked_prose(text: str) -> str:
-    """`text`; raises ValueError if it has control characters or bidirectional overrides."""
+    """`text`, or "" if it has no visible character.
+
+    Raises ValueError if it has control characters or bidirectional overrides.
+    """
     if _UNWANTED.search(text):
         raise ValueError("Expected text without control characters")
-    return text
+    return checked_message(text)
 
 
 CHECKED: dict[str, Callable[[str], str]] = {
     "line": checked_line,
     "file-name": checked_file_name,
     "prose": checked_prose,
-    "address": checked_address,
+    "message": checked_message,
+    "address": canonical_address,
 }
 """Maps a format to the function that returns the normalized text, or raises ValueError with what is
 expected."""

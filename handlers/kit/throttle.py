@@ -21,7 +21,9 @@ __all__ = [
     "check",
     "count",
     "count_left",
+    "find_current",
     "forget_throttles",
+    "forgive",
     "hold",
     "mailbox_of",
     "report",
@@ -106,12 +108,22 @@ def report(tx: Transaction, taken: Taken) -> int:
     return row.tries
 
 
+def find_current(tx: Transaction, throttle: Throttle, *subject: str) -> ThrottleRow | None:
+    """The committed attempts of the current window, if any."""
+    row = store.find_throttle(tx, _key(tx, throttle, *subject))
+    return row if row is not None and row.ends_at > tx.now else None
+
+
+def forgive(tx: Transaction, throttle: Throttle, *subject: str) -> None:
+    """End the current window: its attempts no longer count, and no delay remains."""
+    row = store.lock_throttle(tx, _key(tx, throttle, *subject), tx.now)
+    store.update_throttle(tx, ThrottleRow(row.key, 0, tx.now, tx.now, False))
+
+
 def count_left(tx: Transaction, throttle: Throttle, *subject: str) -> int:
     """How many attempts are left in this window, according to committed rows."""
-    row = store.find_throttle(tx, _key(tx, throttle, *subject))
-    if row is None or row.ends_at <= tx.now:
-        return throttle.most
-    return max(0, throttle.most - row.tries)
+    row = find_current(tx, throttle, *subject)
+    return throttle.most if row is None else max(0, throttle.most - row.tries)
 
 
 def count(tx: Transaction, throttle: Throttle, *subject: str, tries: int = 1) -> Taken:

@@ -7,6 +7,7 @@ joiners in scripts and emoji, variation selectors, and the tags of a flag. Its t
 to the length of the text.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
@@ -40,6 +41,7 @@ SPACES = str.maketrans(
     dict.fromkeys(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)), " ")
 )
 """Replaces every other space character (Zs) with a plain space."""
+SEEN = re.compile("[!-~]")
 QUOTES = str.maketrans(dict.fromkeys('"“”„‟«»〝〞〟＂', "'"))
 SLASHES = str.maketrans("", "", "/\\")
 
@@ -52,6 +54,11 @@ def one_line(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(text))
     return " ".join(text.split())
+
+
+def is_blank(text: str) -> bool:
+    """Whether `text` has no visible character."""
+    return SEEN.search(text) is None and all(one == " " for one in _visible(text))
 
 
 def shortened(text: str, limit: int) -> str:
@@ -119,12 +126,18 @@ def _is_reserved(one: str) -> bool:
     return any(ord(one) in block for block in RESERVED)
 
 
+def _is_joined(one: str) -> bool:
+    """Whether a joiner may stand before this letter or picture."""
+    kind = unicodedata.category(one)
+    return kind in JOINED or (kind == "Cn" and _is_reserved(one))
+
+
 def _belongs(one: str, base: str, last: str, following: str, count: int) -> bool:
     """Whether an invisible character, or the `count`th mark on `base`, may follow `last`."""
     if one in JOINERS:
         if unicodedata.combining(following) == VIRAMA:
             return last not in JOINERS and count < MARKS_MAX  # leaves room for the virama
-        return unicodedata.combining(last) == VIRAMA or unicodedata.category(following) in JOINED
+        return unicodedata.combining(last) == VIRAMA or _is_joined(following)
     if one in TAGS:
         return base == BLACK_FLAG and count <= FLAG_TAGS_MAX
     if one in SELECTORS:

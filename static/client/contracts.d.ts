@@ -531,6 +531,11 @@ export interface FlagNote {
   at: string;
 }
 
+/** Let unknown devices sign in without waiting for earlier wrong passwords. */
+export interface ForgiveGuesses {
+  request_id?: string;
+}
+
 export interface Forgot {
   email: string;
   device_token?: string;
@@ -592,6 +597,13 @@ export interface GetSchedule {}
 
 export interface GetTerms {
   consultant_id: string;
+}
+
+/** Wrong passwords that unknown devices tried for the account, so that these devices must wait. They wait until `free_at`. The attempts count until `ends_at`, or until the user forgives them. */
+export interface Guesses {
+  tries: number;
+  free_at: string;
+  ends_at: string;
 }
 
 /** A STUN or TURN server, in the form that browsers accept. */
@@ -1143,7 +1155,7 @@ export interface Schedule {
   overrides: Override[];
 }
 
-/** Search for words by prefix, in one conversation or in all. */
+/** Search for messages with all these words, in one conversation or all. Words match by their beginnings, in scripts without spaces anywhere; accents do not count. */
 export interface Search {
   text: string;
   conversation_id?: string | null;
@@ -1185,9 +1197,10 @@ export interface Session {
   user: User;
 }
 
-/** The open sessions of a user. */
+/** The open sessions of a user, and the wrong passwords that slow down unknown devices. */
 export interface SessionList {
   sessions: OpenSession[];
+  guesses: Guesses | null;
 }
 
 /** The last message on a connection whose session has ended. */
@@ -1764,6 +1777,8 @@ export interface Commands {
     end_other_sessions: { payload: EndOtherSessions; data: Empty };
     /** End one of your sessions. */
     end_session: { payload: EndSession; data: Empty };
+    /** Let unknown devices sign in without waiting for wrong passwords; up to three times a day. */
+    forgive_guesses: { payload: ForgiveGuesses; data: Empty };
     /** Add a provider as a sign-in method; requires a fresh proof. */
     link: { payload: Link; data: SignInMethods };
     /** Get your own user. */

@@ -40,6 +40,7 @@ def is_declared(name: str | None, kind: str, parents: Mapping[Any, str | None]) 
     return (kind, name, parents.get("table_name")) not in (
         ("column", "terms", "messages"),
         ("index", "ix_messages_terms", "messages"),
+        ("index", "ix_messages_unindexed", "messages"),
     )
 
 

@@ -113,7 +113,7 @@ _TAKE_ATTEMPT = (
     delete(oauth_attempts)
     .where(
         _a.state_hash == bindparam("of_state"),
-        _a.browser_hash == bindparam("of_browser"),
+        _a.browser_hash.in_(bindparam("of_browsers", expanding=True)),
         _a.provider == bindparam("of_provider"),
     )
     .returning(oauth_attempts)
@@ -162,14 +162,14 @@ def insert_attempt(tx: Queries, attempt: AttemptRow) -> None:
 
 
 def take_attempt(
-    tx: Queries, state_hash: str, browser_hash: str, provider: str
+    tx: Queries, state_hash: str, browser_hashes: list[str], provider: str
 ) -> AttemptRow | None:
-    """Delete and return the attempt of this state in this browser."""
+    """Delete and return the attempt of this state with one of these keys of the browser."""
     return tx.one(
         AttemptRow,
         _TAKE_ATTEMPT,
         of_state=state_hash,
-        of_browser=browser_hash,
+        of_browsers=browser_hashes,
         of_provider=provider,
     )
 

@@ -29,6 +29,7 @@ from rooms.replay import ReplayLimits, Wanted, read_entries
 from server.app import App
 from server.fixture import make_users
 from server.operator import with_app
+from storage.platform.chat.search import catch_up
 from tests.world import settings_of
 
 CONVERSATIONS = 100
@@ -97,10 +98,16 @@ async def _fill(url: str, people: Population, first: int, last: int) -> Populati
         upto = min(begin + FILL_AT_ONCE, last)
         await _run(engine, _FILL, first=begin, last=upto, conversations=CONVERSATIONS)
     await _run(engine, _SETTLE, head=head, read=max(head - UNREAD, 0), reader=people.reader)
-    if engine.dialect.name == "postgresql":
-        await _run(engine, ("ANALYZE",))  # as autovacuum does
     await engine.dispose()
     return Population(people.reader, people.conversations, head)
+
+
+async def _analyze(url: str) -> None:
+    """Let PostgreSQL count its rows, as autovacuum does."""
+    if url.startswith("postgresql"):
+        engine = create_async_engine(url)
+        await _run(engine, ("ANALYZE",))
+        await engine.dispose()
 
 
 async def _run(engine: AsyncEngine, statements: tuple[str, ...], **values: object) -> None:
@@ -170,6 +177,9 @@ async def measure_queries(url: str, folder: Path, sizes: tuple[int, ...]) -> Tim
         stored = 0
         for size in sizes:
             people = await _fill(url, people, stored, size)
+            while await app.context().transact(catch_up):
+                pass
+            await _analyze(url)
             stored = size
             for query, call in QUERIES.items():
                 told[query][size] = await _time(call, app, people)

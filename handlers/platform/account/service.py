@@ -83,8 +83,7 @@ def change_email(tx: Transaction, new: str) -> PincodeSent:
     """
     accounts.require_fresh_proof(tx)
     user, ticket = profiles.get_user(tx, tx.actor.id), pincodes.make_ticket()
-    new, reader = profiles.normal_email(new), profiles.reader_of(user)
-    asker = pincodes.session(tx, trusted=False)
+    asker, reader = pincodes.session(tx, trusted=False), profiles.reader_of(user)
     pincodes.send_pincode(
         tx, new, NEW_ADDRESS, asker, reader=reader, bound_to=user.id, ticket=ticket
     )
@@ -107,7 +106,7 @@ def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
 
     A last mail informs the old address of the change.
     """
-    user, new = profiles.lock_user(tx, tx.actor.id), profiles.normal_email(ask.email)
+    user, new = profiles.lock_user(tx, tx.actor.id), ask.email
     _spend_both(tx, ask, user, new)
     moved = profiles.change_email(tx, user.id, new)
     if moved is None:

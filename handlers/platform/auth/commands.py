@@ -9,6 +9,7 @@ from handlers.platform.auth.contracts import (
     CredentialsWrong,
     EndOtherSessions,
     EndSession,
+    ForgiveGuesses,
     Forgot,
     ListSessions,
     Login,
@@ -22,8 +23,8 @@ from handlers.platform.auth.contracts import (
     SessionView,
     TokenInvalid,
 )
-from handlers.platform.auth.passwords import hash_password, verify_password
-from handlers.platform.auth.service import passwords, sessions
+from handlers.platform.auth.passwords import hash_password, renewed_hash, verify_password
+from handlers.platform.auth.service import guesses, passwords, sessions
 from handlers.platform.auth.strength import check_strength
 from handlers.platform.pincodes.contracts import PINCODE_REFUSALS, PincodeSent
 
@@ -39,7 +40,8 @@ async def login(ctx: Context, ask: Login) -> SessionView:
     """
     account = await ctx.read(passwords.find_login, ask)
     right = await verify_password(account.password_hash, ask.password)
-    return await ctx.transact(passwords.log_in, ask, account, right)
+    renewed = await renewed_hash(account.password_hash, ask.password) if right else None
+    return await ctx.transact(passwords.log_in, ask, account, right, renewed)
 
 
 @auth.command(visitors=True, refuses=(RefreshReused, TokenInvalid, SessionRevoked))
@@ -93,6 +95,12 @@ async def change_password(ctx: Context, ask: ChangePassword) -> Empty:
 async def list_sessions(ctx: Context, ask: ListSessions) -> SessionList:
     """List your sessions."""
     return await ctx.read(sessions.list_sessions)
+
+
+@auth.command(namespace="/profile", rate="attempts")
+async def forgive_guesses(ctx: Context, ask: ForgiveGuesses) -> Empty:
+    """Let unknown devices sign in without waiting for wrong passwords; up to three times a day."""
+    return await ctx.transact(guesses.forgive)
 
 
 @auth.command(namespace="/profile")

@@ -114,6 +114,10 @@ class EndOtherSessions(ChangeNothing):
     """End all your other sessions."""
 
 
+class ForgiveGuesses(ChangeNothing):
+    """Let unknown devices sign in without waiting for earlier wrong passwords."""
+
+
 class ChangePassword(Change):
     current_password: Password
     new_password: Password
@@ -149,10 +153,22 @@ class OpenSession(View):
     current: bool
 
 
+class GuessesView(View):
+    """Wrong passwords that unknown devices tried for the account, so that these devices must wait.
+
+    They wait until `free_at`. The attempts count until `ends_at`, or until the user forgives them.
+    """
+
+    tries: int
+    free_at: datetime
+    ends_at: datetime
+
+
 class SessionList(View):
-    """The open sessions of a user."""
+    """The open sessions of a user, and the wrong passwords that slow down unknown devices."""
 
     sessions: list[OpenSession]
+    guesses: GuessesView | None = None
 
 
 class _OfUser(Event, kw_only=True):

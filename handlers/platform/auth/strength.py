@@ -9,7 +9,9 @@ from pathlib import Path
 
 from handlers.kit.rules import Rules
 from handlers.platform.auth.contracts import PasswordWeak
+from handlers.platform.auth.passwords import composed
 from handlers.platform.auth.rules import AuthRules
+from storage.engine.folding import folded
 
 OWN_LIST = Path(__file__).parent / "common_passwords.txt"
 LISTED_MIN = 10_000
@@ -48,9 +50,9 @@ def check_strength(password: str, rules: Rules, *about: str) -> None:
     `about` is the user's own data: address and names.
     """
     length_min = rules.of(AuthRules).password_length_min
-    if len(password) < length_min:
+    if len(composed(password)) < length_min:
         raise PasswordWeak(details={"length_min": length_min})
-    plain = password.lower()
+    plain = folded(password)
     if len(set(plain)) < DIFFERENT_MIN or _is_common(plain) or _is_common(SUFFIX.sub("", plain)):
         raise PasswordWeak(details={"reason": "common"})
     if _is_made_of(plain, _words_in(SERVICE, *about)):
@@ -62,8 +64,8 @@ def _is_common(plain: str) -> bool:
 
 
 def _words_in(*texts: str) -> set[str]:
-    """The texts and their parts of at least `WORD_MIN` characters, in lower case."""
-    parts = {part for text in texts for part in (text.lower(), *SEPARATORS.split(text.lower()))}
+    """The texts and their parts of at least `WORD_MIN` characters, folded."""
+    parts = {part for text in map(folded, texts) for part in (text, *SEPARATORS.split(text))}
     return {part for part in parts if len(part) >= WORD_MIN}
 
 

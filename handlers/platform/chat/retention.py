@@ -1,4 +1,4 @@
-"""Retention of read times, and of words in the search index."""
+"""Retention of read times, and upkeep of the search index."""
 
 from datetime import datetime, timedelta
 
@@ -14,6 +14,12 @@ IMMEDIATELY = timedelta(0)
 def forget_read_moments(tx: Queries, before: datetime, limit: int) -> int:
     """Delete the times of read and delivery marks together with the events that published them."""
     return chat_marks.forget_steps(tx, before=before, limit=limit)
+
+
+@chat.forgets(kept=IMMEDIATELY)
+def forget_waiting(tx: Queries, before: datetime, limit: int) -> int:
+    """Index messages that wait for it: those that were written before the index."""
+    return chat_search.catch_up(tx, limit)
 
 
 @chat.forgets(kept=IMMEDIATELY)

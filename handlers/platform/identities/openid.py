@@ -23,6 +23,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
+from handlers.kit.addresses import canonical_address
 from handlers.kit.rules import Rules
 from handlers.kit.visible import one_line
 from handlers.platform.identities.http_client import (
@@ -349,8 +350,8 @@ def identity_of(issuer: str, claims: dict[str, Any], more: dict[str, Any]) -> Id
 def address_in(claims: dict[str, Any]) -> str | None:
     """The address, if it is valid by the same rules as any other; otherwise None."""
     try:
-        return msgspec.convert(claims.get("email"), Email)
-    except msgspec.ValidationError:
+        return canonical_address(msgspec.convert(claims.get("email"), Email))
+    except ValueError:  # msgspec's errors are ValueErrors
         return None
 
 

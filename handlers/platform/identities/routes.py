@@ -28,6 +28,9 @@ from handlers.platform.identities.tickets import Attempt
 
 log = structlog.get_logger("oauth")
 
+COOKIE_DIGITS = 8
+KEYS_MAX = 20
+"""The maximum number of browser keys that are read from the cookies."""
 ANSWERS = ("state", "code", "error", "iss")
 """The query parameters of a provider's response."""
 
@@ -36,7 +39,7 @@ ANSWERS = ("state", "code", "error", "iss")
 async def start(ctx: Context, request: web.Request) -> web.Response:
     """Redirect the browser to a provider."""
     provider, ask = find_provider(ctx, request), read_start(ctx, request)
-    browser = request.cookies.get(cookie_of(ctx)) or tickets.make_secret()
+    browser = next(iter(browser_keys(ctx, request)), None) or tickets.make_secret()
     name, back = provider.config.name, None if ask.redirect is UNSET else ask.redirect
     attempt = Attempt(
         provider=name,
@@ -54,7 +57,7 @@ async def start(ctx: Context, request: web.Request) -> web.Response:
     await ctx.transact(tickets.keep_attempt, attempt, browser)
     response = redirect_to(url)
     response.set_cookie(
-        cookie_of(ctx),
+        cookie_of(ctx, browser),
         browser,
         max_age=ctx.kernel.rules.of(IdentityRules).oauth_attempt_s,
         path="/",
@@ -70,8 +73,8 @@ async def callback(ctx: Context, request: web.Request) -> web.Response:
     """Handle the redirect back from a provider."""
     provider, answer = find_provider(ctx, request), request.query
     name = provider.config.name
-    state, browser = answer.get("state", ""), request.cookies.get(cookie_of(ctx), "")
-    attempt = await ctx.transact(tickets.take_attempt, name, state, browser)
+    state, browsers = answer.get("state", ""), browser_keys(ctx, request)
+    attempt = await ctx.transact(tickets.take_attempt, name, state, browsers)
     if attempt is None:
         return await fail(ctx, name, None, "OAUTH_STATE")
     if any(len(answer.getall(name, ())) > 1 for name in ANSWERS):
@@ -126,9 +129,21 @@ def read_start(ctx: Context, request: web.Request) -> StartOAuth:
     return ask
 
 
-def cookie_of(ctx: Context) -> str:
-    """The cookie's name. With TLS, its prefix stops other hosts of the domain from setting it."""
-    return "__Host-parley_oauth" if has_tls(ctx) else "parley_oauth"
+def cookie_of(ctx: Context, browser: str = "") -> str:
+    """The name of the cookie with this key. Two tabs that start at once get a key each, and a
+    browser keeps both, because their names differ.
+
+    With TLS, the prefix stops other hosts of the domain from setting it.
+    """
+    name = "__Host-parley_oauth" if has_tls(ctx) else "parley_oauth"
+    return f"{name}_{tickets.hash_of(browser)[:COOKIE_DIGITS]}" if browser else name
+
+
+def browser_keys(ctx: Context, request: web.Request) -> list[str]:
+    """The keys of this browser: one, or a few after several tabs started at once."""
+    begin = cookie_of(ctx)
+    keys = [key for name, key in request.cookies.items() if name.startswith(begin) and key]
+    return keys[:KEYS_MAX]
 
 
 def has_tls(ctx: Context) -> bool:

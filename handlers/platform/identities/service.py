@@ -167,10 +167,10 @@ def _sign_up(tx: Transaction, ask: OAuth, holder: TicketHolder) -> UserView:
 def _proved_address(tx: Transaction, ask: OAuth, holder: TicketHolder) -> str:
     """The address that the provider has verified, otherwise the one that a pincode proves."""
     if holder.identity.email is not None and holder.identity.email_verified:
-        return profiles.normal_email(holder.identity.email)
+        return holder.identity.email
     if ask.email is UNSET or ask.pincode is UNSET:
         raise EmailNeeded(details={"suggested": holder.identity.email})
-    email = profiles.normal_email(ask.email)
+    email = ask.email
     by, ticket = pincodes.visitor(tx), ask.pincode_ticket
     pincodes.spend_pincode(tx, email, SIGNUP, ask.pincode, by, ticket=ticket)
     return email

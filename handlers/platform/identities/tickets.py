@@ -68,9 +68,12 @@ def keep_attempt(tx: Transaction, attempt: Attempt, browser: str) -> None:
     store.insert_attempt(tx, row)
 
 
-def take_attempt(tx: Transaction, provider: str, state: str, browser: str) -> Attempt | None:
-    """Take the attempt of `state`, once; None if it has expired or belongs to another browser."""
-    row = store.take_attempt(tx, hash_of(state), hash_of(browser), provider)
+def take_attempt(tx: Transaction, provider: str, state: str, browsers: list[str]) -> Attempt | None:
+    """Take the attempt of `state`, once; None if it has expired or belongs to another browser.
+
+    `browsers` are the keys of the browser that returns.
+    """
+    row = store.take_attempt(tx, hash_of(state), list(map(hash_of, browsers)), provider)
     if row is None or row.expires_at <= tx.now:
         return None
     return _open(tx, row.sealed, Attempt)

@@ -13,14 +13,9 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
 
+from storage.engine.folding import without_excess
+
 UNSEEN = {"Mn", "Me", "Cf"}
-MARKS_MAX = 30
-"""The maximum number of combining marks in a row, which Unicode normalization sorts in quadratic
-time. No language needs more (Stream-Safe Text Format, UAX #15)."""
-MARKS_END = 0x20000
-"""From here on there are ideographs, tags and variation selectors, which are not sorted."""
-LIGATURES = str.maketrans("\ufdfa\ufdfb", "  ")
-"""Single characters that would expand to whole sentences."""
 FILLERS = "\u115f\u1160\u3164\uffa0"
 """Invisible characters with the Unicode category of letters."""
 VARIANT_NAME = re.compile(
@@ -55,19 +50,6 @@ GAPS = re.compile(r"[\W_]+")
 LETTER = re.compile(r"[^\W\d_]")
 
 
-def _is_sorted(one: str) -> bool:
-    """Whether normalization turns `one` into a combining mark, which it sorts among others."""
-    if unicodedata.combining(one):
-        return True
-    decomposition = unicodedata.decomposition(one)
-    return bool(decomposition and unicodedata.combining(unicodedata.normalize("NFKD", one)[0]))
-
-
-MARK = "[" + "".join(filter(_is_sorted, map(chr, range(0x300, MARKS_END)))) + "]"
-EXCESS_MARKS = re.compile(f"(?<={MARK}{{{MARKS_MAX}}}){MARK}+")
-"""The combining marks beyond `MARKS_MAX` in a row."""
-
-
 def normalized_forms(text: str) -> list[str]:
     """All readings of `text`: words of plain lowercase letters, separated by single spaces."""
     chunks = plain(text).split()
@@ -82,8 +64,7 @@ def plain(text: str) -> str:
     """The text in plain lowercase letters, without invisible characters."""
     if text.isascii():
         return text.lower()
-    text = EXCESS_MARKS.sub("", text.translate(LIGATURES))
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = unicodedata.normalize("NFKC", without_excess(text)).casefold()
     text = unicodedata.normalize("NFKD", text)
     seen = (c for c in text if unicodedata.category(c) not in UNSEEN and c not in FILLERS)
     return "".join(seen).translate(LOOK_ALIKES)

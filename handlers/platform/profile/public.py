@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from handlers.kit.addresses import canonical_address
 from handlers.kit.errors import NotFound
 from handlers.kit.life import RolesChanged
 from handlers.kit.transaction import Transaction
@@ -58,8 +59,14 @@ def change_picture(tx: Transaction, picture_id: str | None) -> tuple[UserView, s
 
 
 def normal_email(email: str) -> str:
-    """The normal form of an address, in which addresses are stored and compared."""
-    return email.strip().lower()
+    """The form of an address in which addresses are stored and compared.
+
+    A text that is not an address stays as it is: nobody has it.
+    """
+    try:
+        return canonical_address(email)
+    except ValueError:
+        return email
 
 
 def reader_of(user: UserView) -> Reader:

@@ -14,13 +14,12 @@ PURPOSE = "signup"
 
 def start(tx: Transaction, ask: StartSignup) -> PincodeSent:
     """Mail a pincode. Addresses that already have an account get the same answer."""
-    email = profiles.normal_email(ask.email)
-    return pincodes.send_pincode(tx, email, PURPOSE, pincodes.visitor(tx))
+    return pincodes.send_pincode(tx, ask.email, PURPOSE, pincodes.visitor(tx))
 
 
 def complete(tx: Transaction, ask: CompleteSignup, password_hash: str) -> SessionView:
     """Spend the pincode and create the user; raises `PINCODE_REFUSALS` and EmailTaken."""
-    email = profiles.normal_email(ask.email)
+    email = ask.email
     pincodes.spend_pincode(tx, email, PURPOSE, ask.pincode, pincodes.visitor(tx), ticket=ask.ticket)
     user = profiles.create_user(tx, email, ask.first_name, ask.last_name)
     if user is None:

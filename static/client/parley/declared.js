@@ -58,6 +58,7 @@ export const TAKE_A_REQUEST_ID = {
     "confirm_email",
     "end_other_sessions",
     "end_session",
+    "forgive_guesses",
     "link",
     "remove_password",
     "set_password",

@@ -6,6 +6,13 @@
 const KEY = "parley.devices";
 const ACCOUNTS_MAX = 20;
 
+/** The form in which the server answers this address. @param {string} email */
+function canonical(email) {
+  const [, local, host] = /^(.*)@(.*)$/s.exec(email.trim().normalize("NFKC")) ?? [];
+  const url = `http://${host}`;
+  return `${local}@${URL.canParse(url) ? new URL(url).hostname : host}`.toLowerCase();
+}
+
 export class Devices {
   #storage;
 
@@ -27,7 +34,7 @@ export class Devices {
   /** The device token to send when this address signs in or requests a pincode.
    * @param {string} email @returns {{device_token?: string}} */
   of(email) {
-    const found = this.#kept.find(([address]) => address === email.trim().toLowerCase());
+    const found = this.#kept.find(([address]) => address === canonical(email));
     return found ? { device_token: found[1] } : {};
   }
 

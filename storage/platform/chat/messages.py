@@ -26,6 +26,7 @@ from storage.engine.columns import Instant, Json, metadata
 from storage.engine.database import Queries
 from storage.engine.personal import ClearColumns, Export, KeptJson, personal
 from storage.platform.chat.removals import is_removed
+from storage.platform.chat.search_index import index_full_batch, vector_of, with_terms
 
 messages = Table(
     "messages",
@@ -107,7 +108,9 @@ class MessageRow(msgspec.Struct):
 
 
 _x = messages.c
+_indexed = with_terms(messages)
 _INSERT_MESSAGE = insert(messages)
+_INSERT_INDEXED = insert(_indexed)
 _BY_CLIENT_ID = (
     select(messages)
     .where(
@@ -119,19 +122,18 @@ _BY_CLIENT_ID = (
 )
 _FIND = select(messages).where(_x.id == bindparam("message_id"))
 _MESSAGE = _FIND.with_for_update()
+_EDITED = (
+    *("said_seq", "text", "card_data", "mentions", "edited_at", "deleted", "preview", "hidden"),
+)
 _EDIT = (
     update(messages)
     .where(_x.id == bindparam("message_id"))
-    .values(
-        said_seq=bindparam("new_said_seq"),
-        text=bindparam("new_text"),
-        card_data=bindparam("new_card_data"),
-        mentions=bindparam("new_mentions"),
-        edited_at=bindparam("new_edited_at"),
-        deleted=bindparam("new_deleted"),
-        preview=bindparam("new_preview"),
-        hidden=bindparam("new_hidden"),
-    )
+    .values({name: bindparam(f"new_{name}") for name in _EDITED})
+)
+_EDIT_INDEXED = (
+    update(_indexed)
+    .where(_indexed.c.id == bindparam("message_id"))
+    .values({name: bindparam(f"new_{name}") for name in (*_EDITED, "terms")})
 )
 _BETWEEN = (
     select(messages)
@@ -190,7 +192,11 @@ _FORGET_CLIENT_IDS = (
 
 
 def insert_message(tx: Queries, row: MessageRow) -> None:
-    tx.run(_INSERT_MESSAGE, **msgspec.structs.asdict(row))
+    if tx.dialect == "sqlite":
+        tx.run(_INSERT_MESSAGE, **msgspec.structs.asdict(row))
+        index_full_batch(tx)
+    else:
+        tx.run(_INSERT_INDEXED, **msgspec.structs.asdict(row), terms=_vector_of(row))
 
 
 def find_sent(
@@ -215,18 +221,11 @@ def lock_message(tx: Queries, message_id: str) -> MessageRow | None:
 
 
 def update_message(tx: Queries, row: MessageRow) -> None:
-    tx.run(
-        _EDIT,
-        message_id=row.id,
-        new_said_seq=row.said_seq,
-        new_text=row.text,
-        new_card_data=row.card_data,
-        new_mentions=row.mentions,
-        new_edited_at=row.edited_at,
-        new_deleted=row.deleted,
-        new_preview=row.preview,
-        new_hidden=row.hidden,
-    )
+    edited = {f"new_{name}": getattr(row, name) for name in _EDITED}
+    if tx.dialect == "sqlite":
+        tx.run(_EDIT, message_id=row.id, **edited)
+    else:
+        tx.run(_EDIT_INDEXED, message_id=row.id, **edited, new_terms=_vector_of(row))
 
 
 def list_messages(
@@ -276,3 +275,7 @@ def list_cards_in(
 def forget_client_ids(tx: Queries, message_ids: list[str]) -> None:
     """Clear the client ids of these messages."""
     tx.run(_FORGET_CLIENT_IDS, message_ids=message_ids)
+
+
+def _vector_of(row: MessageRow) -> str | None:
+    return vector_of(row.kind, row.conversation_id, row.text, row.card_data)

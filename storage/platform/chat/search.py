@@ -1,33 +1,35 @@
 """Message search: one function over the full-text search of both databases.
 
-Words are letters and digits in lower case. A query matches them by prefix. Matches are ordered by
-age, the newest first, so that the cost depends on the page and not on the number of matches:
+Words are folded and matched by prefix, or anywhere in scripts without spaces (`terms.py`). Matches
+are ordered by age, the newest first, so that the cost depends on the page and not on the number of
+matches:
 - SQLite reads its index from the end.
 - PostgreSQL reads all matches from its index if there are few. Otherwise it scans the messages
   backwards until the page is full. There, `OFFSET 0` keeps the planner from using the index, which
   would read and sort all matches.
 
-SQLite's index lags a little: a table notes new messages, which are indexed in batches. A search
-lets the index catch up first.
+The index can lag a little (`search_index.py`). A search lets it catch up first.
 
 The statements exclude messages that the reader must not read. If code removed them afterwards, the
 lengths of pages would reveal words in hidden messages, and in messages of conversations that the
 reader was not a member of at the time.
 """
 
-import re
 from typing import Any
 
 from sqlalchemy import String, TextualSelect, bindparam, text
 
 from storage.engine.database import Queries
 from storage.platform.chat.messages import MessageRow, messages
+from storage.platform.chat.search_index import as_term
+from storage.platform.chat.search_index import catch_up as catch_up
+from storage.platform.chat.search_index import is_behind as is_behind
+from storage.platform.chat.terms import Phrase, phrases_of
+from storage.platform.chat.terms import words_of as words_of
 
-WORDS_MAX = 8
 FEW = 2_000
 """The maximum number of matches that PostgreSQL sorts. With more, a scan soon fills a page."""
 NEWEST = "~"
-_WORD = re.compile(r"[^\W_]+")
 _COLUMNS = tuple(messages.c)
 _SHOWN = ", ".join(f"messages.{column.name}" for column in _COLUMNS)
 _READABLE = """NOT messages.hidden
@@ -56,6 +58,7 @@ _IN_SQLITE = _statement(
         WHERE message_search MATCH :query AND message_search.rowid < coalesce(
                 (SELECT rowid FROM message_search
                  WHERE message_search MATCH 'message : "' || replace(:before, '-', '') || '"'),
+                (SELECT number FROM message_search_noted WHERE message_id = :before),
                 9223372036854775807)
             AND {readable}
         ORDER BY message_search.rowid DESC LIMIT :limit"""
@@ -74,35 +77,11 @@ _IN_POSTGRESQL = _statement(
             AND {readable} ORDER BY id DESC LIMIT :limit)"""
 )
 
-_IS_BEHIND = text("SELECT EXISTS (SELECT 1 FROM message_search_noted)")
-_INDEX_NOTED = text(
-    """INSERT INTO message_search (text, conversation, message)
-        SELECT text || ' ' || coalesce(json_extract(card_data, '$.name'), ''),
-            replace(conversation_id, '-', ''), replace(id, '-', '')
-        FROM message_search_noted CROSS JOIN messages ON id = message_id ORDER BY number"""
-)
-_FORGET_NOTED = text("DELETE FROM message_search_noted")
 _MERGE = text("INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)")
 _CHANGES = text("SELECT total_changes()")
 MERGE_PAGES = -200
 """The pages merged at a time. A negative number makes FTS5 merge the whole index in the
 end."""
-
-
-def words_of(asked: str) -> list[str]:
-    """The words of a query, at most `WORDS_MAX`."""
-    return _WORD.findall(asked.lower())[:WORDS_MAX]
-
-
-def is_behind(tx: Queries) -> bool:
-    """Whether messages wait to be indexed."""
-    return tx.dialect == "sqlite" and bool(tx.scalar(_IS_BEHIND))
-
-
-def catch_up(tx: Queries) -> None:
-    """Index all waiting messages, a few hundred at most."""
-    tx.run(_INDEX_NOTED)
-    tx.run(_FORGET_NOTED)
 
 
 def list_matches(
@@ -115,8 +94,8 @@ def list_matches(
 ) -> list[MessageRow]:
     """Messages in these conversations that contain all words and that the reader can read.
 
-    They are older than the message `before`, and the newest comes first. Messages that are not
-    indexed yet are missing: see `is_behind`.
+    `words` are those of `words_of`. The messages are older than the message `before`, and the
+    newest comes first. Messages that are not indexed yet are missing: see `is_behind`.
     """
     page: dict[str, Any] = {"reader": reader_id, "before": before or NEWEST, "limit": limit}
     if tx.dialect == "sqlite":
@@ -139,12 +118,23 @@ def forget_words(tx: Queries, limit: int) -> int:
 
 
 def _for_sqlite(words: list[str], conversation_ids: list[str]) -> str:
-    begun = " AND ".join(f'"{word}" *' for word in words)
-    there = " OR ".join('"' + one.replace("-", "") + '"' for one in conversation_ids)
-    return f"text : ({begun}) AND conversation : ({there})"
+    wanted = " AND ".join(map(_sqlite_phrase, phrases_of(words)))
+    there = " OR ".join(f'"{as_term(one)}"' for one in conversation_ids)
+    return f"text : ({wanted}) AND conversation : ({there})"
+
+
+def _sqlite_phrase(phrase: Phrase) -> str:
+    terms, begins = phrase
+    return f'"{" ".join(terms)}"{" *" if begins else ""}'
 
 
 def _for_postgresql(words: list[str], conversation_ids: list[str]) -> str:
-    begun = " & ".join(f"'{word}':*" for word in words)
+    wanted = " & ".join(map(_postgresql_phrase, phrases_of(words)))
     there = " | ".join(f"'@{one}'" for one in conversation_ids)
-    return f"({begun}) & ({there})"
+    return f"({wanted}) & ({there})"
+
+
+def _postgresql_phrase(phrase: Phrase) -> str:
+    terms, begins = phrase
+    listed = " <-> ".join(f"'{term}'" for term in terms)
+    return f"({listed}{':*' if begins else ''})"

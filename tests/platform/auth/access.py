@@ -14,6 +14,7 @@ ACCESS = Access(
         "/profile": {
             "change_password": SIGNED_IN,
             "sessions": SIGNED_IN,
+            "forgive_guesses": SIGNED_IN,
             "end_session": SIGNED_IN,
             "end_other_sessions": SIGNED_IN,
         },

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -10,7 +11,7 @@ from handlers.platform.auth import commands
 from handlers.platform.auth import passwords as hashing
 from handlers.platform.auth.service import guesses
 from storage.events.throttles import throttles
-from tests.wire_client import Client
+from tests.wire_client import Client, Refused
 from tests.world import PASSWORD, World, address_of, both_databases, one_database, with_server
 
 NEW_PASSWORD = "another horse battery"
@@ -207,3 +208,23 @@ async def test_a_rate_limited_login_does_not_hash_the_password(world, ana, monke
     monkeypatch.setattr(hashing, "_verify", lambda *args: hashed.append(args))
     assert (await guess(visitor, 20))["RATE_LIMITED"] == 20
     assert hashed == []
+
+
+async def test_the_owner_sees_and_forgives_the_guesses_that_slow_down_new_devices(world):
+    ana, visitor = await world.sign_up("ana"), await world.visitor("/auth")
+    await ana.enter("/profile")
+    assert (await ana.call("/profile", "sessions"))["guesses"] is None
+    for _ in range(3):
+        for _ in range(FREE):
+            await log_in(visitor, "wrong")
+        code, wait_s = await log_in(visitor)
+        assert code == "RATE_LIMITED"
+        shown = (await ana.call("/profile", "sessions"))["guesses"]
+        assert shown["tries"] == FREE
+        free_at = datetime.fromisoformat(shown["free_at"])
+        assert (free_at - world.clock.now()).total_seconds() == pytest.approx(wait_s, abs=1)
+        await ana.call("/profile", "forgive_guesses")
+        assert (await ana.call("/profile", "sessions"))["guesses"] is None
+        assert (await log_in(visitor))[0] == "OK"
+    with pytest.raises(Refused, match="RATE_LIMITED"):
+        await ana.call("/profile", "forgive_guesses")

@@ -54,6 +54,7 @@ def test_common_passwords_and_their_variations_are_refused(password):
             "Parley2024",
             "example.org",
             "Ana@Parley",
+            "LÓVELACE２４",
         ),
     ],
 )

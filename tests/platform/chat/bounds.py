@@ -22,14 +22,28 @@ BOUNDED = {
     "reactions.list_reactions": "a message has at most DIFFERENT_MAX, by a group's members",
     "removals.list_removed": BY_IDS,
     "search.list_matches": "both statements, as text, have a LIMIT",
+    "search_index._index_noted": "the statement, as text, has a LIMIT",
+    "search_index._set_missing_terms": "the statement, as text, has a LIMIT",
     "states.list_states": BY_IDS,
 }
 OF_ONE = {
     "search._IN_SQLITE": "sqlite",
-    "search._IS_BEHIND": "sqlite",
-    "search._INDEX_NOTED": "sqlite",
-    "search._FORGET_NOTED": "sqlite",
     "search._MERGE": "sqlite",
     "search._CHANGES": "sqlite",
     "search._IN_POSTGRESQL": "postgresql",
+    "search_index._COUNT_NEW": "sqlite",
+    "search_index._IS_NOTED": "sqlite",
+    "search_index._NOTED": "sqlite",
+    "search_index._FORGET": "sqlite",
+    "search_index._INDEX": "sqlite",
+    "search_index._IS_WITHOUT_TERMS": "postgresql",
+    "search_index._LIST_WITHOUT_TERMS": "postgresql",
+    "search_index._SET_TERMS": "postgresql",
+    "messages._INSERT_INDEXED": "postgresql",
+    "messages._EDIT_INDEXED": "postgresql",
+}
+WAITING = "its index has only the messages that wait, and they have a LIMIT"
+SCANNED = {
+    "search_index._IS_WITHOUT_TERMS": WAITING,
+    "search_index._LIST_WITHOUT_TERMS": WAITING,
 }

@@ -86,6 +86,16 @@ async def test_a_sent_picture_reaches_members_with_links_to_download_it(world, a
 
 
 @both_databases
+async def test_search_finds_a_file_by_its_name_and_its_caption(ana, ben):
+    chat = await talk(ana, ben)
+    upload = await ana.upload(PDF, "application/pdf", name="Résumé 天気予報.pdf")
+    sent = await send_file(ana, chat, upload["id"], text="look")
+    for wanted in ("resume", "予報 look", "PDF"):
+        found = await ben.call("/chat", "search", text=wanted)
+        assert found["messages"] == [sent]
+
+
+@both_databases
 async def test_concurrent_sends_with_one_client_id_create_one_media_message(world, ana, ben):
     chat = await talk(ana, ben)
     upload = await ana.upload(PDF, "application/pdf")

@@ -178,6 +178,7 @@ async def test_malformed_messages_are_invalid(ana, chat):
     wrong: list[tuple[dict, str]] = [
         ({"text": ""}, "$.text"),
         ({"text": " \n"}, "$.text"),
+        ({"text": "\u200b \u2800\u3164\ufe0f"}, "$.text"),
         ({"text": "x" * 8_001}, "$.text"),
         ({"text": None}, "$.text"),
         ({"client_id": ""}, "$.client_id"),

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text as sql
 
 from tests.platform.chat.scenes import say, talk
 from tests.wire_client import Refused
@@ -91,8 +92,53 @@ async def test_a_reaction_must_be_an_emoji(ana, ben):
     message = await say(ana, await talk(ana, ben), "Hello", "c1")
     for emoji in ("a", "ok", " ", "<b>", "1", "\U0001f44d!x", "\U0001f44d\n", "\0", "x" * 17):
         assert await code_of(ben, message, emoji) == "INVALID", emoji
+    for emoji in (
+        "\U0001f44d1",
+        "\U0001f44d\U0001f44d",
+        "\U0001f1e9",
+        "\U0001f3fb",
+        "\u20e3",
+        "©x",
+    ):
+        assert await code_of(ben, message, emoji) == "INVALID", emoji
     for emoji in ("1️⃣", "\U0001f469‍\U0001f4bb", "\U0001f1e9\U0001f1ea", "✅"):
         await react(ben, message, emoji)
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("❤", HEART),
+        (HEART, HEART),
+        ("1\u20e3", "1️⃣"),
+        ("\U0001f3f3\u200d\U0001f308", "\U0001f3f3\ufe0f\u200d\U0001f308"),
+        ("\U0001fae8", "\U0001fae8"),
+        ("\U0001f642\u200d\u2195", "\U0001f642\u200d\u2195\ufe0f"),
+        ("\U0001fae9", "\U0001fae9"),
+        *[("\U0001f468\U0001f3ff\u200d\U0001faef\u200d\U0001f468\U0001f3fb",) * 2],
+    ],
+    ids=ascii,
+)
+async def test_an_emoji_is_stored_in_its_full_form(ana, ben, sent, shown):
+    """The last four are newer than this Python: of Unicode 15.0, 15.1, 16 and 17."""
+    message = await say(ana, await talk(ana, ben), "Hello", "c1")
+    await react(ana, message, shown)
+    both = [{"emoji": shown, "count": 2, "user_ids": [ana.id, ben.id]}]
+    assert await react(ben, message, sent) == both
+    assert await react(ben, message, sent, on=False) == [
+        {"emoji": shown, "count": 1, "user_ids": [ana.id]}
+    ]
+
+
+_LEGACY = sql("UPDATE message_reactions SET emoji = :emoji")
+
+
+async def test_a_reaction_of_an_earlier_version_can_be_removed(world, ana, ben):
+    message = await say(ana, await talk(ana, ben), "Hello", "c1")
+    await react(ben, message)
+    await world.transact(lambda tx: tx.run(_LEGACY, emoji="\U0001f44d1"))
+    assert await react(ben, message, "\U0001f44d1", on=False) == []
 
 
 @one_database

@@ -55,7 +55,7 @@ async def test_query_syntax_in_a_search_text_is_not_interpreted(people):
         "plain AND * simple",
     ):
         assert await search(ben, query) in ([], ["plain and simple"]), query
-    for query in ('"', "'", "*", "- - -", "@", "\U0001f44d", "\\"):
+    for query in ('"', "'", "*", "- - -", "@", "\u200b", "\\"):
         assert await refused(ben, "search", text=query) == "INVALID", query
     assert await refused(ben, "search", text="x" * 201) == "INVALID"
 

@@ -79,7 +79,7 @@ async def test_the_state_cookie_is_secure_http_only_and_host_bound(browser):
     (cookie,) = answer.cookies.values()
     assert (cookie["httponly"], cookie["secure"], cookie["samesite"]) == (True, True, "Lax")
     assert (cookie["path"], cookie["max-age"]) == ("/", "600")
-    assert cookie.key == "__Host-parley_oauth"  # other hosts of the domain cannot set it
+    assert cookie.key.startswith("__Host-parley_oauth_")  # no other host of the domain can set it
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -173,6 +173,23 @@ async def test_one_of_several_concurrent_identical_callbacks_succeeds(provider, 
     answers = [query_of(url) for url in urls]
     assert sum("ticket" in answer for answer in answers) == 1
     assert sum(answer == {"error": "OAUTH_STATE"} for answer in answers) == 5
+
+
+@one_database
+async def test_two_tabs_that_start_before_either_has_a_cookie_both_sign_in(world, provider):
+    answers, cookies = [], {}
+    for _ in range(2):
+        async with open_browser(world) as tab:  # without the cookie of the other tab
+            answer = await tab.get("/oauth/house/start")
+        answers.append(provider.answer(query_of(answer.headers["Location"])))
+        cookies |= {name: cookie.value for name, cookie in answer.cookies.items()}
+    async with open_browser(world) as browser:
+        kept = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        browser.http.headers["Cookie"] = kept  # type: ignore[index]
+        for response in answers:
+            assert "ticket" in query_of(await browser.call_back(**response))
+        (cookie,) = (await browser.get("/oauth/house/start")).cookies.values()
+        assert cookie.key in cookies, "a browser with a key gets no other one"
 
 
 @one_database

@@ -3,16 +3,18 @@
 At sign-in, attempts from unknown devices share one limit for each mailbox, whether it has an
 account or not. After ten attempts a delay precedes each further one, up to 15 minutes, and a day
 allows 100 attempts. This never locks the owner out: each known device has a small limit of its own,
-and the owner can set a new password with a pincode by mail. Within a session, only its own attempts
-count.
+and the owner can set a new password with a pincode by mail. The owner sees the attempts in the list
+of their sessions, and can forgive them there. Within a session, only its own attempts count.
 """
 
 from datetime import timedelta
 
 from handlers.kit import throttle
+from handlers.kit.contract import Empty
 from handlers.kit.throttle import DAY, HOUR, Throttle, mailbox_of
 from handlers.kit.transaction import Transaction
-from handlers.platform.auth.contracts import AuthFailure, SignInsFailed
+from handlers.platform.auth.contracts import AuthFailure, GuessesView, SignInsFailed
+from handlers.platform.profile import public as profiles
 from storage.platform.auth.known_devices import KnownDeviceRow
 
 FIRST_WAIT = timedelta(seconds=15)
@@ -22,6 +24,8 @@ DEVICE = Throttle("sign-ins from a known device", most=10, window=HOUR)
 SESSION = Throttle(
     "passwords in a session", most=30, window=DAY, free=10, wait=FIRST_WAIT, wait_max=WAIT_MAX
 )
+FORGIVEN = Throttle("forgiven sign-ins", most=3, window=DAY)
+"""How often a mailbox's wrong passwords can be forgiven: each time allows ten more guesses."""
 
 Bound = tuple[Throttle, str]
 """The throttle that counts an attempt, and its subject."""
@@ -40,6 +44,27 @@ def limit_for_sign_in(tx: Transaction, email: str, device: KnownDeviceRow | None
 def limit_for_session(tx: Transaction) -> Bound:
     """The limit for passwords given within the actor's session."""
     return SESSION, tx.actor.session_id
+
+
+def find_guesses(tx: Transaction) -> GuessesView | None:
+    """The wrong passwords that slow down unknown devices of the actor; None if none do."""
+    row = throttle.find_current(tx, STRANGERS, _own_mailbox(tx))
+    if row is None or row.tries < STRANGERS.free:
+        return None
+    free_at = row.ends_at if row.tries >= STRANGERS.most else row.free_at
+    return GuessesView(tries=row.tries, free_at=free_at, ends_at=row.ends_at)
+
+
+def forgive(tx: Transaction) -> Empty:
+    """Stop counting the wrong passwords for the actor's mailbox; raises RateLimited."""
+    mailbox = _own_mailbox(tx)
+    throttle.take(tx, FORGIVEN, mailbox)
+    throttle.forgive(tx, STRANGERS, mailbox)
+    return Empty()
+
+
+def _own_mailbox(tx: Transaction) -> str:
+    return mailbox_of(profiles.get_user(tx, tx.actor.id).email)
 
 
 def count_wrong(tx: Transaction, bound: Bound, failure: AuthFailure) -> None:

@@ -58,8 +58,12 @@ def find_login(tx: Transaction, ask: Login) -> Account:
     return account
 
 
-def log_in(tx: Transaction, ask: Login, account: Account, right: bool) -> SessionView:
+def log_in(
+    tx: Transaction, ask: Login, account: Account, right: bool, renewed: str | None = None
+) -> SessionView:
     """Open a session, or count the failure. Raises CredentialsWrong (which commits) or RateLimited.
+
+    `renewed` replaces a hash of the same password in another Unicode form.
 
     `right` is whether the password matched the hash in `account`. That hash must still be the
     stored one: a password change ends all sessions, so the old password must not open a new one.
@@ -68,11 +72,13 @@ def log_in(tx: Transaction, ask: Login, account: Account, right: bool) -> Sessio
     bound = guesses.limit_for_sign_in(tx, ask.email, account.device)
     proved = account.password_hash if right else None
     if account.user_id is None or not _is_current(tx, account.user_id, proved):
-        fingerprint = tx.keys.fingerprint("login", profiles.normal_email(ask.email))
+        fingerprint = tx.keys.fingerprint("login", ask.email)
         failure = AuthFailure(email_fingerprint=fingerprint, user_id=account.user_id)
         guesses.count_wrong(tx, bound, failure)
         raise CredentialsWrong
     throttle.hold(tx, *bound)
+    if renewed is not None:
+        store.set_password(tx, account.user_id, renewed, tx.now)
     return sign_in(tx, account.user_id, "password", ask.device_token)
 
 
@@ -106,11 +112,12 @@ def forgot(tx: Transaction, ask: Forgot) -> PincodeSent:
 
     Both cases cost the same, so the answer does not reveal which addresses have accounts.
     """
-    email = profiles.normal_email(ask.email)
-    account = _find_account(tx, email, ask.device_token)
+    account = _find_account(tx, ask.email, ask.device_token)
     by = pincodes.visitor(tx, account.device.id if account.device else None)
     mail, link = (RESET_MAIL, None) if account.user_id else (NO_ACCOUNT_MAIL, "/signup")
-    return pincodes.send_pincode(tx, email, RESET, by, mail=mail, link=link, reader=account.reader)
+    return pincodes.send_pincode(
+        tx, ask.email, RESET, by, mail=mail, link=link, reader=account.reader
+    )
 
 
 def reset(tx: Transaction, ask: Reset, new_hash: str) -> SessionView:
@@ -119,7 +126,7 @@ def reset(tx: Transaction, ask: Reset, new_hash: str) -> SessionView:
     The check against the user's names comes last, because it reveals them: the pincode first proves
     that the caller reads the user's mail. A refused password does not spend the pincode.
     """
-    email = profiles.normal_email(ask.email)
+    email = ask.email
     device = _find_account(tx, email, ask.device_token).device
     by = pincodes.visitor(tx, device.id if device else None)
     pincodes.spend_pincode(tx, email, RESET, ask.pincode, by, ticket=ask.ticket)

@@ -21,7 +21,7 @@ from handlers.platform.auth.contracts import (
     TokenInvalid,
 )
 from handlers.platform.auth.rules import AuthRules
-from handlers.platform.auth.service import devices
+from handlers.platform.auth.service import devices, guesses
 from handlers.platform.profile import public as profiles
 from storage.platform.auth import sessions as store
 from storage.platform.auth.sessions import SessionRow, TokenRow
@@ -162,7 +162,8 @@ def list_sessions(tx: Transaction) -> SessionList:
                 current=row.id == tx.actor.session_id,
             )
             for row in rows
-        ]
+        ],
+        guesses=guesses.find_guesses(tx),
     )
 
 

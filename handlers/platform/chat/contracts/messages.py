@@ -105,7 +105,10 @@ class ReadHistory(Request):
 
 
 class Search(Request):
-    """Search for words by prefix, in one conversation or in all."""
+    """Search for messages with all these words, in one conversation or all.
+
+    Words match by their beginnings, in scripts without spaces anywhere; accents do not count.
+    """
 
     text: Wanted
     conversation_id: Id | None = None

@@ -4,6 +4,8 @@ The message contains the metadata of the file; the content belongs to the upload
 the message can download the file, with links that are signed for each request.
 """
 
+import msgspec
+
 from handlers.kit.errors import NotFound
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MediaShared, MediaView, MessageView, SendMedia
@@ -30,7 +32,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
     row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
     row.card_kind, row.card_id = UPLOAD, file.id
-    row.card_data = MediaView(
+    shown = MediaView(
         kind=file.kind,
         name=file.name,
         content_type=file.content_type,
@@ -40,6 +42,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
         duration_ms=ask.duration_ms if file.kind in ("audio", "video") else None,
         thumbnail=file.thumbnail,
     )
+    row.card_data = msgspec.to_builtins(shown)
     view = post(tx, row, hit)
     shared = MediaShared(
         conversation_id=ask.conversation_id, message_id=row.id, upload_id=file.id, kind=file.kind

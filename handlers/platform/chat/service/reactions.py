@@ -3,11 +3,10 @@
 Their events omit the message's text, because members who joined later get them too.
 """
 
-import unicodedata
-
 from handlers.kit.errors import Conflict, Invalid, NotFound
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageReacted, React, ReactionsView
+from handlers.platform.chat.emoji import full_form
 from handlers.platform.chat.service.filtering import require_clean
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.members import hold_speaker
@@ -18,8 +17,6 @@ from storage.platform.chat.reactions import ReactionRow
 
 DIFFERENT_MAX = 20
 """The maximum number of different emojis on one message."""
-EMOJI_CATEGORIES = {"So", "Sk", "Mn", "Me", "Cf", "Sm", "Po", "Nd"}
-KEYCAP = "\u20e3"
 
 
 def react(tx: Transaction, ask: React) -> ReactionsView:
@@ -27,9 +24,10 @@ def react(tx: Transaction, ask: React) -> ReactionsView:
 
     Raises NotFound, Blocked, Invalid, Conflict, or TextRefused for emojis that spell a word.
     """
-    check_emoji(ask.emoji)
+    ask.emoji = full_form(ask.emoji) or ask.emoji
     if ask.on:
         require_clean(tx, ask.emoji)
+        check_emoji(ask.emoji)
     conversation_id = get_readable(tx, ask.message_id).conversation_id
     hold_speaker(tx, conversation_id)
     row = chat_messages.lock_message(tx, ask.message_id)
@@ -51,10 +49,8 @@ def react(tx: Transaction, ask: React) -> ReactionsView:
 
 
 def check_emoji(text: str) -> None:
-    """Raises Invalid unless the text consists of emoji code points, with at least one picture."""
-    kinds = {unicodedata.category(one) for one in text}
-    pictured = "So" in kinds or KEYCAP in text
-    if not pictured or not kinds <= EMOJI_CATEGORIES:
+    """Raises Invalid unless the text is one emoji."""
+    if full_form(text) is None:
         raise Invalid(details={"path": "$.emoji", "expected": "an emoji"})
 
 

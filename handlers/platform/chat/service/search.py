@@ -8,7 +8,6 @@ from handlers.platform.chat.service.history import shown, text_of
 from storage.platform.chat import members as chat_members
 from storage.platform.chat import search as chat_search
 from storage.platform.chat.members import Interval
-from storage.platform.chat.search import catch_up as catch_up
 from storage.platform.chat.search import is_behind as is_behind
 
 FOUND = "/chat search"
@@ -31,6 +30,11 @@ def search(tx: Transaction, ask: Search) -> FoundView:
         messages=shown(tx, intervals, page),
         next=cursor_of(tx, FOUND, page[-1].id) if len(rows) > len(page) else None,
     )
+
+
+def catch_up(tx: Transaction) -> None:
+    """Index the newest messages that wait for it."""
+    chat_search.catch_up(tx)
 
 
 def _list_intervals(tx: Transaction, conversation_id: str | None) -> dict[str, list[Interval]]:

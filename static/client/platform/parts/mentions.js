@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { chatOf } from "../chats.js";
+import { folded } from "../../folding.js";
 import { nameOf } from "../people.js";
 import { me } from "../../state.js";
 
@@ -17,7 +18,10 @@ const MENTIONS_MAX = 50;
 const BEGUN = /(?:^|\s)@([^@\n]{0,40})$/;
 
 /** The beginning of a mention before the cursor, or null. @param {string} before */
-export const begunIn = (before) => BEGUN.exec(before)?.[1].toLowerCase() ?? null;
+export const begunIn = (before) => {
+  const found = BEGUN.exec(before);
+  return found && folded(found[1]);
+};
 
 /** The text before the cursor, with the mention completed.
  * @param {string} before @param {string} name */
@@ -25,7 +29,7 @@ export const named = (before, name) => before.replace(/@[^@\n]*$/, () => `@${nam
 
 /** @param {string} name @param {string} begun */
 const begins = (name, begun) =>
-  name.toLowerCase().startsWith(begun) || name.toLowerCase().includes(` ${begun}`);
+  folded(name).startsWith(begun) || folded(name).includes(` ${begun}`);
 
 /**
  * @param {string} conversation_id

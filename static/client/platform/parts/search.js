@@ -9,6 +9,7 @@ import { parley } from "../../state.js";
 import { otherOf, titleOf } from "../titles.js";
 import { moment } from "../../when.js";
 import { Do, Field, Form } from "../../parts/form.js";
+import { folded, placeIn } from "../../folding.js";
 import { Empty } from "../../parts/page.js";
 
 /** @import { Found, Message } from "../../contracts.js" */
@@ -19,9 +20,10 @@ const LENGTH = 200;
 /** An excerpt of a text around the first of the searched words.
  * @param {string} text @param {string} wanted */
 export function around(text, wanted) {
-  const low = text.toLowerCase();
-  const places = wanted.toLowerCase().split(/\s+/).map((word) => low.indexOf(word));
-  const from = Math.max(0, Math.min(...places.filter((at) => at >= 0), low.length) - BEFORE);
+  const low = folded(text);
+  const places = folded(wanted).split(/\s+/).map((word) => low.indexOf(word));
+  const first = Math.min(...places.filter((at) => at >= 0), low.length);
+  const from = Math.max(0, placeIn(text, first) - BEFORE);
   const start = from < text.length - BEFORE ? from : 0;
   const shown = text.slice(start, start + LENGTH);
   return `${start ? "… " : ""}${shown}${start + LENGTH < text.length ? " …" : ""}`;

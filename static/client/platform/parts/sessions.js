@@ -18,7 +18,16 @@ export function Sessions() {
     await parley.call("/profile", "end_other_sessions", {});
     await load();
   };
+  const forgive = async () => {
+    await parley.call("/profile", "forgive_guesses", {});
+    await load();
+  };
   return html`
+    ${value.guesses && html`
+      <p role="status" data-test="guesses">Someone tried ${value.guesses.tries} wrong passwords for
+        your account. New devices have to wait until ${moment(value.guesses.free_at)} before they
+        can log in. If it was you, let them log in now.
+        <${Do} action=${forgive}>Allow log-ins now<//></p>`}
     <ul class="list" data-test="sessions">
       ${value.sessions.map(({ id, device, place, address, last_seen_at, current }) => html`
         <li key=${id}>${device} <span class="quiet">${place || address},
