@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_29_user_reminders"
-down_revision = "2026_11_29_text_z_emoji"
+down_revision = "2026_11_29_unicode_emoji"
 branch_labels = None
 depends_on = None
 

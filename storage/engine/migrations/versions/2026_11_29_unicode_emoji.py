@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from emoji import EMOJI_DATA, STATUS
 
-revision = "2026_11_29_text_z_emoji"
+revision = "2026_11_29_unicode_emoji"
 down_revision = "2026_11_29_text_search"
 branch_labels = None
 depends_on = None
