@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from server.catalog.vocabulary import CONNECT_REFUSALS
 from server.setting_values import variable_of
 from server.settings import list_settings
 from tests import test_architecture, test_systems
+from tests.parts.launcher import start_anew
 from tests.parts.source import parse
 from tests.test_architecture import Tree
 from tests.wire_client import Refused
@@ -237,7 +239,8 @@ class Copy:
         self.added: list[Path] = []
         self.before = self._texts()
         database = f"sqlite:///{data_dir}/parley.db"
-        self.process = Process(environ_of(data_dir, database), data_dir)
+        begin = partial(start_anew, root=root)
+        self.process = Process(environ_of(data_dir, database), data_dir, begin)
 
     def add(self, document: str) -> None:
         """Write each file that a document contains, unchanged."""
@@ -304,9 +307,8 @@ def is_made(path: str) -> bool:
 
 
 @pytest.fixture
-async def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Copy]:
+async def copy(tmp_path: Path) -> AsyncIterator[Copy]:
     made = Copy(tmp_path / "copy", tmp_path / "data")
-    monkeypatch.setattr("tests.world.ROOT", made.root)
     made.add(README)
     made.edit("handlers/__init__.py", '"send",\n', '"send",\n        "greeting",\n')
     yield made
