@@ -84,5 +84,5 @@ def found() -> dict[str, str]:
 def test_every_wait_has_a_bound_or_a_reason():
     waits = found()
     new = {place: what for place, what in waits.items() if place not in REASONS}
-    assert new == {}, "put `asyncio.timeout` around it, or say what ends it"
-    assert set(REASONS) - set(waits) == set(), "it has a bound now, or is gone"
+    assert new == {}, "add an `asyncio.timeout`, or declare what ends the wait"
+    assert set(REASONS) - set(waits) == set(), "these waits have a timeout now, or do not exist"
