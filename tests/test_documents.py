@@ -221,6 +221,10 @@ def test_decisions_are_numbered_and_fit_on_a_page() -> None:
 # The instructions for additions, followed in a copy.
 
 
+NOT_COPIED = shutil.ignore_patterns("*-pytest-*.pyc", "*.pyc.*")
+"""Compiled files save time, except those of pytest and those that are being written."""
+
+
 class Copy:
     """A copy of the sources, to which a document's files are added, and its server."""
 
@@ -230,8 +234,7 @@ class Copy:
         for source in SOURCES:
             whole = ROOT / source
             if whole.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(whole, root / source, ignore=ignored)
+                shutil.copytree(whole, root / source, ignore=NOT_COPIED)
             else:
                 shutil.copy(whole, root)
         for source in LINKED:

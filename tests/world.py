@@ -42,6 +42,8 @@ ROOT = Path(__file__).parent.parent
 SECRET = "the secret of every test, long enough to be one"
 PASSWORD = "correct horse battery"
 WITHIN_S = 10.0
+START_WITHIN_S = 30.0
+"""A process that loads its modules itself takes seconds on a busy machine."""
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test that does not involve the storage."""
 both_databases = pytest.mark.both_databases
@@ -448,7 +450,7 @@ class Process:
         with self._log.open("ab") as log:
             environ = {"PATH": os.environ["PATH"], **self.environ}
             self._running = self._begin(self.command, environ, log)
-        await until(self._ready)
+        await until(self._ready, START_WITHIN_S)
         return self
 
     def kill(self) -> None:
