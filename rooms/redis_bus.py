@@ -23,7 +23,6 @@ import random
 import secrets
 import time
 from collections import Counter
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -224,8 +223,7 @@ class RedisBus:
                 await self._subscribe_all(list(self._streams), self._shards)
         finally:
             self._subscriptions = {}
-            with suppress(*FAILURES):
-                await self._shards.close()
+            await self._shards.close()
 
     def _subscription_to(self, node: Redis, shards: Shards) -> RedisSubscription:
         """A subscription on `node`, with an echo channel that this server carries."""

@@ -4,13 +4,14 @@ Invariants:
 - One bounded queue and one worker send all commands in order, in batches.
 - An attempt fails after 250 ms. After a failure the client pauses for one to two seconds: meanwhile
   `tell` drops its commands, and `ask` returns None at once.
-- `ask` returns an answer or None within the time of two attempts, and waits for nothing else.
+- `ask` returns an answer or None within the time of two attempts, and waits for nothing else. It
+  returns None at once unless the worker runs, because nothing else would answer.
+- No connection is left open, because uvloop waits for ever to close a loop that has one.
 """
 
 import asyncio
 import random
 import time
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import structlog
@@ -44,6 +45,7 @@ class RedisClient:
     def __init__(self, url: str) -> None:
         self._url = url
         self._waiting: asyncio.Queue[Request] = asyncio.Queue(QUEUE_MAX)
+        self._running = False
         self._paused_until = 0.0
         self._shards: Shards | None = None
         self._tasks = Tasks()
@@ -51,12 +53,15 @@ class RedisClient:
     @property
     def open(self) -> bool:
         """Whether commands are accepted now."""
-        return time.monotonic() >= self._paused_until and not self._waiting.full()
+        paused = time.monotonic() < self._paused_until
+        return self._running and not paused and not self._waiting.full()
 
     async def start(self) -> None:
+        self._running = True
         self._tasks.spawn(self._send_batches())
 
     async def stop(self) -> None:
+        self._running = False
         await self._tasks.end()
         self._drop_all()
         await self._close_shards()
@@ -100,7 +105,10 @@ class RedisClient:
         for request in batch:
             shares.setdefault(self._shards.of(request.key), []).append(request)
         publish = "SPUBLISH" if self._shards.sharded else PUBLISH
-        await asyncio.gather(*(_send_to(node, publish, some) for node, some in shares.items()))
+        sending = (_send_to(node, publish, some) for node, some in shares.items())
+        # All have ended before one failure closes the connections, which they would open again.
+        for failure in filter(None, await asyncio.gather(*sending, return_exceptions=True)):
+            raise failure
 
     async def _pause(self) -> None:
         """Pause: while Redis is away, each attempt would take its full time limit."""
@@ -116,8 +124,7 @@ class RedisClient:
         """Close the connections. The next attempt asks again which server has which slots."""
         shards, self._shards = self._shards, None
         if shards is not None:
-            with suppress(*FAILURES):
-                await shards.close()
+            await shards.close()
 
 
 async def _send_to(node: Redis, publish: str, some: list[Request]) -> None:

@@ -2,16 +2,23 @@
 
 Sharded pub/sub (`SSUBSCRIBE`, Redis 7) is used wherever the server supports it. In a cluster each
 message then stays on the server that has its channel's slot, so the load is divided.
+
+Invariant: `Shards` owns every connection, and its `close` leaves none open, whatever fails or is
+cancelled meanwhile. uvloop waits for ever to close a loop that has a connection left.
 """
 
 import asyncio
 from typing import Any
 
+import structlog
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
+from redis.exceptions import RedisError
+
+log = structlog.get_logger("redis")
 
 SHARDED_SINCE = 7
 
@@ -19,9 +26,9 @@ SHARDED_SINCE = 7
 class Shards:
     """Connections to the Redis servers, looked up by key."""
 
-    def __init__(self, seed: Redis, *, sharded: bool) -> None:
+    def __init__(self, seed: Redis) -> None:
         self.nodes = [seed]
-        self.sharded = sharded
+        self.sharded = False
         self._slots: list[tuple[int, int, Redis]] = []
 
     @property
@@ -43,26 +50,56 @@ class Shards:
                 return node
         raise ConnectionError(f"no server of the cluster has slot {slot}")
 
+    async def replace_nodes(self, nodes: list[Redis]) -> None:
+        """Use these servers instead, and close the connections to the previous ones."""
+        previous, self.nodes = self.nodes, nodes
+        await _close_all(previous)
+
     async def close(self) -> None:
-        for node in self.nodes:
-            await node.aclose()
+        await _close_all(self.nodes)
+
+
+async def _close_all(nodes: list[Redis]) -> None:
+    """Close connections. Each limits how long it takes, so a cancelled caller waits for them."""
+    closing = asyncio.gather(*(_close(node) for node in nodes))
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await asyncio.wait({closing})
+        raise
+
+
+async def _close(node: Redis) -> None:
+    try:
+        await node.aclose()
+    except (RedisError, OSError) as failed:  # it is closed all the same
+        log.warning("redis_not_closed", error=type(failed).__name__)
 
 
 async def find_shards(url: str, within_s: float) -> Shards:
-    """Ask the server at `url` for its cluster; raises what redis-py raises, and TimeoutError."""
+    """Ask the server at `url` for its cluster.
+
+    Raises what redis-py raises, TimeoutError, and ConnectionError for answers that make no sense.
+    """
     known = dict(parse_url(url))
-    seed = _open(known, within_s)
+    shards = Shards(_open(known, within_s))
     try:
         async with asyncio.timeout(within_s):
-            about = await seed.info()
-            version = int(str(about["redis_version"]).partition(".")[0])
-            shards = Shards(seed, sharded=version >= SHARDED_SINCE)
-            if about.get("cluster_enabled"):
-                await _find_primaries(shards, known, within_s)
-    except BaseException:
-        await seed.aclose()
+            await _ask_for_shards(shards, known, within_s)
+    except BaseException as failed:
+        await shards.close()
+        if isinstance(failed, (KeyError, TypeError, ValueError)):
+            raise ConnectionError("the server's description makes no sense") from failed
         raise
     return shards
+
+
+async def _ask_for_shards(shards: Shards, known: dict[str, Any], within_s: float) -> None:
+    about = await shards.nodes[0].info()
+    version = int(str(about["redis_version"]).partition(".")[0])
+    shards.sharded = version >= SHARDED_SINCE
+    if about.get("cluster_enabled"):
+        await _find_primaries(shards, known, within_s)
 
 
 async def _find_primaries(shards: Shards, known: dict[str, Any], within_s: float) -> None:
@@ -74,8 +111,7 @@ async def _find_primaries(shards: Shards, known: dict[str, Any], within_s: float
         if place not in primaries:
             primaries[place] = _open({**known, "host": place[0], "port": place[1]}, within_s)
         shards.add(first, last, primaries[place])
-    shards.nodes = list(primaries.values())
-    await seed.aclose()
+    await shards.replace_nodes(list(primaries.values()))
 
 
 def _open(known: dict[str, Any], within_s: float) -> Redis:

@@ -4,6 +4,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+CANCEL_AGAIN_S = 2.0
+"""How long a cancelled task may take to end before it is cancelled again.
+
+A library may lose a cancellation: `asyncio.wait_for` when the work ends at the same moment, and
+`asyncio.TaskGroup` when one of its tasks fails at the same moment.
+"""
 T = TypeVar("T")
 
 
@@ -30,7 +36,11 @@ class Tasks:
             await asyncio.wait(set(self._running), timeout=within_s)
 
     async def end(self) -> None:
-        """Cancel all tasks and wait until they have ended."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        """Cancel all tasks, again if necessary, and wait until they have ended."""
+        left = set(self._running)
+        while left:
+            for task in left:
+                task.cancel()
+            ended, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+            for task in ended:  # a failed task has been reported by now, or nobody waits for it
+                _ = task.cancelled() or task.exception()

@@ -19,6 +19,7 @@ from itertools import pairwise
 
 import structlog
 
+from rooms.tasks import Tasks
 from server.socket import Sockets
 from storage.engine.database import StorageUnavailable
 
@@ -75,12 +76,10 @@ class Orders:
 
     async def obey(self, drain: Callable[[], Awaitable[None]]) -> None:
         """Wait for an order; on `leave`, run `drain` until it ends or `stop` is set."""
-        leaving = asyncio.create_task(self._leave(drain))
-        stopping = asyncio.create_task(self.stop.wait())
-        await asyncio.wait((leaving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        for task in (leaving, stopping):
-            task.cancel()
-        await asyncio.gather(leaving, stopping, return_exceptions=True)
+        tasks = Tasks()
+        either = tasks.spawn(self._leave(drain)), tasks.spawn(self.stop.wait())
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        await tasks.end()
 
     async def _leave(self, drain: Callable[[], Awaitable[None]]) -> None:
         await self.leave.wait()

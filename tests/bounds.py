@@ -16,7 +16,7 @@ from importlib.util import find_spec
 
 from handlers import SYSTEMS
 
-BY_IDS = "one row for each of the ids that it is asked for"
+BY_IDS = "at most one row for each requested id"
 
 
 def queries_of_domains(table: str) -> dict[str, str]:

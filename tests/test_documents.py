@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,6 +26,7 @@ from server.connection_gate import PROTOCOL as VERSION
 from server.setting_values import variable_of
 from server.settings import list_settings
 from tests import test_architecture, test_systems
+from tests.parts.launcher import start_anew
 from tests.parts.source import parse
 from tests.test_architecture import Tree
 from tests.wire_client import Refused
@@ -252,6 +254,10 @@ def test_decisions_are_numbered_and_fit_on_a_page() -> None:
 # The instructions for additions, followed in a copy.
 
 
+NOT_COPIED = shutil.ignore_patterns("*-pytest-*.pyc", "*.pyc.*")
+"""Compiled files save time, except those of pytest and those that are being written."""
+
+
 class Copy:
     """A copy of the sources, to which a document's files are added, and its server."""
 
@@ -261,8 +267,7 @@ class Copy:
         for source in SOURCES:
             whole = ROOT / source
             if whole.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(whole, root / source, ignore=ignored)
+                shutil.copytree(whole, root / source, ignore=NOT_COPIED)
             else:
                 shutil.copy(whole, root)
         for source in LINKED:
@@ -270,7 +275,8 @@ class Copy:
         self.added: list[Path] = []
         self.before = self._texts()
         database = f"sqlite:///{data_dir}/parley.db"
-        self.process = Process(environ_of(data_dir, database), data_dir)
+        begin = partial(start_anew, root=root)
+        self.process = Process(environ_of(data_dir, database), data_dir, begin)
 
     def add(self, document: str) -> None:
         """Write each file that a document contains, unchanged."""
@@ -337,9 +343,8 @@ def is_made(path: str) -> bool:
 
 
 @pytest.fixture
-async def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Copy]:
+async def copy(tmp_path: Path) -> AsyncIterator[Copy]:
     made = Copy(tmp_path / "copy", tmp_path / "data")
-    monkeypatch.setattr("tests.world.ROOT", made.root)
     made.add(README)
     made.edit("handlers/__init__.py", '"send",\n', '"send",\n        "greeting",\n')
     yield made

@@ -16,15 +16,14 @@ LAYERS = ("server", "handlers", "rooms", "storage")
 WAITS = {"wait", "get", "acquire", "join", "shield", "gather"}
 """The waiting methods of events, queues, semaphores, processes and tasks."""
 
-ENDED = "tasks that were cancelled just before"
 OPERATOR = "the operator's word, or the end of the process"
 THE_BOUND = "it is the bound itself"
 REASONS = {
     "rooms/redis_client.py:_send_batches": "it waits for work",
     "rooms/redis_client.py:_send": "its caller has the bound",
-    "rooms/tasks.py:end": ENDED,
+    "rooms/redis_shards.py:_close_all": "each connection limits the time of its closing",
     "server/drain.py:_leave": OPERATOR,
-    "server/drain.py:obey": ENDED,
+    "server/drain.py:obey": OPERATOR,
     "server/relay.py:_work": "workers before it are bounded by their transactions and `within_s`",
     "server/relay.py:idle": "only tests and the demo wait for it",
     "server/sandbox/child.py:start": "ending a process has a time",
@@ -85,5 +84,5 @@ def found() -> dict[str, str]:
 def test_every_wait_has_a_bound_or_a_reason():
     waits = found()
     new = {place: what for place, what in waits.items() if place not in REASONS}
-    assert new == {}, "put `asyncio.timeout` around it, or say what ends it"
-    assert set(REASONS) - set(waits) == set(), "it has a bound now, or is gone"
+    assert new == {}, "add an `asyncio.timeout`, or declare what ends the wait"
+    assert set(REASONS) - set(waits) == set(), "these waits have a timeout now, or do not exist"

@@ -7,8 +7,6 @@ import inspect
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -36,6 +34,7 @@ from server.http_server import Listener
 from server.settings import Settings, read_settings
 from storage.engine.clock import Clock, SystemClock
 from storage.events.log import events
+from tests.parts.launcher import launch
 from tests.parts.ports import free_port
 from tests.wire_client import Client, Heard
 
@@ -43,6 +42,8 @@ ROOT = Path(__file__).parent.parent
 SECRET = "the secret of every test, long enough to be one"
 PASSWORD = "correct horse battery"
 WITHIN_S = 10.0
+START_WITHIN_S = 30.0
+"""A process that loads its modules itself takes seconds on a busy machine."""
 one_database = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test that does not involve the storage."""
 both_databases = pytest.mark.both_databases
@@ -55,6 +56,8 @@ _NAMED = (
     .where(events.c.name.in_(bindparam("names", expanding=True)))
     .order_by(events.c.id)
 )
+_registries: dict[tuple[int, ...], Registry] = {}
+"""By the identity of their domains, which they keep alive."""
 _CONSULTANT = {
     "about_me": "I listen.",
     "languages": ["en"],
@@ -295,7 +298,7 @@ class World:
 
     def _load_domains(self, systems: Mapping[str, tuple[str, ...]]) -> Registry:
         loaded = load_domains(systems)
-        return Registry((*loaded.domains, *self.domains)) if self.domains else loaded
+        return registry_of((*loaded.domains, *self.domains)) if self.domains else loaded
 
     @property
     def url(self) -> str:
@@ -401,16 +404,32 @@ def session_id_of(token: str) -> str:
     return session_id
 
 
+class Program(Protocol):
+    """A program that runs, as `subprocess` or `tests.parts.launcher` started it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: signal.Signals) -> None: ...
+
+
 class Process:
     """`run.py` as an operator runs it; it keeps its port and data folder over restarts."""
 
-    def __init__(self, environ: Mapping[str, str], data_dir: Path) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], data_dir: Path, begin: Callable[..., Program] = launch
+    ) -> None:
         self.port = free_port()
+        self._begin = begin
         self.environ = {**environ, "PARLEY_PORT": str(self.port)}
         self.mails = Mails(data_dir / "mail")
         self.clients: list[Closes] = []
         self._log = data_dir.parent / f"log-{self.port}"
-        self._running: subprocess.Popen[bytes] | None = None
+        self._running: Program | None = None
         self.command = ["run.py"]
 
     @property
@@ -429,14 +448,9 @@ class Process:
 
     async def start(self) -> "Process":
         with self._log.open("ab") as log:
-            self._running = subprocess.Popen(
-                [sys.executable, *self.command],
-                cwd=ROOT,
-                env={"PATH": os.environ["PATH"], **self.environ},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        await until(self._ready)
+            environ = {"PATH": os.environ["PATH"], **self.environ}
+            self._running = self._begin(self.command, environ, log)
+        await until(self._ready, START_WITHIN_S)
         return self
 
     def kill(self) -> None:
@@ -506,5 +520,13 @@ def settings_of(
     data_dir: Path, database_url: str, domains: tuple[Domain, ...] = (), **settings: str
 ) -> Settings:
     """The settings of an instance with additional domains of the test."""
-    every = Registry((*load_domains(SYSTEMS).domains, *domains)) if domains else None
+    every = registry_of((*load_domains(SYSTEMS).domains, *domains)) if domains else None
     return read_settings(environ_of(data_dir, database_url, **settings), every)
+
+
+def registry_of(domains: tuple[Domain, ...]) -> Registry:
+    """The registry of these very domains, checked once: the check takes longer than many tests."""
+    key = tuple(map(id, domains))
+    if key not in _registries:
+        _registries[key] = Registry(domains)
+    return _registries[key]

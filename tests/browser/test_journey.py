@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.viewer import TIMEOUT_MS, Viewer, new_viewer
-from tests.parts.chromium import running_chromium
+from tests.parts.chromium import connected_to
 from tests.world import one_database
 
 pytestmark = [one_database, pytest.mark.timeout(120)]
@@ -134,8 +134,8 @@ async def get_talked_s(viewer: Viewer) -> int:
 
 
 @pytest.mark.settings(PARLEY_WAITING_ROOM_OPENS_S=TWO_HOURS)
-async def test_two_users_sign_up_book_chat_and_have_a_video_call(process):
-    async with running_chromium() as ada_browser, running_chromium() as ben_browser:
+async def test_two_users_sign_up_book_chat_and_have_a_video_call(process, chromium):
+    async with connected_to(chromium) as ada_browser, connected_to(chromium) as ben_browser:
         ada = await new_viewer(ada_browser, process.url)
         ben = await new_viewer(ben_browser, process.url)
         await asyncio.gather(ada.sign_up(process.mails, "ada"), ben.sign_up(process.mails, "ben"))

@@ -8,10 +8,7 @@ Invariants:
 
 import asyncio
 import os
-import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -22,10 +19,11 @@ import aiohttp
 from server.settings import Settings
 from tests.chaos.records import Records
 from tests.chaos.wires import Wire
+from tests.parts.launcher import Launched, launch
 from tests.parts.ports import free_port
 from tests.parts.postgres import Cluster, running_cluster
 from tests.parts.redis import RedisServer, running_redis
-from tests.world import ROOT, environ_of, settings_of, until
+from tests.world import environ_of, settings_of, until
 
 READY_WITHIN_S = 30.0
 ENDS_WITHIN_S = 30.0
@@ -51,7 +49,7 @@ class Instance:
         self._environ = {**environ, "PARLEY_PORT": str(self.port), "PATH": os.environ["PATH"]}
         self._log = folder / f"{name}.log"
         self._records = records
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Launched | None = None
         self._supervising: asyncio.Task[None] | None = None
 
     @property
@@ -133,22 +131,14 @@ class Instance:
                 await wire.close()
 
     def _spawn(self) -> None:
-        die_with_us = [] if shutil.which("setpriv") is None else ["setpriv", "--pdeathsig=KILL"]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*die_with_us, sys.executable, "run.py"],
-                cwd=ROOT,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            self._process = launch(["run.py"], self._environ, log)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
 
-    def _let_go(self) -> subprocess.Popen[bytes]:
+    def _let_go(self) -> Launched:
         """Stop supervising it, so that it is not restarted; returns its process."""
         assert self._process is not None
         assert self._supervising is not None

@@ -212,12 +212,14 @@ async def test_clients_of_a_killed_instance_recover_on_another(cluster, proxy, c
     await cluster.say(survivor, "before")
     for client in clients:
         await client.until(lambda c=client: c.texts())
+    logged = len(proxy.log)
     victim.kill()
     await cluster.say(survivor, "while some are away", "and more")
     for client in clients:
         await client.until(lambda c=client: len(c.texts()) >= 3)
         assert client.texts() == ["before", "while some are away", "and more"]
     assert any(client.all("gone") for client in clients)
+    await wait_for_health_log(proxy, "is DOWN", logged)  # an instance restarts within a check
     await restart_without_clients(victim, proxy, crowd)
 
 

@@ -39,7 +39,7 @@ def bomb() -> bytes:
 async def test_a_compressed_body_is_refused_and_never_decompressed(process: Process, bomb: bytes):
     with measured(process.pid) as usage:
         for path in PATHS:
-            for encoding in ("gzip", "deflate", "br", " GZIP , identity")[:REPEATS]:
+            for encoding in ("gzip", "deflate", "br", " GZIP , identity"):
                 head = (
                     f"POST {path} HTTP/1.1\nHost: x\nContent-Encoding: {encoding}\n"
                     f"Content-Length: {len(bomb)}"

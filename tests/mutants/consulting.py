@@ -8,28 +8,28 @@ WAITING_LIST = "tests/consulting/availability/test_waiting_list.py"
 
 MUTANTS = (
     Mutant(
-        "Nobody on the waiting list is offered a free place",
+        "A free place is not offered to the waiting list",
         "handlers/consulting/availability/service/places.py",
         "    lists.offer_free_places(tx, block_id)\n",
         "",
         (f"{WAITING_LIST}::test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list",),
     ),
     Mutant(
-        "The last on the waiting list is offered a place first",
+        "The last student on the waiting list is offered a place first",
         "storage/consulting/availability/waiting_lists.py",
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at, _w.user_id)",
         "    .where(_IN_BLOCK, _w.offer_id.is_(None))\n    .order_by(_w.joined_at.desc())",
         (f"{WAITING_LIST}::test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list",),
     ),
     Mutant(
-        "Somebody takes the place that is offered to another",
+        "A student takes a place that is offered to another student",
         "handlers/consulting/availability/service/lists.py",
         "    holds.take_place(tx, hold)\n",
         "",
         (f"{WAITING_LIST}::test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list",),
     ),
     Mutant(
-        "A student has two consultations at the same time",
+        "A student can book two consultations at the same time",
         "handlers/consulting/booking/service/requests.py",
         "    if not availability.take_time(",
         "    if not (",
@@ -39,7 +39,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A request that nobody answers waits for ever",
+        "An unanswered booking request never expires",
         "handlers/consulting/booking/service/requests.py",
         "    expire_later(tx, row)\n",
         "",
@@ -59,7 +59,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "Of two who answer a booking at once, both succeed",
+        "Two concurrent answers to a booking both succeed",
         "storage/consulting/booking.py",
         "_LOCK = _FIND.with_for_update()",
         "_LOCK = _FIND",
@@ -70,7 +70,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "Two devices of one person count the talked time twice",
+        "Two devices of one user count the talked time twice",
         "handlers/consulting/call/talk.py",
         "        if joined and start <= joined[-1][1]:",
         "        if False:",
@@ -80,14 +80,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A call in which one is alone goes on for ever",
+        "A call with a single participant never ends",
         "handlers/consulting/call/service.py",
         '    _set_timer(tx, row.id, at + tx.rules.span("call_lost_s"))\n',
         "",
         (f"{CALLS}::test_a_participant_disconnected_for_60_s_ends_the_call",),
     ),
     Mutant(
-        "The talked time counts on after the server died",
+        "The talked time continues after the server was killed",
         "handlers/consulting/call/service.py",
         "    store.shorten_stay(tx, stay.id, max(at, stay.joined_at))\n",
         "",
@@ -111,7 +111,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A call that was lost ends its booking",
+        "A lost call ends its booking",
         "handlers/consulting/booking/service/hours.py",
         '    if call.started_at is not None and call.end_reason == "ended":',
         "    if call.started_at is not None:",
@@ -121,7 +121,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A call that moved to another device stays on the first one",
+        "A call that moved to another device stays open on the first",
         "handlers/consulting/call/service.py",
         "        if other.user_id == tx.actor.id and other.device_id != device_id:",
         "        if False:",
@@ -131,7 +131,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "Somebody who reconnects loses the place in the waiting room",
+        "A student who reconnects loses the place in the waiting room",
         "handlers/consulting/waiting_room/service/places.py",
         '    due = place.lost_at + tx.rules.span("place_kept_s")',
         "    due = place.lost_at",

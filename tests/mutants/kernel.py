@@ -25,14 +25,14 @@ MUTANTS = (
         (f"{TRANSACTIONS}::test_a_transaction_that_raises_is_rolled_back_and_others_continue",),
     ),
     Mutant(
-        "On PostgreSQL, two changes at once overwrite each other",
+        "On PostgreSQL, two concurrent changes overwrite each other",
         "storage/engine/postgres.py",
         "        engine = self._serializable if serializable else self._engine",
         "        engine = self._engine",
         ("tests/storage/test_isolation.py::test_serializable_prevents_concurrent_overdrafts",),
     ),
     Mutant(
-        "On PostgreSQL, a change that collided with another is refused",
+        "On PostgreSQL, a serialization failure is not retried",
         "storage/engine/postgres.py",
         '_RERUN = {"40001", "40P01"}',
         "_RERUN: set[str] = set()",
@@ -42,7 +42,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A change whose COMMIT was not answered is reported as not done",
+        "A change with an unanswered COMMIT is reported as not done",
         "storage/engine/postgres.py",
         "        raise OutcomeUnknown(f",
         "        raise StorageUnavailable(f",
@@ -57,21 +57,21 @@ MUTANTS = (
     ),
     # Request ids.
     Mutant(
-        "A repeated request is done twice",
+        "A repeated request runs twice",
         "handlers/kit/idempotency.py",
         "            raise Replayed(found.answer)",
         "            pass",
         (f"{DISPATCH}::test_the_same_request_id_changes_nothing_and_gets_the_same_answer",),
     ),
     Mutant(
-        "A request id that was used is taken for another request",
+        "A used request id is accepted for another request",
         "handlers/kit/idempotency.py",
         "        if found.payload_hash != self._payload_hash:",
         "        if False:",
         (f"{DISPATCH}::test_the_same_request_id_with_another_payload_is_a_conflict",),
     ),
     Mutant(
-        "Two attempts at one payment call the provider at the same time",
+        "Two attempts at one payment call the provider concurrently",
         "handlers/kit/idempotency.py",
         "        if is_leased and found.holder != self._holder:",
         "        if False:",
@@ -81,14 +81,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A retried payment does its finished steps again",
+        "A retried payment repeats its finished steps",
         "handlers/kit/idempotency.py",
         "        return found.steps or {}",
         "        return {}",
         (f"{IDEMPOTENCY}::test_a_retry_resumes_after_the_step_that_is_kept",),
     ),
     Mutant(
-        "An attempt goes on after another one took over its request",
+        "An attempt continues after another one took over its request",
         "handlers/kit/idempotency.py",
         "        if not keys.lease_claim(tx, self._key, self._holder, until):",
         "        if keys.lease_claim(tx, self._key, self._holder, until) is None:",
@@ -99,7 +99,7 @@ MUTANTS = (
     ),
     # Events.
     Mutant(
-        "An event is deleted before its consumer heard it",
+        "An event is deleted before its consumer has processed it",
         "storage/events/log.py",
         '    .where(events.c.id < bindparam("before_id"), ~_PENDING)',
         '    .where(events.c.id < bindparam("before_id"))',
@@ -114,28 +114,28 @@ MUTANTS = (
     ),
     # The relay.
     Mutant(
-        "Consumers hear the events of a key in another order",
+        "Consumers process the events of a key in another order",
         "storage/events/deliveries.py",
         "        .order_by(_d.number, _d.consumer)",
         "        .order_by(_d.number.desc(), _d.consumer)",
         (f"{RELAY}::test_events_of_one_key_are_processed_in_commit_order",),
     ),
     Mutant(
-        "A delivery that always fails is tried for ever",
+        "A delivery that always fails is retried for ever",
         "server/relay.py",
         "        parked = attempts >= self._retry_policy.tries",
         "        parked = False",
         (f"{RELAY}::test_a_delivery_without_retries_left_is_parked_and_in_the_metrics",),
     ),
     Mutant(
-        "A delivery that waits for an operator is tried again by itself",
+        "A parked delivery is retried without an operator",
         "server/relay.py",
         "        if lowest is None or lowest.parked or (held and lowest.number >= 0):",
         "        if lowest is None or (held and lowest.number >= 0):",
         (f"{RELAY}::test_a_parked_delivery_is_not_retried_automatically",),
     ),
     Mutant(
-        "A delivery of an instance that died is never made",
+        "A delivery of a dead instance is never made",
         "server/relay.py",
         "        for queue in due:\n            self.serve(queue)\n",
         "",
@@ -157,7 +157,7 @@ MUTANTS = (
         (f"{QUEUES}::test_exactly_one_caller_takes_a_timer",),
     ),
     Mutant(
-        "A timer fires late, after the one that it was set before",
+        "An earlier timer fires only when a later one is due",
         "server/timers.py",
         "            self._set.set()",
         "            pass",
@@ -165,21 +165,21 @@ MUTANTS = (
     ),
     # Places.
     Mutant(
-        "More places are taken than there are",
+        "More places are taken than exist",
         "storage/events/holds.py",
         '    .where(pools.c.id == bindparam("pool"), pools.c.taken < pools.c.capacity)',
         '    .where(pools.c.id == bindparam("pool"))',
         (f"{QUEUES}::test_concurrent_holds_get_exactly_the_available_places",),
     ),
     Mutant(
-        "A place that is given back twice is free twice",
+        "A place that is released twice becomes free twice",
         "storage/events/holds.py",
         "    if tx.run(_DELETE_HOLD, pool=pool_id, held_for=for_id) == 0:",
         "    if tx.run(_DELETE_HOLD, pool=pool_id, held_for=for_id) < 0:",
         (f"{QUEUES}::test_releasing_many_times_frees_one_place",),
     ),
     Mutant(
-        "A place that was held for a time is free only when a timer fires",
+        "An expired hold keeps its place until a timer fires",
         "storage/events/holds.py",
         "    places = tx.run(_DELETE_EXPIRED, pool=pool_id, of_kind=kind, now=now)",
         "    places = 0",
@@ -190,14 +190,14 @@ MUTANTS = (
     ),
     # Instances.
     Mutant(
-        "What an instance held when it died stays held",
+        "The holds of a dead instance are never released",
         "server/heartbeat.py",
         "            tx.publish(InstanceLost(instance_id=instance_id, at=at))\n",
         "",
         ("tests/server/test_heartbeat.py::test_an_orderly_stop_publishes_its_own_loss",),
     ),
     Mutant(
-        "A device that was away takes numbers from before a restore for its own",
+        "A device continues with event numbers from before a restore",
         "server/backup/restoring.py",
         "                asyncio.run(_renew_epoch(staging.database))",
         "                pass",

@@ -11,7 +11,7 @@ UPLOADS = "tests/platform/uploads/test_uploads.py"
 MUTANTS = (
     # Signing in.
     Mutant(
-        "A password is guessed as often as one likes",
+        "A password can be guessed any number of times",
         "handlers/kit/throttle.py",
         "    if ready_at > tx.now:\n        raise RateLimited",
         "    if False:\n        raise RateLimited",
@@ -28,21 +28,21 @@ MUTANTS = (
         ("tests/platform/auth/test_cost.py",),
     ),
     Mutant(
-        "The time of a sign-in tells whether an account exists",
+        "The duration of a sign-in shows whether an account exists",
         "handlers/platform/auth/passwords.py",
         "    right = await _in_thread(_verify, password_hash or _NOBODY, password)",
         "    right = bool(password_hash) and await _in_thread(_verify, password_hash, password)",
         (f"{SIGNING_IN}::test_logging_in_has_the_same_answer_and_cost_for_unknown_accounts",),
     ),
     Mutant(
-        "A pincode can be tried as often as one likes",
+        "A pincode can be guessed any number of times",
         "handlers/platform/pincodes/service.py",
         "        store.count_try(tx, mine.id)",
         "        pass",
         (f"{SIGNING_IN}::test_five_wrong_tries_invalidate_a_pincode",),
     ),
     Mutant(
-        "A pincode works as long as one likes",
+        "A pincode never expires",
         "handlers/platform/pincodes/service.py",
         "    live = [row for row in unlocked if row.expires_at > tx.now]",
         "    live = unlocked",
@@ -56,14 +56,14 @@ MUTANTS = (
         (f"{OAUTH}::test_a_state_is_valid_once_in_its_own_browser_for_ten_minutes",),
     ),
     Mutant(
-        "A sign-in that was begun in one app can be completed in another (PKCE)",
+        "A sign-in that was started in one app can be completed in another (PKCE)",
         "handlers/platform/identities/tickets.py",
         "    if row.challenge is not None and not _opens(row.challenge, verifier):",
         "    if False:",
         (f"{OAUTH}::test_a_ticket_with_a_challenge_needs_its_verifier",),
     ),
     Mutant(
-        "An ID token that was issued for another sign-in is accepted (nonce)",
+        "An ID token of another sign-in is accepted (nonce)",
         "handlers/platform/identities/openid.py",
         '                    "nonce": request.nonce,\n',
         "",
@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     # People to each other.
     Mutant(
-        "A blocked person takes who blocked them into a group",
+        "A blocked user adds the blocker to a group",
         "handlers/platform/chat/service/blocks.py",
         "    if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):",
         "    if False:",
@@ -81,7 +81,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A message that moderators hid is still shown",
+        "A hidden message is still shown",
         "handlers/platform/chat/service/hiding.py",
         "    row.hidden = True",
         "    row.hidden = False",
@@ -91,7 +91,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A hidden message still stands in events that devices read again",
+        "A hidden message is still in replayed events",
         "handlers/platform/chat/service/hiding.py",
         "    retract(tx, MessageHidden(message=message_view(row)))",
         "    tx.publish(MessageHidden(message=message_view(row)))",
@@ -109,21 +109,21 @@ MUTANTS = (
     ),
     # Files and pages.
     Mutant(
-        "A program is uploaded as a picture or a document",
+        "An executable is accepted as a picture or a document",
         "handlers/platform/uploads/checks.py",
         "    if not matches_type(row.content_type, guessed):",
         "    if False:",
         (f"{UPLOADS}::test_an_upload_with_the_wrong_type_is_deleted",),
     ),
     Mutant(
-        "A file is kept though its bytes are not those that were announced",
+        "A file whose content does not match its checksum is kept",
         "storage/objects/folder.py",
         "            if (size, digest.hexdigest()) != (promise.size, promise.sha256):",
         "            if False:",
         (f"{UPLOADS}::test_a_put_that_differs_from_its_signature_stores_nothing",),
     ),
     Mutant(
-        "Anybody downloads a file, with a signature that they made up",
+        "A forged signature downloads a file",
         "storage/objects/folder.py",
         "        right = secrets.compare_digest(",
         "        right = True or secrets.compare_digest(",
@@ -134,14 +134,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "A link in a message makes the server read its own network (SSRF)",
+        "A link in a message makes the server send requests to its own network (SSRF)",
         "handlers/platform/previews/addresses.py",
         "    if not found.is_global or found.is_multicast or found.is_reserved:",
         "    if found.is_multicast or found.is_reserved:",
         (f"{FETCH}::test_special_purpose_addresses_are_not_public",),
     ),
     Mutant(
-        "A redirect makes the server read its own network",
+        "A redirect makes the server send requests to its own network",
         "handlers/platform/previews/fetch.py",
         "allow_redirects=False",
         "allow_redirects=True",
@@ -149,14 +149,14 @@ MUTANTS = (
     ),
     # Personal data.
     Mutant(
-        "Data of a deleted account stays",
+        "Data of a deleted account is kept",
         "handlers/platform/personal_data/service/erasure.py",
         "    after = steps[event.step].run(tx, event.user_id, event.after, STEP_BATCH)",
         "    after = None",
         (f"{ERASURE}::test_an_erasure_leaves_no_data_of_the_user_and_keeps_data_of_others",),
     ),
     Mutant(
-        "Data that was written while an account was deleted stays",
+        "Data that was written during the deletion of an account is kept",
         "handlers/platform/personal_data/service/erasure.py",
         "    if event.round < LAST_ROUND:",
         "    if False:",
@@ -166,7 +166,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "An export shows what other people wrote",
+        "An export contains texts of other users",
         "storage/platform/personal_data/personal_rows.py",
         "    if author is None:",
         "    if True:",
@@ -176,7 +176,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "An export that was begun on a stolen device can be fetched there",
+        "An export that was requested on a stolen device can be downloaded there",
         "handlers/platform/personal_data/service/exports.py",
         "    accounts.require_fresh_proof(tx)\n",
         "",
@@ -186,7 +186,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "The address of somebody who never completed the sign-up is kept for ever",
+        "The address of an unfinished sign-up is kept for ever",
         "handlers/platform/pincodes/retention.py",
         "    return store.forget_pincodes(tx, before, limit)",
         "    return 0",

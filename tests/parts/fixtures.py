@@ -1,6 +1,6 @@
 """The services as fixtures: a test gets one by naming it as an argument.
 
-`postgres` and `swift` last for the test run, the others for one test.
+`postgres`, `swift` and `chromium` last for the test run, the others for one test.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.parts.chromium import running_chromium
+from tests.parts.chromium import connected_to, running_chromium
 from tests.parts.mail import Mailbox, running_mailbox
 from tests.parts.node import find_node
 from tests.parts.postgres import Cluster, running_cluster
@@ -59,11 +59,18 @@ async def redis_server() -> AsyncIterator[RedisServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[str]:
+    """The address of a running Chromium, started by the first test that uses it."""
+    with running_chromium() as address:
+        yield address
+
+
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A Chromium with an empty profile; each of its contexts is a separate user."""
-    async with running_chromium() as running:
-        yield running
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """A connection to Chromium; each of its contexts is a separate user with an empty profile."""
+    async with connected_to(chromium) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="session")

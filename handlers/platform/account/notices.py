@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from handlers.kit.notices import Notice
 from handlers.kit.transaction import Transaction
-from handlers.kit.wording import Plain
 from handlers.platform.account import account
 from handlers.platform.account.contracts import EmailChanged
+from handlers.platform.auth import public as accounts
 
 
 @account.notifies(EmailChanged, "email_changed", importance="critical", says=("where",))
 def notify_of_the_new_address(tx: Transaction, event: EmailChanged) -> Iterator[Notice]:
     """The account has a new address. The old address gets a separate mail."""
-    where = (event.device, Plain(event.place), tx.cause.at if tx.cause else tx.now)
+    where = accounts.where(event.device, event.place, tx.cause.at if tx.cause else tx.now)
     yield Notice(to=event.user_id, link="/profile", values={"where": where})

@@ -8,7 +8,6 @@ from msgspec import UNSET, UnsetType
 
 from handlers.kit.contract import Empty
 from handlers.kit.transaction import Transaction
-from handlers.kit.wording import Plain
 from handlers.platform.account.contracts import (
     ConfirmEmail,
     EmailChanged,
@@ -119,7 +118,7 @@ def confirm_email(tx: Transaction, ask: ConfirmEmail) -> UserView:
             ADDRESS_LEFT,
             user.email,
             profiles.reader_of(user),
-            {"new_email": new, "where": (device, Plain(place), tx.now)},
+            {"new_email": new, "where": accounts.where(device, place, tx.now)},
             link="/",
             user_id=user.id,
         )

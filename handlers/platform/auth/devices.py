@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from ua_parser import parse_os, parse_user_agent
 
 from handlers.kit.visible import shortened
+from handlers.kit.wording import Plain, Value
 
+ON = " on "
+UNKNOWN = "unknown"
 NAME_MAX = 100
 FAMILY_MAX = 40
 _PRODUCT = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}(?=/|$)")
@@ -27,7 +31,20 @@ def name_of(user_agent: str) -> str:
     product = _PRODUCT.match(user_agent)
     own = product.group() if product else ""
     parts = (shortened(part, FAMILY_MAX) for part in (browser or own, system))
-    return " on ".join(filter(None, parts)) or "unknown"
+    return ON.join(filter(None, parts)) or UNKNOWN
+
+
+def where(device: str, place: str, at: datetime) -> Value:
+    """A device by its name, a place and a moment, as a value of a text in any language."""
+    return (_without_english(device), Plain(place), at)
+
+
+def _without_english(name: str) -> str:
+    """`Firefox (Linux)` for `Firefox on Linux`, and nothing for `unknown`."""
+    browser, _, system = name.partition(ON)
+    if system:
+        return f"{browser} ({system})"
+    return "" if name == UNKNOWN else name
 
 
 def _family(parse: Callable[[str], Any], user_agent: str) -> str:

@@ -13,6 +13,7 @@ from handlers.platform.auth.contracts import (
     NewPasswordSet,
     SignInsFailed,
 )
+from handlers.platform.auth.devices import where
 from handlers.platform.profile import public as profiles
 
 MethodChanged = AuthMethodAdded | AuthMethodRemoved
@@ -100,4 +101,4 @@ def _where(
     tx: Transaction, event: AuthSuccess | NewPasswordSet | AuthMethodAdded | AuthMethodRemoved
 ) -> Value:
     """The device, place and time of the event."""
-    return (event.device, Plain(event.place), tx.cause.at if tx.cause else tx.now)
+    return where(event.device, event.place, tx.cause.at if tx.cause else tx.now)

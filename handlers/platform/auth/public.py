@@ -1,5 +1,6 @@
 """Functions for other domains and for the server: sessions, passwords and proofs of identity."""
 
+from handlers.platform.auth.devices import where
 from handlers.platform.auth.passwords import hash_password, verify_password
 from handlers.platform.auth.service.devices import device_and_place
 from handlers.platform.auth.service.passwords import (
@@ -52,4 +53,5 @@ __all__ = [
     "set_password",
     "sign_in",
     "verify_password",
+    "where",
 ]

@@ -28,7 +28,7 @@ ACCESS = Access(
         ("/availability", "check"): "a consultant's hours are public",
         ("/availability", "watch"): "a consultant's hours are public",
         ("/availability", "unwatch"): "a consultant's hours are public",
-        ("/availability", "join_waiting_list"): "one's own entry in anybody's list",
-        ("/availability", "leave_waiting_list"): "one's own entry in anybody's list",
+        ("/availability", "join_waiting_list"): "it changes only the user's own entry",
+        ("/availability", "leave_waiting_list"): "it changes only the user's own entry",
     },
 )

@@ -21,15 +21,15 @@ ACCESS = Access(
         },
     },
     taken={
-        "/booking approve version": "the one that the client has seen",
-        "/booking reject version": "the one that the client has seen",
-        "/booking cancel version": "the one that the client has seen",
-        "/booking reschedule version": "the one that the client has seen",
-        "/booking list status": "a filter",
+        "/booking approve version": "the version that the client last saw",
+        "/booking reject version": "the version that the client last saw",
+        "/booking cancel version": "the version that the client last saw",
+        "/booking reschedule version": "the version that the client last saw",
+        "/booking list status": "it filters the list",
     },
     anybodys={
-        ("/booking", "request"): "what is offered to everybody",
-        ("/booking", "request_now"): "what is offered to everybody",
+        ("/booking", "request"): "blocks and topics are public",
+        ("/booking", "request_now"): "blocks and topics are public",
     },
     theirs={
         ("/booking", "approve"): ("booking_id", {}),

@@ -4,5 +4,5 @@ from tests.bounds import BY_IDS
 
 BOUNDED = {
     "list_over": BY_IDS,
-    "list_stays": "the stays of one call, which ends; joining it is a command with a rate",
+    "list_stays": "the stays of one call; calls end, and joining has a rate limit",
 }

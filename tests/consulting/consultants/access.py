@@ -18,8 +18,8 @@ ACCESS = Access(
         },
     },
     taken={
-        "/consultants add_topic hourly_rate": "one's own price",
-        "/consultants update_topic hourly_rate": "one's own price",
+        "/consultants add_topic hourly_rate": "the consultant's own price",
+        "/consultants update_topic hourly_rate": "the consultant's own price",
     },
     anybodys={
         ("/consultants", "get"): "a consultant's page is public",
@@ -27,7 +27,10 @@ ACCESS = Access(
         ("/consultants", "unwatch"): "a consultant's page is public",
     },
     elsewhere={
-        ("/consultants", "become"): "as long as one is none; `update` takes the same picture",
+        (
+            "/consultants",
+            "become",
+        ): "refused to consultants; `update` takes the same picture",
     },
     theirs={
         ("/consultants", "update"): ("picture_id", {}),

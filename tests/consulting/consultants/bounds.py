@@ -3,6 +3,6 @@
 from tests.bounds import BY_IDS
 
 BOUNDED = {
-    "list_topics": "a consultant has at most TOPICS_MAX; of a page of consultants",
+    "list_topics": "TOPICS_MAX for each consultant of a page",
     "sum_topic_texts": BY_IDS,
 }

@@ -20,7 +20,7 @@ ACCESS = Access(
         },
     },
     taken={
-        "/profile end_session session_id": "one's own",
+        "/profile end_session session_id": "it belongs to the user",
     },
     theirs={
         ("/profile", "end_session"): ("session_id", {}),

@@ -1,12 +1,13 @@
 """Any user agent is parsed within a few milliseconds."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.platform.auth.devices import NAME_MAX, name_of
+from handlers.platform.auth.devices import NAME_MAX, name_of, where
 from tests.faults.attacker import HANDSHAKE, Line, frames
 from tests.world import PASSWORD, with_server
 
@@ -61,6 +62,15 @@ def test_malformed_user_agents_get_names(user_agent):
 def test_a_browser_is_named_without_versions():
     user_agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
     assert name_of(user_agent) == "Firefox on Linux"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("Firefox on Linux", "Firefox (Linux)"), ("ParleyApp", "ParleyApp"), ("unknown", "")],
+)
+def test_a_text_in_any_language_shows_a_device_without_english_words(name, shown):
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    assert where(name, "Berlin", moment) == (shown, "Berlin", moment)
 
 
 async def test_a_client_with_a_non_utf_8_user_agent_can_log_in(world):

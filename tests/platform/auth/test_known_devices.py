@@ -53,7 +53,7 @@ async def test_a_login_from_a_new_address_is_notified_unless_the_device_is_known
     await log_in(world, AWAY)
     mails = await mails_with_subject(world, "New sign-in to your account")
     assert len(mails) == 2
-    assert f"“Firefox on Linux”, {AWAY}" in mails[1]
+    assert f"“Firefox (Linux)”, {AWAY}" in mails[1]
     assert "reset your password and sign out your other sessions" in mails[1]
     again = await log_in(world, "192.0.2.1", device_token=first["device_token"])
     assert again["device_token"] == first["device_token"]
@@ -150,7 +150,7 @@ async def test_a_new_password_sends_a_mail_with_its_origin_and_instructions(worl
     await visitor.call("/auth", "reset", **proof, new_password=PASSWORD)
     mails = await mails_with_subject(world, "Your password was set")
     assert len(mails) == 2
-    assert f"“Firefox on Linux”, {AWAY}, " in mails[1]
+    assert f"“Firefox (Linux)”, {AWAY}, " in mails[1]
     assert "(UTC)" in mails[1]
     assert "If this wasn't you, reset your password" in mails[1]
     assert "/#/forgot" in mails[1]

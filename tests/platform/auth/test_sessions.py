@@ -123,8 +123,8 @@ async def test_only_logins_from_new_devices_are_notified(world):
     listed = (await ana.call("/notifications", "list"))["notifications"]
     bodies = [one["body"] for one in listed if one["kind"] == "new_device"]
     assert [body.partition(",")[0] for body in bodies] == [
-        "Details: “Mobile Safari on iOS”",
-        "Details: “Firefox on Linux”",
+        "Details: “Mobile Safari (iOS)”",
+        "Details: “Firefox (Linux)”",
     ]
     mails = world.mails.to(ana.email)
     assert sum("New sign-in" in mail["Subject"] for mail in mails) == 2

@@ -38,14 +38,14 @@ ACCESS = Access(
         },
     },
     taken={
-        "/chat mark_read seq": "one's own marks",
-        "/chat mark_delivered seq": "one's own marks",
-        "/chat set_role role": "a member's, by an owner of their group",
+        "/chat mark_read seq": "the user's own read and delivery marks",
+        "/chat mark_delivered seq": "the user's own read and delivery marks",
+        "/chat set_role role": "owners set the roles of their group's members",
     },
     anybodys={
-        ("/chat", "open"): "other people, by whose ids they can be addressed",
-        ("/chat", "create_group"): "other people, by whose ids they can be addressed",
-        ("/chat", "block"): "other people, by whose ids they can be addressed",
+        ("/chat", "open"): "user ids are public: anyone can address a user by id",
+        ("/chat", "create_group"): "user ids are public: anyone can address a user by id",
+        ("/chat", "block"): "user ids are public: anyone can address a user by id",
     },
     theirs={
         ("/chat", "add_member"): ("conversation_id", {"user_id": "own_id"}),

@@ -1,10 +1,10 @@
 """Exceptions of `identities` to the rules for queries and waits, see `tests/bounds.py`."""
 
 BOUNDED = {
-    "list_identities": "a person has at most IDENTITIES_MAX",
+    "list_identities": "a user has at most IDENTITIES_MAX",
 }
 
-ONCE = "whoever is before it asks once, with a time"
+ONCE = "each waiting task sends one request with a timeout"
 WAITS = {
     "openid.py:_discover": ONCE,
     "openid.py:_get_keys": ONCE,

@@ -15,14 +15,14 @@ ACCESS = Access(
         },
     },
     taken={
-        "/moderation decide version": "the one that the client has seen",
-        "/moderation undo version": "the one that the client has seen",
+        "/moderation decide version": "the version that the client last saw",
+        "/moderation undo version": "the version that the client last saw",
     },
     elsewhere={
-        ("/moderation", "case"): "by the role",
-        ("/moderation", "media"): "by the role",
-        ("/moderation", "decide"): "by the role",
-        ("/moderation", "undo"): "by the role",
+        ("/moderation", "case"): "moderators have access to all messages",
+        ("/moderation", "media"): "moderators have access to all messages",
+        ("/moderation", "decide"): "moderators have access to all messages",
+        ("/moderation", "undo"): "moderators have access to all messages",
     },
     theirs={
         ("/moderation", "flag"): ("message_id", {"reason": "spam"}),

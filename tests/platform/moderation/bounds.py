@@ -1,5 +1,5 @@
 """Exceptions of `moderation` to the rules for queries and waits, see `tests/bounds.py`."""
 
 BOUNDED = {
-    "answer_flags": "a member flags a message once, and a group has a size",
+    "answer_flags": "one flag for each member of the group",
 }

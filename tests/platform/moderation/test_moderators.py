@@ -2,18 +2,17 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.platform.moderation.public import grant_role, revoke_role
 from server import operator
+from tests.parts.launcher import run_to_end
 from tests.platform.chat.scenes import say
 from tests.platform.chat.test_snapshots import Mirror, Step, check
 from tests.platform.moderation.scenes import code_of, decide, flag, group_of, moderator, undo
 from tests.wire_client import Heard
-from tests.world import ROOT, Person, Process, both_databases, until
+from tests.world import Person, Process, both_databases, until
 
 
 async def test_only_the_operator_makes_a_user_a_moderator(world):
@@ -85,8 +84,7 @@ async def test_a_revoked_role_ends_immediately_on_every_device(world):
 def operate(process: Process, *words: str) -> int:
     """The exit code of `run.py` with these arguments, beside the serving process."""
     environ = {"PATH": os.environ["PATH"], **process.environ}
-    run = [sys.executable, "run.py", *words]
-    return subprocess.run(run, cwd=ROOT, env=environ, check=False, capture_output=True).returncode
+    return run_to_end(["run.py", *words], environ).returncode
 
 
 async def test_the_command_line_changes_roles_on_the_running_server(process):

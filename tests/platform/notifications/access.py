@@ -12,6 +12,6 @@ ACCESS = Access(
         },
     },
     elsewhere={
-        ("/notifications", "mark_read"): "with one's own unread count, whatever was named",
+        ("/notifications", "mark_read"): "the answer is the user's own unread count for any id",
     },
 )

@@ -4,5 +4,5 @@ from tests.bounds import BY_IDS
 
 BOUNDED = {
     "inbox.mark_read": BY_IDS,
-    "push_devices.list_devices": "a person has at most DEVICES_MAX",
+    "push_devices.list_devices": "a user has at most DEVICES_MAX",
 }

@@ -11,10 +11,16 @@ ACCESS = Access(
         },
     },
     taken={
-        "/presence set_status status": "one's own",
+        "/presence set_status status": "it belongs to the user",
     },
     anybodys={
-        ("/presence", "watch"): "other people; only those who share a conversation hear anything",
-        ("/presence", "unwatch"): "other people; only those who share a conversation hear anything",
+        (
+            "/presence",
+            "watch",
+        ): "user ids are public; only who shares a conversation gets events",
+        (
+            "/presence",
+            "unwatch",
+        ): "user ids are public; only who shares a conversation gets events",
     },
 )

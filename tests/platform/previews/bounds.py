@@ -1,5 +1,5 @@
 """Exceptions of `previews` to the rules for queries and waits, see `tests/bounds.py`."""
 
 WAITS = {
-    "fetch.py:get_page": "it is entered only while a slot is free",
+    "fetch.py:get_page": "the caller checks first that a slot is free",
 }

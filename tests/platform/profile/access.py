@@ -11,6 +11,6 @@ ACCESS = Access(
         },
     },
     anybodys={
-        ("/profile", "people"): "names, for who knows the id",
+        ("/profile", "people"): "names are public to users who know the id",
     },
 )

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from server.backup.archive import read_archive
 from server.backup.making import make_backup
 from server.backup.restoring import restore
 from server.settings import Settings, read_settings
-from tests.world import ROOT
+from tests.parts.launcher import run_to_end
 
 SECRET = "a secret that the server made at its first start"
 CONTENTS = {"kept/one": b"1" * 70_000, "kept/two": b"22", "thumbnails/one": b"small"}
@@ -76,13 +74,6 @@ def members_of(file: Path) -> dict[str, bytes]:
 
 async def run(environ: dict[str, str], *args: str | Path) -> tuple[int, str, str]:
     """Run `run.py ARGS`; returns the exit code, the output and the errors."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "run.py", *map(str, args)),
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    environ = {"PATH": os.environ["PATH"], **environ}
+    ended = await asyncio.to_thread(run_to_end, ["run.py", *map(str, args)], environ)
+    return ended.returncode, ended.stdout, ended.stderr
