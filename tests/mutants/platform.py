@@ -30,8 +30,10 @@ MUTANTS = (
     Mutant(
         "The duration of a sign-in shows whether an account exists",
         "handlers/platform/auth/passwords.py",
-        "    right = await _in_thread(_verify, password_hash or _NOBODY, password)",
-        "    right = bool(password_hash) and await _in_thread(_verify, password_hash, password)",
+        "    right = await _in_thread(_verify_any, password_hash or _NOBODY, *_forms_of(password))",
+        "    right = bool(password_hash) and await _in_thread(\n"
+        "        _verify_any, password_hash, *_forms_of(password)\n"
+        "    )",
         (f"{SIGNING_IN}::test_logging_in_has_the_same_answer_and_cost_for_unknown_accounts",),
     ),
     Mutant(
@@ -51,8 +53,9 @@ MUTANTS = (
     Mutant(
         "An attacker signs a victim in to the attacker's account (OAuth state)",
         "storage/platform/identities.py",
-        '        _a.browser_hash == bindparam("of_browser"),',
-        '        bindparam("of_browser") == bindparam("of_browser"),',
+        '        _a.browser_hash.in_(bindparam("of_browsers", expanding=True)),',
+        '        _a.browser_hash.in_(bindparam("of_browsers", expanding=True))\n'
+        "        | (_a.browser_hash == _a.browser_hash),",
         (f"{OAUTH}::test_a_state_is_valid_once_in_its_own_browser_for_ten_minutes",),
     ),
     Mutant(

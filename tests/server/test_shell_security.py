@@ -163,7 +163,7 @@ async def test_the_commands_for_visitors_are_listed_here(world):
         "/auth forgot", "/auth reset", "/auth providers", "/auth oauth",
         "/consultants get", "/consultants watch", "/consultants unwatch", "/consultants list",
         "/availability list_blocks", "/availability check", "/availability watch",
-        "/availability unwatch", "/probe echo",
+        "/availability unwatch", "/availability get_terms", "/probe echo",
     }  # fmt: skip
     opened = {f"{one.namespace} {one.name}" for one in commands_of(world) if one.visitors}
     assert opened <= known

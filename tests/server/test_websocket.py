@@ -162,7 +162,7 @@ class TestGoodbye:
 
     async def test_a_replay_ends_when_its_client_is_gone(self, world, ana, raw, connection):
         for _ in range(10):
-            await world.transact(say_it, Say(text="x" * 12_000, room=user(ana.id), count=100))
+            await world.transact(say_it, Say(text="x" * 8_000, room=user(ana.id), count=100))
         again = await Raw(world).open()
         auth = {"token": ana.token, "since": {user(ana.id): 0}}
         again.say(f"40{NAMESPACE},{json.dumps(auth)}")
