@@ -16,6 +16,7 @@ const Consulting = later(async () => (await import("./pages/consulting.js")).Con
 const QueuePage = later(async () => (await import("./pages/waiting_room.js")).QueuePage);
 const SchedulePage = later(async () => (await import("./pages/schedule.js")).SchedulePage);
 const WaitingRoom = later(async () => (await import("./pages/waiting_room.js")).WaitingRoom);
+const Calendar = later(async () => (await import("./parts/calendar.js")).Calendar);
 const ChatCard = later(async () => (await import("./parts/booking.js")).ChatCard);
 const ChatAction = later(async () => (await import("./parts/chat_booking.js")).AskForBooking);
 
@@ -34,7 +35,8 @@ function CallAtHand() {
 const ProfileSection = () => html`
   <h2>Consulting</h2>
   <p><a class="button" href="#/consulting">
-    ${isConsultant() ? "Your consulting" : "Become a consultant"}</a></p>`;
+    ${isConsultant() ? "Your consulting" : "Become a consultant"}</a></p>
+  <${Calendar} />`;
 
 /** @param {string} id */
 const byId = (id) => ({ id });

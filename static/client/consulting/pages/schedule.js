@@ -7,6 +7,7 @@ import { Do, Select } from "../../parts/form.js";
 import { Page, Pending } from "../../parts/page.js";
 import { useLoaded } from "../../parts/loaded.js";
 import { zoneOptions } from "../../parts/places.js";
+import { Terms } from "../parts/terms.js";
 import { Week } from "../parts/week.js";
 import { parley } from "../../state.js";
 import { comingWeeks, zone } from "../../when.js";
@@ -110,6 +111,10 @@ export function SchedulePage() {
           options=${weeks.map((one) => [one.week, `${one.title} (${one.week})`])}
           onChange=${(/** @type {any} */ event) => (week.value = event.currentTarget.value)} />
         <${OneWeek} key=${week.value} schedule=${value} week=${week.value} reload=${load} />
+      </section>
+      <section aria-label="Terms">
+        <h2>Terms</h2>
+        <${Terms} />
       </section>
     <//>`;
 }

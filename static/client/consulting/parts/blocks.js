@@ -57,14 +57,17 @@ function Choices(props) {
   if (!bookable) return null;
   const offer = block.status === "full" ? offerOf(block.id) : null;
   if (offer) return html`<${Offered} ...${props} until=${moment(offer.expires_at)} />`;
+  if (block.status === "unavailable") return null;
   if (block.status === "full") return me.value && html`<${WaitingList} block=${block} />`;
   return html`<button type="button" class="primary" onClick=${() => book(block)}
     aria-label=${`Book ${date(block.starts_at)}, ${clock(block.starts_at)}`}>Book</button>`;
 }
 
 /** @param {Block} block */
-const places = ({ status, max_calls, taken }) =>
-  status === "full" ? "Full" : `${max_calls - taken} of ${max_calls} free`;
+function places({ status, max_calls, taken }) {
+  if (status === "unavailable") return "Not available";
+  return status === "full" ? "Full" : `${max_calls - taken} of ${max_calls} free`;
+}
 
 /** @param {{blocks: Block[], bookable: boolean, book: (block: Block) => void}} props */
 export function Blocks({ blocks, bookable, book }) {

@@ -122,6 +122,21 @@ function Actions({ booking, changed, inChat = false }) {
       booking=${booking} changed=${changed} onClose=${close} />`}`;
 }
 
+/** The agreed fees in words; empty without any. @param {Booking} booking */
+function feesOf({ terms, starts_at }) {
+  if (!terms) return "";
+  const until = new Date(Date.parse(starts_at) - terms.change_until_minutes * 60_000);
+  const fees = [];
+  if (terms.late_cancellation_percent) {
+    fees.push(`Cancelling after ${moment(until.toISOString())} costs ` +
+      `${terms.late_cancellation_percent} % of the minimum price.`);
+  }
+  if (terms.no_show_percent) {
+    fees.push(`Missing the hour costs ${terms.no_show_percent} % of it.`);
+  }
+  return fees.join(" ");
+}
+
 /** @param {Props} props */
 export function BookingCard({ booking, changed, inChat }) {
   const { consultant_id, student_id, status, note, reason, hold_expires_at } = booking;
@@ -138,6 +153,8 @@ export function BookingCard({ booking, changed, inChat }) {
         at least ${booking.minimal_duration_minutes} minutes
         ${status === "requested" && hold_expires_at
           && html`; reserved until ${moment(hold_expires_at)}`}</p>
+      ${status === "approved" && html`<p class="quiet">${feesOf(booking)}</p>`}
+      ${booking.fee_percent > 0 && html`<p>Fee: ${booking.fee_percent} % of the minimum price.</p>`}
       ${status === "missed" && html`<p>${cameToMissed(booking.attended, theirs)}</p>`}
       ${note && html`<p>“${note}”</p>`}
       ${reason && html`<p>Reason: ${reason}</p>`}
