@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 CALLS = "tests/consulting/call/test_calls.py"
 TALKED = "tests/consulting/call/test_talked_time.py"
+TERMS = "tests/consulting/availability/test_terms.py"
 WAITING_LIST = "tests/consulting/availability/test_waiting_list.py"
 
 MUTANTS = (
@@ -138,6 +139,71 @@ MUTANTS = (
         (
             "tests/consulting/waiting_room/test_places_kept.py"
             "::test_a_reconnect_within_60_s_keeps_the_place",
+        ),
+    ),
+    Mutant(
+        "Two blocks of a consultant overlap",
+        "storage/consulting/availability/open_hours.py",
+        "    where=_h.quarters.bitwise_and(_INSERT.excluded.quarters) == 0,\n",
+        "",
+        (
+            "tests/consulting/availability/test_overlaps.py"
+            "::test_the_database_refuses_overlapping_blocks",
+        ),
+    ),
+    Mutant(
+        "Concurrent requests of a student exceed the limit of unanswered ones",
+        "handlers/consulting/booking/service/requests.py",
+        "    profiles.hold_user(tx, tx.actor.id)\n",
+        "",
+        (f"{TERMS}::test_concurrent_requests_do_not_exceed_the_limit_of_open_ones",),
+    ),
+    Mutant(
+        "A place is offered to somebody who has another call then",
+        "handlers/consulting/availability/service/lists.py",
+        "    return [row for row in rows if row.user_id not in unable]",
+        "    return rows",
+        (f"{WAITING_LIST}::test_an_offer_skips_users_who_cannot_take_it",),
+    ),
+    Mutant(
+        "A consultant stays available now after the last device left",
+        "handlers/consulting/availability/service/now.py",
+        "        row.resumes = row.back_when_online and (row.available or row.resumes)\n"
+        "        _change(tx, row, False)",
+        "        row.resumes = row.back_when_online and (row.available or row.resumes)",
+        (
+            "tests/consulting/availability/test_available_now.py"
+            "::test_the_status_is_off_while_no_device_is_connected",
+        ),
+    ),
+    Mutant(
+        "A blocked user goes on watching the consultant",
+        "server/connection_gate.py",
+        "                self._rooms.leave(socket, name)",
+        "                pass",
+        (
+            "tests/consulting/booking/test_blocked.py"
+            "::test_a_blocked_user_stops_watching_the_consultant_on_every_instance",
+        ),
+    ),
+    Mutant(
+        "A student who is admitted while away loses the place",
+        "handlers/consulting/waiting_room/service/desk.py",
+        '    if call.started_at is None and call.end_reason in ("unheld", "ended"):',
+        "    if False:",
+        (
+            "tests/consulting/waiting_room/test_told.py"
+            "::test_a_call_that_does_not_start_gives_the_student_the_place_back",
+        ),
+    ),
+    Mutant(
+        "A replaced address of a calendar still works",
+        "handlers/consulting/calendar/feeds.py",
+        "    row.feed_serial += 1\n",
+        "",
+        (
+            "tests/consulting/calendar/test_calendar.py"
+            "::test_the_feed_shows_the_bookings_until_its_address_is_renewed",
         ),
     ),
 )

@@ -168,12 +168,15 @@ async def test_concurrent_requests_do_not_exceed_the_limit_of_open_ones(world):
     practice = await open_practice(world)
     clara, sam = practice.consultant, await world.person("sam")
     await set_terms(clara, open_requests_max=2)
-    await sam.enter("/booking")
+    devices = [await (await sam.device()).enter("/booking") for _ in range(6)]
     payloads = [
         {"block_id": block["id"], "topic_id": practice.topic["id"]} for block in practice.blocks[:6]
     ]
     answers = await asyncio.gather(
-        *(sam.client.ask("/booking", "request", payload) for payload in payloads)
+        *(
+            device.ask("/booking", "request", payload)
+            for device, payload in zip(devices, payloads, strict=True)
+        )
     )
     assert sorted(answer["ok"] for answer in answers) == [False] * 4 + [True] * 2
     refusals = [answer["error"] for answer in answers if not answer["ok"]]
