@@ -121,7 +121,8 @@ async def _run(engine: AsyncEngine, statements: tuple[str, ...], **values: objec
 async def _history(context: Context, people: Population, chance: random.Random) -> None:
     """Read a page from anywhere in a conversation."""
     before = chance.randint(min(PAGE + 2, people.head), people.head + 1)
-    ask = ReadHistory(chance.choice(people.conversations), before, PAGE)
+    where = chance.choice(people.conversations)
+    ask = ReadHistory(conversation_id=where, before_seq=before, limit=PAGE)
     await context.read(read_history, ask)
 
 

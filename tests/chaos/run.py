@@ -138,10 +138,9 @@ class Run:
 
     async def _settle(self, cast: Cast, database: Database) -> None:
         await self._site.until_ready()
-        await asyncio.gather(
-            self._until("presence", PRESENCE_WITHIN_S, self._presence_is_right, cast, database),
-            self._until("consumers", CAUGHT_UP_WITHIN_S, self._all_delivered, database),
-        )
+        await self._until("presence", PRESENCE_WITHIN_S, self._presence_is_right, cast, database)
+        # After the presence, because consumers process its changes.
+        await self._until("consumers", CAUGHT_UP_WITHIN_S, self._all_delivered, database)
         # After the consumers and timers, because these publish events too.
         await self._until("devices", CAUGHT_UP_WITHIN_S, self._all_caught_up, cast, database)
         there = {person.id: person.there for person in cast.people}

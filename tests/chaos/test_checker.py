@@ -62,6 +62,8 @@ def booking(booking_id: str, student: str = "ana", status: str = "requested") ->
         version=1,
         created_at=NOON,
         call_held=False,
+        terms=None,
+        fee_percent=0,
         student_came_at=None,
         consultant_came_at=None,
     )
