@@ -78,6 +78,7 @@ export type ErrorCode =
   | "UNAVAILABLE"
   | "UNKNOWN_COMMAND"
   | "UNKNOWN_NAMESPACE"
+  | "VIDEO_UNAVAILABLE"
   | "WRONG_STATE";
 
 export type Gender = "female" | "male" | "nonbinary" | "undisclosed";
@@ -111,6 +112,15 @@ export type StepStatus =
   | "rescheduled";
 
 export type Theme = "dark" | "light" | "system";
+
+/** What one device needs to take part in a call until `expires_at`; null: it does not expire. With `browser` as provider these are the `ice_servers`. A video service has a `url`, a `room` and a `token`, which lets only this user into only this room. No event contains it. */
+export interface Access {
+  ice_servers: IceServer[];
+  url: string | null;
+  room: string | null;
+  token: string | null;
+  expires_at: string | null;
+}
 
 /** The latest export and the planned deletion, as of event `seq` of the user's own room. `url` downloads a ready export and is valid for five minutes; it requires a fresh proof. */
 export interface Account {
@@ -280,7 +290,7 @@ export interface Call {
   consultant_id: string;
   student_id: string;
   status: "active" | "ended" | "initiated";
-  provider: "browser";
+  provider: "browser" | "jitsi" | "livekit";
   ice_servers: IceServer[];
   started_at: string | null;
   ended_at: string | null;
@@ -542,6 +552,11 @@ export interface Found {
   next: string | null;
 }
 
+/** Ask for new access to a call, before the access from `join` expires. */
+export interface GetAccess {
+  call_id: string;
+}
+
 /** Ask for the state of your account. */
 export interface GetAccount {}
 
@@ -618,6 +633,22 @@ export interface JoinCall {
 export interface JoinWaitingList {
   request_id?: string;
   block_id: string;
+}
+
+/** A call, and what this device needs to take part in it. */
+export interface JoinedCall {
+  id: string;
+  booking_id: string;
+  consultant_id: string;
+  student_id: string;
+  status: "active" | "ended" | "initiated";
+  provider: "browser" | "jitsi" | "livekit";
+  ice_servers: IceServer[];
+  started_at: string | null;
+  ended_at: string | null;
+  end_reason: "cancelled" | "ended" | "left" | "lost" | "unheld" | null;
+  talked_s: number;
+  access: Access;
 }
 
 /** An empty text removes the draft. */
@@ -1622,12 +1653,14 @@ export interface Commands {
     set_reminders: { payload: SetReminders; data: Reminders };
   };
   "/call": {
+    /** Get new credentials for an open call, before those of `join` expire. */
+    access: { payload: GetAccess; data: Access };
     /** Get your open call, for example after a page load. */
     current: { payload: Nothing; data: CurrentCall };
     /** End a call for both participants. */
     end: { payload: EndCall; data: Call };
     /** Join a call with this device, until it leaves or its connection is lost. A call that you are in on another device moves to this one; that device receives `moved`. */
-    join: { payload: JoinCall; data: Call };
+    join: { payload: JoinCall; data: JoinedCall };
     /** Leave a call with this device; the call ends when no one comes back in time. */
     leave: { payload: LeaveCall; data: Call };
     /** Send a signal to the other participant. */

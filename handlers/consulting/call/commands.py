@@ -2,14 +2,18 @@
 
 from handlers.consulting.call import call, service
 from handlers.consulting.call.contracts import (
+    AccessView,
     CallOver,
     CallView,
     CurrentCallView,
     EndCall,
+    GetAccess,
     JoinCall,
+    JoinedCallView,
     LeaveCall,
     MovedEphemeral,
     Signal,
+    VideoUnavailable,
     call_room,
 )
 from handlers.kit.context import Context
@@ -23,8 +27,8 @@ async def current(ctx: Context, ask: Nothing) -> CurrentCallView:
     return await ctx.read(service.get_current)
 
 
-@call.command(refuses=(CallOver, TooMany))
-async def join(ctx: Context, ask: JoinCall) -> CallView:
+@call.command(refuses=(CallOver, VideoUnavailable, TooMany))
+async def join(ctx: Context, ask: JoinCall) -> JoinedCallView:
     """Join a call with this device, until it leaves or its connection is lost.
 
     A call that you are in on another device moves to this one; that device receives `moved`.
@@ -34,6 +38,12 @@ async def join(ctx: Context, ask: JoinCall) -> CallView:
     joined = await ctx.transact(service.join, ask, ctx.leases.hold(ask.call_id))
     ctx.rooms.publish_ephemeral("/call", room, "moved", MovedEphemeral(ask.call_id))
     return joined
+
+
+@call.command(refuses=(CallOver, VideoUnavailable))
+async def access(ctx: Context, ask: GetAccess) -> AccessView:
+    """Get new credentials for an open call, before those of `join` expire."""
+    return await ctx.read(service.get_access, ask)
 
 
 @call.command()

@@ -24,6 +24,16 @@ class CallOver(Refusal):
     """This call has ended."""
 
 
+class VideoUnavailable(Refusal):
+    """The video provider of this call is no longer available; end the call and begin another."""
+
+
+class GetAccess(Request):
+    """Ask for new access to a call, before the access from `join` expires."""
+
+    call_id: Id
+
+
 class JoinCall(Change, kw_only=True):
     call_id: Id
 
@@ -75,12 +85,33 @@ class CallView(View):
     consultant_id: str
     student_id: str
     status: Literal["initiated", "active", "ended"]
-    provider: Literal["browser"]
+    provider: Literal["browser", "livekit", "jitsi"]
     ice_servers: list[IceServer]
     started_at: datetime | None
     ended_at: datetime | None
     end_reason: Literal["ended", "left", "lost", "unheld", "cancelled"] | None
     talked_s: int
+
+
+class AccessView(View):
+    """What one device needs to take part in a call until `expires_at`; null: it does not expire.
+
+    With `browser` as provider these are the `ice_servers`. A video service has a `url`, a `room`
+    and a `token`, which lets only this user into only this room. No event contains it.
+    """
+
+    PLAIN: ClassVar[tuple[str, ...]] = ("ice_servers", "url", "room", "token")
+    ice_servers: list[IceServer] = msgspec.field(default_factory=list)
+    url: str | None = None
+    room: str | None = None
+    token: str | None = None
+    expires_at: datetime | None = None
+
+
+class JoinedCallView(CallView):
+    """A call, and what this device needs to take part in it."""
+
+    access: AccessView
 
 
 class CurrentCallView(View):

@@ -3,6 +3,7 @@
 from tests.bounds import BY_IDS
 
 BOUNDED = {
-    "list_over": BY_IDS,
-    "list_stays": "the stays of one call, which ends; joining it is a command with a rate",
+    "calls.list_over": BY_IDS,
+    "calls.list_stays": "the stays of one call, which ends; joining it is a command with a rate",
+    "provider_stays.list_stays": "at most `STAYS_MAX` in `reports.py`",
 }
