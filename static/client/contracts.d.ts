@@ -298,6 +298,12 @@ export interface Call {
   talked_s: number;
 }
 
+/** The connections of the users of a call who have sent a report. */
+export interface CallQuality {
+  call_id: string;
+  connections: Connection[];
+}
+
 /** An object of another domain that a message shows in its current state. */
 export interface Card {
   kind: string;
@@ -380,6 +386,25 @@ export interface ConfirmEmail {
   old_pincode: string;
   ticket?: string;
   request_id?: string;
+}
+
+/** All reports of one user in a call: means, maxima, and how many were `poor` or `bad`. */
+export interface Connection {
+  user_id: string;
+  quality: "bad" | "good" | "poor";
+  path: "direct" | "relay" | "server";
+  reports: number;
+  poor: number;
+  bad: number;
+  loss: number;
+  loss_max: number;
+  jitter_ms: number;
+  jitter_ms_max: number;
+  round_trip_ms: number;
+  round_trip_ms_max: number;
+  received_kbps: number;
+  sent_kbps: number;
+  freezes: number;
 }
 
 /** A consultant's public profile; `profile_picture_url` is a path on this server. */
@@ -592,6 +617,10 @@ export interface GetMedia {
 
 export interface GetMessage {
   message_id: string;
+}
+
+export interface GetQuality {
+  call_id: string;
 }
 
 export interface GetQueue {
@@ -1021,6 +1050,12 @@ export interface Providers {
   providers: Provider[];
 }
 
+/** The words for one report: how good the connection is, and which path it uses. */
+export interface Quality {
+  quality: "bad" | "good" | "poor";
+  path: "direct" | "relay" | "server";
+}
+
 /** A block's queue, as of event `seq` of the consultant's own room. */
 export interface Queue {
   places: Place[];
@@ -1116,6 +1151,18 @@ export interface RenewFeed {
 export interface ReopenCall {
   request_id?: string;
   booking_id: string;
+}
+
+/** The connection of this device in the last seconds, from the browser's `getStats`. `loss` is the part of the packets that were lost; `freezes` counts those of the video. */
+export interface ReportQuality {
+  call_id: string;
+  loss: number;
+  jitter_ms: number;
+  round_trip_ms: number;
+  received_kbps: number;
+  sent_kbps: number;
+  freezes: number;
+  path: "direct" | "relay" | "server";
 }
 
 export interface RequestBooking {
@@ -1663,6 +1710,10 @@ export interface Commands {
     join: { payload: JoinCall; data: JoinedCall };
     /** Leave a call with this device; the call ends when no one comes back in time. */
     leave: { payload: LeaveCall; data: Call };
+    /** Get the quality of both users' connections in a call so far, also after its end. */
+    quality: { payload: GetQuality; data: CallQuality };
+    /** Report the connection of this device, about every ten seconds while the call is active. */
+    report_quality: { payload: ReportQuality; data: Quality };
     /** Send a signal to the other participant. */
     signal: { payload: Signal; data: Empty };
   };
@@ -1918,6 +1969,8 @@ export interface Events {
     CALL_INITIATED: { call: Call };
     /** One participant lost the connection. */
     CALL_INTERRUPTED: { call: Call };
+    /** The connection of one user became `good`, `poor` or `bad`; it is `good` at first. */
+    CALL_QUALITY_REPORTED: { call_id: string; user_id: string; quality: "bad" | "good" | "poor"; parties: [string, string] };
     /** Both participants are connected again. */
     CALL_RESUMED: { call: Call };
     /** Both participants have joined. */

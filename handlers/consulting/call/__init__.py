@@ -20,6 +20,7 @@ call = Domain(
     rooms_of=rooms_of,
     ephemeral_events={"signal": SignalEphemeral, "moved": MovedEphemeral},
     rates=(
+        Rate("quality_reports", "reports about connections in calls", burst=3, per_s=0.2),
         Rate("video_webhooks", "webhooks of video providers", burst=600, per_s=100, of="address"),
     ),
     rules=CallRules,

@@ -1,17 +1,21 @@
 """The commands of /call."""
 
-from handlers.consulting.call import call, service
+from handlers.consulting.call import call, quality, service
 from handlers.consulting.call.contracts import (
     AccessView,
     CallOver,
+    CallQualityView,
     CallView,
     CurrentCallView,
     EndCall,
     GetAccess,
+    GetQuality,
     JoinCall,
     JoinedCallView,
     LeaveCall,
     MovedEphemeral,
+    QualityView,
+    ReportQuality,
     Signal,
     VideoUnavailable,
     call_room,
@@ -53,6 +57,21 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
     if ephemeral is not None:
         ctx.rooms.publish_ephemeral("/call", call_room(ask.call_id, ask.to), "signal", ephemeral)
     return Empty()
+
+
+@call.command(refuses=(CallOver,), rate="quality_reports", ephemeral=True)
+async def report_quality(ctx: Context, ask: ReportQuality) -> QualityView:
+    """Report the connection of this device, about every ten seconds while the call is active."""
+    view = await ctx.transact(quality.report, ask)
+    ctx.kernel.reported.add("call_quality", view.quality)
+    ctx.kernel.reported.add("call_path", view.path)
+    return view
+
+
+@call.command(name="quality")
+async def get_quality(ctx: Context, ask: GetQuality) -> CallQualityView:
+    """Get the quality of both users' connections in a call so far, also after its end."""
+    return await ctx.read(quality.get_quality, ask)
 
 
 @call.command()

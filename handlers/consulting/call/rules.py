@@ -44,6 +44,10 @@ class CallRules(msgspec.Struct, frozen=True):
         Meta(ge=60, le=86_400, description="lifetime of TURN credentials and video tokens"),
     ] = 600
 
+    call_quality_kept_days: Annotated[
+        int, Meta(ge=1, description="how long the quality of connections in calls is kept")
+    ] = 90
+
     def __post_init__(self) -> None:
         """Raises UnusableSetting for an incomplete provider or TURN server; it shows no secret."""
         self._check_turn()

@@ -5,5 +5,6 @@ from tests.bounds import BY_IDS
 BOUNDED = {
     "calls.list_over": BY_IDS,
     "calls.list_stays": "the stays of one call, which ends; joining it is a command with a rate",
+    "quality.list_quality": "the two participants of one call",
     "provider_stays.list_stays": "at most `STAYS_MAX` in `reports.py`",
 }
