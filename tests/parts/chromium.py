@@ -20,13 +20,13 @@ FLAGS = [
 
 
 @asynccontextmanager
-async def running_chromium() -> AsyncIterator[Browser]:
+async def running_chromium(*flags: str) -> AsyncIterator[Browser]:
     """Start a headless Chromium with a new empty profile, and close it afterwards.
 
     Raises FileNotFoundError if it is not installed.
     """
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=[*FLAGS, *flags])
         try:
             yield browser
         finally:
