@@ -26,7 +26,9 @@ async def running_chromium(*flags: str) -> AsyncIterator[Browser]:
     Raises FileNotFoundError if it is not installed.
     """
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=[*FLAGS, *flags])
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(), args=[*FLAGS, *flags]
+        )
         try:
             yield browser
         finally:

@@ -13,6 +13,8 @@ import { myId, parley } from "../state.js";
 const MEASURED_EACH_MS = 10_000;
 /** After so many bad measurements in a row, this side sends its voice alone. */
 const BAD_MAX = 2;
+/** After so many good ones it sends video again; each time twice as many are needed. */
+const GOOD_MIN = 3, GOOD_MAX = 24;
 
 export class CallState {
   call = signal(/** @type {Call | null} */ (null));
@@ -43,6 +45,8 @@ export class CallState {
   #changes = 0;
   #meter = new Meter();
   #bad = 0;
+  #good = 0;
+  #goodNeeded = GOOD_MIN;
   /** @type {Peer | null} */
   #peer = null;
   /** @type {(() => void)[]} */
@@ -217,8 +221,19 @@ export class CallState {
     const report = { call_id: this.#id, ...measured };
     const { quality } = await parley.call("/call", "report_quality", report);
     this.quality.value = { ...this.quality.value, [myId()]: quality };
-    this.#bad = Object.values(this.quality.value).includes("bad") ? this.#bad + 1 : 0;
-    if (this.#bad >= BAD_MAX) await this.sendVideo(false);
+    if (pc.connectionState === "connected") await this.#adapt();
+  }
+
+  /** Sends the voice alone while a connection is bad, and video again when both have been good. */
+  async #adapt() {
+    const words = Object.values(this.quality.value);
+    this.#bad = words.includes("bad") ? this.#bad + 1 : 0;
+    this.#good = words.every((word) => word === "good") ? this.#good + 1 : 0;
+    if (!this.audioOnly.value && this.#bad >= BAD_MAX) await this.sendVideo(false);
+    if (this.audioOnly.value && this.#good >= this.#goodNeeded) {
+      this.#goodNeeded = Math.min(this.#goodNeeded * 2, GOOD_MAX);
+      await this.sendVideo(true);
+    }
   }
 
   /** @param {{call_id: string, user_id: string, quality: Quality}} told */
@@ -228,7 +243,7 @@ export class CallState {
 
   /** Sends video, or the voice alone. @param {boolean} video */
   async sendVideo(video) {
-    this.#bad = 0;
+    this.#bad = this.#good = 0;
     this.audioOnly.value = !video;
     await this.#peer?.setAudioOnly(!video);
   }
