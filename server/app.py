@@ -151,6 +151,7 @@ class App:
             personal_data=self.all_domains.personal_data,
             scratch=settings.data_dir,
             sandbox=self.sandbox,
+            reported=self.metrics.reported,
         )
 
     async def start(self) -> None:

@@ -69,7 +69,10 @@ class Metrics:
             "parley_command_seconds", "Time from a command's turn to its answer.", "namespace"
         )
         self.events = Counts("parley_events", "Events committed here, by name.", ("name",))
-        for collector in (self.commands, self.seconds, self.events):
+        self.reported = Counts(
+            "parley_reported", "What clients reported, by kind and word.", ("what", "word")
+        )
+        for collector in (self.commands, self.seconds, self.events, self.reported):
             self.registry.register(collector)
         self.connections = Gauge("parley_connections", "Open connections.", registry=self.registry)
         self.sockets = Gauge("parley_sockets", "Open namespaces on them.", registry=self.registry)

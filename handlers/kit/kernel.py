@@ -131,6 +131,12 @@ class Pages(Protocol):
     async def stop(self) -> None: ...
 
 
+class Tally(Protocol):
+    """Counts what domains report, by labels, for `/metrics`."""
+
+    def add(self, *labels: str) -> None: ...
+
+
 class Places(Protocol):
     """The location of an address as text."""
 
@@ -170,6 +176,8 @@ class Kernel:
     scratch: Path
     """A directory on disk for temporary files too large for memory; /tmp may be in memory."""
     sandbox: Sandbox
+    reported: Tally
+    """Takes two labels from small fixed sets: what was reported, and the word for it."""
     checks: Turns = field(default_factory=_make_checks)
     """Turns for moving, joining and hashing uploaded files. Large files take long, so each person
     gets one turn at a time."""

@@ -78,6 +78,7 @@ export type ErrorCode =
   | "UNAVAILABLE"
   | "UNKNOWN_COMMAND"
   | "UNKNOWN_NAMESPACE"
+  | "VIDEO_UNAVAILABLE"
   | "WRONG_STATE";
 
 export type Gender = "female" | "male" | "nonbinary" | "undisclosed";
@@ -111,6 +112,15 @@ export type StepStatus =
   | "rescheduled";
 
 export type Theme = "dark" | "light" | "system";
+
+/** What one device needs to take part in a call until `expires_at`; null: it does not expire. With `browser` as provider these are the `ice_servers`. A video service has a `url`, a `room` and a `token`, which lets only this user into only this room. No event contains it. */
+export interface Access {
+  ice_servers: IceServer[];
+  url: string | null;
+  room: string | null;
+  token: string | null;
+  expires_at: string | null;
+}
 
 /** The latest export and the planned deletion, as of event `seq` of the user's own room. `url` downloads a ready export and is valid for five minutes; it requires a fresh proof. */
 export interface Account {
@@ -280,12 +290,18 @@ export interface Call {
   consultant_id: string;
   student_id: string;
   status: "active" | "ended" | "initiated";
-  provider: "browser";
+  provider: "browser" | "jitsi" | "livekit";
   ice_servers: IceServer[];
   started_at: string | null;
   ended_at: string | null;
   end_reason: "cancelled" | "ended" | "left" | "lost" | "unheld" | null;
   talked_s: number;
+}
+
+/** The connections of the users of a call who have sent a report. */
+export interface CallQuality {
+  call_id: string;
+  connections: Connection[];
 }
 
 /** An object of another domain that a message shows in its current state. */
@@ -370,6 +386,25 @@ export interface ConfirmEmail {
   old_pincode: string;
   ticket?: string;
   request_id?: string;
+}
+
+/** All reports of one user in a call: means, maxima, and how many were `poor` or `bad`. */
+export interface Connection {
+  user_id: string;
+  quality: "bad" | "good" | "poor";
+  path: "direct" | "relay" | "server";
+  reports: number;
+  poor: number;
+  bad: number;
+  loss: number;
+  loss_max: number;
+  jitter_ms: number;
+  jitter_ms_max: number;
+  round_trip_ms: number;
+  round_trip_ms_max: number;
+  received_kbps: number;
+  sent_kbps: number;
+  freezes: number;
 }
 
 /** A consultant's public profile; `profile_picture_url` is a path on this server. */
@@ -547,6 +582,11 @@ export interface Found {
   next: string | null;
 }
 
+/** Ask for new access to a call, before the access from `join` expires. */
+export interface GetAccess {
+  call_id: string;
+}
+
 /** Ask for the state of your account. */
 export interface GetAccount {}
 
@@ -582,6 +622,10 @@ export interface GetMedia {
 
 export interface GetMessage {
   message_id: string;
+}
+
+export interface GetQuality {
+  call_id: string;
 }
 
 export interface GetQueue {
@@ -630,6 +674,22 @@ export interface JoinCall {
 export interface JoinWaitingList {
   request_id?: string;
   block_id: string;
+}
+
+/** A call, and what this device needs to take part in it. */
+export interface JoinedCall {
+  id: string;
+  booking_id: string;
+  consultant_id: string;
+  student_id: string;
+  status: "active" | "ended" | "initiated";
+  provider: "browser" | "jitsi" | "livekit";
+  ice_servers: IceServer[];
+  started_at: string | null;
+  ended_at: string | null;
+  end_reason: "cancelled" | "ended" | "left" | "lost" | "unheld" | null;
+  talked_s: number;
+  access: Access;
 }
 
 /** An empty text removes the draft. */
@@ -1002,6 +1062,12 @@ export interface Providers {
   providers: Provider[];
 }
 
+/** The words for one report: how good the connection is, and which path it uses. */
+export interface Quality {
+  quality: "bad" | "good" | "poor";
+  path: "direct" | "relay" | "server";
+}
+
 /** A block's queue, as of event `seq` of the consultant's own room. */
 export interface Queue {
   places: Place[];
@@ -1097,6 +1163,18 @@ export interface RenewFeed {
 export interface ReopenCall {
   request_id?: string;
   booking_id: string;
+}
+
+/** The connection of this device in the last seconds, from the browser's `getStats`. `loss` is the part of the packets that were lost; `freezes` counts those of the video. */
+export interface ReportQuality {
+  call_id: string;
+  loss: number;
+  jitter_ms: number;
+  round_trip_ms: number;
+  received_kbps: number;
+  sent_kbps: number;
+  freezes: number;
+  path: "direct" | "relay" | "server";
 }
 
 export interface RequestBooking {
@@ -1635,14 +1713,20 @@ export interface Commands {
     set_reminders: { payload: SetReminders; data: Reminders };
   };
   "/call": {
+    /** Get new credentials for an open call, before those of `join` expire. */
+    access: { payload: GetAccess; data: Access };
     /** Get your open call, for example after a page load. */
     current: { payload: Nothing; data: CurrentCall };
     /** End a call for both participants. */
     end: { payload: EndCall; data: Call };
     /** Join a call with this device, until it leaves or its connection is lost. A call that you are in on another device moves to this one; that device receives `moved`. */
-    join: { payload: JoinCall; data: Call };
+    join: { payload: JoinCall; data: JoinedCall };
     /** Leave a call with this device; the call ends when no one comes back in time. */
     leave: { payload: LeaveCall; data: Call };
+    /** Get the quality of both users' connections in a call so far, also after its end. */
+    quality: { payload: GetQuality; data: CallQuality };
+    /** Report the connection of this device, about every ten seconds while the call is active. */
+    report_quality: { payload: ReportQuality; data: Quality };
     /** Send a signal to the other participant. */
     signal: { payload: Signal; data: Empty };
   };
@@ -1900,6 +1984,8 @@ export interface Events {
     CALL_INITIATED: { call: Call };
     /** One participant lost the connection. */
     CALL_INTERRUPTED: { call: Call };
+    /** The connection of one user became `good`, `poor` or `bad`; it is `good` at first. */
+    CALL_QUALITY_REPORTED: { call_id: string; user_id: string; quality: "bad" | "good" | "poor"; parties: [string, string] };
     /** Both participants are connected again. */
     CALL_RESUMED: { call: Call };
     /** Both participants have joined. */

@@ -448,8 +448,8 @@ async function adaAndBenHaveACall({ ada, ben, cleo }, { id: call_id, booking_id 
     return told[0];
   };
   await cleo.in("/call").expectRefusal("join", { call_id }, "NOT_FOUND");
-  is("Call", await hers.call("join", { call_id }), { status: "initiated" });
-  is("Call", await his.call("join", { call_id }), { status: "active" });
+  is("Call", await hers.call("join", { call_id }), { status: "initiated" }, ["access"]);
+  is("Call", await his.call("join", { call_id }), { status: "active" }, ["access"]);
   const { started_at } = await both("CALL_STARTED", { status: "active", talked_s: 0 });
   const began = Date.now();
 

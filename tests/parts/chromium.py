@@ -71,6 +71,19 @@ async def connected_to(address: str) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+@asynccontextmanager
+async def launched_with(*flags: str) -> AsyncIterator[Browser]:
+    """Start a Chromium of its own with more flags, and close it afterwards."""
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(
+            executable_path=find_chromium(), args=[*FLAGS, *flags]
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
 def die_with_us() -> list[str]:
     """A command prefix that stops a program, which closes Chromium, if this process dies."""
     return ["setpriv", "--pdeathsig=TERM", "--"] if shutil.which("setpriv") else []

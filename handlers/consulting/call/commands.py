@@ -1,15 +1,23 @@
 """The commands of /call."""
 
-from handlers.consulting.call import call, service
+from handlers.consulting.call import call, quality, service
 from handlers.consulting.call.contracts import (
+    AccessView,
     CallOver,
+    CallQualityView,
     CallView,
     CurrentCallView,
     EndCall,
+    GetAccess,
+    GetQuality,
     JoinCall,
+    JoinedCallView,
     LeaveCall,
     MovedEphemeral,
+    QualityView,
+    ReportQuality,
     Signal,
+    VideoUnavailable,
     call_room,
 )
 from handlers.kit.context import Context
@@ -23,8 +31,8 @@ async def current(ctx: Context, ask: Nothing) -> CurrentCallView:
     return await ctx.read(service.get_current)
 
 
-@call.command(refuses=(CallOver, TooMany))
-async def join(ctx: Context, ask: JoinCall) -> CallView:
+@call.command(refuses=(CallOver, VideoUnavailable, TooMany))
+async def join(ctx: Context, ask: JoinCall) -> JoinedCallView:
     """Join a call with this device, until it leaves or its connection is lost.
 
     A call that you are in on another device moves to this one; that device receives `moved`.
@@ -36,6 +44,12 @@ async def join(ctx: Context, ask: JoinCall) -> CallView:
     return joined
 
 
+@call.command(refuses=(CallOver, VideoUnavailable))
+async def access(ctx: Context, ask: GetAccess) -> AccessView:
+    """Get new credentials for an open call, before those of `join` expire."""
+    return await ctx.read(service.get_access, ask)
+
+
 @call.command()
 async def signal(ctx: Context, ask: Signal) -> Empty:
     """Send a signal to the other participant."""
@@ -43,6 +57,21 @@ async def signal(ctx: Context, ask: Signal) -> Empty:
     if ephemeral is not None:
         ctx.rooms.publish_ephemeral("/call", call_room(ask.call_id, ask.to), "signal", ephemeral)
     return Empty()
+
+
+@call.command(refuses=(CallOver,), rate="quality_reports", ephemeral=True)
+async def report_quality(ctx: Context, ask: ReportQuality) -> QualityView:
+    """Report the connection of this device, about every ten seconds while the call is active."""
+    view = await ctx.transact(quality.report, ask)
+    ctx.kernel.reported.add("call_quality", view.quality)
+    ctx.kernel.reported.add("call_path", view.path)
+    return view
+
+
+@call.command(name="quality")
+async def get_quality(ctx: Context, ask: GetQuality) -> CallQualityView:
+    """Get the quality of both users' connections in a call so far, also after its end."""
+    return await ctx.read(quality.get_quality, ask)
 
 
 @call.command()

@@ -4,7 +4,7 @@ from handlers.consulting.call import service
 from handlers.consulting.call.contracts import CallView
 from handlers.consulting.call.service import initiate
 from handlers.kit.transaction import Transaction
-from storage.consulting import call as store
+from storage.consulting.call import calls as store
 
 __all__ = ["end_for_booking", "find_live", "initiate", "is_going_on"]
 

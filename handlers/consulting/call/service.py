@@ -2,8 +2,8 @@
 
 Invariants:
 - A call is `initiated` until both participants are connected, then `active` until it ends.
-- Each connected device has a stay. The talked time is computed from the stays, so duplicate or late
-  events cannot change it.
+- Each connected device has a stay. The talked time is computed from the stays, and from those that
+  the video provider reported, so duplicate or late events cannot change it.
 - While a participant is absent, the call has a timer. It ends when they do not return in time.
 """
 
@@ -13,6 +13,7 @@ import msgspec
 
 from handlers.consulting.call.contracts import (
     AboutCall,
+    AccessView,
     CallDue,
     CallDurationRecorded,
     CallEnded,
@@ -24,19 +25,23 @@ from handlers.consulting.call.contracts import (
     CallView,
     CurrentCallView,
     EndCall,
+    GetAccess,
     InCall,
     JoinCall,
+    JoinedCallView,
     LeaveCall,
     Signal,
     SignalEphemeral,
+    VideoUnavailable,
 )
+from handlers.consulting.call.presence import talked_so_far
+from handlers.consulting.call.providers import OPEN, Entry
 from handlers.consulting.call.rules import CallRules
-from handlers.consulting.call.talk import talked_seconds
 from handlers.kit.errors import Invalid, NotFound
 from handlers.kit.transaction import Transaction
 from rooms import names
-from storage.consulting import call as store
-from storage.consulting.call import CallRow, EndReason, Stay
+from storage.consulting.call import calls as store
+from storage.consulting.call.calls import CallRow, EndReason, Stay
 
 SIGNAL_MAX = 16_384
 LIVE_CALLS_MAX = 10
@@ -56,6 +61,7 @@ def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: s
         ended_at=None,
         end_reason=None,
         talked_s=0,
+        provider=tx.rules.of(CallRules).video_provider,
     )
     busy = store.insert_call(tx, row)
     if busy is not None:
@@ -65,15 +71,17 @@ def initiate(tx: Transaction, booking_id: str, student_id: str, consultant_id: s
     return view_of(tx, row)
 
 
-def join(tx: Transaction, ask: JoinCall, device_id: str) -> CallView:
+def join(tx: Transaction, ask: JoinCall, device_id: str) -> JoinedCallView:
     """Join with one device; the call starts or resumes once both participants are connected.
 
-    The actor's other devices leave the call, which moves to this one.
+    The actor's other devices leave the call, which moves to this one. Raises CallOver and
+    VideoUnavailable.
     """
     row = get_as_party(tx, ask.call_id)
     end_if_overdue(tx, row)
     if row.status == "ended":
         raise CallOver().kept()
+    access = access_of(tx, row)
     for other in store.list_stays(tx, row.id):
         if other.user_id == tx.actor.id and other.device_id != device_id:
             store.end_stay(tx, other.device_id, tx.now, tx.instance_id)
@@ -81,7 +89,29 @@ def join(tx: Transaction, ask: JoinCall, device_id: str) -> CallView:
     store.insert_stay(tx, stay)
     if _both_connected(tx, row):
         _start_or_resume(tx, row)
-    return view_of(tx, row)
+    return JoinedCallView(**msgspec.structs.asdict(view_of(tx, row)), access=access)
+
+
+def get_access(tx: Transaction, ask: GetAccess) -> AccessView:
+    """New access to an open call of the actor; raises NotFound, CallOver and VideoUnavailable."""
+    row = store.find_call(tx, ask.call_id)
+    if row is None or tx.actor.id not in (row.student_id, row.consultant_id):
+        raise NotFound
+    if row.status == "ended" or (due_of(tx, row) or tx.now) < tx.now:
+        raise CallOver
+    return access_of(tx, row)
+
+
+def access_of(tx: Transaction, row: CallRow) -> AccessView:
+    """What the actor needs to take part; raises VideoUnavailable.
+
+    A call keeps the provider that it began with, so that both users meet at the same one.
+    """
+    rules = tx.rules.of(CallRules)
+    if row.provider not in ("browser", rules.video_provider):
+        raise VideoUnavailable
+    entry = Entry(row, tx.actor.id, tx.now, tx.rules.span("call_access_s"))
+    return OPEN[row.provider](rules, entry)
 
 
 def leave(tx: Transaction, ask: LeaveCall, device_id: str | None) -> CallView:
@@ -154,7 +184,13 @@ def resolve(tx: Transaction, stay: Stay, at: datetime) -> None:
     """Correct a stay whose end was assumed: its instance died at `at`, so it ended then."""
     row = store.lock_call(tx, stay.call_id)
     store.shorten_stay(tx, stay.id, max(at, stay.joined_at))
-    if row is None or row.ended_at is None:
+    if row is not None:
+        correct_the_talked_time(tx, row)
+
+
+def correct_the_talked_time(tx: Transaction, row: CallRow) -> None:
+    """Record the talked time of an ended call again, if what is known of its stays has changed."""
+    if row.ended_at is None or row.started_at is None:
         return
     talked_s = talked_so_far(tx, row, row.ended_at)
     if talked_s != row.talked_s:
@@ -197,14 +233,6 @@ def list_over(tx: Transaction, call_ids: list[str]) -> list[str]:
     return store.list_over(tx, call_ids)
 
 
-def talked_so_far(tx: Transaction, row: CallRow, at: datetime) -> int:
-    """The seconds talked until `at`, computed from the stays."""
-    spans: dict[str, list[tuple[datetime, datetime]]] = {row.student_id: [], row.consultant_id: []}
-    for stay in store.list_stays(tx, row.id):
-        spans[stay.user_id].append((stay.joined_at, stay.left_at or at))
-    return talked_seconds(spans[row.student_id], spans[row.consultant_id])
-
-
 def get_as_party(tx: Transaction, call_id: str) -> CallRow:
     row = store.lock_call(tx, call_id)
     if row is None or tx.actor.id not in (row.student_id, row.consultant_id):
@@ -219,7 +247,7 @@ def view_of(tx: Transaction, row: CallRow) -> CallView:
         consultant_id=row.consultant_id,
         student_id=row.student_id,
         status=row.status,
-        provider="browser",
+        provider=row.provider,
         ice_servers=list(tx.rules.of(CallRules).ice_servers),
         started_at=row.started_at,
         ended_at=row.ended_at,

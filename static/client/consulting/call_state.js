@@ -1,20 +1,34 @@
 /** The state of one call: joining, signals, interruptions, rejoining, and the end. */
 
 import { signal } from "@preact/signals";
-import { openMedia } from "../platform/media.js";
+import { CallMedia } from "./call_media.js";
+import { Meter } from "./meter.js";
 import { Peer } from "./peer.js";
 import { myId, parley } from "../state.js";
 
-/** @import { Call } from "../contracts.js" */
+/** @import { Access, Call } from "../contracts.js" */
+/** @typedef {"good" | "poor" | "bad"} Quality */
 /** @typedef {"waiting" | "talking" | "interrupted"} Line */
+
+const MEASURED_EACH_MS = 10_000;
+/** After so many bad measurements in a row, this side sends its voice alone. */
+const BAD_MAX = 2;
+/** After so many good ones it sends video again; each time twice as many are needed. */
+const GOOD_MIN = 3, GOOD_MAX = 24;
 
 export class CallState {
   call = signal(/** @type {Call | null} */ (null));
   error = signal(/** @type {any} */ (null));
   line = signal(/** @type {Line} */ ("waiting"));
-  local = signal(/** @type {MediaStream | null} */ (null));
+  media = new CallMedia((stream) => this.#peer?.use(stream));
+  local = this.media.stream;
   remote = signal(/** @type {MediaStream | null} */ (null));
-  complaint = signal("");
+  complaint = this.media.complaint;
+  /** How good the connections are, by user. */
+  quality = signal(/** @type {Record<string, Quality>} */ ({}));
+  /** Whether this side sends no video, because a connection is bad. */
+  audioOnly = signal(false);
+  access = signal(/** @type {Access | null} */ (null));
   /** Whether the user joined on another device, which has the call now. */
   moved = signal(false);
   /** The `connectionState` between the two browsers. */
@@ -29,6 +43,10 @@ export class CallState {
   #closed = false;
   /** A counter of events, so that an older answer cannot undo a newer event. */
   #changes = 0;
+  #meter = new Meter();
+  #bad = 0;
+  #good = 0;
+  #goodNeeded = GOOD_MIN;
   /** @type {Peer | null} */
   #peer = null;
   /** @type {(() => void)[]} */
@@ -41,7 +59,7 @@ export class CallState {
 
   enter() {
     this.#listen();
-    void this.#openLocal();
+    void this.media.open();
     void this.join();
   }
 
@@ -56,6 +74,7 @@ export class CallState {
     try {
       const call = await inTurn(async () => this.#ask());
       if (!call || this.#closed) return;
+      this.access.value = call.access ?? null;
       this.call.value = call;
       await this.#look(call);
       this.error.value = null;
@@ -117,7 +136,10 @@ export class CallState {
       parley.on("unrecovered", ({ namespace }) => {
         if (namespace === "/call") void this.#comeBack();
       }),
+      parley.on("/call", "CALL_QUALITY_REPORTED", (told) => this.#told(told)),
       this.#returnWhenConnected(),
+      onNetworkChange(() => void this.#peer?.restart()),
+      repeat(() => void this.#measure().catch(() => {}), MEASURED_EACH_MS),
     ];
   }
 
@@ -169,11 +191,13 @@ export class CallState {
   /** The peer; null until the answer to `join` has told who the other person is. */
   #peerOrNone() {
     const call = this.call.value;
-    if (this.#peer || !call || this.#closed) return this.#peer;
+    if (this.#peer || !call || this.#closed || call.provider !== "browser") return this.#peer;
     const student = call.student_id === myId();
     const to = student ? call.consultant_id : call.student_id;
     this.#peer = new Peer({
-      polite: student, ice_servers: call.ice_servers,
+      polite: student,
+      ice_servers: this.access.value?.ice_servers ?? call.ice_servers,
+      renew: () => this.#renew(),
       say: (data) =>
         void parley.call("/call", "signal", { call_id: this.#id, to, data }).catch(() => {}),
       show: (stream) => (this.remote.value = stream),
@@ -183,13 +207,45 @@ export class CallState {
     return this.#peer;
   }
 
-  async #openLocal() {
-    const { stream, complaint } = await openMedia();
-    if (this.#closed) return stop(stream);
-    this.complaint.value = complaint;
-    this.local.value = stream;
-    if (stream) this.#peer?.use(stream);
-    return undefined;
+  async #renew() {
+    this.access.value = await parley.call("/call", "access", { call_id: this.#id });
+    return this.access.value.ice_servers;
+  }
+
+  /** Measures the connection, and reports it. A report that is refused or lost is not repeated. */
+  async #measure() {
+    const pc = this.#peer?.connection;
+    if (!pc || this.call.value?.status !== "active") return;
+    const measured = await this.#meter.measure(pc);
+    if (!measured || this.#closed) return;
+    const report = { call_id: this.#id, ...measured };
+    const { quality } = await parley.call("/call", "report_quality", report);
+    this.quality.value = { ...this.quality.value, [myId()]: quality };
+    if (pc.connectionState === "connected") await this.#adapt();
+  }
+
+  /** Sends the voice alone while a connection is bad, and video again when both have been good. */
+  async #adapt() {
+    const words = Object.values(this.quality.value);
+    this.#bad = words.includes("bad") ? this.#bad + 1 : 0;
+    this.#good = words.every((word) => word === "good") ? this.#good + 1 : 0;
+    if (!this.audioOnly.value && this.#bad >= BAD_MAX) await this.sendVideo(false);
+    if (this.audioOnly.value && this.#good >= this.#goodNeeded) {
+      this.#goodNeeded = Math.min(this.#goodNeeded * 2, GOOD_MAX);
+      await this.sendVideo(true);
+    }
+  }
+
+  /** @param {{call_id: string, user_id: string, quality: Quality}} told */
+  #told({ call_id, user_id, quality }) {
+    if (call_id === this.#id) this.quality.value = { ...this.quality.value, [user_id]: quality };
+  }
+
+  /** Sends video, or the voice alone. @param {boolean} video */
+  async sendVideo(video) {
+    this.#bad = this.#good = 0;
+    this.audioOnly.value = !video;
+    await this.#peer?.setAudioOnly(!video);
   }
 
   /** Closes this object for good; a new visit to the page creates another one. */
@@ -198,13 +254,26 @@ export class CallState {
     this.#there = false;
     this.#peer?.close();
     this.#peer = null;
-    stop(this.local.value);
-    this.local.value = null;
+    this.media.close();
   }
 }
 
-/** @param {MediaStream | null} stream */
-const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
+/** Calls `then` when the device gets another network. @param {() => void} then */
+function onNetworkChange(then) {
+  const { connection } = /** @type {any} */ (globalThis.navigator ?? {});
+  globalThis.addEventListener?.("online", then);
+  connection?.addEventListener?.("change", then);
+  return () => {
+    globalThis.removeEventListener?.("online", then);
+    connection?.removeEventListener?.("change", then);
+  };
+}
+
+/** @param {() => void} work @param {number} each_ms */
+function repeat(work, each_ms) {
+  const timer = setInterval(work, each_ms);
+  return () => clearInterval(timer);
+}
 
 /** @type {Promise<unknown>} */
 let turn = Promise.resolve();

@@ -5,6 +5,9 @@
  * from before and after a lost connection never mix. Both sides send `hello` when they begin. The
  * consultant's side then makes the first offer. Later either side may make one. If both do so at
  * the same time, the polite side (the student's) gives way ("perfect negotiation").
+ *
+ * A connection that is lost, or whose network changed, looks for a new path (an ICE restart) with
+ * new credentials. It tries again every few seconds, because the signals of an attempt can be lost.
  */
 
 import { newId } from "../parley.js";
@@ -13,10 +16,13 @@ import { newId } from "../parley.js";
  * @typedef {object} Link
  * @property {boolean} polite
  * @property {RTCIceServer[]} ice_servers
+ * @property {() => Promise<RTCIceServer[]>} renew fetches the servers with new credentials
  * @property {(said: any) => void} say sends a signal to the other side
  * @property {(stream: MediaStream) => void} show
  * @property {(state: RTCPeerConnectionState) => void} changed
  */
+
+const RESTART_AFTER_MS = 2_000, RESTART_AGAIN_MS = 6_000;
 
 export class Peer {
   #link;
@@ -27,6 +33,12 @@ export class Peer {
   #offering = false;
   #ignoring = false;
   #stale = false;
+  #restarting = false;
+  /** The senders by kind of track. @type {Map<string, RTCRtpSender>} */
+  #senders = new Map();
+  #audioOnly = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   /** @type {MediaStream | null} */
   #local = null;
   #line = Promise.resolve();
@@ -49,8 +61,54 @@ export class Peer {
   }
 
   close() {
+    clearTimeout(this.#timer);
     this.#pc?.close();
     this.#pc = null;
+  }
+
+  /** The connection, for its statistics. */
+  get connection() {
+    return this.#pc;
+  }
+
+  /** Looks for a new path with new credentials. */
+  async restart() {
+    const pc = this.#pc;
+    if (!pc || this.#restarting || !this.#their) return;
+    this.#restarting = true;
+    this.#restartIn(pc, RESTART_AGAIN_MS);
+    try {
+      const iceServers = await this.#link.renew();
+      if (pc !== this.#pc) return;
+      pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
+      // The answer to an offer before may never come.
+      if (pc.signalingState === "have-local-offer") {
+        await pc.setLocalDescription({ type: "rollback" });
+      }
+      pc.restartIce();
+    } catch (mistake) {
+      console.warn(mistake);
+    } finally {
+      this.#restarting = false;
+    }
+  }
+
+  /** Stops or resumes sending video. @param {boolean} audioOnly */
+  async setAudioOnly(audioOnly) {
+    this.#audioOnly = audioOnly;
+    await this.#senders.get("video")?.replaceTrack(audioOnly ? null : this.#videoTrack());
+  }
+
+  #videoTrack() {
+    return this.#local?.getTracks().find(({ kind }) => kind === "video") ?? null;
+  }
+
+  /** @param {RTCPeerConnection} pc @param {number} after_ms */
+  #restartIn(pc, after_ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (pc === this.#pc && pc.connectionState !== "connected") void this.restart();
+    }, after_ms);
   }
 
   /** @param {MediaStream} stream */
@@ -68,7 +126,9 @@ export class Peer {
 
   /** @param {string} their the other side's attempt, if known; otherwise "" */
   #begin(their) {
+    clearTimeout(this.#timer);
     this.#pc?.close();
+    this.#senders = new Map();
     // Signals still in the queue were for the last attempt, and their processing may never end.
     this.#line = Promise.resolve();
     this.#stale = this.#offering = this.#ignoring = false;
@@ -84,7 +144,8 @@ export class Peer {
     pc.onicecandidate = ({ candidate }) => candidate && this.#say({ candidate });
     pc.onnegotiationneeded = () => void this.#offer(pc);
     pc.onconnectionstatechange = () => {
-      if (pc.connectionState === "failed") pc.restartIce();
+      if (pc.connectionState === "failed") void this.restart();
+      if (pc.connectionState === "disconnected") this.#restartIn(pc, RESTART_AFTER_MS);
       this.#link.changed(pc.connectionState);
     };
     this.#addTracks(pc);
@@ -93,15 +154,23 @@ export class Peer {
   /** Adds the local tracks. A side without camera or microphone still receives.
    * @param {RTCPeerConnection} pc */
   #addTracks(pc) {
-    const sent = pc.getSenders().map(({ track }) => track);
-    for (const track of this.#local?.getTracks() ?? []) {
-      if (this.#local && !sent.includes(track)) pc.addTrack(track, this.#local);
-    }
+    for (const track of this.#local?.getTracks() ?? []) this.#send(pc, track);
     if (this.#link.polite) return;
     const kinds = pc.getTransceivers().map(({ receiver }) => receiver.track.kind);
     for (const kind of ["audio", "video"]) {
       if (!kinds.includes(kind)) pc.addTransceiver(kind, { direction: "recvonly" });
     }
+  }
+
+  /** Sends a track, in place of an earlier one of its kind.
+   * @param {RTCPeerConnection} pc @param {MediaStreamTrack} track */
+  #send(pc, track) {
+    const sender = this.#senders.get(track.kind);
+    const paused = this.#audioOnly && track.kind === "video";
+    if (sender) return void sender.replaceTrack(paused ? null : track).catch(console.warn);
+    if (paused || !this.#local) return undefined;
+    this.#senders.set(track.kind, pc.addTrack(track, this.#local));
+    return undefined;
   }
 
   /** Sends an offer, once the other side is known. The polite side waits for the first offer of the

@@ -80,6 +80,7 @@ export const ONLY_ONCE = {
 /** Commands that are worth nothing when they are late, by namespace.
  * @type {Record<string, readonly string[]>} */
 export const EPHEMERAL = {
+  "/call": ["report_quality"],
   "/chat": ["typing"],
 };
 

@@ -3,6 +3,8 @@
 from tests.bounds import BY_IDS
 
 BOUNDED = {
-    "list_over": BY_IDS,
-    "list_stays": "the stays of one call; calls end, and joining has a rate limit",
+    "calls.list_over": BY_IDS,
+    "calls.list_stays": "the stays of one call; calls end, and joining has a rate limit",
+    "quality.list_quality": "the two participants of one call",
+    "provider_stays.list_stays": "at most `STAYS_MAX` in `reports.py`",
 }

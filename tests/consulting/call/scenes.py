@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.consulting.call import list_stays
+from storage.consulting.call.calls import list_stays
 from tests.consulting.waiting_room.scenes import Hour, hour_of
 from tests.wire_client import Client
 from tests.world import Person, World, until

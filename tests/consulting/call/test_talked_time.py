@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers.consulting.call import service
 from handlers.consulting.call.talk import talked_seconds
 from server.heartbeat import SILENT_AFTER
-from storage.consulting.call import Stay, insert_stay, list_stays
+from storage.consulting.call.calls import Stay, insert_stay, list_stays
 from tests.consulting.call.scenes import CALL, Talk, talk_of
 from tests.consulting.waiting_room.scenes import lose_instance
 

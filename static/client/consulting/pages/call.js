@@ -13,7 +13,8 @@ import { go } from "../../router.js";
 import { myId, parley } from "../../state.js";
 import { minutes } from "../../when.js";
 
-/** @import { Call } from "../../contracts.js" */
+/** @import { Access, Call } from "../../contracts.js" */
+/** @import { CallMedia } from "../call_media.js" */
 
 /** A video. It shows a button if the browser forbids sound before the user interacts with the page.
  * @param {{stream: MediaStream | null, label: string, muted?: boolean, name: string}} props */
@@ -43,6 +44,76 @@ function Switch({ stream, kind, title }) {
     ${title} ${on.value ? "on" : "off"}</button>`;
 }
 
+/** Chooses one of several cameras or microphones.
+ * @param {{media: CallMedia, kind: "audio" | "video", title: string}} props */
+function Chooser({ media, kind, title }) {
+  const found = media.devices.value.filter((device) => device.kind === `${kind}input`);
+  const track = media.stream.value?.getTracks().find((one) => one.kind === kind);
+  if (found.length < 2 || !track) return null;
+  const choose = (/** @type {any} */ { target }) =>
+    void media.choose(kind, target.value).catch(console.warn);
+  return html`<label>${title}
+    <select onChange=${choose} value=${track.getSettings?.().deviceId}>
+      ${found.map(({ deviceId, label }) => html`<option value=${deviceId}>${label}</option>`)}
+    </select></label>`;
+}
+
+/** @param {{media: CallMedia}} props */
+function ShareScreen({ media }) {
+  if (!navigator.mediaDevices?.getDisplayMedia || !media.stream.value) return null;
+  if (media.sharing.value) {
+    return html`<button type="button" onClick=${() => media.unshare()}>Stop sharing</button>`;
+  }
+  const share = () => void media.share().catch(() => {}); // the user chose nothing
+  return html`<button type="button" onClick=${share}>Share screen</button>`;
+}
+
+const QUALITY = { good: "good", poor: "poor", bad: "bad" };
+const PATH = { direct: "direct", relay: "through a relay", server: "through a video service" };
+
+/** @param {CallState} state */
+const weak = (state) =>
+  Object.entries(state.quality.value).filter(([, word]) => word !== "good");
+
+/** Tells of connections that are not good.
+ * @param {{state: CallState}} props */
+const Connections = ({ state }) => html`
+  <div role="status" data-test="quality" data-audio=${state.audioOnly.value}>
+    ${weak(state).map(([id, word]) => html`
+      <p data-test="connection" data-quality=${word}>
+        ${id === myId() ? "Your connection" : "The other person's connection"} is
+        ${" "}${QUALITY[word]}.</p>`)}
+    ${state.audioOnly.value && html`
+      <p>Your video is paused, so that the sound gets through.
+        <button type="button" onClick=${() => state.sendVideo(true)}>Send video again</button></p>`}
+  </div>`;
+
+/** Where the video of a call is that another service carries.
+ * @param {{call: Call, access: Access | null}} props */
+function Elsewhere({ call, access }) {
+  if (call.provider === "browser") return null;
+  if (call.provider !== "jitsi" || !access?.url) {
+    return html`<p>The video of this call is in an app for ${call.provider}.</p>`;
+  }
+  const url = `${access.url.replace(/\/$/, "")}/${access.room}?jwt=${access.token}`;
+  return html`<p><a class="button primary" href=${url} target="_blank" rel="noopener noreferrer">
+    Open the video</a></p>`;
+}
+
+/** The connections of both users, summed up after the call. @param {{call: Call}} props */
+function Summary({ call }) {
+  const found = useSignal(/** @type {any[]} */ ([]));
+  useEffect(() => {
+    parley.call("/call", "quality", { call_id: call.id })
+      .then(({ connections }) => (found.value = connections)).catch(() => {});
+  }, []);
+  return found.value.map((one) => html`
+    <p class="quiet" data-test="summary">
+      ${one.user_id === myId() ? "Your connection" : "The other person's connection"}:
+      ${" "}${Math.round(one.loss * 1000) / 10} % lost, ${one.round_trip_ms} ms round trip,
+      ${" "}${PATH[/** @type {"direct"} */ (one.path)]}</p>`);
+}
+
 /** @param {{base_s: number, since: number | null}} props */
 function Clock({ base_s, since }) {
   const now = useSignal(Date.now());
@@ -54,14 +125,15 @@ function Clock({ base_s, since }) {
   return html`<p class="quiet" data-test="clock">${minutes(talked_s)}</p>`;
 }
 
-/** @param {{talked_s?: number, children?: any}} props */
-const Over = ({ talked_s, children }) => html`
+/** @param {{talked_s?: number, about?: any, children?: any}} props */
+const Over = ({ talked_s, about, children }) => html`
   <${Page} title="The call has ended">
     ${talked_s !== undefined && html`
       <div class="card center" role="status">
         <p>You talked for</p>
         <p class="big" data-test="talked" data-seconds=${talked_s}>${minutes(talked_s)}</p>
       </div>`}
+    ${about}
     <div class="actions">
       ${children}
       <a class="button" href="#/bookings">Your bookings</a>
@@ -78,7 +150,7 @@ function Ended({ call }) {
       .then((booking) => (block.value = booking.block_id)).catch(() => {});
   }, []);
   return html`
-    <${Over} talked_s=${call.talked_s}>
+    <${Over} talked_s=${call.talked_s} about=${html`<${Summary} call=${call} />`}>
       ${(call.end_reason === "lost" || call.end_reason === "left") && html`
         <${Do} class="primary" action=${() => returnToCall(call.booking_id)}>
           Return to the call<//>`}
@@ -131,10 +203,15 @@ export function CallPage({ id }) {
       </div>
       ${state.complaint.value && html`<p role="alert">${state.complaint.value}</p>`}
       ${state.error.value && html`<${Refusal} error=${state.error.value} />`}
+      <${Connections} state=${state} />
+      <${Elsewhere} call=${call} access=${state.access.value} />
       <${Clock} base_s=${state.base_s.value} since=${state.since.value} />
       <div class="actions">
         <${Switch} stream=${state.local.value} kind="audio" title="Microphone" />
         <${Switch} stream=${state.local.value} kind="video" title="Camera" />
+        <${ShareScreen} media=${state.media} />
+        <${Chooser} media=${state.media} kind="audio" title="Microphone" />
+        <${Chooser} media=${state.media} kind="video" title="Camera" />
         <${Do} action=${() => state.leave().then(() => go("/bookings"))}>Leave for now<//>
         <${Do} class="primary" action=${() => state.end()}>End the call<//>
       </div>

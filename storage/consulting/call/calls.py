@@ -40,15 +40,16 @@ calls = Table(
     Column("ended_at", Instant),
     Column("end_reason", String(20)),
     Column("talked_s", Integer, nullable=False),
+    Column("provider", String(20), nullable=False, server_default="browser"),
     info=personal(
         on_erasure_of={"student_id": KeepRow(), "consultant_id": KeepRow()},
         unchanged="id booking_id consultant_id student_id status initiated_at started_at "
-        "interrupted_at ended_at end_reason talked_s",
+        "interrupted_at ended_at end_reason talked_s provider",
         export=Export(
             file="calls",
             description="Your calls, and how long you talked.",
             columns="id booking_id consultant_id student_id status initiated_at started_at "
-            "ended_at end_reason talked_s",
+            "ended_at end_reason talked_s provider",
             found_by="booking_id",
         ),
         not_exported="interrupted_at",
@@ -115,6 +116,8 @@ Index(
 EndReason = Literal["ended", "left", "lost", "unheld", "cancelled"]
 """Ended by a participant, left by both, lost by one for too long, never joined by both, or ended
 with its booking."""
+Provider = Literal["browser", "livekit", "jitsi"]
+"""What carries the video: a connection between the two browsers, or a service."""
 
 
 class CallRow(msgspec.Struct):
@@ -129,6 +132,7 @@ class CallRow(msgspec.Struct):
     ended_at: datetime | None
     end_reason: EndReason | None
     talked_s: int
+    provider: Provider
 
 
 class Stay(msgspec.Struct):
