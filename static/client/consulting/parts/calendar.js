@@ -33,7 +33,8 @@ export function Calendar() {
         onChange=${(/** @type {any} */ event) => run(name, event.currentTarget.checked)} />`)}
     <${Refusal} error=${refused.value} />
     <h3>Calendar</h3>
-    <p>Subscribe to this address in your calendar program. Whoever knows it can see your bookings.</p>
+    <p>Subscribe to this address in your calendar program.
+      Whoever knows it can see your bookings.</p>
     <p><code data-test="feed">${value.feed_url}</code></p>
     <p><${Do} action=${renew}>Replace the address<//></p>`;
 }
