@@ -17,8 +17,6 @@ export type ConsultantState = "expected" | "here" | "in_call" | "late";
 
 export type Decision = "dismiss" | "hide";
 
-export type EndReason = "cancelled" | "closed" | "completed" | "left" | "lost" | "missed" | "moved";
-
 export type ErrorCode =
   | "ALREADY_CONSULTANT"
   | "ALREADY_HOLDS"
@@ -111,6 +109,8 @@ export type StepStatus =
   | "requested"
   | "rescheduled";
 
+export type TellReason = "cancelled" | "closed" | "completed" | "lost" | "missed" | "moved";
+
 export type Theme = "dark" | "light" | "system";
 
 /** What one device needs to take part in a call until `expires_at`; null: it does not expire. With `browser` as provider these are the `ice_servers`. A video service has a `url`, a `room` and a `token`, which lets only this user into only this room. No event contains it. */
@@ -194,11 +194,8 @@ export interface AvailabilityStatus {
   status: "available" | "full" | "unavailable";
 }
 
-/** Your status, and whether it comes back by itself after a call or with your next device. */
 export interface AvailableNow {
   available: boolean;
-  back_after_call: boolean;
-  back_when_online: boolean;
 }
 
 /** `picture_id` is the id of an image that you have uploaded. */
@@ -639,6 +636,10 @@ export interface GetReceipts {
 /** Ask for your own schedule. */
 export interface GetSchedule {}
 
+export interface GetStand {
+  booking_id: string;
+}
+
 export interface GetTerms {
   consultant_id: string;
 }
@@ -980,6 +981,13 @@ export interface OverrideWeek {
   cancel_bookings?: boolean;
 }
 
+/** Your status, and whether it comes back by itself after a call or with your next device. */
+export interface OwnAvailableNow {
+  available: boolean;
+  back_after_call: boolean;
+  back_when_online: boolean;
+}
+
 /** The user's own settings for a conversation. */
 export interface OwnState {
   conversation_id: string;
@@ -1019,7 +1027,7 @@ export interface Pins {
   seq: number;
 }
 
-/** One student's place: `ahead` students come first, and the wait is about `eta_s` seconds. `away` says that none of the student's devices is connected. The consultant is `expected`, `late`, `here` at the queue, or `in_call`, also with somebody of another hour. */
+/** One student's place: `ahead` students come first, and the wait is about `eta_s` seconds. `away` says that none of the student's devices is connected. */
 export interface Place {
   booking_id: string;
   block_id: string;
@@ -1029,7 +1037,6 @@ export interface Place {
   eta_s: number;
   entered_at: string;
   away: boolean;
-  consultant: ConsultantState;
 }
 
 /** Your position on a waiting list, starting at 1. */
@@ -1381,6 +1388,13 @@ export interface SignedPut {
   headers: Record<string, string>;
 }
 
+/** Your place, and what the consultant does, as of event `seq` of your own room. The consultant is `expected`, `late`, `here` at the queue, or `in_call`, also with somebody of another hour. */
+export interface Stand {
+  place: Place;
+  consultant: ConsultantState;
+  seq: number;
+}
+
 /** The checksum of one part. */
 export interface StartPart {
   sha256: string;
@@ -1654,7 +1668,7 @@ export interface Commands {
     /** Remove the override of one week, so that the default week applies again. */
     clear_override: { payload: ClearOverride; data: Blocks };
     /** Get your status "available now", and when it comes back by itself. */
-    get_available_now: { payload: GetAvailableNow; data: AvailableNow };
+    get_available_now: { payload: GetAvailableNow; data: OwnAvailableNow };
     /** Get your default week and your overrides. */
     get_schedule: { payload: GetSchedule; data: Schedule };
     /** Get the terms under which a consultant takes bookings. */
@@ -1899,6 +1913,8 @@ export interface Commands {
     admit: { payload: AdmitStudent; data: Call };
     /** Enter the waiting room; you keep your place while one of your devices is connected. */
     enter: { payload: EnterRoom; data: Place };
+    /** Get your place in a waiting room, and what the consultant does. */
+    get: { payload: GetStand; data: Stand };
     /** Leave the waiting room with this device; the place goes with your last device. */
     leave: { payload: LeaveRoom; data: Empty };
     /** List the students who wait in one of your blocks, in order of arrival. During the hour, this also records that you came. */
@@ -1936,10 +1952,6 @@ export interface Events {
     DEFAULT_SCHEDULE_SET: { blocks: Block[] };
     /** The waiting list ended without a place: the block began or was withdrawn. */
     WAITING_LIST_CLOSED: { block: Block; user_id: string; reason: "begun" | "withdrawn" };
-    /** The user joined the waiting list of a block, at this position. */
-    WAITING_LIST_JOINED: { block: Block; user_id: string; position: number };
-    /** The user left the waiting list, or has a place in the block now. */
-    WAITING_LIST_LEFT: { block: Block; user_id: string };
     /** A place became free and is reserved for the first user on the waiting list. */
     WAITING_LIST_OFFERED: { block: Block; user_id: string; expires_at: string };
     /** The user did not take the offered place in time, or the place was withdrawn. */
@@ -2077,9 +2089,9 @@ export interface Events {
     /** A student who waits lost the last connection (`away`), or is back. */
     WAITING_ROOM_CHANGED: { place: Place; consultant_id: string };
     /** The consultant came, left, is late, or is in a call or no longer in one. */
-    WAITING_ROOM_CONSULTANT_CHANGED: { place: Place };
-    /** The student's place ended: they `left`, did not return in time (`lost`), the hour ended (`closed`), or the booking was moved, cancelled, completed or missed. */
-    WAITING_ROOM_ENDED: { place: Place; reason: EndReason };
+    WAITING_ROOM_CONSULTANT_CHANGED: { place: Place; consultant: ConsultantState };
+    /** The student's place ended: they did not return in time (`lost`), the hour ended (`closed`), or the booking was moved, cancelled, completed or missed. */
+    WAITING_ROOM_ENDED: { place: Place; reason: TellReason };
     /** A student entered the waiting room. */
     WAITING_ROOM_ENTERED: { place: Place; consultant_id: string };
     /** A student left, was lost or admitted, or the waiting room closed. */

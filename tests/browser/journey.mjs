@@ -162,7 +162,7 @@ async function adaSetsHerSchedule(ada, ben) {
   const from = new Date().toISOString();
   const to = new Date(Date.now() + 8 * HOUR_MS).toISOString();
   const listed = await his.call("list_blocks", { consultant_id: ada.id, from, to });
-  hasFields(listed, ["blocks", "seq"]);
+  hasFields(listed, ["blocks", "waits", "held", "seq"]);
   assert.equal(listed.seq, his.heads[room]);
   for (const block of listed.blocks) {
     is("Block", block, { consultant_id: ada.id, max_calls: 1, taken: 0, status: "available" });

@@ -17,11 +17,14 @@ const FIELDS = {
     "icon_url active"),
   Block: words("id consultant_id starts_at ends_at max_calls taken status"),
   Booking: words("id student_id consultant_id topic_id block_id starts_at ends_at status note " +
-    "topic_name reason hourly_rate minimal_duration_minutes hold_expires_at version attended"),
+    "topic_name reason hourly_rate minimal_duration_minutes hold_expires_at version attended " +
+    "terms fee_percent"),
   Conversation: words("id kind name picture_id member_ids owner_ids seq read delivered"),
   Message: words("id conversation_id seq sender_id client_id kind text card sent_at edited_at " +
     "deleted media reply_to mentions reactions preview hidden"),
-  Place: words("booking_id block_id student_id position ahead eta_s entered_at"),
+  Place: words(
+    "booking_id block_id student_id position ahead eta_s entered_at away",
+  ),
   Call: words("id booking_id consultant_id student_id status provider ice_servers started_at " +
     "ended_at end_reason talked_s"),
   Notification: words("id kind title body link data created_at read_at about_id"),

@@ -15,6 +15,7 @@ from handlers.consulting.availability.contracts.blocks import (
     ListBlocks,
     ListedBlocksView,
     OverrideWeek,
+    OwnAvailableNowView,
     OwnBlock,
     ScheduleView,
     SetAvailableNow,
@@ -110,7 +111,7 @@ async def set_available_now(ctx: Context, ask: SetAvailableNow) -> AvailableNowV
 
 
 @availability.command(roles=CONSULTANT)
-async def get_available_now(ctx: Context, ask: GetAvailableNow) -> AvailableNowView:
+async def get_available_now(ctx: Context, ask: GetAvailableNow) -> OwnAvailableNowView:
     """Get your status "available now", and when it comes back by itself."""
     return await ctx.read(now.get_available_now)
 

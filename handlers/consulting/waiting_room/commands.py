@@ -7,9 +7,11 @@ from handlers.consulting.waiting_room.contracts import (
     AdmitStudent,
     EnterRoom,
     GetQueue,
+    GetStand,
     LeaveRoom,
     PlaceView,
     QueueView,
+    StandView,
     TooEarly,
 )
 from handlers.consulting.waiting_room.service import desk, places
@@ -34,6 +36,12 @@ async def leave(ctx: Context, ask: LeaveRoom) -> Empty:
     """Leave the waiting room with this device; the place goes with your last device."""
     ctx.when_done.append(lambda: ctx.leases.drop(ask.booking_id))
     return await ctx.transact(places.leave, ask, ctx.leases.find(ask.booking_id))
+
+
+@waiting_room.command(costs=Cost(reads=150))
+async def get(ctx: Context, ask: GetStand) -> StandView:
+    """Get your place in a waiting room, and what the consultant does."""
+    return await ctx.read(places.get_stand, ask)
 
 
 @waiting_room.command(costs=Cost(reads=150, writes=80))

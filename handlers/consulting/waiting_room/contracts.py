@@ -10,6 +10,7 @@ from rooms import names
 
 ConsultantState = Literal["expected", "late", "here", "in_call"]
 EndReason = Literal["left", "lost", "closed", "moved", "cancelled", "completed", "missed"]
+TellReason = Literal["lost", "closed", "moved", "cancelled", "completed", "missed"]
 
 
 class TooEarly(Refusal):
@@ -24,6 +25,10 @@ class LeaveRoom(Change, kw_only=True):
     booking_id: Id
 
 
+class GetStand(Request):
+    booking_id: Id
+
+
 class GetQueue(Request):
     block_id: Id
 
@@ -35,8 +40,7 @@ class AdmitStudent(Change, kw_only=True):
 class PlaceView(View):
     """One student's place: `ahead` students come first, and the wait is about `eta_s` seconds.
 
-    `away` says that none of the student's devices is connected. The consultant is `expected`,
-    `late`, `here` at the queue, or `in_call`, also with somebody of another hour.
+    `away` says that none of the student's devices is connected.
     """
 
     booking_id: str
@@ -47,7 +51,18 @@ class PlaceView(View):
     eta_s: int
     entered_at: datetime
     away: bool
+
+
+class StandView(View):
+    """Your place, and what the consultant does, as of event `seq` of your own room.
+
+    The consultant is `expected`, `late`, `here` at the queue, or `in_call`, also with somebody of
+    another hour.
+    """
+
+    place: PlaceView
     consultant: ConsultantState
+    seq: int
 
 
 class QueueView(View):
@@ -113,6 +128,7 @@ class WaitingRoomConsultantChanged(_ToStudent):
     """The consultant came, left, is late, or is in a call or no longer in one."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_CONSULTANT_CHANGED"
+    consultant: ConsultantState
 
 
 class WaitingRoomPassedOver(_ToStudent):
@@ -122,11 +138,11 @@ class WaitingRoomPassedOver(_ToStudent):
 
 
 class WaitingRoomEnded(_ToStudent):
-    """The student's place ended: they `left`, did not return in time (`lost`), the hour ended
-    (`closed`), or the booking was moved, cancelled, completed or missed."""
+    """The student's place ended: they did not return in time (`lost`), the hour ended (`closed`),
+    or the booking was moved, cancelled, completed or missed."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_ENDED"
-    reason: EndReason
+    reason: TellReason
 
 
 class PlaceDue(Event):

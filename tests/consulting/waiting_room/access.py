@@ -7,6 +7,7 @@ ACCESS = Access(
         "/waiting-room": {
             "enter": SIGNED_IN,
             "leave": SIGNED_IN,
+            "get": SIGNED_IN,
             "queue": SIGNED_IN,
             "admit": SIGNED_IN,
         },
@@ -14,6 +15,7 @@ ACCESS = Access(
     theirs={
         ("/waiting-room", "enter"): ("booking_id", {}),
         ("/waiting-room", "leave"): ("booking_id", {}),
+        ("/waiting-room", "get"): ("booking_id", {}),
         ("/waiting-room", "queue"): ("block_id", {}),
         ("/waiting-room", "admit"): ("booking_id", {}),
     },

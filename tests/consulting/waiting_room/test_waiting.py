@@ -16,7 +16,6 @@ PLACE = {
     "eta_s",
     "entered_at",
     "away",
-    "consultant",
 }
 DEFAULT_S = 600
 
@@ -54,7 +53,6 @@ async def test_the_waiting_room_opens_15_minutes_before_its_block(hour):
         "ahead": 0,
         "eta_s": 0,
         "away": False,
-        "consultant": "expected",
     }
 
 
@@ -89,7 +87,7 @@ async def test_places_follow_the_order_of_arrival_and_move_up(hour):
     places = await hour.queue()
     assert [place["booking_id"] for place in places] == [ana_booking, ben_booking, late_booking]
     assert [place["position"] for place in places] == [1, 2, 3]
-    assert places[2] == {**entered, "consultant": "here"}
+    assert places[2] == entered
 
     assert await ana.call(ROOM, "leave", booking_id=ana_booking) == {}
     left = await hour.consultant.event("WAITING_ROOM_LEFT")

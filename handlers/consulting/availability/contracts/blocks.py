@@ -132,9 +132,12 @@ class ScheduleView(View):
 
 
 class AvailableNowView(View):
+    available: bool
+
+
+class OwnAvailableNowView(AvailableNowView, kw_only=True):
     """Your status, and whether it comes back by itself after a call or with your next device."""
 
-    available: bool
     back_after_call: bool
     back_when_online: bool
 

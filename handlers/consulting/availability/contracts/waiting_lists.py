@@ -66,19 +66,6 @@ class _ToWaiting(Event):
         return (names.user(self.user_id),)
 
 
-class WaitingListJoined(_ToWaiting):
-    """The user joined the waiting list of a block, at this position."""
-
-    NAME: ClassVar[str] = "WAITING_LIST_JOINED"
-    position: int
-
-
-class WaitingListLeft(_ToWaiting):
-    """The user left the waiting list, or has a place in the block now."""
-
-    NAME: ClassVar[str] = "WAITING_LIST_LEFT"
-
-
 class WaitingListClosed(_ToWaiting):
     """The waiting list ended without a place: the block began or was withdrawn."""
 

@@ -25,8 +25,6 @@ from handlers.consulting.availability.contracts.waiting_lists import (
     OfferDue,
     PositionView,
     WaitingListClosed,
-    WaitingListJoined,
-    WaitingListLeft,
     WaitingListOffered,
     WaitingListOfferExpired,
     WaitsView,
@@ -85,8 +83,6 @@ def _join_at_end(tx: Transaction, block_id: str) -> WaitingRow:
         raise TooMany("You are on the maximum number of waiting lists.")
     row = WaitingRow(block_id, tx.actor.id, tx.now, None, None)
     waiting_lists.join_waiting_list(tx, row)
-    position = waiting_lists.get_position(tx, row)
-    tx.publish(WaitingListJoined(block=view_of(block), user_id=row.user_id, position=position))
     tx.publish_later(BeginDue(block_id=block_id), block.starts_at, f"waiting:{block_id}")
     return row
 
@@ -157,7 +153,6 @@ def close_when_begun(tx: Transaction, block_id: str) -> None:
 
 def _leave(tx: Transaction, before: BlockRow, row: WaitingRow) -> None:
     _remove(tx, row)
-    tx.publish(WaitingListLeft(block=view_of(before), user_id=row.user_id))
     places.settle(tx, before.id)
     places.publish_change(tx, before)
 
@@ -217,8 +212,6 @@ def use_offer(tx: Transaction, block_id: str, user_id: str) -> None:
     row = waiting_lists.find_waiting(tx, block_id, user_id)
     if row is not None:
         _remove(tx, row)
-        block = view_of(places.get_row(tx, block_id))
-        tx.publish(WaitingListLeft(block=block, user_id=user_id))
 
 
 def offer_free_places(tx: Transaction, block_id: str) -> None:

@@ -12,6 +12,7 @@ from handlers.consulting.availability.contracts.blocks import (
     AvailableNowLapsed,
     AvailableNowStatusChanged,
     AvailableNowView,
+    OwnAvailableNowView,
     SetAvailableNow,
     WatchedNowView,
 )
@@ -42,11 +43,16 @@ def set_available_now(tx: Transaction, ask: SetAvailableNow) -> AvailableNowView
         store.keep_now(tx, row)
     else:
         _change(tx, row, ask.available)
-    return _view_of(row)
+    return AvailableNowView(available=row.available)
 
 
-def get_available_now(tx: Transaction) -> AvailableNowView:
-    return _view_of(get_row(tx, tx.actor.id))
+def get_available_now(tx: Transaction) -> OwnAvailableNowView:
+    row = get_row(tx, tx.actor.id)
+    return OwnAvailableNowView(
+        available=row.available,
+        back_after_call=row.back_after_call,
+        back_when_online=row.back_when_online,
+    )
 
 
 def pause_for_call(tx: Transaction, user_id: str, call_id: str) -> None:
@@ -145,11 +151,3 @@ def _change(tx: Transaction, row: NowRow, available: bool) -> None:
         )
         tx.publish(changed_now)
     consultants.show_available_now(tx, row.consultant_id, available)
-
-
-def _view_of(row: NowRow) -> AvailableNowView:
-    return AvailableNowView(
-        available=row.available,
-        back_after_call=row.back_after_call,
-        back_when_online=row.back_when_online,
-    )

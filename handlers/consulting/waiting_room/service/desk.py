@@ -51,10 +51,10 @@ def note_absence(tx: Transaction, consultant_id: str) -> None:
     for block_id in store.list_open_rooms(tx, consultant_id, tx.now):
         room = store.lock_room(tx, block_id)
         if room is not None and room.desk_at is not None:
-            before = rooms.views_of(tx, room)
+            was = rooms.consultant_state(tx, room)
             room.desk_at = None
             store.update_room(tx, room)
-            rooms.publish_moves(tx, room, before)
+            rooms.publish_consultant(tx, room, was)
 
 
 def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
@@ -77,9 +77,11 @@ def admit(tx: Transaction, ask: AdmitStudent) -> CallView:
     call = calls.initiate(tx, booking.id, booking.student_id, booking.consultant_id)
     store.set_admitted(tx, booking.id, call.id)
     tx.publish(WaitingRoomLeft(place=admitted, consultant_id=room.consultant_id))
+    was = rooms.consultant_state(tx, room)
     room.call_id, room.call_started_at, room.desk_at = call.id, None, room.desk_at or tx.now
     store.update_room(tx, room)
     rooms.publish_moves(tx, room, before)
+    rooms.publish_consultant(tx, room, was)
     rooms.publish_passed_over(tx, room, admitted)
     return call
 
@@ -102,7 +104,7 @@ def note_call(tx: Transaction, call: CallView) -> None:
 
 
 def _note_call(tx: Transaction, room: RoomRow, call: CallView) -> None:
-    before = rooms.views_of(tx, room)
+    before, was = rooms.views_of(tx, room), rooms.consultant_state(tx, room)
     over = call.status == "ended"
     if over:
         room.finished_calls += 1 if call.started_at is not None else 0
@@ -114,6 +116,7 @@ def _note_call(tx: Transaction, room: RoomRow, call: CallView) -> None:
     store.update_room(tx, room)
     _settle_admitted(tx, room, call)
     rooms.publish_moves(tx, room, before)
+    rooms.publish_consultant(tx, room, was)
 
 
 def _settle_admitted(tx: Transaction, room: RoomRow, call: CallView) -> None:
@@ -130,7 +133,7 @@ def _settle_admitted(tx: Transaction, room: RoomRow, call: CallView) -> None:
 
 def _note_presence(tx: Transaction, room: RoomRow) -> None:
     if room.desk_at is None:
-        before = rooms.views_of(tx, room)
+        was = rooms.consultant_state(tx, room)
         room.desk_at = tx.now
         store.update_room(tx, room)
-        rooms.publish_moves(tx, room, before)
+        rooms.publish_consultant(tx, room, was)

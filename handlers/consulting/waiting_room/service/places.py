@@ -8,9 +8,11 @@ from handlers.consulting.call import public as calls
 from handlers.consulting.waiting_room.contracts import (
     EndReason,
     EnterRoom,
+    GetStand,
     LeaveRoom,
     PlaceDue,
     PlaceView,
+    StandView,
     TooEarly,
     WaitingRoomChanged,
 )
@@ -18,6 +20,7 @@ from handlers.consulting.waiting_room.service import rooms
 from handlers.kit.contract import Empty
 from handlers.kit.errors import NotFound
 from handlers.kit.transaction import Transaction
+from rooms import names
 from storage.consulting import waiting_room as store
 from storage.consulting.waiting_room import PlaceRow, RoomRow, Stay
 
@@ -64,6 +67,22 @@ def reconnect_all(tx: Transaction, lease_id_of: dict[str, str]) -> None:
         room = store.find_room(tx, place.block_id) if place else None
         if room is not None:
             reconnect(tx, room, booking_id, lease_id)
+
+
+def get_stand(tx: Transaction, ask: GetStand) -> StandView:
+    """Raises NotFound without a place in the queue."""
+    place = store.find_place(tx, ask.booking_id)
+    room = store.find_room(tx, place.block_id) if place else None
+    if place is None or room is None or place.student_id != tx.actor.id:
+        raise NotFound
+    view = rooms.view_of(tx, room, place.booking_id)
+    if view is None:
+        raise NotFound
+    return StandView(
+        place=view,
+        consultant=rooms.consultant_state(tx, room),
+        seq=tx.head("/waiting-room", names.user(tx.actor.id)),
+    )
 
 
 def list_my_places(tx: Transaction) -> list[str]:

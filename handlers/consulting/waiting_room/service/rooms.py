@@ -31,7 +31,6 @@ from storage.consulting.waiting_room import PlaceRow, RoomRow
 
 def views_of(tx: Transaction, room: RoomRow) -> list[PlaceView]:
     """The current queue, with computed positions and waiting times."""
-    consultant = consultant_state(tx, room)
     waiting = [place for place in store.list_places(tx, room.block_id) if place.call_id is None]
     return [
         PlaceView(
@@ -43,7 +42,6 @@ def views_of(tx: Transaction, room: RoomRow) -> list[PlaceView]:
             eta_s=wait_s(tx, room, ahead),
             entered_at=place.entered_at,
             away=place.lost_at is not None,
-            consultant=consultant,
         )
         for ahead, place in enumerate(waiting)
     ]
@@ -84,14 +82,19 @@ def wait_s(tx: Transaction, room: RoomRow, ahead: int) -> int:
 
 
 def publish_moves(tx: Transaction, room: RoomRow, before: list[PlaceView]) -> None:
-    """Publish the new place of each student for whom it changed, or for whom the consultant did."""
-    was = {view.booking_id: view for view in before}
+    """Publish the new position and waiting time of each student for whom they changed."""
+    was = {view.booking_id: (view.position, view.eta_s) for view in before}
     for view in views_of(tx, room):
-        old = was.get(view.booking_id)
-        if old is None or (old.position, old.eta_s) != (view.position, view.eta_s):
+        if was.get(view.booking_id) != (view.position, view.eta_s):
             tx.publish(WaitingRoomMoved(place=view))
-        elif old.consultant != view.consultant:
-            tx.publish(WaitingRoomConsultantChanged(place=view))
+
+
+def publish_consultant(tx: Transaction, room: RoomRow, was: ConsultantState | None) -> None:
+    """Tell the students who wait what the consultant does now, if it is not as it `was`."""
+    now = consultant_state(tx, room)
+    if now != was:
+        for view in views_of(tx, room):
+            tx.publish(WaitingRoomConsultantChanged(place=view, consultant=now))
 
 
 def publish_passed_over(tx: Transaction, room: RoomRow, admitted: PlaceView) -> None:
@@ -127,7 +130,8 @@ def remove_place(
     left = next((view for view in before if view.booking_id == place.booking_id), None)
     if left is not None:  # not of an admitted student, whose place has left the queue already
         tx.publish(WaitingRoomLeft(place=left, consultant_id=room.consultant_id))
-        tx.publish(WaitingRoomEnded(place=left, reason=reason))
+        if reason != "left":  # none of the student's devices is there any more
+            tx.publish(WaitingRoomEnded(place=left, reason=reason))
 
 
 def close(tx: Transaction, block_id: str) -> None:
@@ -151,8 +155,7 @@ def tell_late(tx: Transaction, block_id: str) -> None:
     if late_at(tx, room) > tx.now:
         set_late_timer(tx, room)
         return
-    for view in views_of(tx, room):
-        tx.publish(WaitingRoomConsultantChanged(place=view))
+    publish_consultant(tx, room, None)
 
 
 def set_close_timer(tx: Transaction, room: RoomRow) -> None:

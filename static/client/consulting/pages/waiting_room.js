@@ -38,7 +38,6 @@ const CONSULTANT = {
 };
 
 const ENDED = {
-  left: "You left the waiting room.",
   lost: "You were away for too long, so your place is gone. You can enter again.",
   closed: "The hour has ended.",
   moved: "Your booking was moved to another hour.",
@@ -50,8 +49,6 @@ const ENDED = {
 /** @type {EventName<"/booking">[]} Events that can end the wait, or begin it. */
 const ABOUT_BOOKINGS = ["BOOKING_APPROVED", "BOOKING_REJECTED", "BOOKING_CANCELLED",
   "BOOKING_EXPIRED", "BOOKING_RESCHEDULED", "BOOKING_COMPLETED"];
-/** @type {("WAITING_ROOM_MOVED" | "WAITING_ROOM_CONSULTANT_CHANGED")[]} */
-const MOVES = ["WAITING_ROOM_MOVED", "WAITING_ROOM_CONSULTANT_CHANGED"];
 /** A margin, because the server's clock decides when a block is over. */
 const CLOCKS_DIFFER_MS = 3_000;
 
@@ -63,10 +60,12 @@ const CLOCKS_DIFFER_MS = 3_000;
 function usePlace(booking_id) {
   const place = useSignal(/** @type {Place | null} */ (null));
   const news = useSignal("");
+  const consultant = useSignal(/** @type {keyof typeof CONSULTANT | null} */ (null));
   const { run, error } = useAction(async () => {
     try {
       place.value = await parley.call("/waiting-room", "enter", { booking_id });
       news.value = "";
+      consultant.value = (await parley.call("/waiting-room", "get", { booking_id })).consultant;
     } catch (refusal) {
       place.value = null;
       throw refusal;
@@ -77,9 +76,14 @@ function usePlace(booking_id) {
     const stops = ABOUT_BOOKINGS.map((event) => parley.on("/booking", event, ({ booking }) => {
       if (booking.id === booking_id) void run();
     }));
-    MOVES.forEach((event) => stops.push(parley.on("/waiting-room", event, (data) => {
+    stops.push(parley.on("/waiting-room", "WAITING_ROOM_MOVED", (data) => {
       if (data.place.booking_id === booking_id) place.value = data.place;
-    })));
+    }));
+    stops.push(parley.on("/waiting-room", "WAITING_ROOM_CONSULTANT_CHANGED", (data) => {
+      if (data.place.booking_id !== booking_id) return;
+      place.value = data.place;
+      consultant.value = data.consultant;
+    }));
     stops.push(parley.on("/waiting-room", "WAITING_ROOM_PASSED_OVER", (data) => {
       if (data.place.booking_id === booking_id) {
         news.value = "The consultant took somebody who came after you.";
@@ -96,7 +100,7 @@ function usePlace(booking_id) {
     return () => stops.forEach((stop) => stop());
   }, [booking_id]);
   useEndOfBlock(place.value && booking_id, run);
-  return { place, news, error, enter: run };
+  return { place, news, consultant, error, enter: run };
 }
 
 /** Calls `then` when the block ends, because the server sends no event for that.
@@ -114,7 +118,7 @@ function useEndOfBlock(booking_id, then) {
 
 /** @param {{id: string}} props */
 export function WaitingRoom({ id }) {
-  const { place, news, error, enter } = usePlace(id);
+  const { place, news, consultant, error, enter } = usePlace(id);
   const call = current.value?.booking_id === id ? current.value : null;
   useEffect(() => void (call && go(`/calls/${call.id}`)), [call?.id]);
   const leave = async () => {
@@ -135,8 +139,8 @@ export function WaitingRoom({ id }) {
         <div class="card center" role="status">
           <p class="big" data-test="position">${place.value.position}</p>
           <p>${before(place.value.ahead)}</p>
-          <p data-test="consultant">${CONSULTANT[place.value.consultant]}</p>
-          ${place.value.consultant !== "late" && place.value.consultant !== "expected" && html`
+          <p data-test="consultant">${consultant.value && CONSULTANT[consultant.value]}</p>
+          ${consultant.value !== "late" && consultant.value !== "expected" && html`
             <p class="quiet" data-test="eta">${eta(place.value.eta_s)}</p>`}
           <p class="quiet">Stay on this page. The call opens here when it is your turn.</p>
         </div>
