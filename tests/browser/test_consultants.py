@@ -38,6 +38,7 @@ async def test_visitors_see_the_pictures_that_a_consultant_uploads(
     world: World, browser: Any
 ) -> None:
     ada = await world.person("ada")
+    await ada.enter("/consultants")  # a connection without a namespace does not last
     ada_tab, visitor_tab = (
         await new_viewer(browser, world.url, ada),
         await new_viewer(browser, world.url),

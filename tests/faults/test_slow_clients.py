@@ -75,9 +75,9 @@ def is_freed(before: int) -> bool:
 
 @one_database
 async def test_a_replay_to_a_client_that_does_not_read_costs_little_memory(world, ana):
-    room = user(ana.id)
-    for _ in range(20):
-        await world.transact(say_it, Say(text=TEXTS["long"], room=room, count=45))
+    room, text = user(ana.id), "語" * 7_000
+    for _ in range(20):  # 18 MB
+        await world.transact(say_it, Say(text=text, room=room, count=45))
     tracemalloc.start()
     before = traced()
     try:
@@ -85,7 +85,7 @@ async def test_a_replay_to_a_client_that_does_not_read_costs_little_memory(world
             raw = await Raw(world).open()
             auth = {"token": ana.token, "since": {room: 0}}
             raw.say(f"40{NAMESPACE},{msgspec.json.encode(auth).decode()}")
-            await raw.until(b"x" * 20_000)
+            await raw.until(text.encode())
         assert traced() - before < STALLED * 3 * COST_MAX
     finally:
         tracemalloc.stop()
