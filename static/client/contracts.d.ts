@@ -17,6 +17,8 @@ export type ConsultantState = "expected" | "here" | "in_call" | "late";
 
 export type Decision = "dismiss" | "hide";
 
+export type EndReason = "cancelled" | "closed" | "completed" | "lost" | "missed" | "moved";
+
 export type ErrorCode =
   | "ALREADY_CONSULTANT"
   | "ALREADY_HOLDS"
@@ -108,8 +110,6 @@ export type StepStatus =
   | "rejected"
   | "requested"
   | "rescheduled";
-
-export type TellReason = "cancelled" | "closed" | "completed" | "lost" | "missed" | "moved";
 
 export type Theme = "dark" | "light" | "system";
 
@@ -2091,7 +2091,7 @@ export interface Events {
     /** The consultant came, left, is late, or is in a call or no longer in one. */
     WAITING_ROOM_CONSULTANT_CHANGED: { place: Place; consultant: ConsultantState };
     /** The student's place ended: they did not return in time (`lost`), the hour ended (`closed`), or the booking was moved, cancelled, completed or missed. */
-    WAITING_ROOM_ENDED: { place: Place; reason: TellReason };
+    WAITING_ROOM_ENDED: { place: Place; reason: EndReason };
     /** A student entered the waiting room. */
     WAITING_ROOM_ENTERED: { place: Place; consultant_id: string };
     /** A student left, was lost or admitted, or the waiting room closed. */

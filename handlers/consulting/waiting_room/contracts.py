@@ -9,8 +9,8 @@ from handlers.kit.life import InstanceLost
 from rooms import names
 
 ConsultantState = Literal["expected", "late", "here", "in_call"]
-EndReason = Literal["left", "lost", "closed", "moved", "cancelled", "completed", "missed"]
-TellReason = Literal["lost", "closed", "moved", "cancelled", "completed", "missed"]
+RemovalReason = Literal["left", "lost", "closed", "moved", "cancelled", "completed", "missed"]
+EndReason = Literal["lost", "closed", "moved", "cancelled", "completed", "missed"]
 
 
 class TooEarly(Refusal):
@@ -142,7 +142,7 @@ class WaitingRoomEnded(_ToStudent):
     or the booking was moved, cancelled, completed or missed."""
 
     NAME: ClassVar[str] = "WAITING_ROOM_ENDED"
-    reason: TellReason
+    reason: EndReason
 
 
 class PlaceDue(Event):

@@ -6,12 +6,12 @@ from handlers.consulting.booking import public as bookings
 from handlers.consulting.booking.contracts import BookingView, WrongState
 from handlers.consulting.call import public as calls
 from handlers.consulting.waiting_room.contracts import (
-    EndReason,
     EnterRoom,
     GetStand,
     LeaveRoom,
     PlaceDue,
     PlaceView,
+    RemovalReason,
     StandView,
     TooEarly,
     WaitingRoomChanged,
@@ -24,7 +24,7 @@ from rooms import names
 from storage.consulting import waiting_room as store
 from storage.consulting.waiting_room import PlaceRow, RoomRow, Stay
 
-REASONS: dict[str, EndReason] = {
+REASONS: dict[str, RemovalReason] = {
     "approved": "moved",  # to another block
     "cancelled": "cancelled",
     "completed": "completed",

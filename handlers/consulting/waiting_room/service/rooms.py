@@ -12,9 +12,9 @@ from datetime import datetime
 
 from handlers.consulting.waiting_room.contracts import (
     ConsultantState,
-    EndReason,
     LateDue,
     PlaceView,
+    RemovalReason,
     RoomCloseDue,
     WaitingRoomConsultantChanged,
     WaitingRoomEnded,
@@ -111,7 +111,7 @@ def enter_queue(tx: Transaction, room: RoomRow, booking_id: str) -> None:
         tx.publish(WaitingRoomEntered(place=view, consultant_id=room.consultant_id))
 
 
-def remove(tx: Transaction, booking_id: str, reason: EndReason) -> None:
+def remove(tx: Transaction, booking_id: str, reason: RemovalReason) -> None:
     """Remove a place, if there is one; the students behind it move up."""
     place = store.find_place(tx, booking_id)
     room = store.lock_room(tx, place.block_id) if place else None
@@ -122,7 +122,7 @@ def remove(tx: Transaction, booking_id: str, reason: EndReason) -> None:
 
 
 def remove_place(
-    tx: Transaction, room: RoomRow, place: PlaceRow, before: list[PlaceView], reason: EndReason
+    tx: Transaction, room: RoomRow, place: PlaceRow, before: list[PlaceView], reason: RemovalReason
 ) -> None:
     """Remove a place of the queue `before`, and tell the consultant and the student."""
     store.delete_place(tx, place.booking_id)
