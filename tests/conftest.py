@@ -8,16 +8,14 @@ import logging
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 import structlog
 import uvloop
 from argon2 import PasswordHasher
-from sqlalchemy.ext.asyncio import create_async_engine
 
 import storage.engine.schema  # noqa: F401 - so that every table is known
 from handlers.kit.domain import Domain
@@ -25,11 +23,12 @@ from handlers.platform.auth import passwords
 from server.interpreter import freeze_loaded_objects
 from server.logs import set_up_logs
 from storage.engine import plans, postgres
-from storage.engine.migrate import migrate_file, upgrade
+from storage.engine.migrate import migrate_file
 from tests.parts.offline import OfflineWorld
 from tests.parts.order import in_order
 from tests.parts.postgres import Cluster
 from tests.parts.statements import create_sharing_engine
+from tests.parts.templates import Template, running_loop
 from tests.world import MovableClock, Process, World, environ_of, settings_of
 
 pytest_plugins = ["tests.parts.fixtures"]
@@ -110,107 +109,11 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
 
 # Databases. Each test gets an empty one with all the tables.
 
-EMPTY = """
-DO $$
-DECLARE
-    name text;
-BEGIN
-    SET LOCAL session_replication_role = replica;  -- no order of tables matters then
-    FOR name IN
-        SELECT quote_ident(tablename) FROM pg_tables
-        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
-    LOOP
-        EXECUTE 'DELETE FROM ' || name;
-    END LOOP;
-END $$
-"""
-"""Empties every table, which takes far less time than a new database or TRUNCATE."""
-END_OTHERS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
-SHAPE = """
-SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal),
-    (SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-     WHERE nspname = 'public'),
-    (SELECT count(*) FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace
-     WHERE nspname = 'public'),
-    (SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase
-     WHERE datname = current_database())
-"""
-"""What a test may have changed beside the rows: triggers, tables, functions and settings."""
-
-
-class Template:
-    """A PostgreSQL database with all tables, copies of it, and one that is lent again and again."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._name = ""
-        self._copies = 0
-        self._free: str | None = None
-        self._shape: asyncpg.Record | None = None
-
-    async def lend(self) -> str:
-        """The URL of a database without rows; `take_back` it after use."""
-        url, self._free = self._free, None
-        return url or await self.copy()
-
-    async def take_back(self, url: str) -> None:
-        """Empty a database for the next test, or drop it when more than its rows was changed."""
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        try:
-            await connection.execute(END_OTHERS)
-            await connection.execute(EMPTY)
-            clean = await connection.fetchrow(SHAPE) == self._shape
-        finally:
-            await connection.close()
-        if clean:
-            self._free = url
-        else:
-            await self.drop(url)
-
-    async def copy(self) -> str:
-        """The URL of a fresh copy."""
-        if not self._name:
-            self._url = await self._make()
-            self._name = self._url.rpartition("/")[2]
-        self._copies += 1
-        url = f"{self._url}_{self._copies}"
-        await self.make_again(url)
-        return url
-
-    async def drop(self, url: str) -> None:
-        """Drop a copy, ending the connections that are still open."""
-        await self._sql(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
-
-    async def make_again(self, url: str) -> None:
-        """Make a copy of this very name, as if a dropped one had come back."""
-        await self._sql(f'CREATE DATABASE "{url.rpartition("/")[2]}" TEMPLATE "{self._name}"')
-
-    async def _make(self) -> str:
-        url = self._cluster.create("template")
-        engine = create_async_engine(url)
-        try:
-            async with engine.begin() as connection:
-                await connection.run_sync(upgrade)
-        finally:  # uvloop waits for ever to close a loop that has a connection left
-            await engine.dispose()
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        self._shape = await connection.fetchrow(SHAPE)
-        await connection.close()
-        return url
-
-    async def _sql(self, statement: str) -> None:
-        server = self._url.replace("+asyncpg", "").rpartition("/")[0]
-        connection = await asyncpg.connect(f"{server}/postgres")
-        await connection.execute(statement)
-        await connection.close()
-
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Cluster) -> Template:
-    return Template(postgres)
+def postgres_template(postgres: Cluster) -> Iterator[Template]:
+    with running_loop() as loop, closing(Template(postgres, loop)) as template:
+        yield template
 
 
 @pytest.fixture(scope="session")

@@ -261,7 +261,9 @@ NOT_COPIED = shutil.ignore_patterns("*-pytest-*.pyc", "*.pyc.*")
 class Copy:
     """A copy of the sources, to which a document's files are added, and its server."""
 
-    def __init__(self, root: Path, data_dir: Path) -> None:
+    process: Process
+
+    def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir()
         for source in SOURCES:
@@ -274,9 +276,11 @@ class Copy:
             (root / source).symlink_to(ROOT / source)
         self.added: list[Path] = []
         self.before = self._texts()
-        database = f"sqlite:///{data_dir}/parley.db"
-        begin = partial(start_anew, root=root)
-        self.process = Process(environ_of(data_dir, database), data_dir, begin)
+
+    def use(self, data_dir: Path) -> None:
+        """Keep the data of commands and of the server in this folder from now on."""
+        environ = environ_of(data_dir, f"sqlite:///{data_dir}/parley.db")
+        self.process = Process(environ, data_dir, partial(start_anew, root=self.root))
 
     def add(self, document: str) -> None:
         """Write each file that a document contains, unchanged."""
@@ -342,11 +346,17 @@ def is_made(path: str) -> bool:
     return path.startswith((*LINKED, ".")) or "__pycache__" in path or "/." in path
 
 
-@pytest.fixture
-async def copy(tmp_path: Path) -> AsyncIterator[Copy]:
-    made = Copy(tmp_path / "copy", tmp_path / "data")
+def copy_with_the_readmes_domain(root: Path) -> Copy:
+    made = Copy(root)
+    made.use(root.parent / "data")
     made.add(README)
     made.edit("handlers/__init__.py", '"send",\n', '"send",\n        "greeting",\n')
+    return made
+
+
+@pytest.fixture
+async def copy(tmp_path: Path) -> AsyncIterator[Copy]:
+    made = copy_with_the_readmes_domain(tmp_path / "copy")
     yield made
     await made.process.close()
 
@@ -408,7 +418,8 @@ TABLES = (
     "tests/storage/test_indexes.py::test_sqlite_finds_the_rows_by_an_index",
     "tests/storage/test_migrations.py::test_the_migrations_make_the_tables_that_are_declared",
     "tests/storage/test_migrations.py::test_keys_checks_and_defaults_are_those_that_are_declared",
-    "tests/storage/test_upgrades.py",
+    "tests/storage/test_upgrades.py"
+    "::test_a_filled_database_of_a_release_is_upgraded_to_the_newest_schema",
     "tests/server/test_catalog.py::test_the_committed_files_are_those_of_the_code",
     "tests/test_documents.py::test_the_map_names_every_system_and_layer",
     "tests/test_documents.py::test_the_page_of_domains_lists_calls_between_domains",
@@ -416,14 +427,23 @@ TABLES = (
 """The tests that check every domain, and those of the new one; `breaches` checks the rules."""
 
 
-@pytest.fixture
-def whole(copy: Copy) -> Copy:
+@pytest.fixture(scope="module")
+def contributed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A copy with the domain of CONTRIBUTING, as a contributor would commit it."""
-    copy.add(CONTRIBUTING)
-    copy.follow_the_newest_migration()
-    copy.edit("CHANGELOG.md", "# Changelog\n", "# Changelog\n\n- Users can greet each other.\n")
-    assert copy.run(sys.executable, "run.py", "catalog") == []
-    return copy
+    made = copy_with_the_readmes_domain(tmp_path_factory.mktemp("contributed") / "copy")
+    made.add(CONTRIBUTING)
+    made.follow_the_newest_migration()
+    made.edit("CHANGELOG.md", "# Changelog\n", "# Changelog\n\n- Users can greet each other.\n")
+    assert made.run(sys.executable, "run.py", "catalog") == []
+    return made
+
+
+@pytest.fixture
+async def whole(contributed: Copy, tmp_path: Path) -> AsyncIterator[Copy]:
+    """The copy of all tests, with data of the test's own."""
+    contributed.use(tmp_path / "data")
+    yield contributed
+    await contributed.process.close()
 
 
 def test_a_new_domain_changes_the_table_of_contents_and_what_is_derived(whole: Copy, node):
@@ -437,7 +457,8 @@ def test_a_new_domain_changes_the_table_of_contents_and_what_is_derived(whole: C
 
 
 def test_the_tests_of_all_domains_take_a_new_one_as_it_is(whole: Copy):
-    options = ("-p", "no:cacheprovider", "-k", "not postgresql")
+    chosen = "not postgresql and (greeting or not test_sqlite_finds_the_rows_by_an_index)"
+    options = ("-p", "no:cacheprovider", "-k", chosen)
     assert whole.run(sys.executable, "-m", "pytest", *options, *TABLES) == []
 
 

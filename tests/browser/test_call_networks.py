@@ -20,9 +20,11 @@ pytestmark = [one_database, pytest.mark.timeout(120)]
 RELAY_ONLY = Path(__file__).with_name("relay_only.js").read_text()
 MEASURE_OFTEN = """{
   const every = setInterval;
-  window.setInterval = (work, ms, ...more) => every(work, ms === 10_000 ? 500 : ms, ...more);
+  window.measures = true;
+  window.setInterval = (work, ms, ...more) =>
+    ms === 10_000 ? every(() => window.measures && work(), 500) : every(work, ms, ...more);
 }"""
-"""Measures connections twice a second instead of every ten seconds."""
+"""Measures connections twice a second, while `measures`, instead of every ten seconds."""
 CAMERA = "document.querySelector('[data-test=local]').srcObject.getVideoTracks()[0]?.label"
 FRAMES = """async () => {
   const video = document.querySelector("[data-test=remote]");
@@ -118,10 +120,12 @@ async def test_a_bad_connection_is_told_to_both_and_carries_sound_alone(relay, p
         for viewer in viewers:
             await expect(viewer.part("quality")).to_contain_text("connection is bad")
             await expect(viewer.part("quality")).to_have_attribute("data-audio", "true")
+        for viewer in viewers:  # a busy machine has bad connections by itself
+            await viewer.page.evaluate("measures = false")
         for each in relay[1]:
             each.loss = 0
         for viewer in viewers:
-            await expect(viewer.part("connection")).to_have_count(0)
+            await viewer.button("Send video again").click()
             await expect(viewer.part("quality")).to_have_attribute("data-audio", "false")
         await expect_both_see(viewers)
         await viewers[0].button("End the call").click()
@@ -131,7 +135,7 @@ async def test_a_bad_connection_is_told_to_both_and_carries_sound_alone(relay, p
 
 async def test_a_call_changes_to_the_screen_and_to_another_camera(process):
     # The second fake camera gives depths, which no browser sends.
-    cameras = "--use-fake-device-for-media-stream=device-count=3"
+    cameras = "--use-fake-device-for-media-stream=device-count=3,fps=10"
     async with two_in_a_call(process, "0", cameras) as viewers:
         ana, cora = viewers
         await expect_both_see(viewers)

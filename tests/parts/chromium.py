@@ -24,7 +24,7 @@ FLAGS = [
     "--disable-component-update",
     "--no-first-run",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=10",
 ]
 DRIVER = Path(playwright.__file__).parent / "driver"
 """Its program runs without Python around it, which would not pass a signal on."""

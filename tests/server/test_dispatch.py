@@ -307,14 +307,23 @@ async def test_repeats_beside_a_bug_get_the_stored_answer(world, ana):
     """A bug rolls its transaction back, and the others of its batch run again, later."""
     devices = [await ana.device() for _ in range(6)]
     await asyncio.gather(*(device.enter("/probe") for device in devices))
-    database, gate = world.app.database, threading.Event()
+    database, begun, gate = world.app.database, threading.Event(), threading.Event()
     await world.app.heartbeat._tasks.end()  # it would wait in the same queue
-    held = asyncio.create_task(database.transact(lambda queries: gate.wait(10)))
+
+    def hold(queries):
+        begun.set()
+        return gate.wait(10)
+
+    def waiting():
+        return sum(work.kind == "commands" for work in database._waiting)
+
+    held = asyncio.create_task(database.transact(hold))
+    await until(begun.is_set)
     say = {"text": "once", "request_id": "r1"}
     asked = [asyncio.create_task(device.ask("/probe", "say", say)) for device in devices[:-1]]
     broken = {"text": "x", "request_id": "r2"}
     refused = asyncio.create_task(devices[-1].ask("/probe", "break_inside", broken))
-    await until(lambda: len(database._waiting) == len(devices))
+    await until(lambda: waiting() == len(devices))
     gate.set()
     assert await held
     assert (await refused)["error"]["code"] == "INTERNAL"

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { CallMedia } from "./call_media.js";
 import { Meter } from "./meter.js";
 import { Peer } from "./peer.js";
+import { VoiceFirst } from "./voice_first.js";
 import { myId, parley } from "../state.js";
 
 /** @import { Access, Call } from "../contracts.js" */
@@ -11,10 +12,6 @@ import { myId, parley } from "../state.js";
 /** @typedef {"waiting" | "talking" | "interrupted"} Line */
 
 const MEASURED_EACH_MS = 10_000;
-/** After so many bad measurements in a row, this side sends its voice alone. */
-const BAD_MAX = 2;
-/** After so many good ones it sends video again; each time twice as many are needed. */
-const GOOD_MIN = 3, GOOD_MAX = 24;
 
 export class CallState {
   call = signal(/** @type {Call | null} */ (null));
@@ -44,9 +41,7 @@ export class CallState {
   /** A counter of events, so that an older answer cannot undo a newer event. */
   #changes = 0;
   #meter = new Meter();
-  #bad = 0;
-  #good = 0;
-  #goodNeeded = GOOD_MIN;
+  #voiceFirst = new VoiceFirst();
   /** @type {Peer | null} */
   #peer = null;
   /** @type {(() => void)[]} */
@@ -221,19 +216,8 @@ export class CallState {
     const report = { call_id: this.#id, ...measured };
     const { quality } = await parley.call("/call", "report_quality", report);
     this.quality.value = { ...this.quality.value, [myId()]: quality };
-    if (pc.connectionState === "connected") await this.#adapt();
-  }
-
-  /** Sends the voice alone while a connection is bad, and video again when both have been good. */
-  async #adapt() {
-    const words = Object.values(this.quality.value);
-    this.#bad = words.includes("bad") ? this.#bad + 1 : 0;
-    this.#good = words.every((word) => word === "good") ? this.#good + 1 : 0;
-    if (!this.audioOnly.value && this.#bad >= BAD_MAX) await this.sendVideo(false);
-    if (this.audioOnly.value && this.#good >= this.#goodNeeded) {
-      this.#goodNeeded = Math.min(this.#goodNeeded * 2, GOOD_MAX);
-      await this.sendVideo(true);
-    }
+    if (pc.connectionState !== "connected") return;
+    if (this.#voiceFirst.measured(Object.values(this.quality.value))) await this.#applyVideo();
   }
 
   /** @param {{call_id: string, user_id: string, quality: Quality}} told */
@@ -241,11 +225,15 @@ export class CallState {
     if (call_id === this.#id) this.quality.value = { ...this.quality.value, [user_id]: quality };
   }
 
-  /** Sends video, or the voice alone. @param {boolean} video */
-  async sendVideo(video) {
-    this.#bad = this.#good = 0;
-    this.audioOnly.value = !video;
-    await this.#peer?.setAudioOnly(!video);
+  /** Sends video again after it was stopped, at the user's request. */
+  async resumeVideo() {
+    this.#voiceFirst.choose(false);
+    await this.#applyVideo();
+  }
+
+  async #applyVideo() {
+    this.audioOnly.value = this.#voiceFirst.paused;
+    await this.#peer?.setAudioOnly(this.#voiceFirst.paused);
   }
 
   /** Closes this object for good; a new visit to the page creates another one. */

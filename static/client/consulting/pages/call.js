@@ -85,7 +85,7 @@ const Connections = ({ state }) => html`
         ${" "}${QUALITY[word]}.</p>`)}
     ${state.audioOnly.value && html`
       <p>Your video is paused, so that the sound gets through.
-        <button type="button" onClick=${() => state.sendVideo(true)}>Send video again</button></p>`}
+        <button type="button" onClick=${() => state.resumeVideo()}>Send video again</button></p>`}
   </div>`;
 
 /** Where the video of a call is that another service carries.
