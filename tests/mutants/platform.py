@@ -76,7 +76,7 @@ MUTANTS = (
     Mutant(
         "A blocked user adds the blocker to a group",
         "handlers/platform/chat/service/blocks.py",
-        "    if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):",
+        "    if blocking.is_block_between(tx, tx.actor.id, user_ids):",
         "    if False:",
         (
             "tests/platform/chat/test_blocks.py"

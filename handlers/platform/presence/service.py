@@ -11,7 +11,7 @@ from datetime import datetime
 from handlers.kit.contract import Empty
 from handlers.kit.kernel import EphemeralEvent
 from handlers.kit.transaction import Transaction
-from handlers.platform.chat import public as chats
+from handlers.platform.blocking import public as blocking
 from handlers.platform.presence.contracts import (
     PresenceEphemeral,
     SetStatus,
@@ -37,7 +37,7 @@ def list_known(tx: Transaction, user_ids: list[str]) -> list[str]:
 
 def get_states(tx: Transaction, user_ids: list[str]) -> StatesView:
     known = profiles.list_users(tx, user_ids)
-    shown = set(known).difference(chats.list_blockers(tx, tx.actor.id, list(known)))
+    shown = set(known).difference(blocking.list_blockers(tx, tx.actor.id, list(known)))
     rows = store.list_presences(tx, list(shown))
     return StatesView(states={user_id: _view(rows.get(user_id)) for user_id in known})
 
@@ -79,7 +79,7 @@ def resync(tx: Transaction, since: datetime, after: str) -> tuple[list[Ephemeral
     Also returns the user id after which the next page begins; "" at the end.
     """
     rows = store.list_changed(tx, since, after, RESYNC_PAGE)
-    blocked_by = chats.list_blocked_by(tx, [row.user_id for row in rows])
+    blocked_by = blocking.list_blocked_by(tx, [row.user_id for row in rows])
     events = []
     for row in rows:
         blocked = blocked_by[row.user_id]
@@ -91,7 +91,7 @@ def resync(tx: Transaction, since: datetime, after: str) -> tuple[list[Ephemeral
 
 
 def _blocked_by(tx: Transaction, user_id: str) -> frozenset[str]:
-    return chats.list_blocked_by(tx, [user_id])[user_id]
+    return blocking.list_blocked_by(tx, [user_id])[user_id]
 
 
 def _presence(user_id: str, name: str, at: datetime, blocked: frozenset[str]) -> EphemeralEvent:

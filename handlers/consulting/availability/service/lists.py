@@ -35,6 +35,7 @@ from handlers.consulting.availability.service.views import view_of
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, NotFound, TooMany
 from handlers.kit.transaction import Transaction
+from handlers.platform.blocking import public as blocking
 from handlers.platform.chat import public as chats
 from handlers.platform.personal_data import public as personal_data
 from rooms import names
@@ -243,7 +244,7 @@ def _able(tx: Transaction, block: BlockRow, rows: list[WaitingRow]) -> list[Wait
     user_ids = [row.user_id for row in rows]
     unable = {
         *busy.list_busy(tx, user_ids, block.starts_at, block.ends_at),
-        *chats.list_separated(tx, block.consultant_id, user_ids),
+        *blocking.list_separated(tx, block.consultant_id, user_ids),
     }
     return [row for row in rows if row.user_id not in unable]
 

@@ -20,7 +20,7 @@ from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.errors import Forbidden, NotFound
 from handlers.kit.transaction import Transaction
-from handlers.platform.chat import public as chats
+from handlers.platform.blocking import public as blocking
 from handlers.platform.presence import public as presences
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import NowRow
@@ -120,8 +120,7 @@ def withdraw(tx: Transaction, consultant_id: str) -> None:
 
 def get_watched(tx: Transaction, consultant_id: str) -> WatchedNowView:
     """Raises NotFound, also if the consultant has blocked the actor."""
-    blocked = not tx.visitor and chats.list_blockers(tx, tx.actor.id, [consultant_id])
-    if blocked or not consultants.exists(tx, consultant_id):
+    if blocking.has_blocked_actor(tx, consultant_id) or not consultants.exists(tx, consultant_id):
         raise NotFound
     return WatchedNowView(
         available_now=get_row(tx, consultant_id).available,
