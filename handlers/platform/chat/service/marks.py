@@ -13,6 +13,7 @@ from handlers.platform.chat.contracts.marks import MarkDue, MessageDelivered, Me
 from handlers.platform.chat.contracts.personal import ConversationRead
 from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.members import check_member
+from handlers.platform.presence import public as presences
 from handlers.platform.profile import public as profiles
 from storage.platform.chat import conversations as store
 from storage.platform.chat import marks as chat_marks
@@ -79,8 +80,14 @@ def _publish(tx: Transaction, mark: Mark) -> None:
 
 
 def _hides_marks(tx: Transaction, mark: Mark) -> bool:
-    """Whether this is a read mark of a user who turned read receipts off."""
-    return mark.kind == "read" and not profiles.get_user(tx, mark.user_id).settings.read_receipts
+    """Whether other members do not see this mark.
+
+    They see no read mark of a user who turned read receipts off, and no delivery mark of an
+    invisible user, which would show that a device is connected.
+    """
+    if mark.kind == "delivered":
+        return presences.is_invisible(tx, mark.user_id)
+    return not profiles.get_user(tx, mark.user_id).settings.read_receipts
 
 
 def _publish_to_own_devices(tx: Transaction, mark: Mark) -> None:
