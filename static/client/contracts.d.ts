@@ -1017,7 +1017,7 @@ export interface People {
   people: Record<string, Person>;
 }
 
-/** A user's name and picture; the picture is at `/pictures/<picture_id>`. */
+/** A user's name and picture; the picture is at `/pictures/<picture_id>`. The picture of a user who blocked you is null. */
 export interface Person {
   first_name: string;
   last_name: string;

@@ -91,6 +91,12 @@ def bring_the_week_back(tx: Transaction, event: ConsultantOnboarded) -> None:
 
 
 @availability.consumer(PersonBlocked)
+def review_the_offers(tx: Transaction, event: PersonBlocked) -> None:
+    """Withdraw the offers between users of whom one blocked the other, or make skipped ones."""
+    lists.review_offers_between(tx, event.user_id, event.person_id)
+
+
+@availability.consumer(PersonBlocked)
 def end_the_watching(tx: Transaction, event: PersonBlocked) -> None:
     """Stop sending a consultant's changes to a user whom the consultant has blocked."""
     if event.on and consultants.exists(tx, event.user_id):

@@ -319,6 +319,41 @@ async def test_an_offer_skips_users_who_cannot_take_it(world):
     await ada.event(OFFERED)
 
 
+@pytest.mark.parametrize("by_consultant", [True, False])
+async def test_an_unblocked_user_gets_the_offer_that_was_skipped(world, by_consultant):
+    practice, sam, booking, (ada,) = await full_practice(world, "ada")
+    pair = (practice.consultant, ada) if by_consultant else (ada, practice.consultant)
+    await block(*pair)
+    await cancel(sam, booking)
+    await world.settle()
+    assert ada.events(OFFERED) == []
+    assert (await practice.block())["status"] == "available"
+    await block(*pair, on=False)
+    await world.settle()
+    await ada.event(OFFERED)
+    assert (await practice.block())["status"] == "full"
+
+
+async def test_a_block_withdraws_an_offer_and_makes_it_to_the_next_one(world):
+    practice, sam, booking, (ada, ben) = await full_practice(world, "ada", "ben")
+    await cancel(sam, booking)
+    await ada.event(OFFERED)
+    await block(practice.consultant, ada)
+    await world.settle()
+    assert (await ada.event(EXPIRED)).data["block"] == await practice.block()
+    await ben.event(OFFERED)
+    assert [(one["position"], one["offer_expires_at"]) for one in await waits(ada)] == [(1, None)]
+    await block(ada, practice.consultant)
+    await block(practice.consultant, ada, on=False)
+    await practice.leave_list(ben)
+    await world.settle()
+    assert len(ada.events(OFFERED)) == 1, "the other block still stands"
+
+
+async def block(by, who, on=True):
+    await by.call("/chat", "block", user_id=who.id, on=on)
+
+
 @pytest.mark.parametrize("reason", ["withdrawn", "begun"])
 async def test_those_who_wait_are_told_when_the_hour_is_withdrawn_or_begins(world, reason):
     practice, sam, booking, people = await full_practice(world, "ada", "ben")

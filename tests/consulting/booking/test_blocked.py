@@ -46,6 +46,24 @@ async def test_a_blocked_user_cannot_join_the_waiting_list(world):
     await refused(practice.join_list(sam), "BLOCKED")
 
 
+async def test_a_blocked_user_reads_what_visitors_read(world):
+    practice = await open_practice(world)
+    clara, sam = practice.consultant, await world.person("sam")
+    await block(clara, sam)
+    visitor = await world.visitor("/consultants", "/availability")
+    target = {"consultant_id": clara.id}
+    reads = [
+        ("/consultants", "get", target),
+        ("/consultants", "list", {}),
+        ("/availability", "get_terms", target),
+        ("/availability", "check", {**target, "at": practice.blocks[0]["starts_at"]}),
+    ]
+    for namespace, command, payload in reads:
+        seen = await sam.call(namespace, command, **payload)
+        assert seen == await visitor.call(namespace, command, **payload)
+    assert await practice.list_blocks(sam) == await practice.list_blocks(visitor)
+
+
 @with_server
 async def test_a_blocked_user_stops_watching_the_consultant_on_every_instance(world):
     practice = await open_practice(world)
