@@ -375,6 +375,27 @@ async def test_those_who_wait_are_told_when_the_hour_is_withdrawn_or_begins(worl
         assert f"waiting_list_{reason}" in {one["kind"] for one in page["notifications"]}
 
 
+async def test_a_place_that_becomes_free_during_the_hour_can_be_booked_by_anybody(world):
+    """Who waited was told that the hour begins, so the place is not offered."""
+    practice, sam, booking, (ada,) = await full_practice(world, "ada")
+    watcher = await follow(practice)
+    starts_at = moment_of(practice.blocks[0]["starts_at"])
+    world.clock.move_to(starts_at + timedelta(minutes=10))
+    await world.settle()
+    await cancel(sam, booking)
+    await world.settle()
+    updated = await watcher.client.event("AVAILABILITY_UPDATED")
+    assert (updated.data["block"]["taken"], updated.data["block"]["status"]) == (0, "available")
+    await watcher.client.event("AVAILABILITY_BLOCK_AVAILABLE")
+    assert updated.data["block"] == await practice.block()
+    assert ada.events(OFFERED) == []
+    await refused(practice.join_list(ada), "DEADLINE_PASSED")
+    assert (await practice.ask(ada))["status"] == "requested"
+    await cancel(ada, (await ada.call("/booking", "list"))["bookings"][0])
+    world.clock.move_to(starts_at + timedelta(minutes=46))  # less than the topic's minimum is left
+    await refused(practice.ask(ada), "DEADLINE_PASSED")
+
+
 async def test_own_waits_are_listed_and_marked_in_the_blocks(world):
     practice, sam, _, (ada, ben) = await full_practice(world, "ada", "ben")
     block_id = practice.blocks[0]["id"]
