@@ -76,7 +76,7 @@ def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterat
     BookingRescheduled, "booking_rescheduled", importance="mail", says=(*ABOUT, "reason")
 )
 def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Notice]:
-    """Notify both sides of the new time."""
+    """Notify both sides of the new time, which the mail also carries to their calendars."""
     for user_id in _both(event):
         moved = event.booking
         calendar: Method | None = "REQUEST" if moved.status == "approved" else None
@@ -88,6 +88,14 @@ def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Not
 def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
     """The student's request was not answered in time."""
     yield _notice(tx, event, event.booking.student_id)
+
+
+@booking.notifies(
+    BookingExpired, "booking_expired", importance="mail", says=ABOUT, text="booking_unanswered"
+)
+def tell_of_the_unanswered_request(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
+    """The consultant missed a request, which they may not even have seen."""
+    yield _notice(tx, event, event.booking.consultant_id)
 
 
 @booking.notifies(BookingMissed, "booking_missed", importance="mail", says=ABOUT)

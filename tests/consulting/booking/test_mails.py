@@ -59,14 +59,39 @@ async def test_a_request_is_mailed_to_the_consultant(world, ana, ben, shop):
     assert world.mails.to(ana.email) == []
 
 
-async def test_an_expiry_is_mailed_to_the_student(world, ana, ben, shop):
+async def test_an_expiry_is_mailed_to_both(world, ana, ben, shop):
     booking = await ana.call("/booking", "request", **shop.ask())
     await world.settle()
     world.clock.advance(86_400)
     subject, text = await last_mail(world, ana)
     assert subject == "Request expired"
     check(text, "ana", "Ben Example", booking)
+    assert "was not answered in time" in text
     assert "Reason" not in text
+    subject, text = await last_mail(world, ben)
+    assert subject == "Anfrage abgelaufen"
+    check(text, "ben", "Ana Example", booking)
+    assert "nicht rechtzeitig beantwortet" in text
+    await ben.enter("/notifications")
+    [told] = [
+        one
+        for one in (await ben.call("/notifications", "list"))["notifications"]
+        if one["kind"] == "booking_expired"
+    ]
+    assert told["link"] == f"/bookings/{booking['id']}"
+    assert told["data"] == {"booking_id": booking["id"], "status": "expired"}
+
+
+async def test_an_immediate_request_that_expires_is_mailed_to_both(world, ana, ben, shop):
+    await ben.call("/availability", "set_available_now", available=True)
+    now = {"consultant_id": ben.id, "topic_id": shop.topic["id"]}
+    booking = await ana.call("/booking", "request_now", **now)
+    await world.settle()
+    world.clock.advance(121)
+    for person, other in ((ana, "Ben Example"), (ben, "Ana Example")):
+        subject, text = await last_mail(world, person)
+        assert subject in ("Request expired", "Anfrage abgelaufen")
+        check(text, person.name, other, booking)
 
 
 @pytest.mark.parametrize("reason", ["I am ill, sorry.", None])
@@ -116,9 +141,9 @@ async def test_a_request_that_nobody_can_answer_any_more_is_not_mailed(world, an
     await world.settle()
     outcomes._carry = working
     world.clock.advance(61)
-    subject, _ = await last_mail(world, ana)
-    assert subject == "Request expired"
-    assert world.mails.to(ben.email) == []
+    for person, subject in ((ana, "Request expired"), (ben, "Anfrage abgelaufen")):
+        assert (await last_mail(world, person))[0] == subject
+        assert len(world.mails.to(person.email)) == 1
 
 
 async def refuse(letter: object) -> Outcome:
