@@ -95,6 +95,8 @@ export type PresenceStatus = "active" | "away" | "busy";
 
 export type Reason = "harassment" | "hate" | "illegal" | "other" | "sexual" | "spam" | "violence";
 
+export type ReasonCode = "account_closed" | "account_closing" | "call_not_held" | "hour_withdrawn";
+
 export type Reminder = "day" | "hour" | "minutes";
 
 export type Role = "member" | "owner";
@@ -1990,7 +1992,7 @@ export interface Events {
     /** The consultant approved the booking. */
     BOOKING_APPROVED: { booking: Booking };
     /** One side cancelled the booking, its block was withdrawn, or its call did not take place. */
-    BOOKING_CANCELLED: { booking: Booking };
+    BOOKING_CANCELLED: { booking: Booking; reason_code: ReasonCode | null };
     /** A participant ended the call of the booking, or its hour ended after a call. */
     BOOKING_COMPLETED: { booking: Booking };
     /** A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the terms. */
