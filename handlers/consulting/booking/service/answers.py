@@ -99,10 +99,12 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
 def _check_move(tx: Transaction, row: BookingRow, block: BlockView) -> None:
     """Raises DeadlinePassed, TooFarAhead, BlockPast, or Blocked.
 
-    The terms bind the student; the consultant can move a booking into any block that is not over.
+    A block binds both sides, the terms only the student: without a block, the consultant can move a
+    booking into any hour that is not over.
     """
-    if tx.actor.id == row.student_id:
-        chats.check_no_block(tx, [row.consultant_id])
+    by_student = tx.actor.id == row.student_id
+    chats.check_no_block(tx, [row.consultant_id if by_student else row.student_id])
+    if by_student:
         agreed.check_movable(tx, row)
         terms = availability.get_terms(tx, row.consultant_id)
         availability.check_bookable(tx, block, terms, row.minimal_duration_minutes)
