@@ -9,6 +9,7 @@ BOUNDED = {
     "conversations.list_named": "the groups named by one user, read when it is erased",
     "conversations.list_newest_seqs": BY_IDS,
     "marks.list_marks": f"{A_GROUP}, for each conversation of a page",
+    "marks.list_untold": BY_IDS,
     "marks.list_reached": A_GROUP,
     "members.count_members": BY_IDS,
     "members.list_intervals": "one row for each time that a user joined one conversation",

@@ -21,6 +21,7 @@ from storage.platform.chat import members as chat_members
 from storage.platform.chat.marks import Mark
 
 MarkKind = Literal["read", "delivered"]
+HELD_MAX = 100
 EVENTS: dict[str, type[MessageRead] | type[MessageDelivered]] = {
     "read": MessageRead,
     "delivered": MessageDelivered,
@@ -44,6 +45,20 @@ def publish_due(tx: Transaction, event: MarkDue) -> None:
     mark = chat_marks.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
     if mark.seq > mark.told_seq:
         _publish(tx, mark)
+
+
+def publish_held(tx: Transaction, user_id: str) -> None:
+    """Publish the delivery marks that were held back while the user was invisible.
+
+    It does so in the user's `HELD_MAX` most recently active conversations; in others, the next mark
+    is published. The order of the locks is fixed.
+    """
+    recent = store.list_memberships(tx, user_id, HELD_MAX)
+    ids = [one.conversation_id for one in recent]
+    for conversation_id in sorted(chat_marks.list_untold(tx, ids, user_id, "delivered")):
+        mark = chat_marks.lock_mark(tx, conversation_id, user_id, "delivered")
+        if mark.seq > mark.told_seq:
+            _publish(tx, mark)
 
 
 def _publish_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
