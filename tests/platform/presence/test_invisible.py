@@ -106,6 +106,7 @@ async def test_typing_and_delivery_marks_do_not_show_an_invisible_user(world, an
     there = {"conversation_id": chat}
     await set_invisible(ana)
     sent = await say(ben, chat, "are you there?")
+    await ben.event("MESSAGE_SENT")  # Ben is in the room, so he would hear of typing
     assert await ana.call("/chat", "typing", **there) == {}
     await ana.call("/chat", "mark_delivered", **there, seq=sent["seq"])
     await settled(world, ana, ben)

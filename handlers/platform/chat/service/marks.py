@@ -50,15 +50,12 @@ def publish_due(tx: Transaction, event: MarkDue) -> None:
 def publish_held(tx: Transaction, user_id: str) -> None:
     """Publish the delivery marks that were held back while the user was invisible.
 
-    It does so in the user's `HELD_MAX` most recently active conversations; in others, the next mark
-    is published. The order of the locks is fixed.
+    It does so in the user's `HELD_MAX` most recently active conversations, each in a transaction of
+    its own. In others, the next mark is published.
     """
-    recent = store.list_memberships(tx, user_id, HELD_MAX)
-    ids = [one.conversation_id for one in recent]
-    for conversation_id in sorted(chat_marks.list_untold(tx, ids, user_id, "delivered")):
-        mark = chat_marks.lock_mark(tx, conversation_id, user_id, "delivered")
-        if mark.seq > mark.told_seq:
-            _publish(tx, mark)
+    recent = [one.conversation_id for one in store.list_memberships(tx, user_id, HELD_MAX)]
+    for conversation_id in chat_marks.list_untold(tx, recent, user_id, "delivered"):
+        tx.publish(MarkDue(conversation_id=conversation_id, user_id=user_id, kind="delivered"))
 
 
 def _publish_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
